@@ -1,0 +1,45 @@
+# Two commands do all the set-up: `make demo` and `make test`. They need git, make and Python 3.11 with venv.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+JOBS ?= auto
+
+.PHONY: demo test check lint soak bench install clean
+
+demo: $(VENV)/.installed ## the main job on a throw-away repository: no amp account, no network
+	@$(BIN)/ampsm demo
+
+test: $(VENV)/.dev ## all tests
+	$(BIN)/pytest -n $(JOBS) -m "not soak"
+
+lint: $(VENV)/.dev ## lint, format, strict types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+check: lint test ## everything that must hold before a commit lands
+
+soak: $(VENV)/.dev ## the slow runs: kill matrix in the hundreds, races for minutes
+	$(BIN)/pytest -m soak -p no:xdist
+
+bench: $(VENV)/.dev ## ratios measured in one run; run it with nothing else running
+	$(BIN)/python benchmarks/run.py
+
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "ampsm needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.python requirements.lock pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.installed requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

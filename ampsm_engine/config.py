@@ -1,0 +1,174 @@
+"""The settings: TOML in the platform's config folder, read into one frozen value.
+
+`SETTINGS` is the whole list, with type, default and meaning; help and errors come from it.
+Settings are loaded at the edges and handed down; no room below reads the file itself.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ampsm_engine.errors import NotFound, Unfit
+from ampsm_engine.home import platform_folder, write_private
+
+Value = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its dotted name, default (which gives the type), lower bound and meaning."""
+
+    name: str
+    default: Value
+    meaning: str
+    least: float | None = None
+
+
+SETTINGS = {
+    setting.name: setting
+    for setting in (
+        Setting("slots", 4, "how many iterations may run at once", 1),
+        Setting("amp.path", "", "the amp program; empty: AMP_CLI_PATH, else the PATH"),
+        Setting("amp.mode", "", "amp's mode for new sessions; empty: amp's own default"),
+        Setting("amp.allow-all", False, "allow every tool in amp versions that would ask (before July 2026)"),
+        Setting("iteration.timeout", 7200, "seconds that one iteration may take; 0: no limit", 0),
+        Setting("iteration.retries", 3, "how often a rate limit or an overload is tried again", 0),
+        Setting("iteration.retry-delay", 20.0, "seconds before the first retry; doubled for each further one", 0),
+        Setting("iteration.keep-strays", False, "leave running what amp started in the background"),
+        Setting("silence.tell", 600, "seconds without a word from amp before you are told", 1),
+        Setting("silence.tell-in-tool", 1800, "the same while a tool of amp is running", 1),
+        Setting("silence.stop", 3600, "seconds of silence, no tool running, after which amp is stopped; 0: never", 0),
+        Setting("silence.lost-connection", 180, "seconds of silence after amp lost its server before it is stopped", 1),
+        Setting("stop.interrupt", 10.0, "seconds that amp has to end after SIGINT", 0),
+        Setting("stop.terminate", 5.0, "seconds that amp has to end after SIGTERM, before SIGKILL", 0),
+        Setting("stop.after-result", 10.0, "seconds that amp has to exit after its result", 0),
+        Setting("script.timeout", 900, "seconds that a session's script may take; 0: no limit", 0),
+        Setting("commit.hooks", True, "run the repository's commit hooks for amp's commits"),
+        Setting("notify.desktop", True, "tell the desktop when an iteration ends"),
+    )
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The values in force: those of the file over the defaults."""
+
+    values: Mapping[str, Value] = field(default_factory=dict)
+
+    def __getitem__(self, name: str) -> Value:
+        return self.values.get(name, SETTINGS[name].default)
+
+    def text(self, name: str) -> str:
+        """A setting that holds text."""
+        return str(self[name])
+
+    def number(self, name: str) -> float:
+        """A setting that holds a number."""
+        return float(self[name])
+
+    def switch(self, name: str) -> bool:
+        """A setting that is on or off."""
+        return bool(self[name])
+
+
+def config_path(environ: Mapping[str, str] | None = None) -> Path:
+    """The configuration file: `config.toml` in AMPSM_HOME where there is one, else in the platform's folder."""
+    env = os.environ if environ is None else environ
+    if env.get("AMPSM_HOME"):
+        beside = Path(env["AMPSM_HOME"]).expanduser().absolute() / "config.toml"
+        if beside.exists():
+            return beside
+    return platform_folder("config", env) / "config.toml"
+
+
+def load(path: Path) -> Settings:
+    """The settings of a file; the defaults when it does not exist. Unfit when it cannot be used."""
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Settings()
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as reason:
+        message = f"The configuration {path} cannot be read: {reason}."
+        raise Unfit(message, f"Mend it with an editor, or move it away: {path}") from reason
+    return Settings({name: checked(name, value) for name, value in _flat(document)})
+
+
+def _flat(table: Mapping[str, object], prefix: str = "") -> list[tuple[str, object]]:
+    found: list[tuple[str, object]] = []
+    for key, value in table.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict):
+            found += _flat(value, f"{name}.")
+        else:
+            found.append((name, value))
+    return found
+
+
+def checked(name: str, value: object) -> Value:
+    """The value of a setting in its own type, from TOML or from text; NotFound or Unfit otherwise."""
+    setting = known(name)
+    wanted = type(setting.default)
+    result: Value | None = None
+    if wanted is str and isinstance(value, str):
+        result = value
+    elif wanted is bool:
+        words = {"true": True, "on": True, "yes": True, "false": False, "off": False, "no": False}
+        result = value if isinstance(value, bool) else words.get(str(value).lower())
+    elif wanted in (int, float) and not isinstance(value, bool):
+        result = _number(value, whole=wanted is int)
+    if result is None or (setting.least is not None and not float(result) >= setting.least):
+        kind = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}[wanted]
+        bound = f" of at least {setting.least:g}" if setting.least is not None else ""
+        message = f"The setting {name} takes {kind}{bound}, not {value!r}."
+        raise Unfit(message, f"ampsm config set {name} {str(setting.default).lower()}")
+    return result
+
+
+def _number(value: object, *, whole: bool) -> int | float | None:
+    try:
+        number = float(str(value))
+    except ValueError:
+        return None
+    if number in (float("inf"), float("-inf")) or number != number:
+        return None
+    if whole:
+        return int(number) if number.is_integer() else None
+    return number
+
+
+def known(name: str) -> Setting:
+    """The setting of that name; NotFound with the likely one otherwise."""
+    try:
+        return SETTINGS[name]
+    except KeyError:
+        import difflib
+
+        near = difflib.get_close_matches(name, SETTINGS, n=1)
+        message = f"There is no setting {name!r}."
+        hint = f"Did you mean {near[0]}?" if near else "ampsm config get lists them all."
+        raise NotFound(message, hint) from None
+
+
+def store(path: Path, name: str, text: str) -> Value:
+    """Write one setting into the file, comments and order kept; answers the value in its type."""
+    import tomlkit  # writing is rare, and reading has the standard library
+
+    value = checked(name, text)
+    load(path)  # never write into a file that cannot be read back
+    document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
+    *tables, key = name.split(".")
+    table: tomlkit.container.Container | tomlkit.items.Table = document
+    for part in tables:
+        if part not in table:
+            table[part] = tomlkit.table()
+        inner = table[part]
+        if not isinstance(inner, tomlkit.items.Table):  # pragma: no cover - load() refused it already
+            message = f"In {path}, {part} is no table."
+            raise Unfit(message, f"Mend it with an editor: {path}")
+        table = inner
+    table[key] = value
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_private(path, tomlkit.dumps(document).encode())
+    return value

@@ -1,0 +1,47 @@
+"""The few errors of ampsm, named by what their reader can do about them.
+
+    AmpsmError(message, hint)
+    |- NotFound   no such session, iteration, repository: name another one
+    |- Refused    the state forbids it: change something, then ask again
+    |- Unfit      the machine or the repository forbids it: mend the surroundings
+    `- Failed     it was tried and did not work
+
+Errors carry positional arguments only, so that they survive pickling between processes.
+Exit codes and toasts are not known here: they belong to the edges.
+"""
+
+
+class AmpsmError(Exception):
+    """A sentence for a person, and the command to run next (may be empty)."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+
+    @property
+    def message(self) -> str:
+        """One sentence that names the thing it is about."""
+        return str(self.args[0])
+
+    @property
+    def hint(self) -> str:
+        """What to do next, mostly a command; empty when there is nothing to say."""
+        return str(self.args[1])
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class NotFound(AmpsmError):
+    """What was named does not exist."""
+
+
+class Refused(AmpsmError):
+    """The state of things forbids it; nothing was changed."""
+
+
+class Unfit(AmpsmError):
+    """The machine, the repository or the configuration forbids it; nothing was changed."""
+
+
+class Failed(AmpsmError):
+    """It was tried and did not work."""

@@ -1,0 +1,137 @@
+"""Where ampsm keeps its things: the database, the run directories, the slots.
+
+Nobody else knows a path below the home. Nothing here reads or writes what the files hold.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+PRIVATE_FOLDER = 0o700
+PRIVATE_FILE = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class RunDirectory:
+    """What one iteration leaves on disk. Every file in it is private (0600)."""
+
+    path: Path
+
+    @property
+    def prompt(self) -> Path:
+        """The prompt as typed: amp's standard input. Redacted once the iteration is settled."""
+        return self.path / "prompt.txt"
+
+    @property
+    def stream(self) -> Path:
+        """amp's standard output, appended to by amp itself."""
+        return self.path / "amp.ndjson"
+
+    @property
+    def stderr(self) -> Path:
+        """amp's standard error."""
+        return self.path / "amp.stderr"
+
+    @property
+    def log(self) -> Path:
+        """amp's own log; it names the thread before the stream does. Deleted at settling."""
+        return self.path / "amp.log"
+
+    @property
+    def settings(self) -> Path:
+        """The settings file generated for amp. Deleted at settling."""
+        return self.path / "settings.json"
+
+    @property
+    def script_output(self) -> Path:
+        """What the session's script printed, both streams."""
+        return self.path / "script.log"
+
+    @property
+    def lease(self) -> Path:
+        """Locked by the worker that looks after this iteration for as long as it lives."""
+        return self.path / "lease"
+
+    @property
+    def process(self) -> Path:
+        """Who amp is: pid, start token, boot id (JSON)."""
+        return self.path / "process.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The folder of ampsm and its database, which may live elsewhere."""
+
+    root: Path
+    database: Path
+
+    @property
+    def runs(self) -> Path:
+        """The parent of all run directories."""
+        return self.root / "runs"
+
+    @property
+    def slots(self) -> Path:
+        """One lock file a slot."""
+        return self.root / "slots"
+
+    @property
+    def cache(self) -> Path:
+        """What can be made again: the options of an amp program."""
+        return self.root / "cache"
+
+    @property
+    def worker_log(self) -> Path:
+        """What workers say when nobody listens."""
+        return self.root / "worker.log"
+
+    def run(self, iteration_id: str) -> RunDirectory:
+        """The run directory of one iteration; it need not exist."""
+        return RunDirectory(self.runs / iteration_id)
+
+    def ensure(self) -> None:
+        """Make the folders, private to their owner."""
+        for folder in (self.root, self.runs, self.slots, self.cache, self.database.parent):
+            if not folder.is_dir():
+                folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+
+
+def home(environ: Mapping[str, str] | None = None) -> Home:
+    """The home that the environment names: AMPSM_HOME, AMPSM_DB_PATH, else the platform's data folder."""
+    env = os.environ if environ is None else environ
+    named = env.get("AMPSM_HOME")
+    root = Path(named).expanduser().absolute() if named else platform_folder("data", env)
+    database = env.get("AMPSM_DB_PATH")
+    return Home(root, Path(database).expanduser().absolute() if database else root / "ampsm.sqlite")
+
+
+def platform_folder(kind: str, environ: Mapping[str, str] | None = None) -> Path:
+    """ampsm's folder of a kind, `data` or `config`, where this platform keeps such things.
+
+    XDG_DATA_HOME and XDG_CONFIG_HOME are honoured on every platform, as amp itself does.
+    """
+    env = os.environ if environ is None else environ
+    named = env.get(f"XDG_{kind.upper()}_HOME")
+    if named and os.path.isabs(named):
+        return Path(named) / "ampsm"
+    import platformdirs  # 12 ms that most starts need not pay
+
+    folder = platformdirs.user_data_path if kind == "data" else platformdirs.user_config_path
+    return folder("ampsm", appauthor=False)
+
+
+def open_private(path: Path, flags: int) -> int:
+    """Open a file of ours so that only its owner may read it, whatever the umask says."""
+    return os.open(path, flags | os.O_CLOEXEC, PRIVATE_FILE)
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Replace a file of ours in one step, private to its owner."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = open_private(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)

@@ -1,0 +1,183 @@
+"""The values that rooms hand to each other: frozen, comparable, picklable.
+
+Field names are the columns of the store in snake case. No input or output in here.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """What a session is, as one word."""
+
+    IDLE = "idle"
+    RUNNING = "running"
+    AWAITING_INPUT = "awaiting-input"
+    ERROR = "error"
+    DONE = "done"
+    """Merged."""
+
+
+class State(StrEnum):
+    """How far an iteration has come."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SETTLING = "settling"
+    SETTLED = "settled"
+
+
+class Outcome(StrEnum):
+    """How an iteration ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    STOPPED = "stopped"
+    CRASHED = "crashed"
+
+
+class ScriptResult(StrEnum):
+    """What the session's script said about an iteration; the column is `testResult`."""
+
+    PASS = "pass"  # noqa: S105 - a test result
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A task on its own branch in its own worktree. Times are ISO 8601 in UTC."""
+
+    id: str
+    name: str
+    amp_prompt: str
+    repo_root: str
+    base_branch: str
+    branch_name: str
+    worktree_path: str
+    status: Status
+    created_at: str
+    base_commit: str = ""
+    """The commit that the branch started from."""
+    script_command: str | None = None
+    model_override: str | None = None
+    """amp's mode, a free string; the column keeps its old name."""
+    last_run: str | None = None
+    notes: str | None = None
+    thread_id: str | None = None
+    trashed_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Tokens, turns and tools so far. None means that amp did not say."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_creation_tokens: int | None = None
+    cache_read_tokens: int | None = None
+    turns: int = 0
+    tools: int = 0
+    refusals: int = 0
+    """Tool calls that a permission rule turned away."""
+    subagent_tokens: int | None = None
+    """The part of the sum that sub-agents used, where the stream says."""
+
+    @property
+    def token_usage(self) -> int | None:
+        """The sum of the four token counts, None when not one of them is known."""
+        known = [
+            count
+            for count in (
+                self.input_tokens,
+                self.output_tokens,
+                self.cache_creation_tokens,
+                self.cache_read_tokens,
+            )
+            if count is not None
+        ]
+        return sum(known) if known else None
+
+
+@dataclass(frozen=True, slots=True)
+class Iteration:
+    """One run of amp in a session."""
+
+    id: str
+    session_id: str
+    number: int
+    """1 for the first iteration of its session."""
+    prompt: str
+    state: State
+    queued_at: str
+    start_time: str | None = None
+    end_time: str | None = None
+    commit_sha: str | None = None
+    start_sha: str | None = None
+    """Where the branch stood before amp began: the old side of this iteration's diff."""
+    changed_files: int = 0
+    test_result: ScriptResult | None = None
+    test_exit_code: int | None = None
+    outcome: Outcome | None = None
+    failure: str | None = None
+    """The name of the failure (amp/failures.py), None when there was none."""
+    error: str | None = None
+    hint: str | None = None
+    thread_id: str | None = None
+    mode: str | None = None
+    activity: str | None = None
+    """What amp says or which tool it runs at this moment, one line."""
+    attempts: int = 0
+    """How often amp was started for this iteration."""
+    offset: int = 0
+    """Bytes of the stream that the tally covers."""
+    stop_requested_at: str | None = None
+    duration_ms: int | None = None
+    exit_code: int | None = None
+    tally: Tally = Tally()
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One tool that amp called in an iteration, in the order of the stream."""
+
+    iteration_id: str
+    sequence: int
+    tool_id: str
+    name: str
+    arguments: str
+    """Its arguments as JSON text, cut to a length that a list can bear."""
+    success: bool | None
+    """None while (or for ever when) no result came."""
+    summary: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that became true; `number` only grows."""
+
+    number: int
+    time: str
+    kind: str
+    session_id: str | None
+    iteration_id: str | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class BoardRow:
+    """One session on the board."""
+
+    session: Session
+    iterations: int
+    queued: int
+    current: Iteration | None
+    """The iteration that runs, else the newest one that began, else the first in the queue."""
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """All that a screen may show at one moment."""
+
+    rows: tuple[BoardRow, ...] = ()
+    facts: tuple[Fact, ...] = ()
+    """The newest fifty, oldest first."""

@@ -1,0 +1,67 @@
+"""Ids, session names, slugs and branch names, made from whatever a person typed.
+
+Pure and total: any text gives a valid name. Whether a name is taken is not known here.
+"""
+
+import re
+import secrets
+import unicodedata
+from datetime import datetime
+
+SLUG_LENGTH = 40
+"""Characters of a slug; a branch must stay readable in a list of 80 columns."""
+
+SLUG_BYTES = 120
+"""Bytes of a slug: a file system's name holds 255, and git adds `.lock` to it."""
+
+NAME_LENGTH = 60
+"""Characters of a session name made from a prompt."""
+
+_ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+"""Crockford's base 32: no letter that reads like another."""
+
+
+def new_id() -> str:
+    """A new random id of ten characters: fifty bits, easy to read out and to type a prefix of."""
+    return "".join(secrets.choice(_ID_ALPHABET) for _ in range(10))
+
+
+def slug(name: str) -> str:
+    """Letters and digits of any script, lower case, joined by dashes; never empty."""
+    folded = unicodedata.normalize("NFKC", name).casefold()
+    if all("LATIN" in unicodedata.name(letter, "") for letter in folded if letter.isalpha()):
+        decomposed = unicodedata.normalize("NFKD", folded)
+        folded = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+    # Vowel signs are marks in many scripts: they belong to the word they stand in.
+    kept = (letter if unicodedata.category(letter)[0] in "LNM" else " " for letter in folded)
+    joined = "-".join("".join(kept).split())[:SLUG_LENGTH]
+    while len(joined.encode()) > SLUG_BYTES:
+        joined = joined[:-1]
+    return joined.strip("-") or "session"
+
+
+def branch_name(name: str, moment: datetime, attempt: int = 1) -> str:
+    """`amp/<slug>/<yyyymmdd-HHMMSS>`, with `-2`, `-3` ... when the name before was taken."""
+    suffix = "" if attempt == 1 else f"-{attempt}"
+    return f"amp/{slug(name)}/{moment:%Y%m%d-%H%M%S}{suffix}"
+
+
+def session_name(prompt: str) -> str:
+    """A name for a session from the first line with a word in it, cut at a word's end."""
+    lines = (printable(line) for line in prompt.splitlines())
+    first = next((line for line in lines if re.search(r"\w", line)), "session")
+    if len(first) <= NAME_LENGTH:
+        return first
+    cut = first[: NAME_LENGTH - 1]
+    head, _, _ = cut.rpartition(" ")
+    return (head if len(head) > NAME_LENGTH // 2 else cut).rstrip(" ,;:.") + "…"
+
+
+def printable(text: str) -> str:
+    """The text on one line, without control, format and unpaired surrogate characters."""
+    kept = (
+        " " if letter.isspace() else letter
+        for letter in text
+        if letter.isspace() or unicodedata.category(letter) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
+    )
+    return re.sub(r" {2,}", " ", "".join(kept)).strip()
