@@ -129,7 +129,7 @@ def open_private(path: Path, flags: int) -> int:
 def write_private(path: Path, content: bytes) -> None:
     """Replace a file of ours in one step, private to its owner."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = open_private(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    descriptor = open_private(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         file.flush()

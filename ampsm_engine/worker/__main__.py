@@ -1,0 +1,19 @@
+"""`python -m ampsm_engine.worker`: one worker, for the home that the environment names."""
+
+from ampsm_engine.config import config_path, load
+from ampsm_engine.home import home
+from ampsm_engine.store import Store
+from ampsm_engine.worker.worker import Worker
+
+
+def main() -> None:
+    """Work until nothing is left to do."""
+    place = home()
+    place.ensure()
+    store = Store(place.database)
+    store.open()
+    Worker(place, store, load(config_path())).work()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""AGENT_CONTEXT: what amp and people find about their session inside the worktree. Never committed.
+
+SESSION.md, DIFF_SUMMARY.md, ITERATION_LOG.md, LAST_STATUS.json; redacted, replaced in one step.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from ampsm_engine import redact, wording
+from ampsm_engine.git import changes
+from ampsm_engine.home import PRIVATE_FOLDER, write_private
+from ampsm_engine.model import Iteration, Session
+
+FOLDER = "AGENT_CONTEXT"
+LISTED_FILES = 500
+
+
+def write(session: Session, iterations: Sequence[Iteration], files: Sequence[changes.FileChange]) -> str | None:
+    """Bring the four files up to date; a sentence when something of the repository's stands in their place."""
+    folder = Path(session.worktree_path) / FOLDER
+    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+        return f"{FOLDER} in the worktree is no folder of ampsm's; nothing was written there"
+    folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+    texts = {
+        "SESSION.md": session_text(session),
+        "DIFF_SUMMARY.md": diff_text(session, files),
+        "ITERATION_LOG.md": log_text(session, iterations),
+        "LAST_STATUS.json": status_text(session, iterations),
+    }
+    for name, text in texts.items():
+        write_private(folder / name, redact.text(text).encode("utf-8", "replace"))
+    return None
+
+
+def session_text(session: Session) -> str:
+    """The task itself."""
+    lines = [
+        f"# {session.name}",
+        "",
+        f"- session: {session.id}",
+        f"- branch: {session.branch_name}",
+        f"- base: {session.base_branch} ({session.base_commit[:12]})",
+        f"- created: {session.created_at}",
+    ]
+    if session.script_command:
+        lines.append(f"- script: `{session.script_command}` (run after each iteration)")
+    lines += ["", "## Task", "", session.amp_prompt or "(none yet)"]
+    if session.notes:
+        lines += ["", "## Notes", "", session.notes]
+    return "\n".join(lines) + "\n"
+
+
+def diff_text(session: Session, files: Sequence[changes.FileChange]) -> str:
+    """Which files the branch changes against its base."""
+    added = sum(file.additions or 0 for file in files)
+    deleted = sum(file.deletions or 0 for file in files)
+    lines = [f"# Changes against {session.base_branch}", "", f"{len(files)} files, +{added} -{deleted}", ""]
+    lines += [
+        f"- {file.kind} `{file.path}` +{file.additions or 0} -{file.deletions or 0}"
+        for file in files[:LISTED_FILES]
+    ]
+    if len(files) > LISTED_FILES:
+        lines.append(f"- and {len(files) - LISTED_FILES} more")
+    return "\n".join(lines) + "\n"
+
+
+def log_text(session: Session, iterations: Sequence[Iteration]) -> str:
+    """What was asked in each iteration and how it ended."""
+    lines = [f"# Iterations of {session.name}"]
+    for iteration in iterations:
+        word = wording.ending(iteration.outcome, iteration.state)
+        lines += ["", f"## {iteration.number}: {word}", "", *_quoted(iteration.prompt), ""]
+        if iteration.commit_sha:
+            lines.append(f"- commit: {iteration.commit_sha[:12]}, {iteration.changed_files} files")
+        if iteration.test_result:
+            lines.append(f"- script: {iteration.test_result} (exit code {iteration.test_exit_code})")
+        if iteration.error:
+            lines.append(f"- error: {iteration.error}")
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> list[str]:
+    return [f"> {line}".rstrip() for line in text.splitlines()[:200]]
+
+
+def status_text(session: Session, iterations: Sequence[Iteration]) -> str:
+    """The last iteration's end, for scripts."""
+    last = iterations[-1] if iterations else None
+    status = {
+        "version": 1,
+        "sessionId": session.id,
+        "status": session.status.value,
+        "iteration": last.number if last else 0,
+        "state": last.state.value if last else None,
+        "outcome": last.outcome.value if last and last.outcome else None,
+        "error": last.error if last else None,
+        "commitSha": last.commit_sha if last else None,
+        "changedFiles": last.changed_files if last else 0,
+        "testResult": last.test_result.value if last and last.test_result else None,
+        "testExitCode": last.test_exit_code if last else None,
+        "tokenUsage": last.tally.token_usage if last else None,
+    }
+    return json.dumps(status, indent=2) + "\n"

@@ -1,0 +1,65 @@
+"""Starting workers, and finding what a dead one left. Light: every command calls `sweep`."""
+
+import os
+import subprocess
+import sys
+
+from ampsm_engine.errors import Failed
+from ampsm_engine.home import Home, open_private
+from ampsm_engine.store import Store
+from ampsm_engine.worker import slots
+
+LOG_LIMIT = 1 << 20
+"""Bytes of the worker's log after which it is begun anew, the older half kept beside it."""
+
+_launched: list[subprocess.Popen[bytes]] = []
+"""Workers started by this process, kept so that a long-lived one reaps them."""
+
+
+def launch(home: Home) -> None:
+    """Start one detached worker: a session of its own, no terminal, nothing inherited but the environment."""
+    _launched[:] = [worker for worker in _launched if worker.poll() is None]
+    environment = os.environ | {"AMPSM_HOME": str(home.root), "AMPSM_DB_PATH": str(home.database)}
+    log = _log(home)
+    try:
+        worker = subprocess.Popen(
+            [sys.executable, "-P", "-m", "ampsm_engine.worker"],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            cwd="/",
+            env=environment,
+            start_new_session=True,
+        )
+    except OSError as reason:
+        message = f"No worker could be started: {reason.strerror}."
+        raise Failed(message, "ampsm doctor") from reason
+    finally:
+        os.close(log)
+    _launched.append(worker)
+
+
+def _log(home: Home) -> int:
+    if home.worker_log.exists() and home.worker_log.stat().st_size > LOG_LIMIT:
+        home.worker_log.replace(home.worker_log.with_suffix(".log.old"))
+    return open_private(home.worker_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+
+def sweep(home: Home, store: Store, slot_count: int) -> int:
+    """Start a worker for each iteration that lost its own, and for a queue that nobody serves.
+
+    Answers how many were started. Costs two small queries when there is nothing to do.
+    """
+    wanted = 0
+    if store.unsettled():
+        with slots.claiming(home):
+            unsettled = store.unsettled()
+            wanted = sum(not slots.is_leased(home.run(iteration.id)) for iteration in unsettled)
+    if store.claimable() and wanted < slot_count:
+        free = slots.slot(home, slot_count)
+        if free is not None:
+            free.release()
+            wanted += 1
+    for _ in range(wanted):
+        launch(home)
+    return wanted

@@ -1,0 +1,87 @@
+"""The commit message of an iteration: a subject from what amp said it did and what it was asked, and trailers.
+
+Pure. Redaction is done by the caller, on the whole message.
+"""
+
+import re
+import textwrap
+
+from ampsm_engine.model import Iteration, Session
+from ampsm_engine.naming import printable
+
+SUBJECT_LENGTH = 72
+PREFIX = "amp: "
+BODY_WIDTH = 72
+PROMPT_LINES = 40
+"""Lines of the prompt that a commit message keeps; the whole prompt is in the store."""
+
+ITERATION_TRAILER = "Ampsm-Iteration"
+_SMALL_TALK = re.compile(
+    r"^(?:done|ok|okay|sure|great|perfect|finished|all set|good|summary|result|i am done|i'm done|hello|hi)\b[\s.!:,]*$",
+    re.IGNORECASE,
+)
+_OPENERS = re.compile(
+    r"^(?:done[.!:,]?\s+|ok(?:ay)?[.!:,]?\s+|sure[.!:,]?\s+|great[.!:,]?\s+)?"
+    r"(?:i(?:'ve| have)?\s+(?:just |now |successfully )*(?=[a-z]+(?:ed|t|de|lt|w|ote|ut|an)\b))?",
+    re.IGNORECASE,
+)
+
+
+def subject(prompt: str, result: str, paths: tuple[str, ...] = ()) -> str:
+    """`amp: <what changed>`, at most 72 characters.
+
+    From the first sentence of amp's result that says something, else the prompt's first line, else the files.
+    """
+    said = next((line for line in map(_plain, _sentences(result)) if _says_something(line)), "")
+    asked = next((line for line in map(_plain, prompt.splitlines()) if re.search(r"\w", line)), "")
+    named = f"change {', '.join(paths[:3])}{' …' if len(paths) > 3 else ''}" if paths else "work in progress"
+    text = said or asked or printable(named)
+    text = text[:1].lower() + text[1:] if text[:2].istitle() or text[1:2].islower() else text
+    room = SUBJECT_LENGTH - len(PREFIX)
+    return PREFIX + (text if len(text) <= room else _cut(text, room))
+
+
+def _cut(text: str, room: int) -> str:
+    head, _, _ = text[: room - 1].rpartition(" ")
+    return (head if len(head) > room // 2 else text[: room - 1]).rstrip(" ,;:.") + "…"
+
+
+def _sentences(text: str) -> list[str]:
+    lines = [line for line in text.splitlines() if not line.lstrip().startswith(("```", "|", "---"))]
+    return [part for line in lines[:20] for part in re.split(r"(?<=[.!?])\s+", line.strip()) if part]
+
+
+def _plain(text: str) -> str:
+    """One line without Markdown's marks and without an opening `I have`."""
+    line = re.sub(r"^[#>*+\-\s]+|^\d+[.)]\s+", "", printable(text))
+    line = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", line)
+    line = re.sub(r"[*_]{2,}|`", "", line)
+    return _OPENERS.sub("", line).strip().rstrip(".:!").strip()
+
+
+def _says_something(line: str) -> bool:
+    return len(line) >= 8 and len(line.split()) >= 2 and not _SMALL_TALK.match(line)
+
+
+def body(session: Session, iteration: Iteration, result: str) -> str:
+    """What was asked, what amp answered, and the trailers that tie the commit to its thread and session."""
+    asked = [line for part in iteration.prompt.strip().splitlines() for line in _wrapped(part)]
+    if len(asked) > PROMPT_LINES:
+        asked = [*asked[:PROMPT_LINES], "…"]
+    answered = [line for part in result.strip().splitlines()[:PROMPT_LINES] for line in _wrapped(part)]
+    parts = ["\n".join(asked), "\n".join(answered), trailers(session, iteration)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _wrapped(line: str) -> list[str]:
+    clean = "".join(letter if letter.isprintable() else " " for letter in line)
+    return textwrap.wrap(clean, BODY_WIDTH, break_long_words=False, break_on_hyphens=False) or [""]
+
+
+def trailers(session: Session, iteration: Iteration) -> str:
+    """The trailers, one a line; the thread's in the form that amp gives its own commits."""
+    lines = [f"Ampsm-Session: {session.id}", f"{ITERATION_TRAILER}: {iteration.id}"]
+    thread_id = iteration.thread_id or session.thread_id
+    if thread_id:
+        lines.insert(0, f"Amp-Thread-ID: https://ampcode.com/threads/{thread_id}")
+    return "\n".join(lines)

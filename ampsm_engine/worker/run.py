@@ -1,0 +1,258 @@
+"""One iteration from its start, or its adoption, to amp's end: attempts, watching, stopping, retries.
+
+What the end means is decided in amp/failures.py; what follows from it in settle.py.
+"""
+
+import json
+import os
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from ampsm_engine import wording
+from ampsm_engine.amp import failures, process
+from ampsm_engine.amp.process import Child
+from ampsm_engine.config import Settings
+from ampsm_engine.errors import AmpsmError, Unfit
+from ampsm_engine.home import Home, RunDirectory, open_private
+from ampsm_engine.model import Iteration, Outcome, State
+from ampsm_engine.store import Store
+from ampsm_engine.worker import attempt
+from ampsm_engine.worker.watch import Ladder, Patience, Reason, Transcript, stderr_tail
+
+BUSY_TICK = 0.05
+QUIET_TICK = 0.25
+"""Seconds between two looks: four a second cost less than a tenth of a percent of a core."""
+
+RECORD_EVERY = 0.1
+STDERR_EVERY = 2.0
+STARTS_BEFORE_GIVING_UP = 3
+"""How often a worker may die between claiming and starting amp before the iteration counts as crashed."""
+
+
+@dataclass(slots=True)
+class Run:
+    """Running one iteration."""
+
+    home: Home
+    store: Store
+    settings: Settings
+    iteration: Iteration
+    child: Child | None = None
+    _stop_seen: int = field(default=-1)
+    _stop: bool = False
+    _recorded: tuple[int, str | None, str | None] = (-1, None, None)
+    _recorded_at: float = 0.0
+    _stderr_at: float = 0.0
+    _lost: bool = False
+
+    @property
+    def directory(self) -> RunDirectory:
+        """The run directory."""
+        return self.home.run(self.iteration.id)
+
+    def until_ended(self, *, adopted: bool) -> bool:
+        """Watch amp to its end and record it; False when it was never started and waits again."""
+        if adopted:
+            self.child = process.adopt(self.directory, self.iteration.id)
+            if self.child is None and self._never_started():
+                self.store.requeue(self.iteration.id)
+                return False
+        else:
+            try:
+                self._start(first=True)
+            except AmpsmError as reason:
+                self._refused(reason)
+                return True
+        while True:
+            ending = self._attempt()
+            if not self._again(ending):
+                break
+        self._end(ending)
+        return True
+
+    def end_amp(self) -> None:
+        """End amp and all that it started, without asking how it went."""
+        child = self.child or process.adopt(self.directory, self.iteration.id)
+        if child is not None:
+            ladder = self._ladder(child)
+            ladder.begin(Reason.STOP)
+            while child.poll() is None and child.alive():
+                ladder.climb()
+                time.sleep(BUSY_TICK)
+        process.end_strays(self.iteration.id, self.settings.number("stop.terminate"))
+
+    def _never_started(self) -> bool:
+        """Whether nothing of amp was ever seen: then running it again can lose and cost nothing."""
+        directory = self.directory
+        silent = not directory.stream.exists() or directory.stream.stat().st_size == 0
+        return (
+            silent and not directory.process.exists() and self.iteration.attempts < STARTS_BEFORE_GIVING_UP
+        )
+
+    def _start(self, *, first: bool) -> None:
+        """Start amp, for the first time or again."""
+        self.store.begin_attempt(self.iteration.id)
+        self.iteration = self.store.iteration(self.iteration.id)
+        session = self.store.session(self.iteration.session_id)
+        earlier = self.store.iterations(session.id)[: self.iteration.number - 1]
+        self.child = attempt.start(
+            self.home,
+            self.settings,
+            session,
+            self.iteration,
+            again=not first,
+            had_thread=any(iteration.thread_id for iteration in earlier),
+        )
+
+    def _attempt(self) -> failures.Ending:
+        """Watch until amp is gone; how that attempt ended."""
+        transcript = Transcript(self.directory)
+        reason = self._watch(transcript) if self.child is not None else None
+        if not self.settings.switch("iteration.keep-strays"):
+            process.end_strays(self.iteration.id, self.settings.number("stop.terminate"))
+        transcript.read_to_end()
+        self._record(transcript)
+        return failures.classify(
+            we_stopped=reason is Reason.STOP or (self._stop_wanted() and reason is None),
+            timed_out=reason is Reason.TIMEOUT,
+            silent=reason is Reason.SILENT,
+            fold=transcript.fold,
+            exit_code=self.child.exit_code if self.child else None,
+            stderr=stderr_tail(self.directory),
+            head=transcript.head.decode("utf-8", "replace"),
+        )
+
+    def _watch(self, transcript: Transcript) -> Reason | None:
+        child = self.child
+        if child is None:
+            return None
+        ladder = self._ladder(child)
+        patience = Patience(self.settings)
+        while child.poll() is None and child.alive():
+            grew = transcript.read()
+            if not grew or time.monotonic() - self._recorded_at >= RECORD_EVERY:
+                self._record(transcript)
+            reason = self._reason_to_end(transcript, patience)
+            if reason is not None:
+                ladder.begin(reason)
+            ladder.climb()
+            time.sleep(BUSY_TICK if grew or ladder.reason else QUIET_TICK)
+        return ladder.reason
+
+    def _ladder(self, child: Child) -> Ladder:
+        return Ladder(child, self.settings.number("stop.interrupt"), self.settings.number("stop.terminate"))
+
+    def _reason_to_end(self, transcript: Transcript, patience: Patience) -> Reason | None:
+        if self._stop_wanted():
+            return Reason.STOP
+        if failures.needs_login(transcript.head):
+            return Reason.LOGIN
+        if transcript.fold.result is not None:
+            lingers = time.monotonic() - transcript.grown_at
+            return Reason.LINGERING if lingers >= self.settings.number("stop.after-result") else None
+        limit = self.settings.number("iteration.timeout")
+        if limit and self._age() >= limit:
+            return Reason.TIMEOUT
+        news, reason = patience.exceeded(transcript, lost=self._lost_connection())
+        if news:
+            minutes = int((time.monotonic() - transcript.grown_at) / 60)
+            text = f"amp has said nothing for {minutes} minutes; ampsm stop {self.iteration.session_id} ends it"
+            self.store.fact(
+                "silent", text, session_id=self.iteration.session_id, iteration_id=self.iteration.id
+            )
+        return reason
+
+    def _age(self) -> float:
+        """Seconds since the iteration started, by the clock on the wall: it outlives its worker."""
+        started = wording.moment(self.iteration.start_time or self.iteration.queued_at)
+        return (datetime.now(UTC) - started).total_seconds()
+
+    def _lost_connection(self) -> bool:
+        now = time.monotonic()
+        if now - self._stderr_at >= STDERR_EVERY:
+            self._stderr_at = now
+            self._lost = failures.lost_connection(stderr_tail(self.directory))
+        return self._lost
+
+    def _stop_wanted(self) -> bool:
+        """Whether somebody asked to stop; the store is only read again after somebody wrote to it."""
+        version = self.store.data_version()
+        if version != self._stop_seen:
+            self._stop_seen = version
+            self._stop = self.store.iteration(self.iteration.id).stop_requested_at is not None
+        return self._stop
+
+    def _record(self, transcript: Transcript) -> None:
+        """Write what is new; overwriting the same counts, so that nothing is ever counted twice."""
+        fold = transcript.fold
+        self._recorded_at = time.monotonic()
+        thread_id = fold.thread_id or attempt.thread_in_log(self.directory)
+        now = (transcript.reader.offset, fold.activity, thread_id)
+        calls = fold.take_tool_calls()
+        if now == self._recorded and not calls:
+            return
+        self._recorded = now
+        self.store.record(
+            self.iteration.id,
+            tally=fold.tally,
+            offset=transcript.reader.offset,
+            activity=fold.activity,
+            thread_id=thread_id,
+            tool_calls=calls,
+        )
+
+    def _again(self, ending: failures.Ending) -> bool:
+        """Try once more where that can help: rate limits and overload after a pause, a lost option at once."""
+        if self._stop_wanted() or self.store.iteration(self.iteration.id).state is not State.RUNNING:
+            return False
+        self.iteration = self.store.iteration(self.iteration.id)
+        if attempt.remedy(self.home, self.settings, self.iteration, ending, stderr_tail(self.directory)):
+            return self._restart()
+        if not ending.retry or self.iteration.attempts > self.settings.number("iteration.retries"):
+            return False
+        delay = self.settings.number("iteration.retry-delay") * 2 ** (self.iteration.attempts - 1)
+        text = f"{ending.error or ending.failure}: trying again in {wording.duration(int(delay * 1000))}"
+        self.store.fact("retry", text, session_id=self.iteration.session_id, iteration_id=self.iteration.id)
+        until = time.monotonic() + delay
+        while time.monotonic() < until:
+            if self._stop_wanted():
+                return False
+            time.sleep(min(QUIET_TICK, max(0.0, until - time.monotonic())))
+        return self._restart()
+
+    def _restart(self) -> bool:
+        """Begin another attempt in the same stream file, marked as such."""
+        number = self.iteration.attempts + 1
+        mark = json.dumps({"type": "ampsm", "subtype": "attempt", "number": number})
+        descriptor = open_private(self.directory.stream, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(b"\n" + mark.encode() + b"\n")
+        self.directory.stderr.unlink(missing_ok=True)
+        self._lost = False
+        self._start(first=False)
+        return True
+
+    def _end(self, ending: failures.Ending) -> None:
+        """Record how it ended; from here on it only has to be settled."""
+        self.store.begin_settling(
+            self.iteration.id,
+            outcome=ending.outcome,
+            failure=ending.failure,
+            error=ending.error or ending.warning,
+            hint=ending.hint,
+            exit_code=self.child.exit_code if self.child else None,
+            duration_ms=int(self._age() * 1000),
+        )
+
+    def _refused(self, reason: AmpsmError) -> None:
+        """amp could not be started at all: nothing was paid, nothing changed."""
+        self.store.begin_settling(
+            self.iteration.id,
+            outcome=Outcome.FAILED,
+            failure="amp-missing" if isinstance(reason, Unfit) else "not-started",
+            error=reason.message,
+            hint=reason.hint,
+            exit_code=None,
+            duration_ms=None,
+        )

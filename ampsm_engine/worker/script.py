@@ -1,0 +1,93 @@
+"""Running the session's script: `sh -c` in the worktree, a process group of its own, a time limit.
+
+The command is the user's own text and the only shell string in ampsm. What it prints goes to a file.
+"""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ampsm_engine.errors import Failed
+from ampsm_engine.home import open_private
+from ampsm_engine.model import ScriptResult
+
+TICK = 0.05
+GRACE = 2.0
+TIMED_OUT = 124
+"""The exit code that coreutils' timeout gives, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptRun:
+    """How a script went; a timed out one has exit code 124."""
+
+    exit_code: int
+    seconds: float
+    timed_out: bool
+    stopped: bool = False
+
+    @property
+    def result(self) -> ScriptResult:
+        """Pass on exit code 0 only."""
+        return ScriptResult.PASS if self.exit_code == 0 else ScriptResult.FAIL
+
+
+def run(
+    text: str,
+    worktree: Path,
+    output: Path,
+    environment: dict[str, str],
+    *,
+    limit: float,
+    stop: Callable[[], bool] = lambda: False,
+) -> ScriptRun:
+    """Run it to its end, its time limit (0: none) or until `stop` says so; both its streams go to `output`."""
+    descriptor = open_private(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
+    began = time.monotonic()
+    try:
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", text],
+            cwd=worktree,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=descriptor,
+            stderr=descriptor,
+            start_new_session=True,
+        )
+    except OSError as reason:
+        message = f"The script could not be started: {reason.strerror}."
+        raise Failed(message, "ampsm edit SESSION --script CMD") from reason
+    finally:
+        os.close(descriptor)
+    timed_out = stopped = False
+    while process.poll() is None:
+        timed_out = bool(limit) and time.monotonic() - began >= limit
+        stopped = stop()
+        if timed_out or stopped:
+            _end_group(process)
+            break
+        try:
+            process.wait(TICK)
+        except subprocess.TimeoutExpired:
+            continue
+    code = process.wait()
+    seconds = time.monotonic() - began
+    exit_code = TIMED_OUT if timed_out else 128 - code if code < 0 else code
+    return ScriptRun(exit_code, seconds, timed_out, stopped)
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    for step in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, step)
+        except ProcessLookupError:
+            return
+        try:
+            process.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            continue
+        return
