@@ -4,6 +4,7 @@
 Settings are loaded at the edges and handed down; no room below reads the file itself.
 """
 
+import math
 import os
 import tomllib
 from collections.abc import Mapping
@@ -131,7 +132,7 @@ def _number(value: object, *, whole: bool) -> int | float | None:
         number = float(str(value))
     except ValueError:
         return None
-    if number in (float("inf"), float("-inf")) or number != number:
+    if not math.isfinite(number):
         return None
     if whole:
         return int(number) if number.is_integer() else None

@@ -113,7 +113,7 @@ def platform_folder(kind: str, environ: Mapping[str, str] | None = None) -> Path
     """
     env = os.environ if environ is None else environ
     named = env.get(f"XDG_{kind.upper()}_HOME")
-    if named and os.path.isabs(named):
+    if named and Path(named).is_absolute():
         return Path(named) / "ampsm"
     import platformdirs  # 12 ms that most starts need not pay
 

@@ -25,9 +25,7 @@ def is_active(state: State) -> bool:
     return state in (State.RUNNING, State.SETTLING)
 
 
-def status_after(
-    outcome: Outcome, script: ScriptResult | None, *, commit_refused: bool = False
-) -> Status:
+def status_after(outcome: Outcome, script: ScriptResult | None, *, commit_refused: bool = False) -> Status:
     """What a session becomes when an iteration settles.
 
     amp's own error weighs more than the script's; work that could not be committed needs a person.

@@ -68,9 +68,7 @@ def dropped(run: RunDirectory) -> frozenset[str]:
         return frozenset()
 
 
-def remedy(
-    home: Home, settings: Settings, iteration: Iteration, ending: failures.Ending, stderr: str
-) -> bool:
+def remedy(home: Home, settings: Settings, iteration: Iteration, ending: failures.Ending, stderr: str) -> bool:
     """Mend what can be mended before amp starts once more; False when there is nothing of the kind."""
     run = home.run(iteration.id)
     option = failures.unknown_option(stderr)

@@ -57,8 +57,7 @@ def diff_text(session: Session, files: Sequence[changes.FileChange]) -> str:
     deleted = sum(file.deletions or 0 for file in files)
     lines = [f"# Changes against {session.base_branch}", "", f"{len(files)} files, +{added} -{deleted}", ""]
     lines += [
-        f"- {file.kind} `{file.path}` +{file.additions or 0} -{file.deletions or 0}"
-        for file in files[:LISTED_FILES]
+        f"- {file.kind} `{file.path}` +{file.additions or 0} -{file.deletions or 0}" for file in files[:LISTED_FILES]
     ]
     if len(files) > LISTED_FILES:
         lines.append(f"- and {len(files) - LISTED_FILES} more")

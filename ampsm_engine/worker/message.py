@@ -17,7 +17,8 @@ PROMPT_LINES = 40
 
 ITERATION_TRAILER = "Ampsm-Iteration"
 _SMALL_TALK = re.compile(
-    r"^(?:done|ok|okay|sure|great|perfect|finished|all set|good|summary|result|i am done|i'm done|hello|hi)\b[\s.!:,]*$",
+    r"^(?:done|ok|okay|sure|great|perfect|finished|all set|good|summary|result|i am done|i'm done|hello|hi)"
+    r"\b[\s.!:,]*$",
     re.IGNORECASE,
 )
 _OPENERS = re.compile(

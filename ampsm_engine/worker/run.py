@@ -86,9 +86,7 @@ class Run:
         """Whether nothing of amp was ever seen: then running it again can lose and cost nothing."""
         directory = self.directory
         silent = not directory.stream.exists() or directory.stream.stat().st_size == 0
-        return (
-            silent and not directory.process.exists() and self.iteration.attempts < STARTS_BEFORE_GIVING_UP
-        )
+        return silent and not directory.process.exists() and self.iteration.attempts < STARTS_BEFORE_GIVING_UP
 
     def _start(self, *, first: bool) -> None:
         """Start amp, for the first time or again."""
@@ -158,9 +156,7 @@ class Run:
         if news:
             minutes = int((time.monotonic() - transcript.grown_at) / 60)
             text = f"amp has said nothing for {minutes} minutes; ampsm stop {self.iteration.session_id} ends it"
-            self.store.fact(
-                "silent", text, session_id=self.iteration.session_id, iteration_id=self.iteration.id
-            )
+            self.store.fact("silent", text, session_id=self.iteration.session_id, iteration_id=self.iteration.id)
         return reason
 
     def _age(self) -> float:
@@ -246,7 +242,7 @@ class Run:
         )
 
     def _refused(self, reason: AmpsmError) -> None:
-        """amp could not be started at all: nothing was paid, nothing changed."""
+        """Amp could not be started at all: nothing was paid, nothing changed."""
         self.store.begin_settling(
             self.iteration.id,
             outcome=Outcome.FAILED,

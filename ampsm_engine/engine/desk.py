@@ -1,0 +1,48 @@
+"""Where the engine stands: its home, its configuration, its store."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ampsm_engine import config
+from ampsm_engine.home import Home, home
+from ampsm_engine.store import Store
+from ampsm_engine.worker import launch
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """Two paths; it pickles, so that a verb can be asked for from another process."""
+
+    home: Home
+    config: Path
+
+    @property
+    def store(self) -> Store:
+        """The store of this home."""
+        return Store(self.home.database)
+
+    @property
+    def settings(self) -> config.Settings:
+        """The settings as they are now."""
+        return config.load(self.config)
+
+    def ready(self) -> "Engine":
+        """Make the home, open the store, and have adopted what a dead worker left."""
+        self.home.ensure()
+        store = self.store
+        store.open()
+        launch.sweep(self.home, store, int(self.settings.number("slots")))
+        return self
+
+
+def engine_at(environ: Mapping[str, str] | None = None) -> Engine:
+    """The engine that the environment names, nothing opened yet."""
+    env = os.environ if environ is None else environ
+    return Engine(home(env), config.config_path(env))
+
+
+def open_engine(environ: Mapping[str, str] | None = None) -> Engine:
+    """The engine that the environment names, ready."""
+    return engine_at(environ).ready()

@@ -1,0 +1,179 @@
+"""Is this machine fit, and do store and repositories agree? Findings say what to do; nothing is removed unasked."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ampsm_engine.amp import program
+from ampsm_engine.engine.desk import Engine
+from ampsm_engine.errors import AmpsmError
+from ampsm_engine.git import repository, trash, worktrees
+from ampsm_engine.git.repository import Repo
+from ampsm_engine.model import Session
+from ampsm_engine.worker import slots
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at; `ok` None: worth knowing, not wrong."""
+
+    name: str
+    ok: bool | None
+    text: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One disagreement between store and repositories. `action`: the command that mends it."""
+
+    kind: str
+    text: str
+    action: str
+    mended: bool = False
+
+
+def doctor(engine: Engine, environ: Mapping[str, str] | None = None) -> tuple[Check, ...]:
+    """Everything ampsm needs from this machine, one check a line. The environment itself is never shown."""
+    env = os.environ if environ is None else environ
+    return (
+        Check("python", ok=True, text=f"{sys.version.split()[0]} at {sys.executable}"),
+        _git(),
+        *_amp(engine, env),
+        _store(engine),
+        _slots(engine),
+        _desktop(env),
+        Check(
+            "configuration",
+            ok=True,
+            text=str(engine.config),
+            hint="" if engine.config.exists() else "defaults",
+        ),
+    )
+
+
+def _git() -> Check:
+    path = shutil.which("git")
+    if path is None:
+        return Check("git", ok=False, text="git is not installed", hint="install git 2.30 or newer")
+    answer = subprocess.run([path, "--version"], capture_output=True, text=True, check=False, timeout=20)
+    text = answer.stdout.strip()
+    numbers = [int(part) for part in text.split()[-1].split(".")[:2] if part.isdigit()] if text else []
+    if numbers < [2, 30]:
+        return Check("git", ok=False, text=f"{text} at {path} is too old", hint="install git 2.30 or newer")
+    return Check("git", ok=True, text=f"{text} at {path}")
+
+
+def _amp(engine: Engine, env: Mapping[str, str]) -> tuple[Check, ...]:
+    try:
+        path = program.find(engine.settings, env)
+    except AmpsmError as reason:
+        return (Check("amp", ok=False, text=str(reason), hint=reason.hint),)
+    try:
+        version = program.version(path, env)
+    except AmpsmError as reason:
+        return (Check("amp", ok=False, text=str(reason), hint=reason.hint),)
+    told = f"{version.text} at {path}" if version else f"{path} does not say its version"
+    login = program.login(env)
+    return (
+        Check("amp", ok=True if version else None, text=told),
+        Check("login", ok=True if login.ok else None, text=login.how, hint="" if login.ok else "amp login"),
+    )
+
+
+def _store(engine: Engine) -> Check:
+    database = engine.home.database
+    try:
+        sessions = len(engine.store.sessions())
+    except AmpsmError as reason:
+        return Check("store", ok=False, text=str(reason), hint=reason.hint)
+    loose = [path for path in (engine.home.root, database) if path.stat().st_mode & 0o077]
+    if loose:
+        return Check("store", ok=False, text=f"others may read {loose[0]}", hint=f"chmod go= {loose[0]}")
+    return Check("store", ok=True, text=f"{sessions} session{'s' * (sessions != 1)} in {database}")
+
+
+def _slots(engine: Engine) -> Check:
+    unsettled = engine.store.unsettled()
+    lost = [one for one in unsettled if not slots.is_leased(engine.home.run(one.id))]
+    count = int(engine.settings.number("slots"))
+    if lost:
+        return Check("workers", ok=None, text=f"{len(lost)} without a worker; one was just sent", hint="ampsm ls")
+    return Check("workers", ok=True, text=f"{len(unsettled)} at work, {engine.store.queued()} queued, {count} slots")
+
+
+def _desktop(env: Mapping[str, str]) -> Check:
+    desktop = sys.platform == "darwin" or any(env.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
+    text = "this machine has one" if desktop else "none here: nothing pops up when an iteration ends"
+    return Check("desktop", ok=True if desktop else None, text=text)
+
+
+def repair(engine: Engine, *, apply: bool = False, path: Path | None = None) -> tuple[Finding, ...]:
+    """Where store and repositories disagree. `apply` adopts what has a safe way back and removes nothing.
+
+    `path`: a repository to look into besides those that the store knows.
+    """
+    store = engine.store
+    every = (*store.sessions(), *store.sessions(trashed=True))
+    roots = {Path(session.repo_root) for session in every}
+    findings: list[Finding] = []
+    if path is not None:
+        roots.add(repository.locate(path).root)
+    for root in sorted(roots):
+        of_this = [session for session in every if Path(session.repo_root) == root]
+        findings += _repository(engine, root, of_this, apply=apply)
+    return tuple(findings)
+
+
+def _repository(engine: Engine, root: Path, sessions: list[Session], *, apply: bool) -> list[Finding]:
+    if not root.is_dir():
+        names = ", ".join(session.name for session in sessions[:5])
+        return [Finding("repository", f"{root} is gone; sessions: {names}", f"restore {root} or ampsm rm")]
+    try:
+        repo = repository.locate(root)
+        listed = {tree.path for tree in worktrees.listed(repo)}
+        found = [_lost(engine, repo, one, apply=apply) for one in sessions if _is_lost(one, listed)]
+        found += [_trashed(repo, one) for one in sessions if one.trashed_at and not trash.holds(root, one.id)]
+        known = {Path(session.worktree_path) for session in sessions if not session.trashed_at}
+        branches = {session.branch_name for session in sessions if not session.trashed_at}
+        for orphan in worktrees.orphans(repo, known, branches):
+            found.append(_orphan(orphan))
+    except AmpsmError as reason:
+        return [Finding("repository", f"{root}: {reason}", reason.hint)]
+    return found
+
+
+def _is_lost(session: Session, listed: set[Path]) -> bool:
+    worktree = Path(session.worktree_path)
+    return not session.trashed_at and (not worktree.is_dir() or worktree not in listed)
+
+
+def _lost(engine: Engine, repo: Repo, session: Session, *, apply: bool) -> Finding:
+    text = f"the worktree of session {session.name} is gone; its branch {session.branch_name} still holds its commits"
+    if apply:
+        worktrees.recreate(repo, Path(session.worktree_path), session.branch_name)
+        engine.store.fact("repaired", "the worktree was made again from its branch", session_id=session.id)
+        return Finding("worktree", text, "made again from its branch", mended=True)
+    return Finding("worktree", text, "ampsm repair --apply makes it again from its branch")
+
+
+def _trashed(repo: Repo, session: Session) -> Finding:
+    text = f"session {session.name} is marked as trashed, but {repo.root} keeps nothing of it"
+    return Finding("trash", text, f"ampsm trash purge {session.id}")
+
+
+def _orphan(orphan: worktrees.Orphan) -> Finding:
+    if orphan.kind == "worktree":
+        return Finding(
+            "worktree", f"{orphan.path} belongs to no session: {orphan.detail}", f"ampsm adopt {orphan.path}"
+        )
+    if orphan.kind == "branch":
+        action = f"git branch -D {orphan.branch}, when you do not want it"
+        return Finding("branch", f"branch {orphan.branch} belongs to no session: {orphan.detail}", action)
+    return Finding(
+        "folder", f"{orphan.path} is no worktree: {orphan.detail}", f"look into {orphan.path}, then remove it"
+    )

@@ -1,0 +1,164 @@
+"""Iterations: ask for one, stop them, wait for them, run the script by hand."""
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ampsm_engine import lifecycle, redact, wording
+from ampsm_engine.amp import command, program
+from ampsm_engine.engine.desk import Engine
+from ampsm_engine.errors import Failed, Refused
+from ampsm_engine.home import write_private
+from ampsm_engine.model import Iteration, ScriptResult, Session, State, Status
+from ampsm_engine.naming import new_id
+from ampsm_engine.worker import launch
+from ampsm_engine.worker.script import ScriptRun
+from ampsm_engine.worker.script import run as run_script_in
+
+SWEEP_EVERY = 2.0
+"""Seconds between two looks for workers that died while somebody waits."""
+
+TICK = 0.05
+
+
+def iterate(engine: Engine, session_id: str, prompt: str, *, launch_worker: bool = True) -> Iteration:
+    """Queue an iteration and see that a worker comes for it. Unfit when there is no amp, Refused on a bad prompt."""
+    content = command.check_prompt(prompt)
+    program.find(engine.settings, os.environ)
+    store = engine.store
+    session = store.session(session_id)
+    iteration = Iteration(
+        id=new_id(),
+        session_id=session.id,
+        number=0,
+        prompt=prompt,
+        state=State.QUEUED,
+        queued_at=wording.now(),
+        mode=session.model_override,
+    )
+    run = engine.home.run(iteration.id)
+    run.path.mkdir(mode=0o700, parents=True)
+    # The prompt as typed is on disk before the queue knows of it: a worker may come at once.
+    write_private(run.prompt, content)
+    try:
+        queued = store.enqueue(iteration)
+    except BaseException:
+        run.prompt.unlink()
+        run.path.rmdir()
+        raise
+    if launch_worker:
+        launch.launch(engine.home)
+    return queued
+
+
+def stop(engine: Engine, session_id: str) -> tuple[Iteration, ...]:
+    """Ask what runs to end and take what waits out of the queue; Refused when there is neither."""
+    store = engine.store
+    session = store.session(session_id)
+    touched = store.ask_to_stop(session.id)
+    if not touched:
+        message = f"Nothing of session {session.name} runs or waits."
+        raise Refused(message, f"ampsm show {session.id}")
+    return touched
+
+
+def wait(
+    engine: Engine,
+    session_ids: Sequence[str],
+    *,
+    timeout: float | None = None,
+    seen: Callable[[tuple[Iteration, ...]], None] | None = None,
+) -> tuple[Iteration, ...]:
+    """Wait until nothing of these sessions runs or waits; answers the last iteration of each that has one.
+
+    `seen` gets all their iterations whenever the store changed. Failed when the timeout (seconds) is over.
+    """
+    store = engine.store
+    deadline = None if timeout is None else time.monotonic() + timeout
+    version, swept = -1, time.monotonic()
+    while True:
+        if (now := store.data_version()) != version:
+            version = now
+            groups = store.iterations_of(session_ids)
+            every = tuple(iteration for group in groups.values() for iteration in group)
+            if seen:
+                seen(every)
+            if all(iteration.state is State.SETTLED for iteration in every):
+                return tuple(groups[key][-1] for key in session_ids if groups.get(key))
+        if deadline is not None and time.monotonic() >= deadline:
+            running = sum(iteration.state is not State.SETTLED for iteration in every)
+            message = f"{running} iteration{'s' * (running != 1)} still unsettled after {timeout:g} seconds."
+            raise Failed(message, "ampsm ls")
+        if time.monotonic() - swept >= SWEEP_EVERY:
+            swept = time.monotonic()
+            launch.sweep(engine.home, store, int(engine.settings.number("slots")))
+        time.sleep(TICK)
+
+
+def run_script(engine: Engine, session_id: str, output: Callable[[bytes], None]) -> ScriptRun:
+    """Run the session's script now and record the result with its last iteration; Refused while amp works."""
+    store = engine.store
+    session = store.session(session_id)
+    iterations = store.iterations(session.id)
+    _may_run(session, iterations)
+    last = iterations[-1] if iterations else None
+    run = engine.home.run(last.id if last else session.id)
+    run.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    shown = 0
+
+    def show_more() -> bool:
+        nonlocal shown
+        with run.script_output.open("rb") as file:
+            file.seek(shown)
+            new = file.read()
+        whole = new[: new.rfind(b"\n") + 1]
+        shown += len(whole)
+        if whole:
+            output(redact.bytes_(whole))
+        return False
+
+    began = datetime.now(UTC)
+    ran = run_script_in(
+        session.script_command or "",
+        Path(session.worktree_path),
+        run.script_output,
+        command.environment(os.environ, last.id if last else session.id),
+        limit=engine.settings.number("script.timeout"),
+        stop=show_more,
+    )
+    with run.script_output.open("rb") as file:
+        file.seek(shown)
+        output(redact.bytes_(file.read()))
+    redact.file(run.script_output)
+    _record_script(engine, session, last, ran, began)
+    return ran
+
+
+def _may_run(session: Session, iterations: Sequence[Iteration]) -> None:
+    if not session.script_command:
+        message = f"Session {session.name} has no script."
+        raise Refused(message, f"ampsm edit {session.id} --script 'make test'")
+    if not Path(session.worktree_path).is_dir():
+        message = f"The worktree of session {session.name} is gone: {session.worktree_path}."
+        raise Refused(message, "ampsm repair")
+    if any(lifecycle.is_active(iteration.state) for iteration in iterations):
+        message = f"amp is at work in session {session.name}; its script runs when it is done."
+        raise Refused(message, f"ampsm wait {session.id}")
+
+
+def _record_script(engine: Engine, session: Session, last: Iteration | None, ran: ScriptRun, began: datetime) -> None:
+    store = engine.store
+    text = f"the script {'passed' if ran.exit_code == 0 else f'failed with exit code {ran.exit_code}'}"
+    if last is not None:
+        store.update_iteration(last.id, test_result=ran.result, test_exit_code=ran.exit_code)
+    store.fact(
+        "tested",
+        f"{text}, run by hand at {wording.stamp(began)}",
+        session_id=session.id,
+        iteration_id=last.id if last else None,
+    )
+    if session.status in (Status.IDLE, Status.AWAITING_INPUT):
+        status = Status.IDLE if ran.result is ScriptResult.PASS else Status.AWAITING_INPUT
+        store.update_session(session.id, status=status)

@@ -1,0 +1,165 @@
+"""Sessions: make one, change what is written about it, take in a worktree made elsewhere."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ampsm_engine import wording
+from ampsm_engine.engine.desk import Engine
+from ampsm_engine.errors import NotFound, Refused
+from ampsm_engine.git import repository, worktrees
+from ampsm_engine.model import Iteration, Session, Status
+from ampsm_engine.naming import new_id, printable, session_name
+
+
+def new(
+    engine: Engine,
+    *,
+    path: Path,
+    prompt: str | None = None,
+    name: str | None = None,
+    base: str | None = None,
+    script: str | None = None,
+    mode: str | None = None,
+    run: bool = True,
+) -> tuple[Session, Iteration | None]:
+    """Make a session's branch and worktree and, unless told otherwise, start its first iteration.
+
+    What can be refused is refused before anything is made; what fails later is undone: no row, branch or folder stays.
+    `engine` need not be ready: its store is opened while git fills the worktree.
+    """
+    _check(engine, prompt, name, run=run)
+    repo = repository.locate(path)
+    start = repository.base(repo, base)
+    title = _title(name, prompt)
+    session_id = new_id()
+    pending = worktrees.begin(repo, start, session_id, title, datetime.now(UTC).astimezone())
+    try:
+        engine.ready()
+        settings = engine.settings
+        session = Session(
+            id=session_id,
+            name=title,
+            amp_prompt=prompt or "",
+            repo_root=str(repo.root),
+            base_branch=start.name,
+            base_commit=start.commit,
+            branch_name=pending.branch,
+            worktree_path=str(pending.path),
+            status=Status.IDLE,
+            created_at=wording.now(),
+            script_command=script or None,
+            model_override=mode or settings.text("amp.mode") or None,
+        )
+        pending.finish()
+        return _enter(engine, session, prompt if run else None)
+    except BaseException:
+        pending.undo()
+        raise
+
+
+def _check(engine: Engine, prompt: str | None, name: str | None, *, run: bool) -> None:
+    from ampsm_engine.amp import command, program
+
+    if name is not None and not printable(name):
+        raise Refused("A session's name needs at least one visible character.", "ampsm new --name NAME")
+    if run:
+        import os
+
+        command.check_prompt(prompt or "")
+        program.find(engine.settings, os.environ)
+    elif prompt:
+        command.check_prompt(prompt)
+
+
+def _title(name: str | None, prompt: str | None) -> str:
+    return printable(name)[:200] if name else session_name(prompt or "session")
+
+
+def _enter(engine: Engine, session: Session, prompt: str | None) -> tuple[Session, Iteration | None]:
+    """Write the session into the store and its context into the worktree; take it back when that fails."""
+    from ampsm_engine.engine import runs
+    from ampsm_engine.worker import context
+
+    store = engine.store
+    store.add_session(session)
+    try:
+        context.write(store.session(session.id), (), ())
+        iteration = runs.iterate(engine, session.id, prompt) if prompt is not None else None
+    except BaseException:
+        store.remove_session(session.id)
+        raise
+    return store.session(session.id), iteration
+
+
+def edit(
+    engine: Engine,
+    session_id: str,
+    *,
+    name: str | None = None,
+    notes: str | None = None,
+    script: str | None = None,
+    mode: str | None = None,
+) -> Session:
+    """Change what is written about a session; None leaves a thing as it is, an empty text clears it."""
+    columns: dict[str, object] = {}
+    if name is not None:
+        if not printable(name):
+            raise Refused("A session's name needs at least one visible character.", "ampsm edit --name NAME")
+        columns["name"] = printable(name)[:200]
+    given = {"notes": notes, "script_command": script, "model_override": mode}
+    columns |= {column: value or None for column, value in given.items() if value is not None}
+    store = engine.store
+    store.session(session_id)
+    return store.update_session(session_id, **columns) if columns else store.session(session_id)
+
+
+def adopt(
+    engine: Engine,
+    path: Path,
+    *,
+    name: str | None = None,
+    base: str | None = None,
+    script: str | None = None,
+    mode: str | None = None,
+) -> Session:
+    """Take in a worktree with a branch that was made elsewhere; nothing in it is moved or changed."""
+    found = worktrees.inspect(path)
+    if not found.branch:
+        message = f"The worktree {found.path} is on no branch."
+        raise Refused(message, f"git -C {found.path} switch -c NAME")
+    taken = [s for s in engine.store.sessions() if Path(s.worktree_path) == found.path]
+    if taken:
+        message = f"The worktree {found.path} belongs to session {taken[0].name} already."
+        raise Refused(message, f"ampsm show {taken[0].id}")
+    repo = repository.locate(path, inside_session=True)
+    if found.path == repo.root:
+        message = f"{found.path} is the repository's own checkout; ampsm never works there."
+        raise Refused(message, f"ampsm new --repo {repo.root}")
+    start = repository.base(repo, base)
+    session = Session(
+        id=new_id(),
+        name=printable(name)[:200] if name else session_name(found.branch.rsplit("/", 1)[-1]),
+        amp_prompt="",
+        repo_root=str(repo.root),
+        base_branch=start.name,
+        base_commit=_merge_base(repo.root, start, found.branch),
+        branch_name=found.branch,
+        worktree_path=str(found.path),
+        status=Status.IDLE,
+        created_at=wording.now(),
+        script_command=script or None,
+        model_override=mode or engine.settings.text("amp.mode") or None,
+    )
+    worktrees.exclude(repo)
+    entered, _ = _enter(engine, session, None)
+    return entered
+
+
+def _merge_base(root: Path, start: repository.Base, branch: str) -> str:
+    from ampsm_engine.git import changes
+
+    common = changes.merge_base(root, start.commit, branch)
+    if common is None:
+        message = f"{branch} and {start.name} have no common history."
+        raise NotFound(message, "ampsm adopt PATH --base BRANCH")
+    return common

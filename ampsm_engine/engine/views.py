@@ -1,0 +1,160 @@
+"""What may be looked at: a session with its changes, a diff, a transcript, the counts. Nothing is changed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ampsm_engine.amp import transcript
+from ampsm_engine.amp.events import Event
+from ampsm_engine.engine.desk import Engine
+from ampsm_engine.errors import AmpsmError, NotFound, Refused
+from ampsm_engine.git import changes
+from ampsm_engine.git.changes import FileChange
+from ampsm_engine.model import Fact, Iteration, Session, State, Status
+
+
+@dataclass(frozen=True, slots=True)
+class SessionView:
+    """A session with its iterations and, while its worktree is there, its changes against the base."""
+
+    session: Session
+    iterations: tuple[Iteration, ...]
+    facts: tuple[Fact, ...]
+    ahead: int | None = None
+    behind: int | None = None
+    files: tuple[FileChange, ...] | None = None
+    trouble: str | None = None
+    """Why there are no changes to show."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiffView:
+    """Two points and what lies between them. `new` is None for the worktree as it is now."""
+
+    old: str
+    new: str | None
+    files: tuple[FileChange, ...]
+    patch: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StatusCounts:
+    """How many sessions are in which condition; `queued` counts iterations."""
+
+    running: int
+    queued: int
+    awaiting_input: int
+    error: int
+    idle: int
+    done: int
+
+
+def show(engine: Engine, session: Session) -> SessionView:
+    """All about one session."""
+    store = engine.store
+    iterations = store.iterations(session.id)
+    facts = store.facts(session_id=session.id)
+    worktree = Path(session.worktree_path)
+    try:
+        place = worktree if worktree.is_dir() else Path(session.repo_root)
+        base = _base_now(place, session)
+        old = changes.merge_base(place, base, session.branch_name) or session.base_commit
+        files = changes.files(place, old, None if worktree.is_dir() else session.branch_name)
+        ahead, behind = changes.ahead_behind(Path(session.repo_root), session.branch_name, base)
+    except AmpsmError as reason:
+        return SessionView(session, iterations, facts, trouble=str(reason))
+    return SessionView(session, iterations, facts, ahead, behind, files)
+
+
+def _base_now(place: Path, session: Session) -> str:
+    """The base as it is now, else, when its branch is gone, the commit that the session started from."""
+    return session.base_branch if changes.exists(place, session.base_branch) else session.base_commit
+
+
+def diff(
+    engine: Engine,
+    session_id: str,
+    *,
+    iteration: int | None = None,
+    old: str | None = None,
+    new: str | None = None,
+    uncommitted: bool = False,
+) -> DiffView:
+    """The whole session against its base, one iteration, two points, or what is not committed."""
+    session = engine.store.session(session_id)
+    worktree = Path(session.worktree_path)
+    place = worktree if worktree.is_dir() else Path(session.repo_root)
+    if iteration is not None:
+        old, new = _ends_of(engine, session, iteration)
+    elif uncommitted:
+        if place != worktree:
+            message = f"The worktree of session {session.name} is gone: {worktree}."
+            raise Refused(message, "ampsm repair")
+        old, new = "HEAD", None
+    elif old is None and new is None:
+        base = _base_now(place, session)
+        old = changes.merge_base(place, base, session.branch_name) or session.base_commit
+        new = None if place == worktree else session.branch_name
+    else:
+        old = old or session.base_commit
+    return DiffView(old, new, changes.files(place, old, new), changes.patch(place, old, new))
+
+
+def _ends_of(engine: Engine, session: Session, number: int) -> tuple[str, str | None]:
+    found = log(engine, session, number)
+    if found.state is State.QUEUED:
+        message = f"Iteration {number} of {session.name} has not begun."
+        raise Refused(message, f"ampsm wait {session.id}")
+    start = found.start_sha or session.base_commit
+    if found.state is State.SETTLED:
+        return start, found.commit_sha or start
+    return start, None
+
+
+def log(engine: Engine, session: Session, number: int | None = None) -> Iteration:
+    """An iteration of a session: that number, else the newest one that began, else the newest; NotFound."""
+    iterations = engine.store.iterations(session.id)
+    if number is not None:
+        for iteration in iterations:
+            if iteration.number == number:
+                return iteration
+        message = f"Session {session.name} has no iteration {number}."
+        raise NotFound(message, f"ampsm show {session.id}")
+    if not iterations:
+        message = f"Session {session.name} has no iteration yet."
+        raise NotFound(message, f'ampsm iterate {session.id} "PROMPT"')
+    began = [iteration for iteration in iterations if iteration.attempts or iteration.start_time]
+    return (began or list(iterations))[-1]
+
+
+def follow_log(engine: Engine, iteration_id: str) -> Iterator[Event | None]:
+    """What amp said so far and goes on to say, until the iteration is settled.
+
+    None stands for "nothing new": the caller waits a moment. Texts are as amp wrote them; who shows them redacts.
+    """
+    store = engine.store
+    seen = -1
+    live = True
+
+    def alive() -> bool:
+        nonlocal seen, live
+        if live and (now := store.data_version()) != seen:
+            seen = now
+            live = store.iteration(iteration_id).state is not State.SETTLED
+        return live
+
+    return transcript.follow(engine.home.run(iteration_id).stream, alive=alive)
+
+
+def status(engine: Engine) -> StatusCounts:
+    """The counts of a status bar."""
+    rows = engine.store.board().rows
+    words = [row.session.status for row in rows]
+    return StatusCounts(
+        running=words.count(Status.RUNNING),
+        queued=sum(row.queued for row in rows),
+        awaiting_input=words.count(Status.AWAITING_INPUT),
+        error=words.count(Status.ERROR),
+        idle=words.count(Status.IDLE),
+        done=words.count(Status.DONE),
+    )
