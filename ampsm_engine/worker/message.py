@@ -61,7 +61,7 @@ def _plain(text: str) -> str:
 
 
 def _says_something(line: str) -> bool:
-    return len(line) >= 8 and len(line.split()) >= 2 and not _SMALL_TALK.match(line)
+    return len(line) >= 8 and len(line.split()) >= 2 and not line.endswith("?") and not _SMALL_TALK.match(line)
 
 
 def body(session: Session, iteration: Iteration, result: str) -> str:

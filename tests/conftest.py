@@ -1,0 +1,53 @@
+"""What every test stands on: a home of its own, a git of its own, nothing of the user's."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "ampsm", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+)
+settings.load_profile("ampsm")
+
+
+@pytest.fixture(autouse=True)
+def hermetic(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty HOME, no git configuration but ours, no variable that ampsm, amp or git would listen to."""
+    place = tmp_path_factory.mktemp("user")
+    for name in list(os.environ):
+        if name.startswith(("GIT_", "AMP", "XDG_", "AGENT")) or name in {"NO_COLOR", "EDITOR", "VISUAL"}:
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(place))
+    for kind in ("DATA", "CONFIG", "CACHE", "STATE"):
+        monkeypatch.setenv(f"XDG_{kind}_HOME", str(place / kind.lower()))
+    monkeypatch.setenv("AMPSM_HOME", str(place / "ampsm"))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(place / "gitconfig"))
+    monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    (place / "gitconfig").write_text(
+        "[user]\n\tname = Some Body\n\temail = body@example.org\n[init]\n\tdefaultBranch = main\n"
+    )
+    yield place
+
+
+def git(cwd: Path, *arguments: str) -> str:
+    """The git program's answer: the oracle."""
+    done = subprocess.run(["git", *arguments], cwd=cwd, check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> Path:
+    """A small repository with one commit on `main`."""
+    root = tmp_path / "project"
+    root.mkdir()
+    git(root, "init", "-q")
+    (root / "README.md").write_text("# A project\n")
+    (root / "app.py").write_text("def answer() -> int:\n    return 41\n")
+    git(root, "add", "-A")
+    git(root, "commit", "-q", "-m", "Begin")
+    return root
