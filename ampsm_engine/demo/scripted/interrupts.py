@@ -1,0 +1,60 @@
+"""SIGINT and SIGTERM as one exception that never tears a line or a just-started child apart.
+
+Installed only once the run has begun: before that the signals kill silently, as they do with the real program.
+"""
+
+from __future__ import annotations
+
+import signal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+
+_STOPS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Cancelled(BaseException):
+    """A stop signal arrived."""
+
+
+class Interrupts:
+    """Turns a stop signal into Cancelled; inside `with interrupts:` it waits until the block is done."""
+
+    def __init__(self) -> None:
+        self._busy = 0
+        self._pending = False
+        self._is_raised = False
+
+    def install(self) -> None:
+        """From now on a stop signal cancels the run instead of killing the process."""
+        for number in _STOPS:
+            signal.signal(number, self._arrived)
+
+    def ignore(self) -> None:
+        """From now on stop signals do nothing."""
+        for number in _STOPS:
+            signal.signal(number, signal.SIG_IGN)
+
+    def default(self) -> None:
+        """From now on stop signals kill, silently."""
+        for number in _STOPS:
+            signal.signal(number, signal.SIG_DFL)
+
+    def _arrived(self, _number: int, _frame: FrameType | None) -> None:
+        self._pending = True
+        self._raise_once()
+
+    def __enter__(self) -> None:
+        self._busy += 1
+
+    def __exit__(self, kind: object, _value: object, _trace: object) -> None:
+        self._busy -= 1
+        if kind is None:
+            self._raise_once()
+
+    def _raise_once(self) -> None:
+        """A second signal must not tear apart what the first one set in motion."""
+        if self._pending and not self._busy and not self._is_raised:
+            self._is_raised = True
+            raise Cancelled
