@@ -1,0 +1,275 @@
+"""Runs the git program. Nobody else does, so that its surroundings are decided once.
+
+A child sees nothing of a git that runs around us (GIT_DIR and its like), has no terminal, an empty standard input
+and a session of its own. `read` is for questions: no locks, no hooks, no file system monitor, no pager, no network.
+What git prints for people is cleaned here; nothing of it is parsed.
+"""
+
+import contextlib
+import os
+import re
+import select
+import signal
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from ampsm_engine.errors import AmpsmError, Failed, Unfit
+from ampsm_engine.naming import printable
+
+Argument = str | bytes | Path
+Variables = Mapping[str, str | Path]
+
+LOCAL_VARIABLES = (
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_CONFIG",
+    "GIT_CONFIG_PARAMETERS",
+    "GIT_CONFIG_COUNT",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_GRAFT_FILE",
+    "GIT_INDEX_FILE",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_PREFIX",
+    "GIT_INTERNAL_SUPER_PREFIX",
+    "GIT_SHALLOW_FILE",
+    "GIT_COMMON_DIR",
+)
+"""`git rev-parse --local-env-vars`: what binds a git to one repository."""
+
+_BENDING_VARIABLES = (
+    *("GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS"),
+    *("GIT_EXTERNAL_DIFF", "GIT_DIFF_OPTS", "GIT_ATTR_SOURCE", "GIT_NAMESPACE", "GIT_QUARANTINE_PATH"),
+    # A hook of `git commit` exports the dates of the commit around it.
+    *("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE", "GIT_REFLOG_ACTION"),
+    # A terminal that a passphrase program would write on, over our screens.
+    "GPG_TTY",
+)
+
+_ALWAYS = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_EDITOR": ":",
+    "GIT_SEQUENCE_EDITOR": ":",
+    "GIT_PAGER": "cat",
+    "GIT_MERGE_AUTOEDIT": "no",
+}
+
+_READING = {
+    "LC_ALL": "C",
+    "GIT_OPTIONAL_LOCKS": "0",
+    # A partial clone would fetch what a question needs, and run the configured ssh for it.
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "none",
+}
+
+_GUARDS = (
+    *("-c", "core.fsmonitor=false"),
+    *("-c", f"core.hooksPath={os.devnull}"),
+    *("-c", "core.untrackedCache=false"),
+    *("-c", "core.splitIndex=false"),
+    *("-c", "log.showSignature=false"),
+)
+
+READ_LIMIT = 600.0
+"""Seconds that a question may take; a filter that hangs must not hang us for ever."""
+
+_GRACE = 2.0
+"""Seconds that a git has to remove its lock files after SIGTERM."""
+
+_ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|[@-Z\\-_])")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a git ended: exit code (negative: a signal), its output, and what it said to a person."""
+
+    code: int
+    output: bytes
+    said: str
+    timed_out: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether it ended well."""
+        return self.code == 0
+
+    @property
+    def line(self) -> str:
+        """The output as one line of text, as rev-parse and its like answer."""
+        return text(self.output).rstrip("\n")
+
+    @property
+    def reason(self) -> str:
+        """The one line of what it said that tells most."""
+        lines = [line for line in self.said.splitlines() if line]
+        told = [line for line in lines if line.startswith(("fatal:", "error:"))]
+        best = (told or lines or [f"it ended with {self.code}"])[0 if told else -1]
+        return re.sub(r"^(fatal|error): ", "", best).rstrip(".")
+
+
+class Running:
+    """A git that runs; somebody has to `wait` for it or `end` it."""
+
+    def __init__(self, arguments: tuple[Argument, ...], environ: Mapping[str, str], feed: bytes | None) -> None:
+        self._out, self._err = _scratch(), _scratch()
+        given = subprocess.DEVNULL if feed is None else _filled(feed)
+        try:
+            self._process = subprocess.Popen(
+                ["git", *map(_encoded, arguments)],
+                stdin=given,
+                stdout=self._out,
+                stderr=self._err,
+                env=environ,
+                start_new_session=True,
+            )
+        except FileNotFoundError as reason:
+            raise Unfit("The git program was not found.", "Install git, then ask again.") from reason
+        except OSError as reason:
+            raise Failed(f"The git program could not be started: {reason.strerror}.") from reason
+        finally:
+            if not isinstance(given, int):
+                given.close()
+
+    def wait(self, limit: float | None = None) -> Answer:
+        """Wait for its end, at most `limit` seconds; it is ended then, and whenever the wait is interrupted."""
+        timed_out = False
+        try:
+            if not _ended(self._process, limit):
+                timed_out = True
+                self.end()
+        except BaseException:
+            self.end()
+            raise
+        code = self._process.wait()
+        return Answer(code, _content(self._out), _told(_content(self._err)), timed_out)
+
+    def end(self) -> None:
+        """End it and what it started: asked first, so that it removes its lock files."""
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if self._process.poll() is not None:
+                break
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, number)
+            _ended(self._process, _GRACE)
+        self._process.wait()
+
+
+def read(where: Path, *arguments: Argument, feed: bytes | None = None, variables: Variables | None = None) -> Answer:
+    """Ask git a question about the repository at `where`; the exit code is part of the answer.
+
+    Configured filters do run where git must compare contents.
+    """
+    environ = environment(reading=True, variables=variables)
+    return Running((*_GUARDS, "-C", where, *arguments), environ, feed).wait(READ_LIMIT)
+
+
+def told(where: Path, *arguments: Argument, feed: bytes | None = None, variables: Variables | None = None) -> bytes:
+    """The output of a question that git must be able to answer; Failed otherwise."""
+    answer = read(where, *arguments, feed=feed, variables=variables)
+    if not answer.ok:
+        raise failure(where, arguments, answer)
+    return answer.output
+
+
+def write(
+    where: Path,
+    *arguments: Argument,
+    feed: bytes | None = None,
+    limit: float | None = None,
+    variables: Variables | None = None,
+) -> Answer:
+    """Let git change something, with the user's own configuration, hooks and filters in force."""
+    return start(where, *arguments, feed=feed, variables=variables).wait(limit)
+
+
+def done(where: Path, *arguments: Argument, feed: bytes | None = None, variables: Variables | None = None) -> bytes:
+    """The output of a change that must work; Failed otherwise."""
+    answer = write(where, *arguments, feed=feed, variables=variables)
+    if not answer.ok:
+        raise failure(where, arguments, answer)
+    return answer.output
+
+
+def start(where: Path, *arguments: Argument, feed: bytes | None = None, variables: Variables | None = None) -> Running:
+    """Let git begin to change something, and come back at once."""
+    return Running(("-C", where, *arguments), environment(reading=False, variables=variables), feed)
+
+
+def environment(*, reading: bool, variables: Variables | None = None) -> dict[str, str]:
+    """Our environment without what would bend git, and with what keeps it quiet."""
+    dropped = {*LOCAL_VARIABLES, *_BENDING_VARIABLES}
+    environ = {name: value for name, value in os.environ.items() if name not in dropped}
+    environ.update(_ALWAYS)
+    if reading:
+        environ.update(_READING)
+    environ.update({name: os.fsdecode(value) for name, value in (variables or {}).items()})
+    return environ
+
+
+def failure(where: Path, arguments: tuple[Argument, ...], answer: Answer) -> AmpsmError:
+    """The error for a git that did not do what it was asked."""
+    verb = next((str(one) for one in arguments if not str(one).startswith("-")), "")
+    return Failed(f"git {verb} failed in {where}: {answer.reason}.", f"git -C {where} status")
+
+
+def text(raw: bytes) -> str:
+    """Names that git printed, as Python names files."""
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def _encoded(argument: Argument) -> bytes:
+    if isinstance(argument, Path):
+        return os.fsencode(argument)
+    return argument.encode("utf-8", "surrogateescape") if isinstance(argument, str) else argument
+
+
+def _scratch() -> IO[bytes]:
+    """A file without a name. Not a pipe: what a hook leaves behind would hold its other end open."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("ampsm-git", os.MFD_CLOEXEC), "w+b")
+    import tempfile  # 10 ms that a start on Linux need not pay
+
+    return tempfile.TemporaryFile()
+
+
+def _filled(content: bytes) -> IO[bytes]:
+    file = _scratch()
+    file.write(content)
+    file.seek(0)
+    return file
+
+
+def _content(file: IO[bytes]) -> bytes:
+    with file:
+        file.seek(0)
+        return file.read()
+
+
+def _ended(process: subprocess.Popen[bytes], limit: float | None) -> bool:
+    """Whether it ended in time. Popen's own wait with a limit sleeps up to 50 ms too long."""
+    if limit is None:
+        process.wait()
+    elif hasattr(os, "pidfd_open") and process.poll() is None:
+        descriptor = os.pidfd_open(process.pid)
+        try:
+            poll = select.poll()
+            poll.register(descriptor, select.POLLIN)
+            poll.poll(limit * 1000)
+        finally:
+            os.close(descriptor)
+    else:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(limit)
+    return process.poll() is not None
+
+
+def _told(raw: bytes) -> str:
+    """What a program said to a person: its last forty lines, without a control character."""
+    clean = _ESCAPES.sub("", raw[-20_000:].decode("utf-8", "replace"))
+    lines = [printable(line.rpartition("\r")[2] or line) for line in clean.splitlines()]
+    return "\n".join([line for line in lines if line][-40:])

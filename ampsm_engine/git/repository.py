@@ -1,0 +1,219 @@
+"""Where a repository is, what a session may start from, and whether somebody is in the middle of something there.
+
+Reads only, by the git program, so that creating a session need not pay for pygit2.
+"""
+
+import re
+from pathlib import Path
+
+from ampsm_engine.errors import AmpsmError, NotFound, Refused, Unfit
+from ampsm_engine.git import program
+from ampsm_engine.git.values import Base, Repo
+from ampsm_engine.naming import printable
+
+WORKTREES = ".worktrees"
+"""The folder below a repository's root that holds the sessions' worktrees."""
+
+BRANCHES = "refs/heads/"
+
+_NAMESPACES = (BRANCHES, "refs/remotes/", "refs/tags/")
+_SESSION_ID = re.compile(r"[0-9a-hjkmnp-tv-z]{10}")
+_OBJECT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+
+_OPERATIONS = (
+    ("rebase-merge", "rebase"),
+    ("rebase-apply/applying", "am"),
+    ("rebase-apply", "rebase"),
+    ("MERGE_HEAD", "merge"),
+    ("CHERRY_PICK_HEAD", "cherry-pick"),
+    ("REVERT_HEAD", "revert"),
+    ("BISECT_LOG", "bisect"),
+    ("sequencer", "cherry-pick"),
+)
+"""Files of a worktree's git folder, and the operation that each of them means."""
+
+
+def locate(path: Path) -> Repo:
+    """The repository that a path lies in, named by its main worktree.
+
+    NotFound without such a path; Unfit when it is in no repository, in a bare one, or in one without a commit;
+    Refused inside a session's worktree, because a session of a session would vanish with it.
+    """
+    repo = around(path)
+    _refuse_session_worktree(_folder(path))
+    return repo
+
+
+def around(path: Path) -> Repo:
+    """The same, and also inside a session's worktree."""
+    bare, git_folder, common, top, head = _places(_folder(path))
+    if bare:
+        raise _bare(common)
+    root = _main_worktree(git_folder, common, top)
+    if not head and not program.told(root, "for-each-ref", "--count=1"):
+        message = f"The repository {root} has no commit yet: there is nothing to start from."
+        raise Unfit(message, f'git -C {root} commit --allow-empty -m "Begin"')
+    return Repo(root, common, top or root)
+
+
+def base(repo: Repo, ref: str | None) -> Base:
+    """What a session starts from: a branch, remote branch, tag, commit or expression; None is what is checked out.
+
+    The name is the one to merge into: a branch's short name where there is one, else the commit.
+    NotFound names the likely ones.
+    """
+    if ref is None:
+        return _checked_out(repo)
+    if not ref or ref.startswith("-") or printable(ref) != ref:
+        raise _unknown(repo, ref)
+    # A branch before a tag of the same name, which git itself would take: sessions are merged into branches.
+    branch = program.read(repo.root, "rev-parse", "--quiet", "--verify", f"{BRANCHES}{ref}^{{commit}}")
+    if branch.ok and program.read(repo.root, "show-ref", "--quiet", "--verify", f"{BRANCHES}{ref}").ok:
+        return Base(ref, branch.line)
+    answer = program.read(repo.checkout, "rev-parse", f"{ref}^{{commit}}", "--symbolic-full-name", ref, "--")
+    commit, _, rest = answer.line.partition("\n")
+    full = rest.partition("\n")[0]
+    if not answer.ok or not _OBJECT_ID.fullmatch(commit):
+        raise _unknown(repo, ref)
+    return Base(short(full) if full.startswith("refs/") else commit, commit)
+
+
+def is_busy(worktree: Path) -> str | None:
+    """The operation in progress there that we did not start: rebase, am, merge, cherry-pick, revert or bisect."""
+    folder = git_dir(worktree)
+    return next((name for file, name in _OPERATIONS if (folder / file).exists()), None)
+
+
+def git_dir(worktree: Path) -> Path:
+    """The git folder of one worktree: its HEAD and index are in there. NotFound without such a worktree."""
+    if not worktree.is_dir():
+        raise NotFound(f"The worktree {worktree} is gone.", "ampsm doctor")
+    answer = program.read(worktree, "rev-parse", "--absolute-git-dir")
+    if not answer.ok:
+        raise _foreign(worktree, answer)
+    return Path(answer.line)
+
+
+def common_dir(worktree: Path) -> Path:
+    """The git folder that all worktrees of a repository share."""
+    answer = program.read(worktree, "rev-parse", "--path-format=absolute", "--git-common-dir")
+    if not answer.ok:
+        raise _foreign(worktree, answer)
+    return Path(answer.line).resolve()
+
+
+def is_session_id(name: str) -> bool:
+    """Whether a folder's name is one that only sessions have."""
+    return _SESSION_ID.fullmatch(name) is not None
+
+
+def short(full: str) -> str:
+    """A ref's short name: `main`, `origin/main`, `v1`."""
+    return next((full.removeprefix(space) for space in _NAMESPACES if full.startswith(space)), full)
+
+
+def branch_tip(where: Path, branch: str) -> str | None:
+    """The commit that a local branch points at; None when there is no such branch."""
+    answer = program.read(where, "rev-parse", "--quiet", "--verify", f"{BRANCHES}{branch}^{{commit}}")
+    return answer.line if branch and answer.ok else None
+
+
+def is_ancestor(where: Path, old: str, new: str) -> bool:
+    """Whether the one commit is the other or lies in its history."""
+    return program.read(where, "merge-base", "--is-ancestor", old, new).ok
+
+
+def _folder(path: Path) -> Path:
+    try:
+        real = path.resolve(strict=True)
+    except (OSError, RuntimeError) as reason:
+        name = printable(str(path))[:200]
+        raise NotFound(f"There is no folder {name}.", "Name a folder inside a git repository.") from reason
+    return real if real.is_dir() else real.parent
+
+
+def _places(where: Path) -> tuple[bool, Path, Path, Path | None, str]:
+    """Bare?, git folder, common folder, top level (None inside the git folder), commit of HEAD (may be empty)."""
+    wanted = ("--is-bare-repository", "--absolute-git-dir", "--git-common-dir", "--show-toplevel")
+    answer = program.read(where, "rev-parse", "--path-format=absolute", *wanted, "HEAD^{commit}")
+    lines = program.text(answer.output).split("\n")[:-1]
+    if not lines:
+        raise _foreign(where, answer)
+    if len(lines) > 5 or not all(line.startswith(("/", "true", "false")) for line in lines[:4]):
+        lines = [_asked(where, name) for name in (*wanted, "HEAD^{commit}")]
+    lines += [""] * (5 - len(lines))
+    bare, git_folder, common, top, head = lines
+    head = head if _OBJECT_ID.fullmatch(head) else ""
+    return bare == "true", Path(git_folder).resolve(), Path(common).resolve(), Path(top) if top else None, head
+
+
+def _asked(where: Path, name: str) -> str:
+    """One answer of rev-parse: the way for folders with a line break in their name."""
+    return program.read(where, "rev-parse", "--path-format=absolute", name).line
+
+
+def _main_worktree(git_folder: Path, common: Path, top: Path | None) -> Path:
+    if git_folder == common and top:
+        return top
+    if program.read(common, "--git-dir", common, "rev-parse", "--is-bare-repository").line == "true":
+        raise _bare(common)
+    configured = program.read(common, "--git-dir", common, "config", "--get", "core.worktree").line
+    root = (common / configured).resolve() if configured else common.parent
+    answer = program.read(root, "rev-parse", "--path-format=absolute", "--git-common-dir") if root.is_dir() else None
+    if answer is None or not answer.ok or Path(answer.line).resolve() != common:
+        message = f"The main worktree of {common} cannot be told from here."
+        raise Unfit(message, "Name the repository by the folder of its main worktree.")
+    return root
+
+
+def _refuse_session_worktree(where: Path) -> None:
+    """A repository that amp cloned into a session's worktree counts as inside, too."""
+    for folder in (where, *where.parents):
+        if folder.parent.name != WORKTREES or not (folder.parent.parent / ".git").exists():
+            continue
+        if is_session_id(folder.name) or _is_on_our_branch(folder):
+            owner = folder.parent.parent
+            message = f"{where} is inside the worktree of session {folder.name}."
+            raise Refused(message, f"Name the repository itself: {owner}")
+
+
+def _is_on_our_branch(folder: Path) -> bool:
+    """Sessions' worktrees share their folder with the user's own, who may have had it first."""
+    return program.read(folder, "symbolic-ref", "--quiet", "HEAD").line.startswith(f"{BRANCHES}amp/")
+
+
+def _checked_out(repo: Repo) -> Base:
+    answer = program.read(repo.checkout, "rev-parse", "HEAD^{commit}", "--symbolic-full-name", "HEAD")
+    commit, _, full = answer.line.partition("\n")
+    if not answer.ok:
+        message = f"What is checked out in {repo.checkout} has no commit yet."
+        raise Unfit(message, f"Name a base with --base. git -C {repo.root} branch --all lists the branches.")
+    return Base(short(full) if full.startswith(BRANCHES) else commit, commit)
+
+
+def _unknown(repo: Repo, ref: str) -> NotFound:
+    import difflib
+
+    listed = program.told(repo.root, "for-each-ref", "--format=%(refname)", *_NAMESPACES)
+    names = [short(full) for full in program.text(listed).splitlines()]
+    near = [name for name in names if name.endswith(f"/{ref}")] if ref else []
+    near += difflib.get_close_matches(ref, names, n=3)
+    message = f"There is no branch, tag or commit {printable(ref)[:100]!r} in {repo.root}."
+    if near:
+        return NotFound(message, f"Did you mean {' or '.join(dict.fromkeys(near[:3]))}?")
+    some = f" There are {', '.join(names[:5])}{' and more' if len(names) > 5 else ''}." if names else ""
+    return NotFound(message, f"git -C {repo.root} branch --all lists what there is.{some}")
+
+
+def _bare(common: Path) -> Unfit:
+    message = f"The repository {common} is bare: it has no checkout that sessions could live beside."
+    return Unfit(message, f"git clone {common}")
+
+
+def _foreign(where: Path, answer: program.Answer) -> AmpsmError:
+    if "dubious ownership" in answer.said:
+        message = f"The repository at {where} belongs to another user, and git does not trust it."
+        return Unfit(message, f"git config --global --add safe.directory {where}")
+    if "not a git repository" in answer.said:
+        return Unfit(f"{where} is not in a git repository.", f"git -C {where} init")
+    return Unfit(f"The repository at {where} cannot be read: {answer.reason}.", f"git -C {where} status")

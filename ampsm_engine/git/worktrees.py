@@ -1,0 +1,208 @@
+"""The sessions' worktrees: making one on a branch of its own, taking one away, and what lies about unclaimed.
+
+Making one is the way that people wait for: no pygit2 here, and git fills the files while the caller goes on.
+"""
+
+import contextlib
+import os
+import re
+from collections.abc import Collection
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ampsm_engine import naming
+from ampsm_engine.errors import Failed, NotFound, Refused
+from ampsm_engine.git import exclude, program, registry, repository
+from ampsm_engine.git.registry import listed as listed  # noqa: PLC0414 - part of this module's face
+from ampsm_engine.git.values import Base, Orphan, Repo, Worktree
+
+HOOK_LIMIT = 1800.0
+"""Seconds that filling a worktree may take, the repository's post-checkout hook included."""
+
+_ATTEMPTS = 200
+"""Names that are tried for one branch before we give up."""
+
+_OUR_BRANCH = re.compile(r"amp/[^/]+/\d{8}-\d{6}(-\d+)?")
+
+
+class Pending:
+    """A worktree that git is filling. Finish it or undo it; as a context, an error inside undoes it."""
+
+    def __init__(self, repo: Repo, base: Base, path: Path, branch: str, running: program.Running) -> None:
+        self.repo, self.base, self.path, self.branch = repo, base, path, branch
+        self._running = running
+
+    def finish(self, limit: float = HOOK_LIMIT) -> Worktree:
+        """Wait until it is filled. Failed when it cannot be, with everything undone, as when interrupted."""
+        try:
+            answer = self._running.wait(limit)
+            note = None if answer.ok else self._hook_note(answer, limit)
+        except BaseException:
+            self.undo()
+            raise
+        commit = self.base.commit
+        return Worktree(self.path, self.branch, commit, commit, root=self.repo.root, note=note)
+
+    def undo(self) -> None:
+        """Leave nothing behind: neither folder nor branch, nor what git knows of them."""
+        self._running.end()
+        _undo(self.repo, self.base, self.path, self.branch)
+
+    def _hook_note(self, answer: program.Answer, limit: float) -> str:
+        """git removes what it could not fill; what is still there is whole, and only its hook complained."""
+        if answer.timed_out:
+            message = f"Filling {self.path} took more than {limit:g} seconds."
+            raise Failed(message, f"git -C {self.repo.root} worktree add ../try {self.base.name}")
+        if answer.code < 0 or not program.read(self.path, "rev-parse", "--verify", "HEAD").ok:
+            message = f"git could not make the worktree {self.path}: {answer.reason}."
+            raise Failed(message, f"git -C {self.repo.root} worktree add ../try {self.base.name}")
+        return f"The post-checkout hook ended with {answer.code}: {answer.reason}."
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            self.undo()
+
+
+def create(repo: Repo, base: Base, session_id: str, name: str, moment: datetime) -> Worktree:
+    """Make a session's worktree at `<root>/.worktrees/<id>` on a new branch; nothing stays behind when it fails."""
+    return begin(repo, base, session_id, name, moment).finish()
+
+
+def begin(repo: Repo, base: Base, session_id: str, name: str, moment: datetime) -> Pending:
+    """Let git begin to make a session's worktree: its branch exists on return, its files come meanwhile.
+
+    The git program does it in one step as the user's own `git worktree add` would, so that filters, sparse
+    checkout and the post-checkout hook come right. It only gets more hands to write files with.
+    """
+    path = _free_path(repo, session_id)
+    exclude.ensure(repo.common_dir)
+    branch = _new_branch(repo, base, name, moment)
+    try:
+        hands = min(4, os.cpu_count() or 1)
+        faster = ("-c", f"checkout.workers={hands}", "-c", "checkout.thresholdForParallelism=100")
+        running = program.start(repo.root, *faster, "worktree", "add", "--quiet", path, branch)
+    except BaseException:
+        _undo(repo, base, path, branch)
+        raise
+    return Pending(repo, base, path, branch, running)
+
+
+def remove(repo: Repo, path: Path, branch: str, *, delete_branch: bool) -> None:
+    """Take a worktree away with all that is in it, and its branch if asked to. The trash is the way that keeps it.
+
+    Refused for the main worktree and for one that somebody locked.
+    """
+    if path.resolve() == repo.root:
+        raise Refused(f"{path} is the repository's own checkout.", f"git -C {path} worktree list")
+    admin = registry.admin_dir(repo.common_dir, path)
+    if admin is not None and (admin / "locked").exists():
+        message = f"The worktree {path} is locked: {(admin / 'locked').read_text('utf-8', 'replace').strip()}."
+        raise Refused(message, f"git -C {repo.root} worktree unlock {path}")
+    registry.erase(repo.common_dir, path)
+    tip = repository.branch_tip(repo.root, branch) if delete_branch else None
+    if tip is not None and not registry.delete_branch(repo.root, branch, tip):
+        raise Failed(f"The branch {branch} could not be deleted.", f"git -C {repo.root} branch -D {branch}")
+
+
+def orphans(repo: Repo, known: Collection[Path], branches: Collection[str] = ()) -> tuple[Orphan, ...]:
+    """What looks like a session's and is no known session's: worktrees, folders, branches.
+
+    `known` are the worktrees and `branches` the branches of all sessions, trashed ones too. Worktrees that the
+    user keeps in the same folder, on branches of another form, are nobody's orphans.
+    """
+    mine = {path.resolve() for path in known}
+    all_of_git = listed(repo)
+    below = repo.root / repository.WORKTREES
+    stray = [tree for tree in all_of_git[1:] if tree.path.parent == below and tree.path.resolve() not in mine]
+    found = [
+        Orphan("worktree", tree.path, tree.branch, tree.prunable or f"at {tree.head[:12]}")
+        for tree in stray
+        if repository.is_session_id(tree.path.name) or _OUR_BRANCH.fullmatch(tree.branch)
+    ]
+    registered = {tree.path.resolve() for tree in all_of_git}
+    for folder in sorted(below.iterdir()) if below.is_dir() else ():
+        is_ours = repository.is_session_id(folder.name) and folder.resolve() not in registered | mine
+        if is_ours:
+            found.append(Orphan("folder", folder, "", "git does not know it"))
+    return (*found, *_branch_orphans(repo, {tree.branch for tree in all_of_git} | set(branches)))
+
+
+def inspect(path: Path) -> Worktree:
+    """A worktree made elsewhere, by any path in it. Refused for the main one: a session never works there."""
+    repo = repository.around(path)
+    top = repo.checkout
+    if top == repo.root:
+        message = f"{top} is the repository's own checkout, and sessions never work in that."
+        raise Refused(message, f"git -C {top} worktree add ../{top.name}-session")
+    tree = next((tree for tree in listed(repo) if tree.path.resolve() == top.resolve()), None)
+    if tree is None or not tree.head:
+        raise NotFound(f"{top} has no commit checked out.", f"git -C {top} status")
+    return Worktree(top, tree.branch, tree.head, root=repo.root, locked=tree.locked, prunable=tree.prunable)
+
+
+def _free_path(repo: Repo, session_id: str) -> Path:
+    below = repo.root / repository.WORKTREES
+    # A repository can bring a link of that name, and git would follow it out of the repository.
+    if below.is_symlink() or (below.exists() and not below.is_dir()):
+        message = f"{below} is in the way: sessions' worktrees need a folder there."
+        raise Refused(message, f"ls -ld {below}")
+    path = below / session_id
+    if session_id != path.name or session_id.startswith("."):
+        raise Refused(f"{naming.printable(session_id)[:80]!r} cannot name a folder.")
+    if os.path.lexists(path):
+        raise Refused(f"There is something at {path} already.", f"ls -ld {path}")
+    return path
+
+
+def _new_branch(repo: Repo, base: Base, name: str, moment: datetime) -> str:
+    """Claim a branch name by creating it: of two with one name, the second gets the next number."""
+    nothing = "0" * len(base.commit)
+    reason = ""
+    for attempt in range(1, _ATTEMPTS):
+        branch = naming.branch_name(name, moment, attempt)
+        full = f"{repository.BRANCHES}{branch}"
+        answer = program.write(repo.root, "update-ref", "-m", "ampsm: new session", full, base.commit, nothing)
+        if answer.ok:
+            return branch
+        reason = answer.reason
+        taken = repository.branch_tip(repo.root, branch) is not None
+        if not taken:
+            _refuse_blocked(repo, branch)
+            if attempt > 3 and not (repo.common_dir / f"{full}.lock").exists():
+                break
+    raise Failed(f"The branch {branch} could not be created: {reason}.", f"git -C {repo.root} branch {branch}")
+
+
+def _refuse_blocked(repo: Repo, branch: str) -> None:
+    """A branch `amp` or `amp/<slug>` leaves no room for branches below it."""
+    first, slug, _ = branch.split("/")
+    for blocking in (first, f"{first}/{slug}"):
+        if repository.branch_tip(repo.root, blocking) is not None:
+            message = f"The branch {blocking} leaves no room for sessions' branches below it ({branch})."
+            raise Refused(message, f"git -C {repo.root} branch -m {blocking} {blocking.replace('/', '-')}-branch")
+
+
+def _undo(repo: Repo, base: Base, path: Path, branch: str) -> None:
+    registry.erase(repo.common_dir, path)
+    registry.delete_branch(repo.root, branch, base.commit)
+    below = repo.root / repository.WORKTREES
+    with contextlib.suppress(OSError):  # not empty: other sessions live there
+        below.rmdir()
+
+
+def _branch_orphans(repo: Repo, taken: Collection[str]) -> list[Orphan]:
+    wanted = "--format=%(refname)%00%(objectname)"
+    lines = program.text(program.told(repo.root, "for-each-ref", wanted, "refs/heads/amp/")).splitlines()
+    found = [(repository.short(full), tip) for full, _, tip in (line.partition("\0") for line in lines)]
+    return [
+        Orphan("branch", None, branch, f"at {tip[:12]}")
+        for branch, tip in found
+        if _OUR_BRANCH.fullmatch(branch) and branch not in taken
+    ]
