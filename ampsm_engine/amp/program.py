@@ -1,0 +1,229 @@
+"""Which amp there is, what it can do, and whether somebody is logged in.
+
+Facts are asked from the program and from its own files; nothing is assumed from its age. No run is started
+here, and no key is ever read out.
+"""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ampsm_engine.amp.command import environment
+from ampsm_engine.config import Settings
+from ampsm_engine.errors import Unfit
+from ampsm_engine.home import PRIVATE_FOLDER, write_private
+
+INSTALL = "npm install -g @ampcode/cli"
+"""The command that installs amp."""
+
+PATIENCE = 20.0
+"""Seconds that amp has to answer a question about itself."""
+
+EVERY_VERSION = frozenset(
+    {
+        *("--execute", "--stream-json", "--settings-file", "--log-file", "--log-level"),
+        *("--mode", "--no-ide", "--no-notifications"),
+    }
+)
+"""What every amp of 2026 knows; used while `--help` cannot be had."""
+
+_OPTION = re.compile(r"^\s{2,}(?:-\w, )?(--[a-z][a-z0-9-]+)", re.MULTILINE)
+_VERSION = re.compile(r"^(0\.0\.(\d+)-g([0-9a-f]+))", re.MULTILINE)
+_CACHED_PROGRAMS = 8
+_OUTPUT_LIMIT = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version of amp."""
+
+    text: str
+    number: int
+    """Its release in Unix seconds; orders versions."""
+
+    @property
+    def released(self) -> datetime | None:
+        """When it was released, UTC; None when the number is no such time."""
+        with contextlib.suppress(ValueError, OverflowError, OSError):
+            return datetime.fromtimestamp(self.number, UTC)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Whether credentials are there, not whether the server takes them."""
+
+    ok: bool
+    how: str
+    """Where they are, or where they were looked for."""
+
+
+def find(settings: Settings, environ: Mapping[str, str]) -> Path:
+    """The amp program: AMP_CLI_PATH, the setting amp.path, the PATH, amp's own folders. Unfit when there is none."""
+    for origin, named in (
+        ("AMP_CLI_PATH", environ.get("AMP_CLI_PATH", "")),
+        ("The setting amp.path", settings.text("amp.path")),
+    ):
+        if named.strip():
+            return _named(origin, named.strip(), environ)
+    own = (_home(environ) / folder / "amp" for folder in (".local/bin", ".amp/bin"))
+    found = _on_path("amp", environ) or next((path for path in own if _is_program(path)), None)
+    if found is None:
+        message = "The amp program was not found in the PATH, in ~/.local/bin or in ~/.amp/bin."
+        raise Unfit(message, f"{INSTALL}   (or: ampsm config set amp.path /path/to/amp)")
+    return found
+
+
+def _named(origin: str, named: str, environ: Mapping[str, str]) -> Path:
+    if "/" not in named:
+        found = _on_path(named, environ)
+        if found is None:
+            raise Unfit(f"{origin} names {named}, which is no program in the PATH.", INSTALL)
+        return found
+    path = _home(environ) / named[2:] if named.startswith("~/") else Path(named)
+    wrong = hint = ""
+    if not path.is_absolute():
+        # A worker runs in another folder, where the same words would name another file.
+        wrong, hint = "is no whole path", f"Give the whole path: {path.absolute()}"
+    elif not os.path.lexists(path):
+        wrong, hint = "does not exist", f"Mend the path, or install amp: {INSTALL}"
+    elif not _is_program(path):
+        wrong, hint = "is no program that may be run", f"Name the program itself, or: chmod +x {path}"
+    if wrong:
+        raise Unfit(f"{origin} names {named}, which {wrong}.", hint)
+    return path
+
+
+def _on_path(name: str, environ: Mapping[str, str]) -> Path | None:
+    # Relative entries would let a repository bring its own amp.
+    entries = environ.get("PATH", os.defpath).split(os.pathsep)
+    search = os.pathsep.join(entry for entry in entries if Path(entry).is_absolute())
+    found = shutil.which(name, path=search) if search else None
+    return Path(found) if found else None
+
+
+def _is_program(path: Path) -> bool:
+    return os.path.isfile(path) and os.access(path, os.X_OK)  # noqa: PTH113 - answers False where Path raises
+
+
+def _home(environ: Mapping[str, str]) -> Path:
+    named = environ.get("HOME", "")
+    return Path(named) if Path(named).is_absolute() else Path.home()
+
+
+def options(path: Path, cache: Path, environ: Mapping[str, str]) -> frozenset[str]:
+    """The long options that this amp lists in `--help`; kept in the folder `cache` until the program changes.
+
+    When the help cannot be had, what every version knows; that answer is not kept.
+    """
+    identity = _identity(path)
+    kept = _cached(cache).get(str(path))
+    if isinstance(kept, dict) and kept.get("identity") == identity and isinstance(kept.get("options"), list):
+        return frozenset(option for option in kept["options"] if isinstance(option, str))
+    listed = frozenset(_OPTION.findall(_answer(path, "--help", environ)))
+    if "--execute" not in listed:
+        return EVERY_VERSION
+    _remember(cache, path, identity, listed)
+    return listed
+
+
+def forget_option(path: Path, cache: Path, option: str, environ: Mapping[str, str]) -> frozenset[str]:
+    """Drop an option that this amp turned out to refuse, for good; answers those that are left."""
+    left = options(path, cache, environ) - {option}
+    _remember(cache, path, _identity(path), left)
+    return left
+
+
+def version(path: Path, environ: Mapping[str, str]) -> Version | None:
+    """The version that this amp says it is; None when it says nothing of the kind."""
+    said = _VERSION.search(_answer(path, "--version", environ))
+    return Version(said[1], int(said[2][:18])) if said else None
+
+
+def login(environ: Mapping[str, str]) -> Login:
+    """Whether amp would find a key: AMP_API_KEY, or one for the server in use among amp's own secrets."""
+    if environ.get("AMP_API_KEY", "").strip():
+        return Login(ok=True, how="AMP_API_KEY is set")
+    named = environ.get("XDG_DATA_HOME", "")
+    data = Path(named) if Path(named).is_absolute() else _home(environ) / ".local" / "share"
+    secrets = data / "amp" / "secrets.json"
+    server = (environ.get("AMP_URL", "").strip() or "https://ampcode.com/").rstrip("/")
+    try:
+        kept = json.loads(secrets.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        kept = None
+    for key, value in kept.items() if isinstance(kept, dict) else ():
+        if key.rstrip("/") == f"apiKey@{server}" and isinstance(value, str) and value:
+            return Login(ok=True, how=f"a key for {server} is in {secrets}")
+    return Login(ok=False, how=f"AMP_API_KEY is not set, and no key for {server} is in {secrets}")
+
+
+def _answer(path: Path, question: str, environ: Mapping[str, str]) -> str:
+    """What amp prints; empty when it fails, cannot be run or takes too long."""
+    # Into a file: a grandchild that keeps a pipe open would be waited for.
+    with tempfile.TemporaryFile() as output:
+        try:
+            process = subprocess.Popen(
+                [str(path), question],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.DEVNULL,
+                env=environment(environ),
+                start_new_session=True,
+            )
+        except (OSError, ValueError):
+            return ""
+        if _exit_code(process) != 0:
+            return ""
+        output.seek(0)
+        return output.read(_OUTPUT_LIMIT).decode("utf-8", "replace")
+
+
+def _exit_code(process: subprocess.Popen[bytes]) -> int | None:
+    try:
+        return process.wait(PATIENCE)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        if process.returncode is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _identity(path: Path) -> list[object]:
+    try:
+        real = path.resolve()
+        facts = real.stat()
+    except OSError as reason:
+        raise Unfit(f"The amp program {path} cannot be read: {reason.strerror}.", INSTALL) from reason
+    return [str(real), facts.st_mtime_ns, facts.st_size]
+
+
+def _cache_file(cache: Path) -> Path:
+    return cache / "amp-options.json"
+
+
+def _cached(cache: Path) -> dict[str, object]:
+    try:
+        kept = json.loads(_cache_file(cache).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return kept if isinstance(kept, dict) else {}
+
+
+def _remember(cache: Path, path: Path, identity: list[object], listed: frozenset[str]) -> None:
+    kept = {name: entry for name, entry in _cached(cache).items() if name != str(path)}
+    newest = dict(list(kept.items())[1 - _CACHED_PROGRAMS :])
+    newest[str(path)] = {"identity": identity, "options": sorted(listed)}
+    with contextlib.suppress(OSError):  # asking again costs half a second, and nothing else
+        cache.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        write_private(_cache_file(cache), json.dumps(newest).encode())

@@ -1,0 +1,92 @@
+"""A run's output file, read and followed by byte offset, whether its amp lives or not.
+
+The offset that comes with an event is where another reader may go on. Nothing here waits: who follows a file
+is told that there is nothing new, and decides how long to sleep.
+"""
+
+import contextlib
+import os
+import re
+from collections.abc import Callable, Iterator
+from io import FileIO
+from pathlib import Path
+
+from ampsm_engine.amp.events import Event
+from ampsm_engine.amp.stream import CHUNK, Reader, attempt_line
+from ampsm_engine.home import open_private
+
+TAIL = 64 * 1024
+"""Bytes of the standard error that count."""
+
+_ESCAPES = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]"  # control sequences, private modes included
+    r"|[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?"  # titles, links and other strings
+    r"|[ -/]*[0-~])?"
+)
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def read(path: Path, offset: int = 0) -> Iterator[tuple[int, Event]]:
+    """Every event from an offset on, each with the offset behind its line; none when there is no file yet."""
+    reader = Reader(offset=offset)
+    with contextlib.ExitStack() as stack:
+        file = _opened(path, offset, stack)
+        while data := file.read(CHUNK) if file else b"":
+            yield from reader.located(data)
+    yield from ((reader.offset, event) for event in reader.close())
+
+
+def follow(path: Path, *, offset: int = 0, alive: Callable[[], bool]) -> Iterator[Event | None]:
+    """Events as they are written, None when there is nothing new; ends once the writer is gone and all is read.
+
+    The file stays open: when it is replaced (redaction does that), the old one is followed to its end.
+    """
+    reader = Reader(offset=offset)
+    living, file = True, None
+    with contextlib.ExitStack() as stack:
+        while living:
+            living = alive()  # asked before reading: what was written before the end is still read
+            file = file or _opened(path, offset, stack)
+            idle = True
+            while data := file.read(CHUNK) if file else b"":
+                idle = False
+                yield from reader.feed(data)
+            if idle and living:
+                yield None
+    yield from reader.close()
+
+
+def _opened(path: Path, offset: int, stack: contextlib.ExitStack) -> FileIO | None:
+    with contextlib.suppress(FileNotFoundError):
+        file = stack.enter_context(FileIO(path))
+        file.seek(offset)
+        return file
+    return None
+
+
+def mark_attempt(path: Path, number: int) -> None:
+    """Write our own line before amp is started again into the same file."""
+    with os.fdopen(open_private(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "wb") as file:
+        file.write(attempt_line(number))
+
+
+def head(path: Path, size: int = 4096) -> bytes:
+    """The first bytes of a file; none when it does not exist yet."""
+    with contextlib.ExitStack() as stack:
+        file = _opened(path, 0, stack)
+        return file.read(size) if file else b""
+
+
+def tail(path: Path, size: int = TAIL) -> str:
+    """The last bytes of a file as text without terminal control; empty when it does not exist yet."""
+    with contextlib.ExitStack() as stack:
+        file = _opened(path, 0, stack)
+        if file is None:
+            return ""
+        file.seek(max(0, file.seek(0, os.SEEK_END) - size))
+        return without_escapes(file.read(size).decode("utf-8", "replace"))
+
+
+def without_escapes(text: str) -> str:
+    """The text without terminal escape sequences and other control characters; lines stay lines."""
+    return _CONTROL.sub("", _ESCAPES.sub("", text).replace("\r", "\n")).strip()
