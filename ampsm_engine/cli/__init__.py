@@ -1,0 +1,20 @@
+"""The command line: arguments in; text or JSON on stdout, words on stderr, and an exit code out.
+
+    root          the command `ampsm` and its list of commands, each loaded only when it is called
+    sessions runs changes removal watch machine demo
+                  the commands, one file a family
+    arguments     parameters that several commands share, and their completion
+    output        all of stdout; documents, tables, transcript, portrait: what is shown there
+    diagnostics   all of stderr, and the exit codes
+
+No screen in here, and nothing at module top that `ampsm ls` would not need.
+"""
+
+
+def main() -> None:
+    """Run the command that the arguments name, and leave with its exit code."""
+    import sys
+
+    from ampsm_engine.cli.edge import run
+
+    sys.exit(run(sys.argv[1:]))

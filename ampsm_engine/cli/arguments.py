@@ -1,0 +1,180 @@
+"""Parameters that several commands share, what completes them, and what they mean to the store. Prints nothing."""
+
+import os
+import re
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from ampsm_engine.cli.output import one_line
+from ampsm_engine.config import SETTINGS
+from ampsm_engine.errors import AmpsmError, Refused
+from ampsm_engine.model import Session, Status
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ampsm_engine.engine.desk import Engine
+
+PROMPT_LIMIT = 1_048_576
+"""Bytes that amp takes on its standard input."""
+
+
+class Text(click.types.StringParamType):
+    """Text from the command line; what is not valid UTF-8 is wrong usage."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text as it stands."""
+        text = str(value)
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            self.fail("this is not valid UTF-8 text.", param, ctx)
+        return text
+
+
+TEXT = Text()
+
+
+class SessionReference(Text):
+    """What names a session; completed with ids and with names that need no quotes."""
+
+    name = "session"
+
+    def __init__(self, *, trashed: bool = False) -> None:
+        self._trashed = trashed
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Ids and names that begin with what is typed."""
+        found: list[CompletionItem] = []
+        for session in _known_sessions(trashed=self._trashed):
+            name = one_line(session.name)
+            if session.id.startswith(incomplete):
+                found.append(CompletionItem(session.id, help=name))
+            if name.startswith(incomplete) and re.fullmatch(r"[\w.][\w.-]*", name, re.ASCII):
+                found.append(CompletionItem(name, help=session.status.value))
+        return found
+
+
+def _known_sessions(*, trashed: bool) -> tuple[Session, ...]:
+    # Completing must neither make a home nor start a worker: a database that is there is only read.
+    from ampsm_engine.home import home
+
+    database = home().database
+    if not database.exists():
+        return ()
+    from ampsm_engine.store import Store
+
+    try:
+        return Store(database).sessions(trashed=trashed)
+    except AmpsmError:
+        return ()
+
+
+class SettingName(Text):
+    """The dotted name of a setting."""
+
+    name = "name"
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Names that begin with what is typed."""
+        return [
+            CompletionItem(name, help=setting.meaning)
+            for name, setting in SETTINGS.items()
+            if name.startswith(incomplete)
+        ]
+
+
+STATUS = click.Choice([status.value for status in Status])
+
+session_argument = click.argument("reference", metavar="SESSION", type=SessionReference())
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+prompt_argument = click.argument("prompt", required=False, type=TEXT)
+prompt_file_option = click.option(
+    "--prompt-file",
+    "-F",
+    metavar="FILE",
+    type=click.Path(),
+    help="Read the prompt from a file; - reads standard input.",
+)
+wait_option = click.option(
+    "--wait", "-w", is_flag=True, help="Stay until the iteration has ended; the exit code tells how."
+)
+script_option = click.option(
+    "--script", metavar="CMD", type=TEXT, help="Shell command that checks each iteration, such as 'make test'."
+)
+mode_option = click.option("--mode", metavar="M", type=TEXT, help="amp's mode, such as smart or rush.")
+
+
+def open_engine() -> "Engine":
+    """The engine on the home that the environment names."""
+    from ampsm_engine.engine import desk
+
+    return desk.open_engine()
+
+
+def session(engine: "Engine", reference: str) -> Session:
+    """The live session that a reference names: an id, the beginning of one, or a name."""
+    return engine.store.resolve(reference)
+
+
+def prompt_text(prompt: str | None, file: str | None) -> str | None:
+    """The prompt that was given in one of the two ways, None when in neither; wrong usage when in both or empty."""
+    if prompt is not None and file is not None:
+        raise click.UsageError("Give the prompt either as an argument or with --prompt-file, not both.")
+    text = _read_prompt(file) if file is not None else prompt
+    if text is not None and not text.strip():
+        raise click.UsageError("The prompt is empty.")
+    return text
+
+
+def required_prompt(prompt: str | None, file: str | None) -> str:
+    """The prompt; wrong usage when there is none."""
+    text = prompt_text(prompt, file)
+    if text is None:
+        raise click.UsageError("A prompt is needed: 'what amp is to do', or --prompt-file FILE.")
+    return text
+
+
+def _read_prompt(file: str) -> str:
+    try:
+        if file == "-":
+            content = sys.stdin.buffer.read(PROMPT_LIMIT + 1)
+        else:
+            with open(os.path.expanduser(file), "rb") as opened:  # noqa: PTH111, PTH123 - bytes as they are
+                content = opened.read(PROMPT_LIMIT + 1)
+    except OSError as reason:
+        raise click.BadParameter(f"{file}: {reason.strerror}.", param_hint="--prompt-file") from reason
+    if len(content) > PROMPT_LIMIT:
+        message = f"The prompt in {file} is larger than {PROMPT_LIMIT} bytes, which is all that amp takes."
+        raise Refused(message, "Put the long part into a file of the repository and name that in the prompt")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as reason:
+        message = f"{file} is not UTF-8 text (byte {reason.start})."
+        raise click.BadParameter(message, param_hint="--prompt-file") from reason
+
+
+def repository_root(path: "Path") -> str:
+    """The root of the repository that a path lies in; a root whose folder is gone is taken as it is written."""
+    absolute = path.expanduser().absolute()
+    if not absolute.exists():
+        return str(absolute)
+    from ampsm_engine.git import repository
+
+    return str(repository.locate(absolute).root)

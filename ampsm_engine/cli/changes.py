@@ -1,0 +1,141 @@
+"""The command diff: what a session changed, as a patch, a table or names."""
+
+import sys
+
+import click
+
+from ampsm_engine.cli import arguments, diagnostics, documents, output
+from ampsm_engine.cli.helping import Command
+from ampsm_engine.cli.output import Styled, clean
+from ampsm_engine.errors import Refused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ampsm_engine.engine.views import DiffView
+
+_LETTERS = {
+    "added": "A", "modified": "M", "deleted": "D", "renamed": "R", "copied": "C", "typechange": "T",
+    "untracked": "?", "conflicted": "U",
+}  # fmt: skip
+
+_PATCH_STYLES = (("+++", "bold"), ("---", "bold"), ("diff ", "bold"), ("@@", "cyan"), ("+", "green"), ("-", "red"))
+
+
+@click.command(cls=Command, short_help="Show what a session changed.")
+@arguments.session_argument
+@click.option(
+    "--iteration", "-i", "number", metavar="N", type=click.IntRange(min=1), help="What one iteration changed."
+)
+@click.option("--from", "old", metavar="REV", type=arguments.TEXT, help="From this commit, branch or tag.")
+@click.option("--to", "new", metavar="REV", type=arguments.TEXT, help="To this one. [default: the worktree as it is]")
+@click.option("--uncommitted", is_flag=True, help="What is not committed yet.")
+@click.option("--stat", is_flag=True, help="Only the files and how many lines.")
+@click.option("--name-only", is_flag=True, help="Only the names of the files.")
+@click.option("--exact", is_flag=True, help="The patch as it is, for `git apply`: nothing hidden or made visible.")
+@arguments.json_option
+def diff_command(
+    reference: str,
+    number: int | None,
+    old: str | None,
+    new: str | None,
+    *,
+    uncommitted: bool,
+    stat: bool,
+    name_only: bool,
+    exact: bool,
+    as_json: bool,
+) -> int:
+    """Show what a session changed since it left its base, untracked files included.
+
+    Secrets are hidden and control characters made visible; a note on stderr says so where it happened.
+
+      ampsm diff dark
+      ampsm diff dark --iteration 2 --stat
+      ampsm diff dark --exact | git apply
+    """
+    _check(number, old, new, uncommitted=uncommitted, forms=(stat, name_only, exact, as_json))
+    if exact and sys.stdout.isatty():
+        message = "--exact writes the bytes as they are, which are not for a terminal."
+        raise Refused(message, f"ampsm diff {reference} --exact > change.patch")
+    from ampsm_engine.engine import views
+
+    engine = arguments.open_engine()
+    session = arguments.session(engine, reference)
+    with diagnostics.working("Comparing"):
+        view = views.diff(engine, session.id, iteration=number, old=old, new=new, uncommitted=uncommitted)
+    if as_json:
+        output.document({"sessionId": session.id, **_document(view)})
+    elif exact:
+        output.untouched(view.patch)
+    elif stat:
+        _print_stat(view)
+    elif name_only:
+        for change in view.files:
+            output.line(clean(change.path))
+    else:
+        _print_patch(view.patch, session.id)
+    if not view.files:
+        diagnostics.note("No changes.")
+    return diagnostics.OK
+
+
+def _check(number: int | None, old: str | None, new: str | None, *, uncommitted: bool, forms: tuple[bool, ...]) -> None:
+    if sum((number is not None, old is not None or new is not None, uncommitted)) > 1:
+        raise click.UsageError("Choose one of --iteration, --from/--to and --uncommitted.")
+    if sum(forms) > 1:
+        raise click.UsageError("Choose one of --stat, --name-only, --exact and --json.")
+
+
+def _document(view: "DiffView") -> documents.Document:
+    return {
+        "old": view.old,
+        "new": view.new,
+        "additions": sum(change.additions or 0 for change in view.files),
+        "deletions": sum(change.deletions or 0 for change in view.files),
+        "files": documents.plain(view.files),
+    }
+
+
+def _print_stat(view: "DiffView") -> None:
+    from ampsm_engine.cli.tables import Column, table
+
+    if not view.files:
+        return
+    columns = (Column(""), Column("FILE", least=12), Column("ADDED", right=True), Column("DELETED", right=True))
+    table(
+        columns,
+        [
+            (
+                _LETTERS.get(change.kind, "?"),
+                f"{change.old_path} → {change.path}" if change.old_path not in (None, change.path) else change.path,
+                "binary" if change.binary else Styled(f"+{change.additions or 0}", "green"),
+                "" if change.binary else Styled(f"-{change.deletions or 0}", "red"),
+            )
+            for change in view.files
+        ],
+    )
+    added = sum(change.additions or 0 for change in view.files)
+    deleted = sum(change.deletions or 0 for change in view.files)
+    output.line(f"{len(view.files)} file{'s' * (len(view.files) != 1)}, +{added} -{deleted}")
+
+
+def _print_patch(patch: bytes, session_id: str) -> None:
+    from ampsm_engine import redact
+
+    text = patch.decode("utf-8", "replace")
+    safe = redact.text(text)
+    shown = clean(safe, lines=True)
+    if output.coloured():
+        for line in shown.removesuffix("\n").split("\n") if shown else ():
+            output.line(Styled(line, next((style for mark, style in _PATCH_STYLES if line.startswith(mark)), "")))
+    else:
+        output.write(shown)
+    sys.stdout.flush()
+    altered = []
+    if safe != text:
+        altered.append("secrets are hidden")
+    if shown != safe or text.encode("utf-8") != patch:
+        altered.append("control characters and bytes that are no text are made visible")
+    if altered:
+        diagnostics.note(f"Not for `git apply`: {', '.join(altered)}.")
+        diagnostics.hint(f"ampsm diff {session_id} --exact > change.patch")

@@ -1,0 +1,137 @@
+"""All of standard error, and the exit codes: errors, hints, notes, progress. Data is never printed here."""
+
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ampsm_engine.cli.output import clean, one_line
+from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
+
+OK = 0
+FAILED = 1
+USAGE = 2
+INTERRUPTED = 130
+
+EXIT_CODES: dict[type[AmpsmError], int] = {Failed: FAILED, NotFound: 3, Refused: 4, Unfit: 5}
+
+UNFIT = EXIT_CODES[Unfit]
+
+PATIENCE = 1.0
+"""Seconds that a command may be silent."""
+
+
+def exit_code(error: AmpsmError) -> int:
+    """The exit code of an error: that of the nearest class in the table."""
+    return next(EXIT_CODES[kind] for kind in type(error).__mro__ if kind in EXIT_CODES)
+
+
+def _coloured() -> bool:
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def _say(label: str, code: str, text: str) -> None:
+    head = f"\x1b[{code}m{label}\x1b[0m" if _coloured() else label
+    sys.stderr.write(f"{head} {clean(text, lines=True)}\n")
+    sys.stderr.flush()
+
+
+def error(problem: AmpsmError) -> None:
+    """Tell an error, and what to do next."""
+    _say("error:", "1;31", problem.message)
+    hint(problem.hint)
+
+
+def wrong_usage(message: str, advice: str) -> None:
+    """Tell what is wrong with the arguments."""
+    _say("error:", "1;31", message)
+    hint(advice)
+
+
+def warning(text: str) -> None:
+    """Tell something that may surprise."""
+    _say("warning:", "33", text)
+
+
+def note(text: str) -> None:
+    """Tell what happened."""
+    sys.stderr.write(clean(text, lines=True) + "\n")
+    sys.stderr.flush()
+
+
+def hint(text: str) -> None:
+    """Tell what to do next; nothing when there is nothing to say."""
+    if text:
+        _say("hint:", "36", text)
+
+
+class Progress:
+    """What goes on, on stderr: one line rewritten on a terminal, else one line for each change."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._last = ""
+
+    def show(self, text: str, detail: str = "") -> None:
+        """Show a state; `detail` changes often and is shown on a terminal only."""
+        if not self._terminal:
+            if text != self._last:
+                note(one_line(text))
+            self._last = text
+            return
+        shown = one_line(f"{text} {detail}" if detail else text)
+        if shown != self._last:
+            sys.stderr.write(f"\r\x1b[K{fitted(shown)}")
+            sys.stderr.flush()
+        self._last = shown
+
+    def end(self) -> None:
+        """Leave the terminal's line empty for what comes next."""
+        if self._terminal and self._last:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+        self._last = ""
+
+
+def fitted(text: str) -> str:
+    """The text cut to the terminal's width, so that its line can be rewritten."""
+    import shutil
+
+    from ampsm_engine.cli.tables import cut
+
+    return cut(text, max(shutil.get_terminal_size().columns - 1, 10))
+
+
+@contextmanager
+def working(text: str) -> Iterator[None]:
+    """Say what is being done once it has taken longer than a second."""
+    progress = Progress()
+    timer = threading.Timer(PATIENCE, progress.show, (f"{text}…",))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        progress.end()
+
+
+def confirmed(question: str) -> bool | None:
+    """The answer of the person at the terminal; None where there is nobody to ask."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return None
+    sys.stderr.write(f"{clean(question, lines=True)} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+@contextmanager
+def interruptible(what_goes_on: str) -> Iterator[None]:
+    """Should Ctrl-C end this, say what goes on without us."""
+    try:
+        yield
+    except KeyboardInterrupt as end:
+        end.add_note(what_goes_on)
+        raise

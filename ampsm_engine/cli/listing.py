@@ -1,0 +1,95 @@
+"""The table of sessions: what each does, in one line. Reads nothing: it is given the values."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from ampsm_engine import wording
+from ampsm_engine.cli.output import Styled, one_line
+from ampsm_engine.cli.tables import Cell, Column, table
+from ampsm_engine.model import BoardRow, Iteration, Outcome, ScriptResult, Session, State
+
+COLUMNS = (
+    Column(""),
+    Column("STATUS", goes=2),
+    Column("NAME", least=12),
+    Column("REPO", goes=6, least=6),
+    Column("DOING", goes=4, least=10),
+    Column("ITER", goes=5, right=True),
+    Column("TOKENS", goes=7, right=True),
+    Column("AGE", goes=1, right=True),
+    Column("ID", goes=3),
+)
+
+STATE_STYLES = {
+    "queued": "cyan",
+    "running": "cyan",
+    "idle": "",
+    "awaiting-input": "yellow",
+    "error": "red",
+    "done": "green",
+}
+
+
+def board_row(session: Session, iterations: Sequence[Iteration]) -> BoardRow:
+    """A session as the board has it: its iteration that runs, else the newest that began, else the first that waits."""
+    queued = [each for each in iterations if each.state is State.QUEUED]
+    begun = [each for each in iterations if each.state is not State.QUEUED]
+    running = [each for each in begun if each.state is not State.SETTLED]
+    candidates = running or begun[-1:] or queued
+    return BoardRow(session, len(iterations), len(queued), candidates[0] if candidates else None)
+
+
+def doing(row: BoardRow) -> str:
+    """What a session does at this moment or, when it rests, how its last iteration ended."""
+    current = row.current
+    if current is None:
+        return "no iteration yet"
+    if current.state is State.QUEUED:
+        return "waiting for a slot"
+    if current.state is State.SETTLING:
+        return "committing"
+    if current.state is State.RUNNING:
+        stopping = "stopping" if current.stop_requested_at else "starting amp"
+        return stopping if current.stop_requested_at else current.activity or stopping
+    return ended(current)
+
+
+def ended(iteration: Iteration) -> str:
+    """How a settled iteration ended, in a few words."""
+    if iteration.outcome is not Outcome.DONE:
+        word = iteration.outcome.value if iteration.outcome else "ended"
+        return iteration.error or word
+    changed = f"{iteration.changed_files} file{'s' * (iteration.changed_files != 1)} changed"
+    text = changed if iteration.commit_sha else "nothing changed"
+    if iteration.test_result is ScriptResult.FAIL:
+        return f"script failed ({iteration.test_exit_code}), {text}"
+    return text
+
+
+def total_tokens(iterations: Sequence[Iteration]) -> int | None:
+    """The tokens of all iterations, None when not one is known."""
+    known = [each.tally.token_usage for each in iterations if each.tally.token_usage is not None]
+    return sum(known) if known else None
+
+
+def print_sessions(sessions: Sequence[Session], iterations: Mapping[str, Sequence[Iteration]]) -> None:
+    """Write the table of sessions to stdout."""
+    at = datetime.now(UTC)
+    table(COLUMNS, [_cells(session, iterations.get(session.id, ()), at) for session in sessions])
+
+
+def _cells(session: Session, iterations: Sequence[Iteration], at: datetime) -> tuple[Cell, ...]:
+    row = board_row(session, iterations)
+    word = wording.state_word(row)
+    style = STATE_STYLES.get(word, "")
+    return (
+        Styled(wording.GLYPHS.get(word, "?"), style),
+        Styled(word, style),
+        one_line(session.name),
+        Styled(session.repo_root.rstrip("/").rpartition("/")[2], "dim"),
+        doing(row),
+        str(row.iterations),
+        wording.count(total_tokens(iterations)),
+        wording.age(session.last_run or session.created_at, at),
+        Styled(session.id, "dim"),
+    )

@@ -1,0 +1,157 @@
+"""The command log: what amp says and does in an iteration, read back or read along."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from ampsm_engine import redact, wording
+from ampsm_engine.cli import arguments, diagnostics, documents, output
+from ampsm_engine.cli.helping import Command
+from ampsm_engine.cli.output import Styled, clean, one_line
+from ampsm_engine.model import Iteration, Session, State
+
+if TYPE_CHECKING:
+    from ampsm_engine.amp.events import Event
+    from ampsm_engine.engine.desk import Engine
+
+TICK = 0.1
+"""Seconds between two looks at a transcript that grows."""
+
+SWEEP_EVERY = 20
+"""Looks between two searches for a worker that died while somebody follows."""
+
+
+@click.command(cls=Command, short_help="Show what amp says and does in a session.")
+@arguments.session_argument
+@click.option(
+    "--iteration", "-i", "number", metavar="N", type=click.IntRange(min=1), help="That one. [default: the latest]"
+)
+@click.option("--follow", "-f", is_flag=True, help="Go on until the iteration has ended.")
+@click.option("--thinking", is_flag=True, help="Show what the model thinks, too.")
+@click.option("--raw", is_flag=True, help="Print amp's own stream (JSON lines) instead.")
+@arguments.json_option
+def log_command(reference: str, number: int | None, *, follow: bool, thinking: bool, raw: bool, as_json: bool) -> int:
+    """Show the transcript of an iteration: what amp says, which tools it calls, how it ended.
+
+    Leaving with Ctrl-C does not disturb amp. With --json: one document; with --follow one object a line,
+    the last one of type "settled". Secrets are hidden in every form.
+
+      ampsm log dark --follow
+      ampsm log dark --iteration 1 --thinking
+    """
+    if raw and as_json:
+        raise click.UsageError("--raw prints JSON lines already; leave out --json.")
+    from ampsm_engine.engine import views
+
+    engine = arguments.open_engine()
+    session = arguments.session(engine, reference)
+    iteration = views.log(engine, session, number)
+    goes_on = f"The iteration is not disturbed. To stop it: ampsm stop {session.id}" if follow else ""
+    with diagnostics.interruptible(goes_on):
+        if raw:
+            _print_raw(engine, iteration, follow=follow)
+        elif as_json:
+            _print_json(engine, session, iteration, follow=follow)
+        else:
+            _print_lines(engine, session, iteration, follow=follow, thinking=thinking)
+    return diagnostics.OK
+
+
+def _events(engine: "Engine", iteration_id: str, *, follow: bool) -> Iterator["Event"]:
+    """What is there and, when following, what comes until the iteration is settled."""
+    from ampsm_engine.engine import views
+
+    looks = 0
+    for event in views.follow_log(engine, iteration_id):
+        if event is not None:
+            yield event
+        elif not follow:
+            return
+        else:
+            sys.stdout.flush()
+            looks += 1
+            if looks % SWEEP_EVERY == 0:
+                engine.ready()
+            time.sleep(TICK)
+
+
+def _print_lines(engine: "Engine", session: Session, iteration: Iteration, *, follow: bool, thinking: bool) -> None:
+    from ampsm_engine.cli.transcript import Reading, prompt_lines
+
+    name = one_line(session.name)
+    output.line(Styled(f"{name}, iteration {iteration.number}", "dim"))
+    for line in prompt_lines(iteration.prompt):
+        output.line(*line)
+    reading = Reading(iteration.prompt, thinking=thinking)
+    for event in _events(engine, iteration.id, follow=follow):
+        for line in reading.lines(event):
+            output.line(*line)
+    _print_end(engine.store.iteration(iteration.id), session)
+
+
+def _print_end(iteration: Iteration, session: Session) -> None:
+    from ampsm_engine.cli.transcript import tokens_text
+    from ampsm_engine.cli.waiting import end_hint, end_text
+
+    if iteration.state is not State.SETTLED:
+        sys.stdout.flush()
+        waits = iteration.state is State.QUEUED
+        diagnostics.note(f"Iteration {iteration.number} {'waits for a slot' if waits else 'is not over'}.")
+        diagnostics.hint(f"ampsm log --follow {session.id}")
+        return
+    glyph = wording.GLYPHS["done" if iteration.outcome == "done" else "error"]
+    output.line()
+    output.line(Styled(f"{glyph} {end_text(iteration)}", "green" if iteration.outcome == "done" else "red"))
+    total = wording.count(iteration.tally.token_usage)
+    told = tokens_text(iteration.tally)
+    if told:
+        output.line(Styled(f"  {total} tokens ({told}), {iteration.tally.turns} turns", "dim"))
+    sys.stdout.flush()
+    diagnostics.hint(end_hint(iteration))
+
+
+def _print_json(engine: "Engine", session: Session, iteration: Iteration, *, follow: bool) -> None:
+    from ampsm_engine.cli.transcript import event_document
+
+    events = map(event_document, _events(engine, iteration.id, follow=follow))
+    if follow:
+        for event in events:
+            output.record(event)
+        ended = documents.iteration_document(engine.store.iteration(iteration.id))
+        output.record({"type": "settled", "iteration": ended})
+        return
+    content: documents.Document = {"sessionId": session.id, "events": list(events)}
+    output.document({"iteration": documents.iteration_document(engine.store.iteration(iteration.id)), **content})
+
+
+def _print_raw(engine: "Engine", iteration: Iteration, *, follow: bool) -> None:
+    path = engine.home.run(iteration.id).stream
+    position = 0
+    while True:
+        settled = engine.store.iteration(iteration.id).state is State.SETTLED
+        content = b""
+        if path.exists():
+            with path.open("rb") as file:
+                file.seek(position)
+                content = file.read()
+        whole = content if settled or not follow else content[: content.rfind(b"\n") + 1]
+        position += len(whole)
+        for line in whole.split(b"\n"):
+            if line.strip():
+                output.write(inert(redact.text(line.decode("utf-8", "replace"))) + "\n")
+        sys.stdout.flush()
+        if settled or not follow:
+            return
+        time.sleep(TICK)
+
+
+def inert(line: str) -> str:
+    """A line of amp's stream that is safe on a terminal: the same JSON in ASCII; what is no JSON is cleaned."""
+    try:
+        return output.encoded(json.loads(line))
+    except (ValueError, RecursionError):
+        return clean(line)

@@ -1,0 +1,87 @@
+"""The commands doctor, repair and completion: is this machine fit, does everything agree, does Tab work."""
+
+import os
+from pathlib import Path
+
+import click
+
+from ampsm_engine.cli import arguments, diagnostics, documents, output
+from ampsm_engine.cli.helping import Command
+from ampsm_engine.cli.output import Styled, one_line
+
+_MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("·", "yellow")}
+
+
+@click.command(cls=Command, short_help="Check that this machine has what ampsm needs.")
+@arguments.json_option
+def doctor_command(*, as_json: bool) -> int:
+    """Check git, amp, its login, the store, the workers and the desktop. Nothing is changed.
+
+    The exit code is 5 when something that ampsm needs is missing.
+    """
+    from ampsm_engine.engine import health
+
+    engine = arguments.open_engine()
+    with diagnostics.working("Asking git and amp"):
+        checks = health.doctor(engine, os.environ)
+    fit = not any(check.ok is False for check in checks)
+    if as_json:
+        output.document({"fit": fit, "checks": documents.plain(checks)})
+        return diagnostics.OK if fit else diagnostics.UNFIT
+    width = max(len(check.name) for check in checks)
+    for check in checks:
+        mark, style = _MARKS[check.ok]
+        output.line(Styled(mark, style), f" {check.name:<{width}}  {one_line(check.text)}")
+        if check.hint:
+            output.line(Styled(f"  {'':<{width}}  {one_line(check.hint)}", "dim"))
+    return diagnostics.OK if fit else diagnostics.UNFIT
+
+
+@click.command(cls=Command, short_help="Find what store and repositories disagree about.")
+@click.option("--apply", is_flag=True, help="Make lost worktrees again from their branches.")
+@click.option(
+    "--repo", metavar="P", type=click.Path(file_okay=False, path_type=Path), help="Look into this repository, too."
+)
+@arguments.json_option
+def repair_command(repo: Path | None, *, apply: bool, as_json: bool) -> int:
+    """Find sessions whose worktree is gone, and worktrees and branches of no session.
+
+    Nothing is ever removed here: each finding names the command that mends it. With --apply, what has a
+    safe way back is mended. The exit code is 1 while something is left to mend.
+    """
+    from ampsm_engine.engine import health
+
+    engine = arguments.open_engine()
+    with diagnostics.working("Comparing store and repositories"):
+        findings = health.repair(engine, apply=apply, path=repo)
+    left = [finding for finding in findings if not finding.mended]
+    if as_json:
+        output.document({"findings": documents.plain(findings)})
+    else:
+        for finding in findings:
+            mark, style = _MARKS[finding.mended]
+            output.line(Styled(mark, style), f" {one_line(finding.text)}")
+            output.line(Styled(f"    {one_line(finding.action)}", "dim"))
+        if not findings:
+            diagnostics.note("Store and repositories agree.")
+    return diagnostics.FAILED if left else diagnostics.OK
+
+
+@click.command(cls=Command, short_help="Print the script that makes Tab complete.")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion_command(shell: str) -> int:
+    """Print the completion script of a shell: commands, options, sessions, settings.
+
+    bash   echo 'eval "$(ampsm completion bash)"' >> ~/.bashrc
+    zsh    echo 'eval "$(ampsm completion zsh)"' >> ~/.zshrc    (after compinit)
+    fish   ampsm completion fish > ~/.config/fish/completions/ampsm.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    from ampsm_engine.cli.root import root
+
+    made = get_completion_class(shell)
+    if made is None:  # pragma: no cover - click knows these three
+        raise click.UsageError(f"There is no completion for {shell}.")
+    output.write(made(root, {}, "ampsm", "_AMPSM_COMPLETE").source() + "\n")
+    return diagnostics.OK

@@ -1,0 +1,116 @@
+"""All of standard output. What is shown passes `clean`: no control character of a session or of amp gets out.
+
+Words about what happens are not printed here: they go to stderr, by diagnostics.
+"""
+
+import json
+import os
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+VERSION = 1
+"""The version of every JSON document; it grows when a key changes its meaning or goes."""
+
+_PICTURES = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "␡"}
+
+_UNSEEN = re.compile(
+    "["
+    "\x00-\x1f\x7f-\x9f"  # C0, DEL, C1: orders to a terminal
+    "\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # order, breaks, nothing
+    "\ud800-\udfff"  # halves of a character: not printable at all
+    "\U000e0000-\U000e007f"  # tags: text that nobody sees
+    "]"
+)
+"""Characters that steer a terminal or hide what a reader believes to read. Joiners stay: scripts need them."""
+
+_STYLES = {"dim": "2", "bold": "1", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
+
+
+@dataclass(frozen=True, slots=True)
+class Styled:
+    """A piece of a line that has a style on a terminal: a word of `_STYLES`, or nothing."""
+
+    text: str
+    style: str = ""
+
+
+def clean(text: str, *, lines: bool = False) -> str:
+    """The text with every unseen character made visible (`␛`, `<U+202E>`); `lines` keeps newline and tab."""
+    if text.isascii() and text.isprintable():
+        return text
+    return _UNSEEN.sub(_visible_in_lines if lines else _visible, text)
+
+
+def _visible(found: re.Match[str]) -> str:
+    code = ord(found.group())
+    if 0xD800 <= code <= 0xDFFF:
+        return "\ufffd"
+    return _PICTURES.get(code) or f"<U+{code:04X}>"
+
+
+def _visible_in_lines(found: re.Match[str]) -> str:
+    return found.group() if found.group() in "\n\t" else _visible(found)
+
+
+def one_line(text: str) -> str:
+    """The text on one line: runs of white space become one space, the rest is cleaned."""
+    return clean(" ".join(text.split()))
+
+
+def coloured() -> bool:
+    """Whether stdout is a terminal that wants colour."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def line(*parts: str | Styled) -> None:
+    """Write one line (or, where a part has newlines, several) to stdout, cleaned; styles only on a terminal."""
+    colour = coloured()
+    write("".join(_rendered(part, colour=colour) for part in parts) + "\n")
+
+
+def _rendered(part: str | Styled, *, colour: bool) -> str:
+    if isinstance(part, str):
+        return clean(part, lines=True)
+    text = clean(part.text, lines=True)
+    if not (colour and part.style and text):
+        return text
+    code = ";".join(_STYLES[style] for style in part.style.split())
+    return f"\x1b[{code}m{text}\x1b[0m"
+
+
+def write(text: str) -> None:
+    """Write text that is already clean to stdout."""
+    sys.stdout.write(text)
+
+
+def untouched(content: bytes) -> None:
+    """Write bytes to stdout exactly as they are: for programs, never for a terminal."""
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
+
+
+def document(content: dict[str, object]) -> None:
+    """Write the one JSON document of a command to stdout."""
+    write(encoded({"version": VERSION, **content}) + "\n")
+
+
+def record(content: dict[str, object]) -> None:
+    """Write one JSON object on its line, at once: its reader follows."""
+    write(encoded(content) + "\n")
+    sys.stdout.flush()
+
+
+def encoded(content: object) -> str:
+    """JSON in ASCII alone, so that it is inert on a terminal, whatever it holds."""
+    return json.dumps(content, ensure_ascii=True, separators=(",", ":")).replace("\x7f", "\\u007f")
+
+
+def facts(rows: Iterable[tuple[str, str]]) -> None:
+    """Write `name  value` lines, the values aligned; rows without a value are left out."""
+    kept = [(name, value) for name, value in rows if value]
+    width = max((len(name) for name, _ in kept), default=0)
+    for name, value in kept:
+        line(Styled(f"  {name:<{width}}  ", "dim"), value)

@@ -1,0 +1,106 @@
+"""One session in full for a person: what it is, what it changed, its iterations. Reads nothing."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from ampsm_engine import wording
+from ampsm_engine.cli import diagnostics, output
+from ampsm_engine.cli.listing import STATE_STYLES, board_row, ended
+from ampsm_engine.cli.output import Styled, one_line
+from ampsm_engine.cli.tables import Cell, Column, table
+from ampsm_engine.model import Iteration, ScriptResult, Session, State
+
+if TYPE_CHECKING:
+    from ampsm_engine.engine.views import SessionView
+
+COLUMNS = (
+    Column("#", right=True),
+    Column("HOW"),
+    Column("COMMIT", goes=3),
+    Column("FILES", goes=4, right=True),
+    Column("SCRIPT", goes=2),
+    Column("TOKENS", goes=5, right=True),
+    Column("TOOK", goes=1, right=True),
+    Column("AGE", goes=6, right=True),
+    Column("PROMPT", least=10),
+)
+
+
+def print_portrait(view: "SessionView") -> None:
+    """Write all about one session to stdout."""
+    session = view.session
+    word = wording.state_word(board_row(session, view.iterations))
+    style = STATE_STYLES.get(word, "")
+    output.line(Styled(wording.GLYPHS.get(word, "?"), style), " ", Styled(one_line(session.name), "bold"), f"  {word}")
+    output.facts(_facts(view))
+    if view.iterations:
+        output.line()
+        at = datetime.now(UTC)
+        table(COLUMNS, [_cells(iteration, at) for iteration in view.iterations])
+    _print_trouble(session, view.iterations)
+
+
+def _facts(view: "SessionView") -> list[tuple[str, str]]:
+    session = view.session
+    at = datetime.now(UTC)
+    return [
+        ("id", session.id),
+        ("repository", session.repo_root),
+        ("branch", f"{session.branch_name} from {session.base_branch}"),
+        ("worktree", session.worktree_path),
+        ("changes", _changes(view)),
+        ("script", one_line(session.script_command or "")),
+        ("mode", one_line(session.model_override or "")),
+        ("thread", session.thread_id or ""),
+        ("created", _ago(session.created_at, at)),
+        ("last run", _ago(session.last_run, at) if session.last_run else ""),
+        ("notes", (session.notes or "").strip().replace("\n", "\n              ")),
+    ]
+
+
+def _ago(stamped: str, at: datetime) -> str:
+    age = wording.age(stamped, at)
+    return age if age == "now" else f"{age} ago"
+
+
+def _changes(view: "SessionView") -> str:
+    if view.files is None:
+        return view.trouble or ""
+    added = sum(change.additions or 0 for change in view.files)
+    deleted = sum(change.deletions or 0 for change in view.files)
+    files = f"{len(view.files)} file{'s' * (len(view.files) != 1)} +{added} -{deleted}"
+    return f"{files}; {view.ahead} ahead of {view.session.base_branch}, {view.behind} behind"
+
+
+def _cells(iteration: Iteration, at: datetime) -> tuple[Cell, ...]:
+    word = wording.ending(iteration.outcome, iteration.state)
+    style = {"done": "green", "failed": "red", "crashed": "red", "stopped": "yellow"}.get(word, "cyan")
+    return (
+        str(iteration.number),
+        Styled(word, style),
+        Styled((iteration.commit_sha or "-")[:10], "dim"),
+        str(iteration.changed_files) if iteration.state is State.SETTLED else "-",
+        _script(iteration),
+        wording.count(iteration.tally.token_usage),
+        wording.duration(iteration.duration_ms),
+        wording.age(iteration.start_time or iteration.queued_at, at),
+        one_line(iteration.prompt),
+    )
+
+
+def _script(iteration: Iteration) -> Cell:
+    if iteration.test_result is None:
+        return "-"
+    if iteration.test_result is ScriptResult.PASS:
+        return Styled("pass", "green")
+    return Styled(f"fail ({iteration.test_exit_code})", "red")
+
+
+def _print_trouble(session: Session, iterations: tuple[Iteration, ...]) -> None:
+    settled = [iteration for iteration in iterations if iteration.state is State.SETTLED]
+    if settled and settled[-1].error:
+        output.line()
+        output.line(Styled(f"iteration {settled[-1].number}: {ended(settled[-1])}", "red"))
+        diagnostics.hint(one_line(settled[-1].hint or f"ampsm log {session.id}"))
+    elif not iterations:
+        diagnostics.hint(f"ampsm iterate {session.id} 'what amp is to do'")

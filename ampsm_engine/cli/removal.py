@@ -1,0 +1,183 @@
+"""The commands rm and trash: sessions go to the trash, come back, or are purged. Nothing goes unasked."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from ampsm_engine.cli import arguments, diagnostics, documents, output
+from ampsm_engine.cli.helping import Command
+from ampsm_engine.cli.output import one_line
+from ampsm_engine.errors import Refused
+from ampsm_engine.model import Session
+
+if TYPE_CHECKING:
+    from ampsm_engine.engine.desk import Engine
+
+_TRASHED = arguments.SessionReference(trashed=True)
+
+
+def _ask(question: str, command: str) -> None:
+    """Go on only when the person at the terminal says yes; Refused when there is nobody or the answer is no."""
+    answer = diagnostics.confirmed(question)
+    if answer is None:
+        message = "This needs your word, and there is nobody at a terminal to ask."
+        raise Refused(message, f"{command} --yes")
+    if not answer:
+        raise Refused("Nothing was removed.")
+
+
+def size(number: int) -> str:
+    """A number of bytes in words."""
+    for unit, bound in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if number >= bound:
+            return f"{number / bound:.1f} {unit}"
+    return f"{number} bytes"
+
+
+@click.command(cls=Command, short_help="Move sessions to the trash.")
+@click.argument("references", metavar="SESSION...", nargs=-1, required=True, type=arguments.SessionReference())
+@arguments.yes_option
+@arguments.json_option
+def rm_command(references: tuple[str, ...], *, yes: bool, as_json: bool) -> int:
+    """Move sessions to the trash: branch, worktree and what is not committed.
+
+    Everything can be brought back with `ampsm trash restore` until you purge it. A session that runs is
+    refused: `ampsm stop` it first.
+
+      ampsm rm dark login --yes
+    """
+    from ampsm_engine.engine import removal
+
+    engine = arguments.open_engine()
+    sessions = _sessions(engine, references)
+    if not yes:
+        for session in sessions:
+            diagnostics.note(removal.what_would_be_lost(engine, session.id))
+        many = "this session" if len(sessions) == 1 else f"these {len(sessions)} sessions"
+        _ask(f"Move {many} to the trash?", f"ampsm rm {' '.join(session.id for session in sessions)}")
+    removed = []
+    for session in sessions:
+        with diagnostics.working(f"Moving {one_line(session.name)} to the trash"):
+            gone = removal.remove(engine, session.id)
+        removed.append(_removed_document(gone))
+        if not as_json:
+            output.line(f"{one_line(session.name)} ({session.id}) is in the trash.")
+    if as_json:
+        output.document({"removed": removed})
+    else:
+        diagnostics.hint(f"ampsm trash restore {sessions[0].id}")
+    return diagnostics.OK
+
+
+def _removed_document(gone: object) -> documents.Document:
+    fields = documents.plain(gone)
+    found: documents.Document = dict(fields)  # type: ignore[call-overload]
+    return found
+
+
+def _sessions(engine: "Engine", references: tuple[str, ...], *, trashed: bool = False) -> list[Session]:
+    """The sessions named, each once; all are found before anything is done to one."""
+    found: dict[str, Session] = {}
+    for reference in references:
+        session = engine.store.resolve(reference, trashed=trashed)
+        found[session.id] = session
+    return list(found.values())
+
+
+@click.group(short_help="List, restore or purge removed sessions.")
+def trash_command() -> None:
+    """What `ampsm rm` removed. Nothing leaves the trash by itself."""
+
+
+@trash_command.command("ls", cls=Command, short_help="List what is in the trash.")
+@arguments.json_option
+def trash_ls(*, as_json: bool) -> int:
+    """List what is in the trash, newest first, with about how much disk only the trash still holds."""
+    from ampsm_engine.engine import removal
+
+    engine = arguments.open_engine()
+    with diagnostics.working("Measuring the trash"):
+        entries = removal.trashed(engine)
+    if as_json:
+        iterations = engine.store.iterations_of([entry.session.id for entry in entries])
+        output.document(
+            {
+                "sessions": [
+                    documents.session_document(entry.session, iterations.get(entry.session.id, ()))
+                    | {"trashBytes": entry.bytes}
+                    for entry in entries
+                ]
+            }
+        )
+    elif entries:
+        _print_trash([(entry.session, entry.bytes) for entry in entries])
+    else:
+        diagnostics.note("The trash is empty.")
+    return diagnostics.OK
+
+
+def _print_trash(entries: list[tuple[Session, int]]) -> None:
+    from datetime import UTC, datetime
+
+    from ampsm_engine import wording
+    from ampsm_engine.cli.tables import Column, table
+
+    at = datetime.now(UTC)
+    columns = (
+        Column("NAME", least=12),
+        Column("BRANCH", goes=2, least=12),
+        Column("SIZE", goes=1, right=True),
+        Column("AGE", right=True),
+        Column("ID"),
+    )
+    rows = [
+        (each.name, each.branch_name, size(held), wording.age(each.trashed_at, at), each.id) for each, held in entries
+    ]
+    table(columns, rows)
+
+
+@trash_command.command("restore", cls=Command, short_help="Bring a session back.")
+@click.argument("reference", metavar="SESSION", type=_TRASHED)
+@arguments.json_option
+def trash_restore(reference: str, *, as_json: bool) -> int:
+    """Bring a session back from the trash exactly as it was: branch, worktree, uncommitted changes."""
+    from ampsm_engine.engine import removal
+
+    engine = arguments.open_engine()
+    session = _sessions(engine, (reference,), trashed=True)[0]
+    with diagnostics.working("Restoring the worktree"):
+        back = removal.restore(engine, session.id)
+    if as_json:
+        from ampsm_engine.cli.sessions import print_session
+
+        print_session(engine, back.id)
+    else:
+        output.line(f"{one_line(back.name)} ({back.id}) is back in {back.worktree_path}")
+    return diagnostics.OK
+
+
+@trash_command.command("purge", cls=Command, short_help="Remove trashed sessions for good.")
+@click.argument("references", metavar="[SESSION...]", nargs=-1, type=_TRASHED)
+@arguments.yes_option
+@arguments.json_option
+def trash_purge(references: tuple[str, ...], *, yes: bool, as_json: bool) -> int:
+    """Remove sessions from the trash for good, their transcripts included. Without SESSION: all of them."""
+    from ampsm_engine.engine import removal
+
+    engine = arguments.open_engine()
+    sessions = _sessions(engine, references, trashed=True) if references else engine.store.sessions(trashed=True)
+    if sessions and not yes:
+        for session in sessions:
+            diagnostics.note(f"{one_line(session.name)} ({session.id}) would be gone for good.")
+        _ask("Remove for good what only the trash still holds?", f"ampsm trash purge {' '.join(references)}".strip())
+    freed = 0
+    for session in sessions:
+        with diagnostics.working(f"Purging {one_line(session.name)}"):
+            freed += removal.purge(engine, session.id)
+    if as_json:
+        output.document({"purged": [session.id for session in sessions], "freedBytes": freed})
+    elif sessions:
+        output.line(f"Purged {len(sessions)} session{'s' * (len(sessions) != 1)}, about {size(freed)}.")
+    else:
+        diagnostics.note("The trash is empty.")
+    return diagnostics.OK

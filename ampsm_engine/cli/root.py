@@ -1,0 +1,134 @@
+"""The command `ampsm`: its list of commands, each in a file that is loaded when the command is called."""
+
+import importlib
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from ampsm_engine.cli.helping import verbatim
+
+SECTIONS: dict[str, dict[str, str]] = {
+    "Sessions": {
+        "new": "sessions",
+        "ls": "sessions",
+        "show": "sessions",
+        "edit": "sessions",
+        "adopt": "sessions",
+    },
+    "Iterations": {
+        "iterate": "runs",
+        "wait": "runs",
+        "stop": "runs",
+        "log": "logs",
+        "run": "runs",
+        "diff": "changes",
+    },
+    "Watching": {"status": "watch", "events": "watch"},
+    "Cleaning up": {"rm": "removal", "trash": "removal", "repair": "machine"},
+    "This machine": {
+        "doctor": "machine",
+        "config": "settings",
+        "completion": "machine",
+        "demo": "demo",
+    },
+}
+"""Each command under its heading in `ampsm --help`, with the module that holds it."""
+
+MODULES = {name: module for commands in SECTIONS.values() for name, module in commands.items()}
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only when that command is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """Every name, in the order of the help."""
+        return list(MODULES)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """The command of that name; its module is imported here."""
+        if cmd_name not in MODULES:
+            return None
+        module = importlib.import_module(f"ampsm_engine.cli.{MODULES[cmd_name]}")
+        command = getattr(module, f"{cmd_name}_command")
+        if not isinstance(command, click.Command):  # pragma: no cover - a test walks all commands
+            raise TypeError(cmd_name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the arguments name; the likely one is named when there is none."""
+        if args and args[0] not in MODULES and not args[0].startswith("-"):
+            import difflib
+
+            near = difflib.get_close_matches(args[0], MODULES, n=1)
+            meant = f" Did you mean {near[0]}?" if near else ""
+            raise click.UsageError(f"There is no command {args[0]!r}.{meant}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands under their headings."""
+        width = formatter.width - 6 - max(map(len, MODULES))
+        for heading, names in SECTIONS.items():
+            rows = [(name, self._summary(ctx, name, width)) for name in names]
+            with formatter.section(heading):
+                formatter.write_dl(rows)
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The docstring, examples as they stand."""
+        plain = self.help
+        self.help = verbatim(plain or "")
+        super().format_help_text(ctx, formatter)
+        self.help = plain
+
+    def _summary(self, ctx: click.Context, name: str, width: int) -> str:
+        command = self.get_command(ctx, name)
+        return command.get_short_help_str(width) if command else ""
+
+
+def _version(ctx: click.Context, _parameter: click.Parameter, value: Any) -> None:
+    if not value or ctx.resilient_parsing:
+        return
+    from importlib.metadata import version
+
+    from ampsm_engine.cli import output
+
+    output.line(f"ampsm {version('ampsm')}")
+    ctx.exit()
+
+
+def _settings() -> dict[str, Sequence[str] | int]:
+    return {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+@click.group(cls=LazyGroup, invoke_without_command=True, context_settings=_settings())
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Print the version."
+)
+@click.pass_context
+def root(ctx: click.Context) -> int:
+    """Run the Amp coding agent on several tasks at once, each on its own git branch.
+
+    A session is one task: a branch and a folder (a git worktree) of its own.
+    An iteration is one run of amp in a session. It ends in a commit.
+    The base is the branch that a session started from. Your checkout is not touched.
+    Iterations run in the background; they go on when this terminal closes.
+    SESSION is a session's id, the beginning of its id, or its name.
+
+    Begin here:
+      ampsm demo                             see it work: no account, no network
+      ampsm new 'Fix the login redirect'     start a session in this repository
+      ampsm ls                               what runs, what is done, what needs you
+      ampsm log --follow SESSION             read along while amp works
+      ampsm diff SESSION                     what it changed
+      ampsm iterate SESSION 'Add a test'     send a follow-up
+
+    Exit codes: 0 ok, 1 tried and failed, 2 wrong usage, 3 not found, 4 refused, 5 this machine or
+    repository is not fit (amp missing, not logged in, no repository), 130 interrupted.
+    """
+    if ctx.invoked_subcommand is None:
+        from ampsm_engine.cli.overview import overview
+
+        return overview()
+    return 0

@@ -1,0 +1,129 @@
+"""The commands iterate, wait, stop and run: one file for what happens in a session."""
+
+import sys
+
+import click
+
+from ampsm_engine.cli import arguments, diagnostics, documents, output
+from ampsm_engine.cli.helping import Command
+from ampsm_engine.cli.output import clean, one_line
+
+
+@click.command(cls=Command, short_help="Send amp a follow-up in a session.")
+@arguments.session_argument
+@arguments.prompt_argument
+@arguments.prompt_file_option
+@arguments.wait_option
+@arguments.json_option
+def iterate_command(reference: str, prompt: str | None, prompt_file: str | None, *, wait: bool, as_json: bool) -> int:
+    """Send amp a follow-up: the next iteration on the same thread, in the same worktree.
+
+    While an iteration runs, the new one waits in the queue behind it.
+
+      ampsm iterate dark 'Use the colours of the logo'
+      ampsm iterate dark --prompt-file review.md --wait
+
+    With --wait the exit code is that of the outcome: 0 done, 1 failed, stopped or crashed,
+    5 amp is missing or not logged in. A failing script does not change it.
+    """
+    text = arguments.required_prompt(prompt, prompt_file)
+    engine = arguments.open_engine()
+    session = arguments.session(engine, reference)
+    from ampsm_engine.engine import runs
+
+    iteration = runs.iterate(engine, session.id, text)
+    if not as_json:
+        output.line(f"Iteration {iteration.number} of {one_line(session.name)} ({session.id}) is queued.")
+    code = diagnostics.OK
+    if wait:
+        from ampsm_engine.cli.waiting import wait_for
+
+        code = wait_for(engine, (session.id,), iteration_id=iteration.id)
+    elif not as_json:
+        diagnostics.hint(f"ampsm log --follow {session.id}")
+    if as_json:
+        from ampsm_engine.cli.sessions import print_session
+
+        latest = engine.store.iteration(iteration.id)
+        print_session(engine, session.id, iteration=documents.iteration_document(latest))
+    return code
+
+
+@click.command(cls=Command, short_help="Wait until sessions have nothing more to do.")
+@click.argument("references", metavar="SESSION...", nargs=-1, required=True, type=arguments.SessionReference())
+@click.option("--timeout", metavar="S", type=click.FloatRange(min=0), help="Give up after S seconds (exit code 1).")
+@arguments.json_option
+def wait_command(references: tuple[str, ...], timeout: float | None, *, as_json: bool) -> int:
+    """Wait until nothing of the sessions runs or waits in the queue.
+
+    The exit code is that of their last iterations, the worst of several: 0 done, 1 failed, stopped or
+    crashed (or the time is over), 5 amp is missing or not logged in. A failing script does not change it.
+
+      ampsm wait dark login && make release
+    """
+    from ampsm_engine.cli.waiting import wait_for
+
+    engine = arguments.open_engine()
+    sessions = [arguments.session(engine, reference) for reference in references]
+    ids = tuple(dict.fromkeys(session.id for session in sessions))
+    code = wait_for(engine, ids, timeout=timeout)
+    if as_json:
+        groups = engine.store.iterations_of(ids)
+        found = [documents.session_document(engine.store.session(key), groups.get(key, ())) for key in ids]
+        output.document({"sessions": found})
+    return code
+
+
+@click.command(cls=Command, short_help="Stop what runs and waits in a session.")
+@arguments.session_argument
+@arguments.json_option
+def stop_command(reference: str, *, as_json: bool) -> int:
+    """Stop the iteration that runs in a session, and take out of the queue what waits there.
+
+    amp is asked to end; if it does not, it is killed within seconds. What it changed is still committed.
+    """
+    engine = arguments.open_engine()
+    session = arguments.session(engine, reference)
+    from ampsm_engine.engine import runs
+
+    touched = runs.stop(engine, session.id)
+    if as_json:
+        output.document({"iterations": [documents.iteration_document(iteration) for iteration in touched]})
+        return diagnostics.OK
+    for iteration in touched:
+        gone = iteration.outcome is not None
+        output.line(f"Iteration {iteration.number} {'left the queue' if gone else 'is asked to end'}.")
+    if any(iteration.outcome is None for iteration in touched):
+        diagnostics.hint(f"ampsm wait {session.id}")
+    return diagnostics.OK
+
+
+@click.command(cls=Command, short_help="Run a session's script now.")
+@arguments.session_argument
+@arguments.json_option
+def run_command(reference: str, *, as_json: bool) -> int:
+    """Run the session's script in its worktree now, and record the result with its last iteration.
+
+    What the script prints goes to stdout (with --json to stderr). The exit code is 0 when the script
+    passed, 1 when it failed. A session gets its script from `ampsm new --script` or `ampsm edit --script`.
+    """
+    engine = arguments.open_engine()
+    session = arguments.session(engine, reference)
+    from ampsm_engine.engine import runs
+
+    stream = sys.stderr if as_json else sys.stdout
+
+    def show(content: bytes) -> None:
+        stream.write(clean(content.decode("utf-8", "replace"), lines=True))
+        stream.flush()
+
+    with diagnostics.interruptible("The script was ended."):
+        ran = runs.run_script(engine, session.id, show)
+    if as_json:
+        result = {"exitCode": ran.exit_code, "result": ran.result, "seconds": ran.seconds, "timedOut": ran.timed_out}
+        output.document({"sessionId": session.id, **result})
+    else:
+        took = f"after {ran.seconds:.1f} s"
+        failed = f"was ended {took}: its time is over" if ran.timed_out else f"failed {took}: exit code {ran.exit_code}"
+        diagnostics.note(f"The script passed {took}." if ran.exit_code == 0 else f"The script {failed}.")
+    return diagnostics.OK if ran.exit_code == 0 else diagnostics.FAILED

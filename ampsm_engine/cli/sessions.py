@@ -1,0 +1,232 @@
+"""The commands new, ls, show, edit and adopt: one file for what a session is."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ampsm_engine.cli import arguments, diagnostics, documents, output
+from ampsm_engine.cli.helping import Command
+from ampsm_engine.cli.output import one_line
+from ampsm_engine.model import Iteration, Session, Status
+
+if TYPE_CHECKING:
+    from ampsm_engine.engine.desk import Engine
+
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+name_option = click.option("--name", metavar="N", type=arguments.TEXT, help="What to call the session.")
+base_option = click.option(
+    "--base",
+    metavar="REF",
+    type=arguments.TEXT,
+    help="Branch, tag or commit to start from. [default: the one checked out]",
+)
+
+
+@click.command(cls=Command, short_help="Start a session: a branch, a worktree and a first run of amp.")
+@arguments.prompt_argument
+@click.option("--repo", metavar="P", type=FOLDER, default=Path(), help="Any folder of the repository. [default: here]")
+@name_option
+@base_option
+@arguments.script_option
+@arguments.mode_option
+@arguments.prompt_file_option
+@click.option("--no-run", is_flag=True, help="Only make the session; `ampsm iterate` starts amp.")
+@arguments.wait_option
+@arguments.json_option
+def new_command(  # noqa: PLR0917 - one parameter an option; click names each
+    prompt: str | None,
+    repo: Path,
+    name: str | None,
+    base: str | None,
+    script: str | None,
+    mode: str | None,
+    prompt_file: str | None,
+    *,
+    no_run: bool,
+    wait: bool,
+    as_json: bool,
+) -> int:
+    """Start a session: a new branch in a worktree of its own, and amp at work in it.
+
+    PROMPT says what amp is to do. Your own checkout is not touched. amp works in the background; what it
+    changed is committed when it has finished.
+
+      ampsm new 'Fix the login redirect'
+      ampsm new 'Add dark mode' --name dark --base develop --script 'make test'
+      ampsm new --prompt-file task.md --wait
+      git diff | ampsm new --prompt-file -
+
+    With --wait the exit code is that of the outcome: 0 done, 1 failed, stopped or crashed,
+    5 amp is missing or not logged in. A failing script does not change it.
+    """
+    from ampsm_engine.engine import desk, sessions
+
+    if no_run and wait:
+        raise click.UsageError("--no-run leaves nothing to --wait for.")
+    text = arguments.prompt_text(prompt, prompt_file) if no_run else arguments.required_prompt(prompt, prompt_file)
+    engine = desk.engine_at()  # sessions.new opens the store while git fills the worktree
+    with diagnostics.working("Making the worktree"):
+        session, iteration = sessions.new(
+            engine, path=repo, prompt=text, name=name, base=base, script=script, mode=mode, run=not no_run
+        )
+    if wait and iteration:
+        from ampsm_engine.cli.waiting import wait_for
+
+        if not as_json:
+            _tell_new(session, iteration)
+        code = wait_for(engine, (session.id,))
+        if as_json:
+            print_session(engine, session.id)
+        return code
+    if as_json:
+        print_session(engine, session.id)
+    else:
+        _tell_new(session, iteration)
+        diagnostics.hint(
+            f"ampsm log --follow {session.id}" if iteration else f"ampsm iterate {session.id} 'what amp is to do'"
+        )
+    return diagnostics.OK
+
+
+def _tell_new(session: Session, iteration: Iteration | None) -> None:
+    output.line(output.Styled(one_line(session.name), "bold"))
+    output.facts(
+        (
+            ("session", session.id),
+            ("branch", f"{session.branch_name} (from {session.base_branch})"),
+            ("worktree", session.worktree_path),
+            ("iteration", f"{iteration.number} {iteration.state.value}" if iteration else "none yet"),
+        )
+    )
+
+
+def print_session(engine: "Engine", session_id: str, **more: object) -> None:
+    """Write the JSON document of one session to stdout."""
+    session = engine.store.session(session_id)
+    found = documents.session_document(session, engine.store.iterations(session_id))
+    output.document({"session": found, **more})
+
+
+@click.command(cls=Command, short_help="List the sessions, newest first.")
+@click.option("--repo", metavar="P", type=FOLDER, help="Only those of one repository.")
+@click.option(
+    "--status", "-s", "statuses", metavar="S", type=arguments.STATUS, multiple=True,
+    help=f"Only those in a status: {', '.join(Status)}. May be given more than once.",
+)  # fmt: skip
+@arguments.json_option
+def ls_command(repo: Path | None, statuses: tuple[str, ...], *, as_json: bool) -> int:
+    """List the sessions, newest first.
+
+    ● running   ◌ queued   ◆ awaiting input (its script failed, or it could not be committed)
+    ○ idle      ✗ error    ✓ done (merged)
+
+    ampsm ls --status running --status awaiting-input
+    ampsm ls --json | jq -r '.sessions[] | select(.status == "error") | .id'
+    """
+    engine = arguments.open_engine()
+    store = engine.store
+    root = arguments.repository_root(repo) if repo is not None else None
+    found = store.sessions(repo_root=root, statuses=tuple(Status(status) for status in statuses))
+    iterations = store.iterations_of([session.id for session in found])
+    if as_json:
+        listed = [documents.session_document(session, iterations.get(session.id, ())) for session in found]
+        output.document({"sessions": listed})
+    elif found:
+        from ampsm_engine.cli.listing import print_sessions
+
+        print_sessions(found, iterations)
+    else:
+        diagnostics.note("No sessions." if root or statuses else "No sessions yet.")
+        diagnostics.hint("ampsm new 'what amp is to do'")
+    return diagnostics.OK
+
+
+@click.command(cls=Command, short_help="Show one session with its iterations.")
+@arguments.session_argument
+@arguments.json_option
+def show_command(reference: str, *, as_json: bool) -> int:
+    """Show one session with its iterations.
+
+    ampsm show dark
+    ampsm show dark --json | jq '.session.iterations[-1].outcome'
+    """
+    engine = arguments.open_engine()
+    session = arguments.session(engine, reference)
+    if as_json:
+        print_session(engine, session.id)
+        return diagnostics.OK
+    from ampsm_engine.cli.portrait import print_portrait
+    from ampsm_engine.engine import views
+
+    with diagnostics.working("Reading the worktree"):
+        view = views.show(engine, session)
+    print_portrait(view)
+    return diagnostics.OK
+
+
+@click.command(cls=Command, short_help="Change a session's name, notes, script or mode.")
+@arguments.session_argument
+@name_option
+@click.option("--notes", metavar="T", type=arguments.TEXT, help="Notes of your own.")
+@arguments.script_option
+@arguments.mode_option
+@arguments.json_option
+def edit_command(
+    reference: str, name: str | None, notes: str | None, script: str | None, mode: str | None, *, as_json: bool
+) -> int:
+    """Change what is written about a session. An empty text clears notes, script and mode.
+
+    The branch and the folder keep their names. A new script or mode counts from the next iteration on.
+
+      ampsm edit dark --name 'Dark mode' --notes 'ask Ann about the logo'
+      ampsm edit dark --script ''
+    """
+    if name is None and notes is None and script is None and mode is None:
+        raise click.UsageError("Say what to change: --name, --notes, --script or --mode.")
+    engine = arguments.open_engine()
+    session = arguments.session(engine, reference)
+    from ampsm_engine.engine import sessions
+
+    changed = sessions.edit(engine, session.id, name=name, notes=notes, script=script, mode=mode)
+    if as_json:
+        print_session(engine, session.id)
+    else:
+        output.line(f"Changed {one_line(changed.name)} ({changed.id}).")
+    return diagnostics.OK
+
+
+@click.command(cls=Command, short_help="Take in a worktree that was made elsewhere.")
+@click.argument("path", type=FOLDER)
+@name_option
+@base_option
+@arguments.script_option
+@arguments.mode_option
+@arguments.json_option
+def adopt_command(
+    path: Path,
+    name: str | None,
+    base: str | None,
+    script: str | None,
+    mode: str | None,
+    *,
+    as_json: bool,
+) -> int:
+    """Make a session of a git worktree that was made elsewhere. Nothing in it is moved or changed.
+
+    git worktree add ../fix -b fix-login
+    ampsm adopt ../fix --name 'fix login'
+    ampsm iterate 'fix login' 'Add a test for the redirect'
+    """
+    from ampsm_engine.engine import sessions
+
+    engine = arguments.open_engine()
+    with diagnostics.working("Looking at the worktree"):
+        session = sessions.adopt(engine, path, name=name, base=base, script=script, mode=mode)
+    if as_json:
+        print_session(engine, session.id)
+    else:
+        _tell_new(session, None)
+        diagnostics.hint(f"ampsm iterate {session.id} 'what amp is to do'")
+    return diagnostics.OK

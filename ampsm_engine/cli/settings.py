@@ -1,0 +1,73 @@
+"""The command config: where the settings are, what they are, and changing one. The store is not opened."""
+
+import click
+
+from ampsm_engine import config
+from ampsm_engine.cli import arguments, diagnostics, output
+from ampsm_engine.cli.helping import Command
+from ampsm_engine.cli.output import Styled
+from ampsm_engine.errors import Unfit
+
+
+@click.group(short_help="Show or change settings.")
+def config_command() -> None:
+    """Settings: TOML in a file of yours; `ampsm config get` lists them with their meaning."""
+
+
+@config_command.command("path", cls=Command, short_help="Print where the file is.")
+@arguments.json_option
+def config_path(*, as_json: bool) -> int:
+    """Print the path of the configuration file, whether it exists or not."""
+    path = config.config_path()
+    if as_json:
+        output.document({"path": str(path), "exists": path.exists()})
+    else:
+        output.line(str(path))
+    return diagnostics.OK
+
+
+@config_command.command("get", cls=Command, short_help="Print one setting, or all.")
+@click.argument("name", required=False, type=arguments.SettingName())
+@arguments.json_option
+def config_get(name: str | None, *, as_json: bool) -> int:
+    """Print the value of one setting or, without NAME, all of them with their meaning."""
+    settings = config.load(config.config_path())
+    names = [config.known(name).name] if name is not None else list(config.SETTINGS)
+    if as_json:
+        output.document({"settings": {each: settings[each] for each in names}})
+    elif name is not None:
+        output.line(shown(settings[name]))
+    else:
+        for each in names:
+            changed = settings[each] != config.SETTINGS[each].default
+            output.line(
+                Styled(each, "bold"), f" = {shown(settings[each]) or '(empty)'}", "  (changed)" if changed else ""
+            )
+            output.line(Styled(f"    {config.SETTINGS[each].meaning}", "dim"))
+    return diagnostics.OK
+
+
+@config_command.command("set", cls=Command, short_help="Change one setting.")
+@click.argument("name", type=arguments.SettingName())
+@click.argument("value", type=arguments.TEXT)
+def config_set(name: str, value: str) -> int:
+    """Change one setting; comments and order of the file stay.
+
+    ampsm config set slots 2
+    ampsm config set amp.mode smart
+    """
+    config.known(name)
+    try:
+        config.checked(name, value)
+    except Unfit as wrong:  # in the file it makes the machine unfit; typed here it is wrong usage
+        raise click.UsageError(wrong.message) from wrong
+    path = config.config_path()
+    written = config.store(path, name, value)
+    output.line(f"{name} = {shown(written)}")
+    diagnostics.note(f"Written to {path}")
+    return diagnostics.OK
+
+
+def shown(value: config.Value) -> str:
+    """A value as it would be typed."""
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)

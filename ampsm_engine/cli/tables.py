@@ -1,0 +1,126 @@
+"""Tables on stdout: on a terminal cut to its width (columns go, then text is cut), elsewhere whole and aligned."""
+
+import shutil
+import sys
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ampsm_engine.cli import output
+from ampsm_engine.cli.output import Styled, one_line
+
+GAP = 2
+"""Cells between two columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table."""
+
+    title: str
+    goes: int = 0
+    """The higher, the earlier it goes when the terminal is narrow; 0 stays."""
+    least: int | None = None
+    """The cells it may shrink to; None: it is shown whole or not at all."""
+    right: bool = False
+
+
+Cell = str | Styled
+
+
+def text(cell: Cell) -> str:
+    """What a cell says, on one line and clean."""
+    return one_line(cell.text if isinstance(cell, Styled) else cell)
+
+
+def width(shown: str) -> int:
+    """The cells that a text takes on a terminal."""
+    if shown.isascii():
+        return len(shown)
+    return sum(_cells(letter) for letter in shown)
+
+
+def _cells(letter: str) -> int:
+    if unicodedata.combining(letter) or unicodedata.category(letter) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(letter) in "WF" else 1
+
+
+def cut(shown: str, cells: int) -> str:
+    """The text in at most that many cells, with `…` where something is left out."""
+    if width(shown) <= cells:
+        return shown
+    kept = ""
+    used = 1
+    for letter in shown:
+        used += _cells(letter)
+        if used > cells:
+            break
+        kept += letter
+    return kept.rstrip() + "…"
+
+
+def fit(columns: Sequence[Column], natural: Sequence[int], room: int) -> dict[int, int]:
+    """The columns to show and the cells of each, by index: the first to go goes first, then the widest shrinks."""
+    kept = {index: min(natural[index], column.least or natural[index]) for index, column in enumerate(columns)}
+    for index in sorted(kept, key=lambda each: -columns[each].goes):
+        if sum(kept.values()) + GAP * (len(kept) - 1) <= room or not columns[index].goes:
+            break
+        del kept[index]
+    spare = room - sum(kept.values()) - GAP * (len(kept) - 1)
+    for index, cells in list(kept.items()):
+        more = max(0, min(spare, natural[index] - cells))
+        kept[index] = cells + more
+        spare -= more
+    while spare < 0 and max(kept.values()) > 1:
+        widest = max(kept.items(), key=lambda each: each[1])[0]
+        kept[widest] -= 1
+        spare += 1
+    return kept
+
+
+def table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> None:
+    """Write a table to stdout."""
+    cells = [[text(cell) for cell in row] for row in rows]
+    natural = [
+        max([width(column.title), *(width(row[index]) for row in cells)]) for index, column in enumerate(columns)
+    ]
+    if sys.stdout.isatty():
+        _on_terminal(columns, rows, fit(columns, natural, shutil.get_terminal_size().columns))
+        return
+    for row in ([column.title for column in columns], *cells):
+        padded = [_padded(value, natural[index], columns[index]) for index, value in enumerate(row)]
+        output.line((" " * GAP).join(padded).rstrip())
+
+
+def _padded(value: str, cells: int, column: Column) -> str:
+    gap = " " * (cells - width(value))
+    return gap + value if column.right else value + gap
+
+
+def _on_terminal(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], kept: dict[int, int]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    shown = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="dim", collapse_padding=True)
+    for index, cells in kept.items():
+        column = columns[index]
+        shown.add_column(
+            Text(cut(column.title, cells)), width=cells, no_wrap=True, justify="right" if column.right else "left"
+        )
+    for row in rows:
+        shown.add_row(
+            *(
+                Text(cut(text(row[index]), cells), style=_style(row[index]), no_wrap=True, end="")
+                for index, cells in kept.items()
+            )
+        )
+    sys.stdout.flush()
+    Console(
+        file=sys.stdout, highlight=False, markup=False, emoji=False, no_color=not output.coloured(), soft_wrap=False
+    ).print(shown, crop=True, no_wrap=True)
+
+
+def _style(cell: Cell) -> str:
+    return cell.style if isinstance(cell, Styled) else ""

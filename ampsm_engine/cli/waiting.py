@@ -1,0 +1,93 @@
+"""Waiting for iterations: what is shown on stderr meanwhile, and the exit code of how they ended. No stdout."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ampsm_engine import wording
+from ampsm_engine.cli import diagnostics
+from ampsm_engine.cli.output import one_line
+from ampsm_engine.model import Iteration, Outcome, ScriptResult, State
+
+if TYPE_CHECKING:
+    from ampsm_engine.engine.desk import Engine
+
+UNFIT_FAILURES = frozenset({"amp-missing", "not-installed", "not-logged-in", "login"})
+"""Failures of the machine rather than of the task."""
+
+
+def outcome_code(iteration: Iteration) -> int:
+    """The exit code of an iteration's outcome: done 0, failed, stopped and crashed 1, a machine that is not fit 5."""
+    if iteration.outcome is Outcome.DONE:
+        return diagnostics.OK
+    return diagnostics.UNFIT if iteration.failure in UNFIT_FAILURES else diagnostics.FAILED
+
+
+def wait_for(
+    engine: "Engine", session_ids: Sequence[str], *, timeout: float | None = None, iteration_id: str | None = None
+) -> int:
+    """Wait until nothing of the sessions runs or waits; tells each end on stderr and answers the worst exit code.
+
+    `iteration_id`: the exit code is that of this iteration, whatever was queued behind it.
+    """
+    from ampsm_engine.engine import runs
+
+    names = {key: one_line(engine.store.session(key).name) for key in session_ids}
+    progress = diagnostics.Progress()
+
+    def seen(iterations: tuple[Iteration, ...]) -> None:
+        unsettled = [each for each in iterations if each.state is not State.SETTLED]
+        if unsettled:
+            progress.show(*_state(unsettled, names))
+
+    goes_on = "The work goes on: " + ", ".join(f"ampsm log --follow {key}" for key in session_ids[:1])
+    with diagnostics.interruptible(f"{goes_on}, ampsm stop {session_ids[0]}"):
+        try:
+            ended = runs.wait(engine, session_ids, timeout=timeout, seen=seen)
+        finally:
+            progress.end()
+    if iteration_id is not None:
+        ended = (engine.store.iteration(iteration_id),)
+    for iteration in ended:
+        _tell_end(iteration, names[iteration.session_id])
+    return max((outcome_code(iteration) for iteration in ended), default=diagnostics.OK)
+
+
+def _state(unsettled: Sequence[Iteration], names: dict[str, str]) -> tuple[str, str]:
+    current = next((each for each in unsettled if each.state is not State.QUEUED), unsettled[0])
+    more = f" (+{len(unsettled) - 1})" if len(unsettled) > 1 else ""
+    glyph = wording.GLYPHS["queued" if current.state is State.QUEUED else "running"]
+    text = f"{glyph} {names[current.session_id]}: iteration {current.number} {current.state.value}{more}"
+    return text, current.activity or ""
+
+
+def _tell_end(iteration: Iteration, name: str) -> None:
+    diagnostics.note(f"{name}: {end_text(iteration)}")
+    diagnostics.hint(end_hint(iteration))
+
+
+def end_text(iteration: Iteration) -> str:
+    """How an iteration ended, in one sentence."""
+    word = iteration.outcome.value if iteration.outcome else iteration.state.value
+    parts = [f"iteration {iteration.number} {word}"]
+    if iteration.error:
+        parts.append(one_line(iteration.error))
+    if iteration.commit_sha:
+        changed = f"{iteration.changed_files} file{'s' * (iteration.changed_files != 1)}"
+        parts.append(f"commit {iteration.commit_sha[:12]}, {changed}")
+    elif iteration.outcome is Outcome.DONE:
+        parts.append("no commit")
+    if iteration.test_result is not None:
+        passed = iteration.test_result is ScriptResult.PASS
+        parts.append("script passed" if passed else f"script failed with exit code {iteration.test_exit_code}")
+    if iteration.duration_ms is not None:
+        parts.append(wording.duration(iteration.duration_ms))
+    return "; ".join(parts)
+
+
+def end_hint(iteration: Iteration) -> str:
+    """What to do next after an iteration has ended."""
+    if iteration.hint:
+        return one_line(iteration.hint)
+    if iteration.test_result is ScriptResult.FAIL:
+        return f"ampsm iterate {iteration.session_id} 'The check failed, please fix it'"
+    return f"ampsm diff {iteration.session_id}" if iteration.commit_sha else f"ampsm log {iteration.session_id}"

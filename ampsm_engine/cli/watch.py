@@ -1,0 +1,110 @@
+"""The commands status and events: how things stand, and what becomes true."""
+
+import sys
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from ampsm_engine import wording
+from ampsm_engine.cli import arguments, diagnostics, documents, output
+from ampsm_engine.cli.helping import Command
+from ampsm_engine.cli.output import Styled, one_line
+from ampsm_engine.model import Fact
+
+if TYPE_CHECKING:
+    from ampsm_engine.engine.desk import Engine
+
+TICK = 0.1
+"""Seconds between two looks for new facts."""
+
+RECENT = 10
+"""Facts that a follower is shown to begin with, as `tail` does."""
+
+_WORDS = ("running", "queued", "awaiting-input", "error", "idle", "done")
+
+
+@click.command(cls=Command, short_help="Count the sessions by what they are.")
+@click.option("--tmux", is_flag=True, help="One short line for a status bar; empty when all is at rest.")
+@arguments.json_option
+def status_command(*, tmux: bool, as_json: bool) -> int:
+    """Count the sessions: running, queued, awaiting input, error, idle, done.
+
+    In ~/.tmux.conf:
+      set -g status-right '#(ampsm status --tmux)'
+    """
+    if tmux and as_json:
+        raise click.UsageError("Choose one of --tmux and --json.")
+    from ampsm_engine.engine import views
+
+    counts = views.status(arguments.open_engine())
+    numbers = {word: int(getattr(counts, word.replace("-", "_"))) for word in _WORDS}
+    if as_json:
+        output.document({documents.camel(word.replace("-", "_")): number for word, number in numbers.items()})
+    elif tmux:
+        shown = [f"{wording.GLYPHS[word]}{number}" for word, number in numbers.items() if number and word in _WORDS[:4]]
+        output.line(" ".join(shown))
+    else:
+        for word, number in numbers.items():
+            output.line(f"{wording.GLYPHS[word]} {number:>4} {word}")
+    return diagnostics.OK
+
+
+@click.command(cls=Command, short_help="Show what happened, and what happens.")
+@click.option("--follow", "-f", is_flag=True, help=f"The last {RECENT}, then go on until Ctrl-C.")
+@click.option(
+    "--session", "reference", metavar="SESSION", type=arguments.SessionReference(), help="Only of one session."
+)
+@click.option("--after", metavar="N", type=click.IntRange(min=0), help="Only events with a number above N.")
+@arguments.json_option
+def events_command(reference: str | None, after: int | None, *, follow: bool, as_json: bool) -> int:
+    """Show the facts that ampsm has written down: created, queued, started, committed, tested, trashed...
+
+    With --json one object a line. Numbers only grow: `--after N` goes on where a script left off.
+
+      ampsm events --follow
+      ampsm events --json --after 120
+    """
+    engine = arguments.open_engine()
+    session_id = arguments.session(engine, reference).id if reference is not None else None
+    limit = RECENT if follow and after is None else None
+    facts = engine.store.facts(after=after or 0, session_id=session_id, limit=limit)
+    names: dict[str, str] = {}
+    _print(engine, facts, names, as_json=as_json)
+    if follow:
+        _follow(engine, max([after or 0, *(fact.number for fact in facts)]), session_id, names, as_json=as_json)
+    return diagnostics.OK
+
+
+def _follow(engine: "Engine", after: int, session_id: str | None, names: dict[str, str], *, as_json: bool) -> None:
+    store = engine.store
+    version = -1
+    while True:
+        if (now := store.data_version()) != version:
+            version = now
+            facts = store.facts(after=after, session_id=session_id)
+            _print(engine, facts, names, as_json=as_json)
+            after = max([after, *(fact.number for fact in facts)])
+        sys.stdout.flush()
+        time.sleep(TICK)
+
+
+def _print(engine: "Engine", facts: tuple[Fact, ...], names: dict[str, str], *, as_json: bool) -> None:
+    if facts and not as_json:
+        everyone = (*engine.store.sessions(), *engine.store.sessions(trashed=True))
+        names.update({session.id: one_line(session.name) for session in everyone})
+    for fact in facts:
+        if as_json:
+            output.write(output.encoded(documents.fact_document(fact)) + "\n")
+            continue
+        local = wording.moment(fact.time).astimezone()
+        day = "" if local.date() == datetime.now(UTC).astimezone().date() else f"{local:%Y-%m-%d} "
+        who = names.get(fact.session_id, fact.session_id) if fact.session_id else "ampsm"
+        output.line(
+            Styled(f"{day}{local:%H:%M:%S} ", "dim"),
+            f"{fact.kind:<13} ",
+            Styled(who, "bold"),
+            f"  {one_line(fact.text)}",
+        )
+    sys.stdout.flush()
