@@ -9,14 +9,12 @@ import json
 import os
 import re
 import shutil
-import signal
-import subprocess
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ampsm_engine.amp import process
 from ampsm_engine.amp.command import environment
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import Unfit
@@ -39,7 +37,6 @@ EVERY_VERSION = frozenset(
 _OPTION = re.compile(r"^\s{2,}(?:-\w, )?(--[a-z][a-z0-9-]+)", re.MULTILINE)
 _VERSION = re.compile(r"^(0\.0\.(\d+)-g([0-9a-f]+))", re.MULTILINE)
 _CACHED_PROGRAMS = 8
-_OUTPUT_LIMIT = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,34 +166,8 @@ def login(environ: Mapping[str, str]) -> Login:
 
 def _answer(path: Path, question: str, environ: Mapping[str, str]) -> str:
     """What amp prints; empty when it fails, cannot be run or takes too long."""
-    # Into a file: a grandchild that keeps a pipe open would be waited for.
-    with tempfile.TemporaryFile() as output:
-        try:
-            process = subprocess.Popen(
-                [str(path), question],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.DEVNULL,
-                env=environment(environ),
-                start_new_session=True,
-            )
-        except (OSError, ValueError):
-            return ""
-        if _exit_code(process) != 0:
-            return ""
-        output.seek(0)
-        return output.read(_OUTPUT_LIMIT).decode("utf-8", "replace")
-
-
-def _exit_code(process: subprocess.Popen[bytes]) -> int | None:
-    try:
-        return process.wait(PATIENCE)
-    except subprocess.TimeoutExpired:
-        return None
-    finally:
-        if process.returncode is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+    code, output = process.answer([str(path), question], environment(environ), limit=PATIENCE)
+    return output.decode("utf-8", "replace") if code == 0 else ""
 
 
 def _identity(path: Path) -> list[object]:

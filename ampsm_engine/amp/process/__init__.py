@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from ampsm_engine.amp.process.identity import LINUX, Identity, identify, is_alive
 from ampsm_engine.amp.process.marked import Stray, end_strays, marked, strays
+from ampsm_engine.amp.process.question import answer, once
 from ampsm_engine.errors import AmpsmError, Failed, Refused, Unfit
 from ampsm_engine.home import PRIVATE_FILE, RunDirectory, open_private, write_private
 
 if TYPE_CHECKING:
     import psutil
 
-__all__ = ["Child", "Identity", "Stray", "adopt", "end_strays", "start", "strays"]
+__all__ = ["Child", "Identity", "Stray", "adopt", "answer", "end_strays", "once", "start", "strays"]
 
 _GLANCE = 0.02
 """Seconds between two looks at a process whose end nobody announces."""
@@ -130,16 +131,23 @@ def _reaped(pid: int) -> int | None:
     return os.waitstatus_to_exitcode(status) if reaped else None
 
 
-def start(argv: Sequence[str], run: RunDirectory, worktree: Path, env: Mapping[str, str]) -> Child:
+def start(
+    argv: Sequence[str],
+    run: RunDirectory,
+    worktree: Path,
+    env: Mapping[str, str],
+    *,
+    prompt: Path | None = None,
+) -> Child:
     """Start amp in the worktree, its streams in the run directory, and write down who it is.
 
-    Refused when the worktree is gone, Unfit when the program cannot be run, Failed when the run directory or
+    Standard input is the file `prompt`, else the run's own. Refused when the worktree is gone, Unfit when the program cannot be run, Failed when the run directory or
     the system does not let us.
     """
     with contextlib.ExitStack() as stack:
         try:
             run.process.unlink(missing_ok=True)  # it names an earlier attempt: see `adopt`
-            prompt = stack.enter_context(run.prompt.open("rb"))
+            words = stack.enter_context((prompt or run.prompt).open("rb"))
             output, errors = (stack.enter_context(_appended(path)) for path in (run.stream, run.stderr))
         except OSError as reason:
             raise _unusable(run, reason) from reason
@@ -149,7 +157,7 @@ def start(argv: Sequence[str], run: RunDirectory, worktree: Path, env: Mapping[s
                 list(argv),
                 cwd=worktree,
                 env=dict(env),
-                stdin=prompt,
+                stdin=words,
                 stdout=output,
                 stderr=errors,
                 start_new_session=True,
