@@ -94,6 +94,28 @@ class Progress:
         self._last = ""
 
 
+class Lines:
+    """Several lines on stderr, each with a key: rewritten on a terminal, else a line for each that changed."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._last: dict[str, str] = {}
+
+    def show(self, lines: dict[str, str]) -> None:
+        """Show the lines as they are now."""
+        if lines == self._last:
+            return
+        if self._terminal:
+            up = f"\x1b[{len(self._last)}A" if self._last else ""
+            sys.stderr.write(up + "".join(f"\r\x1b[K{fitted(one_line(text))}\n" for text in lines.values()))
+            sys.stderr.flush()
+        else:
+            for key, text in lines.items():
+                if self._last.get(key) != text:
+                    note(one_line(text))
+        self._last = dict(lines)
+
+
 def fitted(text: str) -> str:
     """The text cut to the terminal's width, so that its line can be rewritten."""
     import shutil

@@ -1,0 +1,155 @@
+"""The command demo: real sessions on a throw-away repository, with a scripted amp. Nothing of the user's is touched."""
+
+import os
+import shlex
+import shutil
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from ampsm_engine import wording
+from ampsm_engine.cli import diagnostics, documents, output
+from ampsm_engine.cli.helping import Command
+from ampsm_engine.cli.listing import STATE_STYLES, board_row, ended, print_sessions
+from ampsm_engine.cli.output import Styled, one_line
+from ampsm_engine.cli.stage import KEPT_OUT, Play, Stage, surroundings, workers_gone
+from ampsm_engine.errors import AmpsmError, Refused
+from ampsm_engine.model import Iteration, Outcome, Session
+
+
+@click.command(cls=Command, short_help="See it work: no account, no network.")
+@click.option(
+    "--folder",
+    metavar="F",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="An empty folder to play in. [default: a new one]",
+)
+@click.option("--keep/--no-keep", default=True, help="Keep the folder to look around in. [default: keep]")
+@click.option(
+    "--speed", metavar="X", type=click.FloatRange(0.1, 1000), default=1.0, help="How fast amp plays. [default: 1]"
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+def demo_command(folder: Path | None, speed: float, *, keep: bool, as_json: bool) -> int:
+    """Run several sessions on a throw-away repository, with an amp that follows a script.
+
+    Everything but the model is real: branches, worktrees, commits, tests, workers, the queue. It takes
+    about half a minute. Ctrl-C stops the sessions and removes the folder.
+
+      ampsm demo
+      ampsm demo --speed 5 --no-keep
+    """
+    stage = _stage(folder)
+    hushed = "".join(f" {name}=" for name in KEPT_OUT[:2] if os.environ.get(name))
+    with surroundings(stage, speed):
+        from ampsm_engine.engine import desk
+
+        play = Play(desk.engine_at())
+        try:
+            sessions = _perform(stage, play)
+            if as_json:
+                _print_json(stage, sessions, play)
+            else:
+                _print_end(sessions, play)
+        except KeyboardInterrupt as end:
+            _clear(stage, play)
+            end.add_note("The demo's sessions were stopped, and what it made was removed.")
+            raise
+        except AmpsmError:
+            _clear(stage, play)
+            raise
+        done = [one for group in _iterations(play).values() for one in group if one.outcome is Outcome.DONE]
+        workers_gone(play.engine)
+    if not keep:
+        stage.remove()
+    elif not as_json:
+        _print_next(stage, sessions, hushed)
+    return diagnostics.OK if done else diagnostics.FAILED
+
+
+def _stage(folder: Path | None) -> Stage:
+    if folder is None:
+        return Stage(Path(tempfile.mkdtemp(prefix="ampsm-demo-")), made=True)
+    absolute = folder.expanduser().absolute()
+    if absolute.exists() and any(absolute.iterdir()):
+        raise Refused(f"The folder {absolute} is not empty.", "ampsm demo --folder EMPTY-FOLDER")
+    made = not absolute.exists()
+    absolute.mkdir(parents=True, exist_ok=True)
+    return Stage(absolute, made=made)
+
+
+def _perform(stage: Stage, play: Play) -> tuple[Session, ...]:
+    from ampsm_engine.demo import plan
+
+    parts = plan()
+    diagnostics.note(f"A throw-away repository in {stage.repository}, and a scripted amp: no account, no network.")
+    with diagnostics.working("Making the repository"):
+        stage.build()
+    play.engine.ready()
+    slots = int(play.engine.settings.number("slots"))
+    diagnostics.note(f"{len(parts)} sessions begin; {slots} run at once. Each iteration ends in a commit.\n")
+    play.begin(stage, parts)
+    play.until_over()
+    return tuple(reversed(play.engine.store.sessions()))
+
+
+def _clear(stage: Stage, play: Play) -> None:
+    if play.engine.home.database.exists():
+        diagnostics.note("Stopping the demo…")
+        play.stop()
+        workers_gone(play.engine)
+    stage.remove()
+
+
+def _iterations(play: Play) -> dict[str, tuple[Iteration, ...]]:
+    return play.engine.store.iterations_of(list(play.parts))
+
+
+def _print_json(stage: Stage, sessions: Sequence[Session], play: Play) -> None:
+    groups = _iterations(play)
+    found = [documents.session_document(session, groups[session.id]) for session in sessions]
+    output.document({"home": str(stage.home), "repository": str(stage.repository), "sessions": found})
+
+
+def _print_end(sessions: Sequence[Session], play: Play) -> None:
+    groups = _iterations(play)
+    sys.stderr.flush()
+    output.line()
+    print_sessions(sessions, groups)
+    output.line()
+    for session in sessions:
+        word = wording.state_word(board_row(session, groups[session.id]))
+        last = groups[session.id][-1]
+        told = ended(last) + (f", commit {last.commit_sha[:10]}" if last.commit_sha else "")
+        output.line(Styled(f"{wording.GLYPHS[word]} ", STATE_STYLES[word]), one_line(session.name), f": {told}")
+
+
+def _print_next(stage: Stage, sessions: Sequence[Session], hushed: str) -> None:
+    program = _program()
+    names = [shlex.quote(session.name) for session in sessions]
+    output.line()
+    output.line("What to try next, in this shell:")
+    for command in (
+        f"export AMPSM_HOME={shlex.quote(str(stage.home))}{hushed}",
+        f"{program} ls",
+        f"{program} show {names[2]}",
+        f"{program} log {names[0]}",
+        f"{program} diff {names[1]}",
+        f"{program} iterate {names[3]} 'Try again' --wait",
+        f"git -C {shlex.quote(str(stage.repository))} log --oneline --graph --all",
+    ):
+        output.line("  ", Styled(command, "bold"))
+    output.line()
+    output.line("To leave nothing behind:")
+    output.line("  ", Styled(f"rm -rf {shlex.quote(str(stage.folder))}; unset AMPSM_HOME", "bold"))
+
+
+def _program() -> str:
+    """How this ampsm is called from the user's shell."""
+    called = Path(sys.argv[0]).absolute()
+    found = shutil.which("ampsm")
+    if found and Path(found).resolve() == called.resolve():
+        return "ampsm"
+    return shlex.quote(str(called)) if called.name == "ampsm" else f"{shlex.quote(sys.executable)} -m ampsm_tui"

@@ -1,0 +1,167 @@
+"""Where the demo plays: its folder, its surroundings, and its sessions while they run. Prints only progress."""
+
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ampsm_engine import config, wording
+from ampsm_engine.cli import diagnostics
+from ampsm_engine.cli.listing import board_row, doing
+from ampsm_engine.cli.tables import width
+from ampsm_engine.errors import Refused
+from ampsm_engine.model import Iteration, State
+
+if TYPE_CHECKING:
+    from ampsm_engine.demo import DemoSession
+    from ampsm_engine.engine.desk import Engine
+
+TICK = 0.05
+SWEEP_EVERY = 40
+"""Looks between two searches for a worker that died."""
+
+STOPPING = 60.0
+"""Seconds that the sessions have to end after Ctrl-C."""
+
+KEPT_OUT = ("AMPSM_DB_PATH", "AMP_CLI_PATH", "AMPSM_SCENARIO", "AMP_SETTINGS_FILE")
+"""Words of the user's about ampsm and amp that are not meant for the demo."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """The folder of one demo and what is in it."""
+
+    folder: Path
+    made: bool
+    """Whether the folder itself is ours to remove."""
+
+    @property
+    def home(self) -> Path:
+        """The demo's AMPSM_HOME; its config.toml names the scripted amp."""
+        return self.folder / "home"
+
+    @property
+    def repository(self) -> Path:
+        """The repository that amp works in."""
+        return self.folder / "pocketbook"
+
+    def build(self) -> None:
+        """Make repository, amp and configuration."""
+        from ampsm_engine import demo
+
+        demo.repository(self.repository)
+        amp = demo.install(self.folder / "bin", state=self.folder / "threads")
+        self.home.mkdir(mode=0o700)
+        (self.home / "config.toml").touch(mode=0o600)
+        config.store(self.home / "config.toml", "amp.path", str(amp))
+        config.store(self.home / "config.toml", "notify.desktop", "false")
+
+    def remove(self) -> None:
+        """Take away what the demo made."""
+        if self.made:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            return
+        for part in (self.home, self.repository, self.folder / "bin", self.folder / "threads"):
+            shutil.rmtree(part, ignore_errors=True)
+
+
+@dataclass(slots=True)
+class Play:
+    """The demo while it runs: which session plays which part, and whose follow-up is still to be sent."""
+
+    engine: "Engine"
+    parts: "dict[str, DemoSession]" = field(default_factory=dict)
+    waiting: "dict[str, str]" = field(default_factory=dict)
+
+    def begin(self, stage: Stage, plan: "Sequence[DemoSession]") -> None:
+        """Start every session of the plan."""
+        from ampsm_engine.engine import sessions
+
+        for part in plan:
+            session, _ = sessions.new(
+                self.engine, path=stage.repository, prompt=part.prompt, name=part.name, script=part.script
+            )
+            self.parts[session.id] = part
+            if part.follow_up:
+                self.waiting[session.id] = part.follow_up
+
+    def until_over(self) -> None:
+        """Show the sessions, send the follow-ups, and come back when nothing runs or waits any more."""
+        lines = diagnostics.Lines()
+        version, looks, over = -1, 0, False
+        while not over:
+            if (now := self.engine.store.data_version()) != version:
+                version = now
+                groups = self.engine.store.iterations_of(list(self.parts))
+                lines.show({key: self._line(key, groups[key]) for key in self.parts})
+                over = not self._follow_up(groups) and _settled(groups.values())
+            looks += 1
+            if looks % SWEEP_EVERY == 0:
+                self.engine.ready()
+            time.sleep(0 if over else TICK)
+
+    def _follow_up(self, groups: dict[str, tuple[Iteration, ...]]) -> bool:
+        from ampsm_engine.engine import runs
+
+        ready = [key for key in self.waiting if _settled([groups[key]])]
+        for key in ready:
+            runs.iterate(self.engine, key, self.waiting.pop(key))
+        return bool(ready)
+
+    def _line(self, key: str, iterations: Sequence[Iteration]) -> str:
+        row = board_row(self.engine.store.session(key), iterations)
+        word = wording.state_word(row)
+        longest = max(width(part.name) for part in self.parts.values())
+        name = self.parts[key].name
+        shown = f"{wording.GLYPHS.get(word, '?')} {name}{' ' * (longest - width(name))}  {word:<14}"
+        return f"{shown}  {doing(row)}"
+
+    def stop(self) -> None:
+        """Stop every session and wait until the last process has left."""
+        from ampsm_engine.engine import runs
+
+        for session in self.engine.store.sessions():
+            try:
+                runs.stop(self.engine, session.id)
+            except Refused:
+                continue  # nothing of it runs
+        runs.wait(self.engine, [session.id for session in self.engine.store.sessions()], timeout=STOPPING)
+
+
+def _settled(groups: Iterable[Sequence[Iteration]]) -> bool:
+    return all(iteration.state is State.SETTLED for group in groups for iteration in group)
+
+
+def workers_gone(engine: "Engine") -> None:
+    """Wait until no worker holds a slot: their files may be removed then."""
+    from ampsm_engine.worker import slots
+
+    count = int(engine.settings.number("slots"))
+    deadline = time.monotonic() + STOPPING
+    held: list[slots.Lock] = []
+    while len(held) < count and time.monotonic() < deadline:
+        free = slots.slot(engine.home, count)
+        if free is None:
+            time.sleep(TICK)
+        else:
+            held.append(free)
+    for lock in held:
+        lock.release()
+
+
+@contextmanager
+def surroundings(stage: Stage, speed: float) -> Iterator[None]:
+    """The environment of the demo: its own home, no word of the user's about amp."""
+    before = dict(os.environ)
+    for name in [*KEPT_OUT, *(name for name in before if name.startswith("AMPSM_SCRIPTED_"))]:
+        os.environ.pop(name, None)
+    os.environ |= {"AMPSM_HOME": str(stage.home), "AMPSM_SCRIPTED_PACE": f"{1 / speed:.6f}"}
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
