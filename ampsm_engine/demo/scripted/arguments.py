@@ -96,7 +96,7 @@ def help_text(version: Version) -> str:
     lines = ["Amp CLI", "", "Usage: amp [options] [command]", "", "Commands:", ""]
     if version.knows_usage:
         lines.append("  usage                         Show your current Amp usage and credit balance")
-    if version.archives:
+    if "--orb-size" in version.options:
         # The real help wraps an example to the start of a line, where it reads like an option. It is none.
         lines += ["      start                     Start an ad-hoc service, e.g.: amp orb service start preview"]
         lines += ["                                --command 'pnpm dev' --portal"]
