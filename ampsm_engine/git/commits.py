@@ -1,0 +1,138 @@
+"""Committing what an iteration left, and finding what the agent committed by itself.
+
+The git program adds and commits, so that filters, hooks and signing come right. Nothing is ever thrown away: what
+git will not commit stays where it is, and the answer says why.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from ampsm_engine.git import busy, listing, program, repository, staging
+from ampsm_engine.git.stray import agent_commits as agent_commits  # noqa: PLC0414 - part of this module's face
+from ampsm_engine.git.stray import head as head  # noqa: PLC0414
+from ampsm_engine.git.stray import keep_stray as keep_stray  # noqa: PLC0414
+from ampsm_engine.git.values import Commit, Head
+
+HOOK_LIMIT = 900.0
+"""Seconds that a commit with its hooks may take."""
+
+DEFAULT_NAME = "ampsm"
+DEFAULT_EMAIL = "ampsm@localhost"
+
+
+def commit_all(
+    worktree: Path,
+    *,
+    branch: str,
+    subject: str,
+    body: str,
+    hooks: bool,
+    limit: float = HOOK_LIMIT,
+    patience: float = busy.PATIENCE,
+) -> Commit:
+    """Commit everything that differs in a worktree; `branch` is the session's.
+
+    Never committed: context files, secrets that git does not track, repositories inside the worktree, sockets:
+    they are in `left_out`, and what the agent staged of them is unstaged. Refused while an operation is in
+    progress, with conflicts, with a locked index, and when git or a hook says no; everything stays in place then.
+    Where the agent switched to another branch, that branch does not move: see `keep_stray`.
+    """
+    git_dir = repository.git_dir(worktree)
+    why_not = busy.refusal(worktree, git_dir, patience)
+    if why_not is not None:
+        return _refused(Commit(None), *why_not)
+    entries = listing.entries(worktree, ignored=True)
+    conflicts = [entry.path for entry in entries if entry.state == "unmerged"]
+    if conflicts:
+        some = f"{conflicts[0]!r}" + (f" and {len(conflicts) - 1} more" if len(conflicts) > 1 else "")
+        return _refused(Commit(None), f"There are conflicts in {some}.", f"git -C {worktree} status")
+    choice = staging.choose(worktree, entries)
+    nothing = Commit(None, left_out=(*choice.left_out, *staging.special_files(worktree, entries)))
+    answer = staging.apply(worktree, choice)
+    if not answer.ok:
+        why_not = busy.index_refusal(git_dir, 0)
+        return _refused(
+            nothing, *(why_not or (f"git could not add the changes: {answer.said}", f"git -C {worktree} add --all"))
+        )
+    if _nothing_staged(worktree):
+        return nothing
+    message = _message(subject, body)
+    with _standing_apart(worktree, head(worktree), branch) as note:
+        return _commit(worktree, message, replace(nothing, note=note), hooks=hooks, limit=limit)
+
+
+def _commit(worktree: Path, message: bytes, nothing: Commit, *, hooks: bool, limit: float) -> Commit:
+    before = head(worktree).commit
+    identity = _fallback_identity(worktree)
+    note = nothing.note
+    if identity:
+        told = f"git knows no user here: the commit is by {DEFAULT_NAME} <{DEFAULT_EMAIL}>."
+        note = f"{note} {told}" if note else told
+    settings = ["-c", "i18n.commitEncoding=UTF-8"]
+    settings += [] if hooks else ["-c", f"core.hooksPath={os.devnull}"]
+    options = ["--quiet", "--cleanup=verbatim", "--file=-", *([] if hooks else ["--no-verify"])]
+    answer = program.write(worktree, *settings, "commit", *options, feed=message, limit=limit, variables=identity)
+    after = head(worktree).commit
+    if after != before:
+        return replace(nothing, sha=after, changed_files=_changed_files(worktree, after), note=note)
+    if not answer.timed_out and _nothing_staged(worktree):
+        return nothing
+    if answer.timed_out:
+        why = f"The commit took more than {limit:g} seconds: does a hook wait for something? {answer.said}".strip()
+    else:
+        why = f"git refused the commit: {answer.said or answer.reason}"
+    return _refused(nothing, why, f"git -C {worktree} commit")
+
+
+@contextlib.contextmanager
+def _standing_apart(worktree: Path, now: Head, branch: str) -> Iterator[str | None]:
+    """Detach HEAD from a branch that is not the session's, so that a commit of ours moves nothing of the user's.
+
+    HEAD goes back to it when no commit came of it.
+    """
+    if not branch or not now.commit or now.branch in (None, branch):
+        yield None
+        return
+    program.done(worktree, "update-ref", "--no-deref", "-m", "ampsm: commit apart", "HEAD", now.commit)
+    try:
+        yield f"The agent had switched to the branch {now.branch}; the commit was made beside it."
+    finally:
+        if head(worktree).commit == now.commit:
+            program.done(worktree, "symbolic-ref", "HEAD", f"{repository.BRANCHES}{now.branch}")
+
+
+def _message(subject: str, body: str) -> bytes:
+    from ampsm_engine.redact import text as redacted  # its rules take a while to read in
+
+    whole = "\n\n".join(part for part in (" ".join(subject.split()), body.strip("\n")) if part)
+    return redacted(whole).replace("\0", "").encode("utf-8", "replace") + b"\n"
+
+
+def _fallback_identity(worktree: Path) -> dict[str, str]:
+    """Variables that name an author where git has none to name; the configuration is never written."""
+    if all(program.read(worktree, "var", f"GIT_{role}_IDENT").ok for role in ("AUTHOR", "COMMITTER")):
+        return {}
+    name = program.read(worktree, "config", "--get", "user.name").line or DEFAULT_NAME
+    email = program.read(worktree, "config", "--get", "user.email").line or DEFAULT_EMAIL
+    return {
+        f"GIT_{role}_{part}": os.environ.get(f"GIT_{role}_{part}") or value
+        for role in ("AUTHOR", "COMMITTER")
+        for part, value in (("NAME", name), ("EMAIL", email))
+    }
+
+
+def _nothing_staged(worktree: Path) -> bool:
+    options = ("--cached", "--quiet", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none")
+    return program.read(worktree, "diff", *options).ok
+
+
+def _changed_files(worktree: Path, commit: str) -> int:
+    options = ("-r", "-z", "--root", "--name-only", "--no-commit-id", "--no-ext-diff")
+    return program.told(worktree, "diff-tree", *options, commit).count(b"\0")
+
+
+def _refused(so_far: Commit, why: str, hint: str) -> Commit:
+    return replace(so_far, refused=why, hint=hint)

@@ -1,0 +1,57 @@
+"""What `git status` says about a worktree, entry by entry. Reads only; the index is neither refreshed nor written."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from ampsm_engine.git import program
+
+ABSENT = "000000"
+GITLINK = "160000"
+SYMLINK = "120000"
+
+State = Literal["tracked", "unmerged", "untracked", "ignored"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One path that differs from HEAD or from the index, or that git does not track."""
+
+    state: State
+    path: str
+    """An untracked or ignored folder ends with `/`: untracked ones are repositories of their own."""
+    staged: str = "."
+    """How the index differs from HEAD: one letter, `.` for not at all."""
+    unstaged: str = "."
+    """How the worktree differs from the index."""
+    submodule: str = "N..."
+    head_mode: str = ABSENT
+    index_mode: str = ABSENT
+    work_mode: str = ABSENT
+    head_object: str = ""
+
+
+def entries(worktree: Path, *, ignored: bool = False, index: Path | None = None) -> tuple[Entry, ...]:
+    """Everything that `git status` lists there, renames as a deletion and an addition; every untracked file by name.
+
+    `index` stands in for the worktree's own. Ignored folders are listed as one entry each.
+    """
+    options = ["--porcelain=v2", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=none"]
+    if ignored:
+        options.append("--ignored=matching")
+    variables = {"GIT_INDEX_FILE": index} if index else None
+    output = program.told(worktree, "status", *options, variables=variables)
+    return tuple(_entry(record) for record in output.split(b"\0") if record and record[:1] in b"1u?!")
+
+
+def _entry(record: bytes) -> Entry:
+    kind, _, rest = program.text(record).partition(" ")
+    if kind == "?":
+        return Entry("untracked", rest)
+    if kind == "!":
+        return Entry("ignored", rest)
+    if kind == "u":
+        xy, submodule, _, _, _, work, _, _, _, path = rest.split(" ", 9)
+        return Entry("unmerged", path, xy[0], xy[1], submodule, work_mode=work)
+    xy, submodule, head, index, work, head_object, _, path = rest.split(" ", 7)
+    return Entry("tracked", path, xy[0], xy[1], submodule, head, index, work, head_object)

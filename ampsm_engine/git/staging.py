@@ -1,0 +1,128 @@
+"""What of a worktree goes into a commit or a tree, what stays out and why, and the putting of it into an index.
+
+The rules are those of `git add --all`, less AGENT_CONTEXT, secrets that git does not track, repositories inside
+the worktree, sockets and pipes. Paths are given to git one by one and literally: no pathspec, no folder.
+"""
+
+import os
+import stat
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ampsm_engine.git import program
+from ampsm_engine.git.listing import ABSENT, GITLINK, Entry
+from ampsm_engine.git.secret_files import is_secret
+from ampsm_engine.git.values import LeftOut
+
+OURS = ("AGENT_CONTEXT", ".worktrees")
+
+SECRET = "a secrets file that git does not track"  # noqa: S105 - a reason
+NESTED = "a repository of its own"
+SPECIAL = "a socket, a pipe or a device"
+CONTEXT = "a context file of ampsm"
+SUBMODULE = "a submodule with changes inside: they are committed there"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What to do to the index."""
+
+    add: tuple[str, ...]
+    """Paths whose content in the worktree goes in."""
+    put_back: tuple[Entry, ...]
+    """Paths that go back to what HEAD says: somebody staged what must stay out."""
+    remove: tuple[str, ...]
+    """Paths that are gone from the worktree."""
+    left_out: tuple[LeftOut, ...]
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the index is right as it is."""
+        return not (self.add or self.put_back or self.remove)
+
+
+def choose(worktree: Path, entries: Collection[Entry]) -> Choice:
+    """Sort the entries of a worktree into what goes in and what stays out."""
+    modules = _submodules(worktree) if any(entry.index_mode == GITLINK for entry in entries) else frozenset()
+    add, put_back, remove, left_out = [], [], [], []
+    for entry in entries:
+        if entry.state == "ignored":
+            continue
+        reason = _reason_against(worktree, entry, modules)
+        if reason is not None:
+            left_out.append(LeftOut(entry.path.rstrip("/"), reason))
+            if entry.staged != "." and reason is not SPECIAL:
+                put_back.append(entry)
+        elif entry.state != "untracked" and _is_gone(worktree, entry):
+            remove.append(entry.path)
+        elif entry.state != "tracked" or entry.unstaged != ".":
+            add.append(entry.path)
+    return Choice(tuple(add), tuple(put_back), tuple(remove), tuple(left_out))
+
+
+def apply(worktree: Path, choice: Choice, *, variables: program.Variables | None = None) -> program.Answer:
+    """Put a choice into the worktree's index, or into the one that the variables name. Filters run as in git add."""
+    new = [entry.path for entry in choice.put_back if entry.head_mode == ABSENT]
+    old = [entry for entry in choice.put_back if entry.head_mode != ABSENT]
+    answer = program.Answer(0, b"", "")
+    for arguments, lines in (
+        # Removals first: a file may have become a folder.
+        (("--force-remove", "--stdin"), [*choice.remove, *new]),
+        (("--index-info",), [f"{entry.head_mode} {entry.head_object}\t{entry.path}" for entry in old]),
+        (("--add", "--remove", "--stdin"), choice.add),
+    ):
+        if lines and answer.ok:
+            feed = "".join(f"{line}\0" for line in lines).encode("utf-8", "surrogateescape")
+            answer = program.write(worktree, "update-index", "-z", *arguments, feed=feed, variables=variables)
+    return answer
+
+
+def special_files(worktree: Path, entries: Iterable[Entry]) -> Iterator[LeftOut]:
+    """Sockets, pipes and devices, which git never mentions; ignored folders and inner repositories aside."""
+    skipped = {entry.path.rstrip("/") for entry in entries if entry.state in ("ignored", "untracked")}
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        with os.scandir(worktree / folder) as found:
+            for item in found:
+                path = f"{folder}{item.name}"
+                if item.is_dir(follow_symlinks=False):
+                    if item.name != ".git" and path not in skipped and path not in OURS:
+                        folders.append(f"{path}/")
+                elif not (item.is_file(follow_symlinks=False) or item.is_symlink()) and path not in skipped:
+                    yield LeftOut(path, SPECIAL)
+
+
+def _reason_against(worktree: Path, entry: Entry, modules: frozenset[str]) -> str | None:
+    if entry.path.partition("/")[0] in OURS:
+        return CONTEXT
+    is_new = entry.head_mode == ABSENT and entry.state != "unmerged"
+    if entry.path.endswith("/") or (is_new and entry.index_mode == GITLINK and entry.path not in modules):
+        return NESTED
+    if is_new and is_secret(entry.path):
+        return SECRET
+    if entry.index_mode == GITLINK:
+        has_commit = entry.staged != "." or entry.unstaged == "T" or entry.submodule[1] == "C"
+        return None if has_commit or entry.unstaged == "D" else SUBMODULE
+    try:
+        mode = (worktree / entry.path).lstat().st_mode
+    except OSError:
+        return None
+    is_usual = stat.S_ISREG(mode) or stat.S_ISLNK(mode) or stat.S_ISDIR(mode)
+    return None if is_usual or entry.unstaged == "." else SPECIAL
+
+
+def _is_gone(worktree: Path, entry: Entry) -> bool:
+    if entry.state == "unmerged":
+        return not os.path.lexists(worktree / entry.path)
+    return entry.unstaged == "D"
+
+
+def _submodules(worktree: Path) -> frozenset[str]:
+    """Where .gitmodules wants submodules: a repository that is staged elsewhere came in by accident."""
+    if not (worktree / ".gitmodules").is_file():
+        return frozenset()
+    paths = ("config", "--file", ".gitmodules", "-z", "--get-regexp", r"^submodule\..*\.path$")
+    records = program.read(worktree, *paths).output.split(b"\0")
+    return frozenset(program.text(record).partition("\n")[2] for record in records if record)
