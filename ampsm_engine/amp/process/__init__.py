@@ -141,7 +141,8 @@ def start(
 ) -> Child:
     """Start amp in the worktree, its streams in the run directory, and write down who it is.
 
-    Standard input is the file `prompt`, else the run's own. Refused when the worktree is gone, Unfit when the program cannot be run, Failed when the run directory or
+    Standard input is the file `prompt`, else the run's own.
+    Refused when the worktree is gone, Unfit when the program cannot be run, Failed when the run directory or
     the system does not let us.
     """
     with contextlib.ExitStack() as stack:
