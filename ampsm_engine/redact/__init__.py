@@ -1,78 +1,54 @@
-"""Redaction of secrets in every text that leaves the worktree's own files.
+"""Redaction: no secret leaves the worktree's own files, whether into the store, a commit message or a log.
 
-First version: the rules of our own and the values of secret-named environment variables.
+What is covered, and put out as `[redacted:<rule>]`:
+
+- the 417 kinds of keys and tokens of Betterleaks (the maintained successor of gitleaks) and Veles, as MongoDB's
+  Kingfisher carries them: cloud, model, payment, chat, package and code hosts. `rules.json` is made from them by
+  `scripts/update_redaction_rules.py`, which says what it leaves out and why; see NOTICE.
+- `shapes.py`: what those miss. amp's keys and login address, passwords in addresses, Authorization headers, short
+  and example-like tokens, values given to names that say secret.
+- `private_key.py`: private keys in PEM's armour, whole blocks.
+- `environment.py`: the values of secret-named environment variables, also escaped for JSON, for a URL, in base 64.
+
+What is not: a secret without a shape of its own under a name that says nothing, one cut in two by other text, one
+in base 64 that is not in the environment. Thread ids, tool ids, commit hashes and UUIDs stay, unless the name they
+are given to says secret. Weak-looking tokens go too: there is no entropy filter. A line of JSON stays JSON.
+Nothing here is loaded before it is needed; nothing here prints.
 """
 
 import os
-import re
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ampsm_engine import home
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-_OWN = {
-    "amp-key": re.compile(r"sgamp_[A-Za-z0-9_-]{16,512}"),
-    "amp-login": re.compile(r"(?<=authToken=)[A-Za-z0-9._~%+/-]{8,512}"),
-    "github-token": re.compile(r"(?:gh[opsur]_[A-Za-z0-9]{36,255}|github_pat_[A-Za-z0-9_]{22,255})"),
-    "aws-key-id": re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b"),
-    "openai-key": re.compile(r"\bsk-[A-Za-z0-9_-]{20,512}"),
-    "private-key": re.compile(
-        r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----.{0,20000}?-----END [A-Z ]{0,40}PRIVATE KEY-----", re.DOTALL
-    ),
-    "url-password": re.compile(r"(?<=://)([^\s:/@\"'\\]{0,256}:)[^\s/@\"'\\]{1,256}(?=@)"),
-}
-_NAMED = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL|PRIVATE|DSN", re.IGNORECASE)
+    from ampsm_engine.redact.redactor import Redactor as _Redactor
 
 
-class Redactor:
-    """Knows the secrets of one environment and the shapes of all others."""
+def Redactor(environ: "Mapping[str, str]") -> "_Redactor":  # noqa: N802
+    """A redactor that knows the secrets of this environment."""
+    from ampsm_engine.redact.redactor import Redactor as Loaded
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
-        values = {value for name, value in environ.items() if _NAMED.search(name) and len(value) >= 8}
-        self._values = sorted(values, key=len, reverse=True)
-
-    def text(self, text: str) -> str:
-        """The text without secrets."""
-        return self._redacted(text)[0]
-
-    def _redacted(self, text: str) -> tuple[str, int]:
-        total = 0
-        for value in self._values:
-            total += text.count(value)
-            text = text.replace(value, "[redacted:environment]")
-        for name, rule in _OWN.items():
-            text, count = rule.subn(f"[redacted:{name}]", text)
-            total += count
-        return text, total
-
-    def bytes_(self, content: bytes) -> bytes:
-        """The bytes without secrets; what is not UTF-8 stays as it is."""
-        return self.text(content.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
-
-    def file(self, path: Path) -> int:
-        """Redact a file in place; answers the number of secrets found."""
-        content, count = self._redacted(path.read_bytes().decode("utf-8", "surrogateescape"))
-        if count:
-            home.write_private(path, content.encode("utf-8", "surrogateescape"))
-        return count
-
-
-@cache
-def _default() -> Redactor:
-    return Redactor(os.environ)
+    return Loaded(environ)
 
 
 def text(text: str) -> str:
-    """The text without secrets, those of this process's environment included."""
+    """The text with a marker in place of each secret, those of this process's environment included."""
     return _default().text(text)
 
 
 def bytes_(content: bytes) -> bytes:
-    """The bytes without secrets; what is not UTF-8 stays as it is."""
+    """The bytes with a marker in place of each secret; what is not UTF-8 stays as it is."""
     return _default().bytes_(content)
 
 
 def file(path: Path) -> int:
-    """Redact a file in place; answers the number of secrets found."""
+    """Redact a file in place, in one step; answers the number of secrets, and with none leaves it alone."""
     return _default().file(path)
+
+
+@cache
+def _default() -> "_Redactor":
+    return Redactor(os.environ)

@@ -1,0 +1,117 @@
+"""The secrets of an environment: which variables hold one, and in what forms a value may turn up in a text."""
+
+import base64
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from urllib.parse import quote, quote_plus
+
+from ampsm_engine.redact.rule import Finder
+from ampsm_engine.redact.spans import Span, fitted, is_bare_number
+
+NAME = "environment"
+SHORTEST = 8
+"""Characters of a value: a shorter one stands in too many ordinary words."""
+
+_SURE = re.compile(
+    r"TOKEN(?!IZE)|SECRET|PASSW|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE|(?:^|_)(?:PASS|PWD|PAT|DSN|JWT)(?:_|$)",
+    re.IGNORECASE,
+)
+"""Names whose value is a secret whatever it looks like."""
+
+_LIKELY = re.compile(r"KEY|AUTH(?!OR)|(?:^|_)(?:CREDS|COOKIE|SALT|SIGNATURE|WEBHOOK)(?:_|$)", re.IGNORECASE)
+"""Names whose value is a secret when it has a digit: HOTKEY, AUTH_MODE."""
+
+_HARMLESS = re.compile(
+    r"KEYBOARD|KEYMAP|KEYRING|KEYCHAIN|KEYTIMEOUT|KEYCODE|MONKEY|XAUTHORITY|PUBLIC_?KEY|^(?:OLD)?PWD$|^AMPSM_"
+    r"|_(?:TTL|TIMEOUT|EXPIRY|LIMIT|COUNT|PORT|TYPE|NAME|FILE|PATH|DIR|SOCK|HOST|ALGORITHM|VERSION|ENABLED|HELPER"
+    r"|METHOD|URL|URI|ENDPOINT|INFO)$",
+    re.IGNORECASE,
+)
+"""Names with such a word in them that hold none: SSH_AUTH_SOCK, AUTH_URL (whose password is looked for)."""
+
+_COMMON = frozenset(
+    "password passwords username postgres postgresql localhost changeme disabled required optional production"
+    " development testing staging default undefined anonymous publickey keychain keyring credential credentials"
+    " external internal database administrator secretservice libsecret basicauth external-account manager-core"
+    " osxkeychain gnome-keyring 127.0.0.1 12345678 00000000".split()
+)
+_ORDINARY = re.compile(r"(?:/[\w.@+-]+)+/?|~/.*|\.{1,2}/.*|[A-Za-z]:\\.*|T-[0-9a-f-]{36}|(.)\1*", re.DOTALL)
+_URL_PASSWORD = re.compile(r"://[^\s:/@]*:([^\s/]+)@")
+_ROOTS = ("/home/", "/Users/", "/tmp/", "/var/", "/run/", "/usr/", "/etc/", "/opt/", "/root/", "/mnt/", "/private/", "/nix/")  # noqa: E501, S108
+
+
+class Literals:
+    """Finds exact texts; all of them begin with the anchor this one waits for."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._texts = tuple(sorted(texts, key=len, reverse=True))
+
+    def find(self, text: str, position: int) -> Sequence[Span]:
+        """The longest of the texts that stands at this position."""
+        for literal in self._texts:
+            if text.startswith(literal, position):
+                start, end = fitted(text, position, position + len(literal))
+                if start < end and not is_bare_number(text, start, end):
+                    return (Span(start, end, NAME),)
+        return ()
+
+
+def anchored(texts: Iterable[str]) -> Iterator[tuple[str, Finder]]:
+    """Finders for exact texts, by their first letters in lower case."""
+    by_anchor: dict[str, list[str]] = {}
+    for text in texts:
+        anchor = text[:6].lower()
+        by_anchor.setdefault(anchor if len(anchor) == len(text[:6]) else text[:1], []).append(text)
+    for anchor, beginning_so in by_anchor.items():
+        yield anchor, Literals(beginning_so)
+
+
+def secrets(environ: Mapping[str, str]) -> set[str]:
+    """The values that must not leave: those of secret-named variables, and the passwords in addresses."""
+    found: set[str] = set()
+    for name, value in environ.items():
+        found.update(password for password in _URL_PASSWORD.findall(value) if _is_secret(password))
+        if not _HARMLESS.search(name) and _is_secret(value.strip()):
+            is_likely = _LIKELY.search(name) and re.search(r"\d", value)
+            if _SURE.search(name) or is_likely:
+                found.add(value.strip())
+    return found
+
+
+def _is_secret(value: str) -> bool:
+    if len(value) < SHORTEST or value.lower() in _COMMON:
+        return False
+    if _ORDINARY.fullmatch(value):
+        # A key in base 64 may begin with a slash and look like a path; a path exists, or begins like one.
+        return value[:1] == "/" and not value.startswith(_ROOTS) and not os.path.lexists(value)
+    return True
+
+
+def forms(value: str) -> Iterator[str]:
+    """How a value may stand in a text: as it is, escaped for JSON once and twice, for a URL, in base 64."""
+    lines = [line.strip() for line in value.splitlines()] if "\n" in value else []
+    for text in (value, *(line for line in lines if len(line) >= 20)):
+        yield text
+        for escaped in (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]):
+            yield escaped
+            yield json.dumps(escaped)[1:-1]
+            yield json.dumps(escaped, ensure_ascii=False)[1:-1]
+            yield escaped.replace("/", r"\/")
+            yield re.sub("[<>&]", lambda letter: f"\\u{ord(letter[0]):04x}", escaped)
+    safe = value.encode("utf-8", "surrogateescape")
+    for encoded in (quote(safe, safe=""), quote(safe), quote_plus(safe)):
+        yield encoded
+        yield re.sub("%..", lambda code: code[0].lower(), encoded)
+    yield from _in_base64(safe)
+
+
+def _in_base64(value: bytes) -> Iterator[str]:
+    """The letters that do not depend on what stands around the value, for its three positions in a longer one."""
+    for offset, skipped in ((0, 0), (1, 2), (2, 3)):
+        whole = (offset + len(value)) // 3 * 3
+        letters = base64.b64encode((b"\0" * offset + value)[:whole]).decode()[skipped:]
+        if len(letters) >= 10:
+            yield letters
+            yield letters.replace("+", "-").replace("/", "_")

@@ -1,0 +1,54 @@
+"""Private keys in PEM's armour: the whole block, also one that was cut off, numbered, quoted or escaped."""
+
+import re
+from collections.abc import Sequence
+
+from ampsm_engine.redact.spans import Span, unquoted
+
+ANCHOR = "-----begin"
+NAME = "private-key"
+LONGEST = 48 * 1024
+"""Characters of a block that are looked at: an RSA key of 16,384 bits is a quarter of it."""
+
+_BEGIN = re.compile(r"-----BEGIN[ A-Z0-9_-]{0,64}PRIVATE KEY(?: BLOCK)?-----", re.IGNORECASE)
+_END = re.compile(r"-----END[ A-Z0-9_-]{0,64}KEY(?: BLOCK)?-----", re.IGNORECASE)
+_RUN = re.compile(r"[A-Za-z0-9+/=]{16,}")
+_ESCAPED = re.compile(r"\\+[nrt]|[\s\"'+,]")
+_LINE = r"(?:\\{1,6}[nrt]|\s){1,8}(?:\d{1,6}[:|→\t ]{1,4}|[>+|*# ]{1,4})?"
+_CUT_OFF = re.compile(
+    rf"(?:{_LINE}[A-Za-z-]{{3,20}}: [\w,. -]{{1,120}}){{0,4}}(?:{_LINE}[A-Za-z0-9+/=]{{16,160}}(?![\w.])){{0,600}}"
+    rf"(?:{_LINE}[A-Za-z0-9+/=]{{1,80}}(?![\w.]))?"
+)
+
+
+class PrivateKey:
+    """Finds the blocks."""
+
+    def find(self, text: str, position: int) -> Sequence[Span]:
+        """The block that begins at this position, in as many parts as it has strings."""
+        begin = _BEGIN.match(text, position)
+        if not begin:
+            return ()
+        end = _end(text, begin.end())
+        spans = (Span(*part, NAME) for part in unquoted(text, position, end) if _holds_key(text, part, begin.end()))
+        return tuple(spans) if end > begin.end() else ()
+
+
+def _holds_key(text: str, part: tuple[int, int], body: int) -> bool:
+    """Whether a part of the block holds any of the key; strings between its lines may be anything."""
+    return bool(_RUN.search(text, *part)) or part[0] < body < part[1]
+
+
+def _end(text: str, body: int) -> int:
+    """Where the block ends: at its last line when all before that reads like a key, else where it stops to."""
+    limit = min(len(text), body + LONGEST)
+    another = text.find("-----BEGIN", body, limit)
+    closing = _END.search(text, body, limit if another < 0 else another)
+    if closing:
+        inside = text[body : closing.start()]
+        encoded = sum(len(run) for run in _RUN.findall(inside))
+        bare = _ESCAPED.sub("", inside)
+        if encoded * 2 > len(inside) or (len(inside) < 400 and bare and re.fullmatch(r"[A-Za-z0-9+/=]+", bare)):
+            return closing.end()
+    cut_off = _CUT_OFF.match(text, body, limit)
+    return cut_off.end() if cut_off else body

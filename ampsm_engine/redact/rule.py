@@ -1,0 +1,82 @@
+"""One rule: a regular expression that is compiled when it is first needed and tried only where its anchor stands.
+
+Knows what may never be redacted on a rule's word alone: the ids that ampsm and git work with.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from ampsm_engine.redact.spans import Span, fitted, is_bare_number
+
+_OURS = re.compile(r"T-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|TU-\w+|toolu_\w+")
+"""Ids of threads and of tool uses."""
+
+_PUBLIC = re.compile(
+    r"[0-9a-fA-F]{32}|[0-9a-f]{40}|[0-9a-f]{64}|(?:T-)?[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+)
+"""Commit hashes, checksums, UUIDs: secrets only when the text before them says so."""
+
+_SAYS_SECRET = re.compile(r"secret|token|passw|api|auth|access|private|credential|key", re.IGNORECASE)
+_DIGIT = re.compile(r"\d")
+
+
+class Finder(Protocol):
+    """Looks for one kind of secret at a place where one of its anchors stands."""
+
+    def find(self, text: str, position: int) -> Sequence[Span]:
+        """The secrets that belong to the anchor at this position."""
+        ...
+
+
+class Rule:
+    """A finder made of a pattern; its last group that matched is the secret, or the whole match."""
+
+    __slots__ = ("_compiled", "_is_secret", "_pattern", "back", "name", "near")
+
+    def __init__(
+        self,
+        name: str,
+        pattern: str,
+        *,
+        back: tuple[int, int] = (0, 0),
+        near: bool = False,
+        is_secret: Callable[[str], bool] | None = None,
+    ) -> None:
+        self.name = name
+        self.back = back
+        """How many characters of a match stand before its anchor: at least, at most."""
+        self.near = near
+        """The secret has no shape of its own: a provider's name stands before it."""
+        self._pattern = pattern
+        self._is_secret = is_secret
+        self._compiled: re.Pattern[str] | None = None
+
+    def find(self, text: str, position: int) -> Sequence[Span]:
+        """The secret that belongs to the anchor at this position."""
+        if self._compiled is None:
+            self._compiled = re.compile(self._pattern, re.ASCII)
+        low, high = self.back
+        for start in range(max(0, position - high), position - low + 1):
+            found = self._compiled.match(text, start)
+            if found:
+                return self._secret(text, found)
+        return ()
+
+    def _secret(self, text: str, found: re.Match[str]) -> Sequence[Span]:
+        start, end = fitted(text, *found.span(found.lastindex or 0))
+        secret = text[start:end]
+        if not secret or is_bare_number(text, start, end) or _OURS.fullmatch(secret):
+            return ()
+        if self._is_secret is not None and not self._is_secret(secret):
+            return ()
+        if self.near and not _is_likely(text[found.start() : start], secret):
+            return ()
+        return (Span(start, end, self.name),)
+
+
+def _is_likely(before: str, secret: str) -> bool:
+    """Whether what stands after a provider's name is a key of it, and neither a word nor a checksum."""
+    if not _DIGIT.search(secret):
+        return False
+    return not _PUBLIC.fullmatch(secret) or (not before.endswith("T-") and bool(_SAYS_SECRET.search(before)))

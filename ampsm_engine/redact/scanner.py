@@ -1,0 +1,63 @@
+"""Finds the places in a text where a secret could be: one pass over the text for all anchors of all rules.
+
+No rule's pattern is compiled or tried elsewhere, so ordinary text costs one search and hostile text stays linear.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from ampsm_engine.redact.rule import Finder
+from ampsm_engine.redact.spans import Span
+
+
+class Scanner:
+    """All anchors, in lower case, as one search, and who waits for each."""
+
+    def __init__(self, anchored: Iterable[tuple[str, Finder]]) -> None:
+        self._waiting: dict[str, tuple[Finder, ...]] = {}
+        for anchor, finder in anchored:
+            self._waiting[anchor] = (*self._waiting.get(anchor, ()), finder)
+        self._longest = max(map(len, self._waiting))
+        self._search = re.compile(_pattern(self._waiting)).search
+        # The search answers the longest anchor at a place; those who wait for its beginnings must hear of it too.
+        for anchor in sorted(self._waiting, key=len, reverse=True):
+            shorter = (anchor[:length] for length in range(1, len(anchor)))
+            self._waiting[anchor] += tuple(f for part in shorter for f in self._waiting.get(part, ()))
+
+    def spans(self, text: str, start: int = 0, stop: int | None = None) -> Iterator[Span]:
+        """The secrets whose anchors stand in `text[start:stop]`, in no order; they may overlap."""
+        stop = len(text) if stop is None else stop
+        lowered = _lowered(text)
+        end = min(len(text), stop + self._longest)
+        found = self._search(lowered, start, end)
+        while found and found.start() < stop:
+            for finder in self._waiting[found.group()]:
+                yield from finder.find(text, found.start())
+            found = self._search(lowered, found.start() + 1, end)
+
+
+def _lowered(text: str) -> str:
+    """The text in lower case and in the same length: one capital letter of Unicode becomes two characters."""
+    lowered = text.lower()
+    return lowered if len(lowered) == len(text) else text.replace("\u0130", "i").lower()
+
+
+def _pattern(anchors: Iterable[str]) -> str:
+    """One pattern for all anchors, the longest first: a tree, so that a letter is looked at once."""
+    by_letter: dict[str, list[str]] = {}
+    for anchor in anchors:
+        by_letter.setdefault(anchor[:1], []).append(anchor[1:])
+    may_end = by_letter.pop("", None) is not None
+    by_rest: dict[str, str] = {}
+    for letter, rest in sorted(by_letter.items()):
+        pattern = _pattern(rest)
+        by_rest[pattern] = by_rest.get(pattern, "") + letter
+    branches = [_one_of(letters) + rest for rest, letters in by_rest.items()]
+    if not branches:
+        return ""
+    pattern = branches[0] if len(branches) == 1 and not may_end else f"(?:{'|'.join(branches)})"
+    return f"{pattern}?" if may_end else pattern
+
+
+def _one_of(letters: str) -> str:
+    return re.escape(letters) if len(letters) == 1 else f"[{re.escape(letters)}]"
