@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ampsm_engine import config
+from ampsm_engine.config import Settings, config_path, load
 from ampsm_engine.home import Home, home
 from ampsm_engine.store import Store
 from ampsm_engine.worker import launch
@@ -24,9 +24,9 @@ class Engine:
         return Store(self.home.database)
 
     @property
-    def settings(self) -> config.Settings:
+    def settings(self) -> Settings:
         """The settings as they are now."""
-        return config.load(self.config)
+        return load(self.config)
 
     def ready(self) -> "Engine":
         """Make the home, open the store, and have adopted what a dead worker left."""
@@ -40,7 +40,7 @@ class Engine:
 def engine_at(environ: Mapping[str, str] | None = None) -> Engine:
     """The engine that the environment names, nothing opened yet."""
     env = os.environ if environ is None else environ
-    return Engine(home(env), config.config_path(env))
+    return Engine(home(env), config_path(env))
 
 
 def open_engine(environ: Mapping[str, str] | None = None) -> Engine:

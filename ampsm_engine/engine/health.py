@@ -12,7 +12,7 @@ from ampsm_engine.amp import program
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import repository, trash, worktrees
-from ampsm_engine.git.repository import Repo
+from ampsm_engine.git.values import Orphan, Repo
 from ampsm_engine.model import Session
 from ampsm_engine.worker import slots
 
@@ -166,7 +166,7 @@ def _trashed(repo: Repo, session: Session) -> Finding:
     return Finding("trash", text, f"ampsm trash purge {session.id}")
 
 
-def _orphan(orphan: worktrees.Orphan) -> Finding:
+def _orphan(orphan: Orphan) -> Finding:
     if orphan.kind == "worktree":
         return Finding(
             "worktree", f"{orphan.path} belongs to no session: {orphan.detail}", f"ampsm adopt {orphan.path}"

@@ -6,7 +6,8 @@ from pathlib import Path
 from ampsm_engine import wording
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.git import repository, worktrees
+from ampsm_engine.git import exclude, repository, worktrees
+from ampsm_engine.git.values import Base
 from ampsm_engine.model import Iteration, Session, Status
 from ampsm_engine.naming import new_id, printable, session_name
 
@@ -131,7 +132,7 @@ def adopt(
     if taken:
         message = f"The worktree {found.path} belongs to session {taken[0].name} already."
         raise Refused(message, f"ampsm show {taken[0].id}")
-    repo = repository.locate(path, inside_session=True)
+    repo = repository.around(path)
     if found.path == repo.root:
         message = f"{found.path} is the repository's own checkout; ampsm never works there."
         raise Refused(message, f"ampsm new --repo {repo.root}")
@@ -150,12 +151,12 @@ def adopt(
         script_command=script or None,
         model_override=mode or engine.settings.text("amp.mode") or None,
     )
-    worktrees.exclude(repo)
+    exclude.ensure(repo.common_dir)
     entered, _ = _enter(engine, session, None)
     return entered
 
 
-def _merge_base(root: Path, start: repository.Base, branch: str) -> str:
+def _merge_base(root: Path, start: Base, branch: str) -> str:
     from ampsm_engine.git import changes
 
     common = changes.merge_base(root, start.commit, branch)

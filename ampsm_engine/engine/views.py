@@ -9,7 +9,7 @@ from ampsm_engine.amp.events import Event
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
 from ampsm_engine.git import changes
-from ampsm_engine.git.changes import FileChange
+from ampsm_engine.git.values import FileChange
 from ampsm_engine.model import Fact, Iteration, Session, State, Status
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ampsm_engine import redact, wording
-from ampsm_engine.git import changes
+from ampsm_engine.git.values import FileChange
 from ampsm_engine.home import PRIVATE_FOLDER, write_private
 from ampsm_engine.model import Iteration, Session
 
@@ -16,7 +16,7 @@ FOLDER = "AGENT_CONTEXT"
 LISTED_FILES = 500
 
 
-def write(session: Session, iterations: Sequence[Iteration], files: Sequence[changes.FileChange]) -> str | None:
+def write(session: Session, iterations: Sequence[Iteration], files: Sequence[FileChange]) -> str | None:
     """Bring the four files up to date; a sentence when something of the repository's stands in their place."""
     folder = Path(session.worktree_path) / FOLDER
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
@@ -51,7 +51,7 @@ def session_text(session: Session) -> str:
     return "\n".join(lines) + "\n"
 
 
-def diff_text(session: Session, files: Sequence[changes.FileChange]) -> str:
+def diff_text(session: Session, files: Sequence[FileChange]) -> str:
     """Which files the branch changes against its base."""
     added = sum(file.additions or 0 for file in files)
     deleted = sum(file.deletions or 0 for file in files)

@@ -3,22 +3,24 @@
 What the end means is decided in amp/failures.py; what follows from it in settle.py.
 """
 
-import json
+import math
 import os
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 from ampsm_engine import wording
-from ampsm_engine.amp import failures, process
+from ampsm_engine.amp import failures, process, program, transcript
 from ampsm_engine.amp.process import Child
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError, Unfit
-from ampsm_engine.home import Home, RunDirectory, open_private
+from ampsm_engine.git import commits
+from ampsm_engine.home import Home, RunDirectory
 from ampsm_engine.model import Iteration, Outcome, State
 from ampsm_engine.store import Store
 from ampsm_engine.worker import attempt
-from ampsm_engine.worker.watch import Ladder, Patience, Reason, Transcript, stderr_tail
+from ampsm_engine.worker.watch import Ladder, Patience, Reason, Transcript
 
 BUSY_TICK = 0.05
 QUIET_TICK = 0.25
@@ -58,6 +60,8 @@ class Run:
             if self.child is None and self._never_started():
                 self.store.requeue(self.iteration.id)
                 return False
+            if self.child is None and self._was_about_to_try_again():
+                self._start(first=False)
         else:
             try:
                 self._start(first=True)
@@ -79,7 +83,7 @@ class Run:
             ladder.begin(Reason.STOP)
             while child.poll() is None and child.alive():
                 ladder.climb()
-                time.sleep(BUSY_TICK)
+                child.wait(BUSY_TICK)
         process.end_strays(self.iteration.id, self.settings.number("stop.terminate"))
 
     def _never_started(self) -> bool:
@@ -88,11 +92,20 @@ class Run:
         silent = not directory.stream.exists() or directory.stream.stat().st_size == 0
         return silent and not directory.process.exists() and self.iteration.attempts < STARTS_BEFORE_GIVING_UP
 
+    def _was_about_to_try_again(self) -> bool:
+        """Whether the worker died between marking the next attempt in the stream and starting it."""
+        said = Transcript(self.directory)
+        said.read_to_end()
+        return said.fold.attempt > self.iteration.attempts
+
     def _start(self, *, first: bool) -> None:
         """Start amp, for the first time or again."""
         self.store.begin_attempt(self.iteration.id)
         self.iteration = self.store.iteration(self.iteration.id)
         session = self.store.session(self.iteration.session_id)
+        if self.iteration.start_sha is None and Path(session.worktree_path).is_dir():
+            tip = commits.head(Path(session.worktree_path)).commit
+            self.store.update_iteration(self.iteration.id, start_sha=tip)
         earlier = self.store.iterations(session.id)[: self.iteration.number - 1]
         self.child = attempt.start(
             self.home,
@@ -105,56 +118,56 @@ class Run:
 
     def _attempt(self) -> failures.Ending:
         """Watch until amp is gone; how that attempt ended."""
-        transcript = Transcript(self.directory)
-        reason = self._watch(transcript) if self.child is not None else None
+        said = Transcript(self.directory)
+        reason = self._watch(said) if self.child is not None else None
         if not self.settings.switch("iteration.keep-strays"):
             process.end_strays(self.iteration.id, self.settings.number("stop.terminate"))
-        transcript.read_to_end()
-        self._record(transcript)
+        said.read_to_end()
+        self._record(said)
         return failures.classify(
             we_stopped=reason is Reason.STOP or (self._stop_wanted() and reason is None),
             timed_out=reason is Reason.TIMEOUT,
-            silent=reason is Reason.SILENT,
-            fold=transcript.fold,
+            silent=reason in (Reason.SILENT, Reason.LOST),
+            fold=said.fold,
             exit_code=self.child.exit_code if self.child else None,
-            stderr=stderr_tail(self.directory),
-            head=transcript.head.decode("utf-8", "replace"),
+            stderr=transcript.tail(self.directory.stderr),
+            head=said.head.decode("utf-8", "replace"),
         )
 
-    def _watch(self, transcript: Transcript) -> Reason | None:
+    def _watch(self, said: Transcript) -> Reason | None:
         child = self.child
         if child is None:
             return None
         ladder = self._ladder(child)
         patience = Patience(self.settings)
         while child.poll() is None and child.alive():
-            grew = transcript.read()
+            grew = said.read()
             if not grew or time.monotonic() - self._recorded_at >= RECORD_EVERY:
-                self._record(transcript)
-            reason = self._reason_to_end(transcript, patience)
+                self._record(said)
+            reason = self._reason_to_end(said, patience)
             if reason is not None:
                 ladder.begin(reason)
             ladder.climb()
-            time.sleep(BUSY_TICK if grew or ladder.reason else QUIET_TICK)
+            child.wait(BUSY_TICK if grew or ladder.reason else QUIET_TICK)
         return ladder.reason
 
     def _ladder(self, child: Child) -> Ladder:
         return Ladder(child, self.settings.number("stop.interrupt"), self.settings.number("stop.terminate"))
 
-    def _reason_to_end(self, transcript: Transcript, patience: Patience) -> Reason | None:
+    def _reason_to_end(self, said: Transcript, patience: Patience) -> Reason | None:
         if self._stop_wanted():
             return Reason.STOP
-        if failures.needs_login(transcript.head):
+        if failures.needs_login(said.head):
             return Reason.LOGIN
-        if transcript.fold.result is not None:
-            lingers = time.monotonic() - transcript.grown_at
+        if said.fold.result is not None:
+            lingers = time.monotonic() - said.grown_at
             return Reason.LINGERING if lingers >= self.settings.number("stop.after-result") else None
         limit = self.settings.number("iteration.timeout")
         if limit and self._age() >= limit:
             return Reason.TIMEOUT
-        news, reason = patience.exceeded(transcript, lost=self._lost_connection())
+        news, reason = patience.exceeded(said, lost=self._lost_connection())
         if news:
-            minutes = int((time.monotonic() - transcript.grown_at) / 60)
+            minutes = int((time.monotonic() - said.grown_at) / 60)
             text = f"amp has said nothing for {minutes} minutes; ampsm stop {self.iteration.session_id} ends it"
             self.store.fact("silent", text, session_id=self.iteration.session_id, iteration_id=self.iteration.id)
         return reason
@@ -168,7 +181,7 @@ class Run:
         now = time.monotonic()
         if now - self._stderr_at >= STDERR_EVERY:
             self._stderr_at = now
-            self._lost = failures.lost_connection(stderr_tail(self.directory))
+            self._lost = failures.lost_connection(transcript.tail(self.directory.stderr))
         return self._lost
 
     def _stop_wanted(self) -> bool:
@@ -179,12 +192,12 @@ class Run:
             self._stop = self.store.iteration(self.iteration.id).stop_requested_at is not None
         return self._stop
 
-    def _record(self, transcript: Transcript) -> None:
+    def _record(self, said: Transcript) -> None:
         """Write what is new; overwriting the same counts, so that nothing is ever counted twice."""
-        fold = transcript.fold
+        fold = said.fold
         self._recorded_at = time.monotonic()
         thread_id = fold.thread_id or attempt.thread_in_log(self.directory)
-        now = (transcript.reader.offset, fold.activity, thread_id)
+        now = (said.reader.offset, fold.activity, thread_id)
         calls = fold.take_tool_calls()
         if now == self._recorded and not calls:
             return
@@ -192,7 +205,7 @@ class Run:
         self.store.record(
             self.iteration.id,
             tally=fold.tally,
-            offset=transcript.reader.offset,
+            offset=said.reader.offset,
             activity=fold.activity,
             thread_id=thread_id,
             tool_calls=calls,
@@ -203,11 +216,13 @@ class Run:
         if self._stop_wanted() or self.store.iteration(self.iteration.id).state is not State.RUNNING:
             return False
         self.iteration = self.store.iteration(self.iteration.id)
-        if attempt.remedy(self.home, self.settings, self.iteration, ending, stderr_tail(self.directory)):
+        if attempt.remedy(self.home, self.settings, self.iteration, ending, transcript.tail(self.directory.stderr)):
             return self._restart()
-        if not ending.retry or self.iteration.attempts > self.settings.number("iteration.retries"):
+        most = min(ending.retries or math.inf, self.settings.number("iteration.retries"))
+        if not ending.retry or self.iteration.attempts > most:
             return False
-        delay = self.settings.number("iteration.retry-delay") * 2 ** (self.iteration.attempts - 1)
+        delay = ending.delay or self.settings.number("iteration.retry-delay")
+        delay *= 2 ** (self.iteration.attempts - 1)
         text = f"{ending.error or ending.failure}: trying again in {wording.duration(int(delay * 1000))}"
         self.store.fact("retry", text, session_id=self.iteration.session_id, iteration_id=self.iteration.id)
         until = time.monotonic() + delay
@@ -219,11 +234,7 @@ class Run:
 
     def _restart(self) -> bool:
         """Begin another attempt in the same stream file, marked as such."""
-        number = self.iteration.attempts + 1
-        mark = json.dumps({"type": "ampsm", "subtype": "attempt", "number": number})
-        descriptor = open_private(self.directory.stream, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(b"\n" + mark.encode() + b"\n")
+        transcript.mark_attempt(self.directory.stream, self.iteration.attempts + 1)
         self.directory.stderr.unlink(missing_ok=True)
         self._lost = False
         self._start(first=False)
@@ -231,22 +242,31 @@ class Run:
 
     def _end(self, ending: failures.Ending) -> None:
         """Record how it ended; from here on it only has to be settled."""
+        session = self.store.session(self.iteration.session_id)
+        hint = (ending.hint or "").replace("SESSION", session.id).replace("BRANCH", session.branch_name)
         self.store.begin_settling(
             self.iteration.id,
             outcome=ending.outcome,
             failure=ending.failure,
             error=ending.error or ending.warning,
-            hint=ending.hint,
+            hint=hint or None,
             exit_code=self.child.exit_code if self.child else None,
             duration_ms=int(self._age() * 1000),
         )
+
+    def _amp_is_missing(self) -> bool:
+        try:
+            program.find(self.settings, os.environ)
+        except Unfit:
+            return True
+        return False
 
     def _refused(self, reason: AmpsmError) -> None:
         """Amp could not be started at all: nothing was paid, nothing changed."""
         self.store.begin_settling(
             self.iteration.id,
             outcome=Outcome.FAILED,
-            failure="amp-missing" if isinstance(reason, Unfit) else "not-started",
+            failure="not-installed" if self._amp_is_missing() else "not-started",
             error=reason.message,
             hint=reason.hint,
             exit_code=None,

@@ -8,7 +8,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ampsm_engine import lifecycle, notify, redact
+from ampsm_engine import lifecycle, redact
 from ampsm_engine.amp import command, process
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError, Failed
@@ -210,4 +210,6 @@ def _finish(store: Store, settings: Settings, it: Settling) -> None:
     text = it.iteration.error or f"iteration {it.iteration.number} {words[outcome.value]}"
     store.settle(it.iteration.id, status=status, facts=[*it.facts, (words[outcome.value], text)])
     if settings.switch("notify.desktop"):
+        from ampsm_engine import notify
+
         notify.send(f"{it.session.name}: {status.value}", text)

@@ -9,16 +9,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ampsm_engine.amp.process import Child
-from ampsm_engine.amp.stream import Reader
+from ampsm_engine.amp.stream import CHUNK, Reader
 from ampsm_engine.amp.tally import Fold
 from ampsm_engine.config import Settings
 from ampsm_engine.home import RunDirectory
 
-CHUNK = 1 << 16
 BURST = 1 << 22
 """Bytes read before the watch looks at the other things it waits for."""
-
-STDERR_TAIL = 1 << 16
 
 
 class Reason(StrEnum):
@@ -38,11 +35,14 @@ class Transcript:
     """The stream file read as far as it goes, folded."""
 
     run: RunDirectory
-    fold: Fold = field(default_factory=Fold)
+    fold: Fold = field(init=False)
     reader: Reader = field(default_factory=Reader)
     head: bytes = b""
     position: int = 0
     grown_at: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        self.fold = Fold(self.run.path.name)
 
     def read(self, limit: int = BURST) -> bool:
         """Fold what is new, at most about `limit` bytes; whether there was anything."""
@@ -71,17 +71,6 @@ class Transcript:
             pass
         for event in self.reader.close():
             self.fold.add(event)
-
-
-def stderr_tail(run: RunDirectory) -> str:
-    """The last 64 KiB that amp wrote to standard error."""
-    try:
-        with run.stderr.open("rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(max(0, file.tell() - STDERR_TAIL))
-            return file.read().decode("utf-8", "replace")
-    except FileNotFoundError:
-        return ""
 
 
 @dataclass(slots=True)

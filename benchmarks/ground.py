@@ -1,0 +1,53 @@
+"""What the benchmarks stand on: a home of their own, a repository of 2,200 files, timing in pairs."""
+
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+AMPSM = Path(sys.executable).with_name("ampsm")
+
+
+@contextmanager
+def ground() -> Iterator[Path]:
+    """An empty folder that is HOME, AMPSM_HOME and all else for as long as it lasts."""
+    with tempfile.TemporaryDirectory(prefix="ampsm-bench-") as name:
+        place = Path(name)
+        os.environ |= {"HOME": name, "AMPSM_HOME": f"{name}/ampsm", "XDG_CONFIG_HOME": f"{name}/config"}
+        (place / ".gitconfig").write_text("[user]\n\tname = B\n\temail = b@example.org\n")
+        yield place
+
+
+def repository(root: Path, files: int = 2200) -> Path:
+    """A packed repository with one commit of that many files of 20 to 400 lines."""
+    draw = random.Random(1)
+    for number in range(files):
+        folder = root / f"src/p{number % 97}/q{number % 7}"
+        folder.mkdir(parents=True, exist_ok=True)
+        lines = (f"x{line} = {draw.random()}\n" for line in range(draw.randint(20, 400)))
+        (folder / f"f{number}.py").write_text("".join(lines))
+    for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "Begin"], ["gc", "-q"]):
+        subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True)
+    return root
+
+
+def pairs(one: Callable[[int], None], other: Callable[[int], None], rounds: int) -> tuple[float, float, float]:
+    """Medians in seconds of both, run in turn, and the median of their ratios."""
+    times: list[tuple[float, float]] = []
+    for number in range(rounds + 1):
+        pair = []
+        for action in (one, other):
+            began = time.perf_counter()
+            action(number)
+            pair.append(time.perf_counter() - began)
+        times.append((pair[0], pair[1]))
+    del times[0]  # the first of each warms the caches
+    ratios = [first / second for first, second in times]
+    firsts, seconds = zip(*times, strict=True)
+    return statistics.median(firsts), statistics.median(seconds), statistics.median(ratios)

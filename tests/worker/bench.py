@@ -1,0 +1,154 @@
+"""One home, one repository, one scripted amp, and words to wait for facts with."""
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+import pytest
+
+from ampsm_engine import config
+from ampsm_engine.engine import runs, sessions
+from ampsm_engine.engine.desk import Engine
+from ampsm_engine.model import Iteration, Session, State
+from ampsm_engine.worker import launch, slots
+
+DEADLINE = 60.0
+"""Seconds after which a fact that has not come is a failure; none of these tests takes a tenth of it."""
+
+QUICK = """
+[stop]
+interrupt = 5.0
+terminate = 2.0
+after-result = 0.5
+[iteration]
+retry-delay = 0.05
+[notify]
+desktop = false
+"""
+
+
+T = TypeVar("T")
+
+
+def until(fact: Callable[[], T], what: str = "the fact") -> T:
+    """Wait for a fact; its value."""
+    deadline = time.monotonic() + DEADLINE
+    while not (value := fact()):
+        if time.monotonic() > deadline:
+            pytest.fail(f"waited {DEADLINE:g} s for {what}")
+        time.sleep(0.01)
+    return value
+
+
+@dataclass
+class Bench:
+    """One home, one repository, one amp; what a test does with them reads like what a person does."""
+
+    engine: Engine
+    repo: Path
+    folder: Path
+    monkeypatch: pytest.MonkeyPatch
+    sessions: list[Session] = field(default_factory=list)
+
+    def scenario(self, *steps: dict[str, object], runs: list[list[dict[str, object]]] | None = None) -> None:
+        """What amp does from now on."""
+        self.monkeypatch.setenv("AMPSM_SCENARIO", json.dumps({"runs": runs} if runs else {"steps": list(steps)}))
+
+    def configure(self, **settings: object) -> None:
+        """Set settings; `__` stands for the dot, `_` for the dash."""
+        for name, value in settings.items():
+            config.store(self.engine.config, name.replace("__", ".").replace("_", "-"), str(value))
+
+    def new(self, prompt: str | None = "Do it", **options: object) -> Session:
+        session, _ = sessions.new(self.engine, path=self.repo, prompt=prompt, run=prompt is not None, **options)
+        self.sessions.append(session)
+        return session
+
+    def iterate(self, session: Session, prompt: str = "Go on", **options: bool) -> Iteration:
+        return runs.iterate(self.engine, session.id, prompt, **options)
+
+    def settled(self, session: Session) -> Iteration:
+        """The last iteration, once nothing runs or waits."""
+        return runs.wait(self.engine, [session.id], timeout=DEADLINE)[-1]
+
+    def last(self, session: Session) -> Iteration:
+        return self.engine.store.iterations(session.id)[-1]
+
+    def now(self, session: Session) -> Session:
+        return self.engine.store.session(session.id)
+
+    def facts(self, session: Session) -> list[str]:
+        return [fact.kind for fact in self.engine.store.facts(session_id=session.id)]
+
+    def fact(self, session: Session, kind: str) -> str:
+        return next(fact.text for fact in self.engine.store.facts(session_id=session.id) if fact.kind == kind)
+
+    def flag(self, name: str) -> Path:
+        """A file that amp touches or waits for."""
+        return self.folder / name
+
+    def amp(self, iteration: Iteration) -> int:
+        """amp's pid, once it runs."""
+        path = self.engine.home.run(iteration.id).process
+        return int(json.loads(until(lambda: path.exists() and path.read_text(), "amp's pid"))["pid"])
+
+    def workers(self) -> list[psutil.Process]:
+        """The living workers of this home."""
+        return [
+            one for one in marked("AMPSM_HOME", str(self.engine.home.root)) if "ampsm_engine.worker" in one.cmdline()
+        ]
+
+    def kill_workers(self) -> None:
+        for worker in self.workers():
+            kill(worker)
+
+    def sweep(self) -> int:
+        return launch.sweep(self.engine.home, self.engine.store, 4)
+
+    def quiet(self) -> None:
+        """Nothing of this home lives any more."""
+        until(lambda: not marked("AMPSM_HOME", str(self.engine.home.root)), "all processes of this home to end")
+
+    def leased(self, iteration: Iteration) -> bool:
+        return slots.is_leased(self.engine.home.run(iteration.id))
+
+
+def marked(name: str, value: str) -> list[psutil.Process]:
+    """Living processes, this one aside, with that variable in their environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if (
+                process.pid != os.getpid()
+                and process.status() != psutil.STATUS_ZOMBIE
+                and process.environ().get(name) == value
+            ):
+                found.append(process)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return found
+
+
+def kill(process: psutil.Process) -> None:
+    """SIGKILL, and wait until it is gone."""
+    try:
+        process.send_signal(signal.SIGKILL)
+    except psutil.NoSuchProcess:
+        return
+    until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, "a killed process to go")
+
+
+def unsettled(bench: Bench) -> list[Iteration]:
+    """Whatever is not settled."""
+    return [
+        one
+        for session in bench.engine.store.sessions()
+        for one in bench.engine.store.iterations(session.id)
+        if one.state is not State.SETTLED
+    ]

@@ -1,0 +1,26 @@
+"""A home with quick limits, a real repository and the scripted amp."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ampsm_engine import demo
+from ampsm_engine.config import config_path
+from ampsm_engine.engine.desk import engine_at
+from tests.worker.bench import QUICK, Bench, kill, marked
+
+
+@pytest.fixture
+def bench(hermetic: Path, repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    folder = tmp_path / "flags"
+    folder.mkdir()
+    monkeypatch.setenv("AMP_CLI_PATH", str(demo.install(folder)))
+    monkeypatch.setenv("AMP_API_KEY", "sgamp_" + "user_01TEST_" + "0123456789abcdef" * 2)
+    config = config_path()
+    config.parent.mkdir(parents=True)
+    config.write_text(QUICK)
+    made = Bench(engine_at().ready(), repo, folder, monkeypatch)
+    yield made
+    for process in marked("AMPSM_HOME", str(made.engine.home.root)):
+        kill(process)

@@ -1,0 +1,183 @@
+"""Workers and amps are killed at any moment: everything settles, nothing is lost or counted twice, nobody is left."""
+
+import random
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ampsm_engine.model import Iteration, Outcome, Session, State, Status
+from tests.conftest import git
+from tests.worker.bench import Bench, kill, marked, until
+
+COUNTED = {"input_tokens": 1, "output_tokens": 10, "cache_creation_input_tokens": 100, "cache_read_input_tokens": 1000}
+STEPS = 30
+"""Tool calls of the long scenario; each writes a line into a file and has its own usage."""
+
+
+def long_scenario() -> list[dict[str, object]]:
+    step = {"shell": "echo line >> work.txt", "usage": COUNTED}
+    return [{"repeat": STEPS, "steps": [step, {"pause": 0.01}]}, {"say": "Wrote all of the lines.", "usage": COUNTED}]
+
+
+def stream_size(bench: Bench, iteration: Iteration) -> int:
+    path = bench.engine.home.run(iteration.id).stream
+    return path.stat().st_size if path.exists() else 0
+
+
+def kill_amp(bench: Bench, iteration: Iteration) -> None:
+    """amp alone, as the kernel would under memory pressure: its tools stay."""
+    path = bench.engine.home.run(iteration.id).process
+    if path.exists() and psutil.pid_exists(pid := bench.amp(iteration)):
+        kill(psutil.Process(pid))
+
+
+def settles(bench: Bench, session: Session) -> Iteration:
+    """Any command's sweep brings it to its end, and nothing is left over."""
+
+    def is_settled() -> bool:
+        bench.sweep()
+        return bench.last(session).state is State.SETTLED
+
+    until(is_settled, "the iteration to settle")
+    bench.quiet()
+    last = bench.last(session)
+    assert bench.now(session).status is not Status.RUNNING
+    check_counts(bench, last)
+    check_repository(bench, session, last)
+    return last
+
+
+def check_counts(bench: Bench, last: Iteration) -> None:
+    """The store's figures are those of the file: each whole line once."""
+    run = bench.engine.home.run(last.id)
+    text = run.stream.read_bytes() if run.stream.exists() else b""
+    answers = text.count(b'"type":"assistant"')
+    assert last.tally.turns == answers
+    assert last.tally.token_usage == (1111 * answers if answers else None)
+    assert last.offset == len(text)
+    calls = bench.engine.store.tool_calls(last.id)
+    assert len(calls) == last.tally.tools == text.count(b'"type":"tool_use"')
+
+
+def check_repository(bench: Bench, session: Session, last: Iteration) -> None:
+    """Every line that was written is committed, once, on the session's branch."""
+    worktree = Path(session.worktree_path)
+    assert "error" not in git(bench.repo, "fsck", "--full")
+    assert git(worktree, "status", "--porcelain") == ""
+    if (worktree / "work.txt").exists():
+        committed = git(worktree, "show", f"{session.branch_name}:work.txt")
+        assert committed == (worktree / "work.txt").read_text()
+        assert last.commit_sha == git(worktree, "rev-parse", session.branch_name).strip()
+    assert git(bench.repo, "status", "--porcelain") == ""
+
+
+def strike(bench: Bench, iteration: Iteration, who: str) -> None:
+    if who in ("worker", "both"):
+        bench.kill_workers()
+    if who in ("amp", "both"):
+        kill_amp(bench, iteration)
+
+
+@pytest.mark.parametrize("who", ["worker", "amp", "both"])
+@pytest.mark.parametrize("part", range(4))
+def test_killed_at_a_random_point_of_the_stream(bench: Bench, who: str, part: int) -> None:
+    """The point is a size of the stream file: anywhere from before its first byte to its last."""
+    draw = random.Random(f"{who}{part}")
+    bench.scenario(*long_scenario())
+    session = bench.new()
+    first = bench.last(session)
+    size = int((part + draw.random()) / 4 * 11_000)
+    until(lambda: stream_size(bench, first) >= size or bench.last(session).state is not State.RUNNING, "the stream")
+    strike(bench, first, who)
+    last = settles(bench, session)
+    if who == "worker":
+        assert last.outcome is Outcome.DONE
+        assert last.tally.turns == STEPS + 1
+    else:
+        assert last.outcome in (Outcome.DONE, Outcome.CRASHED)
+
+
+@pytest.mark.parametrize("moment", ["claimed", "started", "settling", "script", "again"])
+def test_the_worker_is_killed_at_each_step_of_its_life(bench: Bench, moment: str) -> None:
+    bench.scenario({"create_file": "work.txt", "content": "line\n", "usage": COUNTED}, {"touch": str(bench.flag("on"))})
+    go = bench.flag("go")
+    script = f"touch {bench.flag('script')}; until test -e {go}; do sleep 0.02; done"
+    session = bench.new(None, script=script)
+    iteration = bench.iterate(session, launch_worker=moment != "claimed")
+    run = bench.engine.home.run(iteration.id)
+    if moment == "claimed":
+        # What a worker leaves that dies between claiming and starting amp.
+        assert bench.engine.store.claim() is not None
+        assert bench.last(session).state is State.RUNNING
+    elif moment == "started":
+        until(run.process.exists)
+        bench.kill_workers()
+    elif moment == "settling":
+        until(lambda: bench.last(session).state is State.SETTLING, "settling")
+        bench.kill_workers()
+    else:
+        for _ in range(2 if moment == "again" else 1):
+            until(lambda: bench.sweep() is not None and bench.flag("script").exists(), "the script")
+            bench.kill_workers()
+            bench.flag("script").unlink()
+    go.touch()
+    last = settles(bench, session)
+    assert last.outcome is Outcome.DONE
+    assert last.test_exit_code == 0
+    assert git(Path(session.worktree_path), "log", "--format=%s", "main..").count("amp: ") == 1
+
+
+def test_amp_killed_leaves_its_tool_which_is_ended_too(bench: Bench) -> None:
+    bench.scenario(
+        {"create_file": "work.txt", "content": "x", "usage": COUNTED},
+        {"touch": str(bench.flag("on"))},
+        {"shell": "sleep 4245", "usage": COUNTED},
+    )
+    session = bench.new()
+    first = bench.last(session)
+    until(bench.flag("on").exists)
+    until(lambda: any("4245" in " ".join(one.cmdline()) for one in marked("AMPSM_RUN_ID", first.id)), "the tool")
+    kill_amp(bench, first)
+    last = settles(bench, session)
+    assert (last.outcome, last.failure) == (Outcome.CRASHED, "killed")
+    assert bench.now(session).status is Status.ERROR
+    assert last.commit_sha
+
+
+def test_all_workers_die_and_one_sweep_brings_all_sessions_home(bench: Bench) -> None:
+    bench.scenario({"touch": str(bench.flag("on"))}, {"wait_for": str(bench.flag("go"))}, *long_scenario())
+    sessions = [bench.new(f"task {number}") for number in range(3)]
+    until(lambda: len(bench.engine.store.unsettled()) == 3, "all to run")
+    for session in sessions:
+        bench.amp(bench.last(session))
+    bench.kill_workers()
+    assert bench.sweep() == 3
+    bench.flag("go").touch()
+    for session in sessions:
+        assert settles(bench, session).outcome is Outcome.DONE
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("seed", range(300))
+def test_soak_killed_at_random_moments(bench: Bench, seed: int) -> None:
+    """Up to three strikes in one iteration, at any state and any size of the stream."""
+    draw = random.Random(seed)
+    bench.scenario(*long_scenario())
+    session = bench.new(script="cat work.txt | wc -l")
+    first = bench.last(session)
+    for _ in range(draw.randint(1, 3)):
+        await_moment(bench, session, first, draw.choice([State.RUNNING, State.SETTLING]), draw.randrange(12_000))
+        strike(bench, first, draw.choice(["worker", "amp", "both"]))
+    settles(bench, session)
+
+
+def await_moment(bench: Bench, session: Session, first: Iteration, state: State, size: int) -> None:
+    """Until the stream has that size or the iteration that state, or it is past both."""
+
+    def has_come() -> bool:
+        bench.sweep()
+        now = bench.last(session).state
+        return now in (State.SETTLING, State.SETTLED) or (state is now and stream_size(bench, first) >= size)
+
+    until(has_come, "a moment to strike")

@@ -1,0 +1,116 @@
+"""Every way in which amp ends, through the whole engine: outcome, failure, sentence, hint, and the work kept."""
+
+from pathlib import Path
+
+import pytest
+
+from ampsm_engine.model import Outcome, Status
+from tests.worker.bench import Bench
+
+WORK = {"create_file": "half.txt", "content": "half"}
+Steps = list[dict[str, object]]
+
+ENDINGS: list[tuple[str, Steps, Outcome, str | None]] = [
+    ("login", [{"login_wait": True}], Outcome.FAILED, "not-logged-in"),
+    (
+        "credit",
+        [WORK, {"fail": "402 Execute mode (amp -x) and the Amp SDK require paid credits"}],
+        Outcome.FAILED,
+        "no-credit",
+    ),
+    ("context", [WORK, {"fail": "413 Prompt is too long"}], Outcome.FAILED, "context-full"),
+    ("model", [WORK, {"fail": "something nobody has seen before"}], Outcome.FAILED, "provider-error"),
+    ("no result", [WORK, {"no_result": True}], Outcome.FAILED, "no-result"),
+    ("killed", [WORK, {"kill_self": "SIGKILL"}], Outcome.CRASHED, "killed"),
+    ("hung up", [WORK, {"kill_self": "SIGHUP"}], Outcome.CRASHED, "killed"),
+    ("lingers", [WORK, {"stall": True}], Outcome.DONE, None),
+    ("noise", [{"raw": "Warning: old node\n{broken\nnull\n[1]\n\xff\n"}, WORK], Outcome.DONE, None),
+    ("long line", [{"big": 12_000_000}, WORK, {"say": "Wrote the long line."}], Outcome.DONE, None),
+    ("much on stderr", [{"stderr": "x" * 1000 + "\n", "repeat": 10_000}, WORK], Outcome.DONE, None),
+    ("held stdout", [{"hold_stdout": 60}, WORK], Outcome.DONE, None),
+    ("late exit code", [WORK, {"result": {}}, {"exit": 1}], Outcome.DONE, None),
+]
+
+
+@pytest.mark.parametrize(("steps", "outcome", "failure"), [row[1:] for row in ENDINGS], ids=[row[0] for row in ENDINGS])
+def test_an_ending_is_named_and_the_work_is_kept(
+    bench: Bench, steps: Steps, outcome: Outcome, failure: str | None
+) -> None:
+    bench.scenario(*steps)
+    session = bench.new()
+    last = bench.settled(session)
+    assert (last.outcome, last.failure) == (outcome, failure)
+    if outcome is not Outcome.DONE:
+        assert last.error
+        assert last.hint
+        assert bench.now(session).status is Status.ERROR
+    if WORK in steps:
+        assert last.commit_sha, "what amp changed before it failed is committed"
+        assert (Path(session.worktree_path) / "half.txt").read_text() == "half"
+    bench.quiet()
+
+
+def test_a_rate_limit_is_tried_again_and_counted_once_each(bench: Bench) -> None:
+    bench.scenario({"fail_times": {"n": 2, "state": str(bench.flag("tries"))}}, WORK, {"say": "Done at the third try."})
+    session = bench.new()
+    last = bench.settled(session)
+    assert (last.outcome, last.attempts) == (Outcome.DONE, 3)
+    assert bench.facts(session).count("retry") == 2
+
+
+def test_a_rate_limit_that_stays_is_given_up(bench: Bench) -> None:
+    bench.configure(iteration__retries=1)
+    bench.scenario({"fail_times": {"n": 99, "state": str(bench.flag("tries"))}})
+    last = bench.settled(bench.new())
+    assert (last.outcome, last.failure, last.attempts) == (Outcome.FAILED, "rate-limit", 2)
+
+
+def test_silence_is_told_and_then_ended(bench: Bench) -> None:
+    bench.configure(silence__tell=1, silence__stop=2)
+    bench.scenario(WORK, {"hang": True})
+    session = bench.new()
+    last = bench.settled(session)
+    assert (last.outcome, last.failure) == (Outcome.FAILED, "silent")
+    assert "silent" in bench.facts(session)
+    assert last.commit_sha
+
+
+def test_a_lost_connection_is_ended_with_the_way_on(bench: Bench) -> None:
+    bench.configure(silence__lost_connection=1)
+    bench.scenario(WORK, {"lost_connection": True})
+    last = bench.settled(bench.new())
+    assert (last.outcome, last.failure) == (Outcome.FAILED, "lost-connection")
+    assert last.commit_sha
+
+
+def test_a_full_context_begins_a_new_thread_in_the_same_worktree(bench: Bench) -> None:
+    bench.scenario(WORK, {"fail": "413 Prompt is too long"})
+    session = bench.new()
+    first = bench.settled(session)
+    bench.scenario({"say": "{prompt}"})
+    bench.iterate(session, "carry on")
+    second = bench.settled(session)
+    assert second.outcome is Outcome.DONE
+    assert second.thread_id not in (None, first.thread_id)
+    assert "AGENT_CONTEXT" in bench.engine.home.run(second.id).stream.read_text()
+
+
+def test_an_amp_that_vanished_is_said(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = bench.new(None)
+    bench.iterate(session, launch_worker=False)
+    (bench.folder / "amp").unlink()
+    bench.sweep()
+    last = bench.settled(session)
+    assert (last.outcome, last.failure) == (Outcome.FAILED, "not-installed")
+    assert last.hint
+
+
+@pytest.mark.parametrize("version", ["0.0.1767830505-ga62310", "0.0.1773432280-gcd86a7", "0.0.1784106548-gd81d8b"])
+def test_older_amps_work(bench: Bench, monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+    monkeypatch.setenv("AMPSM_SCRIPTED_VERSION", version)
+    bench.configure(amp__allow_all="true")
+    bench.scenario(WORK, {"say": "Wrote the file."})
+    session = bench.new()
+    assert bench.settled(session).outcome is Outcome.DONE
+    bench.iterate(session)
+    assert bench.settled(session).outcome is Outcome.DONE

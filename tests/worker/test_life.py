@@ -1,0 +1,169 @@
+"""An iteration from prompt to commit: what a person sees afterwards is what happened."""
+
+import json
+import subprocess
+from pathlib import Path
+
+from ampsm_engine.model import Outcome, ScriptResult, State, Status
+from tests.conftest import git
+from tests.worker.bench import Bench, until
+
+WRITE = {"create_file": "hello.txt", "content": "hello\n"}
+DONE = {"say": "I've added hello.txt with a greeting."}
+
+
+def test_an_iteration_ends_in_a_commit_on_the_sessions_branch(bench: Bench) -> None:
+    bench.scenario(WRITE, DONE)
+    session = bench.new("Write a greeting")
+    last = bench.settled(session)
+    assert (last.outcome, last.state, last.failure, last.error) == (Outcome.DONE, State.SETTLED, None, None)
+    now = bench.now(session)
+    assert now.status is Status.IDLE
+    worktree = Path(session.worktree_path)
+    assert git(worktree, "rev-parse", session.branch_name).strip() == last.commit_sha
+    assert git(worktree, "show", "HEAD:hello.txt") == "hello\n"
+    assert git(worktree, "status", "--porcelain") == ""
+    subject, _, body = git(worktree, "log", "-1", "--format=%B").partition("\n")
+    assert subject == "amp: added hello.txt with a greeting"
+    assert f"Ampsm-Session: {session.id}" in body
+    assert f"Amp-Thread-ID: https://ampcode.com/threads/{now.thread_id}" in body
+    assert last.changed_files == 1
+    assert git(bench.repo, "status", "--porcelain") == ""
+    assert git(bench.repo, "fsck", "--full") == ""
+    bench.quiet()
+
+
+def test_the_tally_is_what_the_stream_says(bench: Bench) -> None:
+    counted = {"input_tokens": 10, "cache_creation_input_tokens": 200, "cache_read_input_tokens": 3000}
+    bench.scenario(
+        {**WRITE, "usage": counted | {"output_tokens": 40}}, {**DONE, "usage": counted | {"output_tokens": 2}}
+    )
+    last = bench.settled(bench.new())
+    tally = last.tally
+    assert (tally.input_tokens, tally.cache_creation_tokens, tally.cache_read_tokens) == (20, 400, 6000)
+    assert (tally.output_tokens, tally.turns, tally.tools) == (42, 2, 1)
+    assert tally.token_usage == 6462
+    calls = bench.engine.store.tool_calls(last.id)
+    assert [(call.name, call.success) for call in calls] == [("create_file", True)]
+
+
+def test_a_follow_up_goes_on_in_the_same_thread(bench: Bench) -> None:
+    bench.scenario(runs=[[WRITE, DONE], [{"create_file": "second.txt", "content": "2"}, {"say": "Added the second."}]])
+    session = bench.new()
+    first = bench.settled(session)
+    bench.iterate(session, "And another")
+    second = bench.settled(session)
+    assert second.thread_id == first.thread_id == bench.now(session).thread_id
+    assert (second.number, second.start_sha, second.changed_files) == (2, first.commit_sha, 1)
+    assert git(Path(session.worktree_path), "log", "--format=%s", "main..").count("amp: ") == 2
+
+
+def test_the_context_files_are_kept_up_to_date_and_never_committed(bench: Bench) -> None:
+    bench.scenario(WRITE, DONE)
+    session = bench.new("Write a greeting")
+    bench.settled(session)
+    folder = Path(session.worktree_path) / "AGENT_CONTEXT"
+    assert "Write a greeting" in (folder / "SESSION.md").read_text()
+    assert "hello.txt" in (folder / "DIFF_SUMMARY.md").read_text()
+    assert "## 1: done" in (folder / "ITERATION_LOG.md").read_text()
+    status = json.loads((folder / "LAST_STATUS.json").read_text())
+    assert (status["outcome"], status["iteration"], status["changedFiles"]) == ("done", 1, 1)
+    assert "AGENT_CONTEXT" not in git(Path(session.worktree_path), "ls-files")
+
+
+def test_a_passing_script_leaves_the_session_idle(bench: Bench) -> None:
+    bench.scenario(WRITE, DONE)
+    session = bench.new(script="test -f hello.txt && echo checked")
+    last = bench.settled(session)
+    assert (last.test_result, last.test_exit_code) == (ScriptResult.PASS, 0)
+    assert bench.now(session).status is Status.IDLE
+    assert bench.engine.home.run(last.id).script_output.read_text() == "checked\n"
+
+
+def test_a_failing_script_awaits_input_and_the_commit_stays(bench: Bench) -> None:
+    bench.scenario(WRITE, DONE)
+    session = bench.new(script="echo broken; exit 7")
+    last = bench.settled(session)
+    assert (last.outcome, last.test_result, last.test_exit_code) == (Outcome.DONE, ScriptResult.FAIL, 7)
+    assert bench.now(session).status is Status.AWAITING_INPUT
+    assert last.commit_sha
+
+
+def test_a_script_over_its_time_is_ended_with_all_it_started(bench: Bench) -> None:
+    bench.configure(script__timeout=1)
+    bench.scenario(WRITE, DONE)
+    session = bench.new(script="sleep 300 & sleep 301")
+    last = bench.settled(session)
+    assert (last.test_result, last.test_exit_code) == (ScriptResult.FAIL, 124)
+    bench.quiet()
+
+
+def test_nothing_changed_is_no_commit_and_no_error(bench: Bench) -> None:
+    bench.scenario({"say": "There is nothing to do here."})
+    session = bench.new()
+    last = bench.settled(session)
+    assert (last.outcome, last.commit_sha, last.changed_files) == (Outcome.DONE, None, 0)
+    assert bench.now(session).status is Status.IDLE
+
+
+def test_a_commit_that_amp_made_itself_counts(bench: Bench) -> None:
+    bench.scenario(WRITE, {"commit": "feat: greet"}, DONE)
+    session = bench.new()
+    last = bench.settled(session)
+    worktree = Path(session.worktree_path)
+    assert git(worktree, "log", "-1", "--format=%s").strip() == "feat: greet"
+    assert last.commit_sha == git(worktree, "rev-parse", "HEAD").strip()
+    assert last.changed_files == 1
+
+
+def test_an_agent_that_detaches_head_loses_nothing(bench: Bench) -> None:
+    bench.scenario(
+        {"detach": True}, WRITE, {"commit": "on no branch"}, {"create_file": "late.txt", "content": "x"}, DONE
+    )
+    session = bench.new()
+    bench.settled(session)
+    worktree = Path(session.worktree_path)
+    assert git(worktree, "symbolic-ref", "--short", "HEAD").strip() == session.branch_name
+    assert {"hello.txt", "late.txt"} <= set(git(worktree, "ls-tree", "--name-only", session.branch_name).split())
+
+
+def test_a_hook_that_refuses_leaves_the_work_in_place_and_says_so(bench: Bench) -> None:
+    hook = bench.repo / ".git" / "hooks" / "pre-commit"
+    hook.write_text("#!/bin/sh\necho no tabs please >&2\nexit 1\n")
+    hook.chmod(0o755)
+    bench.scenario(WRITE, DONE)
+    session = bench.new()
+    last = bench.settled(session)
+    assert last.outcome is Outcome.DONE
+    assert last.commit_sha is None
+    assert bench.now(session).status is Status.AWAITING_INPUT
+    assert "no tabs please" in bench.fact(session, "not-committed")
+    assert (Path(session.worktree_path) / "hello.txt").read_text() == "hello\n"
+
+
+def test_a_secrets_file_is_left_out_and_told(bench: Bench) -> None:
+    bench.scenario({"create_file": ".env", "content": "X=1\n"}, WRITE, DONE)
+    session = bench.new()
+    bench.settled(session)
+    worktree = Path(session.worktree_path)
+    assert "hello.txt" in git(worktree, "ls-files")
+    assert ".env" not in git(worktree, "ls-files")
+    assert (worktree / ".env").exists()
+    assert ".env" in bench.fact(session, "left-out")
+
+
+def test_what_amp_started_in_the_background_is_ended(bench: Bench) -> None:
+    bench.scenario({"background": "sleep 4242"}, WRITE, DONE)
+    bench.settled(bench.new())
+    bench.quiet()
+
+
+def test_the_worktree_gone_is_said_and_ends_settled(bench: Bench) -> None:
+    bench.scenario(WRITE, {"touch": str(bench.flag("there"))}, {"wait_for": str(bench.flag("go"))}, DONE)
+    session = bench.new()
+    until(bench.flag("there").exists)
+    subprocess.run(["rm", "-rf", session.worktree_path], check=True)
+    bench.flag("go").touch()
+    assert bench.settled(session).state is State.SETTLED
+    assert "gone" in bench.fact(session, "lost-worktree")
+    assert bench.now(session).status is not Status.RUNNING

@@ -1,0 +1,119 @@
+"""Slots and the queue: who runs, who waits, in which order, and who is ended."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ampsm_engine.engine import runs
+from ampsm_engine.errors import Refused
+from ampsm_engine.model import Outcome, State, Status
+from tests.worker.bench import Bench, until
+
+SAY = {"say": "Something was done here."}
+
+
+def test_ten_at_once_on_one_session_run_one_after_the_other_in_order(bench: Bench) -> None:
+    bench.scenario({"shell": "echo {prompt} >> order.txt"}, {"touch": str(bench.flag("one"))}, SAY)
+    session = bench.new(None)
+    code = (
+        "import sys; from ampsm_engine.engine import runs; from ampsm_engine.engine.desk import open_engine;"
+        "runs.iterate(open_engine(), sys.argv[1], sys.argv[2])"
+    )
+    asked = [subprocess.Popen([sys.executable, "-c", code, session.id, f"p{n}"]) for n in range(10)]
+    assert [one.wait() for one in asked] == [0] * 10
+    bench.settled(session)
+    iterations = bench.engine.store.iterations(session.id)
+    assert [one.number for one in iterations] == list(range(1, 11))
+    assert all(one.outcome is Outcome.DONE for one in iterations)
+    starts = [one.start_time or "" for one in iterations]
+    ends = [one.end_time or "" for one in iterations]
+    assert starts == sorted(starts)
+    assert all(end <= start for end, start in zip(ends, starts[1:], strict=False)), "two ran at once"
+    bench.quiet()
+
+
+def test_two_sessions_run_side_by_side(bench: Bench) -> None:
+    """Each amp waits for the other: one after the other they would wait for ever."""
+    here, there = str(bench.flag("a")), str(bench.flag("b"))
+    bench.scenario({"touch": here}, {"wait_for": there}, SAY)
+    one = bench.new("one")
+    bench.scenario({"touch": there}, {"wait_for": here}, SAY)
+    two = bench.new("two")
+    assert bench.settled(one).outcome is bench.settled(two).outcome is Outcome.DONE
+
+
+def test_no_more_run_than_there_are_slots(bench: Bench) -> None:
+    bench.configure(slots=2)
+    bench.scenario({"touch": str(bench.flag("run"))}, {"wait_for": str(bench.flag("go"))}, SAY)
+    sessions = [bench.new(f"task {n}") for n in range(4)]
+    store = bench.engine.store
+    until(lambda: len(store.unsettled()) == 2, "two to run")
+    bench.sweep()
+    until(lambda: len(bench.workers()) == 2, "the workers without a slot to leave")
+    assert len(store.unsettled()) == 2
+    assert store.queued() == 2
+    bench.flag("go").touch()
+    assert all(bench.settled(one).outcome is Outcome.DONE for one in sessions)
+    bench.quiet()
+
+
+def test_stop_ends_what_runs_and_empties_the_queue(bench: Bench) -> None:
+    bench.scenario({"create_file": "half.txt", "content": "half"}, {"touch": str(bench.flag("on"))}, {"hang": True})
+    session = bench.new()
+    bench.iterate(session, "later")
+    until(bench.flag("on").exists)
+    assert len(runs.stop(bench.engine, session.id)) == 2
+    bench.settled(session)
+    first, second = bench.engine.store.iterations(session.id)
+    assert (first.outcome, second.outcome) == (Outcome.STOPPED, Outcome.STOPPED)
+    assert first.commit_sha, "what amp changed before it was stopped is committed"
+    assert second.attempts == 0
+    assert bench.now(session).status is Status.IDLE
+    bench.quiet()
+
+
+def test_stop_reaches_an_amp_that_ignores_signals_and_its_tools(bench: Bench) -> None:
+    bench.configure(stop__interrupt=0.2, stop__terminate=0.2)
+    bench.scenario(
+        {"ignore_signals": True},
+        {"background": "sleep 4243"},
+        {"touch": str(bench.flag("on"))},
+        {"shell": "sleep 4244"},
+    )
+    session = bench.new()
+    until(bench.flag("on").exists)
+    runs.stop(bench.engine, session.id)
+    assert bench.settled(session).outcome is Outcome.STOPPED
+    bench.quiet()
+
+
+def test_stop_with_nothing_to_stop_is_refused(bench: Bench) -> None:
+    session = bench.new(None)
+    with pytest.raises(Refused, match="Nothing of session"):
+        runs.stop(bench.engine, session.id)
+
+
+def test_an_iteration_over_its_time_is_ended_and_its_work_kept(bench: Bench) -> None:
+    bench.configure(iteration__timeout=1)
+    bench.scenario({"create_file": "half.txt", "content": "half"}, {"hang": True})
+    session = bench.new()
+    last = bench.settled(session)
+    assert (last.outcome, last.failure) == (Outcome.FAILED, "timeout")
+    assert last.commit_sha
+    assert bench.now(session).status is Status.ERROR
+
+
+def test_a_session_that_waits_for_a_slot_is_not_called_running(bench: Bench) -> None:
+    bench.configure(slots=1)
+    bench.scenario({"touch": str(bench.flag("on"))}, {"wait_for": str(bench.flag("go"))}, SAY)
+    first = bench.new("first")
+    until(bench.flag("on").exists)
+    second = bench.new("second")
+    assert bench.now(second).status is Status.IDLE
+    assert bench.last(second).state is State.QUEUED
+    bench.flag("go").touch()
+    bench.settled(first)
+    bench.settled(second)
+    assert Path(second.worktree_path).is_dir()
