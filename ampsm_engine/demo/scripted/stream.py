@@ -66,8 +66,6 @@ class Stream:
         """Prints init and the prompt's echo, once, or once more when asked to."""
         if self.is_begun and not again:
             return
-        self.is_begun = True
-        self._since = time.monotonic()
         first: dict[str, Any] = {
             "type": "system",
             "subtype": "init",
@@ -78,9 +76,12 @@ class Stream:
         }
         if self.version.is_neo:
             first["agent_mode"] = self.agent_mode
-        self.line(first | (extra or {}))
-        if echo:
-            self._user([{"type": "text", "text": text} for text in self._echo], None)
+        with self._interrupts:
+            self.is_begun = True
+            self._since = time.monotonic()
+            self.line(first | (extra or {}))
+            if echo:
+                self._user([{"type": "text", "text": text} for text in self._echo], None)
 
     def answer(
         self,
@@ -103,11 +104,18 @@ class Stream:
         figures = self._figures(usage, blocks)
         if figures is not None:
             message["usage"] = figures
-        self.answers += 1
         if parent is None:
             texts = [block["text"] for block in blocks if block["type"] == "text"]
             self.last_text = texts[-1] if texts else self.last_text
-        self.line({"type": "assistant", "message": message, "parent_tool_use_id": parent, "session_id": self.thread_id})
+        line = {
+            "type": "assistant",
+            "message": message,
+            "parent_tool_use_id": parent,
+            "session_id": self.thread_id,
+        }
+        with self._interrupts:
+            self.answers += 1
+            self.line(line)
 
     def _figures(self, usage: object, blocks: list[dict[str, Any]]) -> dict[str, Any] | None:
         usage = self.usage if usage is USAGE else usage
@@ -143,7 +151,6 @@ class Stream:
     def finish(self, *, error: str | None = None, extra: dict[str, Any] | None = None) -> None:
         """The result line: a success with the last text, or an error."""
         self.begin()
-        self.is_finished = True
         line: dict[str, Any] = {
             "type": "result",
             "subtype": "success" if error is None else "error_during_execution",
@@ -153,9 +160,11 @@ class Stream:
         }
         line |= {"result": self.last_text} if error is None else {"error": error}
         line["session_id"] = self.thread_id
-        self.line(line | (extra or {}))
-        if not self.as_json:
-            self.write((self.last_text if error is None else error).encode("utf-8", "replace") + b"\n")
+        with self._interrupts:
+            self.is_finished = True
+            self.line(line | (extra or {}))
+            if not self.as_json:
+                self.write((self.last_text if error is None else error).encode("utf-8", "replace") + b"\n")
 
     def tool_id(self) -> str:
         """A fresh id for a tool call, of the version's shape."""
