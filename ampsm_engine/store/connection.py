@@ -1,0 +1,176 @@
+"""How the store reaches SQLite: one connection a thread, transactions, and errors in the house's words.
+
+A commit survives the death of any program (`synchronous=NORMAL`, WAL). When the machine itself loses power, the
+commits of its last moments may be missing, each of them whole; the database stays sound.
+"""
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import peewee
+
+from ampsm_engine.errors import AmpsmError, Failed, Refused, Unfit
+from ampsm_engine.store import keeping, migrations
+
+PRAGMAS = {"journal_mode": "wal", "foreign_keys": 1, "synchronous": 1}
+
+Row = tuple[Any, ...]
+Parameters = Sequence[object]
+
+_INHERITED: list[object] = []
+"""Connections of a parent process: a child may neither use nor close them, so it keeps them for ever."""
+
+_CORRUPT = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_FORBIDDEN = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH})
+
+
+def raw(database: peewee.Database) -> sqlite3.Connection:
+    """This thread's connection beneath peewee, made when there is none yet."""
+    connection: sqlite3.Connection = database.connection()  # type: ignore[no-untyped-call]
+    return connection
+
+
+class Connected:
+    """A database by its path: cheap to make, picklable, safe over threads and over fork."""
+
+    def __init__(self, database: Path) -> None:
+        self.path = Path(database).absolute()
+        self._database: peewee.SqliteDatabase | None = None
+        self._watch: sqlite3.Connection | None = None
+        self._process = os.getpid()
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Path]]:
+        return type(self), (self.path,)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.path)!r})"
+
+    def open(self) -> None:
+        """Make, migrate or check the database; Unfit when this ampsm cannot use it.
+
+        Every other method does so too when nobody did before: once a process.
+        """
+        with self._told():
+            self._leave_parent()
+            address = f"{self.path.as_uri()}?mode=rw"
+            database = peewee.SqliteDatabase(address, pragmas=PRAGMAS, timeout=keeping.BUSY_SECONDS, uri=True)
+            with migrations.ready(self.path):
+                database.connect()
+            self.close()
+            self._database = database
+
+    def close(self) -> None:
+        """Close this thread's connection; the next call opens a new one."""
+        self._leave_parent()
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+        if self._database is not None:
+            self._database.close()
+
+    def data_version(self) -> int:
+        """A number that changes whenever any other connection commits; microseconds.
+
+        It is read on a connection of its own that never writes, and means nothing to another Store.
+        """
+        with self._told():
+            self._live()
+            if self._watch is None:
+                address = f"{self.path.as_uri()}?mode=rw"
+                self._watch = sqlite3.connect(
+                    address, uri=True, timeout=keeping.BUSY_SECONDS, isolation_level=None, check_same_thread=False
+                )
+                self._watch.execute("PRAGMA query_only = 1")
+            (version,) = self._watch.execute("PRAGMA data_version").fetchone()
+            return int(version)
+
+    def _leave_parent(self) -> None:
+        if self._process != os.getpid():
+            _INHERITED.extend((self._database, self._watch))
+            self._database = self._watch = None
+            self._process = os.getpid()
+
+    def _live(self) -> peewee.SqliteDatabase:
+        if self._database is None or self._process != os.getpid():
+            self.open()
+        if self._database is None:  # pragma: no cover - open() sets it or raises
+            raise Failed(f"The database {self.path} is not open.")
+        return self._database
+
+    def _select(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        """All rows of a question in plain SQL: a model a row would cost ten times as much."""
+        with self._told():
+            database = self._live()
+            connection = raw(database)
+            try:
+                return connection.execute(sql, tuple(parameters)).fetchall()
+            except sqlite3.OperationalError as reason:
+                if not str(reason).startswith("Could not decode"):
+                    raise
+                # Another program wrote bytes that are no UTF-8: show what can be read.
+                connection.text_factory = lambda text: text.decode("utf-8", "replace")
+                return connection.execute(sql, tuple(parameters)).fetchall()
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Several questions that see the database at one moment."""
+        with self._told(), self._live().atomic():
+            yield
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[peewee.SqliteDatabase]:
+        """One transaction that no other writer comes in between; an error undoes all of it."""
+        with self._told():
+            database = self._live()
+            with database.atomic("IMMEDIATE"):
+                yield database
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn errors of SQLite into ours."""
+        try:
+            yield
+        except (peewee.PeeweeException, sqlite3.Error, OSError) as reason:
+            raise self._translated(reason) from reason
+
+    def _translated(self, reason: Exception) -> AmpsmError:
+        cause = reason.args[0] if reason.args and isinstance(reason.args[0], sqlite3.Error) else reason
+        code = int(getattr(cause, "sqlite_errorcode", 0)) & 0xFF
+        where = f"The database {self.path}"
+        if code in _CORRUPT:
+            return self._corrupt(cause)
+        if code in _BUSY:
+            return Failed(
+                f"{where} is busy: another process has been writing for {keeping.BUSY_SECONDS:.0f} seconds.",
+                "Run the command again; if it stays so: ampsm doctor",
+            )
+        if code == sqlite3.SQLITE_FULL:
+            return Failed(f"{where} cannot grow: the disk is full.", f"Make room there: df -h {self.path.parent}")
+        if code == sqlite3.SQLITE_CONSTRAINT:
+            return Refused(f"{where} does not take that: {cause}.", "ampsm doctor")
+        if code in _FORBIDDEN or isinstance(cause, OSError):
+            return Unfit(f"{where} cannot be opened or written: {cause}.", f"ls -ld {self.path.parent} {self.path}")
+        return Failed(f"{where} could not be used: {cause}.", "ampsm doctor")
+
+    def _corrupt(self, reason: Exception) -> AmpsmError:
+        """Look again with nobody else looking, then set the database aside."""
+        self.close()
+        self._database = None
+        with keeping.changing(self.path):
+            if keeping.is_blank(self.path):
+                return Unfit(
+                    f"The database {self.path} was corrupt, and another ampsm has just set it aside.", "ampsm repair"
+                )
+            try:
+                with contextlib.closing(keeping.connect(self.path)) as connection:
+                    migrations.check(connection)
+            except sqlite3.DatabaseError as confirmed:
+                if int(getattr(confirmed, "sqlite_errorcode", 0)) & 0xFF in _CORRUPT:
+                    return keeping.set_aside(self.path)
+                return Failed(f"The database {self.path} could not be checked: {confirmed}.", "ampsm doctor")
+        return Failed(f"The database {self.path} could not be read just now: {reason}.", "Run the command again.")

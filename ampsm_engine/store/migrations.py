@@ -1,0 +1,131 @@
+"""The versions of the schema: ordered steps, keyed on SQLite's own `user_version`.
+
+A step is frozen once released and knows no model. All pending ones run in one transaction, in one
+process, after a copy of the database was laid beside it. `user_version` lies in the file's header, so that
+a program can tell a newer database before it touches one; a table of names, as peewee's runner keeps, cannot say that.
+"""
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ampsm_engine.errors import Unfit
+from ampsm_engine.store import keeping, predecessor
+
+APPLICATION = 0x616D_7073
+"""`amps`: SQLite's `application_id` of a database that is ours."""
+
+STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
+    # 1: sessions, iterations, tool calls, facts; the predecessor's tables are extended, its rows kept.
+    predecessor.adopt,
+)
+
+LATEST = len(STEPS)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a database says about itself."""
+
+    version: int
+    application: int
+    journal: str
+    tables: frozenset[str]
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether there is nothing to do."""
+        return self.version == LATEST and self.application == APPLICATION and self.journal == "wal"
+
+
+def look(connection: sqlite3.Connection) -> Found:
+    """Read the header and the names of the tables."""
+    version, application, journal = (
+        connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("user_version", "application_id", "journal_mode")
+    )
+    ready = version == LATEST and application == APPLICATION
+    rows = () if ready else connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+    return Found(version, application, journal, frozenset(name for (name,) in rows))
+
+
+def refuse_foreign(found: Found, path: Path) -> None:
+    """Unfit when the database is newer than this program, or not one of ours."""
+    if found.application == APPLICATION:
+        if found.version > LATEST:
+            raise Unfit(
+                f"The database {path} is of version {found.version}; this ampsm knows versions up to {LATEST}.",
+                "Upgrade ampsm, or set AMPSM_DB_PATH to another database.",
+            )
+        return
+    blank = not found.tables and not found.version and not found.application
+    if not blank and not predecessor.is_its_database(found.version, found.tables):
+        known = f"is of version {found.version} and " if found.version else ""
+        raise Unfit(
+            f"The database {path} {known}belongs to another program, or to a newer ampsm.",
+            "Upgrade ampsm, or set AMPSM_DB_PATH to another file.",
+        )
+
+
+@contextlib.contextmanager
+def ready(path: Path) -> Iterator[None]:
+    """Bring the database to the latest version, and keep it open meanwhile; Unfit or Failed when that cannot be.
+
+    It stays open until the caller's own connection is, because the last one that closes has to tidy up.
+    """
+    if keeping.is_blank(path):
+        with keeping.changing(path):
+            keeping.refuse_network(path)
+            keeping.create(path)
+    keeping.make_private(path)
+    with contextlib.closing(keeping.connect(path)) as connection:
+        found = look(connection)
+        if not found.is_ready:
+            refuse_foreign(found, path)
+            with keeping.changing(path):
+                migrate(connection, path)
+        yield
+
+
+def migrate(connection: sqlite3.Connection, path: Path, target: int = LATEST) -> Path | None:
+    """Run the steps that are missing, all or none; answers the copy of what was there before.
+
+    `changing` must be held. Another process may have done it while this one waited.
+    """
+    found = look(connection)
+    refuse_foreign(found, path)
+    if found.journal != "wal":
+        keeping.refuse_network(path)
+        (journal,) = connection.execute("PRAGMA journal_mode = wal").fetchone()
+        if journal != "wal":
+            raise keeping.no_wal(path, f"SQLite cannot use WAL there and stays with {journal!r}")
+    if found.version >= target:
+        return None
+    check(connection)
+    connection.execute("PRAGMA foreign_keys = 0")  # tables are rebuilt; it cannot be said inside a transaction
+    connection.execute("BEGIN IMMEDIATE")
+    copy = None
+    try:
+        copy = keeping.copy_beside(path, found.version) if found.tables else None
+        for step in STEPS[found.version : target]:
+            step(connection)
+        connection.execute(f"PRAGMA application_id = {APPLICATION}")
+        connection.execute(f"PRAGMA user_version = {target}")
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.rollback()
+        if copy:
+            copy.unlink()  # nothing was changed, so it says nothing that the database does not
+        raise
+    return copy
+
+
+def check(connection: sqlite3.Connection) -> None:
+    """Raise sqlite3.DatabaseError with SQLite's own code for corruption unless the database is sound."""
+    rows = connection.execute("PRAGMA quick_check(1)").fetchall()
+    if rows != [("ok",)]:
+        error = sqlite3.DatabaseError(f"quick_check: {rows[0][0]}")
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        raise error

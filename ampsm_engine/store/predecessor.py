@@ -1,0 +1,202 @@
+"""The first migration: our tables, made afresh or laid over those of the Amp Session Orchestrator.
+
+Of its database every row, column and table stays as it is; missing columns are added and filled from what it knew.
+Its one constraint that cannot hold (an iteration has begun as soon as it exists) is taken away.
+"""
+
+# ruff: noqa: S608 - names are those of the schema; values are bound
+
+import json
+import re
+import sqlite3
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from ampsm_engine import wording
+from ampsm_engine.errors import Unfit
+from ampsm_engine.model import Outcome, State, Status
+from ampsm_engine.store import schema
+from ampsm_engine.store.tables import Words
+
+Row = Mapping[str, Any]
+
+
+def is_its_database(version: int, tables: Collection[str]) -> bool:
+    """Whether these tables are the predecessor's: it never gave its database a version."""
+    return version == 0 and {"sessions", "iterations"} <= set(tables)
+
+
+def adopt(connection: sqlite3.Connection) -> None:
+    """Make the tables, or lay them over the predecessor's."""
+    found = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    if "sessions" not in found:
+        _create(connection, "sessions", schema.SESSIONS)
+        _create(connection, "iterations", schema.ITERATIONS)
+        _run(connection, schema.OTHERS)
+        return
+    _let_wait(connection)
+    _extend(connection, "sessions", schema.SESSIONS)
+    _extend(connection, "iterations", schema.ITERATIONS)
+    _run(connection, schema.OTHERS)
+    sessions = _rows(connection, "sessions")
+    iterations = _rows(connection, "iterations")
+    _translate(connection, sessions, iterations, found)
+    if "tool_calls" in found:
+        _copy_tool_calls(connection)
+    text = f"{len(sessions)} sessions and {len(iterations)} iterations of the Amp Session Orchestrator"
+    connection.execute("INSERT INTO facts (time, kind, text) VALUES (?, 'adopted', ?)", (wording.now(), text))
+
+
+def _create(connection: sqlite3.Connection, table: str, columns: Mapping[str, str]) -> None:
+    body = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
+    connection.execute(f'CREATE TABLE "{table}" ({body})')
+
+
+def _run(connection: sqlite3.Connection, statements: Sequence[str]) -> None:
+    for statement in statements:
+        connection.execute(statement)
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> dict[str, bool]:
+    """The columns of a table, and whether each refuses NULL."""
+    return {row[1]: bool(row[3]) for row in connection.execute(f'PRAGMA table_info("{table}")')}
+
+
+def _extend(connection: sqlite3.Connection, table: str, columns: Mapping[str, str]) -> None:
+    present = {name.lower() for name in _columns(connection, table)}
+    for name, kind in columns.items():
+        if name.lower() not in present:
+            connection.execute(f'ALTER TABLE "{table}" ADD COLUMN "{name}" {kind}')
+
+
+def _let_wait(connection: sqlite3.Connection) -> None:
+    """Rebuild `iterations` without NOT NULL on its start: a queued iteration has not begun.
+
+    SQLite's documented way: a new table from the old one's own words, its rows in their order, then its name.
+    """
+    if not _columns(connection, "iterations").get("startTime"):
+        return
+    (words,) = connection.execute(
+        "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = 'iterations'"
+    ).fetchone()
+    others = connection.execute(
+        "SELECT sql FROM sqlite_master WHERE type IN ('index', 'trigger') AND tbl_name = 'iterations' AND sql > ''"
+    ).fetchall()
+    body, changed = re.subn(
+        r"(startTime\W\s*\w*)\s+NOT\s+NULL", r"\1", words[words.index("(") :], count=1, flags=re.IGNORECASE
+    )
+    if not changed:
+        raise Unfit(
+            "The table iterations of this database demands a startTime in a way that ampsm does not know.",
+            "Set AMPSM_DB_PATH to another database.",
+        )
+    connection.execute(f"CREATE TABLE iterations_waiting {body}")
+    connection.execute("INSERT INTO iterations_waiting SELECT * FROM iterations ORDER BY rowid")
+    connection.execute("DROP TABLE iterations")
+    connection.execute("ALTER TABLE iterations_waiting RENAME TO iterations")
+    _run(connection, [sql for (sql,) in others])
+
+
+def _rows(connection: sqlite3.Connection, table: str) -> list[Row]:
+    cursor = connection.execute(f'SELECT * FROM "{table}" ORDER BY rowid')
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+def _translate(
+    connection: sqlite3.Connection, sessions: Sequence[Row], iterations: Sequence[Row], tables: Collection[str]
+) -> None:
+    measured: dict[str, Row] = {}
+    messages: dict[str, str] = {}
+    if "metric_iterations" in tables:
+        measured = {row["id"]: row for row in _rows(connection, "metric_iterations")}
+    if "metric_user_messages" in tables:
+        for row in _rows(connection, "metric_user_messages"):
+            messages.setdefault(row["iteration_id"], row["message"])
+    for session in sessions:
+        own = [row for row in iterations if row["sessionId"] == session["id"]]
+        own.sort(key=lambda row: str(row["startTime"]))
+        prompts = _prompts(session)
+        for number, row in enumerate(own, start=1):
+            prompt = messages.get(row["id"]) or prompts[min(number, len(prompts)) - 1]
+            values = _iteration(row, number, prompt, session, measured.get(row["id"], {}))
+            _update(connection, "iterations", row["id"], values)
+        _update(connection, "sessions", session["id"], {"status": _status(session, own)})
+
+
+def _update(connection: sqlite3.Connection, table: str, key: str, values: Row) -> None:
+    columns = ", ".join(f'"{name}" = ?' for name in values)
+    connection.execute(f'UPDATE "{table}" SET {columns} WHERE id = ?', (*values.values(), key))
+
+
+def _prompts(session: Row) -> list[str]:
+    """What was asked, first to last; the predecessor kept follow-ups as a JSON list."""
+    try:
+        later = json.loads(session.get("followUpPrompts") or "[]")
+    except ValueError:
+        later = []
+    return [session["ampPrompt"] or "", *(str(prompt) for prompt in later)]
+
+
+def _iteration(row: Row, number: int, prompt: str, session: Row, measured: Row) -> Row:
+    known, output = row.get("promptTokens"), row.get("completionTokens")
+    total = row.get("totalTokens") or row.get("tokenUsage")
+    if known is None and total is not None:
+        known = max(total - (output or 0), 0)  # a sum whose parts nobody kept: it must stay the sum
+    parts = [count for count in (known, output) if count is not None]
+    return {
+        "number": number,
+        "prompt": Words().db_value(prompt),
+        "state": State.SETTLED.value,
+        "outcome": _outcome(row).value,
+        "queuedAt": row["startTime"],
+        "startSha": measured.get("git_sha_start"),
+        "threadId": session.get("threadId"),
+        "attempts": 1,
+        "durationMs": _duration(row),
+        "inputTokens": known,
+        "outputTokens": output,
+        "tokenUsage": sum(parts) if parts else None,
+        "tools": row.get("cliToolUsageCount") or 0,
+    }
+
+
+def _duration(row: Row) -> int | None:
+    """Milliseconds from its start to its end, where both are times."""
+    try:
+        span = wording.moment(row["endTime"]) - wording.moment(row["startTime"])
+    except (TypeError, ValueError):
+        return None
+    return int(span.total_seconds() * 1000)
+
+
+def _outcome(row: Row) -> Outcome:
+    if not row["endTime"]:
+        return Outcome.CRASHED
+    return Outcome.FAILED if row.get("exitCode") else Outcome.DONE
+
+
+def _status(session: Row, own: Sequence[Row]) -> str:
+    """Its status; what was running there runs no more."""
+    status: str = session["status"]
+    if status == Status.RUNNING.value:
+        crashed = bool(own) and _outcome(own[-1]) is Outcome.CRASHED
+        return Status.ERROR.value if crashed else Status.IDLE.value
+    return status if status in {known.value for known in Status} else Status.AWAITING_INPUT.value
+
+
+def _copy_tool_calls(connection: sqlite3.Connection) -> None:
+    words = Words().db_value
+    last: dict[str, int] = {}
+    known = {key for (key,) in connection.execute("SELECT id FROM iterations")}
+    for row in sorted(_rows(connection, "tool_calls"), key=lambda row: str(row["timestamp"])):
+        key = row["iterationId"]
+        if key not in known:
+            continue
+        last[key] = last.get(key, 0) + 1
+        values = (key, last[key], row["id"], words(row["toolName"]), words(row["argsJson"]), row["success"])
+        connection.execute(
+            'INSERT INTO "toolCalls" ("iterationId", sequence, "toolId", name, arguments, success)'
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            values,
+        )

@@ -1,0 +1,170 @@
+"""What the store answers. Plain SQL over few, whole-table questions; nothing in here writes."""
+
+# ruff: noqa: S608 - every piece is a column list of `rows` or a word of this file; values are bound
+
+import difflib
+import json
+from collections.abc import Sequence
+
+from ampsm_engine.errors import NotFound, Refused
+from ampsm_engine.model import Board, BoardRow, Fact, Iteration, Session, Status, ToolCall
+from ampsm_engine.store import rows
+from ampsm_engine.store.connection import Connected, Row
+
+NEWEST_FACTS = 50
+
+_SESSIONS = f"SELECT {rows.SESSION_COLUMNS} FROM sessions s"
+_ITERATIONS = f"SELECT {rows.ITERATION_COLUMNS} FROM iterations i"
+_FACTS = f"SELECT {rows.FACT_COLUMNS} FROM facts f"
+_NEWEST_FIRST = ' ORDER BY s."createdAt" DESC, s.rowid DESC'
+
+# The iteration to show is picked in the index alone: the one at work, else the newest that began, else the
+# first that waits, else none. The picked ones are then read, and nothing of the others.
+_CURRENT = f"""
+SELECT p."sessionId", p.many, p.waiting, {rows.ITERATION_COLUMNS}
+  FROM (SELECT "sessionId", count(*) AS many, sum(state = 'queued') AS waiting, rowid AS pick,
+               max(CASE WHEN state IN ('running', 'settling') THEN 4000000000
+                        WHEN state = 'queued' THEN 1000000000 - number
+                        WHEN "startTime" > '' THEN 2000000000 + number
+                        ELSE 0 END) AS rank
+          FROM iterations GROUP BY "sessionId") p
+  LEFT JOIN iterations i ON i.rowid = p.pick AND p.rank > 0
+"""
+
+
+def _where(trashed: bool, *more: str) -> str:
+    kept = "NOT NULL" if trashed else "NULL"
+    return " WHERE " + " AND ".join([f's."trashedAt" IS {kept}', *more])
+
+
+class Reading(Connected):
+    """The questions. Each sees the database at one moment."""
+
+    def board(self, *, trashed: bool = False) -> Board:
+        """All that a screen may show, newest session first; with `trashed`, the trash alone."""
+        with self._reading():
+            sessions = self._select(_SESSIONS + _where(trashed) + _NEWEST_FIRST)
+            current = self._select(_CURRENT)
+            facts = self._select(f"{_FACTS} ORDER BY f.number DESC LIMIT ?", (NEWEST_FACTS,))
+        counted = {row[0]: row for row in current}
+        none: Row = (None, 0, 0, None)
+        found = []
+        for row in sessions:
+            session = rows.session(row)
+            _, many, waiting, *shown = counted.get(session.id, none)
+            iteration = rows.iteration(tuple(shown)) if shown[0] is not None else None
+            found.append(BoardRow(session, many, waiting, iteration))
+        return Board(tuple(found), tuple(rows.fact(row) for row in reversed(facts)))
+
+    def sessions(
+        self, *, repo_root: str | None = None, statuses: Sequence[Status] = (), trashed: bool = False
+    ) -> tuple[Session, ...]:
+        """Sessions, newest first; with `trashed`, those in the trash alone."""
+        conditions: list[str] = []
+        values: list[object] = []
+        if repo_root is not None:
+            conditions.append('s."repoRoot" = ?')
+            values.append(repo_root)
+        if statuses:
+            conditions.append("s.status IN (SELECT value FROM json_each(?))")
+            values.append(json.dumps(list(statuses)))
+        found = self._select(_SESSIONS + _where(trashed, *conditions) + _NEWEST_FIRST, values)
+        return tuple(rows.session(row) for row in found)
+
+    def session(self, session_id: str) -> Session:
+        """The session of exactly this id, in the trash or not; NotFound."""
+        for row in self._select(f"{_SESSIONS} WHERE s.id = ?", (session_id,)):
+            return rows.session(row)
+        raise NotFound(f"There is no session {session_id}.", "ampsm ls")
+
+    def resolve(self, reference: str, *, trashed: bool = False) -> Session:
+        """The session that a person means by an id, the beginning of one, or a name; NotFound or Refused."""
+        wanted = reference.strip()
+        everyone = [rows.session(row) for row in self._select(_SESSIONS + _NEWEST_FIRST)]
+        for session in everyone:
+            if session.id == wanted and (session.trashed_at is not None) is trashed:
+                return session
+        meant = [
+            session
+            for session in everyone
+            if wanted and (session.id.startswith(wanted.lower()) or session.name in (reference, wanted))
+        ]
+        candidates = [session for session in meant if (session.trashed_at is not None) is trashed]
+        if len(candidates) == 1:
+            return candidates[0]
+        if candidates:
+            raise _ambiguous(wanted, candidates)
+        raise _unknown(wanted, everyone, meant, trashed=trashed)
+
+    def iterations(self, session_id: str) -> tuple[Iteration, ...]:
+        """The iterations of a session by number."""
+        return self.iterations_of((session_id,)).get(session_id, ())
+
+    def iterations_of(self, session_ids: Sequence[str]) -> dict[str, tuple[Iteration, ...]]:
+        """The iterations of many sessions by number, in one question; every id asked for is in the answer."""
+        wanted = json.dumps(list(session_ids))
+        found: dict[str, list[Iteration]] = {session_id: [] for session_id in session_ids}
+        order = ' ORDER BY i."sessionId", i.number, i.rowid'
+        where = ' WHERE i."sessionId" IN (SELECT value FROM json_each(?))'
+        for row in self._select(_ITERATIONS + where + order, (wanted,)):
+            iteration = rows.iteration(row)
+            found[iteration.session_id].append(iteration)
+        return {session_id: tuple(iterations) for session_id, iterations in found.items()}
+
+    def iteration(self, iteration_id: str) -> Iteration:
+        """The iteration of exactly this id; NotFound."""
+        for row in self._select(f"{_ITERATIONS} WHERE i.id = ?", (iteration_id,)):
+            return rows.iteration(row)
+        raise NotFound(f"There is no iteration {iteration_id}.", "ampsm ls")
+
+    def unsettled(self) -> tuple[Iteration, ...]:
+        """The iterations that run or settle, oldest first."""
+        where = " WHERE i.state IN ('running', 'settling') ORDER BY i.\"startTime\", i.rowid"
+        return tuple(rows.iteration(row) for row in self._select(_ITERATIONS + where))
+
+    def queued(self) -> int:
+        """How many iterations wait; those of sessions in the trash do not count."""
+        ((count,),) = self._select(
+            'SELECT count(*) FROM iterations i JOIN sessions s ON s.id = i."sessionId"'
+            " WHERE i.state = 'queued' AND s.\"trashedAt\" IS NULL"
+        )
+        return int(count)
+
+    def tool_calls(self, iteration_id: str) -> tuple[ToolCall, ...]:
+        """The tool calls of an iteration, in the order of the stream."""
+        question = f'SELECT {rows.TOOL_CALL_COLUMNS} FROM "toolCalls" c WHERE c."iterationId" = ? ORDER BY c.sequence'
+        return tuple(rows.tool_call(row) for row in self._select(question, (iteration_id,)))
+
+    def facts(self, *, after: int = 0, session_id: str | None = None, limit: int | None = None) -> tuple[Fact, ...]:
+        """Facts with a number above `after`, oldest first.
+
+        `limit` alone gives the newest so many; with `after`, the first so many, so that a follower misses none.
+        """
+        where = " WHERE f.number > ?"
+        values: list[object] = [after]
+        if session_id is not None:
+            where += ' AND f."sessionId" = ?'
+            values.append(session_id)
+        values.append(-1 if limit is None else limit)
+        newest = limit is not None and not after
+        found = self._select(f"{_FACTS}{where} ORDER BY f.number {'DESC' if newest else ''} LIMIT ?", values)
+        return tuple(rows.fact(row) for row in (reversed(found) if newest else found))
+
+
+def _ambiguous(reference: str, candidates: Sequence[Session]) -> Refused:
+    named = ", ".join(f"{session.id} ({session.name})" for session in candidates[:5])
+    more = f" and {len(candidates) - 5} more" if len(candidates) > 5 else ""
+    return Refused(f"{reference!r} means {len(candidates)} sessions: {named}{more}.", "Name one by its id: ampsm ls")
+
+
+def _unknown(reference: str, everyone: Sequence[Session], meant: Sequence[Session], *, trashed: bool) -> NotFound:
+    place = "in the trash" if trashed else ""
+    message = " ".join(f"There is no session {reference!r} {place}".split()) + "."
+    if meant and not trashed:
+        return NotFound(f"The session {reference!r} is in the trash.", f"ampsm trash restore {meant[0].id}")
+    if meant:
+        return NotFound(f"The session {reference!r} is not in the trash.", f"ampsm show {meant[0].id}")
+    names = {s.name: s for s in everyone if (s.trashed_at is not None) is trashed}
+    near = difflib.get_close_matches(reference, [*names, *(s.id for s in names.values())], n=3)
+    overview = "ampsm trash ls" if trashed else "ampsm ls"
+    return NotFound(message, f"Did you mean {' or '.join(map(repr, near))}? {overview}" if near else overview)

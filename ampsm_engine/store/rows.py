@@ -1,0 +1,83 @@
+"""From rows to the frozen values of `model`: the one mapping, and the column lists that go with it.
+
+A field is a column: `base_branch` is read from `baseBranch`. Another program may have written the row, so an
+unknown word in it reads as something harmless and never as an error.
+"""
+
+from collections.abc import Iterable
+from dataclasses import fields
+from typing import Any
+
+from ampsm_engine.model import Fact, Iteration, Outcome, ScriptResult, Session, State, Status, Tally, ToolCall
+
+Row = tuple[Any, ...]
+
+_READ = {
+    # Nullable in the predecessor's tables, where an iteration that never began did not exist.
+    "ampPrompt": "coalesce({0}, '')",
+    "startTime": "nullif({0}, '')",
+}
+
+
+def camel(name: str) -> str:
+    """The column of a field: `base_branch` is `baseBranch`."""
+    head, *rest = name.split("_")
+    return head + "".join(part.capitalize() for part in rest)
+
+
+def _columns(names: Iterable[str], table: str) -> str:
+    columns = ((camel(name), f'{table}."{camel(name)}"') for name in names)
+    return ", ".join(_READ.get(column, "{0}").format(quoted) for column, quoted in columns)
+
+
+_SESSION = [field.name for field in fields(Session)]
+_ALL = [field.name for field in fields(Iteration)]
+_TALLY_AT = _ALL.index("tally")
+ITERATION_FIELDS = tuple(name for name in _ALL if name != "tally")
+"""The fields of an iteration that are columns of its own; its tally is spread over the others."""
+_SPLIT = len(ITERATION_FIELDS)
+
+SESSION_COLUMNS = _columns(_SESSION, "s")
+ITERATION_COLUMNS = _columns([*ITERATION_FIELDS, *(field.name for field in fields(Tally))], "i")
+TOOL_CALL_COLUMNS = _columns((field.name for field in fields(ToolCall)), "c")
+FACT_COLUMNS = _columns((field.name for field in fields(Fact)), "f")
+
+_STATUS = _SESSION.index("status")
+_STATE, _OUTCOME, _TEST = (ITERATION_FIELDS.index(name) for name in ("state", "outcome", "test_result"))
+_SUCCESS = [field.name for field in fields(ToolCall)].index("success")
+
+# A dictionary is ten times as fast as a call of the enum, and boards are read often.
+_STATUSES = {str(status): status for status in Status}
+_STATES = {str(state): state for state in State}
+_OUTCOMES = {str(outcome): outcome for outcome in Outcome}
+_RESULTS = {str(result): result for result in ScriptResult}
+
+
+def session(row: Row) -> Session:
+    """The session of a row of SESSION_COLUMNS; a status that nobody knows needs a person."""
+    values = list(row)
+    values[_STATUS] = _STATUSES.get(values[_STATUS], Status.AWAITING_INPUT)
+    return Session(*values)
+
+
+def iteration(row: Row) -> Iteration:
+    """The iteration of a row of ITERATION_COLUMNS; a state that nobody knows is over."""
+    values = list(row)
+    values[_STATE] = _STATES.get(values[_STATE], State.SETTLED)
+    values[_OUTCOME] = _OUTCOMES.get(values[_OUTCOME])
+    values[_TEST] = _RESULTS.get(values[_TEST])
+    tally = Tally(*values[_SPLIT:])
+    values[_TALLY_AT:] = [tally, *values[_TALLY_AT:_SPLIT]]
+    return Iteration(*values)
+
+
+def tool_call(row: Row) -> ToolCall:
+    """The tool call of a row of TOOL_CALL_COLUMNS."""
+    values = list(row)
+    values[_SUCCESS] = None if values[_SUCCESS] is None else bool(values[_SUCCESS])
+    return ToolCall(*values)
+
+
+def fact(row: Row) -> Fact:
+    """The fact of a row of FACT_COLUMNS."""
+    return Fact(*row)

@@ -1,0 +1,43 @@
+"""Writing sessions and facts."""
+
+from dataclasses import asdict
+
+from ampsm_engine.errors import Refused
+from ampsm_engine.model import Session
+from ampsm_engine.store import removal
+from ampsm_engine.store.tables import FactRow, SessionRow
+from ampsm_engine.store.writing import Writing
+
+
+class Sessions(Writing):
+    """Sessions come, change and go."""
+
+    def add_session(self, session: Session) -> None:
+        """Add a session; Refused when its id is taken. Fact: created."""
+        with self._writing() as database:
+            if SessionRow.select(SessionRow.id).where(SessionRow.id == session.id).tuples().execute(database):
+                raise Refused(f"There is a session {session.id} already.", f"ampsm show {session.id}")
+            SessionRow.insert(**asdict(session)).execute(database)
+            self._note(database, "created", session.name, session_id=session.id)
+
+    def update_session(self, session_id: str, **columns: object) -> Session:
+        """Change columns of a session, named as its fields, and answer it; NotFound. No fact."""
+        with self._writing() as database:
+            self._change_session(database, session_id, **columns)
+            return self.session(session_id)
+
+    def remove_session(self, session_id: str, *, with_facts: bool = False) -> None:
+        """Remove a session for good, with all that refers to it; NotFound.
+
+        Its facts stay, unless it never came to be: `with_facts` is for a creation that is taken back.
+        """
+        with self._writing() as database:
+            self.session(session_id)
+            removal.remove(database, "sessions", "id = ?", (session_id,))
+            if with_facts:
+                FactRow.delete().where(FactRow.session_id == session_id).execute(database)
+
+    def fact(self, kind: str, text: str, *, session_id: str | None = None, iteration_id: str | None = None) -> None:
+        """Record that something became true."""
+        with self._writing() as database:
+            self._note(database, kind, text, session_id=session_id, iteration_id=iteration_id)
