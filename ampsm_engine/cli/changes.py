@@ -130,7 +130,7 @@ def _print_patch(patch: bytes, session_id: str) -> None:
             output.line(Styled(line, next((style for mark, style in _PATCH_STYLES if line.startswith(mark)), "")))
     else:
         output.write(shown)
-    sys.stdout.flush()
+    output.flush()
     altered = []
     if safe != text:
         altered.append("secrets are hidden")

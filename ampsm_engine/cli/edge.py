@@ -8,7 +8,7 @@ import signal
 import sys
 from types import FrameType, TracebackType
 
-from ampsm_engine.cli import diagnostics
+from ampsm_engine.cli import diagnostics, output
 from ampsm_engine.errors import AmpsmError
 
 
@@ -26,11 +26,11 @@ def run(arguments: list[str]) -> int:
     _prepare_streams()
     _clean_up_on_signals()
     try:
-        code = _outcome(arguments)
-        sys.stdout.flush()
+        return _outcome(arguments)
     except BrokenPipeError:
-        return _reader_is_gone()
-    return code
+        return diagnostics.OK  # the reader has had enough
+    finally:
+        _release_stdout()
 
 
 def _outcome(arguments: list[str]) -> int:
@@ -40,8 +40,9 @@ def _outcome(arguments: list[str]) -> int:
 
     try:
         answer = root.main(arguments, prog_name="ampsm", standalone_mode=False)
+        output.flush()
     except AmpsmError as problem:
-        sys.stdout.flush()
+        _release_stdout()
         diagnostics.error(problem)
         return diagnostics.exit_code(problem)
     except click.Abort as end:
@@ -55,7 +56,7 @@ def _outcome(arguments: list[str]) -> int:
     return answer if isinstance(answer, int) else diagnostics.OK
 
 
-def _advice(problem: "object") -> str:
+def _advice(problem: object) -> str:
     import click
 
     if not isinstance(problem, click.UsageError) or problem.ctx is None:
@@ -92,12 +93,14 @@ def _raise_terminated(number: int, _frame: FrameType | None) -> None:
     raise Terminated(number)
 
 
-def _reader_is_gone() -> int:
-    # The interpreter flushes stdout once more when it ends: that must not fail aloud.
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
-    return diagnostics.OK
+def _release_stdout() -> None:
+    """Let out what is written; what nobody takes is dropped, or the interpreter would complain when it ends."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def report_unexpected(kind: type[BaseException], problem: BaseException, trace: TracebackType | None) -> None:

@@ -1,7 +1,6 @@
 """The command log: what amp says and does in an iteration, read back or read along."""
 
 import json
-import sys
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -72,7 +71,7 @@ def _events(engine: "Engine", iteration_id: str, *, follow: bool) -> Iterator["E
         elif not follow:
             return
         else:
-            sys.stdout.flush()
+            output.flush()
             looks += 1
             if looks % SWEEP_EVERY == 0:
                 engine.ready()
@@ -98,7 +97,7 @@ def _print_end(iteration: Iteration, session: Session) -> None:
     from ampsm_engine.cli.waiting import end_hint, end_text
 
     if iteration.state is not State.SETTLED:
-        sys.stdout.flush()
+        output.flush()
         waits = iteration.state is State.QUEUED
         diagnostics.note(f"Iteration {iteration.number} {'waits for a slot' if waits else 'is not over'}.")
         diagnostics.hint(f"ampsm log --follow {session.id}")
@@ -110,7 +109,7 @@ def _print_end(iteration: Iteration, session: Session) -> None:
     told = tokens_text(iteration.tally)
     if told:
         output.line(Styled(f"  {total} tokens ({told}), {iteration.tally.turns} turns", "dim"))
-    sys.stdout.flush()
+    output.flush()
     diagnostics.hint(end_hint(iteration))
 
 
@@ -143,7 +142,7 @@ def _print_raw(engine: "Engine", iteration: Iteration, *, follow: bool) -> None:
         for line in whole.split(b"\n"):
             if line.strip():
                 output.write(inert(redact.text(line.decode("utf-8", "replace"))) + "\n")
-        sys.stdout.flush()
+        output.flush()
         if settled or not follow:
             return
         time.sleep(TICK)

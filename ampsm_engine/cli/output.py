@@ -7,8 +7,11 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+from ampsm_engine.errors import Failed
 
 VERSION = 1
 """The version of every JSON document; it grows when a key changes its meaning or goes."""
@@ -80,16 +83,35 @@ def _rendered(part: str | Styled, *, colour: bool) -> str:
     return f"\x1b[{code}m{text}\x1b[0m"
 
 
+@contextmanager
+def _told() -> Iterator[None]:
+    """A full disk is told; a reader that has left is the edge's business."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as reason:
+        raise Failed(f"What was to be printed could not be written: {reason.strerror}.") from reason
+
+
 def write(text: str) -> None:
     """Write text that is already clean to stdout."""
-    sys.stdout.write(text)
+    with _told():
+        sys.stdout.write(text)
+
+
+def flush() -> None:
+    """Let out what is written: before stderr goes on, or because a reader follows."""
+    with _told():
+        sys.stdout.flush()
 
 
 def untouched(content: bytes) -> None:
     """Write bytes to stdout exactly as they are: for programs, never for a terminal."""
-    sys.stdout.flush()
-    sys.stdout.buffer.write(content)
-    sys.stdout.buffer.flush()
+    flush()
+    with _told():
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
 
 
 def document(content: dict[str, object]) -> None:
@@ -100,7 +122,7 @@ def document(content: dict[str, object]) -> None:
 def record(content: dict[str, object]) -> None:
     """Write one JSON object on its line, at once: its reader follows."""
     write(encoded(content) + "\n")
-    sys.stdout.flush()
+    flush()
 
 
 def encoded(content: object) -> str:

@@ -110,11 +110,13 @@ def _settings() -> dict[str, Sequence[str] | int]:
 def root(ctx: click.Context) -> int:
     """Run the Amp coding agent on several tasks at once, each on its own git branch.
 
-    A session is one task: a branch and a folder (a git worktree) of its own.
-    An iteration is one run of amp in a session. It ends in a commit.
-    The base is the branch that a session started from. Your checkout is not touched.
+    The words:
+      session    one task: a branch and a folder (a git worktree) of its own
+      iteration  one run of amp in a session; it ends in a commit
+      base       the branch that a session started from; your checkout is not touched
+      SESSION    in a command: a session's id, the beginning of its id, or its name
+
     Iterations run in the background; they go on when this terminal closes.
-    SESSION is a session's id, the beginning of its id, or its name.
 
     Begin here:
       ampsm demo                             see it work: no account, no network

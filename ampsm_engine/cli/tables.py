@@ -116,7 +116,7 @@ def _on_terminal(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], kept
                 for index, cells in kept.items()
             )
         )
-    sys.stdout.flush()
+    output.flush()
     Console(
         file=sys.stdout, highlight=False, markup=False, emoji=False, no_color=not output.coloured(), soft_wrap=False
     ).print(shown, crop=True, no_wrap=True)

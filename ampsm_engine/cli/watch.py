@@ -1,6 +1,5 @@
 """The commands status and events: how things stand, and what becomes true."""
 
-import sys
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -86,7 +85,7 @@ def _follow(engine: "Engine", after: int, session_id: str | None, names: dict[st
             facts = store.facts(after=after, session_id=session_id)
             _print(engine, facts, names, as_json=as_json)
             after = max([after, *(fact.number for fact in facts)])
-        sys.stdout.flush()
+        output.flush()
         time.sleep(TICK)
 
 
@@ -107,4 +106,4 @@ def _print(engine: "Engine", facts: tuple[Fact, ...], names: dict[str, str], *, 
             Styled(who, "bold"),
             f"  {one_line(fact.text)}",
         )
-    sys.stdout.flush()
+    output.flush()

@@ -1,0 +1,154 @@
+"""The command line as a person calls it: arguments in; exit code, stdout and stderr out. Real store, git and amp."""
+
+import io
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ampsm_engine import demo, wording
+from ampsm_engine.cli import edge
+from ampsm_engine.config import config_path
+from ampsm_engine.engine.desk import Engine, engine_at
+from ampsm_engine.model import Iteration, Outcome, Session, State, Status, Tally
+from ampsm_engine.naming import new_id
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How one command went."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def lines(self) -> list[Any]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+NOTHING = Tally()
+
+Ampsm = Callable[..., Ran]
+
+
+@pytest.fixture
+def ampsm(capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Iterator[Ampsm]:
+    """Calls the command line in this process: the same code as the program, without its start."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    hook = sys.excepthook
+
+    def call(*arguments: str, stdin: bytes = b"") -> Ran:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        capsysbinary.readouterr()
+        code = edge.run(list(arguments))
+        sys.stdout.flush()
+        taken = capsysbinary.readouterr()
+        return Ran(code, taken.out.decode(), taken.err.decode())
+
+    yield call
+    sys.excepthook = hook
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def program(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+    """The program itself, as a process."""
+    pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen([sys.executable, "-m", "ampsm_tui", *arguments], **(pipes | options))
+
+
+@pytest.fixture
+def engine(hermetic: Path) -> Engine:
+    """A ready engine on the test's home."""
+    return engine_at().ready()
+
+
+@dataclass
+class Shelf:
+    """Puts sessions and iterations straight into the store: no git, no amp."""
+
+    engine: Engine
+    made: list[Session] = field(default_factory=list)
+
+    def session(self, name: str = "fix login", **columns: Any) -> Session:
+        number = len(self.made) + 1
+        values: dict[str, Any] = {
+            "id": f"{number}a2b3c4d5e",
+            "name": name,
+            "amp_prompt": "Fix the login",
+            "repo_root": "/somewhere/shop",
+            "base_branch": "main",
+            "branch_name": f"amp/fix-login/20260901-10000{number}",
+            "worktree_path": f"/somewhere/shop/.worktrees/{number}",
+            "status": Status.IDLE,
+            "created_at": f"2026-09-01T10:00:0{number}.000Z",
+        }
+        session = Session(**(values | columns))
+        self.engine.store.add_session(session)
+        self.made.append(session)
+        return session
+
+    def iteration(
+        self,
+        session: Session,
+        state: State = State.SETTLED,
+        *,
+        prompt: str = "Fix the login",
+        outcome: Outcome = Outcome.DONE,
+        status: Status = Status.IDLE,
+        tally: Tally = NOTHING,
+        stream: bytes = b"",
+        activity: str | None = None,
+        failure: str | None = None,
+        error: str | None = None,
+        hint: str | None = None,
+        **columns: Any,
+    ) -> Iteration:
+        store = self.engine.store
+        queued = store.enqueue(Iteration(new_id(), session.id, 0, prompt, State.QUEUED, wording.now(), mode=None))
+        run = self.engine.home.run(queued.id)
+        run.path.mkdir(mode=0o700)
+        run.stream.write_bytes(stream)
+        if state is State.QUEUED:
+            return queued
+        assert store.claim().id == queued.id
+        store.record(queued.id, tally=tally, offset=len(stream), activity=activity, thread_id=None, tool_calls=())
+        if state is State.SETTLED:
+            store.begin_settling(
+                queued.id, outcome=outcome, failure=failure, error=error, hint=hint, exit_code=0, duration_ms=4200
+            )
+            store.settle(queued.id, status=status, facts=[(outcome.value, "it ended")], **columns)
+        return store.iteration(queued.id)
+
+
+@pytest.fixture
+def shelf(engine: Engine) -> Shelf:
+    return Shelf(engine)
+
+
+@pytest.fixture
+def scripted(hermetic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """The scripted amp as amp; call it with the name of a scenario."""
+    monkeypatch.setenv("AMP_CLI_PATH", str(demo.install(tmp_path / "bin")))
+    monkeypatch.setenv("AMP_API_KEY", "sgamp_" + "user_01TEST_" + "0123456789abcdef" * 2)
+    monkeypatch.setenv("AMPSM_SCRIPTED_PACE", "0.01")
+    path = config_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("[notify]\ndesktop = false\n[stop]\ninterrupt = 2.0\nterminate = 1.0\n")
+
+    def play(scenario: str) -> None:
+        monkeypatch.setenv("AMPSM_SCENARIO", scenario)
+
+    play("edit")
+    return play

@@ -1,0 +1,166 @@
+"""Every way to end has its exit code, and says why in one sentence."""
+
+import os
+import signal
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ampsm_engine.cli import diagnostics
+from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
+from ampsm_engine.model import State
+from tests.cli.conftest import Ampsm, Shelf, program
+
+
+def test_every_error_has_an_exit_code() -> None:
+    kinds = AmpsmError.__subclasses__()
+    assert {kind: diagnostics.exit_code(kind("m")) for kind in kinds} == {Failed: 1, NotFound: 3, Refused: 4, Unfit: 5}
+
+    class Narrower(Refused):
+        pass
+
+    assert diagnostics.exit_code(Narrower("m")) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["lss"], 2),
+        (["show"], 2),
+        (["new"], 2),
+        (["new", "  "], 2),
+        (["new", "--no-run", "--wait"], 2),
+        (["new", "a", "--prompt-file", "f"], 2),
+        (["new", "two", "words"], 2),
+        (["new", "--prompt-file", "/nowhere/at/all"], 2),
+        (["iterate", "x"], 2),
+        (["ls", "--status", "merry"], 2),
+        (["wait", "x", "--timeout", "-1"], 2),
+        (["edit", "x"], 2),
+        (["diff", "x", "--stat", "--name-only"], 2),
+        (["diff", "x", "--uncommitted", "--iteration", "1"], 2),
+        (["log", "x", "--raw", "--json"], 2),
+        (["config", "set", "slots", "many"], 2),
+        (["config", "set", "slots", "0"], 2),
+        (["trash"], 2),
+        (["show", "x"], 3),
+        (["stop", "x"], 3),
+        (["diff", "x"], 3),
+        (["rm", "x", "--yes"], 3),
+        (["trash", "restore", "x"], 3),
+        (["config", "get", "slotz"], 3),
+        (["config", "set", "slotz", "1"], 3),
+    ],
+)
+def test_exit_codes(ampsm: Ampsm, arguments: list[str], code: int) -> None:
+    ran = ampsm(*arguments)
+    assert ran.code == code, ran
+    assert ran.out == ""
+    assert ran.err.strip()
+
+
+def test_refused_is_four_and_names_the_next_command(ampsm: Ampsm, shelf: Shelf) -> None:
+    session = shelf.session()
+    ran = ampsm("stop", session.id)
+    assert (ran.code, ran.out) == (4, "")
+    assert ran.err == f"error: Nothing of session fix login runs or waits.\nhint: ampsm show {session.id}\n"
+
+
+def test_unfit_is_five(ampsm: Ampsm, tmp_path: Path) -> None:
+    ran = ampsm("new", "--no-run", "--repo", str(tmp_path))
+    assert (ran.code, ran.out) == (5, "")
+    assert str(tmp_path) in ran.err
+
+
+def test_a_broken_configuration_is_unfit(ampsm: Ampsm, hermetic: Path) -> None:
+    (hermetic / "ampsm").mkdir()
+    (hermetic / "ampsm" / "config.toml").write_text("slots = [")
+    assert ampsm("ls").code == 5
+
+
+def test_unquoted_prompts_are_explained(ampsm: Ampsm) -> None:
+    assert "quotes" in ampsm("new", "fix", "it").err
+
+
+def test_likely_commands_are_named(ampsm: Ampsm) -> None:
+    assert "Did you mean iterate?" in ampsm("iterte", "x").err
+
+
+def test_a_fault_is_one_sentence_and_a_private_report(hermetic: Path) -> None:
+    code = (
+        "import sys; from ampsm_engine.cli import edge, sessions, main\n"
+        "from ampsm_engine.cli.arguments import open_engine\n"
+        "import ampsm_engine.cli.arguments as a\n"
+        "def broken(): raise RuntimeError('it broke')\n"
+        "a.open_engine = broken\n"
+        "sys.argv = ['ampsm', 'ls']\n"
+        "main()\n"
+    )
+    import sys
+
+    secret = "hunter2hunter2hunter2"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"MY_SECRET_TOKEN": secret},
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert "Traceback" not in done.stderr
+    (report,) = (hermetic / "ampsm").glob("fault-*.txt")
+    assert str(report) in done.stderr
+    assert stat.S_IMODE(report.stat().st_mode) == 0o600
+    assert "it broke" in report.read_text()
+    assert secret not in report.read_text()
+
+
+def test_a_reader_that_leaves_is_no_failure(shelf: Shelf) -> None:
+    for number in range(9):
+        shelf.session(f"session {number}", notes="x" * 40_000)
+    process = program("ls", "--json")
+    assert process.stdout
+    assert process.stderr
+    process.stdout.read(10)
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait() == 0
+
+
+def test_a_full_disk_is_told(shelf: Shelf) -> None:
+    shelf.session()
+    with Path("/dev/full").open("wb") as full:
+        process = program("ls", stdout=full)
+    _, err = process.communicate()
+    assert process.returncode == 1
+    assert b"Traceback" not in err
+    assert b"No space left" in err
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_signals_end_a_follower_cleanly(shelf: Shelf, number: signal.Signals, code: int) -> None:
+    shelf.session()
+    process = program("events", "--follow", "--json")
+    assert process.stdout
+    assert process.stdout.readline()
+    process.send_signal(number)
+    _, err = process.communicate()
+    assert process.returncode == code
+    assert b"Traceback" not in err
+
+
+def test_ctrl_c_says_what_goes_on(shelf: Shelf) -> None:
+    session = shelf.session()
+    shelf.iteration(session, state=State.QUEUED)
+    process = program("wait", session.id)
+    assert process.stderr
+    assert b"queued" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    err = process.stderr.read()
+    assert process.wait() == 130
+    assert f"ampsm log --follow {session.id}".encode() in err
+    assert f"ampsm stop {session.id}".encode() in err

@@ -1,0 +1,139 @@
+"""A light command starts light, and every command explains itself."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ampsm_engine.cli.root import MODULES
+from tests.cli.conftest import Ampsm, Shelf
+
+HEAVY = ("textual", "pygit2", "notifypy", "psutil", "rich", "asyncio", "platformdirs", "tomlkit")
+
+NESTED = [
+    ["trash", "ls"],
+    ["trash", "restore"],
+    ["trash", "purge"],
+    ["config", "path"],
+    ["config", "get"],
+    ["config", "set"],
+]
+
+
+def imported(*arguments: str) -> set[str]:
+    """The modules that a command imports, seen from outside."""
+    code = (
+        "import sys\nfrom ampsm_tui.__main__ import main\ntry:\n    main()\nexcept SystemExit as end:\n"
+        "    assert not end.code, end.code\n"
+        "print(*sys.modules, file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True, env=os.environ
+    )
+    return set(done.stderr.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["ls", "--json"],
+        ["ls"],
+        ["show", "1", "--json"],
+        ["status", "--json"],
+        ["status", "--tmux"],
+        ["events", "--json"],
+    ],
+    ids=" ".join,
+)
+def test_light_commands_import_nothing_heavy(shelf: Shelf, arguments: list[str]) -> None:
+    shelf.session()
+    assert imported(*arguments) & set(HEAVY) == set()
+
+
+def test_a_command_loads_its_own_file_alone(shelf: Shelf) -> None:
+    shelf.session()
+    rooms = {name.rpartition(".")[2] for name in imported("ls", "--json") if name.startswith("ampsm_engine.cli.")}
+    assert rooms & set(MODULES.values()) == {"sessions"}
+
+
+@pytest.mark.parametrize("command", [*([name] for name in MODULES), *NESTED], ids=" ".join)
+def test_every_command_explains_itself(ampsm: Ampsm, command: list[str]) -> None:
+    ran = ampsm(*command, "--help")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith(f"Usage: ampsm {' '.join(command)}")
+    assert max(map(len, ran.out.splitlines())) <= 100
+    assert "\b" not in ran.out
+
+
+def test_the_help_explains_the_words(ampsm: Ampsm) -> None:
+    ran = ampsm("--help")
+    assert ran.code == 0
+    for word in ("  session ", "  iteration ", "  base ", "ampsm demo", "ampsm new", "Exit codes"):
+        assert word in ran.out
+    assert all(f"\n  {name}  " in ran.out for name in MODULES)
+    assert ran.out == ampsm("-h").out
+
+
+def test_commands_of_the_contract_are_there() -> None:
+    wanted = "new ls show status iterate wait stop log run edit adopt diff rm trash events doctor repair config demo"
+    assert set(wanted.split()) <= set(MODULES)
+
+
+def test_version(ampsm: Ampsm) -> None:
+    ran = ampsm("--version")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("ampsm 0.")
+
+
+def test_ampsm_alone_tells_what_to_try(ampsm: Ampsm, shelf: Shelf) -> None:
+    assert "ampsm demo" in ampsm().out
+    shelf.session("fix login")
+    assert "fix login" in ampsm().out
+
+
+def test_completion_scripts_are_scripts(ampsm: Ampsm, tmp_path: Path) -> None:
+    for shell in ("bash", "zsh", "fish"):
+        ran = ampsm("completion", shell)
+        assert ran.code == 0
+        assert "_AMPSM_COMPLETE" in ran.out
+    script = tmp_path / "c.bash"
+    script.write_text(ampsm("completion", "bash").out)
+    assert subprocess.run(["bash", "-n", str(script)], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("ampsm sh", ["show"]),
+        ("ampsm show 1", ["1a2b3c4d5e"]),
+        ("ampsm show dark", ["dark"]),
+        ("ampsm log dark --f", ["--follow"]),
+        ("ampsm ls --status aw", ["awaiting-input"]),
+        ("ampsm config get amp.m", ["amp.mode"]),
+        ("ampsm trash restore ", []),
+    ],
+)
+def test_tab_completes(shelf: Shelf, words: str, found: list[str]) -> None:
+    shelf.session("fix login\x1b[2J")
+    shelf.session("dark")
+    assert completed(words) == found
+
+
+def completed(words: str) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "ampsm_tui"],
+        env=os.environ
+        | {"_AMPSM_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split(" ")) - 1)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    return [line.partition(",")[2] for line in done.stdout.splitlines() if line]
+
+
+def test_completing_makes_nothing(hermetic: Path) -> None:
+    assert completed("ampsm show x") == []
+    assert not (hermetic / "ampsm").exists()
