@@ -1,4 +1,4 @@
-"""What `git status` says about a worktree, entry by entry. Reads only; the index is neither refreshed nor written."""
+"""What `git status` says about a worktree, entry by entry. Reads only; a worktree's own index is never written."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,12 +34,13 @@ class Entry:
 def entries(worktree: Path, *, ignored: bool = False, index: Path | None = None) -> tuple[Entry, ...]:
     """Everything that `git status` lists there, renames as a deletion and an addition; every untracked file by name.
 
-    `index` stands in for the worktree's own. Ignored folders are listed as one entry each.
+    `index` stands in for the worktree's own, and is refreshed. Ignored folders are listed as one entry each.
     """
     options = ["--porcelain=v2", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=none"]
     if ignored:
         options.append("--ignored=matching")
-    variables = {"GIT_INDEX_FILE": index} if index else None
+    # git compares byte by byte what changed in the second of the index; refreshed, it need not do so again.
+    variables: program.Variables = {"GIT_INDEX_FILE": index, "GIT_OPTIONAL_LOCKS": "1"} if index else {}
     output = program.told(worktree, "status", *options, variables=variables)
     return tuple(_entry(record) for record in output.split(b"\0") if record and record[:1] in b"1u?!")
 

@@ -96,10 +96,31 @@ def git_dir(worktree: Path) -> Path:
 
 def common_dir(worktree: Path) -> Path:
     """The git folder that all worktrees of a repository share."""
-    answer = program.read(worktree, "rev-parse", "--path-format=absolute", "--git-common-dir")
-    if not answer.ok:
-        raise _foreign(worktree, answer)
-    return Path(answer.line).resolve()
+    return common_of(git_dir(worktree))
+
+
+def common_of(git_dir: Path) -> Path:
+    """The same, from the git folder of one of them."""
+    try:
+        return (git_dir / (git_dir / "commondir").read_text("utf-8", "surrogateescape").rstrip("\n")).resolve()
+    except FileNotFoundError:
+        return git_dir.resolve()
+
+
+def resolve(where: Path, name: str) -> str:
+    """The commit that a branch, remote branch, tag or expression names, looked for in this order; NotFound."""
+    if name and not name.startswith("-") and printable(name) == name:
+        for space in (*_NAMESPACES, ""):
+            answer = program.read(where, "rev-parse", "--quiet", "--verify", f"{space}{name}^{{commit}}")
+            if answer.ok:
+                return answer.line
+    raise unknown_commit(where, name)
+
+
+def unknown_commit(where: Path, name: str) -> NotFound:
+    """The error for a revision that names nothing."""
+    message = f"There is no commit {printable(name)[:100]!r} in {where}."
+    return NotFound(message, f"git -C {where} log --all --oneline")
 
 
 def is_session_id(name: str) -> bool:

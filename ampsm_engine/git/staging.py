@@ -61,8 +61,14 @@ def choose(worktree: Path, entries: Collection[Entry]) -> Choice:
     return Choice(tuple(add), tuple(put_back), tuple(remove), tuple(left_out))
 
 
-def apply(worktree: Path, choice: Choice, *, variables: program.Variables | None = None) -> program.Answer:
-    """Put a choice into the worktree's index, or into the one that the variables name. Filters run as in git add."""
+def apply(
+    worktree: Path, choice: Choice, *, variables: program.Variables | None = None, quiet: bool = False
+) -> program.Answer:
+    """Put a choice into the worktree's index, or into the one that the variables name. Filters run as in git add.
+
+    Quiet: for an index that is not the worktree's, with the guards of a question.
+    """
+    run = program.read if quiet else program.write
     new = [entry.path for entry in choice.put_back if entry.head_mode == ABSENT]
     old = [entry for entry in choice.put_back if entry.head_mode != ABSENT]
     answer = program.Answer(0, b"", "")
@@ -74,7 +80,7 @@ def apply(worktree: Path, choice: Choice, *, variables: program.Variables | None
     ):
         if lines and answer.ok:
             feed = "".join(f"{line}\0" for line in lines).encode("utf-8", "surrogateescape")
-            answer = program.write(worktree, "update-index", "-z", *arguments, feed=feed, variables=variables)
+            answer = run(worktree, "update-index", "-z", *arguments, feed=feed, variables=variables)
     return answer
 
 

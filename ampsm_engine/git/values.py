@@ -130,8 +130,10 @@ class LiveTree:
     """A worktree as it is at this moment, written as a tree into an object folder of its own."""
 
     tree: str
-    objects: Path | None
-    """The private object folder; None when the tree is in the repository's own."""
+    objects: Path
+    """The private object folder."""
+    own_objects: Path
+    """The repository's object folder, where the unchanged files are."""
     left_out: tuple[LeftOut, ...] = ()
 
     def __str__(self) -> str:

@@ -1,0 +1,149 @@
+"""What changed: in a worktree, between two trees, and on a branch since its base.
+
+Diffs are always tree against tree, by the git program: one engine decides about renames, attributes and binary
+files in the list of files as well as in the patch. External diff programs and text conversion are off.
+"""
+
+import contextlib
+from collections import deque
+from collections.abc import Iterator
+from pathlib import Path
+
+from ampsm_engine.errors import AmpsmError
+from ampsm_engine.git import listing, program, repository
+from ampsm_engine.git.live import live_tree as live_tree  # noqa: PLC0414 - part of this module's face
+from ampsm_engine.git.live import object_variables
+from ampsm_engine.git.live import snapshot as snapshot  # noqa: PLC0414
+from ampsm_engine.git.values import Diff, FileChange, Kind, LiveTree
+
+_KINDS: dict[str, Kind] = {
+    "A": "added",
+    "M": "modified",
+    "D": "deleted",
+    "R": "renamed",
+    "C": "copied",
+    "T": "typechange",
+    "U": "conflicted",
+}
+
+_DIFF = ("-r", "-M", "--no-ext-diff", "--no-textconv", "--no-color", "--ignore-submodules=none")
+_PATCH = ("-p", "--binary", "--full-index", "--submodule=short", "--src-prefix=a/", "--dst-prefix=b/")
+_FIXED = ("-c", "core.quotePath=true", "-c", "diff.suppressBlankEmpty=false")
+
+
+def status(worktree: Path) -> tuple[FileChange, ...]:
+    """What is not committed in a worktree, by path; nobody counts lines here (`files` against None does).
+
+    Ignored files, and the context files of a session, are not in it.
+    """
+    return tuple(
+        FileChange(entry.path.rstrip("/"), None, _kind(entry))
+        for entry in sorted(listing.entries(worktree), key=lambda entry: entry.path)
+        if not entry.path.startswith("AGENT_CONTEXT/")
+    )
+
+
+def _kind(entry: listing.Entry) -> Kind:
+    if entry.state == "untracked":
+        return "untracked"
+    if entry.state == "unmerged":
+        return "conflicted"
+    letters = (entry.unstaged, entry.staged)
+    if entry.head_mode == listing.ABSENT:
+        return "deleted" if entry.unstaged == "D" else "added"
+    return next((_KINDS[letter] for letter in ("D", "T", "A") if letter in letters), "modified")
+
+
+def files(path: Path, old: str, new: str | None, *, live: LiveTree | None = None) -> tuple[FileChange, ...]:
+    """The files that differ between two revisions or trees; None for the new one is the live worktree."""
+    with _sides(path, old, new, live) as (sides, variables):
+        output = _diffed(path, ("--raw", "--numstat", "-z"), sides, variables)
+    return tuple(_parsed(output))
+
+
+def patch(path: Path, old: str, new: str | None, *, live: LiveTree | None = None) -> bytes:
+    """The same as a patch that `git apply` takes, binary files and renames included."""
+    with _sides(path, old, new, live) as (sides, variables):
+        return _diffed(path, _PATCH, sides, variables)
+
+
+def diff(path: Path, old: str, new: str | None, *, live: LiveTree | None = None) -> Diff:
+    """Files and patch of one moment, also while the agent goes on writing."""
+    if new is None and live is None:
+        with live_tree(path) as now:
+            return diff(path, old, None, live=now)
+    return Diff(files(path, old, new, live=live), patch(path, old, new, live=live))
+
+
+def ahead_behind(repo_root: Path, branch: str, base: str) -> tuple[int, int]:
+    """How many commits are only on the branch, and how many only on the base."""
+    from ampsm_engine.git import graph  # pygit2: 100 ms that a light command need not pay
+
+    opened = graph.opened(repo_root, repository.common_dir(repo_root))
+    if opened is not None:
+        return graph.ahead_behind(opened, branch, base)
+    between = f"{repository.resolve(repo_root, branch)}...{repository.resolve(repo_root, base)}"
+    ahead, behind = program.told(repo_root, "rev-list", "--left-right", "--count", between).split()
+    return int(ahead), int(behind)
+
+
+def merge_base(path: Path, a: str, b: str) -> str | None:
+    """The best common ancestor of two commits; None when they share no history."""
+    from ampsm_engine.git import graph
+
+    opened = graph.opened(path, repository.common_dir(path))
+    if opened is not None:
+        return graph.merge_base(opened, a, b)
+    answer = program.read(path, "merge-base", repository.resolve(path, a), repository.resolve(path, b))
+    return answer.line if answer.ok else None
+
+
+@contextlib.contextmanager
+def _sides(
+    path: Path, old: str, new: str | None, live: LiveTree | None
+) -> Iterator[tuple[tuple[str, str], program.Variables | None]]:
+    if new is not None and live is None:
+        yield (old, new), None
+        return
+    with live_tree(path) if live is None else contextlib.nullcontext(live) as now:
+        yield (old, new or now.tree), object_variables(now.objects, now.own_objects)
+
+
+def _diffed(path: Path, options: tuple[str, ...], sides: tuple[str, str], variables: program.Variables | None) -> bytes:
+    # A revision that begins with a dash would be an option.
+    for side in sides:
+        if side.startswith("-"):
+            raise repository.unknown_commit(path, side)
+    answer = program.read(path, *_FIXED, "diff-tree", *_DIFF, *options, *sides, "--", variables=variables)
+    if not answer.ok:
+        raise _why(path, sides, variables, answer)
+    return answer.output
+
+
+def _why(path: Path, sides: tuple[str, str], variables: program.Variables | None, answer: program.Answer) -> AmpsmError:
+    for side in sides:
+        if not program.read(path, "rev-parse", "--quiet", "--verify", f"{side}^{{tree}}", variables=variables).ok:
+            return repository.unknown_commit(path, side)
+    return program.failure(path, ("diff-tree",), answer)
+
+
+def _parsed(output: bytes) -> Iterator[FileChange]:
+    """`--raw --numstat -z`: first a record for each file with its kind, then as many with its counts."""
+    fields = iter(program.text(output).split("\0"))
+    kinds: deque[tuple[Kind, str | None, str]] = deque()
+    for field in fields:
+        if field.startswith(":"):
+            letter = field.rsplit(" ", 1)[1][0]
+            first = next(fields)
+            kinds.append((_KINDS[letter], first, next(fields)) if letter in "RC" else (_KINDS[letter], None, first))
+            continue
+        if not field:
+            continue
+        added, deleted, path = field.split("\t", 2)
+        if not path:  # a rename or a copy: two names follow
+            next(fields), next(fields)
+        kind, old_path, new_path = kinds.popleft()
+        if added == "-":
+            yield FileChange(new_path, old_path, kind, binary=True)
+        else:
+            yield FileChange(new_path, old_path, kind, int(added), int(deleted))

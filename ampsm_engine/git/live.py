@@ -1,0 +1,62 @@
+"""The live worktree as a tree: through a copied index and an object folder of its own.
+
+Nothing of the agent's is touched: neither its index nor the repository's objects. The git program adds, so that
+filters run as they would for a commit.
+"""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from ampsm_engine.errors import Failed
+from ampsm_engine.git import listing, program, repository, staging
+from ampsm_engine.git.values import LeftOut, LiveTree
+
+
+@contextlib.contextmanager
+def live_tree(worktree: Path) -> Iterator[LiveTree]:
+    """A worktree as it is now, untracked files included, as a tree that lives as long as this context.
+
+    It holds what `commit_all` would commit; conflicts go in as they lie in the files.
+    """
+    git_dir = repository.git_dir(worktree)
+    own = repository.common_of(git_dir) / "objects"
+    with tempfile.TemporaryDirectory(prefix="ampsm-live-") as folder:
+        objects = Path(folder) / "objects"
+        objects.mkdir()
+        copy_index(git_dir, Path(folder) / "index")
+        tree, left_out = snapshot(worktree, Path(folder) / "index", object_variables(objects, own))
+        yield LiveTree(tree, objects, own, left_out)
+
+
+def snapshot(
+    worktree: Path, index: Path, variables: program.Variables | None = None
+) -> tuple[str, tuple[LeftOut, ...]]:
+    """Write a worktree as a tree with `index`, a copy of its own, to work on; answers what stayed out as well.
+
+    The objects go where the variables say, else into the repository's own folder.
+    """
+    choice = staging.choose(worktree, listing.entries(worktree, index=index))
+    both = {**(variables or {}), "GIT_INDEX_FILE": index}
+    answer = staging.apply(worktree, choice, variables=both, quiet=True)
+    if answer.ok:
+        answer = program.read(worktree, "write-tree", variables=both)
+    if not answer.ok:
+        message = f"The state of {worktree} could not be read: {answer.reason}."
+        raise Failed(message, f"git -C {worktree} status")
+    return answer.line, choice.left_out
+
+
+def copy_index(git_dir: Path, copy: Path) -> None:
+    """Copy a worktree's index, its time included: git tells by it which files it must compare byte by byte."""
+    with contextlib.suppress(FileNotFoundError):
+        shutil.copy2(git_dir / "index", copy)
+
+
+def object_variables(objects: Path, own: Path) -> program.Variables:
+    """The environment in which git writes into the folder `objects`, and reads the repository's own as well."""
+    quoted = os.fsdecode(own).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return {"GIT_OBJECT_DIRECTORY": objects, "GIT_ALTERNATE_OBJECT_DIRECTORIES": f'"{quoted}"'}
