@@ -100,9 +100,8 @@ class Bench:
 
     def workers(self) -> list[psutil.Process]:
         """The living workers of this home."""
-        return [
-            one for one in marked("AMPSM_HOME", str(self.engine.home.root)) if "ampsm_engine.worker" in one.cmdline()
-        ]
+        living = marked("AMPSM_HOME", str(self.engine.home.root))
+        return [one for one in living if "ampsm_engine.worker" in words(one)]
 
     def kill_workers(self) -> None:
         for worker in self.workers():
@@ -133,6 +132,14 @@ def marked(name: str, value: str) -> list[psutil.Process]:
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
     return found
+
+
+def words(process: psutil.Process) -> list[str]:
+    """Its command line; none when it is gone."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
 
 
 def kill(process: psutil.Process) -> None:

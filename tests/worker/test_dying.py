@@ -8,7 +8,7 @@ import pytest
 
 from ampsm_engine.model import Iteration, Outcome, Session, State, Status
 from tests.conftest import git
-from tests.worker.bench import Bench, kill, marked, until
+from tests.worker.bench import Bench, kill, marked, until, words
 
 COUNTED = {"input_tokens": 1, "output_tokens": 10, "cache_creation_input_tokens": 100, "cache_read_input_tokens": 1000}
 STEPS = 30
@@ -137,7 +137,7 @@ def test_amp_killed_leaves_its_tool_which_is_ended_too(bench: Bench) -> None:
     session = bench.new()
     first = bench.last(session)
     until(bench.flag("on").exists)
-    until(lambda: any("4245" in " ".join(one.cmdline()) for one in marked("AMPSM_RUN_ID", first.id)), "the tool")
+    until(lambda: any("4245" in " ".join(words(one)) for one in marked("AMPSM_RUN_ID", first.id)), "the tool")
     kill_amp(bench, first)
     last = settles(bench, session)
     assert (last.outcome, last.failure) == (Outcome.CRASHED, "killed")
