@@ -117,9 +117,15 @@ def _on_terminal(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], kept
             )
         )
     output.flush()
-    Console(
-        file=sys.stdout, highlight=False, markup=False, emoji=False, no_color=not output.coloured(), soft_wrap=False
-    ).print(shown, crop=True, no_wrap=True)
+    console = Console(
+        file=sys.stdout,
+        width=shutil.get_terminal_size().columns,
+        color_system="standard" if output.coloured() else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+    console.print(shown, crop=True, no_wrap=True)
 
 
 def _style(cell: Cell) -> str:

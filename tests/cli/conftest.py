@@ -18,6 +18,7 @@ from ampsm_engine.config import config_path
 from ampsm_engine.engine.desk import Engine, engine_at
 from ampsm_engine.model import Iteration, Outcome, Session, State, Status, Tally
 from ampsm_engine.naming import new_id
+from ampsm_engine.worker import slots
 
 
 @dataclass(frozen=True)
@@ -76,10 +77,15 @@ def engine(hermetic: Path) -> Engine:
 
 @dataclass
 class Shelf:
-    """Puts sessions and iterations straight into the store: no git, no amp."""
+    """Puts sessions and iterations straight into the store: no git, no amp, and no worker may come for them."""
 
     engine: Engine
     made: list[Session] = field(default_factory=list)
+    held: list[slots.Lock] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        while (free := slots.slot(self.engine.home, 4)) is not None:
+            self.held.append(free)
 
     def session(self, name: str = "fix login", **columns: Any) -> Session:
         number = len(self.made) + 1
@@ -122,6 +128,9 @@ class Shelf:
         run.stream.write_bytes(stream)
         if state is State.QUEUED:
             return queued
+        lease = slots.lease(run)
+        assert lease
+        self.held.append(lease)
         assert store.claim().id == queued.id
         store.record(queued.id, tally=tally, offset=len(stream), activity=activity, thread_id=None, tool_calls=())
         if state is State.SETTLED:
@@ -133,8 +142,11 @@ class Shelf:
 
 
 @pytest.fixture
-def shelf(engine: Engine) -> Shelf:
-    return Shelf(engine)
+def shelf(engine: Engine) -> Iterator[Shelf]:
+    made = Shelf(engine)
+    yield made
+    for lock in made.held:
+        lock.release()
 
 
 @pytest.fixture
