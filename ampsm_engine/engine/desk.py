@@ -4,11 +4,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ampsm_engine.config import Settings, config_path, load
 from ampsm_engine.home import Home, home
-from ampsm_engine.store import Store
-from ampsm_engine.worker import launch
+
+if TYPE_CHECKING:
+    from ampsm_engine.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +21,10 @@ class Engine:
     config: Path
 
     @property
-    def store(self) -> Store:
+    def store(self) -> "Store":
         """The store of this home."""
+        from ampsm_engine.store import Store  # 40 ms: `new` pays them while git fills the worktree
+
         return Store(self.home.database)
 
     @property
@@ -30,6 +34,8 @@ class Engine:
 
     def ready(self) -> "Engine":
         """Make the home, open the store, and have adopted what a dead worker left."""
+        from ampsm_engine.worker import launch
+
         self.home.ensure()
         store = self.store
         store.open()

@@ -1,9 +1,7 @@
 """The board as a feed. It reads in a thread of its own, so that no screen waits for a disk."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
 
 from ampsm_engine.model import Board
 from ampsm_engine.store.store import Store
@@ -14,6 +12,9 @@ async def follow(store: Store, *, interval: float = 0.1) -> AsyncIterator[Board]
 
     A missed beat heals itself: each board is whole, and the version is read before it.
     """
+    import asyncio  # 20 ms that only those pay who follow
+    from concurrent.futures import ThreadPoolExecutor
+
     own = Store(store.path)  # its versions must come from one connection
     loop = asyncio.get_running_loop()
     thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ampsm-follow")
