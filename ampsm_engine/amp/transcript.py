@@ -89,4 +89,4 @@ def tail(path: Path, size: int = TAIL) -> str:
 
 def without_escapes(text: str) -> str:
     """The text without terminal escape sequences and other control characters; lines stay lines."""
-    return _CONTROL.sub("", _ESCAPES.sub("", text).replace("\r", "\n")).strip()
+    return _CONTROL.sub("", _ESCAPES.sub("", text).replace("\r\n", "\n").replace("\r", "\n")).strip()
