@@ -7,7 +7,7 @@ from pathlib import Path
 from ampsm_engine import wording
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError, Refused
-from ampsm_engine.git import changes, trash
+from ampsm_engine.git import changes, repository, trash
 from ampsm_engine.model import Session, State
 
 
@@ -32,7 +32,7 @@ class TrashEntry:
 def _unmerged(session: Session) -> tuple[int, int]:
     """Commits that the base does not have, and paths that are not committed."""
     root, worktree = Path(session.repo_root), Path(session.worktree_path)
-    base = session.base_branch if changes.exists(root, session.base_branch) else session.base_commit
+    base = session.base_branch if repository.resolves(root, session.base_branch) else session.base_commit
     ahead, _ = changes.ahead_behind(root, session.branch_name, base)
     return ahead, len(changes.status(worktree)) if worktree.is_dir() else 0
 
@@ -109,7 +109,7 @@ def restore(engine: Engine, session_id: str) -> Session:
     if not session.trashed_at:
         message = f"Session {session.name} is not in the trash."
         raise Refused(message, "ampsm trash ls")
-    trash.restore(
+    note = trash.restore(
         Path(session.repo_root),
         session.id,
         Path(session.worktree_path),
@@ -117,7 +117,8 @@ def restore(engine: Engine, session_id: str) -> Session:
         session.base_commit,
     )
     back = store.update_session(session.id, trashed_at=None)
-    store.fact("restored", f"{session.name} is back from the trash", session_id=session.id)
+    text = f"{session.name} is back from the trash" + (f"; {note}" if note else "")
+    store.fact("restored", text, session_id=session.id)
     return back
 
 

@@ -1,5 +1,6 @@
 """Sessions: make one, change what is written about it, take in a worktree made elsewhere."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -136,7 +137,7 @@ def adopt(
     if found.path == repo.root:
         message = f"{found.path} is the repository's own checkout; ampsm never works there."
         raise Refused(message, f"ampsm new --repo {repo.root}")
-    start = repository.base(repo, base)
+    start = repository.base(replace(repo, checkout=repo.root), base)
     session = Session(
         id=new_id(),
         name=printable(name)[:200] if name else session_name(found.branch.rsplit("/", 1)[-1]),

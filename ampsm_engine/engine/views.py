@@ -8,7 +8,7 @@ from ampsm_engine.amp import transcript
 from ampsm_engine.amp.events import Event
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
-from ampsm_engine.git import changes
+from ampsm_engine.git import changes, repository
 from ampsm_engine.git.values import FileChange
 from ampsm_engine.model import Fact, Iteration, Session, State, Status
 
@@ -68,7 +68,7 @@ def show(engine: Engine, session: Session) -> SessionView:
 
 def _base_now(place: Path, session: Session) -> str:
     """The base as it is now, else, when its branch is gone, the commit that the session started from."""
-    return session.base_branch if changes.exists(place, session.base_branch) else session.base_commit
+    return session.base_branch if repository.resolves(place, session.base_branch) else session.base_commit
 
 
 def diff(

@@ -1,0 +1,5 @@
+"""The engine with a real repository and the scripted amp; see tests/worker."""
+
+from tests.worker.conftest import bench
+
+__all__ = ["bench"]

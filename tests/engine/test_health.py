@@ -1,0 +1,60 @@
+"""doctor and repair say what is wrong and what to do; repair removes nothing."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ampsm_engine.engine import health, sessions
+from tests.conftest import git
+from tests.worker.bench import Bench
+
+
+def test_a_fit_machine_has_no_failing_check(bench: Bench) -> None:
+    checks = health.doctor(bench.engine)
+    assert [check.name for check in checks if check.ok is False] == []
+    assert {"python", "git", "amp", "login", "store"} <= {check.name for check in checks}
+
+
+def test_doctor_names_what_is_missing_and_never_shows_a_key(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMP_CLI_PATH", str(bench.folder / "missing"))
+    checks = health.doctor(bench.engine)
+    (amp,) = [check for check in checks if check.name == "amp"]
+    assert amp.ok is False
+    assert amp.hint
+    assert "0123456789abcdef" not in repr(checks)
+
+
+def test_a_lost_worktree_is_found_and_made_again(bench: Bench) -> None:
+    bench.scenario({"create_file": "hello.txt", "content": "one\n"}, {"say": "Added a greeting."})
+    session = bench.new()
+    bench.settled(session)
+    shutil.rmtree(session.worktree_path)
+    (finding,) = health.repair(bench.engine)
+    assert finding.kind == "worktree"
+    assert not Path(session.worktree_path).exists(), "repair only looks unless it is told to mend"
+    (mended,) = health.repair(bench.engine, apply=True)
+    assert mended.mended
+    assert (Path(session.worktree_path) / "hello.txt").read_text() == "one\n"
+    assert health.repair(bench.engine) == ()
+
+
+def test_orphans_are_found_offered_and_left_alone(bench: Bench) -> None:
+    session = bench.new(None, name="forgotten")
+    bench.new(None, name="kept")
+    bench.engine.store.remove_session(session.id)
+    before = git(bench.repo, "worktree", "list"), git(bench.repo, "for-each-ref")
+    findings = health.repair(bench.engine, apply=True)
+    assert any(session.worktree_path in finding.text for finding in findings)
+    assert (git(bench.repo, "worktree", "list"), git(bench.repo, "for-each-ref")) == before
+    taken = sessions.adopt(bench.engine, Path(session.worktree_path))
+    assert taken.branch_name == session.branch_name
+    assert health.repair(bench.engine) == ()
+
+
+def test_a_repository_that_vanished_is_said(bench: Bench) -> None:
+    bench.new(None, name="x")
+    shutil.move(bench.repo, bench.repo.with_name("moved"))
+    (finding,) = health.repair(bench.engine)
+    assert finding.kind == "repository"
+    assert str(bench.repo) in finding.text

@@ -1,0 +1,196 @@
+"""Making sessions: what is refused leaves nothing behind, what is made is where it should be."""
+
+from pathlib import Path
+
+import pytest
+
+from ampsm_engine.engine import removal, sessions, views
+from ampsm_engine.errors import AmpsmError, NotFound, Refused, Unfit
+from ampsm_engine.model import Outcome, Status
+from ampsm_engine.store import Store
+from tests.conftest import git
+from tests.worker.bench import Bench
+
+
+def traces(bench: Bench) -> tuple[str, str, list[str], int]:
+    """Everything a creation could leave behind."""
+    folder = bench.repo / ".worktrees"
+    return (
+        git(bench.repo, "for-each-ref"),
+        git(bench.repo, "worktree", "list", "--porcelain"),
+        sorted(path.name for path in folder.iterdir()) if folder.exists() else [],
+        len(bench.engine.store.sessions()),
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"base": "no-such-branch"}, NotFound),
+        ({"prompt": ""}, AmpsmError),
+        ({"prompt": "  \n"}, AmpsmError),
+        ({"prompt": "x" * 1_048_577}, AmpsmError),
+        ({"name": "\x1b\x00"}, Refused),
+    ],
+)
+def test_what_is_refused_leaves_nothing_behind(bench: Bench, options: dict[str, str], error: type[AmpsmError]) -> None:
+    before = traces(bench)
+    with pytest.raises(error) as caught:
+        bench.new(**{"prompt": "Do it"} | options)
+    assert caught.value.message
+    assert caught.value.hint
+    assert traces(bench) == before
+
+
+def test_without_amp_nothing_is_made(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMP_CLI_PATH", str(bench.folder / "missing"))
+    before = traces(bench)
+    with pytest.raises(Unfit, match="missing"):
+        bench.new()
+    assert traces(bench) == before
+    assert bench.new(None, name="later").status is Status.IDLE
+
+
+def test_a_store_that_fails_takes_the_worktree_with_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = traces(bench)
+
+    def fail(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Store, "add_session", fail)
+    with pytest.raises(KeyboardInterrupt):
+        bench.new(None, name="x")
+    monkeypatch.undo()
+    assert traces(bench)[:3] == before[:3]
+
+
+def test_the_users_checkout_is_not_touched(bench: Bench) -> None:
+    (bench.repo / "app.py").write_text("dirty\n")
+    (bench.repo / "staged.txt").write_text("staged\n")
+    git(bench.repo, "add", "staged.txt")
+    index = (bench.repo / ".git" / "index").read_bytes()
+    head = (bench.repo / ".git" / "HEAD").read_bytes()
+    config = (bench.repo / ".git" / "config").read_bytes()
+    bench.scenario({"create_file": "app.py", "content": "other\n"}, {"say": "Changed the app."})
+    assert bench.settled(bench.new()).outcome is Outcome.DONE
+    assert (bench.repo / ".git" / "index").read_bytes() == index
+    assert (bench.repo / ".git" / "HEAD").read_bytes() == head
+    assert (bench.repo / ".git" / "config").read_bytes() == config
+    assert (bench.repo / "app.py").read_text() == "dirty\n"
+    assert git(bench.repo, "status", "--porcelain").split() == ["M", "app.py", "A", "staged.txt"]
+
+
+def test_a_session_of_a_session_is_refused(bench: Bench) -> None:
+    session = bench.new(None, name="outer")
+    with pytest.raises(Refused):
+        sessions.new(bench.engine, path=Path(session.worktree_path), name="inner", run=False)
+
+
+@pytest.mark.parametrize("base", ["release", "v1", "HEAD~1"])
+def test_a_base_is_a_branch_a_tag_or_a_commit(bench: Bench, base: str) -> None:
+    git(bench.repo, "branch", "release")
+    git(bench.repo, "tag", "v1")
+    git(bench.repo, "commit", "-q", "--allow-empty", "-m", "More")
+    session = bench.new(None, name="x", base=base)
+    first = git(bench.repo, "rev-parse", "HEAD~1").strip()
+    assert session.base_commit == first
+    assert git(Path(session.worktree_path), "rev-parse", "HEAD").strip() == first
+
+
+def test_editing_changes_what_is_written_about_a_session(bench: Bench) -> None:
+    session = bench.new(None, name="x", script="true")
+    edited = sessions.edit(bench.engine, session.id, name="y", notes="look at it", script="", mode="rush")
+    assert (edited.name, edited.notes, edited.script_command, edited.model_override) == (
+        "y",
+        "look at it",
+        None,
+        "rush",
+    )
+    assert edited.branch_name == session.branch_name
+    with pytest.raises(Refused):
+        sessions.edit(bench.engine, session.id, name=" ")
+
+
+def test_a_worktree_made_elsewhere_is_taken_in_and_works(bench: Bench, tmp_path: Path) -> None:
+    place = tmp_path / "elsewhere"
+    git(bench.repo, "worktree", "add", "-q", "-b", "feature/x", str(place))
+    (place / "mine.txt").write_text("by hand\n")
+    session = sessions.adopt(bench.engine, place, name="taken in")
+    assert (session.branch_name, session.base_branch) == ("feature/x", "main")
+    assert (place / "mine.txt").read_text() == "by hand\n"
+    with pytest.raises(Refused, match="already"):
+        sessions.adopt(bench.engine, place)
+    bench.scenario({"create_file": "hello.txt", "content": "x"}, {"say": "Added a file here."})
+    bench.iterate(session)
+    assert bench.settled(session).commit_sha == git(place, "rev-parse", "feature/x").strip()
+
+
+def test_the_users_own_checkout_is_never_taken_in(bench: Bench) -> None:
+    with pytest.raises(Refused, match="own checkout"):
+        sessions.adopt(bench.engine, bench.repo)
+
+
+def test_show_and_diff_tell_what_the_branch_changes(bench: Bench) -> None:
+    bench.scenario({"create_file": "hello.txt", "content": "one\ntwo\n"}, {"say": "Added a greeting."})
+    session = bench.new()
+    last = bench.settled(session)
+    (Path(session.worktree_path) / "loose.txt").write_text("by hand\n")
+    git(bench.repo, "commit", "-q", "--allow-empty", "-m", "The base moves on")
+    view = views.show(bench.engine, bench.now(session))
+    assert (view.ahead, view.behind) == (1, 1)
+    assert {file.path for file in view.files or ()} == {"hello.txt", "loose.txt"}
+    iteration = views.diff(bench.engine, session.id, iteration=1)
+    assert [file.path for file in iteration.files] == ["hello.txt"]
+    assert iteration.new == last.commit_sha
+    uncommitted = views.diff(bench.engine, session.id, uncommitted=True)
+    assert [file.path for file in uncommitted.files] == ["loose.txt"]
+    whole = views.diff(bench.engine, session.id)
+    assert b"+two" in whole.patch
+    assert b"+by hand" in whole.patch
+    with pytest.raises(NotFound):
+        views.diff(bench.engine, session.id, iteration=7)
+    with pytest.raises(NotFound):
+        views.diff(bench.engine, session.id, old="nothing-here")
+
+
+def test_the_trash_gives_everything_back(bench: Bench) -> None:
+    bench.scenario({"create_file": "hello.txt", "content": "one\n"}, {"say": "Added a greeting."})
+    session = bench.new()
+    bench.settled(session)
+    worktree = Path(session.worktree_path)
+    (worktree / "loose.txt").write_text("by hand\n")
+    before = git(worktree, "status", "--porcelain"), git(worktree, "rev-parse", "HEAD")
+    assert "1 commit" in removal.what_would_be_lost(bench.engine, session.id)
+    removed = removal.remove(bench.engine, session.id)
+    assert (removed.unmerged_commits, removed.uncommitted) == (1, 1)
+    assert not worktree.exists()
+    assert session.branch_name not in git(bench.repo, "branch", "--list")
+    assert bench.engine.store.sessions() == ()
+    assert [entry.session.id for entry in removal.trashed(bench.engine)] == [session.id]
+    removal.restore(bench.engine, session.id)
+    assert (git(worktree, "status", "--porcelain"), git(worktree, "rev-parse", "HEAD")) == before
+    assert (worktree / "loose.txt").read_text() == "by hand\n"
+    assert git(bench.repo, "fsck", "--no-dangling") == ""
+
+
+def test_a_purge_is_for_trashed_sessions_only_and_leaves_nothing(bench: Bench) -> None:
+    bench.scenario({"create_file": "hello.txt", "content": "one\n"}, {"say": "Added a greeting."})
+    session = bench.new()
+    last = bench.settled(session)
+    with pytest.raises(Refused):
+        removal.purge(bench.engine, session.id)
+    removal.remove(bench.engine, session.id)
+    assert removal.purge(bench.engine, session.id) > 0
+    assert not bench.engine.home.run(last.id).path.exists()
+    assert "ampsm" not in git(bench.repo, "for-each-ref")
+    with pytest.raises(NotFound):
+        bench.engine.store.session(session.id)
+
+
+def test_what_runs_is_not_removed(bench: Bench) -> None:
+    bench.scenario({"wait_for": str(bench.flag("go"))})
+    session = bench.new()
+    with pytest.raises(Refused, match="run"):
+        removal.remove(bench.engine, session.id)
+    bench.flag("go").touch()
+    bench.settled(session)
