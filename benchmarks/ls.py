@@ -1,0 +1,66 @@
+"""`ampsm ls --json` with 1,000 sessions of two iterations each, against `python -c pass`, whole processes in turn."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+from ground import AMPSM, ground, pairs
+
+from ampsm_engine.engine.desk import Engine, engine_at
+from ampsm_engine.model import Iteration, Outcome, Session, State, Status, Tally
+
+SESSIONS = 1000
+
+
+def fill(engine: Engine) -> None:
+    """Sessions as they look after two iterations of ordinary length."""
+    store = engine.store
+    for number in range(SESSIONS):
+        session = Session(
+            id=f"s{number:09}",
+            name=f"Fix the login redirect, part {number}",
+            amp_prompt="After the login the shop shows the front page. It should show where I came from. " * 3,
+            repo_root="/home/somebody/projects/shop",
+            base_branch="main",
+            branch_name=f"amp/fix-the-login-redirect-part-{number}/20260901-100000",
+            worktree_path=f"/home/somebody/projects/shop/.worktrees/s{number:09}",
+            status=Status.IDLE,
+            created_at="2026-09-01T10:00:00.000Z",
+            base_commit="c0ffee" * 6 + "1234",
+            script_command="make test",
+        )
+        store.add_session(session)
+        first = Iteration(f"i{number:08}0", session.id, 0, session.amp_prompt, State.QUEUED, session.created_at)
+        for iteration in (first, replace(first, id=f"i{number:08}1")):
+            store.enqueue(iteration)
+            store.claim()
+            tally = Tally(1200, 3400, 56_000, 780_000, turns=12, tools=34)
+            store.record(iteration.id, tally=tally, offset=1, activity=None, thread_id=None)
+            store.begin_settling(
+                iteration.id, outcome=Outcome.DONE, failure=None, error=None, hint=None, exit_code=0, duration_ms=1
+            )
+            store.settle(iteration.id, status=Status.IDLE, commit_sha="beef" * 10, changed_files=3)
+
+
+def main() -> None:
+    """Print both medians and what lies between them; the aim is 150 ms."""
+    with ground():
+        fill(engine_at().ready())
+
+        def ours(_: int) -> None:
+            done = subprocess.run([AMPSM, "ls", "--json"], check=True, capture_output=True)
+            assert len(json.loads(done.stdout)["sessions"]) == SESSIONS
+
+        def bare(_: int) -> None:
+            subprocess.run([sys.executable, "-c", "pass"], check=True, capture_output=True)
+
+        ls, python, _ = pairs(ours, bare, 15)
+        print(
+            f"ampsm ls --json, {SESSIONS} sessions: {ls * 1000:.0f} ms, python -c pass {python * 1000:.0f} ms, "
+            f"{(ls - python) * 1000:.0f} ms more (aim 150)"
+        )
+
+
+if __name__ == "__main__":
+    main()
