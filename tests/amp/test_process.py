@@ -1,0 +1,448 @@
+"""amp as a process: real ones, started, adopted, signalled, mistaken for nobody, and what they leave behind."""
+
+import contextlib
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ampsm_engine.amp import process
+from ampsm_engine.amp.process import identity
+from ampsm_engine.amp.process.identity import Identity, identify, is_alive
+from ampsm_engine.errors import Failed, Refused, Unfit
+from ampsm_engine.home import RunDirectory
+
+ROOT = Path(__file__).parents[2]
+DEADLINE = 30
+
+
+def until(fact):
+    """Wait for a fact, and answer it."""
+    end = time.monotonic() + DEADLINE
+    while not (found := fact()):
+        assert time.monotonic() < end, "it never became true"
+        time.sleep(0.01)
+    return found
+
+
+@pytest.fixture
+def run(tmp_path):
+    folder = tmp_path / "runs" / "it1"
+    folder.mkdir(parents=True)
+    made = RunDirectory(folder)
+    made.prompt.write_text("the prompt")
+    return made
+
+
+@pytest.fixture
+def worktree(tmp_path):
+    folder = tmp_path / "work tree"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def nothing_stays(tmp_path):
+    """Whatever a test leaves behind is ended, by its own environment."""
+    yield
+    for found in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if found.environ().get("TEST_PLACE") == str(tmp_path):
+                found.kill()
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(found.pid, 0)
+
+
+@pytest.fixture
+def environ(tmp_path):
+    return {**os.environ, "AMPSM_RUN_ID": "it1", "TEST_PLACE": str(tmp_path)}
+
+
+def sh(body):
+    return ["/bin/sh", "-c", body]
+
+
+READY = "echo ready; "
+SLEEP = "exec sleep 1000"
+CHILD = "setsid sh -c 'echo $$ > \"$TEST_PLACE/tool\"; exec sleep 1001' > /dev/null & "
+"""A tool: a session of its own, and an output of its own."""
+
+
+def pid_in(path):
+    return until(lambda: path.exists() and path.read_text().strip() and int(path.read_text()))
+
+
+def says(run, words="ready"):
+    return until(lambda: run.stream.exists() and words in run.stream.read_text())
+
+
+def test_amp_runs_in_the_worktree_in_its_own_session_with_private_files(run, worktree, environ):
+    run.stream.write_text("earlier\n")
+    run.stream.chmod(0o644)
+    child = process.start(sh('pwd; cat; echo "$AMPSM_RUN_ID"; echo err >&2; ps -o sid= -p $$'), run, worktree, environ)
+    assert child.wait(DEADLINE) == 0
+    lines = run.stream.read_text().split("\n")
+    assert lines[:2] == ["earlier", str(worktree)]
+    assert lines[2] == "the promptit1"
+    assert int(lines[3]) == child.pid != os.getsid(0)
+    assert run.stderr.read_text() == "err\n"
+    for path in (run.stream, run.stderr, run.process):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_another_prompt_may_be_given(run, worktree, environ, tmp_path):
+    (tmp_path / "again").write_text("continue")
+    process.start(["/bin/cat"], run, worktree, environ, prompt=tmp_path / "again").wait(DEADLINE)
+    assert run.stream.read_text() == "continue"
+
+
+def test_who_amp_is_is_written_down(run, worktree, environ):
+    child = process.start(sh(SLEEP), run, worktree, environ)
+    assert json.loads(run.process.read_text()) == {
+        "pid": child.pid,
+        "token": identify(child.pid).token,
+        "boot": Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
+    }
+    assert child.alive()
+    assert not child.adopted
+
+
+@pytest.mark.parametrize(("body", "code"), [("exit 0", 0), ("exit 3", 3), ("kill -9 $$", -9), ("kill -2 $$", -2)])
+def test_the_exit_code_is_known_and_the_child_reaped(run, worktree, environ, body, code):
+    child = process.start(sh(body), run, worktree, environ)
+    assert child.wait(DEADLINE) == child.poll() == child.exit_code == code
+    assert not child.alive()
+    assert not psutil.pid_exists(child.pid)
+    child.interrupt()
+    child.kill()
+
+
+def test_waiting_ends_with_the_time_or_with_the_child(run, worktree, environ):
+    child = process.start(sh(SLEEP), run, worktree, environ)
+    assert child.wait(0) is None
+    assert child.wait(0.05) is None
+    threading.Timer(0.1, child.terminate).start()
+    assert child.wait(DEADLINE) == -15
+
+
+@pytest.mark.parametrize("name", ["missing", "file"])
+def test_a_worktree_that_is_gone_is_a_refusal_that_names_it(run, tmp_path, environ, name):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(Refused, match=name) as told:
+        process.start(sh("true"), run, tmp_path / name, environ)
+    assert told.value.hint == "ampsm repair"
+
+
+def test_a_program_that_cannot_run_is_unfit(run, worktree, environ, tmp_path):
+    plain = tmp_path / "plain"
+    plain.write_text("x")
+    for program in (tmp_path / "none", plain, tmp_path):
+        with pytest.raises(Unfit, match=str(program)) as told:
+            process.start([str(program)], run, worktree, environ)
+        assert "npm install" in told.value.hint
+    assert not run.process.exists()
+
+
+def test_what_the_system_does_not_take_is_a_failure(run, worktree, environ, tmp_path):
+    for argv, env in (
+        (["/bin/true", "a\x00b"], environ),
+        (["/bin/true", "x" * 10_000_000], environ),
+        (["/bin/true"], {"a=b": ""}),
+    ):
+        with pytest.raises(Failed):
+            process.start(argv, run, worktree, env)
+    with pytest.raises(Failed, match="run directory"):
+        process.start(["/bin/true"], RunDirectory(tmp_path / "no run"), worktree, environ)
+
+
+def test_an_amp_that_could_not_be_written_down_does_not_run_on(run, worktree, environ, monkeypatch):
+    def full(path, content):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(process, "write_private", full)
+    with pytest.raises(Failed, match="No space left"):
+        process.start(sh(SLEEP), run, worktree, environ)
+    until(lambda: process.strays("it1") == [])
+
+
+def test_an_earlier_attempts_record_does_not_hide_a_later_amp(run, worktree, environ, monkeypatch):
+    process.start(sh("true"), run, worktree, environ).wait(DEADLINE)
+    assert run.process.exists()
+    with pytest.raises(Unfit):
+        process.start(["/none"], run, worktree, environ)
+    assert not run.process.exists()
+
+
+def test_28_an_output_held_open_by_a_grandchild_holds_up_nobody(run, worktree, environ):
+    child = process.start(sh("sleep 1000 & echo done"), run, worktree, environ)
+    assert child.wait(DEADLINE) == 0
+    assert run.stream.read_text() == "done\n"
+    assert len(process.end_strays("it1", 5)) == 1
+
+
+def test_34_a_prompt_that_nobody_reads_breaks_nothing(run, worktree, environ):
+    run.prompt.write_bytes(b"x" * 5_000_000)
+    child = process.start(sh("echo why >&2; exit 1"), run, worktree, environ)
+    assert child.wait(DEADLINE) == 1
+    assert run.stderr.read_text() == "why\n"
+
+
+TWO = (
+    f'{sys.executable} -c \'import signal,time; signal.signal(signal.SIGINT, lambda *_: print("tool hit", flush=True));'
+    ' print("tool up", flush=True); time.sleep(1000)\' & '
+    "trap 'echo amp hit; exit 0' INT TERM; echo \"amp up\"; while true; do sleep 0.05; done"
+)
+
+
+@pytest.mark.parametrize("send", ["interrupt", "terminate"])
+def test_signals_reach_amp_alone_and_not_its_group(run, worktree, environ, send):
+    child = process.start(sh(TWO), run, worktree, environ)
+    says(run, "tool up")
+    says(run, "amp up")
+    getattr(child, send)()
+    assert child.wait(DEADLINE) == 0
+    assert "amp hit" in run.stream.read_text()
+    assert "tool hit" not in run.stream.read_text()
+
+
+def test_kill_ends_the_group_but_not_sessions_of_their_own(run, worktree, environ, tmp_path):
+    child = process.start(sh(f"sleep 1000 & echo $! > $TEST_PLACE/same; {CHILD} {SLEEP}"), run, worktree, environ)
+    same, tool = (pid_in(tmp_path / name) for name in ("same", "tool"))
+    child.kill()
+    assert child.wait(DEADLINE) == -9
+    until(lambda: not is_alive(identify(same)))
+    assert [stray.pid for stray in process.strays("it1")] == [tool]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT, signal.SIGTERM])
+def test_amp_can_be_interrupted_though_we_were_started_in_the_background(run, worktree, environ, number):
+    before = signal.signal(number, signal.SIG_IGN)
+    try:
+        child = process.start(sh(SLEEP), run, worktree, environ)
+        assert signal.getsignal(number) is signal.SIG_IGN
+        status = Path(f"/proc/{child.pid}/status").read_text()
+    finally:
+        signal.signal(number, before)
+    ignored = int(next(line for line in status.splitlines() if line.startswith("SigIgn")).split()[1], 16)
+    assert not ignored & (1 << (number - 1))
+
+
+def test_amp_may_be_started_from_a_thread(run, worktree, environ):
+    started = []
+    thread = threading.Thread(target=lambda: started.append(process.start(sh("exit 4"), run, worktree, environ)))
+    thread.start()
+    thread.join()
+    assert started[0].wait(DEADLINE) == 4
+
+
+ORPHAN = """
+import os, sys
+from pathlib import Path
+from ampsm_engine.amp import process
+from ampsm_engine.home import RunDirectory
+run, worktree, body, record = sys.argv[1:]
+env = {**os.environ, "AMPSM_RUN_ID": "it1"}
+child = process.start(["/bin/sh", "-c", body], RunDirectory(Path(run)), Path(worktree), env)
+if record != "yes":
+    RunDirectory(Path(run)).process.unlink()
+print(child.pid, flush=True)
+os._exit(9)
+"""
+
+
+def orphan(run, worktree, environ, body, *, record=True):
+    """An amp whose worker died; answers its pid."""
+    environ = {name: value for name, value in environ.items() if name != "AMPSM_RUN_ID"}
+    argv = [sys.executable, "-c", ORPHAN, str(run.path), str(worktree), body, "yes" if record else "no"]
+    done = subprocess.run(argv, cwd=ROOT, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 9, done.stderr
+    return int(done.stdout)
+
+
+@pytest.mark.parametrize("record", [True, False])
+def test_an_orphaned_amp_is_adopted_watched_and_ended(run, worktree, environ, record):
+    pid = orphan(
+        run,
+        worktree,
+        environ,
+        "trap 'echo bye; exit 7' INT; echo ready; while true; do sleep 0.05; done",
+        record=record,
+    )
+    says(run)
+    child = process.adopt(run, "it1")
+    assert child.pid == pid
+    assert child.adopted
+    assert child.alive()
+    assert child.poll() is None
+    assert child.wait(0.05) is None
+    child.interrupt()
+    assert child.wait(DEADLINE) == 0
+    assert child.exit_code is None
+    assert "bye" in run.stream.read_text()
+    assert process.adopt(run, "it1") is None
+
+
+def test_an_adopted_amp_is_killed_with_its_group(run, worktree, environ, tmp_path):
+    orphan(run, worktree, environ, f"sleep 1000 & echo $! > $TEST_PLACE/same; {SLEEP}")
+    same = identify(pid_in(tmp_path / "same"))
+    child = process.adopt(run, "it1")
+    child.kill()
+    until(lambda: not child.alive() and not is_alive(same))
+
+
+def test_without_a_record_amp_itself_is_adopted_and_not_one_of_its_tools(run, worktree, environ, tmp_path):
+    pid = orphan(run, worktree, environ, f"{CHILD} sleep 1002 & {READY} wait", record=False)
+    pid_in(tmp_path / "tool")
+    says(run)
+    assert len(process.strays("it1")) == 3
+    assert process.adopt(run, "it1").pid == pid
+    run.process.write_text('{"pid": 5, "tok')
+    assert process.adopt(run, "it1").pid == pid
+
+
+@pytest.mark.parametrize("record", [True, False])
+def test_a_tool_that_outlives_amp_is_never_taken_for_amp(run, worktree, environ, tmp_path, record):
+    pid = orphan(run, worktree, environ, f"{CHILD} {READY} {SLEEP}", record=record)
+    tool = pid_in(tmp_path / "tool")
+    os.kill(pid, signal.SIGKILL)
+    until(lambda: not is_alive(identify(pid)))
+    assert process.adopt(run, "it1") is None
+    assert [stray.pid for stray in process.strays("it1")] == [tool]
+
+
+def test_an_amp_that_is_a_zombie_is_gone(run, worktree, environ):
+    child = process.start(sh("exit 5"), run, worktree, environ)
+    until(lambda: psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE)
+    assert process.adopt(run, "it1") is None
+    known = Identity(**json.loads(run.process.read_text()))
+    adopted = process.Child(known)
+    assert adopted.poll() == 5
+    assert adopted.exit_code == 5
+
+
+@pytest.mark.parametrize("change", [{"token": "1"}, {"boot": "another"}, {"pid": 1}, {"pid": 2**30}, {"token": ""}])
+def test_a_number_that_is_used_again_is_neither_adopted_nor_signalled(run, worktree, environ, change):
+    child = process.start(sh(SLEEP), run, worktree, environ)
+    facts = {**json.loads(run.process.read_text()), **change}
+    run.process.write_text(json.dumps(facts))
+    assert process.adopt(run, "it1") is None
+    other = process.Child(Identity(**facts))
+    other.interrupt()
+    other.terminate()
+    other.kill()
+    assert other.poll() == 0
+    assert child.wait(0.05) is None
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"null", b"[]", b"{}", b"\xff", b'{"pid": "x", "token": "", "boot": ""}', b"[" * 100_000]
+)
+def test_a_broken_record_is_no_record(run, content):
+    run.process.write_bytes(content)
+    assert process.adopt(run, "it1") is None
+
+
+def test_no_run_no_amp(run):
+    assert process.adopt(run, "it1") is None
+    assert process.adopt(run, "") is None
+    assert process.strays("") == []
+
+
+def test_strays_are_those_with_exactly_this_mark(run, worktree, environ):
+    mine = process.start(sh(f"{READY} {SLEEP}"), run, worktree, environ)
+    others = [
+        subprocess.Popen(["sleep", "1000"], env={**environ, "AMPSM_RUN_ID": name})
+        for name in ("it10", "it", "", "IT1", "it1 ")
+    ]
+    unmarked = subprocess.Popen(
+        ["sleep", "1000"], env={name: value for name, value in environ.items() if name != "AMPSM_RUN_ID"}
+    )
+    says(run)
+    assert [stray.pid for stray in process.strays("it1")] == [mine.pid]
+    assert process.strays("it1", keep=[mine.pid]) == []
+    assert "sleep 1000" in until(lambda: [s.command for s in process.strays("it1") if "1000" in s.command])[0]
+    for other in (*others, unmarked):
+        assert other.poll() is None
+        other.kill()
+        other.wait()
+
+
+SPARED = """
+import os, subprocess, sys
+from ampsm_engine.amp import process
+if len(sys.argv) == 1:
+    sys.exit(subprocess.run([sys.executable, "-c", os.environ["CODE"], "inner"]).returncode)
+assert process.strays("it1") == [], process.strays("it1")
+assert process.end_strays("it1", 1) == []
+"""
+
+
+def test_neither_we_nor_our_ancestors_are_strays(environ):
+    """A worker that was itself started by a run of amp does not end itself, nor who waits for it."""
+    done = subprocess.run(
+        [sys.executable, "-c", SPARED],
+        cwd=ROOT,
+        env={**environ, "CODE": SPARED},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_strays_are_asked_then_killed_and_their_last_children_too(run, worktree, environ, tmp_path):
+    body = (
+        f"{CHILD}"
+        "setsid sh -c 'trap \"\" TERM INT HUP; echo $$ > $TEST_PLACE/stubborn; while :; do sleep 0.05; done' >/dev/null & "
+        "setsid sh -c 'trap \"setsid sleep 1003 & exit\" TERM; echo $$ > $TEST_PLACE/breeder; while :; do sleep 0.05; done' >/dev/null & "
+    )
+    process.start(sh(body), run, worktree, environ).wait(DEADLINE)
+    pids = {pid_in(tmp_path / name) for name in ("tool", "stubborn", "breeder")}
+    ended = process.end_strays("it1", 0.5)
+    assert pids <= {stray.pid for stray in ended}
+    assert process.strays("it1") == []
+    assert process.end_strays("it1", 0.5) == []
+
+
+def test_ending_strays_keeps_what_is_to_be_kept(run, worktree, environ):
+    child = process.start(sh(SLEEP), run, worktree, environ)
+    assert process.end_strays("it1", 0, keep=[child.pid]) == []
+    assert child.alive()
+
+
+@pytest.fixture
+def elsewhere(monkeypatch):
+    """What is done where there is no /proc."""
+    for module in (identity, process):
+        monkeypatch.setattr(module, "LINUX", False)
+
+
+def test_without_proc_the_same_holds(elsewhere, run, worktree, environ, tmp_path):
+    child = process.start(sh(f"{CHILD} {SLEEP}"), run, worktree, environ)
+    pid_in(tmp_path / "tool")
+    assert process.adopt(run, "it1").pid == child.pid
+    run.process.unlink()
+    assert process.adopt(run, "it1").pid == child.pid
+    adopted = process.adopt(run, "it1")
+    adopted.terminate()
+    assert adopted.wait(DEADLINE) == -15
+    assert not is_alive(identify(2**30))
+    assert not is_alive(identify(child.pid))
+
+
+def test_the_room_costs_a_light_command_nothing_heavy():
+    code = (
+        "import sys, importlib, pkgutil, ampsm_engine.amp as room\n"
+        "for module in pkgutil.walk_packages(room.__path__, 'ampsm_engine.amp.'): importlib.import_module(module.name)\n"
+        "print([name for name in ('psutil', 'pygit2', 'asyncio', 'textual', 'rich') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
