@@ -35,6 +35,19 @@ def raw(database: peewee.Database) -> sqlite3.Connection:
     return connection
 
 
+@contextlib.contextmanager
+def _transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
+    """All or nothing. peewee's own would hide a full disk, which has undone the transaction already."""
+    connection.execute(f"BEGIN {kind}")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
 class Connected:
     """A database by its path: cheap to make, picklable, safe over threads and over fork."""
 
@@ -119,7 +132,7 @@ class Connected:
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:
         """Several questions that see the database at one moment."""
-        with self._told(), self._live().atomic():
+        with self._told(), _transaction(raw(self._live()), "DEFERRED"):
             yield
 
     @contextlib.contextmanager
@@ -127,7 +140,7 @@ class Connected:
         """One transaction that no other writer comes in between; an error undoes all of it."""
         with self._told():
             database = self._live()
-            with database.atomic("IMMEDIATE"):
+            with _transaction(raw(database), "IMMEDIATE"):
                 yield database
 
     @contextlib.contextmanager
@@ -139,7 +152,7 @@ class Connected:
             raise self._translated(reason) from reason
 
     def _translated(self, reason: Exception) -> AmpsmError:
-        cause = reason.args[0] if reason.args and isinstance(reason.args[0], sqlite3.Error) else reason
+        cause = getattr(reason, "orig", reason)  # peewee wraps what SQLite said
         code = int(getattr(cause, "sqlite_errorcode", 0)) & 0xFF
         where = f"The database {self.path}"
         if code in _CORRUPT:
@@ -161,7 +174,7 @@ class Connected:
         """Look again with nobody else looking, then set the database aside."""
         self.close()
         self._database = None
-        with keeping.changing(self.path):
+        with self._told(), keeping.changing(self.path):
             if keeping.is_blank(self.path):
                 return Unfit(
                     f"The database {self.path} was corrupt, and another ampsm has just set it aside.", "ampsm repair"

@@ -68,7 +68,7 @@ def create(path: Path) -> None:
 def changing(path: Path) -> Iterator[None]:
     """Held by the one process that makes, migrates or sets aside the database; the others wait for it."""
     path.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-    descriptor = open_private(path.with_name(f"{path.name}.lock"), os.O_RDWR | os.O_CREAT)
+    descriptor = open_private(path.with_name(f"{path.name}.changing"), os.O_RDWR | os.O_CREAT)
     try:
         deadline = time.monotonic() + CHANGING_SECONDS
         while not _locked(descriptor):
@@ -96,7 +96,7 @@ def copy_beside(path: Path, version: int) -> Path:
 
     It reads through a connection of its own: SQLite copies nothing through one that is about to write.
     """
-    copy = _unused(path, f"v{version}-{_moment()}.bak")
+    copy = _free_name(path, f"v{version}-{_moment()}.bak")
     os.close(open_private(copy, os.O_RDWR | os.O_CREAT | os.O_EXCL))
     try:
         with contextlib.closing(connect(path)) as source, contextlib.closing(connect(copy)) as target:
@@ -108,30 +108,40 @@ def copy_beside(path: Path, version: int) -> Path:
 
 
 def set_aside(path: Path) -> Unfit:
-    """Move a corrupt database out of the way, whole; answers what to tell. `changing` must be held."""
-    aside = _unused(path, f"corrupt-{_moment()}")
+    """Move a corrupt database out of the way, whole; answers what to tell. `changing` must be held.
+
+    Not while another process has it open: when that one ends, SQLite deletes the files of the log by their name,
+    and by then they would be those of the database that took this one's place.
+    """
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
-        start, length = _SQLITE_LOCKS
-        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, length, start)
-        # A process that had it open would, when it ends, delete the files of the database that takes its place.
-        for part in parts(path):
+        if not _unused_by_others(descriptor):
+            return Unfit(
+                f"The database {path} is corrupt, and another process has it open, so it was left where it is.",
+                "End the other ampsm programs and workers, then: ampsm repair",
+            )
+        aside = _free_name(path, f"corrupt-{_moment()}")
+        for part in reversed(parts(path)):
             with contextlib.suppress(FileNotFoundError):
-                part.rename(aside.with_name(part.name.replace(path.name, aside.name, 1)))
-    except (BlockingIOError, PermissionError):
-        return Unfit(
-            f"The database {path} is corrupt, and another program has it open, so it was left where it is.",
-            "End the other programs that use it (ampsm stop, or close the other ampsm), then: ampsm repair",
-        )
+                part.rename(aside.with_name(aside.name + part.name.removeprefix(path.name)))
     finally:
         os.close(descriptor)
     return Unfit(
-        f"The database {path} was corrupt and has been set aside as {aside}; the next start begins with an empty one.",
-        "ampsm repair  (it finds the worktrees of your sessions again)",
+        f"The database {path} was corrupt. It has been set aside as {aside}; the next start begins with an empty one.",
+        "ampsm repair  (it finds the worktrees of the sessions again)",
     )
 
 
-def _unused(path: Path, suffix: str) -> Path:
+def _unused_by_others(descriptor: int) -> bool:
+    start, length = _SQLITE_LOCKS
+    try:
+        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, length, start)
+    except (BlockingIOError, PermissionError):  # POSIX allows both for a lock that is taken
+        return False
+    return True
+
+
+def _free_name(path: Path, suffix: str) -> Path:
     candidate, count = path.with_name(f"{path.name}.{suffix}"), 1
     while candidate.exists():
         count += 1

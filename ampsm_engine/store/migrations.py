@@ -85,11 +85,11 @@ def ready(path: Path) -> Iterator[None]:
         if not found.is_ready:
             refuse_foreign(found, path)
             with keeping.changing(path):
-                migrate(connection, path)
+                migrate(connection, path, LATEST)
         yield
 
 
-def migrate(connection: sqlite3.Connection, path: Path, target: int = LATEST) -> Path | None:
+def migrate(connection: sqlite3.Connection, path: Path, target: int) -> Path | None:
     """Run the steps that are missing, all or none; answers the copy of what was there before.
 
     `changing` must be held. Another process may have done it while this one waited.

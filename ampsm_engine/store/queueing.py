@@ -41,8 +41,10 @@ class Queueing(Writing):
             queued = replace(iteration, number=number, queued_at=iteration.queued_at or wording.now())
             columns = {name: getattr(queued, name) for name in ITERATION_FIELDS}
             IterationRow.insert(**columns, **tally_columns(queued.tally)).execute(database)
-            self._note_on(database, queued, "queued", f"iteration {number}: {naming.session_name(queued.prompt)}")
-            return self.iteration(queued.id)
+            stored = self.iteration(queued.id)
+            # Of the stored prompt: cut in two, a secret would not be known as one.
+            self._note_on(database, stored, "queued", f"iteration {number}: {naming.session_name(stored.prompt)}")
+            return stored
 
     def claimable(self) -> bool:
         """Whether a worker would find something to claim now."""

@@ -1,0 +1,254 @@
+"""What the store answers: the board, sessions by reference, iterations, facts."""
+
+import dataclasses
+import pickle
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from ampsm_engine.errors import NotFound, Refused
+from ampsm_engine.model import Outcome, State, Status, Tally, ToolCall
+from ampsm_engine.store import Store
+from ampsm_engine.store.tables import TABLES
+from tests.store.values import a_session, an_iteration
+
+
+def settled(store: Store, key: str, session: str = "s1") -> None:
+    store.enqueue(an_iteration(key, session))
+    assert store.claim().id == key
+    store.begin_settling(key, outcome=Outcome.DONE)
+    store.settle(key, status=Status.IDLE)
+
+
+def test_every_field_comes_back_as_it_went_in(store: Store) -> None:
+    session = a_session(
+        base_commit="c" * 40, script_command="make test", model_override="deep", notes="note", thread_id="T-1",
+        last_run="2026-01-02T00:00:00.000Z", status=Status.AWAITING_INPUT,
+    )  # fmt: skip
+    store.add_session(session)
+    assert store.session("s1") == session
+    iteration = an_iteration(
+        queued_at="2026-01-01T00:00:00.000Z", mode="smart", thread_id="T-1", start_sha="a" * 40,
+        tally=Tally(1, 2, 3, 4, 5, 6, 7, 8),
+    )  # fmt: skip
+    assert store.enqueue(iteration) == dataclasses.replace(iteration, number=1)
+    assert store.iteration("i1") == dataclasses.replace(iteration, number=1)
+
+
+def test_the_tables_have_the_columns_of_the_models(store: Store) -> None:
+    connection = sqlite3.connect(store.path)
+    for table in TABLES:
+        columns = {row[1] for row in connection.execute(f'PRAGMA table_info("{table._meta.table_name}")')}
+        assert {field.column_name for field in table._meta.sorted_fields} == columns
+    connection.close()
+
+
+def test_the_named_columns_hold_the_named_values(store: Store) -> None:
+    """Scripts of the predecessor's users read the tables themselves."""
+    store.add_session(a_session(script_command="make", model_override="deep"))
+    store.enqueue(an_iteration())
+    store.claim()
+    store.record("i1", tally=Tally(1, 20, 300, 4000), offset=1, activity=None, thread_id="T-9")
+    connection = sqlite3.connect(store.path)
+    row = connection.execute(
+        "SELECT i.sessionId, i.tokenUsage, i.state, s.ampPrompt, s.repoRoot, s.baseBranch, s.branchName,"
+        " s.worktreePath, s.status, s.scriptCommand, s.modelOverride, s.threadId FROM iterations i"
+        " JOIN sessions s ON s.id = i.sessionId"
+    ).fetchone()
+    connection.close()
+    assert row == (
+        "s1", 4321, "running", "fix the login", "/repo", "main", "amp/s1/20260101-000000",
+        "/repo/.worktrees/s1", "running", "make", "deep", "T-9",
+    )  # fmt: skip
+
+
+def test_a_board_shows_the_iteration_that_runs_then_the_newest_that_began_then_the_first_that_waits(
+    store: Store,
+) -> None:
+    store.add_session(a_session())
+    assert [(row.iterations, row.queued, row.current) for row in store.board().rows] == [(0, 0, None)]
+    store.enqueue(an_iteration("i1"))
+    store.enqueue(an_iteration("i2"))
+    (row,) = store.board().rows
+    assert (row.iterations, row.queued, row.current.id) == (2, 2, "i1")
+    store.claim()
+    (row,) = store.board().rows
+    assert (row.queued, row.current.id, row.session.status) == (1, "i1", Status.RUNNING)
+    store.begin_settling("i1", outcome=Outcome.DONE)
+    store.settle("i1", status=Status.IDLE)
+    (row,) = store.board().rows
+    assert row.current.id == "i1"
+    settled_second = store.claim()
+    assert store.board().rows[0].current == settled_second
+    store.begin_settling("i2", outcome=Outcome.DONE)
+    store.settle("i2", status=Status.IDLE)
+    store.enqueue(an_iteration("i3"))
+    store.ask_to_stop("s1")
+    (row,) = store.board().rows
+    assert (row.iterations, row.queued, row.current.id) == (3, 0, "i2")
+
+
+def test_an_iteration_that_was_stopped_before_it_began_is_not_shown_as_current(store: Store) -> None:
+    store.add_session(a_session())
+    store.enqueue(an_iteration())
+    store.ask_to_stop("s1")
+    (row,) = store.board().rows
+    assert (row.iterations, row.queued, row.current) == (1, 0, None)
+
+
+def test_the_board_holds_the_newest_sessions_first_and_the_newest_facts_last(store: Store) -> None:
+    for number in range(60):
+        store.add_session(a_session(f"s{number:02}", created_at=f"2026-01-01T00:00:{number:02}.000Z"))
+    board = store.board()
+    assert [row.session.id for row in board.rows] == [f"s{number:02}" for number in reversed(range(60))]
+    assert [fact.session_id for fact in board.facts] == [f"s{number:02}" for number in range(10, 60)]
+
+
+def test_the_trash_is_a_board_of_its_own(store: Store) -> None:
+    store.add_session(a_session("s1"))
+    store.add_session(a_session("s2"))
+    store.update_session("s1", trashed_at="2026-01-02T00:00:00.000Z")
+    assert [row.session.id for row in store.board().rows] == ["s2"]
+    assert [row.session.id for row in store.board(trashed=True).rows] == ["s1"]
+    assert [session.id for session in store.sessions(trashed=True)] == ["s1"]
+    assert store.session("s1").trashed_at is not None
+
+
+def test_sessions_are_found_by_repository_and_status(store: Store) -> None:
+    store.add_session(a_session("s1", repo_root="/a", status=Status.ERROR))
+    store.add_session(a_session("s2", repo_root="/a", status=Status.DONE))
+    store.add_session(a_session("s3", repo_root="/b", status=Status.ERROR))
+    assert {session.id for session in store.sessions(repo_root="/a")} == {"s1", "s2"}
+    assert {session.id for session in store.sessions(statuses=(Status.ERROR, Status.IDLE))} == {"s1", "s3"}
+    assert [session.id for session in store.sessions(repo_root="/a", statuses=(Status.ERROR,))] == ["s1"]
+
+
+class TestResolve:
+    @pytest.fixture(autouse=True)
+    def sessions(self, store: Store) -> None:
+        store.add_session(a_session("abc1", name="login"))
+        store.add_session(a_session("abd2", name="twice"))
+        store.add_session(a_session("xyz3", name="twice"))
+        store.add_session(a_session("old4", name="gone", trashed_at="2026-01-02T00:00:00.000Z"))
+
+    @pytest.mark.parametrize("reference", ["abc1", "abc", "login", " abc ", "ABC"])
+    def test_an_id_a_beginning_or_a_name_names_one(self, store: Store, reference: str) -> None:
+        assert store.resolve(reference).id == "abc1"
+
+    def test_a_whole_id_wins_over_a_beginning(self, store: Store) -> None:
+        store.add_session(a_session("abc1x"))
+        assert store.resolve("abc1").id == "abc1"
+
+    @pytest.mark.parametrize("reference", ["ab", "twice"])
+    def test_what_means_two_is_refused_with_both(self, store: Store, reference: str) -> None:
+        with pytest.raises(Refused, match="abd2"):
+            store.resolve(reference)
+
+    def test_a_name_that_is_another_ones_beginning_is_refused(self, store: Store) -> None:
+        """`ampsm rm` must never hit the one that was not meant."""
+        store.add_session(a_session("q1", name="xyz"))
+        with pytest.raises(Refused):
+            store.resolve("xyz")
+
+    @pytest.mark.parametrize("reference", ["", " ", "%", "_", "ab%", "nothing", "\0", "\udc80"])
+    def test_what_means_none_is_not_found(self, store: Store, reference: str) -> None:
+        with pytest.raises(NotFound):
+            store.resolve(reference)
+
+    def test_a_near_name_is_offered(self, store: Store) -> None:
+        with pytest.raises(NotFound) as told:
+            store.resolve("logn")
+        assert "'login'" in told.value.hint
+
+    def test_what_lies_in_the_trash_is_said_to(self, store: Store) -> None:
+        with pytest.raises(NotFound, match="in the trash") as told:
+            store.resolve("old4")
+        assert told.value.hint == "ampsm trash restore old4"
+        assert store.resolve("gone", trashed=True).id == "old4"
+        with pytest.raises(NotFound, match="not in the trash"):
+            store.resolve("abc1", trashed=True)
+
+
+def test_iterations_of_many_sessions_come_in_one_question(store: Store) -> None:
+    for session in ("s1", "s2", "s3"):
+        store.add_session(a_session(session))
+    for key, session in (("a", "s1"), ("b", "s2"), ("c", "s1")):
+        store.enqueue(an_iteration(key, session))
+    found = store.iterations_of(["s1", "s2", "s3", "nobody"])
+    assert {key: [one.id for one in own] for key, own in found.items()} == {
+        "s1": ["a", "c"], "s2": ["b"], "s3": [], "nobody": [],
+    }  # fmt: skip
+
+
+def test_facts_can_be_followed_without_missing_one(store: Store) -> None:
+    store.add_session(a_session())
+    for number in range(10):
+        store.fact("note", f"fact {number}", session_id="s1" if number % 2 else None)
+    assert [fact.text for fact in store.facts(limit=2)] == ["fact 8", "fact 9"]
+    seen: list[str] = []
+    last = 1
+    while batch := store.facts(after=last, limit=3):
+        seen += [fact.text for fact in batch]
+        last = batch[-1].number
+    assert seen == [f"fact {number}" for number in range(10)]
+    assert len(store.facts(session_id="s1")) == 6
+
+
+@pytest.mark.parametrize("ask", ["session", "iteration"])
+def test_what_is_not_there_is_not_found(store: Store, ask: str) -> None:
+    with pytest.raises(NotFound):
+        getattr(store, ask)("nobody")
+    assert store.tool_calls("nobody") == ()
+    assert store.iterations("nobody") == ()
+
+
+def test_words_that_another_program_wrote_never_break_a_reading(store: Store) -> None:
+    store.add_session(a_session())
+    store.enqueue(an_iteration())
+    connection = sqlite3.connect(store.path)
+    connection.execute("UPDATE sessions SET status = 'sleeping', ampPrompt = NULL")
+    connection.execute("UPDATE iterations SET state = 'gone', outcome = 'fine', testResult = 'maybe', startTime = ''")
+    connection.execute("UPDATE sessions SET notes = CAST(x'fffe41' AS TEXT)")
+    connection.commit()
+    connection.close()
+    (row,) = store.board().rows
+    assert (row.session.status, row.session.amp_prompt) == (Status.AWAITING_INPUT, "")
+    assert row.session.notes == "\ufffd\ufffdA"
+    (iteration,) = store.iterations("s1")
+    assert (iteration.state, iteration.outcome, iteration.test_result) == (State.SETTLED, None, None)
+
+
+def test_a_row_that_another_program_added_is_an_iteration_that_is_over(store: Store) -> None:
+    store.add_session(a_session())
+    connection = sqlite3.connect(store.path)
+    for key in ("x", "y"):
+        connection.execute("INSERT INTO iterations (id, sessionId, startTime) VALUES (?, 's1', '2026')", (key,))
+    connection.commit()
+    connection.close()
+    assert [one.state for one in store.iterations("s1")] == [State.SETTLED, State.SETTLED]
+    assert store.enqueue(an_iteration()).number == 1
+    assert store.claim().id == "i1"
+
+
+def test_a_store_travels_to_another_process_by_its_path(store: Store) -> None:
+    store.add_session(a_session())
+    assert pickle.loads(pickle.dumps(store)).session("s1") == store.session("s1")
+
+
+def test_a_store_opens_itself(database: Path) -> None:
+    Store(database).add_session(a_session())
+    assert [session.id for session in Store(database).sessions()] == ["s1"]
+
+
+def test_tool_calls_keep_the_order_of_the_stream(store: Store) -> None:
+    store.add_session(a_session())
+    store.enqueue(an_iteration())
+    store.claim()
+    calls = [ToolCall("i1", number, f"t{number}", "Read", "{}", None) for number in range(1, 251)]
+    store.record("i1", tally=Tally(), offset=1, activity=None, thread_id=None, tool_calls=reversed(calls))
+    assert list(store.tool_calls("i1")) == calls
+    done = dataclasses.replace(calls[6], success=False, summary="no such file")
+    store.record("i1", tally=Tally(), offset=2, activity=None, thread_id=None, tool_calls=[done])
+    assert store.tool_calls("i1")[6] == done
+    assert len(store.tool_calls("i1")) == 250

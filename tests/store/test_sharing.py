@@ -1,0 +1,212 @@
+"""Many at once: processes that claim, threads, forks, and a feed that sees what others write."""
+
+import asyncio
+import os
+import sqlite3
+import threading
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from ampsm_engine.errors import Refused
+from ampsm_engine.model import Outcome, State, Status
+from ampsm_engine.store import Store, follow
+from tests.store.values import a_session, an_iteration, ended, start
+
+CLAIM = """
+    from ampsm_engine.model import Outcome, Status, Tally
+    store = Store(Path(sys.argv[1]))
+    store.open()
+    print("ready", flush=True)
+    sys.stdin.readline()
+    while (iteration := store.claim()) is not None:
+        print(iteration.id, flush=True)
+        store.record(iteration.id, tally=Tally(turns=1), offset=1, activity="x", thread_id=None)
+        store.begin_settling(iteration.id, outcome=Outcome.DONE)
+        store.settle(iteration.id, status=Status.IDLE, facts=[("done", "")])
+"""
+
+
+def test_processes_that_claim_at_once_take_each_iteration_once(store: Store) -> None:
+    sessions = [f"s{number}" for number in range(20)]
+    for session in sessions:
+        store.add_session(a_session(session))
+        for number in range(10):
+            store.enqueue(an_iteration(f"{session}-{number}", session))
+    processes = [start(CLAIM, store.path) for _ in range(6)]
+    assert [process.stdout.readline() for process in processes] == ["ready\n"] * 6
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    taken = [key for process in processes for key in ended(process).split()]
+    assert Counter(taken) == Counter(f"{session}-{number}" for session in sessions for number in range(10))
+    assert (store.queued(), store.unsettled()) == (0, ())
+    for session in sessions:
+        own = store.iterations(session)
+        assert all(one.state is State.SETTLED for one in own)
+        started = [fact.iteration_id for fact in store.facts(session_id=session) if fact.kind == "started"]
+        assert started == [one.id for one in own], "in the order of the queue"
+        kinds = [fact.kind for fact in store.facts(session_id=session) if fact.kind in ("started", "done")]
+        assert kinds == ["started", "done"] * 10, "never two at once in one session"
+
+
+def test_ten_that_enqueue_at_once_are_numbered_without_a_gap(store: Store) -> None:
+    store.add_session(a_session())
+    code = """
+        from ampsm_engine.model import Iteration, State
+        store = Store(Path(sys.argv[1]))
+        sys.stdin.readline()
+        for number in range(5):
+            store.enqueue(Iteration(f"{sys.argv[2]}-{number}", "s1", 0, "p", State.QUEUED, ""))
+    """
+    processes = [start(code, store.path, number) for number in range(10)]
+    for process in processes:
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    for process in processes:
+        ended(process)
+    assert [one.number for one in store.iterations("s1")] == list(range(1, 51))
+
+
+def test_sqlite_itself_holds_one_active_iteration_a_session(store: Store) -> None:
+    """Whatever a program does wrong, the first law stands."""
+    store.add_session(a_session())
+    store.enqueue(an_iteration("i1"))
+    store.enqueue(an_iteration("i2"))
+    store.claim()
+    with pytest.raises(Refused), store._writing() as database:
+        store._change(database, "i2", state="running")
+
+
+def test_what_was_written_survives_the_death_of_its_writer(store: Store) -> None:
+    store.add_session(a_session())
+    store.enqueue(an_iteration())
+    code = """
+        import os, signal
+        from ampsm_engine.model import Tally
+        store = Store(Path(sys.argv[1]))
+        store.claim()
+        store.record("i1", tally=Tally(turns=7), offset=70, activity="x", thread_id="T-1")
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+    process = start(code, store.path)
+    process.communicate(timeout=60)
+    assert process.returncode == -9
+    iteration = store.iteration("i1")
+    assert (iteration.state, iteration.tally.turns, iteration.offset) == (State.RUNNING, 7, 70)
+    store.begin_settling("i1", outcome=Outcome.CRASHED)
+    assert store.settle("i1", status=Status.ERROR).outcome is Outcome.CRASHED
+
+
+def test_a_writer_that_dies_in_a_transaction_leaves_nothing_of_it(store: Store) -> None:
+    store.add_session(a_session())
+    code = """
+        import os, signal
+        store = Store(Path(sys.argv[1]))
+        with store._writing() as database:
+            store._change_session(database, "s1", name="half")
+            os.kill(os.getpid(), signal.SIGKILL)
+    """
+    start(code, store.path).communicate(timeout=60)
+    assert store.session("s1") == a_session()
+    store.update_session("s1", name="whole")
+
+
+def test_threads_have_connections_of_their_own(store: Store) -> None:
+    errors: list[BaseException] = []
+
+    def work(key: str) -> None:
+        try:
+            store.add_session(a_session(key))
+            for number in range(10):
+                store.enqueue(an_iteration(f"{key}-{number}", key))
+                store.board()
+        except BaseException as error:  # noqa: BLE001 - told below
+            errors.append(error)
+        finally:
+            store.close()
+
+    threads = [threading.Thread(target=work, args=(f"s{number}",)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert errors == []
+    assert store.queued() == 80
+
+
+def test_a_store_may_be_used_on_both_sides_of_a_fork(store: Store) -> None:
+    store.add_session(a_session())
+    store.data_version()
+    child = os.fork()
+    if child == 0:  # pragma: no cover - the child
+        code = 1
+        try:
+            store.add_session(a_session("s2"))
+            store.data_version()
+            code = 0
+        finally:
+            os._exit(code)
+    assert os.waitpid(child, 0)[1] == 0
+    assert {session.id for session in store.sessions()} == {"s1", "s2"}
+    store.add_session(a_session("s3"))
+    assert store._select("PRAGMA integrity_check") == [("ok",)]
+
+
+def test_the_version_changes_with_every_commit_and_only_then(store: Store) -> None:
+    first = store.data_version()
+    store.board()
+    assert store.claim() is None
+    assert store.data_version() == first
+    store.add_session(a_session())
+    assert store.data_version() != first
+
+
+async def test_a_feed_sees_what_another_process_writes(store: Store) -> None:
+    store.add_session(a_session())
+    feed = follow(store, interval=0.01)
+    first = await anext(feed)
+    assert [row.session.name for row in first.rows] == ["name of s1"]
+    code = "Store(Path(sys.argv[1])).update_session('s1', name='another')"
+    process = start(code, store.path)
+    second = await asyncio.wait_for(anext(feed), 60)
+    assert [row.session.name for row in second.rows] == ["another"]
+    ended(process)
+    await feed.aclose()
+
+
+async def test_a_feed_is_silent_while_nobody_writes(store: Store) -> None:
+    feed = follow(store, interval=0)
+    await anext(feed)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(anext(feed), 0.2)
+
+
+async def test_a_feed_that_is_left_closes_what_it_opened(store: Store) -> None:
+    before = threading.active_count()
+    for _ in range(3):
+        feed = follow(store, interval=0.01)
+        await anext(feed)
+        await feed.aclose()
+    for thread in threading.enumerate():
+        if thread.name.startswith("ampsm-follow"):
+            thread.join(60)
+    assert threading.active_count() <= before
+
+
+def test_the_light_commands_do_not_pay_for_heavy_rooms(store: Store) -> None:
+    code = """
+        store = Store(Path(sys.argv[1]))
+        store.sessions(), store.iterations_of(["s1"]), store.board()
+        heavy = {"pygit2", "textual", "notifypy", "psutil", "rich", "playhouse"}
+        print(sorted(heavy & set(sys.modules)), "ampsm_engine.redact" in sys.modules)
+    """
+    assert ended(start(code, store.path)) == "[] False\n"
+
+
+def test_the_database_can_be_read_by_any_sqlite(store: Store) -> None:
+    store.add_session(a_session())
+    connection = sqlite3.connect(f"{Path(store.path).as_uri()}?mode=ro", uri=True)
+    assert connection.execute("SELECT name FROM sessions").fetchall() == [("name of s1",)]
+    connection.close()
