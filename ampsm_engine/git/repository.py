@@ -139,6 +139,11 @@ def branch_tip(where: Path, branch: str) -> str | None:
     return answer.line if branch and answer.ok else None
 
 
+def resolves(where: Path, revision: str) -> bool:
+    """Whether a revision names a commit here and now."""
+    return program.read(where, "rev-parse", "--quiet", "--verify", "--end-of-options", f"{revision}^{{commit}}").ok
+
+
 def is_ancestor(where: Path, old: str, new: str) -> bool:
     """Whether the one commit is the other or lies in its history."""
     return program.read(where, "merge-base", "--is-ancestor", old, new).ok

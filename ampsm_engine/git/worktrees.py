@@ -33,6 +33,7 @@ class Pending:
     def __init__(self, repo: Repo, base: Base, path: Path, branch: str, running: program.Running) -> None:
         self.repo, self.base, self.path, self.branch = repo, base, path, branch
         self._running = running
+        self._is_undone = False
 
     def finish(self, limit: float = HOOK_LIMIT) -> Worktree:
         """Wait until it is filled. Failed when it cannot be, with everything undone, as when interrupted."""
@@ -48,7 +49,10 @@ class Pending:
     def undo(self) -> None:
         """Leave nothing behind: neither folder nor branch, nor what git knows of them."""
         self._running.end()
-        _undo(self.repo, self.base, self.path, self.branch)
+        # Only once: the name may be somebody else's by then.
+        if not self._is_undone:
+            self._is_undone = True
+            _undo(self.repo, self.base, self.path, self.branch)
 
     def _hook_note(self, answer: program.Answer, limit: float) -> str:
         """git removes what it could not fill; what is still there is whole, and only its hook complained."""
@@ -85,13 +89,27 @@ def begin(repo: Repo, base: Base, session_id: str, name: str, moment: datetime) 
     exclude.ensure(repo.common_dir)
     branch = _new_branch(repo, base, name, moment)
     try:
-        hands = min(4, os.cpu_count() or 1)
-        faster = ("-c", f"checkout.workers={hands}", "-c", "checkout.thresholdForParallelism=100")
-        running = program.start(repo.root, *faster, "worktree", "add", "--quiet", path, branch)
+        running = program.start(repo.root, *_faster(), "worktree", "add", "--quiet", path, branch)
     except BaseException:
         _undo(repo, base, path, branch)
         raise
     return Pending(repo, base, path, branch, running)
+
+
+def recreate(repo: Repo, path: Path, branch: str) -> Worktree:
+    """Make a worktree again from its branch after its folder was lost. Refused when something is in its place."""
+    if os.path.lexists(path):
+        raise Refused(f"There is something at {path} already.", f"git -C {repo.root} worktree repair {path}")
+    tip = repository.branch_tip(repo.root, branch)
+    if tip is None:
+        raise NotFound(f"The branch {branch} does not exist.", f"git -C {repo.root} branch --list 'amp/*'")
+    registry.erase(repo.common_dir, path)
+    exclude.ensure(repo.common_dir)
+    answer = program.write(repo.root, *_faster(), "worktree", "add", "--quiet", path, branch)
+    if not answer.ok and not (path / ".git").exists():
+        message = f"git could not make the worktree {path}: {answer.reason}."
+        raise Failed(message, f"git -C {repo.root} worktree add {path} {branch}")
+    return Worktree(path, branch, tip, root=repo.root)
 
 
 def remove(repo: Repo, path: Path, branch: str, *, delete_branch: bool) -> None:
@@ -145,6 +163,12 @@ def inspect(path: Path) -> Worktree:
     if tree is None or not tree.head:
         raise NotFound(f"{top} has no commit checked out.", f"git -C {top} status")
     return Worktree(top, tree.branch, tree.head, root=repo.root, locked=tree.locked, prunable=tree.prunable)
+
+
+def _faster() -> tuple[str, ...]:
+    """More hands to write files with."""
+    hands = min(4, os.cpu_count() or 1)
+    return ("-c", f"checkout.workers={hands}", "-c", "checkout.thresholdForParallelism=100")
 
 
 def _free_path(repo: Repo, session_id: str) -> Path:

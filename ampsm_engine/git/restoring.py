@@ -1,0 +1,91 @@
+"""Laying a worktree out again from what the trash wrote down of it (keepsake.py).
+
+First the index and its files, then what differed from it, then what lay aside: the order in which they came about.
+"""
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+from ampsm_engine.git import keepsake, program, registry, repository
+from ampsm_engine.git.aside import Aside
+from ampsm_engine.git.keepsake import Contents
+from ampsm_engine.git.repository import BRANCHES
+from ampsm_engine.git.values import Repo
+
+_FASTER = ("-c", "checkout.workers=2", "-c", "checkout.thresholdForParallelism=100")
+
+
+def fill(repo: Repo, aside: Aside, worktree: Path, branch: str, work: str | None) -> str | None:
+    """Make the worktree and fill it; a note to tell when HEAD could not go back to its branch."""
+    if work is None:
+        program.done(repo.root, *_FASTER, "worktree", "add", "--quiet", worktree, branch)
+        return None
+    contents = keepsake.read(repo.root, work)
+    note = _stand(repo, worktree, branch, contents)
+    git_dir = repository.git_dir(worktree)
+    aside.lend_settings(git_dir)
+    _fill(worktree, git_dir, work)
+    _overlay(worktree, work, contents)
+    return note
+
+
+def give(repo: Repo, aside: Aside, worktree: Path, work: str | None) -> None:
+    """Put back what lay aside, which makes the worktree whole; may be done again."""
+    if work is not None:
+        aside.give(worktree, keepsake.read(repo.root, work).aside, repository.git_dir(worktree))
+        program.write(worktree, "update-index", "-q", "--refresh")
+
+
+def _stand(repo: Repo, worktree: Path, branch: str, contents: Contents) -> str | None:
+    """Make the worktree without files, with HEAD where it stood."""
+    add = ("worktree", "add", "--quiet", "--no-checkout")
+    was_on = contents.head.removeprefix(BRANCHES) if contents.head else ""
+    taken = {tree.branch for tree in registry.listed(repo)}
+    note = None
+    if was_on and was_on not in taken and repository.branch_tip(repo.root, was_on) == contents.commit:
+        program.done(repo.root, *add, worktree, was_on)
+        return None
+    program.done(repo.root, *add, "--detach", worktree, contents.commit or branch)
+    if was_on and not contents.commit and was_on not in taken and repository.branch_tip(repo.root, was_on) is None:
+        program.done(worktree, "symbolic-ref", "HEAD", contents.head)
+    elif was_on:
+        note = f"HEAD was on {was_on}, which has moved or is in use: it is detached at the same commit."
+    return note
+
+
+def _fill(worktree: Path, git_dir: Path, work: str) -> None:
+    """The index, byte for byte, and the files that it speaks of."""
+    index = program.told(worktree, "cat-file", "blob", f"{keepsake.kept_of(worktree, work)}:index")
+    (git_dir / "index").write_bytes(index)
+    program.done(worktree, *_FASTER, "checkout-index", "--all", "--force", "--index", "--quiet")
+
+
+def _overlay(worktree: Path, work: str, contents: Contents) -> None:
+    """What differed from the index: files that were gone, files that were written, and their modes."""
+    for path in contents.removed:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            registry.delete_tree(worktree / path)
+        _drop_empty_parents(worktree, path)
+    with tempfile.TemporaryDirectory(prefix="ampsm-trash-") as folder:
+        variables = {"GIT_INDEX_FILE": Path(folder) / "index"}
+        program.done(worktree, "read-tree", work, variables=variables)
+        feed = "".join(f"{path}\0" for path in contents.written).encode("utf-8", "surrogateescape")
+        program.done(worktree, *_FASTER, "checkout-index", "--force", "-z", "--stdin", feed=feed, variables=variables)
+    kept = keepsake.kept_of(worktree, work)
+    for number, path in enumerate(contents.raw):
+        content = program.told(worktree, "cat-file", "blob", f"{kept}:raw/{number}")
+        descriptor = os.open(worktree / path, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+    for path, mode in contents.modes.items():
+        (worktree / path).chmod(mode)
+
+
+def _drop_empty_parents(worktree: Path, path: str) -> None:
+    with contextlib.suppress(OSError):
+        for parent in (worktree / path).parents:
+            if parent == worktree:
+                break
+            parent.rmdir()

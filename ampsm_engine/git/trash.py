@@ -1,0 +1,229 @@
+"""The trash: a session's branch and uncommitted content are kept until somebody purges them, and come back exactly.
+
+Kept as refs/ampsm/trash/<session>/tip (the branch) and /work (see keepsake.py): files, index, conflicts, modes, HEAD.
+Kept beside, never as objects: secrets files (ignored ones too), repositories inside the worktree, checked out
+submodules, AGENT_CONTEXT. Not kept: other ignored files (their number is told), sockets, empty folders, reflogs.
+"""
+
+import contextlib
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from ampsm_engine.errors import Failed, NotFound, Refused
+from ampsm_engine.git import busy, keepsake, lock, program, registry, repository, restoring
+from ampsm_engine.git.aside import Aside
+from ampsm_engine.git.keepsake import Contents
+from ampsm_engine.git.repository import BRANCHES
+from ampsm_engine.git.values import Repo, Trashed
+
+REFS = "refs/ampsm/trash"
+
+
+def keep(repo_root: Path, worktree: Path, branch: str, session_id: str) -> Trashed:
+    """Put a session into the trash: its worktree and its branch are gone then, and nothing of them is lost.
+
+    Refused with an operation in progress, a locked index or a locked worktree. Done again after a crash, it goes
+    on where it stopped. A worktree that is gone already leaves only its branch to keep.
+    """
+    with _writing(repo_root, session_id) as (repo, aside):
+        _end_restore(repo, aside, worktree, session_id)
+        if worktree.is_dir():
+            _write_down(repo, worktree, branch, session_id)
+            worktree.rename(_leaving(worktree))
+        elif _ref(repo, session_id, "tip") is None:
+            _keep_tip(repo, branch, session_id)
+        trashed, contents = _kept(repo, branch, session_id)
+        _clear(repo, worktree, aside, contents)
+        _drop_branch(repo, worktree, branch, trashed.tip)
+    return trashed
+
+
+def restore(repo_root: Path, session_id: str, worktree: Path, branch: str, base_commit: str = "") -> str | None:  # noqa: ARG001
+    """Bring a session back as it was: branch, HEAD, index, changed, untracked and secrets files; a note to tell.
+
+    Refused when something is at the worktree's place, or the branch's name is taken by other work. The
+    repository's post-checkout hook does not run. What cannot be laid out leaves the trash as it was. `base_commit`
+    is what the session started from; the trash knows its branch by itself.
+    """
+    with _writing(repo_root, session_id) as (repo, aside):
+        tip = _ref(repo, session_id, "tip")
+        if tip is None:
+            raise _nothing(session_id)
+        if not _end_restore(repo, aside, worktree, session_id):
+            return None
+        if worktree.exists() or worktree.is_symlink():
+            raise Refused(f"There is something at {worktree} already.", f"ls -ld {worktree}")
+        work = _ref(repo, session_id, "work")
+        made = _make_branch(repo, branch, tip)
+        aside.mark("filling")
+        try:
+            note = restoring.fill(repo, aside, worktree, branch or tip, work)
+        except BaseException:
+            registry.erase(repo.common_dir, worktree)
+            if made:
+                registry.delete_branch(repo.root, branch, tip)
+            aside.unmark()
+            raise
+        aside.mark("giving")
+        _end_restore(repo, aside, worktree, session_id)
+    return note
+
+
+def purge(repo_root: Path, session_id: str) -> None:
+    """Forget a trashed session for good; git sweeps its objects away in its own time. NotFound when it holds none."""
+    with _writing(repo_root, session_id) as (repo, aside):
+        tip, work = _ref(repo, session_id, "tip"), _ref(repo, session_id, "work")
+        if tip is None and work is None and not aside.folder.exists():
+            raise _nothing(session_id)
+        if work is not None:
+            _delete(_leaving(Path(keepsake.read(repo.root, work).worktree)))
+        _forget(repo, session_id, aside)
+
+
+def holds(repo_root: Path, session_id: str) -> bool:
+    """Whether the trash keeps a session's branch."""
+    return _ref(repository.around(repo_root), session_id, "tip") is not None
+
+
+def size(repo_root: Path, session_id: str) -> int:
+    """Bytes that purging would free: files kept beside, and packed objects that no other ref reaches.
+
+    Approximate: objects as they lie on the disk now, and git frees them at its next sweep.
+    """
+    repo = repository.around(repo_root)
+    mine = f"{REFS}/{_checked(session_id)}"
+    if _ref(repo, session_id, "tip") is None:
+        raise _nothing(session_id)
+    options = ("--objects", "--disk-usage", f"--glob={mine}", "--not", f"--exclude={mine}/*", "--all")
+    return int(program.told(repo.root, "rev-list", *options)) + Aside(repo.common_dir, session_id).size()
+
+
+@contextlib.contextmanager
+def _writing(repo_root: Path, session_id: str) -> Iterator[tuple[Repo, Aside]]:
+    repo = repository.around(repo_root)
+    with lock.writer(repo.common_dir, f"trash {_checked(session_id)}"):
+        try:
+            yield repo, Aside(repo.common_dir, session_id)
+        except OSError as reason:
+            message = f"The trash of {repo.root} could not be written: {reason.strerror}: {reason.filename}."
+            raise Failed(message, f"df -h {repo.root}") from reason
+
+
+def _end_restore(repo: Repo, aside: Aside, worktree: Path, session_id: str) -> bool:
+    """Bring a restore to its end that came so far, or undo one that did not; False when it is ended."""
+    stage = aside.stage
+    if stage == "giving" and worktree.is_dir():
+        restoring.give(repo, aside, worktree, _ref(repo, session_id, "work"))
+        _forget(repo, session_id, aside)
+        return False
+    if stage:
+        registry.erase(repo.common_dir, worktree)
+        aside.unmark()
+    return True
+
+
+def _checked(session_id: str) -> str:
+    """A session's id as a part of a ref and of a path."""
+    if not re.fullmatch(r"\w[\w-]*", session_id, re.ASCII):
+        raise NotFound(f"There is no session {session_id!r} in the trash.", "ampsm trash ls")
+    return session_id
+
+
+def _nothing(session_id: str) -> NotFound:
+    return NotFound(f"The trash holds nothing of session {session_id}.", "ampsm trash ls")
+
+
+def _ref(repo: Repo, session_id: str, name: str) -> str | None:
+    full = f"{REFS}/{_checked(session_id)}/{name}^{{commit}}"
+    answer = program.read(repo.root, "rev-parse", "--quiet", "--verify", full)
+    return answer.line if answer.ok else None
+
+
+def _leaving(worktree: Path) -> Path:
+    """Where a worktree is while it is being deleted: at its own place it is always whole."""
+    return worktree.with_name(f".{worktree.name}.trashed")
+
+
+def _write_down(repo: Repo, worktree: Path, branch: str, session_id: str) -> None:
+    if worktree.resolve() == repo.root:
+        raise Refused(f"{worktree} is the repository's own checkout.", f"git -C {worktree} worktree list")
+    admin = registry.admin_dir(repo.common_dir, worktree)
+    if admin is None:
+        raise Refused(
+            f"git does not know {worktree} as a worktree of {repo.root}.", f"git -C {repo.root} worktree list"
+        )
+    if (admin / "locked").exists():
+        raise Refused(f"The worktree {worktree} is locked.", f"git -C {repo.root} worktree unlock {worktree}")
+    why_not = busy.refusal(worktree, admin)
+    if why_not is not None:
+        raise Refused(*why_not)
+    work, contents = keepsake.write(worktree, branch)
+    tip = repository.branch_tip(repo.root, branch) or contents.commit
+    if not tip:
+        raise Refused(f"There is no commit to keep of {worktree}.", f"git -C {worktree} status")
+    refs = "".join(f"update {REFS}/{session_id}/{name} {commit}\n" for name, commit in (("tip", tip), ("work", work)))
+    program.done(repo.root, "update-ref", "--stdin", feed=refs.encode())
+
+
+def _keep_tip(repo: Repo, branch: str, session_id: str) -> None:
+    tip = repository.branch_tip(repo.root, branch)
+    if tip is None:
+        raise NotFound(f"Neither the worktree nor the branch {branch} exists any more.", "ampsm doctor")
+    program.done(repo.root, "update-ref", f"{REFS}/{session_id}/tip", tip)
+
+
+def _kept(repo: Repo, branch: str, session_id: str) -> tuple[Trashed, Contents | None]:
+    tip, work = _ref(repo, session_id, "tip"), _ref(repo, session_id, "work")
+    contents = keepsake.read(repo.root, work) if work else None
+    return Trashed(session_id, branch, tip or "", work, contents.ignored if contents else 0), contents
+
+
+def _clear(repo: Repo, worktree: Path, aside: Aside, contents: Contents | None) -> None:
+    """Take aside what cannot be an object, then delete the rest; may stop anywhere and be done again."""
+    leaving = _leaving(worktree)
+    admin = registry.admin_dir(repo.common_dir, worktree)
+    if contents is not None:
+        aside.take(leaving, contents.aside, admin)
+    _delete(leaving)
+    registry.erase(repo.common_dir, worktree)
+
+
+def _delete(folder: Path) -> None:
+    try:
+        registry.delete_tree(folder)
+    except OSError as reason:
+        message = f"{folder} cannot be deleted: {reason.strerror}: {reason.filename}."
+        raise Failed(message, f"All of it is in the trash. Delete it by hand: rm -r {folder}") from reason
+
+
+def _drop_branch(repo: Repo, worktree: Path, branch: str, tip: str) -> None:
+    """Delete the branch where it still is what was kept, and nobody else has it checked out."""
+    elsewhere = {tree.branch for tree in registry.listed(repo) if tree.path != worktree}
+    if branch and branch not in elsewhere:
+        registry.delete_branch(repo.root, branch, tip)
+
+
+def _make_branch(repo: Repo, branch: str, tip: str) -> bool:
+    """Make the branch again; False when it is there and right."""
+    there = repository.branch_tip(repo.root, branch)
+    if not branch or there == tip:
+        return False
+    if there is not None:
+        message = f"The branch {branch} exists and points elsewhere, at {there[:12]}."
+        raise Refused(message, f"git -C {repo.root} branch -m {branch} {branch}-other")
+    made = program.write(
+        repo.root, "update-ref", "-m", "ampsm: out of the trash", f"{BRANCHES}{branch}", tip, "0" * len(tip)
+    )
+    if not made.ok:
+        raise Failed(
+            f"The branch {branch} could not be made again: {made.reason}.", f"git -C {repo.root} branch {branch} {tip}"
+        )
+    return True
+
+
+def _forget(repo: Repo, session_id: str, aside: Aside) -> None:
+    for name in ("work", "tip"):
+        if _ref(repo, session_id, name) is not None:
+            program.done(repo.root, "update-ref", "-d", f"{REFS}/{session_id}/{name}")
+    aside.delete()
