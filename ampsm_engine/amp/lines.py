@@ -63,7 +63,7 @@ def paired(text: str) -> str:
 def events_of(line: dict[str, Any], clean: Clean) -> Iterator[Event]:
     """All that one line says, in order; `clean` makes its text storable."""
     kind, subtype = line.get("type"), line.get("subtype")
-    parent = _word(line.get("parent_tool_use_id"), clean)
+    parent = _word(line.get("parent_tool_use_id"))
     message = line.get("message")
     if kind == "system" and subtype == "init":
         yield _init(line, clean)
@@ -82,14 +82,14 @@ def events_of(line: dict[str, Any], clean: Clean) -> Iterator[Event]:
 def _init(line: dict[str, Any], clean: Clean) -> Init:
     servers = line.get("mcp_servers")
     return Init(
-        cwd=_word(line.get("cwd"), clean) or "",
+        cwd=_word(line.get("cwd")) or "",
         tools=tuple(clean(tool) for tool in _list(line.get("tools")) if isinstance(tool, str)),
         mcp_servers=tuple(
-            (_word(server.get("name"), clean) or "?", _word(server.get("status"), clean) or "?")
+            (_word(server.get("name")) or "?", _word(server.get("status")) or "?")
             for server in _list(servers)
             if isinstance(server, dict)
         ),
-        agent_mode=_word(line.get("agent_mode"), clean),
+        agent_mode=_word(line.get("agent_mode")),
     )
 
 
@@ -109,8 +109,8 @@ def _assistant(message: dict[str, Any], parent: str | None, clean: Clean) -> Ite
             yield _tool_use(block, parent, clean)
         else:
             yield Other(_kind("block", kind, clean))
-    message_id = _word(message.get("id"), clean)
-    yield Turn(_word(message.get("stop_reason"), clean), parent, message_id)
+    message_id = _word(message.get("id"))
+    yield Turn(_word(message.get("stop_reason")), parent, message_id)
     if isinstance(message.get("usage"), dict):
         yield _usage(message["usage"], parent, message_id)
 
@@ -119,8 +119,8 @@ def _tool_use(block: dict[str, Any], parent: str | None, clean: Clean) -> ToolUs
     given = block.get("input")
     arguments = _tree(given if isinstance(given, dict) else {"input": given}, clean, _DEPTH_LIMIT)
     return ToolUse(
-        id=_word(block.get("id"), clean) or "",
-        name=_word(block.get("name"), clean) or "?",
+        id=_word(block.get("id")) or "",
+        name=_word(block.get("name")) or "?",
         arguments=arguments if isinstance(arguments, dict) else {},
         parent=parent,
     )
@@ -144,7 +144,7 @@ def _tool_result(block: dict[str, Any], parent: str | None, clean: Clean) -> Too
     content = _joined(block.get("content"))
     exit_code, running = _shell_ending(content)
     return ToolResult(
-        id=_word(block.get("tool_use_id"), clean) or "",
+        id=_word(block.get("tool_use_id")) or "",
         content=clean(content),
         is_error=block.get("is_error") is True,
         refused=REFUSED.match(content) is not None,
@@ -191,7 +191,7 @@ def inner_object(content: str) -> dict[str, Any]:
 
 
 def _result(line: dict[str, Any], clean: Clean) -> Result:
-    is_error, subtype = line.get("is_error"), _word(line.get("subtype"), clean) or ""
+    is_error, subtype = line.get("is_error"), _word(line.get("subtype")) or ""
     ok = is_error is False or (is_error is None and subtype == "success")
     text = line.get("result")
     usage = line.get("usage")
@@ -228,8 +228,9 @@ def _count(value: object) -> int | None:
     return value if type(value) is int and 0 <= value <= _COUNT_LIMIT else None
 
 
-def _word(value: object, clean: Clean) -> str | None:
-    return clean(value) if isinstance(value, str) and value else None
+def _word(value: object) -> str | None:
+    """An id, a name or another short word; nobody redacts these."""
+    return paired(value) if isinstance(value, str) and value else None
 
 
 def _list(value: object) -> list[Any]:

@@ -7,7 +7,7 @@ same events.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ampsm_engine.amp.events import Event, Noise, Other, Thread, TooLong
@@ -40,10 +40,12 @@ def attempt_line(number: int) -> bytes:
 class Reader:
     """Takes bytes in any portions, gives events. Costs one pass over the bytes and a few lines of memory."""
 
-    def __init__(self, limit: int = LINE_LIMIT, *, offset: int = 0) -> None:
+    def __init__(self, limit: int = LINE_LIMIT, *, offset: int = 0, redact: Callable[[str], str] | None = None) -> None:
         self.offset = offset
         """Bytes up to the end of the last whole line; where another reader may go on."""
         self._limit = limit
+        self._redact = redact
+        """Applied to every text before anything of it is cut: half a secret would not be known any more."""
         self._line = bytearray()
         self._length = 0
         self._thread: str | None = None
@@ -87,13 +89,17 @@ class Reader:
         text = line.strip(_BLANKS)
         if text.startswith("\x1b"):
             text = _TERMINAL_MODES.sub("", text, count=1).strip(_BLANKS)
-        cleaned = paired if _ESCAPED_SURROGATE.search(text) else cut
+        cleaned = self._cleaned(paired if _ESCAPED_SURROGATE.search(text) else cut)
         for piece in _objects(text):
             if isinstance(piece, str):
-                yield Noise(cut(piece))
+                yield Noise(cleaned(piece))
             else:
                 yield from self._thread_of(piece)
                 yield from events_of(piece, cleaned)
+
+    def _cleaned(self, bound: Callable[[str], str]) -> Callable[[str], str]:
+        redact = self._redact
+        return bound if redact is None else lambda text: bound(redact(text))
 
     def _thread_of(self, line: dict[str, Any]) -> Iterator[Event]:
         named = line.get("session_id")

@@ -49,7 +49,8 @@ _OLD = _any(r"failed: 426\b", r"\bamp update\b", r"^(?:Error: )?426\b")
 _ELSEWHERE = _any(r"already open and active in another amp")
 _GONE = _any(r"^(?:Error: )?Thread \S+ does not exist")
 _OFFLINE = _any(
-    *(r"couldn't connect to the amp server", r"cannot reach amp servers", r"\bENOTFOUND\b", r"\bECONNREFUSED\b"),
+    *(r"couldn't connect to the amp server", r"cannot reach amp servers", r"unable to connect\b"),
+    *(r"\bENOTFOUND\b", r"\bECONNREFUSED\b"),
     *(r"\bEAI_AGAIN\b", r"\bENETUNREACH\b", r"\bETIMEDOUT\b"),
 )
 _APPROVAL = _any(r"require user approval")

@@ -36,12 +36,14 @@ def read(path: Path, offset: int = 0) -> Iterator[tuple[int, Event]]:
     yield from ((reader.offset, event) for event in reader.close())
 
 
-def follow(path: Path, *, offset: int = 0, alive: Callable[[], bool]) -> Iterator[Event | None]:
+def follow(
+    path: Path, *, offset: int = 0, alive: Callable[[], bool], redact: Callable[[str], str] | None = None
+) -> Iterator[Event | None]:
     """Events as they are written, None when there is nothing new; ends once the writer is gone and all is read.
 
     The file stays open: when it is replaced (redaction does that), the old one is followed to its end.
     """
-    reader = Reader(offset=offset)
+    reader = Reader(offset=offset, redact=redact)
     living, file = True, None
     with contextlib.ExitStack() as stack:
         while living:

@@ -69,6 +69,7 @@ def test_only_what_can_pass_by_itself_is_tried_again():
         ),
         (5, "offline", "Error: Cannot reach Amp servers. Are you offline?", AGAIN),
         (5, "offline", "Error: Failed to unarchive thread: getaddrinfo ENOTFOUND ampcode.com", AGAIN),
+        (5, "offline", "Error: Failed to unarchive thread: Unable to connect. Is the computer able to", AGAIN),
         (6, "amp-too-old", "Error: request failed: 426", "amp update"),
         (6, "amp-too-old", "This version is too old. Run amp update.", "amp update"),
         (7, "service-trouble", "Error: Amp server returned an error. Try again in a moment.", AGAIN),
