@@ -33,7 +33,7 @@ def iterate(engine: Engine, session_id: str, prompt: str, *, launch_worker: bool
         id=new_id(),
         session_id=session.id,
         number=0,
-        prompt=prompt,
+        prompt=redact.text(prompt),
         state=State.QUEUED,
         queued_at=wording.now(),
         mode=session.model_override,

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ampsm_engine import wording
+from ampsm_engine import redact, wording
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import exclude, repository, worktrees
@@ -32,7 +32,9 @@ def new(
     _check(engine, prompt, name, run=run)
     repo = repository.locate(path)
     start = repository.base(repo, base)
-    title = _title(name, prompt)
+    # Before a name is cut from them: half a secret would not be known any more.
+    name, asked = redact.text(name or ""), redact.text(prompt or "")
+    title = _title(name, asked)
     session_id = new_id()
     pending = worktrees.begin(repo, start, session_id, title, datetime.now(UTC).astimezone())
     try:
@@ -41,7 +43,7 @@ def new(
         session = Session(
             id=session_id,
             name=title,
-            amp_prompt=prompt or "",
+            amp_prompt=asked,
             repo_root=str(repo.root),
             base_branch=start.name,
             base_commit=start.commit,
@@ -73,8 +75,8 @@ def _check(engine: Engine, prompt: str | None, name: str | None, *, run: bool) -
         command.check_prompt(prompt)
 
 
-def _title(name: str | None, prompt: str | None) -> str:
-    return printable(name)[:200] if name else session_name(prompt or "session")
+def _title(name: str, prompt: str) -> str:
+    return printable(name)[:200] if name else session_name(prompt)
 
 
 def _enter(engine: Engine, session: Session, prompt: str | None) -> tuple[Session, Iteration | None]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ampsm_engine import redact
 from ampsm_engine.amp import transcript
 from ampsm_engine.amp.events import Event
 from ampsm_engine.engine.desk import Engine
@@ -130,7 +131,7 @@ def log(engine: Engine, session: Session, number: int | None = None) -> Iteratio
 def follow_log(engine: Engine, iteration_id: str) -> Iterator[Event | None]:
     """What amp said so far and goes on to say, until the iteration is settled.
 
-    None stands for "nothing new": the caller waits a moment. Texts are as amp wrote them; who shows them redacts.
+    None stands for "nothing new": the caller waits a moment. Secrets in the texts are redacted.
     """
     store = engine.store
     seen = -1
@@ -143,7 +144,7 @@ def follow_log(engine: Engine, iteration_id: str) -> Iterator[Event | None]:
             live = store.iteration(iteration_id).state is not State.SETTLED
         return live
 
-    return transcript.follow(engine.home.run(iteration_id).stream, alive=alive)
+    return transcript.follow(engine.home.run(iteration_id).stream, alive=alive, redact=redact.text)
 
 
 def status(engine: Engine) -> StatusCounts:

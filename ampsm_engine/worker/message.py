@@ -12,6 +12,9 @@ from ampsm_engine.naming import printable
 SUBJECT_LENGTH = 72
 PREFIX = "amp: "
 BODY_WIDTH = 72
+READ = 20_000
+"""Characters of the prompt and of the result that are read: results of megabytes exist."""
+
 PROMPT_LINES = 40
 """Lines of the prompt that a commit message keeps; the whole prompt is in the store."""
 
@@ -33,6 +36,7 @@ def subject(prompt: str, result: str, paths: tuple[str, ...] = ()) -> str:
 
     From the first sentence of amp's result that says something, else the prompt's first line, else the files.
     """
+    prompt, result = prompt[:READ], result[:READ]
     said = next((line for line in map(_plain, _sentences(result)) if _says_something(line)), "")
     asked = next((line for line in map(_plain, prompt.splitlines()) if re.search(r"\w", line)), "")
     named = f"change {', '.join(paths[:3])}{' …' if len(paths) > 3 else ''}" if paths else "work in progress"
@@ -66,11 +70,12 @@ def _says_something(line: str) -> bool:
 
 def body(session: Session, iteration: Iteration, result: str) -> str:
     """What was asked, what amp answered, and the trailers that tie the commit to its thread and session."""
-    asked = [line for part in iteration.prompt.strip().splitlines() for line in _wrapped(part)]
+    result = result[:READ]
+    asked = [line for part in iteration.prompt[:READ].strip().splitlines() for line in _wrapped(part)]
     if len(asked) > PROMPT_LINES:
         asked = [*asked[:PROMPT_LINES], "…"]
     answered = [line for part in result.strip().splitlines()[:PROMPT_LINES] for line in _wrapped(part)]
-    parts = ["\n".join(asked), "\n".join(answered), trailers(session, iteration)]
+    parts = ["\n".join(asked).strip(), "\n".join(answered).strip(), trailers(session, iteration)]
     return "\n\n".join(part for part in parts if part)
 
 

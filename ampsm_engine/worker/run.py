@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ampsm_engine import wording
+from ampsm_engine import redact, wording
 from ampsm_engine.amp import failures, process, program, transcript
 from ampsm_engine.amp.process import Child
 from ampsm_engine.config import Settings
@@ -130,7 +130,7 @@ class Run:
             silent=reason in (Reason.SILENT, Reason.LOST),
             fold=said.fold,
             exit_code=self.child.exit_code if self.child else None,
-            stderr=transcript.tail(self.directory.stderr),
+            stderr=redact.text(transcript.tail(self.directory.stderr)),
             head=said.head.decode("utf-8", "replace"),
         )
 

@@ -191,6 +191,10 @@ def _clean_run_directory(run: RunDirectory) -> None:
     """What stays of the run directory holds no secret: amp's settings and own log are not needed any more."""
     for path in (run.log, run.settings, run.path / "again.txt", run.path / "told.txt"):
         path.unlink(missing_ok=True)
+    # Redacted before anything is cut: half a secret would not be known any more.
+    for path in (run.stream, run.stderr, run.script_output, run.prompt):
+        if path.exists():
+            redact.file(path)
     if run.stderr.exists() and run.stderr.stat().st_size > STDERR_KEPT:
         with run.stderr.open("rb+") as file:
             file.seek(-STDERR_KEPT, os.SEEK_END)
@@ -198,9 +202,6 @@ def _clean_run_directory(run: RunDirectory) -> None:
             file.seek(0)
             file.write(tail)
             file.truncate()
-    for path in (run.stream, run.stderr, run.script_output, run.prompt):
-        if path.exists():
-            redact.file(path)
 
 
 def _finish(store: Store, settings: Settings, it: Settling) -> None:

@@ -8,6 +8,7 @@ import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from ampsm_engine import redact
 from ampsm_engine.amp.process import Child
 from ampsm_engine.amp.stream import CHUNK, Reader
 from ampsm_engine.amp.tally import Fold
@@ -36,7 +37,7 @@ class Transcript:
 
     run: RunDirectory
     fold: Fold = field(init=False)
-    reader: Reader = field(default_factory=Reader)
+    reader: Reader = field(default_factory=lambda: Reader(redact=redact.text))
     head: bytes = b""
     position: int = 0
     grown_at: float = field(default_factory=time.monotonic)

@@ -4,7 +4,7 @@ import sys
 import traceback
 from dataclasses import dataclass
 
-from ampsm_engine import wording
+from ampsm_engine import redact, wording
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError, Failed
 from ampsm_engine.home import Home
@@ -108,4 +108,4 @@ class Worker:
             settle(self.home, self.store, self.settings, iteration.id, trouble=known)
 
     def _say(self, text: str) -> None:
-        print(f"{wording.now()} worker {text}", file=sys.stderr, flush=True)
+        print(f"{wording.now()} worker {redact.text(text)}", file=sys.stderr, flush=True)

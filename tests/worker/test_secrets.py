@@ -1,0 +1,66 @@
+"""A key that passes through an iteration stays in the worktree's own files and nowhere else."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ampsm_engine.model import Outcome
+from tests.conftest import git
+from tests.worker.bench import Bench
+
+# In pieces, so that no scanner takes this file for a leak.
+SHAPED = "ghp_" + "1aB2" * 9
+NAMED = "correct horse " + 'battery "staple"'
+KEY = "-----BEGIN OPENSSH " + "PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEAAAAA\nc2VjcmV0\n-----END OPENSSH PRIVATE KEY-----"
+
+
+def files_below(*roots: Path) -> list[Path]:
+    return [path for root in roots for path in root.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("ends", [[], [{"fail": f"provider said {SHAPED}"}]], ids=["done", "failed"])
+def test_no_secret_is_left_anywhere_but_in_the_worktrees_own_files(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, ends: list[dict[str, object]]
+) -> None:
+    monkeypatch.setenv("DEPLOY_PASSWORD", NAMED)
+    bench.scenario(
+        {"create_file": "config.py", "content": f"TOKEN = '{SHAPED}'\n"},
+        {"shell": f'echo {SHAPED}; echo "$DEPLOY_PASSWORD"'},
+        {"think": f"The token is {SHAPED}"},
+        {"stderr": f"warning: {SHAPED} {NAMED}\n"},
+        {"say": f"I used {SHAPED} and {NAMED} and\n{KEY}\n"},
+        *ends,
+    )
+    session = bench.new(
+        f"Deploy with {SHAPED} and {NAMED}", name=f"deploy {SHAPED}", script=f"echo {SHAPED} $DEPLOY_PASSWORD"
+    )
+    last = bench.settled(session)
+    assert last.outcome is (Outcome.FAILED if ends else Outcome.DONE)
+    worktree = Path(session.worktree_path)
+    assert SHAPED in (worktree / "config.py").read_text(), "the worktree's own files are left as they are"
+
+    messages = git(worktree, "log", "--format=%B%an%ae", "main..").encode()
+    refs = git(bench.repo, "for-each-ref").encode()
+    places = {path: path.read_bytes() for path in files_below(bench.engine.home.root, worktree / "AGENT_CONTEXT")}
+    for secret in (SHAPED, "staple", "b3BlbnNzaC1rZXktdjEAAAAA", "c2VjcmV0", os.environ["AMP_API_KEY"]):
+        assert secret.encode() not in messages
+        assert secret.encode() not in refs
+        assert [str(path) for path, content in places.items() if secret.encode() in content] == []
+
+
+def test_a_stream_is_the_same_but_for_its_secrets(bench: Bench) -> None:
+    bench.scenario({"shell": f"echo {SHAPED}"}, {"say": "All went well, as you can see."})
+    last = bench.settled(bench.new())
+    text = bench.engine.home.run(last.id).stream.read_text()
+    assert SHAPED not in text
+    assert last.offset > 0
+    assert "All went well, as you can see." in text
+    checked = subprocess.run(
+        ["python3", "-c", "import json,sys; [json.loads(line) for line in sys.stdin]"],
+        input=text,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, "every line is still JSON"
