@@ -5,7 +5,7 @@ import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -18,6 +18,8 @@ from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.stage import KEPT_OUT, Play, Stage, surroundings, workers_gone
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.model import Iteration, Outcome, Session
+
+Groups = Mapping[str, Sequence[Iteration]]
 
 
 @click.command(cls=Command, short_help="See it work: no account, no network.")
@@ -44,28 +46,24 @@ def demo_command(folder: Path | None, speed: float, *, keep: bool, as_json: bool
     stage = _stage(folder)
     hushed = "".join(f" {name}=" for name in KEPT_OUT[:2] if os.environ.get(name))
     with surroundings(stage, speed):
-        from ampsm_engine.engine import desk
-
-        play = Play(desk.engine_at())
+        play = Play()
         try:
             sessions = _perform(stage, play)
-            if as_json:
-                _print_json(stage, sessions, play)
-            else:
-                _print_end(sessions, play)
-        except KeyboardInterrupt as end:
+            workers_gone(play.engine)
+        except (KeyboardInterrupt, AmpsmError) as end:
             _clear(stage, play)
             end.add_note("The demo's sessions were stopped, and what it made was removed.")
             raise
-        except AmpsmError:
-            _clear(stage, play)
-            raise
-        done = [one for group in _iterations(play).values() for one in group if one.outcome is Outcome.DONE]
-        workers_gone(play.engine)
+        groups = play.engine.store.iterations_of(list(play.parts))
+    if as_json:
+        _print_json(stage, sessions, groups)
+    else:
+        _print_end(sessions, groups)
     if not keep:
         stage.remove()
     elif not as_json:
         _print_next(stage, sessions, hushed)
+    done = [one for group in groups.values() for one in group if one.outcome is Outcome.DONE]
     return diagnostics.OK if done else diagnostics.FAILED
 
 
@@ -82,12 +80,13 @@ def _stage(folder: Path | None) -> Stage:
 
 def _perform(stage: Stage, play: Play) -> tuple[Session, ...]:
     from ampsm_engine.demo import plan
+    from ampsm_engine.engine import desk
 
     parts = plan()
     diagnostics.note(f"A throw-away repository in {stage.repository}, and a scripted amp: no account, no network.")
     with diagnostics.working("Making the repository"):
         stage.build()
-    play.engine.ready()
+    play.engine = desk.open_engine()
     slots = int(play.engine.settings.number("slots"))
     diagnostics.note(f"{len(parts)} sessions begin; {slots} run at once. Each iteration ends in a commit.\n")
     play.begin(stage, parts)
@@ -96,25 +95,19 @@ def _perform(stage: Stage, play: Play) -> tuple[Session, ...]:
 
 
 def _clear(stage: Stage, play: Play) -> None:
-    if play.engine.home.database.exists():
+    if play.parts:
         diagnostics.note("Stopping the demo…")
         play.stop()
         workers_gone(play.engine)
     stage.remove()
 
 
-def _iterations(play: Play) -> dict[str, tuple[Iteration, ...]]:
-    return play.engine.store.iterations_of(list(play.parts))
-
-
-def _print_json(stage: Stage, sessions: Sequence[Session], play: Play) -> None:
-    groups = _iterations(play)
+def _print_json(stage: Stage, sessions: Sequence[Session], groups: Groups) -> None:
     found = [documents.session_document(session, groups[session.id]) for session in sessions]
     output.document({"home": str(stage.home), "repository": str(stage.repository), "sessions": found})
 
 
-def _print_end(sessions: Sequence[Session], play: Play) -> None:
-    groups = _iterations(play)
+def _print_end(sessions: Sequence[Session], groups: Groups) -> None:
     sys.stderr.flush()
     output.line()
     print_sessions(sessions, groups)
@@ -124,6 +117,8 @@ def _print_end(sessions: Sequence[Session], play: Play) -> None:
         last = groups[session.id][-1]
         told = ended(last) + (f", commit {last.commit_sha[:10]}" if last.commit_sha else "")
         output.line(Styled(f"{wording.GLYPHS[word]} ", STATE_STYLES[word]), one_line(session.name), f": {told}")
+        if last.outcome is not Outcome.DONE:
+            output.line(Styled("  (on purpose: so you see what an error looks like, and that its work is kept)", "dim"))
 
 
 def _print_next(stage: Stage, sessions: Sequence[Session], hushed: str) -> None:

@@ -107,12 +107,12 @@ class Lines:
             return
         if self._terminal:
             up = f"\x1b[{len(self._last)}A" if self._last else ""
-            sys.stderr.write(up + "".join(f"\r\x1b[K{fitted(one_line(text))}\n" for text in lines.values()))
+            sys.stderr.write(up + "".join(f"\r\x1b[K{fitted(clean(text))}\n" for text in lines.values()))
             sys.stderr.flush()
         else:
             for key, text in lines.items():
                 if self._last.get(key) != text:
-                    note(one_line(text))
+                    note(clean(text).rstrip())
         self._last = dict(lines)
 
 

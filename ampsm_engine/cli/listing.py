@@ -44,13 +44,14 @@ def doing(row: BoardRow) -> str:
     current = row.current
     if current is None:
         return "no iteration yet"
-    if current.state is State.QUEUED:
+    if current.state is State.QUEUED or (current.state is State.SETTLED and row.queued):
         return "waiting for a slot"
     if current.state is State.SETTLING:
         return "committing"
     if current.state is State.RUNNING:
-        stopping = "stopping" if current.stop_requested_at else "starting amp"
-        return stopping if current.stop_requested_at else current.activity or stopping
+        if current.stop_requested_at:
+            return "stopping"
+        return (current.activity or "starting amp").replace(f"{row.session.worktree_path}/", "")
     return ended(current)
 
 
@@ -63,7 +64,7 @@ def ended(iteration: Iteration) -> str:
     text = changed if iteration.commit_sha else "nothing changed"
     if iteration.test_result is ScriptResult.FAIL:
         return f"script failed ({iteration.test_exit_code}), {text}"
-    return text
+    return f"{text}, script passed" if iteration.test_result is ScriptResult.PASS else text
 
 
 def total_tokens(iterations: Sequence[Iteration]) -> int | None:

@@ -85,7 +85,7 @@ def _print_lines(engine: "Engine", session: Session, iteration: Iteration, *, fo
     output.line(Styled(f"{name}, iteration {iteration.number}", "dim"))
     for line in prompt_lines(iteration.prompt):
         output.line(*line)
-    reading = Reading(iteration.prompt, thinking=thinking)
+    reading = Reading(iteration.prompt, worktree=session.worktree_path, thinking=thinking)
     for event in _events(engine, iteration.id, follow=follow):
         for line in reading.lines(event):
             output.line(*line)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from ampsm_engine import config, wording
 from ampsm_engine.cli import diagnostics
 from ampsm_engine.cli.listing import board_row, doing
+from ampsm_engine.cli.output import one_line
 from ampsm_engine.cli.tables import width
 from ampsm_engine.errors import Refused
 from ampsm_engine.model import Iteration, State
@@ -73,7 +74,7 @@ class Stage:
 class Play:
     """The demo while it runs: which session plays which part, and whose follow-up is still to be sent."""
 
-    engine: "Engine"
+    engine: "Engine" = field(init=False)
     parts: "dict[str, DemoSession]" = field(default_factory=dict)
     waiting: "dict[str, str]" = field(default_factory=dict)
 
@@ -92,11 +93,12 @@ class Play:
     def until_over(self) -> None:
         """Show the sessions, send the follow-ups, and come back when nothing runs or waits any more."""
         lines = diagnostics.Lines()
+        store = self.engine.store  # one connection: its data_version means nothing to another
         version, looks, over = -1, 0, False
         while not over:
-            if (now := self.engine.store.data_version()) != version:
+            if (now := store.data_version()) != version:
                 version = now
-                groups = self.engine.store.iterations_of(list(self.parts))
+                groups = store.iterations_of(list(self.parts))
                 lines.show({key: self._line(key, groups[key]) for key in self.parts})
                 over = not self._follow_up(groups) and _settled(groups.values())
             looks += 1
@@ -118,7 +120,7 @@ class Play:
         longest = max(width(part.name) for part in self.parts.values())
         name = self.parts[key].name
         shown = f"{wording.GLYPHS.get(word, '?')} {name}{' ' * (longest - width(name))}  {word:<14}"
-        return f"{shown}  {doing(row)}"
+        return f"{shown}  {one_line(doing(row))}"
 
     def stop(self) -> None:
         """Stop every session and wait until the last process has left."""

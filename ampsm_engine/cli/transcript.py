@@ -1,6 +1,7 @@
 """How amp's events read: lines for a person, objects for a program, both without secrets. Reads no files."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from ampsm_engine import redact, wording
 from ampsm_engine.amp import tally
@@ -43,16 +44,27 @@ def redacted(value: object) -> object:
     return [redacted(each) for each in value] if isinstance(value, list) else value
 
 
+def without_secrets(event: Event) -> Event:
+    """The event with every text in it redacted, before anything is cut: half a key would not be known."""
+    texts = {
+        name: redacted(dict(value) if isinstance(value, Mapping) else value)
+        for name in event.__dataclass_fields__
+        if isinstance(value := getattr(event, name), str | Mapping)
+    }
+    return replace(event, **texts)  # type: ignore[arg-type]
+
+
 class Reading:
     """Turns the events of one iteration into lines; knows which tool a result belongs to."""
 
-    def __init__(self, prompt: str, *, thinking: bool = False) -> None:
+    def __init__(self, prompt: str, *, worktree: str = "", thinking: bool = False) -> None:
         self._prompt = prompt.strip()
+        self._below = f"{worktree}/"
         self._thinking = thinking
-        self._tools: dict[str, str] = {}
 
     def lines(self, event: Event) -> Iterator[Line]:
         """The lines for one event; none for what only programs need."""
+        event = without_secrets(event)
         match event:
             case Text():
                 yield from _block(event.text, event.parent)
@@ -61,17 +73,33 @@ class Reading:
             case Prompt() if event.parent is None and event.text.strip() != self._prompt:
                 yield from prompt_lines(event.text)
             case ToolUse():
-                self._tools[event.id] = event.name
-                yield (_margin(event.parent), Styled("▸ ", "cyan"), Styled(one_line(event.name), "bold"),
-                       f" {_called(event)}".rstrip())  # fmt: skip
+                name = Styled(one_line(event.name), "bold")
+                yield (_margin(event.parent), Styled("▸ ", "cyan"), name, f" {self._called(event)}".rstrip())
             case ToolResult():
-                yield (_margin(event.parent), _result(event))
+                yield (_margin(event.parent), self._result(event))
             case Result() if not event.ok:
-                yield (
-                    Styled(f"✗ {one_line(redact.text(event.error or event.text or 'amp ended with an error'))}", "red"),
-                )
+                yield (Styled(f"✗ {one_line(event.error or event.text or 'amp ended with an error')}", "red"),)
             case _:
                 yield from _our_lines(event)
+
+    def _called(self, event: ToolUse) -> str:
+        """What a tool is called with, on one line."""
+        return self._near(tally.described(event).removeprefix(event.name).removeprefix(":").strip())
+
+    def _result(self, event: ToolResult) -> Styled:
+        told = self._near(tally.summary(event))
+        if event.refused:
+            return Styled(f"  refused by a permission rule: {told}", "yellow")
+        if event.is_error:
+            return Styled(f"  failed: {told}", "red")
+        if event.running or event.exit_code:
+            return Styled(f"  {told}", "yellow" if event.running else "red")
+        # What is JSON still has nothing to say in one line.
+        return Styled(f"  {told}" if told and not told.startswith('{"') else "  ok", "dim")
+
+    def _near(self, text: str) -> str:
+        """The text on one line, paths in the worktree as one would type them there."""
+        return one_line(text).replace(self._below, "")
 
 
 def _our_lines(event: Event) -> Iterator[Line]:
@@ -79,7 +107,7 @@ def _our_lines(event: Event) -> Iterator[Line]:
         case Attempt():
             yield (Styled(f"── attempt {event.number}: amp was started again ──", "yellow"),)
         case Noise() if event.text.strip():
-            yield (Styled(one_line(redact.text(event.text))[:NOISE], "dim"),)
+            yield (Styled(one_line(event.text)[:NOISE], "dim"),)
         case TooLong():
             yield (Styled(f"(a line of {event.bytes} bytes is left out)", "dim"),)
         case _:
@@ -88,13 +116,13 @@ def _our_lines(event: Event) -> Iterator[Line]:
 
 def prompt_lines(text: str) -> Iterator[Line]:
     """What the user said."""
-    for number, each in enumerate(redact.text(text).strip().split("\n")):
+    for number, each in enumerate(text.strip().split("\n")):
         yield (Styled("> " if number == 0 else "  ", "blue"), Styled(each, "bold"))
     yield ("",)
 
 
 def _block(text: str, parent: str | None, style: str = "") -> Iterator[Line]:
-    shown = redact.text(text).strip()
+    shown = text.strip()
     if not shown:
         return
     margin = _margin(parent)
@@ -104,24 +132,6 @@ def _block(text: str, parent: str | None, style: str = "") -> Iterator[Line]:
 
 def _margin(parent: str | None) -> Styled:
     return Styled("  │ " if parent else "", "dim")
-
-
-def _called(event: ToolUse) -> str:
-    """What a tool is called with, on one line and without secrets."""
-    told = tally.described(event).removeprefix(event.name)
-    arguments = told.removeprefix(":").strip()
-    return one_line(redact.text(arguments))
-
-
-def _result(event: ToolResult) -> Styled:
-    told = one_line(redact.text(tally.summary(event)))
-    if event.refused:
-        return Styled(f"  refused by a permission rule: {told}", "yellow")
-    if event.is_error:
-        return Styled(f"  failed: {told}", "red")
-    if event.running or event.exit_code:
-        return Styled(f"  {told}", "yellow" if event.running else "red")
-    return Styled(f"  {told}" if told else "  ok", "dim")
 
 
 def tokens_text(counts: Tally) -> str:
