@@ -2,7 +2,6 @@
 
 # ruff: noqa: S608 - every piece is a column list of `rows` or a word of this file; values are bound
 
-import difflib
 import json
 from collections.abc import Sequence
 
@@ -104,7 +103,7 @@ class Reading(Connected):
         """The iterations of many sessions by number, in one question; every id asked for is in the answer."""
         wanted = json.dumps(list(session_ids))
         found: dict[str, list[Iteration]] = {session_id: [] for session_id in session_ids}
-        order = ' ORDER BY i."sessionId", i.number, i.rowid'
+        order = ' ORDER BY i."sessionId", i.number'
         where = ' WHERE i."sessionId" IN (SELECT value FROM json_each(?))'
         for row in self._select(_ITERATIONS + where + order, (wanted,)):
             iteration = rows.iteration(row)
@@ -164,6 +163,8 @@ def _unknown(reference: str, everyone: Sequence[Session], meant: Sequence[Sessio
         return NotFound(f"The session {reference!r} is in the trash.", f"ampsm trash restore {meant[0].id}")
     if meant:
         return NotFound(f"The session {reference!r} is not in the trash.", f"ampsm show {meant[0].id}")
+    import difflib
+
     names = {s.name: s for s in everyone if (s.trashed_at is not None) is trashed}
     near = difflib.get_close_matches(reference, [*names, *(s.id for s in names.values())], n=3)
     overview = "ampsm trash ls" if trashed else "ampsm ls"
