@@ -180,6 +180,12 @@ def test_a_folder_without_the_right_to_write_is_unfit(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
 
 
+def test_a_folder_that_cannot_be_made_is_unfit() -> None:
+    with pytest.raises(Unfit, match="cannot be opened or written") as told:
+        Store(Path("/proc/nobody/ampsm.sqlite")).open()
+    assert told.value.hint
+
+
 def test_where_sqlite_cannot_use_wal_is_unfit(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """unix-dotfile is SQLite's own driver for file systems without proper locks."""
 
