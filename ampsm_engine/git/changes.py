@@ -112,7 +112,7 @@ def _sides(
 def _diffed(path: Path, options: tuple[str, ...], sides: tuple[str, str], variables: program.Variables | None) -> bytes:
     # A revision that begins with a dash would be an option.
     for side in sides:
-        if side.startswith("-"):
+        if side.startswith("-") or "\0" in side:
             raise repository.unknown_commit(path, side)
     answer = program.read(path, *_FIXED, "diff-tree", *_DIFF, *options, *sides, "--", variables=variables)
     if not answer.ok:

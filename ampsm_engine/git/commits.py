@@ -81,7 +81,7 @@ def _commit(worktree: Path, message: bytes, nothing: Commit, *, hooks: bool, lim
     if not answer.timed_out and _nothing_staged(worktree):
         return nothing
     if answer.timed_out:
-        why = f"The commit took more than {limit:g} seconds: does a hook wait for something? {answer.said}".strip()
+        why = f"The commit took more than {limit:g} s: does a hook wait for something? {answer.said}".strip()
     else:
         why = f"git refused the commit: {answer.said or answer.reason}"
     return _refused(nothing, why, f"git -C {worktree} commit")

@@ -73,6 +73,7 @@ _GUARDS = (
     *("-c", "core.untrackedCache=false"),
     *("-c", "core.splitIndex=false"),
     *("-c", "log.showSignature=false"),
+    *("-c", f"diff.orderFile={os.devnull}"),
 )
 
 READ_LIMIT = 600.0
@@ -129,8 +130,8 @@ class Running:
             )
         except FileNotFoundError as reason:
             raise Unfit("The git program was not found.", "Install git, then ask again.") from reason
-        except OSError as reason:
-            raise Failed(f"The git program could not be started: {reason.strerror}.") from reason
+        except (OSError, ValueError) as reason:  # ValueError: a NUL in an argument
+            raise Failed(f"The git program could not be started: {reason}.", "git --version") from reason
         finally:
             if not isinstance(given, int):
                 given.close()

@@ -140,8 +140,11 @@ def branch_tip(where: Path, branch: str) -> str | None:
 
 
 def resolves(where: Path, revision: str) -> bool:
-    """Whether a revision names a commit here and now."""
-    return program.read(where, "rev-parse", "--quiet", "--verify", "--end-of-options", f"{revision}^{{commit}}").ok
+    """Whether a branch, remote branch, tag or expression names a commit here and now."""
+    try:
+        return bool(resolve(where, revision))
+    except NotFound:
+        return False
 
 
 def is_ancestor(where: Path, old: str, new: str) -> bool:

@@ -57,7 +57,7 @@ class Pending:
     def _hook_note(self, answer: program.Answer, limit: float) -> str:
         """git removes what it could not fill; what is still there is whole, and only its hook complained."""
         if answer.timed_out:
-            message = f"Filling {self.path} took more than {limit:g} seconds."
+            message = f"Filling {self.path} took more than {limit:g} s."
             raise Failed(message, f"git -C {self.repo.root} worktree add ../try {self.base.name}")
         if answer.code < 0 or not program.read(self.path, "rev-parse", "--verify", "HEAD").ok:
             message = f"git could not make the worktree {self.path}: {answer.reason}."
