@@ -8,7 +8,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import psutil
@@ -19,23 +18,18 @@ from ampsm_engine.amp.process import identity
 from ampsm_engine.amp.process.identity import Identity, identify, is_alive
 from ampsm_engine.errors import Failed, Refused, Unfit
 from ampsm_engine.home import RunDirectory
+from ampsm_engine.naming import new_id
+from tests.amp.waiting import DEADLINE, until
+
+ID = new_id()
+"""This process's own: other test runs on this machine look for their strays, too."""
 
 ROOT = Path(__file__).parents[2]
-DEADLINE = 30
-
-
-def until(fact):
-    """Wait for a fact, and answer it."""
-    end = time.monotonic() + DEADLINE
-    while not (found := fact()):
-        assert time.monotonic() < end, "it never became true"
-        time.sleep(0.01)
-    return found
 
 
 @pytest.fixture
 def run(tmp_path):
-    folder = tmp_path / "runs" / "it1"
+    folder = tmp_path / "runs" / ID
     folder.mkdir(parents=True)
     made = RunDirectory(folder)
     made.prompt.write_text("the prompt")
@@ -63,7 +57,7 @@ def nothing_stays(tmp_path):
 
 @pytest.fixture
 def environ(tmp_path):
-    return {**os.environ, "AMPSM_RUN_ID": "it1", "TEST_PLACE": str(tmp_path)}
+    return {**os.environ, "AMPSM_RUN_ID": ID, "TEST_PLACE": str(tmp_path)}
 
 
 def sh(body):
@@ -91,7 +85,7 @@ def test_amp_runs_in_the_worktree_in_its_own_session_with_private_files(run, wor
     assert child.wait(DEADLINE) == 0
     lines = run.stream.read_text().split("\n")
     assert lines[:2] == ["earlier", str(worktree)]
-    assert lines[2] == "the promptit1"
+    assert lines[2] == f"the prompt{ID}"
     assert int(lines[3]) == child.pid != os.getsid(0)
     assert run.stderr.read_text() == "err\n"
     for path in (run.stream, run.stderr, run.process):
@@ -170,7 +164,7 @@ def test_an_amp_that_could_not_be_written_down_does_not_run_on(run, worktree, en
     monkeypatch.setattr(process, "write_private", full)
     with pytest.raises(Failed, match="No space left"):
         process.start(sh(SLEEP), run, worktree, environ)
-    until(lambda: process.strays("it1") == [])
+    until(lambda: process.strays(ID) == [])
 
 
 def test_an_earlier_attempts_record_does_not_hide_a_later_amp(run, worktree, environ, monkeypatch):
@@ -185,7 +179,7 @@ def test_28_an_output_held_open_by_a_grandchild_holds_up_nobody(run, worktree, e
     child = process.start(sh("sleep 1000 & echo done"), run, worktree, environ)
     assert child.wait(DEADLINE) == 0
     assert run.stream.read_text() == "done\n"
-    assert len(process.end_strays("it1", 5)) == 1
+    assert len(process.end_strays(ID, 5)) == 1
 
 
 def test_34_a_prompt_that_nobody_reads_breaks_nothing(run, worktree, environ):
@@ -219,7 +213,7 @@ def test_kill_ends_the_group_but_not_sessions_of_their_own(run, worktree, enviro
     child.kill()
     assert child.wait(DEADLINE) == -9
     until(lambda: not is_alive(identify(same)))
-    assert [stray.pid for stray in process.strays("it1")] == [tool]
+    assert [stray.pid for stray in process.strays(ID)] == [tool]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT, signal.SIGTERM])
@@ -248,8 +242,10 @@ import os, sys
 from pathlib import Path
 from ampsm_engine.amp import process
 from ampsm_engine.home import RunDirectory
+from ampsm_engine.naming import new_id
+from tests.amp.waiting import DEADLINE, until
 run, worktree, body, record = sys.argv[1:]
-env = {**os.environ, "AMPSM_RUN_ID": "it1"}
+env = {**os.environ, "AMPSM_RUN_ID": run.rpartition("/")[2]}
 child = process.start(["/bin/sh", "-c", body], RunDirectory(Path(run)), Path(worktree), env)
 if record != "yes":
     RunDirectory(Path(run)).process.unlink()
@@ -277,7 +273,7 @@ def test_an_orphaned_amp_is_adopted_watched_and_ended(run, worktree, environ, re
         record=record,
     )
     says(run)
-    child = process.adopt(run, "it1")
+    child = process.adopt(run, ID)
     assert child.pid == pid
     assert child.adopted
     assert child.alive()
@@ -287,13 +283,13 @@ def test_an_orphaned_amp_is_adopted_watched_and_ended(run, worktree, environ, re
     assert child.wait(DEADLINE) == 0
     assert child.exit_code is None
     assert "bye" in run.stream.read_text()
-    assert process.adopt(run, "it1") is None
+    assert process.adopt(run, ID) is None
 
 
 def test_an_adopted_amp_is_killed_with_its_group(run, worktree, environ, tmp_path):
     orphan(run, worktree, environ, f"sleep 1000 & echo $! > $TEST_PLACE/same; {SLEEP}")
     same = identify(pid_in(tmp_path / "same"))
-    child = process.adopt(run, "it1")
+    child = process.adopt(run, ID)
     child.kill()
     until(lambda: not child.alive() and not is_alive(same))
 
@@ -302,10 +298,10 @@ def test_without_a_record_amp_itself_is_adopted_and_not_one_of_its_tools(run, wo
     pid = orphan(run, worktree, environ, f"{CHILD} sleep 1002 & {READY} wait", record=False)
     pid_in(tmp_path / "tool")
     says(run)
-    assert len(process.strays("it1")) == 3
-    assert process.adopt(run, "it1").pid == pid
+    assert len(process.strays(ID)) == 3
+    assert process.adopt(run, ID).pid == pid
     run.process.write_text('{"pid": 5, "tok')
-    assert process.adopt(run, "it1").pid == pid
+    assert process.adopt(run, ID).pid == pid
 
 
 @pytest.mark.parametrize("record", [True, False])
@@ -314,14 +310,14 @@ def test_a_tool_that_outlives_amp_is_never_taken_for_amp(run, worktree, environ,
     tool = pid_in(tmp_path / "tool")
     os.kill(pid, signal.SIGKILL)
     until(lambda: not is_alive(identify(pid)))
-    assert process.adopt(run, "it1") is None
-    assert [stray.pid for stray in process.strays("it1")] == [tool]
+    assert process.adopt(run, ID) is None
+    assert [stray.pid for stray in process.strays(ID)] == [tool]
 
 
 def test_an_amp_that_is_a_zombie_is_gone(run, worktree, environ):
     child = process.start(sh("exit 5"), run, worktree, environ)
     until(lambda: psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE)
-    assert process.adopt(run, "it1") is None
+    assert process.adopt(run, ID) is None
     known = Identity(**json.loads(run.process.read_text()))
     adopted = process.Child(known)
     assert adopted.poll() == 5
@@ -333,7 +329,7 @@ def test_a_number_that_is_used_again_is_neither_adopted_nor_signalled(run, workt
     child = process.start(sh(SLEEP), run, worktree, environ)
     facts = {**json.loads(run.process.read_text()), **change}
     run.process.write_text(json.dumps(facts))
-    assert process.adopt(run, "it1") is None
+    assert process.adopt(run, ID) is None
     other = process.Child(Identity(**facts))
     other.interrupt()
     other.terminate()
@@ -347,11 +343,11 @@ def test_a_number_that_is_used_again_is_neither_adopted_nor_signalled(run, workt
 )
 def test_a_broken_record_is_no_record(run, content):
     run.process.write_bytes(content)
-    assert process.adopt(run, "it1") is None
+    assert process.adopt(run, ID) is None
 
 
 def test_no_run_no_amp(run):
-    assert process.adopt(run, "it1") is None
+    assert process.adopt(run, ID) is None
     assert process.adopt(run, "") is None
     assert process.strays("") == []
 
@@ -360,15 +356,15 @@ def test_strays_are_those_with_exactly_this_mark(run, worktree, environ):
     mine = process.start(sh(f"{READY} {SLEEP}"), run, worktree, environ)
     others = [
         subprocess.Popen(["sleep", "1000"], env={**environ, "AMPSM_RUN_ID": name})
-        for name in ("it10", "it", "", "IT1", "it1 ")
+        for name in (f"{ID}0", ID[:-1], "", ID.upper(), f"{ID} ")
     ]
     unmarked = subprocess.Popen(
         ["sleep", "1000"], env={name: value for name, value in environ.items() if name != "AMPSM_RUN_ID"}
     )
     says(run)
-    assert [stray.pid for stray in process.strays("it1")] == [mine.pid]
-    assert process.strays("it1", keep=[mine.pid]) == []
-    assert "sleep 1000" in until(lambda: [s.command for s in process.strays("it1") if "1000" in s.command])[0]
+    assert [stray.pid for stray in process.strays(ID)] == [mine.pid]
+    assert process.strays(ID, keep=[mine.pid]) == []
+    assert "sleep 1000" in until(lambda: [s.command for s in process.strays(ID) if "1000" in s.command])[0]
     for other in (*others, unmarked):
         assert other.poll() is None
         other.kill()
@@ -380,8 +376,8 @@ import os, subprocess, sys
 from ampsm_engine.amp import process
 if len(sys.argv) == 1:
     sys.exit(subprocess.run([sys.executable, "-c", os.environ["CODE"], "inner"]).returncode)
-assert process.strays("it1") == [], process.strays("it1")
-assert process.end_strays("it1", 1) == []
+assert process.strays(os.environ["AMPSM_RUN_ID"]) == [], process.strays(os.environ["AMPSM_RUN_ID"])
+assert process.end_strays(os.environ["AMPSM_RUN_ID"], 1) == []
 """
 
 
@@ -406,15 +402,15 @@ def test_strays_are_asked_then_killed_and_their_last_children_too(run, worktree,
     )
     process.start(sh(body), run, worktree, environ).wait(DEADLINE)
     pids = {pid_in(tmp_path / name) for name in ("tool", "stubborn", "breeder")}
-    ended = process.end_strays("it1", 0.5)
+    ended = process.end_strays(ID, 0.5)
     assert pids <= {stray.pid for stray in ended}
-    assert process.strays("it1") == []
-    assert process.end_strays("it1", 0.5) == []
+    assert process.strays(ID) == []
+    assert process.end_strays(ID, 0.5) == []
 
 
 def test_ending_strays_keeps_what_is_to_be_kept(run, worktree, environ):
     child = process.start(sh(SLEEP), run, worktree, environ)
-    assert process.end_strays("it1", 0, keep=[child.pid]) == []
+    assert process.end_strays(ID, 0, keep=[child.pid]) == []
     assert child.alive()
 
 
@@ -428,10 +424,10 @@ def elsewhere(monkeypatch):
 def test_without_proc_the_same_holds(elsewhere, run, worktree, environ, tmp_path):
     child = process.start(sh(f"{CHILD} {SLEEP}"), run, worktree, environ)
     pid_in(tmp_path / "tool")
-    assert process.adopt(run, "it1").pid == child.pid
+    assert process.adopt(run, ID).pid == child.pid
     run.process.unlink()
-    assert process.adopt(run, "it1").pid == child.pid
-    adopted = process.adopt(run, "it1")
+    assert process.adopt(run, ID).pid == child.pid
+    adopted = process.adopt(run, ID)
     adopted.terminate()
     assert adopted.wait(DEADLINE) == -15
     assert not is_alive(identify(2**30))
