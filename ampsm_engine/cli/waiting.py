@@ -11,7 +11,7 @@ from ampsm_engine.model import Iteration, Outcome, ScriptResult, State
 if TYPE_CHECKING:
     from ampsm_engine.engine.desk import Engine
 
-UNFIT_FAILURES = frozenset({"amp-missing", "not-installed", "not-logged-in", "login"})
+UNFIT_FAILURES = frozenset({"not-installed", "not-logged-in", "bad-key", "amp-too-old"})
 """Failures of the machine rather than of the task."""
 
 

@@ -145,6 +145,14 @@ def test_hostile_streams_are_inert(ampsm: Ampsm, shelf: Shelf) -> None:
         assert is_inert(ran.out + ran.err, "\n\t"), form
 
 
+def test_half_a_secret_is_a_secret(ampsm: Ampsm, shelf: Shelf) -> None:
+    session = shelf.session()
+    for length in range(100, 170):
+        shelf.iteration(session, stream=stream(said(call("1", "shell_command", command=f"{'x' * length} {KEY}"))))
+    for number in range(1, 71):
+        assert "sgamp" not in ampsm("log", session.id, "--iteration", str(number)).out
+
+
 def test_numbers_and_none(ampsm: Ampsm, shelf: Shelf) -> None:
     session = shelf.session()
     ran = ampsm("log", session.id)

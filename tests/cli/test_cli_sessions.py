@@ -25,17 +25,22 @@ ITERATION_KEYS = {
 }
 
 
-def screen(columns: int, *arguments: str) -> list[str]:
-    """What a terminal of that width gets, colours taken away."""
-    child = pexpect.spawn(
+def spawned(columns: int, *arguments: str) -> "pexpect.spawn[str]":
+    """The program on a terminal of that width, without colours."""
+    kept = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    return pexpect.spawn(
         sys.executable,
         ["-m", "ampsm_tui", *arguments],
         dimensions=(40, columns),
-        env={name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
-        | {"TERM": "xterm-256color", "NO_COLOR": "1"},
+        env=kept | {"TERM": "xterm-256color", "NO_COLOR": "1"},
         encoding="utf-8",
         timeout=60,
     )
+
+
+def screen(columns: int, *arguments: str) -> list[str]:
+    """What a terminal of that width gets."""
+    child = spawned(columns, *arguments)
     shown = child.read()
     child.close()
     assert child.exitstatus == 0, shown

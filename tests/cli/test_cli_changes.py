@@ -1,0 +1,168 @@
+"""diff, rm and trash: what a session changed, and how it leaves and comes back."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Ampsm
+from tests.cli.test_cli_output import is_inert
+from tests.cli.test_cli_runs import made
+from tests.cli.test_cli_sessions import spawned
+from tests.conftest import git
+
+KEY = "sgamp_" + "user_01SECRET_" + "0123456789abcdef" * 2
+
+
+@pytest.fixture
+def changed(ampsm: Ampsm, repo: Path) -> tuple[str, Path]:
+    """A session with one commit and one untracked file."""
+    session = made(ampsm, repo, "--name", "fix login")
+    worktree = Path(ampsm("show", session, "--json").json["session"]["worktreePath"])
+    (worktree / "app.py").write_text("def answer() -> int:\n    return 42\n")
+    git(worktree, "commit", "-qam", "Answer")
+    (worktree / "new.txt").write_text("new\n")
+    return session, worktree
+
+
+def test_diff_is_a_patch(ampsm: Ampsm, changed: tuple[str, Path], repo: Path) -> None:
+    session, _ = changed
+    ran = ampsm("diff", session)
+    assert (ran.code, ran.err) == (0, "")
+    assert "-    return 41\n+    return 42\n" in ran.out
+    subprocess.run(["git", "apply", "--check"], cwd=repo, input=ran.out.encode(), check=True)
+    assert ampsm("diff", session, "--name-only").out == "app.py\nnew.txt\n"
+    assert ampsm("diff", session, "--stat").out.splitlines()[-1] == "2 files, +2 -1"
+    assert "new.txt" not in ampsm("diff", session, "--from", "main", "--to", "HEAD", "--name-only").out
+    assert ampsm("diff", session, "--uncommitted", "--name-only").out == "new.txt\n"
+
+
+def test_diff_json(ampsm: Ampsm, changed: tuple[str, Path]) -> None:
+    ran = ampsm("diff", changed[0], "--json")
+    assert (ran.json["version"], ran.json["additions"], ran.json["deletions"]) == (1, 2, 1)
+    assert [file["path"] for file in ran.json["files"]] == ["app.py", "new.txt"]
+
+
+def test_what_a_diff_hides_is_said(ampsm: Ampsm, changed: tuple[str, Path], repo: Path) -> None:
+    session, worktree = changed
+    (worktree / "new.txt").write_bytes(f"key = {KEY}\n\x1b[2J\u202e caf\xe9\r\n".encode("latin-1", "replace"))
+    (worktree / "bin").write_bytes(bytes(range(256)) * 4)
+    ran = ampsm("diff", session)
+    assert KEY not in ran.out
+    assert is_inert(ran.out, "\n\t")
+    assert "secrets are hidden" in ran.err
+    assert "made visible" in ran.err
+    assert f"ampsm diff {session} --exact" in ran.err
+
+
+def test_the_exact_patch_gives_the_same_files(
+    ampsm: Ampsm, changed: tuple[str, Path], repo: Path, tmp_path: Path
+) -> None:
+    session, worktree = changed
+    content = f"key = {KEY}\n".encode() + b"\x1b[2J caf\xe9\r\n"
+    (worktree / "new.txt").write_bytes(content)
+    (worktree / "bin").write_bytes(bytes(range(256)) * 4)
+    from tests.cli.conftest import program
+
+    process = program("diff", session, "--exact")
+    patch, err = process.communicate()
+    assert (process.returncode, err) == (0, b"")
+    git(repo, "worktree", "add", "-q", "--detach", str(tmp_path / "other"), "main")
+    subprocess.run(["git", "apply"], cwd=tmp_path / "other", input=patch, check=True)
+    assert (tmp_path / "other" / "new.txt").read_bytes() == content
+    assert (tmp_path / "other" / "bin").read_bytes() == bytes(range(256)) * 4
+
+
+def test_exact_bytes_are_not_for_a_terminal(changed: tuple[str, Path]) -> None:
+    child = spawned(80, "diff", changed[0], "--exact")
+    shown = child.read()
+    child.close()
+    assert child.exitstatus == 4
+    assert "change.patch" in shown
+
+
+def test_hostile_file_names_are_inert(ampsm: Ampsm, changed: tuple[str, Path]) -> None:
+    session, worktree = changed
+    (worktree / "a\x1b[2J\nb\u202e.txt").write_text("x\n")
+    for form in ([], ["--stat"], ["--name-only"]):
+        ran = ampsm("diff", session, *form)
+        assert ran.code == 0
+        assert is_inert(ran.out, "\n\t"), form
+    paths = [file["path"] for file in ampsm("diff", session, "--json").json["files"]]
+    assert "a\x1b[2J\nb\u202e.txt" in paths
+
+
+def test_nothing_changed(ampsm: Ampsm, repo: Path) -> None:
+    ran = ampsm("diff", made(ampsm, repo))
+    assert (ran.code, ran.out, ran.err) == (0, "", "No changes.\n")
+
+
+def test_removal_needs_a_word(ampsm: Ampsm, changed: tuple[str, Path]) -> None:
+    session, worktree = changed
+    ran = ampsm("rm", session)
+    assert (ran.code, ran.out) == (4, "")
+    assert f"ampsm rm {session} --yes" in ran.err
+    assert "1 commit" in ran.err
+    assert worktree.is_dir()
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 4), ("", 4)])
+def test_at_a_terminal_removal_asks(ampsm: Ampsm, changed: tuple[str, Path], answer: str, code: int) -> None:
+    session, worktree = changed
+    child = spawned(80, "rm", session)
+    child.expect_exact("Move this session to the trash? [y/N] ")
+    child.sendline(answer)
+    child.read()
+    child.close()
+    assert child.exitstatus == code
+    assert worktree.is_dir() == bool(code)
+
+
+def test_the_trash_gives_everything_back(ampsm: Ampsm, changed: tuple[str, Path], repo: Path) -> None:
+    session, worktree = changed
+    before = git(worktree, "status", "--porcelain"), git(worktree, "rev-parse", "HEAD")
+    ran = ampsm("rm", session, "--yes", "--json")
+    assert (ran.code, ran.json["removed"][0]["unmergedCommits"]) == (0, 1), ran
+    assert not worktree.exists()
+    assert ampsm("ls", "--json").json["sessions"] == []
+    assert "trash restore" in ampsm("show", session).err
+    assert [one["id"] for one in ampsm("trash", "ls", "--json").json["sessions"]] == [session]
+    assert "fix login" in ampsm("trash", "ls").out
+    assert ampsm("trash", "restore", "fix login").code == 0
+    assert (git(worktree, "status", "--porcelain"), git(worktree, "rev-parse", "HEAD")) == before
+    assert ampsm("trash", "restore", session).code == 3
+
+
+def test_purging_needs_a_word_and_is_for_good(ampsm: Ampsm, changed: tuple[str, Path], repo: Path) -> None:
+    session, _ = changed
+    ampsm("rm", session, "--yes")
+    assert ampsm("trash", "purge").code == 4
+    ran = ampsm("trash", "purge", "--yes", "--json")
+    assert (ran.code, ran.json["purged"]) == (0, [session])
+    assert ampsm("trash", "purge", "--yes").code == 0
+    assert ampsm("trash", "restore", session).code == 3
+    assert git(repo, "for-each-ref", "refs/ampsm", "refs/heads/amp") == ""
+
+
+def test_several_are_found_before_one_is_removed(ampsm: Ampsm, changed: tuple[str, Path]) -> None:
+    assert ampsm("rm", changed[0], "nobody", "--yes").code == 3
+    assert changed[1].is_dir()
+
+
+def test_doctor_and_repair(ampsm: Ampsm, changed: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    session, worktree = changed
+    monkeypatch.setenv("AMP_CLI_PATH", "/nowhere/amp")
+    ran = ampsm("doctor", "--json")
+    assert (ran.code, ran.json["fit"]) == (5, False)
+    assert {"git", "amp", "store"} <= {check["name"] for check in ran.json["checks"]}
+    assert "/nowhere/amp" in ampsm("doctor").out
+    assert ampsm("repair").code == 0
+    git(worktree, "worktree", "lock", ".")
+    git(worktree, "worktree", "unlock", ".")
+    (worktree / "new.txt").unlink()
+    git(worktree.parent.parent, "worktree", "remove", "--force", str(worktree))
+    ran = ampsm("repair", "--json")
+    assert (ran.code, [one["kind"] for one in ran.json["findings"]]) == (1, ["worktree"])
+    assert session
+    assert ampsm("repair", "--apply").code == 0
+    assert worktree.is_dir()

@@ -1,0 +1,112 @@
+"""demo: the main job without an account, on a pipe, on a terminal, interrupted; nothing stays behind."""
+
+import os
+import shlex
+import signal
+import subprocess
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.cli.conftest import Ampsm, program
+from tests.cli.test_cli_sessions import spawned
+from tests.conftest import git
+
+
+def processes(folder: Path) -> list[str]:
+    """What still runs for the demo in that folder."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if str(folder) in process.environ().get("AMPSM_HOME", "") and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(" ".join(process.cmdline()))
+        except psutil.Error:
+            continue
+    return found
+
+
+def left(folder: Path) -> list[str]:
+    """The same, once those that are about to leave have had their time."""
+    for process in psutil.process_iter():
+        try:
+            if str(folder) in process.environ().get("AMPSM_HOME", ""):
+                process.wait(30)
+        except psutil.Error:
+            continue
+    return processes(folder)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return tmp_path / "a demo"
+
+
+def test_the_demo_runs_real_sessions(place: Path, hermetic: Path) -> None:
+    process = program("demo", "--speed", "100", "--folder", str(place))
+    out_bytes, err_bytes = process.communicate()
+    out, err = out_bytes.decode(), err_bytes.decode()
+    assert process.returncode == 0, (out, err)
+    assert left(place) == []
+    assert "◆ Thousands separators" in err, "the script fails first"
+    assert out.count("commit ") >= 5
+    branches = git(place / "pocketbook", "for-each-ref", "--format=%(refname)", "refs/heads/amp").splitlines()
+    assert len(branches) == 5
+    subjects = [git(place / "pocketbook", "log", "-1", "--format=%s", each) for each in branches]
+    assert all(subject.startswith("amp: ") for subject in subjects), subjects
+    git(place / "pocketbook", "fsck", "--strict")
+    assert git(place / "pocketbook", "status", "--porcelain") == ""
+    assert not (hermetic / "ampsm").exists(), "the user's own home is not touched"
+    commands = [line.strip() for line in out.splitlines() if line.startswith("  ")]
+    tried = [line for line in commands if line.startswith(("export", "git -C")) or "ampsm" in line]
+    assert len(tried) >= 7
+    for command in tried[1:]:
+        done = subprocess.run(["bash", "-c", f"{tried[0]}\n{command}"], capture_output=True, check=False)
+        wanted = 1 if "iterate" in command else 0  # it is out of credits still
+        assert done.returncode == wanted, (command, done)
+    subprocess.run(["bash", "-c", commands[-1]], check=True)
+    assert not place.exists()
+
+
+def test_json_and_no_keep(ampsm: Ampsm, place: Path) -> None:
+    ran = ampsm("demo", "--speed", "100", "--no-keep", "--json", "--folder", str(place))
+    assert ran.code == 0, ran
+    outcomes = {one["name"]: [each["outcome"] for each in one["iterations"]] for one in ran.json["sessions"]}
+    assert outcomes["Thousands separators"] == ["done", "done"]
+    assert outcomes["Export to CSV"] == ["failed"]
+    assert not place.exists()
+    assert "AMPSM_SCRIPTED_PACE" not in os.environ
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_demo_leaves_nothing_behind(place: Path, number: signal.Signals) -> None:
+    process = program("demo", "--folder", str(place), start_new_session=True)
+    assert process.stderr
+    assert any("● " in line.decode() for line in iter(process.stderr.readline, b""))
+    process.send_signal(number)
+    rest = process.stderr.read().decode()
+    assert process.wait() in (130, 143)
+    assert "Traceback" not in rest
+    assert not place.exists()
+    assert left(place) == []
+
+
+def test_a_folder_with_something_in_it_is_refused(ampsm: Ampsm, place: Path) -> None:
+    place.mkdir()
+    (place / "mine").touch()
+    ran = ampsm("demo", "--folder", str(place))
+    assert (ran.code, ran.out) == (4, "")
+    assert (place / "mine").exists()
+
+
+def test_on_a_terminal_the_lines_are_rewritten(place: Path) -> None:
+    child = spawned(60, "demo", "--speed", "100", "--folder", str(place))
+    shown = child.read()
+    child.close()
+    assert child.exitstatus == 0, shown
+    assert "\x1b[5A" in shown
+    assert shlex.quote(str(place / "home")) in shown
+    drawn = shown.split("\x1b[5A")
+    lines = [line.rpartition("\x1b[K")[2] for line in drawn[1].split("\r\n") if line][:5]
+    assert all(len(line) < 60 for line in lines), lines
+    assert left(place) == []
