@@ -102,15 +102,15 @@ class Answer:
     @property
     def line(self) -> str:
         """The output as one line of text, as rev-parse and its like answer."""
-        return text(self.output).rstrip("\n")
+        return text(self.output).removesuffix("\n")
 
     @property
     def reason(self) -> str:
-        """The one line of what it said that tells most."""
+        """The lines of what it said that tell most: the first error and what was fatal, as one."""
         lines = [line for line in self.said.splitlines() if line]
-        told = [line for line in lines if line.startswith(("fatal:", "error:"))]
-        best = (told or lines or [f"it ended with {self.code}"])[0 if told else -1]
-        return re.sub(r"^(fatal|error): ", "", best).rstrip(".")
+        told = [next((line for line in lines if line.startswith(word)), "") for word in ("error: ", "fatal: ")]
+        clean = [line.partition(": ")[2].rstrip(".") for line in told if line]
+        return "; ".join(clean) or (lines or [f"it ended with {self.code}"])[-1].rstrip(".")
 
 
 class Running:

@@ -46,7 +46,7 @@ def admin_dir(common_dir: Path, worktree: Path) -> Path | None:
     pointer = worktree / ".git"
     for folder in (common_dir / "worktrees").glob("*"):
         with contextlib.suppress(OSError):
-            named = program.text((folder / "gitdir").read_bytes()).rstrip("\n")
+            named = program.text((folder / "gitdir").read_bytes()).removesuffix("\n")
             if os.path.normpath(folder / named) in (os.path.normpath(pointer), os.path.realpath(pointer)):
                 return folder
     return None

@@ -70,12 +70,12 @@ def base(repo: Repo, ref: str | None) -> Base:
     branch = program.read(repo.root, "rev-parse", "--quiet", "--verify", f"{BRANCHES}{ref}^{{commit}}")
     if branch.ok and program.read(repo.root, "show-ref", "--quiet", "--verify", f"{BRANCHES}{ref}").ok:
         return Base(ref, branch.line)
-    answer = program.read(repo.checkout, "rev-parse", f"{ref}^{{commit}}", "--symbolic-full-name", ref, "--")
-    commit, _, rest = answer.line.partition("\n")
-    full = rest.partition("\n")[0]
-    if not answer.ok or not _OBJECT_ID.fullmatch(commit):
+    named = program.read(repo.checkout, "rev-parse", "--quiet", "--verify", ref)
+    commit = program.read(repo.checkout, "rev-parse", "--quiet", "--verify", f"{named.line}^{{commit}}")
+    if not named.ok or not commit.ok:
         raise _unknown(repo, ref)
-    return Base(short(full) if full.startswith("refs/") else commit, commit)
+    full = program.read(repo.checkout, "rev-parse", "--symbolic-full-name", ref).line
+    return Base(short(full) if full.startswith("refs/") else commit.line, commit.line)
 
 
 def is_busy(worktree: Path) -> str | None:
@@ -102,7 +102,7 @@ def common_dir(worktree: Path) -> Path:
 def common_of(git_dir: Path) -> Path:
     """The same, from the git folder of one of them."""
     try:
-        return (git_dir / (git_dir / "commondir").read_text("utf-8", "surrogateescape").rstrip("\n")).resolve()
+        return (git_dir / (git_dir / "commondir").read_text("utf-8", "surrogateescape").removesuffix("\n")).resolve()
     except FileNotFoundError:
         return git_dir.resolve()
 

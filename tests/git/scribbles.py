@@ -6,9 +6,49 @@ from pathlib import Path
 
 from hypothesis import strategies as st
 
-NAMES = ("a", "b", "c.txt", "é", "-x", "d/a", "d/b", "d/e/f", "f/a", "new\nline", 'quo"te', "src/main.py", "README.md", ".env", "x/.env.local", "key.pem", "ignored.o")
-CONTENTS = (b"", b"1\n", b"1\n2\n3\n", b"no newline", b"\0\1\2 binary", b"crlf\r\n", b"# Project\n", b"x = 1\ny = 2\nz = 3\n")
-VERBS = ("write", "write", "write", "delete", "link", "executable", "stage", "stage all", "unstage", "rename", "intend", "commit")
+NAMES = (
+    "a",
+    "b",
+    "c.txt",
+    "é",
+    "-x",
+    "d/a",
+    "d/b",
+    "d/e/f",
+    "f/a",
+    "new\nline",
+    'quo"te',
+    "src/main.py",
+    "README.md",
+    ".env",
+    "x/.env.local",
+    "key.pem",
+    "ignored.o",
+)
+CONTENTS = (
+    b"",
+    b"1\n",
+    b"1\n2\n3\n",
+    b"no newline",
+    b"\0\1\2 binary",
+    b"crlf\r\n",
+    b"# Project\n",
+    b"x = 1\ny = 2\nz = 3\n",
+)
+VERBS = (
+    "write",
+    "write",
+    "write",
+    "delete",
+    "link",
+    "executable",
+    "stage",
+    "stage all",
+    "unstage",
+    "rename",
+    "intend",
+    "commit",
+)
 
 steps = st.lists(
     st.tuples(st.sampled_from(VERBS), st.sampled_from(NAMES), st.sampled_from(NAMES), st.sampled_from(CONTENTS)),

@@ -13,7 +13,7 @@ from ampsm_engine.errors import NotFound
 from ampsm_engine.git import changes, repository
 from ampsm_engine.git.values import FileChange, Worktree
 from tests.git import scribbles
-from tests.git.conftest import Sandbox
+from tests.git.sandboxes import Sandbox
 from tests.git.test_trash_properties import Todo, fresh
 
 
@@ -173,7 +173,9 @@ def test_ahead_and_behind_agree_with_git(data: st.DataObject) -> None:
         one, other = data.draw(st.sampled_from(commits)), data.draw(st.sampled_from(commits))
         expected = sandbox.git("rev-list", "--left-right", "--count", f"{one}...{other}").split()
         assert changes.ahead_behind(sandbox.root, one, other) == tuple(map(int, expected))
-        bases = subprocess.run(["git", "-C", sandbox.root, "merge-base", "--all", one, other], capture_output=True, check=False)
+        bases = subprocess.run(
+            ["git", "-C", sandbox.root, "merge-base", "--all", one, other], capture_output=True, check=False
+        )
         found = changes.merge_base(sandbox.root, one, other)
         assert (found in bases.stdout.decode().split()) if bases.stdout else found is None
 

@@ -13,13 +13,13 @@ from ampsm_engine.errors import NotFound
 from ampsm_engine.git import commits, repository
 from ampsm_engine.git.secret_files import is_secret
 from ampsm_engine.git.values import Commit, LeftOut, Worktree
-from tests.git.conftest import Sandbox, has_lfs
+from tests.git.sandboxes import Sandbox, has_lfs
 
 
-def commit(worktree: Worktree, subject: str = "amp: work", body: str = "", *, hooks: bool = True, **more: float) -> Commit:
-    return commits.commit_all(
-        worktree.path, branch=worktree.branch, subject=subject, body=body, hooks=hooks, **more
-    )
+def commit(
+    worktree: Worktree, subject: str = "amp: work", body: str = "", *, hooks: bool = True, **more: float
+) -> Commit:
+    return commits.commit_all(worktree.path, branch=worktree.branch, subject=subject, body=body, hooks=hooks, **more)
 
 
 def hook(sandbox: Sandbox, name: str, script: str, folder: str = ".git/hooks") -> None:
@@ -74,7 +74,12 @@ def test_what_must_stay_out_stays_out_and_is_told(sandbox: Sandbox, worktree: Wo
     made = commit(worktree)
     assert made.changed_files == 1
     assert {item.path for item in made.left_out} == {
-        ".env", "deploy/server.pem", "empty-nest", "nest", "pipe", "listening.sock",
+        ".env",
+        "deploy/server.pem",
+        "empty-nest",
+        "nest",
+        "pipe",
+        "listening.sock",
     }
     assert names(sandbox, at) == {"README.md", "src/main.py", "src/old.py", "ok.txt"}
 
@@ -170,7 +175,20 @@ def test_a_file_that_became_a_pipe_does_not_stop_the_rest(sandbox: Sandbox, work
 
 
 @pytest.mark.parametrize(
-    "name", [b"-dash", b"--all", b"new\nline", b'quo"te', b"tab\there", b"\xff\xfe", b":(glob)**", b"*", b"back\\slash", "漢".encode(), b"x" * 255]
+    "name",
+    [
+        b"-dash",
+        b"--all",
+        b"new\nline",
+        b'quo"te',
+        b"tab\there",
+        b"\xff\xfe",
+        b":(glob)**",
+        b"*",
+        b"back\\slash",
+        "漢".encode(),
+        b"x" * 255,
+    ],
 )
 def test_any_name_is_committed(sandbox: Sandbox, worktree: Worktree, name: bytes) -> None:
     (worktree.path / os.fsdecode(name)).write_text("x")
@@ -238,7 +256,9 @@ class TestHooks:
         assert "husky says no" in (commit(worktree).refused or "")
 
     def test_a_hook_has_no_terminal_and_an_end(self, sandbox: Sandbox, worktree: Worktree) -> None:
-        hook(sandbox, "pre-commit", f"(: </dev/tty) 2>/dev/null && touch {sandbox.root}/tty; cat; exec tail -f /dev/null")
+        hook(
+            sandbox, "pre-commit", f"(: </dev/tty) 2>/dev/null && touch {sandbox.root}/tty; cat; exec tail -f /dev/null"
+        )
         sandbox.write({"x": "1"}, worktree.path)
         made = commit(worktree, limit=1.0)
         assert "more than 1 s" in (made.refused or "")
@@ -297,7 +317,8 @@ class TestStates:
         code = "import sys; held = open(sys.argv[1]); print(flush=True); sys.stdin.read()"
         holder = subprocess.Popen([sys.executable, "-c", code, lock], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         try:
-            assert holder.stdout and holder.stdout.readline()
+            assert holder.stdout is not None
+            assert holder.stdout.readline()
             assert f"process {holder.pid}" in (commit(worktree, patience=0).refused or "")
         finally:
             holder.communicate()
@@ -305,7 +326,7 @@ class TestStates:
         lock.unlink()
         assert commit(worktree).sha
 
-    def test_a_lost_worktree_is_not_found(self, sandbox: Sandbox, worktree: Worktree) -> None:
+    def test_a_lost_worktree_is_not_found(self, worktree: Worktree) -> None:
         shutil.rmtree(worktree.path)
         with pytest.raises(NotFound, match="gone"):
             commit(worktree)
@@ -361,7 +382,9 @@ class TestPrograms:
         assert sandbox.git("status", "--porcelain", at=worktree.path) == ""
 
     @pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="ssh-keygen is not installed")
-    def test_commits_are_signed_where_the_user_signs(self, sandbox: Sandbox, worktree: Worktree, tmp_path: Path) -> None:
+    def test_commits_are_signed_where_the_user_signs(
+        self, sandbox: Sandbox, worktree: Worktree, tmp_path: Path
+    ) -> None:
         key = tmp_path / "key"
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
         allowed = tmp_path / "allowed"
@@ -379,9 +402,7 @@ class TestPrograms:
         assert refused.refused
         assert (worktree.path / "y").exists()
 
-    def test_without_an_identity_the_commit_is_ours(
-        self, sandbox: Sandbox, worktree: Worktree, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_without_an_identity_the_commit_is_ours(self, sandbox: Sandbox, worktree: Worktree) -> None:
         Path(os.environ["GIT_CONFIG_GLOBAL"]).write_text("[user]\n\tuseConfigOnly = true\n\tname = Grace\n")
         sandbox.write({"x": "1"}, worktree.path)
         before = (sandbox.root / ".git/config").read_bytes()

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from ampsm_engine.git import changes, commits
 from ampsm_engine.git.secret_files import is_secret
 from tests.git import scribbles
-from tests.git.conftest import Sandbox
+from tests.git.sandboxes import Sandbox
 from tests.git.test_trash_properties import Todo, fresh
 
 

@@ -9,7 +9,7 @@ import pytest
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import commits, trash
 from ampsm_engine.git.values import Worktree
-from tests.git.conftest import SESSION, Sandbox
+from tests.git.sandboxes import SESSION, Sandbox
 
 
 def contents(worktree: Path) -> dict[str, tuple[int, bytes]]:
@@ -20,7 +20,7 @@ def contents(worktree: Path) -> dict[str, tuple[int, bytes]]:
         mode = file.lstat().st_mode
         if inside == ".git" or stat.S_ISDIR(mode):
             continue
-        found[inside] = (mode, os.fsencode(os.readlink(file)) if stat.S_ISLNK(mode) else file.read_bytes())
+        found[inside] = (mode, os.fsencode(file.readlink()) if stat.S_ISLNK(mode) else file.read_bytes())
     return found
 
 
@@ -180,10 +180,19 @@ def test_files_that_filters_would_change_come_back_byte_for_byte(sandbox: Sandbo
 
 
 def test_strange_names_come_back(sandbox: Sandbox, worktree: Worktree) -> None:
-    at = os.fsencode(worktree.path)
-    for name in (b"-dash", b"new\nline", b'quo"te', b"back\\slash", b"tab\t", b"\xff\xfe bytes", "héllo Ω 漢".encode(), b":(top)x", b"*", b" "):
-        with open(os.path.join(at, name), "wb") as file:
-            file.write(name)
+    for name in (
+        b"-dash",
+        b"new\nline",
+        b'quo"te',
+        b"back\\slash",
+        b"tab\t",
+        b"\xff\xfe bytes",
+        "héllo Ω 漢".encode(),
+        b":(top)x",
+        b"*",
+        b" ",
+    ):
+        (worktree.path / os.fsdecode(name)).write_bytes(name)
     there_and_back(sandbox, worktree)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import given, settings
 
 from tests.git import scribbles
-from tests.git.conftest import Sandbox
+from tests.git.sandboxes import Sandbox
 from tests.git.test_trash import there_and_back
 
 Todo = list[tuple[str, str, str, bytes]]

@@ -1,0 +1,68 @@
+"""A repository to work on, with git itself as the oracle."""
+
+import shutil
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ampsm_engine.git import repository, worktrees
+from ampsm_engine.git.values import Base, Repo, Worktree
+
+MOMENT = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
+SESSION = "0123456789"
+
+
+class Sandbox:
+    """A repository to work on, and git as the oracle."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def git(self, *arguments: str | Path, at: Path | None = None, feed: bytes | None = None) -> str:
+        done = subprocess.run(["git", "-C", at or self.root, *arguments], input=feed, capture_output=True, check=False)
+        if done.returncode:
+            raise AssertionError(f"git {arguments}: {done.stderr.decode(errors='replace')}")
+        return done.stdout.decode("utf-8", "surrogateescape").rstrip("\n")
+
+    def write(self, files: dict[str, str | bytes], at: Path | None = None) -> None:
+        for name, content in files.items():
+            path = (at or self.root) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+    def commit(self, files: dict[str, str | bytes] | None = None, message: str = "work", at: Path | None = None) -> str:
+        self.write(files or {}, at)
+        self.git("add", "--all", at=at)
+        self.git("commit", "--quiet", "--allow-empty", "-m", message, at=at)
+        return self.git("rev-parse", "HEAD", at=at)
+
+    @property
+    def repo(self) -> Repo:
+        return repository.locate(self.root)
+
+    def session(self, session_id: str = SESSION, name: str = "fix login", base: str | None = None) -> Worktree:
+        repo = self.repo
+        start: Base = repository.base(repo, base)
+        return worktrees.create(repo, start, session_id, name, MOMENT)
+
+    def untouched(self) -> dict[str, object]:
+        """What a user would notice of us in the repository: bytes and times of all that is not ours."""
+        git_dir = Path(self.git("rev-parse", "--absolute-git-dir"))
+        found: dict[str, object] = {}
+        for name in ("index", "HEAD", "config", "refs/stash", "packed-refs", "ORIG_HEAD"):
+            file = git_dir / name
+            found[name] = (file.read_bytes(), file.stat().st_mtime_ns) if file.exists() else None
+        for file in sorted(self.root.rglob("*")):
+            inside = file.relative_to(self.root)
+            if inside.parts[0] not in (".git", ".worktrees"):
+                found[str(inside)] = (file.lstat().st_mtime_ns, file.lstat().st_mode)
+        found["status"] = self.git("--no-optional-locks", "status", "--porcelain")
+        return found
+
+    def check(self) -> None:
+        """git finds nothing wrong with the repository."""
+        assert "error" not in self.git("fsck", "--strict", "--no-dangling")
+
+
+def has_lfs() -> bool:
+    return shutil.which("git-lfs") is not None
