@@ -11,10 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ampsm_engine import keymap
 from ampsm_engine.errors import NotFound, Unfit
 from ampsm_engine.home import platform_folder, write_private
 
 Value = str | int | float | bool
+
+_KEYS = "keys."
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +51,10 @@ SETTINGS = {
         Setting("script.timeout", 900, "seconds that a session's script may take; 0: no limit", 0),
         Setting("commit.hooks", True, "run the repository's commit hooks for amp's commits"),
         Setting("notify.desktop", True, "tell the desktop when an iteration ends"),
+        Setting("ui.theme", "ampsm", "the colours of the screens; t in the settings and the palette list them"),
     )
 }
+"""Those that a list shows. Beside them, `keys.<id>` gives something on a screen another key (keymap.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,7 @@ class Settings:
     values: Mapping[str, Value] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Value:
-        return self.values.get(name, SETTINGS[name].default)
+        return self.values[name] if name in self.values else known(name).default
 
     def text(self, name: str) -> str:
         """A setting that holds text."""
@@ -72,6 +77,11 @@ class Settings:
     def switch(self, name: str) -> bool:
         """A setting that is on or off."""
         return bool(self[name])
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """The table [keys]: keys by id, as the screens call them."""
+        return {name.removeprefix(_KEYS): str(value) for name, value in self.values.items() if name.startswith(_KEYS)}
 
 
 def config_path(environ: Mapping[str, str] | None = None) -> Path:
@@ -110,6 +120,8 @@ def _flat(table: Mapping[str, object], prefix: str = "") -> list[tuple[str, obje
 def checked(name: str, value: object) -> Value:
     """The value of a setting in its own type, from TOML or from text; NotFound or Unfit otherwise."""
     setting = known(name)
+    if name.startswith(_KEYS) and isinstance(value, str):
+        return keymap.checked(name.removeprefix(_KEYS), value)
     wanted = type(setting.default)
     result: Value | None = None
     if wanted is str and isinstance(value, str):
@@ -141,6 +153,9 @@ def _number(value: object, *, whole: bool) -> int | float | None:
 
 def known(name: str) -> Setting:
     """The setting of that name; NotFound with the likely one otherwise."""
+    if name.startswith(_KEYS):
+        key = keymap.known(name.removeprefix(_KEYS))
+        return Setting(name, key.keys, key.meaning)
     try:
         return SETTINGS[name]
     except KeyError:
@@ -159,7 +174,7 @@ def store(path: Path, name: str, text: str) -> Value:
     value = checked(name, text)
     load(path)  # never write into a file that cannot be read back
     document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
-    *tables, key = name.split(".")
+    *tables, key = _place(document, name)
     table: tomlkit.container.Container | tomlkit.items.Table = document
     for part in tables:
         if part not in table:
@@ -173,3 +188,11 @@ def store(path: Path, name: str, text: str) -> Value:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     write_private(path, tomlkit.dumps(document).encode())
     return value
+
+
+def _place(document: Mapping[str, object], name: str) -> list[str]:
+    """The tables and the word that a setting is written under; the id of a key may be one quoted word."""
+    written = document.get("keys")
+    if name.startswith(_KEYS) and isinstance(written, dict) and name.removeprefix(_KEYS) in written:
+        return ["keys", name.removeprefix(_KEYS)]
+    return name.split(".")

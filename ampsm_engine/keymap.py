@@ -1,0 +1,135 @@
+"""The keys of the screens, by id: what each does, where it holds, and what the table [keys] may say about them.
+
+Pure. The screens bind these ids with these keys (a test holds them together); no screen is known here.
+"""
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from ampsm_engine.errors import NotFound, Unfit
+
+_ONE = re.compile(r"(?:(?:ctrl|shift|alt|super)\+)*(?:[a-z][a-z0-9_]*|[^\s,+])")
+_NEVER = {"ctrl+c": "it always ends ampsm", "ctrl+z": "it belongs to the shell", "ctrl+q": "terminals stop at it"}
+
+EVERYWHERE = "everywhere"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One thing that a key does."""
+
+    id: str
+    keys: str
+    """Its default: one key or several, joined by commas."""
+    screens: tuple[str, ...]
+    """Where it holds."""
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """One key for several things on one screen: the first of them wins."""
+
+    screen: str
+    key: str
+    ids: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"{self.key} means {' and '.join(self.ids)} on one screen ({self.screen})"
+
+
+_LIST = ("list",)
+_SESSION = ("list", "session")
+
+KEYS: dict[str, Key] = {
+    key.id: key
+    for key in (
+        Key("help", "question_mark", (EVERYWHERE,), "help for this screen"),
+        Key("palette", "colon,ctrl+p", (EVERYWHERE,), "all actions by name"),
+        Key("back", "escape", (EVERYWHERE,), "one step back"),
+        Key("quit", "q", (EVERYWHERE,), "back, and from the first screen out of ampsm"),
+        Key("session.new", "n", _LIST, "new session"),
+        Key("session.new-from", "N", _LIST, "new session with the settings of this one"),
+        Key("session.message", "m", _SESSION, "send a follow-up"),
+        Key("session.stop", "x", _SESSION, "stop what runs and what waits"),
+        Key("session.retry", "r", _SESSION, "run the last prompt again"),
+        Key("session.script", "s", _SESSION, "run the script"),
+        Key("session.rename", "R", _SESSION, "rename"),
+        Key("session.notes", "T", _SESSION, "notes"),
+        Key("session.trash", "d", _SESSION, "to the trash"),
+        Key("session.undo", "u", _SESSION, "bring back what went to the trash last"),
+        Key("session.editor", "e", _SESSION, "open the worktree in the editor"),
+        Key("session.shell", "exclamation_mark", _SESSION, "a shell in the worktree"),
+        Key("session.copy", "y", _SESSION, "copy id, branch, path or prompt"),
+    )
+}
+"""Every binding that may have another key, in the order of the help."""
+
+
+def known(key_id: str) -> Key:
+    """The key of that id; NotFound with the likely one otherwise."""
+    try:
+        return KEYS[key_id]
+    except KeyError:
+        near = difflib.get_close_matches(key_id, KEYS, n=1)
+        hint = f"Did you mean keys.{near[0]}?" if near else "Help (?) names the id of every key."
+        raise NotFound(f"There is no key for {key_id!r}.", hint) from None
+
+
+def checked(key_id: str, text: str) -> str:
+    """Keys as the screens take them, from what a person typed: `n`, `ctrl+n`, `n, ctrl+n`. NotFound or Unfit."""
+    key = known(key_id)
+    parts = [spelled(part.strip()) for part in text.split(",")]
+    for part, typed in zip(parts, text.split(","), strict=True):
+        reason = "" if _ONE.fullmatch(part) else "that is no name of a key"
+        reason = reason or _NEVER.get(part, "")
+        if reason:
+            message = f"The setting keys.{key_id} takes keys such as n, N or ctrl+n, not {typed.strip()!r}: {reason}."
+            raise Unfit(message, f"ampsm config set keys.{key_id} {key.keys}")
+    return ",".join(dict.fromkeys(parts))
+
+
+def spelled(typed: str) -> str:
+    """A key as the screens call it: `?` is question_mark, `esc` is escape; other words stay as they are."""
+    if len(typed) != 1 or typed.isalnum():
+        return _SPELLED.get(typed.lower(), typed)
+    name = unicodedata.name(typed, "").lower().replace("-", "_").replace(" ", "_")
+    return _SPELLED.get(name, name)
+
+
+def clashes(chosen: Mapping[str, str]) -> tuple[Clash, ...]:
+    """Where a chosen key (by id) meets another thing of the same screen."""
+    screens = dict.fromkeys(screen for key in KEYS.values() for screen in key.screens)
+    found = [clash for screen in screens if screen != EVERYWHERE for clash in _on(screen, chosen)]
+    told: dict[tuple[str, tuple[str, ...]], Clash] = {}
+    for clash in found:
+        told.setdefault((clash.key, clash.ids), clash)
+    return tuple(told.values())
+
+
+def _on(screen: str, chosen: Mapping[str, str]) -> Iterable[Clash]:
+    found: dict[str, list[str]] = {}
+    for key in KEYS.values():
+        if screen in key.screens or EVERYWHERE in key.screens:
+            for one in chosen.get(key.id, key.keys).split(","):
+                found.setdefault(one, []).append(key.id)
+    for one, ids in found.items():
+        # Two defaults on one key are ours to answer for; a test forbids them.
+        if len(ids) > 1 and any(key_id in chosen for key_id in ids):
+            yield Clash(screen, one, tuple(ids))
+
+
+_SPELLED = {
+    "return": "enter",
+    "esc": "escape",
+    "solidus": "slash",
+    "reverse_solidus": "backslash",
+    "commercial_at": "at",
+    "hyphen_minus": "minus",
+    "plus_sign": "plus",
+    "low_line": "underscore",
+}
+"""Names of keys that a person or Unicode gives, by what the screens call them."""
