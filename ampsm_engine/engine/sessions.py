@@ -90,7 +90,7 @@ def _enter(engine: Engine, session: Session, prompt: str | None) -> tuple[Sessio
         context.write(store.session(session.id), (), ())
         iteration = runs.iterate(engine, session.id, prompt) if prompt is not None else None
     except BaseException:
-        store.remove_session(session.id)
+        store.remove_session(session.id, with_facts=True)
         raise
     return store.session(session.id), iteration
 

@@ -24,7 +24,9 @@ from ampsm_engine.worker.watch import Ladder, Patience, Reason, Transcript
 
 BUSY_TICK = 0.05
 QUIET_TICK = 0.25
-"""Seconds between two looks: four a second cost less than a tenth of a percent of a core."""
+LONG_QUIET_TICK = 0.5
+LONG_QUIET = 10.0
+"""Seconds between two looks, and after how many of silence they become rarer. amp's end is seen at once."""
 
 RECORD_EVERY = 0.1
 STDERR_EVERY = 2.0
@@ -41,6 +43,8 @@ class Run:
     settings: Settings
     iteration: Iteration
     child: Child | None = None
+    said: Transcript | None = None
+    """The whole stream, read and recorded to its end; None until amp has ended."""
     _stop_seen: int = field(default=-1)
     _stop: bool = False
     _recorded: tuple[int, str | None, str | None] = (-1, None, None)
@@ -106,7 +110,8 @@ class Run:
         if self.iteration.start_sha is None and Path(session.worktree_path).is_dir():
             tip = commits.head(Path(session.worktree_path)).commit
             self.store.update_iteration(self.iteration.id, start_sha=tip)
-        earlier = self.store.iterations(session.id)[: self.iteration.number - 1]
+        number = self.iteration.number
+        earlier = [before for before in self.store.iterations(session.id) if before.number < number]
         self.child = attempt.start(
             self.home,
             self.settings,
@@ -124,6 +129,7 @@ class Run:
             process.end_strays(self.iteration.id, self.settings.number("stop.terminate"))
         said.read_to_end()
         self._record(said)
+        self.said = said
         return failures.classify(
             we_stopped=reason is Reason.STOP or (self._stop_wanted() and reason is None),
             timed_out=reason is Reason.TIMEOUT,
@@ -148,8 +154,12 @@ class Run:
             if reason is not None:
                 ladder.begin(reason)
             ladder.climb()
-            child.wait(BUSY_TICK if grew or ladder.reason else QUIET_TICK)
+            child.wait(BUSY_TICK if grew or ladder.reason else self._tick(said))
         return ladder.reason
+
+    @staticmethod
+    def _tick(said: Transcript) -> float:
+        return LONG_QUIET_TICK if time.monotonic() - said.grown_at > LONG_QUIET else QUIET_TICK
 
     def _ladder(self, child: Child) -> Ladder:
         return Ladder(child, self.settings.number("stop.interrupt"), self.settings.number("stop.terminate"))

@@ -41,14 +41,23 @@ class Settling:
 
 
 def settle(
-    home: Home, store: Store, settings: Settings, iteration_id: str, *, trouble: AmpsmError | None = None
+    home: Home,
+    store: Store,
+    settings: Settings,
+    iteration_id: str,
+    *,
+    said: Transcript | None = None,
+    trouble: AmpsmError | None = None,
 ) -> None:
-    """Bring an iteration from `settling` to `settled`. `trouble`: only the end is written, with this reason."""
+    """Bring an iteration from `settling` to `settled`.
+
+    `said`: the stream, where the caller has read it to its end. `trouble`: only the end is written, with this reason.
+    """
     iteration = store.iteration(iteration_id)
     it = Settling(store.session(iteration.session_id), iteration, home.run(iteration_id))
     if trouble is None:
         _end_leftovers(it, settings)
-        result = _final_record(store, it)
+        result = _last_words(store, it, said)
         _keep_commits(store, settings, it, result)
         _run_script(store, settings, it)
     else:
@@ -67,23 +76,23 @@ def _end_leftovers(it: Settling, settings: Settings) -> None:
         it.facts.append(("stray", f"ended what was left running: {stray.command}"))
 
 
-def _final_record(store: Store, it: Settling) -> str:
-    """Count the whole stream once more, from its first byte; answers the last thing amp said."""
-    transcript = Transcript(it.run)
-    transcript.read_to_end()
-    fold = transcript.fold
-    if transcript.position >= it.iteration.offset:
+def _last_words(store: Store, it: Settling, said: Transcript | None) -> str:
+    """The last thing amp said. After a worker's death the whole stream is counted once more, from its first byte."""
+    if said is None:
+        said = Transcript(it.run)
+        said.read_to_end()
+    fold = said.fold
+    if said.position >= it.iteration.offset:
         store.record(
             it.iteration.id,
             tally=fold.tally,
-            offset=transcript.position,
+            offset=said.position,
             activity=None,
             thread_id=fold.thread_id,
             tool_calls=fold.take_tool_calls(),
         )
         it.iteration = store.iteration(it.iteration.id)
-    said = fold.result.text if fold.result and fold.result.text else fold.last_text
-    return said or ""
+    return (fold.result.text if fold.result else "") or fold.last_text
 
 
 def _keep_commits(store: Store, settings: Settings, it: Settling, result: str) -> None:

@@ -83,7 +83,7 @@ class Worker:
             if iteration.state is State.RUNNING and not run.until_ended(adopted=adopted):
                 self._say(f"puts {iteration.id} back into the queue: amp was never started")
                 return
-            settle(self.home, self.store, self.settings, iteration.id)
+            settle(self.home, self.store, self.settings, iteration.id, said=run.said)
         except Exception as reason:  # noqa: BLE001 - the one place: an iteration must never stay `running`
             self._say(traceback.format_exc())
             self._give_up(run, iteration, reason)
