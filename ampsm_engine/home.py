@@ -49,6 +49,21 @@ class RunDirectory:
         return self.path / "script.log"
 
     @property
+    def script_shown(self) -> Path:
+        """The same while it runs by hand, redacted: what a screen may show."""
+        return self.path / "script.shown"
+
+    @property
+    def script_lease(self) -> Path:
+        """Locked by the process that runs the script by hand, for as long as it lives; holds its pid."""
+        return self.path / "script.lease"
+
+    @property
+    def script_end(self) -> Path:
+        """How a script that was run by hand ended (JSON)."""
+        return self.path / "script.end"
+
+    @property
     def lease(self) -> Path:
         """Locked by the worker that looks after this iteration for as long as it lives."""
         return self.path / "lease"

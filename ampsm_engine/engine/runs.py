@@ -53,6 +53,23 @@ def iterate(engine: Engine, session_id: str, prompt: str, *, launch_worker: bool
     return queued
 
 
+def retry(engine: Engine, session_id: str) -> Iteration:
+    """Queue the last prompt of a session again, as typed where its run directory still has it; Refused without one."""
+    session = engine.store.session(session_id)
+    iterations = engine.store.iterations(session.id)
+    if not iterations and not session.amp_prompt:
+        message = f"Session {session.name} has no prompt to run again."
+        raise Refused(message, f'ampsm iterate {session.id} "PROMPT"')
+    return iterate(engine, session.id, _as_typed(engine, iterations[-1]) if iterations else session.amp_prompt)
+
+
+def _as_typed(engine: Engine, iteration: Iteration) -> str:
+    try:
+        return engine.home.run(iteration.id).prompt.read_bytes().decode()
+    except (OSError, UnicodeDecodeError):
+        return iteration.prompt
+
+
 def stop(engine: Engine, session_id: str) -> tuple[Iteration, ...]:
     """Ask what runs to end and take what waits out of the queue; Refused when there is neither."""
     store = engine.store
@@ -97,12 +114,21 @@ def wait(
         time.sleep(TICK)
 
 
-def run_script(engine: Engine, session_id: str, output: Callable[[bytes], None]) -> ScriptRun:
-    """Run the session's script now and record the result with its last iteration; Refused while amp works."""
+def run_script(
+    engine: Engine,
+    session_id: str,
+    output: Callable[[bytes], None],
+    *,
+    stop: Callable[[], bool] = lambda: False,
+) -> ScriptRun:
+    """Run the session's script now and record the result with its last iteration; Refused while amp works.
+
+    A script that `stop` ended says nothing about the work: that is not recorded.
+    """
     store = engine.store
     session = store.session(session_id)
     iterations = store.iterations(session.id)
-    _may_run(session, iterations)
+    may_run_script(session, iterations)
     last = iterations[-1] if iterations else None
     run = engine.home.run(last.id if last else session.id)
     run.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -117,7 +143,7 @@ def run_script(engine: Engine, session_id: str, output: Callable[[bytes], None])
         shown += len(whole)
         if whole:
             output(redact.bytes_(whole))
-        return False
+        return stop()
 
     began = datetime.now(UTC)
     ran = run_script_in(
@@ -132,11 +158,13 @@ def run_script(engine: Engine, session_id: str, output: Callable[[bytes], None])
         file.seek(shown)
         output(redact.bytes_(file.read()))
     redact.file(run.script_output)
-    _record_script(engine, session, last, ran, began)
+    if not ran.stopped:
+        _record_script(engine, session, last, ran, began)
     return ran
 
 
-def _may_run(session: Session, iterations: Sequence[Iteration]) -> None:
+def may_run_script(session: Session, iterations: Sequence[Iteration]) -> None:
+    """Refused without a script or a worktree, and while amp works in it."""
     if not session.script_command:
         message = f"Session {session.name} has no script."
         raise Refused(message, f"ampsm edit {session.id} --script 'make test'")

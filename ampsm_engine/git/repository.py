@@ -3,6 +3,7 @@
 Reads only, by the git program, so that creating a session need not pay for pygit2.
 """
 
+import os
 import re
 from pathlib import Path
 
@@ -78,6 +79,16 @@ def base(repo: Repo, ref: str | None) -> Base:
     return Base(short(full) if full.startswith("refs/") else commit.line, commit.line)
 
 
+def branches(repo: Repo) -> tuple[str, ...]:
+    """The short names of local and remote branches, the one with the newest commit first, local ones before remote."""
+    found: list[str] = []
+    for space in _NAMESPACES[:2]:
+        listed = program.told(repo.root, "for-each-ref", "--sort=-committerdate", "--format=%(refname)", space)
+        names = (short(full) for full in program.text(listed).splitlines())
+        found += [name for name in names if not name.endswith("/HEAD")]
+    return tuple(found)
+
+
 def is_busy(worktree: Path) -> str | None:
     """The operation in progress there that we did not start: rebase, am, merge, cherry-pick, revert or bisect."""
     folder = git_dir(worktree)
@@ -86,12 +97,30 @@ def is_busy(worktree: Path) -> str | None:
 
 def git_dir(worktree: Path) -> Path:
     """The git folder of one worktree: its HEAD and index are in there. NotFound without such a worktree."""
-    if not worktree.is_dir():
-        raise NotFound(f"The worktree {worktree} is gone.", "ampsm doctor")
+    check_worktree(worktree)
     answer = program.read(worktree, "rev-parse", "--absolute-git-dir")
     if not answer.ok:
         raise _foreign(worktree, answer)
     return Path(answer.line)
+
+
+def linked_git_dir(worktree: Path) -> Path:
+    """The same for a session's worktree, where things are written: never that of a main worktree."""
+    folder = git_dir(worktree)
+    if common_of(folder) == folder.resolve():
+        message = f"{worktree} is a repository of its own now: its link to the session's was replaced."
+        raise Unfit(message, f"ls -la {worktree}/.git")
+    return folder
+
+
+def check_worktree(worktree: Path) -> None:
+    """NotFound when a worktree is gone, Unfit when its link to git is: git would take the repository around it."""
+    if not worktree.is_dir():
+        raise NotFound(f"The worktree {worktree} is gone.", "ampsm repair")
+    if not os.path.lexists(worktree / ".git"):
+        main = worktree.parent.parent if worktree.parent.name == WORKTREES else worktree
+        message = f"{worktree} is no worktree any more: its .git file is gone."
+        raise Unfit(message, f"git -C {main} worktree repair {worktree}")
 
 
 def common_dir(worktree: Path) -> Path:
@@ -168,6 +197,8 @@ def _places(where: Path) -> tuple[bool, Path, Path, Path | None, str]:
     lines = program.text(answer.output).split("\n")[:-1]
     if not lines:
         raise _foreign(where, answer)
+    if lines[0].startswith("--"):
+        raise Unfit("This git is too old: ampsm needs version 2.31 or newer.", "git --version")
     if len(lines) > 5 or not all(line.startswith(("/", "true", "false")) for line in lines[:4]):
         lines = [_asked(where, name) for name in (*wanted, "HEAD^{commit}")]
     lines += [""] * (5 - len(lines))

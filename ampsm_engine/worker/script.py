@@ -64,16 +64,20 @@ def run(
     finally:
         os.close(descriptor)
     timed_out = stopped = False
-    while process.poll() is None:
-        timed_out = bool(limit) and time.monotonic() - began >= limit
-        stopped = stop()
-        if timed_out or stopped:
-            _end_group(process)
-            break
-        try:
-            process.wait(TICK)
-        except subprocess.TimeoutExpired:
-            continue
+    try:
+        while process.poll() is None:
+            timed_out = bool(limit) and time.monotonic() - began >= limit
+            stopped = stop()
+            if timed_out or stopped:
+                _end_group(process)
+                break
+            try:
+                process.wait(TICK)
+            except subprocess.TimeoutExpired:
+                continue
+    except BaseException:  # ctrl+c in a terminal does not reach a group of its own
+        _end_group(process)
+        raise
     code = process.wait()
     seconds = time.monotonic() - began
     exit_code = TIMED_OUT if timed_out else 128 - code if code < 0 else code

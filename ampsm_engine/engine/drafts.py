@@ -1,0 +1,147 @@
+"""A session to be: what could be filled in, and what is wrong with what was, before anything is made. Reads only."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ampsm_engine.amp import command, program
+from ampsm_engine.engine.desk import Engine
+from ampsm_engine.errors import AmpsmError, NotFound, Refused
+from ampsm_engine.git import repository
+from ampsm_engine.git.values import Repo
+from ampsm_engine.naming import printable
+
+MOST_FOLDERS = 50
+"""Completions of a path; more would only mean that more has to be typed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What is wrong with one field: `repo`, `base`, `name`, `prompt`, `script`, `mode` or `start`."""
+
+    field: str
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A form as typed; what is empty is left to its default."""
+
+    repo: str
+    base: str = ""
+    name: str = ""
+    prompt: str = ""
+    script: str = ""
+    mode: str = ""
+    run: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a repository offers to a new session."""
+
+    root: str
+    base: str
+    """What is checked out there; empty when that has no commit."""
+    branches: tuple[str, ...]
+    script: str
+    """The script of its newest session that has one."""
+    mode: str
+
+
+def check(engine: Engine, draft: Draft) -> tuple[Trouble, ...]:
+    """All that would make `sessions.new` refuse this, field by field; empty when nothing would."""
+    found = []
+    for field, question in _questions(engine, draft):
+        try:
+            question()
+        except AmpsmError as reason:
+            found.append(Trouble(field, reason.message, reason.hint))
+    return tuple(found)
+
+
+def _questions(engine: Engine, draft: Draft) -> Iterator[tuple[str, Callable[[], object]]]:
+    """What to ask about each field; the next question may stand on the answer to the one before."""
+    repos: list[Repo] = []
+    yield "repo", lambda: repos.append(repository.locate(folder(draft.repo)))
+    if repos:
+        yield "base", lambda: repository.base(repos[0], draft.base or None)
+    yield "name", lambda: _name(draft.name)
+    if draft.run or draft.prompt:
+        yield "prompt", lambda: command.check_prompt(draft.prompt)
+    yield "script", lambda: _no_nul("script", draft.script)
+    yield "mode", lambda: _no_nul("mode", draft.mode)
+    if draft.run:
+        yield "start", lambda: program.find(engine.settings, os.environ)
+
+
+def _name(typed: str) -> None:
+    if typed and not printable(typed):
+        raise Refused("A session's name needs at least one visible character.", "Left empty, it is made of the prompt.")
+
+
+def _no_nul(field: str, typed: str) -> None:
+    if "\0" in typed:
+        raise Refused(f"The {field} holds a NUL character.", "Take it out.")
+
+
+def surroundings(engine: Engine, path: str) -> Surroundings:
+    """What a new session there may start from and begin with. NotFound, Unfit or Refused as `sessions.new`."""
+    repo = repository.locate(folder(path))
+    try:
+        checked_out = repository.base(repo, None).name
+    except AmpsmError:
+        checked_out = ""
+    sessions = engine.store.sessions(repo_root=str(repo.root))
+    script = next((session.script_command for session in sessions if session.script_command), "")
+    branches = repository.branches(repo)
+    ours = tuple(name for name in branches if name.startswith("amp/"))
+    others = tuple(name for name in branches if not name.startswith("amp/"))
+    return Surroundings(str(repo.root), checked_out, (*others, *ours), script or "", engine.settings.text("amp.mode"))
+
+
+def folder(typed: str) -> Path:
+    """The folder that a person means; `~` is home. NotFound when nothing was typed."""
+    if not typed.strip() or "\0" in typed:
+        raise NotFound("No folder is named.", "Type the path of a folder inside a git repository.")
+    path = Path(typed.strip())
+    with suppress(RuntimeError):  # no such user
+        path = path.expanduser()
+    return path.absolute()
+
+
+def folders(typed: str) -> tuple[str, ...]:
+    """Folders that complete a path as typed, repositories first; hidden ones only when asked for with a dot."""
+    head, _, begun = typed.rpartition("/")
+    head += "/" if "/" in typed else ""
+    try:
+        where = folder(head) if head else Path.cwd()
+        with os.scandir(where) as entries:
+            names = sorted(entry.name for entry in entries if entry.name.startswith(begun) and entry.is_dir())
+    except (OSError, ValueError, AmpsmError):
+        return ()
+    fit = [name for name in names if printable(name) == name and (begun or not name.startswith("."))]
+    shown = fit[:MOST_FOLDERS]
+    shown.sort(key=lambda name: not (where / name / ".git").exists())
+    return tuple(f"{head}{name}" for name in shown)
+
+
+def prompt_in(path: str) -> str:
+    """The prompt that a file holds; NotFound, or Refused when it is no text or too long."""
+    file = folder(path)
+    if file.exists() and not file.is_file():  # a pipe would never end
+        raise Refused(f"{printable(str(file))[:200]} is no file.", "Name a text file.")
+    try:
+        with file.open("rb") as opened:
+            content = opened.read(command.PROMPT_LIMIT + 1)
+        text = content.decode()
+    except UnicodeDecodeError as reason:
+        raise Refused(f"{printable(str(file))} is no UTF-8 text.", "Name a text file.") from reason
+    except (OSError, ValueError) as reason:
+        why = getattr(reason, "strerror", None) or "that is no path"
+        raise NotFound(f"{printable(str(file))[:200]} cannot be read: {why}.", "Name a text file.") from reason
+    command.check_prompt(text)
+    return text
