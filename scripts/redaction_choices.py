@@ -32,6 +32,7 @@ LEFT_OUT = {
     "sendbird-access-id": "an identifier",
     "sidekiq-sensitive-url": "our rule for addresses covers it",
     "sumologic-access-id": "an identifier",
+    "slack-session-cookie": "backtracks over long runs; our rule for Slack covers it",
     "zai-api-key": "no literal to look for: hexadecimal digits, a dot, a word",
 }
 """Rules that are visible upstream and that we do without, each with its reason."""
@@ -51,15 +52,17 @@ NARROWED = {
     # `secret: ...` and `key: ...` are too wide without the entropy filter; assignments have a rule of ours.
     "alibaba-secret-key": ("alibaba|aliyun|secret|key", "alibaba|aliyun"),
     "alibaba-sts-access-key-secret": ("alibaba|aliyun|secret|key", "alibaba|aliyun"),
-    # Five optional words before `key` cost much and change nothing.
+    # Five optional words before `key` and any text after it cost much and find nothing more.
     "azure-storage-account-key": (
-        r"\b(?:AccountKey|(?:azure[_\s.-]*)?(?:storage[_\s.-]*)?(?:account[_\s.-]*)?(?:access[_\s.-]*)?key)",
-        "key",
+        r"\b(?:AccountKey|(?:azure[_\s.-]*)?(?:storage[_\s.-]*)?(?:account[_\s.-]*)?(?:access[_\s.-]*)?key)\b(?s:.{0,24}?)",
+        "key[^A-Za-z0-9+/]{0,24}",
     ),
     # `s.` and any word of 24 letters.
     "vault-service-token": (r"(?:hvs\.[\w-]{90,120}|s\.(?i:[a-z0-9]{24}))", r"hvs\.[\w-]{24,256}"),
     # Runs of A are common in base64 of pictures; Square's tokens have this length.
     "square-access-token": (r"(?:EAAA|sq0atp-)[\w-]{22,60}", r"EAAA[\w-]{60}|sq0(?:atp|csp)-[\w-]{22,60}"),
+    # The word `key` before a commit hash says nothing.
+    "aws-secret-access-key": ("([A-Za-z0-9/+=]{40})", "((?![0-9a-f]{40})[A-Za-z0-9/+=]{40})"),
     # 0, 1, 8 and 9 do not occur in real ones, but do in examples.
     "aws-access-token": ("[A-Z2-7]{16}", "[A-Z0-9]{16}"),
     "age-secret-key": ("[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}", "[0-9A-Z]{40,58}"),

@@ -46,6 +46,7 @@ BOUNDARY = r"(?:(?<!\w)|(?<=\\[nrtbfv0])|(?<=\\u[0-9a-fA-F]{4})|(?<=%[0-9a-fA-F]
 BOUNDARY_MARK = "\ue000"
 ENDING_MARK = "\ue001"
 
+
 @dataclass
 class Context:
     """Where the writer stands: inside the secret, quotes are left out; outside, they may be escaped."""
@@ -111,7 +112,9 @@ def our_pieces(pattern: str) -> str:
     for ended in ENDED:
         pattern = pattern.replace(ended, ENDING_MARK)
     pattern = pattern.replace(BEGUN, BOUNDARY_MARK)
-    pattern = pattern.replace(r"(?:^|[^A-Za-z0-9_-])", BOUNDARY_MARK).replace(r"(?:^|[^A-Za-z0-9+/])", "(?<![A-Za-z0-9+/])")
+    pattern = pattern.replace(r"(?:^|[^A-Za-z0-9_-])", BOUNDARY_MARK).replace(
+        r"(?:^|[^A-Za-z0-9+/])", "(?<![A-Za-z0-9+/])"
+    )
     pattern = pattern.replace(r"""(?:^|[\\'"\x60\s>=:(,)])""", BOUNDARY_MARK)
     pattern = pattern.replace(r"""(?:$|[\\'"\x60\s<),])""", ENDING_MARK)
     pattern = re.sub(r"^(\(\?\w+\)|\(\?i:)?\\b", lambda found: (found[1] or "") + BOUNDARY_MARK, pattern)
@@ -321,7 +324,7 @@ def converted(name: str, detail: dict[str, object]) -> dict[str, object]:
     rule: dict[str, object] = {"name": re.sub("[^a-z0-9-]", "-", name), "pattern": ignoring + text, "anchors": words}
     if back != [0, 0]:
         rule["back"] = back
-    if OUR_ASSIGNED in marked or r"[\n\r]" in marked:
+    if OUR_ASSIGNED in marked or re.search(r"\[\\n\\r\]|\(\?:=\|:\)|\[=:\]|\[:=\]", source):
         rule["near"] = True
     return rule
 

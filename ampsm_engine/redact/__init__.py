@@ -18,20 +18,12 @@ Nothing here is loaded before it is needed; nothing here prints.
 
 import os
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from pathlib import Path
 
-    from ampsm_engine.redact.redactor import Redactor as _Redactor
-
-
-def Redactor(environ: "Mapping[str, str]") -> "_Redactor":  # noqa: N802
-    """A redactor that knows the secrets of this environment."""
-    from ampsm_engine.redact.redactor import Redactor as Loaded
-
-    return Loaded(environ)
+    from ampsm_engine.redact.redactor import Redactor
 
 
 def text(text: str) -> str:
@@ -44,11 +36,22 @@ def bytes_(content: bytes) -> bytes:
     return _default().bytes_(content)
 
 
-def file(path: Path) -> int:
+def file(path: "Path") -> int:
     """Redact a file in place, in one step; answers the number of secrets, and with none leaves it alone."""
     return _default().file(path)
 
 
 @cache
-def _default() -> "_Redactor":
+def _default() -> "Redactor":
+    from ampsm_engine.redact.redactor import Redactor
+
     return Redactor(os.environ)
+
+
+def __getattr__(name: str) -> object:
+    """`redact.Redactor`, loaded when it is asked for."""
+    if name != "Redactor":
+        raise AttributeError(name)
+    from ampsm_engine.redact.redactor import Redactor
+
+    return Redactor

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote, quote_plus
 
+from ampsm_engine.redact.pattern import compiled
 from ampsm_engine.redact.rule import Finder
 from ampsm_engine.redact.spans import Span, fitted, is_bare_number
 
@@ -14,32 +15,36 @@ NAME = "environment"
 SHORTEST = 8
 """Characters of a value: a shorter one stands in too many ordinary words."""
 
-_SURE = re.compile(
-    r"TOKEN(?!IZE)|SECRET|PASSW|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE|(?:^|_)(?:PASS|PWD|PAT|DSN|JWT)(?:_|$)",
-    re.IGNORECASE,
+_SURE = (
+    r"(?i)TOKEN(?!IZE)|SECRET|PASSW|PASSPHRASE|CREDENTIAL|API_?KEY|ACCESS_?KEY|PRIVATE"
+    r"|(?:^|_)(?:PASS|PWD|PAT|DSN|JWT)(?:_|$)"
 )
 """Names whose value is a secret whatever it looks like."""
 
-_LIKELY = re.compile(r"KEY|AUTH(?!OR)|(?:^|_)(?:CREDS|COOKIE|SALT|SIGNATURE|WEBHOOK)(?:_|$)", re.IGNORECASE)
+_LIKELY = "(?i)KEY|AUTH(?!OR)|(?:^|_)(?:CREDS|COOKIE|SALT|SIGNATURE|WEBHOOK)(?:_|$)"
 """Names whose value is a secret when it has a digit: HOTKEY, AUTH_MODE."""
 
-_HARMLESS = re.compile(
-    r"KEYBOARD|KEYMAP|KEYRING|KEYCHAIN|KEYTIMEOUT|KEYCODE|MONKEY|XAUTHORITY|PUBLIC_?KEY|^(?:OLD)?PWD$|^AMPSM_"
+_HARMLESS = (
+    r"(?i)KEYBOARD|KEYMAP|KEYRING|KEYCHAIN|KEYTIMEOUT|KEYCODE|MONKEY|XAUTHORITY|PUBLIC_?KEY|^(?:OLD)?PWD$|^AMPSM_"
     r"|_(?:TTL|TIMEOUT|EXPIRY|LIMIT|COUNT|PORT|TYPE|NAME|FILE|PATH|DIR|SOCK|HOST|ALGORITHM|VERSION|ENABLED|HELPER"
-    r"|METHOD|URL|URI|ENDPOINT|INFO)$",
-    re.IGNORECASE,
+    r"|METHOD|URL|URI|ENDPOINT|INFO)$"
 )
 """Names with such a word in them that hold none: SSH_AUTH_SOCK, AUTH_URL (whose password is looked for)."""
 
 _COMMON = frozenset(
-    "password passwords username postgres postgresql localhost changeme disabled required optional production"
-    " development testing staging default undefined anonymous publickey keychain keyring credential credentials"
-    " external internal database administrator secretservice libsecret basicauth external-account manager-core"
-    " osxkeychain gnome-keyring 127.0.0.1 12345678 00000000".split()
+    {
+        *("password", "passwords", "username", "postgres", "postgresql", "localhost", "changeme"),
+        *("disabled", "required", "optional", "production", "development", "testing", "staging"),
+        *("default", "undefined", "anonymous", "publickey", "keychain", "keyring", "credential"),
+        *("credentials", "external", "internal", "database", "administrator", "secretservice", "libsecret"),
+        *("basicauth", "osxkeychain", "gnome-keyring", "127.0.0.1", "12345678", "00000000"),
+    }
 )
-_ORDINARY = re.compile(r"(?:/[\w.@+-]+)+/?|~/.*|\.{1,2}/.*|[A-Za-z]:\\.*|T-[0-9a-f-]{36}|(.)\1*", re.DOTALL)
-_URL_PASSWORD = re.compile(r"://[^\s:/@]*:([^\s/]+)@")
-_ROOTS = ("/home/", "/Users/", "/tmp/", "/var/", "/run/", "/usr/", "/etc/", "/opt/", "/root/", "/mnt/", "/private/", "/nix/")  # noqa: E501, S108
+"""Values that say nothing, and stand in every other text."""
+
+_ORDINARY = r"(?s:(?:/[\w.@+-]+)+/?|~/.*|\.{1,2}/.*|[A-Za-z]:\\.*|T-[0-9a-f-]{36}|(.)\1*)"
+_IN_ADDRESS = r"://[^\s:/@]*:([^\s/]+)@"
+_FOLDERS = ("bin", "etc", "home", "mnt", "nix", "opt", "private", "root", "run", "tmp", "usr", "var", "Users")
 
 
 class Literals:
@@ -72,10 +77,10 @@ def secrets(environ: Mapping[str, str]) -> set[str]:
     """The values that must not leave: those of secret-named variables, and the passwords in addresses."""
     found: set[str] = set()
     for name, value in environ.items():
-        found.update(password for password in _URL_PASSWORD.findall(value) if _is_secret(password))
-        if not _HARMLESS.search(name) and _is_secret(value.strip()):
-            is_likely = _LIKELY.search(name) and re.search(r"\d", value)
-            if _SURE.search(name) or is_likely:
+        found.update(password for password in compiled(_IN_ADDRESS).findall(value) if _is_secret(password))
+        if not compiled(_HARMLESS).search(name) and _is_secret(value.strip()):
+            is_likely = compiled(_LIKELY).search(name) and compiled(r"\d").search(value)
+            if compiled(_SURE).search(name) or is_likely:
                 found.add(value.strip())
     return found
 
@@ -83,9 +88,9 @@ def secrets(environ: Mapping[str, str]) -> set[str]:
 def _is_secret(value: str) -> bool:
     if len(value) < SHORTEST or value.lower() in _COMMON:
         return False
-    if _ORDINARY.fullmatch(value):
+    if compiled(_ORDINARY).fullmatch(value):
         # A key in base 64 may begin with a slash and look like a path; a path exists, or begins like one.
-        return value[:1] == "/" and not value.startswith(_ROOTS) and not os.path.lexists(value)
+        return value[:1] == "/" and value.split("/")[1] not in _FOLDERS and not os.path.lexists(value)
     return True
 
 

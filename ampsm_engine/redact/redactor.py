@@ -6,7 +6,6 @@ Knows no rule: it brings the scanner, the rules and the files together.
 import json
 from collections.abc import Iterable, Mapping
 from functools import cache
-from importlib import resources
 from pathlib import Path
 
 from ampsm_engine.redact import environment, private_key, shapes, stream
@@ -73,7 +72,7 @@ def _rules() -> tuple[tuple[str, Finder], ...]:
 
 def _maintained() -> Iterable[tuple[str, Finder]]:
     """The rules of the maintained set, as `scripts/update_redaction_rules.py` wrote them."""
-    content = resources.files("ampsm_engine.redact").joinpath("rules.json").read_text(encoding="utf-8")
+    content = Path(__file__).with_name("rules.json").read_text(encoding="utf-8")
     for entry in json.loads(content)["rules"]:
         low, high = entry.get("back", (0, 0))
         rule = Rule(entry["name"], entry["pattern"], back=(low, high), near=entry.get("near", False))

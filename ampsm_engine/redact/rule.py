@@ -7,18 +7,16 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from ampsm_engine.redact.pattern import compiled
 from ampsm_engine.redact.spans import Span, fitted, is_bare_number
 
-_OURS = re.compile(r"T-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|TU-\w+|toolu_\w+")
+_OURS = r"T-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|TU-\w+|toolu_\w+"
 """Ids of threads and of tool uses."""
 
-_PUBLIC = re.compile(
-    r"[0-9a-fA-F]{32}|[0-9a-f]{40}|[0-9a-f]{64}|(?:T-)?[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-)
+_PUBLIC = r"[0-9a-fA-F]{32}|[0-9a-f]{40}|[0-9a-f]{64}|(?:T-)?[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 """Commit hashes, checksums, UUIDs: secrets only when the text before them says so."""
 
-_SAYS_SECRET = re.compile(r"secret|token|passw|api|auth|access|private|credential|key", re.IGNORECASE)
-_DIGIT = re.compile(r"\d")
+_CONFIDING = "(?i)secret|token|passw|api|auth|access|private|credential|key"
 
 
 class Finder(Protocol):
@@ -55,7 +53,7 @@ class Rule:
     def find(self, text: str, position: int) -> Sequence[Span]:
         """The secret that belongs to the anchor at this position."""
         if self._compiled is None:
-            self._compiled = re.compile(self._pattern, re.ASCII)
+            self._compiled = compiled(self._pattern)
         low, high = self.back
         for start in range(max(0, position - high), position - low + 1):
             found = self._compiled.match(text, start)
@@ -66,7 +64,7 @@ class Rule:
     def _secret(self, text: str, found: re.Match[str]) -> Sequence[Span]:
         start, end = fitted(text, *found.span(found.lastindex or 0))
         secret = text[start:end]
-        if not secret or is_bare_number(text, start, end) or _OURS.fullmatch(secret):
+        if not secret or is_bare_number(text, start, end) or compiled(_OURS).fullmatch(secret):
             return ()
         if self._is_secret is not None and not self._is_secret(secret):
             return ()
@@ -77,6 +75,22 @@ class Rule:
 
 def _is_likely(before: str, secret: str) -> bool:
     """Whether what stands after a provider's name is a key of it, and neither a word nor a checksum."""
-    if not _DIGIT.search(secret):
+    if not compiled(r"\d").search(secret) or compiled(r"sha\d{1,3}[=-]").match(secret):
         return False
-    return not _PUBLIC.fullmatch(secret) or (not before.endswith("T-") and bool(_SAYS_SECRET.search(before)))
+    return not compiled(_PUBLIC).fullmatch(secret) or (
+        not before.endswith("T-") and bool(compiled(_CONFIDING).search(before))
+    )
+
+
+class Gate:
+    """Several rules that share what stands before the secret; it is looked at once."""
+
+    def __init__(self, pattern: str, rules: Sequence[Rule]) -> None:
+        self._pattern = pattern
+        self._rules = rules
+
+    def find(self, text: str, position: int) -> Sequence[Span]:
+        """The secrets that any of the rules finds, when the gate opens."""
+        if not compiled(self._pattern).match(text, position):
+            return ()
+        return [span for rule in self._rules for span in rule.find(text, position)]

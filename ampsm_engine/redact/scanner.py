@@ -25,15 +25,24 @@ class Scanner:
             self._waiting[anchor] += tuple(f for part in shorter for f in self._waiting.get(part, ()))
 
     def spans(self, text: str, start: int = 0, stop: int | None = None) -> Iterator[Span]:
-        """The secrets whose anchors stand in `text[start:stop]`, in no order; they may overlap."""
+        """The secrets whose anchors stand in `text[start:stop]`, in no order; they may overlap.
+
+        A finder is not asked again inside what it found: a chain of anchors would cost the square of its length.
+        """
+        past: dict[Finder, int] = {}
         stop = len(text) if stop is None else stop
         lowered = _lowered(text)
         end = min(len(text), stop + self._longest)
         found = self._search(lowered, start, end)
         while found and found.start() < stop:
+            position = found.start()
             for finder in self._waiting[found.group()]:
-                yield from finder.find(text, found.start())
-            found = self._search(lowered, found.start() + 1, end)
+                if past.get(finder, 0) > position:
+                    continue
+                for span in finder.find(text, position):
+                    past[finder] = span.end
+                    yield span
+            found = self._search(lowered, position + 1, end)
 
 
 def _lowered(text: str) -> str:

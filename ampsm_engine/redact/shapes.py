@@ -1,57 +1,66 @@
-"""The rules of our own: what the maintained set misses, or takes too much or too little of. Each with its reason.
+"""The rules of our own: what the maintained set misses, or takes too much or too little of. Each with its reason."""
 
-"""
-
-import re
 from collections.abc import Iterator
 from itertools import product
 
-from ampsm_engine.redact.rule import Finder, Rule
+from ampsm_engine.redact.pattern import compiled
+from ampsm_engine.redact.rule import Finder, Gate, Rule
 
 WIDEST = 20 * 1024
 """Characters that a match of any rule, ours or not, may span; a test holds them to it."""
 
-_BOUNDARY = (
-    r"(?:(?<!\w)|(?<=\\[nrtbfv0])|(?<=\\u[0-9a-fA-F]{4})|(?<=%[0-9a-fA-F]{2})|(?<=[\d;\[]m))"  # nosec: a pattern
-)
+_BOUNDARY = r"(?:(?<!\w)|(?<=\\[nrtbfv0])|(?<=\\u[0-9a-fA-F]{4})|(?<=%[0-9a-fA-F]{2})|(?<=[\d;\[]m))"  # nosec: a pattern
 """Not inside a word; an escaped line's end, a percent escape and a terminal colour are no words."""
 
 _QUOTE = r"""\\{0,6}["'`]"""
 _VALUE = r"""((?:[^\s"'`\\]|\\\\|\\/|\\u[0-9a-fA-F]{4}){8,512})"""
 _WORDS = (
-    *("token", "secret", "password", "passwd", "passphrase", "pwd", "credential", "credentials"),
+    *("token", "secret", "password", "passwd", "passphrase", "pwd"),
     *("apikey", "api_key", "api-key", "accesskey", "access_key", "access-key", "authkey", "auth_key", "auth-key"),
-    *("privatekey", "private_key", "private-key", "signing_key", "signing-key", "encryption_key", "master_key"),
+    *(
+        "privatekey",
+        "private_key",
+        "private-key",
+        "signing_key",
+        "signing-key",
+        "encryption_key",
+        "master_key",
+        "credential",
+    ),
 )
 """What a name that is given a secret ends with."""
 
 _TAIL = r"(?:[_-]?(?:access[_-]?)?key)?(?:[_-]?base)?"
-_PLACEHOLDER = re.compile(
-    r"[$<{(\[%*@#]|x+$|\.{3}|/|\.{1,2}/|~|[a-z]:\\|[a-z+]+://|(?:your|my|the|example|changeme|env|process|os|self)[^a-z]",
-    re.IGNORECASE,
+_PLACEHOLDER = (
+    r"(?i)[$<{(\[]|%[a-z({]|\*{3}|x+$|\.{3}|/[\w.-]+(?:/|$)|\.{1,2}/|~/|[a-z]:\\|[a-z+]+://"
+    r"|(?:your|env|process|os|self)[^a-z]"
 )
-_CALL = re.compile(r"\.{3}|…|[({\[]|\$\{|%s|->|::")
-_MEANT = re.compile(r"[\d+/=~!@#%^&*?|]")
-_THREE_DIGITS = re.compile(r"(?:\D*\d){3}|[+/=~!@#%^&*?|]")
+_CALL = r"\.{3}|…|\w[(\[]|\{\w*\}|%s|->|::"
+_MEANT = r"[\d+/=~!@#%^&*?|]"
+_THREE_DIGITS = r"(?:\D*\d){3}|[+/=~!@#%^&*?|]"
 
 
 def _is_value(value: str) -> bool:
     """Whether a quoted value reads like a secret: no placeholder, no path, no plain word."""
-    return not _PLACEHOLDER.match(value) and not _CALL.search(value) and bool(_MEANT.search(value))
+    return (
+        not compiled(_PLACEHOLDER).match(value)
+        and not compiled(_CALL).search(value)
+        and bool(compiled(_MEANT).search(value))
+    )
 
 
 def _is_bare_value(value: str) -> bool:
     """Whether a value without quotes reads like a secret and not like the name of a variable."""
-    return _is_value(value) and bool(_THREE_DIGITS.search(value))
+    return _is_value(value) and not value.isdigit() and bool(compiled(_THREE_DIGITS).search(value))
 
 
 def _is_given(value: str) -> bool:
     """Whether a value of an environment variable reads like one, and not like a reference to another."""
-    return not _PLACEHOLDER.match(value)
+    return not compiled(_PLACEHOLDER).match(value)
 
 
 def _has_digit(value: str) -> bool:
-    return bool(re.search(r"\d", value))
+    return bool(compiled(r"\d").search(value))
 
 
 def anchored() -> Iterator[tuple[str, Finder]]:
@@ -61,34 +70,40 @@ def anchored() -> Iterator[tuple[str, Finder]]:
             yield anchor, rule
 
 
-def _tokens() -> Iterator[tuple[list[str], Rule]]:
+def _tokens() -> Iterator[tuple[list[str], Finder]]:
     # amp's own key, and the secret in the address of its login page: no rule set knows them.
     yield ["sgamp_"], Rule("amp-key", r"sgamp_[A-Za-z0-9_-]{8,512}")
-    yield ["authtoken="], Rule("amp-login-token", r"""(?i:authToken)=([^\s&"'\\<>#]{4,2048})""")
+    yield ["authtoken="], Rule("amp-login-token", r"(?i:authToken)=([\w~%+/-][\w.~%+/-]{7,2047})")
     # Upstream asks for marks inside the token, or one exact length, which examples and newer tokens lack.
-    yield ["sk-"], Rule(
-        "sk-key",
-        _BOUNDARY
-        + r"(sk-(?:(?:proj|svcacct|admin|ant|or|lf|live|test|api|None)[A-Za-z0-9]{0,8}-[A-Za-z0-9_-]{16,512}"
-        r"|[A-Za-z0-9]{20,128}(?![\w-])))",
+    yield (
+        ["sk-"],
+        Rule(
+            "sk-key",
+            _BOUNDARY
+            + r"(sk-(?:(?:proj|svcacct|admin|ant|or|lf|live|test|api|None)[A-Za-z0-9]{0,8}-[A-Za-z0-9_-]{16,512}"
+            r"|[A-Za-z0-9]{20,128}(?![\w-])))",
+        ),
     )
     yield ["github_pat_"], Rule("github-fine-grained-pat", r"github_pat_\w{20,255}")
-    yield ["xoxb-", "xoxp-", "xoxa-", "xoxr-", "xoxe-", "xoxe.", "xoxc-", "xoxd-", "xoxs-"], Rule(
-        "slack-token", r"xox[a-z](?:\.xox[bp])?-[A-Za-z0-9/+%-]{10,512}"
+    yield (
+        ["xoxb-", "xoxp-", "xoxa-", "xoxr-", "xoxe-", "xoxe.", "xoxc-", "xoxd-", "xoxs-"],
+        Rule("slack-token", r"xox[a-z](?:\.xox[bp])?-[A-Za-z0-9/+%-]{10,512}"),
     )
-    yield ["eyj"], Rule(
-        "jwt", _BOUNDARY + r"(eyJ[\w-]{8,4096}+\.ey[\w-]{4,8000}+\.[\w-]{0,2048}(?:\.[\w-]{1,2048}){0,2})"
+    yield (
+        ["eyj"],
+        Rule("jwt", _BOUNDARY + r"(eyJ[\w-]{8,4096}+\.ey[\w-]{4,8000}+\.[\w-]{0,2048}(?:\.[\w-]{1,2048}){0,2})"),
     )
     yield ["hf_"], Rule("huggingface-access-token", _BOUNDARY + r"(hf_[A-Za-z0-9]{30,64})(?!\w)")
     yield ["sgp_"], Rule("sourcegraph-access-token", _BOUNDARY + r"(sgp_[A-Za-z0-9_]{20,200})(?!\w)")
     yield ["gocspx-"], Rule("google-oauth-client-secret", r"GOCSPX-[\w-]{20,64}")
     yield ["ya29."], Rule("google-oauth-token", r"ya29\.[\w-]{20,2048}")
     yield ["whsec_"], Rule("stripe-webhook-secret", r"whsec_[A-Za-z0-9+/=]{20,128}")
-    yield ["azdo"], Rule("azure-devops-token", r"\b[A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4}\b", back=(76, 76))
+    yield ["azdo"], Rule("azure-devops-token", _BOUNDARY + r"([A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4})(?!\w)", back=(76, 76))
     # Upstream finds these only after the provider's name.
     yield [":aa"], Rule("telegram-bot-token", _BOUNDARY + r"(\d{8,10}:AA[\w-]{30,40})(?![\w-])", back=(8, 10))
-    yield _discord_beginnings(), Rule(
-        "discord-bot-token", _BOUNDARY + r"([MNO][\w-]{22,27}\.[\w-]{6,7}\.[\w-]{27,45})(?![\w.])"
+    yield (
+        _discord_beginnings(),
+        Rule("discord-bot-token", _BOUNDARY + r"([MNO][\w-]{22,27}\.[\w-]{6,7}\.[\w-]{27,45})(?!\w)"),
     )
     yield ["/api/webhooks/"], Rule("discord-webhook", r"/api/webhooks/\d{15,21}/([\w-]{40,100})")
 
@@ -98,57 +113,77 @@ def _discord_beginnings() -> list[str]:
     return ["".join(letters) for letters in product("mno", "dtjz", "aeimquycgk", "wxyz012345")]
 
 
-def _addresses() -> Iterator[tuple[list[str], Rule]]:
+def _addresses() -> Iterator[tuple[list[str], Finder]]:
     # Only the password, for any scheme: who and where stays readable.
-    yield ["://"], Rule(
-        "url-password",
-        r"""://[^\s:/@"'`\\<>]{0,256}:([^\s/"'`\\<>]{1,512})@(?=[\w\[.])""",
-        is_secret=lambda value: not re.match(r"[${<%]|\*+$|x+$|\.+$", value),
+    yield (
+        ["://"],
+        Rule(
+            "url-password",
+            r"""://[^\s:/@"'`\\<>]{0,256}:([^\s/"'`\\<>]{1,512})@(?=[\w\[.])""",
+            is_secret=lambda value: not compiled(r"[${<%]|\*+$|x+$|\.+$").match(value),
+        ),
     )
     yield ["://"], Rule("url-token", r"://([A-Za-z0-9_-]{20,512})@(?=\w)", is_secret=_has_digit)
     yield ["sig="], Rule("url-signature", r"(?:(?<=[?&;])|(?<=u0026))(?i:sig)=([A-Za-z0-9%+/=_-]{32,256})")
 
 
-def _headers() -> Iterator[tuple[list[str], Rule]]:
+def _headers() -> Iterator[tuple[list[str], Finder]]:
     # Whatever the token looks like, the header says what it is.
     opening = rf"(?:{_QUOTE})?[ \t]{{0,4}}[:=,][ \t]{{0,4}}(?:{_QUOTE})?"
-    yield ["authorization"], Rule(
-        "authorization-header",
-        rf"(?i:authorization){opening}(?i:bearer|basic|token|bot|apikey|digest|negotiate|aws4-hmac-sha256)"
-        r"[ \t]{1,4}([\w.~+/=:-]{6,4096})",
+    yield (
+        ["authorization"],
+        Rule(
+            "authorization-header",
+            rf"(?i:authorization){opening}(?i:bearer|basic|token|bot|apikey|digest|negotiate|aws4-hmac-sha256)"
+            r"[ \t]{1,4}([\w.~+/=:-]{6,4096})",
+        ),
     )
     yield ["bearer"], Rule("bearer-token", r"\b(?i:bearer)[ \t]{1,4}([\w.~+/=-]{16,4096})", is_secret=_has_digit)
-    yield ["curl"], Rule(
-        "curl-password",
-        rf"\bcurl\b[^\r\n]{{0,400}}?[ \t](?:-u|--user)[ =]?[ \t]{{0,4}}(?:{_QUOTE})?"
-        r"""[^\s:"'\\]{1,128}:([^\s"'\\$]{3,256})""",
+    yield (
+        ["curl"],
+        Rule(
+            "curl-password",
+            rf"\bcurl\b[^\r\n]{{0,400}}?[ \t](?:-u|--user)[ =]?[ \t]{{0,4}}(?:{_QUOTE})?"
+            r"""[^\s:"'\\]{1,128}:([^\s"'\\$]{3,256})""",
+        ),
     )
 
 
-def _assignments() -> Iterator[tuple[list[str], Rule]]:
+def _assignments() -> Iterator[tuple[list[str], Finder]]:
     # A name that says secret, given a value: what the maintained set leaves to its entropy filter.
-    words = "|".join(_WORDS)
-    given = rf"(?i:{words}){_TAIL}(?:{_QUOTE})?\]?\s{{0,3}}(?:=>|:=|=|:)\s{{0,3}}"
-    anchors = list(_WORDS)
-    yield anchors, Rule("assigned-secret", rf"(?i:{given}[bfru]?{_QUOTE}){_VALUE}", is_secret=_is_value)
-    yield anchors, Rule(
-        "assigned-secret",
-        rf"(?i:{words}){_TAIL}(?:=|:[ \t]{{1,3}}| = )([\w+/=~!@#%^&*-]{{8,512}})(?![\w.(\[])",
-        is_secret=_is_bare_value,
-    )
-    yield anchors, Rule(
-        "assigned-secret", rf"(?i:{words})>([^\s<>\"\\]{{6,256}})(?=<[/\\])", is_secret=_is_given
-    )
-    upper = "|".join(word.upper() for word in _WORDS if "-" not in word)
-    yield anchors, Rule(
-        "environment-secret",
-        rf"(?:{upper})[A-Z0-9_]{{0,24}}=(?:{_QUOTE})?([^\s\"'`\\;&|<>(){{}}$]{{8,2048}})",
-        is_secret=_is_given,
+    words = rf"(?i:{'|'.join(_WORDS)}s?){_TAIL}"
+    upper = "|".join(word.upper() for word in _WORDS if "-" not in word) + "S?"
+    yield (
+        list(_WORDS),
+        Gate(
+            rf"{words}[A-Z0-9_]{{0,24}}(?:{_QUOTE})?\]?\s{{0,3}}[=:>]",
+            (
+                Rule(
+                    "assigned-secret",
+                    rf"{words}(?:{_QUOTE})?\]?\s{{0,3}}(?:=>|:=|=|:)\s{{0,3}}(?i:[bfru]?){_QUOTE}{_VALUE}",
+                    is_secret=_is_value,
+                ),
+                Rule(
+                    "assigned-secret",
+                    rf"{words}(?:=|:[ \t]{{1,3}}| = )([\w+/=~!@%^-]{{8,512}})(?![\w.(\[])",
+                    is_secret=_is_bare_value,
+                ),
+                Rule("assigned-secret", rf"{words}>([^\s<>\"\\]{{6,256}})(?=<[/\\])", is_secret=_is_given),
+                Rule(
+                    "environment-secret",
+                    rf"(?:{upper})(?:_[A-Z0-9_]{{0,24}})?=(?:{_QUOTE})?([^\s\"'`\\;&|<>(){{}}$]{{8,2048}})",
+                    is_secret=_is_given,
+                ),
+            ),
+        ),
     )
     flags = [f"--{word}" for word in ("password", "passphrase", "token", "secret", "api-key")]
     flags += [f"--{word}" for word in ("access-token", "auth-token", "api-token", "client-secret")]
-    yield flags, Rule(
-        "flag-secret",
-        rf"""(?:{"|".join(flags)})[ \t]{{1,3}}(?:{_QUOTE})?([^\s"'`\\<>${{}}()-][^\s"'`\\<>${{}}()]{{7,512}})""",
-        is_secret=_is_value,
+    yield (
+        flags,
+        Rule(
+            "flag-secret",
+            rf"""(?:{"|".join(flags)})[ \t]{{1,3}}(?:{_QUOTE})?([^\s"'`\\<>${{}}()-][^\s"'`\\<>${{}}()]{{7,512}})""",
+            is_secret=_is_value,
+        ),
     )

@@ -3,17 +3,18 @@
 Knows JSON's escapes, because most of what is redacted are lines of JSON. Knows no rule.
 """
 
-import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-MARKER = re.compile(r"\[redacted:[a-z0-9-]{1,64}\]")
+from ampsm_engine.redact.pattern import compiled
+
+MARKER = r"\[redacted:[a-z0-9-]{1,64}\]"
 """What stands where a secret stood."""
 
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
-_ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}")
-_UNQUOTED = re.compile(r'[^"]+')
+_NUMBER = r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"
+_ESCAPE = r"\\u[0-9a-fA-F]{4}"
+_UNQUOTED = r'[^"]+'
 
 
 class Span(NamedTuple):
@@ -43,7 +44,7 @@ def _escape_around(text: str, position: int) -> tuple[int, int] | None:
         first = position - back
         if first < 0 or text[first] != "\\" or not _is_escape(text, first):
             continue
-        whole = _ESCAPE.match(text, first)
+        whole = compiled(_ESCAPE).match(text, first)
         end = whole.end() if whole else first + 2
         return (first, min(end, len(text))) if end > position else None
     return None
@@ -59,7 +60,7 @@ def _is_escape(text: str, position: int) -> bool:
 
 def is_bare_number(text: str, start: int, end: int) -> bool:
     """Whether a JSON reader would take it for a number: cutting it out would break the line."""
-    if not _NUMBER.fullmatch(text, start, end):
+    if not compiled(_NUMBER).fullmatch(text, start, end):
         return False
     before = text[max(0, start - 8) : start].rstrip(" ")[-1:]
     return before in {":", ",", "["} and text[end : end + 1] in {",", "}", "]", " ", "\n", ""}
@@ -67,7 +68,7 @@ def is_bare_number(text: str, start: int, end: int) -> bool:
 
 def unquoted(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
     """The parts of a long span between its quotes: a string's end must stay where it is."""
-    for part in _UNQUOTED.finditer(text, start, end):
+    for part in compiled(_UNQUOTED).finditer(text, start, end):
         yield fitted(text, *part.span())
 
 
@@ -91,18 +92,19 @@ def merged(spans: Iterable[Span]) -> Iterator[Span]:
 
 def besides_markers(text: str, spans: Iterable[Span]) -> Iterator[Span]:
     """The spans that hold more than what was redacted before; one that cuts a marker takes it whole."""
-    markers = [found.span() for found in MARKER.finditer(text)] if "[redacted:" in text else []
+    markers = [found.span() for found in compiled(MARKER).finditer(text)] if "[redacted:" in text else []
     if not markers:
         yield from spans
         return
     for start, end, name in spans:
         first = bisect_right(markers, start, key=lambda marker: marker[1])
         last = bisect_right(markers, end - 1, key=lambda marker: marker[0])
-        if first < last:
-            start, end = min(start, markers[first][0]), max(end, markers[last - 1][1])
-            if not MARKER.sub("", text[start:end]):
-                continue
-        yield Span(start, end, name)
+        if first >= last:
+            yield Span(start, end, name)
+            continue
+        whole = Span(min(start, markers[first][0]), max(end, markers[last - 1][1]), name)
+        if compiled(MARKER).sub("", text[whole.start : whole.end]):
+            yield whole
 
 
 def replaced(text: str, start: int, end: int, spans: Iterable[Span]) -> Iterator[str]:
