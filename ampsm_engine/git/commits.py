@@ -40,7 +40,7 @@ def commit_all(
     progress, with conflicts, with a locked index, and when git or a hook says no; everything stays in place then.
     Where the agent switched to another branch, that branch does not move: see `keep_stray`.
     """
-    git_dir = repository.git_dir(worktree)
+    git_dir = repository.linked_git_dir(worktree)
     why_not = busy.refusal(worktree, git_dir, patience)
     if why_not is not None:
         return _refused(Commit(None), *why_not)

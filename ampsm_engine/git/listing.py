@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ampsm_engine.git import program
+from ampsm_engine.git import program, repository
 
 ABSENT = "000000"
 GITLINK = "160000"
@@ -36,6 +36,7 @@ def entries(worktree: Path, *, ignored: bool = False, index: Path | None = None)
 
     `index` stands in for the worktree's own, and is refreshed. Ignored folders are listed as one entry each.
     """
+    repository.check_worktree(worktree)
     options = ["--porcelain=v2", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=none"]
     if ignored:
         options.append("--ignored=matching")

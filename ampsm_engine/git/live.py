@@ -22,14 +22,23 @@ def live_tree(worktree: Path) -> Iterator[LiveTree]:
 
     It holds what `commit_all` would commit; conflicts go in as they lie in the files.
     """
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ampsm-live-")))
+            live = _written(worktree, folder)
+        except OSError as reason:
+            message = f"The state of {worktree} could not be written down: {reason.strerror}: {reason.filename}."
+            raise Failed(message, f"df -h {tempfile.gettempdir()}") from reason
+        yield live
+
+
+def _written(worktree: Path, folder: Path) -> LiveTree:
     git_dir = repository.git_dir(worktree)
-    own = repository.common_of(git_dir) / "objects"
-    with tempfile.TemporaryDirectory(prefix="ampsm-live-") as folder:
-        objects = Path(folder) / "objects"
-        objects.mkdir()
-        copy_index(git_dir, Path(folder) / "index")
-        tree, left_out = snapshot(worktree, Path(folder) / "index", object_variables(objects, own))
-        yield LiveTree(tree, objects, own, left_out)
+    objects, own = folder / "objects", repository.common_of(git_dir) / "objects"
+    objects.mkdir()
+    copy_index(git_dir, folder / "index")
+    tree, left_out = snapshot(worktree, folder / "index", object_variables(objects, own))
+    return LiveTree(tree, objects, own, left_out)
 
 
 def snapshot(

@@ -142,7 +142,7 @@ class Running:
         try:
             if not _ended(self._process, limit):
                 timed_out = True
-                self.end()
+                self._kill()
         except BaseException:
             self.end()
             raise
@@ -150,7 +150,13 @@ class Running:
         return Answer(code, _content(self._out), _told(_content(self._err)), timed_out)
 
     def end(self) -> None:
-        """End it and what it started: asked first, so that it removes its lock files."""
+        """End it and what it started, unless it ended by itself."""
+        self._kill()
+        self._out.close()
+        self._err.close()
+
+    def _kill(self) -> None:
+        """Ask first, so that it removes its lock files."""
         for number in (signal.SIGTERM, signal.SIGKILL):
             if self._process.poll() is not None:
                 break

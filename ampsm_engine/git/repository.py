@@ -120,7 +120,7 @@ def check_worktree(worktree: Path) -> None:
     if not os.path.lexists(worktree / ".git"):
         main = worktree.parent.parent if worktree.parent.name == WORKTREES else worktree
         message = f"{worktree} is no worktree any more: its .git file is gone."
-        raise Unfit(message, f"git -C {main} worktree repair {worktree}")
+        raise Unfit(message, f"git -C {main} worktree repair")
 
 
 def common_dir(worktree: Path) -> Path:

@@ -51,7 +51,8 @@ def choose(worktree: Path, entries: Collection[Entry]) -> Choice:
             continue
         reason = _reason_against(worktree, entry, modules)
         if reason is not None:
-            left_out.append(LeftOut(entry.path.rstrip("/"), reason))
+            if reason is not CONTEXT or entry.state != "untracked":
+                left_out.append(LeftOut(entry.path.rstrip("/"), reason))
             if entry.staged != "." and reason is not SPECIAL:
                 put_back.append(entry)
         elif entry.state != "untracked" and _is_gone(worktree, entry):
@@ -90,14 +91,17 @@ def special_files(worktree: Path, entries: Iterable[Entry]) -> Iterator[LeftOut]
     folders = [""]
     while folders:
         folder = folders.pop()
-        with os.scandir(worktree / folder) as found:
-            for item in found:
-                path = f"{folder}{item.name}"
-                if item.is_dir(follow_symlinks=False):
-                    if item.name != ".git" and path not in skipped and path not in OURS:
-                        folders.append(f"{path}/")
-                elif not (item.is_file(follow_symlinks=False) or item.is_symlink()) and path not in skipped:
-                    yield LeftOut(path, SPECIAL)
+        try:
+            found = list(os.scandir(worktree / folder))
+        except OSError:  # git cannot look in there either
+            continue
+        for item in found:
+            path = f"{folder}{item.name}"
+            if item.is_dir(follow_symlinks=False):
+                if item.name != ".git" and path not in skipped and path not in OURS:
+                    folders.append(f"{path}/")
+            elif not (item.is_file(follow_symlinks=False) or item.is_symlink()) and path not in skipped:
+                yield LeftOut(path, SPECIAL)
 
 
 def _reason_against(worktree: Path, entry: Entry, modules: frozenset[str]) -> str | None:

@@ -38,6 +38,7 @@ def keep_stray(worktree: Path, *, branch: str, start: str, iteration_id: str) ->
     kept under refs/ampsm/stray/<iteration>. A branch without `start` in its history was rewritten: `start` is kept
     under refs/ampsm/stray/<iteration>-before.
     """
+    repository.linked_git_dir(worktree)
     now = head(worktree)
     if not branch or not now.commit or repository.is_busy(worktree):
         return None

@@ -155,6 +155,9 @@ def _write_down(repo: Repo, worktree: Path, branch: str, session_id: str) -> Non
         )
     if (admin / "locked").exists():
         raise Refused(f"The worktree {worktree} is locked.", f"git -C {repo.root} worktree unlock {worktree}")
+    if repository.linked_git_dir(worktree).resolve() != admin.resolve():
+        message = f"{worktree} belongs to another repository now: its link was replaced."
+        raise Refused(message, f"git -C {repo.root} worktree repair {worktree}")
     why_not = busy.refusal(worktree, admin)
     if why_not is not None:
         raise Refused(*why_not)
@@ -223,7 +226,6 @@ def _make_branch(repo: Repo, branch: str, tip: str) -> bool:
 
 
 def _forget(repo: Repo, session_id: str, aside: Aside) -> None:
-    for name in ("work", "tip"):
-        if _ref(repo, session_id, name) is not None:
-            program.done(repo.root, "update-ref", "-d", f"{REFS}/{session_id}/{name}")
+    refs = "".join(f"delete {REFS}/{session_id}/{name}\n" for name in ("tip", "work"))
+    program.done(repo.root, "update-ref", "--stdin", feed=refs.encode())
     aside.delete()

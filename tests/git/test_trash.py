@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.errors import NotFound, Refused
+from ampsm_engine.errors import Failed, NotFound, Refused
 from ampsm_engine.git import commits, trash
 from ampsm_engine.git.values import Worktree
-from tests.git.sandboxes import SESSION, Sandbox
+from tests.git.sandboxes import SESSION, Sandbox, has_lfs
 
 
 def contents(worktree: Path) -> dict[str, tuple[int, bytes]]:
@@ -300,3 +300,50 @@ def test_the_commit_refused_before_is_still_there(sandbox: Sandbox, worktree: Wo
     sandbox.write({"x": "1"}, worktree.path)
     assert commits.commit_all(worktree.path, branch=worktree.branch, subject="s", body="", hooks=True).refused
     there_and_back(sandbox, worktree)
+
+
+@pytest.mark.skipif(not has_lfs(), reason="git-lfs is not installed")
+def test_large_files_come_back(sandbox: Sandbox) -> None:
+    sandbox.git("lfs", "install", "--local")
+    sandbox.commit({".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n", "a.bin": os.urandom(5000)})
+    worktree = sandbox.session()
+    sandbox.write({"a.bin": os.urandom(6000), "b.bin": os.urandom(7000)}, worktree.path)
+    there_and_back(sandbox, worktree)
+
+
+def test_a_sha256_repository(tmp_path: Path) -> None:
+    root = tmp_path / "project"
+    root.mkdir()
+    sandbox = Sandbox(root)
+    sandbox.git("init", "--quiet", "--object-format=sha256")
+    sandbox.commit({"a": "1\n", "b": "2\n"})
+    worktree = sandbox.session()
+    sandbox.write({"a": "changed\n", "c": "new\n"}, worktree.path)
+    (worktree.path / "b").unlink()
+    there_and_back(sandbox, worktree)
+
+
+def test_a_made_up_list_leads_nowhere(sandbox: Sandbox, worktree: Worktree, tmp_path: Path) -> None:
+    """Whoever can write refs could name paths outside of the worktree."""
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    sandbox.write({"x": "1"}, worktree.path)
+    kept = trash.keep(sandbox.root, worktree.path, worktree.branch, SESSION)
+    old = sandbox.git("cat-file", "blob", f"{kept.work}^2:list")
+    new = old.replace('"removed": []', '"removed": ["../../../victim"]')
+    assert new != old
+    blob = sandbox.git("hash-object", "-w", "--stdin", feed=new.encode())
+    listed = sandbox.git("ls-tree", f"{kept.work}^2").replace(sandbox.git("rev-parse", f"{kept.work}^2:list"), blob)
+    tree = sandbox.git("mktree", feed=f"{listed}\n".encode())
+    parent = sandbox.git("commit-tree", tree, "-m", "kept")
+    work = sandbox.git("commit-tree", f"{kept.work}^{{tree}}", "-p", f"{kept.work}^1", "-p", parent, "-m", "work")
+    sandbox.git("update-ref", f"refs/ampsm/trash/{SESSION}/work", work)
+    with pytest.raises(Failed, match="outside of its worktree"):
+        trash.restore(sandbox.root, SESSION, worktree.path, worktree.branch)
+    assert victim.read_text() == "precious"
+
+
+def test_ids_are_no_paths(sandbox: Sandbox, worktree: Worktree) -> None:
+    for bad in ("../x", "", "a/b", "a b", ".x"):
+        with pytest.raises(NotFound):
+            trash.restore(sandbox.root, bad, worktree.path, worktree.branch)
