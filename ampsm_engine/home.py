@@ -10,6 +10,8 @@ from pathlib import Path
 
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
+RUN_MARK = "AMPSM_RUN_ID"
+"""The environment variable by which amp and all that it starts are known; its value is the iteration's id."""
 
 
 @dataclass(frozen=True, slots=True)

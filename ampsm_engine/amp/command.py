@@ -11,14 +11,11 @@ from pathlib import Path
 from ampsm_engine.amp import jsonc
 from ampsm_engine.amp.stream import THREAD_ID
 from ampsm_engine.errors import Failed, Refused, Unfit
-from ampsm_engine.home import RunDirectory
+from ampsm_engine.home import RUN_MARK, RunDirectory
 from ampsm_engine.naming import printable
 
 PROMPT_LIMIT = 1_048_576
 """UTF-8 bytes of a prompt that amp takes."""
-
-MARK = "AMPSM_RUN_ID"
-"""The environment variable by which every process of a run is known; its value is the iteration's id."""
 
 TITLE_LENGTH = 100
 
@@ -36,7 +33,7 @@ _REMOVED = (
     # The worktree says which repository it is. A git hook or alias may have set these.
     *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX", "GIT_NAMESPACE"),
     *("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES"),
-    MARK,
+    RUN_MARK,
 )
 _SET = {
     "AMP_SKIP_UPDATE_CHECK": "1",
@@ -129,7 +126,7 @@ def _checked_mode(mode: str) -> str:
 def environment(environ: Mapping[str, str], iteration_id: str | None = None) -> dict[str, str]:
     """The environment of a run, marked with its iteration; without an id that of a question to amp."""
     kept = {name: value for name, value in environ.items() if name not in _REMOVED}
-    mark = {MARK: iteration_id} if iteration_id else {}
+    mark = {RUN_MARK: iteration_id} if iteration_id else {}
     return {**kept, **_SET, **mark}
 
 

@@ -15,6 +15,7 @@ from ampsm_engine.cli.listing import board_row, doing
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.cli.tables import width
 from ampsm_engine.errors import Refused
+from ampsm_engine.home import RUN_MARK
 from ampsm_engine.model import Iteration, State
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Stage:
     folder: Path
     made: bool
     """Whether the folder itself is ours to remove."""
+    mark: str
+    """What all workers of this demo carry in their environment."""
 
     @property
     def home(self) -> Path:
@@ -77,11 +80,13 @@ class Play:
     engine: "Engine" = field(init=False)
     parts: "dict[str, DemoSession]" = field(default_factory=dict)
     waiting: "dict[str, str]" = field(default_factory=dict)
+    begun: bool = False
 
     def begin(self, stage: Stage, plan: "Sequence[DemoSession]") -> None:
         """Start every session of the plan."""
         from ampsm_engine.engine import sessions
 
+        self.begun = True
         for part in plan:
             session, _ = sessions.new(
                 self.engine, path=stage.repository, prompt=part.prompt, name=part.name, script=part.script
@@ -138,21 +143,14 @@ def _settled(groups: Iterable[Sequence[Iteration]]) -> bool:
     return all(iteration.state is State.SETTLED for group in groups for iteration in group)
 
 
-def workers_gone(engine: "Engine") -> None:
-    """Wait until no worker holds a slot: their files may be removed then."""
-    from ampsm_engine.worker import slots
+def workers_gone(stage: Stage) -> None:
+    """Wait until the last worker has left, and end those that do not: their files may be removed then."""
+    from ampsm_engine.amp import process
 
-    count = int(engine.settings.number("slots"))
     deadline = time.monotonic() + STOPPING
-    held: list[slots.Lock] = []
-    while len(held) < count and time.monotonic() < deadline:
-        free = slots.slot(engine.home, count)
-        if free is None:
-            time.sleep(TICK)
-        else:
-            held.append(free)
-    for lock in held:
-        lock.release()
+    while process.strays(stage.mark) and time.monotonic() < deadline:
+        time.sleep(TICK)
+    process.end_strays(stage.mark, TICK)
 
 
 @contextmanager
@@ -161,7 +159,8 @@ def surroundings(stage: Stage, speed: float) -> Iterator[None]:
     before = dict(os.environ)
     for name in [*KEPT_OUT, *(name for name in before if name.startswith("AMPSM_SCRIPTED_"))]:
         os.environ.pop(name, None)
-    os.environ |= {"AMPSM_HOME": str(stage.home), "AMPSM_SCRIPTED_PACE": f"{1 / speed:.6f}"}
+    own = {RUN_MARK: stage.mark, "AMPSM_HOME": str(stage.home)}
+    os.environ |= own | {"AMPSM_SCRIPTED_PACE": f"{1 / speed:.6f}"}
     try:
         yield
     finally:

@@ -132,8 +132,8 @@ def purge(engine: Engine, session_id: str) -> int:
     freed = _size(session) + _folder_size(engine, session)
     if Path(session.repo_root).is_dir():
         trash.purge(Path(session.repo_root), session.id)
-    for iteration in store.iterations(session.id):
-        shutil.rmtree(engine.home.run(iteration.id).path, ignore_errors=True)
+    for run in (session.id, *(iteration.id for iteration in store.iterations(session.id))):
+        shutil.rmtree(engine.home.run(run).path, ignore_errors=True)
     store.remove_session(session.id)
     store.fact("purged", f"{session.name} is gone for good")
     return freed

@@ -71,7 +71,7 @@ def dropped(run: RunDirectory) -> frozenset[str]:
 def remedy(home: Home, settings: Settings, iteration: Iteration, ending: failures.Ending, stderr: str) -> bool:
     """Mend what can be mended before amp starts once more; False when there is nothing of the kind."""
     run = home.run(iteration.id)
-    option = failures.unknown_option(stderr)
+    option = failures.unknown_option(stderr) if ending.remedy == "drop-option" else None
     if option is not None and option not in dropped(run):
         write_private(run.path / "dropped.txt", "\n".join({*dropped(run), option}).encode())
         return True

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 from ampsm_engine.errors import Failed
-from ampsm_engine.home import Home, open_private
+from ampsm_engine.home import RUN_MARK, Home, open_private
 from ampsm_engine.store import Store
 from ampsm_engine.worker import slots
 
@@ -20,6 +20,8 @@ def launch(home: Home) -> None:
     """Start one detached worker: a session of its own, no terminal, nothing inherited but the environment."""
     _launched[:] = [worker for worker in _launched if worker.poll() is None]
     environment = os.environ | {"AMPSM_HOME": str(home.root), "AMPSM_DB_PATH": str(home.database)}
+    # Started by an agent inside an iteration, the worker must not be taken for one of that iteration's strays.
+    environment.pop(RUN_MARK, None)
     log = _log(home)
     try:
         worker = subprocess.Popen(

@@ -5,8 +5,9 @@ What the end means is decided in amp/failures.py; what follows from it in settle
 
 import math
 import os
+import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,12 +15,13 @@ from ampsm_engine import redact, wording
 from ampsm_engine.amp import failures, process, program, transcript
 from ampsm_engine.amp.process import Child
 from ampsm_engine.config import Settings
-from ampsm_engine.errors import AmpsmError, Unfit
+from ampsm_engine.errors import AmpsmError, Failed, Unfit
 from ampsm_engine.git import commits
 from ampsm_engine.home import Home, RunDirectory
 from ampsm_engine.model import Iteration, Outcome, State
 from ampsm_engine.store import Store
 from ampsm_engine.worker import attempt
+from ampsm_engine.worker.record import Recorder
 from ampsm_engine.worker.watch import Ladder, Patience, Reason, Transcript
 
 BUSY_TICK = 0.05
@@ -28,7 +30,6 @@ LONG_QUIET_TICK = 0.5
 LONG_QUIET = 10.0
 """Seconds between two looks, and after how many of silence they become rarer. amp's end is seen at once."""
 
-RECORD_EVERY = 0.1
 STDERR_EVERY = 2.0
 STARTS_BEFORE_GIVING_UP = 3
 """How often a worker may die between claiming and starting amp before the iteration counts as crashed."""
@@ -47,8 +48,6 @@ class Run:
     """The whole stream, read and recorded to its end; None until amp has ended."""
     _stop_seen: int = field(default=-1)
     _stop: bool = False
-    _recorded: tuple[int, str | None, str | None] = (-1, None, None)
-    _recorded_at: float = 0.0
     _stderr_at: float = 0.0
     _lost: bool = False
 
@@ -76,6 +75,8 @@ class Run:
             ending = self._attempt()
             if not self._again(ending):
                 break
+        if ending.retry and self._stop_wanted():
+            ending = replace(ending, outcome=Outcome.STOPPED, failure=None)
         self._end(ending)
         return True
 
@@ -123,12 +124,12 @@ class Run:
 
     def _attempt(self) -> failures.Ending:
         """Watch until amp is gone; how that attempt ended."""
-        said = Transcript(self.directory)
-        reason = self._watch(said) if self.child is not None else None
+        said, recorder = Transcript(self.directory), Recorder(self.store, self.directory)
+        reason = self._watch(said, recorder) if self.child is not None else None
         if not self.settings.switch("iteration.keep-strays"):
             process.end_strays(self.iteration.id, self.settings.number("stop.terminate"))
         said.read_to_end()
-        self._record(said)
+        recorder.write(said)
         self.said = said
         return failures.classify(
             we_stopped=reason is Reason.STOP or (self._stop_wanted() and reason is None),
@@ -140,7 +141,7 @@ class Run:
             head=said.head.decode("utf-8", "replace"),
         )
 
-    def _watch(self, said: Transcript) -> Reason | None:
+    def _watch(self, said: Transcript, recorder: Recorder) -> Reason | None:
         child = self.child
         if child is None:
             return None
@@ -148,9 +149,14 @@ class Run:
         patience = Patience(self.settings)
         while child.poll() is None and child.alive():
             grew = said.read()
-            if not grew or time.monotonic() - self._recorded_at >= RECORD_EVERY:
-                self._record(said)
-            reason = self._reason_to_end(said, patience)
+            try:
+                if not grew or recorder.is_due():
+                    recorder.write(said)
+                reason = self._reason_to_end(said, patience)
+            except Failed as trouble:
+                # A store that is busy or full for a while is no reason to end amp: its words are in the file.
+                self._note(trouble)
+                reason = None
             if reason is not None:
                 ladder.begin(reason)
             ladder.climb()
@@ -202,24 +208,9 @@ class Run:
             self._stop = self.store.iteration(self.iteration.id).stop_requested_at is not None
         return self._stop
 
-    def _record(self, said: Transcript) -> None:
-        """Write what is new; overwriting the same counts, so that nothing is ever counted twice."""
-        fold = said.fold
-        self._recorded_at = time.monotonic()
-        thread_id = fold.thread_id or attempt.thread_in_log(self.directory)
-        now = (said.reader.offset, fold.activity, thread_id)
-        calls = fold.take_tool_calls()
-        if now == self._recorded and not calls:
-            return
-        self._recorded = now
-        self.store.record(
-            self.iteration.id,
-            tally=fold.tally,
-            offset=said.reader.offset,
-            activity=fold.activity,
-            thread_id=thread_id,
-            tool_calls=calls,
-        )
+    @staticmethod
+    def _note(trouble: AmpsmError) -> None:
+        print(f"{wording.now()} worker goes on although: {trouble}", file=sys.stderr, flush=True)
 
     def _again(self, ending: failures.Ending) -> bool:
         """Try once more where that can help: rate limits and overload after a pause, a lost option at once."""
@@ -252,13 +243,16 @@ class Run:
 
     def _end(self, ending: failures.Ending) -> None:
         """Record how it ended; from here on it only has to be settled."""
+        if ending.warning:
+            session_id = self.iteration.session_id
+            self.store.fact("note", ending.warning, session_id=session_id, iteration_id=self.iteration.id)
         session = self.store.session(self.iteration.session_id)
         hint = (ending.hint or "").replace("SESSION", session.id).replace("BRANCH", session.branch_name)
         self.store.begin_settling(
             self.iteration.id,
             outcome=ending.outcome,
             failure=ending.failure,
-            error=ending.error or ending.warning,
+            error=ending.error,
             hint=hint or None,
             exit_code=self.child.exit_code if self.child else None,
             duration_ms=int(self._age() * 1000),

@@ -64,7 +64,10 @@ def settle(
         it.facts.append(("trouble", f"{trouble.message} {trouble.hint}".strip()))
     _forget_thread(store, it)
     _context_files(store, it)
-    _clean_run_directory(it.run)
+    try:
+        _clean_run_directory(it.run)
+    except OSError as reason:
+        it.facts.append(("not-redacted", f"{it.run.path} could not be cleaned of secrets: {reason}"))
     _finish(store, settings, it)
 
 

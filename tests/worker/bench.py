@@ -60,6 +60,10 @@ class Bench:
         """What amp does from now on."""
         self.monkeypatch.setenv("AMPSM_SCENARIO", json.dumps({"runs": runs} if runs else {"steps": list(steps)}))
 
+    def inner_scenario(self) -> str:
+        """A scenario for a session that another one starts: it waits for the flag `go`."""
+        return json.dumps({"steps": [{"wait_for": str(self.flag("go"))}, {"say": "The inner one is done."}]})
+
     def configure(self, **settings: object) -> None:
         """Set settings; `__` stands for the dot, `_` for the dash."""
         for name, value in settings.items():

@@ -117,3 +117,20 @@ def test_a_session_that_waits_for_a_slot_is_not_called_running(bench: Bench) -> 
     bench.settled(first)
     bench.settled(second)
     assert Path(second.worktree_path).is_dir()
+
+
+def test_a_session_that_an_agent_starts_outlives_the_agents_own_iteration(bench: Bench) -> None:
+    """The inner worker must not carry the outer iteration's mark: it would be ended as its stray."""
+    code = (
+        "import sys; from pathlib import Path; from ampsm_engine.engine import sessions;"
+        "from ampsm_engine.engine.desk import open_engine;"
+        "sessions.new(open_engine(), path=Path(sys.argv[1]), prompt='inner', name='inner')"
+    )
+    inner = f"env AMPSM_SCENARIO='{bench.inner_scenario()}' {sys.executable} -c \"{code}\" {bench.repo}"
+    bench.scenario({"shell": inner}, SAY)
+    outer = bench.new("outer")
+    assert bench.settled(outer).outcome is Outcome.DONE
+    (started,) = [session for session in bench.engine.store.sessions() if session.name == "inner"]
+    assert bench.last(started).state is not State.SETTLED
+    bench.flag("go").touch()
+    assert bench.settled(started).outcome is Outcome.DONE

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from signal import SIGKILL, SIGTERM
 from typing import TYPE_CHECKING
 
-from ampsm_engine.amp.command import MARK
+from ampsm_engine.home import RUN_MARK
 
 if TYPE_CHECKING:
     import psutil
@@ -81,7 +81,7 @@ def _carries(process: "psutil.Process", iteration_id: str) -> bool:
 
     with contextlib.suppress(psutil.Error, OSError):
         if process.uids().real == os.getuid() and _runs(process):
-            return bool(iteration_id) and process.environ().get(MARK) == iteration_id
+            return bool(iteration_id) and process.environ().get(RUN_MARK) == iteration_id
     return False
 
 
