@@ -10,11 +10,17 @@
 No screen in here, and nothing at module top that `ampsm ls` would not need.
 """
 
+from collections.abc import Callable
 
-def main() -> None:
-    """Run the command that the arguments name, and leave with its exit code."""
+
+def main(*, screens: Callable[..., int] | None = None) -> None:
+    """Run the command that the arguments name, and leave with its exit code.
+
+    `screens` opens the app and answers its exit code: `ampsm` alone calls it on a terminal. It is handed in, for
+    the engine knows no screens.
+    """
     import sys
 
     from ampsm_engine.cli.edge import run
 
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(run(sys.argv[1:], screens=screens))

@@ -7,6 +7,7 @@ import gc
 import os
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType, TracebackType
 
 from ampsm_engine.cli import diagnostics, output
@@ -21,27 +22,27 @@ class Terminated(KeyboardInterrupt):
         self.number = number
 
 
-def run(arguments: list[str]) -> int:
+def run(arguments: list[str], *, screens: Callable[..., int] | None = None) -> int:
     """Run the command that the arguments name; answers its exit code and has told everything."""
     sys.excepthook = report_unexpected
     gc.set_threshold(50_000)  # a list of a thousand sessions is not to be searched for garbage forty times
     _prepare_streams()
     _clean_up_on_signals()
     try:
-        return _outcome(arguments)
+        return _outcome(arguments, screens)
     except BrokenPipeError:
         return diagnostics.OK  # the reader has had enough
     finally:
         _release_stdout()
 
 
-def _outcome(arguments: list[str]) -> int:
+def _outcome(arguments: list[str], screens: Callable[..., int] | None) -> int:
     import click
 
     from ampsm_engine.cli.root import root
 
     try:
-        answer = root.main(arguments, prog_name="ampsm", standalone_mode=False)
+        answer = root.main(arguments, prog_name="ampsm", standalone_mode=False, obj=screens)
         output.flush()
     except AmpsmError as problem:
         _release_stdout()

@@ -1,6 +1,7 @@
 """The command `ampsm`: its list of commands, each in a file that is loaded when the command is called."""
 
 import importlib
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -130,6 +131,8 @@ def root(ctx: click.Context) -> int:
     repository is not fit (amp missing, not logged in, no repository), 130 interrupted.
     """
     if ctx.invoked_subcommand is None:
+        if ctx.obj is not None and sys.stdin.isatty() and sys.stdout.isatty():
+            return int(ctx.obj())
         from ampsm_engine.cli.overview import overview
 
         return overview()

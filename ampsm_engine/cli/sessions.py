@@ -76,7 +76,7 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
 
         if not as_json:
             _tell_new(session, iteration)
-        code = wait_for(engine, (session.id,))
+        code = wait_for(engine, (session.id,), iteration_id=iteration.id)
         if as_json:
             print_session(engine, session.id)
         return code

@@ -15,6 +15,10 @@ UNFIT_FAILURES = frozenset({"not-installed", "not-logged-in", "bad-key", "amp-to
 """Failures of the machine rather than of the task."""
 
 
+class _Settled(Exception):
+    """The iteration that is waited for has settled, though others of its session may wait."""
+
+
 def outcome_code(iteration: Iteration) -> int:
     """The exit code of an iteration's outcome: done 0, failed, stopped and crashed 1, a machine that is not fit 5."""
     if iteration.outcome is Outcome.DONE:
@@ -27,7 +31,7 @@ def wait_for(
 ) -> int:
     """Wait until nothing of the sessions runs or waits; tells each end on stderr and answers the worst exit code.
 
-    `iteration_id`: the exit code is that of this iteration, whatever was queued behind it.
+    `iteration_id`: only this iteration counts, whatever is queued behind it.
     """
     from ampsm_engine.engine import runs
 
@@ -35,6 +39,8 @@ def wait_for(
     progress = diagnostics.Progress()
 
     def seen(iterations: tuple[Iteration, ...]) -> None:
+        if any(each.id == iteration_id and each.state is State.SETTLED for each in iterations):
+            raise _Settled
         unsettled = [each for each in iterations if each.state is not State.SETTLED]
         if unsettled:
             progress.show(*_state(unsettled, names))
@@ -43,6 +49,8 @@ def wait_for(
     with diagnostics.interruptible(f"{goes_on}, ampsm stop {session_ids[0]}"):
         try:
             ended = runs.wait(engine, session_ids, timeout=timeout, seen=seen)
+        except _Settled:
+            ended = ()
         finally:
             progress.end()
     if iteration_id is not None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ampsm_engine import demo, wording
-from ampsm_engine.cli import edge
+from ampsm_engine.cli import diagnostics, edge
 from ampsm_engine.config import config_path
 from ampsm_engine.engine.desk import Engine, engine_at
 from ampsm_engine.model import Iteration, Outcome, Session, State, Status, Tally
@@ -46,6 +46,7 @@ Ampsm = Callable[..., Ran]
 @pytest.fixture
 def ampsm(capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Iterator[Ampsm]:
     """Calls the command line in this process: the same code as the program, without its start."""
+    monkeypatch.setattr(diagnostics, "PATIENCE", 3600.0)  # a busy machine is not what is tested
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     hook = sys.excepthook
 

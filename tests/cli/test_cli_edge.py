@@ -4,6 +4,7 @@ import os
 import signal
 import stat
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -164,3 +165,20 @@ def test_ctrl_c_says_what_goes_on(shelf: Shelf) -> None:
     assert process.wait() == 130
     assert f"ampsm log --follow {session.id}".encode() in err
     assert f"ampsm stop {session.id}".encode() in err
+
+
+def test_what_takes_long_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = threading.Event()
+    monkeypatch.setattr(diagnostics, "PATIENCE", 0.0)
+    monkeypatch.setattr(diagnostics.Progress, "show", lambda _, text: told.set() if text == "Comparing…" else None)
+    with diagnostics.working("Comparing"):
+        assert told.wait(60)
+
+
+def test_progress_is_a_line_a_change_on_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = diagnostics.Progress()
+    for text, detail in (("one", "a"), ("one", "b"), ("two\x1b[2J", "c")):
+        progress.show(text, detail)
+    progress.end()
+    taken = capsys.readouterr()
+    assert (taken.out, taken.err) == ("", "one\ntwo␛[2J\n")

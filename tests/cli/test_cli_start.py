@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ampsm_engine.cli import edge
 from ampsm_engine.cli.root import MODULES
 from tests.cli.conftest import Ampsm, Shelf
 
@@ -91,6 +92,21 @@ def test_ampsm_alone_tells_what_to_try(ampsm: Ampsm, shelf: Shelf) -> None:
     assert "ampsm demo" in ampsm().out
     shelf.session("fix login")
     assert "fix login" in ampsm().out
+
+
+def test_ampsm_alone_opens_the_screens_on_a_terminal_only(ampsm: Ampsm, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+
+    def screens() -> int:
+        opened.append("screens")
+        return 7
+
+    assert edge.run([], screens=screens) == 0
+    assert opened == []
+    for stream in (sys.stdin, sys.stdout):
+        monkeypatch.setattr(stream, "isatty", lambda: True, raising=False)
+    assert edge.run([], screens=screens) == 7
+    assert opened == ["screens"]
 
 
 def test_completion_scripts_are_scripts(ampsm: Ampsm, tmp_path: Path) -> None:

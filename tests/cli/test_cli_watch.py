@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ampsm_engine.cli.waiting import wait_for
 from ampsm_engine.model import Outcome, State, Status
 from tests.cli.conftest import Ampsm, Shelf, program
 
@@ -69,3 +70,11 @@ def test_config(ampsm: Ampsm, hermetic: Path) -> None:
     assert ampsm("config", "set", "notify.desktop", "off").out == "notify.desktop = false\n"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert not (hermetic / "ampsm").exists(), "settings need no store"
+
+
+def test_waiting_for_one_iteration_ends_with_it(some: Shelf, capsys: pytest.CaptureFixture[str]) -> None:
+    session = some.session("busy")
+    first = some.iteration(session, outcome=Outcome.STOPPED)
+    some.iteration(session, State.QUEUED)
+    assert wait_for(some.engine, (session.id,), iteration_id=first.id) == 1
+    assert "busy: iteration 1 stopped" in capsys.readouterr().err
