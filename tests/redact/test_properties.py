@@ -1,0 +1,86 @@
+"""What holds for every text: no error, no change the second time, no change without a secret."""
+
+import re
+import string
+import sys
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ampsm_engine import redact
+from ampsm_engine.redact import Redactor
+from ampsm_engine.redact.scanner import _lowered
+from tests.redact.samples import GIVEN, LETTERS, TOKENS, pem, run
+
+redactor = Redactor({"A_SECRET": "a-secret-value-1", "B_TOKEN": "İstanbul-ß-ſecret"})
+PIECES = [
+    *TOKENS.values(),
+    *("".join(pair) for pair in GIVEN.values()),
+    pem("RSA PRIVATE KEY", 3),
+    *("-----BEGIN RSA PRIVATE" + " KEY-----", "-----END RSA PRIVATE KEY-----", "a-secret-value-1", "İstanbul-ß-ſecret"),
+    *("token", "key=", "secret: ", "://", "u:", "@", "[redacted:", "[redacted:x]", "]", "\\", "\\n", '"', "eyJ", "sk-"),
+    *("ghp" + "_", "\ud800", "İ", "\x00", "ſk-", "K"),
+]
+hostile = st.lists(st.sampled_from(PIECES) | st.text(max_size=10) | st.characters(), max_size=12).map("".join)
+
+
+@given(hostile)
+def test_it_never_raises_and_changes_nothing_the_second_time(text: str) -> None:
+    once = redactor.text(text)
+    assert redactor.text(once) == once
+
+
+@given(st.text(alphabet=" \n.,;()äöü中文😀" + string.ascii_letters, max_size=200))
+def test_words_stay(text: str) -> None:
+    if not re.search("(?i)authorization|bearer|curl|begin|token|pass|secret|key", text):
+        assert redactor.text(text) == text
+
+
+@given(st.binary(max_size=200), st.sampled_from(list(TOKENS.values())))
+def test_bytes_that_are_no_text_stay(noise: bytes, secret: str) -> None:
+    content = noise + b" " + secret.encode() + b"\n" + noise
+    clean = redactor.bytes_(content)
+    assert secret.encode() not in clean
+    assert clean.startswith(noise)
+    assert clean.endswith(b"\n" + noise)
+
+
+def test_lone_surrogates_are_borne() -> None:
+    secret = TOKENS["npm"]
+    assert redactor.text(f"\udc80 {secret} \ud800") == "\udc80 [redacted:npm-access-token] \ud800"
+
+
+def test_lower_case_keeps_every_place() -> None:
+    for code in range(sys.maxunicode + 1):
+        letter = chr(code)
+        assert len(_lowered(letter)) == 1
+    shifted = "İ" * 40 + " " + TOKENS["npm"]
+    assert TOKENS["npm"] not in redactor.text(shifted)
+
+
+def test_a_marker_stays_and_hides_nothing() -> None:
+    assert redactor.text("password=[redacted:assigned-secret]") == "password=[redacted:assigned-secret]"
+    clean = redactor.text(f"[redacted:x]{TOKENS['github personal']}[redacted:y]")
+    assert clean.replace("[redacted:x]", "").replace("[redacted:y]", "") == "[redacted:github-pat]"
+    assert TOKENS["aws key id"] not in redactor.text(f"[redacted:{TOKENS['aws key id']}]")
+
+
+def test_hostile_texts_come_to_an_end() -> None:
+    for unit in ("a", "1", "\\", '"', "key=", "SECRET=", "curl -u ", "://a:", "eyJ", "sk-", "-----BEGIN PRIVATE KEY-----\n"):
+        text = unit * (300_000 // len(unit))
+        assert len(redactor.text(text)) <= len(text) + 100 * len(unit)
+    many = " ".join(f"{number}{TOKENS['github personal']}" for number in range(2_000))
+    assert redactor.text(many).count("[redacted:") == 2_000
+
+
+def test_a_long_text_is_redacted_at_its_borders() -> None:
+    filler = run(LETTERS + " \n", 400_000)
+    for secret in (TOKENS["npm"], pem("RSA PRIVATE KEY", 20)):
+        clean = redactor.text(f"{secret}\n{filler}\n{secret}\n{filler}\n{secret}")
+        assert clean.count("[redacted:") == 3
+        assert clean.count(filler) == 2
+
+
+def test_the_process_itself_has_a_redactor() -> None:
+    assert redact.text("x " + TOKENS["amp"]) == "x [redacted:amp-key]"
+    assert redact.bytes_(b"\xff " + TOKENS["amp"].encode()) == b"\xff [redacted:amp-key]"
