@@ -28,6 +28,8 @@ class Setting:
     default: Value
     meaning: str
     least: float | None = None
+    choices: tuple[str, ...] = ()
+    """The words that it takes, where it takes but few."""
 
 
 SETTINGS = {
@@ -51,6 +53,17 @@ SETTINGS = {
         Setting("script.timeout", 900, "seconds that a session's script may take; 0: no limit", 0),
         Setting("commit.hooks", True, "run the repository's commit hooks for amp's commits"),
         Setting("notify.desktop", True, "tell the desktop when an iteration ends"),
+        Setting(
+            "notify.terminal",
+            "auto",
+            "how the screens tell you where there is no desktop; auto: what this terminal knows",
+            choices=("auto", "osc9", "osc99", "osc777", "bell", "off"),
+        ),
+        Setting("notify.finished", True, "tell when a session has finished"),
+        Setting("notify.needs-input", True, "tell when a session waits for you"),
+        Setting("notify.tests-failed", True, "tell when a session's script has failed"),
+        Setting("notify.conflict", True, "tell when a merge meets a conflict"),
+        Setting("notify.error", True, "tell when amp has failed"),
         Setting("ui.theme", "ampsm", "the colours of the screens; t in the settings and the palette list them"),
     )
 }
@@ -131,6 +144,9 @@ def checked(name: str, value: object) -> Value:
         result = value if isinstance(value, bool) else words.get(str(value).lower())
     elif wanted in (int, float) and not isinstance(value, bool):
         result = _number(value, whole=wanted is int)
+    if setting.choices and result not in setting.choices:
+        message = f"The setting {name} takes one of {', '.join(setting.choices)}, not {value!r}."
+        raise Unfit(message, f"ampsm config set {name} {setting.default}")
     if result is None or (setting.least is not None and not float(result) >= setting.least):
         kind = {str: "text", bool: "true or false", int: "a whole number", float: "a number"}[wanted]
         bound = f" of at least {setting.least:g}" if setting.least is not None else ""

@@ -1,0 +1,168 @@
+"""Which notice a change between two boards makes: what ended, what needs a person, and how several are told in one.
+
+Pure. Who tells it, and where, is not known here.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ampsm_engine.config import Settings
+from ampsm_engine.model import Board, BoardRow, Fact, Iteration, Outcome, ScriptResult, State, Status
+
+TITLE_LENGTH = 80
+BODY_LENGTH = 240
+"""Characters: a notification is read at a glance."""
+
+NAMED = 4
+"""Sessions that a notice about several names."""
+
+
+class Kind(StrEnum):
+    """What a notice is about, the most urgent first. Each has a setting `notify.<kind>`."""
+
+    ERROR = "error"
+    CONFLICT = "conflict"
+    NEEDS_INPUT = "needs-input"
+    TESTS_FAILED = "tests-failed"
+    FINISHED = "finished"
+
+
+WORDS = {
+    Kind.ERROR: "error",
+    Kind.CONFLICT: "conflict",
+    Kind.NEEDS_INPUT: "needs you",
+    Kind.TESTS_FAILED: "tests failed",
+    Kind.FINISHED: "finished",
+}
+"""How each kind reads in a notice."""
+
+_FAILURES = frozenset({"failed", "crashed"})
+_ENDINGS = _FAILURES | {"finished", "stopped"}
+_SILENT = "silent"
+"""Kinds of facts that the worker writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """One thing about one session that a person may want to be told."""
+
+    kind: Kind
+    session_id: str
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What is shown: one thing, or several in one. It holds foreign text; who shows it makes it inert."""
+
+    kind: Kind
+    title: str
+    body: str
+
+
+def wanted(settings: Settings, kind: Kind) -> bool:
+    """Whether the settings ask for this kind."""
+    return settings.switch(f"notify.{kind.value}")
+
+
+def kind_of(outcome: Outcome | None, script: ScriptResult | None, status: Status) -> Kind | None:
+    """What an iteration's end is to a person; None: nothing, for somebody has stopped it."""
+    if outcome in (Outcome.FAILED, Outcome.CRASHED):
+        return Kind.ERROR
+    if script is ScriptResult.FAIL:
+        return Kind.TESTS_FAILED
+    if status is Status.AWAITING_INPUT:
+        return Kind.NEEDS_INPUT
+    return Kind.FINISHED if outcome is Outcome.DONE else None
+
+
+def news(before: Board | None, after: Board, settings: Settings, *, looked_at: str | None = None) -> tuple[News, ...]:
+    """What became true between two boards and is wanted, by session; `looked_at` is the session before the reader.
+
+    An error is told at once. All else is told when the session has come to rest: while a follow-up waits or
+    runs, nobody is asked for anything. So it does not matter which of the boards in between were seen.
+    """
+    if before is None:
+        return ()
+    last = before.facts[-1].number if before.facts else 0
+    fresh: dict[str, list[Fact]] = {}
+    for fact in after.facts:
+        if fact.number > last and fact.session_id is not None:
+            fresh.setdefault(fact.session_id, []).append(fact)
+    old = {row.session.id: row for row in before.rows}
+    found = (_of(old.get(row.session.id), row, fresh.get(row.session.id, ())) for row in after.rows)
+    return tuple(one for one in found if one and one.session_id != looked_at and wanted(settings, one.kind))
+
+
+def _of(old: BoardRow | None, row: BoardRow, fresh: Collection[Fact]) -> News | None:
+    kind: Kind | None = None
+    text = ""
+    if row.current is not None and _has_ended(old, row.current, fresh):
+        kind = kind_of(row.current.outcome, row.current.test_result, row.session.status)
+        text = _ending(row.current, fresh)
+        if row.queued and kind is not Kind.ERROR:
+            kind = None
+    elif failures := [fact.text for fact in fresh if fact.kind in _FAILURES]:
+        kind, text = Kind.ERROR, failures[-1]
+    if kind is None and row.session.status is Status.RUNNING:
+        silences = [fact.text for fact in fresh if fact.kind == _SILENT]
+        kind, text = (Kind.NEEDS_INPUT, silences[-1]) if silences else (None, "")
+    return News(kind, row.session.id, row.session.name, text) if kind else None
+
+
+def _has_ended(old: BoardRow | None, now: Iteration, fresh: Iterable[Fact]) -> bool:
+    """Whether this iteration has ended, or its script has failed, since the old row."""
+    if now.state is not State.SETTLED:
+        return False
+    if old is None:  # new, or back from the trash with an end that is long known
+        return any(fact.iteration_id == now.id and fact.kind in _ENDINGS for fact in fresh)
+    was = old.current
+    if was is None or was.id != now.id or was.state is not State.SETTLED:
+        return True
+    return now.test_result is ScriptResult.FAIL is not was.test_result
+
+
+def _ending(now: Iteration, fresh: Iterable[Fact]) -> str:
+    """One line about an end: the reason where there is one, else what changed."""
+    if now.error:
+        return now.error
+    told = {fact.kind: fact.text for fact in fresh if fact.iteration_id in (now.id, None)}
+    for kind in ("not-committed", "tested"):
+        if kind in told and (kind == "not-committed" or now.test_result is ScriptResult.FAIL):
+            return told[kind]
+    if now.test_result is ScriptResult.FAIL:
+        return "the script failed"
+    files = f"{now.changed_files} file{'s' * (now.changed_files != 1)} changed" if now.changed_files else "no changes"
+    return f"{files}, the script passed" if now.test_result is ScriptResult.PASS else files
+
+
+def notice(items: Iterable[News]) -> Notice | None:
+    """One notice for all of them, None for none; of each session the latest counts."""
+    latest = {one.session_id: one for one in items}
+    if not latest:
+        return None
+    by_urgency = sorted(latest.values(), key=lambda one: list(Kind).index(one.kind))
+    first = by_urgency[0]
+    if len(by_urgency) == 1:
+        word = WORDS[first.kind]
+        title = f"{_cut(first.name, TITLE_LENGTH - len(word) - 2)}: {word}"
+        return Notice(first.kind, title, _cut(first.text, BODY_LENGTH))
+    counts = Counter(one.kind for one in by_urgency)
+    title = f"{len(by_urgency)} sessions: " + ", ".join(f"{counts[kind]} {WORDS[kind]}" for kind in counts)
+    return Notice(first.kind, title, _cut(", ".join(_named(by_urgency)), BODY_LENGTH))
+
+
+def _named(items: Collection[News]) -> Iterator[str]:
+    for number, one in enumerate(items):
+        if number == NAMED:
+            yield f"and {len(items) - NAMED} more"
+            return
+        yield f"{_cut(one.name, BODY_LENGTH // (NAMED + 1))} ({WORDS[one.kind]})"
+
+
+def _cut(text: str, room: int) -> str:
+    line = " ".join(text[: 4 * room].split())
+    return line if len(line) <= room else line[: room - 1].rstrip() + "…"

@@ -1,0 +1,145 @@
+"""What a terminal is and can do, from the environment it gives and from what tmux knows of it.
+
+Pure: nothing is ever asked of the terminal itself, for its answer would arrive among the keys.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Way(StrEnum):
+    """How a terminal is made to tell something; the values are those of the setting `notify.terminal`."""
+
+    OSC9 = "osc9"
+    OSC99 = "osc99"
+    OSC777 = "osc777"
+    BELL = "bell"
+
+
+@dataclass(frozen=True, slots=True)
+class Tmux:
+    """What the tmux around us says, as it writes it; empty where it says nothing."""
+
+    version: str = ""
+    passthrough: str = ""
+    clipboard: str = ""
+    focus_events: str = ""
+    escape_time: str = ""
+    client_name: str = ""
+    """The TERM of the terminal that is attached."""
+    client_type: str = ""
+    """What that terminal calls itself (XTVERSION)."""
+
+    @property
+    def numbers(self) -> tuple[int, int]:
+        """Its version to compare with: 3.3a and next-3.4 are (3, 3) and (3, 4)."""
+        found = re.search(r"(\d+)\.(\d+)", self.version)
+        return (int(found[1]), int(found[2])) if found else (0, 0)
+
+    @property
+    def passes(self) -> bool:
+        """Whether a notification gets through it; before 3.3 there was no option that forbids it."""
+        return self.passthrough in ("on", "all", "1") or (0, 0) < self.numbers < (3, 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """One terminal, seen from inside of what runs in it."""
+
+    name: str
+    way: Way
+    colours: int
+    clipboard: bool | None
+    """Whether OSC 52 reaches its clipboard; None: only when it is set up for it, or not known."""
+    inside: str = ""
+    """The multiplexer in between: `tmux`, `screen` or none."""
+
+    @property
+    def rings(self) -> bool:
+        """Whether the bell goes along: a multiplexer marks its window by it, and may hold back all else."""
+        return self.way is Way.BELL or bool(self.inside) or self.name == "VTE"
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    name: str
+    way: Way
+    clipboard: bool | None
+    words: tuple[str, ...]
+    """What TERM, TERM_PROGRAM or XTVERSION begins with, in lower case."""
+    variables: tuple[str, ...] = ()
+
+
+_KNOWN = (
+    _Known("kitty", Way.OSC99, True, ("xterm-kitty", "kitty"), ("KITTY_WINDOW_ID",)),
+    _Known("Ghostty", Way.OSC777, True, ("xterm-ghostty", "ghostty"), ("GHOSTTY_RESOURCES_DIR",)),
+    _Known("WezTerm", Way.OSC777, True, ("wezterm",), ("WEZTERM_PANE",)),
+    _Known("iTerm2", Way.OSC9, None, ("iterm",), ("ITERM_SESSION_ID",)),
+    _Known("foot", Way.OSC777, True, ("foot",)),
+    _Known("urxvt", Way.OSC777, None, ("rxvt-unicode", "urxvt")),
+    _Known("Warp", Way.OSC777, True, ("warpterminal",)),
+    _Known("Contour", Way.OSC777, True, ("contour",)),
+    _Known("VS Code", Way.BELL, True, ("vscode",)),
+    _Known("Alacritty", Way.BELL, True, ("alacritty",), ("ALACRITTY_WINDOW_ID",)),
+    _Known("Terminal.app", Way.BELL, False, ("apple_terminal",)),
+    _Known("Windows Terminal", Way.BELL, True, (), ("WT_SESSION",)),
+    _Known("Konsole", Way.BELL, None, ("konsole",), ("KONSOLE_VERSION",)),
+    # Fedora's and others' VTE tell; the original stays silent and takes the bell as a mark on the window.
+    _Known("VTE", Way.OSC777, None, ("vte",), ("VTE_VERSION",)),
+    _Known("xterm", Way.BELL, None, ("xterm(",)),
+)
+
+
+def known(environ: Mapping[str, str], tmux: Tmux | None = None, *, chosen: str = "auto") -> Terminal:
+    """The terminal that an environment names. `chosen` is the setting `notify.terminal`, which knows better."""
+    inside = multiplexer(environ)
+    found = _named_by_tmux(tmux) if tmux else _named_by(environ)
+    term = environ.get("TERM", "")
+    name = found.name if found else (tmux.client_name if tmux else "") or term or "no terminal"
+    way = found.way if found else Way.BELL
+    if chosen in {one.value for one in Way}:
+        way = Way(chosen)
+    clipboard = found.clipboard if found else None
+    return Terminal(name, way, colours(environ), clipboard, inside)
+
+
+def multiplexer(environ: Mapping[str, str]) -> str:
+    """`tmux`, `screen`, or nothing. A tmux at the other end of an SSH link is known by its TERM alone."""
+    term = environ.get("TERM", "")
+    if environ.get("TMUX") or term.startswith("tmux"):
+        return "tmux"
+    return "screen" if environ.get("STY") or term.startswith("screen") else ""
+
+
+def _named_by_tmux(tmux: Tmux) -> _Known | None:
+    """What tmux says holds now; the variables are those of the terminal in which its server was started."""
+    return _by_word(tmux.client_type) or _by_word(tmux.client_name)
+
+
+def _named_by(environ: Mapping[str, str]) -> _Known | None:
+    for variable in ("TERM_PROGRAM", "LC_TERMINAL", "TERM"):
+        if found := _by_word(environ.get(variable, "")):
+            return found
+    for one in _KNOWN:
+        if any(environ.get(variable) for variable in one.variables):
+            return one
+    return None
+
+
+def _by_word(text: str) -> _Known | None:
+    lower = text.lower()
+    return next((one for one in _KNOWN if lower.startswith(one.words)), None) if lower else None
+
+
+def colours(environ: Mapping[str, str]) -> int:
+    """How many colours the environment promises: 16,777,216, 256, 16, 8, or 0 for none."""
+    term = environ.get("TERM", "")
+    if environ.get("NO_COLOR") or term in ("", "dumb", "unknown"):
+        return 0
+    if environ.get("COLORTERM", "").lower() in ("truecolor", "24bit") or term.endswith(("-direct", "-truecolor")):
+        return 1 << 24
+    if "256" in term or term.startswith(("xterm-kitty", "xterm-ghostty", "foot", "wezterm", "alacritty")):
+        return 256
+    return 8 if term.startswith(("linux", "screen", "vt")) else 16
