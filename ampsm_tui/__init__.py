@@ -1,1 +1,15 @@
-"""The front door of ampsm and, from the issue Screens on, its screens."""
+"""The screens of ampsm.
+
+Rooms, top to bottom; each may import only from those below it (import-linter holds this):
+
+    __main__               the front door: arguments go to the command line, none at a terminal opens the app
+    app                    the app: holds the board, the theme and the keys; opens screens
+    screens                one file a screen
+    widgets                one file a widget
+    ask | wall | theme | watching
+                           verbs in a side process | the last filter before the terminal | colours
+                           | changes by hand in worktrees
+    clean                  foreign text made inert
+
+Truth comes down as the board, what happened goes up as messages, what is wanted goes out by `ask`.
+"""

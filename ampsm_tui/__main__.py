@@ -1,11 +1,21 @@
-"""The front door: arguments go to the command line. Nothing slow is imported here."""
+"""The front door: arguments go to the command line, and it opens the screens by what is handed to it here.
+
+Nothing slow is imported before it is needed; a side process of `ask` runs this file too.
+"""
+
+
+def open_screens(*, read_only: bool = False) -> int:
+    """Open the app on this terminal; answers its exit code once it is left."""
+    from ampsm_tui.app import run
+
+    return run(read_only=read_only)
 
 
 def main() -> None:
-    """Run the command that the arguments name."""
+    """Run the command that the arguments name; without any, the app."""
     from ampsm_engine.cli import main as command_line
 
-    command_line()
+    command_line(screens=open_screens)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,74 @@
+"""Asking the engine from a screen: verbs run in a side process, for pygit2 would hold this one still.
+
+A verb's error comes back as itself; `asking` makes a toast of it. Nothing else in the screens knows of processes.
+"""
+
+import functools
+import os
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from textual.dom import DOMNode
+from textual.worker import Worker
+
+from ampsm_engine.errors import AmpsmError, Failed
+from ampsm_tui.clean import many_lines, one_line
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Node = TypeVar("Node", bound=DOMNode)
+
+AT_ONCE = 3
+"""Side processes at most: one for a long diff, one for counts, one for what a key press asked for."""
+
+
+async def ask(verb: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """The answer of a verb of the engine, run in a side process; cancelling ends that process.
+
+    Arguments and answer are pickled. The errors of the verb are raised here as they were there.
+    """
+    return await cross(functools.partial(verb, *args, **kwargs))
+
+
+async def cross(question: Callable[[], T]) -> T:
+    """Carry a question to a side process and its answer back; tests put a recorder in its place."""
+    from anyio import BrokenWorkerProcess, to_process  # not before the first frame
+
+    to_process.current_default_process_limiter().total_tokens = AT_ONCE
+    try:
+        return await to_process.run_sync(_answer, question, cancellable=True)
+    except BrokenWorkerProcess as reason:
+        raise Failed("The side process ended before it had an answer.", "Try again") from reason
+
+
+def _answer(question: Callable[[], T]) -> T:
+    """Runs in the side process. Its standard error is our terminal, so nothing may be written there."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    return question()
+
+
+def asking(
+    method: Callable[Concatenate[Node, P], Coroutine[Any, Any, None]],
+) -> Callable[Concatenate[Node, P], Worker[None]]:
+    """Make a worker of a method that asks: the screen goes on, and a refusal becomes a toast."""
+
+    @functools.wraps(method)
+    def start(node: Node, /, *args: P.args, **kwargs: P.kwargs) -> Worker[None]:
+        return node.run_worker(told(node, method(node, *args, **kwargs)), name=method.__name__, group="ask")
+
+    return start
+
+
+async def told(node: DOMNode, attempt: Awaitable[None]) -> None:
+    """Wait for an attempt; its refusal is told in a toast."""
+    try:
+        await attempt
+    except AmpsmError as refusal:
+        tell(node, refusal)
+
+
+def tell(node: DOMNode, refusal: AmpsmError) -> None:
+    """Show an error with its hint as a toast."""
+    node.app.notify(many_lines(refusal.hint, 500), title=one_line(refusal.message, 500), severity="error", markup=False)

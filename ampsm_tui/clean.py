@@ -1,0 +1,103 @@
+"""Foreign text made inert: names, prompts, paths and all that amp says pass here before a widget sees them.
+
+What steers a terminal, hides, or reorders becomes a picture of itself; what makes a character's width a matter of
+opinion goes. Pure, without a screen.
+"""
+
+import re
+import unicodedata
+from functools import lru_cache
+
+from rich.cells import cell_len
+
+LONGEST_LINE = 2_000
+"""Characters of a line that anybody looks at; a name may have ten thousand, a line of output millions."""
+
+LONGEST_TEXT = 1_000_000
+"""Characters of a text of many lines."""
+
+_PICTURES = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "␡"}
+
+_UNSEEN = re.compile(
+    "["
+    "\x00-\x1f\x7f-\x9f"  # C0, DEL, C1: orders to a terminal
+    "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    "\u3164\ufeff\uffa0\ufff9-\ufffb"  # order, breaks, nothing to see
+    "\ud800-\udfff"  # halves of a character: not printable at all
+    "\U000e0000-\U000e007f"  # tags: text that nobody sees
+    "]"
+)
+
+_OPINION = re.compile(
+    "[\ufe00-\ufe0f\U000e0100-\U000e01ef\U0001f3fb-\U0001f3ff]"  # variants and tints: one cell or two, who knows
+    "|(?<=[\u2190-\u2bff\U0001f000-\U0001faff])\u200d"  # joined pictures: two cells or eight
+)
+
+_FLAGS = re.compile("[\U0001f1e6-\U0001f1ff]")
+_PILES = re.compile(r"(?:[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]){3,}")
+
+
+def inert(text: str, *, lines: bool = False) -> str:
+    """The text with every unseen character made visible (`␛`, `<U+202E>`); `lines` keeps newlines, tabs are spaces."""
+    if text.isascii() and text.isprintable():
+        return text
+    if lines:
+        text = text.replace("\r\n", "\n").expandtabs(4)
+    text = _UNSEEN.sub(_visible_in_lines if lines else _visible, text)
+    if text.isascii():
+        return text
+    text = _OPINION.sub("", text)
+    text = _FLAGS.sub(lambda found: chr(ord(found.group()) - 0x1F1E6 + ord("A")), text)
+    return _PILES.sub(lambda found: found.group()[:2], text)
+
+
+def _visible(found: re.Match[str]) -> str:
+    code = ord(found.group())
+    if 0xD800 <= code <= 0xDFFF:
+        return "\ufffd"
+    return _PICTURES.get(code) or f"<U+{code:04X}>"
+
+
+def _visible_in_lines(found: re.Match[str]) -> str:
+    return "\n" if found.group() == "\n" else _visible(found)
+
+
+def one_line(text: str, longest: int = LONGEST_LINE) -> str:
+    """The text on one line: runs of white space become one space, the rest is inert; at most `longest` characters."""
+    head = text[: 4 * longest]
+    shown = inert(" ".join(head.split()))
+    return shown if len(shown) <= longest else shown[: longest - 1] + "…"
+
+
+def many_lines(text: str, longest: int = LONGEST_TEXT) -> str:
+    """The text with its lines; the rest is inert."""
+    return inert(text if len(text) <= longest else text[: longest - 1] + "…", lines=True)
+
+
+def cells(text: str) -> int:
+    """The cells that a clean text takes."""
+    return len(text) if text.isascii() else cell_len(text)
+
+
+@lru_cache(4096)
+def cut(text: str, room: int) -> str:
+    """A clean text in at most `room` cells, with `…` where something is left out."""
+    if cells(text) <= room:
+        return text
+    if room <= 1:
+        return "…"[:room]
+    if text.isascii():
+        return text[: room - 1].rstrip() + "…"
+    kept = text[: room - 1]
+    while cells(kept) > room - 1:
+        kept = kept[:-1]
+    while kept and unicodedata.combining(text[len(kept)]):
+        kept = kept[:-1]  # a mark without its letter would sit on the ellipsis
+    return kept.rstrip() + "…"
+
+
+def fit(text: str, room: int, *, right: bool = False) -> str:
+    """A clean text in exactly `room` cells: cut, or filled with spaces."""
+    shown = cut(text, room)
+    gap = " " * (room - cells(shown))
+    return gap + shown if right else shown + gap

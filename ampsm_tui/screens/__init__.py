@@ -1,0 +1,1 @@
+"""One file a screen. Screens import widgets and ask, never the app."""

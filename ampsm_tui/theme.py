@@ -1,0 +1,50 @@
+"""The themes of ours. Colours say nothing that a glyph or a word does not say too."""
+
+from textual.theme import Theme
+
+DARK = Theme(
+    name="ampsm",
+    dark=True,
+    primary="#7aa2c8",
+    secondary="#8fa3b8",
+    accent="#d7b46a",
+    foreground="#d6d9de",
+    background="#14171b",
+    surface="#191d22",
+    panel="#22272e",
+    success="#86b886",
+    warning="#d7b46a",
+    error="#d98080",
+    variables={
+        "footer-background": "#191d22",
+        "footer-key-foreground": "#d7b46a",
+        "footer-description-foreground": "#9aa3ad",
+        "border": "#3a424c",
+        "scrollbar": "#2c333b",
+        "scrollbar-background": "#14171b",
+        "input-selection-background": "#7aa2c8 35%",
+    },
+)
+
+LIGHT = Theme(
+    name="ampsm-light",
+    dark=False,
+    primary="#2f6495",
+    secondary="#52687e",
+    accent="#8a6200",
+    foreground="#22272c",
+    background="#fbfaf7",
+    surface="#f3f1ec",
+    panel="#e8e5dd",
+    success="#2f7a3a",
+    warning="#8a6200",
+    error="#b03a3a",
+    variables={
+        "footer-background": "#f3f1ec",
+        "footer-key-foreground": "#8a6200",
+        "footer-description-foreground": "#5c656e",
+        "border": "#c9c4b8",
+        "scrollbar": "#d5d0c4",
+        "scrollbar-background": "#fbfaf7",
+    },
+)

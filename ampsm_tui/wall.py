@@ -1,0 +1,82 @@
+"""The second wall: the last two places before the terminal, in case something foreign was not made inert.
+
+`Wall` sees each line as text and style apart and takes out what steers a terminal; `guarded` sees what is written
+and lets only those sequences through that Textual itself writes.
+"""
+
+import re
+from typing import TYPE_CHECKING
+
+from rich.segment import Segment
+from textual.filter import LineFilter
+
+if TYPE_CHECKING:
+    from textual.color import Color
+    from textual.driver import Driver
+
+_STEERING = (
+    "\x00-\x06\x08\x09\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f"  # all but BEL, LF, CR and ESC, which have their places
+    "\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
+)
+_IN_TEXT = re.compile(f"[\x07\n\r\x1b{_STEERING}]")
+_HALVES = re.compile("[\ud800-\udfff]")
+
+_MODES = "(?:7|25|100[0-6]|1015|1016|1049|2004|2026|2048)"
+_ORDERS = (
+    r"(?:\[[0-9;:]*m"
+    r"|\[[0-9]*(?:;[0-9]*)?[Hf]"
+    r"|\[[0-9]*[ABCDGJK]"
+    rf"|\[\?{_MODES}[hl]|\[\?{_MODES}\$p"
+    r"|\[[<>=][0-9;]*u|\[\?u|\[6n|\[[0-6] q"
+    r"|\]8;[a-zA-Z0-9=._:-]*;[!-~]*\x1b\\"
+    r"|\]22;[a-z-]*(?:\x1b\\|\x07)"
+    r"|\]52;c;[A-Za-z0-9+/=]*\x07)"
+)
+"""What Textual writes after an ESC: styles, places, modes, its questions, links, the pointer, the clipboard."""
+
+_SUSPECT = re.compile(rf"\x1b(?!{_ORDERS}|\\)|[{_STEERING}\ud800-\udfff]")
+_PIECES = re.compile(rf"(\x1b{_ORDERS})|[\x1b{_STEERING}\ud800-\udfff]")
+
+
+class Wall(LineFilter):
+    """Takes out of each line what steers a terminal; nobody's cells move, for none of it had any."""
+
+    def apply(self, segments: list[Segment], background: "Color") -> list[Segment]:  # noqa: ARG002 - Textual's
+        """The segments, inert; the same list when they were."""
+        for text, style, control in segments:
+            if control or (style is not None and style.link) or not (text.isascii() and text.isprintable()):
+                return [_inert(segment) for segment in segments if not segment.control]
+        return segments
+
+
+def _inert(segment: Segment) -> Segment:
+    text, style, _ = segment
+    safe = text if text.isprintable() else _HALVES.sub("\ufffd", _IN_TEXT.sub("", text))
+    if style is not None and style.link and not re.fullmatch("https?://[!-~]+", style.link):
+        style = style.update_link(None)
+    return Segment(safe, style)
+
+
+def inert_output(output: str) -> str:
+    """What is written, without any sequence that Textual does not write itself."""
+    if _SUSPECT.search(output) is None:
+        return output
+    return _PIECES.sub(
+        lambda found: found.group(1) or ("\ufffd" if "\ud800" <= found.group() <= "\udfff" else ""), output
+    )
+
+
+def guarded(driver: "type[Driver]") -> "type[Driver]":
+    """The driver with the wall before its terminal."""
+
+    class Guarded(driver):  # type: ignore[misc, valid-type]
+        """Writes what Textual writes, and nothing else."""
+
+        def write(self, data: str) -> None:
+            super().write(inert_output(data))
+
+        def write_ours(self, sequence: str) -> None:
+            """Write a sequence that the program itself has made: a notification, a clipboard through tmux."""
+            super().write(sequence)
+
+    return Guarded

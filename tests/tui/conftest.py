@@ -1,0 +1,54 @@
+"""The fixtures of screens: a desk, and pictures kept in the folder snapshots/ at the top."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
+from syrupy.types import SerializableData, SerializedData
+
+from ampsm_tui.app import AmpsmApp
+from tests.tui.desk import Desk
+
+PICTURES = Path(__file__).parent.parent.parent / "snapshots"
+
+
+class Picture(SingleFileSnapshotExtension):
+    """An SVG a file, in a folder for each module of tests."""
+
+    file_extension = "svg"
+    _write_mode = WriteMode.TEXT
+
+    @classmethod
+    def dirname(cls, *, test_location: Any) -> str:
+        return str(PICTURES / Path(test_location.filepath).stem.removeprefix("test_"))
+
+    @classmethod
+    def get_snapshot_name(cls, *, test_location: Any, index: Any = 0) -> str:
+        name = super().get_snapshot_name(test_location=test_location, index=index)
+        return name.removeprefix("test_")
+
+    def serialize(self, data: SerializableData, **_: Any) -> SerializedData:
+        return re.sub(r"terminal-\d+", "terminal", str(data))
+
+
+@pytest.fixture
+def desk(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Desk:
+    return Desk(monkeypatch, tmp_path)
+
+
+class Camera:
+    """`camera(app)` compares what the app shows with its picture."""
+
+    def __init__(self, snapshot: SnapshotAssertion) -> None:
+        self._snapshot = snapshot.use_extension(Picture)
+
+    def __call__(self, app: AmpsmApp) -> None:
+        assert app.export_screenshot(title="ampsm") == self._snapshot
+
+
+@pytest.fixture
+def snapshot_svg(snapshot: SnapshotAssertion) -> Camera:
+    return Camera(snapshot)

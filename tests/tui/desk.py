@@ -1,0 +1,150 @@
+"""The desk: an app over a still board, driven in the words of a person, with a recorder in place of the engine."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from ampsm_engine.config import Settings
+from ampsm_engine.engine.desk import Engine
+from ampsm_engine.home import Home
+from ampsm_engine.model import Board
+from ampsm_tui import ask
+from ampsm_tui.app import AmpsmApp
+from tests.tui.builders import NOW
+
+if TYPE_CHECKING:
+    import functools
+
+    from textual.pilot import Pilot
+
+Answer = Callable[..., Any]
+
+
+class Feed:
+    """A feed that a test pours boards into."""
+
+    def __init__(self, *boards: Board) -> None:
+        import asyncio
+
+        self._boards: asyncio.Queue[Board] = asyncio.Queue()
+        for board in boards:
+            self._boards.put_nowait(board)
+
+    def pour(self, board: Board) -> None:
+        self._boards.put_nowait(board)
+
+    async def __aiter__(self) -> AsyncIterator[Board]:
+        while True:
+            yield await self._boards.get()
+            self._boards.task_done()
+
+    async def taken(self) -> None:
+        """Every board has been shown to the app."""
+        await self._boards.join()
+
+
+class Desk:
+    """What a test sees and does. `asked` holds each verb with what was said to it; `answers` what comes back."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+        self.engine = Engine(Home(folder, folder / "ampsm.sqlite"), folder / "config.toml")
+        self.verbs: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+        self.answers: dict[str, Answer | BaseException] = {"changes": lambda *_, **__: {}}
+        self.app: AmpsmApp
+        self.pilot: Pilot[int]
+        self.feed: Feed
+        monkeypatch.setattr(ask, "cross", self._answer)
+
+    async def _answer(self, question: "functools.partial[Any]") -> Any:
+        name = question.func.__name__
+        self.verbs.append((name, question.args, question.keywords))
+        answer = self.answers.get(name)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer(*question.args, **question.keywords) if answer else None
+
+    @asynccontextmanager
+    async def open(
+        self, *boards: Board, size: tuple[int, int] = (80, 24), settings: Settings | None = None, **options: Any
+    ) -> AsyncIterator["Desk"]:
+        """The app, open on these boards, settled."""
+        self.feed = Feed(*boards)
+        self.app = AmpsmApp(self.engine, aiter(self.feed), settings=settings, clock=lambda: NOW, **options)
+        async with self.app.run_test(size=size) as self.pilot:
+            await self.settle()
+            yield self
+
+    async def show(self, board: Board) -> None:
+        """The truth is now this board."""
+        self.feed.pour(board)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Everything that is under way has come to its end; the feed and what watches files go on for ever."""
+        await self.pilot.pause()
+        await self.feed.taken()
+        await self.pilot.pause()
+        if under_way := [worker for worker in self.app.workers if worker.group not in {"feed", "watching"}]:
+            await self.app.workers.wait_for_complete(under_way)
+        await self.pilot.pause()
+
+    async def press(self, *keys: str) -> None:
+        """Press keys one after the other, and wait until all is settled."""
+        await self.pilot.press(*keys)
+        await self.settle()
+
+    async def type(self, text: str) -> None:
+        """Type a text."""
+        names = {" ": "space", "/": "slash", ".": "full_stop", "-": "minus", ",": "comma", "'": "apostrophe"}
+        await self.press(*(names.get(letter, letter) for letter in text))
+
+    async def resize(self, width: int, height: int) -> None:
+        """The terminal has now this size."""
+        await self.pilot.resize_terminal(width, height)
+        await self.settle()
+
+    @property
+    def lines(self) -> list[str]:
+        """What the screen shows as text, line by line."""
+        return screen_lines(self.app)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+    def sees(self, *words: str) -> None:
+        """Each of these words is on the screen or in a toast."""
+        shown = self.text
+        for word in words:
+            assert word in shown, f"{word!r} is not on the screen:\n{shown}"
+
+    def sees_not(self, *words: str) -> None:
+        shown = self.text
+        for word in words:
+            assert word not in shown, f"{word!r} is on the screen:\n{shown}"
+
+    def line_with(self, word: str) -> str:
+        """The first line that has this word."""
+        return next(line for line in self.lines if word in line)
+
+    def asked(self, verb: str, *said: object, **more: object) -> None:
+        """The verb was asked for with these things among what it was told (by place or by name)."""
+        heard = [(args, kwargs) for name, args, kwargs in self.verbs if name == verb]
+        assert heard, f"{verb} was not asked for; asked: {[name for name, _, _ in self.verbs]}"
+        for args, kwargs in heard:
+            if all(one in args for one in said) and all(kwargs.get(name) == value for name, value in more.items()):
+                return
+        pytest.fail(f"{verb} was asked for with {heard}")
+
+    def asked_not(self, verb: str) -> None:
+        assert verb not in [name for name, _, _ in self.verbs]
+
+
+def screen_lines(app: AmpsmApp) -> list[str]:
+    """The text of every line of the screen that is on top, toasts included."""
+    width, height = app.size
+    update = app.screen._compositor.render_strips()
+    return ["".join(segment.text for segment in strip)[:width].rstrip() for strip in update[:height]]
