@@ -25,7 +25,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "run": "runs",
         "diff": "changes",
     },
-    "Watching": {"status": "watch", "events": "watch"},
+    "Watching": {"watch": "watch", "status": "watch", "events": "watch"},
     "Cleaning up": {"rm": "removal", "trash": "removal", "repair": "machine"},
     "This machine": {
         "doctor": "machine",

@@ -1,5 +1,6 @@
-"""The commands status and events: how things stand, and what becomes true."""
+"""The commands watch, status and events: how things stand, and what becomes true."""
 
+import sys
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from ampsm_engine import wording
 from ampsm_engine.cli import arguments, diagnostics, documents, output
 from ampsm_engine.cli.helping import Command
 from ampsm_engine.cli.output import Styled, one_line
+from ampsm_engine.errors import Refused
 from ampsm_engine.model import Fact
 
 if TYPE_CHECKING:
@@ -22,6 +24,19 @@ RECENT = 10
 """Facts that a follower is shown to begin with, as `tail` does."""
 
 _WORDS = ("running", "queued", "awaiting-input", "error", "idle", "done")
+
+
+@click.command(cls=Command, short_help="Watch the sessions in a side pane; nothing can be changed there.")
+@click.pass_context
+def watch_command(ctx: click.Context) -> int:
+    """Show who works and who needs you, live, in as little room as 30 columns. Nothing can be changed from here.
+
+    Beside an editor in tmux:
+      tmux split-window -h -l 40 ampsm watch
+    """
+    if ctx.obj is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise Refused("ampsm watch needs a terminal to show itself in.", "ampsm events --follow")
+    return int(ctx.obj(read_only=True))
 
 
 @click.command(cls=Command, short_help="Count the sessions by what they are.")
