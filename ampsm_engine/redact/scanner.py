@@ -4,10 +4,13 @@ No rule's pattern is compiled or tried elsewhere, so ordinary text costs one sea
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from ampsm_engine.redact.rule import Finder
 from ampsm_engine.redact.spans import Span
+
+SHORT = 4096
+"""Characters of a text that is looked through anchor by anchor while the one search is not compiled yet."""
 
 
 class Scanner:
@@ -18,22 +21,32 @@ class Scanner:
         for anchor, finder in anchored:
             self._waiting[anchor] = (*self._waiting.get(anchor, ()), finder)
         self._longest = max(map(len, self._waiting))
-        self._search = re.compile(_pattern(self._waiting)).search
+        self._compiled: Callable[..., re.Match[str] | None] | None = None
+
+    def _compile(self) -> "Callable[..., re.Match[str] | None]":
+        search = self._compiled = re.compile(_pattern(self._waiting)).search
         # The search answers the longest anchor at a place; those who wait for its beginnings must hear of it too.
         for anchor in sorted(self._waiting, key=len, reverse=True):
             shorter = (anchor[:length] for length in range(1, len(anchor)))
             self._waiting[anchor] += tuple(f for part in shorter for f in self._waiting.get(part, ()))
+        return search
 
     def spans(self, text: str, start: int = 0, stop: int | None = None) -> Iterator[Span]:
         """The secrets whose anchors stand in `text[start:stop]`, in no order; they may overlap.
 
         A finder is not asked again inside what it found: a chain of anchors would cost the square of its length.
         """
+        lowered = _lowered(text)
+        search = self._compiled
+        if search is None:
+            # 40 ms of compiling that a command with a harmless name and prompt need not pay.
+            if len(text) <= SHORT and not any(anchor in lowered for anchor in self._waiting):
+                return
+            search = self._compile()
         past: dict[Finder, int] = {}
         stop = len(text) if stop is None else stop
-        lowered = _lowered(text)
         end = min(len(text), stop + self._longest)
-        found = self._search(lowered, start, end)
+        found = search(lowered, start, end)
         while found and found.start() < stop:
             position = found.start()
             for finder in self._waiting[found.group()]:
@@ -42,7 +55,7 @@ class Scanner:
                 for span in finder.find(text, position):
                     past[finder] = span.end
                     yield span
-            found = self._search(lowered, position + 1, end)
+            found = search(lowered, position + 1, end)
 
 
 def _lowered(text: str) -> str:
