@@ -83,7 +83,7 @@ def news(before: Board | None, after: Board, settings: Settings, *, looked_at: s
     """What became true between two boards and is wanted, by session; `looked_at` is the session before the reader.
 
     An error is told at once. All else is told when the session has come to rest: while a follow-up waits or
-    runs, nobody is asked for anything. So it does not matter which of the boards in between were seen.
+    runs, nobody is asked for anything. Boards in between that nobody saw cost at most what is no longer so.
     """
     if before is None:
         return ()
@@ -100,16 +100,17 @@ def news(before: Board | None, after: Board, settings: Settings, *, looked_at: s
 def _of(old: BoardRow | None, row: BoardRow, fresh: Collection[Fact]) -> News | None:
     kind: Kind | None = None
     text = ""
+    failures = [fact.text for fact in fresh if fact.kind in _FAILURES]
+    silences = [fact.text for fact in fresh if fact.kind == _SILENT]
     if row.current is not None and _has_ended(old, row.current, fresh):
         kind = kind_of(row.current.outcome, row.current.test_result, row.session.status)
         text = _ending(row.current, fresh)
-        if row.queued and kind is not Kind.ERROR:
-            kind = None
-    elif failures := [fact.text for fact in fresh if fact.kind in _FAILURES]:
+    if failures and kind is not Kind.ERROR:
         kind, text = Kind.ERROR, failures[-1]
-    if kind is None and row.session.status is Status.RUNNING:
-        silences = [fact.text for fact in fresh if fact.kind == _SILENT]
-        kind, text = (Kind.NEEDS_INPUT, silences[-1]) if silences else (None, "")
+    elif kind is not Kind.ERROR and row.queued:
+        kind = None
+    if kind is None and silences and row.session.status is Status.RUNNING:
+        kind, text = Kind.NEEDS_INPUT, silences[-1]
     return News(kind, row.session.id, row.session.name, text) if kind else None
 
 
@@ -140,11 +141,15 @@ def _ending(now: Iteration, fresh: Iterable[Fact]) -> str:
 
 
 def notice(items: Iterable[News]) -> Notice | None:
-    """One notice for all of them, None for none; of each session the latest counts."""
-    latest = {one.session_id: one for one in items}
-    if not latest:
+    """One notice for all of them, None for none; of each session the most urgent counts, then the latest."""
+    urgency = {kind: place for place, kind in enumerate(Kind)}
+    kept: dict[str, News] = {}
+    for one in items:
+        if one.session_id not in kept or urgency[one.kind] <= urgency[kept[one.session_id].kind]:
+            kept[one.session_id] = one
+    if not kept:
         return None
-    by_urgency = sorted(latest.values(), key=lambda one: list(Kind).index(one.kind))
+    by_urgency = sorted(kept.values(), key=lambda one: urgency[one.kind])
     first = by_urgency[0]
     if len(by_urgency) == 1:
         word = WORDS[first.kind]

@@ -70,3 +70,11 @@ def test_a_config_in_the_home_is_preferred(tmp_path: Path) -> None:
     (tmp_path / "h").mkdir()
     (tmp_path / "h" / "config.toml").write_text("")
     assert config.config_path(environ) == tmp_path / "h" / "config.toml"
+
+
+def test_a_setting_of_few_words_takes_no_other(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    with pytest.raises(Unfit, match="osc777") as caught:
+        config.store(path, "notify.terminal", "loud")
+    assert caught.value.hint == "ampsm config set notify.terminal auto"
+    assert config.store(path, "notify.terminal", "bell") == "bell"

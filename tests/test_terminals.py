@@ -1,0 +1,143 @@
+"""What a terminal can do is read from what is there, and tmux's word weighs more than stale variables."""
+
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+from ampsm_engine import terminals, tmux
+from ampsm_engine.terminals import Terminal, Tmux, Way
+
+
+@pytest.mark.parametrize(
+    ("environ", "name", "way"),
+    [
+        ({"TERM": "xterm-kitty", "KITTY_WINDOW_ID": "1"}, "kitty", Way.OSC99),
+        ({"TERM": "xterm-256color", "KITTY_WINDOW_ID": "1"}, "kitty", Way.OSC99),
+        ({"TERM": "xterm-256color", "TERM_PROGRAM": "iTerm.app"}, "iTerm2", Way.OSC9),
+        ({"TERM": "xterm-256color", "LC_TERMINAL": "iTerm2"}, "iTerm2", Way.OSC9),
+        ({"TERM": "xterm-256color", "TERM_PROGRAM": "WezTerm"}, "WezTerm", Way.OSC777),
+        ({"TERM": "foot-extra"}, "foot", Way.OSC777),
+        ({"TERM": "xterm-ghostty"}, "Ghostty", Way.OSC777),
+        ({"TERM": "xterm-256color", "VTE_VERSION": "7600"}, "VTE", Way.OSC777),
+        ({"TERM": "xterm-256color", "TERM_PROGRAM": "vscode"}, "VS Code", Way.BELL),
+        ({"TERM": "xterm-256color"}, "xterm-256color", Way.BELL),
+        ({"TERM": "linux"}, "linux", Way.BELL),
+        ({}, "no terminal", Way.BELL),
+    ],
+)
+def test_terminals_are_known_by_what_they_leave_in_the_environment(
+    environ: Mapping[str, str], name: str, way: Way
+) -> None:
+    terminal = terminals.known(environ)
+    assert (terminal.name, terminal.way, terminal.inside) == (name, way, "")
+
+
+def test_in_tmux_the_terminal_that_is_attached_now_counts() -> None:
+    stale = {"TERM": "tmux-256color", "TMUX": "/t,1,0", "KITTY_WINDOW_ID": "1", "TERM_PROGRAM": "tmux"}
+    assert terminals.known(stale, Tmux(client_name="foot", client_type="foot(1.16.2)")).name == "foot"
+    assert terminals.known(stale, Tmux(client_name="xterm-256color", client_type="WezTerm 2024")).name == "WezTerm"
+    unknown = terminals.known(stale, Tmux(client_name="xterm-256color"))
+    assert (unknown.name, unknown.way, unknown.inside, unknown.rings) == ("xterm-256color", Way.BELL, "tmux", True)
+    assert terminals.known(stale, Tmux(client_name="foot")).rings, "tmux marks its window by the bell"
+
+
+def test_a_multiplexer_is_known_at_the_other_end_of_a_link_too() -> None:
+    assert terminals.multiplexer({"TERM": "tmux-256color"}) == "tmux"
+    assert terminals.multiplexer({"TERM": "screen.xterm-256color"}) == "screen"
+    assert terminals.multiplexer({"TERM": "screen-256color", "TMUX": "/t,1,0"}) == "tmux"
+    assert terminals.multiplexer({"TERM": "xterm", "STY": "1.pts"}) == "screen"
+    assert terminals.multiplexer({"TERM": "xterm"}) == ""
+
+
+def test_what_a_person_chose_weighs_most() -> None:
+    assert terminals.known({"TERM": "xterm-kitty"}, chosen="osc9").way is Way.OSC9
+    assert terminals.known({"TERM": "xterm-kitty"}, chosen="auto").way is Way.OSC99
+
+
+@pytest.mark.parametrize(
+    ("environ", "colours"),
+    [
+        ({"TERM": "xterm-256color"}, 256),
+        ({"TERM": "xterm-256color", "COLORTERM": "truecolor"}, 1 << 24),
+        ({"TERM": "xterm-256color", "COLORTERM": "truecolor", "NO_COLOR": "1"}, 0),
+        ({"TERM": "xterm-direct"}, 1 << 24),
+        ({"TERM": "xterm"}, 16),
+        ({"TERM": "screen"}, 8),
+        ({"TERM": "dumb"}, 0),
+        ({}, 0),
+    ],
+)
+def test_colours(environ: Mapping[str, str], colours: int) -> None:
+    assert terminals.colours(environ) == colours
+
+
+@pytest.mark.parametrize(
+    ("version", "passthrough", "passes"),
+    [
+        ("3.2a", "", True),
+        ("3.3a", "0", False),
+        ("3.3a", "1", True),
+        ("3.4", "all", True),
+        ("next-3.6", "on", True),
+        ("", "", False),
+    ],
+)
+def test_whether_tmux_lets_a_notification_through(version: str, passthrough: str, passes: bool) -> None:
+    assert Tmux(version=version, passthrough=passthrough).passes is passes
+
+
+@pytest.fixture
+def around(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
+    """The environment of a program inside a tmux of this test's own."""
+    socket = str(tmp_path / "t")
+    environ = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "TERM": "tmux-256color", "LC_ALL": "C.UTF-8"}
+    start = ["tmux", "-S", socket, "-f", os.devnull, "new-session", "-d", "-x", "80", "-y", "24", "cat"]
+    try:
+        subprocess.run(start, env=environ | {"TERM": "xterm-256color"}, check=True, capture_output=True)
+    except FileNotFoundError:
+        pytest.skip("there is no tmux on this machine")
+    told = subprocess.run(
+        ["tmux", "-S", socket, "display-message", "-p", "#{socket_path},#{pid},0 #{pane_id}"],
+        env=environ,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.split()
+    yield environ | {"TMUX": told[0], "TMUX_PANE": told[1]}
+    subprocess.run(["tmux", "-S", socket, "kill-server"], env=environ, check=True, capture_output=True)
+
+
+def option(environ: Mapping[str, str], name: str) -> str:
+    done = subprocess.run(
+        ["tmux", "show-options", "-gqv", name], env=environ, check=True, capture_output=True, text=True
+    )
+    return done.stdout.rstrip("\n")
+
+
+def test_tmux_tells_what_it_is_set_to(around: dict[str, str]) -> None:
+    subprocess.run(["tmux", "set-option", "-g", "focus-events", "on"], env=around, check=True)
+    said = tmux.around(around)
+    assert said
+    assert said.numbers >= (2, 0)
+    assert (said.focus_events, said.escape_time, said.client_name) == ("1", "500", "")
+
+
+def test_options_are_set_all_at_once_and_unset(around: dict[str, str]) -> None:
+    assert tmux.publish(around, {"@ampsm_running": "2", "@ampsm_status": "●2 ◆1; kill-server"})
+    assert (option(around, "@ampsm_running"), option(around, "@ampsm_status")) == ("2", "●2 ◆1; kill-server")
+    assert tmux.publish(around, {"@ampsm_running": None, "@ampsm_status": None})
+    assert (option(around, "@ampsm_running"), option(around, "@ampsm_status")) == ("", "")
+
+
+@pytest.mark.parametrize("environ", [{}, {"TMUX": "/nowhere,1,0", "PATH": "/nowhere"}, {"TMUX": "/nowhere,1,0"}])
+def test_a_tmux_that_does_not_answer_is_no_tmux(environ: dict[str, str]) -> None:
+    environ = {"PATH": os.environ["PATH"]} | environ
+    assert tmux.around(environ) is None
+    assert tmux.publish(environ, {"@ampsm_running": "1"}) is False
+
+
+def test_a_terminal_is_a_value() -> None:
+    assert terminals.known({"TERM": "foot"}) == Terminal("foot", Way.OSC777, 256, clipboard=True)
