@@ -2,7 +2,7 @@
 
 What is covered, and put out as `[redacted:<rule>]`:
 
-- the 417 kinds of keys and tokens of Betterleaks (the maintained successor of gitleaks) and Veles, as MongoDB's
+- the 416 kinds of keys and tokens of Betterleaks (the maintained successor of gitleaks) and Veles, as MongoDB's
   Kingfisher carries them: cloud, model, payment, chat, package and code hosts. `rules.json` is made from them by
   `scripts/update_redaction_rules.py`, which says what it leaves out and why; see NOTICE.
 - `shapes.py`: what those miss. amp's keys and login address, passwords in addresses, Authorization headers, short

@@ -91,11 +91,16 @@ def test_a_secret_in_any_string_of_a_recorded_stream_is_gone(path: Path, ascii_o
                 assert json.loads(clean).keys() == value.keys()
 
 
-secret_parts = st.sampled_from([*SECRETS, "token=", "password: ", '"', "\\", "\n", "\\n", "\\u00e9", " ", "key", "1" * 20])
+secret_parts = st.sampled_from(
+    [*SECRETS, "token=", "password: ", '"', "\\", "\n", "\\n", "\\u00e9", " ", "key", "1" * 20]
+)
 texts = st.lists(secret_parts | st.text(max_size=8), max_size=8).map("".join)
 values = st.recursive(
     texts | st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts | st.sampled_from(["token", "password", "key", "box"]), inner, max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(texts | st.sampled_from(["token", "password", "key", "box"]), inner, max_size=4)
+    ),
     max_leaves=12,
 )
 
@@ -107,7 +112,9 @@ def test_any_json_stays_json(value: Any, ascii_only: bool, nested: bool) -> None
     json.loads(redactor.text(line))
 
 
-@given(st.integers(min_value=0, max_value=10**24), st.sampled_from(["discord", "token", "password", "asana", "api_key"]))
+@given(
+    st.integers(min_value=0, max_value=10**24), st.sampled_from(["discord", "token", "password", "asana", "api_key"])
+)
 def test_numbers_are_left_to_be_numbers(number: int, name: str) -> None:
     for line in (f'{{"{name}":{number}}}', f'{{"{name}": {number}, "b": 1}}', f"[{number}, 1]"):
         json.loads(redactor.text(line))

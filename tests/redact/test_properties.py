@@ -66,7 +66,19 @@ def test_a_marker_stays_and_hides_nothing() -> None:
 
 
 def test_hostile_texts_come_to_an_end() -> None:
-    for unit in ("a", "1", "\\", '"', "key=", "SECRET=", "curl -u ", "://a:", "eyJ", "sk-", "-----BEGIN PRIVATE KEY-----\n"):
+    for unit in (
+        "a",
+        "1",
+        "\\",
+        '"',
+        "key=",
+        "SECRET=",
+        "curl -u ",
+        "://a:",
+        "eyJ",
+        "sk-",
+        "-----BEGIN PRIVATE KEY-----\n",
+    ):
         text = unit * (300_000 // len(unit))
         assert len(redactor.text(text)) <= len(text) + 100 * len(unit)
     many = " ".join(f"{number}{TOKENS['github personal']}" for number in range(2_000))

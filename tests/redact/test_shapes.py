@@ -6,9 +6,9 @@ import uuid
 from pathlib import Path
 
 import pytest
-from tests.redact.samples import GIVEN, HEX, LETTERS, TOKENS, pem, run
 
 from ampsm_engine.redact import Redactor
+from tests.redact.samples import GIVEN, HEX, LETTERS, TOKENS, pem, run
 
 plain = Redactor({})
 MARKER = re.compile(r"\[redacted:[a-z0-9-]+\]")
@@ -59,7 +59,7 @@ def test_a_token_is_redacted_wherever_it_stands(kind: str) -> None:
 @pytest.mark.parametrize("kind", GIVEN)
 def test_a_value_is_redacted_for_what_stands_before_it(kind: str) -> None:
     before, secret = GIVEN[kind]
-    after = {"address": "@db.example.org/x", "xml": "</password>"}.get(kind.split(",")[0], "")
+    after = {"address": "@db.example.org/x", "xml": "</password>"}.get(kind.split(",", maxsplit=1)[0], "")
     quote = before[-1] if before[-1] in "\"'" else ""
     for end in (quote, quote + "\n", quote + " and more", quote + "\r\n"):
         text = f"{before}{secret}{after}{end}"

@@ -1,0 +1,109 @@
+"""The maintained rules, as they are shipped, keep what the redactor counts on."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from re import _parser as parser  # type: ignore[attr-defined]
+from typing import Any
+
+import ampsm_engine.redact
+from ampsm_engine.redact import redactor, shapes, stream
+from ampsm_engine.redact.rule import Gate, Rule
+
+FOLDER = Path(ampsm_engine.redact.__file__).parent
+SHIPPED = json.loads((FOLDER / "rules.json").read_text(encoding="utf-8"))
+RULES = SHIPPED["rules"]
+
+
+def every_rule() -> list[tuple[str, Rule]]:
+    found: list[tuple[str, Rule]] = []
+    for anchor, finder in redactor._rules():
+        found += [
+            (anchor, rule)
+            for rule in (finder._rules if isinstance(finder, Gate) else [finder])
+            if isinstance(rule, Rule)
+        ]
+    return found
+
+
+def test_the_source_is_named_and_its_notices_are_there() -> None:
+    assert re.search(r"kingfisher-secret-scanner \d+\.\d+\.\d+", SHIPPED["source"])
+    notice = (Path(__file__).parents[2] / "NOTICE").read_text(encoding="utf-8")
+    for words in ("MongoDB", "Betterleaks", "Zachary Rice", "Apache License, Version 2.0", "MIT License", "Google LLC"):
+        assert words in notice
+
+
+def test_the_docstring_counts_right() -> None:
+    assert f"the {len(RULES)} kinds" in (ampsm_engine.redact.__doc__ or "")
+
+
+def test_a_rule_is_bounded_and_its_name_fits_a_marker() -> None:
+    for anchor, rule in every_rule():
+        width = parser.parse(rule._pattern).getwidth()[1]
+        assert width <= shapes.WIDEST, rule.name
+        assert rule.back[1] <= stream.BEFORE, rule.name
+        assert re.fullmatch(r"[a-z0-9-]{1,64}", rule.name)
+        assert anchor == anchor.lower()
+        re.compile(rule._pattern, re.ASCII)
+
+
+def may_match(items: Any, letter: int) -> bool:
+    """Whether a pattern could take this letter in."""
+    for kind, value in items:
+        name = str(kind)
+        if name in {"MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"}:
+            found = may_match(value[2], letter)
+        elif name == "SUBPATTERN":
+            found = may_match(value[3], letter)
+        elif name == "BRANCH":
+            found = any(may_match(branch, letter) for branch in value[1])
+        elif name == "IN":
+            listed = [one for one in value if str(one[0]) != "NEGATE"]
+            found = may_match(listed, letter) is (len(listed) == len(value))
+        else:
+            found = (
+                name == "ANY"
+                or (name == "LITERAL" and value == letter)
+                or (name == "NOT_LITERAL" and value != letter)
+                or (name == "RANGE" and value[0] <= letter <= value[1])
+            )
+        if found:
+            return True
+    return False
+
+
+def secrets(items: Any) -> Iterator[Any]:
+    """The groups of a pattern, at any depth."""
+    for kind, value in items:
+        if str(kind) == "SUBPATTERN":
+            if value[0]:
+                yield value[3]
+            yield from secrets(value[3])
+        elif str(kind) == "BRANCH":
+            for branch in value[1]:
+                yield from secrets(branch)
+        elif "REPEAT" in str(kind):
+            yield from secrets(value[2])
+
+
+def test_no_secret_takes_a_quote_or_half_an_escape_with_it() -> None:
+    for rule in RULES:
+        tree = parser.parse(rule["pattern"])
+        for secret in list(secrets(tree)) or [tree]:
+            assert not may_match(secret, ord('"')), rule["name"]
+            assert not may_match(secret, ord("\\")), rule["name"]
+
+
+def test_nothing_is_loaded_before_it_is_needed() -> None:
+    program = "import sys; from ampsm_engine import redact; print([m for m in sys.modules if m.startswith('ampsm_engine.redact.')])"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PYTHONPATH": ":".join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[]\n"
