@@ -16,9 +16,8 @@ from ampsm_engine.cli.helping import Command
 from ampsm_engine.cli.listing import STATE_STYLES, board_row, ended, print_sessions
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.stage import KEPT_OUT, Play, Stage, surroundings, workers_gone
-from ampsm_engine.errors import AmpsmError, Refused
+from ampsm_engine.errors import Refused
 from ampsm_engine.model import Iteration, Outcome, Session
-from ampsm_engine.naming import new_id
 
 Groups = Mapping[str, Sequence[Iteration]]
 
@@ -50,8 +49,8 @@ def demo_command(folder: Path | None, speed: float, *, keep: bool, as_json: bool
         play = Play()
         try:
             sessions = _perform(stage, play)
-            workers_gone(stage)
-        except (KeyboardInterrupt, AmpsmError) as end:
+            workers_gone(play.engine)
+        except BaseException as end:
             _clear(stage, play)
             end.add_note("The demo's sessions were stopped, and what it made was removed.")
             raise
@@ -69,15 +68,14 @@ def demo_command(folder: Path | None, speed: float, *, keep: bool, as_json: bool
 
 
 def _stage(folder: Path | None) -> Stage:
-    mark = f"demo-{new_id()}"
     if folder is None:
-        return Stage(Path(tempfile.mkdtemp(prefix="ampsm-demo-")), made=True, mark=mark)
+        return Stage(Path(tempfile.mkdtemp(prefix="ampsm-demo-")), made=True)
     absolute = folder.expanduser().absolute()
     if absolute.exists() and any(absolute.iterdir()):
         raise Refused(f"The folder {absolute} is not empty.", "ampsm demo --folder EMPTY-FOLDER")
     made = not absolute.exists()
     absolute.mkdir(parents=True, exist_ok=True)
-    return Stage(absolute, made=made, mark=mark)
+    return Stage(absolute, made=made)
 
 
 def _perform(stage: Stage, play: Play) -> tuple[Session, ...]:
@@ -100,7 +98,7 @@ def _clear(stage: Stage, play: Play) -> None:
     if play.begun:
         diagnostics.note("Stopping the demo…")
         play.stop()
-        workers_gone(stage)
+        workers_gone(play.engine)
     stage.remove()
 
 

@@ -15,7 +15,6 @@ from ampsm_engine.cli.listing import board_row, doing
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.cli.tables import width
 from ampsm_engine.errors import Refused
-from ampsm_engine.home import RUN_MARK
 from ampsm_engine.model import Iteration, State
 
 if TYPE_CHECKING:
@@ -40,8 +39,6 @@ class Stage:
     folder: Path
     made: bool
     """Whether the folder itself is ours to remove."""
-    mark: str
-    """What all workers of this demo carry in their environment."""
 
     @property
     def home(self) -> Path:
@@ -143,14 +140,37 @@ def _settled(groups: Iterable[Sequence[Iteration]]) -> bool:
     return all(iteration.state is State.SETTLED for group in groups for iteration in group)
 
 
-def workers_gone(stage: Stage) -> None:
-    """Wait until the last worker has left, and end those that do not: their files may be removed then."""
-    from ampsm_engine.amp import process
+def workers_gone(engine: "Engine") -> None:
+    """Wait until the last worker has left: its files may be removed then."""
+    from ampsm_engine.worker import slots
 
+    count = int(engine.settings.number("slots"))
     deadline = time.monotonic() + STOPPING
-    while process.strays(stage.mark) and time.monotonic() < deadline:
-        time.sleep(TICK)
-    process.end_strays(stage.mark, TICK)
+    held: list[slots.Lock] = []
+    while time.monotonic() < deadline:
+        if len(held) == count and not _still_there(engine.home.worker_log.resolve()):
+            break
+        free = slots.slot(engine.home, count)
+        if free is None:
+            time.sleep(TICK)
+        else:
+            held.append(free)
+    for lock in held:
+        lock.release()
+
+
+def _still_there(log: Path) -> bool:
+    """Whether a process still writes to the workers' log: one that has no slot (yet) is seen by nothing else.
+
+    Where there is no /proc, the slots alone tell.
+    """
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if (process / "fd" / "2").readlink() == log:
+                return True
+        except OSError:
+            continue  # gone, or somebody else's
+    return False
 
 
 @contextmanager
@@ -159,8 +179,7 @@ def surroundings(stage: Stage, speed: float) -> Iterator[None]:
     before = dict(os.environ)
     for name in [*KEPT_OUT, *(name for name in before if name.startswith("AMPSM_SCRIPTED_"))]:
         os.environ.pop(name, None)
-    own = {RUN_MARK: stage.mark, "AMPSM_HOME": str(stage.home)}
-    os.environ |= own | {"AMPSM_SCRIPTED_PACE": f"{1 / speed:.6f}"}
+    os.environ |= {"AMPSM_HOME": str(stage.home), "AMPSM_SCRIPTED_PACE": f"{1 / speed:.6f}"}
     try:
         yield
     finally:
