@@ -5,7 +5,7 @@ Pure, without colour and without a screen.
 
 from datetime import UTC, datetime
 
-from ampsm_engine.model import BoardRow, Outcome, State, Status
+from ampsm_engine.model import BoardRow, Iteration, Outcome, ScriptResult, State, Status
 
 GLYPHS = {
     "queued": "◌",
@@ -83,3 +83,31 @@ def state_word(row: BoardRow) -> str:
 def ending(outcome: Outcome | None, state: State) -> str:
     """The one word for an iteration: its outcome once there is one, its state before."""
     return outcome.value if outcome else state.value
+
+
+def doing(row: BoardRow) -> str:
+    """What a session does at this moment or, when it rests, how its last iteration ended."""
+    current = row.current
+    if current is None:
+        return "no iteration yet"
+    if current.state is State.QUEUED or (current.state is State.SETTLED and row.queued):
+        return "waiting for a slot"
+    if current.state is State.SETTLING:
+        return "committing"
+    if current.state is State.RUNNING:
+        if current.stop_requested_at:
+            return "stopping"
+        return (current.activity or "starting amp").replace(f"{row.session.worktree_path}/", "")
+    return ended(current)
+
+
+def ended(iteration: Iteration) -> str:
+    """How a settled iteration ended, in a few words."""
+    if iteration.outcome is not Outcome.DONE:
+        word = iteration.outcome.value if iteration.outcome else "ended"
+        return iteration.error or word
+    changed = f"{iteration.changed_files} file{'s' * (iteration.changed_files != 1)} changed"
+    text = changed if iteration.commit_sha else "nothing changed"
+    if iteration.test_result is ScriptResult.FAIL:
+        return f"script failed ({iteration.test_exit_code}), {text}"
+    return f"{text}, script passed" if iteration.test_result is ScriptResult.PASS else text

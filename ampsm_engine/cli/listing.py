@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from ampsm_engine import wording
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.tables import Cell, Column, table
-from ampsm_engine.model import BoardRow, Iteration, Outcome, ScriptResult, Session, State
+from ampsm_engine.model import BoardRow, Iteration, Session, State
+from ampsm_engine.wording import doing as doing  # noqa: PLC0414 - part of this module's face
+from ampsm_engine.wording import ended as ended  # noqa: PLC0414
 
 COLUMNS = (
     Column(""),
@@ -37,34 +39,6 @@ def board_row(session: Session, iterations: Sequence[Iteration]) -> BoardRow:
     running = [each for each in begun if each.state is not State.SETTLED]
     candidates = running or begun[-1:] or queued
     return BoardRow(session, len(iterations), len(queued), candidates[0] if candidates else None)
-
-
-def doing(row: BoardRow) -> str:
-    """What a session does at this moment or, when it rests, how its last iteration ended."""
-    current = row.current
-    if current is None:
-        return "no iteration yet"
-    if current.state is State.QUEUED or (current.state is State.SETTLED and row.queued):
-        return "waiting for a slot"
-    if current.state is State.SETTLING:
-        return "committing"
-    if current.state is State.RUNNING:
-        if current.stop_requested_at:
-            return "stopping"
-        return (current.activity or "starting amp").replace(f"{row.session.worktree_path}/", "")
-    return ended(current)
-
-
-def ended(iteration: Iteration) -> str:
-    """How a settled iteration ended, in a few words."""
-    if iteration.outcome is not Outcome.DONE:
-        word = iteration.outcome.value if iteration.outcome else "ended"
-        return iteration.error or word
-    changed = f"{iteration.changed_files} file{'s' * (iteration.changed_files != 1)} changed"
-    text = changed if iteration.commit_sha else "nothing changed"
-    if iteration.test_result is ScriptResult.FAIL:
-        return f"script failed ({iteration.test_exit_code}), {text}"
-    return f"{text}, script passed" if iteration.test_result is ScriptResult.PASS else text
 
 
 def total_tokens(iterations: Sequence[Iteration]) -> int | None:

@@ -1,0 +1,117 @@
+"""What a list shows of each session's changes, and where they would be made: cheap enough to be asked for often.
+
+Answers for many sessions at once; what cannot be told of one of them is said in its place, never raised.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from ampsm_engine.engine.desk import Engine
+from ampsm_engine.errors import AmpsmError, NotFound
+from ampsm_engine.git import changes as diffs
+from ampsm_engine.git import program, repository
+from ampsm_engine.git.values import FileChange
+from ampsm_engine.model import Session
+
+LISTED = 40
+"""Files of a session that are named; all are counted."""
+
+MOST_FOLDERS = 1_000
+"""Folders of one worktree that are watched; a larger one is watched in its upper part."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeCounts:
+    """How far a session has come from its base, uncommitted work included."""
+
+    additions: int = 0
+    deletions: int = 0
+    files: int = 0
+    ahead: int = 0
+    behind: int = 0
+    uncommitted: int = 0
+    """Paths that no commit holds."""
+    listed: tuple[FileChange, ...] = ()
+    """The first of the files."""
+    trouble: str | None = None
+    """Why there are no counts."""
+
+
+def changes(engine: Engine, session_ids: Sequence[str]) -> dict[str, ChangeCounts]:
+    """The counts of these sessions; one that is gone is left out."""
+    return {session.id: _counted(session) for session in _known(engine, session_ids)}
+
+
+def folders(engine: Engine, session_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """The folders of each session in which a change would count; each is meant alone, without what lies in it.
+
+    Of the worktree none that git ignores; of the git folder those of its HEAD, its index and the base's ref.
+    """
+    return {session.id: _folders(session) for session in _known(engine, session_ids)}
+
+
+def _known(engine: Engine, session_ids: Sequence[str]) -> Iterable[Session]:
+    store = engine.store
+    for session_id in session_ids:
+        try:
+            yield store.session(session_id)
+        except NotFound:
+            continue
+
+
+def _counted(session: Session) -> ChangeCounts:
+    root, worktree = Path(session.repo_root), Path(session.worktree_path)
+    try:
+        base = session.base_branch if repository.resolves(root, session.base_branch) else session.base_commit
+        old = diffs.merge_base(root, base, session.branch_name) or session.base_commit
+        ahead, behind = diffs.ahead_behind(root, session.branch_name, base)
+        waiting = len(diffs.status(worktree)) if worktree.is_dir() else 0
+        if waiting:
+            files = diffs.files(worktree, old, None)
+        else:
+            files = _between(root, old, repository.resolve(root, session.branch_name))
+    except AmpsmError as reason:
+        return ChangeCounts(trouble=str(reason))
+    return ChangeCounts(
+        additions=sum(file.additions or 0 for file in files),
+        deletions=sum(file.deletions or 0 for file in files),
+        files=len(files),
+        ahead=ahead,
+        behind=behind,
+        uncommitted=waiting,
+        listed=files[:LISTED],
+    )
+
+
+@lru_cache(2048)
+def _between(root: Path, old: str, new: str) -> tuple[FileChange, ...]:
+    """The files between two commits, which never change."""
+    return () if old == new else diffs.files(root, old, new)
+
+
+def _folders(session: Session) -> tuple[str, ...]:
+    worktree = Path(session.worktree_path)
+    try:
+        told = program.told(worktree, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
+        own = repository.linked_git_dir(worktree)
+    except AmpsmError:
+        return ()
+    found = {worktree}
+    for name in program.text(told).split("\0"):
+        folder = (worktree / name).parent
+        while folder not in found and folder.is_relative_to(worktree):
+            found.add(folder)
+            folder = folder.parent
+    upper = sorted(found, key=lambda folder: (len(folder.parts), folder))[:MOST_FOLDERS]
+    base = repository.common_of(own) / "refs" / "heads" / session.base_branch
+    return tuple(str(folder) for folder in (*upper, own, base.parent) if _is_watchable(folder))
+
+
+def _is_watchable(folder: Path) -> bool:
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        return False
+    return folder.is_dir() and not folder.is_symlink()

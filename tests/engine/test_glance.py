@@ -1,0 +1,51 @@
+"""What a list shows of changes: counted against the base, uncommitted work included, and never an error for all."""
+
+from pathlib import Path
+
+from ampsm_engine.engine import glance
+from tests.conftest import git
+from tests.worker.bench import Bench
+
+
+def test_committed_and_uncommitted_work_is_counted(bench: Bench) -> None:
+    session = bench.new(None, name="one")
+    worktree = Path(session.worktree_path)
+    assert glance.changes(bench.engine, [session.id]) == {session.id: glance.ChangeCounts()}
+    (worktree / "new.py").write_text("a\nb\n")
+    git(worktree, "add", "-A")
+    git(worktree, "commit", "-qm", "Add")
+    counts = glance.changes(bench.engine, [session.id])[session.id]
+    assert (counts.additions, counts.deletions, counts.files, counts.ahead, counts.behind) == (2, 0, 1, 1, 0)
+    (worktree / "loose.txt").write_text("c\n")
+    (bench.repo / "README.md").write_text("Other\n")
+    git(bench.repo, "commit", "-qam", "Move on")
+    counts = glance.changes(bench.engine, [session.id])[session.id]
+    assert (counts.additions, counts.files, counts.ahead, counts.behind, counts.uncommitted) == (3, 2, 1, 1, 1)
+    assert [file.path for file in counts.listed] == ["loose.txt", "new.py"]
+
+
+def test_a_broken_session_spoils_only_its_own_counts(bench: Bench) -> None:
+    good, bad = bench.new(None, name="good"), bench.new(None, name="bad")
+    git(bench.repo, "worktree", "remove", "--force", bad.worktree_path)
+    git(bench.repo, "branch", "-D", bad.branch_name)
+    counts = glance.changes(bench.engine, [good.id, bad.id, "gone"])
+    assert set(counts) == {good.id, bad.id}
+    assert counts[good.id].trouble is None
+    assert counts[bad.id].trouble
+
+
+def test_ignored_folders_are_not_watched(bench: Bench) -> None:
+    session = bench.new(None, name="one")
+    worktree = Path(session.worktree_path)
+    (worktree / ".gitignore").write_text("node_modules/\n")
+    for name in ("node_modules/a", "src/deep", "empty"):
+        (worktree / name).mkdir(parents=True)
+    (worktree / "node_modules" / "a" / "x.js").write_text("x")
+    (worktree / "src" / "deep" / "x.py").write_text("x")
+    told = {Path(folder) for folder in glance.folders(bench.engine, [session.id])[session.id]}
+    inside = {str(folder.relative_to(worktree)) for folder in told if folder.is_relative_to(worktree)}
+    assert inside == {".", "src", "src/deep"}
+    assert {folder.relative_to(bench.repo / ".git").as_posix() for folder in told - {worktree / i for i in inside}} == {
+        f"worktrees/{session.id}",
+        "refs/heads",
+    }
