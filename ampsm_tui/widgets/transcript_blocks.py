@@ -1,0 +1,219 @@
+"""Events to blocks: what one looks at, folds and searches. Pure; widths, colours and files are not known here.
+
+A tool call and its answer are one block, whichever of the two is read first: the end of a long stream is read
+before its beginning.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from ampsm_engine.amp import tally
+from ampsm_engine.amp.events import (
+    Attempt,
+    Event,
+    Noise,
+    Prompt,
+    Result,
+    Text,
+    Thinking,
+    TooLong,
+    ToolResult,
+    ToolUse,
+)
+from ampsm_engine.amp.lines import inner_object
+from ampsm_tui.clean import inert, many_lines
+
+
+class Kind(StrEnum):
+    """What a block is."""
+
+    PROMPT = "prompt"
+    TEXT = "text"
+    THINKING = "thinking"
+    TOOL = "tool"
+    ANSWER = "answer"
+    """A tool's answer whose call was not read (yet)."""
+    ERROR = "error"
+    ATTEMPT = "attempt"
+    NOISE = "noise"
+    ENDING = "ending"
+
+
+FOLDED = frozenset({Kind.THINKING, Kind.TOOL, Kind.ANSWER, Kind.PROMPT})
+"""The kinds that open and close."""
+
+
+@dataclass(eq=False, slots=True)
+class Block:
+    """One thing that was said or done. Its identity is the object: blocks are this screen's own, and change."""
+
+    kind: Kind
+    text: str = ""
+    """What it says, clean, with its lines."""
+    depth: int = 0
+    """Below how many calls of sub-agents."""
+    call: ToolUse | None = None
+    answer: ToolResult | None = None
+    is_open: bool = False
+    is_hidden: bool = False
+    """Its call was found: it is shown there."""
+    _searched: str | None = field(default=None, repr=False)
+
+    @property
+    def searched(self) -> str:
+        """All that can be found in it: what it says, a call's arguments and its answer."""
+        if self._searched is None:
+            parts = [self.text]
+            if self.call:
+                parts += [line for _, value in arguments(self.call) for line in (value,)]
+            if self.answer:
+                parts.append(answer_text(self.answer))
+            self._searched = "\n".join(part for part in parts if part)
+        return self._searched
+
+    def take(self, answer: ToolResult) -> None:
+        """The call has its answer."""
+        self.answer = answer
+        self._searched = None
+
+
+def arguments(call: ToolUse) -> Iterator[tuple[str, str]]:
+    """A call's arguments by name, clean, each as text."""
+    for name, value in call.arguments.items():
+        told = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+        yield inert(name), many_lines(told)
+
+
+def answer_text(answer: ToolResult) -> str:
+    """What a tool answered, clean: of a shell command what it printed, else the text, JSON laid out."""
+    inner = inner_object(answer.content) if answer.content.startswith("{") else {}
+    output = inner.get("output", inner.get("content"))
+    if isinstance(output, str):
+        return many_lines(output.rstrip("\n"))
+    return many_lines(json.dumps(inner, ensure_ascii=False, indent=2) if inner else answer.content.rstrip("\n"))
+
+
+def outcome(answer: ToolResult, near: Callable[[str], str] = str) -> tuple[str, str]:
+    """How a call went, as one of `ok`, `warning`, `error`, and in words on one line."""
+    told = near(inert(tally.summary(answer)))
+    if answer.refused:
+        return "warning", f"refused: {told}"
+    if answer.is_error:
+        return "error", f"failed: {told}" if told else "failed"
+    if answer.running:
+        return "warning", told
+    if answer.exit_code:
+        return "error", told
+    return "ok", "" if told.startswith(('{"', '[{"')) else told
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What came of reading events: new blocks, and older ones that changed."""
+
+    new: list[Block]
+    changed: list[Block]
+
+
+class Story:
+    """Remembers which calls wait for their answers while events are read from either end."""
+
+    def __init__(self, prompt: str = "") -> None:
+        self._prompt = prompt.strip()
+        self._calls: dict[str, Block] = {}
+        self._orphans: dict[str, Block] = {}
+
+    def later(self, events: Iterable[Event]) -> Told:
+        """Blocks for what comes behind everything read so far."""
+        return self._told(events, self._calls)
+
+    def earlier(self, events: Iterable[Event]) -> Told:
+        """Blocks for what comes before everything read so far."""
+        calls: dict[str, Block] = {}
+        told = self._told(events, calls)
+        for key, block in calls.items():
+            orphan = self._orphans.get(key)
+            if orphan is not None and orphan.answer is not None and block.answer is None:
+                del self._orphans[key]
+                block.take(orphan.answer)
+                orphan.is_hidden = True
+                told.changed.append(orphan)
+            self._calls.setdefault(key, block)
+        return told
+
+    def _told(self, events: Iterable[Event], calls: dict[str, Block]) -> Told:
+        told = Told([], [])
+        fresh: set[str] = set()
+        for event in events:
+            if isinstance(event, ToolResult):
+                self._answer(event, calls, told, is_fresh=event.id in fresh)
+                continue
+            block = self._block(event)
+            if block is None:
+                continue
+            told.new.append(block)
+            if isinstance(event, ToolUse) and event.id:
+                calls[event.id] = block
+                fresh.add(event.id)
+        return told
+
+    def _answer(self, event: ToolResult, calls: dict[str, Block], told: Told, *, is_fresh: bool) -> None:
+        block = calls.get(event.id)
+        if block is None:
+            orphan = Block(Kind.ANSWER, depth=self._depth(event.parent), answer=event)
+            told.new.append(orphan)
+            if event.id:
+                self._orphans[event.id] = orphan
+            return
+        block.take(event)
+        if not is_fresh:
+            told.changed.append(block)
+
+    def _block(self, event: Event) -> Block | None:
+        made = _said(event, self._prompt)
+        if made is not None:
+            made.depth = self._depth(getattr(event, "parent", None))
+        return made
+
+    def _depth(self, parent: str | None) -> int:
+        if not parent:
+            return 0
+        outer = self._calls.get(parent)
+        return 1 if outer is None else min(4, outer.depth + 1)
+
+
+def _said(event: Event, prompt: str) -> Block | None:
+    """A block for what one event says alone; None for what nobody looks at."""
+    match event:
+        case Prompt() if event.text.strip() and event.text.strip() != prompt:
+            return Block(Kind.PROMPT, many_lines(event.text.strip()))
+        case Text() if event.text.strip():
+            return Block(Kind.TEXT, many_lines(event.text.strip()))
+        case Thinking():
+            return _thought(event)
+        case ToolUse():
+            return Block(Kind.TOOL, call=event)
+        case _:
+            return _ours(event)
+
+
+def _thought(event: Thinking) -> Block | None:
+    if event.redacted:
+        return Block(Kind.THINKING, "(not shown by the model's maker)")
+    return Block(Kind.THINKING, many_lines(event.text.strip())) if event.text.strip() else None
+
+
+def _ours(event: Event) -> Block | None:
+    match event:
+        case Result() if not event.ok:
+            return Block(Kind.ERROR, many_lines(event.error or event.text or "amp ended with an error."))
+        case Attempt():
+            return Block(Kind.ATTEMPT, f"attempt {event.number}: amp was started again")
+        case Noise() if event.text.strip():
+            return Block(Kind.NOISE, many_lines(event.text.strip()))
+        case TooLong():
+            return Block(Kind.NOISE, f"(a line of {event.bytes:,} bytes is left out)")
+        case _:
+            return None

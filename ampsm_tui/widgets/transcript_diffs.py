@@ -1,0 +1,124 @@
+"""The small diffs of calls that edit files: `edit_file`, `apply_patch`, `create_file`. Pure."""
+
+import difflib
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from ampsm_engine.amp.events import ToolResult, ToolUse
+from ampsm_engine.amp.lines import inner_object
+from ampsm_tui.clean import many_lines
+
+Sign = Literal["+", "-", " ", "@", "f"]
+
+LONGEST = 4_000
+"""Lines of a diff that are looked at."""
+
+_HEADERS = re.compile(r"(?:---|\+\+\+|Index:|diff |index |={20,}|```)")
+_FILE = re.compile(r"\*\*\* (?:Add|Update|Delete) File: (.+)|\*\*\* Move to: (.+)")
+
+
+@dataclass(frozen=True, slots=True)
+class DiffLine:
+    """One line: its sign (`@` a gap, `f` the name of a file) and its text."""
+
+    sign: Sign
+    text: str
+
+
+def diff_of(call: ToolUse, answer: ToolResult | None, near: Callable[[str], str] = str) -> tuple[DiffLine, ...]:
+    """What a call changes; empty when it is no edit. What the tool answered counts more than what was asked."""
+    maker = _MAKERS.get(call.name)
+    if maker is None:
+        return ()
+    inner = inner_object(answer.content) if answer and answer.content.startswith("{") else {}
+    lines: list[DiffLine] = []
+    for line in maker(call, inner):
+        lines.append(DiffLine(line.sign, near(line.text) if line.sign == "f" else line.text))
+        if len(lines) >= LONGEST:
+            break
+    return tuple(lines)
+
+
+def counts(lines: tuple[DiffLine, ...]) -> tuple[int, int]:
+    """Lines added and lines removed."""
+    return sum(line.sign == "+" for line in lines), sum(line.sign == "-" for line in lines)
+
+
+def _edit(call: ToolUse, inner: dict[str, object]) -> Iterator[DiffLine]:
+    told = inner.get("diff")
+    if isinstance(told, str):
+        yield from unified(told)
+        return
+    old, new = _argument(call, "old_str", "old_string"), _argument(call, "new_str", "new_string")
+    lines = difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=2)
+    yield from unified("\n".join(lines))
+
+
+def _create(call: ToolUse, inner: dict[str, object]) -> Iterator[DiffLine]:  # noqa: ARG001 - one form for all makers
+    for line in _argument(call, "content").splitlines():
+        yield DiffLine("+", line)
+
+
+def _patch(call: ToolUse, inner: dict[str, object]) -> Iterator[DiffLine]:
+    files = inner.get("files")
+    told = [file for file in files if isinstance(file, dict)] if isinstance(files, list) else []
+    if told and all(isinstance(file.get("diff"), str) for file in told):
+        for file in told:
+            if len(told) > 1:
+                yield DiffLine("f", many_lines(str(file.get("uri", ""))).removeprefix("file://"))
+            yield from unified(str(file["diff"]))
+        return
+    yield from _codex(_argument(call, "patchText", "patch", "input"))
+
+
+def _codex(text: str) -> Iterator[DiffLine]:
+    """The patch format of the models: `*** Update File: path`, `@@`, and lines with signs."""
+    for line in text.splitlines():
+        named = _FILE.match(line)
+        if named:
+            yield DiffLine("f", named[1] or named[2])
+        elif line.startswith("@@"):
+            yield DiffLine("@", line[2:].strip())
+        elif not line.startswith("*** "):
+            yield _signed(line)
+
+
+def unified(text: str) -> Iterator[DiffLine]:
+    """The lines of a unified diff without its headers; the first gap says nothing and goes."""
+    seen = False
+    for line in many_lines(text).split("\n"):
+        if line.startswith("@@"):
+            if seen:
+                yield DiffLine("@", "")
+        elif line.startswith("\\") or (not seen and (not line or _HEADERS.match(line))) or line == "```":
+            continue
+        else:
+            seen = True
+            yield _signed(line)
+
+
+def _signed(line: str) -> DiffLine:
+    if line.startswith("+"):
+        return DiffLine("+", line[1:])
+    if line.startswith("-"):
+        return DiffLine("-", line[1:])
+    return DiffLine(" ", line.removeprefix(" "))
+
+
+def _argument(call: ToolUse, *names: str) -> str:
+    for name in names:
+        value = call.arguments.get(name)
+        if isinstance(value, str):
+            return many_lines(value)
+    return ""
+
+
+_MAKERS: dict[str, Callable[[ToolUse, dict[str, object]], Iterator[DiffLine]]] = {
+    "edit_file": _edit,
+    "apply_patch": _patch,
+    "create_file": _create,
+    "Edit": _edit,
+    "Write": _create,
+}
