@@ -4,6 +4,7 @@ Pure: nothing is ever asked of the terminal itself, for its answer would arrive 
 """
 
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -131,6 +132,13 @@ def _named_by(environ: Mapping[str, str]) -> _Known | None:
 def _by_word(text: str) -> _Known | None:
     lower = text.lower()
     return next((one for one in _KNOWN if lower.startswith(one.words)), None) if lower else None
+
+
+def has_desktop(environ: Mapping[str, str], platform: str = sys.platform) -> bool:
+    """Whether the person at this terminal sees what pops up on this machine; at the other end of a link nobody does."""
+    if environ.get("SSH_CONNECTION") or environ.get("SSH_TTY"):
+        return False
+    return platform == "darwin" or bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))
 
 
 def colours(environ: Mapping[str, str]) -> int:

@@ -4,6 +4,7 @@ What a screen shows or asks for is not known here.
 """
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from ampsm_tui import theme
 from ampsm_tui.ask import tell
 from ampsm_tui.clean import one_line
 from ampsm_tui.screens.sessions import SessionsScreen
+from ampsm_tui.telling import Teller
 from ampsm_tui.wall import Wall, guarded
 
 if TYPE_CHECKING:
@@ -80,6 +82,7 @@ class AmpsmApp(App[int]):
         self.clock = clock
         self.first_session = first_session
         self._feed = feed
+        self.teller = Teller(self, os.environ, settings=lambda: self.settings, write=self.write_ours)
         self.animation_level = "none"
         for ours in (theme.DARK, theme.LIGHT):
             self.register_theme(ours)
@@ -111,6 +114,17 @@ class AmpsmApp(App[int]):
                 self.board = board
         except AmpsmError as refusal:
             tell(self, refusal)
+
+    @property
+    def looked_at(self) -> str | None:
+        """The id of the session that the person at this terminal has before them."""
+        shown: object = getattr(self.screen, "session_id", None)
+        return shown if self.app_focus and isinstance(shown, str) else None
+
+    def watch_board(self, before: Board | None, after: Board | None) -> None:
+        """What has happened is told where nobody looks."""
+        if after is not None and not self.is_headless:
+            self.teller.saw(before, after, looked_at=self.looked_at)
 
     def _leave_on_signals(self) -> None:
         """End in order when asked to, so that the terminal is given back as it was."""
@@ -156,5 +170,8 @@ def run(*, read_only: bool = False) -> int:
     else:
         engine.ready()
     app = AmpsmApp(engine, follow(engine.store), read_only=read_only, settings=settings)
-    app.run()
+    try:
+        app.run()
+    finally:
+        app.teller.leave()
     return app.return_code or 0

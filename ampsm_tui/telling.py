@@ -1,0 +1,83 @@
+"""Telling a person what happened while they look elsewhere: gathered for a moment, told once, in this terminal.
+
+On a desktop the worker tells, app or no app; here speaks the terminal, and tmux's status bar is kept true.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from textual.app import App
+
+from ampsm_engine import notices, terminals, tmux
+from ampsm_engine.config import Settings
+from ampsm_engine.model import Board
+from ampsm_engine.notices import News, Notice
+from ampsm_tui import terminal
+
+GATHERING = 0.7
+"""Seconds in which further news join the first: several at once are told in one."""
+
+
+class Teller:
+    """One app's voice. `saw` takes every change of the board; nothing is done when nothing has changed."""
+
+    def __init__(
+        self,
+        app: App[Any],
+        environ: Mapping[str, str],
+        *,
+        settings: Callable[[], Settings],
+        write: Callable[[str], None],
+    ) -> None:
+        self._app = app
+        self._environ = environ
+        self._settings = settings
+        self._write = write
+        self._news: list[News] = []
+        self._told = 0
+        self._wanted: dict[str, str] = {}
+        self._shown: dict[str, str] = {}
+        self._showing = False
+
+    def saw(self, before: Board | None, after: Board, *, looked_at: str | None) -> None:
+        """Take a change; what it brings is told soon."""
+        fresh = notices.news(before, after, self._settings(), looked_at=looked_at)
+        if fresh and not self._news:
+            self._app.set_timer(GATHERING, self._tell)
+        self._news += fresh
+        if self._environ.get("TMUX"):
+            self._wanted = terminal.counts(after)
+            if self._wanted != self._shown and not self._showing:
+                self._showing = True
+                self._app.run_worker(self._show(), group="telling")
+
+    def leave(self) -> None:
+        """Take our options out of tmux's status bar; the app has ended."""
+        if self._shown:
+            tmux.publish(self._environ, dict.fromkeys(terminal.OPTIONS))
+
+    async def try_out(self, notice: Notice) -> terminals.Terminal:
+        """Tell this one now, whatever the settings say; the terminal that it was written for."""
+        here = await asyncio.to_thread(self._terminal)
+        self._told += 1
+        self._write(terminal.telling(here, notice.title, notice.body, self._told))
+        return here
+
+    def _terminal(self) -> terminals.Terminal:
+        """Asked anew each time: tmux may have been attached from another terminal since."""
+        chosen = self._settings().text("notify.terminal")
+        return terminals.known(self._environ, tmux.around(self._environ), chosen=chosen)
+
+    def _tell(self) -> None:
+        notice = notices.notice(self._news)
+        self._news = []
+        desktop = self._settings().switch("notify.desktop") and terminals.has_desktop(self._environ)
+        if notice and not desktop and self._settings().text("notify.terminal") != "off":
+            self._app.run_worker(self.try_out(notice), group="telling")
+
+    async def _show(self) -> None:
+        while changes := terminal.changed(self._shown, self._wanted):
+            self._shown = dict(self._wanted)
+            await asyncio.to_thread(tmux.publish, self._environ, changes)
+        self._showing = False

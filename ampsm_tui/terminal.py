@@ -1,0 +1,78 @@
+"""How a notice becomes bytes that this terminal understands, and a count a line in tmux's status bar.
+
+Pure. All text is made inert and bounded here: whatever a session is called, it ends no sequence and begins none.
+"""
+
+import base64
+import re
+from collections.abc import Mapping
+
+from ampsm_engine import wording
+from ampsm_engine.model import Board, Status
+from ampsm_engine.terminals import Terminal, Way
+from ampsm_tui.clean import one_line
+
+TITLE_BYTES = 120
+BODY_BYTES = 360
+"""UTF-8; terminals and multiplexers drop what is long."""
+
+_BELL = "\x07"
+_SCREEN_CHUNK = 240
+"""Characters that screen passes on in one piece; it drops what is longer."""
+
+OPTIONS = ("@ampsm_running", "@ampsm_attention", "@ampsm_status")
+"""The user options that a status bar of tmux may show."""
+
+
+def telling(terminal: Terminal, title: str, body: str, number: int = 0) -> str:
+    """The sequence that makes a terminal tell something; `number` tells one notice from the next."""
+    title, body = _safe(title, TITLE_BYTES), _safe(body, BODY_BYTES)
+    told = "" if terminal.way is Way.BELL else _wrapped(_sequence(terminal.way, title, body, number), terminal.inside)
+    return told + _BELL * terminal.rings
+
+
+def _sequence(way: Way, title: str, body: str, number: int) -> str:
+    if way is Way.OSC99:
+        # In base64, kitty's own way to carry any text.
+        one, other = (base64.b64encode(text.encode()).decode() for text in (title, body))
+        head = f"\x1b]99;i=ampsm{number}:d=0:e=1;{one}{_BELL}"
+        return f"{head}\x1b]99;i=ampsm{number}:d=1:e=1:p=body;{other}{_BELL}"
+    if way is Way.OSC777:
+        return f"\x1b]777;notify;{title};{body}{_BELL}"
+    # A number at its beginning would be another order to some terminals.
+    return f"\x1b]9;ampsm: {title}{f' - {body}' if body else ''}{_BELL}"
+
+
+def _safe(text: str, longest: int) -> str:
+    """The text on one line, inert, without what separates parts of a sequence, in so many bytes."""
+    shown = one_line(text, longest).replace(";", ",")
+    shown = re.sub(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]", "", shown)
+    if len(shown.encode()) <= longest:
+        return shown
+    return shown.encode()[: longest - 3].decode(errors="ignore").rstrip() + "…"
+
+
+def _wrapped(sequence: str, inside: str) -> str:
+    """The sequence in the envelope with which a multiplexer hands it to its own terminal."""
+    if inside == "tmux":
+        return "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\"
+    if inside == "screen":
+        pieces = (sequence[at : at + _SCREEN_CHUNK] for at in range(0, len(sequence), _SCREEN_CHUNK))
+        return "".join(f"\x1bP{piece}\x1b\\" for piece in pieces)
+    return sequence
+
+
+def counts(board: Board) -> dict[str, str]:
+    """The user options of tmux for a board, by name. Counts and glyphs: nothing foreign is in them."""
+    statuses = [row.session.status for row in board.rows]
+    running = statuses.count(Status.RUNNING)
+    waiting = sum(row.queued for row in board.rows)
+    asking, failed = statuses.count(Status.AWAITING_INPUT), statuses.count(Status.ERROR)
+    shown = (("running", running), ("queued", waiting), ("awaiting-input", asking), ("error", failed))
+    status = " ".join(f"{wording.GLYPHS[word]}{number}" for word, number in shown if number)
+    return dict(zip(OPTIONS, (str(running), str(asking + failed), status), strict=True))
+
+
+def changed(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str | None]:
+    """What has to be set anew."""
+    return {name: value for name, value in after.items() if before.get(name) != value}
