@@ -5,13 +5,16 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ampsm_engine.amp import command, program
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
 from ampsm_engine.git import repository
-from ampsm_engine.git.values import Repo
 from ampsm_engine.naming import printable
+
+if TYPE_CHECKING:
+    from ampsm_engine.git.values import Repo
 
 MOST_FOLDERS = 50
 """Completions of a path; more would only mean that more has to be typed."""

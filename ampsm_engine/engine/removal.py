@@ -122,6 +122,14 @@ def restore(engine: Engine, session_id: str) -> Session:
     return back
 
 
+def restore_last(engine: Engine) -> Session:
+    """Bring back the session that went to the trash last; Refused when the trash is empty."""
+    trashed = engine.store.sessions(trashed=True)
+    if not trashed:
+        raise Refused("The trash is empty.", "ampsm trash ls")
+    return restore(engine, max(trashed, key=lambda session: session.trashed_at or "").id)
+
+
 def purge(engine: Engine, session_id: str) -> int:
     """Remove a trashed session for good; answers about how many bytes that frees."""
     store = engine.store

@@ -2,13 +2,13 @@
 
 from textual.app import ComposeResult
 from textual.reactive import var
-from textual.screen import Screen
 
 from ampsm_engine.model import Board, Session
+from ampsm_tui.screens.actions import SessionActions
 from ampsm_tui.widgets.session_table import SessionTable
 
 
-class SessionsScreen(Screen[None]):
+class SessionsScreen(SessionActions):
     """One row a session; beside it, where there is room, a preview."""
 
     board: var[Board | None] = var(None, init=False)

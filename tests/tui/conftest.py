@@ -23,12 +23,7 @@ class Picture(SingleFileSnapshotExtension):
 
     @classmethod
     def dirname(cls, *, test_location: Any) -> str:
-        return str(PICTURES / Path(test_location.filepath).stem.removeprefix("test_"))
-
-    @classmethod
-    def get_snapshot_name(cls, *, test_location: Any, index: Any = 0) -> str:
-        name = super().get_snapshot_name(test_location=test_location, index=index)
-        return name.removeprefix("test_")
+        return str(PICTURES / Path(test_location.filepath).stem)
 
     def serialize(self, data: SerializableData, **_: Any) -> SerializedData:
         return re.sub(r"terminal-\d+", "terminal", str(data))
@@ -45,8 +40,15 @@ class Camera:
     def __init__(self, snapshot: SnapshotAssertion) -> None:
         self._snapshot = snapshot.use_extension(Picture)
 
-    def __call__(self, app: AmpsmApp) -> None:
-        assert app.export_screenshot(title="ampsm") == self._snapshot
+    def __call__(self, app: AmpsmApp, name: str | None = None) -> None:
+        expected = self._snapshot(name=name) if name else self._snapshot
+        assert app.export_screenshot(title="ampsm") == expected
+
+    async def tour(self, desk: Desk, state: str = "") -> None:
+        """The same at the sizes of terminals that people have."""
+        for width, height in ((80, 24), (120, 40), (50, 20)):
+            await desk.resize(width, height)
+            self(desk.app, f"{state}{'-' if state else ''}{width}x{height}")
 
 
 @pytest.fixture

@@ -73,7 +73,7 @@ class Desk:
         """The app, open on these boards, settled."""
         self.feed = Feed(*boards)
         self.app = AmpsmApp(self.engine, aiter(self.feed), settings=settings, clock=lambda: NOW, **options)
-        async with self.app.run_test(size=size) as self.pilot:
+        async with self.app.run_test(size=size, notifications=True) as self.pilot:
             await self.settle()
             yield self
 

@@ -1,0 +1,33 @@
+"""What screens and widgets may know of the app they live in; the app itself is above them and not imported."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
+
+from textual.dom import DOMNode
+
+if TYPE_CHECKING:
+    from ampsm_engine.config import Settings
+    from ampsm_engine.engine.desk import Engine
+    from ampsm_engine.model import Board
+
+
+class House(Protocol):
+    """The app, as far as it is anybody's business."""
+
+    engine: "Engine"
+    settings: "Settings"
+    read_only: bool
+    board: "Board | None"
+    clock: Callable[[], datetime]
+
+    def write_ours(self, sequence: str) -> None:
+        """Write a terminal sequence that the program itself has made."""
+
+    def say(self, text: str, *, title: str = "") -> None:
+        """A toast."""
+
+
+def house(node: DOMNode) -> House:
+    """The app that a screen or widget lives in."""
+    return node.app  # type: ignore[return-value]

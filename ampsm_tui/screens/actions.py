@@ -1,0 +1,247 @@
+"""What can be done with the selected sessions, the same from every screen that has some.
+
+Each action asks a verb; the answer comes back with the board. Nothing is destroyed: the trash can be undone.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from ampsm_engine.errors import AmpsmError, Refused
+from ampsm_engine.model import BoardRow, Session
+from ampsm_tui import aside, clipboard
+from ampsm_tui.ask import ask, asking, tell
+from ampsm_tui.house import house
+
+SESSION_KEYS: list[BindingType] = [
+    Binding("m", "message", "Message", id="session.message", tooltip="Send a follow-up prompt"),
+    Binding("x", "stop", "Stop", id="session.stop", tooltip="Stop what runs and what waits"),
+    Binding("r", "retry", "Retry", id="session.retry", show=False, tooltip="Run the last prompt again"),
+    Binding("s", "script", "Script", id="session.script", show=False, tooltip="Run the script"),
+    Binding("d", "trash", "Trash", id="session.trash", tooltip="To the trash; undo brings it back"),
+    Binding("u", "undo", "Undo trash", id="session.undo", show=False, tooltip="Bring back the last from the trash"),
+    Binding("R", "rename", "Rename", id="session.rename", show=False),
+    Binding("T", "notes", "Notes", id="session.notes", show=False),
+    Binding("e", "editor", "Editor", id="session.editor", show=False, tooltip="Open the worktree in the editor"),
+    Binding("exclamation_mark", "shell", "Shell", id="session.shell", show=False, tooltip="A shell in the worktree"),
+    Binding("y", "copy", "Copy", id="session.copy", show=False, tooltip="Copy id, branch, path or prompt"),
+]
+
+_CHANGING = frozenset(
+    {"message", "stop", "retry", "script", "trash", "undo", "rename", "notes", "new", "new_from", "settings"}
+)
+_STEPPING = frozenset({"editor", "shell"})
+
+
+class SessionActions(Screen[None]):
+    """A screen with selected sessions. Its heirs say which by `selected_sessions`."""
+
+    BINDINGS: ClassVar[list[BindingType]] = SESSION_KEYS
+
+    def selected_sessions(self) -> list[Session]:
+        """The marked sessions, else the one that the cursor or the screen is on."""
+        raise NotImplementedError
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Nothing that changes something, nor a program in the worktree, from a screen that only watches."""
+        if house(self).read_only and action in _CHANGING | _STEPPING:
+            return False
+        return super().check_action(action, parameters)
+
+    def action_message(self) -> None:
+        """Write a follow-up."""
+        sessions = self._selected()
+        if not sessions:
+            return
+        from ampsm_engine.engine import runs
+        from ampsm_tui.screens.writing import TextScreen
+
+        left = list(sessions)
+
+        async def send(text: str) -> None:
+            while left:  # one that refuses is shown; those before it have their message
+                await ask(runs.iterate, house(self).engine, left[0].id, text)
+                left.pop(0)
+
+        waits = [row for row in self._rows(sessions) if row.queued or _is_at_work(row)]
+        note = "It waits until amp has finished what it does now." if waits else "amp starts at once."
+        self.app.push_screen(TextScreen(f"Message to {names(sessions)}", send, note=note, may_be_empty=False))
+
+    def action_stop(self) -> None:
+        """Ask what runs to end, and empty the queue."""
+        from ampsm_engine.engine import runs
+
+        rows = [row for row in self._rows(self._selected()) if row.queued or _is_at_work(row)]
+        if not rows:
+            self._refuse("Nothing runs or waits in", self._selected())
+            return
+        waiting = sum(row.queued for row in rows)
+        sentence = "amp is asked to end; what it changed is committed"
+        sentence += f", and {waiting} waiting prompt{'s' * (waiting != 1)} will not run." if waiting else "."
+        sessions = [row.session for row in rows]
+        self._after_yes(f"Stop {names(sessions)}?", sentence, "Stop", lambda: self._each(runs.stop, sessions))
+
+    def action_retry(self) -> None:
+        """Run the last prompt again."""
+        from ampsm_engine.engine import runs
+
+        self._each(runs.retry, self._selected(), told="Queued again: {}")
+
+    @asking
+    async def action_trash(self) -> None:
+        """Into the trash, after one sentence about what that takes away."""
+        from ampsm_engine.engine import removal
+
+        sessions = self._selected()
+        if not sessions:
+            return
+        sentences = [await ask(removal.what_would_be_lost, house(self).engine, one.id) for one in sessions[:5]]
+        more = len(sessions) - len(sentences)
+        if more:
+            sentences.append(f"{more} more go with {'it' if more == 1 else 'them'}.")
+        text = "\n".join(sentences).replace("ampsm trash restore", "undo")
+        told = "In the trash: {}; u brings it back"
+        self._after_yes(
+            f"Move {names(sessions)} to the trash?",
+            text,
+            "To the trash",
+            lambda: self._each(removal.remove, sessions, told=told),
+        )
+
+    @asking
+    async def action_undo(self) -> None:
+        """Bring back what went to the trash last."""
+        from ampsm_engine.engine import removal
+
+        session = await ask(removal.restore_last, house(self).engine)
+        house(self).say(f"{session.name} is back")
+
+    def action_rename(self) -> None:
+        """Another name."""
+        from ampsm_engine.engine import sessions as verbs
+        from ampsm_tui.screens.writing import LineScreen
+
+        if session := self._only_one("Rename"):
+
+            async def rename(text: str) -> None:
+                await ask(verbs.edit, house(self).engine, session.id, name=text)
+
+            note = "Its branch and its folder keep their names."
+            title = f"Rename {session.name}"
+            self.app.push_screen(LineScreen(title, rename, text=session.name, note=note, may_be_empty=True))
+
+    def action_notes(self) -> None:
+        """Notes of a person; amp does not see them."""
+        from ampsm_engine.engine import sessions as verbs
+        from ampsm_tui.screens.writing import TextScreen
+
+        if session := self._only_one("Notes of"):
+
+            async def keep(text: str) -> None:
+                await ask(verbs.edit, house(self).engine, session.id, notes=text.rstrip())
+
+            note = "For people; amp does not see them."
+            title = f"Notes on {session.name}"
+            self.app.push_screen(TextScreen(title, keep, text=session.notes or "", note=note, may_be_empty=True))
+
+    def action_script(self) -> None:
+        """Run the script, and see what it prints."""
+        from ampsm_tui.screens.script import ScriptScreen
+
+        if session := self._only_one("The script of"):
+            self.app.push_screen(ScriptScreen(session))
+
+    def action_editor(self) -> None:
+        """The editor in the worktree."""
+        self._step_aside(("VISUAL", "EDITOR"), "vim", ".")
+
+    def action_shell(self) -> None:
+        """A shell in the worktree."""
+        self._step_aside(("SHELL",), "/bin/bash")
+
+    def action_copy(self) -> None:
+        """Choose what to copy."""
+        from ampsm_tui.screens.copying import CopyScreen
+
+        def copied(chosen: tuple[str, str] | None) -> None:
+            if chosen:
+                clipboard.copy(self.app, chosen[1], os.environ)
+                house(self).say(f"The {chosen[0]} is in the clipboard, where the terminal allows it")
+
+        if sessions := self._selected():
+            self.app.push_screen(CopyScreen(sessions), copied)
+
+    def _selected(self) -> list[Session]:
+        """The selected sessions; a toast when there are none."""
+        sessions = self.selected_sessions()
+        if not sessions:
+            house(self).say("There is no session under the cursor")
+        return sessions
+
+    def _only_one(self, what: str) -> Session | None:
+        sessions = self._selected()
+        if len(sessions) > 1:
+            tell(self, Refused(f"{what} {len(sessions)} sessions at once does not work.", "Take the marks away."))
+        return sessions[0] if len(sessions) == 1 else None
+
+    def _rows(self, sessions: Sequence[Session]) -> list[BoardRow]:
+        board = house(self).board
+        wanted = {session.id for session in sessions}
+        return [row for row in board.rows if row.session.id in wanted] if board else []
+
+    def _refuse(self, sentence: str, sessions: Sequence[Session]) -> None:
+        if sessions:
+            house(self).say(f"{sentence} {names(sessions)}")
+
+    def _after_yes(self, title: str, sentence: str, yes: str, then: Callable[[], object]) -> None:
+        from ampsm_tui.screens.confirm import ConfirmScreen
+
+        def answered(answer: bool | None) -> None:
+            if answer:
+                then()
+
+        self.app.push_screen(ConfirmScreen(title, sentence, yes=yes), answered)
+
+    def _each(self, verb: Callable[..., Any], sessions: Sequence[Session], *, told: str = "") -> None:
+        """Ask a verb for one session after the other; several that take long show how far they are."""
+        if sessions:
+            self.run_worker(self._one_by_one(verb, sessions, told), group="ask")
+
+    async def _one_by_one(self, verb: Callable[..., Any], sessions: Sequence[Session], told: str) -> None:
+        from ampsm_tui.screens.progress import Progress
+
+        done: list[Session] = []
+        with Progress(self, len(sessions)) as progress:
+            for session in sessions:
+                progress.at(session.name)
+                try:
+                    await ask(verb, house(self).engine, session.id)
+                except AmpsmError as refusal:
+                    tell(self, refusal)
+                else:
+                    done.append(session)
+                if progress.unwanted:
+                    break
+        if told and done:
+            house(self).say(told.format(names(done)))
+
+    def _step_aside(self, variables: Sequence[str], example: str, *arguments: str) -> None:
+        if session := self._only_one("A program in"):
+            try:
+                command = aside.words(os.environ, variables, example)
+                aside.step_aside(self.app, [*command, *arguments], Path(session.worktree_path))
+            except AmpsmError as refusal:
+                tell(self, refusal)
+
+
+def names(sessions: Sequence[Session]) -> str:
+    """The one name, or how many."""
+    return sessions[0].name if len(sessions) == 1 else f"{len(sessions)} sessions"
+
+
+def _is_at_work(row: BoardRow) -> bool:
+    return row.current is not None and row.current.state.value in {"running", "settling"}

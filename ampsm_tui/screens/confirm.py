@@ -1,0 +1,42 @@
+"""One sentence that says what will happen, and yes or no."""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widgets import Button, Static
+
+from ampsm_tui.clean import many_lines
+from ampsm_tui.screens.dialog import Dialog
+
+
+class ConfirmScreen(Dialog[bool]):
+    """Answers True for yes, False or None for no."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y,enter", "answer(True)", "Yes", id="dialog.yes"),
+        Binding("n", "answer(False)", "No", id="dialog.no"),
+        Binding("left,right,h,l", "app.focus_next", show=False),
+    ]
+
+    def __init__(self, title: str, sentence: str, *, yes: str = "Yes") -> None:
+        super().__init__(title)
+        self._sentence = sentence
+        self._yes = yes
+
+    def compose_body(self) -> ComposeResult:
+        """The sentence, and the two answers for the mouse."""
+        yield Static(Content(many_lines(self._sentence, 2000)), id="sentence")
+        with Horizontal(classes="buttons"):
+            yield Button(f"{self._yes}  y", id="yes", variant="primary", compact=True)
+            yield Button("Cancel  n", id="no", compact=True)
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """The same by mouse, or by Tab and Enter."""
+        self.action_answer(event.button.id == "yes")
+
+    def action_answer(self, yes: bool) -> None:
+        """Close it with the answer."""
+        self.dismiss(yes)

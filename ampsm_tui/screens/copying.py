@@ -1,0 +1,61 @@
+"""What of a session may be copied: its id, branch, path or prompt, into the clipboard of the terminal."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from ampsm_engine.model import Session
+from ampsm_tui.clean import fit, one_line
+from ampsm_tui.screens.dialog import Dialog
+
+_WHAT = (
+    ("i", "id", "id"),
+    ("b", "branch", "branch_name"),
+    ("p", "path", "worktree_path"),
+    ("t", "prompt", "amp_prompt"),
+)
+"""The letter, the word, the field."""
+
+
+class CopyScreen(Dialog[tuple[str, str]]):
+    """Answers what is to be copied: its word and the text; several sessions give a line each."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(letter, f"pick({field!r})", f"Copy the {word}", show=False) for letter, word, field in _WHAT),
+        Binding("j", "move('cursor_down')", show=False),
+        Binding("k", "move('cursor_up')", show=False),
+    ]
+
+    def __init__(self, sessions: Iterable[Session]) -> None:
+        self._sessions = tuple(sessions)
+        several = f"of {len(self._sessions)} sessions" if len(self._sessions) != 1 else f"of {self._sessions[0].name}"
+        super().__init__(f"Copy {several}")
+
+    def compose_body(self) -> ComposeResult:
+        """The menu."""
+        options = []
+        for letter, word, field in _WHAT:
+            shown = one_line(self._text(field), 300)
+            options.append(Option(Content(f" {letter}  {fit(word, 8)}").append(Content(shown or "-").stylize("dim"))))
+        yield OptionList(*options, compact=True)
+
+    def _text(self, field: str) -> str:
+        return "\n".join(getattr(session, field) for session in self._sessions)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Enter on a line."""
+        self.action_pick(_WHAT[event.option_index][2])
+
+    def action_pick(self, field: str) -> None:
+        """Close it with the choice."""
+        word = next(word for _, word, name in _WHAT if name == field)
+        self.dismiss((word, self._text(field)))
+
+    def action_move(self, how: str) -> None:
+        """j and k, as everywhere."""
+        getattr(self.query_one(OptionList), f"action_{how}")()

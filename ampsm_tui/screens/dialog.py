@@ -1,0 +1,51 @@
+"""A box over the screen: a title, something to fill in or to read, the keys below. What is in it belongs to others."""
+
+from typing import ClassVar, TypeVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Footer, Static
+
+from ampsm_tui.clean import many_lines, one_line
+
+Answer = TypeVar("Answer")
+
+SEND = "ctrl+g"
+"""Go. Enter makes a new line in a text; shift+enter and ctrl+enter do not exist over SSH, and ctrl+s stops a terminal."""
+
+
+class Dialog(ModalScreen[Answer | None]):
+    """A box with a title; Esc closes it and answers nothing."""
+
+    CSS_PATH = "dialog.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel", id="dialog.cancel")]
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self._heading = title
+
+    def compose(self) -> ComposeResult:
+        """The box and, at the bottom, the keys."""
+        with Vertical(id="box"):
+            yield Static(Content(one_line(self._heading, 200)), id="heading")
+            yield from self.compose_body()
+            yield Static("", id="trouble")
+        yield Footer(show_command_palette=False)
+
+    def compose_body(self) -> ComposeResult:
+        """What is in the box."""
+        yield from ()
+
+    def show_trouble(self, message: str, hint: str = "") -> None:
+        """Say in the box what is wrong; an empty message takes it away."""
+        text = "\n".join(part for part in (message and f"✗ {message}", hint) if part)
+        trouble = self.query_one("#trouble", Static)
+        trouble.update(Content(many_lines(text, 1000)))
+        trouble.display = bool(text)
+
+    def action_cancel(self) -> None:
+        """Close it; nothing happens."""
+        self.dismiss(None)

@@ -1,0 +1,107 @@
+"""The session's script at work: what it prints, live, and how it ended. Closing the box asks it to end."""
+
+import asyncio
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import RichLog, Static
+
+from ampsm_engine import wording
+from ampsm_engine.engine.scripts import Look
+from ampsm_engine.errors import AmpsmError
+from ampsm_engine.model import Session
+from ampsm_tui import ask
+from ampsm_tui.clean import one_line
+from ampsm_tui.house import house
+from ampsm_tui.screens.dialog import Dialog
+
+EVERY = 0.15
+"""Seconds between two looks at what it printed."""
+
+MOST_LINES = 5_000
+
+
+class ScriptScreen(Dialog[None]):
+    """Begins the script on opening; Esc stops it, and closes when it has ended."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "cancel", "Stop it, then close", id="dialog.stop"),
+        Binding("enter,q", "close", "Close; it goes on", id="dialog.close"),
+    ]
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(f"{session.name}: {session.script_command or 'no script'}")
+        self._session = session
+        self._run = ""
+        self._ended = False
+        self._lines = ""
+
+    def compose_body(self) -> ComposeResult:
+        """The output and one line about how it goes."""
+        log = RichLog(id="output", max_lines=MOST_LINES, wrap=True, min_width=10, auto_scroll=True)
+        yield log
+        yield Static("starting", id="ending", markup=False)
+
+    def on_mount(self) -> None:
+        """Begin."""
+        self.run_worker(self._watch(), group="watching")
+
+    async def _watch(self) -> None:
+        from ampsm_engine.engine import scripts
+
+        engine = house(self).engine
+        try:
+            self._run = await ask.ask(scripts.start, engine, self._session.id)
+            self._say("running")
+            offset = 0
+            while True:
+                look = await ask.ask(scripts.look, engine, self._run, offset)
+                self._show(look)
+                offset = look.offset
+                if not look.running:
+                    break
+                await asyncio.sleep(EVERY)
+        except AmpsmError as refusal:
+            self._say("did not start")
+            self.show_trouble(refusal.message, refusal.hint)
+        self._ended = True
+
+    def _show(self, look: Look) -> None:
+        log = self.query_one(RichLog)
+        for line in look.text.splitlines():
+            log.write(Content(one_line(line)))
+        if look.running:
+            return
+        took = f" after {wording.duration(int(look.seconds * 1000))}" if look.seconds is not None else ""
+        if look.trouble:
+            self._say("✗ ended")
+            self.show_trouble(look.trouble)
+        elif look.stopped:
+            self._say(f"stopped{took}; nothing was recorded")
+        elif look.timed_out:
+            self._say(f"✗ its time was over{took}")
+        else:
+            self._say(f"✓ passed{took}" if look.exit_code == 0 else f"✗ failed{took}: exit code {look.exit_code}")
+
+    def _say(self, text: str) -> None:
+        self.query_one("#ending", Static).update(text)
+
+    def action_cancel(self) -> None:
+        """Ask it to end; close when it has."""
+        if self._ended or not self._run:
+            self.dismiss(None)
+        else:
+            self._say("asked to end")
+            self._stop()
+
+    @ask.asking
+    async def _stop(self) -> None:
+        from ampsm_engine.engine import scripts
+
+        await ask.ask(scripts.stop, house(self).engine, self._run)
+
+    def action_close(self) -> None:
+        """Close the box; the script goes on and its result is recorded."""
+        self.dismiss(None)

@@ -1,0 +1,175 @@
+"""What can be done with the selected sessions: what is asked, what is said before and after, what is refused."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from textual.app import App
+
+from ampsm_engine.errors import Refused
+from ampsm_engine.model import Board
+from ampsm_tui import clipboard
+from tests.tui.builders import RUNNING, a_board, a_session
+from tests.tui.conftest import Camera
+from tests.tui.desk import Desk
+
+HOSTILE = "evil\x1b]0;owned\x07\x1b[2J[bold]x[/bold]\u202eabc\x00 \x9b31m"
+
+
+def one(name: str = "fix login", **more: object) -> Board:
+    return a_board(a_session(name, id="s000000001", **more))
+
+
+async def test_a_message_is_written_and_sent_to_the_session(desk: Desk, snapshot_svg: Camera) -> None:
+    async with desk.open(one()):
+        await desk.press("m")
+        desk.sees("Message to fix login", "amp starts at once", "Send")
+        await snapshot_svg.tour(desk)
+        await desk.type("add a test")
+        await desk.press("enter", "x", "ctrl+g")
+        desk.asked("iterate", desk.engine, "s000000001", "add a test\nx")
+        desk.sees_not("Message to")
+
+
+async def test_a_refused_message_stays_in_its_box(desk: Desk) -> None:
+    desk.answers["iterate"] = Refused("The session is in the trash.", "ampsm trash restore s1")
+    async with desk.open(one()):
+        await desk.press("m", "h", "i", "ctrl+g")
+        desk.sees("The session is in the trash.", "ampsm trash restore s1", "hi")
+        await desk.press("escape")
+        desk.sees_not("Message to")
+
+
+async def test_an_empty_message_is_not_sent(desk: Desk) -> None:
+    async with desk.open(one()):
+        await desk.press("m", "space", "ctrl+g")
+        desk.sees("nothing to send")
+        desk.asked_not("iterate")
+
+
+async def test_stopping_says_what_happens_and_asks_first(desk: Desk, snapshot_svg: Camera) -> None:
+    async with desk.open(one(status=RUNNING, queued=2)):
+        await desk.press("x")
+        desk.sees("Stop fix login?", "what it changed is committed", "2 waiting")
+        await snapshot_svg.tour(desk)
+        await desk.press("n")
+        desk.asked_not("stop")
+        await desk.press("x", "y")
+        desk.asked("stop", "s000000001")
+
+
+async def test_stopping_what_does_not_run_says_so(desk: Desk) -> None:
+    async with desk.open(one()):
+        await desk.press("x")
+        desk.sees("Nothing runs or waits in fix login")
+        desk.asked_not("stop")
+
+
+async def test_the_trash_says_what_goes_and_can_be_undone(desk: Desk, snapshot_svg: Camera) -> None:
+    desk.answers["what_would_be_lost"] = lambda *_: (
+        "fix login goes to the trash with 2 commits that main does not have."
+    )
+    desk.answers["restore_last"] = lambda *_: one().rows[0].session
+    async with desk.open(one()):
+        await desk.press("d")
+        desk.sees("fix login goes to the trash with 2 commits")
+        await snapshot_svg.tour(desk)
+        await desk.press("enter")
+        desk.asked("remove", "s000000001")
+        desk.sees("u brings it back")
+        await desk.press("u")
+        desk.asked("restore_last")
+        desk.sees("fix login is back")
+
+
+async def test_a_refusal_of_the_trash_reaches_the_screen_with_its_hint(desk: Desk) -> None:
+    desk.answers["what_would_be_lost"] = lambda *_: "It goes."
+    desk.answers["remove"] = Refused("1 iteration of fix login still runs.", "ampsm stop s000000001")
+    async with desk.open(one()):
+        await desk.press("d", "y")
+        desk.sees("1 iteration of fix login still runs.", "ampsm stop s000000001")
+        desk.sees_not("In the trash")
+
+
+async def test_renaming_keeps_a_refused_name_in_the_box(desk: Desk) -> None:
+    async with desk.open(one()):
+        await desk.press("R", "2", "enter")
+        desk.asked("edit", "s000000001", name="fix login2")
+        desk.answers["edit"] = Refused("A session's name needs at least one visible character.")
+        await desk.press("R", "enter")
+        desk.sees("needs at least one visible")
+
+
+async def test_notes_have_many_lines(desk: Desk) -> None:
+    async with desk.open(one(notes="first")):
+        await desk.press("T", "enter", "b", "ctrl+g")
+        desk.asked("edit", "s000000001", notes="first\nb")
+
+
+async def test_retry_asks_for_the_last_prompt_again(desk: Desk) -> None:
+    async with desk.open(one()):
+        await desk.press("r")
+        desk.asked("retry", "s000000001")
+        desk.sees("Queued again: fix login")
+
+
+async def test_copying_offers_four_things(desk: Desk, snapshot_svg: Camera) -> None:
+    async with desk.open(one()):
+        await desk.press("y")
+        desk.sees("id", "branch", "path", "prompt", "s000000001")
+        await snapshot_svg.tour(desk)
+        await desk.press("b")
+        assert desk.app.clipboard == one().rows[0].session.branch_name
+        await desk.press("y", "j", "j", "enter")
+        assert desk.app.clipboard == one().rows[0].session.worktree_path
+
+
+def test_a_multiplexer_hands_the_clipboard_on() -> None:
+    assert clipboard.through("x", {}) == ""
+    assert clipboard.through("x", {"TMUX": "/tmp/tmux"}) == "\x1bPtmux;\x1b\x1b]52;c;eA==\x07\x1b\\"
+    assert clipboard.through("x", {"STY": "1.pts"}) == "\x1bP\x1b]52;c;eA==\x07\x1b\\"
+
+
+async def test_the_editor_gets_the_worktree(desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    ran: list[tuple[list[str], Path]] = []
+
+    def run(command: list[str], *, cwd: Path, **_: object) -> subprocess.CompletedProcess[bytes]:
+        ran.append((command, cwd))
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr(App, "suspend", lambda _: __import__("contextlib").nullcontext())
+    monkeypatch.setenv("SHELL", "/bin/zsh -l")
+    async with desk.open(one(worktree_path=str(tmp_path))):
+        await desk.press("e")
+        desk.sees("$VISUAL and $EDITOR are not set", "export EDITOR=vim")
+        monkeypatch.setenv("EDITOR", "vim -c 'set nu'")
+        await desk.press("e", "exclamation_mark")
+        assert ran == [(["vim", "-c", "set nu", "."], tmp_path), (["/bin/zsh", "-l"], tmp_path)]
+
+
+async def test_a_worktree_that_is_gone_is_said(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDITOR", "vim")
+    async with desk.open(one(worktree_path="/no/such/place")):
+        await desk.press("e")
+        desk.sees("The worktree is gone", "ampsm repair")
+
+
+async def test_who_only_watches_changes_nothing(desk: Desk) -> None:
+    async with desk.open(one(status=RUNNING), read_only=True):
+        for key in ("m", "x", "d", "u", "r", "R", "T", "s", "e", "exclamation_mark", "n", "N"):
+            await desk.press(key)
+        assert [name for name, _, _ in desk.verbs if name != "changes"] == []
+        assert len(desk.app.screen_stack) == 2
+
+
+@pytest.mark.parametrize("key", ["m", "d", "R", "T", "y", "s"])
+async def test_hostile_names_are_inert_in_every_box(desk: Desk, key: str) -> None:
+    desk.answers["what_would_be_lost"] = lambda *_: f"{HOSTILE} goes to the trash."
+    desk.answers["start"] = Refused(f"{HOSTILE} has no script.", HOSTILE)
+    async with desk.open(one(HOSTILE, notes=HOSTILE, script_command=HOSTILE)):
+        await desk.press(key)
+        assert len(desk.app.screen_stack) == 3
+        shown = desk.text
+        assert not set(shown) & set("\x1b\x07\x00\x9b\u202e")
+        assert "[bold]" in shown
