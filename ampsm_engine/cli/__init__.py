@@ -19,8 +19,11 @@ def main(*, screens: Callable[..., int] | None = None) -> None:
     `screens` opens the app and answers its exit code: `ampsm` alone calls it on a terminal. It is handed in, for
     the engine knows no screens.
     """
+    import gc
     import sys
 
     from ampsm_engine.cli.edge import run
 
+    # A command makes many small values and ends: looking for cycles among them would cost a tenth of its time.
+    gc.set_threshold(100_000, 50, 50)
     sys.exit(run(sys.argv[1:], screens=screens))
