@@ -67,7 +67,8 @@ pieces = st.sampled_from(
 
 
 @given(
-    st.lists(pieces | st.text(max_size=30) | st.integers(0, 300).map("x ".__mul__), min_size=5, max_size=60), st.integers(64, 900)
+    st.lists(pieces | st.text(max_size=30) | st.integers(0, 300).map("x ".__mul__), min_size=5, max_size=60),
+    st.integers(64, 900),
 )
 def test_windows_find_what_the_whole_text_shows(
     tmp_path_factory: pytest.TempPathFactory, parts: list[str], window: int
@@ -91,12 +92,12 @@ def test_a_private_key_over_many_lines_goes(tmp_path: Path) -> None:
     assert path.read_text() == f"{around}[redacted:private-key]\n{around}"
 
 
-def test_a_line_of_fifty_megabytes_fits_in_little_memory(tmp_path: Path) -> None:
+def test_a_line_of_many_megabytes_fits_in_little_memory(tmp_path: Path) -> None:
     path = tmp_path / "amp.ndjson"
     filler = (run(LETTERS, 77) + " ") * 10_000
     with path.open("w") as file:
         file.write('{"a":"')
-        for _ in range(65):
+        for _ in range(20):
             file.write(filler + TOKENS["npm"] + " ")
         file.write('"}\n')
     program = (
@@ -113,11 +114,11 @@ def test_a_line_of_fifty_megabytes_fits_in_little_memory(tmp_path: Path) -> None
         check=True,
     )
     count, grown = map(int, done.stdout.split())
-    assert count == 65
-    assert grown < 8 * 1024
-    assert path.stat().st_size > 50_000_000
+    assert count == 20
+    assert grown < 6 * 1024
+    assert path.stat().st_size > 15_000_000
     with path.open() as file:
-        assert len(json.load(file)["a"].split(" [redacted:")) == 66
+        assert len(json.load(file)["a"].split(" [redacted:")) == 21
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:

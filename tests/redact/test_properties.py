@@ -12,14 +12,19 @@ from ampsm_engine.redact import Redactor
 from ampsm_engine.redact.scanner import _lowered
 from tests.redact.samples import GIVEN, LETTERS, TOKENS, pem, run
 
-redactor = Redactor({"A_SECRET": "a-secret-value-1", "B_TOKEN": "İstanbul-ß-ſecret"})
+redactor = Redactor({"A_SECRET": "a-secret-value-1", "B_TOKEN": "İstanbul-ß-\u017fecret"})
 PIECES = [
     *TOKENS.values(),
     *("".join(pair) for pair in GIVEN.values()),
     pem("RSA PRIVATE KEY", 3),
-    *("-----BEGIN RSA PRIVATE" + " KEY-----", "-----END RSA PRIVATE KEY-----", "a-secret-value-1", "İstanbul-ß-ſecret"),
+    *(
+        "-----BEGIN RSA PRIVATE" + " KEY-----",
+        "-----END RSA PRIVATE KEY-----",
+        "a-secret-value-1",
+        "İstanbul-ß-\u017fecret",
+    ),
     *("token", "key=", "secret: ", "://", "u:", "@", "[redacted:", "[redacted:x]", "]", "\\", "\\n", '"', "eyJ", "sk-"),
-    *("ghp" + "_", "\ud800", "İ", "\x00", "ſk-", "K"),
+    *("ghp" + "_", "\ud800", "İ", "\x00", "\u017fk-", "\u212a"),
 ]
 hostile = st.lists(st.sampled_from(PIECES) | st.text(max_size=10) | st.characters(), max_size=12).map("".join)
 
@@ -51,9 +56,8 @@ def test_lone_surrogates_are_borne() -> None:
 
 
 def test_lower_case_keeps_every_place() -> None:
-    for code in range(sys.maxunicode + 1):
-        letter = chr(code)
-        assert len(_lowered(letter)) == 1
+    for block in range(0, sys.maxunicode, 4096):
+        assert len(_lowered("".join(map(chr, range(block, block + 4096))))) == 4096
     shifted = "İ" * 40 + " " + TOKENS["npm"]
     assert TOKENS["npm"] not in redactor.text(shifted)
 
@@ -79,7 +83,7 @@ def test_hostile_texts_come_to_an_end() -> None:
         "sk-",
         "-----BEGIN PRIVATE KEY-----\n",
     ):
-        text = unit * (300_000 // len(unit))
+        text = unit * (100_000 // len(unit))
         assert len(redactor.text(text)) <= len(text) + 100 * len(unit)
     many = " ".join(f"{number}{TOKENS['github personal']}" for number in range(2_000))
     assert redactor.text(many).count("[redacted:") == 2_000
