@@ -11,5 +11,7 @@ Rooms, top to bottom; each may import only from those below it (import-linter ho
     lifecycle | wording | redact
                            which state may follow which | how values read | what must not leave
     model                  the values that rooms hand to each other
-    naming | home | config | errors
+    naming | config        names from any text | the settings
+    keymap | home          keys by their ids | where things are
+    errors
 """
