@@ -1,0 +1,60 @@
+"""The status bar's own way in answers exactly as the whole command does, and leaves to it what it cannot do."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from ampsm_engine import wording
+from ampsm_engine.cli import bar
+from ampsm_engine.model import Outcome, State, Status
+from ampsm_engine.standing import SCHEMA, standing
+from ampsm_engine.store import migrations
+from tests.cli.conftest import Ampsm, Shelf, program
+
+
+@pytest.fixture
+def some(shelf: Shelf) -> Shelf:
+    shelf.session("idle")
+    failed = shelf.session("failed")
+    shelf.iteration(failed, outcome=Outcome.FAILED, status=Status.ERROR, error="no credit")
+    running = shelf.session("running")
+    shelf.iteration(running, State.RUNNING)
+    shelf.iteration(running, State.QUEUED)
+    trashed = shelf.session("trashed")
+    shelf.iteration(trashed, State.QUEUED)
+    shelf.engine.store.update_session(trashed.id, trashed_at="2026-09-01T10:00:00.000Z")
+    return shelf
+
+
+def test_it_says_what_the_whole_command_says(
+    ampsm: Ampsm, some: Shelf, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    whole = ampsm("status", "--tmux").out
+    assert bar.told()
+    assert capsysbinary.readouterr().out.decode() == whole == "●1 ◌1 ✗1\n"
+    done = program("status", "--tmux")
+    assert done.communicate()[0].decode() == whole
+
+
+def test_without_a_database_it_is_empty_and_makes_nothing(
+    hermetic: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    assert bar.told()
+    assert capsysbinary.readouterr().out == b"\n"
+    assert not (hermetic / "ampsm").exists()
+
+
+def test_a_database_of_another_version_is_left_to_the_whole_command(tmp_path: Path, some: Shelf) -> None:
+    connection = sqlite3.connect(tmp_path / "newer.sqlite")
+    connection.execute(f"PRAGMA user_version = {SCHEMA + 1}")
+    connection.close()
+    assert standing(tmp_path / "newer.sqlite") is None
+    (tmp_path / "broken.sqlite").write_bytes(b"no database" * 1000)
+    assert standing(tmp_path / "broken.sqlite") is None
+    assert standing(tmp_path) is None
+
+
+def test_it_knows_the_newest_schema_and_the_glyphs() -> None:
+    assert migrations.LATEST == SCHEMA
+    assert {word: wording.GLYPHS[word] for word in bar.SHOWN} == bar.SHOWN
