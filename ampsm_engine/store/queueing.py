@@ -1,5 +1,6 @@
 """Writing the queue: iterations wait, are claimed, go back, are stopped."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import peewee
@@ -94,10 +95,14 @@ class Queueing(Writing):
                     touched.append(iteration.id)
             return tuple(self.iteration(iteration_id) for iteration_id in touched)
 
-    def edit_queued(self, iteration_id: str, prompt: str) -> None:
-        """Give a waiting iteration another prompt; Refused once it started."""
+    def edit_queued(self, iteration_id: str, prompt: str, *, before: Callable[[], None] = lambda: None) -> None:
+        """Give a waiting iteration another prompt; Refused once it started.
+
+        `before` is called while nobody can claim it: whatever amp would read is changed there.
+        """
         with self._writing() as database:
             self._waiting(iteration_id)
+            before()
             self._change(database, iteration_id, prompt=prompt)
 
     def drop_queued(self, iteration_id: str) -> None:

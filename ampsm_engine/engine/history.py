@@ -1,0 +1,100 @@
+"""What happened in a session: its iterations, its commits and who made them, its facts; and what each of them holds.
+
+Nothing is changed here. Texts from outside the store are redacted.
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from ampsm_engine import redact
+from ampsm_engine.amp import transcript
+from ampsm_engine.engine.desk import Engine
+from ampsm_engine.errors import AmpsmError, NotFound
+from ampsm_engine.git import history as log
+from ampsm_engine.git import repository
+from ampsm_engine.git.values import FileChange
+from ampsm_engine.model import Fact, Iteration, Session
+
+SCRIPT_TAIL = 256 * 1024
+"""Bytes of a script's output that a screen shows: its end says how it went."""
+
+_SHA = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+
+
+class Maker(StrEnum):
+    """Who made a commit."""
+
+    AMPSM = "ampsm"
+    """An iteration's work, committed when it ended."""
+    AMP = "amp"
+    """amp itself."""
+    HAND = "hand"
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit of the session's branch. The time is ISO 8601 with its zone."""
+
+    sha: str
+    subject: str
+    author: str
+    time: str
+    by: Maker
+    iteration_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All that happened in a session; iterations by number, commits newest first, facts oldest first."""
+
+    session: Session
+    iterations: tuple[Iteration, ...]
+    commits: tuple[Commit, ...]
+    facts: tuple[Fact, ...]
+    trouble: str | None = None
+    """Why there are no commits to show."""
+    reflog: str = ""
+    """The file that git appends to whenever the branch moves; empty when there is none."""
+
+
+def timeline(engine: Engine, session_id: str) -> History:
+    """All that happened in a session; NotFound. A repository that cannot be read is told, not raised."""
+    store = engine.store
+    session = store.session(session_id)
+    iterations, facts = store.iterations(session_id), store.facts(session_id=session_id)
+    try:
+        place = _place(session)
+        commits = tuple(
+            Commit(
+                sha=one.sha,
+                subject=redact.text(one.subject),
+                author=redact.text(one.author),
+                time=one.time,
+                by=Maker.AMPSM if one.iteration else Maker.AMP if one.thread else Maker.HAND,
+                iteration_id=one.iteration,
+            )
+            for one in log.since(place, session.base_commit, session.branch_name)
+        )
+        reflog = repository.common_dir(place) / "logs" / "refs" / "heads" / session.branch_name
+    except AmpsmError as reason:
+        return History(session, iterations, (), facts, trouble=str(reason))
+    return History(session, iterations, commits, facts, reflog=str(reflog))
+
+
+def commit_files(engine: Engine, session_id: str, sha: str) -> tuple[FileChange, ...]:
+    """What one commit changed; NotFound when there is no such commit."""
+    if not _SHA.fullmatch(sha):
+        raise NotFound(f"There is no commit {sha[:80]!r}.", f"ampsm show {session_id}")
+    return log.files_of(_place(engine.store.session(session_id)), sha)
+
+
+def script_output(engine: Engine, iteration_id: str) -> str:
+    """What the session's script printed last for an iteration, its end; empty when it printed nothing."""
+    return redact.text(transcript.tail(engine.home.run(iteration_id).script_output, SCRIPT_TAIL))
+
+
+def _place(session: Session) -> Path:
+    worktree = Path(session.worktree_path)
+    return worktree if worktree.is_dir() else Path(session.repo_root)

@@ -1,0 +1,56 @@
+"""The commits that a branch has beyond a point, newest first, and who made each. Read by the git program."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ampsm_engine.git import changes, program
+from ampsm_engine.git.values import FileChange
+
+MOST = 500
+"""Commits that anybody looks through."""
+
+EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+_EMPTY_TREE_SHA256 = "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"
+
+_FORMAT = "%x1f".join(
+    (
+        *("%H", "%an", "%cI", "%s"),
+        "%(trailers:key=Ampsm-Iteration,valueonly,separator=%x2c)",
+        "%(trailers:key=Amp-Thread-ID,valueonly,separator=%x2c)",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedCommit:
+    """One commit. The time is the committer's, ISO 8601 with its zone."""
+
+    sha: str
+    author: str
+    time: str
+    subject: str
+    iteration: str
+    """The iteration that its trailer names; empty when we did not make it."""
+    thread: str
+    """amp's thread in its trailer; empty when there is none."""
+
+
+def since(where: Path, base: str, branch: str, most: int = MOST) -> tuple[LoggedCommit, ...]:
+    """The commits of a branch that `base`, a commit, does not have."""
+    options = ("-z", f"--max-count={most}", f"--format={_FORMAT}", "--encoding=UTF-8", "--no-color", "--no-mailmap")
+    span = (f"refs/heads/{branch}", f"^{base}") if base else (f"refs/heads/{branch}",)
+    output = program.told(where, "log", *options, *span, "--")
+    found = []
+    for record in output.decode("utf-8", "replace").split("\0"):
+        fields = record.strip("\n").split("\x1f")
+        if len(fields) == 6:
+            sha, author, time, subject, iteration, thread = fields
+            found.append(LoggedCommit(sha, author, time, subject, iteration.strip(), thread.strip()))
+    return tuple(found)
+
+
+def files_of(where: Path, sha: str) -> tuple[FileChange, ...]:
+    """What one commit changed against its first parent."""
+    has_parent = program.read(where, "rev-parse", "--quiet", "--verify", f"{sha}^1").ok
+    nothing = EMPTY_TREE if len(sha) == 40 else _EMPTY_TREE_SHA256
+    return changes.files(where, f"{sha}^1" if has_parent else nothing, sha)

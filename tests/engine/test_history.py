@@ -1,0 +1,69 @@
+"""What happened in a session: who made which commit, what each changed, and that a broken repository hides nothing else."""
+
+from pathlib import Path
+
+import pytest
+
+from ampsm_engine.engine import history
+from ampsm_engine.engine.history import Maker
+from ampsm_engine.errors import NotFound
+from tests.conftest import git
+from tests.worker.bench import Bench
+
+SECRET = "sk-ant-api03-" + "aB3" * 31 + "-AA"
+
+
+def test_commits_say_who_made_them(bench: Bench) -> None:
+    bench.scenario({"create_file": "one.py", "content": "1\n"}, {"say": "Added one"})
+    session = bench.new("Add one")
+    settled = bench.settled(session)
+    worktree = Path(session.worktree_path)
+    (worktree / "two.py").write_text("2\n3\n")
+    git(worktree, "add", "-A")
+    git(worktree, "commit", "-qm", f"By hand {SECRET}")
+    git(worktree, "commit", "-q", "--allow-empty", "-m", "By amp\n\nAmp-Thread-ID: https://ampcode.com/threads/T-1")
+    told = history.timeline(bench.engine, session.id)
+    assert [commit.by for commit in told.commits] == [Maker.AMP, Maker.HAND, Maker.AMPSM]
+    assert told.commits[2].iteration_id == settled.id
+    assert told.commits[2].sha == settled.commit_sha
+    assert SECRET not in told.commits[1].subject
+    assert [one.id for one in told.iterations] == [settled.id]
+    assert "committed" in [fact.kind for fact in told.facts]
+    assert Path(told.reflog).is_file()
+    files = history.commit_files(bench.engine, session.id, told.commits[1].sha)
+    assert [(file.path, file.additions) for file in files] == [("two.py", 2)]
+    assert history.commit_files(bench.engine, session.id, told.commits[0].sha) == ()
+
+
+def test_a_first_commit_has_files_too(bench: Bench) -> None:
+    session = bench.new(None)
+    first = git(bench.repo, "rev-list", "--max-parents=0", "HEAD").strip()
+    assert {file.path for file in history.commit_files(bench.engine, session.id, first)} == {"README.md", "app.py"}
+
+
+@pytest.mark.parametrize("sha", ["HEAD", "--output=/tmp/x", "0" * 40, "", "c0ffee"])
+def test_what_is_no_commit_is_not_found(bench: Bench, sha: str) -> None:
+    session = bench.new(None)
+    with pytest.raises(NotFound):
+        history.commit_files(bench.engine, session.id, sha)
+
+
+def test_without_its_branch_a_session_still_has_a_history(bench: Bench) -> None:
+    session = bench.new(None)
+    git(bench.repo, "worktree", "remove", "--force", session.worktree_path)
+    git(bench.repo, "branch", "-D", session.branch_name)
+    told = history.timeline(bench.engine, session.id)
+    assert told.trouble
+    assert told.commits == ()
+    assert told.facts
+
+
+def test_a_scripts_output_is_redacted(bench: Bench) -> None:
+    bench.scenario({"say": "Done"})
+    session = bench.new("Do it", script=f"echo one; echo {SECRET}; printf '\\033[31mred\\033[0m'; exit 3")
+    settled = bench.settled(session)
+    said = history.script_output(bench.engine, settled.id)
+    assert said.startswith("one\n")
+    assert SECRET not in said
+    assert said.endswith("red")
+    assert history.script_output(bench.engine, "nobody") == ""
