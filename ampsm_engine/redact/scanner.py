@@ -12,6 +12,9 @@ from ampsm_engine.redact.spans import Span
 SHORT = 4096
 """Characters of a text that is looked through anchor by anchor while the one search is not compiled yet."""
 
+FEW = 24
+"""Texts after which the search is compiled: anchor by anchor costs 0.1 ms a text, compiled it is 0.01 ms."""
+
 
 class Scanner:
     """All anchors, in lower case, as one search, and who waits for each."""
@@ -22,6 +25,7 @@ class Scanner:
             self._waiting[anchor] = (*self._waiting.get(anchor, ()), finder)
         self._longest = max(map(len, self._waiting))
         self._compiled: Callable[..., re.Match[str] | None] | None = None
+        self._looked_through = 0
 
     def _compile(self) -> "Callable[..., re.Match[str] | None]":
         search = self._compiled = re.compile(_pattern(self._waiting)).search
@@ -39,8 +43,10 @@ class Scanner:
         lowered = _lowered(text)
         search = self._compiled
         if search is None:
-            # 40 ms of compiling that a command with a harmless name and prompt need not pay.
-            if len(text) <= SHORT and not any(anchor in lowered for anchor in self._waiting):
+            # 15 ms of compiling that a command with a harmless name and prompt need not pay.
+            self._looked_through += 1
+            is_little = len(text) <= SHORT and self._looked_through <= FEW
+            if is_little and not any(anchor in lowered for anchor in self._waiting):
                 return
             search = self._compile()
         past: dict[Finder, int] = {}

@@ -143,7 +143,7 @@ def _headers() -> Iterator[tuple[list[str], Finder]]:
         ["curl"],
         Rule(
             "curl-password",
-            rf"\bcurl\b[^\r\n]{{0,400}}?[ \t](?:-u|--user)[ =]?[ \t]{{0,4}}(?:{_QUOTE})?"
+            rf"\bcurl\b[^\r\n]{{0,200}}?[ \t](?:-u|--user)[ =]?[ \t]{{0,4}}(?:{_QUOTE})?"
             r"""[^\s:"'\\]{1,128}:([^\s"'\\$]{3,256})""",
         ),
     )
