@@ -17,6 +17,12 @@ from ampsm_tui import aside, clipboard
 from ampsm_tui.ask import ask, asking, tell
 from ampsm_tui.house import house
 
+NEW_KEYS: list[BindingType] = [
+    Binding("n", "new", "New", id="session.new", tooltip="New session"),
+    Binding("N", "new_from", "New like this", id="session.new-from", show=False, tooltip="New, with these settings"),
+]
+"""For the list alone: elsewhere n goes to the next match."""
+
 SESSION_KEYS: list[BindingType] = [
     Binding("m", "message", "Message", id="session.message", tooltip="Send a follow-up prompt"),
     Binding("x", "stop", "Stop", id="session.stop", tooltip="Stop what runs and what waits"),
@@ -51,6 +57,23 @@ class SessionActions(Screen[None]):
         if house(self).read_only and action in _CHANGING | _STEPPING:
             return False
         return super().check_action(action, parameters)
+
+    def action_new(self) -> None:
+        """A new session."""
+        self._open_form(None)
+
+    def action_new_from(self) -> None:
+        """A new session with the repository, base, script and mode of this one."""
+        if session := self._only_one("New from"):
+            self._open_form(session)
+
+    def _open_form(self, like: Session | None) -> None:
+        from ampsm_tui.screens.new_session import Beginning, NewSessionScreen
+
+        self.app.push_screen(NewSessionScreen(Beginning.like(like) if like else None), self.session_made)
+
+    def session_made(self, session_id: str | None) -> None:
+        """A new session was made, or not; an heir may go to it."""
 
     def action_message(self) -> None:
         """Write a follow-up."""

@@ -1,0 +1,268 @@
+"""A new session: where, from what, what amp shall do. What would be refused is told at its field before anything is made."""
+
+import asyncio
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Button, Footer, Input, Static, TextArea
+
+from ampsm_engine import naming
+from ampsm_engine.engine.drafts import Draft, Trouble
+from ampsm_engine.errors import AmpsmError
+from ampsm_engine.model import Session
+from ampsm_tui.ask import ask, asking
+from ampsm_tui.clean import many_lines, one_line
+from ampsm_tui.house import house
+from ampsm_tui.screens.dialog import SEND
+from ampsm_tui.widgets.choice import Choice
+from ampsm_tui.widgets.field import Field
+
+PAUSE = 0.25
+"""Seconds without a key before what was typed is looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What the form begins with; an empty `repo` is that of the folder that ampsm was started in."""
+
+    repo: str = ""
+    base: str = ""
+    script: str | None = None
+    """None: the last one used in the repository."""
+    mode: str = ""
+    prompt: str = ""
+
+    @classmethod
+    def like(cls, session: Session) -> "Beginning":
+        """The same repository, base, script and mode."""
+        return cls(session.repo_root, session.base_branch, session.script_command or "", session.model_override or "")
+
+
+class NewSessionScreen(Screen[str | None]):
+    """The form; answers the id of the session that was made."""
+
+    CSS_PATH = "new_session.tcss"
+    AUTO_FOCUS = "#prompt"
+    HELP = (
+        "A session is a task for amp on a branch of its own, in a folder of its own.",
+        "Your checkout is not touched; what amp changes is committed on the session's branch.",
+        "Name, base, script and mode may stay as they are: what is shown pale is taken.",
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(SEND, "make(True)", "Start", id="new.start", priority=True, tooltip="Make the session and start amp"),
+        Binding("ctrl+o", "read_file", "Prompt from file", id="new.file", priority=True),
+        Binding("escape", "cancel", "Cancel", id="new.cancel"),
+    ]
+
+    def __init__(self, begin: Beginning | None = None) -> None:
+        super().__init__()
+        self._begin = begin or Beginning()
+        self._script_typed = self._begin.script is not None
+        self._making = False
+        self._unwanted = False
+
+    def compose(self) -> ComposeResult:
+        """The fields, the two ways to go on, and what goes on."""
+        begin = self._begin
+        prompt = TextArea(begin.prompt, id="prompt", soft_wrap=True, compact=True, placeholder="What amp shall do")
+        yield Static("New session", id="heading")
+        with Vertical(id="form"):
+            yield Field("repo", "Repository", Choice(begin.repo, id="repo", placeholder="a folder in a git repository"))
+            yield Field("base", "Base", Choice(begin.base, id="base", placeholder="what is checked out"))
+            yield Field("prompt", "Prompt", prompt)
+            yield Field("name", "Name", _line("name", placeholder="made of the prompt"))
+            yield Field("script", "Script", _line("script", begin.script or "", "checks each iteration: make test"))
+            yield Field("mode", "Mode", _line("mode", begin.mode, "amp's own default"))
+            with Horizontal(classes="buttons"):
+                yield Button("Start", id="start", variant="primary", compact=True)
+                yield Button("Make it, start later", id="later", compact=True)
+                yield Button("Cancel", id="cancel", compact=True)
+            yield Static("", id="state")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        """Look around."""
+        board = house(self).board
+        roots = dict.fromkeys(row.session.repo_root for row in board.rows) if board else {}
+        self._recent = tuple(roots)
+        self.query_one("#repo", Choice).offer(self._recent)
+        if mode := house(self).settings.text("amp.mode"):
+            self.query_one("#mode", Input).placeholder = one_line(f"{mode}, of the settings", 60)
+        self._suggest_name(self._begin.prompt)
+        self.run_worker(self._look_around(), group="look", exclusive=True)
+
+    async def _look_around(self) -> None:
+        """The first look: the repository that was named, else the one around, else the newest that has sessions."""
+        for place in (
+            (self._begin.repo, str(Path.cwd()), *self._recent[:1]) if not self._begin.repo else (self._begin.repo,)
+        ):
+            if place and await self._surroundings(place, first=True):
+                return
+
+    async def _surroundings(self, place: str, *, first: bool = False) -> bool:
+        from ampsm_engine.engine import drafts
+
+        try:
+            found = await ask(drafts.surroundings, house(self).engine, place)
+        except AmpsmError:
+            self.query_one("#base", Choice).offer(())
+            return False
+        if found is None:
+            return False
+        if first and not self.query_one("#repo", Choice).value:
+            with self.prevent(Choice.Changed):
+                self.query_one("#repo", Choice).value = found.root
+        base = self.query_one("#base", Choice)
+        base.offer(found.branches)
+        base.input.placeholder = one_line(f"{found.base}, checked out there" if found.base else "a branch", 60)
+        if not self._script_typed:
+            with self.prevent(Input.Changed):
+                self.query_one("#script", Input).value = found.script
+        return True
+
+    @on(Choice.Changed, "#repo")
+    def _repo_typed(self, event: Choice.Changed) -> None:
+        self.run_worker(self._complete(event.value), group="look", exclusive=True)
+        self._check_soon("repo", "base")
+
+    async def _complete(self, typed: str) -> None:
+        from ampsm_engine.engine import drafts
+
+        await asyncio.sleep(PAUSE)
+        choice = self.query_one("#repo", Choice)
+        found = await ask(drafts.folders, typed) if typed else ()
+        choice.offer((*self._recent, *(found or ())), show=choice.input.has_focus)
+        await self._surroundings(typed)
+
+    @on(Choice.Changed, "#base")
+    def _base_typed(self) -> None:
+        self._check_soon("base")
+
+    @on(Input.Changed)
+    def _line_typed(self, event: Input.Changed) -> None:
+        self._script_typed |= event.input.id == "script" and event.input.has_focus
+        self._check_soon(event.input.id or "")
+
+    @on(TextArea.Changed)
+    def _prompt_typed(self, event: TextArea.Changed) -> None:
+        self._suggest_name(event.text_area.text)
+        self._check_soon("prompt")
+
+    def _suggest_name(self, prompt: str) -> None:
+        suggested = naming.session_name(prompt[:4000]) if prompt.strip() else "made of the prompt"
+        self.query_one("#name", Input).placeholder = one_line(suggested)
+
+    @property
+    def draft(self) -> Draft:
+        """The form as typed."""
+        return Draft(
+            repo=self.query_one("#repo", Choice).value,
+            base=self.query_one("#base", Choice).value.strip(),
+            name=self.query_one("#name", Input).value,
+            prompt=self.query_one("#prompt", TextArea).text,
+            script=self.query_one("#script", Input).value.strip(),
+            mode=self.query_one("#mode", Input).value.strip(),
+        )
+
+    def _check_soon(self, *typed: str) -> None:
+        for name in typed:
+            self._field(name).touched = True
+        if not self._making:
+            self.run_worker(self._check_after_pause(), group="check", exclusive=True)
+
+    async def _check_after_pause(self) -> None:
+        from ampsm_engine.engine import drafts
+
+        await asyncio.sleep(PAUSE)
+        try:
+            troubles = await ask(drafts.check, house(self).engine, self.draft)
+        except AmpsmError:
+            return  # it is told when the session is made
+        self._show([one for one in troubles or () if one.field == "start" or self._field(one.field).touched])
+
+    def _field(self, name: str) -> Field:
+        return self.query_one(f"#field-{name}", Field)
+
+    def _show(self, troubles: list[Trouble]) -> None:
+        told = {one.field: one for one in troubles}
+        for field in self.query(Field):
+            one = told.get(field.field)
+            field.show_trouble(one.message if one else "", one.hint if one else "")
+        start = told.get("start")
+        self._say(f"✗ {start.message}\n{start.hint}" if start else "")
+
+    def _say(self, text: str) -> None:
+        self.query_one("#state", Static).update(Content(many_lines(text, 1000)))
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """The three buttons."""
+        if event.button.id == "cancel":
+            self.action_cancel()
+        else:
+            self.action_make(event.button.id == "start")
+
+    def action_make(self, start: bool) -> None:
+        """Check everything; make the session when nothing is wrong."""
+        if not self._making:
+            self._making, self._unwanted = True, False
+            self.workers.cancel_group(self, "check")
+            self.run_worker(self._make(start), group="ask")
+
+    async def _make(self, start: bool) -> None:
+        from dataclasses import replace
+
+        from ampsm_engine.engine import drafts
+        from ampsm_tui.screens.making import make
+
+        draft = replace(self.draft, run=start)
+        try:
+            troubles = list(await ask(drafts.check, house(self).engine, draft) or ())
+            self._show(troubles)
+            if troubles:
+                self._go_to(troubles[0].field)
+                return
+            self._say("Making its branch and its folder. Esc takes it back.")
+            session = await make(house(self).engine, draft, lambda: self._unwanted)
+        except AmpsmError as refusal:
+            self._say(f"✗ {refusal.message}\n{refusal.hint}")
+        else:
+            self.dismiss(session.id if session else None)
+        finally:
+            self._making = False
+
+    def _go_to(self, field: str) -> None:
+        target = "#start" if field == "start" else f"#{field} Input" if field in {"repo", "base"} else f"#{field}"
+        self.query_one(target).focus()
+
+    def action_cancel(self) -> None:
+        """Leave; what is being made is taken back when it is there."""
+        if self._making:
+            self._unwanted = True
+            self._say("Taking it back.")
+        else:
+            self.dismiss(None)
+
+    @asking
+    async def action_read_file(self) -> None:
+        """Ask for a file, and put what it holds into the prompt."""
+        from ampsm_engine.engine import drafts
+        from ampsm_tui.screens.writing import LineScreen
+
+        async def read(path: str) -> None:
+            text = await ask(drafts.prompt_in, path)
+            self.query_one("#prompt", TextArea).text = text
+
+        await self.app.push_screen(
+            LineScreen("Prompt from a file", read, note="A text file; ~ is home.", may_be_empty=False)
+        )
+
+
+def _line(name: str, value: str = "", placeholder: str = "") -> Input:
+    return Input(value, placeholder=placeholder, id=name, compact=True, select_on_focus=False)

@@ -1,0 +1,179 @@
+"""A line to type in that offers what would fit: a list below it, walked with the arrows, taken with Enter or Tab.
+
+What may be chosen is given by `offer`; nothing forces a choice.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.events import DescendantBlur
+from textual.message import Message
+from textual.widgets import Input, OptionList
+from textual.widgets.option_list import Option
+
+from ampsm_tui.clean import one_line
+
+MOST = 50
+"""Lines of the list; who wants more types on."""
+
+
+class Choice(Vertical):
+    """An input and its list."""
+
+    DEFAULT_CSS = """
+    Choice { height: 1; }
+    Choice > OptionList {
+        overlay: screen;
+        constrain: inside inflect;
+        display: none;
+        height: auto;
+        max-height: 8;
+        border: none;
+        padding: 0 1;
+        background: $panel;
+        text-wrap: nowrap;
+        text-overflow: ellipsis;
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down", "walk(1)", "Choices", show=False),
+        Binding("up", "walk(-1)", show=False),
+        Binding("escape", "close", show=False),
+        Binding("enter", "take", show=False, priority=True),
+        Binding("tab", "take_and_go", show=False, priority=True),
+    ]
+
+    class Changed(Message):
+        """The text is another one now."""
+
+        def __init__(self, choice: "Choice", value: str) -> None:
+            super().__init__()
+            self.choice = choice
+            self.value = value
+
+        @property
+        def control(self) -> "Choice":
+            """The choice."""
+            return self.choice
+
+    def __init__(self, value: str = "", *, placeholder: str = "", id: str | None = None) -> None:  # noqa: A002
+        super().__init__(id=id)
+        self._first = value
+        self._placeholder = placeholder
+        self._offered: tuple[str, ...] = ()
+        self._fit: tuple[str, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        """The line and its list."""
+        yield Input(self._first, placeholder=self._placeholder, compact=True, select_on_focus=False)
+        options = OptionList(compact=True, markup=False)
+        options.can_focus = False
+        yield options
+
+    @property
+    def input(self) -> Input:
+        """The line."""
+        return self.query_one(Input)
+
+    @property
+    def value(self) -> str:
+        """What stands in it."""
+        return self.input.value
+
+    @value.setter
+    def value(self, text: str) -> None:
+        self.input.value = text
+        self.input.cursor_position = len(text)
+        self.action_close()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the list is there."""
+        return bool(self.query_one(OptionList).display)
+
+    def offer(self, values: Sequence[str], *, show: bool = False) -> None:
+        """What may be chosen from now on; with `show` the list opens where it has something new to say."""
+        self._offered = tuple(dict.fromkeys(values))
+        if self.is_open or show:
+            self._open()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Keys of the list only while it is there."""
+        if action in {"close", "take", "take_and_go"}:
+            return (
+                self.is_open
+                and self.query_one(OptionList).highlighted is not None
+                or (action == "close" and self.is_open)
+            )
+        return super().check_action(action, parameters)
+
+    @on(Input.Changed)
+    def _typed(self, event: Input.Changed) -> None:
+        event.stop()
+        if self.input.has_focus:
+            self._open()
+        self.post_message(self.Changed(self, event.value))
+
+    def _open(self) -> None:
+        typed = self.value.casefold()
+        begins = [value for value in self._offered if value.casefold().startswith(typed)]
+        holds = [value for value in self._offered if typed in value.casefold() and value not in begins]
+        fit = tuple(value for value in (*begins, *holds) if value != self.value)[:MOST]
+        options = self.query_one(OptionList)
+        if fit != self._fit or not options.display:
+            self._fit = fit
+            options.clear_options()
+            options.add_options([Option(Content(one_line(value, 400))) for value in fit])
+        options.display = bool(fit)
+
+    def action_walk(self, step: int) -> None:
+        """The next or the last one; opens the list."""
+        options = self.query_one(OptionList)
+        if not options.display:
+            self._fit = ()
+            self._open_all()
+        if options.display and options.option_count:
+            at = options.highlighted
+            options.highlighted = (
+                (0 if step > 0 else -1) % options.option_count if at is None else ((at + step) % options.option_count)
+            )
+
+    def _open_all(self) -> None:
+        """Asked for with an arrow, the list holds what fits, else everything."""
+        self._open()
+        options = self.query_one(OptionList)
+        if not options.display and self._offered:
+            self._fit = tuple(value for value in self._offered if value != self.value)[:MOST]
+            options.add_options([Option(Content(one_line(value, 400))) for value in self._fit])
+            options.display = bool(self._fit)
+
+    def action_close(self) -> None:
+        """No list."""
+        self.query_one(OptionList).display = False
+
+    def action_take(self) -> None:
+        """The line of the list becomes the text."""
+        at = self.query_one(OptionList).highlighted
+        if at is not None:
+            self.value = self._fit[at]
+
+    def action_take_and_go(self) -> None:
+        """The same, and on to the next field."""
+        self.action_take()
+        self.screen.focus_next()
+
+    @on(OptionList.OptionSelected)
+    def _clicked(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        self.value = self._fit[event.option_index]
+        self.input.focus()
+
+    def on_descendant_blur(self, event: DescendantBlur) -> None:
+        """Left: the list goes."""
+        if event.widget is self.input:
+            self.action_close()

@@ -1,0 +1,234 @@
+"""The form of a new session: what it offers, what it refuses at which field, what it makes."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from ampsm_engine.engine.drafts import Draft, Surroundings, Trouble, check
+from ampsm_engine.errors import NotFound, Refused
+from ampsm_engine.model import Board
+from ampsm_tui import ask
+from ampsm_tui.screens import new_session
+from ampsm_tui.screens.new_session import NewSessionScreen
+from ampsm_tui.widgets.choice import Choice
+from tests.tui.builders import a_board, a_session
+from tests.tui.conftest import Camera
+from tests.tui.desk import Desk
+from tests.worker.bench import Bench
+from tests.worker.conftest import bench
+
+__all__ = ["bench"]
+
+SHOP = Surroundings("/home/ada/shop", "main", ("main", "release/2.0", "origin/main"), "make test", "")
+HOSTILE = "evil\x1b]0;owned\x07[bold]x[/bold]\u202e\x00"
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(new_session, "PAUSE", 0)
+
+
+@pytest.fixture
+def form(desk: Desk) -> Desk:
+    made = a_session("made", id="m000000001").session
+    desk.answers |= {
+        "surroundings": lambda *_: SHOP,
+        "check": lambda *_: (),
+        "folders": lambda *_: (),
+        "new": lambda *_, **__: (made, None),
+    }
+    return desk
+
+
+def board() -> Board:
+    return a_board(
+        a_session(
+            "fix login", id="s000000001", script_command="npm test", model_override="rush", base_branch="release/2.0"
+        ),
+        a_session("elsewhere", repo_root="/home/ada/api"),
+    )
+
+
+async def test_the_form_offers_what_the_repository_has(form: Desk, snapshot_svg: Camera) -> None:
+    async with form.open(board()):
+        await form.press("n")
+        form.sees(
+            "New session", "/home/ada/shop", "main, checked out there", "make test", "made of the prompt", "Start"
+        )
+        await snapshot_svg.tour(form)
+
+
+async def test_a_prompt_is_enough(form: Desk) -> None:
+    async with form.open(board()):
+        await form.press("n")
+        await form.type("Fix the login. It fails")
+        form.sees("Fix the login. It fails")
+        await form.press("ctrl+g")
+        form.asked(
+            "new", prompt="Fix the login. It fails", name=None, base=None, script="make test", mode=None, run=False
+        )
+        form.asked("iterate", "m000000001", "Fix the login. It fails")
+        form.sees_not("New session")
+
+
+async def test_made_now_and_started_later(form: Desk) -> None:
+    async with form.open(board()):
+        await form.press("n", "tab", "tab", "tab", "tab", "tab", "enter")
+        (draft,) = [args[1] for name, args, _ in form.verbs if name == "check"][-1:]
+        assert not draft.run
+        form.asked("new", prompt=None, run=False)
+        form.asked_not("iterate")
+
+
+async def test_trouble_stands_at_its_field_and_nothing_is_made(form: Desk, snapshot_svg: Camera) -> None:
+    form.answers["check"] = lambda *_: (
+        Trouble("base", "There is no branch 'mian' in /home/ada/shop.", "Did you mean main?"),
+        Trouble("prompt", "The prompt is empty.", "Write what amp shall do."),
+        Trouble("start", "The amp program was not found.", "npm install -g @ampcode/cli"),
+    )
+    async with form.open(board()):
+        await form.press("n", "ctrl+g")
+        form.sees("no branch 'mian'", "Did you mean main?", "The prompt is empty.", "npm install")
+        form.asked_not("new")
+        await snapshot_svg.tour(form)
+
+
+async def test_a_field_nobody_was_in_yet_is_not_complained_about(form: Desk) -> None:
+    form.answers["check"] = lambda *_: (Trouble("prompt", "The prompt is empty.", "Write."),)
+    async with form.open(board()):
+        await form.press("n", "tab", "x")
+        form.asked("check")
+        form.sees("The prompt is empty.")
+        await form.press("escape", "n", "shift+tab", "x")
+        form.sees_not("There is no")
+
+
+async def test_a_refusal_of_the_making_keeps_what_was_typed(form: Desk) -> None:
+    form.answers["new"] = Refused("The repository is locked.", "Try again")
+    async with form.open(board()):
+        await form.press("n", "h", "i", "ctrl+g")
+        form.sees("The repository is locked.", "Try again", "hi")
+
+
+async def test_new_from_this_one_has_its_settings(form: Desk) -> None:
+    async with form.open(board()):
+        await form.press("N")
+        draft = form.app.screen.draft
+        assert (draft.repo, draft.base, draft.script, draft.mode) == (
+            "/home/ada/shop",
+            "release/2.0",
+            "npm test",
+            "rush",
+        )
+
+
+async def test_recent_repositories_and_branches_are_chosen_from_a_list(form: Desk, snapshot_svg: Camera) -> None:
+    async with form.open(board()):
+        await form.press("n", "shift+tab", "down")
+        form.sees("release/2.0", "origin/main")
+        await snapshot_svg.tour(form)
+        await form.press("down", "enter")
+        assert form.app.screen.draft.base == "release/2.0"
+        await form.press("shift+tab", "down", "enter")
+        assert form.app.screen.draft.repo == "/home/ada/api"
+        form.asked("surroundings", "/home/ada/api")
+
+
+async def test_a_path_is_completed_while_it_is_typed(form: Desk) -> None:
+    form.answers["folders"] = lambda typed: (f"{typed}i", f"{typed}ple")
+    async with form.open(board()):
+        await form.press("n", "shift+tab", "shift+tab")
+        form.app.screen.query_one("#repo", Choice).value = ""
+        await form.type("/srv/ap")
+        form.asked("folders", "/srv/ap")
+        await form.press("down", "down", "tab")
+        assert form.app.screen.draft.repo == "/srv/apple"
+
+
+async def test_a_script_that_was_typed_is_not_replaced(form: Desk) -> None:
+    async with form.open(board()):
+        await form.press("n", "tab", "tab", "x")
+        form.answers["surroundings"] = lambda *_: Surroundings("/home/ada/api", "main", (), "make other", "")
+        form.app.screen.query_one("#repo", Choice).value = "/home/ada/api"
+        await form.settle()
+        assert form.app.screen.draft.script == "make testx"
+
+
+async def test_a_prompt_comes_from_a_file_and_a_bad_file_is_said(form: Desk) -> None:
+    form.answers["prompt_in"] = NotFound("/x cannot be read.", "Name a text file.")
+    async with form.open(board()):
+        await form.press("n", "ctrl+o", "x", "enter")
+        form.sees("/x cannot be read.")
+        form.answers["prompt_in"] = lambda *_: "From a file\nsecond line"
+        await form.press("enter")
+        assert form.app.screen.draft.prompt == "From a file\nsecond line"
+
+
+async def test_what_is_taken_back_while_it_is_made_leaves_nothing(form: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with form.open(board()):
+        begun, go_on = asyncio.Event(), asyncio.Event()
+        recorded = ask.cross
+
+        async def slow(question):
+            if question.func.__name__ == "new":
+                begun.set()
+                await go_on.wait()
+            return await recorded(question)
+
+        monkeypatch.setattr(ask, "cross", slow)
+        await form.press("n", "h", "i")
+        await form.pilot.press("ctrl+g")
+        await begun.wait()
+        await form.pilot.press("escape")
+        await form.pilot.pause()
+        form.sees("Taking it back.")
+        go_on.set()
+        await form.settle()
+        form.asked("remove", "m000000001")
+        form.asked("purge", "m000000001")
+        form.asked_not("iterate")
+
+
+async def test_hostile_text_is_inert(form: Desk) -> None:
+    form.answers["surroundings"] = lambda *_: Surroundings(HOSTILE, HOSTILE, (HOSTILE,), HOSTILE, "")
+    form.answers["check"] = lambda *_: (Trouble("base", HOSTILE, HOSTILE),)
+    async with form.open(a_board(a_session(HOSTILE, repo_root=HOSTILE, script_command=HOSTILE))):
+        await form.press("n", "shift+tab", "down", "x")
+        assert not set(form.text) & set("\x1b\x07\x00\u202e")
+
+
+async def test_with_the_real_engine_what_is_wrong_is_told_and_what_is_right_is_made(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from textual.widgets import TextArea
+
+    from ampsm_tui.app import AmpsmApp
+    from tests.tui.builders import still
+
+    bench.scenario({"say": "Done."})
+    monkeypatch.chdir(bench.repo)
+    app = AmpsmApp(bench.engine, still(a_board()))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+
+        async def settled() -> None:
+            await pilot.pause()
+            await app.workers.wait_for_complete([one for one in app.workers if one.group != "feed"])
+            await pilot.pause()
+
+        app.push_screen(NewSessionScreen())
+        await settled()
+        form = app.screen
+        form.query_one("#base", Choice).value = "mian"
+        await settled()
+        assert "main" in str(form.query_one("#field-base .trouble").render())
+        form.query_one("#base", Choice).value = "main"
+        form.query_one("#prompt", TextArea).text = "Do it"
+        await settled()
+        await pilot.press("ctrl+g")
+        await settled()
+        (made,) = bench.engine.store.sessions()
+        bench.sessions.append(made)
+        assert made.amp_prompt == "Do it"
+        bench.settled(made)
+        assert check(bench.engine, Draft(str(bench.repo), prompt="x")) == ()
