@@ -23,16 +23,20 @@ class Scanner:
         self._waiting: dict[str, tuple[Finder, ...]] = {}
         for anchor, finder in anchored:
             self._waiting[anchor] = (*self._waiting.get(anchor, ()), finder)
+        self._hearing = self._waiting
         self._longest = max(map(len, self._waiting))
         self._compiled: Callable[..., re.Match[str] | None] | None = None
         self._looked_through = 0
 
     def _compile(self) -> "Callable[..., re.Match[str] | None]":
-        search = self._compiled = re.compile(_pattern(self._waiting)).search
+        search = re.compile(_pattern(self._waiting)).search
         # The search answers the longest anchor at a place; those who wait for its beginnings must hear of it too.
-        for anchor in sorted(self._waiting, key=len, reverse=True):
-            shorter = (anchor[:length] for length in range(1, len(anchor)))
-            self._waiting[anchor] += tuple(f for part in shorter for f in self._waiting.get(part, ()))
+        # Set in this order, and never changed in place: another thread may be looking.
+        self._hearing = {
+            anchor: tuple(f for length in range(len(anchor), 0, -1) for f in self._waiting.get(anchor[:length], ()))
+            for anchor in self._waiting
+        }
+        self._compiled = search
         return search
 
     def spans(self, text: str, start: int = 0, stop: int | None = None) -> Iterator[Span]:
@@ -55,7 +59,7 @@ class Scanner:
         found = search(lowered, start, end)
         while found and found.start() < stop:
             position = found.start()
-            for finder in self._waiting[found.group()]:
+            for finder in self._hearing[found.group()]:
                 if past.get(finder, 0) > position:
                     continue
                 for span in finder.find(text, position):
