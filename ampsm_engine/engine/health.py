@@ -9,22 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ampsm_engine.amp import program
+from ampsm_engine.engine import terminal_checks
+from ampsm_engine.engine.check import Check
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import repository, trash, worktrees
 from ampsm_engine.git.values import Orphan, Repo
 from ampsm_engine.model import Session
 from ampsm_engine.worker import slots
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing looked at; `ok` None: worth knowing, not wrong."""
-
-    name: str
-    ok: bool | None
-    text: str
-    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +39,7 @@ def doctor(engine: Engine, environ: Mapping[str, str] | None = None) -> tuple[Ch
         _store(engine),
         _slots(engine),
         _desktop(env),
+        *terminal_checks.checks(env, chosen=engine.settings.text("notify.terminal")),
         Check(
             "configuration",
             ok=True,

@@ -1,0 +1,13 @@
+"""One line of `doctor`, known to those who look and to those who show it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing looked at; `ok` None: worth knowing, not wrong."""
+
+    name: str
+    ok: bool | None
+    text: str
+    hint: str = ""
