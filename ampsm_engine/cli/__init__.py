@@ -30,4 +30,6 @@ def main(*, screens: Callable[..., int] | None = None) -> None:
 
     # A command makes many small values and ends: looking for cycles among them would cost a tenth of its time.
     gc.set_threshold(100_000, 50, 50)
-    sys.exit(run(sys.argv[1:], screens=screens))
+    code = run(sys.argv[1:], screens=screens)
+    gc.freeze()  # nor among the modules, when the interpreter ends
+    sys.exit(code)
