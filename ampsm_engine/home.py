@@ -143,12 +143,13 @@ def open_private(path: Path, flags: int) -> int:
     return os.open(path, flags | os.O_CLOEXEC, PRIVATE_FILE)
 
 
-def write_private(path: Path, content: bytes) -> None:
-    """Replace a file of ours in one step, private to its owner."""
+def write_private(path: Path, content: bytes, *, lasting: bool = True) -> None:
+    """Replace a file of ours in one step, private to its owner; `lasting`: also when the power fails right after."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = open_private(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW)
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
         file.flush()
-        os.fsync(file.fileno())
+        if lasting:
+            os.fsync(file.fileno())
     beside.replace(path)

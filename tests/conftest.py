@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from ampsm_engine import redact
+
 settings.register_profile(
     "ampsm", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 )
@@ -31,7 +33,10 @@ def hermetic(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     (place / "gitconfig").write_text(
         "[user]\n\tname = Some Body\n\temail = body@example.org\n[init]\n\tdefaultBranch = main\n"
     )
+    # Its rules are made once a process, with the secrets of the environment as it is then.
+    redact._default.cache_clear()
     yield place
+    redact._default.cache_clear()
 
 
 def git(cwd: Path, *arguments: str) -> str:

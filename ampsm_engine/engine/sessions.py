@@ -1,5 +1,8 @@
 """Sessions: make one, change what is written about it, take in a worktree made elsewhere."""
 
+import importlib
+import os
+import string
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +14,10 @@ from ampsm_engine.git import exclude, repository, worktrees
 from ampsm_engine.git.values import Base
 from ampsm_engine.model import Iteration, Session, Status
 from ampsm_engine.naming import new_id, printable, session_name
+
+_PLAIN = frozenset(string.ascii_letters + " .,!?'()-")
+LONGEST_WORD = 20
+"""Letters of a word; the longest of ordinary prompts have fewer, keys have more."""
 
 
 def new(
@@ -32,18 +39,20 @@ def new(
     _check(engine, prompt, name, run=run)
     repo = repository.locate(path)
     start = repository.base(repo, base)
-    # Before a name is cut from them: half a secret would not be known any more.
-    name, asked = redact.text(name or ""), redact.text(prompt or "")
-    title = _title(name, asked)
-    session_id = new_id()
-    pending = worktrees.begin(repo, start, session_id, title, datetime.now(UTC).astimezone())
+    session_id, now = new_id(), datetime.now(UTC).astimezone()
+    guess = _title(name or "", prompt or "")
+    title = guess if _is_plain(guess) else _safe_title(name, prompt)
+    pending = worktrees.begin(repo, start, session_id, title, now)
     try:
+        if title != (safe := _safe_title(name, prompt)):
+            pending.undo()
+            pending, title = worktrees.begin(repo, start, session_id, safe, now), safe
         engine.ready()
         settings = engine.settings
         session = Session(
             id=session_id,
             name=title,
-            amp_prompt=asked,
+            amp_prompt=redact.text(prompt or ""),
             repo_root=str(repo.root),
             base_branch=start.name,
             base_commit=start.commit,
@@ -54,6 +63,9 @@ def new(
             script_command=script or None,
             model_override=mode or settings.text("amp.mode") or None,
         )
+        importlib.import_module("ampsm_engine.engine.runs")  # 30 ms, paid while git is at work
+        importlib.import_module("ampsm_engine.worker.context")
+
         pending.finish()
         return _enter(engine, session, prompt if run else None)
     except BaseException:
@@ -62,17 +74,28 @@ def new(
 
 
 def _check(engine: Engine, prompt: str | None, name: str | None, *, run: bool) -> None:
-    from ampsm_engine.amp import command, program
-
     if name is not None and not printable(name):
         raise Refused("A session's name needs at least one visible character.", "ampsm new --name NAME")
-    if run:
-        import os
+    if run or prompt:
+        from ampsm_engine.amp import command, program
 
         command.check_prompt(prompt or "")
-        program.find(engine.settings, os.environ)
-    elif prompt:
-        command.check_prompt(prompt)
+        if run:
+            program.find(engine.settings, os.environ)
+
+
+def _is_plain(text: str) -> bool:
+    """Whether it is words and nothing else: no key or token has that shape.
+
+    Then git can begin before the rules are loaded; a secret made of words alone is found right after, and the
+    worktree begun anew under another name.
+    """
+    return set(text) <= _PLAIN and all(len(word) <= LONGEST_WORD for word in text.split())
+
+
+def _safe_title(name: str | None, prompt: str | None) -> str:
+    """The session's name, redacted before it is cut: half a secret would not be known any more."""
+    return _title(redact.text(name or ""), redact.text(prompt or ""))
 
 
 def _title(name: str, prompt: str) -> str:

@@ -29,7 +29,7 @@ def write(session: Session, iterations: Sequence[Iteration], files: Sequence[Fil
         "LAST_STATUS.json": status_text(session, iterations),
     }
     for name, text in texts.items():
-        write_private(folder / name, redact.text(text).encode("utf-8", "replace"))
+        write_private(folder / name, redact.text(text).encode("utf-8", "replace"), lasting=False)
     return None
 
 
