@@ -66,7 +66,7 @@ def settle(
     _context_files(store, it)
     try:
         _clean_run_directory(it.run)
-    except OSError as reason:
+    except (OSError, AmpsmError) as reason:
         it.facts.append(("not-redacted", f"{it.run.path} could not be cleaned of secrets: {reason}"))
     _finish(store, settings, it)
 
@@ -205,8 +205,9 @@ def _clean_run_directory(run: RunDirectory) -> None:
         path.unlink(missing_ok=True)
     # Redacted before anything is cut: half a secret would not be known any more.
     for path in (run.stream, run.stderr, run.script_output, run.prompt):
-        if path.exists():
-            redact.file(path)
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            path.unlink()  # no file of ours: an agent put it there
+        redact.file(path)
     if run.stderr.exists() and run.stderr.stat().st_size > STDERR_KEPT:
         with run.stderr.open("rb+") as file:
             file.seek(-STDERR_KEPT, os.SEEK_END)
