@@ -3,7 +3,6 @@
 The only place that knows of signals, broken pipes and the unexpected.
 """
 
-import gc
 import os
 import signal
 import sys
@@ -25,7 +24,6 @@ class Terminated(KeyboardInterrupt):
 def run(arguments: list[str], *, screens: Callable[..., int] | None = None) -> int:
     """Run the command that the arguments name; answers its exit code and has told everything."""
     sys.excepthook = report_unexpected
-    gc.set_threshold(50_000)  # a list of a thousand sessions is not to be searched for garbage forty times
     _prepare_streams()
     _clean_up_on_signals()
     try:
