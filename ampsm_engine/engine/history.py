@@ -95,6 +95,16 @@ def script_output(engine: Engine, iteration_id: str) -> str:
     return redact.text(transcript.tail(engine.home.run(iteration_id).script_output, SCRIPT_TAIL))
 
 
+def prompts(engine: Engine, session_id: str, most: int = 60) -> tuple[str, ...]:
+    """What was asked before, each once: this session's prompts newest first, then those of the newest sessions."""
+    store = engine.store
+    others = [session.id for session in store.sessions()[:20] if session.id != session_id]
+    found: dict[str, None] = {}
+    for iterations in store.iterations_of([session_id, *others]).values():
+        found.update(dict.fromkeys(iteration.prompt for iteration in reversed(iterations)))
+    return tuple(found)[:most]
+
+
 def _place(session: Session) -> Path:
     worktree = Path(session.worktree_path)
     return worktree if worktree.is_dir() else Path(session.repo_root)

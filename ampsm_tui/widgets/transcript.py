@@ -25,7 +25,7 @@ POLL = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Showing:
-    """Which iteration a transcript shows: its stream, its prompt, where paths are short, its ending once it is there."""
+    """Which iteration a transcript shows: its stream, its prompt, the folder whose paths are short, its ending."""
 
     key: str
     stream: Path
@@ -84,7 +84,7 @@ class Transcript(BlockCursor):
     async def _follow(self, showing: Showing) -> None:
         feed = Feed(showing.stream)
         try:
-            while (first := await feed.last()) is None and self._is_live:
+            while (first := await feed.last()) is None and self._is_live:  # noqa: ASYNC110 - another process writes
                 await asyncio.sleep(POLL)
             if first is None:
                 return

@@ -39,6 +39,8 @@ class Kind(StrEnum):
     ATTEMPT = "attempt"
     NOISE = "noise"
     ENDING = "ending"
+    PLAIN = "plain"
+    """Lines as they are, for reading."""
 
 
 FOLDED = frozenset({Kind.THINKING, Kind.TOOL, Kind.ANSWER, Kind.PROMPT})

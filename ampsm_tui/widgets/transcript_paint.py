@@ -119,6 +119,9 @@ class Painter:
     def _noise(self, block: Block, width: int) -> list[Line]:
         return [self._styled(cut(block.text.replace("\n", " "), width), "dim")]
 
+    def _lines(self, block: Block, width: int) -> list[Line]:
+        return [[Segment(line)] for line in wrapped(block.text, width, 20_000)]
+
     def _ending(self, block: Block, width: int) -> list[Line]:
         lines: list[Line] = [self._styled("─" * width, "line")]
         for told in block.text.split("\n"):
@@ -217,6 +220,7 @@ class Painter:
         Kind.ATTEMPT: _attempt,
         Kind.NOISE: _noise,
         Kind.ENDING: _ending,
+        Kind.PLAIN: _lines,
     }
 
 

@@ -1,6 +1,7 @@
 """Pieces of a run's stream file, read and redacted into events that a screen can bear.
 
-Runs in threads and in side processes; knows no widget. A piece is cut at the ends of lines; texts are bounded after redaction, never before.
+Runs in threads and in side processes; knows no widget. A piece is cut at the ends of lines; texts are bounded after
+redaction, never before.
 """
 
 import json

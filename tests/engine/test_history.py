@@ -67,3 +67,15 @@ def test_a_scripts_output_is_redacted(bench: Bench) -> None:
     assert SECRET not in said
     assert said.endswith("red")
     assert history.script_output(bench.engine, "nobody") == ""
+
+
+def test_prompts_of_this_session_come_first(bench: Bench) -> None:
+    bench.scenario({"say": "Done"})
+    other = bench.new("Theirs")
+    mine = bench.new("Mine")
+    bench.iterate(mine, "Mine again")
+    bench.iterate(mine, "Mine")
+    assert history.prompts(bench.engine, mine.id) == ("Mine", "Mine again", "Theirs")
+    assert history.prompts(bench.engine, mine.id, most=1) == ("Mine",)
+    bench.settled(mine)
+    bench.settled(other)

@@ -1,0 +1,235 @@
+"""One session: its timeline, the transcript of an iteration, what waits, and the box for a follow-up.
+
+It is given the board. What else it shows is asked for again whenever the board says that something has changed.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical
+from textual.reactive import var
+from textual.widgets import ContentSwitcher, Static
+
+from ampsm_engine.model import Board, BoardRow, Iteration, Session, State
+from ampsm_tui.ask import ask, asking
+from ampsm_tui.house import house
+from ampsm_tui.screens.following_up import FollowingUp
+from ampsm_tui.widgets.key_bar import KeyBar
+from ampsm_tui.widgets.prompt_box import PromptBox
+from ampsm_tui.widgets.queue import Queue
+from ampsm_tui.widgets.reader import Reader, files_told
+from ampsm_tui.widgets.session_head import SessionHead
+from ampsm_tui.widgets.timeline import Timeline
+from ampsm_tui.widgets.timeline_entries import Entry, Sort, entries
+from ampsm_tui.widgets.transcript import Showing
+from ampsm_tui.widgets.transcript_ending import ending
+from ampsm_tui.widgets.transcript_pane import TranscriptPane
+
+if TYPE_CHECKING:
+    from ampsm_engine.engine.history import History
+
+REFLOG_TICK = 1.0
+"""Seconds between two looks at whether the branch has moved by hand; a look is one question to the file system."""
+
+IDLE_BOX = "m writes a follow-up"
+BUSY_BOX = "m writes a follow-up; it waits its turn"
+
+
+class SessionScreen(FollowingUp):
+    """The screen of one session."""
+
+    CSS_PATH = "session.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("t", "timeline", "Timeline", id="session.timeline"),
+        Binding("tab", "app.focus_next", "Next part", show=False, id="session.next-part"),
+        Binding("question_mark", "app.help", "Help", show=False, id="help"),
+        Binding("escape", "back", "Back", id="session.back"),
+    ]
+
+    board: var[Board | None] = var(None, init=False)
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(session_id)
+        self._row: BoardRow | None = None
+        self._history: History | None = None
+        self._seen: object = None
+        self._chosen = ""
+        self._reflog: tuple[str, float] = ("", 0.0)
+
+    def compose(self) -> ComposeResult:
+        """Head, timeline beside or above the transcript, queue, prompt, keys."""
+        yield SessionHead()
+        with Container(id="body"):
+            yield Timeline()
+            with ContentSwitcher(id="reading", initial="transcript"):
+                yield TranscriptPane(id="transcript")
+                yield Reader(id="reader")
+        with Vertical(id="foot"):
+            yield Queue()
+            yield Static("", id="writing", markup=False)
+            yield PromptBox()
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Show what is known, and ask for the rest."""
+        self.begin_box()
+        self.query_one("#foot").set_class(house(self).read_only, "-watching")
+        self.query_one(TranscriptPane).transcript.focus()
+        self._take()
+        self.set_interval(REFLOG_TICK, self._look_at_reflog)
+
+    def leave_box(self) -> None:
+        """Back to the transcript."""
+        self.query_one(TranscriptPane).transcript.focus()
+
+    def was_sent(self) -> None:
+        """The newest iteration is the one to look at."""
+        self._chosen = ""
+
+    def selected_sessions(self) -> list[Session]:
+        """The session of this screen."""
+        return [self._row.session] if self._row else []
+
+    # What is shown.
+
+    def watch_board(self) -> None:
+        """Something has changed somewhere."""
+        if self.is_mounted:
+            self._take()
+
+    def _take(self) -> None:
+        board = self.board
+        row = next((one for one in board.rows if one.session.id == self.session_id), None) if board else None
+        if row is None:
+            return
+        self._row = row
+        current = row.current
+        facts = [fact.number for fact in board.facts if fact.session_id == self.session_id] if board else []
+        seen = (row.session, row.iterations, row.queued, current and (current.id, current.state), facts[-1:])
+        if seen != self._seen:
+            self._seen = seen
+            self._ask_history()
+        self._show()
+
+    @asking
+    async def _ask_history(self) -> None:
+        """What happened, from the side process; the newest answer counts."""
+        from ampsm_engine.engine import history
+
+        seen = self._seen
+        answer = await ask(history.timeline, house(self).engine, self.session_id)
+        if seen == self._seen and answer is not None:
+            self._history = answer
+            self._reflog = (answer.reflog, _changed_at(answer.reflog))
+            self._show()
+
+    def _look_at_reflog(self) -> None:
+        """Somebody commits by hand."""
+        path, then = self._reflog
+        if path and (now := _changed_at(path)) != then:
+            self._reflog = (path, now)
+            self._ask_history()
+
+    def _show(self) -> None:
+        row = self._row
+        if row is None:
+            return
+        at = house(self).clock()
+        self.query_one(SessionHead).show(row, at)
+        iteration = self._shown_iteration()
+        if iteration is not None:
+            self.query_one(TranscriptPane).transcript.show(self._showing(row.session, iteration))
+        if self._history is not None:
+            told = entries(self._history, row.current, iteration.id if iteration else "")
+            self.query_one(Timeline).show(told, at)
+            self.query_one(Queue).show([one for one in self._iterations() if one.state is State.QUEUED])
+        is_busy = bool(row.queued) or (row.current is not None and row.current.state is not State.SETTLED)
+        self.query_one(PromptBox).placeholder = BUSY_BOX if is_busy else IDLE_BOX
+
+    def _iterations(self) -> tuple[Iteration, ...]:
+        known = self._history.iterations if self._history else ()
+        current = self._row.current if self._row else None
+        return tuple(current if current and one.id == current.id else one for one in known)
+
+    def _shown_iteration(self) -> Iteration | None:
+        """The chosen one, else the one that the board calls current."""
+        chosen = next((one for one in self._iterations() if one.id == self._chosen), None)
+        return chosen or (self._row.current if self._row else None)
+
+    def _showing(self, session: Session, iteration: Iteration) -> Showing:
+        return Showing(
+            key=iteration.id,
+            stream=house(self).engine.home.run(iteration.id).stream,
+            prompt=iteration.prompt,
+            worktree=session.worktree_path,
+            is_live=iteration.state is not State.SETTLED,
+            ending=ending(iteration),
+        )
+
+    # The timeline opens things.
+
+    @on(Timeline.Opened)
+    def _open(self, message: Timeline.Opened) -> None:
+        entry = message.entry
+        if entry.sort is Sort.ITERATION:
+            current = self._row.current if self._row else None
+            self._chosen = "" if current and current.id == entry.subject else entry.subject
+            self._show()
+            self._turn_to("transcript")
+        elif entry.sort in (Sort.NOTES, Sort.FACT):
+            self._read("Notes" if entry.sort is Sort.NOTES else entry.title, entry.subject)
+        else:
+            self._open_answer(entry)
+
+    @asking
+    async def _open_answer(self, entry: Entry) -> None:
+        from ampsm_engine.engine import history
+
+        engine = house(self).engine
+        if entry.sort is Sort.COMMIT:
+            files = await ask(history.commit_files, engine, self.session_id, entry.subject)
+            self._read(f"{entry.title}\n{entry.detail}", files_told(files or ()))
+        else:
+            said = await ask(history.script_output, engine, entry.subject)
+            self._read(entry.title, said or "", end=True)
+
+    def _read(self, title: str, text: str, *, end: bool = False) -> None:
+        self._turn_to("reader")
+        self.call_after_refresh(self.query_one(Reader).read, title, text, end=end)
+
+    def _turn_to(self, what: str) -> None:
+        self.query_one(ContentSwitcher).current = what
+        shown = self.query_one(Reader) if what == "reader" else self.query_one(TranscriptPane).transcript
+        shown.focus()
+
+    # Moving about.
+
+    def action_timeline(self) -> None:
+        """Show the timeline, or hide it."""
+        timeline = self.query_one(Timeline)
+        if timeline.has_focus:
+            self.query_one(TranscriptPane).transcript.focus()
+        elif timeline.display:
+            timeline.focus()
+
+    def action_back(self) -> None:
+        """Out of what is open, and at last to the list."""
+        if self.query_one(TranscriptPane).leave():
+            return
+        if self.query_one(ContentSwitcher).current == "reader":
+            self._turn_to("transcript")
+            return
+        if self.query_one(Timeline).has_focus or self.query_one(Queue).has_focus:
+            self.query_one(TranscriptPane).transcript.focus()
+            return
+        self.app.pop_screen()
+
+
+def _changed_at(path: str) -> float:
+    try:
+        return Path(path).stat().st_mtime if path else 0.0
+    except OSError:
+        return 0.0

@@ -1,0 +1,154 @@
+"""Where a follow-up is written: Enter sends, ctrl+j is a new line, the arrows at the ends bring back earlier prompts.
+
+No key that a terminal over SSH cannot send. Who sends it, and where drafts are kept, is decided by the screen.
+"""
+
+import os
+import re
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widgets import TextArea
+
+from ampsm_engine.errors import AmpsmError
+from ampsm_tui import aside
+from ampsm_tui.ask import tell
+
+_UNTYPED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+"""What nobody types: control, order, and halves of characters. It would be sent unseen."""
+
+
+def typed(text: str) -> str:
+    """A text as somebody could have typed it: lines end with LF, nothing unseen is in it."""
+    return _UNTYPED.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+class PromptBox(TextArea):
+    """The text of the next prompt."""
+
+    DEFAULT_CSS = """
+    PromptBox {
+        height: auto; min-height: 1; max-height: 12; border: none; padding: 0 1 0 0; background: $panel;
+        &:focus { border: none; background: $panel; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "send", "Send", id="prompt.send"),
+        Binding("ctrl+j", "newline", "New line", id="prompt.newline"),
+        Binding("escape", "leave", "Leave", id="prompt.leave"),
+    ]
+
+    @dataclass
+    class Sent(Message):
+        """Somebody wants this text to be the next prompt."""
+
+        text: str
+
+    @dataclass
+    class Left(Message):
+        """Somebody left the box; the text stays in it."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(
+            id=id,
+            soft_wrap=True,
+            show_line_numbers=False,
+            compact=True,
+            highlight_cursor_line=False,
+            tab_behavior="focus",
+        )
+        self.cursor_blink = False
+        self._history: tuple[str, ...] = ()
+        self._place = -1
+        self._draft = ""
+        self._is_prefixed = False
+
+    def remember(self, prompts: Sequence[str]) -> None:
+        """What was asked before, newest first."""
+        self._history = tuple(dict.fromkeys(typed(prompt) for prompt in prompts))
+
+    def fill(self, text: str) -> None:
+        """Have this text in the box, the cursor behind it."""
+        self.load_text(typed(text))
+        self.move_cursor(self.document.end)
+        self._place = -1
+
+    async def _on_key(self, event: events.Key) -> None:
+        prefixed, self._is_prefixed = self._is_prefixed, False
+        if prefixed and event.key in ("ctrl+e", "e"):
+            event.stop().prevent_default()
+            self.edit_elsewhere()
+        elif event.key == "ctrl+x":
+            event.stop().prevent_default()
+            self._is_prefixed = True
+        elif event.key == "enter":  # before the text area takes it for a new line
+            event.stop().prevent_default()
+            self.action_send()
+        elif event.key == "shift+enter":
+            event.stop().prevent_default()
+            self.action_newline()
+        else:
+            await super()._on_key(event)
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        event.stop().prevent_default()
+        result = self._replace_via_keyboard(typed(event.text), *self.selection)
+        if result is not None:
+            self.move_cursor(result.end_location)
+
+    def action_send(self) -> None:
+        """Send; behind a backslash, a new line instead."""
+        row, column = self.cursor_location
+        if column and self.document.get_line(row)[:column].endswith("\\"):
+            self.replace("\n", (row, column - 1), (row, column))
+        elif self.text.strip():
+            self.post_message(self.Sent(self.text))
+
+    def action_newline(self) -> None:
+        """A new line."""
+        self._replace_via_keyboard("\n", *self.selection)
+
+    def action_leave(self) -> None:
+        """Leave; the text stays."""
+        self.post_message(self.Left())
+
+    def action_cursor_up(self, select: bool = False) -> None:
+        """Up; from the first line, to the prompt before."""
+        if not select and self.navigator.is_first_wrapped_line(self.cursor_location) and self._recall(1):
+            return
+        super().action_cursor_up(select)
+
+    def action_cursor_down(self, select: bool = False) -> None:
+        """Down; from the last line, to the prompt after, and at last to what was being written."""
+        if not select and self.navigator.is_last_wrapped_line(self.cursor_location) and self._recall(-1):
+            return
+        super().action_cursor_down(select)
+
+    def _recall(self, by: int) -> bool:
+        place = self._place + by
+        if not -1 <= place < len(self._history):
+            return False
+        if self._place == -1:
+            self._draft = self.text
+        self.load_text(self._draft if place == -1 else self._history[place])
+        self.move_cursor(self.document.end if by < 0 else (0, 0))
+        self._place = place
+        return True
+
+    def edit_elsewhere(self) -> None:
+        """Write it in $VISUAL or $EDITOR, in a private file that is gone afterwards."""
+        try:
+            command = aside.words(os.environ, ("VISUAL", "EDITOR"), "vim")
+            with tempfile.TemporaryDirectory(prefix="ampsm-") as folder:
+                path = Path(folder) / "prompt.md"
+                path.write_text(self.text, encoding="utf-8")
+                aside.step_aside(self.app, [*command, str(path)], Path(folder))
+                self.fill(path.read_text(encoding="utf-8", errors="replace").rstrip("\n"))
+        except AmpsmError as refusal:
+            tell(self, refusal)

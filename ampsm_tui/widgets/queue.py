@@ -1,0 +1,132 @@
+"""The prompts that wait, oldest first: one line each, to be edited or taken out."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.reactive import reactive
+from textual.strip import Strip
+from textual.widget import Widget
+
+from ampsm_engine.model import Iteration
+from ampsm_tui.clean import cut, one_line
+
+MOST = 4
+"""Lines that the queue takes; the cursor moves those in view."""
+
+
+class Queue(Widget, can_focus=True):
+    """Waiting iterations with a cursor."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"queue--label", "queue--text", "queue--cursor"}
+    DEFAULT_CSS = f"""
+    Queue {{
+        height: auto; max-height: {MOST}; display: none; padding: 0 1;
+        &.-any {{ display: block; }}
+        & > .queue--label {{ color: $secondary; }}
+        & > .queue--text {{ color: $foreground; }}
+        & > .queue--cursor {{ background: $primary 25%; }}
+    }}
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,e", "edit", "Edit", id="queue.edit"),
+        Binding("d", "drop", "Take out", id="queue.drop"),
+        Binding("j,down", "step(1)", "Down", show=False, id="queue.down"),
+        Binding("k,up", "step(-1)", "Up", show=False, id="queue.up"),
+    ]
+
+    waiting: reactive[tuple[Iteration, ...]] = reactive((), layout=True)
+    """What waits, oldest first."""
+
+    @dataclass
+    class Editing(Message):
+        """Somebody wants to change this prompt."""
+
+        iteration: Iteration
+
+    @dataclass
+    class Dropped(Message):
+        """Somebody wants this prompt not to run."""
+
+        iteration: Iteration
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._cursor = ""
+
+    def show(self, waiting: Sequence[Iteration]) -> None:
+        """Show what waits; the cursor stays on its prompt."""
+        index = self._index()
+        self.waiting = tuple(waiting)
+        if self.waiting and all(one.id != self._cursor for one in self.waiting):
+            self._cursor = self.waiting[min(index, len(self.waiting) - 1)].id
+        self.set_class(bool(self.waiting), "-any")
+        self.can_focus = bool(self.waiting)
+
+    def get_content_height(self, container: object, viewport: object, width: int) -> int:  # noqa: ARG002 - Textual's
+        """A line each."""
+        return min(MOST, len(self.waiting))
+
+    def render_line(self, y: int) -> Strip:
+        """One waiting prompt."""
+        index = y + self._first()
+        width = self.content_size.width
+        if index >= len(self.waiting):
+            return Strip.blank(width)
+        iteration = self.waiting[index]
+        label = f"◌ {iteration.number} waits  "
+        last = self._first() + self.size.height - 1
+        more = len(self.waiting) - 1 - last if index == last else 0
+        tail = f"  +{more} more" if more > 0 else ""
+        text = cut(one_line(iteration.prompt, 500), max(4, width - len(label) - len(tail)))
+        strip = Strip(
+            [
+                Segment(label, self._style("label")),
+                Segment(text, self._style("text")),
+                Segment(tail, self._style("label")),
+            ]
+        ).adjust_cell_length(width)
+        if self.has_focus and iteration.id == self._cursor:
+            ground = self.get_component_rich_style("queue--cursor").bgcolor
+            strip = strip.apply_style(Style(bgcolor=ground))
+        return strip
+
+    def _style(self, name: str) -> Style:
+        return Style(color=self.get_component_rich_style(f"queue--{name}").color)
+
+    def _first(self) -> int:
+        return max(0, self._index() - max(1, self.size.height) + 1)
+
+    def _index(self) -> int:
+        for index, iteration in enumerate(self.waiting):
+            if iteration.id == self._cursor:
+                return index
+        return 0
+
+    def action_step(self, by: int) -> None:
+        """Move the cursor."""
+        if self.waiting:
+            self._cursor = self.waiting[min(max(self._index() + by, 0), len(self.waiting) - 1)].id
+            self.refresh()
+
+    def action_edit(self) -> None:
+        """Change the prompt under the cursor."""
+        if self.waiting:
+            self.post_message(self.Editing(self.waiting[self._index()]))
+
+    def action_drop(self) -> None:
+        """Take the prompt under the cursor out of the queue."""
+        if self.waiting:
+            self.post_message(self.Dropped(self.waiting[self._index()]))
+
+    def on_click(self, event: events.Click) -> None:
+        """The cursor goes where one clicks."""
+        index = event.y + self._first()
+        if index < len(self.waiting):
+            self._cursor = self.waiting[index].id
+            self.refresh()

@@ -1,0 +1,168 @@
+"""The timeline of a session, newest first, drawn line by line; rows are told apart by their key, never by place."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from ampsm_engine import wording
+from ampsm_tui.clean import cells, cut, fit
+from ampsm_tui.widgets.timeline_entries import Entry, Sort
+
+STYLES = ("queued", "running", "idle", "error", "done", "commit", "hand", "note", "fact", "title", "quiet", "cursor")
+
+
+class Timeline(ScrollView, can_focus=True):
+    """Entries with a cursor; Enter opens."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"timeline--{name}" for name in STYLES}
+    DEFAULT_CSS = """
+    Timeline {
+        overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1;
+        & > .timeline--queued { color: $secondary; }
+        & > .timeline--running { color: $accent; text-style: bold; }
+        & > .timeline--idle { color: $secondary; }
+        & > .timeline--error { color: $error; }
+        & > .timeline--done { color: $success; }
+        & > .timeline--commit { color: $primary; }
+        & > .timeline--hand { color: $accent; }
+        & > .timeline--note { color: $accent; }
+        & > .timeline--fact { color: $secondary; }
+        & > .timeline--title { color: $foreground; }
+        & > .timeline--quiet { color: $secondary; }
+        & > .timeline--cursor { background: $panel; }
+        &:focus > .timeline--cursor { background: $primary 25%; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,down", "step(1)", "Down", show=False, id="timeline.down"),
+        Binding("k,up", "step(-1)", "Up", show=False, id="timeline.up"),
+        Binding("ctrl+d,pagedown", "step(8)", "Half a page down", show=False, id="timeline.half-down"),
+        Binding("ctrl+u,pageup", "step(-8)", "Half a page up", show=False, id="timeline.half-up"),
+        Binding("g,home", "step(-100000)", "Begin", show=False, id="timeline.top"),
+        Binding("G,end", "step(100000)", "End", show=False, id="timeline.end"),
+        Binding("enter", "open", "Open", id="timeline.open"),
+    ]
+
+    @dataclass
+    class Opened(Message):
+        """An entry was opened."""
+
+        entry: Entry
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._entries: tuple[Entry, ...] = ()
+        self._lines: list[tuple[int, int]] = []
+        self._cursor = ""
+        self._at: datetime | None = None
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """What is shown, newest first."""
+        return self._entries
+
+    def show(self, entries: tuple[Entry, ...], at: datetime) -> None:
+        """Show these entries as they look at a moment; the cursor stays on its entry."""
+        if entries == self._entries and at == self._at:
+            return
+        index = self._index()
+        self._entries, self._at = entries, at
+        self._lines = [(place, line) for place, entry in enumerate(entries) for line in range(_height(entry))]
+        if entries and not any(entry.key == self._cursor for entry in entries):
+            self._cursor = entries[min(index, len(entries) - 1)].key
+        self.virtual_size = Size(self.size.width, len(self._lines))
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the view."""
+        line = y + self.scroll_offset.y
+        width = self.scrollable_content_region.width
+        if line >= len(self._lines):
+            return Strip.blank(width)
+        place, inner = self._lines[line]
+        entry = self._entries[place]
+        strip = self._first(entry, width) if inner == 0 else self._second(entry, width)
+        if entry.key == self._cursor:
+            strip = strip.apply_style(Style(bgcolor=self.get_component_rich_style("timeline--cursor").bgcolor))
+        return strip
+
+    def _first(self, entry: Entry, width: int) -> Strip:
+        age = wording.age(entry.time, self._at) if self._at and entry.style != "queued" else ""
+        age = "now" if age.endswith("s") else age
+        own_line = _height(entry) == 2
+        room = max(4, width - 4 - (len(age) + 1 if age else 0))
+        title = entry.title if own_line or not entry.detail else f"{entry.title} {entry.detail}"
+        shown = cut(title, room)
+        style = self._style("title") if entry.sort is not Sort.FACT else self._style("quiet")
+        if entry.is_current:
+            style += Style(bold=True)
+        mark = "▸" if entry.is_current else " "
+        return Strip(
+            [
+                Segment(mark, self._style("running")),
+                Segment(f"{entry.glyph} ", self._style(entry.style)),
+                Segment(shown, style),
+                Segment(" " * max(1, width - 3 - cells(shown) - len(age) - 1)),
+                Segment(f"{age} ", self._style("quiet")),
+            ]
+        ).adjust_cell_length(width)
+
+    def _second(self, entry: Entry, width: int) -> Strip:
+        return Strip([Segment("   "), Segment(fit(entry.detail, max(1, width - 3)), self._style("quiet"))])
+
+    def _style(self, name: str) -> Style:
+        whole = self.get_component_rich_style(f"timeline--{name}")
+        return Style(color=whole.color, bold=whole.bold)
+
+    def _index(self) -> int:
+        for index, entry in enumerate(self._entries):
+            if entry.key == self._cursor:
+                return index
+        return 0
+
+    def action_step(self, by: int) -> None:
+        """Move the cursor."""
+        if not self._entries:
+            return
+        before = self._index()
+        after = min(max(before + by, 0), len(self._entries) - 1)
+        self._cursor = self._entries[after].key
+        for index in {before, after}:
+            self.refresh_lines(self._top(index), _height(self._entries[index]))
+        top, height = self._top(after), _height(self._entries[after])
+        if top < self.scroll_offset.y:
+            self.scroll_to(y=top, animate=False)
+        elif top + height > self.scroll_offset.y + self.size.height:
+            self.scroll_to(y=top + height - self.size.height, animate=False)
+
+    def _top(self, index: int) -> int:
+        return sum(_height(entry) for entry in self._entries[:index])
+
+    def action_open(self) -> None:
+        """Open the entry under the cursor."""
+        if self._entries:
+            self.post_message(self.Opened(self._entries[self._index()]))
+
+    def on_click(self, event: events.Click) -> None:
+        """Open what is clicked."""
+        line = event.y + self.scroll_offset.y
+        if line < len(self._lines):
+            self.action_step(self._lines[line][0] - self._index())
+            self.action_open()
+
+    def on_resize(self) -> None:
+        """Another width."""
+        self.virtual_size = Size(self.size.width, len(self._lines))
+
+
+def _height(entry: Entry) -> int:
+    return 2 if entry.sort in (Sort.ITERATION, Sort.COMMIT) else 1
