@@ -4,6 +4,7 @@ Nobody else knows a path below the home. Nothing here reads or writes what the f
 """
 
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,6 +100,16 @@ class Home:
         return self.root / "cache"
 
     @property
+    def looks(self) -> Path:
+        """One lock file a session that somebody looks at."""
+        return self.root / "looks"
+
+    @property
+    def news(self) -> Path:
+        """What waits to be told together."""
+        return self.root / "news"
+
+    @property
     def worker_log(self) -> Path:
         """What workers say when nobody listens."""
         return self.root / "worker.log"
@@ -132,7 +143,9 @@ def platform_folder(kind: str, environ: Mapping[str, str] | None = None) -> Path
     named = env.get(f"XDG_{kind.upper()}_HOME")
     if named and Path(named).is_absolute():
         return Path(named) / "ampsm"
-    import platformdirs  # 12 ms that most starts need not pay
+    if sys.platform.startswith("linux"):  # as platformdirs does, without its import in every start
+        return Path.home() / (".local/share" if kind == "data" else ".config") / "ampsm"
+    import platformdirs
 
     folder = platformdirs.user_data_path if kind == "data" else platformdirs.user_config_path
     return folder("ampsm", appauthor=False)

@@ -16,7 +16,7 @@ from ampsm_engine.git import changes, commits
 from ampsm_engine.home import Home, RunDirectory
 from ampsm_engine.model import Iteration, Outcome, ScriptResult, Session
 from ampsm_engine.store import Store
-from ampsm_engine.worker import context, message, script
+from ampsm_engine.worker import context, message, script, telling
 from ampsm_engine.worker.watch import Transcript
 
 STDERR_KEPT = 1 << 16
@@ -68,7 +68,8 @@ def settle(
         _clean_run_directory(it.run)
     except (OSError, AmpsmError) as reason:
         it.facts.append(("not-redacted", f"{it.run.path} could not be cleaned of secrets: {reason}"))
-    _finish(store, settings, it)
+    text = _finish(store, it)
+    telling.tell(home, store, settings, it.iteration.id, text)
 
 
 def _end_leftovers(it: Settling, settings: Settings) -> None:
@@ -217,13 +218,11 @@ def _clean_run_directory(run: RunDirectory) -> None:
             file.truncate()
 
 
-def _finish(store: Store, settings: Settings, it: Settling) -> None:
+def _finish(store: Store, it: Settling) -> str:
+    """Write the end, with all that was found out; its one line."""
     outcome = it.iteration.outcome or Outcome.CRASHED
     status = lifecycle.status_after(outcome, it.iteration.test_result, commit_refused=it.commit_refused)
     words = {"done": "finished", "failed": "failed", "stopped": "stopped", "crashed": "crashed"}
     text = it.iteration.error or f"iteration {it.iteration.number} {words[outcome.value]}"
     store.settle(it.iteration.id, status=status, facts=[*it.facts, (words[outcome.value], text)])
-    if settings.switch("notify.desktop"):
-        from ampsm_engine import notify
-
-        notify.send(f"{it.session.name}: {status.value}", text)
+    return text

@@ -1,0 +1,126 @@
+"""Telling the desktop how iterations ended: what several workers have to tell at about one time is told in one.
+
+A worker leaves its news in a file and goes on; `python -m ampsm_engine.worker.telling` waits a moment for more and
+tells. One of these at a time gathers, by a lock; the next one leaves again.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+from ampsm_engine import looking, notices, notify
+from ampsm_engine.config import Settings
+from ampsm_engine.errors import AmpsmError
+from ampsm_engine.home import Home, home, open_private
+from ampsm_engine.model import State
+from ampsm_engine.notices import Kind, News
+from ampsm_engine.store import Store
+
+GATHERING = 1.0
+"""Seconds in which further news join the first."""
+
+
+def tell(place: Home, store: Store, settings: Settings, iteration_id: str, text: str) -> None:
+    """Tell how a settled iteration ended, where somebody wants to know and does not see it anyway.
+
+    Returns at once and raises nothing: the iteration has ended well, told or not.
+    """
+    if not settings.switch("notify.desktop") or not notify.has_desktop(os.environ):
+        return
+    with contextlib.suppress(OSError, AmpsmError):
+        news = _news(store, iteration_id, text)
+        if news and notices.wanted(settings, news.kind) and not looking.is_looked_at(place, news.session_id):
+            leave(place, news)
+            _launch(place)
+
+
+def _news(store: Store, iteration_id: str, text: str) -> News | None:
+    """What the end is to a person: nothing while the session goes on with its queue, unless it failed."""
+    iteration = store.iteration(iteration_id)
+    session = store.session(iteration.session_id)
+    kind = notices.kind_of(iteration.outcome, iteration.test_result, session.status)
+    goes_on = any(one.state is State.QUEUED for one in store.iterations(session.id))
+    if kind is None or (goes_on and kind is not Kind.ERROR):
+        return None
+    return News(kind, session.id, session.name, text)
+
+
+def leave(place: Home, news: News) -> None:
+    """Put news where the one who gathers finds it."""
+    with _file(place) as descriptor:
+        os.lseek(descriptor, 0, os.SEEK_END)
+        words = [news.kind.value, news.session_id, news.name, news.text]
+        os.write(descriptor, json.dumps(words).encode() + b"\n")
+
+
+@contextlib.contextmanager
+def _file(place: Home) -> Iterator[int]:
+    """The file of the news, for one process at a time."""
+    descriptor = open_private(place.news, os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _launch(place: Home) -> None:
+    environment = os.environ | {"AMPSM_HOME": str(place.root)}
+    subprocess.Popen(
+        [sys.executable, "-P", "-m", "ampsm_engine.worker.telling"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd="/",
+        env=environment,
+        start_new_session=True,
+    )
+
+
+def gather(place: Home) -> int:
+    """Tell all that is left there, until nothing more comes; answers how many notices it took."""
+    try:
+        lock = open_private(place.slots / "telling", os.O_RDWR | os.O_CREAT)
+    except OSError:
+        return 0
+    told = 0
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        while lock >= 0:
+            time.sleep(GATHERING)
+            with _file(place) as descriptor:
+                news = tuple(_taken(descriptor))
+                if not news:
+                    # Given back while nobody can leave anything: whoever does so next finds the lock free.
+                    os.close(lock)
+                    lock = -1
+            if notice := notices.notice(news):
+                told += notify.send(notice.title, notice.body)
+    except BlockingIOError:
+        pass  # somebody gathers already
+    finally:
+        if lock >= 0:
+            os.close(lock)
+    return told
+
+
+def _taken(descriptor: int) -> Iterator[News]:
+    """What is in the file, which is empty afterwards. A line that a full disk has cut is left out."""
+    size = os.fstat(descriptor).st_size
+    content = os.pread(descriptor, size, 0)
+    os.ftruncate(descriptor, 0)
+    for line in content.splitlines():
+        try:
+            kind, session_id, name, text = json.loads(line)
+            yield News(Kind(kind), str(session_id), str(name), str(text))
+        except (ValueError, TypeError):
+            continue
+
+
+if __name__ == "__main__":
+    gather(home())
