@@ -4,7 +4,7 @@ Answers for many sessions at once; what cannot be told of one of them is said in
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from ampsm_engine.errors import AmpsmError, NotFound
 from ampsm_engine.git import changes as diffs
 from ampsm_engine.git import program, repository
 from ampsm_engine.git.values import FileChange
-from ampsm_engine.model import Session
+from ampsm_engine.model import Iteration, Session
 
 LISTED = 40
 """Files of a session that are named; all are counted."""
@@ -35,13 +35,24 @@ class ChangeCounts:
     """Paths that no commit holds."""
     listed: tuple[FileChange, ...] = ()
     """The first of the files."""
+    earlier_tokens: int | None = None
+    """Tokens of all iterations but the one that the board shows; None when amp told of none."""
     trouble: str | None = None
     """Why there are no counts."""
 
 
 def changes(engine: Engine, session_ids: Sequence[str]) -> dict[str, ChangeCounts]:
     """The counts of these sessions; one that is gone is left out."""
-    return {session.id: _counted(session) for session in _known(engine, session_ids)}
+    known = tuple(_known(engine, session_ids))
+    iterations = engine.store.iterations_of([session.id for session in known])
+    shown = {row.session.id: row.current.id for row in engine.store.board().rows if row.current}
+    return {
+        session.id: replace(
+            _counted(session),
+            earlier_tokens=_tokens(one for one in iterations[session.id] if one.id != shown.get(session.id)),
+        )
+        for session in known
+    }
 
 
 def folders(engine: Engine, session_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -50,6 +61,11 @@ def folders(engine: Engine, session_ids: Sequence[str]) -> dict[str, tuple[str, 
     Of the worktree none that git ignores; of the git folder those of its HEAD, its index and the base's ref.
     """
     return {session.id: _folders(session) for session in _known(engine, session_ids)}
+
+
+def _tokens(iterations: Iterable[Iteration]) -> int | None:
+    known = [one.tally.token_usage for one in iterations if one.tally.token_usage is not None]
+    return sum(known) if known else None
 
 
 def _known(engine: Engine, session_ids: Sequence[str]) -> Iterable[Session]:

@@ -1,31 +1,185 @@
-"""The session list: the first screen. It is given the board, and says what was chosen."""
+"""The session list: the first screen. It is given the board; what is done with a session lives in `actions`."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
 from textual.reactive import var
+from textual.widgets import Input
 
 from ampsm_engine.model import Board, Session
+from ampsm_tui.clean import one_line
+from ampsm_tui.house import house
 from ampsm_tui.screens.actions import NEW_KEYS, SessionActions
+from ampsm_tui.screens.counting import Counting
+from ampsm_tui.widgets.filter_box import FilterBox
+from ampsm_tui.widgets.key_bar import KeyBar
+from ampsm_tui.widgets.preview import Preview
+from ampsm_tui.widgets.session_order import home_of
 from ampsm_tui.widgets.session_table import SessionTable
+from ampsm_tui.widgets.summary_bar import SummaryBar
+
+if TYPE_CHECKING:
+    from ampsm_engine.engine.glance import ChangeCounts
+
+LOOK_AGAIN = 15.0
+"""Seconds between two looks at the ages, which say minutes."""
 
 
 class SessionsScreen(SessionActions):
     """One row a session; beside it, where there is room, a preview."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [*NEW_KEYS]
+    CSS_PATH = "sessions.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *NEW_KEYS,
+        Binding("slash", "filter", "Filter", id="list.filter"),
+        Binding("w", "next_needing", "Next for me", id="list.next"),
+        Binding("f", "status", "Status", id="list.status", show=False),
+        Binding("o", "sort", "Sort", id="list.sort", show=False),
+        Binding("b", "group", "By repository", id="list.group", show=False),
+        Binding("full_stop", "here", "This repository", id="list.here", show=False),
+        Binding("p", "preview", "Preview", id="list.preview", show=False),
+    ]
 
     board: var[Board | None] = var(None, init=False)
+    counts: var[Mapping[str, "ChangeCounts"]] = var(dict, init=False)
 
-    def __init__(self, *, read_only: bool = False) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.read_only = read_only
+        self._counting: Counting | None = None
 
     def compose(self) -> ComposeResult:
-        """The list."""
-        yield SessionTable().data_bind(SessionsScreen.board)
+        """Summary, list and preview, keys."""
+        yield SummaryBar()
+        yield FilterBox()
+        with Horizontal():
+            yield SessionTable().data_bind(SessionsScreen.board, SessionsScreen.counts)
+            yield Preview().data_bind(SessionsScreen.board, SessionsScreen.counts)
+        yield KeyBar()
+
+    @property
+    def table(self) -> SessionTable:
+        """The list itself."""
+        return self.query_one(SessionTable)
+
+    def on_mount(self) -> None:
+        """Take the keys to the list."""
+        self.table.focus()
+        engine = house(self).engine
+        if engine is not None:
+            self._counting = Counting(self, engine, self._counted)
+        self.set_interval(LOOK_AGAIN, self._look_again)
+
+    def watch_board(self, board: Board | None) -> None:
+        """Say what is so now."""
+        if self._counting and board:
+            self._counting.board(board)
+        self._summarize()
 
     def selected_sessions(self) -> list[Session]:
         """The marked sessions, else the one under the cursor, else none."""
-        return self.query_one(SessionTable).selected_sessions()
+        return self.table.selected_sessions()
+
+    def session_made(self, session_id: str | None) -> None:
+        """The cursor goes to what was made, once the board has it."""
+        if session_id is not None:
+            self.table.expect(session_id)
+
+    def _counted(self, counts: Mapping[str, "ChangeCounts"]) -> None:
+        self.counts = counts
+
+    def _look_again(self) -> None:
+        self.table.refresh_changed()
+        self.query_one(Preview).say()
+
+    def _summarize(self) -> None:
+        rows = self.board.rows if self.board else ()
+        table = self.table
+        self.query_one(SummaryBar).show(rows, table.arrangement, len(table.marked), read_only=house(self).read_only)
+
+    def on_resize(self) -> None:
+        """Other room, other words."""
+        self.call_after_refresh(self._summarize)
+
+    def on_session_table_showing(self, event: SessionTable.Showing) -> None:
+        """Count what is on screen."""
+        if self._counting:
+            self._counting.showing(event.session_ids)
+
+    def on_session_table_highlighted(self, event: SessionTable.Highlighted) -> None:
+        """Show what is under the cursor."""
+        self.query_one(Preview).session_id = event.session_id
+
+    def on_session_table_marked(self) -> None:
+        """Say how many are marked."""
+        self._summarize()
+
+    def on_filter_box_moved(self, event: FilterBox.Moved) -> None:
+        """Move in the list while a filter is typed."""
+        self.table.action_move(event.by)
+
+    def on_filter_box_left(self) -> None:
+        """Back to the list."""
+        self.table.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Narrow the list with each letter."""
+        self._arrange(text=event.value)
+
+    def _arrange(self, **choice: object) -> None:
+        self.table.arrangement = replace(self.table.arrangement, **choice)  # type: ignore[arg-type]
+        self._summarize()
+
+    def action_filter(self) -> None:
+        """Type a filter."""
+        self.query_one(FilterBox).open()
+
+    def action_status(self) -> None:
+        """Only the sessions of the next status."""
+        rows = self.board.rows if self.board else ()
+        self._arrange(status=self.table.arrangement.next_status(rows).status)
+
+    def action_sort(self) -> None:
+        """Sort in the next way."""
+        self._arrange(sort=self.table.arrangement.next_sort().sort)
+        house(self).say(f"Sorted by {self.table.arrangement.sort}")
+
+    def action_group(self) -> None:
+        """By repository, or not."""
+        self._arrange(by_repository=not self.table.arrangement.by_repository)
+
+    def action_here(self) -> None:
+        """Only the repository that ampsm was started in, or all."""
+        rows = self.board.rows if self.board else ()
+        if self.table.arrangement.inside is not None:
+            self._arrange(inside=None)
+        elif (inside := home_of(Path.cwd(), rows)) is not None:
+            self._arrange(inside=inside)
+        else:
+            house(self).say(f"{one_line(str(Path.cwd()), 200)} is in no repository with a session")
+
+    def action_preview(self) -> None:
+        """Show or hide the preview."""
+        self.toggle_class("-without-preview")
+
+    def action_next_needing(self) -> None:
+        """To the next session that waits for a person."""
+        if not self.table.next_that_needs_me():
+            house(self).say("No session in this list needs you")
+
+    async def action_back(self) -> None:
+        """Take back what narrows the list, one thing at a time: marks, filter, status, repository."""
+        table = self.table
+        how = table.arrangement
+        if table.marked:
+            table.marked = frozenset()
+        elif how.text:
+            self.query_one(FilterBox).action_leave()
+        elif how.status != "all":
+            self._arrange(status="all")
+        elif how.inside is not None:
+            self._arrange(inside=None)

@@ -1,33 +1,291 @@
-"""The table of sessions, drawn line by line."""
+"""The list of sessions, one line each, drawn line by line: a moved cursor repaints two lines, a changed session one.
 
-from rich.segment import Segment
-from textual.geometry import Size
+It is given the board and the counts, and keeps only what a person does with it: cursor, marks, arrangement.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
 from textual.reactive import var
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from ampsm_engine.model import Board, Session
-from ampsm_tui.clean import one_line
+from ampsm_engine.model import Board, BoardRow, Session
+from ampsm_tui.house import house
+from ampsm_tui.widgets.blending import blended
+from ampsm_tui.widgets.session_lines import SessionLines
+from ampsm_tui.widgets.session_order import Arrangement, Heading, arranged
+from ampsm_tui.widgets.session_paint import STYLES, Look, RowPainter
+
+if TYPE_CHECKING:
+    from ampsm_engine.engine.glance import ChangeCounts
 
 
 class SessionTable(ScrollView, can_focus=True):
-    """One line a session."""
+    """One line a session, a heading above each group."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = set(STYLES)
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "choose", "Open", id="list.open", key_display="enter"),
+        Binding("space", "mark", "Mark", show=False, id="list.mark"),
+        Binding("j,down", "move(1)", "Down", show=False, id="move.down"),
+        Binding("k,up", "move(-1)", "Up", show=False, id="move.up"),
+        Binding("g,home", "first", "First", show=False, id="move.first"),
+        Binding("G,end", "last", "Last", show=False, id="move.last"),
+        Binding("ctrl+d,pagedown", "page(1)", "Page down", show=False, id="move.page-down"),
+        Binding("ctrl+u,pageup", "page(-1)", "Page up", show=False, id="move.page-up"),
+    ]
 
     board: var[Board | None] = var(None, init=False)
+    counts: var[Mapping[str, "ChangeCounts"]] = var(dict, init=False)
+    arrangement: var[Arrangement] = var(Arrangement(), init=False)
+    cursor: var[str | None] = var(None, init=False)
+    """The id of the session under the cursor."""
+    marked: var[frozenset[str]] = var(frozenset(), init=False)
 
-    def watch_board(self) -> None:
-        """Take the new board."""
-        self.virtual_size = Size(self.size.width, len(self.board.rows) if self.board else 0)
-        self.refresh()
+    @dataclass
+    class Chosen(Message):
+        """A session was opened."""
 
-    def render_line(self, y: int) -> Strip:
-        """One session."""
-        row = y + self.scroll_offset.y
-        if self.board is None or row >= len(self.board.rows):
-            return Strip.blank(self.size.width)
-        text = one_line(self.board.rows[row].session.name)
-        return Strip([Segment(text)]).adjust_cell_length(self.size.width)
+        session_id: str
+
+    @dataclass
+    class Highlighted(Message):
+        """The cursor stands on another session; None on none."""
+
+        session_id: str | None
+
+    @dataclass
+    class Showing(Message):
+        """These sessions are on screen now."""
+
+        session_ids: tuple[str, ...]
+
+    class Marked(Message):
+        """Other sessions are marked than before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines = SessionLines()
+        self._painter = RowPainter(self._style, self._now)
+        self._styles_of: dict[str, Style] = {}
+        self._showing: tuple[str, ...] = ()
+        self._titles = 0
+        self._expected: str | None = None
+
+    @property
+    def rows(self) -> list[BoardRow]:
+        """The sessions of the list, in its order."""
+        return self._lines.rows
 
     def selected_sessions(self) -> list[Session]:
-        """The marked ones, else the one under the cursor."""
-        return [self.board.rows[0].session] if self.board and self.board.rows else []
+        """The marked sessions in the order of the list, else the one under the cursor, else none."""
+        marked = [row.session for row in self.rows if row.session.id in self.marked]
+        row = self._lines.row(self.cursor)
+        return marked or ([row.session] if row else [])
+
+    def expect(self, session_id: str) -> None:
+        """The cursor goes to this session as soon as the list has it."""
+        self._expected = session_id
+        self._hold_cursor(self._lines.place(self.cursor))
+
+    def watch_board(self) -> None:
+        """Patch what is different on this board."""
+        if self.board is not None:
+            self.marked &= {row.session.id for row in self.board.rows}
+        self._lay_out()
+        self._arrange()
+
+    def watch_counts(self) -> None:
+        """Repaint the lines whose counts are different."""
+        self._painter.counts = self.counts
+        self.refresh_changed()
+
+    def watch_arrangement(self) -> None:
+        """Show what is wanted now."""
+        self._arrange()
+
+    def watch_cursor(self, old: str | None, new: str | None) -> None:
+        """Repaint two lines."""
+        self._refresh_of(old, new)
+        self.post_message(self.Highlighted(new))
+
+    def watch_marked(self, old: frozenset[str], new: frozenset[str]) -> None:
+        """Repaint the lines whose mark came or went."""
+        self._refresh_of(*(old ^ new))
+        self.post_message(self.Marked())
+
+    def on_resize(self) -> None:
+        """Choose the columns anew."""
+        self._lay_out()
+        self._arrange(repaint=True)
+
+    def notify_style_update(self) -> None:
+        """Other colours: paint anew."""
+        super().notify_style_update()
+        self._styles_of.clear()
+        self._painter.forget()
+
+    def on_focus(self) -> None:
+        """The cursor shows where the keys go."""
+        self._refresh_of(self.cursor)
+
+    def on_blur(self) -> None:
+        """The same."""
+        self._refresh_of(self.cursor)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Tell what is on screen now."""
+        super().watch_scroll_y(old_value, new_value)
+        self._tell_showing()
+
+    def _lay_out(self) -> None:
+        rows = self.board.rows if self.board else ()
+        if self._painter.lay_out(self.size.width, repositories=len({row.session.repo_root for row in rows})):
+            self.refresh()
+        self._titles = 1 if self.size.height >= 10 and self._painter.has_words else 0
+
+    def _arrange(self, *, repaint: bool = False) -> None:
+        how = self.arrangement
+        if not self._painter.has_words and self.size.height >= 12:
+            how = replace(how, by_need=True)
+        old = self._lines
+        at = old.place(self.cursor)
+        self._lines = SessionLines(arranged(self.board.rows, how) if self.board else ())
+        if repaint or self._lines.keys != old.keys:
+            self.virtual_size = Size(self.size.width, len(self._lines) + self._titles)
+            self.refresh()
+        else:
+            self.refresh_changed()
+        self._hold_cursor(at)
+        self._tell_showing()
+
+    def _hold_cursor(self, at: int | None) -> None:
+        """The cursor stays on its session; when that is gone, on the one that took its place."""
+        if self._lines.row(self._expected) is not None:
+            self.cursor, self._expected = self._expected, None
+        elif self._lines.row(self.cursor) is None:
+            self.cursor = self._lines.below(at)
+        self._keep_in_sight()
+
+    def refresh_changed(self) -> None:
+        """Repaint the lines on screen that say something else now than when they were painted."""
+        for index in self._sight():
+            line = self._lines[index]
+            if isinstance(line, BoardRow) and self._painter.is_stale(line):
+                self._refresh_line(index)
+
+    @property
+    def _top(self) -> int:
+        return round(self.scroll_offset.y)
+
+    @property
+    def _room(self) -> int:
+        return max(0, self.size.height - self._titles)
+
+    def _sight(self) -> range:
+        return range(self._top, min(len(self._lines), self._top + self._room))
+
+    def _tell_showing(self) -> None:
+        lines = [self._lines[index] for index in self._sight()]
+        showing = tuple(line.session.id for line in lines if isinstance(line, BoardRow))
+        if showing != self._showing:
+            self._showing = showing
+            self.post_message(self.Showing(showing))
+
+    def _refresh_of(self, *session_ids: str | None) -> None:
+        for session_id in session_ids:
+            if (at := self._lines.place(session_id)) is not None:
+                self._refresh_line(at)
+
+    def _refresh_line(self, index: int) -> None:
+        y = index - self._top + self._titles
+        if self._titles <= y < self.size.height:
+            self.refresh(Region(0, y, self.size.width, 1))
+
+    def _keep_in_sight(self) -> None:
+        at = self._lines.place(self.cursor)
+        if at is None or not self._room:
+            return
+        if (first := self._lines.top_of(at)) < self._top:
+            self.scroll_to(y=first, animate=False, immediate=True)
+        elif at >= self._top + self._room:
+            self.scroll_to(y=at - self._room + 1, animate=False, immediate=True)
+
+    def render_line(self, y: int) -> Strip:
+        """One line as it is seen."""
+        width = self.size.width
+        if y < self._titles:
+            return self._painter.titles(width)
+        index = y - self._titles + self._top
+        if index >= len(self._lines):
+            return Strip.blank(width, self._style(""))
+        line = self._lines[index]
+        if isinstance(line, Heading):
+            return self._painter.heading(line, width)
+        session_id = line.session.id
+        look = Look(width, session_id == self.cursor, session_id in self.marked, has_focus=self.has_focus)
+        return self._painter.row(line, look)
+
+    def _now(self) -> datetime:
+        return house(self).clock()
+
+    def _style(self, *names: str) -> Style:
+        key = " ".join(names)
+        if (found := self._styles_of.get(key)) is None:
+            found = self._styles_of[key] = blended(self, *names)
+        return found
+
+    def on_click(self, event: events.Click) -> None:
+        """The first click moves the cursor, a second one opens."""
+        index = event.y - self._titles + self._top
+        if event.y < self._titles or not 0 <= index < len(self._lines):
+            return
+        line = self._lines[index]
+        if isinstance(line, BoardRow):
+            self.cursor = line.session.id
+            if event.chain > 1:
+                self.action_choose()
+
+    def action_move(self, by: int) -> None:
+        """Down or up by so many sessions."""
+        self.cursor = self._lines.neighbour(self.cursor, by)
+        self._keep_in_sight()
+
+    def action_page(self, by: int) -> None:
+        """Half a screen down or up."""
+        self.action_move(by * max(1, self._room // 2))
+
+    def action_first(self) -> None:
+        """To the first session."""
+        self.action_move(-len(self._lines))
+
+    def action_last(self) -> None:
+        """To the last session."""
+        self.action_move(len(self._lines))
+
+    def action_choose(self) -> None:
+        """Open the session under the cursor."""
+        if self.cursor is not None:
+            self.post_message(self.Chosen(self.cursor))
+
+    def action_mark(self) -> None:
+        """Mark the session under the cursor, or take its mark away, and go on to the next."""
+        if self.cursor is not None:
+            self.marked ^= {self.cursor}
+            self.action_move(1)
+
+    def next_that_needs_me(self) -> bool:
+        """Move to the next session, cyclic, that waits for a person; whether there is one."""
+        found = self._lines.next_needing(self.cursor)
+        if found is not None:
+            self.cursor = found
+            self._keep_in_sight()
+        return found is not None

@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from ampsm_engine import wording
+from ampsm_engine.engine.glance import ChangeCounts
+from ampsm_engine.git.values import FileChange
 from ampsm_engine.model import (
     Board,
     BoardRow,
@@ -107,3 +109,52 @@ async def still(*boards: Board) -> AsyncIterator[Board]:
     """A feed that shows these boards, and then nothing happens."""
     for board in boards:
         yield board
+
+
+def some_counts(additions: int = 120, deletions: int = 34, **more: object) -> ChangeCounts:
+    """Three files, two commits ahead."""
+    listed = (
+        FileChange("app/login.py", None, "modified", additions - 20, deletions),
+        FileChange("tests/test_login.py", None, "added", 20, 0),
+        FileChange("static/logo.png", None, "modified", binary=True),
+    )
+    return replace(ChangeCounts(additions, deletions, 3, ahead=2, listed=listed), **more)  # type: ignore[arg-type]
+
+
+def a_day() -> Board:
+    """One session in each state, and some more, in two repositories."""
+    shop = "/home/ada/shop"
+    docs = "/home/ada/documentation"
+    asks = a_session(
+        "Move the billing job to the queue", AWAITING, id="asks", iterations=3, test=ScriptResult.FAIL, repo_root=shop
+    )
+    asks = replace(asks, current=replace(asks.current, test_exit_code=2))  # type: ignore[type-var]
+    facts = (
+        a_fact(1, "iteration 1 committed 3 files as c0ffeec", row=asks),
+        a_fact(2, "the script failed with exit code 2", kind="tested", row=asks),
+    )
+    rows = (
+        a_session("Fix the login redirect", RUNNING, id="works", activity="Edit app/login.py", iterations=2),
+        a_session("Dark mode for the settings page", RUNNING, id="paints", activity="Running: npm test -- --watch=no"),
+        asks,
+        a_session("Upgrade to Python 3.13", ERROR, id="fails", repo_root=docs),
+        a_session("Write the changelog", IDLE, id="waits", queued=1, repo_root=docs, last_run=ago(minutes=3)),
+        a_session("Faster search in the archive", IDLE, id="rests", test=ScriptResult.PASS, iterations=4),
+        a_session("Later: translate the mails", IDLE, id="later", iterations=0, last_run=None),
+        a_session("Remove the old import", DONE, id="merged", repo_root=docs, last_run=ago(days=3)),
+    )
+    return a_board(*rows, facts=facts)
+
+
+def a_days_counts() -> dict[str, ChangeCounts]:
+    """The counts that belong to `a_day`."""
+    return {
+        "works": some_counts(48, 12, behind=1),
+        "paints": some_counts(1204, 88, files=31),
+        "asks": some_counts(),
+        "fails": ChangeCounts(behind=14),
+        "waits": some_counts(30, 0, ahead=1),
+        "rests": some_counts(310, 295, files=9, earlier_tokens=1_240_000),
+        "later": ChangeCounts(),
+        "merged": ChangeCounts(),
+    }

@@ -1,0 +1,127 @@
+"""Keeps the counts of the sessions on screen: asks for those whose board or files have changed, and never too often.
+
+What is shown is not known here; the screen is told new counts by a call.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from textual.dom import DOMNode
+
+from ampsm_engine.errors import AmpsmError
+from ampsm_engine.model import Board, BoardRow
+from ampsm_tui.ask import ask, tell
+from ampsm_tui.watching import changed
+
+if TYPE_CHECKING:
+    from ampsm_engine.engine.desk import Engine
+    from ampsm_engine.engine.glance import ChangeCounts
+
+AT_ONCE = 8
+"""Sessions in one question: the first counts come soon, and a changed one need not wait long."""
+
+SHARE = 3.0
+"""After a question we wait so many times its length: counting takes at most a quarter of a core."""
+
+PAUSE = 0.15
+"""Seconds between two questions at least; edits come in bursts."""
+
+RESTING = 0.4
+"""Seconds that the sessions on screen stay the same before their folders are watched."""
+
+Counts = Mapping[str, "ChangeCounts"]
+
+
+class Counting:
+    """The counts of one screen. `node` runs the workers; `show` takes all counts whenever some are new."""
+
+    def __init__(self, node: DOMNode, engine: "Engine", show: Callable[[Counts], None]) -> None:
+        self._node = node
+        self._engine = engine
+        self._show = show
+        self._counts: dict[str, ChangeCounts] = {}
+        self._seen: dict[str, object] = {}
+        self._stale: set[str] = set()
+        self._showing: tuple[str, ...] = ()
+        self._counting = False
+        self._told = False
+
+    def board(self, board: Board) -> None:
+        """Take note of what may have changed the counts."""
+        for row in board.rows:
+            mark = _mark(row)
+            if self._seen.get(row.session.id) != mark:
+                self._seen[row.session.id] = mark
+                self._stale.add(row.session.id)
+        present = {row.session.id for row in board.rows}
+        for gone in self._seen.keys() - present:
+            del self._seen[gone]
+            self._counts.pop(gone, None)
+            self._stale.discard(gone)
+        self._count()
+
+    def showing(self, session_ids: Iterable[str]) -> None:
+        """These sessions are on screen now."""
+        showing = tuple(session_ids)
+        if set(showing) != set(self._showing):
+            self._showing = showing
+            self._node.run_worker(self._watch(), group="watching", exclusive=True)
+        self._count()
+
+    def _count(self) -> None:
+        if not self._counting and self._stale.intersection(self._showing):
+            self._counting = True
+            self._node.run_worker(self._count_all(), group="counting")
+
+    async def _count_all(self) -> None:
+        from ampsm_engine.engine import glance  # costs git; not before the first frame
+
+        try:
+            while wanted := [one for one in self._showing if one in self._stale][:AT_ONCE]:
+                self._stale.difference_update(wanted)
+                began = time.monotonic()
+                self._counts |= await ask(glance.changes, self._engine, wanted)
+                self._show(dict(self._counts))
+                took = time.monotonic() - began
+                if self._stale.intersection(self._showing):
+                    await asyncio.sleep(max(PAUSE, SHARE * took) if self._is_first_round_over() else 0)
+        except AmpsmError as refusal:
+            if not self._told:
+                self._told = True
+                tell(self._node, refusal)
+        finally:
+            self._counting = False
+
+    def _is_first_round_over(self) -> bool:
+        return all(one in self._counts for one in self._showing)
+
+    async def _watch(self) -> None:
+        """Watch the folders of what is on screen; a change makes its counts stale."""
+        await asyncio.sleep(RESTING)
+        from ampsm_engine.engine import glance
+
+        while True:
+            try:
+                folders = await ask(glance.folders, self._engine, list(self._showing))
+            except AmpsmError:
+                return  # the counts tell what is wrong
+            if not folders:
+                return
+            async for touched, is_new_folder in changed(folders):
+                self._stale |= touched
+                self._count()
+                if is_new_folder:
+                    break
+            else:
+                return
+
+
+def _mark(row: BoardRow) -> object:
+    """What of a row moves commits; amp's words do not, and its edits are seen in the files."""
+    current = row.current
+    session = row.session
+    return session.base_branch, session.branch_name, row.iterations, current and (
+        current.id, current.state, current.commit_sha, current.tally.token_usage if current.end_time else None
+    )  # fmt: skip

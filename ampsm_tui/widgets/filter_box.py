@@ -1,0 +1,64 @@
+"""The box in which a filter is typed: the list follows each letter. Up and down still move in the list."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.widgets import Input
+
+
+class FilterBox(Input):
+    """One line; it is there only while it is used or holds something."""
+
+    DEFAULT_CSS = """
+    FilterBox, FilterBox:focus {
+        display: none; height: 1; border: none; padding: 0 1; background: $panel; color: $foreground;
+        &.-open { display: block; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Clear", show=False),
+        Binding("down", "move(1)", "Down", show=False),
+        Binding("up", "move(-1)", "Up", show=False),
+    ]
+
+    @dataclass
+    class Moved(Message):
+        """The list is to go down or up."""
+
+        by: int
+
+    class Left(Message):
+        """Typing is over; the list has the keys again."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            placeholder="filter by name, repository, branch, state, prompt", compact=True, select_on_focus=False
+        )
+
+    def open(self) -> None:
+        """Be there, and take the keys."""
+        self.add_class("-open")
+        self.focus()
+
+    def action_leave(self) -> None:
+        """Drop the filter."""
+        self.value = ""
+        self.remove_class("-open")
+        self.post_message(self.Left())
+
+    async def action_submit(self) -> None:
+        """Keep the filter."""
+        self.set_class(bool(self.value), "-open")
+        self.post_message(self.Left())
+
+    def action_move(self, by: int) -> None:
+        """Move in the list."""
+        self.post_message(self.Moved(by))
+
+    def on_blur(self, _event: events.Blur) -> None:
+        """An empty box goes."""
+        if not self.value:
+            self.remove_class("-open")

@@ -1,0 +1,66 @@
+"""The line at the bottom: the keys that do something here and now, each whole or not at all; help always fits."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.binding import Binding
+
+from ampsm_tui.clean import cells
+from ampsm_tui.widgets.one_liner import OneLiner
+from ampsm_tui.widgets.session_columns import Piece
+
+if TYPE_CHECKING:
+    from textual.screen import Screen
+
+_LAST = ("help", "quit")
+"""The ids of what stays when the room is little."""
+
+
+class KeyBar(OneLiner):
+    """The shown bindings of the screen, in their order."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"-key", "-label"}
+    DEFAULT_CSS = """
+    KeyBar {
+        background: $surface; padding: 0 1; dock: bottom;
+        & > .-key { color: $accent; text-style: bold; }
+        & > .-label { color: $foreground 65%; }
+    }
+    """
+
+    def on_mount(self) -> None:
+        """Follow the screen's bindings."""
+        self.screen.bindings_updated_signal.subscribe(self, self._follow)
+
+    def on_resize(self) -> None:
+        """Choose anew what fits."""
+        self._follow(self.screen)
+
+    def _follow(self, screen: "Screen[object]") -> None:
+        if screen is not self.screen or not self.is_attached:
+            return
+        shown: dict[str, Binding] = {}
+        for active in screen.active_bindings.values():
+            binding = active.binding
+            if binding.description and active.enabled and (binding.show or binding.id in _LAST):
+                shown.setdefault(binding.id or binding.action, binding)
+        last = [shown.pop(name) for name in _LAST if name in shown]
+        told = [self._pieces(binding) for binding in (*shown.values(), *last)]
+        room = self.size.width + 2
+        tail = sum(_width(pieces) for pieces in told[len(told) - len(last) :])
+        kept: list[Piece] = []
+        for at, pieces in enumerate(told):
+            is_last = at >= len(told) - len(last)
+            if _width(pieces) <= room - (0 if is_last else tail):
+                kept += pieces
+                room -= _width(pieces)
+            if is_last:
+                tail -= _width(pieces)
+        self.say(kept)
+
+    def _pieces(self, binding: Binding) -> list[Piece]:
+        key = self.app.get_key_display(binding)
+        return [Piece(key, "key"), Piece(f" {binding.description.lower()}  ", "label")]
+
+
+def _width(pieces: list[Piece]) -> int:
+    return sum(cells(piece.text) for piece in pieces)

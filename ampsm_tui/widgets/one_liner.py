@@ -1,0 +1,47 @@
+"""A line of text in pieces, repainted only when it says something else. Nothing about sessions is known here."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.segment import Segment
+from textual.strip import Strip
+from textual.widget import Widget
+
+from ampsm_tui.clean import cells, cut
+from ampsm_tui.widgets.blending import blended
+from ampsm_tui.widgets.session_columns import Piece
+
+
+class OneLiner(Widget):
+    """Pieces at the left, and pieces at the right where there is room; styles are component classes of its own."""
+
+    DEFAULT_CSS = "OneLiner { height: 1; width: 1fr; }"
+    COMPONENT_CLASSES: ClassVar[set[str]] = set()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._left: tuple[Piece, ...] = ()
+        self._right: tuple[Piece, ...] = ()
+
+    def say(self, left: Sequence[Piece], right: Sequence[Piece] = ()) -> None:
+        """Show these pieces."""
+        if (tuple(left), tuple(right)) != (self._left, self._right):
+            self._left, self._right = tuple(left), tuple(right)
+            self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        """The line."""
+        width = self.size.width
+        if y:
+            return Strip.blank(width, self.rich_style)
+        taken = sum(cells(piece.text) for piece in self._left)
+        room = width - taken - 1
+        right = self._right if sum(cells(piece.text) for piece in self._right) <= room else ()
+        gap = max(0, width - taken - sum(cells(piece.text) for piece in right))
+        segments: list[Segment] = []
+        left = width
+        for piece in (*self._left, Piece(" " * gap), *right):
+            text = cut(piece.text, left)
+            left -= cells(text)
+            segments.append(Segment(text, blended(self, f"-{piece.style}" if piece.style else "")))
+        return Strip(segments).adjust_cell_length(width, self.rich_style)

@@ -1,0 +1,234 @@
+"""Beside the list: the session under the cursor with prompt, last words, files, facts. Changed lines alone repaint."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.segment import Segment
+from textual.geometry import Region
+from textual.reactive import var
+from textual.strip import Strip
+from textual.widget import Widget
+
+from ampsm_engine import wording
+from ampsm_engine.model import Board, BoardRow, Fact
+from ampsm_tui.clean import cells, cut, fit, many_lines, one_line
+from ampsm_tui.widgets import session_columns
+from ampsm_tui.widgets.blending import blended
+from ampsm_tui.widgets.session_columns import Piece, Subject
+from ampsm_tui.widgets.session_order import repository_name
+from ampsm_tui.widgets.wrapping import wrapped
+
+if TYPE_CHECKING:
+    from ampsm_engine.engine.glance import ChangeCounts
+
+Painted = tuple[Piece, ...]
+
+_STYLES = (
+    "title",
+    "label",
+    "quiet",
+    "text",
+    "added",
+    "deleted",
+    "awaiting-input",
+    "error",
+    "running",
+    "queued",
+    "idle",
+    "done",
+)
+
+
+class Preview(Widget):
+    """What one would ask next about a session."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"-{word}" for word in _STYLES}
+    DEFAULT_CSS = """
+    Preview {
+        height: 1fr; background: $background; border-left: solid $border; padding: 0 1;
+        & > .-title { color: $foreground; text-style: bold; }
+        & > .-label { color: $foreground 45%; }
+        & > .-text { color: $foreground 85%; }
+        & > .-quiet, & > .-idle { color: $foreground 60%; }
+        & > .-added, & > .-done { color: $success; }
+        & > .-deleted, & > .-error { color: $error; }
+        & > .-awaiting-input { color: $warning; }
+        & > .-running { color: $primary; }
+        & > .-queued { color: $secondary; }
+    }
+    """
+
+    board: var[Board | None] = var(None, init=False)
+    counts: var[Mapping[str, "ChangeCounts"]] = var(dict, init=False)
+    session_id: var[str | None] = var(None, init=False)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: list[Painted] = []
+
+    def watch_board(self) -> None:
+        """Say what is so now."""
+        self.say()
+
+    def watch_counts(self) -> None:
+        """Say what is so now."""
+        self.say()
+
+    def watch_session_id(self) -> None:
+        """Say what is so of this one."""
+        self.say()
+
+    def on_resize(self) -> None:
+        """Wrap anew."""
+        self.say()
+
+    def say(self) -> None:
+        """Lay the lines out, and repaint those that differ."""
+        if not self.display or not self.size.width:
+            return
+        rows = self.board.rows if self.board else ()
+        row = next((row for row in rows if row.session.id == self.session_id), None)
+        new = self._told(row)[: self.size.height] if row else []
+        old, self._lines = self._lines, new
+        for y in range(max(len(old), len(new))):
+            if old[y : y + 1] != new[y : y + 1]:
+                self.refresh(Region(0, y, self.size.width, 1))
+
+    def render_line(self, y: int) -> Strip:
+        """One line."""
+        width = self.size.width
+        segments = []
+        left = width
+        for piece in self._lines[y] if y < len(self._lines) else ():
+            text = cut(piece.text, left)
+            left -= cells(text)
+            segments.append(Segment(text, blended(self, f"-{piece.style}" if piece.style else "")))
+        return Strip(segments).adjust_cell_length(width, self.rich_style)
+
+    def _told(self, row: BoardRow) -> list[Painted]:
+        width, height = self.size
+        clock = getattr(self.app, "clock", None)
+        subject = Subject(row, self.counts.get(row.session.id), clock() if clock else datetime.now(UTC))
+        facts = [fact for fact in (self.board.facts if self.board else ()) if fact.session_id == row.session.id]
+        lines = [*_head(subject, width), *_numbers(subject, width)]
+        sections = [
+            _section("prompt", _wrapped(many_lines(_prompt(row), 4000), width, max(3, height // 4))),
+            _section(*_last_words(row, width, max(3, height // 5))),
+            _section("files", _files(subject, width, max(4, height // 3))),
+            _section("facts", _facts(facts, subject.at, width)),
+        ]
+        for section in sections:
+            lines += section
+        return lines
+
+
+def _head(subject: Subject, width: int) -> list[Painted]:
+    session = subject.row.session
+    word = wording.state_word(subject.row)
+    name = _wrapped(one_line(session.name, 200), width, 2, "title")
+    where = f"{repository_name(subject.row)} · from {session.base_branch}"
+    return [
+        *name,
+        (
+            Piece(f"{wording.GLYPHS[word]} {word}", word),
+            Piece(f"  {session_columns.age(session.last_run or session.created_at, subject.at)}", "quiet"),
+        ),
+        (Piece(one_line(where, 200), "quiet"),),
+    ]
+
+
+def _numbers(subject: Subject, width: int) -> list[Painted]:
+    """Pairs of a label and what the columns say, in as many lines as they need."""
+    current = subject.row.current
+    pairs: list[tuple[str, tuple[Piece, ...]]] = [
+        ("iterations", session_columns.ITERATIONS.says(subject)),
+        ("changes", session_columns.LINES.says(subject)),
+        ("base", session_columns.AHEAD.says(subject)),
+        ("tests", session_columns.TESTS.says(subject)),
+        ("tokens", session_columns.TOKENS.says(subject)),
+        (
+            "mode",
+            (Piece(one_line((current.mode if current else None) or subject.row.session.model_override or "·", 30)),),
+        ),
+    ]
+    half = width // 2
+    lines: list[Painted] = [()]
+    for left, right in zip(pairs[::2], pairs[1::2], strict=True):
+        lines.append((*_pair(*left, half), *_pair(*right, width - half)))
+    return lines
+
+
+def _pair(label: str, said: tuple[Piece, ...], room: int) -> tuple[Piece, ...]:
+    taken = 11 + sum(cells(piece.text) for piece in said)
+    return (Piece(fit(label, 11), "label"), *said, Piece(" " * max(0, room - taken)))
+
+
+def _prompt(row: BoardRow) -> str:
+    return (row.current.prompt if row.current else "") or row.session.amp_prompt
+
+
+def _last_words(row: BoardRow, width: int, most: int) -> tuple[str, list[Painted]]:
+    current = row.current
+    if current is not None and current.error:
+        said = many_lines(f"{current.error}\n{current.hint or ''}".strip(), 2000)
+        return "error", _wrapped(said, width, most, "error")
+    if current is not None and current.activity:
+        path = f"{row.session.worktree_path}/"
+        return "last words", _wrapped(many_lines(current.activity.replace(path, ""), 2000), width, most)
+    return "now", _wrapped(one_line(wording.doing(row), 300), width, most)
+
+
+def _files(subject: Subject, width: int, most: int) -> list[Painted]:
+    counts = subject.counts
+    if counts is None:
+        return []
+    if counts.trouble:
+        return _wrapped(one_line(counts.trouble, 300), width, 3, "quiet")
+    lines: list[Painted] = []
+    shown = counts.listed[: most - 1] if counts.files > most else counts.listed[:most]
+    for file in shown:
+        added, deleted = f"+{wording.count(file.additions or 0)}", f"-{wording.count(file.deletions or 0)}"
+        numbers = "binary" if file.binary else f"{added} {deleted}"
+        path = _tail(one_line(file.path, 400), width - len(numbers) - 1)
+        gap = Piece(" " * (width - cells(path) - len(numbers)))
+        told = (Piece("binary", "quiet"),) if file.binary else (Piece(added, "added"), Piece(f" {deleted}", "deleted"))
+        lines.append((Piece(path, "text"), gap, *told))
+    if counts.files > len(shown):
+        lines.append((Piece(f"and {counts.files - len(shown)} more", "quiet"),))
+    return lines
+
+
+def _tail(path: str, room: int) -> str:
+    """The end of a path: it tells more than its beginning."""
+    if cells(path) <= room:
+        return path
+    while path and cells(path) > room - 1:
+        path = path[1:]
+    return f"…{path}"
+
+
+def _facts(facts: Sequence[Fact], at: datetime, width: int) -> list[Painted]:
+    return [
+        (
+            Piece(f"{session_columns.age(fact.time, at):>4} ", "quiet"),
+            Piece(cut(one_line(fact.text, 300), width - 5), "text"),
+        )
+        for fact in reversed(facts[-8:])
+    ]
+
+
+def _section(title: str, lines: list[Painted]) -> list[Painted]:
+    return [(), (Piece(title, "label"),), *lines] if lines else []
+
+
+def _wrapped(text: str, width: int, most: int, style: str = "text") -> list[Painted]:
+    """The clean text in lines of words, at most so many, the last with an ellipsis when there is more."""
+    lines = [line for line in wrapped(text, width, most) if line.strip()]
+    if len(lines) > most:
+        lines[most - 1 :] = [
+            cut(f"{lines[most - 1]} …", width)
+            if cells(lines[most - 1]) < width - 1
+            else cut(lines[most - 1] + "…", width)
+        ]
+    return [(Piece(line, style),) for line in lines]

@@ -1,0 +1,174 @@
+"""The columns of the list: what each says of a session, and which of them a width has room for. Pure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from ampsm_engine import wording
+from ampsm_engine.model import BoardRow, ScriptResult
+from ampsm_tui.clean import one_line
+from ampsm_tui.widgets.session_order import repository_name
+
+if TYPE_CHECKING:
+    from ampsm_engine.engine.glance import ChangeCounts
+
+GAP = 2
+"""Cells between two columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a row is about: the session, its counts where they are known, and the moment of looking."""
+
+    row: BoardRow
+    counts: "ChangeCounts | None"
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Text in one style: a word that the table has a colour for, or nothing."""
+
+    text: str
+    style: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column. `goes`: the higher, the earlier it gives way; 0 stays."""
+
+    title: str
+    least: int
+    most: int
+    goes: int
+    says: Callable[[Subject], tuple[Piece, ...]]
+    right: bool = False
+
+
+def _state(subject: Subject) -> tuple[Piece, ...]:
+    word = wording.state_word(subject.row)
+    return (Piece(f"{wording.GLYPHS[word]} {word}", word),)
+
+
+def _glyph(subject: Subject) -> tuple[Piece, ...]:
+    word = wording.state_word(subject.row)
+    return (Piece(wording.GLYPHS[word], word),)
+
+
+def _name(subject: Subject) -> tuple[Piece, ...]:
+    return (Piece(one_line(subject.row.session.name, 300), "name"),)
+
+
+def _repository(subject: Subject) -> tuple[Piece, ...]:
+    return (Piece(one_line(repository_name(subject.row), 100), "quiet"),)
+
+
+def _doing(subject: Subject) -> tuple[Piece, ...]:
+    word = wording.state_word(subject.row)
+    style = {"running": "", "error": "error", "awaiting-input": "awaiting-input"}.get(word, "quiet")
+    return (Piece(one_line(wording.doing(subject.row), 300), style),)
+
+
+def _iterations(subject: Subject) -> tuple[Piece, ...]:
+    return (Piece(str(subject.row.iterations)),)
+
+
+def _lines(subject: Subject) -> tuple[Piece, ...]:
+    counts = subject.counts
+    if counts is None or counts.trouble:
+        return (Piece("-" if counts is not None else "", "quiet"),)
+    if not counts.files:
+        return (Piece("·", "quiet"),)
+    return (
+        Piece(f"+{wording.count(counts.additions)}", "added"),
+        Piece(f" -{wording.count(counts.deletions)}", "deleted"),
+    )
+
+
+def _files(subject: Subject) -> tuple[Piece, ...]:
+    counts = subject.counts
+    if counts is None or counts.trouble:
+        return (Piece(""),)
+    return (Piece(str(counts.files) if counts.files else "·", "" if counts.files else "quiet"),)
+
+
+def _ahead(subject: Subject) -> tuple[Piece, ...]:
+    counts = subject.counts
+    if counts is None or counts.trouble:
+        return (Piece(""),)
+    parts = [f"↑{counts.ahead}" if counts.ahead else "", f"↓{counts.behind}" if counts.behind else ""]
+    told = " ".join(part for part in parts if part)
+    return (Piece(told or "·", "" if told else "quiet"),)
+
+
+def _tests(subject: Subject) -> tuple[Piece, ...]:
+    current = subject.row.current
+    result = current.test_result if current else None
+    if result is None:
+        return (Piece("·", "quiet"),)
+    return (Piece("✓ pass", "done") if result is ScriptResult.PASS else Piece("✗ fail", "error"),)
+
+
+def _tokens(subject: Subject) -> tuple[Piece, ...]:
+    told = wording.count(tokens(subject))
+    return (Piece("·" if told == "-" else told, "quiet" if told == "-" else ""),)
+
+
+def tokens(subject: Subject) -> int | None:
+    """The tokens of all iterations: those before as they were counted, the current one as it is now."""
+    before = subject.counts.earlier_tokens if subject.counts else None
+    now = subject.row.current.tally.token_usage if subject.row.current else None
+    return None if before is None and now is None else (before or 0) + (now or 0)
+
+
+def _age(subject: Subject) -> tuple[Piece, ...]:
+    return (Piece(age(subject.row.session.last_run or subject.row.session.created_at, subject.at), "quiet"),)
+
+
+def age(stamped: str | None, at: datetime) -> str:
+    """How long ago, by the minute: a list at rest does not count seconds."""
+    told = wording.age(stamped, at)
+    return "now" if told.endswith("s") else told
+
+
+STATE = Column("STATUS", 16, 16, 4, _state)
+GLYPH = Column("", 1, 1, 0, _glyph)
+NAME = Column("NAME", 18, 34, 0, _name)
+REPOSITORY = Column("REPOSITORY", 10, 18, 7, _repository)
+DOING = Column("DOING", 14, 60, 3, _doing)
+LINES = Column("+/-", 11, 11, 5, _lines, right=True)
+FILES = Column("FILES", 5, 5, 10, _files, right=True)
+AHEAD = Column("AHEAD", 7, 7, 6, _ahead, right=True)
+ITERATIONS = Column("ITER", 4, 4, 8, _iterations, right=True)
+TESTS = Column("TESTS", 6, 6, 9, _tests)
+TOKENS = Column("TOKENS", 6, 6, 11, _tokens, right=True)
+AGE = Column("AGE", 4, 4, 1, _age, right=True)
+
+ALL = (STATE, NAME, REPOSITORY, DOING, ITERATIONS, LINES, FILES, AHEAD, TESTS, TOKENS, AGE)
+
+
+def layout(width: int, *, repositories: int = 2) -> tuple[tuple[Column, int], ...]:
+    """The columns that `width` cells have room for, each with its cells.
+
+    With one repository alone its name is worth no column.
+    """
+    columns = [column for column in ALL if repositories > 1 or column is not REPOSITORY]
+    while _least(columns) > width and any(column.goes for column in columns):
+        first = max(columns, key=lambda column: column.goes)
+        at = columns.index(first)
+        columns[at : at + 1] = [GLYPH] if first is STATE else []
+    room = {column.title: column.least for column in columns}
+    spare = width - _least(columns)
+    for flexible, share in ((NAME, 0.5), (DOING, 1.0), (NAME, 1.0), (REPOSITORY, 1.0)):
+        if flexible in columns:
+            more = max(0, min(int(spare * share), flexible.most - room[flexible.title]))
+            room[flexible.title] += more
+            spare -= more
+    widest = DOING if DOING in columns else NAME
+    room[widest.title] = max(1, room[widest.title] + spare)
+    return tuple((column, room[column.title]) for column in columns)
+
+
+def _least(columns: list[Column]) -> int:
+    return sum(column.least for column in columns) + GAP * (len(columns) - 1)

@@ -1,0 +1,142 @@
+"""Which sessions a list shows and in which order: filter, status, sort, groups. Pure; a stable order for equal rows."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ampsm_engine import wording
+from ampsm_engine.model import BoardRow
+from ampsm_tui.clean import one_line
+
+NEED = ("awaiting-input", "error", "running", "queued", "idle", "done")
+"""The words of a session, what needs a person first."""
+
+NEEDS_ME = frozenset(NEED[:2])
+
+STATUSES = ("all", "needs me", "running", "queued", "idle", "done")
+SORTS = ("needs me", "newest", "last run", "name")
+
+_SECTIONS = {
+    "awaiting-input": "needs you",
+    "error": "needs you",
+    "running": "works",
+    "queued": "waits",
+    "idle": "rests",
+    "done": "rests",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Arrangement:
+    """What a person chose to see, and how."""
+
+    text: str = ""
+    status: str = "all"
+    sort: str = "needs me"
+    by_repository: bool = False
+    by_need: bool = False
+    """Sections instead of a word in each row: where there is no room for the word."""
+    inside: str | None = None
+    """Only the sessions of this repository."""
+
+    def next_status(self, rows: Sequence[BoardRow]) -> "Arrangement":
+        """The next status that any session has; `all` after the last."""
+        present = {_status(row) for row in rows} | {"all"}
+        present |= {"needs me"} if any(needs_me(row) for row in rows) else set()
+        at = STATUSES.index(self.status)
+        order = (*STATUSES[at + 1 :], *STATUSES[: at + 1])
+        return replace(self, status=next(status for status in order if status in present))
+
+    def next_sort(self) -> "Arrangement":
+        """The next way to sort."""
+        return replace(self, sort=SORTS[(SORTS.index(self.sort) + 1) % len(SORTS)])
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A line above the sessions that belong together."""
+
+    title: str
+    count: int
+
+
+Line = BoardRow | Heading
+
+
+def needs_me(row: BoardRow) -> bool:
+    """Whether nothing goes on here before a person has done something."""
+    return wording.state_word(row) in NEEDS_ME
+
+
+def _status(row: BoardRow) -> str:
+    word = wording.state_word(row)
+    return "needs me" if word in NEEDS_ME else word
+
+
+def repository_name(row: BoardRow) -> str:
+    """The last word of the repository's path."""
+    return row.session.repo_root.rstrip("/").rpartition("/")[2]
+
+
+def home_of(folder: Path, rows: Iterable[BoardRow]) -> str | None:
+    """The repository of the board that a folder lies in."""
+    roots = {row.session.repo_root for row in rows}
+    inside = [root for root in roots if folder == Path(root) or folder.is_relative_to(root)]
+    return max(inside, key=len, default=None)
+
+
+def arranged(rows: Sequence[BoardRow], how: Arrangement) -> list[Line]:
+    """The lines of the list."""
+    kept = [row for row in rows if _is_wanted(row, how)]
+    kept.sort(key=_KEYS[how.sort])
+    if how.by_repository:
+        return _grouped(kept, lambda row: row.session.repo_root, repository_name)
+    if how.by_need:
+        kept.sort(key=_need)
+        return _grouped(kept, _section, _section)
+    return list(kept)
+
+
+def _is_wanted(row: BoardRow, how: Arrangement) -> bool:
+    if how.status != "all" and _status(row) != how.status:
+        return False
+    if how.inside is not None and row.session.repo_root != how.inside:
+        return False
+    if not how.text:
+        return True
+    session = row.session
+    said = f"{session.name}\n{session.repo_root}\n{session.branch_name}\n{session.id}\n{wording.state_word(row)}\n"
+    haystack = f"{said}{session.amp_prompt[:2000]}\n{session.notes or ''}".casefold()
+    return all(word in haystack for word in how.text.casefold().split())
+
+
+def _grouped(rows: list[BoardRow], key: Callable[[BoardRow], str], title: Callable[[BoardRow], str]) -> list[Line]:
+    groups: dict[str, list[BoardRow]] = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    lines: list[Line] = []
+    for members in groups.values():
+        lines += [Heading(one_line(title(members[0]), 200), len(members)), *members]
+    return lines
+
+
+def _need(row: BoardRow) -> int:
+    return NEED.index(wording.state_word(row))
+
+
+def _section(row: BoardRow) -> str:
+    return _SECTIONS[wording.state_word(row)]
+
+
+def _newest(text: str | None) -> tuple[int, ...]:
+    """A stamp that sorts newest first; what never was comes last."""
+    return tuple(-ord(letter) for letter in text) if text else (1,)
+
+
+_KEYS: dict[str, Callable[[BoardRow], Any]] = {
+    "needs me": _need,
+    "newest": lambda row: _newest(row.session.created_at),
+    "last run": lambda row: _newest(row.session.last_run),
+    "name": lambda row: row.session.name.casefold(),
+}
