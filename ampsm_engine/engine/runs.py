@@ -139,7 +139,7 @@ def run_script(
         with run.script_output.open("rb") as file:
             file.seek(shown)
             new = file.read()
-        whole = new[: new.rfind(b"\n") + 1]
+        whole = new[: _showable(new)]
         shown += len(whole)
         if whole:
             output(redact.bytes_(whole))
@@ -161,6 +161,18 @@ def run_script(
     if not ran.stopped:
         _record_script(engine, session, last, ran, began)
     return ran
+
+
+KEY_LENGTH = 1 << 16
+"""Bytes of a private key that are waited for, at most."""
+
+
+def _showable(output: bytes) -> int:
+    """How much of a growing output may be redacted and shown: whole lines, and no beginning of a private key."""
+    end = output.rfind(b"\n") + 1
+    begun = output.rfind(b"-----BEGIN", 0, end)
+    is_open = begun >= 0 and output.find(b"-----END", begun, end) < 0
+    return begun if is_open and end - begun < KEY_LENGTH else end
 
 
 def may_run_script(session: Session, iterations: Sequence[Iteration]) -> None:
@@ -187,6 +199,7 @@ def _record_script(engine: Engine, session: Session, last: Iteration | None, ran
         session_id=session.id,
         iteration_id=last.id if last else None,
     )
-    if session.status in (Status.IDLE, Status.AWAITING_INPUT):
+    # Read again: a message may have come in meanwhile, and amp is at work now.
+    if store.session(session.id).status in (Status.IDLE, Status.AWAITING_INPUT):
         status = Status.IDLE if ran.result is ScriptResult.PASS else Status.AWAITING_INPUT
         store.update_session(session.id, status=status)

@@ -1,0 +1,57 @@
+"""The script run by hand: shown while it runs, recorded with the last iteration, no secret shown."""
+
+import pytest
+
+from ampsm_engine.engine import runs
+from ampsm_engine.errors import Failed, Refused
+from ampsm_engine.model import ScriptResult, Status
+from tests.worker.bench import Bench, until
+
+ARMOUR = "-----{} OPENSSH PRIVATE " + "KEY-----"
+
+
+def test_the_script_by_hand_is_recorded_and_changes_the_status(bench: Bench) -> None:
+    bench.scenario({"create_file": "hello.txt", "content": "x"}, {"say": "Added the file."})
+    session = bench.new(script="echo checked; test -e fixed")
+    bench.settled(session)
+    assert bench.now(session).status is Status.AWAITING_INPUT
+    (bench.repo / ".worktrees" / session.id / "fixed").touch()
+    shown: list[bytes] = []
+    ran = runs.run_script(bench.engine, session.id, shown.append)
+    assert (ran.exit_code, ran.result, b"".join(shown)) == (0, ScriptResult.PASS, b"checked\n")
+    assert bench.last(session).test_result is ScriptResult.PASS
+    assert bench.now(session).status is Status.IDLE
+
+
+def test_a_private_key_that_is_printed_slowly_is_not_shown(bench: Bench) -> None:
+    go = bench.flag("go")
+    begin, end = ARMOUR.format("BEGIN"), ARMOUR.format("END")
+    session = bench.new(
+        None,
+        name="x",
+        script=f"echo one; echo '{begin}'; echo b3BlbnNzaC1rZXktdjE; touch {go}; sleep 0.2; echo '{end}'; echo two",
+    )
+    shown: list[bytes] = []
+    runs.run_script(bench.engine, session.id, shown.append)
+    text = b"".join(shown)
+    assert b"b3BlbnNzaC1rZXktdjE" not in text
+    assert text.startswith(b"one\n")
+    assert text.endswith(b"two\n")
+
+
+def test_a_script_is_not_run_beside_amp(bench: Bench) -> None:
+    bench.scenario({"touch": str(bench.flag("on"))}, {"wait_for": str(bench.flag("go"))}, {"say": "Nothing changed."})
+    session = bench.new(script="true")
+    until(bench.flag("on").exists)
+    with pytest.raises(Refused):
+        runs.run_script(bench.engine, session.id, print)
+    with pytest.raises(Failed):
+        runs.wait(bench.engine, [session.id], timeout=0)
+    bench.flag("go").touch()
+    bench.settled(session)
+
+
+def test_a_session_without_a_script_is_refused(bench: Bench) -> None:
+    session = bench.new(None, name="x")
+    with pytest.raises(Refused, match="no script"):
+        runs.run_script(bench.engine, session.id, print)
