@@ -8,25 +8,28 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.reactive import var
+from textual.theme import Theme
 
 from ampsm_engine import keymap
-from ampsm_engine.config import Settings
+from ampsm_engine.config import Settings, store
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board
 from ampsm_tui import theme
-from ampsm_tui.ask import tell
+from ampsm_tui.ask import ask, tell, told
 from ampsm_tui.clean import one_line
 from ampsm_tui.screens.sessions import SessionsScreen
 from ampsm_tui.telling import Teller
 from ampsm_tui.wall import Wall, guarded
+from ampsm_tui.widgets.session_table import SessionTable
 
 if TYPE_CHECKING:
+    from textual.command import Provider
     from textual.driver import Driver
     from textual.filter import LineFilter
 
@@ -39,6 +42,12 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
+def _actions() -> "type[Provider]":
+    from ampsm_tui.palette import ScreenActions
+
+    return ScreenActions
+
+
 class AmpsmApp(App[int]):
     """The app over one home. `read_only`: nothing can be changed from here, as a side pane."""
 
@@ -47,7 +56,8 @@ class AmpsmApp(App[int]):
     Screen { background: $background; }
     Toast { max-width: 72; width: auto; min-width: 24; }
     """
-    COMMAND_PALETTE_BINDING = "colon"
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    COMMANDS: ClassVar[set[Any]] = {_actions}
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - as Textual declares it
         (0, "-narrow"),
         (45, "-slim"),
@@ -59,6 +69,9 @@ class AmpsmApp(App[int]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("q", "leave", "Quit", id="quit", show=False),
         Binding("escape", "back", "Back", id="back", show=False),
+        Binding("question_mark", "help", "Help", id="help", show=False),
+        Binding("colon", "command_palette", "All actions", id="palette", show=False),
+        Binding("comma", "settings", "Settings", id="settings", show=False),
     ]
 
     board: var[Board | None] = var(None, init=False)
@@ -82,7 +95,8 @@ class AmpsmApp(App[int]):
         self.clock = clock
         self.first_session = first_session
         self._feed = feed
-        self.teller = Teller(self, os.environ, settings=lambda: self.settings, write=self.write_ours)
+        home = engine.home if engine else None
+        self.teller = Teller(self, os.environ, home, settings=lambda: self.settings, write=self.write_ours)
         self.animation_level = "none"
         for ours in (theme.DARK, theme.LIGHT):
             self.register_theme(ours)
@@ -101,7 +115,11 @@ class AmpsmApp(App[int]):
     def on_mount(self) -> None:
         """Open the list, and begin to follow."""
         self._leave_on_signals()
-        self.push_screen(SessionsScreen(read_only=self.read_only).data_bind(AmpsmApp.board))
+        self.screen_change_signal.subscribe(self, lambda _: self.look())
+        self.push_screen(SessionsScreen().data_bind(AmpsmApp.board))
+        self.theme_changed_signal.subscribe(self, self._keep_theme)
+        if self.first_session is not None:
+            self.open_session(self.first_session)
         self.follow()
         for clash in keymap.clashes(self.settings.keys):
             self.notify(f"{clash}; the first has it.", title="Keys clash", severity="warning", markup=False)
@@ -117,14 +135,65 @@ class AmpsmApp(App[int]):
 
     @property
     def looked_at(self) -> str | None:
-        """The id of the session that the person at this terminal has before them."""
-        shown: object = getattr(self.screen, "session_id", None)
-        return shown if self.app_focus and isinstance(shown, str) else None
+        """The id of the session that the person at this terminal has before them, be it below a dialog."""
+        for screen in reversed(self.screen_stack):
+            shown: object = getattr(screen, "session_id", None)
+            if isinstance(shown, str) or not screen.is_modal:
+                return shown if self.app_focus and isinstance(shown, str) else None
+        return None
+
+    def watch_app_focus(self) -> None:
+        """Who looks away wants to be told."""
+        self.look()
+
+    def look(self) -> None:
+        """Let others know what is looked at."""
+        self.teller.looks_at(self.looked_at)
 
     def watch_board(self, before: Board | None, after: Board | None) -> None:
-        """What has happened is told where nobody looks."""
-        if after is not None and not self.is_headless:
-            self.teller.saw(before, after, looked_at=self.looked_at)
+        """What has happened is told where nobody looks; to who has no session yet, ampsm is explained."""
+        if after is None:
+            return
+        if not self.is_headless:
+            self.teller.saw(before, after)
+        if before is None and not after.rows and not self.read_only:
+            from ampsm_tui.screens.first_run import FirstRunScreen
+
+            self.push_screen(FirstRunScreen().data_bind(AmpsmApp.board))
+
+    def on_session_table_chosen(self, event: SessionTable.Chosen) -> None:
+        """Open a session."""
+        self.open_session(event.session_id)
+
+    def open_session(self, session_id: str) -> None:
+        """Show one session."""
+        from ampsm_tui.screens.session import SessionScreen
+
+        self.push_screen(SessionScreen(session_id).data_bind(AmpsmApp.board))
+
+    def _keep_theme(self, chosen: Theme) -> None:
+        """Remember a theme that was chosen by a person."""
+        if self.engine is not None and chosen.name != self.settings.text("ui.theme"):
+            self.settings = Settings({**self.settings.values, "ui.theme": chosen.name})
+            self.run_worker(told(self, ask(store, self.engine.config, "ui.theme", chosen.name)), group="ask")
+
+    def action_help(self) -> None:
+        """What this screen is for, and its keys."""
+        from ampsm_tui.screens.help import HelpScreen
+
+        self.push_screen(HelpScreen(self.screen))
+
+    def action_settings(self) -> None:
+        """The settings."""
+        from ampsm_tui.screens.settings import SettingsScreen
+
+        self.push_screen(SettingsScreen())
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Who only watches changes no setting."""
+        if action == "settings" and self.read_only:
+            return False
+        return super().check_action(action, parameters)
 
     def _leave_on_signals(self) -> None:
         """End in order when asked to, so that the terminal is given back as it was."""

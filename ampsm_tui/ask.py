@@ -61,7 +61,7 @@ def asking(
     return start
 
 
-async def told(node: DOMNode, attempt: Awaitable[None]) -> None:
+async def told(node: DOMNode, attempt: Awaitable[object]) -> None:
     """Wait for an attempt; its refusal is told in a toast."""
     try:
         await attempt
