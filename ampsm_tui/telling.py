@@ -9,8 +9,9 @@ from typing import Any
 
 from textual.app import App
 
-from ampsm_engine import notices, terminals, tmux
+from ampsm_engine import looking, notices, terminals, tmux
 from ampsm_engine.config import Settings
+from ampsm_engine.home import Home
 from ampsm_engine.model import Board
 from ampsm_engine.notices import News, Notice
 from ampsm_tui import terminal
@@ -26,12 +27,16 @@ class Teller:
         self,
         app: App[Any],
         environ: Mapping[str, str],
+        home: Home | None,
         *,
         settings: Callable[[], Settings],
         write: Callable[[str], None],
     ) -> None:
         self._app = app
         self._environ = environ
+        self._home = home
+        self._looked_at: str | None = None
+        self._look: looking.Look | None = None
         self._settings = settings
         self._write = write
         self._news: list[News] = []
@@ -40,9 +45,18 @@ class Teller:
         self._shown: dict[str, str] = {}
         self._showing = False
 
-    def saw(self, before: Board | None, after: Board, *, looked_at: str | None) -> None:
+    def looks_at(self, session_id: str | None) -> None:
+        """The person at this terminal has this session before them, and needs no telling of it, here or elsewhere."""
+        if session_id == self._looked_at:
+            return
+        if self._look:
+            self._look.end()
+        self._looked_at = session_id
+        self._look = looking.look(self._home, session_id) if self._home and session_id else None
+
+    def saw(self, before: Board | None, after: Board) -> None:
         """Take a change; what it brings is told soon."""
-        fresh = notices.news(before, after, self._settings(), looked_at=looked_at)
+        fresh = notices.news(before, after, self._settings(), looked_at=self._looked_at)
         if fresh and not self._news:
             self._app.set_timer(GATHERING, self._tell)
         self._news += fresh
@@ -53,7 +67,8 @@ class Teller:
                 self._app.run_worker(self._show(), group="telling")
 
     def leave(self) -> None:
-        """Take our options out of tmux's status bar; the app has ended."""
+        """Look away, and take our options out of tmux's status bar: the app has ended."""
+        self.looks_at(None)
         if self._shown:
             tmux.publish(self._environ, dict.fromkeys(terminal.OPTIONS))
 
