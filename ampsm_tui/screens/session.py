@@ -202,17 +202,20 @@ class SessionScreen(FollowingUp):
 
     def _turn_to(self, what: str) -> None:
         self.query_one(ContentSwitcher).current = what
+        self.remove_class("-timeline")
         shown = self.query_one(Reader) if what == "reader" else self.query_one(TranscriptPane).transcript
         shown.focus()
 
     # Moving about.
 
     def action_timeline(self) -> None:
-        """Show the timeline, or hide it."""
+        """Into the timeline, which comes out where there was no room for it; from there back."""
         timeline = self.query_one(Timeline)
         if timeline.has_focus:
-            self.query_one(TranscriptPane).transcript.focus()
-        elif timeline.display:
+            self.remove_class("-timeline")
+            self.leave_box()
+        else:
+            self.add_class("-timeline")
             timeline.focus()
 
     def action_back(self) -> None:
@@ -223,7 +226,8 @@ class SessionScreen(FollowingUp):
             self._turn_to("transcript")
             return
         if self.query_one(Timeline).has_focus or self.query_one(Queue).has_focus:
-            self.query_one(TranscriptPane).transcript.focus()
+            self.remove_class("-timeline")
+            self.leave_box()
             return
         self.app.pop_screen()
 

@@ -109,12 +109,11 @@ def _detail(iteration: Iteration) -> str:
         return "committing and testing"
     if iteration.state is State.RUNNING:
         return one_line(iteration.activity or "amp is starting", 300)
-    parts = [iteration.outcome.value if iteration.outcome else "crashed"]
-    if iteration.duration_ms is not None:
-        parts.append(wording.duration(iteration.duration_ms))
+    word = iteration.outcome.value if iteration.outcome else "crashed"
+    took = "" if iteration.duration_ms is None else f" {wording.duration(iteration.duration_ms)}"
+    parts = [word + took, f"{iteration.changed_files} file{'s' * (iteration.changed_files != 1)}"]
     if iteration.tally.token_usage is not None:
         parts.append(f"{wording.count(iteration.tally.token_usage)} tokens")
-    parts.append(f"{iteration.changed_files} file{'s' * (iteration.changed_files != 1)}")
     return ", ".join(parts)
 
 

@@ -46,6 +46,12 @@ def counts(lines: tuple[DiffLine, ...]) -> tuple[int, int]:
     return sum(line.sign == "+" for line in lines), sum(line.sign == "-" for line in lines)
 
 
+def files_of(call: ToolUse) -> tuple[str, ...]:
+    """The files that a patch names; none of any other call."""
+    text = _argument(call, "patchText", "patch") if call.name == "apply_patch" else ""
+    return tuple(found[1] or found[2] for found in map(_FILE.match, text.splitlines()) if found)
+
+
 def _edit(call: ToolUse, inner: dict[str, object]) -> Iterator[DiffLine]:
     told = inner.get("diff")
     if isinstance(told, str):
@@ -88,7 +94,7 @@ def _codex(text: str) -> Iterator[DiffLine]:
 def unified(text: str) -> Iterator[DiffLine]:
     """The lines of a unified diff without its headers; the first gap says nothing and goes."""
     seen = False
-    for line in many_lines(text).split("\n"):
+    for line in many_lines(text).rstrip("\n").split("\n"):
         if line.startswith("@@"):
             if seen:
                 yield DiffLine("@", "")

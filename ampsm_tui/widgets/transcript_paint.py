@@ -8,6 +8,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from ampsm_engine.amp import tally
+from ampsm_engine.amp.events import ToolUse
 from ampsm_tui.clean import cells, cut, inert
 from ampsm_tui.widgets import transcript_diffs as diffs
 from ampsm_tui.widgets.transcript_blocks import Block, Kind, answer_text, arguments, outcome
@@ -158,9 +159,7 @@ class Painter:
         call = block.call
         mark = "▾ " if block.is_open else "▸ "
         name = "?" if call is None else inert(call.name)
-        said = (
-            "" if call is None else self.near(tally.described(call).removeprefix(call.name).removeprefix(":").strip())
-        )
+        said = "" if call is None else self._argument(call)
         name = "$" if name in _SHELLS else cut(name, max(8, width // 2))
         room = width - cells(name) - 3
         told = "".join(segment.text for segment in right)
@@ -168,10 +167,15 @@ class Painter:
         right_room = cells(told) if wanted <= room else min(cells(told), max(9, room * 2 // 5))
         left = cut(inert(said), max(0, room - (right_room + 2 if told else 0)))
         line = [*self._styled(mark, "dim"), *self._styled(name, "tool"), Segment(f" {left}")]
-        if told and right_room > 4:
+        if told and (right_room > 4 or right_room == cells(told)):
             whole = right if right_room >= cells(told) else [Segment(cut(told, right_room), right[0].style)]
             line += [Segment("  "), *whole]
         return line
+
+    def _argument(self, call: ToolUse) -> str:
+        """What a call is about, on one line: of a patch the files, else its main argument."""
+        named = ", ".join(self.near(name) for name in diffs.files_of(call)[:3])
+        return named or self.near(tally.described(call).removeprefix(call.name).removeprefix(":").strip())
 
     def _inside(self, block: Block, width: int, lines: tuple[diffs.DiffLine, ...]) -> list[Line]:
         """What an open call shows: its arguments, and its answer or its whole diff."""
