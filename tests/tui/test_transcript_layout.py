@@ -1,0 +1,92 @@
+"""Where blocks stand: the parts add up, whatever is put in, opened, or looked at; and the search finds what is there."""
+
+import asyncio
+
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.segment import Segment
+from textual.strip import Strip
+
+from ampsm_tui.clean import cells
+from ampsm_tui.widgets.transcript_blocks import Block, Kind
+from ampsm_tui.widgets.transcript_layout import Layout
+from ampsm_tui.widgets.transcript_paint import Painter, Palette
+from ampsm_tui.widgets.transcript_search import Needle, marked, search
+from ampsm_tui.widgets.wrapping import wrapped
+
+TEXTS = st.text(max_size=120)
+BLOCKS = st.lists(
+    st.builds(Block, st.sampled_from([Kind.PLAIN, Kind.THINKING, Kind.PROMPT, Kind.NOISE, Kind.ERROR]), TEXTS),
+    max_size=12,
+)
+
+
+def plain(block: Block, width: int) -> list[Strip]:
+    return [Strip([Segment(line)]) for line in wrapped(block.text, width)]
+
+
+@given(BLOCKS, st.integers(4, 60), st.data())
+def test_the_total_is_the_sum_of_the_parts(blocks: list[Block], width: int, data: st.DataObject) -> None:
+    layout = Layout(plain, width)
+    for block in blocks:
+        layout.insert(data.draw(st.integers(0, len(layout.blocks))), [block])
+        if data.draw(st.booleans()):
+            block.is_open = not block.is_open
+            layout.touch(block)
+        if data.draw(st.booleans()):
+            layout.lines(data.draw(st.integers(0, len(layout.blocks) - 1)))
+    if layout.blocks and data.draw(st.booleans()):
+        layout.remove(data.draw(st.integers(0, len(layout.blocks) - 1)))
+    measured = [len(layout.lines(at)) for at in range(len(layout.blocks))]
+    assert layout.total == sum(measured)
+    for at in range(len(measured)):
+        assert layout.top(at) == sum(measured[:at])
+        for inner in range(measured[at]):
+            assert layout.at(layout.top(at) + inner) == (at, inner)
+
+
+def test_measuring_above_tells_how_far_everything_moved() -> None:
+    layout = Layout(plain, 10)
+    layout.insert(0, [Block(Kind.PLAIN, "\n".join("word word word" for _ in range(5))) for _ in range(4)])
+    top = layout.top(3)
+    assert layout.measure_up(3, 100) == layout.top(3) - top
+
+
+def test_a_hidden_block_takes_no_line() -> None:
+    layout = Layout(Painter(Palette()).paint, 20)
+    layout.insert(0, [Block(Kind.NOISE, "a"), Block(Kind.ANSWER, is_hidden=True), Block(Kind.NOISE, "b")])
+    assert [len(layout.lines(at)) for at in range(3)] == [1, 0, 1]
+
+
+@given(st.text(max_size=300), st.integers(2, 40))
+def test_wrapping_keeps_every_letter_and_the_width(text: str, width: int) -> None:
+    clean = "".join(letter for letter in text if letter.isprintable() or letter == "\n")
+    lines = wrapped(clean, width)
+    assert all(cells(line) <= width for line in lines)
+    assert "".join("".join(lines).split()) == "".join(clean.split())
+
+
+def test_wrapping_ends_somewhere() -> None:
+    lines = wrapped("word\n" * 10_000, 20, 50)
+    assert len(lines) == 51
+    assert "49,7" in lines[-1]
+
+
+@given(st.lists(TEXTS, max_size=8), st.text(min_size=1, max_size=3))
+def test_the_search_finds_what_find_finds(texts: list[str], needle: str) -> None:
+    blocks = [Block(Kind.PLAIN, text) for text in texts]
+    found = asyncio.run(search(blocks, Needle(needle)))
+    exact = needle != needle.lower()
+    expected = [(text if exact else text.lower()).count(needle) for text in texts]
+    assert found.total == sum(expected)
+    assert [count for _, count in found.hits] == [count for count in expected if count]
+    numbers = [found.number(block, ordinal) for block, count in found.hits for ordinal in range(count)]
+    assert numbers == list(range(1, found.total + 1))
+
+
+@given(st.text(alphabet="abcAB 字é", max_size=40), st.text(alphabet="abA字", min_size=1, max_size=2))
+def test_marking_changes_no_letter(text: str, needle: str) -> None:
+    strip = Strip([Segment(text[: len(text) // 2]), Segment(text[len(text) // 2 :])])
+    after = marked(strip, Needle(needle), Painter(Palette())._palette["match"])
+    assert after.text == text
+    assert after.cell_length == strip.cell_length
