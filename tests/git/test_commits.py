@@ -349,6 +349,17 @@ class TestStates:
         assert commit(worktree).changed_files == 1
         assert sandbox.git("rev-parse", "HEAD:lib", at=worktree.path) == inner
 
+    def test_a_submodule_that_the_agent_adds_gets_in(self, sandbox: Sandbox, tmp_path: Path) -> None:
+        library = Sandbox(tmp_path / "library")
+        library.root.mkdir()
+        library.git("init", "--quiet")
+        tip = library.commit({"lib.txt": "1"})
+        worktree = sandbox.session()
+        sandbox.git("submodule", "--quiet", "add", str(library.root), "vendor/lib", at=worktree.path)
+        made = commit(worktree)
+        assert made.left_out == ()
+        assert sandbox.git("rev-parse", "HEAD:vendor/lib", at=worktree.path) == tip
+
 
 class TestPrograms:
     def test_a_configured_filter_cleans_what_is_committed(self, sandbox: Sandbox) -> None:
@@ -431,11 +442,13 @@ class TestPrograms:
         sandbox.git("config", "i18n.commitEncoding", "ISO-8859-1")
         sandbox.git("config", "commit.template", "/nowhere")
         sandbox.git("config", "core.commentChar", "a")
+        sandbox.git("config", "commit.cleanup", "strip")
         sandbox.write({"x": "1"}, worktree.path)
         token = "ghp_" + "0aB1cD2eF3gH4iJ5kL6mN7oP8qR9sT0uV1wX"
-        made = commit(worktree, "amp: Ω\nsecond\0", f"\ud800 lone {token}")
+        made = commit(worktree, "amp: Ω\nsecond\0", f"\ud800 lone {token}\n\nas it is\n# too")
         assert made.refused is None
         message = sandbox.git("log", "-1", "--format=%B", "--encoding=UTF-8", at=worktree.path)
+        assert message.endswith("\n\nas it is\n# too")
         assert message.startswith("amp: Ω second\n\n? lone ")
         assert token not in message
 

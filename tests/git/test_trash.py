@@ -208,7 +208,11 @@ def test_files_and_folders_that_took_each_others_place(sandbox: Sandbox) -> None
     (at / "folder").write_text("now a file\n")
     (at / "linked").rmdir()
     (at / "linked").symlink_to("src")
+    (at / "src/old.py").unlink()
+    (at / "src/main.py").unlink()
+    (at / "src").rmdir()
     there_and_back(sandbox, worktree)
+    assert not (at / "src").exists()
 
 
 def test_a_sparse_checkout_comes_back(sandbox: Sandbox) -> None:

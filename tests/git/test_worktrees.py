@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ampsm_engine import naming
-from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused
+from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
 from ampsm_engine.git import repository, worktrees
 from ampsm_engine.git.values import Worktree
 from tests.git.sandboxes import MOMENT, SESSION, Sandbox, has_lfs
@@ -163,6 +163,22 @@ class TestFailures:
             resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         assert leftovers(sandbox) == before
         sandbox.check()
+
+    @pytest.mark.parametrize("place", [".", ".git", ".git/refs/heads", ".git/info/exclude"])
+    def test_a_folder_that_cannot_be_written(self, sandbox: Sandbox, place: str) -> None:
+        """Made immutable, because root may write into any folder that is only read-only."""
+        sandbox.git("pack-refs", "--all")
+        folder = sandbox.root / place
+        if subprocess.run(["chattr", "+i", folder], capture_output=True, check=False).returncode:
+            pytest.skip("chattr does not work here")
+        before = leftovers(sandbox)
+        try:
+            with pytest.raises((Failed, Unfit)) as failed:
+                sandbox.session()
+        finally:
+            subprocess.run(["chattr", "-i", folder], check=True)
+        assert failed.value.hint
+        assert leftovers(sandbox) == before
 
     def test_something_at_its_place(self, sandbox: Sandbox) -> None:
         (sandbox.root / ".worktrees" / SESSION).mkdir(parents=True)
