@@ -6,12 +6,10 @@ Settings are loaded at the edges and handed down; no room below reads the file i
 
 import math
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ampsm_engine import keymap
 from ampsm_engine.errors import NotFound, Unfit
 from ampsm_engine.home import platform_folder, write_private
 
@@ -109,10 +107,12 @@ def config_path(environ: Mapping[str, str] | None = None) -> Path:
 
 def load(path: Path) -> Settings:
     """The settings of a file; the defaults when it does not exist. Unfit when it cannot be used."""
+    if not path.exists():
+        return Settings()
+    import tomllib  # 3 ms that a start without a file need not pay
+
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return Settings()
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as reason:
         message = f"The configuration {path} cannot be read: {reason}."
         raise Unfit(message, f"Mend it with an editor, or move it away: {path}") from reason
@@ -134,6 +134,8 @@ def checked(name: str, value: object) -> Value:
     """The value of a setting in its own type, from TOML or from text; NotFound or Unfit otherwise."""
     setting = known(name)
     if name.startswith(_KEYS) and isinstance(value, str):
+        from ampsm_engine import keymap  # a hundred keys that few settings files name
+
         return keymap.checked(name.removeprefix(_KEYS), value)
     wanted = type(setting.default)
     result: Value | None = None
@@ -170,6 +172,8 @@ def _number(value: object, *, whole: bool) -> int | float | None:
 def known(name: str) -> Setting:
     """The setting of that name; NotFound with the likely one otherwise."""
     if name.startswith(_KEYS):
+        from ampsm_engine import keymap
+
         key = keymap.known(name.removeprefix(_KEYS))
         return Setting(name, key.keys, key.meaning)
     try:
