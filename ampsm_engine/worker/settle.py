@@ -126,10 +126,12 @@ def _keep_commits(store: Store, settings: Settings, it: Settling, result: str) -
 def _commit(settings: Settings, it: Settling, result: str) -> None:
     """Commit what is not committed yet; nothing to do when amp did it all by itself."""
     paths = tuple(change.path for change in changes.status(it.worktree))
+    # An amp that did not finish says what it was about to do: no summary of what it did.
+    summary = result if it.iteration.outcome is Outcome.DONE else ""
     done = commits.commit_all(
         it.worktree,
         branch=it.session.branch_name,
-        subject=redact.text(message.subject(it.iteration.prompt, result, paths)),
+        subject=redact.text(message.subject(it.iteration.prompt, summary, paths)),
         body=redact.text(message.body(it.session, it.iteration, result)),
         hooks=settings.switch("commit.hooks"),
     )
