@@ -13,7 +13,6 @@ from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import listing, program, repository
 from ampsm_engine.git.live import live_tree as live_tree  # noqa: PLC0414 - part of this module's face
 from ampsm_engine.git.live import object_variables
-from ampsm_engine.git.live import snapshot as snapshot  # noqa: PLC0414
 from ampsm_engine.git.values import Diff, FileChange, Kind, LiveTree
 
 _KINDS: dict[str, Kind] = {
