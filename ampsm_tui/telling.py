@@ -72,13 +72,6 @@ class Teller:
         if self._shown:
             tmux.publish(self._environ, dict.fromkeys(terminal.OPTIONS))
 
-    async def try_out(self, notice: Notice) -> terminals.Terminal:
-        """Tell this one now, whatever the settings say; the terminal that it was written for."""
-        here = await asyncio.to_thread(self._terminal)
-        self._told += 1
-        self._write(terminal.telling(here, notice.title, notice.body, self._told))
-        return here
-
     def _terminal(self) -> terminals.Terminal:
         """Asked anew each time: tmux may have been attached from another terminal since."""
         chosen = self._settings().text("notify.terminal")
@@ -89,7 +82,12 @@ class Teller:
         self._news = []
         desktop = self._settings().switch("notify.desktop") and terminals.has_desktop(self._environ)
         if notice and not desktop and self._settings().text("notify.terminal") != "off":
-            self._app.run_worker(self.try_out(notice), group="telling")
+            self._app.run_worker(self._say(notice), group="telling")
+
+    async def _say(self, notice: Notice) -> None:
+        here = await asyncio.to_thread(self._terminal)
+        self._told += 1
+        self._write(terminal.telling(here, notice.title, notice.body, self._told))
 
     async def _show(self) -> None:
         while changes := terminal.changed(self._shown, self._wanted):
