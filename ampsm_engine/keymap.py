@@ -49,6 +49,8 @@ KEYS: dict[str, Key] = {
     for key in (
         Key("help", "question_mark", (EVERYWHERE,), "help for this screen"),
         Key("palette", "colon,ctrl+p", (EVERYWHERE,), "all actions by name"),
+        Key("settings", "comma", (EVERYWHERE,), "settings"),
+        Key("notifications", "at", (EVERYWHERE,), "what is told, and where"),
         Key("back", "escape", (EVERYWHERE,), "one step back"),
         Key("quit", "q", (EVERYWHERE,), "back, and from the first screen out of ampsm"),
         Key("list.open", "enter", _LIST, "open the session"),
