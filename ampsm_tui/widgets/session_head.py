@@ -34,7 +34,6 @@ class SessionHead(Vertical):
         & .-error { color: $error; text-style: bold; }
         & .-done { color: $success; }
     }
-    .-low SessionHead { height: 1; }
     """
 
     def compose(self) -> ComposeResult:

@@ -36,6 +36,8 @@ class Entry:
     detail: str
     time: str
     subject: str = ""
+    number: int = 0
+    """The later of two at one moment has the higher one."""
     is_current: bool = False
     """Its transcript is the one that is shown."""
 
@@ -75,10 +77,10 @@ def entries(history: "History", live: Iteration | None = None, shown: str = "") 
     return tuple(found)
 
 
-def _rank(entry: Entry) -> tuple[bool, datetime, int]:
+def _rank(entry: Entry) -> tuple[bool, datetime, int, int]:
     """What waits is the newest, its commit stands above an iteration, its test above the commit."""
     height = (Sort.FACT, Sort.ITERATION, Sort.COMMIT, Sort.TEST, Sort.NOTES).index(entry.sort)
-    return entry.style == "queued", wording.moment(entry.time), height
+    return entry.style == "queued", wording.moment(entry.time), height, entry.number
 
 
 def iteration_entry(iteration: Iteration) -> Entry:
@@ -93,6 +95,7 @@ def iteration_entry(iteration: Iteration) -> Entry:
         detail=_detail(iteration),
         time=iteration.start_time or iteration.queued_at,
         subject=iteration.id,
+        number=iteration.number,
     )
 
 

@@ -138,7 +138,7 @@ class Painter:
         if call is None:
             return self._answer(block, width)
         lines = diffs.diff_of(call, answer, self.near)
-        style, told = outcome(answer, self.near) if answer else ("dim", "running" if self.live else "no answer")
+        style, told = outcome(answer, self.near) if answer else ("dim", self._open_end(block))
         good = style == "ok"
         counted = diffs.counts(lines) if lines and (good or answer is None) else None
         head = self._head(block, width, self._right(style, told, counted))
@@ -147,6 +147,10 @@ class Painter:
         if not lines or not good:
             return [head]
         return [head, *self._diff(lines[:DIFF_LINES], width, len(lines) - DIFF_LINES)]
+
+    def _open_end(self, block: Block) -> str:
+        """What is said of a call without an answer; those of sub-agents never get one."""
+        return "" if block.depth else "running" if self.live else "no answer"
 
     def _right(self, style: str, told: str, counted: tuple[int, int] | None) -> Line:
         if counted is None:

@@ -1,0 +1,378 @@
+"""The session screen: what amp says is followed, what one asks for is asked for, and nothing that was typed is lost."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ampsm_engine.errors import Refused
+from ampsm_engine.git.values import FileChange
+from ampsm_engine.model import BoardRow, Outcome, State
+from ampsm_tui.app import AmpsmApp
+from ampsm_tui.screens.session import SessionScreen
+from ampsm_tui.widgets.prompt_box import PromptBox
+from ampsm_tui.widgets.timeline import Timeline
+from ampsm_tui.widgets.transcript import Transcript
+from ampsm_tui.widgets.transcript_blocks import Kind
+from tests.tui.builders import ERROR, IDLE, RUNNING, a_board, a_session, ago, an_iteration
+from tests.tui.conftest import Camera
+from tests.tui.desk import Desk
+from tests.tui.streams import (
+    EVERY_KIND,
+    SESSION,
+    a_history,
+    answered,
+    called,
+    grow,
+    lines,
+    put,
+    said,
+    thought,
+    wait,
+)
+
+FIRST = an_iteration(SESSION, 1, prompt="Make the login form fit small screens, and add a test for it.")
+MANY = lines(*(said(f"Paragraph {number}.\n\nMore of {number}.") for number in range(60)))
+
+
+def a_row(status: Any = IDLE, **fields: Any) -> BoardRow:
+    row = a_session("Fix the login form", status, id=SESSION, iterations=2)
+    assert row.current
+    return replace(row, current=replace(row.current, **{"prompt": "The sign-up page as well", **fields}))
+
+
+def waiting(number: int, prompt: str) -> Any:
+    return an_iteration(
+        SESSION, number, prompt=prompt, state=State.QUEUED, outcome=None, start_time=None, queued_at=ago(minutes=1)
+    )
+
+
+@asynccontextmanager
+async def opened(
+    desk: Desk, row: BoardRow, stream: bytes | None = EVERY_KIND, size: tuple[int, int] = (80, 24), queue: Any = ()
+) -> AsyncIterator[Transcript]:
+    assert row.current
+    if stream is not None:
+        put(desk, row.current, stream)
+    desk.answers.setdefault("timeline", lambda *_: a_history(replace(row, current=row.current), FIRST, *queue))
+    desk.answers.setdefault("prompts", lambda *_: ("Newest", "Older\nof two lines"))
+    async with desk.open(a_board(row), size=size):
+        desk.app.push_screen(SessionScreen(SESSION).data_bind(AmpsmApp.board))
+        await desk.settle()
+        transcript = desk.app.screen.query_one(Transcript)
+        if stream:
+            told = {Kind.PROMPT, Kind.ENDING}
+            await wait(desk, lambda: transcript.standing.read == 1 and kinds(transcript) - told)
+        yield transcript
+
+
+def kinds(transcript: Transcript) -> set[Kind]:
+    return {block.kind for block in transcript.blocks}
+
+
+async def test_everything_amp_said_is_there(desk: Desk) -> None:
+    async with opened(desk, a_row(), size=(80, 80)) as transcript:
+        assert kinds(transcript) >= {
+            Kind.PROMPT,
+            Kind.THINKING,
+            Kind.TEXT,
+            Kind.TOOL,
+            Kind.ERROR,
+            Kind.ATTEMPT,
+            Kind.ENDING,
+        }
+        desk.sees(
+            "❯ The sign-up page", "▸ thinking: The form is too wide.", "rg -n width", "exit 2: 1 failed, 41 passed"
+        )
+        desk.sees(
+            "src/login.css  +2 -1",
+            "+   max-width: 640px;",
+            "refused: Rejected",
+            "attempt 2",
+            "The model is overloaded.",
+        )
+        desk.sees("✓ done in 2m 00s", "22.6k tokens", "│ It is the snapshot")
+
+
+async def test_it_follows_and_holds_still(desk: Desk) -> None:
+    row = a_row(RUNNING)
+    async with opened(desk, row, MANY) as transcript:
+        desk.sees("More of 59.")
+        assert row.current
+        path = desk.engine.home.run(row.current.id).stream
+        grow(path, said("And one more"))
+        await wait(desk, lambda: "And one more" in desk.text)
+        await desk.press("ctrl+u", "ctrl+u")
+        before = desk.lines[4:-5]
+        grow(path, said("Unseen"), said("Unseen too"))
+        await wait(desk, lambda: transcript.standing.new_below == 2)
+        desk.sees("2 new below, G")
+        desk.sees_not("Unseen")
+        assert desk.lines[4:-5] == before
+        await desk.press("G")
+        desk.sees("Unseen too")
+        desk.sees_not("new below")
+        grow(path, said("Followed again"))
+        await wait(desk, lambda: "Followed again" in desk.text)
+
+
+async def test_an_ending_comes_with_the_board(desk: Desk) -> None:
+    row = a_row(RUNNING)
+    async with opened(desk, row, lines(called("1", "shell_command", command="sleep 9"))):
+        desk.sees("sleep 9  running")
+        desk.sees_not("✓ done")
+        await desk.show(a_board(a_row(outcome=Outcome.STOPPED)))
+        desk.sees("◆ stopped in 2m 00s", "sleep 9  no answer")
+
+
+async def test_a_replaced_file_is_followed_to_its_end(desk: Desk) -> None:
+    row = a_row(RUNNING)
+    async with opened(desk, row, lines(said("First"))) as transcript:
+        assert row.current
+        path = desk.engine.home.run(row.current.id).stream
+        with path.open("ab") as file:
+            other = path.with_name("other")
+            other.write_bytes(lines(said("Somebody else")))
+            other.replace(path)
+            file.write(lines(said("Last")))
+        await desk.show(a_board(a_row()))
+        await wait(desk, lambda: len(transcript.blocks) == 4)
+        desk.sees("Last")
+        desk.sees_not("Somebody else")
+
+
+async def test_blocks_open_and_close(desk: Desk) -> None:
+    stream = lines(
+        thought("Deep\nThoughts"), called("1", "shell_command", command="ls"), answered("1", {"output": "a\nb\nc"})
+    )
+    async with opened(desk, a_row(), stream):
+        await desk.press("g", "j", "enter")
+        desk.sees("▾ thinking", "Thoughts")
+        await desk.press("enter")
+        desk.sees_not("▾ thinking")
+        await desk.press("j", "enter")
+        desk.sees("▾ $ ls", "command: ls", "│ a", "│ b")
+        await desk.press("z")
+        desk.sees("▾ thinking")
+        await desk.press("z")
+        desk.sees_not("▾")
+
+
+async def test_searching(desk: Desk) -> None:
+    async with opened(desk, a_row(), MANY) as transcript:
+        await desk.press("slash")
+        await desk.type("paragraph 3")
+        desk.sees("Paragraph 3")
+        await desk.press("enter")
+        assert (transcript.standing.matches, transcript.has_focus) == (11, True)
+        desk.sees("of 11")
+        first = transcript.standing.match
+        await desk.press("n")
+        assert transcript.standing.match == first % 11 + 1
+        await desk.press("N", "N")
+        assert transcript.standing.match == (first - 2) % 11 + 1
+        await desk.press("escape")
+        desk.sees_not("of 11")
+        assert isinstance(desk.app.screen, SessionScreen)
+
+
+async def test_a_search_opens_what_hides_its_match(desk: Desk) -> None:
+    stream = lines(
+        called("1", "shell_command", command="ls"), answered("1", {"output": "needle\nother"}), *[said("x")] * 40
+    )
+    async with opened(desk, a_row(), stream):
+        await desk.press("slash")
+        await desk.type("needle")
+        desk.sees("│ needle")
+        await desk.type("z")
+        await desk.press("enter")
+        desk.sees("/needlez is not in here")
+
+
+async def test_the_timeline_opens_things(desk: Desk) -> None:
+    desk.answers["commit_files"] = lambda *_: (FileChange("src/a.py", None, "modified", 3, 1),)
+    desk.answers["script_output"] = lambda *_: "first\n" * 90 + "all passed"
+    row = a_row()
+    put(desk, FIRST, lines(said("The first iteration spoke")))
+    async with opened(desk, row, size=(120, 40)):
+        desk.sees("by hand (Ada)", "by amp", "the script passed", "left-out: .env")
+        timeline = desk.app.screen.query_one(Timeline)
+        keys = [entry.key.split()[0] for entry in timeline.entries]
+        assert keys == ["fact", "commit", "commit", "fact", "commit", "iteration", "iteration", "fact"]
+        await desk.press("t", "j", "enter")
+        desk.asked("commit_files", SESSION, "ef" * 20)
+        desk.sees("M  +3 -1", "src/a.py", "1 file, +3 -1")
+        await desk.press("escape", "t", "j", "j", "enter")
+        desk.asked("script_output", FIRST.id)
+        desk.sees("all passed")
+        await desk.press("escape", "t", "j", "j", "enter")
+        desk.sees("▸✓ 2")
+        await desk.press("t", "j", "enter")
+        await wait(desk, lambda: "The first iteration spoke" in desk.text)
+        desk.sees("▸✓ 1")
+
+
+async def test_a_follow_up_is_sent_and_its_draft_kept(desk: Desk) -> None:
+    async with opened(desk, a_row()):
+        await desk.press("m")
+        await desk.type("One")
+        await desk.press("ctrl+j")
+        await desk.type("two\\")
+        await desk.press("enter")
+        await desk.type("three")
+        await desk.press("escape", "escape")
+        assert not isinstance(desk.app.screen, SessionScreen)
+        desk.app.push_screen(SessionScreen(SESSION).data_bind(AmpsmApp.board))
+        await desk.settle()
+        box = desk.app.screen.query_one(PromptBox)
+        assert box.text == "One\ntwo\nthree"
+        await desk.press("m", "enter")
+        desk.asked("iterate", SESSION, "One\ntwo\nthree")
+        assert box.text == ""
+
+
+async def test_a_refused_follow_up_stays_in_the_box(desk: Desk) -> None:
+    desk.answers["iterate"] = Refused("The session is in the trash.", "ampsm trash restore")
+    async with opened(desk, a_row()):
+        await desk.press("m")
+        await desk.type("Go on")
+        await desk.press("enter")
+        desk.sees("The session is in the trash.")
+        box = desk.app.screen.query_one(PromptBox)
+        assert (box.text, box.has_focus) == ("Go on", True)
+
+
+async def test_earlier_prompts_come_back(desk: Desk) -> None:
+    async with opened(desk, a_row()):
+        await desk.press("m")
+        await desk.type("Half")
+        box = desk.app.screen.query_one(PromptBox)
+        await desk.press("up")
+        assert box.text == "Newest"
+        await desk.press("up")
+        assert box.text == "Older\nof two lines"
+        await desk.press("up")
+        assert box.text == "Older\nof two lines"
+        await desk.press("down", "down")
+        assert box.text == "Newest"
+        await desk.press("down")
+        assert box.text == "Half"
+
+
+async def test_a_paste_keeps_its_lines_and_nothing_unseen(desk: Desk) -> None:
+    from textual.events import Paste
+
+    async with opened(desk, a_row()):
+        await desk.press("m")
+        box = desk.app.screen.query_one(PromptBox)
+        box.post_message(Paste("one\r\ntwo\n\x1b[31m\tthree\u202e\x00"))
+        await desk.settle()
+        assert box.text == "one\ntwo\n[31m\tthree"
+
+
+async def test_the_queue_is_edited_and_emptied(desk: Desk) -> None:
+    second, third = waiting(3, "Second thing"), waiting(4, "Third thing")
+    row = replace(a_row(RUNNING), queued=2, iterations=4)
+    desk.answers["prompt_of"] = lambda *_: "Second thing, raw"
+    async with opened(desk, row, queue=(second, third)):
+        desk.sees("◌ 3 waits  Second thing", "◌ 4 waits  Third thing")
+        await desk.press("tab", "enter")
+        box = desk.app.screen.query_one(PromptBox)
+        assert box.text == "Second thing, raw"
+        desk.sees("Prompt 3: Enter keeps it")
+        await desk.type("!")
+        await desk.press("enter")
+        desk.asked("edit_queued", second.id, "Second thing, raw!")
+        desk.asked_not("iterate")
+        assert box.text == ""
+        await desk.press("shift+tab", "j", "d")
+        desk.asked("drop_queued", third.id)
+        assert box.text == "Third thing"
+
+
+async def test_leaving_an_edit_brings_the_draft_back(desk: Desk) -> None:
+    row = replace(a_row(RUNNING), queued=1, iterations=3)
+    async with opened(desk, row, queue=(waiting(3, "Second thing"),)):
+        await desk.press("m")
+        await desk.type("Draft")
+        await desk.press("shift+tab", "e", "escape")
+        assert desk.app.screen.query_one(PromptBox).text == "Draft"
+        desk.asked_not("edit_queued")
+
+
+async def test_who_only_watches_cannot_write(desk: Desk) -> None:
+    row = a_row()
+    assert row.current
+    put(desk, row.current, EVERY_KIND)
+    async with desk.open(a_board(row), read_only=True):
+        desk.app.push_screen(SessionScreen(SESSION).data_bind(AmpsmApp.board))
+        await desk.settle()
+        await desk.press("m")
+        assert not desk.app.screen.query_one(PromptBox).has_focus
+
+
+HOSTILE = lines(
+    said("\x1b[2J\x1b]0;owned\x07 [red]not red[/red] \u202egnp.exe\x00"),
+    thought("字" * 300),
+    called("\x1b", "shell\x1b[31m", command="x" * 10_000, **{"\u202e": "\x07"}),
+    answered("\x1b", "é\u0301\u0301\u0301\u0301 \x9b31m\r\n" * 20),
+    said("a" * 10_000),
+)
+
+
+@pytest.mark.parametrize("size", [(30, 24), (50, 20), (80, 24), (80, 10), (120, 40), (200, 50)])
+async def test_hostile_text_is_inert_and_breaks_no_layout(desk: Desk, size: tuple[int, int]) -> None:
+    row = a_row(prompt="\x1b[31m" + "字" * 5_000, error="\x1b[2J")
+    row = replace(row, session=replace(row.session, name="n\x1b[2J" * 2_000, notes="\u202e", branch_name="b" * 500))
+    async with opened(desk, row, HOSTILE, size=size):
+        await desk.press("z", "g")
+        for _ in range(3):
+            assert not [letter for letter in desk.text if not letter.isprintable() and letter != "\n"]
+            strips = desk.app.screen._compositor.render_strips()
+            assert {strip.cell_length for strip in strips} == {size[0]}
+            await desk.press("ctrl+d", "ctrl+d")
+
+
+@pytest.mark.parametrize("size", [(50, 20), (80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("state", ["settled", "running", "failed", "empty"])
+async def test_looks(desk: Desk, snapshot_svg: Camera, state: str, size: tuple[int, int]) -> None:
+    row = {
+        "settled": a_row(),
+        "running": replace(a_row(RUNNING, activity="shell_command: make test"), queued=1, iterations=3),
+        "failed": a_row(
+            ERROR, outcome=Outcome.FAILED, error="amp's model is overloaded.", hint="Send a follow-up later."
+        ),
+        "empty": replace(a_row(), iterations=1),
+    }[state]
+    queue = (waiting(3, "Then update the README"),) if state == "running" else ()
+    if state == "empty":
+        desk.answers["timeline"] = lambda *_: replace(a_history(row), commits=(), facts=())
+        assert row.current
+        row = replace(row, current=waiting(1, "The first prompt"))
+    async with opened(desk, row, None if state == "empty" else EVERY_KIND, size=size, queue=queue):
+        snapshot_svg(desk.app)
+
+
+async def test_looks_open(desk: Desk, snapshot_svg: Camera) -> None:
+    async with opened(desk, a_row(), size=(120, 40)):
+        await desk.press("z", "g")
+        snapshot_svg(desk.app)
+
+
+async def test_looks_searching_while_it_runs(desk: Desk, snapshot_svg: Camera) -> None:
+    async with opened(desk, a_row(RUNNING), size=(80, 24)):
+        await desk.press("slash")
+        await desk.type("form")
+        await desk.press("enter", "n")
+        snapshot_svg(desk.app)
+
+
+async def test_looks_writing(desk: Desk, snapshot_svg: Camera) -> None:
+    async with opened(desk, a_row(), size=(80, 24)):
+        await desk.press("m")
+        await desk.type("First line")
+        await desk.press("ctrl+j")
+        await desk.type("and a second one")
+        snapshot_svg(desk.app)
