@@ -6,6 +6,9 @@ Nothing slow is imported before it is needed; a side process of `ask` runs this 
 
 def open_screens(*, read_only: bool = False) -> int:
     """Open the app on this terminal; answers its exit code once it is left."""
+    import gc
+
+    gc.disable()  # nothing of what is imported now is garbage; the app turns it on after its first frame
     from ampsm_tui.app import run
 
     return run(read_only=read_only)

@@ -4,6 +4,7 @@ What a screen shows or asks for is not known here.
 """
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -24,7 +25,6 @@ from ampsm_tui import theme
 from ampsm_tui.ask import ask, tell, told
 from ampsm_tui.clean import one_line
 from ampsm_tui.screens.sessions import SessionsScreen
-from ampsm_tui.telling import Teller
 from ampsm_tui.wall import Wall, guarded
 from ampsm_tui.widgets.session_table import SessionTable
 
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from textual.filter import LineFilter
 
     from ampsm_engine.engine.desk import Engine
+    from ampsm_tui.telling import Teller
+
+SETTLED = 0.3
+"""Seconds after the start at which the first frame is out."""
 
 Clock = Callable[[], datetime]
 
@@ -72,6 +76,7 @@ class AmpsmApp(App[int]):
         Binding("question_mark", "help", "Help", id="help", show=False),
         Binding("colon", "command_palette", "All actions", id="palette", show=False),
         Binding("comma", "settings", "Settings", id="settings", show=False),
+        Binding("at", "notifications", "Notifications", id="notifications", show=False),
     ]
 
     board: var[Board | None] = var(None, init=False)
@@ -86,6 +91,7 @@ class AmpsmApp(App[int]):
         first_session: str | None = None,
         settings: Settings | None = None,
         clock: Clock = _now,
+        board: Board | None = None,
     ) -> None:
         self._wall = Wall()
         super().__init__()
@@ -95,8 +101,8 @@ class AmpsmApp(App[int]):
         self.clock = clock
         self.first_session = first_session
         self._feed = feed
-        home = engine.home if engine else None
-        self.teller = Teller(self, os.environ, home, settings=lambda: self.settings, write=self.write_ours)
+        self.set_reactive(AmpsmApp.board, board)
+        self._teller: Teller | None = None
         self.animation_level = "none"
         for ours in (theme.DARK, theme.LIGHT):
             self.register_theme(ours)
@@ -112,17 +118,43 @@ class AmpsmApp(App[int]):
         """The wall first, then Textual's."""
         return [self._wall, *super().get_line_filters()]
 
+    def get_default_screen(self) -> SessionsScreen:
+        """The list."""
+        return SessionsScreen().data_bind(AmpsmApp.board)
+
     def on_mount(self) -> None:
         """Open the list, and begin to follow."""
         self._leave_on_signals()
         self.screen_change_signal.subscribe(self, lambda _: self.look())
-        self.push_screen(SessionsScreen().data_bind(AmpsmApp.board))
         self.theme_changed_signal.subscribe(self, self._keep_theme)
         if self.first_session is not None:
             self.open_session(self.first_session)
+        if self.board is not None:
+            self._explain(self.board)
         self.follow()
+        self.set_timer(SETTLED, self._settle_in)
         for clash in keymap.clashes(self.settings.keys):
             self.notify(f"{clash}; the first has it.", title="Keys clash", severity="warning", markup=False)
+
+    def fall_silent(self) -> None:
+        """Take back what tmux was told: nobody watches any more."""
+        if self._teller is not None:
+            self._teller.leave()
+
+    def _settle_in(self) -> None:
+        """What the first frame need not wait for."""
+        if self.is_headless:
+            return
+        gc.freeze()
+        gc.set_threshold(20_000, 10, 10)
+        gc.enable()
+        from ampsm_tui.telling import Teller
+
+        home = self.engine.home if self.engine else None
+        self._teller = Teller(self, os.environ, home, settings=lambda: self.settings, write=self.write_ours)
+        if self.board is not None:
+            self._teller.saw(None, self.board)
+        self.look()
 
     @work(group="feed")
     async def follow(self) -> None:
@@ -148,15 +180,20 @@ class AmpsmApp(App[int]):
 
     def look(self) -> None:
         """Let others know what is looked at."""
-        self.teller.looks_at(self.looked_at)
+        if self._teller is not None:
+            self._teller.looks_at(self.looked_at)
 
     def watch_board(self, before: Board | None, after: Board | None) -> None:
         """What has happened is told where nobody looks; to who has no session yet, ampsm is explained."""
         if after is None:
             return
-        if not self.is_headless:
-            self.teller.saw(before, after)
-        if before is None and not after.rows and not self.read_only:
+        if self._teller is not None:
+            self._teller.saw(before, after)
+        if before is None:
+            self._explain(after)
+
+    def _explain(self, board: Board) -> None:
+        if not board.rows and not self.read_only:
             from ampsm_tui.screens.first_run import FirstRunScreen
 
             self.push_screen(FirstRunScreen().data_bind(AmpsmApp.board))
@@ -189,9 +226,15 @@ class AmpsmApp(App[int]):
 
         self.push_screen(SettingsScreen())
 
+    def action_notifications(self) -> None:
+        """What is told, and where."""
+        from ampsm_tui.screens.notifications import NotificationsScreen
+
+        self.push_screen(NotificationsScreen())
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Who only watches changes no setting."""
-        if action == "settings" and self.read_only:
+        if action in {"settings", "notifications"} and self.read_only:
             return False
         return super().check_action(action, parameters)
 
@@ -205,14 +248,14 @@ class AmpsmApp(App[int]):
 
     def action_leave(self) -> None:
         """One screen back; from the last one, leave."""
-        if len(self.screen_stack) > 2:
+        if len(self.screen_stack) > 1:
             self.pop_screen()
         else:
             self.exit()
 
     async def action_back(self) -> None:
         """One screen back; the last one stays."""
-        if len(self.screen_stack) > 2:
+        if len(self.screen_stack) > 1:
             self.pop_screen()
 
     def write_ours(self, sequence: str) -> None:
@@ -238,9 +281,10 @@ def run(*, read_only: bool = False) -> int:
         engine.store.open()
     else:
         engine.ready()
-    app = AmpsmApp(engine, follow(engine.store), read_only=read_only, settings=settings)
+    feed = follow(engine.store)
+    app = AmpsmApp(engine, feed, read_only=read_only, settings=settings, board=engine.store.board())
     try:
         app.run()
     finally:
-        app.teller.leave()
+        app.fall_silent()
     return app.return_code or 0

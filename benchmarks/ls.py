@@ -13,10 +13,10 @@ from ampsm_engine.model import Iteration, Outcome, Session, State, Status, Tally
 SESSIONS = 1000
 
 
-def fill(engine: Engine) -> None:
+def fill(engine: Engine, sessions: int = SESSIONS) -> None:
     """Sessions as they look after two iterations of ordinary length."""
     store = engine.store
-    for number in range(SESSIONS):
+    for number in range(sessions):
         session = Session(
             id=f"s{number:09}",
             name=f"Fix the login redirect, part {number}",

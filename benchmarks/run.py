@@ -10,7 +10,7 @@ def main() -> None:
     here = Path(__file__).parent
     wanted = set(sys.argv[1:])
     for path in sorted(here.glob("*.py")):
-        if path.name not in {"run.py", "ground.py"} and (not wanted or path.stem in wanted):
+        if path.name not in {"run.py", "ground.py", "terminal.py", "bare_app.py"} and (not wanted or path.stem in wanted):
             print(f"== {path.stem}", flush=True)
             runpy.run_path(str(path), run_name="__main__")
 

@@ -35,6 +35,8 @@ def run(arguments: list[str], *, screens: Callable[..., int] | None = None) -> i
 
 
 def _outcome(arguments: list[str], screens: Callable[..., int] | None) -> int:
+    if not arguments and screens is not None and sys.stdin.isatty() and sys.stdout.isatty():
+        return _opened(screens)
     import click
 
     from ampsm_engine.cli.root import root
@@ -55,6 +57,15 @@ def _outcome(arguments: list[str], screens: Callable[..., int] | None) -> int:
         diagnostics.wrong_usage(problem.format_message(), _advice(problem))
         return diagnostics.USAGE
     return answer if isinstance(answer, int) else diagnostics.OK
+
+
+def _opened(screens: Callable[..., int]) -> int:
+    """The screens, without the 20 ms of a parser that has nothing to read."""
+    try:
+        return screens()
+    except AmpsmError as problem:
+        diagnostics.error(problem)
+        return diagnostics.exit_code(problem)
 
 
 def _advice(problem: object) -> str:

@@ -9,14 +9,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.reactive import var
-from textual.widgets import Input
 
 from ampsm_engine.model import Board, Session
 from ampsm_tui.clean import one_line
 from ampsm_tui.house import house
 from ampsm_tui.screens.actions import NEW_KEYS, SessionActions
 from ampsm_tui.screens.counting import Counting
-from ampsm_tui.widgets.filter_box import FilterBox
 from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.preview import Preview
 from ampsm_tui.widgets.session_order import home_of
@@ -24,7 +22,10 @@ from ampsm_tui.widgets.session_table import SessionTable
 from ampsm_tui.widgets.summary_bar import SummaryBar
 
 if TYPE_CHECKING:
+    from textual.widgets import Input
+
     from ampsm_engine.engine.glance import ChangeCounts
+    from ampsm_tui.widgets.filter_box import FilterBox
 
 LOOK_AGAIN = 15.0
 """Seconds between two looks at the ages, which say minutes."""
@@ -55,7 +56,6 @@ class SessionsScreen(SessionActions):
     def compose(self) -> ComposeResult:
         """Summary, list and preview, keys."""
         yield SummaryBar()
-        yield FilterBox()
         with Horizontal():
             yield SessionTable().data_bind(SessionsScreen.board, SessionsScreen.counts)
             yield Preview().data_bind(SessionsScreen.board, SessionsScreen.counts)
@@ -118,7 +118,7 @@ class SessionsScreen(SessionActions):
         """Say how many are marked."""
         self._summarize()
 
-    def on_filter_box_moved(self, event: FilterBox.Moved) -> None:
+    def on_filter_box_moved(self, event: "FilterBox.Moved") -> None:
         """Move in the list while a filter is typed."""
         self.table.action_move(event.by)
 
@@ -126,7 +126,7 @@ class SessionsScreen(SessionActions):
         """Back to the list."""
         self.table.focus()
 
-    def on_input_changed(self, event: Input.Changed) -> None:
+    def on_input_changed(self, event: "Input.Changed") -> None:
         """Narrow the list with each letter."""
         self._arrange(text=event.value)
 
@@ -134,8 +134,12 @@ class SessionsScreen(SessionActions):
         self.table.arrangement = replace(self.table.arrangement, **choice)  # type: ignore[arg-type]
         self._summarize()
 
-    def action_filter(self) -> None:
+    async def action_filter(self) -> None:
         """Type a filter."""
+        from ampsm_tui.widgets.filter_box import FilterBox  # its Input is not worth the time of the first frame
+
+        if not self.query(FilterBox):
+            await self.mount(FilterBox(), before=0)
         self.query_one(FilterBox).open()
 
     def action_status(self) -> None:
@@ -178,6 +182,8 @@ class SessionsScreen(SessionActions):
         if table.marked:
             table.marked = frozenset()
         elif how.text:
+            from ampsm_tui.widgets.filter_box import FilterBox
+
             self.query_one(FilterBox).action_leave()
         elif how.status != "all":
             self._arrange(status="all")

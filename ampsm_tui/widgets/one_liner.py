@@ -8,7 +8,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from ampsm_tui.clean import cells, cut
-from ampsm_tui.widgets.blending import blended
+from ampsm_tui.widgets.blending import Blending
 from ampsm_tui.widgets.session_columns import Piece
 
 
@@ -20,6 +20,7 @@ class OneLiner(Widget):
 
     def __init__(self) -> None:
         super().__init__()
+        self._blending = Blending(self)
         self._left: tuple[Piece, ...] = ()
         self._right: tuple[Piece, ...] = ()
 
@@ -29,11 +30,16 @@ class OneLiner(Widget):
             self._left, self._right = tuple(left), tuple(right)
             self.refresh()
 
+    def notify_style_update(self) -> None:
+        """Other colours: paint anew."""
+        super().notify_style_update()
+        self._blending.forget()
+
     def render_line(self, y: int) -> Strip:
         """The line."""
         width = self.size.width
         if y:
-            return Strip.blank(width, self.rich_style)
+            return Strip.blank(width, self._blending.style())
         taken = sum(cells(piece.text) for piece in self._left)
         room = width - taken - 1
         right = self._right if sum(cells(piece.text) for piece in self._right) <= room else ()
@@ -43,5 +49,5 @@ class OneLiner(Widget):
         for piece in (*self._left, Piece(" " * gap), *right):
             text = cut(piece.text, left)
             left -= cells(text)
-            segments.append(Segment(text, blended(self, f"-{piece.style}" if piece.style else "")))
-        return Strip(segments).adjust_cell_length(width, self.rich_style)
+            segments.append(Segment(text, self._blending.style(f"-{piece.style}" if piece.style else "")))
+        return Strip(segments).adjust_cell_length(width, self._blending.style())

@@ -14,7 +14,7 @@ from ampsm_engine import wording
 from ampsm_engine.model import Board, BoardRow, Fact
 from ampsm_tui.clean import cells, cut, fit, many_lines, one_line
 from ampsm_tui.widgets import session_columns
-from ampsm_tui.widgets.blending import blended
+from ampsm_tui.widgets.blending import Blending
 from ampsm_tui.widgets.session_columns import Piece, Subject
 from ampsm_tui.widgets.session_order import repository_name
 from ampsm_tui.widgets.wrapping import wrapped
@@ -65,6 +65,7 @@ class Preview(Widget):
 
     def __init__(self) -> None:
         super().__init__()
+        self._blending = Blending(self)
         self._lines: list[Painted] = []
 
     def watch_board(self) -> None:
@@ -95,6 +96,11 @@ class Preview(Widget):
             if old[y : y + 1] != new[y : y + 1]:
                 self.refresh(Region(0, y, self.size.width, 1))
 
+    def notify_style_update(self) -> None:
+        """Other colours: paint anew."""
+        super().notify_style_update()
+        self._blending.forget()
+
     def render_line(self, y: int) -> Strip:
         """One line."""
         width = self.size.width
@@ -103,8 +109,8 @@ class Preview(Widget):
         for piece in self._lines[y] if y < len(self._lines) else ():
             text = cut(piece.text, left)
             left -= cells(text)
-            segments.append(Segment(text, blended(self, f"-{piece.style}" if piece.style else "")))
-        return Strip(segments).adjust_cell_length(width, self.rich_style)
+            segments.append(Segment(text, self._blending.style(f"-{piece.style}" if piece.style else "")))
+        return Strip(segments).adjust_cell_length(width, self._blending.style())
 
     def _told(self, row: BoardRow) -> list[Painted]:
         width, height = self.size

@@ -1,9 +1,8 @@
 """The columns of the list: what each says of a session, and which of them a width has room for. Pure."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ampsm_engine import wording
 from ampsm_engine.model import BoardRow, ScriptResult
@@ -17,8 +16,7 @@ GAP = 2
 """Cells between two columns."""
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(NamedTuple):
     """What a row is about: the session, its counts where they are known, and the moment of looking."""
 
     row: BoardRow
@@ -26,16 +24,14 @@ class Subject:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """Text in one style: a word that the table has a colour for, or nothing."""
 
     text: str
     style: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(NamedTuple):
     """One column. `goes`: the higher, the earlier it gives way; 0 stays."""
 
     title: str

@@ -57,4 +57,4 @@ class SessionLines:
 
 
 def _key(line: Line) -> str:
-    return f"{line.title} {line.count}" if isinstance(line, Heading) else line.session.id
+    return f"{line.title} {line.members}" if isinstance(line, Heading) else line.session.id

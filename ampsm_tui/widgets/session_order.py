@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ampsm_engine import wording
 from ampsm_engine.model import BoardRow
@@ -53,12 +53,11 @@ class Arrangement:
         return replace(self, sort=SORTS[(SORTS.index(self.sort) + 1) % len(SORTS)])
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(NamedTuple):
     """A line above the sessions that belong together."""
 
     title: str
-    count: int
+    members: int
 
 
 Line = BoardRow | Heading

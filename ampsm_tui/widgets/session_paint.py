@@ -4,9 +4,8 @@ Knows no widget: styles are asked for by name.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.segment import Segment
 from rich.style import Style
@@ -33,8 +32,7 @@ STYLES = frozenset({
 """The component classes that a painter asks for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """How a row stands in the list at this moment."""
 
     width: int
@@ -43,16 +41,15 @@ class Look:
     has_focus: bool = False
 
 
-@dataclass
 class RowPainter:
-    """Paints lines with the columns that it was given."""
+    """Paints lines with the columns that it was given; `style` answers component classes laid over each other."""
 
-    style: Callable[..., Style]
-    """The style of these component classes, one over the other."""
-    clock: Callable[[], datetime]
-    columns: tuple[tuple[Column, int], ...] = ()
-    counts: Mapping[str, "ChangeCounts"] = field(default_factory=dict)
-    _painted: dict[str, tuple[Look, Cells, Strip]] = field(default_factory=dict)
+    def __init__(self, style: Callable[..., Style], clock: Callable[[], datetime]) -> None:
+        self.style = style
+        self.clock = clock
+        self.columns: tuple[tuple[Column, int], ...] = ()
+        self.counts: Mapping[str, ChangeCounts] = {}
+        self._painted: dict[str, tuple[Look, Cells, Strip]] = {}
 
     @property
     def has_words(self) -> bool:
@@ -87,7 +84,7 @@ class RowPainter:
         """The line above a group."""
         text = " " * GUTTER + fit(heading.title, max(0, min(cells(heading.title), width - GUTTER - 6)))
         head = Segment(text, self.style("-heading"))
-        rest = Segment(fit(f"  {heading.count}", width - cells(text)), self.style("-quiet"))
+        rest = Segment(fit(f"  {heading.members}", width - cells(text)), self.style("-quiet"))
         return Strip([head, rest], width)
 
     def row(self, row: BoardRow, look: Look) -> Strip:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
@@ -19,7 +18,7 @@ from textual.strip import Strip
 
 from ampsm_engine.model import Board, BoardRow, Session
 from ampsm_tui.house import house
-from ampsm_tui.widgets.blending import blended
+from ampsm_tui.widgets.blending import Blending
 from ampsm_tui.widgets.session_lines import SessionLines
 from ampsm_tui.widgets.session_order import Arrangement, Heading, arranged
 from ampsm_tui.widgets.session_paint import STYLES, Look, RowPainter
@@ -74,8 +73,8 @@ class SessionTable(ScrollView, can_focus=True):
     def __init__(self) -> None:
         super().__init__()
         self._lines = SessionLines()
-        self._painter = RowPainter(self._style, self._now)
-        self._styles_of: dict[str, Style] = {}
+        self._blending = Blending(self)
+        self._painter = RowPainter(self._blending.style, self._now)
         self._showing: tuple[str, ...] = ()
         self._titles = 0
         self._expected: str | None = None
@@ -130,7 +129,7 @@ class SessionTable(ScrollView, can_focus=True):
     def notify_style_update(self) -> None:
         """Other colours: paint anew."""
         super().notify_style_update()
-        self._styles_of.clear()
+        self._blending.forget()
         self._painter.forget()
 
     def on_focus(self) -> None:
@@ -226,7 +225,7 @@ class SessionTable(ScrollView, can_focus=True):
             return self._painter.titles(width)
         index = y - self._titles + self._top
         if index >= len(self._lines):
-            return Strip.blank(width, self._style(""))
+            return Strip.blank(width, self._blending.style())
         line = self._lines[index]
         if isinstance(line, Heading):
             return self._painter.heading(line, width)
@@ -236,12 +235,6 @@ class SessionTable(ScrollView, can_focus=True):
 
     def _now(self) -> datetime:
         return house(self).clock()
-
-    def _style(self, *names: str) -> Style:
-        key = " ".join(names)
-        if (found := self._styles_of.get(key)) is None:
-            found = self._styles_of[key] = blended(self, *names)
-        return found
 
     def on_click(self, event: events.Click) -> None:
         """The first click moves the cursor, a second one opens."""
