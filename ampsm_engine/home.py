@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ampsm_engine.errors import Unfit
+
 PRIVATE_FOLDER = 0o700
 PRIVATE_FILE = 0o600
 RUN_MARK = "AMPSM_RUN_ID"
@@ -119,10 +121,14 @@ class Home:
         return RunDirectory(self.runs / iteration_id)
 
     def ensure(self) -> None:
-        """Make the folders, private to their owner."""
+        """Make the folders, private to their owner; Unfit when one of them cannot be."""
         for folder in (self.root, self.runs, self.slots, self.cache, self.database.parent):
-            if not folder.is_dir():
-                folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+            try:
+                if not folder.is_dir():
+                    folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+            except OSError as reason:
+                message = f"ampsm cannot keep its things in {folder}: {reason.strerror}."
+                raise Unfit(message, "Set AMPSM_HOME to a folder that you may write to.") from reason
 
 
 def home(environ: Mapping[str, str] | None = None) -> Home:
@@ -143,7 +149,8 @@ def platform_folder(kind: str, environ: Mapping[str, str] | None = None) -> Path
     named = env.get(f"XDG_{kind.upper()}_HOME")
     if named and Path(named).is_absolute():
         return Path(named) / "ampsm"
-    if sys.platform.startswith("linux"):  # as platformdirs does, without its import in every start
+    system: str = sys.platform
+    if system.startswith("linux"):  # as platformdirs does, without its import in every start
         return Path.home() / (".local/share" if kind == "data" else ".config") / "ampsm"
     import platformdirs
 
@@ -160,9 +167,13 @@ def write_private(path: Path, content: bytes, *, lasting: bool = True) -> None:
     """Replace a file of ours in one step, private to its owner; `lasting`: also when the power fails right after."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = open_private(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        if lasting:
-            os.fsync(file.fileno())
-    beside.replace(path)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            if lasting:
+                os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise

@@ -55,6 +55,43 @@ class Surroundings:
     mode: str
 
 
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """One thing that a first session needs."""
+
+    name: str
+    ok: bool
+    text: str
+    hint: str = ""
+
+
+def readiness(engine: Engine, path: str) -> tuple[Readiness, ...]:
+    """Whether there is an amp, a login, and a repository around a path; quick, amp itself is not started."""
+    return (_amp(engine), _login(), _repository(path))
+
+
+def _amp(engine: Engine) -> Readiness:
+    try:
+        return Readiness("amp", ok=True, text=f"amp is {program.find(engine.settings, os.environ)}")
+    except AmpsmError as reason:
+        return Readiness("amp", ok=False, text=reason.message, hint=reason.hint)
+
+
+def _login() -> Readiness:
+    login = program.login(os.environ)
+    if login.ok:
+        return Readiness("login", ok=True, text=f"amp has a login: {login.how}")
+    return Readiness("login", ok=False, text="amp has no login yet.", hint="amp login")
+
+
+def _repository(path: str) -> Readiness:
+    try:
+        return Readiness("repository", ok=True, text=f"The repository is {repository.locate(folder(path)).root}")
+    except AmpsmError as reason:
+        hint = "Start ampsm in a git repository, or type its path in the form of a new session."
+        return Readiness("repository", ok=False, text=reason.message, hint=hint)
+
+
 def check(engine: Engine, draft: Draft) -> tuple[Trouble, ...]:
     """All that would make `sessions.new` refuse this, field by field; empty when nothing would."""
     found = []
@@ -116,7 +153,7 @@ def folder(typed: str) -> Path:
     return path.absolute()
 
 
-def folders(typed: str) -> tuple[str, ...]:
+def completions(typed: str) -> tuple[str, ...]:
     """Folders that complete a path as typed, repositories first; hidden ones only when asked for with a dot."""
     head, _, begun = typed.rpartition("/")
     head += "/" if "/" in typed else ""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ampsm_engine.amp import program
-from ampsm_engine.engine import terminal_checks
+from ampsm_engine.engine import removal, terminal_checks
 from ampsm_engine.engine.check import Check
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError
@@ -130,9 +130,14 @@ def _repository(engine: Engine, root: Path, sessions: list[Session], *, apply: b
         repo = repository.locate(root)
         listed = {tree.path for tree in worktrees.listed(repo)}
         found = [_lost(engine, repo, one, apply=apply) for one in sessions if _is_lost(one, listed)]
-        found += [_trashed(repo, one) for one in sessions if one.trashed_at and not trash.holds(root, one.id)]
-        known = {Path(session.worktree_path) for session in sessions if not session.trashed_at}
-        branches = {session.branch_name for session in sessions if not session.trashed_at}
+        found += [
+            _trashed(engine, repo, one, apply=apply)
+            for one in sessions
+            if one.trashed_at and not trash.holds(root, one.id)
+        ]
+        # Those in the trash count: one whose removal died half-way still has its worktree and its branch.
+        known = {Path(session.worktree_path) for session in sessions}
+        branches = {session.branch_name for session in sessions}
         for orphan in worktrees.orphans(repo, known, branches):
             found.append(_orphan(orphan))
     except AmpsmError as reason:
@@ -154,8 +159,14 @@ def _lost(engine: Engine, repo: Repo, session: Session, *, apply: bool) -> Findi
     return Finding("worktree", text, "ampsm repair --apply makes it again from its branch")
 
 
-def _trashed(repo: Repo, session: Session) -> Finding:
+def _trashed(engine: Engine, repo: Repo, session: Session, *, apply: bool) -> Finding:
     text = f"session {session.name} is marked as trashed, but {repo.root} keeps nothing of it"
+    if Path(session.worktree_path).is_dir():
+        text = f"the removal of session {session.name} did not come to its end; its worktree is still there"
+        if apply:
+            removal.restore(engine, session.id)
+            return Finding("trash", text, "brought back from the trash", mended=True)
+        return Finding("trash", text, f"ampsm trash restore {session.id}")
     return Finding("trash", text, f"ampsm trash purge {session.id}")
 
 

@@ -4,11 +4,10 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from ampsm_engine import wording
 from ampsm_engine.engine.desk import Engine
-from ampsm_engine.errors import AmpsmError, Refused
-from ampsm_engine.git import changes, repository, trash
-from ampsm_engine.model import Session, State
+from ampsm_engine.errors import AmpsmError, Refused, Unfit
+from ampsm_engine.git import changes, repository, trash, worktrees
+from ampsm_engine.model import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,25 +57,21 @@ def remove(engine: Engine, session_id: str) -> Removed:
     """Move a session to the trash: its branch tip and its uncommitted content are kept until it is purged."""
     store = engine.store
     session = store.session(session_id)
-    if session.trashed_at:
-        message = f"Session {session.name} is in the trash already."
-        raise Refused(message, f"ampsm trash restore {session.id}")
-    waiting = [one for one in store.iterations(session.id) if one.state is not State.SETTLED]
-    if waiting:
-        message = f"{len(waiting)} iteration{'s' * (len(waiting) != 1)} of {session.name} still run or wait."
-        raise Refused(message, f"ampsm stop {session.id}")
     root, worktree = Path(session.repo_root), Path(session.worktree_path)
+    if not root.is_dir():
+        message = f"The repository {root} is not there, so nothing of {session.name} can be kept."
+        raise Unfit(message, f"Bring {root} back, then: ampsm rm {session.id}")
     try:
         commits, paths = _unmerged(session)
     except AmpsmError:
         commits, paths = 0, 0
-    # The row says so first: a crash between the two leaves a trashed session whose worktree `repair` finds.
-    trashed = store.update_session(session.id, trashed_at=wording.now())
+    # From here on nothing can be queued in it. A crash before the end is seen by `restore` and `repair`.
+    trashed = store.begin_trash(session.id)
     try:
-        if root.is_dir():
-            trash.keep(root, worktree, session.branch_name, session.id)
+        trash.keep(root, worktree, session.branch_name, session.id)
     except BaseException:
-        store.update_session(session.id, trashed_at=None)
+        if worktree.is_dir():  # else `restore` goes on from where this stopped
+            store.update_session(session.id, trashed_at=None)
         raise
     store.fact("trashed", f"{session.name} is in the trash", session_id=session.id)
     return Removed(trashed, _size(session), commits, paths)
@@ -109,17 +104,25 @@ def restore(engine: Engine, session_id: str) -> Session:
     if not session.trashed_at:
         message = f"Session {session.name} is not in the trash."
         raise Refused(message, "ampsm trash ls")
-    note = trash.restore(
-        Path(session.repo_root),
-        session.id,
-        Path(session.worktree_path),
-        session.branch_name,
-        session.base_commit,
-    )
+    note = _laid_out(session)
     back = store.update_session(session.id, trashed_at=None)
     text = f"{session.name} is back from the trash" + (f"; {note}" if note else "")
     store.fact("restored", text, session_id=session.id)
     return back
+
+
+def _laid_out(session: Session) -> str | None:
+    """Bring its branch and worktree back; a note to tell. Also when `remove` died half-way."""
+    root, worktree = Path(session.repo_root), Path(session.worktree_path)
+    if not trash.holds(root, session.id) and worktree.is_dir():
+        return "nothing of it had been moved yet"
+    if trash.holds(root, session.id) and repository.branch_tip(root, session.branch_name) is not None:
+        # The branch goes last: it is still there, so `keep` did not come to its end. It can be done again.
+        trash.keep(root, worktree, session.branch_name, session.id)
+    if not trash.holds(root, session.id) and repository.branch_tip(root, session.branch_name) is not None:
+        worktrees.recreate(repository.around(root), worktree, session.branch_name)
+        return "made again from its branch"
+    return trash.restore(root, session.id, worktree, session.branch_name, session.base_commit)
 
 
 def restore_last(engine: Engine) -> Session:
@@ -128,6 +131,15 @@ def restore_last(engine: Engine) -> Session:
     if not trashed:
         raise Refused("The trash is empty.", "ampsm trash ls")
     return restore(engine, max(trashed, key=lambda session: session.trashed_at or "").id)
+
+
+def _forget(session: Session) -> None:
+    root, worktree = Path(session.repo_root), Path(session.worktree_path)
+    if trash.holds(root, session.id):
+        trash.purge(root, session.id)
+    elif worktree.is_dir() or repository.branch_tip(root, session.branch_name) is not None:
+        message = f"Session {session.name} was never moved to the trash: its work is still in {root}."
+        raise Refused(message, f"ampsm trash restore {session.id}")
 
 
 def purge(engine: Engine, session_id: str) -> int:
@@ -139,7 +151,7 @@ def purge(engine: Engine, session_id: str) -> int:
         raise Refused(message, f"ampsm rm {session.id}")
     freed = _size(session) + _folder_size(engine, session)
     if Path(session.repo_root).is_dir():
-        trash.purge(Path(session.repo_root), session.id)
+        _forget(session)
     for run in (session.id, *(iteration.id for iteration in store.iterations(session.id))):
         shutil.rmtree(engine.home.run(run).path, ignore_errors=True)
     store.remove_session(session.id)

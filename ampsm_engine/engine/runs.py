@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ampsm_engine import lifecycle, redact, wording
-from ampsm_engine.amp import command, program
+from ampsm_engine.amp import command, process, program
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import Failed, Refused
 from ampsm_engine.home import write_private
@@ -29,6 +29,9 @@ def iterate(engine: Engine, session_id: str, prompt: str, *, launch_worker: bool
     program.find(engine.settings, os.environ)
     store = engine.store
     session = store.session(session_id)
+    if not Path(session.worktree_path).is_dir():
+        message = f"The worktree of session {session.name} is gone: {session.worktree_path}."
+        raise Refused(message, "ampsm repair --apply makes it again from its branch")
     iteration = Iteration(
         id=new_id(),
         session_id=session.id,
@@ -49,7 +52,11 @@ def iterate(engine: Engine, session_id: str, prompt: str, *, launch_worker: bool
         run.path.rmdir()
         raise
     if launch_worker:
-        launch.launch(engine.home)
+        try:
+            launch.launch(engine.home)
+        except Failed as reason:
+            # It is queued, and stays so: any command looks for what nobody serves. An error would be sent twice.
+            store.fact("no-worker", f"it waits: {reason}", session_id=session.id, iteration_id=queued.id)
     return queued
 
 
@@ -145,15 +152,19 @@ def run_script(
             output(redact.bytes_(whole))
         return stop()
 
-    began = datetime.now(UTC)
-    ran = run_script_in(
-        session.script_command or "",
-        Path(session.worktree_path),
-        run.script_output,
-        command.environment(os.environ, last.id if last else session.id),
-        limit=engine.settings.number("script.timeout"),
-        stop=show_more,
-    )
+    began, settings, mark = datetime.now(UTC), engine.settings, last.id if last else session.id
+    try:
+        ran = run_script_in(
+            session.script_command or "",
+            Path(session.worktree_path),
+            run.script_output,
+            command.environment(os.environ, mark),
+            limit=settings.number("script.timeout"),
+            stop=show_more,
+        )
+    finally:
+        if not settings.switch("iteration.keep-strays"):
+            process.end_strays(mark, settings.number("stop.terminate"))
     with run.script_output.open("rb") as file:
         file.seek(shown)
         output(redact.bytes_(file.read()))

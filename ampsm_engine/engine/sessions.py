@@ -37,6 +37,7 @@ def new(
     `engine` need not be ready: its store is opened while git fills the worktree.
     """
     _check(engine, prompt, name, run=run)
+    check_script(script)
     repo = repository.locate(path)
     start = repository.base(repo, base)
     session_id, now = new_id(), datetime.now(UTC).astimezone()
@@ -84,6 +85,13 @@ def _check(engine: Engine, prompt: str | None, name: str | None, *, run: bool) -
             program.find(engine.settings, os.environ)
 
 
+def check_script(script: str | None) -> None:
+    """Refused when a script holds a secret: what the store keeps is redacted, and another script would run."""
+    if script and redact.text(script) != script:
+        message = "The script holds a secret, which ampsm does not keep."
+        raise Refused(message, "Put it into an environment variable, and write $NAME in the script.")
+
+
 def _is_plain(text: str) -> bool:
     """Whether it is words and nothing else: no key or token has that shape.
 
@@ -128,6 +136,7 @@ def edit(
     mode: str | None = None,
 ) -> Session:
     """Change what is written about a session; None leaves a thing as it is, an empty text clears it."""
+    check_script(script)
     columns: dict[str, object] = {}
     if name is not None:
         if not printable(name):
@@ -150,6 +159,7 @@ def adopt(
     mode: str | None = None,
 ) -> Session:
     """Take in a worktree with a branch that was made elsewhere; nothing in it is moved or changed."""
+    check_script(script)
     found = worktrees.inspect(path)
     if not found.branch:
         message = f"The worktree {found.path} is on no branch."
@@ -165,7 +175,7 @@ def adopt(
     start = repository.base(replace(repo, checkout=repo.root), base)
     session = Session(
         id=new_id(),
-        name=printable(name)[:200] if name else session_name(found.branch.rsplit("/", 1)[-1]),
+        name=printable(name)[:200] if name else _name_of(found.branch),
         amp_prompt="",
         repo_root=str(repo.root),
         base_branch=start.name,
@@ -180,6 +190,13 @@ def adopt(
     exclude.ensure(repo.common_dir)
     entered, _ = _enter(engine, session, None)
     return entered
+
+
+def _name_of(branch: str) -> str:
+    """`fix-login` from `amp/fix-login/<time>`; else the last part."""
+    parts = branch.split("/")
+    ours = len(parts) == 3 and parts[0] == "amp"
+    return session_name(parts[1] if ours else parts[-1])
 
 
 def _merge_base(root: Path, start: Base, branch: str) -> str:

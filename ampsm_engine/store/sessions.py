@@ -2,8 +2,9 @@
 
 from dataclasses import asdict
 
+from ampsm_engine import wording
 from ampsm_engine.errors import Refused
-from ampsm_engine.model import Session
+from ampsm_engine.model import Session, State
 from ampsm_engine.store import removal
 from ampsm_engine.store.tables import FactRow, SessionRow
 from ampsm_engine.store.writing import Writing
@@ -24,6 +25,22 @@ class Sessions(Writing):
         """Change columns of a session, named as its fields, and answer it; NotFound. No fact."""
         with self._writing() as database:
             self._change_session(database, session_id, **columns)
+            return self.session(session_id)
+
+    def begin_trash(self, session_id: str) -> Session:
+        """Mark a session as trashed, so that nothing can be queued in it any more; its fact follows when it is kept.
+
+        NotFound; Refused when it is in the trash already, or while an iteration of it runs or waits.
+        """
+        with self._writing() as database:
+            session = self.session(session_id)
+            if session.trashed_at is not None:
+                raise Refused(f"Session {session.name} is in the trash already.", f"ampsm trash restore {session.id}")
+            open_ones = [one for one in self.iterations(session_id) if one.state is not State.SETTLED]
+            if open_ones:
+                many = f"{len(open_ones)} iteration{'s' * (len(open_ones) != 1)} of {session.name} still run or wait"
+                raise Refused(f"{many}.", f"ampsm stop {session.id}")
+            self._change_session(database, session_id, trashed_at=wording.now())
             return self.session(session_id)
 
     def remove_session(self, session_id: str, *, with_facts: bool = False) -> None:

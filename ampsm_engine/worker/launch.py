@@ -42,9 +42,13 @@ def launch(home: Home) -> None:
 
 
 def _log(home: Home) -> int:
-    if home.worker_log.exists() and home.worker_log.stat().st_size > LOG_LIMIT:
-        home.worker_log.replace(home.worker_log.with_suffix(".log.old"))
-    return open_private(home.worker_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    """The worker's log; nowhere, when it cannot be written: no reason not to work."""
+    try:
+        if home.worker_log.exists() and home.worker_log.stat().st_size > LOG_LIMIT:
+            home.worker_log.replace(home.worker_log.with_suffix(".log.old"))
+        return open_private(home.worker_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    except OSError:
+        return os.open(os.devnull, os.O_WRONLY)
 
 
 def sweep(home: Home, store: Store, slot_count: int) -> int:

@@ -226,6 +226,8 @@ class Run:
         delay *= 2 ** (self.iteration.attempts - 1)
         text = f"{ending.error or ending.failure}: trying again in {wording.duration(int(delay * 1000))}"
         self.store.fact("retry", text, session_id=self.iteration.session_id, iteration_id=self.iteration.id)
+        waiting = f"{ending.failure}: trying again in {wording.duration(int(delay * 1000))}"
+        self.store.update_iteration(self.iteration.id, activity=waiting)
         until = time.monotonic() + delay
         while time.monotonic() < until:
             if self._stop_wanted():

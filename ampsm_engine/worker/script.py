@@ -85,6 +85,7 @@ def run(
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """SIGTERM, and SIGKILL to whoever of the group is left: the shell may be gone before those it started."""
     for step in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, step)
@@ -94,4 +95,3 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
             process.wait(GRACE)
         except subprocess.TimeoutExpired:
             continue
-        return

@@ -12,7 +12,7 @@ from ampsm_engine import lifecycle, redact
 from ampsm_engine.amp import command, process
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError, Failed
-from ampsm_engine.git import changes, commits
+from ampsm_engine.git import changes, commits, repository
 from ampsm_engine.home import Home, RunDirectory
 from ampsm_engine.model import Iteration, Outcome, ScriptResult, Session
 from ampsm_engine.store import Store
@@ -112,7 +112,11 @@ def _keep_commits(store: Store, settings: Settings, it: Settling, result: str) -
         if told:
             it.facts.append(("branch", told))
         _commit(settings, it, result)
+        # Once more: a commit made just now on another branch than the session's is kept by a ref, too.
+        commits.keep_stray(it.worktree, branch=branch, start=start, iteration_id=it.iteration.id)
         head = commits.head(it.worktree)
+        if not repository.is_ancestor(it.worktree, head.commit, branch):
+            it.commit_refused = True  # it is safe, but not where a merge would find it: a person has to look
         if head.commit != start:
             files = changes.files(it.worktree, start, head.commit)
             text = f"{head.commit[:12]} changes {len(files)} file{'s' * (len(files) != 1)}"

@@ -79,11 +79,11 @@ def test_a_path_is_completed_with_repositories_first(bench: Bench, tmp_path: Pat
         (place / name).mkdir(parents=True)
     (place / "apple" / ".git").mkdir()
     (place / "a-file").write_text("")
-    assert drafts.folders(f"{place}/a") == (f"{place}/apple", f"{place}/alpha")
-    assert len(drafts.folders(f"{place}/")) == 3
-    assert drafts.folders(f"{place}/.h") == (f"{place}/.hidden",)
-    assert drafts.folders(f"{place}/none/x") == ()
-    assert drafts.folders("\0/") == ()
+    assert drafts.completions(f"{place}/a") == (f"{place}/apple", f"{place}/alpha")
+    assert len(drafts.completions(f"{place}/")) == 3
+    assert drafts.completions(f"{place}/.h") == (f"{place}/.hidden",)
+    assert drafts.completions(f"{place}/none/x") == ()
+    assert drafts.completions("\0/") == ()
 
 
 def test_a_prompt_is_read_from_a_text_file_only(bench: Bench, tmp_path: Path) -> None:

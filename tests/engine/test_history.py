@@ -60,7 +60,9 @@ def test_without_its_branch_a_session_still_has_a_history(bench: Bench) -> None:
 
 def test_a_scripts_output_is_redacted(bench: Bench) -> None:
     bench.scenario({"say": "Done"})
-    session = bench.new("Do it", script=f"echo one; echo {SECRET}; printf '\\033[31mred\\033[0m'; exit 3")
+    session = bench.new(
+        "Do it", script=f"echo one; echo {SECRET[:6]}''{SECRET[6:]}; printf '\\033[31mred\\033[0m'; exit 3"
+    )
     settled = bench.settled(session)
     said = history.script_output(bench.engine, settled.id)
     assert said.startswith("one\n")

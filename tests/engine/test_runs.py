@@ -55,3 +55,9 @@ def test_a_session_without_a_script_is_refused(bench: Bench) -> None:
     session = bench.new(None, name="x")
     with pytest.raises(Refused, match="no script"):
         runs.run_script(bench.engine, session.id, print)
+
+
+def test_nothing_of_a_script_by_hand_is_left_running(bench: Bench) -> None:
+    session = bench.new(None, name="x", script="nohup sleep 4246 > /dev/null 2>&1 & echo ok")
+    assert runs.run_script(bench.engine, session.id, lambda _: None).exit_code == 0
+    bench.quiet()

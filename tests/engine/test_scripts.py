@@ -52,7 +52,7 @@ def test_a_second_one_is_refused_and_the_first_can_be_stopped(bench: Bench, tmp_
 
 def test_what_is_shown_is_redacted_and_bounded(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scripts, "MOST_AT_ONCE", 1 << 10)
-    session = bench.new(None, name="x", script=f"echo {SECRET}; seq 1 300000")
+    session = bench.new(None, name="x", script=f"echo {SECRET[:6]}''{SECRET[6:]}; seq 1 300000")
     text, last = to_its_end(bench, scripts.start(bench.engine, session.id))
     assert SECRET not in text
     assert len(text) <= scripts.MOST_SHOWN + 300

@@ -1,13 +1,16 @@
 """Making sessions: what is refused leaves nothing behind, what is made is where it should be."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from ampsm_engine.engine import removal, sessions, views
-from ampsm_engine.errors import AmpsmError, NotFound, Refused, Unfit
+from ampsm_engine.engine import health, removal, sessions, views
+from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
+from ampsm_engine.git import trash
 from ampsm_engine.model import Outcome, Status
 from ampsm_engine.store import Store
+from ampsm_engine.worker import launch
 from tests.conftest import git
 from tests.worker.bench import Bench
 
@@ -185,6 +188,94 @@ def test_a_purge_is_for_trashed_sessions_only_and_leaves_nothing(bench: Bench) -
     assert "ampsm" not in git(bench.repo, "for-each-ref")
     with pytest.raises(NotFound):
         bench.engine.store.session(session.id)
+
+
+def test_a_script_with_a_secret_is_refused_and_not_run_as_another(bench: Bench) -> None:
+    token = "ghp_" + "1aB2" * 9
+    with pytest.raises(Refused, match="secret"):
+        bench.new(None, name="x", script=f"deploy --token {token}")
+    session = bench.new(None, name="x")
+    with pytest.raises(Refused, match="secret"):
+        sessions.edit(bench.engine, session.id, script=f"deploy --token {token}")
+    assert len(bench.engine.store.sessions()) == 1
+
+
+def test_nothing_is_queued_in_a_session_that_goes_to_the_trash(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worktree must never be taken away under an amp that was asked for meanwhile."""
+    session = bench.new(None, name="x")
+    real = trash.keep
+
+    def keep_while_somebody_asks(*arguments: Any) -> Any:
+        with pytest.raises(Refused, match="trash"):
+            bench.iterate(session)
+        return real(*arguments)
+
+    monkeypatch.setattr(trash, "keep", keep_while_somebody_asks)
+    removal.remove(bench.engine, session.id)
+    assert bench.engine.store.iterations(session.id) == ()
+
+
+def test_a_repository_that_is_away_keeps_its_sessions(bench: Bench) -> None:
+    session = bench.new(None, name="x")
+    away = bench.repo.rename(bench.repo.with_name("away"))
+    with pytest.raises(Unfit, match="not there"):
+        removal.remove(bench.engine, session.id)
+    away.rename(bench.repo)
+    assert bench.now(session).trashed_at is None
+    assert health.repair(bench.engine) == ()
+
+
+@pytest.mark.parametrize("step", ["marked", "written down", "half deleted"])
+def test_a_removal_that_died_is_brought_back_or_finished(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    bench.scenario({"create_file": "hello.txt", "content": "one\n"}, {"say": "Added a greeting."})
+    session = bench.new()
+    bench.settled(session)
+    worktree = Path(session.worktree_path)
+    (worktree / "loose.txt").write_text("by hand\n")
+    before = git(worktree, "status", "--porcelain"), git(worktree, "rev-parse", "HEAD")
+    if step == "marked":
+        bench.engine.store.begin_trash(session.id)
+    else:
+        target = {"written down": (Path, "rename"), "half deleted": (trash, "_drop_branch")}[step]
+
+        def die(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as broken:
+            broken.setattr(*target, die)
+            with pytest.raises(KeyboardInterrupt):
+                removal.remove(bench.engine, session.id)
+        if bench.now(session).trashed_at is None:
+            bench.engine.store.begin_trash(session.id)  # as after kill -9, which undoes nothing
+    assert not any(finding.kind == "branch" for finding in health.repair(bench.engine)), "no hint to delete its branch"
+    removal.restore(bench.engine, session.id)
+    assert (git(worktree, "status", "--porcelain"), git(worktree, "rev-parse", "HEAD")) == before
+    assert (worktree / "loose.txt").read_text() == "by hand\n"
+    assert health.repair(bench.engine) == ()
+
+
+def test_a_worker_that_cannot_start_does_not_make_a_message_fail(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error would be answered by sending it again, and it would run twice."""
+    session = bench.new(None, name="x")
+
+    def fail(_: object) -> None:
+        raise Failed("No worker could be started: no memory.", "ampsm doctor")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(launch, "launch", fail)
+        bench.iterate(session)
+    assert "no memory" in bench.fact(session, "no-worker")
+    bench.scenario({"say": "Nothing was to be done."})
+    bench.sweep()
+    assert bench.settled(session).outcome is Outcome.DONE
+
+
+def test_an_adopted_branch_of_ours_keeps_its_name(bench: Bench) -> None:
+    session = bench.new(None, name="fix login")
+    bench.engine.store.remove_session(session.id)
+    assert sessions.adopt(bench.engine, Path(session.worktree_path)).name == "fix-login"
 
 
 def test_what_runs_is_not_removed(bench: Bench) -> None:

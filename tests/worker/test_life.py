@@ -167,3 +167,13 @@ def test_the_worktree_gone_is_said_and_ends_settled(bench: Bench) -> None:
     assert bench.settled(session).state is State.SETTLED
     assert "gone" in bench.fact(session, "lost-worktree")
     assert bench.now(session).status is not Status.RUNNING
+
+
+def test_commits_on_an_orphan_branch_are_kept_and_a_person_is_asked(bench: Bench) -> None:
+    orphan = "git checkout -q --orphan o; git rm -rfq --cached .; echo 1 > o.txt; git add o.txt; git commit -qm o"
+    bench.scenario({"shell": orphan}, {"say": "Made it on a branch of its own."})
+    session = bench.new()
+    bench.settled(session)
+    assert bench.now(session).status is Status.AWAITING_INPUT
+    assert "o.txt" in git(bench.repo, "ls-tree", "-r", "--name-only", "refs/heads/o")
+    assert bench.fact(session, "branch")

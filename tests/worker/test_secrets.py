@@ -34,7 +34,9 @@ def test_no_secret_is_left_anywhere_but_in_the_worktrees_own_files(
         *ends,
     )
     session = bench.new(
-        f"Deploy with {SHAPED} and {NAMED}", name=f"deploy {SHAPED}", script=f"echo {SHAPED} $DEPLOY_PASSWORD"
+        f"Deploy with {SHAPED} and {NAMED}",
+        name=f"deploy {SHAPED}",
+        script=f"echo {SHAPED[:6]}''{SHAPED[6:]} $DEPLOY_PASSWORD",
     )
     last = bench.settled(session)
     assert last.outcome is (Outcome.FAILED if ends else Outcome.DONE)
