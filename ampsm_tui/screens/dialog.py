@@ -7,9 +7,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from ampsm_tui.clean import many_lines, one_line
+from ampsm_tui.widgets.key_bar import KeyBar
 
 Answer = TypeVar("Answer")
 
@@ -33,7 +34,7 @@ class Dialog(ModalScreen[Answer | None]):
             yield Static(Content(one_line(self._heading, 200)), id="heading")
             yield from self.compose_body()
             yield Static("", id="trouble")
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def compose_body(self) -> ComposeResult:
         """What is in the box."""

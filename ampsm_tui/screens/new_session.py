@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Button, Footer, Input, Static, TextArea
+from textual.widgets import Button, Input, Static, TextArea
 
 from ampsm_engine import naming
 from ampsm_engine.engine.drafts import Draft, Trouble
@@ -23,6 +23,7 @@ from ampsm_tui.house import house
 from ampsm_tui.screens.dialog import SEND
 from ampsm_tui.widgets.choice import Choice
 from ampsm_tui.widgets.field import Field
+from ampsm_tui.widgets.key_bar import KeyBar
 
 PAUSE = 0.25
 """Seconds without a key before what was typed is looked at."""
@@ -50,6 +51,7 @@ class NewSessionScreen(Screen[str | None]):
 
     CSS_PATH = "new_session.tcss"
     AUTO_FOCUS = "#prompt"
+    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-low"), (16, "-middle"), (24, "-high")]
     HELP = (
         "A session is a task for amp on a branch of its own, in a folder of its own.",
         "Your checkout is not touched; what amp changes is committed on the session's branch.",
@@ -85,7 +87,7 @@ class NewSessionScreen(Screen[str | None]):
                 yield Button("Make it, start later", id="later", compact=True)
                 yield Button("Cancel", id="cancel", compact=True)
             yield Static("", id="state")
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         """Look around."""
@@ -137,7 +139,7 @@ class NewSessionScreen(Screen[str | None]):
 
         await asyncio.sleep(PAUSE)
         choice = self.query_one("#repo", Choice)
-        found = await ask(drafts.folders, typed) if typed else ()
+        found = await ask(drafts.completions, typed) if typed else ()
         choice.offer((*self._recent, *(found or ())), show=choice.input.has_focus)
         await self._surroundings(typed)
 

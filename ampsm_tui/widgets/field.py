@@ -13,17 +13,16 @@ class Field(Horizontal):
     """Holds one control; `touched` once a person was in it."""
 
     DEFAULT_CSS = """
-    Field { height: auto; margin-bottom: 1; }
-    Field > Label { width: 12; color: $foreground-muted; }
-    Field:focus-within > Label { color: $foreground; text-style: bold; }
-    Field > Vertical { height: auto; width: 1fr; }
-    Field Input, Field TextArea { border: none; padding: 0 1; background: $panel; }
-    Field Input { height: 1; }
-    Field .trouble { display: none; color: $error; padding: 0 1; }
-    .-low Field { margin-bottom: 0; }
-    .-narrow Field, .-slim Field { layout: vertical; margin-bottom: 0; }
-    .-narrow Field > Label, .-slim Field > Label { width: 1fr; }
-    .-narrow Field > Vertical, .-slim Field > Vertical { width: 1fr; }
+    Field {
+        height: auto;
+        margin-bottom: 1;
+        Label { width: 12; color: $foreground-muted; }
+        Label.-here { color: $foreground; text-style: bold; }
+        Vertical { height: auto; width: 1fr; }
+        Input { height: 1; width: 100%; border: none; background: $panel; }
+        TextArea { width: 100%; border: none; padding: 0; background: $panel; }
+        .trouble { display: none; color: $error; }
+    }
     """
 
     def __init__(self, name: str, label: str, control: Widget) -> None:
@@ -49,6 +48,11 @@ class Field(Horizontal):
             trouble.update(Content(many_lines(text, 1000)))
             trouble.display = bool(text)
 
+    def on_descendant_focus(self) -> None:
+        """Its name stands out while a person is in it."""
+        self.query_one(Label).add_class("-here")
+
     def on_descendant_blur(self) -> None:
         """Left once: from now on it may be told what is wrong."""
+        self.query_one(Label).remove_class("-here")
         self.touched = True

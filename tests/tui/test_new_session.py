@@ -35,7 +35,7 @@ def form(desk: Desk) -> Desk:
     desk.answers |= {
         "surroundings": lambda *_: SHOP,
         "check": lambda *_: (),
-        "folders": lambda *_: (),
+        "completions": lambda *_: (),
         "new": lambda *_, **__: (made, None),
     }
     return desk
@@ -136,12 +136,12 @@ async def test_recent_repositories_and_branches_are_chosen_from_a_list(form: Des
 
 
 async def test_a_path_is_completed_while_it_is_typed(form: Desk) -> None:
-    form.answers["folders"] = lambda typed: (f"{typed}i", f"{typed}ple")
+    form.answers["completions"] = lambda typed: (f"{typed}i", f"{typed}ple")
     async with form.open(board()):
         await form.press("n", "shift+tab", "shift+tab")
         form.app.screen.query_one("#repo", Choice).value = ""
         await form.type("/srv/ap")
-        form.asked("folders", "/srv/ap")
+        form.asked("completions", "/srv/ap")
         await form.press("down", "down", "tab")
         assert form.app.screen.draft.repo == "/srv/apple"
 

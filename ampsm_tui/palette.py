@@ -1,0 +1,44 @@
+"""All actions of a screen by name, and the themes: what the command palette lists."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
+
+from textual.command import DiscoveryHit, Hit, Hits, Provider
+
+from ampsm_tui.clean import one_line
+from ampsm_tui.screens.help import Line, lines
+
+_LEFT_OUT = frozenset({"app.command_palette", "command_palette"})
+
+
+class ScreenActions(Provider):
+    """What the keys of this screen do; chosen by name, it is done as by its key."""
+
+    def _all(self) -> Iterator[tuple[str, str, Callable[[], Awaitable[object] | object]]]:
+        for line in lines(self.screen):
+            if line.group != "Moving" and line.action not in _LEFT_OUT:
+                yield line.text, self._help(line), partial(self._do, line)
+        for name in sorted(self.app.available_themes):
+            if name != self.app.theme:
+                yield f"Theme: {name}", "kept in the settings", partial(self._wear, name)
+
+    def _help(self, line: Line) -> str:
+        return "  ".join(line.keys)
+
+    async def _do(self, line: Line) -> None:
+        await self.app.run_action(line.action, line.node)
+
+    def _wear(self, name: str) -> None:
+        self.app.theme = name
+
+    async def search(self, query: str) -> Hits:
+        """What matches."""
+        matcher = self.matcher(query)
+        for text, help_text, do in self._all():
+            if (score := matcher.match(text)) > 0:
+                yield Hit(score, matcher.highlight(text), do, text=text, help=one_line(help_text))
+
+    async def discover(self) -> Hits:
+        """Everything."""
+        for text, help_text, do in self._all():
+            yield DiscoveryHit(one_line(text), do, help=one_line(help_text))

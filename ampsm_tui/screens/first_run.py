@@ -1,0 +1,113 @@
+"""What somebody sees who has no session yet: what this is, what is missing, and the keys to begin with."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.reactive import var
+from textual.screen import Screen
+from textual.widgets import Static
+
+from ampsm_engine.engine.drafts import Readiness
+from ampsm_engine.errors import AmpsmError
+from ampsm_engine.model import Board
+from ampsm_tui.ask import ask, tell
+from ampsm_tui.clean import many_lines
+from ampsm_tui.house import house
+from ampsm_tui.widgets.key_bar import KeyBar
+
+WHAT = (
+    "Each session is one task for the Amp coding agent:",
+    "on a branch of its own, in a folder of its own, beside your checkout.",
+    "Every run of amp ends in a commit that can be read, undone and merged.",
+    "Nothing that runs ends with this screen: close it, come back, it is there.",
+)
+
+
+class FirstRunScreen(Screen[None]):
+    """Goes by itself when there is a session."""
+
+    CSS_PATH = "first_run.tcss"
+    TITLE = "the first session"
+    HELP = WHAT[:3]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("n", "new", "New session", id="first.new"),
+        Binding("r", "look", "Look again", id="first.look"),
+        Binding("escape", "away", "The empty list", id="first.away", show=False),
+        Binding("q", "quit", "Quit", id="first.quit"),
+    ]
+
+    board: var[Board | None] = var(None, init=False)
+
+    def compose(self) -> ComposeResult:
+        """The words, what is missing, the keys."""
+        with Vertical(id="box"):
+            yield Static("ampsm", id="heading")
+            yield Static("\n".join(WHAT), id="what")
+            yield Static("", id="checks")
+            yield Static("", id="keys")
+        yield KeyBar()
+
+    def watch_board(self, board: Board | None) -> None:
+        """A session is there: away."""
+        if board is not None and board.rows and self.is_current:
+            self.dismiss(None)
+
+    def on_screen_resume(self) -> None:
+        """Back from somewhere: look again, unless there is a session now."""
+        if self.board is not None and self.board.rows:
+            self.call_after_refresh(self.dismiss, None)
+            return
+        self.action_look()
+
+    def on_app_focus(self, _event: events.AppFocus) -> None:
+        """Back from another window, where amp may have been installed."""
+        self.action_look()
+
+    def action_look(self) -> None:
+        """Look what is missing."""
+        self.run_worker(self._look(), group="look", exclusive=True)
+
+    async def _look(self) -> None:
+        from ampsm_engine.engine import drafts
+
+        try:
+            found = await ask(drafts.readiness, house(self).engine, str(Path.cwd()))
+        except AmpsmError as refusal:
+            tell(self, refusal)
+            return
+        self._show(tuple(found or ()))
+
+    def _show(self, found: tuple[Readiness, ...]) -> None:
+        lines = []
+        for one in found:
+            lines.append(
+                Content(f"{'✓' if one.ok else '✗'} ")
+                .stylize("$success" if one.ok else "$error")
+                .append(Content(many_lines(one.text, 500)).stylize("$foreground-muted" if one.ok else "bold"))
+            )
+            if not one.ok and one.hint:
+                lines.append(Content(f"  {many_lines(one.hint, 500)}").stylize("$accent"))
+        self.query_one("#checks", Static).update(Content("\n").join(lines))
+        bad = any(not one.ok for one in found)
+        key = self.app.get_key_display(next(b for _, b in self._bindings if b.action == "new"))
+        begin = f"{key} begins the first session" if not bad else f"{key} begins a session as soon as these are mended"
+        self.query_one("#keys", Static).update(Content(f"{begin}. ? lists all keys."))
+
+    def action_new(self) -> None:
+        """The first session."""
+        from ampsm_tui.screens.new_session import NewSessionScreen
+
+        self.app.push_screen(NewSessionScreen())
+
+    def action_away(self) -> None:
+        """The list, empty as it is."""
+        self.dismiss(None)
+
+    def action_quit(self) -> None:
+        """Out of ampsm."""
+        self.app.exit(0)

@@ -1,0 +1,108 @@
+"""Help for a screen: what it is for, and its keys as they are bound now, in groups. Built from the bindings alone."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from textual.app import App, ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.dom import DOMNode
+from textual.screen import Screen
+from textual.widgets import Static
+
+from ampsm_tui.clean import cells, one_line
+from ampsm_tui.screens.dialog import Dialog
+
+ARROWS = {"up": "↑", "down": "↓", "left": "←", "right": "→", "pageup": "PgUp", "pagedown": "PgDn", "space": "Space"}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that a key does."""
+
+    group: str
+    keys: tuple[str, ...]
+    text: str
+    id: str
+    action: str
+    node: DOMNode
+    """Whose action it is."""
+
+
+def lines(screen: Screen[Any]) -> tuple[Line, ...]:
+    """What the keys do on a screen at this moment; several keys for one thing are one line."""
+    found: dict[tuple[str, str], Line] = {}
+    for one in screen.active_bindings.values():
+        binding = one.binding
+        text = binding.tooltip or binding.description
+        if not one.enabled or not text or binding.system:
+            continue
+        key = (str(id(one.node)), binding.action)
+        shown = _shown(screen.app, binding)
+        before = found.get(key)
+        keys = (*before.keys, shown) if before else (shown,)
+        found[key] = Line(_group(one.node, binding), keys, text, binding.id or "", binding.action, one.node)
+    return tuple(found.values())
+
+
+def _shown(app: App[Any], binding: Binding) -> str:
+    return ARROWS.get(binding.key) or app.get_key_display(binding)
+
+
+def _group(node: DOMNode, binding: Binding) -> str:
+    if (binding.id or "").startswith("session."):
+        return "Session"
+    if isinstance(node, App):
+        return "Everywhere"
+    return "Here" if isinstance(node, Screen) or (binding.id and not binding.id.startswith("move")) else "Moving"
+
+
+class HelpScreen(Dialog[None]):
+    """What the screen below is for, and its keys."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,question_mark,enter", "cancel", "Close", id="help.close"),
+        Binding("j,down", "scroll('down')", "Down", show=False),
+        Binding("k,up", "scroll('up')", "Up", show=False),
+        Binding("ctrl+d", "scroll('page_down')", show=False),
+        Binding("ctrl+u", "scroll('page_up')", show=False),
+        Binding("g", "scroll('home')", show=False),
+        Binding("G", "scroll('end')", show=False),
+    ]
+
+    def __init__(self, about: Screen[Any]) -> None:
+        super().__init__(f"Help: {getattr(about, 'TITLE', None) or 'keys'}")
+        self._purpose: tuple[str, ...] = getattr(about, "HELP", ())
+        self._lines = lines(about)
+
+    def compose_body(self) -> ComposeResult:
+        """The purpose and the groups."""
+        with VerticalScroll(id="keys"):
+            if self._purpose:
+                yield Static(Content("\n".join(self._purpose)), id="purpose")
+            for group in ("Here", "Session", "Moving", "Everywhere"):
+                if held := [line for line in self._lines if line.group == group]:
+                    yield Static(Content(group), classes="group")
+                    yield Static(_table(held), classes="table")
+            yield Static(
+                "Another key for something: its pale name goes into [keys] of the configuration.", classes="note"
+            )
+
+    def action_scroll(self, where: str) -> None:
+        """Up and down, as everywhere."""
+        getattr(self.query_one(VerticalScroll), f"scroll_{where}")(animate=False)
+
+
+def _table(held: Iterable[Line]) -> Content:
+    rows = [(" ".join(dict.fromkeys(line.keys)), one_line(line.text, 60), line.id) for line in held]
+    room = max(14, *(cells(keys) + 2 for keys, _, _ in rows))
+    wide = max(cells(text) for _, text, _ in rows) + 2
+    made = []
+    for keys, text, name in rows:
+        row = Content(" " * (room - cells(keys) - 2)).append(Content(keys).stylize("bold $accent")).append("  " + text)
+        if name:
+            row = row.append(Content(" " * (wide - cells(text)) + name).stylize("$foreground-muted"))
+        made.append(row)
+    return Content("\n").join(made)

@@ -1,0 +1,135 @@
+"""All settings in their groups, changed in place and written to the file at once; its comments stay."""
+
+from itertools import groupby
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Static
+
+from ampsm_engine import config, keymap
+from ampsm_engine.config import SETTINGS, Setting
+from ampsm_engine.errors import AmpsmError, Refused
+from ampsm_tui.ask import ask
+from ampsm_tui.clean import many_lines, one_line
+from ampsm_tui.house import house
+from ampsm_tui.widgets.key_bar import KeyBar
+from ampsm_tui.widgets.setting_row import SettingRow, written
+
+GROUPS = {
+    "slots": "How much at once",
+    "amp": "amp",
+    "iteration": "One iteration",
+    "silence": "When amp says nothing",
+    "stop": "Stopping amp",
+    "script": "The script",
+    "commit": "Commits",
+    "notify": "Notifications",
+    "ui": "Screens",
+    "keys": "Keys",
+}
+"""The first word of a setting's name, and what its group is called."""
+
+
+class SettingsScreen(Screen[None]):
+    """One line a setting; below, what the one under the cursor means."""
+
+    CSS_PATH = "settings.tcss"
+    TITLE = "settings"
+    AUTO_FOCUS = "SettingRow Input"
+    HELP = (
+        "Each setting is written to the configuration file as soon as it is given.",
+        "A dot marks what is not as ampsm comes. Running iterations keep what they began with.",
+        "Comments in the file stay; another editor may change it meanwhile.",
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Back", id="settings.leave"),
+        Binding("tab,down", "app.focus_next", "Next", id="settings.next"),
+        Binding("shift+tab,up", "app.focus_previous", "Previous", id="settings.previous", show=False),
+        Binding("ctrl+r", "default", "As ampsm comes", id="settings.default"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._row: SettingRow | None = None
+
+    def compose(self) -> ComposeResult:
+        """The file, the groups, what the current one means."""
+        engine = house(self).engine
+        yield Static("Settings", id="heading")
+        yield Static(Content(one_line(str(engine.config) if engine else "")), id="path")
+        with VerticalScroll(id="rows", can_focus=False):
+            for word, held in groupby(_every(), key=lambda setting: setting.name.partition(".")[0]):
+                yield Static(GROUPS.get(word, word), classes="group")
+                for setting in held:
+                    choices = sorted(self.app.available_themes) if setting.name == "ui.theme" else ()
+                    yield SettingRow(setting, house(self).settings[setting.name], choices=choices)
+        yield Static("", id="meaning")
+        yield KeyBar()
+
+    def on_setting_row_entered(self, event: SettingRow.Entered) -> None:
+        """Say what it means."""
+        self._row = event.row
+        self._explain(event.row)
+
+    def _explain(self, row: SettingRow, trouble: str = "", hint: str = "") -> None:
+        setting = row.setting
+        default = written(setting.default) or "not set"
+        text = f"{setting.meaning}\nas ampsm comes: {default}"
+        if trouble:
+            text = f"✗ {trouble}\n{hint}"
+        meaning = self.query_one("#meaning", Static)
+        meaning.update(Content(many_lines(text, 1000)))
+        meaning.set_class(bool(trouble), "-trouble")
+
+    def on_setting_row_given(self, event: SettingRow.Given) -> None:
+        """Check it, and write it."""
+        self.run_worker(self._write(event.row, event.text), group="ask")
+
+    async def _write(self, row: SettingRow, text: str) -> None:
+        engine = house(self).engine
+        name = row.setting.name
+        try:
+            if name == "ui.theme" and text not in self.app.available_themes:
+                message = f"There is no theme {one_line(text, 60)!r}."
+                raise Refused(message, "The arrow down lists them.")
+            config.checked(name, text)
+            value = await ask(config.store, engine.config, name, text)
+        except AmpsmError as refusal:
+            self._explain(row, refusal.message, refusal.hint)
+            return
+        row.accept(value if value is not None else config.checked(name, text))
+        settings = config.Settings({**house(self).settings.values, name: row.value})
+        house(self).settings = settings
+        if self._row is row:
+            self._explain(row)
+        if name == "ui.theme":
+            self.app.theme = str(row.value)
+        if name.startswith("keys."):
+            self.app.set_keymap(settings.keys)
+            for clash in keymap.clashes(settings.keys):
+                self._explain(row, f"{clash}.", "The first has it; give the other one another key.")
+
+    def action_default(self) -> None:
+        """The current one as ampsm comes."""
+        if self._row is not None:
+            self.run_worker(self._reset(self._row), group="ask")
+
+    async def _reset(self, row: SettingRow) -> None:
+        await self._write(row, written(row.setting.default))
+        await self.recompose()
+
+    def action_leave(self) -> None:
+        """Back; what was typed last is given first."""
+        self.set_focus(None)
+        self.call_after_refresh(self.dismiss, None)
+
+
+def _every() -> list[Setting]:
+    keys = [config.known(f"keys.{key_id}") for key_id in keymap.KEYS]
+    order = list(GROUPS)
+    first = {name: order.index(word) if (word := name.partition(".")[0]) in order else len(order) for name in SETTINGS}
+    return [*sorted(SETTINGS.values(), key=lambda setting: first[setting.name]), *keys]

@@ -1,0 +1,140 @@
+"""One setting in a list of them: its name and its value, changed where it stands."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.events import DescendantBlur, DescendantFocus
+from textual.message import Message
+from textual.widget import Widget
+from textual.widgets import Input, Label, Static
+
+from ampsm_engine.config import Setting, Value
+from ampsm_tui.widgets.choice import Choice
+
+
+class OnOff(Static, can_focus=True):
+    """A switch that says in words what it is; Space or Enter turns it."""
+
+    DEFAULT_CSS = """
+    OnOff { width: auto; height: 1; padding: 0 0; }
+    OnOff:focus { text-style: bold reverse; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("space,enter,left,right", "turn", "On or off", id="settings.turn")]
+
+    class Turned(Message):
+        """It is the other way round now."""
+
+    def __init__(self, *, on: bool, id: str | None = None) -> None:  # noqa: A002 - Textual's
+        super().__init__(self._word(on), id=id)
+        self.on = on
+
+    @staticmethod
+    def _word(on: bool) -> str:
+        return "● on " if on else "○ off"
+
+    def action_turn(self) -> None:
+        """The other way round."""
+        self.on = not self.on
+        self.update(self._word(self.on))
+        self.post_message(self.Turned())
+
+    def on_click(self) -> None:
+        """By mouse, too."""
+        self.action_turn()
+
+
+class SettingRow(Horizontal):
+    """Name and value; tells its screen when it is entered and when another value was given."""
+
+    DEFAULT_CSS = """
+    SettingRow {
+        height: 1;
+        Label { width: 28; color: $foreground; text-wrap: nowrap; text-overflow: ellipsis; }
+        Label.-here { text-style: bold; color: $accent; }
+        Input { width: 1fr; height: 1; border: none; background: $panel; }
+        Choice { width: 1fr; }
+        .changed { width: 2; color: $accent; }
+    }
+    """
+
+    class Entered(Message):
+        """A person is on it."""
+
+        def __init__(self, row: "SettingRow") -> None:
+            super().__init__()
+            self.row = row
+
+    class Given(Message):
+        """A person gave it another value: Enter, or on to the next one."""
+
+        def __init__(self, row: "SettingRow", text: str) -> None:
+            super().__init__()
+            self.row = row
+            self.text = text
+
+    def __init__(self, setting: Setting, value: Value, *, choices: Sequence[str] = ()) -> None:
+        super().__init__()
+        self.setting = setting
+        self.value = value
+        self._choices = tuple(choices)
+
+    def compose(self) -> ComposeResult:
+        """A dot when it is not the default, the name, the value."""
+        yield Static("", classes="changed")
+        yield Label(self.setting.name, markup=False)
+        yield self._control()
+
+    def _control(self) -> Widget:
+        if isinstance(self.setting.default, bool):
+            return OnOff(on=bool(self.value))
+        if self._choices:
+            return Choice(written(self.value))
+        return Input(written(self.value), compact=True, select_on_focus=False, placeholder="not set")
+
+    def on_mount(self) -> None:
+        """Offer what may be chosen."""
+        self._mark()
+        for choice in self.query(Choice):
+            choice.offer(self._choices)
+
+    def _mark(self) -> None:
+        self.query_one(".changed", Static).update("•" if self.value != self.setting.default else "")
+
+    @property
+    def text(self) -> str:
+        """What stands there now."""
+        for switch in self.query(OnOff):
+            return written(switch.on)
+        for choice in self.query(Choice):
+            return choice.value
+        return self.query_one(Input).value
+
+    def accept(self, value: Value) -> None:
+        """It is written: this is its value."""
+        self.value = value
+        self._mark()
+
+    def on_descendant_focus(self, event: DescendantFocus) -> None:  # noqa: ARG002 - Textual's
+        """Say so."""
+        self.query_one(Label).add_class("-here")
+        self.post_message(self.Entered(self))
+
+    def on_descendant_blur(self, event: DescendantBlur) -> None:  # noqa: ARG002 - Textual's
+        """Left with another value: it was given."""
+        self.query_one(Label).remove_class("-here")
+        self._give()
+
+    @on(Input.Submitted)
+    @on(OnOff.Turned)
+    def _give(self) -> None:
+        if self.text != written(self.value):
+            self.post_message(self.Given(self, self.text))
+
+
+def written(value: Value) -> str:
+    """A value as it would be typed."""
+    return str(value).lower() if isinstance(value, bool) else f"{value:g}" if isinstance(value, float) else str(value)

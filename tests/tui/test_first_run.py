@@ -1,0 +1,80 @@
+"""Who has no session yet is told what this is, what is missing, and what to press."""
+
+from pathlib import Path
+
+import pytest
+
+from ampsm_engine.engine import drafts
+from ampsm_engine.engine.drafts import Readiness
+from tests.tui.builders import a_board, a_session
+from tests.tui.conftest import Camera
+from tests.tui.desk import Desk
+from tests.worker.bench import Bench
+from tests.worker.conftest import bench
+
+__all__ = ["bench"]
+
+GOOD = (
+    Readiness("amp", ok=True, text="amp is /usr/local/bin/amp"),
+    Readiness("login", ok=True, text="amp has a login: AMP_API_KEY is set"),
+    Readiness("repository", ok=True, text="The repository is /home/ada/shop"),
+)
+BAD = (
+    Readiness("amp", ok=False, text="The amp program was not found in the PATH.", hint="npm install -g @ampcode/cli"),
+    Readiness("login", ok=False, text="amp has no login yet.", hint="amp login"),
+    Readiness("repository", ok=False, text="/home/ada is not in a git repository.", hint="Start ampsm in a git repository."),
+)
+
+
+async def test_all_is_well(desk: Desk, snapshot_svg: Camera) -> None:
+    desk.answers["readiness"] = lambda *_: GOOD
+    async with desk.open(a_board()):
+        desk.sees("✓ amp is /usr/local/bin/amp", "n begins the first session", "on a branch of its own")
+        await snapshot_svg.tour(desk)
+        await desk.press("n")
+        desk.sees("New session")
+
+
+async def test_what_is_missing_is_said_and_looked_at_again(desk: Desk, snapshot_svg: Camera) -> None:
+    desk.answers["readiness"] = lambda *_: BAD
+    async with desk.open(a_board()):
+        desk.sees("✗ The amp program was not found", "npm install", "amp login", "not in a git repository")
+        await snapshot_svg.tour(desk)
+        desk.answers["readiness"] = lambda *_: GOOD
+        await desk.press("r")
+        desk.sees("✓ amp is")
+        desk.sees_not("✗")
+
+
+async def test_it_goes_when_a_session_is_there_and_stays_away(desk: Desk) -> None:
+    async with desk.open(a_board()):
+        await desk.show(a_board(a_session("fix login")))
+        desk.sees("fix login")
+        desk.sees_not("on a branch of its own")
+        await desk.show(a_board())
+        desk.sees_not("on a branch of its own")
+
+
+async def test_q_leaves_and_escape_shows_the_empty_list(desk: Desk) -> None:
+    async with desk.open(a_board()):
+        await desk.press("escape")
+        desk.sees_not("on a branch of its own")
+    async with desk.open(a_board()):
+        await desk.pilot.press("q")
+        await desk.pilot.pause()
+        assert desk.app.return_code == 0
+
+
+async def test_a_side_pane_shows_no_first_run(desk: Desk) -> None:
+    async with desk.open(a_board(), read_only=True):
+        desk.sees_not("on a branch of its own")
+
+
+def test_the_real_machine_is_asked(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [one.name for one in drafts.readiness(bench.engine, str(bench.repo)) if not one.ok] == []
+    monkeypatch.setenv("AMP_CLI_PATH", str(bench.folder / "missing"))
+    monkeypatch.delenv("AMP_API_KEY", raising=False)
+    found = {one.name: one for one in drafts.readiness(bench.engine, str(Path("/")))}
+    assert not found["amp"].ok
+    assert not found["repository"].ok
+    assert all(one.hint for one in found.values() if not one.ok)

@@ -1,0 +1,63 @@
+"""Help and palette are made of the bindings: what can be done here, under the keys that do it now."""
+
+from ampsm_engine import config
+from ampsm_engine.config import Settings
+from tests.tui.builders import a_board, a_session
+from tests.tui.conftest import Camera
+from tests.tui.desk import Desk
+
+HOSTILE = "evil\x1b]0;owned\x07[bold]x[/bold]\u202e\x00"
+
+
+async def test_help_lists_the_keys_of_the_screen_in_groups(desk: Desk, snapshot_svg: Camera) -> None:
+    async with desk.open(a_board(a_session("fix login")), size=(100, 60)):
+        await desk.press("question_mark")
+        desk.sees("Session", "To the trash; undo brings it back", "session.trash", "Everywhere")
+        await desk.press("escape")
+        desk.sees_not("session.trash")
+        await desk.press("question_mark")
+        await snapshot_svg.tour(desk)
+
+
+async def test_help_shows_a_remapped_key_and_it_works(desk: Desk) -> None:
+    desk.answers["what_would_be_lost"] = lambda *_: "It goes."
+    settings = Settings({"keys.session.trash": "D"})
+    async with desk.open(a_board(a_session("fix login")), size=(100, 60), settings=settings):
+        await desk.press("question_mark")
+        assert " D " in desk.line_with("To the trash")
+        await desk.press("escape", "d")
+        desk.asked_not("what_would_be_lost")
+        await desk.press("D")
+        desk.asked("what_would_be_lost")
+
+
+async def test_who_only_watches_is_offered_nothing_that_changes(desk: Desk) -> None:
+    async with desk.open(a_board(a_session("fix login")), size=(100, 60), read_only=True):
+        await desk.press("question_mark")
+        desk.sees("Copy id, branch, path or prompt")
+        desk.sees_not("trash", "Retry", "New session", "Settings")
+
+
+async def test_two_things_on_one_key_are_told_at_the_start(desk: Desk) -> None:
+    async with desk.open(a_board(a_session("x")), settings=Settings({"keys.session.trash": "x"})):
+        desk.sees("Keys clash", "session.stop")
+
+
+async def test_the_palette_does_what_is_chosen_by_name(desk: Desk, snapshot_svg: Camera) -> None:
+    async with desk.open(a_board(a_session("fix login", id="s000000001"))):
+        await desk.press("colon")
+        desk.sees("Copy id, branch, path or prompt")
+        await snapshot_svg.tour(desk)
+        await desk.type("last prompt again")
+        await desk.pilot.pause(0.3)
+        await desk.press("enter")
+        desk.asked("retry", "s000000001")
+
+
+async def test_a_theme_chosen_in_the_palette_is_remembered(desk: Desk) -> None:
+    desk.answers["store"] = config.store
+    async with desk.open(a_board(a_session("fix login"))):
+        desk.app.theme = "nord"
+        await desk.settle()
+        desk.asked("store", desk.engine.config, "ui.theme", "nord")
+        assert config.load(desk.engine.config).text("ui.theme") == "nord"

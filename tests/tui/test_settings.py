@@ -1,0 +1,85 @@
+"""Settings are changed where they stand, refused where they are wrong, and written without losing a comment."""
+
+import pytest
+
+from ampsm_engine import config
+from ampsm_tui.screens.settings import SettingsScreen
+from ampsm_tui.widgets.setting_row import SettingRow
+from tests.tui.builders import a_board, a_session
+from tests.tui.conftest import Camera
+from tests.tui.desk import Desk
+
+
+@pytest.fixture
+def real(desk: Desk) -> Desk:
+    desk.answers["store"] = config.store
+    return desk
+
+
+def path_hidden(desk: Desk) -> None:
+    """The picture must not hold the folder of this test."""
+    from textual.widgets import Static
+
+    desk.app.screen.query_one("#path", Static).update("/home/ada/.config/ampsm/config.toml")
+
+
+async def test_all_settings_are_there_with_what_they_mean(real: Desk, snapshot_svg: Camera) -> None:
+    async with real.open(a_board(a_session())):
+        await real.press("comma")
+        real.sees("How much at once", "slots", "how many iterations may run at once", "as ampsm comes: 4")
+        path_hidden(real)
+        await snapshot_svg.tour(real)
+        shown = {row.setting.name for row in real.app.screen.query(SettingRow)}
+        assert shown >= set(config.SETTINGS)
+        assert "keys.session.trash" in shown
+
+
+async def test_a_value_is_written_on_enter_and_comments_stay(real: Desk) -> None:
+    real.engine.config.write_text("# mine\nslots = 4 # few\n")
+    async with real.open(a_board(a_session()), settings=config.load(real.engine.config)):
+        await real.press("comma", "backspace", "8", "enter")
+        assert config.load(real.engine.config)["slots"] == 8
+        assert "# mine" in real.engine.config.read_text()
+        assert real.app.settings["slots"] == 8
+
+
+async def test_a_wrong_value_is_refused_in_place_and_not_written(real: Desk, snapshot_svg: Camera) -> None:
+    async with real.open(a_board(a_session())):
+        await real.press("comma", "backspace", "x", "enter")
+        real.sees("The setting slots takes a whole number of at least 1, not 'x'.")
+        path_hidden(real)
+        await snapshot_svg.tour(real)
+        assert not real.engine.config.exists()
+
+
+async def test_a_switch_says_what_it_is(real: Desk) -> None:
+    async with real.open(a_board(a_session()), size=(80, 60)):
+        await real.press("comma", "tab", "tab", "tab", "space")
+        assert config.load(real.engine.config).switch("amp.allow-all")
+        assert "● on" in real.line_with("amp.allow-all")
+
+
+async def test_a_key_is_remapped_at_once(real: Desk) -> None:
+    async with real.open(a_board(a_session("fix login", id="s000000001"))):
+        real.app.push_screen(SettingsScreen())
+        await real.settle()
+        row = next(row for row in real.app.screen.query(SettingRow) if row.setting.name == "keys.session.retry")
+        row.query_one("Input").value = "z"
+        row.query_one("Input").focus()
+        await real.press("enter", "escape", "z")
+        real.asked("retry", "s000000001")
+
+
+async def test_a_file_that_was_broken_meanwhile_is_left_alone(real: Desk) -> None:
+    async with real.open(a_board(a_session())):
+        await real.press("comma")
+        real.engine.config.write_text("slots = [")
+        await real.press("backspace", "8", "enter")
+        real.sees("cannot be read")
+        assert real.engine.config.read_text() == "slots = ["
+
+
+async def test_leaving_gives_what_was_typed_last(real: Desk) -> None:
+    async with real.open(a_board(a_session())):
+        await real.press("comma", "backspace", "2", "escape")
+        assert config.load(real.engine.config)["slots"] == 2
