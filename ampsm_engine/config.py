@@ -6,11 +6,12 @@ Settings are loaded at the edges and handed down; no room below reads the file i
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from ampsm_engine.errors import NotFound, Unfit
+from ampsm_engine.errors import AmpsmError, NotFound, Unfit
 from ampsm_engine.home import platform_folder, write_private
 
 Value = str | int | float | bool
@@ -107,16 +108,37 @@ def config_path(environ: Mapping[str, str] | None = None) -> Path:
 
 def load(path: Path) -> Settings:
     """The settings of a file; the defaults when it does not exist. Unfit when it cannot be used."""
-    if not path.exists():
+    text = _text(path)
+    if text is None:
         return Settings()
     import tomllib  # 3 ms that a start without a file need not pay
 
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as reason:
-        message = f"The configuration {path} cannot be read: {reason}."
-        raise Unfit(message, f"Mend it with an editor, or move it away: {path}") from reason
-    return Settings({name: checked(name, value) for name, value in _flat(document)})
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as reason:
+        raise _broken(path, reason) from reason
+    try:
+        return Settings({name: checked(name, value) for name, value in _flat(document)})
+    except AmpsmError as reason:
+        raise Unfit(f"{reason.message} It stands in {path}.", reason.hint) from reason
+
+
+def _text(path: Path) -> str | None:
+    """What the file holds, None without a file; Unfit when it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as reason:
+        message = f"The configuration {path} cannot be read: {reason.strerror}."
+        raise Unfit(message, f"ls -ld {path}") from reason
+    except UnicodeDecodeError as reason:
+        raise _broken(path, reason) from reason
+
+
+def _broken(path: Path, reason: Exception) -> Unfit:
+    message = f"The configuration {path} is not valid TOML: {reason}."
+    return Unfit(message, f"Mend it with an editor, or put it aside: mv {path} {path}.broken")
 
 
 def _flat(table: Mapping[str, object], prefix: str = "") -> list[tuple[str, object]]:
@@ -188,25 +210,35 @@ def known(name: str) -> Setting:
 
 
 def store(path: Path, name: str, text: str) -> Value:
-    """Write one setting into the file, comments and order kept; answers the value in its type."""
+    """Write one setting into the file, comments and order kept; answers the value in its type.
+
+    Whether the other values are right is not asked: this is how wrong ones are mended.
+    """
     import tomlkit  # writing is rare, and reading has the standard library
+    from tomlkit.exceptions import TOMLKitError
 
     value = checked(name, text)
-    load(path)  # never write into a file that cannot be read back
-    document = tomlkit.parse(path.read_text(encoding="utf-8")) if path.exists() else tomlkit.document()
+    try:
+        document = tomlkit.parse(_text(path) or "")
+    except TOMLKitError as reason:
+        raise _broken(path, reason) from reason
     *tables, key = _place(document, name)
-    table: tomlkit.container.Container | tomlkit.items.Table = document
+    table: MutableMapping[str, Any] = document
     for part in tables:
         if part not in table:
             table[part] = tomlkit.table()
         inner = table[part]
-        if not isinstance(inner, tomlkit.items.Table):  # pragma: no cover - load() refused it already
-            message = f"In {path}, {part} is no table."
-            raise Unfit(message, f"Mend it with an editor: {path}")
+        if not isinstance(inner, MutableMapping):
+            message = f"In {path}, {part} is a value, where a table belongs."
+            raise Unfit(message, f"Mend it with an editor, or put it aside: mv {path} {path}.broken")
         table = inner
     table[key] = value
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_private(path, tomlkit.dumps(document).encode())
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(path, tomlkit.dumps(document).encode())
+    except OSError as reason:
+        message = f"The configuration {path} cannot be written: {reason.strerror}."
+        raise Unfit(message, f"ls -ld {path.parent}") from reason
     return value
 
 

@@ -44,15 +44,59 @@ def test_an_unknown_setting_names_the_likely_one(tmp_path: Path) -> None:
     assert "slots" in caught.value.hint
 
 
-@pytest.mark.parametrize("content", [b"slots = [", b"\xff\xfe", b"slots = 'four'\n", b"[slots]\nx = 1\n"])
+@pytest.mark.parametrize("content", [b"slots = [", b"\xff\xfe", b"slots = 2\nslots = 3\n"])
 def test_a_broken_file_is_said_and_left_alone(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "config.toml"
     path.write_bytes(content)
-    with pytest.raises(AmpsmError):
+    with pytest.raises(Unfit) as caught:
         config.load(path)
-    with pytest.raises(AmpsmError):
+    assert f"mv {path} {path}.broken" in caught.value.hint
+    with pytest.raises(Unfit):
         config.store(path, "slots", "2")
     assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    "content", ["slots = 'four'\n", "slots = 0 # none\n", "slots = -1\n[stop]\ninterrupt = 3.0\n", "[slots]\nx = 1\n"]
+)
+def test_a_wrong_value_is_named_with_its_file_and_its_hint_mends_it(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(content)
+    with pytest.raises(Unfit) as caught:
+        config.load(path)
+    assert str(path) in caught.value.message
+    config.store(path, "slots", "4")
+    assert config.load(path)["slots"] == 4
+
+
+def test_one_setting_can_be_set_while_another_is_wrong(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text("slots = 'four' # wrong\nstop = {interrupt = 3.0}\nnosuch = 1\n")
+    config.store(path, "stop.terminate", "2")
+    text = path.read_text()
+    assert "slots = 'four' # wrong" in text
+    assert "terminate = 2" in text
+    config.store(path, "slots", "3")
+    assert "slots = 3 # wrong" in path.read_text()
+
+
+def test_a_value_in_the_place_of_a_table_is_not_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text("stop = 5\n")
+    with pytest.raises(Unfit, match="stop is a value"):
+        config.store(path, "stop.interrupt", "3")
+    assert path.read_text() == "stop = 5\n"
+
+
+def test_a_folder_in_the_place_of_the_file_is_unfit(tmp_path: Path) -> None:
+    with pytest.raises(Unfit, match="cannot be read"):
+        config.load(tmp_path)
+    with pytest.raises(Unfit):
+        config.store(tmp_path, "slots", "2")
+    file = tmp_path / "f"
+    file.write_text("")
+    with pytest.raises(Unfit, match="cannot be written"):
+        config.store(file / "config.toml", "slots", "2")
 
 
 @given(st.sampled_from(sorted(config.SETTINGS)), st.text(max_size=20) | st.integers() | st.floats() | st.booleans())

@@ -97,3 +97,26 @@ def test_a_waiting_session_says_queued() -> None:
     session = Session("i", "n", "", "/r", "main", "b", "/w", Status.IDLE, wording.stamp(AT))
     assert wording.state_word(BoardRow(session, 1, 1, None)) == "queued"
     assert wording.state_word(BoardRow(session, 1, 0, None)) == "idle"
+
+
+def test_a_private_file_that_cannot_be_written_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "f").write_bytes(b"old")
+
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        home.write_private(tmp_path / "f", b"new")
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]
+    assert (tmp_path / "f").read_bytes() == b"old"
+
+
+def test_a_home_that_is_a_file_is_unfit(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for named in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(Unfit, match=str(named)) as caught:
+            home.home({"AMPSM_HOME": str(named)}).ensure()
+        assert "AMPSM_HOME" in caught.value.hint

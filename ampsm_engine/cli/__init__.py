@@ -22,10 +22,15 @@ def main(*, screens: Callable[..., int] | None = None) -> None:
     import gc
     import sys
 
-    from ampsm_engine.cli import bar
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        from ampsm_engine.cli.edge import open_closed_streams
 
-    if sys.argv[1:] == bar.ARGUMENTS and bar.told():
-        sys.exit(0)
+        open_closed_streams()
+    if sys.argv[1:] == ["status", "--tmux"]:
+        from ampsm_engine.cli import bar
+
+        if bar.told():
+            sys.exit(0)
     from ampsm_engine.cli.edge import run
 
     # A command makes many small values and ends: looking for cycles among them would cost a tenth of its time.

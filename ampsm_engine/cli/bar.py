@@ -13,15 +13,18 @@ SHOWN = {"running": "●", "queued": "◌", "awaiting-input": "◆", "error": "�
 
 def told() -> bool:
     """Write the line; False when the whole command has to do it, which can mend things and say what is wrong."""
-    database = home().database
-    counts = standing(database) if database.exists() else {}
-    if counts is None:
+    try:
+        database = home().database
+        counts = standing(database) if database.exists() else {}
+        if counts is None:
+            return False
+        reconfigure = getattr(sys.stdout, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
+        sys.stdout.write(line(counts) + "\n")
+        sys.stdout.flush()
+    except OSError:
         return False
-    reconfigure = getattr(sys.stdout, "reconfigure", None)
-    if reconfigure is not None:
-        reconfigure(errors="replace")
-    sys.stdout.write(line(counts) + "\n")
-    sys.stdout.flush()
     return True
 
 

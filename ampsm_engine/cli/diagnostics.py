@@ -4,7 +4,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from ampsm_engine.cli.output import clean, one_line
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
@@ -31,10 +31,16 @@ def _coloured() -> bool:
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
+def _put(text: str) -> None:
+    """Write to stderr; where that is closed or full, there is nobody left to tell it to."""
+    with suppress(OSError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
 def _say(label: str, code: str, text: str) -> None:
     head = f"\x1b[{code}m{label}\x1b[0m" if _coloured() else label
-    sys.stderr.write(f"{head} {clean(text, lines=True)}\n")
-    sys.stderr.flush()
+    _put(f"{head} {clean(text, lines=True)}\n")
 
 
 def error(problem: AmpsmError) -> None:
@@ -56,8 +62,7 @@ def warning(text: str) -> None:
 
 def note(text: str) -> None:
     """Tell what happened."""
-    sys.stderr.write(clean(text, lines=True) + "\n")
-    sys.stderr.flush()
+    _put(clean(text, lines=True) + "\n")
 
 
 def hint(text: str) -> None:
@@ -82,15 +87,13 @@ class Progress:
             return
         shown = one_line(f"{text} {detail}" if detail else text)
         if shown != self._last:
-            sys.stderr.write(f"\r\x1b[K{fitted(shown)}")
-            sys.stderr.flush()
+            _put(f"\r\x1b[K{fitted(shown)}")
         self._last = shown
 
     def end(self) -> None:
         """Leave the terminal's line empty for what comes next."""
         if self._terminal and self._last:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+            _put("\r\x1b[K")
         self._last = ""
 
 
@@ -107,8 +110,7 @@ class Lines:
             return
         if self._terminal:
             up = f"\x1b[{len(self._last)}A" if self._last else ""
-            sys.stderr.write(up + "".join(f"\r\x1b[K{fitted(clean(text))}\n" for text in lines.values()))
-            sys.stderr.flush()
+            _put(up + "".join(f"\r\x1b[K{fitted(clean(text))}\n" for text in lines.values()))
         else:
             for key, text in lines.items():
                 if self._last.get(key) != text:
@@ -144,8 +146,7 @@ def confirmed(question: str) -> bool | None:
     """The answer of the person at the terminal; None where there is nobody to ask."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return None
-    sys.stderr.write(f"{clean(question, lines=True)} [y/N] ")
-    sys.stderr.flush()
+    _put(f"{clean(question, lines=True)} [y/N] ")
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 

@@ -7,9 +7,12 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from types import FrameType, TracebackType
+from typing import TextIO
 
-from ampsm_engine.cli import diagnostics, output
+from ampsm_engine.cli import diagnostics, output, surroundings
 from ampsm_engine.errors import AmpsmError
 
 
@@ -30,8 +33,14 @@ def run(arguments: list[str], *, screens: Callable[..., int] | None = None) -> i
         return _outcome(arguments, screens)
     except BrokenPipeError:
         return diagnostics.OK  # the reader has had enough
+    except OSError as reason:
+        problem = surroundings.told(reason)
+        if problem is None:
+            raise
+        return _told(problem)
     finally:
-        _release_stdout()
+        _release(sys.stdout)
+        _release(sys.stderr)
 
 
 def _outcome(arguments: list[str], screens: Callable[..., int] | None) -> int:
@@ -45,13 +54,12 @@ def _outcome(arguments: list[str], screens: Callable[..., int] | None) -> int:
         answer = root.main(arguments, prog_name="ampsm", standalone_mode=False, obj=screens)
         output.flush()
     except AmpsmError as problem:
-        _release_stdout()
-        diagnostics.error(problem)
-        return diagnostics.exit_code(problem)
+        return _told(problem)
     except click.Abort as end:
         return _interrupted(end)
     except click.exceptions.NoArgsIsHelpError as problem:
-        problem.show()
+        with suppress(OSError):  # stderr is closed or full
+            problem.show()
         return diagnostics.USAGE
     except click.ClickException as problem:
         diagnostics.wrong_usage(problem.format_message(), _advice(problem))
@@ -64,8 +72,14 @@ def _opened(screens: Callable[..., int]) -> int:
     try:
         return screens()
     except AmpsmError as problem:
-        diagnostics.error(problem)
-        return diagnostics.exit_code(problem)
+        return _told(problem)
+
+
+def _told(problem: AmpsmError) -> int:
+    """An error on stderr, after what was said before it on stdout; its exit code."""
+    _release(sys.stdout)
+    diagnostics.error(problem)
+    return diagnostics.exit_code(problem)
 
 
 def _advice(problem: object) -> str:
@@ -105,13 +119,25 @@ def _raise_terminated(number: int, _frame: FrameType | None) -> None:
     raise Terminated(number)
 
 
-def _release_stdout() -> None:
+def open_closed_streams() -> None:
+    """Put nothing where a standard stream was closed (`>&-`): else the database would be opened as standard output."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is not None:
+            continue
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        if nowhere != number:
+            os.dup2(nowhere, number)
+            os.close(nowhere)
+        setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False))
+
+
+def _release(stream: TextIO) -> None:
     """Let out what is written; what nobody takes is dropped, or the interpreter would complain when it ends."""
     try:
-        sys.stdout.flush()
+        stream.flush()
     except OSError:
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
+        os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
 
 
@@ -120,20 +146,32 @@ def report_unexpected(kind: type[BaseException], problem: BaseException, trace: 
     import traceback
 
     from ampsm_engine import redact, wording
-    from ampsm_engine.home import home, write_private
 
     if issubclass(kind, KeyboardInterrupt):
-        sys.stderr.write("Interrupted.\n")
+        diagnostics.note("Interrupted.")
         return
     text = redact.text("".join(traceback.format_exception(kind, problem, trace)))
+    report = _kept(f"fault-{wording.now().replace(':', '')}.txt", text.encode("utf-8", "replace"))
+    where = f" The details are in {report}." if report else " There is no room to keep the details."
+    diagnostics.note(f"error: ampsm has a fault: {kind.__name__}.{where}")
+    _release(sys.stderr)
+
+
+def _kept(name: str, content: bytes) -> Path | None:
+    """Where a report is kept: in the home, else in a folder of its own below the temporary ones; None: nowhere."""
+    import tempfile
+
+    from ampsm_engine.home import home, write_private
+
     try:
         place = home()
         place.ensure()
-        report = place.root / f"fault-{wording.now().replace(':', '')}.txt"
-        write_private(report, text.encode("utf-8", "replace"))
-    except OSError as reason:
-        diagnostics.note(text)
-        diagnostics.warning(f"This report could not be kept: {reason}.")
-        report = None
-    where = f" The details are in {report}." if report else ""
-    diagnostics.note(f"error: ampsm has a fault: {kind.__name__}.{where}")
+        write_private(place.root / name, content)
+    except (OSError, AmpsmError):
+        try:
+            report = Path(tempfile.mkdtemp(prefix="ampsm-")) / name
+            write_private(report, content)
+        except OSError:
+            return None
+        return report
+    return place.root / name
