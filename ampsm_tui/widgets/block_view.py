@@ -170,14 +170,14 @@ class BlockView(ScrollView, can_focus=True):
         line = self.scroll_offset.y + y
         width = self._room + GUTTER
         if line >= self._layout.total:
-            return Strip.blank(width)
+            return Strip.blank(width, self.rich_style)
         index, inner = self._layout.at(line)
         block, lines = self.blocks[index], self._layout.lines(index)
         strip = lines[inner] if inner < len(lines) else Strip.blank(0)
         strip = self.touched_up(strip, block, inner, lines)
         is_marked = block is self._cursor and inner >= self._layout.gap(index) and self.has_focus
         gutter = Segment("▌ " if is_marked else "  ", self.style_of("cursor") if is_marked else None)
-        return Strip([gutter, *strip]).adjust_cell_length(width)
+        return Strip([gutter, *strip]).adjust_cell_length(width).apply_style(self.rich_style)
 
     def touched_up(self, strip: Strip, block: Block, inner: int, lines: list[Strip]) -> Strip:  # noqa: ARG002 - for heirs
         """A line as it goes to the screen; heirs mark what they look for."""

@@ -15,6 +15,7 @@ from textual.widget import Widget
 
 from ampsm_engine.model import Iteration
 from ampsm_tui.clean import cut, one_line
+from ampsm_tui.widgets.timeline import on_ground
 
 MOST = 4
 """Lines that the queue takes; the cursor moves those in view."""
@@ -77,7 +78,7 @@ class Queue(Widget, can_focus=True):
         index = y + self._first()
         width = self.content_size.width
         if index >= len(self.waiting):
-            return Strip.blank(width)
+            return Strip.blank(width, self.rich_style)
         iteration = self.waiting[index]
         label = f"◌ {iteration.number} waits  "
         last = self._first() + self.size.height - 1
@@ -92,9 +93,8 @@ class Queue(Widget, can_focus=True):
             ]
         ).adjust_cell_length(width)
         if self.has_focus and iteration.id == self._cursor:
-            ground = self.get_component_rich_style("queue--cursor").bgcolor
-            strip = strip.apply_style(Style(bgcolor=ground))
-        return strip
+            return on_ground(strip, self.get_component_rich_style("queue--cursor"))
+        return strip.apply_style(self.rich_style)
 
     def _style(self, name: str) -> Style:
         return Style(color=self.get_component_rich_style(f"queue--{name}").color)

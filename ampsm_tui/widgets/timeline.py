@@ -87,12 +87,13 @@ class Timeline(ScrollView, can_focus=True):
         line = y + self.scroll_offset.y
         width = self.scrollable_content_region.width
         if line >= len(self._lines):
-            return Strip.blank(width)
+            return Strip.blank(width, self.rich_style)
         place, inner = self._lines[line]
         entry = self._entries[place]
         strip = self._first(entry, width) if inner == 0 else self._second(entry, width)
+        strip = strip.apply_style(self.rich_style)
         if entry.key == self._cursor:
-            strip = strip.apply_style(Style(bgcolor=self.get_component_rich_style("timeline--cursor").bgcolor))
+            strip = on_ground(strip, self.get_component_rich_style("timeline--cursor"))
         return strip
 
     def _first(self, entry: Entry, width: int) -> Strip:
@@ -162,6 +163,12 @@ class Timeline(ScrollView, can_focus=True):
     def on_resize(self) -> None:
         """Another width."""
         self.virtual_size = Size(self.size.width, len(self._lines))
+
+
+def on_ground(strip: Strip, style: Style) -> Strip:
+    """The line on the background of a style."""
+    ground = Style(bgcolor=style.bgcolor)
+    return Strip([Segment(text, (own or Style.null()) + ground) for text, own, _ in strip], strip.cell_length)
 
 
 def _height(entry: Entry) -> int:

@@ -12,6 +12,7 @@ from textual import work
 from textual.strip import Strip
 
 from ampsm_tui.clean import many_lines
+from ampsm_tui.widgets import collecting
 from ampsm_tui.widgets.block_cursor import BlockCursor
 from ampsm_tui.widgets.block_view import Standing
 from ampsm_tui.widgets.transcript_blocks import FOLDED, Block, Kind, Story, Told
@@ -21,6 +22,9 @@ from ampsm_tui.widgets.transcript_search import Found, Needle, marked, search
 
 POLL = 0.1
 """Seconds between two looks at a file that may grow; a look is one question to the file system."""
+
+MANY = 3_000
+"""Blocks that are worth hiding from the garbage collector."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,12 @@ class Transcript(BlockCursor):
         self._layout = Layout(self._painter.paint, self._room)
         self._adjust(None)
 
+    def on_unmount(self) -> None:
+        """The collector may have the blocks."""
+        collecting.take_back()
+
     def _begin(self, showing: Showing) -> None:
+        collecting.take_back()
         self._story = Story(showing.prompt)
         self._found, self._here, self._cursor = Found(Needle("")), None, None
         self.dress()
@@ -88,19 +97,33 @@ class Transcript(BlockCursor):
                 await asyncio.sleep(POLL)
             if first is None:
                 return
-            self._put(self._story.earlier(first), 1 if showing.prompt.strip() else 0, feed.share)
+            with collecting.rarely():
+                self._put(self._story.earlier(first), self._head, feed.share)
+                await self._read_all(feed)
+            if len(self.blocks) > MANY:
+                collecting.set_aside()
             await self._read_on(feed)
         finally:
             feed.close()
 
+    @property
+    def _head(self) -> int:
+        """Where what comes first in the stream stands: behind the prompt."""
+        return 1 if self._showing and self._showing.prompt.strip() else 0
+
+    async def _read_all(self, feed: Feed) -> None:
+        """Read backwards to the beginning, and what comes meanwhile."""
+        while not feed.is_complete:
+            if new := await feed.later():
+                self._put(self._story.later(new), None, feed.share)
+            self._put(self._story.earlier(await feed.earlier()), self._head, feed.share)
+
     async def _read_on(self, feed: Feed) -> None:
-        head = 1 if self._showing and self._showing.prompt.strip() else 0
+        """Follow until the writer is gone and all is read."""
         while True:
             is_live = self._is_live  # asked before reading: what was written before the end is still read
             if new := await feed.later():
                 self._put(self._story.later(new), None, feed.share)
-            elif not feed.is_complete:
-                self._put(self._story.earlier(await feed.earlier()), head, feed.share)
             elif is_live:
                 await asyncio.sleep(POLL)
             else:

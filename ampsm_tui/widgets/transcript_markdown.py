@@ -57,7 +57,7 @@ class MarkdownPainter:
             except RecursionError:
                 pass
             else:
-                return [_without_links(line) for line in _trimmed(rendered)]
+                return [_plainer(line) for line in _trimmed(rendered)]
         return [[Segment(line)] for line in wrapped(text, width)]
 
     def _opened(self) -> "Console":
@@ -110,10 +110,20 @@ def _trimmed(lines: list[Line]) -> list[Line]:
     return kept
 
 
-def _without_links(line: Line) -> Line:
-    if not any(segment.style and segment.style.link for segment in line):
-        return line
-    return [Segment(text, style.update_link(None) if style else style) for text, style, _ in line]
+def _plainer(line: Line) -> Line:
+    """Without links that a terminal would follow, and on the background that everything stands on."""
+    return [Segment(text, _plain(style) if style else None) for text, style, _ in line]
+
+
+@lru_cache(512)
+def _plain(style: Style) -> Style:
+    return Style(
+        color=None if style.color and style.color.is_default else style.color,
+        bold=style.bold,
+        italic=style.italic,
+        underline=style.underline,
+        strike=style.strike,
+    )
 
 
 @lru_cache(1)
