@@ -1,6 +1,5 @@
 """Sessions: make one, change what is written about it, take in a worktree made elsewhere."""
 
-import importlib
 import os
 import string
 from dataclasses import replace
@@ -64,11 +63,9 @@ def new(
             script_command=script or None,
             model_override=mode or settings.text("amp.mode") or None,
         )
-        importlib.import_module("ampsm_engine.engine.runs")  # 30 ms, paid while git is at work
-        importlib.import_module("ampsm_engine.worker.context")
-
+        made = _context_of(session)
         pending.finish()
-        return _enter(engine, session, prompt if run else None)
+        return _enter(engine, session, prompt if run else None, made)
     except BaseException:
         pending.undo()
         raise
@@ -110,7 +107,16 @@ def _title(name: str, prompt: str) -> str:
     return printable(name)[:200] if name else session_name(prompt)
 
 
-def _enter(engine: Engine, session: Session, prompt: str | None) -> tuple[Session, Iteration | None]:
+def _context_of(session: Session) -> dict[str, bytes]:
+    from ampsm_engine.engine import runs  # noqa: F401 - 30 ms, paid while git is at work
+    from ampsm_engine.worker import context
+
+    return context.contents(session, (), ())
+
+
+def _enter(
+    engine: Engine, session: Session, prompt: str | None, made: dict[str, bytes]
+) -> tuple[Session, Iteration | None]:
     """Write the session into the store and its context into the worktree; take it back when that fails."""
     from ampsm_engine.engine import runs
     from ampsm_engine.worker import context
@@ -118,7 +124,7 @@ def _enter(engine: Engine, session: Session, prompt: str | None) -> tuple[Sessio
     store = engine.store
     store.add_session(session)
     try:
-        context.write(store.session(session.id), (), ())
+        context.put(Path(session.worktree_path), made)
         iteration = runs.iterate(engine, session.id, prompt) if prompt is not None else None
     except BaseException:
         store.remove_session(session.id, with_facts=True)
@@ -188,7 +194,7 @@ def adopt(
         model_override=mode or engine.settings.text("amp.mode") or None,
     )
     exclude.ensure(repo.common_dir)
-    entered, _ = _enter(engine, session, None)
+    entered, _ = _enter(engine, session, None, _context_of(session))
     return entered
 
 

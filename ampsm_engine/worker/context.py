@@ -4,7 +4,7 @@ SESSION.md, DIFF_SUMMARY.md, ITERATION_LOG.md, LAST_STATUS.json; redacted, repla
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ampsm_engine import redact, wording
@@ -18,19 +18,29 @@ LISTED_FILES = 500
 
 def write(session: Session, iterations: Sequence[Iteration], files: Sequence[FileChange]) -> str | None:
     """Bring the four files up to date; a sentence when something of the repository's stands in their place."""
-    folder = Path(session.worktree_path) / FOLDER
+    return put(Path(session.worktree_path), contents(session, iterations, files))
+
+
+def put(worktree: Path, made: Mapping[str, bytes]) -> str | None:
+    """Write files into the folder; a sentence when something of the repository's stands in its place."""
+    folder = worktree / FOLDER
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         return f"{FOLDER} in the worktree is no folder of ampsm's; nothing was written there"
     folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+    for name, content in made.items():
+        write_private(folder / name, content, lasting=False)
+    return None
+
+
+def contents(session: Session, iterations: Sequence[Iteration], files: Sequence[FileChange]) -> dict[str, bytes]:
+    """What the four files say, redacted."""
     texts = {
         "SESSION.md": session_text(session),
         "DIFF_SUMMARY.md": diff_text(session, files),
         "ITERATION_LOG.md": log_text(session, iterations),
         "LAST_STATUS.json": status_text(session, iterations),
     }
-    for name, text in texts.items():
-        write_private(folder / name, redact.text(text).encode("utf-8", "replace"), lasting=False)
-    return None
+    return {name: redact.text(text).encode("utf-8", "replace") for name, text in texts.items()}
 
 
 def session_text(session: Session) -> str:
