@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ampsm_engine import config
-from ampsm_engine.errors import AmpsmError, NotFound, Unfit
+from ampsm_engine.errors import NotFound, Unfit
 
 
 def test_without_a_file_the_defaults_hold(tmp_path: Path) -> None:

@@ -1,20 +1,23 @@
 """Is this machine fit, and do store and repositories agree? Findings say what to do; nothing is removed unasked."""
 
+import errno
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ampsm_engine.amp import program
+from ampsm_engine.config import Settings
 from ampsm_engine.engine import removal, terminal_checks
 from ampsm_engine.engine.check import Check
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import repository, trash, worktrees
 from ampsm_engine.git.values import Orphan, Repo
+from ampsm_engine.home import write_private
 from ampsm_engine.model import Session
 from ampsm_engine.worker import slots
 
@@ -30,23 +33,56 @@ class Finding:
 
 
 def doctor(engine: Engine, environ: Mapping[str, str] | None = None) -> tuple[Check, ...]:
-    """Everything ampsm needs from this machine, one check a line. The environment itself is never shown."""
+    """Everything ampsm needs from this machine, one check a line. The environment itself is never shown.
+
+    The engine need not be ready: what keeps it from that is found here. Without a configuration, the defaults count.
+    """
     env = os.environ if environ is None else environ
+    settings, configuration = _configuration(engine)
     return (
         Check("python", ok=True, text=f"{sys.version.split()[0]} at {sys.executable}"),
-        _git(),
-        *_amp(engine, env),
-        _store(engine),
-        _slots(engine),
+        *_looked("git", lambda: (_git(),)),
+        *_looked("amp", lambda: _amp(settings, env)),
+        *_looked("home", lambda: (_home(engine),)),
+        *_looked("store", lambda: (_store(engine),)),
+        *_looked("workers", lambda: (_slots(engine, settings),)),
         _desktop(env),
-        *terminal_checks.checks(env, chosen=engine.settings.text("notify.terminal")),
-        Check(
-            "configuration",
-            ok=True,
-            text=str(engine.config),
-            hint="" if engine.config.exists() else "defaults",
-        ),
+        *_looked("terminal", lambda: terminal_checks.checks(env, chosen=settings.text("notify.terminal"))),
+        configuration,
     )
+
+
+def _looked(name: str, look: Callable[[], tuple[Check, ...]]) -> tuple[Check, ...]:
+    """What a look found, or why it could not be had."""
+    try:
+        return look()
+    except AmpsmError as reason:
+        return (Check(name, ok=False, text=reason.message, hint=reason.hint),)
+    except (OSError, subprocess.SubprocessError) as reason:
+        return (Check(name, ok=False, text=str(reason)),)
+
+
+def _configuration(engine: Engine) -> tuple[Settings, Check]:
+    try:
+        settings = engine.settings
+    except AmpsmError as reason:
+        return Settings(), Check("configuration", ok=False, text=reason.message, hint=reason.hint)
+    hint = "" if engine.config.exists() else "defaults"
+    return settings, Check("configuration", ok=True, text=str(engine.config), hint=hint)
+
+
+def _home(engine: Engine) -> Check:
+    """Whether there is a home, and room in it."""
+    engine.home.ensure()
+    root = engine.home.root
+    probe = root / f".doctor.{os.getpid()}"
+    try:
+        write_private(probe, bytes(1 << 16))
+        probe.unlink()
+    except OSError as reason:
+        hint = f"df -h {root}" if reason.errno in (errno.ENOSPC, errno.EDQUOT) else f"ls -ld {root}"
+        return Check("home", ok=False, text=f"{root} cannot be written: {reason.strerror}", hint=hint)
+    return Check("home", ok=True, text=str(root))
 
 
 def _git() -> Check:
@@ -61,9 +97,9 @@ def _git() -> Check:
     return Check("git", ok=True, text=f"{text} at {path}")
 
 
-def _amp(engine: Engine, env: Mapping[str, str]) -> tuple[Check, ...]:
+def _amp(settings: Settings, env: Mapping[str, str]) -> tuple[Check, ...]:
     try:
-        path = program.find(engine.settings, env)
+        path = program.find(settings, env)
     except AmpsmError as reason:
         return (Check("amp", ok=False, text=str(reason), hint=reason.hint),)
     try:
@@ -90,12 +126,12 @@ def _store(engine: Engine) -> Check:
     return Check("store", ok=True, text=f"{sessions} session{'s' * (sessions != 1)} in {database}")
 
 
-def _slots(engine: Engine) -> Check:
+def _slots(engine: Engine, settings: Settings) -> Check:
     unsettled = engine.store.unsettled()
     lost = [one for one in unsettled if not slots.is_leased(engine.home.run(one.id))]
-    count = int(engine.settings.number("slots"))
+    count = int(settings.number("slots"))
     if lost:
-        return Check("workers", ok=None, text=f"{len(lost)} without a worker; one was just sent", hint="ampsm ls")
+        return Check("workers", ok=None, text=f"{len(lost)} without a worker; any command sends one", hint="ampsm ls")
     return Check("workers", ok=True, text=f"{len(unsettled)} at work, {engine.store.queued()} queued, {count} slots")
 
 

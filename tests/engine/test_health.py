@@ -1,6 +1,10 @@
 """doctor and repair say what is wrong and what to do; repair removes nothing."""
 
+import contextlib
+import errno
+import os
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -58,3 +62,40 @@ def test_a_repository_that_vanished_is_said(bench: Bench) -> None:
     (finding,) = health.repair(bench.engine)
     assert finding.kind == "repository"
     assert str(bench.repo) in finding.text
+
+
+def broken(bench: Bench) -> dict[str, str]:
+    return {check.name: f"{check.text} {check.hint}" for check in health.doctor(bench.engine) if check.ok is False}
+
+
+def test_doctor_tells_a_wrong_setting_and_goes_on_with_the_defaults(bench: Bench) -> None:
+    bench.engine.config.parent.mkdir(parents=True, exist_ok=True)
+    bench.engine.config.write_text("slots = 0\n")
+    found = broken(bench)
+    assert list(found) == ["configuration"]
+    assert "ampsm config set slots 4" in found["configuration"]
+
+
+def test_doctor_tells_a_newer_and_a_corrupt_database(bench: Bench) -> None:
+    bench.engine.store.sessions()
+    path = bench.engine.home.database
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 999")
+    assert "999" in broken(bench)["store"]
+    path.write_bytes(b"no database at all" * 1000)
+    for name in ("-wal", "-shm"):
+        path.with_name(path.name + name).unlink(missing_ok=True)
+    assert "corrupt" in broken(bench)["store"]
+
+
+def test_doctor_tells_a_home_that_is_full_or_forbidden(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, hint in ((errno.ENOSPC, "df -h"), (errno.EROFS, "ls -ld")):
+
+        def refused(*_: object, number: int = number) -> None:
+            raise OSError(number, os.strerror(number))
+
+        monkeypatch.setattr(health, "write_private", refused)
+        found = broken(bench)
+        assert os.strerror(number) in found["home"]
+        assert hint in found["home"]
+    assert not list(bench.engine.home.root.glob(".doctor*"))
