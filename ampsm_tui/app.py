@@ -60,6 +60,7 @@ class AmpsmApp(App[int]):
     Screen { background: $background; }
     Toast { max-width: 72; width: auto; min-width: 24; }
     """
+    CSS_PATH = "screens/sessions.tcss"  # Textual loads none for a default screen
     COMMAND_PALETTE_BINDING = "ctrl+p"
     COMMANDS: ClassVar[set[Any]] = {_actions}
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - as Textual declares it

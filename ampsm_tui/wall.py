@@ -7,6 +7,7 @@ and lets only those sequences through that Textual itself writes.
 import re
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from textual.filter import LineFilter
 
@@ -18,8 +19,8 @@ _STEERING = (
     "\x00-\x06\x08\x09\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f"  # all but BEL, LF, CR and ESC, which have their places
     "\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"
 )
-_IN_TEXT = re.compile(f"[\x07\n\r\x1b{_STEERING}]")
-_HALVES = re.compile("[\ud800-\udfff]")
+_IN_TEXT = re.compile(f"[\x07\n\r\x1b{_STEERING}\ud800-\udfff]")
+_WEB = re.compile("https?://[!-~]+")
 
 _MODES = "(?:7|25|100[0-6]|1015|1016|1049|2004|2026|2048)"
 _ORDERS = (
@@ -51,10 +52,16 @@ class Wall(LineFilter):
 
 def _inert(segment: Segment) -> Segment:
     text, style, _ = segment
-    safe = text if text.isprintable() else _HALVES.sub("\ufffd", _IN_TEXT.sub("", text))
-    if style is not None and style.link and not re.fullmatch("https?://[!-~]+", style.link):
+    safe = text
+    if not text.isprintable():
+        safe = set_cell_size(_IN_TEXT.sub(_without, text), cell_len(text))
+    if style is not None and style.link and not _WEB.fullmatch(style.link):
         style = style.update_link(None)
     return Segment(safe, style)
+
+
+def _without(found: re.Match[str]) -> str:
+    return "\ufffd" * cell_len(found.group())
 
 
 def inert_output(output: str) -> str:

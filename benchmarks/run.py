@@ -9,8 +9,9 @@ def main() -> None:
     """Run each file of this folder, or those that the arguments name."""
     here = Path(__file__).parent
     wanted = set(sys.argv[1:])
+    tools = {"run.py", "ground.py", "terminal.py", "bare_app.py"}
     for path in sorted(here.glob("*.py")):
-        if path.name not in {"run.py", "ground.py", "terminal.py", "bare_app.py"} and (not wanted or path.stem in wanted):
+        if path.name not in tools and (not wanted or path.stem in wanted):
             print(f"== {path.stem}", flush=True)
             runpy.run_path(str(path), run_name="__main__")
 

@@ -34,9 +34,9 @@ LOOK_AGAIN = 15.0
 class SessionsScreen(SessionActions):
     """One row a session; beside it, where there is room, a preview."""
 
-    CSS_PATH = "sessions.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         *NEW_KEYS,
+        Binding("escape", "back", "Back", id="back", show=False),
         Binding("slash", "filter", "Filter", id="list.filter"),
         Binding("w", "next_needing", "Next for me", id="list.next"),
         Binding("f", "status", "Status", id="list.status", show=False),
@@ -89,6 +89,12 @@ class SessionsScreen(SessionActions):
         if session_id is not None:
             self.table.expect(session_id)
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While a filter is typed, `/` is a letter."""
+        if action == "filter" and self.focused is not None and not self.table.has_focus:
+            return False
+        return super().check_action(action, parameters)
+
     def _counted(self, counts: Mapping[str, "ChangeCounts"]) -> None:
         self.counts = counts
 
@@ -139,7 +145,7 @@ class SessionsScreen(SessionActions):
         from ampsm_tui.widgets.filter_box import FilterBox  # its Input is not worth the time of the first frame
 
         if not self.query(FilterBox):
-            await self.mount(FilterBox(), before=0)
+            await self.mount(FilterBox(), after=self.query_one(SummaryBar))
         self.query_one(FilterBox).open()
 
     def action_status(self) -> None:

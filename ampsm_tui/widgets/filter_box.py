@@ -19,7 +19,8 @@ class FilterBox(Input):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Clear", show=False),
+        Binding("enter", "submit", "Keep", key_display="enter"),
+        Binding("escape", "leave", "Clear"),
         Binding("down", "move(1)", "Down", show=False),
         Binding("up", "move(-1)", "Up", show=False),
     ]

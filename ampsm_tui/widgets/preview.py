@@ -158,16 +158,16 @@ def _numbers(subject: Subject, width: int) -> list[Painted]:
             (Piece(one_line((current.mode if current else None) or subject.row.session.model_override or "·", 30)),),
         ),
     ]
-    half = width // 2
+    half = max(18, width // 2)
     lines: list[Painted] = [()]
     for left, right in zip(pairs[::2], pairs[1::2], strict=True):
-        lines.append((*_pair(*left, half), *_pair(*right, width - half)))
+        lines.append((*_pair(*left, 11, half), *_pair(*right, 8, width - half)))
     return lines
 
 
-def _pair(label: str, said: tuple[Piece, ...], room: int) -> tuple[Piece, ...]:
-    taken = 11 + sum(cells(piece.text) for piece in said)
-    return (Piece(fit(label, 11), "label"), *said, Piece(" " * max(0, room - taken)))
+def _pair(label: str, said: tuple[Piece, ...], indent: int, room: int) -> tuple[Piece, ...]:
+    taken = indent + sum(cells(piece.text) for piece in said)
+    return (Piece(fit(label, indent), "label"), *said, Piece(" " * max(0, room - taken)))
 
 
 def _prompt(row: BoardRow) -> str:

@@ -130,7 +130,7 @@ def age(stamped: str | None, at: datetime) -> str:
 
 STATE = Column("STATUS", 16, 16, 4, _state)
 GLYPH = Column("", 1, 1, 0, _glyph)
-NAME = Column("NAME", 18, 34, 0, _name)
+NAME = Column("NAME", 16, 34, 0, _name)
 REPOSITORY = Column("REPOSITORY", 10, 18, 7, _repository)
 DOING = Column("DOING", 14, 60, 3, _doing)
 LINES = Column("+/-", 11, 11, 5, _lines, right=True)
@@ -143,6 +143,15 @@ AGE = Column("AGE", 4, 4, 1, _age, right=True)
 
 ALL = (STATE, NAME, REPOSITORY, DOING, ITERATIONS, LINES, FILES, AHEAD, TESTS, TOKENS, AGE)
 
+COMFORT = 8
+"""Cells that name and doing have above their least before a column of figures may be there."""
+
+_SHARES = (
+    *((NAME, 20), (DOING, 18), (REPOSITORY, 12), (NAME, 26), (DOING, 26)),
+    *((REPOSITORY, 14), (NAME, 34), (DOING, 60), (REPOSITORY, 18)),
+)
+"""How room to spare is given out: each in turn grows to so many cells."""
+
 
 def layout(width: int, *, repositories: int = 2) -> tuple[tuple[Column, int], ...]:
     """The columns that `width` cells have room for, each with its cells.
@@ -150,15 +159,15 @@ def layout(width: int, *, repositories: int = 2) -> tuple[tuple[Column, int], ..
     With one repository alone its name is worth no column.
     """
     columns = [column for column in ALL if repositories > 1 or column is not REPOSITORY]
-    while _least(columns) > width and any(column.goes for column in columns):
+    while _wanted(columns) > width and any(column.goes for column in columns):
         first = max(columns, key=lambda column: column.goes)
         at = columns.index(first)
         columns[at : at + 1] = [GLYPH] if first is STATE else []
     room = {column.title: column.least for column in columns}
     spare = width - _least(columns)
-    for flexible, share in ((NAME, 0.5), (DOING, 1.0), (NAME, 1.0), (REPOSITORY, 1.0)):
+    for flexible, cells in _SHARES:
         if flexible in columns:
-            more = max(0, min(int(spare * share), flexible.most - room[flexible.title]))
+            more = max(0, min(spare, cells - room[flexible.title]))
             room[flexible.title] += more
             spare -= more
     widest = DOING if DOING in columns else NAME
@@ -168,3 +177,9 @@ def layout(width: int, *, repositories: int = 2) -> tuple[tuple[Column, int], ..
 
 def _least(columns: list[Column]) -> int:
     return sum(column.least for column in columns) + GAP * (len(columns) - 1)
+
+
+def _wanted(columns: list[Column]) -> int:
+    """The cells that these columns need; figures only come in where name and doing can be read."""
+    figures = any(column.goes > STATE.goes for column in columns)
+    return _least(columns) + (COMFORT if figures else 0)

@@ -87,6 +87,10 @@ class RowPainter:
         rest = Segment(fit(f"  {heading.members}", width - cells(text)), self.style("-quiet"))
         return Strip([head, rest], width)
 
+    def note(self, text: str, width: int) -> Strip:
+        """What stands where no session does."""
+        return Strip([Segment(fit(" " * GUTTER + text, width), self.style("-quiet"))], width)
+
     def row(self, row: BoardRow, look: Look) -> Strip:
         """The line of a session."""
         said = self._said(row)

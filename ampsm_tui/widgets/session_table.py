@@ -17,6 +17,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from ampsm_engine.model import Board, BoardRow, Session
+from ampsm_tui.clean import one_line
 from ampsm_tui.house import house
 from ampsm_tui.widgets.blending import Blending
 from ampsm_tui.widgets.session_lines import SessionLines
@@ -158,7 +159,7 @@ class SessionTable(ScrollView, can_focus=True):
         old = self._lines
         at = old.place(self.cursor)
         self._lines = SessionLines(arranged(self.board.rows, how) if self.board else ())
-        if repaint or self._lines.keys != old.keys:
+        if repaint or not self._lines.rows or self._lines.keys != old.keys:
             self.virtual_size = Size(self.size.width, len(self._lines) + self._titles)
             self.refresh()
         else:
@@ -225,6 +226,8 @@ class SessionTable(ScrollView, can_focus=True):
             return self._painter.titles(width)
         index = y - self._titles + self._top
         if index >= len(self._lines):
+            if index == 1 and not self._lines.rows and self.board is not None:
+                return self._painter.note(self._emptiness(), width)
             return Strip.blank(width, self._blending.style())
         line = self._lines[index]
         if isinstance(line, Heading):
@@ -232,6 +235,12 @@ class SessionTable(ScrollView, can_focus=True):
         session_id = line.session.id
         look = Look(width, session_id == self.cursor, session_id in self.marked, has_focus=self.has_focus)
         return self._painter.row(line, look)
+
+    def _emptiness(self) -> str:
+        how = self.arrangement
+        if self.board is None or not self.board.rows:
+            return "No sessions yet"
+        return f"Nothing matches {one_line(how.text, 40)!r}" if how.text else "None of these; Esc shows all"
 
     def _now(self) -> datetime:
         return house(self).clock()

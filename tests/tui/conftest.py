@@ -58,7 +58,7 @@ class Camera:
 
     def __call__(self, app: AmpsmApp, name: str | None = None) -> None:
         expected = self._snapshot(name=name) if name else self._snapshot
-        assert app.export_screenshot(title="ampsm") == expected
+        assert picture(app) == expected
 
     async def tour(self, desk: Desk, state: str = "") -> None:
         """The same at the sizes of terminals that people have."""

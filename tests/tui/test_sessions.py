@@ -1,0 +1,240 @@
+"""The session list: what it shows at every size, what keys do, and that it repaints no more than what changed."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+
+from ampsm_engine.model import State
+from ampsm_tui.screens.sessions import SessionsScreen
+from ampsm_tui.widgets.session_table import SessionTable
+from tests.tui.builders import AWAITING, IDLE, RUNNING, a_board, a_day, a_days_counts, a_session, some_counts
+from tests.tui.conftest import Camera
+from tests.tui.desk import Desk
+from tests.tui.test_clean import HOSTILE
+
+SIZES = [(30, 24), (50, 20), (80, 24), (80, 10), (120, 40), (200, 50)]
+
+
+@pytest.fixture
+def counted(desk: Desk) -> Desk:
+    """A desk whose engine counts what belongs to `a_day`."""
+    desk.answers["changes"] = lambda _, ids: {one: counts for one, counts in a_days_counts().items() if one in ids}
+    desk.answers["folders"] = lambda _, __: {}
+    return desk
+
+
+def table(desk: Desk) -> SessionTable:
+    return desk.app.screen.query_one(SessionTable)
+
+
+@contextmanager
+def painted(desk: Desk) -> Iterator[list[int]]:
+    """The lines of the table that are painted meanwhile."""
+    lines: list[int] = []
+    widget = table(desk)
+    plain = widget.render_line
+
+    def noted(y: int):
+        lines.append(y)
+        return plain(y)
+
+    widget.render_line = noted  # type: ignore[method-assign]
+    yield lines
+    del widget.render_line
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_all_states(counted: Desk, snapshot_svg: Camera, size: tuple[int, int]) -> None:
+    async with counted.open(a_day(), size=size):
+        snapshot_svg(counted.app)
+        for line in counted.lines:
+            assert cell_len(line) <= size[0]
+
+
+@pytest.mark.parametrize("size", [(30, 24), (80, 24), (120, 40)], ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_watching(counted: Desk, snapshot_svg: Camera, size: tuple[int, int]) -> None:
+    async with counted.open(a_day(), size=size, read_only=True):
+        snapshot_svg(counted.app)
+        await counted.press("x", "d", "n", "m", "e", "exclamation_mark")
+        assert isinstance(counted.app.screen, SessionsScreen)
+        assert [verb for verb, _, _ in counted.verbs if verb not in {"changes", "folders"}] == []
+
+
+async def test_without_colour(counted: Desk, snapshot_svg: Camera, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with counted.open(a_day(), size=(120, 40)):
+        snapshot_svg(counted.app)
+
+
+async def test_light(counted: Desk, snapshot_svg: Camera) -> None:
+    async with counted.open(a_day(), size=(120, 40)):
+        counted.app.theme = "ampsm-light"
+        await counted.settle()
+        snapshot_svg(counted.app)
+
+
+async def test_by_repository_and_marked(counted: Desk, snapshot_svg: Camera) -> None:
+    async with counted.open(a_day()):
+        await counted.press("b", "space", "space")
+        counted.sees("shop  5", "documentation  3", "2 marked", "by repository")
+        snapshot_svg(counted.app)
+
+
+async def test_filter_without_a_match(counted: Desk, snapshot_svg: Camera) -> None:
+    async with counted.open(a_day()):
+        await counted.press("slash")
+        await counted.type("login")
+        counted.sees("Fix the login")
+        counted.sees_not("changelog")
+        await counted.type(" zebra")
+        counted.sees("Nothing matches")
+        snapshot_svg(counted.app)
+        await counted.press("escape")
+        counted.sees("changelog")
+
+
+async def test_hostile_names_are_inert_and_break_no_column(desk: Desk, snapshot_svg: Camera) -> None:
+    rows = [a_session(name, IDLE, id=f"h{at}", amp_prompt=name) for at, name in enumerate(HOSTILE)]
+    for size in ((80, 24), (120, 40), (30, 24)):
+        async with desk.open(a_board(*rows), size=size):
+            ages = {cell_len(line[: line.rindex("1h")]) for line in desk.lines if line.rstrip().endswith("1h")}
+            if size[0] < 100:
+                assert len(ages) == 1, "the last column stands in one line"
+            assert not any(letter in desk.text for letter in "\x1b\x07\x00\x9b\u202e")
+            await desk.press("G", "g")
+            if size == (80, 24):
+                snapshot_svg(desk.app)
+
+
+async def test_moving_the_cursor_paints_two_lines(counted: Desk) -> None:
+    async with counted.open(a_day()):
+        with painted(counted) as lines:
+            await counted.press("j")
+        assert sorted(set(lines)) == [1, 2]
+        assert table(counted).cursor == "fails"
+
+
+async def test_a_changed_session_paints_its_line_alone(counted: Desk) -> None:
+    board = a_day()
+    async with counted.open(board):
+        row = board.rows[0]
+        said = replace(row, current=replace(row.current, activity="Read app/session.py"))  # type: ignore[type-var]
+        with painted(counted) as lines:
+            await counted.show(replace(board, rows=(said, *board.rows[1:])))
+        assert set(lines) == {3}
+        counted.sees("Read app/sess")
+
+
+async def test_a_board_that_says_the_same_paints_nothing(counted: Desk) -> None:
+    async with counted.open(a_day()):
+        with painted(counted) as lines:
+            await counted.show(a_day())
+        assert lines == []
+
+
+async def test_the_cursor_stays_on_its_session_wherever_that_goes(counted: Desk) -> None:
+    board = a_day()
+    async with counted.open(board):
+        await counted.press("j", "j")
+        assert table(counted).cursor == "works"
+        needs = replace(board.rows[0].session, status=AWAITING)
+        await counted.show(replace(board, rows=(replace(board.rows[0], session=needs), *board.rows[1:])))
+        assert table(counted).cursor == "works"
+        assert counted.line_with("Fix the login").startswith("▌")
+        await counted.show(replace(board, rows=board.rows[1:]))
+        assert table(counted).cursor is not None, "when it is gone, the one in its place"
+
+
+async def test_an_end_of_many_is_reached_and_seen(desk: Desk) -> None:
+    board = a_board(*(a_session(f"session {at:03}", id=f"m{at:03}") for at in range(300)))
+    async with desk.open(board):
+        await desk.press("G")
+        desk.sees("session 299")
+        await desk.press("ctrl+u")
+        assert table(desk).cursor != "m299"
+        await desk.press("g")
+        desk.sees("session 000")
+
+
+async def test_w_goes_to_what_needs_me_and_says_when_nothing_does(counted: Desk) -> None:
+    async with counted.open(a_day()):
+        await counted.press("G", "w")
+        assert table(counted).cursor == "asks"
+        await counted.press("w")
+        assert table(counted).cursor == "fails"
+        await counted.show(a_board(a_session("calm")))
+        await counted.press("w")
+        counted.sees("No session in this list needs you")
+
+
+async def test_marks_select_several_and_escape_takes_back_one_thing_at_a_time(counted: Desk) -> None:
+    async with counted.open(a_day()) as desk:
+        screen = desk.app.screen
+        assert isinstance(screen, SessionsScreen)
+        assert [one.id for one in screen.selected_sessions()] == ["asks"]
+        await desk.press("f", "space", "space")
+        assert {one.id for one in screen.selected_sessions()} == {"asks", "fails"}
+        desk.sees("only needs me", "2 marked")
+        await desk.press("escape")
+        desk.sees("only needs me")
+        desk.sees_not("marked")
+        await desk.press("escape")
+        desk.sees_not("only needs me")
+        await desk.press("escape")
+        assert desk.app.screen is screen
+
+
+async def test_layouts_switch_while_the_pane_is_resized(counted: Desk) -> None:
+    async with counted.open(a_day(), size=(120, 40)):
+        counted.sees("STATUS", "iterations")
+        await counted.resize(30, 24)
+        counted.sees("needs you", "works")
+        counted.sees_not("STATUS", "iterations")
+        await counted.resize(80, 10)
+        counted.sees("awaiting-input", "quit")
+        await counted.resize(200, 50)
+        counted.sees("TOKENS", "iterations")
+
+
+async def test_only_what_is_on_screen_is_counted(desk: Desk) -> None:
+    asked: list[str] = []
+    desk.answers["changes"] = lambda _, ids: asked.extend(ids) or {one: some_counts() for one in ids}
+    board = a_board(*(a_session(f"session {at:03}", id=f"m{at:03}") for at in range(300)))
+    async with desk.open(board):
+        assert asked == [f"m{at:03}" for at in range(len(asked))]
+        assert 10 < len(asked) < 40
+        desk.sees("+120 -34")
+        await desk.press("G")
+        assert "m299" in asked
+
+
+async def test_counts_are_asked_again_when_an_iteration_ends_not_when_amp_speaks(desk: Desk) -> None:
+    asked: list[str] = []
+    desk.answers["changes"] = lambda _, ids: asked.extend(ids) or {one: some_counts() for one in ids}
+    row = a_session("one", RUNNING, id="one", activity="Reading")
+    async with desk.open(a_board(row)):
+        assert asked == ["one"]
+        speaks = replace(row, current=replace(row.current, activity="Writing"))  # type: ignore[type-var]
+        await desk.show(a_board(speaks))
+        assert asked == ["one"]
+        ended = replace(row, current=replace(row.current, state=State.SETTLED, commit_sha="c" * 40))  # type: ignore[type-var]
+        await desk.show(a_board(ended))
+        assert asked == ["one", "one"]
+
+
+async def test_only_the_repository_of_this_folder(
+    counted: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    mine = a_session("mine", repo_root=os.fspath(tmp_path))
+    async with counted.open(a_board(mine, a_session("theirs"))):
+        await counted.press("full_stop")
+        counted.sees("mine")
+        counted.sees_not("theirs")
+        await counted.press("full_stop")
+        counted.sees("theirs")
