@@ -5,7 +5,7 @@ import shlex
 import shutil
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -20,6 +20,8 @@ from ampsm_engine.errors import Refused
 from ampsm_engine.model import Iteration, Outcome, Session
 
 Groups = Mapping[str, Sequence[Iteration]]
+Screens = Callable[..., int]
+"""What opens the app and comes back when it is left."""
 
 
 @click.command(cls=Command, short_help="See it work: no account, no network.")
@@ -33,22 +35,29 @@ Groups = Mapping[str, Sequence[Iteration]]
 @click.option(
     "--speed", metavar="X", type=click.FloatRange(0.1, 1000), default=1.0, help="How fast amp plays. [default: 1]"
 )
+@click.option("--plain", is_flag=True, help="Print what happens instead of opening the app.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
-def demo_command(folder: Path | None, speed: float, *, keep: bool, as_json: bool) -> int:
+@click.pass_obj
+def demo_command(
+    screens: Screens | None, folder: Path | None, speed: float, *, keep: bool, plain: bool, as_json: bool
+) -> int:
     """Run several sessions on a throw-away repository, with an amp that follows a script.
 
-    Everything but the model is real: branches, worktrees, commits, tests, workers, the queue. It takes
-    about half a minute. Ctrl-C stops the sessions and removes the folder.
+    Everything but the model is real: branches, worktrees, commits, tests, workers, the queue. On a terminal it
+    opens the app, and the sessions go on when you leave it. All of it takes about half a minute. Ctrl-C stops
+    the sessions and removes the folder.
 
       ampsm demo
+      ampsm demo --plain
       ampsm demo --speed 5 --no-keep
     """
     stage = _stage(folder)
+    shown = None if plain or as_json or not (sys.stdin.isatty() and sys.stdout.isatty()) else screens
     hushed = "".join(f" {name}=" for name in KEPT_OUT[:2] if os.environ.get(name))
     with surroundings(stage, speed):
         play = Play()
         try:
-            sessions = _perform(stage, play)
+            sessions = _perform(stage, play, shown)
             workers_gone(play.engine)
         except BaseException as end:
             _clear(stage, play)
@@ -78,7 +87,7 @@ def _stage(folder: Path | None) -> Stage:
     return Stage(absolute, made=made)
 
 
-def _perform(stage: Stage, play: Play) -> tuple[Session, ...]:
+def _perform(stage: Stage, play: Play, screens: Screens | None) -> tuple[Session, ...]:
     from ampsm_engine.demo import plan
     from ampsm_engine.engine import desk
 
@@ -90,6 +99,9 @@ def _perform(stage: Stage, play: Play) -> tuple[Session, ...]:
     slots = int(play.engine.settings.number("slots"))
     diagnostics.note(f"{len(parts)} sessions begin; {slots} run at once. Each iteration ends in a commit.\n")
     play.begin(stage, parts)
+    if screens is not None:
+        with play.attended():
+            screens()
     play.until_over()
     return tuple(reversed(play.engine.store.sessions()))
 

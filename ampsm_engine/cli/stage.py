@@ -70,6 +70,10 @@ class Stage:
             shutil.rmtree(part, ignore_errors=True)
 
 
+ATTENTION = 0.25
+"""Seconds between two looks whether a follow-up is due while the app is open."""
+
+
 @dataclass(slots=True)
 class Play:
     """The demo while it runs: which session plays which part, and whose follow-up is still to be sent."""
@@ -107,6 +111,27 @@ class Play:
             if looks % SWEEP_EVERY == 0:
                 self.engine.ready()
             time.sleep(0 if over else TICK)
+
+    @contextmanager
+    def attended(self) -> Iterator[None]:
+        """Send the follow-ups from a thread while somebody looks at the sessions in the app."""
+        from threading import Event, Thread
+
+        left = Event()
+
+        def attend() -> None:
+            store = self.engine.store
+            while self.waiting and not left.wait(ATTENTION):
+                self._follow_up(store.iterations_of(list(self.parts)))
+            store.close()
+
+        thread = Thread(target=attend, name="ampsm-demo")
+        thread.start()
+        try:
+            yield
+        finally:
+            left.set()
+            thread.join()
 
     def _follow_up(self, groups: dict[str, tuple[Iteration, ...]]) -> bool:
         from ampsm_engine.engine import runs
