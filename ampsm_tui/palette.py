@@ -16,7 +16,7 @@ class ScreenActions(Provider):
 
     def _all(self) -> Iterator[tuple[str, str, Callable[[], Awaitable[object] | object]]]:
         for line in lines(self.screen):
-            if line.group != "Moving" and line.action not in _LEFT_OUT:
+            if line.id and line.group != "Moving" and line.action not in _LEFT_OUT:
                 yield line.text, self._help(line), partial(self._do, line)
         for name in sorted(self.app.available_themes):
             if name != self.app.theme:

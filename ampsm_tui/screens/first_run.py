@@ -60,13 +60,17 @@ class FirstRunScreen(Screen[None]):
     def on_screen_resume(self) -> None:
         """Back from somewhere: look again, unless there is a session now."""
         if self.board is not None and self.board.rows:
-            self.call_after_refresh(self.dismiss, None)
+            self.call_after_refresh(self._close)
             return
-        self.action_look()
+        self.call_after_refresh(self.action_look)  # what comes before the first layout is laid out as if empty
 
     def on_app_focus(self, _event: events.AppFocus) -> None:
         """Back from another window, where amp may have been installed."""
         self.action_look()
+
+    def _close(self) -> None:
+        if self.is_current:
+            self.dismiss(None)  # not awaited: a screen that waits for its own end waits for ever
 
     def action_look(self) -> None:
         """Look what is missing."""

@@ -12,6 +12,7 @@ from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widgets import Static
 
+from ampsm_engine.keymap import KEYS
 from ampsm_tui.clean import cells, one_line
 from ampsm_tui.screens.dialog import Dialog
 
@@ -36,8 +37,8 @@ def lines(screen: Screen[Any]) -> tuple[Line, ...]:
     found: dict[tuple[str, str], Line] = {}
     for one in screen.active_bindings.values():
         binding = one.binding
-        text = binding.tooltip or binding.description
-        if not one.enabled or not text or binding.system:
+        text = _text(binding)
+        if not one.enabled or not text or not binding.id:
             continue
         key = (str(id(one.node)), binding.action)
         shown = _shown(screen.app, binding)
@@ -45,6 +46,11 @@ def lines(screen: Screen[Any]) -> tuple[Line, ...]:
         keys = (*before.keys, shown) if before else (shown,)
         found[key] = Line(_group(one.node, binding), keys, text, binding.id or "", binding.action, one.node)
     return tuple(found.values())
+
+
+def _text(binding: Binding) -> str:
+    known = KEYS.get(binding.id or "")
+    return known.meaning if known else (binding.tooltip or binding.description).lower()
 
 
 def _shown(app: App[Any], binding: Binding) -> str:

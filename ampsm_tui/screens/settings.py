@@ -65,7 +65,7 @@ class SettingsScreen(Screen[None]):
             for word, held in groupby(_every(), key=lambda setting: setting.name.partition(".")[0]):
                 yield Static(GROUPS.get(word, word), classes="group")
                 for setting in held:
-                    choices = sorted(self.app.available_themes) if setting.name == "ui.theme" else ()
+                    choices = sorted(self.app.available_themes) if setting.name == "ui.theme" else setting.choices
                     yield SettingRow(setting, house(self).settings[setting.name], choices=choices)
         yield Static("", id="meaning")
         yield KeyBar()
@@ -125,7 +125,10 @@ class SettingsScreen(Screen[None]):
     def action_leave(self) -> None:
         """Back; what was typed last is given first."""
         self.set_focus(None)
-        self.call_after_refresh(self.dismiss, None)
+        self.call_after_refresh(self._close)
+
+    def _close(self) -> None:
+        self.dismiss(None)  # not awaited: a screen that waits for its own end waits for ever
 
 
 def _every() -> list[Setting]:

@@ -9,6 +9,7 @@ from textual.app import App
 from ampsm_engine.errors import Refused
 from ampsm_engine.model import Board
 from ampsm_tui import clipboard
+from ampsm_tui.screens.sessions import SessionsScreen
 from tests.tui.builders import RUNNING, a_board, a_session
 from tests.tui.conftest import Camera
 from tests.tui.desk import Desk
@@ -160,7 +161,7 @@ async def test_who_only_watches_changes_nothing(desk: Desk) -> None:
         for key in ("m", "x", "d", "u", "r", "R", "T", "s", "e", "exclamation_mark", "n", "N"):
             await desk.press(key)
         assert [name for name, _, _ in desk.verbs if name not in {"changes", "folders"}] == []
-        assert len(desk.app.screen_stack) == 2
+        assert isinstance(desk.app.screen, SessionsScreen)
 
 
 @pytest.mark.parametrize("key", ["m", "d", "R", "T", "y", "s"])
@@ -169,7 +170,7 @@ async def test_hostile_names_are_inert_in_every_box(desk: Desk, key: str) -> Non
     desk.answers["start"] = Refused(f"{HOSTILE} has no script.", HOSTILE)
     async with desk.open(one(HOSTILE, notes=HOSTILE, script_command=HOSTILE)):
         await desk.press(key)
-        assert len(desk.app.screen_stack) == 3
+        assert not isinstance(desk.app.screen, SessionsScreen)
         shown = desk.text
         assert not set(shown) & set("\x1b\x07\x00\x9b\u202e")
         assert "[bold]" in shown
