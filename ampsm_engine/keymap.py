@@ -43,6 +43,7 @@ class Clash:
 
 _LIST = ("list",)
 _SESSION = ("list", "session")
+_ONE_SESSION = ("session",)
 
 KEYS: dict[str, Key] = {
     key.id: key
@@ -62,12 +63,12 @@ KEYS: dict[str, Key] = {
         Key("list.group", "b", _LIST, "group by repository"),
         Key("list.here", "full_stop", _LIST, "only this repository"),
         Key("list.preview", "p", _LIST, "show or hide the preview"),
-        Key("move.down", "j,down", _LIST, "down"),
-        Key("move.up", "k,up", _LIST, "up"),
-        Key("move.first", "g,home", _LIST, "to the first"),
-        Key("move.last", "G,end", _LIST, "to the last"),
-        Key("move.page-down", "ctrl+d,pagedown", _LIST, "half a screen down"),
-        Key("move.page-up", "ctrl+u,pageup", _LIST, "half a screen up"),
+        Key("move.down", "j,down", _SESSION, "down"),
+        Key("move.up", "k,up", _SESSION, "up"),
+        Key("move.first", "g,home", _SESSION, "to the first"),
+        Key("move.last", "G,end", _SESSION, "to the last"),
+        Key("move.page-down", "ctrl+d,pagedown", _SESSION, "half a screen down"),
+        Key("move.page-up", "ctrl+u,pageup", _SESSION, "half a screen up"),
         Key("session.new", "n", _LIST, "new session"),
         Key("session.new-from", "N", _LIST, "new session with the settings of this one"),
         Key("session.message", "m", _SESSION, "send a follow-up"),
@@ -81,6 +82,18 @@ KEYS: dict[str, Key] = {
         Key("session.editor", "e", _SESSION, "open the worktree in the editor"),
         Key("session.shell", "exclamation_mark", _SESSION, "a shell in the worktree"),
         Key("session.copy", "y", _SESSION, "copy id, branch, path or prompt"),
+        Key("session.open", "enter", _ONE_SESSION, "open or close what the cursor is on"),
+        Key("session.open-all", "z", _ONE_SESSION, "open everything, or close it again"),
+        Key("session.copy-text", "c", _ONE_SESSION, "copy what the cursor is on"),
+        Key("session.read-on", "space", _ONE_SESSION, "a screen down"),
+        Key("session.timeline", "t", _ONE_SESSION, "into the timeline, and back"),
+        Key("session.search", "slash", _ONE_SESSION, "search in the transcript"),
+        Key("session.next-match", "n", _ONE_SESSION, "to the next match"),
+        Key("session.match-before", "N", _ONE_SESSION, "to the match before"),
+        Key("queue.edit", "enter,e", ("queue",), "change a waiting prompt"),
+        Key("queue.take-out", "d", ("queue",), "take a waiting prompt out"),
+        Key("prompt.send", "enter", ("prompt",), "send the prompt"),
+        Key("prompt.newline", "ctrl+j", ("prompt",), "a new line in the prompt"),
     )
 }
 """Every binding that may have another key, in the order of the help."""

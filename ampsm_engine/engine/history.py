@@ -14,7 +14,7 @@ from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError, NotFound
 from ampsm_engine.git import history as log
 from ampsm_engine.git import repository
-from ampsm_engine.git.values import FileChange
+from ampsm_engine.git.values import FileChange as FileChange  # noqa: PLC0414 - part of this module's face
 from ampsm_engine.model import Fact, Iteration, Session
 
 SCRIPT_TAIL = 256 * 1024

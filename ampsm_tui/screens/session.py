@@ -42,11 +42,15 @@ class SessionScreen(FollowingUp):
     """The screen of one session."""
 
     CSS_PATH = "session.tcss"
+    TITLE = "session"
+    HELP = (
+        "On one side what has happened in this session, on the other what amp said and did.",
+        "It follows the end while amp works, and holds still once you scroll up.",
+        "What you write at the bottom is amp's next prompt; it waits while amp works.",
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("t", "timeline", "Timeline", id="session.timeline"),
-        Binding("tab", "app.focus_next", "Next part", show=False, id="session.next-part"),
-        Binding("question_mark", "app.help", "Help", show=False, id="help"),
-        Binding("escape", "back", "Back", id="session.back"),
+        Binding("escape", "back", "Back", id="back"),
     ]
 
     board: var[Board | None] = var(None, init=False)
@@ -95,6 +99,10 @@ class SessionScreen(FollowingUp):
 
     # What is shown.
 
+    def on_screen_resume(self) -> None:
+        """What changed while something else was in front."""
+        self._take()
+
     def watch_board(self) -> None:
         """Something has changed somewhere."""
         if self.is_mounted:
@@ -104,6 +112,8 @@ class SessionScreen(FollowingUp):
         board = self.board
         row = next((one for one in board.rows if one.session.id == self.session_id), None) if board else None
         if row is None:
+            if board is not None and self._row is not None and self.is_current:
+                self.app.pop_screen()
             return
         self._row = row
         current = row.current

@@ -15,17 +15,16 @@ class BlockCursor(BlockView):
     """A view whose blocks can be walked through."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "step(1)", "Down", show=False, id="transcript.down"),
-        Binding("k,up", "step(-1)", "Up", show=False, id="transcript.up"),
-        Binding("enter", "unfold", "Open", id="transcript.open"),
-        Binding("ctrl+d", "page(0.5)", "Half a page down", show=False, id="transcript.half-down"),
-        Binding("ctrl+u", "page(-0.5)", "Half a page up", show=False, id="transcript.half-up"),
-        Binding("space,pagedown", "page(1)", "A page down", show=False, id="transcript.page-down"),
-        Binding("pageup", "page(-1)", "A page up", show=False, id="transcript.page-up"),
-        Binding("g,home", "top", "Begin", show=False, id="transcript.top"),
-        Binding("G,end", "bottom", "End", show=False, id="transcript.end"),
-        Binding("z", "unfold_all", "Open all", show=False, id="transcript.open-all"),
-        Binding("y", "copy", "Copy", show=False, id="transcript.copy"),
+        Binding("j,down", "step(1)", "Down", show=False, id="move.down"),
+        Binding("k,up", "step(-1)", "Up", show=False, id="move.up"),
+        Binding("enter", "unfold", "Open", id="session.open"),
+        Binding("ctrl+d,pagedown", "page(0.5)", "Half a screen down", show=False, id="move.page-down"),
+        Binding("ctrl+u,pageup", "page(-0.5)", "Half a screen up", show=False, id="move.page-up"),
+        Binding("space", "page(1)", "A screen down", show=False, id="session.read-on"),
+        Binding("g,home", "top", "To the beginning", show=False, id="move.first"),
+        Binding("G,end", "bottom", "To the end", show=False, id="move.last"),
+        Binding("z", "unfold_all", "Open all", show=False, id="session.open-all"),
+        Binding("c", "copy", "Copy what it says", show=False, id="session.copy-text"),
     ]
 
     def on_focus(self) -> None:
@@ -58,6 +57,8 @@ class BlockCursor(BlockView):
         """To the next block; in one that is larger than the view, by a line."""
         if not self.blocks:
             return
+        if way < 0:
+            self._stand(is_following=False)
         index = self._cursor_index()
         top, height = self._layout.top(index), self._layout.height(index)
         view = self.scroll_offset.y
@@ -142,7 +143,7 @@ class BlockCursor(BlockView):
             self.notify("Copied", markup=False)
 
     def on_click(self, event: events.Click) -> None:
-        """The cursor goes where one clicks; a second time opens."""
+        """Opens or closes what one clicks on."""
         line = self.scroll_offset.y + event.y
         if line < self._layout.total:
             index, _ = self._layout.at(line)

@@ -41,7 +41,7 @@ class PromptBox(TextArea):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "send", "Send", id="prompt.send"),
         Binding("ctrl+j", "newline", "New line", id="prompt.newline"),
-        Binding("escape", "leave", "Leave", id="prompt.leave"),
+        Binding("escape", "leave", "Leave", id="back"),
     ]
 
     @dataclass
@@ -87,7 +87,7 @@ class PromptBox(TextArea):
         elif event.key == "ctrl+x":
             event.stop().prevent_default()
             self._is_prefixed = True
-        elif event.key == "enter":  # before the text area takes it for a new line
+        elif event.key == "enter" and self._sends(event.key):  # before the text area takes it for a new line
             event.stop().prevent_default()
             self.action_send()
         elif event.key == "shift+enter":
@@ -95,6 +95,10 @@ class PromptBox(TextArea):
             self.action_newline()
         else:
             await super()._on_key(event)
+
+    def _sends(self, key: str) -> bool:
+        """Whether this key sends, as it does unless the configuration says otherwise."""
+        return any(binding.id == "prompt.send" for binding in self._bindings.key_to_bindings.get(key, ()))
 
     async def _on_paste(self, event: events.Paste) -> None:
         event.stop().prevent_default()

@@ -36,9 +36,9 @@ class Queue(Widget, can_focus=True):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,e", "edit", "Edit", id="queue.edit"),
-        Binding("d", "drop", "Take out", id="queue.drop"),
-        Binding("j,down", "step(1)", "Down", show=False, id="queue.down"),
-        Binding("k,up", "step(-1)", "Up", show=False, id="queue.up"),
+        Binding("d", "drop", "Take out", id="queue.take-out"),
+        Binding("j,down", "step(1)", "Down", show=False, id="move.down"),
+        Binding("k,up", "step(-1)", "Up", show=False, id="move.up"),
     ]
 
     waiting: reactive[tuple[Iteration, ...]] = reactive((), layout=True)

@@ -1,12 +1,15 @@
 """Something to read beside the timeline: a commit's files, a script's output, notes. Lines in blocks, nothing live."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from ampsm_engine.git.values import FileChange
 from ampsm_tui.clean import fit, many_lines, one_line
 from ampsm_tui.widgets.block_cursor import BlockCursor
 from ampsm_tui.widgets.transcript_blocks import Block, Kind
 from ampsm_tui.widgets.transcript_layout import Layout
+
+if TYPE_CHECKING:
+    from ampsm_engine.engine.history import FileChange
 
 _LETTERS = {"added": "A", "modified": "M", "deleted": "D", "renamed": "R", "copied": "C", "typechange": "T"}
 
@@ -26,7 +29,7 @@ class Reader(BlockCursor):
         self._adjust(None if end else (self.blocks[0], 0))
 
 
-def files_told(files: Sequence[FileChange]) -> str:
+def files_told(files: "Sequence[FileChange]") -> str:
     """A line for each file of a commit: what became of it, lines added and removed, its path."""
     if not files:
         return "It changes no file."

@@ -8,7 +8,7 @@ from textual.containers import Vertical
 
 from ampsm_engine import wording
 from ampsm_engine.model import BoardRow, ScriptResult
-from ampsm_tui.clean import one_line
+from ampsm_tui.clean import cells, one_line
 from ampsm_tui.widgets.one_liner import OneLiner
 from ampsm_tui.widgets.session_columns import Piece
 from ampsm_tui.widgets.session_order import repository_name
@@ -36,13 +36,23 @@ class SessionHead(Vertical):
     }
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: tuple[BoardRow, datetime] | None = None
+
     def compose(self) -> ComposeResult:
         """Two lines."""
         yield _Line()
         yield _Line()
 
+    def on_resize(self) -> None:
+        """Say what there is room for now."""
+        if self._shown is not None:
+            self.show(*self._shown)
+
     def show(self, row: BoardRow, at: datetime) -> None:
         """Say how a session stands."""
+        self._shown = (row, at)
         first, second = self.query(_Line)
         word = wording.state_word(row)
         session = row.session
@@ -50,22 +60,35 @@ class SessionHead(Vertical):
             [Piece(f"{wording.GLYPHS[word]} {word}  ", word), Piece(one_line(session.name, 300), "name")],
             [Piece(f"  {one_line(repository_name(row), 80)}  {one_line(session.branch_name, 120)}", "quiet")],
         )
-        second.say(tuple(_standing(row, at)))
+        second.say(_fitting(_standing(row, at), self.size.width - 2))
 
 
 def _standing(row: BoardRow, at: datetime) -> list[Piece]:
+    """What the last iteration came to, the most telling first."""
     current = row.current
     if current is None:
         return [Piece("nothing has run yet", "quiet")]
-    parts = [f"{row.iterations} iteration{'s' * (row.iterations != 1)}"]
+    parts = [Piece(f"{row.iterations} iteration{'s' * (row.iterations != 1)}", "quiet")]
     if row.queued:
-        parts.append(f"{row.queued} waiting")
-    if current.tally.token_usage is not None:
-        parts.append(f"{wording.count(current.tally.token_usage)} tokens, {current.tally.turns} turns")
-    age = wording.age(current.start_time or current.queued_at, at)
-    parts.append(f"began {'just now' if age == 'now' or age.endswith('s') else age + ' ago'}")
-    pieces = [Piece(", ".join(parts), "quiet")]
+        parts.append(Piece(f"{row.queued} waiting", "quiet"))
     if current.test_result is not None:
         passed = current.test_result is ScriptResult.PASS
-        pieces.append(Piece("  ✓ script passes" if passed else "  ✗ script fails", "done" if passed else "error"))
-    return pieces
+        parts.append(Piece("✓ script passes" if passed else "✗ script fails", "done" if passed else "error"))
+    if current.tally.token_usage is not None:
+        parts.append(Piece(f"{wording.count(current.tally.token_usage)} tokens", "quiet"))
+        parts.append(Piece(f"{current.tally.turns} turn{'s' * (current.tally.turns != 1)}", "quiet"))
+    age = wording.age(current.start_time or current.queued_at, at)
+    parts.append(Piece(f"began {'just now' if age == 'now' or age.endswith('s') else age + ' ago'}", "quiet"))
+    return parts
+
+
+def _fitting(parts: list[Piece], room: int) -> list[Piece]:
+    """As many whole parts as there is room for, the first in any case."""
+    kept = parts[:1]
+    room -= cells(parts[0].text)
+    for part in parts[1:]:
+        room -= cells(part.text) + 2
+        if room < 0:
+            break
+        kept += [Piece(", ", "quiet"), part]
+    return kept

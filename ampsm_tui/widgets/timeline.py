@@ -43,13 +43,13 @@ class Timeline(ScrollView, can_focus=True):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "step(1)", "Down", show=False, id="timeline.down"),
-        Binding("k,up", "step(-1)", "Up", show=False, id="timeline.up"),
-        Binding("ctrl+d,pagedown", "step(8)", "Half a page down", show=False, id="timeline.half-down"),
-        Binding("ctrl+u,pageup", "step(-8)", "Half a page up", show=False, id="timeline.half-up"),
-        Binding("g,home", "step(-100000)", "Begin", show=False, id="timeline.top"),
-        Binding("G,end", "step(100000)", "End", show=False, id="timeline.end"),
-        Binding("enter", "open", "Open", id="timeline.open"),
+        Binding("j,down", "step(1)", "Down", show=False, id="move.down"),
+        Binding("k,up", "step(-1)", "Up", show=False, id="move.up"),
+        Binding("ctrl+d,pagedown", "step(8)", "Half a screen down", show=False, id="move.page-down"),
+        Binding("ctrl+u,pageup", "step(-8)", "Half a screen up", show=False, id="move.page-up"),
+        Binding("g,home", "step(-100000)", "To the newest", show=False, id="move.first"),
+        Binding("G,end", "step(100000)", "To the oldest", show=False, id="move.last"),
+        Binding("enter", "open", "Open", id="session.open"),
     ]
 
     @dataclass

@@ -11,6 +11,8 @@ from pathlib import Path
 from textual import work
 from textual.strip import Strip
 
+from ampsm_engine.errors import AmpsmError
+from ampsm_tui.ask import tell
 from ampsm_tui.clean import many_lines
 from ampsm_tui.widgets import collecting
 from ampsm_tui.widgets.block_cursor import BlockCursor
@@ -103,6 +105,8 @@ class Transcript(BlockCursor):
             if len(self.blocks) > MANY:
                 collecting.set_aside()
             await self._read_on(feed)
+        except AmpsmError as refusal:
+            tell(self, refusal)
         finally:
             feed.close()
 

@@ -93,6 +93,9 @@ class Feed:
                 self._descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
             except FileNotFoundError:
                 return False
+            except OSError as reason:
+                message = f"The transcript cannot be read: {reason.strerror}."
+                raise Failed(message, f"ls -l {self._path}") from reason
         return True
 
     def _new(self, end: int) -> list[tuple[int, Event]]:

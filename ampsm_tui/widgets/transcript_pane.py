@@ -27,9 +27,9 @@ class TranscriptPane(Vertical):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "search", "Search", id="transcript.search"),
-        Binding("n", "match(1)", "Next match", show=False, id="transcript.next"),
-        Binding("N", "match(-1)", "Match before", show=False, id="transcript.before"),
+        Binding("slash", "search", "Search", id="session.search"),
+        Binding("n", "match(1)", "Next match", show=False, id="session.next-match"),
+        Binding("N", "match(-1)", "Match before", show=False, id="session.match-before"),
     ]
 
     def compose(self) -> ComposeResult:

@@ -16,6 +16,7 @@ from ampsm_tui.widgets.prompt_box import PromptBox
 from ampsm_tui.widgets.timeline import Timeline
 from ampsm_tui.widgets.transcript import Transcript
 from ampsm_tui.widgets.transcript_blocks import Kind
+from ampsm_tui.widgets.transcript_paint import MARK
 from tests.tui.builders import ERROR, IDLE, RUNNING, a_board, a_session, ago, an_iteration
 from tests.tui.conftest import Camera
 from tests.tui.desk import Desk
@@ -84,7 +85,7 @@ async def test_everything_amp_said_is_there(desk: Desk) -> None:
             Kind.ENDING,
         }
         desk.sees(
-            "❯ The sign-up page", "▸ thinking: The form is too wide.", "rg -n width", "exit 2: 1 failed, 41 passed"
+            f"{MARK}The sign-up page", "▸ thinking: The form is too wide.", "rg -n width", "exit 2: 1 failed, 41 passed"
         )
         desk.sees(
             "src/login.css  +2 -1",
@@ -300,6 +301,32 @@ async def test_leaving_an_edit_brings_the_draft_back(desk: Desk) -> None:
         await desk.press("shift+tab", "e", "escape")
         assert desk.app.screen.query_one(PromptBox).text == "Draft"
         desk.asked_not("edit_queued")
+
+
+async def test_a_session_that_goes_to_the_trash_closes_its_screen(desk: Desk) -> None:
+    async with opened(desk, a_row()):
+        await desk.show(a_board(a_session("another", id="other")))
+        assert not isinstance(desk.app.screen, SessionScreen)
+
+
+async def test_looking_up_holds_still_even_without_scrolling(desk: Desk) -> None:
+    row = a_row(RUNNING)
+    async with opened(desk, row, MANY) as transcript:
+        assert row.current
+        await desk.press("k")
+        grow(desk.engine.home.run(row.current.id).stream, said("Unseen"))
+        await wait(desk, lambda: transcript.standing.new_below == 1)
+        desk.sees_not("Unseen")
+
+
+async def test_an_unreadable_stream_is_told(desk: Desk) -> None:
+    row = a_row()
+    assert row.current
+    path = put(desk, row.current, b"")
+    path.unlink()
+    path.symlink_to(path)
+    async with opened(desk, row, None):
+        desk.sees("The transcript cannot be read")
 
 
 async def test_who_only_watches_cannot_write(desk: Desk) -> None:

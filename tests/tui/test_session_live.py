@@ -6,6 +6,7 @@ from ampsm_engine.store import follow
 from ampsm_tui.app import AmpsmApp
 from ampsm_tui.screens.session import SessionScreen
 from ampsm_tui.widgets.transcript import Transcript
+from ampsm_tui.widgets.transcript_paint import MARK
 from tests.tui.desk import screen_lines
 from tests.worker.bench import DEADLINE, Bench
 from tests.worker.conftest import bench
@@ -39,7 +40,7 @@ async def test_amp_is_watched_live_and_followed_up(bench: Bench) -> None:
                 await pilot.pause(0.05)
             pytest.fail(f"{words} never came:\n{text}")
 
-        await sees("❯ Make one.py", "I begin with one.py.", "create_file one.py  +1 -0", "● running")
+        await sees(f"{MARK}Make one.py", "I begin with one.py.", "create_file one.py  +1 -0", "● running")
         await pilot.press("m", *"And", "space", *"two", "enter")
         await sees("2 waits  And two", "1 waiting")
         go.touch()
