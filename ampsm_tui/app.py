@@ -58,6 +58,7 @@ class AmpsmApp(App[int]):
     TITLE = "ampsm"
     CSS = """
     Screen { background: $background; }
+    CommandPalette SearchIcon { display: none; }
     Toast { max-width: 72; width: auto; min-width: 24; }
     """
     CSS_PATH = "screens/sessions.tcss"  # Textual loads none for a default screen

@@ -33,7 +33,7 @@ class FirstRunScreen(Screen[None]):
 
     CSS_PATH = "first_run.tcss"
     TITLE = "the first session"
-    HELP = WHAT[:3]
+    PURPOSE = WHAT[:3]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("n", "new", "New session", id="first.new"),
         Binding("r", "look", "Look again", id="first.look"),

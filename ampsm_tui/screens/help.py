@@ -19,6 +19,10 @@ from ampsm_tui.screens.dialog import Dialog
 ARROWS = {"up": "↑", "down": "↓", "left": "←", "right": "→", "pageup": "PgUp", "pagedown": "PgDn", "space": "Space"}
 
 
+WITH_IDS = 72
+"""Columns from which on the ids of the keys are shown."""
+
+
 @dataclass(frozen=True, slots=True)
 class Line:
     """One thing that a key does."""
@@ -80,7 +84,7 @@ class HelpScreen(Dialog[None]):
 
     def __init__(self, about: Screen[Any]) -> None:
         super().__init__(f"Help: {getattr(about, 'TITLE', None) or 'keys'}")
-        self._purpose: tuple[str, ...] = getattr(about, "HELP", ())
+        self._purpose: tuple[str, ...] = getattr(about, "PURPOSE", getattr(about, "HELP", None) or ())
         self._lines = lines(about)
 
     def compose_body(self) -> ComposeResult:
@@ -91,7 +95,7 @@ class HelpScreen(Dialog[None]):
             for group in ("Here", "Session", "Moving", "Everywhere"):
                 if held := [line for line in self._lines if line.group == group]:
                     yield Static(Content(group), classes="group")
-                    yield Static(_table(held), classes="table")
+                    yield Table(held)
             yield Static(
                 "Another key for something: its pale name goes into [keys] of the configuration.", classes="note"
             )
@@ -101,14 +105,36 @@ class HelpScreen(Dialog[None]):
         getattr(self.query_one(VerticalScroll), f"scroll_{where}")(animate=False)
 
 
-def _table(held: Iterable[Line]) -> Content:
+class Table(Static):
+    """Keys, what they do and, where there is room, their ids."""
+
+    def __init__(self, held: Iterable[Line]) -> None:
+        super().__init__(classes="table")
+        self._held = tuple(held)
+        self._with_ids = False
+
+    def on_mount(self) -> None:
+        """What fits."""
+        self._fill()
+
+    def on_resize(self) -> None:
+        """What fits now."""
+        if self._with_ids != (self.app.size.width >= WITH_IDS):
+            self._fill()
+
+    def _fill(self) -> None:
+        self._with_ids = self.app.size.width >= WITH_IDS
+        self.update(_table(self._held, with_ids=self._with_ids))
+
+
+def _table(held: Iterable[Line], *, with_ids: bool) -> Content:
     rows = [(" ".join(dict.fromkeys(line.keys)), one_line(line.text, 60), line.id) for line in held]
     room = max(14, *(cells(keys) + 2 for keys, _, _ in rows))
     wide = max(cells(text) for _, text, _ in rows) + 2
     made = []
     for keys, text, name in rows:
         row = Content(" " * (room - cells(keys) - 2)).append(Content(keys).stylize("bold $accent")).append("  " + text)
-        if name:
+        if name and with_ids:
             row = row.append(Content(" " * (wide - cells(text)) + name).stylize("$foreground-muted"))
         made.append(row)
     return Content("\n").join(made)

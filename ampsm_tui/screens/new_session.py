@@ -52,7 +52,7 @@ class NewSessionScreen(Screen[str | None]):
     CSS_PATH = "new_session.tcss"
     AUTO_FOCUS = "#prompt"
     VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-low"), (16, "-middle"), (24, "-high")]
-    HELP = (
+    PURPOSE = (
         "A session is a task for amp on a branch of its own, in a folder of its own.",
         "Your checkout is not touched; what amp changes is committed on the session's branch.",
         "Name, base, script and mode may stay as they are: what is shown pale is taken.",

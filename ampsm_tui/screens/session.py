@@ -43,7 +43,7 @@ class SessionScreen(FollowingUp):
 
     CSS_PATH = "session.tcss"
     TITLE = "session"
-    HELP = (
+    PURPOSE = (
         "On one side what has happened in this session, on the other what amp said and did.",
         "It follows the end while amp works, and holds still once you scroll up.",
         "What you write at the bottom is amp's next prompt; it waits while amp works.",

@@ -34,6 +34,12 @@ LOOK_AGAIN = 15.0
 class SessionsScreen(SessionActions):
     """One row a session; beside it, where there is room, a preview."""
 
+    TITLE = "sessions"
+    PURPOSE = (
+        "One line a session: what it is doing, what it has changed, and whether it needs you.",
+        "What needs you stands at the top; w goes from one to the next.",
+        "Marked with space, several are stopped, sent a message or put away at once.",
+    )
     BINDINGS: ClassVar[list[BindingType]] = [
         *NEW_KEYS,
         Binding("escape", "back", "Back", id="back", show=False),

@@ -40,7 +40,7 @@ class SettingsScreen(Screen[None]):
     CSS_PATH = "settings.tcss"
     TITLE = "settings"
     AUTO_FOCUS = "SettingRow Input"
-    HELP = (
+    PURPOSE = (
         "Each setting is written to the configuration file as soon as it is given.",
         "A dot marks what is not as ampsm comes. Running iterations keep what they began with.",
         "Comments in the file stay; another editor may change it meanwhile.",
