@@ -1,6 +1,5 @@
 """Something to read beside the timeline: a commit's files, a script's output, notes. Lines in blocks, nothing live."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ampsm_tui.clean import fit, many_lines, one_line
@@ -9,6 +8,8 @@ from ampsm_tui.widgets.transcript_blocks import Block, Kind
 from ampsm_tui.widgets.transcript_layout import Layout
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ampsm_engine.engine.history import FileChange
 
 _LETTERS = {"added": "A", "modified": "M", "deleted": "D", "renamed": "R", "copied": "C", "typechange": "T"}

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -271,6 +272,21 @@ async def test_a_paste_keeps_its_lines_and_nothing_unseen(desk: Desk) -> None:
         box.post_message(Paste("one\r\ntwo\n\x1b[31m\tthree\u202e\x00"))
         await desk.settle()
         assert box.text == "one\ntwo\n[31m\tthree"
+
+
+async def test_a_prompt_is_written_in_the_editor(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def edit(_app: object, command: list[str], _folder: Path) -> None:
+        path = Path(command[-1])
+        assert path.stat().st_mode & 0o077 == 0 or path.parent.stat().st_mode & 0o077 == 0
+        path.write_text(path.read_text() + " and edited\n")
+
+    monkeypatch.setenv("EDITOR", "vi")
+    monkeypatch.setattr("ampsm_tui.aside.step_aside", edit)
+    async with opened(desk, a_row()):
+        await desk.press("m")
+        await desk.type("Typed")
+        await desk.press("ctrl+x", "ctrl+e")
+        assert desk.app.screen.query_one(PromptBox).text == "Typed and edited"
 
 
 async def test_the_queue_is_edited_and_emptied(desk: Desk) -> None:
