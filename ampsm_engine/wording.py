@@ -85,8 +85,11 @@ def ending(outcome: Outcome | None, state: State) -> str:
     return outcome.value if outcome else state.value
 
 
-def doing(row: BoardRow) -> str:
-    """What a session does at this moment or, when it rests, how its last iteration ended."""
+def doing(row: BoardRow, *, uncommitted: bool | None = None) -> str:
+    """What a session does at this moment or, when it rests, how its last iteration ended.
+
+    `uncommitted`: whether work of that iteration could not be committed; None: as far as the session's status tells.
+    """
     current = row.current
     if current is None:
         return "no iteration yet"
@@ -98,16 +101,27 @@ def doing(row: BoardRow) -> str:
         if current.stop_requested_at:
             return "stopping"
         return (current.activity or "starting amp").replace(f"{row.session.worktree_path}/", "")
-    return ended(current)
+    if uncommitted is None:
+        done = current.outcome is Outcome.DONE and current.test_result is not ScriptResult.FAIL
+        uncommitted = done and row.session.status is Status.AWAITING_INPUT
+    return ended(current, uncommitted=uncommitted)
 
 
-def ended(iteration: Iteration) -> str:
+def gist(text: str) -> str:
+    """The line of a longer message that says most: the last one with a letter or a digit in it."""
+    lines = [line.strip() for line in text.splitlines() if any(map(str.isalnum, line))]
+    return lines[-1] if lines else text.strip()
+
+
+def ended(iteration: Iteration, *, uncommitted: bool = False) -> str:
     """How a settled iteration ended, in a few words."""
     if iteration.outcome is not Outcome.DONE:
         word = iteration.outcome.value if iteration.outcome else "ended"
-        return iteration.error or word
+        return gist(iteration.error or word) + ", not committed" * uncommitted
     changed = f"{iteration.changed_files} file{'s' * (iteration.changed_files != 1)} changed"
-    text = changed if iteration.commit_sha else "nothing changed"
+    text = changed if iteration.commit_sha else "not committed" if uncommitted else "nothing changed"
+    if uncommitted and iteration.commit_sha:
+        text += ", not all of it committed"
     if iteration.test_result is ScriptResult.FAIL:
         return f"script failed ({iteration.test_exit_code}), {text}"
     return f"{text}, script passed" if iteration.test_result is ScriptResult.PASS else text

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from operator import attrgetter
 
+from ampsm_engine.cli.notes import NONE, Notes, note_documents
 from ampsm_engine.model import Fact, Iteration, Session, Tally
 
 Document = dict[str, object]
@@ -32,14 +33,17 @@ _TALLY = _Shape(*(field.name for field in fields(Tally)), "token_usage")
 _FACT = _Shape(*(field.name for field in fields(Fact)))
 
 
-def iteration_document(iteration: Iteration) -> Document:
-    """An iteration with its tally beside its columns; what is not known is null."""
-    return _ITERATION.document(iteration) | _TALLY.document(iteration.tally)
+def iteration_document(iteration: Iteration, notes: Notes = NONE) -> Document:
+    """An iteration with its tally beside its columns, and its notes; what is not known is null."""
+    facts = notes.get(iteration.id, ())
+    document = _ITERATION.document(iteration) | _TALLY.document(iteration.tally)
+    document["notes"] = note_documents(iteration, facts) if facts else []
+    return document
 
 
-def session_document(session: Session, iterations: Sequence[Iteration]) -> Document:
+def session_document(session: Session, iterations: Sequence[Iteration], notes: Notes = NONE) -> Document:
     """A session with its iterations, oldest first."""
-    return _SESSION.document(session) | {"iterations": [iteration_document(each) for each in iterations]}
+    return _SESSION.document(session) | {"iterations": [iteration_document(each, notes) for each in iterations]}
 
 
 def fact_document(fact: Fact) -> Document:

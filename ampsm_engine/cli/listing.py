@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from ampsm_engine import wording
+from ampsm_engine.cli.notes import NONE, Notes, is_uncommitted
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.tables import Cell, Column, table
 from ampsm_engine.model import BoardRow, Iteration, Session, State
@@ -13,9 +14,9 @@ from ampsm_engine.wording import ended as ended  # noqa: PLC0414
 COLUMNS = (
     Column(""),
     Column("STATUS", goes=2),
-    Column("NAME", least=12),
+    Column("NAME", least=12, most=60),
     Column("REPO", goes=6, least=6),
-    Column("DOING", goes=4, least=10),
+    Column("DOING", goes=4, least=10, most=60),
     Column("ITER", goes=5, right=True),
     Column("TOKENS", goes=7, right=True),
     Column("AGE", goes=1, right=True),
@@ -47,14 +48,17 @@ def total_tokens(iterations: Sequence[Iteration]) -> int | None:
     return sum(known) if known else None
 
 
-def print_sessions(sessions: Sequence[Session], iterations: Mapping[str, Sequence[Iteration]]) -> None:
+def print_sessions(
+    sessions: Sequence[Session], iterations: Mapping[str, Sequence[Iteration]], notes: Notes = NONE
+) -> None:
     """Write the table of sessions to stdout."""
     at = datetime.now(UTC)
-    table(COLUMNS, [_cells(session, iterations.get(session.id, ()), at) for session in sessions])
+    table(COLUMNS, [_cells(session, iterations.get(session.id, ()), notes, at) for session in sessions])
 
 
-def _cells(session: Session, iterations: Sequence[Iteration], at: datetime) -> tuple[Cell, ...]:
+def _cells(session: Session, iterations: Sequence[Iteration], notes: Notes, at: datetime) -> tuple[Cell, ...]:
     row = board_row(session, iterations)
+    uncommitted = row.current is not None and is_uncommitted(notes.get(row.current.id, ()))
     word = wording.state_word(row)
     style = STATE_STYLES.get(word, "")
     return (
@@ -62,7 +66,7 @@ def _cells(session: Session, iterations: Sequence[Iteration], at: datetime) -> t
         Styled(word, style),
         one_line(session.name),
         Styled(session.repo_root.rstrip("/").rpartition("/")[2], "dim"),
-        doing(row),
+        doing(row, uncommitted=uncommitted),
         str(row.iterations),
         wording.count(total_tokens(iterations)),
         wording.age(session.last_run or session.created_at, at),

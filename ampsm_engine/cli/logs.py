@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -11,7 +11,7 @@ from ampsm_engine import redact, wording
 from ampsm_engine.cli import arguments, diagnostics, documents, output
 from ampsm_engine.cli.helping import Command
 from ampsm_engine.cli.output import Styled, clean, one_line
-from ampsm_engine.model import Iteration, Session, State
+from ampsm_engine.model import Fact, Iteration, Session, State
 
 if TYPE_CHECKING:
     from ampsm_engine.amp.events import Event
@@ -89,10 +89,12 @@ def _print_lines(engine: "Engine", session: Session, iteration: Iteration, *, fo
     for event in _events(engine, iteration.id, follow=follow):
         for line in reading.lines(event):
             output.line(*line)
-    _print_end(engine.store.iteration(iteration.id), session)
+    facts = engine.store.notes_of((session.id,)).get(iteration.id, ())
+    _print_end(engine.store.iteration(iteration.id), session, facts)
 
 
-def _print_end(iteration: Iteration, session: Session) -> None:
+def _print_end(iteration: Iteration, session: Session, facts: Sequence[Fact]) -> None:
+    from ampsm_engine.cli.notes import sentences
     from ampsm_engine.cli.transcript import tokens_text
     from ampsm_engine.cli.waiting import end_hint, end_text
 
@@ -104,13 +106,25 @@ def _print_end(iteration: Iteration, session: Session) -> None:
         return
     glyph = wording.GLYPHS["done" if iteration.outcome == "done" else "error"]
     output.line()
-    output.line(Styled(f"{glyph} {end_text(iteration)}", "green" if iteration.outcome == "done" else "red"))
+    output.line(Styled(f"{glyph} {end_text(iteration, facts)}", "green" if iteration.outcome == "done" else "red"))
+    whole = (iteration.error or "").strip()
+    if "\n" in whole:
+        output.line(Styled(_indented(whole), "red"))
+    for serious, text in sentences(facts):
+        output.line(Styled(_indented(text), "yellow" if serious else ""))
     total = wording.count(iteration.tally.token_usage)
     told = tokens_text(iteration.tally)
     if told:
         output.line(Styled(f"  {total} tokens ({told}), {iteration.tally.turns} turns", "dim"))
     output.flush()
-    diagnostics.hint(end_hint(iteration))
+    hint = end_hint(iteration, facts)
+    if hint.startswith("ampsm log "):  # that is what is read here
+        hint = f"ampsm iterate {session.id} 'what amp is to do'"
+    diagnostics.hint(hint)
+
+
+def _indented(text: str) -> str:
+    return "  " + text.replace("\n", "\n  ")
 
 
 def _print_json(engine: "Engine", session: Session, iteration: Iteration, *, follow: bool) -> None:
@@ -120,11 +134,16 @@ def _print_json(engine: "Engine", session: Session, iteration: Iteration, *, fol
     if follow:
         for event in events:
             output.record(event)
-        ended = documents.iteration_document(engine.store.iteration(iteration.id))
-        output.record({"type": "settled", "iteration": ended})
+        output.record({"type": "settled", "iteration": _document(engine, iteration)})
         return
     content: documents.Document = {"sessionId": session.id, "events": list(events)}
-    output.document({"iteration": documents.iteration_document(engine.store.iteration(iteration.id)), **content})
+    output.document({"iteration": _document(engine, iteration), **content})
+
+
+def _document(engine: "Engine", iteration: Iteration) -> documents.Document:
+    """The iteration as it is now."""
+    store = engine.store
+    return documents.iteration_document(store.iteration(iteration.id), store.notes_of((iteration.session_id,)))
 
 
 def _print_raw(engine: "Engine", iteration: Iteration, *, follow: bool) -> None:

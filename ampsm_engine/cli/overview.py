@@ -25,7 +25,8 @@ def overview() -> int:
     if sessions:
         from ampsm_engine.cli.listing import print_sessions
 
-        print_sessions(sessions, store.iterations_of([session.id for session in sessions]))
+        ids = [session.id for session in sessions]
+        print_sessions(sessions, store.iterations_of(ids), store.notes_of(ids))
         output.line()
     else:
         output.line("ampsm runs the Amp coding agent on several tasks at once, each on its own git branch.")

@@ -1,14 +1,17 @@
 """One session in full for a person: what it is, what it changed, its iterations. Reads nothing."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ampsm_engine import wording
 from ampsm_engine.cli import diagnostics, output
-from ampsm_engine.cli.listing import STATE_STYLES, board_row, ended
+from ampsm_engine.cli.listing import STATE_STYLES, board_row
+from ampsm_engine.cli.notes import Notes, is_uncommitted, script_text, sentences
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.tables import Cell, Column, table
-from ampsm_engine.model import Iteration, ScriptResult, Session, State
+from ampsm_engine.cli.waiting import end_hint
+from ampsm_engine.model import Fact, Iteration, ScriptResult, Session, State
 
 if TYPE_CHECKING:
     from ampsm_engine.engine.views import SessionView
@@ -22,11 +25,11 @@ COLUMNS = (
     Column("TOKENS", goes=5, right=True),
     Column("TOOK", goes=1, right=True),
     Column("AGE", goes=6, right=True),
-    Column("PROMPT", least=10),
+    Column("PROMPT", least=10, most=60),
 )
 
 
-def print_portrait(view: "SessionView") -> None:
+def print_portrait(view: "SessionView", notes: Notes) -> None:
     """Write all about one session to stdout."""
     session = view.session
     word = wording.state_word(board_row(session, view.iterations))
@@ -37,7 +40,9 @@ def print_portrait(view: "SessionView") -> None:
         output.line()
         at = datetime.now(UTC)
         table(COLUMNS, [_cells(iteration, at) for iteration in view.iterations])
-    _print_trouble(session, view.iterations)
+    for iteration in view.iterations:
+        _print_notes(iteration, notes.get(iteration.id, ()))
+    _print_trouble(session, view.iterations, notes)
 
 
 def _facts(view: "SessionView") -> list[tuple[str, str]]:
@@ -96,11 +101,24 @@ def _script(iteration: Iteration) -> Cell:
     return Styled(f"fail ({iteration.test_exit_code})", "red")
 
 
-def _print_trouble(session: Session, iterations: tuple[Iteration, ...]) -> None:
+def _print_notes(iteration: Iteration, facts: Sequence[Fact]) -> None:
+    told = sentences(facts)
+    plain = f"script failed with exit code {iteration.test_exit_code}"
+    if iteration.test_result is ScriptResult.FAIL and (why := script_text(iteration, facts)) != plain:
+        told.append((False, why))
+    for serious, text in told:
+        shown = text.replace("\n", "\n    ")
+        output.line(Styled(f"iteration {iteration.number}: {shown}", "yellow" if serious else ""))
+
+
+def _print_trouble(session: Session, iterations: tuple[Iteration, ...], notes: Notes) -> None:
     settled = [iteration for iteration in iterations if iteration.state is State.SETTLED]
-    if settled and settled[-1].error:
+    if settled and (last := settled[-1]).error:
         output.line()
-        output.line(Styled(f"iteration {settled[-1].number}: {ended(settled[-1])}", "red"))
-        diagnostics.hint(one_line(settled[-1].hint or f"ampsm log {session.id}"))
+        shown = (last.error or "").strip().replace("\n", "\n    ")
+        output.line(Styled(f"iteration {last.number}: {shown}", "red"))
+        diagnostics.hint(one_line(last.hint or f"ampsm log {session.id}"))
+    elif settled and is_uncommitted(notes.get(settled[-1].id, ())):
+        diagnostics.hint(end_hint(settled[-1], notes.get(settled[-1].id, ())))
     elif not iterations:
         diagnostics.hint(f"ampsm iterate {session.id} 'what amp is to do'")

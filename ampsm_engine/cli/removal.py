@@ -99,11 +99,12 @@ def trash_ls(*, as_json: bool) -> int:
     with diagnostics.working("Measuring the trash"):
         entries = removal.trashed(engine)
     if as_json:
-        iterations = engine.store.iterations_of([entry.session.id for entry in entries])
+        ids = [entry.session.id for entry in entries]
+        iterations, notes = engine.store.iterations_of(ids), engine.store.notes_of(ids)
         output.document(
             {
                 "sessions": [
-                    documents.session_document(entry.session, iterations.get(entry.session.id, ()))
+                    documents.session_document(entry.session, iterations.get(entry.session.id, ()), notes)
                     | {"trashBytes": entry.bytes}
                     for entry in entries
                 ]

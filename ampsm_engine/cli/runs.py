@@ -45,7 +45,9 @@ def iterate_command(reference: str, prompt: str | None, prompt_file: str | None,
         from ampsm_engine.cli.sessions import print_session
 
         latest = engine.store.iteration(iteration.id)
-        print_session(engine, session.id, iteration=documents.iteration_document(latest))
+        print_session(
+            engine, session.id, iteration=documents.iteration_document(latest, engine.store.notes_of((session.id,)))
+        )
     return code
 
 
@@ -68,8 +70,9 @@ def wait_command(references: tuple[str, ...], timeout: float | None, *, as_json:
     ids = tuple(dict.fromkeys(session.id for session in sessions))
     code = wait_for(engine, ids, timeout=timeout)
     if as_json:
-        groups = engine.store.iterations_of(ids)
-        found = [documents.session_document(engine.store.session(key), groups.get(key, ())) for key in ids]
+        store = engine.store
+        groups, notes = store.iterations_of(ids), store.notes_of(ids)
+        found = [documents.session_document(store.session(key), groups.get(key, ()), notes) for key in ids]
         output.document({"sessions": found})
     return code
 
@@ -88,7 +91,8 @@ def stop_command(reference: str, *, as_json: bool) -> int:
 
     touched = runs.stop(engine, session.id)
     if as_json:
-        output.document({"iterations": [documents.iteration_document(iteration) for iteration in touched]})
+        notes = engine.store.notes_of((session.id,))
+        output.document({"iterations": [documents.iteration_document(iteration, notes) for iteration in touched]})
         return diagnostics.OK
     for iteration in touched:
         gone = iteration.outcome is not None

@@ -1,4 +1,4 @@
-"""Tables on stdout: on a terminal cut to its width (columns go, then text is cut), elsewhere whole and aligned."""
+"""Tables on stdout: on a terminal cut to its width (columns go, then text is cut); elsewhere every column, aligned."""
 
 import shutil
 import sys
@@ -23,6 +23,8 @@ class Column:
     least: int | None = None
     """The cells it may shrink to; None: it is shown whole or not at all."""
     right: bool = False
+    most: int | None = None
+    """The cells that it takes off a terminal; None: what it needs. There one long text would widen every row."""
 
 
 Cell = str | Styled
@@ -88,8 +90,9 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> None:
     if sys.stdout.isatty():
         _on_terminal(columns, rows, fit(columns, natural, shutil.get_terminal_size().columns))
         return
+    room = [min(cells, column.most or cells) for column, cells in zip(columns, natural, strict=True)]
     for row in ([column.title for column in columns], *cells):
-        padded = [_padded(value, natural[index], columns[index]) for index, value in enumerate(row)]
+        padded = [_padded(cut(value, room[index]), room[index], columns[index]) for index, value in enumerate(row)]
         output.line((" " * GAP).join(padded).rstrip())
 
 

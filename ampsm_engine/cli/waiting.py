@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ampsm_engine import wording
-from ampsm_engine.cli import diagnostics
+from ampsm_engine.cli import diagnostics, notes
 from ampsm_engine.cli.output import one_line
-from ampsm_engine.model import Iteration, Outcome, ScriptResult, State
+from ampsm_engine.model import Fact, Iteration, Outcome, ScriptResult, State
 
 if TYPE_CHECKING:
     from ampsm_engine.engine.desk import Engine
@@ -55,8 +55,9 @@ def wait_for(
             progress.end()
     if iteration_id is not None:
         ended = (engine.store.iteration(iteration_id),)
+    facts = engine.store.notes_of(session_ids)
     for iteration in ended:
-        _tell_end(iteration, names[iteration.session_id])
+        _tell_end(iteration, names[iteration.session_id], facts.get(iteration.id, ()))
     return max((outcome_code(iteration) for iteration in ended), default=diagnostics.OK)
 
 
@@ -68,34 +69,42 @@ def _state(unsettled: Sequence[Iteration], names: dict[str, str]) -> tuple[str, 
     return text, current.activity or ""
 
 
-def _tell_end(iteration: Iteration, name: str) -> None:
-    diagnostics.note(f"{name}: {end_text(iteration)}")
-    diagnostics.hint(end_hint(iteration))
+def _tell_end(iteration: Iteration, name: str, facts: Sequence[Fact]) -> None:
+    diagnostics.note(f"{name}: {end_text(iteration, facts)}")
+    for serious, text in notes.sentences(facts):
+        (diagnostics.warning if serious else diagnostics.note)(text)
+    diagnostics.hint(end_hint(iteration, facts))
 
 
-def end_text(iteration: Iteration) -> str:
-    """How an iteration ended, in one sentence."""
+def end_text(iteration: Iteration, facts: Sequence[Fact] = ()) -> str:
+    """How an iteration ended, in one sentence; `facts` are its notes."""
     word = iteration.outcome.value if iteration.outcome else iteration.state.value
     parts = [f"iteration {iteration.number} {word}"]
+    uncommitted = notes.is_uncommitted(facts)
     if iteration.error:
-        parts.append(one_line(iteration.error))
+        parts.append(one_line(wording.gist(iteration.error)))
     if iteration.commit_sha:
         changed = f"{iteration.changed_files} file{'s' * (iteration.changed_files != 1)}"
         parts.append(f"commit {iteration.commit_sha[:12]}, {changed}")
-    elif iteration.outcome is Outcome.DONE:
+    if uncommitted:
+        parts.append("not all of it committed" if iteration.commit_sha else "not committed")
+    elif iteration.outcome is Outcome.DONE and not iteration.commit_sha:
         parts.append("no commit")
     if iteration.test_result is not None:
-        passed = iteration.test_result is ScriptResult.PASS
-        parts.append("script passed" if passed else f"script failed with exit code {iteration.test_exit_code}")
+        parts.append(notes.script_text(iteration, facts))
     if iteration.duration_ms is not None:
         parts.append(wording.duration(iteration.duration_ms))
     return "; ".join(parts)
 
 
-def end_hint(iteration: Iteration) -> str:
+def end_hint(iteration: Iteration, facts: Sequence[Fact] = ()) -> str:
     """What to do next after an iteration has ended."""
     if iteration.hint:
         return one_line(iteration.hint)
+    if any(fact.kind == "lost-worktree" for fact in facts):
+        return "ampsm repair"
+    if notes.is_uncommitted(facts):
+        return f"ampsm diff {iteration.session_id} --uncommitted"
     if iteration.test_result is ScriptResult.FAIL:
         return f"ampsm iterate {iteration.session_id} 'The check failed, please fix it'"
     return f"ampsm diff {iteration.session_id}" if iteration.commit_sha else f"ampsm log {iteration.session_id}"

@@ -12,6 +12,20 @@ from ampsm_engine.store.connection import Connected, Row
 
 NEWEST_FACTS = 50
 
+NOTES = (
+    "not-committed",
+    "left-out",
+    "branch",
+    "lost-worktree",
+    "stray",
+    "note",
+    "context",
+    "trouble",
+    "not-redacted",
+    "tested",
+)
+"""The kinds of facts that say of an iteration what its columns do not."""
+
 _SESSIONS = f"SELECT {rows.SESSION_COLUMNS} FROM sessions s"
 _ITERATIONS = f"SELECT {rows.ITERATION_COLUMNS} FROM iterations i"
 _FACTS = f"SELECT {rows.FACT_COLUMNS} FROM facts f"
@@ -148,6 +162,18 @@ class Reading(Connected):
         newest = limit is not None and not after
         found = self._select(f"{_FACTS}{where} ORDER BY f.number {'DESC' if newest else ''} LIMIT ?", values)
         return tuple(rows.fact(row) for row in (reversed(found) if newest else found))
+
+    def notes_of(self, session_ids: Sequence[str]) -> dict[str, tuple[Fact, ...]]:
+        """The facts of NOTES of many sessions by iteration, oldest first, in one question."""
+        where = (
+            ' WHERE f."sessionId" IN (SELECT value FROM json_each(?)) AND f."iterationId" IS NOT NULL'
+            " AND f.kind IN (SELECT value FROM json_each(?)) ORDER BY f.number"
+        )
+        found: dict[str, list[Fact]] = {}
+        for row in self._select(_FACTS + where, (json.dumps(list(session_ids)), json.dumps(NOTES))):
+            fact = rows.fact(row)
+            found.setdefault(str(fact.iteration_id), []).append(fact)
+        return {iteration_id: tuple(facts) for iteration_id, facts in found.items()}
 
 
 def _ambiguous(reference: str, candidates: Sequence[Session]) -> Refused:
