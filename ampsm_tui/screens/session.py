@@ -35,7 +35,7 @@ REFLOG_TICK = 1.0
 """Seconds between two looks at whether the branch has moved by hand; a look is one question to the file system."""
 
 IDLE_BOX = "m writes a follow-up"
-BUSY_BOX = "m writes a follow-up; it waits its turn"
+BUSY_BOX = "m queues a follow-up"
 
 
 class SessionScreen(FollowingUp):
