@@ -8,7 +8,9 @@ import click
 from ampsm_engine.cli import arguments, diagnostics, documents, output
 from ampsm_engine.cli.helping import Command
 from ampsm_engine.cli.output import one_line
+from ampsm_engine.errors import Refused
 from ampsm_engine.model import Iteration, Session, Status
+from ampsm_engine.naming import printable
 
 if TYPE_CHECKING:
     from ampsm_engine.engine.desk import Engine
@@ -105,7 +107,8 @@ def _tell_new(session: Session, iteration: Iteration | None) -> None:
 def print_session(engine: "Engine", session_id: str, **more: object) -> None:
     """Write the JSON document of one session to stdout."""
     session = engine.store.session(session_id)
-    found = documents.session_document(session, engine.store.iterations(session_id))
+    store = engine.store
+    found = documents.session_document(session, store.iterations(session_id), store.notes_of((session_id,)))
     output.document({"session": found, **more})
 
 
@@ -129,14 +132,15 @@ def ls_command(repo: Path | None, statuses: tuple[str, ...], *, as_json: bool) -
     store = engine.store
     root = arguments.repository_root(repo) if repo is not None else None
     found = store.sessions(repo_root=root, statuses=tuple(Status(status) for status in statuses))
-    iterations = store.iterations_of([session.id for session in found])
+    ids = [session.id for session in found]
+    iterations, notes = store.iterations_of(ids), store.notes_of(ids)
     if as_json:
-        listed = [documents.session_document(session, iterations.get(session.id, ())) for session in found]
+        listed = [documents.session_document(session, iterations.get(session.id, ()), notes) for session in found]
         output.document({"sessions": listed})
     elif found:
         from ampsm_engine.cli.listing import print_sessions
 
-        print_sessions(found, iterations)
+        print_sessions(found, iterations, notes)
     else:
         diagnostics.note("No sessions." if root or statuses else "No sessions yet.")
         diagnostics.hint("ampsm new 'what amp is to do'")
@@ -162,7 +166,7 @@ def show_command(reference: str, *, as_json: bool) -> int:
 
     with diagnostics.working("Reading the worktree"):
         view = views.show(engine, session)
-    print_portrait(view)
+    print_portrait(view, engine.store.notes_of((session.id,)))
     return diagnostics.OK
 
 
@@ -189,6 +193,9 @@ def edit_command(
     session = arguments.session(engine, reference)
     from ampsm_engine.engine import sessions
 
+    if name is not None and not printable(name):
+        message = "A session's name needs at least one visible character."
+        raise Refused(message, f"ampsm edit {session.id} --name 'NAME'")
     changed = sessions.edit(engine, session.id, name=name, notes=notes, script=script, mode=mode)
     if as_json:
         print_session(engine, session.id)
