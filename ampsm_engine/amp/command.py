@@ -181,6 +181,9 @@ def _unusable(path: Path, reason: str) -> Unfit:
 
 def check_prompt(prompt: str) -> bytes:
     """The prompt as amp reads it, UTF-8; Refused when it is empty, too long or not text."""
+    if "\0" in prompt:
+        message = f"The prompt holds a NUL (character {prompt.index(chr(0)) + 1}): that is no text."
+        raise Refused(message, "Write it to a UTF-8 file: ampsm new --prompt-file FILE")
     if not prompt.strip(" \t\r\n\v\f\ufeff") or not prompt.strip():
         raise Refused("The prompt is empty.", 'ampsm new "what amp shall do"')
     try:

@@ -163,6 +163,9 @@ def _read_prompt(file: str) -> str:
     if len(content) > PROMPT_LIMIT:
         message = f"The prompt in {file} is larger than {PROMPT_LIMIT} bytes, which is all that amp takes."
         raise Refused(message, "Put the long part into a file of the repository and name that in the prompt")
+    if b"\0" in content:
+        message = f"{file} is no text: byte {content.index(0)} is NUL."
+        raise click.BadParameter(message, param_hint="--prompt-file")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as reason:

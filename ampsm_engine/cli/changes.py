@@ -1,5 +1,7 @@
 """The command diff: what a session changed, as a patch, a table or names."""
 
+import base64
+import os
 import sys
 
 import click
@@ -12,6 +14,7 @@ from ampsm_engine.errors import Refused
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ampsm_engine.engine.views import DiffView
+    from ampsm_engine.git.values import FileChange
 
 _LETTERS = {
     "added": "A", "modified": "M", "deleted": "D", "renamed": "R", "copied": "C", "typechange": "T",
@@ -92,8 +95,19 @@ def _document(view: "DiffView") -> documents.Document:
         "new": view.new,
         "additions": sum(change.additions or 0 for change in view.files),
         "deletions": sum(change.deletions or 0 for change in view.files),
-        "files": documents.plain(view.files),
+        "files": [_file_document(change) for change in view.files],
     }
+
+
+def _file_document(change: "FileChange") -> documents.Document:
+    """A file; beside a name that is not UTF-8 its bytes in base64: JSON has no other way to say them."""
+    document: documents.Document = dict(documents.plain(change))  # type: ignore[call-overload]
+    for key, name in (("path", change.path), ("oldPath", change.old_path)):
+        raw = os.fsencode(name or "")
+        text = raw.decode("utf-8", "replace")
+        if name is not None and text != name:
+            document |= {key: text, f"{key}Bytes": base64.b64encode(raw).decode()}
+    return document
 
 
 def _print_stat(view: "DiffView") -> None:

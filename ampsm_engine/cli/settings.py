@@ -47,7 +47,12 @@ def config_get(name: str | None, *, as_json: bool) -> int:
     return diagnostics.OK
 
 
-@config_command.command("set", cls=Command, short_help="Change one setting.")
+@config_command.command(
+    "set",
+    cls=Command,
+    short_help="Change one setting.",
+    context_settings={"ignore_unknown_options": True},  # -1 is a value here, though no setting may take it
+)
 @click.argument("name", type=arguments.SettingName())
 @click.argument("value", type=arguments.TEXT)
 def config_set(name: str, value: str) -> int:

@@ -232,10 +232,15 @@ def test_odd_values_in_the_users_settings_can_still_be_written(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "prompt", ["-foo", "héllo \U0001f600", "a\x00b", "x" * 1_048_576, "é" * 524_288, "line\n\nline"]
+    "prompt", ["-foo", "héllo \U0001f600", "x" * 1_048_576, "é" * 524_288, "line\n\nline"]
 )
 def test_a_prompt_is_its_utf8_bytes(prompt):
     assert command.check_prompt(prompt) == prompt.encode()
+
+
+def test_a_prompt_with_a_nul_is_refused():
+    with pytest.raises(Refused, match="NUL.*character 2"):
+        command.check_prompt("a\0b")
 
 
 @pytest.mark.parametrize("prompt", ["", " \n\t", "\ufeff", "\u2003\u00a0", "x" * 1_048_577, "é" * 524_289, "a\udcff"])

@@ -126,7 +126,10 @@ def test_the_script_by_hand(ampsm: Ampsm, repo: Path, scripted: Play) -> None:
     session = made(ampsm, repo)
     assert ampsm("run", session).code == 4
     secret = "sgamp_" + "user_01SECRET_" + "0123456789abcdef" * 2
-    ampsm("edit", session, "--script", f"printf 'a\\033[2Jb {secret}\\n'; exit 7")
+    (Path(ampsm("show", session, "--json").json["session"]["worktreePath"]) / "said").write_text(
+        f"a\033[2Jb {secret}\n"
+    )
+    ampsm("edit", session, "--script", "cat said; exit 7")
     ran = ampsm("run", session)
     assert (ran.code, ran.out) == (1, "a␛[2Jb [redacted:amp-key]\n")
     assert "exit code 7" in ran.err
