@@ -57,7 +57,7 @@ def show(engine: Engine, session: Session) -> SessionView:
     facts = store.facts(session_id=session.id)
     worktree = Path(session.worktree_path)
     try:
-        place = worktree if worktree.is_dir() else Path(session.repo_root)
+        place = _place(session)
         base = _base_now(place, session)
         old = changes.merge_base(place, base, session.branch_name) or session.base_commit
         files = changes.files(place, old, None if worktree.is_dir() else session.branch_name)
@@ -65,6 +65,15 @@ def show(engine: Engine, session: Session) -> SessionView:
     except AmpsmError as reason:
         return SessionView(session, iterations, facts, trouble=str(reason))
     return SessionView(session, iterations, facts, ahead, behind, files)
+
+
+def _place(session: Session) -> Path:
+    """Where git is asked about a session: its worktree, else its repository; NotFound when that is gone, too."""
+    root, worktree = Path(session.repo_root), Path(session.worktree_path)
+    if not root.is_dir():
+        message = f"The repository {root} of session {session.name} is gone."
+        raise NotFound(message, f"Bring it back to where it was, or: ampsm rm {session.id}")
+    return worktree if worktree.is_dir() else root
 
 
 def _base_now(place: Path, session: Session) -> str:
@@ -84,7 +93,7 @@ def diff(
     """The whole session against its base, one iteration, two points, or what is not committed."""
     session = engine.store.session(session_id)
     worktree = Path(session.worktree_path)
-    place = worktree if worktree.is_dir() else Path(session.repo_root)
+    place = _place(session)
     if iteration is not None:
         old, new = _ends_of(engine, session, iteration)
     elif uncommitted:

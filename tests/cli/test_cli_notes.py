@@ -183,3 +183,14 @@ def test_a_file_name_that_is_no_text_keeps_its_bytes_in_json(ampsm: Ampsm, repo:
     assert base64.b64decode(odd["pathBytes"]) == raw
     assert plain["path"] == "plain.txt"
     assert "pathBytes" not in plain
+
+
+def test_a_repository_that_is_gone_is_called_that(ampsm: Ampsm, shelf: Shelf) -> None:
+    session = shelf.session(repo_root="/nowhere/shop", worktree_path="/nowhere/shop/.worktrees/1")
+    told = "The repository /nowhere/shop of session fix login is gone."
+    assert told in ampsm("show", session.id).out
+    for arguments in (["diff", session.id], ["diff", session.id, "--uncommitted"]):
+        ran = ampsm(*arguments)
+        assert ran.code == 3
+        assert told in ran.err
+        assert "ampsm rm" in ran.err

@@ -252,3 +252,18 @@ def test_tool_calls_keep_the_order_of_the_stream(store: Store) -> None:
     store.record("i1", tally=Tally(), offset=2, activity=None, thread_id=None, tool_calls=[done])
     assert store.tool_calls("i1")[6] == done
     assert len(store.tool_calls("i1")) == 250
+
+
+def test_notes_are_those_of_the_sessions_asked_for_by_iteration(store: Store) -> None:
+    for session, key in (("s1", "i1"), ("s2", "i2")):
+        store.add_session(a_session(session, name=session))
+        settled(store, key, session)
+        for kind in ("left-out", "not-committed", "tested", "committed"):
+            store.fact(kind, f"{kind} {key}", session_id=session, iteration_id=key)
+    store.fact("note", "of no iteration", session_id="s1")
+    found = store.notes_of(("s1", "nobody"))
+    assert {key: [fact.text for fact in facts] for key, facts in found.items()} == {
+        "i1": ["left-out i1", "not-committed i1", "tested i1"]
+    }
+    assert store.notes_of(()) == {}
+    assert set(store.notes_of(("s1", "s2"))) == {"i1", "i2"}
