@@ -7,6 +7,7 @@ import asyncio
 import gc
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
     from ampsm_engine.engine.desk import Engine
     from ampsm_tui.telling import Teller
+
+SOON = 0.1
+"""Seconds after the start at which the board is read again."""
 
 SETTLED = 0.3
 """Seconds after the start at which the first frame is out."""
@@ -133,7 +137,9 @@ class AmpsmApp(App[int]):
             self.open_session(self.first_session)
         if self.board is not None:
             self._explain(self.board)
-        self.follow()
+            self.set_timer(SOON, self.follow)  # reading the board again would hold up the first frame
+        else:
+            self.follow()
         self.set_timer(SETTLED, self._settle_in)
         for clash in keymap.clashes(self.settings.keys):
             self.notify(f"{clash}; the first has it.", title="Keys clash", severity="warning", markup=False)
@@ -150,6 +156,7 @@ class AmpsmApp(App[int]):
         gc.freeze()
         gc.set_threshold(20_000, 10, 10)
         gc.enable()
+        sys.setswitchinterval(0.001)  # a key need not wait for a thread that reads the board
         from ampsm_tui.telling import Teller
 
         home = self.engine.home if self.engine else None

@@ -47,6 +47,7 @@ class RowPainter:
     def __init__(self, style: Callable[..., Style], clock: Callable[[], datetime]) -> None:
         self.style = style
         self.clock = clock
+        self.width = 0
         self.columns: tuple[tuple[Column, int], ...] = ()
         self.counts: Mapping[str, ChangeCounts] = {}
         self._painted: dict[str, tuple[Look, Cells, Strip]] = {}
@@ -58,6 +59,7 @@ class RowPainter:
 
     def lay_out(self, width: int, *, repositories: int) -> bool:
         """Choose the columns for so many cells; whether they are others than before."""
+        self.width = width
         columns = session_columns.layout(width - GUTTER - 1, repositories=repositories)
         if columns == self.columns:
             return False

@@ -222,6 +222,8 @@ class SessionTable(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """One line as it is seen."""
         width = self.size.width
+        if width != self._painter.width:
+            self._lay_out()  # the first frame comes before the event of the first size
         if y < self._titles:
             return self._painter.titles(width)
         index = y - self._titles + self._top

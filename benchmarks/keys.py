@@ -1,0 +1,119 @@
+"""A key press to its frame while 20 sessions stream 10 events a second each; then what a cursor costs, and rest."""
+
+import multiprocessing
+import time
+
+import psutil
+from ground import AMPSM, ground
+from ls import fill
+from terminal import Terminal
+
+from ampsm_engine.engine.desk import Engine, engine_at
+from ampsm_engine.model import Iteration, State, Tally
+from ampsm_engine.worker import slots
+
+STREAMING = 20
+RESTING = 280
+EVENTS = 10
+"""Events a second of each session."""
+
+PRESSES = 400
+CURSOR = "▌".encode()
+QUIET = 10.0
+
+
+def begin(engine: Engine) -> dict[str, object]:
+    """Start an iteration in the first sessions; their leases are held here, so that nobody takes them for lost."""
+    store = engine.store
+    held: dict[str, object] = {}
+    for number in range(STREAMING):
+        session_id = f"s{number:09}"
+        made = Iteration(f"r{number:09}", session_id, 0, "Go on", State.QUEUED, "2026-09-01T10:00:00.000Z")
+        store.enqueue(made)
+        run = engine.home.run(made.id)
+        run.path.mkdir(parents=True, exist_ok=True)
+        held[made.id] = slots.lease(run)
+        store.claim()
+    return held
+
+
+def stream(engine: Engine, ids: list[str], events: int, stop: object) -> None:
+    """What twenty workers write."""
+    store = engine.store
+    at = 0
+    while not stop.is_set():  # type: ignore[attr-defined]
+        began = time.perf_counter()
+        at += 1
+        for one in ids:
+            tally = Tally(at, at * 7, at, at * 100, turns=at, tools=at)
+            store.record(one, tally=tally, offset=at, activity=f"Edit app/part_{at}.py", thread_id=None)
+        time.sleep(max(0, 1 / events - (time.perf_counter() - began)))
+
+
+def answered(terminal: Terminal) -> float:
+    """Seconds until the frame with the moved cursor."""
+    began = time.perf_counter()
+    seen = b""
+    while CURSOR not in seen:
+        seen += terminal.read(2.0)
+        if time.perf_counter() - began > 5:
+            raise TimeoutError(seen[-300:])
+    return time.perf_counter() - began
+
+
+def rest(terminal: Terminal) -> tuple[int, float]:
+    """Bytes written, and the share of a core used by the app and its children, while nothing happens."""
+    family = [psutil.Process(terminal.pid), *psutil.Process(terminal.pid).children(recursive=True)]
+
+    def used() -> float:
+        return sum(sum(one.cpu_times()[:2]) for one in family)
+
+    before, began, count = used(), time.perf_counter(), 0
+    while time.perf_counter() - began < QUIET:
+        count += len(terminal.read(0.5))
+    return count, (used() - before) / (time.perf_counter() - began)
+
+
+def main() -> None:
+    """Print the figures; the aims are 50 ms, 0 bytes and 1 %."""
+    with ground():
+        engine = engine_at().ready()
+        fill(engine, STREAMING + RESTING)
+        held = begin(engine)
+        stop = multiprocessing.Event()
+        writer = multiprocessing.Process(target=stream, args=(engine, list(held), EVENTS, stop))
+        writer.start()
+        terminal = Terminal([AMPSM])
+        try:
+            terminal.until(b"Edit app/part_")
+            time.sleep(2)
+            for _ in range(STREAMING + 2):  # below those that stream
+                terminal.press("j")
+                answered(terminal)
+            times = []
+            for number in range(PRESSES):
+                terminal.press("jk"[number % 2])
+                times.append(answered(terminal))
+                time.sleep(0.013 + number % 7 * 0.01)
+            times.sort()
+            p50, p99 = times[len(times) // 2], times[int(len(times) * 0.99)]
+            told = f"median {p50 * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms (aim 50)"
+            print(f"key to frame, {STREAMING} x {EVENTS} events/s: {told}")
+            stop.set()
+            writer.join()
+            terminal.drain(2.0)
+            moves = []
+            for number in range(20):
+                terminal.press("jk"[number % 2])
+                moves.append(terminal.drain(0.3))
+            written, share = rest(terminal)
+            print(f"bytes for a moved cursor: {sum(moves) / len(moves):.0f} (120 columns, preview beside the list)")
+            print(f"at rest for {QUIET:g} s: {written} bytes, {share * 100:.2f} % of a core (aims 0 and 1)")
+        finally:
+            stop.set()
+            terminal.end()
+            writer.join()
+
+
+if __name__ == "__main__":
+    main()
