@@ -15,7 +15,7 @@ from ampsm_tui.widgets.key_bar import KeyBar
 Answer = TypeVar("Answer")
 
 SEND = "ctrl+g"
-"""Go. Enter makes a new line in a text; shift+enter and ctrl+enter do not exist over SSH, and ctrl+s stops a terminal."""
+"""Go. Enter is a new line; shift+enter and ctrl+enter do not exist over SSH, ctrl+s stops a terminal."""
 
 
 class Dialog(ModalScreen[Answer | None]):

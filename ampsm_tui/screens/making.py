@@ -1,7 +1,6 @@
 """Making a session for a screen, so that it can be taken back half way: nothing of it stays then."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.engine.drafts import Draft

@@ -1,4 +1,7 @@
-"""A new session: where, from what, what amp shall do. What would be refused is told at its field before anything is made."""
+"""A new session: where, from what, what amp shall do.
+
+What would be refused is told at its field before anything is made.
+"""
 
 import asyncio
 from dataclasses import dataclass
@@ -51,7 +54,11 @@ class NewSessionScreen(Screen[str | None]):
 
     CSS_PATH = "new_session.tcss"
     AUTO_FOCUS = "#prompt"
-    VERTICAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-low"), (16, "-middle"), (24, "-high")]
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012 - as Textual declares it
+        (0, "-low"),
+        (16, "-middle"),
+        (24, "-high"),
+    ]
     PURPOSE = (
         "A session is a task for amp on a branch of its own, in a folder of its own.",
         "Your checkout is not touched; what amp changes is committed on the session's branch.",
@@ -69,6 +76,7 @@ class NewSessionScreen(Screen[str | None]):
         self._script_typed = self._begin.script is not None
         self._making = False
         self._unwanted = False
+        self._looked = asyncio.Event()
 
     def compose(self) -> ComposeResult:
         """The fields, the two ways to go on, and what goes on."""
@@ -102,11 +110,13 @@ class NewSessionScreen(Screen[str | None]):
 
     async def _look_around(self) -> None:
         """The first look: the repository that was named, else the one around, else the newest that has sessions."""
-        for place in (
-            (self._begin.repo, str(Path.cwd()), *self._recent[:1]) if not self._begin.repo else (self._begin.repo,)
-        ):
-            if place and await self._surroundings(place, first=True):
-                return
+        places = (self._begin.repo,) if self._begin.repo else (str(Path.cwd()), *self._recent[:1])
+        try:
+            for place in places:
+                if await self._surroundings(place, first=True):
+                    return
+        finally:
+            self._looked.set()
 
     async def _surroundings(self, place: str, *, first: bool = False) -> bool:
         from ampsm_engine.engine import drafts
@@ -115,8 +125,6 @@ class NewSessionScreen(Screen[str | None]):
             found = await ask(drafts.surroundings, house(self).engine, place)
         except AmpsmError:
             self.query_one("#base", Choice).offer(())
-            return False
-        if found is None:
             return False
         if first and not self.query_one("#repo", Choice).value:
             with self.prevent(Choice.Changed):
@@ -223,6 +231,7 @@ class NewSessionScreen(Screen[str | None]):
         from ampsm_engine.engine import drafts
         from ampsm_tui.screens.making import make
 
+        await self._looked.wait()  # who types ahead means the repository that is about to be suggested
         draft = replace(self.draft, run=start)
         try:
             troubles = list(await ask(drafts.check, house(self).engine, draft) or ())

@@ -1,15 +1,17 @@
 """How far a long row of verbs has come: a box that appears only when they take long, and can be told to stop."""
 
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from textual.app import ComposeResult
 from textual.screen import Screen
-from textual.timer import Timer
 from textual.widgets import Static
 
 from ampsm_tui.clean import one_line
 from ampsm_tui.screens.dialog import Dialog
+
+if TYPE_CHECKING:
+    from textual.timer import Timer
 
 PATIENCE = 0.4
 """Seconds before there is a box."""

@@ -105,10 +105,8 @@ class Choice(Vertical):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys of the list only while it is there."""
         if action in {"close", "take", "take_and_go"}:
-            return (
-                self.is_open
-                and self.query_one(OptionList).highlighted is not None
-                or (action == "close" and self.is_open)
+            return (self.is_open and self.query_one(OptionList).highlighted is not None) or (
+                action == "close" and self.is_open
             )
         return super().check_action(action, parameters)
 

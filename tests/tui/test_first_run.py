@@ -6,6 +6,7 @@ import pytest
 
 from ampsm_engine.engine import drafts
 from ampsm_engine.engine.drafts import Readiness
+from ampsm_engine.errors import Refused
 from tests.tui.builders import a_board, a_session
 from tests.tui.conftest import Camera
 from tests.tui.desk import Desk
@@ -22,11 +23,14 @@ GOOD = (
 BAD = (
     Readiness("amp", ok=False, text="The amp program was not found in the PATH.", hint="npm install -g @ampcode/cli"),
     Readiness("login", ok=False, text="amp has no login yet.", hint="amp login"),
-    Readiness("repository", ok=False, text="/home/ada is not in a git repository.", hint="Start ampsm in a git repository."),
+    Readiness(
+        "repository", ok=False, text="/home/ada is not in a git repository.", hint="Start ampsm in a git repository."
+    ),
 )
 
 
 async def test_all_is_well(desk: Desk, snapshot_svg: Camera) -> None:
+    desk.answers["surroundings"] = Refused("There is no repository.", "")
     desk.answers["readiness"] = lambda *_: GOOD
     async with desk.open(a_board()):
         desk.sees("✓ amp is /usr/local/bin/amp", "n begins the first session", "on a branch of its own")

@@ -1,0 +1,94 @@
+"""A script that is run from a screen: its output live, its end, its being stopped, with the real engine."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import pytest
+
+from ampsm_engine.engine.scripts import Look
+from ampsm_engine.errors import Refused
+from ampsm_tui.app import AmpsmApp
+from ampsm_tui.screens import script
+from ampsm_tui.screens.script import ScriptScreen
+from tests.tui.builders import a_board, a_session, still
+from tests.tui.conftest import Camera
+from tests.tui.desk import Desk, screen_lines
+from tests.worker.bench import DEADLINE, Bench, until
+from tests.worker.conftest import bench
+
+__all__ = ["bench"]
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(script, "EVERY", 0.01)
+
+
+async def shows(app: AmpsmApp, *words: str) -> None:
+    """The screen shows these words, sooner or later."""
+    deadline = time.monotonic() + DEADLINE
+    while not all(word in "\n".join(screen_lines(app)) for word in words):
+        assert time.monotonic() < deadline, "\n".join(screen_lines(app))
+        await asyncio.sleep(0.02)
+
+
+async def test_the_output_comes_and_the_end_is_said(bench: Bench) -> None:
+    session = bench.new(None, name="x", script="echo first line; echo second; exit 2")
+    app = AmpsmApp(bench.engine, still(a_board(a_session())))
+    async with app.run_test(size=(80, 24)):
+        app.push_screen(ScriptScreen(session))
+        await shows(app, "first line", "second", "✗ failed", "exit code 2")
+    assert "exit code 2" in bench.fact(session, "tested")
+
+
+async def test_escape_stops_it_and_closes_when_it_has_ended(bench: Bench) -> None:
+    session = bench.new(None, name="x", script="echo begun; sleep 600")
+    app = AmpsmApp(bench.engine, still(a_board(a_session())))
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.push_screen(ScriptScreen(session))
+        await shows(app, "begun", "running")
+        await pilot.press("escape")
+        await shows(app, "stopped", "nothing was recorded")
+        await pilot.press("escape")
+        await pilot.pause()
+        assert not isinstance(app.screen, ScriptScreen)
+    assert "tested" not in bench.facts(session)
+
+
+async def test_closing_the_app_does_not_end_it(bench: Bench) -> None:
+    session = bench.new(None, name="x", script="echo begun; sleep 0.5; exit 0")
+    app = AmpsmApp(bench.engine, still(a_board(a_session())))
+    async with app.run_test(size=(80, 24)):
+        app.push_screen(ScriptScreen(session))
+        await shows(app, "begun")
+    until(lambda: "tested" in bench.facts(session), "its result")
+
+
+def told(*looks: Look) -> Callable[..., Look]:
+    left = list(looks)
+    return lambda *_: left.pop(0)
+
+
+async def test_how_it_looks(desk: Desk, snapshot_svg: Camera) -> None:
+    desk.answers |= {
+        "start": lambda *_: "i1",
+        "look": told(
+            Look("running tests\n\x1b[31mred\x1b[0m [bold]not markup[/bold]\n", 30, running=True),
+            Look("12 passed\n", 40, running=False, exit_code=0, seconds=4.2),
+        ),
+    }
+    async with desk.open(a_board(a_session("fix login", script_command="make test"))):
+        await desk.press("s")
+        desk.sees("12 passed", "✓ passed after 4.2s", "[bold]not markup")
+        assert "\x1b" not in desk.text
+        await snapshot_svg.tour(desk)
+        await desk.press("escape")
+        desk.sees_not("12 passed")
+
+
+async def test_without_a_script_it_says_what_to_do(desk: Desk) -> None:
+    desk.answers["start"] = Refused("Session fix login has no script.", "ampsm edit s1 --script 'make test'")
+    async with desk.open(a_board(a_session("fix login", script_command=None))):
+        await desk.press("s")
+        desk.sees("has no script", "ampsm edit s1 --script")
