@@ -127,7 +127,8 @@ class Home:
                 if not folder.is_dir():
                     folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
             except OSError as reason:
-                message = f"ampsm cannot keep its things in {folder}: {reason.strerror}."
+                why = "that is a file" if isinstance(reason, FileExistsError) else reason.strerror
+                message = f"ampsm cannot keep its things in {folder}: {why}."
                 raise Unfit(message, "Set AMPSM_HOME to a folder that you may write to.") from reason
 
 
