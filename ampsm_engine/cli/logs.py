@@ -94,7 +94,7 @@ def _print_lines(engine: "Engine", session: Session, iteration: Iteration, *, fo
 
 
 def _print_end(iteration: Iteration, session: Session, facts: Sequence[Fact]) -> None:
-    from ampsm_engine.cli.notes import sentences
+    from ampsm_engine.cli.notes import is_uncommitted, sentences
     from ampsm_engine.cli.transcript import tokens_text
     from ampsm_engine.cli.waiting import end_hint, end_text
 
@@ -104,9 +104,11 @@ def _print_end(iteration: Iteration, session: Session, facts: Sequence[Fact]) ->
         diagnostics.note(f"Iteration {iteration.number} {'waits for a slot' if waits else 'is not over'}.")
         diagnostics.hint(f"ampsm log --follow {session.id}")
         return
-    glyph = wording.GLYPHS["done" if iteration.outcome == "done" else "error"]
+    mark, style = ("done", "green") if iteration.outcome == "done" else ("error", "red")
+    if mark == "done" and is_uncommitted(facts):
+        mark, style = "awaiting-input", "yellow"
     output.line()
-    output.line(Styled(f"{glyph} {end_text(iteration, facts)}", "green" if iteration.outcome == "done" else "red"))
+    output.line(Styled(f"{wording.GLYPHS[mark]} {end_text(iteration, facts)}", style))
     whole = (iteration.error or "").strip()
     if "\n" in whole:
         output.line(Styled(_indented(whole), "red"))
