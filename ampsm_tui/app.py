@@ -26,6 +26,7 @@ from ampsm_tui import theme
 from ampsm_tui.ask import ask, tell, told
 from ampsm_tui.clean import one_line
 from ampsm_tui.screens.sessions import SessionsScreen
+from ampsm_tui.turns import in_turn
 from ampsm_tui.wall import Wall, guarded
 from ampsm_tui.widgets.session_table import SessionTable
 
@@ -117,8 +118,8 @@ class AmpsmApp(App[int]):
         self.set_keymap(self.settings.keys)
 
     def get_driver_class(self) -> "type[Driver]":
-        """The terminal's driver with the wall before it."""
-        return guarded(super().get_driver_class())
+        """The terminal's driver with the wall before it, and one key at a time behind it."""
+        return guarded(in_turn(super().get_driver_class()))
 
     def get_line_filters(self) -> "Sequence[LineFilter]":
         """The wall first, then Textual's."""

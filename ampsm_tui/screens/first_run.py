@@ -42,6 +42,8 @@ class FirstRunScreen(Screen[None]):
     ]
 
     board: var[Board | None] = var(None, init=False)
+    _gone = False
+    """A screen stays the current one for a moment after it was dismissed, and must not be dismissed again."""
 
     def compose(self) -> ComposeResult:
         """The words, what is missing, the keys."""
@@ -54,8 +56,8 @@ class FirstRunScreen(Screen[None]):
 
     def watch_board(self, board: Board | None) -> None:
         """A session is there: away."""
-        if board is not None and board.rows and self.is_current:
-            self.dismiss(None)
+        if board is not None and board.rows:
+            self._close()
 
     def on_screen_resume(self) -> None:
         """Back from somewhere: look again, unless there is a session now."""
@@ -69,7 +71,8 @@ class FirstRunScreen(Screen[None]):
         self.action_look()
 
     def _close(self) -> None:
-        if self.is_current:
+        if self.is_current and not self._gone:
+            self._gone = True
             self.dismiss(None)  # not awaited: a screen that waits for its own end waits for ever
 
     def action_look(self) -> None:
@@ -110,7 +113,7 @@ class FirstRunScreen(Screen[None]):
 
     def action_away(self) -> None:
         """The list, empty as it is."""
-        self.dismiss(None)
+        self._close()
 
     def action_quit(self) -> None:
         """Out of ampsm."""

@@ -48,8 +48,8 @@ class FollowingUp(SessionActions):
         return _DRAFTS.setdefault(self.app, {})
 
     def action_message(self) -> None:
-        """Write a follow-up, here."""
-        self.query_one(PromptBox).focus()
+        """Write a follow-up, here. At once: what is typed ahead over a slow link is text, not keys of this screen."""
+        self.set_focus(self.query_one(PromptBox))
         self._ask_prompts()
 
     @asking

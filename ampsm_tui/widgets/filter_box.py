@@ -42,7 +42,7 @@ class FilterBox(Input):
     def open(self) -> None:
         """Be there, and take the keys."""
         self.add_class("-open")
-        self.focus()
+        self.screen.set_focus(self)  # at once: the next keys may be here already
 
     def action_leave(self) -> None:
         """Drop the filter."""

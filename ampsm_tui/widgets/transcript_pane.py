@@ -61,7 +61,7 @@ class TranscriptPane(Vertical):
         field = self.query_one(Input)
         field.value = self.transcript.standing.needle
         field.select_on_focus = True
-        field.focus()
+        self.screen.set_focus(field)  # at once: the next keys may be here already
 
     def action_match(self, way: int) -> None:
         """To the next place, or to the one before."""

@@ -1,0 +1,155 @@
+"""What a person does with ampsm, through a real terminal and with real processes; nothing of it is faked but amp."""
+
+import os
+import signal
+
+import pytest
+
+from ampsm_engine.model import Outcome, State, Status
+from tests.journeys.conftest import Open
+from tests.worker.bench import Bench, until
+
+
+def held(bench: Bench) -> None:
+    """amp writes a file, stops in the middle of its work, and goes on when the flag `go` appears."""
+    bench.scenario(
+        {"say": "I am looking around."},
+        {"create_file": "held.txt", "content": "held\n"},
+        {"touch": str(bench.flag("here"))},
+        {"wait_for": str(bench.flag("go"))},
+        {"say": "It is done now."},
+    )
+
+
+def running(bench: Bench, name: str = "fix login") -> str:
+    """A session whose amp holds in the middle of its work; its id."""
+    held(bench)
+    session = bench.new("Fix the login", name=name)
+    until(bench.flag("here").exists, "amp at work")
+    return session.id
+
+
+def test_a_session_from_its_form_to_its_follow_up(bench: Bench, terminal: Open) -> None:
+    held(bench)
+    screen = terminal(size=(100, 30))
+    screen.sees("n begins the first session", "The repository is").press("n")
+    screen.sees("New session", "Prompt").type("Fix the login").press("ctrl+g")
+    screen.sees("1 running", "Fix the login").press("enter")
+    screen.sees("I am looking around.", "held.txt")
+    bench.flag("go").touch()
+    screen.sees("It is done now.", "○ idle")
+    (session,) = bench.engine.store.sessions()
+    first = bench.settled(session)
+    assert (first.outcome, first.changed_files) == (Outcome.DONE, 1)
+    screen.press("m").type("And now the logout").press("enter")
+    screen.sees("And now the logout", "2 iterations")
+    second = bench.settled(session)
+    assert (second.number, second.outcome, second.prompt) == (2, Outcome.DONE, "And now the logout")
+    screen.press("escape", "escape").sees("STATUS", "NAME").press("q")
+    assert screen.ended() == 0
+
+
+def test_what_is_typed_ahead_is_text_and_no_command(bench: Bench, terminal: Open) -> None:
+    """Over a slow link keys arrive in bunches: d, x, e and u of a prompt must not trash, stop, edit and undo."""
+    bench.scenario({"say": "Done with {prompt}."})
+    screen = terminal(size=(100, 30))
+    screen.sees("n begins the first session").type("nundo the redux\x07")
+    screen.sees("undo the redux", "○ idle").type("\rmextend the dudex\r")
+    screen.sees("Done with extend the dudex.", "○ idle")
+    (session,) = bench.engine.store.sessions()
+    assert [one.prompt for one in bench.engine.store.iterations(session.id)] == ["undo the redux", "extend the dudex"]
+    screen.type("\x1b").sees("m message").type("/dudex\r").sees("extend the dudex")
+    assert bench.engine.store.sessions() == (bench.now(session),)
+
+
+def test_stopping_asks_and_stops(bench: Bench, terminal: Open) -> None:
+    session_id = running(bench)
+    screen = terminal(size=(100, 30))
+    screen.sees("● running", "fix login").press("x")
+    screen.sees("Stop").press("y")
+    screen.sees_no_more("● running").sees("○ idle")
+    (iteration,) = bench.engine.store.iterations(session_id)
+    assert iteration.outcome is Outcome.STOPPED
+    screen.press("q")
+    assert screen.ended() == 0
+
+
+def test_who_quits_while_it_runs_finds_it_live(bench: Bench, terminal: Open) -> None:
+    session_id = running(bench)
+    first = terminal()
+    first.sees("● running", "fix login").press("q")
+    assert first.ended() == 0
+    assert bench.engine.store.session(session_id).status is Status.RUNNING
+    second = terminal()
+    second.sees("● running", "fix login").press("enter").sees("I am looking around.")
+    bench.flag("go").touch()
+    second.sees("It is done now.", "○ idle")
+
+
+@pytest.mark.parametrize("death", ["kill", "hang_up", "terminate"])
+def test_whatever_ends_the_app_ends_nothing_else(bench: Bench, terminal: Open, death: str) -> None:
+    session_id = running(bench)
+    (before,) = bench.engine.store.iterations(session_id)
+    amp = bench.amp(before)
+    workers = {worker.pid for worker in bench.workers()}
+    screen = terminal()
+    screen.sees("● running", "fix login").press("enter").sees("I am looking around.")
+    if death == "terminate":
+        os.kill(screen.pid, signal.SIGTERM)
+        assert screen.ended() == 128 + signal.SIGTERM
+    else:
+        getattr(screen, death)()
+    os.kill(amp, 0)
+    assert {worker.pid for worker in bench.workers()} == workers
+    (after,) = bench.engine.store.iterations(session_id)
+    assert (after.state, after.attempts, after.start_time) == (State.RUNNING, 1, before.start_time)
+    again = terminal()
+    again.sees("● running", "fix login")
+    bench.flag("go").touch()
+    again.sees("○ idle")
+    (end,) = bench.engine.store.iterations(session_id)
+    assert (end.outcome, end.attempts, end.changed_files) == (Outcome.DONE, 1, 1)
+
+
+def test_an_app_that_ends_in_order_gives_the_terminal_back(bench: Bench, terminal: Open) -> None:
+    running(bench)
+    screen = terminal()
+    screen.sees("● running")
+    os.kill(screen.pid, signal.SIGTERM)
+    assert screen.ended() == 128 + signal.SIGTERM
+    assert b"\x1b[?1049l" in screen.bytes, "back from the alternate screen"
+    assert b"\x1b[?25h" in screen.bytes, "the cursor is there again"
+    assert screen.bytes.rindex(b"\x1b[?1000l") > screen.bytes.rindex(b"\x1b[?1000h"), "no mouse any more"
+
+
+def test_apps_a_watch_and_a_command_agree(bench: Bench, terminal: Open) -> None:
+    session_id = running(bench)
+    screens = [terminal(), terminal(size=(120, 40)), terminal("watch", size=(30, 24))]
+    for screen in screens:
+        screen.sees("fix login")
+    bench.engine.store.update_session(session_id, name="mend login")
+    for screen in screens:
+        screen.sees("mend login").sees_no_more("fix login")
+    bench.flag("go").touch()
+    for screen in screens:
+        screen.sees_no_more("●")
+    command = terminal("status")
+    assert command.ended() == 0
+    assert "   1 idle" in command.text
+
+
+def test_the_side_pane_only_watches(bench: Bench, terminal: Open) -> None:
+    session_id = running(bench)
+    pane = terminal("watch", size=(30, 24))
+    pane.sees("fix login").press("x", "d", "n", "q")
+    assert pane.ended() == 0
+    assert bench.engine.store.session(session_id).status is Status.RUNNING
+
+
+def test_a_resized_terminal_shows_it_all(bench: Bench, terminal: Open) -> None:
+    running(bench)
+    screen = terminal(size=(120, 40))
+    screen.sees("fix login", "● running")
+    for width, height in ((30, 24), (200, 50), (80, 10), (50, 20)):
+        screen.resize(width, height).sees("fix login")
+        screen.until(lambda w=width: all(len(line) <= w for line in screen.lines), "lines that fit")
