@@ -122,7 +122,7 @@ def _folders(session: Session) -> tuple[str, ...]:
             folder = folder.parent
     upper = sorted(found, key=lambda folder: (len(folder.parts), folder))[:MOST_FOLDERS]
     base = repository.common_of(own) / "refs" / "heads" / session.base_branch
-    return tuple(str(folder) for folder in (*upper, own, base.parent) if _is_watchable(folder))
+    return tuple(str(folder) for folder in (own, base.parent, *upper) if _is_watchable(folder))
 
 
 def _is_watchable(folder: Path) -> bool:

@@ -14,7 +14,7 @@ from ampsm_engine.home import write_private
 from ampsm_engine.model import Iteration, ScriptResult, Session, State, Status
 from ampsm_engine.naming import new_id
 from ampsm_engine.worker import launch
-from ampsm_engine.worker.script import ScriptRun
+from ampsm_engine.worker.script import ScriptRun, script_text
 from ampsm_engine.worker.script import run as run_script_in
 
 SWEEP_EVERY = 2.0
@@ -201,12 +201,11 @@ def may_run_script(session: Session, iterations: Sequence[Iteration]) -> None:
 
 def _record_script(engine: Engine, session: Session, last: Iteration | None, ran: ScriptRun, began: datetime) -> None:
     store = engine.store
-    text = f"the script {'passed' if ran.exit_code == 0 else f'failed with exit code {ran.exit_code}'}"
     if last is not None:
         store.update_iteration(last.id, test_result=ran.result, test_exit_code=ran.exit_code)
     store.fact(
         "tested",
-        f"{text}, run by hand at {wording.stamp(began)}",
+        f"{script_text(ran)}, run by hand at {wording.stamp(began)}",
         session_id=session.id,
         iteration_id=last.id if last else None,
     )

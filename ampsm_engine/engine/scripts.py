@@ -78,12 +78,13 @@ def _spawn(engine: Engine, session_id: str, lease: int) -> int:
     """The process inherits the lock and holds it to its end."""
     _begun[:] = [process for process in _begun if process.poll() is None]
     environment = os.environ | {"AMPSM_HOME": str(engine.home.root), "AMPSM_DB_PATH": str(engine.home.database)}
+    log = open_private(engine.home.worker_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     try:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "ampsm_engine.engine.scripts", session_id],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
             cwd="/",
             env=environment,
             pass_fds=(lease,),
@@ -92,6 +93,8 @@ def _spawn(engine: Engine, session_id: str, lease: int) -> int:
     except OSError as reason:
         message = f"The script could not be started: {reason.strerror}."
         raise Failed(message, f"ampsm run {session_id}") from reason
+    finally:
+        os.close(log)
     _begun.append(process)
     return process.pid
 

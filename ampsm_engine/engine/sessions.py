@@ -146,7 +146,7 @@ def edit(
     columns: dict[str, object] = {}
     if name is not None:
         if not printable(name):
-            raise Refused("A session's name needs at least one visible character.", "ampsm edit --name NAME")
+            raise Refused("A session's name needs at least one visible character.", "ampsm edit SESSION --name NAME")
         columns["name"] = printable(name)[:200]
     given = {"notes": notes, "script_command": script, "model_override": mode}
     columns |= {column: value or None for column, value in given.items() if value is not None}

@@ -84,6 +84,15 @@ def run(
     return ScriptRun(exit_code, seconds, timed_out, stopped)
 
 
+def script_text(ran: ScriptRun) -> str:
+    """How a script went, for a fact."""
+    if ran.timed_out:
+        return f"the script took longer than {ran.seconds:.0f} s and was ended"
+    if ran.stopped:
+        return "the script was stopped"
+    return f"the script {'passed' if ran.exit_code == 0 else f'failed with exit code {ran.exit_code}'}"
+
+
 def _end_group(process: subprocess.Popen[bytes]) -> None:
     """SIGTERM, and SIGKILL to whoever of the group is left: the shell may be gone before those it started."""
     for step in (signal.SIGTERM, signal.SIGKILL):

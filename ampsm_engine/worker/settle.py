@@ -173,19 +173,10 @@ def _run_script(store: Store, settings: Settings, it: Settling) -> None:
         store.update_iteration(it.iteration.id, test_result=ScriptResult.FAIL, test_exit_code=127)
     else:
         store.update_iteration(it.iteration.id, test_result=ran.result, test_exit_code=ran.exit_code)
-        it.facts.append(("tested", script_text(ran)))
+        it.facts.append(("tested", script.script_text(ran)))
     if not settings.switch("iteration.keep-strays"):
         process.end_strays(it.iteration.id, settings.number("stop.terminate"))
     it.iteration = store.iteration(it.iteration.id)
-
-
-def script_text(ran: script.ScriptRun) -> str:
-    """How a script went, for a fact."""
-    if ran.timed_out:
-        return f"the script took longer than {ran.seconds:.0f} s and was ended"
-    if ran.stopped:
-        return "the script was stopped"
-    return f"the script {'passed' if ran.exit_code == 0 else f'failed with exit code {ran.exit_code}'}"
 
 
 def _forget_thread(store: Store, it: Settling) -> None:

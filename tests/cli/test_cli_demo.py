@@ -100,7 +100,7 @@ def test_a_folder_with_something_in_it_is_refused(ampsm: Ampsm, place: Path) -> 
 
 
 def test_on_a_terminal_the_lines_are_rewritten(place: Path) -> None:
-    child = spawned(60, "demo", "--speed", "100", "--folder", str(place))
+    child = spawned(60, "demo", "--plain", "--speed", "100", "--folder", str(place))
     shown = child.read()
     child.close()
     assert child.exitstatus == 0, shown
