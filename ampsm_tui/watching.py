@@ -1,7 +1,8 @@
 """Changes by hand: which sessions' folders were written to. watchfiles is known here and nowhere else."""
 
+import asyncio
 import os
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 STEP = 100
 """Milliseconds of quiet after which a burst of changes is told."""
@@ -9,40 +10,73 @@ STEP = 100
 BURST = 400
 """Milliseconds after which a burst that does not end is told."""
 
-MOST = 4_000
-"""Folders watched at once: systems bound the watches of a user."""
+MOST = 6_000
+"""Folders watched at once: systems bound the watches of a user. Each session has an equal part."""
+
+PORTION = 1_000
+"""Folders that one watcher takes: taking them holds the screen for some 10 ms."""
+
+APART = 0.05
+"""Seconds between two watchers that begin."""
+
+Tell = Callable[[set[str]], None]
 
 
-async def changed(folders: Mapping[str, Sequence[str]]) -> AsyncIterator[tuple[set[str], bool]]:
-    """The ids whose folders were written to, burst by burst, and whether a folder is new, which is not watched yet.
+class _NewFolderError(Exception):
+    """A folder was made that nobody watches yet."""
 
-    Ends where the system cannot watch.
+
+async def watch(folders: Mapping[str, Sequence[str]], tell: Tell) -> bool:
+    """Tell the ids whose folders were written to, burst by burst, until cancelled.
+
+    Ends with True when there is a new folder, which is to be watched too, and with False where nothing can be watched.
     """
-    from watchfiles import Change, awatch
+    owners = _owners(folders)
+    watched = [path for path in owners if _is_folder(path)]
+    has_new = False
+    try:
+        async with asyncio.TaskGroup() as group:
+            for start in range(0, len(watched), PORTION):
+                group.create_task(_watch(watched[start : start + PORTION], owners, tell))
+                await asyncio.sleep(APART)
+    except* _NewFolderError:
+        has_new = True
+    return has_new
 
+
+def _is_folder(path: str) -> bool:
+    """One question to the file system, microseconds; asked of thousands."""
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def _owners(folders: Mapping[str, Sequence[str]]) -> dict[str, set[str]]:
+    part = MOST // max(1, len(folders))
     owners: dict[str, set[str]] = {}
     for session_id, paths in folders.items():
-        for path in paths:
+        for path in paths[:part]:
             owners.setdefault(path, set()).add(session_id)
-    watched = _present(owners)[:MOST]
-    if not watched:
-        return
+    return owners
+
+
+async def _watch(paths: Sequence[str], owners: Mapping[str, set[str]], tell: Tell) -> None:
+    from watchfiles import Change, awatch
+
     try:
         async for changes in awatch(
-            *watched, recursive=False, step=STEP, debounce=BURST, watch_filter=None, ignore_permission_denied=True
+            *paths, recursive=False, step=STEP, debounce=BURST, watch_filter=None, ignore_permission_denied=True
         ):
-            touched: set[str] = set()
-            new = False
-            for kind, path in changes:
-                if not path.endswith(".lock"):
-                    touched |= owners.get(path.rpartition("/")[0], set()) | owners.get(path, set())
-                    new = new or (kind is Change.added and path not in owners and bool(_present((path,))))
+            told = [(kind, path) for kind, path in changes if not path.endswith(".lock")]
+            touched = _touched((path for _, path in told), owners)
             if touched:
-                yield touched, new
+                tell(touched)
+            if any(kind is Change.added and path not in owners and _is_folder(path) for kind, path in told):
+                raise _NewFolderError
     except OSError:  # a folder went before it was watched, or the system has no watches left
         return
 
 
-def _present(paths: Iterable[str]) -> list[str]:
-    """Those that are folders now: one question to the file system each, microseconds."""
-    return [path for path in paths if os.path.isdir(path)]  # noqa: PTH112 - thousands at once
+def _touched(paths: Iterable[str], owners: Mapping[str, set[str]]) -> set[str]:
+    found: set[str] = set()
+    for path in paths:
+        found |= owners.get(path.rpartition("/")[0], set()) | owners.get(path, set())
+    return found

@@ -13,7 +13,7 @@ from textual.dom import DOMNode
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board, BoardRow
 from ampsm_tui.ask import ask, tell
-from ampsm_tui.watching import changed
+from ampsm_tui.watching import watch
 
 if TYPE_CHECKING:
     from ampsm_engine.engine.desk import Engine
@@ -99,23 +99,20 @@ class Counting:
 
     async def _watch(self) -> None:
         """Watch the folders of what is on screen; a change makes its counts stale."""
-        await asyncio.sleep(RESTING)
         from ampsm_engine.engine import glance
 
-        while True:
+        again = True
+        while again:
+            await asyncio.sleep(RESTING)
             try:
                 folders = await ask(glance.folders, self._engine, list(self._showing))
             except AmpsmError:
                 return  # the counts tell what is wrong
-            if not folders:
-                return
-            async for touched, is_new_folder in changed(folders):
-                self._stale |= touched
-                self._count()
-                if is_new_folder:
-                    break
-            else:
-                return
+            again = bool(folders) and await watch(folders, self._touched)
+
+    def _touched(self, session_ids: set[str]) -> None:
+        self._stale |= session_ids
+        self._count()
 
 
 def _mark(row: BoardRow) -> object:
