@@ -123,16 +123,18 @@ def test_an_app_that_ends_in_order_gives_the_terminal_back(bench: Bench, termina
 
 
 def test_apps_a_watch_and_a_command_agree(bench: Bench, terminal: Open) -> None:
-    session_id = running(bench)
+    session_id = running(bench, "mend")
     screens = [terminal(), terminal(size=(120, 40)), terminal("watch", size=(30, 24))]
     for screen in screens:
-        screen.sees("fix login")
-    bench.engine.store.update_session(session_id, name="mend login")
+        screen.sees("mend")
+    bench.engine.store.update_session(session_id, name="sew")
     for screen in screens:
-        screen.sees("mend login").sees_no_more("fix login")
+        screen.sees("sew").until(
+            lambda s=screen: not any("mend" in line[:60] for line in s.lines), "the old name to go"
+        )
     bench.flag("go").touch()
     for screen in screens:
-        screen.sees_no_more("●")
+        screen.sees("○ idle")
     command = terminal("status")
     assert command.ended() == 0
     assert "   1 idle" in command.text
