@@ -1,0 +1,99 @@
+"""Inside a real tmux: the notice comes through to the terminal around it, and the status bar tells the truth."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.journeys.conftest import AMPSM
+from tests.journeys.terminal import Terminal
+from tests.worker.bench import Bench, until
+
+pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="there is no tmux on this machine")
+
+Tmux = Callable[..., str]
+
+
+@pytest.fixture
+def tmux(tmp_path: Path) -> Iterator[Tmux]:
+    """Asks or tells a tmux server of this test's own."""
+    socket = tmp_path / "tmux"
+    environ = {name: value for name, value in os.environ.items() if name != "TMUX"}
+
+    def ask(*words: str) -> str:
+        done = subprocess.run(
+            ["tmux", "-S", str(socket), *words], env=environ, check=False, capture_output=True, text=True
+        )
+        return done.stdout.rstrip("\n")
+
+    yield ask
+    ask("kill-server")
+
+
+@pytest.fixture
+def attached(bench: Bench, tmp_path: Path, tmux: Tmux) -> Iterator[Terminal]:
+    """A terminal that shows tmux, in which the app runs."""
+    socket = str(tmp_path / "tmux")
+    config = tmp_path / "tmux.conf"
+    config.write_text('set -g status-right "[#{@ampsm_status}]"\nset -g allow-passthrough on\n')
+    bench.configure(notify__terminal="osc777")
+    command = ["tmux", "-u", "-S", socket, "-f", str(config), "new-session", str(AMPSM)]
+    screen = Terminal([shutil.which("tmux") or "", *command[1:]], size=(100, 30), cwd=bench.repo)
+    yield screen
+    screen.close()
+
+
+def held(bench: Bench, name: str) -> None:
+    """A session whose amp holds in the middle of its work."""
+    bench.scenario({"touch": str(bench.flag("here"))}, {"wait_for": str(bench.flag("go"))}, {"say": "done"})
+    bench.new("Do it", name=name)
+    until(bench.flag("here").exists, "amp at work")
+
+
+def test_a_notice_comes_through_and_the_bar_counts(bench: Bench, attached: Terminal, tmux: Tmux) -> None:
+    attached.sees("ampsm")
+    held(bench, "fix login")
+    attached.sees("fix login", "[●1]")
+    assert (tmux("show", "-gqv", "@ampsm_running"), tmux("show", "-gqv", "@ampsm_attention")) == ("1", "0")
+    bench.flag("go").touch()
+    notice = b"\x1b]777;notify;fix login: finished;no changes\x07"
+    attached.until(lambda: notice in attached.bytes, "the notice outside of tmux")
+    attached.sees("[]")
+    assert tmux("show", "-gqv", "@ampsm_running") == "0"
+    attached.press("q")
+    assert attached.ended() == 0
+
+
+def test_what_tmux_holds_back_rings_the_bell(bench: Bench, attached: Terminal, tmux: Tmux) -> None:
+    attached.sees("ampsm")
+    tmux("set", "-g", "allow-passthrough", "off")
+    held(bench, "fix login")
+    attached.sees("fix login", "[●1]")
+    before = attached.bytes.count(b"\x07")
+    bench.flag("go").touch()
+    attached.until(lambda: attached.bytes.count(b"\x07") > before, "the bell")
+    assert b"777;notify" not in attached.bytes
+
+
+def test_who_quits_takes_the_counts_along(bench: Bench, attached: Terminal, tmux: Tmux) -> None:
+    tmux("set", "-g", "remain-on-exit", "on")
+    attached.sees("ampsm")
+    tmux("set", "-g", "remain-on-exit", "on")
+    held(bench, "fix login")
+    attached.sees("[●1]").press("q")
+    attached.until(lambda: tmux("show", "-gqv", "@ampsm_status") == "", "the options to go")
+    assert tmux("show", "-gqv", "@ampsm_running") == ""
+    bench.flag("go").touch()
+
+
+def test_doctor_names_what_to_set(bench: Bench, attached: Terminal, tmux: Tmux) -> None:
+    attached.sees("ampsm")
+    out = bench.folder / "doctor.txt"
+    tmux("new-window", f"{AMPSM} doctor > {out} 2>&1")
+    told = until(lambda: "tmux" in (out.read_text() if out.exists() else "") and out.read_text(), "doctor's word")
+    assert "set -g focus-events on" in told
+    assert "set -s escape-time 10" in told
+    assert "allow-passthrough" not in told
