@@ -90,7 +90,7 @@ class NotificationsScreen(Screen[None]):
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Back", id="notifications.leave"),
-        Binding("space,enter", "change(1)", "Change", id="notifications.change"),
+        Binding("space,enter", "change(1)", "Set", id="notifications.change"),
         Binding("right,l", "change(1)", "Change", id="notifications.next", show=False),
         Binding("left,h", "change(-1)", "Change back", id="notifications.previous", show=False),
         Binding("t", "try", "Try", id="notifications.try"),

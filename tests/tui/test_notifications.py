@@ -82,7 +82,7 @@ async def test_a_file_that_cannot_be_written_is_said(real: Desk, written: list[s
     real.engine.config.write_text("slots = [")
     async with real.open(a_board(a_session())):
         await real.press("at", "space")
-        real.sees("cannot be read")
+        real.sees("The configuration", "Mend it with an editor")
         assert "✓ on" in real.line_with("finished")
         await real.press("escape")
         assert not isinstance(real.app.screen, NotificationsScreen)
