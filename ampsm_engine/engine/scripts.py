@@ -79,6 +79,8 @@ def _spawn(engine: Engine, session_id: str, lease: int) -> int:
     _begun[:] = [process for process in _begun if process.poll() is None]
     environment = os.environ | {"AMPSM_HOME": str(engine.home.root), "AMPSM_DB_PATH": str(engine.home.database)}
     log = open_private(engine.home.worker_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    # Inherited: asked to end before it can answer, the process must not die of it without a word.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     try:
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "ampsm_engine.engine.scripts", session_id],
@@ -94,6 +96,7 @@ def _spawn(engine: Engine, session_id: str, lease: int) -> int:
         message = f"The script could not be started: {reason.strerror}."
         raise Failed(message, f"ampsm run {session_id}") from reason
     finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         os.close(log)
     _begun.append(process)
     return process.pid
@@ -153,6 +156,7 @@ def main(session_id: str) -> None:
         asked = True
 
     signal.signal(signal.SIGTERM, ask)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     with run.script_shown.open("ab", buffering=0) as shown:
 
         def show(content: bytes) -> None:

@@ -50,6 +50,14 @@ def test_a_second_one_is_refused_and_the_first_can_be_stopped(bench: Bench, tmp_
     assert not scripts.stop(bench.engine, run)
 
 
+def test_stopped_before_it_could_begin_it_still_says_so(bench: Bench) -> None:
+    session = bench.new(None, name="x", script="sleep 600")
+    run = scripts.start(bench.engine, session.id)
+    assert scripts.stop(bench.engine, run)
+    _, last = to_its_end(bench, run)
+    assert last.stopped
+
+
 def test_what_is_shown_is_redacted_and_bounded(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scripts, "MOST_AT_ONCE", 1 << 10)
     session = bench.new(None, name="x", script=f"echo {SECRET[:6]}''{SECRET[6:]}; seq 1 300000")

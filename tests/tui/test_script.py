@@ -22,14 +22,19 @@ __all__ = ["bench"]
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(script, "EVERY", 0.01)
+    monkeypatch.setattr(script, "EVERY", 0.02)
+
+
+def log_of(app: AmpsmApp) -> str:
+    path = app.engine.home.worker_log if app.engine else None
+    return path.read_text() if path and path.exists() else ""
 
 
 async def shows(app: AmpsmApp, *words: str) -> None:
     """The screen shows these words, sooner or later."""
     deadline = time.monotonic() + DEADLINE
     while not all(word in "\n".join(screen_lines(app)) for word in words):
-        assert time.monotonic() < deadline, "\n".join(screen_lines(app))
+        assert time.monotonic() < deadline, "\n".join([*screen_lines(app), log_of(app)])
         await asyncio.sleep(0.02)
 
 
@@ -43,7 +48,7 @@ async def test_the_output_comes_and_the_end_is_said(bench: Bench) -> None:
 
 
 async def test_escape_stops_it_and_closes_when_it_has_ended(bench: Bench) -> None:
-    session = bench.new(None, name="x", script="echo begun; sleep 600")
+    session = bench.new(None, name="x", script="echo be''gun; sleep 600")
     app = AmpsmApp(bench.engine, still(a_board(a_session())))
     async with app.run_test(size=(80, 24)) as pilot:
         app.push_screen(ScriptScreen(session))
@@ -57,7 +62,7 @@ async def test_escape_stops_it_and_closes_when_it_has_ended(bench: Bench) -> Non
 
 
 async def test_closing_the_app_does_not_end_it(bench: Bench) -> None:
-    session = bench.new(None, name="x", script="echo begun; sleep 0.5; exit 0")
+    session = bench.new(None, name="x", script="echo be''gun; sleep 0.5; exit 0")
     app = AmpsmApp(bench.engine, still(a_board(a_session())))
     async with app.run_test(size=(80, 24)):
         app.push_screen(ScriptScreen(session))
