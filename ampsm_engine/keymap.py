@@ -41,6 +41,14 @@ class Clash:
         return f"{self.key} means {' and '.join(self.ids)} on one screen ({self.screen})"
 
 
+SEND = "ctrl+g"
+"""Go: no terminal, multiplexer or flow control takes it, and Enter makes a new line in a text."""
+
+_BOXES = frozenset({"question", "text", "line", "script", "help"})
+"""They lie over the screens; what holds everywhere does not hold in them."""
+
+_FORM = ("new session",)
+_TELLING = ("notifications",)
 _LIST = ("list",)
 _SESSION = ("list", "session")
 _ONE_SESSION = ("session",)
@@ -49,7 +57,7 @@ KEYS: dict[str, Key] = {
     key.id: key
     for key in (
         Key("help", "question_mark", (EVERYWHERE,), "help for this screen"),
-        Key("palette", "colon,ctrl+p", (EVERYWHERE,), "all actions by name"),
+        Key("palette", "colon", (EVERYWHERE,), "all actions by name"),
         Key("settings", "comma", (EVERYWHERE,), "settings"),
         Key("notifications", "at", (EVERYWHERE,), "what is told, and where"),
         Key("back", "escape", (EVERYWHERE,), "one step back"),
@@ -94,6 +102,27 @@ KEYS: dict[str, Key] = {
         Key("queue.take-out", "d", ("queue",), "take a waiting prompt out"),
         Key("prompt.send", "enter", ("prompt",), "send the prompt"),
         Key("prompt.newline", "ctrl+j", ("prompt",), "a new line in the prompt"),
+        Key("new.start", SEND, _FORM, "make the session and start amp"),
+        Key("new.file", "ctrl+o", _FORM, "the prompt from a file"),
+        Key("first.look", "r", ("first run",), "look again what is missing"),
+        Key("settings.next", "tab,down", ("settings",), "to the next setting"),
+        Key("settings.previous", "shift+tab,up", ("settings",), "to the setting before"),
+        Key("settings.turn", "space,enter,left,right", ("settings",), "on or off"),
+        Key("settings.default", "ctrl+r", ("settings",), "as ampsm comes"),
+        Key("notifications.change", "space,enter", _TELLING, "on or off"),
+        Key("notifications.next", "right,l", _TELLING, "to the next choice"),
+        Key("notifications.previous", "left,h", _TELLING, "to the choice before"),
+        Key("notifications.try", "t", _TELLING, "try it"),
+        Key("notifications.down", "j", _TELLING, "down"),
+        Key("notifications.up", "k", _TELLING, "up"),
+        Key("dialog.yes", "y,enter", ("question",), "yes"),
+        Key("dialog.no", "n", ("question",), "no"),
+        Key("dialog.cancel", "escape", ("question", "text", "line"), "close it; nothing happens"),
+        Key("dialog.send", SEND, ("text",), "send what was written"),
+        Key("dialog.save", "enter", ("line",), "save what was written"),
+        Key("dialog.stop", "escape", ("script",), "stop the script, then close"),
+        Key("dialog.close", "enter,q", ("script",), "close; the script goes on"),
+        Key("help.close", "escape,q,question_mark,enter", ("help",), "close the help"),
     )
 }
 """Every binding that may have another key, in the order of the help."""
@@ -143,7 +172,7 @@ def clashes(chosen: Mapping[str, str]) -> tuple[Clash, ...]:
 def _on(screen: str, chosen: Mapping[str, str]) -> Iterable[Clash]:
     found: dict[str, list[str]] = {}
     for key in KEYS.values():
-        if screen in key.screens or EVERYWHERE in key.screens:
+        if screen in key.screens or (EVERYWHERE in key.screens and screen not in _BOXES):
             for one in chosen.get(key.id, key.keys).split(","):
                 found.setdefault(one, []).append(key.id)
     for one, ids in found.items():

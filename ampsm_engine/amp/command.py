@@ -107,7 +107,7 @@ def _common(options: frozenset[str], run: RunDirectory, mode: str | None, *, all
         line.append("--dangerously-allow-all")
     values = {"--settings-file": str(run.settings), "--log-file": str(run.log), "--log-level": "info"}
     if mode:
-        values["--mode"] = _checked_mode(mode)
+        values["--mode"] = checked_mode(mode)
     for option, value in values.items():
         line += _valued(option, value) if option in options else []
     return line
@@ -117,7 +117,8 @@ def _valued(option: str, value: str) -> list[str]:
     return [f"{option}={value}"] if value.startswith("-") else [option, value]
 
 
-def _checked_mode(mode: str) -> str:
+def checked_mode(mode: str) -> str:
+    """The mode, any printable word; Refused otherwise."""
     if not mode.isprintable() or not mode.strip():
         raise Refused(f"The mode {mode!r} is no word that amp could know.", "ampsm edit SESSION --mode medium")
     return mode

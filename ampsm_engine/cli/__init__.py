@@ -31,10 +31,20 @@ def main(*, screens: Callable[..., int] | None = None) -> None:
 
         if bar.told():
             sys.exit(0)
+    headstart = None
+    if sys.argv[1:2] == ["new"]:
+        from ampsm_engine.cli import ahead
+
+        ahead.start(sys.argv[2:])
+        headstart = sys.modules.get("ampsm_engine.git.headstart")
     from ampsm_engine.cli.edge import run
 
     # A command makes many small values and ends: looking for cycles among them would cost a tenth of its time.
     gc.set_threshold(100_000, 50, 50)
-    code = run(sys.argv[1:], screens=screens)
+    try:
+        code = run(sys.argv[1:], screens=screens)
+    finally:
+        if headstart is not None:
+            headstart.drop()
     gc.freeze()  # nor among the modules, when the interpreter ends
     sys.exit(code)

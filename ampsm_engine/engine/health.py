@@ -16,7 +16,7 @@ from ampsm_engine.engine.check import Check
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import repository, trash, worktrees
-from ampsm_engine.git.values import Orphan, Repo
+from ampsm_engine.git.places import Orphan, Repo
 from ampsm_engine.home import write_private
 from ampsm_engine.model import Session
 from ampsm_engine.worker import slots

@@ -1,22 +1,16 @@
 """Sessions: make one, change what is written about it, take in a worktree made elsewhere."""
 
 import os
-import string
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
-from ampsm_engine import redact, wording
+from ampsm_engine import naming, redact, wording
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.git import exclude, repository, worktrees
-from ampsm_engine.git.values import Base
+from ampsm_engine.git import exclude, headstart, repository, worktrees
+from ampsm_engine.git.places import Base
 from ampsm_engine.model import Iteration, Session, Status
 from ampsm_engine.naming import new_id, printable, session_name
-
-_PLAIN = frozenset(string.ascii_letters + " .,!?'()-")
-LONGEST_WORD = 20
-"""Letters of a word; the longest of ordinary prompts have fewer, keys have more."""
 
 
 def new(
@@ -37,16 +31,16 @@ def new(
     """
     _check(engine, prompt, name, run=run)
     check_script(script)
-    repo = repository.locate(path)
-    start = repository.base(repo, base)
-    session_id, now = new_id(), datetime.now(UTC).astimezone()
-    guess = _title(name or "", prompt or "")
-    title = guess if _is_plain(guess) else _safe_title(name, prompt)
-    pending = worktrees.begin(repo, start, session_id, title, now)
+    check_mode(mode)
+    guess = naming.title(name or "", prompt or "")
+    title = guess if naming.is_plain(guess) else _safe_title(name, prompt)
+    repo, start, session_id, pending, _ = headstart.take(path, base, title)
     try:
+        # A secret made of plain words: nothing of it may stay in the branch's name.
         if title != (safe := _safe_title(name, prompt)):
             pending.undo()
-            pending, title = worktrees.begin(repo, start, session_id, safe, now), safe
+            title = safe
+            repo, start, session_id, pending, _ = headstart.made(path, base, title)
         engine.ready()
         settings = engine.settings
         session = Session(
@@ -89,22 +83,17 @@ def check_script(script: str | None) -> None:
         raise Refused(message, "Put it into an environment variable, and write $NAME in the script.")
 
 
-def _is_plain(text: str) -> bool:
-    """Whether it is words and nothing else: no key or token has that shape.
+def check_mode(mode: str | None) -> None:
+    """Refused when amp could not be given that mode."""
+    if mode:
+        from ampsm_engine.amp import command
 
-    Then git can begin before the rules are loaded; a secret made of words alone is found right after, and the
-    worktree begun anew under another name.
-    """
-    return set(text) <= _PLAIN and all(len(word) <= LONGEST_WORD for word in text.split())
+        command.checked_mode(mode)
 
 
 def _safe_title(name: str | None, prompt: str | None) -> str:
     """The session's name, redacted before it is cut: half a secret would not be known any more."""
-    return _title(redact.text(name or ""), redact.text(prompt or ""))
-
-
-def _title(name: str, prompt: str) -> str:
-    return printable(name)[:200] if name else session_name(prompt)
+    return naming.title(redact.text(name or ""), redact.text(prompt or ""))
 
 
 def _context_of(session: Session) -> dict[str, bytes]:
@@ -143,6 +132,7 @@ def edit(
 ) -> Session:
     """Change what is written about a session; None leaves a thing as it is, an empty text clears it."""
     check_script(script)
+    check_mode(mode)
     columns: dict[str, object] = {}
     if name is not None:
         if not printable(name):
@@ -166,6 +156,7 @@ def adopt(
 ) -> Session:
     """Take in a worktree with a branch that was made elsewhere; nothing in it is moved or changed."""
     check_script(script)
+    check_mode(mode)
     found = worktrees.inspect(path)
     if not found.branch:
         message = f"The worktree {found.path} is on no branch."

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ampsm_engine.errors import Failed
 from ampsm_engine.git import program, repository
-from ampsm_engine.git.values import Repo, Worktree
+from ampsm_engine.git.places import Repo, Worktree
 
 
 def listed(repo: Repo) -> tuple[Worktree, ...]:

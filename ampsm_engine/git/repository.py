@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ampsm_engine.errors import AmpsmError, NotFound, Refused, Unfit
 from ampsm_engine.git import program
-from ampsm_engine.git.values import Base, Repo
+from ampsm_engine.git.places import Base, Repo
 from ampsm_engine.naming import printable
 
 WORKTREES = ".worktrees"

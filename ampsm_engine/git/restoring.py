@@ -11,8 +11,8 @@ from pathlib import Path
 from ampsm_engine.git import keepsake, program, registry, repository
 from ampsm_engine.git.aside import Aside
 from ampsm_engine.git.keepsake import Contents
+from ampsm_engine.git.places import Repo
 from ampsm_engine.git.repository import BRANCHES
-from ampsm_engine.git.values import Repo
 
 _FASTER = ("-c", "checkout.workers=2", "-c", "checkout.thresholdForParallelism=100")
 

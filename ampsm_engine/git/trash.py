@@ -14,8 +14,9 @@ from ampsm_engine.errors import Failed, NotFound, Refused
 from ampsm_engine.git import busy, keepsake, lock, program, registry, repository, restoring
 from ampsm_engine.git.aside import Aside
 from ampsm_engine.git.keepsake import Contents
+from ampsm_engine.git.places import Repo
 from ampsm_engine.git.repository import BRANCHES
-from ampsm_engine.git.values import Repo, Trashed
+from ampsm_engine.git.values import Trashed
 
 REFS = "refs/ampsm/trash"
 

@@ -12,57 +12,6 @@ Kind = Literal["added", "modified", "deleted", "renamed", "copied", "typechange"
 
 
 @dataclass(frozen=True, slots=True)
-class Repo:
-    """A repository with a main worktree."""
-
-    root: Path
-    """The top level of the main worktree, symbolic links resolved."""
-    common_dir: Path
-    """What all its worktrees share: `.git` in most repositories."""
-    checkout: Path
-    """The top level of the worktree that was asked about: a base that is not named is what is checked out there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Base:
-    """Where a branch starts: the name to merge into, and the commit."""
-
-    name: str
-    commit: str
-
-
-@dataclass(frozen=True, slots=True)
-class Worktree:
-    """A worktree as git knows it."""
-
-    path: Path
-    branch: str
-    """Its short name; empty when HEAD is detached."""
-    head: str
-    """The commit checked out; empty on a branch without a commit."""
-    base_commit: str = ""
-    """The commit that a new session's branch started from; empty when not known."""
-    root: Path | None = None
-    """The main worktree of its repository."""
-    locked: str | None = None
-    """Why it is locked (may be empty); None when it is not."""
-    prunable: str | None = None
-    """Why git would forget it; None when it is sound."""
-    note: str | None = None
-    """What the user should know about its making: a post-checkout hook that failed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Orphan:
-    """Something of ours that no session knows."""
-
-    kind: Literal["worktree", "branch", "folder"]
-    path: Path | None
-    branch: str
-    detail: str
-
-
-@dataclass(frozen=True, slots=True)
 class FileChange:
     """One changed file. Line counts are None for binary files, and where nobody counted."""
 

@@ -15,8 +15,8 @@ from typing import Self
 from ampsm_engine import naming
 from ampsm_engine.errors import Failed, NotFound, Refused
 from ampsm_engine.git import exclude, program, registry, repository
+from ampsm_engine.git.places import Base, Orphan, Repo, Worktree
 from ampsm_engine.git.registry import listed as listed  # noqa: PLC0414 - part of this module's face
-from ampsm_engine.git.values import Base, Orphan, Repo, Worktree
 
 HOOK_LIMIT = 1800.0
 """Seconds that filling a worktree may take, the repository's post-checkout hook included."""

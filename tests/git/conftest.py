@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.git.values import Worktree
+from ampsm_engine.git.places import Worktree
 from tests.git.sandboxes import Sandbox
 
 

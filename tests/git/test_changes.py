@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from ampsm_engine.errors import NotFound
 from ampsm_engine.git import changes, repository
-from ampsm_engine.git.values import FileChange, Worktree
+from ampsm_engine.git.places import Worktree
+from ampsm_engine.git.values import FileChange
 from tests.git import scribbles
 from tests.git.sandboxes import Sandbox
 from tests.git.test_trash_properties import Todo, fresh

@@ -11,8 +11,9 @@ import pytest
 
 from ampsm_engine.errors import NotFound
 from ampsm_engine.git import commits, repository
+from ampsm_engine.git.places import Worktree
 from ampsm_engine.git.secret_files import is_secret
-from ampsm_engine.git.values import Commit, LeftOut, Worktree
+from ampsm_engine.git.values import Commit, LeftOut
 from tests.git.sandboxes import Sandbox, has_lfs
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from ampsm_engine.errors import NotFound, Refused, Unfit
 from ampsm_engine.git import repository
-from ampsm_engine.git.values import Base, Repo, Worktree
+from ampsm_engine.git.places import Base, Repo, Worktree
 from tests.git.sandboxes import Sandbox
 
 
