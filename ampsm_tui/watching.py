@@ -26,8 +26,8 @@ class _NewFolderError(Exception):
     """A folder was made that nobody watches yet."""
 
 
-async def watch(folders: Mapping[str, Sequence[str]], tell: Tell) -> bool:
-    """Tell the ids whose folders were written to, burst by burst, until cancelled.
+async def watch(folders: Mapping[str, Sequence[str]], tell: Tell, ready: Callable[[], None] = lambda: None) -> bool:
+    """Tell the ids whose folders were written to, burst by burst, until cancelled; `ready` is called once all listen.
 
     Ends with True when there is a new folder, which is to be watched too, and with False where nothing can be watched.
     """
@@ -39,6 +39,7 @@ async def watch(folders: Mapping[str, Sequence[str]], tell: Tell) -> bool:
             for start in range(0, len(watched), PORTION):
                 group.create_task(_watch(watched[start : start + PORTION], owners, tell))
                 await asyncio.sleep(APART)
+            ready()
     except* _NewFolderError:
         has_new = True
     return has_new

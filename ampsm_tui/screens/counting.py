@@ -4,6 +4,7 @@ What is shown is not known here; the screen is told new counts by a call.
 """
 
 import asyncio
+import functools
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
@@ -108,7 +109,9 @@ class Counting:
                 folders = await ask(glance.folders, self._engine, list(self._showing))
             except AmpsmError:
                 return  # the counts tell what is wrong
-            again = bool(folders) and await watch(folders, self._touched)
+            # What was written before anybody listened is counted once all do.
+            missed = functools.partial(self._touched, set(folders))
+            again = bool(folders) and await watch(folders, self._touched, missed)
 
     def _touched(self, session_ids: set[str]) -> None:
         self._stale |= session_ids
