@@ -1,0 +1,73 @@
+"""Asking: an answer or the verb's own error comes back from a side process, whatever happens to that process."""
+
+import asyncio
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from ampsm_engine.engine import glance, views
+from ampsm_engine.engine.desk import Engine
+from ampsm_engine.errors import Failed, Refused, Unfit
+from ampsm_engine.home import Home
+from ampsm_tui.ask import ask, asking
+from ampsm_tui.screens.sessions import SessionsScreen
+from tests.tui.builders import a_board, a_session
+from tests.tui.desk import Desk
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Engine:
+    made = Engine(Home(tmp_path, tmp_path / "ampsm.sqlite"), tmp_path / "config.toml")
+    made.home.ensure()
+    made.store.open()
+    return made
+
+
+async def test_an_answer_comes_from_another_process(engine: Engine) -> None:
+    assert await ask(os.getpid) != os.getpid()
+    assert (await ask(views.status, engine)).running == 0
+    assert await ask(glance.changes, engine, ["gone"]) == {}
+
+
+async def test_the_error_of_a_verb_comes_back_as_itself(engine: Engine) -> None:
+    engine.config.write_text("slots = 'many'")
+    with pytest.raises(Unfit) as caught:
+        await ask(Engine.ready, engine)
+    assert "slots" in caught.value.message
+    assert caught.value.hint
+
+
+async def test_a_side_process_that_dies_is_told_and_replaced() -> None:
+    with pytest.raises(Failed, match="side process"):
+        await ask(os._exit, 3)
+    assert await ask(os.getpid) > 0
+
+
+async def test_cancelling_ends_what_was_asked() -> None:
+    await ask(os.getpid)
+    task = asyncio.ensure_future(ask(time.sleep, 600))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert await ask(os.getpid) > 0
+
+
+async def test_what_a_side_process_says_reaches_no_terminal(capfd: pytest.CaptureFixture[str]) -> None:
+    await ask(os.write, 2, b"over the screen")
+    assert "over the screen" not in capfd.readouterr().err
+
+
+async def test_a_refusal_becomes_a_toast_with_its_hint(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    @asking
+    async def action_try(_: SessionsScreen) -> None:
+        raise Refused("The gate \x1b[31mis shut.", "ampsm open [gate]")
+
+    async with desk.open(a_board(a_session())):
+        screen = desk.app.screen
+        assert isinstance(screen, SessionsScreen)
+        action_try(screen)
+        await desk.settle()
+        desk.sees("The gate ␛[31mis shut.", "ampsm open [gate]")
