@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ampsm_engine import config, keymap
-from ampsm_engine.errors import AmpsmError, NotFound, Unfit
+from ampsm_engine.errors import AmpsmError, Unfit
 
 
 def test_a_chosen_key_is_read_from_either_way_of_writing_the_table(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_a_key_written_in_one_way_is_changed_in_that_way(tmp_path: Path) -> None
 def test_an_unknown_id_names_the_likely_one(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text('[keys]\n"session.trsh" = "D"\n')
-    with pytest.raises(NotFound) as caught:
+    with pytest.raises(Unfit) as caught:
         config.load(path)
     assert "keys.session.trash" in caught.value.hint
 

@@ -5,10 +5,11 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ampsm_engine import keymap
 from ampsm_engine.amp import program
 from ampsm_engine.config import Settings
 from ampsm_engine.engine import removal, terminal_checks
@@ -49,7 +50,15 @@ def doctor(engine: Engine, environ: Mapping[str, str] | None = None) -> tuple[Ch
         _desktop(env),
         *_looked("terminal", lambda: terminal_checks.checks(env, chosen=settings.text("notify.terminal"))),
         configuration,
+        *_keys(settings),
     )
+
+
+def _keys(settings: Settings) -> Iterator[Check]:
+    """Keys of the configuration that mean two things on one screen."""
+    for clash in keymap.clashes(settings.keys):
+        free = next((key_id for key_id in clash.ids if key_id in settings.keys), clash.ids[0])
+        yield Check("keys", ok=None, text=f"{clash}; the first has it", hint=f"ampsm config set keys.{free} KEY")
 
 
 def _looked(name: str, look: Callable[[], tuple[Check, ...]]) -> tuple[Check, ...]:

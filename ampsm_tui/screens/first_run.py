@@ -35,10 +35,10 @@ class FirstRunScreen(Screen[None]):
     TITLE = "the first session"
     PURPOSE = WHAT[:3]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "new", "New session", id="first.new"),
+        Binding("n", "new", "New session", id="session.new"),
         Binding("r", "look", "Look again", id="first.look"),
-        Binding("escape", "away", "The empty list", id="first.away", show=False),
-        Binding("q", "quit", "Quit", id="first.quit"),
+        Binding("escape", "away", "The empty list", id="back", show=False),
+        Binding("q", "quit", "Quit", id="quit"),
     ]
 
     board: var[Board | None] = var(None, init=False)

@@ -67,7 +67,7 @@ class NewSessionScreen(Screen[str | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(SEND, "make(True)", "Start", id="new.start", priority=True, tooltip="Make the session and start amp"),
         Binding("ctrl+o", "read_file", "Prompt from file", id="new.file", priority=True),
-        Binding("escape", "cancel", "Cancel", id="new.cancel"),
+        Binding("escape", "cancel", "Cancel", id="back"),
     ]
 
     def __init__(self, begin: Beginning | None = None) -> None:

@@ -89,7 +89,7 @@ class NotificationsScreen(Screen[None]):
         "#(ampsm status --tmux) does so always.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Back", id="notifications.leave"),
+        Binding("escape", "leave", "Back", id="back"),
         Binding("space,enter", "change(1)", "Set", id="notifications.change"),
         Binding("right,l", "change(1)", "Change", id="notifications.next", show=False),
         Binding("left,h", "change(-1)", "Change back", id="notifications.previous", show=False),

@@ -46,7 +46,7 @@ class SettingsScreen(Screen[None]):
         "Comments in the file stay; another editor may change it meanwhile.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Back", id="settings.leave"),
+        Binding("escape", "leave", "Back", id="back"),
         Binding("tab,down", "app.focus_next", "Next", id="settings.next"),
         Binding("shift+tab,up", "app.focus_previous", "Previous", id="settings.previous", show=False),
         Binding("ctrl+r", "default", "As ampsm comes", id="settings.default"),

@@ -99,3 +99,11 @@ def test_doctor_tells_a_home_that_is_full_or_forbidden(bench: Bench, monkeypatch
         assert os.strerror(number) in found["home"]
         assert hint in found["home"]
     assert not list(bench.engine.home.root.glob(".doctor*"))
+
+
+def test_two_things_on_one_key_are_told(bench: Bench) -> None:
+    bench.configure(keys__session__trash="x")
+    (keys,) = [check for check in health.doctor(bench.engine) if check.name == "keys"]
+    assert keys.ok is None
+    assert "session.stop and session.trash" in keys.text
+    assert keys.hint == "ampsm config set keys.session.trash KEY"
