@@ -52,7 +52,10 @@ class Desk:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
         self.engine = Engine(Home(folder, folder / "ampsm.sqlite"), folder / "config.toml")
         self.verbs: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
-        self.answers: dict[str, Answer | BaseException] = {"changes": lambda *_, **__: {}}
+        self.answers: dict[str, Answer | BaseException] = {
+            "changes": lambda *_, **__: {},
+            "folders": lambda *_, **__: {},
+        }
         self.app: AmpsmApp
         self.pilot: Pilot[int]
         self.feed: Feed
