@@ -1,7 +1,10 @@
 """A key press to its frame while 20 sessions stream 10 events a second each; then what a cursor costs, and rest."""
 
 import multiprocessing
+import sys
 import time
+from collections.abc import Sequence
+from pathlib import Path
 
 import psutil
 from ground import AMPSM, ground
@@ -50,15 +53,37 @@ def stream(engine: Engine, ids: list[str], events: int, stop: object) -> None:
         time.sleep(max(0, 1 / events - (time.perf_counter() - began)))
 
 
-def answered(terminal: Terminal) -> float:
+def answered(terminal: Terminal, mark: bytes = CURSOR) -> float:
     """Seconds until the frame with the moved cursor."""
     began = time.perf_counter()
     seen = b""
-    while CURSOR not in seen:
+    while mark not in seen:
         seen += terminal.read(2.0)
         if time.perf_counter() - began > 5:
             raise TimeoutError(seen[-300:])
     return time.perf_counter() - began
+
+
+def pressed(terminal: Terminal, keys: Sequence[str], mark: bytes = CURSOR) -> tuple[float, float]:
+    """Median and 99th percentile of a key press to its frame, in milliseconds."""
+    times = []
+    for number in range(PRESSES):
+        terminal.press(keys[number % 2])
+        times.append(answered(terminal, mark) * 1000)
+        time.sleep(0.013 + number % 7 * 0.01)
+    times.sort()
+    return times[len(times) // 2], times[int(len(times) * 0.99)]
+
+
+def yardstick() -> tuple[float, float]:
+    """The same of a bare Textual app with a table, in which nothing streams: what this machine does at this moment."""
+    terminal = Terminal([sys.executable, Path(__file__).with_name("bare_app.py")])
+    terminal.until(b"Fix the login")
+    terminal.drain(0.5)
+    try:
+        return pressed(terminal, ("\x1b[B", "\x1b[A"), b"idle")
+    finally:
+        terminal.end()
 
 
 def rest(terminal: Terminal) -> tuple[int, float]:
@@ -90,15 +115,8 @@ def main() -> None:
             for _ in range(STREAMING + 2):  # below those that stream
                 terminal.press("j")
                 answered(terminal)
-            times = []
-            for number in range(PRESSES):
-                terminal.press("jk"[number % 2])
-                times.append(answered(terminal))
-                time.sleep(0.013 + number % 7 * 0.01)
-            times.sort()
-            p50, p99 = times[len(times) // 2], times[int(len(times) * 0.99)]
-            told = f"median {p50 * 1000:.1f} ms, p99 {p99 * 1000:.1f} ms (aim 50)"
-            print(f"key to frame, {STREAMING} x {EVENTS} events/s: {told}")
+            p50, p99 = pressed(terminal, "jk")
+            print(f"key to frame, {STREAMING} x {EVENTS} events/s: median {p50:.1f} ms, p99 {p99:.1f} ms (aim 50)")
             stop.set()
             writer.join()
             terminal.drain(2.0)
@@ -107,6 +125,9 @@ def main() -> None:
                 terminal.press("jk"[number % 2])
                 moves.append(terminal.drain(0.3))
             written, share = rest(terminal)
+            terminal.end()
+            p50, p99 = yardstick()
+            print(f"beside it a bare Textual app at rest: median {p50:.1f} ms, p99 {p99:.1f} ms")
             print(f"bytes for a moved cursor: {sum(moves) / len(moves):.0f} (120 columns, preview beside the list)")
             print(f"at rest for {QUIET:g} s: {written} bytes, {share * 100:.2f} % of a core (aims 0 and 1)")
         finally:
