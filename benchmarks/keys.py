@@ -70,6 +70,8 @@ def pressed(terminal: Terminal, keys: Sequence[str], mark: bytes = CURSOR) -> tu
     """Median and 99th percentile of a key press to its frame, in milliseconds."""
     times = []
     for number in range(PRESSES):
+        while terminal.read(0):
+            pass  # what is left of the frame before
         terminal.press(keys[number % 2])
         times.append(answered(terminal, mark) * 1000)
         time.sleep(0.013 + number % 7 * 0.01)
