@@ -20,6 +20,7 @@ def main(*, screens: Callable[..., int] | None = None) -> None:
     the engine knows no screens.
     """
     import gc
+    import os
     import sys
 
     if None in (sys.stdin, sys.stdout, sys.stderr):
@@ -46,5 +47,7 @@ def main(*, screens: Callable[..., int] | None = None) -> None:
     finally:
         if headstart is not None:
             headstart.drop()
-    gc.freeze()  # nor among the modules, when the interpreter ends
-    sys.exit(code)
+    if "textual" in sys.modules or "concurrent.futures.thread" in sys.modules:
+        sys.exit(code)
+    # All is flushed and closed: taking a hundred modules apart one by one would cost another 10 ms.
+    os._exit(code)

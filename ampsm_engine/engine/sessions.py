@@ -1,5 +1,6 @@
 """Sessions: make one, change what is written about it, take in a worktree made elsewhere."""
 
+import importlib
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -58,6 +59,8 @@ def new(
             model_override=mode or settings.text("amp.mode") or None,
         )
         made = _context_of(session)
+        if run:
+            importlib.import_module("ampsm_engine.engine.runs")  # 30 ms, paid while git is at work
         pending.finish()
         return _enter(engine, session, prompt if run else None, made)
     except BaseException:
@@ -97,7 +100,6 @@ def _safe_title(name: str | None, prompt: str | None) -> str:
 
 
 def _context_of(session: Session) -> dict[str, bytes]:
-    from ampsm_engine.engine import runs  # noqa: F401 - 30 ms, paid while git is at work
     from ampsm_engine.worker import context
 
     return context.contents(session, (), ())
@@ -107,14 +109,16 @@ def _enter(
     engine: Engine, session: Session, prompt: str | None, made: dict[str, bytes]
 ) -> tuple[Session, Iteration | None]:
     """Write the session into the store and its context into the worktree; take it back when that fails."""
-    from ampsm_engine.engine import runs
     from ampsm_engine.worker import context
 
-    store = engine.store
+    store, iteration = engine.store, None
     store.add_session(session)
     try:
         context.put(Path(session.worktree_path), made)
-        iteration = runs.iterate(engine, session.id, prompt) if prompt is not None else None
+        if prompt is not None:
+            from ampsm_engine.engine import runs
+
+            iteration = runs.iterate(engine, session.id, prompt)
     except BaseException:
         store.remove_session(session.id, with_facts=True)
         raise
