@@ -27,6 +27,7 @@ from ampsm_tui.screens.dialog import SEND
 from ampsm_tui.widgets.choice import Choice
 from ampsm_tui.widgets.field import Field
 from ampsm_tui.widgets.key_bar import KeyBar
+from ampsm_tui.widgets.typed import Line, Text
 
 PAUSE = 0.25
 """Seconds without a key before what was typed is looked at."""
@@ -81,7 +82,7 @@ class NewSessionScreen(Screen[str | None]):
     def compose(self) -> ComposeResult:
         """The fields, the two ways to go on, and what goes on."""
         begin = self._begin
-        prompt = TextArea(begin.prompt, id="prompt", soft_wrap=True, compact=True, placeholder="What amp shall do")
+        prompt = Text(begin.prompt, id="prompt", soft_wrap=True, compact=True, placeholder="What amp shall do")
         yield Static("New session", id="heading")
         with Vertical(id="form"):
             yield Field("repo", "Repository", Choice(begin.repo, id="repo", placeholder="a folder in a git repository"))
@@ -92,7 +93,7 @@ class NewSessionScreen(Screen[str | None]):
             yield Field("mode", "Mode", _line("mode", begin.mode, "amp's own default"))
             with Horizontal(classes="buttons"):
                 yield Button("Start", id="start", variant="primary", compact=True)
-                yield Button("Make it, start later", id="later", compact=True)
+                yield Button("Start later", id="later", compact=True)
                 yield Button("Cancel", id="cancel", compact=True)
             yield Static("", id="state")
         yield KeyBar()
@@ -276,4 +277,4 @@ class NewSessionScreen(Screen[str | None]):
 
 
 def _line(name: str, value: str = "", placeholder: str = "") -> Input:
-    return Input(value, placeholder=placeholder, id=name, compact=True, select_on_focus=False)
+    return Line(value, placeholder=placeholder, id=name, compact=True, select_on_focus=False)

@@ -69,6 +69,8 @@ class ScriptScreen(Dialog[None]):
         self._ended = True
 
     def _show(self, look: Look) -> None:
+        if not self.query(RichLog):
+            return  # closed while it was asked for
         log = self.query_one(RichLog)
         for line in look.text.splitlines():
             log.write(Content(one_line(line)))
@@ -86,7 +88,8 @@ class ScriptScreen(Dialog[None]):
             self._say(f"✓ passed{took}" if look.exit_code == 0 else f"✗ failed{took}: exit code {look.exit_code}")
 
     def _say(self, text: str) -> None:
-        self.query_one("#ending", Static).update(text)
+        for ending in self.query("#ending").results(Static):
+            ending.update(text)
 
     def action_cancel(self) -> None:
         """Ask it to end; close when it has."""

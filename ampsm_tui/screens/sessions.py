@@ -36,9 +36,9 @@ class SessionsScreen(SessionActions):
 
     TITLE = "sessions"
     PURPOSE = (
-        "One line a session: what it is doing, what it has changed, and whether it needs you.",
+        "A line a session: what it does, what it changed, if it needs you.",
         "What needs you stands at the top; w goes from one to the next.",
-        "Marked with space, several are stopped, sent a message or put away at once.",
+        "Marked with space, several are acted on at once.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         *NEW_KEYS,

@@ -12,6 +12,7 @@ from textual.widgets import Input, Static, TextArea
 
 from ampsm_engine.errors import AmpsmError
 from ampsm_tui.screens.dialog import SEND, Dialog
+from ampsm_tui.widgets.typed import Line, Text
 
 Deliver = Callable[[str], Awaitable[None]]
 """Does with the text what the box is for; raises the refusal that the box shows."""
@@ -60,7 +61,7 @@ class TextScreen(_Writing):
 
     def compose_body(self) -> ComposeResult:
         """The text."""
-        yield TextArea(self._text, show_line_numbers=False, soft_wrap=True, compact=True)
+        yield Text(self._text, show_line_numbers=False, soft_wrap=True, compact=True)
         yield from self.compose_note()
 
     def on_mount(self) -> None:
@@ -83,7 +84,7 @@ class LineScreen(_Writing):
 
     def compose_body(self) -> ComposeResult:
         """The line."""
-        yield Input(self._text, compact=True, select_on_focus=False)
+        yield Line(self._text, compact=True, select_on_focus=False)
         yield from self.compose_note()
 
     def written(self) -> str:

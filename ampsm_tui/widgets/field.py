@@ -16,9 +16,9 @@ class Field(Horizontal):
     Field {
         height: auto;
         margin-bottom: 1;
-        Label { width: 12; color: $foreground-muted; }
+        Label { dock: left; width: 12; color: $foreground-muted; }
         Label.-here { color: $foreground; text-style: bold; }
-        Vertical { height: auto; width: 1fr; }
+        Vertical { height: auto; width: 100%; }
         Input { height: 1; width: 100%; border: none; background: $panel; }
         TextArea { width: 100%; border: none; padding: 0; background: $panel; }
         .trouble { display: none; color: $error; }

@@ -6,10 +6,11 @@ from typing import ClassVar
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.widgets import Input
+
+from ampsm_tui.widgets.typed import Line
 
 
-class FilterBox(Input):
+class FilterBox(Line):
     """One line; it is there only while it is used or holds something."""
 
     DEFAULT_CSS = """

@@ -14,6 +14,7 @@ from textual.widgets import Input, Label, Static
 
 from ampsm_engine.config import Setting, Value
 from ampsm_tui.widgets.choice import Choice
+from ampsm_tui.widgets.typed import Line
 
 
 class OnOff(Static, can_focus=True):
@@ -93,7 +94,7 @@ class SettingRow(Horizontal):
             return OnOff(on=bool(self.value))
         if self._choices:
             return Choice(written(self.value))
-        return Input(written(self.value), compact=True, select_on_focus=False, placeholder="not set")
+        return Line(written(self.value), compact=True, select_on_focus=False, placeholder="not set")
 
     def on_mount(self) -> None:
         """Offer what may be chosen."""

@@ -9,6 +9,7 @@ import pytest
 
 from ampsm_engine.config import Settings
 from ampsm_engine.engine.desk import Engine
+from ampsm_engine.errors import NotFound
 from ampsm_engine.home import Home
 from ampsm_engine.model import Board
 from ampsm_tui import ask
@@ -55,6 +56,7 @@ class Desk:
         self.answers: dict[str, Answer | BaseException] = {
             "changes": lambda *_, **__: {},
             "folders": lambda *_, **__: {},
+            "surroundings": NotFound("There is no repository here.", "ampsm new --repo PATH"),
         }
         self.app: AmpsmApp
         self.pilot: Pilot[int]
