@@ -26,7 +26,7 @@ NESTED = [
 def imported(*arguments: str) -> set[str]:
     """The modules that a command imports, seen from outside."""
     code = (
-        "import sys\nfrom ampsm_tui.__main__ import main\ntry:\n    main()\nexcept SystemExit as end:\n"
+        "import os, sys\nos._exit = sys.exit\nfrom ampsm_tui.__main__ import main\ntry:\n    main()\nexcept SystemExit as end:\n"
         "    assert not end.code, end.code\n"
         "print(*sys.modules, file=sys.stderr)\n"
     )
