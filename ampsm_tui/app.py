@@ -25,6 +25,7 @@ from ampsm_engine.model import Board
 from ampsm_tui import theme
 from ampsm_tui.ask import ask, tell, told
 from ampsm_tui.clean import one_line
+from ampsm_tui.hangup import lasting
 from ampsm_tui.screens.sessions import SessionsScreen
 from ampsm_tui.turns import in_turn
 from ampsm_tui.wall import Wall, guarded
@@ -118,8 +119,8 @@ class AmpsmApp(App[int]):
         self.set_keymap(self.settings.keys)
 
     def get_driver_class(self) -> "type[Driver]":
-        """The terminal's driver with the wall before it, and one key at a time behind it."""
-        return guarded(in_turn(super().get_driver_class()))
+        """The terminal's driver: the wall before it, one key at a time behind it, and no harm when it is lost."""
+        return guarded(in_turn(lasting(super().get_driver_class())))
 
     def get_line_filters(self) -> "Sequence[LineFilter]":
         """The wall first, then Textual's."""

@@ -71,7 +71,7 @@ class FirstRunScreen(Screen[None]):
         self.action_look()
 
     def _close(self) -> None:
-        if self.is_current and not self._gone:
+        if self.is_active and not self._gone:  # current it is below the form, too
             self._gone = True
             self.dismiss(None)  # not awaited: a screen that waits for its own end waits for ever
 

@@ -54,6 +54,8 @@ class SessionScreen(FollowingUp):
     ]
 
     board: var[Board | None] = var(None, init=False)
+    _gone = False
+    """The session is gone, and this screen is about to be; below a dialog it is not yet."""
 
     def __init__(self, session_id: str) -> None:
         super().__init__(session_id)
@@ -112,7 +114,8 @@ class SessionScreen(FollowingUp):
         board = self.board
         row = next((one for one in board.rows if one.session.id == self.session_id), None) if board else None
         if row is None:
-            if board is not None and self._row is not None and self.is_current:
+            if board is not None and self._row is not None and self.is_active and not self._gone:
+                self._gone = True
                 self.app.pop_screen()
             return
         self._row = row

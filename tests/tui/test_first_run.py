@@ -82,3 +82,16 @@ def test_the_real_machine_is_asked(bench: Bench, monkeypatch: pytest.MonkeyPatch
     assert not found["amp"].ok
     assert not found["repository"].ok
     assert all(one.hint for one in found.values() if not one.ok)
+
+
+async def test_a_session_of_another_app_does_not_close_the_form_above(desk: Desk) -> None:
+    """It comes while the form is in front: the form stays, what is typed in it too, and this screen goes after it."""
+    desk.answers["readiness"] = lambda *_: GOOD
+    async with desk.open(a_board()):
+        await desk.press("n")
+        await desk.type("fix it")
+        await desk.show(a_board(a_session("from elsewhere")))
+        desk.sees("New session", "fix it")
+        await desk.press("escape")
+        desk.sees("from elsewhere", "NAME")
+        desk.sees_not("begins the first session")
