@@ -58,7 +58,7 @@ def changes(engine: Engine, session_ids: Sequence[str]) -> dict[str, ChangeCount
 def folders(engine: Engine, session_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """The folders of each session in which a change would count; each is meant alone, without what lies in it.
 
-    Of the worktree none that git ignores; of the git folder those of its HEAD, its index and the base's ref.
+    Of the worktree none that git ignores; of the git folder those of its HEAD, its index, and both branches' refs.
     """
     return {session.id: _folders(session) for session in _known(engine, session_ids)}
 
@@ -121,8 +121,10 @@ def _folders(session: Session) -> tuple[str, ...]:
             found.add(folder)
             folder = folder.parent
     upper = sorted(found, key=lambda folder: (len(folder.parts), folder))[:MOST_FOLDERS]
-    base = repository.common_of(own) / "refs" / "heads" / session.base_branch
-    return tuple(str(folder) for folder in (own, base.parent, *upper) if _is_watchable(folder))
+    # A commit moves its branch last, when HEAD and index are long written; its log lies beside HEAD's.
+    heads = repository.common_of(own) / "refs" / "heads"
+    refs = {(heads / branch).parent for branch in (session.base_branch, session.branch_name)}
+    return tuple(str(folder) for folder in (own, own / "logs", *sorted(refs), *upper) if _is_watchable(folder))
 
 
 def _is_watchable(folder: Path) -> bool:

@@ -47,5 +47,7 @@ def test_ignored_folders_are_not_watched(bench: Bench) -> None:
     assert inside == {".", "src", "src/deep"}
     assert {folder.relative_to(bench.repo / ".git").as_posix() for folder in told - {worktree / i for i in inside}} == {
         f"worktrees/{session.id}",
+        f"worktrees/{session.id}/logs",
         "refs/heads",
+        f"refs/heads/{session.branch_name}".rpartition("/")[0],
     }

@@ -50,11 +50,11 @@ class Terminal:
         width, height = size
         # The size is there before the program is, as with a real terminal; pexpect would set it afterwards.
         sized = ["/bin/sh", "-c", 'stty cols "$0" rows "$1"; shift; exec "$@"', str(width), str(height)]
-        # No variable of the terminal that the tests run in: its multiplexer is not ours.
+        # No variable of the terminal that the tests run in: its multiplexer is not ours, nor is its size.
         own = {
             name: value
             for name, value in os.environ.items()
-            if name not in {"TMUX", "STY", "TERM_PROGRAM", "VTE_VERSION"}
+            if name not in {"TMUX", "STY", "TERM_PROGRAM", "VTE_VERSION", "COLUMNS", "LINES"}
         }
         own |= {"TERM": "xterm-256color", "COLORTERM": "truecolor", "PYTHONDONTWRITEBYTECODE": "1"}
         self.child: Any = pexpect.spawn(
