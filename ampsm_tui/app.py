@@ -176,15 +176,6 @@ class AmpsmApp(App[int]):
         except AmpsmError as refusal:
             tell(self, refusal)
 
-    @property
-    def looked_at(self) -> str | None:
-        """The id of the session that the person at this terminal has before them, be it below a dialog."""
-        for screen in reversed(self.screen_stack):
-            shown: object = getattr(screen, "session_id", None)
-            if isinstance(shown, str) or not screen.is_modal:
-                return shown if self.app_focus and isinstance(shown, str) else None
-        return None
-
     def watch_app_focus(self) -> None:
         """Who looks away wants to be told."""
         self.look()
@@ -192,7 +183,7 @@ class AmpsmApp(App[int]):
     def look(self) -> None:
         """Let others know what is looked at."""
         if self._teller is not None:
-            self._teller.looks_at(self.looked_at)
+            self._teller.look()
 
     def watch_board(self, before: Board | None, after: Board | None) -> None:
         """What has happened is told where nobody looks; to who has no session yet, ampsm is explained."""

@@ -45,8 +45,18 @@ class Teller:
         self._shown: dict[str, str] = {}
         self._showing = False
 
-    def looks_at(self, session_id: str | None) -> None:
-        """The person at this terminal has this session before them, and needs no telling of it, here or elsewhere."""
+    def look(self) -> None:
+        """Find out what the person here has before them, be it below a dialog; nothing while they are away."""
+        shown: str | None = None
+        for screen in reversed(self._app.screen_stack if self._app.app_focus else ()):
+            found: object = getattr(screen, "session_id", None)
+            shown = found if isinstance(found, str) else None
+            if shown or not screen.is_modal:
+                break
+        self._looks_at(shown)
+
+    def _looks_at(self, session_id: str | None) -> None:
+        """Of this session nobody needs to tell them, here or elsewhere."""
         if session_id == self._looked_at:
             return
         if self._look:
@@ -68,7 +78,7 @@ class Teller:
 
     def leave(self) -> None:
         """Look away, and take our options out of tmux's status bar: the app has ended."""
-        self.looks_at(None)
+        self._looks_at(None)
         if self._shown:
             tmux.publish(self._environ, dict.fromkeys(terminal.OPTIONS))
 

@@ -1,0 +1,91 @@
+"""The app knows what is before its person, and holds a lock that says so to the workers."""
+
+from pathlib import Path
+
+import pytest
+
+from ampsm_engine import looking
+from ampsm_engine.config import Settings
+from ampsm_engine.home import Home
+from ampsm_engine.model import Board, Fact
+from ampsm_tui import telling
+from ampsm_tui.telling import Teller
+from tests.tui.builders import ERROR, RUNNING, a_board, a_session
+from tests.tui.desk import Desk
+
+IN_A_LINK = {"TERM": "foot", "SSH_CONNECTION": "1 2 3 4"}
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.setattr(telling, "GATHERING", 0.001)
+    return []
+
+
+def teller(desk: Desk, written: list[str], environ: dict[str, str], home: Home | None = None) -> Teller:
+    return Teller(desk.app, environ, home, settings=lambda: desk.app.settings, write=written.append)
+
+
+def ended(board: Board) -> Board:
+    """The same board when its first session has failed."""
+    row = board.rows[0]
+    after = a_session(row.session.name, ERROR, id=row.session.id)
+    assert after.current
+    fact = Fact(1, row.session.created_at, "failed", row.session.id, after.current.id, "no credit")
+    return Board((after, *board.rows[1:]), (fact,))
+
+
+async def test_a_look_is_held_while_its_session_is_before_somebody(
+    desk: Desk, written: list[str], tmp_path: Path
+) -> None:
+    home = Home(tmp_path / "home", tmp_path / "db")
+    home.ensure()
+    row = a_session("fix login", RUNNING)
+    async with desk.open(a_board(row)):
+        voice = teller(desk, written, IN_A_LINK, home)
+        voice.look()
+        assert not looking.is_looked_at(home, row.session.id)
+        await desk.press("enter")
+        voice.look()
+        assert looking.is_looked_at(home, row.session.id)
+        desk.app.app_focus = False
+        voice.look()
+        assert not looking.is_looked_at(home, row.session.id)
+        desk.app.app_focus = True
+        voice.look()
+        voice.leave()
+        assert not looking.is_looked_at(home, row.session.id)
+
+
+async def test_what_ends_elsewhere_is_told_and_what_is_looked_at_is_not(desk: Desk, written: list[str]) -> None:
+    before = a_board(a_session("fix login", RUNNING))
+    async with desk.open(before):
+        voice = teller(desk, written, IN_A_LINK)
+        voice.saw(None, before)
+        voice.saw(before, ended(before))
+        while not written:
+            await desk.pilot.pause(0.01)
+        assert written == ["\x1b]777;notify;fix login: error;amp's model is overloaded.\x07"]
+        await desk.press("enter")
+        voice.look()
+        voice.saw(before, ended(before))
+        await desk.pilot.pause(0.05)
+        assert len(written) == 1
+
+
+@pytest.mark.parametrize(
+    ("environ", "settings"),
+    [
+        ({"TERM": "foot", "DISPLAY": ":0"}, {}),
+        (IN_A_LINK, {"notify.terminal": "off"}),
+        (IN_A_LINK, {"notify.error": False}),
+    ],
+)
+async def test_the_terminal_is_silent_where_it_shall_be(
+    desk: Desk, written: list[str], environ: dict[str, str], settings: dict[str, str | bool]
+) -> None:
+    before = a_board(a_session("fix login", RUNNING))
+    async with desk.open(before, settings=Settings(settings)):
+        teller(desk, written, environ).saw(before, ended(before))
+        await desk.pilot.pause(0.05)
+        assert written == []
