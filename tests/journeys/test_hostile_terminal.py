@@ -55,7 +55,7 @@ def test_nothing_hostile_reaches_the_terminal(bench: Bench, terminal: Open) -> N
         screen.sees(SEEN)
         for _ in EVIL:
             screen.press("enter").sees(SEEN)
-            screen.press("G", "g", "tab", "enter", "escape", "escape").sees("NAME").press("j")
+            screen.press("G", "g", "tab", "enter", "escape", "escape").sees("enter open").press("j")
         screen.press("slash", "q")
     for screen in screens:
         screen.press("escape", "escape", "?").until(lambda s=screen: "help" in s.text.lower(), "help")

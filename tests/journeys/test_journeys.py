@@ -134,7 +134,7 @@ def test_apps_a_watch_and_a_command_agree(bench: Bench, terminal: Open) -> None:
         )
     bench.flag("go").touch()
     for screen in screens:
-        screen.sees("○ idle")
+        screen.sees("1 idle")
     command = terminal("status")
     assert command.ended() == 0
     assert "   1 idle" in command.text
