@@ -1,6 +1,7 @@
 """What every test stands on: a home of its own, a git of its own, nothing of the user's."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,12 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from ampsm_engine import redact
+
+# Whoever starts the tests in the background may have them ignore these, and every child would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+for _number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.SIG_DFL)
 
 settings.register_profile(
     "ampsm", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
