@@ -37,7 +37,7 @@ HARMLESS = {
     "GIT_AUTHOR_NAME": "Some Body 1984",
     "GIT_AUTHOR_EMAIL": "some.body1@example.org",
     "TOKENIZERS_PARALLELISM": "disabled-1",
-    "PWD": "/work/place/project-1",
+    "PWD": "/home/place/project-1",
     "OLDPWD": "project-12345",
     "SECRET_TTL": "86400000",
     "TOKEN_URL": "https://example.org/token1",

@@ -26,7 +26,7 @@ HOSTILE = [
 
 
 def painted(block: Block, width: int = 60) -> list[str]:
-    lines = Painter(Palette(), lambda text: text.replace("/work/", "")).paint(block, width)
+    lines = Painter(Palette(), lambda text: text.replace("/repo/", "")).paint(block, width)
     assert all(line.cell_length <= width for line in lines)
     return [line.text.rstrip() for line in lines]
 
@@ -51,7 +51,7 @@ def test_how_it_went_is_there_even_when_the_argument_is_long() -> None:
 
 def test_an_edit_shows_its_diff_small() -> None:
     new = "\n".join(f"line {number}" for number in range(20))
-    block = a_call("create_file", ToolResult("1", "Successfully created"), path="/work/a.py", content=new)
+    block = a_call("create_file", ToolResult("1", "Successfully created"), path="/repo/a.py", content=new)
     lines = painted(block)
     assert lines[0] == "▸ create_file a.py  +20 -0"
     assert lines[1] == "  + line 0"
