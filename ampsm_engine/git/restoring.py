@@ -59,7 +59,24 @@ def _fill(worktree: Path, git_dir: Path, work: str) -> None:
     """The index, byte for byte, and the files that it speaks of."""
     index = program.told(worktree, "cat-file", "blob", f"{keepsake.kept_of(worktree, work)}:index")
     (git_dir / "index").write_bytes(index)
-    program.done(worktree, *_FASTER, "checkout-index", "--all", "--force", "--index", "--quiet")
+    with tempfile.TemporaryDirectory(prefix="ampsm-trash-") as folder:
+        lay_out = ("checkout-index", "--all", "--force", "--quiet")
+        unborn = _empty_links(worktree)
+        if not unborn:
+            program.done(worktree, *_FASTER, *lay_out, "--index")
+            return
+        variables = {"GIT_INDEX_FILE": Path(folder) / "index"}
+        variables["GIT_INDEX_FILE"].write_bytes(index)
+        feed = "".join(f"{path}\0" for path in unborn).encode("utf-8", "surrogateescape")
+        program.told(worktree, "update-index", "--force-remove", "-z", "--stdin", feed=feed, variables=variables)
+        program.done(worktree, *_FASTER, *lay_out, variables=variables)
+
+
+def _empty_links(worktree: Path) -> list[str]:
+    """Symbolic links that are only intended to be added: their target is empty in the index, which no disk takes."""
+    empty = program.told(worktree, "hash-object", "--no-filters", "--stdin", feed=b"").decode().strip()
+    records = program.text(program.told(worktree, "ls-files", "--stage", "-z")).split("\0")
+    return [record.partition("\t")[2] for record in records if record.startswith(f"120000 {empty} ")]
 
 
 def _overlay(worktree: Path, work: str, contents: Contents) -> None:

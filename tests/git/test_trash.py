@@ -58,6 +58,15 @@ def there_and_back(sandbox: Sandbox, worktree: Worktree, *, sweep: bool = True) 
     sandbox.check()
 
 
+@pytest.mark.parametrize("then", ["kept", "deleted"])
+def test_a_link_that_is_only_intended_to_be_added_comes_back(sandbox: Sandbox, worktree: Worktree, then: str) -> None:
+    (worktree.path / "link").symlink_to("nowhere")
+    sandbox.git("add", "--intent-to-add", "link", at=worktree.path)
+    if then == "deleted":
+        (worktree.path / "link").unlink()
+    there_and_back(sandbox, worktree)
+
+
 def test_staged_unstaged_and_untracked_come_back_as_such(sandbox: Sandbox, worktree: Worktree) -> None:
     at = worktree.path
     sandbox.write({"src/main.py": "staged\n", "new.txt": "staged new\n"}, at)
