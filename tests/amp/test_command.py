@@ -231,9 +231,7 @@ def test_odd_values_in_the_users_settings_can_still_be_written(tmp_path):
     assert json.loads(command.settings(environ))["amp.tools.disable"] == [1, None, "ask_user_choice"]
 
 
-@pytest.mark.parametrize(
-    "prompt", ["-foo", "héllo \U0001f600", "x" * 1_048_576, "é" * 524_288, "line\n\nline"]
-)
+@pytest.mark.parametrize("prompt", ["-foo", "héllo \U0001f600", "x" * 1_048_576, "é" * 524_288, "line\n\nline"])
 def test_a_prompt_is_its_utf8_bytes(prompt):
     assert command.check_prompt(prompt) == prompt.encode()
 
