@@ -1,11 +1,16 @@
 """The JSON shapes of the values: camelCase keys as in the store. Pure; a contract that scripts rely on."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import fields
 from operator import attrgetter
+from typing import TYPE_CHECKING
 
 from ampsm_engine.cli.notes import NONE, Notes, note_documents
-from ampsm_engine.model import Fact, Iteration, Session, Tally
+from ampsm_engine.model import Fact, Iteration, Session, Status, Tally
+
+if TYPE_CHECKING:
+    from ampsm_engine.store import Store
 
 Document = dict[str, object]
 
@@ -44,6 +49,19 @@ def iteration_document(iteration: Iteration, notes: Notes = NONE) -> Document:
 def session_document(session: Session, iterations: Sequence[Iteration], notes: Notes = NONE) -> Document:
     """A session with its iterations, oldest first."""
     return _SESSION.document(session) | {"iterations": [iteration_document(each, notes) for each in iterations]}
+
+
+def listed_sessions(store: "Store", repo_root: str | None, statuses: Sequence[Status]) -> str:
+    """The same of many sessions, as JSON text `"sessions":[...]`: the store writes it, for there are thousands."""
+    sessions, iterations = store.listed(repo_root=repo_root, statuses=statuses)
+    notes = store.notes_of([session_id for session_id, _ in sessions])
+    theirs: dict[str, list[str]] = {session_id: [] for session_id, _ in sessions}
+    for session_id, iteration_id, text in iterations:
+        facts = notes.get(iteration_id, ())
+        noted = note_documents(store.iteration(iteration_id), facts) if facts else []
+        theirs[session_id].append(f'{text[:-1]},"notes":{json.dumps(noted)}}}')
+    listed = (f'{text[:-1]},"iterations":[{",".join(theirs[session_id])}]}}' for session_id, text in sessions)
+    return f'"sessions":[{",".join(listed)}]'
 
 
 def fact_document(fact: Fact) -> Document:

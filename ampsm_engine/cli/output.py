@@ -28,6 +28,8 @@ _UNSEEN = re.compile(
 )
 """Characters that steer a terminal or hide what a reader believes to read. Joiners stay: scripts need them."""
 
+_BEYOND_ASCII = re.compile("[^\x00-\x7f]+")
+
 _STYLES = {"dim": "2", "bold": "1", "red": "31", "green": "32", "yellow": "33", "blue": "34", "cyan": "36"}
 
 
@@ -117,6 +119,17 @@ def untouched(content: bytes) -> None:
 def document(content: dict[str, object]) -> None:
     """Write the one JSON document of a command to stdout."""
     write(encoded({"version": VERSION, **content}) + "\n")
+
+
+def written_document(members: str) -> None:
+    """The same where the members of the document are JSON text already."""
+    text = f'{{"version":{VERSION},{members}}}'
+    write((text if text.isascii() else _BEYOND_ASCII.sub(_escaped, text)).replace("\x7f", "\\u007f") + "\n")
+
+
+def _escaped(found: re.Match[str]) -> str:
+    units = found.group().encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
 
 
 def record(content: dict[str, object]) -> None:

@@ -131,16 +131,16 @@ def ls_command(repo: Path | None, statuses: tuple[str, ...], *, as_json: bool) -
     engine = arguments.open_engine()
     store = engine.store
     root = arguments.repository_root(repo) if repo is not None else None
-    found = store.sessions(repo_root=root, statuses=tuple(Status(status) for status in statuses))
-    ids = [session.id for session in found]
-    iterations, notes = store.iterations_of(ids), store.notes_of(ids)
+    wanted = tuple(Status(status) for status in statuses)
     if as_json:
-        listed = [documents.session_document(session, iterations.get(session.id, ()), notes) for session in found]
-        output.document({"sessions": listed})
-    elif found:
+        output.written_document(documents.listed_sessions(store, root, wanted))
+        return diagnostics.OK
+    found = store.sessions(repo_root=root, statuses=wanted)
+    ids = [session.id for session in found]
+    if found:
         from ampsm_engine.cli.listing import print_sessions
 
-        print_sessions(found, iterations, notes)
+        print_sessions(found, store.iterations_of(ids), store.notes_of(ids))
     else:
         diagnostics.note("No sessions." if root or statuses else "No sessions yet.")
         diagnostics.hint("ampsm new 'what amp is to do'")

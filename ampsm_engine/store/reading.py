@@ -50,6 +50,18 @@ def _where(trashed: bool, *more: str) -> str:
     return " WHERE " + " AND ".join([f's."trashedAt" IS {kept}', *more])
 
 
+def _chosen(repo_root: str | None, statuses: Sequence[Status], *, trashed: bool) -> tuple[str, list[object]]:
+    conditions: list[str] = []
+    values: list[object] = []
+    if repo_root is not None:
+        conditions.append('s."repoRoot" = ?')
+        values.append(repo_root)
+    if statuses:
+        conditions.append("s.status IN (SELECT value FROM json_each(?))")
+        values.append(json.dumps(list(statuses)))
+    return _where(trashed, *conditions), values
+
+
 class Reading(Connected):
     """The questions. Each sees the database at one moment."""
 
@@ -73,16 +85,22 @@ class Reading(Connected):
         self, *, repo_root: str | None = None, statuses: Sequence[Status] = (), trashed: bool = False
     ) -> tuple[Session, ...]:
         """Sessions, newest first; with `trashed`, those in the trash alone."""
-        conditions: list[str] = []
-        values: list[object] = []
-        if repo_root is not None:
-            conditions.append('s."repoRoot" = ?')
-            values.append(repo_root)
-        if statuses:
-            conditions.append("s.status IN (SELECT value FROM json_each(?))")
-            values.append(json.dumps(list(statuses)))
-        found = self._select(_SESSIONS + _where(trashed, *conditions) + _NEWEST_FIRST, values)
+        where, values = _chosen(repo_root, statuses, trashed=trashed)
+        found = self._select(_SESSIONS + where + _NEWEST_FIRST, values)
         return tuple(rows.session(row) for row in found)
+
+    def listed(
+        self, *, repo_root: str | None = None, statuses: Sequence[Status] = ()
+    ) -> tuple[list[tuple[str, str]], list[tuple[str, str, str]]]:
+        """Sessions, newest first, as (id, JSON), and their iterations by number as (session id, id, JSON)."""
+        from ampsm_engine.store import as_json
+
+        where, values = _chosen(repo_root, statuses, trashed=False)
+        theirs = f' WHERE i."sessionId" IN (SELECT s.id FROM sessions s{where}) ORDER BY i."sessionId", i.number'
+        with self._reading():
+            sessions = self._select(as_json.SESSIONS + where + _NEWEST_FIRST, values)
+            iterations = self._select(as_json.ITERATIONS + theirs, values)
+        return sessions, iterations
 
     def session(self, session_id: str) -> Session:
         """The session of exactly this id, in the trash or not; NotFound."""

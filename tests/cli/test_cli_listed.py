@@ -1,0 +1,76 @@
+"""`ls --json` is written by SQLite: it says the same as the documents made of values, whatever the rows hold."""
+
+import json
+import sqlite3
+import tempfile
+from pathlib import Path
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ampsm_engine.cli import documents, output
+from ampsm_engine.model import Status
+from ampsm_engine.store import Store
+from tests.cli.conftest import Ampsm, Shelf
+from tests.store.values import a_session, an_iteration
+
+words = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
+    ["", "é", "\U0001f600", "\x1b[2J", "\x7f", 'quo"te\\', "a\nb", "\x00", "\u2028", "\u202e"]
+)
+numbers = st.none() | st.integers(0, 2**53)
+
+
+def both(store: Store) -> tuple[object, object]:
+    """The document as `ls` prints it, and as `show` would make it."""
+    found = store.sessions()
+    ids = [session.id for session in found]
+    iterations, notes = store.iterations_of(ids), store.notes_of(ids)
+    made = [documents.session_document(session, iterations[session.id], notes) for session in found]
+    written = json.loads(f"{{{documents.listed_sessions(store, None, ())}}}")["sessions"]
+    return written, json.loads(output.encoded(made))
+
+
+@given(
+    name=words,
+    notes=st.none() | words,
+    status=st.sampled_from([*Status, "paused", ""]),
+    state=st.sampled_from(["settled", "running", "napping", "queued"]),
+    outcome=st.sampled_from([None, "done", "vanished"]),
+    result=st.sampled_from([None, "pass", "fail", "perhaps"]),
+    tokens=st.tuples(numbers, numbers, numbers, numbers),
+    activity=st.none() | words,
+    started=st.sampled_from([None, "", "2026-01-01T00:00:00.000Z"]),
+)
+@settings(max_examples=40, deadline=None)
+def test_sqlite_says_what_the_values_say(name, notes, status, state, outcome, result, tokens, activity, started):
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder) / "ampsm.sqlite")
+        store.add_session(a_session("s1"))
+        store.add_session(a_session("s2"))
+        for number in (1, 2):
+            store.enqueue(an_iteration(f"i{number}", "s1"))
+        store.fact("left-out", "a.env", session_id="s1", iteration_id="i2")
+        with sqlite3.connect(store.path) as connection:
+            connection.execute(
+                "UPDATE sessions SET name = ?, notes = ?, status = ? WHERE id = 's1'", (name, notes, status)
+            )
+            connection.execute(
+                'UPDATE iterations SET state = ?, outcome = ?, "testResult" = ?, activity = ?, "startTime" = ?,'
+                ' "inputTokens" = ?, "outputTokens" = ?, "cacheCreationTokens" = ?, "cacheReadTokens" = ?'
+                " WHERE id = 'i1'",
+                (state, outcome, result, activity, started, *tokens),
+            )
+        connection.close()
+        written, made = both(store)
+        store.close()
+    assert written == made
+    assert [list(each) for each in written] == [list(each) for each in made]  # the order of the keys, too
+
+
+def test_the_whole_document_is_ascii(ampsm: Ampsm, shelf: Shelf) -> None:
+    name = "naïve \x1b[2J \x7f \U0001f600 \u202e"
+    shelf.session(name)
+    ran = ampsm("ls", "--json")
+    assert ran.out.isascii()
+    assert ran.out.rstrip("\n").isprintable()
+    assert ran.json["sessions"][0]["name"] == name
