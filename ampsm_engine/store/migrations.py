@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ampsm_engine.errors import Unfit
-from ampsm_engine.store import keeping, predecessor
+from ampsm_engine.store import keeping, predecessor, review_schema
 
 APPLICATION = 0x616D_7073
 """`amps`: SQLite's `application_id` of a database that is ours."""
@@ -20,6 +20,8 @@ APPLICATION = 0x616D_7073
 STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     # 1: sessions, iterations, tool calls, facts; the predecessor's tables are extended, its rows kept.
     predecessor.adopt,
+    # 2: viewed marks, comments, rejections, what was looked at.
+    review_schema.create,
 )
 
 LATEST = len(STEPS)

@@ -1,6 +1,6 @@
 """Writing the queue: iterations wait, are claimed, go back, are stopped."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import peewee
@@ -8,6 +8,7 @@ import peewee
 from ampsm_engine import lifecycle, naming, wording
 from ampsm_engine.errors import Refused
 from ampsm_engine.model import Iteration, Outcome, State, Status
+from ampsm_engine.store import reviews
 from ampsm_engine.store.rows import ITERATION_FIELDS
 from ampsm_engine.store.tables import IterationRow
 from ampsm_engine.store.writing import Writing, tally_columns
@@ -25,9 +26,10 @@ SELECT i.id FROM iterations i JOIN sessions s ON s.id = i."sessionId"
 class Queueing(Writing):
     """What waits, and what is taken next."""
 
-    def enqueue(self, iteration: Iteration) -> Iteration:
+    def enqueue(self, iteration: Iteration, *, answers: Sequence[str] = ()) -> Iteration:
         """Add an iteration to its session's queue and answer it with its number. Fact: queued.
 
+        `answers` are ids of comments and rejections that its prompt tells of: they count as sent from now on.
         NotFound without its session; Refused when that is in the trash, or when the iteration is not queued.
         """
         if iteration.state is not State.QUEUED:
@@ -42,6 +44,8 @@ class Queueing(Writing):
             queued = replace(iteration, number=number, queued_at=iteration.queued_at or wording.now())
             columns = {name: getattr(queued, name) for name in ITERATION_FIELDS}
             IterationRow.insert(**columns, **tally_columns(queued.tally)).execute(database)
+            if answers:
+                reviews.bind(database, session.id, queued.id, answers)
             stored = self.iteration(queued.id)
             # Of the stored prompt: cut in two, a secret would not be known as one.
             self._note_on(database, stored, "queued", f"iteration {number}: {naming.session_name(stored.prompt)}")
@@ -109,6 +113,7 @@ class Queueing(Writing):
         """Take a waiting iteration out of the queue as if it had never been; Refused once it started. Fact: dropped."""
         with self._writing() as database:
             iteration = self._waiting(iteration_id)
+            reviews.release(database, iteration_id)
             IterationRow.delete().where(IterationRow.id == iteration_id).execute(database)
             self._note_on(database, iteration, "dropped", f"iteration {iteration.number}")
 
@@ -127,4 +132,5 @@ class Queueing(Writing):
         self._move(
             database, iteration.id, State.SETTLED, outcome=Outcome.STOPPED, end_time=now, stop_requested_at=asked
         )
+        reviews.release(database, iteration.id)
         self._note_on(database, iteration, "stopped", f"iteration {iteration.number}, before it began")

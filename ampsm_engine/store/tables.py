@@ -6,6 +6,7 @@ redact it. The schema itself is made by migrations; a test holds that both agree
 
 # ruff: noqa: D106 - peewee gives the class its meaning
 
+import os
 from typing import Any
 
 from peewee import AutoField, BooleanField, CompositeKey, Field, IntegerField, Model, TextField
@@ -34,6 +35,27 @@ class Words(TextField):
         from ampsm_engine import redact  # only who writes pays for its rules
 
         return clean(redact.text(clean(value)))
+
+
+class FileName(TextField):
+    """A path inside a repository; one that is no UTF-8 is kept as `/` and its bytes in hex: no such path begins so."""
+
+    def db_value(self, value: object) -> str | None:
+        """The text as it is stored."""
+        if value is None:
+            return None
+        name = str(value)
+        return f"/{os.fsencode(name).hex()}" if any("\ud800" <= letter <= "\udfff" for letter in name) else name
+
+
+def file_name(stored: str | None) -> str | None:
+    """The path again."""
+    if stored is None or not stored.startswith("/"):
+        return stored
+    try:
+        return os.fsdecode(bytes.fromhex(stored[1:]))
+    except ValueError:  # another program wrote it
+        return stored
 
 
 class SessionRow(Model):
@@ -132,7 +154,82 @@ class FactRow(Model):
         table_name = "facts"
 
 
-TABLES: tuple[type[Model], ...] = (SessionRow, IterationRow, ToolCallRow, FactRow)
+class ViewedHunkRow(Model):
+    """A row of `viewedHunks`."""
+
+    session_id = Plain(column_name="sessionId")
+    path = FileName()
+    key = Plain()
+    viewed_at = Plain(column_name="viewedAt")
+
+    class Meta:
+        table_name = "viewedHunks"
+        primary_key = CompositeKey("session_id", "path", "key")
+
+
+class LookedTreeRow(Model):
+    """A row of `lookedTrees`."""
+
+    session_id = Plain(column_name="sessionId", primary_key=True)
+    tree = Plain()
+    looked_at = Plain(column_name="lookedAt")
+
+    class Meta:
+        table_name = "lookedTrees"
+
+
+class CommentRow(Model):
+    """A row of `reviewComments`."""
+
+    id = Plain(primary_key=True)
+    session_id = Plain(column_name="sessionId")
+    path = FileName()
+    old_path = FileName(column_name="oldPath", null=True)
+    side = Plain()
+    line = IntegerField()
+    line_end = IntegerField(column_name="lineEnd")
+    quote = Words()
+    context = Words()
+    blob = Plain()
+    other_blob = Plain(column_name="otherBlob")
+    text = Words()
+    state = Plain()
+    created_at = Plain(column_name="createdAt")
+    updated_at = Plain(column_name="updatedAt")
+    outcome = Plain(null=True)
+    iteration_id = Plain(column_name="iterationId", null=True)
+    now_path = FileName(column_name="nowPath", null=True)
+    now_line = IntegerField(column_name="nowLine", null=True)
+    now_line_end = IntegerField(column_name="nowLineEnd", null=True)
+    now_blob = Plain(column_name="nowBlob", null=True)
+
+    class Meta:
+        table_name = "reviewComments"
+
+
+class RejectionRow(Model):
+    """A row of `rejections`."""
+
+    id = Plain(primary_key=True)
+    session_id = Plain(column_name="sessionId")
+    path = FileName()
+    old_path = FileName(column_name="oldPath", null=True)
+    reason = Words(null=True)
+    quote = Words()
+    patch = Plain()
+    created_at = Plain(column_name="createdAt")
+    commit_sha = Plain(column_name="commitSha", null=True)
+    undone_at = Plain(column_name="undoneAt", null=True)
+    iteration_id = Plain(column_name="iterationId", null=True)
+
+    class Meta:
+        table_name = "rejections"
+
+
+TABLES: tuple[type[Model], ...] = (
+    *(SessionRow, IterationRow, ToolCallRow, FactRow),
+    *(ViewedHunkRow, LookedTreeRow, CommentRow, RejectionRow),
+)
 
 
 def changes(table: type[Model], values: dict[str, object], *, fixed: frozenset[str]) -> "dict[Field[Any], object]":

@@ -1,0 +1,123 @@
+"""The values of a review: comments, rejections, marks. Frozen and picklable; no input or output in here.
+
+Fields are columns of the store in snake case. Paths are text as Python names files.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Side(StrEnum):
+    """Which side of a diff a line is on."""
+
+    OLD = "old"
+    NEW = "new"
+
+
+class CommentState(StrEnum):
+    """How far a comment has come."""
+
+    OPEN = "open"
+    """Not sent yet."""
+    SENT = "sent"
+    RESOLVED = "resolved"
+
+
+class Fate(StrEnum):
+    """What became of the lines under a comment; the column is `outcome`."""
+
+    TOUCHED = "touched"
+    UNTOUCHED = "untouched"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """A remark on lines of one side of a file. Lines count from 1, both ends are part of it."""
+
+    id: str
+    session_id: str
+    path: str
+    old_path: str | None
+    """What the file was called on the old side, where that is another name."""
+    side: Side
+    line: int
+    line_end: int
+    quote: str
+    """The lines as they were, without their ends; secrets are redacted."""
+    context: str
+    """A few lines around them, likewise."""
+    blob: str
+    """The content that the lines are counted in: an object of the repository, which is kept for it."""
+    other_blob: str
+    """The content on the other side at that moment; empty when there was none."""
+    text: str
+    state: CommentState
+    created_at: str
+    updated_at: str
+    outcome: Fate | None = None
+    """Of an iteration that it was sent with; None before that has ended."""
+    iteration_id: str | None = None
+    """The iteration that it was sent with last."""
+    now_path: str | None = None
+    """Where its lines are now: path, lines and content, as far as anybody looked; None: still where they were."""
+    now_line: int | None = None
+    now_line_end: int | None = None
+    now_blob: str | None = None
+
+    @property
+    def place(self) -> str:
+        """`src/app.py:12` or `src/app.py:12-14`, where it is now."""
+        first, last = self.now_line or self.line, self.now_line_end or self.line_end
+        return f"{self.now_path or self.path}:{first}" + (f"-{last}" if last != first else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A change that was taken back in a review; its patch is an object of the repository, kept for undoing it."""
+
+    id: str
+    session_id: str
+    path: str
+    old_path: str | None
+    reason: str | None
+    """For the next prompt."""
+    quote: str
+    """The change as it is told in that prompt; secrets are redacted."""
+    patch: str
+    """The blob with the patch that brings the change back to the worktree."""
+    created_at: str
+    commit_sha: str | None = None
+    """The labelled commit; None when nothing of it had been committed."""
+    undone_at: str | None = None
+    iteration_id: str | None = None
+    """The iteration whose prompt told of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What somebody looked at last in a session."""
+
+    session_id: str
+    tree: str
+    looked_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What is viewed: pairs of path and content key. A mark belongs to the content, wherever its file went."""
+
+    keys: frozenset[tuple[str, str]] = frozenset()
+    moved: frozenset[str] = field(default=frozenset())
+    """Keys under paths that are there no more: they hold for any path."""
+
+    def viewed(self, path: str, key: str, old_path: str | None = None) -> bool:
+        """Whether this hunk (or this file, by its file key) is viewed."""
+        return (path, key) in self.keys or (old_path, key) in self.keys or key in self.moved
+
+    def marked(self, pairs: Collection[tuple[str, str]], *, viewed: bool) -> "Marks":
+        """The marks after a change: what a screen shows before the store has answered."""
+        if viewed:
+            return Marks(self.keys | frozenset(pairs), self.moved)
+        return Marks(self.keys - frozenset(pairs), self.moved - {key for _, key in pairs})

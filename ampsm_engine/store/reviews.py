@@ -1,0 +1,202 @@
+"""What the store keeps of reviews: viewed marks, what was looked at, comments and rejections."""
+
+# ruff: noqa: S608 - every piece is a column list of this file; values are bound
+
+import json
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+import peewee
+
+from ampsm_engine import wording
+from ampsm_engine.errors import NotFound, Refused
+from ampsm_engine.review.values import Comment, CommentState, Fate, Looked, Rejection, Side
+from ampsm_engine.store.connection import raw
+from ampsm_engine.store.rows import Row, camel
+from ampsm_engine.store.tables import CommentRow, LookedTreeRow, RejectionRow, ViewedHunkRow, changes, file_name
+from ampsm_engine.store.writing import Writing
+
+_BATCH = 200
+"""Marks a statement: the oldest SQLite takes 999 values in one."""
+
+_COMMENT = [field.name for field in fields(Comment)]
+_REJECTION = [field.name for field in fields(Rejection)]
+_FIXED = frozenset({"id", "session_id", "created_at", "state", "iteration_id"})
+
+
+def _columns(names: Iterable[str]) -> str:
+    return ", ".join(f'"{camel(name)}"' for name in names)
+
+
+_COMMENTS = f'SELECT {_columns(_COMMENT)} FROM "reviewComments"'
+_REJECTIONS = f'SELECT {_columns(_REJECTION)} FROM "rejections"'
+_OLDEST_FIRST = ' ORDER BY "createdAt", rowid'
+
+
+class Reviews(Writing):
+    """Marks, comments and rejections. None of them is a fact of the session until it is sent or committed."""
+
+    def viewed(self, session_id: str) -> frozenset[tuple[str, str]]:
+        """The viewed marks of a session: paths and content keys."""
+        found = self._select('SELECT path, "key" FROM "viewedHunks" WHERE "sessionId" = ?', (session_id,))
+        return frozenset((str(file_name(path)), key) for path, key in found)
+
+    def mark_viewed(self, session_id: str, pairs: Collection[tuple[str, str]], *, viewed: bool) -> None:
+        """Set or take away marks; NotFound without the session. What is so already stays."""
+        with self._writing() as database:
+            self.session(session_id)
+            ordered, now = sorted(set(pairs)), wording.now()
+            for start in range(0, len(ordered), _BATCH):
+                batch = ordered[start : start + _BATCH]
+                if viewed:
+                    rows = [
+                        {"session_id": session_id, "path": path, "key": key, "viewed_at": now} for path, key in batch
+                    ]
+                    ViewedHunkRow.insert_many(rows).on_conflict_ignore().execute(database)
+                    continue
+                for path, key in batch:
+                    mine = (ViewedHunkRow.session_id == session_id) & (ViewedHunkRow.key == key)
+                    ViewedHunkRow.delete().where(mine & (ViewedHunkRow.path == path)).execute(database)
+
+    def looked(self, session_id: str) -> Looked | None:
+        """What somebody looked at last in a session; None when nobody did."""
+        columns = '"sessionId", tree, "lookedAt"'
+        found = self._select(f'SELECT {columns} FROM "lookedTrees" WHERE "sessionId" = ?', (session_id,))
+        return Looked(*found[0]) if found else None
+
+    def set_looked(self, session_id: str, tree: str) -> None:
+        """Remember what was looked at; NotFound without the session."""
+        with self._writing() as database:
+            self.session(session_id)
+            row = LookedTreeRow.insert(session_id=session_id, tree=tree, looked_at=wording.now())
+            row.on_conflict_replace().execute(database)
+
+    def comments(self, session_id: str) -> tuple[Comment, ...]:
+        """The comments of a session, oldest first, resolved ones too."""
+        found = self._select(f'{_COMMENTS} WHERE "sessionId" = ?{_OLDEST_FIRST}', (session_id,))
+        return tuple(_comment(row) for row in found)
+
+    def comment(self, comment_id: str) -> Comment:
+        """The comment of exactly this id; NotFound."""
+        for row in self._select(f"{_COMMENTS} WHERE id = ?", (comment_id,)):
+            return _comment(row)
+        raise NotFound(f"There is no comment {comment_id}.", "ampsm comments SESSION")
+
+    def unsent_comments(self) -> dict[str, int]:
+        """How many comments of each session were not sent."""
+        question = 'SELECT "sessionId", count(*) FROM "reviewComments" WHERE state = \'open\' GROUP BY "sessionId"'
+        return dict(self._select(question))
+
+    def add_comment(self, comment: Comment) -> Comment:
+        """Add a comment and answer it as it is kept; NotFound without its session, Refused without a word in it."""
+        with self._writing() as database:
+            self.session(comment.session_id)
+            _need_words(comment.text)
+            CommentRow.insert(**asdict(comment)).execute(database)
+            return self.comment(comment.id)
+
+    def change_comment(self, comment_id: str, **columns: object) -> Comment:
+        """Change columns of a comment, named as its fields; NotFound. Its state has a verb of its own."""
+        changed = changes(CommentRow, columns, fixed=_FIXED)
+        with self._writing() as database:
+            self.comment(comment_id)
+            if "text" in columns:
+                _need_words(str(columns["text"]))
+                changed = changes(CommentRow, columns | {"updated_at": wording.now()}, fixed=_FIXED)
+            if changed:
+                CommentRow.update(changed).where(CommentRow.id == comment_id).execute(database)
+            return self.comment(comment_id)
+
+    def set_comment_state(self, comment_id: str, state: CommentState) -> Comment:
+        """Resolve a comment, or open it again so that the next sending takes it; NotFound."""
+        with self._writing() as database:
+            before = self.comment(comment_id)
+            if before.state is not state:
+                values: dict[str, object] = {"state": state, "updated_at": wording.now()}
+                CommentRow.update(**values).where(CommentRow.id == comment_id).execute(database)
+            return self.comment(comment_id)
+
+    def delete_comment(self, comment_id: str) -> None:
+        """Delete a comment for good; NotFound."""
+        with self._writing() as database:
+            self.comment(comment_id)
+            CommentRow.delete().where(CommentRow.id == comment_id).execute(database)
+
+    def rejections(self, session_id: str) -> tuple[Rejection, ...]:
+        """What was rejected in a session, oldest first, undone ones too."""
+        found = self._select(f'{_REJECTIONS} WHERE "sessionId" = ?{_OLDEST_FIRST}', (session_id,))
+        return tuple(_rejection(row) for row in found)
+
+    def rejection(self, rejection_id: str) -> Rejection:
+        """The rejection of exactly this id; NotFound."""
+        for row in self._select(f"{_REJECTIONS} WHERE id = ?", (rejection_id,)):
+            return _rejection(row)
+        raise NotFound(f"There is no rejection {rejection_id}.", "ampsm comments SESSION")
+
+    def add_rejection(self, rejection: Rejection, text: str) -> Rejection:
+        """Record what was rejected; `text` is its fact (rejected). NotFound without the session."""
+        with self._writing() as database:
+            self.session(rejection.session_id)
+            RejectionRow.insert(**asdict(rejection)).execute(database)
+            self._note(database, "rejected", text, session_id=rejection.session_id)
+            return self.rejection(rejection.id)
+
+    def change_rejection(self, rejection_id: str, fact: tuple[str, str] | None = None, **columns: object) -> Rejection:
+        """Change columns of a rejection, named as its fields, and record a fact (kind, text) of it; NotFound."""
+        changed = changes(RejectionRow, columns, fixed=frozenset({"id", "session_id", "created_at"}))
+        with self._writing() as database:
+            before = self.rejection(rejection_id)
+            if changed:
+                RejectionRow.update(changed).where(RejectionRow.id == rejection_id).execute(database)
+            if fact:
+                self._note(database, *fact, session_id=before.session_id)
+            return self.rejection(rejection_id)
+
+    def delete_rejection(self, rejection_id: str) -> None:
+        """Take a rejection back that did not come to be; NotFound."""
+        with self._writing() as database:
+            self.rejection(rejection_id)
+            RejectionRow.delete().where(RejectionRow.id == rejection_id).execute(database)
+
+
+def bind(database: peewee.Database, session_id: str, iteration_id: str, answers: Sequence[str]) -> None:
+    """Tie comments and rejections of a session to the iteration that answers them; ids of others change nothing."""
+    chosen = json.dumps(list(answers))
+    which = ' WHERE "sessionId" = ? AND id IN (SELECT value FROM json_each(?))'
+    sent = f'UPDATE "reviewComments" SET state = \'sent\', outcome = NULL, "iterationId" = ?{which}'
+    for update in (sent, f'UPDATE "rejections" SET "iterationId" = ?{which}'):
+        raw(database).execute(update, (iteration_id, session_id, chosen))
+
+
+def release(database: peewee.Database, iteration_id: str) -> None:
+    """Open again what an iteration was to answer that never began."""
+    opened = "UPDATE \"reviewComments\" SET state = 'open' WHERE \"iterationId\" = ? AND state = 'sent'"
+    raw(database).execute(opened, (iteration_id,))
+    for table in ("reviewComments", "rejections"):
+        raw(database).execute(f'UPDATE "{table}" SET "iterationId" = NULL WHERE "iterationId" = ?', (iteration_id,))
+
+
+def _need_words(text: str) -> None:
+    if not text.strip():
+        raise Refused("A comment needs at least one visible character.", 'ampsm comment SESSION PATH:LINE "TEXT"')
+
+
+_STATES: dict[str, CommentState] = {str(state): state for state in CommentState}
+_FATES: dict[str, Fate] = {str(fate): fate for fate in Fate}
+
+
+def _comment(row: Row) -> Comment:
+    """The comment of a row; a state that nobody knows needs no answer."""
+    values: dict[str, Any] = dict(zip(_COMMENT, row, strict=True))
+    values["side"] = Side.OLD if values["side"] == "old" else Side.NEW
+    values["state"] = _STATES.get(values["state"], CommentState.RESOLVED)
+    values["outcome"] = _FATES.get(values["outcome"])
+    values |= {name: file_name(values[name]) for name in ("path", "old_path", "now_path")}
+    return Comment(**values)
+
+
+def _rejection(row: Row) -> Rejection:
+    values: dict[str, Any] = dict(zip(_REJECTION, row, strict=True))
+    values |= {name: file_name(values[name]) for name in ("path", "old_path")}
+    return Rejection(**values)
