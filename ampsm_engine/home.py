@@ -6,8 +6,8 @@ Nobody else knows a path below the home. Nothing here reads or writes what the f
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ampsm_engine.errors import Unfit
 
@@ -17,8 +17,7 @@ RUN_MARK = "AMPSM_RUN_ID"
 """The environment variable by which amp and all that it starts are known; its value is the iteration's id."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunDirectory:
+class RunDirectory(NamedTuple):
     """What one iteration leaves on disk. Every file in it is private (0600)."""
 
     path: Path
@@ -79,8 +78,7 @@ class RunDirectory:
         return self.path / "process.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
+class Home(NamedTuple):
     """The folder of ampsm and its database, which may live elsewhere."""
 
     root: Path

@@ -73,6 +73,8 @@ def plain(value: object) -> object:
     """A frozen value of any room as JSON: fields in camelCase, enums as their words, bytes and paths as text."""
     if isinstance(value, dict):
         return {str(key): plain(each) for key, each in value.items()}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return {camel(name): plain(getattr(value, name)) for name in value._fields}
     if isinstance(value, list | tuple | frozenset):
         return [plain(each) for each in value]
     if hasattr(value, "__dataclass_fields__"):

@@ -2,7 +2,6 @@
 
 import importlib
 import os
-from dataclasses import replace
 from pathlib import Path
 
 from ampsm_engine import naming, redact, wording
@@ -173,7 +172,7 @@ def adopt(
     if found.path == repo.root:
         message = f"{found.path} is the repository's own checkout; ampsm never works there."
         raise Refused(message, f"ampsm new --repo {repo.root}")
-    start = repository.base(replace(repo, checkout=repo.root), base)
+    start = repository.base(repo._replace(checkout=repo.root), base)
     session = Session(
         id=new_id(),
         name=printable(name)[:200] if name else _name_of(found.branch),

@@ -12,9 +12,8 @@ import select
 import signal
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 
 from ampsm_engine.errors import AmpsmError, Failed, Unfit
 from ampsm_engine.naming import printable
@@ -85,8 +84,7 @@ _GRACE = 2.0
 _ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|[@-Z\\-_])")
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """How a git ended: exit code (negative: a signal), its output, and what it said to a person."""
 
     code: int
