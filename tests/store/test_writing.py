@@ -319,6 +319,9 @@ def test_every_word_passes_redaction_and_no_id_path_or_commit_does(
         *(("iterations", name) for name in ("prompt", "activity", "error", "hint")),
         *(("toolCalls", name) for name in ("name", "arguments", "summary")),
         ("facts", "text"),
+        *(("merges", name) for name in ("message", "error")),
+        *(("reviewComments", name) for name in COMMENT_WORDS),
+        *(("rejections", name) for name in REJECTION_WORDS),
     }
     kept = store.session(SECRET)
     assert (kept.name, kept.amp_prompt, kept.notes, kept.script_command) == ("so [gone]",) * 4
