@@ -181,3 +181,42 @@ class Board:
     rows: tuple[BoardRow, ...] = ()
     facts: tuple[Fact, ...] = ()
     """The newest fifty, oldest first."""
+
+
+class MergeState(StrEnum):
+    """How far an operation of the journal has come: a merge, a squash or a rebase."""
+
+    WORKING = "working"
+    """A process is at it, or one died in its middle."""
+    CONFLICTED = "conflicted"
+    """Its conflict lies in the session's worktree and waits for somebody."""
+    DONE = "done"
+    UNDONE = "undone"
+    ABORTED = "aborted"
+    ROLLED_BACK = "rolled-back"
+    """It could not be brought to its end, and nothing of it is left."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """One operation of the journal. Commits are whole ids; empty where there is none (yet)."""
+
+    id: str
+    session_id: str
+    kind: str
+    """`merge`, `squash` or `rebase`."""
+    state: MergeState
+    step: str
+    """What is done next, or was being done when the process died; written before it is done."""
+    started_at: str
+    target: str = ""
+    """The branch that gets the work; empty when only the session's own branch changes."""
+    base_before: str = ""
+    base_after: str = ""
+    branch_before: str = ""
+    branch_after: str = ""
+    message: str = ""
+    plan: str = "{}"
+    """What was asked for, and all that finishing or taking back needs to know (JSON)."""
+    ended_at: str | None = None
+    error: str | None = None

@@ -9,9 +9,10 @@ from ampsm_engine import lifecycle, naming, wording
 from ampsm_engine.errors import Refused
 from ampsm_engine.model import Iteration, Outcome, State, Status
 from ampsm_engine.store import reviews
+from ampsm_engine.store.merging import Merging
 from ampsm_engine.store.rows import ITERATION_FIELDS
 from ampsm_engine.store.tables import IterationRow
-from ampsm_engine.store.writing import Writing, tally_columns
+from ampsm_engine.store.writing import tally_columns
 
 # In the order of their coming (a row number only grows while its row is there), one at a time for each session.
 _NEXT = """
@@ -23,14 +24,15 @@ SELECT i.id FROM iterations i JOIN sessions s ON s.id = i."sessionId"
 """
 
 
-class Queueing(Writing):
+class Queueing(Merging):
     """What waits, and what is taken next."""
 
-    def enqueue(self, iteration: Iteration, *, answers: Sequence[str] = ()) -> Iteration:
+    def enqueue(self, iteration: Iteration, *, resolves: str | None = None, answers: Sequence[str] = ()) -> Iteration:
         """Add an iteration to its session's queue and answer it with its number. Fact: queued.
 
         `answers` are ids of comments and rejections that its prompt tells of: they count as sent from now on.
-        NotFound without its session; Refused when that is in the trash, or when the iteration is not queued.
+        NotFound without its session; Refused when that is in the trash, when the iteration is not queued, and while
+        a merge of the session is open: but for the one that resolves its conflicts (`resolves`: the merge's id).
         """
         if iteration.state is not State.QUEUED:
             raise Refused(f"Iteration {iteration.id} is {iteration.state}, so it cannot be queued.")
@@ -38,6 +40,7 @@ class Queueing(Writing):
             session = self.session(iteration.session_id)
             if session.trashed_at is not None:
                 raise Refused(f"The session {session.name!r} is in the trash.", f"ampsm trash restore {session.id}")
+            self._refuse_open(session, but=resolves)
             ((number,),) = self._select(
                 'SELECT coalesce(max(number), 0) + 1 FROM iterations WHERE "sessionId" = ?', (session.id,)
             )

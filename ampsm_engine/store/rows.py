@@ -5,10 +5,22 @@ unknown word in it reads as something harmless and never as an error.
 """
 
 from collections.abc import Iterable
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
-from ampsm_engine.model import Fact, Iteration, Outcome, ScriptResult, Session, State, Status, Tally, ToolCall
+from ampsm_engine.model import (
+    Fact,
+    Iteration,
+    Merge,
+    MergeState,
+    Outcome,
+    ScriptResult,
+    Session,
+    State,
+    Status,
+    Tally,
+    ToolCall,
+)
 
 Row = tuple[Any, ...]
 
@@ -41,6 +53,8 @@ SESSION_COLUMNS = _columns(_SESSION, "s")
 ITERATION_COLUMNS = _columns([*ITERATION_FIELDS, *(field.name for field in fields(Tally))], "i")
 TOOL_CALL_COLUMNS = _columns((field.name for field in fields(ToolCall)), "c")
 FACT_COLUMNS = _columns((field.name for field in fields(Fact)), "f")
+
+MERGE_COLUMNS = _columns((field.name for field in fields(Merge)), "m")
 
 _STATUS = _SESSION.index("status")
 _STATE, _OUTCOME, _TEST = (ITERATION_FIELDS.index(name) for name in ("state", "outcome", "test_result"))
@@ -81,3 +95,10 @@ def tool_call(row: Row) -> ToolCall:
 def fact(row: Row) -> Fact:
     """The fact of a row of FACT_COLUMNS."""
     return Fact(*row)
+
+
+def merge(row: Row) -> Merge:
+    """The operation of a row of MERGE_COLUMNS; in a state that nobody knows it is over."""
+    found = Merge(*row)
+    known = {str(state): state for state in MergeState}
+    return replace(found, state=known.get(found.state, MergeState.ROLLED_BACK))

@@ -6,11 +6,11 @@ from ampsm_engine import wording
 from ampsm_engine.errors import Refused
 from ampsm_engine.model import Session, State
 from ampsm_engine.store import removal
+from ampsm_engine.store.merging import Merging
 from ampsm_engine.store.tables import FactRow, SessionRow
-from ampsm_engine.store.writing import Writing
 
 
-class Sessions(Writing):
+class Sessions(Merging):
     """Sessions come, change and go."""
 
     def add_session(self, session: Session) -> None:
@@ -30,7 +30,7 @@ class Sessions(Writing):
     def begin_trash(self, session_id: str) -> Session:
         """Mark a session as trashed, so that nothing can be queued in it any more; its fact follows when it is kept.
 
-        NotFound; Refused when it is in the trash already, or while an iteration of it runs or waits.
+        NotFound; Refused when it is in the trash already, while an iteration runs or waits, or a merge is open.
         """
         with self._writing() as database:
             session = self.session(session_id)
@@ -40,6 +40,7 @@ class Sessions(Writing):
             if open_ones:
                 many = f"{len(open_ones)} iteration{'s' * (len(open_ones) != 1)} of {session.name} still run or wait"
                 raise Refused(f"{many}.", f"ampsm stop {session.id}")
+            self._refuse_open(session)
             self._change_session(database, session_id, trashed_at=wording.now())
             return self.session(session_id)
 

@@ -154,6 +154,29 @@ class FactRow(Model):
         table_name = "facts"
 
 
+class MergeRow(Model):
+    """A row of `merges`."""
+
+    id = Plain(primary_key=True)
+    session_id = Plain(column_name="sessionId")
+    kind = Plain()
+    state = Plain()
+    step = Plain()
+    target = Plain()
+    base_before = Plain(column_name="baseBefore")
+    base_after = Plain(column_name="baseAfter")
+    branch_before = Plain(column_name="branchBefore")
+    branch_after = Plain(column_name="branchAfter")
+    message = Words()
+    plan = Plain()
+    error = Words(null=True)
+    started_at = Plain(column_name="startedAt")
+    ended_at = Plain(column_name="endedAt", null=True)
+
+    class Meta:
+        table_name = "merges"
+
+
 class ViewedHunkRow(Model):
     """A row of `viewedHunks`."""
 
@@ -228,7 +251,7 @@ class RejectionRow(Model):
 
 TABLES: tuple[type[Model], ...] = (
     *(SessionRow, IterationRow, ToolCallRow, FactRow),
-    *(ViewedHunkRow, LookedTreeRow, CommentRow, RejectionRow),
+    *(ViewedHunkRow, LookedTreeRow, CommentRow, RejectionRow, MergeRow),
 )
 
 

@@ -320,8 +320,8 @@ def test_every_word_passes_redaction_and_no_id_path_or_commit_does(
         *(("toolCalls", name) for name in ("name", "arguments", "summary")),
         ("facts", "text"),
         *(("merges", name) for name in ("message", "error")),
-        *(("reviewComments", name) for name in COMMENT_WORDS),
-        *(("rejections", name) for name in REJECTION_WORDS),
+        *(("reviewComments", name) for name in ("quote", "context", "text")),
+        *(("rejections", name) for name in ("reason", "quote")),
     }
     kept = store.session(SECRET)
     assert (kept.name, kept.amp_prompt, kept.notes, kept.script_command) == ("so [gone]",) * 4
