@@ -1,0 +1,41 @@
+"""From a session's commits to its base: squash, rebase, merge, conflicts, moving branches, proofs and backups.
+
+Paths, refs and commits only: what a session is, and the order of steps, are known above. Commits are made as objects,
+in this process where that gives what git would; branches move in `move_target` and `settle` alone, by
+compare-and-swap. `ours` is always what the work comes to, `theirs` the session's work.
+"""
+
+from ampsm_engine.git.integrate.backup import backup, backups, forget
+from ampsm_engine.git.integrate.foresee import foresee
+from ampsm_engine.git.integrate.layout import abort, finish, laid, lay_out, lay_out_next, settle, unmerged
+from ampsm_engine.git.integrate.merge import merge
+from ampsm_engine.git.integrate.plan import merge_bases, plan_commits
+from ampsm_engine.git.integrate.proof import proof
+from ampsm_engine.git.integrate.rebase import pick, rebase
+from ampsm_engine.git.integrate.resolve import conflicts, resolve
+from ampsm_engine.git.integrate.squash import squash
+from ampsm_engine.git.integrate.target import move_target
+
+__all__ = [
+    "abort",
+    "backup",
+    "backups",
+    "conflicts",
+    "finish",
+    "foresee",
+    "forget",
+    "laid",
+    "lay_out",
+    "lay_out_next",
+    "merge",
+    "merge_bases",
+    "move_target",
+    "pick",
+    "plan_commits",
+    "proof",
+    "rebase",
+    "resolve",
+    "settle",
+    "squash",
+    "unmerged",
+]

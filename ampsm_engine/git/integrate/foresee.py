@@ -1,0 +1,22 @@
+"""Would two commits merge? Nothing is written to the repository: what git must merge goes to a folder that is gone."""
+
+import tempfile
+from pathlib import Path
+
+from ampsm_engine.git import live
+from ampsm_engine.git.integrate import mergetree
+from ampsm_engine.git.integrate.ground import Ground
+from ampsm_engine.git.integrate.plan import common
+from ampsm_engine.git.integrate.values import Foreseen
+
+
+def foresee(repo_root: Path, ours: str, theirs: str) -> Foreseen:
+    """What merging `theirs` into `ours` would give; full commit names. NotFound when they share no history."""
+    common(repo_root, ours, theirs)
+    ground = Ground(repo_root)
+    with tempfile.TemporaryDirectory(prefix="ampsm-foresee-") as folder:
+        objects = Path(folder) / "objects"
+        objects.mkdir()
+        variables = live.object_variables(objects, ground.common_dir / "objects")
+        result = mergetree.run(repo_root, ours, theirs, variables=variables)
+    return Foreseen(result.conflicts, None if result.conflicts else result.tree)

@@ -1,0 +1,240 @@
+"""A conflict laid out in a session's own worktree by git itself: index stages, markers in the user's style, rerere.
+
+HEAD is detached at what the work comes to, and git's own state files (CHERRY_PICK_HEAD, MERGE_HEAD) are there, so that
+any editor, `git status` and `git add` work. The branch does not move before `settle`; `abort` goes back to it.
+"""
+
+import contextlib
+import json
+import os
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from ampsm_engine.errors import Failed, NotFound, Refused
+from ampsm_engine.git import busy, commits, keepsake, listing, program, repository
+from ampsm_engine.git.integrate.ground import Ground
+from ampsm_engine.git.integrate.values import Conflicted, ConflictFile, LaidOut, Stage
+from ampsm_engine.git.integrate.writer import Writer
+from ampsm_engine.git.repository import BRANCHES
+from ampsm_engine.home import write_private
+
+_NOTE = "ampsm-conflict.json"
+"""Beside the worktree's own HEAD and index."""
+
+_QUIET = ("-c", "advice.detachedHead=false", "-c", f"core.hooksPath={os.devnull}")
+"""No hook of a checkout or a commit that git makes on the way."""
+
+_STATE = ("CHERRY_PICK_HEAD", "MERGE_HEAD", "MERGE_MODE", "MERGE_MSG", "AUTO_MERGE", "SQUASH_MSG", "MERGE_RR")
+
+
+def lay_out(worktree: Path, branch: str, conflict: Conflicted, *, message: str = "") -> LaidOut:
+    """Lay a conflict out in the worktree of a session whose branch it has checked out.
+
+    Refused, with nothing changed, when something there is not committed, an operation is in progress, or an untracked
+    file (an ignored one, too) is in the way. `message` is that of the merge commit to be.
+    """
+    git_dir = repository.linked_git_dir(worktree)
+    _refuse_unfit(worktree, git_dir, branch)
+    if conflict.kind == "reorder":
+        raise _reordering()
+    tip = commits.head(worktree).commit
+    laid = LaidOut(worktree, branch, tip, conflict.kind, conflict.onto, conflict.commit, message, conflict.files)
+    write_private(git_dir / _NOTE, json.dumps(_plain(laid)).encode())
+    try:
+        _stand(worktree, conflict.onto)
+        _begin(worktree, laid)
+    except BaseException:
+        _back(worktree, git_dir, laid)
+        raise
+    return laid
+
+
+def lay_out_next(worktree: Path, conflict: Conflicted) -> LaidOut:
+    """Lay out the conflict that comes after one that `finish` made a commit of; branch and way back stay the same."""
+    before = required(worktree)
+    git_dir = repository.linked_git_dir(worktree)
+    if unmerged(worktree):
+        raise Refused(f"There are conflicts left in {worktree}.", f"git -C {worktree} status")
+    program.write(worktree, "rerere")
+    _forget_state(git_dir)
+    if conflict.kind == "reorder":
+        raise _reordering()
+    after = replace(before, kind=conflict.kind, onto=conflict.onto, commit=conflict.commit, files=conflict.files)
+    _stand(worktree, conflict.onto)
+    write_private(git_dir / _NOTE, json.dumps(_plain(after)).encode())
+    _begin(worktree, after)
+    return after
+
+
+def laid(worktree: Path) -> LaidOut | None:
+    """The conflict that lies in a worktree, also after a crash; None when there is none of ours."""
+    note = repository.git_dir(worktree) / _NOTE
+    try:
+        return _parsed(json.loads(note.read_bytes()), worktree)
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, TypeError) as reason:
+        message = f"{note} cannot be read: {reason}."
+        raise Failed(message, f"git -C {worktree} status") from reason
+
+
+def required(worktree: Path) -> LaidOut:
+    """The same; NotFound when there is none."""
+    found = laid(worktree)
+    if found is None:
+        raise NotFound(f"No conflict of a merge lies in {worktree}.", f"git -C {worktree} status")
+    return found
+
+
+def finish(worktree: Path, *, sign: bool | None = None) -> str:
+    """The commit of a resolved conflict, as an object. Refused while a path is unmerged, naming it.
+
+    A commit that somebody made in the worktree (`git commit`, `git cherry-pick --continue`) is taken as it is. Where
+    nothing is left of a picked commit, that is `onto` itself.
+    """
+    now = required(worktree)
+    git_dir = repository.linked_git_dir(worktree)
+    why_not = busy.index_refusal(git_dir)
+    if why_not is not None:
+        raise Refused(*why_not)
+    open_paths = unmerged(worktree)
+    if open_paths:
+        some = ", ".join(repr(path) for path in open_paths[:3]) + (", ..." if len(open_paths) > 3 else "")
+        raise Refused(f"There are conflicts left in {some}.", f"git -C {worktree} status")
+    head = commits.head(worktree)
+    if head.commit not in (now.onto, now.tip):
+        if not repository.is_ancestor(worktree, now.onto, head.commit):
+            message = f"HEAD of {worktree} went elsewhere while the conflict was open: {head.commit[:12]}."
+            raise Refused(message, f"git -C {worktree} checkout --detach {now.onto[:12]}")
+        return head.commit
+    tree = program.done(worktree, "write-tree").decode().strip()
+    ground = Ground(worktree)
+    writer = Writer(ground, sign)
+    if now.kind == "merge":
+        text = (now.message.strip() or f"Merge {now.branch}").encode("utf-8", "surrogateescape") + b"\n"
+        return writer.made(tree, (now.onto, now.commit), writer.committer, text)
+    if tree == ground.tree_of(now.onto):
+        return now.onto
+    return writer.rewritten(ground.commit(now.commit), tree, now.onto)
+
+
+def settle(worktree: Path, new: str) -> None:
+    """End a conflict well: worktree, branch and HEAD go to `new`, which holds the resolved work; may be done again.
+
+    Refused when the branch moved meanwhile, or files in the worktree that are not committed are in the way.
+    """
+    now = required(worktree)
+    git_dir = repository.linked_git_dir(worktree)
+    tip = repository.branch_tip(worktree, now.branch)
+    if tip not in (now.tip, new):
+        message = f"The branch {now.branch} moved while the conflict was open: it is at {(tip or 'nothing')[:12]}."
+        raise Refused(message, f"git -C {worktree} log --oneline {now.tip[:12]}...{now.branch}")
+    if commits.head(worktree).branch != now.branch:
+        answer = program.write(worktree, "rerere")  # what was resolved, where the user has that on
+        _forget_state(git_dir)
+        answer = program.write(worktree, *_QUIET, "checkout", "--quiet", "--no-overwrite-ignore", "--detach", new, "--")
+        if not answer.ok:
+            message = f"{worktree} could not be moved to the resolved work: {answer.said}"
+            raise Refused(message, f"git -C {worktree} status")
+    if tip != new:
+        full = f"{BRANCHES}{now.branch}"
+        program.done(worktree, "update-ref", "-m", "ampsm: conflict resolved", full, new, now.tip)
+    program.done(worktree, "symbolic-ref", "-m", "ampsm: conflict resolved", "HEAD", f"{BRANCHES}{now.branch}")
+    (git_dir / _NOTE).unlink(missing_ok=True)
+
+
+def abort(worktree: Path, *, keep_as: str | None = None) -> None:
+    """Take a conflict back: branch, HEAD, index and files are as they were before it; may be done again.
+
+    What was resolved already is lost, unless `keep_as` names a ref to keep it under (laid out as the trash does).
+    Untracked files that came meanwhile stay.
+    """
+    now = laid(worktree)
+    if now is None:
+        return
+    git_dir = repository.linked_git_dir(worktree)
+    why_not = busy.index_refusal(git_dir)
+    if why_not is not None:
+        raise Refused(*why_not)
+    if keep_as is not None:
+        work, _ = keepsake.write(worktree, now.branch)
+        program.done(worktree, "update-ref", keep_as, work)
+    _back(worktree, git_dir, now)
+
+
+def unmerged(worktree: Path) -> tuple[str, ...]:
+    """The paths that the index holds as conflicts."""
+    records = program.text(program.told(worktree, "ls-files", "--unmerged", "-z")).split("\0")
+    return tuple(dict.fromkeys(record.partition("\t")[2] for record in records if record))
+
+
+def _reordering() -> Refused:
+    message = "Commits by hand do not change places with those of amp: there is nothing to lay out."
+    return Refused(message, "Squash with --manual include.")
+
+
+def _refuse_unfit(worktree: Path, git_dir: Path, branch: str) -> None:
+    if laid(worktree) is not None:
+        raise Refused(f"A conflict lies in {worktree} already.", f"git -C {worktree} status")
+    why_not = busy.refusal(worktree, git_dir)
+    if why_not is not None:
+        raise Refused(*why_not)
+    head = commits.head(worktree)
+    if head.branch != branch:
+        message = f"{worktree} is not on {branch} but {f'on {head.branch}' if head.branch else 'on no branch'}."
+        raise Refused(message, f"git -C {worktree} switch {branch}")
+    dirty = [entry.path for entry in listing.entries(worktree) if entry.state != "untracked"]
+    if dirty:
+        some = ", ".join(repr(path) for path in dirty[:3]) + (", ..." if len(dirty) > 3 else "")
+        raise Refused(f"There are changes in {worktree} that are not committed: {some}.", f"git -C {worktree} status")
+
+
+def _stand(worktree: Path, onto: str) -> None:
+    answer = program.write(worktree, *_QUIET, "checkout", "--quiet", "--no-overwrite-ignore", "--detach", onto, "--")
+    if not answer.ok:
+        raise Refused(f"The conflict cannot be laid out in {worktree}: {answer.said}", f"git -C {worktree} status")
+
+
+def _begin(worktree: Path, laid: LaidOut) -> None:
+    if laid.kind == "merge":
+        options = ("merge", "--no-commit", "--no-ff", "--no-verify", "--no-autostash", "--quiet")
+        verb = (*options, *(("-m", laid.message) if laid.message else ()), laid.commit)
+    else:
+        verb = ("cherry-pick", "--keep-redundant-commits", "--no-gpg-sign", laid.commit)
+    answer = program.write(worktree, *_QUIET, *verb)
+    git_dir = repository.git_dir(worktree)
+    if not any((git_dir / name).exists() for name in ("CHERRY_PICK_HEAD", "MERGE_HEAD")) and not answer.ok:
+        raise Refused(f"The conflict cannot be laid out in {worktree}: {answer.said}", f"git -C {worktree} status")
+
+
+def _back(worktree: Path, git_dir: Path, laid: LaidOut) -> None:
+    with contextlib.suppress(Failed):
+        program.write(worktree, "rerere", "clear")
+    _forget_state(git_dir)
+    answer = program.write(worktree, *_QUIET, "checkout", "--quiet", "--force", "--detach", laid.tip, "--")
+    if not answer.ok:
+        message = f"{worktree} could not go back to {laid.branch}: {answer.said}"
+        raise Failed(message, f"git -C {worktree} checkout --force {laid.branch}")
+    if repository.branch_tip(worktree, laid.branch) == laid.tip:
+        program.done(worktree, "symbolic-ref", "-m", "ampsm: abort", "HEAD", f"{BRANCHES}{laid.branch}")
+    (git_dir / _NOTE).unlink(missing_ok=True)
+
+
+def _forget_state(git_dir: Path) -> None:
+    for name in _STATE:
+        (git_dir / name).unlink(missing_ok=True)
+
+
+def _plain(laid: LaidOut) -> dict[str, object]:
+    return {**asdict(laid), "worktree": str(laid.worktree)}
+
+
+def _parsed(plain: dict[str, object], worktree: Path) -> LaidOut:
+    files = plain.pop("files")
+    found = tuple(_file(file) for file in files) if isinstance(files, list) else ()
+    return LaidOut(**{**plain, "worktree": worktree, "files": found})  # type: ignore[arg-type]
+
+
+def _file(plain: dict[str, object]) -> ConflictFile:
+    sides = {side: Stage(**stage) if stage else None for side in ("base", "ours", "theirs") for stage in [plain[side]]}  # type: ignore[arg-type]
+    return ConflictFile(**{**plain, **sides})  # type: ignore[arg-type]

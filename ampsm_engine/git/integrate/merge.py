@@ -1,0 +1,40 @@
+"""Merging a line of work into a target, in memory: fast-forward, or a commit of both. No branch moves."""
+
+from pathlib import Path
+
+from ampsm_engine.git import program
+from ampsm_engine.git.integrate.ground import Ground
+from ampsm_engine.git.integrate.plan import common
+from ampsm_engine.git.integrate.values import Conflicted, ConflictFile, Merged
+from ampsm_engine.git.integrate.writer import Writer
+
+
+def merge(
+    repo_root: Path, target_tip: str, tip: str, *, ff: bool, message: str, sign: bool | None = None
+) -> Merged | Conflicted:
+    """Merge `tip` into `target_tip`; without `ff` there is a commit even where none is needed. Full commit names."""
+    bases = common(repo_root, target_tip, tip)
+    if tip in bases:
+        return Merged(target_tip, "nothing")
+    if ff and target_tip in bases:
+        return Merged(tip, "fast-forward")
+    ground = Ground(repo_root)
+    tree, conflicts = combined(ground, bases, target_tip, tip)
+    if tree is None:
+        return Conflicted("merge", target_tip, tip, conflicts)
+    writer = Writer(ground, sign)
+    author = program.read(repo_root, "var", "GIT_AUTHOR_IDENT")
+    who = author.output.rstrip(b"\n") if author.ok else writer.committer
+    text = message.replace("\0", "").strip().encode("utf-8", "surrogateescape") + b"\n"
+    return Merged(writer.made(tree, (target_tip, tip), who, text), "merge")
+
+
+def combined(
+    ground: Ground, bases: tuple[str, ...], ours: str, theirs: str
+) -> tuple[str | None, tuple[ConflictFile, ...]]:
+    """The tree of two commits merged, or the conflicts; several merge bases are merged first, as git does."""
+    if len(bases) == 1:
+        one = ground.merger.merged(*(bytes.fromhex(ground.tree_of(sha)) for sha in (bases[0], ours, theirs)))
+        if one is not None:
+            return one.hex(), ()
+    return ground.merged_commits(ours, theirs)

@@ -1,0 +1,69 @@
+"""The commits that a branch has beyond another, oldest first, and which of them were made for amp. Reads only."""
+
+from pathlib import Path
+
+from ampsm_engine.errors import NotFound
+from ampsm_engine.git import program, repository
+from ampsm_engine.git.integrate.values import PlannedCommit
+
+_TRAILERS = ("Ampsm-Session", "Ampsm-Iteration", "Amp-Thread-ID")
+
+_FORMAT = "%x1f".join(
+    (
+        *("%H", "%P", "%an <%ae>", "%aI", "%s"),
+        "".join(f"%(trailers:key={key},valueonly,separator=%x2c)" for key in _TRAILERS),
+    )
+)
+
+_LOG = ("log", "-z", f"--format={_FORMAT}", "--encoding=UTF-8", "--no-color", "--no-mailmap", "--no-show-signature")
+
+
+def plan_commits(repo_root: Path, base_tip: str, branch: str) -> tuple[PlannedCommit, ...]:
+    """What `branch` has and `base_tip` has not, parents before children; both may be any revision."""
+    return listed(repo_root, f"^{_commit(repo_root, base_tip)}", _commit(repo_root, branch))
+
+
+def listed(where: Path, *span: str) -> tuple[PlannedCommit, ...]:
+    """The commits of a span of `git log`, oldest first."""
+    output = program.told(where, *_LOG, "--topo-order", "--reverse", *span, "--")
+    return tuple(_planned(record) for record in output.decode("utf-8", "replace").split("\0") if record.strip("\n"))
+
+
+def _planned(record: str) -> PlannedCommit:
+    sha, parents, author, time, subject, trailers = record.strip("\n").split("\x1f", 5)
+    ours = subject.startswith("amp:") or bool(trailers.strip(", \n"))
+    return PlannedCommit(sha, subject, author, time, ours, tuple(parents.split()))
+
+
+def _commit(where: Path, name: str) -> str:
+    return repository.resolve(where, name)
+
+
+def merge_bases(where: Path, one: str, other: str) -> tuple[str, ...]:
+    """All best common ancestors of two commits; none when they share no history."""
+    answer = program.read(where, "merge-base", "--all", one, other)
+    if answer.code > 1:
+        for name in (one, other):
+            if not program.read(where, "cat-file", "-e", f"{name}^{{commit}}").ok:
+                raise repository.unknown_commit(where, name)
+        raise program.failure(where, ("merge-base",), answer)
+    return tuple(answer.output.decode().split())
+
+
+def is_shallow_between(where: Path, one: str, other: str) -> bool:
+    """Whether the history that two commits share may be cut off: a shallow clone without their common ancestor."""
+    return not merge_bases(where, one, other) and program.read(where, "rev-parse", "--is-shallow-repository").line == (
+        "true"
+    )
+
+
+def common(where: Path, one: str, other: str) -> tuple[str, ...]:
+    """The same as `merge_bases`, never none: NotFound says why there is none."""
+    bases = merge_bases(where, one, other)
+    if bases:
+        return bases
+    if program.read(where, "rev-parse", "--is-shallow-repository").line == "true":
+        message = f"{one[:12]} and {other[:12]} share no history here: the clone at {where} is shallow."
+        raise NotFound(message, f"git -C {where} fetch --unshallow")
+    message = f"{one[:12]} and {other[:12]} share no history."
+    raise NotFound(message, f"git -C {where} log --oneline --graph {one[:12]} {other[:12]}")

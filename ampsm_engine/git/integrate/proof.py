@@ -1,0 +1,70 @@
+"""Whether a branch's work is in its base, so that the branch may go, and what exists nowhere else. Reads only."""
+
+from pathlib import Path
+
+from ampsm_engine.git import program
+from ampsm_engine.git.integrate.plan import listed, merge_bases
+from ampsm_engine.git.integrate.values import PlannedCommit, Proof
+
+_LOOKED_AT = 2000
+"""Commits of the base, newest first, among which a squash is looked for."""
+
+_PATCH = ("-M", "--no-ext-diff", "--no-textconv", "--no-color", "--full-index", "--binary")
+
+
+def proof(repo_root: Path, branch_tip: str, base_tip: str) -> Proof:
+    """Prove that `base_tip` holds what `branch_tip` did: by ancestry, an equal tree, or the patch-id of a squash.
+
+    `left` are the commits whose change the base does not have, by their own patch-ids too.
+    """
+    bases = merge_bases(repo_root, base_tip, branch_tip)
+    if branch_tip in bases:
+        return Proof(in_base=True, how="ancestor")
+    if not bases:
+        return _missing(repo_root, listed(repo_root, branch_tip))
+    trees = {one: _tree(repo_root, one) for one in (branch_tip, base_tip, bases[0])}
+    if trees[branch_tip] == trees[base_tip]:
+        return Proof(in_base=True, how="same tree")
+    if len(bases) == 1 and trees[branch_tip] == trees[bases[0]]:
+        return Proof(in_base=True, how="nothing new")
+    left = _not_picked(repo_root, branch_tip, base_tip)
+    if not left or _is_squashed(repo_root, bases[0], branch_tip, base_tip):
+        return Proof(in_base=True, how="patch-id")
+    return _missing(repo_root, left)
+
+
+def _missing(where: Path, left: tuple[PlannedCommit, ...]) -> Proof:
+    options = ("diff-tree", "--stdin", "-r", "-m", "--root", "--name-only", "--no-commit-id", "-z", "--no-ext-diff")
+    feed = "".join(f"{commit.sha}\n" for commit in left if not commit.merge).encode()
+    names = program.text(program.told(where, *options, feed=feed)).split("\0") if feed else []
+    return Proof(in_base=False, how="not", left=left, files=tuple(sorted({name for name in names if name})))
+
+
+def _tree(where: Path, commit: str) -> str:
+    return program.told(where, "rev-parse", f"{commit}^{{tree}}").decode().strip()
+
+
+def _not_picked(where: Path, tip: str, base_tip: str) -> tuple[PlannedCommit, ...]:
+    """Commits without an equal one in the base; merges count when nothing else can tell what they brought."""
+    return listed(where, "--cherry-pick", "--right-only", f"{base_tip}...{tip}")
+
+
+def _is_squashed(where: Path, start: str, tip: str, base_tip: str) -> bool:
+    """Whether one commit of the base, since the two parted, makes the branch's whole change."""
+    wanted = _patch_ids(where, program.told(where, "diff-tree", "-p", *_PATCH, start, tip))
+    if not wanted:
+        return False
+    log = ("log", "-p", "--no-merges", f"--max-count={_LOOKED_AT}", "--format=commit %H", "--no-show-signature")
+    changed = program.text(program.told(where, "diff-tree", "-r", "--name-only", "-z", start, tip)).split("\0")[:-1]
+    span = (f"^{start}", base_tip, "--", *(f":(literal){path}" for path in changed[:1]))
+    candidates = program.told(where, "log", "--format=%H", "--no-merges", *span).decode().split()
+    for sha in candidates[:_LOOKED_AT]:
+        if _patch_ids(where, program.told(where, "diff-tree", "-p", "--root", *_PATCH, sha)) == wanted:
+            return True
+    del log
+    return False
+
+
+def _patch_ids(where: Path, patch: bytes) -> set[str]:
+    output = program.told(where, "patch-id", "--stable", feed=patch) if patch else b""
+    return {line.split()[0] for line in output.decode().splitlines()}

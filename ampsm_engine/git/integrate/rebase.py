@@ -1,0 +1,70 @@
+"""Putting commits onto another one, in memory: what `git rebase` would make, without a worktree.
+
+Merges are left out and their sides made one line; commits whose change the other side has, or that become empty, are
+dropped; those that start out empty stay. Authors, their times and messages stay, the committer is the user, now.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ampsm_engine.git import program
+from ampsm_engine.git.integrate.ground import Ground, RawCommit
+from ampsm_engine.git.integrate.plan import common
+from ampsm_engine.git.integrate.values import Conflicted, MadeCommit, Rewritten
+from ampsm_engine.git.integrate.writer import Writer
+
+
+def rebase(
+    repo_root: Path, tip: str, upstream: str, onto: str | None = None, *, sign: bool | None = None
+) -> Rewritten | Conflicted:
+    """The commits of `tip` that `upstream` lacks, on `onto` (None: upstream). Full commit names; objects only."""
+    ground = Ground(repo_root)
+    onto = onto or upstream
+    common(repo_root, tip, upstream)
+    todo, dropped = _todo(repo_root, tip, upstream)
+    return pick(repo_root, onto, todo, dropped=dropped, sign=sign, ground=ground)
+
+
+def pick(
+    repo_root: Path,
+    onto: str,
+    commits: Sequence[str],
+    *,
+    done: Sequence[MadeCommit] = (),
+    dropped: Sequence[str] = (),
+    sign: bool | None = None,
+    ground: Ground | None = None,
+) -> Rewritten | Conflicted:
+    """Put commits one by one onto another; `done` and `dropped` are what a conflict had got before it."""
+    ground = ground or Ground(repo_root)
+    writer = Writer(ground, sign)
+    tip, made, gone = onto, list(done), list(dropped)
+    for number, sha in enumerate(commits):
+        commit = ground.commit(sha)
+        if commit.parents == (tip,):
+            tip = sha
+            made.append(MadeCommit(sha, commit.subject, (sha,)))
+            continue
+        before, ours = ground.parent_tree(commit), ground.tree_of(tip)
+        tree, conflicts = ground.merged(before, ours, commit.tree)
+        if tree is None:
+            left = tuple(commits[number + 1 :])
+            return Conflicted("pick", tip, sha, conflicts, tuple(made), tuple(gone), left)
+        if tree == ours and not _was_empty(commit, before):
+            gone.append(sha)
+            continue
+        tip = writer.rewritten(commit, tree, tip)
+        made.append(MadeCommit(tip, commit.subject, (sha,)))
+    return Rewritten(tip, tuple(made), tuple(gone))
+
+
+def _was_empty(commit: RawCommit, before: str) -> bool:
+    return commit.tree == before
+
+
+def _todo(where: Path, tip: str, upstream: str) -> tuple[list[str], list[str]]:
+    """The commits to put, oldest first, and those whose change is upstream already (by patch-id), as git lists them."""
+    options = ("--cherry-mark", "--right-only", "--max-parents=1", "--reverse", "--topo-order")
+    lines = program.told(where, "rev-list", *options, f"{upstream}...{tip}", "--").decode().split()
+    todo = [line.lstrip("+") for line in lines if not line.startswith("=")]
+    return todo, [line[1:] for line in lines if line.startswith("=")]

@@ -1,0 +1,164 @@
+"""What is open of a conflict in a worktree, by file and hunk, and the resolving of it. git writes index and files."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from ampsm_engine.errors import Failed, NotFound, Refused
+from ampsm_engine.git import program, registry
+from ampsm_engine.git.integrate import hunks, layout, mergetree
+from ampsm_engine.git.integrate.values import Choice, ConflictFile, ConflictKind, Hunk, OpenFile, Stage
+
+_BY_LINES = ("content", "add/add", "mode", "other", "rename/rename")
+
+
+def conflicts(worktree: Path) -> tuple[OpenFile, ...]:
+    """What is unmerged in a worktree, by path, with the hunks of files that are merged by lines."""
+    laid = layout.laid(worktree)
+    told = {file.path: file for file in laid.files} if laid else {}
+    left = _rerere_left(worktree)
+    return tuple(_opened(worktree, file, told.get(file.path), left) for file in _unmerged(worktree))
+
+
+def resolve(
+    worktree: Path, path: str, choice: Choice | Mapping[int, Choice] | Literal["edited"]
+) -> tuple[OpenFile, ...]:
+    """Resolve one path: by a side or both for the whole file, hunk by hunk, or as the file lies there (`edited`).
+
+    Answers what is open after. A file whose last hunk was chosen is resolved. Refused for a choice that the kind of
+    conflict does not have, with what it has.
+    """
+    file = next((file for file in _unmerged(worktree) if file.path == path), None)
+    if file is None:
+        raise NotFound(f"{path!r} is no open conflict in {worktree}.", f"git -C {worktree} status")
+    kind = _kind(worktree, file)
+    size = _marker_size(worktree, path)
+    if choice == "edited":
+        _take_edited(worktree, path, size)
+    elif not isinstance(choice, str):
+        _choose_hunks(worktree, path, choice, size)
+    elif choice == "both":
+        _take_both(worktree, replace(file, kind=kind), size)
+    else:
+        _take_side(worktree, path, file.ours if choice == "ours" else file.theirs)
+    return conflicts(worktree)
+
+
+def _unmerged(worktree: Path) -> tuple[ConflictFile, ...]:
+    records = program.text(program.told(worktree, "ls-files", "--unmerged", "-z")).split("\0")
+    return mergetree.staged(record for record in records if record)
+
+
+def _kind(worktree: Path, file: ConflictFile) -> ConflictKind:
+    laid = layout.laid(worktree)
+    told = next((one.kind for one in laid.files if one.path == file.path), None) if laid else None
+    kind = mergetree.by_stages(file, told)
+    if kind in ("content", "add/add") and _is_binary(worktree, file):
+        return "binary"
+    return kind
+
+
+def _opened(worktree: Path, file: ConflictFile, told: ConflictFile | None, left: frozenset[str] | None) -> OpenFile:
+    kind = _kind(worktree, file)
+    found: tuple[Hunk, ...] = ()
+    if kind in _BY_LINES and (worktree / file.path).is_file() and not (worktree / file.path).is_symlink():
+        found = hunks.listed((worktree / file.path).read_bytes(), _marker_size(worktree, file.path))
+    is_done = left is not None and file.path not in left and kind in _BY_LINES and not found
+    said = told.said if told else ""
+    return OpenFile(file.path, kind, file.base, file.ours, file.theirs, found, said, rerere=is_done)
+
+
+def _rerere_left(worktree: Path) -> frozenset[str] | None:
+    """What rerere did not resolve; None where the user does not have it on."""
+    answer = program.read(worktree, "config", "--type=bool", "--get", "rerere.enabled")
+    if answer.line != "true":
+        return None
+    return frozenset(program.text(program.read(worktree, "rerere", "remaining").output).splitlines())
+
+
+def _is_binary(worktree: Path, file: ConflictFile) -> bool:
+    answer = program.read(worktree, "check-attr", "-z", "merge", "--", file.path)
+    if answer.output.split(b"\0")[2:3] == [b"unset"]:
+        return True
+    sides = [stage for stage in (file.base, file.ours, file.theirs) if stage]
+    return any(b"\0" in program.told(worktree, "cat-file", "blob", stage.object)[:8000] for stage in sides)
+
+
+def _marker_size(worktree: Path, path: str) -> int:
+    answer = program.read(worktree, "check-attr", "-z", "conflict-marker-size", "--", path)
+    value = answer.output.split(b"\0")[2:3]
+    return int(value[0]) if value and value[0].isdigit() and int(value[0]) > 0 else 7
+
+
+def _take_edited(worktree: Path, path: str, size: int) -> None:
+    file = worktree / path
+    if file.is_file() and not file.is_symlink() and hunks.listed(file.read_bytes(), size):
+        message = f"There are conflict markers left in {path!r}."
+        raise Refused(message, f"git -C {worktree} diff -- {path}")
+    _add(worktree, path)
+
+
+def _choose_hunks(worktree: Path, path: str, choices: Mapping[int, Choice], size: int) -> None:
+    file = worktree / path
+    if file.is_symlink() or not file.is_file():
+        raise Refused(f"{path!r} is not resolved by hunks: choose ours or theirs.")
+    before = file.read_bytes()
+    known = {hunk.number for hunk in hunks.listed(before, size)}
+    unknown = sorted(set(choices) - known)
+    if unknown or not choices:
+        message = f"{path!r} has {len(known)} hunks left, and no hunk {unknown[0] if unknown else 0}."
+        raise NotFound(message, f"git -C {worktree} diff -- {path}")
+    after = hunks.chosen(before, choices, size)
+    _write_over(file, after)
+    if not hunks.listed(after, size):
+        _add(worktree, path)
+
+
+def _take_both(worktree: Path, file: ConflictFile, size: int) -> None:
+    path = worktree / file.path
+    if file.kind in ("modify/delete", "rename/delete", "directory/file"):
+        _take_side(worktree, file.path, file.ours or file.theirs)
+        return
+    if file.kind in _BY_LINES and path.is_file() and not path.is_symlink():
+        after = hunks.chosen(path.read_bytes(), "both", size)
+        _write_over(path, after)
+        _add(worktree, file.path)
+        return
+    message = f"Both sides of {file.path!r} cannot be kept in one ({file.kind}): choose ours or theirs."
+    raise Refused(message, f"git -C {worktree} checkout --theirs -- {file.path}")
+
+
+def _take_side(worktree: Path, path: str, stage: Stage | None) -> None:
+    if stage is None:
+        _feed(worktree, ("--force-remove", "-z", "--stdin"), f"{path}\0")
+        if os.path.lexists(worktree / path) and not (worktree / path).is_dir():
+            (worktree / path).unlink()
+        return
+    # One record takes all stages away, the next sets what was chosen.
+    _feed(
+        worktree, ("-z", "--index-info"), f"0 {'0' * len(stage.object)}\t{path}\0{stage.mode} {stage.object}\t{path}\0"
+    )
+    if stage.mode != mergetree.GITLINK:
+        feed = f"{path}\0".encode("utf-8", "surrogateescape")
+        if (worktree / path).is_symlink():
+            registry.delete_tree(worktree / path)
+        program.done(worktree, "checkout-index", "--force", "--index", "-z", "--stdin", feed=feed)
+
+
+def _add(worktree: Path, path: str) -> None:
+    _feed(worktree, ("--add", "--remove", "-z", "--stdin"), f"{path}\0")
+
+
+def _feed(worktree: Path, options: tuple[str, ...], text: str) -> None:
+    answer = program.write(worktree, "update-index", *options, feed=text.encode("utf-8", "surrogateescape"))
+    if not answer.ok:
+        raise Failed(f"git could not note what was chosen: {answer.reason}.", f"git -C {worktree} status")
+
+
+def _write_over(file: Path, content: bytes) -> None:
+    """Write into the file that is there: its mode stays."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW)
+    with os.fdopen(descriptor, "wb") as opened:
+        opened.write(content)

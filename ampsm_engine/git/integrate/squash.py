@@ -1,0 +1,76 @@
+"""One commit from many: the work of a session on the merge base with its base branch as that is now.
+
+The tree at the end is always the branch's own tree, so that nothing of it is lost, and what others merged meanwhile
+is never taken back: a commit made here starts from what both sides share.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from ampsm_engine.git.integrate.ground import Ground
+from ampsm_engine.git.integrate.message import squash_message
+from ampsm_engine.git.integrate.plan import common, plan_commits
+from ampsm_engine.git.integrate.values import Conflicted, MadeCommit, Manual, PlannedCommit, Rewritten
+from ampsm_engine.git.integrate.writer import Writer
+
+
+def squash(
+    repo_root: Path,
+    branch_tip: str,
+    base_tip: str,
+    message: str,
+    *,
+    manual: Manual = "include",
+    sign: bool | None = None,
+) -> Rewritten | Conflicted:
+    """Squash what `branch_tip` has beyond `base_tip`, the base branch as it is now. Full commit names; objects only.
+
+    `include`: everything is one commit. `keep`: commits by hand stay commits of their own, in order, beside one
+    commit of all the rest; where they do not change places with it, Conflicted(kind="reorder") names the first that
+    does not. `apart`: nothing changes places, each run of amp's commits becomes one.
+    """
+    bases = common(repo_root, base_tip, branch_tip)
+    ground = Ground(repo_root)
+    commits = plan_commits(repo_root, base_tip, branch_tip)
+    writer = Writer(ground, sign)
+    if len(bases) > 1:
+        # The two sides merged each other: only on top of the base is it told what is new.
+        tree, conflicts = ground.merged_commits(base_tip, branch_tip)
+        if tree is None:
+            return Conflicted("merge", base_tip, branch_tip, conflicts)
+        start = base_tip
+    else:
+        start, tree = bases[0], ground.tree_of(branch_tip)
+    work = Work(ground, writer, start, tree, commits, message)
+    if tree == ground.tree_of(start) or not commits:
+        return Rewritten(start, (), tuple(commit.sha for commit in commits))
+    if manual == "include" or all(commit.ours or commit.merge for commit in commits):
+        return _one(work)
+    from ampsm_engine.git.integrate import keeping
+
+    return keeping.beside(work) if manual == "keep" else keeping.apart(work)
+
+
+class Work(NamedTuple):
+    """What is squashed: from the tree of `start` to `tree`."""
+
+    ground: Ground
+    writer: Writer
+    start: str
+    tree: str
+    commits: tuple[PlannedCommit, ...]
+    message: str
+
+    def squashed(self, tree: str, parent: str, sources: Sequence[PlannedCommit]) -> MadeCommit:
+        """One commit that stands for several; its author is that of the first, as in git's own squash."""
+        plain = [commit for commit in sources if not commit.merge] or list(sources)
+        raw = [self.ground.commit(commit.sha) for commit in plain]
+        text = squash_message(self.message, raw, has_amp=any(commit.ours for commit in plain))
+        sha = self.writer.made(tree, (parent,), raw[0].author, text)
+        return MadeCommit(sha, self.ground.commit(sha).subject, tuple(commit.sha for commit in sources))
+
+
+def _one(work: Work) -> Rewritten:
+    made = work.squashed(work.tree, work.start, work.commits)
+    return Rewritten(made.sha, (made,))

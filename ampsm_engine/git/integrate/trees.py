@@ -1,0 +1,98 @@
+"""Three-way merges of trees where no file has to be merged: what one side alone changed is taken from that side.
+
+Pure but for the two functions that read and write trees. Whatever could come out otherwise in git's own merge (both
+sides changed a path, renames or directory renames that matter) is given up with None, and is git's to decide.
+"""
+
+from collections.abc import Callable, Iterable
+
+Entry = tuple[bytes, bytes]
+"""Mode as git writes it (`100644`, `40000`), object name in bytes."""
+
+Tree = dict[bytes, Entry]
+
+FOLDER = b"40000"
+
+
+class Unclear(Exception):
+    """The git program must decide."""
+
+
+def parsed(raw: bytes, size: int) -> Tree:
+    """A tree object's entries by name; `size` is the length of an object name in bytes."""
+    found: Tree = {}
+    at = 0
+    while at < len(raw):
+        space = raw.index(b" ", at)
+        end = raw.index(b"\0", space)
+        found[raw[space + 1 : end]] = (raw[at:space], raw[end + 1 : end + 1 + size])
+        at = end + 1 + size
+    return found
+
+
+def serialized(tree: Tree) -> bytes:
+    """The tree object of these entries."""
+    names = sorted(tree, key=lambda name: name + b"/" if tree[name][0] == FOLDER else name)
+    return b"".join(b"%s %s\0%s" % (tree[name][0], name, tree[name][1]) for name in names)
+
+
+class Merger:
+    """Merges trees of one repository, remembering those that it has read."""
+
+    def __init__(self, read: Callable[[bytes], bytes], write: Callable[[bytes], bytes], size: int) -> None:
+        self._read, self._write, self._size = read, write, size
+        self._known: dict[bytes, Tree] = {}
+
+    def tree(self, name: bytes) -> Tree:
+        """The entries of a tree."""
+        known = self._known.get(name)
+        if known is None:
+            known = self._known[name] = parsed(self._read(name), self._size)
+        return known
+
+    def merged(self, base: bytes, ours: bytes, theirs: bytes) -> bytes | None:
+        """The tree that git's merge gives, too; None when git must be asked."""
+        if theirs in (base, ours):
+            return ours
+        if ours == base:
+            return theirs
+        try:
+            return self._folder((FOLDER, base), (FOLDER, ours), (FOLDER, theirs))[1]
+        except Unclear:
+            return None
+
+    def _folder(self, base: Entry | None, ours: Entry, theirs: Entry) -> Entry:
+        before = self.tree(base[1]) if base else {}
+        one, other = self.tree(ours[1]), self.tree(theirs[1])
+        result: Tree = {}
+        for name in one.keys() | other.keys() | before.keys():
+            entry = self._entry(before.get(name), one.get(name), other.get(name))
+            if entry is not None:
+                result[name] = entry
+        if not result:
+            raise Unclear
+        written = self._write(serialized(result))
+        self._known[written] = result
+        return FOLDER, written
+
+    def _entry(self, base: Entry | None, ours: Entry | None, theirs: Entry | None) -> Entry | None:
+        if ours == base:
+            return theirs
+        if theirs == base:
+            return ours
+        if ours == theirs:
+            # Both did the same to a file. Where both added or removed something, each may have moved it elsewhere.
+            if base and ours and FOLDER not in (base[0], ours[0]):
+                return ours
+            raise Unclear
+        if ours and theirs and ours[0] == theirs[0] == FOLDER and (base is None or base[0] == FOLDER):
+            return self._folder(base, ours, theirs)
+        raise Unclear
+
+    def paths(self, tree: bytes, name: bytes, below: bytes = b"") -> Iterable[tuple[bytes, Entry]]:
+        """All files of that name in a tree, at any depth, with their paths."""
+        for one, entry in self.tree(tree).items():
+            if entry[0] == FOLDER:
+                yield from self.paths(entry[1], name, below + one + b"/")
+            elif one == name:
+                yield below + one, entry
