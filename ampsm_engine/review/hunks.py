@@ -1,0 +1,164 @@
+"""The hunks of one file's patch: told apart, known again by their content, cut to lines, put in and taken out.
+
+Pure bytes in, bytes out. Lines end at a line feed and nowhere else; one without it is the last of its file.
+"""
+
+import hashlib
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from ampsm_engine.review.values import Side
+
+FILE_KEY = "file:"
+"""What the key of a whole file begins with."""
+
+_HEADER = re.compile(rb"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@.*$", re.MULTILINE)
+# A changed line with what says that it has no line feed; context is no part of a hunk's identity.
+_CHANGED = re.compile(rb"^[+-].*\n?(?:^\\.*\n?)?", re.MULTILINE)
+_UNENDED = b"\\ No newline at end of file\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Hunk:
+    """A hunk. `lines` have their sign (blank, `+`, `-`) first and their line feed last, where the file has one."""
+
+    old_start: int
+    new_start: int
+    lines: tuple[bytes, ...]
+
+    def image(self, side: Side) -> tuple[bytes, ...]:
+        """The lines as they are on one side."""
+        signs = b" -" if side is Side.OLD else b" +"
+        return tuple(line[1:] for line in self.lines if line[0] in signs)
+
+    def start(self, side: Side) -> int:
+        """How many lines of that side come before it."""
+        number = self.old_start if side is Side.OLD else self.new_start
+        return number - 1 if self.image(side) else number
+
+
+class Misplaced(ValueError):
+    """The lines of a hunk are not in a content, or not in one place only."""
+
+
+def keys(data: bytes) -> tuple[str, ...]:
+    """The key of each hunk of a patch: a hash of its changed lines, and a number where another has the same.
+
+    What is around a hunk and where it stands does not change its key, so that it survives rebases and renames.
+    """
+    starts = [found.start() for found in _HEADER.finditer(data)]
+    seen: dict[str, int] = {}
+    found = []
+    for begin, end in zip(starts, [*starts[1:], len(data)], strict=True):
+        # Its first line is the header, which has a sign of its own: @.
+        key = hashlib.sha1(b"".join(_CHANGED.findall(data, begin, end)), usedforsecurity=False).hexdigest()
+        seen[key] = count = seen.get(key, 0) + 1
+        found.append(key if count == 1 else f"{key}.{count}")
+    return tuple(found)
+
+
+def file_key(data: bytes, old_mode: str = "", new_mode: str = "", old_oid: str = "", new_oid: str = "") -> str:
+    """The key of a whole file: of its hunks and of a change of mode; of its contents where there is no hunk."""
+    parts = list(keys(data)) or [old_oid, new_oid]
+    if old_mode != new_mode:
+        parts += [old_mode, new_mode]
+    return FILE_KEY + hashlib.sha1("\n".join(parts).encode(), usedforsecurity=False).hexdigest()
+
+
+def split(data: bytes) -> tuple[Hunk, ...]:
+    """The hunks of one file's patch; what is before the first one is left out."""
+    headers = list(_HEADER.finditer(data))
+    ends = [*(found.start() for found in headers[1:]), len(data)]
+    return tuple(
+        Hunk(int(found[1]), int(found[3]), tuple(_body(data[found.end() + 1 : end])))
+        for found, end in zip(headers, ends, strict=True)
+    )
+
+
+def _body(text: bytes) -> Iterable[bytes]:
+    before = b""
+    for line in lines_of(text):
+        if line.startswith(b"\\"):
+            before = before.removesuffix(b"\n")
+            continue
+        if before:
+            yield before
+        # Some programs cut the blank of an empty line of context.
+        before = line if line[:1] in (b" ", b"+", b"-") else b" " + line
+    if before:
+        yield before
+
+
+def lines_of(content: bytes) -> list[bytes]:
+    """The lines of a content with their line feeds."""
+    parts = content.split(b"\n")
+    return [part + b"\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
+
+
+def text(hunk: Hunk) -> bytes:
+    """The hunk as a patch writes it."""
+    old, new = (len(hunk.image(side)) for side in (Side.OLD, Side.NEW))
+    head = f"@@ -{hunk.old_start},{old} +{hunk.new_start},{new} @@\n".encode()
+    return head + b"".join(line if line.endswith(b"\n") else line + b"\n" + _UNENDED for line in hunk.lines)
+
+
+def select(hunk: Hunk, chosen: Collection[int], against: Side) -> Hunk:
+    """The hunk with only these changes, by their index in `lines`; the others are as if they were not there.
+
+    `against` is the side that the content is on which it is for: OLD to put the changes in (stage), NEW to take
+    them out (reject, unstage). What is not chosen there becomes context, behind the chosen lines that replace it.
+    """
+    here, gone = (b"-", b"+") if against is Side.OLD else (b"+", b"-")
+    kept: list[bytes] = []
+    waiting: list[bytes] = []
+    for index, line in enumerate(hunk.lines):
+        sign = line[:1]
+        if sign == here and index not in chosen:
+            waiting.append(b" " + line[1:])
+        elif sign != gone:
+            kept += [*waiting, line]
+            waiting.clear()
+        elif index in chosen:
+            kept.append(line)
+    return Hunk(hunk.old_start, hunk.new_start, tuple(kept + waiting))
+
+
+def is_change(hunk: Hunk) -> bool:
+    """Whether anything in it differs between its sides."""
+    return any(line[:1] != b" " for line in hunk.lines)
+
+
+def put_in(content: bytes, hunk: Hunk) -> bytes:
+    """The content with a hunk applied; Misplaced when its old lines are not there, or in several other places."""
+    return _exchanged(content, hunk, Side.OLD, Side.NEW)
+
+
+def taken_out(content: bytes, hunk: Hunk) -> bytes:
+    """The content without a hunk; Misplaced likewise."""
+    return _exchanged(content, hunk, Side.NEW, Side.OLD)
+
+
+def _exchanged(content: bytes, hunk: Hunk, before: Side, after: Side) -> bytes:
+    lines, wanted = lines_of(content), hunk.image(before)
+    at = place(lines, wanted, hunk.start(before))
+    return b"".join([*lines[:at], *hunk.image(after), *lines[at + len(wanted) :]])
+
+
+def place(lines: Sequence[bytes], wanted: Sequence[bytes], expected: int) -> int:
+    """Before which line these lines begin: where they are expected, else the one place where they are."""
+    count = len(wanted)
+    if not count:
+        if lines and expected:
+            raise Misplaced("Without a line of context nobody can tell where it belongs.")
+        return 0
+    if list(lines[expected : expected + count]) == list(wanted):
+        return expected
+    found = [
+        at
+        for at in range(len(lines) - count + 1)
+        if lines[at] == wanted[0] and list(lines[at : at + count]) == list(wanted)
+    ]
+    if len(found) != 1:
+        raise Misplaced("Its lines are there several times." if found else "Its lines are not there any more.")
+    return found[0]
