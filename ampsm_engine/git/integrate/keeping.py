@@ -7,7 +7,6 @@ goes into the commit of all the rest.
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from ampsm_engine.git.integrate.squash import Work
 from ampsm_engine.git.integrate.values import (
     Conflicted,
     ConflictFile,
@@ -15,6 +14,7 @@ from ampsm_engine.git.integrate.values import (
     PlannedCommit,
     Rewritten,
 )
+from ampsm_engine.git.integrate.work import Work
 
 Trees = list[str | None]
 

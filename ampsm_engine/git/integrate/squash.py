@@ -4,14 +4,13 @@ The tree at the end is always the branch's own tree, so that nothing of it is lo
 is never taken back: a commit made here starts from what both sides share.
 """
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
+from ampsm_engine.git.integrate import keeping
 from ampsm_engine.git.integrate.ground import Ground
-from ampsm_engine.git.integrate.message import squash_message
 from ampsm_engine.git.integrate.plan import common, plan_commits
-from ampsm_engine.git.integrate.values import Conflicted, MadeCommit, Manual, PlannedCommit, Rewritten
+from ampsm_engine.git.integrate.values import Conflicted, Manual, Rewritten
+from ampsm_engine.git.integrate.work import Work
 from ampsm_engine.git.integrate.writer import Writer
 
 
@@ -47,28 +46,7 @@ def squash(
         return Rewritten(start, (), tuple(commit.sha for commit in commits))
     if manual == "include" or all(commit.ours or commit.merge for commit in commits):
         return _one(work)
-    from ampsm_engine.git.integrate import keeping
-
     return keeping.beside(work) if manual == "keep" else keeping.apart(work)
-
-
-class Work(NamedTuple):
-    """What is squashed: from the tree of `start` to `tree`."""
-
-    ground: Ground
-    writer: Writer
-    start: str
-    tree: str
-    commits: tuple[PlannedCommit, ...]
-    message: str
-
-    def squashed(self, tree: str, parent: str, sources: Sequence[PlannedCommit]) -> MadeCommit:
-        """One commit that stands for several; its author is that of the first, as in git's own squash."""
-        plain = [commit for commit in sources if not commit.merge] or list(sources)
-        raw = [self.ground.commit(commit.sha) for commit in plain]
-        text = squash_message(self.message, raw, has_amp=any(commit.ours for commit in plain))
-        sha = self.writer.made(tree, (parent,), raw[0].author, text)
-        return MadeCommit(sha, self.ground.commit(sha).subject, tuple(commit.sha for commit in sources))
 
 
 def _one(work: Work) -> Rewritten:

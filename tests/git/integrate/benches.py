@@ -4,6 +4,7 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from ampsm_engine.git.places import Worktree
 from tests.git.sandboxes import Sandbox
@@ -83,7 +84,7 @@ class Oracle:
         self._folder = tempfile.TemporaryDirectory(prefix="oracle-")
         self.at = Path(self._folder.name) / "tree"
 
-    def __enter__(self) -> "Oracle":
+    def __enter__(self) -> Self:
         self.bench.git("worktree", "add", "-q", "--detach", self.at, "main")
         return self
 

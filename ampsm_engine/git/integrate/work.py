@@ -1,0 +1,28 @@
+"""What a squash works on, and the making of its one commit. Objects only."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ampsm_engine.git.integrate.ground import Ground
+from ampsm_engine.git.integrate.message import squash_message
+from ampsm_engine.git.integrate.values import MadeCommit, PlannedCommit
+from ampsm_engine.git.integrate.writer import Writer
+
+
+class Work(NamedTuple):
+    """What is squashed: from the tree of `start` to `tree`."""
+
+    ground: Ground
+    writer: Writer
+    start: str
+    tree: str
+    commits: tuple[PlannedCommit, ...]
+    message: str
+
+    def squashed(self, tree: str, parent: str, sources: Sequence[PlannedCommit]) -> MadeCommit:
+        """One commit that stands for several; its author is that of the first, as in git's own squash."""
+        plain = [commit for commit in sources if not commit.merge] or list(sources)
+        raw = [self.ground.commit(commit.sha) for commit in plain]
+        text = squash_message(self.message, raw, has_amp=any(commit.ours for commit in plain))
+        sha = self.writer.made(tree, (parent,), raw[0].author, text)
+        return MadeCommit(sha, self.ground.commit(sha).subject, tuple(commit.sha for commit in sources))
