@@ -59,14 +59,14 @@ def commit_all(
         )
     if _nothing_staged(worktree):
         return nothing
-    message = _message(subject, body)
+    message = composed(subject, body)
     with _standing_apart(worktree, head(worktree), branch) as note:
         return _commit(worktree, message, replace(nothing, note=note), hooks=hooks, limit=limit)
 
 
 def _commit(worktree: Path, message: bytes, nothing: Commit, *, hooks: bool, limit: float) -> Commit:
     before = head(worktree).commit
-    identity = _fallback_identity(worktree)
+    identity = fallback_identity(worktree)
     note = nothing.note
     if identity:
         told = f"git knows no user here: the commit is by {DEFAULT_NAME} <{DEFAULT_EMAIL}>."
@@ -104,14 +104,15 @@ def _standing_apart(worktree: Path, now: Head, branch: str) -> Iterator[str | No
             program.done(worktree, "symbolic-ref", "HEAD", f"{repository.BRANCHES}{now.branch}")
 
 
-def _message(subject: str, body: str) -> bytes:
+def composed(subject: str, body: str) -> bytes:
+    """A commit message, redacted: a subject on one line, a body."""
     from ampsm_engine.redact import text as redacted  # its rules take a while to read in
 
     whole = "\n\n".join(part for part in (" ".join(subject.split()), body.strip("\n")) if part)
     return redacted(whole).replace("\0", "").encode("utf-8", "replace") + b"\n"
 
 
-def _fallback_identity(worktree: Path) -> dict[str, str]:
+def fallback_identity(worktree: Path) -> dict[str, str]:
     """Variables that name an author where git has none to name; the configuration is never written."""
     if all(program.read(worktree, "var", f"GIT_{role}_IDENT").ok for role in ("AUTHOR", "COMMITTER")):
         return {}

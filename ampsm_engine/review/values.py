@@ -75,7 +75,7 @@ class Comment:
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A change that was taken back in a review; its patch is an object of the repository, kept for undoing it."""
+    """A change that was taken back in a review."""
 
     id: str
     session_id: str
@@ -85,8 +85,8 @@ class Rejection:
     """For the next prompt."""
     quote: str
     """The change as it is told in that prompt; secrets are redacted."""
-    patch: str
-    """The blob with the patch that brings the change back to the worktree."""
+    tree: str
+    """What undoing it needs: a tree of the repository with the files as they were and as they became; kept for it."""
     created_at: str
     commit_sha: str | None = None
     """The labelled commit; None when nothing of it had been committed."""

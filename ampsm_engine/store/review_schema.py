@@ -45,7 +45,7 @@ STATEMENTS = (
         "oldPath" TEXT,
         "reason" TEXT,
         "quote" TEXT NOT NULL,
-        "patch" TEXT NOT NULL,
+        "tree" TEXT NOT NULL,
         "createdAt" TEXT NOT NULL,
         "commitSha" TEXT,
         "undoneAt" TEXT,

@@ -239,7 +239,7 @@ class RejectionRow(Model):
     old_path = FileName(column_name="oldPath", null=True)
     reason = Words(null=True)
     quote = Words()
-    patch = Plain()
+    tree = Plain()
     created_at = Plain(column_name="createdAt")
     commit_sha = Plain(column_name="commitSha", null=True)
     undone_at = Plain(column_name="undoneAt", null=True)

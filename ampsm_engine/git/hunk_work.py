@@ -1,0 +1,203 @@
+"""Taking a change back and bringing it in again: in the worktree, the index and the branch, each as far as it is there.
+
+A change is two states of some files. It is brought to what a place has now: directly where that is the state before,
+else by a three-way merge; where the same lines were changed otherwise, it is refused. What it does not touch stays
+as it is: other changes of the same file, committed or not, staged or not.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ampsm_engine.errors import Failed, Refused
+from ampsm_engine.git import busy, by_hand, program
+from ampsm_engine.git.scratch import Entries, Entry, Scratch
+from ampsm_engine.git.stray import head
+from ampsm_engine.review import hunks
+from ampsm_engine.review.hunks import Hunk
+
+_PLACES = ("work", "index", "head")
+
+APPLY = ("-c", "apply.whitespace=nowarn", "-c", "apply.ignoreWhitespace=no", "apply", "--whitespace=nowarn")
+"""`git apply` as it is without anybody's configuration: a blank at a line's end is content."""
+
+PARTLY = "Part of it overlaps with changes that are not committed: it is taken back in the worktree, not in a commit."
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one place has, and what it is to have."""
+
+    now: Entries
+    then: Entries
+
+    @property
+    def changed(self) -> Entries:
+        """What is to change."""
+        return {path: entry for path, entry in self.then.items() if entry != self.now[path]}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be done to the worktree, to the index and to the branch."""
+
+    work: Step
+    index: Step
+    head: Step
+    note: str | None = None
+    patch: bytes = field(default=b"", repr=False)
+    """The change to the worktree, as `git apply` takes it."""
+
+
+class Conflict(ValueError):
+    """The same lines were changed otherwise."""
+
+
+def carried(scratch: Scratch, now: Entry | None, before: Entry | None, after: Entry | None) -> Entry | None:
+    """What `now` becomes when the change from `before` to `after` is brought to it; Conflict when that cannot be."""
+    if now == before:
+        return after
+    if after in (before, now):
+        return now
+    if now is None or before is None or after is None or not (now.is_file and before.is_file and after.is_file):
+        raise Conflict
+    if now.mode not in (before.mode, after.mode):
+        raise Conflict
+    mode = after.mode if before.mode != after.mode else now.mode
+    merged = scratch.merged(*(scratch.content(entry) for entry in (now, before, after)))
+    if merged is None:
+        raise Conflict
+    return Entry(mode, scratch.blob(merged))
+
+
+def rejecting(
+    scratch: Scratch, path: str, hunk: Hunk | None, *, old_path: str | None, old: str, new: str | None
+) -> Plan:
+    """How to take back a hunk (None: all that happened to the file) of the diff from `old` to `new` (None: worktree).
+
+    Refused where the content has changed since it was looked at, for submodules, and when nothing is left of it.
+    """
+    shown = scratch.in_tree(new, path) if new else scratch.in_worktree(path)
+    before, after = {path: shown}, {path: scratch.in_tree(old, path)}
+    moved = old_path not in (None, path)
+    if hunk is not None and shown is not None:
+        content = _without(scratch, path, shown, hunk)
+        if content or moved or after[path] is not None:
+            after = {path: Entry(shown.mode, scratch.blob(content))}
+            moved = False
+    if old_path is not None and moved:
+        before[old_path] = scratch.in_tree(new, old_path) if new else scratch.in_worktree(old_path)
+        after[old_path] = scratch.in_tree(old, old_path)
+    if any(entry and entry.is_submodule for entry in (*before.values(), *after.values())):
+        raise Refused(f"{path} is a submodule.", f"git -C {scratch.worktree / path} log")
+    return _planned(scratch, {"work": (before, after), "index": (before, after), "head": (before, after)})
+
+
+def _without(scratch: Scratch, path: str, shown: Entry, hunk: Hunk) -> bytes:
+    try:
+        return hunks.taken_out(scratch.content(shown), hunk)
+    except hunks.Misplaced as reason:
+        raise Refused(f"{path} has changed since you looked at it: {str(reason).lower()[:-1]}.", "") from reason
+
+
+def restoring(scratch: Scratch, tree: str) -> Plan:
+    """How to undo what `kept` wrote down; Refused where the content has changed too much since."""
+    listed = program.told(scratch.worktree, "ls-tree", "-r", "-z", "--full-tree", tree)
+    states: dict[str, dict[str, Entry]] = {}
+    paths: set[str] = set()
+    for record in listed.split(b"\0"):
+        if record:
+            words, _, name = program.text(record).partition("\t")
+            mode, _, blob = words.split(" ")
+            place, state, path = name.split("/", 2)
+            states.setdefault(f"{place}/{state}", {})[path] = Entry(mode, blob)
+            paths.add(path)
+    pairs = {
+        place: tuple({path: states.get(f"{place}/{state}", {}).get(path) for path in paths} for state in "ba")
+        for place in _PLACES
+    }
+    return _planned(scratch, {place: (after, before) for place, (before, after) in pairs.items()})
+
+
+def kept(scratch: Scratch, plan: Plan) -> str:
+    """Write down what a plan does to each place, for `restoring`: the files before (b) and after (a), as a tree."""
+    entries: dict[str, Entry | None] = {}
+    for place, step in zip(_PLACES, (plan.work, plan.index, plan.head), strict=True):
+        for path in step.now:
+            entries |= {f"{place}/b/{path}": step.now[path], f"{place}/a/{path}": step.then[path]}
+    return scratch.tree({path: entry for path, entry in entries.items() if entry is not None})
+
+
+def _planned(scratch: Scratch, pairs: dict[str, tuple[Entries, Entries]]) -> Plan:
+    before, after = pairs["work"]
+    now = {path: scratch.in_worktree(path) for path in before}
+    then = {}
+    for path in before:
+        try:
+            then[path] = carried(scratch, now[path], before[path], after[path])
+        except Conflict as reason:
+            message = f"{path} has changed since, in the same lines."
+            raise Refused(message, f"git -C {scratch.worktree} diff") from reason
+    work = Step(now, then)
+    head, head_note = _as_far(scratch, {path: scratch.in_tree("HEAD", path) for path in now}, *pairs["head"])
+    index, _ = _as_far(scratch, {path: scratch.in_index(path) for path in now}, *pairs["index"])
+    if not (work.changed or head.changed):
+        raise Refused("Nothing is left of that change: there is nothing to do.", f"git -C {scratch.worktree} status")
+    return Plan(work, index, head, head_note, scratch.patch(work.now, work.then))
+
+
+def _as_far(scratch: Scratch, now: Entries, before: Entries, after: Entries) -> tuple[Step, str | None]:
+    """The same for a place that may know nothing of the change: it stays as it is then."""
+    try:
+        return Step(now, {path: carried(scratch, now[path], before[path], after[path]) for path in now}), None
+    except Conflict:
+        unknown = all(now[path] is None for path in now if before[path] is not None)
+        return Step(now, dict(now)), None if unknown else PARTLY
+
+
+def may_begin(scratch: Scratch, branch: str) -> None:
+    """Refused while an operation is in progress, somebody holds the index, or HEAD is not on the session's branch."""
+    why_not = busy.refusal(scratch.worktree, scratch.git_dir)
+    if why_not is not None:
+        raise Refused(*why_not)
+    now = head(scratch.worktree)
+    if now.branch != branch:
+        there = f"on {now.branch}" if now.branch else "on no branch"
+        message = f"The worktree stands {there}, not on the session's branch {branch}."
+        raise Refused(message, f"git -C {scratch.worktree} switch {branch}")
+
+
+def check(scratch: Scratch, plan: Plan) -> None:
+    """Refused when git would not make the change in the worktree."""
+    if plan.patch:
+        answer = program.write(scratch.worktree, *APPLY, "--check", "-", feed=plan.patch)
+        if not answer.ok:
+            raise Refused(f"git would not make that change: {answer.reason}.", f"git -C {scratch.worktree} status")
+
+
+def carry_out(scratch: Scratch, plan: Plan, message: bytes, *, hooks: bool) -> str | None:
+    """Do it: the commit first (its hooks may refuse), then the index, then the files. The commit, if there is one."""
+    sha = None
+    if plan.head.changed:
+        index = scratch.index(of_head=True)
+        scratch.enter(plan.head.changed, index)
+        sha = by_hand.record(scratch.worktree, message, hooks=hooks, index=index)
+    if plan.index.changed:
+        scratch.enter(plan.index.changed)
+    if plan.patch:
+        answer = program.write(scratch.worktree, *APPLY, "-", feed=plan.patch)
+        if not answer.ok:
+            told = f" The commit {sha[:12]} is made." if sha else ""
+            raise Failed(f"The worktree could not be changed: {answer.reason}.{told}", _status(scratch))
+    refresh(scratch, plan.work.now)
+    return sha
+
+
+def refresh(scratch: Scratch, paths: Iterable[str]) -> None:
+    """Let git know these files' times again, so that it need not compare them byte by byte."""
+    known = [path for path in paths if scratch.in_index(path) is not None]
+    if known:
+        program.write(scratch.worktree, "--literal-pathspecs", "add", "--refresh", "--", *known)
+
+
+def _status(scratch: Scratch) -> str:
+    return f"git -C {scratch.worktree} status"

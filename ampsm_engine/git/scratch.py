@@ -1,0 +1,155 @@
+"""A file's entry (mode and blob) in a tree, in the index and in the worktree, and trees made of a few entries.
+
+What the worktree holds passes its filters here, as `git add` would have it; its index is only read. Blobs are
+written into the repository, where git sweeps away in its own time what nobody refers to.
+"""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ampsm_engine.errors import Failed, Refused
+from ampsm_engine.git import listing, program, repository
+from ampsm_engine.git.live import copy_index
+from ampsm_engine.git.secret_files import is_secret
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a tree or an index says about a path."""
+
+    mode: str
+    blob: str
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a file with lines: no symbolic link, no submodule."""
+        return self.mode.startswith("100")
+
+    @property
+    def is_submodule(self) -> bool:
+        """Whether it is the commit of another repository."""
+        return self.mode == listing.GITLINK
+
+
+Entries = Mapping[str, Entry | None]
+"""Paths, and what is there; None for nothing."""
+
+
+class Scratch:
+    """A worktree, and a private folder to work in."""
+
+    def __init__(self, worktree: Path, git_dir: Path, folder: Path) -> None:
+        self.worktree = worktree
+        self.git_dir = git_dir
+        self.head = program.told(worktree, "rev-parse", "--verify", "HEAD^{commit}").decode().strip()
+        self._folder = folder
+        self._count = 0
+
+    def in_tree(self, tree: str, path: str) -> Entry | None:
+        """What a commit or a tree has at a path."""
+        options = ("ls-tree", "-z", "--full-tree", tree, "--")
+        for record in program.told(self.worktree, "--literal-pathspecs", *options, path).split(b"\0"):
+            head, _, name = program.text(record).partition("\t")
+            if name == path:
+                mode, _, blob = head.split(" ")
+                return None if mode == "040000" else Entry(mode, blob)
+        return None
+
+    def in_index(self, path: str, index: Path | None = None) -> Entry | None:
+        """What the index has at a path; Refused when there is a conflict."""
+        variables = {"GIT_INDEX_FILE": index} if index else None
+        options = ("--literal-pathspecs", "ls-files", "--stage", "-z", "--", path)
+        for record in program.told(self.worktree, *options, variables=variables).split(b"\0"):
+            head, _, name = program.text(record).partition("\t")
+            if name == path:
+                mode, blob, stage = head.split(" ")
+                if stage != "0":
+                    raise Refused(f"There are conflicts in {path}.", f"git -C {self.worktree} status")
+                return Entry(mode, blob)
+        return None
+
+    def in_worktree(self, path: str) -> Entry | None:
+        """What `git add` would put into the index for a path; Refused for a secrets file that git does not track."""
+        place = self.worktree / path
+        if not place.is_symlink() and (not place.exists() or (place.is_dir() and self.in_index(path) is None)):
+            return None
+        if is_secret(path) and self.in_index(path) is None and self.in_tree("HEAD", path) is None:
+            raise Refused(f"{path} is a secrets file that git does not track.", f"ls -l {place}")
+        index = self.index()
+        feed = path.encode("utf-8", "surrogateescape") + b"\0"
+        options = ("update-index", "-z", "--add", "--remove", "--stdin")
+        program.told(self.worktree, *options, feed=feed, variables={"GIT_INDEX_FILE": index})
+        return self.in_index(path, index)
+
+    def content(self, entry: Entry) -> bytes:
+        """The content of an entry, as git keeps it."""
+        return program.told(self.worktree, "cat-file", "blob", entry.blob)
+
+    def blob(self, content: bytes) -> str:
+        """Write a content as a blob, as it is."""
+        made = program.done(self.worktree, "hash-object", "-w", "--no-filters", "--stdin", feed=content)
+        return made.decode().strip()
+
+    def index(self, *, of_head: bool = False) -> Path:
+        """A copy of the index, what it knows of the files' times included; with `of_head`, of HEAD's content."""
+        self._count += 1
+        copy = self._folder / f"index-{self._count}"
+        copy_index(self.git_dir, copy)
+        if of_head:
+            program.told(self.worktree, "read-tree", "--reset", "HEAD", variables={"GIT_INDEX_FILE": copy})
+        return copy
+
+    def enter(self, entries: Entries, index: Path | None = None) -> None:
+        """Put entries into an index, the worktree's own by default."""
+        # Removals first: a file may take the place of a folder.
+        ordered = sorted(entries.items(), key=lambda item: item[1] is not None)
+        nothing = "0" * len(self.head)
+        lines = (f"{e.mode} {e.blob}\t{path}" if e else f"0 {nothing}\t{path}" for path, e in ordered)
+        feed = "".join(f"{line}\0" for line in lines).encode("utf-8", "surrogateescape")
+        variables = {"GIT_INDEX_FILE": index} if index else None
+        program.done(self.worktree, "update-index", "-z", "--index-info", feed=feed, variables=variables)
+
+    def tree(self, entries: Entries) -> str:
+        """A tree of nothing but these entries."""
+        self._count += 1
+        index = self._folder / f"index-{self._count}"
+        self.enter(entries, index)
+        return program.told(self.worktree, "write-tree", variables={"GIT_INDEX_FILE": index}).decode().strip()
+
+    def patch(self, before: Entries, after: Entries) -> bytes:
+        """The patch from some entries to others, as `git apply` takes it: whole contents where they are binary."""
+        options = ("-r", "-p", "--binary", "--full-index", "--no-renames", "--no-ext-diff", "--no-textconv")
+        prefixes = ("--no-color", "--src-prefix=a/", "--dst-prefix=b/", "--ignore-submodules=none")
+        fixed = ("-c", "core.quotePath=true", "-c", "diff.suppressBlankEmpty=false", "-c", "diff.context=3")
+        return program.told(
+            self.worktree, *fixed, "diff-tree", *options, *prefixes, self.tree(before), self.tree(after)
+        )
+
+    def merged(self, now: bytes, before: bytes, after: bytes) -> bytes | None:
+        """The change from `before` to `after` brought to `now`; None where both changed the same lines."""
+        if now == before:
+            return after
+        if after in (before, now):
+            return now
+        names = []
+        for name, content in (("now", now), ("before", before), ("after", after)):
+            file = self._folder / name
+            file.write_bytes(content)
+            names.append(file)
+        answer = program.read(self.worktree, "merge-file", "--stdout", "--quiet", *names)
+        return answer.output if answer.ok else None
+
+
+@contextlib.contextmanager
+def scratch(worktree: Path) -> Iterator[Scratch]:
+    """Work on a session's worktree with a folder that is gone afterwards."""
+    git_dir = repository.linked_git_dir(worktree)
+    try:
+        with tempfile.TemporaryDirectory(prefix="ampsm-review-") as folder:
+            yield Scratch(worktree, git_dir, Path(folder))
+    except OSError as reason:
+        message = f"The work on {worktree} could not be written down: {reason.strerror}: {reason.filename}."
+        raise Failed(message, f"df -h {tempfile.gettempdir()}") from reason
