@@ -11,17 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ampsm_engine.review.longlines import CUT as CUT  # noqa: PLC0414 - part of what crosses
+from ampsm_engine.review.longlines import LINE_LIMIT as LINE_LIMIT  # noqa: PLC0414
+
 Kind = Literal["added", "deleted", "modified", "typechange", "renamed", "copied"]
 Side = Literal["old", "new"]
 
 SYMLINK = 0o120000
 SUBMODULE = 0o160000
-
-LINE_LIMIT = 16_384
-"""Bytes of a line that cross; a longer one is cut there and ends with its CUT mark."""
-
-CUT = b"\0cut:"
-"""What ends a cut line: this, its length in bytes, a colon, and the first 16 digits of the SHA-1 of all of it."""
 
 COLUMN_LIMIT = 400
 """Characters of a line that are coloured."""
@@ -190,14 +187,15 @@ class Frames:
         """The messages that are complete with this chunk."""
         self._buffer += chunk
         at, size = 0, len(self._buffer)
-        while size - at >= _LENGTHS.size:
-            head, body = _LENGTHS.unpack_from(self._buffer, at)
-            end = at + _LENGTHS.size + head + body
-            if end > size:
-                break
-            middle = at + _LENGTHS.size + head
-            header = json.loads(self._buffer[at + _LENGTHS.size : middle])
-            content = bytes(memoryview(self._buffer)[middle:end])
-            at = end
-            yield header, content
-        del self._buffer[:at]
+        try:
+            while size - at >= _LENGTHS.size:
+                head, body = _LENGTHS.unpack_from(self._buffer, at)
+                middle = at + _LENGTHS.size + head
+                if middle + body > size:
+                    break
+                header = json.loads(self._buffer[at + _LENGTHS.size : middle])
+                content = bytes(self._buffer[middle : middle + body])
+                at = middle + body
+                yield header, content
+        finally:
+            del self._buffer[:at]

@@ -15,6 +15,9 @@ from ampsm_engine.errors import Failed
 from ampsm_engine.git import listing, program, repository, staging
 from ampsm_engine.git.values import LeftOut, LiveTree
 
+_HASTE = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.looseCompression", "GIT_CONFIG_VALUE_0": "0"}
+"""Objects that are thrown away soon need not be small."""
+
 
 @contextlib.contextmanager
 def live_tree(worktree: Path) -> Iterator[LiveTree]:
@@ -39,6 +42,46 @@ def _written(worktree: Path, folder: Path) -> LiveTree:
     copy_index(git_dir, folder / "index")
     tree, left_out = snapshot(worktree, folder / "index", object_variables(objects, own))
     return LiveTree(tree, objects, own, left_out)
+
+
+def kept_tree(worktree: Path, place: Path) -> tuple[str, tuple[LeftOut, ...]]:
+    """The same in a folder that is used again and again: what was written for the last tree need not be once more.
+
+    The objects are in `place`/objects; `reading` tells git where.
+    """
+    git_dir = repository.git_dir(worktree)
+    objects, kept, stamp = place / "objects", place / "index", place / "stamp"
+    objects.mkdir(exist_ok=True)
+    index = place / f"index.{os.getpid()}"
+    now = _stamp(git_dir / "index")
+    try:
+        if now and kept.exists() and stamp.exists() and stamp.read_text() == now:
+            shutil.copy2(kept, index)
+        else:
+            copy_index(git_dir, index)
+        variables = {**reading(worktree, objects), **_HASTE}
+        tree, left_out = snapshot(worktree, index, variables)
+        stamp.unlink(missing_ok=True)
+        index.replace(kept)
+        stamp.write_text(now)
+    finally:
+        for file in place.glob(f"{index.name}*"):
+            file.unlink(missing_ok=True)
+    return tree, left_out
+
+
+def reading(worktree: Path, objects: Path) -> program.Variables:
+    """The environment in which git finds a folder of objects as well as those of a worktree's repository."""
+    return object_variables(objects, repository.common_dir(worktree) / "objects")
+
+
+def _stamp(index: Path) -> str:
+    """What tells whether somebody wrote an index; empty without one."""
+    try:
+        found = index.stat()
+    except OSError:
+        return ""
+    return f"{found.st_ino} {found.st_size} {found.st_mtime_ns} {found.st_ctime_ns}"
 
 
 def snapshot(

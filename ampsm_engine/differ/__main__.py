@@ -1,0 +1,5 @@
+"""The diff process, started by `client`: questions on standard input, answers on standard output, both in frames."""
+
+from ampsm_engine.differ.server import main
+
+main()

@@ -1,0 +1,292 @@
+"""The screens' end of the diff process: one process an app, any number of reviews, everything asked by messages.
+
+    differ = Differ.start()                        # at once, before asyncio or Textual are loaded
+    review = await differ.open(Request(...))       # the list of files
+    review.listen(arrived); review.focus(index)    # then patches, colours and words come, nearest first
+    review.patch(index), .colours(index, side), .words(index)      # for drawing: what is here already, else None
+
+Nothing is computed here, and nothing blocks: each callback handles one piece of the pipe. A process that dies is
+started again with the reviews that it had; one that is stuck is ended first.
+"""
+
+import asyncio
+import itertools
+from array import array
+from collections import OrderedDict
+from typing import Any
+
+from ampsm_engine import errors
+from ampsm_engine.differ.line import Line
+from ampsm_engine.differ.protocol import Colours, Request
+from ampsm_engine.differ.review import Event as Event  # noqa: PLC0414 - part of this module's face
+from ampsm_engine.differ.review import Review as Review  # noqa: PLC0414
+from ampsm_engine.errors import AmpsmError, Failed
+
+COLOURS_KEPT = 12 << 20
+"""Bytes of coloured spans kept for drawing, the latest ones."""
+
+PULSE = 2.0
+"""Seconds between looks at a process with work to do; silent for three of them, it is taken for stuck."""
+
+PATIENCE = 0.5
+"""Seconds that a cancelled job may take to end before the process is ended for it."""
+
+RESTARTS = 3
+"""How often a process may die without having said anything in between."""
+
+
+class Differ:
+    """The diff process, started and kept alive."""
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._numbers = itertools.count(1)
+        self._reviews: dict[int, Review] = {}
+        self._bases: dict[int, Review | None] = {}
+        self._opening: dict[int, asyncio.Future[Review | None]] = {}
+        self._asked: dict[int, tuple[list[Any], asyncio.Future[Any]]] = {}
+        self._coloured: OrderedDict[tuple[str, str], Colours] = OrderedDict()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._pulse: asyncio.TimerHandle | None = None
+        self._silent = self._deaths = 0
+        self._folder = self._doing = ""
+        self._poison: list[str] = []
+        self._leaving: dict[int, asyncio.TimerHandle] = {}
+        self._is_closed = False
+
+    @classmethod
+    def start(cls) -> "Differ":
+        """Start the process; it gets ready while the caller does something else. Failed when it cannot be started."""
+        return cls(Line())
+
+    @property
+    def pid(self) -> int:
+        """The process; another one when it had to be started again."""
+        return self._line.pid
+
+    async def open(self, request: Request) -> Review:
+        """Compare two trees; answers as soon as the list of files is here.
+
+        NotFound without such a revision, Failed when the worktree cannot be written down or the process is gone.
+        """
+        review = Review(self, next(self._numbers), request)
+        opened = await self._opened(review, None)
+        assert opened is not None  # noqa: S101 - only `renew` may find nothing new
+        return opened
+
+    def close(self) -> None:
+        """End the process and all that it does."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        for timer in (self._pulse, *self._leaving.values()):
+            if timer is not None:
+                timer.cancel()
+        self._line.end()
+        self._fail(Failed("The diff process was closed."))
+
+    # What reviews need of it
+
+    def say(self, *message: Any) -> None:
+        """Send a message."""
+        if not self._is_closed:
+            self._line.say(*message)
+            self._watch()
+
+    async def ask(self, *message: Any) -> Any:
+        """Send a question and wait for its answer; it is asked again when the process dies over it."""
+        number = next(self._numbers)
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._asked[number] = ([message[0], number, *message[1:]], future)
+        self.say(*self._asked[number][0])
+        try:
+            return await future
+        finally:
+            self._asked.pop(number, None)
+
+    async def renew(self, review: Review) -> Review | None:
+        """The same review of what is there now; None when it is the same."""
+        return await self._opened(Review(self, next(self._numbers), review.request), review)
+
+    def coloured(self, key: tuple[str, str]) -> Colours | None:
+        """The colours of a blob that are here."""
+        return self._coloured.get(key)
+
+    def forget(self, review: Review) -> None:
+        """Nobody looks at it any more; a process that does not let go of it soon is ended."""
+        self._reviews.pop(review.number, None)
+        if self._loop is None or self._is_closed:
+            return
+        self.say("close", review.number)
+        self._leaving[review.number] = self._loop.call_later(PATIENCE, self._restart)
+
+    # Inside
+
+    async def _opened(self, review: Review, base: Review | None) -> Review | None:
+        if self._is_closed:
+            raise Failed("The diff process was closed.")
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            self._line.attach(self._heard, self._ended)
+        number = review.number
+        future: asyncio.Future[Review | None] = self._loop.create_future()
+        self._reviews[number], self._bases[number], self._opening[number] = review, base, future
+        self._say_open(review)
+        try:
+            return await future
+        except BaseException:
+            review.close()
+            raise
+        finally:
+            self._opening.pop(number, None)
+            self._bases.pop(number, None)
+
+    def _say_open(self, review: Review) -> None:
+        """Ask for a review; one that was here before the process died is asked for by its trees."""
+        asked, base = review.request, self._bases.get(review.number)
+        pinned = [review.old_tree, review.new_tree] if review.is_open else None
+        options = [asked.ignore_whitespace, asked.context]
+        ground = [asked.worktree, asked.repo_root]
+        self.say("open", review.number, ground, [asked.old, asked.new], options, base.number if base else 0, pinned)
+
+    def _heard(self, header: Any, body: bytes) -> None:
+        self._silent = self._deaths = 0
+        kind, number, *rest = header
+        if kind == "text":
+            asked = self._asked.get(number)
+            _settle(asked[1] if asked else None, (*rest, body))
+        elif kind == "colours":
+            self._take_colours(rest, body)
+        elif kind == "doing":
+            self._doing = rest[0]
+        elif kind == "closed":
+            timer = self._leaving.pop(number, None)
+            if timer is not None:
+                timer.cancel()
+        elif number in self._reviews:
+            self._take(self._reviews[number], kind, rest, body)
+
+    def _take(self, review: Review, kind: str, rest: list[Any], body: bytes) -> None:
+        if kind == "files":
+            review.take_files(rest[0], is_first=not review.is_open or review.is_reopening)
+        elif kind == "patches":
+            review.take_patches(rest[0], body)
+        elif kind == "words":
+            review.take_words(rest[0], body)
+        elif kind == "complete":
+            review.take_end()
+        else:
+            self._take_answer(review, kind, *rest)
+
+    def _take_answer(self, review: Review, kind: str, told: Any = None) -> None:
+        """How the opening of a review ended."""
+        future = self._opening.get(review.number)
+        if kind == "opened":
+            self._folder = told["folder"] or self._folder
+            review.take_head(told, self._bases.get(review.number))
+            _settle(future, review)
+        elif kind == "same":
+            self._reviews.pop(review.number)
+            _settle(future, None)
+        else:
+            review.fail(_error(told))
+            _settle(future, None, _error(told))
+
+    def _take_colours(self, rest: list[Any], body: bytes) -> None:
+        """A piece of a blob's colours: the lines after those that are here."""
+        oid, language, first, lines, complete = rest
+        key = (oid, language)
+        known = self._coloured.pop(key, None)
+        offsets, spans = array("I", body[: 4 * (lines + 1)]), array("H", body[4 * (lines + 1) :])
+        if first and (known is None or known.lines != first):  # the beginning was dropped meanwhile
+            return
+        if first and known is not None:
+            base = known.offsets[-1]
+            offsets = known.offsets + array("I", [base + one for one in offsets[1:]])
+            spans = known.spans + spans
+        self._coloured[key] = Colours(offsets, spans, complete)
+        size = sum(4 * len(one.offsets) + 2 * len(one.spans) for one in self._coloured.values())
+        while size > COLOURS_KEPT and len(self._coloured) > 1:
+            _, dropped = self._coloured.popitem(last=False)
+            size -= 4 * len(dropped.offsets) + 2 * len(dropped.spans)
+        for review in tuple(self._reviews.values()):
+            review.take_colours(key)
+
+    # Its life
+
+    def _watch(self) -> None:
+        """Look at the process from time to time, as long as it owes something; at rest nothing ticks."""
+        if self._pulse is None and self._loop is not None and not self._is_closed:
+            self._pulse = self._loop.call_later(PULSE, self._beat)
+
+    def _beat(self) -> None:
+        self._pulse = None
+        owed = self._asked or self._opening or any(not review.is_idle for review in self._reviews.values())
+        if not owed:
+            self._silent = 0
+            return
+        self._silent += 1
+        if self._silent > 3:
+            self._restart()
+        self._watch()
+
+    def _restart(self) -> None:
+        """End a process that does not answer; its end has it started again."""
+        self._line.end()
+        self._ended()
+
+    def _ended(self) -> None:
+        """It died. Start it anew with what it had, unless it dies of that again and again."""
+        if self._is_closed or self._loop is None:
+            return
+        self._line.end()
+        self._deaths += 1
+        self._silent = 0
+        for timer in self._leaving.values():
+            timer.cancel()
+        self._leaving.clear()
+        if self._deaths > RESTARTS:
+            self._is_closed = True
+            self._fail(Failed("The diff process dies again and again.", "ampsm doctor"))
+            return
+        if self._doing:
+            self._poison.append(self._doing)
+            self._doing = ""
+        try:
+            self._line = Line(self._folder)
+        except Failed as reason:
+            self._is_closed = True
+            self._fail(reason)
+            return
+        self._line.attach(self._heard, self._ended)
+        self._line.say("poison", 0, self._poison)
+        for review in tuple(self._reviews.values()):
+            review.lose()
+            self._say_open(review)
+            for message in review.wishes():
+                self.say(*message)
+        for message, _ in self._asked.values():
+            self.say(*message)
+
+    def _fail(self, reason: AmpsmError) -> None:
+        futures = [*self._opening.values(), *(future for _, future in self._asked.values())]
+        for future in futures:
+            _settle(future, None, type(reason)(*reason.args))
+        for review in tuple(self._reviews.values()):
+            review.fail(reason)
+
+
+def _error(told: list[str]) -> AmpsmError:
+    """The refusal that the process sent, as itself."""
+    kind, message, hint = told
+    known = {one.__name__: one for one in (errors.NotFound, errors.Refused, errors.Unfit, errors.Failed)}
+    return known.get(kind, Failed)(message, hint)
+
+
+def _settle(future: "asyncio.Future[Any] | None", answer: Any, refusal: AmpsmError | None = None) -> None:
+    if future is None or future.done():
+        return
+    if refusal is None:
+        future.set_result(answer)
+    else:
+        future.set_exception(refusal)

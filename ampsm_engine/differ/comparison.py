@@ -1,0 +1,239 @@
+"""One review inside the diff process: its files, which patches are out, and which is the next one to make."""
+
+from collections.abc import Iterable
+from dataclasses import astuple, dataclass, field
+from typing import Any
+
+from ampsm_engine.differ.folding import by_content, by_name
+from ampsm_engine.differ.protocol import SUBMODULE, FileEntry, Kind, Side
+from ampsm_engine.git import patches
+from ampsm_engine.git.attributes import Attributes
+from ampsm_engine.git.deltas import BlobGone, Delta, Hunks
+from ampsm_engine.git.patches import Source
+from ampsm_engine.git.renames import Move
+
+DATA_LIMIT = 16 << 20
+"""Bytes of one file's patch that cross; the rest is counted."""
+
+_LFS = b"version https://git-lfs.github.com/spec/v1\n"
+_LFS_LARGEST = 1_024
+_TOO_LARGE = "Too large to compare line by line."
+_GONE = "Its content is not in this repository: a partial clone, or a damaged one."
+_GAVE_UP = "Comparing it took too long."
+
+Key = tuple[str, str, int, int, str, str | None]
+
+
+@dataclass(slots=True)
+class Comparison:
+    """Two trees, being compared."""
+
+    number: int
+    source: Source
+    old_tree: str
+    new_tree: str
+    ignore_whitespace: bool
+    context: int
+    entries: list[FileEntry] = field(default_factory=list)
+    sent: set[Key] = field(default_factory=set)
+    pending: set[int] = field(default_factory=set)
+    colours: list[tuple[int, Side]] = field(default_factory=list)
+    words: list[int] = field(default_factory=list)
+    near: list[int] = field(default_factory=list)
+    is_complete: bool = False
+    moves_are_here: bool = False
+    plain: list[FileEntry] = field(default_factory=list)
+    _at: int = 0
+    _below: int = 0
+    _above: int = -1
+
+    def fill(self) -> None:
+        """List the files; those of which one deleted and one added one have the same content are one renamed file."""
+        attributes = Attributes(lambda path: self.source.file(self.new_tree, path))
+        deltas = self.source.deltas(self.old_tree, self.new_tree)
+        for index, (delta, kind) in enumerate(zip(deltas, patches.kinds(deltas), strict=True)):
+            self.entries.append(_entry(index, delta, kind, by_name(delta.path) or attributes.fold(delta.path)))
+        self.plain = list(self.entries)
+        self.move(_same(deltas))
+        self.pending = {entry.index for entry in self.entries if entry.merged_into < 0}
+
+    def move(self, moves: Iterable[Move]) -> list[int]:
+        """Join renamed and copied files to where they came from, instead of what was so before; who changed."""
+        entries = list(self.plain)
+        by_path = {entry.path: entry.index for entry in entries}
+        for move in moves:
+            index, old = by_path.get(move.path, -1), by_path.get(move.old_path, -1)
+            if index < 0 or entries[index].kind != "added":
+                continue
+            entry = entries[index]
+            kind: Kind = "copied" if move.is_copy else "renamed"
+            names = (index, entry.path, move.old_path, kind)
+            sides = (move.old_mode, entry.new_mode, move.old_oid, entry.new_oid)
+            entries[index] = FileEntry(*names, *sides, entry.fold, move.similarity)
+            if not move.is_copy and old >= 0 and entries[old].kind == "deleted":
+                entries[old] = _merged(entries[old], index)
+        changed = [entry.index for entry, before in zip(entries, self.entries, strict=True) if entry != before]
+        self.entries = entries
+        return changed
+
+    @property
+    def may_have_moves(self) -> bool:
+        """Whether there is a new file that an old one could have become."""
+        kinds = {entry.kind for entry in self.plain}
+        return "added" in kinds and len(kinds) > 1
+
+    def look(self, index: int, near: list[int]) -> None:
+        """Begin with these files, then go on with those around this one."""
+        self.near = [one for one in near if one in self.pending]
+        self._at, self._below, self._above = index, index, index - 1
+
+    def next(self) -> int | None:
+        """The file whose patch is wanted next; None when all are out."""
+        if not self.pending:
+            return None
+        while self.near:
+            index = self.near.pop(0)
+            if index in self.pending:
+                return index
+        count = len(self.entries)
+        while self._below < count or self._above >= 0:
+            down = self._below < count and (self._above < 0 or self._below - self._at <= self._at - self._above)
+            index = self._below if down else self._above
+            self._below, self._above = self._below + down, self._above - (not down)
+            if index in self.pending:
+                return index
+        return min(self.pending)
+
+    def delta(self, index: int) -> Delta:
+        """One file as git knows it."""
+        one = self.entries[index]
+        return Delta(one.path, one.old_mode, one.new_mode, one.old_oid, one.new_oid, one.old_path)
+
+    def hunks(self, index: int) -> Hunks:
+        """The changed lines of a file. BlobGone."""
+        delta = self.delta(index)
+        if SUBMODULE in (delta.old_mode, delta.new_mode):
+            return patches.submodule(delta)
+        return self.source.patch(delta, context=self.context, ignore_whitespace=self.ignore_whitespace)
+
+    def row(self, index: int) -> list[Any]:
+        """An entry as it crosses the pipe."""
+        return list(astuple(self.entries[index]))
+
+    def settle(self, moves: Iterable[Any]) -> list[int]:
+        """git's own renames are here; answers whose entries changed, and wants their patches anew."""
+        changed = self.move([Move(*one) for one in moves])
+        self.moves_are_here = True
+        for index in changed:
+            is_shown = self.entries[index].merged_into < 0
+            (self.pending.add if is_shown else self.pending.discard)(index)
+        self.look(self._at, self.near)
+        return changed
+
+    def inherit(self, before: "Comparison") -> None:
+        """What the review before this one has sent need not be sent again."""
+        self.sent = set(before.sent)
+        self.pending = {index for index in self.pending if key(self.entries[index]) not in self.sent}
+
+    def size(self, index: int) -> int:
+        """The bytes of a file's larger side. BlobGone."""
+        entry = self.entries[index]
+        if entry.is_submodule:
+            return 0
+        return max((self.source.size(oid) for oid in (entry.old_oid, entry.new_oid) if oid), default=0)
+
+    def is_too_large(self, index: int) -> bool:
+        """Whether nobody looks inside."""
+        return self.size(index) > patches.LARGEST
+
+    def is_risky(self, index: int, limit: int) -> bool:
+        """Whether a side is that large."""
+        try:
+            return self.size(index) > limit
+        except BlobGone:
+            return False
+
+    def patch(self, index: int, *, is_poison: bool = False) -> tuple[list[Any], bytes]:
+        """A file's patch as it crosses the pipe: index, length, the fields of a FilePatch; and its data."""
+        entry = self.entries[index]
+        self.pending.discard(index)
+        self.sent.add(key(entry))
+        try:
+            if is_poison or self.size(index) > patches.LARGEST:
+                return self._card(entry, _GAVE_UP if is_poison else _TOO_LARGE), b""
+            found = self.hunks(index)
+            lfs = [self._lfs(oid, size) for oid, size in self._sides(entry, found)]
+        except BlobGone:
+            return self._card(entry, _GONE), b""
+        data, rest = limited(found.data)
+        fold = entry.fold or self._fold(entry, found)
+        counts = [found.additions, found.deletions, found.binary, found.old_size, found.new_size]
+        return [index, len(data), *counts, fold, "", *lfs, found.is_cut, rest], data
+
+    def _card(self, entry: FileEntry, note: str) -> list[Any]:
+        sizes = []
+        for oid in (entry.old_oid, entry.new_oid):
+            try:
+                sizes.append(self.source.size(oid) if oid else -1)
+            except BlobGone:
+                sizes.append(-1)
+        return [entry.index, 0, 0, 0, False, *sizes, entry.fold, note]
+
+    def _sides(self, entry: FileEntry, found: Hunks) -> tuple[tuple[str, int], tuple[str, int]]:
+        return (entry.old_oid, found.old_size), (entry.new_oid, found.new_size)
+
+    def _lfs(self, oid: str, size: int) -> int:
+        """The size that an LFS pointer tells; -1 for anything else."""
+        if not oid or not len(_LFS) < size <= _LFS_LARGEST:
+            return -1
+        content = self.source.blob(oid)
+        if not content.startswith(_LFS):
+            return -1
+        told = content.rpartition(b"\nsize ")[2].strip()
+        return int(told) if told.isdigit() and len(told) < 20 else -1
+
+    def _fold(self, entry: FileEntry, found: Hunks) -> str:
+        if not found.data or entry.is_submodule:
+            return ""
+        oid, size = (entry.new_oid, found.new_size) if entry.new_oid else (entry.old_oid, found.old_size)
+        # The head of a file is in its patch when it is new; else only short files are worth the reading.
+        head = found.data[:2_048] if not entry.old_oid or size > 65_536 else self.source.blob(oid)[:1_024]
+        return by_content(head, found.data, found.additions + found.deletions)
+
+
+def key(entry: FileEntry) -> Key:
+    """What a file's patch depends on, besides the options; the client says the same of its entries."""
+    return entry.old_oid, entry.new_oid, entry.old_mode, entry.new_mode, entry.path, entry.old_path
+
+
+def _entry(index: int, delta: Delta, kind: str, fold: str) -> FileEntry:
+    modes = (delta.old_mode, delta.new_mode)
+    return FileEntry(index, delta.path, None, kind, *modes, delta.old_oid, delta.new_oid, fold)  # type: ignore[arg-type]
+
+
+def _merged(entry: FileEntry, into: int) -> FileEntry:
+    facts = (entry.kind, entry.old_mode, entry.new_mode, entry.old_oid, entry.new_oid)
+    return FileEntry(entry.index, entry.path, entry.old_path, *facts, entry.fold, 0, into)
+
+
+def _same(deltas: list[Delta]) -> Iterable[Move]:
+    """A deleted and an added file with a content that no other file of the diff has on that side."""
+    old: dict[str, list[Delta]] = {}
+    new: dict[str, list[Delta]] = {}
+    for delta in deltas:
+        if delta.old_oid:
+            old.setdefault(delta.old_oid, []).append(delta)
+        if delta.new_oid:
+            new.setdefault(delta.new_oid, []).append(delta)
+    for oid, (gone, *more) in old.items():
+        came, *others = new.get(oid, (gone,))
+        if not more and not others and not gone.new_mode and not came.old_mode:
+            yield Move(False, 100, gone.path, came.path, gone.old_mode, oid)
+
+
+def limited(data: bytes) -> tuple[bytes, int]:
+    """A patch as much of it as crosses, and the rows that are left out."""
+    if len(data) <= DATA_LIMIT:
+        return data, 0
+    end = data.rfind(b"\n", 0, DATA_LIMIT) + 1
+    return data[:end], data.count(b"\n", end)

@@ -1,0 +1,146 @@
+"""Where reviews come from: repositories, the live worktree written down in a private folder, and git's renames.
+
+The folder holds the objects of live worktrees; it is made when the first one is wanted, locked for as long as the
+process lives, and removed with it. What a killed process left is swept by the next one.
+"""
+
+import contextlib
+import fcntl
+import functools
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ampsm_engine.differ.comparison import Comparison
+from ampsm_engine.errors import AmpsmError, Failed, Unfit
+from ampsm_engine.git import live, patches, plain_patches, renames
+from ampsm_engine.git.patches import Source
+from ampsm_engine.home import PRIVATE_FOLDER, open_private
+
+T = TypeVar("T")
+
+_PREFIX = "ampsm-differ-"
+_YOUNG = 60.0
+"""Seconds in which a folder without a lock may still be on its way to one."""
+
+
+class Opening:
+    """The sources of one diff process."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = ""
+        self._lease = -1
+        self._sources: dict[tuple[str, str], Source] = {}
+        if folder:
+            self._hold(Path(folder))
+
+    def snapshot(self, worktree: str, _repo_root: str) -> Callable[[], Any]:
+        """What writes a worktree down: to be run beside the loop. Answers tree, left out, True."""
+        place = self._place(worktree)
+        return functools.partial(_written, Path(worktree), place)
+
+    def source(self, worktree: str, repo_root: str) -> Source:
+        """The repository, with the live worktree's objects if there are any. Unfit when it cannot be read."""
+        path = worktree if os.path.isdir(worktree) else repo_root  # noqa: PTH112 - text as it came
+        objects = self._objects(worktree)
+        key = (path, str(objects or ""))
+        if key not in self._sources:
+            found: Source | None = patches.library(Path(path), objects)
+            if found is None:
+                found = plain_patches.Program(Path(path), self.variables(worktree))
+            self._sources[key] = found
+        return self._sources[key]
+
+    def variables(self, worktree: str) -> dict[str, str | Path]:
+        """The environment in which the git program finds the live worktree's objects."""
+        objects = self._objects(worktree)
+        return {} if objects is None else dict(live.reading(Path(worktree), objects))
+
+    def moves(self, worktree: str, repo_root: str, made: Comparison) -> Callable[[], Any]:
+        """What asks git for renames: to be run beside the loop."""
+        where = Path(worktree if os.path.isdir(worktree) else repo_root)  # noqa: PTH112
+        variables = self.variables(worktree)
+        if not made.old_tree or not made.new_tree or not made.may_have_moves:
+            return list
+        return functools.partial(renames.moves, where, made.old_tree, made.new_tree, variables)
+
+    def forget(self, used: Iterable[Comparison]) -> None:
+        """Close repositories that no review needs."""
+        kept = {id(made.source) for made in used}
+        self._sources = {key: source for key, source in self._sources.items() if id(source) in kept}
+
+    def close(self) -> None:
+        """Remove the folder."""
+        if self.folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _objects(self, worktree: str) -> Path | None:
+        if not self.folder:
+            return None
+        objects = self._place(worktree) / "objects"
+        return objects if objects.is_dir() else None
+
+    def _place(self, worktree: str) -> Path:
+        """The folder of one worktree."""
+        if not self.folder:
+            self._make()
+        name = hashlib.sha1(os.fsencode(worktree), usedforsecurity=False).hexdigest()[:16]
+        place = Path(self.folder) / name
+        place.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+        return place
+
+    def _make(self) -> None:
+        _sweep()
+        try:
+            self._hold(Path(tempfile.mkdtemp(prefix=_PREFIX)))
+        except OSError as reason:
+            message = f"There is no room for the state of a worktree: {reason.strerror}: {reason.filename}."
+            raise Unfit(message, f"df -h {tempfile.gettempdir()}") from reason
+
+    def _hold(self, folder: Path) -> None:
+        with contextlib.suppress(OSError):
+            folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+            self._lease = open_private(folder / "lease", os.O_RDWR | os.O_CREAT)
+            fcntl.flock(self._lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self.folder = str(folder)
+
+
+def attempt(action: Callable[[], T]) -> T | list[str]:
+    """The answer of an action, or its refusal as it crosses the pipe: kind, message, hint."""
+    try:
+        return action()
+    except AmpsmError as reason:
+        return [type(reason).__name__, reason.message, reason.hint]
+
+
+def _written(worktree: Path, place: Path) -> list[Any]:
+    try:
+        tree, left_out = live.kept_tree(worktree, place)
+    except OSError as reason:
+        message = f"The state of {worktree} could not be written down: {reason.strerror}: {reason.filename}."
+        raise Failed(message, f"df -h {tempfile.gettempdir()}") from reason
+    return [tree, [[one.path, one.reason] for one in left_out], True]
+
+
+def _sweep() -> None:
+    """Remove the folders of processes that were killed."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            found = folder.lstat()
+            if found.st_uid != os.getuid() or not folder.is_dir() or folder.is_symlink():
+                continue
+            if not (folder / "lease").exists():
+                if time.time() - found.st_mtime > _YOUNG:
+                    shutil.rmtree(folder, ignore_errors=True)
+                continue
+            lease = os.open(folder / "lease", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
+            try:
+                fcntl.flock(lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(folder, ignore_errors=True)
+            finally:
+                os.close(lease)

@@ -1,0 +1,300 @@
+"""One review as the screens hold it: its files, what has arrived of them, and who waits for what has not.
+
+All of one pair of trees, and never changed by what happens to the worktree: `refresh` answers with another review.
+"""
+
+import asyncio
+from array import array
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from ampsm_engine.differ.languages import language
+from ampsm_engine.differ.protocol import Colours, FileEntry, FilePatch, Request, Side, Text, Words
+from ampsm_engine.errors import AmpsmError, Failed
+
+SIDES: tuple[Side, Side] = ("new", "old")
+
+TEXT_LIMIT = 5_000
+"""Lines that one question for text may ask for."""
+
+Key = tuple[str, str, int, int, str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something arrived: patches, changed entries, colours or words of these files; or all is complete, or lost."""
+
+    kind: Literal["patches", "files", "colours", "words", "complete", "lost"]
+    indices: tuple[int, ...] = ()
+
+
+class Desk(Protocol):
+    """What a review needs of the differ that opened it."""
+
+    def say(self, *message: Any) -> None:
+        """Send a message."""
+
+    async def ask(self, *message: Any) -> Any:
+        """Send a question, numbered, and wait for its answer."""
+
+    async def renew(self, review: "Review") -> "Review | None":
+        """The same review of what is there now; None when it is the same."""
+
+    def coloured(self, key: tuple[str, str]) -> Colours | None:
+        """The colours of a blob that are here."""
+
+    def forget(self, review: "Review") -> None:
+        """Nobody looks at it any more."""
+
+
+class Review:
+    """The difference of two trees, arriving."""
+
+    def __init__(self, desk: Desk, number: int, request: Request) -> None:
+        self._desk = desk
+        self.number = number
+        self.request = request
+        self.files: tuple[FileEntry, ...] = ()
+        self.old_tree = self.new_tree = ""
+        self.is_live = request.new is None
+        self.left_out: tuple[tuple[str, str], ...] = ()
+        self.is_complete = False
+        self.is_closed = False
+        self._arriving: list[FileEntry] = []
+        self._patches: dict[int, FilePatch] = {}
+        self._words: dict[int, Words] = {}
+        self._users: dict[str, list[int]] = {}
+        self._listener: Callable[[Event], None] | None = None
+        self._waiting: set[asyncio.Future[None]] = set()
+        self._failure: AmpsmError | None = None
+        self._looks: list[Any] | None = None
+        self._asked_colours: dict[tuple[int, Side], None] = {}
+        self._asked_words: dict[int, None] = {}
+        self.is_open = self.is_reopening = False
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is on its way that anybody waits for."""
+        return self.is_complete and not self._waiting
+
+    # What is here, for drawing
+
+    def patch(self, index: int) -> FilePatch | None:
+        """The changes of a file; None when they are not here yet."""
+        return self._patches.get(index)
+
+    def colours(self, index: int, side: Side) -> Colours | None:
+        """The coloured spans of one side; None when none are here. Those of large files grow."""
+        key = self._key(index, side)
+        return self._desk.coloured(key) if key else None
+
+    def words(self, index: int) -> Words | None:
+        """The changed words of a file; None when they are not here yet."""
+        return self._words.get(index)
+
+    # What the reader wants
+
+    def listen(self, callback: Callable[[Event], None]) -> None:
+        """Call this in the event loop when something arrives; it must be quick."""
+        self._listener = callback
+
+    def focus(self, index: int, near: Iterable[int] = (), *, coloured: bool = True, worded: bool = True) -> None:
+        """Tell what is looked at: one file, and others on the screen or next to it, nearest first.
+
+        Patches come by nearness to it; colours and words come of these files, and those wanted before are dropped.
+        """
+        wanted = [one for one in dict.fromkeys((index, *near)) if 0 <= one < len(self.files)]
+        sides = [(one, side) for one in wanted for side in SIDES] if coloured else []
+        colours = [[one, side] for one, side in sides if self._lacks_colours(one, side)]
+        words = [one for one in wanted if one not in self._words] if worded else []
+        looks: list[Any] = ["focus", self.number, index, wanted, colours, words]
+        if looks != self._looks and not self.is_closed:
+            self._looks = looks
+            self._desk.say(*looks)
+
+    async def patched(self, index: int) -> FilePatch:
+        """The changes of a file, as soon as they are here."""
+        self.focus(index, coloured=False, worded=False)
+        await self._until(lambda: index in self._patches)
+        return self._patches[index]
+
+    async def coloured(self, index: int, side: Side) -> Colours:
+        """All coloured spans of one side."""
+        key = self._key(index, side)
+        if key is None:
+            return Colours(array("I", [0]), array("H"), complete=True)
+        self._asked_colours[index, side] = None
+        if self._lacks_colours(index, side):
+            self._desk.say("colours", self.number, index, side)
+        try:
+            await self._until(lambda: (found := self._desk.coloured(key)) is not None and found.complete)
+        finally:
+            self._asked_colours.pop((index, side), None)
+        return self._desk.coloured(key) or Colours(array("I", [0]), array("H"), complete=True)
+
+    async def worded(self, index: int) -> Words:
+        """The changed words of a file."""
+        self._asked_words[index] = None
+        if index not in self._words:
+            self._desk.say("words", self.number, index)
+        try:
+            await self._until(lambda: index in self._words)
+        finally:
+            self._asked_words.pop(index, None)
+        return self._words[index]
+
+    async def completed(self) -> None:
+        """Wait until all patches and renames are here."""
+        await self._until(lambda: self.is_complete)
+
+    async def patches(self, first: int = 0) -> AsyncIterator[tuple[int, FilePatch]]:
+        """All files with their changes, as they come: nearest to `first` first."""
+        self.focus(first, coloured=False, worded=False)
+        told: set[int] = set()
+        while True:
+            ready = sorted((set(self._patches) - told), key=lambda index: abs(index - first))
+            for index in ready:
+                told.add(index)
+                if self.files[index].merged_into < 0:
+                    yield index, self._patches[index]
+            if self.is_complete and len(told) == len(self._patches):
+                return
+            await self._until(lambda: self.is_complete or len(self._patches) > len(told))
+
+    async def text(self, index: int, side: Side, first: int = 0, count: int = 200) -> Text:
+        """Lines of one side of a file, counted from 0; fewer where it ends."""
+        count = min(count, TEXT_LIMIT)
+        at, total, sizes, body = await self._desk.ask("text", self.number, index, side, first, count)
+        lines, start = [], 0
+        for size in sizes:
+            lines.append(body[start : start + size])
+            start += size
+        return Text(at, tuple(lines), total)
+
+    async def refresh(self) -> "Review | None":
+        """The same comparison of what is there now; None when nothing changed. This one stays as it is."""
+        return await self._desk.renew(self)
+
+    def close(self) -> None:
+        """Stop all work on it."""
+        if not self.is_closed:
+            self.is_closed = True
+            self._desk.forget(self)
+            self.fail(Failed("The review was closed."))
+
+    # What arrives, from the differ
+
+    def take_files(self, rows: Sequence[Sequence[Any]], *, is_first: bool) -> None:
+        """Entries: the whole list piece by piece, or some that changed."""
+        entries = [FileEntry(*row) for row in rows]
+        if is_first:
+            self._arriving += entries
+            return
+        files = list(self.files)
+        for entry in entries:
+            files[entry.index] = entry
+            self._patches.pop(entry.index, None)
+            self._words.pop(entry.index, None)
+        self.files = tuple(files)
+        self._looks = None
+        self._users.clear()
+        self._tell("files", (entry.index for entry in entries))
+
+    def take_head(self, head: dict[str, Any], base: "Review | None") -> None:
+        """The list is here: what is the same as in the review before is taken from there."""
+        known = {} if base is None else {key(base.files[index]): index for index in base._patches}  # noqa: SLF001
+        self.files, self._arriving = tuple(self._arriving), []
+        self.is_open, self.is_reopening = True, False
+        self.old_tree, self.new_tree = head["old"], head["new"]
+        self.left_out = tuple((path, reason) for path, reason in head["left_out"])
+        for entry in self.files:
+            index = known.get(key(entry))
+            if base is not None and index is not None:
+                self._patches[entry.index] = base._patches[index]  # noqa: SLF001
+                if index in base._words:  # noqa: SLF001
+                    self._words[entry.index] = base._words[index]  # noqa: SLF001
+
+    def take_patches(self, rows: Sequence[Sequence[Any]], body: bytes) -> None:
+        """Patches of some files."""
+        start = 0
+        for index, size, *facts in rows:
+            self._patches[index] = FilePatch(body[start : start + size], *facts)
+            start += size
+        self._tell("patches", (row[0] for row in rows))
+
+    def take_words(self, index: int, body: bytes) -> None:
+        """The changed words of a file."""
+        self._words[index] = Words(array("I", body))
+        self._tell("words", (index,))
+
+    def take_colours(self, keys: tuple[str, str]) -> None:
+        """The colours of a blob came to the differ."""
+        found = {index for side in SIDES for index in self._using(keys[0]) if self._key(index, side) == keys}
+        if found:
+            self._tell("colours", sorted(found))
+
+    def take_end(self) -> None:
+        """Everything is here."""
+        self.is_complete = True
+        self._tell("complete", ())
+
+    def lose(self) -> None:
+        """The process died and begins anew with the same trees."""
+        self._arriving = []
+        self.is_reopening, self.is_complete = self.is_open, False
+        self._tell("lost", ())
+
+    def wishes(self) -> list[list[Any]]:
+        """What to say to a process that was started anew."""
+        looks = [self._looks] if self._looks else []
+        colours = [["colours", self.number, index, side] for index, side in self._asked_colours]
+        return [*looks, *colours, *(["words", self.number, index] for index in self._asked_words)]
+
+    def fail(self, reason: AmpsmError) -> None:
+        """Nothing more will come."""
+        self._failure = reason
+        self._wake()
+
+    # Inside
+
+    def _tell(self, kind: Any, indices: Iterable[int]) -> None:
+        self._wake()
+        if self._listener is not None and not self.is_closed:
+            self._listener(Event(kind, tuple(indices)))
+
+    def _wake(self) -> None:
+        for future in self._waiting:
+            if not future.done():
+                future.set_result(None)
+        self._waiting.clear()
+
+    async def _until(self, holds: Callable[[], bool]) -> None:
+        while not holds():
+            if self._failure is not None:
+                raise type(self._failure)(*self._failure.args)
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.add(future)
+            await future
+
+    def _key(self, index: int, side: Side) -> tuple[str, str] | None:
+        entry = self.files[index]
+        oid = entry.oid(side)
+        return (oid, language(entry.name(side))) if oid and not entry.is_submodule else None
+
+    def _lacks_colours(self, index: int, side: Side) -> bool:
+        key = self._key(index, side)
+        found = self._desk.coloured(key) if key else None
+        return key is not None and (found is None or not found.complete)
+
+    def _using(self, oid: str) -> list[int]:
+        if not self._users:
+            for entry in self.files:
+                for one in {entry.old_oid, entry.new_oid} - {""}:
+                    self._users.setdefault(one, []).append(entry.index)
+        return self._users.get(oid, [])
+
+
+def key(entry: FileEntry) -> Key:
+    """What a file's patch depends on, besides the options of the review."""
+    return entry.old_oid, entry.new_oid, entry.old_mode, entry.new_mode, entry.path, entry.old_path

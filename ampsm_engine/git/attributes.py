@@ -1,0 +1,118 @@
+"""What .gitattributes of a tree say about paths: `linguist-generated` and `-diff`, read from the tree itself.
+
+Not asked of the git program, which before 2.40 reads attributes of a worktree or an index only. They fold, and
+never hide: an agent writes them.
+"""
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+
+Facts = dict[str, bool | None]
+"""Attributes by name: set, unset, or None for left unspecified again."""
+
+_WANTED = ("linguist-generated", "diff")
+_FALSE = frozenset({"false", "0", "no", "off"})
+_BINARY: Facts = {"diff": False}
+"""What git's own macro `binary` says."""
+
+MOST = 256 << 10
+"""Bytes of one file of attributes that are read."""
+
+
+class Attributes:
+    """The attributes of one tree; `read` answers with a file's content by its path, or None."""
+
+    def __init__(self, read: Callable[[str], bytes | None]) -> None:
+        self._read = read
+        self._folders: dict[str, list[tuple[re.Pattern[str] | None, str, Facts]]] = {}
+
+    def fold(self, path: str) -> str:
+        """Why a file starts folded: `generated`, `attributes` (no diff is wanted), or empty."""
+        facts: Facts = {}
+        folder, name = "", path.rpartition("/")[2]
+        for part in ("", *path.split("/")[:-1]):
+            folder = f"{folder}{part}/" if part else folder
+            rules = self._folders.get(folder)
+            if rules is None:
+                rules = self._folders[folder] = self._parsed(folder)
+            for pattern, plain, said in rules:
+                if _matches(pattern, plain, path[len(folder) :], name):
+                    facts.update(said)
+        if facts.get("linguist-generated"):
+            return "generated"
+        return "attributes" if facts.get("diff") is False else ""
+
+    def _parsed(self, folder: str) -> list[tuple[re.Pattern[str] | None, str, Facts]]:
+        content = (self._read(f"{folder}.gitattributes") or b"")[:MOST]
+        found = []
+        for line in content.decode("utf-8", "surrogateescape").split("\n"):
+            words = _words(line)
+            said = _said(words[1:]) if words else {}
+            if said and not words[0].startswith(("!", "[attr]")):
+                pattern = words[0]
+                if "/" not in pattern.rstrip("/") and not pattern.endswith("/"):
+                    is_plain = not any(sign in pattern for sign in "*?[\\")
+                    found.append((None if is_plain else _regex(f"**/{pattern}"), pattern if is_plain else "", said))
+                elif not pattern.endswith("/"):
+                    found.append((_regex(pattern.removeprefix("/")), "", said))
+        return found
+
+
+def _matches(pattern: re.Pattern[str] | None, plain: str, path: str, name: str) -> bool:
+    return name == plain if pattern is None else pattern.fullmatch(path) is not None
+
+
+def _words(line: str) -> list[str]:
+    line = line.strip(" \t\r")
+    if not line or line.startswith("#"):
+        return []
+    if line.startswith('"'):
+        quoted = re.match(r'"((?:[^"\\]|\\.)*)"\s*', line)
+        if quoted:
+            return [re.sub(r"\\(.)", r"\1", quoted[1]), *line[quoted.end() :].split()]
+    return line.split()
+
+
+def _said(words: list[str]) -> Facts:
+    said: Facts = {}
+    for word in words:
+        name, _, value = word.lstrip("-!").partition("=")
+        state = None if word.startswith("!") else not word.startswith("-") and value.lower() not in _FALSE
+        if name == "binary" and state:
+            said.update(_BINARY)
+        elif name in _WANTED:
+            # A named diff driver is no refusal to show the text.
+            said[name] = True if name == "diff" and value else state
+    return said
+
+
+@lru_cache(1024)
+def _regex(pattern: str) -> re.Pattern[str]:
+    """git's wildmatch as a regular expression; a pattern that is none matches nothing."""
+    out, at, size = "", 0, len(pattern)
+    while at < size:
+        if pattern.startswith("**/", at) and (at == 0 or pattern[at - 1] == "/"):
+            out, at = f"{out}(?:.*/)?", at + 3
+        elif pattern[at:] == "**" and at and pattern[at - 1] == "/":
+            out, at = f"{out}.+", size
+        elif pattern[at] == "*":
+            while at < size and pattern[at] == "*":
+                at += 1
+            out = f"{out}[^/]*"
+        elif pattern[at] == "[":
+            bracket = re.compile(r"\[[!^]?\]?(?:\\.|[^\]\\])*\]").match(pattern, at)
+            if bracket is None:
+                return re.compile(r"(?!)")
+            inner = bracket.group()[1:-1]
+            negated = inner[:1] in ("!", "^")
+            members = re.sub(r"([\[&~|])", r"\\\1", inner[negated:])
+            members = f"\\{members}" if members.startswith("]") else members
+            out, at = f"{out}(?!/)[{'^' if negated else ''}{members}]", bracket.end()
+        else:
+            at += pattern[at] == "\\"
+            out, at = f"{out}{'[^/]' if pattern[at : at + 1] == '?' else re.escape(pattern[at : at + 1])}", at + 1
+    try:
+        return re.compile(out, re.DOTALL)
+    except re.error:
+        return re.compile(r"(?!)")

@@ -1,0 +1,186 @@
+"""Two trees compared file by file: deltas at once, each patch when it is asked for. libgit2 does it, and cheaply.
+
+Attributes do not decide what is text here: an agent writes `.gitattributes`, and must not be able to hide a change
+with it. git's rule for files without attributes does: a NUL in the first 8,000 bytes is binary.
+pygit2 holds the GIL: nothing with a screen may import this. What libgit2 cannot open, `plain_patches` reads.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pygit2
+from pygit2.enums import DiffOption
+
+from ampsm_engine.errors import NotFound
+from ampsm_engine.git.deltas import BlobGone, Delta, Hunks
+from ampsm_engine.naming import printable
+from ampsm_engine.review.longlines import cut
+
+BINARY_HEAD = 8_000
+"""Bytes that git looks at to tell binary files."""
+
+LARGEST = 256 << 20
+"""Bytes of a blob beyond which nobody looks inside: git's own big files are 512 MB."""
+
+_SUBMODULE = 0o160000
+_CACHE = 8 << 20
+_WINDOW = 1 << 20
+
+
+class Source(Protocol):
+    """A repository from which trees are compared."""
+
+    def tree(self, revision: str) -> str:
+        """The oid of the tree that a revision, commit or tree names; NotFound."""
+
+    def deltas(self, old: str, new: str) -> list[Delta]:
+        """What differs between two trees (empty: nothing at all), by path, without renames."""
+
+    def patch(self, delta: Delta, *, context: int, ignore_whitespace: bool) -> Hunks:
+        """The changed lines of one file. BlobGone when a side is not in the repository."""
+
+    def blob(self, oid: str) -> bytes:
+        """The content of a blob. BlobGone."""
+
+    def size(self, oid: str) -> int:
+        """The bytes of a blob. BlobGone."""
+
+    def file(self, tree: str, path: str) -> bytes | None:
+        """The content of a file of a tree; None without such a file."""
+
+
+class Library:
+    """A repository as libgit2 reads it."""
+
+    def __init__(self, repository: pygit2.Repository) -> None:
+        self._repository = repository
+
+    def tree(self, revision: str) -> str:
+        """The oid of the tree that a revision, commit or tree names; NotFound."""
+        if not revision:
+            return ""
+        try:
+            return str(self._repository.revparse_single(revision).peel(pygit2.Tree).id)
+        except (KeyError, ValueError, pygit2.GitError) as reason:
+            where = self._repository.workdir or self._repository.path
+            message = f"There is no commit {printable(revision)[:100]!r} in {where}."
+            raise NotFound(message, f"git -C {where} log --all --oneline") from reason
+
+    def deltas(self, old: str, new: str) -> list[Delta]:
+        """What differs between two trees (empty: nothing at all), by path, without renames."""
+        flags = DiffOption.INCLUDE_TYPECHANGE
+        if old and new:
+            diff = self._tree(old).diff_to_tree(self._tree(new), flags=flags)
+        elif old or new:
+            diff = self._tree(old or new).diff_to_tree(flags=flags, swap=not old)
+        else:
+            return []
+        return [_delta(found) for found in diff.deltas]
+
+    def patch(self, delta: Delta, *, context: int, ignore_whitespace: bool) -> Hunks:
+        """The changed lines of one file. BlobGone when a side is not in the repository."""
+        old, new = self._side(delta.old_oid), self._side(delta.new_oid)
+        old_size, new_size = (len(memoryview(side)) if side is not None else -1 for side in (old, new))
+        if any(side is not None and is_binary(memoryview(side)) for side in (old, new)):
+            return Hunks(b"", 0, 0, binary=True, old_size=old_size, new_size=new_size)
+        if old_size <= 0 and new_size <= 0:
+            return Hunks(b"", 0, 0, binary=False, old_size=old_size, new_size=new_size)
+        flag = DiffOption.FORCE_TEXT | DiffOption.INDENT_HEURISTIC
+        if ignore_whitespace:
+            flag |= DiffOption.IGNORE_WHITESPACE
+        contents = [cut(memoryview(side)) if side is not None else None for side in (old, new)]
+        is_cut = any(content is not None for content in contents)
+        first, second = contents[0] or old, contents[1] or new
+        patch = pygit2.Patch.create_from(first, second, context_lines=context, flag=flag)
+        _, additions, deletions = patch.line_stats
+        data = patch.data
+        begin = data.find(b"\n@@ ") + 1
+        body = data[begin:] if begin else b""
+        return Hunks(body, additions, deletions, binary=False, old_size=old_size, new_size=new_size, is_cut=is_cut)
+
+    def blob(self, oid: str) -> bytes:
+        """The content of a blob. BlobGone."""
+        found = self._side(oid)
+        return found.data if found is not None else b""
+
+    def size(self, oid: str) -> int:
+        """The bytes of a blob. BlobGone."""
+        try:
+            return int(self._repository.odb.read_header(oid)[1])
+        except (KeyError, ValueError, pygit2.GitError) as reason:
+            raise BlobGone(oid) from reason
+
+    def file(self, tree: str, path: str) -> bytes | None:
+        """The content of a file of a tree; None without such a file."""
+        if not tree:
+            return None
+        try:
+            found = self._tree(tree)[path]
+        except (KeyError, ValueError, pygit2.GitError):
+            return None
+        return found.data if isinstance(found, pygit2.Blob) else None
+
+    def _tree(self, oid: str) -> pygit2.Tree:
+        return self._repository[oid].peel(pygit2.Tree)
+
+    def _side(self, oid: str) -> pygit2.Blob | None:
+        if not oid:
+            return None
+        try:
+            found = self._repository[oid]
+        except (KeyError, ValueError, pygit2.GitError) as reason:
+            raise BlobGone(oid) from reason
+        if not isinstance(found, pygit2.Blob):
+            raise BlobGone(oid)
+        return found
+
+
+def library(path: Path, objects: Path | None = None) -> Library | None:
+    """The repository at a path, with one more folder of objects; None when libgit2 cannot open it."""
+    pygit2.settings.cache_max_size(_CACHE)
+    pygit2.settings.mwindow_size = _WINDOW
+    pygit2.settings.mwindow_mapped_limit = 8 * _WINDOW
+    pygit2.settings.enable_strict_hash_verification(False)
+    try:
+        opened = pygit2.Repository(str(path))
+        if objects is not None:
+            opened.odb.add_disk_alternate(str(objects))
+    except pygit2.GitError:
+        return None
+    return Library(opened)
+
+
+def is_binary(content: bytes | memoryview) -> bool:
+    """Whether git would call it binary when no attribute says otherwise."""
+    return 0 in bytes(content[:BINARY_HEAD])
+
+
+def submodule(delta: Delta) -> Hunks:
+    """What git prints for a submodule whose commit changed, came or went."""
+    rows = [
+        f"{sign}Subproject commit {oid}\n"
+        for sign, mode, oid in (("-", delta.old_mode, delta.old_oid), ("+", delta.new_mode, delta.new_oid))
+        if mode == _SUBMODULE
+    ]
+    old, new = (sum(row.startswith(sign) for row in rows) for sign in "-+")
+    head = f"@@ -{'1' if old else '0,0'} +{'1' if new else '0,0'} @@\n"
+    return Hunks("".join([head, *rows]).encode(), new, old, binary=False)
+
+
+def _delta(found: pygit2.DiffDelta) -> Delta:
+    old, new = found.old_file, found.new_file
+    old_mode, new_mode = int(old.mode), int(new.mode)
+    path = (new if new_mode else old).raw_path.decode("utf-8", "surrogateescape")
+    return Delta(path, old_mode, new_mode, str(old.id) if old_mode else "", str(new.id) if new_mode else "")
+
+
+def kinds(deltas: list[Delta]) -> Iterator[str]:
+    """What happened to each: added, deleted, modified, typechange."""
+    for delta in deltas:
+        if not delta.old_mode:
+            yield "added"
+        elif not delta.new_mode:
+            yield "deleted"
+        else:
+            yield "modified" if delta.old_mode >> 12 == delta.new_mode >> 12 else "typechange"
