@@ -15,13 +15,23 @@ from ampsm_engine.git.integrate.writer import Writer
 
 
 def rebase(
-    repo_root: Path, tip: str, upstream: str, onto: str | None = None, *, sign: bool | None = None
+    repo_root: Path,
+    tip: str,
+    upstream: str,
+    onto: str | None = None,
+    *,
+    reapply: bool = False,
+    sign: bool | None = None,
 ) -> Rewritten | Conflicted:
-    """The commits of `tip` that `upstream` lacks, on `onto` (None: upstream). Full commit names; objects only."""
+    """The commits of `tip` that `upstream` lacks, on `onto` (None: upstream). Full commit names; objects only.
+
+    A commit whose change `upstream` once made, too, is dropped as git does, even where it was taken back there since;
+    with `reapply` it is put again, which comes to what a merge would.
+    """
     ground = Ground(repo_root)
     onto = onto or upstream
     common(repo_root, tip, upstream)
-    todo, dropped = _todo(repo_root, tip, upstream)
+    todo, dropped = _todo(repo_root, tip, upstream, reapply=reapply)
     return pick(repo_root, onto, todo, dropped=dropped, sign=sign, ground=ground)
 
 
@@ -62,9 +72,10 @@ def _was_empty(commit: RawCommit, before: str) -> bool:
     return commit.tree == before
 
 
-def _todo(where: Path, tip: str, upstream: str) -> tuple[list[str], list[str]]:
+def _todo(where: Path, tip: str, upstream: str, *, reapply: bool) -> tuple[list[str], list[str]]:
     """The commits to put, oldest first, and those whose change is upstream already (by patch-id), as git lists them."""
-    options = ("--cherry-mark", "--right-only", "--max-parents=1", "--reverse", "--topo-order")
+    mark = () if reapply else ("--cherry-mark",)
+    options = (*mark, "--right-only", "--max-parents=1", "--reverse", "--topo-order")
     lines = program.told(where, "rev-list", *options, f"{upstream}...{tip}", "--").decode().split()
     todo = [line.lstrip("+") for line in lines if not line.startswith("=")]
     return todo, [line[1:] for line in lines if line.startswith("=")]
