@@ -80,6 +80,7 @@ KEYS: dict[str, Key] = {
         Key("session.new", "n", _LIST, "new session"),
         Key("session.new-from", "N", _LIST, "new session with the settings of this one"),
         Key("session.message", "m", _SESSION, "send a follow-up"),
+        Key("session.review", "v", _SESSION, "read what it changed"),
         Key("session.stop", "x", _SESSION, "stop what runs and what waits"),
         Key("session.retry", "r", _SESSION, "run the last prompt again"),
         Key("session.script", "s", _SESSION, "run the script"),

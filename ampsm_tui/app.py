@@ -25,6 +25,7 @@ from ampsm_engine.model import Board
 from ampsm_tui import theme
 from ampsm_tui.ask import ask, tell, told
 from ampsm_tui.clean import one_line
+from ampsm_tui.diffing import Diffing
 from ampsm_tui.hangup import lasting
 from ampsm_tui.screens.sessions import SessionsScreen
 from ampsm_tui.turns import in_turn
@@ -58,7 +59,7 @@ def _actions() -> "type[Provider]":
     return ScreenActions
 
 
-class AmpsmApp(App[int]):
+class AmpsmApp(Diffing, App[int]):
     """The app over one home. `read_only`: nothing can be changed from here, as a side pane."""
 
     TITLE = "ampsm"
@@ -125,6 +126,10 @@ class AmpsmApp(App[int]):
     def get_line_filters(self) -> "Sequence[LineFilter]":
         """The wall first, then Textual's."""
         return [self._wall, *super().get_line_filters()]
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """The colours of code for themes that have none."""
+        return theme.defaults(self.current_theme)
 
     def get_default_screen(self) -> SessionsScreen:
         """The list."""
@@ -289,4 +294,5 @@ def run(*, read_only: bool = False) -> int:
         app.run()
     finally:
         app.fall_silent()
+        app.end_differ()
     return app.return_code or 0

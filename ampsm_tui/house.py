@@ -8,6 +8,7 @@ from textual.dom import DOMNode
 
 if TYPE_CHECKING:
     from ampsm_engine.config import Settings
+    from ampsm_engine.differ.client import Differ
     from ampsm_engine.engine.desk import Engine
     from ampsm_engine.model import Board
 
@@ -20,6 +21,10 @@ class House(Protocol):
     read_only: bool
     board: "Board | None"
     clock: Callable[[], datetime]
+
+    @property
+    def differ(self) -> "Differ":
+        """The diff process."""
 
     def write_ours(self, sequence: str) -> None:
         """Write a terminal sequence that the program itself has made."""

@@ -2,6 +2,14 @@
 
 from textual.theme import Theme
 
+SYNTAX = {
+    "syntax-type": "secondary",
+    "syntax-function": "accent",
+    "syntax-string": "warning",
+    "syntax-number": "accent",
+}
+"""The colours of code, by the theme's own that stand for them where a theme has none."""
+
 DARK = Theme(
     name="ampsm",
     dark=True,
@@ -23,6 +31,10 @@ DARK = Theme(
         "scrollbar": "#2c333b",
         "scrollbar-background": "#14171b",
         "input-selection-background": "#7aa2c8 35%",
+        "syntax-type": "#7fb8b0",
+        "syntax-function": "#c9a6d6",
+        "syntax-string": "#c3b083",
+        "syntax-number": "#d39a7c",
     },
 )
 
@@ -46,5 +58,15 @@ LIGHT = Theme(
         "border": "#c9c4b8",
         "scrollbar": "#d5d0c4",
         "scrollbar-background": "#fbfaf7",
+        "syntax-type": "#1f6f6a",
+        "syntax-function": "#7a3f8f",
+        "syntax-string": "#7a5c12",
+        "syntax-number": "#a0491d",
     },
 )
+
+
+def defaults(worn: Theme) -> dict[str, str]:
+    """The colours of code in a theme, in case it has none of its own."""
+    known = worn.to_color_system().generate()
+    return {name: known[other] for name, other in SYNTAX.items()}

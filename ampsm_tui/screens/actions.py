@@ -25,6 +25,7 @@ NEW_KEYS: list[BindingType] = [
 
 SESSION_KEYS: list[BindingType] = [
     Binding("m", "message", "Message", id="session.message", tooltip="Send a follow-up prompt"),
+    Binding("v", "review", "Review", id="session.review", tooltip="Read what changed"),
     Binding("x", "stop", "Stop", id="session.stop", tooltip="Stop what runs and what waits"),
     Binding("r", "retry", "Retry", id="session.retry", show=False, tooltip="Run the last prompt again"),
     Binding("s", "script", "Script", id="session.script", show=False, tooltip="Run the script"),
@@ -93,6 +94,13 @@ class SessionActions(Screen[None]):
         waits = [row for row in self._rows(sessions) if row.queued or _is_at_work(row)]
         note = "It waits until amp has finished what it does now." if waits else "amp starts at once."
         self.app.push_screen(TextScreen(f"Message to {names(sessions)}", send, note=note, may_be_empty=False))
+
+    def action_review(self) -> None:
+        """Read what the session changed."""
+        if session := self._only_one("Review of"):
+            from ampsm_tui.screens.review import ReviewScreen
+
+            self.app.push_screen(ReviewScreen(session))
 
     def action_stop(self) -> None:
         """Ask what runs to end, and empty the queue."""

@@ -1,0 +1,242 @@
+"""One file's patch as columns: what kind each line is, where pages of lines begin, the hunks. Pure.
+
+No object a line: a line is cut out of the bytes when it is looked at, so 200,000 of them cost a few megabytes.
+"""
+
+import re
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterator
+from functools import cached_property
+from itertools import accumulate
+from typing import NamedTuple
+
+PAGE = 256
+"""Lines that are cut at once."""
+
+STEP = 1 << 18
+"""Bytes that are read at once: some milliseconds."""
+
+_KEPT = 48
+"""Pages kept cut: a dozen screens."""
+
+_HEADING = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@ ?(.*)")
+
+AT, PLUS, MINUS, SAME, NO_EOL = b"@+- \\"
+
+
+class Hunk(NamedTuple):
+    """One hunk. `first` is its heading's row; its lines are the `rows` rows below."""
+
+    first: int
+    rows: int
+    old: int
+    old_count: int
+    new: int
+    new_count: int
+    has_no_eol: bool
+
+    @property
+    def shown(self) -> range:
+        """Its rows without the heading; what says that there is no newline is among them."""
+        return range(self.first + 1, self.first + 1 + self.rows)
+
+
+class Line(NamedTuple):
+    """One line of a hunk: its number on either side (where it has none, the next one's), its text without sign."""
+
+    kind: int
+    text: bytes
+    old: int
+    new: int
+    has_no_eol: bool
+
+
+class _Page(NamedTuple):
+    lines: list[bytes]
+    old: list[int]
+    new: list[int]
+
+
+class Body:
+    """A patch from its first `@@` on. `read` until it answers True; then the rest may be asked."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.kinds = b""
+        self.hunks: tuple[Hunk, ...] = ()
+        self._pages = array("Q", [0])
+        self._read = 0
+        self._parts: list[bytes] = []
+        self._rows = 0
+        self._headings: list[tuple[int, int]] = []
+        self._cut: dict[int, _Page] = {}
+
+    @classmethod
+    def whole(cls, data: bytes) -> "Body":
+        """A patch, read at once."""
+        body = cls(data)
+        while not body.read():
+            pass
+        return body
+
+    def read(self, step: int = STEP) -> bool:
+        """Read on by about so many bytes; whether all is read."""
+        data, at = self.data, self._read
+        if at < len(data):
+            end = data.find(b"\n", min(at + step, len(data)) - 1) + 1 or len(data)
+            self._take(data[at:end], at)
+            self._read = end
+        if self._read < len(data):
+            return False
+        if self._parts:
+            self.kinds = b"".join(self._parts)
+            self._parts = []
+            self.hunks = tuple(self._found())
+        return True
+
+    def _take(self, chunk: bytes, at: int) -> None:
+        lines = chunk.split(b"\n")
+        if not lines[-1]:
+            lines.pop()
+        kinds = b"".join([line[:1] or b" " for line in lines])
+        ends = list(accumulate(map(len, lines)))
+        first = self._rows
+        for row in range(-(-first // PAGE) * PAGE, first + len(lines), PAGE):
+            if row:
+                inside = row - first
+                self._pages.append(at + (ends[inside - 1] + inside if inside else 0))
+        place = kinds.find(b"@")
+        while place >= 0:
+            self._headings.append((first + place, at + (ends[place - 1] + place if place else 0)))
+            place = kinds.find(b"@", place + 1)
+        self._parts.append(kinds)
+        self._rows += len(lines)
+
+    def _found(self) -> Iterator[Hunk]:
+        starts = [row for row, _ in self._headings]
+        for (row, offset), end in zip(self._headings, [*starts[1:], self._rows], strict=True):
+            found = _HEADING.match(self.data, offset)
+            if found is None:
+                raise ValueError(self.data[offset : offset + 80])
+            old, old_count, new, new_count, _ = found.groups()
+            yield Hunk(
+                row,
+                end - row - 1,
+                int(old),
+                int(old_count or 1),
+                int(new),
+                int(new_count or 1),
+                self.kinds.find(b"\\", row, end) >= 0,
+            )
+
+    @property
+    def additions(self) -> int:
+        """Lines that are new."""
+        return self.kinds.count(b"+")
+
+    @property
+    def deletions(self) -> int:
+        """Lines that are gone."""
+        return self.kinds.count(b"-")
+
+    @cached_property
+    def firsts(self) -> "array[int]":
+        """The heading rows of the hunks."""
+        return array("L", [hunk.first for hunk in self.hunks])
+
+    @cached_property
+    def digits(self) -> int:
+        """The digits of its highest line number."""
+        last = self.hunks[-1] if self.hunks else None
+        return len(str(max(last.old + last.old_count, last.new + last.new_count))) if last else 1
+
+    def hunk_at(self, row: int) -> int:
+        """The ordinal of the hunk that a row belongs to."""
+        return bisect_right(self.firsts, row) - 1
+
+    def offset(self, row: int) -> int:
+        """Where in the data a row begins; that of the row behind the last is the length."""
+        if row >= len(self.kinds):
+            return len(self.data)
+        at = self._pages[row // PAGE]
+        for _ in range(row % PAGE):
+            at = self.data.index(b"\n", at) + 1
+        return at
+
+    def row_at(self, offset: int) -> int:
+        """The row that a place in the data belongs to."""
+        page = bisect_right(self._pages, offset) - 1
+        return page * PAGE + self.data.count(b"\n", self._pages[page], offset)
+
+    def slice(self, number: int) -> bytes:
+        """The bytes of a hunk, with its heading."""
+        hunk = self.hunks[number]
+        end = hunk.first + 1 + hunk.rows
+        return self.data[self.offset(hunk.first) : self.offset(end)]
+
+    def heading(self, number: int) -> bytes:
+        """What git says a hunk is in: the text behind the second `@@`."""
+        found = _HEADING.match(self.data, self._headings[number][1])
+        return found.group(5) if found else b""
+
+    def line(self, row: int) -> Line:
+        """A line of a hunk."""
+        page = self._page(row // PAGE)
+        inside = row % PAGE
+        kinds = self.kinds
+        has_no_eol = row + 1 < len(kinds) and kinds[row + 1] == NO_EOL
+        return Line(kinds[row], page.lines[inside][1:], page.old[inside], page.new[inside], has_no_eol)
+
+    def _page(self, number: int) -> _Page:
+        page = self._cut.get(number)
+        if page is None:
+            if len(self._cut) >= _KEPT:
+                del self._cut[next(iter(self._cut))]
+            page = self._cut[number] = self._made(number)
+        return page
+
+    def _made(self, number: int) -> _Page:
+        start = self._pages[number]
+        stop = self._pages[number + 1] if number + 1 < len(self._pages) else len(self.data)
+        lines = self.data[start:stop].split(b"\n")
+        row = number * PAGE
+        kinds = self.kinds[row : row + PAGE]
+        olds: list[int] = []
+        news: list[int] = []
+        old = new = 0
+        at = self.hunk_at(row)
+        if kinds and kinds[0] != AT:
+            hunk = self.hunks[at]
+            plus = self.kinds.count(b"+", hunk.first, row)
+            minus = self.kinds.count(b"-", hunk.first, row)
+            done = row - hunk.first - 1 - self.kinds.count(b"\\", hunk.first, row)
+            old, new = hunk.old + done - plus, hunk.new + done - minus
+        for inside, kind in enumerate(kinds):
+            if kind == AT:
+                hunk = self.hunks[self.hunk_at(row + inside)]
+                old, new = hunk.old, hunk.new
+            olds.append(old)
+            news.append(new)
+            if kind in b" -":
+                old += 1
+            if kind in b" +":
+                new += 1
+        return _Page(lines, olds, news)
+
+    def row_of(self, *, new: int | None = None, old: int | None = None) -> int | None:
+        """The row with that line number on the new side, or on the old; None when no hunk shows it."""
+        wanted = new if new is not None else old
+        other = ord("-") if new is not None else ord("+")
+        if wanted is None:
+            return None
+        for hunk in self.hunks:
+            first, count = (hunk.new, hunk.new_count) if new is not None else (hunk.old, hunk.old_count)
+            if first <= wanted < first + count:
+                left = wanted - first
+                for row in hunk.shown:
+                    if self.kinds[row] not in (other, NO_EOL):
+                        if not left:
+                            return row
+                        left -= 1
+        return None

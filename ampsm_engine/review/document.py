@@ -1,0 +1,224 @@
+"""A whole diff as one column of rows: files below each other, each as tall as its layout, found by bisecting. Pure.
+
+Patches come file by file and in any order; what is not here yet takes one row that says so.
+"""
+
+import re
+from array import array
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+from ampsm_engine.review.body import Body
+from ampsm_engine.review.parts import HUGE, Growth, Row, Shape, Sort, height, still_hidden
+from ampsm_engine.review.rows import Layout
+
+_UNSEEN = re.compile(
+    rb"[\x00\x08\x1b]|\xc2(?:[\x80-\x9f]|\xad)|\xd8\x9c|\xe2\x80[\x8b-\x8f\xa8-\xae]|\xe2\x81[\xa0-\xaf]"
+    rb"|\xe3\x85\xa4|\xef\xbb\xbf|\xef\xbe\xa0|\xf3\xa0[\x80-\x87]"
+)
+"""In UTF-8: what a reader would not see, or not as it is."""
+
+_KEPT = 64
+"""Layouts kept: those of the files around the view."""
+
+
+@dataclass(slots=True)
+class File:
+    """One file of the diff."""
+
+    path: str
+    old_path: str | None = None
+    status: str = "M"
+    """A letter, as git has it."""
+    is_gone: bool = False
+    """It was renamed to another one of the list, which tells of it."""
+    is_quiet: bool = False
+    """Generated, a lock file, minified: nobody reads it, so it begins folded."""
+    body: Body | None = None
+    shape: Shape = field(default_factory=Shape)
+    cards: tuple[str, ...] = ()
+    additions: int = 0
+    deletions: int = 0
+    keys: tuple[str, ...] = ()
+    """The keys of its hunks, once they are asked for."""
+    viewed: frozenset[int] = frozenset()
+    """The hunks that were marked."""
+    digits: int = 3
+    """The room for a line number."""
+    is_crlf: bool = False
+    """Its lines end with CR as a rule."""
+    has_unseen: bool = False
+    """It has characters that nobody sees, or that reorder others."""
+
+    @property
+    def hunks(self) -> int:
+        """How many there are to view; a file without any counts as one."""
+        return max(1, len(self.body.hunks)) if self.body else 1
+
+    @property
+    def is_viewed(self) -> bool:
+        """Everything of it is viewed."""
+        return self.body is not None and len(self.viewed) >= self.hunks
+
+
+def has_unseen(data: bytes) -> bool:
+    """Whether a text orders a terminal about, hides or reorders."""
+    if data.isascii():
+        return b"\x1b" in data or b"\0" in data or b"\x08" in data
+    return _UNSEEN.search(data) is not None
+
+
+class Document:
+    """The files with their rows. Rows are counted from 0 over all of them."""
+
+    def __init__(self, files: Sequence[File], *, is_split: bool = False) -> None:
+        self.files = tuple(files)
+        self.is_split = is_split
+        self._heights = array("q", [2] * len(self.files))
+        self._tops = array("q", [0])
+        self._is_stale = True
+        self._layouts: dict[int, Layout] = {}
+        for at in range(len(self.files)):
+            self.changed(at)
+
+    # Where rows are.
+
+    @property
+    def tops(self) -> "array[int]":
+        """The first row of each file, and behind the last of them the number of all rows."""
+        if self._is_stale:
+            self._tops = array("q", accumulate(self._heights, initial=0))
+            self._is_stale = False
+        return self._tops
+
+    def __len__(self) -> int:
+        return self.tops[-1]
+
+    def file_at(self, at: int) -> int:
+        """The file that a row belongs to."""
+        return min(bisect_right(self.tops, at), len(self.files)) - 1
+
+    def row(self, at: int) -> Row:
+        """The row at a place."""
+        file = self.file_at(at)
+        return self.layout(file).row(at - self.tops[file])
+
+    def layout(self, file: int) -> Layout:
+        """The rows of a file."""
+        found = self._layouts.get(file)
+        if found is None:
+            if len(self._layouts) >= _KEPT:
+                del self._layouts[next(iter(self._layouts))]
+            one = self.files[file]
+            found = self._layouts[file] = Layout(file, one.body, one.shape)
+        return found
+
+    def find(self, row: Row) -> int:
+        """Where a row stands now; where its hunk or file begins when it is not shown any more."""
+        layout = self.layout(row.file)
+        top = self.tops[row.file]
+        return top + min(self._inside(layout, row), len(layout) - 1)
+
+    def _inside(self, layout: Layout, row: Row) -> int:
+        if row.sort is Sort.HUNK:
+            return layout.hunk(row.a)
+        if row.sort in (Sort.LINE, Sort.PAIR):
+            wanted = row.a if row.sort is Sort.LINE or row.a >= 0 else row.b
+            found = layout.line(wanted)
+            body = self.files[row.file].body
+            return found if found is not None else layout.hunk(body.hunk_at(wanted)) if body else 0
+        if row.sort is Sort.GROWN:
+            found = layout.grown(row.b)
+            return found if found is not None else layout.hunk(self._hunk_near(row))
+        if row.sort is Sort.NOTE:
+            return layout.note(row.a)
+        if row.sort is Sort.TAIL:
+            return len(layout) - 1
+        return 1 + row.a if row.sort is Sort.CARD else 0
+
+    def _hunk_near(self, row: Row) -> int:
+        body = self.files[row.file].body
+        hunks = body.hunks if body else ()
+        return next((at for at, hunk in enumerate(hunks) if hunk.new + hunk.new_count > row.b), max(0, len(hunks) - 1))
+
+    def hunk_of(self, row: Row) -> int | None:
+        """The hunk that a row belongs to; None for what belongs to the file."""
+        body = self.files[row.file].body
+        if body is None or not body.hunks:
+            return None
+        if row.sort is Sort.HUNK:
+            return row.a
+        if row.sort in (Sort.LINE, Sort.PAIR):
+            return body.hunk_at(row.a if row.sort is Sort.LINE or row.a >= 0 else row.b)
+        return self._hunk_near(row) if row.sort is Sort.GROWN else None
+
+    # What changes.
+
+    def changed(self, file: int) -> None:
+        """The shape or the body of a file is another."""
+        one = self.files[file]
+        one.shape.is_split = self.is_split
+        self._layouts.pop(file, None)
+        tall = 0 if one.is_gone else height(one.body, one.shape)
+        if tall != self._heights[file]:
+            self._heights[file] = tall
+            self._is_stale = True
+
+    def put(self, file: int, body: Body, cards: tuple[str, ...] = (), *, has_tail: bool = False) -> None:
+        """The patch of a file has come."""
+        one = self.files[file]
+        is_first = one.body is None
+        one.body, one.cards, one.keys = body, cards, ()
+        one.additions, one.deletions = body.additions, body.deletions
+        one.digits = max(3, body.digits)
+        one.has_unseen = has_unseen(body.data)
+        one.is_crlf = b"\r\n" in body.data and body.data.count(b"\r\n") * 2 > body.data.count(b"\n")
+        one.shape.cards, one.shape.has_tail = len(cards), has_tail and bool(body.hunks)
+        if is_first and (one.is_quiet or one.additions + one.deletions > HUGE):
+            one.shape.folded = True
+        self.changed(file)
+
+    def split(self, *, is_split: bool) -> None:
+        """Side by side, or not."""
+        self.is_split = is_split
+        for at in range(len(self.files)):
+            self.changed(at)
+
+    def fold(self, file: int, *, folded: bool) -> None:
+        """Show the head of a file alone, or all of it."""
+        self.files[file].shape.folded = folded
+        self.changed(file)
+
+    def close(self, file: int, hunk: int, *, closed: bool) -> None:
+        """Show the heading of a hunk alone, or all of it."""
+        shape = self.files[file].shape
+        (shape.closed.add if closed else shape.closed.discard)(hunk)
+        self.changed(file)
+
+    def view(self, file: int, viewed: frozenset[int]) -> None:
+        """These hunks of a file are viewed: they fold, and the whole file does when all are; others open."""
+        one = self.files[file]
+        fresh, lost = viewed - one.viewed, one.viewed - viewed
+        was_viewed, one.viewed = one.is_viewed, viewed
+        one.shape.closed = (one.shape.closed | fresh) - lost
+        if one.is_viewed != was_viewed:
+            one.shape.folded = one.is_viewed
+        self.changed(file)
+
+    def grow(self, file: int, hunk: int, *, above: int = 0, below: int = 0) -> None:
+        """Show so many more lines around a hunk."""
+        one = self.files[file]
+        if one.body is None:
+            return
+        growth = one.shape.grown.setdefault(hunk, Growth())
+        growth.above = min(growth.above + min(above, still_hidden(one.body, one.shape, hunk)), 1 << 30)
+        growth.below += below
+        self.changed(file)
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Viewed hunks, and all of them."""
+        there = [file for file in self.files if not file.is_gone]
+        return sum(len(file.viewed) for file in there), sum(file.hunks for file in there)

@@ -1,0 +1,257 @@
+"""The parts that a file of a diff is laid out of: its head, its hunks, what grew around them, its notes. Pure."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import NamedTuple
+
+from ampsm_engine.review import pairs as pairing
+from ampsm_engine.review.body import Body, Hunk
+from ampsm_engine.review.pairs import Pairs
+
+GROWTH = 20
+"""Lines of context that come at once."""
+
+HUGE = 3_000
+"""Changed lines from which on a file begins folded."""
+
+
+class Sort(IntEnum):
+    """What a row is."""
+
+    HEAD = 0
+    CARD = 1
+    HUNK = 2
+    LINE = 3
+    PAIR = 4
+    GROWN = 5
+    NOTE = 6
+    TAIL = 7
+    WAIT = 8
+
+
+class Row(NamedTuple):
+    """One row; what `a` and `b` are depends on its sort.
+
+    CARD a: which; HUNK a: the hunk; LINE a: the patch's row, b: the hunk; PAIR a, b: the patch's rows left and right,
+    -1 for none; GROWN a, b: the numbers of the line, old and new; NOTE a: which; others none.
+    """
+
+    sort: Sort
+    file: int
+    a: int = 0
+    b: int = 0
+
+
+class Anchor(NamedTuple):
+    """Where a note stands: below the line with that number on that side (0: below the file's head)."""
+
+    is_new: bool
+    line: int
+
+
+class Part(NamedTuple):
+    """`rows` rows of one sort, the first of them with this `a`; `ref` as the sort has it."""
+
+    sort: Sort
+    first: int
+    rows: int
+    ref: int = 0
+
+
+@dataclass(slots=True)
+class Growth:
+    """Lines of context that came to a hunk."""
+
+    above: int = 0
+    below: int = 0
+
+
+@dataclass(slots=True)
+class Shape:
+    """What a person did to a file, and what is known of it beside its patch."""
+
+    folded: bool = False
+    closed: set[int] = field(default_factory=set)
+    """Hunks that show their heading alone."""
+    grown: dict[int, Growth] = field(default_factory=dict)
+    notes: tuple[Anchor, ...] = ()
+    cards: int = 0
+    total: int | None = None
+    """Lines of the new side, once they are known."""
+    has_tail: bool = False
+    """There may be more lines below the last hunk."""
+    is_split: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        """Nothing was done to it that its height would need a layout for."""
+        return not (self.closed or self.grown or self.notes)
+
+
+def pairs_of(body: Body, hunk: Hunk) -> Pairs:
+    """The lines of a hunk side by side."""
+    rows = hunk.shown
+    return pairing.pairs(body.kinds[rows.start : rows.stop], rows.start)
+
+
+def height(body: Body | None, shape: Shape) -> int:
+    """How many rows a file takes; for one that nothing was done to, without laying it out."""
+    if shape.folded:
+        return 1
+    if body is None:
+        return 2
+    if not shape.is_plain:
+        return sum(part.rows for part in parts(body, shape))
+    lines = len(body.kinds) - body.kinds.count(b"\\")
+    if shape.is_split:
+        lines = len(body.hunks) + sum(split_height(body, hunk) for hunk in body.hunks)
+    return 1 + shape.cards + lines + shape.has_tail
+
+
+def split_height(body: Body, hunk: Hunk) -> int:
+    """How many lines a hunk takes side by side."""
+    rows = hunk.shown
+    return pairing.height(body.kinds[rows.start : rows.stop])
+
+
+def hidden_above(body: Body, number: int) -> int:
+    """Lines between the hunk before and this one, that the patch does not have."""
+    hunk = body.hunks[number]
+    start = hunk.new if hunk.new_count else hunk.new + 1
+    if not number:
+        return max(0, start - 1)
+    before = body.hunks[number - 1]
+    end = before.new + before.new_count if before.new_count else before.new + 1
+    return max(0, start - end)
+
+
+def still_hidden(body: Body, shape: Shape, number: int) -> int:
+    """Lines above a hunk that are not shown yet."""
+    above = shape.grown.get(number, Growth()).above
+    below = shape.grown.get(number - 1, Growth()).below if number else 0
+    return max(0, hidden_above(body, number) - above - below)
+
+
+def parts(body: Body | None, shape: Shape) -> Iterator[Part]:
+    """What a file is laid out of, from its head down."""
+    yield Part(Sort.HEAD, 0, 1)
+    if shape.folded:
+        return
+    if body is None:
+        yield Part(Sort.WAIT, 0, 1)
+        return
+    if shape.cards:
+        yield Part(Sort.CARD, 0, shape.cards)
+    yield from (Part(Sort.NOTE, at, 1) for at, note in enumerate(shape.notes) if not note.line)
+    unplaced = {at for at, note in enumerate(shape.notes) if note.line}
+    for number in range(len(body.hunks)):
+        for part in _hunk_parts(body, shape, number):
+            if part.sort is Sort.NOTE:
+                unplaced.discard(part.first)
+            yield part
+    yield from (Part(Sort.NOTE, at, 1) for at in sorted(unplaced))
+    if shape.has_tail:
+        yield Part(Sort.TAIL, 0, 1)
+
+
+def _hunk_parts(body: Body, shape: Shape, number: int) -> Iterator[Part]:
+    """The rows of one hunk: what grew above is split between both sides of its heading."""
+    hunk = body.hunks[number]
+    growth = shape.grown.get(number, Growth())
+    yield Part(Sort.HUNK, number, 1)
+    if number in shape.closed:
+        yield from (Part(Sort.NOTE, at, 1) for at in _notes_in(shape, hunk))
+        return
+    gap = hidden_above(body, number)
+    earlier = shape.grown.get(number - 1, Growth()).below if number else 0
+    start = hunk.new if hunk.new_count else hunk.new + 1
+    shift = (hunk.old if hunk.old_count else hunk.old + 1) - start
+    above = min(growth.above, max(0, gap - min(earlier, gap)))
+    if above:
+        yield from _with_notes_grown(shape, start - above, above, shift)
+    yield from _lines(body, shape, number)
+    if growth.below:
+        last = number + 1 >= len(body.hunks)
+        room = _rest(body, shape) if last else hidden_above(body, number + 1)
+        end = hunk.new + hunk.new_count if hunk.new_count else hunk.new + 1
+        old_end = hunk.old + hunk.old_count if hunk.old_count else hunk.old + 1
+        if below := min(growth.below, room):
+            yield from _with_notes_grown(shape, end, below, old_end - end)
+
+
+def _rest(body: Body, shape: Shape) -> int:
+    """Lines below the last hunk."""
+    last = body.hunks[-1]
+    return max(0, (shape.total or 0) - (last.new + last.new_count - 1 if last.new_count else last.new))
+
+
+def _notes_in(shape: Shape, hunk: Hunk) -> Iterator[int]:
+    for at, note in enumerate(shape.notes):
+        first, count = (hunk.new, hunk.new_count) if note.is_new else (hunk.old, hunk.old_count)
+        if note.line and first <= note.line < first + count:
+            yield at
+
+
+def _with_notes_grown(shape: Shape, first: int, count: int, shift: int) -> Iterator[Part]:
+    """Lines first to first + count of the new side, as context, with the notes on them."""
+    stops: dict[int, list[int]] = {}
+    for at, note in enumerate(shape.notes):
+        line = note.line if note.is_new else note.line - shift
+        if note.line and first <= line < first + count:
+            stops.setdefault(line, []).append(at)
+    start = first
+    for line in sorted(stops):
+        yield Part(Sort.GROWN, start, line + 1 - start, shift)
+        yield from (Part(Sort.NOTE, at, 1) for at in stops[line])
+        start = line + 1
+    if start < first + count:
+        yield Part(Sort.GROWN, start, first + count - start, shift)
+
+
+def _lines(body: Body, shape: Shape, number: int) -> Iterator[Part]:
+    """The lines of a hunk with the notes between them."""
+    hunk = body.hunks[number]
+    stops: dict[int, list[int]] = {}
+    for at in _notes_in(shape, hunk):
+        note = shape.notes[at]
+        row = body.row_of(new=note.line) if note.is_new else body.row_of(old=note.line)
+        if row is not None:
+            stops.setdefault(row, []).append(at)
+    if shape.is_split:
+        yield from _split_lines(body, number, stops)
+        return
+    start = hunk.first + 1
+    end = start + hunk.rows
+    for row in sorted({*stops, *_breaks(body, hunk)}):
+        if row in stops:
+            yield Part(Sort.LINE, start, row + 1 - start, number)
+            yield from (Part(Sort.NOTE, at, 1) for at in stops[row])
+        elif row > start:
+            yield Part(Sort.LINE, start, row - start, number)
+        start = row + 1
+    if start < end:
+        yield Part(Sort.LINE, start, end - start, number)
+
+
+def _breaks(body: Body, hunk: Hunk) -> Iterable[int]:
+    """The rows that say that there is no newline: a mark on the line above says it."""
+    if hunk.has_no_eol:
+        yield from (row for row in hunk.shown if body.kinds[row] == ord("\\"))
+
+
+def _split_lines(body: Body, number: int, stops: dict[int, list[int]]) -> Iterator[Part]:
+    hunk = body.hunks[number]
+    if not stops:
+        yield Part(Sort.PAIR, 0, split_height(body, hunk), number)
+        return
+    pairs = pairs_of(body, hunk)
+    start = 0
+    for at in range(len(pairs.left)):
+        here = dict.fromkeys([*stops.get(pairs.left[at], ()), *stops.get(pairs.right[at], ())])
+        if here:
+            yield Part(Sort.PAIR, start, at + 1 - start, number)
+            yield from (Part(Sort.NOTE, one, 1) for one in here)
+            start = at + 1
+    if start < len(pairs.left):
+        yield Part(Sort.PAIR, start, len(pairs.left) - start, number)

@@ -1,0 +1,221 @@
+"""One diff as it arrives: patches become rows, slice by slice, so that no key waits for them. No keys in here.
+
+The diff process sends; what is looked at is told to it, so that the nearest comes first.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from ampsm_engine.review import hunks
+from ampsm_engine.review.body import Body
+from ampsm_engine.review.document import Document, File
+from ampsm_engine.review.values import Marks
+from ampsm_tui.widgets.diff_cards import cards
+from ampsm_tui.widgets.diff_heads import STATUS
+from ampsm_tui.widgets.diff_source import Source
+from ampsm_tui.widgets.diff_view import DiffView
+
+if TYPE_CHECKING:
+    from ampsm_engine.differ.client import Event, Review
+    from ampsm_engine.differ.protocol import FileEntry
+
+SLICE = 0.004
+"""Seconds of work between two chances for a key."""
+
+NEAR = 3
+"""Files before and behind the one that is looked at, whose colours are asked for as well."""
+
+BIG = 1 << 20
+"""Bytes of a patch that are read in slices."""
+
+
+class Reading:
+    """A review in a view. `changed` is called when counts may be others."""
+
+    def __init__(self, view: DiffView, review: "Review", marks: Marks, changed: Callable[[], None]) -> None:
+        self.review = review
+        self.marks = marks
+        self.source = Source(review)
+        self.document = Document([_file(entry) for entry in review.files], is_split=view.document.is_split)
+        self._view = view
+        self._changed = changed
+        self._waiting: deque[int] = deque()
+        self._recoloured: set[int] = set()
+        self._more = asyncio.Event()
+        self._is_gone = False
+        self._paths_of: Marks | None = None
+        self._paths: set[str | None] = set()
+        for index in range(len(review.files)):
+            if review.patch(index) is not None:
+                self._waiting.append(index)
+        self.is_complete = review.is_complete
+        self._more.set()
+        review.listen(self._heard)
+
+    def close(self) -> None:
+        """Nobody looks at it any more."""
+        self._is_gone = True
+        self._more.set()
+        self.review.close()
+
+    def _heard(self, event: "Event") -> None:
+        """Something came. Keep it for `follow`, which runs where the screen does."""
+        if event.kind == "patches":
+            self._waiting.extend(event.indices)
+        elif event.kind in ("colours", "words"):
+            self._recoloured.update(event.indices)
+        elif event.kind == "files":
+            self._relist()
+        self._more.set()
+
+    async def follow(self) -> None:
+        """Take what comes until it is closed."""
+        while not self._is_gone:
+            await self._more.wait()
+            self._more.clear()
+            while self._waiting and not self._is_gone:
+                await self._take_some()
+                await _breathe()
+            self._recolour()
+            if self.review.is_complete and not self.is_complete:
+                self.is_complete = True
+                self._changed()
+
+    async def _take_some(self) -> None:
+        """Read patches for some milliseconds; the view stands where it stood."""
+        view = self._view
+        held = view.hold()
+        above = view.top[0]
+        until = time.perf_counter() + SLICE
+        taken: set[int] = set()
+        while self._waiting and time.perf_counter() < until:
+            index = self._waiting.popleft()
+            patch = self.review.patch(index)
+            if patch is None:
+                continue
+            body = Body(patch.data)
+            if len(patch.data) > BIG:
+                while not body.read():
+                    await _breathe()
+                held = view.hold()
+            while not body.read():
+                pass
+            self._put(index, body)
+            taken.add(index)
+        if self._is_gone or not taken:
+            return
+        first = self.document.file_at(above) if len(self.document) else 0
+        for index in taken:
+            view.forget(index)
+        if min(taken) <= first + view.size.height or len(self.document) <= view.size.height:
+            view.stand_on(held)
+        self._changed()
+
+    def _put(self, index: int, body: Body) -> None:
+        patch, entry = self.review.patch(index), self.review.files[index]
+        if patch is None:
+            return
+        file = self.document.files[index]
+        file.is_quiet = patch.hidden
+        self.source.forget((index,))
+        has_tail = entry.kind not in ("added", "deleted") and not patch.binary
+        self.document.put(index, body, cards(entry, patch), has_tail=has_tail)
+        self.mark(index)
+
+    def _relist(self) -> None:
+        """Files turned out to be renamed ones."""
+        for index, (file, entry) in enumerate(zip(self.document.files, self.review.files, strict=True)):
+            is_gone = entry.merged_into >= 0
+            if is_gone != file.is_gone or entry.old_path != file.old_path:
+                file.is_gone, file.old_path, file.status = is_gone, entry.old_path, STATUS[entry.kind]
+                self.document.changed(index)
+                self._waiting.append(index)
+
+    def _recolour(self) -> None:
+        """Paint files whose colours came, where they are on the screen."""
+        if not self._recoloured:
+            return
+        view = self._view
+        self.source.forget_words(self._recoloured)
+        for index in self._recoloured:
+            view.forget(index)
+        if self.on_screen() & self._recoloured:
+            view.refresh()
+        self._recoloured.clear()
+
+    def on_screen(self) -> set[int]:
+        """The files on the screen."""
+        view, document = self._view, self.document
+        if not len(document):
+            return set()
+        first = view.top[0]
+        last = min(first + view.size.height, len(document) - 1)
+        return set(range(document.file_at(first), document.file_at(last) + 1))
+
+    def look(self) -> None:
+        """Tell the diff process what is looked at."""
+        if not len(self.document) or self._is_gone:
+            return
+        here = self.document.file_at(self._view.cursor)
+        seen = self.on_screen()
+        around = [here + step for far in range(1, NEAR + 1) for step in (far, -far)]
+        wanted = [one for one in (*sorted(seen, key=lambda one: abs(one - here)), *around) if self._wants_colours(one)]
+        self.review.focus(here, wanted)
+
+    def _wants_colours(self, index: int) -> bool:
+        return 0 <= index < len(self.document.files) and not self.document.files[index].shape.folded
+
+    # What was viewed.
+
+    def keys(self, index: int) -> tuple[str, ...]:
+        """The keys of the hunks of a file; of one without any, its own."""
+        file = self.document.files[index]
+        if not file.keys and file.body is not None:
+            entry = self.review.files[index]
+            file.keys = hunks.keys(file.body.data) or (
+                hunks.file_key(b"", f"{entry.old_mode:o}", f"{entry.new_mode:o}", entry.old_oid, entry.new_oid),
+            )
+        return file.keys
+
+    def mark(self, index: int) -> None:
+        """Fold what of a file is viewed, and open what is not."""
+        file = self.document.files[index]
+        if not (self.marks.moved or self._marked_paths() & {file.path, file.old_path}):
+            if file.viewed:
+                self.document.view(index, frozenset())
+            return
+        viewed = frozenset(
+            at for at, key in enumerate(self.keys(index)) if self.marks.viewed(file.path, key, file.old_path)
+        )
+        if viewed != file.viewed:
+            self.document.view(index, viewed)
+
+    def _marked_paths(self) -> set[str | None]:
+        if self._paths_of is not self.marks:
+            self._paths_of, self._paths = self.marks, {path for path, _ in self.marks.keys}
+        return self._paths
+
+    def remark(self, marks: Marks, files: Iterable[int]) -> None:
+        """Other marks for these files."""
+        self.marks = marks
+        for index in files:
+            self.mark(index)
+            self._view.forget(index)
+
+
+async def _breathe() -> None:
+    """Let keys and frames have their turn."""
+    await asyncio.sleep(0)
+
+
+def _file(entry: "FileEntry") -> File:
+    return File(
+        entry.path,
+        entry.old_path,
+        STATUS[entry.kind],
+        is_gone=entry.merged_into >= 0,
+        is_quiet=bool(entry.fold),
+    )

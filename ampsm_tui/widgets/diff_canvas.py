@@ -1,0 +1,185 @@
+"""The part of a diff that is on the screen: a top row, lines below it, a file's head that stays. Moving is not here.
+
+Painted rows are kept, so a scroll paints what is new and a moved cursor two rows. The lines go to the screen as they
+are: Textual's own cache of a widget's look would cost more than they do.
+"""
+
+from collections.abc import Iterator
+
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from ampsm_engine.review.document import Document
+from ampsm_engine.review.parts import Row, Sort
+from ampsm_tui.widgets.blending import Blending
+from ampsm_tui.widgets.diff_paint import KINDS, LETTERS, Painter
+from ampsm_tui.widgets.diff_source import Source
+from ampsm_tui.widgets.diff_wire import WireStrip
+
+KEPT = 512
+"""Painted rows that are kept: ten screens. More of them would keep the collector busy."""
+
+LOW = 14
+"""Lines of the view below which files have no blank line between them."""
+
+Place = tuple[int, int]
+"""A row and which of its lines."""
+
+
+class DiffCanvas(Widget, can_focus=True):
+    """Shows a document from a top row on, with a cursor."""
+
+    ALLOW_SELECT = False
+    COMPONENT_CLASSES = {  # noqa: RUF012 - as Textual declares it
+        *(f"-{kind}" for kind in KINDS),
+        *(f"-{state}-{kind}" for state in ("cursor", "selected") for kind in KINDS),
+        *(f"-word-{kind}" for kind in KINDS),
+        *(f"-sign-{kind}" for kind in KINDS),
+        *(f"-{name}" for name in LETTERS.values()),
+        *(f"-status-{letter}" for letter in "AMDRCT"),
+        *("-mark-here", "-here", "-match", "-unseen", "-rule", "-head", "-cursor-head", "-head-mark", "-head-folder"),
+        *("-head-name", "-gap", "-cursor-gap", "-card", "-cursor-card", "-note", "-cursor-note", "-note-bar"),
+        *("-note-title", "-unseen-badge", "-plus", "-minus", "-viewed"),
+    }
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._blending = Blending(self)
+        self.document = Document(())
+        self.source = Source()
+        self.painter = Painter(self.document, self.source, self._blending.style)
+        self.top: Place = (0, 0)
+        self.cursor = 0
+        self.selected_from: int | None = None
+        self._painted: dict[tuple[Row, int], tuple[Strip, ...]] = {}
+
+    def take(self, document: Document, source: Source) -> None:
+        """Show another document from its beginning."""
+        manner = self.painter.manner
+        self.document, self.source = document, source
+        self.painter = Painter(document, source, self._blending.style)
+        self.painter.manner = manner
+        self.top, self.cursor, self.selected_from = (0, 0), 0, None
+        self.repaint()
+
+    # Rows and their lines.
+
+    def repaint(self) -> None:
+        """Paint everything anew."""
+        self._painted.clear()
+        self.refresh()
+
+    def forget(self, file: int) -> None:
+        """Paint a file anew."""
+        for key in [key for key in self._painted if key[0].file == file]:
+            del self._painted[key]
+
+    def strips(self, at: int, state: int = 0) -> tuple[Strip, ...]:
+        """The lines of a row."""
+        row = self.document.row(at)
+        found = self._painted.get((row, state))
+        if found is None:
+            if len(self._painted) >= KEPT:
+                del self._painted[next(iter(self._painted))]
+            width = self.painter.manner.width
+            found = tuple(self._strip(line, width) for line in self.painter.lines(row, state))
+            self._painted[row, state] = found
+        return found
+
+    def _strip(self, line: list, width: int) -> Strip:  # type: ignore[type-arg]
+        background = self.background_colors[1]
+        for one in self.get_line_filters():
+            line = one.apply(line, background)
+        return WireStrip(line, width)
+
+    def tall(self, at: int) -> int:
+        """The lines that a row takes on the screen."""
+        sort = self.document.row(at).sort
+        if sort in (Sort.HUNK, Sort.CARD, Sort.WAIT, Sort.TAIL):
+            return 1
+        if sort is not Sort.NOTE and sort is not Sort.HEAD and not self.painter.manner.wrap:
+            return 1
+        return len(self.strips(at))
+
+    def state(self, at: int) -> int:
+        """1: the cursor is on it, 2: it is selected, 0: neither."""
+        if at == self.cursor:
+            return 1
+        if self.selected_from is not None:
+            first, last = sorted((self.selected_from, self.cursor))
+            return 2 if first <= at <= last else 0
+        return 0
+
+    # What is on the screen.
+
+    def places(self) -> Iterator[Place]:
+        """The row and line of each line of the screen, from the top."""
+        at, inner = self.top
+        total, left = len(self.document), self.size.height
+        while at < total and left > 0:
+            tall = self.tall(at)
+            for line in range(inner, tall):
+                yield at, line
+                left -= 1
+                if not left:
+                    return
+            at, inner = at + 1, 0
+
+    def y_of(self, at: int) -> int | None:
+        """The line of the screen where a row begins; None when it is not on it."""
+        return next((y for y, (row, _) in enumerate(self.places()) if row == at), None)
+
+    def _sticky(self, place: Place) -> int | None:
+        """The file whose head lies over the first line; None where that line is one itself."""
+        at, inner = place
+        row = self.document.row(at)
+        if row.sort is not Sort.HEAD:
+            return row.file
+        if inner < self.tall(at) - 1 and at:
+            return self.document.file_at(at - 1)
+        return None
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines of a part of the view."""
+        width, height = self.size
+        manner = self.painter.manner
+        if manner.width != width or manner.has_air != (height >= LOW):
+            manner.width, manner.has_air = width, height >= LOW
+            self._painted.clear()
+        strips: list[Strip] = []
+        first, last = crop.y, crop.bottom
+        for y, place in enumerate(self.places()):
+            if y >= last:
+                break
+            if y >= first:
+                strips.append(self._line(y, place))
+        if len(strips) < crop.height:
+            blank = self._strip([*Strip.blank(width, self._blending.style("-same"))], width)
+            strips += [blank] * (crop.height - len(strips))
+        if crop.x or crop.width < width:
+            return [strip.crop(crop.x, crop.right) for strip in strips]
+        return strips
+
+    def _line(self, y: int, place: Place) -> Strip:
+        at, inner = place
+        if not y and (file := self._sticky(place)) is not None:
+            return self.strips(self.document.tops[file], self.state(self.document.tops[file]))[-1]
+        return self.strips(at, self.state(at))[inner]
+
+    def render_line(self, y: int) -> Strip:
+        """One line of the view."""
+        return self.render_lines(Region(0, y, self.size.width, 1))[0]
+
+    def refresh_row(self, at: int) -> None:
+        """Repaint the lines of one row."""
+        ys = [y for y, (row, _) in enumerate(self.places()) if row == at]
+        if ys:
+            self.refresh(Region(0, ys[0], self.size.width, len(ys)))
+
+    def notify_style_update(self) -> None:
+        """Other colours: paint anew."""
+        super().notify_style_update()
+        self._blending.forget()
+        self.painter.forget()
+        self._painted.clear()

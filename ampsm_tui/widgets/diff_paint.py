@@ -1,0 +1,200 @@
+"""Rows of a diff to strips of a width, in the styles it is given. Where rows stand on the screen is not known here."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rich.segment import Segment
+from rich.style import Style
+
+from ampsm_engine.differ.protocol import CLASSES
+from ampsm_engine.review.body import MINUS, PLUS, Body, Line
+from ampsm_engine.review.document import Document
+from ampsm_engine.review.parts import Row, Sort
+from ampsm_tui.widgets.diff_heads import HeadPainter
+from ampsm_tui.widgets.diff_lines import HERE, MARK, MATCH, NUMBER, SIGN, UNSEEN, WORD, Ground, Side, drawn, letters
+from ampsm_tui.widgets.diff_source import Source, uncut
+from ampsm_tui.widgets.diff_text import Shown, shown
+
+KINDS = ("same", "added", "removed", "nothing")
+STATES = ("", "cursor", "selected")
+NO_EOL = " ⏎̸ no newline"
+NARROW = 60
+"""Columns below which one line number has to do."""
+
+CURSOR_MARK = "▌"
+
+LETTERS = {code: name for code, name in enumerate(CLASSES) if name} | {
+    NUMBER: "number-column",
+    SIGN: "sign",
+    MARK: "mark",
+}
+"""The component class of each number of a letter."""
+
+Named = Callable[..., Style]
+"""The style of component classes laid over each other."""
+
+_EMPTY = Shown("", 0)
+
+
+@dataclass(slots=True)
+class Manner:
+    """How lines are shown."""
+
+    width: int = 80
+    left: int = 0
+    wrap: bool = False
+    is_split: bool = False
+    tab: int = 4
+    has_air: bool = True
+    """A blank line above each file."""
+
+
+class Painter:
+    """Paints rows; the colours that it mixes are kept until `forget`."""
+
+    def __init__(self, document: Document, source: Source, named: Named) -> None:
+        self.document = document
+        self.source = source
+        self.manner = Manner()
+        self._named = named
+        self._inks: dict[int, Style] = {}
+        self._heads = HeadPainter(document, source, named)
+
+    def ink(self, ground: int, letter: int) -> Style:
+        """The style of a letter on a ground."""
+        key = ground << 8 | letter
+        found = self._inks.get(key)
+        if found is None:
+            found = self._inks[key] = self._mixed(ground, letter)
+        return found
+
+    def forget(self) -> None:
+        """Other colours."""
+        self._inks.clear()
+
+    def _mixed(self, ground: int, letter: int) -> Style:
+        kind, state = KINDS[ground // 3], STATES[ground % 3]
+        names = [f"-{kind}", f"-{state}-{kind}" if state else ""]
+        over = letter & 0xE0 if letter not in (NUMBER, SIGN, MARK) else 0
+        code = letter & 0x1F
+        if code in LETTERS:
+            names.append(f"-{LETTERS[code]}")
+        if code == SIGN or (code == MARK and state):
+            names.append(f"-sign-{kind}" if code == SIGN else "-mark-here")
+        if over & WORD and over & HERE == 0:
+            names.append(f"-word-{kind}")
+        if over & HERE:
+            names.append({HERE: "-here", MATCH: "-match", UNSEEN: "-unseen"}[over & HERE])
+        return self._named(*names)
+
+    def lines(self, row: Row, state: int = 0) -> list[list[Segment]]:
+        """The lines on the screen that a row takes; state 1: the cursor is on it, 2: it is selected."""
+        if row.sort is Sort.LINE:
+            return self._line(row, state)
+        if row.sort is Sort.PAIR:
+            return self._pair(row, state)
+        if row.sort is Sort.GROWN:
+            return self._grown(row, state)
+        return self._heads.lines(row, state, self.manner)
+
+    def _line(self, row: Row, state: int) -> list[list[Segment]]:
+        body = self._body(row.file)
+        line = body.line(row.a)
+        manner = self.manner
+        file = self.document.files[row.file]
+        kind = 1 if line.kind == PLUS else 2 if line.kind == MINUS else 0
+        room = file.digits
+        old = str(line.old) if kind != 1 else ""
+        new = str(line.new) if kind != 2 else ""
+        sign = " +-"[kind]
+        if manner.width < NARROW:
+            numbers = (new or old).rjust(room)
+        else:
+            numbers = f"{old.rjust(room)} {new.rjust(room)} "
+            sign += " "
+        side = self._side(row.file, row.a, line, Ground(kind, state), (numbers, sign))
+        mark = CURSOR_MARK if state else " "
+        return drawn(side, manner.width, self.ink, left=manner.left, wrap=manner.wrap, mark=mark)
+
+    def _side(self, file: int, at: int, line: Line, ground: Ground, column: tuple[str, str]) -> Side:
+        """`column`: the line numbers and the sign."""
+        source = self.source
+        raw, length = uncut(line.text) if len(line.text) > 4096 else (line.text, 0)
+        told = shown(raw, self.manner.tab, length=length)
+        is_new = line.kind != MINUS
+        spans = source.spans(file, is_new=is_new, number=line.new if is_new else line.old)
+        words = source.words(file, at) if ground.kind else ()
+        return Side(
+            *column,
+            told,
+            letters(told, spans, words, self._matches(file, at, raw)),
+            ground,
+            self._tail(file, line, raw),
+        )
+
+    def _matches(self, file: int, at: int, raw: bytes) -> Sequence[tuple[int, int, bool]]:
+        found = list(self.source.matches(raw))
+        if not found:
+            return ()
+        here = self.source.here
+        return [(start, end, here == (file, at, number)) for number, (start, end) in enumerate(found)]
+
+    def _tail(self, file: int, line: Line, raw: bytes) -> str:
+        has_cr = raw.endswith(b"\r")
+        ending = "␍" if has_cr and not self.document.files[file].is_crlf else ""
+        return f"{ending}{NO_EOL}" if line.has_no_eol else ending
+
+    def _pair(self, row: Row, state: int) -> list[list[Segment]]:
+        body = self._body(row.file)
+        width = self.manner.width
+        half = (width - 1) // 2
+        left = self._half(row, row.a, body, state, half, is_new=False)
+        right = self._half(row, row.b, body, state, width - half - 1, is_new=True)
+        tall = max(len(left), len(right))
+        nothing = Ground(3, state).number
+        rule = Segment("│", self._named("-rule"))
+        blank = Segment(" " * half, self.ink(nothing, 0)), Segment(" " * (width - half - 1), self.ink(nothing, 0))
+        left += [[blank[0]]] * (tall - len(left))
+        right += [[blank[1]]] * (tall - len(right))
+        return [[*one, rule, *other] for one, other in zip(left, right, strict=True)]
+
+    def _half(self, row: Row, at: int, body: Body, state: int, width: int, *, is_new: bool) -> list[list[Segment]]:
+        room = self.document.files[row.file].digits
+        mark = CURSOR_MARK if state and not is_new else ""
+        mark = mark or ("" if is_new else " ")
+        if at < 0:
+            side = Side(" " * room, "   ", _EMPTY, b"", Ground(3, state))
+            return drawn(side, width, self.ink, mark=mark)
+        line = body.line(at)
+        kind = 1 if line.kind == PLUS else 2 if line.kind == MINUS else 0
+        numbers = str(line.new if is_new else line.old).rjust(room)
+        side = self._side(row.file, at, line, Ground(kind, state), (numbers, f" {' +-'[kind]} "))
+        return drawn(side, width, self.ink, left=self.manner.left, wrap=self.manner.wrap, mark=mark)
+
+    def _grown(self, row: Row, state: int) -> list[list[Segment]]:
+        file = self.document.files[row.file]
+        raw = self.source.grown(row.file, row.b)
+        line = Line(ord(" "), raw if raw is not None else "…".encode(), row.a, row.b, has_no_eol=False)
+        room = file.digits
+        manner = self.manner
+        mark = CURSOR_MARK if state else " "
+        if manner.is_split:
+            half = (manner.width - 1) // 2
+            told = []
+            for number, is_new, width in ((row.a, False, half), (row.b, True, manner.width - half - 1)):
+                side = self._side(row.file, -1, line, Ground(0, state), (str(number).rjust(room), "   "))
+                told.append(
+                    drawn(side, width, self.ink, left=manner.left, wrap=manner.wrap, mark="" if is_new else mark)
+                )
+            rule = Segment("│", self._named("-rule"))
+            return [[*one, rule, *other] for one, other in zip(*told, strict=False)]
+        numbers = (
+            str(row.b).rjust(room) if manner.width < NARROW else f"{str(row.a).rjust(room)} {str(row.b).rjust(room)} "
+        )
+        side = self._side(row.file, -1, line, Ground(0, state), (numbers, " " if manner.width < NARROW else "  "))
+        return drawn(side, manner.width, self.ink, left=manner.left, wrap=manner.wrap, mark=mark)
+
+    def _body(self, file: int) -> Body:
+        body = self.document.files[file].body
+        assert body is not None  # noqa: S101 - rows of lines come from one
+        return body

@@ -1,0 +1,246 @@
+"""A diff with a cursor: moving by line, page, hunk and file; what changes around the cursor does not move it.
+
+It moves through rows; what a row is, and what is done with it, is known elsewhere.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region
+from textual.message import Message
+
+from ampsm_engine.review import ways
+from ampsm_engine.review.parts import Row, Sort
+from ampsm_tui.widgets.diff_canvas import DiffCanvas
+
+WHEEL = 3
+SIDEWAYS = 16
+"""Columns of one step to the side."""
+
+
+class DiffView(DiffCanvas):
+    """The diff of a review."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,down", "step(1)", "Down", show=False, id="move.down"),
+        Binding("k,up", "step(-1)", "Up", show=False, id="move.up"),
+        Binding("g,home,less_than_sign", "top", "To the beginning", show=False, id="move.first"),
+        Binding("G,end,greater_than_sign", "bottom", "To the end", show=False, id="move.last"),
+        Binding("d,ctrl+d", "page(0.5)", "Half a screen down", show=False, id="move.page-down"),
+        Binding("u,ctrl+u", "page(-0.5)", "Half a screen up", show=False, id="move.page-up"),
+        Binding("f,pagedown,ctrl+f", "page(1)", "A screen down", show=False, id="review.page-down"),
+        Binding("b,pageup,shift+space", "page(-1)", "A screen up", show=False, id="review.page-up"),
+        Binding("right_square_bracket", "hunk(1)", "Hunk", id="review.hunk"),
+        Binding("left_square_bracket", "hunk(-1)", "Hunk before", show=False, id="review.hunk-before"),
+        Binding("right_curly_bracket", "file(1)", "File", id="review.file"),
+        Binding("left_curly_bracket", "file(-1)", "File before", show=False, id="review.file-before"),
+        Binding("J", "scroll(3)", "Scroll down", show=False, id="review.scroll-down"),
+        Binding("K", "scroll(-3)", "Scroll up", show=False, id="review.scroll-up"),
+        Binding("right,L", f"sideways({SIDEWAYS})", "To the right", show=False, id="review.right"),
+        Binding("left,H", f"sideways(-{SIDEWAYS})", "To the left", show=False, id="review.left"),
+    ]
+
+    @dataclass
+    class Moved(Message):
+        """The view or its cursor is somewhere else."""
+
+        row: Row | None
+
+    # Where the cursor is.
+
+    @property
+    def row(self) -> Row | None:
+        """The row under the cursor."""
+        return self.document.row(self.cursor) if len(self.document) else None
+
+    def go(self, at: int, *, above: int | None = None) -> None:
+        """The cursor to a row; the view moves as little as it must, or so that `above` lines are above the cursor."""
+        total = len(self.document)
+        if not total:
+            return
+        before, top = self.cursor, self.top
+        self.cursor = min(max(at, 0), total - 1)
+        if above is not None:
+            self._stand(self.cursor, above)
+        else:
+            self._bring()
+        self._show(before, top)
+
+    def _show(self, before: int, top: tuple[int, int]) -> None:
+        """Repaint what is different, and tell."""
+        if top != self.top or self.selected_from is not None:
+            self.refresh()
+        elif before != self.cursor:
+            self.refresh_row(before)
+            self.refresh_row(self.cursor)
+            self._refresh_sticky(before)
+        self.post_message(self.Moved(self.row))
+
+    def _refresh_sticky(self, before: int) -> None:
+        tops = self.document.tops
+        if self.top[0] not in (before, self.cursor) and {before, self.cursor} & {
+            tops[self.document.file_at(self.top[0])]
+        }:
+            self.refresh(Region(0, 0, self.size.width, 1))
+
+    def _bring(self) -> None:
+        """Scroll as little as brings the cursor into view; the first line is under the head of its file."""
+        at = self.cursor
+        first, inner = self.top
+        if at < first or (at == first and (inner or not self._is_head(at))):
+            self._stand(at, 0 if self._is_head(at) else 1)
+            return
+        room, last = self.size.height, at
+        used = 0
+        while last >= first and used <= room:
+            used += self.tall(last) - (inner if last == first else 0)
+            last -= 1
+        if used > room:
+            self._stand(at, max(0, room - self.tall(at)))
+
+    def _is_head(self, at: int) -> bool:
+        return self.document.row(at).sort is Sort.HEAD
+
+    def _stand(self, at: int, above: int) -> None:
+        """The view so that `above` lines are above a row, as far as the beginning and the end allow."""
+        if self._is_head(at) and self.tall(at) > 1 and not above:
+            self.top = self._not_beyond((at, self.tall(at) - 1))
+            return
+        self.top = self._not_beyond(self._back((at, 0), above))
+
+    def _back(self, place: tuple[int, int], lines: int) -> tuple[int, int]:
+        at, inner = place
+        lines -= inner
+        while lines > 0 and at > 0:
+            at -= 1
+            lines -= self.tall(at)
+        return (at, max(0, -lines)) if at or lines <= 0 else (0, 0)
+
+    def _forth(self, place: tuple[int, int], lines: int) -> tuple[int, int]:
+        at, inner = place
+        lines += inner
+        total = len(self.document)
+        while at < total - 1 and lines >= (tall := self.tall(at)):
+            lines -= tall
+            at += 1
+        return at, min(lines, max(0, self.tall(at) - 1))
+
+    def _not_beyond(self, place: tuple[int, int]) -> tuple[int, int]:
+        """The end of the diff is not above the end of the view."""
+        total = len(self.document)
+        if not total:
+            return (0, 0)
+        return min(place, self._back((total - 1, self.tall(total - 1)), self.size.height))
+
+    def hold(self) -> tuple[Row, int, Row] | None:
+        """What the view stands on; `stand_on` brings it back after rows have changed."""
+        if not len(self.document):
+            return None
+        return self.document.row(self.cursor), self.y_of(self.cursor) or 0, self.document.row(self.top[0])
+
+    def stand_on(self, held: tuple[Row, int, Row] | None) -> None:
+        """The cursor on the row that it was on, and that where it was on the screen."""
+        if held is None or not len(self.document):
+            self.refresh()
+            return
+        row, y, _ = held
+        self.selected_from = None
+        self.cursor = self.document.find(row)
+        self.top = self._not_beyond(self._back((self.cursor, 0), y))
+        self.refresh()
+        self.post_message(self.Moved(self.row))
+
+    def on_resize(self) -> None:
+        """The cursor stays in view."""
+        if len(self.document):
+            self._bring()
+
+    # Moving.
+
+    def action_step(self, by: int) -> None:
+        """Lines down or up."""
+        self.go(self.cursor + by)
+
+    def action_top(self) -> None:
+        """To the beginning."""
+        self.go(0)
+
+    def action_bottom(self) -> None:
+        """To the end."""
+        self.go(len(self.document) - 1)
+
+    def action_page(self, pages: float) -> None:
+        """A page or a part of one; the cursor stays where it is on the screen."""
+        self._scroll(round(pages * max(2, self.size.height - 2)), hold_y=True)
+
+    def action_scroll(self, lines: int) -> None:
+        """The view by lines; the cursor moves only where it would leave it."""
+        self._scroll(lines, hold_y=False)
+
+    def _scroll(self, lines: int, *, hold_y: bool) -> None:
+        if not len(self.document):
+            return
+        before, top = self.cursor, self.top
+        y = self.y_of(self.cursor) or 0
+        self.top = self._not_beyond(self._forth(top, lines)) if lines > 0 else self._back(top, -lines)
+        places = list(self.places())
+        if hold_y and self.top == top:
+            self.cursor = len(self.document) - 1 if lines > 0 else 0
+        elif hold_y:
+            self.cursor = places[min(max(y, self._first_free(places)), len(places) - 1)][0]
+        else:
+            first, last = places[self._first_free(places)][0], places[-1][0]
+            self.cursor = min(max(self.cursor, first), last)
+        self._show(before, top)
+
+    def _first_free(self, places: list[tuple[int, int]]) -> int:
+        """The first line that the head of a file does not lie over."""
+        return 1 if len(places) > 1 and self._sticky(places[0]) is not None else 0
+
+    def action_hunk(self, way: int) -> None:
+        """To the next hunk."""
+        found = ways.next_hunk(self.document, self.cursor, way)
+        if found is not None:
+            self.land(found)
+
+    def action_file(self, way: int) -> None:
+        """To the next file."""
+        found = ways.next_file(self.document, self.cursor, way)
+        if found is not None:
+            self.go(found, above=0)
+
+    def land(self, at: int) -> None:
+        """To a row that one jumps to: near the top, unless it is in view with something below it."""
+        y = self.y_of(at)
+        room = self.size.height
+        if y is not None and 1 <= y <= room * 2 // 3:
+            self.go(at)
+        else:
+            self.go(at, above=0 if self._is_head(at) else min(3, room // 4 + 1))
+
+    def action_sideways(self, columns: int) -> None:
+        """To the right or left of long lines."""
+        manner = self.painter.manner
+        left = max(0, manner.left + columns)
+        if left != manner.left and not manner.wrap:
+            manner.left = left
+            self.repaint()
+
+    def on_click(self, event: events.Click) -> None:
+        """The cursor to where one clicks."""
+        for y, (at, _) in enumerate(self.places()):
+            if y == event.y:
+                self.go(at)
+                return
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """The wheel."""
+        event.stop().prevent_default()
+        self._scroll(-WHEEL, hold_y=False)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """The wheel."""
+        event.stop().prevent_default()
+        self._scroll(WHEEL, hold_y=False)

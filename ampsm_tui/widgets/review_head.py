@@ -1,0 +1,115 @@
+"""The line at the top of a review: whose changes, which of them, how far one is, what is looked for."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from ampsm_tui.clean import cells, cut, one_line
+from ampsm_tui.widgets.one_liner import OneLiner
+from ampsm_tui.widgets.session_columns import Piece
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What there is to say."""
+
+    name: str = ""
+    range: str = ""
+    files: int = 0
+    additions: int = 0
+    deletions: int = 0
+    viewed: int = 0
+    hunks: int = 0
+    is_complete: bool = False
+    comments: int = 0
+    """Comments that are not sent."""
+    search: str = ""
+    manner: str = ""
+    """What is switched on: wrap, whitespace ignored."""
+    news: str = ""
+
+
+class ReviewHead(OneLiner):
+    """Name and range at the left, progress at the right: that stays however little room there is."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        *("-name", "-range", "-quiet", "-plus", "-minus", "-progress", "-done", "-comments", "-search", "-news"),
+    }
+    DEFAULT_CSS = """
+    ReviewHead {
+        background: $surface; padding: 0 1;
+        & > .-name { color: $foreground; text-style: bold; }
+        & > .-range { color: $primary; }
+        & > .-quiet { color: $foreground 60%; }
+        & > .-plus { color: $success; }
+        & > .-minus { color: $error; }
+        & > .-progress { color: $foreground; text-style: bold; }
+        & > .-done { color: $success; text-style: bold; }
+        & > .-comments { color: $accent; text-style: bold; }
+        & > .-search { color: $accent; }
+        & > .-news { color: $warning; }
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._standing = Standing()
+
+    def show(self, standing: Standing) -> None:
+        """Say how the review stands."""
+        self._standing = standing
+        self._say()
+
+    def on_resize(self) -> None:
+        """Other room."""
+        self._say()
+
+    def _say(self) -> None:
+        now, width = self._standing, self.size.width
+        right = _right(now, words=True)
+        if _width(right) > width - 16:
+            right = _right(now, words=False)
+        if _width(right) > width - 10:
+            right = right[-1:]
+        room = width - _width(right) - 2
+        left: list[Piece] = []
+        for piece in _left(now):
+            text = piece.text if _width(left) + cells(piece.text) <= room else ""
+            if not text and piece.style in ("name", "range"):
+                text = cut(piece.text, max(0, room - _width(left)))
+            if text:
+                left.append(Piece(text, piece.style))
+        self.say(left, right)
+
+
+def _left(now: Standing) -> list[Piece]:
+    files = f"  {now.files:,} file{'s' * (now.files != 1)}"
+    return [
+        Piece(one_line(now.range, 80), "range"),
+        Piece("  " + one_line(now.name, 80), "name"),
+        Piece(files, "quiet"),
+        Piece(f"  +{now.additions:,}", "plus"),
+        Piece(f" -{now.deletions:,}", "minus"),
+        Piece(f"  {now.manner}" if now.manner else "", "quiet"),
+    ]
+
+
+def _right(now: Standing, *, words: bool) -> list[Piece]:
+    told = []
+    if now.news:
+        told.append(Piece(f"{one_line(now.news, 60)}  ", "news"))
+    if now.search:
+        told.append(Piece(f"{one_line(now.search, 60)}  ", "search"))
+    if now.comments:
+        word = f" comment{'s' * (now.comments != 1)} to send" if words else ""
+        told.append(Piece(f"◆ {now.comments}{word}  ", "comments"))
+    more = "" if now.is_complete else "+"
+    if words:
+        progress = f"{now.viewed:,} of {now.hunks:,}{more} hunk{'s' * (now.hunks != 1)}"
+    else:
+        progress = f"{now.viewed}/{now.hunks}{more}"
+    is_done = now.is_complete and now.viewed >= now.hunks
+    return [*told, Piece(f"✓ {progress}" if is_done else progress, "done" if is_done else "progress")]
+
+
+def _width(pieces: list[Piece]) -> int:
+    return sum(cells(piece.text) for piece in pieces)
