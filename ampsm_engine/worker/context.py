@@ -6,17 +6,20 @@ SESSION.md, DIFF_SUMMARY.md, ITERATION_LOG.md, LAST_STATUS.json; redacted, repla
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ampsm_engine import redact, wording
-from ampsm_engine.git.values import FileChange
 from ampsm_engine.home import PRIVATE_FOLDER, write_private
 from ampsm_engine.model import Iteration, Session
+
+if TYPE_CHECKING:
+    from ampsm_engine.git.values import FileChange  # `new` writes these files, and has none to list
 
 FOLDER = "AGENT_CONTEXT"
 LISTED_FILES = 500
 
 
-def write(session: Session, iterations: Sequence[Iteration], files: Sequence[FileChange]) -> str | None:
+def write(session: Session, iterations: Sequence[Iteration], files: "Sequence[FileChange]") -> str | None:
     """Bring the four files up to date; a sentence when something of the repository's stands in their place."""
     return put(Path(session.worktree_path), contents(session, iterations, files))
 
@@ -32,7 +35,7 @@ def put(worktree: Path, made: Mapping[str, bytes]) -> str | None:
     return None
 
 
-def contents(session: Session, iterations: Sequence[Iteration], files: Sequence[FileChange]) -> dict[str, bytes]:
+def contents(session: Session, iterations: Sequence[Iteration], files: "Sequence[FileChange]") -> dict[str, bytes]:
     """What the four files say, redacted."""
     texts = {
         "SESSION.md": session_text(session),
@@ -61,7 +64,7 @@ def session_text(session: Session) -> str:
     return "\n".join(lines) + "\n"
 
 
-def diff_text(session: Session, files: Sequence[FileChange]) -> str:
+def diff_text(session: Session, files: "Sequence[FileChange]") -> str:
     """Which files the branch changes against its base."""
     added = sum(file.additions or 0 for file in files)
     deleted = sum(file.deletions or 0 for file in files)
