@@ -23,8 +23,20 @@ SWEEP_EVERY = 2.0
 TICK = 0.05
 
 
-def iterate(engine: Engine, session_id: str, prompt: str, *, launch_worker: bool = True) -> Iteration:
-    """Queue an iteration and see that a worker comes for it. Unfit when there is no amp, Refused on a bad prompt."""
+def iterate(
+    engine: Engine,
+    session_id: str,
+    prompt: str,
+    *,
+    launch_worker: bool = True,
+    answers: Sequence[str] = (),
+    resolves: str | None = None,
+) -> Iteration:
+    """Queue an iteration and see that a worker comes for it. Unfit when there is no amp, Refused on a bad prompt.
+
+    `answers`: the comments and rejections of a review that the prompt tells of. Refused while a merge of the session
+    is open, but for the iteration that resolves its conflicts (`resolves`: the merge's id).
+    """
     content = command.check_prompt(prompt)
     program.find(engine.settings, os.environ)
     store = engine.store
@@ -46,7 +58,7 @@ def iterate(engine: Engine, session_id: str, prompt: str, *, launch_worker: bool
     # The prompt as typed is on disk before the queue knows of it: a worker may come at once.
     write_private(run.prompt, content)
     try:
-        queued = store.enqueue(iteration)
+        queued = store.enqueue(iteration, answers=answers, resolves=resolves)
     except BaseException:
         run.prompt.unlink()
         run.path.rmdir()

@@ -17,7 +17,7 @@ from ampsm_engine.store.writing import Writing
 
 _MERGES = f"SELECT {rows.MERGE_COLUMNS} FROM merges m"  # noqa: S608 - a column list of `rows`
 _OPEN = "m.state IN ('working', 'conflicted')"
-_FIXED = frozenset({"id", "session_id", "kind", "started_at", "state", "step"})
+_FIXED = frozenset({"id", "session_id", "kind", "started_at", "state"})
 
 
 class Merging(Writing):

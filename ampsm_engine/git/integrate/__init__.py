@@ -12,6 +12,7 @@ from ampsm_engine.git.integrate.merge import merge
 from ampsm_engine.git.integrate.plan import merge_bases, plan_commits
 from ampsm_engine.git.integrate.proof import proof
 from ampsm_engine.git.integrate.rebase import pick, rebase
+from ampsm_engine.git.integrate.reopen import reopen
 from ampsm_engine.git.integrate.resolve import conflicts, resolve
 from ampsm_engine.git.integrate.squash import squash
 from ampsm_engine.git.integrate.target import move_target
@@ -34,6 +35,7 @@ __all__ = [
     "plan_commits",
     "proof",
     "rebase",
+    "reopen",
     "resolve",
     "settle",
     "squash",

@@ -1,0 +1,202 @@
+"""A conflict that waits in a session's worktree: looked at, resolved file by file, handed to amp, reviewed.
+
+What amp resolved counts only after a person took that very tree for good.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from ampsm_engine.errors import Refused
+from ampsm_engine.git import changes, integrate, keepsake, live, lock, repository
+from ampsm_engine.git.integrate.values import Choice, OpenFile
+from ampsm_engine.git.values import FileChange
+from ampsm_engine.merging import journal, resume
+from ampsm_engine.merging.situation import many, named
+from ampsm_engine.merging.surroundings import Surroundings
+from ampsm_engine.model import Merge, Session, State
+from ampsm_engine.naming import printable
+
+Resolution = Choice | Literal["edited"] | Mapping[int, Choice]
+"""`ours` is the base, `theirs` the session's work; `edited`: as the file lies there; or one choice for each hunk."""
+
+
+@dataclass(frozen=True, slots=True)
+class Conflicts:
+    """An open conflict."""
+
+    merge: Merge
+    worktree: str
+    onto: str
+    """The commit that the work comes to: the base, or what is in place of the session's work so far."""
+    commit: str
+    """What does not fit."""
+    files: tuple[OpenFile, ...]
+    """What is still open; empty when `--continue` can go on."""
+    resolved: tuple[str, ...]
+    """Paths that were in conflict and are resolved by now."""
+    number: int
+    """Which conflict of this operation it is, from 1."""
+    given: str = ""
+    """The iteration that was asked to resolve it."""
+    at_work: bool = False
+    """Whether amp is at it, or waits for a slot."""
+    needs_review: bool = False
+    """Whether amp's resolution waits for somebody to look at it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewed:
+    """What amp made of a conflict: the diff from the conflict as it was laid out to the worktree as it is now."""
+
+    tree: str
+    """Names exactly what was looked at; `accept` takes it."""
+    files: tuple[FileChange, ...]
+    patch: bytes
+
+
+def conflicts(around: Surroundings, session_id: str) -> Conflicts:
+    """What is open, by file and hunk. Refused when no conflict of the session waits."""
+    merge = resume.waiting(around, session_id)
+    session = around.store.session(session_id)
+    worktree = Path(session.worktree_path)
+    laid = integrate.laid(worktree)
+    if laid is None:
+        message = f"The conflict of {session.name} does not lie in {worktree} any more."
+        raise Refused(message, f"ampsm merge {session.id} --abort")
+    plan = journal.read(merge)
+    files = integrate.conflicts(worktree)
+    left = {file.path for file in files}
+    at_work = any(one.state is not State.SETTLED for one in around.store.iterations(session_id))
+    return Conflicts(
+        merge=merge,
+        worktree=str(worktree),
+        onto=laid.onto,
+        commit=laid.commit,
+        files=files,
+        resolved=tuple(file.path for file in laid.files if file.path not in left),
+        number=max(plan.conflicts, 1),
+        given=plan.given,
+        at_work=at_work,
+        needs_review=bool(plan.given) and not plan.accepted and not at_work,
+    )
+
+
+def resolve(around: Surroundings, session_id: str, path: str, choice: Resolution) -> Conflicts:
+    """Resolve one file; Refused while amp is at it, or for a choice that this kind of conflict does not have."""
+    _, session = _mine(around, session_id)
+    worktree = Path(session.worktree_path)
+    with lock.writer(repository.common_dir(Path(session.repo_root)), f"resolve {session_id}"):
+        integrate.resolve(worktree, path, choice)
+    return conflicts(around, session_id)
+
+
+def reopen(around: Surroundings, session_id: str, path: str) -> Conflicts:
+    """Put a resolved file back into conflict, as it was laid out; what was made of it is gone then."""
+    _, session = _mine(around, session_id)
+    worktree = Path(session.worktree_path)
+    with lock.writer(repository.common_dir(Path(session.repo_root)), f"reopen {session_id}"):
+        integrate.reopen(worktree, path)
+    return conflicts(around, session_id)
+
+
+def _mine(around: Surroundings, session_id: str) -> tuple[Merge, Session]:
+    """A waiting operation that nobody else is at."""
+    merge = resume.waiting(around, session_id)
+    session = around.store.session(session_id)
+    if any(one.state is not State.SETTLED for one in around.store.iterations(session_id)):
+        message = f"amp is at the conflicts of {session.name}."
+        raise Refused(message, f"ampsm wait {session.id}, or: ampsm stop {session.id}")
+    return merge, session
+
+
+def prompt_for(around: Surroundings, session_id: str) -> str:
+    """What amp is told to do about an open conflict."""
+    found = conflicts(around, session_id)
+    session = around.store.session(session_id)
+    target = found.merge.target or session.base_branch
+    listed = [f"- `{printable(file.path)}` ({file.kind})" for file in found.files]
+    return "\n".join(
+        [
+            f"Resolve the merge conflicts in this worktree: the work on `{session.branch_name}` comes onto `{target}`.",
+            "",
+            f"Between the markers, *ours* is `{target}`, *theirs* is this session's work. Keep what both sides want.",
+            "",
+            "Files in conflict:",
+            *listed,
+            "",
+            "Edit the files so that no conflict marker is left, and check that they work together.",
+            "Do not commit, and run no `git cherry-pick`, `git merge`, `git rebase`, `git reset`, `git stash`,",
+            "`git checkout` or `git switch`. Delete a file with `git rm` when it should go.",
+            "AGENT_CONTEXT/REBASE_HELP.md tells more. A person reviews your resolution before it counts.",
+        ]
+    )
+
+
+def give(around: Surroundings, session_id: str) -> Merge:
+    """Write down that amp gets the conflict, and keep it as it lies there now. Refused when nothing is open."""
+    merge, session = _mine(around, session_id)
+    worktree = Path(session.worktree_path)
+    if not integrate.unmerged(worktree):
+        message = f"No conflict of {session.name} is open: there is nothing for amp to resolve."
+        raise Refused(message, f"ampsm merge {session.id} --continue")
+    plan = journal.read(merge)
+    kept, _ = keepsake.write(worktree, session.branch_name)
+    name = f"given-{plan.conflicts}-{sum(1 for one in _names(session, plan.moment) if one.startswith('given'))}"
+    integrate.backup(Path(session.repo_root), session.id, plan.moment, name, kept)
+    plan = replace(plan, given="waiting", given_tree=kept, accepted="")
+    return around.store.step_merge(merge.id, journal.WAIT, plan=journal.written(plan))
+
+
+def given(around: Surroundings, merge_id: str, iteration_id: str) -> None:
+    """Note which iteration it is; an empty id: it was not begun after all."""
+    merge = around.store.merge(merge_id)
+    plan = replace(journal.read(merge), given=iteration_id)
+    around.store.step_merge(merge.id, journal.WAIT, plan=journal.written(plan))
+
+
+def _names(session: Session, moment: str) -> list[str]:
+    return [one.name for one in integrate.backups(Path(session.repo_root), session.id) if one.moment == moment]
+
+
+def resolution(around: Surroundings, session_id: str) -> Reviewed:
+    """What amp changed since it got the conflict. Refused when it was not asked, or is still at it."""
+    merge, session = _mine(around, session_id)
+    plan = journal.read(merge)
+    if not plan.given:
+        message = f"amp was not asked to resolve the conflicts of {session.name}."
+        raise Refused(message, f"ampsm merge {session.id} --continue")
+    worktree = Path(session.worktree_path)
+    with live.live_tree(worktree) as now:
+        files = changes.files(worktree, plan.given_tree, None, live=now)
+        patch = changes.patch(worktree, plan.given_tree, None, live=now)
+        return Reviewed(now.tree, files, patch)
+
+
+def accept(around: Surroundings, session_id: str, tree: str = "") -> Conflicts:
+    """Take amp's resolution for good: that of `tree`, or as it is now. Each file without markers counts as resolved.
+
+    Refused when it changed since it was looked at, and when a file is still in conflict: choices that cannot be told
+    from a file's lines (binary, deleted, submodules) that amp did not touch stay open.
+    """
+    merge, session = _mine(around, session_id)
+    worktree = Path(session.worktree_path)
+    now = resolution(around, session_id)
+    if tree and now.tree != tree:
+        message = f"The resolution of {session.name} changed since it was looked at."
+        raise Refused(message, f"ampsm merge {session.id} --show")
+    touched = {file.path for file in now.files} | {file.old_path for file in now.files}
+    with lock.writer(repository.common_dir(Path(session.repo_root)), f"accept {session_id}"):
+        open_files = integrate.conflicts(worktree)
+        marked = [file.path for file in open_files if file.hunks]
+        untouched = [file.path for file in open_files if not file.hunks and file.path not in touched]
+        if marked or untouched:
+            message = f"amp left {many(len(marked + untouched), 'file')} in conflict: {named([*marked, *untouched])}."
+            raise Refused(message, f"resolve it in {worktree}, or: ampsm merge {session.id} --abort")
+        for file in open_files:
+            integrate.resolve(worktree, file.path, "edited")
+    plan = replace(journal.read(merge), accepted=now.tree)
+    around.store.step_merge(merge.id, journal.WAIT, plan=journal.written(plan))
+    around.store.fact("accepted", "amp's resolution of the conflicts was looked at and accepted", session_id=session.id)
+    return conflicts(around, session_id)

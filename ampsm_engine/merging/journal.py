@@ -1,0 +1,146 @@
+"""The journal's own side: what an operation's plan remembers, and who is at it.
+
+The plan is JSON in the store. Who is at an operation holds a lock in the home that the kernel frees with its holder,
+so that nobody else takes it for dead; the git programs that it started are waited for by `recover`.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+
+from ampsm_engine import naming, wording
+from ampsm_engine.errors import Refused
+from ampsm_engine.home import PRIVATE_FOLDER, Home, open_private
+from ampsm_engine.merging.situation import Situation
+from ampsm_engine.merging.values import Options
+from ampsm_engine.model import Merge, MergeState
+
+FOLDER = "merges"
+
+# What is done next, as the column `step` has it.
+BEGUN = "begun"
+"""Objects are made; no branch and no file has been touched."""
+LAY = "lay-out"
+"""A conflict goes into the session's worktree, for the first time."""
+WAIT = "wait"
+"""Nothing is being done: the conflict lies there."""
+RESUME = "resume"
+"""Objects are made from a resolved conflict, which lies there still."""
+RELAY = "next-conflict"
+"""The next conflict takes the place of a resolved one."""
+TARGET = "target"
+"""The target and its checkouts move."""
+BRANCH = "branch"
+"""The session's branch and its worktree move."""
+ABORT = "abort"
+UNDO_TARGET = "undo-target"
+UNDO_BRANCH = "undo-branch"
+END = "end"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far the making of commits has come; from here it can always be done again."""
+
+    tip: str
+    """The session's work, before it is squashed."""
+    onto: str = ""
+    """Where the target stood when commits were last put onto it."""
+    picked: str = ""
+    """The last commit that is in place, after a conflict was resolved; empty before the first."""
+    rest: tuple[str, ...] = ()
+    """Commits that come after the one in conflict, or after `picked`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What finishing an operation or taking it back needs to know."""
+
+    options: Options
+    position: Position
+    moment: str
+    """Names its backups."""
+    status_before: str
+    base_commit_before: str
+    given: str = ""
+    """The iteration that was asked to resolve a conflict."""
+    given_tree: str = ""
+    """A commit of the worktree as it was then, conflict and all."""
+    accepted: str = ""
+    """The tree of the resolution that a person took for good."""
+    conflicts: int = 0
+    """How many were laid out so far."""
+    checkouts: tuple[str, ...] = ()
+    """Checkouts that were moved with the target."""
+    notes: tuple[str, ...] = ()
+
+
+def new(now: Situation, options: Options, *, moved: str) -> Merge:
+    """The entry of an operation that begins. `moved`: the branch that will move besides the session's, or empty."""
+    started = wording.now()
+    moment = "".join(letter for letter in started if letter.isdigit())
+    key = naming.new_id()
+    plan = Plan(
+        options=options,
+        position=Position(now.branch_tip),
+        moment=f"{moment[:8]}-{moment[8:14]}-{key}",
+        status_before=now.session.status.value,
+        base_commit_before=now.session.base_commit,
+    )
+    return Merge(
+        id=key,
+        session_id=now.session.id,
+        kind=options.kind,
+        state=MergeState.WORKING,
+        step=BEGUN,
+        started_at=started,
+        target=moved,
+        base_before=now.base_tip,
+        branch_before=now.branch_tip,
+        message=options.message,
+        plan=written(plan),
+    )
+
+
+def written(plan: Plan) -> str:
+    """A plan as the store keeps it; the message has a column of its own, in which secrets are redacted."""
+    return json.dumps(asdict(replace(plan, options=replace(plan.options, message=""))))
+
+
+def read(merge: Merge) -> Plan:
+    """The plan of an entry."""
+    plain = json.loads(merge.plan)
+    options = Options(**(plain.pop("options") | {"message": merge.message}))
+    position = plain.pop("position")
+    for name in ("notes", "checkouts"):
+        plain[name] = tuple(plain.get(name, ()))
+    return Plan(options, Position(**(position | {"rest": tuple(position["rest"])})), **plain)
+
+
+@contextlib.contextmanager
+def at_work(home: Home, merge_id: str) -> Iterator[None]:
+    """Be the one who is at an operation; Refused while another process is."""
+    folder = home.root / FOLDER
+    folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    path = folder / merge_id
+    descriptor = open_private(path, os.O_RDWR | os.O_CREAT)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as reason:
+            raise Refused("Another ampsm is at this merge already.", "Wait for it to end, then ask again.") from reason
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def is_at_work(home: Home, merge_id: str) -> bool:
+    """Whether a living process is at an operation."""
+    try:
+        with at_work(home, merge_id):
+            return False
+    except Refused:
+        return True

@@ -1,0 +1,96 @@
+"""Making the commits of an operation, as objects only: from a position, as often as it takes. Nothing moves here."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ampsm_engine.errors import Refused
+from ampsm_engine.git import integrate
+from ampsm_engine.git.integrate.values import Conflicted, Rewritten
+from ampsm_engine.merging.journal import Plan, Position
+
+APART = "commits by hand do not change places with amp's here, so amp's are squashed run by run between them"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Where things would point."""
+
+    branch: str
+    """The session's branch."""
+    base: str = ""
+    """The target; empty when it does not move."""
+    commits: int = 0
+    """How many commits there are beyond the target as it was."""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A conflict, and the position from which it comes again."""
+
+    conflict: Conflicted
+    position: Position
+
+
+def make(root: Path, base_tip: str, plan: Plan, *, branch: str, target: str) -> Made | Stopped:
+    """Make what a plan asks for, on the target as it is now."""
+    options, position = plan.options, plan.position
+    if options.kind == "squash":
+        return _squashed_only(root, base_tip, plan)
+    notes: tuple[str, ...] = ()
+    if position.picked:
+        done = integrate.pick(root, position.picked, position.rest)
+        if isinstance(done, Rewritten) and position.onto != base_tip:
+            done = integrate.rebase(root, done.tip, position.onto, base_tip)
+            position = Position(position.tip, base_tip)
+    else:
+        position = Position(position.tip, base_tip)
+        tip = position.tip
+        if options.kind == "merge" and options.squash:
+            squashed, notes = _squash(root, tip, base_tip, plan)
+            if isinstance(squashed, Conflicted):
+                return Stopped(squashed, position)
+            tip = squashed.tip
+        done = integrate.rebase(root, tip, base_tip)
+    if isinstance(done, Conflicted):
+        return Stopped(done, Position(position.tip, position.onto, rest=done.remaining))
+    return _joined(root, base_tip, plan, done, notes, branch=branch, target=target)
+
+
+def _joined(
+    root: Path, base_tip: str, plan: Plan, done: Rewritten, notes: tuple[str, ...], *, branch: str, target: str
+) -> Made:
+    commits = 0 if done.tip == base_tip else len(integrate.plan_commits(root, base_tip, done.tip))
+    if plan.options.kind == "rebase" or plan.options.pull_request:
+        return Made(done.tip, commits=commits, notes=notes)
+    message = merge_message(plan, branch, target)
+    merged = integrate.merge(root, base_tip, done.tip, ff=plan.options.fast_forward, message=message)
+    if isinstance(merged, Conflicted):  # pragma: no cover - what was put onto the target lies ahead of it
+        raise Refused(f"{branch} does not merge into {target}.", f"git -C {root} log --oneline {target}")
+    return Made(merged.commit, merged.commit, commits, notes)
+
+
+def merge_message(plan: Plan, branch: str, target: str) -> str:
+    """The message of a merge commit: the user's words where no squash has them."""
+    words = plan.options.message.strip()
+    if words and not plan.options.squash:
+        return words
+    title = f"Merge branch '{branch}' into {target}"
+    subject = words.partition("\n")[0]
+    return f"{title}\n\n{subject}" if subject else title
+
+
+def _squashed_only(root: Path, base_tip: str, plan: Plan) -> Made | Stopped:
+    squashed, notes = _squash(root, plan.position.tip, base_tip, plan)
+    if isinstance(squashed, Conflicted):
+        return Stopped(squashed, Position(plan.position.tip, base_tip))
+    return Made(squashed.tip, commits=len(squashed.commits), notes=notes)
+
+
+def _squash(root: Path, tip: str, base_tip: str, plan: Plan) -> tuple[Rewritten | Conflicted, tuple[str, ...]]:
+    """The squash; where commits by hand cannot be kept beside one squash, amp's are squashed between them."""
+    message = plan.options.message
+    done = integrate.squash(root, tip, base_tip, message, manual=plan.options.manual)
+    if isinstance(done, Conflicted) and done.kind == "reorder":
+        return integrate.squash(root, tip, base_tip, message, manual="apart"), (APART,)
+    return done, ()

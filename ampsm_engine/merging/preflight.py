@@ -1,0 +1,192 @@
+"""Preflight: everything that can be told before anything happens, each finding with what to do about it.
+
+Reads only, but for two things that are asked for: a fetch, and a run of the session's script.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from ampsm_engine import redact
+from ampsm_engine.errors import AmpsmError
+from ampsm_engine.git import changes, integrate, program, repository
+from ampsm_engine.git.integrate.values import ConflictFile, PlannedCommit
+from ampsm_engine.merging import situation
+from ampsm_engine.merging.situation import Situation, many, named
+from ampsm_engine.merging.surroundings import Surroundings
+from ampsm_engine.merging.values import Finding, Preflight
+from ampsm_engine.model import ScriptResult
+
+FETCH_LIMIT = 300.0
+"""Seconds that a fetch may take."""
+
+PATCH_READ = 32 << 20
+"""Bytes of a diff in which secrets are looked for."""
+
+CHECKED = "checked"
+"""The kind of the fact that says what a script said about a very commit: `<commit> pass`, `<commit> fail`."""
+
+
+class Ran(NamedTuple):
+    """What the session's script said just now, and what to tell of it."""
+
+    passed: bool
+    text: str
+
+
+Script = Callable[[], Ran]
+
+
+def preflight(
+    around: Surroundings, session_id: str, *, onto: str = "", fetch: bool = False, script: Script | None = None
+) -> Preflight:
+    """Look at everything. `script` runs the session's script, where no result is known for this very commit."""
+    now = situation.look(around.store, session_id, onto)
+    fetched = tuple(_fetched(now)) if fetch else ()
+    if fetch:
+        now = situation.look(around.store, session_id, onto)
+    findings = [*situation.obstacles(around.store, now), *fetched]
+    related = bool(integrate.merge_bases(now.root, now.base_tip, now.branch_tip))
+    commits: tuple[PlannedCommit, ...] = ()
+    conflicts: tuple[ConflictFile, ...] = ()
+    ahead = behind = 0
+    if related:
+        commits = integrate.plan_commits(now.root, now.base_tip, now.branch_tip)
+        ahead, behind = changes.ahead_behind(now.root, now.branch_tip, now.base_tip)
+        conflicts = integrate.foresee(now.root, now.base_tip, now.branch_tip).conflicts
+        findings += [*_upstream(now), *_commits(now, commits, behind)]
+        findings += [*_script(around, now, findings, script), *_conflicts(now, conflicts), *_secrets(now)]
+    return Preflight(
+        session_id, now.target, now.base_tip, now.branch_tip, ahead, behind, commits, conflicts, tuple(findings)
+    )
+
+
+def _upstream_of(now: Situation) -> tuple[str, str] | None:
+    """The target's upstream: the remote and the short name of its tracking branch."""
+    wanted = "--format=%(upstream:remotename)%00%(upstream:short)"
+    line = program.read(now.root, "for-each-ref", wanted, f"{repository.BRANCHES}{now.target}").line
+    remote, _, short = line.partition("\0")
+    return (remote, short) if remote and short else None
+
+
+def _fetched(now: Situation) -> Iterator[Finding]:
+    upstream = _upstream_of(now) if now.is_branch else None
+    remote = upstream[0] if upstream else now.target.partition("/")[0]
+    if not upstream and (now.is_branch or not program.read(now.root, "remote", "get-url", remote).ok):
+        yield Finding("fetch", "ok", f"{now.target} follows no remote branch: nothing to fetch")
+        return
+    answer = program.write(now.root, "fetch", "--quiet", "--no-tags", "--", remote, limit=FETCH_LIMIT)
+    if answer.ok:
+        yield Finding("fetch", "ok", f"{remote} was fetched")
+    else:
+        text = f"{remote} could not be fetched: {redact.text(answer.reason)}"
+        yield Finding("fetch", "warn", text, f"git -C {now.root} fetch {remote}")
+
+
+def _upstream(now: Situation) -> Iterator[Finding]:
+    upstream = _upstream_of(now) if now.is_branch else None
+    if upstream is None:
+        return
+    name = upstream[1]
+    try:
+        ours, theirs = changes.ahead_behind(now.root, now.base_tip, f"refs/remotes/{name}")
+    except AmpsmError:
+        text = f"{name}, which {now.target} follows, is not there any more"
+        yield Finding("upstream", "warn", text, f"git -C {now.root} branch --unset-upstream {now.target}")
+        return
+    if not theirs:
+        text = f"{now.target} has all of {name}" + (f", and {many(ours, 'commit')} more" if ours else "")
+        yield Finding("upstream", "ok", text)
+    elif not ours:
+        text = f"{now.target} is {many(theirs, 'commit')} behind {name}"
+        yield Finding("upstream", "warn", text, f"git -C {now.root} fetch . {name}:{now.target}, or git pull on it")
+    else:
+        text = f"{now.target} and {name} have gone different ways: {ours} here, {theirs} there (was it force-pushed?)"
+        yield Finding("upstream", "warn", text, f"git -C {now.root} log --oneline --left-right {now.target}...{name}")
+
+
+def _commits(now: Situation, commits: tuple[PlannedCommit, ...], behind: int) -> Iterator[Finding]:
+    if not commits:
+        text = f"{now.session.name} has no commit that {now.target} does not have."
+        yield Finding("commits", "stop", text, f'ampsm iterate {now.session.id} "PROMPT"')
+        return
+    by_hand = sum(not commit.ours and not commit.merge for commit in commits)
+    merges = sum(commit.merge for commit in commits)
+    parts = [f"{len(commits) - by_hand - merges} by amp", f"{by_hand} by hand"]
+    parts += [many(merges, "merge")] if merges else []
+    text = f"{many(len(commits), 'commit')} to bring in ({', '.join(parts)}); {now.target} has {behind} others since"
+    hint = "--manual keep leaves commits by hand as commits of their own" if by_hand else ""
+    yield Finding("commits", "ok", text, hint)
+
+
+def _script(around: Surroundings, now: Situation, findings: list[Finding], script: Script | None) -> Iterator[Finding]:
+    session = now.session
+    if not session.script_command:
+        yield Finding("script", "ok", "the session has no script", f"ampsm edit {session.id} --script 'make test'")
+        return
+    known = result_of(around, now)
+    if known is None and script is not None:
+        if any(finding.kind in ("session", "worktree") and finding.level == "stop" for finding in findings):
+            text = "the script was not run: what it would say would not be about the commit"
+            yield Finding("script", "warn", text, f"ampsm preflight {session.id}")
+            return
+        ran = script()
+        remember(around, now, passed=ran.passed)
+        known = ran.passed
+    if known is None:
+        text = f"no result of the script is known for {now.branch_tip[:12]}"
+        yield Finding("script", "warn", text, f"ampsm preflight {session.id} runs it")
+    elif known:
+        yield Finding("script", "ok", f"the script passes on {now.branch_tip[:12]}")
+    else:
+        text = f"the script fails on {now.branch_tip[:12]}"
+        yield Finding("script", "warn", text, f"ampsm run {session.id}, or: ampsm iterate {session.id} 'Make it pass'")
+
+
+def remember(around: Surroundings, now: Situation, *, passed: bool) -> None:
+    """Record what the script said about the session's commit as it is now."""
+    word = "pass" if passed else "fail"
+    around.store.fact(CHECKED, f"{now.branch_tip} {word}", session_id=now.session.id)
+
+
+def result_of(around: Surroundings, now: Situation) -> bool | None:
+    """What the script said about this very commit, after an iteration or by hand; None when that is not known."""
+    facts = around.store.facts(session_id=now.session.id)
+    for fact in reversed(facts):
+        if fact.kind == CHECKED and fact.text.startswith(f"{now.branch_tip} "):
+            return fact.text.endswith("pass")
+    by_hand = {fact.iteration_id for fact in facts if fact.kind == "tested" and "run by hand" in fact.text}
+    for iteration in reversed(around.store.iterations(now.session.id)):
+        if iteration.commit_sha == now.branch_tip and iteration.test_result and iteration.id not in by_hand:
+            return iteration.test_result is ScriptResult.PASS
+    return None
+
+
+def _conflicts(now: Situation, conflicts: tuple[ConflictFile, ...]) -> Iterator[Finding]:
+    if not conflicts:
+        yield Finding("conflicts", "ok", f"none foreseen with {now.target}")
+        return
+    paths = [f"{file.path} ({file.kind})" for file in conflicts]
+    text = f"{many(len(paths), 'file')} would conflict with {now.target}: {named(paths)}"
+    yield Finding("conflicts", "warn", text, "a merge lays them out in the session's worktree, and can be aborted")
+
+
+def _secrets(now: Situation) -> Iterator[Finding]:
+    patch = changes.patch(now.root, now.fork, now.branch_tip)
+    files = tuple(secret_files(patch[:PATCH_READ]))
+    if files:
+        text = f"something that looks like a secret would be merged, in {named(files)}"
+        yield Finding("secrets", "warn", text, f"ampsm diff {now.session.id} shows where; take it out and commit")
+    elif len(patch) > PATCH_READ:
+        yield Finding("secrets", "warn", f"only the first {PATCH_READ >> 20} MB of the diff were looked through")
+    else:
+        yield Finding("secrets", "ok", "none foreseen")
+
+
+def secret_files(patch: bytes) -> Iterator[str]:
+    """The files of a patch that add what the redaction rules know as a secret."""
+    for part in patch.split(b"\ndiff --git ")[0:]:
+        head, _, body = part.partition(b"\n@@")
+        added = b"\n".join(line[1:] for line in body.split(b"\n") if line.startswith(b"+"))
+        if added and redact.bytes_(added) != added:
+            name = next((line[6:] for line in head.split(b"\n") if line.startswith(b"+++ b/")), head.split(b"\n")[0])
+            yield program.text(name)

@@ -1,0 +1,217 @@
+"""What leaves the machine or the repository: a push, a pull request through `gh` or `glab`, a patch for `git am`.
+
+Always asked for, never retried, and never a reason to take a merge back: what fails is told with what to do.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from ampsm_engine import redact
+from ampsm_engine.errors import Failed, Refused, Unfit
+from ampsm_engine.git import program, repository
+from ampsm_engine.merging.values import Options, Published
+from ampsm_engine.model import Merge, Session
+from ampsm_engine.naming import printable
+
+PUSH_LIMIT = 900.0
+"""Seconds that a push may take, the repository's pre-push hook included."""
+
+TOOL_LIMIT = 120.0
+"""Seconds that `gh` or `glab` may take."""
+
+_URL = re.compile(r"https?://[^\s\"'<>]+")
+
+
+def check(root: Path, target: str, options: Options) -> None:
+    """Refused or Unfit when what is asked for besides could not be done: before anything else is."""
+    if options.patch:
+        check_patch(Path(options.patch))
+    if options.pull_request:
+        tool_for(root, _remote_for_pull(root, target))
+    elif options.push:
+        _refuse_stale(root, target, remote_of(root, target))
+
+
+def _refuse_stale(root: Path, target: str, remote: str) -> None:
+    """A push of a branch that lacks what its upstream has would be rejected: said before the merge."""
+    upstream = f"refs/remotes/{remote}/{remote_name(root, target, remote)}"
+    there = program.read(root, "rev-parse", "--quiet", "--verify", f"{upstream}^{{commit}}")
+    if there.ok and not repository.is_ancestor(root, there.line, f"{repository.BRANCHES}{target}"):
+        name = repository.short(upstream)
+        message = f"{name} has commits that {target} does not have, so a push would be rejected."
+        raise Refused(message, f"git -C {root} switch {target} && git pull, or merge without --push")
+
+
+def all_of(session: Session, merge: Merge, options: Options) -> tuple[Published, ...]:
+    """Do all that is asked for besides; what fails is told in its place."""
+    root = Path(session.repo_root)
+    found: list[Published] = []
+    if options.patch:
+        tip = merge.base_after if merge.target else merge.branch_after
+        try:
+            found.append(export_patch(root, merge.base_before, tip, Path(options.patch)))
+        except Failed as reason:
+            found.append(Published("patch", ok=False, text=reason.message, hint=reason.hint))
+    if options.pull_request:
+        target = options.onto or session.base_branch
+        remote = _remote_for_pull(root, target)
+        name = target.removeprefix(f"{remote}/")
+        found.append(pull_request(root, session.branch_name, name, options.message or session.name, remote))
+    elif options.push and merge.target:
+        found.append(push(root, merge.target))
+    return tuple(found)
+
+
+def _remote_for_pull(root: Path, target: str) -> str:
+    """The remote that a pull request into a branch goes to: that of the target, where it names one."""
+    first = target.partition("/")[0]
+    if first in program.text(program.told(root, "remote")).split() and repository.branch_tip(root, target) is None:
+        return first
+    return remote_of(root, target)
+
+
+def remote_of(root: Path, branch: str) -> str:
+    """The remote that a push of a branch goes to, as git would choose it; Refused without one, or one choice."""
+    for name in (f"branch.{branch}.pushRemote", "remote.pushDefault", f"branch.{branch}.remote"):
+        configured = program.read(root, "config", "--get", name)
+        if configured.ok and configured.line not in ("", "."):
+            return configured.line
+    remotes = program.text(program.told(root, "remote")).split()
+    if len(remotes) == 1:
+        return remotes[0]
+    if "origin" in remotes:
+        return "origin"
+    if not remotes:
+        raise Refused(f"{root} has no remote to push to.", f"git -C {root} remote add origin URL")
+    message = f"{root} has {len(remotes)} remotes, and none of them is where {branch} goes."
+    raise Refused(message, f"git -C {root} config branch.{branch}.pushRemote {remotes[0]}")
+
+
+def remote_name(root: Path, branch: str, remote: str) -> str:
+    """What a branch is called in that remote: its upstream's name where it follows one there."""
+    if program.read(root, "config", "--get", f"branch.{branch}.remote").line == remote:
+        upstream = program.read(root, "config", "--get", f"branch.{branch}.merge")
+        if upstream.ok and upstream.line.startswith(repository.BRANCHES):
+            return repository.short(upstream.line)
+    return branch
+
+
+def push(root: Path, branch: str) -> Published:
+    """Push a branch by the git program: its own credentials, no terminal, the repository's hooks."""
+    remote = remote_of(root, branch)
+    name = remote_name(root, branch, remote)
+    answer = _pushed(root, remote, f"{repository.BRANCHES}{branch}:{repository.BRANCHES}{name}")
+    if answer.ok:
+        return Published("push", ok=True, text=f"{branch} is pushed to {remote}/{name}")
+    hint = f"git -C {root} push {remote} {branch}:{name}" if branch != name else f"git -C {root} push {remote} {branch}"
+    return Published("push", ok=False, text=f"{branch} could not be pushed: {_why(answer)}", hint=hint)
+
+
+def _pushed(root: Path, remote: str, refspec: str, *options: str) -> program.Answer:
+    arguments = ("push", "--quiet", *options, "--", remote, refspec)
+    return program.write(root, *arguments, limit=PUSH_LIMIT)
+
+
+def _why(answer: program.Answer) -> str:
+    if answer.timed_out:
+        return f"it took more than {PUSH_LIMIT:g} s"
+    lines = [line for line in answer.said.splitlines() if line.strip()]
+    told = next((line.strip() for line in lines if "rejected" in line), answer.reason)
+    return redact.text(told)
+
+
+def tool_for(root: Path, remote: str) -> str:
+    """The program that opens pull requests at the host of a remote: its path; Unfit where it is not installed."""
+    address = program.read(root, "remote", "get-url", "--push", remote).line.lower()
+    wanted = ("glab", "gh") if "gitlab" in address else ("gh", "glab")
+    known = any(host in address for host in ("gitlab", "github"))
+    for name in wanted[:1] if known else wanted:
+        if path := shutil.which(name):
+            return path
+    message = f"A pull request needs the program {wanted[0]}, which is not installed."
+    raise Unfit(message, f"Install {wanted[0]} and log in, or push the branch yourself: git -C {root} push {remote}")
+
+
+def pull_request(root: Path, branch: str, target: str, message: str, remote: str) -> Published:
+    """Push a session's branch and open a pull request of it into `target`, a branch of the remote."""
+    tool = tool_for(root, remote)
+    pushed = _pushed(
+        root, remote, f"{repository.BRANCHES}{branch}:{repository.BRANCHES}{branch}", *_lease(root, remote, branch)
+    )
+    if not pushed.ok:
+        hint = f"git -C {root} push {remote} {branch}"
+        return Published("pull-request", ok=False, text=f"{branch} could not be pushed: {_why(pushed)}", hint=hint)
+    title, _, body = message.strip().partition("\n")
+    title, body = printable(title) or branch, body.strip()
+    sides: tuple[str, ...]
+    if Path(tool).name == "glab":
+        sides = ("mr", "create", "--source-branch", branch, "--target-branch", target)
+        words: tuple[str, ...] = ("--title", title, "--description", body, "--yes")
+    else:
+        sides = ("pr", "create", "--base", target, "--head", branch)
+        words = ("--title", title, "--body", body)
+    return _opened(root, (tool, *sides, *words))
+
+
+def _lease(root: Path, remote: str, branch: str) -> tuple[str, ...]:
+    """A rewritten branch replaces what we pushed of it before, and nothing that anybody else did."""
+    known = program.read(root, "rev-parse", "--quiet", "--verify", f"refs/remotes/{remote}/{branch}^{{commit}}")
+    return (f"--force-with-lease={repository.BRANCHES}{branch}:{known.line}",) if known.ok else ()
+
+
+def _opened(root: Path, argv: tuple[str, ...]) -> Published:
+    name = Path(argv[0]).name
+    quiet = {
+        "GH_PROMPT_DISABLED": "1",
+        "NO_PROMPT": "1",
+        "NO_COLOR": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GH_PAGER": "cat",
+    }
+    hint = f"{name} {' '.join(argv[1:3])}"
+    try:
+        done = subprocess.run(
+            argv, cwd=root, env=os.environ | quiet, stdin=subprocess.DEVNULL, capture_output=True,
+            timeout=TOOL_LIMIT, check=False, start_new_session=True,
+        )  # fmt: skip
+    except (OSError, subprocess.TimeoutExpired, ValueError) as reason:
+        return Published("pull-request", ok=False, text=f"{name} could not be run: {reason}"[:300], hint=hint)
+    out, err = (redact.text(raw.decode("utf-8", "replace")) for raw in (done.stdout, done.stderr))
+    urls = _URL.findall(out) or (_URL.findall(err) if "already exists" in err else [])
+    if done.returncode == 0 or ("already exists" in err and urls):
+        return Published("pull-request", ok=True, text=printable(urls[-1] if urls else out.strip()) or "it is open")
+    lines = [line for line in err.splitlines() if line.strip()] or [f"it ended with {done.returncode}"]
+    return Published("pull-request", ok=False, text=f"{name}: {printable(lines[0])[:300]}", hint=hint)
+
+
+def check_patch(path: Path) -> None:
+    """Refused when the file of a patch cannot be made where somebody wants it: nothing there is ever replaced."""
+    if os.path.lexists(path):
+        raise Refused(f"There is something at {path} already.", "Name a file that does not exist: --export-patch F")
+    if not path.parent.is_dir():
+        raise Refused(f"There is no folder {path.parent}.", f"mkdir -p {path.parent}")
+
+
+def export_patch(root: Path, base: str, tip: str, path: Path) -> Published:
+    """Write the commits beyond `base` as `git am` takes them, binary files included; exact, so not redacted."""
+    options = ("--stdout", "--binary", "--full-index", "--no-signature", "--no-color", "--no-ext-diff", "--no-textconv")
+    fixed = (
+        "-c",
+        "format.attach=",
+        "-c",
+        "format.thread=false",
+        "-c",
+        "diff.noprefix=false",
+        "-c",
+        "format.from=false",
+    )
+    content = program.told(root, *fixed, "format-patch", *options, f"{base}..{tip}")
+    try:
+        with path.open("xb") as file:
+            file.write(content)
+    except OSError as reason:
+        raise Failed(f"{path} could not be written: {reason.strerror}.", f"ls -ld {path.parent}") from reason
+    return Published("patch", ok=True, text=f"the commits are in {path}", hint=f"git am {path}")

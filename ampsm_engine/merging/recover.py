@@ -1,0 +1,170 @@
+"""What a killed process left: each entry of the journal that nobody is at is finished or rolled back, and told.
+
+Before the target moved, everything goes back; from then on, everything goes forward. The base is never between.
+"""
+
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from ampsm_engine.errors import AmpsmError, Failed, Refused
+from ampsm_engine.git import integrate, lock, repository
+from ampsm_engine.merging import journal, making, situation, steps, undoing
+from ampsm_engine.merging.surroundings import Surroundings
+from ampsm_engine.model import Merge, MergeState, Session, Status
+
+PATIENCE = 10.0
+"""Seconds that the git programs of a killed process have to end."""
+
+
+def recover(around: Surroundings) -> tuple[str, ...]:
+    """Look after every entry whose process is gone; a sentence for each. One question when there is none."""
+    told = []
+    for merge in around.store.working_merges():
+        with contextlib.suppress(Refused), journal.at_work(around.home, merge.id):
+            text = _looked_after(around, merge.id)
+            if text:
+                around.store.fact("recovered", text, session_id=merge.session_id)
+                told.append(text)
+    return tuple(told)
+
+
+def _looked_after(around: Surroundings, merge_id: str) -> str:
+    merge = around.store.merge(merge_id)
+    if merge.state is not MergeState.WORKING:  # its process ended it between the question and the lock
+        return ""
+    session = around.store.session(merge.session_id)
+    root, worktree = Path(session.repo_root), Path(session.worktree_path)
+    if not root.is_dir():
+        return ""  # nothing can be told without the repository; its disk may come back
+    wait_for_git((root, worktree))
+    try:
+        with lock.writer(repository.common_dir(root), f"recovery of {session.id}", patience=PATIENCE):
+            return mend(around, around.store.merge(merge_id))
+    except AmpsmError as reason:
+        return f"The {merge.kind} of {session.name} was interrupted, and cannot be looked after: {reason.message}"
+
+
+@contextlib.contextmanager
+def mending(around: Surroundings, merge_id: str) -> Iterator[None]:
+    """An error inside leaves nothing half done: what moved is brought to its end, what did not is rolled back.
+
+    The repository's lock and that of the entry must be held.
+    """
+    try:
+        yield
+    except steps.ConflictsWait:
+        raise
+    except BaseException as reason:
+        merge = around.store.merge(merge_id)
+        if merge.state is MergeState.WORKING:
+            text = mend(around, merge, because=reason.message if isinstance(reason, AmpsmError) else "")
+            reason.add_note(text)
+        raise
+
+
+def mend(around: Surroundings, merge: Merge, *, because: str = "") -> str:
+    """Finish or roll back one entry from where it stands; says which."""
+    session = around.store.session(merge.session_id)
+    name = f"The {merge.kind} of {session.name}"
+    if merge.step in (journal.BEGUN, journal.LAY):
+        integrate.abort(Path(session.worktree_path))
+        return _rolled_back(around, session, merge, name, because)
+    if merge.step in (journal.RESUME, journal.WAIT):
+        around.store.end_merge(merge.id, MergeState.CONFLICTED, session={"status": Status.AWAITING_INPUT})
+        return f"{name} was interrupted, and waits for its conflicts as before."
+    if merge.step == journal.RELAY:
+        return _relaid(around, session, merge, name)
+    if merge.step == journal.ABORT:
+        undoing.abort(around, session, merge)
+        return f"{name} was being aborted, and now it is."
+    if merge.step in (journal.UNDO_TARGET, journal.UNDO_BRANCH):
+        return _undone(around, session, merge, name)
+    return _forward(around, session, merge, name, because)
+
+
+def _rolled_back(around: Surroundings, session: Session, merge: Merge, name: str, because: str) -> str:
+    text = f"{name} was rolled back: {merge.target or session.branch_name} is as it was before."
+    around.store.end_merge(merge.id, MergeState.ROLLED_BACK, error=because or "it was interrupted")
+    return text
+
+
+def _forward(around: Surroundings, session: Session, merge: Merge, name: str, because: str) -> str:
+    """The target moves, or has moved."""
+    root, worktree = Path(session.repo_root), Path(session.worktree_path)
+    if merge.step == journal.TARGET and not _is_ours(root, merge):
+        try:
+            merge = steps.moved_target(around, session, merge)
+        except AmpsmError as reason:
+            if integrate.laid(worktree) is not None:
+                around.store.end_merge(merge.id, MergeState.CONFLICTED, step=journal.WAIT)
+                return f"{name} stopped before {merge.target} moved: {reason.message} Its resolved conflict is kept."
+            return _rolled_back(around, session, merge, name, because or reason.message)
+    notes: tuple[str, ...] = ()
+    try:
+        merge = steps.advance(around, session, merge)
+    except AmpsmError as reason:
+        notes = (f"{session.branch_name} stays where it was: {reason.message}",)
+        merge = around.store.step_merge(merge.id, journal.END, branch_after=_tip(root, session))
+        steps.finish(around, session, merge, notes)
+    return f"{name} was interrupted, and has been finished. {' '.join(notes)}".strip()
+
+
+def _tip(root: Path, session: Session) -> str:
+    return repository.branch_tip(root, session.branch_name) or ""
+
+
+def _is_ours(root: Path, merge: Merge) -> bool:
+    """Whether the target has what this operation brought."""
+    now = repository.branch_tip(root, merge.target)
+    return now is not None and now != merge.base_before and repository.is_ancestor(root, merge.base_after, now)
+
+
+def _relaid(around: Surroundings, session: Session, merge: Merge, name: str) -> str:
+    """The next conflict is found again from the position, and laid out again."""
+    plan = journal.read(merge)
+    now = situation.look(around.store, session.id, plan.options.onto)
+    made = making.make(now.root, merge.base_before, plan, branch=session.branch_name, target=now.target)
+    if not isinstance(made, making.Stopped):
+        raise Failed(f"The next conflict of {session.name} is not there any more.", f"ampsm merge {session.id} --abort")
+    steps.put(now, made.conflict, making.merge_message(plan, session.branch_name, now.target))
+    steps.waits(around, now, merge, made)
+    return f"{name} was interrupted, and waits at its next conflict."
+
+
+def _undone(around: Surroundings, session: Session, merge: Merge, name: str) -> str:
+    try:
+        undoing.advance(around, session, merge)
+    except AmpsmError as reason:
+        root = Path(session.repo_root)
+        if merge.step == journal.UNDO_TARGET and repository.branch_tip(root, merge.target) != merge.base_before:
+            around.store.end_merge(merge.id, MergeState.DONE, session={"status": session.status})
+            return f"Undoing the {merge.kind} of {session.name} was rolled back: {reason.message}"
+        undoing.finish(around, session, merge, (f"{session.branch_name} stays where it is: {reason.message}",))
+        return f"The {merge.kind} of {session.name} is undone in {merge.target}; {reason.message}"
+    return f"{name} was being undone, and now it is."
+
+
+def wait_for_git(places: tuple[Path, ...]) -> None:
+    """A killed process leaves the git that it started: let that end before anything is looked at."""
+    wanted = {os.fsencode(place) for place in places}
+    deadline = time.monotonic() + PATIENCE
+    while any(_works_there(entry, wanted) for entry in Path("/proc").glob("[0-9]*")):
+        if time.monotonic() >= deadline:
+            raise Refused("A git program that an ampsm started still works there.", "Wait for it to end.")
+        time.sleep(0.05)
+
+
+def _works_there(process: Path, places: set[bytes]) -> bool:
+    """Whether it is an orphaned git of ours: started as `git -C PLACE`, its parent gone."""
+    try:
+        words = (process / "cmdline").read_bytes().split(b"\0")
+        if words[0] != b"git" or b"-C" not in words:
+            return False
+        fields = (process / "stat").read_text().rpartition(")")[2].split()
+        mine = (process / "stat").stat().st_uid == os.getuid()
+        return mine and fields[1] == "1" and words[words.index(b"-C") + 1] in places
+    except (OSError, IndexError):
+        return False

@@ -1,0 +1,148 @@
+"""Going on with an operation that rests: a conflict that is resolved, aborted, or a merge that is undone."""
+
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+
+from ampsm_engine.errors import NotFound, Refused
+from ampsm_engine.git import commits, integrate, lock, program, repository
+from ampsm_engine.git.integrate.values import LaidOut
+from ampsm_engine.merging import begin, journal, making, recover, situation, steps, undoing
+from ampsm_engine.merging.journal import Position
+from ampsm_engine.merging.situation import Situation
+from ampsm_engine.merging.surroundings import Surroundings
+from ampsm_engine.merging.values import Result
+from ampsm_engine.model import Merge, MergeState, Session
+
+_MARKER = "^<<<<<<< "
+
+
+def _writing(session: Session, who: str) -> AbstractContextManager[None]:
+    return lock.writer(repository.common_dir(Path(session.repo_root)), who)
+
+
+def waiting(around: Surroundings, session_id: str) -> Merge:
+    """The operation of a session that waits with its conflict; Refused when there is none."""
+    session = around.store.session(session_id)
+    merge = around.store.open_merge(session_id)
+    if merge is None:
+        message = f"No merge of {session.name} waits for anything."
+        raise Refused(message, f"ampsm preflight {session.id}")
+    if merge.state is not MergeState.CONFLICTED:
+        raise Refused(f"The {merge.kind} of {session.name} is going on.", f"ampsm show {session.id}")
+    return merge
+
+
+def go_on(around: Surroundings, session_id: str) -> Result:
+    """Go on after a conflict was resolved: to the end, or to the next conflict (ConflictsWait). Opens no editor."""
+    merge = waiting(around, session_id)
+    plan = journal.read(merge)
+    if plan.given and not plan.accepted:
+        message = (
+            f"amp was asked to resolve the conflicts of this {merge.kind}, and nobody looked at its resolution yet."
+        )
+        raise Refused(message, f"ampsm merge {session_id} --show, then: ampsm merge {session_id} --continue --accept")
+    now = situation.look(around.store, session_id, plan.options.onto)
+    with lock.writer(now.repo.common_dir, f"{merge.kind} {session_id}"), journal.at_work(around.home, merge.id):
+        merge = around.store.take_merge(merge.id, MergeState.CONFLICTED, journal.RESUME)
+        with recover.mending(around, merge.id):
+            merge = _resumed(around, now, merge)
+    return begin.ended(around, merge)
+
+
+def _resumed(around: Surroundings, now: Situation, merge: Merge) -> Merge:
+    plan = journal.read(merge)
+    laid = _checked(now)
+    commit = integrate.finish(now.worktree)
+    _refuse_markers(now, laid, commit)
+    steps.keep(now, plan, "resolved", commit)
+    now = situation.look(around.store, now.session.id, plan.options.onto)  # the target may have moved meanwhile
+    before = plan.position
+    position = Position(commit) if laid.kind == "merge" else Position(before.tip, before.onto, commit, before.rest)
+    merge = around.store.step_merge(merge.id, journal.RESUME, plan=journal.written(replace(plan, position=position)))
+    plan = journal.read(merge)
+    made = making.make(now.root, now.base_tip, plan, branch=now.session.branch_name, target=now.target)
+    if isinstance(made, making.Stopped):
+        steps.lay_out(around, now, merge, made, journal.RELAY)
+    else:
+        merge = steps.decided(around, now, merge, plan, made)
+    return steps.advance(around, now.session, merge)
+
+
+def _checked(now: Situation) -> LaidOut:
+    """The conflict that lies in the worktree; Refused when somebody took it away by git itself, work and all."""
+    laid = integrate.laid(now.worktree)
+    hint = f"ampsm merge {now.session.id} --abort brings branch and worktree back; nothing is lost"
+    if laid is None:
+        raise Refused(f"The conflict of {now.session.name} does not lie in {now.worktree} any more.", hint)
+    head = commits.head(now.worktree)
+    elsewhere = head.branch is not None or not repository.is_ancestor(now.worktree, laid.onto, head.commit)
+    ended = head.commit == laid.onto and repository.is_busy(now.worktree) is None
+    if elsewhere or ended:
+        raise Refused(f"The conflict of {now.session.name} was taken back in {now.worktree} by git itself.", hint)
+    return laid
+
+
+def _refuse_markers(now: Situation, laid: LaidOut, commit: str) -> None:
+    """A file that was in conflict must not be merged with its markers in it."""
+    paths = [f":(top,literal){file.path}" for file in laid.files]
+    options = ("grep", "--quiet", "-I", "--no-color", "-e", _MARKER, commit, "--", *paths)
+    if paths and program.read(now.worktree, *options).ok:
+        listing = program.read(now.worktree, "grep", "-l", "-z", "-I", "--no-color", *options[4:])
+        names = [name.partition(":")[2] for name in program.text(listing.output).split("\0") if name]
+        message = f"There are conflict markers left in {situation.named(names)}."
+        raise Refused(message, f"edit in {now.worktree}, git add, then: ampsm merge {now.session.id} --continue")
+
+
+def abort(around: Surroundings, session_id: str) -> Merge:
+    """Take a conflict back: branch and worktree are as they were before the operation began."""
+    merge = waiting(around, session_id)
+    session = around.store.session(session_id)
+    with _writing(session, f"abort {session_id}"), journal.at_work(around.home, merge.id):
+        merge = around.store.take_merge(merge.id, MergeState.CONFLICTED, journal.ABORT)
+        try:
+            return undoing.abort(around, session, merge)
+        except BaseException:
+            # Half of it may be done; done again, it goes on from there.
+            around.store.end_merge(merge.id, MergeState.CONFLICTED, step=journal.WAIT)
+            raise
+
+
+def undo(around: Surroundings, session_id: str) -> Merge:
+    """Take back a session's last merge, squash or rebase; an open conflict is aborted.
+
+    Refused when the target or the session has moved on since, or has changes that are not committed in the way.
+    """
+    store = around.store
+    if store.open_merge(session_id) is not None:
+        return abort(around, session_id)
+    session = store.session(session_id)
+    merge = undoable(around, session_id)
+    if merge is None:
+        raise NotFound(f"Nothing of {session.name} was merged, squashed or rebased.", f"ampsm show {session.id}")
+    root = Path(session.repo_root)
+    with _writing(session, f"undo {session_id}"), journal.at_work(around.home, merge.id):
+        _may_undo(root, session, merge)
+        now = situation.look(store, session_id, merge.target or session.branch_name)
+        situation.refuse(tuple(situation.own_obstacles(store, now)))
+        step = journal.UNDO_TARGET if merge.target else journal.UNDO_BRANCH
+        merge = store.take_merge(merge.id, MergeState.DONE, step)
+        with recover.mending(around, merge.id):
+            return undoing.advance(around, session, merge)
+
+
+def undoable(around: Surroundings, session_id: str) -> Merge | None:
+    """The newest operation of a session that came to its end and was not taken back; None without one."""
+    return next((one for one in around.store.merges(session_id) if one.state is MergeState.DONE), None)
+
+
+def _may_undo(root: Path, session: Session, merge: Merge) -> None:
+    """Refused when something came after it: undoing would take that away, too."""
+    if merge.target:
+        now = repository.branch_tip(root, merge.target)
+        if now != merge.base_after:
+            message = f"{merge.target} has moved on since {session.name} was merged, so the merge cannot be undone."
+            raise Refused(message, f"git -C {root} log --oneline {merge.base_before[:12]}..{merge.target}")
+    if not undoing.is_where_it_was_left(root, session, merge):
+        message = f"{session.name} has gone on since it was {steps.PAST[merge.kind]}, so that cannot be undone."
+        raise Refused(message, f"git -C {root} log --oneline {merge.branch_after[:12]}..{session.branch_name}")

@@ -1,0 +1,143 @@
+"""Doing it: the commits as objects, backups, the target, the session's branch, the store.
+
+Each step is written into the journal before it is done, and each can be done again: `advance` goes on from wherever
+an entry stands.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
+
+from ampsm_engine.errors import Refused
+from ampsm_engine.git import integrate
+from ampsm_engine.git.integrate.values import Conflicted
+from ampsm_engine.merging import conflict_help, journal, making
+from ampsm_engine.merging.journal import Plan
+from ampsm_engine.merging.making import Made, Stopped
+from ampsm_engine.merging.situation import Situation, many, named
+from ampsm_engine.merging.surroundings import Surroundings
+from ampsm_engine.model import Merge, MergeState, Session, Status
+
+PAST = {"merge": "merged", "squash": "squashed", "rebase": "rebased"}
+
+
+class ConflictsWait(Refused):
+    """It stopped at conflicts: they lie in the session's worktree, and the base is untouched."""
+
+
+def proceed(around: Surroundings, now: Situation, merge: Merge) -> Merge:
+    """Make the commits and move what is to move, or lay a conflict out; from a fresh entry or a resolved conflict."""
+    plan = journal.read(merge)
+    keep(now, plan, "branch", merge.branch_before)
+    keep(now, plan, "base", now.base_tip if merge.base_before != now.base_tip else merge.base_before)
+    made = making.make(now.root, now.base_tip, plan, branch=now.session.branch_name, target=now.target)
+    if isinstance(made, Stopped):
+        lay_out(around, now, merge, made)
+    return advance(around, now.session, decided(around, now, merge, plan, made))
+
+
+def decided(around: Surroundings, now: Situation, merge: Merge, plan: Plan, made: Made) -> Merge:
+    """Write down where everything will point, before the first of it moves."""
+    keep(now, plan, "result", made.branch)
+    return around.store.step_merge(
+        merge.id,
+        journal.TARGET if merge.target else journal.BRANCH,
+        base_before=now.base_tip,
+        base_after=made.base if merge.target else now.base_tip,
+        branch_after=made.branch,
+        plan=journal.written(replace(plan, notes=(*plan.notes, *made.notes))),
+    )
+
+
+def keep(now: Situation, plan: Plan, name: str, commit: str) -> None:
+    """A ref that keeps a commit, whatever becomes of the branches; another commit of the same name gets a number."""
+    taken = {one.name: one.commit for one in integrate.backups(now.root, now.session.id) if one.moment == plan.moment}
+    if commit in (taken.get(name), *(kept for other, kept in taken.items() if other.startswith(f"{name}-"))):
+        return
+    free = name if name not in taken else f"{name}-{sum(other.startswith(name) for other in taken) + 1}"
+    integrate.backup(now.root, now.session.id, plan.moment, free, commit)
+
+
+def lay_out(around: Surroundings, now: Situation, merge: Merge, stopped: Stopped, step: str = journal.LAY) -> NoReturn:
+    """Put a conflict into the session's worktree, in place of one that is resolved, and say so: never comes back."""
+    plan = journal.read(merge)
+    keep(now, plan, "work", stopped.conflict.commit)
+    # The position from which it comes again stays written until it lies there.
+    merge = around.store.step_merge(merge.id, step, base_before=now.base_tip)
+    put(now, stopped.conflict, making.merge_message(plan, now.session.branch_name, now.target))
+    raise waits(around, now, merge, stopped)
+
+
+def put(now: Situation, conflict: Conflicted, message: str) -> None:
+    """Lay a conflict out where the one before, if there was one, is taken away first; may be done again."""
+    integrate.abort(now.worktree)
+    integrate.lay_out(now.worktree, now.session.branch_name, conflict, message=message)
+
+
+def waits(around: Surroundings, now: Situation, merge: Merge, stopped: Stopped) -> ConflictsWait:
+    """Let the operation rest with its conflict; the error that tells it."""
+    plan = journal.read(merge)
+    plan = replace(plan, position=stopped.position, given="", given_tree="", accepted="", conflicts=plan.conflicts + 1)
+    paths = [file.path for file in stopped.conflict.files]
+    text = f"{now.session.name} and {now.target} conflict in {many(len(paths), 'file')}: {named(paths)}"
+    conflict_help.write(now, merge, stopped.conflict)
+    around.store.end_merge(
+        merge.id,
+        MergeState.CONFLICTED,
+        facts=[("conflicted", text)],
+        session={"status": Status.AWAITING_INPUT},
+        step=journal.WAIT,
+        plan=journal.written(plan),
+    )
+    hint = f"resolve them in {now.worktree}, git add them, then: ampsm merge {now.session.id} --continue (or --abort)"
+    return ConflictsWait(f"{text}. {now.target} is untouched.", hint)
+
+
+def advance(around: Surroundings, session: Session, merge: Merge) -> Merge:
+    """Do what is written and what follows: the target, the session's branch, the store. May be done again."""
+    store, root, worktree = around.store, Path(session.repo_root), Path(session.worktree_path)
+    if merge.step == journal.TARGET:
+        merge = moved_target(around, session, merge)
+    if merge.step == journal.BRANCH:
+        move_session(session, root, worktree, merge.branch_before, merge.branch_after)
+        merge = store.step_merge(merge.id, journal.END)
+    conflict_help.remove(worktree)
+    return finish(around, session, merge)
+
+
+def moved_target(around: Surroundings, session: Session, merge: Merge) -> Merge:
+    """Move the target, and with it each clean checkout of it; Refused, with nothing moved, when one is in the way."""
+    plan = journal.read(merge)
+    why = f"ampsm: {PAST[merge.kind]} {session.branch_name}"
+    root = Path(session.repo_root)
+    moved = integrate.move_target(root, merge.target, merge.base_before, merge.base_after, why=why)
+    notes = (*plan.notes, moved.note) if moved.note else plan.notes
+    plan = replace(plan, notes=notes, checkouts=tuple(str(path) for path in moved.checkouts))
+    return around.store.step_merge(merge.id, journal.BRANCH, plan=journal.written(plan))
+
+
+def move_session(session: Session, root: Path, worktree: Path, old: str, new: str) -> None:
+    """Bring the session's branch and its worktree to a commit; from a conflict that lies there, too."""
+    if integrate.laid(worktree) is not None:
+        integrate.settle(worktree, new)
+    else:
+        integrate.move_target(root, session.branch_name, old, new, why="ampsm: follows its merge")
+
+
+def finish(around: Surroundings, session: Session, merge: Merge, notes: tuple[str, ...] = ()) -> Merge:
+    """The store learns that it is done."""
+    plan = journal.read(merge)
+    is_merged = merge.kind == "merge" and bool(merge.target)
+    columns: dict[str, object] = {"base_commit": integrate.merge_bases(Path(session.repo_root), merge.base_before,
+                                                                       merge.branch_after)[0]}  # fmt: skip
+    if is_merged:
+        columns = {"base_commit": merge.base_after, "status": Status.DONE}
+    elif session.status in (Status.AWAITING_INPUT, Status.IDLE):
+        columns["status"] = Status.IDLE
+    if is_merged:
+        text = f"{session.name} is in {merge.target}: {merge.base_before[:12]}..{merge.base_after[:12]}"
+    else:
+        text = f"{session.branch_name} is {PAST[merge.kind]}: {merge.branch_before[:12]}..{merge.branch_after[:12]}"
+    facts = [(PAST[merge.kind] if is_merged or merge.kind != "merge" else "rebased", text)]
+    facts += [("note", note) for note in (*plan.notes, *notes)]
+    return around.store.end_merge(merge.id, MergeState.DONE, facts=facts, session=columns, step=journal.END)

@@ -1,0 +1,106 @@
+"""The values of merging: what is asked for, what is found before, what comes of it. Frozen and picklable."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ampsm_engine.git.integrate.values import ConflictFile, PlannedCommit
+from ampsm_engine.model import Merge, Session
+
+Kind = Literal["merge", "squash", "rebase"]
+Manual = Literal["include", "keep"]
+Level = Literal["ok", "warn", "stop"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What somebody asked for."""
+
+    kind: Kind = "merge"
+    message: str = ""
+    """The message of the squash, or of a merge commit; empty where neither is made."""
+    manual: Manual = "include"
+    """Whether commits by hand go into the squash too, or stay commits of their own."""
+    squash: bool = True
+    fast_forward: bool = True
+    onto: str = ""
+    """The branch to merge into, or to rebase onto; empty: the session's base."""
+    push: bool = False
+    pull_request: bool = False
+    """Push the session's branch and open a pull request, instead of moving the base here."""
+    patch: str = ""
+    """A file that gets the commits for `git am`; empty for none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. `stop`: a merge would be refused. `hint`: what to do about it."""
+
+    kind: str
+    level: Level
+    text: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Preflight:
+    """Everything that can be told before anything happens."""
+
+    session_id: str
+    target: str
+    base_tip: str
+    branch_tip: str
+    ahead: int
+    behind: int
+    commits: tuple[PlannedCommit, ...]
+    conflicts: tuple[ConflictFile, ...]
+    findings: tuple[Finding, ...]
+
+    @property
+    def ready(self) -> bool:
+        """Whether nothing stands in the way."""
+        return not any(finding.level == "stop" for finding in self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """A step of a plan, in words."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What would be done, in this order, and the message that is offered."""
+
+    session_id: str
+    target: str
+    commits: tuple[PlannedCommit, ...]
+    steps: tuple[PlannedStep, ...]
+    draft: str
+    conflicts: tuple[ConflictFile, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What became of one thing that was asked for besides: a push, a pull request, a patch."""
+
+    kind: Literal["push", "pull-request", "patch"]
+    ok: bool
+    text: str
+    """Where it is now, or why it failed."""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of an operation."""
+
+    session: Session
+    merge: Merge
+    commits: int = 0
+    """How many commits the target, or the rewritten branch, has beyond the base before."""
+    checkouts: tuple[str, ...] = ()
+    """The checkouts that were moved along with the target."""
+    published: tuple[Published, ...] = ()
+    notes: tuple[str, ...] = ()

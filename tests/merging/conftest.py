@@ -1,0 +1,19 @@
+"""A desk whose repository has two files of twenty lines."""
+
+from pathlib import Path
+
+import pytest
+
+from ampsm_engine.config import config_path
+from ampsm_engine.engine.desk import engine_at
+from tests.merging.desk import LINES, Desk
+
+
+@pytest.fixture
+def desk(hermetic: Path, repo: Path) -> Desk:
+    path = config_path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("[notify]\ndesktop = false\n")
+    made = Desk(engine_at().ready(), repo)
+    made.base({"one.txt": LINES, "two.txt": LINES}, "Two files")
+    return made

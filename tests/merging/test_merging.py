@@ -1,0 +1,110 @@
+"""From a session to its base: what arrives there, what stays as it was, and what is kept."""
+
+from pathlib import Path
+
+import pytest
+
+from ampsm_engine.engine import merges
+from ampsm_engine.errors import Refused
+from ampsm_engine.merging.steps import ConflictsWait
+from ampsm_engine.model import MergeState, Status
+from tests.conftest import git
+from tests.merging.desk import Desk, lines
+
+
+def test_a_session_comes_into_its_base_as_one_commit(desk: Desk) -> None:
+    session = desk.session()
+    first = desk.amp(session, {"one.txt": lines(_1="one")})
+    second = desk.amp(session, {"new.txt": "new\n"}, "amp: more")
+    before = desk.sha("main")
+    done = desk.merge(session, "Fix the login\n\nAll of it.")
+    assert done.merge.state is MergeState.DONE
+    assert (done.commits, done.checkouts) == (1, (str(desk.repo),))
+    assert git(desk.repo, "rev-list", "--count", f"{before}..main").strip() == "1"
+    assert git(desk.repo, "log", "-1", "--format=%s%n%b", "main").startswith("Fix the login\nAll of it.\n")
+    assert desk.shown("main", "one.txt") == lines(_1="one")
+    assert (desk.repo / "new.txt").read_text() == "new\n"
+    assert git(desk.repo, "status", "--porcelain") == ""
+    assert desk.now(session).status is Status.DONE
+    assert desk.tip(session) == desk.sha("main") == desk.now(session).base_commit
+    desk.clean(session)
+    kept = git(desk.repo, "for-each-ref", "--format=%(objectname)", f"refs/ampsm/backup/{session.id}/").split()
+    assert {second, before} <= set(kept)
+    assert git(desk.repo, "merge-base", "--is-ancestor", first, second) == ""
+    desk.sound()
+
+
+def test_two_sessions_that_touch_different_files_both_arrive(desk: Desk) -> None:
+    one, other = desk.session("one"), desk.session("other")
+    desk.amp(one, {"one.txt": lines(_1="one")})
+    desk.amp(other, {"two.txt": lines(_1="two")})
+    desk.merge(one)
+    desk.merge(other)
+    assert (desk.repo / "one.txt").read_text() == lines(_1="one")
+    assert (desk.repo / "two.txt").read_text() == lines(_1="two")
+    assert desk.shown("main", "one.txt") == lines(_1="one")
+    desk.sound()
+
+
+def test_a_conflict_leaves_the_base_untouched_and_can_be_resolved(desk: Desk) -> None:
+    session = desk.session()
+    desk.amp(session, {"one.txt": lines(_3="session"), "two.txt": lines(_1="s")})
+    base = desk.base({"one.txt": lines(_3="base")})
+    checkout = desk.checkout()
+    with pytest.raises(ConflictsWait, match=r"one\.txt"):
+        desk.merge(session)
+    assert desk.sha("main") == base
+    assert desk.checkout() == checkout
+    assert desk.now(session).status is Status.AWAITING_INPUT
+    at = Path(session.worktree_path)
+    assert git(at, "diff", "--name-only", "--diff-filter=U").split() == ["one.txt"]
+    assert "<<<<<<<" in (at / "one.txt").read_text()
+    assert "--continue" in (at / "AGENT_CONTEXT" / "REBASE_HELP.md").read_text()
+    with pytest.raises(Refused, match=r"one\.txt"):
+        merges.continue_(desk.engine, session.id)
+    (at / "one.txt").write_text(lines(_3="both"))
+    git(at, "add", "one.txt")
+    done = merges.continue_(desk.engine, session.id)
+    assert done.merge.state is MergeState.DONE
+    assert desk.shown("main", "one.txt") == lines(_3="both")
+    assert desk.shown("main", "two.txt") == lines(_1="s")
+    assert not (at / "AGENT_CONTEXT" / "REBASE_HELP.md").exists()
+    desk.clean(session)
+    desk.sound()
+
+
+def test_an_abort_brings_branch_and_worktree_back(desk: Desk) -> None:
+    session = desk.session()
+    tip = desk.amp(session, {"one.txt": lines(_3="session")})
+    base = desk.base({"one.txt": lines(_3="base")})
+    (Path(session.worktree_path) / "untracked.log").write_text("x")
+    git(desk.repo, "config", "core.excludesFile", str(desk.repo.parent / "excluded"))
+    (desk.repo.parent / "excluded").write_text("*.log\n")
+    with pytest.raises(ConflictsWait):
+        desk.merge(session)
+    ended = merges.abort(desk.engine, session.id)
+    assert ended.state is MergeState.ABORTED
+    assert (desk.tip(session), desk.sha("main")) == (tip, base)
+    desk.clean(session)
+    assert (Path(session.worktree_path) / "untracked.log").read_text() == "x"
+    assert desk.now(session).status is Status.IDLE
+    with pytest.raises(Refused, match="waits for anything"):
+        merges.abort(desk.engine, session.id)
+
+
+def test_an_undo_brings_base_and_session_back(desk: Desk) -> None:
+    session = desk.session()
+    tip = desk.amp(session, {"one.txt": lines(_3="session")})
+    base = desk.base({"two.txt": lines(_3="base")})
+    desk.merge(session)
+    undone = merges.undo(desk.engine, session.id)
+    assert undone.state is MergeState.UNDONE
+    assert (desk.tip(session), desk.sha("main")) == (tip, base)
+    assert git(desk.repo, "status", "--porcelain") == ""
+    assert (desk.repo / "one.txt").read_text() == lines()
+    desk.clean(session)
+    assert desk.now(session).status is Status.IDLE
+    desk.merge(session)
+    desk.base({"two.txt": lines(_4="later")})
+    with pytest.raises(Refused, match="moved on"):
+        merges.undo(desk.engine, session.id)
