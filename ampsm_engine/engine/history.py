@@ -30,6 +30,8 @@ class Maker(StrEnum):
     """An iteration's work, committed when it ended."""
     AMP = "amp"
     """amp itself."""
+    REVIEW = "review"
+    """A change that somebody rejected in a review, or the undoing of that; ampsm made the commit."""
     HAND = "hand"
 
 
@@ -72,7 +74,7 @@ def timeline(engine: Engine, session_id: str) -> History:
                 subject=redact.text(one.subject),
                 author=redact.text(one.author),
                 time=one.time,
-                by=Maker.AMPSM if one.iteration else Maker.AMP if one.thread else Maker.HAND,
+                by=_maker(one),
                 iteration_id=one.iteration,
             )
             for one in log.since(place, session.base_commit, session.branch_name)
@@ -81,6 +83,12 @@ def timeline(engine: Engine, session_id: str) -> History:
     except AmpsmError as reason:
         return History(session, iterations, (), facts, trouble=str(reason))
     return History(session, iterations, commits, facts, reflog=str(reflog))
+
+
+def _maker(one: log.LoggedCommit) -> Maker:
+    if one.review:
+        return Maker.REVIEW
+    return Maker.AMPSM if one.iteration else Maker.AMP if one.thread else Maker.HAND
 
 
 def commit_files(engine: Engine, session_id: str, sha: str) -> tuple[FileChange, ...]:

@@ -57,8 +57,8 @@ def show(engine: Engine, session: Session) -> SessionView:
     facts = store.facts(session_id=session.id)
     worktree = Path(session.worktree_path)
     try:
-        place = _place(session)
-        base = _base_now(place, session)
+        place = place_of(session)
+        base = base_now(place, session)
         old = changes.merge_base(place, base, session.branch_name) or session.base_commit
         files = changes.files(place, old, None if worktree.is_dir() else session.branch_name)
         ahead, behind = changes.ahead_behind(Path(session.repo_root), session.branch_name, base)
@@ -67,7 +67,7 @@ def show(engine: Engine, session: Session) -> SessionView:
     return SessionView(session, iterations, facts, ahead, behind, files)
 
 
-def _place(session: Session) -> Path:
+def place_of(session: Session) -> Path:
     """Where git is asked about a session: its worktree, else its repository; NotFound when that is gone, too."""
     root, worktree = Path(session.repo_root), Path(session.worktree_path)
     if not root.is_dir():
@@ -76,7 +76,7 @@ def _place(session: Session) -> Path:
     return worktree if worktree.is_dir() else root
 
 
-def _base_now(place: Path, session: Session) -> str:
+def base_now(place: Path, session: Session) -> str:
     """The base as it is now, else, when its branch is gone, the commit that the session started from."""
     return session.base_branch if repository.resolves(place, session.base_branch) else session.base_commit
 
@@ -93,16 +93,16 @@ def diff(
     """The whole session against its base, one iteration, two points, or what is not committed."""
     session = engine.store.session(session_id)
     worktree = Path(session.worktree_path)
-    place = _place(session)
+    place = place_of(session)
     if iteration is not None:
-        old, new = _ends_of(engine, session, iteration)
+        old, new = ends_of(engine, session, iteration)
     elif uncommitted:
         if place != worktree:
             message = f"The worktree of session {session.name} is gone: {worktree}."
             raise Refused(message, "ampsm repair")
         old, new = "HEAD", None
     elif old is None and new is None:
-        base = _base_now(place, session)
+        base = base_now(place, session)
         old = changes.merge_base(place, base, session.branch_name) or session.base_commit
         new = None if place == worktree else session.branch_name
     else:
@@ -110,7 +110,8 @@ def diff(
     return DiffView(old, new, changes.files(place, old, new), changes.patch(place, old, new))
 
 
-def _ends_of(engine: Engine, session: Session, number: int) -> tuple[str, str | None]:
+def ends_of(engine: Engine, session: Session, number: int) -> tuple[str, str | None]:
+    """The two ends of an iteration; None for the worktree while it runs. Refused before it has begun."""
     found = log(engine, session, number)
     if found.state is State.QUEUED:
         message = f"Iteration {number} of {session.name} has not begun."

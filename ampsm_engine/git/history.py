@@ -17,6 +17,7 @@ _FORMAT = "%x1f".join(
         *("%H", "%an", "%cI", "%s"),
         "%(trailers:key=Ampsm-Iteration,valueonly,separator=%x2c)",
         "%(trailers:key=Amp-Thread-ID,valueonly,separator=%x2c)",
+        "%(trailers:key=Ampsm-Review,valueonly,separator=%x2c)",
     )
 )
 
@@ -33,6 +34,8 @@ class LoggedCommit:
     """The iteration that its trailer names; empty when we did not make it."""
     thread: str
     """amp's thread in its trailer; empty when there is none."""
+    review: str = ""
+    """What was done in a review: `reject <id>` or `restore <id>`; empty for all other commits."""
 
 
 def since(where: Path, base: str, branch: str, most: int = MOST) -> tuple[LoggedCommit, ...]:
@@ -43,9 +46,9 @@ def since(where: Path, base: str, branch: str, most: int = MOST) -> tuple[Logged
     found = []
     for record in output.decode("utf-8", "replace").split("\0"):
         fields = record.strip("\n").split("\x1f")
-        if len(fields) == 6:
-            sha, author, time, subject, iteration, thread = fields
-            found.append(LoggedCommit(sha, author, time, subject, iteration.strip(), thread.strip()))
+        if len(fields) == 7:
+            sha, author, time, subject, *trailers = fields
+            found.append(LoggedCommit(sha, author, time, subject, *(trailer.strip() for trailer in trailers)))
     return tuple(found)
 
 

@@ -6,7 +6,7 @@ written into the repository, where git sweeps away in its own time what nobody r
 
 import contextlib
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,16 +73,32 @@ class Scratch:
 
     def in_worktree(self, path: str) -> Entry | None:
         """What `git add` would put into the index for a path; Refused for a secrets file that git does not track."""
+        return self.all_in_worktree((path,))[path]
+
+    def all_in_worktree(self, paths: Iterable[str]) -> dict[str, Entry | None]:
+        """The same for several paths at once."""
+        found: dict[str, Entry | None] = dict.fromkeys(paths)
+        there = [path for path in found if self._is_there(path)]
+        if there:
+            index = self.index()
+            feed = "".join(f"{path}\0" for path in there).encode("utf-8", "surrogateescape")
+            options = ("update-index", "-z", "--add", "--remove", "--stdin")
+            program.told(self.worktree, *options, feed=feed, variables={"GIT_INDEX_FILE": index})
+            found |= {path: self.in_index(path, index) for path in there}
+        return found
+
+    def _is_there(self, path: str) -> bool:
         place = self.worktree / path
         if not place.is_symlink() and (not place.exists() or (place.is_dir() and self.in_index(path) is None)):
-            return None
+            return False
         if is_secret(path) and self.in_index(path) is None and self.in_tree("HEAD", path) is None:
             raise Refused(f"{path} is a secrets file that git does not track.", f"ls -l {place}")
-        index = self.index()
-        feed = path.encode("utf-8", "surrogateescape") + b"\0"
-        options = ("update-index", "-z", "--add", "--remove", "--stdin")
-        program.told(self.worktree, *options, feed=feed, variables={"GIT_INDEX_FILE": index})
-        return self.in_index(path, index)
+        return True
+
+    def edits(self, before: str, after: str) -> bytes:
+        """The patch from one blob to another without context: which lines became which."""
+        options = ("-U0", "--text", "--no-color", "--no-ext-diff", "--no-textconv", "--inter-hunk-context=0")
+        return program.told(self.worktree, "diff", *options, before, after)
 
     def content(self, entry: Entry) -> bytes:
         """The content of an entry, as git keeps it."""
@@ -144,9 +160,9 @@ class Scratch:
 
 
 @contextlib.contextmanager
-def scratch(worktree: Path) -> Iterator[Scratch]:
-    """Work on a session's worktree with a folder that is gone afterwards."""
-    git_dir = repository.linked_git_dir(worktree)
+def scratch(worktree: Path, *, writes: bool = True) -> Iterator[Scratch]:
+    """Work on a session's worktree with a folder that is gone afterwards; who only reads may do so anywhere."""
+    git_dir = repository.linked_git_dir(worktree) if writes else repository.git_dir(worktree)
     try:
         with tempfile.TemporaryDirectory(prefix="ampsm-review-") as folder:
             yield Scratch(worktree, git_dir, Path(folder))

@@ -4,6 +4,7 @@ Pure bytes in, bytes out. Lines end at a line feed and nowhere else; one without
 """
 
 import hashlib
+import itertools
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ def keys(data: bytes) -> tuple[str, ...]:
     starts = [found.start() for found in _HEADER.finditer(data)]
     seen: dict[str, int] = {}
     found = []
-    for begin, end in zip(starts, [*starts[1:], len(data)], strict=True):
+    for begin, end in itertools.pairwise([*starts, len(data)]):
         # Its first line is the header, which has a sign of its own: @.
         key = hashlib.sha1(b"".join(_CHANGED.findall(data, begin, end)), usedforsecurity=False).hexdigest()
         seen[key] = count = seen.get(key, 0) + 1
@@ -69,10 +70,10 @@ def file_key(data: bytes, old_mode: str = "", new_mode: str = "", old_oid: str =
 def split(data: bytes) -> tuple[Hunk, ...]:
     """The hunks of one file's patch; what is before the first one is left out."""
     headers = list(_HEADER.finditer(data))
-    ends = [*(found.start() for found in headers[1:]), len(data)]
+    borders = itertools.pairwise([*(found.start() for found in headers), len(data)])
     return tuple(
         Hunk(int(found[1]), int(found[3]), tuple(_body(data[found.end() + 1 : end])))
-        for found, end in zip(headers, ends, strict=True)
+        for found, (_, end) in zip(headers, borders, strict=True)
     )
 
 

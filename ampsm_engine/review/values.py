@@ -93,6 +93,8 @@ class Rejection:
     undone_at: str | None = None
     iteration_id: str | None = None
     """The iteration whose prompt told of it."""
+    note: str | None = None
+    """What one should know about it besides."""
 
 
 @dataclass(frozen=True, slots=True)

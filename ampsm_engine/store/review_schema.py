@@ -49,7 +49,8 @@ STATEMENTS = (
         "createdAt" TEXT NOT NULL,
         "commitSha" TEXT,
         "undoneAt" TEXT,
-        "iterationId" TEXT REFERENCES iterations(id)
+        "iterationId" TEXT REFERENCES iterations(id),
+        "note" TEXT
     )""",
     """CREATE INDEX "comments_of_session" ON "reviewComments" ("sessionId", "createdAt")""",
     """CREATE INDEX "rejections_of_session" ON "rejections" ("sessionId", "createdAt")""",

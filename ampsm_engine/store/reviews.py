@@ -134,12 +134,11 @@ class Reviews(Writing):
             return _rejection(row)
         raise NotFound(f"There is no rejection {rejection_id}.", "ampsm comments SESSION")
 
-    def add_rejection(self, rejection: Rejection, text: str) -> Rejection:
-        """Record what was rejected; `text` is its fact (rejected). NotFound without the session."""
+    def add_rejection(self, rejection: Rejection) -> Rejection:
+        """Write down what is about to be rejected; NotFound without the session. Its fact follows when it is done."""
         with self._writing() as database:
             self.session(rejection.session_id)
             RejectionRow.insert(**asdict(rejection)).execute(database)
-            self._note(database, "rejected", text, session_id=rejection.session_id)
             return self.rejection(rejection.id)
 
     def change_rejection(self, rejection_id: str, fact: tuple[str, str] | None = None, **columns: object) -> Rejection:

@@ -244,6 +244,7 @@ class RejectionRow(Model):
     commit_sha = Plain(column_name="commitSha", null=True)
     undone_at = Plain(column_name="undoneAt", null=True)
     iteration_id = Plain(column_name="iterationId", null=True)
+    note = Words(null=True)
 
     class Meta:
         table_name = "rejections"

@@ -58,7 +58,7 @@ _SHOWN_ELSEWHERE = frozenset(
         "tested",
     }
 )
-_MAKERS = {"ampsm": "", "amp": "by amp", "hand": "by hand"}
+_MAKERS = {"ampsm": "", "amp": "by amp", "hand": "by hand", "review": "in review"}
 
 
 def entries(history: "History", live: Iteration | None = None, shown: str = "") -> tuple[Entry, ...]:

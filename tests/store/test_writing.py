@@ -321,7 +321,7 @@ def test_every_word_passes_redaction_and_no_id_path_or_commit_does(
         ("facts", "text"),
         *(("merges", name) for name in ("message", "error")),
         *(("reviewComments", name) for name in ("quote", "context", "text")),
-        *(("rejections", name) for name in ("reason", "quote")),
+        *(("rejections", name) for name in ("reason", "quote", "note")),
     }
     kept = store.session(SECRET)
     assert (kept.name, kept.amp_prompt, kept.notes, kept.script_command) == ("so [gone]",) * 4

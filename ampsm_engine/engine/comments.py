@@ -1,0 +1,179 @@
+"""Comments: made on lines, followed through what amp does to them, sent to amp, resolved."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from ampsm_engine import redact, wording
+from ampsm_engine.engine import following, ranges, runs, views
+from ampsm_engine.engine.desk import Engine
+from ampsm_engine.errors import NotFound, Refused
+from ampsm_engine.git import kept
+from ampsm_engine.git.scratch import Entry, Scratch, scratch
+from ampsm_engine.model import Iteration
+from ampsm_engine.naming import new_id
+from ampsm_engine.review import hunks, prompt
+from ampsm_engine.review.prompt import Draft
+from ampsm_engine.review.values import Comment, CommentState, Side
+
+AROUND = 3
+"""Lines of context on either side."""
+
+MOST_LINES = 200
+"""Lines of a quotation that are kept."""
+
+WIDEST = 1000
+"""Characters of a quoted line that are kept."""
+
+_BINARY_WITHIN = 8000
+
+
+def comment(
+    engine: Engine,
+    session_id: str,
+    path: str,
+    lines: tuple[int, int],
+    text: str,
+    *,
+    side: Side = Side.NEW,
+    range_: str = ranges.WHOLE,
+    old_path: str | None = None,
+) -> Comment:
+    """Comment on lines (first and last, from 1) of one side of a range, or with 0 and 0 on the file.
+
+    NotFound when there are no such lines, Refused for lines of a binary file and without a word.
+    """
+    store = engine.store
+    line, line_end = lines
+    session = store.session(session_id)
+    ends = ranges.resolve(engine, session_id, range_)
+    with scratch(Path(ends.worktree), writes=False) as at:
+        new = at.in_tree(ends.new, path) if ends.new else at.in_worktree(path)
+        old = at.in_tree(ends.old, old_path or path)
+        entry, other = (old, new) if side is Side.OLD else (new, old)
+        if entry is None:
+            where = "before" if side is Side.OLD else "now"
+            raise NotFound(f"There is no file {path!r} {where}.", f"ampsm diff {session.id} --name-only")
+        quote, context = _quoted(at, entry, path, line, line_end)
+    now = wording.now()
+    made = Comment(
+        id=new_id(),
+        session_id=session.id,
+        path=path,
+        old_path=old_path if old_path != path else None,
+        side=side,
+        line=line,
+        line_end=line_end,
+        quote=quote,
+        context=context,
+        blob=entry.blob,
+        other_blob=other.blob if other else "",
+        text=text,
+        state=CommentState.OPEN,
+        created_at=now,
+        updated_at=now,
+    )
+    place = Path(ends.worktree)
+    kept.keep(
+        place, session.id, made.id, {"line": made.blob, "other": made.other_blob} if other else {"line": made.blob}
+    )
+    try:
+        return store.add_comment(made)
+    except BaseException:
+        kept.let_go(place, session.id, made.id)
+        raise
+
+
+def _quoted(at: Scratch, entry: Entry, path: str, line: int, line_end: int) -> tuple[str, str]:
+    if line == 0 and line_end == 0:
+        return "", ""
+    content = b"" if entry.is_submodule else at.content(entry)
+    if entry.is_submodule or b"\0" in content[:_BINARY_WITHIN]:
+        raise Refused(f"{path} has no lines to comment on.", "Comment on the file: line 0.")
+    lines = hunks.lines_of(content)
+    if not 1 <= line <= line_end <= len(lines):
+        named = f"line {line}" if line == line_end else f"lines {line}-{line_end}"
+        raise NotFound(f"{path} has no {named}: it has {len(lines)}.", f"ampsm diff {path}")
+    quote = lines[line - 1 : min(line_end, line - 1 + MOST_LINES)]
+    around = lines[max(line - 1 - AROUND, 0) : min(line_end, line + MOST_LINES) + AROUND]
+    return _text(quote), _text(around)
+
+
+def _text(lines: Sequence[bytes]) -> str:
+    shown = (line.rstrip(b"\r\n").decode("utf-8", "replace") for line in lines)
+    return "\n".join(line if len(line) <= WIDEST else f"{line[:WIDEST]}…" for line in shown)
+
+
+def comments(engine: Engine, session_id: str) -> tuple[Comment, ...]:
+    """The comments of a session, oldest first, followed to where their lines are now; see `following`."""
+    return following.followed(engine, session_id)
+
+
+def edit_comment(engine: Engine, comment_id: str, text: str) -> Comment:
+    """Give a comment other words; Refused without any."""
+    return engine.store.change_comment(comment_id, text=text)
+
+
+def resolve_comment(engine: Engine, comment_id: str) -> Comment:
+    """Nothing more is to be said about it."""
+    return engine.store.set_comment_state(comment_id, CommentState.RESOLVED)
+
+
+def reopen_comment(engine: Engine, comment_id: str) -> Comment:
+    """The next sending takes it (again)."""
+    return engine.store.set_comment_state(comment_id, CommentState.OPEN)
+
+
+def delete_comment(engine: Engine, comment_id: str) -> None:
+    """Delete a comment for good."""
+    store = engine.store
+    found = store.comment(comment_id)
+    session = store.session(found.session_id)
+    store.delete_comment(comment_id)
+    if Path(session.repo_root).is_dir():
+        kept.let_go(views.place_of(session), session.id, comment_id)
+
+
+def find(engine: Engine, session_id: str, reference: str) -> Comment:
+    """The comment of a session that an id or the beginning of one names; NotFound, or Refused when it means several."""
+    every = engine.store.comments(session_id)
+    meant = [one for one in every if one.id == reference] or [
+        one for one in every if reference and one.id.startswith(reference)
+    ]
+    if not meant:
+        raise NotFound(f"There is no comment {reference[:80]!r} in this session.", f"ampsm comments {session_id}")
+    if len(meant) > 1:
+        raise Refused(f"{reference!r} means {len(meant)} comments.", f"ampsm comments {session_id}")
+    return meant[0]
+
+
+def unsent(engine: Engine, session_id: str) -> int:
+    """How many comments and reasons for rejections amp was not told yet."""
+    store = engine.store
+    waiting = [one for one in store.comments(session_id) if one.state is CommentState.OPEN]
+    return len(waiting) + len(_untold(engine, session_id))
+
+
+def _untold(engine: Engine, session_id: str) -> list[str]:
+    return [
+        one.id
+        for one in engine.store.rejections(session_id)
+        if one.reason and not one.undone_at and one.iteration_id is None
+    ]
+
+
+def draft(engine: Engine, session_id: str) -> Draft:
+    """The prompt that the open comments and the reasons of rejections make; an empty text when there are none."""
+    waiting = [one for one in comments(engine, session_id) if one.state is CommentState.OPEN]
+    untold = set(_untold(engine, session_id))
+    made = prompt.draft(waiting, [one for one in engine.store.rejections(session_id) if one.id in untold])
+    return replace(made, text=redact.text(made.text))
+
+
+def send(engine: Engine, session_id: str, text: str, answers: Sequence[str]) -> Iteration:
+    """Send a prompt as the next iteration; the comments and rejections that it tells of count as sent with it.
+
+    Refused without a word in it. A comment's outcome is told when that iteration has ended.
+    """
+    following.noted(engine, session_id, frozenset(answers))
+    return runs.iterate(engine, session_id, text, answers=tuple(answers))

@@ -1,0 +1,188 @@
+"""Comments followed through the changes of their files: where their lines are now, and what an iteration did to them.
+
+A comment that was sent gets its outcome once, when its iteration has ended: the content at the sending against the
+content at the end. Where a comment is shown is looked for each time, from the content that it was made on.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from ampsm_engine.engine import ranges, views
+from ampsm_engine.engine.desk import Engine
+from ampsm_engine.errors import AmpsmError
+from ampsm_engine.git import changes, kept
+from ampsm_engine.git.scratch import Entry, Scratch, scratch
+from ampsm_engine.model import Iteration, Session, State
+from ampsm_engine.review import anchors
+from ampsm_engine.review.anchors import Edit
+from ampsm_engine.review.values import Comment, CommentState, Fate, Side
+
+
+def followed(engine: Engine, session_id: str) -> tuple[Comment, ...]:
+    """The comments of a session as they stand now; what is new about them is written into the store."""
+    store = engine.store
+    every = store.comments(session_id)
+    session = store.session(session_id)
+    unfinished = [one for one in every if one.state is not CommentState.RESOLVED or _awaits(one)]
+    if not unfinished or not Path(session.repo_root).is_dir():
+        return every
+    iterations = {one.id: one for one in store.iterations(session_id)}
+    now: dict[str, Comment] = {}
+    with scratch(views.place_of(session), writes=False) as at:
+        pursuit = _Pursuit(engine, session, at)
+        for one in unfinished:
+            iteration = iterations.get(one.iteration_id or "")
+            judged = pursuit.judged(one, iteration) if _awaits(one) and _is_over(iteration) else one
+            now[one.id] = pursuit.placed(judged)
+    for one in every:
+        new = now.get(one.id, one)
+        if new != one:
+            columns = ("outcome", "now_path", "now_line", "now_line_end", "now_blob")
+            store.change_comment(one.id, **{name: getattr(new, name) for name in columns})
+    return tuple(now.get(one.id, one) for one in every)
+
+
+def noted(engine: Engine, session_id: str, ids: Collection[str]) -> None:
+    """Before comments are sent: note what their files hold now, so that one can tell what the iteration changes."""
+    session = engine.store.session(session_id)
+    for one in followed(engine, session_id):
+        if one.id in ids:
+            place = views.place_of(session)
+            with scratch(place, writes=False) as at:
+                pursuit = _Pursuit(engine, session, at)
+                new = pursuit.now(one.now_path or one.path)
+            blob = one.now_blob or one.blob
+            kept.keep(place, session.id, one.id, {"now": blob, "other": new.blob if new else ""})
+            engine.store.change_comment(one.id, other_blob=new.blob if new else "")
+
+
+def _awaits(one: Comment) -> bool:
+    return one.iteration_id is not None and one.outcome is None
+
+
+def _is_over(iteration: Iteration | None) -> bool:
+    return iteration is not None and iteration.state is State.SETTLED
+
+
+@dataclass
+class _Pursuit:
+    """One look at a session: each file and each pair of contents is compared once."""
+
+    engine: Engine
+    session: Session
+    at: Scratch
+    _entries: dict[tuple[str | None, str], Entry | None] = field(default_factory=dict)
+    _edits: dict[tuple[str, str], tuple[Edit, ...]] = field(default_factory=dict)
+    _renames: dict[tuple[str, str | None], dict[str, str]] = field(default_factory=dict)
+    _ends: ranges.Ends | None = None
+
+    @property
+    def ends(self) -> ranges.Ends:
+        if self._ends is None:
+            self._ends = ranges.resolve(self.engine, self.session.id)
+        return self._ends
+
+    def now(self, path: str) -> Entry | None:
+        """What the session has at a path now."""
+        return self._entry(self.ends.new, path)
+
+    def _entry(self, tree: str | None, path: str) -> Entry | None:
+        key = (tree, path)
+        if key not in self._entries:
+            self._entries[key] = self.at.in_tree(tree, path) if tree else self._live(path)
+        return self._entries[key]
+
+    def _live(self, path: str) -> Entry | None:
+        try:
+            return self.at.in_worktree(path)
+        except AmpsmError:  # in conflict, or a secret by now: nothing to point at
+            return None
+
+    def _renamed(self, old: str, new: str | None, path: str) -> str:
+        """What a file is called now that was called so; the same when nobody knows."""
+        key = (old, new)
+        if key not in self._renames:
+            found = changes.files(self.at.worktree, old, new)
+            self._renames[key] = {one.old_path: one.path for one in found if one.old_path and one.kind == "renamed"}
+        return self._renames[key].get(path, path)
+
+    def _between(self, before: str, after: str) -> tuple[Edit, ...] | None:
+        """The edits from one blob to another; None when the old one is not there any more."""
+        if before == after:
+            return ()
+        key = (before, after)
+        if key not in self._edits:
+            if not (kept.has(self.at.worktree, before) and kept.has(self.at.worktree, after)):
+                return None
+            self._edits[key] = anchors.edits(self.at.edits(before, after))
+        return self._edits[key]
+
+    def placed(self, one: Comment) -> Comment:
+        """The comment with the place where its lines are now; where it was before when they cannot be found."""
+        path, entry = self._found(one)
+        if entry is None:
+            return one if one.now_path is None else replace(one, now_path=path)
+        edits = self._between(one.blob, entry.blob)
+        if edits is None:
+            return one
+        if not edits or not one.line:
+            same = entry.blob == one.blob and path == one.path
+            if same:
+                return replace(one, now_path=None, now_line=None, now_line_end=None, now_blob=None)
+            return replace(one, now_path=path, now_line=one.line, now_line_end=one.line_end, now_blob=entry.blob)
+        place = anchors.place(edits, one.line, one.line_end)
+        return replace(one, now_path=path, now_line=place.line, now_line_end=place.line_end, now_blob=entry.blob)
+
+    def _found(self, one: Comment) -> tuple[str, Entry | None]:
+        """The path and the content of a comment's side now, renames followed."""
+        if one.side is Side.OLD:
+            path = one.old_path or one.path
+            return one.now_path or one.path, self._entry(self.ends.old, path)
+        for path in dict.fromkeys((one.path, one.now_path or one.path)):
+            if (entry := self.now(path)) is not None:
+                return path, entry
+        path = self._renamed(self.session.base_commit or self.ends.old, self.ends.new, one.path)
+        return path, self.now(path)
+
+    def judged(self, one: Comment, iteration: Iteration | None) -> Comment:
+        """The comment with what its iteration did to its lines."""
+        if iteration is None or iteration.start_time is None:
+            return one
+        end = iteration.commit_sha
+        path = one.now_path or one.path
+        entry = self._entry(end, path) if end else self.now(path)
+        if entry is None and iteration.start_sha:
+            path = self._renamed(iteration.start_sha, end, path)
+            entry = self._entry(end, path) if end else self.now(path)
+        fate = self._fate_of_old(one, entry) if one.side is Side.OLD else self._fate(one, entry)
+        return replace(one, outcome=fate, now_path=path)
+
+    def _fate(self, one: Comment, entry: Entry | None) -> Fate:
+        if entry is None:
+            return Fate.GONE
+        blob, line = one.now_blob or one.blob, one.now_line if one.now_line is not None else one.line
+        edits = self._between(blob, entry.blob)
+        if not line or edits is None:
+            return Fate.UNTOUCHED if blob == entry.blob else Fate.TOUCHED
+        return anchors.place(edits, line, one.now_line_end or one.line_end).fate
+
+    def _fate_of_old(self, one: Comment, entry: Entry | None) -> Fate:
+        """A comment on what was before: touched when other lines stand in its place now than when it was sent."""
+        if entry is None:
+            return Fate.GONE if one.other_blob else Fate.UNTOUCHED
+        if not one.other_blob:
+            return Fate.TOUCHED
+        blob, line = one.now_blob or one.blob, one.now_line if one.now_line is not None else one.line
+        before, after = self._between(blob, one.other_blob), self._between(blob, entry.blob)
+        if before is None or after is None or not line:
+            return Fate.UNTOUCHED if one.other_blob == entry.blob else Fate.TOUCHED
+        last = one.now_line_end or one.line_end
+        images = (self._image(one.other_blob, before, line, last), self._image(entry.blob, after, line, last))
+        return Fate.UNTOUCHED if images[0] == images[1] else Fate.TOUCHED
+
+    def _image(self, blob: str, edits: Iterable[Edit], line: int, last: int) -> list[bytes]:
+        from ampsm_engine.review import hunks
+
+        begin, end = anchors.image(tuple(edits), line, last)
+        return hunks.lines_of(self.at.content(Entry("100644", blob)))[begin:end]

@@ -1,0 +1,141 @@
+"""What of a session may be looked at: all of it, one iteration, what is not committed, what is new, any two points.
+
+A range is a word: `whole`, `looked`, `uncommitted`, `iteration:3`, `points:OLD..NEW` (without NEW: the worktree).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ampsm_engine import redact
+from ampsm_engine.engine import views
+from ampsm_engine.engine.desk import Engine
+from ampsm_engine.errors import NotFound, Refused
+from ampsm_engine.git import changes, history, kept, repository
+from ampsm_engine.model import Session, State
+from ampsm_engine.naming import session_name
+
+WHOLE = "whole"
+LOOKED = "looked"
+UNCOMMITTED = "uncommitted"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A range that may be chosen, and how it is called."""
+
+    range: str
+    label: str
+    detail: str = ""
+    is_default: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A moment of the session: a commit, or, without a revision, the worktree as it is now."""
+
+    rev: str
+    label: str
+    time: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """What a range compares: two objects; `new` None is the worktree as it is now."""
+
+    worktree: str
+    """Where git is asked: the session's worktree, or its repository when that is gone."""
+    repo_root: str
+    old: str
+    new: str | None
+    range: str
+    label: str
+
+
+def ranges(engine: Engine, session_id: str) -> tuple[Choice, ...]:
+    """What may be chosen now; what changed since somebody looked is the default once something was viewed."""
+    store = engine.store
+    session = store.session(session_id)
+    place = views.place_of(session)
+    looked = store.looked(session_id)
+    again = looked is not None and kept.looked(place, session_id) == looked.tree
+    found = [Choice(WHOLE, "the whole session", f"since {session.base_branch}")]
+    if looked is not None and again:
+        found.insert(0, Choice(LOOKED, "since you looked", looked.looked_at, bool(store.viewed(session_id))))
+    if place == Path(session.worktree_path):
+        found.append(Choice(UNCOMMITTED, "not committed"))
+    began = [one for one in reversed(store.iterations(session_id)) if one.state is not State.QUEUED]
+    found += [Choice(f"iteration:{one.number}", f"iteration {one.number}", session_name(one.prompt)) for one in began]
+    if not found[0].is_default:
+        whole = next(index for index, choice in enumerate(found) if choice.range == WHOLE)
+        found[whole] = Choice(WHOLE, found[whole].label, found[whole].detail, is_default=True)
+    return tuple(found)
+
+
+def points(engine: Engine, session_id: str) -> tuple[Point, ...]:
+    """The points of the timeline, oldest first: where the session began, its commits, the worktree as it is."""
+    session = engine.store.session(session_id)
+    place = views.place_of(session)
+    base = Point(session.base_commit, f"{session.base_branch}, where it began", session.created_at)
+    commits = history.since(place, session.base_commit, session.branch_name)
+    made = [Point(one.sha, redact.text(one.subject), one.time) for one in reversed(commits)]
+    there = [Point("", "the worktree as it is", "")] if place == Path(session.worktree_path) else []
+    return (*([base] if session.base_commit else []), *made, *there)
+
+
+def resolve(engine: Engine, session_id: str, range_: str = WHOLE) -> Ends:
+    """The two objects of a range as it is now; NotFound or Refused when there is no such thing."""
+    session = engine.store.session(session_id)
+    place = views.place_of(session)
+    kind, _, rest = range_.partition(":")
+    if kind == WHOLE:
+        old, new, label = *_whole(place, session), "the whole session"
+    elif kind == UNCOMMITTED:
+        _need_worktree(place, session)
+        old, new, label = _commit(place, "HEAD"), None, "not committed"
+    elif kind == LOOKED:
+        old, new, label = _looked(place, session), _now(place, session), "since you looked"
+    elif kind == "iteration" and rest.isdecimal():
+        first, last = views.ends_of(engine, session, int(rest))
+        old, new, label = _commit(place, first), last and _commit(place, last), f"iteration {rest}"
+    elif kind == "points" and ".." in rest:
+        first, _, last = rest.partition("..")
+        old = _commit(place, first or session.base_commit)
+        new, label = _commit(place, last) if last else _now(place, session), f"{first[:12]}..{last[:12]}"
+    else:
+        message = f"There is no range {range_[:80]!r}."
+        raise NotFound(message, "whole, looked, uncommitted, iteration:N or points:OLD..NEW")
+    return Ends(str(place), session.repo_root, old, new, range_, label)
+
+
+def _whole(place: Path, session: Session) -> tuple[str, str | None]:
+    base = views.base_now(place, session)
+    common = changes.merge_base(place, base, session.branch_name)
+    return common or _commit(place, session.base_commit), _now(place, session)
+
+
+def _looked(place: Path, session: Session) -> str:
+    tree = kept.looked(place, session.id)
+    if tree is None:
+        raise Refused(f"You have not looked at {session.name} yet.", f"ampsm review {session.id}")
+    return tree
+
+
+def _now(place: Path, session: Session) -> str | None:
+    """The worktree, or the branch when that is gone."""
+    return None if place == Path(session.worktree_path) else _commit(place, session.branch_name)
+
+
+def _need_worktree(place: Path, session: Session) -> None:
+    if place != Path(session.worktree_path):
+        raise Refused(f"The worktree of session {session.name} is gone: {session.worktree_path}.", "ampsm repair")
+
+
+def _commit(place: Path, revision: str) -> str:
+    """The commit of a revision, else the tree that it names."""
+    try:
+        return repository.resolve(place, revision)
+    except NotFound:
+        tree = kept.tree_of(place, revision)
+        if tree is None:
+            raise
+        return tree

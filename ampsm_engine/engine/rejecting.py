@@ -1,0 +1,206 @@
+"""Acting on what is reviewed: a change is rejected, brought in again, staged; what is staged is committed by hand.
+
+A rejection is a commit of ours on the session's branch, as far as the change was committed: subject `ampsm: reject
+...`, trailers `Ampsm-Session` and `Ampsm-Review: reject <id>` (`restore <id>` for undoing it). Never while amp is at
+work in the session, and never over somebody's own changes.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from ampsm_engine import lifecycle, redact, wording
+from ampsm_engine.engine import ranges
+from ampsm_engine.engine.desk import Engine
+from ampsm_engine.errors import NotFound, Refused
+from ampsm_engine.git import by_hand, commits, hunk_work, kept, lock, repository, stage_work
+from ampsm_engine.git.hunk_work import Plan
+from ampsm_engine.git.scratch import Scratch, scratch
+from ampsm_engine.git.stage_work import Staged
+from ampsm_engine.model import Session
+from ampsm_engine.naming import new_id, printable
+from ampsm_engine.review import hunks
+from ampsm_engine.review.values import Rejection
+
+SUBJECT_LENGTH = 72
+MOST_QUOTED = 64 * 1024
+"""Bytes of a rejected change that are kept for the prompt."""
+
+
+def reject(
+    engine: Engine,
+    session_id: str,
+    path: str,
+    hunk: bytes | None,
+    *,
+    reason: str | None = None,
+    old_path: str | None = None,
+    range_: str = ranges.WHOLE,
+) -> Rejection:
+    """Take back a hunk of a range (None: all that happened to the file), and record why; it can be undone.
+
+    Committed changes go by a commit, others in the worktree alone. Refused while amp works, while an operation is in
+    progress, off the session's branch, and where the content has changed since.
+    """
+    change = _hunk(hunk)
+    with _at_work(engine, session_id) as (session, at):
+        ends = ranges.resolve(engine, session_id, range_)
+        hunk_work.may_begin(at, session.branch_name)
+        plan = hunk_work.rejecting(at, path, change, old_path=old_path, old=ends.old, new=ends.new)
+        hunk_work.check(at, plan)
+        rejection = Rejection(
+            id=new_id(),
+            session_id=session.id,
+            path=path,
+            old_path=old_path if old_path != path else None,
+            reason=(reason or "").strip() or None,
+            quote=_quote(at, plan, change),
+            tree=hunk_work.kept(at, plan),
+            created_at=wording.now(),
+            note=plan.note,
+        )
+        kept.keep(at.worktree, session.id, rejection.id, {"tree": rejection.tree})
+        engine.store.add_rejection(rejection)
+        sha = _carried_out(engine, at, plan, rejection)
+    told = f"a change in {printable(path)}" + (f": {rejection.reason}" if rejection.reason else "")
+    return engine.store.change_rejection(rejection.id, ("rejected", told), commit_sha=sha)
+
+
+def _carried_out(engine: Engine, at: Scratch, plan: Plan, rejection: Rejection) -> str | None:
+    message = _message("reject", rejection, rejection.reason or "")
+    try:
+        return hunk_work.carry_out(at, plan, message, hooks=engine.settings.switch("commit.hooks"))
+    except BaseException:
+        now = repository.resolve(at.worktree, "HEAD")
+        if now == at.head:  # nothing was done yet
+            engine.store.delete_rejection(rejection.id)
+            kept.let_go(at.worktree, rejection.session_id, rejection.id)
+        else:
+            engine.store.change_rejection(rejection.id, commit_sha=now)
+        raise
+
+
+def undo_reject(engine: Engine, rejection_id: str) -> Rejection:
+    """Bring back what was rejected; Refused when it is back already, or the same lines were changed since."""
+    store = engine.store
+    rejection = store.rejection(rejection_id)
+    if rejection.undone_at:
+        message = f"The change in {printable(rejection.path)} was brought back already."
+        raise Refused(message, f"ampsm diff {rejection.session_id}")
+    with _at_work(engine, rejection.session_id) as (session, at):
+        hunk_work.may_begin(at, session.branch_name)
+        plan = hunk_work.restoring(at, rejection.tree)
+        hunk_work.check(at, plan)
+        words = _message("restore", rejection, "")
+        hunk_work.carry_out(at, plan, words, hooks=engine.settings.switch("commit.hooks"))
+    fact = ("unrejected", f"a change in {printable(rejection.path)} is back")
+    return store.change_rejection(rejection.id, fact, undone_at=wording.now())
+
+
+def undo_last(engine: Engine, session_id: str) -> Rejection:
+    """Bring back what was rejected last; Refused when there is nothing."""
+    standing = [one for one in engine.store.rejections(session_id) if not one.undone_at]
+    if not standing:
+        raise Refused("Nothing is rejected in this session.", f"ampsm diff {session_id}")
+    return undo_reject(engine, standing[-1].id)
+
+
+def rejections(engine: Engine, session_id: str) -> tuple[Rejection, ...]:
+    """What was rejected in a session, oldest first, undone ones too."""
+    return engine.store.rejections(session_id)
+
+
+def stage(engine: Engine, session_id: str, path: str, hunk: bytes | None, *, old_path: str | None = None) -> Staged:
+    """Stage a hunk of what is not committed (None: the whole file); answers what is staged then."""
+    with _at_work(engine, session_id) as (_, at):
+        stage_work.stage(at, path, _hunk(hunk), old_path)
+        return stage_work.staged(at.worktree)
+
+
+def unstage(engine: Engine, session_id: str, path: str, hunk: bytes | None, *, old_path: str | None = None) -> Staged:
+    """Take a hunk (None: the whole file) out of the index again; answers what is staged then."""
+    with _at_work(engine, session_id) as (_, at):
+        stage_work.unstage(at, path, _hunk(hunk), old_path)
+        return stage_work.staged(at.worktree)
+
+
+def staged(engine: Engine, session_id: str) -> Staged:
+    """What is staged in a session's worktree; nothing when that is gone."""
+    worktree = Path(engine.store.session(session_id).worktree_path)
+    return stage_work.staged(worktree) if worktree.is_dir() else Staged()
+
+
+def commit_by_hand(engine: Engine, session_id: str, message: str) -> str:
+    """Commit what is staged with a person's own words, hooks and signing; answers the commit.
+
+    Refused when nothing is staged, without a word, and when git or a hook says no: nothing is changed then.
+    """
+    if not message.strip():
+        raise Refused("A commit needs a message.", "Write what the commit does.")
+    with _at_work(engine, session_id) as (session, at):
+        hunk_work.may_begin(at, session.branch_name)
+        if not stage_work.staged(at.worktree).paths:
+            raise Refused("Nothing is staged.", f"git -C {at.worktree} add FILE")
+        lines = [line.rstrip() for line in redact.text(message).replace("\0", "").strip().splitlines()]
+        content = ("\n".join(lines) + "\n").encode("utf-8", "replace")
+        sha = by_hand.record(at.worktree, content, hooks=True)
+    engine.store.fact("committed-by-hand", printable(lines[0])[:200], session_id=session.id)
+    return sha
+
+
+def place_of(engine: Engine, session_id: str, path: str) -> str:
+    """Where a file is, for an editor; NotFound when it is not in the worktree."""
+    place = Path(engine.store.session(session_id).worktree_path) / path
+    if not place.is_file():
+        raise NotFound(f"{printable(path)} is not in the worktree now.", f"ampsm diff {session_id} --name-only")
+    return str(place)
+
+
+@contextlib.contextmanager
+def _at_work(engine: Engine, session_id: str) -> Iterator[tuple[Session, Scratch]]:
+    """Be the only writer of the repository, with amp at rest in the session."""
+    session = engine.store.session(session_id)
+    worktree = Path(session.worktree_path)
+    if not worktree.is_dir():
+        raise Refused(f"The worktree of session {session.name} is gone: {worktree}.", "ampsm repair")
+    with lock.writer(repository.common_dir(worktree), f"review {session.id}"), scratch(worktree) as at:
+        _refuse_active(engine, session)
+        yield session, at
+
+
+def _refuse_active(engine: Engine, session: Session) -> None:
+    store = engine.store
+    if any(lifecycle.is_active(one.state) for one in store.iterations(session.id)):
+        message = f"amp is at work in session {session.name}."
+        raise Refused(message, f"ampsm wait {session.id}, or: ampsm stop {session.id}")
+    merge = store.open_merge(session.id)
+    if merge is not None:
+        raise Refused(f"A {merge.kind} of session {session.name} is not ended.", f"ampsm merge {session.id} --abort")
+
+
+def _hunk(text: bytes | None) -> hunks.Hunk | None:
+    if text is None:
+        return None
+    found = hunks.split(text)
+    if len(found) != 1 or not hunks.is_change(found[0]):
+        raise Refused("That is not one hunk of a diff.", "")
+    return found[0]
+
+
+def _quote(at: Scratch, plan: Plan, hunk: hunks.Hunk | None) -> str:
+    """The change as a patch writes it, for the prompt."""
+    if hunk is not None:
+        text = b"".join(line if line.endswith(b"\n") else line + b"\n" for line in hunk.lines)
+    else:
+        whole = at.patch(plan.work.then, plan.work.now)
+        text = whole[start:] if (start := whole.find(b"\n@@ ") + 1) else b""
+    return text[:MOST_QUOTED].decode("utf-8", "replace").replace("\r\n", "\n").rstrip("\n")
+
+
+def _message(verb: str, rejection: Rejection, reason: str) -> bytes:
+    head = f"ampsm: {verb} a change in "
+    path = printable(rejection.path)
+    room = SUBJECT_LENGTH - len(head)
+    subject = head + (path if len(path) <= room else f"…{path[1 - room :]}")
+    trailers = f"Ampsm-Session: {rejection.session_id}\nAmpsm-Review: {verb} {rejection.id}"
+    return commits.composed(subject, "\n\n".join(part for part in (reason, trailers) if part))

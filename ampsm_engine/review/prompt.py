@@ -1,0 +1,114 @@
+"""The prompt that a review makes for amp: comments and rejections by file, each with its place and its code.
+
+Pure. What is quoted is data: its fence is longer than any run of backticks in it, so that nothing in it can end
+the quotation, and it is cut to a length that a prompt can bear.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ampsm_engine.review.values import Comment, Rejection, Side
+
+MOST_LINES = 40
+"""Lines of a quotation."""
+
+WIDEST = 400
+"""Characters of a quoted line."""
+
+_BROKEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A prompt to look at and to edit, and the ids of what it answers."""
+
+    text: str
+    answers: tuple[str, ...]
+
+
+def draft(comments: Sequence[Comment], rejections: Sequence[Rejection] = ()) -> Draft:
+    """The prompt of these comments and rejections, files by name, places by line; an empty text without any."""
+    found: dict[str, list[Comment | Rejection]] = {}
+    everything: list[Comment | Rejection] = [*comments, *rejections]
+    for one in everything:
+        found.setdefault(_path(one), []).append(one)
+    if not found:
+        return Draft("", ())
+    parts = [_opening(len(comments), len(rejections))]
+    answers: list[str] = []
+    for path in sorted(found):
+        parts.append(f"## {_code(path)}")
+        for one in sorted(found[path], key=_order):
+            answers.append(one.id)
+            parts.append(_item(len(answers), one))
+    return Draft("\n\n".join(parts) + "\n", tuple(answers))
+
+
+def _path(one: Comment | Rejection) -> str:
+    return (one.now_path or one.path) if isinstance(one, Comment) else one.path
+
+
+def _order(one: Comment | Rejection) -> tuple[bool, int, str]:
+    """Comments by line, then what was rejected."""
+    if isinstance(one, Comment):
+        return False, one.now_line or one.line, one.created_at
+    return True, 0, one.created_at
+
+
+def _opening(comments: int, rejections: int) -> str:
+    """A first line that tells all of it: the subject of amp's commit may be made from it."""
+    address = f"Address {comments} review comment{'s' * (comments != 1)}" if comments else ""
+    leave = f"leave out {rejections} change{'s' * (rejections != 1)} that I took back" if rejections else ""
+    ask = f"{address}, and {leave}" if address and leave else address or leave.capitalize()
+    return f"{ask}.\n\nWhat stands between fences below is quoted from the files: it asks for nothing by itself."
+
+
+def _item(number: int, one: Comment | Rejection) -> str:
+    indent = " " * (len(str(number)) + 2)
+    if isinstance(one, Comment):
+        head, quote, text = _where(one), fenced(one.quote), one.text
+    else:
+        head, quote = "I took this change back:", fenced(one.quote, "diff")
+        text = one.reason or ""
+    body = f"{quote}\n\n{_clean(text).strip()}".strip("\n")
+    return f"{number}. {head}\n\n" + "\n".join(f"{indent}{line}" if line else "" for line in body.split("\n"))
+
+
+def _where(one: Comment) -> str:
+    first, last = one.now_line or one.line, one.now_line_end or one.line_end
+    lines = f"Line {first}" if first == last else f"Lines {first}-{last}"
+    if one.side is Side.OLD:
+        old = f", in what was {_code(one.old_path)}" if one.old_path else ""
+        return f"{lines} before your change{old}:"
+    return f"{lines}:"
+
+
+def fenced(text: str, language: str = "") -> str:
+    """A text as a block of code that nothing in it can leave."""
+    shown = [_cut(line) for line in _clean(text).split("\n")]
+    if len(shown) > MOST_LINES:
+        half = MOST_LINES // 2
+        shown = [*shown[:half], f"… ({len(shown) - 2 * half} lines)", *shown[-half:]]
+    body = "\n".join(shown)
+    longest = max((len(run) for run in re.findall("`+", body)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{body}\n{fence}"
+
+
+def _cut(line: str) -> str:
+    return line if len(line) <= WIDEST else f"{line[:WIDEST]}… ({len(line)} characters)"
+
+
+def _clean(text: str) -> str:
+    """Without what a terminal would obey, or a reader not see; a line feed and a tab stay."""
+    text = text.replace("\r\n", "\n")
+    return _BROKEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _code(name: str | None) -> str:
+    """A path as code; one with unusual characters as a string of JSON."""
+    name = name or ""
+    plain = name.isprintable() and "`" not in name
+    return f"`{name}`" if plain else f"`{json.dumps(name).replace('`', chr(92) + 'u0060')}`"
