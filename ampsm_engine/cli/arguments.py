@@ -123,8 +123,10 @@ mode_option = click.option("--mode", metavar="M", type=TEXT, help="amp's mode, s
 
 def open_engine() -> "Engine":
     """The engine on the home that the environment names."""
+    from ampsm_engine.cli import diagnostics
     from ampsm_engine.engine import desk
 
+    desk.recovered = diagnostics.note
     return desk.open_engine()
 
 

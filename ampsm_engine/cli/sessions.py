@@ -68,6 +68,7 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
     if no_run and wait:
         raise click.UsageError("--no-run leaves nothing to --wait for.")
     text = arguments.prompt_text(prompt, prompt_file) if no_run else arguments.required_prompt(prompt, prompt_file)
+    desk.recovered = diagnostics.note
     engine = desk.engine_at()  # sessions.new opens the store while git fills the worktree
     with diagnostics.working("Making the worktree"):
         session, iteration = sessions.new(

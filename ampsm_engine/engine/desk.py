@@ -1,7 +1,8 @@
 """Where the engine stands: its home, its configuration, its store."""
 
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,14 @@ from ampsm_engine.home import Home, home
 
 if TYPE_CHECKING:
     from ampsm_engine.store import Store
+
+
+def _unheard(_text: str) -> None:
+    """Nobody listens."""
+
+
+recovered: Callable[[str], None] = _unheard
+"""Is called with a sentence for each merge that `ready` has finished or rolled back; the command line prints it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +42,35 @@ class Engine:
         return load(self.config)
 
     def ready(self) -> "Engine":
-        """Make the home, open the store, and have adopted what a dead worker left."""
+        """Make the home, open the store, and have looked after what a dead merge or a dead worker left."""
         from ampsm_engine.worker import launch
 
         self.home.ensure()
         store = self.store
         store.open()
+        if working := store.working_merges():
+            self._recover([merge.id for merge in working])
         launch.sweep(self.home, store, int(self.settings.number("slots")))
         return self
+
+    def _recover(self, merge_ids: list[str]) -> None:
+        """Finish or roll back merges whose process died: in a process of its own, for it needs git and its library."""
+        from ampsm_engine.merging import lease
+
+        if all(lease.is_held(self.home, merge_id) for merge_id in merge_ids):
+            return
+        import subprocess
+
+        environment = os.environ | {"AMPSM_HOME": str(self.home.root), "AMPSM_DB_PATH": str(self.home.database)}
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "ampsm_engine.merging.recover"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=environment,
+            check=False,
+        )
+        for text in done.stdout.decode("utf-8", "replace").splitlines():
+            recovered(text)
 
 
 def engine_at(environ: Mapping[str, str] | None = None) -> Engine:

@@ -6,7 +6,7 @@ from pathlib import Path
 from ampsm_engine import redact
 from ampsm_engine.errors import Refused
 from ampsm_engine.git import integrate, lock, repository
-from ampsm_engine.merging import hooks, journal, publish, recover, situation, steps
+from ampsm_engine.merging import hooks, journal, lease, publish, recover, situation, steps
 from ampsm_engine.merging.situation import Situation
 from ampsm_engine.merging.surroundings import Surroundings
 from ampsm_engine.merging.values import Options, Result
@@ -25,7 +25,7 @@ def begin(around: Surroundings, session_id: str, options: Options) -> Result:
         _check(around, now, options)
         moves = options.kind == "merge" and not options.pull_request
         entry = journal.new(now, options, moved=now.target if moves else "")
-        with journal.at_work(around.home, entry.id):
+        with lease.at_work(around.home, entry.id):
             merge = around.store.begin_merge(entry)
             with recover.mending(around, merge.id):
                 merge = steps.proceed(around, now, merge)

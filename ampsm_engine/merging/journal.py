@@ -1,24 +1,12 @@
-"""The journal's own side: what an operation's plan remembers, and who is at it.
+"""The journal's own side: the steps, and what an operation's plan remembers, as JSON in the store."""
 
-The plan is JSON in the store. Who is at an operation holds a lock in the home that the kernel frees with its holder,
-so that nobody else takes it for dead; the git programs that it started are waited for by `recover`.
-"""
-
-import contextlib
-import fcntl
 import json
-import os
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 
 from ampsm_engine import naming, wording
-from ampsm_engine.errors import Refused
-from ampsm_engine.home import PRIVATE_FOLDER, Home, open_private
 from ampsm_engine.merging.situation import Situation
 from ampsm_engine.merging.values import Options
 from ampsm_engine.model import Merge, MergeState
-
-FOLDER = "merges"
 
 # What is done next, as the column `step` has it.
 BEGUN = "begun"
@@ -118,29 +106,3 @@ def read(merge: Merge) -> Plan:
     for name in ("notes", "checkouts"):
         plain[name] = tuple(plain.get(name, ()))
     return Plan(options, Position(**(position | {"rest": tuple(position["rest"])})), **plain)
-
-
-@contextlib.contextmanager
-def at_work(home: Home, merge_id: str) -> Iterator[None]:
-    """Be the one who is at an operation; Refused while another process is."""
-    folder = home.root / FOLDER
-    folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-    path = folder / merge_id
-    descriptor = open_private(path, os.O_RDWR | os.O_CREAT)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as reason:
-            raise Refused("Another ampsm is at this merge already.", "Wait for it to end, then ask again.") from reason
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def is_at_work(home: Home, merge_id: str) -> bool:
-    """Whether a living process is at an operation."""
-    try:
-        with at_work(home, merge_id):
-            return False
-    except Refused:
-        return True

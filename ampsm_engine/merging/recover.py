@@ -9,11 +9,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from ampsm_engine.config import config_path, load
 from ampsm_engine.errors import AmpsmError, Failed, Refused
 from ampsm_engine.git import integrate, lock, repository
-from ampsm_engine.merging import journal, making, situation, steps, undoing
+from ampsm_engine.home import home
+from ampsm_engine.merging import journal, lease, making, situation, steps, undoing
 from ampsm_engine.merging.surroundings import Surroundings
 from ampsm_engine.model import Merge, MergeState, Session, Status
+from ampsm_engine.store import Store
 
 PATIENCE = 10.0
 """Seconds that the git programs of a killed process have to end."""
@@ -23,7 +26,7 @@ def recover(around: Surroundings) -> tuple[str, ...]:
     """Look after every entry whose process is gone; a sentence for each. One question when there is none."""
     told = []
     for merge in around.store.working_merges():
-        with contextlib.suppress(Refused), journal.at_work(around.home, merge.id):
+        with contextlib.suppress(Refused), lease.at_work(around.home, merge.id):
             text = _looked_after(around, merge.id)
             if text:
                 around.store.fact("recovered", text, session_id=merge.session_id)
@@ -168,3 +171,14 @@ def _works_there(process: Path, places: set[bytes]) -> bool:
         return mine and fields[1] == "1" and words[words.index(b"-C") + 1] in places
     except (OSError, IndexError):
         return False
+
+
+def main() -> None:
+    """The process that `Engine.ready` starts when there is something to look after: a sentence a line."""
+    place = home()
+    for text in recover(Surroundings(place, Store(place.database), load(config_path()))):
+        print(text, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -7,7 +7,7 @@ from pathlib import Path
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import commits, integrate, lock, program, repository
 from ampsm_engine.git.integrate.values import LaidOut
-from ampsm_engine.merging import begin, journal, making, recover, situation, steps, undoing
+from ampsm_engine.merging import begin, journal, lease, making, recover, situation, steps, undoing
 from ampsm_engine.merging.journal import Position
 from ampsm_engine.merging.situation import Situation
 from ampsm_engine.merging.surroundings import Surroundings
@@ -43,7 +43,7 @@ def go_on(around: Surroundings, session_id: str) -> Result:
         )
         raise Refused(message, f"ampsm merge {session_id} --show, then: ampsm merge {session_id} --continue --accept")
     now = situation.look(around.store, session_id, plan.options.onto)
-    with lock.writer(now.repo.common_dir, f"{merge.kind} {session_id}"), journal.at_work(around.home, merge.id):
+    with lock.writer(now.repo.common_dir, f"{merge.kind} {session_id}"), lease.at_work(around.home, merge.id):
         merge = around.store.take_merge(merge.id, MergeState.CONFLICTED, journal.RESUME)
         with recover.mending(around, merge.id):
             merge = _resumed(around, now, merge)
@@ -98,7 +98,7 @@ def abort(around: Surroundings, session_id: str) -> Merge:
     """Take a conflict back: branch and worktree are as they were before the operation began."""
     merge = waiting(around, session_id)
     session = around.store.session(session_id)
-    with _writing(session, f"abort {session_id}"), journal.at_work(around.home, merge.id):
+    with _writing(session, f"abort {session_id}"), lease.at_work(around.home, merge.id):
         merge = around.store.take_merge(merge.id, MergeState.CONFLICTED, journal.ABORT)
         try:
             return undoing.abort(around, session, merge)
@@ -121,7 +121,7 @@ def undo(around: Surroundings, session_id: str) -> Merge:
     if merge is None:
         raise NotFound(f"Nothing of {session.name} was merged, squashed or rebased.", f"ampsm show {session.id}")
     root = Path(session.repo_root)
-    with _writing(session, f"undo {session_id}"), journal.at_work(around.home, merge.id):
+    with _writing(session, f"undo {session_id}"), lease.at_work(around.home, merge.id):
         _may_undo(root, session, merge)
         now = situation.look(store, session_id, merge.target or session.branch_name)
         situation.refuse(tuple(situation.own_obstacles(store, now)))

@@ -58,7 +58,10 @@ def settle(
     if trouble is None:
         _end_leftovers(it, settings)
         result = _last_words(store, it, said)
-        _keep_commits(store, settings, it, result)
+        if store.open_merge(it.session.id) is None:
+            _keep_commits(store, settings, it, result)
+        else:
+            _leave_resolution(it)
         _run_script(store, settings, it)
     else:
         it.facts.append(("trouble", f"{trouble.message} {trouble.hint}".strip()))
@@ -125,6 +128,13 @@ def _keep_commits(store: Store, settings: Settings, it: Settling, result: str) -
     except AmpsmError as reason:
         _not_committed(it, f"{reason.message} {reason.hint}".strip())
     it.iteration = store.iteration(it.iteration.id)
+
+
+def _leave_resolution(it: Settling) -> None:
+    """amp was at a conflict that a merge of ours laid out: nothing is committed before a person looked at it."""
+    it.commit_refused = True
+    text = f"the resolution waits for your review: ampsm merge {it.session.id} --show"
+    it.facts.append(("resolution", text))
 
 
 def _commit(settings: Settings, it: Settling, result: str) -> None:

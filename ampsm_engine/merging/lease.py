@@ -1,0 +1,43 @@
+"""Who is at an operation: a lock in the home that the kernel frees with its holder. Light: every start may ask."""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+
+from ampsm_engine.errors import Refused
+from ampsm_engine.home import PRIVATE_FOLDER, Home, open_private
+
+FOLDER = "merges"
+
+
+@contextlib.contextmanager
+def at_work(home: Home, merge_id: str) -> Iterator[None]:
+    """Be the one who is at an operation; Refused while another process is."""
+    folder = home.root / FOLDER
+    folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    descriptor = open_private(folder / merge_id, os.O_RDWR | os.O_CREAT)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as reason:
+            raise Refused("Another ampsm is at this merge already.", "Wait for it to end, then ask again.") from reason
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def is_held(home: Home, merge_id: str) -> bool:
+    """Whether a living process is at an operation."""
+    try:
+        descriptor = os.open(home.root / FOLDER / merge_id, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        # Shared: two who only ask do not take each other for the one who is at it.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
