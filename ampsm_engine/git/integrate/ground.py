@@ -4,22 +4,15 @@ libgit2 reads and writes where it sees what git sees; else the git program does 
 is known here.
 """
 
-import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-import pygit2
-from pygit2.enums import ObjectType
-
-from ampsm_engine.errors import Failed
-from ampsm_engine.git import graph, program, repository
+from ampsm_engine.git import program, repository
 from ampsm_engine.git.integrate import mergetree, trees
 from ampsm_engine.git.integrate.values import ConflictFile
-
-_TYPES = {"commit": ObjectType.COMMIT, "tree": ObjectType.TREE, "blob": ObjectType.BLOB}
 
 _NOBODY = b"ampsm <ampsm@localhost> 1000000000 +0000"
 
@@ -53,13 +46,15 @@ class Ground:
         self.where = where
         self._variables = variables or {}
         self.common_dir = repository.common_dir(where)
-        self._pygit2 = None if self._variables else graph.opened(where, self.common_dir)
+        from ampsm_engine.git.integrate import objects  # pygit2: who only wants the values here, has no use for it
+
+        self._objects = None if self._variables else objects.opened(where, self.common_dir)
         self._commits: dict[str, RawCommit] = {}
 
     @cached_property
     def name_size(self) -> int:
         """Bytes of an object name."""
-        if self._pygit2 is not None:
+        if self._objects is not None:
             return 20
         answer = program.read(self.where, "rev-parse", "--show-object-format")
         return 32 if answer.line == "sha256" else 20
@@ -75,20 +70,16 @@ class Ground:
 
     def read(self, kind: str, name: str) -> bytes:
         """An object's content; Failed when it is not there."""
-        if self._pygit2 is not None:
-            with contextlib.suppress(KeyError, ValueError, pygit2.GitError):
-                return self._pygit2.read(name)[1]
+        raw = self._objects.read(name) if self._objects is not None else None
+        if raw is not None:
+            return raw
         # A partial clone fetches what is missing.
         return program.done(self.where, "cat-file", kind, name, variables=self._variables)
 
     def write(self, kind: str, raw: bytes) -> str:
         """Write an object; answers its name."""
-        if self._pygit2 is not None:
-            try:
-                return str(self._pygit2.write(_TYPES[kind], raw))
-            except (OSError, pygit2.GitError) as reason:
-                message = f"Nothing can be written to the repository at {self.where}: {reason}."
-                raise Failed(message, f"df -h {self.common_dir}") from reason
+        if self._objects is not None:
+            return self._objects.write(kind, raw)
         options = ("hash-object", "-w", "--literally", "-t", kind, "--stdin")
         return program.done(self.where, *options, feed=raw, variables=self._variables).decode().strip()
 
