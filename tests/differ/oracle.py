@@ -1,0 +1,60 @@
+"""git itself, asked the same questions."""
+
+import re
+
+from ampsm_engine.differ.client import Differ, Review
+from ampsm_engine.differ.protocol import Request
+from tests.git.sandboxes import Sandbox
+
+
+def request(sandbox: Sandbox, old: str, new: str | None, **options: object) -> Request:
+    return Request(str(sandbox.root), str(sandbox.root), old, new, **options)  # type: ignore[arg-type]
+
+
+async def whole(differ: Differ, sandbox: Sandbox, old: str, new: str | None, **options: object) -> Review:
+    review = await differ.open(request(sandbox, old, new, **options))
+    await review.completed()
+    return review
+
+
+def bare(patch: bytes) -> bytes:
+    """A patch without what stands behind the numbers of its hunks: git and libgit2 choose other functions."""
+    return re.sub(rb"^(@@ [^@]+ @@).*$", rb"\1", patch, flags=re.MULTILINE)
+
+
+def git_patches(sandbox: Sandbox, old: str, new: str, *options: str) -> dict[str, bytes]:
+    """What `git diff` prints for each file, from its first `@@` on."""
+    raw = iter(sandbox.git("diff", "-M", "-C", "--raw", "-z", old, new).split("\0"))
+    paths = [(next(raw), next(raw))[-1] if field.split(" ")[4][0] in "RC" else next(raw) for field in raw if field]
+    command = ["diff", "-M", "-C", "--full-index", "--text", "--submodule=short", *options, old, new]
+    text = f"\n{sandbox.git(*command)}\n".encode("utf-8", "surrogateescape")
+    bodies = []
+    for part in text.split(b"\ndiff --git ")[1:]:
+        begin = part.find(b"\n@@ ") + 1
+        body = part[begin:].removesuffix(b"\n") + b"\n" if begin else b""
+        bodies.append(body)
+    return dict(zip(paths, bodies, strict="-w" not in options))  # git leaves out what only has other blanks
+
+
+def numstat(sandbox: Sandbox, review: Review) -> dict[str, tuple[str, str]]:
+    fields = iter(sandbox.git("diff", "-M", "-C", "--numstat", "-z", review.old_tree, review.new_tree).split("\0"))
+    found = {}
+    for field in fields:
+        if field:
+            added, deleted, path = field.split("\t", 2)
+            if not path:
+                next(fields)
+                path = next(fields)
+            found[path] = (added, deleted)
+    return found
+
+
+def shown(review: Review) -> dict[str, tuple[str, str]]:
+    """The same of a review."""
+    found = {}
+    for entry in review.files:
+        patch = review.patch(entry.index)
+        if entry.merged_into < 0 and patch is not None:
+            counts = ("-", "-") if patch.binary else (str(patch.additions), str(patch.deletions))
+            found[entry.path] = counts
+    return found

@@ -1,0 +1,223 @@
+"""The diff process as it lives and dies: what runs beside it ends, what it wrote goes, what it owes is made again."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ampsm_engine.differ import client
+from ampsm_engine.differ.client import Differ, Event
+from ampsm_engine.differ.protocol import Frames, frame
+from ampsm_engine.errors import Failed
+from tests.differ.oracle import request, whole
+from tests.git.sandboxes import Sandbox
+
+
+def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, "it did not come true"
+        time.sleep(0.01)
+
+
+def below(pid: int) -> list[psutil.Process]:
+    return psutil.Process(pid).children(recursive=True) if psutil.pid_exists(pid) else []
+
+
+def runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != "zombie"
+    except psutil.NoSuchProcess:
+        return False
+
+
+def folders(place: Path) -> list[Path]:
+    return list(place.glob("ampsm-*"))
+
+
+def hanging_filter(sandbox: Sandbox) -> None:
+    """What an agent could do: every file goes through a program that never ends."""
+    sandbox.git("config", "filter.slow.clean", "sleep 1000 #")
+    sandbox.write({".gitattributes": "*.slow filter=slow\n", "a.slow": "x\n"})
+
+
+async def beside(differ: Differ) -> list[psutil.Process]:
+    """What runs below the process, once the filter does."""
+    while True:
+        found = below(differ.pid)
+        if any(process.name() == "sleep" for process in found):
+            return found
+        await asyncio.sleep(0.01)
+
+
+async def test_a_process_that_is_killed_is_started_again_with_its_reviews(differ: Differ, sandbox: Sandbox) -> None:
+    old = sandbox.git("rev-parse", "HEAD")
+    new = sandbox.commit({f"f{n}.py": f"x = {n}\n" for n in range(50)})
+    review = await whole(differ, sandbox, old, new)
+    first = differ.pid
+    events: list[Event] = []
+    review.listen(events.append)
+    os.kill(first, signal.SIGKILL)
+    colours = await review.coloured(3, "new")
+    assert colours.lines == 1
+    assert differ.pid != first
+    await review.completed()
+    assert next(event.kind for event in events) == "lost"
+    assert review.patch(49).additions == 1
+    assert (await review.text(1, "new")).total == 1
+
+
+async def test_a_live_review_outlives_the_process_with_its_tree(differ: Differ, sandbox: Sandbox) -> None:
+    sandbox.write({"new.txt": "as it was\n"})
+    review = await whole(differ, sandbox, "HEAD", None)
+    tree = review.new_tree
+    sandbox.write({"new.txt": "as it is\n"})
+    os.kill(differ.pid, signal.SIGKILL)
+    assert (await review.text(0, "new")).lines == (b"as it was",)
+    assert review.new_tree == tree
+
+
+async def test_a_process_that_dies_again_and_again_is_given_up(
+    differ: Differ, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    review = await whole(differ, sandbox, "", "HEAD")
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    os.kill(differ.pid, signal.SIGKILL)
+    with pytest.raises(Failed):
+        await review.coloured(0, "new")
+    with pytest.raises(Failed):
+        await differ.open(request(sandbox, "", "HEAD"))
+
+
+async def test_a_process_that_is_stuck_is_ended(
+    differ: Differ, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    review = await whole(differ, sandbox, "", "HEAD")
+    monkeypatch.setattr(client, "PULSE", 0.05)
+    first = differ.pid
+    os.kill(first, signal.SIGSTOP)
+    assert (await review.text(0, "new")).total == 1
+    assert differ.pid != first
+    assert not psutil.pid_exists(first)
+
+
+async def test_cancelling_what_hangs_leaves_nothing_running(differ: Differ, sandbox: Sandbox) -> None:
+    hanging_filter(sandbox)
+    opening = asyncio.ensure_future(differ.open(request(sandbox, "HEAD", None)))
+    running = await beside(differ)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    await asyncio.to_thread(until, lambda: not any(map(runs, running)))
+    review = await whole(differ, sandbox, "", "HEAD")
+    assert len(review.files) == 3
+
+
+async def test_closing_ends_what_runs_beside(sandbox: Sandbox, own_temporary_folder: Path) -> None:
+    hanging_filter(sandbox)
+    differ = Differ.start()
+    opening = asyncio.ensure_future(differ.open(request(sandbox, "HEAD", None)))
+    running = await beside(differ)
+    differ.close()
+    with pytest.raises(Failed):
+        await opening
+    until(lambda: not any(map(runs, running)))
+    until(lambda: not folders(own_temporary_folder))
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+def test_nothing_outlives_an_app_that_is_killed(sandbox: Sandbox, own_temporary_folder: Path, *, hangs: bool) -> None:
+    sandbox.write({"new.txt": "x\n"})
+    if hangs:
+        hanging_filter(sandbox)
+    code = (
+        "import asyncio, sys\n"
+        "from ampsm_engine.differ.client import Differ\n"
+        "from ampsm_engine.differ.protocol import Request\n"
+        "differ = Differ.start()\n"
+        "print(differ.pid, flush=True)\n"
+        "async def main():\n"
+        f"    await differ.open(Request({str(sandbox.root)!r}, {str(sandbox.root)!r}, 'HEAD', None))\n"
+        "    print('open', flush=True)\n"
+        "    await asyncio.sleep(1000)\n"
+        "asyncio.run(main())\n"
+    )
+    app = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert app.stdout is not None
+    pid = int(app.stdout.readline())
+    if hangs:
+        until(lambda: any(process.name() == "sleep" for process in below(pid)))
+    else:
+        assert app.stdout.readline() == "open\n"
+        assert folders(own_temporary_folder)
+    running = [psutil.Process(pid), *below(pid)]
+    app.kill()
+    app.wait()
+    app.stdout.close()
+    until(lambda: not any(map(runs, running)))
+    until(lambda: not folders(own_temporary_folder))
+
+
+async def test_what_a_killed_process_left_is_swept_by_the_next(sandbox: Sandbox, own_temporary_folder: Path) -> None:
+    sandbox.write({"new.txt": "x\n"})
+    differ = Differ.start()
+    await differ.open(request(sandbox, "HEAD", None))
+    (left,) = folders(own_temporary_folder)
+    assert left.stat().st_mode & 0o077 == 0
+    differ._is_closed = True  # so that it is not started again
+    os.kill(differ.pid, signal.SIGKILL)
+    differ._line.end()
+    assert left.exists()
+    other, third = Differ.start(), Differ.start()
+    for one in (other, third):
+        await one.open(request(sandbox, "HEAD", None))
+    assert not left.exists()
+    assert len(folders(own_temporary_folder)) == 2
+    other.close()
+    third.close()
+    assert not folders(own_temporary_folder)
+
+
+@pytest.mark.parametrize(
+    "message", [["focus", 99, 0, [0], [[0, "new"]], [0]], ["text", 1, 99, 0, "new", 0, 5], ["close", 99]]
+)
+def test_what_asks_for_reviews_that_are_gone_is_harmless(message: list[object]) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "ampsm_engine.differ"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    output, _ = process.communicate(frame(message) + frame(["close", 7]), timeout=30)
+    assert ["closed", 7] in [head for head, _ in Frames().feed(output)]
+    assert process.returncode == 0
+
+
+def test_what_is_no_message_ends_the_process_quietly() -> None:
+    for garbage in (
+        b"\xff" * 100,
+        b"\4\0\0\0\0\0\0\0{]]]",
+        frame(["open"]),
+        frame(["open", 1, 2, 3, 4, 5, 6]),
+        frame({"a": 1}),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "ampsm_engine.differ"],
+            input=garbage,
+            capture_output=True,
+            timeout=30,
+            check=False,
+        )
+        assert done.stdout == b""
+
+
+def test_the_screens_end_computes_nothing() -> None:
+    code = (
+        "import sys, ampsm_engine.differ.client\n"
+        "print([name for name in ('pygit2', 'pygments', 'ampsm_engine.git', 'textual') if name in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
