@@ -21,8 +21,6 @@ _LETTERS = {
     "untracked": "?", "conflicted": "U",
 }  # fmt: skip
 
-_PATCH_STYLES = (("+++", "bold"), ("---", "bold"), ("diff ", "bold"), ("@@", "cyan"), ("+", "green"), ("-", "red"))
-
 
 @click.command(cls=Command, short_help="Show what a session changed.")
 @arguments.session_argument
@@ -34,6 +32,7 @@ _PATCH_STYLES = (("+++", "bold"), ("---", "bold"), ("diff ", "bold"), ("@@", "cy
 @click.option("--uncommitted", is_flag=True, help="What is not committed yet.")
 @click.option("--stat", is_flag=True, help="Only the files and how many lines.")
 @click.option("--name-only", is_flag=True, help="Only the names of the files.")
+@click.option("--no-pager", is_flag=True, help="On a terminal: write all of it, without a pager.")
 @click.option("--exact", is_flag=True, help="The patch as it is, for `git apply`: nothing hidden or made visible.")
 @arguments.json_option
 def diff_command(
@@ -45,12 +44,14 @@ def diff_command(
     uncommitted: bool,
     stat: bool,
     name_only: bool,
+    no_pager: bool,
     exact: bool,
     as_json: bool,
 ) -> int:
     """Show what a session changed since it left its base, untracked files included.
 
-    Secrets are hidden and control characters made visible; a note on stderr says so where it happened.
+    Secrets are hidden and control characters made visible; a note on stderr says so where it happened. On a terminal
+    it comes in colour and in your pager: GIT_PAGER, git's core.pager, PAGER, else less -R.
 
       ampsm diff dark
       ampsm diff dark --iteration 2 --stat
@@ -76,7 +77,7 @@ def diff_command(
         for change in view.files:
             output.line(clean(change.path))
     else:
-        _print_patch(view.patch, session.id)
+        _print_patch(view.patch, session.id, paged=not no_pager)
     if not view.files:
         diagnostics.note("No changes.")
     return diagnostics.OK
@@ -133,15 +134,14 @@ def _print_stat(view: "DiffView") -> None:
     output.line(f"{len(view.files)} file{'s' * (len(view.files) != 1)}, +{added} -{deleted}")
 
 
-def _print_patch(patch: bytes, session_id: str) -> None:
+def _print_patch(patch: bytes, session_id: str, *, paged: bool) -> None:
     from ampsm_engine import redact
 
     text = patch.decode("utf-8", "replace")
     safe = redact.text(text)
     shown = clean(safe, lines=True)
-    if output.coloured():
-        for line in shown.removesuffix("\n").split("\n") if shown else ():
-            output.line(Styled(line, next((style for mark, style in _PATCH_STYLES if line.startswith(mark)), "")))
+    if sys.stdout.isatty():
+        _show(shown, paged=paged)
     else:
         output.write(shown)
     output.flush()
@@ -153,3 +153,13 @@ def _print_patch(patch: bytes, session_id: str) -> None:
     if altered:
         diagnostics.note(f"Not for `git apply`: {', '.join(altered)}.")
         diagnostics.hint(f"ampsm diff {session_id} --exact > change.patch")
+
+
+def _show(shown: str, *, paged: bool) -> None:
+    """On a terminal: in colour where that is wanted, and in the user's pager."""
+    from ampsm_engine.cli import colours, pager
+
+    text = output.styled(colours.patch(shown)) if output.coloured() else shown
+    command = pager.chosen(os.environ) if paged else ""
+    if not (text and command and pager.shown(text, command)):
+        output.write(text)

@@ -75,6 +75,11 @@ def line(*parts: str | Styled) -> None:
     write("".join(_rendered(part, colour=colour) for part in parts) + "\n")
 
 
+def styled(lines: Iterable[Styled]) -> str:
+    """Lines as a terminal shows them in colour, cleaned, each with its end."""
+    return "".join(f"{_rendered(line, colour=True)}\n" for line in lines)
+
+
 def _rendered(part: str | Styled, *, colour: bool) -> str:
     if isinstance(part, str):
         return clean(part, lines=True)

@@ -25,6 +25,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "run": "runs",
         "diff": "changes",
     },
+    "Review": {"review": "reviews", "comments": "reviews", "comment": "reviews"},
     "Watching": {"watch": "watch", "status": "watch", "events": "watch"},
     "Cleaning up": {"rm": "removal", "trash": "removal", "repair": "machine"},
     "This machine": {

@@ -34,6 +34,11 @@ class Entry:
         return self.mode == listing.GITLINK
 
 
+def is_inside(path: str) -> bool:
+    """Whether a path names something in a tree, as git writes it."""
+    return not {"", ".", ".."} & set(path.split("/")) and "\0" not in path
+
+
 Entries = Mapping[str, Entry | None]
 """Paths, and what is there; None for nothing."""
 
@@ -50,6 +55,8 @@ class Scratch:
 
     def in_tree(self, tree: str, path: str) -> Entry | None:
         """What a commit or a tree has at a path."""
+        if not is_inside(path):
+            return None
         options = ("ls-tree", "-z", "--full-tree", tree, "--")
         for record in program.told(self.worktree, "--literal-pathspecs", *options, path).split(b"\0"):
             head, _, name = program.text(record).partition("\t")
@@ -89,6 +96,8 @@ class Scratch:
 
     def _is_there(self, path: str) -> bool:
         place = self.worktree / path
+        if not is_inside(path):
+            return False
         if not place.is_symlink() and (not place.exists() or (place.is_dir() and self.in_index(path) is None)):
             return False
         if is_secret(path) and self.in_index(path) is None and self.in_tree("HEAD", path) is None:

@@ -1,0 +1,224 @@
+"""The commands review, comments and comment: reading a session's diff, and answering amp on the line."""
+
+import re
+import sys
+from pathlib import Path
+
+import click
+
+from ampsm_engine.cli import arguments, diagnostics, documents, output
+from ampsm_engine.cli.helping import Command
+from ampsm_engine.cli.output import one_line
+from ampsm_engine.errors import NotFound, Refused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ampsm_engine.engine.desk import Engine
+    from ampsm_engine.model import Session
+    from ampsm_engine.review.values import Comment
+
+_PLACE = re.compile(r"(?P<path>.+?)(?::(?P<first>\d+)(?:-(?P<last>\d+))?)?", re.DOTALL)
+
+
+@click.command(cls=Command, short_help="Read what a session changed, comment on it, take changes back.")
+@arguments.session_argument
+@click.pass_context
+def review_command(ctx: click.Context, reference: str) -> int:
+    """Open the app where a session's diff is read: comments on lines, viewed marks, rejecting and staging of hunks.
+
+    ampsm review dark
+    """
+    if ctx.obj is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise Refused("ampsm review needs a terminal to show itself in.", f"ampsm diff {reference}")
+    engine = arguments.open_engine()
+    session = arguments.session(engine, reference)
+    return int(ctx.obj(review=session.id))
+
+
+@click.command(cls=Command, short_help="List the comments on a session's changes, or send them to amp.")
+@arguments.session_argument
+@click.option("--all", "-a", "everything", is_flag=True, help="Resolved ones, too.")
+@click.option("--prompt", "as_prompt", is_flag=True, help="Print the prompt that the open comments make.")
+@click.option("--send", is_flag=True, help="Send that prompt to amp as the next iteration.")
+@arguments.wait_option
+@arguments.json_option
+def comments_command(
+    reference: str, *, everything: bool, as_prompt: bool, send: bool, wait: bool, as_json: bool
+) -> int:
+    """List the comments on a session's changes: where they are now, and what amp did to their lines.
+
+    open: not sent yet. sent: told to amp; once that iteration has ended, its lines are touched, untouched or gone.
+
+      ampsm comments dark
+      ampsm comments dark --prompt
+      ampsm comments dark --send --wait
+    """
+    if sum((as_prompt, send)) > 1 or (as_prompt and as_json) or (wait and not send):
+        raise click.UsageError(
+            "Choose one of --prompt, --send and --json (--send --json is fine); --wait needs --send."
+        )
+    engine = arguments.open_engine()
+    session = arguments.session(engine, reference)
+    from ampsm_engine.engine import reviews
+
+    if as_prompt:
+        output.write(output.clean(reviews.draft(engine, session.id).text, lines=True))
+        return diagnostics.OK
+    if send:
+        return _send(engine, session, wait=wait, as_json=as_json)
+    found = [one for one in reviews.comments(engine, session.id) if everything or one.state.value != "resolved"]
+    if as_json:
+        rejected = [documents.plain(one) for one in reviews.rejections(engine, session.id)]
+        documented = [_document(one) for one in found]
+        output.document({"sessionId": session.id, "comments": documented, "rejections": rejected})
+    else:
+        _print(found)
+    return diagnostics.OK
+
+
+def _send(engine: "Engine", session: "Session", *, wait: bool, as_json: bool) -> int:
+    from ampsm_engine.engine import reviews
+
+    draft = reviews.draft(engine, session.id)
+    if not draft.text:
+        raise Refused(f"Session {session.name} has no open comments.", f"ampsm comment {session.id} PATH:LINE 'TEXT'")
+    iteration = reviews.send(engine, session.id, draft.text, draft.answers)
+    if not as_json:
+        many = len(draft.answers)
+        told = f"{many} comment{'s' * (many != 1)} sent"
+        output.line(f"Iteration {iteration.number} of {one_line(session.name)} ({session.id}) is queued: {told}.")
+    code = diagnostics.OK
+    if wait:
+        from ampsm_engine.cli.waiting import wait_for
+
+        code = wait_for(engine, (session.id,), iteration_id=iteration.id)
+    if as_json:
+        latest = engine.store.iteration(iteration.id)
+        output.document({"sessionId": session.id, "iteration": documents.iteration_document(latest)})
+    return code
+
+
+def _document(one: "Comment") -> documents.Document:
+    document: documents.Document = dict(documents.plain(one))  # type: ignore[call-overload]
+    return document | {"place": one.place}
+
+
+def _print(found: "list[Comment]") -> None:
+    from ampsm_engine.cli.tables import Column, table
+
+    if not found:
+        diagnostics.note("No comments.")
+        return
+    columns = (
+        Column("ID"),
+        Column("PLACE", least=16, most=60),
+        Column("SIDE", goes=2),
+        Column("STATE"),
+        Column("AMP", goes=1),
+        Column("TEXT", least=20),
+    )
+    rows = [
+        (one.id, one.place, one.side.value, one.state.value, one.outcome.value if one.outcome else "", one.text)
+        for one in found
+    ]
+    table(columns, rows)
+
+
+@click.command(cls=Command, short_help="Comment on lines of a session's changes.")
+@arguments.session_argument
+@click.argument("place", metavar="[PATH[:LINE[-LINE]]]", required=False, type=arguments.TEXT)
+@click.argument("text", required=False, type=arguments.TEXT)
+@click.option("--side", type=click.Choice(["old", "new"]), default="new", help="Lines as they were, or as they are.")
+@click.option("--iteration", "-i", "number", metavar="N", type=click.IntRange(min=1), help="Lines as of an iteration.")
+@click.option("--edit", metavar="ID", type=arguments.TEXT, help="Give a comment another text: --edit ID TEXT.")
+@click.option("--resolve", metavar="ID", type=arguments.TEXT, help="Nothing more is to be said about it.")
+@click.option("--reopen", metavar="ID", type=arguments.TEXT, help="The next sending takes it again.")
+@click.option("--delete", metavar="ID", type=arguments.TEXT, help="Delete it.")
+@arguments.json_option
+def comment_command(
+    reference: str,
+    place: str | None,
+    text: str | None,
+    *,
+    side: str,
+    number: int | None,
+    edit: str | None,
+    resolve: str | None,
+    reopen: str | None,
+    delete: str | None,
+    as_json: bool,
+) -> int:
+    """Comment on a line, on lines or on a file of a session, as it is in its worktree; scripts and editors may, too.
+
+    The comments go to amp with `ampsm comments SESSION --send`, or with S in the app.
+
+      ampsm comment dark src/theme.py:12 'Take the colour from the settings'
+      ampsm comment dark src/theme.py:12-18 'Why twice?'
+      ampsm comment dark src/old.py:3 --side old 'This was needed'
+      ampsm comment dark --resolve 4k2
+    """
+    verbs = {"edit": edit, "resolve": resolve, "reopen": reopen, "delete": delete}
+    named = [(verb, given) for verb, given in verbs.items() if given is not None]
+    if len(named) > 1:
+        raise click.UsageError("Choose one of --edit, --resolve, --reopen and --delete.")
+    _check(named[0][0] if named else "", place, text)
+    engine = arguments.open_engine()
+    session = arguments.session(engine, reference)
+    if named:
+        made = _changed(engine, session.id, *named[0], place or "")
+    else:
+        made = _made(engine, session, place or "", text or "", side=side, number=number)
+    if as_json:
+        output.document({"sessionId": session.id, "comment": _document(made)})
+    elif not named:
+        output.line(f"Comment {made.id} on {one_line(made.place)}.")
+    return diagnostics.OK
+
+
+def _check(verb: str, place: str | None, text: str | None) -> None:
+    """Wrong usage when there is a word too few or too many."""
+    if verb == "edit" and (place is None or text is not None):
+        raise click.UsageError("--edit needs the new text: ampsm comment SESSION --edit ID 'TEXT'.")
+    if verb not in ("", "edit") and place is not None:
+        raise click.UsageError(f"--{verb} takes nothing but the comment's id.")
+    if not verb and (place is None or text is None):
+        raise click.UsageError("A comment needs a place and a text: ampsm comment SESSION PATH:LINE 'TEXT'.")
+
+
+def _changed(engine: "Engine", session_id: str, verb: str, reference: str, text: str) -> "Comment":
+    from ampsm_engine.engine import reviews
+
+    found = reviews.find(engine, session_id, reference)
+    if verb == "edit":
+        return reviews.edit_comment(engine, found.id, text)
+    if verb == "delete":
+        reviews.delete_comment(engine, found.id)
+        return found
+    return (reviews.resolve_comment if verb == "resolve" else reviews.reopen_comment)(engine, found.id)
+
+
+def _made(engine: "Engine", session: "Session", place: str, text: str, *, side: str, number: int | None) -> "Comment":
+    from ampsm_engine.engine import reviews
+    from ampsm_engine.review.values import Side
+
+    parts = _PLACE.fullmatch(place)
+    if parts is None:
+        raise click.UsageError(f"{place!r} names no place: PATH:LINE or PATH:LINE-LINE.")
+    first = int(parts["first"] or 0)
+    last = int(parts["last"] or first)
+    if last < first or (parts["first"] is not None and not first):
+        raise click.UsageError(f"{place!r} names no lines: they count from 1.")
+    path = _inside(parts["path"], session)
+    range_ = f"iteration:{number}" if number is not None else "whole"
+    return reviews.comment(engine, session.id, path, (first, last), text, side=Side(side), range_=range_)
+
+
+def _inside(path: str, session: "Session") -> str:
+    """A path inside the repository; editors name files by their whole path."""
+    if not Path(path).is_absolute():
+        return path.removeprefix("./")
+    real = Path(path).parent.resolve() / Path(path).name
+    for root in (session.worktree_path, session.repo_root):
+        if real.is_relative_to(Path(root).resolve()):
+            return str(real.relative_to(Path(root).resolve()))
+    raise NotFound(f"{path} is not in the worktree of {session.name}.", f"ls {session.worktree_path}")
