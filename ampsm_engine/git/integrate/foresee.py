@@ -12,8 +12,12 @@ from ampsm_engine.git.integrate.values import Foreseen
 
 def foresee(repo_root: Path, ours: str, theirs: str) -> Foreseen:
     """What merging `theirs` into `ours` would give; full commit names. NotFound when they share no history."""
-    common(repo_root, ours, theirs)
+    bases = common(repo_root, ours, theirs)
     ground = Ground(repo_root)
+    if len(bases) == 1:
+        quick = ground.merger.merged(*(bytes.fromhex(ground.tree_of(sha)) for sha in (bases[0], ours, theirs)))
+        if quick is not None:
+            return Foreseen((), quick.hex())
     with tempfile.TemporaryDirectory(prefix="ampsm-foresee-") as folder:
         objects = Path(folder) / "objects"
         objects.mkdir()

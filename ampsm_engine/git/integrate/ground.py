@@ -1,7 +1,6 @@
-"""The objects of one repository for as long as something is integrated: read, written and merged in this process.
+"""What one repository holds, for as long as something is integrated: its commits and trees, and merges of them.
 
-libgit2 reads and writes where it sees what git sees; else the git program does each step. No ref, index or worktree
-is known here.
+What is made waits in memory: `objects.flush` writes it. No ref, index or worktree is known here.
 """
 
 import os
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ampsm_engine.git import program, repository
+from ampsm_engine.git import repository
 from ampsm_engine.git.integrate import mergetree, trees
 from ampsm_engine.git.integrate.values import ConflictFile
 
@@ -42,52 +41,28 @@ class RawCommit:
 class Ground:
     """One repository's objects."""
 
-    def __init__(self, where: Path, variables: program.Variables | None = None) -> None:
+    def __init__(self, where: Path) -> None:
+        from ampsm_engine.git.integrate.objects import Objects  # pygit2: who only wants values has no use for it
+
         self.where = where
-        self._variables = variables or {}
-        self.common_dir = repository.common_dir(where)
-        from ampsm_engine.git.integrate import objects  # pygit2: who only wants the values here, has no use for it
-
-        self._objects = None if self._variables else objects.opened(where, self.common_dir)
+        self.common_dir = common_dir(where)
+        self.objects = Objects(where, self.common_dir)
         self._commits: dict[str, RawCommit] = {}
-
-    @cached_property
-    def name_size(self) -> int:
-        """Bytes of an object name."""
-        if self._objects is not None:
-            return 20
-        answer = program.read(self.where, "rev-parse", "--show-object-format")
-        return 32 if answer.line == "sha256" else 20
 
     @cached_property
     def merger(self) -> trees.Merger:
         """What merges trees."""
         return trees.Merger(
-            lambda name: self.read("tree", name.hex()),
-            lambda raw: bytes.fromhex(self.write("tree", raw)),
-            self.name_size,
+            lambda name: self.objects.read("tree", name.hex()),
+            lambda raw: bytes.fromhex(self.objects.write("tree", raw)),
+            self.objects.name_size,
         )
-
-    def read(self, kind: str, name: str) -> bytes:
-        """An object's content; Failed when it is not there."""
-        raw = self._objects.read(name) if self._objects is not None else None
-        if raw is not None:
-            return raw
-        # A partial clone fetches what is missing.
-        return program.done(self.where, "cat-file", kind, name, variables=self._variables)
-
-    def write(self, kind: str, raw: bytes) -> str:
-        """Write an object; answers its name."""
-        if self._objects is not None:
-            return self._objects.write(kind, raw)
-        options = ("hash-object", "-w", "--literally", "-t", kind, "--stdin")
-        return program.done(self.where, *options, feed=raw, variables=self._variables).decode().strip()
 
     def commit(self, sha: str) -> RawCommit:
         """A commit by its full name."""
         known = self._commits.get(sha)
         if known is None:
-            known = self._commits[sha] = _commit(sha, self.read("commit", sha))
+            known = self._commits[sha] = _commit(sha, self.objects.read("commit", sha))
         return known
 
     def tree_of(self, sha: str) -> str:
@@ -97,7 +72,7 @@ class Ground:
     @cached_property
     def empty_tree(self) -> str:
         """The tree without an entry."""
-        return self.write("tree", b"")
+        return self.objects.write("tree", b"")
 
     def parent_tree(self, commit: RawCommit) -> str:
         """The tree that a commit was made from: its first parent's."""
@@ -114,9 +89,9 @@ class Ground:
 
     def merged_commits(self, ours: str, theirs: str) -> tuple[str | None, tuple[ConflictFile, ...]]:
         """Two commits merged by git with their own merge bases: the tree, or the conflicts."""
-        result = mergetree.run(
-            self.where, ours, theirs, attributes=self._attributes(self.tree_of(ours)), variables=self._variables
-        )
+        self.objects.flush()
+        attributes = list(self._attributes(self.tree_of(ours)))
+        result = mergetree.run(self.where, ours, theirs, attributes=attributes)
         return (None, result.conflicts) if result.conflicts else (result.tree, ())
 
     def _attributes(self, tree: str) -> Iterator[tuple[str, str, str]]:
@@ -124,7 +99,7 @@ class Ground:
             yield mode.decode(), name.hex(), os.fsdecode(path)
 
     def _stand_in(self, tree: str, *parents: str) -> str:
-        return self.write("commit", composed(tree, parents, (_NOBODY, _NOBODY), b"ampsm: stands for a tree\n"))
+        return self.objects.write("commit", composed(tree, parents, (_NOBODY, _NOBODY), b"ampsm: stands for a tree\n"))
 
 
 def composed(
@@ -157,3 +132,11 @@ def _commit(sha: str, raw: bytes) -> RawCommit:
         next(iter(fields.get(b"encoding", ())), None),
         message,
     )
+
+
+def common_dir(where: Path) -> Path:
+    """The git folder that a repository's worktrees share, looked up without asking git where that is plain."""
+    own = where / ".git"
+    if own.is_dir() and (own / "objects").is_dir() and not (own / "commondir").exists():
+        return own.resolve()
+    return repository.common_dir(where)

@@ -110,12 +110,15 @@ def finish(worktree: Path, *, sign: bool | None = None) -> str:
     tree = program.done(worktree, "write-tree").decode().strip()
     ground = Ground(worktree)
     writer = Writer(ground, sign)
+    if now.kind == "pick" and tree == ground.tree_of(now.onto):
+        return now.onto
     if now.kind == "merge":
         text = (now.message.strip() or f"Merge {now.branch}").encode("utf-8", "surrogateescape") + b"\n"
-        return writer.made(tree, (now.onto, now.commit), writer.committer, text)
-    if tree == ground.tree_of(now.onto):
-        return now.onto
-    return writer.rewritten(ground.commit(now.commit), tree, now.onto)
+        made = writer.made(tree, (now.onto, now.commit), writer.author, text)
+    else:
+        made = writer.rewritten(ground.commit(now.commit), tree, now.onto)
+    ground.objects.flush()
+    return made
 
 
 def settle(worktree: Path, new: str) -> None:

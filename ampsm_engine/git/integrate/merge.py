@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from ampsm_engine.git import program
 from ampsm_engine.git.integrate.ground import Ground
 from ampsm_engine.git.integrate.plan import common
 from ampsm_engine.git.integrate.values import Conflicted, ConflictFile, Merged
@@ -13,20 +12,24 @@ def merge(
     repo_root: Path, target_tip: str, tip: str, *, ff: bool, message: str, sign: bool | None = None
 ) -> Merged | Conflicted:
     """Merge `tip` into `target_tip`; without `ff` there is a commit even where none is needed. Full commit names."""
-    bases = common(repo_root, target_tip, tip)
+    ground = Ground(repo_root)
+    bases = _bases(ground, target_tip, tip)
     if tip in bases:
         return Merged(target_tip, "nothing")
     if ff and target_tip in bases:
         return Merged(tip, "fast-forward")
-    ground = Ground(repo_root)
     tree, conflicts = combined(ground, bases, target_tip, tip)
     if tree is None:
         return Conflicted("merge", target_tip, tip, conflicts)
     writer = Writer(ground, sign)
-    author = program.read(repo_root, "var", "GIT_AUTHOR_IDENT")
-    who = author.output.rstrip(b"\n") if author.ok else writer.committer
     text = message.replace("\0", "").strip().encode("utf-8", "surrogateescape") + b"\n"
-    return Merged(writer.made(tree, (target_tip, tip), who, text), "merge")
+    commit = writer.made(tree, (target_tip, tip), writer.author, text)
+    ground.objects.flush()
+    return Merged(commit, "merge")
+
+
+def _bases(ground: Ground, target_tip: str, tip: str) -> tuple[str, ...]:
+    return (target_tip,) if ground.objects.descends(tip, target_tip) else common(ground.where, target_tip, tip)
 
 
 def combined(

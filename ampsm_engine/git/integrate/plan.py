@@ -1,10 +1,13 @@
 """The commits that a branch has beyond another, oldest first, and which of them were made for amp. Reads only."""
 
+import re
 from pathlib import Path
 
 from ampsm_engine.errors import NotFound
 from ampsm_engine.git import program, repository
 from ampsm_engine.git.integrate.values import PlannedCommit
+
+_FULL = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 _TRAILERS = ("Ampsm-Session", "Ampsm-Iteration", "Amp-Thread-ID")
 
@@ -36,7 +39,7 @@ def _planned(record: str) -> PlannedCommit:
 
 
 def _commit(where: Path, name: str) -> str:
-    return repository.resolve(where, name)
+    return name if _FULL.fullmatch(name) else repository.resolve(where, name)
 
 
 def merge_bases(where: Path, one: str, other: str) -> tuple[str, ...]:
@@ -48,13 +51,6 @@ def merge_bases(where: Path, one: str, other: str) -> tuple[str, ...]:
                 raise repository.unknown_commit(where, name)
         raise program.failure(where, ("merge-base",), answer)
     return tuple(answer.output.decode().split())
-
-
-def is_shallow_between(where: Path, one: str, other: str) -> bool:
-    """Whether the history that two commits share may be cut off: a shallow clone without their common ancestor."""
-    return not merge_bases(where, one, other) and program.read(where, "rev-parse", "--is-shallow-repository").line == (
-        "true"
-    )
 
 
 def common(where: Path, one: str, other: str) -> tuple[str, ...]:

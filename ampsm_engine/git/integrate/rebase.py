@@ -29,10 +29,10 @@ def rebase(
     with `reapply` it is put again, which comes to what a merge would.
     """
     ground = Ground(repo_root)
-    onto = onto or upstream
-    common(repo_root, tip, upstream)
     todo, dropped = _todo(repo_root, tip, upstream, reapply=reapply)
-    return pick(repo_root, onto, todo, dropped=dropped, sign=sign, ground=ground)
+    if any(not ground.commit(sha).parents for sha in todo):
+        common(repo_root, tip, upstream)  # says why they share no history
+    return _picked(Writer(ground, sign), onto or upstream, todo, (), dropped)
 
 
 def pick(
@@ -43,11 +43,15 @@ def pick(
     done: Sequence[MadeCommit] = (),
     dropped: Sequence[str] = (),
     sign: bool | None = None,
-    ground: Ground | None = None,
 ) -> Rewritten | Conflicted:
     """Put commits one by one onto another; `done` and `dropped` are what a conflict had got before it."""
-    ground = ground or Ground(repo_root)
-    writer = Writer(ground, sign)
+    return _picked(Writer(Ground(repo_root), sign), onto, commits, done, dropped)
+
+
+def _picked(
+    writer: Writer, onto: str, commits: Sequence[str], done: Sequence[MadeCommit], dropped: Sequence[str]
+) -> Rewritten | Conflicted:
+    ground = writer.ground
     tip, made, gone = onto, list(done), list(dropped)
     for number, sha in enumerate(commits):
         commit = ground.commit(sha)
@@ -58,6 +62,7 @@ def pick(
         before, ours = ground.parent_tree(commit), ground.tree_of(tip)
         tree, conflicts = ground.merged(before, ours, commit.tree)
         if tree is None:
+            ground.objects.flush()
             left = tuple(commits[number + 1 :])
             return Conflicted("pick", tip, sha, conflicts, tuple(made), tuple(gone), left)
         if tree == ours and not _was_empty(commit, before):
@@ -65,6 +70,7 @@ def pick(
             continue
         tip = writer.rewritten(commit, tree, tip)
         made.append(MadeCommit(tip, commit.subject, (sha,)))
+    ground.objects.flush()
     return Rewritten(tip, tuple(made), tuple(gone))
 
 
@@ -74,8 +80,8 @@ def _was_empty(commit: RawCommit, before: str) -> bool:
 
 def _todo(where: Path, tip: str, upstream: str, *, reapply: bool) -> tuple[list[str], list[str]]:
     """The commits to put, oldest first, and those whose change is upstream already (by patch-id), as git lists them."""
-    mark = () if reapply else ("--cherry-mark",)
-    options = (*mark, "--right-only", "--max-parents=1", "--reverse", "--topo-order")
-    lines = program.told(where, "rev-list", *options, f"{upstream}...{tip}", "--").decode().split()
+    options = ("--max-parents=1", "--reverse", "--topo-order")
+    span = (f"^{upstream}", tip) if reapply else ("--cherry-mark", "--right-only", f"{upstream}...{tip}")
+    lines = program.told(where, "rev-list", *options, *span, "--").decode().split()
     todo = [line.lstrip("+") for line in lines if not line.startswith("=")]
     return todo, [line[1:] for line in lines if line.startswith("=")]

@@ -29,10 +29,16 @@ def squash(
     commit of all the rest; where they do not change places with it, Conflicted(kind="reorder") names the first that
     does not. `apart`: nothing changes places, each run of amp's commits becomes one.
     """
-    bases = common(repo_root, base_tip, branch_tip)
     ground = Ground(repo_root)
-    commits = plan_commits(repo_root, base_tip, branch_tip)
-    writer = Writer(ground, sign)
+    answer = _squashed(Writer(ground, sign), branch_tip, base_tip, message, manual)
+    ground.objects.flush()
+    return answer
+
+
+def _squashed(writer: Writer, branch_tip: str, base_tip: str, message: str, manual: Manual) -> Rewritten | Conflicted:
+    ground = writer.ground
+    bases = common(ground.where, base_tip, branch_tip)
+    commits = plan_commits(ground.where, base_tip, branch_tip)
     if len(bases) > 1:
         # The two sides merged each other: only on top of the base is it told what is new.
         tree, conflicts = ground.merged_commits(base_tip, branch_tip)

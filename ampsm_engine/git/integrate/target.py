@@ -9,12 +9,19 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from ampsm_engine.errors import AmpsmError, Failed, Refused
+from ampsm_engine.errors import Failed, Refused
 from ampsm_engine.git import busy, listing, lock, program, registry, repository
+from ampsm_engine.git.integrate.ground import Ground
 from ampsm_engine.git.integrate.values import Moved
-from ampsm_engine.git.places import Repo, Worktree
+from ampsm_engine.git.places import Repo
 from ampsm_engine.git.repository import BRANCHES
 from ampsm_engine.naming import printable
+
+_FASTER = ("-c", "checkout.workers=2", "-c", "checkout.thresholdForParallelism=40")
+"""More hands to write files with."""
+
+_There = dict[str, tuple[int, int] | None]
+"""How files lay there: inode and time, None for no file."""
 
 _NAMED = 5
 """Files that a message names."""
@@ -41,15 +48,16 @@ def move_target(
     """
     repo = repository.around(repo_root)
     with lock.writer(repo.common_dir, f"moving {branch}"):
-        now = repository.branch_tip(repo.root, branch)
-        if now not in (old, new):
+        trees = [tree for tree in registry.listed(repo) if tree.branch == branch]
+        now = trees[0].head if trees else repository.branch_tip(repo.root, branch)
+        if not now or now not in (old, new):
             message = f"The branch {branch} moved meanwhile: it is at {(now or 'nothing')[:12]}, not at {old[:12]}."
             raise Refused(message, f"git -C {repo.root} log --oneline {old[:12]}...{branch}")
         _refuse_rewriting(repo, branch)
-        paths = [tree.path for tree in _checkouts(repo, branch)]
-        step = _Step(old, new, _changed(repo.root, old, new))
+        paths = [tree.path for tree in trees if (tree.path / ".git").exists()]
+        step = _Step(old, new, _changed(repo.root, old, new), has_moved=now == new)
         for path in paths:
-            _check(path, step, patience)
+            _check(path, step, patience, try_out=len(paths) > 1)
         _move_all(repo, branch, paths, step, why)
     note = _post_merge(paths) if hooks and old != new else None
     return Moved(branch, old, new, tuple(paths), note)
@@ -61,24 +69,22 @@ class _Step(NamedTuple):
     old: str
     new: str
     changed: dict[str, str]
+    has_moved: bool
+    """The branch is there already."""
 
 
 def _move_all(repo: Repo, branch: str, paths: list[Path], step: _Step, why: str) -> None:
-    moved: list[Path] = []
+    moved: dict[Path, _There] = {}
     try:
         for path in paths:
-            moved.append(path)
-            _move(path, step)
-        if repository.branch_tip(repo.root, branch) != step.new:
+            moved[path] = {name: _stamp(path / name) for name in step.changed}
+            _move(path, step, moved[path])
+        if not step.has_moved:
             _swap(paths[0] if paths else repo.root, branch, step, why)
     except BaseException:
-        for path in moved:
-            _put_back(path, step)
+        for path, there in moved.items():
+            _put_back(path, step, there)
         raise
-
-
-def _checkouts(repo: Repo, branch: str) -> list[Worktree]:
-    return [tree for tree in registry.listed(repo) if tree.branch == branch and (tree.path / ".git").exists()]
 
 
 def _refuse_rewriting(repo: Repo, branch: str) -> None:
@@ -95,27 +101,44 @@ def _refuse_rewriting(repo: Repo, branch: str) -> None:
 
 
 def _changed(where: Path, old: str, new: str) -> dict[str, str]:
-    options = ("diff-tree", "-r", "-z", "--no-renames", "--name-status", "--no-ext-diff", "--ignore-submodules=none")
-    fields = program.text(program.told(where, *options, old, new)).split("\0")[:-1]
-    return dict(zip(fields[1::2], fields[::2], strict=True))
+    ground = Ground(where)
+    found = ground.merger.changed(*(bytes.fromhex(ground.tree_of(one)) for one in (old, new)))
+    return {os.fsdecode(path): letter for path, letter in found}
 
 
-def _check(path: Path, step: _Step, patience: float) -> None:
-    git_dir = repository.git_dir(path)
-    why_not = busy.refusal(path, git_dir, patience)
+def _check(path: Path, step: _Step, patience: float, *, try_out: bool) -> None:
+    """Refuse what is sure to fail; trying it out is left to the move itself where nothing else has moved before."""
+    why_not = busy.refusal(path, repository.git_dir(path), patience)
     if why_not is not None:
         raise Refused(*why_not)
     in_the_way = _untracked(path, step.changed)
+    answer = _tried_out(path, step) if try_out and not in_the_way else None
+    if in_the_way or (answer and not answer.ok):
+        raise _blocked(path, step, in_the_way) or _could_not(path, answer or program.Answer(1, b"", ""))
+
+
+def _moves(path: Path, step: _Step, *options: str) -> program.Answer:
+    return program.write(path, *_FASTER, "read-tree", "-m", "-u", *options, step.old, step.new)
+
+
+def _tried_out(path: Path, step: _Step) -> program.Answer:
     # A stat that changed is no change: git compares contents where it may write down that it did.
     program.write(path, "update-index", "-q", "--refresh")
-    answer = program.write(path, "read-tree", "-m", "-u", "--dry-run", step.old, step.new)
-    if answer.ok and not in_the_way:
-        return
+    return _moves(path, step, "--dry-run")
+
+
+def _blocked(path: Path, step: _Step, in_the_way: list[str]) -> Refused | None:
+    """The refusal that names what is in the way; None when nothing is."""
     dirty = {entry.path for entry in listing.entries(path) if entry.state in ("tracked", "unmerged")}
     names = sorted({*in_the_way, *(name for name in dirty if _touches(name, step.changed))})
-    what = f"Changes that are not committed are in the way in {path}: {_some(names)}."
-    message = what if names else f"git cannot move the checkout {path}: {answer.reason}."
-    raise Refused(message, f"git -C {path} status")
+    if not names:
+        return None
+    message = f"Changes that are not committed are in the way in {path}: {_some(names)}."
+    return Refused(message, f"git -C {path} status")
+
+
+def _could_not(path: Path, answer: program.Answer) -> Failed:
+    return Failed(f"git could not move the checkout {path}: {answer.said or answer.reason}", f"git -C {path} status")
 
 
 def _touches(name: str, changed: dict[str, str]) -> bool:
@@ -159,30 +182,58 @@ def _some(names: list[str]) -> str:
     return shown + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
 
 
-def _move(path: Path, step: _Step) -> None:
-    answer = program.write(path, "read-tree", "-m", "-u", step.old, step.new)
+def _move(path: Path, step: _Step, there: _There) -> None:
+    answer = _moves(path, step)
     if answer.ok:
         return
     why_not = busy.index_refusal(repository.git_dir(path), 0)
     if why_not is not None:
         raise Refused(*why_not)
-    raise Failed(f"git could not move the checkout {path}: {answer.said or answer.reason}", f"git -C {path} status")
+    _put_back(path, step, there)
+    answer = _tried_out(path, step)
+    if not answer.ok:
+        raise _blocked(path, step, []) or _could_not(path, answer)
+    answer = _moves(path, step)
+    if not answer.ok:
+        raise _could_not(path, answer)
 
 
-def _put_back(path: Path, step: _Step) -> None:
-    """Bring a checkout back that was moved, or that git left half moved (a filter that failed)."""
-    with contextlib.suppress(AmpsmError):
-        if program.write(path, "read-tree", "-m", "-u", step.new, step.old).ok:
-            return
-    feed = "".join(f"{name}\0" for name, letter in step.changed.items() if letter != "A")
-    program.write(
-        path,
-        *("checkout-index", "--force", "--index", "--quiet", "-z", "--stdin"),
-        feed=feed.encode("utf-8", "surrogateescape"),
-    )
-    for name, letter in step.changed.items():
-        if letter == "A" and (path / name).is_file():
+def _put_back(path: Path, step: _Step, there: _There) -> None:
+    """Bring a checkout back that was moved, or that git left half moved: a filter failed, the disk is full.
+
+    Of half a move, only what git has written or removed is touched; `there` tells the files as they were before.
+    """
+    program.write(path, "read-tree", "-m", "-u", step.new, step.old)
+    touched = [name for name, stamp in there.items() if _stamp(path / name) != stamp]
+    wanted = _blobs(path, step.new) if touched else {}
+    for name in touched:
+        if there[name] is None and _holds(path, name, wanted.get(name)):
             (path / name).unlink()
+    back = [name for name in touched if there[name] and step.changed[name] != "A"]
+    back = [name for name in back if _stamp(path / name) is None or _holds(path, name, wanted.get(name))]
+    if back:
+        feed = "".join(f"{name}\0" for name in back).encode("utf-8", "surrogateescape")
+        program.write(path, "checkout-index", "--force", "--index", "--quiet", "-z", "--stdin", feed=feed)
+
+
+def _stamp(file: Path) -> tuple[int, int] | None:
+    try:
+        found = file.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def _blobs(path: Path, commit: str) -> dict[str, str]:
+    records = program.text(program.told(path, "ls-tree", "-r", "-z", commit)).split("\0")[:-1]
+    return {name: words.split(" ")[2] for words, _, name in (record.partition("\t") for record in records)}
+
+
+def _holds(path: Path, name: str, blob: str | None) -> bool:
+    """Whether a file lies there as a commit has it."""
+    if blob is None or not (path / name).is_file():
+        return False
+    return program.read(path, "hash-object", "--path", name, "--", name).line == blob
 
 
 def _swap(where: Path, branch: str, step: _Step, why: str) -> None:

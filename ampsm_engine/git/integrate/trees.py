@@ -96,3 +96,25 @@ class Merger:
                 yield from self.paths(entry[1], name, below + one + b"/")
             elif one == name:
                 yield below + one, entry
+
+    def changed(self, old: bytes, new: bytes, below: bytes = b"") -> Iterable[tuple[bytes, str]]:
+        """The files that differ between two trees: path, and A, D, M or T (another kind of file)."""
+        before, after = self.tree(old), self.tree(new)
+        for name in before.keys() | after.keys():
+            one, other = before.get(name), after.get(name)
+            if one == other:
+                continue
+            if one and other and one[0] == other[0] == FOLDER:
+                yield from self.changed(one[1], other[1], below + name + b"/")
+            elif one and other and FOLDER not in (one[0], other[0]):
+                yield below + name, "M" if one[0][:3] == other[0][:3] else "T"
+            else:
+                for entry, letter in ((one, "D"), (other, "A")):
+                    yield from ((path, letter) for path in self._files(below + name, entry))
+
+    def _files(self, path: bytes, entry: Entry | None) -> Iterable[bytes]:
+        if entry is None or entry[0] != FOLDER:
+            yield from (path,) if entry else ()
+            return
+        for name, inner in self.tree(entry[1]).items():
+            yield from self._files(path + b"/" + name, inner)

@@ -3,7 +3,9 @@
 Authors and their times come from the commits that are rewritten, byte for byte. Objects only: no branch moves.
 """
 
-from dataclasses import dataclass
+import os
+import re
+from datetime import datetime
 from functools import cached_property
 
 from ampsm_engine.errors import Failed
@@ -15,30 +17,57 @@ AMP = "Amp <amp@ampcode.com>"
 """As amp names itself in the commits that it makes."""
 
 
-@dataclass(frozen=True)
-class Writer:
-    """Writes commits of one user into one repository."""
+_NAMES = re.compile(r"(GIT_(AUTHOR|COMMITTER)_(NAME|EMAIL|DATE)|EMAIL)")
 
-    ground: Ground
-    sign: bool | None = None
-    """None: as commit.gpgSign says."""
+_CRUD = " .,:;<>\"\\'\n\t"
+"""What git strips off both ends of a name."""
+
+
+class Writer:
+    """Writes commits of one user into one repository. `sign` None: as commit.gpgSign says."""
+
+    def __init__(self, ground: Ground, sign: bool | None = None) -> None:
+        self.ground = ground
+        self._sign = sign
+
+    @cached_property
+    def _configured(self) -> dict[str, str]:
+        """What the configuration says about the user and signing; the last of several counts."""
+        wanted = r"^((user|author|committer)\.(name|email)|commit\.gpgsign)$"
+        answer = program.read(self.ground.where, "config", "-z", "--get-regexp", wanted)
+        records = (record.partition("\n") for record in program.text(answer.output).split("\0") if record)
+        # A name without a value is on.
+        return {name: value if gap else "true" for name, gap, value in records}
 
     @cached_property
     def signs(self) -> bool:
         """Whether commits are signed."""
-        if self.sign is not None:
-            return self.sign
-        answer = program.read(self.ground.where, "config", "--type=bool", "--get", "commit.gpgSign")
-        return answer.ok and answer.line == "true"
+        if self._sign is not None:
+            return self._sign
+        return self._configured.get("commit.gpgsign", "").lower() in ("true", "yes", "on", "1")
 
     @cached_property
     def committer(self) -> bytes:
         """Who commits, and when, as git writes it: one moment for all commits of a change."""
-        answer = program.read(self.ground.where, "var", "GIT_COMMITTER_IDENT")
+        return self._who("COMMITTER")
+
+    @cached_property
+    def author(self) -> bytes:
+        """Who is the author of what is new, and when."""
+        return self._who("AUTHOR")
+
+    def _who(self, role: str) -> bytes:
+        kind = role.lower()
+        name = self._configured.get(f"{kind}.name") or self._configured.get("user.name", "")
+        email = self._configured.get(f"{kind}.email") or self._configured.get("user.email", "")
+        if name and email and _is_plain(name) and _is_plain(email) and not any(map(_NAMES.fullmatch, os.environ)):
+            now = datetime.now().astimezone()
+            return f"{name} <{email}> {int(now.timestamp())} {now:%z}".encode()
+        answer = program.read(self.ground.where, "var", f"GIT_{role}_IDENT")
         if answer.ok:
             return answer.output.rstrip(b"\n")
-        known = {"GIT_COMMITTER_NAME": DEFAULT_NAME, "GIT_COMMITTER_EMAIL": DEFAULT_EMAIL}
-        return program.told(self.ground.where, "var", "GIT_COMMITTER_IDENT", variables=known).rstrip(b"\n")
+        known = {f"GIT_{role}_NAME": name or DEFAULT_NAME, f"GIT_{role}_EMAIL": email or DEFAULT_EMAIL}
+        return program.told(self.ground.where, "var", f"GIT_{role}_IDENT", variables=known).rstrip(b"\n")
 
     def rewritten(self, commit: RawCommit, tree: str, parent: str) -> str:
         """The same commit with another tree and another parent; its author and message stay."""
@@ -55,11 +84,12 @@ class Writer:
         """A new commit; Failed when it cannot be signed."""
         if self.signs:
             return self._signed(tree, parents, author, message, encoding)
-        return self.ground.write("commit", composed(tree, parents, (author, self.committer), message, encoding))
+        return self.ground.objects.write("commit", composed(tree, parents, (author, self.committer), message, encoding))
 
     def _signed(
         self, tree: str, parents: tuple[str, ...], author: bytes, message: bytes, encoding: bytes | None
     ) -> str:
+        self.ground.objects.flush()
         settings = ("-c", f"i18n.commitEncoding={(encoding or b'UTF-8').decode('ascii', 'replace')}")
         lines = [option for parent in parents for option in ("-p", parent)]
         variables = {**_named("AUTHOR", author), **_named("COMMITTER", self.committer)}
@@ -70,6 +100,11 @@ class Writer:
             message_ = f"git could not sign the commit: {answer.said or answer.reason}"
             raise Failed(message_, "git config --get-regexp '^(gpg|user.signingkey|commit.gpgsign)'")
         return answer.line
+
+
+def _is_plain(text: str) -> bool:
+    """Whether git writes a name or an address just as it is configured."""
+    return text.isprintable() and text == text.strip(_CRUD) and not set(text) & set("<>")
 
 
 def _named(role: str, line: bytes) -> dict[str, str]:
