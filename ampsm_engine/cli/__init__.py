@@ -1,7 +1,7 @@
 """The command line: arguments in; text or JSON on stdout, words on stderr, and an exit code out.
 
     root          the command `ampsm` and its list of commands, each loaded only when it is called
-    sessions runs changes removal watch machine demo
+    sessions runs changes merging removal watch machine demo
                   the commands, one file a family
     arguments     parameters that several commands share, and their completion
     output        all of stdout; documents, tables, transcript, portrait: what is shown there

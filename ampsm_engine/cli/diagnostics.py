@@ -16,6 +16,7 @@ INTERRUPTED = 130
 
 EXIT_CODES: dict[type[AmpsmError], int] = {Failed: FAILED, NotFound: 3, Refused: 4, Unfit: 5}
 
+REFUSED = EXIT_CODES[Refused]
 UNFIT = EXIT_CODES[Unfit]
 
 PATIENCE = 1.0

@@ -26,6 +26,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "diff": "changes",
     },
     "Review": {"review": "reviews", "comments": "reviews", "comment": "reviews"},
+    "Merging": {"preflight": "merging", "squash": "merging", "rebase": "merging", "merge": "merging"},
     "Watching": {"watch": "watch", "status": "watch", "events": "watch"},
     "Cleaning up": {"rm": "removal", "trash": "removal", "repair": "machine"},
     "This machine": {
@@ -127,6 +128,7 @@ def root(ctx: click.Context) -> int:
       ampsm log --follow SESSION             read along while amp works
       ampsm diff SESSION                     what it changed
       ampsm iterate SESSION 'Add a test'     send a follow-up
+      ampsm merge SESSION -m 'Add login'     bring it into its base
 
     Exit codes: 0 ok, 1 tried and failed, 2 wrong usage, 3 not found, 4 refused, 5 this machine or
     repository is not fit (amp missing, not logged in, no repository), 130 interrupted.

@@ -11,3 +11,13 @@ class Check:
     ok: bool | None
     text: str
     hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One disagreement between store and repositories. `action`: the command that mends it."""
+
+    kind: str
+    text: str
+    action: str
+    mended: bool = False

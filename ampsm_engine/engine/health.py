@@ -6,31 +6,21 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from ampsm_engine import keymap
 from ampsm_engine.amp import program
 from ampsm_engine.config import Settings
-from ampsm_engine.engine import removal, terminal_checks
-from ampsm_engine.engine.check import Check
+from ampsm_engine.engine import leftovers, removal, terminal_checks
+from ampsm_engine.engine.check import Check, Finding
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError
+from ampsm_engine.git import program as git
 from ampsm_engine.git import repository, trash, worktrees
 from ampsm_engine.git.places import Orphan, Repo
 from ampsm_engine.home import write_private
 from ampsm_engine.model import Session
 from ampsm_engine.worker import slots
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One disagreement between store and repositories. `action`: the command that mends it."""
-
-    kind: str
-    text: str
-    action: str
-    mended: bool = False
 
 
 def doctor(engine: Engine, environ: Mapping[str, str] | None = None) -> tuple[Check, ...]:
@@ -185,6 +175,7 @@ def _repository(engine: Engine, root: Path, sessions: list[Session], *, apply: b
         branches = {session.branch_name for session in sessions}
         for orphan in worktrees.orphans(repo, known, branches):
             found.append(_orphan(orphan))
+        found += leftovers.found(engine, repo, sessions, apply=apply)
     except AmpsmError as reason:
         return [Finding("repository", f"{root}: {reason}", reason.hint)]
     return found
@@ -196,6 +187,14 @@ def _is_lost(session: Session, listed: set[Path]) -> bool:
 
 
 def _lost(engine: Engine, repo: Repo, session: Session, *, apply: bool) -> Finding:
+    if repository.branch_tip(repo.root, session.branch_name) is None:
+        text = f"session {session.name} has neither its worktree nor its branch {session.branch_name} any more"
+        kept = f"refs/ampsm/backup/{session.id}/"
+        found = git.text(git.told(repo.root, "for-each-ref", "--format=%(objectname)", f"{kept}**/branch*"))
+        if found:
+            tip = found.split()[-1]
+            return Finding("row", text, f"git -C {repo.root} branch {session.branch_name} {tip}, then: ampsm repair")
+        return Finding("row", text, f"ampsm rm {session.id}, when you do not want it")
     text = f"the worktree of session {session.name} is gone; its branch {session.branch_name} still holds its commits"
     if apply:
         worktrees.recreate(repo, Path(session.worktree_path), session.branch_name)

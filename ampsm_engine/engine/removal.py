@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ampsm_engine.engine.desk import Engine
-from ampsm_engine.errors import AmpsmError, Refused, Unfit
-from ampsm_engine.git import changes, repository, trash, worktrees
+from ampsm_engine.errors import AmpsmError, NotFound, Refused, Unfit
+from ampsm_engine.git import repository, trash, worktrees
 from ampsm_engine.model import Session
 
 
@@ -17,7 +17,12 @@ class Removed:
     session: Session
     trash_bytes: int
     unmerged_commits: int
+    """Commits whose change the base does not have."""
     uncommitted: int
+    in_base: bool = False
+    """Whether all that was committed is proven to be in the base."""
+    how: str = "not"
+    """How: `ancestor`, `same tree`, `patch-id`, `nothing new`, `not`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,29 +33,21 @@ class TrashEntry:
     bytes: int
 
 
-def _unmerged(session: Session) -> tuple[int, int]:
-    """Commits that the base does not have, and paths that are not committed."""
-    root, worktree = Path(session.repo_root), Path(session.worktree_path)
-    base = session.base_branch if repository.resolves(root, session.base_branch) else session.base_commit
-    ahead, _ = changes.ahead_behind(root, session.branch_name, base)
-    return ahead, len(changes.status(worktree)) if worktree.is_dir() else 0
-
-
 def what_would_be_lost(engine: Engine, session_id: str) -> str:
-    """One sentence for the question before: what exists nowhere but in this session."""
+    """One sentence for the question before: how it is known that the work is in the base, or what exists nowhere else.
+
+    Proven by ancestry, by equal trees, or by the patch-id of a squash; uncommitted files count as well.
+    """
+    from ampsm_engine.engine import proving
+
     session = engine.store.session(session_id)
     try:
-        commits, paths = _unmerged(session)
+        proven = proving.prove(engine, session)
     except AmpsmError as reason:
         return f"{session.name} goes to the trash; what it holds cannot be told: {reason}"
-    if not commits and not paths:
-        return f"{session.name} goes to the trash; all its commits are in {session.base_branch}."
-    parts = []
-    if commits:
-        parts.append(f"{commits} commit{'s' * (commits != 1)} that {session.base_branch} does not have")
-    if paths:
-        parts.append(f"{paths} uncommitted file{'s' * (paths != 1)}")
-    return f"{session.name} goes to the trash with {' and '.join(parts)}; ampsm trash restore brings it back."
+    if proven.in_base and not proven.uncommitted:
+        return f"{session.name} goes to the trash; nothing is lost: {proven.text}."
+    return f"{session.name} goes to the trash with {proven.text}; ampsm trash restore brings it back."
 
 
 def remove(engine: Engine, session_id: str) -> Removed:
@@ -61,20 +58,27 @@ def remove(engine: Engine, session_id: str) -> Removed:
     if not root.is_dir():
         message = f"The repository {root} is not there, so nothing of {session.name} can be kept."
         raise Unfit(message, f"Bring {root} back, then: ampsm rm {session.id}")
+    from ampsm_engine.engine import proving
+
     try:
-        commits, paths = _unmerged(session)
+        proven = proving.prove(engine, session)
     except AmpsmError:
-        commits, paths = 0, 0
+        proven = proving.Proven(in_base=False, how="not", base=session.base_branch)
     # From here on nothing can be queued in it. A crash before the end is seen by `restore` and `repair`.
     trashed = store.begin_trash(session.id)
     try:
         trash.keep(root, worktree, session.branch_name, session.id)
+    except NotFound:
+        # Neither worktree nor branch is there: only the row is left, and that can be purged from the trash.
+        if worktree.is_dir():
+            store.update_session(session.id, trashed_at=None)
+            raise
     except BaseException:
         if worktree.is_dir():  # else `restore` goes on from where this stopped
             store.update_session(session.id, trashed_at=None)
         raise
     store.fact("trashed", f"{session.name} is in the trash", session_id=session.id)
-    return Removed(trashed, _size(session), commits, paths)
+    return Removed(trashed, _size(session), len(proven.left), len(proven.uncommitted), proven.in_base, proven.how)
 
 
 def _size(session: Session) -> int:
@@ -134,12 +138,15 @@ def restore_last(engine: Engine) -> Session:
 
 
 def _forget(session: Session) -> None:
+    from ampsm_engine.git.integrate.backup import forget
+
     root, worktree = Path(session.repo_root), Path(session.worktree_path)
     if trash.holds(root, session.id):
         trash.purge(root, session.id)
     elif worktree.is_dir() or repository.branch_tip(root, session.branch_name) is not None:
         message = f"Session {session.name} was never moved to the trash: its work is still in {root}."
         raise Refused(message, f"ampsm trash restore {session.id}")
+    forget(root, session.id)
 
 
 def purge(engine: Engine, session_id: str) -> int:

@@ -96,7 +96,9 @@ def size(repo_root: Path, session_id: str) -> int:
     mine = f"{REFS}/{_checked(session_id)}"
     if _ref(repo, session_id, "tip") is None:
         raise _nothing(session_id)
-    options = ("--objects", "--disk-usage", f"--glob={mine}", "--not", f"--exclude={mine}/*", "--all")
+    kept = f"refs/ampsm/backup/{session_id}"  # what its merges kept goes with it
+    sides = (f"--glob={mine}", f"--glob={kept}", "--not", f"--exclude={mine}/*", f"--exclude={kept}/*", "--all")
+    options = ("--objects", "--disk-usage", *sides)
     return int(program.told(repo.root, "rev-list", *options)) + Aside(repo.common_dir, session_id).size()
 
 

@@ -1,0 +1,321 @@
+"""The commands preflight, squash, rebase and merge: how a session's work comes into its base, and back out."""
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ampsm_engine.cli import arguments, diagnostics, documents, output
+from ampsm_engine.cli.helping import Command
+from ampsm_engine.cli.output import Styled, clean, one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ampsm_engine.engine.desk import Engine
+    from ampsm_engine.merging.values import Options, Result
+    from ampsm_engine.model import Merge, Session
+
+_MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "stop": ("✗", "red")}
+
+message_option = click.option(
+    "--message", "-m", "messages", metavar="MSG", type=arguments.TEXT, multiple=True,
+    help="The message of the one commit; given twice, a paragraph each.",
+)  # fmt: skip
+manual_option = click.option(
+    "--manual", type=click.Choice(["include", "keep"]), default="include", show_default=True,
+    help="Whether commits by hand go into the one commit, too, or stay commits of their own.",
+)  # fmt: skip
+
+
+@click.command(cls=Command, short_help="Look at everything before a merge.")
+@arguments.session_argument
+@click.option("--onto", metavar="BRANCH", type=arguments.TEXT, help="Another branch than the session's base.")
+@click.option("--fetch", is_flag=True, help="Fetch the base's remote first.")
+@click.option("--no-script", is_flag=True, help="Do not run the session's script.")
+@arguments.json_option
+def preflight_command(reference: str, onto: str | None, *, fetch: bool, no_script: bool, as_json: bool) -> int:
+    """Say what would stand in the way of a merge, and what to do about it. Nothing is changed.
+
+    Looked at are the worktree, the base and its upstream, the commits, the script's result for this very
+    commit (it is run when there is none), conflicts and secrets. The exit code is 4 when a merge would be
+    refused. What the script prints goes to stderr.
+    """
+    engine = arguments.open_engine()
+    session = arguments.session(engine, reference)
+    from ampsm_engine.engine import merges
+    from ampsm_engine.merging.values import Options
+
+    def show(content: bytes) -> None:
+        sys.stderr.write(clean(content.decode("utf-8", "replace"), lines=True))
+        sys.stderr.flush()
+
+    found = merges.preflight(engine, session.id, onto=onto or "", fetch=fetch, run_script=not no_script, output=show)
+    draft = merges.plan(engine, session.id, Options(onto=onto or "")).draft if found.commits else ""
+    if as_json:
+        plain: Any = documents.plain(found)
+        output.document({**plain, "ready": found.ready, "draft": draft})
+        return diagnostics.OK if found.ready else diagnostics.REFUSED
+    width = max(len(finding.kind) for finding in found.findings)
+    for finding in found.findings:
+        mark, style = _MARKS[finding.level]
+        output.line(Styled(mark, style), f" {finding.kind:<{width}}  {one_line(finding.text)}")
+        if finding.hint and finding.level != "ok":
+            output.line(Styled(f"  {'':<{width}}  {one_line(finding.hint)}", "dim"))
+    if found.ready:
+        title = draft.partition("\n")[0].replace("'", "'\\''")
+        diagnostics.hint(f"ampsm merge {session.id} -m '{one_line(title)}'")
+    return diagnostics.OK if found.ready else diagnostics.REFUSED
+
+
+@click.command(cls=Command, short_help="Make one commit of a session's commits.")
+@arguments.session_argument
+@message_option
+@manual_option
+@arguments.json_option
+def squash_command(reference: str, messages: tuple[str, ...], manual: str, *, as_json: bool) -> int:
+    """Make one commit of all that amp did in a session, on what it shares with its base as that is now.
+
+    Its files stay as they are. The commits before are kept, and `ampsm merge SESSION --undo` brings them back.
+    """
+    if not messages:
+        raise click.UsageError("A message is needed: -m MSG.")
+    from ampsm_engine.merging.values import Options
+
+    return _done(reference, Options("squash", _joined(messages), _manual(manual)), as_json=as_json)
+
+
+@click.command(cls=Command, short_help="Put a session's commits onto its base.")
+@arguments.session_argument
+@click.option("--onto", metavar="REF", type=arguments.TEXT, help="Onto this branch or commit. [default: the base]")
+@arguments.json_option
+def rebase_command(reference: str, onto: str | None, *, as_json: bool) -> int:
+    """Put a session's commits onto its base as that is now, or onto another branch. The base does not move.
+
+    Conflicts end it with exit code 4 and lie in the session's worktree then:
+    `ampsm merge SESSION --continue` or `--abort`.
+    """
+    from ampsm_engine.merging.values import Options
+
+    return _done(reference, Options("rebase", onto=onto or ""), as_json=as_json)
+
+
+@click.command(cls=Command, short_help="Bring a session's work into its base.")
+@arguments.session_argument
+@message_option
+@manual_option
+@click.option("--no-squash", is_flag=True, help="Keep all commits as they are.")
+@click.option("--no-ff", is_flag=True, help="Make a merge commit.")
+@click.option("--onto", metavar="BRANCH", type=arguments.TEXT, help="Into this branch. [default: the base]")
+@click.option("--push", is_flag=True, help="Push the branch afterwards, with git's own credentials.")
+@click.option("--pr", "pull_request", is_flag=True, help="Open a pull request (gh, glab) instead of merging here.")
+@click.option("--export-patch", "patch", metavar="F", type=click.Path(), help="Write the commits for `git am`, too.")
+@click.option("--continue", "go_on", is_flag=True, help="Go on after conflicts are resolved.")
+@click.option("--abort", is_flag=True, help="Take conflicts back: all is as it was before.")
+@click.option("--undo", is_flag=True, help="Take the last merge, squash or rebase back.")
+@click.option("--amp", is_flag=True, help="Have amp resolve the conflicts.")
+@click.option("--show", is_flag=True, help="Show the conflicts, or how amp resolved them.")
+@click.option("--accept", is_flag=True, help="With --continue: amp's resolution is good.")
+@arguments.json_option
+def merge_command(reference: str, *, as_json: bool, **given: Any) -> int:
+    """Bring a session's work into its base: squashed into one commit, put onto the base, fast-forward.
+
+    Your checkout moves along when it has the base checked out and nothing uncommitted is in the way.
+
+      ampsm merge dark -m 'Add dark mode'
+      ampsm merge dark -m 'Add dark mode' --push
+      ampsm merge dark --undo
+
+    A conflict ends it with exit code 4. The base is untouched then, and the conflict lies in the session's
+    worktree: edit the files, `git add` them, and
+
+      ampsm merge dark --continue      or --abort; --amp has amp resolve it, --show shows what is left
+    """
+    ways = [name for name in ("go_on", "abort", "undo", "amp", "show") if given[name]]
+    if len(ways) > 1:
+        raise click.UsageError("Give one of --continue, --abort, --undo, --amp and --show.")
+    if given["accept"] and not given["go_on"]:
+        raise click.UsageError("--accept goes with --continue.")
+    if ways:
+        return _resting(reference, ways[0], accept=given["accept"], as_json=as_json)
+    options = _options(given)
+    if options.squash and not options.message:
+        raise click.UsageError("A message is needed: -m MSG (or --no-squash).")
+    return _done(reference, options, as_json=as_json)
+
+
+def _options(given: dict[str, Any]) -> "Options":
+    from ampsm_engine.merging.values import Options
+
+    if given["pull_request"] and given["no_ff"]:
+        raise click.UsageError("--pr makes no merge commit: the host does.")
+    return Options(
+        kind="merge",
+        message=_joined(given["messages"]),
+        manual=_manual(given["manual"]),
+        squash=not given["no_squash"],
+        fast_forward=not given["no_ff"],
+        onto=given["onto"] or "",
+        push=given["push"],
+        pull_request=given["pull_request"],
+        patch=os.path.abspath(os.path.expanduser(given["patch"])) if given["patch"] else "",  # noqa: PTH100, PTH111
+    )
+
+
+def _joined(messages: tuple[str, ...]) -> str:
+    return "\n\n".join(part.strip() for part in messages if part.strip())
+
+
+def _manual(word: str) -> Any:
+    return word
+
+
+def _done(reference: str, options: "Options", *, as_json: bool) -> int:
+    engine = arguments.open_engine()
+    session = arguments.session(engine, reference)
+    from ampsm_engine.engine import merges
+
+    label = {"merge": "Merging", "squash": "Squashing", "rebase": "Rebasing"}[options.kind]
+    return _told(
+        engine, session, lambda: merges.merge(engine, session.id, options), f"{label} {session.name}", as_json=as_json
+    )
+
+
+def _told(engine: "Engine", session: "Session", act: "Callable[[], Result]", label: str, *, as_json: bool) -> int:
+    """Do it, and tell what came of it; conflicts are a document, too."""
+    from ampsm_engine.merging.steps import ConflictsWait
+
+    try:
+        with diagnostics.working(one_line(label)):
+            result = act()
+    except ConflictsWait:
+        if as_json:
+            _conflict_document(engine, session.id)
+        raise
+    if as_json:
+        output.document(
+            {
+                "session": _session_document(engine, result.session),
+                "merge": _merge_document(result.merge),
+                "commits": result.commits,
+                "checkouts": list(result.checkouts),
+                "published": documents.plain(result.published),
+                "notes": list(result.notes),
+            }
+        )
+    else:
+        _tell(result)
+    return diagnostics.OK if all(one.ok for one in result.published) else diagnostics.FAILED
+
+
+def _tell(result: "Result") -> None:
+    merge, session = result.merge, result.session
+    many = f"{result.commits} commit{'s' * (result.commits != 1)}"
+    if merge.target:
+        span = f"{merge.base_before[:12]}..{merge.base_after[:12]}"
+        output.line(f"{one_line(session.name)} is in {one_line(merge.target)}: {many} ({span}).")
+    else:
+        output.line(f"{one_line(session.branch_name)} has {many} now ({merge.branch_after[:12]}).")
+    for path in result.checkouts:
+        diagnostics.note(f"The checkout {path} moved along.")
+    for note in result.notes:
+        diagnostics.note(one_line(note))
+    for one in result.published:
+        if one.ok:
+            output.line(one_line(one.text))
+        else:
+            diagnostics.warning(one_line(one.text))
+            diagnostics.hint(one_line(one.hint))
+    diagnostics.hint(f"ampsm merge {session.id} --undo takes it back; ampsm rm {session.id} cleans up")
+
+
+def _resting(reference: str, way: str, *, accept: bool, as_json: bool) -> int:
+    engine = arguments.open_engine()
+    session = arguments.session(engine, reference)
+    from ampsm_engine.engine import merges
+
+    if way == "go_on":
+        if accept:
+            merges.accept(engine, session.id)
+        go_on = lambda: merges.continue_(engine, session.id)  # noqa: E731 - an act, handed on
+        return _told(engine, session, go_on, f"Going on with {session.name}", as_json=as_json)
+    if way == "show":
+        return _show(engine, session, as_json=as_json)
+    if way == "amp":
+        return _give(engine, session, as_json=as_json)
+    verb = merges.abort if way == "abort" else merges.undo
+    with diagnostics.working(f"Taking back what was done to {one_line(session.name)}"):
+        merge = verb(engine, session.id)
+    if as_json:
+        session = engine.store.session(session.id)
+        output.document({"session": _session_document(engine, session), "merge": _merge_document(merge)})
+    else:
+        what = f"{one_line(merge.target)} and the session are" if merge.target and way == "undo" else "The session is"
+        output.line(f"{what} as before the {merge.kind}.")
+    return diagnostics.OK
+
+
+def _give(engine: "Engine", session: "Session", *, as_json: bool) -> int:
+    from ampsm_engine.engine import merges
+
+    iteration = merges.give_to_amp(engine, session.id)
+    if as_json:
+        output.document({"iteration": documents.iteration_document(iteration)})
+    else:
+        output.line(f"Iteration {iteration.number} of {one_line(session.name)} resolves the conflicts.")
+        diagnostics.hint(f"ampsm wait {session.id}, then: ampsm merge {session.id} --show")
+    return diagnostics.OK
+
+
+def _show(engine: "Engine", session: "Session", *, as_json: bool) -> int:
+    """What is left of a conflict; where amp was at it, the diff of what it made of it."""
+    from ampsm_engine import redact
+    from ampsm_engine.engine import merges
+
+    found = merges.conflicts(engine, session.id)
+    reviewed = merges.resolution(engine, session.id) if found.needs_review else None
+    if as_json:
+        patch = redact.bytes_(reviewed.patch).decode("utf-8", "replace") if reviewed else None
+        _conflict_document(engine, session.id, resolution=patch, tree=reviewed.tree if reviewed else None)
+        return diagnostics.OK
+    for file in found.files:
+        hunks = f", {len(file.hunks)} hunk{'s' * (len(file.hunks) != 1)}" if file.hunks else ""
+        output.line(Styled("✗", "red"), f" {one_line(file.path)}  ({file.kind}{hunks})")
+    for path in found.resolved:
+        output.line(Styled("✓", "green"), f" {one_line(path)}")
+    if reviewed is not None:
+        output.line(redact.bytes_(reviewed.patch).decode("utf-8", "replace").rstrip("\n"))
+        diagnostics.hint(f"ampsm merge {session.id} --continue --accept, or: ampsm merge {session.id} --abort")
+    else:
+        diagnostics.note(f"The files lie in {found.worktree}.")
+        diagnostics.hint(f"ampsm merge {session.id} --continue, or: ampsm merge {session.id} --abort")
+    return diagnostics.OK
+
+
+def _conflict_document(engine: "Engine", session_id: str, **more: object) -> None:
+    from ampsm_engine.engine import merges
+
+    found = merges.conflicts(engine, session_id)
+    files = [{"path": file.path, "kind": file.kind, "hunks": len(file.hunks)} for file in found.files]
+    output.document(
+        {
+            "session": _session_document(engine, engine.store.session(session_id)),
+            "merge": _merge_document(found.merge),
+            "conflicts": files,
+            "resolved": list(found.resolved),
+            "worktree": found.worktree,
+            "needsReview": found.needs_review,
+            **more,
+        }
+    )
+
+
+def _session_document(engine: "Engine", session: "Session") -> documents.Document:
+    store = engine.store
+    return documents.session_document(session, store.iterations(session.id), store.notes_of((session.id,)))
+
+
+def _merge_document(merge: "Merge") -> documents.Document:
+    plain: Any = documents.plain(merge)
+    return {name: value for name, value in plain.items() if name != "plan"}

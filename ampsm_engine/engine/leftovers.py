@@ -1,0 +1,56 @@
+"""What `repair` finds of merges: conflicts without an entry of the journal, entries without their conflict, refs.
+
+Each is offered with the command that mends it; nothing is removed unasked.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ampsm_engine.engine.check import Finding
+from ampsm_engine.engine.desk import Engine
+from ampsm_engine.git import integrate, program, repository
+from ampsm_engine.git.places import Repo
+from ampsm_engine.model import MergeState, Session
+
+_KEPT = re.compile(r"refs/ampsm/(backup|trash|looked)/(?P<session>[^/]+)")
+
+
+def found(engine: Engine, repo: Repo, sessions: Sequence[Session], *, apply: bool) -> Iterator[Finding]:
+    """What is left over in one repository; `sessions` are all of it, trashed ones too."""
+    merges = engine.store.open_merges()
+    for session in sessions:
+        worktree = Path(session.worktree_path)
+        if session.trashed_at or not (worktree / ".git").exists():
+            continue
+        waits = merges.get(session.id)
+        laid = integrate.laid(worktree)
+        if waits is None and laid is not None:
+            yield _forgotten(engine, session, worktree, apply=apply)
+        elif waits is not None and waits.state is MergeState.CONFLICTED and laid is None:
+            text = f"the conflict of session {session.name} does not lie in its worktree any more"
+            yield Finding("conflict", text, f"ampsm merge {session.id} --abort")
+    yield from _refs(repo, {session.id for session in sessions})
+
+
+def _forgotten(engine: Engine, session: Session, worktree: Path, *, apply: bool) -> Finding:
+    """There is a safe way back: what was resolved is kept under a ref of its own."""
+    text = f"a conflict lies in the worktree of session {session.name}, and no merge waits for it"
+    if not apply:
+        return Finding("conflict", text, "ampsm repair --apply takes it back, and keeps what was resolved")
+    kept = f"refs/ampsm/backup/{session.id}/repaired/resolved"
+    integrate.abort(worktree, keep_as=kept)
+    engine.store.fact("repaired", f"a forgotten conflict was taken back; it is kept as {kept}", session_id=session.id)
+    return Finding("conflict", text, f"taken back; what was resolved is kept as {kept}", mended=True)
+
+
+def _refs(repo: Repo, known: set[str]) -> Iterator[Finding]:
+    lines = program.text(program.told(repo.root, "for-each-ref", "--format=%(refname)", "refs/ampsm/")).splitlines()
+    unknown: dict[str, int] = {}
+    for line in lines:
+        match = _KEPT.match(line)
+        if match and match["session"] not in known and repository.is_session_id(match["session"]):
+            unknown[match["session"]] = unknown.get(match["session"], 0) + 1
+    for session_id, count in unknown.items():
+        text = f"{count} ref{'s' * (count != 1)} of {repo.root} keep work of session {session_id}, which no row knows"
+        yield Finding("refs", text, f"git -C {repo.root} for-each-ref 'refs/ampsm/*/{session_id}/**' lists them")

@@ -1,0 +1,75 @@
+"""Proving, before a session goes, that its work is in its base, and saying what exists nowhere else. Reads only."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ampsm_engine.engine.desk import Engine
+from ampsm_engine.git import changes, repository
+from ampsm_engine.git.integrate.proof import proof
+from ampsm_engine.git.integrate.values import PlannedCommit
+from ampsm_engine.model import MergeState, Session
+from ampsm_engine.naming import printable
+
+_NAMED = 3
+
+_HOW = {
+    "ancestor": "its commits are in {0}",
+    "same tree": "{0} has exactly its files",
+    "patch-id": "{0} has its changes, squashed or picked",
+    "nothing new": "it changes nothing",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """Whether the work of a session is elsewhere, how that is known, and what is not."""
+
+    in_base: bool
+    how: str
+    """`ancestor`, `same tree`, `patch-id`, `nothing new`, or `not`."""
+    base: str
+    """The branch that has it, else the one it was looked for in."""
+    left: tuple[PlannedCommit, ...] = ()
+    """Commits whose change the base does not have."""
+    files: tuple[str, ...] = ()
+    """What those commits change."""
+    uncommitted: tuple[str, ...] = ()
+    """Paths that are in no commit at all."""
+
+    @property
+    def text(self) -> str:
+        """What exists nowhere else, or how it is known that nothing does; the end of a sentence."""
+        parts = []
+        if self.left:
+            many = f"{len(self.left)} commit{'s' * (len(self.left) != 1)}"
+            parts.append(f"{many} that {printable(self.base)} does not have ({_some(self.files)})")
+        if self.uncommitted:
+            many = f"{len(self.uncommitted)} uncommitted file{'s' * (len(self.uncommitted) != 1)}"
+            parts.append(f"{many} ({_some(self.uncommitted)})")
+        return " and ".join(parts) if parts else _HOW.get(self.how, "{0} has it").format(printable(self.base))
+
+
+def _some(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(printable(name)[:80] for name in names[:_NAMED]) + more
+
+
+def prove(engine: Engine, session: Session) -> Proven:
+    """Look for a session's work in its base, and in whatever else it was merged into; NotFound without its branch."""
+    root, worktree = Path(session.repo_root), Path(session.worktree_path)
+    tip = repository.resolve(root, session.branch_name)
+    uncommitted = tuple(change.path for change in changes.status(worktree)) if worktree.is_dir() else ()
+    found: Proven | None = None
+    for name in _places(engine, session, root):
+        told = proof(root, tip, repository.resolve(root, name))
+        proven = Proven(told.in_base, told.how, name, told.left, told.files, uncommitted)
+        if told.in_base:
+            return proven
+        found = found or proven
+    return found or Proven(in_base=False, how="not", base=session.base_branch, uncommitted=uncommitted)
+
+
+def _places(engine: Engine, session: Session, root: Path) -> list[str]:
+    merged = [one.target for one in engine.store.merges(session.id) if one.state is MergeState.DONE and one.target]
+    names = [name for name in dict.fromkeys([session.base_branch, *merged]) if repository.resolves(root, name)]
+    return names or ([session.base_commit] if repository.resolves(root, session.base_commit) else [])

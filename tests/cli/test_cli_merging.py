@@ -1,0 +1,203 @@
+"""preflight, squash, rebase and merge as a person or a script calls them: words, documents, exit codes."""
+
+import json
+import os
+import stat
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Ampsm
+from tests.conftest import git
+from tests.merging.desk import lines
+
+
+class Task:
+    """A session made by the command line, with commits of amp's."""
+
+    def __init__(self, ampsm: Ampsm, repo: Path, name: str = "dark mode") -> None:
+        made = ampsm("new", "--no-run", "--name", name, "--repo", str(repo), "--json").json["session"]
+        self.id, self.branch, self.at, self.repo = made["id"], made["branchName"], Path(made["worktreePath"]), repo
+
+    def amp(self, path: str, content: str, subject: str = "amp: work") -> None:
+        (self.at / path).write_text(content)
+        git(self.at, "add", "-A")
+        git(self.at, "commit", "-qm", f"{subject}\n\nAmpsm-Session: {self.id}")
+
+
+@pytest.fixture
+def task(ampsm: Ampsm, repo: Path) -> Task:
+    (repo / "one.txt").write_text(lines())
+    git(repo, "add", "-A")
+    git(repo, "commit", "-qm", "One")
+    made = Task(ampsm, repo)
+    made.amp("one.txt", lines(_3="dark"), "amp: paint it dark")
+    return made
+
+
+def main_moves(repo: Path, content: str) -> None:
+    (repo / "one.txt").write_text(content)
+    git(repo, "commit", "-qam", "The base goes on")
+
+
+def test_preflight_says_what_is_there_and_what_to_do(ampsm: Ampsm, task: Task) -> None:
+    ran = ampsm("preflight", "dark mode")
+    assert ran.code == 0
+    assert [line.split()[1] for line in ran.out.splitlines()] == [
+        "session", "worktree", "base", "commits", "script", "conflicts", "secrets",
+    ]  # fmt: skip
+    assert f"ampsm merge {task.id} -m 'Paint it dark'" in ran.err
+    (task.at / "new.txt").write_text("x")
+    ran = ampsm("preflight", "dark mode", "--json")
+    assert (ran.code, ran.json["version"], ran.json["ready"]) == (4, 1, False)
+    (stop,) = [finding for finding in ran.json["findings"] if finding["level"] == "stop"]
+    assert stop["kind"] == "worktree"
+    assert "new.txt" in stop["text"]
+    assert stop["hint"]
+
+
+def test_merge_and_undo(ampsm: Ampsm, task: Task) -> None:
+    before = git(task.repo, "rev-parse", "main")
+    ran = ampsm("merge", task.id, "-m", "Dark mode", "-m", "With words.", "--json")
+    assert (ran.code, ran.json["commits"], ran.json["session"]["status"]) == (0, 1, "done")
+    assert ran.json["merge"]["target"] == "main"
+    assert ran.json["checkouts"] == [str(task.repo)]
+    assert git(task.repo, "log", "-1", "--format=%B").startswith("Dark mode\n\nWith words.\n")
+    ran = ampsm("merge", task.id, "--undo")
+    assert (ran.code, ran.out) == (0, "main and the session are as before the merge.\n")
+    assert git(task.repo, "rev-parse", "main") == before
+    assert ampsm("merge", task.id, "--undo").code == 3
+
+
+def test_conflicts_end_with_four_and_wait(ampsm: Ampsm, task: Task, scripted: Callable[[str], None]) -> None:
+    main_moves(task.repo, lines(_3="light"))
+    ran = ampsm("merge", task.id, "-m", "Dark mode", "--json")
+    assert ran.code == 4
+    assert ran.json["conflicts"] == [{"path": "one.txt", "kind": "content", "hunks": 1}]
+    assert "main is untouched" in ran.err
+    assert "--continue" in ran.err
+    assert ampsm("merge", task.id, "--continue").code == 4
+    assert "one.txt" in ampsm("merge", task.id, "--show").out
+    for refused in (("iterate", task.id, "More"), ("merge", task.id, "-m", "x"), ("rm", task.id, "--yes")):
+        ran = ampsm(*refused)
+        assert (ran.code, "--continue" in ran.err) == (4, True), refused
+    (task.at / "one.txt").write_text(lines(_3="dim"))
+    git(task.at, "add", "one.txt")
+    ran = ampsm("merge", task.id, "--continue")
+    assert (ran.code, ran.out.startswith("dark mode is in main: 1 commit (")) == (0, True)
+    assert (task.repo / "one.txt").read_text() == lines(_3="dim")
+
+
+def test_abort(ampsm: Ampsm, task: Task) -> None:
+    tip = git(task.repo, "rev-parse", task.branch)
+    main_moves(task.repo, lines(_3="light"))
+    assert ampsm("rebase", task.id).code == 4
+    ran = ampsm("merge", task.id, "--abort", "--json")
+    assert (ran.code, ran.json["merge"]["state"], ran.json["merge"]["kind"]) == (0, "aborted", "rebase")
+    assert git(task.repo, "rev-parse", task.branch) == tip
+    assert git(task.at, "status", "--porcelain") == ""
+
+
+def test_squash_and_rebase_move_the_session_alone(ampsm: Ampsm, task: Task) -> None:
+    task.amp("two.txt", "two\n")
+    main_moves(task.repo, lines(_15="base"))
+    main = git(task.repo, "rev-parse", "main")
+    assert ampsm("squash", task.id, "-m", "Both").code == 0
+    assert git(task.repo, "rev-list", "--count", f"main..{task.branch}").strip() == "1"
+    assert ampsm("rebase", task.id).code == 0
+    assert git(task.repo, "merge-base", "main", task.branch) == main
+    assert git(task.repo, "rev-parse", "main") == main
+    assert ampsm("merge", task.id, "--undo").code == 0
+    assert ampsm("merge", task.id, "--undo").code == 0
+    assert git(task.repo, "rev-list", "--count", f"main..{task.branch}").strip() == "2"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("--continue", "--abort"), ("--accept",), ("-m", "x", "--manual", "other"), ("-m", "x", "--pr", "--no-ff")],
+)
+def test_wrong_usage(ampsm: Ampsm, task: Task, arguments: tuple[str, ...]) -> None:
+    assert ampsm("merge", task.id, *arguments).code == 2
+
+
+def test_a_patch_that_git_am_takes(ampsm: Ampsm, task: Task, tmp_path: Path) -> None:
+    (task.at / "bin").write_bytes(bytes(range(256)))
+    task.amp("two.txt", "two\n")
+    before = git(task.repo, "rev-parse", "main").strip()
+    patch = tmp_path / "work.patch"
+    assert ampsm("merge", task.id, "-m", "Dark mode", "--export-patch", str(patch)).code == 0
+    git(task.repo, "worktree", "add", "-q", "--detach", str(tmp_path / "other"), before)
+    git(tmp_path / "other", "am", "-q", str(patch))
+    assert git(tmp_path / "other", "rev-parse", "HEAD^{tree}") == git(task.repo, "rev-parse", "main^{tree}")
+    refused = ampsm("merge", task.id, "-m", "x", "--export-patch", str(patch))
+    assert refused.code == 4
+
+
+def test_push(ampsm: Ampsm, task: Task, tmp_path: Path) -> None:
+    ran = ampsm("merge", task.id, "-m", "x", "--push")
+    assert (ran.code, "no remote" in ran.err) == (4, True)
+    git(task.repo, "init", "-q", "--bare", str(tmp_path / "remote.git"))
+    git(task.repo, "remote", "add", "origin", str(tmp_path / "remote.git"))
+    git(task.repo, "push", "-q", "origin", "main")
+    ran = ampsm("merge", task.id, "-m", "Dark mode", "--push")
+    assert (ran.code, "main is pushed to origin/main" in ran.out) == (0, True)
+    assert git(tmp_path / "remote.git", "rev-parse", "main") == git(task.repo, "rev-parse", "main")
+
+
+def test_a_push_that_would_be_rejected_is_refused_before(ampsm: Ampsm, task: Task, tmp_path: Path) -> None:
+    git(task.repo, "clone", "-q", "--bare", str(task.repo), str(tmp_path / "remote.git"))
+    git(task.repo, "remote", "add", "origin", str(tmp_path / "remote.git"))
+    git(tmp_path, "clone", "-q", str(tmp_path / "remote.git"), "other")
+    git(tmp_path / "other", "commit", "-q", "--allow-empty", "-m", "Theirs")
+    git(tmp_path / "other", "push", "-q", "--force", "origin", "HEAD:main")
+    git(task.repo, "fetch", "-q")
+    git(task.repo, "branch", "-q", "-u", "origin/main", "main")
+    before = git(task.repo, "rev-parse", "main")
+    ran = ampsm("merge", task.id, "-m", "x", "--push")
+    assert (ran.code, "would be rejected" in ran.err) == (4, True)
+    assert git(task.repo, "rev-parse", "main") == before
+    ran = ampsm("preflight", task.id, "--fetch")
+    assert "main is 1 commit behind origin/main" in ran.out
+
+
+def test_a_pull_request(ampsm: Ampsm, task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    git(task.repo, "init", "-q", "--bare", str(tmp_path / "github.com.git"))
+    git(task.repo, "remote", "add", "origin", str(tmp_path / "github.com.git"))
+    ran = ampsm("merge", task.id, "-m", "x", "--pr")
+    assert (ran.code, "gh" in ran.err) == (5, True)
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    tool = folder / "gh"
+    tool.write_text(
+        "#!/usr/bin/env python3\nimport json, sys\n"
+        f"open({str(tmp_path / 'called')!r}, 'w').write(json.dumps(sys.argv[1:]))\n"
+        "print('https://github.com/some/where/pull/7')\n"
+    )
+    tool.chmod(stat.S_IRWXU)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    before = git(task.repo, "rev-parse", "main")
+    ran = ampsm("merge", task.id, "-m", "Dark mode", "-m", "$(touch x); `y`", "--pr")
+    assert (ran.code, "https://github.com/some/where/pull/7" in ran.out) == (0, True)
+    called = json.loads((tmp_path / "called").read_text())
+    assert called[:6] == ["pr", "create", "--base", "main", "--head", task.branch]
+    assert called[6:] == ["--title", "Dark mode", "--body", "$(touch x); `y`"]
+    assert git(task.repo, "rev-parse", "main") == before
+    assert git(tmp_path / "github.com.git", "rev-parse", task.branch) == git(task.repo, "rev-parse", task.branch)
+
+
+def test_a_killed_merge_is_told_by_the_next_command(ampsm: Ampsm, task: Task) -> None:
+    from ampsm_engine.engine.desk import engine_at
+    from ampsm_engine.merging import journal, situation
+    from ampsm_engine.merging.values import Options
+
+    engine = engine_at()
+    now = situation.look(engine.store, task.id)
+    engine.store.begin_merge(journal.new(now, Options(message="x"), moved="main"))
+    ran = ampsm("ls", "--json")
+    assert "The merge of dark mode was rolled back" in ran.err
+    assert ran.json["sessions"][0]["status"] == "idle"
+    assert "rolled back" not in ampsm("ls").err
+    done = subprocess.run(["git", "fsck"], cwd=task.repo, capture_output=True, check=True)
+    assert b"error" not in done.stderr
