@@ -17,6 +17,7 @@ from typing import Any
 
 from ampsm_engine.differ import side
 from ampsm_engine.differ.comparison import Comparison
+from ampsm_engine.differ.memory import give_back
 from ampsm_engine.differ.opening import Opening, attempt
 from ampsm_engine.differ.protocol import Frames, frame
 from ampsm_engine.differ.side import Side
@@ -38,6 +39,8 @@ RISKY = 256 << 10
 """Bytes of a blob from which the other end is told what is being done, in case it is the end of us."""
 
 _HEARTBEAT = 1.0
+_REST = 1.5
+"""Seconds without work after which what only makes work faster is given back."""
 
 
 class Server:
@@ -55,11 +58,18 @@ class Server:
 
     def run(self) -> None:
         """Serve until the input ends."""
+        is_fat = False
         while self._is_fed:
             is_busy = self._step()
-            self._listen(0.0 if is_busy else _HEARTBEAT if self._sides else None)
+            is_fat |= is_busy
+            wait = 0.0 if is_busy else _HEARTBEAT if self._sides else _REST if is_fat else None
+            has_come = self._listen(wait)
             if self._sides and time.monotonic() - self._said > _HEARTBEAT:
                 self._say(["alive", 0])
+            elif is_fat and not is_busy and not has_come:
+                is_fat = False
+                self._opening.rest()
+                give_back()
 
     def close(self) -> None:
         """End what runs beside, and clear away what was written."""
@@ -76,7 +86,8 @@ class Server:
 
     # What comes in
 
-    def _listen(self, seconds: float | None) -> None:
+    def _listen(self, seconds: float | None) -> bool:
+        """Take what comes within so many seconds; answers whether anything did."""
         inputs: list[Any] = [0, *self._sides]
         ready, _, _ = select.select(inputs, [], [], seconds)
         for one in ready:
@@ -90,6 +101,7 @@ class Server:
             self._is_fed = bool(chunk)
             for message, _ in self._frames.feed(chunk):
                 self._obey(message)
+        return bool(ready)
 
     def _obey(self, message: list[Any]) -> None:
         kind, number, *rest = message

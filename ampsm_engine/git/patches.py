@@ -49,12 +49,26 @@ class Source(Protocol):
     def file(self, tree: str, path: str) -> bytes | None:
         """The content of a file of a tree; None without such a file."""
 
+    def rest(self) -> None:
+        """Forget what only makes the next question faster."""
+
 
 class Library:
     """A repository as libgit2 reads it."""
 
-    def __init__(self, repository: pygit2.Repository) -> None:
+    def __init__(self, repository: pygit2.Repository, objects: Path | None = None) -> None:
         self._repository = repository
+        self._objects = objects
+        self._look_there()
+
+    def rest(self) -> None:
+        """Forget what only makes the next question faster: packs keep up to 16 MB of unpacked objects each."""
+        self._repository.free()
+        self._look_there()
+
+    def _look_there(self) -> None:
+        if self._objects is not None:
+            self._repository.odb.add_disk_alternate(str(self._objects))
 
     def tree(self, revision: str) -> str:
         """The oid of the tree that a revision, commit or tree names; NotFound."""
@@ -140,15 +154,12 @@ def library(path: Path, objects: Path | None = None) -> Library | None:
     """The repository at a path, with one more folder of objects; None when libgit2 cannot open it."""
     pygit2.settings.cache_max_size(_CACHE)
     pygit2.settings.mwindow_size = _WINDOW
-    pygit2.settings.mwindow_mapped_limit = 8 * _WINDOW
+    pygit2.settings.mwindow_mapped_limit = 4 * _WINDOW
     pygit2.settings.enable_strict_hash_verification(False)
     try:
-        opened = pygit2.Repository(str(path))
-        if objects is not None:
-            opened.odb.add_disk_alternate(str(objects))
+        return Library(pygit2.Repository(str(path)), objects)
     except pygit2.GitError:
         return None
-    return Library(opened)
 
 
 def is_binary(content: bytes | memoryview) -> bool:

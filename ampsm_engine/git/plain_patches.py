@@ -71,6 +71,9 @@ class Program:
         answer = self._asked("cat-file", "blob", f"{tree}:{path}") if tree else None
         return answer.output if answer is not None and answer.ok else None
 
+    def rest(self) -> None:
+        """Nothing is remembered between questions."""
+
     def _compared(self, sides: list[bytes], context: int, ignore_whitespace: bool) -> bytes:
         """Two contents compared outside of the repository, where no attribute is."""
         with tempfile.TemporaryDirectory(prefix="ampsm-sides-") as name:
