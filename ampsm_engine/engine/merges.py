@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from ampsm_engine.engine import runs
 from ampsm_engine.engine.desk import Engine
-from ampsm_engine.merging import begin, resume
+from ampsm_engine.merging import begin, resume, situation
 from ampsm_engine.merging import conflicts as waiting
 from ampsm_engine.merging import plan as planning
 from ampsm_engine.merging import preflight as looking
@@ -48,6 +48,12 @@ def preflight(
         return looking.Ran(ran.exit_code == 0, f"{ran.seconds:.1f} s")
 
     return looking.preflight(_around(engine), session_id, onto=onto, fetch=fetch, script=script if run_script else None)
+
+
+def script_result(engine: Engine, session_id: str, *, passed: bool) -> None:
+    """Record what the script, run by somebody else, said about the session's commit as it is now."""
+    around = _around(engine)
+    looking.remember(around, situation.look(around.store, session_id), passed=passed)
 
 
 def plan(engine: Engine, session_id: str, options: Options) -> Plan:
@@ -130,6 +136,11 @@ def radar(engine: Engine, *, budget: float | None = None) -> Radar:
 def open_merges(engine: Engine) -> dict[str, Merge]:
     """The operations that go on or wait with a conflict, by session."""
     return engine.store.open_merges()
+
+
+def history(engine: Engine, session_id: str) -> tuple[Merge, ...]:
+    """All operations of a session, the newest first."""
+    return engine.store.merges(session_id)
 
 
 def last_undoable(engine: Engine, session_id: str) -> Merge | None:
