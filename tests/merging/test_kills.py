@@ -1,0 +1,223 @@
+"""kill -9 at every step: the base is before or after, the work is reachable, the next start says what it did."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ampsm_engine.engine import merges
+from ampsm_engine.git import integrate, program
+from ampsm_engine.merging import recover
+from ampsm_engine.merging.steps import ConflictsWait
+from ampsm_engine.merging.surroundings import Surroundings
+from ampsm_engine.model import MergeState, Session, Status
+from ampsm_engine.store import Store
+from tests.conftest import git
+from tests.merging.desk import Desk, lines
+
+Act = Callable[[], object]
+
+JOURNAL = ("begin_merge", "take_merge", "step_merge", "end_merge")
+MOVES = ("move_target", "lay_out", "settle", "abort", "finish")
+
+
+class Counter:
+    """Kills this process at the n-th of the moments that it counts."""
+
+    def __init__(self, at: int) -> None:
+        self.left = at
+
+    def tick(self) -> None:
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.left -= 1
+
+    def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        def counted(*args: Any, **kwargs: Any) -> Any:
+            self.tick()
+            value = function(*args, **kwargs)
+            self.tick()
+            return value
+
+        return counted
+
+
+def killed(act: Act, at: int, *, each_git: bool = False) -> bool:
+    """Do it in a process that dies at a moment; whether it lived that long."""
+    child = os.fork()
+    if not child:
+        counter = Counter(at)
+        for name in JOURNAL:
+            setattr(Store, name, counter.around(getattr(Store, name)))
+        for name in MOVES:
+            setattr(integrate, name, counter.around(getattr(integrate, name)))
+        if each_git:
+            program.start = counter.around(program.start)
+        code = 0
+        try:
+            act()
+        except ConflictsWait:
+            code = 4
+        except BaseException:  # noqa: BLE001 - told by the exit code
+            code = 9
+        os._exit(code)
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        assert os.WTERMSIG(status) == signal.SIGKILL
+        return True
+    assert os.WEXITSTATUS(status) in (0, 4)
+    return False
+
+
+class Play:
+    """One scene, over and over: what was there before, and what has to hold after."""
+
+    def __init__(self, desk: Desk, *, conflict: bool) -> None:
+        self.desk, self.conflict, self.number = desk, conflict, 0
+        self.session: Session
+        self.main = self.tip = ""
+
+    def begin(self) -> None:
+        """A fresh session beside a base that has moved on."""
+        self.number += 1
+        desk, mark = self.desk, f"s{self.number}"
+        desk.base({"one.txt": lines(_3=f"old {mark}"), "two.txt": lines(_3=f"old {mark}")}, f"Before {mark}")
+        self.session = desk.session(mark)
+        desk.amp(self.session, {"one.txt": lines(_3=mark)})
+        self.tip = desk.amp(self.session, {f"{mark}.txt": "new\n"})
+        self.main = desk.base({"one.txt" if self.conflict else "two.txt": lines(_3=f"base {mark}")}, f"Beside {mark}")
+
+    def merge(self) -> object:
+        return self.desk.merge(self.session, f"Bring in {self.session.name}")
+
+    def resolve(self) -> None:
+        at = Path(self.session.worktree_path)
+        (at / "one.txt").write_text(lines(_3=f"both s{self.number}"))
+        git(at, "add", "one.txt")
+
+    def recovered(self) -> tuple[str, ...]:
+        engine = self.desk.engine
+        return recover.recover(Surroundings(engine.home, engine.store, engine.settings))
+
+    def holds(self) -> MergeState | None:
+        """Whatever the moment was: nothing is between, nothing is lost, nothing is at work."""
+        desk, session = self.desk, self.session
+        store = desk.engine.store
+        assert store.working_merges() == ()
+        state = store.merges(session.id)[0].state if store.merges(session.id) else None
+        main = desk.sha("main")
+        if main != self.main:
+            assert desk.sha("main~1") == self.main
+            assert desk.shown("main", f"s{self.number}.txt") == "new\n"
+            assert state is MergeState.DONE
+            assert desk.now(session).status is Status.DONE
+        assert git(desk.repo, "status", "--porcelain") == ""
+        assert git(desk.repo, "symbolic-ref", "HEAD").strip() == "refs/heads/main"
+        assert git(desk.repo, "for-each-ref", "--contains", self.tip)
+        if state is not MergeState.CONFLICTED:
+            desk.clean(session)
+            assert integrate.laid(Path(session.worktree_path)) is None
+        return state
+
+
+def moments(limit: int = 200) -> Iterator[int]:
+    yield from range(limit)
+    pytest.fail("it has more moments than any merge has")
+
+
+def test_a_merge(desk: Desk) -> None:
+    play, seen = Play(desk, conflict=False), set()
+    for moment in moments():
+        play.begin()
+        died = killed(play.merge, moment)
+        told = play.recovered()
+        state = play.holds()
+        seen.add(state)
+        if not died:
+            break
+        assert len(told) <= 1  # none where it died before its first or after its last step
+        assert all("rolled back" in text if state is MergeState.ROLLED_BACK else "finished" in text for text in told)
+        if state is not MergeState.DONE:
+            play.merge()
+            assert play.holds() is MergeState.DONE
+    assert seen == {None, MergeState.ROLLED_BACK, MergeState.DONE}
+    desk.sound()
+
+
+def test_a_conflict_and_going_on(desk: Desk) -> None:
+    play = Play(desk, conflict=True)
+    for moment in moments():
+        play.begin()
+        died = killed(play.merge, moment)
+        play.recovered()
+        state = play.holds()
+        assert desk.sha("main") == play.main
+        if state is not MergeState.CONFLICTED:
+            with pytest.raises(ConflictsWait):
+                play.merge()
+        if not died:
+            break
+        merges.abort(desk.engine, play.session.id)
+        assert play.holds() is MergeState.ABORTED
+        assert desk.tip(play.session) == play.tip
+    for moment in moments():
+        play.begin()
+        with pytest.raises(ConflictsWait):
+            play.merge()
+        play.resolve()
+        died = killed(lambda: merges.continue_(desk.engine, play.session.id), moment)
+        play.recovered()
+        if play.holds() is MergeState.CONFLICTED:
+            merges.continue_(desk.engine, play.session.id)
+            assert play.holds() is MergeState.DONE
+        assert desk.shown("main", "one.txt") == lines(_3=f"both s{play.number}")
+        if not died:
+            break
+    desk.sound()
+
+
+@pytest.mark.parametrize("way", ["abort", "undo"])
+def test_taking_back(desk: Desk, way: str) -> None:
+    play = Play(desk, conflict=way == "abort")
+    verb = merges.abort if way == "abort" else merges.undo
+    for moment in moments():
+        play.begin()
+        if way == "abort":
+            with pytest.raises(ConflictsWait):
+                play.merge()
+        else:
+            play.merge()
+        died = killed(lambda: verb(desk.engine, play.session.id), moment)
+        play.recovered()
+        state = play.holds()
+        if state in (MergeState.CONFLICTED, MergeState.DONE):
+            verb(desk.engine, play.session.id)
+            state = play.holds()
+        assert state is (MergeState.ABORTED if way == "abort" else MergeState.UNDONE)
+        assert (desk.sha("main"), desk.tip(play.session)) == (play.main, play.tip)
+        assert desk.now(play.session).status is Status.IDLE
+        if not died:
+            break
+    desk.sound()
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("conflict", [False, True])
+def test_before_and_after_every_git(desk: Desk, conflict: bool) -> None:
+    play = Play(desk, conflict=conflict)
+    for moment in moments(400):
+        play.begin()
+        died = killed(play.merge, moment, each_git=True)
+        play.recovered()
+        state = play.holds()
+        if not died:
+            break
+        if state is MergeState.CONFLICTED:
+            merges.abort(desk.engine, play.session.id)
+        elif state is not MergeState.DONE and not conflict:
+            play.merge()
+            assert play.holds() is MergeState.DONE
+    desk.sound()
