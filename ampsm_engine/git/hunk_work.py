@@ -21,6 +21,7 @@ APPLY = ("-c", "apply.whitespace=nowarn", "-c", "apply.ignoreWhitespace=no", "ap
 """`git apply` as it is without anybody's configuration: a blank at a line's end is content."""
 
 PARTLY = "Part of it overlaps with changes that are not committed: it is taken back in the worktree, not in a commit."
+STAGED = "What is staged of it overlaps with other changes: it stays staged."
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,20 +139,22 @@ def _planned(scratch: Scratch, pairs: dict[str, tuple[Entries, Entries]]) -> Pla
             message = f"{path} has changed since, in the same lines."
             raise Refused(message, f"git -C {scratch.worktree} diff") from reason
     work = Step(now, then)
-    head, head_note = _as_far(scratch, {path: scratch.in_tree("HEAD", path) for path in now}, *pairs["head"])
-    index, _ = _as_far(scratch, {path: scratch.in_index(path) for path in now}, *pairs["index"])
+    head, in_head = _as_far(scratch, {path: scratch.in_tree("HEAD", path) for path in now}, *pairs["head"])
+    index, in_index = _as_far(scratch, {path: scratch.in_index(path) for path in now}, *pairs["index"])
+    # An index that is as HEAD says the same once more.
+    notes = [note for note, told in ((PARTLY, in_head), (STAGED, in_index and index.now != head.now)) if told]
     if not (work.changed or head.changed):
         raise Refused("Nothing is left of that change: there is nothing to do.", f"git -C {scratch.worktree} status")
-    return Plan(work, index, head, head_note, scratch.patch(work.now, work.then))
+    return Plan(work, index, head, " ".join(notes) or None, scratch.patch(work.now, work.then))
 
 
-def _as_far(scratch: Scratch, now: Entries, before: Entries, after: Entries) -> tuple[Step, str | None]:
-    """The same for a place that may know nothing of the change: it stays as it is then."""
+def _as_far(scratch: Scratch, now: Entries, before: Entries, after: Entries) -> tuple[Step, bool]:
+    """The same for a place that may know nothing of the change: it stays as it is then. Whether it knows a part."""
     try:
-        return Step(now, {path: carried(scratch, now[path], before[path], after[path]) for path in now}), None
+        return Step(now, {path: carried(scratch, now[path], before[path], after[path]) for path in now}), False
     except Conflict:
         unknown = all(now[path] is None for path in now if before[path] is not None)
-        return Step(now, dict(now)), None if unknown else PARTLY
+        return Step(now, dict(now)), not unknown
 
 
 def may_begin(scratch: Scratch, branch: str) -> None:

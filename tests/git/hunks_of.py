@@ -1,0 +1,78 @@
+"""The diff of a worktree as git tells it, hunk by hunk, and git's own way to apply one: the oracle."""
+
+import subprocess
+from pathlib import Path
+
+from ampsm_engine.git import hunk_work, stage_work
+from ampsm_engine.git.scratch import scratch
+from ampsm_engine.git.worktrees import Worktree
+from ampsm_engine.review import hunks
+from ampsm_engine.review.hunks import Hunk
+from tests.git.sandboxes import Sandbox
+
+PLAIN = ("-c", "core.quotePath=true", "-c", "diff.renames=false")
+
+
+def shown(sandbox: Sandbox, at: Path, old: str, path: str, *options: str) -> tuple[Hunk, ...]:
+    """The hunks of one file between a commit and the worktree, as `git diff` tells them."""
+    return hunks.split(patch(at, old, path, *options))
+
+
+def patch(at: Path, old: str, path: str, *options: str) -> bytes:
+    command = ["git", *PLAIN, "diff", "--binary", *options, old, "--", path]
+    return subprocess.run(command, cwd=at, capture_output=True, check=True).stdout
+
+
+def reject(at: Worktree, path: str, hunk: Hunk | None, old: str, **options: str | None) -> tuple[str | None, str]:
+    """Reject, as the engine does; the commit and what undoing needs."""
+    with scratch(at.path) as place:
+        hunk_work.may_begin(place, at.branch)
+        plan = hunk_work.rejecting(place, path, hunk, old_path=options.get("old_path"), old=old, new=options.get("new"))
+        hunk_work.check(place, plan)
+        kept = hunk_work.kept(place, plan)
+        return hunk_work.carry_out(place, plan, b"ampsm: reject a change\n", hooks=True), kept
+
+
+def undo(at: Worktree, kept: str) -> str | None:
+    with scratch(at.path) as place:
+        plan = hunk_work.restoring(place, kept)
+        hunk_work.check(place, plan)
+        return hunk_work.carry_out(place, plan, b"ampsm: restore a change\n", hooks=True)
+
+
+def stage(at: Worktree, path: str, hunk: Hunk | None, old_path: str | None = None) -> None:
+    with scratch(at.path) as place:
+        stage_work.stage(place, path, hunk, old_path)
+
+
+def unstage(at: Worktree, path: str, hunk: Hunk | None, old_path: str | None = None) -> None:
+    with scratch(at.path) as place:
+        stage_work.unstage(place, path, hunk, old_path)
+
+
+def applied(content: bytes, hunk: Hunk, folder: Path, *, reverse: bool) -> bytes:
+    """What `git apply` makes of a content, outside of any repository."""
+    folder.mkdir(exist_ok=True)
+    (folder / "file").write_bytes(content)
+    text = b"diff --git a/file b/file\n--- a/file\n+++ b/file\n" + hunks.text(hunk)
+    options = ["--whitespace=nowarn", *(["-R"] if reverse else [])]
+    subprocess.run(["git", "apply", *options, "-"], cwd=folder, input=text, check=True, capture_output=True)
+    return (folder / "file").read_bytes()
+
+
+def index_tree(sandbox: Sandbox, at: Path) -> str:
+    return sandbox.git("write-tree", at=at)
+
+
+def state(sandbox: Sandbox, at: Path) -> dict[str, object]:
+    """All that a change must leave alone or bring back: HEAD's tree, the index's, and every file."""
+    files = {
+        str(file.relative_to(at)): (file.lstat().st_mode, file.readlink() if file.is_symlink() else file.read_bytes())
+        for file in sorted(at.rglob("*"))
+        if (file.is_file() or file.is_symlink()) and file.name != ".git"
+    }
+    return {
+        "head": sandbox.git("rev-parse", "HEAD^{tree}", at=at),
+        "index": index_tree(sandbox, at),
+        "files": files,
+    }
