@@ -8,7 +8,7 @@ from ampsm_engine.differ.folding import by_content, by_name
 from ampsm_engine.differ.protocol import SUBMODULE, FileEntry, Kind, Side
 from ampsm_engine.git import patches
 from ampsm_engine.git.attributes import Attributes
-from ampsm_engine.git.deltas import BlobGone, Delta, Hunks
+from ampsm_engine.git.deltas import BlobGone, Delta, Hunks, TooLarge
 from ampsm_engine.git.patches import Source
 from ampsm_engine.git.renames import Move
 
@@ -142,10 +142,6 @@ class Comparison:
             return 0
         return max((self.source.size(oid) for oid in (entry.old_oid, entry.new_oid) if oid), default=0)
 
-    def is_too_large(self, index: int) -> bool:
-        """Whether nobody looks inside."""
-        return self.size(index) > patches.LARGEST
-
     def is_risky(self, index: int, limit: int) -> bool:
         """Whether a side is that large."""
         try:
@@ -165,6 +161,8 @@ class Comparison:
             lfs = [self._lfs(oid, size) for oid, size in self._sides(entry, found)]
         except BlobGone:
             return self._card(entry, _GONE), b""
+        except TooLarge:
+            return self._card(entry, _TOO_LARGE), b""
         data, rest = limited(found.data)
         fold = entry.fold or self._fold(entry, found)
         counts = [found.additions, found.deletions, found.binary, found.old_size, found.new_size]

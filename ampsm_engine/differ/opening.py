@@ -61,6 +61,10 @@ class Opening:
         objects = self._objects(worktree)
         return {} if objects is None else dict(live.reading(Path(worktree), objects))
 
+    def objects(self, worktree: str) -> str:
+        """The folder of a live worktree's objects; empty when there is none."""
+        return str(self._objects(worktree) or "")
+
     def moves(self, worktree: str, repo_root: str, made: Comparison) -> Callable[[], Any]:
         """What asks git for renames: to be run beside the loop."""
         where = Path(worktree if os.path.isdir(worktree) else repo_root)  # noqa: PTH112

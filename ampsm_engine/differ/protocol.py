@@ -194,7 +194,8 @@ class Frames:
                 if middle + body > size:
                     break
                 header = json.loads(self._buffer[at + _LENGTHS.size : middle])
-                content = bytes(self._buffer[middle : middle + body])
+                with memoryview(self._buffer) as view:
+                    content = bytes(view[middle : middle + body])
                 at = middle + body
                 yield header, content
         finally:

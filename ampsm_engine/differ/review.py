@@ -56,7 +56,7 @@ class Review:
         self.number = number
         self.request = request
         self.files: tuple[FileEntry, ...] = ()
-        self.old_tree = self.new_tree = ""
+        self.old_tree = self.new_tree = self.objects = ""
         self.is_live = request.new is None
         self.left_out: tuple[tuple[str, str], ...] = ()
         self.is_complete = False
@@ -206,7 +206,7 @@ class Review:
         known = {} if base is None else {key(base.files[index]): index for index in base._patches}  # noqa: SLF001
         self.files, self._arriving = tuple(self._arriving), []
         self.is_open, self.is_reopening = True, False
-        self.old_tree, self.new_tree = head["old"], head["new"]
+        self.old_tree, self.new_tree, self.objects = head["old"], head["new"], head["objects"]
         self.left_out = tuple((path, reason) for path, reason in head["left_out"])
         for entry in self.files:
             index = known.get(key(entry))

@@ -162,7 +162,8 @@ class Server:
             made.inherit(before)
         self._comparisons[number] = made
         self._say_files("files", made, range(len(made.entries)))
-        head = {"old": made.old_tree, "new": made.new_tree, "left_out": left_out, "folder": self._opening.folder}
+        places = {"folder": self._opening.folder, "objects": self._opening.objects(ground[0])}
+        head = {"old": made.old_tree, "new": made.new_tree, "left_out": left_out, **places}
         self._say(["opened", number, head])
         self._aside(number, self._opening.moves(ground[0], ground[1], made), lambda found: self._moved(made, found))
 

@@ -21,6 +21,9 @@ from ampsm_engine.review.longlines import cut
 JOB_LIMIT = 5.0
 """Seconds that a job may work in all."""
 
+WORDS_LARGEST = 4 << 20
+"""Bytes of a file beyond which nobody looks for words."""
+
 TEXT_SIZE = 2 << 20
 """Bytes of text in one answer."""
 
@@ -159,7 +162,8 @@ class Wishes:
 
         found = array("I")
         entry = made.entries[index]
-        if f"patch {entry.old_oid} {entry.new_oid}" not in self.poison and not made.is_too_large(index):
+        is_poison = f"patch {entry.old_oid} {entry.new_oid}" in self.poison
+        if entry.old_oid and entry.new_oid and not is_poison and made.size(index) <= WORDS_LARGEST:
             data, _ = limited(made.hunks(index).data)
             for marks in wordmarks.marks(data):
                 if marks is not None:

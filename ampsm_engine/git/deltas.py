@@ -34,5 +34,9 @@ class Hunks:
     """Whether long lines were cut: such data is for reading, not for applying."""
 
 
+class TooLarge(Exception):
+    """Comparing it would take more memory than there may be."""
+
+
 class BlobGone(Exception):
     """A blob that the repository does not have: a partial clone, or something damaged. Carries the oid."""

@@ -13,7 +13,7 @@ import pygit2
 from pygit2.enums import DiffOption
 
 from ampsm_engine.errors import NotFound
-from ampsm_engine.git.deltas import BlobGone, Delta, Hunks
+from ampsm_engine.git.deltas import BlobGone, Delta, Hunks, TooLarge
 from ampsm_engine.naming import printable
 from ampsm_engine.review.longlines import cut
 
@@ -22,6 +22,9 @@ BINARY_HEAD = 8_000
 
 LARGEST = 256 << 20
 """Bytes of a blob beyond which nobody looks inside: git's own big files are 512 MB."""
+
+MANY_LINES = 1_500_000
+"""Lines of a file beyond which it is not compared: each takes a hundred bytes of memory and more."""
 
 _SUBMODULE = 0o160000
 _CACHE = 8 << 20
@@ -71,10 +74,14 @@ class Library:
             self._repository.odb.add_disk_alternate(str(self._objects))
 
     def tree(self, revision: str) -> str:
-        """The oid of the tree that a revision, commit or tree names; NotFound."""
+        """The oid of the tree that a revision, commit or tree names; `A...B` is where both come from. NotFound."""
         if not revision:
             return ""
         try:
+            if "..." in revision:
+                ends = [self._repository.revparse_single(one).peel(pygit2.Commit).id for one in revision.split("...")]
+                found = self._repository.merge_base(*ends)
+                return str((self._repository[found] if found else self._repository[ends[0]]).peel(pygit2.Tree).id)
             return str(self._repository.revparse_single(revision).peel(pygit2.Tree).id)
         except (KeyError, ValueError, pygit2.GitError) as reason:
             where = self._repository.workdir or self._repository.path
@@ -93,13 +100,15 @@ class Library:
         return [_delta(found) for found in diff.deltas]
 
     def patch(self, delta: Delta, *, context: int, ignore_whitespace: bool) -> Hunks:
-        """The changed lines of one file. BlobGone when a side is not in the repository."""
+        """The changed lines of one file. BlobGone when a side is not in the repository, TooLarge."""
         old, new = self._side(delta.old_oid), self._side(delta.new_oid)
         old_size, new_size = (len(memoryview(side)) if side is not None else -1 for side in (old, new))
         if any(side is not None and is_binary(memoryview(side)) for side in (old, new)):
             return Hunks(b"", 0, 0, binary=True, old_size=old_size, new_size=new_size)
         if old_size <= 0 and new_size <= 0:
             return Hunks(b"", 0, 0, binary=False, old_size=old_size, new_size=new_size)
+        if any(_has_too_many_lines(side) for side in (old, new)):
+            raise TooLarge
         flag = DiffOption.FORCE_TEXT | DiffOption.INDENT_HEURISTIC
         if ignore_whitespace:
             flag |= DiffOption.IGNORE_WHITESPACE
@@ -165,6 +174,10 @@ def library(path: Path, objects: Path | None = None) -> Library | None:
 def is_binary(content: bytes | memoryview) -> bool:
     """Whether git would call it binary when no attribute says otherwise."""
     return 0 in bytes(content[:BINARY_HEAD])
+
+
+def _has_too_many_lines(side: pygit2.Blob | None) -> bool:
+    return side is not None and len(memoryview(side)) > MANY_LINES and side.data.count(b"\n") > MANY_LINES
 
 
 def submodule(delta: Delta) -> Hunks:
