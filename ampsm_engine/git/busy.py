@@ -24,7 +24,7 @@ _WAYS_ON = {
 
 def refusal(worktree: Path, git_dir: Path, patience: float = PATIENCE) -> tuple[str, str] | None:
     """Why not, and the command to run next; None when nothing is in the way. Waits a moment for an index."""
-    operation = repository.is_busy(worktree)
+    operation = repository.operation(git_dir)
     if operation is not None:
         way = _WAYS_ON.get(operation, "git -C {0} " + operation + " --continue, or --abort")
         return f"A {operation} is in progress in {worktree}.", way.format(worktree)

@@ -91,7 +91,11 @@ def branches(repo: Repo) -> tuple[str, ...]:
 
 def is_busy(worktree: Path) -> str | None:
     """The operation in progress there that we did not start: rebase, am, merge, cherry-pick, revert or bisect."""
-    folder = git_dir(worktree)
+    return operation(git_dir(worktree))
+
+
+def operation(folder: Path) -> str | None:
+    """The same, from the git folder of the worktree."""
     return next((name for file, name in _OPERATIONS if (folder / file).exists()), None)
 
 

@@ -108,7 +108,7 @@ def _changed(where: Path, old: str, new: str) -> dict[str, str]:
 
 def _check(path: Path, step: _Step, patience: float, *, try_out: bool) -> None:
     """Refuse what is sure to fail; trying it out is left to the move itself where nothing else has moved before."""
-    why_not = busy.refusal(path, repository.git_dir(path), patience)
+    why_not = busy.refusal(path, _git_dir(path), patience)
     if why_not is not None:
         raise Refused(*why_not)
     in_the_way = _untracked(path, step.changed)
@@ -139,6 +139,15 @@ def _blocked(path: Path, step: _Step, in_the_way: list[str]) -> Refused | None:
 
 def _could_not(path: Path, answer: program.Answer) -> Failed:
     return Failed(f"git could not move the checkout {path}: {answer.said or answer.reason}", f"git -C {path} status")
+
+
+def _git_dir(path: Path) -> Path:
+    """The git folder of a worktree, read where that is plain."""
+    own = path / ".git"
+    if own.is_dir():
+        return own
+    named = Path(program.text(own.read_bytes()).removeprefix("gitdir: ").rstrip("\n"))
+    return named if named.is_absolute() and (named / "HEAD").exists() else repository.git_dir(path)
 
 
 def _touches(name: str, changed: dict[str, str]) -> bool:
