@@ -44,12 +44,14 @@ class Clash:
 SEND = "ctrl+g"
 """Go: no terminal, multiplexer or flow control takes it, and Enter makes a new line in a text."""
 
-_BOXES = frozenset({"question", "text", "line", "script", "help"})
+_BOXES = frozenset({"question", "text", "line", "script", "help", "copy"})
 """They lie over the screens; what holds everywhere does not hold in them."""
 
 _FORM = ("new session",)
 _TELLING = ("notifications",)
 _LIST = ("list",)
+_MERGE = ("merge",)
+_CONFLICT = ("conflicts",)
 _SESSION = ("list", "session")
 _ONE_SESSION = ("session",)
 
@@ -71,6 +73,8 @@ KEYS: dict[str, Key] = {
         Key("list.group", "b", _LIST, "group by repository"),
         Key("list.here", "full_stop", _LIST, "only this repository"),
         Key("list.preview", "p", _LIST, "show or hide the preview"),
+        Key("list.next-match", "n", ("filtered list",), "to the next session that the filter found"),
+        Key("list.match-before", "N", ("filtered list",), "to the one before"),
         Key("move.down", "j,down", _SESSION, "down"),
         Key("move.up", "k,up", _SESSION, "up"),
         Key("move.first", "g,home", _SESSION, "to the first"),
@@ -81,6 +85,7 @@ KEYS: dict[str, Key] = {
         Key("session.new-from", "N", _LIST, "new session with the settings of this one"),
         Key("session.message", "m", _SESSION, "send a follow-up"),
         Key("session.review", "v", _SESSION, "read what it changed"),
+        Key("session.merge", "M", _SESSION, "from the session to its base, step by step"),
         Key("session.stop", "x", _SESSION, "stop what runs and what waits"),
         Key("session.retry", "r", _SESSION, "run the last prompt again"),
         Key("session.script", "s", _SESSION, "run the script"),
@@ -116,11 +121,46 @@ KEYS: dict[str, Key] = {
         Key("notifications.try", "t", _TELLING, "try it"),
         Key("notifications.down", "j", _TELLING, "down"),
         Key("notifications.up", "k", _TELLING, "up"),
+        Key("merge.next", "enter", _MERGE, "to the next step"),
+        Key("merge.look", "r", _MERGE, "look at everything again"),
+        Key("merge.fetch", "F", _MERGE, "fetch, and look again"),
+        Key("merge.script", "t", _MERGE, "run the script, or end it"),
+        Key("merge.begin", SEND, _MERGE, "do what the plan says"),
+        Key("merge.message", "m", _MERGE, "change the message"),
+        Key("merge.what", "w", _MERGE, "merge, squash only or rebase only"),
+        Key("merge.onto", "o", _MERGE, "into another branch"),
+        Key("merge.squash", "s", _MERGE, "squash or not"),
+        Key("merge.manual", "h", _MERGE, "what becomes of commits by hand"),
+        Key("merge.forward", "f", _MERGE, "fast-forward or merge commit"),
+        Key("merge.push", "p", _MERGE, "push or not"),
+        Key("merge.pull-request", "P", _MERGE, "pull request or not"),
+        Key("merge.patch", "x", _MERGE, "write a patch file"),
+        Key("merge.undo", "u", _MERGE, "undo the merge"),
+        Key("merge.trash", "d", _MERGE, "move the merged session to the trash"),
+        Key("conflict.ours", "o", _CONFLICT, "this conflict as the base has it"),
+        Key("conflict.theirs", "t", _CONFLICT, "this conflict as the session has it"),
+        Key("conflict.both", "b", _CONFLICT, "both sides, the base first"),
+        Key("conflict.edit", "e", _CONFLICT, "edit the file, at the conflict"),
+        Key("conflict.undo", "z", _CONFLICT, "take the last choice for this file back"),
+        Key("conflict.amp", "A", _CONFLICT, "give the conflict to amp"),
+        Key("conflict.next", "enter", _CONFLICT, "to the next one that is open"),
+        Key("conflict.continue", "c", _CONFLICT, "commit what is resolved, and go on"),
+        Key("conflict.abort", "X", _CONFLICT, "take it all back"),
+        Key("conflict.review", "v", _CONFLICT, "read what amp made of it"),
+        Key("conflict.accept", "y", _CONFLICT, "take amp's resolution as it was read"),
+        Key("conflict.as-is", "a", _CONFLICT, "the file as it lies there"),
+        Key("conflict.all-ours", "O", _CONFLICT, "the whole file as the base has it"),
+        Key("conflict.all-theirs", "T", _CONFLICT, "the whole file as the session has it"),
+        Key("conflict.next-hunk", "right_square_bracket", _CONFLICT, "to the next conflict"),
+        Key("conflict.hunk-before", "left_square_bracket", _CONFLICT, "to the conflict before"),
+        Key("conflict.next-file", "right_curly_bracket", _CONFLICT, "to the next file"),
+        Key("conflict.file-before", "left_curly_bracket", _CONFLICT, "to the file before"),
         Key("dialog.yes", "y,enter", ("question",), "yes"),
         Key("dialog.no", "n", ("question",), "no"),
         Key("dialog.cancel", "escape", ("question", "text", "line"), "close it; nothing happens"),
         Key("dialog.send", SEND, ("text",), "send what was written"),
         Key("dialog.save", "enter", ("line",), "save what was written"),
+        Key("copy.take", "enter", ("copy",), "copy the line under the cursor"),
         Key("dialog.stop", "escape", ("script",), "stop the script, then close"),
         Key("dialog.close", "enter,q", ("script",), "close; the script goes on"),
         Key("help.close", "escape,q,question_mark,enter", ("help",), "close the help"),

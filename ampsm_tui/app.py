@@ -3,17 +3,14 @@
 What a screen shows or asks for is not known here.
 """
 
-import asyncio
 import gc
 import os
-import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.reactive import var
 from textual.theme import Theme
@@ -27,6 +24,7 @@ from ampsm_tui.ask import ask, tell, told
 from ampsm_tui.clean import one_line
 from ampsm_tui.diffing import Diffing
 from ampsm_tui.hangup import lasting
+from ampsm_tui.leaving import Leaving
 from ampsm_tui.screens.sessions import SessionsScreen
 from ampsm_tui.turns import in_turn
 from ampsm_tui.wall import Wall, guarded
@@ -59,7 +57,7 @@ def _actions() -> "type[Provider]":
     return ScreenActions
 
 
-class AmpsmApp(Diffing, App[int]):
+class AmpsmApp(Diffing, Leaving):
     """The app over one home. `read_only`: nothing can be changed from here, as a side pane."""
 
     TITLE = "ampsm"
@@ -137,7 +135,7 @@ class AmpsmApp(Diffing, App[int]):
 
     def on_mount(self) -> None:
         """Open the list, and begin to follow."""
-        self._leave_on_signals()
+        self.leave_on_signals()
         self.screen_change_signal.subscribe(self, lambda _: self.look())
         self.theme_changed_signal.subscribe(self, self._keep_theme)
         if self.first_session is not None:
@@ -221,6 +219,17 @@ class AmpsmApp(Diffing, App[int]):
             self.settings = Settings({**self.settings.values, "ui.theme": chosen.name})
             self.run_worker(told(self, ask(store, self.engine.config, "ui.theme", chosen.name)), group="ask")
 
+    def get_key_display(self, binding: Binding) -> str:
+        """A key by its name: the picture of Enter is missing from many fonts."""
+        return super().get_key_display(binding).replace("⏎", "enter")
+
+    def action_command_palette(self) -> None:
+        """All actions by name."""
+        from ampsm_tui.palette import Palette
+
+        if not any(isinstance(screen, Palette) for screen in self.screen_stack):
+            self.push_screen(Palette(id="--command-palette"))
+
     def action_help(self) -> None:
         """What this screen is for, and its keys."""
         from ampsm_tui.screens.help import HelpScreen
@@ -244,14 +253,6 @@ class AmpsmApp(Diffing, App[int]):
         if action in {"settings", "notifications"} and self.read_only:
             return False
         return super().check_action(action, parameters)
-
-    def _leave_on_signals(self) -> None:
-        """End in order when asked to, so that the terminal is given back as it was."""
-        if self.is_headless:
-            return
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self.exit, None, 128 + number)
 
     def action_leave(self) -> None:
         """One screen back; from the last one, leave."""

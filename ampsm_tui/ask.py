@@ -5,6 +5,7 @@ A verb's error comes back as itself; `asking` makes a toast of it. Nothing else 
 
 import functools
 import os
+import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -42,7 +43,12 @@ async def cross(question: Callable[[], T]) -> T:
 
 
 def _answer(question: Callable[[], T]) -> T:
-    """Runs in the side process. Its standard error is our terminal, so nothing may be written there."""
+    """Runs in the side process. Its standard error is our terminal, so nothing may be written there.
+
+    What ends the terminal, or is typed in it, is meant for the app: who makes a worktree here must not die of it.
+    """
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_IGN)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     os.close(nowhere)

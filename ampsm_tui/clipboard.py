@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from textual.app import App
 
 from ampsm_tui.house import house
+from ampsm_tui.terminal import enveloped
 
 LONGEST = 74_994
 """Bytes that every terminal takes; some drop the whole of what is longer."""
@@ -24,7 +25,6 @@ def through(content: str, environ: Mapping[str, str]) -> str:
 
     tmux hands it on with `allow-passthrough on`; the plain one it takes itself with `set-clipboard on`.
     """
+    inside = "tmux" if environ.get("TMUX") else "screen" if environ.get("STY") else ""
     plain = f"\x1b]52;c;{base64.b64encode(content.encode()).decode()}\x07"
-    if environ.get("TMUX"):
-        return "\x1bPtmux;" + plain.replace("\x1b", "\x1b\x1b") + "\x1b\\"
-    return f"\x1bP{plain}\x1b\\" if environ.get("STY") else ""
+    return enveloped(plain, inside) if inside else ""

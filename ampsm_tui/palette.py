@@ -3,12 +3,20 @@
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.command import CommandInput, CommandPalette, DiscoveryHit, Hit, Hits, Provider
 
 from ampsm_tui.clean import one_line
 from ampsm_tui.screens.help import Line, lines
 
 _LEFT_OUT = frozenset({"app.command_palette", "command_palette"})
+
+
+class Palette(CommandPalette):
+    """Textual's palette with a cursor that stands still: a blinking one writes to the terminal for ever."""
+
+    def on_mount(self) -> None:
+        """Hold the cursor still."""
+        self.query_one(CommandInput).cursor_blink = False
 
 
 class ScreenActions(Provider):

@@ -27,7 +27,7 @@ OPTIONS = ("@ampsm_running", "@ampsm_attention", "@ampsm_status")
 def telling(terminal: Terminal, title: str, body: str, number: int = 0) -> str:
     """The sequence that makes a terminal tell something; `number` tells one notice from the next."""
     title, body = _safe(title, TITLE_BYTES), _safe(body, BODY_BYTES)
-    told = "" if terminal.way is Way.BELL else _wrapped(_sequence(terminal.way, title, body, number), terminal.inside)
+    told = "" if terminal.way is Way.BELL else enveloped(_sequence(terminal.way, title, body, number), terminal.inside)
     return told + _BELL * terminal.rings
 
 
@@ -52,8 +52,8 @@ def _safe(text: str, longest: int) -> str:
     return shown.encode()[: longest - 3].decode(errors="ignore").rstrip() + "…"
 
 
-def _wrapped(sequence: str, inside: str) -> str:
-    """The sequence in the envelope with which a multiplexer hands it to its own terminal."""
+def enveloped(sequence: str, inside: str) -> str:
+    """The sequence in the envelope with which a multiplexer, `tmux` or `screen`, hands it to its own terminal."""
     if inside == "tmux":
         return "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\"
     if inside == "screen":

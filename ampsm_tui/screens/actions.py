@@ -4,6 +4,7 @@ Each action asks a verb; the answer comes back with the board. Nothing is destro
 """
 
 import os
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,6 +17,7 @@ from ampsm_engine.model import BoardRow, Session
 from ampsm_tui import aside, clipboard
 from ampsm_tui.ask import ask, asking, tell
 from ampsm_tui.house import house
+from ampsm_tui.leaving import see_through
 
 NEW_KEYS: list[BindingType] = [
     Binding("n", "new", "New", id="session.new", tooltip="New session"),
@@ -26,6 +28,7 @@ NEW_KEYS: list[BindingType] = [
 SESSION_KEYS: list[BindingType] = [
     Binding("m", "message", "Message", id="session.message", tooltip="Send a follow-up prompt"),
     Binding("v", "review", "Review", id="session.review", tooltip="Read what changed"),
+    Binding("M", "merge", "Merge", id="session.merge", tooltip="From here to its base, step by step"),
     Binding("x", "stop", "Stop", id="session.stop", tooltip="Stop what runs and what waits"),
     Binding("r", "retry", "Retry", id="session.retry", show=False, tooltip="Run the last prompt again"),
     Binding("s", "script", "Script", id="session.script", show=False, tooltip="Run the script"),
@@ -49,9 +52,9 @@ class SessionActions(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = SESSION_KEYS
 
+    @abstractmethod
     def selected_sessions(self) -> list[Session]:
         """The marked sessions, else the one that the cursor or the screen is on."""
-        raise NotImplementedError
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Nothing that changes something, nor a program in the worktree, from a screen that only watches."""
@@ -102,6 +105,13 @@ class SessionActions(Screen[None]):
 
             self.app.push_screen(ReviewScreen(session))
 
+    def action_merge(self) -> None:
+        """From the session to its base, step by step; an open conflict is gone on with."""
+        if session := self._only_one("Merge of"):
+            from ampsm_tui.screens.merge import MergeScreen
+
+            self.app.push_screen(MergeScreen(session))
+
     def action_stop(self) -> None:
         """Ask what runs to end, and empty the queue."""
         from ampsm_engine.engine import runs
@@ -148,7 +158,7 @@ class SessionActions(Screen[None]):
         """Bring back what went to the trash last."""
         from ampsm_engine.engine import removal
 
-        session = await ask(removal.restore_last, house(self).engine)
+        session = await see_through(ask(removal.restore_last, house(self).engine))
         house(self).say(f"{session.name} is back")
 
     def action_rename(self) -> None:
@@ -250,7 +260,7 @@ class SessionActions(Screen[None]):
             for session in sessions:
                 progress.at(session.name)
                 try:
-                    await ask(verb, house(self).engine, session.id)
+                    await see_through(ask(verb, house(self).engine, session.id))
                 except AmpsmError as refusal:
                     tell(self, refusal)
                 else:

@@ -27,6 +27,7 @@ class CopyScreen(Dialog[tuple[str, str]]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(letter, f"pick({field!r})", f"Copy the {word}", show=False) for letter, word, field in _WHAT),
+        Binding("enter", "take", "Copy", id="copy.take", priority=True),
         Binding("j", "move('cursor_down')", show=False),
         Binding("k", "move('cursor_up')", show=False),
     ]
@@ -50,6 +51,10 @@ class CopyScreen(Dialog[tuple[str, str]]):
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter on a line."""
         self.action_pick(_WHAT[event.option_index][2])
+
+    def action_take(self) -> None:
+        """The line under the cursor."""
+        self.query_one(OptionList).action_select()
 
     def action_pick(self, field: str) -> None:
         """Close it with the choice."""

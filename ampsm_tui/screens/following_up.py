@@ -3,6 +3,7 @@
 What a refusal stops is not lost: the text stays in the box.
 """
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
@@ -31,13 +32,13 @@ class FollowingUp(SessionActions):
         self.session_id = session_id
         self._editing: Iteration | None = None
 
+    @abstractmethod
     def leave_box(self) -> None:
         """Where one goes from the box."""
-        raise NotImplementedError
 
+    @abstractmethod
     def was_sent(self) -> None:
         """A prompt is on its way."""
-        raise NotImplementedError
 
     def begin_box(self) -> None:
         """The box as it was left."""

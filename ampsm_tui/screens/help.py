@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
@@ -15,9 +15,6 @@ from textual.widgets import Static
 from ampsm_engine.keymap import KEYS
 from ampsm_tui.clean import cells, one_line
 from ampsm_tui.screens.dialog import Dialog
-
-ARROWS = {"up": "↑", "down": "↓", "left": "←", "right": "→", "pageup": "PgUp", "pagedown": "PgDn", "space": "Space"}
-
 
 WITH_IDS = 72
 """Columns from which on the ids of the keys are shown."""
@@ -58,7 +55,7 @@ def _text(binding: Binding) -> str:
 
 
 def _shown(app: App[Any], binding: Binding) -> str:
-    return ARROWS.get(binding.key) or app.get_key_display(binding)
+    return app.get_key_display(binding)
 
 
 def _group(node: DOMNode, binding: Binding) -> str:
@@ -89,13 +86,14 @@ class HelpScreen(Dialog[None]):
 
     def compose_body(self) -> ComposeResult:
         """The purpose and the groups."""
+        shown = tuple(map(_row, self._lines))
         with VerticalScroll(id="keys"):
             if self._purpose:
                 yield Static(Content("\n".join(self._purpose)), id="purpose")
             for group in ("Here", "Session", "Moving", "Everywhere"):
-                if held := [line for line in self._lines if line.group == group]:
+                if held := [row for row, line in zip(shown, self._lines, strict=True) if line.group == group]:
                     yield Static(Content(group), classes="group")
-                    yield Table(held)
+                    yield Table(held, shown)
             yield Static(
                 "Another key for something: its pale name goes into [keys] of the configuration.", classes="note"
             )
@@ -105,12 +103,25 @@ class HelpScreen(Dialog[None]):
         getattr(self.query_one(VerticalScroll), f"scroll_{where}")(animate=False)
 
 
-class Table(Static):
-    """Keys, what they do and, where there is room, their ids."""
+class Row(NamedTuple):
+    """A line as it is shown."""
 
-    def __init__(self, held: Iterable[Line]) -> None:
+    keys: str
+    text: str
+    id: str
+
+
+def _row(line: Line) -> Row:
+    return Row(" ".join(dict.fromkeys(line.keys)), one_line(line.text, 60), line.id)
+
+
+class Table(Static):
+    """Keys, what they do and, where there is room, their ids: in the columns of the whole help."""
+
+    def __init__(self, held: Iterable[Row], among: Iterable[Row]) -> None:
         super().__init__(classes="table")
         self._held = tuple(held)
+        self._among = tuple(among)
         self._with_ids = False
 
     def on_mount(self) -> None:
@@ -124,17 +135,16 @@ class Table(Static):
 
     def _fill(self) -> None:
         self._with_ids = self.app.size.width >= WITH_IDS
-        self.update(_table(self._held, with_ids=self._with_ids))
+        among = self._among if self._with_ids else self._held  # little room: each group has the columns that it needs
+        room = max(cells(row.keys) for row in among)
+        wide = max(cells(row.text) for row in among) + 2
+        self.update(Content("\n").join(_told(row, room, wide if self._with_ids else 0) for row in self._held))
 
 
-def _table(held: Iterable[Line], *, with_ids: bool) -> Content:
-    rows = [(" ".join(dict.fromkeys(line.keys)), one_line(line.text, 60), line.id) for line in held]
-    room = max(14, *(cells(keys) + 2 for keys, _, _ in rows))
-    wide = max(cells(text) for _, text, _ in rows) + 2
-    made = []
-    for keys, text, name in rows:
-        row = Content(" " * (room - cells(keys) - 2)).append(Content(keys).stylize("bold $accent")).append("  " + text)
-        if name and with_ids:
-            row = row.append(Content(" " * (wide - cells(text)) + name).stylize("$foreground-muted"))
-        made.append(row)
-    return Content("\n").join(made)
+def _told(row: Row, room: int, wide: int) -> Content:
+    told = (
+        Content(" " * (room - cells(row.keys)))
+        .append(Content(row.keys).stylize("bold $accent"))
+        .append("  " + row.text)
+    )
+    return told.append(Content(" " * (wide - cells(row.text)) + row.id).stylize("$foreground-muted")) if wide else told

@@ -23,6 +23,7 @@ from ampsm_engine.model import Session
 from ampsm_tui.ask import ask, asking
 from ampsm_tui.clean import many_lines, one_line
 from ampsm_tui.house import house
+from ampsm_tui.leaving import see_through
 from ampsm_tui.screens.dialog import SEND
 from ampsm_tui.widgets.choice import Choice
 from ampsm_tui.widgets.field import Field
@@ -241,7 +242,7 @@ class NewSessionScreen(Screen[str | None]):
                 self._go_to(troubles[0].field)
                 return
             self._say("Making its branch and its folder. Esc takes it back.")
-            session = await make(house(self).engine, draft, lambda: self._unwanted)
+            session = await see_through(make(house(self).engine, draft, lambda: self._unwanted))
         except AmpsmError as refusal:
             self._say(f"✗ {refusal.message}\n{refusal.hint}")
         else:

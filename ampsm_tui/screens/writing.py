@@ -3,6 +3,7 @@
 A refusal is shown in the box, so that nothing that was typed is lost by it.
 """
 
+from abc import abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import ClassVar
 
@@ -33,9 +34,9 @@ class _Writing(Dialog[bool]):
         if self._note:
             yield Static(self._note, classes="note", markup=False)
 
+    @abstractmethod
     def written(self) -> str:
         """What stands in the box."""
-        raise NotImplementedError
 
     def action_send(self) -> None:
         """Hand it over."""

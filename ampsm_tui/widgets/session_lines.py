@@ -36,12 +36,13 @@ class SessionLines:
         """The first line to show so that a line is seen with the heading right above it."""
         return place - 1 if place and isinstance(self._lines[place - 1], Heading) else place
 
-    def neighbour(self, session_id: str | None, by: int) -> str | None:
-        """The session so many further down, or up; the last or the first one beyond the end."""
+    def neighbour(self, session_id: str | None, by: int, *, around: bool = False) -> str | None:
+        """The session so many further down, or up; beyond the end that at the end, or `around` at the other end."""
         if not self.rows:
             return None
         rank = self._ranks.get(session_id, 0) if session_id else 0
-        return self.rows[max(0, min(len(self.rows) - 1, rank + by))].session.id
+        at = (rank + by) % len(self.rows) if around else max(0, min(len(self.rows) - 1, rank + by))
+        return self.rows[at].session.id
 
     def below(self, place: int | None) -> str | None:
         """The session on that line or below it, else the last one."""

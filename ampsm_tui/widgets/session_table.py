@@ -27,6 +27,9 @@ from ampsm_tui.widgets.session_paint import STYLES, Look, RowPainter
 if TYPE_CHECKING:
     from ampsm_engine.engine.glance import ChangeCounts
 
+FAR = 1_000_000
+"""More sessions than anybody has."""
+
 
 class SessionTable(ScrollView, can_focus=True):
     """One line a session, a heading above each group."""
@@ -35,10 +38,12 @@ class SessionTable(ScrollView, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "choose", "Open", id="list.open", key_display="enter"),
         Binding("space", "mark", "Mark", show=False, id="list.mark"),
+        Binding("n", "match(1)", "Next match", id="list.next-match"),
+        Binding("N", "match(-1)", "Match before", show=False, id="list.match-before"),
         Binding("j,down", "move(1)", "Down", show=False, id="move.down"),
         Binding("k,up", "move(-1)", "Up", show=False, id="move.up"),
-        Binding("g,home", "first", "First", show=False, id="move.first"),
-        Binding("G,end", "last", "Last", show=False, id="move.last"),
+        Binding("g,home", f"move(-{FAR})", "First", show=False, id="move.first"),
+        Binding("G,end", f"move({FAR})", "Last", show=False, id="move.last"),
         Binding("ctrl+d,pagedown", "page(1)", "Page down", show=False, id="move.page-down"),
         Binding("ctrl+u,pageup", "page(-1)", "Page up", show=False, id="move.page-up"),
     ]
@@ -109,8 +114,9 @@ class SessionTable(ScrollView, can_focus=True):
         self.refresh_changed()
 
     def watch_arrangement(self) -> None:
-        """Show what is wanted now."""
+        """Show what is wanted now, and the keys that go with it."""
         self._arrange()
+        self.refresh_bindings()
 
     def watch_cursor(self, old: str | None, new: str | None) -> None:
         """Repaint two lines."""
@@ -153,11 +159,9 @@ class SessionTable(ScrollView, can_focus=True):
         self._titles = 1 if self.size.height >= 10 and self._painter.has_words else 0
 
     def _arrange(self, *, repaint: bool = False) -> None:
-        how = self.arrangement
+        how, old, at = self.arrangement, self._lines, self._lines.place(self.cursor)
         if not self._painter.has_words and self.size.height >= 12:
             how = replace(how, by_need=True)
-        old = self._lines
-        at = old.place(self.cursor)
         self._lines = SessionLines(arranged(self.board.rows, how) if self.board else ())
         if repaint or not self._lines.rows or self._lines.keys != old.keys:
             self.virtual_size = Size(self.size.width, len(self._lines) + self._titles)
@@ -250,10 +254,8 @@ class SessionTable(ScrollView, can_focus=True):
     def on_click(self, event: events.Click) -> None:
         """The first click moves the cursor, a second one opens."""
         index = event.y - self._titles + self._top
-        if event.y < self._titles or not 0 <= index < len(self._lines):
-            return
-        line = self._lines[index]
-        if isinstance(line, BoardRow):
+        is_line = self._titles <= event.y and index < len(self._lines)
+        if is_line and isinstance(line := self._lines[index], BoardRow):
             self.cursor = line.session.id
             if event.chain > 1:
                 self.action_choose()
@@ -263,17 +265,20 @@ class SessionTable(ScrollView, can_focus=True):
         self.cursor = self._lines.neighbour(self.cursor, by)
         self._keep_in_sight()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Where a filter has found something its keys go from match to match; else they are the screen's."""
+        if action == "match" and not self.arrangement.text:
+            return False
+        return super().check_action(action, parameters)
+
+    def action_match(self, by: int) -> None:
+        """To the next session that the filter found, or the one before; after the last comes the first."""
+        self.cursor = self._lines.neighbour(self.cursor, by, around=True)
+        self._keep_in_sight()
+
     def action_page(self, by: int) -> None:
         """Half a screen down or up."""
         self.action_move(by * max(1, self._room // 2))
-
-    def action_first(self) -> None:
-        """To the first session."""
-        self.action_move(-len(self._lines))
-
-    def action_last(self) -> None:
-        """To the last session."""
-        self.action_move(len(self._lines))
 
     def action_choose(self) -> None:
         """Open the session under the cursor."""
@@ -289,7 +294,6 @@ class SessionTable(ScrollView, can_focus=True):
     def next_that_needs_me(self) -> bool:
         """Move to the next session, cyclic, that waits for a person; whether there is one."""
         found = self._lines.next_needing(self.cursor)
-        if found is not None:
-            self.cursor = found
-            self._keep_in_sight()
+        self.cursor = found or self.cursor
+        self._keep_in_sight()
         return found is not None

@@ -11,6 +11,7 @@ from textual.widgets import Input, Static
 from ampsm_tui.clean import one_line
 from ampsm_tui.widgets.block_view import Standing
 from ampsm_tui.widgets.transcript import Transcript
+from ampsm_tui.widgets.typed import Line
 
 
 class TranscriptPane(Vertical):
@@ -36,7 +37,7 @@ class TranscriptPane(Vertical):
         """The transcript, its line, and the search's."""
         yield Transcript()
         yield Static("", classes="bar", markup=False)
-        yield Input(placeholder="search, Enter to go on, Esc to leave", compact=True)
+        yield Line(placeholder="search, Enter to go on, Esc to leave", compact=True)
 
     @property
     def transcript(self) -> Transcript:

@@ -1,5 +1,6 @@
 """What can be done with the selected sessions: what is asked, what is said before and after, what is refused."""
 
+import base64
 import subprocess
 from pathlib import Path
 
@@ -129,6 +130,16 @@ def test_a_multiplexer_hands_the_clipboard_on() -> None:
     assert clipboard.through("x", {}) == ""
     assert clipboard.through("x", {"TMUX": "/tmp/tmux"}) == "\x1bPtmux;\x1b\x1b]52;c;eA==\x07\x1b\\"
     assert clipboard.through("x", {"STY": "1.pts"}) == "\x1bP\x1b]52;c;eA==\x07\x1b\\"
+
+
+def test_screen_gets_a_long_text_in_pieces_that_it_does_not_drop() -> None:
+    text = "a long prompt, \u00e9\u4e16 " * 200
+    told = clipboard.through(text, {"STY": "1.pts"})
+    pieces = told.removeprefix("\x1bP").removesuffix("\x1b\\").split("\x1b\\\x1bP")
+    assert len(pieces) > 10
+    assert max(map(len, pieces)) <= 240
+    whole = "".join(pieces)
+    assert base64.b64decode(whole.removeprefix("\x1b]52;c;").removesuffix("\x07")).decode() == text
 
 
 async def test_the_editor_gets_the_worktree(desk: Desk, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Help and palette are made of the bindings: what can be done here, under the keys that do it now."""
 
+from textual.widgets import Input
+
 from ampsm_engine import config
 from ampsm_engine.config import Settings
 from tests.tui.builders import a_board, a_session
@@ -48,6 +50,8 @@ async def test_the_palette_does_what_is_chosen_by_name(desk: Desk, snapshot_svg:
         await desk.press("colon")
         desk.sees("send a follow-up")
         desk.sees_not("Focus Next")
+        assert isinstance(desk.app.focused, Input)
+        assert not desk.app.focused.cursor_blink, "at rest nothing is written"
         await snapshot_svg.tour(desk)
         await desk.type("last prompt again")
         await desk.pilot.pause(0.3)

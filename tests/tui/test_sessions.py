@@ -238,3 +238,22 @@ async def test_only_the_repository_of_this_folder(
         counted.sees_not("theirs")
         await counted.press("full_stop")
         counted.sees("theirs")
+
+
+async def test_n_goes_from_match_to_match_while_a_filter_holds(desk: Desk) -> None:
+    rows = [a_session(name, id=name) for name in ("fix a", "other", "fix b", "fix c")]
+    async with desk.open(a_board(*rows)):
+        desk.sees("n new")
+        await desk.press("slash")
+        await desk.type("fix")
+        await desk.press("enter")
+        desk.sees("n next match")
+        seen = [desk.app.screen.table.cursor]  # type: ignore[attr-defined]
+        for key in ("n", "n", "n", "N"):
+            await desk.press(key)
+            seen.append(desk.app.screen.table.cursor)  # type: ignore[attr-defined]
+        assert seen == ["fix a", "fix b", "fix c", "fix a", "fix c"]
+        await desk.press("escape")
+        desk.sees("n new", "other")
+        await desk.press("n")
+        desk.sees("New session")
