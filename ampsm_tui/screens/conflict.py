@@ -1,0 +1,179 @@
+"""The conflict screen: file by file, hunk by hunk, until nothing is open; go on or take everything back at any time.
+
+What is shown lives in `conflict_state`, resolving in `conflict_resolving`, amp's part in `conflict_amp`.
+"""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.widgets import Static
+
+from ampsm_engine.errors import AmpsmError
+from ampsm_engine.model import MergeState, Session
+from ampsm_tui.ask import ask, tell, told
+from ampsm_tui.house import house
+from ampsm_tui.screens.conflict_amp import WithAmp
+from ampsm_tui.screens.conflict_state import TICK
+from ampsm_tui.widgets.key_bar import KeyBar
+from ampsm_tui.widgets.merge_head import MergeHead
+from ampsm_tui.widgets.told import Told
+
+_RESOLVING = frozenset({"take", "whole", "edit", "undo_choice", "next", "hunk", "file", "give"})
+
+
+class ConflictScreen(WithAmp):
+    """Answers the result of the merge, a word when it came to another end, None when it was left as it is."""
+
+    CSS_PATH = "conflict.tcss"
+    TITLE = "conflicts"
+    PURPOSE = (
+        "Two sides changed the same lines. Ours is the base, theirs is this session's work.",
+        "The conflict lies in the session's worktree as git lays it out: any editor and git add work, too.",
+        "c goes on when nothing is open; X takes it all back. The base is untouched till then.",
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("o", "take('ours')", "Ours", id="conflict.ours", tooltip="This conflict as the base has it"),
+        Binding("t", "take('theirs')", "Theirs", id="conflict.theirs", tooltip="This conflict as the session has it"),
+        Binding("b", "take('both')", "Both", id="conflict.both", tooltip="Both sides, ours first"),
+        Binding("e", "edit", "Edit", id="conflict.edit"),
+        Binding("z", "undo_choice", "Undo", id="conflict.undo", tooltip="Take the last choice for this file back"),
+        Binding("A", "give", "Give to amp", id="conflict.amp"),
+        Binding("enter", "next", "Next", id="conflict.next", tooltip="To the next one that is open"),
+        Binding("c", "continue", "Continue", id="conflict.continue", tooltip="Commit what is resolved, and go on"),
+        Binding("X", "abort", "Abort", id="conflict.abort", tooltip="Branch and worktree as before"),
+        Binding("v", "review", "Review amp's", id="conflict.review", tooltip="Read what amp made of it"),
+        Binding("y", "accept", "Take it", id="conflict.accept", tooltip="Take amp's resolution as it was read"),
+        Binding("a", "take('edited')", "As it lies there", id="conflict.as-is", show=False),
+        Binding("O", "whole('ours')", "The whole file: ours", id="conflict.all-ours", show=False),
+        Binding("T", "whole('theirs')", "The whole file: theirs", id="conflict.all-theirs", show=False),
+        Binding("right_square_bracket", "hunk(1)", "Next conflict", id="conflict.next-hunk", show=False),
+        Binding("left_square_bracket", "hunk(-1)", "Conflict before", id="conflict.hunk-before", show=False),
+        Binding("right_curly_bracket", "file(1)", "Next file", id="conflict.next-file", show=False),
+        Binding("left_curly_bracket", "file(-1)", "File before", id="conflict.file-before", show=False),
+        Binding("escape", "back", "Back", id="back"),
+    ]
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._going_on = False
+
+    def compose(self) -> ComposeResult:
+        """Head, how it stands, files beside the conflict, keys."""
+        yield MergeHead()
+        yield Static("", id="standing")
+        with Horizontal(id="middle"):
+            files = Told(id="files")
+            files.can_focus = False
+            yield files
+            yield Told(id="told")
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Show it."""
+        session = self.session
+        self.query_one(MergeHead).show("Conflicts", session.name, session.base_branch, session.branch_name)
+        self.told.focus()
+        self.watch(self.app, "board", self.board_came)
+        self.run_worker(told(self, self._begin()), group="ask")
+        self.set_interval(TICK, self.look_at_files)
+
+    async def _begin(self) -> None:
+        await self.load()
+        state = self.state
+        if state is not None:
+            session, target = self.session, self.sides.ours
+            self.query_one(MergeHead).show("Conflicts", session.name, target, session.branch_name)
+            if state.needs_review:
+                await self._review()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What means something now."""
+        state = self.state
+        if action in _RESOLVING:
+            return self.mode == "files" and state is not None
+        if action == "accept":
+            return self.mode == "review"
+        if action == "review":
+            return self.mode == "files" and state is not None and state.needs_review
+        if action in ("continue", "abort"):
+            return self.mode != "amp"
+        return super().check_action(action, parameters)
+
+    def action_continue(self) -> None:
+        """Commit what is resolved, and go on."""
+        state = self.state
+        if self._going_on:
+            return
+        if state is not None and state.needs_review and self.mode != "review":
+            house(self).say("First read what amp made of it; y takes it")
+            self.action_review()
+            return
+        self._going_on = True
+        self.query_one("#standing", Static).update("going on …  Esc calls it off")
+        self.run_worker(self._continue(), group="doing", exclusive=True)
+
+    async def _continue(self) -> None:
+        from ampsm_engine.engine import merges
+        from ampsm_engine.merging.steps import ConflictsWait
+
+        try:
+            came = await ask(merges.continue_, house(self).engine, self.session_id)
+        except ConflictsWait as waits:
+            house(self).say(waits.message, title="The next conflict")
+            self.forget_choices()
+            await self.load()
+        except AmpsmError as refusal:
+            tell(self, refusal)
+            await self.load()
+        else:
+            self.dismiss(came)
+        finally:
+            self._going_on = False
+
+    def action_abort(self) -> None:
+        """Take everything back, after one question."""
+        from ampsm_tui.screens.confirm import ConfirmScreen
+
+        def answered(answer: bool | None) -> None:
+            if answer:
+                self.run_worker(told(self, self._abort()), group="ask")
+
+        kind = self.state.merge.kind if self.state else "merge"
+        sentence = "Branch and worktree will be as they were. What is resolved so far is kept under a backup ref."
+        self.app.push_screen(
+            ConfirmScreen(f"Abort the {kind} of {self.session.name}?", sentence, yes="Abort"), answered
+        )
+
+    async def _abort(self) -> None:
+        from ampsm_engine.engine import merges
+
+        async with self.changing:
+            await ask(merges.abort, house(self).engine, self.session_id)
+        house(self).say(f"Aborted: {self.session.name} is as before")
+        self.dismiss("aborted")
+
+    async def _call_off(self) -> None:
+        """End the process that goes on; its journal says what is to become of it."""
+        from ampsm_engine.engine import merges
+        from ampsm_engine.engine.desk import Engine
+
+        engine = house(self).engine
+        await ask(Engine.ready, engine)
+        last = next(iter(await ask(merges.history, engine, self.session_id) or ()), None)
+        if last is not None and last.state is MergeState.CONFLICTED:
+            await self.load()
+        else:
+            self.dismiss("settled")
+
+    def action_back(self) -> None:
+        """Out of what is read, and at last out of here; the conflict waits."""
+        if self._going_on:
+            self._going_on = False
+            self.workers.cancel_group(self, "doing")
+            self.run_worker(told(self, self._call_off()), group="ask")
+        elif self.mode == "review":
+            self.leave_review()
+        else:
+            self.dismiss(None)

@@ -1,0 +1,148 @@
+"""Resolving by hand: a side, both, as it lies there, by an editor; and each of it taken back."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ampsm_engine.errors import AmpsmError, Refused
+from ampsm_engine.model import Session
+from ampsm_tui import aside
+from ampsm_tui.ask import ask, tell, told
+from ampsm_tui.house import house
+from ampsm_tui.screens.conflict_state import Conflicted
+
+if TYPE_CHECKING:
+    from ampsm_engine.merging.conflicts import Resolution
+
+_AT_LINE = frozenset(
+    {"vi", "vim", "nvim", "view", "nano", "pico", "emacs", "emacsclient", "micro", "joe", "ne", "kak", "mg"}
+)
+"""Editors that take `+LINE FILE`."""
+
+
+class Resolving(Conflicted):
+    """Keys that resolve."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._made: dict[str, list[Resolution]] = {}
+        """What was chosen for each file, in this order, since it was laid out."""
+
+    def action_take(self, choice: str) -> None:
+        """Resolve the hunk, or the file that has none, by a side or both."""
+        self.run_worker(told(self, self._take(choice)), group="ask")
+
+    def action_whole(self, choice: str) -> None:
+        """Resolve the whole file."""
+        self.run_worker(told(self, self._take(choice, whole=True)), group="ask")
+
+    async def _take(self, choice: str, *, whole: bool = False) -> None:
+        async with self.changing:
+            file = self.file
+            if file is None:
+                raise Refused("This file is resolved already.", "z takes that back; Enter goes to what is open.")
+            resolution: Resolution
+            if file.hunks and not whole and choice != "edited":
+                resolution = {file.hunks[self.at].number: choice}  # type: ignore[dict-item]
+            else:
+                resolution = choice  # type: ignore[assignment]
+            await self._resolve(file.path, resolution)
+
+    async def _resolve(self, path: str, resolution: "Resolution") -> None:
+        from ampsm_engine.engine import merges
+
+        state = await ask(merges.resolve, house(self).engine, self.session_id, path, resolution)
+        self._made.setdefault(path, []).append(resolution)
+        await self.take(state)
+
+    def forget_choices(self) -> None:
+        """Another conflict lies there now."""
+        self._made.clear()
+
+    def action_undo_choice(self) -> None:
+        """Take the last choice for this file back."""
+        made = self._made.get(self.path, [])
+        if not self.path:
+            return
+        if made and "edited" not in made:
+            self.run_worker(told(self, self._undo_choice()), group="ask")
+            return
+        from ampsm_tui.screens.confirm import ConfirmScreen
+
+        def answered(answer: bool | None) -> None:
+            if answer:
+                self.run_worker(told(self, self._undo_choice()), group="ask")
+
+        sentence = "It is put back as it was laid out; what was edited in it is lost."
+        self.app.push_screen(ConfirmScreen(f"Put {self.path} back into conflict?", sentence, yes="Back"), answered)
+
+    async def _undo_choice(self) -> None:
+        """Lay the file out again, and make the choices before the last one again."""
+        from ampsm_engine.engine import merges
+
+        async with self.changing:
+            path, engine = self.path, house(self).engine
+            made = self._made.pop(path, [])
+            state = await ask(merges.reopen, engine, self.session_id, path)
+            before = [] if "edited" in made else made[:-1]
+            for resolution in before:
+                state = await ask(merges.resolve, engine, self.session_id, path, resolution)
+            self._made[path] = list(before)
+            await self.take(state)
+
+    def action_edit(self) -> None:
+        """The editor, at the conflict."""
+        state, file = self.state, self.file
+        if state is None or not self.path:
+            return
+        worktree = Path(state.worktree)
+        line = file.hunks[self.at].line if file and file.hunks else 1
+        before = self._marks()
+        try:
+            command = aside.words(os.environ, ("VISUAL", "EDITOR"), "vim")
+            at = [f"+{line}"] if Path(command[0]).name in _AT_LINE else []
+            name = str(worktree / self.path)  # a whole path: no name is taken for an option
+            aside.step_aside(self.app, [*command, *at, name], worktree)
+        except AmpsmError as refusal:
+            tell(self, refusal)
+        self.run_worker(told(self, self._after_edit(was_touched=self._marks() != before)), group="ask")
+
+    async def _after_edit(self, *, was_touched: bool) -> None:
+        """A file that lost its last marker in the editor is resolved."""
+        async with self.changing:
+            had_hunks = self.file is not None and bool(self.file.hunks)
+            if was_touched:
+                self._made.setdefault(self.path, []).append("edited")
+            await self.load()
+            file = self.file
+            if was_touched and had_hunks and file is not None and not file.hunks:
+                await self._resolve(file.path, "edited")
+
+    # Going from one to the next.
+
+    def action_next(self) -> None:
+        """To the next conflict that is open, in this file or in another."""
+        file = self.file
+        if file is not None and self.at + 1 < len(file.hunks):
+            self.go(self.path, self.at + 1)
+            return
+        open_paths = [one.path for one in self.state.files] if self.state else []
+        if not open_paths:
+            house(self).say("Nothing is open any more: c continues")
+            return
+        after = open_paths.index(self.path) + 1 if self.path in open_paths else 0
+        self.go(open_paths[after % len(open_paths)])
+
+    def action_hunk(self, way: int) -> None:
+        """To the conflict after or before this one, over the ends of files."""
+        file = self.file
+        if file is not None and 0 <= self.at + way < len(file.hunks):
+            self.go(self.path, self.at + way)
+        else:
+            self.action_file(way)
+
+    def action_file(self, way: int) -> None:
+        """To the file after or before this one."""
+        paths = self.paths
+        if self.path in paths and 0 <= paths.index(self.path) + way < len(paths):
+            self.go(paths[paths.index(self.path) + way])

@@ -1,0 +1,183 @@
+"""The first step of the merge wizard: everything is looked at, and the script runs where nothing is known of it.
+
+The script is a process of its own: its output is shown as it comes, and it can be ended.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+from textual.widgets import RichLog
+
+from ampsm_engine import wording
+from ampsm_engine.errors import AmpsmError
+from ampsm_tui.ask import ask, asking
+from ampsm_tui.clean import one_line
+from ampsm_tui.house import house
+from ampsm_tui.screens.merge_stage import Staged
+from ampsm_tui.widgets import merge_lines
+from ampsm_tui.widgets.told import Painted
+
+if TYPE_CHECKING:
+    from ampsm_engine.engine.scripts import Look
+    from ampsm_engine.merging.values import Finding, Preflight
+
+EVERY = 0.15
+"""Seconds between two looks at what the script printed."""
+
+
+class Looking(Staged):
+    """Asks for the findings and shows them."""
+
+    found: "Preflight | None" = None
+    _run = ""
+    """The run of the script that is watched."""
+    _waiting = ""
+
+    def look(self, *, fetch: bool = False) -> None:
+        """Look at everything anew."""
+        self.found = None
+        self._waiting = "fetching …" if fetch else "looking …"
+        self.show_findings()
+        self.run_worker(self._look(fetch=fetch), group="looking", exclusive=True)
+
+    async def _look(self, *, fetch: bool) -> None:
+        try:
+            await self._ask_findings(fetch=fetch)
+            if self.found is not None and is_unknown(self.found):
+                await self._run_script(self.found.branch_tip)
+        except AmpsmError as refusal:
+            self._waiting = ""
+            self.say_trouble(refusal.message, refusal.hint)
+
+    async def _ask_findings(self, *, fetch: bool = False) -> None:
+        from ampsm_engine.engine import merges
+
+        engine, onto = house(self).engine, self.options.onto
+        found = await ask(merges.preflight, engine, self.session_id, onto=onto, fetch=fetch, run_script=False)
+        self.found, self._waiting = found, ""
+        self.show_findings()
+
+    async def _run_script(self, tip: str) -> None:
+        """Run it and show what it prints; its result is recorded for the very commit that it ran on."""
+        from ampsm_engine.engine import merges, scripts
+
+        engine = house(self).engine
+        self.query_one(RichLog).clear()
+        self._waiting = f"running {one_line(self.session.script_command or '', 200)}   (t ends it)"
+        self.add_class("-scripting")
+        self.show_findings()
+        try:
+            self._run = await ask(scripts.start, engine, self.session_id)
+            look = await self._follow_script()
+        finally:
+            self._run = ""
+            self._waiting = ""
+        came = script_said(look)
+        if look.exit_code is not None and not look.stopped and not look.timed_out:
+            await self._ask_findings()
+            if self.found is not None and self.found.branch_tip == tip:
+                await ask(merges.script_result, engine, self.session_id, passed=look.exit_code == 0)
+                await self._ask_findings()
+        if look.exit_code == 0:
+            self.remove_class("-scripting")
+        self.query_one(RichLog).write(Content(came))
+        self.show_findings()
+
+    async def _follow_script(self) -> "Look":
+        from ampsm_engine.engine import scripts
+
+        offset = 0
+        while True:
+            look = await ask(scripts.look, house(self).engine, self._run, offset)
+            offset = look.offset
+            for line in look.text.splitlines():
+                self.query_one(RichLog).write(Content(one_line(line)))
+            if not look.running:
+                return look
+            await asyncio.sleep(EVERY)
+
+    def leave_script(self) -> None:
+        """Nobody looks at it any more, so it need not go on."""
+        if self._run:
+            self._stop_script(self._run)
+
+    @asking
+    async def _stop_script(self, run: str) -> None:
+        from ampsm_engine.engine import scripts
+
+        await ask(scripts.stop, house(self).engine, run)
+
+    def action_script(self) -> None:
+        """End the script that runs, or run it."""
+        if self._run:
+            self._stop_script(self._run)
+        elif self.found is not None:
+            self.run_worker(self._again(self.found.branch_tip), group="looking", exclusive=True)
+
+    async def _again(self, tip: str) -> None:
+        try:
+            await self._run_script(tip)
+        except AmpsmError as refusal:
+            self.say_trouble(refusal.message, refusal.hint)
+
+    def action_look_again(self) -> None:
+        """Everything anew."""
+        self.look()
+
+    def action_fetch(self) -> None:
+        """Fetch, and everything anew."""
+        self.look(fetch=True)
+
+    def may_go_on(self) -> bool:
+        """Whether there is nothing in the way; a toast says what is."""
+        if self.found is None:
+            return False
+        stops = [finding for finding in self.found.findings if finding.level == "stop"]
+        if stops:
+            self.app.notify(
+                one_line(stops[0].hint, 500), title=one_line(stops[0].text, 500), severity="error", markup=False
+            )
+        return not stops
+
+    def show_findings(self) -> None:
+        """What is known so far."""
+        self.go_to("check")
+        found, waiting = self.found.findings if self.found else (), self._waiting
+        ready = self._verdict(found) if self.found and not waiting else ""
+
+        def lines(width: int) -> list[Painted]:
+            told = merge_lines.findings(found, width, waiting=waiting)
+            return [*told, *([(), *merge_lines.paragraph(ready, width, "title")] if ready else [])]
+
+        self.told.tell(lines)
+
+    def _verdict(self, found: "tuple[Finding, ...]") -> str:
+        stops = sum(finding.level == "stop" for finding in found)
+        warnings = sum(finding.level == "warn" for finding in found)
+        if stops:
+            return f"{'This is' if stops == 1 else f'{stops} things are'} in the way. r looks again."
+        if warnings:
+            return f"Nothing is in the way; {warnings} thing{'s' * (warnings != 1)} to think about. Enter: the plan."
+        return "All is well. Enter: the plan."
+
+
+def is_unknown(found: "Preflight") -> bool:
+    """Whether the script could say something about this commit, and has not yet."""
+    if not found.ready:
+        return False
+    return any(
+        one.kind == "script" and one.level == "warn" and one.text.startswith("no result") for one in found.findings
+    )
+
+
+def script_said(look: "Look") -> str:
+    """How the script ended, in a line."""
+    took = f" after {wording.duration(int(look.seconds * 1000))}" if look.seconds is not None else ""
+    if look.trouble:
+        return f"✗ {one_line(look.trouble, 500)}"
+    if look.stopped:
+        return f"ended by you{took}; nothing was recorded"
+    if look.timed_out:
+        return f"✗ its time was over{took}"
+    return f"✓ passed{took}" if look.exit_code == 0 else f"✗ failed{took}: exit code {look.exit_code}"

@@ -1,0 +1,205 @@
+"""What the conflict screen says, line by line: the files, the hunks of one with both sides, the ways out. Pure."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from ampsm_tui.clean import cells, fit, inert, one_line
+from ampsm_tui.widgets.session_columns import Piece
+from ampsm_tui.widgets.told import Painted
+from ampsm_tui.widgets.wrapping import wrapped
+
+if TYPE_CHECKING:
+    from ampsm_engine.git.integrate.values import Hunk, OpenFile, Stage
+
+AROUND = 3
+"""Lines of the file above and below a conflict."""
+
+LONGEST_SIDE = 400
+"""Lines of a side that are shown; the rest is counted."""
+
+SUBMODULE = "160000"
+
+
+class Sides(NamedTuple):
+    """What the two sides are called."""
+
+    ours: str
+    """The base: what the work comes to."""
+    theirs: str
+    """The session's work."""
+
+
+class Spread(NamedTuple):
+    """The lines of a file in conflict, and where each of its hunks is among them."""
+
+    lines: tuple[Painted, ...]
+    hunks: tuple[tuple[int, int], ...]
+
+
+def files(held: Sequence["OpenFile"], resolved: Sequence[str], here: str, width: int) -> list[Painted]:
+    """The files, what is open first; `here` is the one that is looked at."""
+    lines: list[Painted] = []
+    for file in held:
+        is_here = file.path == here
+        mark = Piece("▌" if is_here else " ", "mark")
+        path = _tail(one_line(file.path, 500), max(6, width - 3))
+        lines.append((mark, Piece("≠ ", "warn"), Piece(path, "here" if is_here else "text")))
+        lines.append((mark, Piece(f"  {_about(file)}", "quiet")))
+    for path in resolved:
+        is_here = path == here
+        shown = _tail(one_line(path, 500), max(6, width - 3))
+        mark = Piece("▌" if is_here else " ", "mark")
+        lines.append((mark, Piece("✓ ", "ok"), Piece(shown, "here" if is_here else "quiet")))
+    return lines
+
+
+def _about(file: "OpenFile") -> str:
+    if file.rerere:
+        return "resolved by your rerere"
+    return f"{file.kind}, {len(file.hunks)} open" if file.hunks else file.kind
+
+
+def _tail(path: str, room: int) -> str:
+    """The end of a path: it tells more than its beginning."""
+    if cells(path) <= room:
+        return path
+    while path and cells(path) > room - 1:
+        path = path[1:]
+    return f"…{path}"
+
+
+def spread(file: "OpenFile", around: Sequence[str], sides: Sides, at: int, width: int) -> Spread:
+    """One file in conflict; `around` are the lines of the file as it lies there, `at` the hunk that is looked at."""
+    if not file.hunks:
+        return Spread((), ())
+    lines: list[Painted] = []
+    places: list[tuple[int, int]] = []
+    for number, hunk in enumerate(file.hunks):
+        first, last = _span(hunk, around)
+        start = len(lines)
+        is_here = number == at
+        title = f"Conflict {number + 1} of {len(file.hunks)}, line {hunk.line}"
+        lines.append((Piece("▌ " if is_here else "  ", "mark"), Piece(title, "here" if is_here else "quiet")))
+        lines += _plain(around[max(0, first - AROUND) : first], width, is_here=is_here)
+        lines += _side(hunk.ours, f"o  ours: {sides.ours}", "ours", width, is_here=is_here)
+        if hunk.base is not None:
+            lines += _side(hunk.base, "before both", "base", width, is_here=is_here)
+        lines += _side(hunk.theirs, f"t  theirs: {sides.theirs}", "theirs", width, is_here=is_here)
+        lines += _plain(around[last : last + AROUND], width, is_here=is_here)
+        places.append((start, len(lines) - 1))
+        lines.append(())
+    return Spread(tuple(lines), tuple(places))
+
+
+def _span(hunk: "Hunk", around: Sequence[str]) -> tuple[int, int]:
+    """From which line of the file to which the hunk with its markers goes, counted from 0; the end is outside."""
+    first = hunk.line - 1
+    for at in range(first, len(around)):
+        if around[at].startswith(">>>>>>>"):
+            return first, at + 1
+    return first, first
+
+
+def _bar(*, is_here: bool) -> Piece:
+    return Piece("▌ " if is_here else "  ", "mark")
+
+
+def _plain(lines: Sequence[str], width: int, *, is_here: bool) -> list[Painted]:
+    return [(_bar(is_here=is_here), Piece("  "), Piece(_shown(line, width), "quiet")) for line in lines]
+
+
+def _side(text: str, title: str, style: str, width: int, *, is_here: bool) -> list[Painted]:
+    bar = _bar(is_here=is_here)
+    held = text.splitlines()
+    lines: list[Painted] = [(bar, Piece(fit(f"── {one_line(title, 200)} ", max(4, width - 3)), style))]
+    lines += [(bar, Piece("│ ", style), Piece(_shown(line, width), style)) for line in held[:LONGEST_SIDE]]
+    if not held:
+        lines.append((bar, Piece("│ ", style), Piece("(nothing: these lines are taken out)", "quiet")))
+    if len(held) > LONGEST_SIDE:
+        lines.append((bar, Piece("│ ", style), Piece(f"… {len(held) - LONGEST_SIDE} lines more; e shows all", "quiet")))
+    return lines
+
+
+def _shown(line: str, width: int) -> str:
+    return inert(line[: 4 * width + 200].expandtabs(4))
+
+
+def ways(file: "OpenFile", sides: Sides, width: int) -> list[Painted]:
+    """A file that is not resolved by its lines: what each side did, and what can be done about it."""
+    lines: list[Painted] = [(Piece(one_line(file.path, 500), "title"),), ()]
+    said = one_line(file.said, 600)
+    lines += [(Piece(line, "quiet"),) for line in wrapped(said, width, 4)] if said else []
+    lines += [(), *_way("before", "", _what(file.base), "base", width)]
+    lines += _way(f"ours: {sides.ours}", "o", _what(file.ours), "ours", width)
+    lines += _way(f"theirs: {sides.theirs}", "t", _what(file.theirs), "theirs", width)
+    lines.append(())
+    for key, text in _means(file):
+        lines += _keyed(key, text, width)
+    return lines
+
+
+def _what(stage: "Stage | None") -> str:
+    if stage is None:
+        return "no such file"
+    kinds = {SUBMODULE: "submodule at", "120000": "symbolic link", "100755": "executable file"}
+    return f"{kinds.get(stage.mode, 'file')} {stage.object[:12]}"
+
+
+def _way(name: str, key: str, text: str, style: str, width: int) -> list[Painted]:
+    head = f"{key:2} {one_line(name, 200)}"
+    return [(Piece(fit(head, min(44, max(20, width // 2))), style), Piece(text, "text"))]
+
+
+def _means(file: "OpenFile") -> list[tuple[str, str]]:
+    """Each key with what it would do here."""
+    told = []
+    for key, name, stage in (("o", "ours", file.ours), ("t", "theirs", file.theirs)):
+        told.append((key, f"take {name}: " + ("the file is deleted" if stage is None else _taken(stage))))
+    if file.kind in ("modify/delete", "rename/delete", "directory/file"):
+        told.append(("b", "keep the file that is there"))
+    elif file.kind not in ("binary", "submodule"):
+        told.append(("b", "both, where git can lay them one after the other"))
+    told.append(("a", "as it lies in the worktree now" + (": your rerere has resolved it" if file.rerere else "")))
+    told.append(("e", "edit it, or put another file there, then a"))
+    return told
+
+
+def _taken(stage: "Stage") -> str:
+    if stage.mode == SUBMODULE:
+        return f"the submodule points to {stage.object[:12]}"
+    return "its content and its mode"
+
+
+def _keyed(key: str, text: str, width: int) -> list[Painted]:
+    held = wrapped(text, max(10, width - 4), 4)
+    head: list[Painted] = [(Piece(f"{key:3} ", "key"), Piece(held[0]))]
+    return head + [(Piece("    "), Piece(line)) for line in held[1:]]
+
+
+def done(path: str, left: int, width: int) -> list[Painted]:
+    """A file that is resolved, or all of them."""
+    lines: list[Painted] = []
+    if path:
+        lines = [(Piece(one_line(path, 500), "title"),), (), (Piece("✓ ", "ok"), Piece("resolved")), ()]
+        lines += _keyed("z", "takes that back: the file is in conflict again", width)
+    if not left:
+        lines += [(), (Piece("✓ ", "ok"), Piece("Nothing is open any more.", "title"))]
+        lines += [(), *_keyed("c", "continue: what is resolved is committed, and the work goes on", width)]
+    return lines
+
+
+def patch(raw: bytes, width: int, most: int = 20_000) -> list[Painted]:
+    """A patch to read: heads of files, hunks, lines that come and go."""
+    lines: list[Painted] = []
+    for line in raw.decode("utf-8", "replace").split("\n")[:most]:
+        if line.startswith("diff --git "):
+            name = line.rpartition(" b/")[2] or line
+            lines += [(), (Piece(one_line(name, 500), "title"),)] if lines else [(Piece(one_line(name, 500), "title"),)]
+        elif line.startswith(("index ", "--- ", "+++ ", "similarity ")):
+            continue
+        elif line.startswith("@@"):
+            lines.append((Piece(_shown(line, width), "hunk"),))
+        else:
+            style = {"+": "added", "-": "removed", "\\": "quiet"}.get(line[:1], "text")
+            lines.append((Piece(_shown(line, width), style),))
+    return lines

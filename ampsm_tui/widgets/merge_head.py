@@ -1,0 +1,50 @@
+"""The two lines above the merge wizard: what goes where, and how far one is. Nothing is asked for here."""
+
+from typing import ClassVar
+
+from ampsm_tui.clean import one_line
+from ampsm_tui.widgets.one_liner import OneLiner
+from ampsm_tui.widgets.session_columns import Piece
+
+STAGES = ("check", "plan", "merge", "clean up")
+"""The steps of the wizard, in their order."""
+
+
+class MergeHead(OneLiner):
+    """Which session, and into what."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"-name", "-quiet"}
+    DEFAULT_CSS = """
+    MergeHead {
+        & > .-name { color: $foreground; text-style: bold; }
+        & > .-quiet { color: $secondary; }
+    }
+    """
+
+    def show(self, word: str, name: str, target: str, branch: str) -> None:
+        """`Merge fix login → main`."""
+        left = [Piece(f"{word}  ", "quiet"), Piece(one_line(name, 300), "name")]
+        if target:
+            left += [Piece("  →  ", "quiet"), Piece(one_line(target, 200), "name")]
+        self.say(left, [Piece(one_line(branch, 200), "quiet")])
+
+
+class MergeSteps(OneLiner):
+    """Which steps are behind, which one it is at, which come."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"-behind", "-here", "-ahead"}
+    DEFAULT_CSS = """
+    MergeSteps {
+        & > .-behind { color: $success; }
+        & > .-here { color: $accent; text-style: bold; }
+        & > .-ahead { color: $foreground 50%; }
+    }
+    """
+
+    def at(self, step: int, names: tuple[str, ...] = STAGES) -> None:
+        """It is at this step, from 0; beyond the last one everything is done."""
+        pieces = []
+        for number, name in enumerate(names):
+            glyph, style = ("✓", "behind") if number < step else ("●", "here") if number == step else ("○", "ahead")
+            pieces.append(Piece(f"{glyph} {name}   ", style))
+        self.say(pieces)

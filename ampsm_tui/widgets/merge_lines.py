@@ -1,0 +1,178 @@
+"""What the merge wizard says, line by line: findings, choices, the plan, how far it is, what came of it. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from ampsm_tui.clean import cells, cut, fit, many_lines, one_line
+from ampsm_tui.widgets.session_columns import Piece
+from ampsm_tui.widgets.told import Painted
+from ampsm_tui.widgets.wrapping import wrapped
+
+if TYPE_CHECKING:
+    from ampsm_engine.merging.values import Finding, Options, Plan, Published, Result
+    from ampsm_engine.model import Merge
+
+GLYPHS = {"ok": "✓", "warn": "!", "stop": "✗", "wait": "◌"}
+LABEL = 13
+"""Cells of a name at the left."""
+
+COMMITS = 200
+"""Commits that a plan lists."""
+
+PAST = {"merge": "merged", "squash": "squashed", "rebase": "rebased"}
+
+
+def findings(found: Iterable["Finding"], width: int, *, waiting: str = "") -> list[Painted]:
+    """Each thing that was looked at; below what is not well, what to do about it."""
+    lines: list[Painted] = []
+    for finding in found:
+        style = finding.level
+        text = wrapped(one_line(finding.text, 600), _room(width, LABEL + 2), 6)
+        mark = (Piece(f"{GLYPHS[style]} ", style), Piece(fit(finding.kind.replace("-", " "), LABEL), "label"))
+        lines += _hanging(mark, text, "text" if style == "ok" else style, width)
+        if finding.hint and style != "ok":
+            lines += _told_below(f"→ {one_line(finding.hint, 600)}", width)
+    if waiting:
+        lines.append((Piece("◌ ", "wait"), Piece(waiting, "quiet")))
+    return lines
+
+
+def _room(width: int, indent: int) -> int:
+    return max(10, width - (indent if width >= 60 else 2))
+
+
+def _hanging(mark: tuple[Piece, ...], text: Sequence[str], style: str, width: int) -> list[Painted]:
+    """A mark, and text beside it; below it where there is little room."""
+    if width < 60:
+        return [mark, *((Piece("  "), Piece(line, style)) for line in text)]
+    indent = " " * sum(cells(piece.text) for piece in mark)
+    head: Painted = (*mark, Piece(text[0] if text else "", style))
+    return [head, *((Piece(indent), Piece(line, style)) for line in text[1:])]
+
+
+def _told_below(text: str, width: int) -> list[Painted]:
+    indent = LABEL + 2 if width >= 60 else 2
+    return [(Piece(" " * indent), Piece(line, "quiet")) for line in wrapped(text, max(10, width - indent), 6)]
+
+
+def heading(text: str) -> list[Painted]:
+    """The name of a part."""
+    return [(), (Piece(text, "title"),)]
+
+
+def choices(options: "Options", target: str, keys: Mapping[str, str], width: int) -> list[Painted]:
+    """What may be chosen: the key, what it is about, how it stands now."""
+    merges = options.kind == "merge"
+    squashes = options.kind == "squash" or (merges and options.squash)
+    what = {"merge": "merge", "squash": "squash only: the base stays", "rebase": "rebase only: the base stays"}
+    manual = "become part of the squash" if options.manual == "include" else "stay commits of their own"
+    rows = [("what", "Do", what[options.kind], True)]
+    rows.append(
+        ("onto", "Onto" if options.kind == "rebase" else "Into", one_line(target, 200), options.kind != "squash")
+    )
+    rows.append(("squash", "Squash", "into one commit" if options.squash else "no: every commit as it is", merges))
+    rows.append(("manual", "By hand", f"commits by hand {manual}", squashes))
+    forward = "fast-forward, no merge commit" if options.fast_forward else "with a merge commit"
+    rows.append(("forward", "History", forward, merges and not options.pull_request))
+    push = "yes, when merged" if options.push else "no"
+    rows.append(("push", "Push", push, merges and not options.pull_request))
+    pull = "yes: push the branch and open one; the base stays" if options.pull_request else "no"
+    rows.append(("pull", "Pull request", pull, merges))
+    rows.append(("patch", "Patch file", one_line(options.patch, 300) or "none", merges))
+    lines: list[Painted] = []
+    for name, label, value, is_there in rows:
+        if is_there:
+            text = cut(value, max(8, width - LABEL - 4))
+            lines.append((Piece(fit(keys.get(name, ""), 2), "key"), Piece(fit(label, LABEL), "label"), Piece(text)))
+    return lines
+
+
+def plan(found: "Plan", width: int) -> list[Painted]:
+    """The steps in their order, and the commits they are about."""
+    lines = heading("What will happen")
+    for number, step in enumerate(found.steps, 1):
+        mark = (Piece(f"{number} ", "key"), Piece(fit(step.name.replace("-", " "), LABEL), "label"))
+        lines += _hanging(mark, wrapped(one_line(step.text, 400), _room(width, LABEL + 2), 4), "text", width)
+    if found.conflicts:
+        many = f"{len(found.conflicts)} file{'s' * (len(found.conflicts) != 1)}"
+        lines += [*heading(f"Conflicts foreseen in {many}"), *conflicts(found.conflicts, width)]
+        words = (
+            "They are laid out in the session's worktree, for you or amp to resolve; the base is untouched till then."
+        )
+        lines += [(Piece(line, "quiet"),) for line in wrapped(words, width, 3)]
+    lines += heading(f"Commits ({len(found.commits)})")
+    for commit in found.commits[-COMMITS:]:
+        who = "merge" if commit.merge else "amp" if commit.ours else "by hand"
+        subject = one_line(commit.subject.removeprefix("amp: ") if commit.ours else commit.subject, 300)
+        lines.append((Piece(f"{commit.sha[:8]} ", "quiet"), Piece(fit(who, 8), "label"), Piece(subject, "text")))
+    return lines
+
+
+def conflicts(files: Iterable[object], width: int, most: int = 20) -> list[Painted]:
+    """Paths in conflict with the kind of each."""
+    held = tuple(files)
+    lines: list[Painted] = []
+    for file in held[:most]:
+        path, kind = one_line(str(getattr(file, "path", "")), 400), str(getattr(file, "kind", ""))
+        lines.append(
+            (Piece("≠ ", "warn"), Piece(f"{cut(path, max(8, width - cells(kind) - 4))}  "), Piece(kind, "quiet"))
+        )
+    if len(held) > most:
+        lines.append((Piece(f"and {len(held) - most} more", "quiet"),))
+    return lines
+
+
+def doing(found: "Plan", done: int, told: str, width: int) -> list[Painted]:
+    """The steps while they are done; `done` of them are behind."""
+    lines: list[Painted] = []
+    for number, step in enumerate(found.steps):
+        glyph, style = ("✓", "ok") if number < done else ("●", "mark") if number == done else ("○", "quiet")
+        mark = (Piece(f"{glyph} ", style), Piece(fit(step.name.replace("-", " "), LABEL), "label"))
+        lines += _hanging(mark, wrapped(one_line(step.text, 400), _room(width, LABEL + 2), 4), "text", width)
+    return [*lines, (), (Piece(told, "quiet"),)]
+
+
+def result(merge: "Merge", came: "Result | None", name: str, width: int) -> list[Painted]:
+    """What came of it."""
+    name = one_line(name, 200)
+    if merge.kind == "merge" and merge.target:
+        text = f"{name} is in {one_line(merge.target, 200)}."
+        span = f"{merge.base_before[:12]}..{merge.base_after[:12]}"
+    else:
+        word = PAST[merge.kind] if merge.kind != "merge" else "rebased for its pull request"
+        text = f"{name} is {word}."
+        span = f"{merge.branch_before[:12]}..{merge.branch_after[:12]}"
+    lines: list[Painted] = [
+        (Piece("✓ ", "ok"), Piece(line, "title")) if not at else (Piece("  "), Piece(line, "title"))
+        for at, line in enumerate(wrapped(text, max(10, width - 2), 4))
+    ]
+    commits = f", {came.commits} commit{'s' * (came.commits != 1)}" if came and came.commits else ""
+    lines.append((Piece("  "), Piece(span + commits, "quiet")))
+    for place in came.checkouts if came else ():
+        lines += _indented(f"moved along: the checkout in {one_line(place, 400)}", "quiet", width)
+    for one in came.published if came else ():
+        lines += _published(one, width)
+    for note in came.notes if came else ():
+        lines += _indented(f"! {one_line(note, 600)}", "warn", width)
+    return lines
+
+
+def _published(one: "Published", width: int) -> list[Painted]:
+    style = "ok" if one.ok else "stop"
+    lines = _indented(f"{'✓' if one.ok else '✗'} {one_line(one.text, 600)}", style, width, indent=0)
+    return lines + (_indented(f"→ {one_line(one.hint, 600)}", "quiet", width) if one.hint else [])
+
+
+def trouble(message: str, hint: str, width: int) -> list[Painted]:
+    """An error with its hint."""
+    lines = _indented(f"✗ {one_line(message, 1000)}", "stop", width, indent=0)
+    return lines + (_indented(f"→ {one_line(hint, 1000)}", "quiet", width) if hint else [])
+
+
+def paragraph(text: str, width: int, style: str = "quiet") -> list[Painted]:
+    """Words in lines."""
+    return [(Piece(line, style),) for line in wrapped(many_lines(text, 4000), width, 60)]
+
+
+def _indented(text: str, style: str, width: int, *, indent: int = 2) -> list[Painted]:
+    return [(Piece(" " * indent), Piece(line, style)) for line in wrapped(text, max(10, width - indent), 8)]

@@ -1,0 +1,151 @@
+"""A text to read, told by a function of the width: lines in pieces, scrolled by key and by wheel.
+
+What the lines say is not known here; styles are component classes by the words of the pieces.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from rich.segment import Segment
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from ampsm_tui.clean import cells, cut
+from ampsm_tui.widgets.blending import Blending
+from ampsm_tui.widgets.session_columns import Piece
+
+Painted = tuple[Piece, ...]
+Telling = Callable[[int], Sequence[Painted]]
+"""The lines for so many cells."""
+
+_STYLES = (
+    *("title", "label", "quiet", "text", "key", "ok", "warn", "stop", "wait", "added", "removed", "ours", "theirs"),
+    *("base", "mark", "rule", "here", "hunk"),
+)
+WHEEL = 3
+
+
+def _nothing(_width: int) -> Sequence[Painted]:
+    return ()
+
+
+class Told(ScrollView, can_focus=True):
+    """The lines of a `Telling`, asked for anew when there is other room."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"-{word}" for word in _STYLES}
+    DEFAULT_CSS = """
+    Told {
+        height: 1fr; width: 1fr; background: $background; color: $foreground; padding: 0 1;
+        overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1;
+        & > .-title { color: $foreground; text-style: bold; }
+        & > .-label { color: $foreground 60%; }
+        & > .-quiet { color: $foreground 60%; }
+        & > .-text { color: $foreground; }
+        & > .-key { color: $accent; text-style: bold; }
+        & > .-ok, & > .-added { color: $success; }
+        & > .-warn { color: $warning; }
+        & > .-stop, & > .-removed { color: $error; }
+        & > .-wait { color: $secondary; }
+        & > .-ours { color: $primary; }
+        & > .-theirs { color: $success; }
+        & > .-base { color: $foreground 60%; }
+        & > .-mark { color: $accent; text-style: bold; }
+        & > .-rule { color: $border; }
+        & > .-here { color: $foreground; text-style: bold; }
+        & > .-hunk { color: $primary; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,down", "by(1)", "Down", show=False, id="move.down"),
+        Binding("k,up", "by(-1)", "Up", show=False, id="move.up"),
+        Binding("ctrl+d,pagedown", "page(0.5)", "Half a screen down", show=False, id="move.page-down"),
+        Binding("ctrl+u,pageup", "page(-0.5)", "Half a screen up", show=False, id="move.page-up"),
+        Binding("g,home", "end(0)", "To the beginning", show=False, id="move.first"),
+        Binding("G,end", "end(1)", "To the end", show=False, id="move.last"),
+    ]
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._blending = Blending(self)
+        self._telling: Telling = _nothing
+        self._lines: Sequence[Painted] = ()
+        self._width = 0
+
+    @property
+    def lines(self) -> Sequence[Painted]:
+        """What is shown."""
+        return self._lines
+
+    def tell(self, telling: Telling, *, top: bool = False) -> None:
+        """Show what it tells from now on; `top` goes to its beginning."""
+        self._telling = telling
+        self._lay_out()
+        if top:
+            self.scroll_to(y=0, animate=False, force=True)
+
+    def show(self, first: int, last: int) -> None:
+        """Bring these lines into view, the first in any case."""
+        height, y = self.scrollable_content_region.height, round(self.scroll_y)
+        if last >= y + height:
+            y = last - height + 1
+        self.scroll_to(y=max(0, min(y, first)), animate=False, force=True)
+
+    def _lay_out(self) -> None:
+        self._width = self.scrollable_content_region.width
+        if self._width <= 0:
+            return
+        before, self._lines = self._lines, tuple(self._telling(self._width))
+        if len(before) != len(self._lines):
+            self.virtual_size = Size(self._width, len(self._lines))
+            self.refresh()
+            return
+        y = round(self.scroll_y)
+        for at in range(y, min(len(before), y + self.size.height)):
+            if before[at] != self._lines[at]:
+                self.refresh(Region(0, at - y + self.styles.padding.top, self.size.width, 1))
+
+    def on_resize(self) -> None:
+        """Other room, other lines."""
+        if self.scrollable_content_region.width != self._width:
+            self._lay_out()
+
+    def notify_style_update(self) -> None:
+        """Other colours: paint anew."""
+        super().notify_style_update()
+        self._blending.forget()
+
+    def render_line(self, y: int) -> Strip:
+        """One line."""
+        at = y + round(self.scroll_y)
+        left = self._width
+        segments = []
+        for piece in self._lines[at] if at < len(self._lines) else ():
+            text = cut(piece.text, left)
+            left -= cells(text)
+            segments.append(Segment(text, self._blending.style(f"-{piece.style}" if piece.style else "")))
+        return Strip(segments).adjust_cell_length(self._width, self._blending.style())
+
+    def action_by(self, lines: int) -> None:
+        """Up or down."""
+        self.scroll_to(y=self.scroll_y + lines, animate=False)
+
+    def action_page(self, pages: float) -> None:
+        """A part of a screen."""
+        self.scroll_to(y=self.scroll_y + round(pages * max(2, self.size.height)), animate=False)
+
+    def action_end(self, end: int) -> None:
+        """To the first or the last line."""
+        self.scroll_to(y=len(self._lines) if end else 0, animate=False)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """The wheel."""
+        event.stop().prevent_default()
+        self.action_by(-WHEEL)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """The wheel."""
+        event.stop().prevent_default()
+        self.action_by(WHEEL)
