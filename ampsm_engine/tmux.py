@@ -3,10 +3,15 @@
 Argument lists alone, never a shell. tmux that does not answer is no fault of ours: then nothing is known of it.
 """
 
+import fcntl
+import hashlib
+import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+import sys
+from collections.abc import Mapping, Sequence
 
+from ampsm_engine.home import Home, open_private
 from ampsm_engine.terminals import Tmux
 
 PATIENCE = 2.0
@@ -65,3 +70,65 @@ def _asked(environ: Mapping[str, str], words: "tuple[str, ...] | list[str]") -> 
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None
+
+
+class Showing:
+    """One app's part in what tmux's status bar shows: the last one that ends, however it ends, takes all of it back."""
+
+    def __init__(self, held: int, keeper: "subprocess.Popen[bytes] | None") -> None:
+        self._held = held
+        self._keeper = keeper
+
+    def end(self) -> None:
+        """Have no part in it any more; a second call does nothing."""
+        if self._held >= 0:
+            os.close(self._held)
+            self._held = -1
+        if self._keeper is not None and self._keeper.stdin is not None:
+            self._keeper.stdin.close()  # as the kernel does for an app that is killed
+            self._keeper = None
+
+
+def begin_showing(environ: Mapping[str, str], home: Home, options: Sequence[str]) -> Showing:
+    """Have a part in showing these options, which a shell that waits for the end of this process unsets."""
+    name = hashlib.sha256(environ.get("TMUX", "").partition(",")[0].encode()).hexdigest()[:16]
+    place = home.looks / f"tmux-{name}"
+    try:
+        place.parent.mkdir(mode=0o700, exist_ok=True)
+        held = open_private(place, os.O_RDWR | os.O_CREAT)
+        fcntl.flock(held, fcntl.LOCK_SH)  # who holds it alone is about to unset, which takes no time
+        keeper = subprocess.Popen(
+            ["/bin/sh", "-c", _KEEPER, sys.executable, str(place), *options],
+            env=dict(environ),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            start_new_session=True,  # the terminal that goes away under the app takes its process group along
+        )
+    except OSError:
+        return Showing(-1, None)  # then the options stay when this app is killed
+    return Showing(held, keeper)
+
+
+_KEEPER = 'read -r _; exec "$0" -P -m ampsm_engine.tmux "$@"'
+"""Reads until the app has closed its side of the pipe, or is dead."""
+
+
+def take_back(environ: Mapping[str, str], place: str, options: Sequence[str]) -> bool:
+    """Unset the options unless another app still shows them; whether they were unset."""
+    try:
+        held = os.open(place, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return publish(environ, dict.fromkeys(options))
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(held)
+
+
+if __name__ == "__main__":
+    take_back(os.environ, sys.argv[1], sys.argv[2:])

@@ -44,6 +44,7 @@ class Teller:
         self._wanted: dict[str, str] = {}
         self._shown: dict[str, str] = {}
         self._showing = False
+        self._part: tmux.Showing | None = None
 
     def look(self) -> None:
         """Find out what the person here has before them, be it below a dialog; nothing while they are away."""
@@ -77,10 +78,10 @@ class Teller:
                 self._app.run_worker(self._show(), group="telling")
 
     def leave(self) -> None:
-        """Look away, and take our options out of tmux's status bar: the app has ended."""
+        """Look away, and show nothing in tmux's status bar any more: the app has ended."""
         self._looks_at(None)
-        if self._shown:
-            tmux.publish(self._environ, dict.fromkeys(terminal.OPTIONS))
+        if self._part is not None:
+            self._part.end()
 
     def _terminal(self) -> terminals.Terminal:
         """Asked anew each time: tmux may have been attached from another terminal since."""
@@ -102,5 +103,7 @@ class Teller:
     async def _show(self) -> None:
         while changes := terminal.changed(self._shown, self._wanted):
             self._shown = dict(self._wanted)
+            if self._part is None and self._home is not None:
+                self._part = await asyncio.to_thread(tmux.begin_showing, self._environ, self._home, terminal.OPTIONS)
             await asyncio.to_thread(tmux.publish, self._environ, changes)
         self._showing = False

@@ -2,10 +2,12 @@
 
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.journeys.conftest import AMPSM
@@ -87,6 +89,45 @@ def test_who_quits_takes_the_counts_along(bench: Bench, attached: Terminal, tmux
     attached.until(lambda: tmux("show", "-gqv", "@ampsm_status") == "", "the options to go")
     assert tmux("show", "-gqv", "@ampsm_running") == ""
     bench.flag("go").touch()
+
+
+def test_who_is_killed_takes_the_counts_along(bench: Bench, attached: Terminal, tmux: Tmux) -> None:
+    tmux("set", "-g", "remain-on-exit", "on")
+    held(bench, "fix login")
+    attached.sees("[●1]")
+    os.kill(int(tmux("list-panes", "-F", "#{pane_pid}")), signal.SIGKILL)
+    attached.until(lambda: tmux("show", "-gqv", "@ampsm_status") == "", "the options to go")
+    bench.flag("go").touch()
+
+
+def test_of_two_apps_the_last_one_takes_the_counts_along(bench: Bench, attached: Terminal, tmux: Tmux) -> None:
+    tmux("set", "-g", "remain-on-exit", "on")
+    held(bench, "fix login")
+    attached.sees("[●1]")
+    first = int(tmux("list-panes", "-F", "#{pane_pid}"))
+    tmux("set", "-gu", "@ampsm_running")
+    tmux("new-window", str(AMPSM))
+    attached.until(lambda: tmux("show", "-gqv", "@ampsm_running") == "1", "the second app to show it too")
+    keepers = children(first)
+    assert len(keepers) == 1
+    os.kill(first, signal.SIGKILL)
+    attached.until(lambda: not alive(keepers[0]), "the end of who waited for the first")
+    assert tmux("show", "-gqv", "@ampsm_status") == "●1"
+    attached.press("q").until(lambda: tmux("show", "-gqv", "@ampsm_status") == "", "the options to go")
+    bench.flag("go").touch()
+
+
+def children(pid: int) -> list[int]:
+    """The shells that wait for the end of an app."""
+    return [one.pid for one in psutil.Process(pid).children() if "ampsm_engine.tmux" in " ".join(one.cmdline())]
+
+
+def alive(pid: int) -> bool:
+    """Whether that process still runs; one that nobody has reaped does not."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def test_doctor_names_what_to_set(bench: Bench, attached: Terminal, tmux: Tmux) -> None:
