@@ -41,7 +41,7 @@ def make(root: Path, base_tip: str, plan: Plan, *, branch: str, target: str) -> 
     if position.picked:
         done = integrate.pick(root, position.picked, position.rest)
         if isinstance(done, Rewritten) and position.onto != base_tip:
-            done = integrate.rebase(root, done.tip, position.onto, base_tip)
+            done = integrate.rebase(root, done.tip, position.onto, base_tip, reapply=options.kind == "merge")
             position = Position(position.tip, base_tip)
     else:
         position = Position(position.tip, base_tip)
@@ -51,7 +51,8 @@ def make(root: Path, base_tip: str, plan: Plan, *, branch: str, target: str) -> 
             if isinstance(squashed, Conflicted):
                 return Stopped(squashed, position)
             tip = squashed.tip
-        done = integrate.rebase(root, tip, base_tip)
+        # A change that the base made and took back meanwhile is not dropped by a merge.
+        done = integrate.rebase(root, tip, base_tip, reapply=options.kind == "merge")
     if isinstance(done, Conflicted):
         return Stopped(done, Position(position.tip, position.onto, rest=done.remaining))
     return _joined(root, base_tip, plan, done, notes, branch=branch, target=target)

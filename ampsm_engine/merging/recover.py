@@ -63,13 +63,13 @@ def mending(around: Surroundings, merge_id: str) -> Iterator[None]:
     except BaseException as reason:
         merge = around.store.merge(merge_id)
         if merge.state is MergeState.WORKING:
-            text = mend(around, merge, because=reason.message if isinstance(reason, AmpsmError) else "")
+            text = mend(around, merge, because=str(reason) or "it was interrupted")
             reason.add_note(text)
         raise
 
 
 def mend(around: Surroundings, merge: Merge, *, because: str = "") -> str:
-    """Finish or roll back one entry from where it stands; says which."""
+    """Finish or roll back one entry from where it stands; says which. `because`: why what it was at did not work."""
     session = around.store.session(merge.session_id)
     name = f"The {merge.kind} of {session.name}"
     if merge.step in (journal.BEGUN, journal.LAY):
@@ -99,6 +99,8 @@ def _forward(around: Surroundings, session: Session, merge: Merge, name: str, be
     root, worktree = Path(session.repo_root), Path(session.worktree_path)
     if merge.step == journal.TARGET and not _is_ours(root, merge):
         try:
+            if because:
+                raise Refused(because)
             merge = steps.moved_target(around, session, merge)
         except AmpsmError as reason:
             if integrate.laid(worktree) is not None:

@@ -64,12 +64,15 @@ def lay_out(around: Surroundings, now: Situation, merge: Merge, stopped: Stopped
     keep(now, plan, "work", stopped.conflict.commit)
     # The position from which it comes again stays written until it lies there.
     merge = around.store.step_merge(merge.id, step, base_before=now.base_tip)
-    put(now, stopped.conflict, making.merge_message(plan, now.session.branch_name, now.target))
+    if step == journal.RELAY:
+        integrate.lay_out_next(now.worktree, stopped.conflict)
+    else:
+        put(now, stopped.conflict, making.merge_message(plan, now.session.branch_name, now.target))
     raise waits(around, now, merge, stopped)
 
 
 def put(now: Situation, conflict: Conflicted, message: str) -> None:
-    """Lay a conflict out where the one before, if there was one, is taken away first; may be done again."""
+    """Lay a conflict out in a worktree that goes back to its branch first, if need be; may be done again."""
     integrate.abort(now.worktree)
     integrate.lay_out(now.worktree, now.session.branch_name, conflict, message=message)
 
@@ -110,7 +113,8 @@ def moved_target(around: Surroundings, session: Session, merge: Merge) -> Merge:
     plan = journal.read(merge)
     why = f"ampsm: {PAST[merge.kind]} {session.branch_name}"
     root = Path(session.repo_root)
-    moved = integrate.move_target(root, merge.target, merge.base_before, merge.base_after, why=why)
+    hooks = around.settings.switch("commit.hooks")
+    moved = integrate.move_target(root, merge.target, merge.base_before, merge.base_after, why=why, hooks=hooks)
     notes = (*plan.notes, moved.note) if moved.note else plan.notes
     plan = replace(plan, notes=notes, checkouts=tuple(str(path) for path in moved.checkouts))
     return around.store.step_merge(merge.id, journal.BRANCH, plan=journal.written(plan))

@@ -7,6 +7,7 @@ import pytest
 from ampsm_engine.config import config_path
 from ampsm_engine.engine.desk import engine_at
 from tests.merging.desk import LINES, Desk
+from tests.worker.conftest import bench  # noqa: F401 - a fixture, with an amp
 
 
 @pytest.fixture

@@ -1,0 +1,215 @@
+"""Conflicts: of every kind, one after the other, resolved by hand, by choice, by amp, and taken back again."""
+
+from pathlib import Path
+
+import pytest
+
+from ampsm_engine.engine import merges
+from ampsm_engine.engine.desk import Engine
+from ampsm_engine.errors import Refused
+from ampsm_engine.merging.steps import ConflictsWait
+from ampsm_engine.model import MergeState, Outcome, Session, Status
+from tests.conftest import git
+from tests.merging.desk import Desk, lines
+from tests.worker.bench import Bench
+
+
+def stopped(desk: Desk, session: Session, **more: object) -> Path:
+    with pytest.raises(ConflictsWait):
+        desk.merge(session, **more)
+    return Path(session.worktree_path)
+
+
+@pytest.fixture
+def task(desk: Desk) -> Session:
+    """A session in conflict with its base on two hunks of one file."""
+    session = desk.session()
+    desk.amp(session, {"one.txt": lines(_3="session 3", _15="session 15"), "two.txt": lines(_3="session")})
+    desk.base({"one.txt": lines(_3="base 3", _15="base 15")})
+    return session
+
+
+def test_by_hunk_and_back_again(desk: Desk, task: Session) -> None:
+    stopped(desk, task)
+    found = merges.conflicts(desk.engine, task.id)
+    (file,) = found.files
+    assert (file.path, file.kind, [hunk.number for hunk in file.hunks]) == ("one.txt", "content", [1, 2])
+    assert (file.hunks[0].ours, file.hunks[0].theirs) == ("base 3\n", "session 3\n")
+    left = merges.resolve(desk.engine, task.id, "one.txt", {1: "theirs"})
+    assert [hunk.number for hunk in left.files[0].hunks] == [1]
+    left = merges.resolve(desk.engine, task.id, "one.txt", {1: "both"})
+    assert (left.files, left.resolved) == ((), ("one.txt",))
+    again = merges.reopen(desk.engine, task.id, "one.txt")
+    assert [len(file.hunks) for file in again.files] == [2]
+    merges.resolve(desk.engine, task.id, "one.txt", "theirs")
+    merges.continue_(desk.engine, task.id)
+    assert desk.shown("main", "one.txt") == lines(_3="session 3", _15="session 15")
+    assert desk.shown("main", "two.txt") == lines(_3="session")
+    desk.clean(task)
+
+
+def test_markers_that_were_added_are_not_merged(desk: Desk, task: Session) -> None:
+    at = stopped(desk, task)
+    git(at, "add", "one.txt")
+    with pytest.raises(Refused, match=r"markers left in one\.txt"):
+        merges.continue_(desk.engine, task.id)
+    assert desk.last(task).state is MergeState.CONFLICTED
+    merges.abort(desk.engine, task.id)
+    desk.clean(task)
+
+
+def test_what_was_resolved_before_an_abort_is_kept(desk: Desk, task: Session) -> None:
+    at = stopped(desk, task)
+    (at / "one.txt").write_text("hours of work\n")
+    git(at, "add", "one.txt")
+    merges.abort(desk.engine, task.id)
+    refs = git(desk.repo, "for-each-ref", "--format=%(refname)", f"refs/ampsm/backup/{task.id}/").split()
+    (kept,) = [ref for ref in refs if ref.endswith("/aborted")]
+    assert desk.shown(kept, "one.txt") == "hours of work\n"
+    desk.clean(task)
+
+
+def test_commit_after_commit(desk: Desk) -> None:
+    session = desk.session()
+    desk.amp(session, {"one.txt": lines(_3="first")}, "amp: first")
+    desk.amp(session, {"new.txt": "new\n"}, "amp: second")
+    desk.by_hand(session, {"two.txt": lines(_3="third")}, "Third")
+    desk.base({"one.txt": lines(_3="base"), "two.txt": lines(_3="base")})
+    at = stopped(desk, session, squash=False)
+    (at / "one.txt").write_text(lines(_3="first and base"))
+    git(at, "add", "one.txt")
+    with pytest.raises(ConflictsWait, match=r"two\.txt"):
+        merges.continue_(desk.engine, session.id)
+    assert merges.conflicts(desk.engine, session.id).number == 2
+    (at / "two.txt").write_text(lines(_3="third and base"))
+    git(at, "add", "two.txt")
+    done = merges.continue_(desk.engine, session.id)
+    assert done.commits == 3
+    subjects = git(desk.repo, "log", "--format=%s", "-3", "main").splitlines()
+    assert subjects == ["Third", "amp: second", "amp: first"]
+    assert desk.shown("main", "one.txt") == lines(_3="first and base")
+    assert desk.shown("main", "two.txt") == lines(_3="third and base")
+    merges.undo(desk.engine, session.id)
+    assert git(desk.repo, "log", "-1", "--format=%s", session.branch_name).strip() == "Third"
+    desk.clean(session)
+    desk.sound()
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "kind"),
+    [
+        ({"one.txt": None}, {"one.txt": lines(_3="session")}, "modify/delete"),
+        ({"one.txt": lines(_3="base")}, {"one.txt": None}, "modify/delete"),
+        ({"new.txt": "base\n"}, {"new.txt": "session\n"}, "add/add"),
+        ({"one.txt": b"\0base"}, {"one.txt": b"\0session"}, "binary"),
+    ],
+)
+@pytest.mark.parametrize("choice", ["ours", "theirs"])
+def test_every_kind_has_a_way_out(desk: Desk, ours: dict, theirs: dict, kind: str, choice: str) -> None:
+    session = desk.session()
+    desk.amp(session, {**theirs, "two.txt": lines(_9="session")})
+    desk.base(ours)
+    stopped(desk, session)
+    (file,) = merges.conflicts(desk.engine, session.id).files
+    assert file.kind == kind
+    assert merges.resolve(desk.engine, session.id, file.path, choice).files == ()
+    merges.continue_(desk.engine, session.id)
+    (path, content), = (ours if choice == "ours" else theirs).items()  # fmt: skip
+    there = git(desk.repo, "ls-tree", "--name-only", "main", path).strip()
+    assert bool(there) is (content is not None)
+    if content is not None:
+        assert (desk.repo / path).read_bytes() == (content if isinstance(content, bytes) else content.encode())
+    assert desk.shown("main", "two.txt") == lines(_9="session")
+    desk.clean(session)
+
+
+def test_rerere_of_the_user_is_used(desk: Desk, task: Session) -> None:
+    git(desk.repo, "config", "rerere.enabled", "true")
+    at = stopped(desk, task)
+    (at / "one.txt").write_text(lines(_3="once", _15="and for all"))
+    git(at, "add", "one.txt")
+    merges.continue_(desk.engine, task.id)
+    merges.undo(desk.engine, task.id)
+    at = stopped(desk, task)
+    assert (at / "one.txt").read_text() == lines(_3="once", _15="and for all")
+
+
+def test_the_users_conflict_style_is_used(desk: Desk, task: Session) -> None:
+    git(desk.repo, "config", "merge.conflictStyle", "diff3")
+    assert "|||||||" in (stopped(desk, task) / "one.txt").read_text()
+
+
+def in_conflict(bench: Bench) -> Session:
+    session = bench.new(None)
+    at = Path(session.worktree_path)
+    for place, word in ((at, "session"), (bench.repo, "base")):
+        (place / "app.py").write_text(f"def answer() -> int:\n    return '{word}'\n")
+        git(place, "commit", "-qam", word)
+    with pytest.raises(ConflictsWait):
+        merges.merge(bench.engine, session.id, _options())
+    return session
+
+
+def _options() -> merges.Options:
+    return merges.Options(message="Bring it in")
+
+
+def given(engine: Engine, session: Session) -> None:
+    iteration = merges.give_to_amp(engine, session.id, words="Prefer the session's answer.")
+    assert "Prefer the session's answer." in iteration.prompt
+
+
+def test_amp_resolves_and_a_person_reviews(bench: Bench) -> None:
+    session = in_conflict(bench)
+    bench.scenario(
+        {"wait_for": str(bench.flag("go"))},
+        {"shell": "printf 'def answer() -> int:\\n    return 42\\n' > app.py"},
+        {"say": "Resolved it."},
+    )
+    given(bench.engine, session)
+    assert merges.conflicts(bench.engine, session.id).at_work
+    for verb in (merges.continue_, merges.abort, merges.resolution):
+        with pytest.raises(Refused):
+            verb(bench.engine, session.id)
+    bench.flag("go").touch()
+    last = bench.settled(session)
+    assert (last.outcome, last.commit_sha) == (Outcome.DONE, None)
+    assert bench.now(session).status is Status.AWAITING_INPUT
+    found = merges.conflicts(bench.engine, session.id)
+    assert (found.needs_review, found.at_work, len(found.files)) == (True, False, 1)
+    with pytest.raises(Refused, match="nobody looked"):
+        merges.continue_(bench.engine, session.id)
+    reviewed = merges.resolution(bench.engine, session.id)
+    assert b"-<<<<<<<" in reviewed.patch
+    assert b"+    return 42" in reviewed.patch
+    app = Path(session.worktree_path) / "app.py"
+    looked_at = app.read_text()
+    app.write_text("something else\n")
+    with pytest.raises(Refused, match="changed since"):
+        merges.accept(bench.engine, session.id, reviewed.tree)
+    app.write_text(looked_at)
+    assert merges.accept(bench.engine, session.id, reviewed.tree).files == ()
+    merges.continue_(bench.engine, session.id)
+    assert git(bench.repo, "show", "main:app.py") == looked_at
+    bench.quiet()
+
+
+def test_amp_that_leaves_markers_or_commits_by_itself(bench: Bench) -> None:
+    session = in_conflict(bench)
+    bench.scenario({"shell": "echo more >> app.py"}, {"say": "I think that is it."})
+    given(bench.engine, session)
+    bench.settled(session)
+    with pytest.raises(Refused, match=r"left 1 file in conflict: app\.py"):
+        merges.accept(bench.engine, session.id)
+    bench.scenario(
+        {"shell": "printf 'answer = 42\\n' > app.py; git add app.py; git commit -qm mine"}, {"say": "Committed it."}
+    )
+    given(bench.engine, session)
+    bench.settled(session)
+    with pytest.raises(Refused, match="nobody looked"):
+        merges.continue_(bench.engine, session.id)
+    merges.accept(bench.engine, session.id, merges.resolution(bench.engine, session.id).tree)
+    merges.continue_(bench.engine, session.id)
+    assert git(bench.repo, "show", "main:app.py") == "answer = 42\n"
+    assert git(Path(session.worktree_path), "status", "--porcelain") == ""
+    bench.quiet()
