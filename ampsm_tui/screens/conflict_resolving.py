@@ -126,12 +126,12 @@ class Resolving(Conflicted):
         if file is not None and self.at + 1 < len(file.hunks):
             self.go(self.path, self.at + 1)
             return
-        open_paths = [one.path for one in self.state.files] if self.state else []
+        open_paths = sorted(one.path for one in self.state.files) if self.state else []
         if not open_paths:
             house(self).say("Nothing is open any more: c continues")
             return
-        after = open_paths.index(self.path) + 1 if self.path in open_paths else 0
-        self.go(open_paths[after % len(open_paths)])
+        after = [path for path in self.paths if path > self.path and path in open_paths]
+        self.go((after or open_paths)[0])
 
     def action_hunk(self, way: int) -> None:
         """To the conflict after or before this one, over the ends of files."""

@@ -24,7 +24,6 @@ from ampsm_tui.widgets.told import Painted, Told
 if TYPE_CHECKING:
     from ampsm_engine.git.integrate.values import OpenFile
     from ampsm_engine.merging.conflicts import Conflicts, Reviewed
-    from ampsm_engine.merging.values import Result
 
 TICK = 1.0
 """Seconds between two looks at whether somebody else resolves; a look is two questions to the file system."""
@@ -35,7 +34,7 @@ MOST_READ = 4 << 20
 Mode = Literal["files", "review", "amp"]
 
 
-class Conflicted(Screen["Result | str | None"]):
+class Conflicted(Screen[object]):
     """Loads a conflict and shows where one is in it."""
 
     def __init__(self, session: Session) -> None:
@@ -71,8 +70,9 @@ class Conflicted(Screen["Result | str | None"]):
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """All files of the conflict, as they are listed."""
-        return (*(file.path for file in self.state.files), *self.state.resolved) if self.state else ()
+        """All files of the conflict, as they are listed: resolved or not, each keeps its place."""
+        state = self.state
+        return tuple(sorted((*(file.path for file in state.files), *state.resolved))) if state else ()
 
     async def load(self) -> None:
         """Ask how it stands now."""
@@ -99,7 +99,7 @@ class Conflicted(Screen["Result | str | None"]):
         is_next = self.state is not None and self.state.number != state.number
         self.state = state
         if is_next or self.path not in self.paths:
-            self.path, self.at = next(iter(self.paths), ""), 0
+            self.path, self.at = next((file.path for file in state.files), next(iter(self.paths), "")), 0
         file = self.file
         self.at = max(0, min(self.at, len(file.hunks) - 1)) if file else 0
         self._around = await asyncio.to_thread(_lines_of, Path(state.worktree) / self.path) if file else ()
@@ -125,9 +125,10 @@ class Conflicted(Screen["Result | str | None"]):
         if state is None:
             return
         sides, path, at, around, file = self.sides, self.path, self.at, self._around, self.file
+        paths = self.paths
 
         def listed(width: int) -> list[Painted]:
-            return conflict_lines.files(state.files, state.resolved, path, width)
+            return conflict_lines.files(paths, state.files, path, width)
 
         self.query_one("#files", Told).tell(listed)
         if self.mode != "files":

@@ -252,14 +252,15 @@ class Doing(Choosing):
 
     def open_conflicts(self) -> None:
         """To the screen of conflicts; what comes of it comes back here."""
+        from ampsm_engine.merging.values import Result
         from ampsm_tui.screens.conflict import ConflictScreen
 
-        def left(outcome: "Result | str | None") -> None:
-            if outcome is None:
-                self.dismiss(None)
-            elif isinstance(outcome, str):
-                self.look()
-            else:
+        def left(outcome: object) -> None:
+            if isinstance(outcome, Result):
                 self.show_result(outcome.merge, outcome)
+            elif outcome is None:
+                self.dismiss(None)
+            else:
+                self.begin_again()
 
         self.app.push_screen(ConflictScreen(self.session), left)

@@ -15,6 +15,7 @@ from ampsm_tui.clean import one_line
 from ampsm_tui.house import house
 from ampsm_tui.screens.actions import NEW_KEYS, SessionActions
 from ampsm_tui.screens.counting import Counting
+from ampsm_tui.screens.foreseeing import Foreseer
 from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.preview import Preview
 from ampsm_tui.widgets.session_order import home_of
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from ampsm_engine.engine.glance import ChangeCounts
     from ampsm_tui.widgets.filter_box import FilterBox
+    from ampsm_tui.widgets.outlook import Outlooks
 
 LOOK_AGAIN = 15.0
 """Seconds between two looks at the ages, which say minutes."""
@@ -54,17 +56,20 @@ class SessionsScreen(SessionActions):
 
     board: var[Board | None] = var(None, init=False)
     counts: var[Mapping[str, "ChangeCounts"]] = var(dict, init=False)
+    outlook: var["Outlooks"] = var(dict, init=False)
 
     def __init__(self) -> None:
         super().__init__()
         self._counting: Counting | None = None
+        self._foreseer: Foreseer | None = None
 
     def compose(self) -> ComposeResult:
         """Summary, list and preview, keys."""
         yield SummaryBar()
         with Horizontal():
-            yield SessionTable().data_bind(SessionsScreen.board, SessionsScreen.counts)
-            yield Preview().data_bind(SessionsScreen.board, SessionsScreen.counts)
+            shown = (SessionsScreen.board, SessionsScreen.counts, SessionsScreen.outlook)
+            yield SessionTable().data_bind(*shown)
+            yield Preview().data_bind(*shown)
         yield KeyBar()
 
     @property
@@ -78,12 +83,15 @@ class SessionsScreen(SessionActions):
         engine = house(self).engine
         if engine is not None:
             self._counting = Counting(self, engine, self._counted)
+            self._foreseer = Foreseer(self, engine, self._foreseen)
         self.set_interval(LOOK_AGAIN, self._look_again)
 
     def watch_board(self, board: Board | None) -> None:
         """Say what is so now."""
         if self._counting and board:
             self._counting.board(board)
+        if self._foreseer and board:
+            self._foreseer.board(board)
         self._summarize()
 
     def selected_sessions(self) -> list[Session]:
@@ -103,6 +111,9 @@ class SessionsScreen(SessionActions):
 
     def _counted(self, counts: Mapping[str, "ChangeCounts"]) -> None:
         self.counts = counts
+
+    def _foreseen(self, outlook: "Outlooks") -> None:
+        self.outlook = outlook
 
     def _look_again(self) -> None:
         self.table.refresh_changed()

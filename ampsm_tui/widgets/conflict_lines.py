@@ -1,5 +1,6 @@
 """What the conflict screen says, line by line: the files, the hunks of one with both sides, the ways out. Pure."""
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -19,6 +20,9 @@ LONGEST_SIDE = 400
 
 SUBMODULE = "160000"
 
+_NAMES = re.compile(r"\b(?:[0-9a-f]{64}|[0-9a-f]{40})\b")
+"""Whole names of objects, as git says them."""
+
 
 class Sides(NamedTuple):
     """What the two sides are called."""
@@ -36,20 +40,17 @@ class Spread(NamedTuple):
     hunks: tuple[tuple[int, int], ...]
 
 
-def files(held: Sequence["OpenFile"], resolved: Sequence[str], here: str, width: int) -> list[Painted]:
-    """The files, what is open first; `here` is the one that is looked at."""
+def files(paths: Sequence[str], held: Sequence["OpenFile"], here: str, width: int) -> list[Painted]:
+    """The files in their order, those in `held` still open; `here` is the one that is looked at."""
+    still_open = {file.path: file for file in held}
     lines: list[Painted] = []
-    for file in held:
-        is_here = file.path == here
+    for path in paths:
+        file, is_here = still_open.get(path), path == here
         mark = Piece("▌" if is_here else " ", "mark")
-        path = _tail(one_line(file.path, 500), max(6, width - 3))
-        lines.append((mark, Piece("≠ ", "warn"), Piece(path, "here" if is_here else "text")))
-        lines.append((mark, Piece(f"  {_about(file)}", "quiet")))
-    for path in resolved:
-        is_here = path == here
         shown = _tail(one_line(path, 500), max(6, width - 3))
-        mark = Piece("▌" if is_here else " ", "mark")
-        lines.append((mark, Piece("✓ ", "ok"), Piece(shown, "here" if is_here else "quiet")))
+        glyph = Piece("≠ ", "warn") if file else Piece("✓ ", "ok")
+        lines.append((mark, glyph, Piece(shown, "here" if is_here else "text" if file else "quiet")))
+        lines.append((mark, Piece(f"  {_about(file) if file else 'resolved'}", "quiet")))
     return lines
 
 
@@ -127,7 +128,7 @@ def _shown(line: str, width: int) -> str:
 def ways(file: "OpenFile", sides: Sides, width: int) -> list[Painted]:
     """A file that is not resolved by its lines: what each side did, and what can be done about it."""
     lines: list[Painted] = [(Piece(one_line(file.path, 500), "title"),), ()]
-    said = one_line(file.said, 600)
+    said = _NAMES.sub(lambda found: found.group()[:12], one_line(file.said, 600))
     lines += [(Piece(line, "quiet"),) for line in wrapped(said, width, 4)] if said else []
     lines += [(), *_way("before", "", _what(file.base), "base", width)]
     lines += _way(f"ours: {sides.ours}", "o", _what(file.ours), "ours", width)

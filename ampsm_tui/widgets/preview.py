@@ -8,11 +8,11 @@ from rich.segment import Segment
 from textual.geometry import Region
 from textual.reactive import var
 from textual.strip import Strip
-from textual.widget import Widget
 
 from ampsm_engine import wording
 from ampsm_engine.model import Board, BoardRow, Fact
 from ampsm_tui.clean import cells, cut, fit, many_lines, one_line
+from ampsm_tui.widgets import outlook as foreseen
 from ampsm_tui.widgets import session_columns
 from ampsm_tui.widgets.blending import Blending
 from ampsm_tui.widgets.session_columns import Piece, Subject
@@ -40,7 +40,7 @@ _STYLES = (
 )
 
 
-class Preview(Widget):
+class Preview(foreseen.Foreseeing):
     """What one would ask next about a session."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"-{word}" for word in _STYLES}
@@ -78,6 +78,10 @@ class Preview(Widget):
 
     def watch_session_id(self) -> None:
         """Say what is so of this one."""
+        self.say()
+
+    def refresh_changed(self) -> None:
+        """Something else is foreseen."""
         self.say()
 
     def on_resize(self) -> None:
@@ -121,12 +125,18 @@ class Preview(Widget):
         sections = [
             _section("prompt", _wrapped(many_lines(_prompt(row), 4000), width, max(3, height // 4))),
             _section(*_last_words(row, width, max(3, height // 5))),
+            _section("conflicts", self._foreseen(row, width)),
             _section("files", _files(subject, width, max(4, height // 3))),
             _section("facts", _facts(facts, subject.at, width)),
         ]
         for section in sections:
             lines += section
         return lines
+
+    def _foreseen(self, row: BoardRow, width: int) -> list[Painted]:
+        found = self.outlook.get(row.session.id)
+        names = {one.session.id: one.session.name for one in (self.board.rows if self.board else ())}
+        return foreseen.told(found, row.session.base_branch, names, width) if found else []
 
 
 def _head(subject: Subject, width: int) -> list[Painted]:

@@ -11,6 +11,7 @@ from ampsm_tui.widgets.session_order import repository_name
 
 if TYPE_CHECKING:
     from ampsm_engine.engine.glance import ChangeCounts
+    from ampsm_tui.widgets.outlook import Outlook
 
 GAP = 2
 """Cells between two columns."""
@@ -22,6 +23,7 @@ class Subject(NamedTuple):
     row: BoardRow
     counts: "ChangeCounts | None"
     at: datetime
+    outlook: "Outlook | None" = None
 
 
 class Piece(NamedTuple):
@@ -53,7 +55,9 @@ def _glyph(subject: Subject) -> tuple[Piece, ...]:
 
 
 def _name(subject: Subject) -> tuple[Piece, ...]:
-    return (Piece(one_line(subject.row.session.name, 300), "name"),)
+    name = Piece(one_line(subject.row.session.name, 300), "name")
+    would_conflict = subject.outlook is not None and subject.outlook.clashes and not subject.outlook.open
+    return (Piece("≠ ", "awaiting-input"), name) if would_conflict else (name,)
 
 
 def _repository(subject: Subject) -> tuple[Piece, ...]:
@@ -62,6 +66,9 @@ def _repository(subject: Subject) -> tuple[Piece, ...]:
 
 def _doing(subject: Subject) -> tuple[Piece, ...]:
     word = wording.state_word(subject.row)
+    if subject.outlook is not None and subject.outlook.open and word != "running":
+        waits = subject.outlook.open == "conflicted"
+        return (Piece("conflicts wait for you: M", "awaiting-input"),) if waits else (Piece("merging"),)
     style = {"running": "", "error": "error", "awaiting-input": "awaiting-input"}.get(word, "quiet")
     return (Piece(one_line(wording.doing(subject.row), 300), style),)
 

@@ -19,6 +19,7 @@ from ampsm_tui.widgets.session_order import Heading, needs_me
 
 if TYPE_CHECKING:
     from ampsm_engine.engine.glance import ChangeCounts
+    from ampsm_tui.widgets.outlook import Outlooks
 
 GUTTER = 2
 """Cells before the first column: the cursor and the mark."""
@@ -44,9 +45,15 @@ class Look(NamedTuple):
 class RowPainter:
     """Paints lines with the columns that it was given; `style` answers component classes laid over each other."""
 
-    def __init__(self, style: Callable[..., Style], clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        style: Callable[..., Style],
+        clock: Callable[[], datetime],
+        outlook: "Callable[[], Outlooks]" = dict,
+    ) -> None:
         self.style = style
         self.clock = clock
+        self.outlook = outlook
         self.width = 0
         self.columns: tuple[tuple[Column, int], ...] = ()
         self.counts: Mapping[str, ChangeCounts] = {}
@@ -128,5 +135,6 @@ class RowPainter:
         return [gap, *segments] if right else [*segments, gap]
 
     def _said(self, row: BoardRow) -> Cells:
-        subject = Subject(row, self.counts.get(row.session.id), self.clock())
+        session_id = row.session.id
+        subject = Subject(row, self.counts.get(session_id), self.clock(), self.outlook().get(session_id))
         return tuple(column.says(subject) for column, _ in self.columns)

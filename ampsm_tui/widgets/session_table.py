@@ -20,6 +20,7 @@ from ampsm_engine.model import Board, BoardRow, Session
 from ampsm_tui.clean import one_line
 from ampsm_tui.house import house
 from ampsm_tui.widgets.blending import Blending
+from ampsm_tui.widgets.outlook import Foreseeing
 from ampsm_tui.widgets.session_lines import SessionLines
 from ampsm_tui.widgets.session_order import Arrangement, Heading, arranged
 from ampsm_tui.widgets.session_paint import STYLES, Look, RowPainter
@@ -31,7 +32,7 @@ FAR = 1_000_000
 """More sessions than anybody has."""
 
 
-class SessionTable(ScrollView, can_focus=True):
+class SessionTable(Foreseeing, ScrollView, can_focus=True):
     """One line a session, a heading above each group."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = set(STYLES)
@@ -80,7 +81,7 @@ class SessionTable(ScrollView, can_focus=True):
         super().__init__()
         self._lines = SessionLines()
         self._blending = Blending(self)
-        self._painter = RowPainter(self._blending.style, self._now)
+        self._painter = RowPainter(self._blending.style, self._now, lambda: self.outlook)
         self._showing: tuple[str, ...] = ()
         self._titles = 0
         self._expected: str | None = None

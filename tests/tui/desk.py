@@ -92,7 +92,9 @@ class Desk:
         await self.pilot.pause()
         await self.feed.taken()
         await self.pilot.pause()
-        if under_way := [worker for worker in self.app.workers if worker.group not in {"feed", "watching"}]:
+        if under_way := [
+            worker for worker in self.app.workers if worker.group not in {"feed", "watching", "foreseeing"}
+        ]:
             await self.app.workers.wait_for_complete(under_way)
         await self.pilot.pause()
 

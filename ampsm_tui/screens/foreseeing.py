@@ -1,0 +1,90 @@
+"""Keeps what is foreseen of the sessions: asked for when nothing else goes on, in small portions, and never too often.
+
+The engine knows answers by the commits that they are about; asked again, only what is new costs time.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from textual.dom import DOMNode
+
+from ampsm_engine.errors import AmpsmError
+from ampsm_engine.model import Board, BoardRow
+from ampsm_tui.ask import ask
+from ampsm_tui.widgets.outlook import Outlooks, outlooks
+
+if TYPE_CHECKING:
+    from ampsm_engine.engine.desk import Engine
+    from ampsm_engine.merging.radar import Radar
+    from ampsm_engine.model import Merge
+
+QUIET = 2.0
+"""Seconds after the last commit, merge or start before anything is asked."""
+
+BUDGET = 0.5
+"""Seconds of new answers in one question: it holds one of few side processes."""
+
+SHARE = 6.0
+"""After a question we wait so many times its length."""
+
+BY_HAND = 60.0
+"""Seconds after which we look for commits by hand, at least; `AGAIN` times as long as the look before took."""
+
+AGAIN = 300.0
+
+
+class Foreseer:
+    """What one screen foresees. `node` runs the worker; `show` takes all of it whenever it is different."""
+
+    def __init__(self, node: DOMNode, engine: "Engine", show: Callable[[Outlooks], None]) -> None:
+        self._node = node
+        self._engine = engine
+        self._show = show
+        self._seen: object = None
+        self._shown: Outlooks = {}
+        self._radar: Radar | None = None
+
+    def board(self, board: Board) -> None:
+        """Take note of what may have changed it; a merge that began or ended is told at once."""
+        merging = [fact.number for fact in board.facts if fact.kind in _ABOUT_MERGES]
+        seen = (tuple(_mark(row) for row in board.rows), merging[-1:])
+        if seen == self._seen:
+            return
+        self._seen = seen
+        self._node.run_worker(self._foresee(), group="foreseeing", exclusive=True)
+
+    async def _foresee(self) -> None:
+        from ampsm_engine.engine import merges  # costs git; not before the first frame
+
+        try:
+            if self._shown:
+                self._tell(await ask(merges.open_merges, self._engine))
+            await asyncio.sleep(QUIET)
+            while True:
+                began = time.monotonic()
+                self._tell(await ask(merges.open_merges, self._engine))
+                self._radar = await ask(merges.radar, self._engine, budget=BUDGET)
+                self._tell(await ask(merges.open_merges, self._engine))
+                took = time.monotonic() - began
+                pending = self._radar.pending if self._radar else 0
+                await asyncio.sleep(max(QUIET, SHARE * took) if pending else max(BY_HAND, AGAIN * took))
+        except AmpsmError:
+            return  # it is a help, and preflight tells what is wrong
+
+    def _tell(self, merges: "dict[str, Merge] | None") -> None:
+        found = outlooks(self._radar.clashes if self._radar else (), merges or {})
+        if found != self._shown:
+            self._shown = found
+            self._show(found)
+
+
+_ABOUT_MERGES = frozenset({"merged", "squashed", "rebased", "conflicted", "aborted", "undone", "accepted", "recovered"})
+
+
+def _mark(row: BoardRow) -> object:
+    """What of a row moves commits."""
+    current = row.current
+    session = row.session
+    return session.id, session.base_branch, session.status, current and (current.id, current.commit_sha)

@@ -1,0 +1,87 @@
+"""What is foreseen of a session: with what it would conflict, and where; and whether a merge of it is open. Pure.
+
+`Foreseeing` is what a widget shares that shows it.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, NamedTuple
+
+from textual.reactive import var
+from textual.widget import Widget
+
+from ampsm_tui.clean import one_line
+from ampsm_tui.widgets.session_columns import Piece
+from ampsm_tui.widgets.wrapping import wrapped
+
+if TYPE_CHECKING:
+    from ampsm_engine.merging.radar import Clash
+    from ampsm_engine.model import Merge
+
+NAMED = 4
+"""Files that are named of one clash; the others are counted."""
+
+MARK = "≠ "
+"""Before the name of a session that would conflict."""
+
+
+class Clashing(NamedTuple):
+    """With what, and on which files; `other` is a session's id, or empty for the base."""
+
+    other: str
+    paths: tuple[str, ...]
+
+
+class Outlook(NamedTuple):
+    """What is foreseen of one session."""
+
+    clashes: tuple[Clashing, ...] = ()
+    open: str = ""
+    """The state of its open merge: `working`, `conflicted`, or nothing."""
+
+
+Outlooks = Mapping[str, Outlook]
+
+
+def outlooks(clashes: Iterable["Clash"], merges: Mapping[str, "Merge"]) -> dict[str, Outlook]:
+    """By session, from what the engine says; a clash of two sessions is told of both."""
+    found: dict[str, list[Clashing]] = {}
+    for clash in clashes:
+        paths = tuple(file.path for file in clash.files)
+        found.setdefault(clash.session_id, []).append(Clashing(clash.other, paths))
+        if clash.other:
+            found.setdefault(clash.other, []).append(Clashing(clash.session_id, paths))
+    return {
+        one: Outlook(tuple(sorted(found.get(one, ()))), merges[one].state.value if one in merges else "")
+        for one in found.keys() | merges.keys()
+    }
+
+
+def told(outlook: Outlook, base: str, names: Mapping[str, str], width: int, most: int = 8) -> list[tuple[Piece, ...]]:
+    """The lines about it."""
+    lines: list[tuple[Piece, ...]] = []
+    if outlook.open == "conflicted":
+        lines.append((Piece("its conflicts wait for you: M", "awaiting-input"),))
+    elif outlook.open:
+        lines.append((Piece("it is being merged", "running"),))
+    for clash in outlook.clashes:
+        name = one_line(names.get(clash.other, clash.other), 60) if clash.other else one_line(base, 60)
+        more = len(clash.paths) - NAMED
+        paths = ", ".join(one_line(path, 200) for path in clash.paths[:NAMED]) + (
+            f" and {more} more" if more > 0 else ""
+        )
+        lines += [(Piece(line, "text"),) for line in wrapped(f"{MARK}{name}: {paths}", width, 3)]
+    return [*lines[: most - 1], (Piece("…", "quiet"),)] if len(lines) > most else lines
+
+
+class Foreseeing(Widget):
+    """A widget that shows what is foreseen."""
+
+    outlook: var[Outlooks] = var(dict, init=False)
+
+    def watch_outlook(self) -> None:
+        """Something else is foreseen."""
+        self.refresh_changed()
+
+    def refresh_changed(self) -> None:
+        """Repaint what says something else now."""
+        raise NotImplementedError
