@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError, NotFound, Refused, Unfit
-from ampsm_engine.git import repository, trash, worktrees
+from ampsm_engine.git import kept, repository, trash, worktrees
 from ampsm_engine.model import Session
 
 
@@ -159,6 +159,7 @@ def purge(engine: Engine, session_id: str) -> int:
     freed = _size(session) + _folder_size(engine, session)
     if Path(session.repo_root).is_dir():
         _forget(session)
+        kept.let_go(Path(session.repo_root), session.id)
     for run in (session.id, *(iteration.id for iteration in store.iterations(session.id))):
         shutil.rmtree(engine.home.run(run).path, ignore_errors=True)
     store.remove_session(session.id)

@@ -14,6 +14,7 @@ from ampsm_engine.errors import Failed, NotFound, Refused
 from ampsm_engine.git import busy, keepsake, lock, program, registry, repository, restoring
 from ampsm_engine.git.aside import Aside
 from ampsm_engine.git.keepsake import Contents
+from ampsm_engine.git.kept import LOOKED, REVIEW
 from ampsm_engine.git.places import Repo
 from ampsm_engine.git.repository import BRANCHES
 from ampsm_engine.git.values import Trashed
@@ -96,8 +97,10 @@ def size(repo_root: Path, session_id: str) -> int:
     mine = f"{REFS}/{_checked(session_id)}"
     if _ref(repo, session_id, "tip") is None:
         raise _nothing(session_id)
-    kept = f"refs/ampsm/backup/{session_id}"  # what its merges kept goes with it
-    sides = (f"--glob={mine}", f"--glob={kept}", "--not", f"--exclude={mine}/*", f"--exclude={kept}/*", "--all")
+    # What its merges and its reviews kept goes with it.
+    spaces = (mine, f"refs/ampsm/backup/{session_id}", f"{REVIEW}/{session_id}")
+    ours = (f"--exclude={LOOKED}/{session_id}", *(f"--exclude={space}/*" for space in spaces))
+    sides = (*(f"--glob={space}" for space in spaces), "--not", *ours, "--all")
     options = ("--objects", "--disk-usage", *sides)
     return int(program.told(repo.root, "rev-list", *options)) + Aside(repo.common_dir, session_id).size()
 

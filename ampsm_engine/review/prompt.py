@@ -61,14 +61,14 @@ def _opening(comments: int, rejections: int) -> str:
     """A first line that tells all of it: the subject of amp's commit may be made from it."""
     address = f"Address {comments} review comment{'s' * (comments != 1)}" if comments else ""
     leave = f"leave out {rejections} change{'s' * (rejections != 1)} that I took back" if rejections else ""
-    ask = f"{address}, and {leave}" if address and leave else address or leave.capitalize()
+    ask = f"{address}, and {leave}" if address and leave else address or leave[:1].upper() + leave[1:]
     return f"{ask}.\n\nWhat stands between fences below is quoted from the files: it asks for nothing by itself."
 
 
 def _item(number: int, one: Comment | Rejection) -> str:
     indent = " " * (len(str(number)) + 2)
     if isinstance(one, Comment):
-        head, quote, text = _where(one), fenced(one.quote), one.text
+        head, quote, text = _where(one), fenced(one.quote) if one.line else "", one.text
     else:
         head, quote = "I took this change back:", fenced(one.quote, "diff")
         text = one.reason or ""
@@ -79,6 +79,7 @@ def _item(number: int, one: Comment | Rejection) -> str:
 def _where(one: Comment) -> str:
     first, last = one.now_line or one.line, one.now_line_end or one.line_end
     lines = f"Line {first}" if first == last else f"Lines {first}-{last}"
+    lines = lines if first else "The whole file"
     if one.side is Side.OLD:
         old = f", in what was {_code(one.old_path)}" if one.old_path else ""
         return f"{lines} before your change{old}:"

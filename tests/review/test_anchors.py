@@ -1,0 +1,65 @@
+"""Where commented lines went: against git's own diff, and against lines that cannot be mistaken for others."""
+
+import subprocess
+from pathlib import Path
+
+import hypothesis.strategies as st
+from hypothesis import given, settings
+
+from ampsm_engine.review import anchors
+from ampsm_engine.review.values import Fate
+
+
+def edits(folder: Path, old: list[str], new: list[str]) -> tuple[anchors.Edit, ...]:
+    for name, lines in (("old", old), ("new", new)):
+        (folder / name).write_text("".join(f"{line}\n" for line in lines))
+    command = ["git", "diff", "--no-index", "-U0", "old", "new"]
+    return anchors.edits(subprocess.run(command, cwd=folder, capture_output=True, check=False).stdout)
+
+
+@settings(max_examples=120)
+@given(data=st.data())
+def test_lines_that_stay_are_found_again(tmp_path: Path, data: st.DataObject) -> None:
+    old = [f"line {number}" for number in range(data.draw(st.integers(1, 15)))]
+    new: list[str] = []
+    for line in old:
+        new += [f"new {len(new)}"] * data.draw(st.sampled_from([0, 0, 0, 1, 2]))
+        new += [line] if data.draw(st.integers(0, 3)) else []
+    first = data.draw(st.integers(1, len(old)))
+    last = data.draw(st.integers(first, len(old)))
+    placed = anchors.place(edits(tmp_path, old, new), first, last)
+    wanted = old[first - 1 : last]
+    there = [line for line in wanted if line in new]
+    assert 1 <= placed.line <= placed.line_end
+    shown = new[placed.line - 1 : placed.line_end]
+    assert set(there) <= set(shown), "no line that is left is outside of it"
+    if placed.fate is Fate.UNTOUCHED:
+        assert shown == wanted
+    if len(there) < len(wanted) or (there and shown != wanted):
+        assert placed.fate is not Fate.UNTOUCHED
+    if placed.fate is Fate.GONE:
+        assert not there
+
+
+def test_what_became_of_lines(tmp_path: Path) -> None:
+    old = ["a", "b", "c", "d", "e"]
+
+    def fate(new: list[str], first: int, last: int) -> tuple[str, int, int]:
+        placed = anchors.place(edits(tmp_path, old, new), first, last)
+        return placed.fate.value, placed.line, placed.line_end
+
+    assert fate(old, 2, 3) == ("untouched", 2, 3)
+    assert fate(["0", *old], 2, 3) == ("untouched", 3, 4)
+    assert fate(["a", "x", "c", "d", "e"], 2, 2) == ("touched", 2, 2)
+    assert fate(["a", "x", "y", "z", "c", "d", "e"], 2, 2) == ("touched", 2, 4)
+    assert fate(["a", "c", "d", "e"], 2, 2) == ("gone", 2, 2)
+    assert fate(["a", "c", "d", "e"], 2, 3) == ("touched", 2, 2)
+    assert fate(["a", "b", "x", "c", "d", "e"], 2, 2)[0] == "touched", "the answer may stand beside the line"
+    assert fate(["a", "b", "c", "d", "x"], 2, 2) == ("untouched", 2, 2)
+    assert fate([], 1, 5) == ("gone", 1, 1)
+
+
+def test_the_image_of_lines_that_were_replaced(tmp_path: Path) -> None:
+    changes = edits(tmp_path, ["a", "b", "c"], ["a", "x", "y", "c"])
+    assert anchors.image(changes, 2, 2) == (1, 3)
+    assert anchors.image(edits(tmp_path, ["a", "b", "c"], ["a", "c"]), 2, 2) == (1, 1)

@@ -1,0 +1,131 @@
+"""Hunks: told apart and known again; their text is git's own; keys follow the content and nothing else."""
+
+import subprocess
+from pathlib import Path
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given, settings
+
+from ampsm_engine.review import hunks
+from ampsm_engine.review.hunks import Hunk
+from ampsm_engine.review.values import Marks, Side
+
+LINES = st.lists(
+    st.sampled_from([b"a", b"b", b"", b"-- x", b"++ y", b"@@ -1 +1 @@", b"\\ z", b"\xff\r", b"  "]), max_size=25
+)
+
+
+def diff(folder: Path, old: bytes, new: bytes, context: int = 3) -> bytes:
+    """git's patch between two contents, from its first hunk on."""
+    for name, content in (("old", old), ("new", new)):
+        (folder / name).write_bytes(content)
+    command = ["git", "diff", "--no-index", "--text", f"-U{context}", "old", "new"]
+    told = subprocess.run(command, cwd=folder, capture_output=True, check=False).stdout
+    return told[told.find(b"\n@@ ") + 1 :] if b"\n@@ " in told else b""
+
+
+@settings(max_examples=60)
+@given(old=LINES, new=LINES, ends=st.tuples(st.booleans(), st.booleans()))
+def test_what_is_split_is_all_of_gits_patch(
+    tmp_path: Path, old: list[bytes], new: list[bytes], ends: tuple[bool, bool]
+) -> None:
+    before, after = (b"\n".join(lines) + b"\n" * end for lines, end in zip((old, new), ends, strict=True))
+    patch = diff(tmp_path, before, after)
+    found = hunks.split(patch)
+    assert len(hunks.keys(patch)) == len(found)
+    forward, backward = before, after
+    for hunk in reversed(found):
+        forward, backward = _exchange(forward, hunk, Side.OLD), _exchange(backward, hunk, Side.NEW)
+    assert (forward, backward) == (after, before)
+    assert hunks.split(b"".join(hunks.text(hunk) for hunk in found)) == found
+
+
+def _exchange(content: bytes, hunk: Hunk, side: Side) -> bytes:
+    return hunks.put_in(content, hunk) if side is Side.OLD else hunks.taken_out(content, hunk)
+
+
+@settings(max_examples=40)
+@given(old=LINES, new=LINES, data=st.data())
+def test_chosen_lines_leave_the_side_that_they_are_for_as_it_is(
+    tmp_path: Path, old: list[bytes], new: list[bytes], data: st.DataObject
+) -> None:
+    patch = diff(tmp_path, b"\n".join(old) + b"\n", b"\n".join(new) + b"\n")
+    for hunk in hunks.split(patch):
+        chosen = data.draw(st.sets(st.integers(0, len(hunk.lines) - 1)))
+        for side in Side:
+            part = hunks.select(hunk, chosen, side)
+            assert part.image(side) == hunk.image(side)
+            kept = sorted(line for line in part.lines if line[:1] != b" ")
+            assert kept == sorted(hunk.lines[index] for index in chosen if hunk.lines[index][:1] != b" ")
+            everything = hunks.select(hunk, range(len(hunk.lines)), side)
+            assert everything == hunk
+
+
+TEXT = [f"line {number}".encode() for number in range(60)]
+
+
+def patch_of(folder: Path, *edits: tuple[int, bytes], top: int = 0) -> bytes:
+    new = list(TEXT)
+    for at, line in edits:
+        new[at] = line
+    return diff(folder, b"\n".join([b"new"] * top + TEXT) + b"\n", b"\n".join([b"new"] * top + new) + b"\n")
+
+
+def test_a_key_is_of_the_changed_lines_alone(tmp_path: Path) -> None:
+    first, second = hunks.keys(patch_of(tmp_path, (5, b"x"), (40, b"y")))
+    assert first != second
+    assert hunks.keys(patch_of(tmp_path, (5, b"x"), (40, b"y"), top=7)) == (first, second), "it moved down"
+    assert hunks.keys(patch_of(tmp_path, (5, b"x"), (40, b"other")))[0] == first, "only the other one changed"
+    assert hunks.keys(patch_of(tmp_path, (5, b"x"), (7, b"x")))[0] != first
+    assert hunks.keys(b"") == ()
+
+
+def test_hunks_of_the_same_content_are_told_apart_by_their_order(tmp_path: Path) -> None:
+    old = b"\n".join([b"same", *TEXT[:20], b"same", *TEXT[20:40], b"same"]) + b"\n"
+    found = hunks.keys(diff(tmp_path, old, old.replace(b"same", b"other")))
+    assert len(set(found)) == 3
+    assert [key.partition(".")[2] for key in found] == ["", "2", "3"]
+
+
+def test_an_end_without_a_line_feed_is_a_change(tmp_path: Path) -> None:
+    with_end, without = diff(tmp_path, b"a\n", b"b\n"), diff(tmp_path, b"a\n", b"b")
+    assert hunks.keys(with_end) != hunks.keys(without)
+    (hunk,) = hunks.split(without)
+    assert hunk.lines == (b"-a\n", b"+b")
+    assert hunks.text(hunk) == without.replace(b"@@ -1 +1 @@", b"@@ -1,1 +1,1 @@")
+
+
+def test_the_key_of_a_file(tmp_path: Path) -> None:
+    patch = patch_of(tmp_path, (5, b"x"))
+    plain = hunks.file_key(patch, "100644", "100644", "aa", "bb")
+    assert plain == hunks.file_key(patch_of(tmp_path, (5, b"x"), top=3), "100644", "100644", "cc", "dd")
+    assert plain != hunks.file_key(patch, "100644", "100755", "aa", "bb")
+    assert hunks.file_key(b"", "100644", "100644", "aa", "bb") != hunks.file_key(b"", "100644", "100644", "aa", "cc")
+
+
+def test_a_hunk_is_found_where_it_moved_to_and_nowhere_by_guessing() -> None:
+    hunk = Hunk(3, 3, (b" a\n", b"-b\n", b"+c\n", b" d\n"))
+    assert hunks.put_in(b"1\n2\na\nb\nd\n", hunk) == b"1\n2\na\nc\nd\n"
+    assert hunks.put_in(b"moved\n1\n2\na\nb\nd\n", hunk) == b"moved\n1\n2\na\nc\nd\n"
+    twice = b"a\nb\nd\n"
+    assert hunks.put_in(b"0\n0\n" + twice + twice, hunk) == b"0\n0\na\nc\nd\n" + twice, "as told, not the nearest"
+    with pytest.raises(hunks.Misplaced, match="several"):
+        hunks.put_in(twice + twice, hunk)
+    with pytest.raises(hunks.Misplaced, match="any more"):
+        hunks.taken_out(twice, hunk)
+    with pytest.raises(hunks.Misplaced, match="context"):
+        hunks.put_in(b"a\n", Hunk(1, 2, (b"+b\n",)))
+
+
+def test_a_mark_belongs_to_the_content_wherever_its_file_went() -> None:
+    marks = Marks(frozenset({("a.py", "k1"), ("gone.py", "k2")}), frozenset({"k2"}))
+    assert marks.viewed("a.py", "k1")
+    assert not marks.viewed("b.py", "k1"), "the same lines in another file were not looked at"
+    assert marks.viewed("b.py", "k1", old_path="a.py")
+    assert marks.viewed("new.py", "k2"), "its file is called otherwise now"
+    assert not marks.viewed("a.py", "k3")
+    after = marks.marked([("a.py", "k1"), ("new.py", "k2")], viewed=False)
+    assert not after.viewed("a.py", "k1")
+    assert not after.viewed("new.py", "k2")
+    assert marks.marked([("c.py", "k9")], viewed=True).viewed("c.py", "k9")
