@@ -5,7 +5,6 @@ A verb's error comes back as itself; `asking` makes a toast of it. Nothing else 
 
 import functools
 import os
-import signal
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -45,10 +44,10 @@ async def cross(question: Callable[[], T]) -> T:
 def _answer(question: Callable[[], T]) -> T:
     """Runs in the side process. Its standard error is our terminal, so nothing may be written there.
 
-    What ends the terminal, or is typed in it, is meant for the app: who makes a worktree here must not die of it.
+    Nor does it belong to that terminal: who makes a worktree, and git that fills it, must not die with it.
     """
-    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
-        signal.signal(number, signal.SIG_IGN)
+    if os.getsid(0) != os.getpid():
+        os.setsid()
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     os.close(nowhere)

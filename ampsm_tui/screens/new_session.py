@@ -211,7 +211,9 @@ class NewSessionScreen(Screen[str | None]):
         self._say(f"✗ {start.message}\n{start.hint}" if start else "")
 
     def _say(self, text: str) -> None:
-        self.query_one("#state", Static).update(Content(many_lines(text, 1000)))
+        state = self.query_one("#state", Static)
+        state.update(Content(many_lines(text, 1000)))
+        state.set_class(text.startswith("✗"), "-trouble")
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """The three buttons."""

@@ -134,7 +134,7 @@ def test_doctor_names_what_to_set(bench: Bench, attached: Terminal, tmux: Tmux) 
     attached.sees("ampsm")
     out = bench.folder / "doctor.txt"
     tmux("new-window", f"{AMPSM} doctor > {out} 2>&1")
-    told = until(lambda: "tmux" in (out.read_text() if out.exists() else "") and out.read_text(), "doctor's word")
+    told = str(until(lambda: "tmux" in (out.read_text() if out.exists() else "") and out.read_text(), "doctor's word"))
     assert "set -g focus-events on" in told
     assert "set -s escape-time 10" in told
     assert "allow-passthrough" not in told

@@ -71,3 +71,9 @@ async def test_a_refusal_becomes_a_toast_with_its_hint(desk: Desk, monkeypatch: 
         action_try(screen)
         await desk.settle()
         desk.sees("The gate ␛[31mis shut.", "ampsm open [gate]")
+
+
+async def test_a_side_process_is_in_no_terminal_that_could_end_it() -> None:
+    pid = await ask(os.getpid)
+    assert await ask(os.getsid, 0) == pid
+    assert await ask(os.getpgid, 0) == pid
