@@ -9,21 +9,19 @@ Nothing is computed here, and nothing blocks: each callback handles one piece of
 started again with the reviews that it had; one that is stuck is ended first.
 """
 
-import asyncio
 import itertools
-from array import array
-from collections import OrderedDict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ampsm_engine import errors
 from ampsm_engine.differ.line import Line
 from ampsm_engine.differ.protocol import Colours, Request
 from ampsm_engine.differ.review import Event as Event  # noqa: PLC0414 - part of this module's face
 from ampsm_engine.differ.review import Review as Review  # noqa: PLC0414
+from ampsm_engine.differ.shelf import Shelf
 from ampsm_engine.errors import AmpsmError, Failed
 
-COLOURS_KEPT = 12 << 20
-"""Bytes of coloured spans kept for drawing, the latest ones."""
+if TYPE_CHECKING:
+    import asyncio
 
 PULSE = 2.0
 """Seconds between looks at a process with work to do; silent for three of them, it is taken for stuck."""
@@ -32,7 +30,7 @@ PATIENCE = 0.5
 """Seconds that a cancelled job may take to end before the process is ended for it."""
 
 RESTARTS = 3
-"""How often a process may die without having said anything in between."""
+"""How often a process may die without a word in between."""
 
 
 class Differ:
@@ -45,14 +43,15 @@ class Differ:
         self._bases: dict[int, Review | None] = {}
         self._opening: dict[int, asyncio.Future[Review | None]] = {}
         self._asked: dict[int, tuple[list[Any], asyncio.Future[Any]]] = {}
-        self._coloured: OrderedDict[tuple[str, str], Colours] = OrderedDict()
+        self._shelf = Shelf()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pulse: asyncio.TimerHandle | None = None
         self._silent = self._deaths = 0
         self._folder = self._doing = ""
         self._poison: list[str] = []
         self._leaving: dict[int, asyncio.TimerHandle] = {}
-        self._is_closed = False
+        self._is_closed = self._is_attached = False
+        self._begun: Review | None = None
 
     @classmethod
     def start(cls) -> "Differ":
@@ -64,15 +63,19 @@ class Differ:
         """The process; another one when it had to be started again."""
         return self._line.pid
 
+    def begin(self, request: Request) -> None:
+        """Have a comparison begun that will be opened soon: the process works while the caller loads the rest."""
+        self._begun = self._made(request)
+        self._say_open(self._begun)
+
     async def open(self, request: Request) -> Review:
         """Compare two trees; answers as soon as the list of files is here.
 
         NotFound without such a revision, Failed when the worktree cannot be written down or the process is gone.
         """
-        review = Review(self, next(self._numbers), request)
-        opened = await self._opened(review, None)
-        assert opened is not None  # noqa: S101 - only `renew` may find nothing new
-        return opened
+        begun = self._begun
+        review = begun if begun is not None and begun.request == request else self._made(request)
+        return await self._opened(review, None) or review  # only `renew` may find nothing new
 
     def close(self) -> None:
         """End the process and all that it does."""
@@ -96,7 +99,7 @@ class Differ:
     async def ask(self, *message: Any) -> Any:
         """Send a question and wait for its answer; it is asked again when the process dies over it."""
         number = next(self._numbers)
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        future = self.promise()
         self._asked[number] = ([message[0], number, *message[1:]], future)
         self.say(*self._asked[number][0])
         try:
@@ -106,11 +109,19 @@ class Differ:
 
     async def renew(self, review: Review) -> Review | None:
         """The same review of what is there now; None when it is the same."""
-        return await self._opened(Review(self, next(self._numbers), review.request), review)
+        return await self._opened(self._made(review.request), review)
 
     def coloured(self, key: tuple[str, str]) -> Colours | None:
         """The colours of a blob that are here."""
-        return self._coloured.get(key)
+        return self._shelf.get(key)
+
+    def promise(self) -> "asyncio.Future[Any]":
+        """Something to wait for in the running event loop."""
+        if self._loop is None:
+            import asyncio  # slow, and not needed to begin
+
+            self._loop = asyncio.get_running_loop()
+        return self._loop.create_future()
 
     def forget(self, review: Review) -> None:
         """Nobody looks at it any more; a process that does not let go of it soon is ended."""
@@ -122,16 +133,26 @@ class Differ:
 
     # Inside
 
+    def _made(self, request: Request) -> Review:
+        return Review(self, next(self._numbers), request)
+
+    def _attach(self) -> None:
+        """Listen, once there is an event loop."""
+        if not self._is_attached:
+            self._is_attached = True
+            self._line.attach(self._heard, self._ended)
+
     async def _opened(self, review: Review, base: Review | None) -> Review | None:
         if self._is_closed:
             raise Failed("The diff process was closed.")
-        if self._loop is None:
-            self._loop = asyncio.get_running_loop()
-            self._line.attach(self._heard, self._ended)
         number = review.number
-        future: asyncio.Future[Review | None] = self._loop.create_future()
+        future: asyncio.Future[Review | None] = self.promise()
         self._reviews[number], self._bases[number], self._opening[number] = review, base, future
-        self._say_open(review)
+        if review is self._begun:
+            self._begun = None
+        else:
+            self._say_open(review)
+        self._attach()
         try:
             return await future
         except BaseException:
@@ -193,24 +214,10 @@ class Differ:
             _settle(future, None, _error(told))
 
     def _take_colours(self, rest: list[Any], body: bytes) -> None:
-        """A piece of a blob's colours: the lines after those that are here."""
-        oid, language, first, lines, complete = rest
-        key = (oid, language)
-        known = self._coloured.pop(key, None)
-        offsets, spans = array("I", body[: 4 * (lines + 1)]), array("H", body[4 * (lines + 1) :])
-        if first and (known is None or known.lines != first):  # the beginning was dropped meanwhile
-            return
-        if first and known is not None:
-            base = known.offsets[-1]
-            offsets = known.offsets + array("I", [base + one for one in offsets[1:]])
-            spans = known.spans + spans
-        self._coloured[key] = Colours(offsets, spans, complete)
-        size = sum(4 * len(one.offsets) + 2 * len(one.spans) for one in self._coloured.values())
-        while size > COLOURS_KEPT and len(self._coloured) > 1:
-            _, dropped = self._coloured.popitem(last=False)
-            size -= 4 * len(dropped.offsets) + 2 * len(dropped.spans)
+        oid, language, first, lines, is_complete = rest
+        self._shelf.take((oid, language), first, lines, body, is_complete=is_complete)
         for review in tuple(self._reviews.values()):
-            review.take_colours(key)
+            review.take_colours((oid, language))
 
     # Its life
 
@@ -226,7 +233,8 @@ class Differ:
             self._silent = 0
             return
         self._silent += 1
-        if self._silent > 3:
+        # A new process may need longer than the one before was given: the machine may be slow.
+        if self._silent > 3 << (2 * self._deaths):
             self._restart()
         self._watch()
 
@@ -249,9 +257,8 @@ class Differ:
             self._is_closed = True
             self._fail(Failed("The diff process dies again and again.", "ampsm doctor"))
             return
-        if self._doing:
-            self._poison.append(self._doing)
-            self._doing = ""
+        self._poison += [self._doing] if self._doing else []
+        self._doing = ""
         try:
             self._line = Line(self._folder)
         except Failed as reason:
@@ -279,8 +286,8 @@ class Differ:
 def _error(told: list[str]) -> AmpsmError:
     """The refusal that the process sent, as itself."""
     kind, message, hint = told
-    known = {one.__name__: one for one in (errors.NotFound, errors.Refused, errors.Unfit, errors.Failed)}
-    return known.get(kind, Failed)(message, hint)
+    found = getattr(errors, kind) if kind in ("NotFound", "Refused", "Unfit") else Failed
+    return found(message, hint)
 
 
 def _settle(future: "asyncio.Future[Any] | None", answer: Any, refusal: AmpsmError | None = None) -> None:

@@ -1,20 +1,23 @@
 """The line to the diff process: starting it, bytes in and out without ever waiting, and ending it.
 
-Nothing here knows what the messages mean.
+Nothing here knows what the messages mean, and nothing heavy is imported: it is started before anything else.
 """
 
-import asyncio
 import contextlib
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ampsm_engine.differ.protocol import Frames, frame
 from ampsm_engine.errors import Failed
 from ampsm_engine.home import RUN_MARK
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from ampsm_engine.differ.protocol import Frames
 
 _PIECE = 1 << 16
 """Bytes taken from the pipe in one turn of the event loop."""
@@ -50,7 +53,7 @@ class Line:
         os.set_blocking(self._in, False)
         os.set_blocking(self._out, False)
         self._waiting = bytearray()
-        self._frames = Frames()
+        self._frames: Frames | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
@@ -60,12 +63,19 @@ class Line:
 
     def attach(self, heard: Callable[[Any, bytes], None], ended: Callable[[], None]) -> None:
         """Let the running event loop listen: `heard` gets every message, `ended` is called once, at the end."""
+        import asyncio
+
+        from ampsm_engine.differ.protocol import Frames
+
+        self._frames = Frames()
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._out, self._read, heard, ended)
         self._flush()
 
     def say(self, *message: Any) -> None:
         """Send a message; what the pipe does not take at once waits."""
+        from ampsm_engine.differ.protocol import frame
+
         self._waiting += frame(list(message))
         self._flush()
 
@@ -102,6 +112,7 @@ class Line:
                 self._loop.remove_reader(self._out)
             ended()
             return
+        assert self._frames is not None  # noqa: S101 - for the types
         for header, body in self._frames.feed(chunk):
             heard(header, body)
 

@@ -3,15 +3,19 @@
 All of one pair of trees, and never changed by what happens to the worktree: `refresh` answers with another review.
 """
 
-import asyncio
 from array import array
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal
 
 from ampsm_engine.differ.languages import language
 from ampsm_engine.differ.protocol import Colours, FileEntry, FilePatch, Request, Side, Text, Words
 from ampsm_engine.errors import AmpsmError, Failed
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from ampsm_engine.differ.desk import Desk
 
 SIDES: tuple[Side, Side] = ("new", "old")
 
@@ -29,29 +33,10 @@ class Event:
     indices: tuple[int, ...] = ()
 
 
-class Desk(Protocol):
-    """What a review needs of the differ that opened it."""
-
-    def say(self, *message: Any) -> None:
-        """Send a message."""
-
-    async def ask(self, *message: Any) -> Any:
-        """Send a question, numbered, and wait for its answer."""
-
-    async def renew(self, review: "Review") -> "Review | None":
-        """The same review of what is there now; None when it is the same."""
-
-    def coloured(self, key: tuple[str, str]) -> Colours | None:
-        """The colours of a blob that are here."""
-
-    def forget(self, review: "Review") -> None:
-        """Nobody looks at it any more."""
-
-
 class Review:
     """The difference of two trees, arriving."""
 
-    def __init__(self, desk: Desk, number: int, request: Request) -> None:
+    def __init__(self, desk: "Desk", number: int, request: Request) -> None:
         self._desk = desk
         self.number = number
         self.request = request
@@ -273,7 +258,7 @@ class Review:
         while not holds():
             if self._failure is not None:
                 raise type(self._failure)(*self._failure.args)
-            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            future: asyncio.Future[None] = self._desk.promise()
             self._waiting.add(future)
             await future
 

@@ -2,19 +2,21 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
-from ampsm_engine.differ import client
+from ampsm_engine.differ import client, server, wishes
 from ampsm_engine.differ.client import Differ, Event
-from ampsm_engine.differ.protocol import Frames, frame
+from ampsm_engine.differ.protocol import FileEntry, Frames, frame
 from ampsm_engine.errors import Failed
 from tests.differ.oracle import request, whole
 from tests.git.sandboxes import Sandbox
@@ -221,3 +223,57 @@ def test_the_screens_end_computes_nothing() -> None:
         "print([name for name in ('pygit2', 'pygments', 'ampsm_engine.git', 'textual') if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+async def test_what_was_begun_ahead_is_there_when_it_is_opened(differ: Differ, sandbox: Sandbox) -> None:
+    asked = request(sandbox, "", "HEAD")
+    differ.begin(asked)
+    review = await differ.open(asked)
+    await review.completed()
+    assert len(review.files) == 3
+    assert (await differ.open(request(sandbox, "HEAD", "HEAD"))).files == ()
+    again = await differ.open(asked)
+    assert again is not review
+
+
+def test_a_lexer_that_goes_astray_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[object] = []
+    monkeypatch.setattr(wishes, "JOB_LIMIT", 0.2)
+    before = signal.signal(signal.SIGALRM, server._late)
+    try:
+        entry = FileEntry(0, "a.py", None, "added", 0, 0o100644, "", "1" * 40)
+        comparison = SimpleNamespace(number=1, entries=[entry], colours=[(0, "new")], words=[])
+        made = wishes.Wishes({1: comparison}, lambda header, *_: said.append(header))
+
+        def astray(*_: object) -> Iterator[None]:
+            yield re.compile(r"(a+)+$").match("a" * 60 + "b")
+
+        monkeypatch.setattr(made, "_colours", astray)
+        assert made.work(time.monotonic() + 0.01)
+        assert not made.work(time.monotonic() + 0.01), "it is not tried again"
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert said == [["colours", 0, "1" * 40, "python", 0, 0, True]]
+
+
+async def test_a_review_that_is_closed_in_the_middle_makes_room_at_once(differ: Differ, sandbox: Sandbox) -> None:
+    lines = [f"{number} {number * 7919 % 104729}\n" for number in range(300_000)]
+    old = sandbox.commit({"a.txt": "".join(lines)})
+    new = sandbox.commit({"a.txt": "".join(reversed(lines))})
+    slow = await differ.open(request(sandbox, old, new))
+    slow.focus(0)
+    slow.close()
+    other = await whole(differ, sandbox, "", "HEAD")
+    assert other.is_complete
+    with pytest.raises(Failed):
+        await slow.patched(0)
+
+
+async def test_a_job_that_was_the_end_of_a_process_is_not_begun_again(differ: Differ, sandbox: Sandbox) -> None:
+    lines = [f"{number} {number * 7919 % 104729}\n" for number in range(400_000)]
+    old = sandbox.commit({"a.txt": "".join(lines)})
+    new = sandbox.commit({"a.txt": "".join(reversed(lines))})
+    review = await differ.open(request(sandbox, old, new))
+    await asyncio.to_thread(until, lambda: bool(differ._doing))
+    os.kill(differ.pid, signal.SIGKILL)
+    assert "took too long" in (await review.patched(0)).note
