@@ -1,0 +1,179 @@
+"""What is told before anything happens: findings with what to do, the plan, the radar, and what rm proves."""
+
+from pathlib import Path
+
+import pytest
+
+from ampsm_engine.engine import health, merges, removal, runs, sessions
+from ampsm_engine.git import integrate
+from ampsm_engine.merging.steps import ConflictsWait
+from ampsm_engine.merging.values import Finding, Options
+from ampsm_engine.model import Iteration, MergeState, Outcome, ScriptResult, Session, State, Status
+from tests.conftest import git
+from tests.merging.desk import Desk, lines
+
+KEY = "sgamp_" + "user_01SECRET_" + "0123456789abcdef" * 2
+
+
+@pytest.fixture
+def task(desk: Desk) -> Session:
+    session = desk.session(script="test -f passes")
+    desk.amp(session, {"one.txt": lines(_3="session")}, "amp: paint it dark")
+    return session
+
+
+def told(desk: Desk, session: Session, **more: object) -> dict[str, Finding]:
+    return {one.kind: one for one in merges.preflight(desk.engine, session.id, **more).findings}
+
+
+def test_nothing_is_touched_and_conflicts_are_foreseen(desk: Desk, task: Session) -> None:
+    desk.base({"one.txt": lines(_3="base")})
+    checkout, objects = desk.checkout(), git(desk.repo, "count-objects", "-v")
+    found = merges.preflight(desk.engine, task.id, run_script=False)
+    assert (desk.checkout(), git(desk.repo, "count-objects", "-v")) == (checkout, objects)
+    assert [(file.path, file.kind) for file in found.conflicts] == [("one.txt", "content")]
+    assert (found.ahead, found.behind, found.ready) == (1, 1, True)
+    by_kind = {one.kind: one for one in found.findings}
+    assert (by_kind["conflicts"].level, "one.txt" in by_kind["conflicts"].text) == ("warn", True)
+    desk.clean(task)
+
+
+def test_the_script_is_run_once_for_each_commit(desk: Desk, task: Session) -> None:
+    assert told(desk, task, run_script=False)["script"].level == "warn"
+    assert "fails" in told(desk, task)["script"].text
+    said: list[bytes] = []
+    assert "fails" in told(desk, task, output=said.append)["script"].text
+    desk.amp(task, {"passes": ""})
+    assert "no result" in told(desk, task, run_script=False)["script"].text
+    assert (told(desk, task)["script"].level, told(desk, task, run_script=False)["script"].level) == ("ok", "ok")
+    desk.amp(task, {"passes": None})
+    merges.script_result(desk.engine, task.id, passed=True)
+    assert told(desk, task)["script"].level == "ok"
+
+
+def test_the_result_of_an_iteration_counts_for_its_commit_alone(desk: Desk, task: Session) -> None:
+    store = desk.engine.store
+    store.enqueue(Iteration("i1", task.id, 0, "Do it", State.QUEUED, ""))
+    store.claim()
+    store.begin_settling("i1", outcome=Outcome.DONE)
+    store.settle("i1", status=Status.IDLE, commit_sha=desk.tip(task), test_result=ScriptResult.PASS, test_exit_code=0)
+    assert told(desk, task, run_script=False)["script"].level == "ok"
+    runs.run_script(desk.engine, task.id, lambda _: None)  # by hand, in whatever state the files are
+    assert "no result" in told(desk, task, run_script=False)["script"].text
+
+
+def test_secrets_are_foreseen_by_file_and_never_shown(desk: Desk, task: Session) -> None:
+    assert told(desk, task)["secrets"].level == "ok"
+    desk.amp(task, {"config.py": f"KEY = '{KEY}'\n", "fine.py": "x = 1\n"})
+    found = told(desk, task)["secrets"]
+    assert (found.level, "config.py" in found.text, "fine.py" in found.text) == ("warn", True, False)
+    assert KEY not in repr(merges.preflight(desk.engine, task.id).findings)
+
+
+def test_the_plan_and_its_draft(desk: Desk, task: Session) -> None:
+    desk.by_hand(task, {"two.txt": lines(_1="hand")}, "Correct it by hand")
+    plan = merges.plan(desk.engine, task.id, Options(manual="keep"))
+    assert [step.name for step in plan.steps] == ["squash", "rebase", "merge"]
+    assert [(commit.subject, commit.ours) for commit in plan.commits] == [
+        ("amp: paint it dark", True), ("Correct it by hand", False),
+    ]  # fmt: skip
+    assert plan.draft == "Paint it dark\n\n- paint it dark\n- Correct it by hand"
+
+
+@pytest.mark.parametrize("apart", [True, False])
+def test_commits_by_hand_stay_commits_of_their_own(desk: Desk, task: Session, apart: bool) -> None:
+    path = "two.txt" if apart else "one.txt"
+    desk.by_hand(task, {path: lines(_3="hand")}, "By hand")
+    desk.amp(task, {path: lines(_3="amp again")}, "amp: again")
+    done = desk.merge(task, "Squashed", manual="keep")
+    subjects = git(desk.repo, "log", "--format=%s", f"{done.merge.base_before}..main").splitlines()
+    assert subjects.count("By hand") == 1
+    assert desk.shown("main", path) == lines(_3="amp again")
+    assert bool(done.notes) is (subjects.count("Squashed") > 1)
+
+
+def test_the_radar_sees_bases_and_neighbours_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other, third = desk.session("one"), desk.session("other"), desk.session("third")
+    desk.amp(one, {"one.txt": lines(_3="one")})
+    desk.amp(other, {"one.txt": lines(_3="other"), "two.txt": lines(_3="other")})
+    desk.amp(third, {"three.txt": "third\n"})
+    desk.base({"two.txt": lines(_3="base")})
+    waiting = merges.radar(desk.engine, budget=0)
+    assert (waiting.clashes, waiting.pending > 0) == ((), True)
+    found = merges.radar(desk.engine)
+    seen = {
+        (frozenset((clash.session_id, clash.other)), *(file.path for file in clash.files)) for clash in found.clashes
+    }
+    assert seen == {(frozenset((other.id, "")), "two.txt"), (frozenset((one.id, other.id)), "one.txt")}
+    monkeypatch.setattr(integrate, "foresee", lambda *_: pytest.fail("it was known"))
+    assert merges.radar(desk.engine, budget=0) == found
+
+
+def test_rm_proves_that_the_work_is_in_the_base(desk: Desk, task: Session) -> None:
+    sentence = removal.what_would_be_lost(desk.engine, task.id)
+    assert "1 commit that main does not have (one.txt)" in sentence
+    # Somebody squashes it into the base by other means: only its change tells.
+    desk.amp(task, {"two.txt": lines(_9="more")})
+    git(desk.repo, "merge", "-q", "--squash", task.branch_name)
+    git(desk.repo, "commit", "-qm", "Squashed elsewhere")
+    desk.base({"three.txt": "later\n"})
+    assert "nothing is lost" in removal.what_would_be_lost(desk.engine, task.id)
+    (Path(task.worktree_path) / "new.txt").write_text("x")
+    assert "1 uncommitted file (new.txt)" in removal.what_would_be_lost(desk.engine, task.id)
+    gone = removal.remove(desk.engine, task.id)
+    assert (gone.in_base, gone.how, gone.unmerged_commits, gone.uncommitted) == (True, "patch-id", 0, 1)
+
+
+def test_a_purge_forgets_the_backups_too(desk: Desk, task: Session) -> None:
+    desk.merge(task)
+    refs = f"refs/ampsm/backup/{task.id}/"
+    assert git(desk.repo, "for-each-ref", refs)
+    removal.remove(desk.engine, task.id)
+    (entry,) = removal.trashed(desk.engine)
+    assert entry.bytes >= 0
+    removal.purge(desk.engine, task.id)
+    assert git(desk.repo, "for-each-ref", refs) == ""
+    desk.sound()
+
+
+def test_repair_offers_and_removes_nothing_unasked(desk: Desk, task: Session) -> None:
+    desk.base({"one.txt": lines(_3="base")})
+    with pytest.raises(ConflictsWait):
+        desk.merge(task)
+    assert health.repair(desk.engine) == ()
+    at = Path(task.worktree_path)
+    desk.engine.store.end_merge(desk.last(task).id, MergeState.ABORTED)  # as if the store were an older copy
+    (found,) = health.repair(desk.engine)
+    assert (found.kind, found.mended) == ("conflict", False)
+    assert integrate.laid(at) is not None
+    (found,) = health.repair(desk.engine, apply=True)
+    assert found.mended
+    desk.clean(task)
+    with pytest.raises(ConflictsWait):
+        desk.merge(task)
+    integrate.abort(at)
+    (found,) = health.repair(desk.engine)
+    assert found.action == f"ampsm merge {task.id} --abort"
+    merges.abort(desk.engine, task.id)
+    git(desk.repo, "update-ref", "refs/ampsm/backup/0123456789/x/branch", "main")
+    (found,) = health.repair(desk.engine)
+    assert (found.kind, "0123456789" in found.text) == ("refs", True)
+
+
+def test_a_row_without_worktree_and_branch_is_offered(desk: Desk, task: Session) -> None:
+    git(desk.repo, "worktree", "remove", "--force", task.worktree_path)
+    git(desk.repo, "branch", "-D", task.branch_name)
+    (found,) = health.repair(desk.engine, apply=True)
+    assert (found.kind, found.mended, f"ampsm rm {task.id}" in found.action) == ("row", False, True)
+    removal.remove(desk.engine, task.id)
+    removal.purge(desk.engine, task.id)
+    assert health.repair(desk.engine) == ()
+
+
+def test_a_merged_session_goes_on(desk: Desk, task: Session) -> None:
+    desk.merge(task)
+    desk.amp(task, {"one.txt": lines(_3="session", _9="later")}, "amp: later")
+    done = desk.merge(task, "Again")
+    assert done.commits == 1
+    assert desk.shown("main", "one.txt") == lines(_3="session", _9="later")
+    assert sessions.edit(desk.engine, task.id, name="renamed").name == "renamed"
