@@ -1,0 +1,123 @@
+"""Marks, comments and rejections in the store: what is bound to an iteration, and what comes back from the queue."""
+
+import os
+
+import pytest
+
+from ampsm_engine.errors import NotFound, Refused
+from ampsm_engine.model import Status
+from ampsm_engine.review.values import Comment, CommentState, Rejection, Side
+from ampsm_engine.store import Store
+from tests.store.values import a_session, an_iteration
+
+ODD = os.fsdecode(b"caf\xe9/x.py")
+
+
+def a_comment(key: str = "c1", **columns: object) -> Comment:
+    values: dict[str, object] = {
+        "id": key, "session_id": "s1", "path": "app.py", "old_path": None, "side": Side.NEW, "line": 1, "line_end": 2,
+        "quote": "q", "context": "c", "blob": "b", "other_blob": "", "text": "t", "state": CommentState.OPEN,
+        "created_at": key, "updated_at": key,
+    }  # fmt: skip
+    return Comment(**(values | columns))
+
+
+def a_rejection(key: str = "r1") -> Rejection:
+    return Rejection(key, "s1", ODD, None, "why", "quote", "tree", key)
+
+
+@pytest.fixture
+def kept(store: Store) -> Store:
+    store.add_session(a_session())
+    store.add_comment(a_comment())
+    store.add_rejection(a_rejection())
+    return store
+
+
+def test_what_goes_in_comes_out_also_under_names_that_are_no_text(kept: Store) -> None:
+    assert kept.comment("c1") == a_comment()
+    odd = a_comment("c2", path=ODD, old_path=ODD + "2", now_path=ODD, side=Side.OLD)
+    assert kept.add_comment(odd) == odd
+    assert kept.comments("s1") == (a_comment(), odd)
+    assert kept.rejections("s1") == (a_rejection(),)
+    kept.mark_viewed("s1", [(ODD, "k1"), ("a", "k1"), ("a", "k2")], viewed=True)
+    kept.mark_viewed("s1", [("a", "k2")], viewed=True)
+    assert Store(kept.path).viewed("s1") == {(ODD, "k1"), ("a", "k1"), ("a", "k2")}
+    kept.mark_viewed("s1", [(ODD, "k1"), ("a", "k1")], viewed=False)
+    assert kept.viewed("s1") == {("a", "k2")}
+    many = [(f"path {number}", "k") for number in range(1000)]
+    kept.mark_viewed("s1", many, viewed=True)
+    assert len(kept.viewed("s1")) == 1001
+
+
+def test_what_a_prompt_answers_is_bound_with_it_or_not_at_all(kept: Store) -> None:
+    kept.add_session(a_session("s2"))
+    kept.add_comment(a_comment("other", session_id="s2"))
+    kept.enqueue(an_iteration("i1"), answers=["c1", "r1", "other", "nobody"])
+    assert (kept.comment("c1").state, kept.comment("c1").iteration_id) == (CommentState.SENT, "i1")
+    assert kept.rejection("r1").iteration_id == "i1"
+    assert kept.comment("other").state is CommentState.OPEN, "it belongs to another session"
+    assert kept.unsent_comments() == {"s2": 1}
+    with pytest.raises(Refused):
+        kept.enqueue(an_iteration("i1"), answers=["other"])
+    assert kept.comment("other").state is CommentState.OPEN
+
+
+@pytest.mark.parametrize("way", ["drop", "stop"])
+def test_what_leaves_the_queue_opens_again(kept: Store, way: str) -> None:
+    kept.enqueue(an_iteration("i1"), answers=["c1", "r1"])
+    if way == "drop":
+        kept.drop_queued("i1")
+    else:
+        kept.ask_to_stop("s1")
+    assert kept.comment("c1") == a_comment()
+    assert kept.rejection("r1").iteration_id is None
+
+
+def test_what_began_stays_sent(kept: Store) -> None:
+    kept.enqueue(an_iteration("i1"), answers=["c1"])
+    kept.claim()
+    kept.requeue("i1")
+    assert kept.comment("c1").state is CommentState.SENT
+    kept.claim()
+    kept.ask_to_stop("s1")
+    assert kept.comment("c1").state is CommentState.SENT
+
+
+def test_comments_change_and_go(kept: Store) -> None:
+    changed = kept.change_comment("c1", text="better")
+    assert (changed.text, changed.created_at) == ("better", "c1")
+    assert changed.updated_at > "2"
+    for columns in ({"state": "sent"}, {"iteration_id": "x"}, {"id": "x"}):
+        with pytest.raises(TypeError):
+            kept.change_comment("c1", **columns)
+    for text in ("", " \n"):
+        with pytest.raises(Refused):
+            kept.change_comment("c1", text=text)
+        with pytest.raises(Refused):
+            kept.add_comment(a_comment("c9", text=text))
+    assert kept.set_comment_state("c1", CommentState.RESOLVED).state is CommentState.RESOLVED
+    kept.delete_comment("c1")
+    for verb in (kept.comment, kept.delete_comment, kept.change_comment, kept.rejection, kept.delete_rejection):
+        with pytest.raises(NotFound):
+            verb("c1")
+    with pytest.raises(NotFound):
+        kept.add_comment(a_comment("c2", session_id="nobody"))
+    with pytest.raises(NotFound):
+        kept.mark_viewed("nobody", [("a", "k")], viewed=True)
+
+
+def test_all_of_it_goes_with_the_session(kept: Store) -> None:
+    kept.mark_viewed("s1", [("a", "k")], viewed=True)
+    kept.set_looked("s1", "1" * 40)
+    kept.set_looked("s1", "2" * 40)
+    assert kept.looked("s1").tree == "2" * 40
+    kept.enqueue(an_iteration("i1"), answers=["c1", "r1"])
+    kept.update_session("s1", status=Status.IDLE)
+    kept.remove_session("s1")
+    assert (kept.comments("s1"), kept.rejections("s1"), kept.viewed("s1"), kept.looked("s1")) == (
+        (),
+        (),
+        frozenset(),
+        None,
+    )
