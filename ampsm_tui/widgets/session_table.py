@@ -32,7 +32,7 @@ FAR = 1_000_000
 """More sessions than anybody has."""
 
 
-class SessionTable(Foreseeing, ScrollView, can_focus=True):
+class SessionTable(ScrollView, Foreseeing, can_focus=True):
     """One line a session, a heading above each group."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = set(STYLES)
