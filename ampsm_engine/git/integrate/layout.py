@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ampsm_engine.errors import Failed, NotFound, Refused
 from ampsm_engine.git import busy, commits, keepsake, listing, program, repository
+from ampsm_engine.git.integrate import mergetree
 from ampsm_engine.git.integrate.ground import Ground
 from ampsm_engine.git.integrate.values import Conflicted, ConflictFile, LaidOut, Stage
 from ampsm_engine.git.integrate.writer import Writer
@@ -23,6 +24,8 @@ _NOTE = "ampsm-conflict.json"
 
 _QUIET = ("-c", "advice.detachedHead=false", "-c", f"core.hooksPath={os.devnull}")
 """No hook of a checkout or a commit that git makes on the way."""
+
+_RESOLVED = b"ampsm: resolved, and on its way\n"
 
 _STATE = ("CHERRY_PICK_HEAD", "MERGE_HEAD", "MERGE_MODE", "MERGE_MSG", "AUTO_MERGE", "SQUASH_MSG", "MERGE_RR")
 
@@ -42,11 +45,10 @@ def lay_out(worktree: Path, branch: str, conflict: Conflicted, *, message: str =
     write_private(git_dir / _NOTE, json.dumps(_plain(laid)).encode())
     try:
         _stand(worktree, conflict.onto)
-        _begin(worktree, laid)
+        return _begin(worktree, git_dir, laid)
     except BaseException:
         _back(worktree, git_dir, laid)
         raise
-    return laid
 
 
 def lay_out_next(worktree: Path, conflict: Conflicted) -> LaidOut:
@@ -55,15 +57,13 @@ def lay_out_next(worktree: Path, conflict: Conflicted) -> LaidOut:
     git_dir = repository.linked_git_dir(worktree)
     if unmerged(worktree):
         raise Refused(f"There are conflicts left in {worktree}.", f"git -C {worktree} status")
-    program.write(worktree, "rerere")
-    _forget_state(git_dir)
     if conflict.kind == "reorder":
         raise _reordering()
     after = replace(before, kind=conflict.kind, onto=conflict.onto, commit=conflict.commit, files=conflict.files)
+    _end_resolution(worktree, git_dir)
     _stand(worktree, conflict.onto)
     write_private(git_dir / _NOTE, json.dumps(_plain(after)).encode())
-    _begin(worktree, after)
-    return after
+    return _begin(worktree, git_dir, after)
 
 
 def laid(worktree: Path) -> LaidOut | None:
@@ -102,7 +102,7 @@ def finish(worktree: Path, *, sign: bool | None = None) -> str:
         some = ", ".join(repr(path) for path in open_paths[:3]) + (", ..." if len(open_paths) > 3 else "")
         raise Refused(f"There are conflicts left in {some}.", f"git -C {worktree} status")
     head = commits.head(worktree)
-    if head.commit not in (now.onto, now.tip):
+    if head.commit not in (now.onto, now.tip) and not _is_stand_in(worktree, head.commit):
         if not repository.is_ancestor(worktree, now.onto, head.commit):
             message = f"HEAD of {worktree} went elsewhere while the conflict was open: {head.commit[:12]}."
             raise Refused(message, f"git -C {worktree} checkout --detach {now.onto[:12]}")
@@ -133,8 +133,7 @@ def settle(worktree: Path, new: str) -> None:
         message = f"The branch {now.branch} moved while the conflict was open: it is at {(tip or 'nothing')[:12]}."
         raise Refused(message, f"git -C {worktree} log --oneline {now.tip[:12]}...{now.branch}")
     if commits.head(worktree).branch != now.branch:
-        answer = program.write(worktree, "rerere")  # what was resolved, where the user has that on
-        _forget_state(git_dir)
+        _end_resolution(worktree, git_dir)
         answer = program.write(worktree, *_QUIET, "checkout", "--quiet", "--no-overwrite-ignore", "--detach", new, "--")
         if not answer.ok:
             message = f"{worktree} could not be moved to the resolved work: {answer.said}"
@@ -198,16 +197,34 @@ def _stand(worktree: Path, onto: str) -> None:
         raise Refused(f"The conflict cannot be laid out in {worktree}: {answer.said}", f"git -C {worktree} status")
 
 
-def _begin(worktree: Path, laid: LaidOut) -> None:
+def _begin(worktree: Path, git_dir: Path, laid: LaidOut) -> LaidOut:
     if laid.kind == "merge":
         options = ("merge", "--no-commit", "--no-ff", "--no-verify", "--no-autostash", "--quiet")
         verb = (*options, *(("-m", laid.message) if laid.message else ()), laid.commit)
     else:
         verb = ("cherry-pick", "--keep-redundant-commits", "--no-gpg-sign", laid.commit)
     answer = program.write(worktree, *_QUIET, *verb)
-    git_dir = repository.git_dir(worktree)
-    if not any((git_dir / name).exists() for name in ("CHERRY_PICK_HEAD", "MERGE_HEAD")) and not answer.ok:
+    if not answer.ok and not any((git_dir / name).exists() for name in ("CHERRY_PICK_HEAD", "MERGE_HEAD")):
         raise Refused(f"The conflict cannot be laid out in {worktree}: {answer.said}", f"git -C {worktree} status")
+    lies = replace(laid, files=_as_it_lies(worktree, laid.files))
+    write_private(git_dir / _NOTE, json.dumps(_plain(lies)).encode())
+    return lies
+
+
+def _as_it_lies(worktree: Path, files: tuple[ConflictFile, ...]) -> tuple[ConflictFile, ...]:
+    """The conflicts under the names that they got: a file that cannot stay is named after its side."""
+    records = program.text(program.told(worktree, "ls-files", "--unmerged", "-z")).split("\0")[:-1]
+    found = []
+    for file in mergetree.staged(records):
+        told = next((one for one in files if one.path == file.path), None) or next(
+            (one for one in files if _stages(one) == _stages(file)), file
+        )
+        found.append(replace(told, path=file.path, base=file.base, ours=file.ours, theirs=file.theirs))
+    return tuple(found)
+
+
+def _stages(file: ConflictFile) -> tuple[Stage | None, ...]:
+    return file.base, file.ours, file.theirs
 
 
 def _back(worktree: Path, git_dir: Path, laid: LaidOut) -> None:
@@ -221,6 +238,24 @@ def _back(worktree: Path, git_dir: Path, laid: LaidOut) -> None:
     if repository.branch_tip(worktree, laid.branch) == laid.tip:
         program.done(worktree, "symbolic-ref", "-m", "ampsm: abort", "HEAD", f"{BRANCHES}{laid.branch}")
     (git_dir / _NOTE).unlink(missing_ok=True)
+
+
+def _end_resolution(worktree: Path, git_dir: Path) -> None:
+    """Have git learn what was resolved, where the user has that on, and put HEAD on a commit of the index.
+
+    From there git moves on as between any two commits, whatever took the place of what.
+    """
+    program.write(worktree, "rerere")
+    tree = program.done(worktree, "write-tree").decode().strip()
+    options = ("commit-tree", "-p", "HEAD", tree)
+    commit = program.done(worktree, *options, feed=_RESOLVED, variables=keepsake.AUTHOR).decode().strip()
+    program.done(worktree, "update-ref", "--no-deref", "-m", "ampsm: resolved", "HEAD", commit)
+    _forget_state(git_dir)
+
+
+def _is_stand_in(worktree: Path, commit: str) -> bool:
+    """Whether a commit is the one of `_end_resolution`: a death came after it."""
+    return Ground(worktree).commit(commit).message == _RESOLVED
 
 
 def _forget_state(git_dir: Path) -> None:

@@ -104,7 +104,7 @@ def staged(records: Iterable[str]) -> tuple[ConflictFile, ...]:
 def _messages(fields: list[str]) -> Iterator[tuple[tuple[str, ...], str, str]]:
     """Paths, stable name, text: for each of git's messages."""
     at = 0
-    while at < len(fields) and fields[at]:
+    while at < len(fields) and fields[at].isdigit():  # advice for people may follow
         count = int(fields[at])
         paths = tuple(fields[at + 1 : at + 1 + count])
         yield paths, fields[at + 1 + count], fields[at + 2 + count].strip()
@@ -112,7 +112,11 @@ def _messages(fields: list[str]) -> Iterator[tuple[tuple[str, ...], str, str]]:
 
 
 def _told(file: ConflictFile, said: list[tuple[tuple[str, ...], str, str]]) -> ConflictFile:
-    mine = [(name.lower(), text) for paths, name, text in said if file.path in paths and "conflict" in name.lower()]
+    mine = [
+        (name.lower(), text)
+        for paths, name, text in said
+        if "conflict" in name.lower() and any(file.path == path or file.path.startswith(f"{path}~") for path in paths)
+    ]
     kind = next((kind for word, kind in _KINDS if any(word in name for name, _ in mine)), None)
     return replace(file, kind=by_stages(file, kind), said="\n".join(text for _, text in mine))
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 from ampsm_engine.errors import Failed, NotFound, Refused
 from ampsm_engine.git import program, registry
-from ampsm_engine.git.integrate import hunks, layout, mergetree
+from ampsm_engine.git.integrate import displaced, hunks, layout, mergetree
 from ampsm_engine.git.integrate.values import Choice, ConflictFile, ConflictKind, Hunk, OpenFile, Stage
 
 _BY_LINES = ("content", "add/add", "mode", "other", "rename/rename")
@@ -42,7 +42,10 @@ def resolve(
     elif choice == "both":
         _take_both(worktree, replace(file, kind=kind), size)
     else:
-        _take_side(worktree, path, file.ours if choice == "ours" else file.theirs)
+        chosen = file.ours if choice == "ours" else file.theirs
+        laid = layout.laid(worktree)
+        sides = (laid.onto, laid.commit) if laid else ()
+        _take_side(worktree, path, chosen, displaced.place(worktree, path, sides) if chosen else None)
     return conflicts(worktree)
 
 
@@ -118,7 +121,7 @@ def _choose_hunks(worktree: Path, path: str, choices: Mapping[int, Choice], size
 
 def _take_both(worktree: Path, file: ConflictFile, size: int) -> None:
     path = worktree / file.path
-    if file.kind in ("modify/delete", "rename/delete", "directory/file"):
+    if not (file.ours and file.theirs):  # what one side has is kept, where it lies
         _take_side(worktree, file.path, file.ours or file.theirs)
         return
     if file.kind in _BY_LINES and path.is_file() and not path.is_symlink():
@@ -130,7 +133,11 @@ def _take_both(worktree: Path, file: ConflictFile, size: int) -> None:
     raise Refused(message, f"git -C {worktree} checkout --theirs -- {file.path}")
 
 
-def _take_side(worktree: Path, path: str, stage: Stage | None) -> None:
+def _take_side(worktree: Path, path: str, stage: Stage | None, place: str | None = None) -> None:
+    if stage is not None and place is not None:
+        displaced.clear(worktree, place)
+        _take_side(worktree, path, None)
+        path = place
     if stage is None:
         _feed(worktree, ("--force-remove", "-z", "--stdin"), f"{path}\0")
         if os.path.lexists(worktree / path) and not (worktree / path).is_dir():
