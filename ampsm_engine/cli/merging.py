@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ampsm_engine.cli import arguments, diagnostics, documents, output
+from ampsm_engine.cli import merge_words as told
 from ampsm_engine.cli.helping import Command
 from ampsm_engine.cli.output import Styled, clean, one_line
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from ampsm_engine.engine.desk import Engine
     from ampsm_engine.merging.values import Options, Result
-    from ampsm_engine.model import Merge, Session
+    from ampsm_engine.model import Session
 
 _MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "stop": ("✗", "red")}
 
@@ -177,12 +178,12 @@ def _done(reference: str, options: "Options", *, as_json: bool) -> int:
     from ampsm_engine.engine import merges
 
     label = {"merge": "Merging", "squash": "Squashing", "rebase": "Rebasing"}[options.kind]
-    return _told(
+    return _finished(
         engine, session, lambda: merges.merge(engine, session.id, options), f"{label} {session.name}", as_json=as_json
     )
 
 
-def _told(engine: "Engine", session: "Session", act: "Callable[[], Result]", label: str, *, as_json: bool) -> int:
+def _finished(engine: "Engine", session: "Session", act: "Callable[[], Result]", label: str, *, as_json: bool) -> int:
     """Do it, and tell what came of it; conflicts are a document, too."""
     from ampsm_engine.merging.steps import ConflictsWait
 
@@ -191,13 +192,13 @@ def _told(engine: "Engine", session: "Session", act: "Callable[[], Result]", lab
             result = act()
     except ConflictsWait:
         if as_json:
-            _conflict_document(engine, session.id)
+            told.conflict_document(engine, session.id)
         raise
     if as_json:
         output.document(
             {
-                "session": _session_document(engine, result.session),
-                "merge": _merge_document(result.merge),
+                "session": told.session_document(engine, result.session),
+                "merge": told.merge_document(result.merge),
                 "commits": result.commits,
                 "checkouts": list(result.checkouts),
                 "published": documents.plain(result.published),
@@ -205,29 +206,8 @@ def _told(engine: "Engine", session: "Session", act: "Callable[[], Result]", lab
             }
         )
     else:
-        _tell(result)
+        told.tell(result)
     return diagnostics.OK if all(one.ok for one in result.published) else diagnostics.FAILED
-
-
-def _tell(result: "Result") -> None:
-    merge, session = result.merge, result.session
-    many = f"{result.commits} commit{'s' * (result.commits != 1)}"
-    if merge.target:
-        span = f"{merge.base_before[:12]}..{merge.base_after[:12]}"
-        output.line(f"{one_line(session.name)} is in {one_line(merge.target)}: {many} ({span}).")
-    else:
-        output.line(f"{one_line(session.branch_name)} has {many} now ({merge.branch_after[:12]}).")
-    for path in result.checkouts:
-        diagnostics.note(f"The checkout {path} moved along.")
-    for note in result.notes:
-        diagnostics.note(one_line(note))
-    for one in result.published:
-        if one.ok:
-            output.line(one_line(one.text))
-        else:
-            diagnostics.warning(one_line(one.text))
-            diagnostics.hint(one_line(one.hint))
-    diagnostics.hint(f"ampsm merge {session.id} --undo takes it back; ampsm rm {session.id} cleans up")
 
 
 def _resting(reference: str, way: str, *, accept: bool, as_json: bool) -> int:
@@ -239,9 +219,9 @@ def _resting(reference: str, way: str, *, accept: bool, as_json: bool) -> int:
         if accept:
             merges.accept(engine, session.id)
         go_on = lambda: merges.continue_(engine, session.id)  # noqa: E731 - an act, handed on
-        return _told(engine, session, go_on, f"Going on with {session.name}", as_json=as_json)
+        return _finished(engine, session, go_on, f"Going on with {session.name}", as_json=as_json)
     if way == "show":
-        return _show(engine, session, as_json=as_json)
+        return told.show(engine, session, as_json=as_json)
     if way == "amp":
         return _give(engine, session, as_json=as_json)
     verb = merges.abort if way == "abort" else merges.undo
@@ -249,7 +229,7 @@ def _resting(reference: str, way: str, *, accept: bool, as_json: bool) -> int:
         merge = verb(engine, session.id)
     if as_json:
         session = engine.store.session(session.id)
-        output.document({"session": _session_document(engine, session), "merge": _merge_document(merge)})
+        output.document({"session": told.session_document(engine, session), "merge": told.merge_document(merge)})
     else:
         what = f"{one_line(merge.target)} and the session are" if merge.target and way == "undo" else "The session is"
         output.line(f"{what} as before the {merge.kind}.")
@@ -266,56 +246,3 @@ def _give(engine: "Engine", session: "Session", *, as_json: bool) -> int:
         output.line(f"Iteration {iteration.number} of {one_line(session.name)} resolves the conflicts.")
         diagnostics.hint(f"ampsm wait {session.id}, then: ampsm merge {session.id} --show")
     return diagnostics.OK
-
-
-def _show(engine: "Engine", session: "Session", *, as_json: bool) -> int:
-    """What is left of a conflict; where amp was at it, the diff of what it made of it."""
-    from ampsm_engine import redact
-    from ampsm_engine.engine import merges
-
-    found = merges.conflicts(engine, session.id)
-    reviewed = merges.resolution(engine, session.id) if found.needs_review else None
-    if as_json:
-        patch = redact.bytes_(reviewed.patch).decode("utf-8", "replace") if reviewed else None
-        _conflict_document(engine, session.id, resolution=patch, tree=reviewed.tree if reviewed else None)
-        return diagnostics.OK
-    for file in found.files:
-        hunks = f", {len(file.hunks)} hunk{'s' * (len(file.hunks) != 1)}" if file.hunks else ""
-        output.line(Styled("✗", "red"), f" {one_line(file.path)}  ({file.kind}{hunks})")
-    for path in found.resolved:
-        output.line(Styled("✓", "green"), f" {one_line(path)}")
-    if reviewed is not None:
-        output.line(redact.bytes_(reviewed.patch).decode("utf-8", "replace").rstrip("\n"))
-        diagnostics.hint(f"ampsm merge {session.id} --continue --accept, or: ampsm merge {session.id} --abort")
-    else:
-        diagnostics.note(f"The files lie in {found.worktree}.")
-        diagnostics.hint(f"ampsm merge {session.id} --continue, or: ampsm merge {session.id} --abort")
-    return diagnostics.OK
-
-
-def _conflict_document(engine: "Engine", session_id: str, **more: object) -> None:
-    from ampsm_engine.engine import merges
-
-    found = merges.conflicts(engine, session_id)
-    files = [{"path": file.path, "kind": file.kind, "hunks": len(file.hunks)} for file in found.files]
-    output.document(
-        {
-            "session": _session_document(engine, engine.store.session(session_id)),
-            "merge": _merge_document(found.merge),
-            "conflicts": files,
-            "resolved": list(found.resolved),
-            "worktree": found.worktree,
-            "needsReview": found.needs_review,
-            **more,
-        }
-    )
-
-
-def _session_document(engine: "Engine", session: "Session") -> documents.Document:
-    store = engine.store
-    return documents.session_document(session, store.iterations(session.id), store.notes_of((session.id,)))
-
-
-def _merge_document(merge: "Merge") -> documents.Document:
-    plain: Any = documents.plain(merge)
-    return {name: value for name, value in plain.items() if name != "plan"}

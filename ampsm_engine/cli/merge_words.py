@@ -1,0 +1,89 @@
+"""What merging tells on stdout: words for people, documents for programs."""
+
+from typing import TYPE_CHECKING, Any
+
+from ampsm_engine.cli import diagnostics, documents, output
+from ampsm_engine.cli.output import Styled, one_line
+
+if TYPE_CHECKING:
+    from ampsm_engine.engine.desk import Engine
+    from ampsm_engine.merging.values import Result
+    from ampsm_engine.model import Merge, Session
+
+
+def tell(result: "Result") -> None:
+    """What came of an operation, in words."""
+    merge, session = result.merge, result.session
+    many = f"{result.commits} commit{'s' * (result.commits != 1)}"
+    if merge.target:
+        span = f"{merge.base_before[:12]}..{merge.base_after[:12]}"
+        output.line(f"{one_line(session.name)} is in {one_line(merge.target)}: {many} ({span}).")
+    else:
+        output.line(f"{one_line(session.branch_name)} has {many} now ({merge.branch_after[:12]}).")
+    for path in result.checkouts:
+        diagnostics.note(f"The checkout {path} moved along.")
+    for note in result.notes:
+        diagnostics.note(one_line(note))
+    for one in result.published:
+        if one.ok:
+            output.line(one_line(one.text))
+        else:
+            diagnostics.warning(one_line(one.text))
+            diagnostics.hint(one_line(one.hint))
+    diagnostics.hint(f"ampsm merge {session.id} --undo takes it back; ampsm rm {session.id} cleans up")
+
+
+def show(engine: "Engine", session: "Session", *, as_json: bool) -> int:
+    """What is left of a conflict; where amp was at it, the diff of what it made of it."""
+    from ampsm_engine import redact
+    from ampsm_engine.engine import merges
+
+    found = merges.conflicts(engine, session.id)
+    reviewed = merges.resolution(engine, session.id) if found.needs_review else None
+    if as_json:
+        patch = redact.bytes_(reviewed.patch).decode("utf-8", "replace") if reviewed else None
+        conflict_document(engine, session.id, resolution=patch, tree=reviewed.tree if reviewed else None)
+        return diagnostics.OK
+    for file in found.files:
+        hunks = f", {len(file.hunks)} hunk{'s' * (len(file.hunks) != 1)}" if file.hunks else ""
+        output.line(Styled("✗", "red"), f" {one_line(file.path)}  ({file.kind}{hunks})")
+    for path in found.resolved:
+        output.line(Styled("✓", "green"), f" {one_line(path)}")
+    if reviewed is not None:
+        output.line(redact.bytes_(reviewed.patch).decode("utf-8", "replace").rstrip("\n"))
+        diagnostics.hint(f"ampsm merge {session.id} --continue --accept, or: ampsm merge {session.id} --abort")
+    else:
+        diagnostics.note(f"The files lie in {found.worktree}.")
+        diagnostics.hint(f"ampsm merge {session.id} --continue, or: ampsm merge {session.id} --abort")
+    return diagnostics.OK
+
+
+def conflict_document(engine: "Engine", session_id: str, **more: object) -> None:
+    """The document of an open conflict."""
+    from ampsm_engine.engine import merges
+
+    found = merges.conflicts(engine, session_id)
+    files = [{"path": file.path, "kind": file.kind, "hunks": len(file.hunks)} for file in found.files]
+    output.document(
+        {
+            "session": session_document(engine, engine.store.session(session_id)),
+            "merge": merge_document(found.merge),
+            "conflicts": files,
+            "resolved": list(found.resolved),
+            "worktree": found.worktree,
+            "needsReview": found.needs_review,
+            **more,
+        }
+    )
+
+
+def session_document(engine: "Engine", session: "Session") -> documents.Document:
+    """A session with its iterations."""
+    store = engine.store
+    return documents.session_document(session, store.iterations(session.id), store.notes_of((session.id,)))
+
+
+def merge_document(merge: "Merge") -> documents.Document:
+    """An entry of the journal, without what only ampsm reads."""
+    plain: Any = documents.plain(merge)
+    return {name: value for name, value in plain.items() if name != "plan"}
