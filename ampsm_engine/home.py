@@ -52,6 +52,10 @@ class RunDirectory(NamedTuple):
         """What the session's script printed, both streams."""
         return self.path / "script.log"
 
+    def script_output_of(self, fact: int) -> Path:
+        """The same of an earlier run, by the number of the fact that told its end: the next run put it aside."""
+        return self.path / f"script-{fact}.log"
+
     @property
     def script_shown(self) -> Path:
         """The same while it runs by hand, redacted: what a screen may show."""

@@ -98,9 +98,14 @@ def commit_files(engine: Engine, session_id: str, sha: str) -> tuple[FileChange,
     return log.files_of(_place(engine.store.session(session_id)), sha)
 
 
-def script_output(engine: Engine, iteration_id: str) -> str:
-    """What the session's script printed last for an iteration, its end; empty when it printed nothing."""
-    return redact.text(transcript.tail(engine.home.run(iteration_id).script_output, SCRIPT_TAIL))
+def script_output(engine: Engine, iteration_id: str, fact: int = 0) -> str:
+    """What the session's script printed for an iteration, its end; empty when it printed nothing.
+
+    `fact` is the number of the fact that told the end of that run; without it, the last run.
+    """
+    run = engine.home.run(iteration_id)
+    kept = run.script_output_of(fact)
+    return redact.text(transcript.tail(kept if kept.exists() else run.script_output, SCRIPT_TAIL))
 
 
 def prompts(engine: Engine, session_id: str, most: int = 60) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from ampsm_engine import lifecycle, redact, wording
 from ampsm_engine.amp import command, process, program
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import Failed, Refused
-from ampsm_engine.home import write_private
+from ampsm_engine.home import RunDirectory, write_private
 from ampsm_engine.model import Iteration, ScriptResult, Session, State, Status
 from ampsm_engine.naming import new_id
 from ampsm_engine.worker import launch
@@ -151,6 +152,7 @@ def run_script(
     last = iterations[-1] if iterations else None
     run = engine.home.run(last.id if last else session.id)
     run.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _put_aside(engine, session.id, last, run)
     shown = 0
 
     def show_more() -> bool:
@@ -196,6 +198,15 @@ def _showable(output: bytes) -> int:
     begun = output.rfind(b"-----BEGIN", 0, end)
     is_open = begun >= 0 and output.find(b"-----END", begun, end) < 0
     return begun if is_open and end - begun < KEY_LENGTH else end
+
+
+def _put_aside(engine: Engine, session_id: str, last: Iteration | None, run: RunDirectory) -> None:
+    """Keep what the run before this one printed. A stopped run, which has no fact, is not kept."""
+    facts = engine.store.facts(session_id=session_id)
+    told = [one.number for one in facts if one.kind == "tested" and one.iteration_id == (last.id if last else None)]
+    if told and not (kept := run.script_output_of(told[-1])).exists():
+        with suppress(FileNotFoundError):
+            run.script_output.rename(kept)
 
 
 def may_run_script(session: Session, iterations: Sequence[Iteration]) -> None:

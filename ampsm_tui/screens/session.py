@@ -206,7 +206,7 @@ class SessionScreen(FollowingUp):
             files = await ask(history.commit_files, engine, self.session_id, entry.subject)
             self._read(f"{entry.title}\n{entry.detail}", files_told(files or ()))
         else:
-            said = await ask(history.script_output, engine, entry.subject)
+            said = await ask(history.script_output, engine, entry.subject, entry.number)
             self._read(entry.title, said or "", end=True)
 
     def _read(self, title: str, text: str, *, end: bool = False) -> None:

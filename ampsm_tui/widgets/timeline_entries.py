@@ -148,6 +148,7 @@ def _of_fact(fact: Fact) -> Iterator[Entry]:
             detail="",
             time=fact.time,
             subject=fact.iteration_id or fact.session_id or "",
+            number=fact.number,
         )
     elif fact.kind not in _SHOWN_ELSEWHERE:
         text = one_line(fact.text, 1_000)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import history
+from ampsm_engine.engine import history, runs
 from ampsm_engine.engine.history import Maker
 from ampsm_engine.errors import NotFound
 from tests.conftest import git
@@ -81,3 +81,18 @@ def test_prompts_of_this_session_come_first(bench: Bench) -> None:
     assert history.prompts(bench.engine, mine.id, most=1) == ("Mine",)
     bench.settled(mine)
     bench.settled(other)
+
+
+def test_each_run_of_the_script_keeps_its_output(bench: Bench) -> None:
+    """A stopped run has no fact, and takes no other one's place."""
+    (bench.repo / "n").write_text("")
+    session = bench.new(None, script="echo x >> n; wc -l < n")
+    for _ in range(2):
+        runs.run_script(bench.engine, session.id, lambda _: None)
+    runs.run_script(bench.engine, session.id, lambda _: None, stop=lambda: True)
+    runs.run_script(bench.engine, session.id, lambda _: None)
+    told = [one.number for one in bench.engine.store.facts(session_id=session.id) if one.kind == "tested"]
+    said = [history.script_output(bench.engine, session.id, number).strip() for number in told]
+    assert said[:2] == ["1", "2"]
+    assert said[2] in {"3", "4"}
+    assert history.script_output(bench.engine, session.id).strip() == said[2]

@@ -207,7 +207,7 @@ async def test_the_timeline_opens_things(desk: Desk) -> None:
         desk.asked("commit_files", SESSION, "ef" * 20)
         desk.sees("M  +3 -1", "src/a.py", "1 file, +3 -1")
         await desk.press("escape", "t", "j", "j", "enter")
-        desk.asked("script_output", FIRST.id)
+        desk.asked("script_output", FIRST.id, 2)
         desk.sees("all passed")
         await desk.press("escape", "t", "j", "j", "enter")
         desk.sees("▸✓ 2")
