@@ -22,9 +22,12 @@ class Program:
         self._variables = variables
 
     def tree(self, revision: str) -> str:
-        """The oid of the tree that a revision, commit or tree names; NotFound."""
+        """The oid of the tree that a revision, commit or tree names; `A...B` is where both come from. NotFound."""
         if not revision:
             return ""
+        if "..." in revision:
+            common = self._asked("merge-base", *revision.split("...", 1))
+            revision = common.line if common.ok else revision.split("...", 1)[0]
         answer = self._asked("rev-parse", "--quiet", "--verify", "--end-of-options", f"{revision}^{{tree}}")
         if not answer.ok:
             raise repository.unknown_commit(self._where, revision)

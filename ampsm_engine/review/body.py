@@ -14,6 +14,9 @@ from typing import NamedTuple
 PAGE = 256
 """Lines that are cut at once."""
 
+CONTEXT = 3
+"""Lines of context around a change."""
+
 STEP = 1 << 18
 """Bytes that are read at once: some milliseconds."""
 
@@ -130,6 +133,21 @@ class Body:
                 self.kinds.find(b"\\", row, end) >= 0,
             )
 
+    @cached_property
+    def is_ascii(self) -> bool:
+        """Whether bytes are letters."""
+        return self.data.isascii()
+
+    @property
+    def pages(self) -> int:
+        """How many pages its rows take."""
+        return -(-len(self.kinds) // PAGE)
+
+    def page(self, number: int) -> tuple[int, list[bytes]]:
+        """The first row of a page, and its lines with their signs."""
+        row = number * PAGE
+        return row, self._page(number).lines[: len(self.kinds) - row]
+
     @property
     def additions(self) -> int:
         """Lines that are new."""
@@ -150,6 +168,12 @@ class Body:
         """The digits of its highest line number."""
         last = self.hunks[-1] if self.hunks else None
         return len(str(max(last.old + last.old_count, last.new + last.new_count))) if last else 1
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the file may have lines below the last hunk: that ends with all the context that there may be."""
+        last = self.hunks[-1] if self.hunks else None
+        return last is not None and not last.has_no_eol and self.kinds.endswith(b" " * CONTEXT)
 
     def hunk_at(self, row: int) -> int:
         """The ordinal of the hunk that a row belongs to."""
@@ -174,6 +198,12 @@ class Body:
         hunk = self.hunks[number]
         end = hunk.first + 1 + hunk.rows
         return self.data[self.offset(hunk.first) : self.offset(end)]
+
+    def heading_line(self, number: int) -> bytes:
+        """The whole heading of a hunk."""
+        at = self._headings[number][1]
+        end = self.data.find(b"\n", at)
+        return self.data[at : end if end >= 0 else len(self.data)]
 
     def heading(self, number: int) -> bytes:
         """What git says a hunk is in: the text behind the second `@@`."""

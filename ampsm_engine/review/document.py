@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 
 from ampsm_engine.review.body import Body
-from ampsm_engine.review.parts import HUGE, Growth, Row, Shape, Sort, height, still_hidden
+from ampsm_engine.review.parts import HUGE, Growth, Row, Shape, Sort, height, rest_hidden, still_hidden
 from ampsm_engine.review.rows import Layout
 
 _UNSEEN = re.compile(
-    rb"[\x00\x08\x1b]|\xc2(?:[\x80-\x9f]|\xad)|\xd8\x9c|\xe2\x80[\x8b-\x8f\xa8-\xae]|\xe2\x81[\xa0-\xaf]"
+    rb"[\x00\x08\x1b]|\xc2(?:[\x80-\x9f]|\xad)|\xd8\x9c|\xe2\x80[\x8b\x8c\x8e\x8f\xa8-\xae]|\xe2\x81[\xa0-\xaf]"
     rb"|\xe3\x85\xa4|\xef\xbb\xbf|\xef\xbe\xa0|\xf3\xa0[\x80-\x87]"
 )
 """In UTF-8: what a reader would not see, or not as it is."""
@@ -34,8 +34,8 @@ class File:
     """A letter, as git has it."""
     is_gone: bool = False
     """It was renamed to another one of the list, which tells of it."""
-    is_quiet: bool = False
-    """Generated, a lock file, minified: nobody reads it, so it begins folded."""
+    quiet: str = ""
+    """Why it begins folded: `generated`, `lock`, `minified` and the like are not written to be read."""
     body: Body | None = None
     shape: Shape = field(default_factory=Shape)
     cards: tuple[str, ...] = ()
@@ -51,6 +51,14 @@ class File:
     """Its lines end with CR as a rule."""
     has_unseen: bool = False
     """It has characters that nobody sees, or that reorder others."""
+
+    is_filtered: bool = False
+    """A filter left it out."""
+
+    @property
+    def is_hidden(self) -> bool:
+        """It takes no row."""
+        return self.is_gone or self.is_filtered
 
     @property
     def hunks(self) -> int:
@@ -161,7 +169,7 @@ class Document:
         one = self.files[file]
         one.shape.is_split = self.is_split
         self._layouts.pop(file, None)
-        tall = 0 if one.is_gone else height(one.body, one.shape)
+        tall = 0 if one.is_hidden else height(one.body, one.shape)
         if tall != self._heights[file]:
             self._heights[file] = tall
             self._is_stale = True
@@ -175,8 +183,10 @@ class Document:
         one.digits = max(3, body.digits)
         one.has_unseen = has_unseen(body.data)
         one.is_crlf = b"\r\n" in body.data and body.data.count(b"\r\n") * 2 > body.data.count(b"\n")
-        one.shape.cards, one.shape.has_tail = len(cards), has_tail and bool(body.hunks)
-        if is_first and (one.is_quiet or one.additions + one.deletions > HUGE):
+        one.shape.cards, one.shape.has_tail = len(cards), has_tail and body.goes_on
+        if one.additions + one.deletions > HUGE:
+            one.quiet = one.quiet or "large"
+        if is_first and one.quiet:
             one.shape.folded = True
         self.changed(file)
 
@@ -212,9 +222,13 @@ class Document:
         one = self.files[file]
         if one.body is None:
             return
-        growth = one.shape.grown.setdefault(hunk, Growth())
-        growth.above = min(growth.above + min(above, still_hidden(one.body, one.shape, hunk)), 1 << 30)
-        growth.below += below
+        shape = one.shape
+        growth = shape.grown.setdefault(hunk, Growth())
+        growth.above += min(above, still_hidden(one.body, shape, hunk))
+        is_last = hunk == len(one.body.hunks) - 1
+        growth.below += min(below, rest_hidden(one.body, shape) if is_last else still_hidden(one.body, shape, hunk + 1))
+        if is_last and shape.total is not None:
+            shape.has_tail = rest_hidden(one.body, shape) > 0
         self.changed(file)
 
     @property

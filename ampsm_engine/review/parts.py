@@ -133,6 +133,12 @@ def still_hidden(body: Body, shape: Shape, number: int) -> int:
     return max(0, hidden_above(body, number) - above - below)
 
 
+def rest_hidden(body: Body, shape: Shape) -> int:
+    """Lines below the last hunk that are not shown yet; 0 as long as nobody knows how many the file has."""
+    below = shape.grown.get(len(body.hunks) - 1, Growth()).below
+    return max(0, _rest(body, shape) - below)
+
+
 def parts(body: Body | None, shape: Shape) -> Iterator[Part]:
     """What a file is laid out of, from its head down."""
     yield Part(Sort.HEAD, 0, 1)

@@ -38,7 +38,7 @@ def next_unviewed(document: Document, at: int, way: int = 1) -> int | None:
     for turn in range(count + 1):
         file = (here + turn * way) % count
         one = document.files[file]
-        if one.is_viewed or one.is_gone:
+        if one.is_viewed or one.is_hidden:
             continue
         top = document.tops[file]
         if one.shape.folded or one.body is None or not one.body.hunks:
@@ -55,7 +55,7 @@ def next_unviewed(document: Document, at: int, way: int = 1) -> int | None:
 def _files(document: Document, at: int, way: int) -> Iterable[int]:
     here = document.file_at(at)
     order = range(here, len(document.files)) if way > 0 else range(here, -1, -1)
-    return (file for file in order if not document.files[file].is_gone)
+    return (file for file in order if not document.files[file].is_hidden)
 
 
 def _ahead(places: list[int], at: int, way: int) -> int | None:

@@ -9,10 +9,13 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from ampsm_engine.errors import AmpsmError
 from ampsm_engine.review import hunks
 from ampsm_engine.review.body import Body
 from ampsm_engine.review.document import Document, File
+from ampsm_engine.review.parts import Sort
 from ampsm_engine.review.values import Marks
+from ampsm_tui.ask import tell
 from ampsm_tui.widgets.diff_cards import cards
 from ampsm_tui.widgets.diff_heads import STATUS
 from ampsm_tui.widgets.diff_source import Source
@@ -27,6 +30,12 @@ SLICE = 0.004
 
 NEAR = 3
 """Files before and behind the one that is looked at, whose colours are asked for as well."""
+
+AT_ONCE = 400
+"""Files that are taken at once when a review is renewed: some 20 ms."""
+
+PORTION = 400
+"""Lines of a file in one question."""
 
 BIG = 1 << 20
 """Bytes of a patch that are read in slices."""
@@ -48,12 +57,19 @@ class Reading:
         self._is_gone = False
         self._paths_of: Marks | None = None
         self._paths: set[str | None] = set()
-        for index in range(len(review.files)):
-            if review.patch(index) is not None:
-                self._waiting.append(index)
-        self.is_complete = review.is_complete
-        self._more.set()
+        self.is_complete = False
+        self._fetching: set[tuple[int, int]] = set()
         review.listen(self._heard)
+
+    def fill(self) -> None:
+        """Take at once what is here already and small: of a renewed review all but what changed."""
+        for index in range(len(self.review.files)):
+            patch = self.review.patch(index)
+            if patch is not None and len(patch.data) <= BIG and index < AT_ONCE:
+                self._put(index, Body.whole(patch.data))
+            elif patch is not None:
+                self._waiting.append(index)
+        self._more.set()
 
     def close(self) -> None:
         """Nobody looks at it any more."""
@@ -119,7 +135,7 @@ class Reading:
         if patch is None:
             return
         file = self.document.files[index]
-        file.is_quiet = patch.hidden
+        file.quiet = patch.fold
         self.source.forget((index,))
         has_tail = entry.kind not in ("added", "deleted") and not patch.binary
         self.document.put(index, body, cards(entry, patch), has_tail=has_tail)
@@ -164,9 +180,35 @@ class Reading:
         around = [here + step for far in range(1, NEAR + 1) for step in (far, -far)]
         wanted = [one for one in (*sorted(seen, key=lambda one: abs(one - here)), *around) if self._wants_colours(one)]
         self.review.focus(here, wanted)
+        self._fetch()
 
     def _wants_colours(self, index: int) -> bool:
         return 0 <= index < len(self.document.files) and not self.document.files[index].shape.folded
+
+    async def total(self, index: int) -> int:
+        """How many lines the new side of a file has."""
+        return (await self.review.text(index, "new", 0, 1)).total
+
+    def _fetch(self) -> None:
+        """Ask for lines of context that are on the screen and not here yet."""
+        rows = {self.document.row(at) for at, _ in self._view.places()}
+        missing = [row for row in rows if row.sort is Sort.GROWN and self.source.grown(row.file, row.b) is None]
+        for index, portion in {(row.file, (row.b - 1) // PORTION) for row in missing} - self._fetching:
+            self._fetching.add((index, portion))
+            self._view.run_worker(self._fetched(index, portion), group="lines")
+
+    async def _fetched(self, index: int, portion: int) -> None:
+        try:
+            text = await self.review.text(index, "new", portion * PORTION, PORTION)
+        except AmpsmError as reason:
+            if not self._is_gone:
+                tell(self._view, reason)
+            return
+        finally:
+            self._fetching.discard((index, portion))
+        self.source.keep(index, text.first + 1, text.lines)
+        self._view.forget(index)
+        self._view.refresh()
 
     # What was viewed.
 
@@ -217,5 +259,5 @@ def _file(entry: "FileEntry") -> File:
         entry.old_path,
         STATUS[entry.kind],
         is_gone=entry.merged_into >= 0,
-        is_quiet=bool(entry.fold),
+        quiet=entry.fold,
     )

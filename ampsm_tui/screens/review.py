@@ -1,102 +1,158 @@
-"""The review of a session: its diff to read, file by file. What is done with it lives in its neighbours."""
+"""The review of a session: its diff beside the list of its files. What one does with it is in its neighbours."""
 
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.reactive import var
-from textual.screen import Screen
 
-from ampsm_engine.differ.protocol import Request
-from ampsm_engine.model import Board, Session
-from ampsm_engine.review.values import Marks
-from ampsm_tui.ask import asking
+from ampsm_engine.model import Board
+from ampsm_tui.ask import ask
 from ampsm_tui.house import house
-from ampsm_tui.screens.reading import Reading
+from ampsm_tui.screens.review_changes import ReviewChanges
+from ampsm_tui.screens.review_comments import ReviewComments
+from ampsm_tui.screens.review_looks import ReviewLooks
+from ampsm_tui.screens.review_marks import ReviewMarks
+from ampsm_tui.screens.review_ranges import TICK, ReviewRanges
+from ampsm_tui.screens.review_search import ReviewSearch
+from ampsm_tui.widgets.diff_overview import Overview
 from ampsm_tui.widgets.diff_view import DiffView
+from ampsm_tui.widgets.file_tree import FileTree
 from ampsm_tui.widgets.key_bar import KeyBar
-from ampsm_tui.widgets.review_head import ReviewHead, Standing
+from ampsm_tui.widgets.review_box import ReviewBox
+from ampsm_tui.widgets.review_head import ReviewHead
 
 
-class ReviewScreen(Screen[None]):
+class ReviewScreen(ReviewMarks, ReviewComments, ReviewChanges, ReviewSearch, ReviewLooks, ReviewRanges):
     """The screen of one review."""
 
     CSS_PATH = "review.tcss"
     TITLE = "review"
     PURPOSE = (
-        "What a session changed, to be read hunk by hunk.",
+        "What a session changed, hunk by hunk; r chooses which of its changes.",
         "m marks a hunk as viewed: it folds, and opens again when amp changes it.",
         "c comments on a line; S sends all comments as amp's next prompt.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "back", "Back", id="back"),
+        Binding("t", "files", "Files", id="review.files", show=False),
+        Binding("escape", "back", "Back", id="back", show=False),
+        Binding("q", "leave", "Leave", id="quit", show=False),
     ]
 
     board: var[Board | None] = var(None, init=False)
 
-    def __init__(self, session: Session) -> None:
-        super().__init__()
-        self.session = session
-        self.reading: Reading | None = None
-
     def compose(self) -> ComposeResult:
-        """Head, diff, keys."""
+        """Head, files, diff, the line to type in, keys."""
         yield ReviewHead()
         with Horizontal(id="review"):
+            yield FileTree()
             yield DiffView()
+            yield Overview()
+        yield ReviewBox()
         yield KeyBar()
-
-    @property
-    def view(self) -> DiffView:
-        """The diff."""
-        return self.query_one(DiffView)
 
     def on_mount(self) -> None:
         """Ask for the diff."""
         self.view.focus()
-        self._open()
+        self.choose_manner()
+        self.begin()
+        self.set_interval(TICK, self.tick)
 
     def on_unmount(self) -> None:
         """Nobody looks any more."""
         if self.reading is not None:
             self.reading.close()
 
-    @asking
-    async def _open(self) -> None:
-        session = self.session
-        request = Request(session.worktree_path, session.repo_root, session.base_commit or session.base_branch, None)
-        review = await house(self).differ.open(request)
-        self.reading = Reading(self.view, review, Marks(), self._say)
-        self.view.take(self.reading.document, self.reading.source)
-        self.run_worker(self.reading.follow(), group="reading", exclusive=True)
-        self._say()
-        self.reading.look()
+    def on_resize(self) -> None:
+        """Other room."""
+        self.choose_manner()
+        self.call_after_refresh(self.told)
+
+    # The parts tell each other.
 
     def on_diff_view_moved(self) -> None:
-        """Somewhere else."""
-        if self.reading is not None:
-            self.reading.look()
-
-    def _say(self) -> None:
-        reading = self.reading
-        if reading is None:
+        """The cursor is somewhere else."""
+        reading, row = self.reading, self.row
+        if reading is None or row is None:
             return
-        viewed, hunks = reading.document.progress
-        files = [file for file in reading.document.files if not file.is_gone]
-        self.query_one(ReviewHead).show(
-            Standing(
-                self.session.name,
-                "whole session",
-                len(files),
-                sum(file.additions for file in files),
-                sum(file.deletions for file in files),
-                viewed,
-                hunks,
-                reading.is_complete,
-            )
-        )
+        reading.look()
+        self.files.follow(row.file)
+        self.show_overview()
+
+    @on(FileTree.Chosen)
+    def _choose(self, message: FileTree.Chosen) -> None:
+        view = self.view
+        if message.file < len(view.document.files):
+            view.go(view.document.tops[message.file], above=0)
+        if not message.to_stay:
+            view.focus()
+
+    @on(Overview.Pressed)
+    def _press(self, message: Overview.Pressed) -> None:
+        self.view.go(round(message.part * max(0, len(self.view.document) - 1)))
+
+    def shown_anew(self, *, is_same: bool) -> None:
+        """Another diff."""
+        self.search_again()
+        if not is_same and len(self.view.document) > 1:
+            self.view.go(0)
+
+    def toggle_files(self) -> None:
+        """The diff has other room."""
+        if not self.files.display:
+            self.view.focus()
+
+    def action_files(self) -> None:
+        """Into the list of files, which comes out where there was none; from there back."""
+        if self.files.has_focus:
+            self.view.focus()
+        else:
+            self.add_class("-files-on")
+            self.remove_class("-files-off")
+            self.files.focus()
+
+    # Leaving.
 
     def action_back(self) -> None:
-        """Out of it."""
-        self.dismiss(None)
+        """Out of what is open, and at last out of the review."""
+        view = self.view
+        if view.selected_from is not None:
+            view.selected_from = None
+            view.refresh()
+        elif self.is_searching:
+            self._forget()
+        elif self.files.has_focus:
+            view.focus()
+        elif self._filter:
+            self._narrow("")
+        else:
+            self.leave()
+
+    def action_leave(self) -> None:
+        """Out of the review."""
+        self.leave()
+
+    def sent(self) -> None:
+        """What was looked at so far is what the next changes are told from."""
+        super().sent()
+        self.remember()
+
+    def dismiss(self, result: None = None) -> object:  # type: ignore[override]
+        """Remember what was looked at, and go."""
+        if self.has_viewed:
+            self.remember()
+        return super().dismiss(result)
+
+    def remember(self) -> None:
+        """This is what one has looked at."""
+        reading = self.reading
+        if reading is not None and not house(self).read_only and self.range != "uncommitted":
+            self.app.run_worker(self._keep_looked(reading.review.new_tree, reading.review.objects), group="ask")
+
+    async def _keep_looked(self, tree: str, objects: str) -> None:
+        from ampsm_engine.engine import reviews
+        from ampsm_tui.ask import told
+
+        await told(self.app, ask(reviews.looked, house(self.app).engine, self.session.id, tree, objects or None))

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 STATUS = {"added": "A", "deleted": "D", "modified": "M", "renamed": "R", "copied": "C", "typechange": "T"}
 _MARKS = {"open": "◆", "sent": "◇", "resolved": "✓", "touched": "↻", "untouched": "◆", "gone": "∅"}
 
+_WHOLE = {"A": "new file", "D": "deleted"}
+
+_QUIET = {"lock": "lock file", "attributes": "not to be shown (-diff)"}
+
 Named = Callable[..., Style]
 
 
@@ -93,6 +97,9 @@ class HeadPainter:
             parts.append(f"{hidden:,} line{'s' * (hidden != 1)}")
         if where:
             parts.append(where)
+        if not parts and one.status in _WHOLE:
+            lines = body.hunks[row.a].new_count or body.hunks[row.a].old_count
+            parts.append(f"{_WHOLE[one.status]}, {lines:,} line{'s' * (lines != 1)}")
         return self._said(("⋯ " if hidden else "· ") + "  ".join(parts), "-gap", state, width, indent=one.digits)
 
     def _said(self, text: str, style: str, state: int, width: int, *, indent: int = 2) -> list[Segment]:
@@ -134,6 +141,8 @@ def _end(text: str, room: int) -> str:
 
 def _counts(file: File) -> list[tuple[str, str]]:
     told: list[tuple[str, str]] = []
+    if file.quiet and file.shape.folded and not file.is_viewed:
+        told.append((_QUIET.get(file.quiet, file.quiet), "-head-folder"))
     if file.has_unseen:
         told.append(("⚠ hidden characters", "-unseen-badge"))
     if file.shape.notes:

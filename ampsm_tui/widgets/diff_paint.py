@@ -17,7 +17,7 @@ from ampsm_tui.widgets.diff_text import Shown, shown
 
 KINDS = ("same", "added", "removed", "nothing")
 STATES = ("", "cursor", "selected")
-NO_EOL = " ⏎̸ no newline"
+NO_EOL = " ⊘ no newline"
 NARROW = 60
 """Columns below which one line number has to do."""
 
@@ -141,7 +141,9 @@ class Painter:
 
     def _tail(self, file: int, line: Line, raw: bytes) -> str:
         has_cr = raw.endswith(b"\r")
-        ending = "␍" if has_cr and not self.document.files[file].is_crlf else ""
+        ending = ""
+        if has_cr != self.document.files[file].is_crlf and (has_cr or line.kind in (PLUS, MINUS)):
+            ending = "␍" if has_cr else "␊"
         return f"{ending}{NO_EOL}" if line.has_no_eol else ending
 
     def _pair(self, row: Row, state: int) -> list[list[Segment]]:

@@ -85,6 +85,15 @@ class Source:
         known = self._grown.setdefault(file, {})
         known.update(enumerate(lines, first))
 
+    def grown_of(self, file: int) -> dict[int, bytes]:
+        """All lines that came for a file."""
+        return self._grown.get(file, {})
+
+    def keep_all(self, file: int, lines: dict[int, bytes]) -> None:
+        """Lines that another source had for the same file."""
+        if lines:
+            self._grown[file] = lines
+
 
 def uncut(raw: bytes) -> tuple[bytes, int]:
     """A line and its true length, where the diff process has cut it."""

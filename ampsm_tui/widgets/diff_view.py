@@ -26,12 +26,12 @@ class DiffView(DiffCanvas):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j,down", "step(1)", "Down", show=False, id="move.down"),
         Binding("k,up", "step(-1)", "Up", show=False, id="move.up"),
-        Binding("g,home,less_than_sign", "top", "To the beginning", show=False, id="move.first"),
-        Binding("G,end,greater_than_sign", "bottom", "To the end", show=False, id="move.last"),
-        Binding("d,ctrl+d", "page(0.5)", "Half a screen down", show=False, id="move.page-down"),
-        Binding("u,ctrl+u", "page(-0.5)", "Half a screen up", show=False, id="move.page-up"),
+        Binding("g,home", "top", "To the beginning", show=False, id="move.first"),
+        Binding("G,end", "bottom", "To the end", show=False, id="move.last"),
+        Binding("d,ctrl+d", "page(0.5)", "Half a screen down", show=False, id="review.half-down"),
+        Binding("u,ctrl+u", "page(-0.5)", "Half a screen up", show=False, id="review.half-up"),
         Binding("f,pagedown,ctrl+f", "page(1)", "A screen down", show=False, id="review.page-down"),
-        Binding("b,pageup,shift+space", "page(-1)", "A screen up", show=False, id="review.page-up"),
+        Binding("b,pageup", "page(-1)", "A screen up", show=False, id="review.page-up"),
         Binding("right_square_bracket", "hunk(1)", "Hunk", id="review.hunk"),
         Binding("left_square_bracket", "hunk(-1)", "Hunk before", show=False, id="review.hunk-before"),
         Binding("right_curly_bracket", "file(1)", "File", id="review.file"),
@@ -147,8 +147,12 @@ class DiffView(DiffCanvas):
             return
         row, y, _ = held
         self.selected_from = None
-        self.cursor = self.document.find(row)
-        self.top = self._not_beyond(self._back((self.cursor, 0), y))
+        self.stand_at(self.document.find(row), y)
+
+    def stand_at(self, at: int, y: int) -> None:
+        """The cursor on a row, in that line of the screen."""
+        self.cursor = at
+        self.top = self._not_beyond(self._back((at, 0), y))
         self.refresh()
         self.post_message(self.Moved(self.row))
 

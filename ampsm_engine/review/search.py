@@ -1,0 +1,112 @@
+"""Looking for a regular expression in a diff: how often a file has it, where the next place is. Pure.
+
+Lower case finds both cases. What is no regular expression is looked for as it is typed. Signs and headings of hunks
+are not looked at. Where it can, it searches whole patches as bytes: megabytes in milliseconds.
+"""
+
+import re
+from collections.abc import Iterator
+
+from ampsm_engine.review.body import AT, NO_EOL, PAGE, Body
+
+_META = frozenset(".^$*+?{}[]\\|()")
+_LINEWISE = re.compile(r"\^|\\[sSWDnAZ]|\[\^|\(\?|\\x|\\u|\\0")
+"""What would match a line's end, or its sign, if lines were not looked at one by one."""
+
+_SIGNS = "+- @\\"
+
+
+class Needle:
+    """What is looked for."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.is_sensitive = any(letter.isupper() for letter in re.sub(r"\\.", "", text))
+        self._is_plain = not _META & set(text)
+        self._lines = self._compiled(text)
+        pattern = self._lines.pattern
+        self._bytes: re.Pattern[bytes] | None = None
+        self._literal = b""
+        if text.isascii():
+            if self._is_plain and text[:1] not in _SIGNS:
+                self._literal = text.encode()
+            elif not _LINEWISE.search(pattern):
+                self._bytes = re.compile(b"(?m)(?!^)(?:" + pattern.encode() + b")")
+
+    def _compiled(self, text: str) -> re.Pattern[str]:
+        flags = re.RegexFlag(0) if self.is_sensitive else re.IGNORECASE
+        try:
+            return re.compile(text, flags)
+        except (re.error, OverflowError, RecursionError):
+            self._is_plain = True
+            return re.compile(re.escape(text), flags)
+
+    def __bool__(self) -> bool:
+        return bool(self.text)
+
+    def spans(self, raw: bytes) -> list[tuple[int, int]]:
+        """Its places in a line without sign, in letters of that line; those that are empty do not count."""
+        line = raw.decode("utf-8", "surrogateescape")
+        if self._literal and self._literal.decode() not in (line if self.is_sensitive else line.lower()):
+            return []
+        return [found.span() for found in self._lines.finditer(line) if found.end() > found.start()]
+
+    def count(self, body: Body) -> int:
+        """How often a patch has it."""
+        return self._count(body, body.data) - self._count_headings(body) if self.text else 0
+
+    def before(self, body: Body, row: int) -> int:
+        """How often a patch has it above a row."""
+        if self._is_bytewise(body):
+            cut = body.offset(row)
+            return self._count(body, body.data[:cut]) - self._count(body, _headings(body, row))
+        return sum(len(self.spans(line)) for at, line in _lines(body) if at < row)
+
+    def _is_bytewise(self, body: Body) -> bool:
+        return bool(self._literal) or (self._bytes is not None and body.is_ascii)
+
+    def _count(self, body: Body, data: bytes) -> int:
+        if not self._is_bytewise(body):
+            return sum(len(self.spans(line)) for _, line in _lines(body)) if data is body.data else 0
+        searched = data if self.is_sensitive else data.lower()
+        if self._literal:
+            return searched.count(self._literal)
+        assert self._bytes is not None  # noqa: S101 - it is bytewise
+        return sum(1 for found in self._bytes.finditer(searched) if found.end() > found.start())
+
+    def _count_headings(self, body: Body) -> int:
+        return self._count(body, _headings(body, len(body.kinds))) if self._is_bytewise(body) else 0
+
+    def next_row(self, body: Body, row: int, way: int) -> int | None:
+        """The next row that has it, `row` itself left out; pages without it are passed over at once."""
+        pages = range((row + 1) // PAGE, body.pages) if way > 0 else range(max(row - 1, 0) // PAGE, -1, -1)
+        for page in pages:
+            start, lines = body.page(page)
+            if not self._may_be_in(body, lines):
+                continue
+            order = range(len(lines)) if way > 0 else range(len(lines) - 1, -1, -1)
+            for inside in order:
+                at = start + inside
+                if (at - row) * way > 0 and body.kinds[at] not in (AT, NO_EOL) and self.spans(lines[inside][1:]):
+                    return at
+        return None
+
+    def _may_be_in(self, body: Body, lines: list[bytes]) -> bool:
+        if not self._is_bytewise(body):
+            return True
+        return self._count(body, b"\n".join(lines)) > 0
+
+
+def _headings(body: Body, row: int) -> bytes:
+    """The lines of a patch above a row that are none of its file."""
+    told = [body.heading_line(number) for number, hunk in enumerate(body.hunks) if hunk.first < row]
+    last = body.hunks[-1] if body.hunks else None
+    if last is not None and last.has_no_eol:
+        told += [b"\\ No newline at end of file" for at in last.shown if body.kinds[at] == NO_EOL and at < row]
+    return b"\n".join(told)
+
+
+def _lines(body: Body) -> Iterator[tuple[int, bytes]]:
+    for at, line in enumerate(body.data.split(b"\n")[: len(body.kinds)]):
+        if body.kinds[at] not in (AT, NO_EOL):
+            yield at, line[1:]

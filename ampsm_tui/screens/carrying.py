@@ -1,0 +1,113 @@
+"""From one diff to the next of the same things: the line under the cursor stays, and what was folded or grown."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ampsm_engine.review.body import Body
+from ampsm_engine.review.document import Document
+from ampsm_engine.review.parts import Row, Shape, Sort
+from ampsm_tui.screens.reading import Reading
+from ampsm_tui.widgets.diff_view import DiffView
+
+NEAREST = 500
+"""Lines with the same text among which the nearest is looked for."""
+
+
+class Known(NamedTuple):
+    """How a file was shown."""
+
+    shape: Shape
+    is_filtered: bool
+    data: bytes
+    grown: dict[int, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Where one was: a file by its path, a line by its text and numbers, and its place on the screen."""
+
+    path: str
+    row: Row
+    y: int
+    body: Body | None
+    files: dict[str, Known]
+
+
+def look_of(reading: Reading, view: DiffView) -> Look | None:
+    """What one looks at."""
+    held = view.hold()
+    if held is None:
+        return None
+    row, y, _ = held
+    files = reading.document.files
+    known = {
+        file.path: Known(file.shape, file.is_filtered, file.body.data, reading.source.grown_of(index))
+        for index, file in enumerate(files)
+        if file.body is not None
+    }
+    return Look(files[row.file].path, row, y, files[row.file].body, known)
+
+
+def take_look(reading: Reading, view: DiffView, look: Look) -> None:
+    """Look at the same thing in another diff."""
+    document = reading.document
+    for index, file in enumerate(document.files):
+        known = look.files.get(file.path)
+        if known is None:
+            continue
+        file.is_filtered = known.is_filtered
+        if file.body is not None:
+            file.shape.folded = known.shape.folded or file.is_viewed
+            if file.body.data == known.data:
+                _grow(file.shape, known.shape)
+                reading.source.keep_all(index, known.grown)
+        document.changed(index)
+    at = carried(look, document)
+    if at is not None:
+        view.cursor = at
+        view.stand_at(at, look.y)
+
+
+def _grow(shape: Shape, known: Shape) -> None:
+    shape.grown, shape.total, shape.has_tail = known.grown, known.total, known.has_tail
+    shape.closed |= known.closed
+
+
+def carried(look: Look, document: Document) -> int | None:
+    """Where the row that one looked at is now; the nearest thing when it is gone."""
+    index = next((at for at, file in enumerate(document.files) if look.path in (file.path, file.old_path)), None)
+    if index is None:
+        after = [at for at, file in enumerate(document.files) if file.path > look.path and not file.is_hidden]
+        return document.tops[after[0]] if after else (len(document) - 1 if len(document) else None)
+    row = _row(look, document.files[index].body)
+    return document.find(row._replace(file=index))
+
+
+def _row(look: Look, body: Body | None) -> Row:
+    row = look.row
+    if row.sort not in (Sort.LINE, Sort.PAIR) or look.body is None or body is None or not body.hunks:
+        if row.sort is Sort.HUNK and body is not None and body.hunks and look.body is not None:
+            hunk = look.body.hunks[row.a]
+            near = min(range(len(body.hunks)), key=lambda at: abs(body.hunks[at].new - hunk.new))
+            return row._replace(a=near)
+        return row
+    wanted = row.a if row.sort is Sort.LINE or row.a >= 0 else row.b
+    line = look.body.line(wanted)
+    text = bytes((line.kind,)) + line.text
+    found = _same(body, text, line.new)
+    if found is None:
+        found = body.row_of(new=line.new)
+    if found is None:
+        near = min(range(len(body.hunks)), key=lambda at: abs(body.hunks[at].new - line.new))
+        found = body.hunks[near].first + 1
+    return Row(Sort.LINE, row.file, found, body.hunk_at(found))
+
+
+def _same(body: Body, text: bytes, new: int) -> int | None:
+    """The row with this sign and text that is nearest to a number."""
+    found: list[int] = []
+    at = body.data.find(b"\n" + text + b"\n")
+    while at >= 0 and len(found) < NEAREST:
+        found.append(body.row_at(at + 1))
+        at = body.data.find(b"\n" + text + b"\n", at + 1)
+    return min(found, key=lambda row: abs(body.line(row).new - new), default=None)

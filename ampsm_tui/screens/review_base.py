@@ -1,0 +1,204 @@
+"""The ground of the review screen: what it looks at, the diff as it arrives, and what there is to say at the top.
+
+What one does with it lives in the modules beside this one; each adds its keys to the screen.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from textual.reactive import var
+from textual.screen import Screen
+
+from ampsm_engine.differ.protocol import Request
+from ampsm_engine.errors import AmpsmError
+from ampsm_engine.model import Board, Session
+from ampsm_engine.review.document import File
+from ampsm_engine.review.parts import Row
+from ampsm_engine.review.values import Comment, Marks
+from ampsm_tui.ask import ask, asking, tell
+from ampsm_tui.house import house
+from ampsm_tui.screens.carrying import look_of, take_look
+from ampsm_tui.screens.reading import Reading
+from ampsm_tui.widgets.diff_overview import Overview
+from ampsm_tui.widgets.diff_view import DiffView
+from ampsm_tui.widgets.file_tree import FileTree
+from ampsm_tui.widgets.review_head import ReviewHead, Standing
+
+WHOLE = "whole"
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """What a range compares, as the engine tells it; made here where no question is needed."""
+
+    worktree: str
+    repo_root: str
+    old: str
+    new: str | None
+    range: str
+    label: str
+
+
+class ReviewBase(Screen[None]):
+    """A screen with a diff of a session."""
+
+    board: var[Board | None] = var(None, init=False)
+
+    def __init__(self, session: Session, range_: str = "") -> None:
+        super().__init__()
+        self.session = session
+        self.range = range_
+        self.label = ""
+        self.reading: Reading | None = None
+        self.marks = Marks()
+        self.comments: tuple[Comment, ...] = ()
+        self.ignores_whitespace = False
+        self.search_told = ""
+        self.news = ""
+        self._generation = 0
+
+    # What is where.
+
+    @property
+    def view(self) -> DiffView:
+        """The diff."""
+        return self.query_one(DiffView)
+
+    @property
+    def files(self) -> FileTree:
+        """The list of files."""
+        return self.query_one(FileTree)
+
+    @property
+    def row(self) -> Row | None:
+        """The row under the cursor."""
+        return self.view.row
+
+    @property
+    def file(self) -> File | None:
+        """The file under the cursor."""
+        row = self.row
+        return self.reading.document.files[row.file] if row is not None and self.reading is not None else None
+
+    @property
+    def hunk(self) -> int | None:
+        """The hunk under the cursor."""
+        row = self.row
+        return self.reading.document.hunk_of(row) if row is not None and self.reading is not None else None
+
+    # Opening.
+
+    async def open_range(self, range_: str, *, is_same: bool = False) -> None:
+        """Show a range; `is_same`: it is the one that is shown, so the cursor stays on its line."""
+        from ampsm_engine.engine import reviews
+
+        self._generation += 1
+        generation = self._generation
+        told = await ask(reviews.resolve, house(self).engine, self.session.id, range_)
+        ends = Ends(told.worktree, told.repo_root, told.old, told.new, told.range, told.label)
+        await self.open_ends(ends, generation, is_same=is_same)
+
+    async def open_ends(self, ends: Ends, generation: int, *, is_same: bool) -> None:
+        """Compare these two and show it; what was asked for later wins."""
+        request = Request(ends.worktree, ends.repo_root, ends.old, ends.new, self.ignores_whitespace)
+        review = await house(self).differ.open(request)
+        if generation != self._generation or not self.is_attached:
+            review.close()
+            return
+        self.range, self.label = ends.range, ends.label
+        self.show_reading(Reading(self.view, review, self.marks, self.told), is_same=is_same)
+
+    def show_reading(self, reading: Reading, *, is_same: bool) -> None:
+        """Show another reading in the place of this one."""
+        before, self.reading = self.reading, reading
+        view = self.view
+        look = look_of(before, view) if before is not None and is_same else None
+        reading.fill()
+        view.take(reading.document, reading.source)
+        if before is not None:
+            before.close()
+        if look is not None:
+            take_look(reading, view, look)
+        self.files.take(reading.document)
+        self.run_worker(reading.follow(), group="watching", exclusive=True)
+        self.place_comments()
+        self.told()
+        reading.look()
+        self.shown_anew(is_same=is_same)
+
+    def shown_anew(self, *, is_same: bool) -> None:
+        """Another diff is shown; an heir may look for something in it again."""
+
+    @asking
+    async def reopen(self) -> None:
+        """Read the same range anew."""
+        await self.open_range(self.range or WHOLE, is_same=True)
+
+    def place_comments(self) -> None:
+        """Put the comments where their lines are; an heir knows how."""
+
+    def carry(self, action: Callable[[], None]) -> None:
+        """Change rows, and let the cursor stay on its line."""
+        held = self.view.hold()
+        action()
+        self.view.stand_on(held)
+        self.told()
+
+    # What there is to say.
+
+    def told(self) -> None:
+        """Counts may be others."""
+        reading = self.reading
+        if reading is None:
+            return
+        viewed, hunks = reading.document.progress
+        shown = [file for file in reading.document.files if not file.is_gone]
+        manner = self.view.painter.manner
+        self.query_one(ReviewHead).show(
+            Standing(
+                self.session.name,
+                self.label,
+                len(shown),
+                sum(file.additions for file in shown),
+                sum(file.deletions for file in shown),
+                viewed,
+                hunks,
+                reading.is_complete,
+                self.unsent,
+                self.search_told,
+                "  ".join(
+                    word
+                    for word, holds in (("wrap", manner.wrap), ("whitespace ignored", self.ignores_whitespace))
+                    if holds
+                ),
+                self.news,
+            )
+        )
+        self.files.counted()
+        self.show_overview()
+
+    @property
+    def unsent(self) -> int:
+        """Comments that amp was not told yet."""
+        return sum(one.state.value == "open" for one in self.comments)
+
+    def show_overview(self) -> None:
+        """Where in the diff one is."""
+        view = self.view
+        document = view.document
+        total = len(document)
+        notes = [
+            document.tops[at] + document.layout(at).note(number)
+            for at, file in enumerate(document.files)
+            if file.shape.notes and not file.is_hidden
+            for number in range(len(file.shape.notes))
+        ]
+        self.query_one(Overview).show(view.top[0], view.size.height, total, notes)
+
+    def refuse(self, reason: AmpsmError) -> None:
+        """Say why not."""
+        tell(self, reason)
+
+    def say(self, text: str) -> None:
+        """A toast."""
+        house(self).say(text)

@@ -1,0 +1,223 @@
+"""Acting on what is read: a hunk is rejected and brought back, staged, committed by hand; the editor; the clipboard."""
+
+import os
+from pathlib import Path
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from ampsm_engine.errors import AmpsmError
+from ampsm_engine.review.document import File
+from ampsm_engine.review.parts import Row, Sort
+from ampsm_tui import aside, clipboard
+from ampsm_tui.ask import ask, asking, tell
+from ampsm_tui.house import house
+from ampsm_tui.screens.review_base import ReviewBase
+
+UNCOMMITTED = "uncommitted"
+
+_CHANGING = frozenset({"reject", "undo", "stage", "commit", "comment", "send", "mark", "mark_file"})
+
+
+class ReviewChanges(ReviewBase):
+    """Adds X, U, s, a, e, y and Y."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("X", "reject", "Reject", id="review.reject"),
+        Binding("U", "undo", "Undo reject", id="review.undo", show=False),
+        Binding("s", "stage", "Stage", id="review.stage", show=False),
+        Binding("a", "commit", "Commit", id="review.commit", show=False),
+        Binding("e", "editor", "Editor", id="review.editor", show=False),
+        Binding("y", "copy", "Copy", id="review.copy", show=False),
+        Binding("Y", "copy_place", "Copy place", id="review.copy-place", show=False),
+    ]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Who only watches changes nothing."""
+        if house(self).read_only and action in _CHANGING | {"editor"}:
+            return False
+        return super().check_action(action, parameters)
+
+    # Taking back.
+
+    def action_reject(self) -> None:
+        """Take back the hunk under the cursor, or, on its head, all that happened to the file."""
+        found = self._patch()
+        if found is None:
+            return
+        _, file, patch = found
+        from ampsm_engine.engine import reviews
+        from ampsm_tui.screens.writing import LineScreen
+
+        async def reject(text: str) -> None:
+            made = await ask(
+                reviews.reject,
+                house(self).engine,
+                self.session.id,
+                file.path,
+                patch,
+                reason=text.strip() or None,
+                old_path=file.old_path,
+                range_=self.range,
+            )
+            note = getattr(made, "note", "")
+            self.say(f"Rejected; U brings it back{'. ' + note if note else ''}")
+            self.changed()
+
+        what = "this hunk" if patch is not None else "all changes"
+        note = "Enter takes it back. What you write here is told to amp with your comments; it may stay empty."
+        self.app.push_screen(LineScreen(f"Reject {what} of {file.path}", reject, note=note, may_be_empty=True))
+
+    @asking
+    async def action_undo(self) -> None:
+        """Bring back what was rejected last."""
+        from ampsm_engine.engine import reviews
+
+        made = await ask(reviews.undo_last, house(self).engine, self.session.id)
+        self.say(f"It is back in {made.path}")
+        self.changed()
+
+    def changed(self) -> None:
+        """The worktree or the branch is another."""
+        self.reopen()
+
+    def _patch(self) -> tuple[Row, File, bytes | None] | None:
+        """The hunk under the cursor as a patch; None as the patch stands for the whole file."""
+        row, reading = self.row, self.reading
+        if row is None or reading is None:
+            return None
+        file, hunk = reading.document.files[row.file], reading.document.hunk_of(row)
+        if file.body is None:
+            return None
+        patch = reading.review.patch(row.file)
+        if row.sort is Sort.HEAD or hunk is None or (patch is not None and patch.cut):
+            return row, file, None
+        if self.ignores_whitespace:
+            self.say("While white space is ignored, hunks are not what git has; W shows them as they are")
+            return None
+        return row, file, file.body.slice(hunk)
+
+    # Staging.
+
+    @asking
+    async def action_stage(self) -> None:
+        """Stage what is under the cursor, or take it out again: of what is not committed."""
+        if self.range != UNCOMMITTED:
+            self.say("Only what is not committed is staged; r shows it")
+            return
+        found = self._patch()
+        if found is None:
+            return
+        row, file, patch = found
+        from ampsm_engine.engine import reviews
+
+        engine, reading = house(self).engine, self.reading
+        if reading is None:
+            return
+        staged = await ask(reviews.staged, engine, self.session.id)
+        hunk = reading.document.hunk_of(row)
+        if patch is None or hunk is None:
+            is_in = file.path in staged.paths and all((file.path, key) in staged.keys for key in reading.keys(row.file))
+        else:
+            is_in = (file.path, reading.keys(row.file)[hunk]) in staged.keys
+        verb = reviews.unstage if is_in else reviews.stage
+        now = await ask(verb, engine, self.session.id, file.path, patch, old_path=file.old_path)
+        what = "Hunk" if patch is not None else "File"
+        count = len(now.paths) if now is not None else 0
+        self.news = f"{count} file{'s' * (count != 1)} staged" if count else ""
+        self.say(f"{what} {'out of the index' if is_in else 'staged; a commits'}")
+        self.told()
+
+    def action_commit(self) -> None:
+        """Commit what is staged."""
+        from ampsm_engine.engine import reviews
+        from ampsm_tui.screens.writing import TextScreen
+
+        async def commit(text: str) -> None:
+            sha = await ask(reviews.commit_by_hand, house(self).engine, self.session.id, text.strip() + "\n")
+            self.news = ""
+            self.say(f"Committed as {sha[:8]}")
+            self.changed()
+
+        note = "What is staged is committed, as yours."
+        self.app.push_screen(TextScreen("Commit message", commit, note=note, may_be_empty=False))
+
+    # Elsewhere.
+
+    def action_editor(self) -> None:
+        """Open the file in the editor, at the line."""
+        row, reading = self.row, self.reading
+        if row is None or reading is None:
+            return
+        file = reading.document.files[row.file]
+        folder = Path(self.session.worktree_path)
+        path = folder / file.path
+        try:
+            command = aside.words(os.environ, ("VISUAL", "EDITOR"), "vim")
+            aside.step_aside(self.app, [*command, *_at(command[0], self._line(row), path)], folder)
+        except AmpsmError as refusal:
+            tell(self, refusal)
+            return
+        self.changed()
+
+    def _line(self, row: Row) -> int:
+        """The line of the file as it is now that a row stands for, as near as can be."""
+        document = self.view.document
+        body = document.files[row.file].body
+        if row.sort is Sort.GROWN:
+            return row.b
+        if body is None or not body.hunks:
+            return 1
+        if row.sort in (Sort.LINE, Sort.PAIR):
+            return max(1, body.line(row.b if row.sort is Sort.PAIR and row.b >= 0 else row.a).new)
+        hunk = document.hunk_of(row)
+        return max(1, body.hunks[hunk if hunk is not None else 0].new)
+
+    def action_copy(self) -> None:
+        """Copy the selected lines, the line, or, on its heading, the hunk as a patch."""
+        row, view = self.row, self.view
+        if row is None:
+            return
+        document = view.document
+        body = document.files[row.file].body
+        if row.sort is Sort.HUNK and body is not None:
+            self._copied(body.slice(row.a).decode("utf-8", "surrogateescape"), "the hunk as a patch")
+            return
+        start = view.cursor if view.selected_from is None else view.selected_from
+        first, last = sorted((start, view.cursor))
+        lines = [text for at in range(first, last + 1) if (text := self._text(document.row(at))) is not None]
+        if lines:
+            self._copied("\n".join(lines), f"{len(lines)} line{'s' * (len(lines) != 1)}")
+        else:
+            self.action_copy_place()
+
+    def _text(self, row: Row) -> str | None:
+        raw: bytes | None = None
+        body = self.view.document.files[row.file].body
+        if row.sort is Sort.GROWN:
+            raw = self.view.source.grown(row.file, row.b)
+        elif body is not None and row.sort in (Sort.LINE, Sort.PAIR):
+            raw = body.line(row.b if row.sort is Sort.PAIR and row.b >= 0 else row.a).text
+        return raw.decode("utf-8", "surrogateescape") if raw is not None else None
+
+    def action_copy_place(self) -> None:
+        """Copy path:line."""
+        if (row := self.row) is not None:
+            path = self.view.document.files[row.file].path
+            self._copied(path if row.sort is Sort.HEAD else f"{path}:{self._line(row)}", "its place")
+
+    def _copied(self, text: str, what: str) -> None:
+        clipboard.copy(self.app, text, os.environ)
+        self.view.selected_from = None
+        self.view.refresh()
+        self.say(f"Copied {what}")
+
+
+def _at(editor: str, line: int, path: Path) -> list[str]:
+    """How an editor is told the line."""
+    name = Path(editor).name
+    if name in {"code", "codium", "cursor", "windsurf"}:
+        return ["--goto", f"{path}:{line}"]
+    if name in {"hx", "helix", "zed", "subl", "micro"}:
+        return [f"{path}:{line}"]
+    return [f"+{line}", str(path)]

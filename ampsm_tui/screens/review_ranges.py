@@ -1,0 +1,213 @@
+"""Which changes of a session are shown: all, an iteration, between two points, since one looked; and following them.
+
+The range is switched in place. While amp works the diff follows, and the line under the cursor stays where it is.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from ampsm_engine import wording
+from ampsm_engine.errors import NotFound
+from ampsm_engine.model import Board, Session, State
+from ampsm_engine.review.values import Marks
+from ampsm_tui.ask import ask, asking
+from ampsm_tui.clean import fit, one_line
+from ampsm_tui.house import house
+from ampsm_tui.screens.dialog import Dialog
+from ampsm_tui.screens.reading import Reading
+from ampsm_tui.screens.review_base import WHOLE, Ends, ReviewBase
+
+if TYPE_CHECKING:
+    from ampsm_engine.engine.ranges import Choice, Point
+
+LOOKED = "looked"
+TWO_POINTS = "points"
+TICK = 2.0
+"""Seconds between two looks at what amp has written."""
+
+
+class RangeScreen(Dialog[str]):
+    """Answers the range that was chosen; `points` for two points that are chosen next."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "move('cursor_down')", show=False),
+        Binding("k", "move('cursor_up')", show=False),
+    ]
+
+    def __init__(self, title: str, choices: "list[tuple[str, str, str]]", current: str) -> None:
+        super().__init__(title)
+        self._choices = choices
+        self._current = current
+
+    def compose_body(self) -> ComposeResult:
+        """The menu."""
+        wide = max((len(one_line(label, 40)) for _, label, _ in self._choices), default=0) + 2
+        options = []
+        for value, label, detail in self._choices:
+            mark = "▸" if value == self._current else " "
+            told = Content(f"{mark} {fit(one_line(label, 40), wide)}")
+            options.append(Option(told.append(Content(one_line(detail, 200)).stylize("dim"))))
+        yield OptionList(*options, compact=True)
+
+    def on_mount(self) -> None:
+        """Begin at what is shown."""
+        values = [value for value, _, _ in self._choices]
+        self.query_one(OptionList).highlighted = values.index(self._current) if self._current in values else 0
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Enter on a line."""
+        self.dismiss(self._choices[event.option_index][0])
+
+    def action_move(self, how: str) -> None:
+        """j and k, as everywhere."""
+        getattr(self.query_one(OptionList), f"action_{how}")()
+
+
+def _is_there(session: Session) -> bool:
+    return Path(session.worktree_path).is_dir()
+
+
+class ReviewRanges(ReviewBase):
+    """Adds r, i and R."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("r", "range", "Range", id="review.range"),
+        Binding("i", "since", "Since I looked", id="review.since", show=False),
+        Binding("R", "refresh", "Look again", id="review.refresh", show=False),
+    ]
+
+    _before = WHOLE
+    _is_renewing = False
+    _state: object = None
+
+    @asking
+    async def begin(self) -> None:
+        """The range that was asked for; else what changed since one looked, once something was viewed; else all.
+
+        What the store knows and the diff process can name for itself is shown without asking anybody else.
+        """
+        engine, session = house(self).engine, self.session
+        self.marks = Marks(engine.store.viewed(session.id))
+        self.comments = engine.store.comments(session.id)
+        wanted = self.range or (LOOKED if self.marks.keys and engine.store.looked(session.id) else WHOLE)
+        old = {WHOLE: f"{session.base_branch}...{session.branch_name}", LOOKED: f"refs/ampsm/looked/{session.id}"}
+        if wanted in old and _is_there(session):
+            label = "the whole session" if wanted == WHOLE else "since you looked"
+            self._generation += 1
+            ends = Ends(session.worktree_path, session.repo_root, old[wanted], None, wanted, label)
+            try:
+                await self.open_ends(ends, self._generation, is_same=False)
+            except NotFound:
+                await self.open_range(self.range or WHOLE)
+        else:
+            await self.open_range(wanted)
+        self.ask_marks()
+        self.ask_comments()
+
+    def ask_marks(self) -> object:
+        """What was viewed, with what became of files that were renamed; an heir knows how."""
+
+    def ask_comments(self) -> object:
+        """The comments, where their lines are now; an heir knows how."""
+
+    @asking
+    async def action_range(self) -> None:
+        """Choose what is shown."""
+        from ampsm_engine.engine import reviews
+
+        choices = await ask(reviews.ranges, house(self).engine, self.session.id)
+        told = [(one.range, one.label, self._detail(one)) for one in choices]
+        told.append((TWO_POINTS, "two points", "of the timeline, which are chosen next"))
+        self.app.push_screen(RangeScreen("What to look at", told, self.range), self._chosen)
+
+    def _detail(self, choice: "Choice") -> str:
+        return wording.age(choice.detail, house(self).clock()) + " ago" if choice.range == LOOKED else choice.detail
+
+    def _chosen(self, range_: str | None) -> None:
+        if range_ == TWO_POINTS:
+            self._ask_points()
+        elif range_ is not None:
+            self._switch(range_)
+
+    @asking
+    async def _ask_points(self) -> None:
+        from ampsm_engine.engine import reviews
+
+        points: tuple[Point, ...] = await ask(reviews.points, house(self).engine, self.session.id)
+        told = [(one.rev, one.label, wording.age(one.time, house(self).clock()) if one.time else "") for one in points]
+
+        def first(old: str | None) -> None:
+            if old is None:
+                return
+            later = told[next(at for at, one in enumerate(told) if one[0] == old) + 1 :]
+
+            def second(new: str | None) -> None:
+                if new is not None:
+                    self._switch(f"points:{old}..{new}")
+
+            self.app.push_screen(RangeScreen("To", later[::-1], ""), second)
+
+        self.app.push_screen(RangeScreen("From", told[:-1], ""), first)
+
+    @asking
+    async def _switch(self, range_: str) -> None:
+        if self.range != LOOKED:
+            self._before = self.range
+        await self.open_range(range_, is_same=True)
+
+    def action_since(self) -> None:
+        """What changed since one looked, and back."""
+        self._switch(self._before if self.range == LOOKED else LOOKED)
+
+    # Following.
+
+    def action_refresh(self) -> None:
+        """Look again now."""
+        self.run_worker(self._renew(), group="renewing")
+
+    def watch_board(self, board: Board | None) -> None:
+        """amp did something: look again."""
+        row = next((one for one in board.rows if one.session.id == self.session.id), None) if board else None
+        if row is None:
+            return
+        self.session = row.session
+        current = row.current
+        mark = current and (current.id, current.state, current.tally.tools, current.commit_sha)
+        if mark != self._state:
+            is_first, self._state = self._state is None, mark
+            if not is_first:
+                self.action_refresh()
+            if not is_first and current is not None and current.state is State.SETTLED:
+                self.settled()
+
+    def settled(self) -> None:
+        """An iteration has ended; an heir looks what became of the comments."""
+
+    def tick(self) -> None:
+        """A live worktree may have changed without amp saying so."""
+        if self.is_current and self.reading is not None and self.reading.review.is_live:
+            self.action_refresh()
+
+    async def _renew(self) -> None:
+        """Show what is there now, the cursor on its line."""
+        reading = self.reading
+        if reading is None or self._is_renewing or not reading.is_complete:
+            return
+        self._is_renewing = True
+        generation = self._generation
+        try:
+            review = await reading.review.refresh()
+        finally:
+            self._is_renewing = False
+        if review is None:
+            return
+        if self.reading is not reading or generation != self._generation or not self.is_attached:
+            review.close()
+            return
+        self.show_reading(Reading(self.view, review, self.marks, self.told), is_same=True)

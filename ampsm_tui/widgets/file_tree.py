@@ -1,0 +1,261 @@
+"""The files of a review, a line each below their folders: status, counts, what is viewed, comments. Drawn by line."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from rich.segment import Segment
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.strip import Strip
+
+from ampsm_engine.review.document import Document, File
+from ampsm_tui.clean import cells, cut, fit, one_line
+from ampsm_tui.widgets.bare_lines import BareLines
+from ampsm_tui.widgets.file_lines import FileLine, lines
+
+STYLES = ("plain", "here", "cursor", "folder", "name", "quiet", "plus", "minus", "viewed", "note")
+
+
+class FileTree(BareLines, can_focus=True):
+    """The files; the one that is read is marked, and with the keys in here the next one is read by j and k."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        *(f"-{name}" for name in STYLES),
+        *(f"-status-{letter}" for letter in "AMDRCT"),
+    }
+    DEFAULT_CSS = """
+    FileTree {
+        width: 34; height: 1fr; background: $surface;
+        & > .-here { background: $panel; }
+        & > .-cursor { background: $primary 30%; }
+        & > .-folder { color: $foreground 50%; }
+        & > .-name { color: $foreground; }
+        & > .-quiet { color: $foreground 50%; }
+        & > .-plus { color: $success; }
+        & > .-minus { color: $error; }
+        & > .-viewed { color: $success; }
+        & > .-note { color: $accent; }
+        & > .-status-A { color: $success; }
+        & > .-status-D { color: $error; }
+        & > .-status-M, & > .-status-T { color: $warning; }
+        & > .-status-R, & > .-status-C { color: $primary; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j,down", "step(1)", "Down", show=False, id="move.down"),
+        Binding("k,up", "step(-1)", "Up", show=False, id="move.up"),
+        Binding("g,home", "step(-1000000)", "First", show=False, id="move.first"),
+        Binding("G,end", "step(1000000)", "Last", show=False, id="move.last"),
+        Binding("d,ctrl+d,pagedown", "step(12)", "Down", show=False, id="files.page-down"),
+        Binding("u,ctrl+u,pageup", "step(-12)", "Up", show=False, id="files.page-up"),
+        Binding("enter,l,right", "choose", "Read", id="files.open", key_display="enter"),
+        Binding("space", "mark", "Viewed", id="files.mark"),
+    ]
+
+    @dataclass
+    class Chosen(Message):
+        """This file is to be read; `to_stay`: the keys stay in the list."""
+
+        file: int
+        to_stay: bool
+
+    @dataclass
+    class Marked(Message):
+        """This file is viewed, or not any more."""
+
+        file: int
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._document = Document(())
+        self._lines: list[FileLine] = []
+        self._places: dict[int, int] = {}
+        self._top = 0
+        self._here = -1
+        self._strips: dict[tuple[object, ...], Strip] = {}
+        self._said: dict[int, tuple[tuple[str, str], ...]] = {}
+
+    def take(self, document: Document) -> None:
+        """Show the files of a document."""
+        self._document = document
+        self.relist()
+
+    def relist(self) -> None:
+        """Other files are shown."""
+        self._lines = lines(self._document.files)
+        self._places = {line.file: at for at, line in enumerate(self._lines) if line.file >= 0}
+        self._keep_in_sight()
+        self.refresh()
+
+    def counted(self) -> None:
+        """Counts may be others: repaint the lines that say something else now."""
+        if sum(not file.is_hidden for file in self._document.files) != len(self._places):
+            self.relist()
+            return
+        for y in range(min(self.size.height, len(self._lines) - self._top)):
+            line = self._lines[self._top + y]
+            if line.file >= 0 and self._said.get(line.file) != _said(self._document.files[line.file]):
+                self.refresh_line(y)
+
+    @property
+    def here(self) -> int:
+        """The file that is read."""
+        return self._here
+
+    def follow(self, file: int) -> None:
+        """This file is read now."""
+        if file != self._here:
+            before, self._here = self._here, file
+            top = self._top
+            self._keep_in_sight()
+            if top != self._top:
+                self.refresh()
+            else:
+                self._refresh_of(before)
+                self._refresh_of(file)
+
+    def _refresh_of(self, file: int) -> None:
+        if (at := self._places.get(file)) is not None:
+            self.refresh_line(at - self._top)
+
+    def _keep_in_sight(self) -> None:
+        room = self.size.height
+        at = self._places.get(self._here)
+        if at is not None and room:
+            first = at - 1 if at and self._lines[at - 1].file < 0 else at
+            if first < self._top:
+                self._top = first
+            elif at >= self._top + room:
+                self._top = at - room // 2
+        self._top = max(0, min(self._top, len(self._lines) - room))
+
+    def on_resize(self) -> None:
+        """Other room."""
+        self._keep_in_sight()
+        self.refresh()
+
+    def on_focus(self) -> None:
+        """The mark shows where the keys go."""
+        self._refresh_of(self._here)
+
+    def on_blur(self) -> None:
+        """The same."""
+        self._refresh_of(self._here)
+
+    def forget(self) -> None:
+        """Other colours."""
+        self._strips.clear()
+
+    def paint(self, y: int) -> Strip:
+        """A folder or a file."""
+        at, width = self._top + y, self.size.width
+        if at >= len(self._lines):
+            key: tuple[object, ...] = (width,)
+            line = None
+        else:
+            line = self._lines[at]
+            look = self._look(line)
+            told = _said(self._document.files[line.file]) if line.file >= 0 else ()
+            self._said[line.file] = told
+            key = (width, line, look, told)
+        strip = self._strips.get(key)
+        if strip is None:
+            if len(self._strips) > 400:
+                self._strips.clear()
+            strip = self._strips[key] = self._made(line, width)
+        return strip
+
+    def _look(self, line: FileLine) -> str:
+        if line.file < 0 or line.file != self._here:
+            return ""
+        return "-cursor" if self.has_focus else "-here"
+
+    def _made(self, line: FileLine | None, width: int) -> Strip:
+        style = self.blending.style
+        if line is None:
+            return self.strip([Segment(" " * width, style())], width)
+        if line.file < 0:
+            return self.strip([Segment(_folder(line.text, width), style("-folder"))], width)
+        file, look = self._document.files[line.file], self._look(line)
+        told = _said(file)
+        taken = sum(cells(text) for text, _ in told)
+        name = fit(one_line(line.text, 300), max(1, width - 4 - taken))
+        mark = "▌" if look else " "
+        segments = [
+            Segment(mark, style(look, "-note")),
+            Segment(f"{file.status} ", style(look, f"-status-{file.status}")),
+            Segment(name, style(look, "-quiet" if file.is_viewed else "-name")),
+            *(Segment(text, style(look, name)) for text, name in told),
+            Segment(" ", style(look)),
+        ]
+        return self.strip(segments, width)
+
+    # Moving.
+
+    def action_step(self, by: int) -> None:
+        """The next file is read."""
+        order = [line.file for line in self._lines if line.file >= 0]
+        if order:
+            at = order.index(self._here) if self._here in self._places else 0
+            self.post_message(self.Chosen(order[min(max(at + by, 0), len(order) - 1)], to_stay=True))
+
+    def action_choose(self) -> None:
+        """Into the diff."""
+        if self._here >= 0:
+            self.post_message(self.Chosen(self._here, to_stay=False))
+
+    def action_mark(self) -> None:
+        """The file is viewed, or not."""
+        if self._here >= 0:
+            self.post_message(self.Marked(self._here))
+
+    def on_click(self, event: events.Click) -> None:
+        """This one."""
+        at = self._top + event.y
+        if at < len(self._lines) and self._lines[at].file >= 0:
+            self.post_message(self.Chosen(self._lines[at].file, to_stay=True))
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """The wheel."""
+        event.stop().prevent_default()
+        self._scroll(-3)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """The wheel."""
+        event.stop().prevent_default()
+        self._scroll(3)
+
+    def _scroll(self, by: int) -> None:
+        self._top = max(0, min(self._top + by, len(self._lines) - self.size.height))
+        self.refresh()
+
+
+def _said(file: File) -> tuple[tuple[str, str], ...]:
+    """What stands behind a name."""
+    told: list[tuple[str, str]] = []
+    if file.has_unseen:
+        told.append((" ⚠", "-note"))
+    if file.shape.notes:
+        told.append((f" ◆{len(file.shape.notes)}", "-note"))
+    if file.is_viewed:
+        told.append((" ✓", "-viewed"))
+    else:
+        if file.additions:
+            told.append((f" +{file.additions}", "-plus"))
+        if file.deletions:
+            told.append((f" -{file.deletions}", "-minus"))
+        if file.viewed:
+            told.append((f" ✓{len(file.viewed)}/{file.hunks}", "-viewed"))
+    return tuple(told)
+
+
+def _folder(text: str, width: int) -> str:
+    """A folder with its end, which tells more than its beginning."""
+    shown = one_line(text, 1000)
+    room = width - 2
+    if cells(shown) > room:
+        while cells(shown) > room - 1:
+            shown = shown[1:]
+        shown = f"…{shown}"
+    return fit(f" {cut(shown, room)}", width)
