@@ -90,13 +90,15 @@ class Ground:
     def merged_commits(self, ours: str, theirs: str) -> tuple[str | None, tuple[ConflictFile, ...]]:
         """Two commits merged by git with their own merge bases: the tree, or the conflicts."""
         self.objects.flush()
-        attributes = list(self._attributes(self.tree_of(ours)))
-        result = mergetree.run(self.where, ours, theirs, attributes=attributes)
+        result = mergetree.run(self.where, ours, theirs, attributes=self.attributes(ours))
         return (None, result.conflicts) if result.conflicts else (result.tree, ())
 
-    def _attributes(self, tree: str) -> Iterator[tuple[str, str, str]]:
-        for path, (mode, name) in self.merger.paths(bytes.fromhex(tree), b".gitattributes"):
-            yield mode.decode(), name.hex(), os.fsdecode(path)
+    def attributes(self, commit: str) -> Iterator[tuple[str, bytes]]:
+        """The .gitattributes files of a commit: path and content."""
+        for path, (mode, name) in self.merger.paths(bytes.fromhex(self.tree_of(commit)), b".gitattributes"):
+            parts = path.split(b"/")
+            if mode.startswith(b"100") and not {b"..", b".git", b""} & set(parts):  # a tree can be made up
+                yield os.fsdecode(path), self.objects.read("blob", name.hex())
 
     def _stand_in(self, tree: str, *parents: str) -> str:
         return self.objects.write("commit", composed(tree, parents, (_NOBODY, _NOBODY), b"ampsm: stands for a tree\n"))

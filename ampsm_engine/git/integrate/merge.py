@@ -9,9 +9,19 @@ from ampsm_engine.git.integrate.writer import Writer
 
 
 def merge(
-    repo_root: Path, target_tip: str, tip: str, *, ff: bool, message: str, sign: bool | None = None
+    repo_root: Path,
+    target_tip: str,
+    tip: str,
+    *,
+    ff: bool,
+    message: str,
+    sign: bool | None = None,
+    hooks_in: Path | None = None,
 ) -> Merged | Conflicted:
-    """Merge `tip` into `target_tip`; without `ff` there is a commit even where none is needed. Full commit names."""
+    """Merge `tip` into `target_tip`; without `ff` there is a commit even where none is needed. Full commit names.
+
+    With `hooks_in`, a worktree, the user's pre-merge-commit and commit-msg hooks run there: Refused when one says no.
+    """
     ground = Ground(repo_root)
     bases = _bases(ground, target_tip, tip)
     if tip in bases:
@@ -21,9 +31,9 @@ def merge(
     tree, conflicts = combined(ground, bases, target_tip, tip)
     if tree is None:
         return Conflicted("merge", target_tip, tip, conflicts)
-    writer = Writer(ground, sign)
+    writer = Writer(ground, sign, hooks_in=hooks_in)
     text = message.replace("\0", "").strip().encode("utf-8", "surrogateescape") + b"\n"
-    commit = writer.made(tree, (target_tip, tip), writer.author, text)
+    commit = writer.merging(tree, (target_tip, tip), text)
     ground.objects.flush()
     return Merged(commit, "merge")
 

@@ -4,7 +4,6 @@ Attributes (merge drivers, `-merge`, line endings) are those of our side's tree,
 configuration is the user's.
 """
 
-import contextlib
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -45,40 +44,30 @@ def run(
     ours: str,
     theirs: str,
     *,
-    attributes: Iterable[tuple[str, str, str]] | None = None,
+    attributes: Iterable[tuple[str, bytes]] = (),
     variables: program.Variables | None = None,
 ) -> Result:
-    """Merge two commits with their own merge bases. `attributes`: mode, object, path of our .gitattributes files.
+    """Merge two commits with their own merge bases. `attributes`: our .gitattributes files, paths and contents.
 
-    None for the attributes: those of our side's tree are found here. Failed when git cannot.
+    Failed when git cannot.
     """
     arguments = ("merge-tree", "--write-tree", "-z", "--messages", "--allow-unrelated-histories", ours, theirs)
-    with _apart(where, ours, attributes, variables or {}) as around:
-        answer = program.write(where, *arguments, variables={"LC_ALL": "C", **around})
+    with tempfile.TemporaryDirectory(prefix="ampsm-merge-") as folder:
+        # A worktree with nothing but attributes: nobody's checkout decides about a merge of others.
+        work = Path(folder) / "work"
+        work.mkdir()
+        for path, content in attributes:
+            (work / path).parent.mkdir(parents=True, exist_ok=True)
+            (work / path).write_bytes(content)
+        git_dir = program.read(where, "rev-parse", "--absolute-git-dir").line
+        around: dict[str, str | Path] = {"LC_ALL": "C", "GIT_DIR": git_dir, "GIT_WORK_TREE": work}
+        around |= {"GIT_INDEX_FILE": Path(folder) / "index", **(variables or {})}
+        # From inside: git reads attributes relative to where it stands.
+        answer = program.write(work, *arguments, variables=around)
     if answer.code not in (0, 1) or answer.timed_out or not answer.output:
         raise program.failure(where, ("merge-tree",), answer)
     tree, conflicts = _parsed(answer.output)
     return Result(tree, conflicts if answer.code else ())
-
-
-@contextlib.contextmanager
-def _apart(
-    where: Path, ours: str, attributes: Iterable[tuple[str, str, str]] | None, variables: program.Variables
-) -> Iterator[program.Variables]:
-    """An empty worktree and an index of attributes only: nobody's checkout decides about a merge of others."""
-    git_dir = program.told(where, "rev-parse", "--absolute-git-dir").decode("utf-8", "surrogateescape").rstrip("\n")
-    with tempfile.TemporaryDirectory(prefix="ampsm-merge-") as folder:
-        work = Path(folder) / "work"
-        work.mkdir()
-        around = {"GIT_DIR": git_dir, "GIT_WORK_TREE": work, "GIT_INDEX_FILE": Path(folder) / "index", **variables}
-        if attributes is None:
-            program.done(where, "read-tree", f"{ours}^{{tree}}", variables=around)
-        else:
-            feed = "".join(f"{mode} {name}\t{path}\0" for mode, name, path in attributes)
-            if feed:
-                raw = feed.encode("utf-8", "surrogateescape")
-                program.done(where, "update-index", "-z", "--index-info", feed=raw, variables=around)
-        yield around
 
 
 def _parsed(output: bytes) -> tuple[str, tuple[ConflictFile, ...]]:

@@ -22,15 +22,18 @@ def squash(
     *,
     manual: Manual = "include",
     sign: bool | None = None,
+    hooks_in: Path | None = None,
 ) -> Rewritten | Conflicted:
     """Squash what `branch_tip` has beyond `base_tip`, the base branch as it is now. Full commit names; objects only.
 
     `include`: everything is one commit. `keep`: commits by hand stay commits of their own, in order, beside one
     commit of all the rest; where they do not change places with it, Conflicted(kind="reorder") names the first that
     does not. `apart`: nothing changes places, each run of amp's commits becomes one.
+    With `hooks_in`, the session's worktree, the user's commit hooks run there: Refused when one says no or changes
+    files; a message that one rewrites counts.
     """
     ground = Ground(repo_root)
-    answer = _squashed(Writer(ground, sign), branch_tip, base_tip, message, manual)
+    answer = _squashed(Writer(ground, sign, hooks_in=hooks_in), branch_tip, base_tip, message, manual)
     ground.objects.flush()
     return answer
 

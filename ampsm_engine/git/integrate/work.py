@@ -24,5 +24,5 @@ class Work(NamedTuple):
         plain = [commit for commit in sources if not commit.merge] or list(sources)
         raw = [self.ground.commit(commit.sha) for commit in plain]
         text = squash_message(self.message, raw, has_amp=any(commit.ours for commit in plain))
-        sha = self.writer.made(tree, (parent,), raw[0].author, text)
+        sha = self.writer.squashed(tree, parent, raw[0].author, text)
         return MadeCommit(sha, self.ground.commit(sha).subject, tuple(commit.sha for commit in sources))

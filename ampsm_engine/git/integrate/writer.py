@@ -7,10 +7,12 @@ import os
 import re
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 
 from ampsm_engine.errors import Failed
 from ampsm_engine.git import program
 from ampsm_engine.git.commits import DEFAULT_EMAIL, DEFAULT_NAME
+from ampsm_engine.git.integrate import hooked
 from ampsm_engine.git.integrate.ground import Ground, RawCommit, composed
 
 AMP = "Amp <amp@ampcode.com>"
@@ -24,11 +26,15 @@ _CRUD = " .,:;<>\"\\'\n\t"
 
 
 class Writer:
-    """Writes commits of one user into one repository. `sign` None: as commit.gpgSign says."""
+    """Writes commits of one user into one repository. `sign` None: as commit.gpgSign says.
 
-    def __init__(self, ground: Ground, sign: bool | None = None) -> None:
+    With `hooks_in`, a worktree, what is new meets the user's hooks there.
+    """
+
+    def __init__(self, ground: Ground, sign: bool | None = None, *, hooks_in: Path | None = None) -> None:
         self.ground = ground
         self._sign = sign
+        self._hooks_in = hooks_in
 
     @cached_property
     def _configured(self) -> dict[str, str]:
@@ -72,6 +78,22 @@ class Writer:
     def rewritten(self, commit: RawCommit, tree: str, parent: str) -> str:
         """The same commit with another tree and another parent; its author and message stay."""
         return self.made(tree, (parent,), commit.author, commit.message, commit.encoding)
+
+    def squashed(self, tree: str, parent: str, author: bytes, message: bytes) -> str:
+        """The commit of a squash, with hooks; Refused when one says no."""
+        if self._hooks_in is not None:
+            self.ground.objects.flush()
+            made = hooked.commit(self._hooks_in, parent, tree, parts(author), message)
+            if made is not None:
+                return made
+        return self.made(tree, (parent,), author, message)
+
+    def merging(self, tree: str, parents: tuple[str, str], message: bytes) -> str:
+        """The commit of a merge, with hooks; Refused when one says no."""
+        if self._hooks_in is not None:
+            self.ground.objects.flush()
+            message = hooked.merge_message(self._hooks_in, parents[0], tree, message)
+        return self.made(tree, parents, self.author, message)
 
     def made(
         self,

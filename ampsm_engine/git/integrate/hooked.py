@@ -1,0 +1,90 @@
+"""The user's commit hooks for commits that are made as objects: git runs them as it would for a commit of its own.
+
+They run in a worktree, with a private HEAD and index that say what is committed onto what, so that neither the
+worktree's own HEAD nor its index is touched. A commit of a squash meets pre-commit, prepare-commit-msg and
+commit-msg; a merge meets pre-merge-commit and commit-msg. What is only put onto another commit meets none.
+"""
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from ampsm_engine.errors import Refused
+from ampsm_engine.git import program, repository
+
+HOOK_LIMIT = 900.0
+"""Seconds that hooks may take."""
+
+_COMMIT = ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit")
+_MERGE = ("pre-merge-commit", "commit-msg")
+
+
+def commit(worktree: Path, parent: str, tree: str, author: tuple[str, str, str], message: bytes) -> str | None:
+    """Let git commit a tree onto a parent with its hooks; None when there are none. `author`: name, email, time.
+
+    Refused when a hook says no, or changes what is committed.
+    """
+    if not _has_any(worktree, _COMMIT):
+        return None
+    name, email, when = author
+    who = {"GIT_AUTHOR_NAME": name, "GIT_AUTHOR_EMAIL": email, "GIT_AUTHOR_DATE": f"@{when}"}
+    with _standing(worktree, parent, tree) as around:
+        settings = ("-c", "i18n.commitEncoding=UTF-8")
+        options = ("--quiet", "--cleanup=verbatim", "--allow-empty", "--file=-")
+        variables = {**around, **who}
+        answer = program.write(
+            worktree, *settings, "commit", *options, feed=message, limit=HOOK_LIMIT, variables=variables
+        )
+        if not answer.ok:
+            raise _refused(worktree, answer)
+        made = program.told(worktree, "rev-parse", "HEAD", "HEAD^{tree}", variables=around).decode().split()
+    if made[1] != tree:
+        changed = program.told(worktree, "diff-tree", "-r", "--name-only", "-z", tree, made[1])
+        first = program.text(changed).partition("\0")[0]
+        message_ = f"The pre-commit hook changed what is committed: {first!r}. Commit that in the session first."
+        raise Refused(message_, f"git -C {worktree} status")
+    return made[0]
+
+
+def merge_message(worktree: Path, parent: str, tree: str, message: bytes) -> bytes:
+    """The message of a merge as its hooks leave it. Refused when one says no."""
+    if not _has_any(worktree, _MERGE):
+        return message
+    with _standing(worktree, parent, tree) as around:
+        file = Path(around["GIT_DIR"]) / "COMMIT_EDITMSG"
+        file.write_bytes(message)
+        for name, arguments in (("pre-merge-commit", ()), ("commit-msg", ("--", file))):
+            options = ("hook", "run", "--ignore-missing", name, *arguments)
+            answer = program.write(worktree, *options, limit=HOOK_LIMIT, variables=around)
+            if not answer.ok:
+                raise _refused(worktree, answer)
+        return file.read_bytes()
+
+
+def _has_any(worktree: Path, names: tuple[str, ...]) -> bool:
+    folder = repository.common_dir(worktree) / "hooks"
+    configured = program.write(worktree, "config", "--type=path", "--get", "core.hooksPath")
+    if configured.ok and configured.line:
+        folder = worktree / configured.line
+    return any(os.access(folder / name, os.X_OK) for name in names)
+
+
+@contextlib.contextmanager
+def _standing(worktree: Path, parent: str, tree: str) -> Iterator[dict[str, str]]:
+    """A HEAD and an index apart from the worktree's own, for git and what it runs."""
+    with tempfile.TemporaryDirectory(prefix="ampsm-commit-") as folder:
+        admin = Path(folder)
+        (admin / "HEAD").write_text(f"{parent}\n")
+        (admin / "commondir").write_bytes(os.fsencode(repository.common_dir(worktree)) + b"\n")
+        (admin / "gitdir").write_bytes(os.fsencode(worktree / ".git") + b"\n")
+        around = {"GIT_DIR": str(admin), "GIT_WORK_TREE": str(worktree), "GIT_INDEX_FILE": str(admin / "index")}
+        program.done(worktree, "read-tree", tree, variables=around)
+        program.write(worktree, "update-index", "-q", "--refresh", variables=around)
+        yield around
+
+
+def _refused(worktree: Path, answer: program.Answer) -> Refused:
+    why = "took too long" if answer.timed_out else f"said no: {answer.said or answer.reason}"
+    return Refused(f"A hook of the repository {why}", f"git -C {worktree} hook run pre-commit")
