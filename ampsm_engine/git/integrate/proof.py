@@ -6,8 +6,10 @@ from ampsm_engine.git import program
 from ampsm_engine.git.integrate.plan import listed, merge_bases
 from ampsm_engine.git.integrate.values import PlannedCommit, Proof
 
-_LOOKED_AT = 2000
+_LOOKED_AT = 500
 """Commits of the base, newest first, among which a squash is looked for."""
+
+_NO_RENAMES = ("--no-renames", "--no-ext-diff")
 
 _PATCH = ("-M", "--no-ext-diff", "--no-textconv", "--no-color", "--full-index", "--binary")
 
@@ -54,15 +56,13 @@ def _is_squashed(where: Path, start: str, tip: str, base_tip: str) -> bool:
     wanted = _patch_ids(where, program.told(where, "diff-tree", "-p", *_PATCH, start, tip))
     if not wanted:
         return False
-    log = ("log", "-p", "--no-merges", f"--max-count={_LOOKED_AT}", "--format=commit %H", "--no-show-signature")
-    changed = program.text(program.told(where, "diff-tree", "-r", "--name-only", "-z", start, tip)).split("\0")[:-1]
-    span = (f"^{start}", base_tip, "--", *(f":(literal){path}" for path in changed[:1]))
-    candidates = program.told(where, "log", "--format=%H", "--no-merges", *span).decode().split()
-    for sha in candidates[:_LOOKED_AT]:
-        if _patch_ids(where, program.told(where, "diff-tree", "-p", "--root", *_PATCH, sha)) == wanted:
-            return True
-    del log
-    return False
+    names = program.told(where, "diff-tree", "-r", "--name-only", "-z", *_NO_RENAMES, start, tip)
+    one_of_them = program.text(names).partition("\0")[0]
+    # Only commits that change one of the branch's files can be its squash; of those, all that they change.
+    options = ("--no-merges", f"--max-count={_LOOKED_AT}", "--full-diff", "--format=commit %H", "--no-show-signature")
+    span = (f"^{start}", base_tip, "--", one_of_them)
+    patches = program.told(where, "--literal-pathspecs", "log", "-p", *_PATCH, *options, *span)
+    return bool(wanted & _patch_ids(where, patches))
 
 
 def _patch_ids(where: Path, patch: bytes) -> set[str]:
