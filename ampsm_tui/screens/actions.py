@@ -32,7 +32,7 @@ SESSION_KEYS: list[BindingType] = [
     Binding("x", "stop", "Stop", id="session.stop", tooltip="Stop what runs and what waits"),
     Binding("r", "retry", "Retry", id="session.retry", show=False, tooltip="Run the last prompt again"),
     Binding("s", "script", "Script", id="session.script", show=False, tooltip="Run the script"),
-    Binding("d", "trash", "Trash", id="session.trash", tooltip="To the trash; undo brings it back"),
+    Binding("d", "trash", "Trash", id="session.trash", show=False, tooltip="To the trash; undo brings it back"),
     Binding("u", "undo", "Undo trash", id="session.undo", show=False, tooltip="Bring back the last from the trash"),
     Binding("R", "rename", "Rename", id="session.rename", show=False),
     Binding("T", "notes", "Notes", id="session.notes", show=False),
