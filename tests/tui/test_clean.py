@@ -97,7 +97,7 @@ def test_the_wall_drops_links_that_are_no_web_address() -> None:
 
 
 OURS = re.compile(
-    r"\x1b(\[[0-9;:]*m|\[[0-9;]*[HfABCDGJK]|\[\?[0-9]+([hl]|\$p)|\[[<>=][0-9;]*u|\[\?u|\[6n|\[[0-6] q"
+    r"\x1b(\[[0-9;:]*m|\[[0-9;]*[HfABCDGJKX]|\[\?[0-9]+([hl]|\$p)|\[[<>=][0-9;]*u|\[\?u|\[6n|\[[0-6] q"
     r"|\][0-9]+;[ -~]*(\x07|\x1b\\))"
 )
 
