@@ -145,7 +145,7 @@ KEYS: dict[str, Key] = {
         Key("session.rename", "R", _SESSION, "rename"),
         Key("session.notes", "T", _SESSION, "notes"),
         Key("session.trash", "d", _SESSION, "to the trash"),
-        Key("session.undo", "u", _SESSION, "bring back what went to the trash last"),
+        Key("session.undo", "u", _SESSION, "take back the merge, or what went to the trash last"),
         Key("session.editor", "e", _SESSION, "open the worktree in the editor"),
         Key("session.shell", "exclamation_mark", _SESSION, "a shell in the worktree"),
         Key("session.copy", "y", _SESSION, "copy id, branch, path or prompt"),

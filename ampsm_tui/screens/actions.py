@@ -33,7 +33,7 @@ SESSION_KEYS: list[BindingType] = [
     Binding("r", "retry", "Retry", id="session.retry", show=False, tooltip="Run the last prompt again"),
     Binding("s", "script", "Script", id="session.script", show=False, tooltip="Run the script"),
     Binding("d", "trash", "Trash", id="session.trash", show=False, tooltip="To the trash; undo brings it back"),
-    Binding("u", "undo", "Undo trash", id="session.undo", show=False, tooltip="Bring back the last from the trash"),
+    Binding("u", "undo", "Undo", id="session.undo", show=False, tooltip="Take back the merge, or the last trashing"),
     Binding("R", "rename", "Rename", id="session.rename", show=False),
     Binding("T", "notes", "Notes", id="session.notes", show=False),
     Binding("e", "editor", "Editor", id="session.editor", show=False, tooltip="Open the worktree in the editor"),
@@ -155,9 +155,13 @@ class SessionActions(Screen[None]):
 
     @asking
     async def action_undo(self) -> None:
-        """Bring back what went to the trash last."""
+        """Take back the merge of the session, or bring back what went to the trash last: whichever came later."""
         from ampsm_engine.engine import removal
+        from ampsm_tui.screens import merge_actions
 
+        sessions = self.selected_sessions()
+        if len(sessions) == 1 and await merge_actions.offered(self, sessions[0]):
+            return
         session = await see_through(ask(removal.restore_last, house(self).engine))
         house(self).say(f"{session.name} is back")
 

@@ -11,6 +11,7 @@ from textual.containers import Horizontal
 from textual.reactive import var
 
 from ampsm_engine.model import Board, Session
+from ampsm_tui import recovering
 from ampsm_tui.clean import one_line
 from ampsm_tui.house import house
 from ampsm_tui.screens.actions import NEW_KEYS, SessionActions
@@ -84,6 +85,8 @@ class SessionsScreen(SessionActions):
         if engine is not None:
             self._counting = Counting(self, engine, self._counted)
             self._foreseer = Foreseer(self, engine, self._foreseen)
+        for sentence in recovering.take():
+            self.app.notify(one_line(sentence, 500), title="A merge was cut off", timeout=20, markup=False)
         self.set_interval(LOOK_AGAIN, self._look_again)
 
     def watch_board(self, board: Board | None) -> None:
