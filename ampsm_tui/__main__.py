@@ -4,8 +4,8 @@ Nothing slow is imported before it is needed; a side process of `ask` runs this 
 """
 
 
-def open_screens(*, read_only: bool = False) -> int:
-    """Open the app on this terminal; answers its exit code once it is left."""
+def open_screens(*, read_only: bool = False, review: str | None = None) -> int:
+    """Open the app on this terminal; answers its exit code once it is left. `review`: first that session's review."""
     import gc
     import os
 
@@ -15,9 +15,19 @@ def open_screens(*, read_only: bool = False) -> int:
     from ampsm_tui import recovering
 
     recovering.listen()
-    from ampsm_tui.app import run
+    if review is None:
+        from ampsm_tui.app import run
 
-    return run(read_only=read_only)
+        return run(read_only=read_only)
+    from ampsm_engine.differ.client import Differ
+
+    differ = Differ.start()  # it gets ready while the screens are imported
+    try:
+        from ampsm_tui.app import run
+
+        return run(read_only=read_only, prepare=lambda app: app.begin_with(review, differ))
+    finally:
+        differ.close()
 
 
 def main() -> None:

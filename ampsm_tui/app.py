@@ -22,9 +22,9 @@ from ampsm_engine.model import Board
 from ampsm_tui import theme
 from ampsm_tui.ask import ask, tell, told
 from ampsm_tui.clean import one_line
-from ampsm_tui.diffing import Diffing
 from ampsm_tui.hangup import lasting
 from ampsm_tui.leaving import Leaving
+from ampsm_tui.opening import Opening
 from ampsm_tui.screens.sessions import SessionsScreen
 from ampsm_tui.turns import in_turn
 from ampsm_tui.wall import Wall, guarded
@@ -57,7 +57,7 @@ def _actions() -> "type[Provider]":
     return ScreenActions
 
 
-class AmpsmApp(Diffing, Leaving):
+class AmpsmApp(Opening, Leaving):
     """The app over one home. `read_only`: nothing can be changed from here, as a side pane."""
 
     TITLE = "ampsm"
@@ -277,8 +277,8 @@ class AmpsmApp(Diffing, Leaving):
         self.notify(one_line(text), title=one_line(title), markup=False)
 
 
-def run(*, read_only: bool = False) -> int:
-    """Open the app on the home that the environment names; answers its exit code."""
+def run(*, read_only: bool = False, prepare: "Callable[[AmpsmApp], None]" = lambda _: None) -> int:
+    """Open the app on the home that the environment names; answers its exit code. `prepare` may tell it more before."""
     from ampsm_engine.engine.desk import engine_at
     from ampsm_engine.store import follow
 
@@ -291,6 +291,7 @@ def run(*, read_only: bool = False) -> int:
         engine.ready()
     feed = follow(engine.store)
     app = AmpsmApp(engine, feed, read_only=read_only, settings=settings, board=engine.store.board())
+    prepare(app)
     try:
         app.run()
     finally:
