@@ -40,6 +40,7 @@ def prepared(place: Path, *, apart: bool, width: int = 60) -> tuple[Path, str, s
 
 def measured(place: Path, *, apart: bool, squashing: bool, width: int) -> str:
     from ampsm_engine.git import integrate
+    from ampsm_engine.git.integrate.values import Move
 
     root, base, tip = prepared(place / f"{width}{squashing:d}", apart=apart, width=width)
     branch = git(root, "symbolic-ref", "--short", "HEAD")
@@ -56,8 +57,8 @@ def measured(place: Path, *, apart: bool, squashing: bool, width: int) -> str:
             work = integrate.squash(root, tip, base, "All of it").tip
         work = integrate.rebase(root, work, base, reapply=True).tip
         merged = integrate.merge(root, base, work, ff=False, message="Merge it")
-        integrate.move_target(root, "session", tip, work)
-        integrate.move_target(root, branch, base, merged.commit)
+        moves = (Move("session", tip, work), Move(branch, base, merged.commit))
+        integrate.move_together(root, moves)
 
     def gits(_: int) -> None:
         if squashing:
@@ -69,7 +70,7 @@ def measured(place: Path, *, apart: bool, squashing: bool, width: int) -> str:
     results: list[str] = []
 
     rounds = []
-    for number in range(8):
+    for number in range(6):
         pair = []
         for action in (ours, gits):
             again()

@@ -15,7 +15,7 @@ from ampsm_engine.git.integrate.rebase import pick, rebase
 from ampsm_engine.git.integrate.reopen import reopen
 from ampsm_engine.git.integrate.resolve import conflicts, resolve
 from ampsm_engine.git.integrate.squash import squash
-from ampsm_engine.git.integrate.target import move_target
+from ampsm_engine.git.integrate.target import move_target, move_together
 
 __all__ = [
     "abort",
@@ -31,6 +31,7 @@ __all__ = [
     "merge",
     "merge_bases",
     "move_target",
+    "move_together",
     "pick",
     "plan_commits",
     "proof",

@@ -6,22 +6,21 @@ again goes on, as does the call that goes back. What is not committed is never o
 
 import contextlib
 import os
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ampsm_engine.errors import Failed, Refused
 from ampsm_engine.git import busy, listing, lock, program, registry, repository
+from ampsm_engine.git.integrate import halfway
 from ampsm_engine.git.integrate.ground import Ground
-from ampsm_engine.git.integrate.values import Moved
-from ampsm_engine.git.places import Repo
+from ampsm_engine.git.integrate.values import Move, Moved
+from ampsm_engine.git.places import Repo, Worktree
 from ampsm_engine.git.repository import BRANCHES
 from ampsm_engine.naming import printable
 
 _FASTER = ("-c", "checkout.workers=2", "-c", "checkout.thresholdForParallelism=40")
 """More hands to write files with."""
-
-_There = dict[str, tuple[int, int] | None]
-"""How files lay there: inode and time, None for no file."""
 
 _NAMED = 5
 """Files that a message names."""
@@ -46,44 +45,71 @@ def move_target(
     checkout is in the middle of something, or its index stays locked (by whom). Changes elsewhere in a checkout stay,
     as with git's own fast-forward. With `hooks` the post-merge hook runs in each checkout that moved.
     """
+    moves = (Move(branch, old, new),)
+    return move_together(repo_root, moves, why=why, patience=patience, hooks_for=(branch,) if hooks else ())[0]
+
+
+def move_together(
+    repo_root: Path,
+    moves: Sequence[Move],
+    *,
+    why: str = "ampsm: merge",
+    patience: float = busy.PATIENCE,
+    hooks_for: Collection[str] = (),
+) -> tuple[Moved, ...]:
+    """The same for several branches: their checkouts are filled side by side, and all refs move at once or none."""
     repo = repository.around(repo_root)
-    with lock.writer(repo.common_dir, f"moving {branch}"):
-        trees = [tree for tree in registry.listed(repo) if tree.branch == branch]
-        now = trees[0].head if trees else repository.branch_tip(repo.root, branch)
-        if not now or now not in (old, new):
-            message = f"The branch {branch} moved meanwhile: it is at {(now or 'nothing')[:12]}, not at {old[:12]}."
-            raise Refused(message, f"git -C {repo.root} log --oneline {old[:12]}...{branch}")
-        _refuse_rewriting(repo, branch)
-        paths = [tree.path for tree in trees if (tree.path / ".git").exists()]
-        step = _Step(old, new, _changed(repo.root, old, new), has_moved=now == new)
-        for path in paths:
-            _check(path, step, patience, try_out=len(paths) > 1)
-        _move_all(repo, branch, paths, step, why)
-    note = _post_merge(paths) if hooks and old != new else None
-    return Moved(branch, old, new, tuple(paths), note)
+    with lock.writer(repo.common_dir, f"moving {moves[0].branch}"):
+        listed = registry.listed(repo)
+        steps = [_step(repo, move, [tree for tree in listed if tree.branch == move.branch]) for move in moves]
+        for step in steps:
+            for path in step.paths:
+                _check(path, step, patience)
+        _move_all(repo, steps, why)
+    wanted = [path for step in steps if step.move.branch in hooks_for for path in step.paths]
+    note = _post_merge(wanted) if wanted else None
+    return tuple(Moved(*step.move, tuple(step.paths), note) for step in steps)
 
 
 class _Step(NamedTuple):
-    """From one commit to another, and the paths that differ, with git's letter: A, D, M, T."""
+    """A branch, its checkouts, and the paths that differ, with git's letter: A, D, M, T."""
 
-    old: str
-    new: str
+    move: Move
+    paths: list[Path]
     changed: dict[str, str]
     has_moved: bool
     """The branch is there already."""
 
 
-def _move_all(repo: Repo, branch: str, paths: list[Path], step: _Step, why: str) -> None:
-    moved: dict[Path, _There] = {}
+def _step(repo: Repo, move: Move, trees: list[Worktree]) -> _Step:
+    now = trees[0].head if trees else repository.branch_tip(repo.root, move.branch)
+    if not now or now not in (move.old, move.new):
+        at = f"it is at {(now or 'nothing')[:12]}, not at {move.old[:12]}"
+        hint = f"git -C {repo.root} log --oneline {move.old[:12]}...{move.branch}"
+        raise Refused(f"The branch {move.branch} moved meanwhile: {at}.", hint)
+    _refuse_rewriting(repo, move.branch)
+    paths = [tree.path for tree in trees if (tree.path / ".git").exists()]
+    return _Step(move, paths, _changed(repo.root, move.old, move.new), now == move.new)
+
+
+def _move_all(repo: Repo, steps: Sequence[_Step], why: str) -> None:
+    places = [(path, step) for step in steps for path in step.paths]
+    there = {path: halfway.stamps(path, step.changed) for path, step in places}
+    running: list[program.Running] = []
     try:
-        for path in paths:
-            moved[path] = {name: _stamp(path / name) for name in step.changed}
-            _move(path, step, moved[path])
-        if not step.has_moved:
-            _swap(paths[0] if paths else repo.root, branch, step, why)
+        # Side by side; what did not go is tried once more, and told, one by one.
+        running += (_started(path, step) for path, step in places)
+        answers = [one.wait() for one in running]
+        for answer, (path, step) in zip(answers, places, strict=True):
+            if not answer.ok:
+                _move_again(path, step, there[path])
+        _swap(repo, [step for step in steps if not step.has_moved], why)
     except BaseException:
-        for path, there in moved.items():
-            _put_back(path, step, there)
+        for one in running:
+            one.end()
+        for path, step in places:
+            if not step.has_moved:
+                halfway.put_back(path, step.move, step.changed, there[path])
         raise
 
 
@@ -106,25 +132,18 @@ def _changed(where: Path, old: str, new: str) -> dict[str, str]:
     return {os.fsdecode(path): letter for path, letter in found}
 
 
-def _check(path: Path, step: _Step, patience: float, *, try_out: bool) -> None:
-    """Refuse what is sure to fail; trying it out is left to the move itself where nothing else has moved before."""
+def _check(path: Path, step: _Step, patience: float) -> None:
+    """Refuse what is sure to fail; the rest is told by the move itself, which goes back then."""
     why_not = busy.refusal(path, _git_dir(path), patience)
     if why_not is not None:
         raise Refused(*why_not)
-    in_the_way = _untracked(path, step.changed)
-    answer = _tried_out(path, step) if try_out and not in_the_way else None
-    if in_the_way or (answer and not answer.ok):
-        raise _blocked(path, step, in_the_way) or _could_not(path, answer or program.Answer(1, b"", ""))
+    refusal = _blocked(path, step, in_the_way) if (in_the_way := _untracked(path, step.changed)) else None
+    if refusal is not None:
+        raise refusal
 
 
-def _moves(path: Path, step: _Step, *options: str) -> program.Answer:
-    return program.write(path, *_FASTER, "read-tree", "-m", "-u", *options, step.old, step.new)
-
-
-def _tried_out(path: Path, step: _Step) -> program.Answer:
-    # A stat that changed is no change: git compares contents where it may write down that it did.
-    program.write(path, "update-index", "-q", "--refresh")
-    return _moves(path, step, "--dry-run")
+def _started(path: Path, step: _Step, *options: str) -> program.Running:
+    return program.start(path, *_FASTER, "read-tree", "-m", "-u", *options, step.move.old, step.move.new)
 
 
 def _blocked(path: Path, step: _Step, in_the_way: list[str]) -> Refused | None:
@@ -191,65 +210,32 @@ def _some(names: list[str]) -> str:
     return shown + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
 
 
-def _move(path: Path, step: _Step, there: _There) -> None:
-    answer = _moves(path, step)
-    if answer.ok:
-        return
+def _move_again(path: Path, step: _Step, there: halfway.Stamps) -> None:
     why_not = busy.index_refusal(repository.git_dir(path), 0)
     if why_not is not None:
         raise Refused(*why_not)
-    _put_back(path, step, there)
-    answer = _tried_out(path, step)
+    if not step.has_moved:
+        halfway.put_back(path, step.move, step.changed, there)
+    # A stat that changed is no change: git compares contents where it may write down that it did.
+    program.write(path, "update-index", "-q", "--refresh")
+    answer = _started(path, step, "--dry-run").wait()
     if not answer.ok:
         raise _blocked(path, step, []) or _could_not(path, answer)
-    answer = _moves(path, step)
+    answer = _started(path, step).wait()
     if not answer.ok:
         raise _could_not(path, answer)
 
 
-def _put_back(path: Path, step: _Step, there: _There) -> None:
-    """Bring a checkout back that was moved, or that git left half moved: a filter failed, the disk is full.
-
-    Of half a move, only what git has written or removed is touched; `there` tells the files as they were before.
-    """
-    program.write(path, "read-tree", "-m", "-u", step.new, step.old)
-    touched = [name for name, stamp in there.items() if _stamp(path / name) != stamp]
-    wanted = _blobs(path, step.new) if touched else {}
-    for name in touched:
-        if there[name] is None and _holds(path, name, wanted.get(name)):
-            (path / name).unlink()
-    back = [name for name in touched if there[name] and step.changed[name] != "A"]
-    back = [name for name in back if _stamp(path / name) is None or _holds(path, name, wanted.get(name))]
-    if back:
-        feed = "".join(f"{name}\0" for name in back).encode("utf-8", "surrogateescape")
-        program.write(path, "checkout-index", "--force", "--index", "--quiet", "-z", "--stdin", feed=feed)
-
-
-def _stamp(file: Path) -> tuple[int, int] | None:
-    try:
-        found = file.lstat()
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    return found.st_ino, found.st_mtime_ns
-
-
-def _blobs(path: Path, commit: str) -> dict[str, str]:
-    records = program.text(program.told(path, "ls-tree", "-r", "-z", commit)).split("\0")[:-1]
-    return {name: words.split(" ")[2] for words, _, name in (record.partition("\t") for record in records)}
-
-
-def _holds(path: Path, name: str, blob: str | None) -> bool:
-    """Whether a file lies there as a commit has it."""
-    if blob is None or not (path / name).is_file():
-        return False
-    return program.read(path, "hash-object", "--path", name, "--", name).line == blob
-
-
-def _swap(where: Path, branch: str, step: _Step, why: str) -> None:
-    answer = program.write(where, "update-ref", "-m", why, f"{BRANCHES}{branch}", step.new, step.old)
+def _swap(repo: Repo, steps: Sequence[_Step], why: str) -> None:
+    if not steps:
+        return
+    lines = "".join(f"update {BRANCHES}{step.move.branch} {step.move.new} {step.move.old}\n" for step in steps)
+    where = next((path for step in steps for path in step.paths), repo.root)
+    answer = program.write(where, "update-ref", "-m", why, "--stdin", feed=lines.encode())
     if not answer.ok:
-        message = f"The branch {branch} could not be moved: {answer.said or answer.reason}"
-        raise Refused(message, f"git -C {where} log --oneline -1 {branch}")
+        names = " and ".join(step.move.branch for step in steps)
+        message = f"{names} could not be moved: {answer.said or answer.reason}"
+        raise Refused(message, f"git -C {where} log --oneline -1 {steps[0].move.branch}")
 
 
 def _post_merge(paths: list[Path]) -> str | None:

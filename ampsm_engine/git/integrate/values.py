@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 ConflictKind = Literal[
     "content",
@@ -120,6 +120,14 @@ class Merged:
 
     commit: str
     how: Literal["fast-forward", "merge", "nothing"]
+
+
+class Move(NamedTuple):
+    """A branch that is to move from one commit to another."""
+
+    branch: str
+    old: str
+    new: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import pytest
 
 from ampsm_engine.errors import Refused
 from ampsm_engine.git import integrate
+from ampsm_engine.git.integrate.values import Move, Rewritten
 from tests.git.integrate.benches import Bench, lines
 from tests.git.sandboxes import has_lfs
 
@@ -184,3 +185,23 @@ def test_large_files_come_as_files(bench: Bench) -> None:
     integrate.move_target(bench.root, "main", old, new)
     assert (bench.root / "x.big").read_bytes() == b"large" * 100
     assert bench.git("status", "--porcelain") == ""
+
+
+def test_several_branches_move_at_once_or_not_at_all(bench: Bench) -> None:
+    old, tip = bench.base, bench.amp({"a.txt": lines(_1="one")})
+    there = bench.sandbox.commit({"b.txt": "base\n"})
+    put = integrate.rebase(bench.root, tip, there)
+    assert isinstance(put, Rewritten)
+    moves = (Move(bench.branch, tip, put.tip), Move("main", there, put.tip))
+    bench.sandbox.write({"a.txt": "mine\n"})
+    with pytest.raises(Refused, match=r"a\.txt"):
+        integrate.move_together(bench.root, moves)
+    assert (bench.tip, bench.base) == (tip, there)
+    assert bench.git("status", "--porcelain", at=bench.at) == ""
+    assert bench.git("status", "--porcelain") == " M a.txt"
+    bench.git("checkout", "-q", "a.txt")
+    integrate.move_together(bench.root, moves)
+    assert (bench.tip, bench.base) == (put.tip, put.tip)
+    assert bench.git("status", "--porcelain", at=bench.at) == bench.git("status", "--porcelain") == ""
+    assert (bench.at / "b.txt").read_text() == "base\n"
+    assert old != there
