@@ -18,6 +18,7 @@ class Known(NamedTuple):
 
     shape: Shape
     is_filtered: bool
+    is_viewed: bool
     data: bytes
     grown: dict[int, bytes]
 
@@ -41,7 +42,7 @@ def look_of(reading: Reading, view: DiffView) -> Look | None:
     row, y, _ = held
     files = reading.document.files
     known = {
-        file.path: Known(file.shape, file.is_filtered, file.body.data, reading.source.grown_of(index))
+        file.path: Known(file.shape, file.is_filtered, file.is_viewed, file.body.data, reading.source.grown_of(index))
         for index, file in enumerate(files)
         if file.body is not None
     }
@@ -57,7 +58,7 @@ def take_look(reading: Reading, view: DiffView, look: Look) -> None:
             continue
         file.is_filtered = known.is_filtered
         if file.body is not None:
-            file.shape.folded = known.shape.folded or file.is_viewed
+            file.shape.folded = file.is_viewed or (known.shape.folded and not known.is_viewed)
             if file.body.data == known.data:
                 _grow(file.shape, known.shape)
                 reading.source.keep_all(index, known.grown)

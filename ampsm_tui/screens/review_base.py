@@ -3,8 +3,11 @@
 What one does with it lives in the modules beside this one; each adds its keys to the screen.
 """
 
+import asyncio
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from textual.reactive import var
 from textual.screen import Screen
@@ -24,7 +27,13 @@ from ampsm_tui.widgets.diff_view import DiffView
 from ampsm_tui.widgets.file_tree import FileTree
 from ampsm_tui.widgets.review_head import ReviewHead, Standing
 
+if TYPE_CHECKING:
+    from ampsm_engine.differ.client import Review
+
 WHOLE = "whole"
+
+PATIENCE = 1.0
+"""Seconds that a diff that is there stays for the patches of the next."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +111,24 @@ class ReviewBase(Screen[None]):
         """Compare these two and show it; what was asked for later wins."""
         request = Request(ends.worktree, ends.repo_root, ends.old, ends.new, self.ignores_whitespace)
         review = await house(self).differ.open(request)
+        if is_same:
+            await self.come(review)
         if generation != self._generation or not self.is_attached:
             review.close()
             return
         self.range, self.label = ends.range, ends.label
         self.show_reading(Reading(self.view, review, self.marks, self.told), is_same=is_same)
+
+    async def come(self, review: "Review") -> None:
+        """Wait for the patches of what is on the screen, so that no line of it moves for a moment."""
+        reading = self.reading
+        if reading is None:
+            return
+        shown = {reading.document.files[index].path for index in reading.on_screen()}
+        for entry in review.files:
+            if (entry.path in shown or entry.old_path in shown) and entry.merged_into < 0:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(review.patched(entry.index), PATIENCE)
 
     def show_reading(self, reading: Reading, *, is_same: bool) -> None:
         """Show another reading in the place of this one."""

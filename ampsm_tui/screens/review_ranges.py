@@ -3,6 +3,7 @@
 The range is switched in place. While amp works the diff follows, and the line under the cursor stays where it is.
 """
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,10 +14,10 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from ampsm_engine import wording
-from ampsm_engine.errors import NotFound
+from ampsm_engine.errors import AmpsmError, NotFound
 from ampsm_engine.model import Board, Session, State
 from ampsm_engine.review.values import Marks
-from ampsm_tui.ask import ask, asking
+from ampsm_tui.ask import ask, asking, told
 from ampsm_tui.clean import fit, one_line
 from ampsm_tui.house import house
 from ampsm_tui.screens.dialog import Dialog
@@ -122,9 +123,9 @@ class ReviewRanges(ReviewBase):
         from ampsm_engine.engine import reviews
 
         choices = await ask(reviews.ranges, house(self).engine, self.session.id)
-        told = [(one.range, one.label, self._detail(one)) for one in choices]
-        told.append((TWO_POINTS, "two points", "of the timeline, which are chosen next"))
-        self.app.push_screen(RangeScreen("What to look at", told, self.range), self._chosen)
+        shown = [(one.range, one.label, self._detail(one)) for one in choices]
+        shown.append((TWO_POINTS, "two points", "of the timeline, which are chosen next"))
+        self.app.push_screen(RangeScreen("What to look at", shown, self.range), self._chosen)
 
     def _detail(self, choice: "Choice") -> str:
         return wording.age(choice.detail, house(self).clock()) + " ago" if choice.range == LOOKED else choice.detail
@@ -140,12 +141,12 @@ class ReviewRanges(ReviewBase):
         from ampsm_engine.engine import reviews
 
         points: tuple[Point, ...] = await ask(reviews.points, house(self).engine, self.session.id)
-        told = [(one.rev, one.label, wording.age(one.time, house(self).clock()) if one.time else "") for one in points]
+        shown = [(one.rev, one.label, wording.age(one.time, house(self).clock()) if one.time else "") for one in points]
 
         def first(old: str | None) -> None:
             if old is None:
                 return
-            later = told[next(at for at, one in enumerate(told) if one[0] == old) + 1 :]
+            later = shown[next(at for at, one in enumerate(shown) if one[0] == old) + 1 :]
 
             def second(new: str | None) -> None:
                 if new is not None:
@@ -153,7 +154,7 @@ class ReviewRanges(ReviewBase):
 
             self.app.push_screen(RangeScreen("To", later[::-1], ""), second)
 
-        self.app.push_screen(RangeScreen("From", told[:-1], ""), first)
+        self.app.push_screen(RangeScreen("From", shown[:-1], ""), first)
 
     @asking
     async def _switch(self, range_: str) -> None:
@@ -169,7 +170,16 @@ class ReviewRanges(ReviewBase):
 
     def action_refresh(self) -> None:
         """Look again now."""
-        self.run_worker(self._renew(), group="renewing")
+        self.run_worker(told(self, self._renew()), group="renewing")
+
+    def look_again(self) -> None:
+        """Look whether something changed; what is in the way is told to who asks for it by a key."""
+
+        async def quietly() -> None:
+            with contextlib.suppress(AmpsmError):
+                await self._renew()
+
+        self.run_worker(quietly(), group="renewing")
 
     def watch_board(self, board: Board | None) -> None:
         """amp did something: look again."""
@@ -182,7 +192,7 @@ class ReviewRanges(ReviewBase):
         if mark != self._state:
             is_first, self._state = self._state is None, mark
             if not is_first:
-                self.action_refresh()
+                self.look_again()
             if not is_first and current is not None and current.state is State.SETTLED:
                 self.settled()
 
@@ -192,7 +202,7 @@ class ReviewRanges(ReviewBase):
     def tick(self) -> None:
         """A live worktree may have changed without amp saying so."""
         if self.is_current and self.reading is not None and self.reading.review.is_live:
-            self.action_refresh()
+            self.look_again()
 
     async def _renew(self) -> None:
         """Show what is there now, the cursor on its line."""
@@ -207,6 +217,7 @@ class ReviewRanges(ReviewBase):
             self._is_renewing = False
         if review is None:
             return
+        await self.come(review)
         if self.reading is not reading or generation != self._generation or not self.is_attached:
             review.close()
             return

@@ -85,11 +85,11 @@ def _left(now: Standing) -> list[Piece]:
     files = f"  {now.files:,} file{'s' * (now.files != 1)}"
     return [
         Piece(one_line(now.range, 80), "range"),
+        Piece(f"  {now.manner}" if now.manner else "", "search"),
         Piece("  " + one_line(now.name, 80), "name"),
         Piece(files, "quiet"),
         Piece(f"  +{now.additions:,}", "plus"),
         Piece(f" -{now.deletions:,}", "minus"),
-        Piece(f"  {now.manner}" if now.manner else "", "quiet"),
     ]
 
 

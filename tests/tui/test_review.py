@@ -6,7 +6,7 @@ import pytest
 
 from tests.tui.conftest import Camera
 from tests.tui.desk import Desk
-from tests.tui.reviewing import Reviewed
+from tests.tui.reviewing import Reviewed, git
 
 
 @pytest.fixture
@@ -39,3 +39,223 @@ async def test_every_kind_of_file(reviewed: Reviewed, snapshot_svg: Camera) -> N
             "caf\\xe9",
         )
         snapshot_svg(desk.app)
+
+
+def cursor(reviewed: Reviewed) -> str:
+    """The line of the screen that the cursor is on."""
+    view = reviewed.screen.view
+    y = view.y_of(view.cursor)
+    assert y is not None
+    return reviewed.desk.lines[view.region.y + y][view.region.x :]
+
+
+async def test_one_moves_by_line_hunk_and_file(reviewed: Reviewed) -> None:
+    async with reviewed.open((100, 24)):
+        assert "Makefile" in cursor(reviewed)
+        await reviewed.press("right_square_bracket")
+        assert "all:" in cursor(reviewed)
+        await reviewed.press("j", "j", "k")
+        assert "python -m app" in cursor(reviewed)
+        await reviewed.press("right_curly_bracket", "right_curly_bracket")
+        assert "app/login.py" in cursor(reviewed)
+        await reviewed.press("right_square_bracket", "right_square_bracket")
+        assert "class Attempts" in cursor(reviewed)
+        await reviewed.press("left_square_bracket")
+        assert "LIMIT" in cursor(reviewed)
+        await reviewed.press("left_curly_bracket", "left_curly_bracket")
+        assert "app/gone.py" in cursor(reviewed)
+        await reviewed.press("G")
+        assert "734003200" in cursor(reviewed)
+        await reviewed.press("g")
+        assert "Makefile" in cursor(reviewed)
+
+
+async def test_the_head_of_a_file_stays_while_one_reads_it(reviewed: Reviewed) -> None:
+    async with reviewed.open((80, 16)) as desk:
+        for _ in range(3):
+            await reviewed.press("right_curly_bracket")
+        await reviewed.press("ctrl+d", "ctrl+d")
+        assert "app/" in desk.lines[1]
+        assert ".py" in desk.lines[1]
+
+
+async def test_viewed_hunks_fold_and_the_mark_is_kept(reviewed: Reviewed) -> None:
+    async with reviewed.open() as desk:
+        await reviewed.press("right_square_bracket", "m")
+        desk.sees("✓ viewed", "1 of 16 hunks")
+        desk.sees_not("ruff check")
+        assert "app/gone.py" in desk.line_with("app/gone.py")
+        assert "deleted" in cursor(reviewed) or "gone" in cursor(reviewed)
+    assert len(desk.engine.store.viewed(reviewed.session.id)) == 1
+
+
+async def test_a_mark_belongs_to_the_content(reviewed: Reviewed) -> None:
+    async with reviewed.open() as desk:
+        await reviewed.press("right_curly_bracket", "right_curly_bracket", "M")
+        desk.sees("2 of 16 hunks")
+        path = reviewed.worktree / "app/login.py"
+        path.write_text(path.read_text().replace('"Lax"', '"Strict"'))
+        await reviewed.press("R")
+        await reviewed.until(lambda: "1 of 16 hunks" in desk.text, "the second hunk to open again")
+        await reviewed.press("left_curly_bracket", "left_curly_bracket")
+        desk.sees('jar["session"]["samesite"] = "Strict"')
+        desk.sees_not("startswith(")
+
+
+async def test_following_does_not_move_the_line_under_the_cursor(reviewed: Reviewed) -> None:
+    async with reviewed.open((120, 30)) as desk:
+        await reviewed.press(
+            "right_curly_bracket", "right_curly_bracket", "right_square_bracket", "right_square_bracket", "j", "j", "j"
+        )
+        before, y = cursor(reviewed), reviewed.screen.view.y_of(reviewed.screen.view.cursor)
+        login = reviewed.worktree / "app/login.py"
+        login.write_text("# One line more.\n" + login.read_text())
+        (reviewed.worktree / "Makefile").write_text("all:\n\ttrue\n")
+        await reviewed.press("R")
+        await reviewed.until(lambda: "# One line more" in reviewed.screen.view.document.files[2].body.data.decode())
+        after = cursor(reviewed)
+        assert after[12:] == before[12:]
+        assert after != before, "its number is another"
+        assert reviewed.screen.view.y_of(reviewed.screen.view.cursor) == y
+        desk.sees_not("Traceback")
+
+
+async def test_search_counts_and_goes_from_match_to_match(reviewed: Reviewed, snapshot_svg: Camera) -> None:
+    async with reviewed.open() as desk:
+        await reviewed.press("slash")
+        await desk.type("session")
+        await reviewed.press("enter")
+        desk.sees("/session 1 of 3")
+        assert 'jar["session"] = token' in cursor(reviewed)
+        snapshot_svg(desk.app)
+        await reviewed.press("n")
+        desk.sees("/session 2 of 3")
+        await reviewed.press("n", "n")
+        desk.sees("/session 1 of 3")
+        await reviewed.press("N")
+        desk.sees("/session 3 of 3")
+        await reviewed.press("escape")
+        desk.sees_not("/session")
+
+
+async def test_files_are_narrowed(reviewed: Reviewed) -> None:
+    async with reviewed.open() as desk:
+        await reviewed.press("ampersand")
+        await desk.type("docs")
+        await reviewed.press("enter")
+        desk.sees("ending.txt", "hidden.txt")
+        desk.sees_not("Makefile", "login.py")
+        await reviewed.press("escape")
+        desk.sees("Makefile")
+
+
+async def test_both_sides_stand_side_by_side(reviewed: Reviewed, snapshot_svg: Camera) -> None:
+    async with reviewed.open((160, 50)) as desk:
+        assert "│" in desk.line_with("if target.startswith")
+        await reviewed.press("right_curly_bracket", "right_curly_bracket", "j", "j", "j", "j", "j")
+        snapshot_svg(desk.app)
+        before = cursor(reviewed)
+        assert 'startswith("/"):' in before
+        assert "not target" in before
+        await reviewed.press("vertical_line")
+        assert "│" not in desk.line_with("if target.startswith")
+        assert 'startswith("/"):' in cursor(reviewed)
+
+
+async def test_context_grows_up_to_the_whole_file(reviewed: Reviewed) -> None:
+    async with reviewed.open((120, 80)) as desk:
+        await reviewed.press("right_curly_bracket", "right_curly_bracket", "right_square_bracket", "enter")
+        await reviewed.until(lambda: "import re" in desk.text, "the lines above")
+        await reviewed.press("equals_sign")
+        await reviewed.until(lambda: "re.fullmatch" in desk.text, "the end of the file")
+        whole = (reviewed.worktree / "app/login.py").read_text().splitlines()
+        shown = "\n".join(line.strip() for line in desk.lines)
+        assert [line for line in whole if line.strip() and line.strip() not in shown] == []
+        await reviewed.press("equals_sign")
+        desk.sees_not("re.fullmatch")
+
+
+async def test_white_space_wrap_and_folds(reviewed: Reviewed) -> None:
+    async with reviewed.open((80, 60)) as desk:
+        await reviewed.press("z")
+        desk.sees_not("ruff check")
+        await reviewed.press("z", "w")
+        desk.sees("ruff check", "wrap")
+        await reviewed.press("W")
+        await reviewed.there()
+        desk.sees("whitespace ignored")
+        await reviewed.press("Z")
+        desk.sees_not("ruff check", "SimpleCookie")
+
+
+async def test_comments_are_shown_edited_and_sent(reviewed: Reviewed, snapshot_svg: Camera) -> None:
+    async with reviewed.open() as desk:
+        for _ in range(2):
+            await reviewed.press("right_curly_bracket")
+        await reviewed.press("right_square_bracket", "j", "j", "j", "j", "j", "c")
+        desk.sees("Comment on app/login.py:12")
+        await desk.type("Backslashes, too?")
+        await reviewed.press("ctrl+g")
+        await reviewed.until(lambda: "Backslashes, too?" in desk.text, "the comment")
+        desk.sees("not sent yet", "◆ 1 comment to send", "◆1")
+        snapshot_svg(desk.app)
+        await reviewed.press("q")
+        await reviewed.until(lambda: "Leave the review?" in desk.text, "the warning")
+        await reviewed.press("n", "S")
+        await reviewed.until(lambda: "Send 1 remark to amp" in desk.text, "the prompt")
+        desk.sees("Backslashes, too?", "login.py")
+        await reviewed.press("escape", "right_parenthesis", "enter")
+        desk.sees("Comment on app/login.py:12")
+    told = desk.engine.store.comments(reviewed.session.id)
+    assert [(one.path, one.line, one.text) for one in told] == [("app/login.py", 12, "Backslashes, too?")]
+
+
+async def test_a_hunk_is_rejected_and_brought_back(reviewed: Reviewed) -> None:
+    reviewed.commit()
+    login = reviewed.worktree / "app/login.py"
+    changed = login.read_text()
+    async with reviewed.open() as desk:
+        await reviewed.press("right_curly_bracket", "right_curly_bracket", "right_square_bracket", "X")
+        desk.sees("Reject this hunk of app/login.py")
+        await desk.type("Not asked for")
+        await reviewed.press("enter")
+        await reviewed.until(lambda: login.read_text() != changed, "the hunk to go")
+        assert 'if target.startswith("/"):' in login.read_text()
+        assert "httponly" in login.read_text()
+        await reviewed.until(lambda: "2 of" not in desk.text and "15 hunks" in desk.text, "the new diff")
+        await reviewed.press("U")
+        await reviewed.until(lambda: login.read_text() == changed, "the hunk to come back")
+
+
+async def test_what_is_not_committed_is_staged_and_committed(reviewed: Reviewed) -> None:
+    async with reviewed.open(range_="uncommitted") as desk:
+        desk.sees("not committed")
+        await reviewed.press("right_square_bracket", "s")
+        await reviewed.until(lambda: "1 file staged" in desk.text, "the index")
+        assert git(reviewed.worktree, "diff", "--cached", "--name-only") == "Makefile"
+        await reviewed.press("a")
+        await desk.type("Lint")
+        await reviewed.press("ctrl+g")
+        await reviewed.until(lambda: git(reviewed.worktree, "log", "-1", "--format=%s") == "Lint", "the commit")
+        await reviewed.until(lambda: "14 files" in desk.text, "the rest")
+
+
+async def test_the_range_is_switched_in_place(reviewed: Reviewed) -> None:
+    reviewed.commit()
+    (reviewed.worktree / "later.txt").write_text("later\n")
+    async with reviewed.open() as desk:
+        desk.sees("the whole session", "16 files")
+        await reviewed.press("r")
+        desk.sees("What to look at", "not committed", "two points")
+        await reviewed.press("j", "enter")
+        await reviewed.until(lambda: "not committed" in desk.lines[0], "the range")
+        await reviewed.there()
+        desk.sees("later.txt", "1 file")
+
+
+def test_pygit2_stays_out_of_the_process_of_the_screens() -> None:
+    import subprocess
+    import sys
+
+    code = "import sys, ampsm_tui.app, ampsm_tui.screens.review; assert not {'pygit2', 'pygments.lexers.python'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
