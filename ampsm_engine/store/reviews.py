@@ -3,35 +3,25 @@
 # ruff: noqa: S608 - every piece is a column list of this file; values are bound
 
 import json
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import asdict, fields
-from typing import Any
+from collections.abc import Collection, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import peewee
 
 from ampsm_engine import wording
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.review.values import Comment, CommentState, Fate, Looked, Rejection, Side
 from ampsm_engine.store.connection import raw
-from ampsm_engine.store.rows import Row, camel
 from ampsm_engine.store.tables import CommentRow, LookedTreeRow, RejectionRow, ViewedHunkRow, changes, file_name
 from ampsm_engine.store.writing import Writing
+
+if TYPE_CHECKING:
+    from ampsm_engine.review.values import Comment, CommentState, Looked, Rejection
 
 _BATCH = 200
 """Marks a statement: the oldest SQLite takes 999 values in one."""
 
-_COMMENT = [field.name for field in fields(Comment)]
-_REJECTION = [field.name for field in fields(Rejection)]
 _FIXED = frozenset({"id", "session_id", "created_at", "state", "iteration_id"})
-
-
-def _columns(names: Iterable[str]) -> str:
-    return ", ".join(f'"{camel(name)}"' for name in names)
-
-
-_COMMENTS = f'SELECT {_columns(_COMMENT)} FROM "reviewComments"'
-_REJECTIONS = f'SELECT {_columns(_REJECTION)} FROM "rejections"'
-_OLDEST_FIRST = ' ORDER BY "createdAt", rowid'
 
 
 class Reviews(Writing):
@@ -59,11 +49,13 @@ class Reviews(Writing):
                     mine = (ViewedHunkRow.session_id == session_id) & (ViewedHunkRow.key == key)
                     ViewedHunkRow.delete().where(mine & (ViewedHunkRow.path == path)).execute(database)
 
-    def looked(self, session_id: str) -> Looked | None:
+    def looked(self, session_id: str) -> "Looked | None":
         """What somebody looked at last in a session; None when nobody did."""
+        from ampsm_engine.store import review_rows  # commands that ask nothing of reviews need not pay 3 ms for it
+
         columns = '"sessionId", tree, "lookedAt"'
         found = self._select(f'SELECT {columns} FROM "lookedTrees" WHERE "sessionId" = ?', (session_id,))
-        return Looked(*found[0]) if found else None
+        return review_rows.Looked(*found[0]) if found else None
 
     def set_looked(self, session_id: str, tree: str) -> None:
         """Remember what was looked at; NotFound without the session."""
@@ -72,15 +64,19 @@ class Reviews(Writing):
             row = LookedTreeRow.insert(session_id=session_id, tree=tree, looked_at=wording.now())
             row.on_conflict_replace().execute(database)
 
-    def comments(self, session_id: str) -> tuple[Comment, ...]:
+    def comments(self, session_id: str) -> "tuple[Comment, ...]":
         """The comments of a session, oldest first, resolved ones too."""
-        found = self._select(f'{_COMMENTS} WHERE "sessionId" = ?{_OLDEST_FIRST}', (session_id,))
-        return tuple(_comment(row) for row in found)
+        from ampsm_engine.store import review_rows
 
-    def comment(self, comment_id: str) -> Comment:
+        found = self._select(f'{review_rows.COMMENTS} WHERE "sessionId" = ?{review_rows.OLDEST_FIRST}', (session_id,))
+        return tuple(review_rows.comment(row) for row in found)
+
+    def comment(self, comment_id: str) -> "Comment":
         """The comment of exactly this id; NotFound."""
-        for row in self._select(f"{_COMMENTS} WHERE id = ?", (comment_id,)):
-            return _comment(row)
+        from ampsm_engine.store import review_rows
+
+        for row in self._select(f"{review_rows.COMMENTS} WHERE id = ?", (comment_id,)):
+            return review_rows.comment(row)
         raise NotFound(f"There is no comment {comment_id}.", "ampsm comments SESSION")
 
     def unsent_comments(self) -> dict[str, int]:
@@ -88,7 +84,7 @@ class Reviews(Writing):
         question = 'SELECT "sessionId", count(*) FROM "reviewComments" WHERE state = \'open\' GROUP BY "sessionId"'
         return dict(self._select(question))
 
-    def add_comment(self, comment: Comment) -> Comment:
+    def add_comment(self, comment: "Comment") -> "Comment":
         """Add a comment and answer it as it is kept; NotFound without its session, Refused without a word in it."""
         with self._writing() as database:
             self.session(comment.session_id)
@@ -96,7 +92,7 @@ class Reviews(Writing):
             CommentRow.insert(**asdict(comment)).execute(database)
             return self.comment(comment.id)
 
-    def change_comment(self, comment_id: str, **columns: object) -> Comment:
+    def change_comment(self, comment_id: str, **columns: object) -> "Comment":
         """Change columns of a comment, named as its fields; NotFound. Its state has a verb of its own."""
         changed = changes(CommentRow, columns, fixed=_FIXED)
         with self._writing() as database:
@@ -108,7 +104,7 @@ class Reviews(Writing):
                 CommentRow.update(changed).where(CommentRow.id == comment_id).execute(database)
             return self.comment(comment_id)
 
-    def set_comment_state(self, comment_id: str, state: CommentState) -> Comment:
+    def set_comment_state(self, comment_id: str, state: "CommentState") -> "Comment":
         """Resolve a comment, or open it again so that the next sending takes it; NotFound."""
         with self._writing() as database:
             before = self.comment(comment_id)
@@ -123,25 +119,31 @@ class Reviews(Writing):
             self.comment(comment_id)
             CommentRow.delete().where(CommentRow.id == comment_id).execute(database)
 
-    def rejections(self, session_id: str) -> tuple[Rejection, ...]:
+    def rejections(self, session_id: str) -> "tuple[Rejection, ...]":
         """What was rejected in a session, oldest first, undone ones too."""
-        found = self._select(f'{_REJECTIONS} WHERE "sessionId" = ?{_OLDEST_FIRST}', (session_id,))
-        return tuple(_rejection(row) for row in found)
+        from ampsm_engine.store import review_rows
 
-    def rejection(self, rejection_id: str) -> Rejection:
+        found = self._select(f'{review_rows.REJECTIONS} WHERE "sessionId" = ?{review_rows.OLDEST_FIRST}', (session_id,))
+        return tuple(review_rows.rejection(row) for row in found)
+
+    def rejection(self, rejection_id: str) -> "Rejection":
         """The rejection of exactly this id; NotFound."""
-        for row in self._select(f"{_REJECTIONS} WHERE id = ?", (rejection_id,)):
-            return _rejection(row)
+        from ampsm_engine.store import review_rows
+
+        for row in self._select(f"{review_rows.REJECTIONS} WHERE id = ?", (rejection_id,)):
+            return review_rows.rejection(row)
         raise NotFound(f"There is no rejection {rejection_id}.", "ampsm comments SESSION")
 
-    def add_rejection(self, rejection: Rejection) -> Rejection:
+    def add_rejection(self, rejection: "Rejection") -> "Rejection":
         """Write down what is about to be rejected; NotFound without the session. Its fact follows when it is done."""
         with self._writing() as database:
             self.session(rejection.session_id)
             RejectionRow.insert(**asdict(rejection)).execute(database)
             return self.rejection(rejection.id)
 
-    def change_rejection(self, rejection_id: str, fact: tuple[str, str] | None = None, **columns: object) -> Rejection:
+    def change_rejection(
+        self, rejection_id: str, fact: tuple[str, str] | None = None, **columns: object
+    ) -> "Rejection":
         """Change columns of a rejection, named as its fields, and record a fact (kind, text) of it; NotFound."""
         changed = changes(RejectionRow, columns, fixed=frozenset({"id", "session_id", "created_at"}))
         with self._writing() as database:
@@ -179,23 +181,3 @@ def release(database: peewee.Database, iteration_id: str) -> None:
 def _need_words(text: str) -> None:
     if not text.strip():
         raise Refused("A comment needs at least one visible character.", 'ampsm comment SESSION PATH:LINE "TEXT"')
-
-
-_STATES: dict[str, CommentState] = {str(state): state for state in CommentState}
-_FATES: dict[str, Fate] = {str(fate): fate for fate in Fate}
-
-
-def _comment(row: Row) -> Comment:
-    """The comment of a row; a state that nobody knows needs no answer."""
-    values: dict[str, Any] = dict(zip(_COMMENT, row, strict=True))
-    values["side"] = Side.OLD if values["side"] == "old" else Side.NEW
-    values["state"] = _STATES.get(values["state"], CommentState.RESOLVED)
-    values["outcome"] = _FATES.get(values["outcome"])
-    values |= {name: file_name(values[name]) for name in ("path", "old_path", "now_path")}
-    return Comment(**values)
-
-
-def _rejection(row: Row) -> Rejection:
-    values: dict[str, Any] = dict(zip(_REJECTION, row, strict=True))
-    values |= {name: file_name(values[name]) for name in ("path", "old_path")}
-    return Rejection(**values)
