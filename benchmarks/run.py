@@ -9,7 +9,8 @@ def main() -> None:
     """Run each file of this folder, or those that the arguments name."""
     here = Path(__file__).parent
     wanted = set(sys.argv[1:])
-    tools = {"run.py", "ground.py", "terminal.py", "bare_app.py"}
+    del sys.argv[1:]  # they are not for the benchmarks themselves
+    tools = {"run.py", "ground.py", "terminal.py", "bare_app.py", "big_diff.py"}
     for path in sorted(here.glob("*.py")):
         if path.name not in tools and (not wanted or path.stem in wanted):
             print(f"== {path.stem}", flush=True)

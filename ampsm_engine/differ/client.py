@@ -240,14 +240,14 @@ class Differ:
 
     def _restart(self) -> None:
         """End a process that does not answer; its end has it started again."""
-        self._line.end()
+        self._line.end(at_once=True)
         self._ended()
 
     def _ended(self) -> None:
         """It died. Start it anew with what it had, unless it dies of that again and again."""
         if self._is_closed or self._loop is None:
             return
-        self._line.end()
+        self._line.end(at_once=True)
         self._deaths += 1
         self._silent = 0
         for timer in self._leaving.values():

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 _PIECE = 1 << 16
 """Bytes taken from the pipe in one turn of the event loop."""
 
-_FAREWELL = 0.3
-"""Seconds that a process has to clear away what it made, once its pipe is closed."""
+_FAREWELL = 2.0
+"""Seconds that a process has to end what runs beside it and to clear away what it wrote; it takes some milliseconds."""
 
 
 class Line:
@@ -79,8 +79,8 @@ class Line:
         self._waiting += frame(list(message))
         self._flush()
 
-    def end(self) -> None:
-        """Close the pipes, and end the process if it does not end of that."""
+    def end(self, *, at_once: bool = False) -> None:
+        """Close the pipes, and end the process if it does not end of that; `at_once` when somebody waits."""
         if self._loop is not None and not self._loop.is_closed():
             self._loop.remove_reader(self._out)
             self._loop.remove_writer(self._in)
@@ -88,7 +88,7 @@ class Line:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
-        self._stop(signal.SIGTERM)
+        self._stop(signal.SIGKILL if at_once else signal.SIGTERM)
         try:
             self._process.wait(_FAREWELL)
         except subprocess.TimeoutExpired:

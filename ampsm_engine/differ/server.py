@@ -68,8 +68,7 @@ class Server:
                 self._say(["alive", 0])
             elif is_fat and not is_busy and not has_come:
                 is_fat = False
-                self._opening.rest()
-                give_back()
+                self._relax()
 
     def close(self) -> None:
         """End what runs beside, and clear away what was written."""
@@ -83,6 +82,11 @@ class Server:
         while rest:
             rest = rest[os.write(1, rest) :]
         self._said = time.monotonic()
+
+    def _relax(self) -> None:
+        """Give back what only makes work faster."""
+        self._opening.rest()
+        give_back()
 
     # What comes in
 
@@ -234,6 +238,7 @@ class Server:
         if made.moves_are_here and not made.pending and not made.is_complete:
             made.is_complete = True
             self._say(["complete", made.number])
+            self._relax()
 
 
 def _late(_number: int, _frame: object) -> None:

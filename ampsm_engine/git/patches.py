@@ -27,7 +27,9 @@ MANY_LINES = 1_500_000
 """Lines of a file beyond which it is not compared: each takes a hundred bytes of memory and more."""
 
 _SUBMODULE = 0o160000
-_CACHE = 8 << 20
+_CACHE = 4 << 20
+_REMEMBERED = 16 << 20
+"""Bytes read after which a repository forgets what it keeps of its packs."""
 _WINDOW = 1 << 20
 
 
@@ -62,10 +64,12 @@ class Library:
     def __init__(self, repository: pygit2.Repository, objects: Path | None = None) -> None:
         self._repository = repository
         self._objects = objects
+        self._read = 0
         self._look_there()
 
     def rest(self) -> None:
         """Forget what only makes the next question faster: packs keep up to 16 MB of unpacked objects each."""
+        self._read = 0
         self._repository.free()
         self._look_there()
 
@@ -101,6 +105,7 @@ class Library:
 
     def patch(self, delta: Delta, *, context: int, ignore_whitespace: bool) -> Hunks:
         """The changed lines of one file. BlobGone when a side is not in the repository, TooLarge."""
+        self._breathe()
         old, new = self._side(delta.old_oid), self._side(delta.new_oid)
         old_size, new_size = (len(memoryview(side)) if side is not None else -1 for side in (old, new))
         if any(side is not None and is_binary(memoryview(side)) for side in (old, new)):
@@ -124,6 +129,7 @@ class Library:
 
     def blob(self, oid: str) -> bytes:
         """The content of a blob. BlobGone."""
+        self._breathe()
         found = self._side(oid)
         return found.data if found is not None else b""
 
@@ -156,7 +162,13 @@ class Library:
             raise BlobGone(oid) from reason
         if not isinstance(found, pygit2.Blob):
             raise BlobGone(oid)
+        self._read += len(memoryview(found))
         return found
+
+    def _breathe(self) -> None:
+        """Now and then forget: what packs keep unpacked is not worth its memory for long."""
+        if self._read > _REMEMBERED:
+            self.rest()
 
 
 def library(path: Path, objects: Path | None = None) -> Library | None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ampsm_engine.differ.client import Differ
 from ampsm_engine.differ.comparison import Comparison
-from ampsm_engine.differ.protocol import CUT, Request
+from ampsm_engine.differ.protocol import CLASSES, CUT, Request
 from ampsm_engine.errors import NotFound
 from ampsm_engine.git import patches, renames
 from ampsm_engine.review.longlines import LINE_LIMIT, uncut_length
@@ -266,3 +266,32 @@ async def test_patches_come_nearest_first(differ: Differ, sandbox: Sandbox) -> N
     assert sorted(told) == list(range(300))
     late = [index for index in told[100:] if abs(index - 150) < 20]
     assert not late
+
+
+async def test_colours_of_both_sides_are_those_of_the_whole_file(differ: Differ, sandbox: Sandbox) -> None:
+    lines = ['"""A docstring\n', *(f"of {number} lines\n" for number in range(300)), '"""\n', "x = 1\n"]
+    old = sandbox.commit({"a.py": "".join(lines)})
+    new = sandbox.commit({"a.py": "".join([*lines[:200], "that's longer\n", *lines[200:]])})
+    review = await whole(differ, sandbox, old, new)
+    review.focus(0)
+    for side, count in (("old", 303), ("new", 304)):
+        colours = await review.coloured(0, side)
+        assert colours.complete
+        assert colours.lines == count
+        kinds = {CLASSES[kind] for number in range(1, count - 2) for kind in colours.line(number)[2::3]}
+        assert kinds == {"docstring"}
+    assert review.colours(0, "new") is not None
+    assert (await review.worded(0)).rows() == {}
+
+
+async def test_colours_of_a_long_file_come_from_the_top(differ: Differ, sandbox: Sandbox) -> None:
+    old = sandbox.git("rev-parse", "HEAD")
+    new = sandbox.commit({"long.py": "".join(f"def f{number}(): return {number}\n" for number in range(12_000))})
+    review = await whole(differ, sandbox, old, new)
+    seen: list[int] = []
+    review.listen(lambda event: seen.append(review.colours(0, "new").lines) if event.kind == "colours" else None)
+    colours = await review.coloured(0, "new")
+    assert colours.lines == 12_000
+    assert len(seen) > 5
+    assert seen == sorted(seen)
+    assert CLASSES[colours.line(11_999)[2]] == "keyword"
