@@ -22,5 +22,5 @@ def foresee(repo_root: Path, ours: str, theirs: str) -> Foreseen:
         objects = Path(folder) / "objects"
         objects.mkdir()
         variables = live.object_variables(objects, ground.common_dir / "objects")
-        result = mergetree.run(repo_root, ours, theirs, attributes=ground.attributes(ours), variables=variables)
+        result = mergetree.run(ground.common_dir, ours, theirs, attributes=ground.attributes(ours), variables=variables)
     return Foreseen(result.conflicts, None if result.conflicts else result.tree)

@@ -90,7 +90,7 @@ class Ground:
     def merged_commits(self, ours: str, theirs: str) -> tuple[str | None, tuple[ConflictFile, ...]]:
         """Two commits merged by git with their own merge bases: the tree, or the conflicts."""
         self.objects.flush()
-        result = mergetree.run(self.where, ours, theirs, attributes=self.attributes(ours))
+        result = mergetree.run(self.common_dir, ours, theirs, attributes=self.attributes(ours))
         return (None, result.conflicts) if result.conflicts else (result.tree, ())
 
     def attributes(self, commit: str) -> Iterator[tuple[str, bytes]]:

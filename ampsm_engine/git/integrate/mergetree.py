@@ -40,7 +40,7 @@ class Result(NamedTuple):
 
 
 def run(
-    where: Path,
+    common_dir: Path,
     ours: str,
     theirs: str,
     *,
@@ -59,13 +59,12 @@ def run(
         for path, content in attributes:
             (work / path).parent.mkdir(parents=True, exist_ok=True)
             (work / path).write_bytes(content)
-        git_dir = program.read(where, "rev-parse", "--absolute-git-dir").line
-        around: dict[str, str | Path] = {"LC_ALL": "C", "GIT_DIR": git_dir, "GIT_WORK_TREE": work}
+        around: dict[str, str | Path] = {"LC_ALL": "C", "GIT_DIR": common_dir, "GIT_WORK_TREE": work}
         around |= {"GIT_INDEX_FILE": Path(folder) / "index", **(variables or {})}
         # From inside: git reads attributes relative to where it stands.
         answer = program.write(work, *arguments, variables=around)
     if answer.code not in (0, 1) or answer.timed_out or not answer.output:
-        raise program.failure(where, ("merge-tree",), answer)
+        raise program.failure(common_dir, ("merge-tree",), answer)
     tree, conflicts = _parsed(answer.output)
     return Result(tree, conflicts if answer.code else ())
 
