@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 AT_ONCE = 8
 """Sessions in one question: the first counts come soon, and a changed one need not wait long."""
 
+FEW = 2
+"""Sessions in a question that is asked to be sure: one that somebody edits meanwhile need not wait for it."""
+
 SHARE = 3.0
 """After a question we wait so many times its length: counting takes at most a quarter of a core."""
 
@@ -45,6 +48,9 @@ class Counting:
         self._counts: dict[str, ChangeCounts] = {}
         self._seen: dict[str, object] = {}
         self._stale: set[str] = set()
+        """Something has changed in them."""
+        self._unsure: set[str] = set()
+        """Something may have changed before their folders were watched."""
         self._showing: tuple[str, ...] = ()
         self._counting = False
         self._told = False
@@ -61,6 +67,7 @@ class Counting:
             del self._seen[gone]
             self._counts.pop(gone, None)
             self._stale.discard(gone)
+            self._unsure.discard(gone)
         self._count()
 
     def showing(self, session_ids: Iterable[str]) -> None:
@@ -72,22 +79,29 @@ class Counting:
         self._count()
 
     def _count(self) -> None:
-        if not self._counting and self._stale.intersection(self._showing):
+        if not self._counting and self._next():
             self._counting = True
             self._node.run_worker(self._count_all(), group="counting")
+
+    def _next(self) -> list[str]:
+        """What is counted next: what has changed, and only then what may have."""
+        changed = [one for one in self._showing if one in self._stale]
+        return changed[:AT_ONCE] or [one for one in self._showing if one in self._unsure][:FEW]
 
     async def _count_all(self) -> None:
         from ampsm_engine.engine import glance  # costs git; not before the first frame
 
         try:
-            while wanted := [one for one in self._showing if one in self._stale][:AT_ONCE]:
-                self._stale.difference_update(wanted)
+            while wanted := self._next():
+                changed = self._stale.intersection(wanted)
+                self._stale -= changed
+                self._unsure.difference_update(wanted)
                 began = time.monotonic()
                 self._counts |= await ask(glance.changes, self._engine, wanted)
                 self._show(dict(self._counts))
-                took = time.monotonic() - began
-                if self._stale.intersection(self._showing):
-                    await asyncio.sleep(max(PAUSE, SHARE * took) if self._is_first_round_over() else 0)
+                share = SHARE * (time.monotonic() - began) if changed else 0  # to be sure is asked but once
+                if self._next():
+                    await asyncio.sleep(max(PAUSE, share) if self._is_first_round_over() else 0)
         except AmpsmError as refusal:
             if not self._told:
                 self._told = True
@@ -110,8 +124,12 @@ class Counting:
             except AmpsmError:
                 return  # the counts tell what is wrong
             # What was written before anybody listened is counted once all do.
-            missed = functools.partial(self._touched, set(folders))
+            missed = functools.partial(self._doubted, set(folders))
             again = bool(folders) and await watch(folders, self._touched, missed)
+
+    def _doubted(self, session_ids: set[str]) -> None:
+        self._unsure |= session_ids
+        self._count()
 
     def _touched(self, session_ids: set[str]) -> None:
         self._stale |= session_ids

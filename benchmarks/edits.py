@@ -1,0 +1,46 @@
+"""How soon an edit by hand in a worktree shows in the list, in a repository of 2,200 files and among 20 sessions."""
+
+import statistics
+import time
+from pathlib import Path
+
+from ground import AMPSM, ground, repository
+from terminal import Terminal
+
+from ampsm_engine.engine import sessions
+from ampsm_engine.engine.desk import engine_at
+
+SESSIONS = 20
+ROUNDS = 20
+
+
+def main() -> None:
+    """Print the median and the worst; the aim is one second."""
+    with ground() as place:
+        repo = repository(place / "repo")
+        engine = engine_at().ready()
+        made = [sessions.new(engine, path=repo, name=f"Session {number}", run=False)[0] for number in range(SESSIONS)]
+        terminal = Terminal([AMPSM])
+        try:
+            terminal.until(made[0].name.encode())
+            time.sleep(3)
+            terminal.drain(1.0)
+            took = []
+            for number in range(ROUNDS):
+                edited = Path(made[number % SESSIONS].worktree_path, f"src/p{number}/new{number}.py")
+                lines = 1000 + 100 * number  # no other line of the list says this
+                began = time.perf_counter()
+                edited.write_text("x\n" * lines)
+                terminal.began = began
+                took.append(terminal.until(f"+{lines / 1000:.1f}k".encode(), 20))
+                terminal.drain(0.3)
+        finally:
+            terminal.end()
+        print(
+            f"an edit by hand shows in the list, {SESSIONS} sessions of 2,200 files: "
+            f"median {statistics.median(took) * 1000:.0f} ms, worst of {ROUNDS} {max(took) * 1000:.0f} ms (aim 1000)"
+        )
+
+
+if __name__ == "__main__":
+    main()
