@@ -170,7 +170,7 @@ def test_nothing_outlives_an_app_that_is_killed(sandbox: Sandbox, own_temporary_
 async def test_what_a_killed_process_left_is_swept_by_the_next(sandbox: Sandbox, own_temporary_folder: Path) -> None:
     sandbox.write({"new.txt": "x\n"})
     differ = Differ.start()
-    await differ.open(request(sandbox, "HEAD", None))
+    await whole(differ, sandbox, "HEAD", None)
     (left,) = folders(own_temporary_folder)
     assert left.stat().st_mode & 0o077 == 0
     differ._is_closed = True  # so that it is not started again
