@@ -12,7 +12,7 @@ WIDEST = 20 * 1024
 _BOUNDARY = r"(?:(?<!\w)|(?<=\\[nrtbfv0])|(?<=\\u[0-9a-fA-F]{4})|(?<=%[0-9a-fA-F]{2})|(?<=[\d;\[]m))"  # nosec: a pattern
 """Not inside a word; an escaped line's end, a percent escape and a terminal colour are no words."""
 
-_QUOTE = r"""\\{0,6}["'`]"""
+_QUOTE = r"""\\{0,15}["'`]"""
 _VALUE = r"""((?:[^\s"'`\\]|\\\\|\\/|\\u[0-9a-fA-F]{4}){8,512})"""
 _WORDS = (
     *("token", "secret", "password", "passwd", "passphrase", "pwd"),
@@ -99,13 +99,35 @@ def _tokens() -> Iterator[tuple[list[str], Finder]]:
     yield ["ya29."], Rule("google-oauth-token", r"ya29\.[\w-]{20,2048}")
     yield ["whsec_"], Rule("stripe-webhook-secret", r"whsec_[A-Za-z0-9+/=]{20,128}")
     yield ["azdo"], Rule("azure-devops-token", _BOUNDARY + r"([A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4})(?!\w)", back=(76, 76))
-    # Upstream finds these only after the provider's name.
+    yield from _tokens_without_a_provider()
     yield [":aa"], Rule("telegram-bot-token", _BOUNDARY + r"(\d{8,10}:AA[\w-]{30,40})(?![\w-])", back=(8, 10))
     yield (
         _discord_beginnings(),
         Rule("discord-bot-token", _BOUNDARY + r"([MNO][\w-]{22,27}\.[\w-]{6,7}\.[\w-]{27,45})(?!\w)"),
     )
     yield ["/api/webhooks/"], Rule("discord-webhook", r"/api/webhooks/\d{15,21}/([\w-]{40,100})")
+
+
+def _tokens_without_a_provider() -> Iterator[tuple[list[str], Finder]]:
+    # Upstream finds these only after the provider's name, though each has a shape that is all its own.
+    for name, beginning, rest in (
+        ("mailgun-private-api-token", "key-", "[0-9a-f]{32}"),
+        ("new-relic-user-api-key", "NRAK-", "[A-Z0-9]{27}"),
+        ("new-relic-insert-key", "NRII-", "[A-Za-z0-9-]{32}"),
+        ("contentful-management-token", "CFPAT-", r"[\w-]{43}"),
+        ("typeform-api-token", "tfp_", r"[\w.=-]{39,63}\w"),
+        ("netlify-access-token", "nfp_", "[A-Za-z0-9]{36,40}"),
+        ("notion-api-token", "secret_", "[A-Za-z0-9]{43}"),
+        ("notion-api-token", "ntn_", "[A-Za-z0-9]{40,50}"),
+        ("yandex-api-key", "AQVN", r"[\w-]{35,38}"),
+        ("crates-io-api-key", "cio", "[A-Za-z0-9]{32}"),
+        ("telnyx-api-v2-key", "KEY0", r"[0-9A-Fa-f]{31}_[A-Za-z0-9_-]{22}"),
+        ("sentry-token", "sntry", "[a-z]_[A-Za-z0-9+/=_-]{20,1024}"),
+        ("tailscale-key", "tskey-", r"(?:auth|client|api|scim|webhook)-[A-Za-z0-9-]{16,128}"),
+    ):
+        yield [beginning.lower()], Rule(name, rf"{_BOUNDARY}({beginning}{rest})(?![\w-])")
+    yield ["ssws"], Rule("okta-access-token", r"\bSSWS[ \t]{1,4}([\w=-]{20,128})")
+    yield ["-us"], Rule("mailchimp-api-key", rf"{_BOUNDARY}([0-9a-f]{{32}}-us\d{{1,2}})(?!\w)", back=(32, 32))
 
 
 def _discord_beginnings() -> list[str]:

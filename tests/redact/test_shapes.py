@@ -1,6 +1,7 @@
 """Known kinds of secrets are found wherever they stand, and nothing else is."""
 
 import base64
+import json
 import re
 import uuid
 from pathlib import Path
@@ -162,3 +163,10 @@ def test_recorded_streams_stay() -> None:
     for path in sorted((Path(__file__).parents[1] / "amp" / "streams").glob("*.jsonl")):
         text = path.read_text(encoding="utf-8")
         assert plain.text(text) == text, path.name
+
+
+def test_a_value_is_redacted_through_four_layers_of_json() -> None:
+    text, secret = 'password = "BRG27XiFWmc89!"', "BRG27XiFWmc89!"
+    for _ in range(4):
+        text = json.dumps(text)
+        assert secret not in plain.text(text)
