@@ -3,6 +3,7 @@
 import base64
 import os
 import sys
+from dataclasses import replace
 
 import click
 
@@ -57,29 +58,28 @@ def diff_command(
       ampsm diff dark --iteration 2 --stat
       ampsm diff dark --exact | git apply
     """
-    _check(number, old, new, uncommitted=uncommitted, forms=(stat, name_only, exact, as_json))
-    if exact and sys.stdout.isatty():
-        message = "--exact writes the bytes as they are, which are not for a terminal."
-        raise Refused(message, f"ampsm diff {reference} --exact > change.patch")
+    _check(number, old, new, uncommitted=uncommitted, forms=(stat, name_only, exact))
+    _check_exact(reference, exact=exact, as_json=as_json)
     from ampsm_engine.engine import views
 
     engine = arguments.open_engine()
     session = arguments.session(engine, reference)
     with diagnostics.working("Comparing"):
         view = views.diff(engine, session.id, iteration=number, old=old, new=new, uncommitted=uncommitted)
+    if not view.files:
+        diagnostics.note("No changes.")
+    if exact:
+        output.untouched(view.patch)
+        return diagnostics.OK
+    view = _hidden(view)
     if as_json:
         output.document({"sessionId": session.id, **_document(view)})
-    elif exact:
-        output.untouched(view.patch)
     elif stat:
         _print_stat(view)
     elif name_only:
-        for change in view.files:
-            output.line(clean(change.path))
+        output.write("".join(f"{clean(change.path)}\n" for change in view.files))
     else:
         _print_patch(view.patch, session.id, paged=not no_pager)
-    if not view.files:
-        diagnostics.note("No changes.")
     return diagnostics.OK
 
 
@@ -87,7 +87,30 @@ def _check(number: int | None, old: str | None, new: str | None, *, uncommitted:
     if sum((number is not None, old is not None or new is not None, uncommitted)) > 1:
         raise click.UsageError("Choose one of --iteration, --from/--to and --uncommitted.")
     if sum(forms) > 1:
-        raise click.UsageError("Choose one of --stat, --name-only, --exact and --json.")
+        raise click.UsageError("Choose one of --stat, --name-only and --exact.")
+
+
+def _check_exact(reference: str, *, exact: bool, as_json: bool) -> None:
+    if exact and as_json:
+        raise click.UsageError("--exact is a patch, and no JSON.")
+    if exact and sys.stdout.isatty():
+        message = "--exact writes the bytes as they are, which are not for a terminal."
+        raise Refused(message, f"ampsm diff {reference} --exact > change.patch")
+
+
+def _hidden(view: "DiffView") -> "DiffView":
+    """The same with the secrets in the names of its files hidden, as in the patch."""
+    from ampsm_engine import redact
+
+    names = "\n".join(f"{change.path}\n{change.old_path or ''}" for change in view.files)
+    if redact.text(names) == names:
+        return view
+    files = tuple(
+        replace(change, path=redact.text(change.path), old_path=change.old_path and redact.text(change.old_path))
+        for change in view.files
+    )
+    diagnostics.note("Secrets in the names of files are hidden.")
+    return replace(view, files=files)
 
 
 def _document(view: "DiffView") -> documents.Document:

@@ -46,13 +46,17 @@ def _say(label: str, code: str, text: str) -> None:
 
 def error(problem: AmpsmError) -> None:
     """Tell an error, and what to do next."""
-    _say("error:", "1;31", problem.message)
-    hint(problem.hint)
+    from ampsm_engine import redact  # what was typed by mistake may be a key
+
+    _say("error:", "1;31", redact.text(problem.message))
+    hint(redact.text(problem.hint))
 
 
 def wrong_usage(message: str, advice: str) -> None:
     """Tell what is wrong with the arguments."""
-    _say("error:", "1;31", message)
+    from ampsm_engine import redact
+
+    _say("error:", "1;31", redact.text(message))
     hint(advice)
 
 

@@ -74,6 +74,9 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
         session, iteration = sessions.new(
             engine, path=repo, prompt=text, name=name, base=base, script=script, mode=mode, run=not no_run
         )
+    for fact in engine.store.facts(session_id=session.id):
+        if fact.kind == "hook":
+            diagnostics.warning(fact.text)
     if wait and iteration:
         from ampsm_engine.cli.waiting import wait_for
 

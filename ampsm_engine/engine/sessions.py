@@ -60,8 +60,8 @@ def new(
         made = _context_of(session)
         if run:
             importlib.import_module("ampsm_engine.engine.runs")  # 30 ms, paid while git is at work
-        pending.finish()
-        return _enter(engine, session, prompt if run else None, made)
+        note = pending.finish().note
+        return _enter(engine, session, prompt if run else None, made, note)
     except BaseException:
         pending.undo()
         raise
@@ -86,8 +86,10 @@ def check_script(script: str | None) -> None:
 
 
 def check_mode(mode: str | None) -> None:
-    """Refused when amp could not be given that mode."""
+    """Refused when amp could not be given that mode, or when it holds a secret: amp would be given another one."""
     if mode:
+        if redact.text(mode) != mode:
+            raise Refused("The mode holds a secret, which ampsm does not keep.", "ampsm new --help")
         from ampsm_engine.amp import command
 
         command.checked_mode(mode)
@@ -105,14 +107,19 @@ def _context_of(session: Session) -> dict[str, bytes]:
 
 
 def _enter(
-    engine: Engine, session: Session, prompt: str | None, made: dict[str, bytes]
+    engine: Engine, session: Session, prompt: str | None, made: dict[str, bytes], note: str | None = None
 ) -> tuple[Session, Iteration | None]:
-    """Write the session into the store and its context into the worktree; take it back when that fails."""
+    """Write the session into the store and its context into the worktree; take it back when that fails.
+
+    `note`: what is to be known of how its worktree was made; it stands in the facts.
+    """
     from ampsm_engine.worker import context
 
     store, iteration = engine.store, None
     store.add_session(session)
     try:
+        if note:
+            store.fact("hook", note, session_id=session.id)
         context.put(Path(session.worktree_path), made)
         if prompt is not None:
             from ampsm_engine.engine import runs

@@ -265,6 +265,7 @@ def _unknown(repo: Repo, ref: str) -> NotFound:
     message = f"There is no branch, tag or commit {printable(ref)[:100]!r} in {repo.root}."
     if near:
         return NotFound(message, f"Did you mean {' or '.join(dict.fromkeys(near[:3]))}?")
+    names.sort(key=lambda name: name.startswith("amp/"))  # other sessions' branches are rarely what is meant
     some = f" There are {', '.join(names[:5])}{' and more' if len(names) > 5 else ''}." if names else ""
     return NotFound(message, f"git -C {repo.root} branch --all lists what there is.{some}")
 

@@ -55,6 +55,18 @@ def test_what_a_diff_hides_is_said(ampsm: Ampsm, changed: tuple[str, Path], repo
     assert f"ampsm diff {session} --exact" in ran.err
 
 
+def test_secrets_in_names_of_files_are_hidden(ampsm: Ampsm, changed: tuple[str, Path]) -> None:
+    session, worktree = changed
+    (worktree / f"{KEY}.txt").write_text("x\n")
+    for form in ((), ("--stat",), ("--name-only",), ("--json",), ("--json", "--stat")):
+        ran = ampsm("diff", session, *form)
+        assert (ran.code, KEY in ran.out + ran.err) == (0, False), form
+        assert "redacted" in ran.out
+        assert "new.txt" in ran.out
+    assert KEY in ampsm("diff", session, "--exact").out
+    assert ampsm("diff", session, "--exact", "--json").code == 2
+
+
 def test_the_exact_patch_gives_the_same_files(
     ampsm: Ampsm, changed: tuple[str, Path], repo: Path, tmp_path: Path
 ) -> None:

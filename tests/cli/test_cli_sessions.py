@@ -256,6 +256,24 @@ def test_prompts_that_are_no_text_are_wrong_usage(ampsm: Ampsm, repo: Path, tmp_
     assert (ran.code, "UTF-8" in ran.err) == (2, True)
 
 
+def test_a_key_typed_in_the_wrong_place_is_not_told(ampsm: Ampsm, repo: Path) -> None:
+    key = "sgamp_" + "user_01TYPO_" + "0123456789abcdef" * 2
+    for words in (("new", "--no-run", "--repo", str(repo), "--base", key), ("show", key), (key,), ("ls", f"--{key}")):
+        ran = ampsm(*words)
+        assert ran.code in {2, 3}, words
+        assert key not in ran.out + ran.err, words
+
+
+def test_a_complaint_of_the_post_checkout_hook_is_told(ampsm: Ampsm, repo: Path) -> None:
+    hook = repo / ".git/hooks/post-checkout"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho 'npm is missing' >&2\nexit 3\n")
+    hook.chmod(0o755)
+    ran = ampsm("new", "x", "--repo", str(repo), "--no-run")
+    assert ran.code == 0
+    assert "warning: The post-checkout hook ended with 3: npm is missing." in ran.err
+
+
 def test_edit(ampsm: Ampsm, shelf: Shelf) -> None:
     shelf.session("fix login", script_command="make")
     ran = ampsm("edit", "1a", "--name", "Login", "--notes", "ask Ann", "--script", "", "--mode", "rush", "--json")

@@ -285,3 +285,27 @@ def test_what_runs_is_not_removed(bench: Bench) -> None:
         removal.remove(bench.engine, session.id)
     bench.flag("go").touch()
     bench.settled(session)
+
+
+def test_a_complaint_of_the_post_checkout_hook_is_a_fact(bench: Bench) -> None:
+    hook = bench.repo / ".git/hooks/post-checkout"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho 'npm is missing' >&2\nexit 3\n")
+    hook.chmod(0o755)
+    session = bench.new(prompt=None)
+    assert bench.fact(session, "hook") == "The post-checkout hook ended with 3: npm is missing."
+
+
+def test_a_mode_that_holds_a_secret_is_refused(bench: Bench) -> None:
+    before = traces(bench)
+    with pytest.raises(Refused, match="mode holds a secret"):
+        bench.new(mode="sgamp_" + "user_01MODE_" + "0123456789abcdef" * 2)
+    assert traces(bench) == before
+
+
+def test_the_candidates_for_an_unknown_base_are_the_users_own_branches_first(bench: Bench) -> None:
+    for name in "abcdef":
+        bench.new(prompt=None, name=name)
+    with pytest.raises(NotFound) as caught:
+        bench.new(prompt=None, base="zzzzzzzz")
+    assert f"There are {git(bench.repo, 'branch', '--show-current').strip()}, " in caught.value.hint
