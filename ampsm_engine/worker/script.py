@@ -29,6 +29,8 @@ class ScriptRun:
     seconds: float
     timed_out: bool
     stopped: bool = False
+    limit: float = 0.0
+    """Seconds that it had; 0: no limit."""
 
     @property
     def result(self) -> ScriptResult:
@@ -81,13 +83,13 @@ def run(
     code = process.wait()
     seconds = time.monotonic() - began
     exit_code = TIMED_OUT if timed_out else 128 - code if code < 0 else code
-    return ScriptRun(exit_code, seconds, timed_out, stopped)
+    return ScriptRun(exit_code, seconds, timed_out, stopped, limit)
 
 
 def script_text(ran: ScriptRun) -> str:
     """How a script went, for a fact."""
     if ran.timed_out:
-        return f"the script took longer than {ran.seconds:.0f} s and was ended"
+        return f"the script took longer than {ran.limit:g} s and was ended"
     if ran.stopped:
         return "the script was stopped"
     return f"the script {'passed' if ran.exit_code == 0 else f'failed with exit code {ran.exit_code}'}"

@@ -88,7 +88,7 @@ def test_amp_runs_in_the_worktree_in_its_own_session_with_private_files(run, wor
     assert lines[2] == f"the prompt{ID}"
     assert int(lines[3]) == child.pid != os.getsid(0)
     assert run.stderr.read_text() == "err\n"
-    for path in (run.stream, run.stderr, run.process):
+    for path in (run.stream, run.stderr, run.process, run.log):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 

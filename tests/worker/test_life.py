@@ -95,6 +95,7 @@ def test_a_script_over_its_time_is_ended_with_all_it_started(bench: Bench) -> No
     session = bench.new(script="sleep 300 & sleep 301")
     last = bench.settled(session)
     assert (last.test_result, last.test_exit_code) == (ScriptResult.FAIL, 124)
+    assert bench.fact(session, "tested") == "the script took longer than 1 s and was ended"
     bench.quiet()
 
 

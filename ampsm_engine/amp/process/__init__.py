@@ -149,7 +149,8 @@ def start(
         try:
             run.process.unlink(missing_ok=True)  # it names an earlier attempt: see `adopt`
             words = stack.enter_context((prompt or run.prompt).open("rb"))
-            output, errors = (stack.enter_context(_appended(path)) for path in (run.stream, run.stderr))
+            # amp's own log is made here, too: amp would make one that others may read.
+            output, errors, _ = (stack.enter_context(_appended(path)) for path in (run.stream, run.stderr, run.log))
         except OSError as reason:
             raise _unusable(run, reason) from reason
         stack.enter_context(_signals_as_usual())
