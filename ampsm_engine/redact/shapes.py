@@ -126,7 +126,7 @@ def _tokens_without_a_provider() -> Iterator[tuple[list[str], Finder]]:
         ("tailscale-key", "tskey-", r"(?:auth|client|api|scim|webhook)-[A-Za-z0-9-]{16,128}"),
     ):
         yield [beginning.lower()], Rule(name, rf"{_BOUNDARY}({beginning}{rest})(?![\w-])")
-    yield ["ssws"], Rule("okta-access-token", r"\bSSWS[ \t]{1,4}([\w=-]{20,128})")
+    yield ["ssws"], Rule("okta-access-token", _BOUNDARY + r"SSWS[ \t]{1,4}([\w=-]{20,128})")
     yield ["-us"], Rule("mailchimp-api-key", rf"{_BOUNDARY}([0-9a-f]{{32}}-us\d{{1,2}})(?!\w)", back=(32, 32))
 
 

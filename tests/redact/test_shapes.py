@@ -165,6 +165,11 @@ def test_recorded_streams_stay() -> None:
         assert plain.text(text) == text, path.name
 
 
+def test_a_header_of_okta_is_found_after_an_escaped_end_of_line() -> None:
+    secret = "00" + run(LETTERS, 40)
+    assert secret not in plain.text(json.dumps(f"one\nSSWS {secret}\ntwo"))
+
+
 def test_a_value_is_redacted_through_four_layers_of_json() -> None:
     text, secret = 'password = "BRG27XiFWmc89!"', "BRG27XiFWmc89!"
     for _ in range(4):
