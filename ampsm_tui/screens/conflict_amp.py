@@ -34,7 +34,7 @@ class WithAmp(Resolving):
     def board_came(self, board: Board | None) -> None:
         """Amp may have begun or ended; while it works, what it does is said."""
         row = next((row for row in board.rows if row.session.id == self.session_id), None) if board else None
-        if row is None or not self.is_mounted:
+        if row is None:
             return
         current = row.current
         standing = (row.queued, row.iterations, current and (current.id, current.state))

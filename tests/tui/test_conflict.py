@@ -1,0 +1,230 @@
+"""The conflict screen: with a real conflict to the end and back, with amp, and how each kind of conflict looks."""
+
+from pathlib import Path
+
+import pytest
+
+from ampsm_engine.engine import merges
+from ampsm_engine.errors import Refused
+from ampsm_engine.git.values import FileChange
+from ampsm_engine.merging.conflicts import Reviewed
+from ampsm_engine.merging.steps import ConflictsWait
+from ampsm_engine.merging.values import Result
+from ampsm_engine.model import MergeState, Session
+from ampsm_tui import aside
+from ampsm_tui.app import AmpsmApp
+from ampsm_tui.screens import conflict
+from ampsm_tui.screens.conflict import ConflictScreen
+from ampsm_tui.screens.merge import MergeScreen
+from tests.conftest import git
+from tests.merging.conftest import desk as ground
+from tests.merging.desk import Desk as Ground
+from tests.merging.desk import lines
+from tests.tui.builders import a_board, a_session, still
+from tests.tui.conftest import Camera
+from tests.tui.desk import Desk
+from tests.tui.merges import CONTENT, FILES, a_merge, some_conflicts
+from tests.tui.test_script import shows
+
+__all__ = ["ground"]
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(conflict, "TICK", 0.05)
+
+
+def in_conflict(ground: Ground) -> Session:
+    """Two hunks in one.txt, one file that the base deleted."""
+    session = ground.session()
+    ground.amp(session, {"one.txt": lines(_3="three by amp", _15="fifteen by amp"), "two.txt": lines(_1="first")})
+    ground.base({"one.txt": lines(_3="three by main", _15="fifteen by main"), "two.txt": None})
+    with pytest.raises(ConflictsWait):
+        ground.merge(session)
+    return ground.now(session)
+
+
+def opened(ground: Ground) -> AmpsmApp:
+    return AmpsmApp(ground.engine, still(ground.engine.store.board()))
+
+
+async def test_hunk_by_hunk_to_the_end(ground: Ground) -> None:
+    session = in_conflict(ground)
+    before = ground.sha("main")
+    app = opened(ground)
+    async with app.run_test(size=(110, 40), notifications=True) as pilot:
+        app.push_screen(MergeScreen(session))  # as after a crash, or on another day
+        await shows(app, "Conflict 1 of 2", "three by amp", "three by main", "2 of 2 files open", "main is untouched")
+        await pilot.press("t")
+        await shows(app, "Conflict 1 of 1", "fifteen by main")
+        await pilot.press("b")
+        await shows(app, "✓ one.txt")
+        await pilot.press("z")
+        await shows(app, "Conflict 1 of 1", "fifteen by amp")
+        await pilot.press("o")
+        await shows(app, "✓ one.txt", "1 of 2 files open")
+        await pilot.press("enter")
+        await shows(app, "the file is deleted", "keep the file that is there")
+        await pilot.press("c")
+        await shows(app, "two.txt", "1 of 2 files open")  # refused: one is open
+        assert ground.sha("main") == before
+        await pilot.press("t")
+        await shows(app, "Nothing is open any more")
+        await pilot.press("c")
+        await shows(app, "fix login is in main.")
+    assert ground.shown("main", "one.txt") == lines(_3="three by amp", _15="fifteen by main")
+    assert ground.shown("main", "two.txt") == lines(_1="first")
+    ground.sound()
+
+
+async def test_abort_brings_everything_back(ground: Ground) -> None:
+    session = in_conflict(ground)
+    before, tip = ground.sha("main"), ground.tip(session)
+    app = opened(ground)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        app.push_screen(MergeScreen(session))
+        await shows(app, "Conflict 1 of 2")
+        await pilot.press("t")
+        await shows(app, "Conflict 1 of 1")
+        await pilot.press("X")
+        await shows(app, "Abort the merge of fix login?")
+        await pilot.press("y")
+        await shows(app, "would conflict")  # looked at anew, from the beginning
+    assert (ground.sha("main"), ground.tip(session)) == (before, tip)
+    ground.clean(session)
+
+
+async def test_what_an_editor_and_git_resolve_elsewhere_is_seen(ground: Ground) -> None:
+    session = in_conflict(ground)
+    at = Path(session.worktree_path)
+    app = opened(ground)
+    async with app.run_test(size=(110, 40), notifications=True):
+        app.push_screen(MergeScreen(session))
+        await shows(app, "Conflict 1 of 2")
+        (at / "one.txt").write_text("by hand\n")
+        git(at, "add", "one.txt")
+        await shows(app, "✓ one.txt", "1 of 2 files open")
+
+
+async def test_a_file_without_markers_after_the_editor_is_resolved(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = in_conflict(ground)
+    asked: list[list[str]] = []
+
+    def edit(_app: object, command: list[str], _folder: Path) -> None:
+        asked.append(command)
+        Path(command[-1]).write_text("all new\n")
+
+    monkeypatch.setenv("EDITOR", "vim -n")
+    monkeypatch.setattr(aside, "step_aside", edit)
+    app = opened(ground)
+    async with app.run_test(size=(110, 40), notifications=True) as pilot:
+        app.push_screen(MergeScreen(session))
+        await shows(app, "Conflict 1 of 2")
+        await pilot.press("right_square_bracket", "e")
+        await shows(app, "✓ one.txt")
+        assert asked == [["vim", "-n", "+19", str(Path(session.worktree_path) / "one.txt")]]
+        await pilot.press("z")
+        await shows(app, "what was edited in it is lost")
+        await pilot.press("y")
+        await shows(app, "Conflict 1 of 2", "three by amp")
+    assert len(merges.conflicts(ground.engine, session.id).files) == 2
+
+
+# With answers from a paper.
+
+
+def on_paper(desk: Desk, **answers: object) -> None:
+    waits = a_merge(MergeState.CONFLICTED)
+    desk.answers |= {
+        "open_merges": lambda *_: {"s1": waits},
+        "conflicts": lambda *_: some_conflicts(*FILES, resolved=("app/done.py",)),
+        "resolve": lambda *_: some_conflicts(*FILES[1:], resolved=("app/done.py", "app/login.py")),
+        **answers,  # type: ignore[dict-item]
+    }
+
+
+async def test_how_each_kind_looks(desk: Desk, snapshot_svg: Camera) -> None:
+    on_paper(desk)
+    async with desk.open(a_board(a_session("fix login", id="s1"))):
+        await desk.press("M")
+        desk.sees(
+            "Conflict 1 of 2", "o ours: main", "t theirs: fix login", "enter next", "c continue", "4 of 5 files open"
+        )
+        await snapshot_svg.tour(desk, "content")
+        await desk.resize(110, 30)
+        await desk.press("enter", "enter")
+        desk.sees("modify/delete", "take ours: the file is deleted", "ab12ab12ab12 deleted")
+        await desk.press("enter")
+        desk.sees("binary", "o   take ours: its content and its mode")
+        desk.sees_not("b   both")
+        await desk.press("enter")
+        desk.sees("the submodule points to bbbbbbbbbbbb", "the submodule points to cccccccccccc")
+        await snapshot_svg.tour(desk, "submodule")
+
+
+async def test_keys_ask_for_what_they_say(desk: Desk) -> None:
+    on_paper(desk)
+    async with desk.open(a_board(a_session("fix login", id="s1")), size=(110, 30)):
+        await desk.press("M", "right_square_bracket", "b")
+        desk.asked("resolve", "s1", "app/login.py", {2: "both"})
+        await desk.press("right_curly_bracket", "right_curly_bracket", "O")
+        desk.asked("resolve", "s1", "static/logo.png", "ours")
+        await desk.press("a")
+        desk.asked("resolve", "s1", "static/logo.png", "edited")
+
+
+async def test_a_choice_that_a_kind_does_not_have_is_told_with_what_it_has(desk: Desk) -> None:
+    on_paper(desk, resolve=Refused("Both sides cannot be kept in one (binary): choose ours or theirs.", "o or t"))
+    async with desk.open(a_board(a_session("fix login", id="s1"))):
+        await desk.press("M", "b")
+        desk.sees("choose ours or theirs", "o or t", "Conflict 1 of 2")
+
+
+async def test_amps_resolution_is_read_before_it_counts(desk: Desk, snapshot_svg: Camera) -> None:
+    patch = b"diff --git a/app/login.py b/app/login.py\nindex 1..2 100644\n--- a/app/login.py\n+++ b/app/login.py\n"
+    patch += b"@@ -1,3 +1,1 @@\n-<<<<<<< main\n-    a\x1b[31m\n+    both\n"
+    reviewed = Reviewed("abc" * 13 + "d", (FileChange("app/login.py", None, "modified", 1, 2),), patch)
+    on_paper(desk)
+    row = a_session("fix login", id="s1")
+    async with desk.open(a_board(row), size=(110, 30)):
+        await desk.press("M", "A")
+        desk.sees("Give the conflict to amp")
+        desk.answers["conflicts"] = lambda *_: some_conflicts(*FILES, given="i2", at_work=True)
+        await desk.type("both")
+        await desk.press("ctrl+g")
+        desk.asked("give_to_amp", "s1", words="both")
+        desk.sees("amp is at it")
+        desk.answers["conflicts"] = lambda *_: some_conflicts(CONTENT, given="i2", needs_review=True)
+        desk.answers["resolution"] = lambda *_: reviewed
+        await desk.show(a_board(a_session("fix login", id="s1", iterations=2)))
+        desk.sees("What amp made of the conflict", "+    both", "␛[31m")
+        await snapshot_svg.tour(desk, "review")
+        desk.asked_not("accept")
+        desk.answers["accept"] = lambda *_: some_conflicts(resolved=("app/login.py",), given="i2")
+        await desk.press("y")
+        desk.asked("accept", "s1", reviewed.tree)
+        desk.sees("Nothing is open any more")
+        desk.answers["continue_"] = lambda *_: Result(row.session, a_merge())
+        await desk.press("c")
+        desk.sees("fix login is in main.")
+
+
+async def test_the_next_conflict_takes_the_place_of_a_resolved_one(desk: Desk) -> None:
+    on_paper(desk, continue_=ConflictsWait("fix login and main conflict in 1 file: b.py.", "resolve it"))
+    async with desk.open(a_board(a_session("fix login", id="s1")), size=(110, 30)):
+        await desk.press("M")
+        desk.answers["conflicts"] = lambda *_: some_conflicts(CONTENT, number=2)
+        await desk.press("c")
+        desk.sees("The next conflict", "conflict 2 of this merge", "Conflict 1 of 2")
+
+
+async def test_leaving_changes_nothing(desk: Desk) -> None:
+    on_paper(desk)
+    async with desk.open(a_board(a_session("fix login", id="s1"))):
+        await desk.press("M")
+        assert isinstance(desk.app.screen, ConflictScreen)
+        await desk.press("escape")
+        assert not isinstance(desk.app.screen, (ConflictScreen, MergeScreen))
+        desk.asked_not("abort")

@@ -1,0 +1,247 @@
+"""The merge wizard: with a real repository from M to the base and back, and what it says when things are not well."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from ampsm_engine.errors import Refused
+from ampsm_engine.merging.radar import Clash, Clashing, Radar
+from ampsm_engine.merging.values import Finding, Options, Published, Result
+from ampsm_engine.model import MergeState, Session
+from ampsm_tui import recovering
+from ampsm_tui.app import AmpsmApp
+from ampsm_tui.screens import merge_doing, merge_looking
+from ampsm_tui.screens.merge import MergeScreen
+from tests.conftest import git
+from tests.merging.conftest import desk as ground
+from tests.merging.desk import Desk as Ground
+from tests.tui.builders import DONE, a_board, a_session, still
+from tests.tui.conftest import Camera
+from tests.tui.desk import Desk
+from tests.tui.merges import a_merge, a_plan, a_preflight
+from tests.tui.test_script import shows
+
+__all__ = ["ground"]
+
+
+@pytest.fixture(autouse=True)
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(merge_looking, "EVERY", 0.02)
+    monkeypatch.setattr(merge_doing, "EVERY", 0.02)
+
+
+def opened(ground: Ground) -> AmpsmApp:
+    return AmpsmApp(ground.engine, still(ground.engine.store.board()))
+
+
+async def on(app: AmpsmApp, session: Session) -> None:
+    app.push_screen(MergeScreen(session))
+    await asyncio.sleep(0)
+
+
+async def test_from_a_session_to_its_base_and_back(ground: Ground) -> None:
+    session = ground.session(script="echo the script says so")
+    ground.amp(session, {"new.txt": "by amp\n"}, "amp: Add new")
+    ground.by_hand(session, {"more.txt": "by hand\n"})
+    before, tip = ground.sha("main"), ground.tip(session)
+    app = opened(ground)
+    async with app.run_test(size=(100, 40), notifications=True) as pilot:
+        await on(app, session)
+        await shows(app, "the script passes", "All is well")
+        await pilot.press("enter")
+        await shows(app, "What will happen", "2 commits become one", "Add new")
+        assert ground.sha("main") == before  # a plan is only a plan
+        await pilot.press("h")
+        await shows(app, "stay commits of their own", "1 commit by hand")
+        await pilot.press("ctrl+g")
+        await shows(app, "fix login is in main.", "Clean up?")
+        assert git(ground.repo, "log", "--format=%s", f"{before}..main").split("\n")[:2] == ["By hand", "Add new"]
+        assert (ground.repo / "new.txt").read_text() == "by amp\n"
+        await pilot.press("u")
+        await shows(app, "Undo the merge of fix login?")
+        await pilot.press("y")
+        await shows(app, "All is well")
+    assert ground.sha("main") == before
+    assert ground.tip(session) == tip
+    assert not (ground.repo / "new.txt").exists()
+
+
+async def test_the_last_question_is_the_trash(ground: Ground) -> None:
+    session = ground.session()
+    ground.amp(session, {"new.txt": "by amp\n"})
+    ground.merge(session)
+    app = opened(ground)
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        await on(app, ground.now(session))
+        await shows(app, "fix login is in main.", "Clean up?")
+        await pilot.press("d")
+        await shows(app, "Move fix login to the trash?")
+        await pilot.press("y")
+        await shows(app, "In the trash")
+    assert session.worktree_path not in git(ground.repo, "worktree", "list")
+
+
+async def test_a_merge_that_is_called_off_leaves_everything_as_it_was(ground: Ground) -> None:
+    """A hook that sleeps stands for all that takes long; the process that waits for it is ended."""
+    session = ground.session()
+    ground.amp(session, {"new.txt": "by amp\n"})
+    hook = ground.repo / ".git" / "hooks" / "commit-msg"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\ntouch begun\nsleep 60\n")
+    hook.chmod(0o755)
+    before, tip = ground.sha("main"), ground.tip(session)
+    app = opened(ground)
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        await on(app, session)
+        await shows(app, "All is well")
+        await pilot.press("enter")
+        await shows(app, "become one")
+        await pilot.press("ctrl+g")
+        await shows(app, "●")
+        await pilot.press("escape")
+        await shows(app, "everything is as it was before")
+    assert (ground.sha("main"), ground.tip(session)) == (before, tip)
+
+
+async def test_what_is_in_the_way_is_said_and_keeps_one_from_the_plan(ground: Ground) -> None:
+    session = ground.session()
+    ground.amp(session, {"new.txt": "by amp\n"})
+    (Path(session.worktree_path) / "new.txt").write_text("not committed\n")
+    app = opened(ground)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await on(app, session)
+        await shows(app, "✗ worktree", "not committed", "is in the way")
+        await pilot.press("enter")
+        await shows(app, "commit, or: ampsm iterate")
+        assert "What will happen" not in app.screen.query_one("#told").render_line(0).text
+        git(Path(session.worktree_path), "commit", "-qam", "By hand")
+        await pilot.press("r")
+        await shows(app, "All is well")
+
+
+# With answers from a paper: how it looks, and what is asked.
+
+
+def answered(desk: Desk, **answers: object) -> None:
+    desk.answers |= {
+        "open_merges": lambda *_: {},
+        "preflight": lambda *_, **__: a_preflight(),
+        "plan": lambda _engine, _session, options: a_plan(options),
+        **answers,  # type: ignore[dict-item]
+    }
+
+
+async def test_each_step_looks_right(desk: Desk, snapshot_svg: Camera) -> None:
+    merge = a_merge()
+    came = Result(
+        a_session("fix login").session, merge, 2, ("/home/ada/shop",),
+        (Published("push", ok=False, text="main could not be pushed: rejected", hint="git push origin main"),),
+        ("a post-merge hook failed",),
+    )  # fmt: skip
+    answered(desk, merge=lambda *_: came, what_would_be_lost=lambda *_: "fix login goes to the trash; nothing is lost.")
+    async with desk.open(a_board(a_session("fix login", id="s1"))):
+        await desk.press("M")
+        desk.sees("✓ worktree", "would conflict", "→ a merge lays them out", "a secret")
+        await snapshot_svg.tour(desk, "check")
+        await desk.press("enter")
+        desk.sees("What will happen", "^g do it")
+        await snapshot_svg.tour(desk, "plan")
+        await desk.resize(80, 24)
+        await desk.press("ctrl+g")
+        desk.asked("merge", "s1", Options(message="Fix the login\n\n- a\n- b"))
+        desk.sees("fix login is in main.", "rejected", "git push origin main", "hook failed", "Clean up?")
+        await snapshot_svg.tour(desk, "done")
+
+
+async def test_every_choice_is_asked_for(desk: Desk) -> None:
+    answered(desk)
+    async with desk.open(a_board(a_session("fix login", id="s1")), size=(100, 40)):
+        await desk.press("M", "enter")
+        await desk.press("s", "f", "p")
+        desk.asked("plan", Options(squash=False, fast_forward=False, push=True))
+        desk.sees("every commit as it is", "with a merge commit", "yes, when merged")
+        await desk.press("P")
+        desk.asked("plan", Options(squash=False, fast_forward=False, pull_request=True))
+        await desk.press("w")
+        desk.sees("squash only")
+        await desk.press("w")
+        desk.sees("rebase only")
+        desk.sees_not("Pull request")
+
+
+async def test_another_branch_is_looked_at_anew_and_a_wrong_one_stays_in_its_box(desk: Desk) -> None:
+    answered(desk)
+    async with desk.open(a_board(a_session("fix login", id="s1")), size=(100, 40)):
+        await desk.press("M", "enter", "o")
+        desk.answers["plan"] = Refused("mainx is not there.", "git branch")
+        await desk.press("x", "enter")
+        desk.sees("mainx is not there.", "git branch")
+        answered(desk)
+        await desk.press("enter")
+        desk.asked("preflight", onto="mainx", run_script=False)
+        desk.sees("fix login  →  mainx")
+
+
+async def test_a_refused_merge_comes_back_to_the_plan_with_its_reason(desk: Desk) -> None:
+    answered(desk, merge=Refused("main has moved on.", "ampsm preflight s1"))
+    async with desk.open(a_board(a_session("fix login", id="s1"))):
+        await desk.press("M", "enter", "ctrl+g")
+        desk.sees("✗ main has moved on.", "→ ampsm preflight s1", "^g do it")
+
+
+async def test_a_squash_without_a_message_is_not_begun(desk: Desk) -> None:
+    answered(desk, plan=lambda _engine, _session, options: a_plan(options, draft=""))
+    async with desk.open(a_board(a_session("fix login", id="s1"))):
+        await desk.press("M", "enter", "ctrl+g")
+        desk.sees("needs a message")
+        desk.asked_not("merge")
+        desk.answers["merge"] = Refused("main has moved on.", "ampsm preflight s1")
+        await desk.type("Fix it")
+        await desk.press("ctrl+g")
+        desk.asked("merge", Options(message="Fix it"))
+
+
+async def test_hostile_names_are_inert(desk: Desk) -> None:
+    evil = "evil\x1b]0;owned\x07[bold]x[/bold]\u202e\x00"
+    found = a_preflight(Finding("secrets", "warn", f"in {evil}", evil))
+    answered(desk, preflight=lambda *_, **__: found)
+    async with desk.open(a_board(a_session(evil, id="s1"))):
+        await desk.press("M")
+        desk.sees("[bold]x[/bold]")
+        assert not {"\x1b", "\x07", "\x00", "\u202e"} & set(desk.text)
+
+
+async def test_u_in_the_list_takes_a_merge_back_after_a_question(desk: Desk) -> None:
+    answered(desk, last_undoable=lambda *_: a_merge(), undo=lambda *_: a_merge(MergeState.UNDONE))
+    async with desk.open(a_board(a_session("fix login", DONE, id="s1"))):
+        await desk.press("u")
+        desk.sees("Undo the merge of fix login?", "main and")
+        desk.asked_not("undo")
+        await desk.press("y")
+        desk.asked("undo", "s1")
+        desk.sees("Undone: main is as before")
+
+
+async def test_what_would_conflict_is_marked_in_the_list_and_told_beside_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, snapshot_svg: Camera
+) -> None:
+    monkeypatch.setattr("ampsm_tui.screens.foreseeing.QUIET", 0.0)
+    clashes = (Clash("s1", "", (Clashing("app.py", "content"),)), Clash("s1", "s2", (Clashing("b.py", "content"),)))
+    waits = a_merge(MergeState.CONFLICTED, session_id="s3")
+    answered(desk, radar=lambda *_, **__: Radar(clashes), open_merges=lambda *_: {"s3": waits})
+    rows = [a_session(name, id=one) for name, one in (("fix login", "s1"), ("dark mode", "s2"), ("mails", "s3"))]
+    async with desk.open(a_board(*rows), size=(120, 24)):
+        await shows(desk.app, "≠ fix login", "≠ dark mode", "conflicts wait: M", "≠ main: app.py", "≠ dark mode: b.py")
+        desk.sees_not("≠ mails")
+        snapshot_svg(desk.app)
+
+
+async def test_what_became_of_a_merge_that_was_cut_off_is_told_at_the_start(desk: Desk) -> None:
+    recovering.listen()
+    from ampsm_engine.engine import desk as engine
+
+    engine.recovered("The merge of fix login was rolled back: main is as it was before.")
+    async with desk.open(a_board(a_session())):
+        desk.sees("A merge was cut off", "rolled back: main is as it")
+    assert recovering.take() == ()
