@@ -68,7 +68,7 @@ def _doing(subject: Subject) -> tuple[Piece, ...]:
     word = wording.state_word(subject.row)
     if subject.outlook is not None and subject.outlook.open and word != "running":
         waits = subject.outlook.open == "conflicted"
-        return (Piece("conflicts wait for you: M", "awaiting-input"),) if waits else (Piece("merging"),)
+        return (Piece("conflicts wait: M", "awaiting-input"),) if waits else (Piece("merging"),)
     style = {"running": "", "error": "error", "awaiting-input": "awaiting-input"}.get(word, "quiet")
     return (Piece(one_line(wording.doing(subject.row), 300), style),)
 
