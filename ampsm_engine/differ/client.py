@@ -107,9 +107,9 @@ class Differ:
         finally:
             self._asked.pop(number, None)
 
-    async def renew(self, review: Review) -> Review | None:
-        """The same review of what is there now; None when it is the same."""
-        return await self._opened(self._made(review.request), review)
+    async def renew(self, review: Review, request: Request) -> Review | None:
+        """A review with what it has in common with another; None when it is the same."""
+        return await self._opened(self._made(request), review)
 
     def coloured(self, key: tuple[str, str]) -> Colours | None:
         """The colours of a blob that are here."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     import asyncio
 
-    from ampsm_engine.differ.protocol import Colours
+    from ampsm_engine.differ.protocol import Colours, Request
     from ampsm_engine.differ.review import Review
 
 
@@ -18,7 +18,7 @@ class Desk(Protocol):
     async def ask(self, *message: Any) -> Any:
         """Send a question, numbered, and wait for its answer."""
 
-    async def renew(self, review: "Review") -> "Review | None":
+    async def renew(self, review: "Review", request: "Request") -> "Review | None":
         """The same review of what is there now; None when it is the same."""
 
     def coloured(self, key: tuple[str, str]) -> "Colours | None":

@@ -5,7 +5,6 @@ Nothing here knows what the messages mean, and nothing heavy is imported: it is 
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -88,17 +87,11 @@ class Line:
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 pipe.close()
-        self._stop(signal.SIGKILL if at_once else signal.SIGTERM)
-        try:
-            self._process.wait(_FAREWELL)
-        except subprocess.TimeoutExpired:
-            self._stop(signal.SIGKILL)
-            self._process.wait()
-
-    def _stop(self, number: signal.Signals) -> None:
-        if self._process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(0 if at_once else _FAREWELL)
+            return
+        self._process.kill()
+        self._process.wait()
 
     def _read(self, heard: Callable[[Any, bytes], None], ended: Callable[[], None]) -> None:
         try:

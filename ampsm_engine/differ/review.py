@@ -157,9 +157,9 @@ class Review:
             start += size
         return Text(at, tuple(lines), total)
 
-    async def refresh(self) -> "Review | None":
+    async def refresh(self, request: Request | None = None) -> "Review | None":
         """The same comparison of what is there now; None when nothing changed. This one stays as it is."""
-        return await self._desk.renew(self)
+        return await self._desk.renew(self, request or self.request)
 
     def close(self) -> None:
         """Stop all work on it."""

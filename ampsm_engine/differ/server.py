@@ -256,5 +256,6 @@ def main() -> None:
         with contextlib.suppress(BrokenPipeError, KeyboardInterrupt):
             server.run()
     finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is on its way out, and has to clear away
         server.close()
         os._exit(0)
