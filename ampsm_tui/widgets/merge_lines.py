@@ -65,13 +65,13 @@ def choices(options: "Options", target: str, keys: Mapping[str, str], width: int
     merges = options.kind == "merge"
     squashes = options.kind == "squash" or (merges and options.squash)
     what = {"merge": "merge", "squash": "squash only: the base stays", "rebase": "rebase only: the base stays"}
-    manual = "become part of the squash" if options.manual == "include" else "stay commits of their own"
+    manual = "into the squash" if options.manual == "include" else "stay commits of their own"
     rows = [("what", "Do", what[options.kind], True)]
     rows.append(
         ("onto", "Onto" if options.kind == "rebase" else "Into", one_line(target, 200), options.kind != "squash")
     )
     rows.append(("squash", "Squash", "into one commit" if options.squash else "no: every commit as it is", merges))
-    rows.append(("manual", "By hand", f"commits by hand {manual}", squashes))
+    rows.append(("manual", "By hand", manual, squashes))
     forward = "fast-forward, no merge commit" if options.fast_forward else "with a merge commit"
     rows.append(("forward", "History", forward, merges and not options.pull_request))
     push = "yes, when merged" if options.push else "no"

@@ -94,9 +94,10 @@ class Told(ScrollView, can_focus=True):
         self.scroll_to(y=max(0, min(y, first)), animate=False, force=True)
 
     def _lay_out(self) -> None:
-        self._width = self.scrollable_content_region.width
-        if self._width <= 0:
-            return
+        width = self.scrollable_content_region.width
+        if width <= 0:
+            return  # it is not shown; when it is, it is told its size
+        self._width = width
         before, self._lines = self._lines, tuple(self._telling(self._width))
         if len(before) != len(self._lines):
             self.virtual_size = Size(self._width, len(self._lines))
@@ -109,8 +110,8 @@ class Told(ScrollView, can_focus=True):
 
     def on_resize(self) -> None:
         """Other room, other lines."""
-        if self.scrollable_content_region.width != self._width:
-            self._lay_out()
+        self._lay_out()
+        self.refresh()
 
     def notify_style_update(self) -> None:
         """Other colours: paint anew."""

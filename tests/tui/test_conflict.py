@@ -228,3 +228,16 @@ async def test_leaving_changes_nothing(desk: Desk) -> None:
         await desk.press("escape")
         assert not isinstance(desk.app.screen, (ConflictScreen, MergeScreen))
         desk.asked_not("abort")
+
+
+async def test_the_files_are_all_there_after_a_review(desk: Desk) -> None:
+    """What was hidden while one read is painted anew, whatever changed meanwhile."""
+    on_paper(desk, resolution=lambda *_: Reviewed("abc" * 13 + "d", (), b""))
+    desk.answers["conflicts"] = lambda *_: some_conflicts(*FILES, given="i2", needs_review=True)
+    async with desk.open(a_board(a_session("fix login", id="s1")), size=(110, 30)):
+        await desk.press("M")
+        desk.sees("What amp made of the conflict")
+        paths = tuple(file.path for file in FILES)
+        desk.answers["accept"] = lambda *_: some_conflicts(resolved=paths, given="i2")
+        await desk.press("y")
+        desk.sees(*(f"✓ {path}" for path in paths))
