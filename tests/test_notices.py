@@ -296,3 +296,13 @@ def test_a_notice_is_always_one_short_line_each(items: list[News]) -> None:
         assert len(notice.body) <= notices.BODY_LENGTH
         assert "\n" not in notice.title + notice.body
         assert notice.kind in {item.kind for item in items}
+
+
+def test_a_merge_that_stops_at_conflicts_is_told_and_one_that_is_looked_at_is_not(life: Life) -> None:
+    one = life.begin()
+    before = life.board()
+    life.fact("conflicted", one, text="a and main conflict in 1 file: app.py")
+    found = notices.news(before, life.board(), ALL)
+    assert [(news.kind, news.text) for news in found] == [(Kind.CONFLICT, "a and main conflict in 1 file: app.py")]
+    assert told(before, life.board(), looked_at=one) == []
+    assert notices.news(before, life.board(), NONE) == ()

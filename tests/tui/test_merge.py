@@ -1,6 +1,8 @@
 """The merge wizard: with a real repository from M to the base and back, and what it says when things are not well."""
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -245,3 +247,18 @@ async def test_what_became_of_a_merge_that_was_cut_off_is_told_at_the_start(desk
     async with desk.open(a_board(a_session())):
         desk.sees("A merge was cut off", "rolled back: main is as it")
     assert recovering.take() == ()
+
+
+def test_the_screens_of_merging_and_their_answers_need_no_pygit2() -> None:
+    code = (
+        "import pickle, sys\n"
+        "from ampsm_engine.engine import merges\n"
+        "from ampsm_engine.merging.steps import ConflictsWait\n"
+        "from ampsm_tui.screens import conflict, merge\n"
+        "from tests.tui.merges import FILES, a_preflight, some_conflicts\n"
+        "pickle.loads(pickle.dumps((a_preflight(), some_conflicts(*FILES), ConflictsWait('a', 'b'), merges.merge)))\n"
+        "print('pygit2' in sys.modules)\n"
+    )
+    root = Path(__file__).parent.parent.parent
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
