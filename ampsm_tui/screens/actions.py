@@ -42,7 +42,7 @@ SESSION_KEYS: list[BindingType] = [
 ]
 
 _CHANGING = frozenset(
-    {"message", "stop", "retry", "script", "trash", "undo", "rename", "notes", "new", "new_from", "settings"}
+    {"message", "stop", "retry", "script", "trash", "undo", "rename", "notes", "new", "new_from", "settings", "merge"}
 )
 _STEPPING = frozenset({"editor", "shell"})
 
