@@ -262,3 +262,12 @@ def test_the_screens_of_merging_and_their_answers_need_no_pygit2() -> None:
     root = Path(__file__).parent.parent.parent
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+async def test_who_only_watches_merges_nothing(desk: Desk) -> None:
+    answered(desk, last_undoable=lambda *_: a_merge())
+    async with desk.open(a_board(a_session("fix login", DONE, id="s1")), read_only=True):
+        await desk.press("M", "u")
+        assert not isinstance(desk.app.screen, MergeScreen)
+        desk.asked_not("preflight")
+        desk.asked_not("last_undoable")
