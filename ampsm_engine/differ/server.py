@@ -64,7 +64,7 @@ class Server:
             is_fat |= is_busy
             wait = 0.0 if is_busy else _HEARTBEAT if self._sides else _REST if is_fat else None
             has_come = self._listen(wait)
-            if self._sides and time.monotonic() - self._said > _HEARTBEAT:
+            if (is_busy or self._sides) and time.monotonic() - self._said > _HEARTBEAT:
                 self._say(["alive", 0])
             elif is_fat and not is_busy and not has_come:
                 is_fat = False
