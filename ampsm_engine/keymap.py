@@ -44,7 +44,7 @@ class Clash:
 SEND = "ctrl+g"
 """Go: no terminal, multiplexer or flow control takes it, and Enter makes a new line in a text."""
 
-_BOXES = frozenset({"question", "text", "line", "script", "help", "copy"})
+_BOXES = frozenset({"question", "text", "line", "script", "help", "copy", "progress"})
 """They lie over the screens; what holds everywhere does not hold in them."""
 
 _FORM = ("new session",)
@@ -222,6 +222,7 @@ KEYS: dict[str, Key] = {
         Key("dialog.cancel", "escape", ("question", "text", "line"), "close it; nothing happens"),
         Key("dialog.send", SEND, ("text",), "send what was written"),
         Key("dialog.save", "enter", ("line",), "save what was written"),
+        Key("progress.stop", "escape", ("progress",), "stop after the one that is begun"),
         Key("copy.take", "enter", ("copy",), "copy the line under the cursor"),
         Key("dialog.stop", "escape", ("script",), "stop the script, then close"),
         Key("dialog.close", "enter,q", ("script",), "close; the script goes on"),

@@ -12,12 +12,12 @@ from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widgets import Static
 
-from ampsm_engine.keymap import KEYS
+from ampsm_engine.keymap import EVERYWHERE, KEYS
 from ampsm_tui.clean import cells, one_line
 from ampsm_tui.screens.dialog import Dialog
 
-WITH_IDS = 72
-"""Columns from which on the ids of the keys are shown."""
+GAP = 2
+"""Cells between two columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,8 @@ def _shown(app: App[Any], binding: Binding) -> str:
 def _group(node: DOMNode, binding: Binding) -> str:
     if (binding.id or "").startswith("session."):
         return "Session"
-    if isinstance(node, App):
+    known = KEYS.get(binding.id or "")
+    if isinstance(node, App) or (known and EVERYWHERE in known.screens):
         return "Everywhere"
     return "Here" if isinstance(node, Screen) or (binding.id and not binding.id.startswith("move")) else "Moving"
 
@@ -94,9 +95,8 @@ class HelpScreen(Dialog[None]):
                 if held := [row for row, line in zip(shown, self._lines, strict=True) if line.group == group]:
                     yield Static(Content(group), classes="group")
                     yield Table(held, shown)
-            yield Static(
-                "Another key for something: its pale name goes into [keys] of the configuration.", classes="note"
-            )
+            if any(line.id == "settings" for line in self._lines):
+                yield Static("Another key for any of these: at the end of the settings.", classes="note")
 
     def action_scroll(self, where: str) -> None:
         """Up and down, as everywhere."""
@@ -122,7 +122,7 @@ class Table(Static):
         super().__init__(classes="table")
         self._held = tuple(held)
         self._among = tuple(among)
-        self._with_ids = False
+        self._shown = (0, 0)
 
     def on_mount(self) -> None:
         """What fits."""
@@ -130,21 +130,27 @@ class Table(Static):
 
     def on_resize(self) -> None:
         """What fits now."""
-        if self._with_ids != (self.app.size.width >= WITH_IDS):
-            self._fill()
+        self._fill()
 
     def _fill(self) -> None:
-        self._with_ids = self.app.size.width >= WITH_IDS
-        among = self._among if self._with_ids else self._held  # little room: each group has the columns that it needs
-        room = max(cells(row.keys) for row in among)
-        wide = max(cells(row.text) for row in among) + 2
-        self.update(Content("\n").join(_told(row, room, wide if self._with_ids else 0) for row in self._held))
+        # Where there is little room each group has the columns that it needs; where there is none it has no ids.
+        room, wide, ids = _columns(self._among)
+        if room + wide + ids > self.size.width:
+            room, wide, ids = _columns(self._held)
+        if room + wide + ids > self.size.width:
+            wide = 0
+        if (room, wide) != self._shown:
+            self._shown = room, wide
+            self.update(Content("\n").join(_told(row, room, wide) for row in self._held))
+
+
+def _columns(rows: tuple[Row, ...]) -> tuple[int, int, int]:
+    """The cells that keys, texts and ids take, with the gaps behind them."""
+    keys, texts = (max(cells(row[at]) for row in rows) + GAP for at in (0, 1))
+    return keys, texts, max(len(row.id) for row in rows)
 
 
 def _told(row: Row, room: int, wide: int) -> Content:
-    told = (
-        Content(" " * (room - cells(row.keys)))
-        .append(Content(row.keys).stylize("bold $accent"))
-        .append("  " + row.text)
-    )
+    keys = Content(" " * (room - GAP - cells(row.keys))).append(Content(row.keys).stylize("bold $accent"))
+    told = keys.append(" " * GAP + row.text)
     return told.append(Content(" " * (wide - cells(row.text)) + row.id).stylize("$foreground-muted")) if wide else told

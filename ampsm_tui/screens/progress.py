@@ -1,9 +1,10 @@
 """How far a long row of verbs has come: a box that appears only when they take long, and can be told to stop."""
 
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -19,6 +20,8 @@ PATIENCE = 0.4
 
 class ProgressScreen(Dialog[None]):
     """Which one of how many; Esc stops after it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Stop after this one", id="progress.stop")]
 
     def __init__(self, progress: "Progress") -> None:
         super().__init__("One moment")

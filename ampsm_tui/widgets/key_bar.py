@@ -55,6 +55,8 @@ class KeyBar(OneLiner):
                 room -= _width(pieces)
             if is_last:
                 tail -= _width(pieces)
+        if kept:
+            kept[-1] = kept[-1]._replace(text=kept[-1].text.rstrip())  # else what only follows it would cut it
         self.say(kept)
 
     def _pieces(self, binding: Binding) -> list[Piece]:

@@ -97,6 +97,11 @@ def arranged(rows: Sequence[BoardRow], how: Arrangement) -> list[Line]:
     return list(kept)
 
 
+def nothing_of(how: Arrangement) -> str:
+    """What a list says whose arrangement leaves none of its sessions."""
+    return f"Nothing matches {one_line(how.text, 40)!r}" if how.text else "None of these; Esc shows all"
+
+
 def _is_wanted(row: BoardRow, how: Arrangement) -> bool:
     if how.status != "all" and _status(row) != how.status:
         return False

@@ -17,12 +17,11 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from ampsm_engine.model import Board, BoardRow, Session
-from ampsm_tui.clean import one_line
 from ampsm_tui.house import house
 from ampsm_tui.widgets.blending import Blending
 from ampsm_tui.widgets.outlook import Foreseeing
 from ampsm_tui.widgets.session_lines import SessionLines
-from ampsm_tui.widgets.session_order import Arrangement, Heading, arranged
+from ampsm_tui.widgets.session_order import Arrangement, Heading, arranged, nothing_of
 from ampsm_tui.widgets.session_paint import STYLES, Look, RowPainter
 
 if TYPE_CHECKING:
@@ -244,10 +243,11 @@ class SessionTable(ScrollView, Foreseeing, can_focus=True):
         return self._painter.row(line, look)
 
     def _emptiness(self) -> str:
-        how = self.arrangement
-        if self.board is None or not self.board.rows:
-            return "No sessions yet"
-        return f"Nothing matches {one_line(how.text, 40)!r}" if how.text else "None of these; Esc shows all"
+        if self.board is not None and self.board.rows:
+            return nothing_of(self.arrangement)
+        bindings = (one.binding for one in self.screen.active_bindings.values())
+        key = next((self.app.get_key_display(one) for one in bindings if one.id == "session.new"), "")
+        return f"No sessions yet; {key} begins one" if key else "No sessions yet"
 
     def _now(self) -> datetime:
         return house(self).clock()

@@ -60,6 +60,12 @@ class Camera:
         expected = self._snapshot(name=name) if name else self._snapshot
         assert picture(app) == expected
 
+    async def glance(self, desk: Desk, state: str = "") -> None:
+        """The two sizes that every state has, without waiting for an end of what is under way."""
+        for width, height in ((80, 24), (120, 40)):
+            await desk.pilot.resize_terminal(width, height)
+            self(desk.app, f"{state}{'-' if state else ''}{width}x{height}")
+
     async def tour(self, desk: Desk, state: str = "") -> None:
         """The same at the sizes of terminals that people have."""
         for width, height in ((80, 24), (120, 40), (50, 20)):

@@ -1,5 +1,7 @@
 """The desk: an app over a still board, driven in the words of a person, with a recorder in place of the engine."""
 
+import asyncio
+import inspect
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,13 +25,14 @@ if TYPE_CHECKING:
 
 Answer = Callable[..., Any]
 
+DEADLINE = 30.0
+"""Seconds after which what has not come is a failure."""
+
 
 class Feed:
     """A feed that a test pours boards into."""
 
     def __init__(self, *boards: Board) -> None:
-        import asyncio
-
         self._boards: asyncio.Queue[Board] = asyncio.Queue()
         for board in boards:
             self._boards.put_nowait(board)
@@ -69,7 +72,8 @@ class Desk:
         answer = self.answers.get(name)
         if isinstance(answer, BaseException):
             raise answer
-        return answer(*question.args, **question.keywords) if answer else None
+        said = answer(*question.args, **question.keywords) if answer else None
+        return await said if inspect.isawaitable(said) else said
 
     @asynccontextmanager
     async def open(
@@ -93,7 +97,7 @@ class Desk:
         await self.feed.taken()
         await self.pilot.pause()
         if under_way := [
-            worker for worker in self.app.workers if worker.group not in {"feed", "watching", "foreseeing"}
+            worker for worker in self.app.workers if worker.group not in {"feed", "watching", "reading", "foreseeing"}
         ]:
             await self.app.workers.wait_for_complete(under_way)
         await self.pilot.pause()
@@ -107,6 +111,12 @@ class Desk:
         """Type a text."""
         names = {" ": "space", "/": "slash", ".": "full_stop", "-": "minus", ",": "comma", "'": "apostrophe"}
         await self.press(*(names.get(letter, letter) for letter in text))
+
+    async def until(self, word: str) -> None:
+        """This word comes to the screen while something else is still under way."""
+        async with asyncio.timeout(DEADLINE):
+            while word not in self.text:
+                await self.pilot.pause()
 
     async def resize(self, width: int, height: int) -> None:
         """The terminal has now this size."""
