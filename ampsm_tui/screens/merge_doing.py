@@ -188,6 +188,8 @@ class Doing(Choosing):
             return
         where = merge.target or "its branch"
         undo = f"u takes it back, as long as {where} has not moved on."
+        if came and any(one.ok and one.kind != "patch" for one in came.published):
+            undo += " What is pushed stays pushed."
 
         def lines(width: int) -> list[Painted]:
             told = [(), *merge_lines.result(merge, came, name, width), (), *merge_lines.paragraph(undo, width)]

@@ -153,6 +153,7 @@ async def test_each_step_looks_right(desk: Desk, snapshot_svg: Camera) -> None:
         await desk.press("ctrl+g")
         desk.asked("merge", "s1", Options(message="Fix the login\n\n- a\n- b"))
         desk.sees("fix login is in main.", "rejected", "git push origin main", "hook failed", "Clean up?")
+        desk.sees_not("stays pushed")  # it was rejected
         await snapshot_svg.tour(desk, "done")
 
 
