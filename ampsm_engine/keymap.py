@@ -49,6 +49,7 @@ _BOXES = frozenset({"question", "text", "line", "script", "help", "copy", "progr
 
 _FORM = ("new session",)
 _TELLING = ("notifications",)
+_KEYS_LIST = ("keys",)
 _LIST = ("list",)
 _MERGE = ("merge",)
 _CONFLICT = ("conflicts",)
@@ -177,6 +178,15 @@ KEYS: dict[str, Key] = {
         Key("settings.previous", "shift+tab,up", ("settings",), "to the setting before"),
         Key("settings.turn", "space,enter,left,right", ("settings",), "on or off"),
         Key("settings.default", "ctrl+r", ("settings",), "as ampsm comes"),
+        Key("settings.keys", "enter,space", ("keys row",), "list the keys"),
+        Key("keys.change", "enter", _KEYS_LIST, "give another key"),
+        Key("keys.default", "ctrl+r", _KEYS_LIST, "as ampsm comes"),
+        Key("keys.down", "j", _KEYS_LIST, "down"),
+        Key("keys.up", "k", _KEYS_LIST, "up"),
+        Key("keys.first", "g", _KEYS_LIST, "to the first"),
+        Key("keys.last", "G", _KEYS_LIST, "to the last"),
+        Key("keys.page-down", "ctrl+d", _KEYS_LIST, "a page down"),
+        Key("keys.page-up", "ctrl+u", _KEYS_LIST, "a page up"),
         Key("notifications.change", "space,enter", _TELLING, "on or off"),
         Key("notifications.next", "right,l", _TELLING, "to the next choice"),
         Key("notifications.previous", "left,h", _TELLING, "to the choice before"),

@@ -10,14 +10,14 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
-from ampsm_engine import config, keymap
+from ampsm_engine import config
 from ampsm_engine.config import SETTINGS, Setting
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_tui.ask import ask
 from ampsm_tui.clean import many_lines, one_line
 from ampsm_tui.house import house
 from ampsm_tui.widgets.key_bar import KeyBar
-from ampsm_tui.widgets.setting_row import SettingRow, written
+from ampsm_tui.widgets.setting_row import KeysRow, SettingRow, written
 
 GROUPS = {
     "slots": "How much at once",
@@ -29,7 +29,6 @@ GROUPS = {
     "commit": "Commits",
     "notify": "Notifications",
     "ui": "Screens",
-    "keys": "Keys",
 }
 """The first word of a setting's name, and what its group is called."""
 
@@ -67,6 +66,8 @@ class SettingsScreen(Screen[None]):
                 for setting in held:
                     choices = sorted(self.app.available_themes) if setting.name == "ui.theme" else setting.choices
                     yield SettingRow(setting, house(self).settings[setting.name], choices=choices)
+            yield Static("Keys", classes="group")
+            yield KeysRow()
         yield Static("", id="meaning")
         yield KeyBar()
 
@@ -108,10 +109,19 @@ class SettingsScreen(Screen[None]):
             self._explain(row)
         if name == "ui.theme":
             self.app.theme = str(row.value)
-        if name.startswith("keys."):
-            self.app.set_keymap(settings.keys)
-            for clash in keymap.clashes(settings.keys):
-                self._explain(row, f"{clash}.", "The first has it; give the other one another key.")
+
+    def on_keys_row_entered(self) -> None:
+        """Say what it opens."""
+        self._row = None
+        meaning = self.query_one("#meaning", Static)
+        meaning.update("every key of every screen, and what it does\nEnter lists them all")
+        meaning.remove_class("-trouble")
+
+    def on_keys_row_opened(self) -> None:
+        """The list of the keys."""
+        from ampsm_tui.screens.keys import KeysScreen
+
+        self.app.push_screen(KeysScreen())
 
     def action_default(self) -> None:
         """The current one as ampsm comes."""
@@ -132,7 +142,6 @@ class SettingsScreen(Screen[None]):
 
 
 def _every() -> list[Setting]:
-    keys = [config.known(f"keys.{key_id}") for key_id in keymap.KEYS]
     order = list(GROUPS)
     first = {name: order.index(word) if (word := name.partition(".")[0]) in order else len(order) for name in SETTINGS}
-    return [*sorted(SETTINGS.values(), key=lambda setting: first[setting.name]), *keys]
+    return sorted(SETTINGS.values(), key=lambda setting: first[setting.name])

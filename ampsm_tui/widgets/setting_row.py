@@ -48,6 +48,37 @@ class OnOff(Static, can_focus=True):
         self.action_turn()
 
 
+class KeysRow(Static, can_focus=True):
+    """Stands for the keys, of which there are too many to stand here; Enter opens their list."""
+
+    DEFAULT_CSS = """
+    KeysRow { width: 1fr; height: 1; padding: 0 2; }
+    KeysRow:focus { text-style: bold reverse; width: auto; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space", "open", "Open", id="settings.keys")]
+
+    class Entered(Message):
+        """A person is on it."""
+
+    class Opened(Message):
+        """The list is wanted."""
+
+    def __init__(self) -> None:
+        super().__init__("each of them may be another …")
+
+    def on_focus(self) -> None:
+        """Say so."""
+        self.post_message(self.Entered())
+
+    def action_open(self) -> None:
+        """Ask for the list."""
+        self.post_message(self.Opened())
+
+    def on_click(self) -> None:
+        """By mouse, too."""
+        self.action_open()
+
+
 class SettingRow(Horizontal):
     """Name and value; tells its screen when it is entered and when another value was given."""
 

@@ -1,9 +1,9 @@
 """Settings are changed where they stand, refused where they are wrong, and written without losing a comment."""
 
 import pytest
+from textual.widgets import OptionList
 
-from ampsm_engine import config
-from ampsm_tui.screens.settings import SettingsScreen
+from ampsm_engine import config, keymap
 from ampsm_tui.widgets.setting_row import SettingRow
 from tests.tui.builders import a_board, a_session
 from tests.tui.conftest import Camera
@@ -30,8 +30,7 @@ async def test_all_settings_are_there_with_what_they_mean(real: Desk, snapshot_s
         path_hidden(real)
         await snapshot_svg.tour(real)
         shown = {row.setting.name for row in real.app.screen.query(SettingRow)}
-        assert shown >= set(config.SETTINGS)
-        assert "keys.session.trash" in shown
+        assert shown == set(config.SETTINGS)
 
 
 async def test_a_value_is_written_on_enter_and_comments_stay(real: Desk) -> None:
@@ -59,15 +58,49 @@ async def test_a_switch_says_what_it_is(real: Desk) -> None:
         assert "● on" in real.line_with("amp.allow-all")
 
 
+async def keys(desk: Desk) -> OptionList:
+    """The list of the keys, by the way that leads there."""
+    await desk.press("comma", "shift+tab")
+    desk.sees("every key of every screen")
+    await desk.press("enter")
+    return desk.app.screen.query_one(OptionList)
+
+
+async def test_all_keys_are_listed_with_what_they_do(real: Desk, snapshot_svg: Camera) -> None:
+    async with real.open(a_board(a_session())):
+        listed = await keys(real)
+        assert {option.id for option in listed.options} - {None} == set(keymap.KEYS)
+        real.sees("help for this screen", "enter change")
+        await snapshot_svg.tour(real)
+        await real.press("j", "j", "enter")
+        await snapshot_svg.tour(real, "another")
+
+
 async def test_a_key_is_remapped_at_once(real: Desk) -> None:
     async with real.open(a_board(a_session("fix login", id="s000000001"))):
-        real.app.push_screen(SettingsScreen())
-        await real.settle()
-        row = next(row for row in real.app.screen.query(SettingRow) if row.setting.name == "keys.session.retry")
-        row.query_one("Input").value = "z"
-        row.query_one("Input").focus()
-        await real.press("enter", "escape", "z")
+        listed = await keys(real)
+        listed.highlighted = listed.get_option_index("session.retry")
+        await real.press("enter", "backspace", "Z", "enter")
+        assert config.load(real.engine.config).keys == {"session.retry": "Z"}
+        assert "•" in real.line_with("run the last prompt again")
+        await real.press("escape", "escape", "Z")
         real.asked("retry", "s000000001")
+        listed = await keys(real)
+        listed.highlighted = listed.get_option_index("session.retry")
+        await real.press("ctrl+r")
+        assert "•" not in real.line_with("run the last prompt again")
+
+
+async def test_a_key_that_cannot_be_is_refused_and_a_clash_is_told(real: Desk) -> None:
+    async with real.open(a_board(a_session("fix login", id="s000000001"))):
+        listed = await keys(real)
+        listed.highlighted = listed.get_option_index("session.retry")
+        await real.press("enter", "backspace")
+        await real.type("no key")
+        await real.press("enter")
+        real.sees("takes keys such as n")
+        await real.press("ctrl+u", "x", "enter")
+        real.sees("Keys clash", "session.stop")
 
 
 async def test_a_file_that_was_broken_meanwhile_is_left_alone(real: Desk) -> None:

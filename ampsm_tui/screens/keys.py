@@ -1,0 +1,143 @@
+"""All keys by where they hold, each with what it does; another one is given in a box, and holds at once.
+
+One widget for all of them: there are far too many for a field each.
+"""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
+
+from ampsm_engine import config, keymap
+from ampsm_engine.keymap import KEYS, Key
+from ampsm_tui.ask import ask, asking
+from ampsm_tui.clean import fit, one_line
+from ampsm_tui.house import house
+from ampsm_tui.screens.writing import LineScreen
+from ampsm_tui.widgets.key_bar import KeyBar
+
+KEYS_ROOM = 18
+MEANING_ROOM = 52
+WITH_ROOM = 60
+"""Columns from which on several keys for one thing have room."""
+
+WITH_IDS = 96
+"""Columns from which on there is room for the names that the configuration has for the keys."""
+
+
+class KeysScreen(Screen[None]):
+    """One line a key."""
+
+    CSS_PATH = "notifications.tcss"
+    TITLE = "keys"
+    PURPOSE = (
+        "Every key of every screen. Enter gives it another one; several are joined by commas.",
+        "A dot marks what is not as ampsm comes. No key may be ctrl+c, ctrl+q or ctrl+z.",
+        "What is given here stands in the table [keys] of the configuration.",
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Back", id="back"),
+        Binding("enter", "change", "Change", id="keys.change", priority=True),
+        Binding("ctrl+r", "default", "As ampsm comes", id="keys.default"),
+        Binding("j", "walk('cursor_down')", "Down", id="keys.down", show=False),
+        Binding("k", "walk('cursor_up')", "Up", id="keys.up", show=False),
+        Binding("g", "walk('first')", "First", id="keys.first", show=False),
+        Binding("G", "walk('last')", "Last", id="keys.last", show=False),
+        Binding("ctrl+d", "walk('page_down')", "Page down", id="keys.page-down", show=False),
+        Binding("ctrl+u", "walk('page_up')", "Page up", id="keys.page-up", show=False),
+    ]
+
+    def compose(self) -> ComposeResult:
+        """A heading, the list, the keys."""
+        yield Static("Keys", id="heading")
+        yield Static("Enter gives another key; it holds at once.", id="here")
+        yield OptionList(markup=False, compact=True)
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Fill the list, group by group."""
+        options: list[Option] = []
+        shown = ""
+        for key in KEYS.values():
+            if (place := ", ".join(key.screens)) != shown:
+                title = Content(("" if not options else "\n") + f" {place}").stylize("$primary bold")
+                options.append(Option(title, disabled=True))
+                shown = place
+            options.append(Option(self._line(key), id=key.id))
+        listed = self._listed
+        listed.add_options(options)
+        listed.highlighted = 1
+        listed.focus()
+
+    def on_resize(self) -> None:
+        """What the lines say comes and goes with the room for it."""
+        for key in KEYS.values() if self._listed.option_count else ():
+            self._listed.replace_option_prompt(key.id, self._line(key))
+
+    @property
+    def _listed(self) -> OptionList:
+        return self.query_one(OptionList)
+
+    def _keys(self, key: Key) -> str:
+        return house(self).settings.keys.get(key.id, key.keys)
+
+    def _line(self, key: Key) -> Content:
+        given = self._keys(key)
+        names = " ".join(self.app.get_key_display(Binding(one, "")) for one in given.split(","))
+        dot = "•" if given != key.keys else " "
+        width = self.app.size.width
+        room = KEYS_ROOM if width >= WITH_ROOM else 8
+        told = Content(f" {dot} ").stylize("$accent").append(Content(fit(names, room)).stylize("bold"))
+        told = told.append("  " + fit(key.meaning, min(MEANING_ROOM, max(10, width - room - 7))))
+        return told.append(Content(f"  {key.id}").stylize("$foreground 60%")) if width >= WITH_IDS else told
+
+    @property
+    def _chosen(self) -> Key | None:
+        at = self._listed.highlighted
+        name = None if at is None else self._listed.get_option_at_index(at).id
+        return KEYS.get(name or "")
+
+    def action_change(self) -> None:
+        """Ask for other keys."""
+        key = self._chosen
+        if key is None:
+            return
+
+        async def give(text: str) -> None:
+            await self._give(key, text)
+
+        note = f"As ampsm comes: {key.keys}. Several are joined by commas, such as n, N, ctrl+n."
+        title = f"{key.meaning}: {key.id}"
+        self.app.push_screen(LineScreen(title, give, text=self._keys(key), note=note, may_be_empty=False))
+
+    @asking
+    async def action_default(self) -> None:
+        """The key under the cursor as ampsm comes."""
+        if (key := self._chosen) is not None:
+            await self._give(key, key.keys)
+
+    async def _give(self, key: Key, text: str) -> None:
+        name = f"keys.{key.id}"
+        value = config.checked(name, text)
+        await ask(config.store, house(self).engine.config, name, text)
+        settings = config.Settings({**house(self).settings.values, name: value})
+        house(self).settings = settings
+        self.app.set_keymap(settings.keys)
+        self._listed.replace_option_prompt(key.id, self._line(key))
+        for clash in keymap.clashes(settings.keys):
+            if key.id in clash.ids:
+                self.notify(
+                    one_line(f"{clash}; the first has it."), title="Keys clash", severity="warning", markup=False
+                )
+
+    def action_walk(self, how: str) -> None:
+        """As everywhere."""
+        getattr(self._listed, f"action_{how}")()
+
+    def action_leave(self) -> None:
+        """Back."""
+        self.dismiss(None)
