@@ -31,7 +31,7 @@ def run(arguments: list[str], *, screens: Callable[..., int] | None = None) -> i
     _clean_up_on_signals()
     try:
         return _outcome(arguments, screens)
-    except BrokenPipeError:
+    except (BrokenPipeError, output.ReaderLeft):
         return diagnostics.OK  # the reader has had enough
     except OSError as reason:
         problem = surroundings.told(reason)

@@ -90,13 +90,17 @@ def _rendered(part: str | Styled, *, colour: bool) -> str:
     return f"\x1b[{code}m{text}\x1b[0m"
 
 
+class ReaderLeft(Exception):
+    """The reader of standard output is gone. No OSError, for click would end with exit code 1 on that."""
+
+
 @contextmanager
 def _told() -> Iterator[None]:
     """A full disk is told; a reader that has left is the edge's business."""
     try:
         yield
-    except BrokenPipeError:
-        raise
+    except BrokenPipeError as reason:
+        raise ReaderLeft from reason
     except OSError as reason:
         raise Failed(f"What was to be printed could not be written: {reason.strerror}.") from reason
 

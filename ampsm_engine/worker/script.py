@@ -17,6 +17,10 @@ from ampsm_engine.model import ScriptResult
 
 TICK = 0.05
 GRACE = 2.0
+OUTPUT_LIMIT = 64 << 20
+"""Bytes of output beyond which its middle is dropped: a script that never ends must not fill the disk."""
+
+_SIDE = 4 << 20
 TIMED_OUT = 124
 """The exit code that coreutils' timeout gives, too."""
 
@@ -68,6 +72,7 @@ def run(
     timed_out = stopped = False
     try:
         while process.poll() is None:
+            _bound(output)
             timed_out = bool(limit) and time.monotonic() - began >= limit
             stopped = stop()
             if timed_out or stopped:
@@ -81,9 +86,26 @@ def run(
         _end_group(process)
         raise
     code = process.wait()
+    _bound(output)
     seconds = time.monotonic() - began
     exit_code = TIMED_OUT if timed_out else 128 - code if code < 0 else code
     return ScriptRun(exit_code, seconds, timed_out, stopped, limit)
+
+
+def _bound(output: Path) -> None:
+    """Keep the first and the last of an output that is too long. Its writers append, so they go on behind that."""
+    try:
+        size = output.stat().st_size
+        if size <= OUTPUT_LIMIT:
+            return
+        with output.open("r+b") as file:
+            file.seek(size - _SIDE)
+            last = file.read(_SIDE).partition(b"\n")[2]
+            file.truncate(_SIDE)
+        with output.open("ab") as file:
+            file.write(f"\n[ampsm: {(size - 2 * _SIDE) >> 20} MB of output dropped here]\n".encode() + last)
+    except OSError:  # gone, or the disk is full already: the script's result counts more
+        return
 
 
 def script_text(ran: ScriptRun) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from ampsm_engine.cli import diagnostics, surroundings
 from ampsm_engine.errors import Failed, Unfit
-from tests.cli.conftest import Ampsm, Shelf
+from tests.cli.conftest import Ampsm, Shelf, program
 
 
 def shell(line: str) -> subprocess.CompletedProcess[str]:
@@ -140,3 +140,19 @@ def test_stderr_that_nobody_takes_does_not_end_a_command(monkeypatch: pytest.Mon
     monkeypatch.setattr(sys, "stderr", Gone())
     diagnostics.note("lost")
     diagnostics.error(Failed("lost", "lost"))
+
+
+@pytest.mark.parametrize("arguments", [["ls"], ["ls", "--json"], ["events"], ["events", "--json"]])
+@pytest.mark.parametrize("buffered", ["", "1"])
+def test_a_reader_that_has_had_enough_is_no_failure(
+    shelf: Shelf, arguments: list[str], buffered: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`ampsm ls | head -1` in a script with pipefail."""
+    monkeypatch.setenv("PYTHONUNBUFFERED", buffered)
+    shelf.session("one")
+    reader, writer = os.pipe()
+    os.close(reader)
+    process = program(*arguments, stdout=writer)
+    os.close(writer)
+    _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (0, b"")
