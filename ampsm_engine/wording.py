@@ -5,7 +5,7 @@ Pure, without colour and without a screen.
 
 from datetime import UTC, datetime
 
-from ampsm_engine.model import BoardRow, Iteration, Outcome, ScriptResult, State, Status
+from ampsm_engine.model import BoardRow, Fact, Iteration, Outcome, ScriptResult, State, Status
 
 GLYPHS = {
     "queued": "◌",
@@ -105,6 +105,11 @@ def doing(row: BoardRow, *, uncommitted: bool | None = None) -> str:
         done = current.outcome is Outcome.DONE and current.test_result is not ScriptResult.FAIL
         uncommitted = done and row.session.status is Status.AWAITING_INPUT
     return ended(current, uncommitted=uncommitted)
+
+
+def fact(one: Fact) -> str:
+    """A fact for people: its text, after its kind where the text does not name it."""
+    return one.text if one.text and one.kind in one.text else f"{one.kind}: {one.text}" if one.text else one.kind
 
 
 def gist(text: str) -> str:

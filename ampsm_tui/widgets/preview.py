@@ -228,7 +228,7 @@ def _facts(facts: Sequence[Fact], at: datetime, width: int) -> list[Painted]:
     return [
         (
             Piece(f"{session_columns.age(fact.time, at):>4} ", "quiet"),
-            Piece(cut(one_line(fact.text, 300), width - 5), "text"),
+            Piece(cut(one_line(wording.fact(fact), 300), width - 5), "text"),
         )
         for fact in reversed(facts[-8:])
     ]

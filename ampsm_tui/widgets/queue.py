@@ -80,7 +80,8 @@ class Queue(Widget, can_focus=True):
         if index >= len(self.waiting):
             return Strip.blank(width, self.rich_style)
         iteration = self.waiting[index]
-        label = f"◌ {iteration.number} waits  "
+        is_here = self.has_focus and iteration.id == self._cursor
+        label = f"{'▌' if is_here else '◌'} {iteration.number} waits  "
         last = self._first() + self.size.height - 1
         more = len(self.waiting) - 1 - last if index == last else 0
         tail = f"  +{more} more" if more > 0 else ""
@@ -92,7 +93,7 @@ class Queue(Widget, can_focus=True):
                 Segment(tail, self._style("label")),
             ]
         ).adjust_cell_length(width)
-        if self.has_focus and iteration.id == self._cursor:
+        if is_here:
             return on_ground(strip, self.get_component_rich_style("queue--cursor"))
         return strip.apply_style(self.rich_style)
 

@@ -106,7 +106,8 @@ class Timeline(ScrollView, can_focus=True):
         style = self._style("title") if entry.sort is not Sort.FACT else self._style("quiet")
         if entry.is_current:
             style += Style(bold=True)
-        mark = "▸" if entry.is_current else " "
+        is_here = self.has_focus and entry.key == self._cursor
+        mark = "▌" if is_here else "▸" if entry.is_current else " "  # not all terminals show the ground of the cursor
         return Strip(
             [
                 Segment(mark, self._style("running")),

@@ -151,6 +151,5 @@ def _of_fact(fact: Fact) -> Iterator[Entry]:
             number=fact.number,
         )
     elif fact.kind not in _SHOWN_ELSEWHERE:
-        text = one_line(fact.text, 1_000)
-        title = text if not text or fact.kind in text else f"{fact.kind}: {text}"
-        yield Entry(f"fact {fact.number}", Sort.FACT, "·", "fact", title or fact.kind, "", fact.time, fact.text)
+        title = one_line(wording.fact(fact), 1_000)
+        yield Entry(f"fact {fact.number}", Sort.FACT, "·", "fact", title, "", fact.time, fact.text)

@@ -112,6 +112,18 @@ class Desk:
         names = {" ": "space", "/": "slash", ".": "full_stop", "-": "minus", ",": "comma", "'": "apostrophe"}
         await self.press(*(names.get(letter, letter) for letter in text))
 
+    async def leave(self, key: str) -> None:
+        """Press a key that ends the app. Who waits for its screen waits for widgets that are about to be gone."""
+        left, leave = asyncio.Event(), self.app.exit
+
+        def noted(*args: Any, **more: Any) -> None:
+            leave(*args, **more)
+            left.set()
+
+        self.app.exit = noted  # type: ignore[method-assign]
+        self.app.simulate_key(key)
+        await asyncio.wait_for(left.wait(), DEADLINE)
+
     async def until(self, word: str) -> None:
         """This word comes to the screen while something else is still under way."""
         async with asyncio.timeout(DEADLINE):

@@ -18,8 +18,7 @@ async def test_a_board_is_shown(desk: Desk) -> None:
 
 async def test_q_leaves(desk: Desk) -> None:
     async with desk.open(a_board(a_session())):
-        await desk.pilot.press("q")
-        await desk.pilot.pause()
+        await desk.leave("q")
         assert desk.app.return_code == 0
 
 

@@ -64,8 +64,7 @@ async def test_q_leaves_and_escape_shows_the_empty_list(desk: Desk) -> None:
         await desk.press("escape")
         desk.sees_not("on a branch of its own")
     async with desk.open(a_board()):
-        await desk.pilot.press("q")
-        await desk.pilot.pause()
+        await desk.leave("q")
         assert desk.app.return_code == 0
 
 

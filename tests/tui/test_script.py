@@ -1,10 +1,10 @@
 """A script that is run from a screen: its output live, its end, its being stopped, with the real engine."""
 
-import asyncio
 import time
 from collections.abc import Callable
 
 import pytest
+from textual.pilot import Pilot
 
 from ampsm_engine.engine.scripts import Look
 from ampsm_engine.errors import Refused
@@ -30,20 +30,22 @@ def log_of(app: AmpsmApp) -> str:
     return path.read_text() if path and path.exists() else ""
 
 
-async def shows(app: AmpsmApp, *words: str) -> None:
+async def shows(pilot: Pilot[int], *words: str) -> None:
     """The screen shows these words, sooner or later."""
+    app = pilot.app
+    assert isinstance(app, AmpsmApp)
     deadline = time.monotonic() + DEADLINE
     while not all(word in "\n".join(screen_lines(app)) for word in words):
         assert time.monotonic() < deadline, "\n".join([*screen_lines(app), log_of(app)])
-        await asyncio.sleep(0.02)
+        await pilot.pause()
 
 
 async def test_the_output_comes_and_the_end_is_said(bench: Bench) -> None:
     session = bench.new(None, name="x", script="echo first line; echo second; exit 2")
     app = AmpsmApp(bench.engine, still(a_board(a_session())))
-    async with app.run_test(size=(80, 24)):
+    async with app.run_test(size=(80, 24)) as pilot:
         app.push_screen(ScriptScreen(session))
-        await shows(app, "first line", "second", "✗ failed", "exit code 2")
+        await shows(pilot, "first line", "second", "✗ failed", "exit code 2")
     assert "exit code 2" in bench.fact(session, "tested")
 
 
@@ -52,9 +54,9 @@ async def test_escape_stops_it_and_closes_when_it_has_ended(bench: Bench) -> Non
     app = AmpsmApp(bench.engine, still(a_board(a_session())))
     async with app.run_test(size=(80, 24)) as pilot:
         app.push_screen(ScriptScreen(session))
-        await shows(app, "begun", "running")
+        await shows(pilot, "begun", "running")
         await pilot.press("escape")
-        await shows(app, "stopped", "nothing was recorded")
+        await shows(pilot, "stopped", "nothing was recorded")
         await pilot.press("escape")
         await pilot.pause()
         assert not isinstance(app.screen, ScriptScreen)
@@ -64,9 +66,9 @@ async def test_escape_stops_it_and_closes_when_it_has_ended(bench: Bench) -> Non
 async def test_closing_the_app_does_not_end_it(bench: Bench) -> None:
     session = bench.new(None, name="x", script="echo be''gun; sleep 0.5; exit 0")
     app = AmpsmApp(bench.engine, still(a_board(a_session())))
-    async with app.run_test(size=(80, 24)):
+    async with app.run_test(size=(80, 24)) as pilot:
         app.push_screen(ScriptScreen(session))
-        await shows(app, "begun")
+        await shows(pilot, "begun")
     until(lambda: "tested" in bench.facts(session), "its result")
 
 
