@@ -27,9 +27,7 @@ def refused(desk: Desk, session: Session, match: str, **more: object) -> AmpsmEr
     """The refusal, with base, checkout and session exactly as before, and a way on."""
 
     def everything() -> tuple[object, ...]:
-        # Of the index what it says: git may have written down anew when a file of the target's checkout was written.
-        staged = git(desk.repo, "ls-files", "--stage")
-        return {**desk.checkout(), "index": staged}, desk.sha("main"), desk.tip(session)
+        return desk.checkout(), desk.sha("main"), desk.tip(session)
 
     before = everything()
     with pytest.raises((Refused, NotFound), match=match) as caught:

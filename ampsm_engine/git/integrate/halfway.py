@@ -1,25 +1,52 @@
 """Bringing a checkout back that was moved, or that git left half moved, without touching what anybody else changed."""
 
-from collections.abc import Iterable
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from ampsm_engine.git import program
 from ampsm_engine.git.integrate.values import Move
 
-Stamps = dict[str, tuple[int, int] | None]
-"""How files lay there: inode and time, None for no file."""
+Stamp = tuple[int, int] | None
+"""How a file lies there: inode and time, None for no file."""
 
 
-def stamps(path: Path, names: Iterable[str]) -> Stamps:
-    """How files lie in a checkout now."""
-    return {name: _stamp(path / name) for name in names}
+class Stamps(NamedTuple):
+    """How the index and files of a checkout lay there."""
+
+    of_index: Stamp
+    of_files: dict[str, Stamp]
 
 
-def put_back(path: Path, move: Move, changed: dict[str, str], there: Stamps) -> None:
+def stamps(path: Path, git_dir: Path, names: Iterable[str]) -> Stamps:
+    """How they lie in a checkout now."""
+    return Stamps(_stamp(git_dir / "index"), {name: _stamp(path / name) for name in names})
+
+
+@contextlib.contextmanager
+def index_apart(git_dir: Path) -> Iterator[program.Variables]:
+    """A copy of the index to try things with: the one that is there stays as it is, byte for byte."""
+    with tempfile.TemporaryDirectory(prefix="ampsm-index-") as folder:
+        copy = Path(folder) / "index"
+        # With its time: git looks twice at files that are no older than their index.
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copy2(git_dir / "index", copy)
+        yield {"GIT_INDEX_FILE": copy}
+
+
+def put_back(path: Path, git_dir: Path, move: Move, changed: dict[str, str], before: Stamps) -> None:
     """Bring a checkout back that was moved, or that git left half moved: a filter failed, the disk is full.
 
-    Of half a move, only what git has written or removed is touched; `there` tells the files as they were before.
+    Of half a move, only what git has written or removed is touched; `before` tells how it all was. Where git has
+    touched nothing, nothing is: the index would be written anew.
     """
+    there = before.of_files
+    touched = [name for name, stamp in there.items() if _stamp(path / name) != stamp]
+    if not touched and _stamp(git_dir / "index") == before.of_index:
+        return
     program.write(path, "read-tree", "-m", "-u", move.new, move.old)
     touched = [name for name, stamp in there.items() if _stamp(path / name) != stamp]
     wanted = _blobs(path, move.new) if touched else {}
@@ -33,7 +60,7 @@ def put_back(path: Path, move: Move, changed: dict[str, str], there: Stamps) -> 
         program.write(path, "checkout-index", "--force", "--index", "--quiet", "-z", "--stdin", feed=feed)
 
 
-def _stamp(file: Path) -> tuple[int, int] | None:
+def _stamp(file: Path) -> Stamp:
     try:
         found = file.lstat()
     except (FileNotFoundError, NotADirectoryError):

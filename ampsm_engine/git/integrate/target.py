@@ -22,6 +22,11 @@ from ampsm_engine.naming import printable
 _FASTER = ("-c", "checkout.workers=2", "-c", "checkout.thresholdForParallelism=40")
 """More hands to write files with."""
 
+_REFRESH = ("update-index", "-q", "--refresh")
+
+_NO_TRACES = ("-c", "core.splitIndex=false", "-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false")
+"""For what only tries: nothing besides its own index is written."""
+
 _NAMED = 5
 """Files that a message names."""
 
@@ -94,7 +99,7 @@ def _step(repo: Repo, move: Move, trees: list[Worktree]) -> _Step:
 
 def _move_all(repo: Repo, steps: Sequence[_Step], why: str) -> None:
     places = [(path, step) for step in steps for path in step.paths]
-    there = {path: halfway.stamps(path, step.changed) for path, step in places}
+    there = {path: halfway.stamps(path, _git_dir(path), step.changed) for path, step in places}
     running: list[program.Running] = []
     try:
         # Side by side; what did not go is tried once more, and told, one by one.
@@ -109,7 +114,7 @@ def _move_all(repo: Repo, steps: Sequence[_Step], why: str) -> None:
             one.end()
         for path, step in places:
             if not step.has_moved:
-                halfway.put_back(path, step.move, step.changed, there[path])
+                halfway.put_back(path, _git_dir(path), step.move, step.changed, there[path])
         raise
 
 
@@ -142,8 +147,12 @@ def _check(path: Path, step: _Step, patience: float) -> None:
         raise refusal
 
 
-def _started(path: Path, step: _Step, *options: str) -> program.Running:
-    return program.start(path, *_FASTER, "read-tree", "-m", "-u", *options, step.move.old, step.move.new)
+def _started(path: Path, step: _Step) -> program.Running:
+    return program.start(path, *_FASTER, *_moving(step))
+
+
+def _moving(step: _Step, *options: str) -> tuple[str, ...]:
+    return "read-tree", "-m", "-u", *options, step.move.old, step.move.new
 
 
 def _blocked(path: Path, step: _Step, in_the_way: list[str]) -> Refused | None:
@@ -210,17 +219,20 @@ def _some(names: list[str]) -> str:
     return shown + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
 
 
-def _move_again(path: Path, step: _Step, there: halfway.Stamps) -> None:
-    why_not = busy.index_refusal(repository.git_dir(path), 0)
+def _move_again(path: Path, step: _Step, before: halfway.Stamps) -> None:
+    git_dir = _git_dir(path)
+    why_not = busy.index_refusal(git_dir, 0)
     if why_not is not None:
         raise Refused(*why_not)
     if not step.has_moved:
-        halfway.put_back(path, step.move, step.changed, there)
+        halfway.put_back(path, git_dir, step.move, step.changed, before)
     # A stat that changed is no change: git compares contents where it may write down that it did.
-    program.write(path, "update-index", "-q", "--refresh")
-    answer = _started(path, step, "--dry-run").wait()
+    with halfway.index_apart(git_dir) as apart:
+        program.write(path, *_NO_TRACES, *_REFRESH, variables=apart)
+        answer = program.write(path, *_NO_TRACES, *_moving(step, "--dry-run"), variables=apart)
     if not answer.ok:
         raise _blocked(path, step, []) or _could_not(path, answer)
+    program.write(path, *_REFRESH)
     answer = _started(path, step).wait()
     if not answer.ok:
         raise _could_not(path, answer)
