@@ -6,7 +6,7 @@ from pathlib import Path
 from ampsm_engine import redact
 from ampsm_engine.errors import Refused
 from ampsm_engine.git import integrate, lock, repository
-from ampsm_engine.merging import hooks, journal, lease, publish, recover, situation, steps
+from ampsm_engine.merging import journal, lease, publish, recover, situation, steps
 from ampsm_engine.merging.situation import Situation
 from ampsm_engine.merging.surroundings import Surroundings
 from ampsm_engine.merging.values import Options, Result
@@ -17,7 +17,7 @@ def begin(around: Surroundings, session_id: str, options: Options) -> Result:
     """Squash, rebase or merge a session; ConflictsWait when conflicts are laid out, Refused before anything else."""
     now = situation.look(around.store, session_id, options.onto)
     _check(around, now, options)
-    options = _worded(around, now, options)
+    options = _worded(now, options)
     with lock.writer(now.repo.common_dir, f"{options.kind} {session_id}"):
         before, now = now, situation.look(around.store, session_id, options.onto)
         if now.branch_tip != before.branch_tip:
@@ -43,7 +43,7 @@ def _check(around: Surroundings, now: Situation, options: Options) -> None:
     raise Refused(message, f'ampsm iterate {now.session.id} "PROMPT"')
 
 
-def _worded(around: Surroundings, now: Situation, options: Options) -> Options:
+def _worded(now: Situation, options: Options) -> Options:
     """The options with the message as it will be, and all that is asked for besides possible."""
     squashes = options.kind == "squash" or (options.kind == "merge" and options.squash)
     message = redact.text(options.message.strip())
@@ -51,8 +51,6 @@ def _worded(around: Surroundings, now: Situation, options: Options) -> Options:
         hint = f"ampsm {options.kind} {now.session.id} -m MESSAGE; ampsm preflight {now.session.id} offers a draft"
         raise Refused("A squash needs a message.", hint)
     publish.check(now.root, now.target, options)
-    if squashes and around.settings.switch("commit.hooks"):
-        message = hooks.message_after(now.worktree, message)
     return replace(options, message=message)
 
 

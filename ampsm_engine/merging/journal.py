@@ -41,6 +41,8 @@ class Position:
     """The last commit that is in place, after a conflict was resolved; empty before the first."""
     rest: tuple[str, ...] = ()
     """Commits that come after the one in conflict, or after `picked`."""
+    squashed: str = ""
+    """What `tip` was squashed to, for `onto`: the user's hooks have run for it, and run once."""
 
 
 @dataclass(frozen=True, slots=True)

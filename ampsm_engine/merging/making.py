@@ -1,6 +1,6 @@
 """Making the commits of an operation, as objects only: from a position, as often as it takes. Nothing moves here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ampsm_engine.errors import Refused
@@ -32,11 +32,16 @@ class Stopped:
     position: Position
 
 
-def make(root: Path, base_tip: str, plan: Plan, *, branch: str, target: str) -> Made | Stopped:
-    """Make what a plan asks for, on the target as it is now."""
+def make(
+    root: Path, base_tip: str, plan: Plan, *, branch: str, target: str, hooks_in: Path | None = None
+) -> Made | Stopped:
+    """Make what a plan asks for, on the target as it is now.
+
+    With `hooks_in`, the session's worktree, the user's hooks run for what is new: a squash, a merge commit.
+    """
     options, position = plan.options, plan.position
     if options.kind == "squash":
-        return _squashed_only(root, base_tip, plan)
+        return _squashed_only(root, base_tip, plan, hooks_in)
     notes: tuple[str, ...] = ()
     if position.picked:
         done = integrate.pick(root, position.picked, position.rest)
@@ -44,31 +49,29 @@ def make(root: Path, base_tip: str, plan: Plan, *, branch: str, target: str) -> 
             done = integrate.rebase(root, done.tip, position.onto, base_tip, reapply=options.kind == "merge")
             position = Position(position.tip, base_tip)
     else:
-        position = Position(position.tip, base_tip)
-        tip = position.tip
-        if options.kind == "merge" and options.squash:
-            squashed, notes = _squash(root, tip, base_tip, plan)
+        known = position.squashed if position.onto == base_tip else ""
+        position = Position(position.tip, base_tip, squashed=known)
+        if options.kind == "merge" and options.squash and not known:
+            squashed, notes = _squash(root, position.tip, base_tip, plan, hooks_in)
             if isinstance(squashed, Conflicted):
                 return Stopped(squashed, position)
-            tip = squashed.tip
+            position = replace(position, squashed=squashed.tip)
+        tip = position.squashed or position.tip
         # A change that the base made and took back meanwhile is not dropped by a merge.
         done = integrate.rebase(root, tip, base_tip, reapply=options.kind == "merge")
     if isinstance(done, Conflicted):
-        return Stopped(done, Position(position.tip, position.onto, rest=done.remaining))
-    return _joined(root, base_tip, plan, done, notes, branch=branch, target=target)
-
-
-def _joined(
-    root: Path, base_tip: str, plan: Plan, done: Rewritten, notes: tuple[str, ...], *, branch: str, target: str
-) -> Made:
-    commits = 0 if done.tip == base_tip else len(integrate.plan_commits(root, base_tip, done.tip))
-    if plan.options.kind == "rebase" or plan.options.pull_request:
-        return Made(done.tip, commits=commits, notes=notes)
+        return Stopped(done, replace(position, rest=done.remaining))
+    if options.kind == "rebase" or options.pull_request:
+        return Made(done.tip, commits=_beyond(root, base_tip, done.tip), notes=notes)
     message = merge_message(plan, branch, target)
-    merged = integrate.merge(root, base_tip, done.tip, ff=plan.options.fast_forward, message=message)
+    merged = integrate.merge(root, base_tip, done.tip, ff=options.fast_forward, message=message, hooks_in=hooks_in)
     if isinstance(merged, Conflicted):  # pragma: no cover - what was put onto the target lies ahead of it
         raise Refused(f"{branch} does not merge into {target}.", f"git -C {root} log --oneline {target}")
-    return Made(merged.commit, merged.commit, commits, notes)
+    return Made(merged.commit, merged.commit, _beyond(root, base_tip, done.tip), notes)
+
+
+def _beyond(root: Path, base_tip: str, tip: str) -> int:
+    return 0 if tip == base_tip else len(integrate.plan_commits(root, base_tip, tip))
 
 
 def merge_message(plan: Plan, branch: str, target: str) -> str:
@@ -81,17 +84,19 @@ def merge_message(plan: Plan, branch: str, target: str) -> str:
     return f"{title}\n\n{subject}" if subject else title
 
 
-def _squashed_only(root: Path, base_tip: str, plan: Plan) -> Made | Stopped:
-    squashed, notes = _squash(root, plan.position.tip, base_tip, plan)
+def _squashed_only(root: Path, base_tip: str, plan: Plan, hooks_in: Path | None) -> Made | Stopped:
+    squashed, notes = _squash(root, plan.position.tip, base_tip, plan, hooks_in)
     if isinstance(squashed, Conflicted):
         return Stopped(squashed, Position(plan.position.tip, base_tip))
     return Made(squashed.tip, commits=len(squashed.commits), notes=notes)
 
 
-def _squash(root: Path, tip: str, base_tip: str, plan: Plan) -> tuple[Rewritten | Conflicted, tuple[str, ...]]:
+def _squash(
+    root: Path, tip: str, base_tip: str, plan: Plan, hooks_in: Path | None
+) -> tuple[Rewritten | Conflicted, tuple[str, ...]]:
     """The squash; where commits by hand cannot be kept beside one squash, amp's are squashed between them."""
     message = plan.options.message
-    done = integrate.squash(root, tip, base_tip, message, manual=plan.options.manual)
+    done = integrate.squash(root, tip, base_tip, message, manual=plan.options.manual, hooks_in=hooks_in)
     if isinstance(done, Conflicted) and done.kind == "reorder":
-        return integrate.squash(root, tip, base_tip, message, manual="apart"), (APART,)
+        return integrate.squash(root, tip, base_tip, message, manual="apart", hooks_in=hooks_in), (APART,)
     return done, ()

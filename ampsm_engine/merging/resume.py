@@ -61,7 +61,7 @@ def _resumed(around: Surroundings, now: Situation, merge: Merge) -> Merge:
     position = Position(commit) if laid.kind == "merge" else Position(before.tip, before.onto, commit, before.rest)
     merge = around.store.step_merge(merge.id, journal.RESUME, plan=journal.written(replace(plan, position=position)))
     plan = journal.read(merge)
-    made = making.make(now.root, now.base_tip, plan, branch=now.session.branch_name, target=now.target)
+    made = steps.make(around, now, plan)
     if isinstance(made, making.Stopped):
         steps.lay_out(around, now, merge, made, journal.RELAY)
     else:

@@ -30,10 +30,17 @@ def proceed(around: Surroundings, now: Situation, merge: Merge) -> Merge:
     plan = journal.read(merge)
     keep(now, plan, "branch", merge.branch_before)
     keep(now, plan, "base", now.base_tip if merge.base_before != now.base_tip else merge.base_before)
-    made = making.make(now.root, now.base_tip, plan, branch=now.session.branch_name, target=now.target)
+    made = make(around, now, plan)
     if isinstance(made, Stopped):
         lay_out(around, now, merge, made)
     return advance(around, now.session, decided(around, now, merge, plan, made))
+
+
+def make(around: Surroundings, now: Situation, plan: Plan) -> Made | Stopped:
+    """Make the commits, with the user's hooks for what is new as the settings say."""
+    hooks_in = now.worktree if around.settings.switch("commit.hooks") else None
+    branch, target = now.session.branch_name, now.target
+    return making.make(now.root, now.base_tip, plan, branch=branch, target=target, hooks_in=hooks_in)
 
 
 def decided(around: Surroundings, now: Situation, merge: Merge, plan: Plan, made: Made) -> Merge:
@@ -62,8 +69,11 @@ def lay_out(around: Surroundings, now: Situation, merge: Merge, stopped: Stopped
     """Put a conflict into the session's worktree, in place of one that is resolved, and say so: never comes back."""
     plan = journal.read(merge)
     keep(now, plan, "work", stopped.conflict.commit)
-    # The position from which it comes again stays written until it lies there.
-    merge = around.store.step_merge(merge.id, step, base_before=now.base_tip)
+    # The position from which it comes again stays written until it lies there; a squash is not made again.
+    if stopped.position.squashed and not plan.position.picked:
+        known = replace(plan.position, squashed=stopped.position.squashed, onto=stopped.position.onto)
+        plan = replace(plan, position=known)
+    merge = around.store.step_merge(merge.id, step, base_before=now.base_tip, plan=journal.written(plan))
     if step == journal.RELAY:
         integrate.lay_out_next(now.worktree, stopped.conflict)
     else:

@@ -6,7 +6,8 @@ import pytest
 
 from ampsm_engine.config import config_path
 from ampsm_engine.engine.desk import engine_at
-from tests.merging.desk import LINES, Desk
+from ampsm_engine.model import Session
+from tests.merging.desk import LINES, Desk, lines
 from tests.worker.conftest import bench  # noqa: F401 - a fixture, with an amp
 
 
@@ -18,3 +19,10 @@ def desk(hermetic: Path, repo: Path) -> Desk:
     made = Desk(engine_at().ready(), repo)
     made.base({"one.txt": LINES, "two.txt": LINES}, "Two files")
     return made
+
+
+@pytest.fixture
+def task(desk: Desk) -> Session:
+    session = desk.session()
+    desk.amp(session, {"one.txt": lines(_3="session")})
+    return session

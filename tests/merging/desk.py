@@ -4,8 +4,11 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
 from ampsm_engine.engine import merges, sessions
 from ampsm_engine.engine.desk import Engine
+from ampsm_engine.errors import AmpsmError, NotFound, Refused
 from ampsm_engine.merging.values import Options, Result
 from ampsm_engine.model import Merge, Session
 from tests.conftest import git
@@ -111,4 +114,19 @@ class Desk:
         return found
 
 
-__all__ = ["LINES", "Desk", "lines", "options"]
+def refused(desk: Desk, session: Session, match: str, **more: object) -> AmpsmError:
+    """The refusal, with base, checkout and session exactly as before, and a way on."""
+
+    def everything() -> tuple[object, ...]:
+        return desk.checkout(), desk.sha("main"), desk.tip(session)
+
+    before = everything()
+    with pytest.raises((Refused, NotFound), match=match) as caught:
+        desk.merge(session, **more)
+    assert everything() == before
+    assert desk.engine.store.working_merges() == ()
+    assert caught.value.hint
+    return caught.value
+
+
+__all__ = ["LINES", "Desk", "lines", "options", "refused"]

@@ -13,36 +13,7 @@ from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import MergeState, Session, Status
 from tests.conftest import git
 from tests.git.sandboxes import has_lfs
-from tests.merging.desk import Desk, lines
-
-
-@pytest.fixture
-def task(desk: Desk) -> Session:
-    session = desk.session()
-    desk.amp(session, {"one.txt": lines(_3="session")})
-    return session
-
-
-def refused(desk: Desk, session: Session, match: str, **more: object) -> AmpsmError:
-    """The refusal, with base, checkout and session exactly as before, and a way on."""
-
-    def everything() -> tuple[object, ...]:
-        return desk.checkout(), desk.sha("main"), desk.tip(session)
-
-    before = everything()
-    with pytest.raises((Refused, NotFound), match=match) as caught:
-        desk.merge(session, **more)
-    assert everything() == before
-    assert desk.engine.store.working_merges() == ()
-    assert caught.value.hint
-    return caught.value
-
-
-def hook(repo: Path, name: str, text: str) -> None:
-    path = repo / ".git" / "hooks" / name
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(f"#!/bin/sh\n{text}\n")
-    path.chmod(0o755)
+from tests.merging.desk import Desk, lines, refused
 
 
 def test_a_checkout_of_another_branch_is_not_touched(desk: Desk, task: Session) -> None:
@@ -168,23 +139,6 @@ def test_an_upstream_that_was_force_pushed(desk: Desk, task: Session, tmp_path: 
     assert (told["upstream"].level, "force-pushed" in told["upstream"].text) == ("warn", True)
     refused(desk, task, "would be rejected", push=True)
     assert desk.merge(task).merge.state is MergeState.DONE
-
-
-def test_a_failing_pre_commit_hook_forbids_the_squash(desk: Desk, task: Session) -> None:
-    hook(desk.repo, "pre-commit", "echo 'not on a friday' >&2; exit 1")
-    assert "commit.hooks" in refused(desk, task, "pre-commit hook refused .*not on a friday").hint
-
-
-def test_a_commit_msg_hook_may_rewrite_the_message(desk: Desk, task: Session) -> None:
-    hook(desk.repo, "commit-msg", 'echo "Change-Id: I123" >> "$1"')
-    desk.merge(task, "Bring it in\n\nWords.")
-    assert "Change-Id: I123" in git(desk.repo, "log", "-1", "--format=%B", "main")
-
-
-def test_a_commit_msg_hook_may_forbid_it(desk: Desk, task: Session) -> None:
-    hook(desk.repo, "commit-msg", 'grep -q "^[A-Z]*-[0-9]" "$1" || { echo "no ticket"; exit 1; }')
-    refused(desk, task, "no ticket")
-    desk.merge(task, "ABC-1 Bring it in")
 
 
 def test_commits_are_signed_where_the_user_signs(desk: Desk, task: Session, tmp_path: Path) -> None:

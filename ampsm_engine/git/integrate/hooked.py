@@ -2,7 +2,8 @@
 
 They run in a worktree, with a private HEAD and index that say what is committed onto what, so that neither the
 worktree's own HEAD nor its index is touched. A commit of a squash meets pre-commit, prepare-commit-msg and
-commit-msg; a merge meets pre-merge-commit and commit-msg. What is only put onto another commit meets none.
+commit-msg; a merge meets pre-merge-commit, prepare-commit-msg and commit-msg. What is only put onto another commit
+meets none.
 """
 
 import contextlib
@@ -12,13 +13,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ampsm_engine.errors import Refused
-from ampsm_engine.git import program, repository
+from ampsm_engine.git import changes, program, repository
+from ampsm_engine.git.values import FileChange
 
 HOOK_LIMIT = 900.0
 """Seconds that hooks may take."""
 
 _COMMIT = ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit")
-_MERGE = ("pre-merge-commit", "commit-msg")
+_MERGE = ("pre-merge-commit", "prepare-commit-msg", "commit-msg")
+
+_SKIP = "ampsm config set commit.hooks false leaves the hooks out"
 
 
 def commit(worktree: Path, parent: str, tree: str, author: tuple[str, str, str], message: bytes) -> str | None:
@@ -29,6 +33,7 @@ def commit(worktree: Path, parent: str, tree: str, author: tuple[str, str, str],
     if not _has_any(worktree, _COMMIT):
         return None
     name, email, when = author
+    before = changes.status(worktree)
     who = {"GIT_AUTHOR_NAME": name, "GIT_AUTHOR_EMAIL": email, "GIT_AUTHOR_DATE": f"@{when}"}
     with _standing(worktree, parent, tree) as around:
         settings = ("-c", "i18n.commitEncoding=UTF-8")
@@ -38,13 +43,14 @@ def commit(worktree: Path, parent: str, tree: str, author: tuple[str, str, str],
             worktree, *settings, "commit", *options, feed=message, limit=HOOK_LIMIT, variables=variables
         )
         if not answer.ok:
-            raise _refused(worktree, answer)
+            raise _refused(answer)
         made = program.told(worktree, "rev-parse", "HEAD", "HEAD^{tree}", variables=around).decode().split()
     if made[1] != tree:
         changed = program.told(worktree, "diff-tree", "-r", "--name-only", "-z", tree, made[1])
         first = program.text(changed).partition("\0")[0]
         message_ = f"The pre-commit hook changed what is committed: {first!r}. Commit that in the session first."
         raise Refused(message_, f"git -C {worktree} status")
+    _refuse_changes(worktree, before)
     return made[0]
 
 
@@ -52,15 +58,22 @@ def merge_message(worktree: Path, parent: str, tree: str, message: bytes) -> byt
     """The message of a merge as its hooks leave it. Refused when one says no."""
     if not _has_any(worktree, _MERGE):
         return message
+    before = changes.status(worktree)
     with _standing(worktree, parent, tree) as around:
         file = Path(around["GIT_DIR"]) / "COMMIT_EDITMSG"
         file.write_bytes(message)
-        for name, arguments in (("pre-merge-commit", ()), ("commit-msg", ("--", file))):
-            options = ("hook", "run", "--ignore-missing", name, *arguments)
+        given: dict[str, tuple[program.Argument, ...]]
+        given = {"prepare-commit-msg": ("--", file, "merge"), "commit-msg": ("--", file)}
+        for name in _MERGE:
+            options = ("hook", "run", "--ignore-missing", name, *given.get(name, ()))
             answer = program.write(worktree, *options, limit=HOOK_LIMIT, variables=around)
             if not answer.ok:
-                raise _refused(worktree, answer)
-        return file.read_bytes()
+                raise _refused(answer)
+        text = file.read_bytes()
+    _refuse_changes(worktree, before)
+    if not text.strip():
+        raise Refused("The commit-msg hook left no message.", _SKIP)
+    return text
 
 
 def _has_any(worktree: Path, names: tuple[str, ...]) -> bool:
@@ -85,6 +98,16 @@ def _standing(worktree: Path, parent: str, tree: str) -> Iterator[dict[str, str]
         yield around
 
 
-def _refused(worktree: Path, answer: program.Answer) -> Refused:
-    why = "took too long" if answer.timed_out else f"said no: {answer.said or answer.reason}"
-    return Refused(f"A hook of the repository {why}", f"git -C {worktree} hook run pre-commit")
+def _refuse_changes(worktree: Path, before: tuple[FileChange, ...]) -> None:
+    """What a hook changed in the worktree is committed first: it would be in the way of what follows."""
+    if changes.status(worktree) != before:
+        message = f"A commit hook changed files in {worktree}; they have to be committed first."
+        raise Refused(message, f"git -C {worktree} diff")
+
+
+def _refused(answer: program.Answer) -> Refused:
+    if answer.timed_out:
+        return Refused(f"A commit hook took more than {HOOK_LIMIT:g} s.", _SKIP)
+    from ampsm_engine.redact import text as redacted  # its rules take a while to read in
+
+    return Refused(f"A commit hook refused the commit: {redacted(answer.said or answer.reason)}", _SKIP)

@@ -1,0 +1,91 @@
+"""The user's hooks around a merge: each runs once, may forbid it, and may rewrite the message."""
+
+from pathlib import Path
+
+import pytest
+
+from ampsm_engine.config import config_path
+from ampsm_engine.engine import merges
+from ampsm_engine.errors import Refused
+from ampsm_engine.merging.steps import ConflictsWait
+from ampsm_engine.model import Session
+from tests.conftest import git
+from tests.merging.desk import Desk, lines, refused
+
+
+def hook(repo: Path, name: str, text: str) -> None:
+    path = repo / ".git" / "hooks" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+
+
+def test_a_failing_pre_commit_hook_forbids_the_squash(desk: Desk, task: Session) -> None:
+    hook(desk.repo, "pre-commit", "echo 'not on a friday' >&2; exit 1")
+    assert "commit.hooks" in refused(desk, task, "hook refused .*not on a friday").hint
+
+
+def test_a_commit_msg_hook_may_rewrite_the_message(desk: Desk, task: Session) -> None:
+    hook(desk.repo, "commit-msg", 'echo "Change-Id: I123" >> "$1"')
+    desk.merge(task, "Bring it in\n\nWords.")
+    assert "Change-Id: I123" in git(desk.repo, "log", "-1", "--format=%B", "main")
+
+
+def test_a_commit_msg_hook_may_forbid_it(desk: Desk, task: Session) -> None:
+    hook(desk.repo, "commit-msg", 'grep -q "^[A-Z]*-[0-9]" "$1" || { echo "no ticket"; exit 1; }')
+    refused(desk, task, "no ticket")
+    desk.merge(task, "ABC-1 Bring it in")
+
+
+def counting(desk: Desk) -> dict[str, int]:
+    """How often each hook ran so far."""
+    seen = desk.repo.parent / "hooks-that-ran"
+    names = seen.read_text().split() if seen.exists() else []
+    return {name: names.count(name) for name in names}
+
+
+def count_hooks(desk: Desk, *, message: str = ":") -> None:
+    seen = desk.repo.parent / "hooks-that-ran"
+    for name in ("pre-commit", "prepare-commit-msg", "commit-msg", "pre-merge-commit", "post-merge"):
+        hook(desk.repo, name, f"echo {name} >> {seen}\n" + (message if name == "commit-msg" else ""))
+
+
+def test_each_hook_runs_once(desk: Desk, task: Session) -> None:
+    count_hooks(desk, message='sed -i s/it/all/ "$1"')
+    desk.merge(task)
+    once = {"pre-commit": 1, "prepare-commit-msg": 1, "commit-msg": 1}
+    assert counting(desk) == {**once, "post-merge": 1}
+    assert git(desk.repo, "log", "-1", "--format=%s", "main") == "Bring all in\n"
+    desk.amp(task, {"one.txt": lines(_3="session", _9="more")})
+    (desk.repo.parent / "hooks-that-ran").unlink()
+    desk.merge(task, fast_forward=False)
+    twice = {"pre-commit": 1, "prepare-commit-msg": 2, "commit-msg": 2}
+    assert counting(desk) == {**twice, "pre-merge-commit": 1, "post-merge": 1}
+
+
+def test_hooks_run_once_for_a_squash_that_conflicts(desk: Desk, task: Session) -> None:
+    desk.base({"one.txt": lines(_3="base")})
+    count_hooks(desk, message='sed -i s/it/all/ "$1"')
+    with pytest.raises(ConflictsWait):
+        desk.merge(task)
+    at = Path(task.worktree_path)
+    (at / "one.txt").write_text(lines(_3="both"))
+    git(at, "add", "one.txt")
+    merges.continue_(desk.engine, task.id)
+    assert counting(desk) == {"pre-commit": 1, "prepare-commit-msg": 1, "commit-msg": 1, "post-merge": 1}
+    assert git(desk.repo, "log", "-1", "--format=%s", "main") == "Bring all in\n"
+
+
+def test_hooks_are_left_out_where_the_settings_say_so(desk: Desk, task: Session) -> None:
+    hook(desk.repo, "pre-commit", "exit 1")
+    config_path().write_text("[notify]\ndesktop = false\n[commit]\nhooks = false\n")
+    desk.merge(task)
+    assert desk.shown("main", "one.txt") == lines(_3="session")
+
+
+def test_a_hook_that_changes_files_forbids_the_squash(desk: Desk, task: Session) -> None:
+    hook(desk.repo, "pre-commit", "echo formatted >> two.txt")
+    main, tip = desk.sha("main"), desk.tip(task)
+    with pytest.raises(Refused, match="changed files"):
+        desk.merge(task)
+    assert (desk.sha("main"), desk.tip(task)) == (main, tip)
