@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ampsm_engine.errors import NotFound, Unfit
+from ampsm_engine.review_keys import REVIEWING
 
 _ONE = re.compile(r"(?:(?:ctrl|shift|alt|super)\+)*(?:[a-z][a-z0-9_]*|[^\s,+])")
 _NEVER = {"ctrl+c": "it always ends ampsm", "ctrl+z": "it belongs to the shell", "ctrl+q": "terminals stop at it"}
@@ -58,56 +59,6 @@ _ONE_SESSION = ("session",)
 _REVIEW = ("review",)
 _MOVING = ("list", "session", "review")
 
-_REVIEWING = (
-    ("read-on", "space", "a screen down; at its end the file is viewed, and the next is read"),
-    ("hunk", "right_square_bracket", "to the next hunk"),
-    ("hunk-before", "left_square_bracket", "to the hunk before"),
-    ("file", "right_curly_bracket", "to the next file"),
-    ("file-before", "left_curly_bracket", "to the file before"),
-    ("note", "right_parenthesis", "to the next comment"),
-    ("note-before", "left_parenthesis", "to the comment before"),
-    ("half-down", "d,ctrl+d", "half a screen down"),
-    ("half-up", "u,ctrl+u", "half a screen up"),
-    ("page-down", "f,pagedown,ctrl+f", "a screen down"),
-    ("page-up", "b,pageup", "a screen up"),
-    ("scroll-down", "J", "scroll down; the cursor stays"),
-    ("scroll-up", "K", "scroll up; the cursor stays"),
-    ("right", "right,L", "to the right of long lines"),
-    ("left", "left,H", "to the left"),
-    ("mark", "m", "the hunk is viewed, or not; on to the next"),
-    ("mark-file", "M", "the file is viewed, or not"),
-    ("comment", "c", "comment on the line, the selected lines, or the file"),
-    ("select", "V", "select lines"),
-    ("comments", "C", "the list of comments"),
-    ("send", "S", "send the comments as amp's next prompt"),
-    ("reject", "X", "take back the hunk or the file"),
-    ("undo", "U", "bring back what was rejected last"),
-    ("stage", "s", "stage the hunk or the file, or take it out again"),
-    ("commit", "a", "commit what is staged"),
-    ("range", "r", "choose which changes to look at"),
-    ("since", "i", "what changed since you looked, and back"),
-    ("refresh", "R", "look again now"),
-    ("search", "slash", "search, a regular expression"),
-    ("next", "n", "to the next match, or what is not viewed"),
-    ("previous", "N", "to the match before"),
-    ("filter", "ampersand", "show only some files"),
-    ("files", "t", "into the list of files, and back"),
-    ("zen", "backslash", "hide or show the list of files"),
-    ("open", "enter", "more lines at a gap, fold or open a file, edit a comment"),
-    ("more", "plus", "more lines around the hunk"),
-    ("less", "minus", "the hunk without them"),
-    ("whole", "equals_sign", "the whole file, or its changes alone"),
-    ("fold", "z", "fold or open the hunk or the file"),
-    ("fold-all", "Z", "fold or open all files"),
-    ("split", "vertical_line", "side by side, or one below the other"),
-    ("wrap", "w", "wrap long lines"),
-    ("whitespace", "W", "leave out changes of white space"),
-    ("words", "I", "mark the changed words of a line"),
-    ("editor", "e", "open the file in the editor, at the line"),
-    ("copy", "y", "copy the line, the selected lines, or the hunk"),
-    ("copy-place", "Y", "copy path:line"),
-)
-"""The name of each key of the review, its default, what it does."""
 
 KEYS: dict[str, Key] = {
     key.id: key
@@ -158,7 +109,7 @@ KEYS: dict[str, Key] = {
         Key("session.search", "slash", _ONE_SESSION, "search in the transcript"),
         Key("session.next-match", "n", _ONE_SESSION, "to the next match"),
         Key("session.match-before", "N", _ONE_SESSION, "to the match before"),
-        *(Key(f"review.{name}", keys, _REVIEW, meaning) for name, keys, meaning in _REVIEWING),
+        *(Key(f"review.{name}", keys, _REVIEW, meaning) for name, keys, meaning in REVIEWING),
         Key("files.open", "enter,l,right", ("files",), "read the file"),
         Key("files.mark", "space", ("files",), "the file is viewed, or not"),
         Key("files.page-down", "d,ctrl+d,pagedown", ("files",), "further down"),

@@ -3,6 +3,10 @@
 Nothing slow is imported before it is needed; a side process of `ask` runs this file too.
 """
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from ampsm_engine.differ.client import Differ
+
 
 def open_screens(*, read_only: bool = False, review: str | None = None) -> int:
     """Open the app on this terminal; answers its exit code once it is left. `review`: first that session's review."""
@@ -21,13 +25,24 @@ def open_screens(*, read_only: bool = False, review: str | None = None) -> int:
         return run(read_only=read_only)
     from ampsm_engine.differ.client import Differ
 
-    differ = Differ.start()  # it gets ready while the screens are imported
+    differ = Differ.start()  # it gets ready, and begins to compare, while the screens are imported
     try:
+        _begin(differ, review)
         from ampsm_tui.app import run
 
         return run(read_only=read_only, prepare=lambda app: app.begin_with(review, differ))
     finally:
         differ.close()
+
+
+def _begin(differ: "Differ", session_id: str) -> None:
+    from ampsm_engine.engine.desk import engine_at
+    from ampsm_tui.looking_at import first_request
+
+    store = engine_at().store
+    request = first_request(store, store.session(session_id))
+    if request is not None:
+        differ.begin(request)
 
 
 def main() -> None:

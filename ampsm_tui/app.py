@@ -169,6 +169,7 @@ class AmpsmApp(Opening, Leaving):
         if self.board is not None:
             self._teller.saw(None, self.board)
         self.look()
+        self.warm_review()
 
     @work(group="feed")
     async def follow(self) -> None:
@@ -289,8 +290,7 @@ def run(*, read_only: bool = False, prepare: "Callable[[AmpsmApp], None]" = lamb
         engine.store.open()
     else:
         engine.ready()
-    feed = follow(engine.store)
-    app = AmpsmApp(engine, feed, read_only=read_only, settings=settings, board=engine.store.board())
+    app = AmpsmApp(engine, follow(engine.store), read_only=read_only, settings=settings, board=engine.store.board())
     prepare(app)
     try:
         app.run()

@@ -1,6 +1,9 @@
 """The diff process of the app: started when first wanted, or handed over by who started it; ended with it."""
 
+import contextlib
 from typing import TYPE_CHECKING
+
+from ampsm_engine.errors import AmpsmError
 
 if TYPE_CHECKING:
     from ampsm_engine.differ.client import Differ
@@ -19,6 +22,11 @@ class Diffing:
 
             self._differ = Differ.start()
         return self._differ
+
+    def warm_differ(self) -> None:
+        """Have it run before it is wanted: it takes a tenth of a second to be ready."""
+        with contextlib.suppress(AmpsmError):  # who wants it is told then
+            _ = self.differ
 
     def hand_over(self, differ: "Differ | None") -> None:
         """One that runs already."""

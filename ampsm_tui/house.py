@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ampsm_engine.config import Settings
     from ampsm_engine.differ.client import Differ
     from ampsm_engine.engine.desk import Engine
-    from ampsm_engine.model import Board
+    from ampsm_engine.model import Board, Session
 
 
 class House(Protocol):
@@ -25,6 +25,9 @@ class House(Protocol):
     @property
     def differ(self) -> "Differ":
         """The diff process."""
+
+    def open_review(self, session: "Session", range_: str = "") -> None:
+        """Read what a session changed."""
 
     def write_ours(self, sequence: str) -> None:
         """Write a terminal sequence that the program itself has made."""

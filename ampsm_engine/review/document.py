@@ -87,6 +87,8 @@ class Document:
         self._heights = array("q", [2] * len(self.files))
         self._tops = array("q", [0])
         self._is_stale = True
+        self.version = 0
+        """Another one whenever rows have changed."""
         self._layouts: dict[int, Layout] = {}
         for at in range(len(self.files)):
             self.changed(at)
@@ -169,6 +171,7 @@ class Document:
         one = self.files[file]
         one.shape.is_split = self.is_split
         self._layouts.pop(file, None)
+        self.version += 1
         tall = 0 if one.is_hidden else height(one.body, one.shape)
         if tall != self._heights[file]:
             self._heights[file] = tall

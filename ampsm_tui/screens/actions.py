@@ -15,9 +15,8 @@ from textual.screen import Screen
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.model import BoardRow, Session
 from ampsm_tui import aside, clipboard
-from ampsm_tui.ask import ask, asking, tell
+from ampsm_tui.ask import ask, asking, see_through, tell
 from ampsm_tui.house import house
-from ampsm_tui.leaving import see_through
 
 NEW_KEYS: list[BindingType] = [
     Binding("n", "new", "New", id="session.new", tooltip="New session"),
@@ -101,9 +100,7 @@ class SessionActions(Screen[None]):
     def action_review(self) -> None:
         """Read what the session changed."""
         if session := self._only_one("Review of"):
-            from ampsm_tui.screens.review import ReviewScreen
-
-            self.app.push_screen(ReviewScreen(session))
+            house(self).open_review(session)
 
     def action_merge(self) -> None:
         """From the session to its base, step by step; an open conflict is gone on with."""

@@ -104,7 +104,7 @@ class Reading:
         """Read patches for some milliseconds; the view stands where it stood."""
         view = self._view
         held = view.hold()
-        above = view.top[0]
+        last = max(self.on_screen(), default=0)
         until = time.perf_counter() + SLICE
         taken: set[int] = set()
         while self._waiting and time.perf_counter() < until:
@@ -123,10 +123,9 @@ class Reading:
             taken.add(index)
         if self._is_gone or not taken:
             return
-        first = self.document.file_at(above) if len(self.document) else 0
         for index in taken:
             view.forget(index)
-        if min(taken) <= first + view.size.height or len(self.document) <= view.size.height:
+        if min(taken) <= last:
             view.stand_on(held)
         self._changed()
 

@@ -15,7 +15,7 @@ from ampsm_tui.screens.review_changes import ReviewChanges
 from ampsm_tui.screens.review_comments import ReviewComments
 from ampsm_tui.screens.review_looks import ReviewLooks
 from ampsm_tui.screens.review_marks import ReviewMarks
-from ampsm_tui.screens.review_ranges import TICK, ReviewRanges
+from ampsm_tui.screens.review_ranges import ReviewRanges
 from ampsm_tui.screens.review_search import ReviewSearch
 from ampsm_tui.widgets.diff_overview import Overview
 from ampsm_tui.widgets.diff_view import DiffView
@@ -56,9 +56,8 @@ class ReviewScreen(ReviewMarks, ReviewComments, ReviewChanges, ReviewSearch, Rev
     def on_mount(self) -> None:
         """Ask for the diff."""
         self.view.focus()
-        self.choose_manner()
         self.begin()
-        self.set_interval(TICK, self.tick)
+        self.run_worker(self.watch_files(), group="watching")
 
     def on_unmount(self) -> None:
         """Nobody looks any more."""
@@ -67,8 +66,11 @@ class ReviewScreen(ReviewMarks, ReviewComments, ReviewChanges, ReviewSearch, Rev
 
     def on_resize(self) -> None:
         """Other room."""
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
         self.choose_manner()
-        self.call_after_refresh(self.told)
+        self.told()
 
     # The parts tell each other.
 
@@ -103,6 +105,7 @@ class ReviewScreen(ReviewMarks, ReviewComments, ReviewChanges, ReviewSearch, Rev
         """The diff has other room."""
         if not self.files.display:
             self.view.focus()
+        self.call_after_refresh(self.choose_manner)
 
     def action_files(self) -> None:
         """Into the list of files, which comes out where there was none; from there back."""

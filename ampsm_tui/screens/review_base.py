@@ -6,13 +6,11 @@ What one does with it lives in the modules beside this one; each adds its keys t
 import asyncio
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from textual.reactive import var
 from textual.screen import Screen
 
-from ampsm_engine.differ.protocol import Request
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board, Session
 from ampsm_engine.review.document import File
@@ -20,6 +18,7 @@ from ampsm_engine.review.parts import Row
 from ampsm_engine.review.values import Comment, Marks
 from ampsm_tui.ask import ask, asking, tell
 from ampsm_tui.house import house
+from ampsm_tui.looking_at import WHOLE, Ends
 from ampsm_tui.screens.carrying import look_of, take_look
 from ampsm_tui.screens.reading import Reading
 from ampsm_tui.widgets.diff_overview import Overview
@@ -29,23 +28,13 @@ from ampsm_tui.widgets.review_head import ReviewHead, Standing
 
 if TYPE_CHECKING:
     from ampsm_engine.differ.client import Review
+    from ampsm_engine.differ.protocol import Request
 
-WHOLE = "whole"
+SOON = 0.1
+"""Seconds between two times that counts are told while a diff comes."""
 
 PATIENCE = 1.0
 """Seconds that a diff that is there stays for the patches of the next."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ends:
-    """What a range compares, as the engine tells it; made here where no question is needed."""
-
-    worktree: str
-    repo_root: str
-    old: str
-    new: str | None
-    range: str
-    label: str
 
 
 class ReviewBase(Screen[None]):
@@ -58,6 +47,8 @@ class ReviewBase(Screen[None]):
         self.session = session
         self.range = range_
         self.label = ""
+        self.wanted: Request | None = None
+        """What is compared; at first what is committed is shown in its place."""
         self.reading: Reading | None = None
         self.marks = Marks()
         self.comments: tuple[Comment, ...] = ()
@@ -65,6 +56,7 @@ class ReviewBase(Screen[None]):
         self.search_told = ""
         self.news = ""
         self._generation = 0
+        self._is_telling = False
 
     # What is where.
 
@@ -109,15 +101,15 @@ class ReviewBase(Screen[None]):
 
     async def open_ends(self, ends: Ends, generation: int, *, is_same: bool) -> None:
         """Compare these two and show it; what was asked for later wins."""
-        request = Request(ends.worktree, ends.repo_root, ends.old, ends.new, self.ignores_whitespace)
+        request = ends.request(ignores_whitespace=self.ignores_whitespace)
         review = await house(self).differ.open(request)
         if is_same:
             await self.come(review)
         if generation != self._generation or not self.is_attached:
             review.close()
             return
-        self.range, self.label = ends.range, ends.label
-        self.show_reading(Reading(self.view, review, self.marks, self.told), is_same=is_same)
+        self.range, self.label, self.wanted = ends.range, ends.label, request
+        self.show_reading(Reading(self.view, review, self.marks, self.told_soon), is_same=is_same)
 
     async def come(self, review: "Review") -> None:
         """Wait for the patches of what is on the screen, so that no line of it moves for a moment."""
@@ -142,7 +134,7 @@ class ReviewBase(Screen[None]):
         if look is not None:
             take_look(reading, view, look)
         self.files.take(reading.document)
-        self.run_worker(reading.follow(), group="watching", exclusive=True)
+        self.run_worker(reading.follow(), group="reading", exclusive=True)
         self.place_comments()
         self.told()
         reading.look()
@@ -167,6 +159,16 @@ class ReviewBase(Screen[None]):
         self.told()
 
     # What there is to say.
+
+    def told_soon(self) -> None:
+        """Counts change many times a second while a diff comes; a person reads them less often."""
+        if not self._is_telling:
+            self._is_telling = True
+            self.set_timer(SOON, self._tell_now)
+
+    def _tell_now(self) -> None:
+        self._is_telling = False
+        self.told()
 
     def told(self) -> None:
         """Counts may be others."""

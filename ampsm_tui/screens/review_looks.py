@@ -10,8 +10,8 @@ from ampsm_engine.review.parts import GROWTH, Row, Sort, still_hidden
 from ampsm_tui.ask import asking
 from ampsm_tui.screens.review_base import ReviewBase
 
-SPLIT_FROM = 160
-"""Columns of the screen from which on both sides stand side by side, unless one wants otherwise."""
+SPLIT_FROM = 150
+"""Columns of the diff from which on both sides stand side by side, unless one wants otherwise."""
 
 ALL = 1 << 20
 """More lines than a file has."""
@@ -39,7 +39,7 @@ class ReviewLooks(ReviewBase):
 
     def choose_manner(self) -> None:
         """Side by side where there is room, or what one wants."""
-        wanted = self._split if self._split is not None else self.app.size.width >= SPLIT_FROM
+        wanted = self._split if self._split is not None else self.view.size.width >= SPLIT_FROM
         view = self.view
         manner = view.painter.manner
         if manner.is_split != wanted or view.document.is_split != wanted:

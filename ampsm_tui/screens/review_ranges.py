@@ -3,8 +3,8 @@
 The range is switched in place. While amp works the diff follows, and the line under the cursor stays where it is.
 """
 
+import asyncio
 import contextlib
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -15,22 +15,26 @@ from textual.widgets.option_list import Option
 
 from ampsm_engine import wording
 from ampsm_engine.errors import AmpsmError, NotFound
-from ampsm_engine.model import Board, Session, State
+from ampsm_engine.model import Board, State
 from ampsm_engine.review.values import Marks
 from ampsm_tui.ask import ask, asking, told
 from ampsm_tui.clean import fit, one_line
 from ampsm_tui.house import house
+from ampsm_tui.looking_at import LOOKED, WHOLE, Ends, default_range, ends_of
 from ampsm_tui.screens.dialog import Dialog
 from ampsm_tui.screens.reading import Reading
-from ampsm_tui.screens.review_base import WHOLE, Ends, ReviewBase
+from ampsm_tui.screens.review_base import ReviewBase
+from ampsm_tui.watching import watch
 
 if TYPE_CHECKING:
     from ampsm_engine.engine.ranges import Choice, Point
 
-LOOKED = "looked"
 TWO_POINTS = "points"
-TICK = 2.0
-"""Seconds between two looks at what amp has written."""
+RESTING = 1.0
+"""Seconds before the folders of the worktree are watched."""
+
+APART = 0.4
+"""Seconds that a change waits for others."""
 
 
 class RangeScreen(Dialog[str]):
@@ -70,10 +74,6 @@ class RangeScreen(Dialog[str]):
         getattr(self.query_one(OptionList), f"action_{how}")()
 
 
-def _is_there(session: Session) -> bool:
-    return Path(session.worktree_path).is_dir()
-
-
 class ReviewRanges(ReviewBase):
     """Adds r, i and R."""
 
@@ -85,6 +85,7 @@ class ReviewRanges(ReviewBase):
 
     _before = WHOLE
     _is_renewing = False
+    _is_due = False
     _state: object = None
 
     @asking
@@ -96,20 +97,32 @@ class ReviewRanges(ReviewBase):
         engine, session = house(self).engine, self.session
         self.marks = Marks(engine.store.viewed(session.id))
         self.comments = engine.store.comments(session.id)
-        wanted = self.range or (LOOKED if self.marks.keys and engine.store.looked(session.id) else WHOLE)
-        old = {WHOLE: f"{session.base_branch}...{session.branch_name}", LOOKED: f"refs/ampsm/looked/{session.id}"}
-        if wanted in old and _is_there(session):
-            label = "the whole session" if wanted == WHOLE else "since you looked"
-            self._generation += 1
-            ends = Ends(session.worktree_path, session.repo_root, old[wanted], None, wanted, label)
-            try:
-                await self.open_ends(ends, self._generation, is_same=False)
-            except NotFound:
-                await self.open_range(self.range or WHOLE)
-        else:
-            await self.open_range(wanted)
+        wanted = self.range or default_range(engine.store, session)
+        ends = ends_of(session, wanted)
+        try:
+            if ends is None:
+                await self.open_range(wanted)
+            else:
+                await self._open_quickly(ends)
+        except NotFound:
+            await self.open_range(self.range or WHOLE)
         self.ask_marks()
         self.ask_comments()
+
+    async def _open_quickly(self, ends: Ends) -> None:
+        """Show what is committed, which is there at once; then what the worktree has besides."""
+        self._generation += 1
+        generation = self._generation
+        review = await house(self).differ.open(
+            ends.request(new=self.session.branch_name, ignores_whitespace=self.ignores_whitespace)
+        )
+        if generation != self._generation or not self.is_attached:
+            review.close()
+            return
+        self.range, self.label = ends.range, ends.label
+        self.show_reading(Reading(self.view, review, self.marks, self.told_soon), is_same=False)
+        self.wanted = ends.request(ignores_whitespace=self.ignores_whitespace)
+        self.run_worker(told(self, self._renew()), group="renewing")
 
     def ask_marks(self) -> object:
         """What was viewed, with what became of files that were renamed; an heir knows how."""
@@ -199,26 +212,45 @@ class ReviewRanges(ReviewBase):
     def settled(self) -> None:
         """An iteration has ended; an heir looks what became of the comments."""
 
-    def tick(self) -> None:
-        """A live worktree may have changed without amp saying so."""
-        if self.is_current and self.reading is not None and self.reading.review.is_live:
-            self.look_again()
+    async def watch_files(self) -> None:
+        """Look again when somebody writes into the worktree, at most so often."""
+        from ampsm_engine.engine import glance
+
+        engine, again = house(self).engine, True
+        while again:
+            await asyncio.sleep(RESTING)
+            try:
+                folders = await ask(glance.folders, engine, [self.session.id])
+            except AmpsmError:
+                return
+            self._touched(set())
+            again = bool(folders) and await watch(folders, self._touched)
+
+    def _touched(self, _ids: set[str]) -> None:
+        if self.is_attached and self.wanted is not None and self.wanted.new is None and not self._is_due:
+            self._is_due = True
+            self.set_timer(APART, self._look_when_due)
+
+    def _look_when_due(self) -> None:
+        self._is_due = False
+        self.look_again()
 
     async def _renew(self) -> None:
         """Show what is there now, the cursor on its line."""
-        reading = self.reading
-        if reading is None or self._is_renewing or not reading.is_complete:
+        reading, wanted = self.reading, self.wanted
+        if reading is None or wanted is None or self._is_renewing:
             return
         self._is_renewing = True
         generation = self._generation
         try:
-            review = await reading.review.refresh()
+            review = await reading.review.refresh(wanted)
+            if review is not None:
+                await self.come(review)
         finally:
             self._is_renewing = False
         if review is None:
             return
-        await self.come(review)
         if self.reading is not reading or generation != self._generation or not self.is_attached:
             review.close()
             return
-        self.show_reading(Reading(self.view, review, self.marks, self.told), is_same=True)
+        self.show_reading(Reading(self.view, review, self.marks, self.told_soon), is_same=True)

@@ -6,14 +6,18 @@ are: Textual's own cache of a widget's look would cost more than they do.
 
 from collections.abc import Iterator
 
+from rich.segment import Segment
+from rich.style import Style
+from textual.color import Color
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
 from ampsm_engine.review.document import Document
 from ampsm_engine.review.parts import Row, Sort
-from ampsm_tui.widgets.blending import Blending
-from ampsm_tui.widgets.diff_paint import KINDS, LETTERS, Painter
+from ampsm_tui.wall import Wall
+from ampsm_tui.widgets.diff_paint import Painter
+from ampsm_tui.widgets.diff_palette import mixed
 from ampsm_tui.widgets.diff_source import Source
 from ampsm_tui.widgets.diff_wire import WireStrip
 
@@ -31,34 +35,27 @@ class DiffCanvas(Widget, can_focus=True):
     """Shows a document from a top row on, with a cursor."""
 
     ALLOW_SELECT = False
-    COMPONENT_CLASSES = {  # noqa: RUF012 - as Textual declares it
-        *(f"-{kind}" for kind in KINDS),
-        *(f"-{state}-{kind}" for state in ("cursor", "selected") for kind in KINDS),
-        *(f"-word-{kind}" for kind in KINDS),
-        *(f"-sign-{kind}" for kind in KINDS),
-        *(f"-{name}" for name in LETTERS.values()),
-        *(f"-status-{letter}" for letter in "AMDRCT"),
-        *("-mark-here", "-here", "-match", "-unseen", "-rule", "-head", "-cursor-head", "-head-mark", "-head-folder"),
-        *("-head-name", "-gap", "-cursor-gap", "-card", "-cursor-card", "-note", "-cursor-note", "-note-bar"),
-        *("-note-title", "-unseen-badge", "-plus", "-minus", "-viewed"),
-    }
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
-        self._blending = Blending(self)
         self.document = Document(())
         self.source = Source()
-        self.painter = Painter(self.document, self.source, self._blending.style)
+        self.painter = Painter(self.document, self.source, self.style)
         self.top: Place = (0, 0)
         self.cursor = 0
         self.selected_from: int | None = None
         self._painted: dict[tuple[Row, int], tuple[Strip, ...]] = {}
+        self._placed: list[Place] = []
+        self._placed_by: object = None
+        self._mixed: dict[tuple[str, ...], Style] = {}
+        self._walls: list[Wall] = []
+        self._background = Color(0, 0, 0)
 
     def take(self, document: Document, source: Source) -> None:
         """Show another document from its beginning."""
         manner = self.painter.manner
         self.document, self.source = document, source
-        self.painter = Painter(document, source, self._blending.style)
+        self.painter = Painter(document, source, self.style)
         self.painter.manner = manner
         self.top, self.cursor, self.selected_from = (0, 0), 0, None
         self.repaint()
@@ -68,10 +65,12 @@ class DiffCanvas(Widget, can_focus=True):
     def repaint(self) -> None:
         """Paint everything anew."""
         self._painted.clear()
+        self._placed_by = None
         self.refresh()
 
     def forget(self, file: int) -> None:
         """Paint a file anew."""
+        self._placed_by = None
         for key in [key for key in self._painted if key[0].file == file]:
             del self._painted[key]
 
@@ -87,11 +86,23 @@ class DiffCanvas(Widget, can_focus=True):
             self._painted[row, state] = found
         return found
 
-    def _strip(self, line: list, width: int) -> Strip:  # type: ignore[type-arg]
-        background = self.background_colors[1]
-        for one in self.get_line_filters():
-            line = one.apply(line, background)
+    def _strip(self, line: "list[Segment]", width: int) -> Strip:
+        for wall in self._walls:
+            line = wall.apply(line, self._background)
         return WireStrip(line, width)
+
+    def style(self, *names: str) -> Style:
+        """The style of component classes, as the filters of the app leave it: once a style, not once a line."""
+        found = self._mixed.get(names)
+        if found is None:
+            self._background = self.background_colors[1]
+            filters = self.get_line_filters()
+            self._walls = [one for one in filters if isinstance(one, Wall)]
+            segments = [Segment("x", mixed(names, self.app.theme_variables))]
+            for one in filters:
+                segments = one.apply(segments, self._background)
+            found = self._mixed[names] = segments[0].style or Style.null()
+        return found
 
     def tall(self, at: int) -> int:
         """The lines that a row takes on the screen."""
@@ -113,8 +124,23 @@ class DiffCanvas(Widget, can_focus=True):
 
     # What is on the screen.
 
-    def places(self) -> Iterator[Place]:
+    def places(self) -> list[Place]:
         """The row and line of each line of the screen, from the top."""
+        manner = self.painter.manner
+        key = (
+            self.top,
+            self.size,
+            self.document.version,
+            len(self.document),
+            manner.wrap,
+            manner.has_air,
+            manner.width,
+        )
+        if key != self._placed_by:
+            self._placed_by, self._placed = key, list(self._places())
+        return self._placed
+
+    def _places(self) -> Iterator[Place]:
         at, inner = self.top
         total, left = len(self.document), self.size.height
         while at < total and left > 0:
@@ -155,7 +181,7 @@ class DiffCanvas(Widget, can_focus=True):
             if y >= first:
                 strips.append(self._line(y, place))
         if len(strips) < crop.height:
-            blank = self._strip([*Strip.blank(width, self._blending.style("-same"))], width)
+            blank = self._strip([*Strip.blank(width, self.style("-same"))], width)
             strips += [blank] * (crop.height - len(strips))
         if crop.x or crop.width < width:
             return [strip.crop(crop.x, crop.right) for strip in strips]
@@ -180,6 +206,6 @@ class DiffCanvas(Widget, can_focus=True):
     def notify_style_update(self) -> None:
         """Other colours: paint anew."""
         super().notify_style_update()
-        self._blending.forget()
         self.painter.forget()
         self._painted.clear()
+        self._mixed.clear()

@@ -79,8 +79,10 @@ class Painter:
         code = letter & 0x1F
         if code in LETTERS:
             names.append(f"-{LETTERS[code]}")
-        if code == SIGN or (code == MARK and state):
-            names.append(f"-sign-{kind}" if code == SIGN else "-mark-here")
+        if code in (SIGN, NUMBER):
+            names.append(f"-sign-{kind}")  # one colour for both: a step less on the wire
+        elif code == MARK and state:
+            names.append("-mark-here")
         if over & WORD and over & HERE == 0:
             names.append(f"-word-{kind}")
         if over & HERE:

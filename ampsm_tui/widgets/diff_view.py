@@ -189,7 +189,7 @@ class DiffView(DiffCanvas):
         before, top = self.cursor, self.top
         y = self.y_of(self.cursor) or 0
         self.top = self._not_beyond(self._forth(top, lines)) if lines > 0 else self._back(top, -lines)
-        places = list(self.places())
+        places = self.places()
         if hold_y and self.top == top:
             self.cursor = len(self.document) - 1 if lines > 0 else 0
         elif hold_y:

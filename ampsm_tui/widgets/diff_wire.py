@@ -1,10 +1,10 @@
-"""Strips that cost the line little: a style is written where it changes, one reset at the end, blanks as two orders.
+"""Strips that cost the line little: only what changes between two pieces is written, and blanks as two orders.
 
 Textual writes each piece with all of its style and takes it back behind it: twice the bytes, over SSH twice the wait.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.color import ColorSystem
 from rich.segment import Segment
@@ -20,46 +20,83 @@ BLANKS = 9
 """Blanks in a row that are worth two orders."""
 
 _RESET = "\x1b[0m"
+_OFF = {"1": "22", "2": "22", "3": "23", "4": "24", "7": "27", "9": "29"}
+_SEEN_ON_BLANKS = frozenset("479") | {"21", "53"}
+"""What one sees of a style where no letter is: lines, and the ink as ground."""
+
+
+class _Look(NamedTuple):
+    """The parts of a style as their orders."""
+
+    ink: str = ""
+    ground: str = ""
+    manner: frozenset[str] = frozenset()
+
+
+_PLAIN = _Look()
 
 
 class Wire:
-    """What steps between styles look like to one kind of terminal."""
+    """How styles are written for one kind of terminal."""
 
     def __init__(self, system: ColorSystem | None) -> None:
         self._system = system
-        self._parts: dict[Style, tuple[str, str, str]] = {}
-        self._steps: dict[tuple[Style | None, Style], str] = {}
+        self._looks: dict[Style, _Look] = {}
+        self._steps: dict[tuple[_Look, _Look], str] = {}
 
-    def step(self, before: Style | None, after: Style) -> str:
-        """What turns one style into another; None is the terminal's own."""
-        key = (before, after)
-        found = self._steps.get(key)
-        if found is None:
-            if len(self._steps) > 4096:
-                self._steps.clear()
-            found = self._steps[key] = self._step(before, after)
-        return found
-
-    def _step(self, before: Style | None, after: Style) -> str:
-        ink, ground, manner = self._of(after)
-        if before is None:
-            codes = [manner, ink, ground]
-        else:
-            old_ink, old_ground, old_manner = self._of(before)
-            if manner != old_manner or (old_ink and not ink) or (old_ground and not ground):
-                codes = ["0", manner, ink, ground]
+    def written(self, segments: Sequence[Segment]) -> str:
+        """A line with its orders."""
+        told: list[str] = []
+        last = _PLAIN
+        looks = self._looks
+        for text, style, control in segments:
+            if control or not text:
+                continue
+            look = _PLAIN if style is None else looks.get(style) or self._look(style)
+            is_blank = text.isspace()
+            if is_blank and not (look.manner | last.manner) & _SEEN_ON_BLANKS:
+                look = _Look(last.ink, look.ground, last.manner)  # the ink of blanks is nobody's business
+            if look != last:
+                told.append(self._steps.get((last, look)) or self._step(last, look))
+                last = look
+            blanks = len(text) - len(text.rstrip(" ")) if text[-1] == " " else 0
+            if blanks >= BLANKS and not look.manner & _SEEN_ON_BLANKS:
+                told.append(f"{text[: len(text) - blanks]}\x1b[{blanks}X\x1b[{blanks}C")
             else:
-                codes = ["" if ink == old_ink else ink, "" if ground == old_ground else ground]
-        told = ";".join(filter(None, codes))
-        return f"\x1b[{told}m" if told else ""
+                told.append(text)
+        if last != _PLAIN:
+            told.append(_RESET)
+        return "".join(told)
 
-    def _of(self, style: Style) -> tuple[str, str, str]:
-        found = self._parts.get(style)
-        if found is None:
-            ink = Style(color=style.color)
-            ground = Style(bgcolor=style.bgcolor)
-            manner = style.without_color
-            found = self._parts[style] = (self._codes(ink), self._codes(ground), self._codes(manner))
+    def _step(self, before: _Look, after: _Look) -> str:
+        codes: list[str] = []
+        manner = before.manner
+        for one in sorted(manner - after.manner):
+            off = _OFF.get(one)
+            if off is None:
+                codes, before, manner = ["0"], _PLAIN, frozenset()
+                break
+            codes.append(off)
+            manner -= {two for two in manner if _OFF.get(two) == off}
+        codes += sorted(after.manner - manner)
+        if after.ink != before.ink:
+            codes.append(after.ink or "39")
+        if after.ground != before.ground:
+            codes.append(after.ground or "49")
+        if len(self._steps) > 4096:
+            self._steps.clear()
+        told = self._steps[before, after] = f"\x1b[{';'.join(codes)}m" if codes else ""
+        return told
+
+    def _look(self, style: Style) -> _Look:
+        if len(self._looks) > 4096:
+            self._looks.clear()
+        manner = self._codes(style.without_color)
+        found = self._looks[style] = _Look(
+            self._codes(Style(color=style.color)),
+            self._codes(Style(bgcolor=style.bgcolor)),
+            frozenset(manner.split(";")) if manner else frozenset(),
+        )
         return found
 
     def _codes(self, style: Style) -> str:
@@ -79,7 +116,11 @@ class WireStrip(Strip):
         """The line with its orders."""
         told = self._render_cache
         if told is None:
-            told = self._render_cache = _written(self._segments, console)
+            system = console._color_system  # noqa: SLF001 - as Textual asks for it; there is no public way
+            wire = _WIRES.get(system)
+            if wire is None:
+                wire = _WIRES[system] = Wire(system)
+            told = self._render_cache = wire.written(self._segments)
         return told
 
     def apply_filter(self, filter: "LineFilter", background: "Color") -> Strip:  # noqa: A002, ARG002 - Textual's names
@@ -99,30 +140,3 @@ class WireStrip(Strip):
             return self
         strip = super().crop(start, end)
         return WireStrip(strip, strip.cell_length)
-
-
-def _written(segments: Sequence[Segment], console: "Console") -> str:
-    system = console._color_system  # noqa: SLF001 - as Textual asks for it; there is no public way
-    wire = _WIRES.get(system)
-    if wire is None:
-        wire = _WIRES[system] = Wire(system)
-    told: list[str] = []
-    last: Style | None = None
-    for text, style, control in segments:
-        if control or not text:
-            continue
-        if style is None:
-            if last is not None:
-                told.append(_RESET)
-                last = None
-        elif style is not last:
-            told.append(wire.step(last, style))
-            last = style
-        blanks = len(text) - len(text.rstrip(" "))
-        if blanks >= BLANKS and last is not None and not last.underline and not last.reverse:
-            told.append(f"{text[: len(text) - blanks]}\x1b[{blanks}X\x1b[{blanks}C")
-        else:
-            told.append(text)
-    if last is not None:
-        told.append(_RESET)
-    return "".join(told)

@@ -188,6 +188,8 @@ class Reviewed:
                 for side in ("old", "new"):
                     await asyncio.wait_for(reading.review.coloured(index, side), 20)  # type: ignore[arg-type]
                 await asyncio.wait_for(reading.review.worded(index), 20)
+        await asyncio.sleep(0)
+        self.screen.told()
         await self.desk.settle()
 
     async def until(self, fact: Callable[[], object], what: str = "the fact") -> None:

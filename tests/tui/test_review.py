@@ -150,7 +150,7 @@ async def test_files_are_narrowed(reviewed: Reviewed) -> None:
 
 
 async def test_both_sides_stand_side_by_side(reviewed: Reviewed, snapshot_svg: Camera) -> None:
-    async with reviewed.open((160, 50)) as desk:
+    async with reviewed.open((190, 50)) as desk:
         assert "│" in desk.line_with("if target.startswith")
         await reviewed.press("right_curly_bracket", "right_curly_bracket", "j", "j", "j", "j", "j")
         snapshot_svg(desk.app)

@@ -1,0 +1,224 @@
+"""The review screen on a real diff of 100,000 lines in 1,000 files, in a pty of 160x50: frames, bytes, waits, memory.
+
+Beside it, in the same run, a bare Textual app's first frame and `git diff | less -R`.
+"""
+
+import asyncio
+import gc
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from big_diff import BigDiff, big_diff
+from ground import AMPSM, ground
+from terminal import Terminal
+
+from ampsm_engine import wording
+from ampsm_engine.engine.desk import engine_at
+from ampsm_engine.model import Session, Status
+
+SESSION = "0123456789"
+QUIET = 0.03
+"""Seconds without a byte after which a frame is over."""
+
+KEYS = (("line j", "j", 150), ("page f", "f", 60), ("hunk ]", "]", 80), ("file }", "}", 80), ("line k", "k", 60))
+
+
+def prepare(made: BigDiff) -> None:
+    """A session over the two commits."""
+    engine = engine_at().ready()
+    now = wording.now()
+    engine.store.add_session(
+        Session(
+            id=SESSION,
+            name="Upgrade everything",
+            amp_prompt="Upgrade everything",
+            repo_root=str(made.repository),
+            base_branch=made.old,
+            branch_name=made.new,
+            worktree_path=str(made.repository),
+            status=Status.IDLE,
+            created_at=now,
+            base_commit=made.old,
+            script_command="",
+            last_run=now,
+        )
+    )
+
+
+def watched() -> None:
+    """The app, with its frames, its loop and its collector on the clock; told at the end into a file."""
+    from textual.screen import Screen
+
+    told: dict[str, list[float]] = {"frames": [], "lag": [], "gc": []}
+    inner = Screen._on_timer_update  # noqa: SLF001 - where Textual composes, renders and writes a frame
+    began = [0.0]
+
+    def update(self: "Screen[object]") -> None:
+        busy = bool(self._dirty_widgets or self._repaint_required or self._layout_required)
+        start = time.perf_counter()
+        inner(self)
+        if busy:
+            told["frames"].append(time.perf_counter() - start)
+
+    def collecting(phase: str, _info: object) -> None:
+        if phase == "start":
+            began[0] = time.perf_counter()
+        else:
+            told["gc"].append(time.perf_counter() - began[0])
+
+    Screen._on_timer_update = update  # type: ignore[method-assign]  # noqa: SLF001
+    gc.callbacks.append(collecting)
+
+    file = Path(os.environ["AMPSM_BENCH_TOLD"])
+
+    async def tick() -> None:
+        while True:
+            start = time.perf_counter()
+            await asyncio.sleep(0.005)
+            told["lag"].append(time.perf_counter() - start - 0.005)
+            if len(told["lag"]) % 100 == 0:
+                file.write_text(json.dumps(told))
+
+    gc.disable()  # as the front door does
+    os.environ["TEXTUAL_FPS"] = "120"
+    from ampsm_engine.differ.client import Differ
+
+    differ = Differ.start()
+    from ampsm_tui.app import AmpsmApp, run
+
+    def begin(app: AmpsmApp) -> None:
+        app.begin_with(SESSION, differ)
+        app.call_later(lambda: app.run_worker(tick(), group="watching"))
+
+    run(prepare=begin)
+
+
+def part(times: Sequence[float], share: float) -> float:
+    """That part of them is not longer, in milliseconds."""
+    ordered = sorted(times) or [0.0]
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000
+
+
+def pressed(terminal: Terminal, key: str) -> tuple[float, int]:
+    """Seconds until the last byte of the frame, and its bytes."""
+    terminal.drain(QUIET)
+    began = last = time.perf_counter()
+    terminal.press(key)
+    count = 0
+    wait = 0.5
+    while chunk := terminal.read(wait):
+        last, count, wait = time.perf_counter(), count + len(chunk), QUIET
+    return last - began, count
+
+
+def memory(pid: int) -> float:
+    """Megabytes that a process alone holds or shares."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def first(command: Sequence[str | Path], mark: bytes) -> float:
+    """Seconds from nothing to these bytes; the median of seven."""
+    took = []
+    for _ in range(7):
+        terminal = Terminal(command, columns=160, lines=50)
+        took.append(terminal.until(mark))
+        terminal.end()
+    return sorted(took)[len(took) // 2]
+
+
+def keys(terminal: Terminal, frames: Callable[[], list[float]]) -> None:
+    """Each kind of step: its wait, its bytes, its frame."""
+    for name, key, count in KEYS:
+        before = len(frames())
+        steps = [pressed(terminal, key) for _ in range(count)]
+        time.sleep(0.6)
+        drawn = frames()[before:]
+        waits, sizes = [step[0] for step in steps], sorted(step[1] for step in steps)
+        print(
+            f"  {name:8} key to last byte {part(waits, 0.5):5.1f} ms, p95 {part(waits, 0.95):5.1f}; "
+            f"frame {part(drawn, 0.5):4.1f} ms, p95 {part(drawn, 0.95):4.1f} (aims 3, 6); "
+            f"bytes {sizes[len(sizes) // 2]:,}, most {sizes[-1]:,}"
+        )
+    for name, key in (("End", "G"), ("top", "g")):
+        waits = [pressed(terminal, key)[0] for _ in range(6)]
+        print(f"  {name:8} key to last byte {part(waits, 0.5):5.1f} ms, most {part(waits, 1):5.1f} (aim 15)")
+        pressed(terminal, "g" if key == "G" else "G")
+    pressed(terminal, "/")
+    waits = [pressed(terminal, letter)[0] for letter in "return self"]
+    print(f"  search, by letter: {part(waits, 0.5):5.1f} ms to the last byte, most {part(waits, 1):5.1f} (aim 25)")
+    pressed(terminal, "\r")
+    waits = [pressed(terminal, "n")[0] for _ in range(20)]
+    print(f"  next match {part(waits, 0.5):5.1f} ms, most {part(waits, 1):5.1f}")
+
+
+def main() -> None:
+    """Print each figure beside its aim."""
+    if sys.argv[1:2] == ["watched"]:
+        watched()
+        return
+    with ground() as place:
+        made = big_diff(place)
+        print(f"the diff: {made.count()}")
+        prepare(made)
+        bare = first([sys.executable, Path(__file__).with_name("bare_app.py")], b"Fix the login")
+        ours = first([AMPSM, "review", SESSION], b"\xe2\x8b\xaf")
+        print(f"from nothing to the first diff line {ours * 1000:.0f} ms; bare Textual app {bare * 1000:.0f} ms, "
+              f"ratio {ours / bare:.2f} (aim 1.5)")  # fmt: skip
+        pipe = f"git -C {made.repository} diff --color=always {made.old} {made.new} | less -R"
+        less = first(["/bin/sh", "-c", pipe], b"@@")
+        print(f"beside it git diff | less -R {less * 1000:.0f} ms")
+        waited = in_app()
+        print(f"in the app, key press to the first hunk {waited * 1000:.0f} ms (aim 60)")
+        measured(place)
+
+
+def in_app() -> float:
+    """Seconds from the key in the list to the first hunk, once the app has settled; the median of three."""
+    took = []
+    for _ in range(3):
+        terminal = Terminal([AMPSM], columns=160, lines=50)
+        terminal.until(b"Upgrade")
+        terminal.drain(1.5)
+        terminal.began = time.perf_counter()
+        terminal.press("v")
+        took.append(terminal.until(b"\xe2\x8b\xaf"))
+        terminal.end()
+    return sorted(took)[1]
+
+
+def measured(place: Path) -> None:
+    """The steps, the loop, the collector, memory, and rest."""
+    file = place / "told.json"
+    os.environ["AMPSM_BENCH_TOLD"] = str(file)
+    terminal = Terminal([sys.executable, Path(__file__), "watched"], columns=160, lines=50)
+
+    def told() -> dict[str, list[float]]:
+        return dict(json.loads(file.read_text()))
+
+    terminal.until(b"\xe2\x8b\xaf")
+    terminal.drain(3.0)
+    keys(terminal, lambda: told()["frames"])
+    terminal.drain(2.0)
+    written, began = 0, time.perf_counter()
+    while time.perf_counter() - began < 5:
+        written += len(terminal.read(0.5))
+    end = told()
+    print(f"  at rest for 5 s: {written} bytes (aim 0)")
+    print(f"  loop lag p99 {part(end['lag'], 0.99):.1f} ms, most {part(end['lag'], 1):.1f} (aim 10); "
+          f"collector {len(end['gc'])} times, most {part(end['gc'], 1):.1f} ms (aim 5)")  # fmt: skip
+    children = subprocess.run(["pgrep", "-P", str(terminal.pid)], capture_output=True, text=True, check=False)
+    others = ", ".join(f"{memory(int(pid)):.0f}" for pid in children.stdout.split())
+    print(f"  app {memory(terminal.pid):.0f} MB (aim 140), beside it {others} MB")
+    terminal.end()
+
+
+if __name__ == "__main__":
+    main()
