@@ -58,7 +58,8 @@ class Camera:
 
     def __call__(self, app: AmpsmApp, name: str | None = None) -> None:
         expected = self._snapshot(name=name) if name else self._snapshot
-        assert picture(app) == expected
+        same = picture(app) == expected  # apart: pytest takes minutes to tell two long texts apart
+        assert same, "the screen does not look as in its picture; look at both: pytest --snapshot-update, git diff"
 
     async def glance(self, desk: Desk, state: str = "") -> None:
         """The two sizes that every state has, without waiting for an end of what is under way."""
