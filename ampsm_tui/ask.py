@@ -3,13 +3,16 @@
 A verb's error comes back as itself; `asking` makes a toast of it. Nothing else in the screens knows of processes.
 """
 
+import asyncio
+import contextvars
 import functools
 import os
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from textual.dom import DOMNode
-from textual.worker import Worker
+from textual.app import App
+from textual.dom import DOMNode, NoScreen
+from textual.worker import Worker, active_worker
 
 from ampsm_engine.errors import AmpsmError, Failed
 from ampsm_tui.clean import many_lines, one_line
@@ -27,7 +30,53 @@ async def ask(verb: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
 
     Arguments and answer are pickled. The errors of the verb are raised here as they were there.
     """
-    return await cross(functools.partial(verb, *args, **kwargs))
+    return await _for_who_is_there(cross(functools.partial(verb, *args, **kwargs)))
+
+
+async def see_through(work: Coroutine[Any, Any, T]) -> T:
+    """The answer of work that neither cancelling nor leaving the app cuts off: what makes something, or moves it."""
+    context = contextvars.copy_context()
+    # It goes on when the screen that wanted it is gone: it is nobody's.
+    context.run(active_worker.set, None)  # type: ignore[arg-type]
+    task = asyncio.create_task(work, context=context)
+    BEGUN.add(task)
+    task.add_done_callback(_done)
+    return await _for_who_is_there(asyncio.shield(task))
+
+
+BEGUN: "set[asyncio.Task[Any]]" = set()
+"""What must come to its end before the app goes."""
+
+
+def _done(task: "asyncio.Task[Any]") -> None:
+    BEGUN.discard(task)
+    if not task.cancelled():
+        task.exception()  # whoever waited for it may be gone; nobody else is to complain
+
+
+async def _for_who_is_there(answer: Awaitable[T]) -> T:
+    """The answer, unless the screen that asked has gone meanwhile: then its worker ends here, a refusal is a toast."""
+    try:
+        said = await answer
+    except AmpsmError as refusal:
+        if (node := _who_has_gone()) is not None:
+            tell(node, refusal)
+            raise asyncio.CancelledError from refusal
+        raise
+    if _who_has_gone() is not None:
+        raise asyncio.CancelledError
+    return said
+
+
+def _who_has_gone() -> DOMNode | None:
+    worker = active_worker.get(None)
+    if worker is None or isinstance(worker.node, App):
+        return None
+    try:
+        is_there = worker.node.screen in worker.node.app.screen_stack
+    except NoScreen:
+        is_there = False
+    return None if is_there else worker.node
 
 
 async def cross(question: Callable[[], T]) -> T:

@@ -14,7 +14,7 @@ from textual.widgets.option_list import Option
 
 from ampsm_engine import config, keymap
 from ampsm_engine.keymap import KEYS, Key
-from ampsm_tui.ask import ask, asking
+from ampsm_tui.ask import ask, asking, see_through
 from ampsm_tui.clean import fit, one_line
 from ampsm_tui.house import house
 from ampsm_tui.screens.writing import LineScreen
@@ -123,7 +123,7 @@ class KeysScreen(Screen[None]):
     async def _give(self, key: Key, text: str) -> None:
         name = f"keys.{key.id}"
         value = config.checked(name, text)
-        await ask(config.store, house(self).engine.config, name, text)
+        await see_through(ask(config.store, house(self).engine.config, name, text))
         settings = config.Settings({**house(self).settings.values, name: value})
         house(self).settings = settings
         self.app.set_keymap(settings.keys)

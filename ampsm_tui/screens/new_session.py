@@ -20,10 +20,9 @@ from ampsm_engine import naming
 from ampsm_engine.engine.drafts import Draft, Trouble
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Session
-from ampsm_tui.ask import ask, asking
+from ampsm_tui.ask import ask, asking, see_through
 from ampsm_tui.clean import many_lines, one_line
 from ampsm_tui.house import house
-from ampsm_tui.leaving import see_through
 from ampsm_tui.screens.dialog import SEND
 from ampsm_tui.widgets.choice import Choice
 from ampsm_tui.widgets.field import Field

@@ -16,7 +16,7 @@ from ampsm_engine import config, notify, terminals, tmux
 from ampsm_engine.config import SETTINGS, Settings
 from ampsm_engine.notices import WORDS, Kind, Notice
 from ampsm_tui import terminal
-from ampsm_tui.ask import ask, asking
+from ampsm_tui.ask import ask, asking, see_through
 from ampsm_tui.clean import many_lines, one_line
 from ampsm_tui.house import house
 from ampsm_tui.widgets.key_bar import KeyBar
@@ -157,7 +157,7 @@ class NotificationsScreen(Screen[None]):
         else:
             text = setting.choices[(setting.choices.index(str(value)) + step) % len(setting.choices)]
         changed = config.checked(name, text)
-        await ask(config.store, house(self).engine.config, name, text)
+        await see_through(ask(config.store, house(self).engine.config, name, text))
         house(self).settings = Settings({**house(self).settings.values, name: changed})
         self._options.replace_option_prompt(name, self._line(name))
         if name == "notify.terminal":

@@ -13,7 +13,7 @@ from textual.widgets import Static
 from ampsm_engine import config
 from ampsm_engine.config import SETTINGS, Setting
 from ampsm_engine.errors import AmpsmError, Refused
-from ampsm_tui.ask import ask
+from ampsm_tui.ask import ask, see_through
 from ampsm_tui.clean import many_lines, one_line
 from ampsm_tui.house import house
 from ampsm_tui.widgets.key_bar import KeyBar
@@ -54,6 +54,8 @@ class SettingsScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._row: SettingRow | None = None
+        self._under_way = 0
+        self._leaving = False
 
     def compose(self) -> ComposeResult:
         """The file, the groups, what the current one means."""
@@ -73,7 +75,7 @@ class SettingsScreen(Screen[None]):
 
     def on_setting_row_entered(self, event: SettingRow.Entered) -> None:
         """Say what it means."""
-        self._row = event.row
+        self._row, self._leaving = event.row, False
         self._explain(event.row)
 
     def _explain(self, row: SettingRow, trouble: str = "", hint: str = "") -> None:
@@ -88,9 +90,20 @@ class SettingsScreen(Screen[None]):
 
     def on_setting_row_given(self, event: SettingRow.Given) -> None:
         """Check it, and write it."""
-        self.run_worker(self._write(event.row, event.text), group="ask")
+        self._begin(event.row, event.text)
 
-    async def _write(self, row: SettingRow, text: str) -> None:
+    def _begin(self, row: SettingRow, text: str) -> None:
+        self._under_way += 1
+        self.run_worker(self._given(row, text), group="ask")
+
+    async def _given(self, row: SettingRow, text: str) -> None:
+        is_written = await self._write(row, text)
+        self._under_way -= 1
+        if is_written:
+            self._close_if_written()
+
+    async def _write(self, row: SettingRow, text: str) -> bool:
+        """Write it where that is allowed; whether it was."""
         engine = house(self).engine
         name = row.setting.name
         try:
@@ -98,10 +111,10 @@ class SettingsScreen(Screen[None]):
                 message = f"There is no theme {one_line(text, 60)!r}."
                 raise Refused(message, "The arrow down lists them.")
             config.checked(name, text)
-            value = await ask(config.store, engine.config, name, text)
+            value = await see_through(ask(config.store, engine.config, name, text))
         except AmpsmError as refusal:
             self._explain(row, refusal.message, refusal.hint)
-            return
+            return False
         row.accept(value if value is not None else config.checked(name, text))
         settings = config.Settings({**house(self).settings.values, name: row.value})
         house(self).settings = settings
@@ -109,6 +122,7 @@ class SettingsScreen(Screen[None]):
             self._explain(row)
         if name == "ui.theme":
             self.app.theme = str(row.value)
+        return True
 
     def on_keys_row_entered(self) -> None:
         """Say what it opens."""
@@ -133,12 +147,18 @@ class SettingsScreen(Screen[None]):
         await self.recompose()
 
     def action_leave(self) -> None:
-        """Back; what was typed last is given first."""
-        self.set_focus(None)
-        self.call_after_refresh(self._close)
+        """Back, when what was typed last is written; what is refused holds the screen, but only once."""
+        is_typed = self._row is not None and self._row.is_typed
+        if self._leaving or not (is_typed or self._under_way):
+            self.dismiss(None)
+            return
+        self._leaving = True
+        if is_typed and self._row is not None and not self._under_way:
+            self._begin(self._row, self._row.text)
 
-    def _close(self) -> None:
-        self.dismiss(None)  # not awaited: a screen that waits for its own end waits for ever
+    def _close_if_written(self) -> None:
+        if self._leaving and not self._under_way and self.is_current:
+            self.dismiss(None)  # not awaited: a screen that waits for its own end waits for ever
 
 
 def _every() -> list[Setting]:

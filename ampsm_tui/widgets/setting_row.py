@@ -145,6 +145,11 @@ class SettingRow(Horizontal):
             return choice.value
         return self.query_one(Input).value
 
+    @property
+    def is_typed(self) -> bool:
+        """Whether what stands there is not its value yet."""
+        return self.text != written(self.value)
+
     def accept(self, value: Value) -> None:
         """It is written: this is its value."""
         self.value = value
@@ -163,7 +168,7 @@ class SettingRow(Horizontal):
     @on(Input.Submitted)
     @on(OnOff.Turned)
     def _give(self) -> None:
-        if self.text != written(self.value):
+        if self.is_typed:
             self.post_message(self.Given(self, self.text))
 
 

@@ -1,11 +1,15 @@
 """Who leaves while something is being made leaves when it is made."""
 
 import asyncio
+from typing import Any
 
 import pytest
+from textual.screen import Screen
 
+from ampsm_engine import config
+from ampsm_engine.engine.drafts import readiness
 from ampsm_tui import leaving
-from ampsm_tui.leaving import see_through
+from ampsm_tui.ask import ask, see_through
 from tests.tui.builders import a_board, a_session
 from tests.tui.desk import Desk
 
@@ -54,3 +58,53 @@ async def test_what_takes_too_long_is_left(desk: Desk, monkeypatch: pytest.Monke
         await asyncio.wait_for(desk.app.going, 10)
     assert desk.app.return_code == 3
     never.set()
+
+
+async def test_an_answer_to_a_screen_that_has_gone_is_dropped(desk: Desk) -> None:
+    """It would be put into widgets that are gone: that ended the app."""
+    go, told = asyncio.Event(), []
+    desk.answers["readiness"] = lambda *_: go.wait()
+
+    class Asking(Screen[None]):
+        async def wants(self) -> None:
+            told.append(await ask(readiness))
+
+    async with desk.open(a_board(a_session())):
+        screen = Asking()
+        desk.app.push_screen(screen)
+        await desk.pilot.pause()
+        work = desk.app.run_worker(screen.wants(), group="watching")
+        work._node = screen
+        await desk.pilot.pause()
+        desk.app.pop_screen()
+        go.set()
+        await desk.settle()
+    assert told == []
+
+
+async def test_leaving_the_settings_writes_what_was_typed_last_first(desk: Desk) -> None:
+    go = asyncio.Event()
+
+    async def slow(*said: Any) -> Any:
+        await go.wait()
+        return config.store(*said)
+
+    desk.answers["store"] = slow
+    async with desk.open(a_board(a_session())):
+        await desk.press("comma", "backspace", "2")
+        await desk.pilot.press("escape")
+        await desk.pilot.pause()
+        desk.sees("Settings")
+        go.set()
+        await desk.settle()
+        desk.sees("NAME")
+        assert config.load(desk.engine.config)["slots"] == 2
+        assert desk.app.settings["slots"] == 2
+
+
+async def test_a_refused_setting_holds_the_screen_once(desk: Desk) -> None:
+    async with desk.open(a_board(a_session())):
+        await desk.press("comma", "backspace", "x", "escape")
+        desk.sees("takes a whole number")
+        await desk.press("escape")
+        desk.sees("NAME")
