@@ -6,21 +6,26 @@ from ampsm_engine.cli import diagnostics, documents, output
 from ampsm_engine.cli.output import Styled, one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ampsm_engine.engine.desk import Engine
     from ampsm_engine.merging.values import Result
-    from ampsm_engine.model import Merge, Session
+    from ampsm_engine.model import Fact, Merge, Session
 
 
 def tell(result: "Result") -> None:
     """What came of an operation, in words."""
     merge, session = result.merge, result.session
     many = f"{result.commits} commit{'s' * (result.commits != 1)}"
-    if merge.target:
+    if merge.target and merge.base_before == merge.base_after:
+        output.line(f"{one_line(merge.target)} has all of {one_line(session.name)} already, and stays where it is.")
+    elif merge.target:
         span = f"{merge.base_before[:12]}..{merge.base_after[:12]}"
         output.line(f"{one_line(session.name)} is in {one_line(merge.target)}: {many} ({span}).")
     else:
         output.line(f"{one_line(session.branch_name)} has {many} now ({merge.branch_after[:12]}).")
-    for path in result.checkouts:
+    elsewhere = merge.base_before != merge.base_after
+    for path in result.checkouts if elsewhere else ():
         diagnostics.note(f"The checkout {path} moved along.")
     for note in result.notes:
         diagnostics.note(one_line(note))
@@ -31,6 +36,19 @@ def tell(result: "Result") -> None:
             diagnostics.warning(one_line(one.text))
             diagnostics.hint(one_line(one.hint))
     diagnostics.hint(f"ampsm merge {session.id} --undo takes it back; ampsm rm {session.id} cleans up")
+
+
+def tell_taken_back(merge: "Merge", facts: "Sequence[Fact]") -> None:
+    """What an abort or an undo came to, and what it leaves: `facts` are those that it wrote down."""
+    aborted = next((fact.text for fact in facts if fact.kind == "aborted"), "")
+    if aborted:
+        output.line(f"{one_line(aborted[:1].upper() + aborted[1:])}.")
+    else:
+        what = f"{one_line(merge.target)} and the session are" if merge.target else "The session is"
+        output.line(f"{what} as before the {merge.kind}.")
+    for fact in facts:
+        if fact.kind == "note":
+            diagnostics.note(one_line(fact.text))
 
 
 def show(engine: "Engine", session: "Session", *, as_json: bool) -> int:

@@ -225,14 +225,14 @@ def _resting(reference: str, way: str, *, accept: bool, as_json: bool) -> int:
     if way == "amp":
         return _give(engine, session, as_json=as_json)
     verb = merges.abort if way == "abort" else merges.undo
+    before = len(engine.store.facts(session_id=session.id))
     with diagnostics.working(f"Taking back what was done to {one_line(session.name)}"):
         merge = verb(engine, session.id)
     if as_json:
         session = engine.store.session(session.id)
         output.document({"session": told.session_document(engine, session), "merge": told.merge_document(merge)})
     else:
-        what = f"{one_line(merge.target)} and the session are" if merge.target and way == "undo" else "The session is"
-        output.line(f"{what} as before the {merge.kind}.")
+        told.tell_taken_back(merge, engine.store.facts(session_id=session.id)[before:])
     return diagnostics.OK
 
 

@@ -41,8 +41,8 @@ def size(number: int) -> str:
 def rm_command(references: tuple[str, ...], *, yes: bool, as_json: bool) -> int:
     """Move sessions to the trash: branch, worktree and what is not committed.
 
-    Everything can be brought back with `ampsm trash restore` until you purge it. A session that runs is
-    refused: `ampsm stop` it first.
+    Everything but what git ignores can be brought back with `ampsm trash restore` until you purge it. A session
+    that runs is refused: `ampsm stop` it first.
 
       ampsm rm dark login --yes
     """
@@ -62,6 +62,10 @@ def rm_command(references: tuple[str, ...], *, yes: bool, as_json: bool) -> int:
         removed.append(_removed_document(gone))
         if not as_json:
             output.line(f"{one_line(session.name)} ({session.id}) is in the trash.")
+            if gone.ignored:
+                diagnostics.note(
+                    f"What git ignores was not kept: {gone.ignored} file{'s' * (gone.ignored != 1)} or folders."
+                )
     if as_json:
         output.document({"removed": removed})
     else:

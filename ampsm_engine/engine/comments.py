@@ -89,7 +89,7 @@ def _quoted(at: Scratch, entry: Entry, path: str, line: int, line_end: int) -> t
         return "", ""
     content = b"" if entry.is_submodule else at.content(entry)
     if entry.is_submodule or b"\0" in content[:_BINARY_WITHIN]:
-        raise Refused(f"{path} has no lines to comment on.", "Comment on the file: line 0.")
+        raise Refused(f"{path} has no lines to comment on.", "Comment on the whole file instead: PATH without a line.")
     lines = hunks.lines_of(content)
     if not 1 <= line <= line_end <= len(lines):
         named = f"line {line}" if line == line_end else f"lines {line}-{line_end}"

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from ampsm_engine.engine.check import Finding
 from ampsm_engine.engine.desk import Engine
-from ampsm_engine.git import integrate, program, repository
+from ampsm_engine.git import commits, integrate, program, repository
 from ampsm_engine.git.places import Repo
-from ampsm_engine.model import MergeState, Session
+from ampsm_engine.merging.situation import back_on_branch
+from ampsm_engine.model import MergeState, Session, Status
 
 _KEPT = re.compile(r"refs/ampsm/(backup|trash|looked)/(?P<session>[^/]+)")
 
@@ -30,7 +31,21 @@ def found(engine: Engine, repo: Repo, sessions: Sequence[Session], *, apply: boo
         elif waits is not None and waits.state is MergeState.CONFLICTED and laid is None:
             text = f"the conflict of session {session.name} does not lie in its worktree any more"
             yield Finding("conflict", text, f"ampsm merge {session.id} --abort")
+        elif laid is None and session.status is not Status.RUNNING:
+            yield from _astray(repo, session, worktree)
     yield from _refs(repo, {session.id for session in sessions})
+
+
+def _astray(repo: Repo, session: Session, worktree: Path) -> Iterator[Finding]:
+    """A worktree that left its session's branch, or whose branch was renamed or deleted."""
+    head = commits.head(worktree)
+    if head.branch == session.branch_name or repository.is_busy(worktree) is not None:
+        return
+    where = f"on {head.branch}" if head.branch else f"at {head.commit[:12]}, on no branch"
+    there = repository.branch_tip(repo.root, session.branch_name) is not None
+    gone = "" if there else ", which is not there any more"
+    text = f"the worktree of session {session.name} stands {where}, and not on its branch {session.branch_name}{gone}"
+    yield Finding("branch", text, back_on_branch(worktree, session.branch_name))
 
 
 def _forgotten(engine: Engine, session: Session, worktree: Path, *, apply: bool) -> Finding:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ampsm_engine.engine.desk import Engine
-from ampsm_engine.git import changes, repository
+from ampsm_engine.git import changes, commits, keepsake, repository
 from ampsm_engine.git.integrate.proof import proof
 from ampsm_engine.git.integrate.values import PlannedCommit
 from ampsm_engine.model import MergeState, Session
@@ -35,6 +35,8 @@ class Proven:
     """What those commits change."""
     uncommitted: tuple[str, ...] = ()
     """Paths that are in no commit at all."""
+    ignored: tuple[str, ...] = ()
+    """Ignored files and folders, which the trash does not keep."""
 
     @property
     def text(self) -> str:
@@ -48,6 +50,13 @@ class Proven:
             parts.append(f"{many} ({_some(self.uncommitted)})")
         return " and ".join(parts) if parts else _HOW.get(self.how, "{0} has it").format(printable(self.base))
 
+    @property
+    def warning(self) -> str:
+        """What the trash would not keep, as a sentence; empty when it keeps all."""
+        if not self.ignored:
+            return ""
+        return f"What git ignores in it is not kept: {_some(self.ignored)}."
+
 
 def _some(names: tuple[str, ...]) -> str:
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
@@ -55,18 +64,37 @@ def _some(names: tuple[str, ...]) -> str:
 
 
 def prove(engine: Engine, session: Session) -> Proven:
-    """Look for a session's work in its base, and in whatever else it was merged into; NotFound without its branch."""
+    """Look for a session's work in its base, and in whatever else it was merged into; NotFound without any commit.
+
+    Its work is its branch, and what its worktree has checked out beside that.
+    """
     root, worktree = Path(session.repo_root), Path(session.worktree_path)
-    tip = repository.resolve(root, session.branch_name)
+    tips = _tips(root, worktree, session)
+    ignored = keepsake.not_kept(worktree) if (worktree / ".git").exists() else ()
     uncommitted = tuple(change.path for change in changes.status(worktree)) if worktree.is_dir() else ()
     found: Proven | None = None
     for name in _places(engine, session, root):
-        told = proof(root, tip, repository.resolve(root, name))
-        proven = Proven(told.in_base, told.how, name, told.left, told.files, uncommitted)
-        if told.in_base:
+        base = repository.resolve(root, name)
+        told = [proof(root, tip, base) for tip in tips]
+        missing = [one for one in told if not one.in_base]
+        how = (missing or told)[0].how
+        left = {commit.sha: commit for one in missing for commit in one.left}
+        files = sorted({file for one in missing for file in one.files})
+        proven = Proven(not missing, how, name, tuple(left.values()), tuple(files), uncommitted, ignored)
+        if proven.in_base:
             return proven
         found = found or proven
-    return found or Proven(in_base=False, how="not", base=session.base_branch, uncommitted=uncommitted)
+    nowhere = Proven(in_base=False, how="not", base=session.base_branch, uncommitted=uncommitted, ignored=ignored)
+    return found or nowhere
+
+
+def _tips(root: Path, worktree: Path, session: Session) -> list[str]:
+    """The branch's commit, and the worktree's own where the branch does not have it: HEAD may have left the branch."""
+    tip = repository.branch_tip(root, session.branch_name)
+    head = commits.head(worktree).commit if (worktree / ".git").exists() else None
+    if head and (tip is None or not repository.is_ancestor(root, head, tip)):
+        return [head, tip] if tip else [head]
+    return [tip or repository.resolve(root, session.branch_name)]
 
 
 def _places(engine: Engine, session: Session, root: Path) -> list[str]:

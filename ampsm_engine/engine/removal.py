@@ -23,6 +23,8 @@ class Removed:
     """Whether all that was committed is proven to be in the base."""
     how: str = "not"
     """How: `ancestor`, `same tree`, `patch-id`, `nothing new`, `not`."""
+    ignored: int = 0
+    """Ignored files and folders that were there; the trash does not keep them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +47,11 @@ def what_would_be_lost(engine: Engine, session_id: str) -> str:
         proven = proving.prove(engine, session)
     except AmpsmError as reason:
         return f"{session.name} goes to the trash; what it holds cannot be told: {reason}"
+    warning = f" {proven.warning}" if proven.warning else ""
     if proven.in_base and not proven.uncommitted:
-        return f"{session.name} goes to the trash; nothing is lost: {proven.text}."
-    return f"{session.name} goes to the trash with {proven.text}; ampsm trash restore brings it back."
+        known = proven.text if warning else f"nothing is lost: {proven.text}"
+        return f"{session.name} goes to the trash; {known}.{warning}"
+    return f"{session.name} goes to the trash with {proven.text}; ampsm trash restore brings it back.{warning}"
 
 
 def remove(engine: Engine, session_id: str) -> Removed:
@@ -78,7 +82,8 @@ def remove(engine: Engine, session_id: str) -> Removed:
             store.update_session(session.id, trashed_at=None)
         raise
     store.fact("trashed", f"{session.name} is in the trash", session_id=session.id)
-    return Removed(trashed, _size(session), len(proven.left), len(proven.uncommitted), proven.in_base, proven.how)
+    left, ignored = len(proven.left), len(proven.ignored)
+    return Removed(trashed, _size(session), left, len(proven.uncommitted), proven.in_base, proven.how, ignored)
 
 
 def _size(session: Session) -> int:

@@ -121,6 +121,17 @@ def _contents(
     )
 
 
+def not_kept(worktree: Path) -> tuple[str, ...]:
+    """What of a worktree the trash does not keep: ignored files and folders, but for secrets and repositories."""
+    entries = listing.entries(worktree, ignored=True)
+    paths = [entry.path.rstrip("/") for entry in entries if entry.state == "ignored"]
+    return tuple(
+        path
+        for path in paths
+        if not (is_secret(path) or (worktree / path / ".git").exists() or path.partition("/")[0] in staging.OURS)
+    )
+
+
 def _gitlinks(worktree: Path) -> list[str]:
     records = program.text(program.told(worktree, "ls-files", "--stage", "-z")).split("\0")
     return [record.partition("\t")[2] for record in records if record.startswith(listing.GITLINK)]

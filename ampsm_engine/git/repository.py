@@ -21,6 +21,9 @@ _NAMESPACES = (BRANCHES, "refs/remotes/", "refs/tags/")
 _SESSION_ID = re.compile(r"[0-9a-hjkmnp-tv-z]{10}")
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
+_EXPRESSION = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|@\{|\.\.")
+"""What no branch's name has: the rest of a revision, such as `main~1`."""
+
 _OPERATIONS = (
     ("rebase-merge", "rebase"),
     ("rebase-apply/applying", "am"),
@@ -168,8 +171,10 @@ def short(full: str) -> str:
 
 def branch_tip(where: Path, branch: str) -> str | None:
     """The commit that a local branch points at; None when there is no such branch."""
+    if not branch or _EXPRESSION.search(branch):
+        return None
     answer = program.read(where, "rev-parse", "--quiet", "--verify", f"{BRANCHES}{branch}^{{commit}}")
-    return answer.line if branch and answer.ok else None
+    return answer.line if answer.ok else None
 
 
 def resolves(where: Path, revision: str) -> bool:

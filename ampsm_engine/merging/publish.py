@@ -214,4 +214,8 @@ def export_patch(root: Path, base: str, tip: str, path: Path) -> Published:
             file.write(content)
     except OSError as reason:
         raise Failed(f"{path} could not be written: {reason.strerror}.", f"ls -ld {path.parent}") from reason
+    # Without it, git am takes the line ends of Windows for those of the mail.
+    if b"\r\n" in content:
+        text = f"the commits are in {path}; git am needs --keep-cr for them"
+        return Published("patch", ok=True, text=text, hint=f"git am --keep-cr {path}")
     return Published("patch", ok=True, text=f"the commits are in {path}", hint=f"git am {path}")

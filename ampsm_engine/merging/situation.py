@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import changes, commits, listing, repository, staging
+from ampsm_engine.git.integrate.layout import laid
 from ampsm_engine.git.integrate.plan import common, merge_bases
 from ampsm_engine.git.places import Repo
 from ampsm_engine.merging.values import Finding, Kind
@@ -83,7 +84,7 @@ def obstacles(store: Store, now: Situation, *, kind: Kind = "merge", moves_targe
 def own_obstacles(store: Store, now: Situation) -> Iterator[Finding]:
     """The same of the session and its worktree alone."""
     yield _session(store, now)
-    yield from _worktree(now)
+    yield from _worktree(now, waits=store.open_merge(now.session.id) is not None)
 
 
 def refuse(findings: Sequence[Finding]) -> None:
@@ -111,13 +112,18 @@ def _session(store: Store, now: Situation) -> Finding:
     return Finding("session", "ok", "nothing runs or waits in it")
 
 
-def _worktree(now: Situation) -> Iterator[Finding]:
+def _worktree(now: Situation, *, waits: bool) -> Iterator[Finding]:
     worktree, session = now.worktree, now.session
     if not worktree.is_dir():
         text = f"The worktree of session {session.name} is gone: {worktree}."
         yield Finding("worktree", "stop", text, "ampsm repair --apply makes it again from its branch")
         return
     repository.linked_git_dir(worktree)
+    if laid(worktree) is not None:
+        hint = f"ampsm merge {session.id} --continue, or: ampsm merge {session.id} --abort"
+        text = f"A conflict that ampsm laid out lies in {worktree}."
+        yield Finding("worktree", "stop", text, hint if waits else "ampsm repair --apply takes it back")
+        return
     operation = repository.is_busy(worktree)
     if operation is not None:
         text = f"A {operation} is in progress in {worktree}; ampsm did not begin it."
@@ -127,9 +133,22 @@ def _worktree(now: Situation) -> Iterator[Finding]:
     if head.branch != session.branch_name:
         where = f"on {head.branch}" if head.branch else f"at {head.commit[:12]}, on no branch"
         text = f"The worktree of {session.name} stands {where}, and not on its branch {session.branch_name}."
-        yield Finding("worktree", "stop", text, f"git -C {worktree} switch {session.branch_name}")
+        yield Finding("worktree", "stop", text, back_on_branch(worktree, session.branch_name))
         return
     yield from _uncommitted(now)
+
+
+def back_on_branch(worktree: Path, branch: str) -> str:
+    """The command that puts a worktree on its branch and leaves no commit behind."""
+    head = commits.head(worktree)
+    tip = repository.branch_tip(worktree, branch)
+    if head.branch is not None:
+        return f"git -C {worktree} switch {'' if tip else '-c '}{branch}"
+    if tip is None or repository.is_ancestor(worktree, tip, head.commit):
+        return f"git -C {worktree} switch -C {branch}"
+    if repository.is_ancestor(worktree, head.commit, tip):
+        return f"git -C {worktree} switch {branch}"
+    return f"git -C {worktree} branch {branch}-aside && git -C {worktree} switch {branch}"
 
 
 def _uncommitted(now: Situation) -> Iterator[Finding]:
@@ -158,8 +177,9 @@ def _target(now: Situation, *, moves_target: bool) -> Iterator[Finding]:
         return
     if moves_target and not now.is_branch:
         text = f"{now.target} is no branch of this repository, so nothing can be merged into it."
-        local = now.target.rpartition("/")[2]
-        yield Finding("base", "stop", text, f"ampsm merge {session.id} --onto {local or 'BRANCH'} -m MESSAGE")
+        last = now.target.rpartition("/")[2]
+        local = last if repository.branch_tip(now.root, last) else "BRANCH"
+        yield Finding("base", "stop", text, f"ampsm merge {session.id} --onto {local} -m MESSAGE")
         return
     if not merge_bases(now.root, now.base_tip, now.branch_tip):
         try:

@@ -14,8 +14,10 @@ def abort(around: Surroundings, session: Session, merge: Merge) -> Merge:
     worktree = Path(session.worktree_path)
     kept = f"refs/ampsm/backup/{session.id}/{plan.moment}/aborted"
     integrate.abort(worktree, keep_as=kept)
+    moved = integrate.rejoin(worktree, session.branch_name, merge.branch_before)
     conflict_help.remove(worktree)
-    text = f"the {merge.kind} was aborted: branch and worktree are as they were; what was resolved is kept as {kept}"
+    how = moved or "branch and worktree are as they were"
+    text = f"the {merge.kind} was aborted: {how}; what was resolved is kept as {kept}"
     return around.store.end_merge(
         merge.id, MergeState.ABORTED, facts=[("aborted", text)], session={"status": _status(plan.status_before)}
     )
@@ -28,7 +30,10 @@ def advance(around: Surroundings, session: Session, merge: Merge) -> Merge:
         integrate.move_target(root, merge.target, merge.base_after, merge.base_before, why="ampsm: undo")
         merge = around.store.step_merge(merge.id, journal.UNDO_BRANCH)
     integrate.move_target(root, session.branch_name, merge.branch_after, merge.branch_before, why="ampsm: undo")
-    return finish(around, session, merge)
+    pushed = f"{merge.target} was pushed: what the remote has of it stays there"
+    facts = around.store.facts(session_id=session.id)
+    was_pushed = any(fact.kind == "push" and fact.time >= merge.started_at for fact in facts)
+    return finish(around, session, merge, (pushed,) if merge.target and was_pushed else ())
 
 
 def finish(around: Surroundings, session: Session, merge: Merge, notes: tuple[str, ...] = ()) -> Merge:

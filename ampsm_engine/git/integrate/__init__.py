@@ -7,7 +7,7 @@ compare-and-swap. `ours` is always what the work comes to, `theirs` the session'
 
 from ampsm_engine.git.integrate.backup import backup, backups, forget
 from ampsm_engine.git.integrate.foresee import foresee
-from ampsm_engine.git.integrate.layout import abort, finish, laid, lay_out, lay_out_next, settle, unmerged
+from ampsm_engine.git.integrate.layout import abort, finish, laid, lay_out, lay_out_next, rejoin, settle, unmerged
 from ampsm_engine.git.integrate.merge import merge
 from ampsm_engine.git.integrate.plan import merge_bases, plan_commits
 from ampsm_engine.git.integrate.proof import proof
@@ -36,6 +36,7 @@ __all__ = [
     "plan_commits",
     "proof",
     "rebase",
+    "rejoin",
     "reopen",
     "resolve",
     "settle",

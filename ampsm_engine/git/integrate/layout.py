@@ -164,6 +164,24 @@ def abort(worktree: Path, *, keep_as: str | None = None) -> None:
     _back(worktree, git_dir, now)
 
 
+def rejoin(worktree: Path, branch: str, tip: str) -> str | None:
+    """After an abort: stand on the branch again, also where somebody moved or deleted it meanwhile; a note of that.
+
+    Its commits since stay on it; a deleted one is made again at `tip`.
+    """
+    if commits.head(worktree).branch == branch:
+        return None
+    now = repository.branch_tip(worktree, branch)
+    if now is None:
+        program.done(worktree, "update-ref", "-m", "ampsm: abort", f"{BRANCHES}{branch}", tip, "0" * len(tip))
+    answer = program.write(worktree, *_QUIET, "checkout", "--quiet", "--no-overwrite-ignore", branch, "--")
+    if not answer.ok:
+        return f"{branch} moved meanwhile, and {worktree} stays at {tip[:12]}, on no branch: {answer.said}"
+    if now is None:
+        return f"{branch} was deleted meanwhile, and is there again at {tip[:12]}"
+    return f"{branch} moved meanwhile: it stays at {now[:12]}, and was at {tip[:12]} before"
+
+
 def unmerged(worktree: Path) -> tuple[str, ...]:
     """The paths that the index holds as conflicts."""
     records = program.text(program.told(worktree, "ls-files", "--unmerged", "-z")).split("\0")
