@@ -4,7 +4,7 @@ Reads only, but for two things that are asked for: a fetch, and a run of the ses
 """
 
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from ampsm_engine import redact
 from ampsm_engine.errors import AmpsmError
@@ -13,7 +13,7 @@ from ampsm_engine.git.integrate.values import ConflictFile, PlannedCommit
 from ampsm_engine.merging import situation
 from ampsm_engine.merging.situation import Situation, many, named
 from ampsm_engine.merging.surroundings import Surroundings
-from ampsm_engine.merging.values import Finding, Preflight
+from ampsm_engine.merging.values import Finding, Preflight, ScriptState
 from ampsm_engine.model import ScriptResult
 
 FETCH_LIMIT = 300.0
@@ -48,15 +48,28 @@ def preflight(
     related = bool(integrate.merge_bases(now.root, now.base_tip, now.branch_tip))
     commits: tuple[PlannedCommit, ...] = ()
     conflicts: tuple[ConflictFile, ...] = ()
+    said: ScriptState = "not run" if now.session.script_command else "none"
     ahead = behind = 0
     if related:
         commits = integrate.plan_commits(now.root, now.base_tip, now.branch_tip)
         ahead, behind = changes.ahead_behind(now.root, now.branch_tip, now.base_tip)
         conflicts = integrate.foresee(now.root, now.base_tip, now.branch_tip).conflicts
         findings += [*_upstream(now), *_commits(now, commits, behind)]
-        findings += [*_script(around, now, findings, script), *_conflicts(now, conflicts), *_secrets(now)]
+        is_blocked = any(one.kind in ("session", "worktree") and one.level == "stop" for one in findings)
+        said = _said(around, now, None if is_blocked else script)
+        was_left_out = is_blocked and script is not None
+        findings += [_script(now, said, was_left_out=was_left_out), *_conflicts(now, conflicts), *_secrets(now)]
     return Preflight(
-        session_id, now.target, now.base_tip, now.branch_tip, ahead, behind, commits, conflicts, tuple(findings)
+        session_id,
+        now.target,
+        now.base_tip,
+        now.branch_tip,
+        ahead,
+        behind,
+        commits,
+        conflicts,
+        tuple(findings),
+        said,
     )
 
 
@@ -118,28 +131,36 @@ def _commits(now: Situation, commits: tuple[PlannedCommit, ...], behind: int) ->
     yield Finding("commits", "ok", text, hint)
 
 
-def _script(around: Surroundings, now: Situation, findings: list[Finding], script: Script | None) -> Iterator[Finding]:
-    session = now.session
-    if not session.script_command:
-        yield Finding("script", "ok", "the session has no script", f"ampsm edit {session.id} --script 'make test'")
-        return
+def _said(around: Surroundings, now: Situation, script: Script | None) -> ScriptState:
+    """What the script says about this very commit; it runs where that is not known."""
+    if not now.session.script_command:
+        return "none"
     known = result_of(around, now)
     if known is None and script is not None:
-        if any(finding.kind in ("session", "worktree") and finding.level == "stop" for finding in findings):
+        known = script().passed
+        remember(around, now, passed=known)
+    return "not run" if known is None else "passed" if known else "failed"
+
+
+def _script(now: Situation, said: ScriptState, *, was_left_out: bool) -> Finding:
+    session, at = now.session, now.branch_tip[:12]
+    match said:
+        case "none":
+            hint = f"ampsm edit {session.id} --script 'make test'"
+            return Finding("script", "ok", "the session has no script", hint)
+        case "not run" if was_left_out:
             text = "the script was not run: what it would say would not be about the commit"
-            yield Finding("script", "warn", text, f"ampsm preflight {session.id}")
-            return
-        ran = script()
-        remember(around, now, passed=ran.passed)
-        known = ran.passed
-    if known is None:
-        text = f"no result of the script is known for {now.branch_tip[:12]}"
-        yield Finding("script", "warn", text, f"ampsm preflight {session.id} runs it")
-    elif known:
-        yield Finding("script", "ok", f"the script passes on {now.branch_tip[:12]}")
-    else:
-        text = f"the script fails on {now.branch_tip[:12]}"
-        yield Finding("script", "warn", text, f"ampsm run {session.id}, or: ampsm iterate {session.id} 'Make it pass'")
+            return Finding("script", "warn", text, f"ampsm preflight {session.id}")
+        case "not run":
+            text = f"no result of the script is known for {at}"
+            return Finding("script", "warn", text, f"ampsm preflight {session.id} runs it")
+        case "passed":
+            return Finding("script", "ok", f"the script passes on {at}")
+        case "failed":
+            hint = f"ampsm run {session.id}, or: ampsm iterate {session.id} 'Make it pass'"
+            return Finding("script", "warn", f"the script fails on {at}", hint)
+        case _:
+            assert_never(said)
 
 
 def remember(around: Surroundings, now: Situation, *, passed: bool) -> None:

@@ -9,6 +9,8 @@ from ampsm_engine.model import Merge, Session
 Kind = Literal["merge", "squash", "rebase"]
 Manual = Literal["include", "keep"]
 Level = Literal["ok", "warn", "stop"]
+ScriptState = Literal["none", "not run", "passed", "failed"]
+"""`none`: the session has no script; `not run`: it could say something about the commit, and has not yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,8 @@ class Preflight:
     commits: tuple[PlannedCommit, ...]
     conflicts: tuple[ConflictFile, ...]
     findings: tuple[Finding, ...]
+    script: ScriptState = "none"
+    """What is known of the session's script on this very commit."""
 
     @property
     def ready(self) -> bool:

@@ -164,11 +164,7 @@ class Looking(Staged):
 
 def is_unknown(found: "Preflight") -> bool:
     """Whether the script could say something about this commit, and has not yet."""
-    if not found.ready:
-        return False
-    return any(
-        one.kind == "script" and one.level == "warn" and one.text.startswith("no result") for one in found.findings
-    )
+    return found.ready and found.script == "not run"
 
 
 def script_said(look: "Look") -> str:

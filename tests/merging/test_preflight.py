@@ -38,6 +38,20 @@ def test_nothing_is_touched_and_conflicts_are_foreseen(desk: Desk, task: Session
     desk.clean(task)
 
 
+def test_what_is_known_of_the_script(desk: Desk, task: Session) -> None:
+    def known(session: Session) -> str:
+        return merges.preflight(desk.engine, session.id, run_script=False).script
+
+    assert known(desk.session("without")) == "none"
+    assert known(task) == "not run"
+    for passed, word in ((True, "passed"), (False, "failed")):
+        merges.script_result(desk.engine, task.id, passed=passed)
+        assert known(task) == word
+    desk.amp(task, {"passes": ""})
+    (Path(task.worktree_path) / "one.txt").write_text("not committed\n")
+    assert merges.preflight(desk.engine, task.id).script == "not run"
+
+
 def test_the_script_is_run_once_for_each_commit(desk: Desk, task: Session) -> None:
     assert told(desk, task, run_script=False)["script"].level == "warn"
     assert "fails" in told(desk, task)["script"].text
