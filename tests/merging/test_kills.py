@@ -10,7 +10,7 @@ import pytest
 
 from ampsm_engine.engine import merges
 from ampsm_engine.git import integrate, program
-from ampsm_engine.merging import recover
+from ampsm_engine.merging import journal, recover
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.merging.surroundings import Surroundings
 from ampsm_engine.model import MergeState, Session, Status
@@ -35,9 +35,10 @@ class Counter:
             os.kill(os.getpid(), signal.SIGKILL)
         self.left -= 1
 
-    def around(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def around(self, function: Callable[..., Any], *, before: bool = True) -> Callable[..., Any]:
         def counted(*args: Any, **kwargs: Any) -> Any:
-            self.tick()
+            if before:
+                self.tick()
             value = function(*args, **kwargs)
             self.tick()
             return value
@@ -45,14 +46,14 @@ class Counter:
         return counted
 
 
-def killed(act: Act, at: int, *, each_git: bool = False) -> bool:
-    """Do it in a process that dies at a moment; whether it lived that long."""
+def killed(act: Act, at: int, *, whole: bool = True, each_git: bool = False) -> bool:
+    """Do it in a process that dies at a moment; whether it lived that long. Not `whole`: after journal steps only."""
     child = os.fork()
     if not child:
         counter = Counter(at)
         for name in JOURNAL:
-            setattr(Store, name, counter.around(getattr(Store, name)))
-        for name in MOVES:
+            setattr(Store, name, counter.around(getattr(Store, name), before=whole))
+        for name in MOVES if whole else ():
             setattr(integrate, name, counter.around(getattr(integrate, name)))
         if each_git:
             program.start = counter.around(program.start)
@@ -98,6 +99,11 @@ class Play:
         (at / "one.txt").write_text(lines(_3=f"both s{self.number}"))
         git(at, "add", "one.txt")
 
+    def step(self) -> str:
+        """Where the journal stands."""
+        entries = self.desk.engine.store.merges(self.session.id)
+        return entries[0].step if entries else ""
+
     def recovered(self) -> tuple[str, ...]:
         engine = self.desk.engine
         return recover.recover(Surroundings(engine.home, engine.store, engine.settings))
@@ -128,11 +134,17 @@ def moments(limit: int = 200) -> Iterator[int]:
     pytest.fail("it has more moments than any merge has")
 
 
-def test_a_merge(desk: Desk) -> None:
-    play, seen = Play(desk, conflict=False), set()
+WHOLE = pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.soak)])
+"""A death after each step that is written; or before and after everything that moves, too."""
+
+
+@WHOLE
+def test_a_merge(desk: Desk, whole: bool) -> None:
+    play, seen, steps = Play(desk, conflict=False), set(), set()
     for moment in moments():
         play.begin()
-        died = killed(play.merge, moment)
+        died = killed(play.merge, moment, whole=whole)
+        steps.add(play.step())
         told = play.recovered()
         state = play.holds()
         seen.add(state)
@@ -143,15 +155,18 @@ def test_a_merge(desk: Desk) -> None:
         if state is not MergeState.DONE:
             play.merge()
             assert play.holds() is MergeState.DONE
-    assert seen == {None, MergeState.ROLLED_BACK, MergeState.DONE}
+    assert seen - {None} == {MergeState.ROLLED_BACK, MergeState.DONE}
+    assert steps >= {journal.BEGUN, journal.TARGET, journal.BRANCH, journal.END}
     desk.sound()
 
 
-def test_a_conflict_and_going_on(desk: Desk) -> None:
-    play = Play(desk, conflict=True)
+@WHOLE
+def test_a_conflict_and_going_on(desk: Desk, whole: bool) -> None:
+    play, steps = Play(desk, conflict=True), set()
     for moment in moments():
         play.begin()
-        died = killed(play.merge, moment)
+        died = killed(play.merge, moment, whole=whole)
+        steps.add(play.step())
         play.recovered()
         state = play.holds()
         assert desk.sha("main") == play.main
@@ -168,7 +183,8 @@ def test_a_conflict_and_going_on(desk: Desk) -> None:
         with pytest.raises(ConflictsWait):
             play.merge()
         play.resolve()
-        died = killed(lambda: merges.continue_(desk.engine, play.session.id), moment)
+        died = killed(lambda: merges.continue_(desk.engine, play.session.id), moment, whole=whole)
+        steps.add(play.step())
         play.recovered()
         if play.holds() is MergeState.CONFLICTED:
             merges.continue_(desk.engine, play.session.id)
@@ -176,12 +192,14 @@ def test_a_conflict_and_going_on(desk: Desk) -> None:
         assert desk.shown("main", "one.txt") == lines(_3=f"both s{play.number}")
         if not died:
             break
+    assert steps >= {journal.LAY, journal.WAIT, journal.RESUME, journal.TARGET, journal.BRANCH, journal.END}
     desk.sound()
 
 
+@WHOLE
 @pytest.mark.parametrize("way", ["abort", "undo"])
-def test_taking_back(desk: Desk, way: str) -> None:
-    play = Play(desk, conflict=way == "abort")
+def test_taking_back(desk: Desk, way: str, whole: bool) -> None:
+    play, steps = Play(desk, conflict=way == "abort"), set()
     verb = merges.abort if way == "abort" else merges.undo
     for moment in moments():
         play.begin()
@@ -190,7 +208,8 @@ def test_taking_back(desk: Desk, way: str) -> None:
                 play.merge()
         else:
             play.merge()
-        died = killed(lambda: verb(desk.engine, play.session.id), moment)
+        died = killed(lambda: verb(desk.engine, play.session.id), moment, whole=whole)
+        steps.add(play.step())
         play.recovered()
         state = play.holds()
         if state in (MergeState.CONFLICTED, MergeState.DONE):
@@ -201,6 +220,7 @@ def test_taking_back(desk: Desk, way: str) -> None:
         assert desk.now(play.session).status is Status.IDLE
         if not died:
             break
+    assert steps >= ({journal.ABORT} if way == "abort" else {journal.UNDO_TARGET, journal.UNDO_BRANCH})
     desk.sound()
 
 
