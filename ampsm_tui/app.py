@@ -25,7 +25,6 @@ from ampsm_tui.clean import one_line
 from ampsm_tui.hangup import lasting
 from ampsm_tui.leaving import Leaving
 from ampsm_tui.opening import Opening
-from ampsm_tui.screens.sessions import SessionsScreen
 from ampsm_tui.turns import in_turn
 from ampsm_tui.wall import Wall, guarded
 from ampsm_tui.widgets.session_table import SessionTable
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from textual.command import Provider
     from textual.driver import Driver
     from textual.filter import LineFilter
+    from textual.screen import Screen
 
     from ampsm_engine.engine.desk import Engine
     from ampsm_tui.telling import Teller
@@ -129,9 +129,9 @@ class AmpsmApp(Opening, Leaving):
         """The colours of code for themes that have none."""
         return theme.defaults(self.current_theme)
 
-    def get_default_screen(self) -> SessionsScreen:
-        """The list."""
-        return SessionsScreen().data_bind(AmpsmApp.board)
+    def get_default_screen(self) -> "Screen[None]":
+        """The list, or what was asked for first."""
+        return self.first_screen()
 
     def on_mount(self) -> None:
         """Open the list, and begin to follow."""

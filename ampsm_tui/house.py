@@ -29,6 +29,9 @@ class House(Protocol):
     def open_review(self, session: "Session", range_: str = "") -> None:
         """Read what a session changed."""
 
+    def show_list(self) -> None:
+        """The list in the place of the one screen that there is."""
+
     def write_ours(self, sequence: str) -> None:
         """Write a terminal sequence that the program itself has made."""
 

@@ -2,14 +2,23 @@
 
 import contextlib
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
 from ampsm_tui.diffing import Diffing
+from ampsm_tui.screens.sessions import SessionsScreen
 
 if TYPE_CHECKING:
+    from textual.screen import Screen
+
     from ampsm_engine.differ.client import Differ
     from ampsm_engine.model import Session
     from ampsm_tui.app import AmpsmApp
+
+
+def _looks(loaded: ModuleType) -> Path:
+    """The style sheet of the review screen."""
+    return Path(str(loaded.__file__)).with_name(str(loaded.ReviewScreen.CSS_PATH))
 
 
 class Opening(Diffing):
@@ -19,15 +28,33 @@ class Opening(Diffing):
 
     def begin_with(self, session_id: str, differ: "Differ | None" = None) -> None:
         """Open the review of a session first, with a diff process that runs already."""
+        import ampsm_tui.screens.review as loaded
+
         self._first_review = session_id
         self.hand_over(differ)
-
-    def on_mount(self) -> None:
-        """Open what was asked for; Textual calls this beside the app's own."""
         app = cast("AmpsmApp", self)
-        for row in app.board.rows if self._first_review and app.board else ():
-            if row.session.id == self._first_review:
-                self._review(row.session, "")
+        app.css_path = [*app.css_path, _looks(loaded)]  # Textual loads none for a default screen
+
+    def first_screen(self) -> "Screen[None]":
+        """The review that was asked for, else the list: what is not seen is not made."""
+        app = cast("AmpsmApp", self)
+        rows = app.board.rows if self._first_review and app.board else ()
+        session = next((one.session for one in rows if one.session.id == self._first_review), None)
+        if session is None:
+            return self._list()
+        from ampsm_tui.screens.review import ReviewScreen
+
+        return ReviewScreen(session).data_bind(type(app).board)
+
+    def _list(self) -> "Screen[None]":
+        return SessionsScreen().data_bind(type(cast("AmpsmApp", self)).board)
+
+    def show_list(self) -> None:
+        """The list in the place of the one screen that there is."""
+        app = cast("AmpsmApp", self)
+        # Textual takes an answer's receiver from the screen that goes, and gives the default screen none.
+        app.screen._push_result_callback(app.screen, None)  # noqa: SLF001
+        app.call_later(lambda: app.switch_screen(self._list()))
 
     def warm_review(self) -> None:
         """Load what a review needs before it is wanted: the process, the screen, its looks."""
@@ -40,7 +67,7 @@ class Opening(Diffing):
         app = cast("AmpsmApp", self)
 
         def dress() -> None:
-            path = Path(loaded.__file__).with_name(str(loaded.ReviewScreen.CSS_PATH))
+            path = _looks(loaded)
             if not app.stylesheet.has_source(str(path), ""):
                 app.stylesheet.read(path)
                 app.stylesheet.parse()

@@ -22,6 +22,9 @@ from ampsm_engine.engine.desk import engine_at
 from ampsm_engine.model import Session, Status
 
 SESSION = "0123456789"
+FIRST_LINE = b"usr/bin/env"
+"""In the first line of the diff."""
+
 QUIET = 0.03
 """Seconds without a byte after which a frame is over."""
 
@@ -169,7 +172,7 @@ def main() -> None:
         print(f"the diff: {made.count()}")
         prepare(made)
         bare = first([sys.executable, Path(__file__).with_name("bare_app.py")], b"Fix the login")
-        ours = first([AMPSM, "review", SESSION], b"\xe2\x8b\xaf")
+        ours = first([AMPSM, "review", SESSION], FIRST_LINE)
         print(f"from nothing to the first diff line {ours * 1000:.0f} ms; bare Textual app {bare * 1000:.0f} ms, "
               f"ratio {ours / bare:.2f} (aim 1.5)")  # fmt: skip
         pipe = f"git -C {made.repository} diff --color=always {made.old} {made.new} | less -R"
@@ -189,7 +192,7 @@ def in_app() -> float:
         terminal.drain(1.5)
         terminal.began = time.perf_counter()
         terminal.press("v")
-        took.append(terminal.until(b"\xe2\x8b\xaf"))
+        took.append(terminal.until(FIRST_LINE))
         terminal.end()
     return sorted(took)[1]
 
@@ -203,7 +206,7 @@ def measured(place: Path) -> None:
     def told() -> dict[str, list[float]]:
         return dict(json.loads(file.read_text()))
 
-    terminal.until(b"\xe2\x8b\xaf")
+    terminal.until(FIRST_LINE)
     terminal.drain(3.0)
     keys(terminal, lambda: told()["frames"])
     terminal.drain(2.0)

@@ -146,6 +146,9 @@ class ReviewScreen(ReviewMarks, ReviewComments, ReviewChanges, ReviewSearch, Rev
         """Remember what was looked at, and go."""
         if self.has_viewed:
             self.remember()
+        if len(self.app.screen_stack) == 1:
+            house(self).show_list()
+            return None
         return super().dismiss(result)
 
     def remember(self) -> None:

@@ -259,3 +259,26 @@ def test_pygit2_stays_out_of_the_process_of_the_screens() -> None:
 
     code = "import sys, ampsm_tui.app, ampsm_tui.screens.review; assert not {'pygit2', 'pygments.lexers.python'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+async def test_a_review_that_is_asked_for_first_leads_to_the_list(reviewed: Reviewed) -> None:
+    from ampsm_tui.app import AmpsmApp
+    from tests.tui.builders import NOW, a_board
+    from tests.tui.desk import Feed
+
+    desk = reviewed.desk
+    board = a_board(reviewed.row())
+    desk.feed = Feed(board)
+    desk.app = AmpsmApp(desk.engine, aiter(desk.feed), clock=lambda: NOW, board=board)
+    desk.app.begin_with(reviewed.session.id)
+    async with desk.app.run_test(size=(120, 40), notifications=True) as desk.pilot:
+        try:
+            await reviewed.there()
+            desk.sees("0 of 16 hunks", "app/login.py")
+            await reviewed.press("q")
+            await reviewed.until(lambda: "DOING" in desk.text, "the list")
+            await reviewed.press("v")
+            await reviewed.there()
+            desk.sees("app/login.py")
+        finally:
+            desk.app.end_differ()
