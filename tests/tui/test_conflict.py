@@ -54,24 +54,24 @@ async def test_hunk_by_hunk_to_the_end(ground: Ground) -> None:
     app = opened(ground)
     async with app.run_test(size=(110, 40), notifications=True) as pilot:
         app.push_screen(MergeScreen(session))  # as after a crash, or on another day
-        await shows(app, "Conflict 1 of 2", "three by amp", "three by main", "2 of 2 files open", "main is untouched")
+        await shows(pilot, "Conflict 1 of 2", "three by amp", "three by main", "2 of 2 files open", "main is untouched")
         await pilot.press("t")
-        await shows(app, "Conflict 1 of 1", "fifteen by main")
+        await shows(pilot, "Conflict 1 of 1", "fifteen by main")
         await pilot.press("b")
-        await shows(app, "✓ one.txt")
+        await shows(pilot, "✓ one.txt")
         await pilot.press("z")
-        await shows(app, "Conflict 1 of 1", "fifteen by amp")
+        await shows(pilot, "Conflict 1 of 1", "fifteen by amp")
         await pilot.press("o")
-        await shows(app, "✓ one.txt", "1 of 2 files open")
+        await shows(pilot, "✓ one.txt", "1 of 2 files open")
         await pilot.press("enter")
-        await shows(app, "the file is deleted", "keep the file that is there")
+        await shows(pilot, "the file is deleted", "keep the file that is there")
         await pilot.press("c")
-        await shows(app, "two.txt", "1 of 2 files open")  # refused: one is open
+        await shows(pilot, "two.txt", "1 of 2 files open")  # refused: one is open
         assert ground.sha("main") == before
         await pilot.press("t")
-        await shows(app, "Nothing is open any more")
+        await shows(pilot, "Nothing is open any more")
         await pilot.press("c")
-        await shows(app, "fix login is in main.")
+        await shows(pilot, "fix login is in main.")
     assert ground.shown("main", "one.txt") == lines(_3="three by amp", _15="fifteen by main")
     assert ground.shown("main", "two.txt") == lines(_1="first")
     ground.sound()
@@ -83,13 +83,13 @@ async def test_abort_brings_everything_back(ground: Ground) -> None:
     app = opened(ground)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         app.push_screen(MergeScreen(session))
-        await shows(app, "Conflict 1 of 2")
+        await shows(pilot, "Conflict 1 of 2")
         await pilot.press("t")
-        await shows(app, "Conflict 1 of 1")
+        await shows(pilot, "Conflict 1 of 1")
         await pilot.press("X")
-        await shows(app, "Abort the merge of fix login?")
+        await shows(pilot, "Abort the merge of fix login?")
         await pilot.press("y")
-        await shows(app, "would conflict")  # looked at anew, from the beginning
+        await shows(pilot, "would conflict")  # looked at anew, from the beginning
     assert (ground.sha("main"), ground.tip(session)) == (before, tip)
     ground.clean(session)
 
@@ -98,12 +98,12 @@ async def test_what_an_editor_and_git_resolve_elsewhere_is_seen(ground: Ground) 
     session = in_conflict(ground)
     at = Path(session.worktree_path)
     app = opened(ground)
-    async with app.run_test(size=(110, 40), notifications=True):
+    async with app.run_test(size=(110, 40), notifications=True) as pilot:
         app.push_screen(MergeScreen(session))
-        await shows(app, "Conflict 1 of 2")
+        await shows(pilot, "Conflict 1 of 2")
         (at / "one.txt").write_text("by hand\n")
         git(at, "add", "one.txt")
-        await shows(app, "✓ one.txt", "1 of 2 files open")
+        await shows(pilot, "✓ one.txt", "1 of 2 files open")
 
 
 async def test_a_file_without_markers_after_the_editor_is_resolved(
@@ -121,14 +121,14 @@ async def test_a_file_without_markers_after_the_editor_is_resolved(
     app = opened(ground)
     async with app.run_test(size=(110, 40), notifications=True) as pilot:
         app.push_screen(MergeScreen(session))
-        await shows(app, "Conflict 1 of 2")
+        await shows(pilot, "Conflict 1 of 2")
         await pilot.press("right_square_bracket", "e")
-        await shows(app, "✓ one.txt")
+        await shows(pilot, "✓ one.txt")
         assert asked == [["vim", "-n", "+19", str(Path(session.worktree_path) / "one.txt")]]
         await pilot.press("z")
-        await shows(app, "what was edited in it is lost")
+        await shows(pilot, "what was edited in it is lost")
         await pilot.press("y")
-        await shows(app, "Conflict 1 of 2", "three by amp")
+        await shows(pilot, "Conflict 1 of 2", "three by amp")
     assert len(merges.conflicts(ground.engine, session.id).files) == 2
 
 

@@ -50,20 +50,20 @@ async def test_from_a_session_to_its_base_and_back(ground: Ground) -> None:
     app = opened(ground)
     async with app.run_test(size=(100, 40), notifications=True) as pilot:
         await on(app, session)
-        await shows(app, "the script passes", "All is well")
+        await shows(pilot, "the script passes", "All is well")
         await pilot.press("enter")
-        await shows(app, "What will happen", "2 commits become one", "Add new")
+        await shows(pilot, "What will happen", "2 commits become one", "Add new")
         assert ground.sha("main") == before  # a plan is only a plan
         await pilot.press("h")
-        await shows(app, "stay commits of their own", "1 commit by hand")
+        await shows(pilot, "stay commits of their own", "1 commit by hand")
         await pilot.press("ctrl+g")
-        await shows(app, "fix login is in main.", "Clean up?")
+        await shows(pilot, "fix login is in main.", "Clean up?")
         assert git(ground.repo, "log", "--format=%s", f"{before}..main").split("\n")[:2] == ["By hand", "Add new"]
         assert (ground.repo / "new.txt").read_text() == "by amp\n"
         await pilot.press("u")
-        await shows(app, "Undo the merge of fix login?")
+        await shows(pilot, "Undo the merge of fix login?")
         await pilot.press("y")
-        await shows(app, "All is well")
+        await shows(pilot, "All is well")
     assert ground.sha("main") == before
     assert ground.tip(session) == tip
     assert not (ground.repo / "new.txt").exists()
@@ -76,11 +76,11 @@ async def test_the_last_question_is_the_trash(ground: Ground) -> None:
     app = opened(ground)
     async with app.run_test(size=(100, 30), notifications=True) as pilot:
         await on(app, ground.now(session))
-        await shows(app, "fix login is in main.", "Clean up?")
+        await shows(pilot, "fix login is in main.", "Clean up?")
         await pilot.press("d")
-        await shows(app, "Move fix login to the trash?")
+        await shows(pilot, "Move fix login to the trash?")
         await pilot.press("y")
-        await shows(app, "In the trash")
+        await shows(pilot, "In the trash")
     assert session.worktree_path not in git(ground.repo, "worktree", "list")
 
 
@@ -96,13 +96,13 @@ async def test_a_merge_that_is_called_off_leaves_everything_as_it_was(ground: Gr
     app = opened(ground)
     async with app.run_test(size=(100, 30), notifications=True) as pilot:
         await on(app, session)
-        await shows(app, "All is well")
+        await shows(pilot, "All is well")
         await pilot.press("enter")
-        await shows(app, "become one")
+        await shows(pilot, "become one")
         await pilot.press("ctrl+g")
-        await shows(app, "●")
+        await shows(pilot, "●")
         await pilot.press("escape")
-        await shows(app, "everything is as it was before")
+        await shows(pilot, "everything is as it was before")
     assert (ground.sha("main"), ground.tip(session)) == (before, tip)
 
 
@@ -113,13 +113,13 @@ async def test_what_is_in_the_way_is_said_and_keeps_one_from_the_plan(ground: Gr
     app = opened(ground)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await on(app, session)
-        await shows(app, "✗ worktree", "not committed", "is in the way")
+        await shows(pilot, "✗ worktree", "not committed", "is in the way")
         await pilot.press("enter")
-        await shows(app, "commit, or: ampsm iterate")
+        await shows(pilot, "commit, or: ampsm iterate")
         assert "What will happen" not in app.screen.query_one("#told").render_line(0).text
         git(Path(session.worktree_path), "commit", "-qam", "By hand")
         await pilot.press("r")
-        await shows(app, "All is well")
+        await shows(pilot, "All is well")
 
 
 # With answers from a paper: how it looks, and what is asked.
@@ -235,7 +235,9 @@ async def test_what_would_conflict_is_marked_in_the_list_and_told_beside_it(
     answered(desk, radar=lambda *_, **__: Radar(clashes), open_merges=lambda *_: {"s3": waits})
     rows = [a_session(name, id=one) for name, one in (("fix login", "s1"), ("dark mode", "s2"), ("mails", "s3"))]
     async with desk.open(a_board(*rows), size=(120, 24)):
-        await shows(desk.app, "≠ fix login", "≠ dark mode", "conflicts wait: M", "≠ main: app.py", "≠ dark mode: b.py")
+        await shows(
+            desk.pilot, "≠ fix login", "≠ dark mode", "conflicts wait: M", "≠ main: app.py", "≠ dark mode: b.py"
+        )
         desk.sees_not("≠ mails")
         snapshot_svg(desk.app)
 
