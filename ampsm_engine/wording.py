@@ -108,8 +108,14 @@ def doing(row: BoardRow, *, uncommitted: bool | None = None) -> str:
 
 
 def fact(one: Fact) -> str:
-    """A fact for people: its text, after its kind where the text does not name it."""
-    return one.text if one.text and one.kind in one.text else f"{one.kind}: {one.text}" if one.text else one.kind
+    """A fact for people: its text, after its kind where the text does not tell it."""
+    return (
+        one.text
+        if one.text and (one.kind in one.text or one.kind == "tested")
+        else f"{one.kind}: {one.text}"
+        if one.text
+        else one.kind
+    )
 
 
 def gist(text: str) -> str:

@@ -194,7 +194,11 @@ class SessionActions(Screen[None]):
         """Run the script, and see what it prints."""
         from ampsm_tui.screens.script import ScriptScreen
 
-        if session := self._only_one("The script of"):
+        session = self._only_one("The script of")
+        if session is not None and not session.script_command:
+            message = f"Session {session.name} has no script."
+            tell(self, Refused(message, f"ampsm edit {session.id} --script 'make test'"))
+        elif session is not None:
             self.app.push_screen(ScriptScreen(session))
 
     def action_editor(self) -> None:

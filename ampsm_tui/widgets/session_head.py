@@ -75,7 +75,8 @@ def _standing(row: BoardRow, at: datetime) -> list[Piece]:
         passed = current.test_result is ScriptResult.PASS
         parts.append(Piece("✓ script passes" if passed else "✗ script fails", "done" if passed else "error"))
     if current.tally.token_usage is not None:
-        parts.append(Piece(f"{wording.count(current.tally.token_usage)} tokens", "quiet"))
+        last = "the last " if row.iterations > 1 else ""
+        parts.append(Piece(f"{last}{wording.count(current.tally.token_usage)} tokens", "quiet"))
         parts.append(Piece(f"{current.tally.turns} turn{'s' * (current.tally.turns != 1)}", "quiet"))
     age = wording.age(current.start_time or current.queued_at, at)
     parts.append(Piece(f"began {'just now' if age == 'now' or age.endswith('s') else age + ' ago'}", "quiet"))

@@ -95,7 +95,14 @@ async def test_how_it_looks(desk: Desk, snapshot_svg: Camera) -> None:
 
 
 async def test_without_a_script_it_says_what_to_do(desk: Desk) -> None:
-    desk.answers["start"] = Refused("Session fix login has no script.", "ampsm edit s1 --script 'make test'")
-    async with desk.open(a_board(a_session("fix login", script_command=None))):
+    async with desk.open(a_board(a_session("fix login", id="s1", script_command=None))):
         await desk.press("s")
         desk.sees("has no script", "ampsm edit s1 --script")
+        desk.asked_not("start")
+
+
+async def test_a_script_that_cannot_begin_says_why_in_its_box(desk: Desk) -> None:
+    desk.answers["start"] = Refused("amp is at work in session fix login.", "ampsm wait s1")
+    async with desk.open(a_board(a_session("fix login", id="s1"))):
+        await desk.press("s")
+        desk.sees("amp is at work", "ampsm wait s1", "did not start")

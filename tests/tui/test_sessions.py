@@ -276,3 +276,24 @@ async def test_an_edited_session_is_counted_before_those_that_are_only_doubted(
         assert asked[0] == ["m7"]
         assert sorted(one for some in asked[1:] for one in some) == ids[:7]
         assert max(map(len, asked)) <= counting.FEW
+
+
+async def test_the_mouse_works_but_is_never_needed(desk: Desk) -> None:
+    desk.answers["what_would_be_lost"] = lambda *_: "It goes."
+    rows = [a_session(name, id=name) for name in ("first", "second", "third")]
+    async with desk.open(a_board(*rows)):
+        await desk.pilot.click(SessionTable, offset=(10, 2))
+        assert table(desk).cursor == "second"
+        await desk.press("d")
+        await desk.pilot.click("#no")
+        await desk.settle()
+        desk.asked_not("remove")
+        await desk.press("d")
+        await desk.pilot.click("#yes")
+        await desk.settle()
+        desk.asked("remove", "second")
+        await desk.pilot.click(SessionTable, offset=(10, 0))
+        assert table(desk).cursor == "second", "titles are no session"
+        await desk.pilot.click(SessionTable, offset=(10, 3), times=2)
+        await desk.settle()
+        assert getattr(desk.app.screen, "session_id", None) == "third"
