@@ -60,6 +60,17 @@ def _owners(folders: Mapping[str, Sequence[str]]) -> dict[str, set[str]]:
 
 
 async def _watch(paths: Sequence[str], owners: Mapping[str, set[str]], tell: Tell) -> None:
+    while True:
+        try:
+            await _listen(paths, owners, tell)
+        except RuntimeError:  # its name is private; it knows no names that are not UTF-8, and somewhere here is one
+            tell({owner for path in paths for owner in owners.get(path, ())})
+            await asyncio.sleep(APART)
+        else:
+            return
+
+
+async def _listen(paths: Sequence[str], owners: Mapping[str, set[str]], tell: Tell) -> None:
     from watchfiles import Change, awatch
 
     try:

@@ -25,7 +25,7 @@ from ampsm_tui.widgets.review_box import ReviewBox
 from ampsm_tui.widgets.review_head import ReviewHead
 
 
-class ReviewScreen(ReviewMarks, ReviewComments, ReviewChanges, ReviewSearch, ReviewLooks, ReviewRanges):
+class ReviewScreen(ReviewRanges, ReviewLooks, ReviewSearch, ReviewChanges, ReviewComments, ReviewMarks):
     """The screen of one review."""
 
     CSS_PATH = "review.tcss"

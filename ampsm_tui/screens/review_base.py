@@ -148,8 +148,22 @@ class ReviewBase(Screen[None]):
         """Read the same range anew."""
         await self.open_range(self.range or WHOLE, is_same=True)
 
+    # What the neighbours know how to do.
+
     def place_comments(self) -> None:
-        """Put the comments where their lines are; an heir knows how."""
+        """Put the comments where their lines are."""
+
+    def ask_marks(self) -> object:
+        """What was viewed, with what became of files that were renamed."""
+
+    def ask_comments(self) -> object:
+        """The comments, where their lines are now."""
+
+    def settled(self) -> None:
+        """An iteration has ended."""
+
+    def open_note(self, row: Row) -> None:
+        """Enter on a comment."""
 
     def carry(self, action: Callable[[], None]) -> None:
         """Change rows, and let the cursor stay on its line."""

@@ -6,7 +6,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from ampsm_engine.review.document import Document
-from ampsm_engine.review.parts import GROWTH, Row, Sort, still_hidden
+from ampsm_engine.review.parts import GROWTH, Sort, still_hidden
 from ampsm_tui.ask import asking
 from ampsm_tui.screens.review_base import ReviewBase
 
@@ -130,9 +130,6 @@ class ReviewLooks(ReviewBase):
             self.action_more(GROWTH)
         elif row.sort in (Sort.HEAD, Sort.HUNK):
             self.action_fold()
-
-    def open_note(self, row: Row) -> None:
-        """Enter on a comment; an heir edits it."""
 
     def action_more(self, count: int) -> None:
         """More lines of the file around the hunk under the cursor, or at the gap."""

@@ -124,12 +124,6 @@ class ReviewRanges(ReviewBase):
         self.wanted = ends.request(ignores_whitespace=self.ignores_whitespace)
         self.run_worker(told(self, self._renew()), group="renewing")
 
-    def ask_marks(self) -> object:
-        """What was viewed, with what became of files that were renamed; an heir knows how."""
-
-    def ask_comments(self) -> object:
-        """The comments, where their lines are now; an heir knows how."""
-
     @asking
     async def action_range(self) -> None:
         """Choose what is shown."""
@@ -208,9 +202,6 @@ class ReviewRanges(ReviewBase):
                 self.look_again()
             if not is_first and current is not None and current.state is State.SETTLED:
                 self.settled()
-
-    def settled(self) -> None:
-        """An iteration has ended; an heir looks what became of the comments."""
 
     async def watch_files(self) -> None:
         """Look again when somebody writes into the worktree, at most so often."""

@@ -282,3 +282,27 @@ async def test_a_review_that_is_asked_for_first_leads_to_the_list(reviewed: Revi
             desk.sees("app/login.py")
         finally:
             desk.app.end_differ()
+
+
+async def test_it_is_a_pleasure_at_every_size(reviewed: Reviewed, snapshot_svg: Camera) -> None:
+    async with reviewed.open((80, 24)) as desk:
+        await reviewed.press("right_curly_bracket", "right_curly_bracket", "j", "j", "j", "j", "j")
+        for width, height in ((80, 24), (50, 30), (80, 10), (160, 50)):
+            await desk.resize(width, height)
+            await reviewed.there()
+            snapshot_svg(desk.app, f"{width}x{height}")
+        desk.app.theme = "ampsm-light"
+        await desk.resize(120, 40)
+        await reviewed.there()
+        snapshot_svg(desk.app, "light-120x40")
+
+
+async def test_folded_and_listed(reviewed: Reviewed, snapshot_svg: Camera) -> None:
+    async with reviewed.open((100, 30)) as desk:
+        await reviewed.press("m", "m", "m", "t")
+        await reviewed.there()
+        snapshot_svg(desk.app, "viewed")
+        await reviewed.press("escape", "Z")
+        snapshot_svg(desk.app, "folded")
+        await reviewed.press("question_mark")
+        desk.sees("Help: review")

@@ -1,6 +1,7 @@
 """Edits by hand are told, burst by burst, with whose they are; ignored folders are nobody's."""
 
 import asyncio
+import os
 from pathlib import Path
 
 from ampsm_tui import watching
@@ -70,3 +71,14 @@ def test_each_session_has_its_part_of_the_watches() -> None:
     owners = watching._owners({"A": [f"/a/{n}" for n in range(9000)], "B": ["/b"]})
     assert owners["/b"] == {"B"}
     assert len(owners) == watching.MOST // 2 + 1
+
+
+async def test_a_name_that_is_no_text_is_told_as_well(tmp_path: Path) -> None:
+    count = iter(range(1000))
+    odd = os.fsencode(tmp_path) + b"/odd\xff"
+
+    def write() -> None:
+        with open(odd, "w") as file:  # noqa: PTH123 - a name in bytes
+            file.write(str(next(count)))
+
+    assert await told({"A": [str(tmp_path)]}, write) == ({"A"}, None)
