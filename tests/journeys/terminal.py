@@ -13,7 +13,7 @@ import pexpect
 import pyte
 import pytest
 
-DEADLINE = 30.0
+DEADLINE = 60.0
 """Seconds after which a fact that has not come is a failure."""
 
 KEYS = {
