@@ -60,14 +60,15 @@ def _owners(folders: Mapping[str, Sequence[str]]) -> dict[str, set[str]]:
 
 
 async def _watch(paths: Sequence[str], owners: Mapping[str, set[str]], tell: Tell) -> None:
-    while True:
+    has_odd_name = True
+    while has_odd_name:
+        has_odd_name = False
         try:
             await _listen(paths, owners, tell)
-        except RuntimeError:  # its name is private; it knows no names that are not UTF-8, and somewhere here is one
+        except* RuntimeError:  # its own name is private: it knows no names but in UTF-8, and somewhere here is another
+            has_odd_name = True
             tell({owner for path in paths for owner in owners.get(path, ())})
             await asyncio.sleep(APART)
-        else:
-            return
 
 
 async def _listen(paths: Sequence[str], owners: Mapping[str, set[str]], tell: Tell) -> None:

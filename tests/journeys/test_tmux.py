@@ -119,7 +119,15 @@ def test_of_two_apps_the_last_one_takes_the_counts_along(bench: Bench, attached:
 
 def children(pid: int) -> list[int]:
     """The shells that wait for the end of an app."""
-    return [one.pid for one in psutil.Process(pid).children() if "ampsm_engine.tmux" in " ".join(one.cmdline())]
+    return [one.pid for one in psutil.Process(pid).children() if "ampsm_engine.tmux" in words_of(one)]
+
+
+def words_of(process: psutil.Process) -> str:
+    """Its command line; nothing for one that has just ended."""
+    try:
+        return " ".join(process.cmdline())
+    except (psutil.ZombieProcess, psutil.NoSuchProcess):
+        return ""
 
 
 def alive(pid: int) -> bool:

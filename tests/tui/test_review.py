@@ -274,7 +274,8 @@ async def test_a_review_that_is_asked_for_first_leads_to_the_list(reviewed: Revi
     async with desk.app.run_test(size=(120, 40), notifications=True) as desk.pilot:
         try:
             await reviewed.there()
-            desk.sees("0 of 16 hunks", "app/login.py")
+            await reviewed.until(lambda: "0 of 16 hunks" in desk.text, "all hunks counted")
+            desk.sees("app/login.py")
             await reviewed.press("q")
             await reviewed.until(lambda: "DOING" in desk.text, "the list")
             await reviewed.press("v")
