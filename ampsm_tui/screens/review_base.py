@@ -227,9 +227,9 @@ class ReviewBase(Screen[None]):
         total = len(document)
         notes = [
             document.tops[at] + document.layout(at).note(number)
-            for at, file in enumerate(document.files)
-            if file.shape.notes and not file.is_hidden
-            for number in range(len(file.shape.notes))
+            for at in view.source.notes
+            if not document.files[at].is_hidden
+            for number in range(len(document.files[at].shape.notes))
         ]
         self.query_one(Overview).show(view.top[0], view.size.height, total, notes)
 
