@@ -94,7 +94,7 @@ def _regex(pattern: str) -> re.Pattern[str]:
     while at < size:
         if pattern.startswith("**/", at) and (at == 0 or pattern[at - 1] == "/"):
             out, at = f"{out}(?:.*/)?", at + 3
-        elif pattern[at:] == "**" and at and pattern[at - 1] == "/":
+        elif pattern[at:] == "**" and (at == 0 or pattern[at - 1] == "/"):
             out, at = f"{out}.+", size
         elif pattern[at] == "*":
             while at < size and pattern[at] == "*":

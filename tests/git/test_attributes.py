@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ampsm_engine.git.attributes import Attributes
@@ -51,6 +51,7 @@ def told_by_git(root: Path) -> dict[str, str]:
 
 @settings(max_examples=80)
 @given(top=LINES, below=LINES)
+@example(top=[], below=[("/**", ["linguist-generated"])])
 def test_attributes_are_those_that_git_sees(
     top: list[tuple[str, list[str]]], below: list[tuple[str, list[str]]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
