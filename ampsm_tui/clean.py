@@ -10,23 +10,13 @@ from functools import lru_cache
 
 from rich.cells import cell_len
 
+from ampsm_engine.unseen import visible
+
 LONGEST_LINE = 2_000
 """Characters of a line that anybody looks at; a name may have ten thousand, a line of output millions."""
 
 LONGEST_TEXT = 1_000_000
 """Characters of a text of many lines."""
-
-_PICTURES = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "␡"}
-
-_UNSEEN = re.compile(
-    "["
-    "\x00-\x1f\x7f-\x9f"  # C0, DEL, C1: orders to a terminal
-    "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
-    "\u3164\ufeff\uffa0\ufff9-\ufffb"  # order, breaks, nothing to see
-    "\ud800-\udfff"  # halves of a character: not printable at all
-    "\U000e0000-\U000e007f"  # tags: text that nobody sees
-    "]"
-)
 
 _OPINION = re.compile(
     "[\ufe00-\ufe0f\U000e0100-\U000e01ef\U0001f3fb-\U0001f3ff]"  # variants and tints: one cell or two, who knows
@@ -43,23 +33,12 @@ def inert(text: str, *, lines: bool = False) -> str:
         return text
     if lines:
         text = text.replace("\r\n", "\n").expandtabs(4)
-    text = _UNSEEN.sub(_visible_in_lines if lines else _visible, text)
+    text = visible(text, "\n" if lines else "")
     if text.isascii():
         return text
     text = _OPINION.sub("", text)
     text = _FLAGS.sub(lambda found: chr(ord(found.group()) - 0x1F1E6 + ord("A")), text)
     return _PILES.sub(lambda found: found.group()[:2], text)
-
-
-def _visible(found: re.Match[str]) -> str:
-    code = ord(found.group())
-    if 0xD800 <= code <= 0xDFFF:
-        return "\ufffd"
-    return _PICTURES.get(code) or f"<U+{code:04X}>"
-
-
-def _visible_in_lines(found: re.Match[str]) -> str:
-    return "\n" if found.group() == "\n" else _visible(found)
 
 
 def one_line(text: str, longest: int = LONGEST_LINE) -> str:

@@ -1,30 +1,16 @@
 """What a review compares, as far as it can be named without asking; light, for it is wanted before any screen."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from ampsm_engine.differ.protocol import Request
 from ampsm_engine.model import Session
+from ampsm_engine.review.values import LOOKED, WHOLE, Ends
 from ampsm_engine.store.store import Store
 
-WHOLE = "whole"
-LOOKED = "looked"
 
-
-@dataclass(frozen=True, slots=True)
-class Ends:
-    """What a range compares, as the engine tells it; made here where no question is needed."""
-
-    worktree: str
-    repo_root: str
-    old: str
-    new: str | None
-    range: str
-    label: str
-
-    def request(self, *, ignores_whitespace: bool = False, new: str | None = None) -> Request:
-        """To be compared; `new` in the place of a worktree that has to be written down first."""
-        return Request(self.worktree, self.repo_root, self.old, self.new or new, ignores_whitespace)
+def request_of(ends: Ends, *, ignores_whitespace: bool = False, new: str | None = None) -> Request:
+    """To be compared; `new` in the place of a worktree that has to be written down first."""
+    return Request(ends.worktree, ends.repo_root, ends.old, ends.new or new, ignores_whitespace)
 
 
 def default_range(store: Store, session: Session) -> str:
@@ -44,4 +30,4 @@ def ends_of(session: Session, range_: str) -> Ends | None:
 def first_request(store: Store, session: Session) -> Request | None:
     """What a review of a session asks for first: what is committed, for that is there at once."""
     ends = ends_of(session, default_range(store, session))
-    return ends.request(new=session.branch_name) if ends is not None else None
+    return request_of(ends, new=session.branch_name) if ends is not None else None

@@ -12,21 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ampsm_engine.errors import Failed
+from ampsm_engine.unseen import visible
 
 VERSION = 1
 """The version of every JSON document; it grows when a key changes its meaning or goes."""
-
-_PICTURES = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "␡"}
-
-_UNSEEN = re.compile(
-    "["
-    "\x00-\x1f\x7f-\x9f"  # C0, DEL, C1: orders to a terminal
-    "\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # order, breaks, nothing
-    "\ud800-\udfff"  # halves of a character: not printable at all
-    "\U000e0000-\U000e007f"  # tags: text that nobody sees
-    "]"
-)
-"""Characters that steer a terminal or hide what a reader believes to read. Joiners stay: scripts need them."""
 
 _BEYOND_ASCII = re.compile("[^\x00-\x7f]+")
 
@@ -45,18 +34,7 @@ def clean(text: str, *, lines: bool = False) -> str:
     """The text with every unseen character made visible (`␛`, `<U+202E>`); `lines` keeps newline and tab."""
     if text.isascii() and text.isprintable():
         return text
-    return _UNSEEN.sub(_visible_in_lines if lines else _visible, text)
-
-
-def _visible(found: re.Match[str]) -> str:
-    code = ord(found.group())
-    if 0xD800 <= code <= 0xDFFF:
-        return "\ufffd"
-    return _PICTURES.get(code) or f"<U+{code:04X}>"
-
-
-def _visible_in_lines(found: re.Match[str]) -> str:
-    return found.group() if found.group() in "\n\t" else _visible(found)
+    return visible(text, "\n\t" if lines else "")
 
 
 def one_line(text: str) -> str:

@@ -14,7 +14,7 @@ from ampsm_engine.model import Iteration
 from ampsm_engine.naming import new_id
 from ampsm_engine.review import hunks, prompt
 from ampsm_engine.review.prompt import Draft
-from ampsm_engine.review.values import Comment, CommentState, Side
+from ampsm_engine.review.values import WHOLE, Comment, CommentState, Side
 
 AROUND = 3
 """Lines of context on either side."""
@@ -36,7 +36,7 @@ def comment(
     text: str,
     *,
     side: Side = Side.NEW,
-    range_: str = ranges.WHOLE,
+    range_: str = WHOLE,
     old_path: str | None = None,
 ) -> Comment:
     """Comment on lines (first and last, from 1) of one side of a range, or with 0 and 0 on the file.

@@ -16,7 +16,7 @@ from ampsm_engine.git.scratch import Entry, Scratch, scratch
 from ampsm_engine.model import Iteration, Session, State
 from ampsm_engine.review import anchors
 from ampsm_engine.review.anchors import Edit
-from ampsm_engine.review.values import Comment, CommentState, Fate, Side
+from ampsm_engine.review.values import Comment, CommentState, Ends, Fate, Side
 
 
 def followed(engine: Engine, session_id: str) -> tuple[Comment, ...]:
@@ -75,10 +75,10 @@ class _Pursuit:
     _entries: dict[tuple[str | None, str], Entry | None] = field(default_factory=dict)
     _edits: dict[tuple[str, str], tuple[Edit, ...]] = field(default_factory=dict)
     _renames: dict[tuple[str, str | None], dict[str, str]] = field(default_factory=dict)
-    _ends: ranges.Ends | None = None
+    _ends: Ends | None = None
 
     @property
-    def ends(self) -> ranges.Ends:
+    def ends(self) -> Ends:
         if self._ends is None:
             self._ends = ranges.resolve(self.engine, self.session.id)
         return self._ends

@@ -13,9 +13,8 @@ from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import changes, history, kept, repository
 from ampsm_engine.model import Session, State
 from ampsm_engine.naming import session_name
+from ampsm_engine.review.values import LOOKED, WHOLE, Ends
 
-WHOLE = "whole"
-LOOKED = "looked"
 UNCOMMITTED = "uncommitted"
 
 
@@ -36,19 +35,6 @@ class Point:
     rev: str
     label: str
     time: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ends:
-    """What a range compares: two objects; `new` None is the worktree as it is now."""
-
-    worktree: str
-    """Where git is asked: the session's worktree, or its repository when that is gone."""
-    repo_root: str
-    old: str
-    new: str | None
-    range: str
-    label: str
 
 
 def ranges(engine: Engine, session_id: str) -> tuple[Choice, ...]:

@@ -20,7 +20,7 @@ from ampsm_engine.git.stage_work import Staged
 from ampsm_engine.model import Session
 from ampsm_engine.naming import new_id, printable
 from ampsm_engine.review import hunks
-from ampsm_engine.review.values import Rejection
+from ampsm_engine.review.values import WHOLE, Rejection
 
 SUBJECT_LENGTH = 72
 MOST_QUOTED = 64 * 1024
@@ -35,7 +35,7 @@ def reject(
     *,
     reason: str | None = None,
     old_path: str | None = None,
-    range_: str = ranges.WHOLE,
+    range_: str = WHOLE,
 ) -> Rejection:
     """Take back a hunk of a range (None: all that happened to the file), and record why; it can be undone.
 

@@ -18,7 +18,7 @@ from ampsm_engine.engine.comments import (
     unsent,
 )
 from ampsm_engine.engine.desk import Engine
-from ampsm_engine.engine.ranges import Choice, Ends, Point, points, ranges, resolve
+from ampsm_engine.engine.ranges import Choice, Point, points, ranges, resolve
 from ampsm_engine.engine.rejecting import (
     commit_by_hand,
     place_of,
@@ -31,7 +31,7 @@ from ampsm_engine.engine.rejecting import (
     unstage,
 )
 from ampsm_engine.git import kept
-from ampsm_engine.review.values import Marks
+from ampsm_engine.review.values import Ends, Marks
 
 __all__ = [
     "Choice",

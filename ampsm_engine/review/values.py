@@ -7,6 +7,25 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+WHOLE = "whole"
+"""The range of everything that a session did."""
+
+LOOKED = "looked"
+"""The range of what changed since somebody looked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """What a range compares: two objects; `new` None is the worktree as it is now."""
+
+    worktree: str
+    """Where git is asked: the session's worktree, or its repository when that is gone."""
+    repo_root: str
+    old: str
+    new: str | None
+    range: str
+    label: str
+
 
 class Side(StrEnum):
     """Which side of a diff a line is on."""

@@ -15,10 +15,10 @@ from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board, Session
 from ampsm_engine.review.document import File
 from ampsm_engine.review.parts import Row
-from ampsm_engine.review.values import Comment, Marks
+from ampsm_engine.review.values import WHOLE, Comment, Ends, Marks
 from ampsm_tui.ask import ask, asking, tell
 from ampsm_tui.house import house
-from ampsm_tui.looking_at import WHOLE, Ends
+from ampsm_tui.looking_at import request_of
 from ampsm_tui.screens.carrying import look_of, take_look
 from ampsm_tui.screens.reading import Reading
 from ampsm_tui.widgets.diff_overview import Overview
@@ -95,13 +95,12 @@ class ReviewBase(Screen[None]):
 
         self._generation += 1
         generation = self._generation
-        told = await ask(reviews.resolve, house(self).engine, self.session.id, range_)
-        ends = Ends(told.worktree, told.repo_root, told.old, told.new, told.range, told.label)
+        ends = await ask(reviews.resolve, house(self).engine, self.session.id, range_)
         await self.open_ends(ends, generation, is_same=is_same)
 
     async def open_ends(self, ends: Ends, generation: int, *, is_same: bool) -> None:
         """Compare these two and show it; what was asked for later wins."""
-        request = ends.request(ignores_whitespace=self.ignores_whitespace)
+        request = request_of(ends, ignores_whitespace=self.ignores_whitespace)
         review = await house(self).differ.open(request)
         if is_same:
             await self.come(review)

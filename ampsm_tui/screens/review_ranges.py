@@ -16,11 +16,11 @@ from textual.widgets.option_list import Option
 from ampsm_engine import wording
 from ampsm_engine.errors import AmpsmError, NotFound
 from ampsm_engine.model import Board, State
-from ampsm_engine.review.values import Marks
+from ampsm_engine.review.values import LOOKED, WHOLE, Ends, Marks
 from ampsm_tui.ask import ask, asking, told
 from ampsm_tui.clean import fit, one_line
 from ampsm_tui.house import house
-from ampsm_tui.looking_at import LOOKED, WHOLE, Ends, default_range, ends_of
+from ampsm_tui.looking_at import default_range, ends_of, request_of
 from ampsm_tui.screens.dialog import Dialog
 from ampsm_tui.screens.reading import Reading
 from ampsm_tui.screens.review_base import ReviewBase
@@ -114,14 +114,14 @@ class ReviewRanges(ReviewBase):
         self._generation += 1
         generation = self._generation
         review = await house(self).differ.open(
-            ends.request(new=self.session.branch_name, ignores_whitespace=self.ignores_whitespace)
+            request_of(ends, new=self.session.branch_name, ignores_whitespace=self.ignores_whitespace)
         )
         if generation != self._generation or not self.is_attached:
             review.close()
             return
         self.range, self.label = ends.range, ends.label
         self.show_reading(Reading(self.view, review, self.marks, self.told_soon), is_same=False)
-        self.wanted = ends.request(ignores_whitespace=self.ignores_whitespace)
+        self.wanted = request_of(ends, ignores_whitespace=self.ignores_whitespace)
         self.run_worker(told(self, self._renew()), group="renewing")
 
     @asking

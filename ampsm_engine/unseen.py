@@ -1,0 +1,37 @@
+"""Characters that steer a terminal, hide or reorder what a reader believes to read, and their visible pictures.
+
+The one table of them for both front ends; what else makes a text fit for a line or a widget is theirs.
+"""
+
+import re
+
+_PICTURES = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "␡"}
+
+_UNSEEN = re.compile(
+    "["
+    "\x00-\x1f\x7f-\x9f"  # C0, DEL, C1: orders to a terminal
+    "\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    "\u3164\ufeff\uffa0\ufff9-\ufffb"  # order, breaks, nothing to see
+    "\ud800-\udfff"  # halves of a character: not printable at all
+    "\U000e0000-\U000e007f"  # tags: text that nobody sees
+    "]"
+)
+"""Joiners are not in it: scripts need them."""
+
+
+def visible(text: str, keeping: str = "") -> str:
+    """The text with every unseen character as a picture (`␛`, `<U+202E>`), but for those of `keeping`."""
+
+    def pictured(found: re.Match[str]) -> str:
+        letter = found.group()
+        return letter if letter in keeping else picture(letter)
+
+    return _UNSEEN.sub(pictured if keeping else lambda found: picture(found.group()), text)
+
+
+def picture(letter: str) -> str:
+    """What stands for one unseen character; half a character, which no terminal takes, is U+FFFD."""
+    code = ord(letter)
+    if 0xD800 <= code <= 0xDFFF:
+        return "\ufffd"
+    return _PICTURES.get(code) or f"<U+{code:04X}>"
