@@ -4,6 +4,7 @@ A merge that is called off has its process ended; the journal then brings it to 
 """
 
 import asyncio
+from abc import abstractmethod
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -124,9 +125,9 @@ class Doing(Choosing):
             await asyncio.sleep(2 * EVERY)
         self.begin_again()
 
+    @abstractmethod
     def begin_again(self) -> None:
         """From where the session stands now."""
-        raise NotImplementedError
 
     # Calling it off.
 

@@ -1,5 +1,6 @@
 """A widget that is its lines and nothing else: no border, no padding, so Textual's cache of a look is passed by."""
 
+from abc import abstractmethod
 from collections.abc import Sequence
 
 from rich.segment import Segment
@@ -28,9 +29,9 @@ class BareLines(Widget):
             told = one.apply(told, background)
         return WireStrip(told, width)
 
+    @abstractmethod
     def paint(self, y: int) -> Strip:
         """One line, as wide as the widget."""
-        raise NotImplementedError
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """The lines of a part of the widget."""

@@ -3,6 +3,7 @@
 `Foreseeing` is what a widget shares that shows it.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -82,6 +83,6 @@ class Foreseeing(Widget):
         """Something else is foreseen."""
         self.refresh_changed()
 
+    @abstractmethod
     def refresh_changed(self) -> None:
         """Repaint what says something else now."""
-        raise NotImplementedError
