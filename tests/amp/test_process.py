@@ -19,7 +19,7 @@ from ampsm_engine.amp.process.identity import Identity, identify, is_alive
 from ampsm_engine.errors import Failed, Refused, Unfit
 from ampsm_engine.home import RunDirectory
 from ampsm_engine.naming import new_id
-from tests.amp.waiting import DEADLINE, until
+from tests.waiting import DEADLINE, until
 
 ID = new_id()
 """This process's own: other test runs on this machine look for their strays, too."""
@@ -243,7 +243,7 @@ from pathlib import Path
 from ampsm_engine.amp import process
 from ampsm_engine.home import RunDirectory
 from ampsm_engine.naming import new_id
-from tests.amp.waiting import DEADLINE, until
+from tests.waiting import DEADLINE, until
 run, worktree, body, record = sys.argv[1:]
 env = {**os.environ, "AMPSM_RUN_ID": run.rpartition("/")[2]}
 child = process.start(["/bin/sh", "-c", body], RunDirectory(Path(run)), Path(worktree), env)

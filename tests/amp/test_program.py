@@ -11,7 +11,7 @@ from ampsm_engine.amp import program
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import Unfit
 from tests.amp.recorded import STREAMS
-from tests.amp.waiting import until
+from tests.waiting import until
 
 HELP = """Amp CLI
 

@@ -14,8 +14,8 @@ from ampsm_engine.home import RunDirectory
 from ampsm_engine.model import Outcome
 from ampsm_engine.naming import new_id
 from tests.amp.recorded import STREAMS, THREAD
-from tests.amp.waiting import DEADLINE
 from tests.real_amp import offline, real_amp
+from tests.waiting import DEADLINE
 
 __all__ = ["real_amp"]
 

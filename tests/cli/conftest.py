@@ -19,6 +19,7 @@ from ampsm_engine.engine.desk import Engine, engine_at
 from ampsm_engine.model import Iteration, Outcome, Session, State, Status, Tally
 from ampsm_engine.naming import new_id
 from ampsm_engine.worker import slots
+from tests.conftest import git
 
 
 @dataclass(frozen=True)
@@ -165,3 +166,21 @@ def scripted(hermetic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
     play("edit")
     return play
+
+
+def made(ampsm: Ampsm, repo: Path, *arguments: str) -> str:
+    """A session without a run; its id."""
+    ran = ampsm("new", "--no-run", "--repo", str(repo), "--json", *arguments)
+    assert ran.code == 0, ran
+    return str(ran.json["session"]["id"])
+
+
+@pytest.fixture
+def changed(ampsm: Ampsm, repo: Path) -> tuple[str, Path]:
+    """A session with one commit and one untracked file."""
+    session = made(ampsm, repo, "--name", "fix login")
+    worktree = Path(ampsm("show", session, "--json").json["session"]["worktreePath"])
+    (worktree / "app.py").write_text("def answer() -> int:\n    return 42\n")
+    git(worktree, "commit", "-qam", "Answer")
+    (worktree / "new.txt").write_text("new\n")
+    return session, worktree

@@ -5,24 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Ampsm
+from tests.cli.conftest import Ampsm, made
 from tests.cli.test_cli_output import is_inert
-from tests.cli.test_cli_runs import made
 from tests.cli.test_cli_sessions import spawned
 from tests.conftest import git
 
 KEY = "sgamp_" + "user_01SECRET_" + "0123456789abcdef" * 2
-
-
-@pytest.fixture
-def changed(ampsm: Ampsm, repo: Path) -> tuple[str, Path]:
-    """A session with one commit and one untracked file."""
-    session = made(ampsm, repo, "--name", "fix login")
-    worktree = Path(ampsm("show", session, "--json").json["session"]["worktreePath"])
-    (worktree / "app.py").write_text("def answer() -> int:\n    return 42\n")
-    git(worktree, "commit", "-qam", "Answer")
-    (worktree / "new.txt").write_text("new\n")
-    return session, worktree
 
 
 def test_diff_is_a_patch(ampsm: Ampsm, changed: tuple[str, Path], repo: Path) -> None:

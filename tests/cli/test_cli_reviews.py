@@ -12,19 +12,7 @@ import pytest
 from tests.cli.conftest import Ampsm
 from tests.cli.test_cli_changes import KEY
 from tests.cli.test_cli_output import is_inert
-from tests.cli.test_cli_runs import made
 from tests.conftest import git
-
-
-@pytest.fixture
-def changed(ampsm: Ampsm, repo: Path) -> tuple[str, Path]:
-    """A session with one commit and one untracked file."""
-    session = made(ampsm, repo, "--name", "fix login")
-    worktree = Path(ampsm("show", session, "--json").json["session"]["worktreePath"])
-    (worktree / "app.py").write_text("def answer() -> int:\n    return 42\n")
-    git(worktree, "commit", "-qam", "Answer")
-    (worktree / "new.txt").write_text("new\n")
-    return session, worktree
 
 
 def test_a_comment_is_made_listed_edited_resolved_and_deleted(ampsm: Ampsm, changed: tuple[str, Path]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Ampsm, program
+from tests.cli.conftest import Ampsm, made, program
 from tests.cli.test_cli_output import is_inert
 from tests.conftest import git
 
@@ -22,13 +22,6 @@ def hold(scripted: Play, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     monkeypatch.setenv("AMPSM_HOLD", str(folder))
     scripted("hold")
     return folder
-
-
-def made(ampsm: Ampsm, repo: Path, *arguments: str) -> str:
-    """A session without a run; its id."""
-    ran = ampsm("new", "--no-run", "--repo", str(repo), "--json", *arguments)
-    assert ran.code == 0, ran
-    return str(ran.json["session"]["id"])
 
 
 def test_new_and_wait_ends_in_a_commit(ampsm: Ampsm, repo: Path, scripted: Play) -> None:

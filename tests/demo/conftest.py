@@ -3,7 +3,6 @@
 import json
 import os
 import subprocess
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from ampsm_engine import demo
+from tests.waiting import until
 
 COMMON = ["--execute", "--stream-json-thinking", "--no-archive-after-execute"]
 
@@ -83,18 +83,11 @@ class Amp:
 
     def held(self, name: str = "here") -> Path:
         """Waits until the scenario says where it is."""
-        appears((self.hold / name).exists)
+        until((self.hold / name).exists)
         return self.hold / name
 
     def go(self) -> None:
         (self.hold / "go").touch()
-
-
-def appears(fact: Callable[[], object]) -> None:
-    until = time.monotonic() + 60
-    while not fact():
-        assert time.monotonic() < until, "it never came true"
-        time.sleep(0.005)
 
 
 def is_alive(pid: int) -> bool:
@@ -102,11 +95,6 @@ def is_alive(pid: int) -> bool:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except (FileNotFoundError, ProcessLookupError):
         return False
-
-
-@pytest.fixture
-def until() -> Callable[[Callable[[], object]], None]:
-    return appears
 
 
 @pytest.fixture

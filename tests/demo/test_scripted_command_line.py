@@ -83,7 +83,7 @@ def test_settings_must_be_there_and_be_json(amp, tmp_path):
     assert amp.run("ok", arguments).result["result"] == "ok"
 
 
-def test_logged_out_asks_for_a_login_on_stdout_and_waits(amp, until):
+def test_logged_out_asks_for_a_login_on_stdout_and_waits(amp):
     process = amp.start("ok", AMPSM_SCRIPTED_LOGGED_OUT="1")
     assert process.stdout
     head = process.stdout.readline()

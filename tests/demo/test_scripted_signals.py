@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import until
+
 TOOL = [
     {"say": "w"},
     {
@@ -70,7 +72,7 @@ def test_a_hangup_kills_without_a_word(amp):
     assert (done.code, done.out) == (-signal.SIGHUP, b"")
 
 
-def test_a_hard_kill_leaves_the_tool_running(amp, alive, until):
+def test_a_hard_kill_leaves_the_tool_running(amp, alive):
     process = amp.start(TOOL)
     tool = int(amp.held("pid").read_text())
     process.kill()
@@ -122,7 +124,7 @@ def test_a_lost_connection_is_said_once_and_can_be_stopped(amp):
 
 
 @pytest.mark.parametrize("scenario", ["strays", "holds-stdout"])
-def test_what_it_leaves_behind_carries_the_mark(amp, until, scenario):
+def test_what_it_leaves_behind_carries_the_mark(amp, scenario):
     process = amp.start(scenario)
     process.wait(timeout=60)
     assert process.returncode == 0

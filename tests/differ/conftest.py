@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.differ.client import Differ
-from tests.git.sandboxes import Sandbox
+from tests.git.sandboxes import Sandbox, small_project
 
 
 @pytest.fixture(autouse=True)
@@ -27,9 +27,4 @@ def differ() -> Iterator[Differ]:
 
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Sandbox:
-    root = tmp_path / "project"
-    root.mkdir()
-    made = Sandbox(root)
-    made.git("init", "--quiet")
-    made.commit({"README.md": "# Project\n", "src/main.py": "print('hello')\n", "src/old.py": "x = 1\ny = 2\nz = 3\n"})
-    return made
+    return small_project(tmp_path)

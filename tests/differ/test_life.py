@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,13 +20,7 @@ from ampsm_engine.differ.protocol import FileEntry, Frames, frame
 from ampsm_engine.errors import Failed
 from tests.differ.oracle import request, whole
 from tests.git.sandboxes import Sandbox
-
-
-def until(holds: Callable[[], bool], seconds: float = 20.0) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it did not come true"
-        time.sleep(0.01)
+from tests.waiting import becomes, until
 
 
 def below(pid: int) -> list[psutil.Process]:
@@ -52,11 +46,8 @@ def hanging_filter(sandbox: Sandbox) -> None:
 
 async def beside(differ: Differ) -> list[psutil.Process]:
     """What runs below the process, once the filter does."""
-    while True:
-        found = below(differ.pid)
-        if any(process.name() == "sleep" for process in found):
-            return found
-        await asyncio.sleep(0.01)
+    await becomes(lambda: any(process.name() == "sleep" for process in below(differ.pid)), "the filter")
+    return below(differ.pid)
 
 
 async def test_a_process_that_is_killed_is_started_again_with_its_reviews(differ: Differ, sandbox: Sandbox) -> None:
@@ -117,7 +108,7 @@ async def test_cancelling_what_hangs_leaves_nothing_running(differ: Differ, sand
     opening.cancel()
     with pytest.raises(asyncio.CancelledError):
         await opening
-    await asyncio.to_thread(until, lambda: not any(map(runs, running)))
+    await becomes(lambda: not any(map(runs, running)))
     review = await whole(differ, sandbox, "", "HEAD")
     assert len(review.files) == 3
 
@@ -274,6 +265,6 @@ async def test_a_job_that_was_the_end_of_a_process_is_not_begun_again(differ: Di
     old = sandbox.commit({"a.txt": "".join(lines)})
     new = sandbox.commit({"a.txt": "".join(reversed(lines))})
     review = await differ.open(request(sandbox, old, new))
-    await asyncio.to_thread(until, lambda: bool(differ._doing))
+    await becomes(lambda: bool(differ._doing))
     os.kill(differ.pid, signal.SIGKILL)
     assert "took too long" in (await review.patched(0)).note

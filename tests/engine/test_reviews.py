@@ -11,7 +11,8 @@ from ampsm_engine.model import Session
 from ampsm_engine.review import hunks
 from ampsm_engine.review.values import CommentState, Fate, Side
 from tests.conftest import git
-from tests.worker.bench import Bench, until
+from tests.waiting import until
+from tests.worker.bench import Bench
 
 APP = "def answer() -> int:\n    return 42\n\n\ndef other() -> str:\n    return 'x'\n\n\nLAST = 1\n"
 

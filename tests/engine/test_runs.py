@@ -5,7 +5,8 @@ import pytest
 from ampsm_engine.engine import runs
 from ampsm_engine.errors import Failed, Refused
 from ampsm_engine.model import ScriptResult, Status
-from tests.worker.bench import Bench, until
+from tests.waiting import until
+from tests.worker.bench import Bench
 
 ARMOUR = "-----{} OPENSSH PRIVATE " + "KEY-----"
 

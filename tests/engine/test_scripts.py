@@ -7,7 +7,8 @@ import pytest
 from ampsm_engine.engine import scripts
 from ampsm_engine.engine.scripts import Look
 from ampsm_engine.errors import Refused
-from tests.worker.bench import Bench, until
+from tests.waiting import until
+from tests.worker.bench import Bench
 
 SECRET = "sgamp_user_0123456789abcdef0123456789abcdef"
 

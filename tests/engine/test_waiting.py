@@ -4,7 +4,8 @@ import pytest
 
 from ampsm_engine.engine import waiting
 from ampsm_engine.errors import NotFound, Refused
-from tests.worker.bench import Bench, until
+from tests.waiting import until
+from tests.worker.bench import Bench
 
 SECRET = "sk-ant-api03-" + "aB3" * 31 + "-AA"
 

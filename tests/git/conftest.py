@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.git.places import Worktree
-from tests.git.sandboxes import Sandbox
+from tests.git.sandboxes import Sandbox, small_project
 
 
 @pytest.fixture(autouse=True)
@@ -21,12 +21,7 @@ def git_environment(hermetic: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_fa
 @pytest.fixture
 def sandbox(tmp_path: Path) -> Sandbox:
     """A repository with one commit."""
-    root = tmp_path / "project"
-    root.mkdir()
-    made = Sandbox(root)
-    made.git("init", "--quiet")
-    made.commit({"README.md": "# Project\n", "src/main.py": "print('hello')\n", "src/old.py": "x = 1\ny = 2\nz = 3\n"})
-    return made
+    return small_project(tmp_path)
 
 
 @pytest.fixture

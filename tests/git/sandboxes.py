@@ -66,3 +66,13 @@ class Sandbox:
 
 def has_lfs() -> bool:
     return shutil.which("git-lfs") is not None
+
+
+def small_project(place: Path) -> Sandbox:
+    """A repository with one commit of three files."""
+    root = place / "project"
+    root.mkdir()
+    made = Sandbox(root)
+    made.git("init", "--quiet")
+    made.commit({"README.md": "# Project\n", "src/main.py": "print('hello')\n", "src/old.py": "x = 1\ny = 2\nz = 3\n"})
+    return made

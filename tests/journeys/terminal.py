@@ -13,8 +13,7 @@ import pexpect
 import pyte
 import pytest
 
-DEADLINE = 60.0
-"""Seconds after which a fact that has not come is a failure."""
+from tests.waiting import DEADLINE, until
 
 KEYS = {
     "enter": "\r",
@@ -164,11 +163,7 @@ class Terminal:
     def hang_up(self) -> None:
         """The terminal goes away under the program, as a lost SSH link does."""
         self.child.ptyproc.fileobj.close()
-        deadline = time.monotonic() + DEADLINE
-        while self.child.isalive():
-            if time.monotonic() > deadline:
-                pytest.fail("the program outlives its terminal")
-            time.sleep(0.01)
+        until(lambda: not self.child.isalive(), "the program to end with its terminal")
 
     def close(self) -> None:
         """End it, whatever it does."""

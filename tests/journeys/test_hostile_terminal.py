@@ -3,7 +3,8 @@
 import re
 
 from tests.journeys.conftest import Open
-from tests.worker.bench import Bench, until
+from tests.waiting import until
+from tests.worker.bench import Bench
 
 EVIL = {
     "clipboard": "\x1b]52;c;cm0gLXJmIC8=\x07",

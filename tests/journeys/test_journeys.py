@@ -7,7 +7,8 @@ import pytest
 
 from ampsm_engine.model import Outcome, State, Status
 from tests.journeys.conftest import Open
-from tests.worker.bench import Bench, until
+from tests.waiting import until
+from tests.worker.bench import Bench
 
 
 def held(bench: Bench) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from tests.conftest import git
 from tests.journeys.conftest import Open
-from tests.worker.bench import Bench, until
+from tests.waiting import until
+from tests.worker.bench import Bench
 
 
 @pytest.mark.parametrize("death", [signal.SIGTERM, signal.SIGHUP, "ctrl+q"])

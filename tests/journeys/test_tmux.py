@@ -12,7 +12,8 @@ import pytest
 
 from tests.journeys.conftest import AMPSM
 from tests.journeys.terminal import Terminal
-from tests.worker.bench import Bench, until
+from tests.waiting import until
+from tests.worker.bench import Bench
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="there is no tmux on this machine")
 

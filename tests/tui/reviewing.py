@@ -19,6 +19,7 @@ from ampsm_tui.app import AmpsmApp
 from ampsm_tui.screens.review import ReviewScreen
 from tests.tui.builders import a_board, a_session
 from tests.tui.desk import Desk
+from tests.waiting import becomes
 
 STAMP = "2026-09-14T10:00:00+00:00"
 
@@ -26,6 +27,7 @@ LOGIN = '''"""Logging in, and staying logged in."""
 
 import re
 from http import cookies
+from tests.waiting import becomes
 
 LIMIT = 5
 """Attempts before one has to wait."""
@@ -193,12 +195,8 @@ class Reviewed:
         await self.desk.settle()
 
     async def until(self, fact: Callable[[], object], what: str = "the fact") -> None:
-        for _ in range(4000):
-            if fact():
-                await self.desk.pilot.pause()
-                return
-            await asyncio.sleep(0.005)
-        pytest.fail(f"waited for {what}:\n{self.desk.text}")
+        await becomes(fact, lambda: f"{what}:\n{self.desk.text}")
+        await self.desk.pilot.pause()
 
     async def press(self, *keys: str) -> None:
         await self.desk.press(*keys)

@@ -1,6 +1,5 @@
 """A script that is run from a screen: its output live, its end, its being stopped, with the real engine."""
 
-import time
 from collections.abc import Callable
 
 import pytest
@@ -14,7 +13,8 @@ from ampsm_tui.screens.script import ScriptScreen
 from tests.tui.builders import a_board, a_session, still
 from tests.tui.conftest import Camera
 from tests.tui.desk import Desk, screen_lines
-from tests.worker.bench import DEADLINE, Bench, until
+from tests.waiting import becomes, until
+from tests.worker.bench import Bench
 from tests.worker.conftest import bench
 
 __all__ = ["bench"]
@@ -34,10 +34,11 @@ async def shows(pilot: Pilot[int], *words: str) -> None:
     """The screen shows these words, sooner or later."""
     app = pilot.app
     assert isinstance(app, AmpsmApp)
-    deadline = time.monotonic() + DEADLINE
-    while not all(word in "\n".join(screen_lines(app)) for word in words):
-        assert time.monotonic() < deadline, "\n".join([*screen_lines(app), log_of(app)])
-        await pilot.pause()
+    await becomes(
+        lambda: all(word in "\n".join(screen_lines(app)) for word in words),
+        lambda: "\n".join([f"{words}:", *screen_lines(app), log_of(app)]),
+    )
+    await pilot.pause()
 
 
 async def test_the_output_comes_and_the_end_is_said(bench: Bench) -> None:

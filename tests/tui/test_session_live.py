@@ -1,14 +1,13 @@
 """The real engine, the real side process, a scripted amp: what it says is on the screen while it says it."""
 
-import pytest
-
 from ampsm_engine.store import follow
 from ampsm_tui.app import AmpsmApp
 from ampsm_tui.screens.session import SessionScreen
 from ampsm_tui.widgets.transcript import Transcript
 from ampsm_tui.widgets.transcript_paint import MARK
 from tests.tui.desk import screen_lines
-from tests.worker.bench import DEADLINE, Bench
+from tests.waiting import becomes
+from tests.worker.bench import Bench
 from tests.worker.conftest import bench
 
 __all__ = ["bench"]
@@ -33,12 +32,8 @@ async def test_amp_is_watched_live_and_followed_up(bench: Bench) -> None:
         app.push_screen(SessionScreen(session.id).data_bind(AmpsmApp.board))
 
         async def sees(*words: str) -> None:
-            for _ in range(int(DEADLINE / 0.05)):
-                text = "\n".join(screen_lines(app))
-                if all(word in text for word in words):
-                    return
-                await pilot.pause(0.05)
-            pytest.fail(f"{words} never came:\n{text}")
+            await becomes(lambda: all(word in "\n".join(screen_lines(app)) for word in words), f"{words}")
+            await pilot.pause()
 
         await sees(f"{MARK}Make one.py", "I begin with one.py.", "create_file one.py  +1 -0", "● running")
         await pilot.press("m", *"And", "space", *"two", "enter")

@@ -3,11 +3,8 @@
 import json
 import os
 import signal
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 import psutil
 import pytest
@@ -17,9 +14,7 @@ from ampsm_engine.engine import runs, sessions
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.model import Iteration, Session, State
 from ampsm_engine.worker import launch, slots
-
-DEADLINE = 60.0
-"""Seconds after which a fact that has not come is a failure; none of these tests takes a tenth of it."""
+from tests.waiting import DEADLINE, until
 
 QUICK = """
 [stop]
@@ -31,19 +26,6 @@ retry-delay = 0.05
 [notify]
 desktop = false
 """
-
-
-T = TypeVar("T")
-
-
-def until(fact: Callable[[], T], what: str = "the fact") -> T:
-    """Wait for a fact; its value."""
-    deadline = time.monotonic() + DEADLINE
-    while not (value := fact()):
-        if time.monotonic() > deadline:
-            pytest.fail(f"waited {DEADLINE:g} s for {what}")
-        time.sleep(0.01)
-    return value
 
 
 @dataclass

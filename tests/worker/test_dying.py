@@ -8,7 +8,8 @@ import pytest
 
 from ampsm_engine.model import Iteration, Outcome, Session, State, Status
 from tests.conftest import git
-from tests.worker.bench import Bench, kill, marked, until, words
+from tests.waiting import until
+from tests.worker.bench import Bench, kill, marked, words
 
 COUNTED = {"input_tokens": 1, "output_tokens": 10, "cache_creation_input_tokens": 100, "cache_read_input_tokens": 1000}
 STEPS = 30

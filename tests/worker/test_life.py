@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ampsm_engine.model import Outcome, ScriptResult, State, Status
 from tests.conftest import git
-from tests.worker.bench import Bench, until
+from tests.waiting import until
+from tests.worker.bench import Bench
 
 WRITE = {"create_file": "hello.txt", "content": "hello\n"}
 DONE = {"say": "I've added hello.txt with a greeting."}

@@ -9,7 +9,8 @@ import pytest
 from ampsm_engine.engine import runs
 from ampsm_engine.errors import Refused
 from ampsm_engine.model import Outcome, State, Status
-from tests.worker.bench import Bench, until
+from tests.waiting import until
+from tests.worker.bench import Bench
 
 SAY = {"say": "Something was done here."}
 

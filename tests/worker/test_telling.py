@@ -9,7 +9,8 @@ from ampsm_engine import looking, notify
 from ampsm_engine.home import Home
 from ampsm_engine.notices import Kind, News
 from ampsm_engine.worker import telling
-from tests.worker.bench import Bench, until
+from tests.waiting import until
+from tests.worker.bench import Bench
 
 
 @pytest.fixture
