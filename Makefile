@@ -20,8 +20,9 @@ lint: $(VENV)/.dev ## lint, format, strict types, import contracts
 
 check: lint test ## everything that must hold before a commit lands
 
-soak: $(VENV)/.dev ## the slow runs: kill matrix in the hundreds, races for minutes
+soak: $(VENV)/.dev ## the slow runs: kill matrix in the hundreds, races for minutes, properties on new examples
 	$(BIN)/pytest -m soak -p no:xdist
+	$(BIN)/pytest -n $(JOBS) -m "hypothesis and not soak" --hypothesis-profile=search
 
 bench: $(VENV)/.dev ## ratios measured in one run; run it with nothing else running
 	$(BIN)/python benchmarks/run.py
