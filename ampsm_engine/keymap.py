@@ -181,7 +181,7 @@ KEYS: dict[str, Key] = {
         Key("dialog.yes", "y,enter", ("question",), "yes"),
         Key("dialog.no", "n", ("question",), "no"),
         Key("dialog.cancel", "escape", ("question", "text", "line"), "close it; nothing happens"),
-        Key("dialog.send", SEND, ("text",), "send what was written"),
+        Key("dialog.send", SEND, ("text",), "send or save what was written"),
         Key("dialog.save", "enter", ("line",), "save what was written"),
         Key("progress.stop", "escape", ("progress",), "stop after the one that is begun"),
         Key("copy.take", "enter", ("copy",), "copy the line under the cursor"),

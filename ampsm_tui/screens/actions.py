@@ -179,7 +179,7 @@ class SessionActions(Screen[None]):
     def action_notes(self) -> None:
         """Notes of a person; amp does not see them."""
         from ampsm_engine.engine import sessions as verbs
-        from ampsm_tui.screens.writing import TextScreen
+        from ampsm_tui.screens.writing import KeptTextScreen
 
         if session := self._only_one("Notes of"):
 
@@ -188,7 +188,7 @@ class SessionActions(Screen[None]):
 
             note = "For people; amp does not see them."
             title = f"Notes on {session.name}"
-            self.app.push_screen(TextScreen(title, keep, text=session.notes or "", note=note, may_be_empty=True))
+            self.app.push_screen(KeptTextScreen(title, keep, text=session.notes or "", note=note, may_be_empty=True))
 
     def action_script(self) -> None:
         """Run the script, and see what it prints."""

@@ -131,7 +131,7 @@ class ReviewChanges(ReviewBase):
     def action_commit(self) -> None:
         """Commit what is staged."""
         from ampsm_engine.engine import reviews
-        from ampsm_tui.screens.writing import TextScreen
+        from ampsm_tui.screens.writing import KeptTextScreen
 
         async def commit(text: str) -> None:
             sha = await ask(reviews.commit_by_hand, house(self).engine, self.session.id, text.strip() + "\n")
@@ -140,7 +140,7 @@ class ReviewChanges(ReviewBase):
             self.changed()
 
         note = "What is staged is committed, as yours."
-        self.app.push_screen(TextScreen("Commit message", commit, note=note, may_be_empty=False))
+        self.app.push_screen(KeptTextScreen("Commit message", commit, note=note, may_be_empty=False))
 
     # Elsewhere.
 

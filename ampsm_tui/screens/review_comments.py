@@ -101,7 +101,7 @@ class ReviewComments(ReviewBase):
         file = self.reading.document.files[index]
         where = f"{file.path}:{first}{f'-{last}' if last != first else ''}" if first else file.path
         from ampsm_engine.engine import reviews
-        from ampsm_tui.screens.writing import TextScreen
+        from ampsm_tui.screens.writing import KeptTextScreen
 
         async def keep(text: str) -> None:
             await ask(
@@ -120,7 +120,7 @@ class ReviewComments(ReviewBase):
 
         old = "" if side is Side.NEW else ", as it was"
         note = "It is kept until S sends it to amp."
-        self.app.push_screen(TextScreen(f"Comment on {where}{old}", keep, note=note, may_be_empty=False))
+        self.app.push_screen(KeptTextScreen(f"Comment on {where}{old}", keep, note=note, may_be_empty=False))
 
     def _place(self) -> tuple[int, Side, int, int] | None:
         """File, side and lines to comment on: those that are selected in one file, else the one under the cursor."""
@@ -144,7 +144,7 @@ class ReviewComments(ReviewBase):
         if comment is None:
             return
         from ampsm_engine.engine import reviews
-        from ampsm_tui.screens.writing import TextScreen
+        from ampsm_tui.screens.writing import KeptTextScreen
 
         async def keep(text: str) -> None:
             if text.strip():
@@ -155,7 +155,7 @@ class ReviewComments(ReviewBase):
 
         note = "Empty, it is deleted."
         self.app.push_screen(
-            TextScreen(f"Comment on {comment.place}", keep, text=comment.text, note=note, may_be_empty=True)
+            KeptTextScreen(f"Comment on {comment.place}", keep, text=comment.text, note=note, may_be_empty=True)
         )
 
     def _comment(self, row: Row | None) -> Comment | None:

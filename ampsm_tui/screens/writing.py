@@ -41,7 +41,7 @@ class _Writing(Dialog[bool]):
     def action_send(self) -> None:
         """Hand it over."""
         if not self.written().strip() and not self._may_be_empty:
-            self.show_trouble("There is nothing to send yet.")
+            self.show_trouble("There is nothing written yet.")
             return
         self.show_trouble("")
         self.run_worker(self._hand_over(self.written()), group="ask", exclusive=True)
@@ -55,10 +55,8 @@ class _Writing(Dialog[bool]):
             self.dismiss(True)
 
 
-class TextScreen(_Writing):
+class _ManyLines(_Writing):
     """Many lines; Enter is a new line."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding(SEND, "send", "Send", id="dialog.send", priority=True)]
 
     def compose_body(self) -> ComposeResult:
         """The text."""
@@ -73,6 +71,18 @@ class TextScreen(_Writing):
     def written(self) -> str:
         """The text."""
         return self.query_one(TextArea).text
+
+
+class TextScreen(_ManyLines):
+    """A text that goes to amp."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding(SEND, "send", "Send", id="dialog.send", priority=True)]
+
+
+class KeptTextScreen(_ManyLines):
+    """A text that is kept here: a comment, notes, the message of a commit."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding(SEND, "send", "Save", id="dialog.send", priority=True)]
 
 
 class LineScreen(_Writing):
