@@ -3,6 +3,7 @@
 What is made waits in memory: `objects.flush` writes it. No ref, index or worktree is known here.
 """
 
+import contextlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ from functools import cached_property
 from pathlib import Path
 
 from ampsm_engine.git import repository
-from ampsm_engine.git.integrate import mergetree, trees
+from ampsm_engine.git.integrate import lineage, mergetree, trees
+from ampsm_engine.git.integrate.plan import common
 from ampsm_engine.git.integrate.values import ConflictFile
 
 _NOBODY = b"ampsm <ampsm@localhost> 1000000000 +0000"
@@ -48,6 +50,7 @@ class Ground:
         self.common_dir = common_dir(where)
         self.objects = Objects(where, self.common_dir)
         self._commits: dict[str, RawCommit] = {}
+        self._lines: dict[tuple[str, str], lineage.Line | None] = {}
 
     @cached_property
     def merger(self) -> trees.Merger:
@@ -65,6 +68,20 @@ class Ground:
             known = self._commits[sha] = _commit(sha, self.objects.read("commit", sha))
         return known
 
+    def line(self, base: str, tip: str) -> lineage.Line | None:
+        """The commits that `tip` has beyond `base`, where they are one line; None where git must be asked."""
+        if (base, tip) not in self._lines:
+            self._lines[base, tip] = lineage.line(self, base, tip)
+        return self._lines[base, tip]
+
+    def bases(self, one: str, other: str) -> tuple[str, ...]:
+        """All merge bases of two commits; NotFound when they share no history."""
+        plain = self.line(one, other)
+        if plain is None:
+            self.objects.flush()
+            return common(self.where, one, other)
+        return (plain.base,)
+
     def tree_of(self, sha: str) -> str:
         """The tree of a commit."""
         return self.commit(sha).tree
@@ -78,30 +95,53 @@ class Ground:
         """The tree that a commit was made from: its first parent's."""
         return self.tree_of(commit.parents[0]) if commit.parents else self.empty_tree
 
+    def plainly(self, base: str, ours: str, theirs: str) -> str | None:
+        """Three trees merged here, where no file has to be; None where git must."""
+        quick = self.merger.merged(*(bytes.fromhex(tree) for tree in (base, ours, theirs)))
+        return quick.hex() if quick is not None else None
+
     def merged(self, base: str, ours: str, theirs: str) -> tuple[str | None, tuple[ConflictFile, ...]]:
         """Three trees merged: the tree, or the conflicts. The same as git's merge, by git where it is not plain."""
-        quick = self.merger.merged(*(bytes.fromhex(tree) for tree in (base, ours, theirs)))
+        quick = self.plainly(base, ours, theirs)
         if quick is not None:
-            return quick.hex(), ()
+            return quick, ()
         # git merges commits: three that stand for the trees, and that nothing will ever refer to.
         root = self._stand_in(base)
-        return self.merged_commits(self._stand_in(ours, root), self._stand_in(theirs, root))
+        return self.merged_commits(self._stand_in(ours, root), self._stand_in(theirs, root), (base, ours, theirs))
 
-    def merged_commits(self, ours: str, theirs: str) -> tuple[str | None, tuple[ConflictFile, ...]]:
-        """Two commits merged by git with their own merge bases: the tree, or the conflicts."""
+    def merged_commits(
+        self, ours: str, theirs: str, three: tuple[str, str, str] | None = None
+    ) -> tuple[str | None, tuple[ConflictFile, ...]]:
+        """Two commits merged by git with their own merge bases: the tree, or the conflicts.
+
+        `three`: the trees of their only merge base and of both.
+        """
         self.objects.flush()
-        result = mergetree.run(self.common_dir, ours, theirs, attributes=self.attributes(ours))
+        result = mergetree.run(self.common_dir, ours, theirs, attributes=self.attributes(ours, three))
         return (None, result.conflicts) if result.conflicts else (result.tree, ())
 
-    def attributes(self, commit: str) -> Iterator[tuple[str, bytes]]:
-        """The .gitattributes files of a commit: path and content."""
-        for path, (mode, name) in self.merger.paths(bytes.fromhex(self.tree_of(commit)), b".gitattributes"):
+    def attributes(self, ours: str, three: tuple[str, str, str] | None = None) -> Iterator[tuple[str, bytes]]:
+        """The .gitattributes files of our side that can matter to a merge: path and content."""
+        base, own, other = three or ("", self.tree_of(ours), "")
+        sides = bytes.fromhex(base), bytes.fromhex(own), bytes.fromhex(other)
+        for path, (mode, name) in self.merger.around_changes(*sides, b".gitattributes"):
             parts = path.split(b"/")
             if mode.startswith(b"100") and not {b"..", b".git", b""} & set(parts):  # a tree can be made up
                 yield os.fsdecode(path), self.objects.read("blob", name.hex())
 
     def _stand_in(self, tree: str, *parents: str) -> str:
         return self.objects.write("commit", composed(tree, parents, (_NOBODY, _NOBODY), b"ampsm: stands for a tree\n"))
+
+
+@contextlib.contextmanager
+def held(where: Path | Ground) -> Iterator[Ground]:
+    """Ground to work on: what is made on ground of one's own is written at the end, else that is the owner's part."""
+    if isinstance(where, Ground):
+        yield where
+        return
+    ground = Ground(where)
+    yield ground
+    ground.objects.flush()
 
 
 def composed(

@@ -7,13 +7,8 @@ goes into the commit of all the rest.
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
-from ampsm_engine.git.integrate.values import (
-    Conflicted,
-    ConflictFile,
-    MadeCommit,
-    PlannedCommit,
-    Rewritten,
-)
+from ampsm_engine.git.integrate.lineage import Part
+from ampsm_engine.git.integrate.values import Conflicted, ConflictFile, MadeCommit, Rewritten
 from ampsm_engine.git.integrate.work import Work
 
 Trees = list[str | None]
@@ -60,19 +55,19 @@ def _is_line(work: Work) -> bool:
     return all(commit.parents == (parent,) for commit, parent in zip(work.commits, parents, strict=False))
 
 
-def _place(commits: Iterable[PlannedCommit]) -> int:
+def _place(commits: Iterable[Part]) -> int:
     """How many commits by hand stand before the first of amp's."""
     return next((number for number, commit in enumerate(_plain(commits)) if commit.ours), 0)
 
 
-def _plain(commits: Iterable[PlannedCommit]) -> Iterator[PlannedCommit]:
+def _plain(commits: Iterable[Part]) -> Iterator[Part]:
     return (commit for commit in commits if not commit.merge)
 
 
-def _put(work: Work, manual: Sequence[PlannedCommit]) -> tuple[Trees, tuple[PlannedCommit, tuple[ConflictFile, ...]]]:
+def _put(work: Work, manual: Sequence[Part]) -> tuple[Trees, tuple[Part, tuple[ConflictFile, ...]]]:
     """The trees of the start with 0, 1, 2 ... of the commits put on it, and where that ended."""
     found: Trees = [work.ground.tree_of(work.start)]
-    stopped: tuple[PlannedCommit, tuple[ConflictFile, ...]] = (manual[0], ())
+    stopped: tuple[Part, tuple[ConflictFile, ...]] = (manual[0], ())
     for commit in manual:
         ours = found[-1]
         tree: str | None = None
@@ -84,7 +79,7 @@ def _put(work: Work, manual: Sequence[PlannedCommit]) -> tuple[Trees, tuple[Plan
     return found, stopped
 
 
-def _taken_back(work: Work, manual: Sequence[PlannedCommit]) -> Trees:
+def _taken_back(work: Work, manual: Sequence[Part]) -> Trees:
     """The trees of the branch with all but the first 0, 1, 2 ... of the commits taken back from it."""
     found: Trees = [work.tree]
     for commit in reversed(manual):
@@ -99,8 +94,8 @@ def _taken_back(work: Work, manual: Sequence[PlannedCommit]) -> Trees:
 
 def _chain(
     work: Work,
-    manual: Sequence[PlannedCommit],
-    rest: Sequence[PlannedCommit],
+    manual: Sequence[Part],
+    rest: Sequence[Part],
     place: int,
     trees: Trees,
 ) -> Rewritten:
@@ -118,7 +113,7 @@ def _chain(
     return Rewritten(tip, tuple(made), tuple(dropped))
 
 
-def _kept(work: Work, commit: PlannedCommit, tree: str, parent: str) -> MadeCommit:
+def _kept(work: Work, commit: Part, tree: str, parent: str) -> MadeCommit:
     raw = work.ground.commit(commit.sha)
     if raw.tree == tree and raw.parents == (parent,):
         return MadeCommit(commit.sha, raw.subject, (commit.sha,))

@@ -76,14 +76,19 @@ class Objects:
                 raise Failed(message, f"df -h {self._common_dir}") from reason
         self._waiting.clear()
 
-    def descends(self, new: str, old: str) -> bool | None:
-        """Whether a commit has another one in its history; None where the git program must be asked."""
-        if self._repository is None or new in self._waiting or old in self._waiting:
+    def waits(self, name: str) -> bool:
+        """Whether an object is not in the repository yet."""
+        return name in self._waiting
+
+    def merge_base(self, one: str, other: str) -> str | None:
+        """A best common ancestor of two commits; None where there is none, or where the git program must be asked."""
+        if self._repository is None or one in self._waiting or other in self._waiting:
             return None
         try:
-            return bool(self._repository.descendant_of(new, old))
+            found = self._repository.merge_base(one, other)
         except (KeyError, ValueError, pygit2.GitError):
             return None
+        return str(found) if found is not None else None
 
 
 def packed(objects: Collection[tuple[str, bytes]]) -> bytes:

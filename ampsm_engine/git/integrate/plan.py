@@ -9,12 +9,13 @@ from ampsm_engine.git.integrate.values import PlannedCommit
 
 _FULL = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
-_TRAILERS = ("Ampsm-Session", "Ampsm-Iteration", "Amp-Thread-ID")
+TRAILERS = ("Ampsm-Session", "Ampsm-Iteration", "Amp-Thread-ID")
+"""What a commit that was made for amp carries, where its subject does not say so."""
 
 _FORMAT = "%x1f".join(
     (
         *("%H", "%P", "%an <%ae>", "%aI", "%s"),
-        "".join(f"%(trailers:key={key},valueonly,separator=%x2c)" for key in _TRAILERS),
+        "".join(f"%(trailers:key={key},valueonly,separator=%x2c)" for key in TRAILERS),
     )
 )
 

@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ampsm_engine.git import program
-from ampsm_engine.git.integrate.ground import Ground, RawCommit
-from ampsm_engine.git.integrate.plan import common
+from ampsm_engine.git.integrate.ground import Ground, RawCommit, held
 from ampsm_engine.git.integrate.values import Conflicted, MadeCommit, Rewritten
 from ampsm_engine.git.integrate.writer import Writer
 
 
 def rebase(
-    repo_root: Path,
+    repo_root: Path | Ground,
     tip: str,
     upstream: str,
     onto: str | None = None,
@@ -28,15 +27,15 @@ def rebase(
     A commit whose change `upstream` once made, too, is dropped as git does, even where it was taken back there since;
     with `reapply` it is put again, which comes to what a merge would.
     """
-    ground = Ground(repo_root)
-    todo, dropped = _todo(repo_root, tip, upstream, reapply=reapply)
-    if any(not ground.commit(sha).parents for sha in todo):
-        common(repo_root, tip, upstream)  # says why they share no history
-    return _picked(Writer(ground, sign), onto or upstream, todo, (), dropped)
+    with held(repo_root) as ground:
+        todo, dropped = _todo(ground, tip, upstream, reapply=reapply)
+        if any(not ground.commit(sha).parents for sha in todo):
+            ground.bases(tip, upstream)  # says why they share no history
+        return _picked(Writer(ground, sign), onto or upstream, todo, (), dropped)
 
 
 def pick(
-    repo_root: Path,
+    repo_root: Path | Ground,
     onto: str,
     commits: Sequence[str],
     *,
@@ -45,7 +44,8 @@ def pick(
     sign: bool | None = None,
 ) -> Rewritten | Conflicted:
     """Put commits one by one onto another; `done` and `dropped` are what a conflict had got before it."""
-    return _picked(Writer(Ground(repo_root), sign), onto, commits, done, dropped)
+    with held(repo_root) as ground:
+        return _picked(Writer(ground, sign), onto, commits, done, dropped)
 
 
 def _picked(
@@ -62,7 +62,6 @@ def _picked(
         before, ours = ground.parent_tree(commit), ground.tree_of(tip)
         tree, conflicts = ground.merged(before, ours, commit.tree)
         if tree is None:
-            ground.objects.flush()
             left = tuple(commits[number + 1 :])
             return Conflicted("pick", tip, sha, conflicts, tuple(made), tuple(gone), left)
         if tree == ours and not _was_empty(commit, before):
@@ -70,7 +69,6 @@ def _picked(
             continue
         tip = writer.rewritten(commit, tree, tip)
         made.append(MadeCommit(tip, commit.subject, (sha,)))
-    ground.objects.flush()
     return Rewritten(tip, tuple(made), tuple(gone))
 
 
@@ -78,10 +76,14 @@ def _was_empty(commit: RawCommit, before: str) -> bool:
     return commit.tree == before
 
 
-def _todo(where: Path, tip: str, upstream: str, *, reapply: bool) -> tuple[list[str], list[str]]:
+def _todo(ground: Ground, tip: str, upstream: str, *, reapply: bool) -> tuple[list[str], list[str]]:
     """The commits to put, oldest first, and those whose change is upstream already (by patch-id), as git lists them."""
+    plain = ground.line(upstream, tip) if reapply else None
+    if plain is not None:
+        return [commit.sha for commit in plain.commits], []
+    ground.objects.flush()
     options = ("--max-parents=1", "--reverse", "--topo-order")
     span = (f"^{upstream}", tip) if reapply else ("--cherry-mark", "--right-only", f"{upstream}...{tip}")
-    lines = program.told(where, "rev-list", *options, *span, "--").decode().split()
+    lines = program.told(ground.where, "rev-list", *options, *span, "--").decode().split()
     todo = [line.lstrip("+") for line in lines if not line.startswith("=")]
     return todo, [line[1:] for line in lines if line.startswith("=")]

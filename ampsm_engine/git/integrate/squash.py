@@ -7,15 +7,15 @@ is never taken back: a commit made here starts from what both sides share.
 from pathlib import Path
 
 from ampsm_engine.git.integrate import keeping
-from ampsm_engine.git.integrate.ground import Ground
-from ampsm_engine.git.integrate.plan import common, plan_commits
+from ampsm_engine.git.integrate.ground import Ground, held
+from ampsm_engine.git.integrate.lineage import parts
 from ampsm_engine.git.integrate.values import Conflicted, Manual, Rewritten
 from ampsm_engine.git.integrate.work import Work
 from ampsm_engine.git.integrate.writer import Writer
 
 
 def squash(
-    repo_root: Path,
+    repo_root: Path | Ground,
     branch_tip: str,
     base_tip: str,
     message: str,
@@ -32,16 +32,14 @@ def squash(
     With `hooks_in`, the session's worktree, the user's commit hooks run there: Refused when one says no or changes
     files; a message that one rewrites counts.
     """
-    ground = Ground(repo_root)
-    answer = _squashed(Writer(ground, sign, hooks_in=hooks_in), branch_tip, base_tip, message, manual)
-    ground.objects.flush()
-    return answer
+    with held(repo_root) as ground:
+        return _squashed(Writer(ground, sign, hooks_in=hooks_in), branch_tip, base_tip, message, manual)
 
 
 def _squashed(writer: Writer, branch_tip: str, base_tip: str, message: str, manual: Manual) -> Rewritten | Conflicted:
     ground = writer.ground
-    bases = common(ground.where, base_tip, branch_tip)
-    commits = plan_commits(ground.where, base_tip, branch_tip)
+    bases = ground.bases(base_tip, branch_tip)
+    commits = parts(ground, base_tip, branch_tip)
     if len(bases) > 1:
         # The two sides merged each other: only on top of the base is it told what is new.
         tree, conflicts = ground.merged_commits(base_tip, branch_tip)

@@ -11,6 +11,9 @@ Entry = tuple[bytes, bytes]
 
 Tree = dict[bytes, Entry]
 
+Planned = dict[bytes, "Entry | Planned"]
+"""A tree that is to be written, with those in it."""
+
 FOLDER = b"40000"
 
 
@@ -57,25 +60,31 @@ class Merger:
         if ours == base:
             return theirs
         try:
-            return self._folder((FOLDER, base), (FOLDER, ours), (FOLDER, theirs))[1]
+            merged = self._folder(base, ours, theirs)
         except Unclear:
             return None
+        return self._made(merged)
 
-    def _folder(self, base: Entry | None, ours: Entry, theirs: Entry) -> Entry:
-        before = self.tree(base[1]) if base else {}
-        one, other = self.tree(ours[1]), self.tree(theirs[1])
-        result: Tree = {}
+    def _folder(self, base: bytes | None, ours: bytes, theirs: bytes) -> Planned:
+        before = self.tree(base) if base else {}
+        one, other = self.tree(ours), self.tree(theirs)
+        result: Planned = {}
         for name in one.keys() | other.keys() | before.keys():
             entry = self._entry(before.get(name), one.get(name), other.get(name))
             if entry is not None:
                 result[name] = entry
         if not result:
             raise Unclear
-        written = self._write(serialized(result))
-        self._known[written] = result
-        return FOLDER, written
+        return result
 
-    def _entry(self, base: Entry | None, ours: Entry | None, theirs: Entry | None) -> Entry | None:
+    def _made(self, planned: Planned) -> bytes:
+        """Write a tree, when all that is in it is clear."""
+        tree = {name: one if isinstance(one, tuple) else (FOLDER, self._made(one)) for name, one in planned.items()}
+        written = self._write(serialized(tree))
+        self._known[written] = tree
+        return written
+
+    def _entry(self, base: Entry | None, ours: Entry | None, theirs: Entry | None) -> "Entry | Planned | None":
         if ours == base:
             return theirs
         if theirs == base:
@@ -86,16 +95,26 @@ class Merger:
                 return ours
             raise Unclear
         if ours and theirs and ours[0] == theirs[0] == FOLDER and (base is None or base[0] == FOLDER):
-            return self._folder(base, ours, theirs)
+            return self._folder(base[1] if base else None, ours[1], theirs[1])
         raise Unclear
 
-    def paths(self, tree: bytes, name: bytes, below: bytes = b"") -> Iterable[tuple[bytes, Entry]]:
-        """All files of that name in a tree, at any depth, with their paths."""
-        for one, entry in self.tree(tree).items():
-            if entry[0] == FOLDER:
-                yield from self.paths(entry[1], name, below + one + b"/")
-            elif one == name:
-                yield below + one, entry
+    def around_changes(
+        self, base: bytes, ours: bytes, theirs: bytes, name: bytes, below: bytes = b""
+    ) -> Iterable[tuple[bytes, Entry]]:
+        """Our files of a name, with their paths, in each folder that is not the same in three trees; empty: no tree.
+
+        A file that is merged, moved or not, lies where one side at least changed something, and below such folders.
+        """
+        before, other = (self.tree(one) if one else {} for one in (base, theirs))
+        for one, entry in self.tree(ours).items():
+            if entry[0] != FOLDER:
+                if one == name:
+                    yield below + one, entry
+                continue
+            sides = before.get(one), other.get(one)
+            if not sides[0] == entry == sides[1]:
+                same = (side[1] if side and side[0] == FOLDER else b"" for side in sides)
+                yield from self.around_changes(next(same), entry[1], next(same), name, below + one + b"/")
 
     def changed(self, old: bytes, new: bytes, below: bytes = b"") -> Iterable[tuple[bytes, str]]:
         """The files that differ between two trees: path, and A, D, M or T (another kind of file)."""

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ampsm_engine.git.integrate.ground import Ground
+from ampsm_engine.git.integrate.lineage import Part
 from ampsm_engine.git.integrate.message import squash_message
-from ampsm_engine.git.integrate.values import MadeCommit, PlannedCommit
+from ampsm_engine.git.integrate.values import MadeCommit
 from ampsm_engine.git.integrate.writer import Writer
 
 
@@ -16,10 +17,10 @@ class Work(NamedTuple):
     writer: Writer
     start: str
     tree: str
-    commits: tuple[PlannedCommit, ...]
+    commits: tuple[Part, ...]
     message: str
 
-    def squashed(self, tree: str, parent: str, sources: Sequence[PlannedCommit]) -> MadeCommit:
+    def squashed(self, tree: str, parent: str, sources: Sequence[Part]) -> MadeCommit:
         """One commit that stands for several; its author is that of the first, as in git's own squash."""
         plain = [commit for commit in sources if not commit.merge] or list(sources)
         raw = [self.ground.commit(commit.sha) for commit in plain]

@@ -22,6 +22,7 @@ edits = st.one_of(
     st.tuples(st.just("add"), st.sampled_from(("k", "d/k", "f/k", "n/k", "a/k")), st.integers(0, 3), st.just("")),
     st.tuples(st.just("mode"), st.sampled_from(NAMES), st.just(0), st.just("")),
     st.tuples(st.just("binary"), st.sampled_from(NAMES), st.integers(0, 3), st.just("")),
+    st.tuples(st.just("attributes"), st.sampled_from(("", "d/", "f/", "n/")), st.integers(0, 1), st.sampled_from("*a")),
     st.tuples(st.just("link"), st.sampled_from(NAMES), st.integers(0, 3), st.just("")),
 )
 commits = st.lists(edits, min_size=0, max_size=3)
@@ -48,6 +49,9 @@ def edited(files: Files, todo: list[tuple[str, str, int, str]]) -> Files:
             mode = "120000" if verb == "link" else "100644"
             content = b"\0\1%d" % number if verb == "binary" else b"%d\n" % number * (1 if verb == "link" else 5)
             _put(result, name, (mode, content.strip() if verb == "link" else content))
+        elif verb == "attributes":
+            line = f"{word} {'merge=union' if number else '-merge'}\n"
+            _put(result, f"{name}.gitattributes", ("100644", line.encode()))
         elif name in result:
             _change(result, verb, name, number, word)
     return result
