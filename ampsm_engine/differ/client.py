@@ -12,7 +12,8 @@ started again with the reviews that it had; one that is stuck is ended first.
 import itertools
 from typing import TYPE_CHECKING, Any
 
-from ampsm_engine import errors
+from ampsm_engine.differ.answers import refusal, settle
+from ampsm_engine.differ.headstart import HeadStart
 from ampsm_engine.differ.line import Line
 from ampsm_engine.differ.protocol import Colours, Request
 from ampsm_engine.differ.review import Event as Event  # noqa: PLC0414 - part of this module's face
@@ -33,7 +34,7 @@ RESTARTS = 3
 """How often a process may die without a word in between."""
 
 
-class Differ:
+class Differ(HeadStart):
     """The diff process, started and kept alive."""
 
     def __init__(self, line: Line) -> None:
@@ -51,7 +52,6 @@ class Differ:
         self._poison: list[str] = []
         self._leaving: dict[int, asyncio.TimerHandle] = {}
         self._is_closed = self._is_attached = False
-        self._begun: Review | None = None
 
     @classmethod
     def start(cls) -> "Differ":
@@ -63,18 +63,12 @@ class Differ:
         """The process; another one when it had to be started again."""
         return self._line.pid
 
-    def begin(self, request: Request) -> None:
-        """Have a comparison begun that will be opened soon: the process works while the caller loads the rest."""
-        self._begun = self._made(request)
-        self._say_open(self._begun)
-
     async def open(self, request: Request) -> Review:
         """Compare two trees; answers as soon as the list of files is here.
 
         NotFound without such a revision, Failed when the worktree cannot be written down or the process is gone.
         """
-        begun = self._begun
-        review = begun if begun is not None and begun.request == request else self._made(request)
+        review = self._begun(request)
         return await self._opened(review, None) or review  # only `renew` may find nothing new
 
     def close(self) -> None:
@@ -117,11 +111,7 @@ class Differ:
 
     def promise(self) -> "asyncio.Future[Any]":
         """Something to wait for in the running event loop."""
-        if self._loop is None:
-            import asyncio  # slow, and not needed to begin
-
-            self._loop = asyncio.get_running_loop()
-        return self._loop.create_future()
+        return self._here().create_future()
 
     def forget(self, review: Review) -> None:
         """Nobody looks at it any more; a process that does not let go of it soon is ended."""
@@ -136,9 +126,18 @@ class Differ:
     def _made(self, request: Request) -> Review:
         return Review(self, next(self._numbers), request)
 
-    def _attach(self) -> None:
+    def _here(self) -> "asyncio.AbstractEventLoop":
+        if self._loop is None:
+            import asyncio  # slow, and not needed to begin
+
+            self._loop = asyncio.get_running_loop()
+        return self._loop
+
+    def _expect(self, review: Review) -> None:
         """Listen, once there is an event loop."""
-        if not self._is_attached:
+        self._reviews[review.number] = review
+        self._here()
+        if not self._is_attached and not self._is_closed:
             self._is_attached = True
             self._line.attach(self._heard, self._ended)
 
@@ -147,12 +146,9 @@ class Differ:
             raise Failed("The diff process was closed.")
         number = review.number
         future: asyncio.Future[Review | None] = self.promise()
-        self._reviews[number], self._bases[number], self._opening[number] = review, base, future
-        if review is self._begun:
-            self._begun = None
-        else:
-            self._say_open(review)
-        self._attach()
+        self._bases[number], self._opening[number] = base, future
+        self._set_out(review)
+        self._expect(review)
         try:
             return await future
         except BaseException:
@@ -168,14 +164,15 @@ class Differ:
         pinned = [review.old_tree, review.new_tree] if review.is_open else None
         options = [asked.ignore_whitespace, asked.context]
         ground = [asked.worktree, asked.repo_root]
-        self.say("open", review.number, ground, [asked.old, asked.new], options, base.number if base else 0, pinned)
+        before = base.number if base else 0
+        self.say("open", review.number, ground, [asked.old, asked.new], options, before, pinned, review.is_ahead)
 
     def _heard(self, header: Any, body: bytes) -> None:
         self._silent = self._deaths = 0
         kind, number, *rest = header
         if kind == "text":
             asked = self._asked.get(number)
-            _settle(asked[1] if asked else None, (*rest, body))
+            settle(asked[1] if asked else None, (*rest, body))
         elif kind == "colours":
             self._take_colours(rest, body)
         elif kind == "doing":
@@ -202,16 +199,21 @@ class Differ:
     def _take_answer(self, review: Review, kind: str, told: Any = None) -> None:
         """How the opening of a review ended."""
         future = self._opening.get(review.number)
-        if kind == "opened":
+        if kind in ("ahead", "opened"):
             self._folder = told["folder"] or self._folder
             review.take_head(told, self._bases.get(review.number))
-            _settle(future, review)
+        if kind in ("went", "opened"):
+            settle(future, review)
+        elif kind == "ahead":
+            return
+        elif kind == "stale":
+            review.forget()
         elif kind == "same":
             self._reviews.pop(review.number)
-            _settle(future, None)
+            settle(future, None)
         else:
-            review.fail(_error(told))
-            _settle(future, None, _error(told))
+            review.fail(refusal(told))
+            settle(future, None, refusal(told))
 
     def _take_colours(self, rest: list[Any], body: bytes) -> None:
         oid, language, first, lines, is_complete = rest
@@ -278,22 +280,6 @@ class Differ:
     def _fail(self, reason: AmpsmError) -> None:
         futures = [*self._opening.values(), *(future for _, future in self._asked.values())]
         for future in futures:
-            _settle(future, None, type(reason)(*reason.args))
+            settle(future, None, type(reason)(*reason.args))
         for review in tuple(self._reviews.values()):
             review.fail(reason)
-
-
-def _error(told: list[str]) -> AmpsmError:
-    """The refusal that the process sent, as itself."""
-    kind, message, hint = told
-    found = getattr(errors, kind) if kind in ("NotFound", "Refused", "Unfit") else Failed
-    return found(message, hint)
-
-
-def _settle(future: "asyncio.Future[Any] | None", answer: Any, refusal: AmpsmError | None = None) -> None:
-    if future is None or future.done():
-        return
-    if refusal is None:
-        future.set_result(answer)
-    else:
-        future.set_exception(refusal)
