@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 
 from ampsm_engine.review.body import Body
+from ampsm_engine.review.longlines import CUT
 from ampsm_engine.review.parts import HUGE, Growth, Row, Shape, Sort, height, rest_hidden, still_hidden
 from ampsm_engine.review.rows import Layout
 
@@ -73,6 +74,8 @@ class File:
 
 def has_unseen(data: bytes) -> bool:
     """Whether a text orders a terminal about, hides or reorders."""
+    if CUT in data:
+        data = data.replace(CUT, b"")
     if data.isascii():
         return b"\x1b" in data or b"\0" in data or b"\x08" in data
     return _UNSEEN.search(data) is not None

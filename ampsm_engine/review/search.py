@@ -5,7 +5,9 @@ are not looked at. Where it can, it searches whole patches as bytes: megabytes i
 """
 
 import re
+import warnings
 from collections.abc import Iterator
+from typing import AnyStr
 
 from ampsm_engine.review.body import AT, NO_EOL, PAGE, Body
 
@@ -14,6 +16,13 @@ _LINEWISE = re.compile(r"\^|\\[sSWDnAZ]|\[\^|\(\?|\\x|\\u|\\0")
 """What would match a line's end, or its sign, if lines were not looked at one by one."""
 
 _SIGNS = "+- @\\"
+
+
+def _quietly(pattern: AnyStr, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[AnyStr]:
+    """Compile; what Python might understand otherwise one day is no matter to who types a search."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        return re.compile(pattern, flags)
 
 
 class Needle:
@@ -31,12 +40,12 @@ class Needle:
             if self._is_plain and text[:1] not in _SIGNS:
                 self._literal = text.encode()
             elif not _LINEWISE.search(pattern):
-                self._bytes = re.compile(b"(?m)(?!^)(?:" + pattern.encode() + b")")
+                self._bytes = _quietly(b"(?m)(?!^)(?:" + pattern.encode() + b")")
 
     def _compiled(self, text: str) -> re.Pattern[str]:
         flags = re.RegexFlag(0) if self.is_sensitive else re.IGNORECASE
         try:
-            return re.compile(text, flags)
+            return _quietly(text, flags)
         except (re.error, OverflowError, RecursionError):
             self._is_plain = True
             return re.compile(re.escape(text), flags)

@@ -150,8 +150,9 @@ class DiffView(DiffCanvas):
         self.stand_at(self.document.find(row), y)
 
     def stand_at(self, at: int, y: int) -> None:
-        """The cursor on a row, in that line of the screen."""
+        """The cursor on a row, in that line of the screen; all of the row is on it."""
         self.cursor = at
+        y = min(y, max(0, self.size.height - self.tall(at)))
         self.top = self._not_beyond(self._back((at, 0), y))
         self.refresh()
         self.post_message(self.Moved(self.row))

@@ -74,7 +74,8 @@ class FileTree(BareLines, can_focus=True):
         self._top = 0
         self._here = -1
         self._strips: dict[tuple[object, ...], Strip] = {}
-        self._said: dict[int, tuple[tuple[str, str], ...]] = {}
+        self._said: dict[int, object] = {}
+        """What the line of each file was told to say: to be painted is not yet to be on the screen."""
 
     def take(self, document: Document) -> None:
         """Show the files of a document."""
@@ -86,6 +87,10 @@ class FileTree(BareLines, can_focus=True):
         self._lines = lines(self._document.files)
         self._places = {line.file: at for at, line in enumerate(self._lines) if line.file >= 0}
         self._keep_in_sight()
+        self._repaint()
+
+    def _repaint(self) -> None:
+        self._said.clear()
         self.refresh()
 
     def counted(self) -> None:
@@ -95,7 +100,11 @@ class FileTree(BareLines, can_focus=True):
             return
         for y in range(min(self.size.height, len(self._lines) - self._top)):
             line = self._lines[self._top + y]
-            if line.file >= 0 and self._said.get(line.file) != _said(self._document.files[line.file]):
+            if line.file < 0:
+                continue
+            now = (self._document.files[line.file].status, _said(self._document.files[line.file]))
+            if self._said.get(line.file) != now:
+                self._said[line.file] = now
                 self.refresh_line(y)
 
     @property
@@ -110,7 +119,7 @@ class FileTree(BareLines, can_focus=True):
             top = self._top
             self._keep_in_sight()
             if top != self._top:
-                self.refresh()
+                self._repaint()
             else:
                 self._refresh_of(before)
                 self._refresh_of(file)
@@ -133,7 +142,7 @@ class FileTree(BareLines, can_focus=True):
     def on_resize(self) -> None:
         """Other room."""
         self._keep_in_sight()
-        self.refresh()
+        self._repaint()
 
     def on_focus(self) -> None:
         """The mark shows where the keys go."""
@@ -156,9 +165,8 @@ class FileTree(BareLines, can_focus=True):
         else:
             line = self._lines[at]
             look = self._look(line)
-            told = _said(self._document.files[line.file]) if line.file >= 0 else ()
-            self._said[line.file] = told
-            key = (width, line, look, told)
+            file = self._document.files[line.file] if line.file >= 0 else None
+            key = (width, line, look, file.status, _said(file)) if file else (width, line)
         strip = self._strips.get(key)
         if strip is None:
             if len(self._strips) > 400:
@@ -228,7 +236,7 @@ class FileTree(BareLines, can_focus=True):
 
     def _scroll(self, by: int) -> None:
         self._top = max(0, min(self._top + by, len(self._lines) - self.size.height))
-        self.refresh()
+        self._repaint()
 
 
 def _said(file: File) -> tuple[tuple[str, str], ...]:

@@ -73,11 +73,14 @@ class ReviewHead(OneLiner):
         room = width - _width(right) - 2
         left: list[Piece] = []
         for piece in _left(now):
-            text = piece.text if _width(left) + cells(piece.text) <= room else ""
-            if not text and piece.style in ("name", "range"):
-                text = cut(piece.text, max(0, room - _width(left)))
-            if text:
-                left.append(Piece(text, piece.style))
+            if _width(left) + cells(piece.text) <= room:
+                left.append(piece)
+                continue
+            if piece.style in ("name", "range"):
+                left.append(Piece(cut(piece.text, max(0, room - _width(left))), piece.style))
+            elif piece.style == "minus":
+                left.pop()  # one of two counts would tell something else
+            break
         self.say(left, right)
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from ampsm_engine.review import ways
 from ampsm_engine.review.body import Body
-from ampsm_engine.review.document import Document, File
+from ampsm_engine.review.document import Document, File, has_unseen
+from ampsm_engine.review.longlines import LINE_LIMIT, cut
 from ampsm_engine.review.parts import Anchor, Row, Sort
 from ampsm_engine.review.search import Needle
 
@@ -174,3 +175,16 @@ def test_a_file_of_200_000_lines_costs_no_object_a_line() -> None:
     assert len(document) == 200_002
     assert body.line(150_000).text == b"line 149999"
     assert body.line(150_000).new == 150_000
+
+
+def test_a_cut_line_is_not_taken_for_one_that_hides_something() -> None:
+    for letter in ("x", "é"):
+        long = cut(letter.encode() * LINE_LIMIT * 2)
+        assert long is not None
+        assert not has_unseen(b"+" + long + b"\n")
+        assert has_unseen(b"+" + long + b"\n+\x1b[31m\n")
+
+
+def test_a_search_that_python_would_warn_of_is_a_search() -> None:
+    needle = Needle("[[a]")
+    assert needle.count(Body.whole(b"@@ -0,0 +1,2 @@\n+x[y\n+a\n")) == 2

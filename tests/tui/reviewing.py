@@ -181,7 +181,7 @@ class Reviewed:
 
     async def there(self) -> None:
         """All that was on its way is here, and on the screen."""
-        await self.until(lambda: self.screen.reading is not None and self.screen.reading.is_complete, "the diff")
+        await self.until(self._is_there, "the diff")
         reading = self.screen.reading
         assert reading is not None
         for index in reading.on_screen():
@@ -193,6 +193,11 @@ class Reviewed:
         await asyncio.sleep(0)
         self.screen.told()
         await self.desk.settle()
+
+    def _is_there(self) -> bool:
+        """What is committed comes first, and then what the worktree has besides."""
+        under_way = {one.group for one in self.desk.app.workers if one.is_running} & {"renewing", "ask"}
+        return not under_way and self.screen.reading is not None and self.screen.reading.is_complete
 
     async def until(self, fact: Callable[[], object], what: str = "the fact") -> None:
         await becomes(fact, lambda: f"{what}:\n{self.desk.text}")
