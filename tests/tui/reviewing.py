@@ -27,7 +27,6 @@ LOGIN = '''"""Logging in, and staying logged in."""
 
 import re
 from http import cookies
-from tests.waiting import becomes
 
 LIMIT = 5
 """Attempts before one has to wait."""
