@@ -8,8 +8,9 @@ import re
 from pathlib import Path
 
 from ampsm_engine.errors import AmpsmError, NotFound, Refused, Unfit
-from ampsm_engine.git import program
+from ampsm_engine.git import plain, program
 from ampsm_engine.git.places import Base, Repo
+from ampsm_engine.git.plain import common_of as common_of  # noqa: PLC0414 - part of this module's face
 from ampsm_engine.naming import printable
 
 WORKTREES = ".worktrees"
@@ -105,6 +106,9 @@ def operation(folder: Path) -> str | None:
 def git_dir(worktree: Path) -> Path:
     """The git folder of one worktree: its HEAD and index are in there. NotFound without such a worktree."""
     check_worktree(worktree)
+    found = plain.git_dir(worktree)
+    if found is not None:
+        return found
     answer = program.read(worktree, "rev-parse", "--absolute-git-dir")
     if not answer.ok:
         raise _foreign(worktree, answer)
@@ -133,14 +137,6 @@ def check_worktree(worktree: Path) -> None:
 def common_dir(worktree: Path) -> Path:
     """The git folder that all worktrees of a repository share."""
     return common_of(git_dir(worktree))
-
-
-def common_of(git_dir: Path) -> Path:
-    """The same, from the git folder of one of them."""
-    try:
-        return (git_dir / (git_dir / "commondir").read_text("utf-8", "surrogateescape").removesuffix("\n")).resolve()
-    except FileNotFoundError:
-        return git_dir.resolve()
 
 
 def resolve(where: Path, name: str) -> str:

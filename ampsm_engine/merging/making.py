@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ampsm_engine.errors import Refused
 from ampsm_engine.git import integrate
+from ampsm_engine.git.integrate.ground import Ground, held
 from ampsm_engine.git.integrate.values import Conflicted, Rewritten
 from ampsm_engine.merging.journal import Plan, Position
 
@@ -19,8 +20,6 @@ class Made:
     """The session's branch."""
     base: str = ""
     """The target; empty when it does not move."""
-    commits: int = 0
-    """How many commits there are beyond the target as it was."""
     notes: tuple[str, ...] = ()
 
 
@@ -33,45 +32,48 @@ class Stopped:
 
 
 def make(
-    root: Path, base_tip: str, plan: Plan, *, branch: str, target: str, hooks_in: Path | None = None
+    where: Path | Ground, base_tip: str, plan: Plan, *, branch: str, target: str, hooks_in: Path | None = None
 ) -> Made | Stopped:
     """Make what a plan asks for, on the target as it is now.
 
     With `hooks_in`, the session's worktree, the user's hooks run for what is new: a squash, a merge commit.
     """
+    with held(where) as ground:
+        return _make(ground, base_tip, plan, branch=branch, target=target, hooks_in=hooks_in)
+
+
+def _make(
+    ground: Ground, base_tip: str, plan: Plan, *, branch: str, target: str, hooks_in: Path | None
+) -> Made | Stopped:
     options, position = plan.options, plan.position
     if options.kind == "squash":
-        return _squashed_only(root, base_tip, plan, hooks_in)
+        return _squashed_only(ground, base_tip, plan, hooks_in)
     notes: tuple[str, ...] = ()
     if position.picked:
-        done = integrate.pick(root, position.picked, position.rest)
+        done = integrate.pick(ground, position.picked, position.rest)
         if isinstance(done, Rewritten) and position.onto != base_tip:
-            done = integrate.rebase(root, done.tip, position.onto, base_tip, reapply=options.kind == "merge")
+            done = integrate.rebase(ground, done.tip, position.onto, base_tip, reapply=options.kind == "merge")
             position = Position(position.tip, base_tip)
     else:
         known = position.squashed if position.onto == base_tip else ""
         position = Position(position.tip, base_tip, squashed=known)
         if options.kind == "merge" and options.squash and not known:
-            squashed, notes = _squash(root, position.tip, base_tip, plan, hooks_in)
+            squashed, notes = _squash(ground, position.tip, base_tip, plan, hooks_in)
             if isinstance(squashed, Conflicted):
                 return Stopped(squashed, position)
             position = replace(position, squashed=squashed.tip)
         tip = position.squashed or position.tip
         # A change that the base made and took back meanwhile is not dropped by a merge.
-        done = integrate.rebase(root, tip, base_tip, reapply=options.kind == "merge")
+        done = integrate.rebase(ground, tip, base_tip, reapply=options.kind == "merge")
     if isinstance(done, Conflicted):
         return Stopped(done, replace(position, rest=done.remaining))
     if options.kind == "rebase" or options.pull_request:
-        return Made(done.tip, commits=_beyond(root, base_tip, done.tip), notes=notes)
+        return Made(done.tip, notes=notes)
     message = merge_message(plan, branch, target)
-    merged = integrate.merge(root, base_tip, done.tip, ff=options.fast_forward, message=message, hooks_in=hooks_in)
+    merged = integrate.merge(ground, base_tip, done.tip, ff=options.fast_forward, message=message, hooks_in=hooks_in)
     if isinstance(merged, Conflicted):  # pragma: no cover - what was put onto the target lies ahead of it
-        raise Refused(f"{branch} does not merge into {target}.", f"git -C {root} log --oneline {target}")
-    return Made(merged.commit, merged.commit, _beyond(root, base_tip, done.tip), notes)
-
-
-def _beyond(root: Path, base_tip: str, tip: str) -> int:
-    return 0 if tip == base_tip else len(integrate.plan_commits(root, base_tip, tip))
+        raise Refused(f"{branch} does not merge into {target}.", f"git -C {ground.where} log --oneline {target}")
+    return Made(merged.commit, merged.commit, notes)
 
 
 def merge_message(plan: Plan, branch: str, target: str) -> str:
@@ -84,19 +86,19 @@ def merge_message(plan: Plan, branch: str, target: str) -> str:
     return f"{title}\n\n{subject}" if subject else title
 
 
-def _squashed_only(root: Path, base_tip: str, plan: Plan, hooks_in: Path | None) -> Made | Stopped:
-    squashed, notes = _squash(root, plan.position.tip, base_tip, plan, hooks_in)
+def _squashed_only(ground: Ground, base_tip: str, plan: Plan, hooks_in: Path | None) -> Made | Stopped:
+    squashed, notes = _squash(ground, plan.position.tip, base_tip, plan, hooks_in)
     if isinstance(squashed, Conflicted):
         return Stopped(squashed, Position(plan.position.tip, base_tip))
-    return Made(squashed.tip, commits=len(squashed.commits), notes=notes)
+    return Made(squashed.tip, notes=notes)
 
 
 def _squash(
-    root: Path, tip: str, base_tip: str, plan: Plan, hooks_in: Path | None
+    ground: Ground, tip: str, base_tip: str, plan: Plan, hooks_in: Path | None
 ) -> tuple[Rewritten | Conflicted, tuple[str, ...]]:
     """The squash; where commits by hand cannot be kept beside one squash, amp's are squashed between them."""
     message = plan.options.message
-    done = integrate.squash(root, tip, base_tip, message, manual=plan.options.manual, hooks_in=hooks_in)
+    done = integrate.squash(ground, tip, base_tip, message, manual=plan.options.manual, hooks_in=hooks_in)
     if isinstance(done, Conflicted) and done.kind == "reorder":
-        return integrate.squash(root, tip, base_tip, message, manual="apart", hooks_in=hooks_in), (APART,)
+        return integrate.squash(ground, tip, base_tip, message, manual="apart", hooks_in=hooks_in), (APART,)
     return done, ()

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ampsm_engine.git import repository
+from ampsm_engine.git import program, repository
 from ampsm_engine.git.integrate import lineage, mergetree, trees
 from ampsm_engine.git.integrate.plan import common
 from ampsm_engine.git.integrate.values import ConflictFile
@@ -60,6 +60,15 @@ class Ground:
             lambda raw: bytes.fromhex(self.objects.write("tree", raw)),
             self.objects.name_size,
         )
+
+    @cached_property
+    def configured(self) -> dict[str, str]:
+        """What the configuration says about the user and signing; the last of several counts."""
+        wanted = r"^((user|author|committer)\.(name|email)|commit\.gpgsign)$"
+        answer = program.read(self.where, "config", "-z", "--get-regexp", wanted)
+        records = (record.partition("\n") for record in program.text(answer.output).split("\0") if record)
+        # A name without a value is on.
+        return {name: value if gap else "true" for name, gap, value in records}
 
     def commit(self, sha: str) -> RawCommit:
         """A commit by its full name."""

@@ -37,20 +37,11 @@ class Writer:
         self._hooks_in = hooks_in
 
     @cached_property
-    def _configured(self) -> dict[str, str]:
-        """What the configuration says about the user and signing; the last of several counts."""
-        wanted = r"^((user|author|committer)\.(name|email)|commit\.gpgsign)$"
-        answer = program.read(self.ground.where, "config", "-z", "--get-regexp", wanted)
-        records = (record.partition("\n") for record in program.text(answer.output).split("\0") if record)
-        # A name without a value is on.
-        return {name: value if gap else "true" for name, gap, value in records}
-
-    @cached_property
     def signs(self) -> bool:
         """Whether commits are signed."""
         if self._sign is not None:
             return self._sign
-        return self._configured.get("commit.gpgsign", "").lower() in ("true", "yes", "on", "1")
+        return self.ground.configured.get("commit.gpgsign", "").lower() in ("true", "yes", "on", "1")
 
     @cached_property
     def committer(self) -> bytes:
@@ -64,8 +55,8 @@ class Writer:
 
     def _who(self, role: str) -> bytes:
         kind = role.lower()
-        name = self._configured.get(f"{kind}.name") or self._configured.get("user.name", "")
-        email = self._configured.get(f"{kind}.email") or self._configured.get("user.email", "")
+        name = self.ground.configured.get(f"{kind}.name") or self.ground.configured.get("user.name", "")
+        email = self.ground.configured.get(f"{kind}.email") or self.ground.configured.get("user.email", "")
         if name and email and _is_plain(name) and _is_plain(email) and not any(map(_NAMES.fullmatch, os.environ)):
             now = datetime.now().astimezone()
             return f"{name} <{email}> {int(now.timestamp())} {now:%z}".encode()
