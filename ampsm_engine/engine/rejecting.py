@@ -158,12 +158,17 @@ def place_of(engine: Engine, session_id: str, path: str) -> str:
 
 @contextlib.contextmanager
 def _at_work(engine: Engine, session_id: str) -> Iterator[tuple[Session, Scratch]]:
-    """Be the only writer of the repository, with amp at rest in the session."""
+    """Be the only writer of the repository, with amp at rest in the session: it does not begin before this is over."""
     session = engine.store.session(session_id)
     worktree = Path(session.worktree_path)
     if not worktree.is_dir():
         raise Refused(f"The worktree of session {session.name} is gone: {worktree}.", "ampsm repair")
-    with lock.writer(repository.common_dir(worktree), f"review {session.id}"), scratch(worktree) as at:
+    who = f"review {session.id}"
+    with (
+        lock.writer(repository.common_dir(worktree), who),
+        lock.still(repository.git_dir(worktree), who),
+        scratch(worktree) as at,
+    ):
         _refuse_active(engine, session)
         yield session, at
 
@@ -184,6 +189,8 @@ def _hunk(text: bytes | None) -> hunks.Hunk | None:
     found = hunks.split(text)
     if len(found) != 1 or not hunks.is_change(found[0]):
         raise Refused("That is not one hunk of a diff.", "")
+    if not hunks.is_whole(text):
+        raise Refused("That hunk is not all there: a part of it was left out.", "Take the whole file, or use git.")
     return found[0]
 
 

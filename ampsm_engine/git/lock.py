@@ -17,6 +17,7 @@ from ampsm_engine.home import open_private
 from ampsm_engine.naming import printable
 
 NAME = "ampsm.lock"
+STILL = "ampsm-still.lock"
 PATIENCE = 30.0
 """Seconds to wait for another writer."""
 
@@ -31,31 +32,48 @@ def writer(common_dir: Path, who: str, *, patience: float = PATIENCE) -> Iterato
 
     `who` names the work in the message that others get, such as `trash abc123`.
     """
+    with _alone(common_dir / NAME, who, patience):
+        yield
+
+
+@contextlib.contextmanager
+def still(git_dir: Path, who: str, *, patience: float = PATIENCE) -> Iterator[None]:
+    """Keep amp from beginning in a worktree, by its git folder. Failed when another one stays.
+
+    A worker that has claimed an iteration goes through it once before amp starts: who holds it and sees nothing
+    claimed has the worktree for itself until it lets go.
+    """
+    with _alone(git_dir / STILL, who, patience):
+        yield
+
+
+@contextlib.contextmanager
+def _alone(path: Path, who: str, patience: float) -> Iterator[None]:
     mine: dict[Path, int] = _held.__dict__.setdefault(str(os.getpid()), {})
-    if common_dir in mine:
+    if path in mine:
         yield
         return
-    descriptor = _open(common_dir)
+    descriptor = _open(path)
     try:
-        _take(descriptor, common_dir, patience)
+        _take(descriptor, path.parent, patience)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{who} (process {os.getpid()})".encode("utf-8", "replace"), 0)
-        mine[common_dir] = descriptor
+        mine[path] = descriptor
         try:
             yield
         finally:
-            del mine[common_dir]
+            del mine[path]
             os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
 
 
-def _open(common_dir: Path) -> int:
+def _open(path: Path) -> int:
     try:
-        return open_private(common_dir / NAME, os.O_RDWR | os.O_CREAT)
+        return open_private(path, os.O_RDWR | os.O_CREAT)
     except OSError as reason:
-        message = f"The repository at {common_dir} cannot be written: {reason.strerror}."
-        raise Unfit(message, f"ls -ld {common_dir}") from reason
+        message = f"The repository at {path.parent} cannot be written: {reason.strerror}."
+        raise Unfit(message, f"ls -ld {path.parent}") from reason
 
 
 def _take(descriptor: int, common_dir: Path, patience: float) -> None:

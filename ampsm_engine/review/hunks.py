@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from ampsm_engine.review.longlines import CUT
 from ampsm_engine.review.values import Side
 
 FILE_KEY = "file:"
@@ -123,6 +124,33 @@ def select(hunk: Hunk, chosen: Collection[int], against: Side) -> Hunk:
         elif index in chosen:
             kept.append(line)
     return Hunk(hunk.old_start, hunk.new_start, tuple(kept + waiting))
+
+
+def is_whole(data: bytes) -> bool:
+    """Whether hunks have all the lines that their headings count, and each line as it is: not cut to be read."""
+    counts = [(int(found[2] or 1), int(found[4] or 1)) for found in _HEADER.finditer(data)]
+    there = [(len(hunk.image(Side.OLD)), len(hunk.image(Side.NEW))) for hunk in split(data)]
+    return CUT not in data and counts == there
+
+
+def as_patch(data: bytes, path: str, *, is_new: bool = False, is_deleted: bool = False) -> bytes:
+    """Hunks of one file as a patch of their own, for `git apply`."""
+    old, new = (
+        b"/dev/null" if gone else _named(f"{letter}/{path}") for letter, gone in (("a", is_new), ("b", is_deleted))
+    )
+    return b"--- " + old + b"\n+++ " + new + b"\n" + data
+
+
+def _named(path: str) -> bytes:
+    """A path as git writes it into a patch: in quotes where it has letters that would end it."""
+    raw = path.encode("utf-8", "surrogateescape")
+    if not any(byte < 0x20 or byte in b'"\\\x7f' for byte in raw):
+        return raw + b"\t" * (b" " in raw)
+    return (
+        b'"'
+        + b"".join(b"\\%03o" % byte if byte < 0x20 or byte in b'"\\\x7f' else bytes((byte,)) for byte in raw)
+        + b'"'
+    )
 
 
 def is_change(hunk: Hunk) -> bool:

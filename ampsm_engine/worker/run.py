@@ -16,7 +16,7 @@ from ampsm_engine.amp import failures, process, program, transcript
 from ampsm_engine.amp.process import Child
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError, Failed, Unfit
-from ampsm_engine.git import commits
+from ampsm_engine.git import commits, lock, repository
 from ampsm_engine.home import Home, RunDirectory
 from ampsm_engine.model import Iteration, Outcome, State
 from ampsm_engine.store import Store
@@ -29,6 +29,9 @@ QUIET_TICK = 0.25
 LONG_QUIET_TICK = 0.5
 LONG_QUIET = 10.0
 """Seconds between two looks, and after how many of silence they become rarer. amp's end is seen at once."""
+
+REVIEW_LIMIT = commits.HOOK_LIMIT + lock.PATIENCE
+"""Seconds that somebody may take to change the worktree in a review before amp begins: hooks may run."""
 
 STDERR_EVERY = 2.0
 STARTS_BEFORE_GIVING_UP = 3
@@ -104,7 +107,9 @@ class Run:
         return said.fold.attempt > self.iteration.attempts
 
     def _start(self, *, first: bool) -> None:
-        """Start amp, for the first time or again."""
+        """Start amp, for the first time or again; who changes the worktree in a review comes to an end before."""
+        if first:
+            self._wait_for_review()
         self.store.begin_attempt(self.iteration.id)
         self.iteration = self.store.iteration(self.iteration.id)
         session = self.store.session(self.iteration.session_id)
@@ -121,6 +126,13 @@ class Run:
             again=not first,
             had_thread=any(iteration.thread_id for iteration in earlier),
         )
+
+    def _wait_for_review(self) -> None:
+        worktree = Path(self.store.session(self.iteration.session_id).worktree_path)
+        if worktree.is_dir():
+            who = f"iteration {self.iteration.id}"
+            with lock.still(repository.git_dir(worktree), who, patience=REVIEW_LIMIT):
+                pass
 
     def _attempt(self) -> failures.Ending:
         """Watch until amp is gone; how that attempt ended."""

@@ -7,7 +7,9 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from ampsm_engine.errors import AmpsmError
+from ampsm_engine.review import hunks
 from ampsm_engine.review.document import File
+from ampsm_engine.review.longlines import CUT
 from ampsm_engine.review.parts import Row, Sort
 from ampsm_tui import aside, clipboard
 from ampsm_tui.ask import ask, asking, tell
@@ -89,13 +91,23 @@ class ReviewChanges(ReviewBase):
         file, hunk = reading.document.files[row.file], reading.document.hunk_of(row)
         if file.body is None:
             return None
-        patch = reading.review.patch(row.file)
-        if row.sort is Sort.HEAD or hunk is None or (patch is not None and patch.cut):
+        if row.sort is Sort.HEAD or hunk is None:
             return row, file, None
+        patch = self._hunk(file, hunk)
+        return (row, file, patch) if patch is not None else None
+
+    def _hunk(self, file: File, hunk: int) -> bytes | None:
+        """A hunk as git has it; None, and why is said, where it is shown otherwise."""
+        if file.body is None:
+            return None
         if self.ignores_whitespace:
             self.say("While white space is ignored, hunks are not what git has; W shows them as they are")
             return None
-        return row, file, file.body.slice(hunk)
+        patch = file.body.slice(hunk)
+        if not hunks.is_whole(patch):
+            self.say("This hunk is too long to be shown whole; on the head of the file, keys act on all of it")
+            return None
+        return patch
 
     # Staging.
 
@@ -179,17 +191,25 @@ class ReviewChanges(ReviewBase):
         if row is None:
             return
         document = view.document
-        body = document.files[row.file].body
-        if row.sort is Sort.HUNK and body is not None:
-            self._copied(body.slice(row.a).decode("utf-8", "surrogateescape"), "the hunk as a patch")
+        if row.sort is Sort.HUNK:
+            self._copy_hunk(row)
             return
         start = view.cursor if view.selected_from is None else view.selected_from
         first, last = sorted((start, view.cursor))
         lines = [text for at in range(first, last + 1) if (text := self._text(document.row(at))) is not None]
-        if lines:
+        if any(CUT.decode() in line for line in lines):
+            self.say("That line is too long to be shown whole; e opens its file")
+        elif lines:
             self._copied("\n".join(lines), f"{len(lines)} line{'s' * (len(lines) != 1)}")
         else:
             self.action_copy_place()
+
+    def _copy_hunk(self, row: Row) -> None:
+        file = self.view.document.files[row.file]
+        patch = self._hunk(file, row.a)
+        if patch is not None:
+            told = hunks.as_patch(patch, file.path, is_new=file.status == "A", is_deleted=file.status == "D")
+            self._copied(told.decode("utf-8", "surrogateescape"), "the hunk as a patch")
 
     def _text(self, row: Row) -> str | None:
         raw: bytes | None = None

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from ampsm_engine.differ.protocol import FileEntry, FilePatch
+from ampsm_engine.review.longlines import LINE_LIMIT
 
 _FOLDED = {
     "generated": "generated: nobody wrote this by hand",
@@ -47,6 +48,8 @@ def _content(patch: FilePatch) -> Iterator[str]:
         yield f"binary, {_sizes(patch.old_size, patch.new_size)}"
     if patch.fold:
         yield _FOLDED.get(patch.fold, patch.fold)
+    if patch.cut:
+        yield f"lines of more than {size(LINE_LIMIT)} are cut: what changed in them may be further on"
     if patch.note:
         yield patch.note
     if patch.rest:

@@ -6,7 +6,9 @@ import pytest
 
 from ampsm_engine.engine import history, removal, reviews, runs
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.git import changes
+from ampsm_engine.git import changes, hunk_work
+from ampsm_engine.git.hunk_work import Plan
+from ampsm_engine.git.scratch import Scratch
 from ampsm_engine.model import Session
 from ampsm_engine.review import hunks
 from ampsm_engine.review.values import CommentState, Fate, Side
@@ -195,6 +197,43 @@ def test_nothing_is_written_while_amp_is_at_work(bench: Bench) -> None:
     bench.flag("go").touch()
     bench.settled(session)
     reviews.reject(engine, session.id, "app.py", None)
+
+
+def test_amp_does_not_begin_while_a_change_is_taken_back(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = work(bench, {"app.py": APP})
+    worktree = Path(session.worktree_path)
+    seen = bench.flag("seen")
+    check = hunk_work.check
+
+    def begin_then_check(at: Scratch, plan: Plan) -> None:
+        """Just now somebody sends amp a prompt: the look whether it is at work is over."""
+        bench.scenario({"shell": f"cat app.py > {seen}; git log -1 --format=%s >> {seen}"}, {"say": "Done."})
+        bench.iterate(session)
+        until(lambda: bench.last(session).start_time, "the worker to take it")
+        for _ in range(30):
+            git(worktree, "status", "--short")
+        check(at, plan)
+
+    monkeypatch.setattr(hunk_work, "check", begin_then_check)
+    made = reviews.reject(bench.engine, session.id, "app.py", None)
+    bench.settled(session)
+    assert bench.last(session).start_sha == made.commit_sha
+    assert "return 42" not in seen.read_text()
+    assert "ampsm: reject" in seen.read_text()
+    assert git(worktree, "status", "--short") == ""
+    git(worktree, "fsck", "--strict")
+
+
+def test_a_hunk_that_was_cut_to_be_read_is_no_patch(bench: Bench) -> None:
+    session = work(bench, {"app.py": APP})
+    engine = bench.engine
+    for patch in (
+        b"@@ -0,0 +1,9 @@\n+def answer() -> int:\n",
+        b"@@ -0,0 +1 @@\n+x" + b"\0cut:20000:0123456789abcdef\n",
+    ):
+        for verb in (reviews.reject, reviews.stage, reviews.unstage):
+            with pytest.raises(Refused, match="not all there"):
+                verb(engine, session.id, "app.py", patch)
 
 
 def test_a_hook_that_refuses_leaves_everything_as_it_was(bench: Bench) -> None:

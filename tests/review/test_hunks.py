@@ -129,3 +129,25 @@ def test_a_mark_belongs_to_the_content_wherever_its_file_went() -> None:
     assert not after.viewed("a.py", "k1")
     assert not after.viewed("new.py", "k2")
     assert marks.marked([("c.py", "k9")], viewed=True).viewed("c.py", "k9")
+
+
+@settings(max_examples=30)
+@given(old=LINES, new=LINES, ends=st.tuples(st.booleans(), st.booleans()), name=st.text('ab \t"\\é\n', min_size=1))
+def test_hunks_make_a_patch_that_git_applies(
+    tmp_path: Path, old: list[bytes], new: list[bytes], ends: tuple[bool, bool], name: str
+) -> None:
+    before, after = (b"\n".join(lines) + b"\n" * end for lines, end in zip((old, new), ends, strict=True))
+    data = diff(tmp_path, before, after)
+    assert hunks.is_whole(data)
+    if not data:
+        return
+    told = data.removesuffix(b"\\ No newline at end of file\n")
+    assert not hunks.is_whole(told[: told[:-1].rfind(b"\n") + 1])
+    path = f"sub/{name}x"
+    there = tmp_path / path
+    there.parent.mkdir(exist_ok=True)
+    there.write_bytes(before)
+    patch = hunks.as_patch(data, path)
+    subprocess.run(["git", "apply", "--whitespace=nowarn"], cwd=tmp_path, input=patch, check=True)
+    assert there.read_bytes() == after
+    there.unlink()
