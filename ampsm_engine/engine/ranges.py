@@ -86,7 +86,8 @@ def resolve(engine: Engine, session_id: str, range_: str = WHOLE) -> Ends:
     elif kind == "points" and ".." in rest:
         first, _, last = rest.partition("..")
         old = _commit(place, first or session.base_commit)
-        new, label = _commit(place, last) if last else _now(place, session), f"{first[:12]}..{last[:12]}"
+        new = _commit(place, last) if last else _now(place, session)
+        label = f"commit {last[:12]}" if last and first == f"{last}^" else f"{first[:12]}..{last[:12]}"
     else:
         message = f"There is no range {range_[:80]!r}."
         raise NotFound(message, "whole, looked, uncommitted, iteration:N or points:OLD..NEW")

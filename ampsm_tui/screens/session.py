@@ -187,7 +187,10 @@ class SessionScreen(FollowingUp):
     @on(Timeline.Opened)
     def _open(self, message: Timeline.Opened) -> None:
         entry = message.entry
-        if entry.sort is Sort.ITERATION:
+        is_read = entry.is_current and self.query_one(ContentSwitcher).current == "transcript"
+        if is_read and (range_ := self._range_of(entry)):
+            self._review(range_)
+        elif entry.sort is Sort.ITERATION:
             current = self._row.current if self._row else None
             self._chosen = "" if current and current.id == entry.subject else entry.subject
             self._show()
@@ -196,6 +199,24 @@ class SessionScreen(FollowingUp):
             self._read("Notes" if entry.sort is Sort.NOTES else entry.title, entry.subject)
         else:
             self._open_answer(entry)
+
+    def action_review(self) -> None:
+        """Read what the session changed; in the timeline, what the iteration or the commit under the cursor did."""
+        timeline = self.query_one(Timeline)
+        entry = timeline.entry if timeline.has_focus else None
+        self._review(self._range_of(entry) if entry else "")
+
+    def _review(self, range_: str) -> None:
+        if self._row is not None:
+            house(self).open_review(self._row.session, range_)
+
+    def _range_of(self, entry: Entry) -> str:
+        """What an entry changed, as a range; nothing for one that has changed nothing."""
+        if entry.sort is Sort.COMMIT:
+            return f"points:{entry.subject}^..{entry.subject}"
+        found = next((one for one in self._iterations() if one.id == entry.subject), None)
+        has_begun = entry.sort is Sort.ITERATION and found is not None and found.state is not State.QUEUED
+        return f"iteration:{found.number}" if found is not None and has_begun else ""
 
     @asking
     async def _open_answer(self, entry: Entry) -> None:

@@ -49,7 +49,7 @@ class Timeline(ScrollView, can_focus=True):
         Binding("ctrl+u,pageup", "step(-8)", "Half a screen up", show=False, id="move.page-up"),
         Binding("g,home", "step(-100000)", "To the newest", show=False, id="move.first"),
         Binding("G,end", "step(100000)", "To the oldest", show=False, id="move.last"),
-        Binding("enter", "open", "Open", id="session.open"),
+        Binding("enter", "open", "Open", id="session.open", tooltip="Read it; once more, what the iteration changed"),
     ]
 
     @dataclass
@@ -69,6 +69,11 @@ class Timeline(ScrollView, can_focus=True):
     def entries(self) -> tuple[Entry, ...]:
         """What is shown, newest first."""
         return self._entries
+
+    @property
+    def entry(self) -> Entry | None:
+        """The one under the cursor."""
+        return self._entries[self._index()] if self._entries else None
 
     def show(self, entries: tuple[Entry, ...], at: datetime) -> None:
         """Show these entries as they look at a moment; the cursor stays on its entry."""

@@ -101,6 +101,9 @@ def test_ranges_and_points(bench: Bench) -> None:
     assert [point.label[:4] for point in points] == ["main", "amp:", "amp:", "the "]
     ends = reviews.resolve(engine, session.id, f"points:{points[1].rev}..{points[2].rev}")
     assert [one.path for one in changes.files(Path(ends.worktree), ends.old, ends.new)] == ["b.txt"]
+    last = points[2].rev
+    alone = reviews.resolve(engine, session.id, f"points:{last}^..{last}")
+    assert (alone.old, alone.new, alone.label) == (points[1].rev, last, f"commit {last[:12]}")
     whole = reviews.resolve(engine, session.id)
     assert (whole.old, whole.new) == (points[0].rev, None)
     git(bench.repo, "commit", "-q", "--allow-empty", "-m", "The base goes on")

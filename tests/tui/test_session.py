@@ -209,11 +209,26 @@ async def test_the_timeline_opens_things(desk: Desk) -> None:
         await desk.press("escape", "t", "j", "j", "enter")
         desk.asked("script_output", FIRST.id, 2)
         desk.sees("all passed")
-        await desk.press("escape", "t", "j", "j", "enter")
         desk.sees("▸✓ 2")
-        await desk.press("t", "j", "enter")
+        await desk.press("escape", "t", "j", "j", "j", "enter")
         await wait(desk, lambda: "The first iteration spoke" in desk.text)
         desk.sees("▸✓ 1")
+
+
+async def test_the_timeline_leads_to_what_an_iteration_or_a_commit_changed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(desk, FIRST, lines(said("The first iteration spoke")))
+    async with opened(desk, a_row(), size=(120, 40)):
+        asked: list[tuple[str, str]] = []
+        monkeypatch.setattr(desk.app, "open_review", lambda session, range_="": asked.append((session.id, range_)))
+        await desk.press("v")
+        await desk.press("t", "j", "v")
+        await desk.press("j", "j", "j", "j", "j", "enter")
+        await wait(desk, lambda: "The first iteration spoke" in desk.text)
+        assert asked == [(SESSION, ""), (SESSION, f"points:{'ef' * 20}^..{'ef' * 20}")]
+        await desk.press("t", "enter")
+        assert asked[2:] == [(SESSION, "iteration:1")]
 
 
 async def test_a_follow_up_is_sent_and_its_draft_kept(desk: Desk) -> None:
