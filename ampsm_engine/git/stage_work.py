@@ -1,5 +1,6 @@
 """Staging by hand: files and hunks of what is not committed go into the index and out of it. Files stay as they are."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,18 @@ class Staged:
 
     paths: frozenset[str] = frozenset()
     keys: frozenset[tuple[str, str]] = frozenset()
+    """By the new name of a file that is renamed."""
+    unlike: frozenset[str] = frozenset()
+    """Paths whose files are not as the index has them."""
+
+    def has_all(self, path: str, old_path: str | None = None) -> bool:
+        """Whether all that happened to a file is staged."""
+        paths = {path, old_path or path}
+        return paths <= self.paths and not paths & self.unlike
+
+    def has(self, path: str, key: str, old_path: str | None = None) -> bool:
+        """Whether a hunk is staged."""
+        return (path, key) in self.keys or self.has_all(path, old_path)
 
 
 def stage(scratch: Scratch, path: str, hunk: Hunk | None, old_path: str | None = None) -> None:
@@ -58,21 +71,32 @@ def unstage(scratch: Scratch, path: str, hunk: Hunk | None, old_path: str | None
 
 def staged(worktree: Path) -> Staged:
     """What is staged in a worktree."""
-    options = ("--cached", "--no-renames", "--ignore-submodules=none", "--no-ext-diff", "--no-textconv", "HEAD", "--")
-    listed = program.told(worktree, "diff-index", "-z", "--raw", *options).split(b"\0")
-    changed = [(program.text(name), head[-1:]) for head, name in zip(listed[::2], listed[1::2], strict=False) if name]
+    options = ("--cached", "-M", "--ignore-submodules=none", "--no-ext-diff", "--no-textconv", "HEAD", "--")
+    changed = list(_listed(program.told(worktree, "diff-index", "-z", "--raw", *options)))
     if not changed:
         return Staged()
     fixed = ("-c", "diff.context=3", "-c", "diff.suppressBlankEmpty=false", "-c", "core.quotePath=true")
     output = program.told(worktree, *fixed, "diff-index", "-p", "--no-color", *options)
     sections = (b"\n" + output).split(b"\ndiff --git ")[1:]
     keys: set[tuple[str, str]] = set()
-    for path, letter in changed:
+    for names, letter in changed:
         # A file that becomes a link is told twice: as deleted, and as new.
-        for _ in range(2 if letter == b"T" else 1):
+        for _ in range(2 if letter == "T" else 1):
             if sections:
-                keys |= {(path, key) for key in hunks.keys(sections.pop(0) + b"\n")}
-    return Staged(frozenset(path for path, _ in changed), frozenset(keys))
+                keys |= {(names[-1], key) for key in hunks.keys(sections.pop(0) + b"\n")}
+    paths = frozenset(name for names, _ in changed for name in names)
+    listing = ("--name-only", "-z", "--no-renames", "--ignore-submodules=none", "--no-ext-diff", "--no-textconv")
+    unlike = program.text(program.told(worktree, "--literal-pathspecs", "diff", *listing, "--", *sorted(paths)))
+    return Staged(paths, frozenset(keys), frozenset(unlike.split("\0")) - {""})
+
+
+def _listed(raw: bytes) -> Iterator[tuple[list[str], str]]:
+    """The names of each file, the old one of a renamed one first, and the letter that says what happened to it."""
+    fields = iter(program.text(raw).split("\0"))
+    for head in fields:
+        if head:
+            letter = head.rsplit(" ", 1)[1][:1]
+            yield [next(fields) for _ in range(2 if letter in "RC" else 1)], letter
 
 
 def _may_write(scratch: Scratch) -> None:

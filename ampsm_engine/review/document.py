@@ -46,6 +46,8 @@ class File:
     """The keys of its hunks, once they are asked for."""
     viewed: frozenset[int] = frozenset()
     """The hunks that were marked."""
+    staged: frozenset[int] = frozenset()
+    """The hunks that are in the index; of a file without any, itself."""
     digits: int = 3
     """The room for a line number."""
     is_crlf: bool = False
@@ -65,6 +67,11 @@ class File:
     def hunks(self) -> int:
         """How many there are to view; a file without any counts as one."""
         return max(1, len(self.body.hunks)) if self.body else 1
+
+    @property
+    def is_staged(self) -> bool:
+        """Everything of it is in the index."""
+        return self.body is not None and len(self.staged) >= self.hunks
 
     @property
     def is_viewed(self) -> bool:

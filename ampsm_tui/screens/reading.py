@@ -24,6 +24,7 @@ from ampsm_tui.widgets.diff_view import DiffView
 if TYPE_CHECKING:
     from ampsm_engine.differ.client import Event, Review
     from ampsm_engine.differ.protocol import FileEntry
+    from ampsm_engine.git.stage_work import Staged
 
 SLICE = 0.004
 """Seconds of work between two chances for a key."""
@@ -58,6 +59,8 @@ class Reading:
         self._paths_of: Marks | None = None
         self._paths: set[str | None] = set()
         self.is_complete = False
+        self.staged: Staged | None = None
+        """What is in the index, where that matters."""
         self._fetching: set[tuple[int, int]] = set()
         review.listen(self._heard)
 
@@ -139,6 +142,7 @@ class Reading:
         has_tail = entry.kind not in ("added", "deleted") and not patch.binary
         self.document.put(index, body, cards(entry, patch), has_tail=has_tail)
         self.mark(index)
+        self._stage(index)
 
     def _relist(self) -> None:
         """Files turned out to be renamed ones."""
@@ -245,6 +249,20 @@ class Reading:
         for index in files:
             self.mark(index)
             self._view.forget(index)
+
+    def restage(self, staged: "Staged") -> None:
+        """Something else is in the index."""
+        self.staged = staged
+        for index in range(len(self.document.files)):
+            self._stage(index)
+        self._view.repaint()
+
+    def _stage(self, index: int) -> None:
+        file, staged = self.document.files[index], self.staged
+        if staged is None or file.body is None:
+            return
+        keys = self.keys(index) if staged.paths & {file.path, file.old_path} else ()
+        file.staged = frozenset(at for at, key in enumerate(keys) if staged.has(file.path, key, file.old_path))
 
 
 async def _breathe() -> None:

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
@@ -14,7 +14,11 @@ from ampsm_engine.review.parts import Row, Sort
 from ampsm_tui import aside, clipboard
 from ampsm_tui.ask import ask, asking, tell
 from ampsm_tui.house import house
+from ampsm_tui.screens.reading import Reading
 from ampsm_tui.screens.review_base import ReviewBase
+
+if TYPE_CHECKING:
+    from ampsm_engine.git.stage_work import Staged
 
 UNCOMMITTED = "uncommitted"
 
@@ -33,6 +37,8 @@ class ReviewChanges(ReviewBase):
         Binding("y", "copy", "Copy", id="review.copy", show=False),
         Binding("Y", "copy_place", "Copy place", id="review.copy-place", show=False),
     ]
+
+    _staged: "Staged | None" = None
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Who only watches changes nothing."""
@@ -126,18 +132,37 @@ class ReviewChanges(ReviewBase):
         engine, reading = house(self).engine, self.reading
         if reading is None:
             return
-        staged = await ask(reviews.staged, engine, self.session.id)
+        staged: Staged = await ask(reviews.staged, engine, self.session.id)
         hunk = reading.document.hunk_of(row)
         if patch is None or hunk is None:
-            is_in = file.path in staged.paths and all((file.path, key) in staged.keys for key in reading.keys(row.file))
+            is_in = staged.has_all(file.path, file.old_path)
         else:
-            is_in = (file.path, reading.keys(row.file)[hunk]) in staged.keys
+            is_in = staged.has(file.path, reading.keys(row.file)[hunk], file.old_path)
         verb = reviews.unstage if is_in else reviews.stage
-        now = await ask(verb, engine, self.session.id, file.path, patch, old_path=file.old_path)
-        what = "Hunk" if patch is not None else "File"
-        count = len(now.paths) if now is not None else 0
-        self.news = f"{count} file{'s' * (count != 1)} staged" if count else ""
-        self.say(f"{what} {'out of the index' if is_in else 'staged; a commits'}")
+        self._take_staged(await ask(verb, engine, self.session.id, file.path, patch, old_path=file.old_path))
+
+    def show_reading(self, reading: Reading, *, is_same: bool) -> None:
+        """Of what is not committed, what is staged is marked."""
+        if self.range == UNCOMMITTED:
+            reading.staged = self._staged
+            self._ask_staged()
+        elif self._staged is not None:
+            self._staged, self.news = None, ""
+        super().show_reading(reading, is_same=is_same)
+
+    @asking
+    async def _ask_staged(self) -> None:
+        from ampsm_engine.engine import reviews
+
+        self._take_staged(await ask(reviews.staged, house(self).engine, self.session.id))
+
+    def _take_staged(self, staged: "Staged | None") -> None:
+        if staged is None or self.range != UNCOMMITTED or self.reading is None:
+            return
+        self._staged = staged
+        self.reading.restage(staged)
+        count = sum(bool(file.staged) for file in self.reading.document.files)
+        self.news = f"{count} file{'s' * (count != 1)} staged, a commits" if count else ""
         self.told()
 
     def action_commit(self) -> None:
@@ -147,7 +172,6 @@ class ReviewChanges(ReviewBase):
 
         async def commit(text: str) -> None:
             sha = await ask(reviews.commit_by_hand, house(self).engine, self.session.id, text.strip() + "\n")
-            self.news = ""
             self.say(f"Committed as {sha[:8]}")
             self.changed()
 

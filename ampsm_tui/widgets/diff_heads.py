@@ -22,6 +22,8 @@ _WHOLE = {"A": "new file", "D": "deleted"}
 
 _QUIET = {"lock": "lock file", "attributes": "not to be shown (-diff)"}
 
+STAGED = "● staged"
+
 Named = Callable[..., Style]
 
 
@@ -93,6 +95,8 @@ class HeadPainter:
             parts.append(f"{'✓ viewed' if is_viewed else '▸ folded'}  +{plus} -{minus}")
         elif is_viewed:
             parts.append("✓ viewed")
+        if row.a in one.staged:
+            parts.append(STAGED)
         if hidden:
             parts.append(f"{hidden:,} line{'s' * (hidden != 1)}")
         if where:
@@ -147,6 +151,8 @@ def _counts(file: File) -> list[tuple[str, str]]:
         told.append(("⚠ hidden characters", "-unseen-badge"))
     if file.shape.notes:
         told.append((f"◆{len(file.shape.notes)}", "-note-title"))
+    if file.staged:
+        told.append((STAGED if file.is_staged else f"{STAGED} {len(file.staged)}/{file.hunks}", "-viewed"))
     if file.additions:
         told.append((f"+{file.additions:,}", "-plus"))
     if file.deletions:

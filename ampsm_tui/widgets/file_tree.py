@@ -246,6 +246,8 @@ def _said(file: File) -> tuple[tuple[str, str], ...]:
         told.append((" ⚠", "-note"))
     if file.shape.notes:
         told.append((f" ◆{len(file.shape.notes)}", "-note"))
+    if file.staged:
+        told.append((" ●" if file.is_staged else " ◐", "-viewed"))
     if file.is_viewed:
         told.append((" ✓", "-viewed"))
     else:

@@ -23,6 +23,13 @@ def patch(at: Path, old: str, path: str, *options: str) -> bytes:
     return subprocess.run(command, cwd=at, capture_output=True, check=True).stdout
 
 
+def moved(at: Path, old: str) -> bytes:
+    """The hunks between a commit and the worktree of the one file that git takes for renamed."""
+    command = ["git", "-c", "core.quotePath=true", "diff", "-M", "--diff-filter=R", old]
+    told = subprocess.run(command, cwd=at, capture_output=True, check=True).stdout
+    return told[told.find(b"\n@@ ") + 1 :]
+
+
 def reject(at: Worktree, path: str, hunk: Hunk | None, old: str, **options: str | None) -> tuple[str | None, str]:
     """Reject, as the engine does; the commit and what undoing needs."""
     with scratch(at.path) as place:

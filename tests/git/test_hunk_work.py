@@ -164,6 +164,26 @@ def test_what_is_staged_otherwise_is_told(sandbox: Sandbox, worktree: Worktree, 
     assert not plan.index.changed
 
 
+def test_what_is_staged_of_a_renamed_file_is_known(sandbox: Sandbox, worktree: Worktree, at: Path) -> None:
+    (at / "text.txt").rename(at / "moved.txt")
+    (at / "moved.txt").write_text(changed(TEXT, l3="three\n", l25="twenty-five\n"))
+    hunks_of.stage(worktree, "moved.txt", None, "text.txt")
+    whole = stage_work.staged(at)
+    assert whole.has_all("moved.txt", "text.txt")
+    told = hunks_of.moved(at, "HEAD")
+    assert {("moved.txt", key) for key in hunks.keys(told)} == whole.keys
+    first, second = hunks.split(told)
+    hunks_of.unstage(worktree, "moved.txt", first, "text.txt")
+    part = stage_work.staged(at)
+    assert not part.has_all("moved.txt", "text.txt")
+    one, other = hunks.keys(told)
+    assert (part.has("moved.txt", one, "text.txt"), part.has("moved.txt", other, "text.txt")) == (False, True)
+    assert sandbox.git("show", ":moved.txt", at=at) == changed(TEXT, l25="twenty-five\n").strip()
+    assert second.image(Side.NEW)
+    hunks_of.unstage(worktree, "moved.txt", None, "text.txt")
+    assert stage_work.staged(at) == stage_work.Staged()
+
+
 def test_a_hunk_of_a_renamed_file_goes_and_the_rename_stays(sandbox: Sandbox, worktree: Worktree, at: Path) -> None:
     old = base(sandbox, at)
     rename(at)

@@ -14,6 +14,8 @@ import pytest
 
 from ampsm_engine.engine import sessions
 from ampsm_engine.model import BoardRow
+from ampsm_engine.review.document import File
+from ampsm_engine.review.parts import Row, Sort
 from ampsm_tui import ask
 from ampsm_tui.app import AmpsmApp
 from ampsm_tui.screens.review import ReviewScreen
@@ -204,3 +206,15 @@ class Reviewed:
 
     async def press(self, *keys: str) -> None:
         await self.desk.press(*keys)
+
+    def file(self, path: str) -> File:
+        """What the screen knows of a file."""
+        return next(one for one in self.screen.view.document.files if one.path == path)
+
+    async def to(self, path: str, hunk: int | None = None) -> None:
+        """The cursor on the head of a file, or on the heading of one of its hunks."""
+        view = self.screen.view
+        index = view.document.files.index(self.file(path))
+        row = Row(Sort.HEAD, index) if hunk is None else Row(Sort.HUNK, index, hunk)
+        view.land(view.document.find(row))
+        await self.desk.settle()
