@@ -145,13 +145,16 @@ class Reading:
         self._stage(index)
 
     def _relist(self) -> None:
-        """Files turned out to be renamed ones."""
+        """Files turned out to be renamed ones; the view stands where it stood."""
+        held, version = self._view.hold(), self.document.version
         for index, (file, entry) in enumerate(zip(self.document.files, self.review.files, strict=True)):
             is_gone = entry.merged_into >= 0
             if is_gone != file.is_gone or entry.old_path != file.old_path:
                 file.is_gone, file.old_path, file.status = is_gone, entry.old_path, STATUS[entry.kind]
                 self.document.changed(index)
                 self._waiting.append(index)
+        if version != self.document.version and self._view.document is self.document:
+            self._view.stand_on(held)
 
     def _recolour(self) -> None:
         """Paint files whose colours came, where they are on the screen."""

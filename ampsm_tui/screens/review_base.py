@@ -17,6 +17,7 @@ from ampsm_engine.review.document import File
 from ampsm_engine.review.parts import Row
 from ampsm_engine.review.values import WHOLE, Comment, Ends, Marks
 from ampsm_tui.ask import ask, asking, tell
+from ampsm_tui.frames import Frames
 from ampsm_tui.house import house
 from ampsm_tui.looking_at import request_of
 from ampsm_tui.screens.carrying import look_of, take_look
@@ -44,6 +45,7 @@ class ReviewBase(Screen[None]):
 
     def __init__(self, session: Session, range_: str = "") -> None:
         super().__init__()
+        self._compositor = Frames()
         self.session = session
         self.range = range_
         self.label = ""
@@ -128,6 +130,7 @@ class ReviewBase(Screen[None]):
         look = look_of(before, view) if before is not None and is_same else None
         reading.fill()
         view.take(reading.document, reading.source)
+        view.beside = self.follow_view
         if before is not None:
             before.close()
         if look is not None:
@@ -218,6 +221,13 @@ class ReviewBase(Screen[None]):
     def unsent(self) -> int:
         """Comments that amp was not told yet."""
         return sum(one.state.value == "open" for one in self.comments)
+
+    def follow_view(self) -> None:
+        """The list of files and the overview, where the view is."""
+        row = self.row
+        if row is not None:
+            self.files.follow(row.file)
+            self.show_overview()
 
     def show_overview(self) -> None:
         """Where in the diff one is."""

@@ -3,6 +3,7 @@
 It moves through rows; what a row is, and what is done with it, is known elsewhere.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -48,12 +49,21 @@ class DiffView(DiffCanvas):
 
         row: Row | None
 
+    beside: Callable[[], None] | None = None
+    """Called when the view has moved: what stands beside it follows in the same frame."""
+
+    def _tell(self) -> None:
+        if self.beside is not None:
+            self.beside()
+        self.post_message(self.Moved(self.row))
+
     # Where the cursor is.
 
     @property
     def row(self) -> Row | None:
         """The row under the cursor."""
-        return self.document.row(self.cursor) if len(self.document) else None
+        total = len(self.document)
+        return self.document.row(min(self.cursor, total - 1)) if total else None
 
     def go(self, at: int, *, above: int | None = None) -> None:
         """The cursor to a row; the view moves as little as it must, or so that `above` lines are above the cursor."""
@@ -76,7 +86,7 @@ class DiffView(DiffCanvas):
             self.refresh_row(before)
             self.refresh_row(self.cursor)
             self._refresh_sticky(before)
-        self.post_message(self.Moved(self.row))
+        self._tell()
 
     def _refresh_sticky(self, before: int) -> None:
         tops = self.document.tops
@@ -151,11 +161,11 @@ class DiffView(DiffCanvas):
 
     def stand_at(self, at: int, y: int) -> None:
         """The cursor on a row, in that line of the screen; all of the row is on it."""
-        self.cursor = at
+        self.cursor = at = min(at, len(self.document) - 1)
         y = min(y, max(0, self.size.height - self.tall(at)))
         self.top = self._not_beyond(self._back((at, 0), y))
         self.refresh()
-        self.post_message(self.Moved(self.row))
+        self._tell()
 
     def on_resize(self) -> None:
         """The cursor stays in view."""

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 BLANKS = 9
 """Blanks in a row that are worth two orders."""
 
-_RESET = "\x1b[0m"
+RESET = "\x1b[0m"
 _OFF = {"1": "22", "2": "22", "3": "23", "4": "24", "7": "27", "9": "29"}
 _SEEN_ON_BLANKS = frozenset("479") | {"21", "53"}
 """What one sees of a style where no letter is: lines, and the ink as ground."""
 
 
-class _Look(NamedTuple):
+class Look(NamedTuple):
     """The parts of a style as their orders."""
 
     ink: str = ""
@@ -33,7 +33,11 @@ class _Look(NamedTuple):
     manner: frozenset[str] = frozenset()
 
 
-_PLAIN = _Look()
+PLAIN = Look()
+"""The terminal's own."""
+
+Carried = tuple[Look, str, Look]
+"""A line as it is written from one look on, and the look at its end."""
 
 
 class Wire:
@@ -41,40 +45,51 @@ class Wire:
 
     def __init__(self, system: ColorSystem | None) -> None:
         self._system = system
-        self._looks: dict[Style, _Look] = {}
-        self._steps: dict[tuple[_Look, _Look], str] = {}
+        self._looks: dict[Style, Look] = {}
+        self._steps: dict[tuple[Look, Look], str] = {}
 
     def written(self, segments: Sequence[Segment]) -> str:
-        """A line with its orders."""
+        """A line with its orders, from the terminal's own look and back to it; the cursor stands behind it."""
+        text, last, skipped = self._told(segments, PLAIN)
+        return f"{text}{_forth(skipped)}{RESET if last != PLAIN else ''}"
+
+    def carried(self, segments: Sequence[Segment], last: Look) -> tuple[str, Look]:
+        """A line from this look on, and the look at its end; the cursor is anywhere."""
+        return self._told(segments, last)[:2]
+
+    def _told(self, segments: Sequence[Segment], last: Look) -> tuple[str, Look, int]:
+        """The line, the look at its end, and how many cells the cursor is behind."""
         told: list[str] = []
-        last = _PLAIN
+        skipped = 0
         looks = self._looks
         for text, style, control in segments:
             if control or not text:
                 continue
-            look = _PLAIN if style is None else looks.get(style) or self._look(style)
+            look = PLAIN if style is None else looks.get(style) or self._look(style)
             is_blank = text.isspace()
             if is_blank and not (look.manner | last.manner) & _SEEN_ON_BLANKS:
-                look = _Look(last.ink, look.ground, last.manner)  # the ink of blanks is nobody's business
+                look = Look(last.ink, look.ground, last.manner)  # the ink of blanks is nobody's business
             if look != last:
                 told.append(self._steps.get((last, look)) or self._step(last, look))
                 last = look
             blanks = len(text) - len(text.rstrip(" ")) if text[-1] == " " else 0
+            if skipped:
+                told.append(_forth(skipped))
+                skipped = 0
             if blanks >= BLANKS and not look.manner & _SEEN_ON_BLANKS:
-                told.append(f"{text[: len(text) - blanks]}\x1b[{blanks}X\x1b[{blanks}C")
+                told.append(f"{text[: len(text) - blanks]}\x1b[{blanks}X")
+                skipped = blanks
             else:
                 told.append(text)
-        if last != _PLAIN:
-            told.append(_RESET)
-        return "".join(told)
+        return "".join(told), last, skipped
 
-    def _step(self, before: _Look, after: _Look) -> str:
+    def _step(self, before: Look, after: Look) -> str:
         codes: list[str] = []
         manner = before.manner
         for one in sorted(manner - after.manner):
             off = _OFF.get(one)
             if off is None:
-                codes, before, manner = ["0"], _PLAIN, frozenset()
+                codes, before, manner = ["0"], PLAIN, frozenset()
                 break
             codes.append(off)
             manner -= {two for two in manner if _OFF.get(two) == off}
@@ -88,11 +103,11 @@ class Wire:
         told = self._steps[before, after] = f"\x1b[{';'.join(codes)}m" if codes else ""
         return told
 
-    def _look(self, style: Style) -> _Look:
+    def _look(self, style: Style) -> Look:
         if len(self._looks) > 4096:
             self._looks.clear()
         manner = self._codes(style.without_color)
-        found = self._looks[style] = _Look(
+        found = self._looks[style] = Look(
             self._codes(Style(color=style.color)),
             self._codes(Style(bgcolor=style.bgcolor)),
             frozenset(manner.split(";")) if manner else frozenset(),
@@ -104,24 +119,44 @@ class Wire:
         return told[2 : told.index("m")] if told.startswith("\x1b[") else ""
 
 
+def _forth(cells: int) -> str:
+    return f"\x1b[{cells}C" if cells else ""
+
+
 _WIRES: dict[ColorSystem | None, Wire] = {}
+
+
+def wire_of(console: "Console") -> Wire:
+    """How styles are written for the terminal of a console."""
+    system = console._color_system  # noqa: SLF001 - as Textual asks for it; there is no public way
+    wire = _WIRES.get(system)
+    if wire is None:
+        wire = _WIRES[system] = Wire(system)
+    return wire
 
 
 class WireStrip(Strip):
     """A strip that is written in few bytes. Its text is clean; the filters of the app were applied to it."""
 
-    __slots__ = ()
+    __slots__ = ("_carried",)
+
+    def __init__(self, segments: Iterable[Segment], cell_length: int | None = None) -> None:
+        super().__init__(segments, cell_length)
+        self._carried: Carried | None = None
 
     def render(self, console: "Console") -> str:
         """The line with its orders."""
         told = self._render_cache
         if told is None:
-            system = console._color_system  # noqa: SLF001 - as Textual asks for it; there is no public way
-            wire = _WIRES.get(system)
-            if wire is None:
-                wire = _WIRES[system] = Wire(system)
-            told = self._render_cache = wire.written(self._segments)
+            told = self._render_cache = wire_of(console).written(self._segments)
         return told
+
+    def carried(self, wire: Wire, look: Look) -> tuple[str, Look]:
+        """The line from this look on, and the look at its end; nothing may be written behind it."""
+        known = self._carried
+        if known is None or known[0] != look:
+            known = self._carried = look, *wire.carried(self._segments, look)
+        return known[1:]
 
     def apply_filter(self, filter: "LineFilter", background: "Color") -> Strip:  # noqa: A002, ARG002 - Textual's names
         """Was applied when it was made."""
