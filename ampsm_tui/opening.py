@@ -1,27 +1,18 @@
 """What the app shows first, over its list: the review that `ampsm review` asks for."""
 
-import contextlib
-from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
-from ampsm_tui.diffing import Diffing
+from ampsm_tui.readying import Readying, looks
 from ampsm_tui.screens.sessions import SessionsScreen
 
 if TYPE_CHECKING:
     from textual.screen import Screen
 
     from ampsm_engine.differ.client import Differ
-    from ampsm_engine.model import Session
     from ampsm_tui.app import AmpsmApp
 
 
-def _looks(loaded: ModuleType) -> Path:
-    """The style sheet of the review screen."""
-    return Path(str(loaded.__file__)).with_name(str(loaded.ReviewScreen.CSS_PATH))
-
-
-class Opening(Diffing):
+class Opening(Readying):
     """A part of the app: its first screen but one."""
 
     _first_review: str = ""
@@ -33,7 +24,7 @@ class Opening(Diffing):
         self._first_review = session_id
         self.hand_over(differ)
         app = cast("AmpsmApp", self)
-        app.css_path = [*app.css_path, _looks(loaded)]  # Textual loads none for a default screen
+        app.css_path = [*app.css_path, looks(loaded)]  # Textual loads none for a default screen
 
     def first_screen(self) -> "Screen[None]":
         """The review that was asked for, else the list: what is not seen is not made."""
@@ -55,32 +46,3 @@ class Opening(Diffing):
         # Textual takes an answer's receiver from the screen that goes, and gives the default screen none.
         app.screen._push_result_callback(app.screen, None)  # noqa: SLF001
         app.call_later(lambda: app.switch_screen(self._list()))
-
-    def warm_review(self) -> None:
-        """Load what a review needs before it is wanted: the process, the screen, its looks."""
-        self.warm_differ()
-        cast("AmpsmApp", self).run_worker(self._loaded, thread=True, group="watching")
-
-    def _loaded(self) -> None:
-        import ampsm_tui.screens.review as loaded
-
-        app = cast("AmpsmApp", self)
-
-        def dress() -> None:
-            path = _looks(loaded)
-            if not app.stylesheet.has_source(str(path), ""):
-                app.stylesheet.read(path)
-                app.stylesheet.parse()
-
-        with contextlib.suppress(RuntimeError):  # the app has ended meanwhile
-            app.call_from_thread(dress)
-
-    def open_review(self, session: "Session", range_: str = "") -> None:
-        """Read what a session changed."""
-        cast("AmpsmApp", self).call_later(self._review, session, range_)
-
-    def _review(self, session: "Session", range_: str) -> None:
-        from ampsm_tui.screens.review import ReviewScreen
-
-        app = cast("AmpsmApp", self)
-        app.push_screen(ReviewScreen(session, range_).data_bind(type(app).board))

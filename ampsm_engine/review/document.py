@@ -94,14 +94,14 @@ class Document:
     def __init__(self, files: Sequence[File], *, is_split: bool = False) -> None:
         self.files = tuple(files)
         self.is_split = is_split
-        self._heights = array("q", [2] * len(self.files))
+        for one in self.files if is_split else ():
+            one.shape.is_split = True
+        self._heights = array("q", [0 if one.is_hidden else height(one.body, one.shape) for one in self.files])
         self._tops = array("q", [0])
         self._is_stale = True
         self.version = 0
         """Another one whenever rows have changed."""
         self._layouts: dict[int, Layout] = {}
-        for at in range(len(self.files)):
-            self.changed(at)
 
     # Where rows are.
 

@@ -8,7 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.reactive import var
 
-from ampsm_engine.model import Board
+from ampsm_engine.model import Board, Session
 from ampsm_tui.ask import ask
 from ampsm_tui.house import house
 from ampsm_tui.screens.review_changes import ReviewChanges
@@ -54,8 +54,21 @@ class ReviewScreen(ReviewRanges, ReviewLooks, ReviewSearch, ReviewChanges, Revie
         yield KeyBar()
 
     def on_mount(self) -> None:
-        """Ask for the diff."""
+        """Ask for the diff; a screen that is made before it is wanted finds its places."""
         self.view.focus()
+        if self.has_begun:
+            self._start()
+        else:
+            self.call_later(self._refresh_layout, self.app.size)
+
+    def show(self, session: Session, range_: str) -> None:
+        """A screen that was made before it was wanted: show this on it, and push it."""
+        self.session, self.range, self.has_begun = session, range_, True
+        if self.view.size:
+            self.choose_manner()
+        self._start()
+
+    def _start(self) -> None:
         self.begin()
         self.run_worker(self.watch_files(), group="watching")
 

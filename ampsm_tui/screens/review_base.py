@@ -43,10 +43,14 @@ class ReviewBase(Screen[None]):
 
     board: var[Board | None] = var(None, init=False)
 
-    def __init__(self, session: Session, range_: str = "") -> None:
+    session: Session
+
+    def __init__(self, session: Session | None = None, range_: str = "") -> None:
         super().__init__()
         self._compositor = Frames()
-        self.session = session
+        self.has_begun = session is not None
+        if session is not None:
+            self.session = session
         self.range = range_
         self.label = ""
         self.wanted: Request | None = None

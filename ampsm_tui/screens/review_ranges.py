@@ -106,8 +106,14 @@ class ReviewRanges(ReviewBase):
                 await self._open_quickly(ends)
         except NotFound:
             await self.open_range(self.range or WHOLE)
+        self.call_after_refresh(self._ask_the_rest)
+
+    def _ask_the_rest(self) -> None:
+        """What the first frame need not wait for: what became of marks and comments, what is not committed."""
         self.ask_marks()
         self.ask_comments()
+        if self.wanted is not None and self.reading is not None and self.wanted != self.reading.review.request:
+            self.action_refresh()
 
     async def _open_quickly(self, ends: Ends) -> None:
         """Show what is committed, which is there at once; then what the worktree has besides."""
@@ -122,7 +128,6 @@ class ReviewRanges(ReviewBase):
         self.range, self.label = ends.range, ends.label
         self.show_reading(Reading(self.view, review, self.marks, self.told_soon), is_same=False)
         self.wanted = request_of(ends, ignores_whitespace=self.ignores_whitespace)
-        self.run_worker(told(self, self._renew()), group="renewing")
 
     @asking
     async def action_range(self) -> None:
@@ -190,7 +195,8 @@ class ReviewRanges(ReviewBase):
 
     def watch_board(self, board: Board | None) -> None:
         """amp did something: look again."""
-        row = next((one for one in board.rows if one.session.id == self.session.id), None) if board else None
+        rows = board.rows if board and self.has_begun else ()
+        row = next((one for one in rows if one.session.id == self.session.id), None)
         if row is None:
             return
         self.session = row.session
