@@ -13,7 +13,7 @@ from ampsm_engine.errors import AmpsmError
 from ampsm_engine.review import hunks
 from ampsm_engine.review.body import Body
 from ampsm_engine.review.document import Document, File
-from ampsm_engine.review.parts import Sort
+from ampsm_engine.review.parts import Sort, parts
 from ampsm_engine.review.values import Marks
 from ampsm_tui.ask import tell
 from ampsm_tui.widgets.diff_cards import cards
@@ -203,6 +203,19 @@ class Reading:
             self._fetching.add((index, portion))
             self._view.run_worker(self._fetched(index, portion), group="lines")
 
+    async def fetch_grown(self) -> None:
+        """Have all lines of context that have grown, on the screen or not: somebody looks for something in them."""
+        for index, file in enumerate(self.document.files):
+            if not file.shape.grown or file.body is None:
+                continue
+            known = self.source.grown_of(index)
+            ranges = [part for part in parts(file.body, file.shape) if part.sort is Sort.GROWN]
+            numbers = {at for part in ranges for at in range(part.first, part.first + part.rows)} - known.keys()
+            for portion in sorted({(number - 1) // PORTION for number in numbers}):
+                if not self._is_gone and (index, portion) not in self._fetching:
+                    self._fetching.add((index, portion))
+                    await self._fetched(index, portion)
+
     async def _fetched(self, index: int, portion: int) -> None:
         try:
             text = await self.review.text(index, "new", portion * PORTION, PORTION)
@@ -215,6 +228,7 @@ class Reading:
         self.source.keep(index, text.first + 1, text.lines)
         self._view.forget(index)
         self._view.refresh()
+        self._changed()
 
     # What was viewed.
 

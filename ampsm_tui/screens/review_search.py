@@ -5,7 +5,7 @@ Counting goes file by file, a few milliseconds at a time; what is found first is
 
 import asyncio
 import time
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
@@ -13,13 +13,12 @@ from textual.binding import Binding, BindingType
 from ampsm_engine.review import ways
 from ampsm_engine.review.parts import Row, Sort
 from ampsm_engine.review.search import Needle
+from ampsm_tui.screens.finding import Finds, at_row
 from ampsm_tui.screens.review_base import ReviewBase
+from ampsm_tui.widgets.diff_overview import Overview
 from ampsm_tui.widgets.diff_source import nowhere
 from ampsm_tui.widgets.file_lines import wanted
 from ampsm_tui.widgets.review_box import ReviewBox
-
-if TYPE_CHECKING:
-    from ampsm_engine.review.document import Document
 
 SLICE = 0.005
 """Seconds of counting between two chances for a key."""
@@ -35,11 +34,10 @@ class ReviewSearch(ReviewBase):
         Binding("ampersand", "filter", "Filter", id="review.filter", show=False),
     ]
 
-    _needle = Needle("")
-    _counts: dict[int, int]
-    _total = 0
-    _is_counted = False
+    _finds: Finds | None = None
+    _counting: Finds | None = None
     _from = 0
+    _marked: tuple[object, ...] = ()
 
     @property
     def box(self) -> ReviewBox:
@@ -51,7 +49,7 @@ class ReviewSearch(ReviewBase):
     def action_search(self) -> None:
         """Type what to look for."""
         self._from = self.view.cursor
-        self.box.open("/", self._needle.text)
+        self.box.open("/", self._finds.needle.text if self._finds else "")
 
     def action_filter(self) -> None:
         """Type which files to show."""
@@ -77,59 +75,62 @@ class ReviewSearch(ReviewBase):
     # Searching.
 
     def _look_for(self, text: str, origin: int) -> None:
-        self._needle = Needle(text)
-        self._counts, self._total, self._is_counted = {}, 0, False
-        source = self.view.source
-        source.matches = self._needle.spans if text else nowhere
-        source.here = None
-        self.view.repaint()
         if not text:
             self.view.go(origin)
             self._forget()
             return
-        self.run_worker(self._seek(self._needle, origin), group="search", exclusive=True)
+        finds = self._begin(Needle(text))
+        self.view.repaint()
+        self.run_worker(self._seek(finds, origin), group="search", exclusive=True)
 
-    async def _seek(self, needle: Needle, origin: int) -> None:
+    def _begin(self, needle: Needle) -> Finds:
+        view = self.view
+        self._finds = finds = Finds(needle, view.document, view.source)
+        view.source.matches, view.source.here = needle.spans, None
+        return finds
+
+    async def _seek(self, finds: Finds, origin: int) -> None:
         """Go to the first match from a row on, then count the rest."""
-        document = self.view.document
-        is_there = await self._jump(needle, document, origin, 1, is_first=True)
-        if not is_there:
-            self._tell_search()
+        self._counting = finds
+        try:
+            await self._jump(finds, origin, 1, is_first=True)
+            self.told()
+        finally:
+            self._counting = None
+        await self._count(finds)
+
+    async def _count(self, finds: Finds) -> None:
+        """Count what is to be counted, so long as it is looked for."""
+        self._counting = finds
         until = time.perf_counter() + SLICE
-        for index in range(len(document.files)):
-            self._count(needle, document, index)
-            if time.perf_counter() > until:
-                self._tell_search()
-                await asyncio.sleep(0)
-                until = time.perf_counter() + SLICE
-        self._is_counted = True
-        self._tell_search()
+        try:
+            for index in finds.stale():
+                finds.count(index)
+                if time.perf_counter() > until:
+                    self.told()
+                    await asyncio.sleep(0)
+                    until = time.perf_counter() + SLICE
+        finally:
+            if self._counting is finds:
+                self._counting = None
+        if self._finds is finds and self.reading is not None:
+            self.run_worker(self.reading.fetch_grown(), group="lines")
+            self.told()
 
-    def _count(self, needle: Needle, document: "Document", index: int) -> int:
-        known = self._counts.get(index)
-        if known is None:
-            file = document.files[index]
-            known = needle.count(file.body) if file.body is not None and not file.is_hidden else 0
-            self._counts[index] = known
-            self._total += known
-        return known
-
-    async def _jump(self, needle: Needle, document: "Document", at: int, way: int, *, is_first: bool) -> bool:
+    async def _jump(self, finds: Finds, at: int, way: int, *, is_first: bool) -> bool:
         """To the next match from a row, around the end too; whether there is one."""
-        start = document.file_at(at) if len(document) else 0
+        document = self.view.document
         files = len(document.files)
-        row = _patch_row(document, at) if len(document) else -1
+        if not len(document) or not finds.is_of(document):
+            return False
+        start = document.file_at(at)
         until = time.perf_counter() + SLICE
         for turn in range(files + 1):
             index = (start + turn * way) % files
-            body = document.files[index].body
-            if body is not None and self._count(needle, document, index):
-                edge = -1 if way > 0 else len(body.kinds)
-                origin = edge if turn else (row - way if is_first else row)
-                found = needle.next_row(body, origin, way)
-                if found is not None:
-                    self._show_match(index, found, 0 if way > 0 else -1)
-                    return True
+            found = finds.next_in(index, way, beyond=None if turn else at, is_first=is_first)
+            if found is not None:
+                self._show_match(index, found, 0 if way > 0 else -1)
+                return True
             if time.perf_counter() > until:
                 await asyncio.sleep(0)
                 until = time.perf_counter() + SLICE
@@ -137,33 +138,33 @@ class ReviewSearch(ReviewBase):
 
     def _show_match(self, index: int, found: int, ordinal: int) -> None:
         """Unfold what hides it, and go there."""
-        view, document = self.view, self.view.document
+        view, finds = self.view, self._finds
+        document = view.document
         file = document.files[index]
-        if file.body is None:
+        if file.body is None or finds is None:
             return
-        hunk = file.body.hunk_at(found)
         if file.shape.folded:
             document.fold(index, folded=False)
             view.forget(index)
+        hunk = document.hunk_of(Row(Sort.LINE, index, found) if found >= 0 else Row(Sort.GROWN, index, 0, -1 - found))
         if hunk in file.shape.closed:
             document.close(index, hunk, closed=False)
             view.forget(index)
-        spans = self._needle.spans(file.body.line(found).text)
-        ordinal %= max(1, len(spans))
+        ordinal %= max(1, len(finds.spans(index, found)))
         source = view.source
         before, source.here = source.here, (index, found, ordinal)
         for one in {index, before[0] if before else index}:
             view.forget(one)
-        view.land(document.find(Row(Sort.LINE, index, found, hunk)))
+        view.land(finds.row(index, found))
         view.refresh()
         if self.reading is not None:
             self.reading.look()
-        self._tell_search()
+        self.told()
 
     def action_next(self, way: int) -> None:
         """To the next match; without a search, to the next hunk that is not viewed."""
-        view = self.view
-        if not self._needle:
+        view, finds = self.view, self._finds
+        if finds is None:
             found = ways.next_unviewed(view.document, view.cursor, way) if len(view.document) else None
             if found is None:
                 self.say("Everything is viewed")
@@ -173,53 +174,70 @@ class ReviewSearch(ReviewBase):
         here = view.source.here
         if here is not None:
             index, row, ordinal = here
-            body = view.document.files[index].body
-            spans = self._needle.spans(body.line(row).text) if body is not None else []
-            if 0 <= ordinal + way < len(spans) and view.cursor == view.document.find(Row(Sort.LINE, index, row)):
+            more = 0 <= ordinal + way < len(finds.spans(index, row))
+            if more and view.cursor == finds.row(index, row):
                 self._show_match(index, row, ordinal + way)
                 return
-        self.run_worker(
-            self._jump(self._needle, view.document, view.cursor, way, is_first=False), group="jump", exclusive=True
-        )
+        self.run_worker(self._jump(finds, view.cursor, way, is_first=False), group="jump", exclusive=True)
 
-    def _tell_search(self) -> None:
-        here = self.view.source.here
-        more = "" if self._is_counted else "+"
-        if not self._needle:
-            told = ""
-        elif here is None:
-            told = f"/{self._needle.text}  no match" if self._is_counted else f"/{self._needle.text}"
-        else:
-            told = f"/{self._needle.text}  {self._number(here):,} of {self._total:,}{more}"
-        if told != self.search_told:
-            self.search_told = told
-            self.told()
+    def told(self) -> None:
+        """Counts may be others: more patches, more context, another filter."""
+        finds = self._finds
+        if finds is not None and finds.is_of(self.view.document):
+            stale, source = bool(finds.stale()), self.view.source
+            if source.here is not None and not finds.spans(*source.here[:2]):
+                source.here = None  # the context that had grown is gone again
+            self.search_told = self._said(finds, is_counted=not stale)
+            if not stale:
+                self._mark_matches(finds)
+            elif self._counting is not finds:
+                self._counting = finds
+                self.run_worker(self._count(finds), group="count", exclusive=True)
+        super().told()
 
-    def _number(self, here: tuple[int, int, int]) -> int:
-        index, row, ordinal = here
-        document = self.view.document
-        body = document.files[index].body
-        before = sum(count for file, count in self._counts.items() if file < index)
-        return before + (self._needle.before(body, row) if body is not None else 0) + ordinal + 1
+    def _said(self, finds: Finds, *, is_counted: bool) -> str:
+        here, text = self.view.source.here, finds.needle.text
+        is_all = is_counted and self.reading is not None and self.reading.is_complete
+        more = "" if is_all else "+"
+        if here is not None:
+            return f"/{text}  {finds.number(*here):,} of {finds.total:,}{more}"
+        if finds.total:
+            return f"/{text}  {finds.total:,}{more}"
+        return f"/{text}  no match" if is_all else f"/{text}"
+
+    def _mark_matches(self, finds: Finds) -> None:
+        document, overview = self.view.document, self.query_one(Overview)
+        marked = (finds, document.version, finds.total, overview.size)
+        if marked != self._marked:
+            self._marked = marked
+            overview.mark(finds.rows(overview.size.height))
 
     def _forget(self) -> None:
-        self._needle = Needle("")
+        self._finds, self._marked = None, ()
         source = self.view.source
         source.matches, source.here = nowhere, None
         self.search_told = ""
+        self.query_one(Overview).mark(())
         self.view.repaint()
         self.told()
 
     @property
     def is_searching(self) -> bool:
         """Something is looked for."""
-        return bool(self._needle)
+        return self._finds is not None
 
     def search_again(self) -> None:
         """Another diff is shown: count in it, and stay where one is."""
-        if self._needle:
-            self._counts, self._total, self._is_counted = {}, 0, False
-            self.view.source.matches = self._needle.spans
+        if self._filter:
+            self._narrow(self._filter)
+        if self._finds is None:
+            return
+        finds = self._begin(self._finds.needle)
+        row = self.row
+        if row is not None:
+            here = next((at for at in at_row(row) if finds.spans(row.file, at)), None)
+            self.view.source.here = (row.file, here, 0) if here is not None else None
+        self.told()
 
     # Narrowing.
 
@@ -240,15 +258,3 @@ class ReviewSearch(ReviewBase):
 
     def label_filter(self, text: str) -> None:
         """Say what the files are narrowed to."""
-
-
-def _patch_row(document: "Document", at: int) -> int:
-    """The row of the patch that a row stands on or after."""
-    row = document.row(at)
-    body = document.files[row.file].body
-    if body is None:
-        return -1
-    if row.sort in (Sort.LINE, Sort.PAIR):
-        return row.a if row.sort is Sort.LINE or row.a >= 0 else row.b
-    hunk = document.hunk_of(row)
-    return body.hunks[hunk].first if hunk is not None else (-1 if row.sort is Sort.HEAD else len(body.kinds))

@@ -35,10 +35,15 @@ class Overview(BareLines):
     def __init__(self) -> None:
         super().__init__()
         self._cells: list[tuple[str, str, str]] = []
+        self._matches: tuple[int, ...] = ()
         self._strips: dict[tuple[str, str, str], Strip] = {}
 
-    def show(self, first: int, shown: int, total: int, notes: Iterable[int] = (), matches: Iterable[int] = ()) -> None:
-        """Rows `first` to `first + shown` of `total` are on the screen; notes and matches are on these rows."""
+    def mark(self, matches: Iterable[int]) -> None:
+        """What is looked for is on these rows; to be seen when it shows something next."""
+        self._matches = tuple(matches)
+
+    def show(self, first: int, shown: int, total: int, notes: Iterable[int] = ()) -> None:
+        """Rows `first` to `first + shown` of `total` are on the screen; notes are on these rows."""
         height = self.size.height
         if not height:
             return
@@ -48,7 +53,7 @@ class Overview(BareLines):
             length = max(1, round(height * shown / total))
             start = min(height - length, round(first * (height - length) / max(1, total - shown)))
             cells[start : start + length] = [("-track", "-thumb", " ")] * length
-        for style, letter, rows in (("-match", "─", matches), ("-note", "◆", notes)):
+        for style, letter, rows in (("-match", "─", self._matches), ("-note", "◆", notes)):
             for row in rows:
                 at = min(height - 1, row * height // max(1, total))
                 cells[at] = (cells[at][1] or "-track", style, letter)

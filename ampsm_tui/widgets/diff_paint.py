@@ -186,7 +186,7 @@ class Painter:
             half = (manner.width - 1) // 2
             told = []
             for number, is_new, width in ((row.a, False, half), (row.b, True, manner.width - half - 1)):
-                side = self._side(row.file, -1, line, Ground(0, state), (str(number).rjust(room), "   "))
+                side = self._side(row.file, -1 - row.b, line, Ground(0, state), (str(number).rjust(room), "   "))
                 told.append(
                     drawn(side, width, self.ink, left=manner.left, wrap=manner.wrap, mark="" if is_new else mark)
                 )
@@ -195,7 +195,9 @@ class Painter:
         numbers = (
             str(row.b).rjust(room) if manner.width < NARROW else f"{str(row.a).rjust(room)} {str(row.b).rjust(room)} "
         )
-        side = self._side(row.file, -1, line, Ground(0, state), (numbers, " " if manner.width < NARROW else "  "))
+        side = self._side(
+            row.file, -1 - row.b, line, Ground(0, state), (numbers, " " if manner.width < NARROW else "  ")
+        )
         return drawn(side, manner.width, self.ink, left=manner.left, wrap=manner.wrap, mark=mark)
 
     def _body(self, file: int) -> Body:

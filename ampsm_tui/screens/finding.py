@@ -1,0 +1,198 @@
+"""Where something is in a diff, file by file: how often, which place is the next, what number it has. No keys here.
+
+A place is a file and a line of it: the row of its patch, or below zero grown context (`-1 - number`).
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+
+from ampsm_engine.review.body import Body
+from ampsm_engine.review.document import Document, File
+from ampsm_engine.review.parts import Row, Sort, parts
+from ampsm_engine.review.search import Needle
+from ampsm_tui.widgets.diff_source import Source
+
+MANY = 400
+"""Places of a file that are told one by one."""
+
+Stamp = tuple[object, ...]
+
+
+class Finds:
+    """The places of one needle in one diff. A file is counted again when it is another than it was."""
+
+    def __init__(self, needle: Needle, document: Document, source: Source) -> None:
+        self.needle = needle
+        self._document = document
+        self._source = source
+        self._stamps: dict[int, Stamp] = {}
+        self._counts: dict[int, int] = {}
+        self._grown: dict[int, list[tuple[int, int]]] = {}
+        self.total = 0
+
+    def is_of(self, document: Document) -> bool:
+        """Whether it is this diff that was looked through."""
+        return self._document is document
+
+    def stale(self) -> list[int]:
+        """The files that are to be counted."""
+        return [
+            index
+            for index, file in enumerate(self._document.files)
+            if self._stamps.get(index) != self._stamp(index, file)
+        ]
+
+    def count(self, index: int) -> int:
+        """How often a file has it."""
+        file = self._document.files[index]
+        stamp = self._stamp(index, file)
+        if self._stamps.get(index) != stamp:
+            self._stamps[index] = stamp
+            self.total -= self._counts.get(index, 0)
+            self._counts[index] = self._counted(index, file)
+            self.total += self._counts[index]
+        return self._counts[index]
+
+    def _stamp(self, index: int, file: File) -> Stamp:
+        if file.is_hidden or file.body is None:
+            return (None,)
+        grown = file.shape.grown
+        if not grown:
+            return (file.body,)
+        return (
+            file.body,
+            len(self._source.grown_of(index)),
+            *((at, one.above, one.below) for at, one in grown.items()),
+        )
+
+    def _counted(self, index: int, file: File) -> int:
+        self._grown.pop(index, None)
+        if file.is_hidden or file.body is None:
+            return 0
+        if not file.shape.grown:
+            return self.needle.count(file.body)
+        self._grown[index] = list(self._through(index, file))
+        return sum(count for _, count in self._grown[index])
+
+    def _through(self, index: int, file: File) -> Iterator[tuple[int, int]]:
+        """The places of a file with grown context, from its head down, and how often each has it."""
+        body = file.body
+        if body is None:
+            return
+        lines = self._source.grown_of(index)
+        for part in parts(body, replace(file.shape, folded=False, closed=set(), notes=(), is_split=False)):
+            if part.sort is Sort.LINE:
+                for row in self._rows_from(body, part.first - 1):
+                    if row >= part.first + part.rows:
+                        break
+                    yield row, len(self.needle.spans(body.line(row).text))
+            elif part.sort is Sort.GROWN:
+                for number in range(part.first, part.first + part.rows):
+                    if found := self.needle.spans(lines.get(number, b"")):
+                        yield -1 - number, len(found)
+
+    def _rows_from(self, body: Body, row: int) -> Iterator[int]:
+        """The rows of a patch behind one that have it."""
+        found = self.needle.next_row(body, row, 1)
+        while found is not None:
+            yield found
+            found = self.needle.next_row(body, found, 1)
+
+    # One place.
+
+    def spans(self, index: int, at: int) -> list[tuple[int, int]]:
+        """Where in its line it is; nowhere in context that is not shown any more."""
+        file = self._document.files[index]
+        if file.is_hidden or (at < 0 and self._document.layout(index).grown(-1 - at) is None):
+            return []
+        body = file.body
+        if at < 0:
+            return self.needle.spans(self._source.grown_of(index).get(-1 - at, b""))
+        return self.needle.spans(body.line(at).text) if body is not None and at < len(body.kinds) else []
+
+    def row(self, index: int, at: int) -> int:
+        """Where a place stands in the diff now."""
+        body = self._document.files[index].body
+        if at < 0:
+            return self._document.find(Row(Sort.GROWN, index, 0, -1 - at))
+        return self._document.find(Row(Sort.LINE, index, at, body.hunk_at(at) if body is not None else 0))
+
+    def number(self, index: int, at: int, ordinal: int) -> int:
+        """Its number among all, from 1."""
+        before = sum(count for file, count in self._counts.items() if file < index)
+        body = self._document.files[index].body
+        if index in self._grown:
+            codes = [code for code, _ in self._grown[index]]
+            here = codes.index(at) if at in codes else 0
+            before += sum(count for _, count in self._grown[index][:here])
+        elif body is not None and at >= 0:
+            before += self.needle.before(body, at)
+        return before + ordinal + 1
+
+    def next_in(self, index: int, way: int, *, beyond: int | None, is_first: bool = False) -> int | None:
+        """The next place in a file: from its edge, or beyond a row of the diff (with `is_first` that row, too)."""
+        body = self._document.files[index].body
+        if body is None or not self.count(index):
+            return None
+        if index in self._grown:
+            codes = [code for code, _ in self._grown[index]][::way]
+            if beyond is None:
+                return codes[0]
+            edge = beyond - way if is_first else beyond
+            return next((code for code in codes if (self.row(index, code) - edge) * way > 0), None)
+        if beyond is None:
+            return self.needle.next_row(body, -1 if way > 0 else len(body.kinds), way)
+        row = _patch_row(self._document, beyond)
+        return self.needle.next_row(body, row - way if is_first else row, way)
+
+    # All of them.
+
+    def rows(self, height: int) -> list[int]:
+        """Rows of the diff with it, as exact as a column of so many cells is."""
+        document = self._document
+        cell = max(1, len(document) // max(1, height))
+        told: list[int] = []
+        for index, count in self._counts.items():
+            file, top = document.files[index], document.tops[index]
+            if not count or file.is_hidden:
+                continue
+            if file.shape.folded or document.tops[index + 1] - top <= cell:
+                told.append(top)
+            else:
+                told += self._rows_of(index, file)
+        return told
+
+    def _rows_of(self, index: int, file: File) -> Iterator[int]:
+        """Where the places of a long file stand, about: side by side, a hunk has fewer rows than lines."""
+        document, body = self._document, file.body
+        if body is None:
+            return
+        tops = document.layout(index).hunks()
+        ends = [*tops[1:], document.tops[index + 1] - document.tops[index]]
+        for at in islice(self._rows_from(body, -1), MANY):
+            hunk = body.hunk_at(at)
+            inside = 0 if hunk in file.shape.closed else at - body.hunks[hunk].first
+            yield document.tops[index] + min(tops[hunk] + inside, ends[hunk] - 1)
+        yield from (self.row(index, code) for code, _ in self._grown.get(index, [])[:MANY] if code < 0)
+
+
+def at_row(row: Row) -> list[int]:
+    """The places that may be on a row."""
+    if row.sort is Sort.GROWN:
+        return [-1 - row.b]
+    if row.sort is Sort.PAIR:
+        return [one for one in (row.a, row.b) if one >= 0]
+    return [row.a] if row.sort is Sort.LINE else []
+
+
+def _patch_row(document: Document, at: int) -> int:
+    """The row of the patch that a row stands on or after."""
+    row = document.row(at)
+    body = document.files[row.file].body
+    if body is None:
+        return -1
+    if row.sort in (Sort.LINE, Sort.PAIR):
+        return row.a if row.sort is Sort.LINE or row.a >= 0 else row.b
+    hunk = document.hunk_of(row)
+    return body.hunks[hunk].first if hunk is not None else (-1 if row.sort is Sort.HEAD else len(body.kinds))
