@@ -6,7 +6,7 @@ files in the list of files as well as in the patch. External diff programs and t
 
 import contextlib
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ampsm_engine.errors import AmpsmError
@@ -35,9 +35,14 @@ def status(worktree: Path) -> tuple[FileChange, ...]:
 
     Ignored files, and the context files of a session, are not in it.
     """
+    return told(listing.entries(worktree))
+
+
+def told(entries: Iterable[listing.Entry]) -> tuple[FileChange, ...]:
+    """The same of entries that somebody has asked for."""
     return tuple(
         FileChange(entry.path.rstrip("/"), None, _kind(entry))
-        for entry in sorted(listing.entries(worktree), key=lambda entry: entry.path)
+        for entry in sorted(entries, key=lambda entry: entry.path)
         if not entry.path.startswith("AGENT_CONTEXT/")
     )
 

@@ -27,6 +27,14 @@ def git_dir(worktree: Path) -> Path | None:
     return folder if mine and whole else None
 
 
+def is_on(git_dir: Path, branch: str) -> bool:
+    """Whether a worktree is sure to have a branch checked out; git may know better when not."""
+    try:
+        return program.text((git_dir / "HEAD").read_bytes()) == f"ref: refs/heads/{branch}\n"
+    except OSError:
+        return False
+
+
 def common_of(git_dir: Path) -> Path:
     """The git folder that all worktrees of a repository share, from the git folder of one of them."""
     try:

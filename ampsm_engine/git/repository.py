@@ -173,6 +173,20 @@ def branch_tip(where: Path, branch: str) -> str | None:
     return answer.line if answer.ok else None
 
 
+def branch_tips(where: Path, *branches: str) -> tuple[str | None, ...]:
+    """The same of several branches, by one question."""
+    wanted = [f"{BRANCHES}{branch}" for branch in branches if branch and not _EXPRESSION.search(branch)]
+    if not wanted:
+        return (None,) * len(branches)
+    options = ("for-each-ref", "--format=%(objecttype) %(objectname) %(refname)", *wanted)
+    answer = program.read(where, *options)
+    if not answer.ok:
+        return tuple(branch_tip(where, branch) for branch in branches)
+    lines = program.text(answer.output).splitlines()
+    found = {full: name for kind, name, full in (line.split(" ", 2) for line in lines) if kind == "commit"}
+    return tuple(found.get(f"{BRANCHES}{branch}") for branch in branches)
+
+
 def resolves(where: Path, revision: str) -> bool:
     """Whether a branch, remote branch, tag or expression names a commit here and now."""
     try:

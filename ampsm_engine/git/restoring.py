@@ -26,8 +26,8 @@ def fill(repo: Repo, aside: Aside, worktree: Path, branch: str, work: str | None
     note = _stand(repo, worktree, branch, contents)
     git_dir = repository.git_dir(worktree)
     aside.lend_settings(git_dir)
-    _fill(worktree, git_dir, work)
-    _overlay(worktree, work, contents)
+    fill_files(worktree, git_dir, work)
+    overlay(worktree, work, contents)
     return note
 
 
@@ -55,7 +55,7 @@ def _stand(repo: Repo, worktree: Path, branch: str, contents: Contents) -> str |
     return note
 
 
-def _fill(worktree: Path, git_dir: Path, work: str) -> None:
+def fill_files(worktree: Path, git_dir: Path, work: str) -> None:
     """The index, byte for byte, and the files that it speaks of."""
     index = program.told(worktree, "cat-file", "blob", f"{keepsake.kept_of(worktree, work)}:index")
     (git_dir / "index").write_bytes(index)
@@ -79,7 +79,7 @@ def _empty_links(worktree: Path) -> list[str]:
     return [record.partition("\t")[2] for record in records if record.startswith(f"120000 {empty} ")]
 
 
-def _overlay(worktree: Path, work: str, contents: Contents) -> None:
+def overlay(worktree: Path, work: str, contents: Contents) -> None:
     """What differed from the index: files that were gone, files that were written, and their modes."""
     for path in contents.removed:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):

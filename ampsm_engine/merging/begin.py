@@ -1,41 +1,66 @@
 """Beginning an operation: what can be refused is refused before anything is written, then step by step."""
 
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 from ampsm_engine import redact
-from ampsm_engine.errors import Refused
-from ampsm_engine.git import integrate, lock, repository
+from ampsm_engine.errors import AmpsmError, Refused
+from ampsm_engine.git import changes, lock, repository
+from ampsm_engine.git.integrate.ground import Ground
 from ampsm_engine.merging import journal, lease, publish, recover, situation, steps
 from ampsm_engine.merging.situation import Situation
 from ampsm_engine.merging.surroundings import Surroundings
 from ampsm_engine.merging.values import Options, Result
-from ampsm_engine.model import Merge
+from ampsm_engine.model import Merge, MergeState
 
 
 def begin(around: Surroundings, session_id: str, options: Options) -> Result:
     """Squash, rebase or merge a session; ConflictsWait when conflicts are laid out, Refused before anything else."""
-    now = situation.look(around.store, session_id, options.onto)
-    _check(around, now, options)
-    options = _worded(now, options)
+    now = situation.look(around.store, session_id, options.onto, options.kind)
     with lock.writer(now.repo.common_dir, f"{options.kind} {session_id}"):
-        before, now = now, situation.look(around.store, session_id, options.onto)
+        before, now = now, situation.look(around.store, session_id, options.onto, options.kind, repo=now.repo)
         if now.branch_tip != before.branch_tip:
-            raise Refused(f"The branch {now.session.branch_name} moved meanwhile.", f"ampsm preflight {session_id}")
-        _check(around, now, options)
+            raise _overtaken(around, now)
+        with ThreadPoolExecutor(1, "ampsm-merge") as aside:
+            ready = aside.submit(_made_ready, now, options)
+            _check(around, now, options)
+            options = _worded(now, options)
+            ground = ready.result()
         moves = options.kind == "merge" and not options.pull_request
         entry = journal.new(now, options, moved=now.target if moves else "")
         with lease.at_work(around.home, entry.id):
             merge = around.store.begin_merge(entry)
             with recover.mending(around, merge.id):
-                merge = steps.proceed(around, now, merge)
+                merge = steps.proceed(around, now, merge, ground)
     return ended(around, merge)
+
+
+def _overtaken(around: Surroundings, now: Situation) -> Refused:
+    """Somebody moved the session's branch while this one waited: another ampsm, or anybody else."""
+    session = now.session
+    last = next(iter(around.store.merges(session.id)), None)
+    if last is not None and last.state is MergeState.DONE and last.branch_after == now.branch_tip:
+        message = f"{session.name} was {steps.PAST[last.kind]} by another ampsm meanwhile."
+        return Refused(message, f"ampsm show {session.id}")
+    return Refused(f"The branch {session.branch_name} moved meanwhile.", f"ampsm preflight {session.id}")
+
+
+def _made_ready(now: Situation, options: Options) -> Ground:
+    """What commits are made on, with the merge in it that takes longest: objects that nothing refers to yet."""
+    ground = Ground(now.root)
+    with contextlib.suppress(AmpsmError):  # whatever it is, it is told where it matters
+        ground.prepare()
+        if options.kind == "merge" and options.squash and (line := ground.line(now.base_tip, now.branch_tip)):
+            ground.merged(*(ground.tree_of(commit) for commit in (line.base, now.base_tip, now.branch_tip)))
+    return ground
 
 
 def _check(around: Surroundings, now: Situation, options: Options) -> None:
     moves = not options.pull_request
     situation.refuse(tuple(situation.obstacles(around.store, now, kind=options.kind, moves_target=moves)))
-    if now.base_tip != now.branch_tip and integrate.plan_commits(now.root, now.base_tip, now.branch_tip):
+    if now.base_tip != now.branch_tip and not repository.is_ancestor(now.root, now.branch_tip, now.base_tip):
         return
     if options.kind == "rebase" and not repository.is_ancestor(now.root, now.base_tip, now.branch_tip):
         return
@@ -64,5 +89,5 @@ def ended(around: Surroundings, merge: Merge) -> Result:
         around.store.fact(kind, one.text, session_id=session.id)
     tip = merge.base_after if merge.target else merge.branch_after
     root = Path(session.repo_root)
-    commits = 0 if tip == merge.base_before else len(integrate.plan_commits(root, merge.base_before, tip))
+    commits = 0 if tip == merge.base_before else changes.ahead_behind(root, tip, merge.base_before)[0]
     return Result(session, merge, commits, plan.checkouts, published, plan.notes)

@@ -40,10 +40,14 @@ class Conflicts:
     """Which conflict of this operation it is, from 1."""
     given: str = ""
     """The iteration that was asked to resolve it."""
+    given_tree: str = ""
+    """The worktree as it was then, conflict and all, as a commit."""
     at_work: bool = False
     """Whether amp is at it, or waits for a slot."""
     needs_review: bool = False
     """Whether amp's resolution waits for somebody to look at it."""
+    edited: tuple[str, ...] = ()
+    """Tracked files that were changed after they were added, if they ever were: git would leave that out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +80,10 @@ def conflicts(around: Surroundings, session_id: str) -> Conflicts:
         commit=laid.commit,
         files=files,
         resolved=tuple(file.path for file in laid.files if file.path not in left),
+        edited=integrate.unadded(worktree),
         number=max(plan.conflicts, 1),
         given=plan.given,
+        given_tree=plan.given_tree,
         at_work=at_work,
         needs_review=bool(plan.given) and not plan.accepted and not at_work,
     )
@@ -186,7 +192,7 @@ def accept(around: Surroundings, session_id: str, tree: str = "") -> Conflicts:
     if tree and now.tree != tree:
         message = f"The resolution of {session.name} changed since it was looked at."
         raise Refused(message, f"ampsm merge {session.id} --show")
-    touched = {file.path for file in now.files} | {file.old_path for file in now.files}
+    touched = {path for file in now.files for path in (file.path, file.old_path) if path is not None}
     with lock.writer(repository.common_dir(Path(session.repo_root)), f"accept {session_id}"):
         open_files = integrate.conflicts(worktree)
         marked = [file.path for file in open_files if file.hunks]
@@ -196,7 +202,32 @@ def accept(around: Surroundings, session_id: str, tree: str = "") -> Conflicts:
             raise Refused(message, f"resolve it in {worktree}, or: ampsm merge {session.id} --abort")
         for file in open_files:
             integrate.resolve(worktree, file.path, "edited")
+        # All that was read counts, and not only what was in conflict.
+        integrate.take_in(worktree, sorted(touched))
     plan = replace(journal.read(merge), accepted=now.tree)
     around.store.step_merge(merge.id, journal.WAIT, plan=journal.written(plan))
     around.store.fact("accepted", "amp's resolution of the conflicts was looked at and accepted", session_id=session.id)
+    return conflicts(around, session_id)
+
+
+def reject(around: Surroundings, session_id: str) -> Conflicts:
+    """Put the conflict back as amp got it, also after it was accepted; what amp made of it is kept under a backup ref.
+
+    Refused when amp was not asked, or is still at it.
+    """
+    merge, session = _mine(around, session_id)
+    plan = journal.read(merge)
+    if not plan.given_tree:
+        message = f"amp was not asked to resolve the conflicts of {session.name}."
+        raise Refused(message, f"ampsm merge {session.id} --show")
+    worktree, root = Path(session.worktree_path), Path(session.repo_root)
+    with lock.writer(repository.common_dir(root), f"reject {session_id}"):
+        kept, _ = keepsake.write(worktree, session.branch_name)
+        number = sum(1 for name in _names(session, plan.moment) if name.startswith("rejected"))
+        name = integrate.backup(root, session.id, plan.moment, f"rejected-{number}", kept).ref
+        integrate.put_back(worktree, plan.given_tree)
+    plan = replace(plan, given="", given_tree="", accepted="")
+    around.store.step_merge(merge.id, journal.WAIT, plan=journal.written(plan))
+    text = f"amp's resolution of the conflicts was rejected; it is kept as {name}"
+    around.store.fact("rejected", text, session_id=session.id)
     return conflicts(around, session_id)

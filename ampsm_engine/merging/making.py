@@ -39,7 +39,9 @@ def make(
     With `hooks_in`, the session's worktree, the user's hooks run for what is new: a squash, a merge commit.
     """
     with held(where) as ground:
-        return _make(ground, base_tip, plan, branch=branch, target=target, hooks_in=hooks_in)
+        made = _make(ground, base_tip, plan, branch=branch, target=target, hooks_in=hooks_in)
+        ground.objects.flush()
+        return made
 
 
 def _make(

@@ -18,7 +18,7 @@ LISTED = 40
 
 def plan(around: Surroundings, session_id: str, options: Options) -> Plan:
     """What an operation with these options would do now."""
-    now = situation.look(around.store, session_id, options.onto)
+    now = situation.look(around.store, session_id, options.onto, options.kind)
     commits = integrate.plan_commits(now.root, now.base_tip, now.branch_tip)
     conflicts = integrate.foresee(now.root, now.base_tip, now.branch_tip).conflicts
     draft_text = draft(commits, around.store.iterations(session_id), now.session.name)

@@ -54,7 +54,7 @@ def preflight(
         commits = integrate.plan_commits(now.root, now.base_tip, now.branch_tip)
         ahead, behind = changes.ahead_behind(now.root, now.branch_tip, now.base_tip)
         conflicts = integrate.foresee(now.root, now.base_tip, now.branch_tip).conflicts
-        findings += [*_upstream(now), *_commits(now, commits, behind)]
+        findings += [*situation.held(now), *situation.in_the_way(now), *_upstream(now), *_commits(now, commits, behind)]
         is_blocked = any(one.kind in ("session", "worktree") and one.level == "stop" for one in findings)
         said = _said(around, now, None if is_blocked else script)
         was_left_out = is_blocked and script is not None
@@ -192,15 +192,21 @@ def _conflicts(now: Situation, conflicts: tuple[ConflictFile, ...]) -> Iterator[
 
 
 def _secrets(now: Situation) -> Iterator[Finding]:
-    patch = changes.patch(now.root, now.fork, now.branch_tip)
-    files = tuple(secret_files(patch[:PATCH_READ]))
+    files, is_whole = secrets_in(now)
     if files:
         text = f"something that looks like a secret would be merged, in {named(files)}"
-        yield Finding("secrets", "warn", text, f"ampsm diff {now.session.id} shows where; take it out and commit")
-    elif len(patch) > PATCH_READ:
+        hint = f"ampsm diff {now.session.id} shows where; take it out and commit. A merge asks, or takes --yes"
+        yield Finding("secrets", "warn", text, hint)
+    elif not is_whole:
         yield Finding("secrets", "warn", f"only the first {PATCH_READ >> 20} MB of the diff were looked through")
     else:
         yield Finding("secrets", "ok", "none foreseen")
+
+
+def secrets_in(now: Situation) -> tuple[tuple[str, ...], bool]:
+    """The files in which something that looks like a secret would come in; whether all was looked through."""
+    patch = changes.patch(now.root, now.fork, now.branch_tip)
+    return tuple(secret_files(patch[:PATCH_READ])), len(patch) <= PATCH_READ
 
 
 def secret_files(patch: bytes) -> Iterator[str]:

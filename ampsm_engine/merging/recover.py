@@ -5,6 +5,7 @@ Before the target moved, everything goes back; from then on, everything goes for
 
 import contextlib
 import os
+import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -106,6 +107,9 @@ def _forward(around: Surroundings, session: Session, merge: Merge, name: str, be
             if integrate.laid(worktree) is not None:
                 around.store.end_merge(merge.id, MergeState.CONFLICTED, step=journal.WAIT)
                 return f"{name} stopped before {merge.target} moved: {reason.message} Its resolved conflict is kept."
+            # Its checkout may have been on its way already, beside the target's.
+            with contextlib.suppress(AmpsmError):
+                integrate.move_target(root, session.branch_name, merge.branch_after, merge.branch_before)
             return _rolled_back(around, session, merge, name, because or reason.message)
     notes: tuple[str, ...] = ()
     try:
@@ -160,6 +164,23 @@ def wait_for_git(places: tuple[Path, ...]) -> None:
         if time.monotonic() >= deadline:
             raise Refused("A git program that an ampsm started still works there.", "Wait for it to end.")
         time.sleep(0.05)
+
+
+def end_hooks(places: tuple[Path, ...]) -> None:
+    """End the hooks that a called-off merge left running: git runs them apart, and nothing of theirs is written yet."""
+    wanted = {os.fsencode(place) for place in places}
+    for entry in Path("/proc").glob("[0-9]*"):
+        if _works_there(entry, wanted) and _runs_hooks(entry):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(int(entry.name), signal.SIGTERM)  # each git of ours leads a group of its own
+
+
+def _runs_hooks(process: Path) -> bool:
+    try:
+        words = (process / "cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return b"commit" in words or (b"hook" in words and b"post-merge" not in words)
 
 
 def _works_there(process: Path, places: set[bytes]) -> bool:

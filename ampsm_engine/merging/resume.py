@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.git import commits, integrate, lock, program, repository
+from ampsm_engine.git import commits, integrate, listing, lock, program, repository, staging
 from ampsm_engine.git.integrate.values import LaidOut
 from ampsm_engine.merging import begin, journal, lease, making, recover, situation, steps, undoing
 from ampsm_engine.merging.journal import Position
@@ -53,6 +53,7 @@ def go_on(around: Surroundings, session_id: str) -> Result:
 def _resumed(around: Surroundings, now: Situation, merge: Merge) -> Merge:
     plan = journal.read(merge)
     laid = _checked(now)
+    _refuse_unadded(now, laid)
     commit = integrate.finish(now.worktree)
     _refuse_markers(now, laid, commit)
     steps.keep(now, plan, "resolved", commit)
@@ -65,6 +66,8 @@ def _resumed(around: Surroundings, now: Situation, merge: Merge) -> Merge:
     if isinstance(made, making.Stopped):
         steps.lay_out(around, now, merge, made, journal.RELAY)
     else:
+        plan = replace(plan, notes=(*plan.notes, *_untracked(now)))
+        steps.keep(now, plan, "result", made.branch)
         merge = steps.decided(around, now, merge, plan, made)
     return steps.advance(around, now.session, merge)
 
@@ -81,6 +84,31 @@ def _checked(now: Situation) -> LaidOut:
     if elsewhere or ended:
         raise Refused(f"The conflict of {now.session.name} was taken back in {now.worktree} by git itself.", hint)
     return laid
+
+
+def _refuse_unadded(now: Situation, laid: LaidOut) -> None:
+    """What was changed after `git add`, or added after a commit, would be left out without a word."""
+    worktree, again = now.worktree, f"then: ampsm merge {now.session.id} --continue"
+    if integrate.unmerged(worktree):
+        return  # git add is still to come: `finish` says so
+    paths = integrate.unadded(worktree)
+    if paths:
+        verb = "were" if len(paths) > 1 else "was"
+        message = f"{situation.named(paths)} {verb} changed after being added, and that would not be merged."
+        raise Refused(message, f"git -C {worktree} add -u takes it in (git restore drops it), {again}")
+    if commits.head(worktree).commit != laid.onto and (paths := integrate.uncommitted(worktree)):
+        message = f"{situation.named(paths)} came after the commit in {worktree}, and would not be merged."
+        raise Refused(message, f"git -C {worktree} commit --amend --no-edit, {again}")
+
+
+def _untracked(now: Situation) -> tuple[str, ...]:
+    """A note about files that nobody added: they stay where they are, and are not merged."""
+    entries = [entry for entry in listing.entries(now.worktree) if entry.state == "untracked"]
+    out = {left.path for left in staging.choose(now.worktree, entries).left_out}
+    paths = [entry.path for entry in entries if entry.path not in out]
+    if not paths:
+        return ()
+    return (f"{situation.named(paths)} {'are' if len(paths) > 1 else 'is'} untracked in {now.worktree}: not merged",)
 
 
 def _refuse_markers(now: Situation, laid: LaidOut, commit: str) -> None:
@@ -122,6 +150,10 @@ def undo(around: Surroundings, session_id: str) -> Merge:
         raise NotFound(f"Nothing of {session.name} was merged, squashed or rebased.", f"ampsm show {session.id}")
     root = Path(session.repo_root)
     with _writing(session, f"undo {session_id}"), lease.at_work(around.home, merge.id):
+        merge = store.merge(merge.id)
+        if merge.state is not MergeState.DONE:  # another ampsm was quicker
+            text = f"The {merge.kind} of {session.name} is {merge.state.value} by now."
+            raise Refused(text, f"ampsm show {session.id}")
         _may_undo(root, session, merge)
         now = situation.look(store, session_id, merge.target or session.branch_name)
         situation.refuse(tuple(situation.own_obstacles(store, now)))

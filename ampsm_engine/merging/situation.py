@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.git import changes, commits, listing, repository, staging
+from ampsm_engine.git import changes, commits, listing, plain, repository, staging
+from ampsm_engine.git.integrate import blockers
 from ampsm_engine.git.integrate.layout import laid
 from ampsm_engine.git.integrate.plan import common, merge_bases
 from ampsm_engine.git.places import Repo
@@ -47,38 +48,60 @@ class Situation:
         return common(self.root, self.base_tip, self.branch_tip)[0]
 
 
-def look(store: Store, session_id: str, onto: str = "") -> Situation:
+def look(store: Store, session_id: str, onto: str = "", kind: Kind = "merge", *, repo: Repo | None = None) -> Situation:
     """Where things stand; NotFound when the session's branch or the target is not there, Unfit without repository."""
     session = store.session(session_id)
     root = Path(session.repo_root)
     if not root.is_dir():
         message = f"The repository {root} of session {session.name} is gone."
         raise NotFound(message, f"Bring it back to where it was, or: ampsm rm {session.id}")
-    repo = repository.around(root)
-    tip = repository.branch_tip(root, session.branch_name)
+    repo = repo or repository.around(root)
+    target = onto or session.base_branch
+    tip, local = repository.branch_tips(root, session.branch_name, target)
     if tip is None:
         message = f"The branch {session.branch_name} of session {session.name} is not there any more."
         raise NotFound(message, f"git -C {root} branch --list 'amp/*', then: git -C {root} branch -m NEW OLD")
-    target = onto or session.base_branch
-    local = repository.branch_tip(root, target)
     if local is not None:
         return Situation(session, repo, target, is_branch=True, base_tip=local, branch_tip=tip)
-    return Situation(session, repo, target, is_branch=False, base_tip=_named(repo, session, target), branch_tip=tip)
+    return Situation(
+        session, repo, target, is_branch=False, base_tip=_named(repo, session, target, kind), branch_tip=tip
+    )
 
 
-def _named(repo: Repo, session: Session, target: str) -> str:
+def _named(repo: Repo, session: Session, target: str, kind: Kind) -> str:
     try:
         return repository.base(repo, target).commit
     except NotFound as reason:
-        message = f"{printable(target)[:100]}, which {session.name} would be merged into, is not there any more."
-        hint = f"ampsm merge {session.id} --onto BRANCH -m MESSAGE. {reason.hint}"
-        raise NotFound(message, hint) from reason
+        was_base = target == session.base_branch
+        role = {"merge": "would be merged into", "rebase": "would be rebased onto", "squash": "started from"}[kind]
+        gone = "is not there any more" if was_base else "is no branch or commit of this repository"
+        way = {"merge": "merge {} --onto BRANCH -m MESSAGE", "rebase": "rebase {} --onto REF"}.get(kind, "show {}")
+        message = f"{printable(target)[:100]}, which {session.name} {role}, {gone}."
+        raise NotFound(message, f"ampsm {way.format(session.id)}. {reason.hint}") from reason
 
 
 def obstacles(store: Store, now: Situation, *, kind: Kind = "merge", moves_target: bool = True) -> Iterator[Finding]:
     """What was looked at in session, worktree and target; findings of level `stop` are in the way."""
     yield from own_obstacles(store, now)
-    yield from _target(now, moves_target=moves_target and kind == "merge")
+    moves = moves_target and kind == "merge"
+    yield from _target(now, moves_target=moves)
+    if moves and now.is_branch:
+        yield from (
+            Finding("checkout", "stop", one.text, one.hint) for one in blockers.operations(now.repo, now.target)
+        )
+
+
+def in_the_way(now: Situation) -> Iterator[Finding]:
+    """What is not committed in a checkout of the target, where the session's work would come."""
+    if now.is_branch and now.target != now.session.branch_name:
+        found = blockers.collisions(now.repo, now.target, now.base_tip, now.fork, now.branch_tip)
+        yield from (Finding("checkout", "stop", one.text, one.hint) for one in found)
+
+
+def held(now: Situation) -> Iterator[Finding]:
+    """Each index that another program holds at this moment; a merge waits a little for it."""
+    for branch in dict.fromkeys((now.session.branch_name, *((now.target,) if now.is_branch else ()))):
+        yield from (Finding("checkout", "warn", one.text, one.hint) for one in blockers.locks(now.repo, branch))
 
 
 def own_obstacles(store: Store, now: Situation) -> Iterator[Finding]:
@@ -118,19 +141,19 @@ def _worktree(now: Situation, *, waits: bool) -> Iterator[Finding]:
         text = f"The worktree of session {session.name} is gone: {worktree}."
         yield Finding("worktree", "stop", text, "ampsm repair --apply makes it again from its branch")
         return
-    repository.linked_git_dir(worktree)
+    git_dir = repository.linked_git_dir(worktree)
     if laid(worktree) is not None:
         hint = f"ampsm merge {session.id} --continue, or: ampsm merge {session.id} --abort"
         text = f"A conflict that ampsm laid out lies in {worktree}."
         yield Finding("worktree", "stop", text, hint if waits else "ampsm repair --apply takes it back")
         return
-    operation = repository.is_busy(worktree)
+    operation = repository.operation(git_dir)
     if operation is not None:
         text = f"A {operation} is in progress in {worktree}; ampsm did not begin it."
         yield Finding("worktree", "stop", text, f"git -C {worktree} status tells how to end it")
         return
-    head = commits.head(worktree)
-    if head.branch != session.branch_name:
+    head = None if plain.is_on(git_dir, session.branch_name) else commits.head(worktree)
+    if head is not None and head.branch != session.branch_name:
         where = f"on {head.branch}" if head.branch else f"at {head.commit[:12]}, on no branch"
         text = f"The worktree of {session.name} stands {where}, and not on its branch {session.branch_name}."
         yield Finding("worktree", "stop", text, back_on_branch(worktree, session.branch_name))
@@ -153,9 +176,10 @@ def back_on_branch(worktree: Path, branch: str) -> str:
 
 def _uncommitted(now: Situation) -> Iterator[Finding]:
     """What a commit of ours would take in is in the way; what it would leave out is told."""
-    choice = staging.choose(now.worktree, listing.entries(now.worktree))
+    entries = listing.entries(now.worktree)
+    choice = staging.choose(now.worktree, entries)
     out = {left.path for left in choice.left_out}
-    changed = [change.path for change in changes.status(now.worktree) if change.path not in out]
+    changed = [change.path for change in changes.told(entries) if change.path not in out]
     if changed:
         text = (
             f"{many(len(changed), 'file')} of {now.session.name} {'is' if len(changed) == 1 else 'are'} not committed"

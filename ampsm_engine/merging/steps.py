@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
-from ampsm_engine.errors import Refused
+from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.git import integrate
-from ampsm_engine.git.integrate.values import Conflicted
-from ampsm_engine.merging import conflict_help, journal, making
+from ampsm_engine.git.integrate.ground import Ground
+from ampsm_engine.git.integrate.values import Conflicted, Move, Moved
+from ampsm_engine.merging import conflict_help, journal, making, situation
 from ampsm_engine.merging.journal import Plan
 from ampsm_engine.merging.making import Made, Stopped
 from ampsm_engine.merging.situation import Situation, many, named
@@ -25,27 +26,27 @@ class ConflictsWait(Refused):
     """It stopped at conflicts: they lie in the session's worktree, and the base is untouched."""
 
 
-def proceed(around: Surroundings, now: Situation, merge: Merge) -> Merge:
-    """Make the commits and move what is to move, or lay a conflict out; from a fresh entry or a resolved conflict."""
+def proceed(around: Surroundings, now: Situation, merge: Merge, ground: Ground | None = None) -> Merge:
+    """Make the commits and move what is to move, or lay a conflict out."""
     plan = journal.read(merge)
-    keep(now, plan, "branch", merge.branch_before)
-    keep(now, plan, "base", now.base_tip if merge.base_before != now.base_tip else merge.base_before)
-    made = make(around, now, plan)
+    made = make(around, now, plan, ground)
+    kept = {"branch": merge.branch_before, "base": now.base_tip}
     if isinstance(made, Stopped):
+        keep_all(now, plan, kept)
         lay_out(around, now, merge, made)
-    return advance(around, now.session, decided(around, now, merge, plan, made))
+    keep_all(now, plan, kept | {"result": made.branch})
+    return advance(around, now.session, decided(around, now, merge, plan, made), ground)
 
 
-def make(around: Surroundings, now: Situation, plan: Plan) -> Made | Stopped:
+def make(around: Surroundings, now: Situation, plan: Plan, ground: Ground | None = None) -> Made | Stopped:
     """Make the commits, with the user's hooks for what is new as the settings say."""
     hooks_in = now.worktree if around.settings.switch("commit.hooks") else None
     branch, target = now.session.branch_name, now.target
-    return making.make(now.root, now.base_tip, plan, branch=branch, target=target, hooks_in=hooks_in)
+    return making.make(ground or now.root, now.base_tip, plan, branch=branch, target=target, hooks_in=hooks_in)
 
 
 def decided(around: Surroundings, now: Situation, merge: Merge, plan: Plan, made: Made) -> Merge:
-    """Write down where everything will point, before the first of it moves."""
-    keep(now, plan, "result", made.branch)
+    """Write down where everything will point, before the first of it moves; the result must be kept by a ref."""
     return around.store.step_merge(
         merge.id,
         journal.TARGET if merge.target else journal.BRANCH,
@@ -54,6 +55,13 @@ def decided(around: Surroundings, now: Situation, merge: Merge, plan: Plan, made
         branch_after=made.branch,
         plan=journal.written(replace(plan, notes=(*plan.notes, *made.notes))),
     )
+
+
+def keep_all(now: Situation, plan: Plan, commits: dict[str, str]) -> None:
+    """Keep several commits by refs of these names, at once where none of them is there."""
+    if not integrate.backup_all(now.root, now.session.id, plan.moment, commits):
+        for name, commit in commits.items():
+            keep(now, plan, name, commit)
 
 
 def keep(now: Situation, plan: Plan, name: str, commit: str) -> None:
@@ -67,6 +75,9 @@ def keep(now: Situation, plan: Plan, name: str, commit: str) -> None:
 
 def lay_out(around: Surroundings, now: Situation, merge: Merge, stopped: Stopped, step: str = journal.LAY) -> NoReturn:
     """Put a conflict into the session's worktree, in place of one that is resolved, and say so: never comes back."""
+    if merge.target and step == journal.LAY:
+        # Nobody resolves for hours what could not come in after that.
+        situation.refuse(tuple(situation.in_the_way(now)))
     plan = journal.read(merge)
     keep(now, plan, "work", stopped.conflict.commit)
     # The position from which it comes again stays written until it lies there; a squash is not made again.
@@ -106,11 +117,11 @@ def waits(around: Surroundings, now: Situation, merge: Merge, stopped: Stopped) 
     return ConflictsWait(f"{text}. {now.target} is untouched.", hint)
 
 
-def advance(around: Surroundings, session: Session, merge: Merge) -> Merge:
+def advance(around: Surroundings, session: Session, merge: Merge, ground: Ground | None = None) -> Merge:
     """Do what is written and what follows: the target, the session's branch, the store. May be done again."""
     store, root, worktree = around.store, Path(session.repo_root), Path(session.worktree_path)
     if merge.step == journal.TARGET:
-        merge = moved_target(around, session, merge)
+        merge = moved_together(around, session, merge, ground) or moved_target(around, session, merge)
     if merge.step == journal.BRANCH:
         move_session(session, root, worktree, merge.branch_before, merge.branch_after)
         merge = store.step_merge(merge.id, journal.END)
@@ -118,16 +129,45 @@ def advance(around: Surroundings, session: Session, merge: Merge) -> Merge:
     return finish(around, session, merge)
 
 
+def moved_together(around: Surroundings, session: Session, merge: Merge, ground: Ground | None) -> Merge | None:
+    """Move the target and the session's branch, with their checkouts, side by side: both, or none of the two.
+
+    None when that does not go, nothing has moved then: one by one, each has its own way with what is in its way.
+    """
+    if integrate.laid(Path(session.worktree_path)) is not None:
+        return None
+    moves = (
+        Move(merge.target, merge.base_before, merge.base_after),
+        Move(session.branch_name, merge.branch_before, merge.branch_after),
+    )
+    hooks_for = (merge.target,) if around.settings.switch("commit.hooks") else ()
+    try:
+        moved = integrate.move_together(
+            ground or Path(session.repo_root), moves, why=_why(session, merge), patience=0, hooks_for=hooks_for
+        )
+    except AmpsmError:
+        return None
+    return _noted(around, merge, moved[0], journal.END)
+
+
 def moved_target(around: Surroundings, session: Session, merge: Merge) -> Merge:
     """Move the target, and with it each clean checkout of it; Refused, with nothing moved, when one is in the way."""
-    plan = journal.read(merge)
-    why = f"ampsm: {PAST[merge.kind]} {session.branch_name}"
-    root = Path(session.repo_root)
+    root, why = Path(session.repo_root), _why(session, merge)
     hooks = around.settings.switch("commit.hooks")
     moved = integrate.move_target(root, merge.target, merge.base_before, merge.base_after, why=why, hooks=hooks)
+    return _noted(around, merge, moved, journal.BRANCH)
+
+
+def _why(session: Session, merge: Merge) -> str:
+    return f"ampsm: {PAST[merge.kind]} {session.branch_name}"
+
+
+def _noted(around: Surroundings, merge: Merge, moved: Moved, step: str) -> Merge:
+    """Write down what moved with the target, and what comes next."""
+    plan = journal.read(merge)
     notes = (*plan.notes, moved.note) if moved.note else plan.notes
     plan = replace(plan, notes=notes, checkouts=tuple(str(path) for path in moved.checkouts))
-    return around.store.step_merge(merge.id, journal.BRANCH, plan=journal.written(plan))
+    return around.store.step_merge(merge.id, step, plan=journal.written(plan))
 
 
 def move_session(session: Session, root: Path, worktree: Path, old: str, new: str) -> None:
@@ -142,12 +182,13 @@ def finish(around: Surroundings, session: Session, merge: Merge, notes: tuple[st
     """The store learns that it is done."""
     plan = journal.read(merge)
     is_merged = merge.kind == "merge" and bool(merge.target)
-    columns: dict[str, object] = {"base_commit": integrate.merge_bases(Path(session.repo_root), merge.base_before,
-                                                                       merge.branch_after)[0]}  # fmt: skip
     if is_merged:
-        columns = {"base_commit": merge.base_after, "status": Status.DONE}
-    elif session.status in (Status.AWAITING_INPUT, Status.IDLE):
-        columns["status"] = Status.IDLE
+        columns: dict[str, object] = {"base_commit": merge.base_after, "status": Status.DONE}
+    else:
+        fork = integrate.merge_bases(Path(session.repo_root), merge.base_before, merge.branch_after)[0]
+        columns = {"base_commit": fork}
+        if session.status in (Status.AWAITING_INPUT, Status.IDLE):
+            columns["status"] = Status.IDLE
     if is_merged:
         text = f"{session.name} is in {merge.target}: {merge.base_before[:12]}..{merge.base_after[:12]}"
     else:

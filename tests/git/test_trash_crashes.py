@@ -108,7 +108,7 @@ def test_a_restore_that_fails_leaves_the_trash_as_it_was(
     def full_disk(*_: object) -> None:
         raise OSError(28, "No space left on device", "x")
 
-    for name in ("_overlay", "_fill"):
+    for name in ("overlay", "fill_files"):
         with monkeypatch.context() as patch:
             patch.setattr(restoring, name, full_disk)
             with pytest.raises(Failed, match="No space left"):

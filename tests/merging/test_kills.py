@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ampsm_engine.engine import merges
+from ampsm_engine.errors import Refused
 from ampsm_engine.git import integrate, program
 from ampsm_engine.merging import journal, recover
 from ampsm_engine.merging.steps import ConflictsWait
@@ -21,7 +22,7 @@ from tests.merging.desk import Desk, lines
 Act = Callable[[], object]
 
 JOURNAL = ("begin_merge", "take_merge", "step_merge", "end_merge")
-MOVES = ("move_target", "lay_out", "settle", "abort", "finish")
+MOVES = ("move_target", "move_together", "lay_out", "settle", "abort", "finish")
 
 
 class Counter:
@@ -139,7 +140,13 @@ WHOLE = pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest
 
 
 @WHOLE
-def test_a_merge(desk: Desk, whole: bool) -> None:
+@pytest.mark.parametrize("together", [True, False])
+def test_a_merge(desk: Desk, monkeypatch: pytest.MonkeyPatch, together: bool, whole: bool) -> None:
+    def refuses(*_: object, **__: object) -> None:
+        raise Refused("Something is in the way of one of the two.")
+
+    if not together:
+        monkeypatch.setattr(integrate, "move_together", refuses)
     play, seen, steps = Play(desk, conflict=False), set(), set()
     for moment in moments():
         play.begin()
@@ -156,7 +163,7 @@ def test_a_merge(desk: Desk, whole: bool) -> None:
             play.merge()
             assert play.holds() is MergeState.DONE
     assert seen - {None} == {MergeState.ROLLED_BACK, MergeState.DONE}
-    assert steps >= {journal.BEGUN, journal.TARGET, journal.BRANCH, journal.END}
+    assert steps >= {journal.BEGUN, journal.TARGET, journal.END, *(() if together else (journal.BRANCH,))}
     desk.sound()
 
 

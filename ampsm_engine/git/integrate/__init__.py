@@ -5,21 +5,24 @@ in this process where that gives what git would; branches move in `move_target` 
 compare-and-swap. `ours` is always what the work comes to, `theirs` the session's work.
 """
 
-from ampsm_engine.git.integrate.backup import backup, backups, forget
+from ampsm_engine.git.integrate.backup import backup, backup_all, backups, forget
 from ampsm_engine.git.integrate.foresee import foresee
 from ampsm_engine.git.integrate.layout import abort, finish, laid, lay_out, lay_out_next, rejoin, settle, unmerged
 from ampsm_engine.git.integrate.merge import merge
 from ampsm_engine.git.integrate.plan import merge_bases, plan_commits
 from ampsm_engine.git.integrate.proof import proof
+from ampsm_engine.git.integrate.putback import put_back
 from ampsm_engine.git.integrate.rebase import pick, rebase
 from ampsm_engine.git.integrate.reopen import reopen
 from ampsm_engine.git.integrate.resolve import conflicts, resolve
 from ampsm_engine.git.integrate.squash import squash
 from ampsm_engine.git.integrate.target import move_target, move_together
+from ampsm_engine.git.integrate.unadded import take_in, unadded, uncommitted
 
 __all__ = [
     "abort",
     "backup",
+    "backup_all",
     "backups",
     "conflicts",
     "finish",
@@ -35,11 +38,15 @@ __all__ = [
     "pick",
     "plan_commits",
     "proof",
+    "put_back",
     "rebase",
     "rejoin",
     "reopen",
     "resolve",
     "settle",
     "squash",
+    "take_in",
+    "unadded",
+    "uncommitted",
     "unmerged",
 ]

@@ -1,6 +1,7 @@
 """Refs that keep what a merge leaves behind: `refs/ampsm/backup/<session>/<moment>/<name>`."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from ampsm_engine.errors import Failed, NotFound, Refused
@@ -27,6 +28,13 @@ def backup(repo_root: Path, session_id: str, moment: str, name: str, commit: str
             message = f"{commit[:12]} could not be kept as {full}: {answer.reason}."
             raise Failed(message, f"git -C {repo_root} update-ref {full} {commit}")
     return Backup(full, moment, name, commit)
+
+
+def backup_all(repo_root: Path, session_id: str, moment: str, commits: Mapping[str, str]) -> bool:
+    """Keep several commits by name at one moment; False, and none of them is kept, where that does not go."""
+    place = f"{REFS}/{_checked(session_id)}/{_checked(moment)}"
+    lines = "".join(f"create {place}/{_checked(name)} {commit}\n" for name, commit in commits.items())
+    return program.write(repo_root, "update-ref", "-m", "ampsm: kept", "--stdin", feed=lines.encode()).ok
 
 
 def backups(repo_root: Path, session_id: str) -> tuple[Backup, ...]:

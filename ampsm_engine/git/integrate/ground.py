@@ -50,6 +50,7 @@ class Ground:
         self.common_dir = common_dir(where)
         self.objects = Objects(where, self.common_dir)
         self._commits: dict[str, RawCommit] = {}
+        self._merged: dict[tuple[str, str, str], tuple[str | None, tuple[ConflictFile, ...]]] = {}
         self._lines: dict[tuple[str, str], lineage.Line | None] = {}
 
     @cached_property
@@ -69,6 +70,10 @@ class Ground:
         records = (record.partition("\n") for record in program.text(answer.output).split("\0") if record)
         # A name without a value is on.
         return {name: value if gap else "true" for name, gap, value in records}
+
+    def prepare(self) -> None:
+        """Ask now for what making commits will ask for."""
+        _ = self.configured
 
     def commit(self, sha: str) -> RawCommit:
         """A commit by its full name."""
@@ -111,6 +116,12 @@ class Ground:
 
     def merged(self, base: str, ours: str, theirs: str) -> tuple[str | None, tuple[ConflictFile, ...]]:
         """Three trees merged: the tree, or the conflicts. The same as git's merge, by git where it is not plain."""
+        three = (base, ours, theirs)
+        if three not in self._merged:
+            self._merged[three] = self._merge(*three)
+        return self._merged[three]
+
+    def _merge(self, base: str, ours: str, theirs: str) -> tuple[str | None, tuple[ConflictFile, ...]]:
         quick = self.plainly(base, ours, theirs)
         if quick is not None:
             return quick, ()

@@ -1,6 +1,7 @@
 """Bringing a checkout back that was moved, or that git left half moved, without touching what anybody else changed."""
 
 import contextlib
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -23,7 +24,7 @@ class Stamps(NamedTuple):
 
 def stamps(path: Path, git_dir: Path, names: Iterable[str]) -> Stamps:
     """How they lie in a checkout now."""
-    return Stamps(_stamp(git_dir / "index"), {name: _stamp(path / name) for name in names})
+    return Stamps(_stamp(git_dir / "index"), {name: _stamp(f"{path}/{name}") for name in names})
 
 
 @contextlib.contextmanager
@@ -60,9 +61,9 @@ def put_back(path: Path, git_dir: Path, move: Move, changed: dict[str, str], bef
         program.write(path, "checkout-index", "--force", "--index", "--quiet", "-z", "--stdin", feed=feed)
 
 
-def _stamp(file: Path) -> Stamp:
+def _stamp(file: Path | str) -> Stamp:
     try:
-        found = file.lstat()
+        found = os.lstat(file)
     except (FileNotFoundError, NotADirectoryError):
         return None
     return found.st_ino, found.st_mtime_ns

@@ -31,6 +31,9 @@ def resolve(
     conflict does not have, with what it has.
     """
     file = next((file for file in _unmerged(worktree) if file.path == path), None)
+    if file is None and choice == "edited" and path in _once(worktree):
+        _take_edited(worktree, path, _marker_size(worktree, path))  # edited again after it was resolved
+        return conflicts(worktree)
     if file is None:
         raise NotFound(f"{path!r} is no open conflict in {worktree}.", f"git -C {worktree} status")
     kind = _kind(worktree, file)
@@ -47,6 +50,12 @@ def resolve(
         sides = (laid.onto, laid.commit) if laid else ()
         _take_side(worktree, path, chosen, displaced.place(worktree, path, sides) if chosen else None)
     return conflicts(worktree)
+
+
+def _once(worktree: Path) -> frozenset[str]:
+    """What was in conflict when it was laid out."""
+    laid = layout.laid(worktree)
+    return frozenset(file.path for file in laid.files) if laid else frozenset()
 
 
 def _unmerged(worktree: Path) -> tuple[ConflictFile, ...]:
