@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from ampsm_engine.review.document import Document
+from ampsm_engine.review.parts import Row, Sort
 
 
 def next_hunk(document: Document, at: int, way: int) -> int | None:
@@ -29,6 +30,22 @@ def next_note(document: Document, at: int, way: int) -> int | None:
             if (found := _ahead(places, at, way)) is not None:
                 return found
     return None
+
+
+def line(document: Document, file: int, number: int) -> int | None:
+    """The row of a file with that line number, as it is now; where its hunk or gap begins when it is not shown."""
+    one = document.files[file]
+    if one.body is None or not one.body.hunks or one.shape.folded:
+        return None
+    layout = document.layout(file)
+    grown = layout.grown(number)
+    if grown is not None:
+        return document.tops[file] + grown
+    row = one.body.row_of(new=number)
+    if row is not None:
+        return document.find(Row(Sort.LINE, file, row, one.body.hunk_at(row)))
+    below = next((at for at, hunk in enumerate(one.body.hunks) if hunk.new > number), None)
+    return document.tops[file] + (layout.hunk(below) if below is not None else len(layout) - 1)
 
 
 def next_unviewed(document: Document, at: int, way: int = 1) -> int | None:

@@ -15,13 +15,14 @@ from textual.message import Message
 from ampsm_engine.review import ways
 from ampsm_engine.review.parts import Row, Sort
 from ampsm_tui.widgets.diff_canvas import DiffCanvas
+from ampsm_tui.widgets.repeating import Repeating
 
 WHEEL = 3
 SIDEWAYS = 16
 """Columns of one step to the side."""
 
 
-class DiffView(DiffCanvas):
+class DiffView(Repeating, DiffCanvas, can_focus=True):
     """The diff of a review."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -176,19 +177,24 @@ class DiffView(DiffCanvas):
 
     def action_step(self, by: int) -> None:
         """Lines down or up."""
-        self.go(self.cursor + by)
+        self.go(self.cursor + by * self.times())
 
     def action_top(self) -> None:
         """To the beginning."""
         self.go(0)
 
     def action_bottom(self) -> None:
-        """To the end."""
-        self.go(len(self.document) - 1)
+        """To the end, or to the line of the file whose number was typed."""
+        number, row = self.number(), self.row
+        found = ways.line(self.document, row.file, number) if number is not None and row is not None else None
+        if found is not None:
+            self.land(found)
+        else:
+            self.go(len(self.document) - 1)
 
     def action_page(self, pages: float) -> None:
         """A page or a part of one; the cursor stays where it is on the screen."""
-        self._scroll(round(pages * max(2, self.size.height - 2)), hold_y=True)
+        self._scroll(round(pages * max(2, self.size.height - 2)) * self.times(), hold_y=True)
 
     def action_scroll(self, lines: int) -> None:
         """The view by lines; the cursor moves only where it would leave it."""
@@ -216,14 +222,18 @@ class DiffView(DiffCanvas):
 
     def action_hunk(self, way: int) -> None:
         """To the next hunk."""
-        found = ways.next_hunk(self.document, self.cursor, way)
-        if found is not None:
+        for _ in range(self.times()):
+            found = ways.next_hunk(self.document, self.cursor, way)
+            if found is None:
+                return
             self.land(found)
 
     def action_file(self, way: int) -> None:
         """To the next file."""
-        found = ways.next_file(self.document, self.cursor, way)
-        if found is not None:
+        for _ in range(self.times()):
+            found = ways.next_file(self.document, self.cursor, way)
+            if found is None:
+                return
             self.go(found, above=0)
 
     def land(self, at: int) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ampsm_engine.review.parts import Row, Sort
 from ampsm_engine.review.search import Needle
 from ampsm_tui.widgets.diff_overview import Overview
 from ampsm_tui.widgets.file_tree import FileTree
@@ -158,3 +159,27 @@ async def test_the_count_of_a_search_follows_the_diff(reviewed: Reviewed) -> Non
         desk.sees("/session no match")
         await reviewed.press("escape")
         assert not any("─" in overview.paint(y).text for y in range(overview.size.height))
+
+
+async def test_a_number_says_how_often_and_which_line(reviewed: Reviewed) -> None:
+    async with reviewed.open((100, 30)):
+        view = reviewed.screen.view
+        await reviewed.press("1", "0", "j")
+        assert view.cursor == 10
+        await reviewed.press("3", "k", "j")
+        assert view.cursor == 8
+        await reviewed.press("g", "2", "right_curly_bracket")
+        assert view.document.files[view.document.file_at(view.cursor)].path == "app/login.py"
+        await reviewed.press("2", "right_square_bracket")
+        assert view.row == Row(Sort.HUNK, 2, 1)
+        for number, text in ((12, b"not target"), (30, b"del self.failed"), (36, b"httponly")):
+            await reviewed.press(*str(number), "G")
+            row = view.row
+            assert row is not None
+            assert text in view.document.files[2].body.line(row.a).text  # type: ignore[union-attr]
+        await reviewed.press("2", "0", "G")
+        assert view.row == Row(Sort.HUNK, 2, 1), "the gap that it is in"
+        await reviewed.press("9", "9", "9", "9", "j")
+        assert view.cursor == len(view.document) - 1
+        await reviewed.press("g", "0", "G")
+        assert view.cursor == len(view.document) - 1
