@@ -206,8 +206,10 @@ def _made(engine: "Engine", session: "Session", place: str, text: str, *, side: 
         raise click.UsageError(f"{place!r} names no place: PATH:LINE or PATH:LINE-LINE.")
     first = int(parts["first"] or 0)
     last = int(parts["last"] or first)
-    if last < first or (parts["first"] is not None and not first):
+    if parts["first"] is not None and not first:
         raise click.UsageError(f"{place!r} names no lines: they count from 1.")
+    if last < first:
+        raise click.UsageError(f"{place!r} names no lines: its last one is before its first.")
     path = _inside(parts["path"], session)
     range_ = f"iteration:{number}" if number is not None else "whole"
     return reviews.comment(engine, session.id, path, (first, last), text, side=Side(side), range_=range_)

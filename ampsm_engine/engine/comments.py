@@ -53,7 +53,8 @@ def comment(
         entry, other = (old, new) if side is Side.OLD else (new, old)
         if entry is None:
             where = "before" if side is Side.OLD else "now"
-            raise NotFound(f"There is no file {path!r} {where}.", f"ampsm diff {session.id} --name-only")
+            there = f"It is on the other side: --side {'new' if side is Side.OLD else 'old'}" if other else ""
+            raise NotFound(f"There is no file {path!r} {where}.", there or f"ampsm diff {session.id} --name-only")
         quote, context = _quoted(at, entry, path, line, line_end)
     now = wording.now()
     made = Comment(
@@ -93,7 +94,7 @@ def _quoted(at: Scratch, entry: Entry, path: str, line: int, line_end: int) -> t
     lines = hunks.lines_of(content)
     if not 1 <= line <= line_end <= len(lines):
         named = f"line {line}" if line == line_end else f"lines {line}-{line_end}"
-        raise NotFound(f"{path} has no {named}: it has {len(lines)}.", f"ampsm diff {path}")
+        raise NotFound(f"{path} has no {named}: it has {len(lines)}.", "Lines count from 1.")
     quote = lines[line - 1 : min(line_end, line - 1 + MOST_LINES)]
     around = lines[max(line - 1 - AROUND, 0) : min(line_end, line + MOST_LINES) + AROUND]
     return _text(quote), _text(around)

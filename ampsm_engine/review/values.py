@@ -87,9 +87,10 @@ class Comment:
 
     @property
     def place(self) -> str:
-        """`src/app.py:12` or `src/app.py:12-14`, where it is now."""
+        """`src/app.py:12` or `src/app.py:12-14`, where it is now; of a comment on a file its path alone."""
         first, last = self.now_line or self.line, self.now_line_end or self.line_end
-        return f"{self.now_path or self.path}:{first}" + (f"-{last}" if last != first else "")
+        lines = f":{first}" + (f"-{last}" if last != first else "") if first else ""
+        return f"{self.now_path or self.path}{lines}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ def test_a_comment_is_made_listed_edited_resolved_and_deleted(ampsm: Ampsm, chan
     assert (made_one["state"], made_one["side"], made_one["place"]) == ("open", "new", "app.py:2")
     assert ampsm("comment", session, "app.py:1-2", "Both", "--side", "old").out.endswith("on app.py:1-2.\n")
     assert ampsm("comment", session, f"{worktree}/new.txt:1", "By its whole path").code == 0
-    assert ampsm("comment", session, "README.md", "All of it").code == 0
+    assert ampsm("comment", session, "README.md", "All of it").out.endswith(" on README.md.\n")
     assert ampsm("comment", session, "--edit", made_one["id"][:6], "Why not 43?").code == 0
     listed = ampsm("comments", session, "--json").json["comments"]
     assert [one["text"] for one in listed] == ["Why not 43?", "Both", "By its whole path", "All of it"]
@@ -47,7 +47,8 @@ def test_a_comment_is_made_listed_edited_resolved_and_deleted(ampsm: Ampsm, chan
         (("../../etc/passwd:1", "x"), 3, "no file"),
         (("/etc/passwd:1", "x"), 3, "not in the worktree"),
         (("app.py:0", "x"), 2, "count from 1"),
-        (("app.py:2-1", "x"), 2, "count from 1"),
+        (("app.py:2-1", "x"), 2, "last one is before its first"),
+        (("new.txt:1", "x", "--side", "old"), 3, "--side new"),
         (("app.py:1", " \n"), 4, "visible character"),
         (("app.py:1",), 2, "place and a text"),
         (("--resolve", "zz"), 3, "no comment"),
