@@ -64,9 +64,10 @@ class _ManyLines(_Writing):
         yield from self.compose_note()
 
     def on_mount(self) -> None:
-        """The cursor behind what is there."""
+        """The cursor behind what is there; a text that is to be read first begins at its beginning."""
         area = self.query_one(TextArea)
-        area.move_cursor(area.document.end)
+        if not self.has_class("-tall"):
+            area.move_cursor(area.document.end)
 
     def written(self) -> str:
         """The text."""

@@ -1,12 +1,19 @@
 """A review in the hands of somebody who wants to break it: what is said is true, and what is shown is not stale."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from ampsm_engine import wording
+from ampsm_engine.engine import reviews, runs
+from ampsm_engine.engine.desk import Engine
+from ampsm_engine.model import Iteration, State
+from ampsm_engine.naming import new_id
 from ampsm_engine.review.parts import Row, Sort
 from ampsm_engine.review.search import Needle
+from ampsm_engine.review.values import Side
 from ampsm_tui.widgets.diff_overview import Overview
 from ampsm_tui.widgets.file_tree import FileTree
 from ampsm_tui.widgets.review_head import ReviewHead
@@ -183,3 +190,57 @@ async def test_a_number_says_how_often_and_which_line(reviewed: Reviewed) -> Non
         assert view.cursor == len(view.document) - 1
         await reviewed.press("g", "0", "G")
         assert view.cursor == len(view.document) - 1
+
+
+async def test_the_prompt_of_comments_is_read_edited_and_sent(
+    reviewed: Reviewed, snapshot_svg: Camera, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, session = reviewed.desk.engine, reviewed.session
+    reviewed.commit()
+    for line, text in ((12, "Backslashes, too?"), (30, "Why not pop?"), (36, "And secure?")):
+        reviews.comment(engine, session.id, "app/login.py", (line, line), text)
+    reviews.comment(engine, session.id, "app/gone.py", (1, 1), "Who needed it?", side=Side.OLD)
+    sent: list[str] = []
+
+    def iterate(engine: Engine, session_id: str, prompt: str, *, answers: Sequence[str] = ()) -> Iteration:
+        sent.append(prompt)
+        number = len(engine.store.iterations(session_id)) + 1
+        made = Iteration(new_id(), session_id, number, prompt, State.QUEUED, queued_at=wording.now())
+        return engine.store.enqueue(made, answers=answers)
+
+    monkeypatch.setattr(runs, "iterate", iterate)
+    async with reviewed.open((100, 40)) as desk:
+        await reviewed.press("S")
+        await reviewed.until(lambda: "Send 4 remarks to amp" in desk.text, "the prompt")
+        desk.sees("Address 4 review comments", "Who needed it?", "GONE = True")
+        snapshot_svg(desk.app)
+        await desk.type("Please")
+        await reviewed.press("ctrl+g")
+        await reviewed.until(lambda: sent, "it to be sent")
+        assert sent[0].startswith("PleaseAddress 4 review comments")
+        assert "And secure?" in sent[0]
+        await reviewed.press("q")
+        desk.sees_not("Leave the review?")
+
+
+async def test_a_rejection_is_a_labelled_commit_and_its_reason_is_told(reviewed: Reviewed) -> None:
+    engine, session, tree = reviewed.desk.engine, reviewed.session, reviewed.worktree
+    before = reviewed.commit()
+    async with reviewed.open() as desk:
+        await reviewed.to("app/login.py", 1)
+        await reviewed.press("X")
+        await desk.type("Keep pop")
+        await reviewed.press("enter")
+        await reviewed.until(lambda: "pop(name" in (tree / "app/login.py").read_text(), "the hunk to go")
+        await reviewed.until(lambda: len(git(tree, "rev-list", f"{before}..HEAD").split()) == 1, "the commit")
+        assert git(tree, "log", "-1", "--format=%s") == "ampsm: reject a change in app/login.py"
+        assert "Ampsm-Review: reject" in git(tree, "log", "-1", "--format=%B")
+        assert "Keep pop" in reviews.draft(engine, session.id).text
+        await desk.settle()
+        await reviewed.press("q")
+        await reviewed.until(lambda: "1 remark was not sent" in desk.text, "the warning")
+        await reviewed.press("n", "U")
+        await reviewed.until(lambda: git(tree, "diff", before) == "", "it to come back")
+        assert reviews.draft(engine, session.id).text == ""
+        assert git(tree, "status", "--short") == ""
+        git(tree, "fsck", "--strict")
