@@ -42,8 +42,8 @@ _FAILURES = frozenset({"failed", "crashed"})
 _ENDINGS = _FAILURES | {"finished", "stopped"}
 _SILENT = "silent"
 """Kinds of facts that the worker writes."""
-_CONFLICTED = "conflicted"
-"""The kind of the fact that a merge writes which stops at conflicts."""
+_CONFLICTED = frozenset({"conflicted", "resolution"})
+"""The kinds of the facts that a merge writes which stops at conflicts, and amp's end at resolving them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +107,7 @@ def _of(old: BoardRow | None, row: BoardRow, fresh: Collection[Fact]) -> News | 
     if row.current is not None and _has_ended(old, row.current, fresh):
         kind = kind_of(row.current.outcome, row.current.test_result, row.session.status)
         text = _ending(row.current, fresh)
-    conflicts = [fact.text for fact in fresh if fact.kind == _CONFLICTED]
+    conflicts = [fact.text for fact in fresh if fact.kind in _CONFLICTED]
     if conflicts and kind is not Kind.ERROR:
         kind, text = Kind.CONFLICT, conflicts[-1]
     if failures and kind is not Kind.ERROR:

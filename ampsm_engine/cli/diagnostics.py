@@ -155,6 +155,16 @@ def confirmed(question: str) -> bool | None:
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
+def ask(question: str, command: str, *, otherwise: str) -> None:
+    """Go on only when the person at the terminal says yes; Refused when there is nobody, or with `otherwise`."""
+    answer = confirmed(question)
+    if answer is None:
+        message = "This needs your word, and there is nobody at a terminal to ask."
+        raise Refused(message, f"{command} --yes")
+    if not answer:
+        raise Refused(otherwise)
+
+
 @contextmanager
 def interruptible(what_goes_on: str) -> Iterator[None]:
     """Should Ctrl-C end this, say what goes on without us."""

@@ -66,10 +66,11 @@ def show(engine: "Engine", session: "Session", *, as_json: bool) -> int:
         hunks = f", {len(file.hunks)} hunk{'s' * (len(file.hunks) != 1)}" if file.hunks else ""
         output.line(Styled("✗", "red"), f" {one_line(file.path)}  ({file.kind}{hunks})")
     for path in found.resolved:
-        output.line(Styled("✓", "green"), f" {one_line(path)}")
+        edited = "  (changed after it was added)" if path in found.edited else ""
+        output.line(Styled("✓", "green"), f" {one_line(path)}{edited}")
     if reviewed is not None:
         output.line(redact.bytes_(reviewed.patch).decode("utf-8", "replace").rstrip("\n"))
-        diagnostics.hint(f"ampsm merge {session.id} --continue --accept, or: ampsm merge {session.id} --abort")
+        diagnostics.hint(f"ampsm merge {session.id} --continue --accept, or: --reject, --abort")
     else:
         diagnostics.note(f"The files lie in {found.worktree}.")
         diagnostics.hint(f"ampsm merge {session.id} --continue, or: ampsm merge {session.id} --abort")
@@ -88,6 +89,7 @@ def conflict_document(engine: "Engine", session_id: str, **more: object) -> None
             "merge": merge_document(found.merge),
             "conflicts": files,
             "resolved": list(found.resolved),
+            "edited": list(found.edited),
             "worktree": found.worktree,
             "needsReview": found.needs_review,
             **more,

@@ -112,12 +112,14 @@ def rebase_command(reference: str, onto: str | None, *, as_json: bool) -> int:
 @click.option("--push", is_flag=True, help="Push the branch afterwards, with git's own credentials.")
 @click.option("--pr", "pull_request", is_flag=True, help="Open a pull request (gh, glab) instead of merging here.")
 @click.option("--export-patch", "patch", metavar="F", type=click.Path(), help="Write the commits for `git am`, too.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask about what looks like a secret.")
 @click.option("--continue", "go_on", is_flag=True, help="Go on after conflicts are resolved.")
 @click.option("--abort", is_flag=True, help="Take conflicts back: all is as it was before.")
 @click.option("--undo", is_flag=True, help="Take the last merge, squash or rebase back.")
 @click.option("--amp", is_flag=True, help="Have amp resolve the conflicts.")
 @click.option("--show", is_flag=True, help="Show the conflicts, or how amp resolved them.")
 @click.option("--accept", is_flag=True, help="With --continue: amp's resolution is good.")
+@click.option("--reject", is_flag=True, help="Put the conflicts back as amp got them.")
 @arguments.json_option
 def merge_command(reference: str, *, as_json: bool, **given: Any) -> int:
     """Bring a session's work into its base: squashed into one commit, put onto the base, fast-forward.
@@ -133,9 +135,9 @@ def merge_command(reference: str, *, as_json: bool, **given: Any) -> int:
 
       ampsm merge dark --continue      or --abort; --amp has amp resolve it, --show shows what is left
     """
-    ways = [name for name in ("go_on", "abort", "undo", "amp", "show") if given[name]]
+    ways = [name for name in ("go_on", "abort", "undo", "amp", "show", "reject") if given[name]]
     if len(ways) > 1:
-        raise click.UsageError("Give one of --continue, --abort, --undo, --amp and --show.")
+        raise click.UsageError("Give one of --continue, --abort, --undo, --amp, --show and --reject.")
     if given["accept"] and not given["go_on"]:
         raise click.UsageError("--accept goes with --continue.")
     if ways:
@@ -143,7 +145,7 @@ def merge_command(reference: str, *, as_json: bool, **given: Any) -> int:
     options = _options(given)
     if options.squash and not options.message:
         raise click.UsageError("A message is needed: -m MSG (or --no-squash).")
-    return _done(reference, options, as_json=as_json)
+    return _done(reference, options, as_json=as_json, yes=given["yes"])
 
 
 def _options(given: dict[str, Any]) -> "Options":
@@ -172,10 +174,18 @@ def _manual(word: str) -> Any:
     return word
 
 
-def _done(reference: str, options: "Options", *, as_json: bool) -> int:
+def _done(reference: str, options: "Options", *, as_json: bool, yes: bool = True) -> int:
     engine = arguments.open_engine()
     session = arguments.session(engine, reference)
     from ampsm_engine.engine import merges
+
+    if not yes:
+        found = merges.secrets(engine, session.id, options.onto)
+        if found:
+            where = ", ".join(one_line(path) for path in found[:3]) + (", ..." if len(found) > 3 else "")
+            diagnostics.warning(f"Something that looks like a secret would be merged, in {where}.")
+            command = f"ampsm diff {session.id} shows where; else ampsm merge {session.id} -m MSG"
+            diagnostics.ask("Merge it all the same?", command, otherwise="Nothing was merged.")
 
     label = {"merge": "Merging", "squash": "Squashing", "rebase": "Rebasing"}[options.kind]
     return _finished(
@@ -220,7 +230,9 @@ def _resting(reference: str, way: str, *, accept: bool, as_json: bool) -> int:
             merges.accept(engine, session.id)
         go_on = lambda: merges.continue_(engine, session.id)  # noqa: E731 - an act, handed on
         return _finished(engine, session, go_on, f"Going on with {session.name}", as_json=as_json)
-    if way == "show":
+    if way == "reject":
+        merges.reject(engine, session.id)
+    if way in ("show", "reject"):
         return told.show(engine, session, as_json=as_json)
     if way == "amp":
         return _give(engine, session, as_json=as_json)

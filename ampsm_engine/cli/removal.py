@@ -7,23 +7,13 @@ import click
 from ampsm_engine.cli import arguments, diagnostics, documents, output
 from ampsm_engine.cli.helping import Command
 from ampsm_engine.cli.output import one_line
-from ampsm_engine.errors import Refused
 from ampsm_engine.model import Session
 
 if TYPE_CHECKING:
     from ampsm_engine.engine.desk import Engine
 
 _TRASHED = arguments.SessionReference(trashed=True)
-
-
-def _ask(question: str, command: str) -> None:
-    """Go on only when the person at the terminal says yes; Refused when there is nobody or the answer is no."""
-    answer = diagnostics.confirmed(question)
-    if answer is None:
-        message = "This needs your word, and there is nobody at a terminal to ask."
-        raise Refused(message, f"{command} --yes")
-    if not answer:
-        raise Refused("Nothing was removed.")
+_KEPT = "Nothing was removed."
 
 
 def size(number: int) -> str:
@@ -54,7 +44,8 @@ def rm_command(references: tuple[str, ...], *, yes: bool, as_json: bool) -> int:
         for session in sessions:
             diagnostics.note(removal.what_would_be_lost(engine, session.id))
         many = "this session" if len(sessions) == 1 else f"these {len(sessions)} sessions"
-        _ask(f"Move {many} to the trash?", f"ampsm rm {' '.join(session.id for session in sessions)}")
+        command = f"ampsm rm {' '.join(session.id for session in sessions)}"
+        diagnostics.ask(f"Move {many} to the trash?", command, otherwise=_KEPT)
     removed = []
     for session in sessions:
         with diagnostics.working(f"Moving {one_line(session.name)} to the trash"):
@@ -174,7 +165,8 @@ def trash_purge(references: tuple[str, ...], *, yes: bool, as_json: bool) -> int
     if sessions and not yes:
         for session in sessions:
             diagnostics.note(f"{one_line(session.name)} ({session.id}) would be gone for good.")
-        _ask("Remove for good what only the trash still holds?", f"ampsm trash purge {' '.join(references)}".strip())
+        command = f"ampsm trash purge {' '.join(references)}".strip()
+        diagnostics.ask("Remove for good what only the trash still holds?", command, otherwise=_KEPT)
     freed = 0
     for session in sessions:
         with diagnostics.working(f"Purging {one_line(session.name)}"):

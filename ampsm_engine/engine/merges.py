@@ -4,10 +4,12 @@ How it is done, and what makes it safe, is in the merging room; here it meets it
 """
 
 from collections.abc import Callable
+from pathlib import Path
 
 from ampsm_engine.engine import runs
 from ampsm_engine.engine.desk import Engine
-from ampsm_engine.merging import begin, resume, situation
+from ampsm_engine.git import integrate
+from ampsm_engine.merging import begin, recover, resume, situation
 from ampsm_engine.merging import conflicts as waiting
 from ampsm_engine.merging import plan as planning
 from ampsm_engine.merging import preflight as looking
@@ -56,6 +58,13 @@ def script_result(engine: Engine, session_id: str, *, passed: bool) -> None:
     looking.remember(around, situation.look(around.store, session_id), passed=passed)
 
 
+def secrets(engine: Engine, session_id: str, onto: str = "") -> tuple[str, ...]:
+    """The files in which something that looks like a secret would be merged: to be asked about before."""
+    now = situation.look(engine.store, session_id, onto)
+    related = integrate.merge_bases(now.root, now.base_tip, now.branch_tip)
+    return looking.secrets_in(now)[0] if related else ()
+
+
 def plan(engine: Engine, session_id: str, options: Options) -> Plan:
     """What an operation would do, in words, with a draft of the message."""
     return planning.plan(_around(engine), session_id, options)
@@ -78,6 +87,14 @@ def continue_(engine: Engine, session_id: str) -> Result:
 def abort(engine: Engine, session_id: str) -> Merge:
     """Take an open conflict back: branch and worktree are as they were."""
     return resume.abort(_around(engine), session_id)
+
+
+def call_off(engine: Engine, session_id: str) -> Merge | None:
+    """Look after a merge whose process was ended just now: its hooks are ended too; the newest operation, as it is."""
+    session = engine.store.session(session_id)
+    recover.end_hooks((Path(session.repo_root), Path(session.worktree_path)))
+    engine.ready()
+    return next(iter(engine.store.merges(session_id)), None)
 
 
 def undo(engine: Engine, session_id: str) -> Merge:
@@ -126,6 +143,11 @@ def resolution(engine: Engine, session_id: str) -> Reviewed:
 def accept(engine: Engine, session_id: str, tree: str = "") -> Conflicts:
     """Take amp's resolution for good, if it still is `tree`; then `continue_` goes on."""
     return waiting.accept(_around(engine), session_id, tree)
+
+
+def reject(engine: Engine, session_id: str) -> Conflicts:
+    """Put the conflict back as amp got it; what amp made of it is kept under a backup ref."""
+    return waiting.reject(_around(engine), session_id)
 
 
 def radar(engine: Engine, *, budget: float | None = None) -> Radar:

@@ -1,11 +1,12 @@
 """Proving, before a session goes, that its work is in its base, and saying what exists nowhere else. Reads only."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.git import changes, commits, keepsake, repository
 from ampsm_engine.git.integrate.proof import proof
+from ampsm_engine.git.integrate.takenback import taken_back
 from ampsm_engine.git.integrate.values import PlannedCommit
 from ampsm_engine.model import MergeState, Session
 from ampsm_engine.naming import printable
@@ -37,6 +38,8 @@ class Proven:
     """Paths that are in no commit at all."""
     ignored: tuple[str, ...] = ()
     """Ignored files and folders, which the trash does not keep."""
+    taken_back: tuple[str, ...] = ()
+    """Files that have nothing of the work in `base` any more, though it came there: a revert took it out."""
 
     @property
     def text(self) -> str:
@@ -48,6 +51,10 @@ class Proven:
         if self.uncommitted:
             many = f"{len(self.uncommitted)} uncommitted file{'s' * (len(self.uncommitted) != 1)}"
             parts.append(f"{many} ({_some(self.uncommitted)})")
+        if self.taken_back:
+            base = printable(self.base)
+            reverted = f"work that {base} has in its history alone: it took {_some(self.taken_back)} back since"
+            return " and ".join([reverted, *parts])
         return " and ".join(parts) if parts else _HOW.get(self.how, "{0} has it").format(printable(self.base))
 
     @property
@@ -82,10 +89,19 @@ def prove(engine: Engine, session: Session) -> Proven:
         files = sorted({file for one in missing for file in one.files})
         proven = Proven(not missing, how, name, tuple(left.values()), tuple(files), uncommitted, ignored)
         if proven.in_base:
-            return proven
+            return replace(proven, taken_back=_taken_back(engine, session, name, base, tips[-1]))
         found = found or proven
     nowhere = Proven(in_base=False, how="not", base=session.base_branch, uncommitted=uncommitted, ignored=ignored)
     return found or nowhere
+
+
+def _taken_back(engine: Engine, session: Session, name: str, base: str, tip: str) -> tuple[str, ...]:
+    """What a branch has taken back of the work that came into it, as our merges or the session's start tell it."""
+    root = Path(session.repo_root)
+    done = [one for one in engine.store.merges(session.id) if one.state is MergeState.DONE and one.target == name]
+    spans = [(one.base_before, one.base_after) for one in done] or [(session.base_commit, tip)]
+    known = [(old, new) for old, new in spans if repository.resolves(root, old) and repository.resolves(root, new)]
+    return tuple(sorted({path for old, new in known for path in taken_back(root, old, new, base)}))
 
 
 def _tips(root: Path, worktree: Path, session: Session) -> list[str]:

@@ -25,6 +25,8 @@ class Removed:
     """How: `ancestor`, `same tree`, `patch-id`, `nothing new`, `not`."""
     ignored: int = 0
     """Ignored files and folders that were there; the trash does not keep them."""
+    taken_back: tuple[str, ...] = ()
+    """Files of which the base has nothing any more: it took the work back, and has it in its history alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ def what_would_be_lost(engine: Engine, session_id: str) -> str:
     except AmpsmError as reason:
         return f"{session.name} goes to the trash; what it holds cannot be told: {reason}"
     warning = f" {proven.warning}" if proven.warning else ""
-    if proven.in_base and not proven.uncommitted:
+    if proven.in_base and not proven.uncommitted and not proven.taken_back:
         known = proven.text if warning else f"nothing is lost: {proven.text}"
         return f"{session.name} goes to the trash; {known}.{warning}"
     return f"{session.name} goes to the trash with {proven.text}; ampsm trash restore brings it back.{warning}"
@@ -83,7 +85,9 @@ def remove(engine: Engine, session_id: str) -> Removed:
         raise
     store.fact("trashed", f"{session.name} is in the trash", session_id=session.id)
     left, ignored = len(proven.left), len(proven.ignored)
-    return Removed(trashed, _size(session), left, len(proven.uncommitted), proven.in_base, proven.how, ignored)
+    return Removed(
+        trashed, _size(session), left, len(proven.uncommitted), proven.in_base, proven.how, ignored, proven.taken_back
+    )
 
 
 def _size(session: Session) -> int:

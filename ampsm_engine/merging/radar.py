@@ -1,24 +1,22 @@
 """The conflict radar: which sessions would conflict with their base or with each other, and on which files.
 
-An answer depends on two commits alone, so it is kept by them. Reads only; what is not committed is not looked at.
+An answer depends on two commits alone, so it is kept by them, and so is what a session changes at all: only sessions
+that meet in a path are merged on trial. Reads only; what is not committed is not looked at.
 """
 
-import hashlib
 import itertools
-import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from ampsm_engine.errors import AmpsmError, NotFound
+from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import changes, integrate, repository
-from ampsm_engine.home import PRIVATE_FOLDER, Home, write_private
+from ampsm_engine.git.tips import contained, tips
+from ampsm_engine.home import Home
+from ampsm_engine.merging.remembered import Remembered
 from ampsm_engine.merging.surroundings import Surroundings
 from ampsm_engine.model import Session
-
-KEPT = 5_000
-"""Answers that are kept for one repository; the oldest go first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,118 +53,145 @@ class _Tip:
     base: str
 
 
-class _Known:
-    """The answers of one repository, by pairs of commits, in a file of the home."""
+class _Budget:
+    """How long new answers are looked for, from the first of them on, and how many were left open."""
 
-    def __init__(self, home: Home, root: Path) -> None:
-        name = hashlib.sha256(str(root).encode("utf-8", "surrogateescape")).hexdigest()[:16]
-        self._path = home.cache / f"radar-{name}.json"
-        self._is_new = False
-        try:
-            self._answers: dict[str, list[list[str]]] = dict(json.loads(self._path.read_bytes()))
-        except (OSError, ValueError, TypeError):
-            self._answers = {}
+    def __init__(self, seconds: float | None) -> None:
+        self._seconds = seconds
+        self._until: float | None = None
+        self.pending = 0
 
-    def get(self, key: str) -> tuple[Clashing, ...] | None:
-        try:
-            found = self._answers.get(key)
-            return None if found is None else tuple(Clashing(str(path), str(kind)) for path, kind in found)
-        except (ValueError, TypeError):
-            return None
-
-    def put(self, key: str, files: tuple[Clashing, ...]) -> None:
-        self._answers[key] = [[file.path, file.kind] for file in files]
-        self._is_new = True
-
-    def save(self) -> None:
-        if self._is_new:
-            newest = dict(list(self._answers.items())[-KEPT:])
-            self._path.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-            write_private(self._path, json.dumps(newest).encode(), lasting=False)
+    def allows(self) -> bool:
+        """Whether one more may be looked for; else it is left open."""
+        if self._seconds is None:
+            return True
+        if self._until is None:
+            self._until = time.monotonic() + self._seconds
+        if time.monotonic() >= self._until:
+            self.pending += 1
+            return False
+        return True
 
 
 def radar(around: Surroundings, *, budget: float | None = None) -> Radar:
     """What every live session would conflict with; at most `budget` seconds go into answers that are not known yet."""
-    until = None if budget is None else time.monotonic() + budget
     by_root: dict[str, list[Session]] = {}
     for session in around.store.sessions():
         by_root.setdefault(session.repo_root, []).append(session)
-    clashes: list[Clash] = []
-    pending = 0
-    for root, sessions in by_root.items():
-        found, left = _of_repository(around.home, Path(root), sessions, until)
-        clashes += found
-        pending += left
-    return Radar(tuple(clashes), pending)
+    left = _Budget(budget)
+    clashes = [
+        clash
+        for root, sessions in by_root.items()
+        if Path(root).is_dir()
+        for clash in _Repository(around.home, Path(root), left).clashes(sessions)
+    ]
+    return Radar(tuple(clashes), left.pending)
 
 
-def _of_repository(home: Home, root: Path, sessions: Sequence[Session], until: float | None) -> tuple[list[Clash], int]:
-    tips = tuple(_tips(root, sessions))
-    known = _Known(home, root)
-    touched: dict[str, frozenset[str]] = {}
-    clashes: list[Clash] = []
-    pending = 0
-    for one, other, ours in _questions(tips):
-        key = f"{ours}..{one.commit}"
-        files = known.get(key)
-        if files is None:
-            if until is not None and time.monotonic() >= until:
-                pending += 1
+class _Repository:
+    """One repository, for one look."""
+
+    def __init__(self, home: Home, root: Path, left: _Budget) -> None:
+        self._root = root
+        self._left = left
+        self._known = Remembered(home, root)
+
+    def clashes(self, sessions: Sequence[Session]) -> list[Clash]:
+        """Each session with its base, then each pair that meets."""
+        live = tuple(self._live(sessions))
+        found = [
+            Clash(tip.session.id, "", files)
+            for tip in live
+            if tip.base != tip.commit and (files := self._foreseen(tip.base, tip.commit))
+        ]
+        touched = [(tip, names) for tip in live if (names := self._touched(tip)) is not None]
+        for one, other in _meeting(touched):
+            if files := self._foreseen(other.commit, one.commit):
+                found.append(Clash(one.session.id, other.session.id, files))
+        self._known.save()
+        return found
+
+    def _live(self, sessions: Sequence[Session]) -> Iterator[_Tip]:
+        """Sessions with work that their base does not have."""
+        try:
+            heads = tips(self._root)
+        except AmpsmError:
+            return  # whatever is wrong with it, preflight tells
+        bases: dict[str, str] = {}
+        merged: dict[str, frozenset[str]] = {}
+        for session in sessions:
+            tip = heads.get(session.branch_name)
+            name = session.base_branch
+            if name not in bases:
+                bases[name] = heads.get(name) or self._resolved(name)
+            base = bases[name] or session.base_commit
+            if tip is None or not base:
                 continue
-            files = _foreseen(root, one, other, ours, touched)
-            known.put(key, files)
-        if files:
-            clashes.append(Clash(one.session.id, other.session.id if other else "", files))
-    known.save()
-    return clashes, pending
+            if base not in merged:
+                merged[base] = self._contained(base)
+            if session.branch_name not in merged[base]:
+                yield _Tip(session, tip, base)
+
+    def _resolved(self, name: str) -> str:
+        try:
+            return repository.resolve(self._root, name)
+        except AmpsmError:
+            return ""
+
+    def _contained(self, base: str) -> frozenset[str]:
+        try:
+            return contained(self._root, base)
+        except AmpsmError:
+            return frozenset()
+
+    def _foreseen(self, ours: str, theirs: str) -> tuple[Clashing, ...]:
+        key = f"{ours}..{theirs}"
+        known = self._known.get("clashes", key)
+        if known is None:
+            if not self._left.allows():
+                return ()
+            try:
+                found = integrate.foresee(self._root, ours, theirs).conflicts
+            except AmpsmError:
+                found = ()  # no common history: what is wrong there, preflight tells
+            known = [[file.path, file.kind] for file in found]
+            self._known.put("clashes", key, known)
+        return tuple(Clashing(str(path), str(kind)) for path, kind in known)
+
+    def _touched(self, tip: _Tip) -> frozenset[str] | None:
+        """What a session changes, and whatever else could meet it; None when that is left open."""
+        key = f"{tip.base}...{tip.commit}"
+        known = self._known.get("touched", key)
+        if known is None:
+            if not self._left.allows():
+                return None
+            known = sorted(_touches(self._root, tip))
+            self._known.put("touched", key, known)
+        return frozenset(known)
 
 
-def _questions(tips: Sequence[_Tip]) -> Iterator[tuple[_Tip, _Tip | None, str]]:
-    """Each session with its base, then each pair with work of its own; the commit that stands for the other side."""
-    for tip in tips:
-        if tip.base != tip.commit:
-            yield tip, None, tip.base
-    for one, other in itertools.combinations(tips, 2):
+def _meeting(touched: Sequence[tuple[_Tip, frozenset[str]]]) -> Iterator[tuple[_Tip, _Tip]]:
+    """Each pair with work of its own that meets in a path, the one that comes to the other first."""
+    for (one, names), (other, others) in itertools.combinations(touched, 2):
+        if names.isdisjoint(others):
+            continue
         first, second = sorted((one, other), key=lambda tip: tip.commit)
         if first.commit not in (second.commit, second.base) and second.commit != first.base:
-            yield second, first, first.commit
+            yield second, first
 
 
-def _tips(root: Path, sessions: Sequence[Session]) -> Iterator[_Tip]:
-    if not root.is_dir():
-        return
-    for session in sessions:
-        tip = repository.branch_tip(root, session.branch_name)
-        try:
-            base = repository.resolve(root, session.base_branch)
-        except AmpsmError:
-            base = session.base_commit
-        if tip is not None and base and not repository.is_ancestor(root, tip, base):
-            yield _Tip(session, tip, base)
-
-
-def _foreseen(
-    root: Path, one: _Tip, other: _Tip | None, ours: str, touched: dict[str, frozenset[str]]
-) -> tuple[Clashing, ...]:
+def _touches(root: Path, tip: _Tip) -> frozenset[str]:
+    """The paths of its changes, and folders that it moves things out of, or adds things to."""
     try:
-        if other is not None and not (_touched(root, one, touched) & _touched(root, other, touched)):
-            return ()
-        found = integrate.foresee(root, ours, one.commit)
-    except (NotFound, AmpsmError):
-        return ()  # no common history: what is wrong there, preflight tells
-    return tuple(Clashing(file.path, file.kind) for file in found.conflicts)
-
-
-def _touched(root: Path, tip: _Tip, known: dict[str, frozenset[str]]) -> frozenset[str]:
-    """What a session changes, and whatever else could meet it: folders it moves things out of, or adds things to."""
-    if tip.commit not in known:
         start = changes.merge_base(root, tip.base, tip.commit) or tip.base
-        names: set[str] = set()
-        for file in changes.files(root, start, tip.commit):
-            names.add(file.path)
-            names.update(str(parent) for parent in PurePosixPath(file.path).parents if file.kind != "modified")
-            if file.old_path is not None:
-                names.add(file.old_path)
-                names.update(str(parent) for parent in PurePosixPath(file.old_path).parents)
-        known[tip.commit] = frozenset(names - {"."})
-    return known[tip.commit]
+        files = changes.files(root, start, tip.commit)
+    except AmpsmError:
+        return frozenset()
+    names: set[str] = set()
+    for file in files:
+        names.add(file.path)
+        names.update(str(parent) for parent in PurePosixPath(file.path).parents if file.kind != "modified")
+        if file.old_path is not None:
+            names.add(file.old_path)
+            names.update(str(parent) for parent in PurePosixPath(file.old_path).parents)
+    return frozenset(names - {"."})

@@ -133,7 +133,7 @@ def _keep_commits(store: Store, settings: Settings, it: Settling, result: str) -
 def _leave_resolution(it: Settling) -> None:
     """amp was at a conflict that a merge of ours laid out: nothing is committed before a person looked at it."""
     it.commit_refused = True
-    text = f"the resolution waits for your review: ampsm merge {it.session.id} --show"
+    text = f"amp's resolution of the conflict waits for your review: ampsm merge {it.session.id} --show"
     it.facts.append(("resolution", text))
 
 

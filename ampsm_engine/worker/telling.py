@@ -45,6 +45,8 @@ def _news(store: Store, iteration_id: str, text: str) -> News | None:
     session = store.session(iteration.session_id)
     kind = notices.kind_of(iteration.outcome, iteration.test_result, session.status)
     goes_on = any(one.state is State.QUEUED for one in store.iterations(session.id))
+    if kind is Kind.NEEDS_INPUT and store.open_merge(session.id) is not None:
+        kind = Kind.CONFLICT  # amp was at the conflicts of a merge, which wait for a person again
     if kind is None or (goes_on and kind is not Kind.ERROR):
         return None
     return News(kind, session.id, session.name, text)

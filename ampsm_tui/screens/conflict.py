@@ -3,6 +3,7 @@
 What is shown lives in `conflict_state`, resolving in `conflict_resolving`, amp's part in `conflict_amp`.
 """
 
+import asyncio
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -44,7 +45,6 @@ class ConflictScreen(WithAmp):
         Binding("z", "undo_choice", "Undo", id="conflict.undo", tooltip="Take the last choice for this file back"),
         Binding("X", "abort", "Abort", id="conflict.abort", tooltip="Branch and worktree as before"),
         Binding("v", "review", "Review amp's", id="conflict.review", tooltip="Read what amp made of it"),
-        Binding("y", "accept", "Take it", id="conflict.accept", tooltip="Take amp's resolution as it was read"),
         Binding("a", "take('edited')", "As it lies there", id="conflict.as-is", show=False),
         Binding("O", "whole('ours')", "The whole file: ours", id="conflict.all-ours", show=False),
         Binding("T", "whole('theirs')", "The whole file: theirs", id="conflict.all-theirs", show=False),
@@ -93,8 +93,6 @@ class ConflictScreen(WithAmp):
         state = self.state
         if action in _RESOLVING:
             return self.mode == "files" and state is not None
-        if action == "accept":
-            return self.mode == "review"
         if action == "review":
             return self.mode == "files" and state is not None and state.needs_review
         if action in ("continue", "abort"):
@@ -106,8 +104,8 @@ class ConflictScreen(WithAmp):
         state = self.state
         if self._going_on:
             return
-        if state is not None and state.needs_review and self.mode != "review":
-            house(self).say("First read what amp made of it; y takes it")
+        if state is not None and state.needs_review:
+            house(self).say("First read what amp made of it; y takes it, X rejects it")
             self.action_review()
             return
         self._going_on = True
@@ -157,11 +155,12 @@ class ConflictScreen(WithAmp):
     async def _call_off(self) -> None:
         """End the process that goes on; its journal says what is to become of it."""
         from ampsm_engine.engine import merges
-        from ampsm_engine.engine.desk import Engine
 
         engine = house(self).engine
-        await ask(Engine.ready, engine)
-        last = next(iter(await ask(merges.history, engine, self.session_id) or ()), None)
+        last = await ask(merges.call_off, engine, self.session_id)
+        while last is not None and last.state is MergeState.WORKING:  # what it began has yet to end
+            await asyncio.sleep(TICK)
+            last = await ask(merges.call_off, engine, self.session_id)
         if last is not None and last.state is MergeState.CONFLICTED:
             await self.load()
         else:
@@ -173,7 +172,5 @@ class ConflictScreen(WithAmp):
             self._going_on = False
             self.workers.cancel_group(self, "doing")
             self.run_worker(told(self, self._call_off()), group="ask")
-        elif self.mode == "review":
-            self.leave_review()
         else:
             self.dismiss(None)

@@ -4,8 +4,6 @@ from ampsm_engine.model import Board
 from ampsm_tui.ask import ask, told
 from ampsm_tui.house import house
 from ampsm_tui.screens.conflict_resolving import Resolving
-from ampsm_tui.widgets import conflict_lines, merge_lines
-from ampsm_tui.widgets.told import Painted
 
 
 class WithAmp(Resolving):
@@ -56,37 +54,22 @@ class WithAmp(Resolving):
         self.run_worker(told(self, self._review()), group="ask")
 
     async def _review(self) -> None:
-        from ampsm_engine.engine import merges
+        from ampsm_tui.screens.resolution import ResolutionScreen
 
-        self.reviewed = reviewed = await ask(merges.resolution, house(self).engine, self.session_id)
-        self.mode = "review"
-        self.show()
-        count = len(reviewed.files)
-        title = f"{count} file{'s' * (count != 1)} differ from the conflict as amp got it"
-
-        def lines(width: int) -> list[Painted]:
-            return [*merge_lines.heading(title)[1:], (), *conflict_lines.patch(reviewed.patch, width)]
-
-        self.told.tell(lines, top=True)
-        self.told.focus()
-
-    def action_accept(self) -> None:
-        """Take amp's resolution, exactly as it was read."""
-        self.run_worker(told(self, self._accept()), group="ask")
-
-    async def _accept(self) -> None:
-        from ampsm_engine.engine import merges
-
-        reviewed = self.reviewed
-        if reviewed is None:
+        state = self.state
+        if state is None or not state.given_tree or isinstance(self.app.screen, ResolutionScreen):
             return
-        async with self.changing:
-            state = await ask(merges.accept, house(self).engine, self.session_id, reviewed.tree)
-            self.mode, self.reviewed = "files", None
-            await self.take(state)
-        house(self).say("Taken. c continues")
 
-    def leave_review(self) -> None:
-        """Back to the files."""
-        self.mode, self.reviewed = "files", None
-        self.show()
+        screen = ResolutionScreen(self.session, state.given_tree)
+
+        def left(_: None) -> None:
+            self.run_worker(told(self, self._reviewed(screen.outcome)), group="ask")
+
+        self.app.push_screen(screen, left)
+
+    async def _reviewed(self, outcome: str) -> None:
+        await self.load()
+        if outcome == "taken":
+            house(self).say("Taken. c continues")
+        elif outcome == "rejected":
+            house(self).say("Rejected: the conflict is as amp got it")

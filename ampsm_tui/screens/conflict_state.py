@@ -23,7 +23,7 @@ from ampsm_tui.widgets.told import Painted, Told
 
 if TYPE_CHECKING:
     from ampsm_engine.git.integrate.values import OpenFile
-    from ampsm_engine.merging.conflicts import Conflicts, Reviewed
+    from ampsm_engine.merging.conflicts import Conflicts
 
 TICK = 1.0
 """Seconds between two looks at whether somebody else resolves; a look is two questions to the file system."""
@@ -31,7 +31,7 @@ TICK = 1.0
 MOST_READ = 4 << 20
 """Bytes of a file whose lines are shown around its conflicts."""
 
-Mode = Literal["files", "review", "amp"]
+Mode = Literal["files", "amp"]
 
 
 class Conflicted(Screen[object]):
@@ -43,7 +43,6 @@ class Conflicted(Screen[object]):
         self.session_id = session.id
         self.mode: Mode = "files"
         self.state: Conflicts | None = None
-        self.reviewed: Reviewed | None = None
         self.path = ""
         self.at = 0
         self.changing = asyncio.Lock()
@@ -119,7 +118,6 @@ class Conflicted(Screen[object]):
     def show(self) -> None:
         """Say all that is known."""
         state = self.state
-        self.set_class(self.mode == "review", "-reviewing")
         self.refresh_bindings()
         self.query_one("#standing", Static).update(Content(self.standing()))
         if state is None:
@@ -154,8 +152,6 @@ class Conflicted(Screen[object]):
             return "looking at the conflict …"
         if state.at_work:
             return f"amp is at it{self.activity()}. Esc leaves; it goes on."
-        if self.mode == "review":
-            return "What amp made of the conflict. It counts once you take it: y. Esc: back to the files."
         whole = len(state.files) + len(state.resolved)
         base = f"{one_line(self.sides.ours, 80)} is untouched"
         parts = [f"{len(state.files)} of {whole} file{'s' * (whole != 1)} open", base]

@@ -80,7 +80,9 @@ class Foreseer:
             self._show(found)
 
 
-_ABOUT_MERGES = frozenset({"merged", "squashed", "rebased", "conflicted", "aborted", "undone", "accepted", "recovered"})
+_ABOUT_MERGES = frozenset(
+    {"merged", "squashed", "rebased", "conflicted", "aborted", "undone", "accepted", "rejected", "recovered"}
+)
 
 
 def _mark(row: BoardRow) -> object:

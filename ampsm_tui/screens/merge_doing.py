@@ -54,6 +54,24 @@ class Doing(Choosing):
             tell(self, Refused("The commit needs a message.", "Write one into the box."))
             return
         self.options = replace(self.options, message=self.message.text.strip() if self.needs_message else "")
+        secrets = self.secrets_foreseen
+        if self.options.kind == "merge" and secrets:
+            self._ask_about(secrets)
+        else:
+            self._begin_doing()
+
+    def _ask_about(self, secrets: str) -> None:
+        """What looks like a secret is not merged, nor pushed, without a word about it."""
+        from ampsm_tui.screens.confirm import ConfirmScreen
+
+        def answered(answer: bool | None) -> None:
+            if answer:
+                self._begin_doing()
+
+        sentence = f"{secrets[:1].upper()}{secrets[1:]}. In the base it stays in the history."
+        self.app.push_screen(ConfirmScreen("Merge what looks like a secret?", sentence, yes="Merge"), answered)
+
+    def _begin_doing(self) -> None:
         self.go_to("doing")
         self.told.focus()
         self._tell_progress(0, "Beginning.")
@@ -144,12 +162,15 @@ class Doing(Choosing):
     @asking
     async def _settle(self) -> None:
         from ampsm_engine.engine import merges
-        from ampsm_engine.engine.desk import Engine
 
         engine = house(self).engine
         started = self._merge.id if self._merge else ""
-        await ask(Engine.ready, engine)
-        last = next(iter(await ask(merges.history, engine, self.session_id)), None)
+        while True:
+            last = await ask(merges.call_off, engine, self.session_id)
+            if last is None or last.state is not MergeState.WORKING:
+                break
+            self._tell_progress(0, "Called off: a git or a hook that it began has yet to end.")
+            await asyncio.sleep(2 * EVERY)
         if last is None or last.id == started or last.state in (MergeState.ROLLED_BACK, MergeState.ABORTED):
             house(self).say("Called off: everything is as it was before")
             self.show_findings()

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 EVERY = 0.15
 """Seconds between two looks at what the script printed."""
 
+_CHECKOUT = "checkout"
+"""Findings about where the target is checked out: they keep it from moving, and nothing else."""
+
 
 class Looking(Staged):
     """Asks for the findings and shows them."""
@@ -129,11 +132,18 @@ class Looking(Staged):
         """Fetch, and everything anew."""
         self.look(fetch=True)
 
+    @property
+    def secrets_foreseen(self) -> str:
+        """What was found that looks like a secret; empty when nothing was."""
+        found = self.found.findings if self.found else ()
+        named = (one.text for one in found if one.kind == "secrets" and one.level == "warn")
+        return next((text for text in named if "looks like" in text), "")
+
     def may_go_on(self) -> bool:
-        """Whether there is nothing in the way; a toast says what is."""
+        """Whether there is nothing in the way of all that the plan offers; a toast says what is."""
         if self.found is None:
             return False
-        stops = [finding for finding in self.found.findings if finding.level == "stop"]
+        stops = [finding for finding in self.found.findings if finding.level == "stop" and finding.kind != _CHECKOUT]
         if stops:
             self.app.notify(
                 one_line(stops[0].hint, 500), title=one_line(stops[0].text, 500), severity="error", markup=False
@@ -155,6 +165,9 @@ class Looking(Staged):
     def _verdict(self, found: "tuple[Finding, ...]") -> str:
         stops = sum(finding.level == "stop" for finding in found)
         warnings = sum(finding.level == "warn" for finding in found)
+        if stops and all(finding.kind == _CHECKOUT for finding in found if finding.level == "stop"):
+            target = one_line(self.target, 80)
+            return f"{target} cannot move as it is. r looks again; Enter: the plan, for all that does not move it."
         if stops:
             return f"{'This is' if stops == 1 else f'{stops} things are'} in the way. r looks again."
         if warnings:

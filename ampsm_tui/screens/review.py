@@ -2,10 +2,7 @@
 
 from typing import ClassVar
 
-from textual import on
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal
 from textual.reactive import var
 
 from ampsm_engine.model import Board, Session
@@ -13,19 +10,12 @@ from ampsm_tui.ask import ask
 from ampsm_tui.house import house
 from ampsm_tui.screens.review_changes import ReviewChanges
 from ampsm_tui.screens.review_comments import ReviewComments
-from ampsm_tui.screens.review_looks import ReviewLooks
+from ampsm_tui.screens.review_frame import ReviewFrame
 from ampsm_tui.screens.review_marks import ReviewMarks
 from ampsm_tui.screens.review_ranges import ReviewRanges
-from ampsm_tui.screens.review_search import ReviewSearch
-from ampsm_tui.widgets.diff_overview import Overview
-from ampsm_tui.widgets.diff_view import DiffView
-from ampsm_tui.widgets.file_tree import FileTree
-from ampsm_tui.widgets.key_bar import KeyBar
-from ampsm_tui.widgets.review_box import ReviewBox
-from ampsm_tui.widgets.review_head import ReviewHead
 
 
-class ReviewScreen(ReviewRanges, ReviewLooks, ReviewSearch, ReviewChanges, ReviewComments, ReviewMarks):
+class ReviewScreen(ReviewRanges, ReviewFrame, ReviewChanges, ReviewComments, ReviewMarks):
     """The screen of one review."""
 
     CSS_PATH = "review.tcss"
@@ -36,22 +26,11 @@ class ReviewScreen(ReviewRanges, ReviewLooks, ReviewSearch, ReviewChanges, Revie
         "c comments on a line; S sends all comments as amp's next prompt.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("t", "files", "Files", id="review.files", show=False),
         Binding("escape", "back", "Back", id="back", show=False),
         Binding("q", "leave", "Leave", id="quit", show=False),
     ]
 
     board: var[Board | None] = var(None, init=False)
-
-    def compose(self) -> ComposeResult:
-        """Head, files, diff, the line to type in, keys."""
-        yield ReviewHead()
-        with Horizontal(id="review"):
-            yield FileTree()
-            yield DiffView()
-            yield Overview()
-        yield ReviewBox()
-        yield KeyBar()
 
     def on_mount(self) -> None:
         """Ask for the diff; a screen that is made before it is wanted finds its places."""
@@ -72,79 +51,7 @@ class ReviewScreen(ReviewRanges, ReviewLooks, ReviewSearch, ReviewChanges, Revie
         self.begin()
         self.run_worker(self.watch_files(), group="watching")
 
-    def on_unmount(self) -> None:
-        """Nobody looks any more."""
-        if self.reading is not None:
-            self.reading.close()
-
-    def on_resize(self) -> None:
-        """Other room."""
-        self.call_after_refresh(self._fit)
-
-    def _fit(self) -> None:
-        self.choose_manner()
-        self.told()
-
-    # The parts tell each other.
-
-    def on_diff_view_moved(self) -> None:
-        """The cursor is somewhere else."""
-        reading, row = self.reading, self.row
-        if reading is None or row is None:
-            return
-        reading.look()
-        self.files.follow(row.file)
-        self.show_overview()
-
-    @on(FileTree.Chosen)
-    def _choose(self, message: FileTree.Chosen) -> None:
-        view = self.view
-        if message.file < len(view.document.files):
-            view.go(view.document.tops[message.file], above=0)
-        if not message.to_stay:
-            view.focus()
-
-    @on(Overview.Pressed)
-    def _press(self, message: Overview.Pressed) -> None:
-        self.view.go(round(message.part * max(0, len(self.view.document) - 1)))
-
-    def shown_anew(self, *, is_same: bool) -> None:
-        """Another diff."""
-        self.search_again()
-        if not is_same and len(self.view.document) > 1:
-            self.view.go(0)
-
-    def toggle_files(self) -> None:
-        """The diff has other room."""
-        if not self.files.display:
-            self.view.focus()
-        self.call_after_refresh(self.choose_manner)
-
-    def action_files(self) -> None:
-        """Into the list of files, which comes out where there was none; from there back."""
-        if self.files.has_focus:
-            self.view.focus()
-        else:
-            self.add_class("-files-on")
-            self.remove_class("-files-off")
-            self.files.focus()
-
     # Leaving.
-
-    def action_back(self) -> None:
-        """Out of what is open, and at last out of the review."""
-        view = self.view
-        if view.selected_from is not None:
-            view.selected_from = None
-            view.refresh()
-        elif self.is_searching:
-            self._forget()
-        elif self.files.has_focus:
-            view.focus()
-        elif self._filter:
-            self._narrow("")
-        else:
-            self.leave()
 
     def action_leave(self) -> None:
         """Out of the review."""

@@ -171,6 +171,10 @@ class ReviewBase(Screen[None]):
     def open_note(self, row: Row) -> None:
         """Enter on a comment."""
 
+    def leave(self) -> object:
+        """Out of the screen."""
+        return self.dismiss(None)
+
     def carry(self, action: Callable[[], None]) -> None:
         """Change rows, and let the cursor stay on its line."""
         held = self.view.hold()

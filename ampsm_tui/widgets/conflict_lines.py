@@ -187,25 +187,3 @@ def done(path: str, left: int, width: int) -> list[Painted]:
         lines += [(), (Piece("✓ ", "ok"), Piece("Nothing is open any more.", "title"))]
         lines += [(), *_keyed("c", "continue: what is resolved is committed, and the work goes on", width)]
     return lines
-
-
-def patch(raw: bytes, width: int, most: int = 20_000) -> list[Painted]:
-    """A patch to read: heads of files, hunks, lines that come and go."""
-    lines: list[Painted] = []
-    is_binary = False
-    for line in raw.decode("utf-8", "replace").split("\n")[:most]:
-        if line.startswith("diff --git "):
-            is_binary = False
-            name = line.rpartition(" b/")[2] or line
-            lines += [(), (Piece(one_line(name, 500), "title"),)] if lines else [(Piece(one_line(name, 500), "title"),)]
-        elif is_binary or line.startswith(("index ", "--- ", "+++ ", "similarity ")):
-            continue
-        elif line == "GIT binary patch":
-            is_binary = True
-            lines.append((Piece("other bytes: no text to read", "quiet"),))
-        elif line.startswith("@@"):
-            lines.append((Piece(_shown(line, width), "hunk"),))
-        else:
-            style = {"+": "added", "-": "removed", "\\": "quiet"}.get(line[:1], "text")
-            lines.append((Piece(_shown(line, width), style),))
-    return lines

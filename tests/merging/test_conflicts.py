@@ -58,6 +58,45 @@ def test_markers_that_were_added_are_not_merged(desk: Desk, task: Session) -> No
     desk.clean(task)
 
 
+def test_what_was_edited_after_git_add_is_not_left_out(desk: Desk, task: Session) -> None:
+    at = stopped(desk, task)
+    (at / "one.txt").write_text(lines(_3="both"))
+    git(at, "add", "one.txt")
+    (at / "one.txt").write_text(lines(_3="both, and better"))
+    (at / "two.txt").write_text(lines(_3="session, too"))
+    (at / "new.txt").write_text("new\n")
+    assert merges.conflicts(desk.engine, task.id).edited == ("one.txt", "two.txt")
+    main = desk.sha("main")
+    with pytest.raises(Refused, match=r"one\.txt, two\.txt were changed after being added") as refused:
+        merges.continue_(desk.engine, task.id)
+    assert (desk.sha("main"), desk.last(task).state) == (main, MergeState.CONFLICTED)
+    assert "add -u" in refused.value.hint
+    merges.resolve(desk.engine, task.id, "one.txt", "edited")
+    with pytest.raises(Refused, match=r"^two\.txt was changed"):
+        merges.continue_(desk.engine, task.id)
+    git(at, "add", "-u")
+    done = merges.continue_(desk.engine, task.id)
+    assert desk.shown("main", "one.txt") == lines(_3="both, and better")
+    assert desk.shown("main", "two.txt") == lines(_3="session, too")
+    assert done.notes == (f"new.txt is untracked in {at}: not merged",)
+    assert (at / "new.txt").read_text() == "new\n"
+
+
+def test_what_came_after_a_commit_of_ones_own_is_not_left_out(desk: Desk, task: Session) -> None:
+    at = stopped(desk, task)
+    (at / "one.txt").write_text(lines(_3="both"))
+    git(at, "commit", "-qam", "Resolved by hand")
+    (at / "one.txt").write_text(lines(_3="both, and better"))
+    git(at, "add", "one.txt")
+    with pytest.raises(Refused, match="came after the commit") as refused:
+        merges.continue_(desk.engine, task.id)
+    command = refused.value.hint.partition(",")[0].split()
+    git(at, *command[3:])
+    merges.continue_(desk.engine, task.id)
+    assert desk.shown("main", "one.txt") == lines(_3="both, and better")
+    desk.clean(task)
+
+
 def test_what_was_resolved_before_an_abort_is_kept(desk: Desk, task: Session) -> None:
     at = stopped(desk, task)
     (at / "one.txt").write_text("hours of work\n")
@@ -191,6 +230,26 @@ def test_amp_resolves_and_a_person_reviews(bench: Bench) -> None:
     assert merges.accept(bench.engine, session.id, reviewed.tree).files == ()
     merges.continue_(bench.engine, session.id)
     assert git(bench.repo, "show", "main:app.py") == looked_at
+    bench.quiet()
+
+
+def test_all_that_was_read_of_amps_resolution_counts(bench: Bench) -> None:
+    """Not only the files in conflict; also where amp made a commit of a part of it."""
+    session = in_conflict(bench)
+    at = Path(session.worktree_path)
+    bench.scenario(
+        {"shell": "printf 'answer = 42\\n' > app.py; git add app.py; git commit -qm mine"},
+        {"shell": "printf 'from app import answer\\n' > test_app.py; echo '# see app' >> README.md"},
+        {"say": "Resolved it."},
+    )
+    given(bench.engine, session)
+    bench.settled(session)
+    reviewed = merges.resolution(bench.engine, session.id)
+    assert {file.path for file in reviewed.files} == {"app.py", "test_app.py", "README.md"}
+    merges.accept(bench.engine, session.id, reviewed.tree)
+    merges.continue_(bench.engine, session.id)
+    assert git(bench.repo, "rev-parse", "main^{tree}").strip() == reviewed.tree
+    assert git(at, "status", "--porcelain") == ""
     bench.quiet()
 
 

@@ -145,3 +145,33 @@ def test_a_patch_with_the_line_ends_of_windows_says_how_to_apply_it(desk: Desk, 
     git(desk.repo, "checkout", "-q", "-b", "other", before)
     git(desk.repo, *published.hint.split()[1:])
     assert desk.sha("other^{tree}") == desk.sha("main^{tree}")
+
+
+@pytest.mark.parametrize("way", ["merged", "picked"])
+def test_work_that_the_base_took_back_is_not_said_to_be_in_it(desk: Desk, way: str) -> None:
+    session = desk.session()
+    desk.base({"base.txt": "the base goes on\n"})
+    tip = desk.amp(session, {"one.txt": lines(_3="session"), "two.txt": lines(_5="session"), "new.txt": "new\n"})
+    if way == "picked":
+        git(desk.repo, "cherry-pick", tip)
+    else:
+        desk.merge(session)
+    assert "nothing is lost" in removal.what_would_be_lost(desk.engine, session.id)
+    desk.base({"one.txt": lines(_3="and on", _9="on and on")}, "What came is built upon")
+    assert "nothing is lost" in removal.what_would_be_lost(desk.engine, session.id)
+    desk.base({"two.txt": lines(_12="others"), "new.txt": None}, "I did not like it")
+    told = removal.what_would_be_lost(desk.engine, session.id)
+    assert "nothing is lost" not in told
+    assert "work that main has in its history alone: it took new.txt, two.txt back since" in told
+    gone = removal.remove(desk.engine, session.id)
+    assert (gone.in_base, gone.taken_back) == (True, ("new.txt", "two.txt"))
+
+
+def test_a_revert_is_seen(desk: Desk) -> None:
+    session = desk.session()
+    desk.amp(session, {"one.txt": lines(_3="session")})
+    desk.merge(session)
+    git(desk.repo, "revert", "--no-edit", "HEAD")
+    assert "it took one.txt back since" in removal.what_would_be_lost(desk.engine, session.id)
+    git(desk.repo, "revert", "--no-edit", "HEAD")
+    assert "nothing is lost" in removal.what_would_be_lost(desk.engine, session.id)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.engine import health, merges, removal, runs, sessions
-from ampsm_engine.git import integrate
+from ampsm_engine.git import integrate, program
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.merging.values import Finding, Options
 from ampsm_engine.model import Iteration, MergeState, Outcome, ScriptResult, Session, State, Status
@@ -121,6 +121,26 @@ def test_the_radar_sees_bases_and_neighbours_once(desk: Desk, monkeypatch: pytes
     assert seen == {(frozenset((other.id, "")), "two.txt"), (frozenset((one.id, other.id)), "one.txt")}
     monkeypatch.setattr(integrate, "foresee", lambda *_: pytest.fail("it was known"))
     assert merges.radar(desk.engine, budget=0) == found
+
+
+def test_the_radar_asks_git_a_few_questions_however_many_sessions_there_are(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [desk.session(f"s{number}") for number in range(6)]
+    for number, session in enumerate(made):
+        desk.amp(session, {f"{number}.txt": "own\n", "one.txt": lines(_3=f"{number}")})
+    found = merges.radar(desk.engine)
+    assert len(found.clashes) == 15  # every pair, in one.txt
+    asked: list[tuple[object, ...]] = []
+    read = program.Running.__init__
+
+    def counted(self: program.Running, argv: tuple[object, ...], *more: object) -> None:
+        asked.append(argv)
+        read(self, argv, *more)
+
+    monkeypatch.setattr(program.Running, "__init__", counted)
+    assert merges.radar(desk.engine, budget=0) == found
+    assert len(asked) == 2
 
 
 def test_rm_proves_that_the_work_is_in_the_base(desk: Desk, task: Session) -> None:

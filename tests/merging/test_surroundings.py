@@ -1,6 +1,7 @@
 """Repositories as they are in life: the right result, or a refusal with its reason and nothing changed."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from ampsm_engine.engine import merges
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
+from ampsm_engine.git import integrate
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import MergeState, Session, Status
 from tests.conftest import git
@@ -49,6 +51,44 @@ def test_what_is_in_the_way_in_the_checkout_is_named(desk: Desk, task: Session, 
         (desk.repo / ".git" / "index.lock").touch()
     refused(desk, task, {"changed": r"one\.txt", "untracked": r"new\.txt", "locked": r"index\.lock"}[kind])
     assert desk.last(task).state is MergeState.ROLLED_BACK
+    desk.clean(task)
+
+
+@pytest.mark.parametrize("kind", ["rebasing", "bisecting", "merging", "changed"])
+def test_a_base_that_cannot_move_is_refused_before_a_conflict_is_laid_out(desk: Desk, task: Session, kind: str) -> None:
+    git(desk.repo, "branch", "side")
+    desk.base({"one.txt": lines(_3="base")})
+    if kind == "rebasing":
+        git(desk.repo, "switch", "-q", "side")
+        desk.base({"one.txt": lines(_3="side")})
+        git(desk.repo, "switch", "-q", "main")
+        assert subprocess.run(
+            ["git", "rebase", "-q", "side"], cwd=desk.repo, capture_output=True, check=False
+        ).returncode
+    elif kind == "bisecting":
+        git(desk.repo, "bisect", "start", "main", "main~1")
+    elif kind == "merging":
+        git(
+            desk.repo,
+            "merge",
+            "-q",
+            "--no-ff",
+            "--no-commit",
+            "-s",
+            "ours",
+            git(desk.repo, "commit-tree", "-m", "x", "main^{tree}").strip(),
+            "--allow-unrelated-histories",
+        )
+    else:
+        (desk.repo / "one.txt").write_text("mine\n")
+    words = {"rebasing": "main is being rebased", "bisecting": "bisect", "merging": "A merge is in progress"}
+    word = words.get(kind, r"in the way in .*: one\.txt")
+    assert any(
+        (one.kind, one.level) == ("checkout", "stop") and re.search(word, one.text)
+        for one in merges.preflight(desk.engine, task.id).findings
+    )
+    refused(desk, task, word)
+    assert integrate.laid(Path(task.worktree_path)) is None
     desk.clean(task)
 
 

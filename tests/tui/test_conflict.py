@@ -6,10 +6,7 @@ import pytest
 
 from ampsm_engine.engine import merges
 from ampsm_engine.errors import Refused
-from ampsm_engine.git.values import FileChange
-from ampsm_engine.merging.conflicts import Reviewed
 from ampsm_engine.merging.steps import ConflictsWait
-from ampsm_engine.merging.values import Result
 from ampsm_engine.model import MergeState, Session
 from ampsm_tui import aside
 from ampsm_tui.app import AmpsmApp
@@ -182,13 +179,9 @@ async def test_a_choice_that_a_kind_does_not_have_is_told_with_what_it_has(desk:
         desk.sees("choose ours or theirs", "o or t", "Conflict 1 of 2")
 
 
-async def test_amps_resolution_is_read_before_it_counts(desk: Desk, snapshot_svg: Camera) -> None:
-    patch = b"diff --git a/app/login.py b/app/login.py\nindex 1..2 100644\n--- a/app/login.py\n+++ b/app/login.py\n"
-    patch += b"@@ -1,3 +1,1 @@\n-<<<<<<< main\n-    a\x1b[31m\n+    both\n"
-    reviewed = Reviewed("abc" * 13 + "d", (FileChange("app/login.py", None, "modified", 1, 2),), patch)
+async def test_a_conflict_is_given_to_amp(desk: Desk) -> None:
     on_paper(desk)
-    row = a_session("fix login", id="s1")
-    async with desk.open(a_board(row), size=(110, 30)):
+    async with desk.open(a_board(a_session("fix login", id="s1")), size=(110, 30)):
         await desk.press("M", "A")
         desk.sees("Give the conflict to amp")
         desk.answers["conflicts"] = lambda *_: some_conflicts(*FILES, given="i2", at_work=True)
@@ -196,19 +189,6 @@ async def test_amps_resolution_is_read_before_it_counts(desk: Desk, snapshot_svg
         await desk.press("ctrl+g")
         desk.asked("give_to_amp", "s1", words="both")
         desk.sees("amp is at it")
-        desk.answers["conflicts"] = lambda *_: some_conflicts(CONTENT, given="i2", needs_review=True)
-        desk.answers["resolution"] = lambda *_: reviewed
-        await desk.show(a_board(a_session("fix login", id="s1", iterations=2)))
-        desk.sees("What amp made of the conflict", "+    both", "␛[31m")
-        await snapshot_svg.tour(desk, "review")
-        desk.asked_not("accept")
-        desk.answers["accept"] = lambda *_: some_conflicts(resolved=("app/login.py",), given="i2")
-        await desk.press("y")
-        desk.asked("accept", "s1", reviewed.tree)
-        desk.sees("Nothing is open any more")
-        desk.answers["continue_"] = lambda *_: Result(row.session, a_merge())
-        await desk.press("c")
-        desk.sees("fix login is in main.")
 
 
 async def test_the_next_conflict_takes_the_place_of_a_resolved_one(desk: Desk) -> None:
@@ -228,16 +208,3 @@ async def test_leaving_changes_nothing(desk: Desk) -> None:
         await desk.press("escape")
         assert not isinstance(desk.app.screen, (ConflictScreen, MergeScreen))
         desk.asked_not("abort")
-
-
-async def test_the_files_are_all_there_after_a_review(desk: Desk) -> None:
-    """What was hidden while one read is painted anew, whatever changed meanwhile."""
-    on_paper(desk, resolution=lambda *_: Reviewed("abc" * 13 + "d", (), b""))
-    desk.answers["conflicts"] = lambda *_: some_conflicts(*FILES, given="i2", needs_review=True)
-    async with desk.open(a_board(a_session("fix login", id="s1")), size=(110, 30)):
-        await desk.press("M")
-        desk.sees("What amp made of the conflict")
-        paths = tuple(file.path for file in FILES)
-        desk.answers["accept"] = lambda *_: some_conflicts(resolved=paths, given="i2")
-        await desk.press("y")
-        desk.sees(*(f"✓ {path}" for path in paths))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ampsm_engine.engine import merges
 from ampsm_engine.errors import Refused
 from ampsm_engine.merging.radar import Clash, Clashing, Radar
 from ampsm_engine.merging.values import Finding, Options, Published, Result
@@ -23,6 +24,7 @@ from tests.tui.conftest import Camera
 from tests.tui.desk import Desk
 from tests.tui.merges import a_merge, a_plan, a_preflight
 from tests.tui.test_script import shows
+from tests.waiting import becomes
 
 __all__ = ["ground"]
 
@@ -100,9 +102,13 @@ async def test_a_merge_that_is_called_off_leaves_everything_as_it_was(ground: Gr
         await pilot.press("enter")
         await shows(pilot, "become one")
         await pilot.press("ctrl+g")
-        await shows(pilot, "●")
+        begun = Path(session.worktree_path) / "begun"
+        await becomes(begun.exists)
         await pilot.press("escape")
         await shows(pilot, "everything is as it was before")
+    begun.unlink()
+    assert merges.history(ground.engine, session.id)[0].state is MergeState.ROLLED_BACK
+    ground.clean(session)
     assert (ground.sha("main"), ground.tip(session)) == (before, tip)
 
 
@@ -120,6 +126,26 @@ async def test_what_is_in_the_way_is_said_and_keeps_one_from_the_plan(ground: Gr
         git(Path(session.worktree_path), "commit", "-qam", "By hand")
         await pilot.press("r")
         await shows(pilot, "All is well")
+
+
+async def test_a_checkout_in_the_way_is_said_and_leaves_what_does_not_move_it(ground: Ground) -> None:
+    session = ground.session()
+    ground.amp(session, {"one.txt": "by amp\n"})
+    (ground.repo / "one.txt").write_text("mine, not committed\n")
+    app = opened(ground)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await on(app, session)
+        await shows(pilot, "✗ checkout", "one.txt", "main cannot move as it is", "Enter: the plan")
+        await pilot.press("enter")
+        await shows(pilot, "What will happen", "become one")
+        before = ground.sha("main")
+        await pilot.press("ctrl+g")
+        await shows(pilot, "✗ Changes that are not committed are in the way")
+        await pilot.press("w", "w")
+        await shows(pilot, "goes onto main")
+        await pilot.press("ctrl+g")
+        await shows(pilot, "is rebased")
+    assert ground.sha("main") == before
 
 
 # With answers from a paper: how it looks, and what is asked.
@@ -151,6 +177,9 @@ async def test_each_step_looks_right(desk: Desk, snapshot_svg: Camera) -> None:
         await snapshot_svg.tour(desk, "plan")
         await desk.resize(80, 24)
         await desk.press("ctrl+g")
+        desk.sees("Merge what looks like a secret?", "in config.py")
+        desk.asked_not("merge")
+        await desk.press("y")
         desk.asked("merge", "s1", Options(message="Fix the login\n\n- a\n- b"))
         desk.sees("fix login is in main.", "rejected", "git push origin main", "hook failed", "Clean up?")
         desk.sees_not("stays pushed")  # it was rejected
@@ -189,7 +218,7 @@ async def test_another_branch_is_looked_at_anew_and_a_wrong_one_stays_in_its_box
 async def test_a_refused_merge_comes_back_to_the_plan_with_its_reason(desk: Desk) -> None:
     answered(desk, merge=Refused("main has moved on.", "ampsm preflight s1"))
     async with desk.open(a_board(a_session("fix login", id="s1"))):
-        await desk.press("M", "enter", "ctrl+g")
+        await desk.press("M", "enter", "ctrl+g", "y")
         desk.sees("✗ main has moved on.", "→ ampsm preflight s1", "^g do it")
 
 
@@ -201,7 +230,7 @@ async def test_a_squash_without_a_message_is_not_begun(desk: Desk) -> None:
         desk.asked_not("merge")
         desk.answers["merge"] = Refused("main has moved on.", "ampsm preflight s1")
         await desk.type("Fix it")
-        await desk.press("ctrl+g")
+        await desk.press("ctrl+g", "y")
         desk.asked("merge", Options(message="Fix it"))
 
 

@@ -1,0 +1,106 @@
+"""How amp resolved a conflict, as a diff in the review's own view: taken as it was read, rejected, or left to wait."""
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from ampsm_engine.errors import AmpsmError
+from ampsm_engine.model import Session
+from ampsm_engine.review.values import Ends
+from ampsm_tui.ask import ask, asking, tell
+from ampsm_tui.house import house
+from ampsm_tui.screens.review_frame import ReviewFrame
+
+RANGE = "resolution"
+"""What is looked at: no range of a session's own."""
+
+
+class ResolutionScreen(ReviewFrame):
+    """Who opened it reads its outcome when it has gone."""
+
+    TITLE = "resolution"
+    PURPOSE = (
+        "From the conflict as amp got it to the files as they are now: nothing of it counts yet.",
+        "y takes exactly what is shown here; X puts the conflict back as it was, amp's version is kept as a backup.",
+        "Esc leaves it to wait.",
+    )
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "accept", "Take it", id="conflict.accept", tooltip="Take amp's resolution as it is shown"),
+        Binding("X", "reject", "Reject it", id="conflict.reject", tooltip="The conflict as amp got it"),
+        Binding("R", "refresh", "Look again", id="review.refresh", show=False),
+        Binding("escape", "back", "Back", id="back"),
+        Binding("q", "leave", "Leave", id="quit", show=False),
+    ]
+
+    def __init__(self, session: Session, given: str) -> None:
+        super().__init__(session, RANGE)
+        self._given = given
+        self._is_deciding = False
+        self.outcome = ""
+        """`taken` or `rejected`; empty when it waits on."""
+
+    def on_mount(self) -> None:
+        """Ask for the diff."""
+        self.view.focus()
+        self.action_refresh()
+
+    @asking
+    async def action_refresh(self) -> None:
+        """From the conflict as amp got it to what lies there now."""
+        self._generation += 1
+        session = self.session
+        label = "how amp resolved the conflict"
+        ends = Ends(session.worktree_path, session.repo_root, self._given, None, RANGE, label)
+        await self.open_ends(ends, self._generation, is_same=self.reading is not None)
+
+    async def reopen(self) -> None:  # type: ignore[override]
+        """Read it anew, white space shown or not."""
+        self.action_refresh()
+
+    def action_accept(self) -> None:
+        """Take it, exactly as it was read."""
+        if self.reading is not None and not self._is_deciding:
+            self._is_deciding = True
+            self._accept(self.reading.review.new_tree)
+
+    @asking
+    async def _accept(self, tree: str) -> None:
+        from ampsm_engine.engine import merges
+
+        try:
+            await ask(merges.accept, house(self).engine, self.session.id, tree)
+        except AmpsmError as refusal:
+            tell(self, refusal)
+            self.action_refresh()  # it may be other by now
+        else:
+            self.outcome = "taken"
+            self.leave()
+        finally:
+            self._is_deciding = False
+
+    def action_reject(self) -> None:
+        """Put the conflict back, after one question."""
+        from ampsm_tui.screens.confirm import ConfirmScreen
+
+        def answered(answer: bool | None) -> None:
+            if answer and not self._is_deciding:
+                self._is_deciding = True
+                self._reject()
+
+        sentence = "The conflict is put back as amp got it. What amp made of it is kept under a backup ref."
+        self.app.push_screen(ConfirmScreen("Reject amp's resolution?", sentence, yes="Reject"), answered)
+
+    @asking
+    async def _reject(self) -> None:
+        from ampsm_engine.engine import merges
+
+        try:
+            await ask(merges.reject, house(self).engine, self.session.id)
+            self.outcome = "rejected"
+            self.leave()
+        finally:
+            self._is_deciding = False
+
+    def action_leave(self) -> None:
+        """Out of here; it waits."""
+        self.leave()
