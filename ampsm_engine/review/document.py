@@ -46,6 +46,8 @@ class File:
     """The keys of its hunks, once they are asked for."""
     viewed: frozenset[int] = frozenset()
     """The hunks that were marked."""
+    changed: frozenset[int] = frozenset()
+    """The hunks in whose place another one was viewed."""
     staged: frozenset[int] = frozenset()
     """The hunks that are in the index; of a file without any, itself."""
     digits: int = 3

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from ampsm_engine.errors import AmpsmError
-from ampsm_engine.review import hunks
+from ampsm_engine.review import earlier, hunks
 from ampsm_engine.review.body import Body
 from ampsm_engine.review.document import Document, File
 from ampsm_engine.review.parts import Sort, parts
@@ -59,6 +59,8 @@ class Reading:
         self._paths_of: Marks | None = None
         self._paths: set[str | None] = set()
         self.is_complete = False
+        self.earlier: earlier.Earlier = {}
+        """Where something was viewed before this came."""
         self.staged: Staged | None = None
         """What is in the index, where that matters."""
         self._fetching: set[tuple[int, int]] = set()
@@ -244,6 +246,12 @@ class Reading:
 
     def mark(self, index: int) -> None:
         """Fold what of a file is viewed, and open what is not."""
+        self._mark(index)
+        file = self.document.files[index]
+        spans = self.earlier.get(file.path) or self.earlier.get(file.old_path or "")
+        file.changed = earlier.changed(file.body, file.viewed, spans) if spans and file.body else frozenset()
+
+    def _mark(self, index: int) -> None:
         file = self.document.files[index]
         if not (self.marks.moved or self._marked_paths() & {file.path, file.old_path}):
             if file.viewed:
@@ -288,10 +296,4 @@ async def _breathe() -> None:
 
 
 def _file(entry: "FileEntry") -> File:
-    return File(
-        entry.path,
-        entry.old_path,
-        STATUS[entry.kind],
-        is_gone=entry.merged_into >= 0,
-        quiet=entry.fold,
-    )
+    return File(entry.path, entry.old_path, STATUS[entry.kind], is_gone=entry.merged_into >= 0, quiet=entry.fold)

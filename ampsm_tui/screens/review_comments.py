@@ -292,5 +292,6 @@ def _order(told: tuple[Anchor, Note]) -> tuple[int, bool]:
 def _note(one: Comment) -> Note:
     fate = one.outcome.value if one.outcome is not None else ""
     state = {"open": "not sent yet", "sent": fate or "sent, amp works on it"}[one.state.value]
-    lines = f"lines {one.line}-{one.line_end}  " if one.line_end != one.line else ""
+    first, last = one.now_line or one.line, one.now_line_end or one.line_end
+    lines = f"lines {first}-{last}  " if last != first else ""
     return Note(one.id, f"{lines}{state}", one.text, fate or one.state.value)

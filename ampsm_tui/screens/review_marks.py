@@ -6,10 +6,11 @@ from typing import ClassVar
 from textual import on
 from textual.binding import Binding, BindingType
 
-from ampsm_engine.review import ways
+from ampsm_engine.review import earlier, ways
 from ampsm_engine.review.parts import Sort
 from ampsm_tui.ask import ask, asking
 from ampsm_tui.house import house
+from ampsm_tui.screens.reading import Reading
 from ampsm_tui.screens.review_base import ReviewBase
 from ampsm_tui.widgets.file_tree import FileTree
 
@@ -27,6 +28,16 @@ class ReviewMarks(ReviewBase):
 
     has_viewed = False
     """Something was viewed here: leaving remembers what one has looked at."""
+
+    _shown: tuple[object, ...] = ()
+
+    def show_reading(self, reading: Reading, *, is_same: bool) -> None:
+        """A hunk that was viewed and is another now says so."""
+        before = self.reading
+        shown, self._shown = self._shown, (self.range, self.ignores_whitespace, reading.review.old_tree)
+        if is_same and before is not None and shown == self._shown:
+            reading.earlier = earlier.viewed(before.document.files, before.earlier)
+        super().show_reading(reading, is_same=is_same)
 
     def action_mark(self) -> None:
         """The hunk under the cursor is viewed: on to the next that is not. One that was viewed is not any more."""

@@ -23,6 +23,7 @@ _WHOLE = {"A": "new file", "D": "deleted"}
 _QUIET = {"lock": "lock file", "attributes": "not to be shown (-diff)"}
 
 STAGED = "● staged"
+CHANGED = "↻ changed since you viewed it"
 
 Named = Callable[..., Style]
 
@@ -95,6 +96,8 @@ class HeadPainter:
             parts.append(f"{'✓ viewed' if is_viewed else '▸ folded'}  +{plus} -{minus}")
         elif is_viewed:
             parts.append("✓ viewed")
+        if row.a in one.changed:
+            parts.append(CHANGED)
         if row.a in one.staged:
             parts.append(STAGED)
         if hidden:
@@ -151,6 +154,8 @@ def _counts(file: File) -> list[tuple[str, str]]:
         told.append(("⚠ hidden characters", "-unseen-badge"))
     if file.shape.notes:
         told.append((f"◆{len(file.shape.notes)}", "-note-title"))
+    if file.changed:
+        told.append(("↻ changed", "-note-title"))
     if file.staged:
         told.append((STAGED if file.is_staged else f"{STAGED} {len(file.staged)}/{file.hunks}", "-viewed"))
     if file.additions:

@@ -5,10 +5,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ampsm_engine.review import ways
+from ampsm_engine.review import earlier, hunks, ways
 from ampsm_engine.review.body import Body
 from ampsm_engine.review.document import Document, File, has_unseen
 from ampsm_engine.review.longlines import LINE_LIMIT, cut
@@ -188,3 +188,28 @@ def test_a_cut_line_is_not_taken_for_one_that_hides_something() -> None:
 def test_a_search_that_python_would_warn_of_is_a_search() -> None:
     needle = Needle("[[a]")
     assert needle.count(Body.whole(b"@@ -0,0 +1,2 @@\n+x[y\n+a\n")) == 2
+
+
+@given(st.data())
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_hunk_stands_where_one_was_viewed_when_both_change_the_same_lines(
+    tmp_path: Path, data: st.DataObject
+) -> None:
+    lines = [f"{number}\n" for number in range(60)]
+
+    def edited(places: set[int], word: str) -> str:
+        return "".join(f"{line.strip()} {word}\n" if at in places else line for at, line in enumerate(lines))
+
+    places = data.draw(st.sets(st.integers(0, 59), min_size=1, max_size=6))
+    again = data.draw(st.sets(st.sampled_from(sorted(places))))
+    first = Body.whole(patch(tmp_path, "".join(lines), edited(places, "x")))
+    mixed = [
+        f"{line.strip()} {'y' if at in again else 'x'}\n" if at in places else line for at, line in enumerate(lines)
+    ]
+    second = Body.whole(patch(tmp_path, "".join(lines), "".join(mixed)))
+    file = File("a", body=first, viewed=frozenset(range(len(first.hunks))))
+    spans = earlier.viewed([file], {})["a"]
+    keys = set(hunks.keys(first.data))
+    now = {at for at, key in enumerate(hunks.keys(second.data)) if key in keys}
+    assert earlier.changed(second, now, spans) == set(range(len(second.hunks))) - now
+    assert earlier.changed(second, range(len(second.hunks)), spans) == set()

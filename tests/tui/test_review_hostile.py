@@ -244,3 +244,28 @@ async def test_a_rejection_is_a_labelled_commit_and_its_reason_is_told(reviewed:
         assert reviews.draft(engine, session.id).text == ""
         assert git(tree, "status", "--short") == ""
         git(tree, "fsck", "--strict")
+
+
+async def test_a_hunk_that_was_viewed_and_is_another_now_says_so(reviewed: Reviewed, snapshot_svg: Camera) -> None:
+    reviewed.commit()
+    async with reviewed.open() as desk:
+        await reviewed.to("app/login.py")
+        await reviewed.press("M")
+        await reviewed.to("docs/ending.txt")
+        await reviewed.press("M")
+        login = reviewed.worktree / "app/login.py"
+        login.write_text("# One line more.\n" + login.read_text().replace('"Lax"', '"Strict"'))
+        await reviewed.press("R")
+        await reviewed.until(lambda: reviewed.file("app/login.py").changed == {2}, "the label")
+        assert reviewed.file("app/login.py").viewed == {1}
+        assert reviewed.file("app/login.py").hunks == 3
+        assert reviewed.file("docs/ending.txt").changed == frozenset()
+        await reviewed.to("app/login.py", 2)
+        assert "↻ changed since you viewed it" in desk.line_with("class Attempts")
+        await reviewed.there()
+        snapshot_svg(desk.app)
+        await reviewed.press("m")
+        assert reviewed.file("app/login.py").changed == frozenset()
+        await reviewed.press("W")
+        await reviewed.there()
+        assert not any(file.changed for file in reviewed.screen.view.document.files)
