@@ -49,9 +49,9 @@ def _overtaken(around: Surroundings, now: Situation) -> Refused:
 
 def _made_ready(now: Situation, options: Options) -> Ground:
     """What commits are made on, with the merge in it that takes longest: objects that nothing refers to yet."""
-    ground = Ground(now.root)
+    ground = Ground(now.root, now.repo)
     with contextlib.suppress(AmpsmError):  # whatever it is, it is told where it matters
-        ground.prepare()
+        ground.prepare(now.worktree)
         if options.kind == "merge" and options.squash and (line := ground.line(now.base_tip, now.branch_tip)):
             ground.merged(*(ground.tree_of(commit) for commit in (line.base, now.base_tip, now.branch_tip)))
     return ground

@@ -11,9 +11,10 @@ from functools import cached_property
 from pathlib import Path
 
 from ampsm_engine.git import program, repository
-from ampsm_engine.git.integrate import lineage, mergetree, trees
+from ampsm_engine.git.integrate import hooked, lineage, mergetree, trees
 from ampsm_engine.git.integrate.plan import common
 from ampsm_engine.git.integrate.values import ConflictFile
+from ampsm_engine.git.places import Repo
 
 _NOBODY = b"ampsm <ampsm@localhost> 1000000000 +0000"
 
@@ -43,14 +44,16 @@ class RawCommit:
 class Ground:
     """One repository's objects."""
 
-    def __init__(self, where: Path) -> None:
+    def __init__(self, where: Path, repo: Repo | None = None) -> None:
         from ampsm_engine.git.integrate.objects import Objects  # pygit2: who only wants values has no use for it
 
         self.where = where
+        self._repo = repo
         self.common_dir = common_dir(where)
         self.objects = Objects(where, self.common_dir)
         self._commits: dict[str, RawCommit] = {}
         self._merged: dict[tuple[str, str, str], tuple[str | None, tuple[ConflictFile, ...]]] = {}
+        self._hooks: dict[Path, Path] = {}
         self._lines: dict[tuple[str, str], lineage.Line | None] = {}
 
     @cached_property
@@ -71,9 +74,21 @@ class Ground:
         # A name without a value is on.
         return {name: value if gap else "true" for name, gap, value in records}
 
-    def prepare(self) -> None:
-        """Ask now for what making commits will ask for."""
-        _ = self.configured
+    @property
+    def repo(self) -> Repo:
+        """The repository, as git places it."""
+        self._repo = self._repo or repository.around(self.where)
+        return self._repo
+
+    def hooks_folder(self, worktree: Path) -> Path:
+        """Where the user's hooks for a worktree are."""
+        if worktree not in self._hooks:
+            self._hooks[worktree] = hooked.folder(worktree)
+        return self._hooks[worktree]
+
+    def prepare(self, worktree: Path) -> None:
+        """Ask now for what making commits with the hooks of a worktree will ask for."""
+        _ = self.configured, self.hooks_folder(worktree)
 
     def commit(self, sha: str) -> RawCommit:
         """A commit by its full name."""

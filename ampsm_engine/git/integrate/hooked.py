@@ -19,19 +19,17 @@ from ampsm_engine.git.values import FileChange
 HOOK_LIMIT = 900.0
 """Seconds that hooks may take."""
 
-_COMMIT = ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit")
-_MERGE = ("pre-merge-commit", "prepare-commit-msg", "commit-msg")
+COMMIT = ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit")
+MERGE = ("pre-merge-commit", "prepare-commit-msg", "commit-msg")
 
 _SKIP = "ampsm config set commit.hooks false leaves the hooks out"
 
 
-def commit(worktree: Path, parent: str, tree: str, author: tuple[str, str, str], message: bytes) -> str | None:
-    """Let git commit a tree onto a parent with its hooks; None when there are none. `author`: name, email, time.
+def commit(worktree: Path, parent: str, tree: str, author: tuple[str, str, str], message: bytes) -> str:
+    """Let git commit a tree onto a parent with its hooks. `author`: name, email, time.
 
     Refused when a hook says no, or changes what is committed.
     """
-    if not _has_any(worktree, _COMMIT):
-        return None
     name, email, when = author
     before = changes.status(worktree)
     who = {"GIT_AUTHOR_NAME": name, "GIT_AUTHOR_EMAIL": email, "GIT_AUTHOR_DATE": f"@{when}"}
@@ -56,15 +54,13 @@ def commit(worktree: Path, parent: str, tree: str, author: tuple[str, str, str],
 
 def merge_message(worktree: Path, parent: str, tree: str, message: bytes) -> bytes:
     """The message of a merge as its hooks leave it. Refused when one says no."""
-    if not _has_any(worktree, _MERGE):
-        return message
     before = changes.status(worktree)
     with _standing(worktree, parent, tree) as around:
         file = Path(around["GIT_DIR"]) / "COMMIT_EDITMSG"
         file.write_bytes(message)
         given: dict[str, tuple[program.Argument, ...]]
         given = {"prepare-commit-msg": ("--", file, "merge"), "commit-msg": ("--", file)}
-        for name in _MERGE:
+        for name in MERGE:
             options = ("hook", "run", "--ignore-missing", name, *given.get(name, ()))
             answer = program.write(worktree, *options, limit=HOOK_LIMIT, variables=around)
             if not answer.ok:
@@ -76,12 +72,17 @@ def merge_message(worktree: Path, parent: str, tree: str, message: bytes) -> byt
     return text
 
 
-def _has_any(worktree: Path, names: tuple[str, ...]) -> bool:
-    folder = repository.common_dir(worktree) / "hooks"
+def folder(worktree: Path) -> Path:
+    """Where the hooks for a worktree are."""
     configured = program.write(worktree, "config", "--type=path", "--get", "core.hooksPath")
     if configured.ok and configured.line:
-        folder = worktree / configured.line
-    return any(os.access(folder / name, os.X_OK) for name in names)
+        return worktree / configured.line
+    return repository.common_dir(worktree) / "hooks"
+
+
+def has_any(hooks: Path, names: tuple[str, ...]) -> bool:
+    """Whether a folder of hooks has one of these."""
+    return any(os.access(hooks / name, os.X_OK) for name in names)
 
 
 @contextlib.contextmanager

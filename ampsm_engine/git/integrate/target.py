@@ -57,8 +57,8 @@ def move_together(
     hooks_for: Collection[str] = (),
 ) -> tuple[Moved, ...]:
     """The same for several branches: their checkouts are filled side by side, and all refs move at once or none."""
-    repo = repository.around(repo_root.where if isinstance(repo_root, Ground) else repo_root)
-    ground = repo_root if isinstance(repo_root, Ground) else Ground(repo.root)
+    repo = repo_root.repo if isinstance(repo_root, Ground) else repository.around(repo_root)
+    ground = repo_root if isinstance(repo_root, Ground) else Ground(repo.root, repo)
     with lock.writer(repo.common_dir, f"moving {moves[0].branch}"):
         listed = registry.listed(repo)
         steps = [_step(repo, ground, move, [tree for tree in listed if tree.branch == move.branch]) for move in moves]
