@@ -16,6 +16,7 @@ from ampsm_engine.review.document import Document, File
 from ampsm_engine.review.parts import Sort, parts
 from ampsm_engine.review.values import Marks
 from ampsm_tui.ask import tell
+from ampsm_tui.widgets.diff_ahead import ends
 from ampsm_tui.widgets.diff_cards import cards
 from ampsm_tui.widgets.diff_heads import STATUS
 from ampsm_tui.widgets.diff_source import Source
@@ -168,6 +169,7 @@ class Reading:
             view.forget(index)
         if self.on_screen() & self._recoloured:
             view.refresh()
+        view.ahead.soon()
         self._recoloured.clear()
 
     def on_screen(self) -> set[int]:
@@ -186,7 +188,8 @@ class Reading:
         here = self.document.file_at(self._view.cursor)
         seen = self.on_screen()
         around = [here + step for far in range(1, NEAR + 1) for step in (far, -far)]
-        wanted = [one for one in (*sorted(seen, key=lambda one: abs(one - here)), *around) if self._wants_colours(one)]
+        nearest = sorted(seen, key=lambda one: abs(one - here))
+        wanted = [one for one in (*nearest, *around, *ends(self._view)) if self._wants_colours(one)]
         self.review.focus(here, wanted)
         self._fetch()
 

@@ -21,8 +21,8 @@ from ampsm_tui.widgets.diff_palette import mixed
 from ampsm_tui.widgets.diff_source import Source
 from ampsm_tui.widgets.diff_wire import WireStrip
 
-KEPT = 512
-"""Painted rows that are kept: ten screens. More of them would keep the collector busy."""
+KEPT = 1024
+"""Painted rows that are kept: twenty screens. More of them would keep the collector busy."""
 
 LOW = 14
 """Lines of the view below which files have no blank line between them."""
@@ -85,6 +85,11 @@ class DiffCanvas(Widget, can_focus=True):
             found = tuple(self._strip(line, width) for line in self.painter.lines(row, state))
             self._painted[row, state] = found
         return found
+
+    @property
+    def is_ready(self) -> bool:
+        """What is painted now can be shown: it is as wide as the view."""
+        return bool(self.size) and self.painter.manner.width == self.size.width
 
     def _strip(self, line: "list[Segment]", width: int) -> Strip:
         for wall in self._walls:

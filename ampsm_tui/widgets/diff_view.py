@@ -14,6 +14,7 @@ from textual.message import Message
 
 from ampsm_engine.review import ways
 from ampsm_engine.review.parts import Row, Sort
+from ampsm_tui.widgets.diff_ahead import Ahead
 from ampsm_tui.widgets.diff_canvas import DiffCanvas
 from ampsm_tui.widgets.repeating import Repeating
 
@@ -50,12 +51,21 @@ class DiffView(Repeating, DiffCanvas, can_focus=True):
 
         row: Row | None
 
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self.ahead = Ahead(self)
+
+    def on_unmount(self) -> None:
+        """Nobody will look."""
+        self.ahead.end()
+
     beside: Callable[[], None] | None = None
     """Called when the view has moved: what stands beside it follows in the same frame."""
 
     def _tell(self) -> None:
         if self.beside is not None:
             self.beside()
+        self.ahead.soon()
         self.post_message(self.Moved(self.row))
 
     # Where the cursor is.
