@@ -9,7 +9,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from textual.reactive import var
-from textual.screen import Screen
 
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board, Session
@@ -21,6 +20,7 @@ from ampsm_tui.frames import Frames
 from ampsm_tui.house import house
 from ampsm_tui.looking_at import request_of
 from ampsm_tui.screens.carrying import look_of, take_look
+from ampsm_tui.screens.held import Held
 from ampsm_tui.screens.reading import Reading
 from ampsm_tui.widgets.diff_overview import Overview
 from ampsm_tui.widgets.diff_view import DiffView
@@ -38,7 +38,7 @@ PATIENCE = 1.0
 """Seconds that a diff that is there stays for the patches of the next."""
 
 
-class ReviewBase(Screen[None]):
+class ReviewBase(Held):
     """A screen with a diff of a session."""
 
     board: var[Board | None] = var(None, init=False)

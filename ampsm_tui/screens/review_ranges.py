@@ -22,11 +22,13 @@ from ampsm_tui.clean import fit, one_line
 from ampsm_tui.house import house
 from ampsm_tui.looking_at import default_range, ends_of, request_of
 from ampsm_tui.screens.dialog import Dialog
+from ampsm_tui.screens.held import MOMENT
 from ampsm_tui.screens.reading import Reading
 from ampsm_tui.screens.review_base import ReviewBase
 from ampsm_tui.watching import watch
 
 if TYPE_CHECKING:
+    from ampsm_engine.differ.client import Review
     from ampsm_engine.engine.ranges import Choice, Point
 
 TWO_POINTS = "points"
@@ -94,6 +96,7 @@ class ReviewRanges(ReviewBase):
 
         What the store knows and the diff process can name for itself is shown without asking anybody else.
         """
+        self.hold_back()
         engine, session = house(self).engine, self.session
         self.marks = Marks(engine.store.viewed(session.id))
         self.comments = engine.store.comments(session.id)
@@ -106,6 +109,8 @@ class ReviewRanges(ReviewBase):
                 await self._open_quickly(ends)
         except NotFound:
             await self.open_range(self.range or WHOLE)
+        finally:
+            self.let_go()
         self.call_after_refresh(self._ask_the_rest)
 
     def _ask_the_rest(self) -> None:
@@ -122,12 +127,20 @@ class ReviewRanges(ReviewBase):
         review = await house(self).differ.open(
             request_of(ends, new=self.session.branch_name, ignores_whitespace=self.ignores_whitespace)
         )
+        await self._first_patch(review)
         if generation != self._generation or not self.is_attached:
             review.close()
             return
         self.range, self.label = ends.range, ends.label
         self.show_reading(Reading(self.view, review, self.marks, self.told_soon), is_same=False)
         self.wanted = request_of(ends, ignores_whitespace=self.ignores_whitespace)
+
+    async def _first_patch(self, review: "Review") -> None:
+        """What one reads first follows the list closely: it is worth a moment, and no more."""
+        first = next((entry.index for entry in review.files if entry.merged_into < 0), None)
+        if first is not None and review.patch(first) is None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(review.patched(first), MOMENT)
 
     @asking
     async def action_range(self) -> None:

@@ -148,8 +148,8 @@ class SessionsScreen(SessionActions):
 
     def _rest(self) -> None:
         """The review of what is under the cursor may be wanted next."""
-        table = self.table
-        house(self).rest_on(next((row for row in table.rows if row.session.id == table.cursor), None))
+        rows, here = self.board.rows if self.board else (), self.table.cursor
+        house(self).rest_on(next((row for row in rows if row.session.id == here), None))
 
     def on_session_table_marked(self) -> None:
         """Say how many are marked."""
