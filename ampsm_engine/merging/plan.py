@@ -30,7 +30,8 @@ def _steps(now: Situation, commits: Sequence[PlannedCommit], options: Options) -
     by_hand = sum(not commit.ours and not commit.merge for commit in commits)
     if options.kind == "squash" or (options.kind == "merge" and options.squash):
         kept = by_hand if options.manual == "keep" else 0
-        text = f"{many(len(commits) - kept, 'commit')} become one"
+        squashed = len(commits) - kept
+        text = f"{many(squashed, 'commit')} {'become' if squashed != 1 else 'becomes'} one"
         yield PlannedStep("squash", text + (f"; {many(kept, 'commit')} by hand stay" if kept else ""))
     if options.kind != "squash":
         yield PlannedStep("rebase", f"{branch} goes onto {target} at {now.base_tip[:12]}")

@@ -13,11 +13,16 @@ def abort(around: Surroundings, session: Session, merge: Merge) -> Merge:
     plan = journal.read(merge)
     worktree = Path(session.worktree_path)
     kept = f"refs/ampsm/backup/{session.id}/{plan.moment}/aborted"
-    integrate.abort(worktree, keep_as=kept)
-    moved = integrate.rejoin(worktree, session.branch_name, merge.branch_before)
-    conflict_help.remove(worktree)
-    how = moved or "branch and worktree are as they were"
-    text = f"the {merge.kind} was aborted: {how}; what was resolved is kept as {kept}"
+    if not worktree.is_dir():  # somebody removed it, conflict and all; else nothing of the session could go on
+        how = f"its worktree is gone, and {session.branch_name} is as it was"
+    else:
+        lay_there = integrate.laid(worktree) is not None
+        integrate.abort(worktree, keep_as=kept)
+        moved = integrate.rejoin(worktree, session.branch_name, merge.branch_before)
+        conflict_help.remove(worktree)
+        how = moved or "branch and worktree are as they were"
+        how += f"; what was resolved is kept as {kept}" if lay_there else ""
+    text = f"the {merge.kind} was aborted: {how}"
     return around.store.end_merge(
         merge.id, MergeState.ABORTED, facts=[("aborted", text)], session={"status": _status(plan.status_before)}
     )

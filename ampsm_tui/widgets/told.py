@@ -113,6 +113,15 @@ class Told(ScrollView, can_focus=True):
         self._lay_out()
         self.refresh()
 
+    def watch_show_vertical_scrollbar(self) -> None:
+        """The bar takes a column that the lines may have taken as theirs."""
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        if self.scrollable_content_region.width != self._width:
+            self._lay_out()
+            self.refresh()
+
     def notify_style_update(self) -> None:
         """Other colours: paint anew."""
         super().notify_style_update()

@@ -1,5 +1,6 @@
 """What somebody does who means no good, or does not know better: nothing is lost by it, and nothing untrue is said."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,27 @@ def test_an_abort_keeps_what_was_committed_on_the_branch_meanwhile(desk: Desk, s
     desk.clean(stuck)
     fact = desk.engine.store.facts(session_id=stuck.id)[-1]
     assert (fact.kind, f"moved meanwhile: it stays at {late[:12]}" in fact.text) == ("aborted", True)
+
+
+def test_a_conflict_whose_worktree_is_gone_can_be_aborted(desk: Desk, stuck: Session) -> None:
+    shutil.rmtree(stuck.worktree_path)
+    merges.abort(desk.engine, stuck.id)
+    fact = desk.engine.store.facts(session_id=stuck.id)[-1]
+    assert ("its worktree is gone" in fact.text, "kept as" in fact.text) == (True, False)
+    health.repair(desk.engine, apply=True)
+    desk.clean(stuck)
+    assert health.repair(desk.engine) == ()
+
+
+def test_a_session_of_which_nothing_but_a_conflict_is_left_can_go(desk: Desk, stuck: Session) -> None:
+    shutil.rmtree(stuck.worktree_path)
+    git(desk.repo, "worktree", "prune")
+    git(desk.repo, "branch", "-D", stuck.branch_name)
+    merges.abort(desk.engine, stuck.id)
+    removal.remove(desk.engine, stuck.id)
+    assert desk.now(stuck).trashed_at
+    removal.purge(desk.engine, stuck.id)
+    assert health.repair(desk.engine) == ()
 
 
 def test_an_abort_makes_a_deleted_branch_again(desk: Desk, stuck: Session) -> None:

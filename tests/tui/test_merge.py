@@ -14,8 +14,10 @@ from ampsm_engine.merging.values import Finding, Options, Published, Result
 from ampsm_engine.model import MergeState, Session
 from ampsm_tui import recovering
 from ampsm_tui.app import AmpsmApp
+from ampsm_tui.clean import cells
 from ampsm_tui.screens import merge_doing, merge_looking
 from ampsm_tui.screens.merge import MergeScreen
+from ampsm_tui.widgets.told import Told
 from tests.conftest import git
 from tests.merging.conftest import desk as ground
 from tests.merging.desk import Desk as Ground
@@ -100,7 +102,7 @@ async def test_a_merge_that_is_called_off_leaves_everything_as_it_was(ground: Gr
         await on(app, session)
         await shows(pilot, "All is well")
         await pilot.press("enter")
-        await shows(pilot, "become one")
+        await shows(pilot, "1 commit becomes one")
         await pilot.press("ctrl+g")
         begun = Path(session.worktree_path) / "begun"
         await becomes(begun.exists)
@@ -137,7 +139,7 @@ async def test_a_checkout_in_the_way_is_said_and_leaves_what_does_not_move_it(gr
         await on(app, session)
         await shows(pilot, "✗ checkout", "one.txt", "main cannot move as it is", "Enter: the plan")
         await pilot.press("enter")
-        await shows(pilot, "What will happen", "become one")
+        await shows(pilot, "What will happen", "becomes one")
         before = ground.sha("main")
         await pilot.press("ctrl+g")
         await shows(pilot, "✗ Changes that are not committed are in the way")
@@ -232,6 +234,18 @@ async def test_a_squash_without_a_message_is_not_begun(desk: Desk) -> None:
         await desk.type("Fix it")
         await desk.press("ctrl+g", "y")
         desk.asked("merge", Options(message="Fix it"))
+
+
+@pytest.mark.parametrize("size", [(30, 20), (30, 10), (50, 12), (80, 10)])
+async def test_no_line_is_cut_by_its_scroll_bar(desk: Desk, size: tuple[int, int]) -> None:
+    answered(desk)
+    async with desk.open(a_board(a_session("fix login", id="s1")), size=size):
+        await desk.press("M")
+        told = desk.app.screen.query_one("#told", Told)
+        assert told.show_vertical_scrollbar
+        assert (
+            max(sum(cells(piece.text) for piece in line) for line in told.lines) <= told.scrollable_content_region.width
+        )
 
 
 async def test_hostile_names_are_inert(desk: Desk) -> None:
