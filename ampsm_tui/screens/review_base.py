@@ -145,6 +145,7 @@ class ReviewBase(Held):
         self.told()
         reading.look()
         self.shown_anew(is_same=is_same)
+        self.follow_view()
 
     def shown_anew(self, *, is_same: bool) -> None:
         """Another diff is shown; an heir may look for something in it again."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 STATUS = {"added": "A", "deleted": "D", "modified": "M", "renamed": "R", "copied": "C", "typechange": "T"}
 _MARKS = {"open": "◆", "sent": "◇", "resolved": "✓", "touched": "↻", "untouched": "◆", "gone": "∅"}
 
-_WHOLE = {"A": "new file", "D": "deleted"}
+_WHOLE = {"A": "new", "D": "deleted"}
 
 _QUIET = {"lock": "lock file", "attributes": "not to be shown (-diff)"}
 
@@ -105,9 +105,14 @@ class HeadPainter:
         if where:
             parts.append(where)
         if not parts and one.status in _WHOLE:
-            lines = body.hunks[row.a].new_count or body.hunks[row.a].old_count
-            parts.append(f"{_WHOLE[one.status]}, {lines:,} line{'s' * (lines != 1)}")
+            parts.append(self._whole(row.file, body.hunks[row.a].new_count or body.hunks[row.a].old_count))
         return self._said(("⋯ " if hidden else "· ") + "  ".join(parts), "-gap", state, width, indent=one.digits)
+
+    def _whole(self, file: int, lines: int) -> str:
+        entry, what = self._source.entry(file), _WHOLE[self._document.files[file].status]
+        if entry is not None and (entry.is_submodule or entry.is_symlink):
+            return f"{what} {'submodule' if entry.is_submodule else 'symbolic link'}"
+        return f"{what}{' file' * (what == 'new')}, {lines:,} line{'s' * (lines != 1)}"
 
     def _said(self, text: str, style: str, state: int, width: int, *, indent: int = 2) -> list[Segment]:
         mark = "▌" if state else " "
