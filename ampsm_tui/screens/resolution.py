@@ -27,8 +27,9 @@ class ResolutionScreen(ReviewFrame):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "accept", "Take it", id="conflict.accept", tooltip="Take amp's resolution as it is shown"),
         Binding("X", "reject", "Reject it", id="conflict.reject", tooltip="The conflict as amp got it"),
+        Binding("slash", "search", "Search", id="review.search", show=False),
         Binding("R", "refresh", "Look again", id="review.refresh", show=False),
-        Binding("escape", "back", "Back", id="back"),
+        Binding("escape", "back", "Back", id="back", show=False),
         Binding("q", "leave", "Leave", id="quit", show=False),
     ]
 
