@@ -89,10 +89,13 @@ class ReviewLooks(ReviewBase):
         document = view.document
         file, hunk = document.files[row.file], document.hunk_of(row)
         if row.sort is Sort.HEAD or hunk is None or file.shape.folded:
-            self._change(row.file, lambda: document.fold(row.file, folded=not file.shape.folded))
+            opens = file.shape.folded
+            self._change(row.file, lambda: document.fold(row.file, folded=not opens))
         else:
-            is_closed = hunk in file.shape.closed
-            self._change(row.file, lambda: document.close(row.file, hunk, closed=not is_closed))
+            opens = hunk in file.shape.closed
+            self._change(row.file, lambda: document.close(row.file, hunk, closed=not opens))
+        if opens:
+            view.land(view.cursor)  # what was opened is below it, and is to be seen
 
     def _change(self, file: int, action: Callable[[], None]) -> None:
         def change() -> None:

@@ -69,6 +69,17 @@ async def test_the_last_file_is_seen_where_rows_come_above_it(reviewed: Reviewed
         assert "▌" in desk.lines[view.region.bottom - 1]
 
 
+async def test_what_is_opened_at_the_end_of_the_screen_is_seen(reviewed: Reviewed) -> None:
+    async with reviewed.open((100, 20)) as desk:
+        await reviewed.press("Z", "G")
+        desk.sees_not("size 734003200")
+        await reviewed.press("enter")
+        desk.sees("size 734003200")
+        await reviewed.to("app/login.py")
+        await reviewed.press("enter", "right_square_bracket", "right_square_bracket", "z", "z")
+        desk.sees("del self.failed[name]")
+
+
 async def test_what_is_staged_is_marked_hunk_by_hunk(reviewed: Reviewed, snapshot_svg: Camera) -> None:
     tree = reviewed.worktree
     async with reviewed.open(range_="uncommitted") as desk:
