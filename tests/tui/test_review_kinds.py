@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from ampsm_engine.differ.protocol import CLASSES
+from ampsm_engine.review.body import MINUS
 from ampsm_engine.review.parts import Row, Sort
 from tests.tui.conftest import Camera
 from tests.tui.desk import Desk
@@ -55,6 +57,27 @@ async def test_copies_submodules_and_types(reviewed: Reviewed, tmp_path: Path, s
         desk.sees("Reject all changes of vendor")
         await reviewed.press("enter")
         await reviewed.until(lambda: "vendor is a submodule." in desk.text, "the refusal")
+
+
+async def test_colours_are_right_inside_a_string_of_many_lines(reviewed: Reviewed) -> None:
+    """What a hunk shows begins in the middle of it; the whole file is what is coloured."""
+    tree = reviewed.worktree
+    text = (
+        'TEXT = """\n' + "".join(f"def line_{number}(): return {number}\n" for number in range(60)) + '"""\nEND = 1\n'
+    )
+    put(tree, "app/text.py", text)
+    first = reviewed.commit()
+    put(tree, "app/text.py", text.replace("return 30\n", "return 'thirty'\n"))
+    second = reviewed.commit()
+    async with reviewed.open((100, 24), range_=f"points:{first}..{second}"):
+        source, body = reviewed.screen.view.source, reviewed.file("app/text.py").body
+        assert body is not None
+        string = CLASSES.index("string")
+        for row in body.hunks[0].shown:
+            line = body.line(row)
+            is_new = line.kind != MINUS
+            spans = source.spans(0, is_new=is_new, number=line.new if is_new else line.old)
+            assert list(spans) == [0, len(line.text), string], line
 
 
 @pytest.mark.parametrize("scale", [20, pytest.param(1, marks=pytest.mark.soak)])
