@@ -4,6 +4,8 @@ import os
 import re
 import shutil
 import subprocess
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -304,3 +306,72 @@ def test_a_checkout_in_the_way_keeps_a_resolved_conflict(desk: Desk, task: Sessi
     git(desk.repo, "restore", "one.txt")
     merges.continue_(desk.engine, task.id)
     assert desk.shown("main", "one.txt") == lines(_3="both")
+
+
+def test_who_holds_the_index_is_named(desk: Desk, task: Session) -> None:
+    """A real program that keeps the lock, as a git does that waits for an editor or a slow disk."""
+    held = desk.repo / ".git" / "index.lock"
+    holding = f"import sys; file = open({str(held)!r}, 'x'); print(flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", holding], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as program:
+        assert program.stdout is not None
+        program.stdout.readline()
+        named = rf"locked by process {program.pid} "
+        warned = [one for one in merges.preflight(desk.engine, task.id).findings if one.kind == "checkout"]
+        assert [(one.level, bool(re.search(named, one.text))) for one in warned] == [("warn", True)]
+        refused(desk, task, named)
+        program.communicate()
+    held.unlink()
+    desk.merge(task)
+
+
+def test_a_signature_of_gnupg(desk: Desk, task: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if shutil.which("gpg") is None:
+        pytest.skip("gpg is not installed")
+    home = Path(tempfile.mkdtemp(prefix="gpg"))  # short: the agent's socket lies in it
+    monkeypatch.setenv("GNUPGHOME", str(home))
+    made = ("gpg", "--batch", "--quiet", "--passphrase", "", "--quick-gen-key", "body@example.org", "ed25519", "sign")
+    try:
+        subprocess.run(made, check=True, capture_output=True)
+        git(desk.repo, "config", "user.signingKey", "body@example.org")
+        git(desk.repo, "config", "commit.gpgSign", "true")
+        desk.base({"two.txt": lines(_1="later")})
+        desk.merge(task, fast_forward=False)
+        git(desk.repo, "verify-commit", "main", "main^2")
+    finally:
+        subprocess.run(["gpgconf", "--kill", "all"], check=False)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.mark.skipif(not has_lfs(), reason="git-lfs is not installed")
+@pytest.mark.parametrize("choice", ["ours", "theirs"])
+def test_a_conflict_of_large_files(desk: Desk, choice: str) -> None:
+    git(desk.repo, "lfs", "install", "--local")
+    desk.base({".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n", "big.bin": os.urandom(2048)})
+    session = desk.session()
+    sides = {"theirs": os.urandom(4096), "ours": os.urandom(4096)}
+    desk.amp(session, {"big.bin": sides["theirs"]})
+    desk.base({"big.bin": sides["ours"]})
+    with pytest.raises(ConflictsWait):
+        desk.merge(session)
+    merges.resolve(desk.engine, session.id, "big.bin", choice)
+    merges.continue_(desk.engine, session.id)
+    assert (desk.repo / "big.bin").read_bytes() == sides[choice]
+    assert desk.shown("main", "big.bin").startswith("version https://git-lfs")
+    assert git(desk.repo, "status", "--porcelain") == ""
+
+
+def test_a_branch_that_the_remote_protects(desk: Desk, task: Session, tmp_path: Path) -> None:
+    git(desk.repo, "clone", "-q", "--bare", str(desk.repo), str(tmp_path / "remote.git"))
+    git(desk.repo, "remote", "add", "origin", str(tmp_path / "remote.git"))
+    hook = tmp_path / "remote.git" / "hooks" / "pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\necho 'main is protected: open a pull request' >&2\nexit 1\n")
+    hook.chmod(0o755)
+    before = git(tmp_path / "remote.git", "rev-parse", "main")
+    done = desk.merge(task, push=True)
+    (published,) = done.published
+    assert (published.ok, "could not be pushed" in published.text) == (False, True)
+    assert "declined" in published.text
+    assert published.hint.startswith("git -C ")
+    assert git(tmp_path / "remote.git", "rev-parse", "main") == before
+    assert merges.undo(desk.engine, task.id).state is MergeState.UNDONE
