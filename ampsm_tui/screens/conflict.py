@@ -117,7 +117,8 @@ class ConflictScreen(WithAmp):
         from ampsm_engine.merging.steps import ConflictsWait
 
         try:
-            came = await ask(merges.continue_, house(self).engine, self.session_id)
+            async with self.changing:  # what is resolved ahead of it comes first
+                came = await ask(merges.continue_, house(self).engine, self.session_id)
         except ConflictsWait as waits:
             house(self).say(waits.message, title="The next conflict")
             self.forget_choices()

@@ -39,6 +39,9 @@ class Resolving(Conflicted):
     async def _take(self, choice: str, *, whole: bool = False) -> None:
         async with self.changing:
             file = self.file
+            if file is None and choice == "edited" and self.is_edited:
+                await self._resolve(self.path, "edited")
+                return
             if file is None:
                 raise Refused("This file is resolved already.", "z takes that back; Enter goes to what is open.")
             resolution: Resolution
@@ -111,12 +114,15 @@ class Resolving(Conflicted):
         """A file that lost its last marker in the editor is resolved."""
         async with self.changing:
             had_hunks = self.file is not None and bool(self.file.hunks)
+            was_resolved = self.file is None
             if was_touched:
                 self._made.setdefault(self.path, []).append("edited")
             await self.load()
             file = self.file
             if was_touched and had_hunks and file is not None and not file.hunks:
                 await self._resolve(file.path, "edited")
+            elif was_touched and was_resolved and self.is_edited:
+                await self._resolve(self.path, "edited")  # else it would not be in the merge
 
     # Going from one to the next.
 

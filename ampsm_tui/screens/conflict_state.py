@@ -68,6 +68,11 @@ class Conflicted(Screen[object]):
         return next((file for file in self.state.files if file.path == self.path), None) if self.state else None
 
     @property
+    def is_edited(self) -> bool:
+        """Whether the file that is looked at was changed after it was resolved."""
+        return self.state is not None and self.path in self.state.edited
+
+    @property
     def paths(self) -> tuple[str, ...]:
         """All files of the conflict, as they are listed: resolved or not, each keeps its place."""
         state = self.state
@@ -123,6 +128,7 @@ class Conflicted(Screen[object]):
         if state is None:
             return
         sides, path, at, around, file = self.sides, self.path, self.at, self._around, self.file
+        is_edited = self.is_edited
         paths = self.paths
 
         def listed(width: int) -> list[Painted]:
@@ -134,7 +140,7 @@ class Conflicted(Screen[object]):
 
         def lines(width: int) -> Sequence[Painted]:
             if file is None:
-                return conflict_lines.done(path, len(state.files), width)
+                return conflict_lines.done(path, len(state.files), width, is_edited=is_edited)
             if not file.hunks:
                 return conflict_lines.ways(file, sides, width)
             found = conflict_lines.spread(file, around, sides, at, width)

@@ -177,11 +177,15 @@ def _keyed(key: str, text: str, width: int) -> list[Painted]:
     return head + [(Piece("    "), Piece(line)) for line in held[1:]]
 
 
-def done(path: str, left: int, width: int) -> list[Painted]:
-    """A file that is resolved, or all of them."""
+def done(path: str, left: int, width: int, *, is_edited: bool = False) -> list[Painted]:
+    """A file that is resolved, or all of them; `is_edited`: it was changed after that."""
     lines: list[Painted] = []
     if path:
         lines = [(Piece(one_line(path, 500), "title"),), (), (Piece("✓ ", "ok"), Piece("resolved")), ()]
+        if is_edited:
+            told = "It was changed after that, which would not be merged."
+            lines += [(Piece(line, "warn"),) for line in wrapped(told, width, 4)]
+            lines += _keyed("a", "takes it as it lies there now", width)
         lines += _keyed("z", "takes that back: the file is in conflict again", width)
     if not left:
         lines += [(), (Piece("✓ ", "ok"), Piece("Nothing is open any more.", "title"))]

@@ -12,7 +12,8 @@ import pytest
 
 from ampsm_engine.engine import merges
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
-from ampsm_engine.git import integrate
+from ampsm_engine.git import busy, integrate
+from ampsm_engine.git.integrate import target
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import MergeState, Session, Status
 from tests.conftest import git
@@ -42,6 +43,13 @@ def test_changes_elsewhere_in_the_checkout_stay(desk: Desk, task: Session) -> No
     assert git(desk.repo, "status", "--porcelain") == " M two.txt\n?? three.txt\n"
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long it waits for an index is tested where it waits."""
+    monkeypatch.setitem(target.move_target.__kwdefaults__, "patience", 0.1)
+
+
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("kind", ["changed", "untracked", "locked"])
 def test_what_is_in_the_way_in_the_checkout_is_named(desk: Desk, task: Session, kind: str) -> None:
     if kind == "changed":
@@ -308,6 +316,7 @@ def test_a_checkout_in_the_way_keeps_a_resolved_conflict(desk: Desk, task: Sessi
     assert desk.shown("main", "one.txt") == lines(_3="both")
 
 
+@pytest.mark.usefixtures("impatient")
 def test_who_holds_the_index_is_named(desk: Desk, task: Session) -> None:
     """A real program that keeps the lock, as a git does that waits for an editor or a slow disk."""
     held = desk.repo / ".git" / "index.lock"
@@ -322,6 +331,14 @@ def test_who_holds_the_index_is_named(desk: Desk, task: Session) -> None:
         program.communicate()
     held.unlink()
     desk.merge(task)
+
+
+def test_a_lock_that_goes_in_time_is_waited_for(desk: Desk, task: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = desk.repo / ".git" / "index.lock"
+    held.touch()
+    monkeypatch.setattr(busy.time, "sleep", lambda _: held.unlink(missing_ok=True))
+    assert desk.merge(task).checkouts == (str(desk.repo),)
+    assert (desk.repo / "one.txt").read_text() == lines(_3="session")
 
 
 def test_a_signature_of_gnupg(desk: Desk, task: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -129,6 +129,32 @@ async def test_a_file_without_markers_after_the_editor_is_resolved(
     assert len(merges.conflicts(ground.engine, session.id).files) == 2
 
 
+async def test_what_was_edited_after_it_was_resolved_is_said_and_taken(ground: Ground) -> None:
+    session = in_conflict(ground)
+    at = Path(session.worktree_path)
+    app = opened(ground)
+    async with app.run_test(size=(110, 40), notifications=True) as pilot:
+        app.push_screen(MergeScreen(session))
+        await shows(pilot, "Conflict 1 of 2")
+        await pilot.press("T")
+        await shows(pilot, "✓ one.txt")
+        (at / "one.txt").write_text("better\n")
+        await shows(pilot, "changed after that", "takes it as it lies there now")
+        await pilot.press("c")
+        await shows(pilot, "There are conflicts left")
+        await pilot.press("enter")
+        await shows(pilot, "keep the file that is there")
+        await pilot.press("t")
+        await shows(pilot, "Nothing is open any more")
+        await pilot.press("c")
+        await shows(pilot, "changed after being added")
+        await pilot.press("left_curly_bracket", "a")
+        await shows(pilot, "✓ one.txt", "Nothing is open any more")
+        await pilot.press("c")
+        await shows(pilot, "fix login is in main.")
+    assert ground.shown("main", "one.txt") == "better\n"
+
+
 # With answers from a paper.
 
 
