@@ -161,7 +161,7 @@ class ReviewChanges(ReviewBase):
             return
         self._staged = staged
         self.reading.restage(staged)
-        count = sum(bool(file.staged) for file in self.reading.document.files)
+        count = sum(bool(file.staged) and not file.is_gone for file in self.reading.document.files)
         self.news = f"{count} file{'s' * (count != 1)} staged, a commits" if count else ""
         self.told()
 

@@ -97,6 +97,7 @@ async def test_what_is_staged_is_marked_hunk_by_hunk(reviewed: Reviewed, snapsho
         view.go(0)
         await desk.settle()
         await reviewed.there()
+        desk.sees("6 files staged, a commits")
         snapshot_svg(desk.app)
         staged = git(tree, "diff", "--cached", "-M", "--name-status")
         assert "R0" in staged
