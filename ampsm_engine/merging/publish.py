@@ -5,6 +5,7 @@ Always asked for, never retried, and never a reason to take a merge back: what f
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -171,7 +172,7 @@ def _opened(root: Path, argv: tuple[str, ...]) -> Published:
         "GIT_TERMINAL_PROMPT": "0",
         "GH_PAGER": "cat",
     }
-    hint = f"{name} {' '.join(argv[1:3])}"
+    hint = shlex.join((name, *argv[1:7]))
     try:
         done = subprocess.run(
             argv, cwd=root, env=os.environ | quiet, stdin=subprocess.DEVNULL, capture_output=True,

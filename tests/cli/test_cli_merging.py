@@ -201,3 +201,45 @@ def test_a_killed_merge_is_told_by_the_next_command(ampsm: Ampsm, task: Task) ->
     assert "rolled back" not in ampsm("ls").err
     done = subprocess.run(["git", "fsck"], cwd=task.repo, capture_output=True, check=True)
     assert b"error" not in done.stderr
+
+
+def test_what_looks_like_a_secret_needs_a_word(ampsm: Ampsm, task: Task) -> None:
+    before = git(task.repo, "rev-parse", "main")
+    task.amp("settings.py", "KEY = 'sgamp_" + "user_01SECRET_" + "0123456789abcdef" * 2 + "'\n")
+    ran = ampsm("merge", task.id, "-m", "Settings")
+    assert ran.code == 4
+    assert "looks like a secret would be merged, in settings.py" in ran.err
+    assert "0123456789abcdef" not in ran.err + ran.out
+    assert "--yes" in ran.err
+    assert git(task.repo, "rev-parse", "main") == before
+    assert ampsm("squash", task.id, "-m", "Settings").code == 0  # stays in the session
+    assert ampsm("merge", task.id, "-m", "Settings", "--yes").code == 0
+    assert git(task.repo, "rev-parse", "main") != before
+
+
+def test_a_rebase_onto_nothing_speaks_of_a_rebase(ampsm: Ampsm, task: Task) -> None:
+    ran = ampsm("rebase", task.id, "--onto", "nope")
+    assert ran.code == 3
+    assert "nope, which dark mode would be rebased onto, is no branch or commit" in ran.err
+    assert f"ampsm rebase {task.id} --onto REF" in ran.err
+
+
+def test_amps_resolution_is_rejected(ampsm: Ampsm, task: Task, scripted: Callable[[str], None]) -> None:
+    main_moves(task.repo, lines(_3="light"))
+    assert ampsm("merge", task.id, "-m", "Dark mode").code == 4
+    laid_out = (task.at / "one.txt").read_text()
+    assert ampsm("merge", task.id, "--reject").code == 4  # amp was not asked
+    scripted(json.dumps([{"shell": "echo resolved > one.txt; echo more > more.txt"}, {"say": "Done"}]))
+    assert ampsm("merge", task.id, "--amp").code == 0
+    ampsm("wait", task.id)
+    ran = ampsm("merge", task.id, "--show")
+    assert "+resolved" in ran.out
+    ran = ampsm("merge", task.id, "--reject", "--json")
+    assert (ran.code, ran.json["needsReview"], [one["path"] for one in ran.json["conflicts"]]) == (
+        0,
+        False,
+        ["one.txt"],
+    )
+    assert (task.at / "one.txt").read_text() == laid_out
+    assert not (task.at / "more.txt").exists()
+    assert git(task.at, "status", "--porcelain") == "UU one.txt\n"
