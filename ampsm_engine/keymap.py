@@ -54,6 +54,7 @@ _KEYS_LIST = ("keys",)
 _LIST = ("list",)
 _MERGE = ("merge",)
 _CONFLICT = ("conflicts",)
+_RESOLUTION = ("resolution",)
 _SESSION = ("list", "session")
 _ONE_SESSION = ("session",)
 _REVIEW = ("review",)
@@ -170,7 +171,8 @@ KEYS: dict[str, Key] = {
         Key("conflict.continue", "c", _CONFLICT, "commit what is resolved, and go on"),
         Key("conflict.abort", "X", _CONFLICT, "take it all back"),
         Key("conflict.review", "v", _CONFLICT, "read what amp made of it"),
-        Key("conflict.accept", "y", _CONFLICT, "take amp's resolution as it was read"),
+        Key("conflict.accept", "y", _RESOLUTION, "take amp's resolution as it was read"),
+        Key("conflict.reject", "X", _RESOLUTION, "put the conflict back as amp got it"),
         Key("conflict.as-is", "a", _CONFLICT, "the file as it lies there"),
         Key("conflict.all-ours", "O", _CONFLICT, "the whole file as the base has it"),
         Key("conflict.all-theirs", "T", _CONFLICT, "the whole file as the session has it"),
