@@ -159,7 +159,7 @@ class AmpsmApp(Opening, Leaving):
         if self.is_headless:
             return
         gc.freeze()
-        gc.set_threshold(20_000, 10, 10)
+        gc.set_threshold(4_000, 6, 1_000)  # some milliseconds each time; the rest when nothing is to be done
         gc.enable()
         sys.setswitchinterval(0.001)  # a key need not wait for a thread that reads the board
         from ampsm_tui.telling import Teller

@@ -62,7 +62,8 @@ class Needle:
 
     def count(self, body: Body) -> int:
         """How often a patch has it."""
-        return self._count(body, body.data) - self._count_headings(body) if self.text else 0
+        found = self._count(body, body.data) if self.text else 0
+        return found - self._count_headings(body) if found else 0
 
     def before(self, body: Body, row: int) -> int:
         """How often a patch has it above a row."""

@@ -80,7 +80,6 @@ class ReviewSearch(ReviewBase):
             self._forget()
             return
         finds = self._begin(Needle(text))
-        self.view.repaint()
         self.run_worker(self._seek(finds, origin), group="search", exclusive=True)
 
     def _begin(self, needle: Needle) -> Finds:
@@ -94,7 +93,8 @@ class ReviewSearch(ReviewBase):
         self._counting = finds
         try:
             await self._jump(finds, origin, 1, is_first=True)
-            self.told()
+            self.view.repaint()  # not before: the place and its marks are one frame
+            self.told_soon()
         finally:
             self._counting = None
         await self._count(finds)
@@ -107,7 +107,7 @@ class ReviewSearch(ReviewBase):
             for index in finds.stale():
                 finds.count(index)
                 if time.perf_counter() > until:
-                    self.told()
+                    self.told_soon()
                     await asyncio.sleep(0)
                     until = time.perf_counter() + SLICE
         finally:

@@ -4,6 +4,7 @@ A page is some milliseconds of painting; a key that finds it painted already onl
 """
 
 import asyncio
+import gc
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -18,6 +19,9 @@ PAUSE = 0.008
 
 SLICE = 0.002
 """Seconds of painting between two chances for a key."""
+
+REST = 1.0
+"""Seconds without a step after which what is left of the steps is cleared away."""
 
 ABOVE = 4
 """Rows above a place that one jumps to that will be seen as well."""
@@ -59,6 +63,22 @@ class Ahead:
             if time.perf_counter() > until:
                 self._handle = asyncio.get_running_loop().call_later(0, self._paint)
                 return
+        self._handle = asyncio.get_running_loop().call_later(REST, self._clear)
+
+    def _clear(self) -> None:
+        """Collect garbage now rather than in the middle of the next steps."""
+        self._handle = None
+        _collect(1)
+
+    def gone(self) -> None:
+        """The view is no more: what it held is garbage."""
+        self.end()
+        asyncio.get_running_loop().call_later(REST, _collect, 2)
+
+
+def _collect(generation: int) -> None:
+    if gc.isenabled():
+        gc.collect(generation)
 
 
 def wanted(view: "DiffView") -> Iterator[Painting]:

@@ -57,7 +57,7 @@ class DiffView(Repeating, DiffCanvas, can_focus=True):
 
     def on_unmount(self) -> None:
         """Nobody will look."""
-        self.ahead.end()
+        self.ahead.gone()
 
     beside: Callable[[], None] | None = None
     """Called when the view has moved: what stands beside it follows in the same frame."""

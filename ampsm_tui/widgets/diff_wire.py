@@ -3,7 +3,9 @@
 Textual writes each piece with all of its style and takes it back behind it: twice the bytes, over SSH twice the wait.
 """
 
-from collections.abc import Iterable, Sequence
+import os
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from rich.color import ColorSystem
@@ -40,11 +42,23 @@ Carried = tuple[Look, str, Look]
 """A line as it is written from one look on, and the look at its end."""
 
 
+def erases_in_colour(environ: Mapping[str, str]) -> bool:
+    """Whether what this terminal erases takes the colour of the ground; else blanks have to be written.
+
+    GNU screen and a few others leave their own ground there. tmux calls itself screen, too; over SSH it cannot be told
+    from it.
+    """
+    term = environ.get("TERM", "")
+    is_screen = term.startswith("screen") and ("TMUX" not in environ or "STY" in environ)
+    return not is_screen and not term.startswith(("eterm", "dumb", "vt", "ansi"))
+
+
 class Wire:
     """How styles are written for one kind of terminal."""
 
-    def __init__(self, system: ColorSystem | None) -> None:
+    def __init__(self, system: ColorSystem | None, environ: Mapping[str, str] = os.environ) -> None:
         self._system = system
+        self._blanks = BLANKS if erases_in_colour(environ) else sys.maxsize
         self._looks: dict[Style, Look] = {}
         self._steps: dict[tuple[Look, Look], str] = {}
 
@@ -66,9 +80,9 @@ class Wire:
             if control or not text:
                 continue
             look = PLAIN if style is None else looks.get(style) or self._look(style)
-            is_blank = text.isspace()
-            if is_blank and not (look.manner | last.manner) & _SEEN_ON_BLANKS:
-                look = Look(last.ink, look.ground, last.manner)  # the ink of blanks is nobody's business
+            if text.isspace() and not (look.manner | last.manner) & _SEEN_ON_BLANKS:
+                # The ink of blanks is nobody's business.
+                look = last if look.ground == last.ground else Look(last.ink, look.ground, last.manner)
             if look != last:
                 told.append(self._steps.get((last, look)) or self._step(last, look))
                 last = look
@@ -76,7 +90,7 @@ class Wire:
             if skipped:
                 told.append(_forth(skipped))
                 skipped = 0
-            if blanks >= BLANKS and not look.manner & _SEEN_ON_BLANKS:
+            if blanks >= self._blanks and not look.manner & _SEEN_ON_BLANKS:
                 told.append(f"{text[: len(text) - blanks]}\x1b[{blanks}X")
                 skipped = blanks
             else:

@@ -8,6 +8,7 @@ import pyte
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from rich.color import ColorSystem
 from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
@@ -16,7 +17,7 @@ from textual._compositor import CompositorUpdate
 from ampsm_engine.review.parts import Row
 from ampsm_tui.app import AmpsmApp
 from ampsm_tui.frames import RowsUpdate
-from ampsm_tui.widgets.diff_wire import PLAIN, RESET, WireStrip, wire_of
+from ampsm_tui.widgets.diff_wire import BLANKS, PLAIN, RESET, Wire, WireStrip, wire_of
 from tests.tui.desk import Desk
 from tests.tui.reviewing import Reviewed
 
@@ -182,3 +183,21 @@ async def test_the_next_page_is_painted_before_one_asks_for_it(
         await reviewed.press("f")
         assert painted[:1] in ([], [1])  # the row of the cursor; what comes after the frame is the page after next
         assert view.top[0] > 0
+
+
+@pytest.mark.parametrize(
+    ("environ", "erases"),
+    [
+        ({"TERM": "xterm-256color"}, True),
+        ({"TERM": "screen-256color", "TMUX": "/tmp/tmux-0/default,1,0"}, True),
+        ({"TERM": "tmux-256color"}, True),
+        ({"TERM": "screen-256color"}, False),  # GNU screen, or tmux at the other end of SSH
+        ({"TERM": "screen", "STY": "1.pts-0", "TMUX": "/tmp/tmux-0/default,1,0"}, False),
+        ({"TERM": "dumb"}, False),
+    ],
+)
+def test_blanks_are_erased_where_that_leaves_their_colour(environ: dict[str, str], *, erases: bool) -> None:
+    blanks = Segment(" " * (BLANKS + 1), Style(bgcolor="#405060"))
+    written = Wire(ColorSystem.TRUECOLOR, environ).written([blanks])
+    assert ("\x1b[10X" in written) == erases
+    assert (blanks.text in written) != erases
