@@ -27,7 +27,6 @@ from ampsm_tui.leaving import Leaving
 from ampsm_tui.opening import Opening
 from ampsm_tui.turns import in_turn
 from ampsm_tui.wall import Wall, guarded
-from ampsm_tui.widgets.session_table import SessionTable
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
 
     from ampsm_engine.engine.desk import Engine
     from ampsm_tui.telling import Teller
+    from ampsm_tui.widgets.session_table import SessionTable
 
 SOON = 0.1
 """Seconds after the start at which the board is read again."""
@@ -204,7 +204,7 @@ class AmpsmApp(Opening, Leaving):
 
             self.push_screen(FirstRunScreen().data_bind(AmpsmApp.board))
 
-    def on_session_table_chosen(self, event: SessionTable.Chosen) -> None:
+    def on_session_table_chosen(self, event: "SessionTable.Chosen") -> None:
         """Open a session."""
         self.open_session(event.session_id)
 

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING, cast
 
 from ampsm_tui.readying import Readying, looks
-from ampsm_tui.screens.sessions import SessionsScreen
 
 if TYPE_CHECKING:
     from textual.screen import Screen
@@ -38,6 +37,8 @@ class Opening(Readying):
         return ReviewScreen(session).data_bind(type(app).board)
 
     def _list(self) -> "Screen[None]":
+        from ampsm_tui.screens.sessions import SessionsScreen  # not before a review that is asked for first
+
         return SessionsScreen().data_bind(type(cast("AmpsmApp", self)).board)
 
     def show_list(self) -> None:

@@ -45,6 +45,7 @@ class Readying(Diffing):
     def _loaded(self) -> None:
         import ampsm_engine.engine.reviews  # noqa: F401 - loaded, for the questions that follow
         import ampsm_tui.screens.review as loaded
+        import ampsm_tui.screens.sessions  # noqa: F401 - where a review that was asked for first leads to
 
         app = cast("AmpsmApp", self)
 

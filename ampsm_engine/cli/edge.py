@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TextIO
@@ -44,8 +45,9 @@ def run(arguments: list[str], *, screens: Callable[..., int] | None = None) -> i
 
 
 def _outcome(arguments: list[str], screens: Callable[..., int] | None) -> int:
-    if not arguments and screens is not None and sys.stdin.isatty() and sys.stdout.isatty():
-        return _opened(screens)
+    directly = _directly(arguments, screens)
+    if directly is not None:
+        return _opened(directly)
     import click
 
     from ampsm_engine.cli.root import root
@@ -67,12 +69,35 @@ def _outcome(arguments: list[str], screens: Callable[..., int] | None) -> int:
     return answer if isinstance(answer, int) else diagnostics.OK
 
 
-def _opened(screens: Callable[..., int]) -> int:
+def _directly(arguments: list[str], screens: Callable[..., int] | None) -> Callable[[], int] | None:
+    """What opens the screens on a terminal without a parser's help; None for all else."""
+    if screens is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return None
+    if not arguments:
+        return screens
+    return partial(_review, screens, arguments[1]) if is_plain_review(arguments) else None
+
+
+def _opened(screens: Callable[[], int]) -> int:
     """The screens, without the 20 ms of a parser that has nothing to read."""
     try:
         return screens()
     except AmpsmError as problem:
         return _told(problem)
+
+
+def is_plain_review(arguments: list[str]) -> bool:
+    """Whether they name a session to review, and nothing that needs a parser."""
+    is_plain = len(arguments) == len(("review", "SESSION")) and arguments[0] == "review"
+    return is_plain and arguments[1].isprintable() and not arguments[1].startswith("-") and bool(arguments[1])
+
+
+def _review(screens: Callable[..., int], reference: str) -> int:
+    """What the command `review` does, without its parser."""
+    from ampsm_engine.engine import desk
+
+    desk.recovered = diagnostics.note
+    return screens(review=desk.open_engine().store.resolve(reference).id)
 
 
 def _told(problem: AmpsmError) -> int:

@@ -109,6 +109,30 @@ def test_ampsm_alone_opens_the_screens_on_a_terminal_only(ampsm: Ampsm, monkeypa
     assert opened == ["screens"]
 
 
+def test_a_review_is_opened_on_a_terminal_without_a_parser_and_refused_as_with_one(
+    ampsm: Ampsm, shelf: Shelf, monkeypatch: pytest.MonkeyPatch, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    session = shelf.session("fix login")
+    opened: list[str] = []
+
+    def screens(*, review: str) -> int:
+        opened.append(review)
+        return 7
+
+    for stream in (sys.stdin, sys.stdout):
+        monkeypatch.setattr(stream, "isatty", lambda: True, raising=False)
+    assert edge.run(["review", "fix login"], screens=screens) == 7
+    assert edge.run(["review", session.id[:4]], screens=screens) == 7
+    assert opened == [session.id] * 2
+    capsysbinary.readouterr()
+    directly = edge.run(["review", "nobody"], screens=screens), capsysbinary.readouterr()
+    parsed = edge.run(["review", "--", "nobody"], screens=screens), capsysbinary.readouterr()
+    assert directly == parsed
+    assert directly[0] == 3
+    assert edge.run(["review", "--help"], screens=screens) == 0
+    assert len(opened) == 2
+
+
 def test_completion_scripts_are_scripts(ampsm: Ampsm, tmp_path: Path) -> None:
     for shell in ("bash", "zsh", "fish"):
         ran = ampsm("completion", shell)
