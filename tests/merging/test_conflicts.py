@@ -162,6 +162,21 @@ def test_every_kind_has_a_way_out(desk: Desk, ours: dict, theirs: dict, kind: st
     desk.clean(session)
 
 
+def test_a_file_in_place_of_a_folder_is_in_nobodys_way(desk: Desk) -> None:
+    """In the checkout of the base it is the base's own."""
+    session = desk.session()
+    desk.amp(session, {"place/inside.txt": "session\n"})
+    desk.base({"place": "base\n"})
+    assert merges.preflight(desk.engine, session.id).ready
+    stopped(desk, session)
+    for file in merges.conflicts(desk.engine, session.id).files:
+        merges.resolve(desk.engine, session.id, file.path, "theirs")
+    merges.continue_(desk.engine, session.id)
+    assert git(desk.repo, "status", "--porcelain") == ""
+    assert desk.shown("main", "place/inside.txt") == "session\n"
+    desk.clean(session)
+
+
 def test_rerere_of_the_user_is_used(desk: Desk, task: Session) -> None:
     git(desk.repo, "config", "rerere.enabled", "true")
     at = stopped(desk, task)

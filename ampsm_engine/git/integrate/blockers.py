@@ -56,9 +56,12 @@ def collisions(repo: Repo, branch: str, base: str, fork: str, work: str) -> Iter
         return
     ground = Ground(repo.root)
     brought = changed(ground, fork, work)
-    coming = {path: letter for path, letter in changed(ground, base, work).items() if path in brought}
+    differs = changed(ground, base, work)
+    coming = {path: letter for path, letter in differs.items() if path in brought}
     for tree in trees:
-        refusal = blocked(tree.path, coming, untracked(tree.path, coming))
+        # What the base alone took away or put in the place of a folder makes room, and is no stranger.
+        lying = [path for path in untracked(tree.path, differs) if path in brought]
+        refusal = blocked(tree.path, coming, lying)
         if refusal is not None:
             yield Blocker(refusal.message, refusal.hint)
 
