@@ -133,19 +133,22 @@ def is_whole(data: bytes) -> bool:
     return CUT not in data and counts == there
 
 
-def as_patch(data: bytes, path: str, *, is_new: bool = False, is_deleted: bool = False) -> bytes:
-    """Hunks of one file as a patch of their own, for `git apply`."""
-    old, new = (
-        b"/dev/null" if gone else _named(f"{letter}/{path}") for letter, gone in (("a", is_new), ("b", is_deleted))
-    )
-    return b"--- " + old + b"\n+++ " + new + b"\n" + data
+def as_patch(data: bytes, path: str, *, old_mode: int, new_mode: int) -> bytes:
+    """Hunks of one file as a patch of their own, for `git apply`; a mode of 0: there is no such side."""
+    a, b = (_named(f"{letter}/{path}") for letter in "ab")
+    head = b"diff --git %s %s\n" % (a, b)
+    if not old_mode:
+        head, a = head + b"new file mode %06o\n" % new_mode, b"/dev/null"
+    elif not new_mode:
+        head, b = head + b"deleted file mode %06o\n" % old_mode, b"/dev/null"
+    return b"%s--- %s\n+++ %s\n%s" % (head, *(name + b"\t" * (b" " in name) for name in (a, b)), data)
 
 
 def _named(path: str) -> bytes:
     """A path as git writes it into a patch: in quotes where it has letters that would end it."""
     raw = path.encode("utf-8", "surrogateescape")
     if not any(byte < 0x20 or byte in b'"\\\x7f' for byte in raw):
-        return raw + b"\t" * (b" " in raw)
+        return raw
     return (
         b'"'
         + b"".join(b"\\%03o" % byte if byte < 0x20 or byte in b'"\\\x7f' else bytes((byte,)) for byte in raw)

@@ -229,10 +229,13 @@ class ReviewChanges(ReviewBase):
             self.action_copy_place()
 
     def _copy_hunk(self, row: Row) -> None:
-        file = self.view.document.files[row.file]
+        file, reading = self.view.document.files[row.file], self.reading
         patch = self._hunk(file, row.a)
-        if patch is not None:
-            told = hunks.as_patch(patch, file.path, is_new=file.status == "A", is_deleted=file.status == "D")
+        if patch is not None and reading is not None:
+            entry = reading.review.files[row.file]
+            is_there = file.status not in "RC"  # it has another name, and is changed under the new one
+            old_mode = entry.old_mode if is_there else entry.new_mode
+            told = hunks.as_patch(patch, file.path, old_mode=old_mode, new_mode=entry.new_mode)
             self._copied(told.decode("utf-8", "surrogateescape"), "the hunk as a patch")
 
     def _text(self, row: Row) -> str | None:

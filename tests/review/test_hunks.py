@@ -147,7 +147,7 @@ def test_hunks_make_a_patch_that_git_applies(
     there = tmp_path / path
     there.parent.mkdir(exist_ok=True)
     there.write_bytes(before)
-    patch = hunks.as_patch(data, path)
+    patch = hunks.as_patch(data, path, old_mode=0o100644, new_mode=0o100644)
     subprocess.run(["git", "apply", "--whitespace=nowarn"], cwd=tmp_path, input=patch, check=True)
     assert there.read_bytes() == after
     there.unlink()

@@ -1,6 +1,7 @@
 """A review in the hands of somebody who wants to break it: what is said is true, and what is shown is not stale."""
 
 import re
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from ampsm_engine.naming import new_id
 from ampsm_engine.review.parts import Row, Sort
 from ampsm_engine.review.search import Needle
 from ampsm_engine.review.values import Side
+from ampsm_tui import clipboard
 from ampsm_tui.widgets.diff_overview import Overview
 from ampsm_tui.widgets.file_tree import FileTree
 from ampsm_tui.widgets.review_head import ReviewHead
@@ -67,6 +69,32 @@ async def test_the_last_file_is_seen_where_rows_come_above_it(reviewed: Reviewed
         view.stand_on((held[0], view.size.height - 1, held[2]))
         await desk.settle()
         assert "▌" in desk.lines[view.region.bottom - 1]
+
+
+def applies_backwards(tree: Path, patch: bytes) -> None:
+    command = ["git", "apply", "--check", "--whitespace=nowarn", "-R", "-"]
+    done = subprocess.run(command, cwd=tree, input=patch, capture_output=True, check=False)
+    assert done.returncode == 0, (done.stderr, patch)
+
+
+async def test_a_copied_hunk_is_a_patch_for_git(reviewed: Reviewed, monkeypatch: pytest.MonkeyPatch) -> None:
+    copied: list[str] = []
+    monkeypatch.setattr(clipboard, "copy", lambda _app, text, _env: copied.append(text))
+    tree = reviewed.worktree
+    async with reviewed.open():
+        for path in ("app/login.py", "app/gone.py", "app/new_name.py", "docs/ending.txt", "docs/last.txt", "latest"):
+            for number in range(reviewed.file(path).hunks):
+                await reviewed.to(path, number)
+                await reviewed.press("y")
+                patch = copied[-1].encode("utf-8", "surrogateescape")
+                assert patch.startswith(b"diff --git "), path
+                applies_backwards(tree, patch)
+        await reviewed.to("app/login.py", 0)
+        await reviewed.press("j", "j", "Y", "V", "j", "y")
+        assert copied[-2:] == [
+            "app/login.py:10",
+            'def redirect(target: str, default: str = "/") -> str:\n    """Where to go after logging in."""',
+        ]
 
 
 async def test_what_is_opened_at_the_end_of_the_screen_is_seen(reviewed: Reviewed) -> None:
