@@ -1,6 +1,5 @@
 """A review in the hands of somebody who wants to break it: what is said is true, and what is shown is not stale."""
 
-import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,10 +12,8 @@ from ampsm_engine.engine.desk import Engine
 from ampsm_engine.model import Iteration, State
 from ampsm_engine.naming import new_id
 from ampsm_engine.review.parts import Row, Sort
-from ampsm_engine.review.search import Needle
 from ampsm_engine.review.values import Side
 from ampsm_tui import clipboard
-from ampsm_tui.widgets.diff_overview import Overview
 from ampsm_tui.widgets.file_tree import FileTree
 from ampsm_tui.widgets.review_head import ReviewHead
 from tests.tui.conftest import Camera
@@ -143,69 +140,6 @@ async def test_what_is_staged_is_marked_hunk_by_hunk(reviewed: Reviewed, snapsho
         assert set(git(tree, "diff", "--cached", "--name-only").split()) == {
             *("bin/run", "latest", "logo.png", "docs/ending.txt"),
         }
-
-
-def counted(reviewed: Reviewed, text: str) -> tuple[int, int]:
-    """How often a text is in changed and context lines as they are shown, and the number that the head says."""
-    head = reviewed.desk.lines[0]
-    told = re.search(rf"/{text}\s+(\d+) of (\d+)\s", head)
-    assert told, head
-    return int(told[1]), int(told[2])
-
-
-async def test_search_finds_context_that_has_grown(reviewed: Reviewed) -> None:
-    whole = (reviewed.worktree / "app/login.py").read_text()
-    async with reviewed.open((120, 60)) as desk:
-        await reviewed.press("slash")
-        await desk.type("name")
-        await reviewed.press("enter")
-        before = counted(reviewed, "name")[1]
-        await reviewed.to("app/login.py", 0)
-        await reviewed.press("equals_sign")
-        removed = 1  # self.failed.pop(name, None)
-        others = before - _in_hunks(reviewed, "app/login.py", b"name")
-        total = others + whole.count("name") + removed
-        await reviewed.until(lambda: f" of {total}" in desk.lines[0], "the grown lines to be counted")
-        seen = []
-        for _ in range(total):
-            await reviewed.press("n")
-            number, of = counted(reviewed, "name")
-            assert of == total
-            seen.append(number)
-        assert sorted(seen) == list(range(1, total + 1))
-        assert [(one - seen[0]) % total for one in seen] == list(range(total))
-        await reviewed.press("N")
-        assert counted(reviewed, "name")[0] == seen[-2]
-        await reviewed.to("app/login.py", 0)
-        await reviewed.press("equals_sign")
-        await reviewed.until(lambda: f"/name {before} " in desk.lines[0], "them to be forgotten again")
-
-
-def _in_hunks(reviewed: Reviewed, path: str, text: bytes) -> int:
-    body = reviewed.file(path).body
-    assert body is not None
-    return Needle(text.decode()).count(body)
-
-
-async def test_the_count_of_a_search_follows_the_diff(reviewed: Reviewed) -> None:
-    async with reviewed.open() as desk:
-        await reviewed.press("slash")
-        await desk.type("session")
-        await reviewed.press("enter")
-        assert counted(reviewed, "session") == (1, 3)
-        overview = reviewed.screen.query_one(Overview)
-        assert any("─" in overview.paint(y).text for y in range(overview.size.height))
-        login = reviewed.worktree / "app/login.py"
-        login.write_text(login.read_text() + "# session\n# session\n")
-        await reviewed.press("R")
-        await reviewed.until(lambda: "of 5" in desk.lines[0], "the new count")
-        assert counted(reviewed, "session") == (1, 5)
-        await reviewed.press("ampersand")
-        await desk.type("docs")
-        await reviewed.press("enter")
-        desk.sees("/session no match")
-        await reviewed.press("escape")
-        assert not any("─" in overview.paint(y).text for y in range(overview.size.height))
 
 
 async def test_a_number_says_how_often_and_which_line(reviewed: Reviewed) -> None:
