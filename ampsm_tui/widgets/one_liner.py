@@ -48,6 +48,6 @@ class OneLiner(Widget):
         left = width
         for piece in (*self._left, Piece(" " * gap), *right):
             text = cut(piece.text, left)
-            left -= cells(text)
+            left = left - cells(text) if text == piece.text else 0  # one ellipsis tells it all
             segments.append(Segment(text, self._blending.style(f"-{piece.style}" if piece.style else "")))
         return Strip(segments).adjust_cell_length(width, self._blending.style())
