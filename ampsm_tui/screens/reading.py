@@ -100,7 +100,7 @@ class Reading:
             self._more.clear()
             while self._waiting and not self._is_gone:
                 await self._take_some()
-                await _breathe()
+                await asyncio.sleep(0)  # keys and frames have their turn
             self._recolour()
             if self.review.is_complete and not self.is_complete:
                 self.is_complete = True
@@ -121,7 +121,7 @@ class Reading:
             body = Body(patch.data)
             if len(patch.data) > BIG:
                 while not body.read():
-                    await _breathe()
+                    await asyncio.sleep(0)  # keys and frames have their turn
                 held = view.hold()
             while not body.read():
                 pass
@@ -291,11 +291,6 @@ class Reading:
             return
         keys = self.keys(index) if staged.paths & {file.path, file.old_path} else ()
         file.staged = frozenset(at for at, key in enumerate(keys) if staged.has(file.path, key, file.old_path))
-
-
-async def _breathe() -> None:
-    """Let keys and frames have their turn."""
-    await asyncio.sleep(0)
 
 
 def _file(entry: "FileEntry") -> File:
