@@ -120,7 +120,7 @@ class Reading:
                 continue
             body = Body(patch.data)
             if len(patch.data) > BIG:
-                while not body.read():
+                for _ in iter(body.read, True):
                     await asyncio.sleep(0)  # keys and frames have their turn
                 held = view.hold()
             while not body.read():
