@@ -6,6 +6,7 @@ import pytest
 
 from ampsm_engine.config import config_path
 from ampsm_engine.engine.desk import engine_at
+from ampsm_engine.git.integrate import target
 from ampsm_engine.model import Session
 from tests.merging.desk import LINES, Desk, lines
 from tests.worker.conftest import bench  # noqa: F401 - a fixture, with an amp
@@ -26,3 +27,9 @@ def task(desk: Desk) -> Session:
     session = desk.session()
     desk.amp(session, {"one.txt": lines(_3="session")})
     return session
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long it waits for an index is tested where it waits."""
+    monkeypatch.setitem(target.move_target.__kwdefaults__, "patience", 0.1)
