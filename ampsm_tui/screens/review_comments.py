@@ -6,9 +6,8 @@ from textual.binding import Binding, BindingType
 
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.review import ways
-from ampsm_engine.review.body import MINUS
-from ampsm_engine.review.document import Document
 from ampsm_engine.review.parts import Anchor, Row, Sort
+from ampsm_engine.review.remarked import remarked
 from ampsm_engine.review.values import Comment, CommentState, Side
 from ampsm_tui.ask import ask, asking
 from ampsm_tui.house import house
@@ -86,16 +85,16 @@ class ReviewComments(ReviewBase):
         view.refresh()
 
     def action_comment(self) -> None:
-        """Write a comment on the selected lines, the line, or, on its head, the file."""
+        """Write a comment on the selected lines, the line, the hunk or the file."""
         row = self.row
         if row is None or self.reading is None:
             return
         if row.sort is Sort.NOTE:
             self.open_note(row)
             return
-        place = self._place()
+        place = remarked(self.view.document, self.view.cursor, self.view.selected_from)
         if place is None:
-            self.say("There is no line to comment on; on the head of a file, c comments on the file")
+            self.say("No line to comment on; on a file's head c comments on the file, on a hunk's on its lines")
             return
         index, side, first, last = place
         file = self.reading.document.files[index]
@@ -121,22 +120,6 @@ class ReviewComments(ReviewBase):
         old = "" if side is Side.NEW else ", as it was"
         note = "It is kept until S sends it to amp."
         self.app.push_screen(KeptTextScreen(f"Comment on {where}{old}", keep, note=note, may_be_empty=False))
-
-    def _place(self) -> tuple[int, Side, int, int] | None:
-        """File, side and lines to comment on: those that are selected in one file, else the one under the cursor."""
-        view, document = self.view, self.view.document
-        start = view.cursor if view.selected_from is None else view.selected_from
-        first, last = sorted((start, view.cursor))
-        row = document.row(view.cursor)
-        if row.sort is Sort.HEAD and first == last:
-            return row.file, _side_of_file(document, row.file), 0, 0
-        rows = [one for one in (document.row(at) for at in range(first, last + 1)) if one.file == row.file]
-        numbers: dict[Side, list[int]] = {Side.NEW: [], Side.OLD: []}
-        for one in rows:
-            for side, number in _numbers(document, one):
-                numbers[side].append(number)
-        side = Side.NEW if numbers[Side.NEW] else Side.OLD
-        return (row.file, side, min(numbers[side]), max(numbers[side])) if numbers[side] else None
 
     def open_note(self, row: Row) -> None:
         """Edit the comment under the cursor; an empty one is deleted."""
@@ -257,23 +240,6 @@ class ReviewComments(ReviewBase):
             f"{count} remark{'s were' if count != 1 else ' was'} not sent to amp. They are kept; S here sends them."
         )
         self.app.push_screen(ConfirmScreen("Leave the review?", sentence, yes="Leave"), answered)
-
-
-def _side_of_file(document: Document, index: int) -> Side:
-    return Side.OLD if document.files[index].status == "D" else Side.NEW
-
-
-def _numbers(document: Document, row: Row) -> list[tuple[Side, int]]:
-    """The lines that a row stands for, by side: of a context line the new one counts."""
-    if row.sort is Sort.GROWN:
-        return [(Side.NEW, row.b)]
-    body = document.files[row.file].body
-    if body is None or row.sort not in (Sort.LINE, Sort.PAIR):
-        return []
-    rows = (row.a,) if row.sort is Sort.LINE else (row.b, row.a)
-    lines = [body.line(at) for at in rows if at >= 0]
-    told = [(Side.OLD, one.old) if one.kind == MINUS else (Side.NEW, one.new) for one in lines]
-    return told[:1] if row.sort is Sort.PAIR and told and told[0][0] is Side.NEW else told
 
 
 def _anchor(one: Comment, new_oid: str) -> Anchor:

@@ -188,6 +188,12 @@ async def test_white_space_wrap_and_folds(reviewed: Reviewed) -> None:
         desk.sees_not("ruff check", "SimpleCookie")
 
 
+async def test_on_the_heading_of_a_hunk_the_comment_is_for_what_it_changes(reviewed: Reviewed) -> None:
+    async with reviewed.open() as desk:
+        await reviewed.press("right_curly_bracket", "right_curly_bracket", "right_square_bracket", "c")
+        desk.sees("Comment on app/login.py:12")
+
+
 async def test_comments_are_shown_edited_and_sent(reviewed: Reviewed, snapshot_svg: Camera) -> None:
     async with reviewed.open() as desk:
         for _ in range(2):

@@ -1,0 +1,58 @@
+"""Which lines a comment is for: those that git's patch says, wherever the cursor stands."""
+
+import re
+
+from ampsm_engine.review.body import Body
+from ampsm_engine.review.document import Document, File
+from ampsm_engine.review.parts import Sort
+from ampsm_engine.review.remarked import remarked
+from ampsm_engine.review.values import Side
+
+PATCH = b"""@@ -1,7 +1,8 @@
+ one
+ two
+-three
++THREE
++3
+ four
+ five
+-six
+ seven
++eight
+@@ -20,3 +21,2 @@ def f
+ a
+-b
+ c
+"""
+
+
+def shown() -> Document:
+    document = Document([File("x.py"), File("gone.py", status="D")])
+    document.put(0, Body.whole(PATCH), ())
+    document.put(1, Body.whole(re.sub(rb"(?m)^@@ .*$", b"@@ -1,2 +0,0 @@", b"@@ x\n-a\n-b\n")), ())
+    return document
+
+
+def at(document: Document, sort: Sort, number: int) -> int:
+    return [row for row in range(len(document)) if document.row(row).sort is sort][number]
+
+
+def test_on_the_head_of_a_file_it_is_for_the_file() -> None:
+    document = shown()
+    assert remarked(document, at(document, Sort.HEAD, 0)) == (0, Side.NEW, 0, 0)
+    assert remarked(document, at(document, Sort.HEAD, 1)) == (1, Side.OLD, 0, 0)
+
+
+def test_on_the_heading_of_a_hunk_it_is_for_what_it_changes() -> None:
+    document = shown()
+    assert remarked(document, at(document, Sort.HUNK, 0)) == (0, Side.NEW, 3, 8)
+    assert remarked(document, at(document, Sort.HUNK, 1)) == (0, Side.OLD, 21, 21), "it adds nothing"
+
+
+def test_on_a_line_it_is_for_that_line_and_selected_for_all_of_one_file() -> None:
+    document = shown()
+    first = at(document, Sort.LINE, 0)
+    assert remarked(document, first + 2) == (0, Side.OLD, 3, 3)
+    assert remarked(document, first + 3) == (0, Side.NEW, 3, 3)
+    assert remarked(document, first + 3, first) == (0, Side.NEW, 1, 3)
+    assert remarked(document, first, first + 3) == (0, Side.NEW, 1, 3)
