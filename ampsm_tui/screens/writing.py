@@ -22,6 +22,9 @@ Deliver = Callable[[str], Awaitable[None]]
 class _Writing(Dialog[bool]):
     """Hands what was written to `deliver` and closes when that went well; answers whether it did."""
 
+    WORD: ClassVar = "save"
+    """What handing it over is called."""
+
     def __init__(self, title: str, deliver: Deliver, *, text: str = "", note: str = "", may_be_empty: bool) -> None:
         super().__init__(title)
         self._deliver = deliver
@@ -41,7 +44,7 @@ class _Writing(Dialog[bool]):
     def action_send(self) -> None:
         """Hand it over."""
         if not self.written().strip() and not self._may_be_empty:
-            self.show_trouble("There is nothing written yet.")
+            self.show_trouble(f"There is nothing to {self.WORD} yet.")
             return
         self.show_trouble("")
         self.run_worker(self._hand_over(self.written()), group="ask", exclusive=True)
@@ -77,6 +80,7 @@ class _ManyLines(_Writing):
 class TextScreen(_ManyLines):
     """A text that goes to amp."""
 
+    WORD = "send"
     BINDINGS: ClassVar[list[BindingType]] = [Binding(SEND, "send", "Send", id="dialog.send", priority=True)]
 
 
