@@ -3,7 +3,6 @@
 What a screen shows or asks for is not known here.
 """
 
-import gc
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -27,6 +26,7 @@ from ampsm_tui.leaving import Leaving
 from ampsm_tui.opening import Opening
 from ampsm_tui.turns import in_turn
 from ampsm_tui.wall import Wall, guarded
+from ampsm_tui.widgets import collecting
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -158,9 +158,7 @@ class AmpsmApp(Opening, Leaving):
         """What the first frame need not wait for."""
         if self.is_headless:
             return
-        gc.freeze()
-        gc.set_threshold(4_000, 6, 1_000)  # some milliseconds each time; the rest when nothing is to be done
-        gc.enable()
+        collecting.begin()
         sys.setswitchinterval(0.001)  # a key need not wait for a thread that reads the board
         from ampsm_tui.telling import Teller
 

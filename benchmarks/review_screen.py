@@ -60,9 +60,9 @@ def watched() -> None:
     os.environ["TEXTUAL_FPS"] = "120"  # as the front door does, and before Textual reads it
     from textual.screen import Screen
 
-    told: dict[str, list[float]] = {"frames": [], "lag": [], "gc": []}
+    told: dict[str, list[float]] = {"frames": [], "lag": [], "gc": [], "gc_cpu": []}
     inner = Screen._on_timer_update  # noqa: SLF001 - where Textual composes, renders and writes a frame
-    began = [0.0]
+    began = [0.0, 0.0]
 
     def update(self: "Screen[object]") -> None:
         busy = bool(self._dirty_widgets or self._repaint_required or self._layout_required)
@@ -73,9 +73,10 @@ def watched() -> None:
 
     def collecting(phase: str, _info: object) -> None:
         if phase == "start":
-            began[0] = time.perf_counter()
+            began[:] = time.perf_counter(), time.thread_time()
         else:
             told["gc"].append(time.perf_counter() - began[0])
+            told["gc_cpu"].append(time.thread_time() - began[1])  # without what took the core away meanwhile
 
     Screen._on_timer_update = update  # type: ignore[method-assign]  # noqa: SLF001
     gc.callbacks.append(collecting)
@@ -234,7 +235,8 @@ def measured(place: Path) -> None:
     end = told()
     print(f"  at rest for 5 s: {written} bytes (aim 0)")
     print(f"  loop lag p99 {part(end['lag'], 0.99):.1f} ms, most {part(end['lag'], 1):.1f} (aim 10); "
-          f"collector {len(end['gc'])} times, most {part(end['gc'], 1):.1f} ms (aim 5)")  # fmt: skip
+          f"collector {len(end['gc'])} times, most {part(end['gc'], 1):.1f} ms, "
+          f"of it on the core {part(end['gc_cpu'], 1):.1f} ms (aim 5)")  # fmt: skip
     children = subprocess.run(["pgrep", "-P", str(terminal.pid)], capture_output=True, text=True, check=False)
     others = ", ".join(f"{memory(int(pid)):.0f}" for pid in children.stdout.split())
     print(f"  app {memory(terminal.pid):.0f} MB (aim 140), beside it {others} MB")

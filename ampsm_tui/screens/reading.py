@@ -16,6 +16,7 @@ from ampsm_engine.review.document import Document, File
 from ampsm_engine.review.parts import Sort, parts
 from ampsm_engine.review.values import Marks
 from ampsm_tui.ask import tell
+from ampsm_tui.widgets import collecting
 from ampsm_tui.widgets.diff_ahead import ends
 from ampsm_tui.widgets.diff_cards import cards
 from ampsm_tui.widgets.diff_heads import STATUS
@@ -66,6 +67,7 @@ class Reading:
         """What is in the index, where that matters."""
         self._fetching: set[tuple[int, int]] = set()
         review.listen(self._heard)
+        collecting.made()
 
     def fill(self) -> None:
         """Take at once what is here already and small: of a renewed review all but what changed."""
@@ -104,6 +106,7 @@ class Reading:
             self._recolour()
             if self.review.is_complete and not self.is_complete:
                 self.is_complete = True
+                collecting.made()
                 self._changed()
 
     async def _take_some(self) -> None:

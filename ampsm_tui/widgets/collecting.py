@@ -1,6 +1,7 @@
-"""Keeps the garbage collector from stalling the screen while a transcript of many thousand blocks is read or shown.
+"""Keeps the garbage collector from stalling the screen: it looks at what is new, a little at a time.
 
-A full collection looks at every object there is: a tenth of a second with 50,000 events, for nothing.
+A full collection looks at every object there is: a tenth of a second with 50,000 events, for nothing. What is there to
+stay is set aside (`gc.freeze`) as soon as it is made, and looked at again when its screen is gone.
 """
 
 import contextlib
@@ -9,6 +10,17 @@ from collections.abc import Iterator
 
 _RARELY = 10_000
 """Collections of the middle generation before a full one."""
+
+_is_on = False
+
+
+def begin() -> None:
+    """After the first frame: what was imported stays, and what comes is collected by the millisecond."""
+    global _is_on  # noqa: PLW0603 - there is one collector
+    gc.freeze()
+    gc.set_threshold(2_000, 3, 1_000)
+    gc.enable()
+    _is_on = True
 
 
 @contextlib.contextmanager
@@ -30,3 +42,30 @@ def set_aside() -> None:
 def take_back() -> None:
     """Everything may be collected again: the screen it belonged to is gone."""
     gc.unfreeze()
+
+
+def made() -> None:
+    """Much was made that stays as long as its screen; nothing of it is garbage yet."""
+    if _is_on:
+        gc.freeze()
+
+
+def between() -> None:
+    """Between two slices of work: look at what the last made. Where as much old goes as new comes, nobody else would."""
+    if _is_on:
+        gc.collect(0)
+
+
+def at_rest() -> None:
+    """Nothing is to be done: clear away what the last steps left, so that the next ones need not."""
+    if _is_on:
+        gc.collect(1)
+        gc.freeze()
+
+
+def over() -> None:
+    """A screen that had much is gone, and nothing is to be done: look at everything once."""
+    if _is_on:
+        gc.unfreeze()
+        gc.collect()
+        gc.freeze()

@@ -4,12 +4,12 @@ A page is some milliseconds of painting; a key that finds it painted already onl
 """
 
 import asyncio
-import gc
 import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ampsm_engine.review import ways
+from ampsm_tui.widgets import collecting
 
 if TYPE_CHECKING:
     from ampsm_tui.widgets.diff_view import DiffView
@@ -61,6 +61,7 @@ class Ahead:
             if 0 <= at < total:
                 view.strips(at, state)
             if time.perf_counter() > until:
+                collecting.between()
                 self._handle = asyncio.get_running_loop().call_later(0, self._paint)
                 return
         self._handle = asyncio.get_running_loop().call_later(REST, self._clear)
@@ -68,17 +69,12 @@ class Ahead:
     def _clear(self) -> None:
         """Collect garbage now rather than in the middle of the next steps."""
         self._handle = None
-        _collect(1)
+        collecting.at_rest()
 
     def gone(self) -> None:
         """The view is no more: what it held is garbage."""
         self.end()
-        asyncio.get_running_loop().call_later(REST, _collect, 2)
-
-
-def _collect(generation: int) -> None:
-    if gc.isenabled():
-        gc.collect(generation)
+        asyncio.get_running_loop().call_later(REST, collecting.over)
 
 
 def wanted(view: "DiffView") -> Iterator[Painting]:
