@@ -1,12 +1,13 @@
 """The review screen on a real diff of 100,000 lines in 1,000 files, in a pty of 160x50: frames, bytes, waits, memory.
 
-Beside it, in the same run, a bare Textual app's first frame and `git diff | less -R`.
+Beside it, in the same run, a bare Textual app's first frame, and `git diff` through less, delta and tig if installed.
 """
 
 import asyncio
 import gc
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -190,9 +191,11 @@ def main() -> None:
         ours = first([AMPSM, "review", SESSION], FIRST_LINE)
         print(f"from nothing to the first diff line {ours * 1000:.0f} ms; bare Textual app {bare * 1000:.0f} ms, "
               f"ratio {ours / bare:.2f} (aim 1.5)")  # fmt: skip
-        pipe = f"git -C {made.repository} diff --color=always {made.old} {made.new} | less -R"
-        less = first(["/bin/sh", "-c", pipe], b"@@")
-        print(f"beside it git diff | less -R {less * 1000:.0f} ms")
+        for pager in ("less -R", "delta --paging=always", "tig"):
+            if shutil.which(pager.split()[0]):
+                colour = "never" if pager == "tig" else "always"
+                pipe = f"git -C {made.repository} diff --color={colour} {made.old} {made.new} | {pager}"
+                print(f"beside it git diff | {pager} {first(['/bin/sh', '-c', pipe], FIRST_LINE) * 1000:.0f} ms")
         waited = in_app()
         print(f"in the app, key press to the first hunk {waited * 1000:.0f} ms (aim 60)")
         measured(place)
