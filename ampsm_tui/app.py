@@ -24,6 +24,7 @@ from ampsm_tui.clean import one_line
 from ampsm_tui.hangup import lasting
 from ampsm_tui.leaving import Leaving
 from ampsm_tui.opening import Opening
+from ampsm_tui.redrawing import Redrawing
 from ampsm_tui.turns import in_turn
 from ampsm_tui.wall import Wall, guarded
 from ampsm_tui.widgets import collecting
@@ -57,7 +58,7 @@ def _actions() -> "type[Provider]":
     return ScreenActions
 
 
-class AmpsmApp(Opening, Leaving):
+class AmpsmApp(Opening, Leaving, Redrawing):
     """The app over one home. `read_only`: nothing can be changed from here, as a side pane."""
 
     TITLE = "ampsm"

@@ -51,7 +51,7 @@ def made() -> None:
 
 
 def between() -> None:
-    """Between two slices of work: look at what the last made. Where as much old goes as new comes, nobody else would."""
+    """Between two slices of work: look at what the last made; where as much goes as comes, nobody else would."""
     if _is_on:
         gc.collect(0)
 
