@@ -27,12 +27,16 @@ settings.register_profile("search", **_OURS)
 settings.load_profile("ampsm")
 
 
+_NOT_OURS = {"NO_COLOR", "EDITOR", "VISUAL", "PYTHONUNBUFFERED"}
+"""The last: people's programs have a buffer, and what cannot be written stays in it."""
+
+
 @pytest.fixture(autouse=True)
 def hermetic(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty HOME, no git configuration but ours, no variable that ampsm, amp or git would listen to."""
     place = tmp_path_factory.mktemp("user")
     for name in list(os.environ):
-        if name.startswith(("GIT_", "AMP", "XDG_", "AGENT")) or name in {"NO_COLOR", "EDITOR", "VISUAL"}:
+        if name.startswith(("GIT_", "AMP", "XDG_", "AGENT")) or name in _NOT_OURS:
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(place))
     for kind in ("DATA", "CONFIG", "CACHE", "STATE"):

@@ -1,5 +1,6 @@
 """`ampsm status --tmux` without the rest of the command line: tmux runs it every few seconds, all day long."""
 
+import os
 import sys
 
 from ampsm_engine.home import home
@@ -18,11 +19,8 @@ def told() -> bool:
         counts = standing(database) if database.exists() else {}
         if counts is None:
             return False
-        reconfigure = getattr(sys.stdout, "reconfigure", None)
-        if reconfigure is not None:
-            reconfigure(errors="replace")
-        sys.stdout.write(line(counts) + "\n")
-        sys.stdout.flush()
+        # Past the buffer: what could not be written would stay in it, and fail the whole command once more.
+        os.write(sys.stdout.fileno(), f"{line(counts)}\n".encode(sys.stdout.encoding, "replace"))
     except OSError:
         return False
     return True

@@ -1,5 +1,6 @@
 """The status bar's own way in answers exactly as the whole command does, and leaves to it what it cannot do."""
 
+import contextlib
 import sqlite3
 from pathlib import Path
 
@@ -27,21 +28,20 @@ def some(shelf: Shelf) -> Shelf:
     return shelf
 
 
-def test_it_says_what_the_whole_command_says(
-    ampsm: Ampsm, some: Shelf, capsysbinary: pytest.CaptureFixture[bytes]
-) -> None:
+def test_it_says_what_the_whole_command_says(ampsm: Ampsm, some: Shelf, tmp_path: Path) -> None:
     whole = ampsm("status", "--tmux").out
-    assert bar.told()
-    assert capsysbinary.readouterr().out.decode() == whole == "●1 ◌1 ✗1\n"
+    with (tmp_path / "out").open("w", encoding="utf-8") as out, contextlib.redirect_stdout(out):
+        assert bar.told()
+    assert (tmp_path / "out").read_text() == whole == "●1 ◌1 ✗1\n"
     done = program("status", "--tmux")
     assert done.communicate()[0].decode() == whole
 
 
 def test_without_a_database_it_is_empty_and_makes_nothing(
-    hermetic: Path, capsysbinary: pytest.CaptureFixture[bytes]
+    hermetic: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     assert bar.told()
-    assert capsysbinary.readouterr().out == b"\n"
+    assert capfdbinary.readouterr().out == b"\n"
     assert not (hermetic / "ampsm").exists()
 
 
