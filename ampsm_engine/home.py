@@ -118,6 +118,11 @@ class Home(NamedTuple):
         """What workers say when nobody listens."""
         return self.root / "worker.log"
 
+    @property
+    def only_repository(self) -> Path:
+        """Names the one repository that a home may work in, as a demo's does; other homes have no such file."""
+        return self.root / "only-repository"
+
     def run(self, iteration_id: str) -> RunDirectory:
         """The run directory of one iteration; it need not exist."""
         return RunDirectory(self.runs / iteration_id)

@@ -6,6 +6,7 @@ Only where the arguments leave no doubt; click reads them again, and the verb ta
 import os
 from pathlib import Path
 
+from ampsm_engine.home import home
 from ampsm_engine.naming import is_plain, title
 
 _VALUES = {"--repo": "repo", "--name": "name", "--base": "base", "--script": "script", "--mode": "mode"}
@@ -21,6 +22,8 @@ def start(arguments: list[str]) -> None:
     called = title(named, given.get("prompt", ""))
     if not (named or "prompt" in given) or not is_plain(called) or not called.strip():
         return
+    if home().only_repository.exists():
+        return  # a demo's: it may be refused, and then nothing must have been made
     from ampsm_engine.git import headstart
 
     headstart.begin(Path(given.get("repo", ".")), given.get("base"), called)

@@ -57,21 +57,22 @@ def demo_command(
     with surroundings(stage, speed):
         play = Play()
         try:
-            sessions = _perform(stage, play, shown)
+            _perform(stage, play, shown)
             workers_gone(play.engine)
         except BaseException as end:
             _clear(stage, play)
             end.add_note("The demo's sessions were stopped, and what it made was removed.")
             raise
-        groups = play.engine.store.iterations_of(list(play.parts))
+        sessions = tuple(reversed(play.engine.store.sessions()))  # the user may have made, and trashed, some
+        groups = play.engine.store.iterations_of([session.id for session in sessions])
     if as_json:
         _print_json(stage, sessions, groups)
     else:
-        _print_end(sessions, groups)
+        _print_end(sessions, groups, play)
     if not keep:
         stage.remove()
     elif not as_json:
-        _print_next(stage, sessions, hushed)
+        _print_next(stage, sessions, play, hushed)
     done = [one for group in groups.values() for one in group if one.outcome is Outcome.DONE]
     return diagnostics.OK if done else diagnostics.FAILED
 
@@ -87,7 +88,7 @@ def _stage(folder: Path | None) -> Stage:
     return Stage(absolute, made=made)
 
 
-def _perform(stage: Stage, play: Play, screens: Screens | None) -> tuple[Session, ...]:
+def _perform(stage: Stage, play: Play, screens: Screens | None) -> None:
     from ampsm_engine.demo import plan
     from ampsm_engine.engine import desk
 
@@ -100,10 +101,9 @@ def _perform(stage: Stage, play: Play, screens: Screens | None) -> tuple[Session
     diagnostics.note(f"{len(parts)} sessions begin; {slots} run at once. Each iteration ends in a commit.\n")
     play.begin(stage, parts)
     if screens is not None:
-        with play.attended():
+        with play.attended(stage):
             screens()
     play.until_over()
-    return tuple(reversed(play.engine.store.sessions()))
 
 
 def _clear(stage: Stage, play: Play) -> None:
@@ -119,32 +119,33 @@ def _print_json(stage: Stage, sessions: Sequence[Session], groups: Groups) -> No
     output.document({"home": str(stage.home), "repository": str(stage.repository), "sessions": found})
 
 
-def _print_end(sessions: Sequence[Session], groups: Groups) -> None:
+def _print_end(sessions: Sequence[Session], groups: Groups, play: Play) -> None:
     sys.stderr.flush()
     output.line()
     print_sessions(sessions, groups)
     output.line()
     for session in sessions:
+        if not groups[session.id]:
+            continue  # made to be started later
         word = wording.state_word(board_row(session, groups[session.id]))
         last = groups[session.id][-1]
         told = ended(last) + (f", commit {last.commit_sha[:10]}" if last.commit_sha else "")
         output.line(Styled(f"{wording.GLYPHS[word]} ", STATE_STYLES[word]), one_line(session.name), f": {told}")
-        if last.outcome is not Outcome.DONE:
+        if last.outcome is Outcome.FAILED and session.id in play.parts:
             output.line(Styled("  (on purpose: so you see what an error looks like, and that its work is kept)", "dim"))
 
 
-def _print_next(stage: Stage, sessions: Sequence[Session], hushed: str) -> None:
+def _print_next(stage: Stage, sessions: Sequence[Session], play: Play, hushed: str) -> None:
     program = _program()
-    names = [shlex.quote(session.name) for session in sessions]
+    there = {session.id: shlex.quote(session.name) for session in sessions}
+    names = [there.get(key) for key in play.parts]
+    tries = ((2, "show {}"), (0, "log {}"), (1, "diff {}"), (3, "iterate {} 'Try again' --wait"))
     output.line()
     output.line("What to try next, in this shell:")
     for command in (
         f"export AMPSM_HOME={shlex.quote(str(stage.home))}{hushed}",
         f"{program} ls",
-        f"{program} show {names[2]}",
-        f"{program} log {names[0]}",
-        f"{program} diff {names[1]}",
-        f"{program} iterate {names[3]} 'Try again' --wait",
+        *(f"{program} {words.format(name)}" for at, words in tries if (name := names[at]) is not None),
         f"git -C {shlex.quote(str(stage.repository))} log --oneline --graph --all",
     ):
         output.line("  ", Styled(command, "bold"))

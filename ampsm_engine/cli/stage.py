@@ -4,7 +4,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +14,9 @@ from ampsm_engine.cli import diagnostics
 from ampsm_engine.cli.listing import board_row, doing
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.cli.tables import width
-from ampsm_engine.errors import Refused
-from ampsm_engine.model import Iteration, State
+from ampsm_engine.errors import AmpsmError, Refused
+from ampsm_engine.home import home, write_private
+from ampsm_engine.model import Iteration, Session, State
 
 if TYPE_CHECKING:
     from ampsm_engine.demo import DemoSession
@@ -60,6 +61,7 @@ class Stage:
         (self.home / "config.toml").touch(mode=0o600)
         config.store(self.home / "config.toml", "amp.path", str(amp))
         config.store(self.home / "config.toml", "notify.desktop", "false")
+        write_private(home(os.environ).only_repository, os.fsencode(self.repository), lasting=False)
 
     def remove(self) -> None:
         """Take away what the demo made."""
@@ -104,8 +106,10 @@ class Play:
         while not over:
             if (now := store.data_version()) != version:
                 version = now
-                groups = store.iterations_of(list(self.parts))
-                lines.show({key: self._line(key, groups[key]) for key in self.parts})
+                sessions = tuple(reversed(store.sessions()))
+                groups = store.iterations_of([session.id for session in sessions])
+                longest = max((width(session.name) for session in sessions), default=0)
+                lines.show({one.id: _line(one, groups[one.id], longest) for one in sessions})
                 over = not self._follow_up(groups) and _settled(groups.values())
             looks += 1
             if looks % SWEEP_EVERY == 0:
@@ -113,8 +117,11 @@ class Play:
             time.sleep(0 if over else TICK)
 
     @contextmanager
-    def attended(self) -> Iterator[None]:
-        """Send the follow-ups from a thread while somebody looks at the sessions in the app."""
+    def attended(self, stage: Stage) -> Iterator[None]:
+        """Send the follow-ups from a thread while somebody looks at the sessions in the app.
+
+        The app works in the folder it is opened in, so that is the demo's repository meanwhile, not the user's.
+        """
         from threading import Event, Thread
 
         left = Event()
@@ -127,27 +134,25 @@ class Play:
 
         thread = Thread(target=attend, name="ampsm-demo")
         thread.start()
+        os.environ["PWD"] = str(stage.repository)
         try:
-            yield
+            with chdir(stage.repository):
+                yield
         finally:
             left.set()
             thread.join()
 
     def _follow_up(self, groups: dict[str, tuple[Iteration, ...]]) -> bool:
+        """Send what is due; whether something was. A session that is no longer there has no follow-up."""
         from ampsm_engine.engine import runs
 
-        ready = [key for key in self.waiting if _settled([groups[key]])]
-        for key in ready:
-            runs.iterate(self.engine, key, self.waiting.pop(key))
-        return bool(ready)
-
-    def _line(self, key: str, iterations: Sequence[Iteration]) -> str:
-        row = board_row(self.engine.store.session(key), iterations)
-        word = wording.state_word(row)
-        longest = max(width(part.name) for part in self.parts.values())
-        name = self.parts[key].name
-        shown = f"{wording.GLYPHS.get(word, '?')} {name}{' ' * (longest - width(name))}  {word:<14}"
-        return f"{shown}  {one_line(doing(row))}"
+        sent = False
+        for key in [key for key in self.waiting if _settled([groups.get(key, ())])]:
+            prompt = self.waiting.pop(key)
+            with suppress(AmpsmError):  # trashed, or merged, by who plays with it
+                runs.iterate(self.engine, key, prompt)
+                sent = True
+        return sent
 
     def stop(self) -> None:
         """Stop every session and wait until the last process has left."""
@@ -159,6 +164,14 @@ class Play:
             except Refused:
                 continue  # nothing of it runs
         runs.wait(self.engine, [session.id for session in self.engine.store.sessions()], timeout=STOPPING)
+
+
+def _line(session: Session, iterations: Sequence[Iteration], longest: int) -> str:
+    row = board_row(session, iterations)
+    word = wording.state_word(row)
+    name = one_line(session.name)
+    shown = f"{wording.GLYPHS.get(word, '?')} {name}{' ' * (longest - width(name))}  {word:<14}"
+    return f"{shown}  {one_line(doing(row))}"
 
 
 def _settled(groups: Iterable[Sequence[Iteration]]) -> bool:

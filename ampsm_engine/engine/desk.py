@@ -1,6 +1,7 @@
 """Where the engine stands: its home, its configuration, its store."""
 
 import os
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ampsm_engine.config import Settings, config_path, load
+from ampsm_engine.errors import Refused, Unfit
 from ampsm_engine.home import Home, home
 
 if TYPE_CHECKING:
@@ -40,6 +42,25 @@ class Engine:
     def settings(self) -> Settings:
         """The settings as they are now."""
         return load(self.config)
+
+    def check_repository(self, path: Path) -> None:
+        """Refused where this home is a demo's and the path lies outside the demo's repository.
+
+        What a demo's scripted amp does must never land in a repository of the user's.
+        """
+        try:
+            only = Path(os.fsdecode(self.home.only_repository.read_bytes()))
+        except FileNotFoundError:
+            return
+        except OSError as reason:
+            message = f"{self.home.only_repository} cannot be read: {reason.strerror}."
+            raise Unfit(message, "ampsm doctor") from reason
+        from ampsm_engine.git import repository
+
+        root = repository.locate(path).root
+        if root.resolve() != only.resolve():
+            message = f"This is a demo: its amp follows a script, and {root} is not its repository."
+            raise Refused(message, f"cd {shlex.quote(str(only))}, or unset AMPSM_HOME for real work.")
 
     def ready(self) -> "Engine":
         """Make the home, open the store, and have looked after what a dead merge or a dead worker left."""

@@ -67,7 +67,7 @@ class Readiness:
 
 def readiness(engine: Engine, path: str) -> tuple[Readiness, ...]:
     """Whether there is an amp, a login, and a repository around a path; quick, amp itself is not started."""
-    return (_amp(engine), _login(), _repository(path))
+    return (_amp(engine), _login(), _repository(engine, path))
 
 
 def _amp(engine: Engine) -> Readiness:
@@ -84,9 +84,9 @@ def _login() -> Readiness:
     return Readiness("login", ok=False, text="amp has no login yet.", hint="amp login")
 
 
-def _repository(path: str) -> Readiness:
+def _repository(engine: Engine, path: str) -> Readiness:
     try:
-        return Readiness("repository", ok=True, text=f"The repository is {repository.locate(folder(path)).root}")
+        return Readiness("repository", ok=True, text=f"The repository is {_admitted(engine, folder(path)).root}")
     except AmpsmError as reason:
         hint = "Start ampsm in a git repository, or type its path in the form of a new session."
         return Readiness("repository", ok=False, text=reason.message, hint=hint)
@@ -106,7 +106,7 @@ def check(engine: Engine, draft: Draft) -> tuple[Trouble, ...]:
 def _questions(engine: Engine, draft: Draft) -> Iterator[tuple[str, Callable[[], object]]]:
     """What to ask about each field; the next question may stand on the answer to the one before."""
     repos: list[Repo] = []
-    yield "repo", lambda: repos.append(repository.locate(folder(draft.repo)))
+    yield "repo", lambda: repos.append(_admitted(engine, folder(draft.repo)))
     if repos:
         yield "base", lambda: repository.base(repos[0], draft.base or None)
     yield "name", lambda: _name(draft.name)
@@ -116,6 +116,11 @@ def _questions(engine: Engine, draft: Draft) -> Iterator[tuple[str, Callable[[],
     yield "mode", lambda: _no_nul("mode", draft.mode)
     if draft.run:
         yield "start", lambda: program.find(engine.settings, os.environ)
+
+
+def _admitted(engine: Engine, path: Path) -> "Repo":
+    engine.check_repository(path)
+    return repository.locate(path)
 
 
 def _name(typed: str) -> None:
@@ -130,7 +135,7 @@ def _no_nul(field: str, typed: str) -> None:
 
 def surroundings(engine: Engine, path: str) -> Surroundings:
     """What a new session there may start from and begin with. NotFound, Unfit or Refused as `sessions.new`."""
-    repo = repository.locate(folder(path))
+    repo = _admitted(engine, folder(path))
     try:
         checked_out = repository.base(repo, None).name
     except AmpsmError:

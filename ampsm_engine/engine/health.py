@@ -150,6 +150,7 @@ def repair(engine: Engine, *, apply: bool = False, path: Path | None = None) -> 
     roots = {Path(session.repo_root) for session in every}
     findings: list[Finding] = []
     if path is not None:
+        engine.check_repository(path)
         roots.add(repository.locate(path).root)
     for root in sorted(roots):
         of_this = [session for session in every if Path(session.repo_root) == root]

@@ -29,6 +29,7 @@ def new(
     What can be refused is refused before anything is made; what fails later is undone: no row, branch or folder stays.
     `engine` need not be ready: its store is opened while git fills the worktree.
     """
+    engine.check_repository(path)
     _check(engine, prompt, name, run=run)
     check_script(script)
     check_mode(mode)
@@ -167,6 +168,7 @@ def adopt(
     """Take in a worktree with a branch that was made elsewhere; nothing in it is moved or changed."""
     check_script(script)
     check_mode(mode)
+    engine.check_repository(path)
     found = worktrees.inspect(path)
     if not found.branch:
         message = f"The worktree {found.path} is on no branch."
