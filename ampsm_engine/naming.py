@@ -20,11 +20,6 @@ NAME_LENGTH = 60
 TITLE_LENGTH = 200
 """Characters of a name that somebody typed."""
 
-LONGEST_WORD = 20
-"""Letters of a word; the longest of ordinary prompts have fewer, keys have more."""
-
-_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ .,!?'()-")
-
 _ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32: no letter that reads like another."""
 
@@ -68,11 +63,6 @@ def session_name(prompt: str) -> str:
 def title(name: str, prompt: str) -> str:
     """What a session is called: its name where it was given one, else a name made from its prompt."""
     return printable(name)[:TITLE_LENGTH] if name else session_name(prompt)
-
-
-def is_plain(text: str) -> bool:
-    """Whether it is words and nothing else: no key or token has that shape, so no rule need be asked about it."""
-    return set(text) <= _PLAIN and all(len(word) <= LONGEST_WORD for word in text.split())
 
 
 def printable(text: str) -> str:

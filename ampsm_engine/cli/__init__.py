@@ -32,21 +32,11 @@ def main(*, screens: Callable[..., int] | None = None) -> None:
 
         if bar.told():
             sys.exit(0)
-    headstart = None
-    if sys.argv[1:2] == ["new"]:
-        from ampsm_engine.cli import ahead
-
-        ahead.start(sys.argv[2:])
-        headstart = sys.modules.get("ampsm_engine.git.headstart")
     from ampsm_engine.cli.edge import run
 
     # A command makes many small values and ends: looking for cycles among them would cost a tenth of its time.
     gc.set_threshold(100_000, 50, 50)
-    try:
-        code = run(sys.argv[1:], screens=screens)
-    finally:
-        if headstart is not None:
-            headstart.drop()
+    code = run(sys.argv[1:], screens=screens)
     if "textual" in sys.modules or "concurrent.futures.thread" in sys.modules:
         sys.exit(code)
     # All is flushed and closed: taking a hundred modules apart one by one would cost another 10 ms.

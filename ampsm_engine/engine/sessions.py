@@ -2,12 +2,13 @@
 
 import importlib
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 from ampsm_engine import naming, redact, wording
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.git import exclude, headstart, repository, worktrees
+from ampsm_engine.git import exclude, repository, worktrees
 from ampsm_engine.git.places import Base
 from ampsm_engine.model import Iteration, Session, Status
 from ampsm_engine.naming import new_id, printable, session_name
@@ -27,22 +28,19 @@ def new(
     """Make a session's branch and worktree and, unless told otherwise, start its first iteration.
 
     What can be refused is refused before anything is made; what fails later is undone: no row, branch or folder stays.
-    `engine` need not be ready: its store is opened while git fills the worktree.
+    `engine` need not be ready: arguments that are refused leave not even a store behind.
     """
     engine.check_repository(path)
     _check(engine, prompt, name, run=run)
     check_script(script)
     check_mode(mode)
-    guess = naming.title(name or "", prompt or "")
-    title = guess if naming.is_plain(guess) else _safe_title(name, prompt)
-    repo, start, session_id, pending, _ = headstart.take(path, base, title)
+    title = _safe_title(name, prompt)
+    repo = repository.locate(path)
+    start = repository.base(repo, base)
+    engine.ready()
+    session_id = new_id()
+    pending = worktrees.begin(repo, start, session_id, title, datetime.now(UTC).astimezone())
     try:
-        # A secret made of plain words: nothing of it may stay in the branch's name.
-        if title != (safe := _safe_title(name, prompt)):
-            pending.undo()
-            title = safe
-            repo, start, session_id, pending, _ = headstart.made(path, base, title)
-        engine.ready()
         settings = engine.settings
         session = Session(
             id=session_id,

@@ -134,6 +134,10 @@ class Running:
             if not isinstance(given, int):
                 given.close()
 
+    def has_ended(self) -> bool:
+        """Whether it has ended by itself; does not wait."""
+        return self._process.poll() is not None
+
     def wait(self, limit: float | None = None) -> Answer:
         """Wait for its end, at most `limit` seconds; it is ended then, and whenever the wait is interrupted."""
         timed_out = False

@@ -6,6 +6,7 @@ Making one is the way that people wait for: no pygit2 here, and git fills the fi
 import contextlib
 import os
 import re
+import time
 from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
@@ -14,12 +15,15 @@ from typing import Self
 
 from ampsm_engine import naming
 from ampsm_engine.errors import Failed, NotFound, Refused
-from ampsm_engine.git import exclude, program, registry, repository
+from ampsm_engine.git import exclude, lock, program, registry, repository
 from ampsm_engine.git.places import Base, Orphan, Repo, Worktree
 from ampsm_engine.git.registry import listed as listed  # noqa: PLC0414 - part of this module's face
 
 HOOK_LIMIT = 1800.0
 """Seconds that filling a worktree may take, the repository's post-checkout hook included."""
+
+REGISTER_LIMIT = 5.0
+"""Seconds that git may take to register a worktree before the next one may be added beside it."""
 
 _ATTEMPTS = 200
 """Names that are tried for one branch before we give up."""
@@ -86,14 +90,33 @@ def begin(repo: Repo, base: Base, session_id: str, name: str, moment: datetime) 
     checkout and the post-checkout hook come right. It only gets more hands to write files with.
     """
     path = _free_path(repo, session_id)
+    _refuse_blocked(repo, naming.branch_name(name, moment))
     exclude.ensure(repo.common_dir)
     branch = _new_branch(repo, base, name, moment)
     try:
-        running = program.start(repo.root, *_faster(), "worktree", "add", "--quiet", path, branch)
+        running = _start_adding(repo, path, branch)
     except BaseException:
         _undo(repo, base, path, branch)
         raise
     return Pending(repo, base, path, branch, running)
+
+
+def _start_adding(repo: Repo, path: Path, branch: str) -> program.Running:
+    """Start `git worktree add`; on return git has registered it, or has ended.
+
+    Two at once fail now and then ("failed to read .git/worktrees/<id>/commondir"): git reads the registrations of
+    all worktrees, also one that another git is writing. So ours are registered one after the other.
+    """
+    registered = repo.common_dir / "worktrees" / path.name / "commondir"
+    with lock.writer(repo.common_dir, f"worktree {path.name}"):
+        running = program.start(repo.root, *_faster(), "worktree", "add", "--quiet", path, branch)
+        deadline = time.monotonic() + REGISTER_LIMIT
+        while not running.has_ended() and time.monotonic() < deadline:
+            with contextlib.suppress(OSError):
+                if registered.stat().st_size:
+                    break
+            time.sleep(0.001)
+    return running
 
 
 def recreate(repo: Repo, path: Path, branch: str) -> Worktree:
@@ -197,18 +220,19 @@ def _new_branch(repo: Repo, base: Base, name: str, moment: datetime) -> str:
             return branch
         reason = answer.reason
         taken = repository.branch_tip(repo.root, branch) is not None
-        if not taken:
-            _refuse_blocked(repo, branch)
-            if attempt > 3 and not (repo.common_dir / f"{full}.lock").exists():
-                break
+        if not taken and attempt > 3 and not (repo.common_dir / f"{full}.lock").exists():
+            break
     raise Failed(f"The branch {branch} could not be created: {reason}.", f"git -C {repo.root} branch {branch}")
 
 
 def _refuse_blocked(repo: Repo, branch: str) -> None:
     """A branch `amp` or `amp/<slug>` leaves no room for branches below it."""
     first, slug, _ = branch.split("/")
-    for blocking in (first, f"{first}/{slug}"):
-        if repository.branch_tip(repo.root, blocking) is not None:
+    candidates = (first, f"{first}/{slug}")
+    asked = "".join(f"{repository.BRANCHES}{name}\n" for name in candidates).encode()
+    answers = program.told(repo.root, "cat-file", "--batch-check=%(objecttype)", feed=asked).splitlines()
+    for blocking, answer in zip(candidates, answers, strict=True):
+        if answer == b"commit":
             message = f"The branch {blocking} leaves no room for sessions' branches below it ({branch})."
             raise Refused(message, f"git -C {repo.root} branch -m {blocking} {blocking.replace('/', '-')}-branch")
 

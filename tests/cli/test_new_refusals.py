@@ -1,0 +1,119 @@
+"""Whatever `ampsm new` refuses is refused before anything is made, run or written in the repository."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import git
+from tests.worker.bench import Bench
+from tests.worker.conftest import bench
+
+__all__ = ["bench"]
+
+
+def ampsm(bench: Bench, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ampsm_tui", *arguments]
+    return subprocess.run(command, cwd=bench.repo, capture_output=True, text=True, check=False)
+
+
+def everything_below(folder: Path) -> dict[str, tuple[int, int, bytes]]:
+    """Mode, time of change and content of every path: a file that was made and removed again shows in its folder's."""
+    found = {}
+    for path in (folder, *folder.rglob("*")):
+        info = path.lstat()
+        content = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
+        found[str(path.relative_to(folder))] = (info.st_mode, info.st_mtime_ns, content)
+    return found
+
+
+@pytest.fixture
+def canary(bench: Bench) -> Path:
+    """A file outside the repository that its hooks write."""
+    written = bench.folder / "hook-ran"
+    for name in ("post-checkout", "reference-transaction", "post-index-change"):
+        hook = bench.repo / ".git" / "hooks" / name
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text(f"#!/bin/sh\necho {name} >> '{written}'\n")
+        hook.chmod(0o755)
+    return written
+
+
+def in_the_way(bench: Bench) -> None:
+    (bench.repo / ".worktrees").symlink_to(bench.folder)
+
+
+def blocking_branch(bench: Bench) -> None:
+    git(bench.repo, "-c", "core.hooksPath=/dev/null", "branch", "amp")
+
+
+def missing_amp(bench: Bench) -> None:
+    os.environ["AMP_CLI_PATH"] = str(bench.folder / "missing")
+
+
+def newer_store(bench: Bench) -> None:
+    bench.engine.ready()
+    connection = sqlite3.connect(bench.engine.home.database)
+    connection.execute("PRAGMA user_version = 9999")
+    connection.close()
+
+
+def nothing(_bench: Bench) -> None:
+    """The arguments alone are wrong."""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "prepare", "code"),
+    [
+        (["--no-run", "--name", "one", "--wait"], nothing, 2),
+        ([], nothing, 2),
+        (["  "], nothing, 2),
+        (["Do it", "--base", "nowhere"], nothing, 3),
+        (["Do it", "--script", "deploy ghp_" + "1aB2" * 9], nothing, 4),
+        (["Do it", "--mode", "\x1b"], nothing, 4),
+        (["Do it", "--name", "\u200b"], nothing, 4),
+        (["Do it", "--name", "x", "--no-such-option"], nothing, 2),
+        (["Do it", "--repo", "nowhere"], nothing, 3),
+        (["Do it", "--prompt-file", "nowhere"], nothing, 2),
+        (["--help"], nothing, 0),
+        (["Do it"], missing_amp, 5),
+        (["Do it"], in_the_way, 4),
+        (["Do it"], blocking_branch, 4),
+        (["Do it"], newer_store, 5),
+    ],
+)
+def test_what_is_refused_leaves_the_repository_untouched(
+    bench: Bench,
+    canary: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    prepare: Callable[[Bench], None],
+    code: int,
+) -> None:
+    monkeypatch.setenv("AMP_CLI_PATH", os.environ["AMP_CLI_PATH"])
+    prepare(bench)
+    before = everything_below(bench.repo)
+    done = ampsm(bench, "new", *arguments)
+    assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
+    assert everything_below(bench.repo) == before
+    assert not canary.exists(), canary.read_text()
+
+
+def test_one_session_is_made_and_no_second_worktree(bench: Bench) -> None:
+    done = ampsm(bench, "new", "--no-run", "--name", "one", "--json")
+    session = json.loads(done.stdout)["session"]
+    assert [path.name for path in (bench.repo / ".worktrees").iterdir()] == [session["id"]]
+    assert git(bench.repo, "branch", "--list", "amp/*", "--format=%(refname:short)").strip() == session["branchName"]
+
+
+def test_a_secret_made_of_words_is_in_no_branch_name(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DEPLOY_PASSWORD", "correct horse battery")
+    done = ampsm(bench, "new", "--no-run", "--name", "correct horse battery", "--json")
+    assert "horse" not in done.stdout
+    assert "horse" not in git(bench.repo, "for-each-ref")
+    assert len(list((bench.repo / ".worktrees").iterdir())) == 1
