@@ -3,9 +3,11 @@
 Pure, without colour and without a screen.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from ampsm_engine.model import BoardRow, Fact, Iteration, Outcome, ScriptResult, State, Status
+from ampsm_engine.naming import printable
 
 GLYPHS = {
     "queued": "◌",
@@ -71,6 +73,20 @@ def count(number: int | None) -> str:
         if number >= size:
             return f"{number / size:.1f}{unit}"
     return str(number)  # pragma: no cover - the loop above covers every number from 1,000 on
+
+
+def size(number: int) -> str:
+    """A number of bytes: `512 bytes`, `4.1 kB`, `1.2 GB`."""
+    for unit, bound in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if number >= bound:
+            return f"{number / bound:.1f} {unit}"
+    return f"{number} bytes"
+
+
+def some(names: Sequence[str], shown: int = 3) -> str:
+    """The first of some names, clean and not too long, and how many more there are."""
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(printable(name)[:80] for name in names[:shown]) + more
 
 
 def state_word(row: BoardRow) -> str:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ampsm_engine import wording
 from ampsm_engine.cli import arguments, diagnostics, documents, output
 from ampsm_engine.cli.helping import Command
 from ampsm_engine.cli.output import one_line
@@ -14,14 +15,6 @@ if TYPE_CHECKING:
 
 _TRASHED = arguments.SessionReference(trashed=True)
 _KEPT = "Nothing was removed."
-
-
-def size(number: int) -> str:
-    """A number of bytes in words."""
-    for unit, bound in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if number >= bound:
-            return f"{number / bound:.1f} {unit}"
-    return f"{number} bytes"
 
 
 @click.command(cls=Command, short_help="Move sessions to the trash.")
@@ -48,15 +41,13 @@ def rm_command(references: tuple[str, ...], *, yes: bool, as_json: bool) -> int:
         diagnostics.ask(f"Move {many} to the trash?", command, otherwise=_KEPT)
     removed = []
     for session in sessions:
+        if yes and (lost := removal.not_kept(engine, session.id)):
+            diagnostics.note(lost)
         with diagnostics.working(f"Moving {one_line(session.name)} to the trash"):
             gone = removal.remove(engine, session.id)
         removed.append(_removed_document(gone))
         if not as_json:
             output.line(f"{one_line(session.name)} ({session.id}) is in the trash.")
-            if gone.ignored:
-                diagnostics.note(
-                    f"What git ignores was not kept: {gone.ignored} file{'s' * (gone.ignored != 1)} or folders."
-                )
     if as_json:
         output.document({"removed": removed})
     else:
@@ -115,7 +106,6 @@ def trash_ls(*, as_json: bool) -> int:
 def _print_trash(entries: list[tuple[Session, int]]) -> None:
     from datetime import UTC, datetime
 
-    from ampsm_engine import wording
     from ampsm_engine.cli.tables import Column, table
 
     at = datetime.now(UTC)
@@ -127,7 +117,8 @@ def _print_trash(entries: list[tuple[Session, int]]) -> None:
         Column("ID"),
     )
     rows = [
-        (each.name, each.branch_name, size(held), wording.age(each.trashed_at, at), each.id) for each, held in entries
+        (each.name, each.branch_name, wording.size(held), wording.age(each.trashed_at, at), each.id)
+        for each, held in entries
     ]
     table(columns, rows)
 
@@ -164,7 +155,9 @@ def trash_purge(references: tuple[str, ...], *, yes: bool, as_json: bool) -> int
     sessions = _sessions(engine, references, trashed=True) if references else engine.store.sessions(trashed=True)
     if sessions and not yes:
         for session in sessions:
-            diagnostics.note(f"{one_line(session.name)} ({session.id}) would be gone for good.")
+            only = removal.kept_beside(session)
+            more = f", with {wording.some(only)}" if only else ""
+            diagnostics.note(f"{one_line(session.name)} ({session.id}) would be gone for good{more}.")
         command = f"ampsm trash purge {' '.join(references)}".strip()
         diagnostics.ask("Remove for good what only the trash still holds?", command, otherwise=_KEPT)
     freed = 0
@@ -174,7 +167,7 @@ def trash_purge(references: tuple[str, ...], *, yes: bool, as_json: bool) -> int
     if as_json:
         output.document({"purged": [session.id for session in sessions], "freedBytes": freed})
     elif sessions:
-        output.line(f"Purged {len(sessions)} session{'s' * (len(sessions) != 1)}, about {size(freed)}.")
+        output.line(f"Purged {len(sessions)} session{'s' * (len(sessions) != 1)}, about {wording.size(freed)}.")
     else:
         diagnostics.note("The trash is empty.")
     return diagnostics.OK

@@ -1,17 +1,17 @@
 """Proving, before a session goes, that its work is in its base, and saying what exists nowhere else. Reads only."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ampsm_engine import wording
 from ampsm_engine.engine.desk import Engine
-from ampsm_engine.git import changes, commits, keepsake, repository
+from ampsm_engine.git import changes, commits, inventory, repository
 from ampsm_engine.git.integrate.proof import proof
 from ampsm_engine.git.integrate.takenback import taken_back
 from ampsm_engine.git.integrate.values import PlannedCommit
+from ampsm_engine.git.inventory import Inventory
 from ampsm_engine.model import MergeState, Session
 from ampsm_engine.naming import printable
-
-_NAMED = 3
 
 _HOW = {
     "ancestor": "its commits are in {0}",
@@ -36,8 +36,8 @@ class Proven:
     """What those commits change."""
     uncommitted: tuple[str, ...] = ()
     """Paths that are in no commit at all."""
-    ignored: tuple[str, ...] = ()
-    """Ignored files and folders, which the trash does not keep."""
+    inventory: Inventory = field(default_factory=Inventory)
+    """What the worktree holds that no commit can hold, kept by the trash or not."""
     taken_back: tuple[str, ...] = ()
     """Files that have nothing of the work in `base` any more, though it came there: a revert took it out."""
 
@@ -47,27 +47,23 @@ class Proven:
         parts = []
         if self.left:
             many = f"{len(self.left)} commit{'s' * (len(self.left) != 1)}"
-            parts.append(f"{many} that {printable(self.base)} does not have ({_some(self.files)})")
+            parts.append(f"{many} that {printable(self.base)} does not have ({wording.some(self.files)})")
         if self.uncommitted:
             many = f"{len(self.uncommitted)} uncommitted file{'s' * (len(self.uncommitted) != 1)}"
-            parts.append(f"{many} ({_some(self.uncommitted)})")
+            parts.append(f"{many} ({wording.some(self.uncommitted)})")
         if self.taken_back:
             base = printable(self.base)
-            reverted = f"work that {base} has in its history alone: it took {_some(self.taken_back)} back since"
+            reverted = f"work that {base} has in its history alone: it took {wording.some(self.taken_back)} back since"
             return " and ".join([reverted, *parts])
         return " and ".join(parts) if parts else _HOW.get(self.how, "{0} has it").format(printable(self.base))
 
     @property
     def warning(self) -> str:
-        """What the trash would not keep, as a sentence; empty when it keeps all."""
-        if not self.ignored:
-            return ""
-        return f"What git ignores in it is not kept: {_some(self.ignored)}."
-
-
-def _some(names: tuple[str, ...]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(printable(name)[:80] for name in names[:_NAMED]) + more
+        """What only the trash has then and what it would not keep, in sentences; empty when git has or knows all."""
+        whole, ignored = self.inventory.whole, self.inventory.ignored
+        kept = f"With it go {wording.some(whole)}, which no commit has." if whole else ""
+        lost = f"What git ignores in it is not kept: {ignored}." if ignored.paths else ""
+        return f"{kept} {lost}".strip()
 
 
 def prove(engine: Engine, session: Session) -> Proven:
@@ -77,7 +73,7 @@ def prove(engine: Engine, session: Session) -> Proven:
     """
     root, worktree = Path(session.repo_root), Path(session.worktree_path)
     tips = _tips(root, worktree, session)
-    ignored = keepsake.not_kept(worktree) if (worktree / ".git").exists() else ()
+    lying = inventory.of(worktree)
     uncommitted = tuple(change.path for change in changes.status(worktree)) if worktree.is_dir() else ()
     found: Proven | None = None
     for name in _places(engine, session, root):
@@ -87,12 +83,11 @@ def prove(engine: Engine, session: Session) -> Proven:
         how = (missing or told)[0].how
         left = {commit.sha: commit for one in missing for commit in one.left}
         files = sorted({file for one in missing for file in one.files})
-        proven = Proven(not missing, how, name, tuple(left.values()), tuple(files), uncommitted, ignored)
+        proven = Proven(not missing, how, name, tuple(left.values()), tuple(files), uncommitted, lying)
         if proven.in_base:
             return replace(proven, taken_back=_taken_back(engine, session, name, base, tips[-1]))
         found = found or proven
-    nowhere = Proven(in_base=False, how="not", base=session.base_branch, uncommitted=uncommitted, ignored=ignored)
-    return found or nowhere
+    return found or Proven(False, "not", session.base_branch, uncommitted=uncommitted, inventory=lying)
 
 
 def _taken_back(engine: Engine, session: Session, name: str, base: str, tip: str) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError, NotFound, Refused, Unfit
-from ampsm_engine.git import kept, repository, trash, worktrees
+from ampsm_engine.git import inventory, kept, repository, trash, worktrees
 from ampsm_engine.model import Session
 
 
@@ -25,6 +25,7 @@ class Removed:
     """How: `ancestor`, `same tree`, `patch-id`, `nothing new`, `not`."""
     ignored: int = 0
     """Ignored files and folders that were there; the trash does not keep them."""
+    ignored_bytes: int = 0
     taken_back: tuple[str, ...] = ()
     """Files of which the base has nothing any more: it took the work back, and has it in its history alone."""
 
@@ -56,6 +57,28 @@ def what_would_be_lost(engine: Engine, session_id: str) -> str:
     return f"{session.name} goes to the trash with {proven.text}; ampsm trash restore brings it back.{warning}"
 
 
+def not_kept(engine: Engine, session_id: str) -> str:
+    """A sentence about what a session's worktree holds that the trash does not keep; empty when there is nothing."""
+    session = engine.store.session(session_id)
+    lost = _inventory(session).ignored
+    return f"What git ignores in {session.name} is not kept: {lost}." if lost.paths else ""
+
+
+def _inventory(session: Session) -> inventory.Inventory:
+    try:
+        return inventory.of(Path(session.worktree_path))
+    except AmpsmError:
+        return inventory.Inventory()
+
+
+def kept_beside(session: Session) -> tuple[str, ...]:
+    """Repositories and secrets of a trashed session, which are in no commit; empty where the trash cannot be read."""
+    try:
+        return trash.kept_beside(Path(session.repo_root), session.id)
+    except AmpsmError:
+        return ()
+
+
 def remove(engine: Engine, session_id: str) -> Removed:
     """Move a session to the trash: its branch tip and its uncommitted content are kept until it is purged."""
     store = engine.store
@@ -69,7 +92,8 @@ def remove(engine: Engine, session_id: str) -> Removed:
     try:
         proven = proving.prove(engine, session)
     except AmpsmError:
-        proven = proving.Proven(in_base=False, how="not", base=session.base_branch)
+        proven = proving.Proven(False, "not", session.base_branch, inventory=_inventory(session))
+    _refuse_around(engine, session)
     # From here on nothing can be queued in it. A crash before the end is seen by `restore` and `repair`.
     trashed = store.begin_trash(session.id)
     try:
@@ -84,10 +108,26 @@ def remove(engine: Engine, session_id: str) -> Removed:
             store.update_session(session.id, trashed_at=None)
         raise
     store.fact("trashed", f"{session.name} is in the trash", session_id=session.id)
-    left, ignored = len(proven.left), len(proven.ignored)
+    lost = proven.inventory.ignored
     return Removed(
-        trashed, _size(session), left, len(proven.uncommitted), proven.in_base, proven.how, ignored, proven.taken_back
+        trashed,
+        _size(session),
+        len(proven.left),
+        len(proven.uncommitted),
+        proven.in_base,
+        proven.how,
+        len(lost.paths),
+        lost.bytes,
+        proven.taken_back,
     )
+
+
+def _refuse_around(engine: Engine, session: Session) -> None:
+    """A session's worktree may lie in another's: it would go with that."""
+    for other in engine.store.sessions():
+        if other.id != session.id and Path(other.worktree_path).is_relative_to(session.worktree_path):
+            message = f"The worktree of session {other.name} lies in that of {session.name}, and would go with it."
+            raise Refused(message, f"ampsm rm {other.id}")
 
 
 def _size(session: Session) -> int:

@@ -7,6 +7,7 @@ nothing and keeps modes and times; the one slow way is between file systems.
 import contextlib
 import os
 import shutil
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -81,4 +82,18 @@ def _move(source: Path, target: Path, paths: Iterable[str]) -> None:
             (target / path).parent.mkdir(parents=True, exist_ok=True)
             if os.path.lexists(target / path):
                 delete_tree(target / path)
-            shutil.move(source / path, target / path)
+            _move_one(source / path, target / path)
+
+
+def _move_one(source: Path, target: Path) -> None:
+    """Move a file or a folder, also where the permissions of its owner forbid it; it keeps its own."""
+    try:
+        shutil.move(source, target)
+    except PermissionError:
+        source.parent.chmod(stat.S_IMODE(source.parent.stat().st_mode) | stat.S_IRWXU)
+        own = stat.S_IMODE(source.stat().st_mode) if source.is_dir() and not source.is_symlink() else None
+        if own is not None:
+            source.chmod(own | stat.S_IRWXU)
+        shutil.move(source, target)
+        if own is not None:
+            target.chmod(own)

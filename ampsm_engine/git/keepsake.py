@@ -10,16 +10,18 @@
 Writing goes to the repository's objects; nothing in the worktree is changed.
 """
 
+import contextlib
+import itertools
 import json
+import os
 import stat
 import tempfile
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from ampsm_engine.errors import Failed
-from ampsm_engine.git import listing, live, program, repository, staging
-from ampsm_engine.git.secret_files import is_secret
+from ampsm_engine.git import inventory, listing, live, program, repository, staging
 
 AUTHOR = {
     f"GIT_{role}_{part}": value
@@ -29,8 +31,6 @@ AUTHOR = {
 
 _COMPARED = 50_000_000
 """Bytes of a file beyond which its filter is trusted to give it back: large file storage does."""
-
-_USUAL_MODES = (0o644, 0o755)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,11 @@ class Contents:
     """What is moved aside whole, because it must not or cannot become an object."""
     raw: list[str] = field(default_factory=list)
     modes: dict[str, int] = field(default_factory=dict)
+    """The permissions of files that git would lay out with others, whether they differ from the index or not."""
+    folders: dict[str, int] = field(default_factory=dict)
+    """The permissions of folders that are empty or have unusual ones."""
+    times: dict[str, int] = field(default_factory=dict)
+    """When the files of `written` were changed, in nanoseconds."""
     ignored: int = 0
 
 
@@ -59,6 +64,7 @@ def write(worktree: Path, branch: str) -> tuple[str, Contents]:
     git_dir = repository.git_dir(worktree)
     with tempfile.TemporaryDirectory(prefix="ampsm-trash-") as folder:
         index, copy = Path(folder) / "kept", Path(folder) / "work"
+        usual = _usual_mode(Path(folder) / "new")
         live.copy_index(git_dir, index)
         if not index.exists():
             program.done(worktree, "read-tree", "--empty", variables={"GIT_INDEX_FILE": index})
@@ -66,10 +72,14 @@ def write(worktree: Path, branch: str) -> tuple[str, Contents]:
         whole = {"GIT_INDEX_FILE": index}
         program.told(worktree, "update-index", "--force-write-index", variables=whole)
         live.copy_index(git_dir, copy)
+        _uncover(worktree, copy)
         entries = listing.entries(worktree, ignored=True, index=copy)
         choice = staging.choose(worktree, entries)
         tree, _ = live.snapshot(worktree, copy)
-        contents = _contents(worktree, git_dir, branch, entries, choice)
+        found = inventory.survey(worktree, entries)
+        contents = _contents(worktree, git_dir, branch, found, choice)
+        folders = {path: mode for path, mode in found.modes.items() if mode != usual or path in found.empty}
+        contents = replace(contents, folders=folders, modes=_unusual_modes(worktree, copy, usual))
         contents = _with_raw(worktree, tree, contents)
         kept = _kept(worktree, index, contents)
     parents = [option for parent in (contents.commit, kept) if parent for option in ("-p", parent)]
@@ -81,7 +91,8 @@ def write(worktree: Path, branch: str) -> tuple[str, Contents]:
 def read(where: Path, work: str) -> Contents:
     """The list in a commit `work`."""
     contents = Contents(**json.loads(program.told(where, "cat-file", "blob", f"{kept_of(where, work)}:list")))
-    for path in (*contents.written, *contents.removed, *contents.aside, *contents.raw, *contents.modes):
+    lists = (contents.written, contents.removed, contents.aside, contents.raw)
+    for path in itertools.chain(*lists, contents.modes, contents.folders, contents.times):
         # Whoever can write refs could have made this list up.
         if path.startswith("/") or ".." in path.split("/"):
             raise Failed(f"The trash names a path outside of its worktree: {path!r}.", f"git -C {where} show {work}")
@@ -97,17 +108,15 @@ def _contents(
     worktree: Path,
     git_dir: Path,
     branch: str,
-    entries: Iterable[listing.Entry],
+    found: inventory.Inventory,
     choice: staging.Choice,
 ) -> Contents:
-    ignored = [entry.path.rstrip("/") for entry in entries if entry.state == "ignored"]
-    aside = {path for path in ignored if is_secret(path) or (worktree / path / ".git").exists()}
-    aside |= {item.path for item in choice.left_out if item.reason in (staging.SECRET, staging.NESTED)}
-    aside |= {path for path in _gitlinks(worktree) if (worktree / path / ".git").exists()}
+    aside = {item.path for item in choice.left_out if item.reason in (staging.SECRET, staging.NESTED)}
+    aside |= {path for path in _gitlinks(worktree) if _holds_something(worktree / path)}
     aside = {path for path in aside if path.partition("/")[0] not in staging.OURS} | set(staging.OURS)
+    aside |= set(found.whole)
     head = program.read(git_dir, "--git-dir", git_dir, "symbolic-ref", "--quiet", "HEAD")
     commit = program.read(worktree, "rev-parse", "--quiet", "--verify", "HEAD^{commit}")
-    modes = {path: stat.S_IMODE((worktree / path).lstat().st_mode) for path in _regular(worktree, choice.add)}
     return Contents(
         worktree=str(worktree),
         branch=branch,
@@ -115,21 +124,54 @@ def _contents(
         commit=commit.line if commit.ok else "",
         written=list(choice.add),
         removed=list(choice.remove),
-        aside=sorted(path for path in aside if (worktree / path).exists() or (worktree / path).is_symlink()),
-        modes={path: mode for path, mode in modes.items() if mode not in _USUAL_MODES},
-        ignored=len(set(ignored) - aside),
+        aside=sorted(path for path in _topmost(aside) if os.path.lexists(worktree / path)),
+        times={path: (worktree / path).stat().st_mtime_ns for path in _regular(worktree, choice.add)},
+        ignored=len(found.ignored.paths),
     )
 
 
-def not_kept(worktree: Path) -> tuple[str, ...]:
-    """What of a worktree the trash does not keep: ignored files and folders, but for secrets and repositories."""
-    entries = listing.entries(worktree, ignored=True)
-    paths = [entry.path.rstrip("/") for entry in entries if entry.state == "ignored"]
-    return tuple(
-        path
-        for path in paths
-        if not (is_secret(path) or (worktree / path / ".git").exists() or path.partition("/")[0] in staging.OURS)
-    )
+def _topmost(paths: Collection[str]) -> Iterator[str]:
+    """Those that do not lie in another: a folder is moved with all that is in it."""
+    return (path for path in paths if not any(str(parent) in paths for parent in Path(path).parents))
+
+
+def _holds_something(folder: Path) -> bool:
+    with contextlib.suppress(OSError):
+        return any(folder.iterdir())
+    return False
+
+
+def _uncover(worktree: Path, index: Path) -> None:
+    """Make git look at files that it was told to take as unchanged or absent: here nothing may be overlooked."""
+    variables: program.Variables = {"GIT_INDEX_FILE": index}
+    records = program.text(program.told(worktree, "ls-files", "-v", "-z", variables=variables)).split("\0")[:-1]
+    flagged = [(record[0], record[2:]) for record in records]
+    assumed = [path for tag, path in flagged if tag.islower()]
+    skipped = [path for tag, path in flagged if tag in "sS" and os.path.lexists(worktree / path)]
+    for option, paths in (("--no-assume-unchanged", assumed), ("--no-skip-worktree", skipped)):
+        if paths:
+            feed = "".join(f"{path}\0" for path in paths).encode("utf-8", "surrogateescape")
+            program.told(worktree, "update-index", option, "-z", "--stdin", feed=feed, variables=variables)
+
+
+def _usual_mode(folder: Path) -> int:
+    """The permissions that folders and executable files get here when they are made."""
+    folder.mkdir()
+    return stat.S_IMODE(folder.stat().st_mode)
+
+
+def _unusual_modes(worktree: Path, index: Path, usual: int) -> dict[str, int]:
+    """The files whose permissions git would not give back: it knows of executable and not."""
+    listed = program.told(worktree, "ls-files", "--stage", "-z", variables={"GIT_INDEX_FILE": index})
+    modes = {}
+    for record in program.text(listed).split("\0")[:-1]:
+        words, _, path = record.partition("\t")
+        expected = usual if words.startswith("100755") else usual & 0o666
+        with contextlib.suppress(OSError):
+            found = (worktree / path).lstat().st_mode
+            if stat.S_ISREG(found) and stat.S_IMODE(found) != expected:
+                modes[path] = stat.S_IMODE(found)
+    return modes
 
 
 def _gitlinks(worktree: Path) -> list[str]:
@@ -155,7 +197,7 @@ def _with_raw(worktree: Path, tree: str, contents: Contents) -> Contents:
         for path, unfiltered in zip(paths, hashes, strict=True)
         if objects.get(path) != unfiltered and not _comes_back(worktree, path, objects.get(path, ""))
     ]
-    return Contents(**{**asdict(contents), "raw": raw})
+    return replace(contents, raw=raw)
 
 
 def _comes_back(worktree: Path, path: str, blob: str) -> bool:

@@ -54,16 +54,25 @@ def admin_dir(common_dir: Path, worktree: Path) -> Path | None:
 
 def erase(common_dir: Path, worktree: Path) -> None:
     """Remove a worktree's folder and what git knows of it. Failed when files cannot be deleted."""
-    admin = admin_dir(common_dir, worktree)
     try:
+        admin = admin_dir(common_dir, worktree)  # the path is compared while it is there
         delete_tree(worktree)
-        if admin is not None:
-            delete_tree(admin)
-            with contextlib.suppress(OSError):  # git keeps no empty folder here, and others may just use it
-                admin.parent.rmdir()
+        _forget(admin)
     except OSError as reason:
         message = f"The worktree {worktree} cannot be removed: {reason.strerror}: {reason.filename}."
         raise Failed(message, f"Delete it by hand: rm -r {worktree}") from reason
+
+
+def forget(common_dir: Path, worktree: Path) -> None:
+    """Remove what git knows of a worktree, and nothing of its files."""
+    _forget(admin_dir(common_dir, worktree))
+
+
+def _forget(admin: Path | None) -> None:
+    if admin is not None:
+        delete_tree(admin)
+        with contextlib.suppress(OSError):  # git keeps no empty folder here, and others may just use it
+            admin.parent.rmdir()
 
 
 def delete_tree(folder: Path) -> None:

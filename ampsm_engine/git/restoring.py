@@ -6,6 +6,7 @@ First the index and its files, then what differed from it, then what lay aside: 
 import contextlib
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from ampsm_engine.git import keepsake, program, registry, repository
@@ -34,7 +35,9 @@ def fill(repo: Repo, aside: Aside, worktree: Path, branch: str, work: str | None
 def give(repo: Repo, aside: Aside, worktree: Path, work: str | None) -> None:
     """Put back what lay aside, which makes the worktree whole; may be done again."""
     if work is not None:
-        aside.give(worktree, keepsake.read(repo.root, work).aside, repository.git_dir(worktree))
+        contents = keepsake.read(repo.root, work)
+        aside.give(worktree, contents.aside, repository.git_dir(worktree))
+        _set_modes(worktree, contents.folders)  # a folder may forbid to write in it
         program.write(worktree, "update-index", "-q", "--refresh")
 
 
@@ -96,8 +99,25 @@ def overlay(worktree: Path, work: str, contents: Contents) -> None:
         descriptor = os.open(worktree / path, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-    for path, mode in contents.modes.items():
-        (worktree / path).chmod(mode)
+    for path in filter(lambda path: _is_inside(worktree, path), contents.folders):
+        (worktree / path).mkdir(parents=True, exist_ok=True)
+    _set_modes(worktree, contents.modes)
+    for path, moment in contents.times.items():
+        if _is_inside(worktree, path) and (worktree / path).exists():
+            os.utime(worktree / path, ns=(moment, moment))
+
+
+def _set_modes(worktree: Path, modes: Mapping[str, int]) -> None:
+    """The innermost first: an outer one may forbid to go in."""
+    for path, mode in sorted(modes.items(), key=lambda item: -len(item[0])):
+        if _is_inside(worktree, path) and (worktree / path).exists():
+            (worktree / path).chmod(mode)
+
+
+def _is_inside(worktree: Path, path: str) -> bool:
+    """Whether a path leads nowhere else: it is no link, and none of its folders is one that leads out."""
+    place = worktree / path
+    return not place.is_symlink() and place.resolve().is_relative_to(worktree.resolve())
 
 
 def _drop_empty_parents(worktree: Path, path: str) -> None:

@@ -10,12 +10,11 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ampsm_engine.git import program
+from ampsm_engine.git import inventory, program
+from ampsm_engine.git.inventory import OURS as OURS  # noqa: PLC0414 - part of this module's face
 from ampsm_engine.git.listing import ABSENT, GITLINK, Entry
 from ampsm_engine.git.secret_files import is_secret
 from ampsm_engine.git.values import LeftOut
-
-OURS = ("AGENT_CONTEXT", ".worktrees")
 
 SECRET = "a secrets file that git does not track"  # noqa: S105 - a reason
 NESTED = "a repository of its own"
@@ -45,14 +44,17 @@ class Choice:
 def choose(worktree: Path, entries: Collection[Entry]) -> Choice:
     """Sort the entries of a worktree into what goes in and what stays out."""
     modules = _submodules(worktree) if any(entry.index_mode == GITLINK for entry in entries) else frozenset()
+    bare = _bare_repositories(worktree, entries)
     add, put_back, remove, left_out = [], [], [], []
     for entry in entries:
         if entry.state == "ignored":
             continue
-        reason = _reason_against(worktree, entry, modules)
+        inner = _folder_of(entry, bare)
+        reason = NESTED if inner else _reason_against(worktree, entry, modules)
         if reason is not None:
-            if reason is not CONTEXT or entry.state != "untracked":
-                left_out.append(LeftOut(entry.path.rstrip("/"), reason))
+            told = LeftOut(inner or entry.path.rstrip("/"), reason)
+            if (reason is not CONTEXT or entry.state != "untracked") and (not inner or told not in left_out):
+                left_out.append(told)
             if entry.staged != "." and reason is not SPECIAL:
                 put_back.append(entry)
         elif entry.state != "untracked" and _is_gone(worktree, entry):
@@ -121,6 +123,26 @@ def _reason_against(worktree: Path, entry: Entry, modules: frozenset[str]) -> st
         return None
     is_usual = stat.S_ISREG(mode) or stat.S_ISLNK(mode) or stat.S_ISDIR(mode)
     return None if is_usual or entry.unstaged == "." else SPECIAL
+
+
+def _bare_repositories(worktree: Path, entries: Iterable[Entry]) -> frozenset[str]:
+    """New repositories without a checkout, which are files like any other to git."""
+    heads = (entry.path for entry in entries if _is_new(entry) and entry.path.endswith("/HEAD"))
+    folders = (path.removesuffix("/HEAD") for path in heads)
+    return frozenset(folder for folder in folders if inventory.is_repository(worktree / folder))
+
+
+def _folder_of(entry: Entry, repositories: frozenset[str]) -> str:
+    """The repository among these that a new file lies in; empty: none."""
+    if not repositories or not _is_new(entry):
+        return ""
+    parents = (str(parent) for parent in Path(entry.path).parents)
+    return next((parent for parent in parents if parent in repositories), "")
+
+
+def _is_new(entry: Entry) -> bool:
+    """Whether HEAD does not have it, ignored files aside."""
+    return entry.head_mode == ABSENT and entry.state in ("tracked", "untracked")
 
 
 def _is_gone(worktree: Path, entry: Entry) -> bool:

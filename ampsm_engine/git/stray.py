@@ -61,7 +61,8 @@ def _put_on_branch(worktree: Path, now: Head, branch: str, iteration_id: str) ->
             return f"The agent {left}; its work is on {branch} again."
     elif repository.is_ancestor(worktree, now.commit, tip):
         options = ("-c", "advice.detachedHead=false", "-c", "core.hooksPath=/dev/null")
-        if not listing.entries(worktree) and program.write(worktree, *options, "checkout", "-q", branch, "--").ok:
+        checkout = ("checkout", "-q", "--no-overwrite-ignore", branch, "--")
+        if not listing.entries(worktree) and program.write(worktree, *options, *checkout).ok:
             return f"The agent {left} at an older commit; the worktree is on {branch} again."
         return f"The agent {left} at an older commit of {branch}, with changes there: see git -C {worktree} status."
     kept = f"{KEPT}/{iteration_id}"

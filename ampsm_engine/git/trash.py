@@ -1,8 +1,8 @@
 """The trash: a session's branch and uncommitted content are kept until somebody purges them, and come back exactly.
 
 Kept as refs/ampsm/trash/<session>/tip (the branch) and /work (see keepsake.py): files, index, conflicts, modes, HEAD.
-Kept beside, never as objects: secrets files (ignored ones too), repositories inside the worktree, checked out
-submodules, AGENT_CONTEXT. Not kept: other ignored files (their number is told), sockets, empty folders, reflogs.
+Kept beside, never as objects: secrets files and repositories inside the worktree (ignored ones, at any depth, too),
+checked out submodules, AGENT_CONTEXT. Not kept: other ignored files (they are told before), sockets, reflogs.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ampsm_engine.errors import Failed, NotFound, Refused
-from ampsm_engine.git import busy, keepsake, lock, program, registry, repository, restoring
+from ampsm_engine.git import busy, inventory, keepsake, lock, program, registry, repository, restoring
 from ampsm_engine.git.aside import Aside
 from ampsm_engine.git.keepsake import Contents
 from ampsm_engine.git.kept import LOOKED, REVIEW
@@ -80,12 +80,22 @@ def purge(repo_root: Path, session_id: str) -> None:
             raise _nothing(session_id)
         if work is not None:
             _delete(_leaving(Path(keepsake.read(repo.root, work).worktree)))
+        for inner in _locked_by(repo, session_id):
+            registry.forget(repo.common_dir, inner)
         _forget(repo, session_id, aside)
 
 
 def holds(repo_root: Path, session_id: str) -> bool:
     """Whether the trash keeps a session's branch."""
     return _ref(repository.around(repo_root), session_id, "tip") is not None
+
+
+def kept_beside(repo_root: Path, session_id: str) -> tuple[str, ...]:
+    """What the trash keeps of a session that is no object of the repository: secrets files, repositories."""
+    repo = repository.around(repo_root)
+    work = _ref(repo, session_id, "work")
+    paths = keepsake.read(repo.root, work).aside if work else []
+    return tuple(path for path in paths if path not in inventory.OURS)
 
 
 def size(repo_root: Path, session_id: str) -> int:
@@ -121,6 +131,8 @@ def _end_restore(repo: Repo, aside: Aside, worktree: Path, session_id: str) -> b
     stage = aside.stage
     if stage == "giving" and worktree.is_dir():
         restoring.give(repo, aside, worktree, _ref(repo, session_id, "work"))
+        for inner in _locked_by(repo, session_id):
+            program.done(repo.root, "worktree", "unlock", inner)
         _forget(repo, session_id, aside)
         return False
     if stage:
@@ -154,6 +166,8 @@ def _leaving(worktree: Path) -> Path:
 def _write_down(repo: Repo, worktree: Path, branch: str, session_id: str) -> None:
     if worktree.resolve() == repo.root:
         raise Refused(f"{worktree} is the repository's own checkout.", f"git -C {worktree} worktree list")
+    if repo.common_dir.is_relative_to(worktree.resolve()) or repo.root.is_relative_to(worktree.resolve()):
+        raise Refused(f"The repository {repo.root} lies inside {worktree}.", f"git -C {repo.root} worktree list")
     admin = registry.admin_dir(repo.common_dir, worktree)
     if admin is None:
         raise Refused(
@@ -168,11 +182,27 @@ def _write_down(repo: Repo, worktree: Path, branch: str, session_id: str) -> Non
     if why_not is not None:
         raise Refused(*why_not)
     work, contents = keepsake.write(worktree, branch)
+    _lock_inner_worktrees(repo, worktree, session_id)
     tip = repository.branch_tip(repo.root, branch) or contents.commit
     if not tip:
         raise Refused(f"There is no commit to keep of {worktree}.", f"git -C {worktree} status")
     refs = "".join(f"update {REFS}/{session_id}/{name} {commit}\n" for name, commit in (("tip", tip), ("work", work)))
     program.done(repo.root, "update-ref", "--stdin", feed=refs.encode())
+
+
+def _lock_inner_worktrees(repo: Repo, worktree: Path, session_id: str) -> None:
+    """Keep `git worktree prune` from worktrees that go to the trash with the one around them."""
+    for tree in registry.listed(repo):
+        if tree.locked is None and tree.path != worktree and tree.path.is_relative_to(worktree):
+            program.done(repo.root, "worktree", "lock", "--reason", _lock_reason(session_id), tree.path)
+
+
+def _locked_by(repo: Repo, session_id: str) -> list[Path]:
+    return [tree.path for tree in registry.listed(repo) if tree.locked == _lock_reason(session_id)]
+
+
+def _lock_reason(session_id: str) -> str:
+    return f"in the trash of ampsm with session {session_id}"
 
 
 def _keep_tip(repo: Repo, branch: str, session_id: str) -> None:

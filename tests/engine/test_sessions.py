@@ -176,6 +176,34 @@ def test_the_trash_gives_everything_back(bench: Bench) -> None:
     assert git(bench.repo, "fsck", "--no-dangling") == ""
 
 
+def test_what_no_commit_has_is_named_before_a_session_goes(bench: Bench) -> None:
+    session = bench.new(None, name="full")
+    worktree = Path(session.worktree_path)
+    git(bench.repo, "config", "core.excludesFile", str(bench.folder / "ignored"))
+    (bench.folder / "ignored").write_text("scratch/\nbuild/\n")
+    git(bench.repo, "init", "-q", str(worktree / "scratch/work"))
+    (worktree / "scratch/.env").write_text("A=1")
+    (worktree / "build").mkdir()
+    (worktree / "build/out").write_bytes(bytes(2_000))
+    before = removal.what_would_be_lost(bench.engine, session.id)
+    assert "With it go scratch/.env, scratch/work, which no commit has." in before
+    assert "What git ignores in it is not kept: build (2.0 kB)." in before
+    assert "nothing is lost" not in before
+    removed = removal.remove(bench.engine, session.id)
+    assert (removed.ignored, removed.ignored_bytes) == (1, 2_000)
+    assert removal.kept_beside(removed.session) == ("scratch/.env", "scratch/work")
+
+
+def test_a_worktree_around_another_sessions_stays(bench: Bench) -> None:
+    outer = bench.new(None, name="outer")
+    inside = Path(outer.worktree_path) / "inner"
+    git(bench.repo, "worktree", "add", "-q", "-b", "inner", str(inside))
+    sessions.adopt(bench.engine, inside)
+    with pytest.raises(Refused, match="session inner lies in that of outer"):
+        removal.remove(bench.engine, outer.id)
+    assert inside.is_dir()
+
+
 def test_a_purge_is_for_trashed_sessions_only_and_leaves_nothing(bench: Bench) -> None:
     bench.scenario({"create_file": "hello.txt", "content": "one\n"}, {"say": "Added a greeting."})
     session = bench.new()

@@ -34,6 +34,19 @@ def names(sandbox: Sandbox, at: Path, revision: str = "HEAD") -> set[str]:
     return set(sandbox.git("ls-tree", "-r", "-z", "--name-only", revision, at=at).split("\0")) - {""}
 
 
+@pytest.mark.parametrize("staged", [False, True])
+def test_a_new_repository_without_a_checkout_stays_out(sandbox: Sandbox, worktree: Worktree, staged: bool) -> None:
+    at = worktree.path
+    sandbox.git("clone", "--quiet", "--bare", sandbox.root, at / "copies/project.git")
+    sandbox.write({"HEAD": "a file of that name", "docs/HEAD": "another"}, at)
+    if staged:
+        sandbox.git("add", "--all", at=at)
+    made = commit(worktree)
+    assert made.left_out == (LeftOut("copies/project.git", "a repository of its own"),)
+    assert names(sandbox, at) & {"HEAD", "docs/HEAD"} == {"HEAD", "docs/HEAD"}
+    assert not [name for name in names(sandbox, at) if name.startswith("copies/")]
+
+
 def test_a_clean_worktree_has_nothing_to_commit(sandbox: Sandbox, worktree: Worktree) -> None:
     before = sandbox.git("rev-parse", "HEAD", at=worktree.path)
     assert commit(worktree) == Commit(None)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.errors import Failed, NotFound, Refused
-from ampsm_engine.git import commits, trash
+from ampsm_engine.git import commits, inventory, trash
 from ampsm_engine.git.places import Worktree
 from tests.git.sandboxes import SESSION, Sandbox, has_lfs
 
@@ -360,3 +360,85 @@ def test_ids_are_no_paths(sandbox: Sandbox, worktree: Worktree) -> None:
     for bad in ("../x", "", "a/b", "a b", ".x"):
         with pytest.raises(NotFound):
             trash.restore(sandbox.root, bad, worktree.path, worktree.branch)
+
+
+def test_what_lies_below_ignored_folders_comes_back(sandbox: Sandbox, worktree: Worktree) -> None:
+    """git status tells of an ignored folder by one entry, whatever is in it."""
+    at = worktree.path
+    sandbox.commit({".gitignore": "scratch/\nprivate/\n*.tmp/\n"}, at=at)
+    sandbox.git("clone", "--quiet", sandbox.root, at / "scratch/deep/work")
+    only = sandbox.commit({"only.txt": "1"}, message="only here", at=at / "scratch/deep/work")
+    sandbox.git("clone", "--quiet", "--bare", at / "scratch/deep/work", at / "private/bare.git")
+    sandbox.git("worktree", "add", "--quiet", "--detach", at / "scratch/beside")
+    apart = sandbox.commit({"apart.txt": "1"}, message="only there", at=at / "scratch/beside")
+    sandbox.write({"private/.env": "A=1", "private/a/id_rsa": "2", "x.tmp/.hg/store": "3", "scratch/o.log": "4"}, at)
+    (at / "private/a/id_rsa").chmod(0o600)
+    (at / "private/a").chmod(0o700)
+    assert inventory.of(at).ignored == inventory.Ignored(("scratch",), 1)
+    there = {path: found for path, found in contents(at).items() if path != "scratch/o.log"}
+    kept = trash.keep(sandbox.root, at, worktree.branch, SESSION)
+    assert kept.ignored == 1
+    sandbox.git("worktree", "prune", "--expire=now")
+    sandbox.git("gc", "--quiet", "--prune=now")
+    trash.restore(sandbox.root, SESSION, at, worktree.branch)
+    assert contents(at) == there
+    assert sandbox.git("rev-parse", "HEAD", at=at / "scratch/deep/work") == only
+    assert sandbox.git("rev-parse", "HEAD", at=at / "private/bare.git") == only
+    assert sandbox.git("rev-parse", "HEAD", at=at / "scratch/beside") == apart
+    assert sandbox.git("status", "--porcelain", at=at / "scratch/beside") == ""
+    assert "locked" not in sandbox.git("worktree", "list", "--porcelain")
+    assert (at / "private/a").stat().st_mode & 0o777 == 0o700
+
+
+def test_repositories_around_tracked_files_come_back(sandbox: Sandbox, worktree: Worktree) -> None:
+    at = worktree.path
+    sandbox.git("init", "--quiet", at / "src")
+    only = sandbox.commit({"inner.txt": "1"}, message="only here", at=at / "src")
+    sandbox.git("init", "--quiet", "--bare", at / "new.git")
+    sandbox.git("push", "--quiet", at / "new.git", "HEAD:refs/heads/main", at=at / "src")
+    there_and_back(sandbox, worktree)
+    assert sandbox.git("rev-parse", "HEAD", at=at / "src") == only
+    assert sandbox.git("rev-parse", "main", at=at / "new.git") == only
+
+
+def test_permissions_times_and_empty_folders_come_back(sandbox: Sandbox, worktree: Worktree) -> None:
+    at = worktree.path
+    sandbox.commit({"token": "tracked", "run.sh": "#!/bin/sh\n"}, at=at)
+    (at / "token").chmod(0o600)
+    (at / "run.sh").chmod(0o700)
+    sandbox.git("config", "core.fileMode", "false")
+    (at / "README.md").chmod(0o755)
+    (at / "empty/in/it").mkdir(parents=True)
+    (at / "src").chmod(0o2750)
+    sandbox.write({"made.txt": "1"}, at)
+    os.utime(at / "made.txt", ns=(10**18, 10**18))
+    there_and_back(sandbox, worktree)
+    assert (at / "empty/in/it").is_dir()
+    assert (at / "src").stat().st_mode & 0o7777 == 0o2750
+    assert (at / "made.txt").stat().st_mtime_ns == 10**18
+
+
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+def test_changes_that_git_is_told_to_overlook_come_back(sandbox: Sandbox, worktree: Worktree, flag: str) -> None:
+    sandbox.git("update-index", flag, "README.md", at=worktree.path)
+    sandbox.write({"README.md": "changed by hand\n"}, worktree.path)
+    there_and_back(sandbox, worktree)
+
+
+def test_files_in_place_of_a_submodule_come_back(sandbox: Sandbox, worktree: Worktree) -> None:
+    at = worktree.path
+    sandbox.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},sub", at=at)
+    sandbox.write({"sub/kept.txt": "1"}, at)
+    there_and_back(sandbox, worktree)
+
+
+def test_purging_forgets_worktrees_inside_and_nothing_else_of_the_place(sandbox: Sandbox, worktree: Worktree) -> None:
+    inner = worktree.path / "scratch/beside"
+    sandbox.git("worktree", "add", "--quiet", "-b", "beside", inner)
+    trash.keep(sandbox.root, worktree.path, worktree.branch, SESSION)
+    inner.mkdir(parents=True)
+    (inner / "by_hand.txt").write_text("1")
+    trash.purge(sandbox.root, SESSION)
+    assert "beside" not in sandbox.git("worktree", "list")
+    assert (inner / "by_hand.txt").read_text() == "1"
+    assert sandbox.git("rev-parse", "beside") == sandbox.git("rev-parse", "main")

@@ -1,0 +1,125 @@
+"""What lies in a worktree, by real paths at any depth.
+
+`git status` tells of an ignored folder by one entry, and not at all of empty folders, of permissions, and of
+repositories around files that it tracks.
+"""
+
+import os
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ampsm_engine import wording
+from ampsm_engine.git import listing
+from ampsm_engine.git.secret_files import is_secret
+
+OURS = ("AGENT_CONTEXT", ".worktrees")
+"""What we put into a worktree, at its top."""
+
+_OTHERS = (".hg", ".jj")
+"""What makes a folder a repository of another program than git."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    """What git ignores, but for secrets and repositories: files and folders as `git status` lists them."""
+
+    paths: tuple[str, ...] = ()
+    bytes: int = 0
+
+    def __str__(self) -> str:
+        return f"{wording.some(self.paths)} ({wording.size(self.bytes)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What a worktree holds that is in no tree of git's."""
+
+    whole: tuple[str, ...] = ()
+    """What can only be kept as it is: repositories, ignored secrets, folders that cannot be read."""
+    ignored: Ignored = field(default_factory=Ignored)
+    empty: tuple[str, ...] = ()
+    """Folders with nothing in them, ignored ones aside."""
+    modes: dict[str, int] = field(default_factory=dict)
+    """Folders and their permissions, ignored ones only where something of `whole` is in them."""
+
+
+def is_repository(folder: Path) -> bool:
+    """Whether a folder is a repository or a worktree of one, with or without a checkout."""
+    try:
+        return _is_repository({item.name: item for item in os.scandir(folder)})
+    except OSError:
+        return False
+
+
+def survey(worktree: Path, entries: Iterable[listing.Entry]) -> Inventory:
+    """Look through a worktree; `entries` are those of `listing.entries` with the ignored ones."""
+    return _Survey(worktree, {entry.path.rstrip("/") for entry in entries if entry.state == "ignored"}).inventory()
+
+
+def of(worktree: Path) -> Inventory:
+    """The same of a worktree as it is; empty where there is none."""
+    if not (worktree / ".git").exists():
+        return Inventory()
+    return survey(worktree, listing.entries(worktree, ignored=True))
+
+
+class _Survey:
+    def __init__(self, worktree: Path, ignored: set[str]) -> None:
+        self._worktree = worktree
+        self._ignored = ignored
+        self._sizes: dict[str, int] = {}
+        self._whole: list[str] = []
+        self._empty: list[str] = []
+        self._modes: dict[str, int] = {}
+        self._ignored_modes: dict[str, int] = {}
+        self._folders: list[tuple[str, str]] = [("", "")]
+        """Folders to look into, each with the ignored entry that it belongs to (empty: none)."""
+
+    def inventory(self) -> Inventory:
+        while self._folders:
+            self._look_into(*self._folders.pop())
+        ignored = Ignored(tuple(sorted(self._sizes)), sum(self._sizes.values()))
+        around = {str(parent) for path in self._whole for parent in Path(path).parents}
+        modes = self._modes | {path: mode for path, mode in self._ignored_modes.items() if path in around}
+        return Inventory(tuple(sorted(self._whole)), ignored, tuple(sorted(self._empty)), modes)
+
+    def _look_into(self, folder: str, entry: str) -> None:
+        try:
+            found = {item.name: item for item in os.scandir(self._worktree / folder)}
+        except PermissionError:
+            if not folder:
+                raise
+            self._whole.append(folder)
+            return
+        if folder and _is_repository(found):
+            self._whole.append(folder)
+            return
+        modes = self._ignored_modes if entry else self._modes
+        modes[folder or "."] = stat.S_IMODE((self._worktree / folder).stat().st_mode)
+        if not found and not entry:
+            self._empty.append(folder)
+        if not folder:
+            self._whole += [name for name in _OTHERS if name in found]
+            found = {name: item for name, item in found.items() if name not in (".git", *OURS, *_OTHERS)}
+        for name, item in found.items():
+            self._sort(f"{folder}/{name}" if folder else name, entry, item)
+
+    def _sort(self, path: str, entry: str, item: "os.DirEntry[str]") -> None:
+        entry = entry or (path if path in self._ignored else "")
+        if path == entry and is_secret(path):
+            self._whole.append(path)  # a folder, too, that is called so and ignored
+        elif item.is_dir(follow_symlinks=False):
+            self._folders.append((path, entry))
+        elif entry and is_secret(path):
+            self._whole.append(path)
+        elif entry:
+            self._sizes[entry] = self._sizes.get(entry, 0) + item.stat(follow_symlinks=False).st_size
+
+
+def _is_repository(found: "dict[str, os.DirEntry[str]]") -> bool:
+    if ".git" in found or any(name in found for name in _OTHERS):
+        return True
+    bare = all(name in found and found[name].is_dir() for name in ("objects", "refs"))
+    return bare and "HEAD" in found and not found["HEAD"].is_dir()
