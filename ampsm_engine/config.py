@@ -51,6 +51,12 @@ SETTINGS = {
         Setting("stop.after-result", 10.0, "seconds that amp has to exit after its result", 0),
         Setting("script.timeout", 900, "seconds that a session's script may take; 0: no limit", 0),
         Setting("commit.hooks", True, "run the repository's commit hooks for amp's commits"),
+        Setting(
+            "commit.hand-edits",
+            "commit",
+            "what becomes of your uncommitted edits when amp begins; leave: they stay uncommitted, beside amp's commit",
+            choices=("commit", "leave"),
+        ),
         Setting("notify.desktop", True, "tell the desktop when an iteration ends"),
         Setting(
             "notify.terminal",

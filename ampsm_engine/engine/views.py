@@ -9,7 +9,7 @@ from ampsm_engine.amp import transcript
 from ampsm_engine.amp.events import Event
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
-from ampsm_engine.git import changes, repository
+from ampsm_engine.git import changes, hand_edits, repository
 from ampsm_engine.git.values import FileChange
 from ampsm_engine.model import Fact, Iteration, Session, State, Status
 
@@ -119,7 +119,8 @@ def ends_of(engine: Engine, session: Session, number: int) -> tuple[str, str | N
     start = found.start_sha or session.base_commit
     if found.state is State.SETTLED:
         return start, found.commit_sha or start
-    return start, None
+    # A person's edits that stay uncommitted beside amp's are no part of the iteration.
+    return hand_edits.before(place_of(session), session.id, found.id) or start, None
 
 
 def log(engine: Engine, session: Session, number: int | None = None) -> Iteration:

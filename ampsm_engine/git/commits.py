@@ -59,14 +59,30 @@ def commit_all(
         )
     if _nothing_staged(worktree):
         return nothing
-    message = composed(subject, body)
+    return record(worktree, composed(subject, body), nothing, branch=branch, hooks=hooks, limit=limit)
+
+
+def record(
+    worktree: Path,
+    message: bytes,
+    so_far: Commit,
+    *,
+    branch: str,
+    hooks: bool,
+    limit: float = HOOK_LIMIT,
+    index: Path | None = None,
+) -> Commit:
+    """Commit an index, the worktree's own by default, on the session's branch or beside another one; fills `so_far`."""
     with _standing_apart(worktree, head(worktree), branch) as note:
-        return _commit(worktree, message, replace(nothing, note=note), hooks=hooks, limit=limit)
+        return _commit(worktree, message, replace(so_far, note=note), hooks=hooks, limit=limit, index=index)
 
 
-def _commit(worktree: Path, message: bytes, nothing: Commit, *, hooks: bool, limit: float) -> Commit:
+def _commit(
+    worktree: Path, message: bytes, nothing: Commit, *, hooks: bool, limit: float, index: Path | None
+) -> Commit:
     before = head(worktree).commit
     identity = fallback_identity(worktree)
+    variables: dict[str, str | Path] = {**identity, **({"GIT_INDEX_FILE": index} if index else {})}
     note = nothing.note
     if identity:
         told = f"git knows no user here: the commit is by {DEFAULT_NAME} <{DEFAULT_EMAIL}>."
@@ -74,11 +90,11 @@ def _commit(worktree: Path, message: bytes, nothing: Commit, *, hooks: bool, lim
     settings = ["-c", "i18n.commitEncoding=UTF-8"]
     settings += [] if hooks else ["-c", f"core.hooksPath={os.devnull}"]
     options = ["--quiet", "--cleanup=verbatim", "--file=-", *([] if hooks else ["--no-verify"])]
-    answer = program.write(worktree, *settings, "commit", *options, feed=message, limit=limit, variables=identity)
+    answer = program.write(worktree, *settings, "commit", *options, feed=message, limit=limit, variables=variables)
     after = head(worktree).commit
     if after != before:
         return replace(nothing, sha=after, changed_files=_changed_files(worktree, after), note=note)
-    if not answer.timed_out and _nothing_staged(worktree):
+    if not answer.timed_out and index is None and _nothing_staged(worktree):
         return nothing
     if answer.timed_out:
         why = f"The commit took more than {limit:g} s: does a hook wait for something? {answer.said}".strip()

@@ -1,6 +1,7 @@
 """Objects that a review needs later, kept from git's sweep by refs of ours: what was looked at, commented on, rejected.
 
-`refs/ampsm/looked/<session>` names a tree; `refs/ampsm/review/<session>/<comment or rejection>/<name>` an object.
+`refs/ampsm/looked/<session>` names a tree; `refs/ampsm/review/<session>/<comment, rejection or iteration>/<name>` an
+object.
 They are deleted with the session, when it is purged.
 """
 
@@ -60,6 +61,13 @@ def looked(where: Path, session_id: str) -> str | None:
     """The tree that was looked at; None when there is none."""
     _checked(session_id)
     answer = program.read(where, "rev-parse", "--quiet", "--verify", f"{LOOKED}/{session_id}^{{tree}}")
+    return answer.line if answer.ok else None
+
+
+def tree(where: Path, session_id: str, key: str, name: str) -> str | None:
+    """The tree that `keep` was given under a key and a name; None when it is not kept."""
+    _checked(session_id, key, name)
+    answer = program.read(where, "rev-parse", "--quiet", "--verify", f"{REVIEW}/{session_id}/{key}/{name}^{{tree}}")
     return answer.line if answer.ok else None
 
 

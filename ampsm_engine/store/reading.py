@@ -17,6 +17,8 @@ NOTES = (
     "left-out",
     "branch",
     "lost-worktree",
+    "committed-by-hand",
+    "hand-edits",
     "stray",
     "note",
     "context",

@@ -12,11 +12,11 @@ from ampsm_engine import lifecycle, redact
 from ampsm_engine.amp import command, process
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError, Failed
-from ampsm_engine.git import changes, commits, repository
+from ampsm_engine.git import changes, commits, hand_edits, repository
 from ampsm_engine.home import Home, RunDirectory
 from ampsm_engine.model import Iteration, Outcome, ScriptResult, Session
 from ampsm_engine.store import Store
-from ampsm_engine.worker import context, message, script, telling
+from ampsm_engine.worker import context, hand_work, message, script, telling
 from ampsm_engine.worker.watch import Transcript
 
 STDERR_KEPT = 1 << 16
@@ -58,13 +58,14 @@ def settle(
     if trouble is None:
         _end_leftovers(it, settings)
         result = _last_words(store, it, said)
-        if store.open_merge(it.session.id) is None:
-            _keep_commits(store, settings, it, result)
-        else:
+        if store.open_merge(it.session.id) is not None:
             _leave_resolution(it)
+        elif it.iteration.attempts:  # else amp never began: nothing in the worktree is its work
+            _keep_commits(store, settings, it, result)
         _run_script(store, settings, it)
     else:
         it.facts.append(("trouble", f"{trouble.message} {trouble.hint}".strip()))
+    hand_work.note_left(it.session, it.iteration)
     _forget_thread(store, it)
     _context_files(store, it)
     try:
@@ -142,13 +143,19 @@ def _commit(settings: Settings, it: Settling, result: str) -> None:
     paths = tuple(change.path for change in changes.status(it.worktree))
     # An amp that did not finish says what it was about to do: no summary of what it did.
     summary = result if it.iteration.outcome is Outcome.DONE else ""
-    done = commits.commit_all(
-        it.worktree,
-        branch=it.session.branch_name,
-        subject=redact.text(message.subject(it.iteration.prompt, summary, paths)),
-        body=redact.text(message.body(it.session, it.iteration, result)),
-        hooks=settings.switch("commit.hooks"),
-    )
+    subject = redact.text(message.subject(it.iteration.prompt, summary, paths))
+    body = redact.text(message.body(it.session, it.iteration, result))
+    branch, hooks = it.session.branch_name, settings.switch("commit.hooks")
+    before = hand_edits.before(it.worktree, it.session.id, it.iteration.id)
+    if before is None:
+        done = commits.commit_all(it.worktree, branch=branch, subject=subject, body=body, hooks=hooks)
+    else:
+        start = it.iteration.start_sha or it.session.base_commit
+        done, mixed = hand_edits.commit_apart(
+            it.worktree, before, start, branch=branch, subject=subject, body=body, hooks=hooks
+        )
+        if mixed:
+            it.facts.append(("hand-edits", hand_work.mixed_text(mixed)))
     for left in done.left_out:
         it.facts.append(("left-out", f"{left.path}: {left.reason}"))
     if done.note:
