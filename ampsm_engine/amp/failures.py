@@ -154,7 +154,7 @@ def _without_result(seen: _Evidence) -> Ending:
     code, fold = seen.exit_code, seen.fold
     if code is not None and code < 0:
         return _crashed(FAILURES[16], f"amp was killed by signal {-code}{_signal_name(-code)}.")
-    if fold.ended_turn and not code:
+    if fold.ended_turn and code == 0:  # an end that nobody saw may be that of a full disk, or of the machine
         return Ending(Outcome.DONE, warning="amp finished its turn; its result line is missing.")
     if (known := _known_in(seen.stderr)) is not None and (code or not fold.prompted):
         return _failed(known, seen.stderr, again=not fold.prompted)

@@ -14,6 +14,7 @@ from ampsm_engine.errors import Failed, Refused
 from ampsm_engine.home import RunDirectory, write_private
 from ampsm_engine.model import Iteration, ScriptResult, Session, State, Status
 from ampsm_engine.naming import new_id
+from ampsm_engine.store import PatientStore
 from ampsm_engine.worker import launch
 from ampsm_engine.worker.script import ScriptRun, script_text
 from ampsm_engine.worker.script import run as run_script_in
@@ -223,7 +224,9 @@ def may_run_script(session: Session, iterations: Sequence[Iteration]) -> None:
 
 
 def _record_script(engine: Engine, session: Session, last: Iteration | None, ran: ScriptRun, began: datetime) -> None:
-    store = engine.store
+    store = PatientStore(
+        engine.home.database
+    )  # it ran for minutes, maybe: a busy database must not lose what it came to
     if last is not None:
         store.update_iteration(last.id, test_result=ran.result, test_exit_code=ran.exit_code)
     store.fact(

@@ -63,6 +63,11 @@ class Connected:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({str(self.path)!r})"
 
+    @property
+    def busy_seconds(self) -> float:
+        """Seconds that SQLite waits for another writer."""
+        return keeping.BUSY_SECONDS
+
     def open(self) -> None:
         """Make, migrate or check the database; Unfit when this ampsm cannot use it.
 
@@ -71,7 +76,7 @@ class Connected:
         with self._told():
             self._leave_parent()
             address = f"{self.path.as_uri()}?mode=rw"
-            database = peewee.SqliteDatabase(address, pragmas=PRAGMAS, timeout=keeping.BUSY_SECONDS, uri=True)
+            database = peewee.SqliteDatabase(address, pragmas=PRAGMAS, timeout=self.busy_seconds, uri=True)
             with migrations.ready(self.path):
                 database.connect()
             self.close()
@@ -96,7 +101,7 @@ class Connected:
             if self._watch is None:
                 address = f"{self.path.as_uri()}?mode=rw"
                 self._watch = sqlite3.connect(
-                    address, uri=True, timeout=keeping.BUSY_SECONDS, isolation_level=None, check_same_thread=False
+                    address, uri=True, timeout=self.busy_seconds, isolation_level=None, check_same_thread=False
                 )
                 self._watch.execute("PRAGMA query_only = 1")
             (version,) = self._watch.execute("PRAGMA data_version").fetchone()
@@ -159,7 +164,7 @@ class Connected:
             return self._corrupt(cause)
         if code in _BUSY:
             return Failed(
-                f"{where} is busy: another process has been writing for {keeping.BUSY_SECONDS:.0f} seconds.",
+                f"{where} is busy: another process has been writing for {self.busy_seconds:.0f} seconds.",
                 "Run the command again; if it stays so: ampsm doctor",
             )
         if code == sqlite3.SQLITE_FULL:

@@ -16,8 +16,8 @@ from pathlib import Path
 from ampsm_engine.errors import Failed, Unfit
 from ampsm_engine.home import PRIVATE_FILE, PRIVATE_FOLDER, open_private
 
-BUSY_SECONDS = 5.0
-"""How long a reader or a writer waits for another one."""
+BUSY_SECONDS = 30.0
+"""How long a writer waits for another one: a verb that has done its work must be able to write that down."""
 
 CHANGING_SECONDS = 60.0
 """How long a process waits for another one that makes or migrates the database."""

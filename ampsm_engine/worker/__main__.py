@@ -4,7 +4,7 @@ import signal
 
 from ampsm_engine.config import config_path, load
 from ampsm_engine.home import home
-from ampsm_engine.store import Store
+from ampsm_engine.store import PatientStore
 from ampsm_engine.worker.worker import Worker
 
 
@@ -15,7 +15,7 @@ def main() -> None:
         signal.signal(number, signal.SIG_DFL)
     place = home()
     place.ensure()
-    store = Store(place.database)
+    store = PatientStore(place.database)
     store.open()
     Worker(place, store, load(config_path())).work()
 

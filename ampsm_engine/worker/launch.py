@@ -12,6 +12,9 @@ from ampsm_engine.worker import slots
 LOG_LIMIT = 1 << 20
 """Bytes of the worker's log after which it is begun anew, the older half kept beside it."""
 
+CLAIM_PATIENCE = 1.0
+"""Seconds that a command waits for a worker that is about to claim: the worker may be waiting for the database."""
+
 _launched: list[subprocess.Popen[bytes]] = []
 """Workers started by this process, kept so that a long-lived one reaps them."""
 
@@ -58,8 +61,8 @@ def sweep(home: Home, store: Store, slot_count: int) -> int:
     """
     wanted = 0
     if store.unsettled():
-        with slots.claiming(home):
-            unsettled = store.unsettled()
+        with slots.claiming(home, CLAIM_PATIENCE) as alone:  # else a living worker looks for them at this moment
+            unsettled = store.unsettled() if alone else ()
             wanted = sum(not slots.is_leased(home.run(iteration.id)) for iteration in unsettled)
     if store.claimable() and wanted < slot_count:
         free = slots.slot(home, slot_count)

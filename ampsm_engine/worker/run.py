@@ -19,8 +19,9 @@ from ampsm_engine.errors import AmpsmError, Failed, Unfit
 from ampsm_engine.git import commits, lock, repository
 from ampsm_engine.home import Home, RunDirectory
 from ampsm_engine.model import Iteration, Outcome, State
-from ampsm_engine.store import Store
-from ampsm_engine.worker import attempt
+from ampsm_engine.store import PatientStore, is_passing
+from ampsm_engine.store.patient import PATIENCE
+from ampsm_engine.worker import attempt, hand_work
 from ampsm_engine.worker.record import Recorder
 from ampsm_engine.worker.watch import Ladder, Patience, Reason, Transcript
 
@@ -43,7 +44,7 @@ class Run:
     """Running one iteration."""
 
     home: Home
-    store: Store
+    store: PatientStore
     settings: Settings
     iteration: Iteration
     child: Child | None = None
@@ -70,7 +71,7 @@ class Run:
                 self._start(first=False)
         else:
             try:
-                self._start(first=True)
+                self._start_patiently()
             except AmpsmError as reason:
                 self._refused(reason)
                 return True
@@ -106,16 +107,32 @@ class Run:
         said.read_to_end()
         return said.fold.attempt > self.iteration.attempts
 
+    def _start_patiently(self) -> None:
+        """Start amp for the first time; what passes by itself (a full disk) is waited for."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self._start(first=True)
+            except (AmpsmError, OSError) as reason:
+                if not is_passing(reason) or time.monotonic() >= deadline or self._stop_wanted():
+                    raise reason if isinstance(reason, AmpsmError) else _unwritable(reason) from reason
+                self._note(reason)
+                time.sleep(QUIET_TICK)
+            else:
+                return
+
     def _start(self, *, first: bool) -> None:
         """Start amp, for the first time or again; who changes the worktree in a review comes to an end before."""
+        session = self.store.session(self.iteration.session_id)
+        worktree = Path(session.worktree_path)
         if first:
             self._wait_for_review()
+        # Whatever changes once this is written is amp's, also when this worker dies and another one starts amp.
+        if self.iteration.start_sha is None and worktree.is_dir():
+            hand_work.take(self.store, self.settings, session, self.iteration)
+            self.store.update_iteration(self.iteration.id, start_sha=commits.head(worktree).commit)
         self.store.begin_attempt(self.iteration.id)
         self.iteration = self.store.iteration(self.iteration.id)
-        session = self.store.session(self.iteration.session_id)
-        if self.iteration.start_sha is None and Path(session.worktree_path).is_dir():
-            tip = commits.head(Path(session.worktree_path)).commit
-            self.store.update_iteration(self.iteration.id, start_sha=tip)
         number = self.iteration.number
         earlier = [before for before in self.store.iterations(session.id) if before.number < number]
         self.child = attempt.start(
@@ -161,14 +178,15 @@ class Run:
         patience = Patience(self.settings)
         while child.poll() is None and child.alive():
             grew = said.read()
+            reason = None
             try:
-                if not grew or recorder.is_due():
-                    recorder.write(said)
-                reason = self._reason_to_end(said, patience)
-            except Failed as trouble:
+                with self.store.at_once():
+                    if not grew or recorder.is_due():
+                        recorder.write(said)
+                    reason = self._reason_to_end(said, patience)
+            except AmpsmError as trouble:
                 # A store that is busy or full for a while is no reason to end amp: its words are in the file.
                 self._note(trouble)
-                reason = None
             if reason is not None:
                 ladder.begin(reason)
             ladder.climb()
@@ -221,7 +239,7 @@ class Run:
         return self._stop
 
     @staticmethod
-    def _note(trouble: AmpsmError) -> None:
+    def _note(trouble: Exception) -> None:
         print(f"{wording.now()} worker goes on although: {trouble}", file=sys.stderr, flush=True)
 
     def _again(self, ending: failures.Ending) -> bool:
@@ -290,3 +308,8 @@ class Run:
             exit_code=None,
             duration_ms=None,
         )
+
+
+def _unwritable(reason: OSError) -> Failed:
+    where = reason.filename or "the run directory"
+    return Failed(f"amp could not be started: {reason.strerror}: {where}.", "ampsm doctor")

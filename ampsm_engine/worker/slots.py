@@ -5,12 +5,15 @@ No pid file, no heartbeat: `kill -9` of a worker is seen at once by whoever asks
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from ampsm_engine.errors import Failed
-from ampsm_engine.home import Home, RunDirectory, open_private
+from ampsm_engine.home import PRIVATE_FOLDER, Home, RunDirectory, open_private
+
+_GLANCE = 0.02
 
 
 class Lock:
@@ -26,14 +29,14 @@ class Lock:
             self._descriptor = -1
 
 
-def _try(path: Path) -> Lock | None:
+def _try(path: Path, mode: int = fcntl.LOCK_EX | fcntl.LOCK_NB) -> Lock | None:
     try:
         descriptor = open_private(path, os.O_RDWR | os.O_CREAT)
     except OSError as reason:
         message = f"The lock {path} cannot be opened: {reason.strerror}."
         raise Failed(message, "ampsm doctor") from reason
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, mode)
     except BlockingIOError:
         os.close(descriptor)
         return None
@@ -50,29 +53,69 @@ def slot(home: Home, slots: int) -> Lock | None:
 
 def lease(run: RunDirectory) -> Lock | None:
     """The sole right to look after an iteration; None while somebody living holds it."""
-    return _try(run.lease) if run.path.is_dir() else Lock(-1)
+    _ensure(run)
+    return _try(run.lease)
+
+
+def lease_of_claimed(run: RunDirectory) -> Lock:
+    """The same for an iteration that was just claimed: who still holds it only asks, or puts it back into the queue."""
+    _ensure(run)
+    taken = _try(run.lease, fcntl.LOCK_EX)
+    if taken is None:  # pragma: no cover - it waits
+        raise Failed(f"The lock {run.lease} could not be had.", "ampsm doctor")
+    return taken
+
+
+def _ensure(run: RunDirectory) -> None:
+    """Without its directory nobody could hold a lease, and two would look after one iteration."""
+    try:
+        run.path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    except OSError as reason:
+        message = f"The run directory {run.path} cannot be made: {reason.strerror}."
+        raise Failed(message, "ampsm doctor") from reason
 
 
 def is_leased(run: RunDirectory) -> bool:
     """Whether a living worker looks after that iteration."""
-    if not run.lease.exists():
+    try:
+        descriptor = os.open(run.lease, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
         return False
-    taken = _try(run.lease)
-    if taken is None:
+    try:
+        # Shared: two who only ask do not take each other for a worker.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
         return True
-    taken.release()
+    finally:
+        os.close(descriptor)
     return False
 
 
 @contextmanager
-def claiming(home: Home) -> Iterator[None]:
+def claiming(home: Home, patience: float | None = None) -> Iterator[bool]:
     """One at a time between choosing an iteration and holding its lease.
 
-    Without it a sweep could see an iteration that is claimed but not leased yet, and adopt it.
+    Without it a sweep could see an iteration that is claimed but not leased yet, and adopt it. False when somebody
+    else is at it for longer than `patience` seconds.
     """
     descriptor = open_private(home.slots / "claim", os.O_RDWR | os.O_CREAT)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
+        yield _locked_within(descriptor, patience)
     finally:
         os.close(descriptor)
+
+
+def _locked_within(descriptor: int, patience: float | None) -> bool:
+    if patience is None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        return True
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_GLANCE)
+        else:
+            return True

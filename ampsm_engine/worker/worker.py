@@ -1,18 +1,23 @@
 """The life of a worker: adopt what lost its worker, claim, run, settle, claim the next, leave."""
 
+import math
 import sys
+import time
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ampsm_engine import redact, wording
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError, Failed
 from ampsm_engine.home import Home
 from ampsm_engine.model import Iteration, Outcome, State
-from ampsm_engine.store import Store
+from ampsm_engine.store import PatientStore, is_passing, patient
 from ampsm_engine.worker import launch, slots
 from ampsm_engine.worker.run import Run
 from ampsm_engine.worker.settle import settle
+
+PAUSE = 0.5
+"""Seconds between two tries of a worker that cannot use its home for the moment."""
 
 
 @dataclass(slots=True)
@@ -20,29 +25,48 @@ class Worker:
     """One worker process. It looks after one iteration at a time."""
 
     home: Home
-    store: Store
+    store: PatientStore
     settings: Settings
+    _trouble: dict[str, float] = field(default_factory=dict)
+    """Since when an iteration could not be brought to its end, because of what passes by itself."""
 
     def work(self) -> None:
-        """Adopt and run until nothing is left to do or no slot is free."""
+        """Adopt and run until nothing is left to do or no slot is free.
+
+        A home that cannot be used for a while is waited for: who dies of it leaves the queue to nobody.
+        """
+        deadline = math.inf
         while True:
-            self._adopt_orphans()
-            slot = slots.slot(self.home, int(self.settings.number("slots")))
-            if slot is None:
-                return
             try:
-                while self._next():
-                    self._adopt_orphans()
-            finally:
-                slot.release()
-            # Something may have been queued by one who found every slot taken, ours among them.
-            if not self.store.claimable():
-                return
+                if not self._round():
+                    return
+                deadline = math.inf
+            except (AmpsmError, OSError) as reason:
+                deadline = min(deadline, time.monotonic() + patient.PATIENCE)
+                if not is_passing(reason) or not self.home.database.exists() or time.monotonic() >= deadline:
+                    raise
+                self._say(f"waits: {reason}")
+                self.store.close()
+                time.sleep(PAUSE)
+
+    def _round(self) -> bool:
+        """Adopt, and run what waits in a slot; whether to look once more."""
+        self._adopt_orphans()
+        slot = slots.slot(self.home, int(self.settings.number("slots")))
+        if slot is None:
+            return False
+        try:
+            while self._next():
+                self._adopt_orphans()
+        finally:
+            slot.release()
+        # Something may have been queued by one who found every slot taken, ours among them.
+        return self.store.claimable()
 
     def _adopt_orphans(self) -> None:
         """Look after every iteration whose worker died. amp runs already, so this needs no slot."""
         while True:
-            with slots.claiming(self.home):
+            with slots.claiming(self.home), self.store.at_once():
                 found = self._orphan()
             if found is None:
                 return
@@ -53,17 +77,26 @@ class Worker:
                 lease.release()
 
     def _orphan(self) -> tuple[Iteration, slots.Lock] | None:
-        for iteration in self.store.unsettled():
-            lease = slots.lease(self.home.run(iteration.id))
-            if lease is not None:
-                return iteration, lease
+        for known in self.store.unsettled():
+            lease = slots.lease(self.home.run(known.id))
+            if lease is None:
+                continue
+            try:
+                # Its worker may have settled it, and let go, since the store was asked.
+                now = next((one for one in self.store.unsettled() if one.id == known.id), None)
+            except BaseException:
+                lease.release()
+                raise
+            if now is not None:
+                return now, lease
+            lease.release()
         return None
 
     def _next(self) -> bool:
-        with slots.claiming(self.home):
+        with slots.claiming(self.home), self.store.at_once():
             iteration = self.store.claim()
-            lease = slots.lease(self.home.run(iteration.id)) if iteration else None
-        if iteration is None:
+            lease = slots.lease_of_claimed(self.home.run(iteration.id)) if iteration else None
+        if iteration is None or lease is None:
             return False
         try:
             # Others may be able to run beside this one.
@@ -71,8 +104,7 @@ class Worker:
                 launch.launch(self.home)
             self._look_after(iteration, adopted=False)
         finally:
-            if lease is not None:
-                lease.release()
+            lease.release()
         return True
 
     def _look_after(self, iteration: Iteration, *, adopted: bool) -> None:
@@ -84,7 +116,10 @@ class Worker:
                 self._say(f"puts {iteration.id} back into the queue: amp was never started")
                 return
             settle(self.home, self.store, self.settings, iteration.id, said=run.said)
-        except Exception as reason:  # noqa: BLE001 - the one place: an iteration must never stay `running`
+        except Exception as reason:
+            first = self._trouble.setdefault(iteration.id, time.monotonic())
+            if is_passing(reason) and time.monotonic() - first < patient.PATIENCE:
+                raise  # done or not, it is left as it is for the next adoption
             self._say(traceback.format_exc())
             self._give_up(run, iteration, reason)
         self._say(f"is done with {iteration.id}")

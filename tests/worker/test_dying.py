@@ -7,6 +7,9 @@ import psutil
 import pytest
 
 from ampsm_engine.model import Iteration, Outcome, Session, State, Status
+from ampsm_engine.store import PatientStore
+from ampsm_engine.worker import slots
+from ampsm_engine.worker.worker import Worker
 from tests.conftest import git
 from tests.waiting import until
 from tests.worker.bench import Bench, kill, marked, words
@@ -157,6 +160,39 @@ def test_all_workers_die_and_one_sweep_brings_all_sessions_home(bench: Bench) ->
     bench.flag("go").touch()
     for session in sessions:
         assert settles(bench, session).outcome is Outcome.DONE
+
+
+def test_what_was_settled_between_the_look_and_the_lease_is_not_adopted(bench: Bench) -> None:
+    """Its worker settles it and lets go in between; the next iteration's files must not be committed as this one's."""
+    bench.scenario(*long_scenario())
+    session = bench.new(None)
+    bench.iterate(session, launch_worker=False)
+    store = PatientStore(bench.engine.home.database)
+    stale = store.claim()
+    assert stale is not None
+    looks = [(stale,), ()]
+    worker = Worker(bench.engine.home, store, bench.engine.settings)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(PatientStore, "unsettled", lambda _: looks.pop(0))
+        assert worker._orphan() is None
+    assert not bench.leased(stale)
+    assert settles(bench, session).outcome is Outcome.DONE
+
+
+def test_nobody_looks_after_an_iteration_without_its_lease(bench: Bench) -> None:
+    """Who asks for a moment whether it is leased, or puts it back into the queue, is waited for."""
+    bench.scenario(*long_scenario())
+    session = bench.new(None)
+    first = bench.iterate(session, launch_worker=False)
+    held = slots.lease(bench.engine.home.run(first.id))
+    assert held is not None
+    bench.sweep()
+    until(lambda: bench.last(session).state is State.RUNNING, "the claim")
+    assert bench.sweep() == 0
+    assert not bench.engine.home.run(first.id).stream.exists()
+    held.release()
+    assert settles(bench, session).outcome is Outcome.DONE
+    assert bench.engine.home.worker_log.read_text().count(first.id) == 2
 
 
 @pytest.mark.soak

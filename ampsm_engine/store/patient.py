@@ -1,0 +1,107 @@
+"""A store that waits: for whoever has done something that must be written down, however long the database is away."""
+
+import errno
+import sqlite3
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ampsm_engine import wording
+from ampsm_engine.errors import AmpsmError
+from ampsm_engine.store.store import Store
+
+PATIENCE = 600.0
+"""Seconds that a worker waits for a database; after that the next worker goes on from where it stands."""
+
+_PAUSE = 0.1
+_LONGEST_PAUSE = 5.0
+_BUSY_SECONDS = 2.0
+"""Seconds that SQLite itself waits before a verb is tried again."""
+
+_PASSING = frozenset(
+    {
+        *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR),
+        *(sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_PROTOCOL),
+    }
+)
+_PASSING_ERRNO = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+)
+
+
+def is_passing(reason: BaseException | None) -> bool:
+    """Whether an error may go away by itself: a busy database, a full disk, one that is read-only for a while."""
+    if isinstance(reason, AmpsmError):
+        reason = reason.__cause__
+    cause = getattr(reason, "orig", reason)  # peewee wraps what SQLite said
+    if isinstance(cause, sqlite3.Error):
+        return int(getattr(cause, "sqlite_errorcode", 0)) & 0xFF in _PASSING
+    return isinstance(cause, OSError) and cause.errno in _PASSING_ERRNO
+
+
+class PatientStore(Store):
+    """Each verb is tried again while the database cannot be used for the moment.
+
+    A verb is one transaction, so one that failed left nothing behind. What passes not within `patience` seconds comes
+    out as it does from any store, and so does everything else at once.
+    """
+
+    def __init__(self, database: Path, patience: float = PATIENCE) -> None:
+        super().__init__(database)
+        self._patience = patience
+        self._is_within = False
+
+    def __getattribute__(self, name: str) -> Any:
+        found = super().__getattribute__(name)
+        return _Tried(self, found) if name in _VERBS else found
+
+    @property
+    def busy_seconds(self) -> float:
+        """Seconds that SQLite waits for another writer, before the verb is tried again."""
+        return min(_BUSY_SECONDS, super().busy_seconds)
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Nothing is tried again in here: for whoever has something to look after meanwhile."""
+        before, self._is_within = self._is_within, True
+        try:
+            yield
+        finally:
+            self._is_within = before
+
+    def tried(self, verb: Callable[..., Any], *args: Any, **more: Any) -> Any:
+        """The answer of a verb, as soon as the database can be used."""
+        if self._is_within:  # a verb that another one calls is a part of its transaction
+            return verb(*args, **more)
+        deadline = time.monotonic() + self._patience
+        pause = _PAUSE
+        while True:
+            try:
+                with self.at_once():
+                    return verb(*args, **more)
+            except AmpsmError as reason:
+                if not is_passing(reason) or time.monotonic() >= deadline or not self.path.exists():
+                    raise
+                if pause == _PAUSE:
+                    print(f"{wording.now()} waits: {reason}", file=sys.stderr, flush=True)
+            self.close()  # what was opened while it could not be written stays so
+            time.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+class _Tried:
+    """A verb of a patient store, to be called."""
+
+    def __init__(self, store: PatientStore, verb: Callable[..., Any]) -> None:
+        self._store, self._verb = store, verb
+
+    def __call__(self, *args: Any, **more: Any) -> Any:
+        return self._store.tried(self._verb, *args, **more)
+
+
+_VERBS = frozenset(
+    name for name in dir(Store) if not name.startswith("_") and callable(getattr(Store, name)) and name != "close"
+)
