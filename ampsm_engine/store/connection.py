@@ -14,7 +14,7 @@ from typing import Any, Self
 import peewee
 
 from ampsm_engine.errors import AmpsmError, Failed, Refused, Unfit
-from ampsm_engine.store import keeping, migrations
+from ampsm_engine.store import copies, keeping, migrations
 
 PRAGMAS = {"journal_mode": "wal", "foreign_keys": 1, "synchronous": 1}
 
@@ -75,12 +75,45 @@ class Connected:
         """
         with self._told():
             self._leave_parent()
+            self._recover_lost()
             address = f"{self.path.as_uri()}?mode=rw"
             database = peewee.SqliteDatabase(address, pragmas=PRAGMAS, timeout=self.busy_seconds, uri=True)
             with migrations.ready(self.path):
                 database.connect()
             self.close()
             self._database = database
+
+    def _recover_lost(self) -> None:
+        """Unfit, with what could be recovered in its place, when there was a database and it is gone or empty."""
+        if keeping.is_blank(self.path):
+            from ampsm_engine.store import salvage
+
+            with keeping.changing(self.path):
+                if lost := salvage.replace_lost(self.path):
+                    raise lost
+
+    def check(self) -> None:
+        """Read the whole database once; Unfit when it is corrupt: it is set aside then, and a recovered one there."""
+        with self._told():
+            migrations.check(raw(self._live()))
+
+    def keep_copy(self) -> None:
+        """Make the copy of the day when it is due; Unfit as `check`. One that cannot be written is made another day."""
+        if not copies.is_due(self.path):
+            return
+        try:
+            copies.make(self.path)
+        except (OSError, sqlite3.Error) as reason:
+            if int(getattr(reason, "sqlite_errorcode", 0)) & 0xFF in _CORRUPT:
+                raise self._translated(reason) from reason
+
+    def repositories(self) -> tuple[Path, ...]:
+        """The repositories that sessions were ever made in, also those of sessions that are not known any more."""
+        return tuple(copies.repositories(self.path))
+
+    def last_copy(self) -> Path | None:
+        """The newest copy of the database."""
+        return next(iter(copies.existing(self.path)), None)
 
     def close(self) -> None:
         """Close this thread's connection; the next call opens a new one."""
@@ -189,6 +222,8 @@ class Connected:
                     migrations.check(connection)
             except sqlite3.DatabaseError as confirmed:
                 if int(getattr(confirmed, "sqlite_errorcode", 0)) & 0xFF in _CORRUPT:
-                    return keeping.set_aside(self.path)
+                    from ampsm_engine.store import salvage
+
+                    return salvage.replace_corrupt(self.path)
                 return Failed(f"The database {self.path} could not be checked: {confirmed}.", "ampsm doctor")
         return Failed(f"The database {self.path} could not be read just now: {reason}.", "Run the command again.")

@@ -45,7 +45,7 @@ def is_blank(path: Path) -> bool:
     except FileNotFoundError:
         return True
     if not stat.S_ISREG(found.st_mode):
-        raise Unfit(f"{path} is no file, so it cannot be the database.", "Set AMPSM_DB_PATH to a file.")
+        raise Unfit(f"{path} is no file, so it cannot be the database.", f"mv {path} {path}.aside, then: ampsm repair")
     return found.st_size == 0
 
 
@@ -107,16 +107,17 @@ def copy_beside(path: Path, version: int) -> Path:
     return copy
 
 
-def set_aside(path: Path) -> Unfit:
-    """Move a corrupt database out of the way, whole; answers what to tell. `changing` must be held.
+def set_aside(path: Path) -> Path:
+    """Move a database that is corrupt or empty out of the way, whole; answers its new path. `changing` must be held.
 
-    Not while another process has it open: when that one ends, SQLite deletes the files of the log by their name,
+    Unfit while another process has it open: when that one ends, SQLite deletes the files of the log by their name,
     and by then they would be those of the database that took this one's place.
     """
+    create(path)  # its log may be all that is left
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
         if not _unused_by_others(descriptor):
-            return Unfit(
+            raise Unfit(
                 f"The database {path} is corrupt, and another process has it open, so it was left where it is.",
                 "End the other ampsm programs and workers, then: ampsm repair",
             )
@@ -126,10 +127,7 @@ def set_aside(path: Path) -> Unfit:
                 part.rename(aside.with_name(aside.name + part.name.removeprefix(path.name)))
     finally:
         os.close(descriptor)
-    return Unfit(
-        f"The database {path} was corrupt. It has been set aside as {aside}; the next start begins with an empty one.",
-        "ampsm repair  (it finds the worktrees of the sessions again)",
-    )
+    return aside
 
 
 def _unused_by_others(descriptor: int) -> bool:

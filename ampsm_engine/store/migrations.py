@@ -69,7 +69,8 @@ def refuse_foreign(found: Found, path: Path) -> None:
         known = f"is of version {found.version} and " if found.version else ""
         raise Unfit(
             f"The database {path} {known}belongs to another program, or to a newer ampsm.",
-            "Upgrade ampsm, or set AMPSM_DB_PATH to another file.",
+            f"Upgrade ampsm, or set AMPSM_DB_PATH to another file; where it took the place of ampsm's:"
+            f" mv {path} {path}.other, then: ampsm repair",
         )
 
 

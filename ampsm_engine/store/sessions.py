@@ -5,7 +5,7 @@ from dataclasses import asdict
 from ampsm_engine import wording
 from ampsm_engine.errors import Refused
 from ampsm_engine.model import Session, State
-from ampsm_engine.store import removal
+from ampsm_engine.store import copies, removal
 from ampsm_engine.store.merging import Merging
 from ampsm_engine.store.tables import FactRow, SessionRow
 
@@ -20,6 +20,7 @@ class Sessions(Merging):
                 raise Refused(f"There is a session {session.id} already.", f"ampsm show {session.id}")
             SessionRow.insert(**asdict(session)).execute(database)
             self._note(database, "created", session.name, session_id=session.id)
+        copies.note_repository(self.path, session.repo_root)
 
     def update_session(self, session_id: str, **columns: object) -> Session:
         """Change columns of a session, named as its fields, and answer it; NotFound. No fact."""

@@ -350,5 +350,5 @@ def test_a_real_key_never_reaches_the_files(store: Store) -> None:
     call = ToolCall("i1", 1, "t", "shell_command", f'{{"command": "export K={key}"}}', True, key)
     store.record("i1", tally=Tally(), offset=1, activity=f"$ echo {key}", thread_id=None, tool_calls=[call])
     store.fact("note", key)
-    for file in store.path.parent.iterdir():
+    for file in (path for path in store.path.parent.rglob("*") if path.is_file()):
         assert key.encode() not in file.read_bytes()

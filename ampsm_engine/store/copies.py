@@ -1,0 +1,121 @@
+"""Copies of the database beside it, one a day, and a list of the repositories it knew: what a lost one is found by.
+
+Both lie in `<database>.copies/`, private to their owner. Nobody has to call a service for them: a command or a worker
+makes the copy when the newest one is a day old, which is one look into a folder otherwise.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ampsm_engine.home import PRIVATE_FOLDER, open_private, write_private
+from ampsm_engine.store import keeping, migrations
+
+EVERY = 24 * 3600.0
+"""Seconds from one copy to the next."""
+
+KEPT = 5
+"""Copies that stay; the oldest goes when a new one comes."""
+
+_LIST = "repositories.json"
+
+
+def folder(path: Path) -> Path:
+    """Where the copies of a database lie."""
+    return path.with_name(f"{path.name}.copies")
+
+
+def existing(path: Path) -> list[Path]:
+    """The copies of a database, the newest first."""
+    return sorted(folder(path).glob("*.sqlite"), reverse=True)
+
+
+def is_due(path: Path) -> bool:
+    """Whether the newest copy is a day old, or there is none."""
+    newest = existing(path)[:1]
+    try:
+        return not newest or abs(time.time() - newest[0].stat().st_mtime) >= EVERY
+    except FileNotFoundError:
+        return True
+
+
+def make(path: Path) -> Path | None:
+    """Copy the database when it is due, and remember its repositories; None when nobody had to.
+
+    One without sessions is not copied: it may be what stands in a lost one's place. Raises sqlite3.DatabaseError when
+    the copy turns out corrupt, as the database is then; OSError when it cannot be written.
+    """
+    with _sole(path) as is_ours:
+        if not is_ours or not is_due(path):
+            return None
+        with contextlib.closing(keeping.connect(path)) as source:
+            roots = [root for (root,) in source.execute('SELECT DISTINCT "repoRoot" FROM sessions ORDER BY 1')]
+            return _copied(path, source) if roots and _noted(path, roots) else None
+
+
+def _copied(path: Path, source: sqlite3.Connection) -> Path:
+    made = folder(path) / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.sqlite"
+    unproven = made.with_suffix(".unproven")
+    unproven.unlink(missing_ok=True)
+    os.close(open_private(unproven, os.O_RDWR | os.O_CREAT | os.O_EXCL))
+    try:
+        with contextlib.closing(keeping.connect(unproven)) as target:
+            source.backup(target)
+            migrations.check(target)
+            target.execute("PRAGMA journal_mode = delete")  # one file, without a log of its own
+        unproven.replace(made)
+    finally:
+        for part in keeping.parts(unproven):
+            part.unlink(missing_ok=True)
+    for old in existing(path)[KEPT:]:
+        old.unlink(missing_ok=True)
+    return made
+
+
+@contextlib.contextmanager
+def _sole(path: Path) -> Iterator[bool]:
+    """Whether this process alone makes copies now; where another one does, nobody waits for it."""
+    folder(path).mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+    descriptor = open_private(folder(path) / "lock", os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(descriptor)
+
+
+def repositories(path: Path) -> list[Path]:
+    """The repositories that sessions of this database were ever made in; those that are written down."""
+    try:
+        found = json.loads((folder(path) / _LIST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [Path(root) for root in found if isinstance(root, str)]
+
+
+def note_repository(path: Path, root: str) -> None:
+    """Remember a repository from its first session on, when there is no copy yet."""
+    with contextlib.suppress(OSError):
+        folder(path).mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+        _noted(path, [root])
+
+
+def _noted(path: Path, roots: Iterable[str]) -> bool:
+    known = [str(root) for root in repositories(path)]
+    new = [root for root in roots if root not in known]
+    if new:
+        write_private(folder(path) / _LIST, json.dumps([*known, *new], indent=1).encode())
+    return True
+
+
+def was_used(path: Path) -> bool:
+    """Whether a database of this name had sessions once."""
+    return bool(existing(path) or repositories(path))

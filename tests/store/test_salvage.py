@@ -1,0 +1,244 @@
+"""A lost database: what is sound in it is recovered, then what its newest copy knew; and the copies themselves."""
+
+import contextlib
+import os
+import random
+import shutil
+import sqlite3
+import stat
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ampsm_engine.errors import Unfit
+from ampsm_engine.model import Outcome, State
+from ampsm_engine.store import Store, copies, keeping
+from tests.store.values import a_session, an_iteration, ended, start
+
+PAGE = 4096
+
+
+def filled(database: Path, sessions: int = 60) -> Store:
+    """A store whose rows fill many pages, all of them in the database's own file."""
+    store = Store(database)
+    for number in range(sessions):
+        store.add_session(a_session(f"s{number:03}", notes=f"{number} " + "n" * 900))
+        store.enqueue(an_iteration(f"i{number:03}", f"s{number:03}"))
+        store.ask_to_stop(f"s{number:03}")
+    checkpoint(store)
+    return store
+
+
+def checkpoint(store: Store) -> None:
+    store._live().execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    store.close()
+
+
+def recovered(database: Path) -> set[str]:
+    """The sessions that the next start finds, after the first has told of the loss."""
+    with pytest.raises(Unfit) as told:
+        Store(database).check()
+    assert told.value.hint.startswith("ampsm repair")
+    store = Store(database)
+    store.check()
+    store.add_session(a_session("another"))
+    return {session.id for session in store.sessions()} - {"another"}
+
+
+def noise(size: int) -> bytes:
+    return random.Random(7).randbytes(size)
+
+
+def overwrite(database: Path, start: int, size: int) -> None:
+    with database.open("r+b") as file:
+        file.seek(start)
+        file.write(noise(size))
+
+
+def test_broken_pages_cost_only_the_rows_on_them(database: Path) -> None:
+    filled(database)
+    pages = database.stat().st_size // PAGE
+    for page in range(pages // 2, pages // 2 + 3):
+        overwrite(database, page * PAGE, PAGE)
+    kept = recovered(database)
+    assert 45 <= len(kept) < 60
+    assert all(len(Store(database).session(key).notes or "") > 900 for key in kept)
+    (aside,) = database.parent.glob("*.corrupt-*")
+    assert aside.stat().st_size == pages * PAGE, "what was lost stays as it was found"
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_noise_anywhere_ends_in_a_sound_store(database: Path, seed: int) -> None:
+    store = filled(database, 30)
+    store.keep_copy()
+    store.close()
+    luck = random.Random(seed)
+    size = database.stat().st_size
+    with database.open("r+b") as file:
+        for _ in range(8):
+            file.seek(luck.randrange(size - 600))
+            file.write(luck.randbytes(600))
+    for part in keeping.parts(database)[1:]:
+        part.unlink(missing_ok=True)
+    with contextlib.suppress(Unfit):  # some bytes lie where nothing is
+        Store(database).check()
+    again = Store(database)
+    again.check()
+    assert {session.id for session in again.sessions()} >= {f"s{number:03}" for number in range(30)}
+
+
+LOSSES: dict[str, Callable[[Path], object]] = {
+    "no byte": lambda path: path.write_bytes(b""),
+    "gone": lambda path: path.unlink(),
+    "text": lambda path: path.write_bytes(b"somebody's text, and no database\n" * 500),
+    "a header": lambda path: overwrite(path, 0, 100),
+    "a first page": lambda path: overwrite(path, 0, PAGE),
+    "half": lambda path: os.truncate(path, path.stat().st_size // 2),
+    "a part of a page": lambda path: os.truncate(path, path.stat().st_size - 1000),
+    "one page": lambda path: os.truncate(path, PAGE),
+    "noise": lambda path: path.write_bytes(noise(50_000)),
+    "zeros": lambda path: path.write_bytes(bytes(50_000)),
+}
+
+
+@pytest.mark.parametrize("how", LOSSES)
+def test_with_a_copy_no_session_is_lost(database: Path, how: str) -> None:
+    store = filled(database)
+    store.keep_copy()
+    store.close()
+    LOSSES[how](database)
+    assert recovered(database) == {f"s{number:03}" for number in range(60)}
+    assert any(fact.kind == "recovered" for fact in Store(database).facts())
+
+
+@pytest.mark.parametrize("how", ["a header", "a first page", "half", "a part of a page"])
+def test_without_a_copy_what_is_sound_is_recovered(database: Path, how: str) -> None:
+    filled(database)
+    os.truncate(database, database.stat().st_size * 3 // 4) if how == "half" else LOSSES[how](database)
+    assert len(recovered(database)) >= 20
+
+
+def test_an_empty_database_beside_its_log_gives_what_the_log_holds(database: Path) -> None:
+    store = Store(database)
+    for number in range(20):
+        store.add_session(a_session(f"s{number:03}"))
+    shutil.copy(keeping.parts(database)[1], database.parent / "log")
+    store.close()
+    database.write_bytes(b"")
+    shutil.copy(database.parent / "log", keeping.parts(database)[1])
+    assert recovered(database) == {f"s{number:03}" for number in range(20)}
+
+
+def test_fresher_rows_win_over_the_copy(database: Path) -> None:
+    store = filled(database, 5)
+    store.keep_copy()
+    store.update_session("s001", name="a new name")
+    store.add_session(a_session("later"))
+    checkpoint(store)
+    overwrite(database, 0, 100)
+    assert "later" in recovered(database)
+    assert Store(database).session("s001").name == "a new name"
+
+
+def test_what_waited_when_the_copy_was_made_does_not_begin_by_itself(database: Path) -> None:
+    store = Store(database)
+    store.add_session(a_session())
+    store.enqueue(an_iteration())
+    store.keep_copy()
+    store.close()
+    database.unlink()
+    for part in keeping.parts(database)[1:]:
+        part.unlink(missing_ok=True)
+    assert recovered(database) == {"s1"}
+    (iteration,) = Store(database).iterations("s1")
+    assert (iteration.state, iteration.outcome) == (State.SETTLED, Outcome.STOPPED)
+    assert "lost" in (iteration.error or "")
+    assert not Store(database).claimable()
+
+
+def test_a_new_home_has_lost_nothing(database: Path) -> None:
+    Store(database).open()
+    database.unlink()
+    Store(database).open()
+    assert Store(database).sessions() == ()
+
+
+def test_a_lost_database_that_another_process_has_open_is_left_alone(database: Path) -> None:
+    filled(database, 3).close()
+    other = start(
+        "store = Store(Path(sys.argv[1]))\nstore.open()\nprint('open', flush=True)\nsys.stdin.readline()", database
+    )
+    assert other.stdout.readline() == "open\n"
+    os.truncate(database, 0)
+    with pytest.raises(Unfit, match="another process has it open"):
+        Store(database).open()
+    assert database.stat().st_size == 0
+    other.stdin.write("\n")
+    ended(other)
+
+
+def test_a_folder_in_its_place_is_told_with_the_way_out(database: Path) -> None:
+    store = filled(database, 3)
+    store.keep_copy()
+    store.close()
+    for part in keeping.parts(database):
+        part.unlink(missing_ok=True)
+    database.mkdir()
+    with pytest.raises(Unfit, match="no file") as told:
+        Store(database).open()
+    command, _, _ = told.value.hint.partition(", then")
+    _, source, target = command.split()
+    Path(source).rename(target)
+    assert recovered(database) == {"s000", "s001", "s002"}
+
+
+def test_a_copy_is_made_once_a_day_and_few_are_kept(database: Path) -> None:
+    store = filled(database, 2)
+    store.keep_copy()
+    (first,) = copies.existing(database)
+    store.keep_copy()
+    assert copies.existing(database) == [first]
+    assert stat.S_IMODE(first.stat().st_mode) == 0o600
+    assert stat.S_IMODE(first.parent.stat().st_mode) == 0o700
+    for day in range(8):
+        made = first.with_name(f"2026010{day}T000000Z.sqlite")
+        shutil.copy(first, made)
+        os.utime(made, (time.time() - copies.EVERY * (10 - day),) * 2)
+    os.utime(first, (time.time() - copies.EVERY - 60,) * 2)
+    store.add_session(a_session("new"))
+    store.keep_copy()
+    found = copies.existing(database)
+    assert len(found) == copies.KEPT
+    assert first in found
+    with contextlib.closing(sqlite3.connect(found[0])) as copy:
+        assert copy.execute("SELECT count(*) FROM sessions").fetchone() == (3,)
+
+
+def test_a_store_without_sessions_takes_no_copys_place(database: Path) -> None:
+    Store(database).open()
+    Store(database).keep_copy()
+    assert copies.existing(database) == []
+
+
+def test_a_copy_of_a_broken_database_is_not_kept(database: Path) -> None:
+    store = filled(database)
+    store.keep_copy()
+    (sound,) = copies.existing(database)
+    os.utime(sound, (time.time() - copies.EVERY - 60,) * 2)
+    store.close()
+    pages = database.stat().st_size // PAGE
+    overwrite(database, pages // 2 * PAGE, 2 * PAGE)
+    with pytest.raises(Unfit, match="set aside"):
+        Store(database).keep_copy()
+    assert copies.existing(database) == [sound]
+    assert len(Store(database).sessions()) == 60
+
+
+def test_repositories_are_remembered_beside_the_database(database: Path) -> None:
+    store = Store(database)
+    store.add_session(a_session("a", repo_root="/one"))
+    store.add_session(a_session("b", repo_root="/two\nlines"))
+    store.add_session(a_session("c", repo_root="/one"))
+    assert store.repositories() == (Path("/one"), Path("/two\nlines"))
