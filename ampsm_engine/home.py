@@ -77,6 +77,11 @@ class RunDirectory(NamedTuple):
         return self.path / "lease"
 
     @property
+    def record(self) -> Path:
+        """The rows of its session and iteration (JSON): what a lost store is rebuilt from."""
+        return self.path / "record.json"
+
+    @property
     def process(self) -> Path:
         """Who amp is: pid, start token, boot id (JSON)."""
         return self.path / "process.json"

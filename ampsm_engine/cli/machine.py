@@ -2,12 +2,17 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ampsm_engine.cli import arguments, diagnostics, documents, output
 from ampsm_engine.cli.helping import Command
 from ampsm_engine.cli.output import Styled, one_line
+from ampsm_engine.errors import Unfit
+
+if TYPE_CHECKING:
+    from ampsm_engine.engine.check import Finding
 
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("·", "yellow")}
 
@@ -38,22 +43,23 @@ def doctor_command(*, as_json: bool) -> int:
 
 
 @click.command(cls=Command, short_help="Find what store and repositories disagree about.")
-@click.option("--apply", is_flag=True, help="Make lost worktrees again from their branches.")
+@click.option("--apply", is_flag=True, help="Make lost worktrees again, and rebuild sessions that the store lost.")
 @click.option(
     "--repo", metavar="P", type=click.Path(file_okay=False, path_type=Path), help="Look into this repository, too."
 )
 @arguments.json_option
 def repair_command(repo: Path | None, *, apply: bool, as_json: bool) -> int:
-    """Find sessions whose worktree is gone, and worktrees and branches of no session.
+    """Find sessions whose worktree is gone, sessions that the store lost, and worktrees and branches of no session.
 
     Nothing is ever removed here: each finding names the command that mends it. With --apply, what has a
-    safe way back is mended. The exit code is 1 while something is left to mend.
+    safe way back is mended: lost worktrees are made again, lost sessions rebuilt from branches and run directories. The exit code is 1 while something is left to mend.
     """
-    from ampsm_engine.engine import health
-
-    engine = arguments.open_engine()
-    with diagnostics.working("Comparing store and repositories"):
-        findings = health.repair(engine, apply=apply, path=repo)
+    try:
+        findings = _disagreements(repo, apply=apply)
+    except Unfit as lost:
+        # Who finds the store lost puts what could be recovered in its place: then there is something to compare.
+        findings = _disagreements(repo, apply=apply)
+        diagnostics.warning(lost.message)
     left = [finding for finding in findings if not finding.mended]
     if as_json:
         output.document({"findings": documents.plain(findings)})
@@ -65,6 +71,14 @@ def repair_command(repo: Path | None, *, apply: bool, as_json: bool) -> int:
         if not findings:
             diagnostics.note("Store and repositories agree.")
     return diagnostics.FAILED if left else diagnostics.OK
+
+
+def _disagreements(repo: Path | None, *, apply: bool) -> "tuple[Finding, ...]":
+    from ampsm_engine.engine import health
+
+    engine = arguments.open_engine()
+    with diagnostics.working("Comparing store and repositories"):
+        return health.repair(engine, apply=apply, path=repo)
 
 
 @click.command(cls=Command, short_help="Print the script that makes Tab complete.")

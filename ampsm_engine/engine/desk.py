@@ -69,6 +69,7 @@ class Engine:
         self.home.ensure()
         store = self.store
         store.open()
+        store.keep_copy()
         if working := store.working_merges():
             self._recover([merge.id for merge in working])
         launch.sweep(self.home, store, int(self.settings.number("slots")))

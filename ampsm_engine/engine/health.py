@@ -5,13 +5,13 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from ampsm_engine import keymap
 from ampsm_engine.amp import program
 from ampsm_engine.config import Settings
-from ampsm_engine.engine import leftovers, removal, terminal_checks
+from ampsm_engine.engine import leftovers, reconstruction, removal, terminal_checks
 from ampsm_engine.engine.check import Check, Finding
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError
@@ -119,10 +119,13 @@ def _store(engine: Engine) -> Check:
         sessions = len(engine.store.sessions())
     except AmpsmError as reason:
         return Check("store", ok=False, text=str(reason), hint=reason.hint)
+    engine.store.check()
     loose = [path for path in (engine.home.root, database) if path.stat().st_mode & 0o077]
     if loose:
         return Check("store", ok=False, text=f"others may read {loose[0]}", hint=f"chmod go= {loose[0]}")
-    return Check("store", ok=True, text=f"{sessions} session{'s' * (sessions != 1)} in {database}")
+    copy = engine.store.last_copy()
+    copied = f"; its last copy is {copy}" if copy else ""
+    return Check("store", ok=True, text=f"{sessions} session{'s' * (sessions != 1)} in {database}{copied}")
 
 
 def _slots(engine: Engine, settings: Settings) -> Check:
@@ -146,24 +149,31 @@ def repair(engine: Engine, *, apply: bool = False, path: Path | None = None) -> 
     `path`: a repository to look into besides those that the store knows.
     """
     store = engine.store
+    store.check()
     every = (*store.sessions(), *store.sessions(trashed=True))
+    runs = reconstruction.unknown_runs(engine)
     roots = {Path(session.repo_root) for session in every}
+    remembered = {root for root in reconstruction.roots(engine, runs) if root.is_dir()}
     findings: list[Finding] = []
     if path is not None:
         engine.check_repository(path)
         roots.add(repository.locate(path).root)
-    for root in sorted(roots):
+    for root in sorted(roots | remembered):
         of_this = [session for session in every if Path(session.repo_root) == root]
-        findings += _repository(engine, root, of_this, apply=apply)
+        findings += _repository(engine, root, of_this, runs, apply=apply)
     return tuple(findings)
 
 
-def _repository(engine: Engine, root: Path, sessions: list[Session], *, apply: bool) -> list[Finding]:
+def _repository(
+    engine: Engine, root: Path, sessions: list[Session], runs: Sequence[reconstruction.Run], *, apply: bool
+) -> list[Finding]:
     if not root.is_dir():
         names = ", ".join(session.name for session in sessions[:5])
         return [Finding("repository", f"{root} is gone; sessions: {names}", f"restore {root} or ampsm rm")]
     try:
         repo = repository.locate(root)
+        rebuilt = reconstruction.look(engine, repo, sessions, runs, apply=apply)
+        sessions = [*sessions, *rebuilt.sessions] if apply else sessions
         listed = {tree.path for tree in worktrees.listed(repo)}
         found = [_lost(engine, repo, one, apply=apply) for one in sessions if _is_lost(one, listed)]
         found += [
@@ -172,11 +182,13 @@ def _repository(engine: Engine, root: Path, sessions: list[Session], *, apply: b
             if one.trashed_at and not trash.holds(root, one.id)
         ]
         # Those in the trash count: one whose removal died half-way still has its worktree and its branch.
-        known = {Path(session.worktree_path) for session in sessions}
-        branches = {session.branch_name for session in sessions}
+        found += rebuilt.findings
+        accounted = [*sessions, *rebuilt.sessions]
+        known = {Path(session.worktree_path) for session in accounted}
+        branches = {session.branch_name for session in accounted}
         for orphan in worktrees.orphans(repo, known, branches):
             found.append(_orphan(orphan))
-        found += leftovers.found(engine, repo, sessions, apply=apply)
+        found += leftovers.found(engine, repo, accounted, apply=apply)
     except AmpsmError as reason:
         return [Finding("repository", f"{root}: {reason}", reason.hint)]
     return found

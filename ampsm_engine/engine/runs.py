@@ -15,7 +15,7 @@ from ampsm_engine.home import RunDirectory, write_private
 from ampsm_engine.model import Iteration, ScriptResult, Session, State, Status
 from ampsm_engine.naming import new_id
 from ampsm_engine.store import PatientStore
-from ampsm_engine.worker import launch
+from ampsm_engine.worker import launch, run_record
 from ampsm_engine.worker.script import ScriptRun, script_text
 from ampsm_engine.worker.script import run as run_script_in
 
@@ -59,10 +59,12 @@ def iterate(
     run.path.mkdir(mode=0o700, parents=True)
     # The prompt as typed is on disk before the queue knows of it: a worker may come at once.
     write_private(run.prompt, content)
+    run_record.write(engine.home, session, iteration)  # before the queue knows of it: a worker may write its own soon
     try:
         queued = store.enqueue(iteration, answers=answers, resolves=resolves)
     except BaseException:
         run.prompt.unlink()
+        run.record.unlink(missing_ok=True)
         run.path.rmdir()
         raise
     if launch_worker:

@@ -1,18 +1,12 @@
 """Writing what happens to an iteration at work: its tally, its attempts, its end."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
-
-import peewee
 
 from ampsm_engine import wording
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.model import Iteration, Outcome, State, Status, Tally, ToolCall
-from ampsm_engine.store.tables import IterationRow, SessionRow, ToolCallRow, changes
-from ampsm_engine.store.writing import ITERATION_FIXED, Writing, tally_columns
-
-_BATCH = 100
-"""Tool calls a statement: the oldest SQLite takes 999 values in one."""
+from ampsm_engine.store.tables import IterationRow, SessionRow, changes
+from ampsm_engine.store.writing import ITERATION_FIXED, Writing, keep_tool_calls, tally_columns
 
 
 class Progress(Writing):
@@ -50,7 +44,7 @@ class Progress(Writing):
                 unknown = (SessionRow.id == session_id) & SessionRow.thread_id.is_null()
                 SessionRow.update(thread_id=thread_id).where(unknown).execute(database)
             self._change(database, iteration_id, **columns)
-            _keep(database, iteration_id, tool_calls)
+            keep_tool_calls(database, tool_calls)
 
     def begin_attempt(self, iteration_id: str) -> None:
         """Count one more start of amp; NotFound, or Refused unless the iteration runs."""
@@ -108,12 +102,3 @@ class Progress(Writing):
         changes(IterationRow, columns, fixed=ITERATION_FIXED)
         with self._writing() as database:
             self._change(database, iteration_id, **columns)
-
-
-def _keep(database: peewee.Database, iteration_id: str, tool_calls: Sequence[ToolCall]) -> None:
-    key = (ToolCallRow.iteration_id, ToolCallRow.sequence)
-    rest = (ToolCallRow.tool_id, ToolCallRow.name, ToolCallRow.arguments, ToolCallRow.success, ToolCallRow.summary)
-    rows = [asdict(call) | {"iteration_id": iteration_id} for call in tool_calls]
-    for start in range(0, len(rows), _BATCH):
-        insert = ToolCallRow.insert_many(rows[start : start + _BATCH])
-        insert.on_conflict(conflict_target=key, preserve=rest).execute(database)

@@ -1,13 +1,16 @@
 """Writing sessions and facts."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from ampsm_engine import wording
 from ampsm_engine.errors import Refused
-from ampsm_engine.model import Session, State
+from ampsm_engine.model import Iteration, Session, State, ToolCall
 from ampsm_engine.store import copies, removal
 from ampsm_engine.store.merging import Merging
-from ampsm_engine.store.tables import FactRow, SessionRow
+from ampsm_engine.store.rows import ITERATION_FIELDS
+from ampsm_engine.store.tables import FactRow, IterationRow, SessionRow
+from ampsm_engine.store.writing import keep_tool_calls, tally_columns
 
 
 class Sessions(Merging):
@@ -55,6 +58,25 @@ class Sessions(Merging):
             removal.remove(database, "sessions", "id = ?", (session_id,))
             if with_facts:
                 FactRow.delete().where(FactRow.session_id == session_id).execute(database)
+
+    def rebuild(
+        self, session: Session, iterations: Sequence[Iteration], tool_calls: Sequence[ToolCall], text: str
+    ) -> None:
+        """Enter what was found of a session whose rows were lost; rows of iterations that are there are replaced.
+
+        Fact: rebuilt, with `text`.
+        """
+        with self._writing() as database:
+            SessionRow.insert(**asdict(session)).on_conflict_ignore().execute(database)
+            for iteration in iterations:
+                columns = {name: getattr(iteration, name) for name in ITERATION_FIELDS}
+                columns |= tally_columns(iteration.tally)
+                kept = [getattr(IterationRow, name) for name in columns if name not in ("id", "session_id")]
+                insert = IterationRow.insert(**columns)
+                insert.on_conflict(conflict_target=(IterationRow.id,), preserve=kept).execute(database)
+            keep_tool_calls(database, tool_calls)
+            self._note(database, "rebuilt", text, session_id=session.id)
+        copies.note_repository(self.path, session.repo_root)
 
     def fact(self, kind: str, text: str, *, session_id: str | None = None, iteration_id: str | None = None) -> None:
         """Record that something became true."""

@@ -3,20 +3,25 @@
 Whoever calls these is inside one `_writing()` transaction already.
 """
 
-from dataclasses import fields
+from collections.abc import Sequence
+from dataclasses import asdict, fields
 from typing import Any
 
 import peewee
 
 from ampsm_engine import lifecycle, wording
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.model import Iteration, State, Tally
+from ampsm_engine.model import Iteration, State, Tally, ToolCall
 from ampsm_engine.store.reading import Reading
-from ampsm_engine.store.tables import FactRow, IterationRow, SessionRow, changes
+from ampsm_engine.store.tables import FactRow, IterationRow, SessionRow, ToolCallRow, changes
 
 TALLY_COLUMNS = frozenset(field.name for field in fields(Tally))
 SESSION_FIXED = frozenset({"id", "created_at"})
 ITERATION_FIXED = frozenset({"id", "session_id", "number", "state", "offset", "token_usage"}) | TALLY_COLUMNS
+
+
+_BATCH = 100
+"""Tool calls a statement: the oldest SQLite takes 999 values in one."""
 
 
 class Writing(Reading):
@@ -68,3 +73,13 @@ class Writing(Reading):
 def tally_columns(tally: Tally) -> dict[str, Any]:
     """A tally as columns, the sum among them."""
     return {name: getattr(tally, name) for name in TALLY_COLUMNS} | {"token_usage": tally.token_usage}
+
+
+def keep_tool_calls(database: peewee.Database, tool_calls: Sequence[ToolCall]) -> None:
+    """Write tool calls, each with the id of its iteration; those that are there are replaced."""
+    key = (ToolCallRow.iteration_id, ToolCallRow.sequence)
+    rest = (ToolCallRow.tool_id, ToolCallRow.name, ToolCallRow.arguments, ToolCallRow.success, ToolCallRow.summary)
+    rows = [asdict(call) for call in tool_calls]
+    for start in range(0, len(rows), _BATCH):
+        insert = ToolCallRow.insert_many(rows[start : start + _BATCH])
+        insert.on_conflict(conflict_target=key, preserve=rest).execute(database)

@@ -16,7 +16,7 @@ from ampsm_engine.git import changes, commits, hand_edits, repository
 from ampsm_engine.home import Home, RunDirectory
 from ampsm_engine.model import Iteration, Outcome, ScriptResult, Session
 from ampsm_engine.store import Store
-from ampsm_engine.worker import context, hand_work, message, script, telling
+from ampsm_engine.worker import context, hand_work, message, run_record, script, telling
 from ampsm_engine.worker.watch import Transcript
 
 STDERR_KEPT = 1 << 16
@@ -73,6 +73,7 @@ def settle(
     except (OSError, AmpsmError) as reason:
         it.facts.append(("not-redacted", f"{it.run.path} could not be cleaned of secrets: {reason}"))
     text = _finish(store, it)
+    run_record.write(home, store.session(it.session.id), store.iteration(it.iteration.id))
     telling.tell(home, store, settings, it.iteration.id, text)
 
 

@@ -123,6 +123,10 @@ class Worker:
             self._say(traceback.format_exc())
             self._give_up(run, iteration, reason)
         self._say(f"is done with {iteration.id}")
+        try:
+            self.store.keep_copy()
+        except AmpsmError as reason:
+            self._say(f"{reason.message} {reason.hint}")
 
     def _give_up(self, run: Run, iteration: Iteration, reason: Exception) -> None:
         """Settle what could not be settled in the ordinary way; what amp changed stays in place."""

@@ -48,6 +48,10 @@ def test_orphans_are_found_offered_and_left_alone(bench: Bench) -> None:
     bench.new(None, name="kept")
     bench.engine.store.remove_session(session.id)
     before = git(bench.repo, "worktree", "list"), git(bench.repo, "for-each-ref")
+    (finding,) = health.repair(bench.engine)
+    assert session.id in finding.text
+    assert "ampsm repair --apply rebuilds it" in finding.action
+    shutil.rmtree(Path(session.worktree_path) / "AGENT_CONTEXT")  # nothing says any more that it was a session's
     findings = health.repair(bench.engine, apply=True)
     assert any(session.worktree_path in finding.text for finding in findings)
     assert (git(bench.repo, "worktree", "list"), git(bench.repo, "for-each-ref")) == before

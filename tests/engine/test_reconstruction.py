@@ -1,0 +1,185 @@
+"""The store is lost: sessions come back from branches, worktrees, the trash and run directories, and are told."""
+
+import json
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ampsm_engine.engine import health, removal, runs
+from ampsm_engine.engine.desk import engine_at
+from ampsm_engine.errors import Unfit
+from ampsm_engine.model import Outcome, State, Status
+from ampsm_engine.store import keeping
+from tests.conftest import git
+from tests.worker.bench import Bench
+
+
+def lose(bench: Bench, *, copies: bool = False) -> None:
+    """The database is gone with its log and, unless they are to stay, its copies."""
+    for part in keeping.parts(bench.engine.home.database):
+        part.unlink(missing_ok=True)
+    for copy in () if copies else bench.engine.home.root.glob("*.copies/*.sqlite"):
+        copy.unlink()
+    with pytest.raises(Unfit, match="gone"):
+        engine_at().ready()
+
+
+def worked(bench: Bench) -> tuple[str, str]:
+    """A session with two iterations, and one that was made and not run."""
+    bench.scenario(
+        runs=[
+            [{"create_file": "hello.txt", "content": "one\n"}, {"say": "Added a greeting."}],
+            [{"create_file": "bye.txt", "content": "two\n"}, {"say": "Added a farewell."}],
+        ]
+    )
+    session = bench.new("Greet people", script="true", name="Greetings")
+    bench.settled(session)
+    bench.iterate(session, "Say goodbye, too")
+    bench.settled(session)
+    return session.id, bench.new(None, name="Not begun").id
+
+
+def test_everything_that_ran_comes_back(bench: Bench) -> None:
+    ran, unbegun = worked(bench)
+    store = bench.engine.store
+    before = store.session(ran), store.iterations(ran), store.session(unbegun)
+    calls = store.tool_calls(before[1][0].id)
+    bench.quiet()
+    store.close()
+    lose(bench)
+    assert store.sessions() == ()
+    told = health.repair(bench.engine)
+    assert {finding.kind for finding in told} == {"lost"}
+    assert store.sessions() == (), "repair only looks unless it is told to mend"
+    mended = health.repair(bench.engine, apply=True)
+    assert all(finding.mended and "lost: review comments" in finding.action for finding in mended)
+    assert (store.session(ran), store.iterations(ran)) == before[:2]
+    assert store.tool_calls(before[1][0].id) == calls
+    assert replace(store.session(unbegun), created_at="") == replace(before[2], created_at="")
+    assert health.repair(bench.engine) == ()
+    follow_up = bench.iterate(store.session(ran), "And once more")
+    assert follow_up.number == 3
+    bench.settled(before[0])
+
+
+def test_run_directories_of_before_there_were_records_give_prompts_threads_and_tokens(bench: Bench) -> None:
+    ran, _ = worked(bench)
+    before = bench.engine.store.iterations(ran)
+    bench.quiet()
+    for record in bench.engine.home.runs.glob("*/record.json"):
+        record.unlink()
+    lose(bench)
+    health.repair(bench.engine, apply=True)
+    session, found = bench.engine.store.session(ran), bench.engine.store.iterations(ran)
+    assert (session.name, session.script_command, session.amp_prompt) == ("Greetings", "true", "Greet people")
+    assert (session.base_branch, session.base_commit) == ("main", git(bench.repo, "rev-parse", "main").strip())
+    for column in (
+        "id",
+        "number",
+        "prompt",
+        "thread_id",
+        "tally",
+        "outcome",
+        "commit_sha",
+        "start_sha",
+        "changed_files",
+    ):
+        assert [getattr(one, column) for one in found] == [getattr(one, column) for one in before], column
+    assert session.thread_id == before[-1].thread_id
+
+
+def test_a_branch_alone_tells_its_session_and_its_iterations(bench: Bench) -> None:
+    ran, _ = worked(bench)
+    session = bench.now(bench.sessions[0])
+    before = bench.engine.store.iterations(ran)
+    bench.quiet()
+    shutil.rmtree(bench.engine.home.runs)
+    git(bench.repo, "worktree", "remove", "--force", session.worktree_path)
+    lose(bench)
+    findings = health.repair(bench.engine, apply=True)
+    assert not [finding for finding in findings if "branch -D" in finding.action]
+    back = bench.engine.store.session(ran)
+    assert (back.branch_name, back.base_commit) == (session.branch_name, session.base_commit)
+    assert back.thread_id == session.thread_id
+    found = bench.engine.store.iterations(ran)
+    assert [(one.id, one.commit_sha, one.changed_files) for one in found] == [
+        (one.id, one.commit_sha, one.changed_files) for one in before
+    ]
+    assert Path(session.worktree_path).is_dir(), "its worktree is made again, too"
+
+
+def test_the_trash_and_the_merged_are_known_again(bench: Bench) -> None:
+    ran, unbegun = worked(bench)
+    bench.quiet()
+    removal.remove(bench.engine, unbegun)
+    git(bench.repo, "merge", "-q", "--squash", bench.now(bench.sessions[0]).branch_name)
+    git(bench.repo, "commit", "-q", "-m", "Take it")
+    lose(bench)
+    health.repair(bench.engine, apply=True)
+    assert bench.engine.store.session(ran).status is Status.DONE
+    assert [session.id for session in bench.engine.store.sessions(trashed=True)] == [unbegun]
+    removal.restore(bench.engine, unbegun)
+    assert Path(bench.engine.store.session(unbegun).worktree_path).is_dir()
+
+
+def test_what_happened_after_the_copy_is_added_to_it(bench: Bench) -> None:
+    bench.scenario({"say": "Looked at it."})
+    session = bench.new("First")
+    bench.settled(session)
+    bench.quiet()
+    bench.engine.store.keep_copy()
+    iteration = bench.iterate(session, "Second")
+    bench.settled(session)
+    bench.quiet()
+    lose(bench, copies=True)
+    assert [one.prompt for one in bench.engine.store.iterations(session.id)] == ["First"]
+    (finding,) = health.repair(bench.engine)
+    assert "1 iteration of session" in finding.text
+    health.repair(bench.engine, apply=True)
+    assert [one.prompt for one in bench.engine.store.iterations(session.id)] == ["First", "Second"]
+    assert bench.last(session).id == iteration.id
+    assert health.repair(bench.engine) == ()
+
+
+def test_amp_that_lives_on_is_adopted_and_what_waited_does_not_begin(bench: Bench) -> None:
+    bench.scenario(
+        {"wait_for": str(bench.flag("go"))}, {"create_file": "late.txt", "content": "x\n"}, {"say": "Done it."}
+    )
+    session = bench.new("Work on")
+    running = bench.last(session)
+    bench.amp(running)
+    waiting = bench.iterate(session, "And then this")
+    bench.kill_workers()
+    lose(bench)
+    health.repair(bench.engine, apply=True)
+    states = {one.id: (one.state, one.outcome, one.prompt) for one in bench.engine.store.iterations(session.id)}
+    assert states[running.id] == (State.RUNNING, None, "Work on")
+    assert states[waiting.id] == (State.SETTLED, Outcome.STOPPED, "And then this")
+    bench.flag("go").touch()
+    bench.sweep()
+    runs.wait(bench.engine, [session.id], timeout=60)
+    done = bench.engine.store.iteration(running.id)
+    assert (done.outcome, done.changed_files) == (Outcome.DONE, 1)
+
+
+def test_runs_of_another_database_are_left_to_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    worked(bench)
+    bench.quiet()
+    monkeypatch.setenv("AMPSM_DB_PATH", str(bench.folder / "other.sqlite"))
+    assert health.repair(engine_at().ready(), apply=True) == ()
+
+
+def test_a_forged_record_is_only_data(bench: Bench) -> None:
+    ran, _ = worked(bench)
+    bench.quiet()
+    record = bench.engine.home.run(bench.last(bench.sessions[0]).id).record
+    for content in ("", "[]", '{"database": 1}', json.dumps({"session": {"status": "no"}, "iteration": {}})):
+        record.write_text(content)
+        health.repair(bench.engine)
+    os.truncate(record, 0)
+    lose(bench)
+    health.repair(bench.engine, apply=True)
+    assert [one.prompt for one in bench.engine.store.iterations(ran)] == ["Greet people", "Say goodbye, too"]
