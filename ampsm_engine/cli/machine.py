@@ -52,7 +52,8 @@ def repair_command(repo: Path | None, *, apply: bool, as_json: bool) -> int:
     """Find sessions whose worktree is gone, sessions that the store lost, and worktrees and branches of no session.
 
     Nothing is ever removed here: each finding names the command that mends it. With --apply, what has a
-    safe way back is mended: lost worktrees are made again, lost sessions rebuilt from branches and run directories. The exit code is 1 while something is left to mend.
+    safe way back is mended: lost worktrees are made again, lost sessions rebuilt from branches and run directories.
+    The exit code is 1 while something is left to mend.
     """
     try:
         findings = _disagreements(repo, apply=apply)
