@@ -24,6 +24,10 @@ _ID_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32: no letter that reads like another."""
 
 
+LEAST_OF_AN_ID = 4
+"""Characters of an id that name its owner: fewer are a word that somebody typed."""
+
+
 def new_id() -> str:
     """A new random id of ten characters: fifty bits, easy to read out and to type a prefix of."""
     return "".join(_ID_ALPHABET[byte & 31] for byte in os.urandom(10))  # 256 is a multiple of 32: no letter is favoured

@@ -131,8 +131,28 @@ def open_engine() -> "Engine":
 
 
 def session(engine: "Engine", reference: str) -> Session:
-    """The live session that a reference names: an id, the beginning of one, or a name."""
+    """The live session that a reference names, for a command that only reads."""
     return engine.store.resolve(reference)
+
+
+def target(engine: "Engine", reference: str, *, trashed: bool = False) -> Session:
+    """The session that a reference names, for a command that changes something; a beginning is asked about."""
+    match = engine.store.match(reference, trashed=trashed)
+    found = match.session
+    if not match.is_exact:
+        confirm_guess(f"{reference!r} is the {match.kind} of session {one_line(found.name)} ({found.id})", found.id)
+    return found
+
+
+def confirm_guess(text: str, exact: str) -> None:
+    """Ask whether the thing is meant that only a beginning names, whatever --yes says; Refused without a yes."""
+    from ampsm_engine.cli import diagnostics
+
+    answer = diagnostics.confirmed(f"{text}. Is that what you mean?")
+    if answer is None:
+        raise Refused(f"{text}; a command that changes something needs more than a beginning.", f"Name it: {exact}")
+    if not answer:
+        raise Refused("Nothing was done.")
 
 
 def prompt_text(prompt: str | None, file: str | None) -> str | None:

@@ -176,7 +176,7 @@ def _manual(word: str) -> Any:
 
 def _done(reference: str, options: "Options", *, as_json: bool, yes: bool = True) -> int:
     engine = arguments.open_engine()
-    session = arguments.session(engine, reference)
+    session = arguments.target(engine, reference)
     from ampsm_engine.engine import merges
 
     if not yes:
@@ -222,7 +222,7 @@ def _finished(engine: "Engine", session: "Session", act: "Callable[[], Result]",
 
 def _resting(reference: str, way: str, *, accept: bool, as_json: bool) -> int:
     engine = arguments.open_engine()
-    session = arguments.session(engine, reference)
+    session = (arguments.session if way == "show" else arguments.target)(engine, reference)
     from ampsm_engine.engine import merges
 
     if way == "go_on":

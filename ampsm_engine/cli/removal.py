@@ -65,7 +65,7 @@ def _sessions(engine: "Engine", references: tuple[str, ...], *, trashed: bool = 
     """The sessions named, each once; all are found before anything is done to one."""
     found: dict[str, Session] = {}
     for reference in references:
-        session = engine.store.resolve(reference, trashed=trashed)
+        session = arguments.target(engine, reference, trashed=trashed)
         found[session.id] = session
     return list(found.values())
 

@@ -58,7 +58,7 @@ def comments_command(
             "Choose one of --prompt, --send and --json (--send --json is fine); --wait needs --send."
         )
     engine = arguments.open_engine()
-    session = arguments.session(engine, reference)
+    session = (arguments.target if send else arguments.session)(engine, reference)
     from ampsm_engine.engine import reviews
 
     if as_prompt:
@@ -155,7 +155,7 @@ def comment_command(
       ampsm comment dark src/theme.py:12 'Take the colour from the settings'
       ampsm comment dark src/theme.py:12-18 'Why twice?'
       ampsm comment dark src/old.py:3 --side old 'This was needed'
-      ampsm comment dark --resolve 4k2
+      ampsm comment dark --resolve 4k2m
     """
     verbs = {"edit": edit, "resolve": resolve, "reopen": reopen, "delete": delete}
     named = [(verb, given) for verb, given in verbs.items() if given is not None]
@@ -163,7 +163,7 @@ def comment_command(
         raise click.UsageError("Choose one of --edit, --resolve, --reopen and --delete.")
     _check(named[0][0] if named else "", place, text)
     engine = arguments.open_engine()
-    session = arguments.session(engine, reference)
+    session = arguments.target(engine, reference)
     if named:
         made = _changed(engine, session.id, *named[0], place or "")
     else:
@@ -189,6 +189,9 @@ def _changed(engine: "Engine", session_id: str, verb: str, reference: str, text:
     from ampsm_engine.engine import reviews
 
     found = reviews.find(engine, session_id, reference)
+    if verb in ("edit", "delete") and found.id != reference:
+        text = f"{reference!r} is the beginning of comment {found.id} ({one_line(found.text)[:60]})"
+        arguments.confirm_guess(text, found.id)
     if verb == "edit":
         return reviews.edit_comment(engine, found.id, text)
     if verb == "delete":

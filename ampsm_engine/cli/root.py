@@ -117,7 +117,7 @@ def root(ctx: click.Context) -> int:
       session    one task: a branch and a folder (a git worktree) of its own
       iteration  one run of amp in a session; it ends in a commit
       base       the branch that a session started from; your checkout is not touched
-      SESSION    in a command: a session's id, the beginning of its id, or its name
+      SESSION    in a command: a session's id, its name, or the beginning of one (4 letters of an id)
 
     Iterations run in the background; they go on when this terminal closes.
 

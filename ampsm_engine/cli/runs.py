@@ -28,7 +28,7 @@ def iterate_command(reference: str, prompt: str | None, prompt_file: str | None,
     """
     text = arguments.required_prompt(prompt, prompt_file)
     engine = arguments.open_engine()
-    session = arguments.session(engine, reference)
+    session = arguments.target(engine, reference)
     from ampsm_engine.engine import runs
 
     iteration = runs.iterate(engine, session.id, text)
@@ -86,7 +86,7 @@ def stop_command(reference: str, *, as_json: bool) -> int:
     amp is asked to end; if it does not, it is killed within seconds. What it changed is still committed.
     """
     engine = arguments.open_engine()
-    session = arguments.session(engine, reference)
+    session = arguments.target(engine, reference)
     from ampsm_engine.engine import runs
 
     touched = runs.stop(engine, session.id)
@@ -112,7 +112,7 @@ def run_command(reference: str, *, as_json: bool) -> int:
     passed, 1 when it failed. A session gets its script from `ampsm new --script` or `ampsm edit --script`.
     """
     engine = arguments.open_engine()
-    session = arguments.session(engine, reference)
+    session = arguments.target(engine, reference)
     from ampsm_engine.engine import runs
 
     stream = sys.stderr if as_json else sys.stdout

@@ -194,7 +194,7 @@ def edit_command(
     if name is None and notes is None and script is None and mode is None:
         raise click.UsageError("Say what to change: --name, --notes, --script or --mode.")
     engine = arguments.open_engine()
-    session = arguments.session(engine, reference)
+    session = arguments.target(engine, reference)
     from ampsm_engine.engine import sessions
 
     if name is not None and not printable(name):

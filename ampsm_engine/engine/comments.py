@@ -11,7 +11,7 @@ from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import kept
 from ampsm_engine.git.scratch import Entry, Scratch, scratch
 from ampsm_engine.model import Iteration
-from ampsm_engine.naming import new_id
+from ampsm_engine.naming import LEAST_OF_AN_ID, new_id
 from ampsm_engine.review import hunks, prompt
 from ampsm_engine.review.prompt import Draft
 from ampsm_engine.review.values import WHOLE, Comment, CommentState, Side
@@ -136,10 +136,10 @@ def delete_comment(engine: Engine, comment_id: str) -> None:
 
 
 def find(engine: Engine, session_id: str, reference: str) -> Comment:
-    """The comment of a session that an id or the beginning of one names; NotFound, or Refused when it means several."""
+    """The comment that an id or a beginning of LEAST_OF_AN_ID characters names; NotFound, or Refused for several."""
     every = engine.store.comments(session_id)
     meant = [one for one in every if one.id == reference] or [
-        one for one in every if reference and one.id.startswith(reference)
+        one for one in every if len(reference) >= LEAST_OF_AN_ID and one.id.startswith(reference)
     ]
     if not meant:
         raise NotFound(f"There is no comment {reference[:80]!r} in this session.", f"ampsm comments {session_id}")

@@ -3,14 +3,34 @@
 # ruff: noqa: S608 - every piece is a column list of `rows` or a word of this file; values are bound
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
 
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.model import Board, BoardRow, Fact, Iteration, Session, Status, ToolCall
+from ampsm_engine.naming import LEAST_OF_AN_ID
 from ampsm_engine.store import rows
 from ampsm_engine.store.connection import Connected, Row
 
 NEWEST_FACTS = 50
+
+Kind = Literal["id", "name", "beginning of the name", "beginning of the id"]
+
+
+class Match(NamedTuple):
+    """A session that a person meant, and by which of its marks."""
+
+    session: Session
+    kind: Kind
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether nothing had to be guessed."""
+        return self.kind in _EXACT
+
+
+_EXACT = ("id", "name")
+
 
 NOTES = (
     "not-committed",
@@ -111,23 +131,29 @@ class Reading(Connected):
         raise NotFound(f"There is no session {session_id}.", "ampsm ls")
 
     def resolve(self, reference: str, *, trashed: bool = False) -> Session:
-        """The session that a person means by an id, the beginning of one, or a name; NotFound or Refused."""
+        """The session that a person means; as `match`."""
+        return self.match(reference, trashed=trashed).session
+
+    def match(self, reference: str, *, trashed: bool = False) -> Match:
+        """The session that a person means, and by what; NotFound, or Refused when several are meant.
+
+        In this order: an exact id, an exact name, a unique beginning of a name, a unique beginning of an id of
+        LEAST_OF_AN_ID characters or more. What names a session exactly that is elsewhere (in the trash, or not)
+        is no beginning of another's.
+        """
         wanted = reference.strip()
         everyone = [rows.session(row) for row in self._select(_SESSIONS + _NEWEST_FIRST)]
-        for session in everyone:
-            if session.id == wanted and (session.trashed_at is not None) is trashed:
-                return session
-        meant = [
-            session
-            for session in everyone
-            if wanted and (session.id.startswith(wanted.lower()) or session.name in (reference, wanted))
-        ]
-        candidates = [session for session in meant if (session.trashed_at is not None) is trashed]
-        if len(candidates) == 1:
-            return candidates[0]
-        if candidates:
-            raise _ambiguous(wanted, candidates)
-        raise _unknown(wanted, everyone, meant, trashed=trashed)
+        here = [session for session in everyone if (session.trashed_at is not None) is trashed]
+        for kind, fits in _ways(reference, wanted):
+            found = [session for session in here if fits(session)]
+            if len(found) > 1:
+                raise _ambiguous(wanted, found, trashed=trashed)
+            if found:
+                return Match(found[0], kind)
+            elsewhere = [session for session in everyone if fits(session)]
+            if elsewhere and kind in _EXACT:
+                raise _elsewhere(elsewhere[0], trashed=trashed)
+        raise _unknown(wanted, everyone, here, trashed=trashed)
 
     def iterations(self, session_id: str) -> tuple[Iteration, ...]:
         """The iterations of a session by number."""
@@ -196,22 +222,49 @@ class Reading(Connected):
         return {iteration_id: tuple(facts) for iteration_id, facts in found.items()}
 
 
-def _ambiguous(reference: str, candidates: Sequence[Session]) -> Refused:
+def _ways(reference: str, wanted: str) -> tuple[tuple[Kind, Callable[[Session], bool]], ...]:
+    """How a reference may name a session, the surest way first."""
+    if not wanted:
+        return ()
+    lower = wanted.lower()
+    long_enough = len(wanted) >= LEAST_OF_AN_ID
+    return (
+        ("id", lambda session: session.id in (lower, wanted)),
+        ("name", lambda session: session.name in (reference, wanted)),
+        ("beginning of the name", lambda session: session.name.startswith(wanted)),
+        ("beginning of the id", lambda session: long_enough and session.id.startswith(lower)),
+    )
+
+
+def _ambiguous(reference: str, candidates: Sequence[Session], *, trashed: bool) -> Refused:
     named = ", ".join(f"{session.id} ({session.name})" for session in candidates[:5])
     more = f" and {len(candidates) - 5} more" if len(candidates) > 5 else ""
-    return Refused(f"{reference!r} means {len(candidates)} sessions: {named}{more}.", "Name one by its id: ampsm ls")
+    return Refused(
+        f"{reference!r} means {len(candidates)} sessions: {named}{more}.",
+        f"Name one by its id: {_overview(trashed=trashed)}",
+    )
 
 
-def _unknown(reference: str, everyone: Sequence[Session], meant: Sequence[Session], *, trashed: bool) -> NotFound:
+def _overview(*, trashed: bool) -> str:
+    return "ampsm trash ls" if trashed else "ampsm ls"
+
+
+def _elsewhere(session: Session, *, trashed: bool) -> NotFound:
+    named = f"The session {session.name} ({session.id})"
+    if trashed:
+        return NotFound(f"{named} is not in the trash.", f"ampsm show {session.id}")
+    return NotFound(f"{named} is in the trash.", f"ampsm trash restore {session.id}")
+
+
+def _unknown(reference: str, everyone: Sequence[Session], here: Sequence[Session], *, trashed: bool) -> NotFound:
+    for _, fits in _ways(reference, reference):
+        if elsewhere := [session for session in everyone if fits(session)]:
+            return _elsewhere(elsewhere[0], trashed=trashed)
     place = "in the trash" if trashed else ""
     message = " ".join(f"There is no session {reference!r} {place}".split()) + "."
-    if meant and not trashed:
-        return NotFound(f"The session {reference!r} is in the trash.", f"ampsm trash restore {meant[0].id}")
-    if meant:
-        return NotFound(f"The session {reference!r} is not in the trash.", f"ampsm show {meant[0].id}")
     import difflib
 
-    names = {s.name: s for s in everyone if (s.trashed_at is not None) is trashed}
-    near = difflib.get_close_matches(reference, [*names, *(s.id for s in names.values())], n=3)
-    overview = "ampsm trash ls" if trashed else "ampsm ls"
+    begun = [s.id for s in here if reference and s.id.startswith(reference.lower())]
+    near = begun[:3] or difflib.get_close_matches(reference, [*(s.name for s in here), *(s.id for s in here)], n=3)
+    overview = _overview(trashed=trashed)
     return NotFound(message, f"Did you mean {' or '.join(map(repr, near))}? {overview}" if near else overview)

@@ -25,7 +25,11 @@ def test_a_comment_is_made_listed_edited_resolved_and_deleted(ampsm: Ampsm, chan
     assert ampsm("comment", session, "app.py:1-2", "Both", "--side", "old").out.endswith("on app.py:1-2.\n")
     assert ampsm("comment", session, f"{worktree}/new.txt:1", "By its whole path").code == 0
     assert ampsm("comment", session, "README.md", "All of it").out.endswith(" on README.md.\n")
-    assert ampsm("comment", session, "--edit", made_one["id"][:6], "Why not 43?").code == 0
+    assert ampsm("comment", session, "--edit", made_one["id"][:6], "Why not 43?").code == 4
+    assert ampsm("comment", session, "--delete", made_one["id"][:6]).code == 4
+    assert ampsm("comment", session, "--reopen", made_one["id"][:3]).code == 3
+    assert ampsm("comment", session, "--reopen", made_one["id"][:4]).code == 0
+    assert ampsm("comment", session, "--edit", made_one["id"], "Why not 43?").code == 0
     listed = ampsm("comments", session, "--json").json["comments"]
     assert [one["text"] for one in listed] == ["Why not 43?", "Both", "By its whole path", "All of it"]
     assert listed[1]["quote"] == "def answer() -> int:\n    return 41"

@@ -187,7 +187,7 @@ def test_show(ampsm: Ampsm, board: Shelf, repo: Path) -> None:
     assert ran.out.splitlines()[0] == "○ real  idle"
     assert "make test" in ran.out
     assert "second" in ran.out
-    ran = ampsm("show", "3a2")
+    ran = ampsm("show", "3a2b")
     assert "amp is out of credits." in ran.out
     assert "failed" in ran.out
     assert "hint: ampsm log 3a2b3c4d5e" in ran.err
@@ -202,12 +202,51 @@ def test_show_json_is_the_contract(ampsm: Ampsm, board: Shelf) -> None:
 
 
 def test_a_reference_is_an_id_a_prefix_or_a_name(ampsm: Ampsm, board: Shelf) -> None:
-    for reference in ("1a2b3c4d5e", "1a", "fix login"):
+    for reference in ("1a2b3c4d5e", "1a2b", "fix login", "fix"):
         assert ampsm("show", reference, "--json").json["session"]["id"] == "1a2b3c4d5e"
     board.session("fix login")
     ran = ampsm("show", "fix login")
     assert ran.code == 4
     assert "1a2b3c4d5e" in ran.err
+
+
+CHANGING = (
+    ("rm", "{}", "--yes"),
+    ("stop", "{}"),
+    ("iterate", "{}", "Go on"),
+    ("run", "{}"),
+    ("edit", "{}", "--notes", "x"),
+    ("squash", "{}", "-m", "x"),
+    ("rebase", "{}"),
+    ("merge", "{}", "-m", "x", "--yes"),
+    ("merge", "{}", "--abort"),
+    ("merge", "{}", "--undo"),
+    ("merge", "{}", "--continue"),
+    ("merge", "{}", "--reject"),
+    ("merge", "{}", "--amp"),
+    ("comment", "{}", "a.txt:1", "x"),
+    ("comments", "{}", "--send"),
+    ("trash", "restore", "{}"),
+    ("trash", "purge", "{}", "--yes"),
+)
+
+
+@pytest.mark.parametrize("words", CHANGING, ids=" ".join)
+@pytest.mark.parametrize("beginning", ["1a2b", "fix lo"])
+def test_a_beginning_is_enough_for_looking_only(
+    ampsm: Ampsm, board: Shelf, words: tuple[str, ...], beginning: str
+) -> None:
+    """`--yes` answers the question of the command, and not which session is meant."""
+    if words[0] == "trash":
+        board.engine.store.update_session("1a2b3c4d5e", trashed_at="2026-09-02T00:00:00.000Z")
+    before = board.engine.store.sessions(), board.engine.store.sessions(trashed=True), board.engine.store.facts()
+    ran = ampsm(*(word.format(beginning) for word in words), *(() if words[-1] == "--reject" else ("--json",)))
+    assert ran.code == 4
+    assert f"{beginning!r} is the beginning of the" in ran.err
+    assert "session fix login (1a2b3c4d5e)" in ran.err
+    assert "Name it: 1a2b3c4d5e" in ran.err
+    after = board.engine.store.sessions(), board.engine.store.sessions(trashed=True), board.engine.store.facts()
+    assert after == before
 
 
 def test_new_without_a_run(ampsm: Ampsm, repo: Path, engine: Engine) -> None:
@@ -276,7 +315,7 @@ def test_a_complaint_of_the_post_checkout_hook_is_told(ampsm: Ampsm, repo: Path)
 
 def test_edit(ampsm: Ampsm, shelf: Shelf) -> None:
     shelf.session("fix login", script_command="make")
-    ran = ampsm("edit", "1a", "--name", "Login", "--notes", "ask Ann", "--script", "", "--mode", "rush", "--json")
+    ran = ampsm("edit", "1a2b3c4d5e", "--name", "Login", "--notes", "ask Ann", "--script", "", "--mode", "rush", "--json")
     session = ran.json["session"]
     assert (session["name"], session["notes"], session["scriptCommand"], session["modelOverride"]) == (
         *("Login", "ask Ann", None, "rush"),

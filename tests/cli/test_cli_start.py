@@ -41,7 +41,7 @@ def imported(*arguments: str) -> set[str]:
     [
         ["ls", "--json"],
         ["ls"],
-        ["show", "1", "--json"],
+        ["show", "1a2b3c4d5e", "--json"],
         ["status", "--json"],
         ["status", "--tmux"],
         ["events", "--json"],

@@ -132,24 +132,50 @@ class TestResolve:
         store.add_session(a_session("xyz3", name="twice"))
         store.add_session(a_session("old4", name="gone", trashed_at="2026-01-02T00:00:00.000Z"))
 
-    @pytest.mark.parametrize("reference", ["abc1", "abc", "login", " abc ", "ABC"])
-    def test_an_id_a_beginning_or_a_name_names_one(self, store: Store, reference: str) -> None:
-        assert store.resolve(reference).id == "abc1"
+    @pytest.mark.parametrize("reference", ["abc1", "login", " login ", "ABC1", "log", "long-i", "LONG-I"])
+    def test_an_id_a_name_or_a_beginning_names_one(self, store: Store, reference: str) -> None:
+        store.add_session(a_session("long-id", name="other"))
+        found = store.match(reference)
+        assert found.session.id == ("long-id" if "ong" in reference.lower() else "abc1")
+        assert found.is_exact is (reference.strip().lower() in ("abc1", "login"))
+
+    @pytest.mark.parametrize("reference", ["a", "abc", "7", "7ax"])
+    def test_a_short_word_is_the_beginning_of_no_id(self, store: Store, reference: str) -> None:
+        """`ampsm rm 7`, done twice, must not hit a session whose id begins with 7."""
+        store.add_session(a_session("7axg", name="important"))
+        with pytest.raises(NotFound):
+            store.resolve(reference)
+
+    def test_what_is_named_exactly_in_the_trash_is_no_beginning_of_another(self, store: Store) -> None:
+        store.add_session(a_session("gone5", name="gone too"))
+        for reference in ("gone", "old4"):
+            with pytest.raises(NotFound, match=r"gone \(old4\) is in the trash"):
+                store.resolve(reference)
+        store.add_session(a_session("new6", name="gone"))
+        assert store.resolve("gone").id == "new6"
+        assert store.resolve("gone", trashed=True).id == "old4"
+
+    def test_a_beginning_of_a_name_comes_before_that_of_an_id(self, store: Store) -> None:
+        store.add_session(a_session("loginx", name="z"))
+        assert store.match("logi") == (store.session("abc1"), "beginning of the name")
+        store.add_session(a_session("q1", name="logic"))
+        with pytest.raises(Refused, match="means 2 sessions"):
+            store.resolve("logi")
 
     def test_a_whole_id_wins_over_a_beginning(self, store: Store) -> None:
         store.add_session(a_session("abc1x"))
         assert store.resolve("abc1").id == "abc1"
 
-    @pytest.mark.parametrize("reference", ["ab", "twice"])
+    @pytest.mark.parametrize("reference", ["twi", "twice"])
     def test_what_means_two_is_refused_with_both(self, store: Store, reference: str) -> None:
         with pytest.raises(Refused, match="abd2"):
             store.resolve(reference)
 
-    def test_a_name_that_is_another_ones_beginning_is_refused(self, store: Store) -> None:
-        """`ampsm rm` must never hit the one that was not meant."""
-        store.add_session(a_session("q1", name="xyz"))
-        with pytest.raises(Refused):
-            store.resolve("xyz")
+    def test_a_name_that_is_the_beginning_of_another_ones_id_is_exact(self, store: Store) -> None:
+        store.add_session(a_session("q1", name="xyz3"))
+        store.add_session(a_session("q2", name="abc"))
+        assert store.match("abc") == (store.session("q2"), "name")
+        assert store.resolve("xyz3").id == "xyz3"
 
     @pytest.mark.parametrize("reference", ["", " ", "%", "_", "ab%", "nothing", "\0", "\udc80"])
     def test_what_means_none_is_not_found(self, store: Store, reference: str) -> None:
