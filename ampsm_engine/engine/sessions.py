@@ -8,7 +8,7 @@ from pathlib import Path
 from ampsm_engine import naming, redact, wording
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.git import exclude, repository, worktrees
+from ampsm_engine.git import own_files, repository, worktrees
 from ampsm_engine.git.places import Base
 from ampsm_engine.model import Iteration, Session, Status
 from ampsm_engine.naming import new_id, printable, session_name
@@ -119,7 +119,9 @@ def _enter(
     try:
         if note:
             store.fact("hook", note, session_id=session.id)
-        context.put(Path(session.worktree_path), made)
+        note = context.put(session, made)
+        if note:
+            store.fact("context", note, session_id=session.id)
         if prompt is not None:
             from ampsm_engine.engine import runs
 
@@ -194,7 +196,7 @@ def adopt(
         script_command=script or None,
         model_override=mode or engine.settings.text("amp.mode") or None,
     )
-    exclude.ensure(repo.common_dir)
+    own_files.ensure(repo)
     entered, _ = _enter(engine, session, None, _context_of(session))
     return entered
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ampsm_engine.errors import AmpsmError
-from ampsm_engine.git import listing, program, repository
+from ampsm_engine.git import listing, own_files, program, repository
 from ampsm_engine.git.live import live_tree as live_tree  # noqa: PLC0414 - part of this module's face
 from ampsm_engine.git.live import object_variables
 from ampsm_engine.git.values import Diff, FileChange, Kind, LiveTree
@@ -43,8 +43,14 @@ def told(entries: Iterable[listing.Entry]) -> tuple[FileChange, ...]:
     return tuple(
         FileChange(entry.path.rstrip("/"), None, _kind(entry))
         for entry in sorted(entries, key=lambda entry: entry.path)
-        if not entry.path.startswith("AGENT_CONTEXT/")
+        if not _is_context(entry)
     )
+
+
+def _is_context(entry: listing.Entry) -> bool:
+    """Whether it is a context file; what a repository tracks beside those is its own."""
+    own = own_files.OwnFiles() if entry.state == "untracked" else own_files.OwnFiles(frozenset({own_files.CONTEXT}))
+    return entry.path.startswith(f"{own_files.CONTEXT}/") and own.holds(entry.path)
 
 
 def _kind(entry: listing.Entry) -> Kind:

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ampsm_engine.git import busy, listing, program, repository, staging
+from ampsm_engine.git import busy, listing, own_files, program, repository, staging
 from ampsm_engine.git.stray import agent_commits as agent_commits  # noqa: PLC0414 - part of this module's face
 from ampsm_engine.git.stray import head as head  # noqa: PLC0414
 from ampsm_engine.git.stray import keep_stray as keep_stray  # noqa: PLC0414
-from ampsm_engine.git.values import Commit, Head
+from ampsm_engine.git.values import Commit, Head, LeftOut
 
 HOOK_LIMIT = 900.0
 """Seconds that a commit with its hooks may take."""
@@ -30,14 +30,16 @@ def commit_all(
     subject: str,
     body: str,
     hooks: bool,
+    base: str = "HEAD",
     limit: float = HOOK_LIMIT,
     patience: float = busy.PATIENCE,
 ) -> Commit:
-    """Commit everything that differs in a worktree; `branch` is the session's.
+    """Commit everything that differs in a worktree; `branch` is the session's, `base` where that started.
 
-    Never committed: context files, secrets that git does not track, repositories inside the worktree, sockets:
-    they are in `left_out`, and what the agent staged of them is unstaged. Refused while an operation is in
-    progress, with conflicts, with a locked index, and when git or a hook says no; everything stays in place then.
+    Never committed: ampsm's own files, secrets that git does not track, repositories inside the worktree, sockets:
+    they are in `left_out`, and what the agent staged of them is unstaged. Own files that somebody committed since
+    `base` are taken out again. Refused while an operation is in progress, with conflicts, with a locked index, and
+    when git or a hook says no; everything stays in place then.
     Where the agent switched to another branch, that branch does not move: see `keep_stray`.
     """
     git_dir = repository.linked_git_dir(worktree)
@@ -49,7 +51,14 @@ def commit_all(
     if conflicts:
         some = f"{conflicts[0]!r}" + (f" and {len(conflicts) - 1} more" if len(conflicts) > 1 else "")
         return _refused(Commit(None), f"There are conflicts in {some}.", f"git -C {worktree} status")
-    choice = staging.choose(worktree, entries)
+    choice = staging.choose(worktree, entries, base)
+    carried = [path for path in own_files.staged(worktree, base) if path not in choice.remove]
+    choice = replace(
+        choice,
+        put_back=tuple(entry for entry in choice.put_back if entry.path not in carried),
+        remove=(*choice.remove, *carried),
+        left_out=tuple(dict.fromkeys((*choice.left_out, *(LeftOut(path, staging.CONTEXT) for path in carried)))),
+    )
     nothing = Commit(None, left_out=(*choice.left_out, *staging.special_files(worktree, entries)))
     answer = staging.apply(worktree, choice)
     if not answer.ok:
@@ -101,6 +110,23 @@ def _commit(
     else:
         why = f"git refused the commit: {answer.said or answer.reason}"
     return _refused(nothing, why, f"git -C {worktree} commit")
+
+
+def take_out_own_files(worktree: Path, branch: str, *bases: str, trailers: str) -> str | None:
+    """Commit the removal of ampsm's own files from a branch that got some which no base has; the files stay in place.
+
+    The new commit, on the branch and in the worktree that has it checked out; None where there are none.
+    """
+    tip = repository.branch_tip(worktree, branch)
+    names = own_files.unstage(worktree, *bases) if tip else ()
+    if not tip or not names:
+        return None
+    tree = program.done(worktree, "write-tree").decode().strip()
+    message = composed("amp: Leave out what is ampsm's own", trailers)
+    who = fallback_identity(worktree)
+    made = program.done(worktree, "commit-tree", "-p", tip, tree, feed=message, variables=who).decode().strip()
+    program.done(worktree, "update-ref", "-m", "ampsm: own files", f"{repository.BRANCHES}{branch}", made, tip)
+    return made
 
 
 @contextlib.contextmanager

@@ -11,11 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ampsm_engine import wording
-from ampsm_engine.git import listing
+from ampsm_engine.git import listing, own_files
 from ampsm_engine.git.secret_files import is_secret
-
-OURS = ("AGENT_CONTEXT", ".worktrees")
-"""What we put into a worktree, at its top."""
 
 _OTHERS = (".hg", ".jj")
 """What makes a folder a repository of another program than git."""
@@ -102,7 +99,7 @@ class _Survey:
             self._empty.append(folder)
         if not folder:
             self._whole += [name for name in _OTHERS if name in found]
-            found = {name: item for name, item in found.items() if name not in (".git", *OURS, *_OTHERS)}
+            found = {name: item for name, item in found.items() if name not in (".git", *own_files.FOLDERS, *_OTHERS)}
         for name, item in found.items():
             self._sort(f"{folder}/{name}" if folder else name, entry, item)
 

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from ampsm_engine.errors import Failed
-from ampsm_engine.git import inventory, listing, live, program, repository, staging
+from ampsm_engine.git import inventory, listing, live, own_files, program, repository, staging
 
 AUTHOR = {
     f"GIT_{role}_{part}": value
@@ -113,7 +113,7 @@ def _contents(
 ) -> Contents:
     aside = {item.path for item in choice.left_out if item.reason in (staging.SECRET, staging.NESTED)}
     aside |= {path for path in _gitlinks(worktree) if _holds_something(worktree / path)}
-    aside = {path for path in aside if path.partition("/")[0] not in staging.OURS} | set(staging.OURS)
+    aside = {path for path in aside if path.partition("/")[0] not in own_files.FOLDERS} | set(own_files.FOLDERS)
     aside |= set(found.whole)
     head = program.read(git_dir, "--git-dir", git_dir, "symbolic-ref", "--quiet", "HEAD")
     commit = program.read(worktree, "rev-parse", "--quiet", "--verify", "HEAD^{commit}")

@@ -1,6 +1,6 @@
 """What of a worktree goes into a commit or a tree, what stays out and why, and the putting of it into an index.
 
-The rules are those of `git add --all`, less AGENT_CONTEXT, secrets that git does not track, repositories inside
+The rules are those of `git add --all`, less ampsm's own files, secrets that git does not track, repositories inside
 the worktree, sockets and pipes. Paths are given to git one by one and literally: no pathspec, no folder.
 """
 
@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ampsm_engine.git import inventory, program
-from ampsm_engine.git.inventory import OURS as OURS  # noqa: PLC0414 - part of this module's face
+from ampsm_engine.git import inventory, own_files, program
 from ampsm_engine.git.listing import ABSENT, GITLINK, Entry
+from ampsm_engine.git.own_files import OwnFiles
 from ampsm_engine.git.secret_files import is_secret
 from ampsm_engine.git.values import LeftOut
 
@@ -41,8 +41,13 @@ class Choice:
         return not (self.add or self.put_back or self.remove)
 
 
-def choose(worktree: Path, entries: Collection[Entry]) -> Choice:
-    """Sort the entries of a worktree into what goes in and what stays out."""
+def choose(worktree: Path, entries: Collection[Entry], base: str = "HEAD") -> Choice:
+    """Sort the entries of a worktree into what goes in and what stays out.
+
+    What `base` has below a folder of ours is the repository's own; whatever else is committed there is taken out.
+    """
+    ours = any(entry.path.partition("/")[0] in own_files.FOLDERS for entry in entries if entry.state != "ignored")
+    own = own_files.of(worktree, base) if ours else OwnFiles()
     modules = _submodules(worktree) if any(entry.index_mode == GITLINK for entry in entries) else frozenset()
     bare = _bare_repositories(worktree, entries)
     add, put_back, remove, left_out = [], [], [], []
@@ -51,11 +56,14 @@ def choose(worktree: Path, entries: Collection[Entry]) -> Choice:
             continue
         inner = _folder_of(entry, bare)
         reason = NESTED if inner else _reason_against(worktree, entry, modules)
+        reason = CONTEXT if own.holds(entry.path) else reason
         if reason is not None:
             told = LeftOut(inner or entry.path.rstrip("/"), reason)
             if (reason is not CONTEXT or entry.state != "untracked") and (not inner or told not in left_out):
                 left_out.append(told)
-            if entry.staged != "." and reason is not SPECIAL:
+            if reason is CONTEXT and entry.head_mode != ABSENT:
+                remove.append(entry.path)
+            elif entry.staged != "." and reason is not SPECIAL:
                 put_back.append(entry)
         elif entry.state != "untracked" and _is_gone(worktree, entry):
             remove.append(entry.path)
@@ -100,15 +108,13 @@ def special_files(worktree: Path, entries: Iterable[Entry]) -> Iterator[LeftOut]
         for item in found:
             path = f"{folder}{item.name}"
             if item.is_dir(follow_symlinks=False):
-                if item.name != ".git" and path not in skipped and path not in OURS:
+                if item.name != ".git" and path not in skipped and path not in own_files.FOLDERS:
                     folders.append(f"{path}/")
             elif not (item.is_file(follow_symlinks=False) or item.is_symlink()) and path not in skipped:
                 yield LeftOut(path, SPECIAL)
 
 
 def _reason_against(worktree: Path, entry: Entry, modules: frozenset[str]) -> str | None:
-    if entry.path.partition("/")[0] in OURS:
-        return CONTEXT
     is_new = entry.head_mode == ABSENT and entry.state != "unmerged"
     if entry.path.endswith("/") or (is_new and entry.index_mode == GITLINK and entry.path not in modules):
         return NESTED

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ampsm_engine.errors import Failed, NotFound, Refused
-from ampsm_engine.git import busy, inventory, keepsake, lock, program, registry, repository, restoring
+from ampsm_engine.git import busy, keepsake, lock, own_files, program, registry, repository, restoring
 from ampsm_engine.git.aside import Aside
 from ampsm_engine.git.keepsake import Contents
 from ampsm_engine.git.kept import LOOKED, REVIEW
@@ -95,7 +95,7 @@ def kept_beside(repo_root: Path, session_id: str) -> tuple[str, ...]:
     repo = repository.around(repo_root)
     work = _ref(repo, session_id, "work")
     paths = keepsake.read(repo.root, work).aside if work else []
-    return tuple(path for path in paths if path not in inventory.OURS)
+    return tuple(path for path in paths if path not in own_files.FOLDERS)
 
 
 def size(repo_root: Path, session_id: str) -> int:

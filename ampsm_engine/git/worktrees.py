@@ -14,8 +14,8 @@ from types import TracebackType
 from typing import Self
 
 from ampsm_engine import naming
-from ampsm_engine.errors import Failed, NotFound, Refused
-from ampsm_engine.git import exclude, lock, program, registry, repository
+from ampsm_engine.errors import Failed, NotFound, Refused, Unfit
+from ampsm_engine.git import lock, own_files, program, registry, repository
 from ampsm_engine.git.places import Base, Orphan, Repo, Worktree
 from ampsm_engine.git.registry import listed as listed  # noqa: PLC0414 - part of this module's face
 
@@ -27,6 +27,9 @@ REGISTER_LIMIT = 5.0
 
 _ATTEMPTS = 200
 """Names that are tried for one branch before we give up."""
+
+_MISSES = 16
+"""How many of them may be free and still not be had: somebody else creates them at this moment, or nobody can."""
 
 _OUR_BRANCH = re.compile(r"amp/[^/]+/\d{8}-\d{6}(-\d+)?")
 
@@ -91,8 +94,12 @@ def begin(repo: Repo, base: Base, session_id: str, name: str, moment: datetime) 
     """
     path = _free_path(repo, session_id)
     _refuse_blocked(repo, naming.branch_name(name, moment))
-    exclude.ensure(repo.common_dir)
-    branch = _new_branch(repo, base, name, moment)
+    try:
+        _make_room(repo)
+        branch = _new_branch(repo, base, name, moment)
+    except BaseException:
+        own_files.leave(repo.root)
+        raise
     try:
         running = _start_adding(repo, path, branch)
     except BaseException:
@@ -127,7 +134,7 @@ def recreate(repo: Repo, path: Path, branch: str) -> Worktree:
     if tip is None:
         raise NotFound(f"The branch {branch} does not exist.", f"git -C {repo.root} branch --list 'amp/*'")
     registry.erase(repo.common_dir, path)
-    exclude.ensure(repo.common_dir)
+    _make_room(repo)
     answer = program.write(repo.root, *_faster(), "worktree", "add", "--quiet", path, branch)
     if not answer.ok and not (path / ".git").exists():
         message = f"git could not make the worktree {path}: {answer.reason}."
@@ -194,6 +201,16 @@ def _faster() -> tuple[str, ...]:
     return ("-c", f"checkout.workers={hands}", "-c", "checkout.thresholdForParallelism=100")
 
 
+def _make_room(repo: Repo) -> None:
+    """The folder of worktrees, hidden from git before there is something in it."""
+    below = repo.root / repository.WORKTREES
+    try:
+        below.mkdir(exist_ok=True)
+    except OSError as reason:
+        raise Unfit(f"{below} cannot be made: {reason.strerror}.", f"ls -ld {below.parent}") from reason
+    own_files.ensure(repo)
+
+
 def _free_path(repo: Repo, session_id: str) -> Path:
     below = repo.root / repository.WORKTREES
     # A repository can bring a link of that name, and git would follow it out of the repository.
@@ -211,7 +228,7 @@ def _free_path(repo: Repo, session_id: str) -> Path:
 def _new_branch(repo: Repo, base: Base, name: str, moment: datetime) -> str:
     """Claim a branch name by creating it: of two with one name, the second gets the next number."""
     nothing = "0" * len(base.commit)
-    reason = ""
+    reason, misses = "", 0
     for attempt in range(1, _ATTEMPTS):
         branch = naming.branch_name(name, moment, attempt)
         full = f"{repository.BRANCHES}{branch}"
@@ -219,9 +236,10 @@ def _new_branch(repo: Repo, base: Base, name: str, moment: datetime) -> str:
         if answer.ok:
             return branch
         reason = answer.reason
-        taken = repository.branch_tip(repo.root, branch) is not None
-        if not taken and attempt > 3 and not (repo.common_dir / f"{full}.lock").exists():
-            break
+        if repository.branch_tip(repo.root, branch) is None:
+            misses += 1
+            if misses > _MISSES:
+                break
     raise Failed(f"The branch {branch} could not be created: {reason}.", f"git -C {repo.root} branch {branch}")
 
 
@@ -240,9 +258,7 @@ def _refuse_blocked(repo: Repo, branch: str) -> None:
 def _undo(repo: Repo, base: Base, path: Path, branch: str) -> None:
     registry.erase(repo.common_dir, path)
     registry.delete_branch(repo.root, branch, base.commit)
-    below = repo.root / repository.WORKTREES
-    with contextlib.suppress(OSError):  # not empty: other sessions live there
-        below.rmdir()
+    own_files.leave(repo.root)
 
 
 def _branch_orphans(repo: Repo, taken: Collection[str]) -> list[Orphan]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ampsm_engine import redact
 from ampsm_engine.errors import AmpsmError, Refused
-from ampsm_engine.git import changes, lock, repository
+from ampsm_engine.git import changes, commits, integrate, lock, repository
 from ampsm_engine.git.integrate.ground import Ground
 from ampsm_engine.merging import journal, lease, publish, recover, situation, steps
 from ampsm_engine.merging.situation import Situation
@@ -28,8 +28,9 @@ def begin(around: Surroundings, session_id: str, options: Options) -> Result:
             _check(around, now, options)
             options = _worded(now, options)
             ground = ready.result()
+        now, work = _without_own_files(now, ground)
         moves = options.kind == "merge" and not options.pull_request
-        entry = journal.new(now, options, moved=now.target if moves else "")
+        entry = journal.new(now, options, moved=now.target if moves else "", work=work)
         with lease.at_work(around.home, entry.id):
             merge = around.store.begin_merge(entry)
             with recover.mending(around, merge.id):
@@ -45,6 +46,17 @@ def _overtaken(around: Surroundings, now: Situation) -> Refused:
         message = f"{session.name} was {steps.PAST[last.kind]} by another ampsm meanwhile."
         return Refused(message, f"ampsm show {session.id}")
     return Refused(f"The branch {session.branch_name} moved meanwhile.", f"ampsm preflight {session.id}")
+
+
+def _without_own_files(now: Situation, ground: Ground) -> tuple[Situation, str]:
+    """The same with a branch that does not have ampsm's own files any more, and its commits without them."""
+    session = now.session
+    bases, trailers = (session.base_commit, now.base_tip), f"Ampsm-Session: {session.id}"
+    tip = commits.take_out_own_files(now.worktree, session.branch_name, *bases, trailers=trailers)
+    now = replace(now, branch_tip=tip) if tip else now
+    work = integrate.without_own_files(ground, now.base_tip, now.branch_tip)
+    ground.objects.flush()
+    return now, work
 
 
 def _made_ready(now: Situation, options: Options) -> Ground:
@@ -89,5 +101,5 @@ def ended(around: Surroundings, merge: Merge) -> Result:
         around.store.fact(kind, one.text, session_id=session.id)
     tip = merge.base_after if merge.target else merge.branch_after
     root = Path(session.repo_root)
-    commits = 0 if tip == merge.base_before else changes.ahead_behind(root, tip, merge.base_before)[0]
-    return Result(session, merge, commits, plan.checkouts, published, plan.notes)
+    count = 0 if tip == merge.base_before else changes.ahead_behind(root, tip, merge.base_before)[0]
+    return Result(session, merge, count, plan.checkouts, published, plan.notes)

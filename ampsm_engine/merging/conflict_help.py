@@ -4,6 +4,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from ampsm_engine import redact
+from ampsm_engine.errors import AmpsmError
+from ampsm_engine.git import own_files
 from ampsm_engine.git.integrate.values import Conflicted
 from ampsm_engine.merging.situation import Situation
 from ampsm_engine.model import Merge
@@ -29,15 +31,16 @@ WAYS = {
 def write(now: Situation, merge: Merge, conflict: Conflicted) -> None:
     """Write the page into the session's worktree; where that cannot be, the hints of the commands have to do."""
     with suppress(OSError):
-        context.put(now.worktree, {NAME: redact.text(page(now, merge, conflict)).encode("utf-8", "replace")})
+        context.put(now.session, {NAME: redact.text(page(now, merge, conflict)).encode("utf-8", "replace")})
 
 
 def remove(worktree: Path) -> None:
     """Take the page away: nothing is open any more."""
     folder = worktree / context.FOLDER
-    if folder.is_dir() and not folder.is_symlink():
-        with suppress(OSError):
-            (folder / NAME).unlink(missing_ok=True)
+    if folder.is_dir() and not folder.is_symlink() and (folder / NAME).exists():
+        with suppress(OSError, AmpsmError):
+            if own_files.of(worktree, "HEAD").holds(f"{context.FOLDER}/{NAME}"):
+                (folder / NAME).unlink(missing_ok=True)
 
 
 def page(now: Situation, merge: Merge, conflict: Conflicted) -> str:

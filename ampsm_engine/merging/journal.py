@@ -68,14 +68,17 @@ class Plan:
     notes: tuple[str, ...] = ()
 
 
-def new(now: Situation, options: Options, *, moved: str) -> Merge:
-    """The entry of an operation that begins. `moved`: the branch that will move besides the session's, or empty."""
+def new(now: Situation, options: Options, *, moved: str, work: str = "") -> Merge:
+    """The entry of an operation that begins. `moved`: the branch that will move besides the session's, or empty.
+
+    `work`: the commits to work on, where that is not the session's branch.
+    """
     started = wording.now()
     moment = "".join(letter for letter in started if letter.isdigit())
     key = naming.new_id()
     plan = Plan(
         options=options,
-        position=Position(now.branch_tip),
+        position=Position(work or now.branch_tip),
         moment=f"{moment[:8]}-{moment[8:14]}-{key}",
         status_before=now.session.status.value,
         base_commit_before=now.session.base_commit,

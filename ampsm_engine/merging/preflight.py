@@ -8,7 +8,7 @@ from typing import NamedTuple, assert_never
 
 from ampsm_engine import redact
 from ampsm_engine.errors import AmpsmError
-from ampsm_engine.git import changes, integrate, program, repository
+from ampsm_engine.git import changes, integrate, own_files, program, repository
 from ampsm_engine.git.integrate.values import ConflictFile, PlannedCommit
 from ampsm_engine.merging import situation
 from ampsm_engine.merging.situation import Situation, many, named
@@ -58,6 +58,7 @@ def preflight(
         is_blocked = any(one.kind in ("session", "worktree") and one.level == "stop" for one in findings)
         said = _said(around, now, None if is_blocked else script)
         was_left_out = is_blocked and script is not None
+        findings += _left_out(now)
         findings += [_script(now, said, was_left_out=was_left_out), *_conflicts(now, conflicts), *_secrets(now)]
     return Preflight(
         session_id,
@@ -129,6 +130,14 @@ def _commits(now: Situation, commits: tuple[PlannedCommit, ...], behind: int) ->
     text = f"{many(len(commits), 'commit')} to bring in ({', '.join(parts)}); {now.target} has {behind} others since"
     hint = "--manual keep leaves commits by hand as commits of their own" if by_hand else ""
     yield Finding("commits", "ok", text, hint)
+
+
+def _left_out(now: Situation) -> Iterator[Finding]:
+    """What is ampsm's own in the commits, and stays out of a merge."""
+    names = own_files.committed(now.root, now.fork, now.branch_tip, now.base_tip)
+    if names:
+        text = f"{named(names)}: committed in the session, but ampsm's own, and not part of a merge"
+        yield Finding("left-out", "warn", text)
 
 
 def _said(around: Surroundings, now: Situation, script: Script | None) -> ScriptState:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.git import commits, integrate, listing, lock, program, repository, staging
+from ampsm_engine.git import commits, integrate, listing, lock, own_files, program, repository, staging
 from ampsm_engine.git.integrate.values import LaidOut
 from ampsm_engine.merging import begin, journal, lease, making, recover, situation, steps, undoing
 from ampsm_engine.merging.journal import Position
@@ -54,7 +54,8 @@ def _resumed(around: Surroundings, now: Situation, merge: Merge) -> Merge:
     plan = journal.read(merge)
     laid = _checked(now)
     _refuse_unadded(now, laid)
-    commit = integrate.finish(now.worktree)
+    own_files.unstage(now.worktree, laid.onto)
+    commit = integrate.without_own_files(now.worktree, laid.onto, integrate.finish(now.worktree))
     _refuse_markers(now, laid, commit)
     steps.keep(now, plan, "resolved", commit)
     now = situation.look(around.store, now.session.id, plan.options.onto)  # the target may have moved meanwhile

@@ -31,6 +31,7 @@ def proceed(around: Surroundings, now: Situation, merge: Merge, ground: Ground |
     plan = journal.read(merge)
     made = make(around, now, plan, ground)
     kept = {"branch": merge.branch_before, "base": now.base_tip}
+    kept |= {"carried": plan.position.tip} if plan.position.tip != merge.branch_before else {}
     if isinstance(made, Stopped):
         keep_all(now, plan, kept)
         lay_out(around, now, merge, made)

@@ -1,4 +1,4 @@
-"""AGENT_CONTEXT: what amp and people find about their session inside the worktree. Never committed.
+"""AGENT_CONTEXT: what amp and people find about their session inside the worktree. Never committed, and hidden.
 
 SESSION.md, DIFF_SUMMARY.md, ITERATION_LOG.md, LAST_STATUS.json; redacted, replaced in one step.
 """
@@ -9,30 +9,46 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ampsm_engine import redact, wording
+from ampsm_engine.git import own_files, repository
 from ampsm_engine.home import PRIVATE_FOLDER, write_private
 from ampsm_engine.model import Iteration, Session
 
 if TYPE_CHECKING:
     from ampsm_engine.git.values import FileChange  # `new` writes these files, and has none to list
 
-FOLDER = "AGENT_CONTEXT"
+FOLDER = own_files.CONTEXT
 LISTED_FILES = 500
 
 
 def write(session: Session, iterations: Sequence[Iteration], files: "Sequence[FileChange]") -> str | None:
     """Bring the four files up to date; a sentence when something of the repository's stands in their place."""
-    return put(Path(session.worktree_path), contents(session, iterations, files))
+    return put(session, contents(session, iterations, files))
 
 
-def put(worktree: Path, made: Mapping[str, bytes]) -> str | None:
+def put(session: Session, made: Mapping[str, bytes]) -> str | None:
     """Write files into the folder; a sentence when something of the repository's stands in its place."""
+    worktree = Path(session.worktree_path)
     folder = worktree / FOLDER
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         return f"{FOLDER} in the worktree is no folder of ampsm's; nothing was written there"
+    own = own_files.of(worktree, session.base_commit) if folder.exists() else own_files.OwnFiles()
     folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+    if own.holds(f"{FOLDER}/{own_files.IGNORING}"):
+        own_files.hide(folder, (*own_files.FILES, own_files.IGNORING) if own.is_shared(FOLDER) else ())
+    theirs = [name for name in made if not own.holds(f"{FOLDER}/{name}")]
     for name, content in made.items():
-        write_private(folder / name, content, lasting=False)
+        if name not in theirs:
+            write_private(folder / name, content, lasting=False)
+    if theirs:
+        return f"{', '.join(theirs)} in {FOLDER}: the repository tracks that itself, so ampsm writes nothing there"
     return None
+
+
+def hide(session: Session) -> None:
+    """Hide ampsm's own files in a session's worktree and beside it, also where an older ampsm made them."""
+    worktree = Path(session.worktree_path)
+    put(session, {})
+    own_files.ensure(repository.around(worktree))
 
 
 def contents(session: Session, iterations: Sequence[Iteration], files: "Sequence[FileChange]") -> dict[str, bytes]:

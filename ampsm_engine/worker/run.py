@@ -3,6 +3,7 @@
 What the end means is decided in amp/failures.py; what follows from it in settle.py.
 """
 
+import contextlib
 import math
 import os
 import sys
@@ -18,10 +19,10 @@ from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError, Failed, Unfit
 from ampsm_engine.git import commits, lock, repository
 from ampsm_engine.home import Home, RunDirectory
-from ampsm_engine.model import Iteration, Outcome, State
+from ampsm_engine.model import Iteration, Outcome, Session, State
 from ampsm_engine.store import PatientStore, is_passing
 from ampsm_engine.store.patient import PATIENCE
-from ampsm_engine.worker import attempt, hand_work
+from ampsm_engine.worker import attempt, context, hand_work
 from ampsm_engine.worker.record import Recorder
 from ampsm_engine.worker.watch import Ladder, Patience, Reason, Transcript
 
@@ -127,6 +128,7 @@ class Run:
         worktree = Path(session.worktree_path)
         if first:
             self._wait_for_review()
+            self._hide_own_files(session)
         # Whatever changes once this is written is amp's, also when this worker dies and another one starts amp.
         if self.iteration.start_sha is None and worktree.is_dir():
             hand_work.take(self.store, self.settings, session, self.iteration)
@@ -143,6 +145,11 @@ class Run:
             again=not first,
             had_thread=any(iteration.thread_id for iteration in earlier),
         )
+
+    def _hide_own_files(self, session: Session) -> None:
+        """Before amp can take them into a commit; where that cannot be, the commit leaves them out."""
+        with contextlib.suppress(AmpsmError, OSError):
+            context.hide(session)
 
     def _wait_for_review(self) -> None:
         worktree = Path(self.store.session(self.iteration.session_id).worktree_path)

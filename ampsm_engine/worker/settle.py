@@ -149,7 +149,8 @@ def _commit(settings: Settings, it: Settling, result: str) -> None:
     branch, hooks = it.session.branch_name, settings.switch("commit.hooks")
     before = hand_edits.before(it.worktree, it.session.id, it.iteration.id)
     if before is None:
-        done = commits.commit_all(it.worktree, branch=branch, subject=subject, body=body, hooks=hooks)
+        base = it.session.base_commit
+        done = commits.commit_all(it.worktree, branch=branch, subject=subject, body=body, hooks=hooks, base=base)
     else:
         start = it.iteration.start_sha or it.session.base_commit
         done, mixed = hand_edits.commit_apart(

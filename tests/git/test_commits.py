@@ -125,17 +125,30 @@ def test_a_tracked_secrets_file_is_committed(sandbox: Sandbox) -> None:
     assert commit(worktree).changed_files == 1
 
 
-def test_tracked_context_files_go_back_to_what_they_were(sandbox: Sandbox) -> None:
-    sandbox.git("add", "-f", "README.md")
-    sandbox.write({"AGENT_CONTEXT/x": "theirs\n"})
-    sandbox.git("add", "--force", "AGENT_CONTEXT/x")
+def test_what_a_repository_tracks_below_a_folder_of_our_name_is_its_own(sandbox: Sandbox) -> None:
+    sandbox.write({"AGENT_CONTEXT/x": "theirs\n", ".worktrees/README": "theirs\n"})
+    sandbox.git("add", "--force", "--all")
     sandbox.git("commit", "-qm", "tracked")
     worktree = sandbox.session()
-    sandbox.write({"AGENT_CONTEXT/x": "ours\n", "AGENT_CONTEXT/y": "new\n", "z": "1"}, worktree.path)
+    sandbox.write({"AGENT_CONTEXT/x": "more\n", "AGENT_CONTEXT/SESSION.md": "ours\n", "z": "1"}, worktree.path)
     sandbox.git("add", "--force", "--all", at=worktree.path)
-    assert commit(worktree).changed_files == 1
-    assert sandbox.git("show", "HEAD:AGENT_CONTEXT/x", at=worktree.path) == "theirs"
-    assert (worktree.path / "AGENT_CONTEXT/x").read_text() == "ours\n"
+    made = commit(worktree)
+    assert made.changed_files == 2
+    assert [left.path for left in made.left_out] == ["AGENT_CONTEXT/SESSION.md"]
+    assert sandbox.git("show", "HEAD:AGENT_CONTEXT/x", at=worktree.path) == "more"
+    assert (worktree.path / "AGENT_CONTEXT/SESSION.md").read_text() == "ours\n"
+
+
+def test_own_files_that_the_agent_committed_are_taken_out_again(sandbox: Sandbox, worktree: Worktree) -> None:
+    base = worktree.head
+    sandbox.write({"AGENT_CONTEXT/SESSION.md": "ours\n", "z": "1"}, worktree.path)
+    sandbox.git("add", "--force", "--all", at=worktree.path)
+    sandbox.git("commit", "-qm", "by the agent", at=worktree.path)
+    made = commit(worktree, base=base)
+    assert [left.path for left in made.left_out] == ["AGENT_CONTEXT/SESSION.md"]
+    assert sandbox.git("diff", "--name-only", base, "HEAD", at=worktree.path) == "z"
+    assert (worktree.path / "AGENT_CONTEXT/SESSION.md").read_text() == "ours\n"
+    assert commit(worktree, base=base).sha is None
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from ampsm_engine.git.integrate.backup import backup, backup_all, backups, forge
 from ampsm_engine.git.integrate.foresee import foresee
 from ampsm_engine.git.integrate.layout import abort, finish, laid, lay_out, lay_out_next, rejoin, settle, unmerged
 from ampsm_engine.git.integrate.merge import merge
+from ampsm_engine.git.integrate.own_commits import without_own_files
 from ampsm_engine.git.integrate.plan import merge_bases, plan_commits
 from ampsm_engine.git.integrate.proof import proof
 from ampsm_engine.git.integrate.putback import put_back
@@ -49,4 +50,5 @@ __all__ = [
     "unadded",
     "uncommitted",
     "unmerged",
+    "without_own_files",
 ]
