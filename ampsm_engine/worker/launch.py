@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 
 from ampsm_engine.errors import Failed
 from ampsm_engine.home import RUN_MARK, Home, open_private
@@ -15,13 +16,15 @@ LOG_LIMIT = 1 << 20
 CLAIM_PATIENCE = 1.0
 """Seconds that a command waits for a worker that is about to claim: the worker may be waiting for the database."""
 
-_launched: list[subprocess.Popen[bytes]] = []
-"""Workers started by this process, kept so that a long-lived one reaps them."""
+STARTING = 10.0
+"""Seconds that a worker counts as on its way to what it was started for; on a busy machine it needs two or three."""
+
+_launched: list[tuple[subprocess.Popen[bytes], float]] = []
+"""Workers started by this process and when, kept so that a long-lived one reaps them."""
 
 
 def launch(home: Home) -> None:
     """Start one detached worker: a session of its own, no terminal, nothing inherited but the environment."""
-    _launched[:] = [worker for worker in _launched if worker.poll() is None]
     environment = os.environ | {"AMPSM_HOME": str(home.root), "AMPSM_DB_PATH": str(home.database)}
     # Started by an agent inside an iteration, the worker must not be taken for one of that iteration's strays.
     environment.pop(RUN_MARK, None)
@@ -41,7 +44,13 @@ def launch(home: Home) -> None:
         raise Failed(message, "ampsm doctor") from reason
     finally:
         os.close(log)
-    _launched.append(worker)
+    _launched.append((worker, time.monotonic()))
+
+
+def _starting() -> int:
+    """How many workers of this process live and have only just been started."""
+    _launched[:] = [(worker, since) for worker, since in _launched if worker.poll() is None]
+    return sum(time.monotonic() - since < STARTING for _, since in _launched)
 
 
 def _log(home: Home) -> int:
@@ -57,7 +66,8 @@ def _log(home: Home) -> int:
 def sweep(home: Home, store: Store, slot_count: int) -> int:
     """Start a worker for each iteration that lost its own, and for a queue that nobody serves.
 
-    Answers how many were started. Costs two small queries when there is nothing to do.
+    Answers how many were started. Costs two small queries when there is nothing to do. Who sweeps again and again
+    starts no second worker beside one that is still on its way: a worker that cannot start would fill the machine.
     """
     wanted = 0
     if store.unsettled():
@@ -69,6 +79,7 @@ def sweep(home: Home, store: Store, slot_count: int) -> int:
         if free is not None:
             free.release()
             wanted += 1
+    wanted = max(0, wanted - _starting()) if wanted else 0
     for _ in range(wanted):
         launch(home)
     return wanted

@@ -315,7 +315,9 @@ def test_a_complaint_of_the_post_checkout_hook_is_told(ampsm: Ampsm, repo: Path)
 
 def test_edit(ampsm: Ampsm, shelf: Shelf) -> None:
     shelf.session("fix login", script_command="make")
-    ran = ampsm("edit", "1a2b3c4d5e", "--name", "Login", "--notes", "ask Ann", "--script", "", "--mode", "rush", "--json")
+    ran = ampsm(
+        "edit", "1a2b3c4d5e", "--name", "Login", "--notes", "ask Ann", "--script", "", "--mode", "rush", "--json"
+    )
     session = ran.json["session"]
     assert (session["name"], session["notes"], session["scriptCommand"], session["modelOverride"]) == (
         *("Login", "ask Ann", None, "rush"),

@@ -9,6 +9,7 @@ import pytest
 from ampsm_engine.engine import runs
 from ampsm_engine.errors import Refused
 from ampsm_engine.model import Outcome, State, Status
+from ampsm_engine.worker import slots
 from tests.waiting import until
 from tests.worker.bench import Bench
 
@@ -57,6 +58,20 @@ def test_no_more_run_than_there_are_slots(bench: Bench) -> None:
     assert store.queued() == 2
     bench.flag("go").touch()
     assert all(bench.settled(one).outcome is Outcome.DONE for one in sessions)
+    bench.quiet()
+
+
+def test_sweeping_again_and_again_starts_no_second_worker_beside_one_on_its_way(bench: Bench) -> None:
+    """A waiter sweeps on and on; a worker that cannot start, or not soon, must not fill the machine with its like."""
+    bench.scenario(SAY)
+    session = bench.new(None)
+    bench.iterate(session, launch_worker=False)
+    with slots.claiming(
+        bench.engine.home, 5
+    ) as alone:  # the worker waits here: it is on its way for as long as we hold this
+        assert alone
+        assert [bench.sweep() for _ in range(5)] == [1, 0, 0, 0, 0]
+    assert bench.settled(session).outcome is Outcome.DONE
     bench.quiet()
 
 
