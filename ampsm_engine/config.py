@@ -48,6 +48,7 @@ SETTINGS = {
         Setting("silence.lost-connection", 180, "seconds of silence after amp lost its server before it is stopped", 1),
         Setting("stop.interrupt", 10.0, "seconds that amp has to end after SIGINT", 0),
         Setting("stop.terminate", 5.0, "seconds that amp has to end after SIGTERM, before SIGKILL", 0),
+        Setting("stop.commit", 15.0, "seconds that a commit with its hooks and signing has to end after a stop", 0),
         Setting("stop.after-result", 10.0, "seconds that amp has to exit after its result", 0),
         Setting("script.timeout", 900, "seconds that a session's script may take; 0: no limit", 0),
         Setting("commit.hooks", True, "run the repository's commit hooks for amp's commits"),

@@ -16,6 +16,9 @@ PRIVATE_FILE = 0o600
 RUN_MARK = "AMPSM_RUN_ID"
 """The environment variable by which amp and all that it starts are known; its value is the iteration's id."""
 
+GIT_OWNER_MARK = "AMPSM_GIT_OWNER"
+"""The same for each git of ours and its hooks: the process that started it, as `pid:start`."""
+
 
 class RunDirectory(NamedTuple):
     """What one iteration leaves on disk. Every file in it is private (0600)."""

@@ -112,7 +112,8 @@ def doing(row: BoardRow, *, uncommitted: bool | None = None) -> str:
     if current.state is State.QUEUED or (current.state is State.SETTLED and row.queued):
         return "waiting for a slot"
     if current.state is State.SETTLING:
-        return "committing"
+        text = current.activity or "committing"
+        return f"stopping; {text}" if current.stop_requested_at else text
     if current.state is State.RUNNING:
         if current.stop_requested_at:
             return "stopping"

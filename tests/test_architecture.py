@@ -31,7 +31,7 @@ def test_every_module_says_what_it_is_and_stays_small(path: Path) -> None:
     text = path.read_text()
     docstring = ast.get_docstring(ast.parse(text))
     assert docstring, "a module opens with what lives here"
-    assert text.count("\n") <= 300, "a file this long is a call to look at the walls"
+    assert text.count("\n") <= 500, "a file this long is a call to look at the walls"
 
 
 def test_light_commands_import_nothing_heavy(tmp_path: Path) -> None:

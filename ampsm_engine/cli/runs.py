@@ -1,12 +1,15 @@
 """The commands iterate, wait, stop and run: one file for what happens in a session."""
 
 import sys
+from collections.abc import Sequence
 
 import click
 
 from ampsm_engine.cli import arguments, diagnostics, documents, output
 from ampsm_engine.cli.helping import Command
+from ampsm_engine.cli.notes import sentences
 from ampsm_engine.cli.output import clean, one_line
+from ampsm_engine.model import Fact, Iteration, State
 
 
 @click.command(cls=Command, short_help="Send amp a follow-up in a session.")
@@ -81,25 +84,47 @@ def wait_command(references: tuple[str, ...], timeout: float | None, *, as_json:
 @arguments.session_argument
 @arguments.json_option
 def stop_command(reference: str, *, as_json: bool) -> int:
-    """Stop the iteration that runs in a session, and take out of the queue what waits there.
+    """Stop the iteration that runs in a session, take out of the queue what waits there, and tell what became of both.
 
-    amp is asked to end; if it does not, it is killed within seconds. What it changed is still committed.
+    amp is asked to end; if it does not, it is killed within seconds. What it changed is still committed. A commit,
+    a hook or a script that does not end either is ended, after the times that the settings `stop.` give.
     """
     engine = arguments.open_engine()
     session = arguments.target(engine, reference)
     from ampsm_engine.engine import runs
 
     touched = runs.stop(engine, session.id)
+    active = tuple(one for one in touched if one.state is not State.SETTLED)
+    if active:
+        again = f"It is asked to end. ampsm wait {session.id}, ampsm show {session.id}"
+        with diagnostics.working("Stopping"), diagnostics.interruptible(again):
+            runs.await_stop(engine, active)
+    touched = tuple(engine.store.iteration(one.id) for one in touched)
+    stays = any(one.state is not State.SETTLED for one in touched)
+    notes = engine.store.notes_of((session.id,))
     if as_json:
-        notes = engine.store.notes_of((session.id,))
         output.document({"iterations": [documents.iteration_document(iteration, notes) for iteration in touched]})
-        return diagnostics.OK
+        return diagnostics.FAILED if stays else diagnostics.OK
     for iteration in touched:
-        gone = iteration.outcome is not None
-        output.line(f"Iteration {iteration.number} {'left the queue' if gone else 'is asked to end'}.")
-    if any(iteration.outcome is None for iteration in touched):
-        diagnostics.hint(f"ampsm wait {session.id}")
-    return diagnostics.OK
+        found = notes.get(iteration.id, ())
+        output.line(_stop_text(iteration, found))
+        for text in (text for serious, text in sentences(found) if serious):
+            diagnostics.warning(text)
+    if stays:
+        diagnostics.hint(f"ampsm show {session.id}")
+    return diagnostics.FAILED if stays else diagnostics.OK
+
+
+def _stop_text(iteration: Iteration, facts: Sequence[Fact]) -> str:
+    """What a stop came to, in one sentence."""
+    from ampsm_engine.cli.waiting import end_text
+
+    if iteration.state is not State.SETTLED:
+        doing = one_line(iteration.activity or iteration.state.value)
+        return f"Iteration {iteration.number} has not ended: {doing}."
+    if not iteration.start_time:
+        return f"Iteration {iteration.number} left the queue."
+    return f"{end_text(iteration, facts).capitalize()}."
 
 
 @click.command(cls=Command, short_help="Run a session's script now.")

@@ -1,5 +1,6 @@
 """Sessions leave: to the trash, back from it, and away for good. Nothing here is ever done on a timer."""
 
+import contextlib
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,6 +109,7 @@ def remove(engine: Engine, session_id: str) -> Removed:
             store.update_session(session.id, trashed_at=None)
         raise
     store.fact("trashed", f"{session.name} is in the trash", session_id=session.id)
+    _clean_runs(engine, session.id)
     lost = proven.inventory.ignored
     return Removed(
         trashed,
@@ -120,6 +122,15 @@ def remove(engine: Engine, session_id: str) -> Removed:
         lost.bytes,
         proven.taken_back,
     )
+
+
+def _clean_runs(engine: Engine, session_id: str) -> None:
+    """See to it that no run directory holds a secret, whatever became of its iteration."""
+    from ampsm_engine.worker import run_files
+
+    for run in (session_id, *(iteration.id for iteration in engine.store.iterations(session_id))):
+        with contextlib.suppress(OSError):
+            run_files.clean(engine.home.run(run))
 
 
 def _refuse_around(engine: Engine, session: Session) -> None:

@@ -15,7 +15,7 @@ from ampsm_engine.home import RunDirectory, write_private
 from ampsm_engine.model import Iteration, ScriptResult, Session, State, Status
 from ampsm_engine.naming import new_id
 from ampsm_engine.store import PatientStore
-from ampsm_engine.worker import launch, run_record
+from ampsm_engine.worker import launch, run_files, run_record, slots
 from ampsm_engine.worker.script import ScriptRun, script_text
 from ampsm_engine.worker.script import run as run_script_in
 
@@ -23,6 +23,9 @@ SWEEP_EVERY = 2.0
 """Seconds between two looks for workers that died while somebody waits."""
 
 TICK = 0.05
+
+STOP_MARGIN = 20.0
+"""Seconds that a stop has beyond those of its phases: for what is left running, for redacting and for writing."""
 
 
 def iterate(
@@ -101,7 +104,43 @@ def stop(engine: Engine, session_id: str) -> tuple[Iteration, ...]:
     if not touched:
         message = f"Nothing of session {session.name} runs or waits."
         raise Refused(message, f"ampsm show {session.id}")
+    for iteration in touched:
+        if iteration.state is State.SETTLED:  # no worker ever sees to what was typed for it
+            with suppress(OSError):
+                run_files.clean(engine.home.run(iteration.id))
     return touched
+
+
+def await_stop(engine: Engine, touched: Sequence[Iteration]) -> tuple[Iteration, ...]:
+    """What became of iterations that were asked to stop: they are settled, unless nothing could end them.
+
+    Each phase ends by itself or by force in the time that the settings give it. A worker that does not even see to
+    that is killed, and another one brings the iteration to its end.
+    """
+    settings = engine.settings
+    phases = (settings.number(f"stop.{name}") for name in ("interrupt", "terminate", "commit"))
+    limit = sum(phases) + STOP_MARGIN
+    session_ids = tuple({one.session_id for one in touched})
+    wanted = {one.id for one in touched}
+
+    def seen(iterations: tuple[Iteration, ...]) -> None:
+        if all(one.state is State.SETTLED for one in iterations if one.id in wanted):
+            raise _Ended
+
+    for by_force in (False, True):
+        with suppress(_Ended, Failed):
+            if by_force:
+                for one in touched:
+                    slots.end_holder(engine.home.run(one.id))
+            wait(engine, session_ids, timeout=limit, seen=seen)
+        found = tuple(engine.store.iteration(one.id) for one in touched)
+        if all(one.state is State.SETTLED for one in found):
+            break
+    return found
+
+
+class _Ended(Exception):
+    """What is waited for is settled, though others of its session may wait."""
 
 
 def wait(
@@ -208,6 +247,7 @@ def _put_aside(engine: Engine, session_id: str, last: Iteration | None, run: Run
     facts = engine.store.facts(session_id=session_id)
     told = [one.number for one in facts if one.kind == "tested" and one.iteration_id == (last.id if last else None)]
     if told and not (kept := run.script_output_of(told[-1])).exists():
+        redact.file(run.script_output)  # whoever ran it may have been killed before
         with suppress(FileNotFoundError):
             run.script_output.rename(kept)
 

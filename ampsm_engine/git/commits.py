@@ -103,6 +103,8 @@ def _commit(
     after = head(worktree).commit
     if after != before:
         return replace(nothing, sha=after, changed_files=_changed_files(worktree, after), note=note)
+    if answer.stopped:
+        return _refused(nothing, f"The commit was stopped. {answer.said}".strip(), f"git -C {worktree} commit")
     if not answer.timed_out and index is None and _nothing_staged(worktree):
         return nothing
     if answer.timed_out:

@@ -16,6 +16,7 @@ from ampsm_engine.git.scratch import Entry, Scratch, scratch
 from ampsm_engine.git.values import Commit, LeftOut
 
 _LEFT = ("amp", "left")
+_UNKNOWN = ("amp", "unknown")
 _BEFORE = "before"
 _ABSENT = "000000"
 
@@ -54,9 +55,12 @@ def take(
 ) -> HandEdits | None:
     """Commit what a person left uncommitted, or note it so that it stays out of the iteration's commit (`apart`).
 
-    None without any. What cannot be committed is noted, too. `message`: subject and body.
+    None without any, and where nobody knows whose they are. What cannot be committed is noted, too.
+    `message`: subject and body.
     """
     if not listing.entries(worktree):
+        return None
+    if kept.tree(worktree, session_id, *_UNKNOWN):
         return None
     with scratch(worktree) as at:
         now, _ = _worktree_tree(at)
@@ -125,6 +129,8 @@ def commit_apart(
 def note_left(worktree: Path, session_id: str, iteration_id: str) -> None:
     """Note what an iteration leaves uncommitted of its own: the next one goes on with it, as with amp's."""
     known = kept.tree(worktree, session_id, *_LEFT)
+    if kept.tree(worktree, session_id, *_UNKNOWN):
+        kept.keep(worktree, session_id, _UNKNOWN[0], {_UNKNOWN[1]: ""})
     if not listing.entries(worktree):
         if known:
             kept.keep(worktree, session_id, _LEFT[0], {_LEFT[1]: ""})
@@ -136,6 +142,11 @@ def note_left(worktree: Path, session_id: str, iteration_id: str) -> None:
         left = "" if left == _head_tree(at) else left
     if left != (known or ""):
         kept.keep(worktree, session_id, _LEFT[0], {_LEFT[1]: left})
+
+
+def note_unknown(worktree: Path, session_id: str) -> None:
+    """Note that what an iteration left could not be told: the next one takes nothing there for a person's."""
+    kept.keep(worktree, session_id, _UNKNOWN[0], {_UNKNOWN[1]: commits.head(worktree).commit})
 
 
 def _committed(

@@ -9,7 +9,7 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ampsm_engine.errors import Failed, Unfit
@@ -37,25 +37,27 @@ def writer(common_dir: Path, who: str, *, patience: float = PATIENCE) -> Iterato
 
 
 @contextlib.contextmanager
-def still(git_dir: Path, who: str, *, patience: float = PATIENCE) -> Iterator[None]:
-    """Keep amp from beginning in a worktree, by its git folder. Failed when another one stays.
+def still(
+    git_dir: Path, who: str, *, patience: float = PATIENCE, stop: Callable[[], bool] = lambda: False
+) -> Iterator[None]:
+    """Keep amp from beginning in a worktree, by its git folder. Failed when another one stays, or `stop` says so.
 
     A worker that has claimed an iteration goes through it once before amp starts: who holds it and sees nothing
     claimed has the worktree for itself until it lets go.
     """
-    with _alone(git_dir / STILL, who, patience):
+    with _alone(git_dir / STILL, who, patience, stop):
         yield
 
 
 @contextlib.contextmanager
-def _alone(path: Path, who: str, patience: float) -> Iterator[None]:
+def _alone(path: Path, who: str, patience: float, stop: Callable[[], bool] = lambda: False) -> Iterator[None]:
     mine: dict[Path, int] = _held.__dict__.setdefault(str(os.getpid()), {})
     if path in mine:
         yield
         return
     descriptor = _open(path)
     try:
-        _take(descriptor, path.parent, patience)
+        _take(descriptor, path.parent, patience, stop)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{who} (process {os.getpid()})".encode("utf-8", "replace"), 0)
         mine[path] = descriptor
@@ -76,13 +78,13 @@ def _open(path: Path) -> int:
         raise Unfit(message, f"ls -ld {path.parent}") from reason
 
 
-def _take(descriptor: int, common_dir: Path, patience: float) -> None:
+def _take(descriptor: int, common_dir: Path, patience: float, stop: Callable[[], bool]) -> None:
     deadline = time.monotonic() + patience
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as reason:
-            if time.monotonic() >= deadline:
+            if time.monotonic() >= deadline or stop():
                 who = printable(os.pread(descriptor, 500, 0).decode("utf-8", "replace")) or "another ampsm"
                 message = f"{who} is writing in {common_dir} and did not end in {patience:g} seconds."
                 raise Failed(message, "Wait for it to end, then ask again.") from reason

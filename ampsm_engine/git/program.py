@@ -11,11 +11,15 @@ import re
 import select
 import signal
 import subprocess
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from ampsm_engine import identity
 from ampsm_engine.errors import AmpsmError, Failed, Unfit
+from ampsm_engine.home import GIT_OWNER_MARK
 from ampsm_engine.naming import printable
 
 Argument = str | bytes | Path
@@ -78,6 +82,10 @@ _GUARDS = (
 READ_LIMIT = 600.0
 """Seconds that a question may take; a filter that hangs must not hang us for ever."""
 
+_GLANCE = 0.02
+_TICK = 0.25
+"""Seconds between two looks of whoever watches a git that runs (`watched`)."""
+
 _GRACE = 2.0
 """Seconds that a git has to remove its lock files after SIGTERM."""
 
@@ -91,6 +99,8 @@ class Answer(NamedTuple):
     output: bytes
     said: str
     timed_out: bool = False
+    stopped: bool = False
+    """Whether it was ended because whoever watched it said so."""
 
     @property
     def ok(self) -> bool:
@@ -111,11 +121,28 @@ class Answer(NamedTuple):
         return "; ".join(clean) or (lines or [f"it ended with {self.code}"])[-1].rstrip(".")
 
 
+Watch = Callable[[int, float], bool]
+"""Is asked now and then about a git that runs, by its pid and the seconds since it began: whether to end it."""
+
+_watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
+
+
+@contextlib.contextmanager
+def watched(watch: Watch) -> Iterator[None]:
+    """Let each git that is waited for in here be watched."""
+    before = _watch.set(watch)
+    try:
+        yield
+    finally:
+        _watch.reset(before)
+
+
 class Running:
     """A git that runs; somebody has to `wait` for it or `end` it."""
 
     def __init__(self, arguments: tuple[Argument, ...], environ: Mapping[str, str], feed: bytes | None) -> None:
         self._out, self._err = _scratch(), _scratch()
+        self._began = time.monotonic()
         given = subprocess.DEVNULL if feed is None else _filled(feed)
         try:
             self._process = subprocess.Popen(
@@ -140,16 +167,30 @@ class Running:
 
     def wait(self, limit: float | None = None) -> Answer:
         """Wait for its end, at most `limit` seconds; it is ended then, and whenever the wait is interrupted."""
-        timed_out = False
+        stopped = timed_out = False
         try:
-            if not _ended(self._process, limit):
+            stopped = (watch := _watch.get()) is not None and self._is_stopped(watch, limit)
+            if not stopped and not _ended(self._process, None if limit is None else max(limit - self._age(), 0)):
                 timed_out = True
+            if stopped or timed_out:
                 self._kill()
         except BaseException:
             self.end()
             raise
         code = self._process.wait()
-        return Answer(code, _content(self._out), _told(_content(self._err)), timed_out)
+        return Answer(code, _content(self._out), _told(_content(self._err)), timed_out, stopped)
+
+    def _age(self) -> float:
+        return time.monotonic() - self._began
+
+    def _is_stopped(self, watch: Watch, limit: float | None) -> bool:
+        """Whether the one who watches ends it before it ends by itself, or its time does."""
+        while limit is None or self._age() < limit:
+            if _ended(self._process, _TICK):
+                return False
+            if watch(self._process.pid, self._age()):
+                return True
+        return False
 
     def end(self) -> None:
         """End it and what it started, unless it ended by itself."""
@@ -158,14 +199,24 @@ class Running:
         self._err.close()
 
     def _kill(self) -> None:
-        """Ask first, so that it removes its lock files."""
-        for number in (signal.SIGTERM, signal.SIGKILL):
-            if self._process.poll() is not None:
-                break
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, number)
-            _ended(self._process, _GRACE)
+        """Ask first, so that it removes its lock files; a hook that does not listen outlives its git otherwise."""
+        if self._process.poll() is None:
+            for number in (signal.SIGTERM, signal.SIGKILL):
+                if not self._signal_group(number):
+                    break
+                deadline = time.monotonic() + _GRACE
+                _ended(self._process, _GRACE)
+                while self._signal_group(0) and time.monotonic() < deadline:
+                    time.sleep(_GLANCE)
         self._process.wait()
+
+    def _signal_group(self, number: int) -> bool:
+        """Whether there is still somebody of its group."""
+        try:
+            os.killpg(self._process.pid, number)
+        except (ProcessLookupError, PermissionError):
+            return False
+        return True
 
 
 def read(where: Path, *arguments: Argument, feed: bytes | None = None, variables: Variables | None = None) -> Answer:
@@ -214,6 +265,7 @@ def environment(*, reading: bool, variables: Variables | None = None) -> dict[st
     dropped = {*LOCAL_VARIABLES, *_BENDING_VARIABLES}
     environ = {name: value for name, value in os.environ.items() if name not in dropped}
     environ.update(_ALWAYS)
+    environ[GIT_OWNER_MARK] = f"{os.getpid()}:{identity.started(os.getpid())[0]}"
     if reading:
         environ.update(_READING)
     environ.update({name: os.fsdecode(value) for name, value in (variables or {}).items()})

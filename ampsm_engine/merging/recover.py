@@ -4,15 +4,12 @@ Before the target moved, everything goes back; from then on, everything goes for
 """
 
 import contextlib
-import os
-import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from ampsm_engine.config import config_path, load
 from ampsm_engine.errors import AmpsmError, Failed, Refused
-from ampsm_engine.git import integrate, lock, repository
+from ampsm_engine.git import abandoned, integrate, lock, repository
 from ampsm_engine.home import home
 from ampsm_engine.merging import journal, lease, making, situation, steps, undoing
 from ampsm_engine.merging.surroundings import Surroundings
@@ -43,8 +40,8 @@ def _looked_after(around: Surroundings, merge_id: str) -> str:
     root, worktree = Path(session.repo_root), Path(session.worktree_path)
     if not root.is_dir():
         return ""  # nothing can be told without the repository; its disk may come back
-    wait_for_git((root, worktree))
     try:
+        abandoned.wait((root, worktree), patience=PATIENCE)
         with lock.writer(repository.common_dir(root), f"recovery of {session.id}", patience=PATIENCE):
             return mend(around, around.store.merge(merge_id))
     except AmpsmError as reason:
@@ -156,44 +153,13 @@ def _undone(around: Surroundings, session: Session, merge: Merge, name: str) -> 
     return f"{name} was being undone, and now it is."
 
 
-def wait_for_git(places: tuple[Path, ...]) -> None:
-    """A killed process leaves the git that it started: let that end before anything is looked at."""
-    wanted = {os.fsencode(place) for place in places}
-    deadline = time.monotonic() + PATIENCE
-    while any(_works_there(entry, wanted) for entry in Path("/proc").glob("[0-9]*")):
-        if time.monotonic() >= deadline:
-            raise Refused("A git program that an ampsm started still works there.", "Wait for it to end.")
-        time.sleep(0.05)
-
-
 def end_hooks(places: tuple[Path, ...]) -> None:
     """End the hooks that a called-off merge left running: git runs them apart, and nothing of theirs is written yet."""
-    wanted = {os.fsencode(place) for place in places}
-    for entry in Path("/proc").glob("[0-9]*"):
-        if _works_there(entry, wanted) and _runs_hooks(entry):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(int(entry.name), signal.SIGTERM)  # each git of ours leads a group of its own
+    abandoned.end(places, _runs_hooks)
 
 
-def _runs_hooks(process: Path) -> bool:
-    try:
-        words = (process / "cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return False
+def _runs_hooks(words: list[bytes]) -> bool:
     return b"commit" in words or (b"hook" in words and b"post-merge" not in words)
-
-
-def _works_there(process: Path, places: set[bytes]) -> bool:
-    """Whether it is an orphaned git of ours: started as `git -C PLACE`, its parent gone."""
-    try:
-        words = (process / "cmdline").read_bytes().split(b"\0")
-        if words[0] != b"git" or b"-C" not in words:
-            return False
-        fields = (process / "stat").read_text().rpartition(")")[2].split()
-        mine = (process / "stat").stat().st_uid == os.getuid()
-        return mine and fields[1] == "1" and words[words.index(b"-C") + 1] in places
-    except (OSError, IndexError):
-        return False
 
 
 def main() -> None:

@@ -55,9 +55,14 @@ def mixed_text(paths: Sequence[str]) -> str:
 
 def note_left(session: Session, iteration: Iteration) -> None:
     """Note what the iteration leaves uncommitted, so that the next one does not take it for a person's."""
-    if Path(session.worktree_path).is_dir() and iteration.attempts:
+    worktree = Path(session.worktree_path)
+    if not worktree.is_dir() or not iteration.attempts:
+        return
+    try:
+        hand_edits.note_left(worktree, session.id, iteration.id)
+    except (AmpsmError, OSError):
         with contextlib.suppress(AmpsmError, OSError):
-            hand_edits.note_left(Path(session.worktree_path), session.id, iteration.id)
+            hand_edits.note_unknown(worktree, session.id)
 
 
 def _named(paths: Sequence[str]) -> str:

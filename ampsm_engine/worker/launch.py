@@ -6,7 +6,7 @@ import sys
 import time
 
 from ampsm_engine.errors import Failed
-from ampsm_engine.home import RUN_MARK, Home, open_private
+from ampsm_engine.home import GIT_OWNER_MARK, RUN_MARK, Home, open_private
 from ampsm_engine.store import Store
 from ampsm_engine.worker import slots
 
@@ -26,8 +26,9 @@ _launched: list[tuple[subprocess.Popen[bytes], float]] = []
 def launch(home: Home) -> None:
     """Start one detached worker: a session of its own, no terminal, nothing inherited but the environment."""
     environment = os.environ | {"AMPSM_HOME": str(home.root), "AMPSM_DB_PATH": str(home.database)}
-    # Started by an agent inside an iteration, the worker must not be taken for one of that iteration's strays.
+    # Started by an agent inside an iteration, or by a hook, the worker must not be taken for something left of those.
     environment.pop(RUN_MARK, None)
+    environment.pop(GIT_OWNER_MARK, None)
     log = _log(home)
     try:
         worker = subprocess.Popen(

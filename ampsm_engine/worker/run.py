@@ -16,13 +16,14 @@ from ampsm_engine import redact, wording
 from ampsm_engine.amp import failures, process, program, transcript
 from ampsm_engine.amp.process import Child
 from ampsm_engine.config import Settings
-from ampsm_engine.errors import AmpsmError, Failed, Unfit
-from ampsm_engine.git import commits, lock, repository
+from ampsm_engine.errors import AmpsmError, Failed, Refused, Unfit
+from ampsm_engine.git import abandoned, changes, commits, lock, repository
 from ampsm_engine.home import Home, RunDirectory
 from ampsm_engine.model import Iteration, Outcome, Session, State
 from ampsm_engine.store import PatientStore, is_passing
 from ampsm_engine.store.patient import PATIENCE
-from ampsm_engine.worker import attempt, context, hand_work
+from ampsm_engine.worker import attempt, context, hand_work, run_files
+from ampsm_engine.worker.phase import Phase
 from ampsm_engine.worker.record import Recorder
 from ampsm_engine.worker.watch import Ladder, Patience, Reason, Transcript
 
@@ -67,6 +68,8 @@ class Run:
             self.child = process.adopt(self.directory, self.iteration.id)
             if self.child is None and self._never_started():
                 self.store.requeue(self.iteration.id)
+                if self.store.iteration(self.iteration.id).state is State.SETTLED:  # it was to stop
+                    run_files.clean(self.directory)
                 return False
             if self.child is None and self._was_about_to_try_again():
                 self._start(first=False)
@@ -84,6 +87,15 @@ class Run:
             ending = replace(ending, outcome=Outcome.STOPPED, failure=None)
         self._end(ending)
         return True
+
+    def await_abandoned(self) -> None:
+        """Let a git that a killed worker left in the worktree come to its end; a stop ends it in time."""
+        worktree = Path(self.store.session(self.iteration.session_id).worktree_path)
+        with self._phase("waiting for a commit that a killed worker began") as phase:
+            abandoned.wait((worktree,), patience=commits.HOOK_LIMIT, stop=phase.is_over)
+
+    def _phase(self, what: str) -> Phase:
+        return Phase(self.store, self.settings, self.iteration.id, what)
 
     def end_amp(self) -> None:
         """End amp and all that it started, without asking how it went."""
@@ -131,10 +143,15 @@ class Run:
             self._hide_own_files(session)
         # Whatever changes once this is written is amp's, also when this worker dies and another one starts amp.
         if self.iteration.start_sha is None and worktree.is_dir():
-            hand_work.take(self.store, self.settings, session, self.iteration)
+            with self._phase("committing what was edited by hand"):
+                hand_work.take(self.store, self.settings, session, self.iteration)
             self.store.update_iteration(self.iteration.id, start_sha=commits.head(worktree).commit)
+        if self._stop_wanted():
+            raise Refused(f"Iteration {self.iteration.number} was stopped before amp began.")
         self.store.begin_attempt(self.iteration.id)
         self.iteration = self.store.iteration(self.iteration.id)
+        if first:
+            self._write_context(session, worktree)
         number = self.iteration.number
         earlier = [before for before in self.store.iterations(session.id) if before.number < number]
         self.child = attempt.start(
@@ -151,11 +168,20 @@ class Run:
         with contextlib.suppress(AmpsmError, OSError):
             context.hide(session)
 
+    def _write_context(self, session: Session, worktree: Path) -> None:
+        """Let the worktree's own files say that this iteration is at work."""
+        with contextlib.suppress(AmpsmError, OSError):  # what they cannot say now is said at its end
+            files = changes.files(worktree, session.base_commit, "HEAD")
+            context.write(session, self.store.iterations(session.id), files)
+
     def _wait_for_review(self) -> None:
         worktree = Path(self.store.session(self.iteration.session_id).worktree_path)
         if worktree.is_dir():
             who = f"iteration {self.iteration.id}"
-            with lock.still(repository.git_dir(worktree), who, patience=REVIEW_LIMIT):
+            with (
+                self._phase("waiting for a review to let go of the worktree"),
+                lock.still(repository.git_dir(worktree), who, patience=REVIEW_LIMIT, stop=self._stop_wanted),
+            ):
                 pass
 
     def _attempt(self) -> failures.Ending:
@@ -306,6 +332,9 @@ class Run:
 
     def _refused(self, reason: AmpsmError) -> None:
         """Amp could not be started at all: nothing was paid, nothing changed."""
+        if self._stop_wanted():
+            self.store.begin_settling(self.iteration.id, outcome=Outcome.STOPPED)
+            return
         self.store.begin_settling(
             self.iteration.id,
             outcome=Outcome.FAILED,

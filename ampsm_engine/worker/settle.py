@@ -5,7 +5,7 @@ finds what is done already. What amp changed is committed or, if it cannot be, l
 """
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ampsm_engine import lifecycle, redact
@@ -14,12 +14,12 @@ from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError, Failed
 from ampsm_engine.git import changes, commits, hand_edits, repository
 from ampsm_engine.home import Home, RunDirectory
-from ampsm_engine.model import Iteration, Outcome, ScriptResult, Session
-from ampsm_engine.store import Store
-from ampsm_engine.worker import context, hand_work, message, run_record, script, telling
+from ampsm_engine.model import Iteration, Outcome, ScriptResult, Session, State, Status
+from ampsm_engine.store import PatientStore
+from ampsm_engine.worker import context, hand_work, message, run_files, run_record, script, telling
+from ampsm_engine.worker.phase import Phase
 from ampsm_engine.worker.watch import Transcript
 
-STDERR_KEPT = 1 << 16
 FRESH_THREAD_AFTER = frozenset({"context-full", "thread-gone"})
 """Failures after which the thread cannot be continued: the next iteration begins a new one."""
 
@@ -31,8 +31,11 @@ class Settling:
     session: Session
     iteration: Iteration
     run: RunDirectory
+    phase: Phase
     facts: list[tuple[str, str]] = field(default_factory=list)
     commit_refused: bool = False
+    called_off: str = ""
+    """What a stop kept from coming to its end after amp had ended; empty when nothing was."""
 
     @property
     def worktree(self) -> Path:
@@ -42,7 +45,7 @@ class Settling:
 
 def settle(
     home: Home,
-    store: Store,
+    store: PatientStore,
     settings: Settings,
     iteration_id: str,
     *,
@@ -54,27 +57,37 @@ def settle(
     `said`: the stream, where the caller has read it to its end. `trouble`: only the end is written, with this reason.
     """
     iteration = store.iteration(iteration_id)
-    it = Settling(store.session(iteration.session_id), iteration, home.run(iteration_id))
-    if trouble is None:
-        _end_leftovers(it, settings)
-        result = _last_words(store, it, said)
-        if store.open_merge(it.session.id) is not None:
-            _leave_resolution(it)
-        elif it.iteration.attempts:  # else amp never began: nothing in the worktree is its work
-            _keep_commits(store, settings, it, result)
-        _run_script(store, settings, it)
-    else:
-        it.facts.append(("trouble", f"{trouble.message} {trouble.hint}".strip()))
-    hand_work.note_left(it.session, it.iteration)
-    _forget_thread(store, it)
-    _context_files(store, it)
-    try:
-        _clean_run_directory(it.run)
-    except (OSError, AmpsmError) as reason:
-        it.facts.append(("not-redacted", f"{it.run.path} could not be cleaned of secrets: {reason}"))
+    with Phase(store, settings, iteration_id, "settling") as phase:
+        it = Settling(store.session(iteration.session_id), iteration, home.run(iteration_id), phase)
+        if trouble is None:
+            _work(store, settings, it, said)
+        else:
+            it.facts.append(("trouble", f"{trouble.message} {trouble.hint}".strip()))
+        if store.open_merge(it.session.id) is None:  # else the conflict lies there
+            hand_work.note_left(it.session, it.iteration)
+        _forget_thread(store, it)
+        _context_files(store, it)
+        try:
+            run_files.clean(it.run)
+        except (OSError, AmpsmError) as reason:
+            it.facts.append(("not-redacted", f"{it.run.path} could not be cleaned of secrets: {reason}"))
     text = _finish(store, it)
     run_record.write(home, store.session(it.session.id), store.iteration(it.iteration.id))
     telling.tell(home, store, settings, it.iteration.id, text)
+
+
+def _work(store: PatientStore, settings: Settings, it: Settling, said: Transcript | None) -> None:
+    """What amp left: its last words, its changes, and what the script says to them."""
+    _end_leftovers(it, settings)
+    result = _last_words(store, it, said)
+    it.phase.turn_to("committing")
+    if store.open_merge(it.session.id) is not None:
+        _leave_resolution(it)
+    elif it.iteration.attempts:  # else amp never began: nothing in the worktree is its work
+        _keep_commits(store, settings, it, result)
+    if it.phase.hung:
+        it.called_off = f"{it.phase.hung} did not end"
+    _run_script(store, settings, it)
 
 
 def _end_leftovers(it: Settling, settings: Settings) -> None:
@@ -85,7 +98,7 @@ def _end_leftovers(it: Settling, settings: Settings) -> None:
         it.facts.append(("stray", f"ended what was left running: {stray.command}"))
 
 
-def _last_words(store: Store, it: Settling, said: Transcript | None) -> str:
+def _last_words(store: PatientStore, it: Settling, said: Transcript | None) -> str:
     """The last thing amp said. After a worker's death the whole stream is counted once more, from its first byte."""
     if said is None:
         said = Transcript(it.run)
@@ -104,7 +117,7 @@ def _last_words(store: Store, it: Settling, said: Transcript | None) -> str:
     return (fold.result.text if fold.result else "") or fold.last_text
 
 
-def _keep_commits(store: Store, settings: Settings, it: Settling, result: str) -> None:
+def _keep_commits(store: PatientStore, settings: Settings, it: Settling, result: str) -> None:
     """Everything amp changed becomes a commit on the session's branch, or stays where it is and is told."""
     if not it.worktree.is_dir():
         it.facts.append(("lost-worktree", f"the worktree is gone: {it.worktree}"))
@@ -171,13 +184,17 @@ def _not_committed(it: Settling, why: str) -> None:
     it.facts.append(("not-committed", f"the changes are left in {it.worktree}: {why}"))
 
 
-def _run_script(store: Store, settings: Settings, it: Settling) -> None:
+def _run_script(store: PatientStore, settings: Settings, it: Settling) -> None:
     """The session's script judges what amp finished; a failed amp has nothing to be judged."""
     text = it.session.script_command
     wanted = it.iteration.outcome is Outcome.DONE and text and it.worktree.is_dir()
     if not wanted or not text or it.iteration.test_result is not None:
         return
     environment = command.environment(os.environ, it.iteration.id)
+    it.phase.turn_to("running the script")
+    if it.called_off or it.phase.stop_wanted():
+        it.called_off = it.called_off or "the script was not run"
+        return
     try:
         ran = script.run(
             text,
@@ -185,60 +202,58 @@ def _run_script(store: Store, settings: Settings, it: Settling) -> None:
             it.run.script_output,
             environment,
             limit=settings.number("script.timeout"),
-            stop=lambda: store.iteration(it.iteration.id).stop_requested_at is not None,
+            stop=lambda: it.phase.is_over() or it.phase.stop_wanted(),
         )
     except Failed as reason:
         it.facts.append(("tested", reason.message))
         store.update_iteration(it.iteration.id, test_result=ScriptResult.FAIL, test_exit_code=127)
     else:
-        store.update_iteration(it.iteration.id, test_result=ran.result, test_exit_code=ran.exit_code)
         it.facts.append(("tested", script.script_text(ran)))
+        if ran.stopped:  # it says nothing about the work
+            it.called_off = "the script was stopped"
+        else:
+            store.update_iteration(it.iteration.id, test_result=ran.result, test_exit_code=ran.exit_code)
     if not settings.switch("iteration.keep-strays"):
         process.end_strays(it.iteration.id, settings.number("stop.terminate"))
     it.iteration = store.iteration(it.iteration.id)
 
 
-def _forget_thread(store: Store, it: Settling) -> None:
+def _forget_thread(store: PatientStore, it: Settling) -> None:
     if it.iteration.failure in FRESH_THREAD_AFTER and it.session.thread_id:
         store.update_session(it.session.id, thread_id=None)
         it.facts.append(("thread", "the next message begins a new thread; the worktree stays as it is"))
 
 
-def _context_files(store: Store, it: Settling) -> None:
+def _context_files(store: PatientStore, it: Settling) -> None:
     if not it.worktree.is_dir():
         return
     try:
         files = changes.files(it.worktree, it.session.base_commit, "HEAD")
-        told = context.write(it.session, store.iterations(it.session.id), files)
+        # As they are a moment later: nobody writes these files again once the end is in the store.
+        end = replace(it.iteration, state=State.SETTLED, outcome=_outcome(it))
+        every = [end if one.id == end.id else one for one in store.iterations(it.session.id)]
+        told = context.write(replace(store.session(it.session.id), status=_status(it)), every, files)
     except (AmpsmError, OSError) as reason:
         told = f"the context files could not be written: {reason}"
     if told:
         it.facts.append(("context", told))
 
 
-def _clean_run_directory(run: RunDirectory) -> None:
-    """What stays of the run directory holds no secret: amp's settings and own log are not needed any more."""
-    for path in (run.log, run.settings, run.path / "again.txt", run.path / "told.txt"):
-        path.unlink(missing_ok=True)
-    # Redacted before anything is cut: half a secret would not be known any more.
-    for path in (run.stream, run.stderr, run.script_output, run.prompt):
-        if path.is_symlink() or (path.exists() and not path.is_file()):
-            path.unlink()  # no file of ours: an agent put it there
-        redact.file(path)
-    if run.stderr.exists() and run.stderr.stat().st_size > STDERR_KEPT:
-        with run.stderr.open("rb+") as file:
-            file.seek(-STDERR_KEPT, os.SEEK_END)
-            tail = file.read()
-            file.seek(0)
-            file.write(tail)
-            file.truncate()
-
-
-def _finish(store: Store, it: Settling) -> str:
-    """Write the end, with all that was found out; its one line."""
+def _outcome(it: Settling) -> Outcome:
     outcome = it.iteration.outcome or Outcome.CRASHED
-    status = lifecycle.status_after(outcome, it.iteration.test_result, commit_refused=it.commit_refused)
+    return Outcome.STOPPED if it.called_off and outcome is Outcome.DONE else outcome
+
+
+def _status(it: Settling) -> Status:
+    return lifecycle.status_after(_outcome(it), it.iteration.test_result, commit_refused=it.commit_refused)
+
+
+def _finish(store: PatientStore, it: Settling) -> str:
+    """Write the end, with all that was found out; its one line."""
+    outcome = _outcome(it)
     words = {"done": "finished", "failed": "failed", "stopped": "stopped", "crashed": "crashed"}
     text = it.iteration.error or f"iteration {it.iteration.number} {words[outcome.value]}"
-    store.settle(it.iteration.id, status=status, facts=[*it.facts, (words[outcome.value], text)])
+    text += f": {it.called_off}" if it.called_off else ""
+    ends = [*it.facts, (words[outcome.value], text)]
+    store.settle(it.iteration.id, status=_status(it), facts=ends, outcome=outcome, activity=None)
     return text

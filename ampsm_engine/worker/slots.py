@@ -4,12 +4,15 @@ No pid file, no heartbeat: `kill -9` of a worker is seen at once by whoever asks
 """
 
 import fcntl
+import json
 import os
+import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from ampsm_engine import identity
 from ampsm_engine.errors import Failed
 from ampsm_engine.home import PRIVATE_FOLDER, Home, RunDirectory, open_private
 
@@ -21,6 +24,12 @@ class Lock:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+
+    def sign(self) -> None:
+        """Write into the file who holds it."""
+        mine = identity.identify(os.getpid())
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, json.dumps([mine.pid, mine.token, mine.boot]).encode(), 0)
 
     def release(self) -> None:
         """Give it back; a second call does nothing."""
@@ -54,7 +63,10 @@ def slot(home: Home, slots: int) -> Lock | None:
 def lease(run: RunDirectory) -> Lock | None:
     """The sole right to look after an iteration; None while somebody living holds it."""
     _ensure(run)
-    return _try(run.lease)
+    taken = _try(run.lease)
+    if taken is not None:
+        taken.sign()
+    return taken
 
 
 def lease_of_claimed(run: RunDirectory) -> Lock:
@@ -63,7 +75,23 @@ def lease_of_claimed(run: RunDirectory) -> Lock:
     taken = _try(run.lease, fcntl.LOCK_EX)
     if taken is None:  # pragma: no cover - it waits
         raise Failed(f"The lock {run.lease} could not be had.", "ampsm doctor")
+    taken.sign()
     return taken
+
+
+def end_holder(run: RunDirectory) -> bool:
+    """Kill the worker that looks after an iteration, as the last means; whether there was one."""
+    if not is_leased(run):
+        return False
+    try:
+        holder = identity.Identity(*json.loads(run.lease.read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return False
+    if not identity.is_alive(holder):
+        return False
+    with suppress(ProcessLookupError):
+        os.kill(holder.pid, signal.SIGKILL)
+    return True
 
 
 def _ensure(run: RunDirectory) -> None:

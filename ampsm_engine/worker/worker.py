@@ -112,6 +112,8 @@ class Worker:
         self._say(f"{'adopts' if adopted else 'runs'} {iteration.id}")
         run = Run(self.home, self.store, self.settings, iteration)
         try:
+            if adopted:
+                run.await_abandoned()
             if iteration.state is State.RUNNING and not run.until_ended(adopted=adopted):
                 self._say(f"puts {iteration.id} back into the queue: amp was never started")
                 return

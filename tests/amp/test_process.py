@@ -13,11 +13,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from ampsm_engine import identity
 from ampsm_engine.amp import process
-from ampsm_engine.amp.process import identity
-from ampsm_engine.amp.process.identity import Identity, identify, is_alive
 from ampsm_engine.errors import Failed, Refused, Unfit
 from ampsm_engine.home import RunDirectory
+from ampsm_engine.identity import Identity, identify, is_alive
 from ampsm_engine.naming import new_id
 from tests.waiting import DEADLINE, until
 

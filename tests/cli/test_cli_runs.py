@@ -82,7 +82,7 @@ def test_stop(ampsm: Ampsm, repo: Path, hold: Path) -> None:
     assert ampsm("rm", session, "--yes").code == 4
     ran = ampsm("stop", session)
     assert ran.code == 0
-    assert "Iteration 1 is asked to end." in ran.out
+    assert "Iteration 1 stopped; commit " in ran.out
     assert "Iteration 2 left the queue." in ran.out
     ran = ampsm("wait", session, "--json")
     assert ran.code == 1

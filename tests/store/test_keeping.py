@@ -237,6 +237,6 @@ def test_somebody_who_changes_the_database_for_too_long_is_told(
 
 
 def test_the_pragmas_are_in_force(store: Store) -> None:
-    wanted = {"journal_mode": "wal", "foreign_keys": 1, "synchronous": 1, "busy_timeout": 5000}
+    wanted = {"journal_mode": "wal", "foreign_keys": 1, "synchronous": 1, "busy_timeout": 30_000}
     assert {name: store._select(f"PRAGMA {name}")[0][0] for name in wanted} == wanted
     assert connection.PRAGMAS["journal_mode"] == "wal"

@@ -72,6 +72,28 @@ def test_the_context_files_are_kept_up_to_date_and_never_committed(bench: Bench)
     assert "AGENT_CONTEXT" not in git(Path(session.worktree_path), "ls-files")
 
 
+def test_the_last_status_is_what_the_store_says(bench: Bench) -> None:
+    """While it runs, when it has ended, and when amp's commit was refused."""
+    bench.scenario({"touch": str(bench.flag("on"))}, {"wait_for": str(bench.flag("go"))}, WRITE, DONE)
+    session = bench.new("Write a greeting")
+    file = Path(session.worktree_path) / "AGENT_CONTEXT" / "LAST_STATUS.json"
+    until(bench.flag("on").exists)
+    running = json.loads(file.read_text())
+    assert (running["status"], running["state"], running["iteration"]) == ("running", "running", 1)
+    hook = bench.repo / ".git" / "hooks" / "pre-commit"
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    bench.flag("go").touch()
+    last = bench.settled(session)
+    ended = json.loads(file.read_text())
+    assert (
+        (ended["status"], ended["state"])
+        == (bench.now(session).status.value, "settled")
+        == ("awaiting-input", "settled")
+    )
+    assert (ended["outcome"], ended["tokenUsage"]) == ("done", last.tally.token_usage)
+
+
 def test_a_passing_script_leaves_the_session_idle(bench: Bench) -> None:
     bench.scenario(WRITE, DONE)
     session = bench.new(script="test -f hello.txt && echo checked")

@@ -2,11 +2,13 @@
 
 import os
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ampsm_engine.model import Outcome
+from ampsm_engine.engine import removal, runs
+from ampsm_engine.model import Outcome, Session
 from tests.conftest import git
 from tests.worker.bench import Bench
 
@@ -55,6 +57,37 @@ def test_no_secret_is_left_anywhere_but_in_the_worktrees_own_files(
             if secret.encode() in content
         ]
         assert leaks == []
+
+
+def stop_waiting(bench: Bench, session: Session) -> None:
+    assert len(runs.stop(bench.engine, session.id)) == 1
+
+
+def stop_claimed(bench: Bench, session: Session) -> None:
+    """Its worker died before amp began, and the next one finds that it is to stop."""
+    assert bench.engine.store.claim()
+    bench.engine.store.ask_to_stop(session.id)
+    bench.sweep()
+    bench.settled(session)
+    bench.quiet()
+
+
+def remove(bench: Bench, session: Session) -> None:
+    """Stopped by a process that was killed right after, then removed."""
+    bench.engine.store.ask_to_stop(session.id)
+    removal.remove(bench.engine, session.id)
+
+
+@pytest.mark.parametrize("end", [stop_waiting, stop_claimed, remove])
+def test_no_secret_of_a_prompt_stays_that_amp_never_saw(bench: Bench, end: Callable[[Bench, Session], None]) -> None:
+    session = bench.new(None)
+    last = bench.iterate(session, f"Deploy with {SHAPED}", launch_worker=False)
+    run = bench.engine.home.run(last.id)
+    (run.path / ".prompt.txt.4711").write_text(SHAPED)
+    run.script_output_of(7).write_text(f"once more {SHAPED}\n")
+    end(bench, session)
+    assert "Deploy with" in run.prompt.read_text()
+    assert [path for path in files_below(bench.engine.home.root) if SHAPED.encode() in path.read_bytes()] == []
 
 
 def test_a_stream_is_the_same_but_for_its_secrets(bench: Bench) -> None:

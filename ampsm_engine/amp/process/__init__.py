@@ -16,11 +16,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from ampsm_engine.amp.process.identity import LINUX, Identity, identify, is_alive
 from ampsm_engine.amp.process.marked import Stray, end_strays, marked, strays
 from ampsm_engine.amp.process.question import answer, once
 from ampsm_engine.errors import AmpsmError, Failed, Refused, Unfit
 from ampsm_engine.home import PRIVATE_FILE, RunDirectory, open_private, write_private
+from ampsm_engine.identity import LINUX, Identity, identify, is_alive
 
 if TYPE_CHECKING:
     import psutil

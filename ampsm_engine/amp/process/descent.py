@@ -1,0 +1,16 @@
+"""What a process waits for: the program beneath it that has not ended."""
+
+import contextlib
+
+import psutil
+
+
+def busy_with(pid: int) -> str:
+    """The command line of the first process that this one waits for, else its own; empty when it is gone."""
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        # git runs a hook through another git: the first that is none tells most.
+        words = [one.cmdline() for one in (*process.children(recursive=True), process)]
+        chosen = next((line for line in words if line and not line[0].endswith("git")), words[-1])
+        return " ".join(chosen)
+    return ""

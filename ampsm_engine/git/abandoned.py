@@ -1,0 +1,115 @@
+"""Git programs, with their hooks, whose ampsm was killed: found, waited for, ended.
+
+Each git of ours carries in its environment who started it (home.GIT_OWNER_MARK), and so do its hooks. That tells an
+orphan for certain: whom a system gives orphans to as a parent (init, systemd, a container's init) differs. Reads /proc;
+where there is none, nothing is found.
+"""
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+
+from ampsm_engine import identity
+from ampsm_engine.errors import Failed
+from ampsm_engine.git.repository import WORKTREES
+from ampsm_engine.home import GIT_OWNER_MARK
+
+PATIENCE = 10.0
+"""Seconds that an abandoned git has to come to its end by itself."""
+
+_GRACE = 2.0
+_GLANCE = 0.05
+_PROC = Path("/proc")
+
+
+def wait(places: Collection[Path], *, patience: float = PATIENCE, stop: Callable[[], bool] = lambda: False) -> None:
+    """Let what killed processes left at work in these places come to its end, and end what does not within `patience`.
+
+    Failed when something stays. Ended as well as soon as `stop` says so.
+    """
+    deadline = time.monotonic() + patience
+    while found(places):
+        if time.monotonic() >= deadline or stop():
+            end(places)
+            return
+        time.sleep(_GLANCE)
+
+
+def end(places: Collection[Path], chosen: Callable[[list[bytes]], bool] = lambda _: True) -> None:
+    """End what killed processes left at work in these places, if `chosen` takes its words. Failed for what stays."""
+    left = {pid: _group(pid) for pid in found(places) if chosen(_words(pid))}
+    groups = set(left.values()) - {0, os.getpgrp()}  # each git of ours leads one, and its hooks are in it
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for group in groups:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(group, number)
+        deadline = time.monotonic() + _GRACE
+        while left and time.monotonic() < deadline:
+            time.sleep(_GLANCE)
+            left = {pid: _group(pid) for pid in found(places) if _group(pid) in groups}
+    if left:
+        message = f"A git program that an ampsm started still works in {min(places)}: process {min(left)}."
+        raise Failed(message, f"kill -9 {min(left)}")
+
+
+def _group(pid: int) -> int:
+    try:
+        return os.getpgid(pid)
+    except OSError:
+        return 0
+
+
+def found(places: Collection[Path]) -> list[int]:
+    """The processes that killed ones left at work in these places: each git, and the hooks that it runs."""
+    return [pid for pid in _orphans() if _is_direct(pid, places) or _is_hook(pid, places)]
+
+
+def _orphans() -> Iterator[int]:
+    """Living processes that carry the mark of an owner who is dead."""
+    mark = os.fsencode(GIT_OWNER_MARK) + b"="
+    for entry in _PROC.glob("[0-9]*"):
+        with contextlib.suppress(OSError, ValueError):
+            if int(entry.name) == os.getpid() or entry.stat().st_uid != os.getuid():
+                continue
+            variables = (entry / "environ").read_bytes().split(b"\0")
+            owner = next((one.removeprefix(mark) for one in variables if one.startswith(mark)), b"")
+            pid, _, token = owner.decode().partition(":")
+            if token and _is_dead(int(pid), token):
+                yield int(entry.name)
+
+
+def _is_dead(pid: int, token: str) -> bool:
+    started, state = identity.started(pid)
+    return started != token or state in "ZX"
+
+
+def _is_direct(pid: int, places: Collection[Path]) -> bool:
+    """Whether it is a git as we start it: `git ... -C PLACE ...`."""
+    words = _words(pid)
+    with contextlib.suppress(ValueError, IndexError):
+        return words[0].endswith(b"git") and words[words.index(b"-C") + 1] in {os.fsencode(place) for place in places}
+    return False
+
+
+def _is_hook(pid: int, places: Collection[Path]) -> bool:
+    """Whether it works there for such a git, which may be gone. What git puts into the background leads a session."""
+    with contextlib.suppress(OSError):
+        leader = os.getsid(pid)
+        cwd = (_PROC / str(pid) / "cwd").readlink()
+        is_there = any(cwd == place or _is_below(cwd, place) for place in places)
+        return leader != pid and is_there and (not identity.started(leader)[0] or _is_direct(leader, places))
+    return False
+
+
+def _is_below(path: Path, place: Path) -> bool:
+    return path.is_relative_to(place) and not path.is_relative_to(place / WORKTREES)
+
+
+def _words(pid: int) -> list[bytes]:
+    try:
+        return (_PROC / str(pid) / "cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return [b""]
