@@ -127,6 +127,11 @@ class Home(NamedTuple):
         return self.root / "worker.log"
 
     @property
+    def unsent(self) -> Path:
+        """Texts that were typed and not sent, one folder an owner."""
+        return self.root / "unsent"
+
+    @property
     def only_repository(self) -> Path:
         """Names the one repository that a home may work in, as a demo's does; other homes have no such file."""
         return self.root / "only-repository"

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from textual.app import App
 
+from ampsm_engine.errors import Refused
 from ampsm_tui.house import house
 from ampsm_tui.terminal import enveloped
 
@@ -12,11 +13,20 @@ LONGEST = 74_994
 """Bytes that every terminal takes; some drop the whole of what is longer."""
 
 
-def copy(app: App[object], text: str, environ: Mapping[str, str]) -> None:
-    """Put a text into the clipboard, through the multiplexer where one stands between."""
-    content = text.encode("utf-8", "replace")[:LONGEST].decode("utf-8", "ignore")
-    app.copy_to_clipboard(content)
-    if beyond := through(content, environ):
+def copy(app: App[object], text: str, environ: Mapping[str, str], *, instead: str = "Copy less of it.") -> None:
+    """Put a text into the clipboard, through the multiplexer where one stands between.
+
+    Refused when it cannot go there whole and as it is: part of a patch applies wrongly, or not. `instead`: what works.
+    """
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as reason:
+        raise Refused("It has bytes that are no UTF-8, which no clipboard takes.", instead) from reason
+    if size > LONGEST:
+        message = f"It is {size:,} bytes long, and a terminal takes {LONGEST:,} into its clipboard. Nothing was copied."
+        raise Refused(message, instead)
+    app.copy_to_clipboard(text)
+    if beyond := through(text, environ):
         house(app).write_ours(beyond)
 
 

@@ -111,7 +111,7 @@ def _questions(engine: Engine, draft: Draft) -> Iterator[tuple[str, Callable[[],
         yield "base", lambda: repository.base(repos[0], draft.base or None)
     yield "name", lambda: _name(draft.name)
     if draft.run or draft.prompt:
-        yield "prompt", lambda: command.check_prompt(draft.prompt)
+        yield "prompt", lambda: _prompt(draft.prompt)
     yield "script", lambda: _no_nul("script", draft.script)
     yield "mode", lambda: _no_nul("mode", draft.mode)
     if draft.run:
@@ -121,6 +121,13 @@ def _questions(engine: Engine, draft: Draft) -> Iterator[tuple[str, Callable[[],
 def _admitted(engine: Engine, path: Path) -> "Repo":
     engine.check_repository(path)
     return repository.locate(path)
+
+
+def _prompt(typed: str) -> None:
+    from ampsm_engine.engine.runs import check_unredacted
+
+    command.check_prompt(typed)
+    check_unredacted(typed)
 
 
 def _name(typed: str) -> None:

@@ -5,6 +5,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from ampsm_engine import unsent
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError, NotFound, Refused, Unfit
 from ampsm_engine.git import inventory, kept, repository, trash, worktrees
@@ -222,6 +223,7 @@ def purge(engine: Engine, session_id: str) -> int:
         kept.let_go(Path(session.repo_root), session.id)
     for run in (session.id, *(iteration.id for iteration in store.iterations(session.id))):
         shutil.rmtree(engine.home.run(run).path, ignore_errors=True)
+    unsent.drop_all(engine.home, session.id)
     store.remove_session(session.id)
     store.fact("purged", f"{session.name} is gone for good")
     return freed

@@ -1,6 +1,7 @@
 """Iterations: ask for one, stop them, wait for them, run the script by hand."""
 
 import os
+import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -14,6 +15,7 @@ from ampsm_engine.errors import Failed, Refused
 from ampsm_engine.home import RunDirectory, write_private
 from ampsm_engine.model import Iteration, ScriptResult, Session, State, Status
 from ampsm_engine.naming import new_id
+from ampsm_engine.redact.spans import MARKER
 from ampsm_engine.store import PatientStore
 from ampsm_engine.worker import launch, run_files, run_record, slots
 from ampsm_engine.worker.script import ScriptRun, script_text
@@ -43,6 +45,8 @@ def iterate(
     is open, but for the iteration that resolves its conflicts (`resolves`: the merge's id).
     """
     content = command.check_prompt(prompt)
+    if not answers and resolves is None:  # what a review or a conflict quotes was redacted before a person read it
+        check_unredacted(prompt)
     program.find(engine.settings, os.environ)
     store = engine.store
     session = store.session(session_id)
@@ -79,14 +83,21 @@ def iterate(
     return queued
 
 
-def retry(engine: Engine, session_id: str) -> Iteration:
-    """Queue the last prompt of a session again, as typed where its run directory still has it; Refused without one."""
+def check_unredacted(prompt: str) -> None:
+    """Refused when a prompt has a marker in the place of a secret: amp would be given the marker."""
+    if found := re.search(MARKER, prompt):
+        message = f"The prompt says {found.group()} where a secret stood, which ampsm does not keep."
+        raise Refused(message, "Write it again there, or the name of an environment variable that holds it.")
+
+
+def last_prompt(engine: Engine, session_id: str) -> str:
+    """The last prompt of a session, as typed as far as it is kept: secrets are not. Refused without one."""
     session = engine.store.session(session_id)
     iterations = engine.store.iterations(session.id)
     if not iterations and not session.amp_prompt:
         message = f"Session {session.name} has no prompt to run again."
         raise Refused(message, f'ampsm iterate {session.id} "PROMPT"')
-    return iterate(engine, session.id, _as_typed(engine, iterations[-1]) if iterations else session.amp_prompt)
+    return _as_typed(engine, iterations[-1]) if iterations else session.amp_prompt
 
 
 def _as_typed(engine: Engine, iteration: Iteration) -> str:

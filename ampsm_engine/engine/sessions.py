@@ -73,6 +73,7 @@ def _check(engine: Engine, prompt: str | None, name: str | None, *, run: bool) -
         from ampsm_engine.amp import command, program
 
         command.check_prompt(prompt or "")
+        importlib.import_module("ampsm_engine.engine.runs").check_unredacted(prompt or "")
         if run:
             program.find(engine.settings, os.environ)
 

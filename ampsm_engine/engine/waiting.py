@@ -5,6 +5,7 @@ import shutil
 from ampsm_engine import redact
 from ampsm_engine.amp import command
 from ampsm_engine.engine.desk import Engine
+from ampsm_engine.engine.runs import check_unredacted
 from ampsm_engine.home import write_private
 
 
@@ -14,6 +15,7 @@ def edit_queued(engine: Engine, iteration_id: str, prompt: str) -> None:
     On disk it is as typed, for amp to read; the store has it redacted.
     """
     content = command.check_prompt(prompt)
+    check_unredacted(prompt)
     path = engine.home.run(iteration_id).prompt
     engine.store.edit_queued(iteration_id, redact.text(prompt), before=lambda: write_private(path, content))
 

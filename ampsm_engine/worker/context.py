@@ -63,7 +63,7 @@ def contents(session: Session, iterations: Sequence[Iteration], files: "Sequence
 
 
 def session_text(session: Session) -> str:
-    """The task itself."""
+    """The task itself. A person's notes are not in it: they are for people."""
     lines = [
         f"# {session.name}",
         "",
@@ -75,8 +75,6 @@ def session_text(session: Session) -> str:
     if session.script_command:
         lines.append(f"- script: `{session.script_command}` (run after each iteration)")
     lines += ["", "## Task", "", session.amp_prompt or "(none yet)"]
-    if session.notes:
-        lines += ["", "## Notes", "", session.notes]
     return "\n".join(lines) + "\n"
 
 

@@ -29,7 +29,7 @@ SESSION_KEYS: list[BindingType] = [
     Binding("v", "review", "Review", id="session.review", tooltip="Read what changed"),
     Binding("M", "merge", "Merge", id="session.merge", tooltip="From here to its base, step by step"),
     Binding("x", "stop", "Stop", id="session.stop", tooltip="Stop what runs and what waits"),
-    Binding("r", "retry", "Retry", id="session.retry", show=False, tooltip="Run the last prompt again"),
+    Binding("r", "retry", "Retry", id="session.retry", show=False, tooltip="Send the last prompt again"),
     Binding("s", "script", "Script", id="session.script", show=False, tooltip="Run the script"),
     Binding("d", "trash", "Trash", id="session.trash", show=False, tooltip="To the trash; undo brings it back"),
     Binding("u", "undo", "Undo", id="session.undo", show=False, tooltip="Take back the merge, or the last trashing"),
@@ -39,6 +39,9 @@ SESSION_KEYS: list[BindingType] = [
     Binding("exclamation_mark", "shell", "Shell", id="session.shell", show=False, tooltip="A shell in the worktree"),
     Binding("y", "copy", "Copy", id="session.copy", show=False, tooltip="Copy id, branch, path or prompt"),
 ]
+
+MESSAGE = "message"
+"""The purpose of a follow-up that is not sent yet, for the box of the list and that of the session's screen."""
 
 _CHANGING = frozenset(
     {"message", "stop", "retry", "script", "trash", "undo", "rename", "notes", "new", "new_from", "settings", "merge"}
@@ -73,7 +76,7 @@ class SessionActions(Screen[None]):
     def _open_form(self, like: Session | None) -> None:
         from ampsm_tui.screens.new_session import Beginning, NewSessionScreen
 
-        self.app.push_screen(NewSessionScreen(Beginning.like(like) if like else None), self.session_made)
+        self.app.push_screen(NewSessionScreen(Beginning.of(like) if like else None), self.session_made)
 
     def session_made(self, session_id: str | None) -> None:
         """A new session was made, or not; an heir may go to it."""
@@ -95,7 +98,10 @@ class SessionActions(Screen[None]):
 
         waits = [row for row in self._rows(sessions) if row.queued or _is_at_work(row)]
         note = "It waits until amp has finished what it does now." if waits else "amp starts at once."
-        self.app.push_screen(TextScreen(f"Message to {names(sessions)}", send, note=note, may_be_empty=False))
+        owner = "+".join(one.id for one in sessions)
+        title = f"Message to {names(sessions)}"
+        screen = TextScreen(title, send, owner=owner, purpose=MESSAGE, note=note, may_be_empty=False)
+        self.app.push_screen(screen)
 
     def action_review(self) -> None:
         """Read what the session changed."""
@@ -124,10 +130,39 @@ class SessionActions(Screen[None]):
         self._after_yes(f"Stop {names(sessions)}?", sentence, "Stop", lambda: self._each(runs.stop, sessions))
 
     def action_retry(self) -> None:
-        """Run the last prompt again."""
-        from ampsm_engine.engine import runs
+        """Run the last prompt again, once it was read."""
+        self._retry(self._selected())
 
-        self._each(runs.retry, self._selected(), told="Queued again: {}")
+    @asking
+    async def _retry(self, sessions: Sequence[Session]) -> None:
+        """Show the last prompt of each of these sessions, one after the other, to be sent or left."""
+        from ampsm_engine.engine import runs
+        from ampsm_tui.screens.writing import TextScreen
+
+        if not sessions:
+            return
+        session, *others = sessions
+        prompt = await ask(runs.last_prompt, house(self).engine, session.id) or ""
+
+        async def send(text: str) -> None:
+            await ask(runs.iterate, house(self).engine, session.id, text)
+
+        def answered(answer: bool | None) -> None:
+            if answer:
+                house(self).say(f"Sent again: {session.name}")
+                self._retry(others)
+
+        title = f"Send the last prompt of {session.name} again?"
+        screen = TextScreen(
+            title,
+            send,
+            owner=session.id,
+            purpose="the last prompt again",
+            text=prompt,
+            note="amp gets it as it stands here.",
+            may_be_empty=False,
+        )
+        self.app.push_screen(screen, answered)
 
     @asking
     async def action_trash(self) -> None:
@@ -174,10 +209,13 @@ class SessionActions(Screen[None]):
 
             note = "Its branch and its folder keep their names."
             title = f"Rename {session.name}"
-            self.app.push_screen(LineScreen(title, rename, text=session.name, note=note, may_be_empty=True))
+            screen = LineScreen(
+                title, rename, owner=session.id, purpose="name", text=session.name, note=note, may_be_empty=True
+            )
+            self.app.push_screen(screen)
 
     def action_notes(self) -> None:
-        """Notes of a person; amp does not see them."""
+        """Notes of a person, kept in ampsm alone."""
         from ampsm_engine.engine import sessions as verbs
         from ampsm_tui.screens.writing import KeptTextScreen
 
@@ -186,9 +224,18 @@ class SessionActions(Screen[None]):
             async def keep(text: str) -> None:
                 await ask(verbs.edit, house(self).engine, session.id, notes=text.rstrip())
 
-            note = "For people; amp does not see them."
+            note = "For people: amp is not told of them."
             title = f"Notes on {session.name}"
-            self.app.push_screen(KeptTextScreen(title, keep, text=session.notes or "", note=note, may_be_empty=True))
+            screen = KeptTextScreen(
+                title,
+                keep,
+                owner=session.id,
+                purpose="notes",
+                text=session.notes or "",
+                note=note,
+                may_be_empty=True,
+            )
+            self.app.push_screen(screen)
 
     def action_script(self) -> None:
         """Run the script, and see what it prints."""
@@ -215,8 +262,13 @@ class SessionActions(Screen[None]):
 
         def copied(chosen: tuple[str, str] | None) -> None:
             if chosen:
-                clipboard.copy(self.app, chosen[1], os.environ)
-                house(self).say(f"The {chosen[0]} is in the clipboard, where the terminal allows it")
+                try:
+                    clipboard.copy(self.app, chosen[1], os.environ)
+                except AmpsmError as refusal:
+                    tell(self, refusal)
+                    return
+                without = ", without its secrets," if "[redacted:" in chosen[1] else ""
+                house(self).say(f"The {chosen[0]}{without} is in the clipboard, where the terminal allows it")
 
         if sessions := self._selected():
             self.app.push_screen(CopyScreen(sessions), copied)

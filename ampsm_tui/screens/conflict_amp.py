@@ -25,9 +25,15 @@ class WithAmp(Resolving):
                 self.run_worker(told(self, self.load()), group="ask")
 
         note = "amp is told what conflicts and with what. Its resolution is shown to you before it counts."
-        self.app.push_screen(
-            TextScreen("Give the conflict to amp; anything it should know?", give, note=note, may_be_empty=True), given
+        screen = TextScreen(
+            "Give the conflict to amp; anything it should know?",
+            give,
+            owner=self.session_id,
+            purpose="words about the conflict",
+            note=note,
+            may_be_empty=True,
         )
+        self.app.push_screen(screen, given)
 
     def board_came(self, board: Board | None) -> None:
         """Amp may have begun or ended; while it works, what it does is said."""

@@ -4,8 +4,6 @@ What a refusal stops is not lost: the text stays in the box.
 """
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from textual import on
 from textual.widgets import Static
@@ -13,15 +11,10 @@ from textual.widgets import Static
 from ampsm_engine.model import Iteration
 from ampsm_tui.ask import ask, asking
 from ampsm_tui.house import house
-from ampsm_tui.screens.actions import SessionActions
-from ampsm_tui.widgets.prompt_box import PromptBox
+from ampsm_tui.screens.actions import MESSAGE, SessionActions
+from ampsm_tui.screens.unsent import KeptText
+from ampsm_tui.widgets.prompt_box import PromptBox, typed
 from ampsm_tui.widgets.queue import Queue
-
-if TYPE_CHECKING:
-    from textual.app import App
-
-_DRAFTS: "WeakKeyDictionary[App[object], dict[str, str]]" = WeakKeyDictionary()
-"""Half-written prompts of each session, for as long as the app lives."""
 
 
 class FollowingUp(SessionActions):
@@ -31,6 +24,8 @@ class FollowingUp(SessionActions):
         super().__init__()
         self.session_id = session_id
         self._editing: Iteration | None = None
+        self._began_with = ""
+        self._kept_texts: dict[str, KeptText] = {}
 
     @abstractmethod
     def leave_box(self) -> None:
@@ -42,11 +37,15 @@ class FollowingUp(SessionActions):
 
     def begin_box(self) -> None:
         """The box as it was left."""
-        self.query_one(PromptBox).fill(self._drafts.get(self.session_id, ""))
+        self.query_one(PromptBox).fill(self._left())
 
-    @property
-    def _drafts(self) -> dict[str, str]:
-        return _DRAFTS.setdefault(self.app, {})
+    def _unsent(self, editing: Iteration | None = None) -> KeptText:
+        purpose = MESSAGE if editing is None else f"queued prompt {editing.id}"
+        return self._kept_texts.setdefault(purpose, KeptText(self, self.session_id, purpose))
+
+    def _left(self) -> str:
+        kept = self._unsent().read()
+        return kept.text if kept is not None else ""
 
     def action_message(self) -> None:
         """Write a follow-up, here. At once: what is typed ahead over a slow link is text, not keys of this screen."""
@@ -67,31 +66,33 @@ class FollowingUp(SessionActions):
     async def _deliver(self, text: str) -> None:
         from ampsm_engine.engine import runs, waiting
 
-        engine, box = house(self).engine, self.query_one(PromptBox)
+        engine, box, editing = house(self).engine, self.query_one(PromptBox), self._editing
         if box.disabled:
             return
         box.disabled = True
         try:
-            if self._editing is not None:
-                await ask(waiting.edit_queued, engine, self._editing.id, text)
+            if editing is not None:
+                await ask(waiting.edit_queued, engine, editing.id, text)
             else:
                 await ask(runs.iterate, engine, self.session_id, text)
                 self.was_sent()
+            self._unsent(editing).drop()
         finally:
             box.disabled = False
             box.focus()
-        self._end_editing("")
+        self._end_editing()
 
     @on(PromptBox.Left)
     def _leave_box(self) -> None:
         if self._editing is not None:
-            self._end_editing(self._drafts.get(self.session_id, ""))
+            self._end_editing()
         self.leave_box()
 
     @on(PromptBox.Changed)
-    def _keep_draft(self, message: PromptBox.Changed) -> None:
-        if self._editing is None:
-            self._drafts[self.session_id] = message.text_area.text
+    def _keep_draft(self) -> None:
+        box = self.query_one(PromptBox)
+        text = box.unsent if self._editing is None else box.text
+        self._unsent(self._editing).keep(text, self._began_with)
 
     @on(Queue.Editing)
     def _edit(self, message: Queue.Editing) -> None:
@@ -102,19 +103,22 @@ class FollowingUp(SessionActions):
         from ampsm_engine.engine import waiting
 
         text = await ask(waiting.prompt_of, house(self).engine, iteration.id)
-        self._editing = iteration
         box = self.query_one(PromptBox)
-        box.fill(iteration.prompt if text is None else text)
+        kept = self._unsent(iteration).read()
+        self._keep_draft()
+        self._editing = iteration
+        self._began_with = typed(iteration.prompt if text is None else text)
+        box.fill(self._began_with if kept is None else kept.text)
         box.focus()
         told = self.query_one("#writing", Static)
         told.update(f"Prompt {iteration.number}: Enter keeps it, Esc leaves it as it was")
         told.display = True
 
-    def _end_editing(self, text: str) -> None:
-        self._editing = None
+    def _end_editing(self) -> None:
+        """The box is for the next prompt again, as that was left."""
+        self._editing, self._began_with = None, ""
         self.query_one("#writing").display = False
-        self.query_one(PromptBox).fill(text)
-        self._drafts[self.session_id] = text
+        self.query_one(PromptBox).fill(self._left())
 
     @on(Queue.Dropped)
     def _drop(self, message: Queue.Dropped) -> None:
@@ -124,9 +128,19 @@ class FollowingUp(SessionActions):
     async def _take_out(self, iteration: Iteration) -> None:
         from ampsm_engine.engine import waiting
 
-        await ask(waiting.drop_queued, house(self).engine, iteration.id)
+        engine, box = house(self).engine, self.query_one(PromptBox)
+        as_typed = await ask(waiting.prompt_of, engine, iteration.id)
+        await ask(waiting.drop_queued, engine, iteration.id)
+        text = iteration.prompt if as_typed is None else as_typed
         if self._editing is not None and self._editing.id == iteration.id:
-            self._end_editing(self._drafts.get(self.session_id, ""))
-        elif not self.query_one(PromptBox).text.strip():
-            self.query_one(PromptBox).fill(iteration.prompt)
-            house(self).say("Taken out of the queue; its text is in the box below")
+            text = box.text
+            self._unsent(iteration).drop()
+            self._end_editing()
+        elif self._editing is None:
+            self._keep_draft()
+        left = self._left()
+        text = f"{left}\n\n{text}" if left.strip() else text
+        self._unsent().keep(text)
+        if self._editing is None:
+            box.fill(text)
+        house(self).say("Taken out of the queue; its text is in the box below")

@@ -112,7 +112,10 @@ class KeysScreen(Screen[None]):
 
         note = f"As ampsm comes: {key.keys}. Several are joined by commas, such as n, N, ctrl+n."
         title = f"{key.meaning}: {key.id}"
-        self.app.push_screen(LineScreen(title, give, text=self._keys(key), note=note, may_be_empty=False))
+        screen = LineScreen(
+            title, give, owner="keys", purpose=key.id, text=self._keys(key), note=note, may_be_empty=False
+        )
+        self.app.push_screen(screen)
 
     @asking
     async def action_default(self) -> None:

@@ -84,6 +84,7 @@ class MergeScreen(Doing):
 
     def on_mount(self) -> None:
         """Begin where the session stands."""
+        self.message.text = self.left_message()
         self.query_one(RichLog).can_focus = False
         self.told.focus()
         self.show_head()

@@ -5,15 +5,18 @@ Every choice is a key; the plan is asked for anew with each, and nothing else ha
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from textual import on
 from textual.binding import Binding
 
 from ampsm_engine.errors import AmpsmError
 from ampsm_tui.ask import ask
 from ampsm_tui.house import house
 from ampsm_tui.screens.merge_looking import Looking
+from ampsm_tui.screens.unsent import KeptText
 from ampsm_tui.widgets import merge_lines
 from ampsm_tui.widgets.told import Painted
 from ampsm_tui.widgets.typed import Text
@@ -35,6 +38,24 @@ class Choosing(Looking):
     def message(self) -> Text:
         """The box of the message."""
         return self.query_one("#message", Text)
+
+    @cached_property
+    def _unsent(self) -> KeptText:
+        return KeptText(self, self.session.id, "merge message")
+
+    def left_message(self) -> str:
+        """The message that was written before, for a merge that did not come to be."""
+        kept = self._unsent.read()
+        return kept.text if kept is not None else ""
+
+    @on(Text.Changed, "#message")
+    def _keep_message(self) -> None:
+        text = self.message.text
+        self._unsent.keep("" if text == self._draft else text)
+
+    def forget_message(self) -> None:
+        """It stands in a commit."""
+        self._unsent.drop()
 
     @property
     def squashes(self) -> bool:
@@ -187,7 +208,10 @@ class Choosing(Looking):
     ) -> None:
         from ampsm_tui.screens.writing import LineScreen
 
-        self.app.push_screen(LineScreen(title, take, text=text, note=note, may_be_empty=bool(text)), then)
+        screen = LineScreen(
+            title, take, owner=self.session.id, purpose=title, text=text, note=note, may_be_empty=bool(text)
+        )
+        self.app.push_screen(screen, then)
 
 
 def _chosen_by(binding: Binding) -> str:

@@ -186,6 +186,7 @@ class Doing(Choosing):
     def show_result(self, merge: Merge, came: "Result | None") -> None:
         """Say what came of it, and ask the last question."""
         self._merge, self._came, self._lost = merge, came, ""
+        self.forget_message()
         self.options = replace(self.options, kind=merge.kind)  # type: ignore[arg-type]
         self.go_to("done")
         self.told.focus()

@@ -4,7 +4,9 @@ What would be refused is told at its field before anything is made.
 """
 
 import asyncio
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
 
@@ -24,6 +26,7 @@ from ampsm_tui.ask import ask, asking, see_through
 from ampsm_tui.clean import many_lines, one_line
 from ampsm_tui.house import house
 from ampsm_tui.screens.dialog import SEND
+from ampsm_tui.screens.unsent import KeptText
 from ampsm_tui.widgets.choice import Choice
 from ampsm_tui.widgets.field import Field
 from ampsm_tui.widgets.key_bar import KeyBar
@@ -43,11 +46,14 @@ class Beginning:
     """None: the last one used in the repository."""
     mode: str = ""
     prompt: str = ""
+    like: str = ""
+    """The id of the session whose settings these are."""
 
     @classmethod
-    def like(cls, session: Session) -> "Beginning":
+    def of(cls, session: Session) -> "Beginning":
         """The same repository, base, script and mode."""
-        return cls(session.repo_root, session.base_branch, session.script_command or "", session.model_override or "")
+        script, mode = session.script_command or "", session.model_override or ""
+        return cls(session.repo_root, session.base_branch, script, mode, like=session.id)
 
 
 class NewSessionScreen(Screen[str | None]):
@@ -68,6 +74,7 @@ class NewSessionScreen(Screen[str | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(SEND, "make(True)", "Start", id="new.start", priority=True, tooltip="Make the session and start amp"),
         Binding("ctrl+o", "read_file", "Prompt from file", id="new.file", priority=True),
+        Binding("ctrl+r", "reset", "Begin anew", id="new.reset", show=False, priority=True),
         Binding("escape", "cancel", "Cancel", id="back"),
     ]
 
@@ -75,22 +82,26 @@ class NewSessionScreen(Screen[str | None]):
         super().__init__()
         self._begin = begin or Beginning()
         self._script_typed = self._begin.script is not None
+        self._offered = {"name": "", **{name: value or "" for name, value in asdict(self._begin).items()}}
+        self._offered.pop("like")
         self._making = False
         self._unwanted = False
         self._looked = asyncio.Event()
 
     def compose(self) -> ComposeResult:
         """The fields, the two ways to go on, and what goes on."""
-        begin = self._begin
-        prompt = Text(begin.prompt, id="prompt", soft_wrap=True, compact=True, placeholder="What amp shall do")
-        yield Static("New session", id="heading")
+        begin = self._offered | self._left()
+        prompt = Text(begin["prompt"], id="prompt", soft_wrap=True, compact=True, placeholder="What amp shall do")
+        yield Static("New session, as you left it. ^r begins anew" if self._left() else "New session", id="heading")
         with Vertical(id="form"):
-            yield Field("repo", "Repository", Choice(begin.repo, id="repo", placeholder="a folder in a git repository"))
-            yield Field("base", "Base", Choice(begin.base, id="base", placeholder="what is checked out"))
+            yield Field(
+                "repo", "Repository", Choice(begin["repo"], id="repo", placeholder="a folder in a git repository")
+            )
+            yield Field("base", "Base", Choice(begin["base"], id="base", placeholder="what is checked out"))
             yield Field("prompt", "Prompt", prompt)
-            yield Field("name", "Name", _line("name", placeholder="made of the prompt"))
-            yield Field("script", "Script", _line("script", begin.script or "", "checks each iteration: make test"))
-            yield Field("mode", "Mode", _line("mode", begin.mode, "amp's own default"))
+            yield Field("name", "Name", _line("name", begin["name"], "made of the prompt"))
+            yield Field("script", "Script", _line("script", begin["script"], "checks each iteration: make test"))
+            yield Field("mode", "Mode", _line("mode", begin["mode"], "amp's own default"))
             with Horizontal(classes="buttons"):
                 yield Button("Start", id="start", variant="primary", compact=True)
                 yield Button("Start later", id="later", compact=True)
@@ -98,20 +109,42 @@ class NewSessionScreen(Screen[str | None]):
             yield Static("", id="state")
         yield KeyBar()
 
+    @cached_property
+    def _unsent(self) -> KeptText:
+        """Where the form is kept while it is filled in: by the folder, or by the session whose settings it has."""
+        return KeptText(self, self._begin.like or "new", "a session like it" if self._begin.like else _here())
+
+    def _left(self) -> dict[str, str]:
+        """The fields that were filled in before, and are not sent yet."""
+        kept = self._unsent.read()
+        found = json.loads(kept.text) if kept is not None else {}
+        return {name: text for name, text in found.items() if name in self._offered}
+
+    def _keep(self) -> None:
+        self._unsent.keep(self._typed())
+
+    def _typed(self) -> str:
+        """The fields that differ from what was offered, as JSON; empty when none does."""
+        filled = asdict(self.draft)
+        found = {name: filled[name] for name, offered in self._offered.items() if filled[name] != offered}
+        return json.dumps(found) if found else ""
+
     def on_mount(self) -> None:
         """Look around."""
+        self._script_typed |= "script" in self._left()
         board = house(self).board
         roots = dict.fromkeys(row.session.repo_root for row in board.rows) if board else {}
         self._recent = tuple(roots)
         self.query_one("#repo", Choice).offer(self._recent)
         if mode := house(self).settings.text("amp.mode"):
             self.query_one("#mode", Input).placeholder = one_line(f"{mode}, of the settings", 60)
-        self._suggest_name(self._begin.prompt)
+        self._suggest_name(self.draft.prompt)
         self.run_worker(self._look_around(), group="look", exclusive=True)
 
     async def _look_around(self) -> None:
         """The first look: the repository that was named, else the one around, else the newest that has sessions."""
-        places = (self._begin.repo,) if self._begin.repo else (str(Path.cwd()), *self._recent[:1])
+        named = self.draft.repo
+        places = (named,) if named else (_here(), *self._recent[:1])
         try:
             for place in places:
                 if await self._surroundings(place, first=True):
@@ -129,13 +162,13 @@ class NewSessionScreen(Screen[str | None]):
             return False
         if first and not self.query_one("#repo", Choice).value:
             with self.prevent(Choice.Changed):
-                self.query_one("#repo", Choice).value = found.root
+                self.query_one("#repo", Choice).value = self._offered["repo"] = found.root
         base = self.query_one("#base", Choice)
         base.offer(found.branches)
         base.input.placeholder = one_line(f"{found.base}, checked out there" if found.base else "a branch", 60)
         if not self._script_typed:
             with self.prevent(Input.Changed):
-                self.query_one("#script", Input).value = found.script
+                self.query_one("#script", Input).value = self._offered["script"] = found.script
         return True
 
     @on(Choice.Changed, "#repo")
@@ -183,6 +216,7 @@ class NewSessionScreen(Screen[str | None]):
         )
 
     def _check_soon(self, *typed: str) -> None:
+        self._keep()
         for name in typed:
             self._field(name).touched = True
         if not self._making:
@@ -247,6 +281,8 @@ class NewSessionScreen(Screen[str | None]):
         except AmpsmError as refusal:
             self._say(f"✗ {refusal.message}\n{refusal.hint}")
         else:
+            if session is not None:
+                self._unsent.drop()
             self.dismiss(session.id if session else None)
         finally:
             self._making = False
@@ -261,7 +297,18 @@ class NewSessionScreen(Screen[str | None]):
             self._unwanted = True
             self._say("Taking it back.")
         else:
-            self.dismiss(None)
+            self._unsent.close(self._typed(), "", lambda: self.dismiss(None))
+
+    def action_reset(self) -> None:
+        """The form as if nothing had been typed."""
+        offered = self._offered
+        for name in ("repo", "base"):
+            self.query_one(f"#{name}", Choice).value = offered[name]
+        for name in ("name", "script", "mode"):
+            self.query_one(f"#{name}", Input).value = offered[name]
+        prompt = self.query_one("#prompt", TextArea)
+        prompt.replace(offered["prompt"], (0, 0), prompt.document.end)
+        self.query_one("#heading", Static).update("New session")
 
     @asking
     async def action_read_file(self) -> None:
@@ -274,8 +321,23 @@ class NewSessionScreen(Screen[str | None]):
             self.query_one("#prompt", TextArea).text = text
 
         await self.app.push_screen(
-            LineScreen("Prompt from a file", read, note="A text file; ~ is home.", may_be_empty=False)
+            LineScreen(
+                "Prompt from a file",
+                read,
+                owner="new",
+                purpose="prompt file",
+                note="A text file; ~ is home.",
+                may_be_empty=False,
+            )
         )
+
+
+def _here() -> str:
+    """The folder that ampsm was started in; empty when it is gone."""
+    try:
+        return str(Path.cwd())
+    except OSError:
+        return ""
 
 
 def _line(name: str, value: str = "", placeholder: str = "") -> Input:

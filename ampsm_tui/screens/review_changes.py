@@ -1,6 +1,7 @@
 """Acting on what is read: a hunk is rejected and brought back, staged, committed by hand; the editor; the clipboard."""
 
 import os
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -74,7 +75,15 @@ class ReviewChanges(ReviewBase):
 
         what = "this hunk" if patch is not None else "all changes"
         note = "Enter takes it back. What you write here is told to amp with your comments; it may stay empty."
-        self.app.push_screen(LineScreen(f"Reject {what} of {file.path}", reject, note=note, may_be_empty=True))
+        screen = LineScreen(
+            f"Reject {what} of {file.path}",
+            reject,
+            owner=self.session.id,
+            purpose=f"reject {file.path} {zlib.crc32(patch or b''):x}",
+            note=note,
+            may_be_empty=True,
+        )
+        self.app.push_screen(screen)
 
     @asking
     async def action_undo(self) -> None:
@@ -176,7 +185,15 @@ class ReviewChanges(ReviewBase):
             self.changed()
 
         note = "What is staged is committed, as yours."
-        self.app.push_screen(KeptTextScreen("Commit message", commit, note=note, may_be_empty=False))
+        screen = KeptTextScreen(
+            "Commit message",
+            commit,
+            owner=self.session.id,
+            purpose="commit message",
+            note=note,
+            may_be_empty=False,
+        )
+        self.app.push_screen(screen)
 
     # Elsewhere.
 
@@ -220,8 +237,11 @@ class ReviewChanges(ReviewBase):
             return
         start = view.cursor if view.selected_from is None else view.selected_from
         first, last = sorted((start, view.cursor))
-        lines = [text for at in range(first, last + 1) if (text := self._text(document.row(at))) is not None]
-        if any(CUT.decode() in line for line in lines):
+        rows = [document.row(at) for at in range(first, last + 1)]
+        lines = [text for one in rows if (text := self._text(one)) is not None]
+        if any(one.sort is Sort.GROWN and self._text(one) is None for one in rows):
+            self.say("Some of these lines are still on their way: copy them again in a moment")
+        elif any(CUT.decode() in line for line in lines):
             self.say("That line is too long to be shown whole; e opens its file")
         elif lines:
             self._copied("\n".join(lines), f"{len(lines)} line{'s' * (len(lines) != 1)}")
@@ -254,7 +274,12 @@ class ReviewChanges(ReviewBase):
             self._copied(path if row.sort is Sort.HEAD else f"{path}:{self._line(row)}", "its place")
 
     def _copied(self, text: str, what: str) -> None:
-        clipboard.copy(self.app, text, os.environ)
+        instead = f"ampsm diff {self.session.id} --exact > change.patch"
+        try:
+            clipboard.copy(self.app, text, os.environ, instead=instead)
+        except AmpsmError as refusal:
+            tell(self, refusal)
+            return
         self.view.selected_from = None
         self.view.refresh()
         self.say(f"Copied {what}")

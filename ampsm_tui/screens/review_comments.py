@@ -119,7 +119,9 @@ class ReviewComments(ReviewBase):
 
         old = "" if side is Side.NEW else ", as it was"
         note = "It is kept until S sends it to amp."
-        self.app.push_screen(KeptTextScreen(f"Comment on {where}{old}", keep, note=note, may_be_empty=False))
+        title = f"Comment on {where}{old}"
+        screen = KeptTextScreen(title, keep, owner=self.session.id, purpose=title, note=note, may_be_empty=False)
+        self.app.push_screen(screen)
 
     def open_note(self, row: Row) -> None:
         """Edit the comment under the cursor; an empty one is deleted."""
@@ -137,9 +139,16 @@ class ReviewComments(ReviewBase):
             self.ask_comments()
 
         note = "Empty, it is deleted."
-        self.app.push_screen(
-            KeptTextScreen(f"Comment on {comment.place}", keep, text=comment.text, note=note, may_be_empty=True)
+        screen = KeptTextScreen(
+            f"Comment on {comment.place}",
+            keep,
+            owner=self.session.id,
+            purpose=f"comment {comment.id}",
+            text=comment.text,
+            note=note,
+            may_be_empty=True,
         )
+        self.app.push_screen(screen)
 
     def _comment(self, row: Row | None) -> Comment | None:
         if row is None or row.sort is not Sort.NOTE or self.reading is None:
@@ -208,7 +217,16 @@ class ReviewComments(ReviewBase):
 
         count = len(draft.answers)
         title = f"Send {count} remark{'s' * (count != 1)} to amp"
-        screen = TextScreen(title, send, text=draft.text, note="It is amp's next prompt.", may_be_empty=False)
+        screen = TextScreen(
+            title,
+            send,
+            owner=self.session.id,
+            purpose="remarks",
+            text=draft.text,
+            note="It is amp's next prompt.",
+            may_be_empty=False,
+            joins=True,
+        )
         screen.add_class("-tall")
         self.app.push_screen(screen)
 

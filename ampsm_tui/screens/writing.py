@@ -1,45 +1,101 @@
 """Small boxes to write in: a message of many lines, notes, a name. What was written is handed to a verb from here.
 
-A refusal is shown in the box, so that nothing that was typed is lost by it.
+A refusal is shown in the box, so that nothing that was typed is lost by it; nor is it by closing the box, by leaving
+the app or by losing the terminal: it is kept as it is typed, and stands there again when the box is opened again.
 """
 
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
+from functools import cached_property
 from typing import ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input, Static, TextArea
 
 from ampsm_engine.errors import AmpsmError
 from ampsm_tui.screens.dialog import SEND, Dialog
+from ampsm_tui.screens.unsent import KeptText
 from ampsm_tui.widgets.typed import Line, Text
 
 Deliver = Callable[[str], Awaitable[None]]
 """Does with the text what the box is for; raises the refusal that the box shows."""
 
+RESET = Binding("ctrl+r", "reset", "Begin anew", id="dialog.reset", show=False, priority=True)
+
 
 class _Writing(Dialog[bool]):
-    """Hands what was written to `deliver` and closes when that went well; answers whether it did."""
+    """Hands what was written to `deliver` and closes when that went well; answers whether it did.
+
+    `owner` and `purpose` say where the text is kept until then; `text` is what the box begins with. `joins`: where that
+    has changed since something was typed, both stand in the box, what is new first.
+    """
 
     WORD: ClassVar = "save"
     """What handing it over is called."""
 
-    def __init__(self, title: str, deliver: Deliver, *, text: str = "", note: str = "", may_be_empty: bool) -> None:
+    BINDINGS: ClassVar[list[BindingType]] = [RESET]
+
+    def __init__(
+        self,
+        title: str,
+        deliver: Deliver,
+        *,
+        owner: str,
+        purpose: str,
+        text: str = "",
+        note: str = "",
+        may_be_empty: bool,
+        joins: bool = False,
+    ) -> None:
         super().__init__(title)
         self._deliver = deliver
+        self._owner, self._purpose = owner, purpose
         self._text = text
         self._note = note
         self._may_be_empty = may_be_empty
+        self._joins = joins
 
-    def compose_note(self) -> ComposeResult:
-        """The line that says what happens with it."""
+    @cached_property
+    def _unsent(self) -> KeptText:
+        return KeptText(self, self._owner, self._purpose)
+
+    def compose_body(self) -> ComposeResult:
+        """The box as it was left, what it is for, and whether it was begun before."""
+        kept = self._unsent.read()
+        if kept is None:
+            yield self.compose_box(self._text)
+        elif self._joins and kept.base != self._text:
+            yield self.compose_box(f"{self._text}\n\n{kept.text}")
+        else:
+            yield self.compose_box(kept.text)
         if self._note:
             yield Static(self._note, classes="note", markup=False)
+        if kept is not None and kept.text != self._text:
+            changed = " What it was made from has changed since." if kept.base != self._text else ""
+            yield Static(f"As you left it.{changed} ^r begins anew.", classes="note", id="as-left", markup=False)
+
+    @abstractmethod
+    def compose_box(self, text: str) -> Input | TextArea:
+        """What one writes in, with this text in it."""
 
     @abstractmethod
     def written(self) -> str:
         """What stands in the box."""
+
+    @on(Input.Changed)
+    @on(TextArea.Changed)
+    def _keep(self) -> None:
+        self._unsent.keep(self.written(), self._text)
+
+    @abstractmethod
+    def action_reset(self) -> None:
+        """The box as if nothing had been typed."""
+
+    def action_cancel(self) -> None:
+        """Close it; what was typed is kept."""
+        self._unsent.close(self.written(), self._text, lambda: self.dismiss(None))
 
     def action_send(self) -> None:
         """Hand it over."""
@@ -55,16 +111,17 @@ class _Writing(Dialog[bool]):
         except AmpsmError as refusal:
             self.show_trouble(refusal.message, refusal.hint)
         else:
+            if self.written() == text:  # else somebody typed on while it was handed over
+                self._unsent.drop()
             self.dismiss(True)
 
 
 class _ManyLines(_Writing):
     """Many lines; Enter is a new line."""
 
-    def compose_body(self) -> ComposeResult:
+    def compose_box(self, text: str) -> TextArea:
         """The text."""
-        yield Text(self._text, show_line_numbers=False, soft_wrap=True, compact=True)
-        yield from self.compose_note()
+        return Text(text, show_line_numbers=False, soft_wrap=True, compact=True)
 
     def on_mount(self) -> None:
         """The cursor behind what is there; a text that is to be read first begins at its beginning."""
@@ -75,6 +132,11 @@ class _ManyLines(_Writing):
     def written(self) -> str:
         """The text."""
         return self.query_one(TextArea).text
+
+    def action_reset(self) -> None:
+        """The box as if nothing had been typed; the text area's own undo brings it back."""
+        area = self.query_one(TextArea)
+        area.replace(self._text, (0, 0), area.document.end)
 
 
 class TextScreen(_ManyLines):
@@ -98,11 +160,14 @@ class LineScreen(_Writing):
         Binding(SEND, "send", "Save", show=False, priority=True),
     ]
 
-    def compose_body(self) -> ComposeResult:
+    def compose_box(self, text: str) -> Input:
         """The line."""
-        yield Line(self._text, compact=True, select_on_focus=False)
-        yield from self.compose_note()
+        return Line(text, compact=True, select_on_focus=False)
 
     def written(self) -> str:
         """The line."""
         return self.query_one(Input).value
+
+    def action_reset(self) -> None:
+        """The line as if nothing had been typed."""
+        self.query_one(Input).value = self._text

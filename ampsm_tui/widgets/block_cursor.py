@@ -1,12 +1,17 @@
 """The cursor of a view of blocks: moving it, scrolling with it, opening and closing what it is on."""
 
+import os
 from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
 
+from ampsm_engine.errors import AmpsmError
+from ampsm_tui import clipboard
+from ampsm_tui.ask import tell
 from ampsm_tui.widgets.block_view import BlockView
 from ampsm_tui.widgets.transcript_blocks import FOLDED, Block
+from ampsm_tui.widgets.transcript_slices import CUT
 
 WHEEL = 3
 
@@ -139,8 +144,16 @@ class BlockCursor(BlockView):
     def action_copy(self) -> None:
         """Copy what the block with the cursor says."""
         if self.blocks:
-            self.app.copy_to_clipboard(self.blocks[self._cursor_index()].searched)
-            self.notify("Copied", markup=False)
+            text = self.blocks[self._cursor_index()].searched
+            if CUT in text:
+                self.notify("This is too long to be shown whole: ampsm log --raw has it.", markup=False)
+                return
+            try:
+                clipboard.copy(self.app, text, os.environ, instead="ampsm log --raw has all of it.")
+            except AmpsmError as refusal:
+                tell(self, refusal)
+            else:
+                self.notify("Copied, where the terminal allows it", markup=False)
 
     def on_click(self, event: events.Click) -> None:
         """Opens or closes what one clicks on."""

@@ -69,6 +69,12 @@ class PromptBox(TextArea):
         self._draft = ""
         self._is_prefixed = False
 
+    @property
+    def unsent(self) -> str:
+        """What a person wrote in here: not an earlier prompt that is only looked at."""
+        recalled = self._place >= 0 and self.text == self._history[self._place]
+        return self._draft if recalled else self.text
+
     def remember(self, prompts: Sequence[str]) -> None:
         """What was asked before, newest first."""
         self._history = tuple(dict.fromkeys(typed(prompt) for prompt in prompts))

@@ -32,6 +32,9 @@ from ampsm_engine.amp.stream import LINE_LIMIT, Reader
 SHOWN = 60_000
 """Characters of one text that a screen shows; `ampsm log --raw` has the whole."""
 
+CUT = "characters more: ampsm log --raw)"
+"""Stands at the end of a text of which the rest is not shown."""
+
 _UNSHOWN = (Thread, Init, Turn, Usage, Other)
 _DEPTH = 6
 
@@ -167,4 +170,4 @@ def _bounded(value: object, depth: int = _DEPTH) -> object:
 def _cut(text: str) -> str:
     if len(text) <= SHOWN:
         return text
-    return f"{text[:SHOWN]}… ({len(text) - SHOWN:,} characters more: ampsm log --raw)"
+    return f"{text[:SHOWN]}… ({len(text) - SHOWN:,} {CUT}"

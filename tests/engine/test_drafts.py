@@ -5,10 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import drafts, removal, runs, sessions
+from ampsm_engine.engine import drafts, runs, sessions
 from ampsm_engine.engine.drafts import Draft
-from ampsm_engine.errors import NotFound, Refused, Unfit
-from ampsm_engine.model import Outcome
+from ampsm_engine.errors import NotFound, Refused
 from tests.conftest import git
 from tests.worker.bench import Bench
 
@@ -100,34 +99,24 @@ def test_a_prompt_is_read_from_a_text_file_only(bench: Bench, tmp_path: Path) ->
         drafts.prompt_in(str(tmp_path / "none"))
 
 
-def test_retry_runs_the_same_prompt_as_a_new_iteration(bench: Bench) -> None:
-    bench.scenario({"create_file": "one.txt", "content": "one\n"}, {"say": "Done."})
-    session = bench.new("Do one thing")
-    bench.settled(session)
-    bench.iterate(session, "Do another thing")
-    bench.settled(session)
-    again = runs.retry(bench.engine, session.id)
-    assert (again.number, again.prompt) == (3, "Do another thing")
-    assert bench.settled(session).outcome is Outcome.DONE
+SECRET = "ghp_" + "0123456789abcdefghij" + "ABCDEFGHIJ012345"
 
 
-def test_retry_of_what_was_never_run_takes_the_sessions_prompt(bench: Bench) -> None:
-    bench.scenario({"say": "Done."})
-    later, _ = sessions.new(bench.engine, path=bench.repo, prompt="Later", run=False)
-    bench.sessions.append(later)
-    assert runs.retry(bench.engine, later.id).prompt == "Later"
-    bench.settled(later)
-    with pytest.raises(Refused):
-        runs.retry(bench.engine, bench.new(None, name="nothing").id)
-
-
-def test_retry_without_amp_or_in_the_trash_queues_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_prompt_is_as_typed_while_that_is_there_and_never_goes_on_redacted(bench: Bench) -> None:
     session, _ = sessions.new(bench.engine, path=bench.repo, prompt="Later", run=False)
-    monkeypatch.setenv("AMP_CLI_PATH", str(bench.folder / "missing"))
-    with pytest.raises(Unfit):
-        runs.retry(bench.engine, session.id)
-    monkeypatch.undo()
-    removal.remove(bench.engine, session.id)
-    with pytest.raises((Refused, Unfit)):
-        runs.retry(bench.engine, session.id)
-    assert bench.engine.store.iterations(session.id) == ()
+    bench.sessions.append(session)
+    assert runs.last_prompt(bench.engine, session.id) == "Later"
+    bench.scenario({"say": "Done."})
+    bench.iterate(session, f"Use {SECRET}")
+    bench.settled(session)
+    kept = runs.last_prompt(bench.engine, session.id)
+    assert SECRET not in kept
+    before = bench.engine.store.iterations(session.id)
+    with pytest.raises(Refused, match="where a secret stood"):
+        runs.iterate(bench.engine, session.id, kept)
+    with pytest.raises(Refused, match="where a secret stood"):
+        sessions.new(bench.engine, path=bench.repo, prompt=kept)
+    assert fields(bench, prompt=kept) == ["prompt"]
+    assert bench.engine.store.iterations(session.id) == before
+    with pytest.raises(Refused):
+        runs.last_prompt(bench.engine, bench.new(None, name="nothing").id)

@@ -108,11 +108,35 @@ async def test_notes_have_many_lines(desk: Desk) -> None:
         desk.asked("edit", "s000000001", notes="first\nb")
 
 
-async def test_retry_asks_for_the_last_prompt_again(desk: Desk) -> None:
+async def test_the_last_prompt_is_shown_before_it_is_sent_again(desk: Desk) -> None:
+    desk.answers["last_prompt"] = lambda *_: "Do it"
     async with desk.open(one()):
         await desk.press("r")
-        desk.asked("retry", "s000000001")
-        desk.sees("Queued again: fix login")
+        desk.sees("Send the last prompt of fix login again?", "Do it")
+        desk.asked_not("iterate")
+        await desk.press("escape")
+        desk.asked_not("iterate")
+        await desk.press("r", "exclamation_mark", "ctrl+g")
+        desk.asked("iterate", "s000000001", "Do it!")
+        desk.sees("Sent again: fix login")
+
+
+async def test_what_does_not_fit_into_a_clipboard_is_refused_with_the_way_that_works(desk: Desk) -> None:
+    async with desk.open(one()):
+        fits = "é" * (clipboard.LONGEST // 2)
+        clipboard.copy(desk.app, fits, {})
+        assert desk.app.clipboard == fits
+        for text in (f"{fits}é", "a latin-1 \udce9"):
+            with pytest.raises(Refused, match=r"no UTF-8|Nothing was copied") as caught:
+                clipboard.copy(desk.app, text, {}, instead="ampsm diff s1 --exact > change.patch")
+            assert "change.patch" in caught.value.hint
+            assert desk.app.clipboard == fits, "nothing was copied"
+
+
+async def test_a_copied_prompt_says_that_its_secrets_are_left_out(desk: Desk) -> None:
+    async with desk.open(one(amp_prompt="use [redacted:github-token]")):
+        await desk.press("y", "t")
+        desk.sees("without its secrets")
 
 
 async def test_copying_offers_four_things(desk: Desk, snapshot_svg: Camera) -> None:

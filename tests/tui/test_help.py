@@ -56,7 +56,7 @@ async def test_the_palette_does_what_is_chosen_by_name(desk: Desk, snapshot_svg:
         await desk.type("last prompt again")
         await desk.pilot.pause(0.3)
         await desk.press("enter")
-        desk.asked("retry", "s000000001")
+        desk.asked("last_prompt", "s000000001")
 
 
 async def test_a_theme_chosen_in_the_palette_is_remembered(desk: Desk) -> None:

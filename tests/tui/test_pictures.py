@@ -50,10 +50,11 @@ async def test_several_sessions_at_once(list_desk: Desk, snapshot_svg: Camera) -
 async def test_what_is_under_way(list_desk: Desk, snapshot_svg: Camera, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ampsm_tui.screens.progress.PATIENCE", 0.001)
     go = asyncio.Event()
-    list_desk.answers |= {"retry": lambda *_: go.wait()}
+    list_desk.answers |= {"remove": lambda *_: go.wait(), "what_would_be_lost": lambda *_: "It goes."}
     async with list_desk.open(a_day()):
         await list_desk.press("space", "space")
-        await list_desk.pilot.press("r")
+        await list_desk.press("d")
+        await list_desk.pilot.press("y")
         await list_desk.until("1 of 2")
         await snapshot_svg.glance(list_desk, "several")
         await list_desk.pilot.press("escape")
@@ -120,7 +121,7 @@ async def test_lists_with_little_in_them(desk: Desk, snapshot_svg: Camera) -> No
 
 
 async def test_a_toast_with_its_hint(list_desk: Desk, snapshot_svg: Camera) -> None:
-    list_desk.answers["retry"] = Refused("amp is at work in Fix the login redirect.", "ampsm wait works")
+    list_desk.answers["last_prompt"] = Refused("amp is at work in Fix the login redirect.", "ampsm wait works")
     async with list_desk.open(a_day()):
         await list_desk.press("r")
         await snapshot_svg.tour(list_desk)

@@ -307,7 +307,7 @@ async def test_a_prompt_is_written_in_the_editor(desk: Desk, monkeypatch: pytest
 async def test_the_queue_is_edited_and_emptied(desk: Desk) -> None:
     second, third = waiting(3, "Second thing"), waiting(4, "Third thing")
     row = replace(a_row(RUNNING), queued=2, iterations=4)
-    desk.answers["prompt_of"] = lambda *_: "Second thing, raw"
+    desk.answers["prompt_of"] = lambda _, asked: {second.id: "Second thing, raw", third.id: "Third thing, raw"}[asked]
     async with opened(desk, row, queue=(second, third)):
         desk.sees("◌ 3 waits  Second thing", "◌ 4 waits  Third thing")
         await desk.press("tab", "enter")
@@ -321,7 +321,7 @@ async def test_the_queue_is_edited_and_emptied(desk: Desk) -> None:
         assert box.text == ""
         await desk.press("shift+tab", "j", "d")
         desk.asked("drop_queued", third.id)
-        assert box.text == "Third thing"
+        assert box.text == "Third thing, raw"
 
 
 async def test_leaving_an_edit_brings_the_draft_back(desk: Desk) -> None:

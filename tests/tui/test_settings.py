@@ -84,7 +84,8 @@ async def test_a_key_is_remapped_at_once(real: Desk) -> None:
         assert config.load(real.engine.config).keys == {"session.retry": "Z"}
         assert "•" in real.line_with("run the last prompt again")
         await real.press("escape", "escape", "Z")
-        real.asked("retry", "s000000001")
+        real.asked("last_prompt", "s000000001")
+        await real.press("escape")
         listed = await keys(real)
         listed.highlighted = listed.get_option_index("session.retry")
         await real.press("ctrl+r")

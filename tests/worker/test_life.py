@@ -4,6 +4,7 @@ import json
 import subprocess
 from pathlib import Path
 
+from ampsm_engine.engine import sessions
 from ampsm_engine.model import Outcome, ScriptResult, State, Status
 from tests.conftest import git
 from tests.waiting import until
@@ -61,10 +62,13 @@ def test_a_follow_up_goes_on_in_the_same_thread(bench: Bench) -> None:
 
 def test_the_context_files_are_kept_up_to_date_and_never_committed(bench: Bench) -> None:
     bench.scenario(WRITE, DONE)
-    session = bench.new("Write a greeting")
+    session = bench.new(None, name="greeting")
+    sessions.edit(bench.engine, session.id, notes="private: ask Bob")
+    bench.iterate(session, "Write a greeting")
     bench.settled(session)
     folder = Path(session.worktree_path) / "AGENT_CONTEXT"
-    assert "Write a greeting" in (folder / "SESSION.md").read_text()
+    assert "greeting" in (folder / "SESSION.md").read_text()
+    assert not [file for file in folder.iterdir() if "Bob" in file.read_text()], "notes are for people"
     assert "hello.txt" in (folder / "DIFF_SUMMARY.md").read_text()
     assert "## 1: done" in (folder / "ITERATION_LOG.md").read_text()
     status = json.loads((folder / "LAST_STATUS.json").read_text())
