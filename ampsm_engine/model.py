@@ -65,6 +65,13 @@ class Session:
     notes: str | None = None
     thread_id: str | None = None
     trashed_at: str | None = None
+    branch_made_by: str = "user"
+    """`ampsm`, or `user` for one that was adopted: that branch is never deleted."""
+
+    @property
+    def owns_branch(self) -> bool:
+        """Whether the branch came with the session and goes with it."""
+        return self.branch_made_by == "ampsm"
 
 
 @dataclass(frozen=True, slots=True)

@@ -214,6 +214,7 @@ def edit_command(
 @base_option
 @arguments.script_option
 @arguments.mode_option
+@arguments.yes_option
 @arguments.json_option
 def adopt_command(
     path: Path,
@@ -222,9 +223,13 @@ def adopt_command(
     script: str | None,
     mode: str | None,
     *,
+    yes: bool,
     as_json: bool,
 ) -> int:
     """Make a session of a git worktree that was made elsewhere. Nothing in it is moved or changed.
+
+    Its branch stays yours: `ampsm rm` takes the worktree to the trash and leaves the branch. A branch that others
+    build on (main, the base of a session) is asked about.
 
     git worktree add ../fix -b fix-login
     ampsm adopt ../fix --name 'fix login'
@@ -233,8 +238,12 @@ def adopt_command(
     from ampsm_engine.engine import sessions
 
     engine = arguments.open_engine()
+    if not yes and (why := sessions.why_shared(engine, path)):
+        diagnostics.note(why)
+        question = "Shall amp commit to it all the same?"
+        diagnostics.ask(question, f"ampsm adopt {path}", otherwise="Nothing was adopted.")
     with diagnostics.working("Looking at the worktree"):
-        session = sessions.adopt(engine, path, name=name, base=base, script=script, mode=mode)
+        session = sessions.adopt(engine, path, name=name, base=base, script=script, mode=mode, shared=True)
     if as_json:
         print_session(engine, session.id)
     else:

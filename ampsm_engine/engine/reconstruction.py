@@ -269,6 +269,8 @@ def _session(engine: Engine, remains: Remains) -> Session:
     )
     if record:
         session = replace(record.session, branch_name=remains.branch, worktree_path=str(remains.worktree))
+    is_ours = remains.worktree == remains.repo.root / repository.WORKTREES / remains.id and at is not None
+    session = replace(session, branch_made_by="ampsm" if is_ours else "user")
     thread = next((one.thread.rpartition("/")[2] for one in remains.commits if one.thread), None)
     return replace(
         session,

@@ -52,9 +52,10 @@ def what_would_be_lost(engine: Engine, session_id: str) -> str:
         proven = proving.prove(engine, session)
     except AmpsmError as reason:
         return f"{session.name} goes to the trash; what it holds cannot be told: {reason}"
-    warning = f" {proven.warning}" if proven.warning else ""
+    stays = "" if session.owns_branch else f" Its branch {session.branch_name} is not ampsm's, and stays."
+    warning = (f" {proven.warning}" if proven.warning else "") + stays
     if proven.in_base and not proven.uncommitted and not proven.taken_back:
-        known = proven.text if warning else f"nothing is lost: {proven.text}"
+        known = proven.text if proven.warning else f"nothing is lost: {proven.text}"
         return f"{session.name} goes to the trash; {known}.{warning}"
     return f"{session.name} goes to the trash with {proven.text}; ampsm trash restore brings it back.{warning}"
 
@@ -99,7 +100,7 @@ def remove(engine: Engine, session_id: str) -> Removed:
     # From here on nothing can be queued in it. A crash before the end is seen by `restore` and `repair`.
     trashed = store.begin_trash(session.id)
     try:
-        trash.keep(root, worktree, session.branch_name, session.id)
+        trash.keep(root, worktree, session.branch_name, session.id, delete_branch=session.owns_branch)
     except NotFound:
         # Neither worktree nor branch is there: only the row is left, and that can be purged from the trash.
         if worktree.is_dir():
@@ -181,13 +182,15 @@ def _laid_out(session: Session) -> str | None:
     root, worktree = Path(session.repo_root), Path(session.worktree_path)
     if not trash.holds(root, session.id) and worktree.is_dir():
         return "nothing of it had been moved yet"
-    if trash.holds(root, session.id) and repository.branch_tip(root, session.branch_name) is not None:
-        # The branch goes last: it is still there, so `keep` did not come to its end. It can be done again.
-        trash.keep(root, worktree, session.branch_name, session.id)
-    if not trash.holds(root, session.id) and repository.branch_tip(root, session.branch_name) is not None:
+    holds = trash.holds(root, session.id)
+    # Before there was a ref for it, the branch told: it goes last.
+    is_left = holds and session.owns_branch and repository.branch_tip(root, session.branch_name) is not None
+    if is_left or trash.is_unfinished(root, session.id):
+        trash.keep(root, worktree, session.branch_name, session.id, delete_branch=session.owns_branch)
+    elif not holds and repository.branch_tip(root, session.branch_name) is not None:
         worktrees.recreate(repository.around(root), worktree, session.branch_name)
         return "made again from its branch"
-    return trash.restore(root, session.id, worktree, session.branch_name, session.base_commit)
+    return trash.restore(root, session.id, worktree, session.branch_name, own_branch=session.owns_branch)
 
 
 def restore_last(engine: Engine) -> Session:

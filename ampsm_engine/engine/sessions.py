@@ -9,7 +9,7 @@ from ampsm_engine import naming, redact, wording
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import own_files, repository, worktrees
-from ampsm_engine.git.places import Base
+from ampsm_engine.git.places import Base, Worktree
 from ampsm_engine.model import Iteration, Session, Status
 from ampsm_engine.naming import new_id, printable, session_name
 
@@ -55,6 +55,7 @@ def new(
             created_at=wording.now(),
             script_command=script or None,
             model_override=mode or settings.text("amp.mode") or None,
+            branch_made_by="ampsm",
         )
         made = _context_of(session)
         if run:
@@ -165,15 +166,16 @@ def adopt(
     base: str | None = None,
     script: str | None = None,
     mode: str | None = None,
+    shared: bool = False,
 ) -> Session:
-    """Take in a worktree with a branch that was made elsewhere; nothing in it is moved or changed."""
+    """Take in a worktree with a branch that was made elsewhere; nothing in it is moved or changed.
+
+    A branch that others build on is Refused unless it is asked for with `shared`: see `why_shared`.
+    """
     check_script(script)
     check_mode(mode)
     engine.check_repository(path)
-    found = worktrees.inspect(path)
-    if not found.branch:
-        message = f"The worktree {found.path} is on no branch."
-        raise Refused(message, f"git -C {found.path} switch -c NAME")
+    found = _on_a_branch(path)
     taken = [s for s in engine.store.sessions() if Path(s.worktree_path) == found.path]
     if taken:
         message = f"The worktree {found.path} belongs to session {taken[0].name} already."
@@ -183,6 +185,11 @@ def adopt(
         message = f"{found.path} is the repository's own checkout; ampsm never works there."
         raise Refused(message, f"ampsm new --repo {repo.root}")
     start = repository.base(repo._replace(checkout=repo.root), base)
+    if start.name == found.branch:
+        message = f"{found.branch} cannot be both the branch of the session and its base."
+        raise Refused(message, f"ampsm adopt {found.path} --base BRANCH")
+    if not shared and (why := why_shared(engine, path)):
+        raise Refused(why, f"git -C {found.path} switch -c NAME, or: ampsm adopt {found.path} --yes")
     session = Session(
         id=new_id(),
         name=printable(name)[:200] if name else _name_of(found.branch),
@@ -200,6 +207,31 @@ def adopt(
     own_files.ensure(repo)
     entered, _ = _enter(engine, session, None, _context_of(session))
     return entered
+
+
+def why_shared(engine: Engine, path: Path) -> str:
+    """Why amp had better not commit to the branch of a worktree, as a sentence; empty when nobody builds on it."""
+    found, repo = _on_a_branch(path), repository.around(path)
+    same = [s for trashed in (False, True) for s in engine.store.sessions(repo_root=str(repo.root), trashed=trashed)]
+    users = [session.name for session in same if session.base_branch == found.branch]
+    elsewhere = [
+        tree.path for tree in worktrees.listed(repo) if tree.branch == found.branch and tree.path != found.path
+    ]
+    if users:
+        return f"{found.branch} is the base of session {users[0]}."
+    if elsewhere:
+        return f"{found.branch} is checked out in {elsewhere[0]}, too."
+    if found.branch in repository.default_branches(repo):
+        return f"{found.branch} is the default branch of {repo.root}."
+    return ""
+
+
+def _on_a_branch(path: Path) -> Worktree:
+    found = worktrees.inspect(path)
+    if not found.branch:
+        message = f"The worktree {found.path} is on no branch."
+        raise Refused(message, f"git -C {found.path} switch -c NAME")
+    return found
 
 
 def _name_of(branch: str) -> str:

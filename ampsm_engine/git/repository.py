@@ -93,6 +93,15 @@ def branches(repo: Repo) -> tuple[str, ...]:
     return tuple(found)
 
 
+def default_branches(repo: Repo) -> frozenset[str]:
+    """The branches that others are likely to begin from: the remotes' default ones, git's, and the usual names."""
+    heads = program.told(repo.root, "for-each-ref", "--format=%(refname) %(symref)", "refs/remotes/")
+    named = [line.split(" ") for line in program.text(heads).splitlines() if "/HEAD refs/remotes/" in line]
+    remote = {full.removeprefix(head.removesuffix("HEAD")) for head, full in named}
+    configured = program.read(repo.root, "config", "--get", "init.defaultBranch").line
+    return frozenset({*remote, configured, "main", "master", "trunk"} - {""})
+
+
 def is_busy(worktree: Path) -> str | None:
     """The operation in progress there that we did not start: rebase, am, merge, cherry-pick, revert or bisect."""
     return operation(git_dir(worktree))

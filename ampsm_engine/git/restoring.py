@@ -18,13 +18,15 @@ from ampsm_engine.git.repository import BRANCHES
 _FASTER = ("-c", "checkout.workers=2", "-c", "checkout.thresholdForParallelism=100")
 
 
-def fill(repo: Repo, aside: Aside, worktree: Path, branch: str, work: str | None) -> str | None:
+def fill(repo: Repo, aside: Aside, worktree: Path, branch: str, *, tip: str, work: str | None) -> str | None:
     """Make the worktree and fill it; a note to tell when HEAD could not go back to its branch."""
     if work is None:
-        program.done(repo.root, *_FASTER, "worktree", "add", "--quiet", worktree, branch)
-        return None
+        is_free = _is_free(repo, branch, tip)
+        where = (worktree, branch) if is_free else ("--detach", worktree, tip)
+        program.done(repo.root, *_FASTER, "worktree", "add", "--quiet", *where)
+        return None if is_free else _note(branch)
     contents = keepsake.read(repo.root, work)
-    note = _stand(repo, worktree, branch, contents)
+    note = _stand(repo, worktree, branch or tip, contents)
     git_dir = repository.git_dir(worktree)
     aside.lend_settings(git_dir)
     fill_files(worktree, git_dir, work)
@@ -47,15 +49,25 @@ def _stand(repo: Repo, worktree: Path, branch: str, contents: Contents) -> str |
     was_on = contents.head.removeprefix(BRANCHES) if contents.head else ""
     taken = {tree.branch for tree in registry.listed(repo)}
     note = None
-    if was_on and was_on not in taken and repository.branch_tip(repo.root, was_on) == contents.commit:
+    if was_on and _is_free(repo, was_on, contents.commit):
         program.done(repo.root, *add, worktree, was_on)
         return None
     program.done(repo.root, *add, "--detach", worktree, contents.commit or branch)
     if was_on and not contents.commit and was_on not in taken and repository.branch_tip(repo.root, was_on) is None:
         program.done(worktree, "symbolic-ref", "HEAD", contents.head)
     elif was_on:
-        note = f"HEAD was on {was_on}, which has moved or is in use: it is detached at the same commit."
+        note = _note(was_on)
     return note
+
+
+def _is_free(repo: Repo, branch: str, commit: str) -> bool:
+    """Whether a branch stands at a commit and is checked out nowhere."""
+    taken = {tree.branch for tree in registry.listed(repo)}
+    return bool(branch) and branch not in taken and repository.branch_tip(repo.root, branch) == commit
+
+
+def _note(branch: str) -> str:
+    return f"HEAD was on {branch}, which has moved or is in use: it is detached at the same commit."
 
 
 def fill_files(worktree: Path, git_dir: Path, work: str) -> None:

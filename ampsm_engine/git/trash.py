@@ -21,12 +21,16 @@ from ampsm_engine.git.values import Trashed
 
 REFS = "refs/ampsm/trash"
 
+_UNFINISHED = "leaving"
+"""The ref that stands while a session is on its way into the trash."""
 
-def keep(repo_root: Path, worktree: Path, branch: str, session_id: str) -> Trashed:
+
+def keep(repo_root: Path, worktree: Path, branch: str, session_id: str, *, delete_branch: bool = True) -> Trashed:
     """Put a session into the trash: its worktree and its branch are gone then, and nothing of them is lost.
 
-    Refused with an operation in progress, a locked index or a locked worktree. Done again after a crash, it goes
-    on where it stopped. A worktree that is gone already leaves only its branch to keep.
+    Without `delete_branch` the branch stays: it is the user's. Refused with an operation in progress, a locked index
+    or a locked worktree. Done again after a crash, it goes on where it stopped. A worktree that is gone already
+    leaves only its branch to keep.
     """
     with _writing(repo_root, session_id) as (repo, aside):
         _end_restore(repo, aside, worktree, session_id)
@@ -37,16 +41,25 @@ def keep(repo_root: Path, worktree: Path, branch: str, session_id: str) -> Trash
             _keep_tip(repo, branch, session_id)
         trashed, contents = _kept(repo, branch, session_id)
         _clear(repo, worktree, aside, contents)
-        _drop_branch(repo, worktree, branch, trashed.tip)
+        if delete_branch:
+            _drop_branch(repo, worktree, branch, trashed.tip)
+        program.done(repo.root, "update-ref", "-d", f"{REFS}/{session_id}/{_UNFINISHED}")
     return trashed
 
 
-def restore(repo_root: Path, session_id: str, worktree: Path, branch: str, base_commit: str = "") -> str | None:  # noqa: ARG001
+def restore(
+    repo_root: Path,
+    session_id: str,
+    worktree: Path,
+    branch: str,
+    *,
+    own_branch: bool = True,
+) -> str | None:
     """Bring a session back as it was: branch, HEAD, index, changed, untracked and secrets files; a note to tell.
 
-    Refused when something is at the worktree's place, or the branch's name is taken by other work. The
-    repository's post-checkout hook does not run. What cannot be laid out leaves the trash as it was. `base_commit`
-    is what the session started from; the trash knows its branch by itself.
+    Refused when something is at the worktree's place, or the branch's name is taken by other work; a branch that is
+    not the session's own may have moved. The repository's post-checkout hook does not run. What cannot be laid out
+    leaves the trash as it was.
     """
     with _writing(repo_root, session_id) as (repo, aside):
         tip = _ref(repo, session_id, "tip")
@@ -57,10 +70,11 @@ def restore(repo_root: Path, session_id: str, worktree: Path, branch: str, base_
         if worktree.exists() or worktree.is_symlink():
             raise Refused(f"There is something at {worktree} already.", f"ls -ld {worktree}")
         work = _ref(repo, session_id, "work")
-        made = _make_branch(repo, branch, tip)
+        is_there = not own_branch and repository.branch_tip(repo.root, branch) is not None
+        made = not is_there and _make_branch(repo, branch, tip)
         aside.mark("filling")
         try:
-            note = restoring.fill(repo, aside, worktree, branch or tip, work)
+            note = restoring.fill(repo, aside, worktree, branch, tip=tip, work=work)
         except BaseException:
             registry.erase(repo.common_dir, worktree)
             if made:
@@ -83,6 +97,11 @@ def purge(repo_root: Path, session_id: str) -> None:
         for inner in _locked_by(repo, session_id):
             registry.forget(repo.common_dir, inner)
         _forget(repo, session_id, aside)
+
+
+def is_unfinished(repo_root: Path, session_id: str) -> bool:
+    """Whether `keep` died on its way: done again, it comes to its end."""
+    return _ref(repository.around(repo_root), session_id, _UNFINISHED) is not None
 
 
 def holds(repo_root: Path, session_id: str) -> bool:
@@ -186,7 +205,8 @@ def _write_down(repo: Repo, worktree: Path, branch: str, session_id: str) -> Non
     tip = repository.branch_tip(repo.root, branch) or contents.commit
     if not tip:
         raise Refused(f"There is no commit to keep of {worktree}.", f"git -C {worktree} status")
-    refs = "".join(f"update {REFS}/{session_id}/{name} {commit}\n" for name, commit in (("tip", tip), ("work", work)))
+    named = (("tip", tip), ("work", work), (_UNFINISHED, tip))
+    refs = "".join(f"update {REFS}/{session_id}/{name} {commit}\n" for name, commit in named)
     program.done(repo.root, "update-ref", "--stdin", feed=refs.encode())
 
 
@@ -262,6 +282,6 @@ def _make_branch(repo: Repo, branch: str, tip: str) -> bool:
 
 
 def _forget(repo: Repo, session_id: str, aside: Aside) -> None:
-    refs = "".join(f"delete {REFS}/{session_id}/{name}\n" for name in ("tip", "work"))
+    refs = "".join(f"delete {REFS}/{session_id}/{name}\n" for name in ("tip", "work", _UNFINISHED))
     program.done(repo.root, "update-ref", "--stdin", feed=refs.encode())
     aside.delete()

@@ -77,6 +77,7 @@ class SessionRow(Model):
     notes = Words(null=True)
     thread_id = Plain(column_name="threadId", null=True)
     trashed_at = Plain(column_name="trashedAt", null=True)
+    branch_made_by = Plain(column_name="branchMadeBy")
 
     class Meta:
         table_name = "sessions"

@@ -128,6 +128,44 @@ def test_a_worktree_made_elsewhere_is_taken_in_and_works(bench: Bench, tmp_path:
     assert bench.settled(session).commit_sha == git(place, "rev-parse", "feature/x").strip()
 
 
+def test_a_branch_that_ampsm_did_not_make_is_never_deleted(bench: Bench, tmp_path: Path) -> None:
+    git(bench.repo, "switch", "-q", "-c", "work")
+    place = tmp_path / "elsewhere"
+    git(bench.repo, "worktree", "add", "-q", str(place), "main")
+    with pytest.raises(Refused, match="main is the default branch"):
+        sessions.adopt(bench.engine, place)
+    session = sessions.adopt(bench.engine, place, shared=True)
+    git(place, "commit", "-q", "--allow-empty", "-m", "Only on main")
+    tip = git(bench.repo, "rev-parse", "main")
+    (place / "loose.txt").write_text("by hand\n")
+    assert "branch main is not ampsm's, and stays" in removal.what_would_be_lost(bench.engine, session.id)
+    removal.remove(bench.engine, session.id)
+    assert git(bench.repo, "rev-parse", "main") == tip
+    git(bench.repo, "worktree", "add", "-q", str(place), "main")  # the user goes on in the same place
+    with pytest.raises(Refused, match="something at"):
+        removal.restore(bench.engine, session.id)
+    git(bench.repo, "worktree", "remove", str(place))
+    removal.restore(bench.engine, session.id)
+    assert (place / "loose.txt").read_text() == "by hand\n"
+    assert git(place, "symbolic-ref", "--short", "HEAD").strip() == "main"
+    removal.remove(bench.engine, session.id)
+    removal.purge(bench.engine, session.id)
+    assert git(bench.repo, "rev-parse", "main") == tip
+
+
+def test_a_branch_that_others_build_on_is_not_taken_in_unasked(bench: Bench, tmp_path: Path) -> None:
+    for name in ("shared", "twice"):
+        git(bench.repo, "worktree", "add", "-q", "-b", name, str(tmp_path / name))
+    git(bench.repo, "worktree", "add", "-q", "--force", str(tmp_path / "other"), "twice")
+    bench.new(None, name="on it", base="shared")
+    with pytest.raises(Refused, match="shared is the base of session on it"):
+        sessions.adopt(bench.engine, tmp_path / "shared")
+    with pytest.raises(Refused, match="twice is checked out in"):
+        sessions.adopt(bench.engine, tmp_path / "twice")
+    with pytest.raises(Refused, match="both the branch of the session and its base"):
+        sessions.adopt(bench.engine, tmp_path / "twice", base="twice", shared=True)
+
+
 def test_the_users_own_checkout_is_never_taken_in(bench: Bench) -> None:
     with pytest.raises(Refused, match="own checkout"):
         sessions.adopt(bench.engine, bench.repo)
@@ -233,10 +271,10 @@ def test_nothing_is_queued_in_a_session_that_goes_to_the_trash(bench: Bench, mon
     session = bench.new(None, name="x")
     real = trash.keep
 
-    def keep_while_somebody_asks(*arguments: Any) -> Any:
+    def keep_while_somebody_asks(*arguments: Any, **options: Any) -> Any:
         with pytest.raises(Refused, match="trash"):
             bench.iterate(session)
-        return real(*arguments)
+        return real(*arguments, **options)
 
     monkeypatch.setattr(trash, "keep", keep_while_somebody_asks)
     removal.remove(bench.engine, session.id)

@@ -47,7 +47,7 @@ def there_and_back(sandbox: Sandbox, worktree: Worktree, *, sweep: bool = True) 
     sandbox.check()
     if sweep:
         sandbox.git("gc", "--quiet", "--prune=now")
-    trash.restore(sandbox.root, SESSION, worktree.path, worktree.branch, worktree.base_commit)
+    trash.restore(sandbox.root, SESSION, worktree.path, worktree.branch)
     assert state(sandbox, worktree.path) == before
     assert contents(worktree.path) == files
     assert sandbox.git("rev-parse", worktree.branch) == tip
@@ -442,3 +442,18 @@ def test_purging_forgets_worktrees_inside_and_nothing_else_of_the_place(sandbox:
     assert "beside" not in sandbox.git("worktree", "list")
     assert (inner / "by_hand.txt").read_text() == "1"
     assert sandbox.git("rev-parse", "beside") == sandbox.git("rev-parse", "main")
+
+
+def test_a_branch_of_the_users_stays_and_may_move_meanwhile(sandbox: Sandbox, worktree: Worktree) -> None:
+    at, tip = worktree.path, sandbox.commit({"mine.txt": "1"}, at=worktree.path)
+    sandbox.write({"loose.txt": "2"}, at)
+    trash.keep(sandbox.root, at, worktree.branch, SESSION, delete_branch=False)
+    assert not trash.is_unfinished(sandbox.root, SESSION)
+    assert sandbox.git("rev-parse", worktree.branch) == tip
+    sandbox.git("checkout", "--quiet", worktree.branch)
+    moved = sandbox.commit({"more.txt": "3"})
+    note = trash.restore(sandbox.root, SESSION, at, worktree.branch, own_branch=False)
+    assert "detached" in (note or "")
+    assert sandbox.git("rev-parse", "HEAD", at=at) == tip
+    assert (at / "loose.txt").read_text() == "2"
+    assert sandbox.git("rev-parse", worktree.branch) == moved

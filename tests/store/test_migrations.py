@@ -40,6 +40,22 @@ def build(path: Path, version: int) -> None:
         )
 
 
+def test_a_branch_counts_as_ours_only_where_its_worktree_says_so(database: Path) -> None:
+    build(database, 3)
+    with contextlib.closing(sqlite3.connect(database)) as connection, connection:
+        columns = "(id, name, repoRoot, baseBranch, branchName, worktreePath, createdAt)"
+        for key, branch, place in (
+            ("s2", "amp/made/20260101-000000", "/r/.worktrees/s2"),
+            ("s3", "amp/adopted/20260101-000000", "/r/.worktrees/s2"),
+            ("s4", "feature", "/r/.worktrees/s4"),
+        ):
+            values = (key, key, "/r", "main", branch, place, "2026")
+            connection.execute(f"INSERT INTO sessions {columns} VALUES (?, ?, ?, ?, ?, ?, ?)", values)
+    store = Store(database)
+    store.open()
+    assert [key for key in ("s1", "s2", "s3", "s4") if store.session(key).owns_branch] == ["s2"]
+
+
 @pytest.fixture
 def predecessor(database: Path) -> Path:
     database.parent.mkdir()
