@@ -2,7 +2,6 @@
 
 import errno
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,7 +31,7 @@ def doctor(engine: Engine, environ: Mapping[str, str] | None = None) -> tuple[Ch
     settings, configuration = _configuration(engine)
     return (
         Check("python", ok=True, text=f"{sys.version.split()[0]} at {sys.executable}"),
-        *_looked("git", lambda: (_git(),)),
+        *_looked("git", lambda: (Check("git", ok=True, text=git.version()),)),
         *_looked("amp", lambda: _amp(settings, env)),
         *_looked("home", lambda: (_home(engine),)),
         *_looked("store", lambda: (_store(engine),)),
@@ -82,18 +81,6 @@ def _home(engine: Engine) -> Check:
         hint = f"df -h {root}" if reason.errno in (errno.ENOSPC, errno.EDQUOT) else f"ls -ld {root}"
         return Check("home", ok=False, text=f"{root} cannot be written: {reason.strerror}", hint=hint)
     return Check("home", ok=True, text=str(root))
-
-
-def _git() -> Check:
-    path = shutil.which("git")
-    if path is None:
-        return Check("git", ok=False, text="git is not installed", hint="install git 2.30 or newer")
-    answer = subprocess.run([path, "--version"], capture_output=True, text=True, check=False, timeout=20)
-    text = answer.stdout.strip()
-    numbers = [int(part) for part in text.split()[-1].split(".")[:2] if part.isdigit()] if text else []
-    if numbers < [2, 30]:
-        return Check("git", ok=False, text=f"{text} at {path} is too old", hint="install git 2.30 or newer")
-    return Check("git", ok=True, text=f"{text} at {path}")
 
 
 def _amp(settings: Settings, env: Mapping[str, str]) -> tuple[Check, ...]:

@@ -14,6 +14,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -55,6 +56,8 @@ _BENDING_VARIABLES = (
 )
 
 _ALWAYS = {
+    # What git says is looked into for causes. Nothing but the language of messages: names and order stay the user's.
+    "LANGUAGE": "en",
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_EDITOR": ":",
     "GIT_SEQUENCE_EDITOR": ":",
@@ -77,6 +80,14 @@ _GUARDS = (
     *("-c", "core.splitIndex=false"),
     *("-c", "log.showSignature=false"),
     *("-c", f"diff.orderFile={os.devnull}"),
+)
+
+LEAST = (2, 38)
+"""The oldest git that will do: `merge-tree --write-tree`, by which merges are made, came with it."""
+
+HOW_TO_GET = (
+    f"Install git {'.'.join(map(str, LEAST))} or newer, and put it first in the PATH: https://git-scm.com/downloads"
+    " (Ubuntu: add-apt-repository ppa:git-core/ppa; Debian: backports; macOS: brew install git)"
 )
 
 READ_LIMIT = 600.0
@@ -137,10 +148,34 @@ def watched(watch: Watch) -> Iterator[None]:
         _watch.reset(before)
 
 
+def version() -> str:
+    """What the git in the PATH says it is, and where; Unfit without one, or where it is too old."""
+    places = (os.path.join(folder, "git") for folder in os.get_exec_path())  # noqa: PTH118 - asked at each start of git
+    path = next((place for place in places if os.access(place, os.X_OK)), None)
+    if path is None:
+        raise Unfit("The git program was not found.", HOW_TO_GET)
+    told = _version_of(path)
+    numbers = re.search(r"(\d+)\.(\d+)", told)
+    if numbers and (int(numbers[1]), int(numbers[2])) < LEAST:
+        raise Unfit(f"{told} at {path} is too old for ampsm.", HOW_TO_GET)
+    return f"{told} at {path}"
+
+
+@lru_cache(8)
+def _version_of(path: str) -> str:
+    """Asked once a process of each git."""
+    try:
+        done = subprocess.run([path, "--version"], capture_output=True, check=False, timeout=20)
+    except (OSError, subprocess.SubprocessError) as reason:
+        raise Failed(f"The git program at {path} could not be started: {reason}.", "git --version") from reason
+    return printable(done.stdout.decode("utf-8", "replace").strip()) or "a git that does not say its version"
+
+
 class Running:
     """A git that runs; somebody has to `wait` for it or `end` it."""
 
     def __init__(self, arguments: tuple[Argument, ...], environ: Mapping[str, str], feed: bytes | None) -> None:
+        version()
         self._out, self._err = _scratch(), _scratch()
         self._began = time.monotonic()
         given = subprocess.DEVNULL if feed is None else _filled(feed)
@@ -153,8 +188,8 @@ class Running:
                 env=environ,
                 start_new_session=True,
             )
-        except FileNotFoundError as reason:
-            raise Unfit("The git program was not found.", "Install git, then ask again.") from reason
+        except FileNotFoundError as reason:  # it went since it was asked
+            raise Unfit("The git program was not found.", HOW_TO_GET) from reason
         except (OSError, ValueError) as reason:  # ValueError: a NUL in an argument
             raise Failed(f"The git program could not be started: {reason}.", "git --version") from reason
         finally:

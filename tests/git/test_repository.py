@@ -1,6 +1,7 @@
 """Finding a repository and a base, from any path, with a clear word where there is none."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -201,3 +202,35 @@ def test_somebody_elses_repository_is_unfit(sandbox: Sandbox) -> None:
     with pytest.raises(Unfit, match="belongs to another user") as unfit:
         repository.locate(sandbox.root)
     assert "safe.directory" in unfit.value.hint
+
+
+@pytest.mark.parametrize(
+    ("told", "is_fit"),
+    [
+        ("git version 2.30.2", False),
+        ("git version 2.37.9 (Apple Git-1)", False),
+        ("git version 1.8.3.1", False),
+        ("git version 2.38.0.rc1", True),
+        ("git version 3.0.0", True),
+        ("gitoxide", True),
+    ],
+)
+def test_an_old_git_is_refused_before_anything_is_made(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told: str, *, is_fit: bool
+) -> None:
+    real = shutil.which("git")
+    (tmp_path / "bin").mkdir()
+    fake = tmp_path / "bin" / "git"
+    fake.write_text(f'#!/bin/sh\n[ "$1" = --version ] && {{ echo "{told}"; exit; }}\nexec {real} "$@"\n')
+    fake.chmod(0o755)
+    before = sandbox.untouched()
+    monkeypatch.setenv("PATH", str(fake.parent), prepend=os.pathsep)
+    if is_fit:
+        assert sandbox.repo.root == sandbox.root
+        return
+    with pytest.raises(Unfit, match="too old") as unfit:
+        sandbox.session()
+    assert told in unfit.value.message
+    assert "2.38" in unfit.value.hint
+    assert sandbox.untouched() == before
+    assert not (sandbox.root / ".worktrees").exists()
