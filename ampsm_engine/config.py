@@ -52,6 +52,7 @@ SETTINGS = {
         Setting("stop.after-result", 10.0, "seconds that amp has to exit after its result", 0),
         Setting("script.timeout", 900, "seconds that a session's script may take; 0: no limit", 0),
         Setting("commit.hooks", True, "run the repository's commit hooks for amp's commits"),
+        Setting("commit.subject", "amp: {subject}", "the first line of amp's commits, as 'chore(amp): {subject}'"),
         Setting(
             "commit.hand-edits",
             "commit",

@@ -122,9 +122,8 @@ def _folders(session: Session) -> tuple[str, ...]:
             folder = folder.parent
     upper = sorted(found, key=lambda folder: (len(folder.parts), folder))[:MOST_FOLDERS]
     # A commit moves its branch last, when HEAD and index are long written; its log lies beside HEAD's.
-    heads = repository.common_of(own) / "refs" / "heads"
-    refs = {(heads / branch).parent for branch in (session.base_branch, session.branch_name)}
-    return tuple(str(folder) for folder in (own, own / "logs", *sorted(refs), *upper) if _is_watchable(folder))
+    refs = repository.ref_folders(own, session.base_branch, session.branch_name)
+    return tuple(str(folder) for folder in (own, own / "logs", *refs, *upper) if _is_watchable(folder))
 
 
 def _is_watchable(folder: Path) -> bool:

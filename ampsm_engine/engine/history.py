@@ -79,7 +79,7 @@ def timeline(engine: Engine, session_id: str) -> History:
             )
             for one in log.since(place, session.base_commit, session.branch_name)
         )
-        reflog = repository.common_dir(place) / "logs" / "refs" / "heads" / session.branch_name
+        reflog = repository.branch_log(place, session.branch_name)
     except AmpsmError as reason:
         return History(session, iterations, (), facts, trouble=str(reason))
     return History(session, iterations, commits, facts, reflog=str(reflog))

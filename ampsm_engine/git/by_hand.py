@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from ampsm_engine.errors import Failed, Refused
-from ampsm_engine.git import commits, program
+from ampsm_engine.git import commit_failure, commits, program
 from ampsm_engine.git.stray import head
 
 
@@ -26,7 +26,5 @@ def record(worktree: Path, message: bytes, *, hooks: bool, index: Path | None = 
     after = head(worktree).commit
     if after != before:
         return after
-    if answer.timed_out:
-        told = f"The commit took more than {commits.HOOK_LIMIT:g} s: does a hook wait for something? {answer.said}"
-        raise Failed(told.strip(), f"git -C {worktree} commit")
-    raise Refused(f"git refused the commit: {answer.said or answer.reason}", f"git -C {worktree} commit")
+    why = commit_failure.cause(worktree, answer, commits.HOOK_LIMIT)
+    raise (Refused if why.kind in ("hook", "message", "other") else Failed)(why.text, why.hint)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ampsm_engine.git import busy, listing, own_files, program, repository, staging
+from ampsm_engine.git import busy, commit_failure, listing, own_files, program, repository, staging
 from ampsm_engine.git.stray import agent_commits as agent_commits  # noqa: PLC0414 - part of this module's face
 from ampsm_engine.git.stray import head as head  # noqa: PLC0414
 from ampsm_engine.git.stray import keep_stray as keep_stray  # noqa: PLC0414
@@ -107,11 +107,8 @@ def _commit(
         return _refused(nothing, f"The commit was stopped. {answer.said}".strip(), f"git -C {worktree} commit")
     if not answer.timed_out and index is None and _nothing_staged(worktree):
         return nothing
-    if answer.timed_out:
-        why = f"The commit took more than {limit:g} s: does a hook wait for something? {answer.said}".strip()
-    else:
-        why = f"git refused the commit: {answer.said or answer.reason}"
-    return _refused(nothing, why, f"git -C {worktree} commit")
+    why = commit_failure.cause(worktree, answer, limit)
+    return _refused(nothing, why.text, why.hint)
 
 
 def take_out_own_files(worktree: Path, branch: str, *bases: str, trailers: str) -> str | None:

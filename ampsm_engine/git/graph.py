@@ -1,8 +1,8 @@
 """Questions about the graph of commits, answered by pygit2 in the same process: cheap for a whole list of sessions.
 
 Nothing else of ampsm imports pygit2, and nothing that starts light imports this. Where libgit2 cannot open a
-repository (SHA-256, an unknown extension) or would see another graph (replaced commits), None sends the caller to
-the git program.
+repository (SHA-256, reftable, an unknown extension) or would see another graph (replaced commits), None sends the
+caller to the git program.
 """
 
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 import pygit2
 
 from ampsm_engine.errors import NotFound
+from ampsm_engine.git import program
 from ampsm_engine.naming import printable
 
 _SPACES = ("refs/heads/", "refs/remotes/", "refs/tags/")
@@ -17,17 +18,14 @@ _SPACES = ("refs/heads/", "refs/remotes/", "refs/tags/")
 
 def opened(path: Path, common_dir: Path) -> pygit2.Repository | None:
     """The repository at a path, where libgit2 sees the same graph as git does."""
-    if (common_dir / "info" / "grafts").exists() or (common_dir / "refs" / "replace").is_dir():
+    if (common_dir / "info" / "grafts").exists():
         return None
     try:
-        if b" refs/replace/" in (common_dir / "packed-refs").read_bytes():
-            return None
-    except FileNotFoundError:
-        pass
-    try:
-        return pygit2.Repository(str(path))
+        found = pygit2.Repository(str(path))
     except pygit2.GitError:
         return None
+    replaced = program.read(path, "for-each-ref", "--count=1", "refs/replace/")
+    return found if replaced.ok and not replaced.output else None
 
 
 def ahead_behind(repository: pygit2.Repository, branch: str, base: str) -> tuple[int, int]:

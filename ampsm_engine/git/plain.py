@@ -4,12 +4,12 @@ A start of git costs more than all of this; None leaves the question, and what t
 """
 
 import os
-import re
 from pathlib import Path
 
 from ampsm_engine.git import program
 
-_OBJECT_ID = re.compile(rb"([0-9a-f]{40}|[0-9a-f]{64})\n?")
+_PARTS = ("HEAD",)
+"""What makes a folder a git folder, beside the objects; that it is there, not what it says."""
 
 
 def git_dir(worktree: Path) -> Path | None:
@@ -21,18 +21,10 @@ def git_dir(worktree: Path) -> Path | None:
         folder = (own if own.is_dir() else _linked(own)).resolve(strict=True)
         common = common_of(folder)
         mine = all(place.lstat().st_uid == os.geteuid() for place in (worktree, own, folder, common))
-        whole = _is_head(folder / "HEAD") and (common / "objects").is_dir() and (common / "refs").is_dir()
+        whole = all((folder / name).exists() for name in _PARTS) and (common / "objects").is_dir()
     except (OSError, ValueError):
         return None
     return folder if mine and whole else None
-
-
-def is_on(git_dir: Path, branch: str) -> bool:
-    """Whether a worktree is sure to have a branch checked out; git may know better when not."""
-    try:
-        return program.text((git_dir / "HEAD").read_bytes()) == f"ref: refs/heads/{branch}\n"
-    except OSError:
-        return False
 
 
 def common_of(git_dir: Path) -> Path:
@@ -49,10 +41,3 @@ def _linked(own: Path) -> Path:
     if head or not gap or not folder.startswith("/"):
         raise ValueError
     return Path(folder.rstrip("\r\n"))
-
-
-def _is_head(file: Path) -> bool:
-    if file.is_symlink():
-        return False
-    content = file.read_bytes()
-    return content.startswith(b"ref: refs/") or _OBJECT_ID.fullmatch(content) is not None

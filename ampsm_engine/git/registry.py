@@ -12,17 +12,15 @@ from ampsm_engine.errors import Failed
 from ampsm_engine.git import program, repository
 from ampsm_engine.git.places import Repo, Worktree
 
+PASSING = "ampsm-commit-"
+"""How the worktrees begin that a commit with hooks makes for a moment: nobody else is to see those."""
+
 
 def listed(repo: Repo) -> tuple[Worktree, ...]:
     """All worktrees that git knows, the main one first."""
-    answer = program.read(repo.root, "worktree", "list", "--porcelain", "-z")
-    end = b"\0"
-    if not answer.ok:  # git before 2.36
-        answer, end = program.read(repo.root, "worktree", "list", "--porcelain"), b"\n"
-    if not answer.ok:
-        raise program.failure(repo.root, ("worktree", "list"), answer)
-    records = [record for record in answer.output.split(end * 2) if record]
-    found = [_worktree(program.text(record).split(end.decode()), repo.root) for record in records]
+    records = program.told(repo.root, "worktree", "list", "--porcelain", "-z").split(b"\0\0")
+    found = [_worktree(program.text(record).split("\0"), repo.root) for record in records if record]
+    found = [tree for tree in found if not tree.path.name.startswith(PASSING)]
     # For a git folder that lies elsewhere, git names that folder instead of the main worktree.
     main = Worktree(repo.root, found[0].branch, found[0].head, root=repo.root)
     return (main, *found[1:])

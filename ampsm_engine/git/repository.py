@@ -29,13 +29,12 @@ _OPERATIONS = (
     ("rebase-merge", "rebase"),
     ("rebase-apply/applying", "am"),
     ("rebase-apply", "rebase"),
-    ("MERGE_HEAD", "merge"),
-    ("CHERRY_PICK_HEAD", "cherry-pick"),
-    ("REVERT_HEAD", "revert"),
+    ("MERGE_HEAD", "merge"),  # a file wherever refs are kept, as git has it
     ("BISECT_LOG", "bisect"),
-    ("sequencer", "cherry-pick"),
 )
 """Files of a worktree's git folder, and the operation that each of them means."""
+
+_OPERATION_REFS = (("CHERRY_PICK_HEAD", "cherry-pick"), ("REVERT_HEAD", "revert"))
 
 
 def locate(path: Path) -> Repo:
@@ -109,7 +108,15 @@ def is_busy(worktree: Path) -> str | None:
 
 def operation(folder: Path) -> str | None:
     """The same, from the git folder of the worktree."""
-    return next((name for file, name in _OPERATIONS if (folder / file).exists()), None)
+    found = next((name for file, name in _OPERATIONS if (folder / file).exists()), None)
+    if found is not None:
+        return found
+    for ref, name in _OPERATION_REFS:
+        # By its full name: a branch may be called like that, too.
+        asked = ("rev-parse", "--quiet", "--verify", "--symbolic-full-name", ref)
+        if program.read(folder, "--git-dir", folder, *asked).line == ref:
+            return name
+    return "cherry-pick" if (folder / "sequencer").exists() else None
 
 
 def git_dir(worktree: Path) -> Path:
@@ -146,6 +153,20 @@ def check_worktree(worktree: Path) -> None:
 def common_dir(worktree: Path) -> Path:
     """The git folder that all worktrees of a repository share."""
     return common_of(git_dir(worktree))
+
+
+def branch_log(worktree: Path, branch: str) -> Path:
+    """A file that changes whenever a branch moves: to be watched, and never read. It may not be there."""
+    common = common_dir(worktree)
+    tables = common / "reftable" / "tables.list"
+    return tables if tables.exists() else common / "logs" / f"{BRANCHES}{branch}"
+
+
+def ref_folders(git_dir: Path, *branches: str) -> tuple[Path, ...]:
+    """The folders in which something changes when one of these branches moves: to be watched, and never read."""
+    common = common_of(git_dir)
+    heads = {(common / f"{BRANCHES}{branch}").parent for branch in branches}
+    return (common / "reftable", git_dir / "reftable", *sorted(heads))
 
 
 def resolve(where: Path, name: str) -> str:
@@ -225,8 +246,6 @@ def _places(where: Path) -> tuple[bool, Path, Path, Path | None, str]:
     lines = program.text(answer.output).split("\n")[:-1]
     if not lines:
         raise _foreign(where, answer)
-    if lines[0].startswith("--"):
-        raise Unfit("This git is too old: ampsm needs version 2.31 or newer.", "git --version")
     if len(lines) > 5 or not all(line.startswith(("/", "true", "false")) for line in lines[:4]):
         lines = [_asked(where, name) for name in (*wanted, "HEAD^{commit}")]
     lines += [""] * (5 - len(lines))

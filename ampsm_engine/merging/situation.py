@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.git import changes, commits, listing, plain, repository, staging
+from ampsm_engine.git import changes, commits, listing, repository, staging
 from ampsm_engine.git.integrate import blockers
 from ampsm_engine.git.integrate.layout import laid
 from ampsm_engine.git.integrate.plan import common, merge_bases
@@ -152,8 +152,8 @@ def _worktree(now: Situation, *, waits: bool) -> Iterator[Finding]:
         text = f"A {operation} is in progress in {worktree}; ampsm did not begin it."
         yield Finding("worktree", "stop", text, f"git -C {worktree} status tells how to end it")
         return
-    head = None if plain.is_on(git_dir, session.branch_name) else commits.head(worktree)
-    if head is not None and head.branch != session.branch_name:
+    head = commits.head(worktree)
+    if head.branch != session.branch_name:
         where = f"on {head.branch}" if head.branch else f"at {head.commit[:12]}, on no branch"
         text = f"The worktree of {session.name} stands {where}, and not on its branch {session.branch_name}."
         yield Finding("worktree", "stop", text, back_on_branch(worktree, session.branch_name))

@@ -10,7 +10,11 @@ from ampsm_engine.model import Iteration, Session
 from ampsm_engine.naming import printable
 
 SUBJECT_LENGTH = 72
-PREFIX = "amp: "
+TEMPLATE = "amp: {subject}"
+_PLACE = "{subject}"
+_ROOM = 20
+"""Characters that are left to what changed, however long the rest of a subject is."""
+
 BODY_WIDTH = 72
 READ = 20_000
 """Characters of the prompt and of the result that are read: results of megabytes exist."""
@@ -31,8 +35,8 @@ _OPENERS = re.compile(
 )
 
 
-def subject(prompt: str, result: str, paths: tuple[str, ...] = ()) -> str:
-    """`amp: <what changed>`, at most 72 characters.
+def subject(prompt: str, result: str, paths: tuple[str, ...] = (), template: str = TEMPLATE) -> str:
+    """`amp: <what changed>`, or as the template has it, at most 72 characters.
 
     From the first sentence of amp's result that says something, else the prompt's first line, else the files.
     """
@@ -42,8 +46,9 @@ def subject(prompt: str, result: str, paths: tuple[str, ...] = ()) -> str:
     named = f"change {', '.join(paths[:3])}{' …' if len(paths) > 3 else ''}" if paths else "work in progress"
     text = said or asked or printable(named)
     text = text[:1].lower() + text[1:] if text[:2].istitle() or text[1:2].islower() else text
-    room = SUBJECT_LENGTH - len(PREFIX)
-    return PREFIX + (text if len(text) <= room else _cut(text, room))
+    words = printable(template) if _PLACE in template else f"{printable(template)} {_PLACE}"
+    room = max(SUBJECT_LENGTH - len(words.replace(_PLACE, "")), _ROOM)
+    return words.replace(_PLACE, text if len(text) <= room else _cut(text, room)).strip()
 
 
 def _cut(text: str, room: int) -> str:

@@ -157,7 +157,7 @@ def _commit(settings: Settings, it: Settling, result: str) -> None:
     paths = tuple(change.path for change in changes.status(it.worktree))
     # An amp that did not finish says what it was about to do: no summary of what it did.
     summary = result if it.iteration.outcome is Outcome.DONE else ""
-    subject = redact.text(message.subject(it.iteration.prompt, summary, paths))
+    subject = redact.text(message.subject(it.iteration.prompt, summary, paths, settings.text("commit.subject")))
     body = redact.text(message.body(it.session, it.iteration, result))
     branch, hooks = it.session.branch_name, settings.switch("commit.hooks")
     before = hand_edits.before(it.worktree, it.session.id, it.iteration.id)
@@ -176,7 +176,7 @@ def _commit(settings: Settings, it: Settling, result: str) -> None:
     if done.note:
         it.facts.append(("note", done.note))
     if done.refused:
-        _not_committed(it, done.refused)
+        _not_committed(it, f"{done.refused} {done.hint}".strip())
 
 
 def _not_committed(it: Settling, why: str) -> None:

@@ -554,3 +554,27 @@ class TestStanding:
         assert commits.keep_stray(at, branch=worktree.branch, start=worktree.head, iteration_id="it1")
         assert sandbox.git("rev-parse", worktree.branch) == tip
         assert commits.head(at).branch == worktree.branch
+
+
+CAUSES = {
+    "signing": ("", "could not sign", "gpg"),
+    "pre-commit": ("echo 'fatal: no space left on device' >&2; exit 1", "hook refused the commit", "commit.hooks"),
+    "commit-msg": ("echo 'type may not be empty [type-empty]'; exit 1", "hook refused the message", "commit.subject"),
+}
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_why_git_made_no_commit_comes_from_what_it_said(sandbox: Sandbox, worktree: Worktree, cause: str) -> None:
+    script, text, hint = CAUSES[cause]
+    if script:
+        hook(sandbox, cause, script)
+    else:
+        hook(sandbox, "pre-commit", "exit 0")
+        sandbox.git("config", "commit.gpgSign", "true")
+        sandbox.git("config", "gpg.program", "false")
+    sandbox.write({"a": "1"}, worktree.path)
+    made = commit(worktree)
+    assert made.sha is None
+    assert text in str(made.refused)
+    assert hint in made.hint
+    assert ("commit.hooks" in made.hint) is bool(script)

@@ -6,7 +6,7 @@ import pytest
 
 from ampsm_engine.config import config_path
 from ampsm_engine.engine import merges
-from ampsm_engine.errors import Refused
+from ampsm_engine.errors import Failed, Refused
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import Session
 from tests.conftest import git
@@ -89,3 +89,19 @@ def test_a_hook_that_changes_files_forbids_the_squash(desk: Desk, task: Session)
     with pytest.raises(Refused, match="changed files"):
         desk.merge(task)
     assert (desk.sha("main"), desk.tip(task)) == (main, tip)
+
+
+def test_a_signature_that_fails_is_no_hook_that_refuses(desk: Desk, task: Session) -> None:
+    hook(desk.repo, "pre-commit", "exit 0")
+    git(desk.repo, "config", "commit.gpgSign", "true")
+    git(desk.repo, "config", "gpg.program", "false")
+    main, tip = desk.sha("main"), desk.tip(task)
+    with pytest.raises(Failed, match="could not sign") as failed:
+        desk.merge(task)
+    assert "commit.hooks" not in failed.value.hint
+    assert (desk.sha("main"), desk.tip(task)) == (main, tip)
+
+
+def test_a_rule_for_messages_asks_for_another_message(desk: Desk, task: Session) -> None:
+    hook(desk.repo, "commit-msg", "echo 'subject may not be empty [subject-empty]'; exit 1")
+    assert "-m" in refused(desk, task, "refused the message").hint

@@ -48,3 +48,13 @@ def test_the_trailers_stand_alone_at_the_end(prompt: str, result: str) -> None:
 def test_a_result_of_megabytes_gives_a_short_message() -> None:
     assert len(message.body(SESSION, iteration("y" * 5_000_000), "x" * 5_000_000)) < 100_000
     assert len(message.subject("y" * 5_000_000, "x " * 5_000_000)) <= 72
+
+
+def test_a_subject_is_worded_as_the_settings_say() -> None:
+    for template, wanted in {
+        "chore(amp): {subject}": "chore(amp): fix the login",
+        "JIRA-7": "JIRA-7 fix the login",
+        "{subject} [amp]": "fix the login [amp]",
+    }.items():
+        assert message.subject("Fix the login", "", (), template) == wanted
+    assert len(message.subject("word " * 40, "", (), "chore(amp): {subject}")) <= message.SUBJECT_LENGTH

@@ -28,40 +28,38 @@ class Blocker(NamedTuple):
 
 
 def operations(repo: Repo, branch: str) -> Iterator[Blocker]:
-    """Each operation of somebody else that keeps a branch from moving; a few looks at files, and no git program."""
+    """Each operation of somebody else that keeps a branch from moving."""
     try:
         refuse_rewriting(repo, branch)
     except Refused as reason:
         yield Blocker(reason.message, reason.hint)
-    for folder in _folders(repo):
-        if _head_of(folder) == f"ref: {BRANCHES}{branch}" and repository.operation(folder) is not None:
-            found = busy.refusal(_checkout_of(repo, folder), folder, 0)
-            if found is not None:
-                yield Blocker(*found)
+    for path in _checkouts(repo, branch):
+        found = busy.refusal(path, git_dir(path), 0)
+        if found is not None and repository.operation(git_dir(path)) is not None:
+            yield Blocker(*found)
 
 
 def locks(repo: Repo, branch: str) -> Iterator[Blocker]:
     """Each checkout of a branch whose index somebody holds at this moment."""
-    for folder in _folders(repo):
-        if _head_of(folder) == f"ref: {BRANCHES}{branch}":
-            found = busy.index_refusal(folder, 0)
-            if found is not None:
-                yield Blocker(*found)
+    for path in _checkouts(repo, branch):
+        found = busy.index_refusal(git_dir(path), 0)
+        if found is not None:
+            yield Blocker(*found)
 
 
 def collisions(repo: Repo, branch: str, base: str, fork: str, work: str) -> Iterator[Blocker]:
     """Each checkout of a branch, at `base`, with changes not committed in files that `work` changes since `fork`."""
-    trees = [tree for tree in registry.listed(repo) if tree.branch == branch and (tree.path / ".git").exists()]
-    if not trees:
+    checkouts = _checkouts(repo, branch)
+    if not checkouts:
         return
     ground = Ground(repo.root)
     brought = changed(ground, fork, work)
     differs = changed(ground, base, work)
     coming = {path: letter for path, letter in differs.items() if path in brought}
-    for tree in trees:
+    for checkout in checkouts:
         # What the base alone took away or put in the place of a folder makes room, and is no stranger.
-        lying = [path for path in untracked(tree.path, differs) if path in brought]
-        refusal = blocked(tree.path, coming, lying)
+        lying = [path for path in untracked(checkout, differs) if path in brought]
+        refusal = blocked(checkout, coming, lying)
         if refusal is not None:
             yield Blocker(refusal.message, refusal.hint)
 
@@ -71,11 +69,9 @@ def _folders(repo: Repo) -> list[Path]:
     return [repo.common_dir, *sorted((repo.common_dir / "worktrees").glob("*"))]
 
 
-def _head_of(folder: Path) -> str:
-    try:
-        return program.text((folder / "HEAD").read_bytes()).strip()
-    except OSError:
-        return ""
+def _checkouts(repo: Repo, branch: str) -> list[Path]:
+    """The worktrees that have a branch checked out."""
+    return [tree.path for tree in registry.listed(repo) if tree.branch == branch and (tree.path / ".git").exists()]
 
 
 def _checkout_of(repo: Repo, folder: Path) -> Path:
@@ -135,12 +131,8 @@ def untracked(path: Path, changes: dict[str, str]) -> list[str]:
 
 
 def git_dir(path: Path) -> Path:
-    """The git folder of a worktree, read where that is plain."""
-    own = path / ".git"
-    if own.is_dir():
-        return own
-    named = Path(program.text(own.read_bytes()).removeprefix("gitdir: ").rstrip("\n"))
-    return named if named.is_absolute() and (named / "HEAD").exists() else repository.git_dir(path)
+    """The git folder of a worktree."""
+    return repository.git_dir(path)
 
 
 def _touches(name: str, changed: dict[str, str]) -> bool:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from ampsm_engine.git import program, repository
-from ampsm_engine.git.integrate import hooked, lineage, mergetree, trees
+from ampsm_engine.git import hooks, program, repository
+from ampsm_engine.git.integrate import lineage, mergetree, trees
 from ampsm_engine.git.integrate.plan import common
 from ampsm_engine.git.integrate.values import ConflictFile
 from ampsm_engine.git.places import Repo
@@ -83,7 +83,7 @@ class Ground:
     def hooks_folder(self, worktree: Path) -> Path:
         """Where the user's hooks for a worktree are."""
         if worktree not in self._hooks:
-            self._hooks[worktree] = hooked.folder(worktree)
+            self._hooks[worktree] = hooks.folder(worktree)
         return self._hooks[worktree]
 
     def prepare(self, worktree: Path) -> None:

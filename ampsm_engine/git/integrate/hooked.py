@@ -12,15 +12,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from ampsm_engine.errors import Refused
-from ampsm_engine.git import changes, program, repository
+from ampsm_engine.errors import AmpsmError, Failed, Refused
+from ampsm_engine.git import changes, commit_failure, program, registry, repository
+from ampsm_engine.git.hooks import MERGE
 from ampsm_engine.git.values import FileChange
 
 HOOK_LIMIT = 900.0
 """Seconds that hooks may take."""
-
-COMMIT = ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit")
-MERGE = ("pre-merge-commit", "prepare-commit-msg", "commit-msg")
 
 _SKIP = "ampsm config set commit.hooks false leaves the hooks out"
 
@@ -41,7 +39,7 @@ def commit(worktree: Path, parent: str, tree: str, author: tuple[str, str, str],
             worktree, *settings, "commit", *options, feed=message, limit=HOOK_LIMIT, variables=variables
         )
         if not answer.ok:
-            raise _refused(answer)
+            raise _failure(worktree, answer)
         made = program.told(worktree, "rev-parse", "HEAD", "HEAD^{tree}", variables=around).decode().split()
     if made[1] != tree:
         changed = program.told(worktree, "diff-tree", "-r", "--name-only", "-z", tree, made[1])
@@ -64,7 +62,7 @@ def merge_message(worktree: Path, parent: str, tree: str, message: bytes) -> byt
             options = ("hook", "run", "--ignore-missing", name, *given.get(name, ()))
             answer = program.write(worktree, *options, limit=HOOK_LIMIT, variables=around)
             if not answer.ok:
-                raise _refused(answer)
+                raise _failure(worktree, answer)
         text = file.read_bytes()
     _refuse_changes(worktree, before)
     if not text.strip():
@@ -72,31 +70,27 @@ def merge_message(worktree: Path, parent: str, tree: str, message: bytes) -> byt
     return text
 
 
-def folder(worktree: Path) -> Path:
-    """Where the hooks for a worktree are."""
-    configured = program.write(worktree, "config", "--type=path", "--get", "core.hooksPath")
-    if configured.ok and configured.line:
-        return worktree / configured.line
-    return repository.common_dir(worktree) / "hooks"
-
-
-def has_any(hooks: Path, names: tuple[str, ...]) -> bool:
-    """Whether a folder of hooks has one of these."""
-    return any(os.access(hooks / name, os.X_OK) for name in names)
-
-
 @contextlib.contextmanager
 def _standing(worktree: Path, parent: str, tree: str) -> Iterator[dict[str, str]]:
-    """A HEAD and an index apart from the worktree's own, for git and what it runs."""
-    with tempfile.TemporaryDirectory(prefix="ampsm-commit-") as folder:
-        admin = Path(folder)
-        (admin / "HEAD").write_text(f"{parent}\n")
-        (admin / "commondir").write_bytes(os.fsencode(repository.common_dir(worktree)) + b"\n")
-        (admin / "gitdir").write_bytes(os.fsencode(worktree / ".git") + b"\n")
-        around = {"GIT_DIR": str(admin), "GIT_WORK_TREE": str(worktree), "GIT_INDEX_FILE": str(admin / "index")}
-        program.done(worktree, "read-tree", tree, variables=around)
-        program.write(worktree, "update-index", "-q", "--refresh", variables=around)
-        yield around
+    """A HEAD and an index apart from the worktree's own, for git and what it runs.
+
+    git makes them, as those of a worktree without files: how a HEAD is kept is its own business (reftable).
+    """
+    common = repository.common_dir(worktree)
+    for stale in (common / "worktrees").glob(f"{registry.PASSING}*"):  # the lock is held: nobody else's is in use
+        registry.delete_tree(stale)
+    with tempfile.TemporaryDirectory(prefix=registry.PASSING) as folder:
+        place = Path(folder) / Path(folder).name
+        add = ("worktree", "add", "--quiet", "--no-checkout", "--detach", place, parent)
+        try:
+            program.done(worktree, "-c", f"core.hooksPath={os.devnull}", *add)
+            admin = repository.git_dir(place)
+            around = {"GIT_DIR": str(admin), "GIT_WORK_TREE": str(worktree), "GIT_INDEX_FILE": str(admin / "index")}
+            program.done(worktree, "read-tree", tree, variables=around)
+            program.write(worktree, "update-index", "-q", "--refresh", variables=around)
+            yield around
+        finally:
+            registry.erase(common, place)
 
 
 def _refuse_changes(worktree: Path, before: tuple[FileChange, ...]) -> None:
@@ -106,9 +100,12 @@ def _refuse_changes(worktree: Path, before: tuple[FileChange, ...]) -> None:
         raise Refused(message, f"git -C {worktree} diff")
 
 
-def _refused(answer: program.Answer) -> Refused:
-    if answer.timed_out:
-        return Refused(f"A commit hook took more than {HOOK_LIMIT:g} s.", _SKIP)
+def _failure(worktree: Path, answer: program.Answer) -> AmpsmError:
     from ampsm_engine.redact import text as redacted  # its rules take a while to read in
 
-    return Refused(f"A commit hook refused the commit: {redacted(answer.said or answer.reason)}", _SKIP)
+    why = commit_failure.cause(worktree, answer, HOOK_LIMIT)
+    if why.kind == "message":
+        hint = f"Give a message that it takes with -m; {_SKIP}"
+        return Refused(redacted(why.text), hint)
+    kind = Refused if why.kind in ("time", "hook") else Failed
+    return kind(redacted(why.text), why.hint)

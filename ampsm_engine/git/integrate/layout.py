@@ -27,8 +27,6 @@ _QUIET = ("-c", "advice.detachedHead=false", "-c", f"core.hooksPath={os.devnull}
 
 _RESOLVED = b"ampsm: resolved, and on its way\n"
 
-_STATE = ("CHERRY_PICK_HEAD", "MERGE_HEAD", "MERGE_MODE", "MERGE_MSG", "AUTO_MERGE", "SQUASH_MSG", "MERGE_RR")
-
 
 def lay_out(worktree: Path, branch: str, conflict: Conflicted, *, message: str = "") -> LaidOut:
     """Lay a conflict out in the worktree of a session whose branch it has checked out.
@@ -60,7 +58,7 @@ def lay_out_next(worktree: Path, conflict: Conflicted) -> LaidOut:
     if conflict.kind == "reorder":
         raise _reordering()
     after = replace(before, kind=conflict.kind, onto=conflict.onto, commit=conflict.commit, files=conflict.files)
-    _end_resolution(worktree, git_dir)
+    _end_resolution(worktree)
     _stand(worktree, conflict.onto)
     write_private(git_dir / _NOTE, json.dumps(_plain(after)).encode())
     return _begin(worktree, git_dir, after)
@@ -133,7 +131,7 @@ def settle(worktree: Path, new: str) -> None:
         message = f"The branch {now.branch} moved while the conflict was open: it is at {(tip or 'nothing')[:12]}."
         raise Refused(message, f"git -C {worktree} log --oneline {now.tip[:12]}...{now.branch}")
     if commits.head(worktree).branch != now.branch:
-        _end_resolution(worktree, git_dir)
+        _end_resolution(worktree)
         answer = program.write(worktree, *_QUIET, "checkout", "--quiet", "--no-overwrite-ignore", "--detach", new, "--")
         if not answer.ok:
             message = f"{worktree} could not be moved to the resolved work: {answer.said}"
@@ -222,7 +220,7 @@ def _begin(worktree: Path, git_dir: Path, laid: LaidOut) -> LaidOut:
     else:
         verb = ("cherry-pick", "--keep-redundant-commits", "--no-gpg-sign", laid.commit)
     answer = program.write(worktree, *_QUIET, *verb)
-    if not answer.ok and not any((git_dir / name).exists() for name in ("CHERRY_PICK_HEAD", "MERGE_HEAD")):
+    if not answer.ok and repository.operation(git_dir) is None:
         raise Refused(f"The conflict cannot be laid out in {worktree}: {answer.said}", f"git -C {worktree} status")
     lies = replace(laid, files=_as_it_lies(worktree, laid.files))
     write_private(git_dir / _NOTE, json.dumps(_plain(lies)).encode())
@@ -248,7 +246,7 @@ def _stages(file: ConflictFile) -> tuple[Stage | None, ...]:
 def _back(worktree: Path, git_dir: Path, laid: LaidOut) -> None:
     with contextlib.suppress(Failed):
         program.write(worktree, "rerere", "clear")
-    _forget_state(git_dir)
+    _forget_state(worktree)
     answer = program.write(worktree, *_QUIET, "checkout", "--quiet", "--force", "--detach", laid.tip, "--")
     if not answer.ok:
         message = f"{worktree} could not go back to {laid.branch}: {answer.said}"
@@ -258,7 +256,7 @@ def _back(worktree: Path, git_dir: Path, laid: LaidOut) -> None:
     (git_dir / _NOTE).unlink(missing_ok=True)
 
 
-def _end_resolution(worktree: Path, git_dir: Path) -> None:
+def _end_resolution(worktree: Path) -> None:
     """Have git learn what was resolved, where the user has that on, and put HEAD on a commit of the index.
 
     From there git moves on as between any two commits, whatever took the place of what.
@@ -268,7 +266,7 @@ def _end_resolution(worktree: Path, git_dir: Path) -> None:
     options = ("commit-tree", "-p", "HEAD", tree)
     commit = program.done(worktree, *options, feed=_RESOLVED, variables=keepsake.AUTHOR).decode().strip()
     program.done(worktree, "update-ref", "--no-deref", "-m", "ampsm: resolved", "HEAD", commit)
-    _forget_state(git_dir)
+    _forget_state(worktree)
 
 
 def _is_stand_in(worktree: Path, commit: str) -> bool:
@@ -276,9 +274,9 @@ def _is_stand_in(worktree: Path, commit: str) -> bool:
     return Ground(worktree).commit(commit).message == _RESOLVED
 
 
-def _forget_state(git_dir: Path) -> None:
-    for name in _STATE:
-        (git_dir / name).unlink(missing_ok=True)
+def _forget_state(worktree: Path) -> None:
+    """Have git forget that a merge or a cherry-pick is in progress: no file and no commit changes."""
+    program.done(worktree, "cherry-pick", "--quit")
 
 
 def _plain(laid: LaidOut) -> dict[str, object]:

@@ -27,7 +27,7 @@ def put_back(worktree: Path, work: str) -> None:
     _sweep(worktree)
     restoring.fill_files(worktree, git_dir, work)
     restoring.overlay(worktree, work, contents)
-    marks.put(git_dir, laid)
+    marks.put(worktree, git_dir, laid)
 
 
 def _sweep(worktree: Path) -> None:

@@ -38,4 +38,4 @@ def take_in(worktree: Path, paths: Iterable[str]) -> None:
     if uncommitted(worktree):
         why = ("-m", "ampsm: resolved, with what came after the commit")
         program.done(worktree, "update-ref", "--no-deref", *why, "HEAD", laid.onto)
-        marks.put(repository.linked_git_dir(worktree), laid)
+        marks.put(worktree, repository.linked_git_dir(worktree), laid)

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ampsm_engine.errors import Failed
-from ampsm_engine.git import program
+from ampsm_engine.git import hooks, program
 from ampsm_engine.git.commits import DEFAULT_EMAIL, DEFAULT_NAME
 from ampsm_engine.git.integrate import hooked
 from ampsm_engine.git.integrate.ground import Ground, RawCommit, composed
@@ -72,20 +72,20 @@ class Writer:
 
     def squashed(self, tree: str, parent: str, author: bytes, message: bytes) -> str:
         """The commit of a squash, with hooks; Refused when one says no."""
-        if self._hooks_in is not None and self._has_any(self._hooks_in, hooked.COMMIT):
+        if self._hooks_in is not None and self._has_any(self._hooks_in, hooks.COMMIT):
             self.ground.objects.flush()
             return hooked.commit(self._hooks_in, parent, tree, parts(author), message)
         return self.made(tree, (parent,), author, message)
 
     def merging(self, tree: str, parents: tuple[str, str], message: bytes) -> str:
         """The commit of a merge, with hooks; Refused when one says no."""
-        if self._hooks_in is not None and self._has_any(self._hooks_in, hooked.MERGE):
+        if self._hooks_in is not None and self._has_any(self._hooks_in, hooks.MERGE):
             self.ground.objects.flush()
             message = hooked.merge_message(self._hooks_in, parents[0], tree, message)
         return self.made(tree, parents, self.author, message)
 
     def _has_any(self, worktree: Path, names: tuple[str, ...]) -> bool:
-        return hooked.has_any(self.ground.hooks_folder(worktree), names)
+        return hooks.has_any(self.ground.hooks_folder(worktree), names)
 
     def made(
         self,

@@ -1,0 +1,109 @@
+"""Refs and HEAD are git's business: none is touched as a file, so that it does not matter how a repository keeps them."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ampsm_engine.engine import merges, removal, sessions
+from ampsm_engine.engine.desk import Engine, engine_at
+from ampsm_engine.git import changes, commits, repository
+from ampsm_engine.merging.steps import ConflictsWait
+from ampsm_engine.merging.values import Options
+from tests.conftest import git
+from tests.merging.desk import LINES, lines
+
+ROOT = Path(__file__).parents[2]
+
+AS_FILES = re.compile(
+    r"""/\s*f?["'](HEAD|ORIG_HEAD|CHERRY_PICK_HEAD|REVERT_HEAD|AUTO_MERGE|refs|logs|packed-refs|reftable)\b"""
+    r"""|["']packed-refs|/\s*f?["']\{BRANCHES\}"""
+)
+
+TO_BE_WATCHED = {
+    "ampsm_engine/git/repository.py": 6,  # the files that change when a branch moves
+    "ampsm_engine/engine/glance.py": 1,
+}
+
+
+def test_no_ref_is_touched_as_a_file() -> None:
+    found: dict[str, int] = {}
+    for house in ("ampsm_engine", "ampsm_tui"):
+        for path in sorted((ROOT / house).rglob("*.py")):
+            if hits := AS_FILES.findall(path.read_text()):
+                found[str(path.relative_to(ROOT))] = len(hits)
+    assert found == TO_BE_WATCHED
+
+
+@pytest.fixture
+def reftable(tmp_path: Path) -> Path:
+    """A repository whose refs are in tables."""
+    root = tmp_path / "project"
+    made = subprocess.run(["git", "init", "-q", "--ref-format=reftable", root], capture_output=True, check=False)
+    if made.returncode:
+        pytest.skip("this git does not have reftable")
+    (root / "one.txt").write_text(LINES)
+    git(root, "add", "-A")
+    git(root, "commit", "-q", "-m", "Begin")
+    return root
+
+
+@pytest.fixture
+def engine(hermetic: Path) -> Engine:
+    return engine_at().ready()
+
+
+def test_a_whole_session_where_refs_are_in_tables(engine: Engine, reftable: Path) -> None:
+    for name in ("pre-commit", "commit-msg"):
+        hook = reftable / ".git" / "hooks" / name
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text(f"#!/bin/sh\ngit rev-parse HEAD >> {reftable.parent}/ran\n")
+        hook.chmod(0o755)
+    main = git(reftable, "rev-parse", "main").strip()
+    session, _ = sessions.new(engine, path=reftable, name="fix", run=False)
+    at = Path(session.worktree_path)
+    (at / "one.txt").write_text(lines(_3="session"))
+    made = commits.commit_all(at, branch=session.branch_name, subject="amp: x", body="", hooks=True)
+    assert changes.ahead_behind(reftable, session.branch_name, "main") == (1, 0)
+    assert repository.branch_log(at, session.branch_name).exists()
+    (reftable.parent / "ran").unlink()
+    assert merges.merge(engine, session.id, Options(message="Bring it in")).commits == 1
+    # The hooks saw the commit that the squash was put onto.
+    assert (reftable.parent / "ran").read_text().split() == [main, main]
+    assert git(reftable, "show", "main:one.txt") == lines(_3="session")
+    merges.undo(engine, session.id)
+    assert git(reftable, "rev-parse", "main", session.branch_name).split() == [main, made.sha]
+    removal.remove(engine, session.id)
+    removal.restore(engine, session.id)
+    assert git(at, "rev-parse", "HEAD").strip() == made.sha
+
+
+def test_a_conflict_where_refs_are_in_tables(engine: Engine, reftable: Path) -> None:
+    session, _ = sessions.new(engine, path=reftable, name="fix", run=False)
+    at = Path(session.worktree_path)
+    (at / "one.txt").write_text(lines(_3="session"))
+    git(at, "commit", "-qam", "amp: one")
+    tip = git(at, "rev-parse", "HEAD")
+    (reftable / "one.txt").write_text(lines(_3="base"))
+    git(reftable, "commit", "-qam", "base")
+    with pytest.raises(ConflictsWait):
+        merges.merge(engine, session.id, Options(message="Bring it in"))
+    assert repository.is_busy(at) == "cherry-pick"
+    merges.abort(engine, session.id)
+    assert repository.is_busy(at) is None
+    assert git(at, "rev-parse", session.branch_name) == tip
+    with pytest.raises(ConflictsWait):
+        merges.merge(engine, session.id, Options(message="Bring it in"))
+    (at / "one.txt").write_text(lines(_3="both"))
+    git(at, "add", "one.txt")
+    merges.continue_(engine, session.id)
+    assert git(reftable, "show", "main:one.txt") == lines(_3="both")
+    assert "error" not in git(reftable, "fsck", "--strict", "--no-dangling")
+
+
+def test_an_operation_is_no_branch_of_its_name(repo: Path) -> None:
+    git(repo, "branch", "CHERRY_PICK_HEAD")
+    assert repository.is_busy(repo) is None
+    git(repo, "update-ref", "--no-deref", "REVERT_HEAD", "HEAD")
+    assert repository.is_busy(repo) == "revert"
