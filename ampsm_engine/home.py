@@ -117,6 +117,11 @@ class Home(NamedTuple):
         return self.root / "looks"
 
     @property
+    def creations(self) -> Path:
+        """One file for each session that is being made."""
+        return self.root / "creations"
+
+    @property
     def news(self) -> Path:
         """What waits to be told together."""
         return self.root / "news"

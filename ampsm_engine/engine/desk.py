@@ -64,6 +64,7 @@ class Engine:
 
     def ready(self) -> "Engine":
         """Make the home, open the store, and have looked after what a dead merge or a dead worker left."""
+        from ampsm_engine.engine import creation
         from ampsm_engine.worker import launch
 
         self.home.ensure()
@@ -72,6 +73,9 @@ class Engine:
         store.keep_copy()
         if working := store.working_merges():
             self._recover([merge.id for merge in working])
+        if creation.are_left(self.home):
+            for text in creation.take_back(self.home, store):
+                recovered(text)
         launch.sweep(self.home, store, int(self.settings.number("slots")))
         return self
 

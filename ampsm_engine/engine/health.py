@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from ampsm_engine import keymap
+from ampsm_engine import keymap, private_folder
 from ampsm_engine.amp import program
 from ampsm_engine.config import Settings
 from ampsm_engine.engine import leftovers, reconstruction, removal, terminal_checks
@@ -135,6 +135,7 @@ def repair(engine: Engine, *, apply: bool = False, path: Path | None = None) -> 
 
     `path`: a repository to look into besides those that the store knows.
     """
+    private_folder.remove_abandoned()
     store = engine.store
     store.check()
     every = (*store.sessions(), *store.sessions(trashed=True))

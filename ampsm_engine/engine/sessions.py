@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ampsm_engine import naming, redact, wording
+from ampsm_engine.engine.creation import creation
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import own_files, repository, worktrees
@@ -39,32 +40,33 @@ def new(
     start = repository.base(repo, base)
     engine.ready()
     session_id = new_id()
-    pending = worktrees.begin(repo, start, session_id, title, datetime.now(UTC).astimezone())
-    try:
-        settings = engine.settings
-        session = Session(
-            id=session_id,
-            name=title,
-            amp_prompt=redact.text(prompt or ""),
-            repo_root=str(repo.root),
-            base_branch=start.name,
-            base_commit=start.commit,
-            branch_name=pending.branch,
-            worktree_path=str(pending.path),
-            status=Status.IDLE,
-            created_at=wording.now(),
-            script_command=script or None,
-            model_override=mode or settings.text("amp.mode") or None,
-            branch_made_by="ampsm",
-        )
-        made = _context_of(session)
-        if run:
-            importlib.import_module("ampsm_engine.engine.runs")  # 30 ms, paid while git is at work
-        note = pending.finish().note
-        return _enter(engine, session, prompt if run else None, made, note)
-    except BaseException:
-        pending.undo()
-        raise
+    with creation(engine.home, session_id, repo.root, start.commit) as made:
+        moment = datetime.now(UTC).astimezone()
+        pending = worktrees.begin(repo, start, session_id, title, moment, announce=made.announce)
+        try:
+            session = Session(
+                id=session_id,
+                name=title,
+                amp_prompt=redact.text(prompt or ""),
+                repo_root=str(repo.root),
+                base_branch=start.name,
+                base_commit=start.commit,
+                branch_name=pending.branch,
+                worktree_path=str(pending.path),
+                status=Status.IDLE,
+                created_at=wording.now(),
+                script_command=script or None,
+                model_override=mode or engine.settings.text("amp.mode") or None,
+                branch_made_by="ampsm",
+            )
+            context = _context_of(session)
+            if run:
+                importlib.import_module("ampsm_engine.engine.runs")  # 30 ms, paid while git is at work
+            note = pending.finish().note
+            return _enter(engine, session, prompt if run else None, context, note)
+        except BaseException:
+            pending.undo()
+            raise
 
 
 def _check(engine: Engine, prompt: str | None, name: str | None, *, run: bool) -> None:

@@ -15,13 +15,13 @@ import itertools
 import json
 import os
 import stat
-import tempfile
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from ampsm_engine.errors import Failed
 from ampsm_engine.git import inventory, listing, live, own_files, program, repository, staging
+from ampsm_engine.private_folder import private_folder
 
 AUTHOR = {
     f"GIT_{role}_{part}": value
@@ -62,7 +62,7 @@ class Contents:
 def write(worktree: Path, branch: str) -> tuple[str, Contents]:
     """Write a worktree down; answers the commit `work` and the list in it."""
     git_dir = repository.git_dir(worktree)
-    with tempfile.TemporaryDirectory(prefix="ampsm-trash-") as folder:
+    with private_folder("trash") as folder:
         index, copy = Path(folder) / "kept", Path(folder) / "work"
         usual = _usual_mode(Path(folder) / "new")
         live.copy_index(git_dir, index)
@@ -234,7 +234,7 @@ def _kept(worktree: Path, index: Path, contents: Contents) -> str:
 
 def _staged(worktree: Path, index: Path, unmerged: list[str]) -> str:
     """The tree of an index, conflicts aside; the index itself stays as it is."""
-    with tempfile.TemporaryDirectory(prefix="ampsm-trash-") as folder:
+    with private_folder("trash") as folder:
         copy = Path(folder) / "index"
         copy.write_bytes(index.read_bytes())
         variables = {"GIT_INDEX_FILE": copy}

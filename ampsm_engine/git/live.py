@@ -14,6 +14,7 @@ from pathlib import Path
 from ampsm_engine.errors import Failed
 from ampsm_engine.git import listing, program, repository, staging
 from ampsm_engine.git.values import LeftOut, LiveTree
+from ampsm_engine.private_folder import private_folder
 
 _HASTE = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.looseCompression", "GIT_CONFIG_VALUE_0": "0"}
 """Objects that are thrown away soon need not be small."""
@@ -27,7 +28,7 @@ def live_tree(worktree: Path) -> Iterator[LiveTree]:
     """
     with contextlib.ExitStack() as stack:
         try:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ampsm-live-")))
+            folder = stack.enter_context(private_folder("live"))
             live = _written(worktree, folder)
         except OSError as reason:
             message = f"The state of {worktree} could not be written down: {reason.strerror}: {reason.filename}."

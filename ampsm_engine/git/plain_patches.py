@@ -3,12 +3,12 @@
 Slower, a process for each file, and otherwise alike: attributes decide nothing, long lines are cut.
 """
 
-import tempfile
 from pathlib import Path
 
 from ampsm_engine.errors import NotFound
 from ampsm_engine.git import program, repository
 from ampsm_engine.git.deltas import BlobGone, Delta, Hunks
+from ampsm_engine.private_folder import private_folder
 from ampsm_engine.review.longlines import cut
 
 _BINARY_HEAD = 8_000
@@ -79,7 +79,7 @@ class Program:
 
     def _compared(self, sides: list[bytes], context: int, ignore_whitespace: bool) -> bytes:
         """Two contents compared outside of the repository, where no attribute is."""
-        with tempfile.TemporaryDirectory(prefix="ampsm-sides-") as name:
+        with private_folder("sides") as name:
             place = Path(name)
             for file, content in zip(("old", "new"), sides, strict=True):
                 (place / file).write_bytes(content)

@@ -5,7 +5,6 @@ First the index and its files, then what differed from it, then what lay aside: 
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from ampsm_engine.git.aside import Aside
 from ampsm_engine.git.keepsake import Contents
 from ampsm_engine.git.places import Repo
 from ampsm_engine.git.repository import BRANCHES
+from ampsm_engine.private_folder import private_folder
 
 _FASTER = ("-c", "checkout.workers=2", "-c", "checkout.thresholdForParallelism=100")
 
@@ -74,7 +74,7 @@ def fill_files(worktree: Path, git_dir: Path, work: str) -> None:
     """The index, byte for byte, and the files that it speaks of."""
     index = program.told(worktree, "cat-file", "blob", f"{keepsake.kept_of(worktree, work)}:index")
     (git_dir / "index").write_bytes(index)
-    with tempfile.TemporaryDirectory(prefix="ampsm-trash-") as folder:
+    with private_folder("trash") as folder:
         lay_out = ("checkout-index", "--all", "--force", "--quiet")
         unborn = _empty_links(worktree)
         if not unborn:
@@ -100,7 +100,7 @@ def overlay(worktree: Path, work: str, contents: Contents) -> None:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             registry.delete_tree(worktree / path)
         _drop_empty_parents(worktree, path)
-    with tempfile.TemporaryDirectory(prefix="ampsm-trash-") as folder:
+    with private_folder("trash") as folder:
         variables = {"GIT_INDEX_FILE": Path(folder) / "index"}
         program.done(worktree, "read-tree", work, variables=variables)
         feed = "".join(f"{path}\0" for path in contents.written).encode("utf-8", "surrogateescape")

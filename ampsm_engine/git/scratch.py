@@ -14,6 +14,7 @@ from ampsm_engine.errors import Failed, Refused
 from ampsm_engine.git import listing, program, repository
 from ampsm_engine.git.live import copy_index
 from ampsm_engine.git.secret_files import is_secret
+from ampsm_engine.private_folder import private_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +174,7 @@ def scratch(worktree: Path, *, writes: bool = True) -> Iterator[Scratch]:
     """Work on a session's worktree with a folder that is gone afterwards; who only reads may do so anywhere."""
     git_dir = repository.linked_git_dir(worktree) if writes else repository.git_dir(worktree)
     try:
-        with tempfile.TemporaryDirectory(prefix="ampsm-review-") as folder:
+        with private_folder("review") as folder:
             yield Scratch(worktree, git_dir, Path(folder))
     except OSError as reason:
         message = f"The work on {worktree} could not be written down: {reason.strerror}: {reason.filename}."

@@ -7,7 +7,7 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -86,8 +86,18 @@ def create(repo: Repo, base: Base, session_id: str, name: str, moment: datetime)
     return begin(repo, base, session_id, name, moment).finish()
 
 
-def begin(repo: Repo, base: Base, session_id: str, name: str, moment: datetime) -> Pending:
+def begin(
+    repo: Repo,
+    base: Base,
+    session_id: str,
+    name: str,
+    moment: datetime,
+    *,
+    announce: Callable[[str], None] = lambda _: None,
+) -> Pending:
     """Let git begin to make a session's worktree: its branch exists on return, its files come meanwhile.
+
+    `announce` is told the name of a branch before it is made.
 
     The git program does it in one step as the user's own `git worktree add` would, so that filters, sparse
     checkout and the post-checkout hook come right. It only gets more hands to write files with.
@@ -96,7 +106,7 @@ def begin(repo: Repo, base: Base, session_id: str, name: str, moment: datetime) 
     _refuse_blocked(repo, naming.branch_name(name, moment))
     try:
         _make_room(repo)
-        branch = _new_branch(repo, base, name, moment)
+        branch = _new_branch(repo, base, name, moment, announce)
     except BaseException:
         own_files.leave(repo.root)
         raise
@@ -225,13 +235,14 @@ def _free_path(repo: Repo, session_id: str) -> Path:
     return path
 
 
-def _new_branch(repo: Repo, base: Base, name: str, moment: datetime) -> str:
+def _new_branch(repo: Repo, base: Base, name: str, moment: datetime, announce: Callable[[str], None]) -> str:
     """Claim a branch name by creating it: of two with one name, the second gets the next number."""
     nothing = "0" * len(base.commit)
     reason, misses = "", 0
     for attempt in range(1, _ATTEMPTS):
         branch = naming.branch_name(name, moment, attempt)
         full = f"{repository.BRANCHES}{branch}"
+        announce(branch)
         answer = program.write(repo.root, "update-ref", "-m", "ampsm: new session", full, base.commit, nothing)
         if answer.ok:
             return branch
@@ -253,6 +264,24 @@ def _refuse_blocked(repo: Repo, branch: str) -> None:
         if answer == b"commit":
             message = f"The branch {blocking} leaves no room for sessions' branches below it ({branch})."
             raise Refused(message, f"git -C {repo.root} branch -m {blocking} {blocking.replace('/', '-')}-branch")
+
+
+def take_back(repo: Repo, path: Path, branches: Collection[str], base_commit: str) -> bool:
+    """Remove what a killed process left of a worktree that it was making; False when somebody worked on it since.
+
+    `branches`: the names that it may have made, of which those count that still stand where the session was to start.
+    """
+    mine = [branch for branch in branches if repository.branch_tip(repo.root, branch) is not None]
+    if any(repository.branch_tip(repo.root, branch) != base_commit for branch in mine):
+        return False
+    with lock.writer(repo.common_dir, f"taking back {path.name}"):
+        registry.erase(repo.common_dir, path)
+        elsewhere = {tree.branch for tree in listed(repo)}
+        for branch in mine:
+            if branch not in elsewhere:
+                registry.delete_branch(repo.root, branch, base_commit)
+        own_files.leave(repo.root)
+    return True
 
 
 def _undo(repo: Repo, base: Base, path: Path, branch: str) -> None:

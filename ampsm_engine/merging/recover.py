@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from ampsm_engine import private_folder
 from ampsm_engine.config import config_path, load
 from ampsm_engine.errors import AmpsmError, Failed, Refused
 from ampsm_engine.git import abandoned, integrate, lock, repository
@@ -164,6 +165,7 @@ def _runs_hooks(words: list[bytes]) -> bool:
 
 def main() -> None:
     """The process that `Engine.ready` starts when there is something to look after: a sentence a line."""
+    private_folder.remove_abandoned()
     place = home()
     for text in recover(Surroundings(place, Store(place.database), load(config_path()))):
         print(text, flush=True)

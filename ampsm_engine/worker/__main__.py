@@ -2,6 +2,7 @@
 
 import signal
 
+from ampsm_engine import private_folder
 from ampsm_engine.config import config_path, load
 from ampsm_engine.home import home
 from ampsm_engine.store import PatientStore
@@ -13,6 +14,7 @@ def main() -> None:
     # A shell that puts a command into the background has it ignore SIGINT, and amp would inherit that.
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
+    private_folder.remove_abandoned()
     place = home()
     place.ensure()
     store = PatientStore(place.database)

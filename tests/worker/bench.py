@@ -1,8 +1,11 @@
 """One home, one repository, one scripted amp, and words to wait for facts with."""
 
+import contextlib
+import ctypes
 import json
 import os
 import signal
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +18,8 @@ from ampsm_engine.engine.desk import Engine
 from ampsm_engine.model import Iteration, Session, State
 from ampsm_engine.worker import launch, slots
 from tests.waiting import DEADLINE, until
+
+PR_SET_CHILD_SUBREAPER = 36
 
 QUICK = """
 [stop]
@@ -102,6 +107,17 @@ class Bench:
 
     def leased(self, iteration: Iteration) -> bool:
         return slots.is_leased(self.engine.home.run(iteration.id))
+
+
+@contextlib.contextmanager
+def subreaper() -> Iterator[None]:
+    """This process becomes the parent of orphans, as systemd --user and the init of some containers do."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
+    try:
+        yield
+    finally:
+        libc.prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
 def marked(name: str, value: str) -> list[psutil.Process]:

@@ -12,7 +12,7 @@ from ampsm_engine.worker import slots
 from ampsm_engine.worker.worker import Worker
 from tests.conftest import git
 from tests.waiting import until
-from tests.worker.bench import Bench, kill, marked, words
+from tests.worker.bench import Bench, kill, marked, subreaper, words
 
 COUNTED = {"input_tokens": 1, "output_tokens": 10, "cache_creation_input_tokens": 100, "cache_read_input_tokens": 1000}
 STEPS = 30
@@ -193,6 +193,25 @@ def test_nobody_looks_after_an_iteration_without_its_lease(bench: Bench) -> None
     held.release()
     assert settles(bench, session).outcome is Outcome.DONE
     assert bench.engine.home.worker_log.read_text().count(first.id) == 2
+
+
+def test_a_commit_that_outlives_its_worker_is_waited_for(bench: Bench) -> None:
+    """Whoever gets the orphan as a child: it commits, and the next worker neither says so before nor does it again."""
+    bench.scenario(*long_scenario())
+    hook = bench.repo / ".git" / "hooks" / "pre-commit"
+    hook.write_text(f"#!/bin/sh\ntouch {bench.flag('hook')}\nuntil test -e {bench.flag('go')}; do sleep 0.02; done\n")
+    hook.chmod(0o755)
+    with subreaper():
+        session = bench.new()
+        until(bench.flag("hook").exists)
+        bench.kill_workers()
+        bench.sweep()
+        until(lambda: "killed worker" in (bench.last(session).activity or ""), "the next worker to wait")
+        bench.flag("go").touch()
+        last = settles(bench, session)
+    assert last.outcome is Outcome.DONE
+    assert git(Path(session.worktree_path), "log", "--format=%s", "main..").count("amp: ") == 1
+    assert "not-committed" not in bench.facts(session)
 
 
 @pytest.mark.soak

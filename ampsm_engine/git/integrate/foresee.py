@@ -1,12 +1,12 @@
 """Would two commits merge? Nothing is written to the repository: what git must merge goes to a folder that is gone."""
 
-import tempfile
 from pathlib import Path
 
 from ampsm_engine.git import live
 from ampsm_engine.git.integrate import mergetree
 from ampsm_engine.git.integrate.ground import Ground
 from ampsm_engine.git.integrate.values import Foreseen
+from ampsm_engine.private_folder import private_folder
 
 
 def foresee(repo_root: Path, ours: str, theirs: str) -> Foreseen:
@@ -19,7 +19,7 @@ def foresee(repo_root: Path, ours: str, theirs: str) -> Foreseen:
         quick = ground.plainly(*three)
         if quick is not None:
             return Foreseen((), quick)
-    with tempfile.TemporaryDirectory(prefix="ampsm-foresee-") as folder:
+    with private_folder("foresee") as folder:
         objects = Path(folder) / "objects"
         objects.mkdir()
         variables = live.object_variables(objects, ground.common_dir / "objects")

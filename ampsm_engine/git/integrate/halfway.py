@@ -3,13 +3,13 @@
 import contextlib
 import os
 import shutil
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from ampsm_engine.git import program
 from ampsm_engine.git.integrate.values import Move
+from ampsm_engine.private_folder import private_folder
 
 Stamp = tuple[int, int] | None
 """How a file lies there: inode and time, None for no file."""
@@ -30,7 +30,7 @@ def stamps(path: Path, git_dir: Path, names: Iterable[str]) -> Stamps:
 @contextlib.contextmanager
 def index_apart(git_dir: Path) -> Iterator[program.Variables]:
     """A copy of the index to try things with: the one that is there stays as it is, byte for byte."""
-    with tempfile.TemporaryDirectory(prefix="ampsm-index-") as folder:
+    with private_folder("index") as folder:
         copy = Path(folder) / "index"
         # With its time: git looks twice at files that are no older than their index.
         with contextlib.suppress(FileNotFoundError):

@@ -8,7 +8,6 @@ meets none.
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from ampsm_engine.errors import AmpsmError, Failed, Refused
 from ampsm_engine.git import changes, commit_failure, program, registry, repository
 from ampsm_engine.git.hooks import MERGE
 from ampsm_engine.git.values import FileChange
+from ampsm_engine.private_folder import private_folder
 
 HOOK_LIMIT = 900.0
 """Seconds that hooks may take."""
@@ -79,8 +79,8 @@ def _standing(worktree: Path, parent: str, tree: str) -> Iterator[dict[str, str]
     common = repository.common_dir(worktree)
     for stale in (common / "worktrees").glob(f"{registry.PASSING}*"):  # the lock is held: nobody else's is in use
         registry.delete_tree(stale)
-    with tempfile.TemporaryDirectory(prefix=registry.PASSING) as folder:
-        place = Path(folder) / Path(folder).name
+    with private_folder("commit") as folder:  # its name begins as registry.PASSING does
+        place = folder / folder.name
         add = ("worktree", "add", "--quiet", "--no-checkout", "--detach", place, parent)
         try:
             program.done(worktree, "-c", f"core.hooksPath={os.devnull}", *add)

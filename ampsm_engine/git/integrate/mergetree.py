@@ -4,7 +4,6 @@ Attributes (merge drivers, `-merge`, line endings) are those of our side's tree,
 configuration is the user's.
 """
 
-import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import NamedTuple
 
 from ampsm_engine.git import program
 from ampsm_engine.git.integrate.values import ConflictFile, ConflictKind, Stage
+from ampsm_engine.private_folder import private_folder
 
 GITLINK = "160000"
 
@@ -52,7 +52,7 @@ def run(
     Failed when git cannot.
     """
     arguments = ("merge-tree", "--write-tree", "-z", "--messages", "--allow-unrelated-histories", ours, theirs)
-    with tempfile.TemporaryDirectory(prefix="ampsm-merge-") as folder:
+    with private_folder("merge") as folder:
         # A worktree with nothing but attributes: nobody's checkout decides about a merge of others.
         work = Path(folder) / "work"
         work.mkdir()

@@ -1,9 +1,9 @@
 """Whether a branch that got a change has taken it back since: by a revert, or by hand. Reads only."""
 
-import tempfile
 from pathlib import Path
 
 from ampsm_engine.git import program
+from ampsm_engine.private_folder import private_folder
 
 _PATCH = ("--binary", "--full-index", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color")
 
@@ -19,7 +19,7 @@ def taken_back(where: Path, old: str, new: str, now: str) -> tuple[str, ...]:
     patch = program.told(where, "diff-tree", "-p", *_PATCH, old, new)
     if not patch:
         return ()
-    with tempfile.TemporaryDirectory(prefix="ampsm-proof-") as folder:
+    with private_folder("proof") as folder:
         index = Path(folder) / "index"
         program.told(where, "read-tree", now, variables={"GIT_INDEX_FILE": index})
         if _fits(where, index, patch, "--reverse"):
