@@ -26,7 +26,10 @@ BEGUN = r"(?:\A|(?:[\x00-,\./:-@\[-\^`\{-\xFF]))"
 OUR_NAMED = r"""[ \t\w.-]{0,20}+['"\s`]{0,3}+"""
 OUR_ASSIGNED = r"""(?:=>|[=>,]|:{1,3}=|\|\||:|\?=)(?:[`'"\s=]|\\{1,4}[nrt]){0,5}"""
 OUR_ENDED = r"(?!\w)"
-BOUNDARY = r"(?:(?<!\w)|(?<=\\[nrtbfv0])|(?<=\\u[0-9a-fA-F]{4})|(?<=%[0-9a-fA-F]{2})|(?<=[\d;\[]m))"
+BOUNDARY = (
+    r"(?:(?<!\w)|(?<=\\[abefnrtv0])|(?<=\\u[0-9a-fA-F]{4})|(?<=\\x[0-9a-fA-F]{2})|(?<=\\0[0-7]{2})|(?<=%[0-9a-fA-F]{2})"
+    r"|(?<=[\d;\[]m)|(?<=\[[HJK])|(?<=\[[0-3][JK]))"
+)
 """Not inside a word; an escaped line's end, a percent escape and a terminal colour are no words."""
 BOUNDARY_MARK = "\ue000"
 ENDING_MARK = "\ue001"
@@ -94,7 +97,9 @@ def our_pieces(pattern: str) -> str:
     pattern = pattern.replace(r"""(?:^|[\\'"\x60\s>=:(,)])""", BOUNDARY_MARK)
     pattern = pattern.replace(r"""(?:$|[\\'"\x60\s<),])""", ENDING_MARK)
     pattern = re.sub(r"^(\(\?\w+\)|\(\?i:)?\\b", lambda found: (found[1] or "") + BOUNDARY_MARK, pattern)
-    return re.sub(r"\((?:\?:)?\\b", lambda found: found[0][:-2] + BOUNDARY_MARK, pattern)
+    pattern = re.sub(r"\((?:\?:)?\\b", lambda found: found[0][:-2] + BOUNDARY_MARK, pattern)
+    # Within a pattern, an escaped line's end may stand where the author thought of a real one.
+    return re.sub(r"\\b(?=C?\()", lambda _: rf"(?:\b|{BOUNDARY_MARK})", pattern)
 
 
 class Writer:

@@ -7,6 +7,8 @@ What is covered, and put out as `[redacted:<rule>]`:
   `scripts/update_redaction_rules.py`, which says what it leaves out and why; see NOTICE.
 - `shapes.py`: what those miss. amp's keys and login address, passwords in addresses, Authorization headers, short
   and example-like tokens, values given to names that say secret.
+- `contexts.py`: what commands are given as a password, lines of configuration in the usual syntaxes, cookies, netrc,
+  pgpass, kubeconfig, Docker and npm logins, hashes of passwords, signed addresses.
 - `private_key.py`: private keys in PEM's armour, whole blocks.
 - `environment.py`: the values of secret-named environment variables, also escaped for JSON, for a URL, in base 64.
 

@@ -16,6 +16,9 @@ _OURS = r"T-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|TU-\w+|
 _PUBLIC = r"[0-9a-fA-F]{32}|[0-9a-f]{40}|[0-9a-f]{64}|(?:T-)?[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 """Commit hashes, checksums, UUIDs: secrets only when the text before them says so."""
 
+BEFORE = 256
+"""Characters before a match that a rule may ask for."""
+
 _CONFIDING = "(?i)secret|token|passw|api|auth|access|private|credential|key"
 
 
@@ -30,7 +33,7 @@ class Finder(Protocol):
 class Rule:
     """A finder made of a pattern; its last group that matched is the secret, or the whole match."""
 
-    __slots__ = ("_compiled", "_is_secret", "_pattern", "back", "name", "near")
+    __slots__ = ("_before", "_compiled", "_is_secret", "_pattern", "back", "name", "near")
 
     def __init__(
         self,
@@ -39,6 +42,7 @@ class Rule:
         *,
         back: tuple[int, int] = (0, 0),
         near: bool = False,
+        before: str = "",
         is_secret: Callable[[str], bool] | None = None,
     ) -> None:
         self.name = name
@@ -46,6 +50,7 @@ class Rule:
         """How many characters of a match stand before its anchor: at least, at most."""
         self.near = near
         """The secret has no shape of its own: a provider's name stands before it."""
+        self._before = before
         self._pattern = pattern
         self._is_secret = is_secret
         self._compiled: re.Pattern[str] | None = None
@@ -57,9 +62,13 @@ class Rule:
         low, high = self.back
         for start in range(max(0, position - high), position - low + 1):
             found = self._compiled.match(text, start)
-            if found:
+            if found and self._follows(text, start):
                 return self._secret(text, found)
         return ()
+
+    def _follows(self, text: str, start: int) -> bool:
+        """Whether what has to stand before a match does; only looked at where there is one."""
+        return not self._before or bool(compiled(self._before).search(text[max(0, start - BEFORE) : start]))
 
     def _secret(self, text: str, found: re.Match[str]) -> Sequence[Span]:
         start, end = fitted(text, *found.span(found.lastindex or 0))

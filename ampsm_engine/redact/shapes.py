@@ -3,16 +3,13 @@
 from collections.abc import Iterator
 from itertools import product
 
-from ampsm_engine.redact.pattern import compiled
+from ampsm_engine.redact import contexts
+from ampsm_engine.redact.pattern import BOUNDARY, QUOTE, SPACE, compiled
 from ampsm_engine.redact.rule import Finder, Gate, Rule
 
 WIDEST = 20 * 1024
 """Characters that a match of any rule, ours or not, may span; a test holds them to it."""
 
-_BOUNDARY = r"(?:(?<!\w)|(?<=\\[nrtbfv0])|(?<=\\u[0-9a-fA-F]{4})|(?<=%[0-9a-fA-F]{2})|(?<=[\d;\[]m))"  # nosec: a pattern
-"""Not inside a word; an escaped line's end, a percent escape and a terminal colour are no words."""
-
-_QUOTE = r"""\\{0,15}["'`]"""
 _VALUE = r"""((?:[^\s"'`\\]|\\\\|\\/|\\u[0-9a-fA-F]{4}){8,512})"""
 _WORDS = (
     *("token", "secret", "password", "passwd", "passphrase", "pwd"),
@@ -56,7 +53,7 @@ def _is_bare_value(value: str) -> bool:
 
 def _is_given(value: str) -> bool:
     """Whether a value of an environment variable reads like one, and not like a reference to another."""
-    return not compiled(_PLACEHOLDER).match(value)
+    return not compiled(_PLACEHOLDER).match(value) and not contexts.is_ordinary(value)
 
 
 def _has_digit(value: str) -> bool:
@@ -68,6 +65,7 @@ def anchored() -> Iterator[tuple[str, Finder]]:
     for anchors, rule in (*_tokens(), *_addresses(), *_headers(), *_assignments()):
         for anchor in anchors:
             yield anchor, rule
+    yield from contexts.anchored()
 
 
 def _tokens() -> Iterator[tuple[list[str], Finder]]:
@@ -79,7 +77,7 @@ def _tokens() -> Iterator[tuple[list[str], Finder]]:
         ["sk-"],
         Rule(
             "sk-key",
-            _BOUNDARY
+            BOUNDARY
             + r"(sk-(?:(?:proj|svcacct|admin|ant|or|lf|live|test|api|None)[A-Za-z0-9]{0,8}-[A-Za-z0-9_-]{16,512}"
             r"|[A-Za-z0-9]{20,128}(?![\w-])))",
         ),
@@ -91,19 +89,19 @@ def _tokens() -> Iterator[tuple[list[str], Finder]]:
     )
     yield (
         ["eyj"],
-        Rule("jwt", _BOUNDARY + r"(eyJ[\w-]{8,4096}+\.ey[\w-]{4,8000}+\.[\w-]{0,2048}(?:\.[\w-]{1,2048}){0,2})"),
+        Rule("jwt", BOUNDARY + r"(eyJ[\w-]{8,4096}+\.ey[\w-]{4,8000}+\.[\w-]{0,2048}(?:\.[\w-]{1,2048}){0,2})"),
     )
-    yield ["hf_"], Rule("huggingface-access-token", _BOUNDARY + r"(hf_[A-Za-z0-9]{30,64})(?!\w)")
-    yield ["sgp_"], Rule("sourcegraph-access-token", _BOUNDARY + r"(sgp_[A-Za-z0-9_]{20,200})(?!\w)")
+    yield ["hf_"], Rule("huggingface-access-token", BOUNDARY + r"(hf_[A-Za-z0-9]{30,64})(?!\w)")
+    yield ["sgp_"], Rule("sourcegraph-access-token", BOUNDARY + r"(sgp_[A-Za-z0-9_]{20,200})(?!\w)")
     yield ["gocspx-"], Rule("google-oauth-client-secret", r"GOCSPX-[\w-]{20,64}")
     yield ["ya29."], Rule("google-oauth-token", r"ya29\.[\w-]{20,2048}")
     yield ["whsec_"], Rule("stripe-webhook-secret", r"whsec_[A-Za-z0-9+/=]{20,128}")
-    yield ["azdo"], Rule("azure-devops-token", _BOUNDARY + r"([A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4})(?!\w)", back=(76, 76))
+    yield ["azdo"], Rule("azure-devops-token", BOUNDARY + r"([A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4})(?!\w)", back=(76, 76))
     yield from _tokens_without_a_provider()
-    yield [":aa"], Rule("telegram-bot-token", _BOUNDARY + r"(\d{8,10}:AA[\w-]{30,40})(?![\w-])", back=(8, 10))
+    yield [":aa"], Rule("telegram-bot-token", BOUNDARY + r"(\d{8,10}:AA[\w-]{30,40})(?![\w-])", back=(8, 10))
     yield (
         _discord_beginnings(),
-        Rule("discord-bot-token", _BOUNDARY + r"([MNO][\w-]{22,27}\.[\w-]{6,7}\.[\w-]{27,45})(?!\w)"),
+        Rule("discord-bot-token", BOUNDARY + r"([MNO][\w-]{22,27}\.[\w-]{6,7}\.[\w-]{27,45})(?!\w)"),
     )
     yield ["/api/webhooks/"], Rule("discord-webhook", r"/api/webhooks/\d{15,21}/([\w-]{40,100})")
 
@@ -125,9 +123,9 @@ def _tokens_without_a_provider() -> Iterator[tuple[list[str], Finder]]:
         ("sentry-token", "sntry", "[a-z]_[A-Za-z0-9+/=_-]{20,1024}"),
         ("tailscale-key", "tskey-", r"(?:auth|client|api|scim|webhook)-[A-Za-z0-9-]{16,128}"),
     ):
-        yield [beginning.lower()], Rule(name, rf"{_BOUNDARY}({beginning}{rest})(?![\w-])")
-    yield ["ssws"], Rule("okta-access-token", _BOUNDARY + r"SSWS[ \t]{1,4}([\w=-]{20,128})")
-    yield ["-us"], Rule("mailchimp-api-key", rf"{_BOUNDARY}([0-9a-f]{{32}}-us\d{{1,2}})(?!\w)", back=(32, 32))
+        yield [beginning.lower()], Rule(name, rf"{BOUNDARY}({beginning}{rest})(?![\w-])")
+    yield ["ssws"], Rule("okta-access-token", BOUNDARY + r"SSWS[ \t]{1,4}([\w=-]{20,128})")
+    yield ["-us"], Rule("mailchimp-api-key", rf"{BOUNDARY}([0-9a-f]{{32}}-us\d{{1,2}})(?!\w)", back=(32, 32))
 
 
 def _discord_beginnings() -> list[str]:
@@ -151,7 +149,7 @@ def _addresses() -> Iterator[tuple[list[str], Finder]]:
 
 def _headers() -> Iterator[tuple[list[str], Finder]]:
     # Whatever the token looks like, the header says what it is.
-    opening = rf"(?:{_QUOTE})?[ \t]{{0,4}}[:=,][ \t]{{0,4}}(?:{_QUOTE})?"
+    opening = rf"(?:{QUOTE})?[ \t]{{0,4}}[:=,][ \t]{{0,4}}(?:{QUOTE})?"
     yield (
         ["authorization"],
         Rule(
@@ -160,14 +158,9 @@ def _headers() -> Iterator[tuple[list[str], Finder]]:
             r"[ \t]{1,4}([\w.~+/=:-]{6,4096})",
         ),
     )
-    yield ["bearer"], Rule("bearer-token", r"\b(?i:bearer)[ \t]{1,4}([\w.~+/=-]{16,4096})", is_secret=_has_digit)
     yield (
-        ["curl"],
-        Rule(
-            "curl-password",
-            rf"\bcurl\b[^\r\n]{{0,200}}?[ \t](?:-u|--user)[ =]?[ \t]{{0,4}}(?:{_QUOTE})?"
-            r"""[^\s:"'\\]{1,128}:([^\s"'\\$]{3,256})""",
-        ),
+        ["bearer"],
+        Rule("bearer-token", BOUNDARY + r"(?i:bearer)[ \t]{1,4}([\w.~+/=-]{16,4096})", is_secret=_has_digit),
     )
 
 
@@ -178,11 +171,11 @@ def _assignments() -> Iterator[tuple[list[str], Finder]]:
     yield (
         list(_WORDS),
         Gate(
-            rf"{words}[A-Z0-9_]{{0,24}}(?:{_QUOTE})?\]?\s{{0,3}}[=:>]",
+            rf"{words}[A-Z0-9_]{{0,24}}(?:{QUOTE})?\]?{SPACE}{{0,3}}[=:>]",
             (
                 Rule(
                     "assigned-secret",
-                    rf"{words}(?:{_QUOTE})?\]?\s{{0,3}}(?:=>|:=|=|:)\s{{0,3}}(?i:[bfru]?){_QUOTE}{_VALUE}",
+                    rf"{words}(?:{QUOTE})?\]?{SPACE}{{0,3}}(?:=>|:=|=|:){SPACE}{{0,3}}(?i:[bfru]?){QUOTE}{_VALUE}",
                     is_secret=_is_value,
                 ),
                 Rule(
@@ -193,19 +186,9 @@ def _assignments() -> Iterator[tuple[list[str], Finder]]:
                 Rule("assigned-secret", rf"{words}>([^\s<>\"\\]{{6,256}})(?=<[/\\])", is_secret=_is_given),
                 Rule(
                     "environment-secret",
-                    rf"(?:{upper})(?:_[A-Z0-9_]{{0,24}})?=(?:{_QUOTE})?([^\s\"'`\\;&|<>(){{}}$]{{8,2048}})",
+                    rf"(?:{upper})(?:_[A-Z0-9_]{{0,24}})?=(?:{QUOTE})?([^\s\"'`\\;&|<>(){{}}$]{{8,2048}})",
                     is_secret=_is_given,
                 ),
             ),
-        ),
-    )
-    flags = [f"--{word}" for word in ("password", "passphrase", "token", "secret", "api-key")]
-    flags += [f"--{word}" for word in ("access-token", "auth-token", "api-token", "client-secret")]
-    yield (
-        flags,
-        Rule(
-            "flag-secret",
-            rf"""(?:{"|".join(flags)})[ \t]{{1,3}}(?:{_QUOTE})?([^\s"'`\\<>${{}}()-][^\s"'`\\<>${{}}()]{{7,512}})""",
-            is_secret=_is_value,
         ),
     )
