@@ -16,9 +16,6 @@ from ampsm_engine.git import listing, program, repository, staging
 from ampsm_engine.git.values import LeftOut, LiveTree
 from ampsm_engine.private_folder import private_folder
 
-_HASTE = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.looseCompression", "GIT_CONFIG_VALUE_0": "0"}
-"""Objects that are thrown away soon need not be small."""
-
 
 @contextlib.contextmanager
 def live_tree(worktree: Path) -> Iterator[LiveTree]:
@@ -60,7 +57,8 @@ def kept_tree(worktree: Path, place: Path) -> tuple[str, tuple[LeftOut, ...]]:
             shutil.copy2(kept, index)
         else:
             copy_index(git_dir, index)
-        variables = {**reading(worktree, objects), **_HASTE}
+        # Objects that are thrown away soon need not be small.
+        variables = {**reading(worktree, objects), **program.configuration("core.looseCompression", "0")}
         tree, left_out = snapshot(worktree, index, variables)
         stamp.unlink(missing_ok=True)
         index.replace(kept)

@@ -29,8 +29,6 @@ Variables = Mapping[str, str | Path]
 LOCAL_VARIABLES = (
     "GIT_ALTERNATE_OBJECT_DIRECTORIES",
     "GIT_CONFIG",
-    "GIT_CONFIG_PARAMETERS",
-    "GIT_CONFIG_COUNT",
     "GIT_OBJECT_DIRECTORY",
     "GIT_DIR",
     "GIT_WORK_TREE",
@@ -44,7 +42,11 @@ LOCAL_VARIABLES = (
     "GIT_SHALLOW_FILE",
     "GIT_COMMON_DIR",
 )
-"""`git rev-parse --local-env-vars`: what binds a git to one repository."""
+"""What binds a git to one repository: `git rev-parse --local-env-vars`, less the variables that hold configuration.
+
+GIT_CONFIG_COUNT and GIT_CONFIG_PARAMETERS are the user's own (safe.directory, user.name); what is set here by `-c`
+goes before them.
+"""
 
 _BENDING_VARIABLES = (
     *("GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS"),
@@ -305,6 +307,17 @@ def environment(*, reading: bool, variables: Variables | None = None) -> dict[st
         environ.update(_READING)
     environ.update({name: os.fsdecode(value) for name, value in (variables or {}).items()})
     return environ
+
+
+def configuration(name: str, value: str) -> dict[str, str]:
+    """Variables that set one thing in git's configuration, beside what the user's own variables set."""
+    known = os.environ.get("GIT_CONFIG_COUNT", "")
+    count = int(known) if known.isdecimal() else 0
+    return {
+        "GIT_CONFIG_COUNT": str(count + 1),
+        f"GIT_CONFIG_KEY_{count}": name,
+        f"GIT_CONFIG_VALUE_{count}": value,
+    }
 
 
 def failure(where: Path, arguments: tuple[Argument, ...], answer: Answer) -> AmpsmError:

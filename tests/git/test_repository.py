@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.errors import NotFound, Refused, Unfit
-from ampsm_engine.git import repository
+from ampsm_engine.git import changes, commits, integrate, live, repository
+from ampsm_engine.git.integrate.values import Rewritten
 from ampsm_engine.git.places import Base, Repo, Worktree
 from tests.git.sandboxes import Sandbox
 
@@ -234,3 +235,39 @@ def test_an_old_git_is_refused_before_anything_is_made(
     assert "2.38" in unfit.value.hint
     assert sandbox.untouched() == before
     assert not (sandbox.root / ".worktrees").exists()
+
+
+def _as_variables(configuration: dict[str, str], how: str) -> dict[str, str]:
+    """Configuration as a user gives it in the environment."""
+    if how == "parameters":
+        return {"GIT_CONFIG_PARAMETERS": " ".join(f"'{name}'='{value}'" for name, value in configuration.items())}
+    pairs = list(enumerate(configuration.items()))
+    keys = {f"GIT_CONFIG_KEY_{number}": name for number, (name, _) in pairs}
+    return {**keys, **{f"GIT_CONFIG_VALUE_{n}": value for n, (_, value) in pairs}, "GIT_CONFIG_COUNT": str(len(pairs))}
+
+
+@pytest.mark.parametrize("how", ["count", "parameters"])
+def test_configuration_in_variables_is_the_users(
+    sandbox: Sandbox, hermetic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    (hermetic / "gitconfig").write_text("[user]\n\tuseConfigOnly = true\n")
+    worktree = sandbox.session()
+    if os.geteuid() == 0:
+        for place in (sandbox.root, sandbox.root / ".git", worktree.path, worktree.path / ".git"):
+            os.chown(place, 12345, 12345)
+        with pytest.raises(Unfit, match="another user"):
+            repository.locate(sandbox.root)
+    given = {"safe.directory": "*", "user.name": "Grace", "user.email": "grace@example.org", "core.fsmonitor": "/x"}
+    for name, value in _as_variables(given, how).items():
+        monkeypatch.setenv(name, value)
+    assert repository.locate(sandbox.root).root == sandbox.root
+    sandbox.write({"a": "1"}, worktree.path)
+    made = commits.commit_all(worktree.path, branch=worktree.branch, subject="amp: x", body="", hooks=True)
+    assert (made.refused, made.note) == (None, None)
+    assert sandbox.git("log", "-1", "--format=%an <%ae> %cn", at=worktree.path) == "Grace <grace@example.org> Grace"
+    assert changes.ahead_behind(sandbox.root, worktree.branch, "main") == (1, 0)
+    (tmp_path / "kept").mkdir()
+    assert live.kept_tree(worktree.path, tmp_path / "kept")[0]
+    squashed = integrate.squash(sandbox.root, str(made.sha), sandbox.git("rev-parse", "main"), "One")
+    assert isinstance(squashed, Rewritten)
+    assert sandbox.git("log", "-1", "--format=%cn", squashed.tip) == "Grace"
