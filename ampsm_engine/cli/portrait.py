@@ -43,6 +43,8 @@ def print_portrait(view: "SessionView", notes: Notes) -> None:
     for iteration in view.iterations:
         _print_notes(iteration, notes.get(iteration.id, ()))
     _print_trouble(session, view.iterations, notes)
+    for text in view.lacking:
+        diagnostics.warning(text)
 
 
 def _facts(view: "SessionView") -> list[tuple[str, str]]:

@@ -75,7 +75,7 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
             engine, path=repo, prompt=text, name=name, base=base, script=script, mode=mode, run=not no_run
         )
     for fact in engine.store.facts(session_id=session.id):
-        if fact.kind == "hook":
+        if fact.kind == "worktree":
             diagnostics.warning(fact.text)
     if wait and iteration:
         from ampsm_engine.cli.waiting import wait_for

@@ -2,6 +2,7 @@
 
 import importlib
 import os
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -63,7 +64,8 @@ def new(
             if run:
                 importlib.import_module("ampsm_engine.engine.runs")  # 30 ms, paid while git is at work
             note = pending.finish().note
-            return _enter(engine, session, prompt if run else None, context, note)
+            notes = (*((note,) if note else ()), *worktrees.lacking(pending.path, repo.root))
+            return _enter(engine, session, prompt if run else None, context, notes)
         except BaseException:
             pending.undo()
             raise
@@ -110,22 +112,20 @@ def _context_of(session: Session) -> dict[str, bytes]:
 
 
 def _enter(
-    engine: Engine, session: Session, prompt: str | None, made: dict[str, bytes], note: str | None = None
+    engine: Engine, session: Session, prompt: str | None, made: dict[str, bytes], notes: Sequence[str] = ()
 ) -> tuple[Session, Iteration | None]:
     """Write the session into the store and its context into the worktree; take it back when that fails.
 
-    `note`: what is to be known of how its worktree was made; it stands in the facts.
+    `notes`: what is to be known of how its worktree was made; it stands in the facts.
     """
     from ampsm_engine.worker import context
 
     store, iteration = engine.store, None
     store.add_session(session)
     try:
-        if note:
-            store.fact("hook", note, session_id=session.id)
-        note = context.put(session, made)
-        if note:
-            store.fact("context", note, session_id=session.id)
+        told = context.put(session, made)
+        for note in (*notes, *((told,) if told else ())):
+            store.fact("worktree", note, session_id=session.id)
         if prompt is not None:
             from ampsm_engine.engine import runs
 
@@ -207,7 +207,8 @@ def adopt(
         model_override=mode or engine.settings.text("amp.mode") or None,
     )
     own_files.ensure(repo)
-    entered, _ = _enter(engine, session, None, _context_of(session))
+    lacking = worktrees.lacking(found.path, repo.root)
+    entered, _ = _enter(engine, session, None, _context_of(session), lacking)
     return entered
 
 

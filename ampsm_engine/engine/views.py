@@ -9,7 +9,7 @@ from ampsm_engine.amp import transcript
 from ampsm_engine.amp.events import Event
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
-from ampsm_engine.git import changes, hand_edits, repository
+from ampsm_engine.git import changes, hand_edits, repository, worktrees
 from ampsm_engine.git.values import FileChange
 from ampsm_engine.model import Fact, Iteration, Session, State, Status
 
@@ -26,6 +26,8 @@ class SessionView:
     files: tuple[FileChange, ...] | None = None
     trouble: str | None = None
     """Why there are no changes to show."""
+    lacking: tuple[str, ...] = ()
+    """What the worktree does not have of the main one, without a word from git: hooks, submodules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +64,10 @@ def show(engine: Engine, session: Session) -> SessionView:
         old = changes.merge_base(place, base, session.branch_name) or session.base_commit
         files = changes.files(place, old, None if worktree.is_dir() else session.branch_name)
         ahead, behind = changes.ahead_behind(Path(session.repo_root), session.branch_name, base)
+        lacking = worktrees.lacking(worktree, Path(session.repo_root)) if worktree.is_dir() else ()
     except AmpsmError as reason:
         return SessionView(session, iterations, facts, trouble=str(reason))
-    return SessionView(session, iterations, facts, ahead, behind, files)
+    return SessionView(session, iterations, facts, ahead, behind, files, lacking=lacking)
 
 
 def place_of(session: Session) -> Path:

@@ -6,11 +6,12 @@ git will not commit stays where it is, and the answer says why.
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ampsm_engine.git import busy, commit_failure, listing, own_files, program, repository, staging
+from ampsm_engine.git import busy, commit_failure, keepsake, listing, live, own_files, program, repository, staging
 from ampsm_engine.git.stray import agent_commits as agent_commits  # noqa: PLC0414 - part of this module's face
 from ampsm_engine.git.stray import head as head  # noqa: PLC0414
 from ampsm_engine.git.stray import keep_stray as keep_stray  # noqa: PLC0414
@@ -18,6 +19,8 @@ from ampsm_engine.git.values import Commit, Head, LeftOut
 
 HOOK_LIMIT = 900.0
 """Seconds that a commit with its hooks may take."""
+
+COVERED = "git was told to take it as unchanged (assume-unchanged)"
 
 DEFAULT_NAME = "ampsm"
 DEFAULT_EMAIL = "ampsm@localhost"
@@ -66,9 +69,28 @@ def commit_all(
         return _refused(
             nothing, *(why_not or (f"git could not add the changes: {answer.said}", f"git -C {worktree} add --all"))
         )
+    nothing = replace(nothing, left_out=(*nothing.left_out, *_covered(worktree, git_dir)))
     if _nothing_staged(worktree):
-        return nothing
+        first = next(iter((*choice.add, *choice.remove)), None)
+        why = (
+            f"git lists changes ({first!r}), and adding them came to nothing: nothing is committed." if first else None
+        )
+        return replace(nothing, note=why)
     return record(worktree, composed(subject, body), nothing, branch=branch, hooks=hooks, limit=limit)
+
+
+def _covered(worktree: Path, git_dir: Path) -> tuple[LeftOut, ...]:
+    """Changed files that git was told to take as unchanged: it does not list them, and no commit has them."""
+    listed = program.told(worktree, "ls-files", "-v", "-z").split(b"\0")
+    flagged = {program.text(one[2:]) for one in listed if one[:1].islower()}
+    if not flagged:
+        return ()
+    with tempfile.TemporaryDirectory(prefix="ampsm-index-") as folder:
+        index = Path(folder) / "index"
+        live.copy_index(git_dir, index)
+        keepsake.uncover(worktree, index)
+        changed = {entry.path for entry in listing.entries(worktree, index=index)}
+    return tuple(LeftOut(path, COVERED) for path in sorted(flagged & changed))
 
 
 def record(

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from ampsm_engine.git import program, repository
+from ampsm_engine.naming import printable
 
 COMMIT = ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit")
 MERGE = ("pre-merge-commit", "prepare-commit-msg", "commit-msg")
@@ -27,8 +28,8 @@ def missing(worktree: Path, root: Path) -> str | None:
 
     So it is with a `core.hooksPath` below the worktree whose files git does not track, as husky makes them.
     """
-    here, there = folder(worktree), folder(root)
-    if here == there or here.is_dir() or not has_any(there, (*COMMIT, *MERGE)):
+    configured = program.write(worktree, "config", "--type=path", "--get", "core.hooksPath").line
+    if not configured or (worktree / configured).is_dir() or not has_any(root / configured, (*COMMIT, *MERGE)):
         return None
-    name = here.relative_to(worktree) if here.is_relative_to(worktree) else here
-    return f"The repository's hooks do not run here: core.hooksPath is {name}, which this worktree does not have."
+    where = f"core.hooksPath is {printable(configured)}, which is in {root} and not in {worktree}"
+    return f"The repository's own hooks do not run in this session: {where}."

@@ -72,7 +72,7 @@ def write(worktree: Path, branch: str) -> tuple[str, Contents]:
         whole = {"GIT_INDEX_FILE": index}
         program.told(worktree, "update-index", "--force-write-index", variables=whole)
         live.copy_index(git_dir, copy)
-        _uncover(worktree, copy)
+        uncover(worktree, copy)
         entries = listing.entries(worktree, ignored=True, index=copy)
         choice = staging.choose(worktree, entries)
         tree, _ = live.snapshot(worktree, copy)
@@ -141,7 +141,7 @@ def _holds_something(folder: Path) -> bool:
     return False
 
 
-def _uncover(worktree: Path, index: Path) -> None:
+def uncover(worktree: Path, index: Path) -> None:
     """Make git look at files that it was told to take as unchanged or absent: here nothing may be overlooked."""
     variables: program.Variables = {"GIT_INDEX_FILE": index}
     records = program.text(program.told(worktree, "ls-files", "-v", "-z", variables=variables)).split("\0")[:-1]

@@ -92,6 +92,9 @@ HOW_TO_GET = (
     " (Ubuntu: add-apt-repository ppa:git-core/ppa; Debian: backports; macOS: brew install git)"
 )
 
+_UNSEEING = ("-c", "core.fsmonitor=false")
+"""For changes, too: a file system monitor that answers wrongly would let git take nothing for changed."""
+
 READ_LIMIT = 600.0
 """Seconds that a question may take; a filter that hangs must not hang us for ever."""
 
@@ -262,7 +265,7 @@ def read(where: Path, *arguments: Argument, feed: bytes | None = None, variables
     Configured filters do run where git must compare contents.
     """
     environ = environment(reading=True, variables=variables)
-    return Running((*_GUARDS, "-C", where, *arguments), environ, feed).wait(READ_LIMIT)
+    return Running((*_GUARDS, *_sense(where), "-C", where, *arguments), environ, feed).wait(READ_LIMIT)
 
 
 def told(where: Path, *arguments: Argument, feed: bytes | None = None, variables: Variables | None = None) -> bytes:
@@ -294,7 +297,17 @@ def done(where: Path, *arguments: Argument, feed: bytes | None = None, variables
 
 def start(where: Path, *arguments: Argument, feed: bytes | None = None, variables: Variables | None = None) -> Running:
     """Let git begin to change something, and come back at once."""
-    return Running(("-C", where, *arguments), environment(reading=False, variables=variables), feed)
+    environ = environment(reading=False, variables=variables)
+    return Running((*_UNSEEING, *_sense(where), "-C", where, *arguments), environ, feed)
+
+
+def _sense(where: Path) -> tuple[str, ...]:
+    """Where names in another case are other files, git is told so: the configuration may come from elsewhere.
+
+    Else a file renamed in its case alone would be gone from a commit, and not be there under its new name.
+    """
+    tells_apart = os.path.lexists(where / ".git") and not os.path.lexists(where / ".GIT")
+    return ("-c", "core.ignoreCase=false") if tells_apart else ()
 
 
 def environment(*, reading: bool, variables: Variables | None = None) -> dict[str, str]:

@@ -15,7 +15,7 @@ from typing import Self
 
 from ampsm_engine import naming
 from ampsm_engine.errors import Failed, NotFound, Refused, Unfit
-from ampsm_engine.git import lock, own_files, program, registry, repository
+from ampsm_engine.git import hooks, listing, lock, own_files, program, registry, repository
 from ampsm_engine.git.places import Base, Orphan, Repo, Worktree
 from ampsm_engine.git.registry import listed as listed  # noqa: PLC0414 - part of this module's face
 
@@ -150,6 +150,26 @@ def recreate(repo: Repo, path: Path, branch: str) -> Worktree:
         message = f"git could not make the worktree {path}: {answer.reason}."
         raise Failed(message, f"git -C {repo.root} worktree add {path} {branch}")
     return Worktree(path, branch, tip, root=repo.root)
+
+
+def lacking(path: Path, root: Path) -> tuple[str, ...]:
+    """What a worktree does not have of what the main worktree has, and git says nothing about: hooks, submodules."""
+    missing = hooks.missing(path, root)
+    empty = _empty_submodules(path)
+    found = [missing] if missing else []
+    if empty:
+        some = ", ".join(naming.printable(name) for name in empty[:3]) + (", ..." if len(empty) > 3 else "")
+        way = f"git -C {path} submodule update --init --recursive"
+        found.append(f"The submodules are empty here ({some}). To fill them: {way}")
+    return tuple(found)
+
+
+def _empty_submodules(path: Path) -> list[str]:
+    if not (path / ".gitmodules").is_file():
+        return []
+    records = program.text(program.told(path, "ls-files", "--stage", "-z")).split("\0")
+    links = [record.partition("\t")[2] for record in records if record.startswith(listing.GITLINK)]
+    return [name for name in links if not os.path.lexists(path / name / ".git")]
 
 
 def remove(repo: Repo, path: Path, branch: str, *, delete_branch: bool) -> None:

@@ -8,7 +8,7 @@ from typing import NamedTuple, assert_never
 
 from ampsm_engine import redact
 from ampsm_engine.errors import AmpsmError
-from ampsm_engine.git import changes, integrate, own_files, program, repository
+from ampsm_engine.git import changes, hooks, integrate, own_files, program, repository
 from ampsm_engine.git.integrate.values import ConflictFile, PlannedCommit
 from ampsm_engine.merging import situation
 from ampsm_engine.merging.situation import Situation, many, named
@@ -58,7 +58,7 @@ def preflight(
         is_blocked = any(one.kind in ("session", "worktree") and one.level == "stop" for one in findings)
         said = _said(around, now, None if is_blocked else script)
         was_left_out = is_blocked and script is not None
-        findings += _left_out(now)
+        findings += [*_left_out(now), *_hooks(around, now)]
         findings += [_script(now, said, was_left_out=was_left_out), *_conflicts(now, conflicts), *_secrets(now)]
     return Preflight(
         session_id,
@@ -138,6 +138,12 @@ def _left_out(now: Situation) -> Iterator[Finding]:
     if names:
         text = f"{named(names)}: committed in the session, but ampsm's own, and not part of a merge"
         yield Finding("left-out", "warn", text)
+
+
+def _hooks(around: Surroundings, now: Situation) -> Iterator[Finding]:
+    missing = hooks.missing(now.worktree, now.root) if now.worktree.is_dir() else None
+    if missing and around.settings.switch("commit.hooks"):
+        yield Finding("hooks", "warn", missing)
 
 
 def _said(around: Surroundings, now: Situation, script: Script | None) -> ScriptState:

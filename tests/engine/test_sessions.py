@@ -359,7 +359,7 @@ def test_a_complaint_of_the_post_checkout_hook_is_a_fact(bench: Bench) -> None:
     hook.write_text("#!/bin/sh\necho 'npm is missing' >&2\nexit 3\n")
     hook.chmod(0o755)
     session = bench.new(prompt=None)
-    assert bench.fact(session, "hook") == "The post-checkout hook ended with 3: npm is missing."
+    assert bench.fact(session, "worktree") == "The post-checkout hook ended with 3: npm is missing."
 
 
 def test_a_mode_that_holds_a_secret_is_refused(bench: Bench) -> None:

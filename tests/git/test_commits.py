@@ -578,3 +578,32 @@ def test_why_git_made_no_commit_comes_from_what_it_said(sandbox: Sandbox, worktr
     assert text in str(made.refused)
     assert hint in made.hint
     assert ("commit.hooks" in made.hint) is bool(script)
+
+
+def test_a_monitor_that_answers_wrongly_hides_no_change(sandbox: Sandbox, worktree: Worktree, tmp_path: Path) -> None:
+    monitor = tmp_path / "monitor"
+    monitor.write_text("#!/bin/sh\nprintf 'token\\0'\n")
+    monitor.chmod(0o755)
+    sandbox.git("config", "core.fsmonitor", str(monitor))
+    sandbox.git("status", at=worktree.path)
+    sandbox.write({"README.md": "changed\n"}, worktree.path)
+    assert sandbox.git("status", "--porcelain", at=worktree.path) == ""
+    made = commit(worktree)
+    assert made.changed_files == 1
+    assert sandbox.git("show", "HEAD:README.md", at=worktree.path) == "changed"
+
+
+def test_a_name_in_another_case_is_another_file_here(sandbox: Sandbox, worktree: Worktree) -> None:
+    sandbox.git("config", "core.ignoreCase", "true")
+    (worktree.path / "README.md").rename(worktree.path / "readme.md")
+    assert commit(worktree).changed_files == 2
+    assert "readme.md" in sandbox.git("ls-tree", "--name-only", "HEAD", at=worktree.path).split()
+
+
+def test_changes_that_git_was_told_to_overlook_are_named(sandbox: Sandbox, worktree: Worktree) -> None:
+    sandbox.git("update-index", "--assume-unchanged", "README.md", "src/old.py", at=worktree.path)
+    sandbox.write({"README.md": "changed\n"}, worktree.path)
+    made = commit(worktree)
+    assert (made.sha, made.refused) == (None, None)
+    assert [left.path for left in made.left_out] == ["README.md"]
+    assert "assume-unchanged" in made.left_out[0].reason

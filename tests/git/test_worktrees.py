@@ -437,3 +437,17 @@ def test_the_moment_is_the_callers(sandbox: Sandbox) -> None:
     repo = sandbox.repo
     made = worktrees.create(repo, repository.base(repo, None), SESSION, "x", datetime(1999, 12, 31, 23, 59, 58))  # noqa: DTZ001
     assert made.branch == "amp/x/19991231-235958"
+
+
+def test_empty_submodules_are_named_until_they_are_filled(sandbox: Sandbox, tmp_path: Path) -> None:
+    library = Sandbox(tmp_path / "library")
+    library.root.mkdir()
+    library.git("init", "--quiet")
+    library.commit({"lib.txt": "1"})
+    sandbox.git("submodule", "--quiet", "add", str(library.root), "lib")
+    sandbox.commit()
+    worktree = sandbox.session()
+    (told,) = worktrees.lacking(worktree.path, sandbox.root)
+    assert "submodules are empty here (lib)" in told
+    subprocess.run(told.partition("To fill them: ")[2], shell=True, check=True, capture_output=True)
+    assert worktrees.lacking(worktree.path, sandbox.root) == ()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.config import config_path
-from ampsm_engine.engine import merges
+from ampsm_engine.engine import merges, views
 from ampsm_engine.errors import Failed, Refused
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import Session
@@ -105,3 +105,22 @@ def test_a_signature_that_fails_is_no_hook_that_refuses(desk: Desk, task: Sessio
 def test_a_rule_for_messages_asks_for_another_message(desk: Desk, task: Session) -> None:
     hook(desk.repo, "commit-msg", "echo 'subject may not be empty [subject-empty]'; exit 1")
     assert "-m" in refused(desk, task, "refused the message").hint
+
+
+def test_hooks_that_a_worktree_does_not_have_are_named(desk: Desk) -> None:
+    hooks = desk.repo / ".husky" / "_"
+    hooks.mkdir(parents=True)
+    (hooks / "pre-commit").write_text("#!/bin/sh\nexit 1\n")
+    (hooks / "pre-commit").chmod(0o755)
+    (hooks / ".gitignore").write_text("*\n")
+    git(desk.repo, "config", "core.hooksPath", ".husky/_")
+    session = desk.session()
+    assert "core.hooksPath is .husky/_" in next(
+        fact.text for fact in desk.engine.store.facts(session_id=session.id) if fact.kind == "worktree"
+    )
+    desk.amp(session, {"one.txt": lines(_3="session")})
+    found = merges.preflight(desk.engine, session.id).findings
+    assert next(one for one in found if one.kind == "hooks").level == "warn"
+    assert views.show(desk.engine, session).lacking
+    (Path(session.worktree_path) / ".husky" / "_").mkdir(parents=True)
+    assert not views.show(desk.engine, session).lacking
