@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ampsm_engine import wording
 from ampsm_engine.git import listing, own_files
-from ampsm_engine.git.secret_files import is_secret
+from ampsm_engine.git.secret_files import is_secret, is_secret_file
 
 _OTHERS = (".hg", ".jj")
 """What makes a folder a repository of another program than git."""
@@ -109,7 +109,7 @@ class _Survey:
             self._whole.append(path)  # a folder, too, that is called so and ignored
         elif item.is_dir(follow_symlinks=False):
             self._folders.append((path, entry))
-        elif entry and is_secret(path):
+        elif entry and is_secret_file(self._worktree, path):
             self._whole.append(path)
         elif entry:
             self._sizes[entry] = self._sizes.get(entry, 0) + item.stat(follow_symlinks=False).st_size

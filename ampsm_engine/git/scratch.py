@@ -13,7 +13,7 @@ from pathlib import Path
 from ampsm_engine.errors import Failed, Refused
 from ampsm_engine.git import listing, program, repository
 from ampsm_engine.git.live import copy_index
-from ampsm_engine.git.secret_files import is_secret
+from ampsm_engine.git.secret_files import is_secret_file
 from ampsm_engine.private_folder import private_folder
 
 
@@ -101,7 +101,7 @@ class Scratch:
             return False
         if not place.is_symlink() and (not place.exists() or (place.is_dir() and self.in_index(path) is None)):
             return False
-        if is_secret(path) and self.in_index(path) is None and self.in_tree("HEAD", path) is None:
+        if is_secret_file(self.worktree, path) and self.in_index(path) is None and self.in_tree("HEAD", path) is None:
             raise Refused(f"{path} is a secrets file that git does not track.", f"ls -l {place}")
         return True
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from ampsm_engine.git import inventory, own_files, program
 from ampsm_engine.git.listing import ABSENT, GITLINK, Entry
 from ampsm_engine.git.own_files import OwnFiles
-from ampsm_engine.git.secret_files import is_secret
+from ampsm_engine.git.secret_files import is_secret_file
 from ampsm_engine.git.values import LeftOut
 
 SECRET = "a secrets file that git does not track"  # noqa: S105 - a reason
@@ -118,7 +118,7 @@ def _reason_against(worktree: Path, entry: Entry, modules: frozenset[str]) -> st
     is_new = entry.head_mode == ABSENT and entry.state != "unmerged"
     if entry.path.endswith("/") or (is_new and entry.index_mode == GITLINK and entry.path not in modules):
         return NESTED
-    if is_new and is_secret(entry.path):
+    if is_new and is_secret_file(worktree, entry.path):
         return SECRET
     if entry.index_mode == GITLINK:
         has_commit = entry.staged != "." or entry.unstaged == "T" or entry.submodule[1] == "C"

@@ -159,10 +159,66 @@ def test_own_files_that_the_agent_committed_are_taken_out_again(sandbox: Sandbox
         ("service-account-prod.json", True), ("credentials.json", True), (".npmrc", False), ("secrets.yaml", True),
         (".env.example", False), (".env.sample", False), ("id_rsa.pub", False), ("environment.py", False), ("keyboard.py", False),
         ("monkey", False), ("key", False), (".environment", False), ("secrets.py", False),
+        (".dev.vars", True), (".dev.vars.production", True), ("terraform.tfvars", True), ("prod.auto.tfvars", True),
+        ("app-firebase-adminsdk-x1-0a.json", True), ("firebase-adminsdk-x.json", True), ("local.settings.json", True),
+        (".secrets", True), (".secrets.toml", True), ("deploy_key", True), ("ci-deploy-key", True), ("github_rsa", True),
+        ("serviceAccountKey.json", True), ("application_default_credentials.json", True), ("prod.kubeconfig", True),
+        ("rootkey.csv", True), ("me_accessKeys.csv", True), (".vault-token", True), ("vault_password.txt", True),
+        ("k8s/credentials.yaml", True), ("krb5.keytab", True), (".pgpass", True), ("pgpass.conf", True),
+        ("terraform.tfvars.example", False), (".dev.vars.example", False), ("deploy_key.pub", False), ("credentials.py", False),
+        (".secrets.baseline", False), ("secrets_test.go", False), ("credentials.example.json", False), ("deploy_keys.py", False),
+        ("appsettings.json", False), ("variables.tf", False), ("rsa.py", False), ("deploy.key.md", False), ("tfvars.md", False),
     ],
 )  # fmt: skip
 def test_secrets_files_are_told_by_their_names(name: str, secret: bool) -> None:
     assert is_secret(name) is secret
+
+
+CONTENTS = {
+    ".npmrc": (
+        "//registry.npmjs.org/:_authToken=abcdefgh-1234\n",
+        "registry=https://registry.npmjs.org/\nsave-exact=true\n",
+    ),
+    ".npmrc ": ("_auth=bWU6aHVudGVyMg==\n", "//registry.npmjs.org/:_authToken=${NPM_TOKEN}\n"),
+    "appsettings.Development.json": (
+        '{"ConnectionStrings": {"Db": "Server=x;User Id=sa;Password=hunter2"}}',
+        '{"Logging": {"LogLevel": {"Default": "Information"}}, "AllowedHosts": "*"}',
+    ),
+    "auth.json": (
+        '{"http-basic": {"repo.example.org": {"username": "me", "password": "hunter2"}}}',
+        '{"login": "Log in", "password": "Password", "forgot_password": "Forgot your password?", "token": "Token"}',
+    ),
+    "auth.json ": (
+        '{"github-oauth": {"github.com": "abcdef0123456789"}}',
+        '{"password": "Passwort", "secret": "密码"}',
+    ),
+    "prod.tfvars": ('region = "eu"\ndb_password = "hunter2"\n', 'region = "eu-west-1"\ninstance_count = 3\n'),
+    "application-prod.properties": (
+        "spring.datasource.password=hunter2\n",
+        "spring.datasource.password=${DB_PASSWORD}\n",
+    ),
+    "gcp-key.json": ('{"type": "service_account", "private_key_id": "0f1e2d3c4b5a"}', '{"ctrl+a": "select-all"}'),
+    "pip.conf": ("[global]\nindex-url = https://me:hunter2@pypi.example.org/simple\n", "[global]\ntimeout = 60\n"),
+    "nuget.config": (
+        '<add key="ClearTextPassword" value="hunter2" />',
+        '<add key="nuget.org" value="https://api.nuget.org/v3/index.json" />',
+    ),
+    "secrets.yaml": (
+        "db:\n  password: hunter2\n",
+        "password: ENC[AES256_GCM,data:abc,iv:x,tag:y,type:str]\nsops:\n  version: 3\n",
+    ),
+    "terraform.tfvars": ('region = "eu"\n', "$ANSIBLE_VAULT;1.1;AES256\n6136\n"),
+}
+
+
+@pytest.mark.parametrize("name", CONTENTS)
+def test_where_the_name_does_not_decide_the_content_does(sandbox: Sandbox, worktree: Worktree, name: str) -> None:
+    secret, harmless = CONTENTS[name]
+    name = name.strip()
+    sandbox.write({f"app/{name}": secret, f"lib/{name}": harmless}, worktree.path)
+    made = commit(worktree)
+    assert [left.path for left in made.left_out] == [f"app/{name}"]
+    assert sandbox.git("show", "--name-only", "--format=", "HEAD", at=worktree.path) == f"lib/{name}"
 
 
 def test_what_the_agent_staged_is_kept_with_the_rest(sandbox: Sandbox, worktree: Worktree) -> None:
