@@ -48,6 +48,8 @@ def rm_command(references: tuple[str, ...], *, yes: bool, as_json: bool) -> int:
         removed.append(_removed_document(gone))
         if not as_json:
             output.line(f"{one_line(session.name)} ({session.id}) is in the trash.")
+            if gone.is_away:
+                diagnostics.note(f"Its repository is not at {session.repo_root}: nothing else was touched.")
     if as_json:
         output.document({"removed": removed})
     else:

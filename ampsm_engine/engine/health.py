@@ -10,7 +10,7 @@ from pathlib import Path
 from ampsm_engine import keymap, private_folder
 from ampsm_engine.amp import program
 from ampsm_engine.config import Settings
-from ampsm_engine.engine import leftovers, reconstruction, removal, terminal_checks
+from ampsm_engine.engine import leftovers, reconstruction, relocation, removal, terminal_checks
 from ampsm_engine.engine.check import Check, Finding
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError
@@ -138,16 +138,23 @@ def repair(engine: Engine, *, apply: bool = False, path: Path | None = None) -> 
     private_folder.remove_abandoned()
     store = engine.store
     store.check()
-    every = (*store.sessions(), *store.sessions(trashed=True))
+    if path is not None:
+        engine.check_repository(path)
+    moves = relocation.find((*store.sessions(), *store.sessions(trashed=True)), [path] if path else [Path.cwd()])
+    for move in moves if apply else ():
+        relocation.follow(engine, move)
+    findings = [move.finding(mended=apply, place=path) for move in moves]
+    waiting = set() if apply else {move.session.id for move in moves}
+    unlinked = set() if apply else {move.repo.root for move in moves}
+    every = [one for one in (*store.sessions(), *store.sessions(trashed=True)) if one.id not in waiting]
     runs = reconstruction.unknown_runs(engine)
     roots = {Path(session.repo_root) for session in every}
     remembered = {root for root in reconstruction.roots(engine, runs) if root.is_dir()}
-    findings: list[Finding] = []
     if path is not None:
-        engine.check_repository(path)
-        roots.add(repository.locate(path).root)
-    for root in sorted(roots | remembered):
-        of_this = [session for session in every if Path(session.repo_root) == root]
+        roots.add(repository.around(path).root)
+    # Of a repository with sessions whose links are yet to be made, git tells nothing right.
+    for root in sorted({root.resolve() for root in roots | remembered} - unlinked):
+        of_this = [session for session in every if Path(session.repo_root).resolve() == root]
         findings += _repository(engine, root, of_this, runs, apply=apply)
     return tuple(findings)
 
@@ -157,12 +164,14 @@ def _repository(
 ) -> list[Finding]:
     if not root.is_dir():
         names = ", ".join(session.name for session in sessions[:5])
-        return [Finding("repository", f"{root} is gone; sessions: {names}", f"restore {root} or ampsm rm")]
+        named = sessions[0].id if sessions else "SESSION"
+        action = f"moved: ampsm repair --repo NEWPLACE; away: bring it back; else: ampsm rm {named}"
+        return [Finding("repository", f"{root} is gone; sessions: {names}", action)]
     try:
         repo = repository.locate(root)
         rebuilt = reconstruction.look(engine, repo, sessions, runs, apply=apply)
         sessions = [*sessions, *rebuilt.sessions] if apply else sessions
-        listed = {tree.path for tree in worktrees.listed(repo)}
+        listed = {tree.path.resolve() for tree in worktrees.listed(repo)}
         found = [_lost(engine, repo, one, apply=apply) for one in sessions if _is_lost(one, listed)]
         found += [
             _trashed(engine, repo, one, apply=apply)
@@ -184,7 +193,7 @@ def _repository(
 
 def _is_lost(session: Session, listed: set[Path]) -> bool:
     worktree = Path(session.worktree_path)
-    return not session.trashed_at and (not worktree.is_dir() or worktree not in listed)
+    return not session.trashed_at and (not worktree.is_dir() or worktree.resolve() not in listed)
 
 
 def _lost(engine: Engine, repo: Repo, session: Session, *, apply: bool) -> Finding:
@@ -195,13 +204,19 @@ def _lost(engine: Engine, repo: Repo, session: Session, *, apply: bool) -> Findi
         if found:
             tip = found.split()[-1]
             return Finding("row", text, f"git -C {repo.root} branch {session.branch_name} {tip}, then: ampsm repair")
-        return Finding("row", text, f"ampsm rm {session.id}, when you do not want it")
+        if Path(session.worktree_path).is_dir():
+            text = f"{repo.root} knows nothing of session {session.name}, whose folder is {session.worktree_path}"
+        return Finding("row", text, f"ampsm rm {session.id}, when you do not want it: no file is touched")
+    if Path(session.worktree_path).is_dir():
+        text = f"the worktree of session {session.name} has become a repository of its own"
+        return Finding("worktree", text, f"look into {session.worktree_path}, put its .git aside, then: ampsm repair")
     text = f"the worktree of session {session.name} is gone; its branch {session.branch_name} still holds its commits"
     if apply:
         worktrees.recreate(repo, Path(session.worktree_path), session.branch_name)
         engine.store.fact("repaired", "the worktree was made again from its branch", session_id=session.id)
         return Finding("worktree", text, "made again from its branch", mended=True)
-    return Finding("worktree", text, "ampsm repair --apply makes it again from its branch")
+    action = "ampsm repair --apply makes it again from its branch; moved: ampsm repair --repo ITS-PLACE"
+    return Finding("worktree", text, action)
 
 
 def _trashed(engine: Engine, repo: Repo, session: Session, *, apply: bool) -> Finding:
@@ -221,7 +236,7 @@ def _orphan(orphan: Orphan) -> Finding:
             "worktree", f"{orphan.path} belongs to no session: {orphan.detail}", f"ampsm adopt {orphan.path}"
         )
     if orphan.kind == "branch":
-        action = f"git branch -D {orphan.branch}, when you do not want it"
+        action = f"git branch -d {orphan.branch}, when you do not want it (git refuses it while work is only there)"
         return Finding("branch", f"branch {orphan.branch} belongs to no session: {orphan.detail}", action)
     return Finding(
         "folder", f"{orphan.path} is no worktree: {orphan.detail}", f"look into {orphan.path}, then remove it"

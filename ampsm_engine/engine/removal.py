@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ampsm_engine import unsent
+from ampsm_engine.engine import relocation
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError, NotFound, Refused, Unfit
 from ampsm_engine.git import inventory, kept, repository, trash, worktrees
@@ -28,6 +29,8 @@ class Removed:
     ignored: int = 0
     """Ignored files and folders that were there; the trash does not keep them."""
     ignored_bytes: int = 0
+    is_away: bool = False
+    """Whether its repository is gone, so that nothing but its row could go."""
     taken_back: tuple[str, ...] = ()
     """Files of which the base has nothing any more: it took the work back, and has it in its history alone."""
 
@@ -41,13 +44,16 @@ class TrashEntry:
 
 
 def what_would_be_lost(engine: Engine, session_id: str) -> str:
-    """One sentence for the question before: how it is known that the work is in the base, or what exists nowhere else.
+    """What is told before the question: how it is known that the work is in the base, or what exists nowhere else.
 
     Proven by ancestry, by equal trees, or by the patch-id of a squash; uncommitted files count as well.
     """
     from ampsm_engine.engine import proving
 
     session = engine.store.session(session_id)
+    if relocation.repository_of(session) is None:
+        away = _away(session)
+        return f"{session.name} goes to the trash, and nothing else is touched: {away.message} {away.hint}"
     try:
         proven = proving.prove(engine, session)
     except AmpsmError as reason:
@@ -83,13 +89,17 @@ def kept_beside(session: Session) -> tuple[str, ...]:
 
 
 def remove(engine: Engine, session_id: str) -> Removed:
-    """Move a session to the trash: its branch tip and its uncommitted content are kept until it is purged."""
+    """Move a session to the trash: its branch tip and its uncommitted content are kept until it is purged.
+
+    Where its repository is gone, it leaves the list, and nothing else is touched.
+    """
     store = engine.store
     session = store.session(session_id)
     root, worktree = Path(session.repo_root), Path(session.worktree_path)
-    if not root.is_dir():
-        message = f"The repository {root} is not there, so nothing of {session.name} can be kept."
-        raise Unfit(message, f"Bring {root} back, then: ampsm rm {session.id}")
+    if relocation.repository_of(session) is None:
+        trashed = store.begin_trash(session.id)
+        store.fact("trashed", f"{session.name} is in the trash; its repository is gone", session_id=session.id)
+        return Removed(trashed, 0, 0, 0, is_away=True)
     from ampsm_engine.engine import proving
 
     try:
@@ -122,8 +132,13 @@ def remove(engine: Engine, session_id: str) -> Removed:
         proven.how,
         len(lost.paths),
         lost.bytes,
-        proven.taken_back,
+        taken_back=proven.taken_back,
     )
+
+
+def _away(session: Session) -> Unfit:
+    message = f"The repository of {session.name} is not at {session.repo_root}."
+    return Unfit(message, "Moved: ampsm repair --repo NEWPLACE; else bring it back.")
 
 
 def _clean_runs(engine: Engine, session_id: str) -> None:
@@ -180,7 +195,12 @@ def restore(engine: Engine, session_id: str) -> Session:
 def _laid_out(session: Session) -> str | None:
     """Bring its branch and worktree back; a note to tell. Also when `remove` died half-way."""
     root, worktree = Path(session.repo_root), Path(session.worktree_path)
+    repo = relocation.repository_of(session)
+    if repo is None:
+        raise _away(session)
     if not trash.holds(root, session.id) and worktree.is_dir():
+        if not worktrees.is_linked(repo, worktree):
+            worktrees.link(repo, worktree, session.branch_name)
         return "nothing of it had been moved yet"
     holds = trash.holds(root, session.id)
     # Before there was a ref for it, the branch told: it goes last.
@@ -221,7 +241,7 @@ def purge(engine: Engine, session_id: str) -> int:
         message = f"Session {session.name} is not in the trash; only what is in the trash can be purged."
         raise Refused(message, f"ampsm rm {session.id}")
     freed = _size(session) + _folder_size(engine, session)
-    if Path(session.repo_root).is_dir():
+    if relocation.repository_of(session) is not None:
         _forget(session)
         kept.let_go(Path(session.repo_root), session.id)
     for run in (session.id, *(iteration.id for iteration in store.iterations(session.id))):

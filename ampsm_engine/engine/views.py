@@ -75,7 +75,7 @@ def place_of(session: Session) -> Path:
     root, worktree = Path(session.repo_root), Path(session.worktree_path)
     if not root.is_dir():
         message = f"The repository {root} of session {session.name} is gone."
-        raise NotFound(message, f"Bring it back to where it was, or: ampsm rm {session.id}")
+        raise NotFound(message, f"Moved: ampsm repair --repo NEWPLACE; else bring it back, or: ampsm rm {session.id}")
     return worktree if worktree.is_dir() else root
 
 

@@ -44,10 +44,14 @@ def admin_dir(common_dir: Path, worktree: Path) -> Path | None:
     pointer = worktree / ".git"
     for folder in (common_dir / "worktrees").glob("*"):
         with contextlib.suppress(OSError):
-            named = program.text((folder / "gitdir").read_bytes()).removesuffix("\n")
-            if os.path.normpath(folder / named) in (os.path.normpath(pointer), os.path.realpath(pointer)):
+            named = folder / program.text((folder / "gitdir").read_bytes()).removesuffix("\n")
+            if os.path.normpath(named) == os.path.normpath(pointer) or _real(named) == _real(pointer):
                 return folder
     return None
+
+
+def _real(pointer: Path) -> tuple[str, str]:
+    return os.path.realpath(pointer.parent), pointer.name
 
 
 def erase(common_dir: Path, worktree: Path) -> None:

@@ -190,13 +190,13 @@ def _write_down(repo: Repo, worktree: Path, branch: str, session_id: str) -> Non
     admin = registry.admin_dir(repo.common_dir, worktree)
     if admin is None:
         raise Refused(
-            f"git does not know {worktree} as a worktree of {repo.root}.", f"git -C {repo.root} worktree list"
+            f"git does not know {worktree} as a worktree of {repo.root}.", "ampsm repair --apply links it again"
         )
     if (admin / "locked").exists():
         raise Refused(f"The worktree {worktree} is locked.", f"git -C {repo.root} worktree unlock {worktree}")
     if repository.linked_git_dir(worktree).resolve() != admin.resolve():
         message = f"{worktree} belongs to another repository now: its link was replaced."
-        raise Refused(message, f"git -C {repo.root} worktree repair {worktree}")
+        raise Refused(message, "ampsm repair")
     why_not = busy.refusal(worktree, admin)
     if why_not is not None:
         raise Refused(*why_not)

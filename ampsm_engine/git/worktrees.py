@@ -6,6 +6,7 @@ Making one is the way that people wait for: no pygit2 here, and git fills the fi
 import contextlib
 import os
 import re
+import tempfile
 import time
 from collections.abc import Callable, Collection
 from datetime import datetime
@@ -14,7 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from ampsm_engine import naming
-from ampsm_engine.errors import Failed, NotFound, Refused, Unfit
+from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
 from ampsm_engine.git import hooks, listing, lock, own_files, program, registry, repository
 from ampsm_engine.git.places import Base, Orphan, Repo, Worktree
 from ampsm_engine.git.registry import listed as listed  # noqa: PLC0414 - part of this module's face
@@ -170,6 +171,37 @@ def _empty_submodules(path: Path) -> list[str]:
     records = program.text(program.told(path, "ls-files", "--stage", "-z")).split("\0")
     links = [record.partition("\t")[2] for record in records if record.startswith(listing.GITLINK)]
     return [name for name in links if not os.path.lexists(path / name / ".git")]
+
+
+def is_linked(repo: Repo, path: Path) -> bool:
+    """Whether git and a worktree know each other."""
+    admin = registry.admin_dir(repo.common_dir, path)
+    try:
+        return admin is not None and repository.git_dir(path).resolve() == admin.resolve()
+    except AmpsmError:
+        return False
+
+
+def link(repo: Repo, path: Path, branch: str) -> None:
+    """Make git and a worktree that was moved know each other again; its files stay as they are.
+
+    Where git has forgotten the worktree, it stands on its branch afterwards, and nothing is staged. Refused when it
+    has become a repository of its own, Failed when the branch is gone, too.
+    """
+    if (path / ".git").is_dir():
+        raise Refused(f"{path} is a repository of its own now.", f"git -C {path} log")
+    for places in ((path,), ()):  # without a path, git writes what is missing in the worktrees
+        if not is_linked(repo, path):
+            program.write(repo.root, "worktree", "repair", *places)
+    if is_linked(repo, path):
+        return
+    where = (branch,) if branch not in {tree.branch for tree in listed(repo)} else ("--detach", branch)
+    with tempfile.TemporaryDirectory(prefix=".ampsm-", dir=path.parent) as folder:
+        made = Path(folder) / path.name
+        program.done(repo.root, "worktree", "add", "--quiet", "--no-checkout", *where[:-1], made, where[-1])
+        (made / ".git").replace(path / ".git")
+        program.done(repo.root, "worktree", "repair", path)
+    program.done(path, "reset", "--quiet")
 
 
 def remove(repo: Repo, path: Path, branch: str, *, delete_branch: bool) -> None:

@@ -29,7 +29,10 @@ class Sessions(Merging):
         """Change columns of a session, named as its fields, and answer it; NotFound. No fact."""
         with self._writing() as database:
             self._change_session(database, session_id, **columns)
-            return self.session(session_id)
+            session = self.session(session_id)
+        if "repo_root" in columns:
+            copies.note_repository(self.path, session.repo_root)
+        return session
 
     def begin_trash(self, session_id: str) -> Session:
         """Mark a session as trashed, so that nothing can be queued in it any more; its fact follows when it is kept.

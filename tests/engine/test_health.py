@@ -62,7 +62,8 @@ def test_orphans_are_found_offered_and_left_alone(bench: Bench) -> None:
 
 def test_a_repository_that_vanished_is_said(bench: Bench) -> None:
     bench.new(None, name="x")
-    shutil.move(bench.repo, bench.repo.with_name("moved"))
+    (bench.folder / "far").mkdir()
+    shutil.move(bench.repo, bench.folder / "far/moved")
     (finding,) = health.repair(bench.engine)
     assert finding.kind == "repository"
     assert str(bench.repo) in finding.text

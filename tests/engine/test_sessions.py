@@ -284,9 +284,12 @@ def test_nothing_is_queued_in_a_session_that_goes_to_the_trash(bench: Bench, mon
 def test_a_repository_that_is_away_keeps_its_sessions(bench: Bench) -> None:
     session = bench.new(None, name="x")
     away = bench.repo.rename(bench.repo.with_name("away"))
-    with pytest.raises(Unfit, match="not there"):
-        removal.remove(bench.engine, session.id)
+    assert "nothing else is touched" in removal.what_would_be_lost(bench.engine, session.id)
+    assert removal.remove(bench.engine, session.id).is_away
+    with pytest.raises(Unfit, match="repository of x is not at"):
+        removal.restore(bench.engine, session.id)
     away.rename(bench.repo)
+    removal.restore(bench.engine, session.id)
     assert bench.now(session).trashed_at is None
     assert health.repair(bench.engine) == ()
 

@@ -1,0 +1,130 @@
+"""What was moved is recognised and linked again, asked; no work is lost, and nothing is proposed that would lose it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ampsm_engine.engine import health, removal, views
+from ampsm_engine.errors import NotFound
+from tests.conftest import git
+from tests.worker.bench import Bench
+
+
+def working(bench: Bench, name: str) -> Path:
+    """A session with a commit and something that is not committed; answers its worktree."""
+    session = bench.new(None, name=name)
+    worktree = Path(session.worktree_path)
+    git(worktree, "commit", "-q", "--allow-empty", "-m", f"Work of {name}")
+    (worktree / "loose.txt").write_text(name)
+    return worktree
+
+
+def healed(bench: Bench, place: Path | None = None) -> None:
+    """Repair offers to link and nothing else, does it when asked, and has nothing more to say."""
+    findings = health.repair(bench.engine, path=place)
+    assert {finding.kind for finding in findings} == {"moved"}
+    assert all("--apply" in finding.action for finding in findings)
+    assert all(finding.mended for finding in health.repair(bench.engine, path=place, apply=True))
+    assert health.repair(bench.engine) == ()
+
+
+def whole(bench: Bench) -> None:
+    for session in bench.engine.store.sessions():
+        worktree = Path(session.worktree_path)
+        assert git(worktree, "log", "-1", "--format=%s").strip() == f"Work of {session.name}"
+        assert git(worktree, "symbolic-ref", "--short", "HEAD").strip() == session.branch_name
+        assert (worktree / "loose.txt").read_text() == session.name
+        assert git(worktree, "status", "--porcelain").strip() == "?? loose.txt"
+        assert views.show(bench.engine, session).ahead == 1
+
+
+@pytest.mark.parametrize("how", ["renamed", "below a renamed folder", "into a folder", "far away"])
+def test_a_repository_that_was_moved(bench: Bench, tmp_path: Path, how: str) -> None:
+    inner = bench.repo.parent / "projects" / "inner"
+    if how == "below a renamed folder":
+        inner.parent.mkdir()
+        bench.repo = bench.repo.rename(inner)
+    for name in ("one", "two", "three"):
+        working(bench, name)
+    gone = bench.engine.store.resolve("three")
+    removal.remove(bench.engine, gone.id)
+    new = {
+        "renamed": bench.repo.with_name("renamed"),
+        "below a renamed folder": bench.repo.parent,
+        "into a folder": bench.repo.parent / "folder" / bench.repo.name,
+        "far away": tmp_path / "far" / "away" / "r",
+    }[how]
+    if how == "below a renamed folder":
+        new = bench.repo.parent.rename(inner.parent.with_name("work")) / inner.name
+    else:
+        new.parent.mkdir(parents=True, exist_ok=True)
+        bench.repo.rename(new)
+    one = bench.engine.store.resolve("one")
+    with pytest.raises(NotFound, match="is gone"):
+        views.diff(bench.engine, one.id)
+    healed(bench, new if how == "far away" else None)
+    assert {session.repo_root for session in bench.engine.store.sessions()} == {str(new)}
+    removal.restore(bench.engine, gone.id)
+    whole(bench)
+    removal.remove(bench.engine, one.id)
+
+
+def test_links_that_were_pruned_after_a_move(bench: Bench) -> None:
+    working(bench, "one")
+    new = bench.repo.rename(bench.repo.with_name("renamed"))
+    git(new, "worktree", "prune")
+    healed(bench)
+    whole(bench)
+
+
+@pytest.mark.parametrize("how", ["by git", "by hand"])
+def test_a_worktree_that_was_moved(bench: Bench, how: str) -> None:
+    old = working(bench, "one")
+    new = bench.repo.with_name("elsewhere") if how == "by git" else old.with_name("renamed")
+    if how == "by git":
+        git(bench.repo, "worktree", "move", str(old), str(new))
+    else:
+        old.rename(new)
+    healed(bench)
+    assert bench.engine.store.resolve("one").worktree_path == str(new)
+    whole(bench)
+
+
+@pytest.mark.parametrize("what", ["pointer", "register"])
+def test_a_link_that_is_missing(bench: Bench, what: str) -> None:
+    worktree = working(bench, "one")
+    if what == "pointer":
+        (worktree / ".git").unlink()
+    else:
+        shutil.rmtree(bench.repo / ".git/worktrees" / worktree.name)
+    healed(bench)
+    whole(bench)
+
+
+def test_a_repository_behind_a_link(bench: Bench) -> None:
+    working(bench, "one")
+    real = bench.repo.rename(bench.repo.with_name("real"))
+    bench.repo.symlink_to(real)
+    assert health.repair(bench.engine) == ()
+    whole(bench)
+
+
+def test_a_clone_is_not_the_repository(bench: Bench) -> None:
+    """It has the commits and not the session: only its row goes, and the folder that git does not know stays."""
+    worktree = working(bench, "one")
+    clone = bench.repo.with_name("clone")
+    git(bench.repo, "clone", "-q", str(bench.repo), str(clone))
+    session = bench.engine.store.resolve("one")
+    git(clone, "branch", "-q", session.branch_name, "HEAD")
+    old = bench.repo.rename(bench.folder / "put-aside")
+    shutil.rmtree(old / ".git")
+    clone.rename(bench.repo)
+    git(bench.repo, "branch", "-D", session.branch_name)
+    shutil.copytree(old / ".worktrees", bench.repo / ".worktrees")
+    findings = health.repair(bench.engine)
+    assert not [one for one in findings if "branch -D" in one.action or "remove it" in one.action]
+    assert removal.remove(bench.engine, session.id).is_away
+    assert (worktree / "loose.txt").read_text() == "one"
+    removal.purge(bench.engine, session.id)
+    assert (worktree / "loose.txt").read_text() == "one"
