@@ -14,8 +14,8 @@ from ampsm_engine.engine import leftovers, reconstruction, relocation, removal, 
 from ampsm_engine.engine.check import Check, Finding
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError
+from ampsm_engine.git import damage, repository, trash, worktrees
 from ampsm_engine.git import program as git
-from ampsm_engine.git import repository, trash, worktrees
 from ampsm_engine.git.places import Orphan, Repo
 from ampsm_engine.home import write_private
 from ampsm_engine.model import Session
@@ -198,6 +198,7 @@ def _is_lost(session: Session, listed: set[Path]) -> bool:
 
 def _lost(engine: Engine, repo: Repo, session: Session, *, apply: bool) -> Finding:
     if repository.branch_tip(repo.root, session.branch_name) is None:
+        damage.refuse_damaged(repo.root, f"{repository.BRANCHES}{session.branch_name}")
         text = f"session {session.name} has neither its worktree nor its branch {session.branch_name} any more"
         kept = f"refs/ampsm/backup/{session.id}/"
         found = git.text(git.told(repo.root, "for-each-ref", "--format=%(objectname)", f"{kept}**/branch*"))

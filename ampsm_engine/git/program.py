@@ -335,6 +335,9 @@ def configuration(name: str, value: str) -> dict[str, str]:
 
 def failure(where: Path, arguments: tuple[Argument, ...], answer: Answer) -> AmpsmError:
     """The error for a git that did not do what it was asked."""
+    if "packed-refs" in answer.reason:
+        message = f"The refs of the repository at {where} are damaged: {answer.reason}."
+        return Unfit(message, f"Take that line out with an editor: git -C {where} rev-parse --git-path packed-refs")
     verb = next((str(one) for one in arguments if not str(one).startswith("-")), "")
     return Failed(f"git {verb} failed in {where}: {answer.reason}.", f"git -C {where} status")
 

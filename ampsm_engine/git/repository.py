@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 from ampsm_engine.errors import AmpsmError, NotFound, Refused, Unfit
-from ampsm_engine.git import plain, program
+from ampsm_engine.git import damage, plain, program
 from ampsm_engine.git.places import Base, Repo
 from ampsm_engine.git.plain import common_of as common_of  # noqa: PLC0414 - part of this module's face
 from ampsm_engine.naming import printable
@@ -54,6 +54,8 @@ def around(path: Path) -> Repo:
     if bare:
         raise _bare(common)
     root = _main_worktree(git_folder, common, top)
+    if not head:
+        damage.refuse_damaged(root)
     if not head and not program.told(root, "for-each-ref", "--count=1"):
         message = f"The repository {root} has no commit yet: there is nothing to start from."
         raise Unfit(message, f'git -C {root} commit --allow-empty -m "Begin"')
@@ -250,8 +252,18 @@ def _places(where: Path) -> tuple[bool, Path, Path, Path | None, str]:
         lines = [_asked(where, name) for name in (*wanted, "HEAD^{commit}")]
     lines += [""] * (5 - len(lines))
     bare, git_folder, common, top, head = lines
+    # git goes on to the repository around one whose git folder is damaged.
+    damaged = damage.damaged_folder(where) if top and not _is_nearest(where, Path(top)) else None
+    if damaged is not None:
+        raise damaged
     head = head if _OBJECT_ID.fullmatch(head) else ""
     return bare == "true", Path(git_folder).resolve(), Path(common).resolve(), Path(top) if top else None, head
+
+
+def _is_nearest(where: Path, top: Path) -> bool:
+    """Whether no other git folder lies between a path and the top level that git found for it."""
+    between = (folder for folder in (where, *where.parents) if folder != top and folder.is_relative_to(top))
+    return not any(os.path.lexists(folder / ".git") for folder in between)
 
 
 def _asked(where: Path, name: str) -> str:
@@ -293,6 +305,7 @@ def _checked_out(repo: Repo) -> Base:
     answer = program.read(repo.checkout, "rev-parse", "HEAD^{commit}", "--symbolic-full-name", "HEAD")
     commit, _, full = answer.line.partition("\n")
     if not answer.ok:
+        damage.refuse_damaged(repo.checkout)
         message = f"What is checked out in {repo.checkout} has no commit yet."
         raise Unfit(message, f"Name a base with --base. git -C {repo.root} branch --all lists the branches.")
     return Base(short(full) if full.startswith(BRANCHES) else commit, commit)
@@ -301,6 +314,7 @@ def _checked_out(repo: Repo) -> Base:
 def _unknown(repo: Repo, ref: str) -> NotFound:
     import difflib
 
+    damage.refuse_damaged(repo.root)
     listed = program.told(repo.root, "for-each-ref", "--format=%(refname)", *_NAMESPACES)
     names = [short(full) for full in program.text(listed).splitlines()]
     near = [name for name in names if name.endswith(f"/{ref}")] if ref else []
@@ -323,5 +337,8 @@ def _foreign(where: Path, answer: program.Answer) -> AmpsmError:
         message = f"The repository at {where} belongs to another user, and git does not trust it."
         return Unfit(message, f"git config --global --add safe.directory {where}")
     if "not a git repository" in answer.said:
+        damaged = damage.damaged_folder(where)
+        if damaged is not None:
+            return damaged
         return Unfit(f"{where} is not in a git repository.", f"git -C {where} init")
     return Unfit(f"The repository at {where} cannot be read: {answer.reason}.", f"git -C {where} status")

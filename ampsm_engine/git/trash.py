@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ampsm_engine.errors import Failed, NotFound, Refused
-from ampsm_engine.git import busy, keepsake, lock, own_files, program, registry, repository, restoring
+from ampsm_engine.git import busy, damage, keepsake, lock, own_files, program, registry, repository, restoring
 from ampsm_engine.git.aside import Aside
 from ampsm_engine.git.keepsake import Contents
 from ampsm_engine.git.kept import LOOKED, REVIEW
@@ -228,6 +228,7 @@ def _lock_reason(session_id: str) -> str:
 def _keep_tip(repo: Repo, branch: str, session_id: str) -> None:
     tip = repository.branch_tip(repo.root, branch)
     if tip is None:
+        damage.refuse_damaged(repo.root, f"{BRANCHES}{branch}")
         raise NotFound(f"Neither the worktree nor the branch {branch} exists any more.", "ampsm doctor")
     program.done(repo.root, "update-ref", f"{REFS}/{session_id}/tip", tip)
 

@@ -16,7 +16,7 @@ from typing import Self
 
 from ampsm_engine import naming
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
-from ampsm_engine.git import hooks, listing, lock, own_files, program, registry, repository
+from ampsm_engine.git import damage, hooks, listing, lock, own_files, program, registry, repository
 from ampsm_engine.git.places import Base, Orphan, Repo, Worktree
 from ampsm_engine.git.registry import listed as listed  # noqa: PLC0414 - part of this module's face
 
@@ -143,6 +143,7 @@ def recreate(repo: Repo, path: Path, branch: str) -> Worktree:
         raise Refused(f"There is something at {path} already.", f"git -C {repo.root} worktree repair {path}")
     tip = repository.branch_tip(repo.root, branch)
     if tip is None:
+        damage.refuse_damaged(repo.root, f"{repository.BRANCHES}{branch}")
         raise NotFound(f"The branch {branch} does not exist.", f"git -C {repo.root} branch --list 'amp/*'")
     registry.erase(repo.common_dir, path)
     _make_room(repo)

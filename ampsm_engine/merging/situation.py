@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.git import changes, commits, listing, repository, staging
+from ampsm_engine.git import changes, commits, damage, listing, repository, staging
 from ampsm_engine.git.integrate import blockers
 from ampsm_engine.git.integrate.layout import laid
 from ampsm_engine.git.integrate.plan import common, merge_bases
@@ -59,6 +59,7 @@ def look(store: Store, session_id: str, onto: str = "", kind: Kind = "merge", *,
     target = onto or session.base_branch
     tip, local = repository.branch_tips(root, session.branch_name, target)
     if tip is None:
+        damage.refuse_damaged(root, f"{repository.BRANCHES}{session.branch_name}")
         message = f"The branch {session.branch_name} of session {session.name} is not there any more."
         raise NotFound(message, f"git -C {root} branch --list 'amp/*', then: git -C {root} branch -m NEW OLD")
     if local is not None:

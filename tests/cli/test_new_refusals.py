@@ -107,7 +107,7 @@ def test_what_is_refused_leaves_the_repository_untouched(
 def test_one_session_is_made_and_no_second_worktree(bench: Bench) -> None:
     done = ampsm(bench, "new", "--no-run", "--name", "one", "--json")
     session = json.loads(done.stdout)["session"]
-    assert [path.name for path in (bench.repo / ".worktrees").iterdir()] == [session["id"]]
+    assert [path.name for path in (bench.repo / ".worktrees").glob("[!.]*")] == [session["id"]]
     assert git(bench.repo, "branch", "--list", "amp/*", "--format=%(refname:short)").strip() == session["branchName"]
 
 
@@ -116,4 +116,4 @@ def test_a_secret_made_of_words_is_in_no_branch_name(bench: Bench, monkeypatch: 
     done = ampsm(bench, "new", "--no-run", "--name", "correct horse battery", "--json")
     assert "horse" not in done.stdout
     assert "horse" not in git(bench.repo, "for-each-ref")
-    assert len(list((bench.repo / ".worktrees").iterdir())) == 1
+    assert len(list((bench.repo / ".worktrees").glob("[!.]*"))) == 1
