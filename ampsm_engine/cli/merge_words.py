@@ -57,13 +57,15 @@ def show(engine: "Engine", session: "Session", *, as_json: bool) -> int:
     from ampsm_engine.engine import merges
 
     found = merges.conflicts(engine, session.id)
-    reviewed = merges.resolution(engine, session.id) if found.needs_review else None
+    reviewed = merges.show_resolution(engine, session.id) if found.needs_review else None
     if as_json:
         patch = redact.bytes_(reviewed.patch).decode("utf-8", "replace") if reviewed else None
         conflict_document(engine, session.id, resolution=patch, tree=reviewed.tree if reviewed else None)
         return diagnostics.OK
     for file in found.files:
         hunks = f", {len(file.hunks)} hunk{'s' * (len(file.hunks) != 1)}" if file.hunks else ""
+        if file.markers and not file.hunks:
+            hunks = f", markers left in line {', '.join(map(str, file.markers[:5]))}"
         output.line(Styled("✗", "red"), f" {one_line(file.path)}  ({file.kind}{hunks})")
     for path in found.resolved:
         edited = "  (changed after it was added)" if path in found.edited else ""

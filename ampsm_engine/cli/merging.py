@@ -10,6 +10,7 @@ from ampsm_engine.cli import arguments, diagnostics, documents, output
 from ampsm_engine.cli import merge_words as told
 from ampsm_engine.cli.helping import Command
 from ampsm_engine.cli.output import Styled, clean, one_line
+from ampsm_engine.errors import Refused
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from ampsm_engine.engine.desk import Engine
     from ampsm_engine.merging.values import Options, Result
     from ampsm_engine.model import Session
+
+    Act = Callable[[tuple[str, ...]], Result]
+    """What is done once these answers are given."""
 
 _MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "stop": ("✗", "red")}
 
@@ -27,6 +31,11 @@ message_option = click.option(
 manual_option = click.option(
     "--manual", type=click.Choice(["include", "keep"]), default="include", show_default=True,
     help="Whether commits by hand go into the one commit, too, or stay commits of their own.",
+)  # fmt: skip
+
+yes_option = click.option(
+    "--yes", "-y", is_flag=True,
+    help="Do not ask: about work of others, secrets, rubbish, a script that does not pass.",
 )  # fmt: skip
 
 
@@ -74,8 +83,9 @@ def preflight_command(reference: str, onto: str | None, *, fetch: bool, no_scrip
 @arguments.session_argument
 @message_option
 @manual_option
+@yes_option
 @arguments.json_option
-def squash_command(reference: str, messages: tuple[str, ...], manual: str, *, as_json: bool) -> int:
+def squash_command(reference: str, messages: tuple[str, ...], manual: str, *, yes: bool, as_json: bool) -> int:
     """Make one commit of all that amp did in a session, on what it shares with its base as that is now.
 
     Its files stay as they are. The commits before are kept, and `ampsm merge SESSION --undo` brings them back.
@@ -84,14 +94,15 @@ def squash_command(reference: str, messages: tuple[str, ...], manual: str, *, as
         raise click.UsageError("A message is needed: -m MSG.")
     from ampsm_engine.merging.values import Options
 
-    return _done(reference, Options("squash", _joined(messages), _manual(manual)), as_json=as_json)
+    return _done(reference, Options("squash", _joined(messages), _manual(manual)), yes=yes, as_json=as_json)
 
 
 @click.command(cls=Command, short_help="Put a session's commits onto its base.")
 @arguments.session_argument
 @click.option("--onto", metavar="REF", type=arguments.TEXT, help="Onto this branch or commit. [default: the base]")
+@yes_option
 @arguments.json_option
-def rebase_command(reference: str, onto: str | None, *, as_json: bool) -> int:
+def rebase_command(reference: str, onto: str | None, *, yes: bool, as_json: bool) -> int:
     """Put a session's commits onto its base as that is now, or onto another branch. The base does not move.
 
     Conflicts end it with exit code 4 and lie in the session's worktree then:
@@ -99,7 +110,7 @@ def rebase_command(reference: str, onto: str | None, *, as_json: bool) -> int:
     """
     from ampsm_engine.merging.values import Options
 
-    return _done(reference, Options("rebase", onto=onto or ""), as_json=as_json)
+    return _done(reference, Options("rebase", onto=onto or ""), yes=yes, as_json=as_json)
 
 
 @click.command(cls=Command, short_help="Bring a session's work into its base.")
@@ -112,13 +123,14 @@ def rebase_command(reference: str, onto: str | None, *, as_json: bool) -> int:
 @click.option("--push", is_flag=True, help="Push the branch afterwards, with git's own credentials.")
 @click.option("--pr", "pull_request", is_flag=True, help="Open a pull request (gh, glab) instead of merging here.")
 @click.option("--export-patch", "patch", metavar="F", type=click.Path(), help="Write the commits for `git am`, too.")
-@click.option("--yes", "-y", is_flag=True, help="Do not ask about what looks like a secret.")
+@yes_option
 @click.option("--continue", "go_on", is_flag=True, help="Go on after conflicts are resolved.")
 @click.option("--abort", is_flag=True, help="Take conflicts back: all is as it was before.")
 @click.option("--undo", is_flag=True, help="Take the last merge, squash or rebase back.")
 @click.option("--amp", is_flag=True, help="Have amp resolve the conflicts.")
 @click.option("--show", is_flag=True, help="Show the conflicts, or how amp resolved them.")
 @click.option("--accept", is_flag=True, help="With --continue: amp's resolution is good.")
+@click.option("--keep-markers", is_flag=True, help="With --continue: what looks like conflict markers is meant.")
 @click.option("--reject", is_flag=True, help="Put the conflicts back as amp got them.")
 @arguments.json_option
 def merge_command(reference: str, *, as_json: bool, **given: Any) -> int:
@@ -138,10 +150,11 @@ def merge_command(reference: str, *, as_json: bool, **given: Any) -> int:
     ways = [name for name in ("go_on", "abort", "undo", "amp", "show", "reject") if given[name]]
     if len(ways) > 1:
         raise click.UsageError("Give one of --continue, --abort, --undo, --amp, --show and --reject.")
-    if given["accept"] and not given["go_on"]:
-        raise click.UsageError("--accept goes with --continue.")
+    for name in ("accept", "keep_markers"):
+        if given[name] and not given["go_on"]:
+            raise click.UsageError(f"--{name.replace('_', '-')} goes with --continue.")
     if ways:
-        return _resting(reference, ways[0], accept=given["accept"], as_json=as_json)
+        return _resting(reference, ways[0], given, as_json=as_json)
     options = _options(given)
     if options.squash and not options.message:
         raise click.UsageError("A message is needed: -m MSG (or --no-squash).")
@@ -174,32 +187,42 @@ def _manual(word: str) -> Any:
     return word
 
 
-def _done(reference: str, options: "Options", *, as_json: bool, yes: bool = True) -> int:
+def _done(reference: str, options: "Options", *, as_json: bool, yes: bool) -> int:
     engine = arguments.open_engine()
     session = arguments.target(engine, reference)
+    from dataclasses import replace
+
     from ampsm_engine.engine import merges
 
-    if not yes:
-        found = merges.secrets(engine, session.id, options.onto)
-        if found:
-            where = ", ".join(one_line(path) for path in found[:3]) + (", ..." if len(found) > 3 else "")
-            diagnostics.warning(f"Something that looks like a secret would be merged, in {where}.")
-            command = f"ampsm diff {session.id} shows where; else ampsm merge {session.id} -m MSG"
-            diagnostics.ask("Merge it all the same?", command, otherwise="Nothing was merged.")
-
     label = {"merge": "Merging", "squash": "Squashing", "rebase": "Rebasing"}[options.kind]
-    return _finished(
-        engine, session, lambda: merges.merge(engine, session.id, options), f"{label} {session.name}", as_json=as_json
-    )
+    act = lambda answered: merges.merge(engine, session.id, replace(options, answered=answered))  # noqa: E731
+    return _finished(engine, session, act, f"{label} {session.name}", yes=yes, as_json=as_json)
 
 
-def _finished(engine: "Engine", session: "Session", act: "Callable[[], Result]", label: str, *, as_json: bool) -> int:
+def _answered(act: "Act", label: str, *, yes: bool) -> "Result":
+    """Do it, and ask the person at the terminal what is to be said yes to; Unanswered where there is nobody."""
+    from ampsm_engine.merging.questions import ALL, Unanswered
+
+    answered: tuple[str, ...] = (ALL,) if yes else ()
+    while True:
+        try:
+            with diagnostics.working(one_line(label)):
+                return act(answered)
+        except Unanswered as asked:
+            agreed = diagnostics.confirmed(f"{asked.sentences}\nGo on all the same?")
+            if agreed is None:
+                raise
+            if not agreed:
+                raise Refused("Nothing was changed.") from asked
+            answered += asked.answers
+
+
+def _finished(engine: "Engine", session: "Session", act: "Act", label: str, *, yes: bool, as_json: bool) -> int:
     """Do it, and tell what came of it; conflicts are a document, too."""
     from ampsm_engine.merging.steps import ConflictsWait
 
     try:
-        with diagnostics.working(one_line(label)):
-            result = act()
+        result = _answered(act, label, yes=yes)
     except ConflictsWait:
         if as_json:
             told.conflict_document(engine, session.id)
@@ -220,16 +243,17 @@ def _finished(engine: "Engine", session: "Session", act: "Callable[[], Result]",
     return diagnostics.OK if all(one.ok for one in result.published) else diagnostics.FAILED
 
 
-def _resting(reference: str, way: str, *, accept: bool, as_json: bool) -> int:
+def _resting(reference: str, way: str, given: dict[str, Any], *, as_json: bool) -> int:
     engine = arguments.open_engine()
     session = (arguments.session if way == "show" else arguments.target)(engine, reference)
     from ampsm_engine.engine import merges
 
     if way == "go_on":
-        if accept:
-            merges.accept(engine, session.id)
-        go_on = lambda: merges.continue_(engine, session.id)  # noqa: E731 - an act, handed on
-        return _finished(engine, session, go_on, f"Going on with {session.name}", as_json=as_json)
+        keep = given["keep_markers"]
+        if given["accept"]:
+            merges.accept(engine, session.id, keep_markers=keep)
+        go_on = lambda answered: merges.continue_(engine, session.id, answered, keep_markers=keep)  # noqa: E731
+        return _finished(engine, session, go_on, f"Going on with {session.name}", yes=given["yes"], as_json=as_json)
     if way == "reject":
         merges.reject(engine, session.id)
     if way in ("show", "reject"):

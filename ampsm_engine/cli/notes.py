@@ -18,7 +18,11 @@ MOST = 5
 
 _UNCOMMITTED = frozenset({"not-committed", "lost-worktree"})
 _SERIOUS = _UNCOMMITTED | {"trouble", "not-redacted", "context"}
-_LABELS = {"not-committed": "not committed: ", "left-out": "left out of the commit: "}
+_LABELS = {
+    "not-committed": "not committed: ",
+    "left-out": "left out of the commit: ",
+    "rubbish": "rarely belongs in a history: ",
+}
 
 _NOT_THE_SCRIPTS = frozenset({124, 127})
 """Exit codes that ampsm gives, too: its time was over, or it could not be started."""

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from ampsm_engine.engine import runs
 from ampsm_engine.engine.desk import Engine
-from ampsm_engine.git import integrate
 from ampsm_engine.merging import begin, recover, resume, situation
 from ampsm_engine.merging import conflicts as waiting
 from ampsm_engine.merging import plan as planning
@@ -58,13 +57,6 @@ def script_result(engine: Engine, session_id: str, *, passed: bool) -> None:
     looking.remember(around, situation.look(around.store, session_id), passed=passed)
 
 
-def secrets(engine: Engine, session_id: str, onto: str = "") -> tuple[str, ...]:
-    """The files in which something that looks like a secret would be merged: to be asked about before."""
-    now = situation.look(engine.store, session_id, onto)
-    related = integrate.merge_bases(now.root, now.base_tip, now.branch_tip)
-    return looking.secrets_in(now)[0] if related else ()
-
-
 def plan(engine: Engine, session_id: str, options: Options) -> Plan:
     """What an operation would do, in words, with a draft of the message."""
     return planning.plan(_around(engine), session_id, options)
@@ -74,14 +66,19 @@ def merge(engine: Engine, session_id: str, options: Options) -> Result:
     """Squash, rebase or merge, as `options.kind` says.
 
     Refused while an iteration runs or waits, with uncommitted work, and for whatever preflight calls a stop;
-    begin.ConflictsWait (a Refused) when conflicts were laid out in the session's worktree.
+    questions.Unanswered (a Refused) when somebody has to say yes first, in `options.answered`;
+    steps.ConflictsWait (a Refused) when conflicts were laid out in the session's worktree.
     """
     return begin.begin(_around(engine), session_id, options)
 
 
-def continue_(engine: Engine, session_id: str) -> Result:
-    """Go on after conflicts are resolved; Refused while some are left, or while amp's resolution was not accepted."""
-    return resume.go_on(_around(engine), session_id)
+def continue_(engine: Engine, session_id: str, answered: tuple[str, ...] = (), *, keep_markers: bool = False) -> Result:
+    """Go on after conflicts are resolved; Refused while some are left, or while amp's resolution was not accepted.
+
+    questions.Unanswered when the resolution holds what somebody has to say yes to first, in `answered`;
+    MarkersLeft when there are conflict markers in it, unless they are to be kept.
+    """
+    return resume.go_on(_around(engine), session_id, answered, keep_markers=keep_markers)
 
 
 def abort(engine: Engine, session_id: str) -> Merge:
@@ -140,9 +137,14 @@ def resolution(engine: Engine, session_id: str) -> Reviewed:
     return waiting.resolution(_around(engine), session_id)
 
 
-def accept(engine: Engine, session_id: str, tree: str = "") -> Conflicts:
-    """Take amp's resolution for good, if it still is `tree`; then `continue_` goes on."""
-    return waiting.accept(_around(engine), session_id, tree)
+def show_resolution(engine: Engine, session_id: str) -> Reviewed:
+    """The same, and written down that somebody is shown it."""
+    return waiting.show(_around(engine), session_id)
+
+
+def accept(engine: Engine, session_id: str, tree: str = "", *, keep_markers: bool = False) -> Conflicts:
+    """Take amp's resolution for good, if it still is `tree`, or what was shown last; then `continue_` goes on."""
+    return waiting.accept(_around(engine), session_id, tree, keep_markers=keep_markers)
 
 
 def reject(engine: Engine, session_id: str) -> Conflicts:

@@ -1,6 +1,7 @@
 """Beginning an operation: what can be refused is refused before anything is written, then step by step."""
 
 import contextlib
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -9,10 +10,11 @@ from ampsm_engine import redact
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.git import changes, commits, integrate, lock, repository
 from ampsm_engine.git.integrate.ground import Ground
-from ampsm_engine.merging import journal, lease, publish, recover, situation, steps
+from ampsm_engine.merging import belonging, journal, lease, publish, questions, recover, situation, steps
+from ampsm_engine.merging.belonging import Span
 from ampsm_engine.merging.situation import Situation
 from ampsm_engine.merging.surroundings import Surroundings
-from ampsm_engine.merging.values import Options, Result
+from ampsm_engine.merging.values import Finding, Options, Result
 from ampsm_engine.model import Merge, MergeState
 
 
@@ -25,12 +27,19 @@ def begin(around: Surroundings, session_id: str, options: Options) -> Result:
             raise _overtaken(around, now)
         with ThreadPoolExecutor(1, "ampsm-merge") as aside:
             ready = aside.submit(_made_ready, now, options)
-            _check(around, now, options)
-            options = _worded(now, options)
+            situation.refuse(tuple(_obstacles(around, now, options)))
             ground = ready.result()
+        span = belonging.span(around.store, now, ground)
+        now = replace(now, start=span.start)
+        _refuse_nothing(now, span, options)
+        options = _worded(now, options)
+        asked = questions.before(around, now, span, options, ground)
+        questions.refuse(asked, options.answered, questions.command(session_id, options))
+        options = replace(options, answered=tuple(answer for one in asked for answer in one.answers))
         now, work = _without_own_files(now, ground)
         moves = options.kind == "merge" and not options.pull_request
-        entry = journal.new(now, options, moved=now.target if moves else "", work=work)
+        strangers = tuple(commit.sha for commit in span.strangers)
+        entry = journal.new(now, options, moved=now.target if moves else "", work=work, strangers=strangers)
         with lease.at_work(around.home, entry.id):
             merge = around.store.begin_merge(entry)
             with recover.mending(around, merge.id):
@@ -54,7 +63,7 @@ def _without_own_files(now: Situation, ground: Ground) -> tuple[Situation, str]:
     bases, trailers = (session.base_commit, now.base_tip), f"Ampsm-Session: {session.id}"
     tip = commits.take_out_own_files(now.worktree, session.branch_name, *bases, trailers=trailers)
     now = replace(now, branch_tip=tip) if tip else now
-    work = integrate.without_own_files(ground, now.base_tip, now.branch_tip)
+    work = integrate.without_own_files(ground, now.start or now.base_tip, now.branch_tip)
     ground.objects.flush()
     return now, work
 
@@ -69,14 +78,18 @@ def _made_ready(now: Situation, options: Options) -> Ground:
     return ground
 
 
-def _check(around: Surroundings, now: Situation, options: Options) -> None:
-    moves = not options.pull_request
-    situation.refuse(tuple(situation.obstacles(around.store, now, kind=options.kind, moves_target=moves)))
-    if now.base_tip != now.branch_tip and not repository.is_ancestor(now.root, now.branch_tip, now.base_tip):
+def _obstacles(around: Surroundings, now: Situation, options: Options) -> Iterator[Finding]:
+    return situation.obstacles(around.store, now, kind=options.kind, moves_target=not options.pull_request)
+
+
+def _refuse_nothing(now: Situation, span: Span, options: Options) -> None:
+    """Refused when nothing would be brought; a rebase may have the target's commits alone to bring the branch to."""
+    if span.commits:
         return
     if options.kind == "rebase" and not repository.is_ancestor(now.root, now.base_tip, now.branch_tip):
         return
-    message = f"{now.session.name} has no commit that {now.target} does not have."
+    own = "of its own " if span.stays else ""
+    message = f"{now.session.name} has no commit {own}that {now.target} does not have."
     raise Refused(message, f'ampsm iterate {now.session.id} "PROMPT"')
 
 
@@ -87,7 +100,7 @@ def _worded(now: Situation, options: Options) -> Options:
     if squashes and not message:
         hint = f"ampsm {options.kind} {now.session.id} -m MESSAGE; ampsm preflight {now.session.id} offers a draft"
         raise Refused("A squash needs a message.", hint)
-    publish.check(now.root, now.target, options)
+    publish.check(now.root, now.session.branch_name, now.target, options)
     return replace(options, message=message)
 
 

@@ -3,13 +3,14 @@
 What amp resolved counts only after a person took that very tree for good.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from ampsm_engine.errors import Refused
 from ampsm_engine.git import changes, integrate, keepsake, live, lock, repository
+from ampsm_engine.git.integrate.markers import MarkersLeft as MarkersLeft  # noqa: PLC0414 - for who resolves
 from ampsm_engine.git.integrate.values import Choice, OpenFile
 from ampsm_engine.git.values import FileChange
 from ampsm_engine.merging import journal, resume
@@ -18,8 +19,9 @@ from ampsm_engine.merging.surroundings import Surroundings
 from ampsm_engine.model import Merge, Session, State
 from ampsm_engine.naming import printable
 
-Resolution = Choice | Literal["edited"] | Mapping[int, Choice]
-"""`ours` is the base, `theirs` the session's work; `edited`: as the file lies there; or one choice for each hunk."""
+Resolution = Choice | Literal["edited", "meant"] | Mapping[int, Choice]
+"""`ours` is the base, `theirs` the session's work; `edited`: as the file lies there; `meant`: and what looks like
+conflict markers in it is meant; or one choice for each hunk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,18 @@ class Conflicts:
     """Whether amp's resolution waits for somebody to look at it."""
     edited: tuple[str, ...] = ()
     """Tracked files that were changed after they were added, if they ever were: git would leave that out."""
+
+
+def _marked(merge: Merge, worktree: Path, touched: Iterable[str]) -> list[str]:
+    """The files that hold markers as they lie there, but those of which somebody said that they are meant."""
+    laid = integrate.laid(worktree)
+    if laid is None:
+        return []
+    paths = sorted({*touched, *(file.path for file in laid.files)})
+    found = [*integrate.marked_there(worktree, laid, paths)]
+    meant = journal.read(merge).meant
+    as_added = {path for path, blob in integrate.blobs(worktree, found).items() if blob in meant}
+    return [path for path in found if path not in as_added - {*integrate.unadded(worktree)}]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +104,24 @@ def conflicts(around: Surroundings, session_id: str) -> Conflicts:
 
 
 def resolve(around: Surroundings, session_id: str, path: str, choice: Resolution) -> Conflicts:
-    """Resolve one file; Refused while amp is at it, or for a choice that this kind of conflict does not have."""
-    _, session = _mine(around, session_id)
+    """Resolve one file; Refused while amp is at it, or for a choice that this kind of conflict does not have.
+
+    MarkersLeft when the file lies there with markers.
+    """
+    merge, session = _mine(around, session_id)
     worktree = Path(session.worktree_path)
     with lock.writer(repository.common_dir(Path(session.repo_root)), f"resolve {session_id}"):
         integrate.resolve(worktree, path, choice)
+        if choice == "meant":
+            _keep_markers(around, merge, worktree, [path])
     return conflicts(around, session_id)
+
+
+def _keep_markers(around: Surroundings, merge: Merge, worktree: Path, paths: Sequence[str]) -> None:
+    """Write down that files are meant as the index has them, lines that look like conflict markers and all."""
+    plan = journal.read(merge)
+    plan = replace(plan, meant=(*plan.meant, *integrate.blobs(worktree, paths).values()))
+    around.store.step_merge(merge.id, journal.WAIT, plan=journal.written(plan))
 
 
 def reopen(around: Surroundings, session_id: str, path: str) -> Conflicts:
@@ -151,7 +177,7 @@ def give(around: Surroundings, session_id: str) -> Merge:
     kept, _ = keepsake.write(worktree, session.branch_name)
     name = f"given-{plan.conflicts}-{sum(1 for one in _names(session, plan.moment) if one.startswith('given'))}"
     integrate.backup(Path(session.repo_root), session.id, plan.moment, name, kept)
-    plan = replace(plan, given="waiting", given_tree=kept, accepted="")
+    plan = replace(plan, given="waiting", given_tree=kept, shown="", accepted="")
     return around.store.step_merge(merge.id, journal.WAIT, plan=journal.written(plan))
 
 
@@ -180,31 +206,48 @@ def resolution(around: Surroundings, session_id: str) -> Reviewed:
         return Reviewed(now.tree, files, patch)
 
 
-def accept(around: Surroundings, session_id: str, tree: str = "") -> Conflicts:
-    """Take amp's resolution for good: that of `tree`, or as it is now. Each file without markers counts as resolved.
+def show(around: Surroundings, session_id: str) -> Reviewed:
+    """The same, and written down that somebody is shown it: `accept` takes no other."""
+    merge, _ = _mine(around, session_id)
+    found = resolution(around, session_id)
+    plan = replace(journal.read(merge), shown=found.tree)
+    around.store.step_merge(merge.id, journal.WAIT, plan=journal.written(plan))
+    return found
 
-    Refused when it changed since it was looked at, and when a file is still in conflict: choices that cannot be told
-    from a file's lines (binary, deleted, submodules) that amp did not touch stay open.
+
+def accept(around: Surroundings, session_id: str, tree: str = "", *, keep_markers: bool = False) -> Conflicts:
+    """Take amp's resolution for good: that of `tree`, or the one that was shown last.
+
+    Each file without markers counts as resolved; with `keep_markers`, each file. Refused when nobody looked at it, or
+    it changed since, and when a file is still in conflict: choices that cannot be told from a file's lines (binary,
+    deleted, submodules) that amp did not touch stay open.
     """
     merge, session = _mine(around, session_id)
     worktree = Path(session.worktree_path)
     now = resolution(around, session_id)
-    if tree and now.tree != tree:
+    seen = tree or journal.read(merge).shown
+    if now.tree != seen:
         message = f"The resolution of {session.name} changed since it was looked at."
+        if not seen:
+            message = f"Nobody looked at amp's resolution of the conflicts of {session.name} yet."
         raise Refused(message, f"ampsm merge {session.id} --show")
     touched = {path for file in now.files for path in (file.path, file.old_path) if path is not None}
     with lock.writer(repository.common_dir(Path(session.repo_root)), f"accept {session_id}"):
         open_files = integrate.conflicts(worktree)
-        marked = [file.path for file in open_files if file.hunks]
-        untouched = [file.path for file in open_files if not file.hunks and file.path not in touched]
-        if marked or untouched:
-            message = f"amp left {many(len(marked + untouched), 'file')} in conflict: {named([*marked, *untouched])}."
-            raise Refused(message, f"resolve it in {worktree}, or: ampsm merge {session.id} --abort")
+        marked = _marked(merge, worktree, touched)
+        untouched = [file.path for file in open_files if file.path not in touched and file.path not in marked]
+        if untouched or (marked and not keep_markers):
+            paths = [*marked, *untouched]
+            message = f"amp left {many(len(paths), 'file')} in conflict: {named(paths)}."
+            meant = "" if untouched else f"; where they are meant: ampsm merge {session.id} --continue --accept"
+            hint = f"resolve it in {worktree}, or: ampsm merge {session.id} --abort"
+            raise MarkersLeft(message, f"{hint}{meant and meant + ' --keep-markers'}")
         for file in open_files:
-            integrate.resolve(worktree, file.path, "edited")
+            integrate.resolve(worktree, file.path, "meant")  # looked through already
         # All that was read counts, and not only what was in conflict.
         integrate.take_in(worktree, sorted(touched))
-    plan = replace(journal.read(merge), accepted=now.tree)
+        _keep_markers(around, merge, worktree, marked)
+    plan = replace(journal.read(around.store.merge(merge.id)), accepted=now.tree)
     around.store.step_merge(merge.id, journal.WAIT, plan=journal.written(plan))
     around.store.fact("accepted", "amp's resolution of the conflicts was looked at and accepted", session_id=session.id)
     return conflicts(around, session_id)
@@ -226,7 +269,7 @@ def reject(around: Surroundings, session_id: str) -> Conflicts:
         number = sum(1 for name in _names(session, plan.moment) if name.startswith("rejected"))
         name = integrate.backup(root, session.id, plan.moment, f"rejected-{number}", kept).ref
         integrate.put_back(worktree, plan.given_tree)
-    plan = replace(plan, given="", given_tree="", accepted="")
+    plan = replace(plan, given="", given_tree="", shown="", accepted="")
     around.store.step_merge(merge.id, journal.WAIT, plan=journal.written(plan))
     text = f"amp's resolution of the conflicts was rejected; it is kept as {name}"
     around.store.fact("rejected", text, session_id=session.id)

@@ -55,12 +55,20 @@ class Plan:
     """Names its backups."""
     status_before: str
     base_commit_before: str
+    start: str = ""
+    """The commit that the session's own work comes after; empty where that is what it shares with the target."""
+    strangers: tuple[str, ...] = ()
+    """Commits of others in that work, which somebody wants to bring along."""
     given: str = ""
     """The iteration that was asked to resolve a conflict."""
     given_tree: str = ""
     """A commit of the worktree as it was then, conflict and all."""
+    shown: str = ""
+    """The tree of the resolution that somebody was shown last."""
     accepted: str = ""
     """The tree of the resolution that a person took for good."""
+    meant: tuple[str, ...] = ()
+    """Blobs with lines that look like conflict markers, and are meant."""
     conflicts: int = 0
     """How many were laid out so far."""
     checkouts: tuple[str, ...] = ()
@@ -68,10 +76,10 @@ class Plan:
     notes: tuple[str, ...] = ()
 
 
-def new(now: Situation, options: Options, *, moved: str, work: str = "") -> Merge:
+def new(now: Situation, options: Options, *, moved: str, work: str = "", strangers: tuple[str, ...] = ()) -> Merge:
     """The entry of an operation that begins. `moved`: the branch that will move besides the session's, or empty.
 
-    `work`: the commits to work on, where that is not the session's branch.
+    `work`: the commits to work on, where that is not the session's branch; `strangers`: those that are not its own.
     """
     started = wording.now()
     moment = "".join(letter for letter in started if letter.isdigit())
@@ -82,6 +90,8 @@ def new(now: Situation, options: Options, *, moved: str, work: str = "") -> Merg
         moment=f"{moment[:8]}-{moment[8:14]}-{key}",
         status_before=now.session.status.value,
         base_commit_before=now.session.base_commit,
+        start=now.start,
+        strangers=strangers,
     )
     return Merge(
         id=key,
@@ -106,8 +116,9 @@ def written(plan: Plan) -> str:
 def read(merge: Merge) -> Plan:
     """The plan of an entry."""
     plain = json.loads(merge.plan)
-    options = Options(**(plain.pop("options") | {"message": merge.message}))
+    asked = plain.pop("options")
+    options = Options(**(asked | {"message": merge.message, "answered": tuple(asked.get("answered", ()))}))
     position = plain.pop("position")
-    for name in ("notes", "checkouts"):
+    for name in ("notes", "checkouts", "strangers", "meant"):
         plain[name] = tuple(plain.get(name, ()))
     return Plan(options, Position(**(position | {"rest": tuple(position["rest"])})), **plain)

@@ -1,6 +1,7 @@
 """Making the commits of an operation, as objects only: from a position, as often as it takes. Nothing moves here."""
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from ampsm_engine.errors import Refused
@@ -66,7 +67,7 @@ def _make(
             position = replace(position, squashed=squashed.tip)
         tip = position.squashed or position.tip
         # A change that the base made and took back meanwhile is not dropped by a merge.
-        done = integrate.rebase(ground, tip, base_tip, reapply=options.kind == "merge")
+        done = integrate.rebase(ground, tip, base_tip, start=plan.start, reapply=options.kind == "merge")
     if isinstance(done, Conflicted):
         return Stopped(done, replace(position, rest=done.remaining))
     if options.kind == "rebase" or options.pull_request:
@@ -99,8 +100,10 @@ def _squash(
     ground: Ground, tip: str, base_tip: str, plan: Plan, hooks_in: Path | None
 ) -> tuple[Rewritten | Conflicted, tuple[str, ...]]:
     """The squash; where commits by hand cannot be kept beside one squash, amp's are squashed between them."""
-    message = plan.options.message
-    done = integrate.squash(ground, tip, base_tip, message, manual=plan.options.manual, hooks_in=hooks_in)
+    message, manual = plan.options.message, plan.options.manual
+    strangers = frozenset(plan.strangers)
+    squash = partial(integrate.squash, start=plan.start, strangers=strangers, hooks_in=hooks_in)
+    done = squash(ground, tip, base_tip, message, manual=manual)
     if isinstance(done, Conflicted) and done.kind == "reorder":
-        return integrate.squash(ground, tip, base_tip, message, manual="apart", hooks_in=hooks_in), (APART,)
+        return squash(ground, tip, base_tip, message, manual="apart"), (APART,)
     return done, ()

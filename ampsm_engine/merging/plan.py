@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from ampsm_engine.git import integrate
 from ampsm_engine.git.integrate.values import PlannedCommit
-from ampsm_engine.merging import situation
+from ampsm_engine.merging import belonging, situation
+from ampsm_engine.merging.belonging import Span
 from ampsm_engine.merging.situation import Situation, many
 from ampsm_engine.merging.surroundings import Surroundings
 from ampsm_engine.merging.values import Options, Plan, PlannedStep
@@ -19,14 +20,15 @@ LISTED = 40
 def plan(around: Surroundings, session_id: str, options: Options) -> Plan:
     """What an operation with these options would do now."""
     now = situation.look(around.store, session_id, options.onto, options.kind)
-    commits = integrate.plan_commits(now.root, now.base_tip, now.branch_tip)
-    conflicts = integrate.foresee(now.root, now.base_tip, now.branch_tip).conflicts
+    span = belonging.span(around.store, now)
+    commits = span.commits
+    conflicts = integrate.foresee(now.root, now.base_tip, now.branch_tip, span.start).conflicts
     draft_text = draft(commits, around.store.iterations(session_id), now.session.name)
-    return Plan(session_id, now.target, commits, tuple(_steps(now, commits, options)), draft_text, conflicts)
+    return Plan(session_id, now.target, commits, tuple(_steps(now, span, options)), draft_text, conflicts)
 
 
-def _steps(now: Situation, commits: Sequence[PlannedCommit], options: Options) -> Iterator[PlannedStep]:
-    branch, target = now.session.branch_name, now.target
+def _steps(now: Situation, span: Span, options: Options) -> Iterator[PlannedStep]:
+    branch, target, commits = now.session.branch_name, now.target, span.commits
     by_hand = sum(not commit.ours and not commit.merge for commit in commits)
     if options.kind == "squash" or (options.kind == "merge" and options.squash):
         kept = by_hand if options.manual == "keep" else 0
@@ -34,7 +36,8 @@ def _steps(now: Situation, commits: Sequence[PlannedCommit], options: Options) -
         text = f"{many(squashed, 'commit')} {'become' if squashed != 1 else 'becomes'} one"
         yield PlannedStep("squash", text + (f"; {many(kept, 'commit')} by hand stay" if kept else ""))
     if options.kind != "squash":
-        yield PlannedStep("rebase", f"{branch} goes onto {target} at {now.base_tip[:12]}")
+        aside = f" without {many(len(span.stays), 'commit')} from before it began" if span.stays else ""
+        yield PlannedStep("rebase", f"{branch} goes onto {target} at {now.base_tip[:12]}{aside}")
     if options.kind == "merge" and not options.pull_request:
         way = "is fast-forwarded" if options.fast_forward else "gets a merge commit"
         yield PlannedStep("merge", f"{target} {way}, and a clean checkout of it moves along")

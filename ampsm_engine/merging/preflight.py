@@ -4,13 +4,17 @@ Reads only, but for two things that are asked for: a fetch, and a run of the ses
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import NamedTuple, assert_never
 
 from ampsm_engine import redact
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import changes, hooks, integrate, own_files, program, repository
+from ampsm_engine.git.integrate.ground import Ground
+from ampsm_engine.git.integrate.incoming import READ, Change, change_of, look_through
 from ampsm_engine.git.integrate.values import ConflictFile, PlannedCommit
-from ampsm_engine.merging import situation
+from ampsm_engine.merging import belonging, situation
+from ampsm_engine.merging.belonging import Span
 from ampsm_engine.merging.situation import Situation, many, named
 from ampsm_engine.merging.surroundings import Surroundings
 from ampsm_engine.merging.values import Finding, Preflight, ScriptState
@@ -18,9 +22,6 @@ from ampsm_engine.model import ScriptResult
 
 FETCH_LIMIT = 300.0
 """Seconds that a fetch may take."""
-
-PATCH_READ = 32 << 20
-"""Bytes of a diff in which secrets are looked for."""
 
 CHECKED = "checked"
 """The kind of the fact that says what a script said about a very commit: `<commit> pass`, `<commit> fail`."""
@@ -51,15 +52,18 @@ def preflight(
     said: ScriptState = "not run" if now.session.script_command else "none"
     ahead = behind = 0
     if related:
-        commits = integrate.plan_commits(now.root, now.base_tip, now.branch_tip)
+        ground = Ground(now.root, now.repo)
+        span = belonging.span(around.store, now, ground)
+        now, commits = replace(now, start=span.start), span.commits
         ahead, behind = changes.ahead_behind(now.root, now.branch_tip, now.base_tip)
-        conflicts = integrate.foresee(now.root, now.base_tip, now.branch_tip).conflicts
-        findings += [*situation.held(now), *situation.in_the_way(now), *_upstream(now), *_commits(now, commits, behind)]
+        conflicts = integrate.foresee(now.root, now.base_tip, now.branch_tip, span.start).conflicts
+        findings += [*situation.held(now), *situation.in_the_way(now), *_upstream(now), *_commits(now, span, behind)]
         is_blocked = any(one.kind in ("session", "worktree") and one.level == "stop" for one in findings)
         said = _said(around, now, None if is_blocked else script)
         was_left_out = is_blocked and script is not None
         findings += [*_left_out(now), *_hooks(around, now)]
-        findings += [_script(now, said, was_left_out=was_left_out), *_conflicts(now, conflicts), *_secrets(now)]
+        findings += [_script(now, said, was_left_out=was_left_out), *_conflicts(now, conflicts)]
+        findings += _incoming(now, span, ground)
     return Preflight(
         session_id,
         now.target,
@@ -118,9 +122,11 @@ def _upstream(now: Situation) -> Iterator[Finding]:
         yield Finding("upstream", "warn", text, f"git -C {now.root} log --oneline --left-right {now.target}...{name}")
 
 
-def _commits(now: Situation, commits: tuple[PlannedCommit, ...], behind: int) -> Iterator[Finding]:
+def _commits(now: Situation, span: Span, behind: int) -> Iterator[Finding]:
+    commits = span.commits
     if not commits:
-        text = f"{now.session.name} has no commit that {now.target} does not have."
+        own = "of its own " if span.stays else ""
+        text = f"{now.session.name} has no commit {own}that {now.target} does not have."
         yield Finding("commits", "stop", text, f'ampsm iterate {now.session.id} "PROMPT"')
         return
     by_hand = sum(not commit.ours and not commit.merge for commit in commits)
@@ -130,6 +136,14 @@ def _commits(now: Situation, commits: tuple[PlannedCommit, ...], behind: int) ->
     text = f"{many(len(commits), 'commit')} to bring in ({', '.join(parts)}); {now.target} has {behind} others since"
     hint = "--manual keep leaves commits by hand as commits of their own" if by_hand else ""
     yield Finding("commits", "ok", text, hint)
+    if span.stays:
+        verb = "stays" if len(span.stays) == 1 else "stay"
+        text = f"{many(len(span.stays), 'commit')} from before the session began {verb} out of {now.target}"
+        yield Finding("span", "ok", f"{text}: {belonging.named(span.stays)}")
+    if coming := belonging.coming(now, span.strangers):
+        text = f"{len(coming)} of them {'is' if len(coming) == 1 else 'are'} not the session's own"
+        text += f": {belonging.named(coming)}"
+        yield Finding("others", "warn", text, "they come along when you say yes: a merge asks, or takes --yes")
 
 
 def _left_out(now: Situation) -> Iterator[Finding]:
@@ -206,29 +220,27 @@ def _conflicts(now: Situation, conflicts: tuple[ConflictFile, ...]) -> Iterator[
     yield Finding("conflicts", "warn", text, "a merge lays them out in the session's worktree, and can be aborted")
 
 
-def _secrets(now: Situation) -> Iterator[Finding]:
-    files, is_whole = secrets_in(now)
-    if files:
-        text = f"something that looks like a secret would be merged, in {named(files)}"
-        hint = f"ampsm diff {now.session.id} shows where; take it out and commit. A merge asks, or takes --yes"
+def _incoming(now: Situation, span: Span, ground: Ground) -> Iterator[Finding]:
+    """Secrets and rubbish: of the work as a whole, and of its commits, which other ways than one squash bring in."""
+    target = ground.tree_of(now.base_tip)
+    whole = Change(ground.tree_of(now.fork), ground.tree_of(now.branch_tip))
+    each = [change_of(ground, commit.sha) for commit in span.commits if not commit.merge]
+    at_end, between = look_through(ground, [whole], target), look_through(ground, each, target)
+    asks = "A merge asks, or takes --yes"
+    if at_end.secrets:
+        text = f"something that looks like a secret would be merged, in {named(at_end.secrets)}"
+        hint = f"ampsm diff {now.session.id} shows where; take it out and commit. {asks}"
         yield Finding("secrets", "warn", text, hint)
-    elif not is_whole:
-        yield Finding("secrets", "warn", f"only the first {PATCH_READ >> 20} MB of the diff were looked through")
+    elif between.secrets:
+        text = f"something that looks like a secret is on the way, in {named(between.secrets)}"
+        yield Finding(
+            "secrets", "warn", text, f"one squash leaves it out; --no-squash or --manual keep may not. {asks}"
+        )
+    elif not (at_end.is_whole and between.is_whole):
+        yield Finding("secrets", "warn", f"only the first {READ >> 20} MB were looked through for secrets", asks)
     else:
         yield Finding("secrets", "ok", "none foreseen")
-
-
-def secrets_in(now: Situation) -> tuple[tuple[str, ...], bool]:
-    """The files in which something that looks like a secret would come in; whether all was looked through."""
-    patch = changes.patch(now.root, now.fork, now.branch_tip)
-    return tuple(secret_files(patch[:PATCH_READ])), len(patch) <= PATCH_READ
-
-
-def secret_files(patch: bytes) -> Iterator[str]:
-    """The files of a patch that add what the redaction rules know as a secret."""
-    for part in patch.split(b"\ndiff --git ")[0:]:
-        head, _, body = part.partition(b"\n@@")
-        added = b"\n".join(line[1:] for line in body.split(b"\n") if line.startswith(b"+"))
-        if added and redact.bytes_(added) != added:
-            name = next((line[6:] for line in head.split(b"\n") if line.startswith(b"+++ b/")), head.split(b"\n")[0])
-            yield program.text(name)
+    if rubbish := at_end.rubbish or between.rubbish:
+        text = f"what rarely belongs in a history would be merged: {named(rubbish)}"
+        hint = f"git -C {now.worktree} rm -r --cached PATH, and a line in .gitignore. {asks}"
+        yield Finding("rubbish", "warn", text, hint)

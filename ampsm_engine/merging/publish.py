@@ -23,15 +23,22 @@ PUSH_LIMIT = 900.0
 TOOL_LIMIT = 120.0
 """Seconds that `gh` or `glab` may take."""
 
+_ADDRESS = re.compile(
+    r"(?:[a-z+]+://(?:[^@/]+@)?(?P<host>[^/:@]+)(?::\d+)?/|(?:[^@/:]+@)?(?P<alias>[^/:@]+):(?!/))"
+    r"(?P<path>[^/:]+(?:/[^/:]+)*?/[^/:]+?)(?:\.git)?/?"
+)
+"""`https://host/owner/name.git`, `ssh://git@host:22/owner/name`, `git@host:owner/name.git`."""
+
 _URL = re.compile(r"https?://[^\s\"'<>]+")
 
 
-def check(root: Path, target: str, options: Options) -> None:
+def check(root: Path, branch: str, target: str, options: Options) -> None:
     """Refused or Unfit when what is asked for besides could not be done: before anything else is."""
     if options.patch:
         check_patch(Path(options.patch))
     if options.pull_request:
-        tool_for(root, _remote_for_pull(root, target))
+        tool_for(root, base_remote(root, target))
+        head_remote(root, branch, target)
     elif options.push:
         _refuse_stale(root, target, remote_of(root, target))
 
@@ -58,35 +65,83 @@ def all_of(session: Session, merge: Merge, options: Options) -> tuple[Published,
             found.append(Published("patch", ok=False, text=reason.message, hint=reason.hint))
     if options.pull_request:
         target = options.onto or session.base_branch
-        remote = _remote_for_pull(root, target)
-        name = target.removeprefix(f"{remote}/")
-        found.append(pull_request(root, session.branch_name, name, options.message or session.name, remote))
+        found.append(pull_request(root, session.branch_name, target, options.message or session.name))
     elif options.push and merge.target:
         found.append(push(root, merge.target))
     return tuple(found)
 
 
-def _remote_for_pull(root: Path, target: str) -> str:
-    """The remote that a pull request into a branch goes to: that of the target, where it names one."""
+def base_remote(root: Path, target: str) -> str:
+    """The remote that a pull request into a branch is opened at; Refused without one, or where it is not clear.
+
+    That is what `gh repo set-default` chose, what the target names, or what it follows.
+    """
+    remotes = _remotes(root)
+    for name in remotes:
+        if any(_configured(root, f"remote.{name}.{tool}-resolved") for tool in ("gh", "glab")):
+            return name
     first = target.partition("/")[0]
-    if first in program.text(program.told(root, "remote")).split() and repository.branch_tip(root, target) is None:
+    if first in remotes and repository.branch_tip(root, target) is None:
         return first
-    return remote_of(root, target)
+    follows = _configured(root, f"branch.{target}.remote")
+    # A clone of a fork follows the fork, and is about the repository that it was forked from.
+    if follows in remotes and not ("upstream" in remotes and follows != "upstream"):
+        return follows
+    if len(remotes) == 1:
+        return remotes[0]
+    if not remotes:
+        raise _no_remote(root)
+    message = f"{root} has {len(remotes)} remotes, and it is not clear which of them the pull request is for."
+    likely = "upstream" if "upstream" in remotes else "origin" if "origin" in remotes else remotes[0]
+    raise Refused(message, f"git -C {root} config remote.{likely}.gh-resolved base, as gh repo set-default does")
+
+
+def head_remote(root: Path, branch: str, target: str) -> str:
+    """The remote that the branch of a pull request into `target` is pushed to: in a fork, that is not the target's.
+
+    As git itself would choose it; Refused without one, or where it is not clear.
+    """
+    names = (f"branch.{branch}.pushRemote", "remote.pushDefault", f"branch.{branch}.remote")
+    for name in (*names, f"branch.{target}.pushRemote"):
+        configured = _configured(root, name)
+        if configured not in ("", "."):
+            return configured
+    remotes = _remotes(root)
+    if len(remotes) == 1:
+        return remotes[0]
+    if not remotes:
+        raise _no_remote(root)
+    if sorted(remotes) == ["origin", "upstream"] and base_remote(root, target) == "upstream":
+        return "origin"  # as `gh repo fork --clone` lays it out
+    message = f"{root} has {len(remotes)} remotes, and it is not clear which of them {branch} is to be pushed to."
+    raise Refused(message, f"git -C {root} config remote.pushDefault REMOTE ({', '.join(remotes)})")
+
+
+def _remotes(root: Path) -> list[str]:
+    return program.text(program.told(root, "remote")).split()
+
+
+def _configured(root: Path, name: str) -> str:
+    return program.read(root, "config", "--get", name).line
+
+
+def _no_remote(root: Path) -> Refused:
+    return Refused(f"{root} has no remote to push to.", f"git -C {root} remote add origin URL")
 
 
 def remote_of(root: Path, branch: str) -> str:
     """The remote that a push of a branch goes to, as git would choose it; Refused without one, or one choice."""
     for name in (f"branch.{branch}.pushRemote", "remote.pushDefault", f"branch.{branch}.remote"):
-        configured = program.read(root, "config", "--get", name)
-        if configured.ok and configured.line not in ("", "."):
-            return configured.line
-    remotes = program.text(program.told(root, "remote")).split()
+        configured = _configured(root, name)
+        if configured not in ("", "."):
+            return configured
+    remotes = _remotes(root)
     if len(remotes) == 1:
         return remotes[0]
     if "origin" in remotes:
         return "origin"
     if not remotes:
-        raise Refused(f"{root} has no remote to push to.", f"git -C {root} remote add origin URL")
+        raise _no_remote(root)
     message = f"{root} has {len(remotes)} remotes, and none of them is where {branch} goes."
     raise Refused(message, f"git -C {root} config branch.{branch}.pushRemote {remotes[0]}")
 
@@ -136,25 +191,53 @@ def tool_for(root: Path, remote: str) -> str:
     raise Unfit(message, f"Install {wanted[0]} and log in, or push the branch yourself: git -C {root} push {remote}")
 
 
-def pull_request(root: Path, branch: str, target: str, message: str, remote: str) -> Published:
-    """Push a session's branch and open a pull request of it into `target`, a branch of the remote."""
-    tool = tool_for(root, remote)
+def pull_request(root: Path, branch: str, target: str, message: str) -> Published:
+    """Push a session's branch, in a fork to the fork, and open a pull request of it into `target`."""
+    base, head = base_remote(root, target), head_remote(root, branch, target)
+    tool = tool_for(root, base)
+    into = target.removeprefix(f"{base}/") if target.startswith(f"{base}/") else remote_name(root, target, base)
     pushed = _pushed(
-        root, remote, f"{repository.BRANCHES}{branch}:{repository.BRANCHES}{branch}", *_lease(root, remote, branch)
+        root, head, f"{repository.BRANCHES}{branch}:{repository.BRANCHES}{branch}", *_lease(root, head, branch)
     )
     if not pushed.ok:
-        hint = f"git -C {root} push {remote} {branch}"
+        hint = f"git -C {root} push {head} {branch}"
         return Published("pull-request", ok=False, text=f"{branch} could not be pushed: {_why(pushed)}", hint=hint)
     title, _, body = message.strip().partition("\n")
     title, body = printable(title) or branch, body.strip()
     sides: tuple[str, ...]
+    there, from_where = (_place(root, base), _place(root, head)) if base != head else ("", "")
+    repo = ("--repo", there) if there else ()
     if Path(tool).name == "glab":
-        sides = ("mr", "create", "--source-branch", branch, "--target-branch", target)
+        source = ("--head", _project(from_where)) if from_where else ()
+        sides = ("mr", "create", "--source-branch", branch, "--target-branch", into, *source, *repo)
         words: tuple[str, ...] = ("--title", title, "--description", body, "--yes")
     else:
-        sides = ("pr", "create", "--base", target, "--head", branch)
+        owner = f"{_project(from_where).partition('/')[0]}:" if from_where else ""
+        sides = ("pr", "create", "--base", into, "--head", f"{owner}{branch}", *repo)
         words = ("--title", title, "--body", body)
     return _opened(root, (tool, *sides, *words))
+
+
+def _place(root: Path, remote: str) -> str:
+    """The repository at a remote as its host names it, `[HOST/]OWNER/NAME`; empty where its address does not tell."""
+    chosen = _configured(root, f"remote.{remote}.gh-resolved")
+    if "/" in chosen:
+        return chosen
+    # As it is written first: what the user has put in its place may be an alias.
+    addresses = [_configured(root, f"remote.{remote}.{name}") for name in ("pushurl", "url")]
+    addresses.append(program.read(root, "remote", "get-url", "--push", remote).line)
+    for address in addresses:
+        found = _ADDRESS.fullmatch(address)
+        if found is not None:
+            host = (found["host"] or found["alias"]).lower()
+            return f"{host}/{found['path']}" if "." in host else found["path"]
+    return ""
+
+
+def _project(place: str) -> str:
+    """The same without the host."""
+    first, _, rest = place.partition("/")
+    return rest if "." in first and "/" in rest else place
 
 
 def _lease(root: Path, remote: str, branch: str) -> tuple[str, ...]:

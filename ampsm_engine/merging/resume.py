@@ -5,16 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.git import commits, integrate, listing, lock, own_files, program, repository, staging
+from ampsm_engine.git import commits, integrate, listing, lock, own_files, repository, staging
+from ampsm_engine.git.integrate.markers import MarkersLeft
 from ampsm_engine.git.integrate.values import LaidOut
-from ampsm_engine.merging import begin, journal, lease, making, recover, situation, steps, undoing
-from ampsm_engine.merging.journal import Position
+from ampsm_engine.merging import begin, journal, lease, making, questions, recover, situation, steps, undoing
+from ampsm_engine.merging.journal import Plan, Position
 from ampsm_engine.merging.situation import Situation
 from ampsm_engine.merging.surroundings import Surroundings
 from ampsm_engine.merging.values import Result
 from ampsm_engine.model import Merge, MergeState, Session
-
-_MARKER = "^<<<<<<< "
 
 
 def _writing(session: Session, who: str) -> AbstractContextManager[None]:
@@ -33,8 +32,13 @@ def waiting(around: Surroundings, session_id: str) -> Merge:
     return merge
 
 
-def go_on(around: Surroundings, session_id: str) -> Result:
-    """Go on after a conflict was resolved: to the end, or to the next conflict (ConflictsWait). Opens no editor."""
+def go_on(
+    around: Surroundings, session_id: str, answered: tuple[str, ...] = (), *, keep_markers: bool = False
+) -> Result:
+    """Go on after a conflict was resolved: to the end, or to the next conflict (ConflictsWait). Opens no editor.
+
+    `answered`: what somebody said yes to, see `questions`; `keep_markers`: lines that look like them are meant.
+    """
     merge = waiting(around, session_id)
     plan = journal.read(merge)
     if plan.given and not plan.accepted:
@@ -46,17 +50,22 @@ def go_on(around: Surroundings, session_id: str) -> Result:
     with lock.writer(now.repo.common_dir, f"{merge.kind} {session_id}"), lease.at_work(around.home, merge.id):
         merge = around.store.take_merge(merge.id, MergeState.CONFLICTED, journal.RESUME)
         with recover.mending(around, merge.id):
-            merge = _resumed(around, now, merge)
+            merge = _resumed(around, now, merge, answered, keep_markers=keep_markers)
     return begin.ended(around, merge)
 
 
-def _resumed(around: Surroundings, now: Situation, merge: Merge) -> Merge:
+def _resumed(
+    around: Surroundings, now: Situation, merge: Merge, answered: tuple[str, ...], *, keep_markers: bool
+) -> Merge:
     plan = journal.read(merge)
     laid = _checked(now)
     _refuse_unadded(now, laid)
     own_files.unstage(now.worktree, laid.onto)
     commit = integrate.without_own_files(now.worktree, laid.onto, integrate.finish(now.worktree))
-    _refuse_markers(now, laid, commit)
+    if not keep_markers:
+        _refuse_markers(now, plan, laid, commit)
+    asked = questions.of_resolution(now, plan.options, laid, commit)
+    questions.refuse(asked, answered, f"ampsm merge {now.session.id} --continue")
     steps.keep(now, plan, "resolved", commit)
     now = situation.look(around.store, now.session.id, plan.options.onto)  # the target may have moved meanwhile
     before = plan.position
@@ -112,15 +121,15 @@ def _untracked(now: Situation) -> tuple[str, ...]:
     return (f"{situation.named(paths)} {'are' if len(paths) > 1 else 'is'} untracked in {now.worktree}: not merged",)
 
 
-def _refuse_markers(now: Situation, laid: LaidOut, commit: str) -> None:
-    """A file that was in conflict must not be merged with its markers in it."""
-    paths = [f":(top,literal){file.path}" for file in laid.files]
-    options = ("grep", "--quiet", "-I", "--no-color", "-e", _MARKER, commit, "--", *paths)
-    if paths and program.read(now.worktree, *options).ok:
-        listing = program.read(now.worktree, "grep", "-l", "-z", "-I", "--no-color", *options[4:])
-        names = [name.partition(":")[2] for name in program.text(listing.output).split("\0") if name]
+def _refuse_markers(now: Situation, plan: Plan, laid: LaidOut, commit: str) -> None:
+    """Nothing is merged with markers in it, unless somebody said that they are meant."""
+    marked = integrate.marked_in(now.worktree, laid, commit)
+    names = [path for path, blob in marked.items() if blob not in plan.meant]
+    if names:
         message = f"There are conflict markers left in {situation.named(names)}."
-        raise Refused(message, f"edit in {now.worktree}, git add, then: ampsm merge {now.session.id} --continue")
+        again = f"ampsm merge {now.session.id} --continue"
+        hint = f"edit in {now.worktree}, git add, then: {again}; or, where they are meant: {again} --keep-markers"
+        raise MarkersLeft(message, hint)
 
 
 def abort(around: Surroundings, session_id: str) -> Merge:

@@ -31,6 +31,8 @@ class Situation:
     """Whether the target is a local branch, which alone can be moved."""
     base_tip: str
     branch_tip: str
+    start: str = ""
+    """The commit that the session's own work comes after; empty where that is what it shares with the target."""
 
     @property
     def root(self) -> Path:
@@ -44,8 +46,8 @@ class Situation:
 
     @property
     def fork(self) -> str:
-        """What session and target share, as both are now; NotFound when that is nothing."""
-        return common(self.root, self.base_tip, self.branch_tip)[0]
+        """What the session's own work comes after; NotFound when it shares nothing with its target."""
+        return self.start or common(self.root, self.base_tip, self.branch_tip)[0]
 
 
 def look(store: Store, session_id: str, onto: str = "", kind: Kind = "merge", *, repo: Repo | None = None) -> Situation:

@@ -186,7 +186,8 @@ def finish(around: Surroundings, session: Session, merge: Merge, notes: tuple[st
     if is_merged:
         columns: dict[str, object] = {"base_commit": merge.base_after, "status": Status.DONE}
     else:
-        fork = integrate.merge_bases(Path(session.repo_root), merge.base_before, merge.branch_after)[0]
+        came_to = merge.base_before if merge.kind != "squash" else plan.start or merge.base_before
+        fork = integrate.merge_bases(Path(session.repo_root), came_to, merge.branch_after)[0]
         columns = {"base_commit": fork}
         if session.status in (Status.AWAITING_INPUT, Status.IDLE):
             columns["status"] = Status.IDLE

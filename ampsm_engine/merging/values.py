@@ -31,6 +31,8 @@ class Options:
     """Push the session's branch and open a pull request, instead of moving the base here."""
     patch: str = ""
     """A file that gets the commits for `git am`; empty for none."""
+    answered: tuple[str, ...] = ()
+    """What somebody said yes to, see `questions`; `*` for whatever is asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,11 @@ def bytes_(content: bytes) -> bytes:
     return _default().bytes_(content)
 
 
+def found(content: bytes) -> frozenset[str]:
+    """The secrets that stand in a content, as they are written there; never to be shown."""
+    return _default().found(content)
+
+
 def file(path: "Path") -> int:
     """Redact a file in place, in one step; answers the number of secrets, and with none leaves it alone."""
     return _default().file(path)

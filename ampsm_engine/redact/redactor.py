@@ -45,6 +45,11 @@ class Redactor:
         cleaned = self.text(text)
         return content if cleaned is text else cleaned.encode("utf-8", "surrogateescape")
 
+    def found(self, content: bytes) -> frozenset[str]:
+        """The secrets that stand in a content, as they are written there; never to be shown."""
+        text = content.decode("utf-8", "surrogateescape")
+        return frozenset(text[span.start : span.end] for span in self._spans(text))
+
     def file(self, path: Path) -> int:
         """Redact a file in place, in one step, private to its owner; answers the number of secrets found.
 

@@ -35,6 +35,7 @@ _EXACT = ("id", "name")
 NOTES = (
     "not-committed",
     "left-out",
+    "rubbish",
     "branch",
     "lost-worktree",
     "committed-by-hand",

@@ -5,6 +5,7 @@ finds what is done already. What amp changed is committed or, if it cannot be, l
 """
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -140,9 +141,18 @@ def _keep_commits(store: PatientStore, settings: Settings, it: Settling, result:
             text = f"{head.commit[:12]} changes {len(files)} file{'s' * (len(files) != 1)}"
             it.facts.append(("committed", text))
             store.update_iteration(it.iteration.id, commit_sha=head.commit, changed_files=len(files))
+            _note_rubbish(it, start, head.commit)
     except AmpsmError as reason:
         _not_committed(it, f"{reason.message} {reason.hint}".strip())
     it.iteration = store.iteration(it.iteration.id)
+
+
+def _note_rubbish(it: Settling, start: str, tip: str) -> None:
+    """Say what of the commits rarely belongs in a history; a merge asks about it."""
+    from ampsm_engine.git.integrate import rubbish_between  # what merges stand on is not needed before
+
+    with suppress(AmpsmError):  # it is committed, whatever can be said of it
+        it.facts += [("rubbish", f"{one} was committed") for one in rubbish_between(it.worktree, start, tip)]
 
 
 def _leave_resolution(it: Settling) -> None:

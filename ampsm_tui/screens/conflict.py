@@ -4,7 +4,7 @@ What is shown lives in `conflict_state`, resolving in `conflict_resolving`, amp'
 """
 
 import asyncio
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -20,6 +20,9 @@ from ampsm_tui.screens.conflict_state import TICK
 from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.merge_head import MergeHead
 from ampsm_tui.widgets.told import Told
+
+if TYPE_CHECKING:
+    from ampsm_engine.merging.questions import Unanswered
 
 _RESOLVING = frozenset({"take", "whole", "edit", "undo_choice", "next", "hunk", "file", "give"})
 
@@ -112,13 +115,17 @@ class ConflictScreen(WithAmp):
         self.query_one("#standing", Static).update("going on …  Esc calls it off")
         self.run_worker(self._continue(), group="doing", exclusive=True)
 
-    async def _continue(self) -> None:
+    async def _continue(self, answers: tuple[str, ...] = ()) -> None:
         from ampsm_engine.engine import merges
+        from ampsm_engine.merging.questions import Unanswered
         from ampsm_engine.merging.steps import ConflictsWait
 
         try:
             async with self.changing:  # what is resolved ahead of it comes first
-                came = await ask(merges.continue_, house(self).engine, self.session_id)
+                came = await ask(merges.continue_, house(self).engine, self.session_id, answers)
+        except Unanswered as asked:
+            await self.load()
+            self._ask_about(asked, answers)
         except ConflictsWait as waits:
             house(self).say(waits.message, title="The next conflict")
             self.forget_choices()
@@ -130,6 +137,17 @@ class ConflictScreen(WithAmp):
             self.dismiss(came)
         finally:
             self._going_on = False
+
+    def _ask_about(self, asked: "Unanswered", before: tuple[str, ...]) -> None:
+        """Say yes to what the resolution would bring, and go on then."""
+        from ampsm_tui.screens.confirm import ConfirmScreen
+
+        def answered(answer: bool | None) -> None:
+            if answer:
+                self._going_on = True
+                self.run_worker(self._continue((*before, *asked.answers)), group="doing", exclusive=True)
+
+        self.app.push_screen(ConfirmScreen("Go on all the same?", asked.sentences, yes="Go on"), answered)
 
     def action_abort(self) -> None:
         """Take everything back, after one question."""

@@ -39,17 +39,30 @@ class Resolving(Conflicted):
     async def _take(self, choice: str, *, whole: bool = False) -> None:
         async with self.changing:
             file = self.file
-            if file is None and choice == "edited" and self.is_edited:
-                await self._resolve(self.path, "edited")
+            if choice == "edited" and self.path:
+                await self._take_as_it_lies()
                 return
             if file is None:
                 raise Refused("This file is resolved already.", "z takes that back; Enter goes to what is open.")
-            resolution: Resolution
-            if file.hunks and not whole and choice != "edited":
-                resolution = {file.hunks[self.at].number: choice}  # type: ignore[dict-item]
-            else:
-                resolution = choice  # type: ignore[assignment]
-            await self._resolve(file.path, resolution)
+            by_hunk = bool(file.hunks) and not whole
+            resolution = {file.hunks[self.at].number: choice} if by_hunk else choice
+            await self._resolve(file.path, resolution)  # type: ignore[arg-type]
+
+    async def _take_as_it_lies(self) -> None:
+        """Resolve the file as it lies there; what looks like conflict markers in it is asked about."""
+        from ampsm_engine.merging.conflicts import MarkersLeft
+        from ampsm_tui.screens.confirm import ConfirmScreen
+
+        path = self.path
+
+        def answered(answer: bool | None) -> None:
+            if answer:
+                self.run_worker(told(self, self._resolve(path, "meant")), group="ask")
+
+        try:
+            await self._resolve(path, "edited")
+        except MarkersLeft as left:
+            self.app.push_screen(ConfirmScreen("Are these lines meant?", left.message, yes="They are"), answered)
 
     async def _resolve(self, path: str, resolution: "Resolution") -> None:
         from ampsm_engine.engine import merges
@@ -113,13 +126,13 @@ class Resolving(Conflicted):
     async def _after_edit(self, *, was_touched: bool) -> None:
         """A file that lost its last marker in the editor is resolved."""
         async with self.changing:
-            had_hunks = self.file is not None and bool(self.file.hunks)
+            was_open = self.file is not None and bool(self.file.markers)
             was_resolved = self.file is None
             if was_touched:
                 self._made.setdefault(self.path, []).append("edited")
             await self.load()
             file = self.file
-            if was_touched and had_hunks and file is not None and not file.hunks:
+            if was_touched and was_open and file is not None and not file.markers:
                 await self._resolve(file.path, "edited")
             elif was_touched and was_resolved and self.is_edited:
                 await self._resolve(self.path, "edited")  # else it would not be in the merge

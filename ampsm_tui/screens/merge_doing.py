@@ -17,6 +17,7 @@ from ampsm_tui.widgets import merge_lines
 from ampsm_tui.widgets.told import Painted
 
 if TYPE_CHECKING:
+    from ampsm_engine.merging.questions import Unanswered
     from ampsm_engine.merging.values import Result
 
 EVERY = 0.3
@@ -54,22 +55,21 @@ class Doing(Choosing):
             tell(self, Refused("The commit needs a message.", "Write one into the box."))
             return
         self.options = replace(self.options, message=self.message.text.strip() if self.needs_message else "")
-        secrets = self.secrets_foreseen
-        if self.options.kind == "merge" and secrets:
-            self._ask_about(secrets)
-        else:
-            self._begin_doing()
+        self.options = replace(self.options, answered=())
+        self._begin_doing()
 
-    def _ask_about(self, secrets: str) -> None:
-        """What looks like a secret is not merged, nor pushed, without a word about it."""
+    def _ask_about(self, asked: "Unanswered") -> None:
+        """Say yes to what must not happen without a word about it, and do it then; else the plan is there again."""
         from ampsm_tui.screens.confirm import ConfirmScreen
 
         def answered(answer: bool | None) -> None:
             if answer:
+                self.options = replace(self.options, answered=(*self.options.answered, *asked.answers))
                 self._begin_doing()
 
-        sentence = f"{secrets[:1].upper()}{secrets[1:]}. In the base it stays in the history."
-        self.app.push_screen(ConfirmScreen("Merge what looks like a secret?", sentence, yes="Merge"), answered)
+        self.show_plan_again(asked)
+        title = f"{self.options.kind.capitalize()} all the same?"
+        self.app.push_screen(ConfirmScreen(title, asked.sentences, yes=self.options.kind.capitalize()), answered)
 
     def _begin_doing(self) -> None:
         self.go_to("doing")
@@ -79,6 +79,7 @@ class Doing(Choosing):
 
     async def _do(self) -> None:
         from ampsm_engine.engine import merges
+        from ampsm_engine.merging.questions import Unanswered
         from ampsm_engine.merging.steps import ConflictsWait
 
         watcher = self.run_worker(self._follow_journal(), group="watching", exclusive=True)
@@ -86,6 +87,8 @@ class Doing(Choosing):
             came = await ask(merges.merge, house(self).engine, self.session_id, self.options)
         except ConflictsWait:
             self.open_conflicts()
+        except Unanswered as asked:
+            self._ask_about(asked)
         except AmpsmError as refusal:
             self.show_plan_again(refusal)
         else:

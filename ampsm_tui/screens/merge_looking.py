@@ -132,13 +132,6 @@ class Looking(Staged):
         """Fetch, and everything anew."""
         self.look(fetch=True)
 
-    @property
-    def secrets_foreseen(self) -> str:
-        """What was found that looks like a secret; empty when nothing was."""
-        found = self.found.findings if self.found else ()
-        named = (one.text for one in found if one.kind == "secrets" and one.level == "warn")
-        return next((text for text in named if "looks like" in text), "")
-
     def may_go_on(self) -> bool:
         """Whether there is nothing in the way of all that the plan offers; a toast says what is."""
         if self.found is None:

@@ -10,7 +10,7 @@ from ampsm_tui.widgets.told import Painted
 from ampsm_tui.widgets.wrapping import wrapped
 
 if TYPE_CHECKING:
-    from ampsm_engine.git.integrate.values import Hunk, OpenFile, Stage
+    from ampsm_engine.git.integrate.values import OpenFile, Stage
 
 AROUND = 3
 """Lines of the file above and below a conflict."""
@@ -57,6 +57,8 @@ def files(paths: Sequence[str], held: Sequence["OpenFile"], here: str, width: in
 def _about(file: "OpenFile") -> str:
     if file.rerere:
         return "resolved by your rerere"
+    if file.markers and not file.hunks:
+        return f"{file.kind}, markers left in line {', '.join(map(str, file.markers[:3]))}"
     return f"{file.kind}, {len(file.hunks)} open" if file.hunks else file.kind
 
 
@@ -76,7 +78,8 @@ def spread(file: "OpenFile", around: Sequence[str], sides: Sides, at: int, width
     lines: list[Painted] = []
     places: list[tuple[int, int]] = []
     for number, hunk in enumerate(file.hunks):
-        first, last = _span(hunk, around)
+        first = hunk.line - 1
+        last = min(max(first, hunk.end), len(around))
         start = len(lines)
         is_here = number == at
         title = f"Conflict {number + 1} of {len(file.hunks)}, line {hunk.line}"
@@ -90,15 +93,6 @@ def spread(file: "OpenFile", around: Sequence[str], sides: Sides, at: int, width
         places.append((start, len(lines) - 1))
         lines.append(())
     return Spread(tuple(lines), tuple(places))
-
-
-def _span(hunk: "Hunk", around: Sequence[str]) -> tuple[int, int]:
-    """From which line of the file to which the hunk with its markers goes, counted from 0; the end is outside."""
-    first = hunk.line - 1
-    for at in range(first, len(around)):
-        if around[at].startswith(">>>>>>>"):
-            return first, at + 1
-    return first, first
 
 
 def _bar(*, is_here: bool) -> Piece:

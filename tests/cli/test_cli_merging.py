@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import stat
 import subprocess
 from collections.abc import Callable
@@ -35,6 +36,21 @@ def task(ampsm: Ampsm, repo: Path) -> Task:
     made = Task(ampsm, repo)
     made.amp("one.txt", lines(_3="dark"), "amp: paint it dark")
     return made
+
+
+def gh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A `gh` that writes down how it was called, into the file that is answered."""
+    folder, called = tmp_path / "bin", tmp_path / "called"
+    folder.mkdir()
+    tool = folder / "gh"
+    tool.write_text(
+        "#!/usr/bin/env python3\nimport json, sys\n"
+        f"open({str(called)!r}, 'w').write(json.dumps(sys.argv[1:]))\n"
+        "print('https://github.com/some/where/pull/7')\n"
+    )
+    tool.chmod(stat.S_IRWXU)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    return called
 
 
 def main_moves(repo: Path, content: str) -> None:
@@ -167,16 +183,7 @@ def test_a_pull_request(ampsm: Ampsm, task: Task, tmp_path: Path, monkeypatch: p
     git(task.repo, "remote", "add", "origin", str(tmp_path / "github.com.git"))
     ran = ampsm("merge", task.id, "-m", "x", "--pr")
     assert (ran.code, "gh" in ran.err) == (5, True)
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    tool = folder / "gh"
-    tool.write_text(
-        "#!/usr/bin/env python3\nimport json, sys\n"
-        f"open({str(tmp_path / 'called')!r}, 'w').write(json.dumps(sys.argv[1:]))\n"
-        "print('https://github.com/some/where/pull/7')\n"
-    )
-    tool.chmod(stat.S_IRWXU)
-    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    gh(tmp_path, monkeypatch)
     before = git(task.repo, "rev-parse", "main")
     ran = ampsm("merge", task.id, "-m", "Dark mode", "-m", "$(touch x); `y`", "--pr")
     assert (ran.code, "https://github.com/some/where/pull/7" in ran.out) == (0, True)
@@ -212,9 +219,81 @@ def test_what_looks_like_a_secret_needs_a_word(ampsm: Ampsm, task: Task) -> None
     assert "0123456789abcdef" not in ran.err + ran.out
     assert "--yes" in ran.err
     assert git(task.repo, "rev-parse", "main") == before
-    assert ampsm("squash", task.id, "-m", "Settings").code == 0  # stays in the session
-    assert ampsm("merge", task.id, "-m", "Settings", "--yes").code == 0
+    for command in (("squash", task.id, "-m", "Settings"), ("rebase", task.id)):
+        ran = ampsm(*command)
+        assert (ran.code, "looks like a secret" in ran.err) == (4, True)
+    (hint,) = [line for line in ampsm("merge", task.id, "-m", "It's set").err.splitlines() if "hint:" in line]
+    assert ampsm(*shlex.split(hint.partition("ampsm ")[2])).code == 0
+    assert git(task.repo, "log", "-1", "--format=%s", "main").strip() == "It's set"
     assert git(task.repo, "rev-parse", "main") != before
+
+
+@pytest.mark.parametrize("result", ["fails", "never ran", "ran on an older commit"])
+def test_a_script_that_does_not_pass_needs_a_word(ampsm: Ampsm, task: Task, result: str) -> None:
+    passes = "test ! -e one.txt" if result == "fails" else "true"
+    assert ampsm("edit", task.id, "--script", passes).code == 0
+    if result != "never ran":
+        ampsm("preflight", task.id)
+    if result == "ran on an older commit":
+        task.amp("two.txt", "two\n")
+    before = git(task.repo, "rev-parse", "main")
+    ran = ampsm("merge", task.id, "-m", "Dark mode")
+    said = "The script of dark mode fails on" if result == "fails" else "The script of dark mode has not run on"
+    assert (ran.code, said in ran.err, "--yes" in ran.err) == (4, True, True)
+    assert git(task.repo, "rev-parse", "main") == before
+    if result != "fails":
+        assert ampsm("preflight", task.id).code == 0
+    assert ampsm("merge", task.id, "-m", "Dark mode", *(["--yes"] if result == "fails" else [])).code == 0
+
+
+FORK = {
+    "gh repo fork": {"branch.main.remote": "upstream"},
+    "pushDefault": {"branch.main.remote": "upstream", "remote.pushDefault": "mine"},
+    "pushRemote": {"remote.upstream.gh-resolved": "base", "branch.main.pushRemote": "mine"},
+    "not clear": {"branch.main.remote": "upstream"},
+    "which base": {"branch.main.remote": "origin"},
+}
+
+
+@pytest.mark.parametrize("how", FORK)
+def test_a_pull_request_of_a_fork_pushes_to_the_fork(
+    ampsm: Ampsm, task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    called = gh(tmp_path, monkeypatch)
+    names = {"upstream": "them", "origin": "me"} | ({"mine": "me2"} if how in ("pushDefault", "not clear") else {})
+    names |= {"mine": "me2"} if how == "pushRemote" else {}
+    for name, owner in names.items():
+        address = f"git@github.com:{owner}/shop.git"
+        git(task.repo, "init", "-q", "--bare", str(tmp_path / owner))
+        git(task.repo, "remote", "add", name, address)
+        git(task.repo, "config", f"url.{tmp_path / owner}.insteadOf", address)
+    for name, value in FORK[how].items():
+        git(task.repo, "config", name, value)
+    ran = ampsm("merge", task.id, "-m", "Dark mode", "--pr")
+    pushed = [owner for owner in names.values() if git(tmp_path / owner, "branch", "--list", task.branch)]
+    if how in ("not clear", "which base"):
+        assert (ran.code, "not clear" in ran.err, pushed) == (4, True, [])
+        assert "config remote." in ran.err
+        return
+    mine = "me" if how == "gh repo fork" else "me2"
+    assert (ran.code, pushed) == (0, [mine])
+    arguments = json.loads(called.read_text())
+    assert arguments[:4] == ["pr", "create", "--base", "main"]
+    assert arguments[4:8] == ["--head", f"{mine}:{task.branch}", "--repo", "github.com/them/shop"]
+
+
+def test_a_pull_request_does_not_bring_what_the_base_has_not_pushed(
+    ampsm: Ampsm, task: Task, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gh(tmp_path, monkeypatch)
+    git(task.repo, "init", "-q", "--bare", str(tmp_path / "github.com.git"))
+    git(task.repo, "remote", "add", "origin", str(tmp_path / "github.com.git"))
+    git(task.repo, "push", "-q", "origin", "main")
+    main_moves(task.repo, lines(_15="not to be seen yet"))
+    ran = ampsm("merge", task.id, "-m", "Dark mode", "--pr")
+    assert (ran.code, "'The base goes on' by Some Body" in ran.err) == (4, True)
+    assert git(tmp_path / "github.com.git", "branch", "--list", task.branch) == ""
+    assert ampsm("merge", task.id, "-m", "Dark mode", "--pr", "--yes").code == 0
 
 
 def test_a_rebase_onto_nothing_speaks_of_a_rebase(ampsm: Ampsm, task: Task) -> None:

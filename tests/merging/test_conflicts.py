@@ -7,6 +7,7 @@ import pytest
 from ampsm_engine.engine import merges
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import Refused
+from ampsm_engine.merging.conflicts import MarkersLeft
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import MergeState, Outcome, Session, Status
 from tests.conftest import git
@@ -273,7 +274,10 @@ def test_amp_that_leaves_markers_or_commits_by_itself(bench: Bench) -> None:
     bench.scenario({"shell": "echo more >> app.py"}, {"say": "I think that is it."})
     given(bench.engine, session)
     bench.settled(session)
-    with pytest.raises(Refused, match=r"left 1 file in conflict: app\.py"):
+    with pytest.raises(Refused, match="Nobody looked"):
+        merges.accept(bench.engine, session.id)
+    merges.show_resolution(bench.engine, session.id)
+    with pytest.raises(MarkersLeft, match=r"left 1 file in conflict: app\.py"):
         merges.accept(bench.engine, session.id)
     bench.scenario(
         {"shell": "printf 'answer = 42\\n' > app.py; git add app.py; git commit -qm mine"}, {"say": "Committed it."}

@@ -99,7 +99,7 @@ def test_commits_by_hand_stay_commits_of_their_own(desk: Desk, task: Session, ap
     path = "two.txt" if apart else "one.txt"
     desk.by_hand(task, {path: lines(_3="hand")}, "By hand")
     desk.amp(task, {path: lines(_3="amp again")}, "amp: again")
-    done = desk.merge(task, "Squashed", manual="keep")
+    done = desk.merge(task, "Squashed", manual="keep", answered=("*",))
     subjects = git(desk.repo, "log", "--format=%s", f"{done.merge.base_before}..main").splitlines()
     assert subjects.count("By hand") == 1
     assert desk.shown("main", path) == lines(_3="amp again")
@@ -159,7 +159,7 @@ def test_rm_proves_that_the_work_is_in_the_base(desk: Desk, task: Session) -> No
 
 
 def test_a_purge_forgets_the_backups_too(desk: Desk, task: Session) -> None:
-    desk.merge(task)
+    desk.merge(task, answered=("*",))
     refs = f"refs/ampsm/backup/{task.id}/"
     assert git(desk.repo, "for-each-ref", refs)
     removal.remove(desk.engine, task.id)
@@ -173,7 +173,7 @@ def test_a_purge_forgets_the_backups_too(desk: Desk, task: Session) -> None:
 def test_repair_offers_and_removes_nothing_unasked(desk: Desk, task: Session) -> None:
     desk.base({"one.txt": lines(_3="base")})
     with pytest.raises(ConflictsWait):
-        desk.merge(task)
+        desk.merge(task, answered=("*",))
     assert health.repair(desk.engine) == ()
     at = Path(task.worktree_path)
     desk.engine.store.end_merge(desk.last(task).id, MergeState.ABORTED)  # as if the store were an older copy
@@ -184,7 +184,7 @@ def test_repair_offers_and_removes_nothing_unasked(desk: Desk, task: Session) ->
     assert found.mended
     desk.clean(task)
     with pytest.raises(ConflictsWait):
-        desk.merge(task)
+        desk.merge(task, answered=("*",))
     integrate.abort(at)
     (found,) = health.repair(desk.engine)
     assert found.action == f"ampsm merge {task.id} --abort"
@@ -205,9 +205,9 @@ def test_a_row_without_worktree_and_branch_is_offered(desk: Desk, task: Session)
 
 
 def test_a_merged_session_goes_on(desk: Desk, task: Session) -> None:
-    desk.merge(task)
+    desk.merge(task, answered=("*",))
     desk.amp(task, {"one.txt": lines(_3="session", _9="later")}, "amp: later")
-    done = desk.merge(task, "Again")
+    done = desk.merge(task, "Again", answered=("*",))
     assert done.commits == 1
     assert desk.shown("main", "one.txt") == lines(_3="session", _9="later")
     assert sessions.edit(desk.engine, task.id, name="renamed").name == "renamed"

@@ -155,6 +155,29 @@ async def test_what_was_edited_after_it_was_resolved_is_said_and_taken(ground: G
     assert ground.shown("main", "one.txt") == "better\n"
 
 
+async def test_what_looks_like_markers_may_be_meant(ground: Ground) -> None:
+    session = ground.session()
+    ground.amp(session, {"one.txt": lines(_3="session")})
+    ground.base({"one.txt": lines(_3="base")})
+    with pytest.raises(Refused):
+        ground.merge(session)
+    meant = lines(_3="<<<<<<< how a conflict looks")
+    (Path(session.worktree_path) / "one.txt").write_text(meant)
+    git(Path(session.worktree_path), "add", "one.txt")
+    app = opened(ground)
+    async with app.run_test(size=(110, 40), notifications=True) as pilot:
+        app.push_screen(MergeScreen(session))
+        await shows(pilot, "Nothing is open any more")
+        await pilot.press("c")
+        await shows(pilot, "conflict markers left in one.txt")
+        await pilot.press("a")
+        await shows(pilot, "Are these lines meant?", "line 3")
+        await pilot.press("y")
+        await pilot.press("c")
+        await shows(pilot, "fix login is in main.")
+    assert ground.shown("main", "one.txt") == meant
+
+
 # With answers from a paper.
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from ampsm_engine.engine import merges
 from ampsm_engine.errors import Refused
+from ampsm_engine.merging.questions import Question, Unanswered
 from ampsm_engine.merging.radar import Clash, Clashing, Radar
 from ampsm_engine.merging.values import Finding, Options, Published, Result
 from ampsm_engine.model import MergeState, Session
@@ -169,7 +170,14 @@ async def test_each_step_looks_right(desk: Desk, snapshot_svg: Camera) -> None:
         (Published("push", ok=False, text="main could not be pushed: rejected", hint="git push origin main"),),
         ("a post-merge hook failed",),
     )  # fmt: skip
-    answered(desk, merge=lambda *_: came, what_would_be_lost=lambda *_: "fix login goes to the trash; nothing is lost.")
+    text = "Something that looks like a secret would be merged, in config.py"
+
+    def merge_or_ask(_engine: object, _session: str, options: Options) -> Result:
+        if options.answered != ("secrets config.py",):
+            raise Unanswered(f"{text}.", "ampsm merge s1 --yes", (Question("secrets", text, ("config.py",)),))
+        return came
+
+    answered(desk, merge=merge_or_ask, what_would_be_lost=lambda *_: "fix login goes to the trash; nothing is lost.")
     async with desk.open(a_board(a_session("fix login", id="s1"))):
         await desk.press("M")
         desk.sees("✓ worktree", "would conflict", "→ a merge lays them out", "a secret")
@@ -179,10 +187,10 @@ async def test_each_step_looks_right(desk: Desk, snapshot_svg: Camera) -> None:
         await snapshot_svg.tour(desk, "plan")
         await desk.resize(80, 24)
         await desk.press("ctrl+g")
-        desk.sees("Merge what looks like a secret?", "in config.py")
-        desk.asked_not("merge")
+        desk.sees("Merge all the same?", "in config.py")
         await desk.press("y")
-        desk.asked("merge", "s1", Options(message="Fix the login\n\n- a\n- b"))
+        message = "Fix the login\n\n- a\n- b"
+        desk.asked("merge", "s1", Options(message=message, answered=("secrets config.py",)))
         desk.sees("fix login is in main.", "rejected", "git push origin main", "hook failed", "Clean up?")
         desk.sees_not("stays pushed")  # it was rejected
         await snapshot_svg.tour(desk, "done")

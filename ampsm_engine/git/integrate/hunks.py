@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from ampsm_engine.git.integrate.markers import SIZE, Sides, own_lines
 from ampsm_engine.git.integrate.values import Choice, Hunk
 
 
@@ -15,30 +16,36 @@ class Part(NamedTuple):
     base: bytes | None = None
     theirs: bytes = b""
     is_conflict: bool = False
+    is_last: bool = False
+    """Whether the file ends with it."""
 
 
-def parts(content: bytes, size: int = 7) -> list[Part]:
-    """A file cut at its conflict markers of `size` letters. What is no whole conflict is plain text."""
+def parts(content: bytes, size: int = SIZE, sides: Sides | None = None) -> list[Part]:
+    """A file cut at its conflict markers of `size` letters. What is no whole conflict is plain text.
+
+    `sides`: what the file is on both sides; lines of theirs that look like markers are text of the file.
+    """
     found: list[Part] = []
+    cutter = _Cutter(size, sides or Sides(), own_lines(sides, size) if sides else frozenset())
     lines = content.splitlines(keepends=True) if b"\r" not in content else _lines(content)
     at, start = 0, 0
     while at < len(lines):
-        end = _conflict_end(lines, at, size) if _is_marker(lines[at], b"<", size) else None
+        end = cutter.conflict_end(lines, at) if cutter.is_marker(lines[at], b"<") else None
         if end is None:
             at += 1
             continue
         if at > start:
             found.append(Part(start + 1, b"".join(lines[start:at])))
-        found.append(_conflict(lines[at : end + 1], at + 1, size))
+        found.append(cutter.conflict(lines[at : end + 1], at + 1, is_last=end + 1 == len(lines)))
         at = start = end + 1
     if start < len(lines):
         found.append(Part(start + 1, b"".join(lines[start:])))
     return found
 
 
-def listed(content: bytes, size: int = 7) -> tuple[Hunk, ...]:
+def listed(content: bytes, size: int = SIZE, sides: Sides | None = None) -> tuple[Hunk, ...]:
     """The conflicts of a file, numbered from 1."""
-    conflicts = [part for part in parts(content, size) if part.is_conflict]
+    conflicts = [part for part in parts(content, size, sides) if part.is_conflict]
     return tuple(
         Hunk(
             number,
@@ -46,22 +53,29 @@ def listed(content: bytes, size: int = 7) -> tuple[Hunk, ...]:
             _text(part.ours),
             None if part.base is None else _text(part.base),
             _text(part.theirs),
+            part.line + len(_lines(part.plain)) - 1,
         )
         for number, part in enumerate(conflicts, 1)
     )
 
 
-def chosen(content: bytes, choices: Mapping[int, Choice] | Choice, size: int = 7) -> bytes:
+def chosen(
+    content: bytes, choices: Mapping[int, Choice] | Choice, size: int = SIZE, sides: Sides | None = None
+) -> bytes:
     """The file with its conflicts, or those whose numbers are named, replaced by a side or by both."""
     result: list[bytes] = []
     number = 0
-    for part in parts(content, size):
+    for part in parts(content, size, sides):
         if not part.is_conflict:
             result.append(part.plain)
             continue
         number += 1
         choice = choices if isinstance(choices, str) else choices.get(number)
         result.append(part.plain if choice is None else _side(part, choice))
+        end = sides and choice and (sides.ours if choice == "ours" else sides.theirs)
+        if end and not end.endswith(b"\n") and end.endswith(result[-1].rstrip(b"\r\n")):
+            # git ends a side with a line break before its marker; at the end of the file there was none.
+            result[-1] = result[-1].rstrip(b"\r\n") if part.is_last else result[-1]
     return b"".join(result)
 
 
@@ -79,34 +93,43 @@ def _lines(content: bytes) -> list[bytes]:
     return [piece + b"\n" for piece in pieces[:-1]] + ([pieces[-1]] if pieces[-1] else [])
 
 
-def _is_marker(line: bytes, letter: bytes, size: int) -> bool:
-    return line.startswith(letter * size) and line[size : size + 1] in (b" ", b"\n", b"\r", b"")
+class _Cutter(NamedTuple):
+    """Knows markers from text."""
 
+    size: int
+    sides: Sides
+    text: frozenset[bytes]
+    """Lines that look like markers and are text."""
 
-def _conflict_end(lines: list[bytes], start: int, size: int) -> int | None:
-    has_middle = False
-    for at in range(start + 1, len(lines)):
-        if _is_marker(lines[at], b"<", size):
-            return None
-        has_middle = has_middle or _is_marker(lines[at], b"=", size)
-        if _is_marker(lines[at], b">", size):
-            return at if has_middle else None
-    return None
+    def is_marker(self, line: bytes, letter: bytes) -> bool:
+        """Whether a line is a marker of this letter."""
+        size = self.size
+        is_like = line.startswith(letter * size) and line[size : size + 1] in (b" ", b"\n", b"\r", b"")
+        return is_like and line.rstrip(b"\r\n") not in self.text
 
+    def conflict_end(self, lines: list[bytes], start: int) -> int | None:
+        """The last line of the conflict that begins at `start`; None where it has no end."""
+        has_middle = False
+        for at in range(start + 1, len(lines)):
+            if self.is_marker(lines[at], b"<"):
+                return None
+            has_middle = has_middle or self.is_marker(lines[at], b"=")
+            if self.is_marker(lines[at], b">"):
+                return at if has_middle else None
+        return None
 
-def _conflict(lines: list[bytes], line: int, size: int) -> Part:
-    sides: dict[str, list[bytes]] = {"ours": [], "base": [], "theirs": []}
-    side = "ours"
-    for one in lines[1:-1]:
-        if side == "ours" and _is_marker(one, b"|", size):
-            side = "base"
-        elif side != "theirs" and _is_marker(one, b"=", size):
-            side = "theirs"
-        else:
-            sides[side].append(one)
-    has_base = any(_is_marker(one, b"|", size) for one in lines)
-    base = b"".join(sides["base"]) if has_base else None
-    return Part(line, b"".join(lines), b"".join(sides["ours"]), base, b"".join(sides["theirs"]), is_conflict=True)
+    def conflict(self, lines: list[bytes], line: int, *, is_last: bool) -> Part:
+        """The sides of a conflict; of several lines that could part them, the one that gives what both sides have."""
+        middles = [at for at, one in enumerate(lines) if self.is_marker(one, b"=")]
+        cuts = [self._cut(lines, middle) for middle in middles]
+        known = (cut for cut in cuts if cut[0] in self.sides.ours and cut[2] in self.sides.theirs)
+        ours, base, theirs = next(known, cuts[0])
+        return Part(line, b"".join(lines), ours, base, theirs, is_conflict=True, is_last=is_last)
+
+    def _cut(self, lines: list[bytes], middle: int) -> tuple[bytes, bytes | None, bytes]:
+        bar = next((at for at in range(1, middle) if self.is_marker(lines[at], b"|")), None)
+        base = None if bar is None else b"".join(lines[bar + 1 : middle])
+        return b"".join(lines[1 : bar or middle]), base, b"".join(lines[middle + 1 : -1])
 
 
 def _text(raw: bytes) -> str:

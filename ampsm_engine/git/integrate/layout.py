@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ampsm_engine.errors import Failed, NotFound, Refused
 from ampsm_engine.git import busy, commits, keepsake, listing, program, repository
-from ampsm_engine.git.integrate import mergetree
+from ampsm_engine.git.integrate import markers, mergetree
 from ampsm_engine.git.integrate.ground import Ground
 from ampsm_engine.git.integrate.values import Conflicted, ConflictFile, LaidOut, Stage
 from ampsm_engine.git.integrate.writer import Writer
@@ -219,15 +219,16 @@ def _begin(worktree: Path, git_dir: Path, laid: LaidOut) -> LaidOut:
         verb = (*options, *(("-m", laid.message) if laid.message else ()), laid.commit)
     else:
         verb = ("cherry-pick", "--keep-redundant-commits", "--no-gpg-sign", laid.commit)
+    sizes = markers.sizes_of(worktree, [file.path for file in laid.files])
     answer = program.write(worktree, *_QUIET, *verb)
     if not answer.ok and repository.operation(git_dir) is None:
         raise Refused(f"The conflict cannot be laid out in {worktree}: {answer.said}", f"git -C {worktree} status")
-    lies = replace(laid, files=_as_it_lies(worktree, laid.files))
+    lies = replace(laid, files=_as_it_lies(worktree, laid.files, sizes))
     write_private(git_dir / _NOTE, json.dumps(_plain(lies)).encode())
     return lies
 
 
-def _as_it_lies(worktree: Path, files: tuple[ConflictFile, ...]) -> tuple[ConflictFile, ...]:
+def _as_it_lies(worktree: Path, files: tuple[ConflictFile, ...], sizes: dict[str, int]) -> tuple[ConflictFile, ...]:
     """The conflicts under the names that they got: a file that cannot stay is named after its side."""
     records = program.text(program.told(worktree, "ls-files", "--unmerged", "-z")).split("\0")[:-1]
     found = []
@@ -235,7 +236,9 @@ def _as_it_lies(worktree: Path, files: tuple[ConflictFile, ...]) -> tuple[Confli
         told = next((one for one in files if one.path == file.path), None) or next(
             (one for one in files if _stages(one) == _stages(file)), file
         )
-        found.append(replace(told, path=file.path, base=file.base, ours=file.ours, theirs=file.theirs))
+        size = sizes.get(told.path, markers.SIZE)
+        lies = replace(told, path=file.path, base=file.base, ours=file.ours, theirs=file.theirs, marker_size=size)
+        found.append(lies)
     return tuple(found)
 
 

@@ -19,16 +19,18 @@ def rebase(
     upstream: str,
     onto: str | None = None,
     *,
+    start: str = "",
     reapply: bool = False,
     sign: bool | None = None,
 ) -> Rewritten | Conflicted:
     """The commits of `tip` that `upstream` lacks, on `onto` (None: upstream). Full commit names; objects only.
 
     A commit whose change `upstream` once made, too, is dropped as git does, even where it was taken back there since;
-    with `reapply` it is put again, which comes to what a merge would.
+    with `reapply` it is put again, which comes to what a merge would. `start`: a commit of `tip` that the work comes
+    after; what is behind it is left out, too.
     """
     with held(repo_root) as ground:
-        todo, dropped = _todo(ground, tip, upstream, reapply=reapply)
+        todo, dropped = _todo(ground, tip, upstream, start, reapply=reapply)
         if any(not ground.commit(sha).parents for sha in todo):
             ground.bases(tip, upstream)  # says why they share no history
         return _picked(Writer(ground, sign), onto or upstream, todo, (), dropped)
@@ -76,14 +78,15 @@ def _was_empty(commit: RawCommit, before: str) -> bool:
     return commit.tree == before
 
 
-def _todo(ground: Ground, tip: str, upstream: str, *, reapply: bool) -> tuple[list[str], list[str]]:
+def _todo(ground: Ground, tip: str, upstream: str, start: str, *, reapply: bool) -> tuple[list[str], list[str]]:
     """The commits to put, oldest first, and those whose change is upstream already (by patch-id), as git lists them."""
-    plain = ground.line(upstream, tip) if reapply else None
+    plain = ground.line(start or upstream, tip) if reapply else None
     if plain is not None:
         return [commit.sha for commit in plain.commits], []
     ground.objects.flush()
     options = ("--max-parents=1", "--reverse", "--topo-order")
     span = (f"^{upstream}", tip) if reapply else ("--cherry-mark", "--right-only", f"{upstream}...{tip}")
-    lines = program.told(ground.where, "rev-list", *options, *span, "--").decode().split()
+    behind = (f"^{start}",) if start else ()
+    lines = program.told(ground.where, "rev-list", *options, *span, *behind, "--").decode().split()
     todo = [line.lstrip("+") for line in lines if not line.startswith("=")]
     return todo, [line[1:] for line in lines if line.startswith("=")]

@@ -1,14 +1,14 @@
 """What is open of a conflict in a worktree, by file and hunk, and the resolving of it. git writes index and files."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from ampsm_engine.errors import Failed, NotFound, Refused
 from ampsm_engine.git import program, registry
-from ampsm_engine.git.integrate import displaced, hunks, layout, mergetree
+from ampsm_engine.git.integrate import displaced, hunks, layout, markers, mergetree
 from ampsm_engine.git.integrate.values import Choice, ConflictFile, ConflictKind, Hunk, OpenFile, Stage
 
 _BY_LINES = ("content", "add/add", "mode", "other", "rename/rename")
@@ -19,37 +19,50 @@ def conflicts(worktree: Path) -> tuple[OpenFile, ...]:
     laid = layout.laid(worktree)
     told = {file.path: file for file in laid.files} if laid else {}
     left = _rerere_left(worktree)
-    return tuple(_opened(worktree, file, told.get(file.path), left) for file in _unmerged(worktree))
+    files = _unmerged(worktree)
+    marked = markers.in_worktree(worktree, laid, [file.path for file in files]) if laid else {}
+    return tuple(
+        replace(_opened(worktree, file, told.get(file.path), left), markers=marked.get(file.path, ())) for file in files
+    )
 
 
 def resolve(
-    worktree: Path, path: str, choice: Choice | Mapping[int, Choice] | Literal["edited"]
+    worktree: Path, path: str, choice: Choice | Mapping[int, Choice] | Literal["edited", "meant"]
 ) -> tuple[OpenFile, ...]:
     """Resolve one path: by a side or both for the whole file, hunk by hunk, or as the file lies there (`edited`).
 
-    Answers what is open after. A file whose last hunk was chosen is resolved. Refused for a choice that the kind of
-    conflict does not have, with what it has.
+    MarkersLeft when there are markers in what lies there; with `meant`, they are meant. Answers what is open after. A
+    file whose last hunk was chosen is resolved. Refused for a choice that the kind of conflict does not have, with
+    what it has.
     """
     file = next((file for file in _unmerged(worktree) if file.path == path), None)
-    if file is None and choice == "edited" and path in _once(worktree):
-        _take_edited(worktree, path, _marker_size(worktree, path))  # edited again after it was resolved
+    if file is None and choice in ("edited", "meant") and path in _once(worktree):
+        _take_edited(worktree, path, are_meant=choice == "meant")  # edited again after it was resolved
         return conflicts(worktree)
     if file is None:
         raise NotFound(f"{path!r} is no open conflict in {worktree}.", f"git -C {worktree} status")
-    kind = _kind(worktree, file)
-    size = _marker_size(worktree, path)
-    if choice == "edited":
-        _take_edited(worktree, path, size)
+    file = replace(file, kind=_kind(worktree, file), marker_size=_marker_size(worktree, path))
+    if choice in ("edited", "meant"):
+        _take_edited(worktree, path, are_meant=choice == "meant")
     elif not isinstance(choice, str):
-        _choose_hunks(worktree, path, choice, size)
+        _choose_hunks(worktree, file, choice)
     elif choice == "both":
-        _take_both(worktree, replace(file, kind=kind), size)
+        _take_both(worktree, file)
     else:
         chosen = file.ours if choice == "ours" else file.theirs
         laid = layout.laid(worktree)
         sides = (laid.onto, laid.commit) if laid else ()
         _take_side(worktree, path, chosen, displaced.place(worktree, path, sides) if chosen else None)
     return conflicts(worktree)
+
+
+def blobs(worktree: Path, paths: Iterable[str]) -> dict[str, str]:
+    """What the index has at paths that are not in conflict."""
+    wanted = list(paths)
+    options = ("--literal-pathspecs", "ls-files", "--stage", "-z", "--")
+    records = program.text(program.told(worktree, *options, *wanted)).split("\0")[:-1] if wanted else []
+    entries = ((head.split(" "), path) for head, _, path in (record.partition("\t") for record in records))
+    return {path: head[1] for head, path in entries if head[2] == "0"}
 
 
 def _once(worktree: Path) -> frozenset[str]:
@@ -76,7 +89,8 @@ def _opened(worktree: Path, file: ConflictFile, told: ConflictFile | None, left:
     kind = _kind(worktree, file)
     found: tuple[Hunk, ...] = ()
     if kind in _BY_LINES and (worktree / file.path).is_file() and not (worktree / file.path).is_symlink():
-        found = hunks.listed((worktree / file.path).read_bytes(), _marker_size(worktree, file.path))
+        content, size = (worktree / file.path).read_bytes(), _marker_size(worktree, file.path)
+        found = hunks.listed(content, size, markers.sides_of(worktree, file))
     is_done = left is not None and file.path not in left and kind in _BY_LINES and not found
     said = told.said if told else ""
     return OpenFile(file.path, kind, file.base, file.ours, file.theirs, found, said, rerere=is_done)
@@ -99,42 +113,52 @@ def _is_binary(worktree: Path, file: ConflictFile) -> bool:
 
 
 def _marker_size(worktree: Path, path: str) -> int:
-    answer = program.read(worktree, "check-attr", "-z", "conflict-marker-size", "--", path)
-    value = answer.output.split(b"\0")[2:3]
-    return int(value[0]) if value and value[0].isdigit() and int(value[0]) > 0 else 7
+    """As it was laid out; a file that was laid out anew since has markers as the attributes say now."""
+    laid = layout.laid(worktree)
+    size = next((file.marker_size for file in laid.files if file.path == path), None) if laid else None
+    place = worktree / path
+    if size is not None and place.is_file() and not place.is_symlink():
+        start = b"<" * size + b" "
+        if any(line.startswith(start) for line in place.read_bytes().split(b"\n")):
+            return size
+    return markers.sizes_of(worktree, [path])[path]
 
 
-def _take_edited(worktree: Path, path: str, size: int) -> None:
-    file = worktree / path
-    if file.is_file() and not file.is_symlink() and hunks.listed(file.read_bytes(), size):
-        message = f"There are conflict markers left in {path!r}."
-        raise Refused(message, f"git -C {worktree} diff -- {path}")
+def _take_edited(worktree: Path, path: str, *, are_meant: bool) -> None:
+    laid = layout.laid(worktree)
+    lines = markers.in_worktree(worktree, laid, [path]).get(path, ()) if laid and not are_meant else ()
+    if lines:
+        where = ", ".join(map(str, lines[:5]))
+        message = f"There are conflict markers left in {path!r}, line{'s' * (len(lines) > 1)} {where}."
+        raise markers.MarkersLeft(message, f"git -C {worktree} diff -- {path}")
     _add(worktree, path)
 
 
-def _choose_hunks(worktree: Path, path: str, choices: Mapping[int, Choice], size: int) -> None:
+def _choose_hunks(worktree: Path, conflict: ConflictFile, choices: Mapping[int, Choice]) -> None:
+    path, size, sides = conflict.path, conflict.marker_size, markers.sides_of(worktree, conflict)
     file = worktree / path
     if file.is_symlink() or not file.is_file():
         raise Refused(f"{path!r} is not resolved by hunks: choose ours or theirs.")
     before = file.read_bytes()
-    known = {hunk.number for hunk in hunks.listed(before, size)}
+    known = {hunk.number for hunk in hunks.listed(before, size, sides)}
     unknown = sorted(set(choices) - known)
     if unknown or not choices:
         message = f"{path!r} has {len(known)} hunks left, and no hunk {unknown[0] if unknown else 0}."
         raise NotFound(message, f"git -C {worktree} diff -- {path}")
-    after = hunks.chosen(before, choices, size)
+    after = hunks.chosen(before, choices, size, sides)
     _write_over(file, after)
-    if not hunks.listed(after, size):
+    if not hunks.listed(after, size, sides):
         _add(worktree, path)
 
 
-def _take_both(worktree: Path, file: ConflictFile, size: int) -> None:
+def _take_both(worktree: Path, file: ConflictFile) -> None:
     path = worktree / file.path
     if not (file.ours and file.theirs):  # what one side has is kept, where it lies
         _take_side(worktree, file.path, file.ours or file.theirs)
         return
     if file.kind in _BY_LINES and path.is_file() and not path.is_symlink():
-        after = hunks.chosen(path.read_bytes(), "both", size)
+        sides = markers.sides_of(worktree, file)
+        after = hunks.chosen(path.read_bytes(), "both", file.marker_size, sides)
         _write_over(path, after)
         _add(worktree, file.path)
         return

@@ -21,6 +21,8 @@ def squash(
     message: str,
     *,
     manual: Manual = "include",
+    start: str = "",
+    strangers: frozenset[str] = frozenset(),
     sign: bool | None = None,
     hooks_in: Path | None = None,
 ) -> Rewritten | Conflicted:
@@ -29,14 +31,18 @@ def squash(
     `include`: everything is one commit. `keep`: commits by hand stay commits of their own, in order, beside one
     commit of all the rest; where they do not change places with it, Conflicted(kind="reorder") names the first that
     does not. `apart`: nothing changes places, each run of amp's commits becomes one.
+    `start`: a commit of the branch that the work comes after, where that is not what both share. Of `strangers`,
+    commits of others in that work, none names the author.
     With `hooks_in`, the session's worktree, the user's commit hooks run there: Refused when one says no or changes
     files; a message that one rewrites counts.
     """
     with held(repo_root) as ground:
-        return _squashed(Writer(ground, sign, hooks_in=hooks_in), branch_tip, base_tip, message, manual)
+        writer = Writer(ground, sign, hooks_in=hooks_in)
+        work = _work(writer, branch_tip, start or base_tip, message, strangers)
+        return work if isinstance(work, Conflicted) else _squashed(work, manual)
 
 
-def _squashed(writer: Writer, branch_tip: str, base_tip: str, message: str, manual: Manual) -> Rewritten | Conflicted:
+def _work(writer: Writer, branch_tip: str, base_tip: str, message: str, strangers: frozenset[str]) -> Work | Conflicted:
     ground = writer.ground
     bases = ground.bases(base_tip, branch_tip)
     commits = parts(ground, base_tip, branch_tip)
@@ -48,8 +54,12 @@ def _squashed(writer: Writer, branch_tip: str, base_tip: str, message: str, manu
         start = base_tip
     else:
         start, tree = bases[0], ground.tree_of(branch_tip)
-    work = Work(ground, writer, start, tree, commits, message)
-    if tree == ground.tree_of(start) or not commits:
+    return Work(ground, writer, start, tree, commits, message, strangers)
+
+
+def _squashed(work: Work, manual: Manual) -> Rewritten | Conflicted:
+    start, tree, commits = work.start, work.tree, work.commits
+    if tree == work.ground.tree_of(start) or not commits:
         return Rewritten(start, (), tuple(commit.sha for commit in commits))
     if manual == "include" or all(commit.ours or commit.merge for commit in commits):
         return _one(work)

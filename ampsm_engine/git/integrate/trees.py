@@ -118,22 +118,35 @@ class Merger:
 
     def changed(self, old: bytes, new: bytes, below: bytes = b"") -> Iterable[tuple[bytes, str]]:
         """The files that differ between two trees: path, and A, D, M or T (another kind of file)."""
+        for path, one, other in self.differing(old, new, below):
+            if one and other:
+                yield path, "M" if one[0][:3] == other[0][:3] else "T"
+            else:
+                yield path, "D" if one else "A"
+
+    def differing(
+        self, old: bytes, new: bytes, below: bytes = b""
+    ) -> Iterable[tuple[bytes, Entry | None, Entry | None]]:
+        """The files that differ between two trees: path, and what either has there.
+
+        A file that takes the place of a folder comes apart from what it takes the place of.
+        """
         before, after = self.tree(old), self.tree(new)
         for name in before.keys() | after.keys():
             one, other = before.get(name), after.get(name)
             if one == other:
                 continue
             if one and other and one[0] == other[0] == FOLDER:
-                yield from self.changed(one[1], other[1], below + name + b"/")
+                yield from self.differing(one[1], other[1], below + name + b"/")
             elif one and other and FOLDER not in (one[0], other[0]):
-                yield below + name, "M" if one[0][:3] == other[0][:3] else "T"
+                yield below + name, one, other
             else:
-                for entry, letter in ((one, "D"), (other, "A")):
-                    yield from ((path, letter) for path in self._files(below + name, entry))
+                yield from ((path, entry, None) for path, entry in self._files(below + name, one))
+                yield from ((path, None, entry) for path, entry in self._files(below + name, other))
 
-    def _files(self, path: bytes, entry: Entry | None) -> Iterable[bytes]:
+    def _files(self, path: bytes, entry: Entry | None) -> Iterable[tuple[bytes, Entry]]:
         if entry is None or entry[0] != FOLDER:
-            yield from (path,) if entry else ()
+            yield from ((path, entry),) if entry else ()
             return
         for name, inner in self.tree(entry[1]).items():
             yield from self._files(path + b"/" + name, inner)

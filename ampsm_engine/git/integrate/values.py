@@ -45,6 +45,8 @@ class ConflictFile:
     theirs: Stage | None = None
     said: str = ""
     """What git says about it, for people; may hold any name, and is not cleaned for a terminal."""
+    marker_size: int = 7
+    """Letters of each marker in it, as the attributes said when it was laid out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,8 @@ class Hunk:
     base: str | None
     """None where merge.conflictStyle does not show it."""
     theirs: str
+    end: int = 0
+    """Its last marker's line, from 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +189,8 @@ class OpenFile:
     hunks: tuple[Hunk, ...] = ()
     """Empty for what is not resolved by lines."""
     said: str = ""
+    markers: tuple[int, ...] = ()
+    """Lines, from 1, that are markers still, whole conflicts or not."""
     rerere: bool = False
     """The user's rerere resolved its lines; it waits for `resolve` with `edited`, or `git add`."""
 

@@ -19,10 +19,13 @@ class Work(NamedTuple):
     tree: str
     commits: tuple[Part, ...]
     message: str
+    strangers: frozenset[str] = frozenset()
+    """Commits of others among them."""
 
     def squashed(self, tree: str, parent: str, sources: Sequence[Part]) -> MadeCommit:
-        """One commit that stands for several; its author is that of the first, as in git's own squash."""
+        """One commit that stands for several; its author is that of the first which is not a stranger's."""
         plain = [commit for commit in sources if not commit.merge] or list(sources)
+        plain.sort(key=lambda commit: commit.sha in self.strangers)
         raw = [self.ground.commit(commit.sha) for commit in plain]
         text = squash_message(self.message, raw, has_amp=any(commit.ours for commit in plain))
         sha = self.writer.squashed(tree, parent, raw[0].author, text)

@@ -1,0 +1,140 @@
+"""What would become reachable, looked through before it does: secrets in files and messages, and rubbish.
+
+Blobs are read, and no diffs: attributes hide nothing here.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from ampsm_engine import redact
+from ampsm_engine.git import program, rubbish
+from ampsm_engine.git.integrate.ground import Ground
+from ampsm_engine.git.integrate.trees import FOLDER, Entry
+from ampsm_engine.git.secret_files import is_secret
+
+READ = 32 << 20
+"""Bytes in which secrets are looked for: 10 s of work."""
+
+_CONTEXT = 3
+"""Lines before a changed one that may say what it holds."""
+
+
+class Change(NamedTuple):
+    """From one tree to another."""
+
+    old: str
+    new: str
+    commit: str = ""
+    """Whose change it is; empty for that of several commits."""
+    message: bytes = b""
+
+
+class Incoming(NamedTuple):
+    """What was found."""
+
+    secrets: tuple[str, ...] = ()
+    """Files and messages with something that looks like a secret, each with its commit where one has it."""
+    rubbish: tuple[str, ...] = ()
+    is_whole: bool = True
+    """Whether all of it was looked through."""
+
+
+def change_of(ground: Ground, sha: str) -> Change:
+    """What a commit changes from its first parent, and its message."""
+    commit = ground.commit(sha)
+    return Change(ground.parent_tree(commit), commit.tree, sha, commit.message)
+
+
+def look_through(ground: Ground, changes: Sequence[Change], target: str) -> Incoming:
+    """Look through changes, oldest first; `target` is the tree that they come to."""
+    ground.objects.flush()
+    return _Search(ground).all_of(changes, target)
+
+
+def rubbish_between(where: Path, old: str, new: str) -> tuple[str, ...]:
+    """What rarely belongs in a history, of that which one commit has and an older one has not."""
+    ground = Ground(where)
+    change = Change(ground.tree_of(old), ground.tree_of(new))
+    return _Search(ground).all_of([change], change.old, secrets=False).rubbish
+
+
+class _Search:
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self._left = READ
+        self._seen: set[bytes] = set()
+
+    def all_of(self, changes: Sequence[Change], target: str, *, secrets: bool = True) -> Incoming:
+        entries = [(change, list(self._entries(change))) for change in changes]
+        sizes = self._sizes({new[1].hex() for _, files in entries for _, _, new in files})
+        added = {
+            path: rubbish.Added(path, new[0].decode().zfill(6), sizes.get(new[1].hex(), 0), old is None)
+            for _, files in entries
+            for path, old, new in files
+        }
+        there = rubbish.found(added.values(), lambda path: self._has(target, path))
+        if not secrets:
+            return Incoming((), there)
+        named = dict.fromkeys(name for change, files in entries for name in self._secrets(change, files, sizes))
+        return Incoming(tuple(named), there, self._left > 0)
+
+    def _entries(self, change: Change) -> Iterator[tuple[str, Entry | None, Entry]]:
+        differing = self._ground.merger.differing(*(bytes.fromhex(tree) for tree in (change.old, change.new)))
+        for path, old, new in differing:
+            if new is not None and new[0] != b"160000":
+                yield os.fsdecode(path), old, new
+
+    def _sizes(self, names: Iterable[str]) -> dict[str, int]:
+        feed = "".join(f"{name}\n" for name in names).encode()
+        options = ("cat-file", "--batch-check=%(objectname) %(objectsize)")
+        lines = program.told(self._ground.where, *options, feed=feed).decode().splitlines() if feed else []
+        words = (line.split(" ") for line in lines)
+        return {name: int(size) for name, size in words if size.isdigit()}
+
+    def _has(self, tree: str, path: str) -> bool:
+        at = bytes.fromhex(tree)
+        parts = os.fsencode(path).split(b"/")
+        for number, part in enumerate(parts, 1):
+            entry = self._ground.merger.tree(at).get(part)
+            if entry is None or (number < len(parts) and entry[0] != FOLDER):
+                return False
+            at = entry[1]
+        return True
+
+    def _secrets(
+        self, change: Change, files: Iterable[tuple[str, Entry | None, Entry]], sizes: dict[str, int]
+    ) -> Iterator[str]:
+        where = f" in {change.commit[:12]}" if change.commit else ""
+        if change.message and redact.bytes_(change.message) is not change.message:
+            yield f"the message of {change.commit[:12]}"
+        for path, old, new in sorted(files, key=lambda file: file[0]):
+            # A file that only moved, or came with an earlier change, was looked at there; the very large are asked
+            # about themselves.
+            if new[1] in self._seen or sizes.get(new[1].hex(), 0) >= rubbish.LARGE:
+                continue
+            self._seen.add(new[1])
+            if (is_secret(path) and old is None) or self._holds_secret(old, new):
+                yield f"{path}{where}"
+
+    def _holds_secret(self, old: Entry | None, new: Entry) -> bool:
+        if self._left <= 0:
+            return False
+        content = self._ground.objects.read("blob", new[1].hex())
+        before = self._ground.objects.read("blob", old[1].hex()) if old and old[0] != b"160000" else b""
+        added = _added(before, content) if before else content
+        self._left -= len(added)
+        found = redact.found(added)
+        return bool(found) and (not before or not found <= redact.found(before))
+
+
+def _added(before: bytes, content: bytes) -> bytes:
+    """The lines that are new, each with those before it."""
+    known = set(before.splitlines())
+    lines = content.splitlines(keepends=True)
+    wanted: set[int] = set()
+    for number, line in enumerate(lines):
+        if line.rstrip(b"\r\n") not in known:
+            wanted.update(range(max(0, number - _CONTEXT), number + 1))
+    return b"".join(lines[number] for number in sorted(wanted))

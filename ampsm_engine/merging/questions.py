@@ -1,0 +1,202 @@
+"""What a person is asked before an operation goes on: nothing of it happens without a yes.
+
+Work of others in the session's branch, secrets and rubbish that would become reachable, a script that does not pass.
+"""
+
+import re
+import shlex
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from ampsm_engine.errors import Refused
+from ampsm_engine.git import integrate, program
+from ampsm_engine.git.integrate.ground import Ground
+from ampsm_engine.git.integrate.incoming import Change, Incoming, change_of, look_through
+from ampsm_engine.git.integrate.plan import plan_commits
+from ampsm_engine.git.integrate.values import LaidOut, PlannedCommit, Rewritten
+from ampsm_engine.merging import belonging, preflight, publish
+from ampsm_engine.merging.belonging import Span
+from ampsm_engine.merging.situation import Situation, many, named
+from ampsm_engine.merging.surroundings import Surroundings
+from ampsm_engine.merging.values import Options
+
+ALL = "*"
+"""The answer that says yes to whatever is asked."""
+
+_DONE = {"merge": "merged", "squash": "squashed", "rebase": "rebased"}
+
+
+class Question(NamedTuple):
+    """One thing to say yes to."""
+
+    kind: str
+    text: str
+    items: tuple[str, ...]
+    """What exactly it is about: a yes to these is no yes to others."""
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """What says yes to it, in `Options.answered`."""
+        return tuple(f"{self.kind} {item}" for item in self.items)
+
+
+class Unanswered(Refused):
+    """Somebody has to say yes first; nothing was changed. The hint is the command that says yes."""
+
+    def __init__(self, message: str, hint: str = "", questions: tuple[Question, ...] = ()) -> None:
+        super().__init__(message, hint)
+        self.args = (message, hint, questions)
+
+    @property
+    def questions(self) -> tuple[Question, ...]:
+        """What is to be answered."""
+        found: tuple[Question, ...] = self.args[2]
+        return found
+
+    @property
+    def sentences(self) -> str:
+        """All of it, a sentence a line."""
+        return "\n".join(f"{question.text}." for question in self.questions)
+
+    @property
+    def answers(self) -> tuple[str, ...]:
+        """What says yes to all of it."""
+        return tuple(answer for question in self.questions for answer in question.answers)
+
+
+def refuse(questions: Sequence[Question], answered: Sequence[str], command: str) -> None:
+    """Unanswered while there is a question that nobody said yes to; `command` is how to ask for the same again."""
+    left = tuple(one for one in questions if ALL not in answered and not set(one.answers) <= set(answered))
+    if left:
+        raise Unanswered(" ".join(f"{one.text}." for one in left), f"{command} --yes", left)
+
+
+def before(around: Surroundings, now: Situation, span: Span, options: Options, ground: Ground) -> tuple[Question, ...]:
+    """What is asked before anything is done."""
+    unpushed = _unpushed(now, options)
+    changes = [change_of(ground, commit.sha) for commit in unpushed if not commit.merge]
+    changes += list(_changes(now, span, options, ground))
+    found = look_through(ground, changes, ground.tree_of(now.base_tip))
+    return (
+        *_others(now, span, unpushed if options.pull_request else ()),
+        *of_incoming(found, options.kind),
+        *(_script(around, now) if options.kind == "merge" else ()),
+    )
+
+
+def of_incoming(found: Incoming, kind: str) -> Iterator[Question]:
+    """What is asked about files and messages that would become reachable."""
+    done = _DONE.get(kind, "merged")
+    if found.secrets:
+        text = f"Something that looks like a secret would be {done}, in {named(found.secrets)}"
+        yield Question("secrets", text, found.secrets)
+    if found.rubbish:
+        text = f"What rarely belongs in a history would be {done}: {named(found.rubbish)}"
+        yield Question("rubbish", text, found.rubbish)
+    if not found.is_whole:
+        text = f"It is so much that it was not looked through for secrets to its end, and would be {done}"
+        yield Question("unread", text, ("rest",))
+
+
+def of_resolution(now: Situation, options: Options, laid: LaidOut, commit: str) -> tuple[Question, ...]:
+    """What is asked about the commit of a resolved conflict, besides what was said yes to before."""
+    ground = Ground(now.worktree)
+    known = ground.commit(laid.commit).message
+    changes = [Change(ground.tree_of(laid.onto), ground.tree_of(commit))]
+    for one in plan_commits(now.root, laid.onto, commit):
+        message = ground.commit(one.sha).message
+        if not one.merge:
+            changes.append(change_of(ground, one.sha)._replace(message=message if message != known else b""))
+    found = look_through(ground, changes, ground.tree_of(laid.onto))
+    before = {_where(answer) for answer in options.answered}
+    secrets = tuple(item for item in found.secrets if _where(f"secrets {item}") not in before)
+    rubbish = tuple(item for item in found.rubbish if _where(f"rubbish {item}") not in before)
+    return tuple(of_incoming(Incoming(secrets, rubbish, found.is_whole), options.kind))
+
+
+def _where(answer: str) -> str:
+    """An answer without the commit or the size that it names."""
+    return re.sub(r" (in [0-9a-f]{12}|\([^()]*\))$", "", answer)
+
+
+def command(session_id: str, options: Options) -> str:
+    """The command that asks for an operation."""
+    words = ["ampsm", options.kind, session_id]
+    if options.message:
+        words += ["-m", options.message]
+    given = {
+        "--manual=keep": options.manual == "keep",
+        "--no-squash": options.kind == "merge" and not options.squash,
+        "--no-ff": not options.fast_forward,
+        "--push": options.push,
+        "--pr": options.pull_request,
+    }
+    words += [word for word, is_given in given.items() if is_given]
+    words += ["--onto", options.onto] if options.onto else []
+    words += ["--export-patch", options.patch] if options.patch else []
+    return shlex.join(words)
+
+
+def _changes(now: Situation, span: Span, options: Options, ground: Ground) -> Iterator[Change]:
+    """What becomes reachable of the session's own work: one change where it is squashed, else each commit's."""
+    by_hand = any(not commit.ours and not commit.merge for commit in span.commits)
+    squashes = options.kind == "squash" or (options.kind == "merge" and options.squash)
+    if squashes and not (by_hand and options.manual == "keep"):
+        yield Change(ground.tree_of(now.fork), ground.tree_of(now.branch_tip))
+        return
+    commits: Sequence[str] = [commit.sha for commit in span.commits if not commit.merge]
+    if squashes:
+        made = _squashed_on_trial(now, options, ground)
+        commits = [one.sha for one in made.commits] if made else commits
+    for sha in commits:
+        yield change_of(ground, sha)
+
+
+def _squashed_on_trial(now: Situation, options: Options, ground: Ground) -> Rewritten | None:
+    """The commits that a squash beside those by hand gives, without hooks and signatures."""
+    for manual in (options.manual, "apart"):
+        made = integrate.squash(
+            ground, now.branch_tip, now.base_tip, options.message or "-", manual=manual, start=now.start, sign=False
+        )
+        if isinstance(made, Rewritten):
+            return made
+    return None
+
+
+def _unpushed(now: Situation, options: Options) -> tuple[PlannedCommit, ...]:
+    """The target's own commits that go out besides: its remote does not have them yet."""
+    if not (options.push or options.pull_request) or not now.is_branch:
+        return ()
+    try:
+        remote = (publish.base_remote if options.pull_request else publish.remote_of)(now.root, now.target)
+    except Refused:
+        return ()  # said where it matters
+    there = f"refs/remotes/{remote}/{publish.remote_name(now.root, now.target, remote)}"
+    known = program.read(now.root, "rev-parse", "--quiet", "--verify", f"{there}^{{commit}}")
+    return plan_commits(now.root, known.line, now.base_tip) if known.ok else ()
+
+
+def _others(now: Situation, span: Span, unpushed: Sequence[PlannedCommit]) -> Iterator[Question]:
+    name, coming = now.session.name, belonging.coming(now, span.strangers)
+    if coming:
+        text = (
+            f"{many(len(coming), 'commit')} on the branch of {name} {'is' if len(coming) == 1 else 'are'} not its own"
+        )
+        items = tuple(commit.sha for commit in coming)
+        yield Question("others", f"{text}, and would come along: {belonging.named(coming)}", items)
+    if unpushed:
+        text = f"The pull request would also bring {many(len(unpushed), 'commit')} of {now.target} that are not pushed"
+        items = tuple(commit.sha for commit in unpushed)
+        yield Question("others", f"{text}: {belonging.named(unpushed)}", items)
+
+
+def _script(around: Surroundings, now: Situation) -> Iterator[Question]:
+    if not now.session.script_command:
+        return
+    at = now.branch_tip[:12]
+    passed = preflight.result_of(around, now)
+    if passed is None:
+        text = f"The script of {now.session.name} has not run on {at}: ampsm preflight {now.session.id} runs it"
+        yield Question("script", text, (f"{at} not run",))
+    elif not passed:
+        yield Question("script", f"The script of {now.session.name} fails on {at}", (f"{at} failed",))
