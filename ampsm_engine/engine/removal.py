@@ -2,6 +2,7 @@
 
 import contextlib
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from ampsm_engine import unsent
 from ampsm_engine.engine import relocation
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError, NotFound, Refused, Unfit
-from ampsm_engine.git import inventory, kept, repository, trash, worktrees
+from ampsm_engine.git import inventory, kept, lock, repository, trash, worktrees
 from ampsm_engine.model import Session
 
 
@@ -95,10 +96,10 @@ def remove(engine: Engine, session_id: str) -> Removed:
     """
     store = engine.store
     session = store.session(session_id)
-    root, worktree = Path(session.repo_root), Path(session.worktree_path)
     if relocation.repository_of(session) is None:
         trashed = store.begin_trash(session.id)
         store.fact("trashed", f"{session.name} is in the trash; its repository is gone", session_id=session.id)
+        _clean_runs(engine, session.id)
         return Removed(trashed, 0, 0, 0, is_away=True)
     from ampsm_engine.engine import proving
 
@@ -108,18 +109,9 @@ def remove(engine: Engine, session_id: str) -> Removed:
         proven = proving.Proven(False, "not", session.base_branch, inventory=_inventory(session))
     _refuse_around(engine, session)
     # From here on nothing can be queued in it. A crash before the end is seen by `restore` and `repair`.
-    trashed = store.begin_trash(session.id)
-    try:
-        trash.keep(root, worktree, session.branch_name, session.id, delete_branch=session.owns_branch)
-    except NotFound:
-        # Neither worktree nor branch is there: only the row is left, and that can be purged from the trash.
-        if worktree.is_dir():
-            store.update_session(session.id, trashed_at=None)
-            raise
-    except BaseException:
-        if worktree.is_dir():  # else `restore` goes on from where this stopped
-            store.update_session(session.id, trashed_at=None)
-        raise
+    with _alone(session, "trash"):
+        trashed = store.begin_trash(session.id)
+        _keep(engine, session)
     store.fact("trashed", f"{session.name} is in the trash", session_id=session.id)
     _clean_runs(engine, session.id)
     lost = proven.inventory.ignored
@@ -139,6 +131,30 @@ def remove(engine: Engine, session_id: str) -> Removed:
 def _away(session: Session) -> Unfit:
     message = f"The repository of {session.name} is not at {session.repo_root}."
     return Unfit(message, "Moved: ampsm repair --repo NEWPLACE; else bring it back.")
+
+
+def _keep(engine: Engine, session: Session) -> None:
+    """Let the trash keep it; what it cannot keep stays a session, unless its worktree has been moved already."""
+    root, worktree = Path(session.repo_root), Path(session.worktree_path)
+    try:
+        trash.keep(root, worktree, session.branch_name, session.id, delete_branch=session.owns_branch)
+    except NotFound:
+        # Neither worktree nor branch is there: only the row is left, and that can be purged from the trash.
+        if worktree.is_dir():
+            engine.store.update_session(session.id, trashed_at=None)
+            raise
+    except BaseException:
+        if worktree.is_dir():  # else `restore` goes on from where this stopped
+            engine.store.update_session(session.id, trashed_at=None)
+        raise
+
+
+@contextlib.contextmanager
+def _alone(session: Session, doing: str) -> Iterator[None]:
+    """Be the only writer of the repository, so that nobody restores what is still on its way to the trash."""
+    repo = relocation.repository_of(session)
+    with lock.writer(repo.common_dir, f"{doing} {session.id}") if repo else contextlib.nullcontext():
+        yield
 
 
 def _clean_runs(engine: Engine, session_id: str) -> None:
@@ -181,12 +197,13 @@ def _folder_size(engine: Engine, session: Session) -> int:
 def restore(engine: Engine, session_id: str) -> Session:
     """Bring a session back from the trash as it was: branch, worktree, what was not committed."""
     store = engine.store
-    session = store.session(session_id)
-    if not session.trashed_at:
-        message = f"Session {session.name} is not in the trash."
-        raise Refused(message, "ampsm trash ls")
-    note = _laid_out(session)
-    back = store.update_session(session.id, trashed_at=None)
+    with _alone(store.session(session_id), "restore"):
+        session = store.session(session_id)  # as it is once nobody else writes there
+        if not session.trashed_at:
+            message = f"Session {session.name} is not in the trash."
+            raise Refused(message, "ampsm trash ls")
+        note = _laid_out(session)
+        back = store.update_session(session.id, trashed_at=None)
     text = f"{session.name} is back from the trash" + (f"; {note}" if note else "")
     store.fact("restored", text, session_id=session.id)
     return back
@@ -235,8 +252,12 @@ def _forget(session: Session) -> None:
 
 def purge(engine: Engine, session_id: str) -> int:
     """Remove a trashed session for good; answers about how many bytes that frees."""
+    with _alone(engine.store.session(session_id), "purge"):
+        return _purged(engine, engine.store.session(session_id))
+
+
+def _purged(engine: Engine, session: Session) -> int:
     store = engine.store
-    session = store.session(session_id)
     if not session.trashed_at:
         message = f"Session {session.name} is not in the trash; only what is in the trash can be purged."
         raise Refused(message, f"ampsm rm {session.id}")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ampsm_engine.engine import merges
-from ampsm_engine.errors import Refused
+from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.git import integrate, program
 from ampsm_engine.merging import journal, recover
 from ampsm_engine.merging.steps import ConflictsWait
@@ -47,7 +47,7 @@ class Counter:
         return counted
 
 
-def killed(act: Act, at: int, *, whole: bool = True, each_git: bool = False) -> bool:
+def killed(act: Act, at: int, *, whole: bool = True, each_git: bool = False, may_refuse: bool = False) -> bool:
     """Do it in a process that dies at a moment; whether it lived that long. Not `whole`: after journal steps only."""
     child = os.fork()
     if not child:
@@ -63,6 +63,8 @@ def killed(act: Act, at: int, *, whole: bool = True, each_git: bool = False) -> 
             act()
         except ConflictsWait:
             code = 4
+        except AmpsmError:
+            code = 4 if may_refuse else 9
         except BaseException:  # noqa: BLE001 - told by the exit code
             code = 9
         os._exit(code)

@@ -212,28 +212,3 @@ def test_a_commit_that_outlives_its_worker_is_waited_for(bench: Bench) -> None:
     assert last.outcome is Outcome.DONE
     assert git(Path(session.worktree_path), "log", "--format=%s", "main..").count("amp: ") == 1
     assert "not-committed" not in bench.facts(session)
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("seed", range(300))
-def test_soak_killed_at_random_moments(bench: Bench, seed: int) -> None:
-    """Up to three strikes in one iteration, at any state and any size of the stream."""
-    draw = random.Random(seed)
-    bench.scenario(*long_scenario())
-    session = bench.new(script="cat work.txt | wc -l")
-    first = bench.last(session)
-    for _ in range(draw.randint(1, 3)):
-        await_moment(bench, session, first, draw.choice([State.RUNNING, State.SETTLING]), draw.randrange(12_000))
-        strike(bench, first, draw.choice(["worker", "amp", "both"]))
-    settles(bench, session)
-
-
-def await_moment(bench: Bench, session: Session, first: Iteration, state: State, size: int) -> None:
-    """Until the stream has that size or the iteration that state, or it is past both."""
-
-    def has_come() -> bool:
-        bench.sweep()
-        now = bench.last(session).state
-        return now in (State.SETTLING, State.SETTLED) or (state is now and stream_size(bench, first) >= size)
-
-    until(has_come, "a moment to strike")
