@@ -89,6 +89,16 @@ class RunDirectory(NamedTuple):
         """Who amp is: pid, start token, boot id (JSON)."""
         return self.path / "process.json"
 
+    @property
+    def before(self) -> Path:
+        """How the repository stood before amp began (JSON). Deleted at settling."""
+        return self.path / "before.json"
+
+    @property
+    def outside(self) -> Path:
+        """What changed outside of the session's worktree while amp ran (JSON)."""
+        return self.path / "outside.json"
+
 
 class Home(NamedTuple):
     """The folder of ampsm and its database, which may live elsewhere."""

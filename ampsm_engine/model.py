@@ -67,6 +67,8 @@ class Session:
     trashed_at: str | None = None
     branch_made_by: str = "user"
     """`ampsm`, or `user` for one that was adopted: that branch is never deleted."""
+    outside: str | None = None
+    """What changed outside of its worktree while its iterations ran, in a few words; None when nobody need look."""
 
     @property
     def owns_branch(self) -> bool:

@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-SCHEMA = 3
+SCHEMA = 5
 """The newest version of the schema that is read here; a test holds it to `migrations.LATEST`."""
 
 _QUESTION = """

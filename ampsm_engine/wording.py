@@ -19,6 +19,9 @@ GLYPHS = {
 }
 """One cell each, and different without colour."""
 
+OUTSIDE = "!"
+"""Marks a session outside of whose worktree something changed while its amp ran."""
+
 
 def now() -> str:
     """This moment as the store keeps it: ISO 8601, UTC, milliseconds."""
@@ -121,7 +124,8 @@ def doing(row: BoardRow, *, uncommitted: bool | None = None) -> str:
     if uncommitted is None:
         done = current.outcome is Outcome.DONE and current.test_result is not ScriptResult.FAIL
         uncommitted = done and row.session.status is Status.AWAITING_INPUT
-    return ended(current, uncommitted=uncommitted)
+    outside = f"; outside its worktree: {row.session.outside}" if row.session.outside else ""
+    return ended(current, uncommitted=uncommitted) + outside
 
 
 def fact(one: Fact) -> str:

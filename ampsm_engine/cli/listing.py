@@ -64,7 +64,7 @@ def _cells(session: Session, iterations: Sequence[Iteration], notes: Notes, at: 
     return (
         Styled(wording.GLYPHS.get(word, "?"), style),
         Styled(word, style),
-        one_line(session.name),
+        f"{wording.OUTSIDE} {one_line(session.name)}" if session.outside else one_line(session.name),
         Styled(session.repo_root.rstrip("/").rpartition("/")[2], "dim"),
         doing(row, uncommitted=uncommitted),
         str(row.iterations),

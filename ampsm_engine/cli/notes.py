@@ -17,7 +17,7 @@ MOST = 5
 """Notes of one kind that a person is shown."""
 
 _UNCOMMITTED = frozenset({"not-committed", "lost-worktree"})
-_SERIOUS = _UNCOMMITTED | {"trouble", "not-redacted", "context"}
+_SERIOUS = _UNCOMMITTED | {"trouble", "not-redacted", "context", "outside"}
 _LABELS = {
     "not-committed": "not committed: ",
     "left-out": "left out of the commit: ",

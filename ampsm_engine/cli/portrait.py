@@ -45,6 +45,8 @@ def print_portrait(view: "SessionView", notes: Notes) -> None:
     _print_trouble(session, view.iterations, notes)
     for text in view.lacking:
         diagnostics.warning(text)
+    if session.outside:
+        diagnostics.hint(f"ampsm edit {session.id} --seen, when you know what changed outside of its worktree")
 
 
 def _facts(view: "SessionView") -> list[tuple[str, str]]:
@@ -61,6 +63,7 @@ def _facts(view: "SessionView") -> list[tuple[str, str]]:
         ("thread", session.thread_id or ""),
         ("created", _ago(session.created_at, at)),
         ("last run", _ago(session.last_run, at) if session.last_run else ""),
+        ("outside", one_line(session.outside or "")),
         ("notes", (session.notes or "").strip().replace("\n", "\n              ")),
     ]
 

@@ -50,6 +50,8 @@ def rm_command(references: tuple[str, ...], *, yes: bool, as_json: bool) -> int:
             output.line(f"{one_line(session.name)} ({session.id}) is in the trash.")
             if gone.is_away:
                 diagnostics.note(f"Its repository is not at {session.repo_root}: nothing else was touched.")
+            for text in gone.outside:
+                diagnostics.warning(f"What is outside of its worktree stays as it is: {text}")
     if as_json:
         output.document({"removed": removed})
     else:

@@ -128,6 +128,7 @@ def ls_command(repo: Path | None, statuses: tuple[str, ...], *, as_json: bool) -
 
     ● running   ◌ queued   ◆ awaiting input (its script failed, or it could not be committed)
     ○ idle      ✗ error    ✓ done (merged)
+    !           something changed outside of its worktree while amp ran: `ampsm show` says what
 
     ampsm ls --status running --status awaiting-input
     ampsm ls --json | jq -r '.sessions[] | select(.status == "error") | .id'
@@ -180,9 +181,17 @@ def show_command(reference: str, *, as_json: bool) -> int:
 @click.option("--notes", metavar="T", type=arguments.TEXT, help="Notes of your own.")
 @arguments.script_option
 @arguments.mode_option
+@click.option("--seen", is_flag=True, help="Take away the mark `!`: you know what changed outside of its worktree.")
 @arguments.json_option
 def edit_command(
-    reference: str, name: str | None, notes: str | None, script: str | None, mode: str | None, *, as_json: bool
+    reference: str,
+    name: str | None,
+    notes: str | None,
+    script: str | None,
+    mode: str | None,
+    *,
+    seen: bool,
+    as_json: bool,
 ) -> int:
     """Change what is written about a session. An empty text clears notes, script and mode.
 
@@ -191,8 +200,8 @@ def edit_command(
       ampsm edit dark --name 'Dark mode' --notes 'ask Ann about the logo'
       ampsm edit dark --script ''
     """
-    if name is None and notes is None and script is None and mode is None:
-        raise click.UsageError("Say what to change: --name, --notes, --script or --mode.")
+    if name is None and notes is None and script is None and mode is None and not seen:
+        raise click.UsageError("Say what to change: --name, --notes, --script, --mode or --seen.")
     engine = arguments.open_engine()
     session = arguments.target(engine, reference)
     from ampsm_engine.engine import sessions
@@ -200,7 +209,7 @@ def edit_command(
     if name is not None and not printable(name):
         message = "A session's name needs at least one visible character."
         raise Refused(message, f"ampsm edit {session.id} --name 'NAME'")
-    changed = sessions.edit(engine, session.id, name=name, notes=notes, script=script, mode=mode)
+    changed = sessions.edit(engine, session.id, name=name, notes=notes, script=script, mode=mode, seen=seen)
     if as_json:
         print_session(engine, session.id)
     else:

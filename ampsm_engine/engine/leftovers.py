@@ -9,12 +9,14 @@ from pathlib import Path
 
 from ampsm_engine.engine.check import Finding
 from ampsm_engine.engine.desk import Engine
+from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import commits, integrate, program, repository
 from ampsm_engine.git.places import Repo
 from ampsm_engine.merging.situation import back_on_branch
 from ampsm_engine.model import MergeState, Session, Status
+from ampsm_engine.worker import outside
 
-_KEPT = re.compile(r"refs/ampsm/(backup|trash|looked)/(?P<session>[^/]+)")
+_KEPT = re.compile(r"refs/ampsm/(backup|trash|looked|outside)/(?P<session>[^/]+)")
 
 
 def found(engine: Engine, repo: Repo, sessions: Sequence[Session], *, apply: bool) -> Iterator[Finding]:
@@ -22,6 +24,8 @@ def found(engine: Engine, repo: Repo, sessions: Sequence[Session], *, apply: boo
     merges = engine.store.open_merges()
     for session in sessions:
         worktree = Path(session.worktree_path)
+        if not session.trashed_at and session.outside is not None:
+            yield from _outside(engine, session, apply=apply)
         if session.trashed_at or not (worktree / ".git").exists():
             continue
         waits = merges.get(session.id)
@@ -34,6 +38,25 @@ def found(engine: Engine, repo: Repo, sessions: Sequence[Session], *, apply: boo
         elif laid is None and session.status is not Status.RUNNING:
             yield from _astray(repo, session, worktree)
     yield from _refs(repo, {session.id for session in sessions})
+
+
+def _outside(engine: Engine, session: Session, *, apply: bool) -> Iterator[Finding]:
+    """What changed outside of a marked session's worktree and is still so; without any, the mark itself."""
+    seen = f"ampsm edit {session.id} --seen"
+    try:
+        left = list(outside.remaining(engine.home, engine.store, session))
+    except AmpsmError as reason:
+        yield Finding("outside", f"session {session.name}: {reason}", f"{reason.hint}, or: {seen}")
+        return
+    for iteration, change in left:
+        text = f"session {session.name}: {outside.told(iteration, change)}"
+        yield Finding("outside", text, f"{change.hint}; when you know of it: {seen}")
+    if not left:
+        text = f"what changed outside of the worktree of session {session.name} is not so any more"
+        if apply:
+            outside.forget(engine.home, engine.store, session.id)
+        action = "the mark is taken away" if apply else "ampsm repair --apply takes the mark away"
+        yield Finding("outside", text, action, mended=apply)
 
 
 def _astray(repo: Repo, session: Session, worktree: Path) -> Iterator[Finding]:

@@ -34,6 +34,8 @@ class Removed:
     """Whether its repository is gone, so that nothing but its row could go."""
     taken_back: tuple[str, ...] = ()
     """Files of which the base has nothing any more: it took the work back, and has it in its history alone."""
+    outside: tuple[str, ...] = ()
+    """What changed outside of its worktree while its amp ran, and is still so: that stays as it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +63,22 @@ def what_would_be_lost(engine: Engine, session_id: str) -> str:
         return f"{session.name} goes to the trash; what it holds cannot be told: {reason}"
     stays = "" if session.owns_branch else f" Its branch {session.branch_name} is not ampsm's, and stays."
     warning = (f" {proven.warning}" if proven.warning else "") + stays
+    changed = _outside(engine, session)
+    outside = f" What is outside of its worktree stays as it is: {' '.join(changed)}" if changed else ""
     if proven.in_base and not proven.uncommitted and not proven.taken_back:
         known = proven.text if proven.warning else f"nothing is lost: {proven.text}"
-        return f"{session.name} goes to the trash; {known}.{warning}"
-    return f"{session.name} goes to the trash with {proven.text}; ampsm trash restore brings it back.{warning}"
+        return f"{session.name} goes to the trash; {known}.{warning}{outside}"
+    return f"{session.name} goes to the trash with {proven.text}; ampsm trash restore brings it back.{warning}{outside}"
+
+
+def _outside(engine: Engine, session: Session) -> tuple[str, ...]:
+    from ampsm_engine.worker import outside
+
+    try:
+        left = list(outside.remaining(engine.home, engine.store, session))
+    except AmpsmError as reason:
+        return (str(reason),)
+    return tuple(f"{outside.told(iteration, change)}." for iteration, change in left)
 
 
 def not_kept(engine: Engine, session_id: str) -> str:
@@ -125,6 +139,7 @@ def remove(engine: Engine, session_id: str) -> Removed:
         len(lost.paths),
         lost.bytes,
         taken_back=proven.taken_back,
+        outside=_outside(engine, trashed),
     )
 
 

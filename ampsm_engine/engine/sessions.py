@@ -144,8 +144,12 @@ def edit(
     notes: str | None = None,
     script: str | None = None,
     mode: str | None = None,
+    seen: bool = False,
 ) -> Session:
-    """Change what is written about a session; None leaves a thing as it is, an empty text clears it."""
+    """Change what is written about a session; None leaves a thing as it is, an empty text clears it.
+
+    `seen` takes away the mark of what changed outside of its worktree.
+    """
     check_script(script)
     check_mode(mode)
     columns: dict[str, object] = {}
@@ -157,6 +161,10 @@ def edit(
     columns |= {column: value or None for column, value in given.items() if value is not None}
     store = engine.store
     store.session(session_id)
+    if seen:
+        from ampsm_engine.worker import outside
+
+        outside.forget(engine.home, store, session_id)
     return store.update_session(session_id, **columns) if columns else store.session(session_id)
 
 

@@ -15,6 +15,8 @@ from ampsm_engine.git.live import object_variables
 
 LOOKED = "refs/ampsm/looked"
 REVIEW = "refs/ampsm/review"
+OUTSIDE = "refs/ampsm/outside"
+"""What was lost outside of a session's worktree: `<session>/<iteration>/<number>`."""
 
 _NAME = re.compile(r"\w[\w-]*", re.ASCII)
 _OBJECT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
@@ -32,10 +34,10 @@ def keep(where: Path, session_id: str, key: str, objects: Mapping[str, str]) -> 
 
 
 def let_go(where: Path, session_id: str, key: str = "") -> None:
-    """Keep nothing more for a comment or a rejection; without a key, for the whole session."""
+    """Keep nothing more for a comment or a rejection; without a key, nothing at all for the session."""
     _checked(session_id, *([key] if key else []))
     under = f"{REVIEW}/{session_id}/{key}" if key else f"{REVIEW}/{session_id}"
-    spaces = [under] if key else [under, f"{LOOKED}/{session_id}"]
+    spaces = [under] if key else [under, f"{LOOKED}/{session_id}", f"{OUTSIDE}/{session_id}"]
     listed = program.told(where, "for-each-ref", "--format=delete %(refname)", *spaces)
     if listed:
         program.done(where, "update-ref", "--stdin", feed=listed)

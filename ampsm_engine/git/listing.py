@@ -29,6 +29,7 @@ class Entry:
     index_mode: str = ABSENT
     work_mode: str = ABSENT
     head_object: str = ""
+    index_object: str = ""
 
 
 def entries(worktree: Path, *, ignored: bool = False, index: Path | None = None) -> tuple[Entry, ...]:
@@ -55,5 +56,5 @@ def _entry(record: bytes) -> Entry:
     if kind == "u":
         xy, submodule, _, _, _, work, _, _, _, path = rest.split(" ", 9)
         return Entry("unmerged", path, xy[0], xy[1], submodule, work_mode=work)
-    xy, submodule, head, index, work, head_object, _, path = rest.split(" ", 7)
-    return Entry("tracked", path, xy[0], xy[1], submodule, head, index, work, head_object)
+    xy, submodule, head, index, work, head_object, index_object, path = rest.split(" ", 7)
+    return Entry("tracked", path, xy[0], xy[1], submodule, head, index, work, head_object, index_object)

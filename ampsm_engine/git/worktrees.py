@@ -235,7 +235,7 @@ def orphans(repo: Repo, known: Collection[Path], branches: Collection[str] = ())
     found = [
         Orphan("worktree", tree.path, tree.branch, tree.prunable or f"at {tree.head[:12]}")
         for tree in stray
-        if repository.is_session_id(tree.path.name) or _OUR_BRANCH.fullmatch(tree.branch)
+        if repository.is_session_id(tree.path.name) or is_session_branch(tree.branch)
     ]
     registered = {tree.path.resolve() for tree in all_of_git}
     for folder in sorted(below.iterdir()) if below.is_dir() else ():
@@ -243,6 +243,11 @@ def orphans(repo: Repo, known: Collection[Path], branches: Collection[str] = ())
         if is_ours:
             found.append(Orphan("folder", folder, "", "git does not know it"))
     return (*found, *_branch_orphans(repo, {tree.branch for tree in all_of_git} | set(branches)))
+
+
+def is_session_branch(branch: str) -> bool:
+    """Whether a branch's name is of the form that sessions' branches have."""
+    return _OUR_BRANCH.fullmatch(branch) is not None
 
 
 def inspect(path: Path) -> Worktree:
@@ -350,5 +355,5 @@ def _branch_orphans(repo: Repo, taken: Collection[str]) -> list[Orphan]:
     return [
         Orphan("branch", None, branch, f"at {tip[:12]}")
         for branch, tip in found
-        if _OUR_BRANCH.fullmatch(branch) and branch not in taken
+        if is_session_branch(branch) and branch not in taken
     ]

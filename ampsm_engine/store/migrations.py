@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ampsm_engine.errors import Unfit
-from ampsm_engine.store import branch_schema, keeping, merge_schema, predecessor, review_schema
+from ampsm_engine.store import branch_schema, keeping, merge_schema, outside_schema, predecessor, review_schema
 
 APPLICATION = 0x616D_7073
 """`amps`: SQLite's `application_id` of a database that is ours."""
@@ -26,6 +26,8 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     merge_schema.create,
     # 4: who made a session's branch.
     branch_schema.extend,
+    # 5: the mark of what changed outside of a session's worktree.
+    outside_schema.add,
 )
 
 LATEST = len(STEPS)

@@ -45,6 +45,7 @@ NOTES = (
     "context",
     "trouble",
     "not-redacted",
+    "outside",
     "tested",
 )
 """The kinds of facts that say of an iteration what its columns do not."""

@@ -78,6 +78,7 @@ class SessionRow(Model):
     thread_id = Plain(column_name="threadId", null=True)
     trashed_at = Plain(column_name="trashedAt", null=True)
     branch_made_by = Plain(column_name="branchMadeBy")
+    outside = Words(null=True)
 
     class Meta:
         table_name = "sessions"

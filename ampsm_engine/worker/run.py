@@ -22,7 +22,7 @@ from ampsm_engine.home import Home, RunDirectory
 from ampsm_engine.model import Iteration, Outcome, Session, State
 from ampsm_engine.store import PatientStore, is_passing
 from ampsm_engine.store.patient import PATIENCE
-from ampsm_engine.worker import attempt, context, hand_work, run_files
+from ampsm_engine.worker import attempt, context, hand_work, outside, run_files
 from ampsm_engine.worker.phase import Phase
 from ampsm_engine.worker.record import Recorder
 from ampsm_engine.worker.watch import Ladder, Patience, Reason, Transcript
@@ -152,6 +152,7 @@ class Run:
         self.iteration = self.store.iteration(self.iteration.id)
         if first:
             self._write_context(session, worktree)
+            outside.watch(self.store, session, self.directory)
         number = self.iteration.number
         earlier = [before for before in self.store.iterations(session.id) if before.number < number]
         self.child = attempt.start(

@@ -9,7 +9,7 @@ from ampsm_engine.home import RunDirectory
 STDERR_KEPT = 1 << 16
 """Bytes of amp's standard error that are kept, of its end."""
 
-_UNNEEDED = ("amp.log", "settings.json", "again.txt", "told.txt")
+_UNNEEDED = ("amp.log", "settings.json", "again.txt", "told.txt", "before.json")
 _LOCKS = ("lease", "script.lease")
 
 

@@ -17,7 +17,7 @@ from ampsm_engine.git import changes, commits, hand_edits, repository
 from ampsm_engine.home import Home, RunDirectory
 from ampsm_engine.model import Iteration, Outcome, ScriptResult, Session, State, Status
 from ampsm_engine.store import PatientStore
-from ampsm_engine.worker import context, hand_work, message, run_files, run_record, script, telling
+from ampsm_engine.worker import context, hand_work, message, outside, run_files, run_record, script, telling
 from ampsm_engine.worker.phase import Phase
 from ampsm_engine.worker.watch import Transcript
 
@@ -60,6 +60,7 @@ def settle(
     iteration = store.iteration(iteration_id)
     with Phase(store, settings, iteration_id, "settling") as phase:
         it = Settling(store.session(iteration.session_id), iteration, home.run(iteration_id), phase)
+        it.facts += outside.facts(home, store, it.session, it.iteration)
         if trouble is None:
             _work(store, settings, it, said)
         else:

@@ -123,6 +123,7 @@ class Preview(foreseen.Foreseeing):
         facts = [fact for fact in (self.board.facts if self.board else ()) if fact.session_id == row.session.id]
         lines = [*_head(subject, width), *_numbers(subject, width)]
         sections = [
+            _section("outside its worktree", _outside(row, width)),
             _section("prompt", _wrapped(many_lines(_prompt(row), 4000), width, max(3, height // 4))),
             _section(*_last_words(row, width, max(3, height // 5))),
             _section("conflicts", self._foreseen(row, width)),
@@ -178,6 +179,12 @@ def _numbers(subject: Subject, width: int) -> list[Painted]:
 def _pair(label: str, said: tuple[Piece, ...], indent: int, room: int) -> tuple[Piece, ...]:
     taken = indent + sum(cells(piece.text) for piece in said)
     return (Piece(fit(label, indent), "label"), *said, Piece(" " * max(0, room - taken)))
+
+
+def _outside(row: BoardRow, width: int) -> list[Painted]:
+    """What changed elsewhere while its amp ran."""
+    outside = row.session.outside
+    return _wrapped(one_line(outside, 400), width, 3, "awaiting-input") if outside else []
 
 
 def _prompt(row: BoardRow) -> str:

@@ -57,7 +57,8 @@ def _glyph(subject: Subject) -> tuple[Piece, ...]:
 def _name(subject: Subject) -> tuple[Piece, ...]:
     name = Piece(one_line(subject.row.session.name, 300), "name")
     would_conflict = subject.outlook is not None and subject.outlook.clashes and not subject.outlook.open
-    return (Piece("≠ ", "awaiting-input"), name) if would_conflict else (name,)
+    marks = (wording.OUTSIDE if subject.row.session.outside else "") + ("≠" if would_conflict else "")
+    return (Piece(f"{marks} ", "awaiting-input"), name) if marks else (name,)
 
 
 def _repository(subject: Subject) -> tuple[Piece, ...]:

@@ -68,7 +68,11 @@ def _standing(row: BoardRow, at: datetime) -> list[Piece]:
     current = row.current
     if current is None:
         return [Piece("nothing has run yet", "quiet")]
-    parts = [Piece(f"{row.iterations} iteration{'s' * (row.iterations != 1)}", "quiet")]
+    parts = []
+    if row.session.outside is not None:
+        outside = one_line(row.session.outside, 200)
+        parts.append(Piece(f"{wording.OUTSIDE} outside its worktree: {outside}", "awaiting-input"))
+    parts += [Piece(f"{row.iterations} iteration{'s' * (row.iterations != 1)}", "quiet")]
     if row.queued:
         parts.append(Piece(f"{row.queued} waiting", "quiet"))
     if current.test_result is not None:

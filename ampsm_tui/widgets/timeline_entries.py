@@ -152,4 +152,5 @@ def _of_fact(fact: Fact) -> Iterator[Entry]:
         )
     elif fact.kind not in _SHOWN_ELSEWHERE:
         title = one_line(wording.fact(fact), 1_000)
-        yield Entry(f"fact {fact.number}", Sort.FACT, "·", "fact", title, "", fact.time, fact.text)
+        glyph = wording.OUTSIDE if fact.kind == "outside" else "·"
+        yield Entry(f"fact {fact.number}", Sort.FACT, glyph, "fact", title, "", fact.time, fact.text)

@@ -315,7 +315,7 @@ def test_every_word_passes_redaction_and_no_id_path_or_commit_does(
         if isinstance(field, Words)
     }
     assert words == {
-        *(("sessions", name) for name in ("name", "amp_prompt", "script_command", "notes")),
+        *(("sessions", name) for name in ("name", "amp_prompt", "script_command", "notes", "outside")),
         *(("iterations", name) for name in ("prompt", "activity", "error", "hint")),
         *(("toolCalls", name) for name in ("name", "arguments", "summary")),
         ("facts", "text"),

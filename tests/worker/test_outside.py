@@ -1,0 +1,106 @@
+"""What happens outside of a session's worktree while its amp runs is told, marked, and known to `rm` and `repair`."""
+
+from pathlib import Path
+
+from ampsm_engine.engine import health, merges, removal, sessions
+from ampsm_engine.merging.values import Options
+from tests.conftest import git
+from tests.waiting import until
+from tests.worker.bench import Bench
+
+DONE = {"say": "Done."}
+ELSEWHERE = (
+    "cd ../.. && echo x > new.txt && git add new.txt && git commit -qm 'Taken over' && echo y > left.txt"
+    " && git worktree add -q -b feature-x ../feature-x && echo z > ../feature-x/z.txt && git branch -q -D release"
+)
+
+
+def outside(bench: Bench, session: object, kind: str = "outside") -> list[str]:
+    return [fact.text for fact in bench.engine.store.facts(session_id=session.id) if fact.kind == kind]
+
+
+def test_what_amp_does_elsewhere_is_told_marked_and_known_until_it_is_seen(bench: Bench) -> None:
+    git(bench.repo, "branch", "release")
+    old = git(bench.repo, "rev-parse", "main").strip()
+    bench.scenario({"create_file": "hello.txt", "content": "hello\n"}, {"shell": ELSEWHERE}, DONE)
+    session = bench.new()
+    assert bench.settled(session).changed_files == 1
+    new = git(bench.repo, "rev-parse", "main").strip()
+    told = outside(bench, session)
+    begins = "changed while iteration 1 ran: "
+    assert all(text.startswith(begins) for text in told)
+    moved = f'branch main moved {old[:12]}..{new[:12]} (1 commit by Some Body: "Taken over"). '
+    assert any(text.startswith(begins + moved) for text in told), told
+    for words in ("branch release is gone", "1 file (left.txt)", "with 1 uncommitted file (z.txt)"):
+        assert any(words in text for text in told), words
+    assert len(told) == 4
+    assert outside(bench, session, "meanwhile")[0].startswith(f"{begins}branch feature-x was made at")
+    assert bench.now(session).outside == "branch main moved, branch release gone, worktree feature-x made and 1 more"
+    assert not bench.engine.home.run(bench.last(session).id).before.exists()
+
+    bench.scenario(DONE)
+    git(bench.repo, "branch", "release", old)
+    bench.iterate(session)
+    bench.settled(session)
+    assert len(outside(bench, session)) == 4, "what was there before is not told again"
+    assert "release" not in (bench.now(session).outside or "")
+    findings = [one for one in health.repair(bench.engine, apply=True) if one.kind == "outside"]
+    assert len(findings) == 3
+    assert any("feature-x" in one.text and "ampsm adopt" in one.action for one in findings)
+    assert "z.txt" in removal.what_would_be_lost(bench.engine, session.id)
+    sessions.edit(bench.engine, session.id, seen=True)
+    assert bench.now(session).outside is None
+    assert health.repair(bench.engine) == ()
+    assert removal.remove(bench.engine, session.id).outside == ()
+
+
+def test_what_ampsm_does_for_other_sessions_is_not_blamed_on_amp(bench: Bench) -> None:
+    bench.scenario({"create_file": "one.txt", "content": "1\n"}, DONE)
+    merged, trashed = bench.new("One"), bench.new("Two")
+    bench.settled(merged)
+    bench.settled(trashed)
+    bench.scenario({"wait_for": str(bench.flag("go"))}, {"shell": "git tag v1"}, DONE)
+    session = bench.new("Wait")
+    until(lambda: bench.last(session).attempts, "amp to start")
+    bench.engine.store.fact("checked", "x", session_id=merged.id)
+    merges.merge(bench.engine, merged.id, Options(kind="merge", message="Take one"))
+    removal.remove(bench.engine, trashed.id)
+    bench.new(None, name="another")
+    bench.flag("go").touch()
+    bench.settled(session)
+    assert [text.partition(" was")[0] for text in outside(bench, session)] == ["changed while iteration 1 ran: tag v1"]
+
+
+def test_a_workers_death_between_before_and_after_loses_nothing(bench: Bench) -> None:
+    bench.scenario({"wait_for": str(bench.flag("go"))}, {"shell": "git tag v1"}, DONE)
+    session = bench.new()
+    amp = bench.amp(bench.last(session))
+    assert amp
+    bench.kill_workers()
+    bench.flag("go").touch()
+    until(lambda: "v1" in git(bench.repo, "tag"), "amp to act")
+    bench.sweep()
+    bench.settled(session)
+    assert len(outside(bench, session)) == 1
+    assert bench.now(session).outside == "tag v1 made"
+
+
+def test_a_branch_that_moved_under_the_users_checkout_is_told_with_what_the_next_commit_does(bench: Bench) -> None:
+    bench.scenario({"shell": "echo 1 > a; git add a; git commit -qm A; git update-ref refs/heads/main HEAD"}, DONE)
+    session = bench.new()
+    bench.settled(session)
+    (told,) = outside(bench, session)
+    assert "your checkout has that branch checked out, and its files stayed as they were" in told
+    assert "the next commit there would undo this in 1 file (a)" in told
+
+
+def test_a_repository_that_cannot_be_read_is_no_reason_not_to_run(bench: Bench) -> None:
+    bench.scenario({"create_file": "one.txt", "content": "1\n"}, {"shell": "printf '[' >> ../../.git/config"}, DONE)
+    session = bench.new()
+    config = bench.repo / ".git" / "config"
+    sound = config.read_text()
+    last = bench.settled(session)
+    config.write_text(sound)
+    assert last.end_time
+    assert "what changed outside of the worktree while amp ran is not known" in bench.fact(session, "note")
+    assert (Path(session.worktree_path) / "one.txt").exists()
