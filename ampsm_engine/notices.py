@@ -5,7 +5,7 @@ Pure. Who tells it, and where, is not known here.
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ampsm_engine.config import Settings
@@ -37,6 +37,9 @@ WORDS = {
     Kind.FINISHED: "finished",
 }
 """How each kind reads in a notice."""
+
+_REASONS = ("not-committed", "lost-worktree", "resolution", "trouble", "branch")
+"""Kinds of facts of an iteration that say why a person is needed, the weightiest first."""
 
 _FAILURES = frozenset({"failed", "crashed"})
 _ENDINGS = _FAILURES | {"finished", "stopped"}
@@ -106,7 +109,7 @@ def _of(old: BoardRow | None, row: BoardRow, fresh: Collection[Fact]) -> News | 
     silences = [fact.text for fact in fresh if fact.kind == _SILENT]
     if row.current is not None and _has_ended(old, row.current, fresh):
         kind = kind_of(row.current.outcome, row.current.test_result, row.session.status)
-        text = _ending(row.current, fresh)
+        text = ending(row.current, row.session.status, fresh)
     conflicts = [fact.text for fact in fresh if fact.kind in _CONFLICTED]
     if conflicts and kind is not Kind.ERROR:
         kind, text = Kind.CONFLICT, conflicts[-1]
@@ -131,18 +134,46 @@ def _has_ended(old: BoardRow | None, now: Iteration, fresh: Iterable[Fact]) -> b
     return now.test_result is ScriptResult.FAIL is not was.test_result
 
 
-def _ending(now: Iteration, fresh: Iterable[Fact]) -> str:
-    """One line about an end: the reason where there is one, else what changed."""
+def ending(now: Iteration, status: Status, facts: Iterable[Fact]) -> str:
+    """One line about an end: the reason where there is one, else what changed. `status` is the session's now."""
     if now.error:
         return now.error
-    told = {fact.kind: fact.text for fact in fresh if fact.iteration_id in (now.id, None)}
-    for kind in ("not-committed", "tested"):
-        if kind in told and (kind == "not-committed" or now.test_result is ScriptResult.FAIL):
-            return told[kind]
+    told = {fact.kind: fact.text for fact in facts if fact.iteration_id in (now.id, None)}
     if now.test_result is ScriptResult.FAIL:
-        return "the script failed"
+        code = f" with exit code {now.test_exit_code}" if now.test_exit_code is not None else ""
+        return told.get("tested", f"the script failed{code}")
+    reasons = [told[kind] for kind in _REASONS if kind in told] if status is Status.AWAITING_INPUT else []
+    if reasons:
+        return reasons[0]
     files = f"{now.changed_files} file{'s' * (now.changed_files != 1)} changed" if now.changed_files else "no changes"
     return f"{files}, the script passed" if now.test_result is ScriptResult.PASS else files
+
+
+def silence(seconds: float, session_id: str) -> str:
+    """What is told of an amp that has been silent for so long."""
+    minutes = int(seconds / 60)
+    count, unit = (minutes, "minute") if minutes else (int(seconds), "second")
+    return f"amp has said nothing for {count} {unit}{'s' * (count != 1)}; ampsm stop {session_id} ends it"
+
+
+def conflict(name: str, target: str, files: str) -> str:
+    """What is told of a merge that stopped at conflicts; `files`: how many, and which."""
+    return f"{name} and {target} conflict in {files}"
+
+
+def example(kind: Kind) -> Notice:
+    """A notice of a kind as it would be told, for trying out where it arrives."""
+    name, at = "Try it out", "2026-01-01T00:00:00.000Z"
+    done = Iteration("", "", 1, "", State.SETTLED, at, outcome=Outcome.DONE, changed_files=3)
+    texts = {
+        Kind.FINISHED: ending(replace(done, test_result=ScriptResult.PASS), Status.IDLE, ()),
+        Kind.NEEDS_INPUT: silence(600, name),
+        Kind.TESTS_FAILED: ending(replace(done, test_result=ScriptResult.FAIL, test_exit_code=1), Status.IDLE, ()),
+        Kind.CONFLICT: conflict(name, "main", "2 files: app.py and cart.py"),
+        Kind.ERROR: ending(replace(done, error="amp is out of credits"), Status.ERROR, ()),
+    }
+    shown = notice([News(kind, "", name, texts[kind])])
+    return shown or Notice(kind, name, texts[kind])
 
 
 def notice(items: Iterable[News]) -> Notice | None:

@@ -306,3 +306,30 @@ def test_a_merge_that_stops_at_conflicts_is_told_and_one_that_is_looked_at_is_no
     assert [(news.kind, news.text) for news in found] == [(Kind.CONFLICT, "a and main conflict in 1 file: app.py")]
     assert told(before, life.board(), looked_at=one) == []
     assert notices.news(before, life.board(), NONE) == ()
+
+
+def test_trying_a_kind_out_shows_a_notice_as_it_would_be_told(life: Life) -> None:
+    for kind in Kind:
+        shown = notices.example(kind)
+        assert shown.kind is kind
+        assert shown.title == f"Try it out: {notices.WORDS[kind]}"
+        assert shown.body
+    one = life.begin("Try it out")
+    life.queue(one)
+    life.start(one)
+    before = life.board()
+    life.fact("silent", one, text=notices.silence(600, "Try it out"))
+    (item,) = notices.news(before, life.board(), ALL)
+    assert notices.notice([item]) == notices.example(Kind.NEEDS_INPUT)
+
+
+def test_what_needs_a_person_says_why(life: Life) -> None:
+    for reason in ("not-committed", "lost-worktree", "resolution", "branch"):
+        one = life.begin(reason)
+        life.queue(one)
+        life.start(one)
+        before = life.board()
+        life.fact(reason, one, f"{one}-1", f"the reason is {reason}")
+        life.end(one, status=Status.AWAITING_INPUT)
+        texts = {news.session_id: news.text for news in notices.news(before, life.board(), ALL)}
+        assert texts[one] == f"the reason is {reason}"

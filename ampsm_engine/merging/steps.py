@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
+from ampsm_engine import notices
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.git import integrate
 from ampsm_engine.git.integrate.ground import Ground
@@ -18,6 +19,8 @@ from ampsm_engine.merging.making import Made, Stopped
 from ampsm_engine.merging.situation import Situation, many, named
 from ampsm_engine.merging.surroundings import Surroundings
 from ampsm_engine.model import Merge, MergeState, Session, Status
+from ampsm_engine.notices import Kind, News
+from ampsm_engine.worker import telling
 
 PAST = {"merge": "merged", "squash": "squashed", "rebase": "rebased"}
 
@@ -104,7 +107,7 @@ def waits(around: Surroundings, now: Situation, merge: Merge, stopped: Stopped) 
     plan = journal.read(merge)
     plan = replace(plan, position=stopped.position, given="", given_tree="", accepted="", conflicts=plan.conflicts + 1)
     paths = [file.path for file in stopped.conflict.files]
-    text = f"{now.session.name} and {now.target} conflict in {many(len(paths), 'file')}: {named(paths)}"
+    text = notices.conflict(now.session.name, now.target, f"{many(len(paths), 'file')}: {named(paths)}")
     conflict_help.write(now, merge, stopped.conflict)
     around.store.end_merge(
         merge.id,
@@ -114,6 +117,7 @@ def waits(around: Surroundings, now: Situation, merge: Merge, stopped: Stopped) 
         step=journal.WAIT,
         plan=journal.written(plan),
     )
+    telling.announce(around.home, around.settings, News(Kind.CONFLICT, now.session.id, now.session.name, text))
     hint = f"resolve them in {now.worktree}, git add them, then: ampsm merge {now.session.id} --continue (or --abort)"
     return ConflictsWait(f"{text}. {now.target} is untouched.", hint)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ampsm_engine import redact, wording
+from ampsm_engine import notices, redact, wording
 from ampsm_engine.amp import failures, process, program, transcript
 from ampsm_engine.amp.process import Child
 from ampsm_engine.config import Settings
@@ -20,9 +20,10 @@ from ampsm_engine.errors import AmpsmError, Failed, Refused, Unfit
 from ampsm_engine.git import abandoned, changes, commits, lock, repository
 from ampsm_engine.home import Home, RunDirectory
 from ampsm_engine.model import Iteration, Outcome, Session, State
+from ampsm_engine.notices import Kind, News
 from ampsm_engine.store import PatientStore, is_passing
 from ampsm_engine.store.patient import PATIENCE
-from ampsm_engine.worker import attempt, context, hand_work, outside, run_files
+from ampsm_engine.worker import attempt, context, hand_work, outside, run_files, telling
 from ampsm_engine.worker.phase import Phase
 from ampsm_engine.worker.record import Recorder
 from ampsm_engine.worker.watch import Ladder, Patience, Reason, Transcript
@@ -247,10 +248,15 @@ class Run:
             return Reason.TIMEOUT
         news, reason = patience.exceeded(said, lost=self._lost_connection())
         if news:
-            minutes = int((time.monotonic() - said.grown_at) / 60)
-            text = f"amp has said nothing for {minutes} minutes; ampsm stop {self.iteration.session_id} ends it"
-            self.store.fact("silent", text, session_id=self.iteration.session_id, iteration_id=self.iteration.id)
+            self._tell_silence(time.monotonic() - said.grown_at)
         return reason
+
+    def _tell_silence(self, seconds: float) -> None:
+        """Record that amp is silent, and tell the desktop: while amp works, its worker is the one who sees it."""
+        session = self.store.session(self.iteration.session_id)
+        text = notices.silence(seconds, session.id)
+        self.store.fact("silent", text, session_id=session.id, iteration_id=self.iteration.id)
+        telling.announce(self.home, self.settings, News(Kind.NEEDS_INPUT, session.id, session.name, text))
 
     def _age(self) -> float:
         """Seconds since the iteration started, by the clock on the wall: it outlives its worker."""

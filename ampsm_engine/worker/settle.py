@@ -73,9 +73,9 @@ def settle(
             run_files.clean(it.run)
         except (OSError, AmpsmError) as reason:
             it.facts.append(("not-redacted", f"{it.run.path} could not be cleaned of secrets: {reason}"))
-    text = _finish(store, it)
+    _finish(store, it)
     run_record.write(home, store.session(it.session.id), store.iteration(it.iteration.id))
-    telling.tell(home, store, settings, it.iteration.id, text)
+    telling.tell(home, store, settings, it.iteration.id)
 
 
 def _work(store: PatientStore, settings: Settings, it: Settling, said: Transcript | None) -> None:
@@ -259,12 +259,11 @@ def _status(it: Settling) -> Status:
     return lifecycle.status_after(_outcome(it), it.iteration.test_result, commit_refused=it.commit_refused)
 
 
-def _finish(store: PatientStore, it: Settling) -> str:
-    """Write the end, with all that was found out; its one line."""
+def _finish(store: PatientStore, it: Settling) -> None:
+    """Write the end, with all that was found out."""
     outcome = _outcome(it)
     words = {"done": "finished", "failed": "failed", "stopped": "stopped", "crashed": "crashed"}
     text = it.iteration.error or f"iteration {it.iteration.number} {words[outcome.value]}"
     text += f": {it.called_off}" if it.called_off else ""
     ends = [*it.facts, (words[outcome.value], text)]
     store.settle(it.iteration.id, status=_status(it), facts=ends, outcome=outcome, activity=None)
-    return text

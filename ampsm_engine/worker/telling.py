@@ -21,25 +21,39 @@ from ampsm_engine.model import State
 from ampsm_engine.notices import Kind, News
 from ampsm_engine.store import Store
 
+FACTS = 50
+"""The newest facts of a session in which an end's reason is looked for."""
+
 GATHERING = 1.0
 """Seconds in which further news join the first."""
 
 
-def tell(place: Home, store: Store, settings: Settings, iteration_id: str, text: str) -> None:
-    """Tell how a settled iteration ended, where somebody wants to know and does not see it anyway.
+def tell(place: Home, store: Store, settings: Settings, iteration_id: str) -> None:
+    """Tell how a settled iteration ended, as `announce` does."""
+    if _is_told(settings):
+        with contextlib.suppress(AmpsmError):
+            if news := _news(store, iteration_id):
+                announce(place, settings, news)
 
-    Returns at once and raises nothing: the iteration has ended well, told or not.
+
+def announce(place: Home, settings: Settings, news: News) -> None:
+    """Tell the desktop something, where somebody wants to know and does not see it anyway.
+
+    Returns at once and raises nothing: what it is about is so, told or not.
     """
-    if not settings.switch("notify.desktop") or not notify.has_desktop(os.environ):
+    if not _is_told(settings) or not notices.wanted(settings, news.kind):
         return
     with contextlib.suppress(OSError, AmpsmError):
-        news = _news(store, iteration_id, text)
-        if news and notices.wanted(settings, news.kind) and not looking.is_looked_at(place, news.session_id):
+        if not looking.is_looked_at(place, news.session_id):
             leave(place, news)
             _launch(place)
 
 
-def _news(store: Store, iteration_id: str, text: str) -> News | None:
+def _is_told(settings: Settings) -> bool:
+    return settings.switch("notify.desktop") and notify.has_desktop(os.environ)
+
+
+def _news(store: Store, iteration_id: str) -> News | None:
     """What the end is to a person: nothing while the session goes on with its queue, unless it failed."""
     iteration = store.iteration(iteration_id)
     session = store.session(iteration.session_id)
@@ -49,6 +63,7 @@ def _news(store: Store, iteration_id: str, text: str) -> News | None:
         kind = Kind.CONFLICT  # amp was at the conflicts of a merge, which wait for a person again
     if kind is None or (goes_on and kind is not Kind.ERROR):
         return None
+    text = notices.ending(iteration, session.status, store.facts(session_id=session.id, limit=FACTS))
     return News(kind, session.id, session.name, text)
 
 

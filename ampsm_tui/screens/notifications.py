@@ -12,23 +12,14 @@ from textual.screen import Screen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from ampsm_engine import config, notify, terminals, tmux
+from ampsm_engine import config, notices, notify, terminals, tmux
 from ampsm_engine.config import SETTINGS, Settings
-from ampsm_engine.notices import WORDS, Kind, Notice
+from ampsm_engine.notices import WORDS, Kind
 from ampsm_tui import terminal
 from ampsm_tui.ask import ask, asking, see_through
 from ampsm_tui.clean import many_lines, one_line
 from ampsm_tui.house import house
 from ampsm_tui.widgets.key_bar import KeyBar
-
-EXAMPLES = {
-    Kind.FINISHED: "3 files changed, the script passed",
-    Kind.NEEDS_INPUT: "no word from amp for 10 minutes",
-    Kind.TESTS_FAILED: "the script failed with exit code 1",
-    Kind.CONFLICT: "2 files changed on both sides",
-    Kind.ERROR: "amp is out of credits",
-}
-"""What a test of each kind says."""
 
 MEANINGS = {
     "notify.finished": "a session has come to rest",
@@ -168,7 +159,7 @@ class NotificationsScreen(Screen[None]):
         """Tell now what the line under the cursor is about, as it would be told."""
         name = self._chosen
         kind = Kind(name.removeprefix("notify.")) if name not in PLACES else Kind.FINISHED
-        notice = Notice(kind, f"Try it out: {WORDS[kind]}", EXAMPLES[kind])
+        notice = notices.example(kind)
         where = await asyncio.to_thread(here, house(self).settings)
         if name == "notify.desktop" or (where.desktop and name != "notify.terminal"):
             taken = await ask(notify.send, notice.title, notice.body)

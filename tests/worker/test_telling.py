@@ -5,10 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine import looking, notify
+from ampsm_engine import looking, notices, notify
+from ampsm_engine.engine import merges
+from ampsm_engine.errors import Refused
 from ampsm_engine.home import Home
+from ampsm_engine.merging.values import Options
 from ampsm_engine.notices import Kind, News
 from ampsm_engine.worker import telling
+from tests.conftest import git
 from tests.waiting import until
 from tests.worker.bench import Bench
 
@@ -114,6 +118,55 @@ def test_a_worker_tells_the_end_and_only_what_is_wanted(bench: Bench, desktop: P
     bench.settled(loud)
     told = until(lambda: desktop.exists() and desktop.read_text(), "the desktop's notice")
     bench.quiet()
-    assert "loud one: finished" in told
+    assert "loud one: finished|no changes|" in told
     assert "quiet one" not in told
     assert "watched one" not in told
+
+
+def told_of(desktop: Path, title: str) -> str:
+    """What the desktop was told under a title."""
+
+    def found() -> str:
+        lines = desktop.read_text().splitlines() if desktop.exists() else []
+        return next((line for line in lines if title in line), "")
+
+    return until(found, f"the notice {title}")
+
+
+def test_an_end_is_told_as_trying_it_out_promises(bench: Bench, desktop: Path) -> None:
+    files = [{"create_file": f"{number}.txt", "content": "x\n"} for number in range(3)]
+    bench.scenario(*files, {"say": "Made three files."})
+    good, bad = bench.new("good", name="good", script="true"), bench.new("bad", name="bad", script="exit 1")
+    bench.settled(good)
+    bench.settled(bad)
+    bench.quiet()
+    text = desktop.read_text()
+    if "2 sessions" not in text:  # told together where both ended within the same second
+        assert f"|good: finished|{notices.example(Kind.FINISHED).body}|" in text
+        assert f"|bad: tests failed|{notices.example(Kind.TESTS_FAILED).body}" in text
+    assert telling._news(bench.engine.store, bench.last(good).id).text == "3 files changed, the script passed"
+    assert telling._news(bench.engine.store, bench.last(bad).id).text.startswith("the script failed with exit code 1")
+
+
+def test_silence_is_told_by_the_worker_while_no_app_is_open(bench: Bench, desktop: Path) -> None:
+    bench.configure(silence__tell="1")
+    bench.scenario({"wait_for": str(bench.flag("go"))}, {"say": "Done."})
+    session = bench.new("think", name="thinker")
+    told = told_of(desktop, "thinker: needs you")
+    assert "amp has said nothing for" in told
+    assert "silent" in bench.facts(session)
+    bench.flag("go").touch()
+    bench.settled(session)
+    bench.quiet()
+
+
+def test_a_conflict_is_told(bench: Bench, desktop: Path) -> None:
+    session = bench.new(None, name="clash")
+    worktree = Path(session.worktree_path)
+    for place, answer in ((worktree, 42), (bench.repo, 43)):
+        (place / "app.py").write_text(f"def answer() -> int:\n    return {answer}\n")
+        git(place, "commit", "-q", "-a", "-m", f"Answer {answer}")
+    with pytest.raises(Refused, match="conflict in 1 file"):
+        merges.merge(bench.engine, session.id, Options(message="Bring it in"))
+    assert "clash and main conflict in 1 file: app.py" in told_of(desktop, "clash: conflict")
+    bench.quiet()
