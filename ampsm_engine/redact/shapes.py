@@ -6,6 +6,7 @@ from itertools import product
 from ampsm_engine.redact import contexts
 from ampsm_engine.redact.pattern import BOUNDARY, QUOTE, SPACE, compiled
 from ampsm_engine.redact.rule import Finder, Gate, Rule
+from ampsm_engine.redact.values import is_ordinary
 
 WIDEST = 20 * 1024
 """Characters that a match of any rule, ours or not, may span; a test holds them to it."""
@@ -53,7 +54,7 @@ def _is_bare_value(value: str) -> bool:
 
 def _is_given(value: str) -> bool:
     """Whether a value of an environment variable reads like one, and not like a reference to another."""
-    return not compiled(_PLACEHOLDER).match(value) and not contexts.is_ordinary(value)
+    return not compiled(_PLACEHOLDER).match(value) and not is_ordinary(value)
 
 
 def _has_digit(value: str) -> bool:

@@ -1,0 +1,85 @@
+"""Whether a value reads like a secret: no placeholder, no reference to a value elsewhere, no word of a help text."""
+
+from ampsm_engine.redact.pattern import compiled
+
+_REFERENCE = (
+    r"(?i)[$<{(\[%]|\*{2}|x{3,}$|\.{3}|…|#|-+$"
+    r"|(?:your|my|the|an?|some|any|new|old|example|sample|dummy|fake|test|insert|replace|enter)[-_ ][A-Z_ -]*$"
+    r"|(?:env|process|os|self|this|settings|config|secrets|vars|var|local|data|module|each)[.\[(]"
+)
+_ORDINARY = (
+    r"(?i)(?:none|null|nil|true|false|undefined|yes|no|on|off|str|string|text|bytes|int|bool|boolean|any|object|optional"
+    r"|required|value|values|default|empty|secret|secrets|token|tokens|pass|password|passwd|passphrase|passwords|pwd"
+    r"|key|file|stdin|prompt|env|changeme|change-me|change_me|changeit|placeholder|example|redacted|hidden|masked"
+    r"|todo|tbd|dummy|foo|bar|baz|foobar|user|username|host|name|here|option|options|argument|flag|input|field"
+    r"|inherit|ignore|auto|new|old|self|this|other|hash|salt|xxx|abc|\d{1,3})"
+)
+_METAVAR = r"[A-Z][A-Z_]*(?:$|\.\.\.)"
+
+
+def is_ordinary(value: str) -> bool:
+    """Whether a value is one of the words that stand where a password would, and are none."""
+    return bool(compiled(_ORDINARY).fullmatch(value))
+
+
+def is_given(value: str) -> bool:
+    """Whether what a password's place holds is one, and not a placeholder, a reference or a word of a help text."""
+    referring = compiled(_REFERENCE).match(value) or compiled(r"\w[(\[]|\{\w*\}|->|::").search(value)
+    return not referring and not is_ordinary(value)
+
+
+def is_argument(value: str) -> bool:
+    """The same of a command's argument, which a help text writes in capital letters."""
+    return is_given(value) and not compiled(_METAVAR).match(value)
+
+
+def is_attached(value: str) -> bool:
+    """The same of what is written right behind -p, with which other options begin, too."""
+    others = r"(?:ort|rint|rotocol|lugin|ipe|ath|refix|assw|rofile|roject|arallel|ager|retty|ull|ush|atch|erl|id)"
+    return is_argument(value) and not compiled(others).match(value)
+
+
+def has_digit_or_sign(value: str) -> bool:
+    """The same where prose may stand, too: words alone are none."""
+    return is_argument(value) and bool(compiled(r"\d|[A-Za-z][!@#%^*+=~?][\w!@#%^*+=~?]").search(value))
+
+
+def is_option_value(value: str) -> bool:
+    """Whether what stands behind an option's equals sign is a secret: no file, no metavariable, no reference."""
+    return is_argument(value) and not compiled(r"[\d.]+$|[~./]|(?i:file|env|pass|fd|cmd|op|ref)(?:\b|:)").match(value)
+
+
+def is_config_value(value: str) -> bool:
+    """Whether a bare value on a line of its own is a password: letters with digits or signs, and no variable's name."""
+    if not is_given(value) or value.isdigit() or not compiled(r"[A-Za-z]").search(value):
+        return False
+    named = r"(?i)_*(?:pass|pwd|secret|sec|tok|key|arg|val|data|str|par|var|user|name|new|old|tmp|res|obj|sha|md|utf|v)"
+    if compiled(rf"{named}\w*\d{{0,3}}$").match(value) or compiled(r"[A-Za-z_]{1,3}\d{1,2}$").fullmatch(value):
+        return False
+    return bool(compiled(r"\d|[!@#%^*+=~?]").search(value)) and not compiled(r"[\d.]+\w?$|[\w-]+\.[A-Za-z]\w*$").match(
+        value
+    )
+
+
+def is_passphrase(value: str) -> bool:
+    """Whether a quoted value is a phrase of words such as correct-horse-battery-staple, and not the name of a thing."""
+    words = compiled(r"[-_. ]").split(value)
+    telling = r"(?i)pass|pwd|secret|token|key|auth|cred|field|input|form|name|label|text|user|admin|login|reset|change"
+    telling += (
+        r"|error|invalid|missing|require|wrong|forgot|confirm|example|sample|test|your|enter|valid|config|default"
+    )
+    telling += r"|must|should|cannot|button|page|icon|class|style|type|file|path|data|view|model|policy|rule|hash|true"
+    return (
+        len(words) >= 3
+        and len(value) >= 14
+        and all(word.isalpha() and len(word) > 2 for word in words)
+        and len(set(words)) == len(words)
+        and not compiled(telling).search(value)
+    )
+
+
+def is_random(value: str) -> bool:
+    """Whether a long value without a blank is noise: it mixes kinds of letters as no name of a thing does."""
+    kinds = sum(bool(compiled(kind).search(value)) for kind in ("[a-z]", "[A-Z]", r"\d", r"[^\w.:/-]"))
+    changes = len(compiled(r"[a-z][A-Z0-9]|[0-9][A-Za-z]|[^\w]").findall(value))
+    return len(value) >= 20 and kinds >= 2 and changes >= len(value) // 6 and not compiled(_REFERENCE).match(value)
