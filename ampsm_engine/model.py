@@ -190,6 +190,8 @@ class Board:
     rows: tuple[BoardRow, ...] = ()
     facts: tuple[Fact, ...] = ()
     """The newest fifty, oldest first."""
+    stale: str = ""
+    """Why all this may be old: what the store said in place of an answer; empty when it answered."""
 
 
 class MergeState(StrEnum):

@@ -16,10 +16,9 @@ from textual.theme import Theme
 
 from ampsm_engine import keymap
 from ampsm_engine.config import Settings, store
-from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board
 from ampsm_tui import theme
-from ampsm_tui.ask import ask, tell, told
+from ampsm_tui.ask import ask, told
 from ampsm_tui.clean import one_line
 from ampsm_tui.hangup import lasting
 from ampsm_tui.leaving import Leaving
@@ -173,11 +172,8 @@ class AmpsmApp(Opening, Leaving, Redrawing):
     @work(group="feed")
     async def follow(self) -> None:
         """Take each board as it comes."""
-        try:
-            async for board in self._feed:
-                self.board = board
-        except AmpsmError as refusal:
-            tell(self, refusal)
+        async for board in self._feed:
+            self.board = board
 
     def watch_app_focus(self) -> None:
         """Who looks away wants to be told."""
@@ -198,7 +194,7 @@ class AmpsmApp(Opening, Leaving, Redrawing):
             self._explain(after)
 
     def _explain(self, board: Board) -> None:
-        if not board.rows and not self.read_only:
+        if not board.rows and not board.stale and not self.read_only:
             from ampsm_tui.screens.first_run import FirstRunScreen
 
             self.push_screen(FirstRunScreen().data_bind(AmpsmApp.board))

@@ -14,7 +14,7 @@ from textual.app import App
 from textual.dom import DOMNode, NoScreen
 from textual.worker import Worker, active_worker
 
-from ampsm_engine.errors import AmpsmError, Failed
+from ampsm_engine.errors import AmpsmError, Failed, Unfit
 from ampsm_tui.clean import many_lines, one_line
 
 P = ParamSpec("P")
@@ -24,6 +24,9 @@ Node = TypeVar("Node", bound=DOMNode)
 AT_ONCE = 3
 """Side processes at most: one for a long diff, one for counts, one for what a key press asked for."""
 
+AGAIN = 3.0
+"""Seconds after which a verb that failed is asked again for who follows its answer."""
+
 
 async def ask(verb: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """The answer of a verb of the engine, run in a side process; cancelling ends that process.
@@ -31,6 +34,28 @@ async def ask(verb: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     Arguments and answer are pickled. The errors of the verb are raised here as they were there.
     """
     return await _for_who_is_there(cross(functools.partial(verb, *args, **kwargs)))
+
+
+async def ask_until_answered(
+    verb: Callable[P, T], trouble: Callable[[AmpsmError], None], /, *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """The answer of a verb that is asked again while it fails: for what follows something and must not fall silent.
+
+    `trouble` hears each new reason why there is no answer yet. NotFound and Refused are answers, and raised.
+    """
+    heard = ""
+    while True:
+        try:
+            return await ask(verb, *args, **kwargs)
+        except (Failed, Unfit) as reason:
+            if reason.message != heard:
+                heard = reason.message
+                trouble(reason)
+        await asyncio.sleep(AGAIN)
+
+
+def ignore(_: AmpsmError) -> None:
+    """Somebody else tells it: the notice that the board is stale, or the counts."""
 
 
 async def see_through(work: Coroutine[Any, Any, T]) -> T:

@@ -63,13 +63,15 @@ def enveloped(sequence: str, inside: str) -> str:
 
 
 def counts(board: Board) -> dict[str, str]:
-    """The user options of tmux for a board, by name. Counts and glyphs: nothing foreign is in them."""
+    """The user options of tmux for a board, by name: counts and glyphs, a question mark behind what may be old."""
     statuses = [row.session.status for row in board.rows]
     running = statuses.count(Status.RUNNING)
     waiting = sum(row.queued for row in board.rows)
     asking, failed = statuses.count(Status.AWAITING_INPUT), statuses.count(Status.ERROR)
     shown = (("running", running), ("queued", waiting), ("awaiting-input", asking), ("error", failed))
     status = " ".join(f"{wording.GLYPHS[word]}{number}" for word, number in shown if number)
+    if board.stale:
+        status = f"{status} ?".lstrip()
     return dict(zip(OPTIONS, (str(running), str(asking + failed), status), strict=True))
 
 

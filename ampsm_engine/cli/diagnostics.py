@@ -76,6 +76,12 @@ def hint(text: str) -> None:
         _say("hint:", "36", text)
 
 
+def no_answer(reason: AmpsmError) -> None:
+    """Tell a follower why nothing new comes for the moment."""
+    warning(f"{reason.message} What was shown may be old; it goes on by itself as soon as there is an answer.")
+    hint(reason.hint)
+
+
 class Progress:
     """What goes on, on stderr: one line rewritten on a terminal, else one line for each change."""
 

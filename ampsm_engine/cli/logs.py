@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -11,6 +12,7 @@ from ampsm_engine import redact, wording
 from ampsm_engine.cli import arguments, diagnostics, documents, output
 from ampsm_engine.cli.helping import Command
 from ampsm_engine.cli.output import Styled, clean, one_line
+from ampsm_engine.errors import Failed
 from ampsm_engine.model import Fact, Iteration, Session, State
 
 if TYPE_CHECKING:
@@ -65,7 +67,7 @@ def _events(engine: "Engine", iteration_id: str, *, follow: bool) -> Iterator["E
     from ampsm_engine.engine import views
 
     looks = 0
-    for event in views.follow_log(engine, iteration_id):
+    for event in views.follow_log(engine, iteration_id, diagnostics.no_answer if follow else None):
         if event is not None:
             yield event
         elif not follow:
@@ -74,7 +76,8 @@ def _events(engine: "Engine", iteration_id: str, *, follow: bool) -> Iterator["E
             output.flush()
             looks += 1
             if looks % SWEEP_EVERY == 0:
-                engine.ready()
+                with suppress(Failed):  # the next one will do
+                    engine.ready()
             time.sleep(TICK)
 
 
@@ -149,10 +152,12 @@ def _document(engine: "Engine", iteration: Iteration) -> documents.Document:
 
 
 def _print_raw(engine: "Engine", iteration: Iteration, *, follow: bool) -> None:
-    path = engine.home.run(iteration.id).stream
+    path, store = engine.home.run(iteration.id).stream, engine.store
+    if follow:
+        store.outlast(diagnostics.no_answer)
     position = 0
     while True:
-        settled = engine.store.iteration(iteration.id).state is State.SETTLED
+        settled = store.iteration(iteration.id).state is State.SETTLED
         content = b""
         if path.exists():
             with path.open("rb") as file:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from ampsm_engine import wording
 from ampsm_engine.cli import diagnostics, notes
 from ampsm_engine.cli.output import one_line
+from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Fact, Iteration, Outcome, ScriptResult, State
 
 if TYPE_CHECKING:
@@ -35,8 +36,15 @@ def wait_for(
     """
     from ampsm_engine.engine import runs
 
-    names = {key: one_line(engine.store.session(key).name) for key in session_ids}
     progress = diagnostics.Progress()
+
+    def no_answer(reason: AmpsmError) -> None:
+        progress.end()
+        diagnostics.no_answer(reason)
+
+    store = engine.store
+    store.outlast(no_answer, timeout)
+    names = {key: one_line(store.session(key).name) for key in session_ids}
 
     def seen(iterations: tuple[Iteration, ...]) -> None:
         if any(each.id == iteration_id and each.state is State.SETTLED for each in iterations):
@@ -48,14 +56,14 @@ def wait_for(
     goes_on = "The work goes on: " + ", ".join(f"ampsm log --follow {key}" for key in session_ids[:1])
     with diagnostics.interruptible(f"{goes_on}, ampsm stop {session_ids[0]}"):
         try:
-            ended = runs.wait(engine, session_ids, timeout=timeout, seen=seen)
+            ended = runs.wait(engine, session_ids, timeout=timeout, seen=seen, trouble=no_answer)
         except _Settled:
             ended = ()
         finally:
             progress.end()
     if iteration_id is not None:
-        ended = (engine.store.iteration(iteration_id),)
-    facts = engine.store.notes_of(session_ids)
+        ended = (store.iteration(iteration_id),)
+    facts = store.notes_of(session_ids)
     for iteration in ended:
         _tell_end(iteration, names[iteration.session_id], facts.get(iteration.id, ()))
     return max((outcome_code(iteration) for iteration in ended), default=diagnostics.OK)

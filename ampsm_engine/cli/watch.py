@@ -15,7 +15,7 @@ from ampsm_engine.errors import Refused
 from ampsm_engine.model import Fact
 
 if TYPE_CHECKING:
-    from ampsm_engine.engine.desk import Engine
+    from ampsm_engine.store import Store
 
 TICK = 0.1
 """Seconds between two looks for new facts."""
@@ -83,30 +83,32 @@ def events_command(reference: str | None, after: int | None, *, follow: bool, as
     engine = arguments.open_engine()
     session_id = arguments.session(engine, reference).id if reference is not None else None
     limit = RECENT if follow and after is None else None
-    facts = engine.store.facts(after=after or 0, session_id=session_id, limit=limit)
-    names: dict[str, str] = {}
-    _print(engine, facts, names, as_json=as_json)
+    store = engine.store
     if follow:
-        _follow(engine, max([after or 0, *(fact.number for fact in facts)]), session_id, names, as_json=as_json)
+        store.outlast(diagnostics.no_answer)
+    facts = store.facts(after=after or 0, session_id=session_id, limit=limit)
+    names: dict[str, str] = {}
+    _print(store, facts, names, as_json=as_json)
+    if follow:
+        _follow(store, max([after or 0, *(fact.number for fact in facts)]), session_id, names, as_json=as_json)
     return diagnostics.OK
 
 
-def _follow(engine: "Engine", after: int, session_id: str | None, names: dict[str, str], *, as_json: bool) -> None:
-    store = engine.store
+def _follow(store: "Store", after: int, session_id: str | None, names: dict[str, str], *, as_json: bool) -> None:
     version = -1
     while True:
         if (now := store.data_version()) != version:
             version = now
             facts = store.facts(after=after, session_id=session_id)
-            _print(engine, facts, names, as_json=as_json)
+            _print(store, facts, names, as_json=as_json)
             after = max([after, *(fact.number for fact in facts)])
         output.flush()
         time.sleep(TICK)
 
 
-def _print(engine: "Engine", facts: tuple[Fact, ...], names: dict[str, str], *, as_json: bool) -> None:
+def _print(store: "Store", facts: tuple[Fact, ...], names: dict[str, str], *, as_json: bool) -> None:
     if facts and not as_json:
-        everyone = (*engine.store.sessions(), *engine.store.sessions(trashed=True))
+        everyone = (*store.sessions(), *store.sessions(trashed=True))
         names.update({session.id: one_line(session.name) for session in everyone})
     for fact in facts:
         if as_json:

@@ -116,6 +116,9 @@ class Differ(HeadStart):
     def forget(self, review: Review) -> None:
         """Nobody looks at it any more; a process that does not let go of it soon is ended."""
         self._reviews.pop(review.number, None)
+        for (_, _, about, *_), future in self._asked.values():
+            if about == review.number:  # the process drops what nobody wants: no answer will come
+                future.cancel()
         if self._loop is None or self._is_closed:
             return
         self.say("close", review.number)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ampsm_engine.differ.languages import language
 from ampsm_engine.differ.protocol import Colours, FileEntry, FilePatch, Request, Side, Text, Words
-from ampsm_engine.errors import AmpsmError, Failed
+from ampsm_engine.errors import AmpsmError
 
 if TYPE_CHECKING:
     import asyncio
@@ -68,7 +68,7 @@ class Review:
     @property
     def has_failed(self) -> bool:
         """Whether nothing will come any more."""
-        return self._failure is not None
+        return self.is_closed or self._failure is not None
 
     # What is here, for drawing
 
@@ -156,6 +156,7 @@ class Review:
 
     async def text(self, index: int, side: Side, first: int = 0, count: int = 200) -> Text:
         """Lines of one side of a file, counted from 0; fewer where it ends."""
+        await self._until(lambda: not self.is_closed)
         count = min(count, TEXT_LIMIT)
         at, total, sizes, body = await self._desk.ask("text", self.number, index, side, first, count)
         lines, start = [], 0
@@ -169,11 +170,13 @@ class Review:
         return await self._desk.renew(self, request or self.request)
 
     def close(self) -> None:
-        """Stop all work on it."""
+        """Stop all work on it, and cancel who waits for some of it: the one who closes it wants nothing of it."""
         if not self.is_closed:
             self.is_closed = True
             self._desk.forget(self)
-            self.fail(Failed("The review was closed."))
+            for future in self._waiting:
+                future.cancel()
+            self._waiting.clear()
 
     # What arrives, from the differ
 
@@ -274,6 +277,8 @@ class Review:
                 raise type(self._failure)(*self._failure.args)
             future: asyncio.Future[None] = self._desk.promise()
             self._waiting.add(future)
+            if self.is_closed:
+                future.cancel()
             await future
 
     def _key(self, index: int, side: Side) -> tuple[str, str] | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from ampsm_engine import lifecycle, redact, wording
 from ampsm_engine.amp import command, process, program
 from ampsm_engine.engine.desk import Engine
-from ampsm_engine.errors import Failed, Refused
+from ampsm_engine.errors import AmpsmError, Failed, Refused
 from ampsm_engine.home import RunDirectory, write_private
 from ampsm_engine.model import Iteration, ScriptResult, Session, State, Status
 from ampsm_engine.naming import new_id
@@ -160,12 +160,16 @@ def wait(
     *,
     timeout: float | None = None,
     seen: Callable[[tuple[Iteration, ...]], None] | None = None,
+    trouble: Callable[[AmpsmError], None] | None = None,
 ) -> tuple[Iteration, ...]:
     """Wait until nothing of these sessions runs or waits; answers the last iteration of each that has one.
 
-    `seen` gets all their iterations whenever the store changed. Failed when the timeout (seconds) is over.
+    `seen` gets all their iterations whenever the store changed. Failed when the timeout (seconds) is over. With
+    `trouble`, which hears why, a store that does not answer is waited for as well.
     """
     store = engine.store
+    if trouble is not None:
+        store.outlast(trouble, timeout)
     deadline = None if timeout is None else time.monotonic() + timeout
     version, swept = -1, time.monotonic()
     while True:
@@ -183,7 +187,8 @@ def wait(
             raise Failed(message, "ampsm ls")
         if time.monotonic() - swept >= SWEEP_EVERY:
             swept = time.monotonic()
-            launch.sweep(engine.home, store, int(engine.settings.number("slots")))
+            with suppress(Failed):  # the next one will do; it is the questions that tell what is wrong
+                launch.sweep(engine.home, store, int(engine.settings.number("slots")))
         time.sleep(TICK)
 
 

@@ -1,6 +1,6 @@
 """What may be looked at: a session with its changes, a diff, a transcript, the counts. Nothing is changed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -142,12 +142,17 @@ def log(engine: Engine, session: Session, number: int | None = None) -> Iteratio
     return (began or list(iterations))[-1]
 
 
-def follow_log(engine: Engine, iteration_id: str) -> Iterator[Event | None]:
+def follow_log(
+    engine: Engine, iteration_id: str, trouble: Callable[[AmpsmError], None] | None = None
+) -> Iterator[Event | None]:
     """What amp said so far and goes on to say, until the iteration is settled.
 
-    None stands for "nothing new": the caller waits a moment. Secrets in the texts are redacted.
+    None stands for "nothing new": the caller waits a moment. Secrets in the texts are redacted. With `trouble`, which
+    hears why, a store that does not answer is waited for.
     """
     store = engine.store
+    if trouble is not None:
+        store.outlast(trouble)
     seen = -1
     live = True
 

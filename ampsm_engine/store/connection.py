@@ -5,11 +5,13 @@ commits of its last moments may be missing, each of them whole; the database sta
 """
 
 import contextlib
+import math
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import peewee
 
@@ -20,6 +22,10 @@ PRAGMAS = {"journal_mode": "wal", "foreign_keys": 1, "synchronous": 1}
 
 Row = tuple[Any, ...]
 Parameters = Sequence[object]
+Answer = TypeVar("Answer")
+
+TICK = 0.1
+"""Seconds between two questions to a database that does not answer."""
 
 _INHERITED: list[object] = []
 """Connections of a parent process: a child may neither use nor close them, so it keeps them for ever."""
@@ -56,6 +62,12 @@ class Connected:
         self._database: peewee.SqliteDatabase | None = None
         self._watch: sqlite3.Connection | None = None
         self._process = os.getpid()
+        self._file: tuple[int, int] | None = None
+        """Device and inode of the file that is open."""
+        self._opened = 0
+        """How often it was opened: versions of one opening mean nothing in the next."""
+        self._trouble: Callable[[AmpsmError], None] | None = None
+        self._deadline = math.inf
 
     def __reduce__(self) -> tuple[type[Self], tuple[Path]]:
         return type(self), (self.path,)
@@ -82,6 +94,8 @@ class Connected:
                 database.connect()
             self.close()
             self._database = database
+            self._file = self._file_now()
+            self._opened += 1
 
     def _recover_lost(self) -> None:
         """Unfit, with what could be recovered in its place, when there was a database and it is gone or empty."""
@@ -129,7 +143,8 @@ class Connected:
 
         It is read on a connection of its own that never writes, and means nothing to another Store.
         """
-        with self._told():
+
+        def version() -> int:
             self._live()
             if self._watch is None:
                 address = f"{self.path.as_uri()}?mode=rw"
@@ -137,8 +152,15 @@ class Connected:
                     address, uri=True, timeout=self.busy_seconds, isolation_level=None, check_same_thread=False
                 )
                 self._watch.execute("PRAGMA query_only = 1")
-            (version,) = self._watch.execute("PRAGMA data_version").fetchone()
-            return int(version)
+            (found,) = self._watch.execute("PRAGMA data_version").fetchone()
+            return self._opened << 32 | int(found)
+
+        return self._answered(version)
+
+    @staticmethod
+    def opening(version: int) -> int:
+        """Which opening of the database a `data_version` belongs to: another one, another file."""
+        return version >> 32
 
     def _leave_parent(self) -> None:
         if self._process != os.getpid():
@@ -147,17 +169,30 @@ class Connected:
             self._process = os.getpid()
 
     def _live(self) -> peewee.SqliteDatabase:
-        if self._database is None or self._process != os.getpid():
+        if self._file is not None:
+            self._file_now()  # what was open once is not begun anew when it has gone: that is told
+        if self._database is None or self._process != os.getpid() or self._is_replaced():
             self.open()
         if self._database is None:  # pragma: no cover - open() sets it or raises
             raise Failed(f"The database {self.path} is not open.")
         return self._database
 
+    def _is_replaced(self) -> bool:
+        """Whether another file lies at the path by now: what is read from the old one is over, what is written, lost.
+
+        Not in the middle of a transaction, which ends where it began.
+        """
+        return not self._is_in_transaction() and self._file_now() != self._file
+
+    def _file_now(self) -> tuple[int, int]:
+        found = self.path.stat()
+        return found.st_dev, found.st_ino
+
     def _select(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """All rows of a question in plain SQL: a model a row would cost ten times as much."""
-        with self._told():
-            database = self._live()
-            connection = raw(database)
+
+        def rows() -> list[Row]:
+            connection = raw(self._live())
             try:
                 return connection.execute(sql, tuple(parameters)).fetchall()
             except sqlite3.OperationalError as reason:
@@ -166,6 +201,34 @@ class Connected:
                 # Another program wrote bytes that are no UTF-8: show what can be read.
                 connection.text_factory = lambda text: text.decode("utf-8", "replace")
                 return connection.execute(sql, tuple(parameters)).fetchall()
+
+        return self._answered(rows)
+
+    def outlast(self, trouble: Callable[[AmpsmError], None], seconds: float | None = None) -> None:
+        """From now on ask each question again while the database does not answer: for who follows it.
+
+        `trouble` hears each new reason why there is no answer yet; after so many seconds from now it is raised.
+        """
+        self._trouble = trouble
+        self._deadline = math.inf if seconds is None else time.monotonic() + seconds
+
+    def _answered(self, question: Callable[[], Answer]) -> Answer:
+        heard = ""
+        while True:
+            try:
+                with self._told():
+                    return question()
+            except (Failed, Unfit) as reason:
+                if self._trouble is None or self._is_in_transaction() or time.monotonic() > self._deadline:
+                    raise
+                if reason.message != heard:
+                    heard = reason.message
+                    self._trouble(reason)
+            time.sleep(TICK)
+
+    def _is_in_transaction(self) -> bool:
+        database = self._database
+        return database is not None and not database.is_closed() and bool(raw(database).in_transaction)
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.model import BoardRow, Session
 from ampsm_tui import aside, clipboard
 from ampsm_tui.ask import ask, asking, see_through, tell
 from ampsm_tui.house import house
+from ampsm_tui.screens.base import AppScreen
 
 NEW_KEYS: list[BindingType] = [
     Binding("n", "new", "New", id="session.new", tooltip="New session"),
@@ -49,7 +49,7 @@ _CHANGING = frozenset(
 _STEPPING = frozenset({"editor", "shell"})
 
 
-class SessionActions(Screen[None]):
+class SessionActions(AppScreen[None]):
     """A screen with selected sessions. Its heirs say which by `selected_sessions`."""
 
     BINDINGS: ClassVar[list[BindingType]] = SESSION_KEYS

@@ -19,6 +19,7 @@ from ampsm_tui.screens.conflict_amp import WithAmp
 from ampsm_tui.screens.conflict_state import TICK
 from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.merge_head import MergeHead
+from ampsm_tui.widgets.stale_notice import StaleNotice
 from ampsm_tui.widgets.told import Told
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class ConflictScreen(WithAmp):
     def compose(self) -> ComposeResult:
         """Head, how it stands, files beside the conflict, keys."""
         yield MergeHead()
+        yield StaleNotice()
         yield Static("", id="standing")
         with Horizontal(id="middle"):
             files = Told(id="files")
@@ -122,7 +124,10 @@ class ConflictScreen(WithAmp):
 
         try:
             async with self.changing:  # what is resolved ahead of it comes first
-                came = await ask(merges.continue_, house(self).engine, self.session_id, answers)
+                try:
+                    came = await ask(merges.continue_, house(self).engine, self.session_id, answers)
+                finally:
+                    self._going_on = False
         except Unanswered as asked:
             await self.load()
             self._ask_about(asked, answers)
@@ -135,8 +140,6 @@ class ConflictScreen(WithAmp):
             await self.load()
         else:
             self.dismiss(came)
-        finally:
-            self._going_on = False
 
     def _ask_about(self, asked: "Unanswered", before: tuple[str, ...]) -> None:
         """Say yes to what the resolution would bring, and go on then."""

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Static
 
 from ampsm_engine.errors import AmpsmError
@@ -17,6 +16,7 @@ from ampsm_engine.model import Session
 from ampsm_tui.ask import ask, tell
 from ampsm_tui.clean import one_line
 from ampsm_tui.house import house
+from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.widgets import conflict_lines, merge_lines
 from ampsm_tui.widgets.conflict_lines import Sides
 from ampsm_tui.widgets.told import Painted, Told
@@ -34,7 +34,7 @@ MOST_READ = 4 << 20
 Mode = Literal["files", "amp"]
 
 
-class Conflicted(Screen[object]):
+class Conflicted(AppScreen[object]):
     """Loads a conflict and shows where one is in it."""
 
     def __init__(self, session: Session) -> None:

@@ -13,7 +13,7 @@ from textual.dom import DOMNode
 
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board, BoardRow
-from ampsm_tui.ask import ask, tell
+from ampsm_tui.ask import ask_until_answered, ignore, tell
 from ampsm_tui.watching import watch
 
 if TYPE_CHECKING:
@@ -97,17 +97,21 @@ class Counting:
                 self._stale -= changed
                 self._unsure.difference_update(wanted)
                 began = time.monotonic()
-                self._counts |= await ask(glance.changes, self._engine, wanted)
+                self._counts |= await ask_until_answered(glance.changes, self._complain, self._engine, wanted)
                 self._show(dict(self._counts))
                 share = SHARE * (time.monotonic() - began) if changed else 0  # to be sure is asked but once
                 if self._next():
                     await asyncio.sleep(max(PAUSE, share) if self._is_first_round_over() else 0)
         except AmpsmError as refusal:
-            if not self._told:
-                self._told = True
-                tell(self._node, refusal)
+            self._complain(refusal)
         finally:
             self._counting = False
+
+    def _complain(self, refusal: AmpsmError) -> None:
+        """Once; it is tried again without a word."""
+        if not self._told:
+            self._told = True
+            tell(self._node, refusal)
 
     def _is_first_round_over(self) -> bool:
         return all(one in self._counts for one in self._showing)
@@ -120,7 +124,7 @@ class Counting:
         while again:
             await asyncio.sleep(RESTING)
             try:
-                folders = await ask(glance.folders, self._engine, list(self._showing))
+                folders = await ask_until_answered(glance.folders, ignore, self._engine, list(self._showing))
             except AmpsmError:
                 return  # the counts tell what is wrong
             # What was written before anybody listened is counted once all do.

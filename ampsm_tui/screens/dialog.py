@@ -10,6 +10,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from ampsm_tui.clean import many_lines, one_line
+from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.widgets.key_bar import KeyBar
 
 Answer = TypeVar("Answer")
@@ -18,7 +19,7 @@ SEND = "ctrl+g"
 """Go. Enter is a new line; shift+enter and ctrl+enter do not exist over SSH, ctrl+s stops a terminal."""
 
 
-class Dialog(ModalScreen[Answer | None]):
+class Dialog(AppScreen[Answer | None], ModalScreen[Answer | None]):
     """A box with a title; Esc closes it and answers nothing."""
 
     CSS_PATH = "dialog.tcss"

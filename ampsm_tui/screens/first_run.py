@@ -9,7 +9,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.reactive import var
-from textual.screen import Screen
 from textual.widgets import Static
 
 from ampsm_engine.engine.drafts import Readiness
@@ -18,6 +17,7 @@ from ampsm_engine.model import Board
 from ampsm_tui.ask import ask, tell
 from ampsm_tui.clean import many_lines
 from ampsm_tui.house import house
+from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.widgets.key_bar import KeyBar
 
 WHAT = (
@@ -28,7 +28,7 @@ WHAT = (
 )
 
 
-class FirstRunScreen(Screen[None]):
+class FirstRunScreen(AppScreen[None]):
     """Goes by itself when there is a session."""
 
     CSS_PATH = "first_run.tcss"

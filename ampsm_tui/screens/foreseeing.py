@@ -12,7 +12,7 @@ from textual.dom import DOMNode
 
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board, BoardRow
-from ampsm_tui.ask import ask
+from ampsm_tui.ask import ask_until_answered, ignore
 from ampsm_tui.widgets.outlook import Outlooks, outlooks
 
 if TYPE_CHECKING:
@@ -60,13 +60,13 @@ class Foreseer:
 
         try:
             if self._shown:
-                self._tell(await ask(merges.open_merges, self._engine))
+                self._tell(await ask_until_answered(merges.open_merges, ignore, self._engine))
             await asyncio.sleep(QUIET)
             while True:
                 began = time.monotonic()
-                self._tell(await ask(merges.open_merges, self._engine))
-                self._radar = await ask(merges.radar, self._engine, budget=BUDGET)
-                self._tell(await ask(merges.open_merges, self._engine))
+                self._tell(await ask_until_answered(merges.open_merges, ignore, self._engine))
+                self._radar = await ask_until_answered(merges.radar, ignore, self._engine, budget=BUDGET)
+                self._tell(await ask_until_answered(merges.open_merges, ignore, self._engine))
                 took = time.monotonic() - began
                 pending = self._radar.pending if self._radar else 0
                 await asyncio.sleep(max(QUIET, SHARE * took) if pending else max(BY_HAND, AGAIN * took))

@@ -1,12 +1,12 @@
 """A screen that is not painted for a moment, because what it is for is on its way: one frame in the place of two."""
 
-from textual.screen import Screen
+from ampsm_tui.screens.base import AppScreen
 
 MOMENT = 0.1
 """Seconds after which it is painted as it is: one wants to see that a key was heard."""
 
 
-class Held(Screen[None]):
+class Held(AppScreen[None]):
     """A screen that can wait for its content."""
 
     _is_held = False

@@ -8,7 +8,6 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -17,6 +16,7 @@ from ampsm_engine.keymap import KEYS, Key
 from ampsm_tui.ask import ask, asking, see_through
 from ampsm_tui.clean import fit, one_line
 from ampsm_tui.house import house
+from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.writing import LineScreen
 from ampsm_tui.widgets.key_bar import KeyBar
 
@@ -29,7 +29,7 @@ WITH_IDS = 96
 """Columns from which on there is room for the names that the configuration has for the keys."""
 
 
-class KeysScreen(Screen[None]):
+class KeysScreen(AppScreen[None]):
     """One line a key."""
 
     CSS_PATH = "notifications.tcss"

@@ -6,11 +6,12 @@ A merge that is called off has its process ended; the journal then brings it to 
 import asyncio
 from abc import abstractmethod
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.model import Merge, MergeState
-from ampsm_tui.ask import ask, asking, tell
+from ampsm_tui.ask import ask, ask_until_answered, asking, ignore, tell, told
 from ampsm_tui.house import house
 from ampsm_tui.screens.merge_choosing import Choosing
 from ampsm_tui.widgets import merge_lines
@@ -103,10 +104,8 @@ class Doing(Choosing):
         seen = False
         while True:
             await asyncio.sleep(EVERY)
-            try:
-                merge = (await ask(merges.open_merges, house(self).engine) or {}).get(self.session_id)
-            except AmpsmError:
-                return
+            engine = house(self).engine
+            merge = (await ask_until_answered(merges.open_merges, ignore, engine) or {}).get(self.session_id)
             if self.stage != "doing":
                 return
             if merge is not None:
@@ -133,13 +132,14 @@ class Doing(Choosing):
         self.options = replace(self.options, kind=merge.kind)  # type: ignore[arg-type]
         self.go_to("doing")
         self._tell_progress(0, "Another ampsm is at it.")
-        self.run_worker(self._wait_for_other(), group="watching", exclusive=True)
+        self.run_worker(told(self, self._wait_for_other()), group="watching", exclusive=True)
 
     async def _wait_for_other(self) -> None:
         from ampsm_engine.engine import merges
 
+        engine, trouble = house(self).engine, partial(tell, self)
         while True:
-            merge = (await ask(merges.open_merges, house(self).engine) or {}).get(self.session_id)
+            merge = (await ask_until_answered(merges.open_merges, trouble, engine) or {}).get(self.session_id)
             if merge is None or merge.state is not MergeState.WORKING:
                 break
             self._tell_progress(0, f"Another ampsm is at it: {_TOLD.get(merge.step, 'finishing.')}")

@@ -4,6 +4,7 @@ The script is a process of its own: its output is shown as it comes, and it can 
 """
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.content import Content
@@ -11,7 +12,7 @@ from textual.widgets import RichLog
 
 from ampsm_engine import wording
 from ampsm_engine.errors import AmpsmError
-from ampsm_tui.ask import ask, asking
+from ampsm_tui.ask import ask, ask_until_answered, asking, tell
 from ampsm_tui.clean import one_line
 from ampsm_tui.house import house
 from ampsm_tui.screens.merge_stage import Staged
@@ -90,9 +91,9 @@ class Looking(Staged):
     async def _follow_script(self) -> "Look":
         from ampsm_engine.engine import scripts
 
-        offset = 0
+        engine, trouble, offset = house(self).engine, partial(tell, self), 0
         while True:
-            look = await ask(scripts.look, house(self).engine, self._run, offset)
+            look = await ask_until_answered(scripts.look, trouble, engine, self._run, offset)
             offset = look.offset
             for line in look.text.splitlines():
                 self.query_one(RichLog).write(Content(one_line(line)))

@@ -2,10 +2,9 @@
 
 from typing import Literal
 
-from textual.screen import Screen
-
 from ampsm_engine.merging.values import Options
 from ampsm_engine.model import Session
+from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.widgets import merge_lines
 from ampsm_tui.widgets.merge_head import MergeHead, MergeSteps
 from ampsm_tui.widgets.told import Painted, Told
@@ -16,7 +15,7 @@ _STEP: dict[Stage, int] = {"check": 0, "plan": 1, "doing": 2, "done": 3}
 _WORDS = {"merge": "Merge", "squash": "Squash", "rebase": "Rebase"}
 
 
-class Staged(Screen[None]):
+class Staged(AppScreen[None]):
     """A screen that goes from stage to stage."""
 
     def __init__(self, session: Session) -> None:

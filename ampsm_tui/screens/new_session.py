@@ -15,7 +15,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Button, Input, Static, TextArea
 
 from ampsm_engine import naming
@@ -25,6 +24,7 @@ from ampsm_engine.model import Session
 from ampsm_tui.ask import ask, asking, see_through
 from ampsm_tui.clean import many_lines, one_line
 from ampsm_tui.house import house
+from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.dialog import SEND
 from ampsm_tui.screens.unsent import KeptText
 from ampsm_tui.widgets.choice import Choice
@@ -56,7 +56,7 @@ class Beginning:
         return cls(session.repo_root, session.base_branch, script, mode, like=session.id)
 
 
-class NewSessionScreen(Screen[str | None]):
+class NewSessionScreen(AppScreen[str | None]):
     """The form; answers the id of the session that was made."""
 
     CSS_PATH = "new_session.tcss"

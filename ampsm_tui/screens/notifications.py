@@ -8,7 +8,6 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -19,6 +18,7 @@ from ampsm_tui import terminal
 from ampsm_tui.ask import ask, asking, see_through
 from ampsm_tui.clean import many_lines, one_line
 from ampsm_tui.house import house
+from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.widgets.key_bar import KeyBar
 
 MEANINGS = {
@@ -67,7 +67,7 @@ class Here:
         return told
 
 
-class NotificationsScreen(Screen[None]):
+class NotificationsScreen(AppScreen[None]):
     """One line a kind, and one for each place."""
 
     CSS_PATH = "notifications.tcss"

@@ -15,6 +15,7 @@ from ampsm_tui.widgets.file_tree import FileTree
 from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.review_box import ReviewBox
 from ampsm_tui.widgets.review_head import ReviewHead
+from ampsm_tui.widgets.stale_notice import StaleNotice
 
 
 class ReviewFrame(ReviewLooks, ReviewSearch):
@@ -28,6 +29,7 @@ class ReviewFrame(ReviewLooks, ReviewSearch):
     def compose(self) -> ComposeResult:
         """Head, files, diff, the line to type in, keys."""
         yield ReviewHead()
+        yield StaleNotice()
         with Horizontal(id="review"):
             yield FileTree()
             yield DiffView()

@@ -17,7 +17,7 @@ from ampsm_engine import wording
 from ampsm_engine.errors import AmpsmError, NotFound
 from ampsm_engine.model import Board, State
 from ampsm_engine.review.values import LOOKED, WHOLE, Ends, Marks
-from ampsm_tui.ask import ask, asking, told
+from ampsm_tui.ask import ask, ask_until_answered, asking, ignore, told
 from ampsm_tui.clean import fit, one_line
 from ampsm_tui.house import house
 from ampsm_tui.looking_at import default_range, ends_of, request_of
@@ -230,7 +230,7 @@ class ReviewRanges(ReviewBase):
         while again:
             await asyncio.sleep(RESTING)
             try:
-                folders = await ask(glance.folders, engine, [self.session.id])
+                folders = await ask_until_answered(glance.folders, ignore, engine, [self.session.id])
             except AmpsmError:
                 return
             self._touched(set())

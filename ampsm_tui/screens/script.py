@@ -1,6 +1,7 @@
 """The session's script at work: what it prints, live, and how it ended. Closing the box asks it to end."""
 
 import asyncio
+from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -54,23 +55,22 @@ class ScriptScreen(Dialog[None]):
         engine = house(self).engine
         try:
             self._run = await ask.ask(scripts.start, engine, self._session.id)
-            self._say("running")
-            offset = 0
-            while True:
-                look = await ask.ask(scripts.look, engine, self._run, offset)
-                self._show(look)
-                offset = look.offset
-                if not look.running:
-                    break
-                await asyncio.sleep(EVERY)
         except AmpsmError as refusal:
             self._say("did not start")
             self.show_trouble(refusal.message, refusal.hint)
-        self._ended = True
+            self._ended = True
+            return
+        self._say("running")
+        offset = 0
+        while not self._ended:
+            look = await ask.ask_until_answered(scripts.look, partial(ask.tell, self), engine, self._run, offset)
+            self._show(look)
+            offset = look.offset
+            if look.running:
+                await asyncio.sleep(EVERY)
+            self._ended = not look.running
 
     def _show(self, look: Look) -> None:
-        if not self.query(RichLog):
-            return  # closed while it was asked for
         log = self.query_one(RichLog)
         for line in look.text.splitlines():
             log.write(Content(one_line(line)))
@@ -88,8 +88,7 @@ class ScriptScreen(Dialog[None]):
             self._say(f"✓ passed{took}" if look.exit_code == 0 else f"✗ failed{took}: exit code {look.exit_code}")
 
     def _say(self, text: str) -> None:
-        for ending in self.query("#ending").results(Static):
-            ending.update(text)
+        self.query_one("#ending", Static).update(text)
 
     def action_cancel(self) -> None:
         """Ask it to end; close when it has."""

@@ -22,6 +22,7 @@ from ampsm_tui.widgets.prompt_box import PromptBox
 from ampsm_tui.widgets.queue import Queue
 from ampsm_tui.widgets.reader import Reader, files_told
 from ampsm_tui.widgets.session_head import SessionHead
+from ampsm_tui.widgets.stale_notice import StaleNotice
 from ampsm_tui.widgets.timeline import Timeline
 from ampsm_tui.widgets.timeline_entries import Entry, Sort, entries
 from ampsm_tui.widgets.transcript import Showing
@@ -68,6 +69,7 @@ class SessionScreen(FollowingUp):
     def compose(self) -> ComposeResult:
         """Head, timeline beside or above the transcript, queue, prompt, keys."""
         yield SessionHead()
+        yield StaleNotice()
         with Container(id="body"):
             yield Timeline()
             with ContentSwitcher(id="reading", initial="transcript"):

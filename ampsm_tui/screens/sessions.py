@@ -21,6 +21,7 @@ from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.preview import Preview
 from ampsm_tui.widgets.session_order import home_of
 from ampsm_tui.widgets.session_table import SessionTable
+from ampsm_tui.widgets.stale_notice import StaleNotice
 from ampsm_tui.widgets.summary_bar import SummaryBar
 
 if TYPE_CHECKING:
@@ -67,6 +68,7 @@ class SessionsScreen(SessionActions):
     def compose(self) -> ComposeResult:
         """Summary, list and preview, keys."""
         yield SummaryBar()
+        yield StaleNotice()
         with Horizontal():
             shown = (SessionsScreen.board, SessionsScreen.counts, SessionsScreen.outlook)
             yield SessionTable().data_bind(*shown)

@@ -7,7 +7,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Static
 
 from ampsm_engine import config
@@ -16,6 +15,7 @@ from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_tui.ask import ask, see_through
 from ampsm_tui.clean import many_lines, one_line
 from ampsm_tui.house import house
+from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.setting_row import KeysRow, SettingRow, written
 
@@ -33,7 +33,7 @@ GROUPS = {
 """The first word of a setting's name, and what its group is called."""
 
 
-class SettingsScreen(Screen[None]):
+class SettingsScreen(AppScreen[None]):
     """One line a setting; below, what the one under the cursor means."""
 
     CSS_PATH = "settings.tcss"

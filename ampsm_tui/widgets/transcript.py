@@ -5,13 +5,15 @@ how a view stands, is decided elsewhere.
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from textual import work
 from textual.strip import Strip
 
-from ampsm_engine.errors import AmpsmError
+from ampsm_engine.errors import AmpsmError, Failed
 from ampsm_tui.ask import tell
 from ampsm_tui.clean import many_lines
 from ampsm_tui.widgets import collecting
@@ -21,6 +23,8 @@ from ampsm_tui.widgets.transcript_blocks import FOLDED, Block, Kind, Story, Told
 from ampsm_tui.widgets.transcript_feed import Feed
 from ampsm_tui.widgets.transcript_layout import Layout
 from ampsm_tui.widgets.transcript_search import Found, Needle, marked, search
+
+T = TypeVar("T")
 
 POLL = 0.1
 """Seconds between two looks at a file that may grow; a look is one question to the file system."""
@@ -95,8 +99,7 @@ class Transcript(BlockCursor):
     async def _follow(self, showing: Showing) -> None:
         feed = Feed(showing.stream)
         try:
-            while (first := await feed.last()) is None and self._is_live:  # noqa: ASYNC110 - another process writes
-                await asyncio.sleep(POLL)
+            first = await self._patiently(feed.last, lambda found: found is not None)
             if first is None:
                 return
             with collecting.rarely():
@@ -109,6 +112,24 @@ class Transcript(BlockCursor):
             tell(self, refusal)
         finally:
             feed.close()
+
+    async def _patiently(self, read: Callable[[], Awaitable[T]], is_enough: Callable[[T], bool]) -> T:
+        """Read until there is something, for as long as somebody writes; what is in the way is told once."""
+        heard = ""
+        while True:
+            is_live = self._is_live  # asked before reading: what was written before the end is still read
+            try:
+                found = await read()
+            except Failed as reason:
+                if not is_live:
+                    raise
+                if reason.message != heard:
+                    heard = reason.message
+                    tell(self, reason)
+            else:
+                if is_enough(found) or not is_live:
+                    return found
+            await asyncio.sleep(POLL)
 
     @property
     def _head(self) -> int:
@@ -124,14 +145,8 @@ class Transcript(BlockCursor):
 
     async def _read_on(self, feed: Feed) -> None:
         """Follow until the writer is gone and all is read."""
-        while True:
-            is_live = self._is_live  # asked before reading: what was written before the end is still read
-            if new := await feed.later():
-                self._put(self._story.later(new), None, feed.share)
-            elif is_live:
-                await asyncio.sleep(POLL)
-            else:
-                break
+        while new := await self._patiently(feed.later, bool):
+            self._put(self._story.later(new), None, feed.share)
         self._put(self._story.later(feed.rest()), None, 1.0)
 
     @property

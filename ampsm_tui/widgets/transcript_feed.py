@@ -65,10 +65,13 @@ class Feed:
 
     async def later(self) -> tuple[Event, ...]:
         """The events that came since; empty when there are none."""
-        size = os.fstat(self._descriptor).st_size
-        if size <= self._read:
-            return ()
-        located = await asyncio.to_thread(self._new, min(size, self._read + AT_ONCE))
+        try:
+            size = os.fstat(self._descriptor).st_size
+            if size <= self._read:
+                return ()
+            located = await asyncio.to_thread(self._new, min(size, self._read + AT_ONCE))
+        except OSError as reason:
+            raise self._unreadable(reason) from reason
         found: list[Event] = []
         for offset, event in located:
             if isinstance(event, TooLong):
@@ -94,9 +97,11 @@ class Feed:
             except FileNotFoundError:
                 return False
             except OSError as reason:
-                message = f"The transcript cannot be read: {reason.strerror}."
-                raise Failed(message, f"ls -l {self._path}") from reason
+                raise self._unreadable(reason) from reason
         return True
+
+    def _unreadable(self, reason: OSError) -> Failed:
+        return Failed(f"The transcript cannot be read: {reason.strerror}.", f"ls -l {self._path}")
 
     def _new(self, end: int) -> list[tuple[int, Event]]:
         """Runs in a thread."""
@@ -113,7 +118,10 @@ class Feed:
                 found = None
             if found is not None:
                 return found.events
-        return (await asyncio.to_thread(slices.read, self._descriptor, start, end)).events
+        try:
+            return (await asyncio.to_thread(slices.read, self._descriptor, start, end)).events
+        except OSError as reason:
+            raise self._unreadable(reason) from reason
 
 
 def _located(found: Iterable[tuple[int, Event]]) -> Iterable[tuple[int, Event]]:

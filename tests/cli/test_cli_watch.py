@@ -36,7 +36,10 @@ def test_at_rest_the_status_bar_is_empty(ampsm: Ampsm, shelf: Shelf) -> None:
 
 def test_events(ampsm: Ampsm, some: Shelf) -> None:
     facts = ampsm("events", "--json").lines
-    assert [fact["kind"] for fact in facts[:3]] == ["created", "created", "created"] or facts
+    assert [fact["kind"] for fact in facts] == [
+        *("created", "created", "queued", "started", "failed"),
+        *("created", "queued", "started", "queued"),
+    ]
     assert set(facts[0]) == {"number", "time", "kind", "sessionId", "iterationId", "text"}
     numbers = [fact["number"] for fact in facts]
     assert numbers == sorted(numbers)
@@ -53,6 +56,24 @@ def test_a_follower_sees_what_happens(some: Shelf) -> None:
     known = len(some.engine.store.facts())
     for _ in range(known):
         assert json.loads(process.stdout.readline())
+    some.engine.store.fact("tested", "by hand", session_id=some.made[0].id)
+    assert json.loads(process.stdout.readline())["text"] == "by hand"
+    process.terminate()
+    assert process.wait() == 143
+
+
+def test_a_follower_outlives_a_store_that_does_not_answer_for_a_while(some: Shelf, tmp_path: Path) -> None:
+    database, away = some.engine.home.database, tmp_path / "away"
+    process = program("events", "--follow", "--json", "--after", "0")
+    assert process.stdout
+    assert process.stderr
+    for _ in some.engine.store.facts():
+        assert json.loads(process.stdout.readline())
+    database.rename(away)
+    said = process.stderr.readline().decode()
+    assert "No such file" in said
+    assert "may be old" in said
+    away.rename(database)
     some.engine.store.fact("tested", "by hand", session_id=some.made[0].id)
     assert json.loads(process.stdout.readline())["text"] == "by hand"
     process.terminate()

@@ -268,3 +268,14 @@ async def test_a_job_that_was_the_end_of_a_process_is_not_begun_again(differ: Di
     await becomes(lambda: bool(differ._doing))
     os.kill(differ.pid, signal.SIGKILL)
     assert "took too long" in (await review.patched(0)).note
+
+
+async def test_closing_a_review_cancels_who_waits_for_some_of_it(differ: Differ, sandbox: Sandbox) -> None:
+    """Nothing more will come, and nobody is to complain: who closed it wants something else by now."""
+    old = sandbox.commit({"a.py": "one\n"})
+    review = await differ.open(request(sandbox, old, sandbox.commit({"a.py": "two\n"})))
+    waiting = [asyncio.create_task(one) for one in (review.text(0, "new"), review.coloured(0, "new"))]
+    asyncio.get_running_loop().call_soon(review.close)  # behind their questions, before any answer
+    waiting.append(asyncio.create_task(review.text(0, "old")))
+    found = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(one) for one in found] == [asyncio.CancelledError] * 3

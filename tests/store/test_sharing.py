@@ -5,14 +5,16 @@ import os
 import sqlite3
 import threading
 from collections import Counter
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from ampsm_engine.errors import Refused
-from ampsm_engine.model import Outcome, State, Status
-from ampsm_engine.store import Store, follow
+from ampsm_engine.errors import Refused, Unfit
+from ampsm_engine.model import Board, Outcome, State, Status
+from ampsm_engine.store import Store, follow, keeping
 from tests.store.values import a_session, an_iteration, ended, start
+from tests.waiting import DEADLINE
 
 CLAIM = """
     from ampsm_engine.model import Outcome, Status, Tally
@@ -181,6 +183,78 @@ async def test_a_feed_is_silent_while_nobody_writes(store: Store) -> None:
     await anext(feed)
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(anext(feed), 0.2)
+
+
+def moved(store: Store, to: Path) -> None:
+    """The database with its log somewhere else, or back."""
+    to.mkdir(exist_ok=True)
+    for file in store.path.parent.glob(f"{store.path.name}*"):
+        file.rename(to / file.name)
+
+
+async def after(feed: AsyncIterator[Board]) -> Board:
+    return await asyncio.wait_for(anext(feed), DEADLINE)
+
+
+async def test_a_feed_goes_on_when_the_database_answers_again(store: Store, tmp_path: Path) -> None:
+    """Until then the last board stays, and says why it may be old."""
+    store.add_session(a_session())
+    feed = follow(store, interval=0.01)
+    first = await after(feed)
+    assert first.stale == ""
+    away = tmp_path / "away"
+    moved(store, away)
+    lost = await after(feed)
+    assert lost.rows == first.rows
+    assert "No such file" in lost.stale
+    with pytest.raises(Unfit):
+        store.sessions()  # nor does anybody begin an empty one in its place
+    moved(Store(away / store.path.name), store.path.parent)
+    assert await after(feed) == first
+    store.update_session("s1", name="another")
+    assert [row.session.name for row in (await after(feed)).rows] == ["another"]
+    await feed.aclose()
+
+
+LOCK = """
+    import fcntl
+    with open(sys.argv[1] + "-shm", "r+b") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX, 8, 120)  # all that SQLite locks to read or write, but for being open
+        print("locked", flush=True)
+        sys.stdin.readline()
+"""
+
+
+async def test_a_feed_says_that_the_database_is_locked(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "BUSY_SECONDS", 0.01)
+    store.add_session(a_session())
+    feed = follow(store, interval=0.01)
+    first = await after(feed)
+    holder = start(LOCK, store.path)
+    lost = await after(feed)
+    assert "locking" in lost.stale
+    assert lost.rows == first.rows
+    ended(holder)
+    assert await after(feed) == first
+    await feed.aclose()
+
+
+async def test_a_feed_follows_the_file_that_took_the_place_of_its_own(store: Store, tmp_path: Path) -> None:
+    store.add_session(a_session())
+    feed = follow(store, interval=0.01)
+    first = await after(feed)
+    other = Store(tmp_path / "other" / store.path.name)
+    other.open()
+    other.close()
+    moved(store, tmp_path / "away")
+    moved(other, store.path.parent)
+    while not (lost := await after(feed)).stale.endswith("knows none of these sessions."):
+        assert lost.rows == first.rows
+    assert lost.rows == first.rows, "that sessions are gone is not to be seen in passing"
+    Store(store.path).add_session(a_session("s2"))
+    assert [row.session.id for row in (await after(feed)).rows] == ["s2"]
+    assert [one.id for one in store.sessions()] == ["s2"], "what is written to a file that has gone is lost"
+    await feed.aclose()
 
 
 async def test_a_feed_that_is_left_closes_what_it_opened(store: Store) -> None:

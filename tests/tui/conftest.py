@@ -62,18 +62,11 @@ class Camera:
         assert same, "the screen does not look as in its picture; look at both: pytest --snapshot-update, git diff"
 
     async def glance(self, desk: Desk, state: str = "") -> None:
-        """The two sizes that every state has, without waiting for an end of what is under way."""
+        """The two sizes that every state has, while the test holds back an answer."""
         for width, height in ((80, 24), (120, 40)):
             await desk.pilot.resize_terminal(width, height)
-            await self._still(desk)
+            await desk.rest()
             self(desk.app, f"{state}{'-' if state else ''}{width}x{height}")
-
-    async def _still(self, desk: Desk) -> None:
-        """The screen looks the same three times in a row: what follows a new size has come."""
-        seen: list[str] = []
-        while len(seen) < 3 or len(set(seen[-3:])) > 1:
-            await desk.pilot.pause()
-            seen.append(picture(desk.app))
 
     async def tour(self, desk: Desk, state: str = "") -> None:
         """The same at the sizes of terminals that people have."""

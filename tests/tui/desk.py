@@ -1,6 +1,7 @@
 """The desk: an app over a still board, driven in the words of a person, with a recorder in place of the engine."""
 
 import asyncio
+import contextlib
 import inspect
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from textual.worker import Worker, WorkerCancelled, WorkerFailed
 
 from ampsm_engine.config import Settings
 from ampsm_engine.engine.desk import Engine
@@ -21,6 +23,7 @@ from tests.tui.builders import NOW
 if TYPE_CHECKING:
     import functools
 
+    from textual.message_pump import MessagePump
     from textual.pilot import Pilot
 
 Answer = Callable[..., Any]
@@ -61,6 +64,8 @@ class Desk:
             "folders": lambda *_, **__: {},
             "surroundings": NotFound("There is no repository here.", "ampsm new --repo PATH"),
         }
+        self._held = 0
+        """Answers that the test holds back."""
         self.app: AmpsmApp
         self.pilot: Pilot[int]
         self.feed: Feed
@@ -73,7 +78,13 @@ class Desk:
         if isinstance(answer, BaseException):
             raise answer
         said = answer(*question.args, **question.keywords) if answer else None
-        return await said if inspect.isawaitable(said) else said
+        if not inspect.isawaitable(said):
+            return said
+        self._held += 1
+        try:
+            return await said
+        finally:
+            self._held -= 1
 
     @asynccontextmanager
     async def open(
@@ -96,11 +107,25 @@ class Desk:
         await self.pilot.pause()
         await self.feed.taken()
         await self.pilot.pause()
-        if under_way := [
-            worker for worker in self.app.workers if worker.group not in {"feed", "watching", "reading", "foreseeing"}
-        ]:
-            await self.app.workers.wait_for_complete(under_way)
+        for worker in self._under_way():
+            with contextlib.suppress(WorkerCancelled, WorkerFailed):  # an end, too; what is serious has ended the app
+                await worker.wait()
         await self.pilot.pause()
+
+    def _under_way(self) -> list[Worker[Any]]:
+        return [one for one in self.app.workers if one.group not in {"feed", "watching", "reading", "foreseeing"}]
+
+    async def rest(self) -> None:
+        """The same while the test holds answers back: who is under way waits for them, and no message waits."""
+        async with asyncio.timeout(DEADLINE):
+            while True:
+                await self.pilot.pause()  # everybody has dealt with what there was
+                waiting = any(pump._next_callbacks or not pump._message_queue.empty() for pump in self._pumps())
+                if not waiting and len(self._under_way()) <= self._held:
+                    return
+
+    def _pumps(self) -> "list[MessagePump]":
+        return [self.app, *self.app._registry]
 
     async def press(self, *keys: str) -> None:
         """Press keys one after the other, and wait until all is settled."""

@@ -12,16 +12,18 @@ from typing import Any
 
 import pytest
 
+from ampsm_engine.differ.review import SIDES
 from ampsm_engine.engine import sessions
 from ampsm_engine.model import BoardRow
 from ampsm_engine.review.document import File
 from ampsm_engine.review.parts import Row, Sort
 from ampsm_tui import ask
 from ampsm_tui.app import AmpsmApp
+from ampsm_tui.screens.reading import Reading
 from ampsm_tui.screens.review import ReviewScreen
 from tests.tui.builders import a_board, a_session
 from tests.tui.desk import Desk
-from tests.waiting import becomes
+from tests.waiting import DEADLINE, becomes
 
 STAMP = "2026-09-14T10:00:00+00:00"
 
@@ -182,18 +184,31 @@ class Reviewed:
 
     async def there(self) -> None:
         """All that was on its way is here, and on the screen."""
-        await self.until(self._is_there, "the diff")
-        reading = self.screen.reading
-        assert reading is not None
-        for index in reading.on_screen():
-            file = reading.document.files[index]
-            if not file.shape.folded and file.body is not None and file.body.hunks:
-                for side in ("old", "new"):
-                    await asyncio.wait_for(reading.review.coloured(index, side), 20)  # type: ignore[arg-type]
-                await asyncio.wait_for(reading.review.worded(index), 20)
-        await asyncio.sleep(0)
-        self.screen.told()
-        await self.desk.settle()
+        while True:
+            await self.until(self._is_there, "the diff")
+            reading = self.screen.reading
+            assert reading is not None
+            is_whole = await self._has_looks(reading)
+            await asyncio.sleep(0)
+            self.screen.told()
+            await self.desk.settle()
+            if is_whole and self.screen.reading is reading and self._is_there():
+                return
+
+    async def _has_looks(self, reading: Reading) -> bool:
+        """Wait for colours and words of what is on the screen; False when another diff has taken its place."""
+        try:
+            for index in reading.on_screen():
+                file = reading.document.files[index]
+                if not file.shape.folded and file.body is not None and file.body.hunks:
+                    for side in SIDES:
+                        await asyncio.wait_for(reading.review.coloured(index, side), DEADLINE)
+                    await asyncio.wait_for(reading.review.worded(index), DEADLINE)
+        except asyncio.CancelledError:
+            if self.screen.reading is reading:
+                raise
+            return False
+        return True
 
     def _is_there(self) -> bool:
         """What is committed comes first, and then what the worktree has besides."""

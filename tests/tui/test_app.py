@@ -1,9 +1,11 @@
 """The shell: boards come in, keys are remapped, themes are kept, and who leaves leaves."""
 
+from dataclasses import replace
+
 import pytest
 
 from ampsm_engine.config import Settings
-from ampsm_engine.errors import Failed
+from ampsm_tui.screens.sessions import SessionsScreen
 from ampsm_tui.widgets.session_table import SessionTable
 from tests.tui.builders import a_board, a_day, a_session
 from tests.tui.desk import Desk
@@ -48,17 +50,24 @@ async def test_an_unknown_theme_is_ours(desk: Desk) -> None:
         assert desk.app.theme == "ampsm"
 
 
-async def test_a_store_that_fails_is_told_and_the_last_board_stays(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with desk.open(a_board(a_session("still here"))):
+@pytest.mark.parametrize("width", [30, 80])
+async def test_what_may_be_old_says_so_and_why_until_the_store_answers(desk: Desk, width: int) -> None:
+    board = a_board(a_session("still here"))
+    async with desk.open(board, size=(width, 24)):
+        desk.sees_not("may be old")
+        for where in ("list", "session"):
+            await desk.show(replace(board, stale="The database x \x1b[31mis busy."))
+            desk.sees("may be old", "busy", "still here")
+            assert "\x1b" not in desk.text, where
+            await desk.show(board)
+            desk.sees_not("may be old", "busy")
+            await desk.press("enter")
 
-        async def fails():
-            raise Failed("The database is busy.", "ampsm doctor")
-            yield
 
-        desk.app._feed = fails()
-        desk.app.follow()
-        await desk.settle()
-        desk.sees("still here", "The database is busy.", "ampsm doctor")
+async def test_a_store_that_does_not_answer_at_first_is_no_first_run(desk: Desk) -> None:
+    async with desk.open(replace(a_board(), stale="The database is busy.")):
+        desk.sees("may be old", "The database is")
+        assert isinstance(desk.app.screen, SessionsScreen)
 
 
 async def test_another_theme_repaints_all(desk: Desk) -> None:

@@ -4,12 +4,18 @@ import asyncio
 from typing import Any
 
 import pytest
+from textual.app import ComposeResult
 from textual.screen import Screen
+from textual.widgets import Input, Static
 
 from ampsm_engine import config
 from ampsm_engine.engine.drafts import readiness
+from ampsm_engine.errors import Failed
 from ampsm_tui import leaving
 from ampsm_tui.ask import ask, see_through
+from ampsm_tui.screens.base import AppScreen
+from ampsm_tui.screens.sessions import SessionsScreen
+from ampsm_tui.screens.writing import LineScreen
 from tests.tui.builders import a_board, a_session
 from tests.tui.desk import Desk
 
@@ -80,6 +86,80 @@ async def test_an_answer_to_a_screen_that_has_gone_is_dropped(desk: Desk) -> Non
         go.set()
         await desk.settle()
     assert told == []
+
+
+class Leaf(Static):
+    """Goes before its screen does, and lets go meanwhile what the screen's work waits for."""
+
+    go: asyncio.Event
+
+    def on_unmount(self) -> None:
+        self.go.set()
+
+
+class Working(AppScreen[None]):
+    """Its work comes back to a widget."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go = asyncio.Event()
+
+    def compose(self) -> ComposeResult:
+        leaf = Leaf()
+        leaf.go = self.go
+        yield leaf
+
+    def on_mount(self) -> None:
+        self.run_worker(self.work(), group="watching")
+
+    async def work(self) -> None:
+        await self.go.wait()
+        self.query_one(Leaf).update("here")
+
+
+async def test_work_of_a_screen_ends_before_its_widgets_go(desk: Desk) -> None:
+    async with desk.open(a_board(a_session())):
+        desk.app.push_screen(Working())
+        await desk.settle()
+        desk.app.pop_screen()
+        await desk.settle()
+        desk.app.push_screen(Working())
+        await desk.settle()  # and now the app goes
+
+
+async def test_an_answer_takes_away_the_screen_that_gives_it(desk: Desk) -> None:
+    """It may come while help is in front; what is in front stays, and what is behind goes when that is closed."""
+    go, answers = asyncio.Event(), []
+
+    async def deliver(_: str) -> None:
+        await ask(readiness)
+
+    desk.answers["readiness"] = lambda *_: go.wait()
+    async with desk.open(a_board(a_session("fix login"))):
+        desk.app.push_screen(
+            LineScreen("A line", deliver, owner="s1", purpose="line", text="x", may_be_empty=False), answers.append
+        )
+        await desk.settle()
+        await desk.pilot.press("enter")
+        desk.app.action_help()
+        await desk.rest()
+        front = desk.app.screen
+        go.set()
+        await desk.settle()
+        assert desk.app.screen is front
+        assert answers == []
+        await desk.press("escape")
+        assert answers == [True]
+        assert isinstance(desk.app.screen, SessionsScreen)
+
+
+async def test_a_refusal_of_work_in_the_background_ends_nothing(desk: Desk) -> None:
+    desk.answers["completions"] = Failed("The side process ended before it had an answer.", "Try again")
+    async with desk.open(a_board(a_session())):
+        await desk.press("n")
+        desk.app.screen.query_one("#repo Input", Input).value = "/somewhere"
+        await desk.settle()
+        desk.sees("The side process ended", "Try again")
 
 
 async def test_leaving_the_settings_writes_what_was_typed_last_first(desk: Desk) -> None:

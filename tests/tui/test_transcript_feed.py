@@ -76,3 +76,14 @@ async def test_no_file_is_no_error_and_one_that_cannot_be_read_is(tmp_path: Path
     loop.symlink_to(loop)
     with pytest.raises(Failed):
         await Feed(loop).last()
+
+
+async def test_a_file_that_cannot_be_read_just_now_is_read_when_it_can(tmp_path: Path) -> None:
+    path = tmp_path / "amp.ndjson"
+    path.symlink_to(path)
+    feed = Feed(path)
+    with pytest.raises(Failed):
+        await feed.last()
+    path.unlink()
+    path.write_bytes(lines(said("First")))
+    assert [type(event) for event in await everything(feed)] == [Text]
