@@ -8,6 +8,8 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from syrupy.types import SerializableData, SerializedData
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
 
 from ampsm_tui.app import AmpsmApp
 from tests.tui.desk import Desk
@@ -27,6 +29,23 @@ class Picture(SingleFileSnapshotExtension):
 
     def serialize(self, data: SerializableData, **_: Any) -> SerializedData:
         return str(data)
+
+
+_PARSED: dict[object, list[RuleSet]] = {}
+_parse_rules = Stylesheet._parse_rules
+
+
+def _parse_once(sheet: Stylesheet, css: str, *arguments: Any, **more: Any) -> list[RuleSet]:
+    """The rules of a style sheet, parsed once a process: a third of a test's time went into parsing them again."""
+    key = (css, arguments, *sorted(more.items()), *sheet._variables.items())
+    if key not in _PARSED:
+        _PARSED[key] = _parse_rules(sheet, css, *arguments, **more)
+    return _PARSED[key]
+
+
+@pytest.fixture(autouse=True)
+def parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Stylesheet, "_parse_rules", _parse_once)
 
 
 @pytest.fixture
