@@ -1,6 +1,8 @@
 """Merging: a session's work comes into its base, with a journal, so that nothing is ever lost.
 
     values      what is asked for and what comes of it
+    belonging   what is the session's own work, and what is somebody else's
+    questions   what somebody has to say yes to first
     situation   where a session and its target stand now, and what would stand in the way
     preflight   everything that can be told before anything happens
     plan        the steps in words, and a draft of the message

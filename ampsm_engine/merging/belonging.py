@@ -93,7 +93,7 @@ def _start(store: Store, now: Situation) -> str:
     if own and start and own != start:
         # The base has work of the session itself: somebody merged it there by other means.
         marked = _described(now, f"^{own}", start)
-        return own if any(session.id in mark for _, _, _, mark, _ in marked) else start
+        return own if start == tip or any(session.id in mark for _, _, _, mark, _ in marked) else start
     return start
 
 
@@ -109,11 +109,15 @@ def _nearest(now: Situation, others: Sequence[str]) -> str:
 def _of_base(now: Situation) -> Iterator[str]:
     """Where the session's base stands, here and at its remotes, and where it stood when the session came upon it."""
     root, base = now.root, now.session.base_branch
+    if not base:
+        return
     wanted = [f"{space}{base}" for space in (repository.BRANCHES, "refs/remotes/", "refs/remotes/*/")]
     listed = program.read(root, "for-each-ref", "--format=%(objecttype) %(objectname) %(refname)", *wanted)
     for line in program.text(listed.output).splitlines() if listed.ok else ():
         kind, commit, full = line.split(" ", 2)
-        if kind == "commit":
+        name = full.removeprefix(repository.BRANCHES).removeprefix("refs/remotes/")
+        # A name that is listed for being below one of these is another branch.
+        if kind == "commit" and base in (name, name.partition("/")[2]):
             yield commit
             forked = program.read(root, "merge-base", "--fork-point", full, now.branch_tip)
             if forked.ok and forked.line:
@@ -159,8 +163,8 @@ def _merged(store: Store, now: Situation) -> Iterator[str]:
 
 
 def _here_alone(now: Situation, span: tuple[str, ...]) -> frozenset[str]:
-    """The commits that no other branch has; other sessions', and copies of this one's at a remote, aside."""
+    """The commits that no other branch has; other sessions', and this one's and the target's at a remote, aside."""
     own = now.session.branch_name
     aside = (f"--exclude={own}", "--exclude=amp/*", "--branches")
-    remote = (f"--exclude=*/{own}", "--exclude=*/amp/*", "--remotes")
+    remote = (f"--exclude=*/{own}", f"--exclude=*/{now.target}", "--exclude=*/amp/*", "--remotes")
     return frozenset(program.told(now.root, "rev-list", *span, "--not", *aside, *remote).decode().split())

@@ -205,7 +205,9 @@ def pull_request(root: Path, branch: str, target: str, message: str) -> Publishe
     title, _, body = message.strip().partition("\n")
     title, body = printable(title) or branch, body.strip()
     sides: tuple[str, ...]
-    there, from_where = (_place(root, base), _place(root, head)) if base != head else ("", "")
+    chosen = _configured(root, f"remote.{base}.gh-resolved")
+    there = chosen if "/" in chosen else _place(root, base) if base != head else ""
+    from_where = _place(root, head) if there else ""
     repo = ("--repo", there) if there else ()
     if Path(tool).name == "glab":
         source = ("--head", _project(from_where)) if from_where else ()
@@ -220,12 +222,9 @@ def pull_request(root: Path, branch: str, target: str, message: str) -> Publishe
 
 def _place(root: Path, remote: str) -> str:
     """The repository at a remote as its host names it, `[HOST/]OWNER/NAME`; empty where its address does not tell."""
-    chosen = _configured(root, f"remote.{remote}.gh-resolved")
-    if "/" in chosen:
-        return chosen
     # As it is written first: what the user has put in its place may be an alias.
     addresses = [_configured(root, f"remote.{remote}.{name}") for name in ("pushurl", "url")]
-    addresses.append(program.read(root, "remote", "get-url", "--push", remote).line)
+    addresses += [program.read(root, "remote", "get-url", "--push", remote).line, remote]
     for address in addresses:
         found = _ADDRESS.fullmatch(address)
         if found is not None:

@@ -250,9 +250,13 @@ FORK = {
     "gh repo fork": {"branch.main.remote": "upstream"},
     "pushDefault": {"branch.main.remote": "upstream", "remote.pushDefault": "mine"},
     "pushRemote": {"remote.upstream.gh-resolved": "base", "branch.main.pushRemote": "mine"},
+    "gh's own choice": {"remote.origin.gh-resolved": "them/shop", "remote.pushDefault": "origin"},
     "not clear": {"branch.main.remote": "upstream"},
     "which base": {"branch.main.remote": "origin"},
 }
+
+
+FORK_OF = {"gh's own choice": "them/shop"}
 
 
 @pytest.mark.parametrize("how", FORK)
@@ -275,11 +279,11 @@ def test_a_pull_request_of_a_fork_pushes_to_the_fork(
         assert (ran.code, "not clear" in ran.err, pushed) == (4, True, [])
         assert "config remote." in ran.err
         return
-    mine = "me" if how == "gh repo fork" else "me2"
+    mine = "me" if how in ("gh repo fork", "gh's own choice") else "me2"
     assert (ran.code, pushed) == (0, [mine])
     arguments = json.loads(called.read_text())
     assert arguments[:4] == ["pr", "create", "--base", "main"]
-    assert arguments[4:8] == ["--head", f"{mine}:{task.branch}", "--repo", "github.com/them/shop"]
+    assert arguments[4:8] == ["--head", f"{mine}:{task.branch}", "--repo", FORK_OF.get(how, "github.com/them/shop")]
 
 
 def test_a_pull_request_does_not_bring_what_the_base_has_not_pushed(

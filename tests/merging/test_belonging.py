@@ -188,6 +188,16 @@ def test_work_of_ones_own_is_not_asked_about(desk: Desk, task: Session) -> None:
     assert [subject for _, subject in brought(desk, "main", main)] == ["By hand", "amp: fix the bug"]
 
 
+def test_what_the_remote_took_already_comes_here_too(desk: Desk, task: Session) -> None:
+    """By a pull request, say; and a remote of the base's own name has no other branch of the base."""
+    desk.by_hand(task, {"hand.txt": "mine\n"})
+    git(desk.repo, "update-ref", "refs/remotes/origin/main", task.branch_name)
+    git(desk.repo, "update-ref", f"refs/remotes/main/{task.branch_name}", task.branch_name)
+    main = desk.sha("main")
+    desk.merge(task, "All of it")
+    assert git(desk.repo, "diff", "--name-only", main, "main").split() == ["hand.txt", "one.txt"]
+
+
 def test_nothing_of_its_own_is_nothing_to_merge(desk: Desk, task: Session) -> None:
     empty = desk.session("empty")
     with pytest.raises(Refused, match="no commit of its own that release does not have"):

@@ -62,7 +62,7 @@ def test_nothing_hides_a_secret(desk: Desk, how: str) -> None:
         files = {"config.dat": b"\0\1" + f"KEY = '{KEY}'\n".encode()}
     elif how == "name":
         files = {"id_rsa": "whatever\n"}
-    desk.amp(session, files)
+    desk.amp(session, {"copy.txt": "whatever\n", **files})
     assert ("id_rsa" if how == "name" else "config.dat") in asked(desk, session)
 
 

@@ -74,6 +74,25 @@ async def test_from_a_session_to_its_base_and_back(ground: Ground) -> None:
     assert not (ground.repo / "new.txt").exists()
 
 
+async def test_a_script_that_fails_is_asked_about(ground: Ground) -> None:
+    session = ground.session(script="false")
+    ground.amp(session, {"new.txt": "by amp\n"}, "amp: Add new")
+    before = ground.sha("main")
+    app = opened(ground)
+    async with app.run_test(size=(100, 40), notifications=True) as pilot:
+        await on(app, session)
+        await shows(pilot, "the script fails")
+        await pilot.press("enter")
+        await shows(pilot, "What will happen", "Add new")
+        for answer in ("n", "y"):
+            assert ground.sha("main") == before
+            await pilot.press("ctrl+g")
+            await shows(pilot, "Merge all the same?", "The script of fix login fails on")
+            await pilot.press(answer)
+        await shows(pilot, "fix login is in main.")
+    assert ground.shown("main", "new.txt") == "by amp\n"
+
+
 async def test_the_last_question_is_the_trash(ground: Ground) -> None:
     session = ground.session()
     ground.amp(session, {"new.txt": "by amp\n"})

@@ -110,17 +110,14 @@ class _Search:
         if change.message and redact.bytes_(change.message) is not change.message:
             yield f"the message of {change.commit[:12]}"
         for path, old, new in sorted(files, key=lambda file: file[0]):
-            # A file that only moved, or came with an earlier change, was looked at there; the very large are asked
-            # about themselves.
-            if new[1] in self._seen or sizes.get(new[1].hex(), 0) >= rubbish.LARGE:
-                continue
-            self._seen.add(new[1])
-            if (is_secret(path) and old is None) or self._holds_secret(old, new):
+            if (is_secret(path) and old is None) or self._brings_secret(old, new, sizes.get(new[1].hex(), 0)):
                 yield f"{path}{where}"
 
-    def _holds_secret(self, old: Entry | None, new: Entry) -> bool:
-        if self._left <= 0:
+    def _brings_secret(self, old: Entry | None, new: Entry, size: int) -> bool:
+        # What only moved, or came with an earlier change, was looked at there; the very large are asked about as such.
+        if new[1] in self._seen or size >= rubbish.LARGE or self._left <= 0:
             return False
+        self._seen.add(new[1])
         content = self._ground.objects.read("blob", new[1].hex())
         before = self._ground.objects.read("blob", old[1].hex()) if old and old[0] != b"160000" else b""
         added = _added(before, content) if before else content
