@@ -18,12 +18,13 @@ ROOT = Path(__file__).parents[2]
 
 AS_FILES = re.compile(
     r"""/\s*f?["'](HEAD|ORIG_HEAD|CHERRY_PICK_HEAD|REVERT_HEAD|AUTO_MERGE|refs|logs|packed-refs|reftable)\b"""
-    r"""|["']packed-refs|/\s*f?["']\{BRANCHES\}"""
+    r"""|/\s*f?["']\{BRANCHES\}"""
 )
 
-TO_BE_WATCHED = {
+TO_BE_WATCHED_OR_NAMED = {
     "ampsm_engine/git/repository.py": 6,  # the files that change when a branch moves
     "ampsm_engine/engine/glance.py": 1,
+    "ampsm_engine/git/damage.py": 1,  # in a hint
 }
 
 
@@ -33,7 +34,7 @@ def test_no_ref_is_touched_as_a_file() -> None:
         for path in sorted((ROOT / house).rglob("*.py")):
             if hits := AS_FILES.findall(path.read_text()):
                 found[str(path.relative_to(ROOT))] = len(hits)
-    assert found == TO_BE_WATCHED
+    assert found == TO_BE_WATCHED_OR_NAMED
 
 
 @pytest.fixture
