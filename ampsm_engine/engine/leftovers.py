@@ -50,7 +50,7 @@ def _outside(engine: Engine, session: Session, *, apply: bool) -> Iterator[Findi
         return
     for iteration, change in left:
         text = f"session {session.name}: {outside.told(iteration, change)}"
-        yield Finding("outside", text, f"{change.hint}; when you know of it: {seen}")
+        yield Finding("outside", text, "; ".join(filter(None, (change.hint, f"when you know of it: {seen}"))))
     if not left:
         text = f"what changed outside of the worktree of session {session.name} is not so any more"
         if apply:

@@ -16,6 +16,9 @@ from ampsm_engine.git import listing, program, repository, repository_state
 from ampsm_engine.git.repository_state import Part, State
 from ampsm_engine.naming import printable
 
+MOST_HELD = 100
+"""Entries of the stash that are held while amp runs."""
+
 NAMED = 3
 """Files and commits that are named; all are counted."""
 
@@ -71,6 +74,14 @@ def explain(session: Session, parts: Sequence[Part], before: State, after: State
     return tuple(found.changes)
 
 
+def hold_stash(root: Path, kept: str, before: State) -> None:
+    """Keep the stash's entries until `explain`: once dropped, nothing else names them, and a `git gc` is near."""
+    entries = enumerate(list(before[repository_state.STASH])[:MOST_HELD], 1)
+    lines = "".join(f"update {kept}/stash/{number} {commit}\n" for number, commit in entries)
+    if lines:
+        program.done(root, "update-ref", "--stdin", feed=lines.encode())
+
+
 @dataclass(slots=True)
 class _Explanation:
     """The changes found so far, and the commits that have to be kept."""
@@ -88,8 +99,10 @@ class _Explanation:
         return self.session.root
 
     def keep(self) -> None:
-        """Let refs of ours name what was lost."""
-        lines = [f"update {self._kept_ref(number)} {oid}\n" for number, oid in enumerate(self._kept)]
+        """Let refs of ours name what was lost, and that alone."""
+        held = program.told(self._root, "for-each-ref", "--format=delete %(refname)", f"{self.session.kept}/stash/")
+        lines = program.text(held).splitlines(keepends=True)
+        lines += [f"update {self._kept_ref(number)} {oid}\n" for number, oid in enumerate(self._kept)]
         if lines:
             program.done(self._root, "update-ref", "--stdin", feed="".join(lines).encode())
 
@@ -98,11 +111,14 @@ class _Explanation:
 
     def _pin(self, oid: str) -> str:
         """Have an object kept; the end of a sentence about it."""
-        if not program.read(self._root, "cat-file", "-e", oid).ok:
+        if not self._has(oid):
             return ", which is not in the repository any more"
         if oid not in self._kept:
             self._kept.append(oid)
         return f", kept as {self._kept_ref(self._kept.index(oid))}"
+
+    def _has(self, oid: str) -> bool:
+        return program.read(self._root, "cat-file", "-e", oid).ok
 
     def _add(self, parts: Iterable[Part], label: str, text: str, hint: str = "", *, quiet: bool = False) -> None:
         self.changes.append(OutsideChange(tuple(parts), label, text, hint, quiet))
@@ -142,7 +158,8 @@ class _Explanation:
         is_remote = part.name.startswith("refs/remotes/")
         why = ", by a push that deleted it or a fetch that pruned it" if is_remote else ""
         text = f"{name} is gone{why}; it was at {old[:12]}{kept}"
-        self._add([part], f"{name} gone", text, f"{self._git('update-ref', part.name, old)} brings it back")
+        hint = f"{self._git('update-ref', part.name, old)} brings it back" if self._has(old) else ""
+        self._add([part], f"{name} gone", text, hint)
 
     def _moved(self, part: Part, name: str, old: str, new: str) -> None:
         if not all(program.read(self._root, "cat-file", "-e", f"{oid}^{{commit}}").ok for oid in (old, new)):
@@ -259,7 +276,7 @@ class _Explanation:
             return
         text = f'the entry "{called}" of the stash is gone: it was dropped or laid out{self._pin(part.name)}'
         back = self._git("stash", "store", "-m", called, part.name)
-        self._add([part], "stash -1", text, f"{back} brings it back")
+        self._add([part], "stash -1", text, f"{back} brings it back" if self._has(part.name) else "")
 
     def worktree(self, part: Part) -> None:
         """A worktree was made, is gone, or has something else checked out."""

@@ -39,6 +39,7 @@ def watch(store: Store, session: Session, run: RunDirectory) -> None:
     """Write down how the repository stands before amp begins; where it cannot be read, that is a fact and no error."""
     try:
         state = repository_state.read(Path(session.repo_root))
+        outside_changes.hold_stash(Path(session.repo_root), _kept(session, run.path.name), state)
         newest = store.facts(limit=1)
         known = {
             "state": state,
@@ -116,6 +117,10 @@ def told(iteration: Iteration, change: OutsideChange) -> str:
     return f"changed while iteration {iteration.number} ran: {change.text}"
 
 
+def _kept(session: Session, iteration_id: str) -> str:
+    return f"{kept.OUTSIDE}/{session.id}/{iteration_id}"
+
+
 def _facts(iteration: Iteration, changes: Sequence[OutsideChange]) -> list[tuple[str, str]]:
     loud = sorted(changes, key=lambda change: change.quiet)
     found = [
@@ -151,14 +156,12 @@ def _compared(
     before: State = known["state"]
     ours = _ours(store, session, known)
     parts = [left for part in repository_state.difference(before, now) if (left := ours.left_of(part))]
-    if not parts:
-        return ()
     place = outside_changes.Session(
         root=Path(session.repo_root),
         worktree=Path(session.worktree_path),
         branch=session.branch_name,
         thread_id=iteration.thread_id or "",
-        kept=f"{kept.OUTSIDE}/{session.id}/{iteration.id}",
+        kept=_kept(session, iteration.id),
     )
     return outside_changes.explain(place, parts, before, now)
 

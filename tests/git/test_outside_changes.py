@@ -181,6 +181,22 @@ def test_what_was_staged_and_thrown_away_is_kept(ground: Ground) -> None:
     assert git(ground.root, "cat-file", "blob", kept) == "staged work\n"
 
 
+def test_a_stash_that_was_cleared_and_collected_comes_back(ground: Ground) -> None:
+    outside_changes.hold_stash(ground.root, "refs/ampsm/outside/s1/i1", ground.before)
+    ground.run("git reflog expire --expire=now --all; git stash clear; git gc -q --prune=now")
+    change = ground.change()
+    ground.take_back(change)
+    assert ground.now() == ground.before
+    assert git(ground.root, "for-each-ref", "--format=%(refname)", "refs/ampsm") == "refs/ampsm/outside/s1/i1/1\n"
+
+
+def test_no_way_back_is_told_for_what_is_gone_for_good(ground: Ground) -> None:
+    ground.run("git stash clear; git gc -q --prune=now")
+    change = ground.change()
+    assert change.text.endswith("which is not in the repository any more")
+    assert change.hint == ""
+
+
 def test_a_push_is_told_and_a_fetch_is_only_noted(ground: Ground, tmp_path: Path) -> None:
     git(tmp_path, "clone", "-q", "--bare", str(ground.root), "hub.git")
     git(ground.root, "remote", "add", "origin", str(tmp_path / "hub.git"))

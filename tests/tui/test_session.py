@@ -193,6 +193,13 @@ async def test_a_search_opens_what_hides_its_match(desk: Desk) -> None:
         desk.sees("/needlez is not in here")
 
 
+async def test_what_changed_outside_of_the_worktree_is_said_first(desk: Desk) -> None:
+    row = a_session("fix login", IDLE, outside="branch main moved\x1b[31m, stash +1")
+    async with opened(desk, row, size=(100, 30)):
+        desk.sees("! outside its worktree: branch main moved")
+        assert "\x1b" not in desk.text
+
+
 async def test_the_timeline_opens_things(desk: Desk) -> None:
     desk.answers["commit_files"] = lambda *_: (FileChange("src/a.py", None, "modified", 3, 1),)
     desk.answers["script_output"] = lambda *_: "first\n" * 90 + "all passed"

@@ -112,6 +112,15 @@ async def test_hostile_names_are_inert_and_break_no_column(desk: Desk, snapshot_
                 snapshot_svg(desk.app)
 
 
+async def test_what_changed_outside_of_a_worktree_is_marked_and_told_beside_the_list(desk: Desk) -> None:
+    rows = (a_session("fix login", outside="branch main moved, stash +1"), a_session("dark mode"))
+    async with desk.open(a_board(*rows), size=(120, 40)):
+        desk.sees("! fix login", "outside its worktree", "branch main moved, stash +1")
+        desk.sees_not("! dark mode")
+    async with desk.open(a_board(*rows), size=(30, 24)):
+        desk.sees("! fix login")
+
+
 async def test_moving_the_cursor_paints_two_lines(counted: Desk) -> None:
     async with counted.open(a_day()):
         with painted(counted) as lines:
