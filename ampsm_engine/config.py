@@ -6,17 +6,26 @@ Settings are loaded at the edges and handed down; no room below reads the file i
 
 import math
 import os
+import re
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from ampsm_engine.errors import AmpsmError, NotFound, Unfit
+from ampsm_engine.errors import AmpsmError, NotFound, Refused, Unfit
 from ampsm_engine.home import platform_folder, write_private
 
 Value = str | int | float | bool
 
 _KEYS = "keys."
+
+THEMES = (
+    *("ampsm", "ampsm-light", "ansi-dark", "ansi-light", "atom-one-dark", "atom-one-light"),
+    *("catppuccin-frappe", "catppuccin-latte", "catppuccin-macchiato", "catppuccin-mocha", "dracula", "flexoki"),
+    *("gruvbox", "monokai", "nord", "rose-pine", "rose-pine-dawn", "rose-pine-moon", "solarized-dark"),
+    *("solarized-light", "textual-dark", "textual-light", "tokyo-night"),
+)
+"""What the screens have: two of ours, and those of Textual (a test holds that these are they)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +80,27 @@ SETTINGS = {
         Setting("notify.tests-failed", True, "tell when a session's script has failed"),
         Setting("notify.conflict", True, "tell when a merge meets a conflict"),
         Setting("notify.error", True, "tell when amp has failed"),
-        Setting("ui.theme", "ampsm", "the colours of the screens; t in the settings and the palette list them"),
+        Setting(
+            "ui.theme", "ampsm", "the colours of the screens; t in the settings and the palette list them", None, THEMES
+        ),
     )
 }
 """Those that a list shows. Beside them, `keys.<id>` gives something on a screen another key (keymap.py)."""
+
+
+Severity = Literal["unknown", "wrong", "broken"]
+"""A name that nobody knows, a value that cannot be, a file that cannot be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something in the file that cannot be used."""
+
+    name: str
+    """The setting; empty where it is the file itself."""
+    message: str
+    hint: str
+    severity: Severity
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +108,8 @@ class Settings:
     """The values in force: those of the file over the defaults."""
 
     values: Mapping[str, Value] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+    """What of the file is not in force, and why."""
 
     def __getitem__(self, name: str) -> Value:
         return self.values[name] if name in self.values else known(name).default
@@ -89,6 +117,13 @@ class Settings:
     def text(self, name: str) -> str:
         """A setting that holds text."""
         return str(self[name])
+
+    def needed(self, name: str) -> str:
+        """A setting that no default may stand for; Unfit when what the file says of it cannot be used."""
+        for problem in self.problems:
+            if problem.name == name or problem.severity == "broken":
+                raise Unfit(problem.message, problem.hint)
+        return self.text(name)
 
     def number(self, name: str) -> float:
         """A setting that holds a number."""
@@ -115,20 +150,52 @@ def config_path(environ: Mapping[str, str] | None = None) -> Path:
 
 
 def load(path: Path) -> Settings:
-    """The settings of a file; the defaults when it does not exist. Unfit when it cannot be used."""
-    text = _text(path)
-    if text is None:
-        return Settings()
+    """The settings of a file; the defaults when it does not exist, and for whatever in it cannot be used.
+
+    That is in `problems`: a slip in the file must not keep anybody from stopping what runs.
+    """
     import tomllib  # 3 ms that a start without a file need not pay
 
     try:
+        text = _text(path)
+        if text is None:
+            return Settings()
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as reason:
-        raise _broken(path, reason) from reason
-    try:
-        return Settings({name: checked(name, value) for name, value in _flat(document)})
-    except AmpsmError as reason:
-        raise Unfit(f"{reason.message} It stands in {path}.", reason.hint) from reason
+        return _unread(_broken(path, reason))
+    except Unfit as reason:
+        return _unread(reason)
+    values: dict[str, Value] = {}
+    problems = []
+    for name, value in _flat(document):
+        try:
+            values[name] = checked(name, value)
+        except AmpsmError as reason:
+            line = _line_of(text, name)
+            place = f"line {line} of {path}" if line else str(path)
+            problems.append(Problem(name, f"{reason.message} It stands in {place}.", reason.hint, _severity(reason)))
+    return Settings(values, tuple(problems))
+
+
+def _unread(reason: Unfit) -> Settings:
+    return Settings(problems=(Problem("", reason.message, f"{reason.hint}  (till then the defaults hold)", "broken"),))
+
+
+def _severity(reason: AmpsmError) -> Severity:
+    return "unknown" if isinstance(reason, NotFound) else "wrong"
+
+
+def _line_of(text: str, name: str) -> int:
+    """The line that a name stands in, as far as that is plain to see; 0 where it is not."""
+    table = ""
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[([\w.\s\"'-]+)\]", line):
+            table = re.sub(r"[\s\"']", "", header[1]) + "."
+            continue
+        key = re.match(r"\s*([\w.\s\"'-]+?)\s*=", line)
+        if key and table + re.sub(r"[\s\"']", "", key[1]) == name:
+            return number
+    return 0
 
 
 def _text(path: Path) -> str | None:
@@ -226,6 +293,8 @@ def store(path: Path, name: str, text: str) -> Value:
     from tomlkit.exceptions import TOMLKitError
 
     value = checked(name, text)
+    if name.startswith(_KEYS):
+        _refuse_clash(path, name.removeprefix(_KEYS), str(value))
     try:
         document = tomlkit.parse(_text(path) or "")
     except TOMLKitError as reason:
@@ -248,6 +317,16 @@ def store(path: Path, name: str, text: str) -> Value:
         message = f"The configuration {path} cannot be written: {reason.strerror}."
         raise Unfit(message, f"ls -ld {path.parent}") from reason
     return value
+
+
+def _refuse_clash(path: Path, key_id: str, keys: str) -> None:
+    """Refused when a key means something else on the same screen."""
+    from ampsm_engine import keymap
+
+    for clash in keymap.clashes({**load(path).keys, key_id: keys}):
+        if key_id in clash.ids:
+            other = next(one for one in clash.ids if one != key_id)
+            raise Refused(f"{clash}.", f"Another key, or first another one for it: ampsm config set keys.{other} KEY")
 
 
 def _place(document: Mapping[str, object], name: str) -> list[str]:

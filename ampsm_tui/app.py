@@ -148,6 +148,9 @@ class AmpsmApp(Opening, Leaving, Redrawing):
         self.set_timer(SETTLED, self._settle_in)
         for clash in keymap.clashes(self.settings.keys):
             self.notify(f"{clash}; the first has it.", title="Keys clash", severity="warning", markup=False)
+        for problem in self.settings.problems[:3]:
+            text = one_line(f"{problem.message} {problem.hint}")
+            self.notify(text, title="Settings", severity="warning", markup=False)
 
     def fall_silent(self) -> None:
         """Take back what tmux was told: nobody watches any more."""

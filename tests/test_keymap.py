@@ -37,9 +37,8 @@ def test_a_key_written_in_one_way_is_changed_in_that_way(tmp_path: Path) -> None
 def test_an_unknown_id_names_the_likely_one(tmp_path: Path) -> None:
     path = tmp_path / "config.toml"
     path.write_text('[keys]\n"session.trsh" = "D"\n')
-    with pytest.raises(Unfit) as caught:
-        config.load(path)
-    assert "keys.session.trash" in caught.value.hint
+    (problem,) = config.load(path).problems
+    assert "keys.session.trash" in problem.hint
 
 
 @pytest.mark.parametrize("text", ["", "n,", "two words", "ctrl+", "ctrl+c", "ctrl+z", "\x1b", "n n"])

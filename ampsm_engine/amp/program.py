@@ -68,7 +68,7 @@ def find(settings: Settings, environ: Mapping[str, str]) -> Path:
     """The amp program: AMP_CLI_PATH, the setting amp.path, the PATH, amp's own folders. Unfit when there is none."""
     for origin, named in (
         ("AMP_CLI_PATH", environ.get("AMP_CLI_PATH", "")),
-        ("The setting amp.path", settings.text("amp.path")),
+        ("The setting amp.path", settings.needed("amp.path")),
     ):
         if named.strip():
             return _named(origin, named.strip(), environ)

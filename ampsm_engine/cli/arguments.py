@@ -127,7 +127,9 @@ def open_engine() -> "Engine":
     from ampsm_engine.engine import desk
 
     desk.recovered = diagnostics.note
-    return desk.open_engine()
+    engine = desk.open_engine()
+    diagnostics.warn_of_settings(engine.settings)
+    return engine
 
 
 def session(engine: "Engine", reference: str) -> Session:

@@ -5,9 +5,13 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from ampsm_engine.cli.output import clean, one_line
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
+
+if TYPE_CHECKING:
+    from ampsm_engine.config import Settings
 
 OK = 0
 FAILED = 1
@@ -18,6 +22,8 @@ EXIT_CODES: dict[type[AmpsmError], int] = {Failed: FAILED, NotFound: 3, Refused:
 
 REFUSED = EXIT_CODES[Refused]
 UNFIT = EXIT_CODES[Unfit]
+
+_MOST_WARNINGS = 3
 
 PATIENCE = 1.0
 """Seconds that a command may be silent."""
@@ -63,6 +69,15 @@ def wrong_usage(message: str, advice: str) -> None:
 def warning(text: str) -> None:
     """Tell something that may surprise."""
     _say("warning:", "33", text)
+
+
+def warn_of_settings(settings: "Settings") -> None:
+    """Tell what of the settings' file is not in force."""
+    for problem in settings.problems[:_MOST_WARNINGS]:
+        warning(problem.message)
+        hint(problem.hint)
+    if len(settings.problems) > _MOST_WARNINGS:
+        hint("ampsm doctor lists the others, too.")
 
 
 def note(text: str) -> None:

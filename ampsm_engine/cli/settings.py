@@ -32,6 +32,7 @@ def config_path(*, as_json: bool) -> int:
 def config_get(name: str | None, *, as_json: bool) -> int:
     """Print the value of one setting or, without NAME, all of them with their meaning."""
     settings = config.load(config.config_path())
+    diagnostics.warn_of_settings(settings)
     names = [config.known(name).name] if name is not None else list(config.SETTINGS)
     if as_json:
         output.document({"settings": {each: settings[each] for each in names}})

@@ -28,7 +28,7 @@ def doctor(engine: Engine, environ: Mapping[str, str] | None = None) -> tuple[Ch
     The engine need not be ready: what keeps it from that is found here. Without a configuration, the defaults count.
     """
     env = os.environ if environ is None else environ
-    settings, configuration = _configuration(engine)
+    settings = engine.settings
     return (
         Check("python", ok=True, text=f"{sys.version.split()[0]} at {sys.executable}"),
         *_looked("git", lambda: (Check("git", ok=True, text=git.version()),)),
@@ -38,7 +38,7 @@ def doctor(engine: Engine, environ: Mapping[str, str] | None = None) -> tuple[Ch
         *_looked("workers", lambda: (_slots(engine, settings),)),
         _desktop(env),
         *_looked("terminal", lambda: terminal_checks.checks(env, chosen=settings.text("notify.terminal"))),
-        configuration,
+        *_configuration(engine, settings),
         *_keys(settings),
     )
 
@@ -60,13 +60,14 @@ def _looked(name: str, look: Callable[[], tuple[Check, ...]]) -> tuple[Check, ..
         return (Check(name, ok=False, text=str(reason)),)
 
 
-def _configuration(engine: Engine) -> tuple[Settings, Check]:
-    try:
-        settings = engine.settings
-    except AmpsmError as reason:
-        return Settings(), Check("configuration", ok=False, text=reason.message, hint=reason.hint)
-    hint = "" if engine.config.exists() else "defaults"
-    return settings, Check("configuration", ok=True, text=str(engine.config), hint=hint)
+def _configuration(engine: Engine, settings: Settings) -> Iterator[Check]:
+    if not settings.problems:
+        yield Check(
+            "configuration", ok=True, text=str(engine.config), hint="" if engine.config.exists() else "defaults"
+        )
+    for problem in settings.problems:
+        fit = None if problem.severity == "unknown" else False
+        yield Check("configuration", ok=fit, text=problem.message, hint=problem.hint)
 
 
 def _home(engine: Engine) -> Check:

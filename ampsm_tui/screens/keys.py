@@ -11,10 +11,10 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from ampsm_engine import config, keymap
+from ampsm_engine import config
 from ampsm_engine.keymap import KEYS, Key
 from ampsm_tui.ask import ask, asking, see_through
-from ampsm_tui.clean import fit, one_line
+from ampsm_tui.clean import fit
 from ampsm_tui.house import house
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.writing import LineScreen
@@ -131,11 +131,6 @@ class KeysScreen(AppScreen[None]):
         house(self).settings = settings
         self.app.set_keymap(settings.keys)
         self._listed.replace_option_prompt(key.id, self._line(key))
-        for clash in keymap.clashes(settings.keys):
-            if key.id in clash.ids:
-                self.notify(
-                    one_line(f"{clash}; the first has it."), title="Keys clash", severity="warning", markup=False
-                )
 
     def action_walk(self, how: str) -> None:
         """As everywhere."""

@@ -75,10 +75,54 @@ def test_unfit_is_five(ampsm: Ampsm, tmp_path: Path) -> None:
     assert str(tmp_path) in ran.err
 
 
-def test_a_broken_configuration_is_unfit(ampsm: Ampsm, hermetic: Path) -> None:
+@pytest.mark.parametrize(
+    ("content", "told", "begins"),
+    [
+        ("slots = [", "is not valid TOML", False),
+        ("# mine\n[amp]\nmode = 'low'\nmodle = 'x'\n", "There is no setting 'amp.modle'. It stands in line 4 of", True),
+        ("slots = 'four'\n", "slots takes a whole number of at least 1, not 'four'. It stands in line 1 of", True),
+        ("keys.nosuch = 'x'\n", "There is no key for 'nosuch'. It stands in line 1 of", True),
+        ("[amp]\npath = 7\n", "amp.path takes text, not 7", False),
+    ],
+)
+def test_a_slip_in_the_settings_disarms_nothing(
+    ampsm: Ampsm, hermetic: Path, repo: Path, content: str, told: str, begins: bool
+) -> None:
+    """What runs can be stopped and looked at; only what needs the very setting is refused."""
+    assert ampsm("new", "--no-run", "--name", "fix login", "--repo", str(repo)).code == 0
+    (hermetic / "ampsm" / "config.toml").write_text(content)
+    for words in (("ls",), ("show", "fix login"), ("config", "get", "slots"), ("rm", "fix login", "--yes")):
+        ran = ampsm(*words)
+        assert (ran.code, told in ran.err) == (0, True), (words, ran)
+    assert ampsm("trash", "restore", "fix login").code == 0
+    ran = ampsm("stop", "fix login")
+    assert told in ran.err
+    assert "nothing" in ran.err.lower()
+    refused = ampsm("iterate", "fix login", "Go on").err.partition("error: ")[2]
+    assert (told in refused, "amp program was not found" in refused) == (not begins, begins)
+    settings = ampsm("config", "get", "--json")
+    assert (settings.code, settings.json["settings"]["slots"]) == (0, 4)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [(("ui.theme", "nope"), "ui.theme takes one of ampsm"), (("keys.session.trash", "x"), "x means session.stop")],
+)
+def test_a_setting_that_cannot_be_is_refused_when_it_is_set(ampsm: Ampsm, words: tuple[str, str], told: str) -> None:
+    ran = ampsm("config", "set", *words)
+    assert ran.code in (2, 4)
+    assert told in ran.err
+    assert not Path(ampsm("config", "path").out.strip()).exists()
+
+
+def test_the_hint_about_a_wrong_setting_mends_it(ampsm: Ampsm, hermetic: Path) -> None:
     (hermetic / "ampsm").mkdir()
-    (hermetic / "ampsm" / "config.toml").write_text("slots = [")
-    assert ampsm("ls").code == 5
+    (hermetic / "ampsm" / "config.toml").write_text("slots = 'four'\nslotz = 2\n")
+    warned = ampsm("ls").err
+    assert "hint: Did you mean slots?" in warned
+    assert "hint: ampsm config set slots 4" in warned
+    assert ampsm("config", "set", "slots", "4").code == 0
+    assert "'four'" not in ampsm("ls").err
 
 
 def test_unquoted_prompts_are_explained(ampsm: Ampsm) -> None:

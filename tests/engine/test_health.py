@@ -107,7 +107,8 @@ def test_doctor_tells_a_home_that_is_full_or_forbidden(bench: Bench, monkeypatch
 
 
 def test_two_things_on_one_key_are_told(bench: Bench) -> None:
-    bench.configure(keys__session__trash="x")
+    bench.engine.config.parent.mkdir(parents=True, exist_ok=True)
+    bench.engine.config.write_text("[keys]\n'session.trash' = 'x'\n")
     (keys,) = [check for check in health.doctor(bench.engine) if check.name == "keys"]
     assert keys.ok is None
     assert "session.stop and session.trash" in keys.text

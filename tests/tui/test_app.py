@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from ampsm_engine.config import Settings
+from ampsm_engine.config import THEMES, Problem, Settings
 from ampsm_tui.screens.sessions import SessionsScreen
 from ampsm_tui.widgets.session_table import SessionTable
 from tests.tui.builders import a_board, a_day, a_session
@@ -43,6 +43,17 @@ async def test_remapped_keys_do_what_they_were_given_and_the_bar_names_them(desk
 async def test_clashing_keys_are_told(desk: Desk) -> None:
     async with desk.open(a_board(a_session()), settings=Settings({"keys.list.filter": "x"})):
         desk.sees("Keys clash", "x means")
+
+
+async def test_what_of_the_settings_is_not_in_force_is_told(desk: Desk) -> None:
+    wrong = Problem("slotz", "There is no setting 'slotz'.", "Did you mean slots?", "unknown")
+    async with desk.open(a_board(a_session()), settings=Settings(problems=(wrong,))):
+        desk.sees("There is no setting 'slotz'. Did you mean slots?")
+
+
+async def test_the_themes_that_can_be_set_are_those_that_there_are(desk: Desk) -> None:
+    async with desk.open(a_board()):
+        assert set(THEMES) == set(desk.app.available_themes)
 
 
 async def test_an_unknown_theme_is_ours(desk: Desk) -> None:

@@ -92,7 +92,7 @@ async def test_a_key_is_remapped_at_once(real: Desk) -> None:
         assert "•" not in real.line_with("run the last prompt again")
 
 
-async def test_a_key_that_cannot_be_is_refused_and_a_clash_is_told(real: Desk) -> None:
+async def test_a_key_that_cannot_be_and_a_clash_are_refused(real: Desk) -> None:
     async with real.open(a_board(a_session("fix login", id="s000000001"))):
         listed = await keys(real)
         listed.highlighted = listed.get_option_index("session.retry")
@@ -101,7 +101,8 @@ async def test_a_key_that_cannot_be_is_refused_and_a_clash_is_told(real: Desk) -
         await real.press("enter")
         real.sees("takes keys such as n")
         await real.press("ctrl+u", "x", "enter")
-        real.sees("Keys clash", "session.stop")
+        real.sees("x means session.stop and session.retry")
+        assert "session" not in real.engine.config.read_text() if real.engine.config.exists() else True
 
 
 async def test_a_file_that_was_broken_meanwhile_is_left_alone(real: Desk) -> None:
