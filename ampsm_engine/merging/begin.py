@@ -38,7 +38,7 @@ def begin(around: Surroundings, session_id: str, options: Options) -> Result:
         options = replace(options, answered=tuple(answer for one in asked for answer in one.answers))
         now, work = _without_own_files(now, ground)
         moves = options.kind == "merge" and not options.pull_request
-        strangers = tuple(commit.sha for commit in span.strangers)
+        strangers = _as_carried(now, span, work)
         entry = journal.new(now, options, moved=now.target if moves else "", work=work, strangers=strangers)
         with lease.at_work(around.home, entry.id):
             merge = around.store.begin_merge(entry)
@@ -66,6 +66,15 @@ def _without_own_files(now: Situation, ground: Ground) -> tuple[Situation, str]:
     work = integrate.without_own_files(ground, now.start or now.base_tip, now.branch_tip)
     ground.objects.flush()
     return now, work
+
+
+def _as_carried(now: Situation, span: Span, work: str) -> tuple[str, ...]:
+    """The commits of others as they are carried: taking ampsm's own files out makes other commits of them."""
+    if not span.strangers or work == now.branch_tip:
+        return tuple(commit.sha for commit in span.strangers)
+    theirs = {(commit.author, commit.time, commit.subject) for commit in span.strangers}
+    carried = integrate.plan_commits(now.root, now.start or now.base_tip, work)
+    return tuple(commit.sha for commit in carried if (commit.author, commit.time, commit.subject) in theirs)
 
 
 def _made_ready(now: Situation, options: Options) -> Ground:

@@ -153,6 +153,21 @@ def test_work_of_others_on_the_branch_is_asked_about(desk: Desk, how: str, kind:
         assert "Co-authored-by: Colleague" in git(desk.repo, "log", "-1", "--format=%B", where)
 
 
+def test_the_author_is_the_sessions_where_own_files_are_taken_out(desk: Desk) -> None:
+    on_branch(desk, "feature-x", "x.txt", "Feature X")
+    session = desk.session("fix")
+    at = Path(session.worktree_path)
+    (at / "AGENT_CONTEXT" / "SESSION.md").write_text("mine\n")
+    git(at, "add", "--force", "AGENT_CONTEXT/SESSION.md")
+    git(at, "commit", "-q", "-m", f"amp: notes\n\nAmpsm-Session: {session.id}")
+    git(at, "cherry-pick", "feature-x")
+    desk.amp(session, {"one.txt": lines(_3="fixed")}, "amp: fix the bug")
+    main = desk.sha("main")
+    desk.merge(session, "Fix the bug", answered=("*",))
+    assert brought(desk, "main", main) == [("Some Body", "Fix the bug")]
+    assert git(desk.repo, "diff", "--name-only", main, "main").split() == ["one.txt", "x.txt"]
+
+
 def test_what_the_target_has_by_another_name_is_not_asked_about(desk: Desk) -> None:
     """And it makes nobody else the author."""
     session = desk.session("fix")

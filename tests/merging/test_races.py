@@ -110,7 +110,7 @@ def test_an_iteration_that_begins_between_the_look_and_the_step(desk: Desk, task
     """The store decides, in one transaction, whether a session is amp's or a merge's."""
     before = desk.sha("main"), desk.tip(task)
     store = desk.engine.store
-    check = begin._check
+    check = begin._refuse_nothing
 
     def then_amp(*said: Any) -> None:
         check(*said)
@@ -118,7 +118,7 @@ def test_an_iteration_that_begins_between_the_look_and_the_step(desk: Desk, task
             store.enqueue(Iteration("i1", task.id, 0, "More", State.QUEUED, ""))
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(begin, "_check", then_amp)
+        patched.setattr(begin, "_refuse_nothing", then_amp)
         with pytest.raises(Refused, match=r"waits in the queue|runs or waits"):
             desk.merge(task)
     assert (desk.sha("main"), desk.tip(task)) == before

@@ -155,6 +155,29 @@ async def test_what_was_edited_after_it_was_resolved_is_said_and_taken(ground: G
     assert ground.shown("main", "one.txt") == "better\n"
 
 
+async def test_a_secret_in_a_resolution_is_asked_about(ground: Ground) -> None:
+    session = ground.session()
+    ground.amp(session, {"one.txt": lines(_3="session")})
+    ground.base({"one.txt": lines(_3="base")})
+    with pytest.raises(Refused):
+        ground.merge(session)
+    main = ground.sha("main")
+    key = "sgamp_" + "user_01SECRET_" + "0123456789abcdef" * 2
+    (Path(session.worktree_path) / "one.txt").write_text(lines(_3=key))
+    git(Path(session.worktree_path), "add", "one.txt")
+    app = opened(ground)
+    async with app.run_test(size=(110, 40), notifications=True) as pilot:
+        app.push_screen(MergeScreen(session))
+        await shows(pilot, "Nothing is open any more")
+        for answer in ("n", "y"):
+            assert ground.sha("main") == main
+            await pilot.press("c")
+            await shows(pilot, "Go on all the same?", "looks like a secret", "in one.txt")
+            await pilot.press(answer)
+        await shows(pilot, "fix login is in main.")
+    assert ground.shown("main", "one.txt") == lines(_3=key)
+
+
 async def test_what_looks_like_markers_may_be_meant(ground: Ground) -> None:
     session = ground.session()
     ground.amp(session, {"one.txt": lines(_3="session")})
