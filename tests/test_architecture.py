@@ -2,12 +2,14 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from ampsm_engine import private_folder
 from ampsm_engine.errors import AmpsmError
 
 ROOT = Path(__file__).parent.parent
@@ -55,3 +57,15 @@ def test_light_commands_import_nothing_heavy(tmp_path: Path) -> None:
 
 def test_errors_stay_few() -> None:
     assert {kind.__name__ for kind in AmpsmError.__subclasses__()} == {"NotFound", "Refused", "Unfit", "Failed"}
+
+
+def test_no_folder_bears_a_name_that_is_cleared_away_without_the_lock_that_keeps_it() -> None:
+    """`private_folder.remove_abandoned` takes a folder of its names that nobody has locked for a dead process's."""
+    made = [
+        (str(path), prefix)
+        for path in SOURCES
+        if path.name != "private_folder.py"
+        for prefix in re.findall(r'prefix=f?"([^"]*)"', path.read_text())
+    ]
+    assert made
+    assert [one for one in made if private_folder._OURS.fullmatch(f"{one[1]}x")] == []

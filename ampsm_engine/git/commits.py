@@ -6,7 +6,6 @@ git will not commit stays where it is, and the answer says why.
 
 import contextlib
 import os
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from ampsm_engine.git.stray import agent_commits as agent_commits  # noqa: PLC04
 from ampsm_engine.git.stray import head as head  # noqa: PLC0414
 from ampsm_engine.git.stray import keep_stray as keep_stray  # noqa: PLC0414
 from ampsm_engine.git.values import Commit, Head, LeftOut
+from ampsm_engine.private_folder import private_folder
 
 HOOK_LIMIT = 900.0
 """Seconds that a commit with its hooks may take."""
@@ -85,8 +85,8 @@ def _covered(worktree: Path, git_dir: Path) -> tuple[LeftOut, ...]:
     flagged = {program.text(one[2:]) for one in listed if one[:1].islower()}
     if not flagged:
         return ()
-    with tempfile.TemporaryDirectory(prefix="ampsm-index-") as folder:
-        index = Path(folder) / "index"
+    with private_folder("index") as folder:
+        index = folder / "index"
         live.copy_index(git_dir, index)
         keepsake.uncover(worktree, index)
         changed = {entry.path for entry in listing.entries(worktree, index=index)}
