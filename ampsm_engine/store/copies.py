@@ -62,7 +62,8 @@ def make(path: Path) -> Path | None:
 def _copied(path: Path, source: sqlite3.Connection) -> Path:
     made = folder(path) / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.sqlite"
     unproven = made.with_suffix(".unproven")
-    unproven.unlink(missing_ok=True)
+    for left in folder(path).glob("*.unproven*"):
+        left.unlink(missing_ok=True)
     os.close(open_private(unproven, os.O_RDWR | os.O_CREAT | os.O_EXCL))
     try:
         with contextlib.closing(keeping.connect(unproven)) as target:

@@ -100,6 +100,8 @@ def _remade(path: Path, broken: Path | None) -> Salvaged:
     made = path.with_name(f"{path.name}.recovering")
     for part in keeping.parts(made):
         part.unlink(missing_ok=True)
+    for left in path.parent.glob(".salvage-*"):  # by one that was killed: who comes here does so alone
+        shutil.rmtree(left, ignore_errors=True)
     os.close(open_private(made, os.O_RDWR | os.O_CREAT | os.O_EXCL))
     with tempfile.TemporaryDirectory(prefix=".salvage-", dir=path.parent) as folder:
         copy = _newest_sound(path, Path(folder))
