@@ -1,174 +1,31 @@
 """Rules for secrets without a shape of their own: what stands before them says what they are.
 
-Command lines that are given a password, lines of configuration in the syntaxes that people use, cookies, the files in
-which programs keep passwords. Blanks, line ends and colours count also as JSON, C or a shell write them.
+Command lines (`commands.py`), lines of configuration in the syntaxes that people use, cookies, the files in which
+programs keep passwords. Blanks, line ends and colours count also as JSON, C or a shell write them.
 """
 
 import base64
 import binascii
 from collections.abc import Iterator, Sequence
 
-from ampsm_engine.redact.pattern import BLANK, BOUNDARY, CONTINUED, QUOTE, SPACE, compiled
+from ampsm_engine.redact import commands
+from ampsm_engine.redact.commands import STEP, Anchored
+from ampsm_engine.redact.pattern import BEGINNING, BLANK, BOUNDARY, QUOTE, SPACE, compiled
 from ampsm_engine.redact.rule import Finder, Rule
 from ampsm_engine.redact.spans import Span, fitted
-from ampsm_engine.redact.values import (
-    has_digit_or_sign,
-    is_argument,
-    is_attached,
-    is_config_value,
-    is_given,
-    is_option_value,
-    is_passphrase,
-    is_random,
-)
-
-_BARE = r"""[^\s\x00-\x1f"'`\\;|&<>]"""
-_GIVEN = rf"(?:{QUOTE})?(?!\[redacted:)({_BARE}{{3,256}})"
-"""What an option is given, quoted or not."""
-
-_STEP = (
-    rf"""(?:[^\r\n"'`;|&\\]|{CONTINUED}|\\{{1,8}}(?![nr\\])|(?<=[ \t=\\])"[^"\r\n\\]{{0,60}}"|'[^'\r\n\\]{{0,60}}')"""
-)
-"""One step within a command, up to its end."""
+from ampsm_engine.redact.values import has_digit_or_sign, is_config_value, is_given, is_passphrase, is_random
 
 
 def anchored() -> Iterator[tuple[str, Finder]]:
     """Every rule of this room with its anchors, in lower case."""
-    for anchors, rule in (*_commands(), *_options(), *_configuration(), *_files(), *_web()):
+    for anchors, rule in (*commands.anchored(), *_configuration(), *_files(), *_web()):
         for anchor in anchors:
             yield anchor, rule
 
 
-Anchored = tuple[list[str], Finder]
-
-_TOOLS: tuple[tuple[str, str, str], ...] = (
-    # What begins the command (also its anchors), the rest of its name, and the option that a password follows.
-    ("mysql mariadb", r"[\w-]{0,20}", "-p"),
-    ("sshpass", "", rf"-p{BLANK}{{0,4}}"),
-    ("docker podman nerdctl buildah skopeo oras", rf"{BLANK}{{1,4}}(?:registry{BLANK}{{1,4}})?login", "-p{apart}"),
-    ("helm", "", "(?:-p|--password){apart}"),
-    ("mongo", r"\w{0,12}", "-p{apart}"),
-    ("redis-cli valkey-cli keydb-cli", "", "(?:-a|--pass){apart}"),
-    ("az_login az_acr az_ad", "", "-p{apart}"),
-    ("cqlsh clickhouse-client influx arangosh cypher-shell", r"[\w-]{0,8}", "(?:-p|-password){apart}"),
-    ("sqlcmd", "", rf"-P{BLANK}{{0,4}}"),
-    ("mosquitto_", r"\w{3,4}", "(?:-P|--pw){apart}"),
-    ("ldapsearch ldapadd ldapmodify ldapdelete ldappasswd ldapwhoami ldapcompare", "", "-w{apart}"),
-    ("plink pscp psftp putty", "", "-pw{apart}"),
-    ("unzip_- zip_-", "", "P{apart}"),
-    ("7z_a 7z_x 7z_e 7z_u 7za_a 7za_x", "", "-p"),
-    ("keytool jarsigner apksigner", "", r"-?-(?:store|key|src|dest)[\w-]{{0,9}}?pass{apart}"),
-    ("ssh-keygen", "", "-[NP]{apart}"),
-    ("doctl", "", "-t{apart}"),
-    ("snyk_auth vault_login vault_unseal", "", ""),
-)
-
-_PAIRS: tuple[tuple[str, str, str], ...] = (
-    # The same, and what stands between the name and the password, of which only the password goes.
-    ("curl", r"(?:-\w{0,8}[uU]|--(?:proxy-)?user)", ":"),
-    ("http_-a https_-a xh_-a http_--auth https_--auth", "", ":"),
-    ("etcdctl", "--user", ":"),
-    ("smbclient rpcclient", "(?:-U|--user)", "%"),
-    ("lftp", "(?:-u|--user)", ","),
-)
-
-
-def _commands() -> Iterator[Anchored]:
-    apart = rf"(?:{BLANK}{{1,4}}|=)"
-    for beginnings, rest, option in _TOOLS:
-        for anchor in _split(beginnings):
-            opening = rf"{BOUNDARY}{anchor}{rest}" if not anchor.endswith("-") else rf"{BOUNDARY}{anchor}\w{{0,5}}"
-            chosen = option.replace("{apart}", apart).replace("{{", "{").replace("}}", "}")
-            between = (
-                rf"{_STEP}{{0,200}}?{BLANK}{chosen}"
-                if chosen and not anchor.endswith("-")
-                else chosen or rf"{BLANK}{{1,4}}"
-            )
-            yield (
-                [anchor],
-                Rule(
-                    "command-password",
-                    rf"{opening}{between}{_GIVEN}",
-                    is_secret=is_attached if option == "-p" else is_argument,
-                ),
-            )
-    for beginnings, option, joint in _PAIRS:
-        for anchor in _split(beginnings):
-            opening = rf"{BOUNDARY}{anchor}" + (rf"(?=[\s\\]){_STEP}{{0,200}}?{BLANK}{option}" if option else "")
-            value = rf"""[ =]?{BLANK}{{0,4}}(?:{QUOTE})?[^\s:,%"'\\]{{1,128}}{joint}([^\s"'`\\$]{{3,256}})"""
-            yield [anchor], Rule("curl-password", opening + value, is_secret=is_given)
-    word = rf"{_BARE}{{1,256}}"
-    yield (
-        ["htpasswd"],
-        Rule(
-            "command-password",
-            rf"{BOUNDARY}htpasswd{BLANK}{{1,4}}(?:-\w{{1,6}}{BLANK}{{1,4}}){{0,3}}-\w{{0,6}}b\w{{0,6}}{BLANK}{{1,4}}"
-            rf"(?:-\w{{1,6}}{BLANK}{{1,4}}){{0,3}}{word}{BLANK}{{1,4}}(?:{word}{BLANK}{{1,4}})?{_GIVEN}",
-            is_secret=is_argument,
-        ),
-    )
-    yield (
-        ["sqlplus"],
-        Rule("command-password", rf"{BOUNDARY}sqlplus{_STEP}{{0,60}}?[\w$#]{{1,60}}/([^\s\"'`\\@]{{3,128}})@"),
-    )
-    yield ["jdbc:oracle:"], Rule("url-password", r"jdbc:oracle:\w{3,5}:[^/\s\"'\\]{1,60}/([^\s\"'`\\@]{3,128})@")
-    yield (
-        ["chpasswd"],  # echo "name:password" | chpasswd
-        Rule(
-            "command-password",
-            rf"echo{BLANK}{{1,4}}(?:{QUOTE})?[\w.-]{{1,64}}:([^\s\"'`\\|]{{3,256}})(?:{QUOTE})?{BLANK}{{0,4}}\|"
-            r"[^\r\n|]{0,40}chpasswd",
-            back=(7, 120),
-            is_secret=is_given,
-        ),
-    )
-    yield (
-        ["pass:"],  # openssl -passin pass:X
-        Rule(
-            "command-password",
-            rf"pass:{_GIVEN}",
-            before=rf"-pass(?:in|out)?{BLANK}{{1,4}}(?:{QUOTE})?$",
-            is_secret=is_given,
-        ),
-    )
-
-
-def _split(beginnings: str) -> list[str]:
-    """The beginnings of commands in a list of words, in which `_` stands for a blank within one."""
-    return [word.replace("_", " ") if word != "mosquitto_" else word for word in beginnings.split()]
-
-
-def _options() -> Iterator[Anchored]:
-    # --db-password=X, --http-password X: whatever the program.
-    words = "password password-hash passwd passphrase pass secret secret-key token api-key apikey access-key auth-key"
-    words += " private-key client-secret credential auth-token access-token api-token"
-    option = r"(?:^|[\s\"'=(,;|&`\[\\nrt])-{1,2}[\w-]{0,60}$"
-    for word in dict.fromkeys(words.split()):
-        name = rf"-{word}s?"
-        yield (
-            [f"-{word}"],
-            Rule(
-                "flag-secret",
-                rf"{name}=(?:{QUOTE})?({_BARE}{{4,512}})",
-                before=rf"{option}|-$",
-                is_secret=is_option_value,
-            ),
-        )
-        yield (
-            [f"-{word}"],
-            Rule(
-                "flag-secret",
-                rf"{name}{BLANK}{{1,3}}(?:{QUOTE})?([^\s\"'`\\<>${{}}()\[\]-][^\s\"'`\\<>${{}}()\[\],;|&]{{4,512}})",
-                before=r"-[\w-]{0,60}$",
-                is_secret=has_digit_or_sign,
-            ),
-        )
-
-
 _COLOUR = r"\x1b|\\{1,8}(?:u001[bB]|x1[bB]|033|e)\["
 _LINE_END = rf"(?=[ \t]{{0,8}}(?:$|[\r\n]|\\{{1,8}}[nr]|{_COLOUR}|\\{{0,8}}\"|[#;]))"
-_BEGINNING = r"(?:^|[\r\n\"'`]|\\{1,8}[nrt]|[\d;\[]m)"
-_LINE_START = rf"{_BEGINNING}[ \t+>*-]{{0,24}}(?:export |set |ENV |ARG |- )?[\w.\[\]-]{{0,80}}$"
+_LINE_START = rf"{BEGINNING}[ \t+>*-]{{0,24}}(?:export |set |ENV |ARG |- )?[\w.\[\]-]{{0,80}}$"
 _ASSIGNED = rf"(?:{QUOTE})?\]?{SPACE}{{0,3}}(?:=>|:=|=|:){SPACE}{{0,3}}{QUOTE}"
 _VALUE = r"([^\s\x00-\x1f\"'`\\$<{(\[,;][^\s\x00-\x1f\"'`\\,;(){}<>]{4,256})"
 
@@ -190,6 +47,16 @@ def _bare_values(anchor: str, name: str) -> Iterator[Anchored]:
             "assigned-secret",
             rf"(?i:{name})[ \t]{{0,8}}(?:=|:[ \t])[ \t]{{0,8}}{_VALUE}{_LINE_END}",
             before=_LINE_START,
+            is_secret=is_config_value,
+        ),
+    )
+    # Within braces: {password: X, name: y}
+    yield (
+        [anchor],
+        Rule(
+            "assigned-secret",
+            rf"(?i:{name}):[ ]{{1,4}}{_VALUE}(?=[ ]?[,}}])",
+            before=r"[{,][ ]{0,4}[\w.-]{0,40}$",
             is_secret=is_config_value,
         ),
     )
@@ -367,7 +234,7 @@ def _files() -> Iterator[Anchored]:
         Rule(
             "pgpass-password",
             rf":(?:\d{{4,5}}|\*):[\w*.-]{{1,63}}:[\w*.@-]{{1,63}}:([^\s\"'`\\:]{{3,256}}){_LINE_END}",
-            before=rf"{_BEGINNING}[ \t+>-]{{0,8}}[\w.*/-]{{1,200}}(?::\*)?$",
+            before=rf"{BEGINNING}[ \t+>-]{{0,8}}[\w.*/-]{{1,200}}(?::\*)?$",
             is_secret=is_given,
         ),
     )
@@ -413,7 +280,8 @@ class Cookies:
     """Finds the values of cookies in a header that hold a session or a token; choices such as a language stay."""
 
     _HEADER = (
-        rf"(?i:cookie)(?:{QUOTE})?[ \t]{{0,4}}[:=,][ \t]{{0,4}}(?:{QUOTE})?"
+        rf"(?:(?i:cookie)(?:{QUOTE})?(?:[ \t]{{0,4}}[:=,][ \t]{{0,4}}|[ \t]{{1,4}}(?={QUOTE}|[\w.-]{{1,64}}=))"
+        rf"|curl(?=[\s\\]){STEP}{{0,200}}?{BLANK}-b{BLANK}{{0,4}})(?:{QUOTE})?"
         r"((?:[\w.!#$%&*+^|~-]{1,128}=[^\s;\"'`\\,]{0,4096};?[ ]?){1,40})"
     )
     _PAIR = r"([\w.!#$%&*+^|~-]{1,128})=([^\s;\"'`\\,]{6,4096})"
@@ -438,7 +306,23 @@ class Cookies:
 
 
 def _web() -> Iterator[Anchored]:
-    yield ["cookie"], Cookies()
+    yield ["cookie", "curl"], Cookies()
+    yield (
+        [
+            "x-vault-token",
+            "x-auth-token",
+            "x-api-key",
+            "x-gitlab-token",
+            "x-access-token",
+            "private-token",
+            "job-token",
+        ],
+        Rule(
+            "token-header",
+            rf"[A-Za-z-]{{8,20}}(?:{QUOTE})?[ \t]{{0,4}}[:=,][ \t]{{0,4}}(?:{QUOTE})?([\w.~+/=-]{{8,2048}})",
+            is_secret=has_digit_or_sign,
+        ),
+    )
     yield (
         ["otpauth://"],
         Rule("otpauth-secret", r"(?i:otpauth)://[^\s\"'`\\<>]{0,400}?[?&;](?:amp;)?secret=([A-Za-z2-7]{8,256}={0,6})"),

@@ -27,3 +27,6 @@ BLANK = rf"(?:[ \t]|\\{{1,8}}t|{CONTINUED})"
 
 SPACE = r"(?:\s|\\{1,8}[tnr])"
 """A blank or a line's end, escaped or not."""
+
+BEGINNING = r"(?:^|[\r\n\"'`]|\\{1,8}[nrt]|[\d;\[]m)"
+"""What stands before a line's first character, or a text's within quotation marks."""

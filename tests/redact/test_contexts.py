@@ -110,6 +110,31 @@ $config['password'] = '«hunter22»';
 password="«hunter2»"
 Password: «hunter2»
 snowflake_password: «Sn0wfl4ke!»
+ENV DB_PASSWORD «hunter2»
+      POSTGRES_PASSWORD: «hunter2»
+docker run -e MYSQL_ROOT_PASSWORD=«hunter2» mysql
+CREATE USER x IDENTIFIED BY '«hunter2»';
+ALTER USER x PASSWORD '«hunter2»';
+CREATE USER x WITH PASSWORD '«hunter2»';
+requirepass «hunter2»
+X-Vault-Token: «s.hunter2abcdef»
+PRIVATE-TOKEN: «hunter2abcdef»
+curl -b session=«hunter2abcdef0123456» https://x
+curl --cookie "sid=«hunter2abcdef0123456»" https://x
+curl --oauth2-bearer «hunter2abcdef» https://x
+curl -d password=«hunter2» https://x
+echo «hunter2» | sudo -S ls
+echo «hunter2» | docker login --password-stdin -u me
+user: {password: «hunter2», name: x}
+dsn = "user:«hunter2»@tcp(localhost:3306)/db"
+npm config set //registry.npmjs.org/:_authToken «hunter2-abcdef-0123»
+/usr/bin/mysql -p«hunter2»
+sudo docker exec -it db mysql -uroot -p«hunter2» shop
+psql "host=x user=y password=«hunter2»"
+os.environ["DB_PASSWORD"] = "«hunter2»"
+terraform apply -var="db_password=«hunter2»"
+helm upgrade x --set auth.password=«hunter2»
+Data Source=x;User ID=sa;Pwd=«hunter2»;
 """
 """One line a way to give a secret, which stands between the marks."""
 
@@ -207,6 +232,18 @@ fix: reset password: handle 404
 password: required
 git commit -m "add password: use bcrypt2"
 ab -A x
+the user is identified by 'email'
+asks with password 'example'
+ENV PATH /usr/bin:/bin
+ENV NODE_ENV production
+X-Api-Key: $API_KEY
+curl -b cookies.txt https://x
+echo done | sudo -n tee x
+echo $PASSWORD | docker login --password-stdin
+{password: string, name: string}
+{ password: user.password, token }
+requirepass <password>
+user@tcp(localhost:3306)/db
 """
 """What looks like one of them, and gives no secret."""
 

@@ -1,0 +1,190 @@
+"""Rules for passwords that a command is given: on its line, by an option, in SQL, through a pipe."""
+
+from collections.abc import Iterator
+
+from ampsm_engine.redact.pattern import BEGINNING, BLANK, BOUNDARY, CONTINUED, QUOTE, SPACE
+from ampsm_engine.redact.rule import Finder, Rule
+from ampsm_engine.redact.values import has_digit_or_sign, is_argument, is_attached, is_given, is_option_value
+
+Anchored = tuple[list[str], Finder]
+
+BARE = r"""[^\s\x00-\x1f"'`\\;|&<>]"""
+GIVEN = rf"(?:{QUOTE})?(?!\[redacted:)({BARE}{{3,256}})"
+"""What an option is given, quoted or not."""
+
+STEP = (
+    rf"""(?:[^\r\n"'`;|&\\]|{CONTINUED}|\\{{1,8}}(?![nr\\])|(?<=[ \t=\\])"[^"\r\n\\]{{0,60}}"|'[^'\r\n\\]{{0,60}}')"""
+)
+"""One step within a command, up to its end."""
+
+_TOOLS: tuple[tuple[str, str, str], ...] = (
+    # What begins the command (also its anchors), the rest of its name, and the option that a password follows.
+    ("mysql mariadb", r"[\w-]{0,20}", "-p"),
+    ("sshpass", "", rf"-p{BLANK}{{0,4}}"),
+    ("docker podman nerdctl buildah skopeo oras", rf"{BLANK}{{1,4}}(?:registry{BLANK}{{1,4}})?login", "-p{apart}"),
+    ("helm", "", "(?:-p|--password){apart}"),
+    ("mongo", r"\w{0,12}", "-p{apart}"),
+    ("redis-cli valkey-cli keydb-cli", "", "(?:-a|--pass){apart}"),
+    ("az_login az_acr az_ad", "", "-p{apart}"),
+    ("cqlsh clickhouse-client influx arangosh cypher-shell", r"[\w-]{0,8}", "(?:-p|-password){apart}"),
+    ("sqlcmd", "", rf"-P{BLANK}{{0,4}}"),
+    ("mosquitto_", r"\w{3,4}", "(?:-P|--pw){apart}"),
+    ("ldapsearch ldapadd ldapmodify ldapdelete ldappasswd ldapwhoami ldapcompare", "", "-w{apart}"),
+    ("plink pscp psftp putty", "", "-pw{apart}"),
+    ("unzip_- zip_-", "", "P{apart}"),
+    ("7z_a 7z_x 7z_e 7z_u 7za_a 7za_x", "", "-p"),
+    ("keytool jarsigner apksigner", "", r"-?-(?:store|key|src|dest)[\w-]{{0,9}}?pass{apart}"),
+    ("ssh-keygen", "", "-[NP]{apart}"),
+    ("doctl", "", "-t{apart}"),
+    ("snyk_auth vault_login vault_unseal", "", ""),
+)
+
+_PAIRS: tuple[tuple[str, str, str], ...] = (
+    # The same, and what stands between the name and the password, of which only the password goes.
+    ("curl", r"(?:-\w{0,8}[uU]|--(?:proxy-)?user)", ":"),
+    ("http_-a https_-a xh_-a http_--auth https_--auth", "", ":"),
+    ("etcdctl", "--user", ":"),
+    ("smbclient rpcclient", "(?:-U|--user)", "%"),
+    ("lftp", "(?:-u|--user)", ","),
+)
+
+
+def anchored() -> Iterator[Anchored]:
+    """Every rule of this room: a list of anchors in lower case, and who waits for them."""
+    yield from _commands()
+    yield from _statements()
+    yield from _options()
+
+
+def _commands() -> Iterator[Anchored]:
+    apart = rf"(?:{BLANK}{{1,4}}|=)"
+    for beginnings, rest, option in _TOOLS:
+        for anchor in _split(beginnings):
+            opening = rf"{BOUNDARY}{anchor}{rest}" if not anchor.endswith("-") else rf"{BOUNDARY}{anchor}\w{{0,5}}"
+            chosen = option.replace("{apart}", apart).replace("{{", "{").replace("}}", "}")
+            between = (
+                rf"{STEP}{{0,200}}?{BLANK}{chosen}"
+                if chosen and not anchor.endswith("-")
+                else chosen or rf"{BLANK}{{1,4}}"
+            )
+            yield (
+                [anchor],
+                Rule(
+                    "command-password",
+                    rf"{opening}{between}{GIVEN}",
+                    is_secret=is_attached if option == "-p" else is_argument,
+                ),
+            )
+    for beginnings, option, joint in _PAIRS:
+        for anchor in _split(beginnings):
+            opening = rf"{BOUNDARY}{anchor}" + (rf"(?=[\s\\]){STEP}{{0,200}}?{BLANK}{option}" if option else "")
+            value = rf"""[ =]?{BLANK}{{0,4}}(?:{QUOTE})?[^\s:,%"'\\]{{1,128}}{joint}([^\s"'`\\$]{{3,256}})"""
+            yield [anchor], Rule("curl-password", opening + value, is_secret=is_given)
+    word = rf"{BARE}{{1,256}}"
+    yield (
+        ["htpasswd"],
+        Rule(
+            "command-password",
+            rf"{BOUNDARY}htpasswd{BLANK}{{1,4}}(?:-\w{{1,6}}{BLANK}{{1,4}}){{0,3}}-\w{{0,6}}b\w{{0,6}}{BLANK}{{1,4}}"
+            rf"(?:-\w{{1,6}}{BLANK}{{1,4}}){{0,3}}{word}{BLANK}{{1,4}}(?:{word}{BLANK}{{1,4}})?{GIVEN}",
+            is_secret=is_argument,
+        ),
+    )
+    yield (
+        ["sqlplus"],
+        Rule("command-password", rf"{BOUNDARY}sqlplus{STEP}{{0,60}}?[\w$#]{{1,60}}/([^\s\"'`\\@]{{3,128}})@"),
+    )
+    yield ["jdbc:oracle:"], Rule("url-password", r"jdbc:oracle:\w{3,5}:[^/\s\"'\\]{1,60}/([^\s\"'`\\@]{3,128})@")
+    yield (
+        ["chpasswd"],  # echo "name:password" | chpasswd
+        Rule(
+            "command-password",
+            rf"echo{BLANK}{{1,4}}(?:{QUOTE})?[\w.-]{{1,64}}:([^\s\"'`\\|]{{3,256}})(?:{QUOTE})?{BLANK}{{0,4}}\|"
+            r"[^\r\n|]{0,40}chpasswd",
+            back=(7, 120),
+            is_secret=is_given,
+        ),
+    )
+    yield (
+        ["pass:"],  # openssl -passin pass:X
+        Rule(
+            "command-password",
+            rf"pass:{GIVEN}",
+            before=rf"-pass(?:in|out)?{BLANK}{{1,4}}(?:{QUOTE})?$",
+            is_secret=is_given,
+        ),
+    )
+
+
+def _statements() -> Iterator[Anchored]:
+    # SQL's, Redis's and Docker's words for giving a password, and a pipe into a program that asks for one.
+    quoted = rf"{SPACE}{{1,8}}(?:AS{SPACE}{{1,4}})?{QUOTE}([^\s\"'`\\]{{3,256}})(?={QUOTE})"
+    yield (
+        ["identified "],
+        Rule("sql-password", rf"(?i:identified)[^;\r\n]{{0,60}}?\b(?i:by|as){quoted}", is_secret=has_digit_or_sign),
+    )
+    yield (
+        ["password '", 'password \\"', 'password "'],
+        Rule(
+            "sql-password",
+            rf"(?i:password){quoted}",
+            before=r"(?i:with|user[ ][\w.\"]{1,64}|role[ ][\w.\"]{1,64}|encrypted|login|superuser)[ ]{1,4}$",
+            is_secret=is_given,
+        ),
+    )
+    for word in ("requirepass", "masterauth", "masterpass"):
+        yield [word], Rule("config-password", rf"{BOUNDARY}{word}{BLANK}{{1,8}}{GIVEN}", is_secret=has_digit_or_sign)
+    yield (
+        ["env ", "arg "],
+        Rule(
+            "environment-secret",
+            rf"(?:ENV|ARG){BLANK}{{1,4}}[A-Z0-9_]{{0,60}}(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|_PASS|_PWD|_KEY){BLANK}{{1,4}}{GIVEN}",
+            before=rf"{BEGINNING}[ \t+-]{{0,8}}$",
+            is_secret=has_digit_or_sign,
+        ),
+    )
+    for anchor, program in (("sudo -", r"sudo[ ]-\w{0,4}S"), ("--password-stdin", r"[^|\r\n]{0,80}--password-stdin")):
+        echo = rf"echo{BLANK}{{1,4}}(?:-n{BLANK}{{1,4}})?(?:{QUOTE})?([^\s\"'`\\|$]{{3,256}})(?:{QUOTE})?"
+        start = rf"{echo}{BLANK}{{0,4}}\|[ ]{{0,4}}"
+        yield [anchor], Rule("command-password", start + program, back=(7, 160), is_secret=is_argument)
+    yield (
+        ["@tcp(", "@unix(", "@tcp4("],
+        Rule("url-password", r":([^\s\"'`\\:@]{3,256})@(?:tcp\d?|unix)\(", back=(4, 64), is_secret=is_given),
+    )
+    yield ["_authtoken "], Rule("npm-auth", rf"_authToken{BLANK}{{1,4}}{GIVEN}", is_secret=is_argument)
+    yield (
+        ["aws_secret_access_key ", "aws_session_token "],
+        Rule("aws-secret-access-key", rf"aws_s\w{{6,30}}{BLANK}{{1,4}}([A-Za-z0-9/+=]{{30,1200}})"),
+    )
+
+
+def _split(beginnings: str) -> list[str]:
+    """The beginnings of commands in a list of words, in which `_` stands for a blank within one."""
+    return [word.replace("_", " ") if word != "mosquitto_" else word for word in beginnings.split()]
+
+
+def _options() -> Iterator[Anchored]:
+    # --db-password=X, --http-password X: whatever the program.
+    words = "password password-hash passwd passphrase pass secret secret-key token api-key apikey access-key auth-key"
+    words += " private-key client-secret credential auth-token access-token api-token account-key bearer"
+    option = r"(?:^|[\s\"'=(,;|&`\[\\nrt])-{1,2}[\w-]{0,60}$"
+    for word in dict.fromkeys(words.split()):
+        name = rf"-{word}s?"
+        yield (
+            [f"-{word}"],
+            Rule(
+                "flag-secret",
+                rf"{name}=(?:{QUOTE})?({BARE}{{4,512}})",
+                before=rf"{option}|-$",
+                is_secret=is_option_value,
+            ),
+        )
+        yield (
+            [f"-{word}"],
+            Rule(
+                "flag-secret",
+                rf"{name}{BLANK}{{1,3}}(?:{QUOTE})?([^\s\"'`\\<>${{}}()\[\]-][^\s\"'`\\<>${{}}()\[\],;|&]{{4,512}})",
+                before=r"-[\w-]{0,60}$",
+                is_secret=has_digit_or_sign,
+            ),
+        )
