@@ -1,5 +1,6 @@
 """What every test stands on: a home of its own, a git of its own, nothing of the user's."""
 
+import compileall
 import os
 import signal
 import subprocess
@@ -22,13 +23,25 @@ _OURS = {
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 }
 # The same examples each time: whether a change is green must not be luck. New ones are looked for by `make soak`.
-settings.register_profile("ampsm", derandomize=True, **_OURS)
+settings.register_profile("ampsm", derandomize=True, max_examples=40, **_OURS)
 settings.register_profile("search", **_OURS)
 settings.load_profile("ampsm")
 
 
+def examples(many: int) -> int:
+    """How many examples: so many in `make soak`, a third of them in `make test`."""
+    return many if settings.get_current_profile_name() == "search" else max(many // 3, 1)
+
+
 _NOT_OURS = {"NO_COLOR", "EDITOR", "VISUAL", "PYTHONUNBUFFERED"}
 """The last: people's programs have a buffer, and what cannot be written stays in it."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Compile what was edited, once: the many processes that the tests start would each do it again, and forget it."""
+    if not hasattr(config, "workerinput"):
+        for house in ("ampsm_engine", "ampsm_tui"):
+            compileall.compile_dir(Path(__file__).parent.parent / house, quiet=2)
 
 
 @pytest.fixture(autouse=True)
@@ -47,6 +60,8 @@ def hermetic(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     (place / "gitconfig").write_text(
         "[user]\n\tname = Some Body\n\temail = body@example.org\n[init]\n\tdefaultBranch = main\n"
+        # Time that no test is about: a second process after each commit, and waiting for a disk.
+        "[maintenance]\n\tauto = false\n[core]\n\tfsync = none\n"
     )
     # Its rules are made once a process, with the secrets of the environment as it is then.
     redact._default.cache_clear()

@@ -12,6 +12,7 @@ from ampsm_engine.cli import documents, output
 from ampsm_engine.model import Status
 from ampsm_engine.store import Store
 from tests.cli.conftest import Ampsm, Shelf
+from tests.conftest import examples
 from tests.store.values import a_session, an_iteration
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
@@ -41,7 +42,7 @@ def both(store: Store) -> tuple[object, object]:
     activity=st.none() | words,
     started=st.sampled_from([None, "", "2026-01-01T00:00:00.000Z"]),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_sqlite_says_what_the_values_say(name, notes, status, state, outcome, result, tokens, activity, started):
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder) / "ampsm.sqlite")

@@ -15,6 +15,7 @@ from ampsm_engine.differ.protocol import CLASSES, CUT, Request
 from ampsm_engine.errors import NotFound
 from ampsm_engine.git import patches, renames
 from ampsm_engine.review.longlines import LINE_LIMIT, uncut_length
+from tests.conftest import examples
 from tests.differ.oracle import bare, git_patches, numstat, request, shown, whole
 from tests.git.sandboxes import Sandbox
 
@@ -234,7 +235,7 @@ TREES = st.dictionaries(
 )
 
 
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(trees=st.tuples(TREES, TREES))
 def test_random_trees_are_as_git_compares_them(
     trees: tuple[dict[str, tuple[str, bool]], ...], tmp_path_factory: pytest.TempPathFactory

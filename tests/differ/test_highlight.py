@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from ampsm_engine.differ import highlight
 from ampsm_engine.differ.languages import _LANGUAGES, language
 from ampsm_engine.differ.protocol import CLASSES, COLUMN_LIMIT, Colours
+from tests.conftest import examples
 
 
 def joined(content: bytes, name: str) -> Colours:
@@ -92,7 +93,7 @@ def test_large_files_come_in_parts_that_fit() -> None:
     assert read(content, "python")[4_498] == [("1499", "string")]
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     st.lists(
         st.sampled_from(["'''", '"', "/*", "*/", "#", "\n", "\r\n", "def f(", "1", " ", "é", "\t", "<a", "`", "日"]),

@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ampsm_engine.git.attributes import Attributes
+from tests.conftest import examples
 
 PIECES = st.sampled_from(["a", "b", "*", "**", "?", "[ab]", "[!a]", "/", "/", ".js", "a*b", "\\*", "x.y"])
 PATTERNS = st.lists(PIECES, min_size=1, max_size=5).map("".join)
@@ -49,7 +50,7 @@ def told_by_git(root: Path) -> dict[str, str]:
     return folds
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(top=LINES, below=LINES)
 @example(top=[], below=[("/**", ["linguist-generated"])])
 def test_attributes_are_those_that_git_sees(

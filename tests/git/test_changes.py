@@ -13,6 +13,7 @@ from ampsm_engine.errors import NotFound
 from ampsm_engine.git import changes, repository
 from ampsm_engine.git.places import Worktree
 from ampsm_engine.git.values import FileChange
+from tests.conftest import examples
 from tests.git import scribbles
 from tests.git.sandboxes import Sandbox
 from tests.git.test_trash_properties import Todo, fresh
@@ -79,7 +80,7 @@ def test_conflicts_are_in_the_live_tree_as_they_lie_in_the_file(sandbox: Sandbox
 
 
 @given(first=scribbles.steps, second=scribbles.steps)
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_files_and_patch_agree_with_git(first: Todo, second: Todo) -> None:
     with tempfile.TemporaryDirectory() as folder:
         sandbox = fresh(folder)
@@ -161,7 +162,7 @@ def test_unknown_revisions_are_named(sandbox: Sandbox, worktree: Worktree) -> No
 
 
 @given(data=st.data())
-@settings(max_examples=10)
+@settings(max_examples=examples(10))
 def test_ahead_and_behind_agree_with_git(data: st.DataObject) -> None:
     with tempfile.TemporaryDirectory() as folder:
         sandbox = fresh(folder)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 
 from ampsm_engine.git import changes, commits
 from ampsm_engine.git.secret_files import is_secret
+from tests.conftest import examples
 from tests.git import scribbles
 from tests.git.sandboxes import Sandbox
 from tests.git.test_trash_properties import Todo, fresh
@@ -32,7 +33,7 @@ def tree_of_git_add(sandbox: Sandbox, worktree: Path, out: set[str]) -> dict[str
 
 
 @given(todo=scribbles.steps)
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 def test_a_commit_is_git_add_all_less_what_stays_out(todo: Todo) -> None:
     with tempfile.TemporaryDirectory() as folder:
         sandbox = fresh(folder)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 
 from ampsm_engine.errors import Refused
 from ampsm_engine.git.places import Worktree
+from tests.conftest import examples
 from tests.git import hunks_of
 from tests.git.sandboxes import Sandbox
 
@@ -47,7 +48,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Sandbox, W
     sandbox.check()
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(contents=texts(), data=st.data())
 def test_a_rejected_hunk_is_what_git_apply_takes_back(
     place: tuple[Sandbox, Worktree, Path], contents: tuple[bytes, bytes, bytes], data: st.DataObject
@@ -78,7 +79,7 @@ def test_a_rejected_hunk_is_what_git_apply_takes_back(
     assert hunks_of.state(sandbox, at) == before
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(contents=texts(), data=st.data())
 def test_a_staged_hunk_is_what_git_apply_puts_into_the_index(
     place: tuple[Sandbox, Worktree, Path], contents: tuple[bytes, bytes, bytes], data: st.DataObject

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from hypothesis import given, settings
 
+from tests.conftest import examples
 from tests.git import scribbles
 from tests.git.sandboxes import Sandbox
 from tests.git.test_trash import there_and_back
@@ -22,7 +23,7 @@ def fresh(folder: str) -> Sandbox:
 
 
 @given(todo=scribbles.steps)
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_any_state_comes_back(todo: Todo) -> None:
     with tempfile.TemporaryDirectory() as folder:
         sandbox = fresh(folder)

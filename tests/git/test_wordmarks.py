@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ampsm_engine.git import wordmarks
+from tests.conftest import examples
 
 
 def marked(patch: bytes) -> list[tuple[int, str]]:
@@ -46,7 +47,7 @@ def test_a_block_with_too_many_words_has_none() -> None:
     assert marked(patch) == []
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(st.lists(st.tuples(st.sampled_from("-+ "), st.text("ab \t\x01\0é", max_size=8)), max_size=12))
 def test_ranges_are_inside_their_rows_and_in_order(lines: list[tuple[str, str]]) -> None:
     patch = b"@@ -1 +1 @@\n" + "".join(f"{sign}{text}\n" for sign, text in lines).encode()

@@ -12,6 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ampsm_engine.redact import Redactor, environment
+from tests.conftest import examples
 from tests.redact.samples import pem
 
 SECRET_NAMES = (
@@ -73,7 +74,7 @@ def test_a_password_in_an_address_is_a_secret_on_its_own() -> None:
     assert redactor.text("the password is Tr0ub4dor&3x") == "the password is [redacted:environment]"
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(st.text(min_size=8, max_size=40).filter(lambda value: value.strip() == value))
 def test_every_form_of_a_value_is_found(value: str) -> None:
     assume(environment.secrets({"A_TOKEN": value}))

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 
 from ampsm_engine.review import anchors
 from ampsm_engine.review.values import Fate
+from tests.conftest import examples
 
 
 def edits(folder: Path, old: list[str], new: list[str]) -> tuple[anchors.Edit, ...]:
@@ -17,7 +18,7 @@ def edits(folder: Path, old: list[str], new: list[str]) -> tuple[anchors.Edit, .
     return anchors.edits(subprocess.run(command, cwd=folder, capture_output=True, check=False).stdout)
 
 
-@settings(max_examples=120)
+@settings(max_examples=examples(120))
 @given(data=st.data())
 def test_lines_that_stay_are_found_again(tmp_path: Path, data: st.DataObject) -> None:
     old = [f"line {number}" for number in range(data.draw(st.integers(1, 15)))]

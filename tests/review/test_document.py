@@ -14,6 +14,7 @@ from ampsm_engine.review.document import Document, File, has_unseen
 from ampsm_engine.review.longlines import LINE_LIMIT, cut
 from ampsm_engine.review.parts import Anchor, Row, Sort
 from ampsm_engine.review.search import Needle
+from tests.conftest import examples
 
 LINE = st.text(st.sampled_from("ab+-@\\ é"), max_size=4)
 
@@ -50,7 +51,7 @@ def told(body: Body) -> tuple[list[tuple[int, bytes]], list[tuple[int, bytes]]]:
 
 
 @given(st.integers(0, 1 << 30))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_lines_have_the_numbers_and_words_that_the_files_have(
     tmp_path_factory: pytest.TempPathFactory, seed: int
 ) -> None:
@@ -68,7 +69,7 @@ def test_lines_have_the_numbers_and_words_that_the_files_have(
 
 
 @given(st.integers(0, 1 << 30))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 def test_every_line_has_a_row_whatever_is_done_to_it(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
     draw = random.Random(seed)
     folder = tmp_path_factory.mktemp("p")
@@ -128,7 +129,7 @@ def lines_of(row: Row) -> tuple[int, ...]:
     st.lists(LINE, max_size=30),
     st.text(st.sampled_from("ab+-é.*[]\\sw^$A"), min_size=1, max_size=4),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 def test_a_search_counts_what_each_line_has(
     tmp_path_factory: pytest.TempPathFactory, old: list[str], new: list[str], text: str
 ) -> None:
@@ -191,7 +192,7 @@ def test_a_search_that_python_would_warn_of_is_a_search() -> None:
 
 
 @given(st.data())
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_a_hunk_stands_where_one_was_viewed_when_both_change_the_same_lines(
     tmp_path: Path, data: st.DataObject
 ) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from ampsm_engine.review import hunks
 from ampsm_engine.review.hunks import Hunk
 from ampsm_engine.review.values import Marks, Side
+from tests.conftest import examples
 
 LINES = st.lists(
     st.sampled_from([b"a", b"b", b"", b"-- x", b"++ y", b"@@ -1 +1 @@", b"\\ z", b"\xff\r", b"  "]), max_size=25
@@ -25,7 +26,7 @@ def diff(folder: Path, old: bytes, new: bytes, context: int = 3) -> bytes:
     return told[told.find(b"\n@@ ") + 1 :] if b"\n@@ " in told else b""
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(old=LINES, new=LINES, ends=st.tuples(st.booleans(), st.booleans()))
 def test_what_is_split_is_all_of_gits_patch(
     tmp_path: Path, old: list[bytes], new: list[bytes], ends: tuple[bool, bool]
@@ -45,7 +46,7 @@ def _exchange(content: bytes, hunk: Hunk, side: Side) -> bytes:
     return hunks.put_in(content, hunk) if side is Side.OLD else hunks.taken_out(content, hunk)
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(old=LINES, new=LINES, data=st.data())
 def test_chosen_lines_leave_the_side_that_they_are_for_as_it_is(
     tmp_path: Path, old: list[bytes], new: list[bytes], data: st.DataObject
@@ -131,7 +132,7 @@ def test_a_mark_belongs_to_the_content_wherever_its_file_went() -> None:
     assert marks.marked([("c.py", "k9")], viewed=True).viewed("c.py", "k9")
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(old=LINES, new=LINES, ends=st.tuples(st.booleans(), st.booleans()), name=st.text('ab \t"\\é\n', min_size=1))
 def test_hunks_make_a_patch_that_git_applies(
     tmp_path: Path, old: list[bytes], new: list[bytes], ends: tuple[bool, bool], name: str

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 
 from ampsm_engine.review import prompt
 from ampsm_engine.review.values import Comment, CommentState, Rejection, Side
+from tests.conftest import examples
 
 
 def a_comment(key: str = "c1", **columns: object) -> Comment:
@@ -58,7 +59,7 @@ HOSTILE = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(quote=HOSTILE, path=HOSTILE)
 def test_no_quotation_ends_before_its_fence(quote: str, path: str) -> None:
     text = prompt.draft([a_comment(quote=quote, path=path or "x", text="THE END")]).text

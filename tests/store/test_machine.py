@@ -11,6 +11,7 @@ from ampsm_engine import lifecycle
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Outcome, State, Status, Tally
 from ampsm_engine.store import Store
+from tests.conftest import examples
 from tests.store.values import a_session, an_iteration
 
 ACTIVE = (State.RUNNING, State.SETTLING)
@@ -167,5 +168,5 @@ class TheStore(RuleBasedStateMachine):
 
 TestTheStore = TheStore.TestCase
 TestTheStore.settings = settings(
-    max_examples=60, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=examples(60), stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )

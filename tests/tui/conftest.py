@@ -8,8 +8,10 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from syrupy.types import SerializableData, SerializedData
+from textual._context import active_app
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
+from textual.pilot import Pilot
 
 from ampsm_tui.app import AmpsmApp
 from tests.tui.desk import Desk
@@ -43,9 +45,22 @@ def _parse_once(sheet: Stylesheet, css: str, *arguments: Any, **more: Any) -> li
     return _PARSED[key]
 
 
+async def _all_heard(*_: float) -> None:
+    """Every widget has dealt with what it was told, and with what followed from that.
+
+    Textual's own sleeps 20 ms, and again while the process is busy: too long at rest, too short on a busy machine.
+    """
+    pilot: Pilot[Any] = Pilot(active_app.get())
+    for _round in range(3):
+        await pilot._wait_for_screen()
+
+
 @pytest.fixture(autouse=True)
-def parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is parsed twice, and nothing sleeps."""
     monkeypatch.setattr(Stylesheet, "_parse_rules", _parse_once)
+    monkeypatch.setattr("textual.pilot.wait_for_idle", _all_heard)
+    monkeypatch.setattr("textual.app.wait_for_idle", _all_heard)
 
 
 @pytest.fixture

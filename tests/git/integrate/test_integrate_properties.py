@@ -9,6 +9,7 @@ from hypothesis import given, settings
 
 from ampsm_engine.git import integrate
 from ampsm_engine.git.integrate.values import Conflicted, ConflictFile, Merged, Rewritten
+from tests.conftest import examples
 from tests.git.integrate import histories
 from tests.git.integrate.benches import Bench, Oracle
 from tests.git.integrate.histories import Builder, Steps
@@ -50,7 +51,7 @@ def came(bench: Bench, answer: Rewritten | Merged | Conflicted) -> Came:
 
 
 @given(todo=histories.steps)
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=examples(EXAMPLES))
 def test_the_same_as_git_itself(place: tuple[Builder, Oracle, Bench], todo: Steps) -> None:
     builder, oracle, bench = place
     base, tip = builder.build(todo)
@@ -63,7 +64,7 @@ def test_the_same_as_git_itself(place: tuple[Builder, Oracle, Bench], todo: Step
 
 
 @given(todo=histories.steps)
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=examples(EXAMPLES))
 def test_squashes_keep_the_branch_and_take_nothing_back(place: tuple[Builder, Oracle, Bench], todo: Steps) -> None:
     builder, oracle, bench = place
     base, tip = builder.build(todo)

@@ -6,13 +6,14 @@ from hypothesis import given, settings
 from ampsm_engine.git import integrate
 from ampsm_engine.git.integrate import lineage
 from ampsm_engine.git.integrate.ground import Ground
+from tests.conftest import examples
 from tests.git.integrate import histories
 from tests.git.integrate.benches import Bench
 from tests.git.integrate.histories import Builder, Steps
 
 
 @given(todo=histories.steps)
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_a_line_is_what_git_lists(bench: Bench, todo: Steps) -> None:
     tips = Builder(bench.root).build(todo)
     for one, other in (tips, tips[::-1]):
