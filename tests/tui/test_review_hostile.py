@@ -76,7 +76,7 @@ def applies_backwards(tree: Path, patch: bytes) -> None:
 
 async def test_a_copied_hunk_is_a_patch_for_git(reviewed: Reviewed, monkeypatch: pytest.MonkeyPatch) -> None:
     copied: list[str] = []
-    monkeypatch.setattr(clipboard, "copy", lambda _app, text, _env: copied.append(text))
+    monkeypatch.setattr(clipboard, "copy", lambda _app, text, _env, **_: copied.append(text))
     tree = reviewed.worktree
     async with reviewed.open():
         for path in ("app/login.py", "app/gone.py", "app/new_name.py", "docs/ending.txt", "docs/last.txt", "latest"):
