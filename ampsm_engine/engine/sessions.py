@@ -1,5 +1,6 @@
 """Sessions: make one, change what is written about it, take in a worktree made elsewhere."""
 
+import contextlib
 import importlib
 import os
 from collections.abc import Sequence
@@ -9,8 +10,8 @@ from pathlib import Path
 from ampsm_engine import naming, redact, wording
 from ampsm_engine.engine.creation import creation
 from ampsm_engine.engine.desk import Engine
-from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.git import own_files, repository, worktrees
+from ampsm_engine.errors import AmpsmError, NotFound, Refused
+from ampsm_engine.git import hand_edits, own_files, repository, worktrees
 from ampsm_engine.git.places import Base, Worktree
 from ampsm_engine.model import Iteration, Session, Status
 from ampsm_engine.naming import new_id, printable, session_name
@@ -64,6 +65,8 @@ def new(
             if run:
                 importlib.import_module("ampsm_engine.engine.runs")  # 30 ms, paid while git is at work
             note = pending.finish().note
+            with contextlib.suppress(AmpsmError, OSError):
+                hand_edits.note_made(pending.path, session_id)
             notes = (*((note,) if note else ()), *worktrees.lacking(pending.path, repo.root))
             return _enter(engine, session, prompt if run else None, context, notes)
         except BaseException:

@@ -101,6 +101,18 @@ def test_what_amp_left_is_not_a_persons(bench: Bench, lined: Session) -> None:
     assert "Edits by hand" not in commits(lined)[2:]
 
 
+def test_what_a_hook_made_in_a_new_worktree_is_no_persons(bench: Bench) -> None:
+    hook = bench.repo / ".git" / "hooks" / "post-checkout"
+    hook.write_text("#!/bin/sh\necho made > made.txt\n")
+    hook.chmod(0o755)
+    bench.scenario(WRITE, DONE)
+    session = bench.new(None)
+    (at(session) / "app.py").write_text("mine\n")
+    bench.iterate(session)
+    only_amps(session, bench.settled(session), "amps.txt", "made.txt")
+    assert files_of(session, "HEAD~1") == ["app.py"]
+
+
 def test_what_a_dead_attempt_left_is_amps(bench: Bench, lined: Session) -> None:
     bench.scenario(WRITE, {"touch": str(bench.flag("on"))}, {"hang": True})
     first = bench.iterate(lined)
