@@ -1,11 +1,12 @@
 """The JSON shapes of the values: camelCase keys as in the store. Pure; a contract that scripts rely on."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from ampsm_engine.cli import conditions
 from ampsm_engine.cli.notes import NONE, Notes, note_documents
 from ampsm_engine.model import Fact, Iteration, Session, Status, Tally
 
@@ -46,9 +47,13 @@ def iteration_document(iteration: Iteration, notes: Notes = NONE) -> Document:
     return document
 
 
-def session_document(session: Session, iterations: Sequence[Iteration], notes: Notes = NONE) -> Document:
-    """A session with its iterations, oldest first."""
-    return _SESSION.document(session) | {"iterations": [iteration_document(each, notes) for each in iterations]}
+def session_document(
+    session: Session, iterations: Sequence[Iteration], notes: Notes = NONE, conflicts: Collection[str] = ()
+) -> Document:
+    """A session with what is amiss with it, and its iterations, oldest first; `conflicts` are the sessions in one."""
+    amiss = {"missing": conditions.missing(session), "conflict": session.id in conflicts}
+    listed = [iteration_document(each, notes) for each in iterations]
+    return _SESSION.document(session) | amiss | {"iterations": listed}
 
 
 def listed_sessions(store: "Store", repo_root: str | None, statuses: Sequence[Status]) -> str:
@@ -60,8 +65,23 @@ def listed_sessions(store: "Store", repo_root: str | None, statuses: Sequence[St
         facts = notes.get(iteration_id, ())
         noted = note_documents(store.iteration(iteration_id), facts) if facts else []
         theirs[session_id].append(f'{text[:-1]},"notes":{json.dumps(noted)}}}')
-    listed = (f'{text[:-1]},"iterations":[{",".join(theirs[session_id])}]}}' for session_id, text in sessions)
+    amiss = _amiss(store, repo_root, statuses)
+    listed = (
+        f'{text[:-1]},{amiss[session_id]},"iterations":[{",".join(theirs[session_id])}]}}'
+        for session_id, text in sessions
+        if session_id in amiss
+    )
     return f'"sessions":[{",".join(listed)}]'
+
+
+def _amiss(store: "Store", repo_root: str | None, statuses: Sequence[Status]) -> dict[str, str]:
+    """What is amiss with sessions, as a part of a JSON object each."""
+    waiting = conditions.conflicts(store)
+    found = {
+        session.id: {"missing": conditions.missing(session), "conflict": session.id in waiting}
+        for session in store.sessions(repo_root=repo_root, statuses=statuses)
+    }
+    return {key: json.dumps(amiss)[1:-1] for key, amiss in found.items()}
 
 
 def fact_document(fact: Fact) -> Document:

@@ -1,9 +1,10 @@
 """The table of sessions: what each does, in one line. Reads nothing: it is given the values."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from ampsm_engine import wording
+from ampsm_engine.cli import conditions
 from ampsm_engine.cli.notes import NONE, Notes, is_uncommitted
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.tables import Cell, Column, table
@@ -49,14 +50,20 @@ def total_tokens(iterations: Sequence[Iteration]) -> int | None:
 
 
 def print_sessions(
-    sessions: Sequence[Session], iterations: Mapping[str, Sequence[Iteration]], notes: Notes = NONE
+    sessions: Sequence[Session],
+    iterations: Mapping[str, Sequence[Iteration]],
+    notes: Notes = NONE,
+    conflicts: Collection[str] = (),
 ) -> None:
-    """Write the table of sessions to stdout."""
+    """Write the table of sessions to stdout; `conflicts` are the sessions in which one waits."""
     at = datetime.now(UTC)
-    table(COLUMNS, [_cells(session, iterations.get(session.id, ()), notes, at) for session in sessions])
+    amiss = {session.id: conditions.sentence(session, conflict=session.id in conflicts) for session in sessions}
+    table(COLUMNS, [_cells(one, iterations.get(one.id, ()), notes, at, amiss[one.id]) for one in sessions])
 
 
-def _cells(session: Session, iterations: Sequence[Iteration], notes: Notes, at: datetime) -> tuple[Cell, ...]:
+def _cells(
+    session: Session, iterations: Sequence[Iteration], notes: Notes, at: datetime, amiss: str
+) -> tuple[Cell, ...]:
     row = board_row(session, iterations)
     uncommitted = row.current is not None and is_uncommitted(notes.get(row.current.id, ()))
     word = wording.state_word(row)
@@ -66,7 +73,7 @@ def _cells(session: Session, iterations: Sequence[Iteration], notes: Notes, at: 
         Styled(word, style),
         f"{wording.OUTSIDE} {one_line(session.name)}" if session.outside else one_line(session.name),
         Styled(session.repo_root.rstrip("/").rpartition("/")[2], "dim"),
-        doing(row, uncommitted=uncommitted),
+        Styled(amiss, "red") if amiss else doing(row, uncommitted=uncommitted),
         str(row.iterations),
         wording.count(total_tokens(iterations)),
         wording.age(session.last_run or session.created_at, at),

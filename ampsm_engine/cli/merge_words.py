@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from ampsm_engine.cli import diagnostics, documents, output
+from ampsm_engine.cli import conditions, diagnostics, documents, output
 from ampsm_engine.cli.output import Styled, one_line
 
 if TYPE_CHECKING:
@@ -102,7 +102,8 @@ def conflict_document(engine: "Engine", session_id: str, **more: object) -> None
 def session_document(engine: "Engine", session: "Session") -> documents.Document:
     """A session with its iterations."""
     store = engine.store
-    return documents.session_document(session, store.iterations(session.id), store.notes_of((session.id,)))
+    waiting = conditions.conflicts(store)
+    return documents.session_document(session, store.iterations(session.id), store.notes_of((session.id,)), waiting)
 
 
 def merge_document(merge: "Merge") -> documents.Document:

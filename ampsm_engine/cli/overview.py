@@ -1,6 +1,6 @@
 """What `ampsm` alone shows: the sessions there are, or what to try first."""
 
-from ampsm_engine.cli import arguments, diagnostics, output
+from ampsm_engine.cli import arguments, conditions, diagnostics, output
 from ampsm_engine.cli.output import Styled
 
 _FIRST = (
@@ -26,7 +26,7 @@ def overview() -> int:
         from ampsm_engine.cli.listing import print_sessions
 
         ids = [session.id for session in sessions]
-        print_sessions(sessions, store.iterations_of(ids), store.notes_of(ids))
+        print_sessions(sessions, store.iterations_of(ids), store.notes_of(ids), conditions.conflicts(store))
         output.line()
     else:
         output.line("ampsm runs the Amp coding agent on several tasks at once, each on its own git branch.")

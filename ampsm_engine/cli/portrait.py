@@ -29,8 +29,8 @@ COLUMNS = (
 )
 
 
-def print_portrait(view: "SessionView", notes: Notes) -> None:
-    """Write all about one session to stdout."""
+def print_portrait(view: "SessionView", notes: Notes, amiss: str = "") -> None:
+    """Write all about one session to stdout; `amiss`: what is gone of it, and whether a conflict waits."""
     session = view.session
     word = wording.state_word(board_row(session, view.iterations))
     style = STATE_STYLES.get(word, "")
@@ -45,6 +45,10 @@ def print_portrait(view: "SessionView", notes: Notes) -> None:
     _print_trouble(session, view.iterations, notes)
     for text in view.lacking:
         diagnostics.warning(text)
+    if amiss:
+        waits = "conflict" in amiss
+        diagnostics.warning(f"{one_line(session.name)}: {amiss}.")
+        diagnostics.hint(f"ampsm merge {session.id} --show" if waits else "ampsm repair")
     if session.outside:
         diagnostics.hint(f"ampsm edit {session.id} --seen, when you know what changed outside of its worktree")
 
@@ -78,8 +82,10 @@ def _changes(view: "SessionView") -> str:
         return view.trouble or ""
     added = sum(change.additions or 0 for change in view.files)
     deleted = sum(change.deletions or 0 for change in view.files)
+    base = one_line(view.session.base_branch)
+    where = f"where it began: its base {base} is gone" if view.is_base_gone else f"{base}, {view.behind} behind"
     files = f"{len(view.files)} file{'s' * (len(view.files) != 1)} +{added} -{deleted}"
-    return f"{files}; {view.ahead} ahead of {view.session.base_branch}, {view.behind} behind"
+    return f"{files}; {view.ahead} ahead of {where}"
 
 
 def _cells(iteration: Iteration, at: datetime) -> tuple[Cell, ...]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ampsm_engine.cli import arguments, diagnostics, documents, output
+from ampsm_engine.cli import arguments, conditions, diagnostics, documents, output
 from ampsm_engine.cli.helping import Command
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.errors import Refused
@@ -108,12 +108,13 @@ def _tell_new(session: Session, iteration: Iteration | None) -> None:
     )
 
 
-def print_session(engine: "Engine", session_id: str, **more: object) -> None:
-    """Write the JSON document of one session to stdout."""
+def print_session(engine: "Engine", session_id: str, *, known: dict[str, object] | None = None, **more: object) -> None:
+    """Write the JSON document of one session to stdout; `known` is more about it, `more` stands beside it."""
     session = engine.store.session(session_id)
     store = engine.store
-    found = documents.session_document(session, store.iterations(session_id), store.notes_of((session_id,)))
-    output.document({"session": found, **more})
+    waiting = conditions.conflicts(store)
+    found = documents.session_document(session, store.iterations(session_id), store.notes_of((session_id,)), waiting)
+    output.document({"session": found | (known or {}), **more})
 
 
 @click.command(cls=Command, short_help="List the sessions, newest first.")
@@ -145,7 +146,7 @@ def ls_command(repo: Path | None, statuses: tuple[str, ...], *, as_json: bool) -
     if found:
         from ampsm_engine.cli.listing import print_sessions
 
-        print_sessions(found, store.iterations_of(ids), store.notes_of(ids))
+        print_sessions(found, store.iterations_of(ids), store.notes_of(ids), conditions.conflicts(store))
     else:
         diagnostics.note("No sessions." if root or statuses else "No sessions yet.")
         diagnostics.hint("ampsm new 'what amp is to do'")
@@ -163,15 +164,17 @@ def show_command(reference: str, *, as_json: bool) -> int:
     """
     engine = arguments.open_engine()
     session = arguments.session(engine, reference)
+    from ampsm_engine.engine import views
+
     if as_json:
-        print_session(engine, session.id)
+        print_session(engine, session.id, known={"baseGone": views.is_base_gone(session)})
         return diagnostics.OK
     from ampsm_engine.cli.portrait import print_portrait
-    from ampsm_engine.engine import views
 
     with diagnostics.working("Reading the worktree"):
         view = views.show(engine, session)
-    print_portrait(view, engine.store.notes_of((session.id,)))
+    amiss = conditions.sentence(session, conflict=session.id in conditions.conflicts(engine.store))
+    print_portrait(view, engine.store.notes_of((session.id,)), amiss)
     return diagnostics.OK
 
 

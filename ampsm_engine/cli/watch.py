@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ampsm_engine import wording
-from ampsm_engine.cli import arguments, diagnostics, documents, output
+from ampsm_engine.cli import arguments, conditions, diagnostics, documents, output
 from ampsm_engine.cli.helping import Command
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.errors import Refused
@@ -52,16 +52,23 @@ def status_command(*, tmux: bool, as_json: bool) -> int:
         raise click.UsageError("Choose one of --tmux and --json.")
     from ampsm_engine.engine import views
 
-    counts = views.status(arguments.open_engine())
+    engine = arguments.open_engine()
+    counts, waiting = views.status(engine), conditions.conflicts(engine.store)
     numbers = {word: int(getattr(counts, word.replace("-", "_"))) for word in _WORDS}
+    missing = 0 if tmux else sum(conditions.missing(session) is not None for session in engine.store.sessions())
     if as_json:
-        output.document({documents.camel(word.replace("-", "_")): number for word, number in numbers.items()})
+        amiss = {"conflict": len(waiting), "missing": missing}
+        named = {documents.camel(word.replace("-", "_")): number for word, number in numbers.items()}
+        output.document({**named, **amiss})
     elif tmux:
         shown = [f"{wording.GLYPHS[word]}{number}" for word, number in numbers.items() if number and word in _WORDS[:4]]
         output.line(" ".join(shown))
     else:
         for word, number in numbers.items():
             output.line(f"{wording.GLYPHS[word]} {number:>4} {word}")
+        for word, number in (("with a conflict that waits", len(waiting)), ("with something gone: ampsm ls", missing)):
+            if number:
+                output.line(f"! {number:>4} {word}")
     return diagnostics.OK
 
 

@@ -28,6 +28,11 @@ def found(engine: Engine, repo: Repo, sessions: Sequence[Session], *, apply: boo
             yield from _outside(engine, session, apply=apply)
         if session.trashed_at or not (worktree / ".git").exists():
             continue
+        if session.base_branch and not repository.resolves(repo.root, session.base_branch):
+            text = f"the base {session.base_branch} of session {session.name} is gone"
+            yield Finding(
+                "base", text, f"make it again, or merge elsewhere: ampsm merge {session.id} -m MSG --onto BRANCH"
+            )
         waits = merges.get(session.id)
         laid = integrate.laid(worktree)
         if waits is None and laid is not None:

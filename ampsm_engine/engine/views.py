@@ -28,6 +28,8 @@ class SessionView:
     """Why there are no changes to show."""
     lacking: tuple[str, ...] = ()
     """What the worktree does not have of the main one, without a word from git: hooks, submodules."""
+    is_base_gone: bool = False
+    """Whether the base is no branch any more: the numbers then count from where the session began."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,16 @@ def show(engine: Engine, session: Session) -> SessionView:
         lacking = worktrees.lacking(worktree, Path(session.repo_root)) if worktree.is_dir() else ()
     except AmpsmError as reason:
         return SessionView(session, iterations, facts, trouble=str(reason))
-    return SessionView(session, iterations, facts, ahead, behind, files, lacking=lacking)
+    gone = base != session.base_branch
+    return SessionView(session, iterations, facts, ahead, behind, files, lacking=lacking, is_base_gone=gone)
+
+
+def is_base_gone(session: Session) -> bool | None:
+    """Whether a session's base is no branch any more; None when nobody can tell."""
+    try:
+        return base_now(place_of(session), session) != session.base_branch
+    except AmpsmError:
+        return None
 
 
 def place_of(session: Session) -> Path:

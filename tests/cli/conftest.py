@@ -91,14 +91,17 @@ class Shelf:
 
     def session(self, name: str = "fix login", **columns: Any) -> Session:
         number = len(self.made) + 1
+        shop = self.engine.home.root.parent / "somewhere" / "shop"
+        (shop / ".worktrees" / str(number)).mkdir(parents=True, exist_ok=True)
+        (shop / ".worktrees" / str(number) / ".git").touch()
         values: dict[str, Any] = {
             "id": f"{number}a2b3c4d5e",
             "name": name,
             "amp_prompt": "Fix the login",
-            "repo_root": "/somewhere/shop",
+            "repo_root": str(shop),
             "base_branch": "main",
             "branch_name": f"amp/fix-login/20260901-10000{number}",
-            "worktree_path": f"/somewhere/shop/.worktrees/{number}",
+            "worktree_path": str(shop / ".worktrees" / str(number)),
             "status": Status.IDLE,
             "created_at": f"2026-09-01T10:00:0{number}.000Z",
         }

@@ -1,6 +1,7 @@
 """`ls --json` is written by SQLite: it says the same as the documents made of values, whatever the rows hold."""
 
 import json
+import shutil
 import sqlite3
 import tempfile
 from pathlib import Path
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ampsm_engine.cli import documents, output
-from ampsm_engine.model import Status
+from ampsm_engine.model import Merge, MergeState, Status
 from ampsm_engine.store import Store
 from tests.cli.conftest import Ampsm, Shelf
 from tests.conftest import examples
@@ -75,3 +76,29 @@ def test_the_whole_document_is_ascii(ampsm: Ampsm, shelf: Shelf) -> None:
     assert ran.out.isascii()
     assert ran.out.rstrip("\n").isprintable()
     assert ran.json["sessions"][0]["name"] == name
+
+
+def test_what_is_gone_of_a_session_and_a_conflict_are_told(ampsm: Ampsm, shelf: Shelf) -> None:
+    names = ("whole", "no worktree", "no link", "no repository", "in conflict")
+    made = {name: shelf.session(name) for name in names}
+    shutil.rmtree(made["no worktree"].worktree_path)
+    (Path(made["no link"].worktree_path) / ".git").unlink()
+    shelf.engine.store.update_session(made["no repository"].id, repo_root="/nowhere/at/all")
+    waits = made["in conflict"].id
+    shelf.engine.store.begin_merge(
+        Merge("m1", waits, "merge", MergeState.CONFLICTED, "wait", "2026-09-01T10:00:00.000Z")
+    )
+    expected = {"whole": None, "no worktree": "worktree", "no link": "link", "no repository": "repository"}
+    listed = {one["name"]: one for one in ampsm("ls", "--json").json["sessions"]}
+    assert {name: listed[name]["missing"] for name in expected} == expected
+    assert [name for name in names if listed[name]["conflict"]] == ["in conflict"]
+    table = ampsm("ls").out
+    for words in ("worktree gone", "no .git in its worktree", "repository gone", "conflict waits"):
+        assert table.count(words) == 1
+    counts = ampsm("status", "--json").json
+    assert (counts["missing"], counts["conflict"]) == (3, 1)
+    assert "1 with a conflict that waits" in ampsm("status").out
+    shown = ampsm("show", waits)
+    assert "in conflict: conflict waits." in shown.err
+    assert f"ampsm merge {waits} --show" in shown.err
+    assert ampsm("show", waits, "--json").json["session"]["conflict"] is True

@@ -194,6 +194,17 @@ def test_show_and_diff_tell_what_the_branch_changes(bench: Bench) -> None:
         views.diff(bench.engine, session.id, old="nothing-here")
 
 
+def test_a_base_that_is_gone_is_said(bench: Bench) -> None:
+    git(bench.repo, "branch", "feature")
+    session = bench.new(None, name="x", base="feature")
+    assert not views.show(bench.engine, session).is_base_gone
+    assert health.repair(bench.engine) == ()
+    git(bench.repo, "branch", "-q", "-D", "feature")
+    assert views.show(bench.engine, session).is_base_gone
+    (finding,) = health.repair(bench.engine)
+    assert "the base feature of session x is gone" in finding.text
+
+
 def test_the_trash_gives_everything_back(bench: Bench) -> None:
     bench.scenario({"create_file": "hello.txt", "content": "one\n"}, {"say": "Added a greeting."})
     session = bench.new()
