@@ -135,7 +135,9 @@ def test_a_repository_with_a_folder_of_that_name_keeps_it(desk: Desk) -> None:
     at = Path(session.worktree_path)
     assert (at / "AGENT_CONTEXT" / "SESSION.md").read_text() == "theirs\n"
     assert "SESSION.md" in next(
-        one.text for one in desk.engine.store.facts(session_id=session.id) if one.kind == "context"
+        one.text
+        for one in desk.engine.store.facts(session_id=session.id)
+        if one.kind == "worktree" and "SESSION.md" in one.text
     )
     assert git(at, "status", "--porcelain") == git(desk.repo, "status", "--porcelain") == ""
     forced(desk, session, {"AGENT_CONTEXT/guide.md": lines(_3="more"), ".worktrees/README": "y\n"}, "By hand")
