@@ -69,7 +69,10 @@ def show(engine: "Engine", session: "Session", *, as_json: bool) -> int:
         output.line(Styled("✗", "red"), f" {one_line(file.path)}  ({file.kind}{hunks})")
     for path in found.resolved:
         edited = "  (changed after it was added)" if path in found.edited else ""
-        output.line(Styled("✓", "green"), f" {one_line(path)}{edited}")
+        if path in found.marked:
+            output.line(Styled("✗", "red"), f" {one_line(path)}  (added with conflict markers in it)")
+        else:
+            output.line(Styled("✓", "green"), f" {one_line(path)}{edited}")
     if reviewed is not None:
         output.line(redact.bytes_(reviewed.patch).decode("utf-8", "replace").rstrip("\n"))
         diagnostics.hint(f"ampsm merge {session.id} --continue --accept, or: --reject, --abort")
@@ -92,6 +95,7 @@ def conflict_document(engine: "Engine", session_id: str, **more: object) -> None
             "conflicts": files,
             "resolved": list(found.resolved),
             "edited": list(found.edited),
+            "marked": list(found.marked),
             "worktree": found.worktree,
             "needsReview": found.needs_review,
             **more,

@@ -50,6 +50,8 @@ class Conflicts:
     """Whether amp's resolution waits for somebody to look at it."""
     edited: tuple[str, ...] = ()
     """Tracked files that were changed after they were added, if they ever were: git would leave that out."""
+    marked: tuple[str, ...] = ()
+    """Those of `resolved` that hold conflict markers, and nobody said that they are meant."""
 
 
 def _marked(merge: Merge, worktree: Path, touched: Iterable[str]) -> list[str]:
@@ -95,6 +97,7 @@ def conflicts(around: Surroundings, session_id: str) -> Conflicts:
         files=files,
         resolved=tuple(file.path for file in laid.files if file.path not in left),
         edited=integrate.unadded(worktree),
+        marked=tuple(path for path in _marked(merge, worktree, ()) if path not in left),
         number=max(plan.conflicts, 1),
         given=plan.given,
         given_tree=plan.given_tree,

@@ -132,7 +132,7 @@ class Conflicted(AppScreen[object]):
         paths = self.paths
 
         def listed(width: int) -> list[Painted]:
-            return conflict_lines.files(paths, state.files, path, width)
+            return conflict_lines.files(paths, state.files, path, width, marked=state.marked)
 
         self.query_one("#files", Told).tell(listed)
         if self.mode != "files":
@@ -140,7 +140,9 @@ class Conflicted(AppScreen[object]):
 
         def lines(width: int) -> Sequence[Painted]:
             if file is None:
-                return conflict_lines.done(path, len(state.files), width, is_edited=is_edited)
+                left = len(state.files) + len(state.marked)
+                is_marked = path in state.marked
+                return conflict_lines.done(path, left, width, is_edited=is_edited, is_marked=is_marked)
             if not file.hunks:
                 return conflict_lines.ways(file, sides, width)
             found = conflict_lines.spread(file, around, sides, at, width)
@@ -160,7 +162,8 @@ class Conflicted(AppScreen[object]):
             return f"amp is at it{self.activity()}. Esc leaves; it goes on."
         whole = len(state.files) + len(state.resolved)
         base = f"{one_line(self.sides.ours, 80)} is untouched"
-        parts = [f"{len(state.files)} of {whole} file{'s' * (whole != 1)} open", base]
+        left = len(state.files) + len(state.marked)
+        parts = [f"{left} of {whole} file{'s' * (whole != 1)} open", base]
         if len(self.paths) > 1:
             parts.insert(0, f"{self.paths.index(self.path) + 1}/{whole} {one_line(self.path, 60)}")
         elif self.path:

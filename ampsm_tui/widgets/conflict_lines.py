@@ -40,17 +40,20 @@ class Spread(NamedTuple):
     hunks: tuple[tuple[int, int], ...]
 
 
-def files(paths: Sequence[str], held: Sequence["OpenFile"], here: str, width: int) -> list[Painted]:
-    """The files in their order, those in `held` still open; `here` is the one that is looked at."""
+def files(
+    paths: Sequence[str], held: Sequence["OpenFile"], here: str, width: int, *, marked: Sequence[str] = ()
+) -> list[Painted]:
+    """The files in their order, those in `held` and `marked` still open; `here` is the one that is looked at."""
     still_open = {file.path: file for file in held}
     lines: list[Painted] = []
     for path in paths:
         file, is_here = still_open.get(path), path == here
         mark = Piece("▌" if is_here else " ", "mark")
         shown = _tail(one_line(path, 500), max(6, width - 3))
-        glyph = Piece("≠ ", "warn") if file else Piece("✓ ", "ok")
+        glyph = Piece("≠ ", "warn") if file or path in marked else Piece("✓ ", "ok")
         lines.append((mark, glyph, Piece(shown, "here" if is_here else "text" if file else "quiet")))
-        lines.append((mark, Piece(f"  {_about(file) if file else 'resolved'}", "quiet")))
+        about = _about(file) if file else "markers left" if path in marked else "resolved"
+        lines.append((mark, Piece(f"  {about}", "quiet")))
     return lines
 
 
@@ -171,12 +174,16 @@ def _keyed(key: str, text: str, width: int) -> list[Painted]:
     return head + [(Piece("    "), Piece(line)) for line in held[1:]]
 
 
-def done(path: str, left: int, width: int, *, is_edited: bool = False) -> list[Painted]:
-    """A file that is resolved, or all of them; `is_edited`: it was changed after that."""
+def done(path: str, left: int, width: int, *, is_edited: bool = False, is_marked: bool = False) -> list[Painted]:
+    """A file that is resolved, or all of them; `is_edited`: it was changed after that, `is_marked`: it has markers."""
     lines: list[Painted] = []
     if path:
-        lines = [(Piece(one_line(path, 500), "title"),), (), (Piece("✓ ", "ok"), Piece("resolved")), ()]
-        if is_edited:
+        state = (Piece("≠ ", "warn"), Piece("added with conflict markers in it"))
+        lines = [(Piece(one_line(path, 500), "title"),), ()]
+        lines += [state if is_marked else (Piece("✓ ", "ok"), Piece("resolved")), ()]
+        if is_marked:
+            lines += _keyed("a", "says that they are meant; e takes them out", width)
+        elif is_edited:
             told = "It was changed after that, which would not be merged."
             lines += [(Piece(line, "warn"),) for line in wrapped(told, width, 4)]
             lines += _keyed("a", "takes it as it lies there now", width)

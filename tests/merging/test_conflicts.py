@@ -52,6 +52,8 @@ def test_by_hunk_and_back_again(desk: Desk, task: Session) -> None:
 def test_markers_that_were_added_are_not_merged(desk: Desk, task: Session) -> None:
     at = stopped(desk, task)
     git(at, "add", "one.txt")
+    found = merges.conflicts(desk.engine, task.id)
+    assert (found.files, found.resolved, found.marked) == ((), ("one.txt",), ("one.txt",))
     with pytest.raises(Refused, match=r"markers left in one\.txt"):
         merges.continue_(desk.engine, task.id)
     assert desk.last(task).state is MergeState.CONFLICTED

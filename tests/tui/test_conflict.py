@@ -190,12 +190,13 @@ async def test_what_looks_like_markers_may_be_meant(ground: Ground) -> None:
     app = opened(ground)
     async with app.run_test(size=(110, 40), notifications=True) as pilot:
         app.push_screen(MergeScreen(session))
-        await shows(pilot, "Nothing is open any more")
+        await shows(pilot, "added with conflict markers in it", "says that they are meant")
         await pilot.press("c")
         await shows(pilot, "conflict markers left in one.txt")
         await pilot.press("a")
         await shows(pilot, "Are these lines meant?", "line 3")
         await pilot.press("y")
+        await shows(pilot, "Nothing is open any more")
         await pilot.press("c")
         await shows(pilot, "fix login is in main.")
     assert ground.shown("main", "one.txt") == meant
