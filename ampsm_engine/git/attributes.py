@@ -16,6 +16,12 @@ _FALSE = frozenset({"false", "0", "no", "off"})
 _BINARY: Facts = {"diff": False}
 """What git's own macro `binary` says."""
 
+DEEPEST = 3
+"""Times that a pattern may say `**/`."""
+
+_NOTHING = re.compile(r"(?!)")
+_BRACKET = re.compile(r"\[[!^]?\]?(?:\\.|[^\]\\])*\]")
+
 MOST = 256 << 10
 """Bytes of one file of attributes that are read."""
 
@@ -89,30 +95,48 @@ def _said(words: list[str]) -> Facts:
 
 @lru_cache(1024)
 def _regex(pattern: str) -> re.Pattern[str]:
-    """git's wildmatch as a regular expression; a pattern that is none matches nothing."""
-    out, at, size = "", 0, len(pattern)
+    """git's wildmatch as a regular expression; a pattern that is none matches nothing.
+
+    An agent writes the patterns, so none may take long: of the stars in one part of a path all but the last are done
+    with at their first match, and more than `DEEPEST` times any folders match nothing.
+    """
+    parts: list[str] = []
+    star, at, size = -1, 0, len(pattern)
     while at < size:
-        if pattern.startswith("**/", at) and (at == 0 or pattern[at - 1] == "/"):
-            out, at = f"{out}(?:.*/)?", at + 3
-        elif pattern[at:] == "**" and (at == 0 or pattern[at - 1] == "/"):
-            out, at = f"{out}.+", size
+        begins = at == 0 or pattern[at - 1] == "/"
+        if begins and pattern.startswith("**/", at):
+            parts.append("(?:.*/)?")
+            at += 3
+        elif begins and pattern[at:] == "**":
+            parts.append(".+")
+            at = size
         elif pattern[at] == "*":
-            while at < size and pattern[at] == "*":
-                at += 1
-            out = f"{out}[^/]*"
+            if star >= 0:
+                parts[star] = "(?>[^/]*?"
+                parts.append(")")
+            star = len(parts)
+            parts.append("[^/]*")
+            at = size - len(pattern[at:].lstrip("*"))
         elif pattern[at] == "[":
-            bracket = re.compile(r"\[[!^]?\]?(?:\\.|[^\]\\])*\]").match(pattern, at)
+            bracket = _BRACKET.match(pattern, at)
             if bracket is None:
-                return re.compile(r"(?!)")
-            inner = bracket.group()[1:-1]
-            negated = inner[:1] in ("!", "^")
-            members = re.sub(r"([\[&~|])", r"\\\1", inner[negated:])
-            members = f"\\{members}" if members.startswith("]") else members
-            out, at = f"{out}(?!/)[{'^' if negated else ''}{members}]", bracket.end()
+                return _NOTHING
+            parts.append(_members(bracket.group()[1:-1]))
+            at = bracket.end()
         else:
             at += pattern[at] == "\\"
-            out, at = f"{out}{'[^/]' if pattern[at : at + 1] == '?' else re.escape(pattern[at : at + 1])}", at + 1
+            letter = pattern[at : at + 1]
+            star = -1 if letter == "/" else star
+            parts.append("[^/]" if letter == "?" else re.escape(letter))
+            at += 1
     try:
-        return re.compile(out, re.DOTALL)
+        return _NOTHING if parts.count("(?:.*/)?") > DEEPEST else re.compile("".join(parts), re.DOTALL)
     except re.error:
-        return re.compile(r"(?!)")
+        return _NOTHING
+
+
+def _members(inner: str) -> str:
+    negated = inner[:1] in ("!", "^")
+    members = re.sub(r"([\[&~|])", r"\\\1", inner[negated:])
+    members = f"\\{members}" if members.startswith("]") else members
+    return f"(?!/)[{'^' if negated else ''}{members}]"

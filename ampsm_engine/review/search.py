@@ -2,12 +2,19 @@
 
 Lower case finds both cases. What is no regular expression is looked for as it is typed. Signs and headings of hunks
 are not looked at. Where it can, it searches whole patches as bytes: megabytes in milliseconds.
+
+The screens search in their event loop, so no pattern may run for long, whoever wrote it: one that takes more than a
+moment for a piece of text is given up. Python's own `re` cannot be stopped, not even from another thread; the library
+`regex` reads the same patterns and takes a limit. (RE2 needs none, but takes 4 microseconds a match: seconds a patch.)
 """
 
 import re
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import AnyStr
+
+import regex
 
 from ampsm_engine.review.body import AT, NO_EOL, PAGE, Body
 
@@ -17,12 +24,21 @@ _LINEWISE = re.compile(r"\^|\\[sSWDnAZ]|\[\^|\(\?|\\x|\\u|\\0")
 
 _SIGNS = "+- @\\"
 
+LIMIT = 0.25
+"""Seconds of processor time that one piece of text may take: a line, or `PIECE` of a patch."""
 
-def _quietly(pattern: AnyStr, flags: re.RegexFlag = re.NOFLAG) -> re.Pattern[AnyStr]:
+PIECE = 1 << 18
+"""Bytes of a patch that are searched at once."""
+
+LONGEST = 1000
+"""Letters of a pattern; what is longer was pasted, and is looked for as it is."""
+
+
+def _quietly(pattern: AnyStr, flags: int = 0) -> "regex.Pattern[AnyStr]":
     """Compile; what Python might understand otherwise one day is no matter to who types a search."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
-        return re.compile(pattern, flags)
+        return regex.compile(pattern, flags)
 
 
 class Needle:
@@ -30,11 +46,13 @@ class Needle:
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self.is_given_up = False
+        """Whether it took too long: nothing more is found then."""
         self.is_sensitive = any(letter.isupper() for letter in re.sub(r"\\.", "", text))
         self._is_plain = not _META & set(text)
         self._lines = self._compiled(text)
         pattern = self._lines.pattern
-        self._bytes: re.Pattern[bytes] | None = None
+        self._bytes: regex.Pattern[bytes] | None = None
         self._literal = b""
         if text.isascii():
             if self._is_plain and text[:1] not in _SIGNS:
@@ -42,13 +60,24 @@ class Needle:
             elif not _LINEWISE.search(pattern):
                 self._bytes = _quietly(b"(?m)(?!^)(?:" + pattern.encode() + b")")
 
-    def _compiled(self, text: str) -> re.Pattern[str]:
-        flags = re.RegexFlag(0) if self.is_sensitive else re.IGNORECASE
+    def _compiled(self, text: str) -> "regex.Pattern[str]":
+        flags = 0 if self.is_sensitive else regex.IGNORECASE
+        if len(text) <= LONGEST:
+            with suppress(regex.error, OverflowError, RecursionError):
+                return _quietly(text, flags)
+        self._is_plain = True
+        return _quietly(re.escape(text), flags)
+
+    def _found(self, pattern: "regex.Pattern[AnyStr]", text: AnyStr) -> list[tuple[int, int]]:
+        """The places of a pattern that are not empty; none any more once it was given up."""
+        if self.is_given_up:
+            return []
         try:
-            return _quietly(text, flags)
-        except (re.error, OverflowError, RecursionError):
-            self._is_plain = True
-            return re.compile(re.escape(text), flags)
+            places = [found.span() for found in pattern.finditer(text, timeout=LIMIT)]
+        except TimeoutError:
+            self.is_given_up = True
+            return []
+        return [(start, end) for start, end in places if end > start]
 
     def __bool__(self) -> bool:
         return bool(self.text)
@@ -58,7 +87,7 @@ class Needle:
         line = raw.decode("utf-8", "surrogateescape")
         if self._literal and self._literal.decode() not in (line if self.is_sensitive else line.lower()):
             return []
-        return [found.span() for found in self._lines.finditer(line) if found.end() > found.start()]
+        return self._found(self._lines, line)
 
     def count(self, body: Body) -> int:
         """How often a patch has it."""
@@ -82,7 +111,7 @@ class Needle:
         if self._literal:
             return searched.count(self._literal)
         assert self._bytes is not None  # noqa: S101 - it is bytewise
-        return sum(1 for found in self._bytes.finditer(searched) if found.end() > found.start())
+        return sum(len(self._found(self._bytes, piece)) for piece in _pieces(searched))
 
     def _count_headings(self, body: Body) -> int:
         return self._count(body, _headings(body, len(body.kinds))) if self._is_bytewise(body) else 0
@@ -105,6 +134,16 @@ class Needle:
         if not self._is_bytewise(body):
             return True
         return self._count(body, b"\n".join(lines)) > 0
+
+
+def _pieces(data: bytes) -> Iterator[bytes]:
+    """A patch in pieces of whole lines."""
+    start = 0
+    while start < len(data):
+        end = data.find(b"\n", start + PIECE)
+        end = len(data) if end < 0 else end
+        yield data[start:end]
+        start = end + 1
 
 
 def _headings(body: Body, row: int) -> bytes:

@@ -197,6 +197,8 @@ class ReviewSearch(ReviewBase):
 
     def _said(self, finds: Finds, *, is_counted: bool) -> str:
         here, text = self.view.source.here, finds.needle.text
+        if finds.needle.is_given_up:
+            return f"/{text}  given up: this pattern takes too long"
         is_all = is_counted and self.reading is not None and self.reading.is_complete
         more = "" if is_all else "+"
         if here is not None:

@@ -76,3 +76,12 @@ def test_what_is_no_attribute_file_says_nothing() -> None:
     ):
         assert Attributes({".gitattributes": content}.get).fold("a/b") == ""
     assert Attributes(lambda path: b'"a b" -diff\n' if path == ".gitattributes" else None).fold("x/a b") == "attributes"
+
+
+@pytest.mark.parametrize(
+    "pattern", ["*a" * 40 + "b", "**/*a*" * 3 + "b", "/".join(["**/*a*a*a*a"] * 3) + "/b", "a*" * 60]
+)
+def test_no_pattern_takes_long(pattern: str) -> None:
+    told = Attributes(lambda path: f"{pattern} -diff\n".encode() if path == ".gitattributes" else None)
+    assert told.fold("a" * 200) == ("attributes" if pattern == "a*" * 60 else "")
+    assert told.fold("/".join(["a" * 50] * 8)) == ""

@@ -214,3 +214,27 @@ def test_a_hunk_stands_where_one_was_viewed_when_both_change_the_same_lines(
     now = {at for at, key in enumerate(hunks.keys(second.data)) if key in keys}
     assert earlier.changed(second, now, spans) == set(range(len(second.hunks))) - now
     assert earlier.changed(second, range(len(second.hunks)), spans) == set()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "line"),
+    [
+        ("(a|aa)*$", "a" * 40 + "b"),
+        ("(x+x+)+y", "x" * 3000),
+        ("(.*)(.*)(.*)(.*)(.*)[^x]", "x" * 20_000),
+        ("(é|éé)*$", "é" * 40 + "b"),
+    ],
+)
+def test_a_pattern_that_takes_too_long_is_given_up(pattern: str, line: str) -> None:
+    body = Body.whole(f"@@ -0,0 +1,2 @@\n+{line}\n+{line}\n".encode())
+    for seek in (Needle.count, lambda needle, body: needle.next_row(body, -1, 1) or 0):
+        needle = Needle(pattern)
+        assert seek(needle, body) == 0
+        assert needle.is_given_up
+        assert needle.spans(b"a b a") == []
+
+
+def test_pasted_text_is_looked_for_as_it_is() -> None:
+    line = "(a" * 600
+    needle = Needle(line)
+    assert needle.count(Body.whole(f"@@ -0,0 +1,2 @@\n+{line}\n+a\n".encode())) == 1
