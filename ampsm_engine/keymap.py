@@ -13,7 +13,7 @@ from ampsm_engine.errors import NotFound, Unfit
 from ampsm_engine.review_keys import REVIEWING
 
 _ONE = re.compile(r"(?:(?:ctrl|shift|alt|super)\+)*(?:[a-z][a-z0-9_]*|[^\s,+])")
-_NEVER = {"ctrl+c": "it always ends ampsm", "ctrl+z": "it belongs to the shell", "ctrl+q": "terminals stop at it"}
+_NEVER = {"ctrl+c": "it copies, or leaves ampsm", "ctrl+z": "it belongs to the shell", "ctrl+q": "it leaves ampsm"}
 
 EVERYWHERE = "everywhere"
 

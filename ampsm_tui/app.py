@@ -23,7 +23,7 @@ from ampsm_tui.clean import one_line
 from ampsm_tui.hangup import lasting
 from ampsm_tui.leaving import Leaving
 from ampsm_tui.opening import Opening
-from ampsm_tui.redrawing import Redrawing
+from ampsm_tui.redrawing import Redrawing, redrawn
 from ampsm_tui.turns import in_turn
 from ampsm_tui.wall import Wall, guarded
 from ampsm_tui.widgets import collecting
@@ -43,6 +43,9 @@ SOON = 0.1
 
 SETTLED = 0.3
 """Seconds after the start at which the first frame is out."""
+
+LEAVING = "leaving"
+"""The id of the question of ctrl+c."""
 
 Clock = Callable[[], datetime]
 
@@ -83,6 +86,8 @@ class AmpsmApp(Opening, Leaving, Redrawing):
         Binding("question_mark", "help", "Help", id="help", show=False),
         Binding("colon", "command_palette", "All actions", id="palette", show=False),
         Binding("comma", "settings", "Settings", id="settings", show=False),
+        Binding("ctrl+z", "suspend_process", "Suspend", show=False, priority=True, system=True),
+        Binding("ctrl+c", "interrupt", "Copy, or leave", show=False, priority=True, system=True),
         Binding("at", "notifications", "Notifications", id="notifications", show=False),
     ]
 
@@ -119,7 +124,7 @@ class AmpsmApp(Opening, Leaving, Redrawing):
 
     def get_driver_class(self) -> "type[Driver]":
         """The terminal's driver: the wall before it, one key at a time behind it, and no harm when it is lost."""
-        return guarded(in_turn(lasting(super().get_driver_class())))
+        return guarded(in_turn(redrawn(lasting(super().get_driver_class()))))
 
     def get_line_filters(self) -> "Sequence[LineFilter]":
         """The wall first, then Textual's."""
@@ -252,6 +257,31 @@ class AmpsmApp(Opening, Leaving, Redrawing):
         if action in {"settings", "notifications"} and self.read_only:
             return False
         return super().check_action(action, parameters)
+
+    async def action_quit(self) -> None:
+        """Leave; a screen that holds what is not written yet sees to that first."""
+        holds_back = getattr(self.screen, "holds_back", None)
+        if holds_back is None or not holds_back(self.exit):
+            self.exit()
+
+    def action_interrupt(self) -> None:
+        """Ctrl+c: copy what is selected; else ask whether to leave, and the second time leave."""
+        from ampsm_tui.screens.confirm import ConfirmScreen
+
+        widget = self.focused
+        if getattr(widget, "selected_text", "") or self.screen.get_selected_text():
+            copy = getattr(widget, "action_copy", None) if getattr(widget, "selected_text", "") else None
+            (copy or self.screen.action_copy_text)()
+        elif isinstance(self.screen, ConfirmScreen) and self.screen.id == LEAVING:
+            self.screen.action_answer(True)
+        else:
+            sentence = "What runs goes on, and what you wrote is kept."
+
+            def answered(answer: bool | None) -> None:
+                if answer:
+                    self.call_later(self.action_quit)
+
+            self.push_screen(ConfirmScreen("Leave ampsm?", sentence, yes="Leave", id=LEAVING), answered)
 
     def action_leave(self) -> None:
         """One screen back; from the last one, leave."""

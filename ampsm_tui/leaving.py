@@ -5,7 +5,13 @@ before that screen is taken apart.
 """
 
 import asyncio
+import contextlib
+import os
+import select
 import signal
+import termios
+import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 from textual.app import App
@@ -17,7 +23,17 @@ from ampsm_tui.ask import BEGUN, tell
 if TYPE_CHECKING:
     from textual.await_remove import AwaitRemove
     from textual.dom import DOMNode
+    from textual.driver import Driver
     from textual.widget import Widget
+
+STUCK = 3.0
+"""Seconds that the loop has to hear of a signal; after them the app ends without it. What was typed is on disk."""
+
+MODES_OFF = (
+    b"\x1b[<u\x1b[?2048l\x1b[?2004l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?1016l\x1b[?1004l"
+    b"\x1b[?2026l\x1b[?1049l\x1b[?25h\x1b[0m"
+)
+"""Takes back what Textual's driver asks of a terminal: keys, mouse, focus, the other screen, no cursor."""
 
 PATIENCE = 60.0
 """Seconds that leaving waits; what takes longer is cut off, and `ampsm repair` finds what it left."""
@@ -59,9 +75,40 @@ class Leaving(App[int]):
             super()._handle_exception(error)
 
     def leave_on_signals(self) -> None:
-        """End in order when asked to, so that the terminal is given back as it was."""
+        """End in order when asked to, so that the terminal is given back as it was; by force where the loop is stuck.
+
+        The handlers are Python's, not the loop's: they run between two steps of whatever holds the loop up.
+        """
         if self.is_headless:
             return
-        loop = asyncio.get_running_loop()
+        self._loop_at_work = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGHUP):
-            loop.add_signal_handler(number, self.exit, None, 128 + number)
+            signal.signal(number, self._signalled)
+
+    def _signalled(self, number: int, _frame: object) -> None:
+        heard = threading.Event()
+        threading.Thread(target=self._see_to_the_end, args=(number, heard), daemon=True).start()
+        with contextlib.suppress(RuntimeError):  # the loop is closed: the app is about to end
+            self._loop_at_work.call_soon_threadsafe(self._leave_for, number, heard)
+
+    def _leave_for(self, number: int, heard: threading.Event) -> None:
+        heard.set()
+        self.exit(None, 128 + number)
+
+    def _see_to_the_end(self, number: int, heard: threading.Event) -> None:
+        """In a thread, which dies with a process that ends in order."""
+        if heard.wait(STUCK):
+            time.sleep(PATIENCE + STUCK)
+        give_back(getattr(self, "_driver", None))
+        os._exit(128 + number)
+
+
+def give_back(driver: "Driver | None") -> None:
+    """Give the terminal back as it was, without the app's help; where it does not take a byte, that is left out."""
+    before, file = getattr(driver, "attrs_before", None), getattr(driver, "fileno", None)
+    if before is None or file is None:
+        return
+    with contextlib.suppress(OSError, ValueError, termios.error):
+        if select.select([], [file], [], 0.2)[1]:
+            os.write(file, MODES_OFF)
+        termios.tcsetattr(file, termios.TCSANOW, before)

@@ -83,7 +83,7 @@ def staged(worktree: Path) -> Staged:
         # A file that becomes a link is told twice: as deleted, and as new.
         for _ in range(2 if letter == "T" else 1):
             if sections:
-                keys |= {(names[-1], key) for key in hunks.keys(sections.pop(0) + b"\n")}
+                keys |= {(names[-1], key) for key in hunks.staged_keys(sections.pop(0) + b"\n")}
     paths = frozenset(name for names, _ in changed for name in names)
     listing = ("--name-only", "-z", "--no-renames", "--ignore-submodules=none", "--no-ext-diff", "--no-textconv")
     unlike = program.text(program.told(worktree, "--literal-pathspecs", "diff", *listing, "--", *sorted(paths)))

@@ -15,8 +15,8 @@ from ampsm_engine.review.values import Side
 FILE_KEY = "file:"
 """What the key of a whole file begins with."""
 
-_HEADER = re.compile(rb"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@.*$", re.MULTILINE)
-# A changed line with what says that it has no line feed; context is no part of a hunk's identity.
+_HEADER = re.compile(rb"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@(.*)$", re.MULTILINE)
+# A changed line with what says that it has no line feed.
 _CHANGED = re.compile(rb"^[+-].*\n?(?:^\\.*\n?)?", re.MULTILINE)
 _UNENDED = b"\\ No newline at end of file\n"
 
@@ -45,19 +45,51 @@ class Misplaced(ValueError):
 
 
 def keys(data: bytes) -> tuple[str, ...]:
-    """The key of each hunk of a patch: a hash of its changed lines, and a number where another has the same.
+    """The key of each hunk of a patch: a hash of its lines, those around it too, and of the function it stands in.
 
-    What is around a hunk and where it stands does not change its key, so that it survives rebases and renames.
+    Line numbers do not change a key, so that it survives what happens elsewhere in the file, and a rename. Where hunks
+    are the same in all of that, a mark on one must never come to stand on another: their keys hold which of them it is
+    and where on the old side all of them stand, and change with any of them.
     """
-    starts = [found.start() for found in _HEADER.finditer(data)]
-    seen: dict[str, int] = {}
-    found = []
-    for begin, end in itertools.pairwise([*starts, len(data)]):
-        # Its first line is the header, which has a sign of its own: @.
-        key = hashlib.sha1(b"".join(_CHANGED.findall(data, begin, end)), usedforsecurity=False).hexdigest()
-        seen[key] = count = seen.get(key, 0) + 1
-        found.append(key if count == 1 else f"{key}.{count}")
+    headers = _headers(data)
+    found = [_digest(data[header.start(5) : end].rstrip(b"\n")) for header, end in headers]
+    equals: dict[str, list[int]] = {}
+    for number, key in enumerate(found):
+        equals.setdefault(key, []).append(number)
+    for key, numbers in equals.items():
+        if len(numbers) > 1:
+            places = ",".join(headers[number][0][1].decode() for number in numbers)
+            for which, number in enumerate(numbers):
+                found[number] = _digest(f"{key} {which} {places}".encode())
     return tuple(found)
+
+
+def staged_keys(data: bytes) -> tuple[str, ...]:
+    """The key of each hunk by what it changes and where on the old side, for two patches that have that side in common.
+
+    What is around a hunk may differ between the two, and so may the count of those that change the same.
+    """
+    found = []
+    for header, end in _headers(data):
+        first = int(header[1]) + _leading(data, header.end() + 1)
+        found.append(f"{first}:{_digest(b''.join(_CHANGED.findall(data, header.end(), end)))}")
+    return tuple(found)
+
+
+def _headers(data: bytes) -> list[tuple[re.Match[bytes], int]]:
+    """The headings of a patch, each with the end of its hunk."""
+    headers = list(_HEADER.finditer(data))
+    borders = itertools.pairwise([*(found.start() for found in headers), len(data)])
+    return [(header, end) for header, (_, end) in zip(headers, borders, strict=True)]
+
+
+def _leading(data: bytes, start: int) -> int:
+    """How many lines of context a hunk begins with."""
+    return next((count for count, line in enumerate(data[start:].split(b"\n", 4)) if line[:1] in b"+-"), 0)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha1(data, usedforsecurity=False).hexdigest()
 
 
 def file_key(data: bytes, old_mode: str = "", new_mode: str = "", old_oid: str = "", new_oid: str = "") -> str:

@@ -21,8 +21,8 @@ class ConfirmScreen(Dialog[bool]):
         Binding("left,right,h,l", "app.focus_next", show=False),
     ]
 
-    def __init__(self, title: str, sentence: str, *, yes: str = "Yes") -> None:
-        super().__init__(title)
+    def __init__(self, title: str, sentence: str, *, yes: str = "Yes", id: str | None = None) -> None:  # noqa: A002
+        super().__init__(title, id=id)
         self._sentence = sentence
         self._yes = yes
 

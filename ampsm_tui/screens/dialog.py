@@ -25,8 +25,8 @@ class Dialog(AppScreen[Answer | None], ModalScreen[Answer | None]):
     CSS_PATH = "dialog.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel", id="dialog.cancel")]
 
-    def __init__(self, title: str) -> None:
-        super().__init__()
+    def __init__(self, title: str, *, id: str | None = None) -> None:  # noqa: A002 - Textual's
+        super().__init__(id=id)
         self._heading = title
 
     def compose(self) -> ComposeResult:

@@ -250,6 +250,11 @@ class Reading:
             )
         return file.keys
 
+    def staged_keys(self, index: int) -> tuple[str, ...]:
+        """The keys by which the hunks of a file are known among what is staged."""
+        body = self.document.files[index].body
+        return hunks.staged_keys(body.data) if body is not None else ()
+
     def mark(self, index: int) -> None:
         """Fold what of a file is viewed, and open what is not."""
         self._mark(index)
@@ -292,7 +297,7 @@ class Reading:
         file, staged = self.document.files[index], self.staged
         if staged is None or file.body is None:
             return
-        keys = self.keys(index) if staged.paths & {file.path, file.old_path} else ()
+        keys = self.staged_keys(index) if staged.paths & {file.path, file.old_path} else ()
         file.staged = frozenset(at for at, key in enumerate(keys) if staged.has(file.path, key, file.old_path))
 
 

@@ -146,7 +146,7 @@ class ReviewChanges(ReviewBase):
         if patch is None or hunk is None:
             is_in = staged.has_all(file.path, file.old_path)
         else:
-            is_in = staged.has(file.path, reading.keys(row.file)[hunk], file.old_path)
+            is_in = staged.has(file.path, reading.staged_keys(row.file)[hunk], file.old_path)
         verb = reviews.unstage if is_in else reviews.stage
         self._take_staged(await ask(verb, engine, self.session.id, file.path, patch, old_path=file.old_path))
 

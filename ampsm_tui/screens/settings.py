@@ -1,5 +1,6 @@
 """All settings in their groups, changed in place and written to the file at once; its comments stay."""
 
+from collections.abc import Callable
 from itertools import groupby
 from typing import ClassVar
 
@@ -56,6 +57,7 @@ class SettingsScreen(AppScreen[None]):
         self._row: SettingRow | None = None
         self._under_way = 0
         self._leaving = False
+        self._then: Callable[[], object] = lambda: None
 
     def compose(self) -> ComposeResult:
         """The file, the groups, what the current one means."""
@@ -148,17 +150,22 @@ class SettingsScreen(AppScreen[None]):
 
     def action_leave(self) -> None:
         """Back, when what was typed last is written; what is refused holds the screen, but only once."""
+        if not self.holds_back(lambda: self.dismiss(None)):
+            self.dismiss(None)
+
+    def holds_back(self, then: Callable[[], object]) -> bool:
+        """Whether what was typed last is not written yet: it is now, and `then` follows unless it is refused."""
         is_typed = self._row is not None and self._row.is_typed
         if self._leaving or not (is_typed or self._under_way):
-            self.dismiss(None)
-            return
-        self._leaving = True
+            return False
+        self._leaving, self._then = True, then
         if is_typed and self._row is not None and not self._under_way:
             self._begin(self._row, self._row.text)
+        return True
 
     def _close_if_written(self) -> None:
         if self._leaving and not self._under_way and self.is_current:
-            self.dismiss(None)  # not awaited: a screen that waits for its own end waits for ever
+            self._then()  # not awaited: a screen that waits for its own end waits for ever
 
 
 def _every() -> list[Setting]:

@@ -171,12 +171,12 @@ def test_what_is_staged_of_a_renamed_file_is_known(sandbox: Sandbox, worktree: W
     whole = stage_work.staged(at)
     assert whole.has_all("moved.txt", "text.txt")
     told = hunks_of.moved(at, "HEAD")
-    assert {("moved.txt", key) for key in hunks.keys(told)} == whole.keys
+    assert {("moved.txt", key) for key in hunks.staged_keys(told)} == whole.keys
     first, second = hunks.split(told)
     hunks_of.unstage(worktree, "moved.txt", first, "text.txt")
     part = stage_work.staged(at)
     assert not part.has_all("moved.txt", "text.txt")
-    one, other = hunks.keys(told)
+    one, other = hunks.staged_keys(told)
     assert (part.has("moved.txt", one, "text.txt"), part.has("moved.txt", other, "text.txt")) == (False, True)
     assert sandbox.git("show", ":moved.txt", at=at) == changed(TEXT, l25="twenty-five\n").strip()
     assert second.image(Side.NEW)

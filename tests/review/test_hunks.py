@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 import hypothesis.strategies as st
+import pygit2
 import pytest
 from hypothesis import given, settings
 
@@ -73,7 +74,7 @@ def patch_of(folder: Path, *edits: tuple[int, bytes], top: int = 0) -> bytes:
     return diff(folder, b"\n".join([b"new"] * top + TEXT) + b"\n", b"\n".join([b"new"] * top + new) + b"\n")
 
 
-def test_a_key_is_of_the_changed_lines_alone(tmp_path: Path) -> None:
+def test_a_key_is_of_the_lines_of_a_hunk_and_not_of_their_numbers(tmp_path: Path) -> None:
     first, second = hunks.keys(patch_of(tmp_path, (5, b"x"), (40, b"y")))
     assert first != second
     assert hunks.keys(patch_of(tmp_path, (5, b"x"), (40, b"y"), top=7)) == (first, second), "it moved down"
@@ -82,11 +83,72 @@ def test_a_key_is_of_the_changed_lines_alone(tmp_path: Path) -> None:
     assert hunks.keys(b"") == ()
 
 
-def test_hunks_of_the_same_content_are_told_apart_by_their_order(tmp_path: Path) -> None:
-    old = b"\n".join([b"same", *TEXT[:20], b"same", *TEXT[20:40], b"same"]) + b"\n"
-    found = hunks.keys(diff(tmp_path, old, old.replace(b"same", b"other")))
-    assert len(set(found)) == 3
-    assert [key.partition(".")[2] for key in found] == ["", "2", "3"]
+def marked(old: list[bytes], new: list[bytes]) -> dict[str, tuple[int, bytes]]:
+    """The hunks of a patch by their keys: where each begins on the old side, and its text."""
+    told = (
+        pygit2.Patch.create_from(b"".join(old), b"".join(new)).data or b""
+    )  # as the review has them: a git each takes too long
+    patch = told[told.find(b"\n@@ ") + 1 :] if b"\n@@ " in told else b""
+    found = hunks.split(patch)
+    return {key: (one.old_start, b"".join(one.lines)) for key, one in zip(hunks.keys(patch), found, strict=True)}
+
+
+def test_a_mark_never_moves_to_an_equal_hunk() -> None:
+    block = [b"begin\n", b"same\n", b"a\n", b"b\n", b"c\n", b"d\n", b"e\n", b"f\n", b"g\n"]
+    old = block * 3
+    rewritten = [b"other\n" if line == b"same\n" else line for line in old]
+    first, second, third = marked(old, rewritten)
+    assert len({first, second, third}) == 3
+    without_first = [*old[:9], *rewritten[9:]]
+    assert not {first} & marked(old, without_first).keys()
+    only_third = [*old[:18], *rewritten[18:]]
+    assert not {first, second} & marked(old, only_third).keys()
+    unlike_first = [*(b"else\n" if line == b"same\n" else line for line in old[:9]), *rewritten[9:]]
+    assert not {first} & marked(old, unlike_first).keys()
+
+
+OLD_BLOCKS = st.lists(st.sampled_from([b"a", b"b", b"x"]), min_size=8, max_size=60)
+
+
+def _rewritten(lines: list[bytes], edits: list[tuple[int, bytes | None]]) -> list[bytes]:
+    new = [[line] for line in lines]
+    for at, line in edits:
+        new[at % len(lines)] = [] if line is None else [line, b"x\n"] if line == b"+\n" else [line]
+    return [line for group in new for line in group]
+
+
+def no_mark_moves(old: list[bytes], first: list[bytes], second: list[bytes], read: set[int]) -> None:
+    """A hunk whose key was marked stands where a marked one stood, and says the same."""
+    before, after = marked(old, first), marked(old, second)
+    keys = {key for at, key in enumerate(before) if at in read}
+    for key in keys & after.keys():
+        assert after[key][1] == before[key][1]
+        alike = [one for one in after.values() if one[1] == after[key][1]]
+        assert len(alike) == 1 or after[key] == before[key]
+
+
+EDIT = st.tuples(st.integers(0, 200), st.sampled_from([b"a\n", b"x\n", b"y\n", b"+\n", None]))
+REWRITES = {
+    "old": OLD_BLOCKS.map(lambda lines: [line + b"\n" for line in lines]),
+    "first": st.lists(EDIT, min_size=1, max_size=6),
+    "second": st.lists(EDIT, max_size=6),
+    "read": st.sets(st.integers(0, 5)),
+}
+
+
+@settings(max_examples=150)
+@given(**REWRITES)
+def test_no_mark_covers_a_hunk_that_was_not_read(old, first, second, read) -> None:  # type: ignore[no-untyped-def]
+    no_mark_moves(old, _rewritten(old, first), _rewritten(old, second), read)
+
+
+@pytest.mark.soak
+@settings(max_examples=100_000)
+@given(**REWRITES)
+def test_no_mark_covers_a_hunk_that_was_not_read_in_the_long_run(  # type: ignore[no-untyped-def]
+    old, first, second, read
+) -> None:
+    no_mark_moves(old, _rewritten(old, first), _rewritten(old, second), read)
 
 
 def test_an_end_without_a_line_feed_is_a_change(tmp_path: Path) -> None:
