@@ -1,6 +1,7 @@
 """Writing what happens to an iteration at work: its tally, its attempts, its end."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ampsm_engine import wording
 from ampsm_engine.errors import NotFound, Refused
@@ -44,7 +45,7 @@ class Progress(Writing):
                 unknown = (SessionRow.id == session_id) & SessionRow.thread_id.is_null()
                 SessionRow.update(thread_id=thread_id).where(unknown).execute(database)
             self._change(database, iteration_id, **columns)
-            keep_tool_calls(database, tool_calls)
+            keep_tool_calls(database, [replace(call, iteration_id=iteration_id) for call in tool_calls])
 
     def begin_attempt(self, iteration_id: str) -> None:
         """Count one more start of amp; NotFound, or Refused unless the iteration runs."""
