@@ -44,7 +44,10 @@ class Bench:
     sessions: list[Session] = field(default_factory=list)
 
     def scenario(self, *steps: dict[str, object], runs: list[list[dict[str, object]]] | None = None) -> None:
-        """What amp does from now on."""
+        """What amp does from now on. A worker that is about to leave could still claim with the scenario before."""
+        store = self.engine.store
+        if self.sessions and not store.unsettled() and not store.queued():
+            until(lambda: not self.workers(), "the workers of the scenario before to leave")
         self.monkeypatch.setenv("AMPSM_SCENARIO", json.dumps({"runs": runs} if runs else {"steps": list(steps)}))
 
     def inner_scenario(self) -> str:

@@ -20,13 +20,6 @@ def at(session: Session) -> Path:
     return Path(session.worktree_path)
 
 
-def settled(bench: Bench, session: Session) -> Iteration:
-    """The last iteration, once its worker is gone too: that one would play the next iteration by the old scenario."""
-    last = bench.settled(session)
-    bench.quiet()
-    return last
-
-
 def files_of(session: Session, commit: str) -> list[str]:
     return git(at(session), "show", "--format=", "--name-only", commit).split()
 
@@ -64,7 +57,7 @@ def test_edits_before_an_iteration_become_a_commit_by_hand(bench: Bench, lined: 
     (at(lined) / "new.txt").write_text("mine, too\n")
     (at(lined) / ".env").write_text("TOKEN=x\n")
     bench.iterate(lined)
-    last = settled(bench, lined)
+    last = bench.settled(lined)
     assert commits(lined) == ["Edits by hand", "amp: wrote the file of amp's own"]
     assert files_of(lined, "HEAD~1") == ["new.txt", "notes.txt"]
     assert git(at(lined), "log", "-1", "--format=%an %cn", "HEAD~1").strip() == "Some Body Some Body"
@@ -83,7 +76,7 @@ def test_adopting_a_dirty_worktree(bench: Bench, tmp_path: Path) -> None:
     session = sessions.adopt(bench.engine, elsewhere)
     bench.scenario(WRITE, DONE)
     bench.iterate(session)
-    only_amps(session, settled(bench, session), "amps.txt")
+    only_amps(session, bench.settled(session), "amps.txt")
     assert git(elsewhere, "show", "HEAD~1:app.py") == "mine\nand not staged\n"
     assert git(elsewhere, "status", "--porcelain") == ""
 
@@ -94,17 +87,17 @@ def test_what_amp_left_is_not_a_persons(bench: Bench, lined: Session) -> None:
     hook.write_text("#!/bin/sh\nexit 1\n")
     hook.chmod(0o755)
     bench.iterate(lined)
-    assert settled(bench, lined).commit_sha is None
+    assert bench.settled(lined).commit_sha is None
     hook.unlink()
     (at(lined) / "notes.txt").write_text(edited(LINES, _3="mine"))
     bench.scenario({"create_file": "second.txt", "content": "2"}, DONE)
     bench.iterate(lined)
-    last = settled(bench, lined)
+    last = bench.settled(lined)
     assert commits(lined) == ["Edits by hand", "amp: wrote the file of amp's own"]
     assert files_of(lined, "HEAD~1") == ["notes.txt"]
     only_amps(lined, last, "amps.txt", "second.txt")
     bench.iterate(lined)
-    settled(bench, lined)
+    bench.settled(lined)
     assert "Edits by hand" not in commits(lined)[2:]
 
 
@@ -116,7 +109,7 @@ def test_what_a_hook_made_in_a_new_worktree_is_no_persons(bench: Bench) -> None:
     session = bench.new(None)
     (at(session) / "app.py").write_text("mine\n")
     bench.iterate(session)
-    only_amps(session, settled(bench, session), "amps.txt", "made.txt")
+    only_amps(session, bench.settled(session), "amps.txt", "made.txt")
     assert files_of(session, "HEAD~1") == ["app.py"]
 
 
@@ -127,11 +120,11 @@ def test_what_a_dead_attempt_left_is_amps(bench: Bench, lined: Session) -> None:
     bench.kill_workers()
     os.kill(bench.amp(first), 9)
     until(bench.sweep, "a worker")
-    assert settled(bench, lined).outcome is Outcome.CRASHED
+    assert bench.settled(lined).outcome is Outcome.CRASHED
     only_amps(lined, bench.last(lined), "amps.txt")
     bench.scenario({"create_file": "second.txt", "content": "2"}, DONE)
     bench.iterate(lined)
-    only_amps(lined, settled(bench, lined), "second.txt")
+    only_amps(lined, bench.settled(lined), "second.txt")
     assert "committed-by-hand" not in bench.facts(lined)
 
 
@@ -140,7 +133,7 @@ def test_an_amp_that_never_began_commits_nothing(bench: Bench, lined: Session) -
     bench.iterate(lined, launch_worker=False)
     (bench.folder / "amp").unlink()
     bench.sweep()
-    assert settled(bench, lined).outcome is Outcome.FAILED
+    assert bench.settled(lined).outcome is Outcome.FAILED
     assert commits(lined) == ["Edits by hand"]
     assert bench.last(lined).commit_sha is None
 
@@ -158,7 +151,7 @@ class TestLeft:
         git(at(lined), "add", "new.txt")
         bench.scenario({"shell": "sed -i 's/line 11/amps/' notes.txt"}, WRITE, DONE)
         bench.iterate(lined)
-        last = settled(bench, lined)
+        last = bench.settled(lined)
         only_amps(lined, last, "amps.txt", "notes.txt")
         assert git(at(lined), "show", "HEAD:notes.txt") == edited(LINES, _11="amps")
         assert (at(lined) / "notes.txt").read_text() == edited(LINES, _3="mine", _11="amps")
@@ -166,14 +159,14 @@ class TestLeft:
         assert bench.now(lined).status is Status.IDLE
         bench.scenario({"create_file": "second.txt", "content": "2"}, DONE)
         bench.iterate(lined)
-        only_amps(lined, settled(bench, lined), "second.txt")
+        only_amps(lined, bench.settled(lined), "second.txt")
         assert (at(lined) / "new.txt").read_text() == "mine, too\n"
 
     def test_in_one_line_with_amps_is_told(self, bench: Bench, lined: Session) -> None:
         (at(lined) / "notes.txt").write_text(edited(LINES, _3="mine"))
         bench.scenario({"shell": "sed -i 's/mine/mine and amps/' notes.txt"}, DONE)
         bench.iterate(lined)
-        only_amps(lined, settled(bench, lined), "notes.txt")
+        only_amps(lined, bench.settled(lined), "notes.txt")
         told = [fact.text for fact in bench.engine.store.facts(session_id=lined.id) if fact.kind == "hand-edits"]
         assert "could not be told from amp's" in told[-1]
         assert "notes.txt" in told[-1]
@@ -182,7 +175,7 @@ class TestLeft:
         (at(lined) / "notes.txt").write_text(edited(LINES, _3="mine"))
         bench.scenario(WRITE, {"commit": "feat: all of it"}, DONE)
         bench.iterate(lined)
-        settled(bench, lined)
+        bench.settled(lined)
         told = [fact.text for fact in bench.engine.store.facts(session_id=lined.id) if fact.kind == "hand-edits"]
         assert "could not be told from amp's" in told[-1]
 
@@ -193,6 +186,6 @@ def test_edits_that_a_hook_refuses_stay_uncommitted(bench: Bench, lined: Session
     hook.chmod(0o755)
     (at(lined) / "notes.txt").write_text(edited(LINES, _3="mine"))
     bench.iterate(lined)
-    only_amps(lined, settled(bench, lined), "amps.txt")
+    only_amps(lined, bench.settled(lined), "amps.txt")
     assert "no notes" in bench.fact(lined, "hand-edits")
     assert git(at(lined), "diff", "--name-only").split() == ["notes.txt"]
