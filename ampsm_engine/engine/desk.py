@@ -50,7 +50,7 @@ class Engine:
         """
         try:
             only = Path(os.fsdecode(self.home.only_repository.read_bytes()))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):  # what is wrong with the home itself is said by `ready`
             return
         except OSError as reason:
             message = f"{self.home.only_repository} cannot be read: {reason.strerror}."
