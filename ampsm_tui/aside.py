@@ -10,6 +10,7 @@ from pathlib import Path
 from textual.app import App, SuspendNotSupported
 
 from ampsm_engine.errors import Failed, Refused, Unfit
+from ampsm_tui.environment import without_safe_path
 
 
 def words(environ: Mapping[str, str], names: Sequence[str], example: str) -> list[str]:
@@ -35,7 +36,8 @@ def step_aside(app: App[object], command: Sequence[str], folder: Path) -> None:
     before = signal.signal(signal.SIGINT, lambda *_: None)
     try:
         with app.suspend():
-            code = subprocess.run(command, cwd=folder, env=os.environ | {"PWD": str(folder)}, check=False).returncode
+            environ = without_safe_path(os.environ) | {"PWD": str(folder)}
+            code = subprocess.run(command, cwd=folder, env=environ, check=False).returncode
     except SuspendNotSupported as reason:
         message = "This terminal cannot be given to another program."
         raise Unfit(message, f"cd {folder}") from reason

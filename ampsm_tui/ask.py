@@ -15,6 +15,7 @@ from textual.dom import DOMNode, NoScreen
 from textual.worker import Worker, active_worker
 
 from ampsm_engine.errors import AmpsmError, Failed, Unfit
+from ampsm_tui import environment
 from ampsm_tui.clean import many_lines, one_line
 
 P = ParamSpec("P")
@@ -109,6 +110,7 @@ async def cross(question: Callable[[], T]) -> T:
     from anyio import BrokenWorkerProcess, to_process  # not before the first frame
 
     to_process.current_default_process_limiter().total_tokens = AT_ONCE
+    os.environ.setdefault(*environment.SAFE_PATH)
     try:
         return await to_process.run_sync(_answer, question, cancellable=True)
     except BrokenWorkerProcess as reason:
@@ -125,6 +127,9 @@ def _answer(question: Callable[[], T]) -> T:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     os.close(nowhere)
+    name, ours = environment.SAFE_PATH
+    if os.environ.get(name) == ours:
+        del os.environ[name]  # workers, amp and scripts are started from here
     return question()
 
 

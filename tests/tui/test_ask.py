@@ -2,6 +2,8 @@
 
 import asyncio
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -31,11 +33,31 @@ async def test_an_answer_comes_from_another_process(engine: Engine) -> None:
     assert await ask(glance.changes, engine, ["gone"]) == {}
 
 
+def test_no_module_of_the_folder_that_it_is_started_in_is_run(tmp_path: Path) -> None:
+    """The folder may be a hostile repository: Python would look there first for what the side process imports."""
+    ran = tmp_path / "ran"
+    for name in ("pickle", "subprocess", "anyio", "ampsm_engine", "random", "encodings", "sitecustomize"):
+        (tmp_path / f"{name}.py").write_text(f"open({str(ran)!r}, 'a').write({name!r})\n")
+    code = (
+        "import asyncio, functools, os\n"
+        "from ampsm_tui.ask import cross\n"
+        "from ampsm_tui.environment import without_safe_path\n"
+        "print(asyncio.run(cross(functools.partial(os.getenv, 'PYTHONSAFEPATH', 'not set'))))\n"
+        "print('PYTHONSAFEPATH' in without_safe_path(os.environ))\n"
+    )
+    environ = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
+    command = [sys.executable, "-P", "-c", code]
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, check=True)
+    assert not ran.exists(), ran.read_text()
+    assert done.stdout.split("\n")[:2] == ["not set", "False"]
+
+
 async def test_the_error_of_a_verb_comes_back_as_itself(engine: Engine) -> None:
-    engine.config.write_text("slots = 'many'")
+    (engine.home.root / "file").write_text("")
+    place = Home(engine.home.root / "file", engine.home.root / "file" / "ampsm.sqlite")
     with pytest.raises(Unfit) as caught:
-        await ask(Engine.ready, engine)
-    assert "slots" in caught.value.message
+        await ask(Engine.ready, Engine(place, engine.config))
+    assert "that is a file" in caught.value.message
     assert caught.value.hint
 
 
