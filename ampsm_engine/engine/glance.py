@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
+from ampsm_engine.engine import conditions
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError, NotFound
 from ampsm_engine.git import changes as diffs
@@ -39,6 +40,8 @@ class ChangeCounts:
     """Tokens of all iterations but the one that the board shows; None when amp told of none."""
     trouble: str | None = None
     """Why there are no counts."""
+    missing: str = ""
+    """What of the session is gone, in words; empty when all is at its place."""
 
 
 def changes(engine: Engine, session_ids: Sequence[str]) -> dict[str, ChangeCounts]:
@@ -49,6 +52,7 @@ def changes(engine: Engine, session_ids: Sequence[str]) -> dict[str, ChangeCount
     return {
         session.id: replace(
             _counted(session),
+            missing=conditions.MISSING.get(conditions.missing(session) or "", ""),
             earlier_tokens=_tokens(one for one in iterations[session.id] if one.id != shown.get(session.id)),
         )
         for session in known

@@ -70,6 +70,8 @@ def _doing(subject: Subject) -> tuple[Piece, ...]:
     if subject.outlook is not None and subject.outlook.open and word != "running":
         waits = subject.outlook.open == "conflicted"
         return (Piece("conflicts wait: M", "awaiting-input"),) if waits else (Piece("merging"),)
+    if subject.counts is not None and subject.counts.missing and word != "running":
+        return (Piece(subject.counts.missing, "error"),)
     style = {"running": "", "error": "error", "awaiting-input": "awaiting-input"}.get(word, "quiet")
     return (Piece(one_line(wording.doing(subject.row), 300), style),)
 

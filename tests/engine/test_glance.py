@@ -32,6 +32,7 @@ def test_a_broken_session_spoils_only_its_own_counts(bench: Bench) -> None:
     assert set(counts) == {good.id, bad.id}
     assert counts[good.id].trouble is None
     assert counts[bad.id].trouble
+    assert (counts[good.id].missing, counts[bad.id].missing) == ("", "worktree gone")
 
 
 def test_ignored_folders_are_not_watched(bench: Bench) -> None:

@@ -121,6 +121,12 @@ async def test_what_changed_outside_of_a_worktree_is_marked_and_told_beside_the_
         desk.sees("! fix login")
 
 
+async def test_what_is_gone_of_a_session_stands_in_the_list(desk: Desk) -> None:
+    desk.answers["changes"] = lambda _, ids: {one: some_counts(missing="worktree gone") for one in ids}
+    async with desk.open(a_board(a_session("fix login")), size=(100, 20)):
+        desk.sees("worktree gone")
+
+
 async def test_moving_the_cursor_paints_two_lines(counted: Desk) -> None:
     async with counted.open(a_day()):
         with painted(counted) as lines:
