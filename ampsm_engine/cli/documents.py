@@ -6,8 +6,8 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
+from ampsm_engine import conditions
 from ampsm_engine.cli.notes import NONE, Notes, note_documents
-from ampsm_engine.engine import conditions
 from ampsm_engine.model import Fact, Iteration, Session, Status, Tally
 
 if TYPE_CHECKING:

@@ -3,11 +3,10 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
-from ampsm_engine import wording
+from ampsm_engine import conditions, wording
 from ampsm_engine.cli.notes import NONE, Notes, is_uncommitted
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.tables import Cell, Column, table
-from ampsm_engine.engine import conditions
 from ampsm_engine.model import BoardRow, Iteration, Session, State
 from ampsm_engine.wording import doing as doing  # noqa: PLC0414 - part of this module's face
 from ampsm_engine.wording import ended as ended  # noqa: PLC0414

@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
+from ampsm_engine import conditions
 from ampsm_engine.cli import diagnostics, documents, output
 from ampsm_engine.cli.output import Styled, one_line
-from ampsm_engine.engine import conditions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

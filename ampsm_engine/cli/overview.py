@@ -1,8 +1,8 @@
 """What `ampsm` alone shows: the sessions there are, or what to try first."""
 
+from ampsm_engine import conditions
 from ampsm_engine.cli import arguments, diagnostics, output
 from ampsm_engine.cli.output import Styled
-from ampsm_engine.engine import conditions
 
 _FIRST = (
     ("ampsm demo", "see it work: no account, no network"),

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ampsm_engine import wording
+from ampsm_engine import conditions, wording
 from ampsm_engine.cli import arguments, diagnostics, documents, output
 from ampsm_engine.cli.helping import Command
 from ampsm_engine.cli.output import Styled, one_line
-from ampsm_engine.engine import conditions
 from ampsm_engine.errors import Refused
 from ampsm_engine.model import Fact
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from ampsm_engine.engine import conditions
+from ampsm_engine import conditions
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError, NotFound
 from ampsm_engine.git import changes as diffs

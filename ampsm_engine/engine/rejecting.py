@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from ampsm_engine import lifecycle, redact, wording
+from ampsm_engine import conditions, lifecycle, redact, wording
 from ampsm_engine.engine import ranges
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import NotFound, Refused
@@ -161,8 +161,7 @@ def _at_work(engine: Engine, session_id: str) -> Iterator[tuple[Session, Scratch
     """Be the only writer of the repository, with amp at rest in the session: it does not begin before this is over."""
     session = engine.store.session(session_id)
     worktree = Path(session.worktree_path)
-    if not worktree.is_dir():
-        raise Refused(f"The worktree of session {session.name} is gone: {worktree}.", "ampsm repair")
+    conditions.check_worktree(session)
     who = f"review {session.id}"
     with (
         lock.writer(repository.common_dir(worktree), who),

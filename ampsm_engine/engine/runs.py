@@ -8,7 +8,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ampsm_engine import lifecycle, redact, wording
+from ampsm_engine import conditions, lifecycle, redact, wording
 from ampsm_engine.amp import command, process, program
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError, Failed, Refused
@@ -50,9 +50,7 @@ def iterate(
     program.find(engine.settings, os.environ)
     store = engine.store
     session = store.session(session_id)
-    if not Path(session.worktree_path).is_dir():
-        message = f"The worktree of session {session.name} is gone: {session.worktree_path}."
-        raise Refused(message, "ampsm repair --apply makes it again from its branch")
+    conditions.check_worktree(session)
     iteration = Iteration(
         id=new_id(),
         session_id=session.id,
@@ -273,9 +271,7 @@ def may_run_script(session: Session, iterations: Sequence[Iteration]) -> None:
     if not session.script_command:
         message = f"Session {session.name} has no script."
         raise Refused(message, f"ampsm edit {session.id} --script 'make test'")
-    if not Path(session.worktree_path).is_dir():
-        message = f"The worktree of session {session.name} is gone: {session.worktree_path}."
-        raise Refused(message, "ampsm repair")
+    conditions.check_worktree(session)
     if any(lifecycle.is_active(iteration.state) for iteration in iterations):
         message = f"amp is at work in session {session.name}; its script runs when it is done."
         raise Refused(message, f"ampsm wait {session.id}")

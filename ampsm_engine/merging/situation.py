@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ampsm_engine import conditions
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import changes, commits, damage, listing, repository, staging
 from ampsm_engine.git.integrate import blockers
@@ -140,9 +141,8 @@ def _session(store: Store, now: Situation) -> Finding:
 
 def _worktree(now: Situation, *, waits: bool) -> Iterator[Finding]:
     worktree, session = now.worktree, now.session
-    if not worktree.is_dir():
-        text = f"The worktree of session {session.name} is gone: {worktree}."
-        yield Finding("worktree", "stop", text, "ampsm repair --apply makes it again from its branch")
+    if reason := conditions.unfit_to_work_in(session):
+        yield Finding("worktree", "stop", *reason)
         return
     git_dir = repository.linked_git_dir(worktree)
     if laid(worktree) is not None:

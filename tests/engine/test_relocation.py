@@ -1,12 +1,14 @@
 """What was moved is recognised and linked again, asked; no work is lost, and nothing is proposed that would lose it."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from ampsm_engine.engine import health, removal, views
-from ampsm_engine.errors import NotFound
+from ampsm_engine.errors import NotFound, Refused
+from ampsm_engine.model import Outcome
 from tests.conftest import git
 from tests.worker.bench import Bench
 
@@ -128,3 +130,31 @@ def test_a_clone_is_not_the_repository(bench: Bench) -> None:
     assert (worktree / "loose.txt").read_text() == "one"
     removal.purge(bench.engine, session.id)
     assert (worktree / "loose.txt").read_text() == "one"
+
+
+@pytest.mark.parametrize(
+    ("lose", "says", "helps"),
+    [
+        (
+            lambda repo, _: repo.rename(repo.with_name("elsewhere")),
+            "The repository of session",
+            "ampsm repair finds it",
+        ),
+        (lambda _, worktree: shutil.rmtree(worktree), "The worktree of session one is gone", "--apply makes it again"),
+        (lambda _, worktree: (worktree / ".git").unlink(), "has lost its link to git", "--apply links it again"),
+    ],
+    ids=["repository", "worktree", "link"],
+)
+def test_who_would_work_there_hears_what_is_gone_and_what_helps(
+    bench: Bench, lose: Callable[[Path, Path], object], says: str, helps: str
+) -> None:
+    session = bench.new(None, name="one")
+    lose(bench.repo, Path(session.worktree_path))
+    with pytest.raises(Refused) as refused:
+        bench.iterate(session)
+    assert says in refused.value.message
+    assert helps in refused.value.hint
+    assert health.repair(bench.engine, apply=True)
+    bench.scenario({"say": "Done."})
+    bench.iterate(bench.now(session))
+    assert bench.settled(session).outcome is Outcome.DONE

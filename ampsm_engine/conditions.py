@@ -3,6 +3,7 @@
 import os
 from typing import TYPE_CHECKING
 
+from ampsm_engine.errors import Refused
 from ampsm_engine.model import MergeState, Session
 
 if TYPE_CHECKING:
@@ -22,6 +23,27 @@ def missing(session: Session) -> str | None:
     if not os.path.isdir(session.repo_root):  # noqa: PTH112
         return "repository"
     return "link" if os.path.isdir(session.worktree_path) else "worktree"  # noqa: PTH112
+
+
+def unfit_to_work_in(session: Session) -> tuple[str, str] | None:
+    """Why nothing can be done in a session's worktree, and what helps; None where all is at its place."""
+    match missing(session):
+        case "repository":
+            text = f"The repository of session {session.name} is not at {session.repo_root}."
+            return text, "ampsm repair finds it nearby; else: ampsm repair --repo ITS-NEW-PLACE"
+        case "worktree":
+            text = f"The worktree of session {session.name} is gone: {session.worktree_path}."
+            return text, "ampsm repair --apply makes it again from its branch; moved: ampsm repair --repo ITS-PLACE"
+        case "link":
+            text = f"The worktree of session {session.name} has lost its link to git: {session.worktree_path}."
+            return text, "ampsm repair --apply links it again"
+    return None
+
+
+def check_worktree(session: Session) -> None:
+    """Refused where the session has no worktree to work in."""
+    if reason := unfit_to_work_in(session):
+        raise Refused(*reason)
 
 
 def conflicts(store: "Store") -> frozenset[str]:
