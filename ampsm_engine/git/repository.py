@@ -114,11 +114,22 @@ def operation(folder: Path) -> str | None:
     if found is not None:
         return found
     for ref, name in _OPERATION_REFS:
-        # By its full name: a branch may be called like that, too.
-        asked = ("rev-parse", "--quiet", "--verify", "--symbolic-full-name", ref)
-        if program.read(folder, "--git-dir", folder, *asked).line == ref:
+        if _is_set(folder, ref):
             return name
     return "cherry-pick" if (folder / "sequencer").exists() else None
+
+
+def _is_set(folder: Path, ref: str) -> bool:
+    """Whether a ref of the git folder itself is there, such as CHERRY_PICK_HEAD.
+
+    Where refs are no tables, git has each of these in a file, which is not read here: an iteration asks ten times.
+    """
+    if not (common_of(folder) / "reftable").exists():
+        return (folder / ref).exists()
+    # By its full name: a branch may be called like that, too, and where both are there git says so in place of a name.
+    asked = ("rev-parse", "--quiet", "--verify", "--symbolic-full-name", ref)
+    answer = program.read(folder, "--git-dir", folder, *asked)
+    return answer.line == ref or "is ambiguous" in answer.said
 
 
 def git_dir(worktree: Path) -> Path:

@@ -8,7 +8,7 @@ import pytest
 
 from ampsm_engine.engine import merges, removal, sessions
 from ampsm_engine.engine.desk import Engine, engine_at
-from ampsm_engine.git import changes, commits, repository
+from ampsm_engine.git import changes, commits, program, repository
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.merging.values import Options
 from tests.conftest import git
@@ -22,7 +22,7 @@ AS_FILES = re.compile(
 )
 
 TO_BE_WATCHED_OR_NAMED = {
-    "ampsm_engine/git/repository.py": 6,  # the files that change when a branch moves
+    "ampsm_engine/git/repository.py": 7,  # the files that change when a branch moves, and whether refs are tables
     "ampsm_engine/engine/glance.py": 1,
     "ampsm_engine/git/damage.py": 1,  # in a hint
 }
@@ -48,6 +48,31 @@ def reftable(tmp_path: Path) -> Path:
     git(root, "add", "-A")
     git(root, "commit", "-q", "-m", "Begin")
     return root
+
+
+@pytest.mark.parametrize("verb", ["cherry-pick", "revert"])
+@pytest.mark.parametrize("has_tables", [False, True])
+def test_git_is_asked_for_what_is_in_progress_only_where_refs_may_be_in_tables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str, has_tables: bool
+) -> None:
+    git(tmp_path, "init", "-q")
+    for text in ("one", "two", "three"):
+        (tmp_path / "a.txt").write_text(f"{text}\n")
+        git(tmp_path, "add", "-A")
+        git(tmp_path, "commit", "-q", "-m", text)
+    if has_tables:
+        (tmp_path / ".git" / "reftable").mkdir()
+    asked = []
+    monkeypatch.setattr(
+        repository.program, "read", lambda *words, ask=program.read: (asked.append(words), ask(*words))[1]
+    )
+    git(tmp_path, "branch", "CHERRY_PICK_HEAD")
+    git(tmp_path, "branch", "REVERT_HEAD")
+    assert repository.operation(tmp_path / ".git") is None
+    command = ["git", "-C", tmp_path, verb, "HEAD~1"]
+    assert subprocess.run(command, capture_output=True, check=False).returncode != 0, "it conflicts"
+    assert repository.operation(tmp_path / ".git") == verb
+    assert bool(asked) is has_tables
 
 
 @pytest.fixture
