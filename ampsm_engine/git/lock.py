@@ -5,13 +5,12 @@ committing, is safe by git's own means and does not wait here.
 """
 
 import contextlib
-import fcntl
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ampsm_engine import file_lock
 from ampsm_engine.errors import Failed, Unfit
 from ampsm_engine.home import open_private
 from ampsm_engine.naming import printable
@@ -20,8 +19,6 @@ NAME = "ampsm.lock"
 STILL = "ampsm-still.lock"
 PATIENCE = 30.0
 """Seconds to wait for another writer."""
-
-_INTERVAL = 0.05
 
 _held = threading.local()
 
@@ -79,15 +76,7 @@ def _open(path: Path) -> int:
 
 
 def _take(descriptor: int, common_dir: Path, patience: float, stop: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as reason:
-            if time.monotonic() >= deadline or stop():
-                who = printable(os.pread(descriptor, 500, 0).decode("utf-8", "replace")) or "another ampsm"
-                message = f"{who} is writing in {common_dir} and did not end in {patience:g} seconds."
-                raise Failed(message, "Wait for it to end, then ask again.") from reason
-            time.sleep(_INTERVAL)
-        else:
-            return
+    if not file_lock.acquire(descriptor, patience, stop=stop):
+        who = printable(os.pread(descriptor, 500, 0).decode("utf-8", "replace")) or "another ampsm"
+        message = f"{who} is writing in {common_dir} and did not end in {patience:g} seconds."
+        raise Failed(message, "Wait for it to end, then ask again.")

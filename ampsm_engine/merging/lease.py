@@ -3,16 +3,16 @@
 import contextlib
 import fcntl
 import os
-import time
 from collections.abc import Iterator
 
+from ampsm_engine import file_lock
 from ampsm_engine.errors import Refused
 from ampsm_engine.home import PRIVATE_FOLDER, Home, open_private
 
 FOLDER = "merges"
 
 _MOMENT = 0.5
-"""Seconds in which somebody who asks whether a merge is held has had the answer."""
+"""Seconds in which somebody who merely asks whether a merge is held, and holds it for that, has had the answer."""
 
 
 @contextlib.contextmanager
@@ -22,25 +22,11 @@ def at_work(home: Home, merge_id: str) -> Iterator[None]:
     folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
     descriptor = open_private(folder / merge_id, os.O_RDWR | os.O_CREAT)
     try:
-        if not _taken(descriptor):
+        if not file_lock.acquire(descriptor, _MOMENT):
             raise Refused("Another ampsm is at this merge already.", "Wait for it to end, then ask again.")
         yield
     finally:
         os.close(descriptor)
-
-
-def _taken(descriptor: int) -> bool:
-    """Whether the lock can be had; who merely asks about it holds it for a moment."""
-    deadline = time.monotonic() + _MOMENT
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(_MOMENT / 20)
-        else:
-            return True
 
 
 def is_held(home: Home, merge_id: str) -> bool:

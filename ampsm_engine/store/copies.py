@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ampsm_engine import file_lock
 from ampsm_engine.home import PRIVATE_FOLDER, open_private, write_private
 from ampsm_engine.store import keeping, migrations
 
@@ -24,6 +25,8 @@ KEPT = 5
 """Copies that stay; the oldest goes when a new one comes."""
 
 _LIST = "repositories.json"
+_LIST_PATIENCE = 5.0
+"""Seconds that a new repository waits for another one that is being written into the list."""
 
 
 def folder(path: Path) -> Path:
@@ -110,10 +113,16 @@ def note_repository(path: Path, root: str) -> None:
 
 
 def _noted(path: Path, roots: Iterable[str]) -> bool:
-    known = [str(root) for root in repositories(path)]
-    new = [root for root in roots if root not in known]
-    if new:
-        write_private(folder(path) / _LIST, json.dumps([*known, *new], indent=1).encode())
+    wanted = list(map(str, roots))
+    if set(wanted) <= set(map(str, repositories(path))):
+        return True
+    descriptor = open_private(folder(path) / f"{_LIST}.lock", os.O_RDWR | os.O_CREAT)
+    try:
+        file_lock.acquire(descriptor, _LIST_PATIENCE)
+        every = dict.fromkeys([*map(str, repositories(path)), *wanted])  # read once more: another one may have written
+        write_private(folder(path) / _LIST, json.dumps(list(every), indent=1).encode())
+    finally:
+        os.close(descriptor)
     return True
 
 

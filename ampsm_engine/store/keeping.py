@@ -8,11 +8,11 @@ import fcntl
 import os
 import sqlite3
 import stat
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ampsm_engine import file_lock
 from ampsm_engine.errors import Failed, Unfit
 from ampsm_engine.home import PRIVATE_FILE, PRIVATE_FOLDER, open_private
 
@@ -70,25 +70,14 @@ def changing(path: Path) -> Iterator[None]:
     path.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
     descriptor = open_private(path.with_name(f"{path.name}.changing"), os.O_RDWR | os.O_CREAT)
     try:
-        deadline = time.monotonic() + CHANGING_SECONDS
-        while not _locked(descriptor):
-            if time.monotonic() > deadline:
-                raise Failed(
-                    f"Another process has been changing {path} for {CHANGING_SECONDS:.0f} seconds.",
-                    "Run the command again; if it stays so: ampsm doctor",
-                )
-            time.sleep(0.02)
+        if not file_lock.acquire(descriptor, CHANGING_SECONDS):
+            raise Failed(
+                f"Another process has been changing {path} for {CHANGING_SECONDS:.0f} seconds.",
+                "Run the command again; if it stays so: ampsm doctor",
+            )
         yield
     finally:
         os.close(descriptor)
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def copy_beside(path: Path, version: int) -> Path:

@@ -7,16 +7,13 @@ import fcntl
 import json
 import os
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ampsm_engine import identity
+from ampsm_engine import file_lock, identity
 from ampsm_engine.errors import Failed
 from ampsm_engine.home import PRIVATE_FOLDER, Home, RunDirectory, open_private
-
-_GLANCE = 0.02
 
 
 class Lock:
@@ -128,22 +125,8 @@ def claiming(home: Home, patience: float | None = None) -> Iterator[bool]:
     """
     descriptor = open_private(home.slots / "claim", os.O_RDWR | os.O_CREAT)
     try:
-        yield _locked_within(descriptor, patience)
+        if patience is None:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield patience is None or file_lock.acquire(descriptor, patience)
     finally:
         os.close(descriptor)
-
-
-def _locked_within(descriptor: int, patience: float | None) -> bool:
-    if patience is None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        return True
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                return False
-            time.sleep(_GLANCE)
-        else:
-            return True

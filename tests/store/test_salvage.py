@@ -8,6 +8,7 @@ import sqlite3
 import stat
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -242,3 +243,11 @@ def test_repositories_are_remembered_beside_the_database(database: Path) -> None
     store.add_session(a_session("b", repo_root="/two\nlines"))
     store.add_session(a_session("c", repo_root="/one"))
     assert store.repositories() == (Path("/one"), Path("/two\nlines"))
+
+
+def test_no_repository_is_missed_where_many_begin_at_once(database: Path) -> None:
+    Store(database).open()
+    roots = [Path(f"/repository/{number}") for number in range(24)]
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda root: copies.note_repository(database, str(root)), roots))
+    assert sorted(Store(database).repositories()) == sorted(roots)
