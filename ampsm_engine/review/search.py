@@ -4,11 +4,13 @@ Lower case finds both cases. What is no regular expression is looked for as it i
 are not looked at. Where it can, it searches whole patches as bytes: megabytes in milliseconds.
 
 The screens search in their event loop, so no pattern may run for long, whoever wrote it: one that takes more than a
-moment for a piece of text is given up. Python's own `re` cannot be stopped, not even from another thread; the library
-`regex` reads the same patterns and takes a limit. (RE2 needs none, but takes 4 microseconds a match: seconds a patch.)
+moment for a piece of text, or for many of them in a row, is given up. Python's own `re` cannot be stopped, not even
+from another thread; the library `regex` reads the same patterns and takes a limit. (RE2 needs none, but takes 4
+microseconds a match: seconds a patch.)
 """
 
 import re
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
@@ -26,6 +28,9 @@ _SIGNS = "+- @\\"
 
 LIMIT = 0.25
 """Seconds of processor time that one piece of text may take: a line, or `PIECE` of a patch."""
+
+IN_A_ROW = 2.0
+"""Seconds that a pattern may take for one patch, or for lines that are looked at one after the other."""
 
 PIECE = 1 << 18
 """Bytes of a patch that are searched at once."""
@@ -48,6 +53,7 @@ class Needle:
         self.text = text
         self.is_given_up = False
         """Whether it took too long: nothing more is found then."""
+        self._in_a_row = self._ended = 0.0
         self.is_sensitive = any(letter.isupper() for letter in re.sub(r"\\.", "", text))
         self._is_plain = not _META & set(text)
         self._lines = self._compiled(text)
@@ -72,11 +78,17 @@ class Needle:
         """The places of a pattern that are not empty; none any more once it was given up."""
         if self.is_given_up:
             return []
+        began = time.perf_counter()
+        # Whoever does something else meanwhile lets the event loop go on.
+        self._in_a_row = max(0.0, self._in_a_row - (began - self._ended))
         try:
             places = [found.span() for found in pattern.finditer(text, timeout=LIMIT)]
         except TimeoutError:
             self.is_given_up = True
             return []
+        self._ended = time.perf_counter()
+        self._in_a_row += self._ended - began
+        self.is_given_up = self._in_a_row > IN_A_ROW
         return [(start, end) for start, end in places if end > start]
 
     def __bool__(self) -> bool:
@@ -91,6 +103,7 @@ class Needle:
 
     def count(self, body: Body) -> int:
         """How often a patch has it."""
+        self._in_a_row = 0.0
         found = self._count(body, body.data) if self.text else 0
         return found - self._count_headings(body) if found else 0
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ampsm_engine.review import earlier, hunks, ways
+from ampsm_engine.review import earlier, hunks, search, ways
 from ampsm_engine.review.body import Body
 from ampsm_engine.review.document import Document, File, has_unseen
 from ampsm_engine.review.longlines import LINE_LIMIT, cut
@@ -232,6 +232,14 @@ def test_a_pattern_that_takes_too_long_is_given_up(pattern: str, line: str) -> N
         assert seek(needle, body) == 0
         assert needle.is_given_up
         assert needle.spans(b"a b a") == []
+
+
+def test_a_pattern_that_takes_a_moment_for_each_of_many_lines_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "IN_A_ROW", 0.05)
+    body = Body.whole(("@@ -0,0 +1,400 @@\n" + f"+{'é' * 17}b\n" * 400).encode())
+    needle = Needle("(é|éé)*$")
+    assert needle.count(body) == 0
+    assert needle.is_given_up
 
 
 def test_pasted_text_is_looked_for_as_it_is() -> None:
