@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ampsm_engine import wording
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import listing, program, repository, repository_state
 from ampsm_engine.git.repository_state import Part, State
@@ -434,6 +435,4 @@ def _count(number: int, word: str) -> str:
 
 def _several(names: Sequence[str], word: str = "file") -> str:
     """`3 files (a, b, c)`."""
-    shown = ", ".join(printable(name)[:80] for name in names[:NAMED])
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"{_count(len(names), word)} ({shown}{more})"
+    return f"{_count(len(names), word)} ({wording.some(names, NAMED)})"

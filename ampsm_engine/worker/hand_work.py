@@ -4,15 +4,13 @@ import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from ampsm_engine import wording
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import hand_edits
 from ampsm_engine.git.hand_edits import HandEdits
 from ampsm_engine.model import Iteration, Session
-from ampsm_engine.naming import printable
 from ampsm_engine.store import Store
-
-_NAMED = 3
 
 
 def take(store: Store, settings: Settings, session: Session, iteration: Iteration) -> None:
@@ -38,10 +36,10 @@ def take(store: Store, settings: Settings, session: Session, iteration: Iteratio
 def _facts(found: HandEdits) -> list[tuple[str, str]]:
     told = []
     if found.commit:
-        text = f"{found.commit[:12]} commits what was edited by hand before amp began: {_named(found.paths)}"
+        text = f"{found.commit[:12]} commits what was edited by hand before amp began: {wording.some(found.paths)}"
         told.append(("committed-by-hand", text))
     elif found.paths:
-        text = f"edited by hand before amp began, and still not committed: {_named(found.paths)}"
+        text = f"edited by hand before amp began, and still not committed: {wording.some(found.paths)}"
         told.append(("hand-edits", f"{text}. {found.refused}" if found.refused else text))
     if found.mixed:
         told.append(("hand-edits", mixed_text(found.mixed)))
@@ -50,7 +48,7 @@ def _facts(found: HandEdits) -> list[tuple[str, str]]:
 
 def mixed_text(paths: Sequence[str]) -> str:
     """Files in which amp's commit has a person's edits as well."""
-    return f"edits by hand could not be told from amp's, whose commit holds them too: {_named(paths)}"
+    return f"edits by hand could not be told from amp's, whose commit holds them too: {wording.some(paths)}"
 
 
 def note_left(session: Session, iteration: Iteration) -> None:
@@ -63,8 +61,3 @@ def note_left(session: Session, iteration: Iteration) -> None:
     except (AmpsmError, OSError):
         with contextlib.suppress(AmpsmError, OSError):
             hand_edits.note_unknown(worktree, session.id)
-
-
-def _named(paths: Sequence[str]) -> str:
-    more = f" and {len(paths) - _NAMED} more" if len(paths) > _NAMED else ""
-    return ", ".join(printable(path) for path in paths[:_NAMED]) + more

@@ -115,10 +115,13 @@ class NewSessionScreen(AppScreen[str | None]):
         return KeptText(self, self._begin.like or "new", "a session like it" if self._begin.like else _here())
 
     def _left(self) -> dict[str, str]:
-        """The fields that were filled in before, and are not sent yet."""
+        """The fields that were filled in before, and are not sent yet; none where the file was damaged."""
         kept = self._unsent.read()
-        found = json.loads(kept.text) if kept is not None else {}
-        return {name: text for name, text in found.items() if name in self._offered}
+        try:
+            found = json.loads(kept.text) if kept is not None else {}
+            return {name: str(text) for name, text in found.items() if name in self._offered}
+        except (ValueError, AttributeError):
+            return {}
 
     def _keep(self) -> None:
         self._unsent.keep(self._typed())

@@ -111,6 +111,15 @@ async def test_the_form_is_as_it_was_left(desk: Desk) -> None:
         desk.sees_not("another", "as you left it")
 
 
+@pytest.mark.parametrize("text", ["{", "[1]", '{"prompt": 7, "unknown": null}'])
+async def test_a_form_that_cannot_be_read_ends_nothing(desk: Desk, text: str) -> None:
+    UnsentText(desk.engine.home, "new", str(Path.cwd())).write(text)
+    desk.answers |= {"surroundings": lambda *_: Surroundings("", "", (), "", ""), "check": lambda *_: ()}
+    async with desk.open(board()):
+        await desk.press("n")
+        desk.sees("New session")
+
+
 async def test_the_next_prompt_is_shared_by_list_and_session_and_survives_the_app(desk: Desk) -> None:
     async with desk.open(board()):
         await desk.press("m")
