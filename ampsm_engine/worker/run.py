@@ -147,13 +147,15 @@ class Run:
             with self._phase("committing what was edited by hand"):
                 hand_work.take(self.store, self.settings, session, self.iteration)
             self.store.update_iteration(self.iteration.id, start_sha=commits.head(worktree).commit)
+        if first:
+            with self._phase("looking at the repository"):
+                outside.watch(self.store, session, self.directory)
         if self._stop_wanted():
             raise Refused(f"Iteration {self.iteration.number} was stopped before amp began.")
         self.store.begin_attempt(self.iteration.id)
         self.iteration = self.store.iteration(self.iteration.id)
         if first:
             self._write_context(session, worktree)
-            outside.watch(self.store, session, self.directory)
         number = self.iteration.number
         earlier = [before for before in self.store.iterations(session.id) if before.number < number]
         self.child = attempt.start(

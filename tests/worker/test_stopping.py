@@ -110,6 +110,23 @@ def test_a_commit_by_hand_that_hangs_before_amp_begins(bench: Bench) -> None:
     assert not (Path(session.worktree_path) / "work.txt").exists()
 
 
+def test_a_look_at_the_repository_that_hangs_before_amp_begins(bench: Bench) -> None:
+    bench.configure(stop__commit=0.5)
+    bench.scenario(WRITE, DONE)
+    session = bench.new(None)
+    mine = bench.repo / "work.txt"
+    mine.write_text("one\n")
+    git(bench.repo, "add", "work.txt")
+    by_filter(bench)
+    mine.write_text("two\n")  # of the same size: git has to look into it
+    bench.iterate(session)
+    until(bench.flag("hangs").exists)
+    until(lambda: "cleaner" in (bench.last(session).activity or ""), "the list to say what hangs")
+    last = stopped(bench, session)
+    assert (last.outcome, last.attempts) == (Outcome.STOPPED, 0)
+    assert not (Path(session.worktree_path) / "work.txt").exists()
+
+
 def test_waiting_for_a_review(bench: Bench) -> None:
     bench.scenario(WRITE, DONE)
     session = bench.new(None)
