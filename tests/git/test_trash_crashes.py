@@ -133,6 +133,6 @@ def test_what_cannot_be_deleted_is_told_and_deleted_next_time(
             trash.keep(sandbox.root, full.path, full.branch, SESSION)
     assert "in the trash" in failed.value.hint
     trash.keep(sandbox.root, full.path, full.branch, SESSION)
-    assert not list(full.path.parent.glob(".*"))
+    assert [path.name for path in full.path.parent.glob(".*")] == [".gitignore"]
     trash.restore(sandbox.root, SESSION, full.path, full.branch)
     assert (state(sandbox, full.path), contents(full.path)) == (before, files)

@@ -130,7 +130,7 @@ def test_what_the_trash_does_not_keep_is_told_before(desk: Desk) -> None:
     desk.merge(session)
     told = removal.what_would_be_lost(desk.engine, session.id)
     assert "nothing is lost" not in told
-    assert told.endswith("What git ignores in it is not kept: precious.db.")
+    assert told.endswith("What git ignores in it is not kept: precious.db (5 bytes).")
     assert removal.remove(desk.engine, session.id).ignored == 1
 
 

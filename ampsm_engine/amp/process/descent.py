@@ -2,11 +2,11 @@
 
 import contextlib
 
-import psutil
-
 
 def busy_with(pid: int) -> str:
     """The command line of the first process that this one waits for, else its own; empty when it is gone."""
+    import psutil  # only who asks pays for it
+
     with contextlib.suppress(psutil.Error):
         process = psutil.Process(pid)
         # git runs a hook through another git: the first that is none tells most.
