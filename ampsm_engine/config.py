@@ -154,17 +154,18 @@ def load(path: Path) -> Settings:
 
     That is in `problems`: a slip in the file must not keep anybody from stopping what runs.
     """
+    try:
+        text = _text(path)
+    except Unfit as reason:
+        return _unread(reason)
+    if text is None:
+        return Settings()
     import tomllib  # 3 ms that a start without a file need not pay
 
     try:
-        text = _text(path)
-        if text is None:
-            return Settings()
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as reason:
         return _unread(_broken(path, reason))
-    except Unfit as reason:
-        return _unread(reason)
     values: dict[str, Value] = {}
     problems = []
     for name, value in _flat(document):
