@@ -194,6 +194,8 @@ class Differ(HeadStart):
             review.take_patches(rest[0], body)
         elif kind == "words":
             review.take_words(rest[0], body)
+        elif kind == "counts":
+            review.take_counts(rest[0])
         elif kind == "complete":
             review.take_end()
         else:

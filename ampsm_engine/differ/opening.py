@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 
 from ampsm_engine.differ.comparison import Comparison
 from ampsm_engine.errors import AmpsmError, Failed, Unfit
-from ampsm_engine.git import live, patches, plain_patches, renames
+from ampsm_engine.git import changes, live, patches, plain_patches, renames
 from ampsm_engine.git.patches import Source
 from ampsm_engine.home import PRIVATE_FOLDER, open_private
 
@@ -72,6 +72,11 @@ class Opening:
         if not made.old_tree or not made.new_tree or not made.may_have_moves:
             return list
         return functools.partial(renames.moves, where, made.old_tree, made.new_tree, variables)
+
+    def counts(self, worktree: str, repo_root: str, made: Comparison) -> Callable[[], Any]:
+        """What asks git how many lines each file gained and lost: to be run beside the loop. None: git cannot tell."""
+        where = Path(worktree if os.path.isdir(worktree) else repo_root)  # noqa: PTH112
+        return functools.partial(_counted, where, made, self.variables(worktree))
 
     def forget(self, used: Iterable[Comparison]) -> None:
         """Close repositories that no review needs."""
@@ -134,6 +139,15 @@ def _written(worktree: Path, place: Path) -> list[Any]:
         message = f"The state of {worktree} could not be written down: {reason.strerror}: {reason.filename}."
         raise Failed(message, f"df -h {tempfile.gettempdir()}") from reason
     return [tree, [[one.path, one.reason] for one in left_out], True]
+
+
+def _counted(where: Path, made: Comparison, variables: dict[str, str | Path]) -> dict[str, Any] | None:
+    nothing = changes.empty_tree(made.old_tree or made.new_tree)
+    sides = (made.old_tree or nothing, made.new_tree or nothing)
+    try:
+        return dict(changes.line_counts(where, *sides, ignore_whitespace=made.ignore_whitespace, variables=variables))
+    except AmpsmError:
+        return None  # something is missing or damaged, and the file says so
 
 
 def _sweep() -> None:

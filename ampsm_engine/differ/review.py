@@ -27,9 +27,9 @@ Key = tuple[str, str, int, int, str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something arrived: patches, changed entries, colours or words of these files; or all is complete, or lost."""
+    """Something arrived: patches, changed entries, colours or words of these files; counts; or all is here, or lost."""
 
-    kind: Literal["patches", "files", "colours", "words", "complete", "lost"]
+    kind: Literal["patches", "files", "colours", "words", "counts", "complete", "lost"]
     indices: tuple[int, ...] = ()
 
 
@@ -49,6 +49,7 @@ class Review:
         self._arriving: list[FileEntry] = []
         self._patches: dict[int, FilePatch] = {}
         self._words: dict[int, Words] = {}
+        self._counts: dict[int, tuple[int, int]] = {}
         self._users: dict[str, list[int]] = {}
         self._listener: Callable[[Event], None] | None = None
         self._waiting: set[asyncio.Future[None]] = set()
@@ -84,6 +85,16 @@ class Review:
     def words(self, index: int) -> Words | None:
         """The changed words of a file; None when they are not here yet."""
         return self._words.get(index)
+
+    def counts(self, index: int) -> tuple[int, int]:
+        """Lines added and deleted in a file: as git counts them, and as its patch has them until git was asked.
+
+        The two differ where a patch is of something else than git's: of a copy against where it is from, of a file
+        that attributes call binary, of one that is too large to be compared.
+        """
+        patch = self._patches.get(index)
+        shown = (patch.additions, patch.deletions) if patch is not None else (0, 0)
+        return self._counts.get(index, shown)
 
     # What the reader wants
 
@@ -189,8 +200,8 @@ class Review:
         files = list(self.files)
         for entry in entries:
             files[entry.index] = entry
-            self._patches.pop(entry.index, None)
-            self._words.pop(entry.index, None)
+            for known in (self._patches, self._words, self._counts):
+                known.pop(entry.index, None)
         self.files = tuple(files)
         self._looks = None
         self._users.clear()
@@ -207,6 +218,8 @@ class Review:
             index = known.get(key(entry))
             if base is not None and index is not None:
                 self._patches[entry.index] = base._patches[index]  # noqa: SLF001
+                if index in base._counts:  # noqa: SLF001
+                    self._counts[entry.index] = base._counts[index]  # noqa: SLF001
                 if index in base._words:  # noqa: SLF001
                     self._words[entry.index] = base._words[index]  # noqa: SLF001
 
@@ -229,6 +242,11 @@ class Review:
         if found:
             self._tell("colours", sorted(found))
 
+    def take_counts(self, rows: Sequence[Sequence[int]]) -> None:
+        """git's counts of all files."""
+        self._counts = {index: (added, deleted) for index, (added, deleted) in enumerate(rows)}
+        self._tell("counts", ())
+
     def take_end(self) -> None:
         """Everything is here."""
         self.is_complete = True
@@ -239,6 +257,7 @@ class Review:
         self.is_open, self._arriving, self.files = False, [], ()
         self._patches.clear()
         self._words.clear()
+        self._counts.clear()
         self._users.clear()
 
     def lose(self) -> None:

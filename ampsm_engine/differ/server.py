@@ -56,6 +56,8 @@ class Server:
         self._opening = Opening(folder)
         self._comparisons: dict[int, Comparison] = {}
         self._ahead: dict[int, Asked] = {}
+        self._uncounted: dict[int, Asked] = {}
+        """Reviews whose lines git has not been asked to count yet: it is when all patches are out."""
         self._sides: dict[Side, tuple[int, Callable[[Any], None]]] = {}
         self._wishes = Wishes(self._comparisons, self._say)
         self._poison: set[str] = set()
@@ -132,6 +134,7 @@ class Server:
     def _close(self, number: int) -> None:
         self._comparisons.pop(number, None)
         self._ahead.pop(number, None)
+        self._uncounted.pop(number, None)
         self._wishes.forget(number)
         for one in [one for one, (owner, _) in self._sides.items() if owner == number]:
             self._sides.pop(one)
@@ -200,6 +203,7 @@ class Server:
             self._look_for_moves(asked, made)
 
     def _look_for_moves(self, asked: Asked, made: Comparison) -> None:
+        self._uncounted[made.number] = asked
         question = self._opening.moves(asked.ground[0], asked.ground[1], made)
         self._aside(made.number, question, lambda found: self._moved(made, found))
 
@@ -267,10 +271,21 @@ class Server:
                 self._say(["doing", 0, ""])
 
     def _finish(self, made: Comparison) -> None:
-        if made.moves_are_here and not made.pending and not made.is_complete:
-            made.is_complete = True
-            self._say(["complete", made.number])
-            self._relax()
+        if not made.moves_are_here or made.pending or made.is_complete:
+            return
+        asked = self._uncounted.pop(made.number, None)
+        if asked is not None:
+            question = self._opening.counts(asked.ground[0], asked.ground[1], made)
+            self._aside(made.number, question, lambda counts: self._complete(made, counts))
+
+    def _complete(self, made: Comparison, counts: dict[str, list[int] | None] | None) -> None:
+        """All is out, and these are git's counts."""
+        if counts is not None:
+            rows = [counts.get(entry.path, (0, 0)) or (0, 0) for entry in made.entries]
+            self._say(["counts", made.number, rows])
+        made.is_complete = True
+        self._say(["complete", made.number])
+        self._relax()
 
 
 def _late(_number: int, _frame: object) -> None:

@@ -91,7 +91,9 @@ def _counted(session: Session) -> ChangeCounts:
         if waiting:
             files = diffs.files(worktree, old, None)
         else:
-            files = _between(root, old, repository.resolve(root, session.branch_name))
+            # Attributes are those of the worktree, as everywhere else: they say which files have lines to count.
+            place = worktree if worktree.is_dir() else root
+            files = _between(place, old, repository.resolve(root, session.branch_name))
     except AmpsmError as reason:
         return ChangeCounts(trouble=str(reason))
     return ChangeCounts(
@@ -106,9 +108,9 @@ def _counted(session: Session) -> ChangeCounts:
 
 
 @lru_cache(2048)
-def _between(root: Path, old: str, new: str) -> tuple[FileChange, ...]:
+def _between(place: Path, old: str, new: str) -> tuple[FileChange, ...]:
     """The files between two commits, which never change."""
-    return () if old == new else diffs.files(root, old, new)
+    return () if old == new else diffs.files(place, old, new)
 
 
 def _folders(session: Session) -> tuple[str, ...]:

@@ -29,6 +29,9 @@ _DIFF = ("-r", "-M", "--no-ext-diff", "--no-textconv", "--no-color", "--ignore-s
 _PATCH = ("-p", "--binary", "--full-index", "--submodule=short", "--src-prefix=a/", "--dst-prefix=b/")
 _FIXED = ("-c", "core.quotePath=true", "-c", "diff.suppressBlankEmpty=false")
 
+_EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
+_EMPTY_TREE_SHA256 = "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"
+
 
 def status(worktree: Path) -> tuple[FileChange, ...]:
     """What is not committed in a worktree, by path; nobody counts lines here (`files` against None does).
@@ -69,6 +72,20 @@ def files(path: Path, old: str, new: str | None, *, live: LiveTree | None = None
     with _sides(path, old, new, live) as (sides, variables):
         output = _diffed(path, ("--raw", "--numstat", "-z"), sides, variables)
     return tuple(_parsed(output))
+
+
+def line_counts(
+    path: Path, old: str, new: str, *, ignore_whitespace: bool = False, variables: program.Variables | None = None
+) -> dict[str, tuple[int, int] | None]:
+    """The lines that were added and deleted in each file, as `files` has them; None for what git calls binary."""
+    options = ("--numstat", "-z", "--ignore-all-space") if ignore_whitespace else ("--numstat", "-z")
+    fields = iter(program.text(_diffed(path, options, (old, new), variables)).split("\0"))
+    return dict(_counted(fields))
+
+
+def empty_tree(like: str) -> str:
+    """The oid of the tree without files, in a repository that has oids like this one."""
+    return _EMPTY_TREE if len(like) == len(_EMPTY_TREE) else _EMPTY_TREE_SHA256
 
 
 def patch(path: Path, old: str, new: str | None, *, live: LiveTree | None = None) -> bytes:
@@ -139,21 +156,29 @@ def _why(path: Path, sides: tuple[str, str], variables: program.Variables | None
 
 def _parsed(output: bytes) -> Iterator[FileChange]:
     """`--raw --numstat -z`: first a record for each file with its kind, then as many with its counts."""
-    fields = iter(program.text(output).split("\0"))
-    kinds: deque[tuple[Kind, str | None, str]] = deque()
+    fields = deque(program.text(output).split("\0"))
+    kinds: deque[tuple[Kind, str | None]] = deque()
+    while fields[0].startswith(":"):
+        letter = fields.popleft().rsplit(" ", 1)[1][0]
+        first = fields.popleft()
+        kinds.append((_KINDS[letter], first if letter in "RC" else None))
+        if letter in "RC":
+            fields.popleft()
+    for path, counts in _counted(iter(fields)):
+        kind, old_path = kinds.popleft()
+        if counts is None:
+            yield FileChange(path, old_path, kind, binary=True)
+        else:
+            yield FileChange(path, old_path, kind, *counts)
+
+
+def _counted(fields: Iterator[str]) -> Iterator[tuple[str, tuple[int, int] | None]]:
+    """`--numstat -z`: each path with its counts."""
     for field in fields:
-        if field.startswith(":"):
-            letter = field.rsplit(" ", 1)[1][0]
-            first = next(fields)
-            kinds.append((_KINDS[letter], first, next(fields)) if letter in "RC" else (_KINDS[letter], None, first))
-            continue
         if not field:
             continue
         added, deleted, path = field.split("\t", 2)
         if not path:  # a rename or a copy: two names follow
-            next(fields), next(fields)
-        kind, old_path, new_path = kinds.popleft()
-        if added == "-":
-            yield FileChange(new_path, old_path, kind, binary=True)
-        else:
-            yield FileChange(new_path, old_path, kind, int(added), int(deleted))
+            next(fields)
+            path = next(fields)
+        yield path, None if added == "-" else (int(added), int(deleted))

@@ -9,9 +9,6 @@ from ampsm_engine.git.values import FileChange
 MOST = 500
 """Commits that anybody looks through."""
 
-EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
-_EMPTY_TREE_SHA256 = "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"
-
 _FORMAT = "%x1f".join(
     (
         *("%H", "%an", "%cI", "%s"),
@@ -55,5 +52,4 @@ def since(where: Path, base: str, branch: str, most: int = MOST) -> tuple[Logged
 def files_of(where: Path, sha: str) -> tuple[FileChange, ...]:
     """What one commit changed against its first parent."""
     has_parent = program.read(where, "rev-parse", "--quiet", "--verify", f"{sha}^1").ok
-    nothing = EMPTY_TREE if len(sha) == 40 else _EMPTY_TREE_SHA256
-    return changes.files(where, f"{sha}^1" if has_parent else nothing, sha)
+    return changes.files(where, f"{sha}^1" if has_parent else changes.empty_tree(sha), sha)

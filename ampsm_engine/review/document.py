@@ -41,6 +41,7 @@ class File:
     shape: Shape = field(default_factory=Shape)
     cards: tuple[str, ...] = ()
     additions: int = 0
+    """Lines, as git counts them."""
     deletions: int = 0
     keys: tuple[str, ...] = ()
     """The keys of its hunks, once they are asked for."""
@@ -194,12 +195,11 @@ class Document:
         one = self.files[file]
         is_first = one.body is None
         one.body, one.cards, one.keys = body, cards, ()
-        one.additions, one.deletions = body.additions, body.deletions
         one.digits = max(3, body.digits)
         one.has_unseen = has_unseen(body.data)
         one.is_crlf = b"\r\n" in body.data and body.data.count(b"\r\n") * 2 > body.data.count(b"\n")
         one.shape.cards, one.shape.has_tail = len(cards), has_tail and body.goes_on
-        if one.additions + one.deletions > HUGE:
+        if body.additions + body.deletions > HUGE:
             one.quiet = one.quiet or "large"
         if is_first and one.quiet:
             one.shape.folded = True

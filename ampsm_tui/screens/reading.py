@@ -56,6 +56,7 @@ class Reading:
         self._changed = changed
         self._waiting: deque[int] = deque()
         self._recoloured: set[int] = set()
+        self._is_recounted = False
         self._more = asyncio.Event()
         self._is_gone = False
         self._paths_of: Marks | None = None
@@ -93,6 +94,8 @@ class Reading:
             self._recoloured.update(event.indices)
         elif event.kind == "files":
             self._relist()
+        elif event.kind == "counts":
+            self._is_recounted = True
         self._more.set()
 
     async def follow(self) -> None:
@@ -104,6 +107,7 @@ class Reading:
                 await self._take_some()
                 await asyncio.sleep(0)  # keys and frames have their turn
             self._recolour()
+            self._recount()
             if self.review.is_complete and not self.is_complete:
                 self.is_complete = True
                 collecting.made()
@@ -144,6 +148,7 @@ class Reading:
             return
         file = self.document.files[index]
         file.quiet = patch.fold
+        file.additions, file.deletions = self.review.counts(index)
         self.source.forget((index,))
         has_tail = entry.kind not in ("added", "deleted") and not patch.binary
         self.document.put(index, body, cards(entry, patch), has_tail=has_tail)
@@ -174,6 +179,19 @@ class Reading:
             view.refresh()
         view.ahead.soon()
         self._recoloured.clear()
+
+    def _recount(self) -> None:
+        """Say git's counts in the heads of files; who is told that the review is complete tells the total."""
+        if not self._is_recounted:
+            return
+        self._is_recounted = False
+        for index, file in enumerate(self.document.files):
+            counts = self.review.counts(index)
+            if counts != (file.additions, file.deletions):
+                file.additions, file.deletions = counts
+                self._view.forget(index)
+        self._view.refresh()
+        self._changed()
 
     def on_screen(self) -> set[int]:
         """The files on the screen."""

@@ -23,7 +23,8 @@ def cards(entry: FileEntry, patch: FilePatch) -> tuple[str, ...]:
 
 def _named(entry: FileEntry, patch: FilePatch) -> Iterator[str]:
     if entry.kind in ("renamed", "copied"):
-        same = f", {entry.similarity} % the same" if 0 < entry.similarity < 100 else ""
+        rest = " (not shown)" if entry.kind == "copied" else ""
+        same = f", {entry.similarity} % the same{rest}" if 0 < entry.similarity < 100 else ""
         yield f"{entry.kind} from {entry.old_path}{same if patch.data else ', content unchanged'}"
 
 

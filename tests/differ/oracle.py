@@ -36,8 +36,9 @@ def git_patches(sandbox: Sandbox, old: str, new: str, *options: str) -> dict[str
     return dict(zip(paths, bodies, strict="-w" not in options))  # git leaves out what only has other blanks
 
 
-def numstat(sandbox: Sandbox, review: Review) -> dict[str, tuple[str, str]]:
-    fields = iter(sandbox.git("diff", "-M", "-C", "--numstat", "-z", review.old_tree, review.new_tree).split("\0"))
+def numstat(sandbox: Sandbox, review: Review, *moves: str) -> dict[str, tuple[str, str]]:
+    command = ("diff", *(moves or ("-M", "-C")), "--numstat", "-z", review.old_tree, review.new_tree)
+    fields = iter(sandbox.git(*command).split("\0"))
     found = {}
     for field in fields:
         if field:
@@ -58,3 +59,16 @@ def shown(review: Review) -> dict[str, tuple[str, str]]:
             counts = ("-", "-") if patch.binary else (str(patch.additions), str(patch.deletions))
             found[entry.path] = counts
     return found
+
+
+def totals(review: Review) -> tuple[int, int, int]:
+    """What the head of a review says: files, lines added, lines deleted."""
+    counts = [review.counts(entry.index) for entry in review.files if entry.merged_into < 0]
+    return len(counts), sum(added for added, _ in counts), sum(deleted for _, deleted in counts)
+
+
+def shortstat(sandbox: Sandbox, old: str, new: str, *options: str) -> tuple[int, int, int]:
+    """The same by git as it comes, with its own idea of renames."""
+    words = sandbox.git("diff", "--shortstat", *options, old, new)
+    files, added, deleted = (re.search(rf"(\d+) {word}", words) for word in ("file", "insertion", "deletion"))
+    return int(files[1]) if files else 0, int(added[1]) if added else 0, int(deleted[1]) if deleted else 0

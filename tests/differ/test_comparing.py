@@ -4,6 +4,7 @@ import os
 import random
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -11,12 +12,13 @@ from hypothesis import strategies as st
 
 from ampsm_engine.differ.client import Differ
 from ampsm_engine.differ.comparison import Comparison
+from ampsm_engine.differ.opening import Opening
 from ampsm_engine.differ.protocol import CLASSES, CUT, Request
 from ampsm_engine.errors import NotFound
-from ampsm_engine.git import patches, renames
+from ampsm_engine.git import changes, patches, renames
 from ampsm_engine.review.longlines import LINE_LIMIT, uncut_length
 from tests.conftest import examples
-from tests.differ.oracle import bare, git_patches, numstat, request, shown, whole
+from tests.differ.oracle import bare, git_patches, numstat, request, shortstat, shown, totals, whole
 from tests.git.sandboxes import Sandbox
 
 LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize {}\n"
@@ -100,6 +102,7 @@ async def test_every_kind_of_file_is_what_git_says(differ: Differ, sandbox: Sand
     assert len(files) == sum(field.startswith(":") for field in raw)
     # Attributes count for git, and must not for us.
     assert shown(review) == numstat(sandbox, review) | {name: shown(review)[name] for name in ("hidden.py", "gone.py")}
+    assert totals(review) == shortstat(sandbox, review.old_tree, review.new_tree)
     said = git_patches(sandbox, without(sandbox, old, "kind"), without(sandbox, new, "kind"))
     for path, patch in said.items():
         if path != "binary":
@@ -190,6 +193,68 @@ async def test_lines_beyond_all_measure_are_cut_and_keep_their_identity(differ: 
     assert text.lines[1] == b"short"
 
 
+async def test_totals_are_gits_also_where_something_else_is_shown(
+    differ: Differ, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Copies, attributes, files too large to be compared or shown whole, renames that a copy would take."""
+    text = "".join(f"line {number}\n" for number in range(80))
+    (sandbox.root / ".git/info").mkdir(exist_ok=True)
+    (sandbox.root / ".git/info/attributes").write_text("*.private -diff\n*.dat diff\n")
+    sandbox.git("config", "diff.picture.binary", "true")
+    old = sandbox.commit(
+        {
+            ".gitattributes": "*.svg binary\n*.draw diff=picture\n*.crlf text eol=crlf\n",
+            "source.txt": text,
+            "gone.txt": text.replace("line 1", "row 1"),
+            "a.svg": "<a/>\n",
+            "b.draw": "one\n",
+            "c.private": "one\n",
+            "d.dat": b"one\0\n",
+            "e.crlf": "one\ntwo\n",
+            "many.txt": "\n" * (patches.MANY_LINES + 10),
+            "wide.txt": f"{'x' * 70_000}\none\n",
+            "blank.txt": "a b\n",
+        }
+    )
+    (sandbox.root / "gone.txt").unlink()
+    new = sandbox.commit(
+        {
+            "copy.txt": text.replace("line 5\n", "another\n"),
+            "there.txt": text.replace("line 1", "row 1").replace("line 7\n", ""),
+            "source.txt": f"{text}more\n",
+            "a.svg": "<a/>\n<b/>\n",
+            "b.draw": "two\nthree\n",
+            "c.private": "two\nthree\n",
+            "d.dat": b"two\0\nthree\n",
+            "e.crlf": "one\r\nthree",
+            "many.txt": "\n" * (patches.MANY_LINES + 10) + "end\n",
+            "wide.txt": f"{'x' * 69_999}y\ntwo\nthree\n",
+            "huge.txt": f"{'y' * 99}\n" * 180_000,
+            "blank.txt": "a  b\n",
+        }
+    )
+    review = await whole(differ, sandbox, old, new)
+    files = {entry.path: entry for entry in review.files}
+    assert files["copy.txt"].kind == "copied"
+    assert review.patch(files["huge.txt"].index).rest
+    assert review.patch(files["many.txt"].index).note
+    assert b"+three" in review.patch(files["c.private"].index).data, "attributes hide nothing"
+    assert totals(review) == shortstat(sandbox, review.old_tree, review.new_tree)
+    counted = {one.path: review.counts(one.index) for one in review.files if one.merged_into < 0}
+    said = numstat(sandbox, review, "-M")
+    assert counted == {name: (int(a.replace("-", "0")), int(d.replace("-", "0"))) for name, (a, d) in said.items()}
+    other = await whole(differ, sandbox, old, new, ignore_whitespace=True)
+    assert totals(other)[1:] == shortstat(sandbox, other.old_tree, other.new_tree, "-w")[1:]
+    begun = await whole(differ, sandbox, "", new)
+    assert totals(begun) == shortstat(sandbox, sandbox.git("hash-object", "-t", "tree", "/dev/null"), new)
+    (sandbox.root / "copy.txt").write_text(text)
+    live = await review.refresh(request(sandbox, old, None))
+    assert live is not None
+    await live.completed()
+    sandbox.git("add", "-A")
+    assert totals(live) == shortstat(sandbox, old, sandbox.git("write-tree"))
+
+
 async def test_a_blob_that_is_not_there_is_said(differ: Differ, sandbox: Sandbox) -> None:
     old = sandbox.git("rev-parse", "HEAD")
     new = sandbox.commit({"lost.txt": "will be lost\n", "kept.txt": "stays\n"})
@@ -257,6 +322,77 @@ def test_random_trees_are_as_git_compares_them(
         told[made.entries[index].path] = made.patch(index)[1]
     said = git_patches(sandbox, *commits)
     assert {path: bare(data) for path, data in told.items()} == {path: bare(data) for path, data in said.items()}
+
+
+NAMES = st.sampled_from(["a.txt", "b.svg", "d/c.txt", "d/e.svg"])
+STEP = st.one_of(
+    st.tuples(st.sampled_from(["copy", "move"]), NAMES, st.sampled_from(["new.txt", "d/new.svg", "a.txt"])),
+    st.tuples(st.just("edit"), NAMES, st.lists(st.tuples(st.integers(0, 40), CONTENTS.map("".join)), max_size=4)),
+    st.tuples(st.sampled_from(["link", "binary", "mode", "crlf", "gone"]), NAMES, st.none()),
+    st.tuples(st.just("attributes"), st.none(), st.sampled_from(["*.svg -diff\n", "*.svg binary\n", "*.txt diff\n"])),
+)
+
+
+def take_step(root: Path, kind: str, name: str | None, what: Any) -> None:
+    if kind == "attributes":
+        (root / ".gitattributes").write_text(what)
+        return
+    path = root / str(name)
+    if path.is_symlink() or not path.is_file():
+        return
+    content = path.read_bytes()
+    if kind in ("copy", "move"):
+        (root / what).unlink(missing_ok=True)
+        (root / what).write_bytes(content)
+    if kind in ("move", "link", "gone"):
+        path.unlink(missing_ok=True)
+    if kind == "link":
+        path.symlink_to("d")
+    elif kind == "mode":
+        path.chmod(0o755)
+    elif kind in ("edit", "binary", "crlf"):
+        lines = content.splitlines(keepends=True)
+        for at, text in what or ():
+            lines[at : at + 2] = [text.encode()]
+        changed = b"".join(lines)
+        path.write_bytes({"edit": changed, "binary": b"\0" + changed, "crlf": changed.replace(b"\n", b"\r\n")}[kind])
+
+
+@settings(max_examples=examples(60))
+@given(
+    texts=st.lists(st.lists(st.sampled_from(["a\n", "b\n", "\n", "long line\n", "}\n"]), max_size=40), min_size=4),
+    steps=st.lists(STEP, min_size=1, max_size=8),
+    ignore=st.booleans(),
+)
+def test_totals_of_random_trees_are_gits(
+    texts: list[list[str]], steps: list[Any], ignore: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    sandbox = Sandbox(tmp_path_factory.mktemp("random"))
+    sandbox.git("init", "--quiet")
+    names = ("a.txt", "b.svg", "d/c.txt", "d/e.svg")
+    old = sandbox.commit({name: "".join(text) for name, text in zip(names, texts, strict=False)})
+    for step in steps:
+        take_step(sandbox.root, *step)
+    sandbox.git("add", "-A")
+    new = sandbox.commit()
+    source = patches.library(sandbox.root)
+    assert source is not None
+    made = Comparison(1, source, source.tree(old), source.tree(new), ignore_whitespace=ignore, context=3)
+    made.fill()
+    made.settle(renames.moves(sandbox.root, made.old_tree, made.new_tree))
+    counts = Opening("").counts(str(sandbox.root), str(sandbox.root), made)()
+    shown = {entry.path: entry for entry in made.entries if entry.merged_into < 0}
+    said = {one.path: one for one in changes.files(sandbox.root, old, new)}
+    assert {path: entry.old_path for path, entry in shown.items() if entry.kind != "copied"} == {
+        path: one.old_path for path, one in said.items() if shown[path].kind != "copied"
+    }
+    assert shown.keys() == said.keys() >= counts.keys()
+    added, deleted = (sum(one[at] for one in counts.values() if one) for at in (0, 1))
+    assert (added, deleted) == shortstat(sandbox, old, new, *(["-w"] if ignore else []))[1:]
+    for path, found in counts.items():
+        patch = made.hunks(shown[path].index)
+        if found is not None and shown[path].kind != "copied" and not patch.binary:
+            assert (patch.additions, patch.deletions) == found, path
 
 
 async def test_patches_come_nearest_first(differ: Differ, sandbox: Sandbox) -> None:

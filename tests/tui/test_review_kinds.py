@@ -1,5 +1,6 @@
 """The rarer kinds of change in the screen of a review: copies, submodules, types; and files too large to be read."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,9 @@ async def test_copies_submodules_and_types(reviewed: Reviewed, tmp_path: Path, s
             "deleted, 5 lines",
             "· new submodule",
         )
+        stat = git(tree, "diff", "--shortstat", "main", "HEAD")
+        files, added, deleted = (int(number) for number in re.findall(r"(\d+) ", stat))
+        assert f"  {files} files  +{added:,} -{deleted:,}" in desk.lines[0], "the copy is a new file to git"
         snapshot_svg(desk.app)
     git(tree / "vendor", "checkout", "-q", "HEAD^")
     async with reviewed.open((100, 30), range_="uncommitted") as desk:
