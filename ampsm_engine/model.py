@@ -172,6 +172,10 @@ class Fact:
     text: str
 
 
+SCRIPT_CHANGED = "script-changed"
+"""The kind of the fact that a session has another script: what the one before said does not count any more."""
+
+
 @dataclass(frozen=True, slots=True)
 class BoardRow:
     """One session on the board."""

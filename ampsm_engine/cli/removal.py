@@ -144,6 +144,8 @@ def trash_restore(reference: str, *, as_json: bool) -> int:
         print_session(engine, back.id)
     else:
         output.line(f"{one_line(back.name)} ({back.id}) is back in {back.worktree_path}")
+    if note := removal.restore_note(engine, back):
+        diagnostics.note(note)
     return diagnostics.OK
 
 

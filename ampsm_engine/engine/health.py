@@ -141,7 +141,8 @@ def repair(engine: Engine, *, apply: bool = False, path: Path | None = None) -> 
     store.check()
     if path is not None:
         engine.check_repository(path)
-    moves = relocation.find((*store.sessions(), *store.sessions(trashed=True)), [path] if path else [Path.cwd()])
+    here = [path] if path else [Path()]
+    moves = relocation.find((*store.sessions(), *store.sessions(trashed=True)), here)
     for move in moves if apply else ():
         relocation.follow(engine, move)
     findings = [move.finding(mended=apply, place=path) for move in moves]
@@ -212,6 +213,9 @@ def _lost(engine: Engine, repo: Repo, session: Session, *, apply: bool) -> Findi
     if Path(session.worktree_path).is_dir():
         text = f"the worktree of session {session.name} has become a repository of its own"
         return Finding("worktree", text, f"look into {session.worktree_path}, put its .git aside, then: ampsm repair")
+    if os.path.lexists(session.worktree_path):
+        text = f"the worktree of session {session.name} is gone, and something else is at its place"
+        return Finding("worktree", text, f"put {session.worktree_path} aside, then: ampsm repair --apply")
     text = f"the worktree of session {session.name} is gone; its branch {session.branch_name} still holds its commits"
     if apply:
         worktrees.recreate(repo, Path(session.worktree_path), session.branch_name)

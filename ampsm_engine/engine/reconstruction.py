@@ -127,7 +127,10 @@ def roots(engine: Engine, runs: Sequence[Run]) -> set[Path]:
 def look(engine: Engine, repo: Repo, known: Sequence[Session], runs: Sequence[Run], *, apply: bool) -> "Rebuilt":
     """Find the sessions of a repository that the store lost, and iterations of those it knows; `apply` enters them."""
     rebuilt = Rebuilt(engine, apply)
-    for remains in _Search(repo, known, runs).lost():
+    # By every repository's: a copy of a repository has the sessions of the first in it, and they are there.
+    store = engine.store
+    known_ids = {session.id for session in (*store.sessions(), *store.sessions(trashed=True))}
+    for remains in _Search(repo, known, runs, known_ids).lost():
         rebuilt.add_session(remains)
     for session in known:
         mine = [run for run in runs if run.worktree == session.worktree_path]
@@ -139,9 +142,9 @@ def look(engine: Engine, repo: Repo, known: Sequence[Session], runs: Sequence[Ru
 class _Search:
     """Looks through one repository for sessions that are not known."""
 
-    def __init__(self, repo: Repo, known: Sequence[Session], runs: Sequence[Run]) -> None:
+    def __init__(self, repo: Repo, known: Sequence[Session], runs: Sequence[Run], known_ids: Collection[str]) -> None:
         self.repo = repo
-        self.known_ids = {session.id for session in known}
+        self.known_ids = known_ids
         self.taken = {session.branch_name for session in known}
         self.places = {Path(session.worktree_path) for session in known}
         self.runs: dict[str, list[Run]] = defaultdict(list)

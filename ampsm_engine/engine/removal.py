@@ -1,6 +1,7 @@
 """Sessions leave: to the trash, back from it, and away for good. Nothing here is ever done on a timer."""
 
 import contextlib
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError, NotFound, Refused, Unfit
 from ampsm_engine.git import inventory, kept, lock, repository, trash, worktrees
 from ampsm_engine.model import Session
+
+_IS_BACK = " is back from the trash"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +162,7 @@ def _keep(engine: Engine, session: Session) -> None:
             engine.store.update_session(session.id, trashed_at=None)
             raise
     except BaseException:
-        if worktree.is_dir():  # else `restore` goes on from where this stopped
+        if os.path.lexists(worktree):  # else `restore` goes on from where this stopped
             engine.store.update_session(session.id, trashed_at=None)
         raise
 
@@ -219,9 +222,15 @@ def restore(engine: Engine, session_id: str) -> Session:
             raise Refused(message, "ampsm trash ls")
         note = _laid_out(session)
         back = store.update_session(session.id, trashed_at=None)
-    text = f"{session.name} is back from the trash" + (f"; {note}" if note else "")
+    text = f"{session.name}{_IS_BACK}" + (f"; {note}" if note else "")
     store.fact("restored", text, session_id=session.id)
     return back
+
+
+def restore_note(engine: Engine, session: Session) -> str:
+    """What there was to tell when a session came back the last time; empty when it is just as it was."""
+    told = [fact.text for fact in engine.store.facts(session_id=session.id) if fact.kind == "restored"]
+    return told[-1].removeprefix(f"{session.name}{_IS_BACK}").removeprefix("; ") if told else ""
 
 
 def _laid_out(session: Session) -> str | None:

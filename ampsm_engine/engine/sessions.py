@@ -13,7 +13,7 @@ from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
 from ampsm_engine.git import hand_edits, own_files, repository, worktrees
 from ampsm_engine.git.places import Base, Worktree
-from ampsm_engine.model import Iteration, Session, Status
+from ampsm_engine.model import SCRIPT_CHANGED, Iteration, Session, Status
 from ampsm_engine.naming import new_id, printable, session_name
 
 
@@ -163,12 +163,15 @@ def edit(
     given = {"notes": notes, "script_command": script, "model_override": mode}
     columns |= {column: value or None for column, value in given.items() if value is not None}
     store = engine.store
-    store.session(session_id)
+    before = store.session(session_id)
     if seen:
         from ampsm_engine.worker import outside
 
         outside.forget(engine.home, store, session_id)
-    return store.update_session(session_id, **columns) if columns else store.session(session_id)
+    after = store.update_session(session_id, **columns) if columns else before
+    if after.script_command != before.script_command:
+        store.fact(SCRIPT_CHANGED, f"the script is {after.script_command or 'none'}", session_id=session_id)
+    return store.session(session_id)
 
 
 def adopt(

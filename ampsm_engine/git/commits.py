@@ -67,7 +67,7 @@ def commit_all(
     if not answer.ok:
         why_not = busy.index_refusal(git_dir, 0)
         return _refused(
-            nothing, *(why_not or (f"git could not add the changes: {answer.said}", f"git -C {worktree} add --all"))
+            nothing, *(why_not or (f"git could not add the changes: {answer.reason}", f"git -C {worktree} add --all"))
         )
     nothing = replace(nothing, left_out=(*nothing.left_out, *_covered(worktree, git_dir)))
     if _nothing_staged(worktree):
@@ -161,7 +161,7 @@ def _standing_apart(worktree: Path, now: Head, branch: str) -> Iterator[str | No
         return
     program.done(worktree, "update-ref", "--no-deref", "-m", "ampsm: commit apart", "HEAD", now.commit)
     try:
-        yield f"The agent had switched to the branch {now.branch}; the commit was made beside it."
+        yield f"HEAD stood on the branch {now.branch}; the commit was made beside it."
     finally:
         if head(worktree).commit == now.commit:
             program.done(worktree, "symbolic-ref", "HEAD", f"{repository.BRANCHES}{now.branch}")

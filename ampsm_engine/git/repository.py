@@ -193,7 +193,9 @@ def resolve(where: Path, name: str) -> str:
 
 
 def unknown_commit(where: Path, name: str) -> NotFound:
-    """The error for a revision that names nothing."""
+    """The error for a revision that names nothing. Unfit or Failed instead where git cannot read refs to tell that."""
+    if printable(name) == name:
+        damage.refuse_damaged(where, f"{BRANCHES}{name}")
     message = f"There is no commit {printable(name)[:100]!r} in {where}."
     return NotFound(message, f"git -C {where} log --all --oneline")
 

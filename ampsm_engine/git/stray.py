@@ -48,26 +48,27 @@ def keep_stray(worktree: Path, *, branch: str, start: str, iteration_id: str) ->
         return told
     kept = f"{KEPT}/{iteration_id}-before"
     program.done(worktree, "update-ref", kept, start)
-    rewritten = f"The agent rewrote the branch {branch}; where it stood before is kept as {kept}."
+    rewritten = f"The branch {branch} was rewritten; where it stood before is kept as {kept}."
     return f"{told} {rewritten}" if told else rewritten
 
 
 def _put_on_branch(worktree: Path, now: Head, branch: str, iteration_id: str) -> str:
-    left = f"switched to {now.branch}" if now.branch else "detached HEAD"
+    # Whoever put it there: the agent, or a person before it began.
+    stood = f"HEAD stood on {now.branch}" if now.branch else "HEAD was detached"
     tip = repository.branch_tip(worktree, branch)
     if tip is None or repository.is_ancestor(worktree, tip, now.commit):
         if tip == now.commit or _moved(worktree, branch, tip, now.commit):
             program.done(worktree, "symbolic-ref", "-m", "ampsm: back on it", "HEAD", f"{BRANCHES}{branch}")
-            return f"The agent {left}; its work is on {branch} again."
+            return f"{stood}; the work there is on {branch} again."
     elif repository.is_ancestor(worktree, now.commit, tip):
         options = ("-c", "advice.detachedHead=false", "-c", "core.hooksPath=/dev/null")
         checkout = ("checkout", "-q", "--no-overwrite-ignore", branch, "--")
         if not listing.entries(worktree) and program.write(worktree, *options, *checkout).ok:
-            return f"The agent {left} at an older commit; the worktree is on {branch} again."
-        return f"The agent {left} at an older commit of {branch}, with changes there: see git -C {worktree} status."
+            return f"{stood} at an older commit; the worktree is on {branch} again."
+        return f"{stood} at an older commit of {branch}, with changes there: see git -C {worktree} status."
     kept = f"{KEPT}/{iteration_id}"
     program.done(worktree, "update-ref", kept, now.commit)
-    return f"The agent {left}, away from {branch}; its commits are kept as {kept}."
+    return f"{stood}, away from {branch}; its commits are kept as {kept}."
 
 
 def _moved(worktree: Path, branch: str, old: str | None, new: str) -> bool:

@@ -6,6 +6,7 @@ checked out submodules, AGENT_CONTEXT. Not kept: other ignored files (they are t
 """
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +38,9 @@ def keep(repo_root: Path, worktree: Path, branch: str, session_id: str, *, delet
         if worktree.is_dir():
             _write_down(repo, worktree, branch, session_id)
             worktree.rename(_leaving(worktree))
+        elif os.path.lexists(worktree):  # a file, or a link to nothing: nobody's to delete
+            message = f"The worktree {worktree} is gone, and something else is at its place."
+            raise Refused(message, f"ls -ld {worktree}, and put it aside: mv {worktree} {worktree}.aside")
         elif _ref(repo, session_id, "tip") is None:
             _keep_tip(repo, branch, session_id)
         trashed, contents = _kept(repo, branch, session_id)

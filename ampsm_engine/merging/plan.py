@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from ampsm_engine import redact
 from ampsm_engine.git import integrate
 from ampsm_engine.git.integrate.values import PlannedCommit
 from ampsm_engine.merging import belonging, situation
@@ -58,7 +59,7 @@ def draft(commits: Sequence[PlannedCommit], iterations: Sequence[Iteration], nam
     title = _title(first or asked or (subjects[0] if subjects else "") or name)
     listed = [f"- {subject}" for subject in dict.fromkeys(subjects)] if len(subjects) > 1 else []
     more = [f"- and {len(listed) - LISTED} more"] if len(listed) > LISTED else []
-    return "\n".join([title, *([""] if listed else []), *listed[:LISTED], *more])
+    return redact.text("\n".join([title, *([""] if listed else []), *listed[:LISTED], *more]))
 
 
 def _words(commit: PlannedCommit) -> str:

@@ -18,7 +18,7 @@ from ampsm_engine.merging.belonging import Span
 from ampsm_engine.merging.situation import Situation, many, named
 from ampsm_engine.merging.surroundings import Surroundings
 from ampsm_engine.merging.values import Finding, Preflight, ScriptState
-from ampsm_engine.model import ScriptResult
+from ampsm_engine.model import SCRIPT_CHANGED, ScriptResult
 
 FETCH_LIMIT = 300.0
 """Seconds that a fetch may take."""
@@ -201,11 +201,15 @@ def remember(around: Surroundings, now: Situation, *, passed: bool) -> None:
 def result_of(around: Surroundings, now: Situation) -> bool | None:
     """What the script said about this very commit, after an iteration or by hand; None when that is not known."""
     facts = around.store.facts(session_id=now.session.id)
+    changed = next((fact for fact in reversed(facts) if fact.kind == SCRIPT_CHANGED), None)
+    facts = tuple(fact for fact in facts if changed is None or fact.number > changed.number)
     for fact in reversed(facts):
         if fact.kind == CHECKED and fact.text.startswith(f"{now.branch_tip} "):
             return fact.text.endswith("pass")
     by_hand = {fact.iteration_id for fact in facts if fact.kind == "tested" and "run by hand" in fact.text}
     for iteration in reversed(around.store.iterations(now.session.id)):
+        if changed and (iteration.start_time or "") < changed.time:
+            return None  # what ran then was another script
         if iteration.commit_sha == now.branch_tip and iteration.test_result and iteration.id not in by_hand:
             return iteration.test_result is ScriptResult.PASS
     return None

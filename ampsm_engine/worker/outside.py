@@ -18,7 +18,7 @@ from ampsm_engine.git import kept, outside_changes, repository, repository_state
 from ampsm_engine.git.outside_changes import OutsideChange
 from ampsm_engine.git.repository_state import Part, State
 from ampsm_engine.home import Home, RunDirectory, write_private
-from ampsm_engine.model import Iteration, MergeState, Session
+from ampsm_engine.model import SCRIPT_CHANGED, Iteration, MergeState, Session
 from ampsm_engine.store import Store
 
 KIND = "outside"
@@ -31,7 +31,7 @@ MOST = 20
 NAMED = 3
 """Changes that the mark names."""
 
-_NOT_AN_ACT = frozenset({"checked", KIND, QUIET})
+_NOT_AN_ACT = frozenset({"checked", SCRIPT_CHANGED, KIND, QUIET})
 """Kinds of facts after which nothing of a session's has changed in its repository."""
 
 

@@ -222,6 +222,10 @@ def test_what_looks_like_a_secret_needs_a_word(ampsm: Ampsm, task: Task) -> None
     for command in (("squash", task.id, "-m", "Settings"), ("rebase", task.id)):
         ran = ampsm(*command)
         assert (ran.code, "looks like a secret" in ran.err) == (4, True)
+    git(task.at, "commit", "-q", "--amend", "-m", "Use sgamp_" + "user_01SECRET_" + "0123456789abcdef" * 2)
+    told = ampsm("preflight", task.id)
+    assert "0123456789abcdef" not in told.err + told.out
+    assert "redacted" in ampsm("preflight", task.id, "--json").json["draft"]
     (hint,) = [line for line in ampsm("merge", task.id, "-m", "It's set").err.splitlines() if "hint:" in line]
     assert ampsm(*shlex.split(hint.partition("ampsm ")[2])).code == 0
     assert git(task.repo, "log", "-1", "--format=%s", "main").strip() == "It's set"

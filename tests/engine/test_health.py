@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import health, sessions
+from ampsm_engine.engine import health, removal, sessions
+from ampsm_engine.errors import Refused
 from tests.conftest import git
 from tests.worker.bench import Bench
 
@@ -41,6 +42,23 @@ def test_a_lost_worktree_is_found_and_made_again(bench: Bench) -> None:
     assert mended.mended
     assert (Path(session.worktree_path) / "hello.txt").read_text() == "one\n"
     assert health.repair(bench.engine) == ()
+
+
+def test_what_took_the_place_of_a_worktree_stays_and_hides_nothing(bench: Bench) -> None:
+    taken, lost = bench.new(None, name="taken"), bench.new(None, name="lost")
+    for session in (taken, lost):
+        shutil.rmtree(session.worktree_path)
+    Path(taken.worktree_path).write_text("mine")
+    findings = health.repair(bench.engine, apply=True)
+    assert sorted((finding.mended, "something else" in finding.text) for finding in findings) == [
+        (False, True),
+        (True, False),
+    ]
+    assert Path(taken.worktree_path).read_text() == "mine"
+    with pytest.raises(Refused):
+        removal.remove(bench.engine, taken.id)
+    assert Path(taken.worktree_path).read_text() == "mine"
+    assert bench.engine.store.session(taken.id).trashed_at is None
 
 
 def test_orphans_are_found_offered_and_left_alone(bench: Bench) -> None:
@@ -104,6 +122,15 @@ def test_doctor_tells_a_home_that_is_full_or_forbidden(bench: Bench, monkeypatch
         assert os.strerror(number) in found["home"]
         assert hint in found["home"]
     assert not list(bench.engine.home.root.glob(".doctor*"))
+
+
+def test_repair_works_where_the_current_folder_is_gone(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.new(None, name="x")
+    gone = bench.folder / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert health.repair(bench.engine) == ()
 
 
 def test_two_things_on_one_key_are_told(bench: Bench) -> None:

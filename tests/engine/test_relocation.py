@@ -158,3 +158,14 @@ def test_who_would_work_there_hears_what_is_gone_and_what_helps(
     bench.scenario({"say": "Done."})
     bench.iterate(bench.now(session))
     assert bench.settled(session).outcome is Outcome.DONE
+
+
+def test_a_copy_of_a_repository_takes_no_session_over(bench: Bench, tmp_path: Path) -> None:
+    bench.scenario({"create_file": "hello.txt", "content": "one\n"}, {"say": "Added a greeting."})
+    session = bench.new()
+    bench.settled(session)
+    rows = bench.engine.store.session(session.id), bench.engine.store.iterations(session.id)
+    shutil.copytree(bench.repo, tmp_path / "copy", symlinks=True)
+    findings = health.repair(bench.engine, path=tmp_path / "copy", apply=True)
+    assert not any(finding.mended or finding.kind == "lost" for finding in findings)
+    assert (bench.engine.store.session(session.id), bench.engine.store.iterations(session.id)) == rows

@@ -148,6 +148,12 @@ def test_a_branch_that_ampsm_did_not_make_is_never_deleted(bench: Bench, tmp_pat
     removal.restore(bench.engine, session.id)
     assert (place / "loose.txt").read_text() == "by hand\n"
     assert git(place, "symbolic-ref", "--short", "HEAD").strip() == "main"
+    assert removal.restore_note(bench.engine, session) == ""
+    removal.remove(bench.engine, session.id)
+    git(bench.repo, "branch", "-f", "main", "work")
+    removal.restore(bench.engine, session.id)
+    assert "detached at the same commit" in removal.restore_note(bench.engine, session)
+    git(bench.repo, "branch", "-f", "main", tip.strip())
     removal.remove(bench.engine, session.id)
     removal.purge(bench.engine, session.id)
     assert git(bench.repo, "rev-parse", "main") == tip

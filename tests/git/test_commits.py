@@ -567,7 +567,7 @@ class TestStanding:
         sandbox.git("checkout", "--quiet", "--detach", at=at)
         tip = sandbox.commit({"x": "1"}, at=at)
         told = commits.keep_stray(at, branch=worktree.branch, start=worktree.head, iteration_id="it1")
-        assert "detached HEAD" in (told or "")
+        assert told == f"HEAD was detached; the work there is on {worktree.branch} again."
         assert commits.head(at) == commits.Head(tip, worktree.branch)
         assert sandbox.git("status", "--porcelain", at=at) == ""
         assert commits.agent_commits(at, worktree.head, worktree.branch) == (tip,)
@@ -600,7 +600,7 @@ class TestStanding:
         start = sandbox.commit({"x": "1"}, at=at)
         sandbox.git("commit", "--quiet", "--amend", "-m", "rewritten", at=at)
         told = commits.keep_stray(at, branch=worktree.branch, start=start, iteration_id="it1")
-        assert "rewrote" in (told or "")
+        assert "was rewritten" in (told or "")
         assert sandbox.git("rev-parse", "refs/ampsm/stray/it1-before") == start
 
     def test_a_renamed_branch_is_made_again(self, sandbox: Sandbox, worktree: Worktree) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from ampsm_engine.engine import merges, sessions
 from ampsm_engine.engine.desk import Engine, engine_at
-from ampsm_engine.errors import NotFound, Unfit
+from ampsm_engine.errors import AmpsmError, NotFound, Unfit
 from ampsm_engine.git import repository
 from tests.git.sandboxes import Sandbox
 
@@ -87,3 +87,14 @@ def test_what_is_only_absent_stays_absent(sandbox: Sandbox, tmp_path: Path) -> N
     inner = sandbox.root / "vendor"
     (inner / ".git").mkdir(parents=True)  # an empty folder of that name is nobody's repository
     assert repository.locate(inner).root == sandbox.root
+
+
+def test_a_commit_that_damaged_refs_hide_is_not_called_unknown(sandbox: Sandbox) -> None:
+    sandbox.git("pack-refs", "--all")
+    with pytest.raises(NotFound):
+        repository.resolve(sandbox.root, "nothing")
+    with (sandbox.root / ".git/packed-refs").open("a") as file:
+        file.write("garbage\n")
+    with pytest.raises(AmpsmError, match="packed-refs") as failed:
+        repository.resolve(sandbox.root, "main")
+    assert not isinstance(failed.value, NotFound)

@@ -258,6 +258,18 @@ def test_a_lost_worktree_leaves_its_branch_to_keep(sandbox: Sandbox, worktree: W
     assert (worktree.path / "x").read_text() == "1"
 
 
+@pytest.mark.parametrize("what", ["a file", "a link to nothing"])
+def test_what_took_the_place_of_a_worktree_is_not_deleted(sandbox: Sandbox, worktree: Worktree, what: str) -> None:
+    import shutil
+
+    shutil.rmtree(worktree.path)
+    worktree.path.write_text("mine") if what == "a file" else worktree.path.symlink_to("nowhere")
+    with pytest.raises(Refused, match="something else is at its place"):
+        trash.keep(sandbox.root, worktree.path, worktree.branch, SESSION)
+    assert os.path.lexists(worktree.path)
+    assert not trash.holds(sandbox.root, SESSION)
+
+
 def test_purging_frees_what_nothing_else_holds(sandbox: Sandbox, worktree: Worktree) -> None:
     sandbox.write({"big.bin": os.urandom(300_000), ".env": "x" * 1000}, worktree.path)
     trash.keep(sandbox.root, worktree.path, worktree.branch, SESSION)

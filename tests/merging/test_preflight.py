@@ -76,6 +76,19 @@ def test_the_result_of_an_iteration_counts_for_its_commit_alone(desk: Desk, task
     assert "no result" in told(desk, task, run_script=False)["script"].text
 
 
+def test_what_another_script_said_does_not_count(desk: Desk, task: Session) -> None:
+    def known() -> str:
+        return merges.preflight(desk.engine, task.id, run_script=False).script
+
+    merges.script_result(desk.engine, task.id, passed=True)
+    sessions.edit(desk.engine, task.id, name="the same script")
+    assert known() == "passed"
+    sessions.edit(desk.engine, task.id, script="false")
+    assert known() == "not run"
+    merges.script_result(desk.engine, task.id, passed=False)
+    assert known() == "failed"
+
+
 def test_secrets_are_foreseen_by_file_and_never_shown(desk: Desk, task: Session) -> None:
     assert told(desk, task)["secrets"].level == "ok"
     desk.amp(task, {"config.py": f"KEY = '{KEY}'\n", "fine.py": "x = 1\n"})
