@@ -269,9 +269,9 @@ class Reading:
         return file.keys
 
     def staged_keys(self, index: int) -> tuple[str, ...]:
-        """The keys by which the hunks of a file are known among what is staged."""
+        """The keys by which the hunks of a file are known among what is staged; of one without any, its own."""
         body = self.document.files[index].body
-        return hunks.staged_keys(body.data) if body is not None else ()
+        return (hunks.staged_keys(body.data) or (hunks.FILE_KEY,)) if body is not None else ()
 
     def mark(self, index: int) -> None:
         """Fold what of a file is viewed, and open what is not."""
