@@ -194,7 +194,7 @@ async def test_a_search_opens_what_hides_its_match(desk: Desk) -> None:
 
 
 async def test_what_changed_outside_of_the_worktree_is_said_first(desk: Desk) -> None:
-    row = a_session("fix login", IDLE, outside="branch main moved\x1b[31m, stash +1")
+    row = a_session("fix login", IDLE, id=SESSION, outside="branch main moved\x1b[31m, stash +1")
     async with opened(desk, row, size=(100, 30)):
         desk.sees("! outside its worktree: branch main moved")
         assert "\x1b" not in desk.text
