@@ -52,7 +52,7 @@ def test_a_secret_in_the_middle(desk: Desk, by_hand: bool) -> None:
     assert git(desk.repo, "log", "-S", KEY, "--format=%h", "main") == ""
 
 
-@pytest.mark.parametrize("how", ["attributes", "binary", "mode", "name"])
+@pytest.mark.parametrize("how", ["attributes", "binary", "mode", "name", "UTF-16", "in its name"])
 def test_nothing_hides_a_secret(desk: Desk, how: str) -> None:
     session = desk.session()
     files: dict[str, str | bytes | None] = {"config.dat": f"KEY = '{KEY}'\n"}
@@ -60,10 +60,14 @@ def test_nothing_hides_a_secret(desk: Desk, how: str) -> None:
         files[".gitattributes"] = "*.dat -diff binary\n"
     elif how == "binary":
         files = {"config.dat": b"\0\1" + f"KEY = '{KEY}'\n".encode()}
+    elif how == "UTF-16":
+        files = {"config.dat": f"KEY = '{KEY}'\n".encode("utf-16")}
     elif how == "name":
         files = {"id_rsa": "whatever\n"}
+    elif how == "in its name":
+        files = {f"d/{KEY}": "whatever\n"}
     desk.amp(session, {"copy.txt": "whatever\n", **files})
-    assert ("id_rsa" if how == "name" else "config.dat") in asked(desk, session)
+    assert {"name": "id_rsa", "in its name": "d/[redacted:"}.get(how, "config.dat") in asked(desk, session)
 
 
 def test_what_the_base_has_already_is_no_news(desk: Desk) -> None:

@@ -3,6 +3,7 @@
 Blobs are read, and no diffs: attributes hide nothing here.
 """
 
+import codecs
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -109,21 +110,33 @@ class _Search:
         where = f" in {change.commit[:12]}" if change.commit else ""
         if change.message and redact.bytes_(change.message) is not change.message:
             yield f"the message of {change.commit[:12]}"
-        for path, old, new in sorted(files, key=lambda file: file[0]):
-            if (is_secret(path) and old is None) or self._brings_secret(old, new, sizes.get(new[1].hex(), 0)):
-                yield f"{path}{where}"
+        files = sorted(files, key=lambda file: file[0])
+        names = "\n".join(path for path, old, _ in files if old is None)
+        in_names = redact.text(names) is not names
+        for path, old, new in files:
+            shown = redact.text(path) if in_names else path
+            is_named = old is None and (shown != path or is_secret(path))
+            if is_named or self._brings_secret(old, new, sizes.get(new[1].hex(), 0)):
+                yield f"{shown}{where}"
 
     def _brings_secret(self, old: Entry | None, new: Entry, size: int) -> bool:
         # What only moved, or came with an earlier change, was looked at there; the very large are asked about as such.
         if new[1] in self._seen or size >= rubbish.LARGE or self._left <= 0:
             return False
         self._seen.add(new[1])
-        content = self._ground.objects.read("blob", new[1].hex())
-        before = self._ground.objects.read("blob", old[1].hex()) if old and old[0] != b"160000" else b""
+        content = _in_utf8(self._ground.objects.read("blob", new[1].hex()))
+        before = _in_utf8(self._ground.objects.read("blob", old[1].hex())) if old and old[0] != b"160000" else b""
         added = _added(before, content) if before else content
         self._left -= len(added)
         found = redact.found(added)
         return bool(found) and (not before or not found <= redact.found(before))
+
+
+def _in_utf8(content: bytes) -> bytes:
+    """A content as it is, but one in UTF-16 (by its mark) in UTF-8: no rule finds anything in the other."""
+    if not content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content
+    return content.decode("utf-16", "replace").encode("utf-8", "surrogatepass")
 
 
 def _added(before: bytes, content: bytes) -> bytes:
