@@ -17,7 +17,7 @@ RUN_MARK = "AMPSM_RUN_ID"
 """The environment variable by which amp and all that it starts are known; its value is the iteration's id."""
 
 GIT_OWNER_MARK = "AMPSM_GIT_OWNER"
-"""The same for each git of ours and its hooks: the process that started it, as `pid:start`."""
+"""The environment variable by which our gits and their hooks are known: the process that started them, `pid:start`."""
 
 
 class RunDirectory(NamedTuple):

@@ -56,7 +56,7 @@ async def ask_until_answered(
 
 
 def ignore(_: AmpsmError) -> None:
-    """Somebody else tells it: the notice that the board is stale, or the counts."""
+    """Take no note of why there is no answer: the notice that the board is stale tells it, or the counts do."""
 
 
 async def see_through(work: Coroutine[Any, Any, T]) -> T:

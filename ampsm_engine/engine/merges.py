@@ -138,7 +138,7 @@ def resolution(engine: Engine, session_id: str) -> Reviewed:
 
 
 def show_resolution(engine: Engine, session_id: str) -> Reviewed:
-    """The same, and written down that somebody is shown it."""
+    """What `resolution` gives, for somebody to see: `accept` takes that tree, and no other, from then on."""
     return waiting.show(_around(engine), session_id)
 
 

@@ -56,7 +56,7 @@ def survey(worktree: Path, entries: Iterable[listing.Entry]) -> Inventory:
 
 
 def of(worktree: Path) -> Inventory:
-    """The same of a worktree as it is; empty where there is none."""
+    """What a worktree holds that is in no tree of git's, as it is now; empty where there is no worktree."""
     if not (worktree / ".git").exists():
         return Inventory()
     return survey(worktree, listing.entries(worktree, ignored=True))

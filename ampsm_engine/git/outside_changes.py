@@ -33,7 +33,7 @@ class OutsideChange:
 
     parts: tuple[Part, ...]
     label: str
-    """It in a few words, for a list."""
+    """The change in a few words, for a list."""
     text: str
     hint: str = ""
     """A command that takes it back or shows it, and what that does."""
@@ -42,7 +42,7 @@ class OutsideChange:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class WatchedSession:
     """The session whose iteration ran, as far as git knows it."""
 
     root: Path
@@ -53,7 +53,7 @@ class Session:
     """What the refs begin with that keep what was lost."""
 
 
-def explain(session: Session, parts: Sequence[Part], before: State, after: State) -> tuple[OutsideChange, ...]:
+def explain(session: WatchedSession, parts: Sequence[Part], before: State, after: State) -> tuple[OutsideChange, ...]:
     """The changes that parts make, refs first; writes refs of ours for what no ref names any more."""
     found = _Explanation(session, before, after)
     by_kind: dict[str, list[Part]] = {}
@@ -87,7 +87,7 @@ def hold_stash(root: Path, kept: str, before: State) -> None:
 class _Explanation:
     """The changes found so far, and the commits that have to be kept."""
 
-    session: Session
+    session: WatchedSession
     before: State
     after: State
     changes: list[OutsideChange] = field(default_factory=list)

@@ -58,7 +58,7 @@ def _overtaken(around: Surroundings, now: Situation) -> Refused:
 
 
 def _without_own_files(now: Situation, ground: Ground) -> tuple[Situation, str]:
-    """The same with a branch that does not have ampsm's own files any more, and its commits without them."""
+    """Take ampsm's own files out of a session's branch: the situation then, and the tip of its commits without them."""
     session = now.session
     bases, trailers = (session.base_commit, now.base_tip), f"Ampsm-Session: {session.id}"
     tip = commits.take_out_own_files(now.worktree, session.branch_name, *bases, trailers=trailers)

@@ -234,7 +234,7 @@ def _place(root: Path, remote: str) -> str:
 
 
 def _project(place: str) -> str:
-    """The same without the host."""
+    """`OWNER/NAME` of a repository as `_place` names it, without its host."""
     first, _, rest = place.partition("/")
     return rest if "." in first and "/" in rest else place
 

@@ -29,18 +29,18 @@ def is_given(value: str) -> bool:
 
 
 def is_argument(value: str) -> bool:
-    """The same of a command's argument, which a help text writes in capital letters."""
+    """Whether a command's argument is a password, and not a placeholder in capital letters as a help text has it."""
     return is_given(value) and not compiled(_METAVAR).match(value)
 
 
 def is_attached(value: str) -> bool:
-    """The same of what is written right behind -p, with which other options begin, too."""
+    """Whether what is written right behind -p is a password, and not the rest of another option such as -port."""
     others = r"(?:ort|rint|rotocol|lugin|ipe|ath|refix|assw|rofile|roject|arallel|ager|retty|ull|ush|atch|erl|id)"
     return is_argument(value) and not compiled(others).match(value)
 
 
 def has_digit_or_sign(value: str) -> bool:
-    """The same where prose may stand, too: words alone are none."""
+    """Whether a value is a password where prose may stand, too: words alone are none."""
     return is_argument(value) and bool(compiled(r"\d|[A-Za-z][!@#%^*+=~?][\w!@#%^*+=~?]").search(value))
 
 

@@ -156,7 +156,7 @@ def _compared(
     before: State = known["state"]
     ours = _ours(store, session, known)
     parts = [left for part in repository_state.difference(before, now) if (left := ours.left_of(part))]
-    place = outside_changes.Session(
+    place = outside_changes.WatchedSession(
         root=Path(session.repo_root),
         worktree=Path(session.worktree_path),
         branch=session.branch_name,

@@ -67,7 +67,10 @@ def lease(run: RunDirectory) -> Lock | None:
 
 
 def lease_of_claimed(run: RunDirectory) -> Lock:
-    """The same for an iteration that was just claimed: who still holds it only asks, or puts it back into the queue."""
+    """The sole right to look after an iteration that was just claimed, waited for.
+
+    Whoever still holds it only asks, or puts the iteration back into the queue.
+    """
     _ensure(run)
     taken = _try(run.lease, fcntl.LOCK_EX)
     if taken is None:  # pragma: no cover - it waits

@@ -38,7 +38,7 @@ class Ground:
         after = self.now()
         parts = repository_state.difference(self.before, after)
         parts = [part for part in parts if BRANCH not in part.name or part.name.startswith("refs/remotes/")]
-        session = outside_changes.Session(self.root, self.worktree, BRANCH, "T-1", "refs/ampsm/outside/s1/i1")
+        session = outside_changes.WatchedSession(self.root, self.worktree, BRANCH, "T-1", "refs/ampsm/outside/s1/i1")
         return outside_changes.explain(session, parts, self.before, after)
 
     def change(self) -> OutsideChange:

@@ -90,7 +90,7 @@ def in_commit(worktree: Path, laid: LaidOut, commit: str) -> dict[str, str]:
 
 
 def in_worktree(worktree: Path, laid: LaidOut, paths: Iterable[str]) -> dict[str, tuple[int, ...]]:
-    """The same of files as they lie in a worktree: the lines that are markers."""
+    """The files of a worktree that hold conflict markers as they lie there, each with the lines that are markers."""
     ground = Ground(worktree)
     trees = [bytes.fromhex(ground.tree_of(one)) for one in (laid.onto, laid.commit)]
     contents = {path: _content(worktree / path) for path in paths}

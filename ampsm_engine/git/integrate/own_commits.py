@@ -14,7 +14,7 @@ _NAMES = tuple(folder.encode() for folder in own_files.FOLDERS)
 
 
 def without_own_files(where: Path | Ground, base_tip: str, tip: str) -> str:
-    """The same commits beyond `base_tip` with the same authors, less ampsm's own files; `tip` where none has any.
+    """The tip of the commits beyond `base_tip` made again without ampsm's own files; `tip` where none has any.
 
     Full commit names; objects only. What the two sides' common history or `base_tip` tracks is the repository's own.
     A commit of nothing else is dropped.
