@@ -14,11 +14,12 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import AnyStr
-
-import regex
+from typing import TYPE_CHECKING, AnyStr
 
 from ampsm_engine.review.body import AT, NO_EOL, PAGE, Body
+
+if TYPE_CHECKING:
+    import regex
 
 _META = frozenset(".^$*+?{}[]\\|()")
 _LINEWISE = re.compile(r"\^|\\[sSWDnAZ]|\[\^|\(\?|\\x|\\u|\\0")
@@ -41,6 +42,8 @@ LONGEST = 1000
 
 def _quietly(pattern: AnyStr, flags: int = 0) -> "regex.Pattern[AnyStr]":
     """Compile; what Python might understand otherwise one day is no matter to who types a search."""
+    import regex  # 20 ms, paid by the first search
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         return regex.compile(pattern, flags)
@@ -56,17 +59,19 @@ class Needle:
         self._in_a_row = self._ended = 0.0
         self.is_sensitive = any(letter.isupper() for letter in re.sub(r"\\.", "", text))
         self._is_plain = not _META & set(text)
-        self._lines = self._compiled(text)
-        pattern = self._lines.pattern
+        self._lines: regex.Pattern[str] | None = self._compiled(text) if text else None
         self._bytes: regex.Pattern[bytes] | None = None
         self._literal = b""
-        if text.isascii():
+        if self._lines and text.isascii():
+            pattern = self._lines.pattern
             if self._is_plain and text[:1] not in _SIGNS:
                 self._literal = text.encode()
             elif not _LINEWISE.search(pattern):
                 self._bytes = _quietly(b"(?m)(?!^)(?:" + pattern.encode() + b")")
 
     def _compiled(self, text: str) -> "regex.Pattern[str]":
+        import regex
+
         flags = 0 if self.is_sensitive else regex.IGNORECASE
         if len(text) <= LONGEST:
             with suppress(regex.error, OverflowError, RecursionError):
@@ -74,9 +79,9 @@ class Needle:
         self._is_plain = True
         return _quietly(re.escape(text), flags)
 
-    def _found(self, pattern: "regex.Pattern[AnyStr]", text: AnyStr) -> list[tuple[int, int]]:
+    def _found(self, pattern: "regex.Pattern[AnyStr] | None", text: AnyStr) -> list[tuple[int, int]]:
         """The places of a pattern that are not empty; none any more once it was given up."""
-        if self.is_given_up:
+        if self.is_given_up or pattern is None:
             return []
         began = time.perf_counter()
         # Whoever does something else meanwhile lets the event loop go on.
