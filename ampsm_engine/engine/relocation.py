@@ -65,13 +65,22 @@ def follow(engine: Engine, move: Move) -> None:
 
 
 def repository_of(session: Session) -> Repo | None:
-    """The repository at a session's place; None when there is none, or one that knows nothing of the session."""
-    return _holding(Path(session.repo_root), session)
+    """The repository at a session's place; None when there is none, or one that knows nothing of the session.
+
+    Unfit or Failed when one is there and git cannot read it: that is not gone.
+    """
+    root = Path(session.repo_root)
+    if os.path.lexists(root / ".git"):
+        repository.around(root)
+    return _holding(root, session)
 
 
 def _move(session: Session, places: Sequence[Path], taken: Collection[Path]) -> Move | None:
     root, worktree = Path(session.repo_root), Path(session.worktree_path)
-    repo = repository_of(session)
+    try:
+        repo = repository_of(session)
+    except AmpsmError:
+        return None  # it is there, and what is wrong with it is told where it is looked through
     if repo is None:
         holding = [one for place in (*places, *_elsewhere(root)) if (one := _holding(place, session))]
         roots = {one.root for one in holding}

@@ -311,6 +311,20 @@ def test_a_repository_that_is_away_keeps_its_sessions(bench: Bench) -> None:
     assert health.repair(bench.engine) == ()
 
 
+def test_a_repository_that_git_cannot_read_is_not_called_gone(bench: Bench) -> None:
+    session = bench.new(None, name="x")
+    config = bench.repo / ".git/config"
+    before = config.read_text()
+    config.write_text(f"{before}\n[[[\n")
+    for act in (removal.remove, removal.what_would_be_lost):
+        with pytest.raises(AmpsmError, match="config"):
+            act(bench.engine, session.id)
+    assert bench.engine.store.session(session.id).trashed_at is None
+    config.write_text(before)
+    removal.remove(bench.engine, session.id)
+    assert not Path(session.worktree_path).exists()
+
+
 @pytest.mark.parametrize("step", ["marked", "written down", "half deleted"])
 def test_a_removal_that_died_is_brought_back_or_finished(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, step: str
