@@ -122,7 +122,7 @@ def resolve(around: Surroundings, session_id: str, path: str, choice: Resolution
 
 def _keep_markers(around: Surroundings, merge: Merge, worktree: Path, paths: Sequence[str]) -> None:
     """Write down that files are meant as the index has them, lines that look like conflict markers and all."""
-    plan = journal.read(merge)
+    plan = journal.read(around.store.merge(merge.id))  # as it is in the lock
     plan = replace(plan, meant=(*plan.meant, *integrate.blobs(worktree, paths).values()))
     around.store.step_merge(merge.id, journal.WAIT, plan=journal.written(plan))
 
@@ -210,10 +210,10 @@ def resolution(around: Surroundings, session_id: str) -> Reviewed:
 
 
 def show(around: Surroundings, session_id: str) -> Reviewed:
-    """The same, and written down that somebody is shown it: `accept` takes no other."""
+    """What `resolution` gives, with its tree written down as shown: `accept` takes no other."""
     merge, _ = _mine(around, session_id)
     found = resolution(around, session_id)
-    plan = replace(journal.read(merge), shown=found.tree)
+    plan = replace(journal.read(around.store.merge(merge.id)), shown=found.tree)  # the diff took its time
     around.store.step_merge(merge.id, journal.WAIT, plan=journal.written(plan))
     return found
 
