@@ -1,9 +1,13 @@
 """What every test stands on: a home of its own, a git of its own, nothing of the user's."""
 
 import compileall
+import gc
+import itertools
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,10 +48,26 @@ def pytest_configure(config: pytest.Config) -> None:
             compileall.compile_dir(Path(__file__).parent.parent / house, quiet=2)
 
 
+# What is loaded stays; looking through it for garbage again and again is a tenth of the time of the screens' tests.
+gc.set_threshold(20_000, 20, 50)
+
+NO_TIME = "[maintenance]\n\tauto = false\n[core]\n\tfsync = none\n"
+"""Time that no test is about: a second process after each commit, and waiting for a disk."""
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def homes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the tests' homes are. (pytest would read all their names for each new number.)"""
+    return tmp_path_factory.mktemp("users")
+
+
 @pytest.fixture(autouse=True)
-def hermetic(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def hermetic(homes: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty HOME, no git configuration but ours, no variable that ampsm, amp or git would listen to."""
-    place = tmp_path_factory.mktemp("user")
+    place = homes / f"user{next(_numbers)}"
+    place.mkdir(mode=0o700)
     for name in list(os.environ):
         if name.startswith(("GIT_", "AMP", "XDG_", "AGENT")) or name in _NOT_OURS:
             monkeypatch.delenv(name)
@@ -59,9 +79,7 @@ def hermetic(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     monkeypatch.setenv("GIT_CONFIG_SYSTEM", os.devnull)
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     (place / "gitconfig").write_text(
-        "[user]\n\tname = Some Body\n\temail = body@example.org\n[init]\n\tdefaultBranch = main\n"
-        # Time that no test is about: a second process after each commit, and waiting for a disk.
-        "[maintenance]\n\tauto = false\n[core]\n\tfsync = none\n"
+        f"[user]\n\tname = Some Body\n\temail = body@example.org\n[init]\n\tdefaultBranch = main\n{NO_TIME}"
     )
     # Its rules are made once a process, with the secrets of the environment as it is then.
     redact._default.cache_clear()
@@ -75,14 +93,29 @@ def git(cwd: Path, *arguments: str) -> str:
     return done.stdout
 
 
+_templates = tempfile.TemporaryDirectory(prefix="ampsm-tests-")
+_made: dict[tuple[object, ...], Path] = {}
+
+
+def first_commit(root: Path, files: dict[str, str], message: str) -> None:
+    """A new repository with one commit; made once with this configuration of git, copied ever after."""
+    key = (*files.items(), message, Path(os.environ["GIT_CONFIG_GLOBAL"]).read_text())
+    if key not in _made:
+        made = Path(_templates.name) / str(len(_made))
+        for name, content in files.items():
+            (made / name).parent.mkdir(parents=True, exist_ok=True)
+            (made / name).write_text(content)
+        git(made, "init", "-q")
+        git(made, "add", "-A")
+        git(made, "commit", "-q", "-m", message)
+        _made[key] = made
+    shutil.copytree(_made[key], root)
+    git(root, "update-index", "-q", "--refresh")  # with the new files' inodes, as if they had been written here
+
+
 @pytest.fixture
 def repo(tmp_path: Path) -> Path:
     """A small repository with one commit on `main`."""
     root = tmp_path / "project"
-    root.mkdir()
-    git(root, "init", "-q")
-    (root / "README.md").write_text("# A project\n")
-    (root / "app.py").write_text("def answer() -> int:\n    return 41\n")
-    git(root, "add", "-A")
-    git(root, "commit", "-q", "-m", "Begin")
+    first_commit(root, {"README.md": "# A project\n", "app.py": "def answer() -> int:\n    return 41\n"}, "Begin")
     return root

@@ -2,6 +2,10 @@
 
 import os
 import random
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
 
 KILLS = int(os.environ.get("SOAK_KILLS", "500"))
 """Kills over iterations."""
@@ -20,3 +24,10 @@ def shares(kills: int, each: int) -> list[tuple[int, int]]:
 def dice(name: str, number: int) -> random.Random:
     """The dice of one play: the same each time for the same seed."""
     return random.Random(f"{SEED} {name} {number}")
+
+
+def one_in(many: int, cases: Iterable[Any]) -> list[Any]:
+    """Cases that go through the same code: every so many-th in `make test`, the others in `make soak`."""
+    return [
+        case if number % many == 0 else pytest.param(case, marks=pytest.mark.soak) for number, case in enumerate(cases)
+    ]

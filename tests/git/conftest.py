@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.git.places import Worktree
+from tests.conftest import NO_TIME
 from tests.git.sandboxes import Sandbox, small_project
 
 
@@ -13,7 +14,7 @@ def git_environment(hermetic: Path, monkeypatch: pytest.MonkeyPatch, tmp_path_fa
     home = hermetic
     (home / "gitconfig").write_text(
         "[user]\n\tname = Ada\n\temail = ada@example.org\n[init]\n\tdefaultBranch = main\n"
-        '[protocol "file"]\n\tallow = always\n'
+        f'[protocol "file"]\n\tallow = always\n{NO_TIME}'
     )
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path_factory.getbasetemp()))
 

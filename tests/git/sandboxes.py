@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ampsm_engine.git import repository, worktrees
 from ampsm_engine.git.places import Base, Repo, Worktree
+from tests.conftest import first_commit
 
 MOMENT = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 SESSION = "0123456789"
@@ -71,8 +72,6 @@ def has_lfs() -> bool:
 def small_project(place: Path) -> Sandbox:
     """A repository with one commit of three files."""
     root = place / "project"
-    root.mkdir()
-    made = Sandbox(root)
-    made.git("init", "--quiet")
-    made.commit({"README.md": "# Project\n", "src/main.py": "print('hello')\n", "src/old.py": "x = 1\ny = 2\nz = 3\n"})
-    return made
+    files = {"README.md": "# Project\n", "src/main.py": "print('hello')\n", "src/old.py": "x = 1\ny = 2\nz = 3\n"}
+    first_commit(root, files, "work")
+    return Sandbox(root)

@@ -15,6 +15,7 @@ from ampsm_engine.review import hunks
 from ampsm_engine.review.values import Side
 from tests.git import hunks_of
 from tests.git.sandboxes import Sandbox
+from tests.soak import one_in
 
 TEXT = "".join(f"line {number}\n" for number in range(1, 31))
 
@@ -93,7 +94,7 @@ FILES: dict[str, tuple[str, str | None, Callable[[Path], object]]] = {
 
 
 @pytest.mark.parametrize("committed", [True, False], ids=["committed", "uncommitted"])
-@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("kind", one_in(2, FILES))
 def test_a_whole_file_is_rejected_and_comes_back(
     sandbox: Sandbox, worktree: Worktree, at: Path, kind: str, committed: bool
 ) -> None:

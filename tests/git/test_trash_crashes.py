@@ -63,7 +63,8 @@ def full(sandbox: Sandbox) -> Worktree:
 
 
 @pytest.mark.parametrize("which", ["keep", "restore"])
-def test_killed_at_any_step(sandbox: Sandbox, full: Worktree, which: str) -> None:
+@pytest.mark.parametrize("stride", [3, pytest.param(1, marks=pytest.mark.soak)])
+def test_killed_at_any_step(sandbox: Sandbox, full: Worktree, which: str, stride: int) -> None:
     before, files = state(sandbox, full.path), contents(full.path)
 
     def keep() -> None:
@@ -94,7 +95,7 @@ def test_killed_at_any_step(sandbox: Sandbox, full: Worktree, which: str) -> Non
         sandbox.check()
         if not was_killed:
             break
-        step += 1
+        step += stride
     assert step > 20
 
 

@@ -97,7 +97,7 @@ def test_a_line_of_many_megabytes_fits_in_little_memory(tmp_path: Path) -> None:
     filler = (run(LETTERS, 77) + " ") * 10_000
     with path.open("w") as file:
         file.write('{"a":"')
-        for _ in range(20):
+        for _ in range(12):
             file.write(filler + TOKENS["npm"] + " ")
         file.write('"}\n')
     program = (
@@ -114,11 +114,11 @@ def test_a_line_of_many_megabytes_fits_in_little_memory(tmp_path: Path) -> None:
         check=True,
     )
     count, grown = map(int, done.stdout.split())
-    assert count == 20
+    assert count == 12
     assert grown < 6 * 1024
-    assert path.stat().st_size > 15_000_000
+    assert path.stat().st_size > 9_000_000
     with path.open() as file:
-        assert len(json.load(file)["a"].split(" [redacted:")) == 21
+        assert len(json.load(file)["a"].split(" [redacted:")) == 13
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_secrets_that_never_stop_overlapping_are_borne(tmp_path: Path, monkeypat
     monkeypatch.setattr(stream, "WINDOW", 4096)
     monkeypatch.setattr(redactor, "_widest", 3000)
     path = tmp_path / "file"
-    path.write_text("SECRET=a1" * 20_000)
+    path.write_text("SECRET=a1" * 8_000)
     assert redactor.file(path)
-    assert path.stat().st_size < 100_000
+    assert path.stat().st_size < 40_000
     assert redact.file(path) in {0, 1}

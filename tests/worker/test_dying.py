@@ -11,6 +11,7 @@ from ampsm_engine.store import PatientStore
 from ampsm_engine.worker import slots
 from ampsm_engine.worker.worker import Worker
 from tests.conftest import git
+from tests.soak import one_in
 from tests.waiting import until
 from tests.worker.bench import Bench, kill, marked, subreaper, words
 
@@ -84,7 +85,7 @@ def strike(bench: Bench, iteration: Iteration, who: str) -> None:
 
 
 @pytest.mark.parametrize("who", ["worker", "amp", "both"])
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", one_in(2, range(4)))
 def test_killed_at_a_random_point_of_the_stream(bench: Bench, who: str, part: int) -> None:
     """The point is a size of the stream file: anywhere from before its first byte to its last."""
     draw = random.Random(f"{who}{part}")

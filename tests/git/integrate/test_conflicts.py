@@ -295,8 +295,15 @@ KINDS: list[tuple[Callable[[Bench], str], str]] = [
 ]
 
 
-@pytest.mark.parametrize("side", ["ours", "theirs", "both", "abort"])
-@pytest.mark.parametrize(("make", "kind"), KINDS)
+SIDES = ("ours", "theirs", "both", "abort")
+WAYS = [(*kind, side) for at, kind in enumerate(KINDS) for side in SIDES[at % 4 :] + SIDES[: at % 4]]
+"""Each way out of each kind; each kind begins with another way."""
+
+
+@pytest.mark.parametrize(
+    ("make", "kind", "side"),
+    [pytest.param(*way, marks=pytest.mark.soak if at % 4 > 1 else ()) for at, way in enumerate(WAYS)],
+)
 def test_every_kind_has_a_way_out(bench: Bench, make: Callable[[Bench], str], kind: str, side: str) -> None:
     path = make(bench)
     before = whole_state(bench)
