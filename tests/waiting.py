@@ -19,7 +19,7 @@ def until(fact: Callable[[], T], what: str | Callable[[], str] = "the fact") -> 
     while not (value := fact()):
         if time.monotonic() > deadline:
             pytest.fail(f"waited {DEADLINE:g} s for {what if isinstance(what, str) else what()}")
-        time.sleep(0.01)
+        time.sleep(0.02)
     return value
 
 
@@ -29,5 +29,5 @@ async def becomes(fact: Callable[[], T], what: str | Callable[[], str] = "the fa
     while not (value := fact()):
         if time.monotonic() > deadline:
             pytest.fail(f"waited {DEADLINE:g} s for {what if isinstance(what, str) else what()}")
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0.03)  # looking at a screen is work, too: what is waited for is to have the core
     return value
