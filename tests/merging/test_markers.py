@@ -13,6 +13,7 @@ from ampsm_engine.model import MergeState, Session
 from tests.conftest import git
 from tests.merging.desk import Desk, lines
 from tests.merging.test_conflicts import given, in_conflict
+from tests.soak import one_in
 from tests.worker.bench import Bench
 
 EXAMPLE = "<<<<<<< HEAD\nours\n=======\ntheirs\n>>>>>>> branch\n"
@@ -34,9 +35,13 @@ def added(at: Path, path: str) -> None:
     git(at, "add", "--all", "--", path)
 
 
-@pytest.mark.parametrize("style", ["merge", "diff3", "zdiff3"])
-@pytest.mark.parametrize(("size", "end"), [(7, "\n"), (15, "\n"), (15, "\r\n"), (3, "\n")])
-def test_markers_of_every_size_and_style(desk: Desk, style: str, size: int, end: str) -> None:
+STYLES = ("merge", "diff3", "zdiff3")
+MARKERS = [(style, *marks) for style in STYLES for marks in ((7, "\n"), (15, "\n"), (15, "\r\n"), (3, "\n"))]
+
+
+@pytest.mark.parametrize("marks", one_in(3, MARKERS))  # each size and each style is among them
+def test_markers_of_every_size_and_style(desk: Desk, marks: tuple[str, int, str]) -> None:
+    style, size, end = marks
     git(desk.repo, "config", "merge.conflictStyle", style)
     git(desk.repo, "config", "core.autocrlf", "false")
     desk.base({".gitattributes": f"*.md conflict-marker-size={size}\n"})
@@ -64,9 +69,13 @@ def test_markers_of_every_size_and_style(desk: Desk, style: str, size: int, end:
     assert (desk.repo / "x.md").read_bytes() == text["theirs"].encode()
 
 
-@pytest.mark.parametrize("way", ["edit", "hunk", "theirs"])
-@pytest.mark.parametrize("where", ["before", "after", "one side"])
-def test_a_file_that_rightly_holds_markers(desk: Desk, way: str, where: str) -> None:
+WAYS = [(way, where) for where in ("before", "after", "one side") for way in ("edit", "hunk", "theirs")]
+
+
+@pytest.mark.parametrize("how", one_in(2, WAYS))
+def test_a_file_that_rightly_holds_markers(desk: Desk, how: tuple[str, str]) -> None:
+    way, where = how
+
     def text(word: str) -> str:
         example = EXAMPLE if where != "one side" or word == "theirs" else ""
         return lines(_10=word) + example if where == "after" else example + lines(_10=word)

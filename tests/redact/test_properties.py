@@ -83,7 +83,7 @@ def test_hostile_texts_come_to_an_end() -> None:
         "sk-",
         "-----BEGIN PRIVATE KEY-----\n",
     ):
-        text = unit * (100_000 // len(unit))
+        text = unit * (50_000 // len(unit))
         assert len(redactor.text(text)) <= len(text) + 100 * len(unit)
     many = " ".join(f"{number}{TOKENS['github personal']}" for number in range(2_000))
     assert redactor.text(many).count("[redacted:") == 2_000
