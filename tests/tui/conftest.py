@@ -81,6 +81,7 @@ def picture(app: AmpsmApp) -> str:
         blank = spaces.count("&#160;") * CELL
         return f'x="{float(x) + blank:.1f}" y="{y}" textLength="{max(float(length) - blank, 0):.1f}" {clip}>'
 
+    app.screen.refresh()  # what `Desk.text` has read of a box was painted, and kept, without the screen behind it
     svg = re.sub(r"terminal-\d+", "terminal", app.export_screenshot(title="ampsm"))
     return _TEXT.sub(moved, svg)
 
@@ -100,7 +101,7 @@ class Camera:
     async def glance(self, desk: Desk, state: str = "") -> None:
         """The two sizes that every state has, while the test holds back an answer; in `make test` the first."""
         for width, height in ((80, 24), (120, 40))[: self._sizes]:
-            await desk.pilot.resize_terminal(width, height)
+            await desk.give_size(width, height)
             await desk.rest()
             self(desk.app, f"{state}{'-' if state else ''}{width}x{height}")
 

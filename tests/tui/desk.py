@@ -157,8 +157,15 @@ class Desk:
 
     async def resize(self, width: int, height: int) -> None:
         """The terminal has now this size."""
-        await self.pilot.resize_terminal(width, height)
+        await self.give_size(width, height)
         await self.settle()
+
+    async def give_size(self, width: int, height: int) -> None:
+        """The same while the test holds answers back. Textual lets no screen hear of a size before a timer is over."""
+        await self.pilot.resize_terminal(width, height)
+        async with asyncio.timeout(DEADLINE):
+            while self.app._resize_timer is not None:
+                await self.pilot.pause()
 
     @property
     def lines(self) -> list[str]:
