@@ -12,6 +12,7 @@ import signal
 import termios
 import threading
 import time
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from textual.app import App
@@ -81,22 +82,27 @@ class Leaving(App[int]):
         """
         if self.is_headless:
             return
-        self._loop_at_work = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._signalled)
-
-    def _signalled(self, number: int, _frame: object) -> None:
+        loop = asyncio.get_running_loop()
+        asked: SimpleQueue[int] = SimpleQueue()
         heard = threading.Event()
-        threading.Thread(target=self._see_to_the_end, args=(number, heard), daemon=True).start()
-        with contextlib.suppress(RuntimeError):  # the loop is closed: the app is about to end
-            self._loop_at_work.call_soon_threadsafe(self._leave_for, number, heard)
+        threading.Thread(target=self._see_to_the_end, args=(asked, heard), daemon=True).start()
+
+        def signalled(number: int, _frame: object) -> None:
+            # It comes between any two lines, also those that hold a lock of threads: nothing here takes one.
+            asked.put(number)
+            with contextlib.suppress(RuntimeError):  # the loop is closed: the app is about to end
+                loop.call_soon_threadsafe(self._leave_for, number, heard)
+
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signalled)
 
     def _leave_for(self, number: int, heard: threading.Event) -> None:
         heard.set()
         self.exit(None, 128 + number)
 
-    def _see_to_the_end(self, number: int, heard: threading.Event) -> None:
+    def _see_to_the_end(self, asked: "SimpleQueue[int]", heard: threading.Event) -> None:
         """In a thread, which dies with a process that ends in order."""
+        number = asked.get()
         if heard.wait(STUCK):
             time.sleep(PATIENCE + STUCK)
         give_back(getattr(self, "_driver", None))

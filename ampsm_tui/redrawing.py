@@ -4,7 +4,8 @@ Frames leave out what stands there already, so nothing else would mend it.
 """
 
 import contextlib
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
@@ -33,20 +34,34 @@ def redrawn(driver: "type[Driver]") -> "type[Driver]":
 
         _is_suspended = False
 
+        def _sigtstp_application(self, *_: object) -> None:
+            self._between_steps(super()._sigtstp_application)
+
+        def _sigcont_application(self, *_: object) -> None:
+            self._between_steps(super()._sigcont_application)
+
+        def _between_steps(self, handler: Callable[[], None]) -> None:
+            # A handler comes between any two lines of the app, also where that holds the lock of what it writes to.
+            if self._auto_restart:
+                with contextlib.suppress(RuntimeError):  # the loop is closed
+                    self._loop.call_soon_threadsafe(handler)
+            else:  # another program has the terminal, and the loop waits for it
+                handler()
+
         def suspend_application_mode(self) -> None:
             self._is_suspended = True
             super().suspend_application_mode()
 
         def resume_application_mode(self) -> None:
             if not self._is_suspended:
+                # Textual would throw away what was typed since; while this is set, it takes the input for let go.
+                self.exit_event.set()
+                if self._key_thread is not None:
+                    self._key_thread.join()
                 super().suspend_application_mode()
+                self.exit_event.clear()
             self._is_suspended = False
             super().resume_application_mode()
-            self._redraw()
-
-        def _redraw(self) -> None:
-            app: Any = self._app
-            with contextlib.suppress(RuntimeError):  # the loop is closed
-                self._loop.call_soon_threadsafe(app.action_redraw)
+            self._between_steps(self._app.action_redraw)
 
     return Redrawn

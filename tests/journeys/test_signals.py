@@ -70,5 +70,8 @@ def test_a_stop_signal_from_elsewhere_leaves_no_blank_screen(bench: Bench, termi
         screen.screen.erase_in_display(2)
         os.kill(screen.pid, signal.SIGCONT)
         screen.sees("fix login", "STATUS", "m message")
+    os.kill(screen.pid, signal.SIGSTOP)
+    until(lambda: psutil.Process(screen.pid).status() == psutil.STATUS_STOPPED, "it to stop")
     screen.press("q")
-    assert screen.ended() == 0
+    os.kill(screen.pid, signal.SIGCONT)
+    assert screen.ended() == 0, "what was typed meanwhile is not thrown away"
