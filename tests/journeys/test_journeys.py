@@ -97,7 +97,7 @@ def test_whatever_ends_the_app_ends_nothing_else(bench: Bench, terminal: Open, d
     screen.sees("● running", "fix login").press("enter").sees("I am looking around.")
     if death == "terminate":
         os.kill(screen.pid, signal.SIGTERM)
-        assert screen.ended() == 128 + signal.SIGTERM
+        assert screen.ended() == 128 + signal.SIGTERM, screen.text
     else:
         getattr(screen, death)()
     os.kill(amp, 0)
@@ -117,7 +117,7 @@ def test_an_app_that_ends_in_order_gives_the_terminal_back(bench: Bench, termina
     screen = terminal()
     screen.sees("● running")
     os.kill(screen.pid, signal.SIGTERM)
-    assert screen.ended() == 128 + signal.SIGTERM
+    assert screen.ended() == 128 + signal.SIGTERM, screen.text
     assert b"\x1b[?1049l" in screen.bytes, "back from the alternate screen"
     assert b"\x1b[?25h" in screen.bytes, "the cursor is there again"
     assert screen.bytes.rindex(b"\x1b[?1000l") > screen.bytes.rindex(b"\x1b[?1000h"), "no mouse any more"
