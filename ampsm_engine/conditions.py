@@ -51,7 +51,8 @@ def conflicts(store: "Store") -> frozenset[str]:
     return frozenset(key for key, merge in store.open_merges().items() if merge.state is MergeState.CONFLICTED)
 
 
-def sentence(session: Session, *, conflict: bool) -> str:
+def sentence(session: Session, *, conflict: bool, base_gone: bool = False) -> str:
     """What is amiss, in a word or two; empty when nothing is."""
     found = [MISSING[what]] if (what := missing(session)) else []
-    return ", ".join([*found, *(["conflict waits"] if conflict else [])])
+    base = [f"base {session.base_branch} gone"] if base_gone else []
+    return ", ".join([*found, *base, *(["conflict waits"] if conflict else [])])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ampsm_engine import conditions
 from ampsm_engine.cli.notes import NONE, Notes, note_documents
+from ampsm_engine.engine.bases import gone_bases
 from ampsm_engine.model import Fact, Iteration, Session, Status, Tally
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def session_document(
     session: Session, iterations: Sequence[Iteration], notes: Notes = NONE, conflicts: Collection[str] = ()
 ) -> Document:
     """A session with what is amiss with it, and its iterations, oldest first; `conflicts` are the sessions in one."""
-    amiss = {"missing": conditions.missing(session), "conflict": session.id in conflicts}
+    amiss = _amiss_document(session, conflicts, gone_bases((session,)))
     listed = [iteration_document(each, notes) for each in iterations]
     return _SESSION.document(session) | amiss | {"iterations": listed}
 
@@ -77,11 +78,14 @@ def listed_sessions(store: "Store", repo_root: str | None, statuses: Sequence[St
 def _amiss(store: "Store", repo_root: str | None, statuses: Sequence[Status]) -> dict[str, str]:
     """What is amiss with sessions, as a part of a JSON object each."""
     waiting = conditions.conflicts(store)
-    found = {
-        session.id: {"missing": conditions.missing(session), "conflict": session.id in waiting}
-        for session in store.sessions(repo_root=repo_root, statuses=statuses)
-    }
-    return {key: json.dumps(amiss)[1:-1] for key, amiss in found.items()}
+    sessions = store.sessions(repo_root=repo_root, statuses=statuses)
+    gone = gone_bases(sessions)
+    return {one.id: json.dumps(_amiss_document(one, waiting, gone))[1:-1] for one in sessions}
+
+
+def _amiss_document(session: Session, conflicts: Collection[str], gone: Collection[str]) -> Document:
+    missing, conflict = conditions.missing(session), session.id in conflicts
+    return {"missing": missing, "conflict": conflict, "baseGone": session.id in gone}
 
 
 def fact_document(fact: Fact) -> Document:

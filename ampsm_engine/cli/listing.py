@@ -1,4 +1,4 @@
-"""The table of sessions: what each does, in one line. Reads nothing: it is given the values."""
+"""The table of sessions: what each does, in one line. It is given the values, and asks git for the bases alone."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
@@ -7,6 +7,7 @@ from ampsm_engine import conditions, wording
 from ampsm_engine.cli.notes import NONE, Notes, is_uncommitted
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.tables import Cell, Column, table
+from ampsm_engine.engine.bases import gone_bases
 from ampsm_engine.model import BoardRow, Iteration, Session, State
 from ampsm_engine.wording import doing as doing  # noqa: PLC0414 - part of this module's face
 from ampsm_engine.wording import ended as ended  # noqa: PLC0414
@@ -56,7 +57,11 @@ def print_sessions(
 ) -> None:
     """Write the table of sessions to stdout; `conflicts` are the sessions in which one waits."""
     at = datetime.now(UTC)
-    amiss = {session.id: conditions.sentence(session, conflict=session.id in conflicts) for session in sessions}
+    gone = gone_bases(sessions)
+    amiss = {
+        one.id: one_line(conditions.sentence(one, conflict=one.id in conflicts, base_gone=one.id in gone))
+        for one in sessions
+    }
     table(COLUMNS, [_cells(one, iterations.get(one.id, ()), notes, at, amiss[one.id]) for one in sessions])
 
 

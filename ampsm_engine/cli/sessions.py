@@ -109,13 +109,13 @@ def _tell_new(session: Session, iteration: Iteration | None) -> None:
     )
 
 
-def print_session(engine: "Engine", session_id: str, *, known: dict[str, object] | None = None, **more: object) -> None:
-    """Write the JSON document of one session to stdout; `known` is more about it, `more` stands beside it."""
+def print_session(engine: "Engine", session_id: str, **more: object) -> None:
+    """Write the JSON document of one session to stdout; `more` stands beside it."""
     session = engine.store.session(session_id)
     store = engine.store
     waiting = conditions.conflicts(store)
     found = documents.session_document(session, store.iterations(session_id), store.notes_of((session_id,)), waiting)
-    output.document({"session": found | (known or {}), **more})
+    output.document({"session": found, **more})
 
 
 @click.command(cls=Command, short_help="List the sessions, newest first.")
@@ -168,7 +168,7 @@ def show_command(reference: str, *, as_json: bool) -> int:
     from ampsm_engine.engine import views
 
     if as_json:
-        print_session(engine, session.id, known={"baseGone": views.is_base_gone(session)})
+        print_session(engine, session.id)
         return diagnostics.OK
     from ampsm_engine.cli.portrait import print_portrait
 

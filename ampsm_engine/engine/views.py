@@ -73,14 +73,6 @@ def show(engine: Engine, session: Session) -> SessionView:
     return SessionView(session, iterations, facts, ahead, behind, files, lacking=lacking, is_base_gone=gone)
 
 
-def is_base_gone(session: Session) -> bool | None:
-    """Whether a session's base is no branch any more; None when nobody can tell."""
-    try:
-        return base_now(place_of(session), session) != session.base_branch
-    except AmpsmError:
-        return None
-
-
 def place_of(session: Session) -> Path:
     """Where git is asked about a session: its worktree, else its repository; NotFound when that is gone, too."""
     root, worktree = Path(session.repo_root), Path(session.worktree_path)

@@ -5,6 +5,7 @@ Reads only, by the git program, so that creating a session need not pay for pygi
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from ampsm_engine.errors import AmpsmError, NotFound, Refused, Unfit
@@ -238,6 +239,14 @@ def resolves(where: Path, revision: str) -> bool:
         return bool(resolve(where, revision))
     except NotFound:
         return False
+
+
+def unresolved(where: Path, names: Sequence[str]) -> frozenset[str]:
+    """Which of these names of branches, tags or commits name no commit here; nothing where git cannot be asked."""
+    feed = "".join(f"{name}^{{commit}}\n" for name in names).encode("utf-8", "surrogateescape")
+    answers = program.read(where, "cat-file", "--batch-check=found", feed=feed).output.splitlines()
+    known = zip(names, answers, strict=True) if len(answers) == len(names) else ()
+    return frozenset(name for name, answer in known if answer != b"found")
 
 
 def is_ancestor(where: Path, old: str, new: str) -> bool:

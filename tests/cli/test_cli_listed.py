@@ -13,7 +13,7 @@ from ampsm_engine.cli import documents, output
 from ampsm_engine.model import Merge, MergeState, Status
 from ampsm_engine.store import Store
 from tests.cli.conftest import Ampsm, Shelf
-from tests.conftest import examples
+from tests.conftest import examples, git
 from tests.store.values import a_session, an_iteration
 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=12) | st.sampled_from(
@@ -79,11 +79,15 @@ def test_the_whole_document_is_ascii(ampsm: Ampsm, shelf: Shelf) -> None:
 
 
 def test_what_is_gone_of_a_session_and_a_conflict_are_told(ampsm: Ampsm, shelf: Shelf) -> None:
-    names = ("whole", "no worktree", "no link", "no repository", "in conflict")
+    names = ("whole", "no worktree", "no link", "no repository", "in conflict", "no base")
     made = {name: shelf.session(name) for name in names}
+    repo = Path(made["whole"].repo_root)
+    git(repo, "init", "-q", "-b", "main")
+    git(repo, "commit", "-q", "--allow-empty", "-m", "Begin")
     shutil.rmtree(made["no worktree"].worktree_path)
     (Path(made["no link"].worktree_path) / ".git").unlink()
     shelf.engine.store.update_session(made["no repository"].id, repo_root="/nowhere/at/all")
+    shelf.engine.store.update_session(made["no base"].id, base_branch="feature")
     waits = made["in conflict"].id
     shelf.engine.store.begin_merge(
         Merge("m1", waits, "merge", MergeState.CONFLICTED, "wait", "2026-09-01T10:00:00.000Z")
@@ -92,8 +96,9 @@ def test_what_is_gone_of_a_session_and_a_conflict_are_told(ampsm: Ampsm, shelf: 
     listed = {one["name"]: one for one in ampsm("ls", "--json").json["sessions"]}
     assert {name: listed[name]["missing"] for name in expected} == expected
     assert [name for name in names if listed[name]["conflict"]] == ["in conflict"]
+    assert [name for name in names if listed[name]["baseGone"]] == ["no base"]
     table = ampsm("ls").out
-    for words in ("worktree gone", "no .git in its worktree", "repository gone", "conflict waits"):
+    for words in ("base feature gone", "worktree gone", "no .git in its worktree", "repository gone", "conflict waits"):
         assert table.count(words) == 1
     counts = ampsm("status", "--json").json
     assert (counts["missing"], counts["conflict"]) == (3, 1)
