@@ -23,7 +23,7 @@ check: lint test ## everything that must hold before a commit lands
 
 soak: $(VENV)/.dev ## the slow runs: kills in the hundreds (SOAK_KILLS, SOAK_MERGE_KILLS, SOAK_SEED), races, new examples
 	$(BIN)/pytest -m soak -p no:xdist
-	$(BIN)/pytest -n $(JOBS) -m "(hypothesis or pictures) and not soak" --hypothesis-profile=search
+	$(BIN)/pytest -n $(JOBS) -m "hypothesis and not soak" --hypothesis-profile=search
 
 bench: $(VENV)/.dev ## ratios measured in one run; run it with nothing else running
 	$(BIN)/python benchmarks/run.py

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from syrupy.types import SerializableData, SerializedData
@@ -89,9 +88,8 @@ def picture(app: AmpsmApp) -> str:
 class Camera:
     """`camera(app)` compares what the app shows with its picture."""
 
-    def __init__(self, snapshot: SnapshotAssertion, *, all_sizes: bool = True) -> None:
+    def __init__(self, snapshot: SnapshotAssertion) -> None:
         self._snapshot = snapshot.use_extension(Picture)
-        self._sizes = 3 if all_sizes else 1
 
     def __call__(self, app: AmpsmApp, name: str | None = None) -> None:
         expected = self._snapshot(name=name) if name else self._snapshot
@@ -99,30 +97,19 @@ class Camera:
         assert same, "the screen does not look as in its picture; look at both: pytest --snapshot-update, git diff"
 
     async def glance(self, desk: Desk, state: str = "") -> None:
-        """The two sizes that every state has, while the test holds back an answer; in `make test` the first."""
-        for width, height in ((80, 24), (120, 40))[: self._sizes]:
+        """The two sizes that every state has, while the test holds back an answer."""
+        for width, height in ((80, 24), (120, 40)):
             await desk.give_size(width, height)
             await desk.rest()
             self(desk.app, f"{state}{'-' if state else ''}{width}x{height}")
 
     async def tour(self, desk: Desk, state: str = "") -> None:
-        """The same at the sizes of terminals that people have; in `make test` at the first."""
-        for width, height in ((80, 24), (120, 40), (50, 20))[: self._sizes]:
+        """The same at the sizes of terminals that people have."""
+        for width, height in ((80, 24), (120, 40), (50, 20)):
             await desk.resize(width, height)
             self(desk.app, f"{state}{'-' if state else ''}{width}x{height}")
 
 
-def _all_sizes(config: pytest.Config) -> bool:
-    """`make soak` looks at all of them, and whoever takes the pictures anew must not lose one."""
-    return config.getoption("update_snapshots") or settings.get_current_profile_name() == "search"
-
-
 @pytest.fixture
-def snapshot_svg(snapshot: SnapshotAssertion, request: pytest.FixtureRequest) -> Camera:
-    return Camera(snapshot, all_sizes=_all_sizes(request.config))
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if "snapshot_svg" in getattr(item, "fixturenames", ()):
-            item.add_marker("pictures")
+def snapshot_svg(snapshot: SnapshotAssertion) -> Camera:
+    return Camera(snapshot)
