@@ -139,8 +139,6 @@ async def test_what_the_timeline_opens(desk: Desk, snapshot_svg: Camera) -> None
         for name, keys in (("notes", "enter"), ("commit", "j j enter"), ("script", "j j enter")):
             await desk.press("t", *keys.split())
             await snapshot_svg.tour(desk, name)
-            await desk.resize(120, 40)
-            await desk.resize(50, 20)
             await desk.press("escape")
         await desk.resize(80, 24)
         await desk.press("t")
@@ -167,7 +165,6 @@ async def test_writing_and_the_queue(desk: Desk, snapshot_svg: Camera) -> None:
         await snapshot_svg.tour(desk, "queue")
         await desk.press("enter")
         await snapshot_svg.tour(desk, "changing")
-        await desk.resize(50, 20)
         await desk.press("escape", "slash")
         await desk.type("form")
         await snapshot_svg.tour(desk, "searching")
