@@ -5,13 +5,20 @@ Rooms, top to bottom; each may import only from those below it (import-linter ho
     cli                    the commands: arguments in, text or JSON and an exit code out
     demo                   a throw-away repository and a scripted amp
     engine                 the verbs: what a person may ask for
-    worker                 detached processes that run iterations
-    store | git | amp | notify
-                           SQLite | repositories | the amp program | the desktop
-    lifecycle | wording | redact
-                           which state may follow which | how values read | what must not leave
+    merging                preflight, journal, conflicts, undo: everything about bringing work into a base
+    worker | differ        detached processes that run iterations | the process that compares and colours
+    store | git | amp      SQLite | repositories | the amp program
+    notify | tmux          the desktop | what tmux shows
+    standing | looking     counts for a status bar | which screens are open
+    review                 hunks, comments, anchors, and the prompt made of them
+    lifecycle | conditions which state may follow which | what of a session is gone
+    wording | redact       how values read | what must not leave
+    notices | terminals    the texts of notices | what a terminal can do
     model                  the values that rooms hand to each other
     naming | config        names from any text | the settings
+    unsent                 texts that were typed and not sent
     keymap | home          keys by their ids | where things are
-    errors
+    errors | review_keys | unseen | identity | private_folder | file_lock
+                           errors | keys of the review | unseen characters | which process a pid means |
+                           folders of ours in the temporary folder | waiting for a lock on a file
 """

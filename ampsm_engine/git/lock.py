@@ -1,7 +1,7 @@
 """One writer per repository: a lock in what its worktrees share, held by the kernel, so that no death leaves it behind.
 
-Taken for changes of several steps (trash, merge, exclude). A single move of one ref, as in creating a session or
-committing, is safe by git's own means and does not wait here.
+Taken for changes of several steps (trash, merge, exclude), and while git registers a new worktree. A single move of one
+ref, as in committing, is safe by git's own means and does not wait here.
 """
 
 import contextlib
