@@ -109,7 +109,7 @@ def test_a_worktree_that_is_not_ready(desk: Desk, task: Session, kind: str) -> N
         shutil.rmtree(at)
     else:
         (at / ".git").unlink()
-    words = {"rebasing": "rebase is in progress", "gone": "is gone", "cut off": ".git file is gone"}
+    words = {"rebasing": "rebase is in progress", "gone": "is gone", "cut off": "lost its link to git"}
     words |= {"detached": "on no branch", "switched": "on elsewhere"}
     with pytest.raises(AmpsmError, match=words.get(kind, "not committed")) as caught:
         desk.merge(task)
