@@ -1,7 +1,6 @@
 """What every test stands on: a home of its own, a git of its own, nothing of the user's."""
 
 import compileall
-import gc
 import itertools
 import os
 import shutil
@@ -47,9 +46,6 @@ def pytest_configure(config: pytest.Config) -> None:
         for house in ("ampsm_engine", "ampsm_tui"):
             compileall.compile_dir(Path(__file__).parent.parent / house, quiet=2)
 
-
-# What is loaded stays; looking through it for garbage again and again is a tenth of the time of the screens' tests.
-gc.set_threshold(20_000, 20, 50)
 
 NO_TIME = "[maintenance]\n\tauto = false\n[core]\n\tfsync = none\n"
 """Time that no test is about: a second process after each commit, and waiting for a disk."""

@@ -19,6 +19,7 @@ def reviewed(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rev
 async def test_the_diff_of_a_session(reviewed: Reviewed, snapshot_svg: Camera) -> None:
     async with reviewed.open() as desk:
         desk.sees("the whole session", "app/login.py", "0 of ")
+        await reviewed.there()
         snapshot_svg(desk.app)
 
 
@@ -38,6 +39,7 @@ async def test_every_kind_of_file(reviewed: Reviewed, snapshot_svg: Camera) -> N
             "␛[31m",
             "caf\\xe9",
         )
+        await reviewed.there()
         snapshot_svg(desk.app)
 
 
@@ -127,6 +129,7 @@ async def test_search_counts_and_goes_from_match_to_match(reviewed: Reviewed, sn
         await reviewed.press("enter")
         desk.sees("/session 1 of 3")
         assert 'jar["session"] = token' in cursor(reviewed)
+        await reviewed.there()
         snapshot_svg(desk.app)
         await reviewed.press("n")
         desk.sees("/session 2 of 3")
@@ -153,6 +156,7 @@ async def test_both_sides_stand_side_by_side(reviewed: Reviewed, snapshot_svg: C
     async with reviewed.open((190, 50)) as desk:
         assert "│" in desk.line_with("if target.startswith")
         await reviewed.press("right_curly_bracket", "right_curly_bracket", "j", "j", "j", "j", "j")
+        await reviewed.there()
         snapshot_svg(desk.app)
         before = cursor(reviewed)
         assert 'startswith("/"):' in before
@@ -204,6 +208,7 @@ async def test_comments_are_shown_edited_and_sent(reviewed: Reviewed, snapshot_s
         await reviewed.press("ctrl+g")
         await reviewed.until(lambda: "Backslashes, too?" in desk.text, "the comment")
         desk.sees("not sent yet", "◆ 1 comment to send", "◆1")
+        await reviewed.there()
         snapshot_svg(desk.app)
         await reviewed.press("q")
         await reviewed.until(lambda: "Leave the review?" in desk.text, "the warning")
@@ -310,6 +315,7 @@ async def test_folded_and_listed(reviewed: Reviewed, snapshot_svg: Camera) -> No
         await reviewed.there()
         snapshot_svg(desk.app, "viewed")
         await reviewed.press("escape", "Z")
+        await reviewed.there()
         snapshot_svg(desk.app, "folded")
         await reviewed.press("question_mark")
         desk.sees("Help: review")

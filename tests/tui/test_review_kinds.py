@@ -53,6 +53,7 @@ async def test_copies_submodules_and_types(reviewed: Reviewed, tmp_path: Path, s
         stat = git(tree, "diff", "--shortstat", "main", "HEAD")
         files, added, deleted = (int(number) for number in re.findall(r"(\d+) ", stat))
         assert f"  {files} files  +{added:,} -{deleted:,}" in desk.lines[0], "the copy is a new file to git"
+        await reviewed.there()
         snapshot_svg(desk.app)
     git(tree / "vendor", "checkout", "-q", "HEAD^")
     async with reviewed.open((100, 30), range_="uncommitted") as desk:
