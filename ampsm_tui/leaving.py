@@ -14,9 +14,12 @@ import threading
 import time
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 from textual.app import App
-from textual.worker import WorkerFailed
+from textual.css.query import NoMatches
+from textual.dom import NoScreen
+from textual.worker import WorkerFailed, active_worker
 
 from ampsm_engine.errors import AmpsmError
 from ampsm_tui.ask import BEGUN, tell
@@ -46,6 +49,11 @@ class Leaving(App[int]):
     going: "asyncio.Task[None] | None" = None
     """Waits for what is begun; None while nobody wants to leave."""
 
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._gone: WeakSet[DOMNode] = WeakSet()
+        """What has been taken away, or is about to be."""
+
     def exit(self, result: int | None = None, return_code: int = 0, message: Any = None) -> None:
         """Exit, once nothing is half done; the first one to ask names the code."""
         if not BEGUN:
@@ -65,13 +73,22 @@ class Leaving(App[int]):
         """
         for node in nodes:
             for one in node.walk_children(with_self=True):
+                self._gone.add(one)
                 self.workers.cancel_node(one)
         return super()._prune(*nodes, parent=parent)
 
     def _handle_exception(self, error: Exception) -> None:
-        """End the app, as Textual does, but for a refusal that work in the background took for no answer: tell that."""
+        """End the app, as Textual does, but for two kinds of work in the background.
+
+        A refusal that it took for no answer is told. What it no longer finds of a node that is being taken away is no
+        fault: events may still start work there until its last child has gone.
+        """
+        worker = active_worker.get(None)
         if isinstance(error, WorkerFailed) and isinstance(error.error, AmpsmError):
             tell(self, error.error)
+        elif isinstance(error, WorkerFailed) and worker and worker.node in self._gone:
+            if not isinstance(error.error, NoMatches | NoScreen):
+                super()._handle_exception(error)
         else:
             super()._handle_exception(error)
 

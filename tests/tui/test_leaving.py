@@ -1,6 +1,7 @@
 """Who leaves while something is being made leaves when it is made."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -125,6 +126,49 @@ async def test_work_of_a_screen_ends_before_its_widgets_go(desk: Desk) -> None:
         await desk.settle()
         desk.app.push_screen(Working())
         await desk.settle()  # and now the app goes
+
+
+class LastLeaf(Leaf):
+    """Its going is an event upon which its screen starts work."""
+
+    start: Callable[[], object]
+
+    def on_unmount(self) -> None:
+        self.go.set()
+        self.start()
+
+
+class Restless(Working):
+    """Starts its work when its leaf goes."""
+
+    started = False
+
+    def compose(self) -> ComposeResult:
+        leaf = LastLeaf()
+        leaf.go, leaf.start = self.go, self._start
+        yield leaf
+
+    def on_mount(self) -> None:
+        """Works later."""
+
+    def _start(self) -> None:
+        self.started = True
+        self.run_worker(self.work())
+
+    async def work(self) -> None:
+        await asyncio.sleep(0)
+        self.query_one(LastLeaf).update("here")
+
+
+async def test_work_that_starts_while_its_screen_is_taken_apart_ends_nothing(desk: Desk) -> None:
+    async with desk.open(a_board(a_session("fix login"))):
+        screen = Restless()
+        desk.app.push_screen(screen)
+        await desk.settle()
+        desk.app.pop_screen()
+        await desk.settle()
+        assert screen.started
+        desk.sees("fix login")
 
 
 async def test_an_answer_takes_away_the_screen_that_gives_it(desk: Desk) -> None:
