@@ -25,7 +25,8 @@ class Reader(BlockCursor):
         self._layout.insert(
             0, [Block(Kind.PROMPT, many_lines(title)), Block(Kind.PLAIN, many_lines(text) or "(nothing)")]
         )
-        self._cursor = None
+        # Not left to the moment of the focus: that may come before the text or after it.
+        self._cursor = self.blocks[-1 if end else 0]
         self._stand(is_following=end, new_below=0)
         self._adjust(None if end else (self.blocks[0], 0))
 

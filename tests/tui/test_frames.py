@@ -116,7 +116,9 @@ async def test_a_toast_and_a_dialog_leave_no_trace(reviewed: Reviewed, film: Fil
 
 async def test_a_step_writes_two_rows_and_a_page_one_frame(reviewed: Reviewed, film: Film) -> None:
     async with reviewed.open(SIZE):
-        await reviewed.press("j")
+        for key in ("j", "f", "b"):  # so that the colours of both pages are here
+            await reviewed.press(key)
+            await reviewed.there()
         film.taken()
         await reviewed.press("j")
         ((kind, told),) = film.taken()
