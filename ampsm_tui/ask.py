@@ -25,6 +25,9 @@ Node = TypeVar("Node", bound=DOMNode)
 AT_ONCE = 3
 """Side processes at most: one for a long diff, one for counts, one for what a key press asked for."""
 
+STARTS = 3
+"""How often a side process is started for a question before that is given up."""
+
 AGAIN = 3.0
 """Seconds after which a verb that failed is asked again for who follows its answer."""
 
@@ -111,10 +114,14 @@ async def cross(question: Callable[[], T]) -> T:
 
     to_process.current_default_process_limiter().total_tokens = AT_ONCE
     os.environ.setdefault(*environment.SAFE_PATH)
-    try:
-        return await to_process.run_sync(_answer, question, cancellable=True)
-    except BrokenWorkerProcess as reason:
-        raise Failed("The side process ended before it had an answer.", "Try again") from reason
+    for _ in range(STARTS):
+        try:
+            return await to_process.run_sync(_answer, question, cancellable=True)
+        except BrokenWorkerProcess as reason:
+            raise Failed("The side process ended before it had an answer.", "Try again") from reason
+        except ProcessLookupError:
+            continue  # it ended while it started, as when a hangup reaches it then: nothing was asked yet
+    raise Failed("The side process could not be started.", "Try again")
 
 
 def _answer(question: Callable[[], T]) -> T:

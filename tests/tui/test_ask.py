@@ -6,8 +6,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from anyio import to_process
 
 from ampsm_engine.engine import glance, views
 from ampsm_engine.engine.desk import Engine
@@ -65,6 +67,23 @@ async def test_a_side_process_that_dies_is_told_and_replaced() -> None:
     with pytest.raises(Failed, match="side process"):
         await ask(os._exit, 3)
     assert await ask(os.getpid) > 0
+
+
+async def test_a_side_process_that_a_signal_ends_while_it_starts_is_started_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """anyio kills what has ended already; nothing was asked of it yet."""
+    real, tries = to_process.run_sync, []
+
+    async def ended_at_first(*arguments: Any, **options: Any) -> Any:
+        tries.append(arguments)
+        if len(tries) == 1:
+            raise ProcessLookupError
+        return await real(*arguments, **options)
+
+    monkeypatch.setattr(to_process, "run_sync", ended_at_first)
+    assert await ask(os.getpid) > 0
+    assert len(tries) == 2
 
 
 async def test_cancelling_ends_what_was_asked() -> None:
