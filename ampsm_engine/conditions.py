@@ -1,4 +1,4 @@
-"""What is amiss with a session beside its status: a part of it is gone, a conflict waits. A few `stat` each."""
+"""The condition of a session beside its status: what of it is gone, whether a conflict waits. A few `stat` each."""
 
 import os
 from typing import TYPE_CHECKING
@@ -52,7 +52,7 @@ def conflicts(store: "Store") -> frozenset[str]:
 
 
 def sentence(session: Session, *, conflict: bool, base_gone: bool = False) -> str:
-    """What is amiss, in a word or two; empty when nothing is."""
+    """The condition of a session in a word or two for people; empty when nothing is amiss."""
     found = [MISSING[what]] if (what := missing(session)) else []
     base = [f"base {session.base_branch} gone"] if base_gone else []
     return ", ".join([*found, *base, *(["conflict waits"] if conflict else [])])

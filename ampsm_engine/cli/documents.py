@@ -76,7 +76,7 @@ def listed_sessions(store: "Store", repo_root: str | None, statuses: Sequence[St
 
 
 def _amiss(store: "Store", repo_root: str | None, statuses: Sequence[Status]) -> dict[str, str]:
-    """What is amiss with sessions, as a part of a JSON object each."""
+    """By session id, the members `missing`, `conflict` and `baseGone` as JSON text without braces."""
     waiting = conditions.conflicts(store)
     sessions = store.sessions(repo_root=repo_root, statuses=statuses)
     gone = gone_bases(sessions)
