@@ -1,5 +1,6 @@
 """The fixtures of screens: a desk, and pictures kept in the folder snapshots/ at the top."""
 
+import asyncio
 import re
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from syrupy.types import SerializableData, SerializedData
 from textual._context import active_app
+from textual.app import App
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
@@ -52,7 +54,18 @@ async def _all_heard(*_: float) -> None:
     """
     pilot: Pilot[Any] = Pilot(active_app.get())
     for _round in range(3):
+        if not await _is_hearing(pilot.app):
+            return
         await pilot._wait_for_screen()
+
+
+async def _is_hearing(app: App[Any]) -> bool:
+    """Somebody has a message or a callback waiting, also after those had a turn who were in the middle of one."""
+    for _turn in range(2):
+        if any(pump._next_callbacks or not pump._message_queue.empty() for pump in (app, *app._registry)):
+            return True
+        await asyncio.sleep(0)
+    return bool(app.screen._callbacks)
 
 
 @pytest.fixture(autouse=True)

@@ -2,12 +2,14 @@
 
 import asyncio
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.segment import Segment
 from textual.strip import Strip
 
 from ampsm_tui.clean import cells
+from ampsm_tui.widgets import wrapping
 from ampsm_tui.widgets.transcript_blocks import Block, Kind
 from ampsm_tui.widgets.transcript_layout import Layout
 from ampsm_tui.widgets.transcript_paint import Painter, Palette
@@ -70,6 +72,15 @@ def test_wrapping_ends_somewhere() -> None:
     lines = wrapped("word\n" * 10_000, 20, 50)
     assert len(lines) == 51
     assert "49,7" in lines[-1]
+
+
+def test_of_one_long_line_no_more_is_read_than_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message of amp is often one line; measuring all of it for each piece held the app still for seconds."""
+    measured: list[str] = []
+    monkeypatch.setattr(wrapping, "get_character_cell_size", lambda letter: measured.append(letter) or 1)
+    lines = wrapped("é" * 100_000, 20, 50)
+    assert lines[-1] == "… 99,000 characters more"[:20]
+    assert len(measured) < 51 * 22
 
 
 @given(st.lists(TEXTS, max_size=8), st.text(min_size=1, max_size=3))
