@@ -9,7 +9,7 @@ from typing import NamedTuple, assert_never
 
 from ampsm_engine import redact
 from ampsm_engine.errors import AmpsmError
-from ampsm_engine.git import changes, hooks, integrate, own_files, program, repository
+from ampsm_engine.git import changes, hooks, integrate, own_files, program, repository, submodules
 from ampsm_engine.git.integrate.ground import Ground
 from ampsm_engine.git.integrate.incoming import READ, Change, change_of, look_through
 from ampsm_engine.git.integrate.values import ConflictFile, PlannedCommit
@@ -61,7 +61,7 @@ def preflight(
         is_blocked = any(one.kind in ("session", "worktree") and one.level == "stop" for one in findings)
         said = _said(around, now, None if is_blocked else script)
         was_left_out = is_blocked and script is not None
-        findings += [*_left_out(now), *_hooks(around, now)]
+        findings += [*_left_out(now), *_hooks(around, now), *_submodules(now)]
         findings += [_script(now, said, was_left_out=was_left_out), *_conflicts(now, conflicts)]
         findings += _incoming(now, span, ground)
     return Preflight(
@@ -152,6 +152,16 @@ def _left_out(now: Situation) -> Iterator[Finding]:
     if names:
         text = f"{named(names)}: committed in the session, but ampsm's own, and not part of a merge"
         yield Finding("left-out", "warn", text)
+
+
+def _submodules(now: Situation) -> Iterator[Finding]:
+    """Commits of submodules that nobody else could check out."""
+    links = submodules.unpublished(now.root, now.worktree, now.fork, now.branch_tip)
+    if links:
+        names = [str(link) for link in links]
+        text = f"{named(names)}: a commit that is in no remote of the submodule, only in this session's worktree"
+        hint = f"git -C {now.worktree / links[0].path} push origin {links[0].commit}:refs/heads/NAME"
+        yield Finding("submodules", "warn", text, f"{hint}. A merge asks, or takes --yes")
 
 
 def _hooks(around: Surroundings, now: Situation) -> Iterator[Finding]:

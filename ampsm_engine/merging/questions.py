@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ampsm_engine.errors import Refused
-from ampsm_engine.git import integrate, program
+from ampsm_engine.git import integrate, program, submodules
 from ampsm_engine.git.integrate.ground import Ground
 from ampsm_engine.git.integrate.incoming import Change, Incoming, change_of, look_through
 from ampsm_engine.git.integrate.plan import plan_commits
@@ -80,6 +80,7 @@ def before(around: Surroundings, now: Situation, span: Span, options: Options, g
     return (
         *_others(now, span, unpushed if options.pull_request else ()),
         *of_incoming(found, options.kind),
+        *_submodules(now, options.kind),
         *(_script(around, now) if options.kind == "merge" else ()),
     )
 
@@ -96,6 +97,14 @@ def of_incoming(found: Incoming, kind: str) -> Iterator[Question]:
     if not found.is_whole:
         text = f"It is so much that it was not looked through for secrets to its end, and would be {done}"
         yield Question("unread", text, ("rest",))
+
+
+def _submodules(now: Situation, kind: str) -> Iterator[Question]:
+    links = submodules.unpublished(now.root, now.worktree, now.fork, now.branch_tip)
+    if links and kind == "merge":
+        names = tuple(str(link) for link in links)
+        text = f"A commit of a submodule that is only in this session's worktree would be needed by all: {named(names)}"
+        yield Question("submodules", text, names)
 
 
 def of_resolution(now: Situation, options: Options, laid: LaidOut, commit: str) -> tuple[Question, ...]:

@@ -1,5 +1,7 @@
 """What would become reachable is looked through: secrets in the middle, in messages, in resolutions, and rubbish."""
 
+import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from ampsm_engine.git.integrate import incoming
 from ampsm_engine.merging.questions import Unanswered
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import MergeState, Session
-from tests.conftest import git
+from tests.conftest import first_commit, git
 from tests.merging.desk import Desk, lines
 from tests.worker.bench import Bench
 
@@ -169,3 +171,30 @@ def test_an_iteration_tells_of_rubbish(bench: Bench) -> None:
     texts = [fact.text for fact in bench.engine.store.facts(session_id=session.id) if fact.kind == "rubbish"]
     assert texts == ["node_modules/ (1 file) was committed"]
     bench.quiet()
+
+
+def test_a_commit_of_a_submodule_that_nobody_could_fetch_is_asked_about(desk: Desk, tmp_path: Path) -> None:
+    """Merged unasked, every other checkout would fail to fetch it, and with the session's worktree it would be gone."""
+    library = tmp_path / "library"
+    first_commit(library, {"lib.txt": "1\n"}, "Begin")
+    local = ("-c", "protocol.file.allow=always", "submodule", "--quiet")
+    git(desk.repo, *local, "add", str(library), "lib")
+    git(desk.repo, "commit", "-qm", "A submodule")
+    session = desk.session()
+    at = Path(session.worktree_path)
+    git(at, *local, "update", "--init")
+    (at / "lib" / "lib.txt").write_text("2\n")
+    git(at / "lib", "commit", "-qam", "By amp, inside")
+    made = git(at / "lib", "rev-parse", "HEAD").strip()
+    desk.amp(session, {})
+    finding = next(one for one in merges.preflight(desk.engine, session.id).findings if one.kind == "submodules")
+    assert (finding.level, f"lib at {made[:12]}" in finding.text) == ("warn", True)
+    before = desk.sha("main")
+    with pytest.raises(Unanswered, match=f"lib at {made[:12]}"):
+        desk.merge(session)
+    assert desk.sha("main") == before
+    command = finding.hint.partition(". ")[0].replace("NAME", "ours")
+    subprocess.run(shlex.split(command), check=True, capture_output=True)
+    git(at / "lib", "fetch", "-q")
+    desk.merge(session)
+    assert made in git(desk.repo, "ls-tree", "main", "lib")
