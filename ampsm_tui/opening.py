@@ -18,7 +18,7 @@ class Opening(Readying):
 
     def begin_with(self, session_id: str, differ: "Differ | None" = None) -> None:
         """Open the review of a session first, with a diff process that runs already."""
-        import ampsm_tui.screens.review as loaded
+        import ampsm_tui.screens.review.screen as loaded
 
         self._first_review = session_id
         self.hand_over(differ)
@@ -32,7 +32,7 @@ class Opening(Readying):
         session = next((one.session for one in rows if one.session.id == self._first_review), None)
         if session is None:
             return self._list()
-        from ampsm_tui.screens.review import ReviewScreen
+        from ampsm_tui.screens.review.screen import ReviewScreen
 
         return ReviewScreen(session).data_bind(type(app).board)
 

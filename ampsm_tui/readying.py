@@ -17,7 +17,7 @@ from ampsm_tui.looking_at import first_request
 if TYPE_CHECKING:
     from ampsm_engine.model import BoardRow, Session
     from ampsm_tui.app import AmpsmApp
-    from ampsm_tui.screens.review import ReviewScreen
+    from ampsm_tui.screens.review.screen import ReviewScreen
 
 RESTS = 0.2
 """Seconds on one session after which its review may be wanted: holding a key down is no rest."""
@@ -44,7 +44,7 @@ class Readying(Diffing):
 
     def _loaded(self) -> None:
         import ampsm_engine.engine.reviews  # noqa: F401 - loaded, for the questions that follow
-        import ampsm_tui.screens.review as loaded
+        import ampsm_tui.screens.review.screen as loaded
         import ampsm_tui.screens.sessions  # noqa: F401 - where a review that was asked for first leads to
 
         app = cast("AmpsmApp", self)
@@ -93,7 +93,7 @@ class Readying(Diffing):
     def _prepare(self) -> None:
         """Make a screen that shows no review yet, and keep it until one is opened."""
         if self._prepared is None:
-            from ampsm_tui.screens.review import ReviewScreen
+            from ampsm_tui.screens.review.screen import ReviewScreen
 
             app = cast("AmpsmApp", self)
             self._prepared = ReviewScreen().data_bind(type(app).board)
@@ -104,7 +104,7 @@ class Readying(Diffing):
         cast("AmpsmApp", self).call_later(self._review, session, range_)
 
     def _review(self, session: "Session", range_: str) -> None:
-        from ampsm_tui.screens.review import ReviewScreen
+        from ampsm_tui.screens.review.screen import ReviewScreen
 
         app = cast("AmpsmApp", self)
         screen, self._prepared, self._state = self._prepared, None, None

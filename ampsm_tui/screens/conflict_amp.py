@@ -60,7 +60,7 @@ class WithAmp(Resolving):
         self.run_worker(told(self, self._review()), group="ask")
 
     async def _review(self) -> None:
-        from ampsm_tui.screens.resolution import ResolutionScreen
+        from ampsm_tui.screens.review.resolution import ResolutionScreen
 
         state = self.state
         if state is None or not state.given_tree or isinstance(self.app.screen, ResolutionScreen):

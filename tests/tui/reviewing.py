@@ -19,8 +19,8 @@ from ampsm_engine.review.document import File
 from ampsm_engine.review.parts import Row, Sort
 from ampsm_tui import ask
 from ampsm_tui.app import AmpsmApp
-from ampsm_tui.screens.reading import Reading
-from ampsm_tui.screens.review import ReviewScreen
+from ampsm_tui.screens.review.reading import Reading
+from ampsm_tui.screens.review.screen import ReviewScreen
 from tests.tui.builders import a_board, a_session
 from tests.tui.desk import Desk
 from tests.waiting import DEADLINE, becomes

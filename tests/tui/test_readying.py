@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from ampsm_engine.differ.review import Review
-from ampsm_tui.screens.review import ReviewScreen
+from ampsm_tui.screens.review.screen import ReviewScreen
 from ampsm_tui.screens.sessions import SessionsScreen
 from tests.tui.builders import a_board, a_session
 from tests.tui.desk import Desk

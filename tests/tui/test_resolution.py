@@ -13,7 +13,7 @@ from ampsm_tui.app import AmpsmApp
 from ampsm_tui.screens import conflict
 from ampsm_tui.screens.conflict import ConflictScreen
 from ampsm_tui.screens.merge import MergeScreen
-from ampsm_tui.screens.resolution import ResolutionScreen
+from ampsm_tui.screens.review.resolution import ResolutionScreen
 from tests.conftest import git
 from tests.merging.conftest import desk as ground
 from tests.merging.desk import Desk as Ground

@@ -268,7 +268,7 @@ def test_pygit2_stays_out_of_the_process_of_the_screens() -> None:
     import subprocess
     import sys
 
-    code = "import sys, ampsm_tui.app, ampsm_tui.screens.review; assert not {'pygit2', 'pygments.lexers.python'} & set(sys.modules)"
+    code = "import sys, ampsm_tui.app, ampsm_tui.screens.review.screen; assert not {'pygit2', 'pygments.lexers.python'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -22,9 +22,9 @@ from ampsm_tui.clean import fit, one_line
 from ampsm_tui.house import house
 from ampsm_tui.looking_at import default_range, ends_of, request_of
 from ampsm_tui.screens.dialog import Dialog
-from ampsm_tui.screens.held import MOMENT
-from ampsm_tui.screens.reading import Reading
-from ampsm_tui.screens.review_base import ReviewBase
+from ampsm_tui.screens.review.held import MOMENT
+from ampsm_tui.screens.review.pane import ReviewBase
+from ampsm_tui.screens.review.reading import Reading
 from ampsm_tui.watching import watch
 
 if TYPE_CHECKING:

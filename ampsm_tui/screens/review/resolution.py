@@ -9,7 +9,7 @@ from ampsm_engine.model import Session
 from ampsm_engine.review.values import Ends
 from ampsm_tui.ask import ask, asking, tell
 from ampsm_tui.house import house
-from ampsm_tui.screens.review_frame import ReviewFrame
+from ampsm_tui.screens.review.frame import ReviewFrame
 
 RANGE = "resolution"
 """What is looked at: no range of a session's own."""

@@ -15,8 +15,8 @@ from ampsm_engine.review.parts import Row, Sort
 from ampsm_tui import aside, clipboard
 from ampsm_tui.ask import ask, asking, tell
 from ampsm_tui.house import house
-from ampsm_tui.screens.reading import Reading
-from ampsm_tui.screens.review_base import ReviewBase
+from ampsm_tui.screens.review.pane import ReviewBase
+from ampsm_tui.screens.review.reading import Reading
 
 if TYPE_CHECKING:
     from ampsm_engine.git.stage_work import Staged

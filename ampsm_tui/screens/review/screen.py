@@ -8,11 +8,11 @@ from textual.reactive import var
 from ampsm_engine.model import Board, Session
 from ampsm_tui.ask import ask
 from ampsm_tui.house import house
-from ampsm_tui.screens.review_changes import ReviewChanges
-from ampsm_tui.screens.review_comments import ReviewComments
-from ampsm_tui.screens.review_frame import ReviewFrame
-from ampsm_tui.screens.review_marks import ReviewMarks
-from ampsm_tui.screens.review_ranges import ReviewRanges
+from ampsm_tui.screens.review.changes import ReviewChanges
+from ampsm_tui.screens.review.comments import ReviewComments
+from ampsm_tui.screens.review.frame import ReviewFrame
+from ampsm_tui.screens.review.marks import ReviewMarks
+from ampsm_tui.screens.review.ranges import ReviewRanges
 
 
 class ReviewScreen(ReviewRanges, ReviewFrame, ReviewChanges, ReviewComments, ReviewMarks):

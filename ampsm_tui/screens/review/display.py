@@ -8,7 +8,7 @@ from textual.binding import Binding, BindingType
 from ampsm_engine.review.document import Document
 from ampsm_engine.review.parts import GROWTH, Sort, still_hidden
 from ampsm_tui.ask import asking
-from ampsm_tui.screens.review_base import ReviewBase
+from ampsm_tui.screens.review.pane import ReviewBase
 
 SPLIT_FROM = 150
 """Columns of the diff from which on both sides stand side by side, unless one wants otherwise."""

@@ -10,8 +10,8 @@ from ampsm_engine.review import earlier, ways
 from ampsm_engine.review.parts import Sort
 from ampsm_tui.ask import ask, asking
 from ampsm_tui.house import house
-from ampsm_tui.screens.reading import Reading
-from ampsm_tui.screens.review_base import ReviewBase
+from ampsm_tui.screens.review.pane import ReviewBase
+from ampsm_tui.screens.review.reading import Reading
 from ampsm_tui.widgets.file_tree import FileTree
 
 Pair = tuple[str, str]

@@ -19,9 +19,9 @@ from ampsm_tui.ask import ask, asking, tell
 from ampsm_tui.frames import Frames
 from ampsm_tui.house import house
 from ampsm_tui.looking_at import request_of
-from ampsm_tui.screens.carrying import look_of, take_look
-from ampsm_tui.screens.held import Held
-from ampsm_tui.screens.reading import Reading
+from ampsm_tui.screens.review.held import Held
+from ampsm_tui.screens.review.reading import Reading
+from ampsm_tui.screens.review.view_state import look_of, take_look
 from ampsm_tui.widgets.diff_overview import Overview
 from ampsm_tui.widgets.diff_view import DiffView
 from ampsm_tui.widgets.file_tree import FileTree

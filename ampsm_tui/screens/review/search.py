@@ -13,8 +13,8 @@ from textual.binding import Binding, BindingType
 from ampsm_engine.review import ways
 from ampsm_engine.review.parts import Row, Sort
 from ampsm_engine.review.search import Needle
-from ampsm_tui.screens.finding import Finds, at_row
-from ampsm_tui.screens.review_base import ReviewBase
+from ampsm_tui.screens.review.matches import Finds, at_row
+from ampsm_tui.screens.review.pane import ReviewBase
 from ampsm_tui.widgets.diff_overview import Overview
 from ampsm_tui.widgets.diff_source import nowhere
 from ampsm_tui.widgets.file_lines import wanted

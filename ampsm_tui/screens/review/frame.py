@@ -7,8 +7,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 
-from ampsm_tui.screens.review_looks import ReviewLooks
-from ampsm_tui.screens.review_search import ReviewSearch
+from ampsm_tui.screens.review.display import ReviewLooks
+from ampsm_tui.screens.review.search import ReviewSearch
 from ampsm_tui.widgets.diff_overview import Overview
 from ampsm_tui.widgets.diff_view import DiffView
 from ampsm_tui.widgets.file_tree import FileTree

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from ampsm_engine.review.body import Body
 from ampsm_engine.review.document import Document
 from ampsm_engine.review.parts import Row, Shape, Sort
-from ampsm_tui.screens.reading import Reading
+from ampsm_tui.screens.review.reading import Reading
 from ampsm_tui.widgets.diff_view import DiffView
 
 NEAREST = 500

@@ -11,7 +11,7 @@ from ampsm_engine.review.remarked import remarked
 from ampsm_engine.review.values import Comment, CommentState, Side
 from ampsm_tui.ask import ask, asking
 from ampsm_tui.house import house
-from ampsm_tui.screens.review_base import ReviewBase
+from ampsm_tui.screens.review.pane import ReviewBase
 from ampsm_tui.widgets.diff_source import Note
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ class ReviewComments(ReviewBase):
 
     def action_comments(self) -> None:
         """The list of comments."""
-        from ampsm_tui.screens.comment_list import CommentsScreen
+        from ampsm_tui.screens.review.comment_list import CommentsScreen
 
         def chosen(answer: tuple[str, str] | None) -> None:
             if answer is not None:
