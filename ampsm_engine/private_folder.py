@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-_OURS = re.compile(r"\.?ampsm-(trash|commit|foresee|proof|index|merge|review|live|sides)-\w+")
+_OURS = re.compile(r"\.?ampsm-(trash|commit|forecast|proof|index|merge|review|live|sides)-\w+")
 _YOUNG = 3600.0
 """Seconds in which a folder that does not bear its name yet may still be on its way to it."""
 

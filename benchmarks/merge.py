@@ -62,15 +62,15 @@ class Scene:
     def steps(self, *, squashing: bool) -> None:
         """The steps alone."""
         from ampsm_engine.git import integrate
-        from ampsm_engine.git.integrate.ground import Ground
+        from ampsm_engine.git.integrate.object_store import ObjectStore
         from ampsm_engine.git.integrate.values import Move
 
-        on, work = Ground(self.root), self.tip
+        on, work = ObjectStore(self.root), self.tip
         if squashing:
             work = integrate.squash(on, work, self.base, "All of it").tip
         work = integrate.rebase(on, work, self.base, reapply=True).tip
         merged = integrate.merge(on, self.base, work, ff=False, message="Merge it")
-        on.objects.flush()
+        on.database.flush()
         moves = (Move(self.branch, self.tip, work), Move(self.target, self.base, merged.commit))
         integrate.move_together(on, moves)
 

@@ -6,8 +6,7 @@ from pathlib import Path
 from ampsm_engine import wording
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.git import changes, commits, inventory, repository
-from ampsm_engine.git.integrate.proof import proof
-from ampsm_engine.git.integrate.takenback import taken_back
+from ampsm_engine.git.integrate.proof import proof, reverted_files
 from ampsm_engine.git.integrate.values import PlannedCommit
 from ampsm_engine.git.inventory import Inventory
 from ampsm_engine.model import MergeState, Session
@@ -96,7 +95,7 @@ def _taken_back(engine: Engine, session: Session, name: str, base: str, tip: str
     done = [one for one in engine.store.merges(session.id) if one.state is MergeState.DONE and one.target == name]
     spans = [(one.base_before, one.base_after) for one in done] or [(session.base_commit, tip)]
     known = [(old, new) for old, new in spans if repository.resolves(root, old) and repository.resolves(root, new)]
-    return tuple(sorted({path for old, new in known for path in taken_back(root, old, new, base)}))
+    return tuple(sorted({path for old, new in known for path in reverted_files(root, old, new, base)}))
 
 
 def _tips(root: Path, worktree: Path, session: Session) -> list[str]:

@@ -263,7 +263,7 @@ def restore_last(engine: Engine) -> Session:
 
 
 def _forget(session: Session) -> None:
-    from ampsm_engine.git.integrate.backup import forget
+    from ampsm_engine.git.integrate.backups import forget
 
     root, worktree = Path(session.repo_root), Path(session.worktree_path)
     if trash.holds(root, session.id):

@@ -9,7 +9,7 @@ from pathlib import Path
 from ampsm_engine import redact
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.git import changes, commits, integrate, lock, repository
-from ampsm_engine.git.integrate.ground import Ground
+from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.merging import belonging, journal, lease, publish, questions, recover, situation, steps
 from ampsm_engine.merging.belonging import Span
 from ampsm_engine.merging.situation import Situation
@@ -28,22 +28,22 @@ def begin(around: Surroundings, session_id: str, options: Options) -> Result:
         with ThreadPoolExecutor(1, "ampsm-merge") as aside:
             ready = aside.submit(_made_ready, now, options)
             situation.refuse(tuple(_obstacles(around, now, options)))
-            ground = ready.result()
-        span = belonging.span(around.store, now, ground)
+            objects = ready.result()
+        span = belonging.span(around.store, now, objects)
         now = replace(now, start=span.start)
         _refuse_nothing(now, span, options)
         options = _worded(now, options)
-        asked = questions.before(around, now, span, options, ground)
+        asked = questions.before(around, now, span, options, objects)
         questions.refuse(asked, options.answered, questions.command(session_id, options))
         options = replace(options, answered=tuple(answer for one in asked for answer in one.answers))
-        now, work = _without_own_files(now, ground)
+        now, work = _without_own_files(now, objects)
         moves = options.kind == "merge" and not options.pull_request
         strangers = _as_carried(now, span, work)
         entry = journal.new(now, options, moved=now.target if moves else "", work=work, strangers=strangers)
         with lease.at_work(around.home, entry.id):
             merge = around.store.begin_merge(entry)
             with recover.mending(around, merge.id):
-                merge = steps.proceed(around, now, merge, ground)
+                merge = steps.proceed(around, now, merge, objects)
     return ended(around, merge)
 
 
@@ -57,14 +57,14 @@ def _overtaken(around: Surroundings, now: Situation) -> Refused:
     return Refused(f"The branch {session.branch_name} moved meanwhile.", f"ampsm preflight {session.id}")
 
 
-def _without_own_files(now: Situation, ground: Ground) -> tuple[Situation, str]:
+def _without_own_files(now: Situation, objects: ObjectStore) -> tuple[Situation, str]:
     """Take ampsm's own files out of a session's branch: the situation then, and the tip of its commits without them."""
     session = now.session
     bases, trailers = (session.base_commit, now.base_tip), f"Ampsm-Session: {session.id}"
     tip = commits.take_out_own_files(now.worktree, session.branch_name, *bases, trailers=trailers)
     now = replace(now, branch_tip=tip) if tip else now
-    work = integrate.without_own_files(ground, now.start or now.base_tip, now.branch_tip)
-    ground.objects.flush()
+    work = integrate.without_own_files(objects, now.start or now.base_tip, now.branch_tip)
+    objects.database.flush()
     return now, work
 
 
@@ -77,14 +77,14 @@ def _as_carried(now: Situation, span: Span, work: str) -> tuple[str, ...]:
     return tuple(commit.sha for commit in carried if (commit.author, commit.time, commit.subject) in theirs)
 
 
-def _made_ready(now: Situation, options: Options) -> Ground:
+def _made_ready(now: Situation, options: Options) -> ObjectStore:
     """What commits are made on, with the merge in it that takes longest: objects that nothing refers to yet."""
-    ground = Ground(now.root, now.repo)
+    objects = ObjectStore(now.root, now.repo)
     with contextlib.suppress(AmpsmError):  # whatever it is, it is told where it matters
-        ground.prepare(now.worktree)
-        if options.kind == "merge" and options.squash and (line := ground.line(now.base_tip, now.branch_tip)):
-            ground.merged(*(ground.tree_of(commit) for commit in (line.base, now.base_tip, now.branch_tip)))
-    return ground
+        objects.prepare(now.worktree)
+        if options.kind == "merge" and options.squash and (line := objects.line(now.base_tip, now.branch_tip)):
+            objects.merged(*(objects.tree_of(commit) for commit in (line.base, now.base_tip, now.branch_tip)))
+    return objects
 
 
 def _obstacles(around: Surroundings, now: Situation, options: Options) -> Iterator[Finding]:

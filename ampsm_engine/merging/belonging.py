@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from ampsm_engine.git import program, repository
-from ampsm_engine.git.integrate.ground import Ground
-from ampsm_engine.git.integrate.plan import plan_commits
+from ampsm_engine.git.integrate.commit_range import plan_commits
+from ampsm_engine.git.integrate.commit_writer import AMP
+from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.values import PlannedCommit
-from ampsm_engine.git.integrate.writer import AMP
 from ampsm_engine.merging.situation import Situation
 from ampsm_engine.model import MergeState
 from ampsm_engine.naming import printable
@@ -36,11 +36,11 @@ class Span:
     """What the target lacks, too, and does not get: it was there before the session began."""
 
 
-def span(store: Store, now: Situation, ground: Ground | None = None) -> Span:
+def span(store: Store, now: Situation, objects: ObjectStore | None = None) -> Span:
     """Look at a session's branch against its target; NotFound when the two share no history."""
-    ground = ground or Ground(now.root, now.repo)
+    objects = objects or ObjectStore(now.root, now.repo)
     commits = plan_commits(now.root, now.base_tip, now.branch_tip)
-    if _is_plain(now, ground):
+    if _is_plain(now, objects):
         return Span("", commits)
     start = _start(store, now)
     if start and not repository.is_ancestor(now.root, start, now.base_tip):
@@ -70,9 +70,9 @@ def named(commits: Sequence[PlannedCommit], most: int = 3) -> str:
     return "; ".join(shown[:most]) + more
 
 
-def _is_plain(now: Situation, ground: Ground) -> bool:
+def _is_plain(now: Situation, objects: ObjectStore) -> bool:
     """One line from where the session began to its tip, on the target itself, each commit marked as the session's."""
-    line = ground.line(now.base_tip, now.branch_tip)
+    line = objects.line(now.base_tip, now.branch_tip)
     mark = f"\n{SESSION_TRAILER}: {now.session.id}".encode()
     if line is None or line.base != now.session.base_commit:
         return False

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ampsm_engine.errors import Refused
 from ampsm_engine.git import integrate
-from ampsm_engine.git.integrate.ground import Ground, held
+from ampsm_engine.git.integrate.object_store import ObjectStore, held
 from ampsm_engine.git.integrate.values import Conflicted, Rewritten
 from ampsm_engine.merging.journal import Plan, Position
 
@@ -33,49 +33,49 @@ class Stopped:
 
 
 def make(
-    where: Path | Ground, base_tip: str, plan: Plan, *, branch: str, target: str, hooks_in: Path | None = None
+    where: Path | ObjectStore, base_tip: str, plan: Plan, *, branch: str, target: str, hooks_in: Path | None = None
 ) -> Made | Stopped:
     """Make what a plan asks for, on the target as it is now.
 
     With `hooks_in`, the session's worktree, the user's hooks run for what is new: a squash, a merge commit.
     """
-    with held(where) as ground:
-        made = _make(ground, base_tip, plan, branch=branch, target=target, hooks_in=hooks_in)
-        ground.objects.flush()
+    with held(where) as objects:
+        made = _make(objects, base_tip, plan, branch=branch, target=target, hooks_in=hooks_in)
+        objects.database.flush()
         return made
 
 
 def _make(
-    ground: Ground, base_tip: str, plan: Plan, *, branch: str, target: str, hooks_in: Path | None
+    objects: ObjectStore, base_tip: str, plan: Plan, *, branch: str, target: str, hooks_in: Path | None
 ) -> Made | Stopped:
     options, position = plan.options, plan.position
     if options.kind == "squash":
-        return _squashed_only(ground, base_tip, plan, hooks_in)
+        return _squashed_only(objects, base_tip, plan, hooks_in)
     notes: tuple[str, ...] = ()
     if position.picked:
-        done = integrate.pick(ground, position.picked, position.rest)
+        done = integrate.pick(objects, position.picked, position.rest)
         if isinstance(done, Rewritten) and position.onto != base_tip:
-            done = integrate.rebase(ground, done.tip, position.onto, base_tip, reapply=options.kind == "merge")
+            done = integrate.rebase(objects, done.tip, position.onto, base_tip, reapply=options.kind == "merge")
             position = Position(position.tip, base_tip)
     else:
         known = position.squashed if position.onto == base_tip else ""
         position = Position(position.tip, base_tip, squashed=known)
         if options.kind == "merge" and options.squash and not known:
-            squashed, notes = _squash(ground, position.tip, base_tip, plan, hooks_in)
+            squashed, notes = _squash(objects, position.tip, base_tip, plan, hooks_in)
             if isinstance(squashed, Conflicted):
                 return Stopped(squashed, position)
             position = replace(position, squashed=squashed.tip)
         tip = position.squashed or position.tip
         # A change that the base made and took back meanwhile is not dropped by a merge.
-        done = integrate.rebase(ground, tip, base_tip, start=plan.start, reapply=options.kind == "merge")
+        done = integrate.rebase(objects, tip, base_tip, start=plan.start, reapply=options.kind == "merge")
     if isinstance(done, Conflicted):
         return Stopped(done, replace(position, rest=done.remaining))
     if options.kind == "rebase" or options.pull_request:
         return Made(done.tip, notes=notes)
     message = merge_message(plan, branch, target)
-    merged = integrate.merge(ground, base_tip, done.tip, ff=options.fast_forward, message=message, hooks_in=hooks_in)
+    merged = integrate.merge(objects, base_tip, done.tip, ff=options.fast_forward, message=message, hooks_in=hooks_in)
     if isinstance(merged, Conflicted):  # pragma: no cover - what was put onto the target lies ahead of it
-        raise Refused(f"{branch} does not merge into {target}.", f"git -C {ground.where} log --oneline {target}")
+        raise Refused(f"{branch} does not merge into {target}.", f"git -C {objects.where} log --oneline {target}")
     return Made(merged.commit, merged.commit, notes)
 
 
@@ -89,21 +89,21 @@ def merge_message(plan: Plan, branch: str, target: str) -> str:
     return f"{title}\n\n{subject}" if subject else title
 
 
-def _squashed_only(ground: Ground, base_tip: str, plan: Plan, hooks_in: Path | None) -> Made | Stopped:
-    squashed, notes = _squash(ground, plan.position.tip, base_tip, plan, hooks_in)
+def _squashed_only(objects: ObjectStore, base_tip: str, plan: Plan, hooks_in: Path | None) -> Made | Stopped:
+    squashed, notes = _squash(objects, plan.position.tip, base_tip, plan, hooks_in)
     if isinstance(squashed, Conflicted):
         return Stopped(squashed, Position(plan.position.tip, base_tip))
     return Made(squashed.tip, notes=notes)
 
 
 def _squash(
-    ground: Ground, tip: str, base_tip: str, plan: Plan, hooks_in: Path | None
+    objects: ObjectStore, tip: str, base_tip: str, plan: Plan, hooks_in: Path | None
 ) -> tuple[Rewritten | Conflicted, tuple[str, ...]]:
     """The squash; where commits by hand cannot be kept beside one squash, amp's are squashed between them."""
     message, manual = plan.options.message, plan.options.manual
     strangers = frozenset(plan.strangers)
     squash = partial(integrate.squash, start=plan.start, strangers=strangers, hooks_in=hooks_in)
-    done = squash(ground, tip, base_tip, message, manual=manual)
+    done = squash(objects, tip, base_tip, message, manual=manual)
     if isinstance(done, Conflicted) and done.kind == "reorder":
-        return squash(ground, tip, base_tip, message, manual="apart"), (APART,)
+        return squash(objects, tip, base_tip, message, manual="apart"), (APART,)
     return done, ()

@@ -10,8 +10,8 @@ from typing import NamedTuple, assert_never
 from ampsm_engine import redact
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import changes, hooks, integrate, own_files, program, repository, submodules
-from ampsm_engine.git.integrate.ground import Ground
 from ampsm_engine.git.integrate.incoming import READ, Change, change_of, look_through
+from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.values import ConflictFile, PlannedCommit
 from ampsm_engine.merging import belonging, situation
 from ampsm_engine.merging.belonging import Span
@@ -52,18 +52,18 @@ def preflight(
     said: ScriptState = "not run" if now.session.script_command else "none"
     ahead = behind = 0
     if related:
-        ground = Ground(now.root, now.repo)
-        span = belonging.span(around.store, now, ground)
+        objects = ObjectStore(now.root, now.repo)
+        span = belonging.span(around.store, now, objects)
         now, commits = replace(now, start=span.start), span.commits
         ahead, behind = changes.ahead_behind(now.root, now.branch_tip, now.base_tip)
-        conflicts = integrate.foresee(now.root, now.base_tip, now.branch_tip, span.start).conflicts
+        conflicts = integrate.forecast(now.root, now.base_tip, now.branch_tip, span.start).conflicts
         findings += [*situation.held(now), *situation.in_the_way(now), *_upstream(now), *_commits(now, span, behind)]
         is_blocked = any(one.kind in ("session", "worktree") and one.level == "stop" for one in findings)
         said = _said(around, now, None if is_blocked else script)
         was_left_out = is_blocked and script is not None
         findings += [*_left_out(now), *_hooks(around, now), *_submodules(now)]
         findings += [_script(now, said, was_left_out=was_left_out), *_conflicts(now, conflicts)]
-        findings += _incoming(now, span, ground)
+        findings += _incoming(now, span, objects)
     return Preflight(
         session_id,
         now.target,
@@ -234,12 +234,12 @@ def _conflicts(now: Situation, conflicts: tuple[ConflictFile, ...]) -> Iterator[
     yield Finding("conflicts", "warn", text, "a merge lays them out in the session's worktree, and can be aborted")
 
 
-def _incoming(now: Situation, span: Span, ground: Ground) -> Iterator[Finding]:
+def _incoming(now: Situation, span: Span, objects: ObjectStore) -> Iterator[Finding]:
     """Secrets and rubbish: of the work as a whole, and of its commits, which other ways than one squash bring in."""
-    target = ground.tree_of(now.base_tip)
-    whole = Change(ground.tree_of(now.fork), ground.tree_of(now.branch_tip))
-    each = [change_of(ground, commit.sha) for commit in span.commits if not commit.merge]
-    at_end, between = look_through(ground, [whole], target), look_through(ground, each, target)
+    target = objects.tree_of(now.base_tip)
+    whole = Change(objects.tree_of(now.fork), objects.tree_of(now.branch_tip))
+    each = [change_of(objects, commit.sha) for commit in span.commits if not commit.merge]
+    at_end, between = look_through(objects, [whole], target), look_through(objects, each, target)
     asks = "A merge asks, or takes --yes"
     if at_end.secrets:
         text = f"something that looks like a secret would be merged, in {named(at_end.secrets)}"

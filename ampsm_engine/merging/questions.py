@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from ampsm_engine.errors import Refused
 from ampsm_engine.git import integrate, program, submodules
-from ampsm_engine.git.integrate.ground import Ground
+from ampsm_engine.git.integrate.commit_range import plan_commits
 from ampsm_engine.git.integrate.incoming import Change, Incoming, change_of, look_through
-from ampsm_engine.git.integrate.plan import plan_commits
+from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.values import LaidOut, PlannedCommit, Rewritten
 from ampsm_engine.merging import belonging, preflight, publish
 from ampsm_engine.merging.belonging import Span
@@ -71,12 +71,14 @@ def refuse(questions: Sequence[Question], answered: Sequence[str], command: str)
         raise Unanswered(" ".join(f"{one.text}." for one in left), f"{command} --yes", left)
 
 
-def before(around: Surroundings, now: Situation, span: Span, options: Options, ground: Ground) -> tuple[Question, ...]:
+def before(
+    around: Surroundings, now: Situation, span: Span, options: Options, objects: ObjectStore
+) -> tuple[Question, ...]:
     """What is asked before anything is done."""
     unpushed = _unpushed(now, options)
-    changes = [change_of(ground, commit.sha) for commit in unpushed if not commit.merge]
-    changes += list(_changes(now, span, options, ground))
-    found = look_through(ground, changes, ground.tree_of(now.base_tip))
+    changes = [change_of(objects, commit.sha) for commit in unpushed if not commit.merge]
+    changes += list(_changes(now, span, options, objects))
+    found = look_through(objects, changes, objects.tree_of(now.base_tip))
     return (
         *_others(now, span, unpushed if options.pull_request else ()),
         *of_incoming(found, options.kind),
@@ -109,14 +111,14 @@ def _submodules(now: Situation, kind: str) -> Iterator[Question]:
 
 def of_resolution(now: Situation, options: Options, laid: LaidOut, commit: str) -> tuple[Question, ...]:
     """What is asked about the commit of a resolved conflict, besides what was said yes to before."""
-    ground = Ground(now.worktree)
-    known = ground.commit(laid.commit).message
-    changes = [Change(ground.tree_of(laid.onto), ground.tree_of(commit))]
+    objects = ObjectStore(now.worktree)
+    known = objects.commit(laid.commit).message
+    changes = [Change(objects.tree_of(laid.onto), objects.tree_of(commit))]
     for one in plan_commits(now.root, laid.onto, commit):
-        message = ground.commit(one.sha).message
+        message = objects.commit(one.sha).message
         if not one.merge:
-            changes.append(change_of(ground, one.sha)._replace(message=message if message != known else b""))
-    found = look_through(ground, changes, ground.tree_of(laid.onto))
+            changes.append(change_of(objects, one.sha)._replace(message=message if message != known else b""))
+    found = look_through(objects, changes, objects.tree_of(laid.onto))
     before = {_where(answer) for answer in options.answered}
     secrets = tuple(item for item in found.secrets if _where(f"secrets {item}") not in before)
     rubbish = tuple(item for item in found.rubbish if _where(f"rubbish {item}") not in before)
@@ -146,26 +148,26 @@ def command(session_id: str, options: Options) -> str:
     return shlex.join(words)
 
 
-def _changes(now: Situation, span: Span, options: Options, ground: Ground) -> Iterator[Change]:
+def _changes(now: Situation, span: Span, options: Options, objects: ObjectStore) -> Iterator[Change]:
     """What becomes reachable of the session's own work: one change where it is squashed, else each commit's."""
     by_hand = any(not commit.ours and not commit.merge for commit in span.commits)
     squashes = options.kind == "squash" or (options.kind == "merge" and options.squash)
     if squashes and not (by_hand and options.manual == "keep"):
-        yield Change(ground.tree_of(now.fork), ground.tree_of(now.branch_tip))
+        yield Change(objects.tree_of(now.fork), objects.tree_of(now.branch_tip))
         return
     commits: Sequence[str] = [commit.sha for commit in span.commits if not commit.merge]
     if squashes:
-        made = _squashed_on_trial(now, options, ground)
+        made = _squashed_on_trial(now, options, objects)
         commits = [one.sha for one in made.commits] if made else commits
     for sha in commits:
-        yield change_of(ground, sha)
+        yield change_of(objects, sha)
 
 
-def _squashed_on_trial(now: Situation, options: Options, ground: Ground) -> Rewritten | None:
+def _squashed_on_trial(now: Situation, options: Options, objects: ObjectStore) -> Rewritten | None:
     """The commits that a squash beside those by hand gives, without hooks and signatures."""
     for manual in (options.manual, "apart"):
         made = integrate.squash(
-            ground, now.branch_tip, now.base_tip, options.message or "-", manual=manual, start=now.start, sign=False
+            objects, now.branch_tip, now.base_tip, options.message or "-", manual=manual, start=now.start, sign=False
         )
         if isinstance(made, Rewritten):
             return made

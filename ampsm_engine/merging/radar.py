@@ -151,7 +151,7 @@ class _Repository:
             if not self._left.allows():
                 return ()
             try:
-                found = integrate.foresee(self._root, ours, theirs).conflicts
+                found = integrate.forecast(self._root, ours, theirs).conflicts
             except AmpsmError:
                 found = ()  # no common history: what is wrong there, preflight tells
             known = [[file.path, file.kind] for file in found]

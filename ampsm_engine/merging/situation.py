@@ -8,8 +8,8 @@ from ampsm_engine import conditions
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import changes, commits, damage, listing, repository, staging
 from ampsm_engine.git.integrate import blockers
-from ampsm_engine.git.integrate.layout import laid
-from ampsm_engine.git.integrate.plan import common, merge_bases
+from ampsm_engine.git.integrate.commit_range import common, merge_bases
+from ampsm_engine.git.integrate.conflict_checkout import laid
 from ampsm_engine.git.places import Repo
 from ampsm_engine.merging.values import Finding, Kind
 from ampsm_engine.model import MergeState, Session, State

@@ -11,7 +11,7 @@ from typing import NoReturn
 from ampsm_engine import notices
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.git import integrate
-from ampsm_engine.git.integrate.ground import Ground
+from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.values import Conflicted, Move, Moved
 from ampsm_engine.merging import conflict_help, journal, making, situation
 from ampsm_engine.merging.journal import Plan
@@ -29,24 +29,24 @@ class ConflictsWait(Refused):
     """It stopped at conflicts: they lie in the session's worktree, and the base is untouched."""
 
 
-def proceed(around: Surroundings, now: Situation, merge: Merge, ground: Ground | None = None) -> Merge:
+def proceed(around: Surroundings, now: Situation, merge: Merge, objects: ObjectStore | None = None) -> Merge:
     """Make the commits and move what is to move, or lay a conflict out."""
     plan = journal.read(merge)
-    made = make(around, now, plan, ground)
+    made = make(around, now, plan, objects)
     kept = {"branch": merge.branch_before, "base": now.base_tip}
     kept |= {"carried": plan.position.tip} if plan.position.tip != merge.branch_before else {}
     if isinstance(made, Stopped):
         keep_all(now, plan, kept)
         lay_out(around, now, merge, made)
     keep_all(now, plan, kept | {"result": made.branch})
-    return advance(around, now.session, decided(around, now, merge, plan, made), ground)
+    return advance(around, now.session, decided(around, now, merge, plan, made), objects)
 
 
-def make(around: Surroundings, now: Situation, plan: Plan, ground: Ground | None = None) -> Made | Stopped:
+def make(around: Surroundings, now: Situation, plan: Plan, objects: ObjectStore | None = None) -> Made | Stopped:
     """Make the commits, with the user's hooks for what is new as the settings say."""
     hooks_in = now.worktree if around.settings.switch("commit.hooks") else None
     branch, target = now.session.branch_name, now.target
-    return making.make(ground or now.root, now.base_tip, plan, branch=branch, target=target, hooks_in=hooks_in)
+    return making.make(objects or now.root, now.base_tip, plan, branch=branch, target=target, hooks_in=hooks_in)
 
 
 def decided(around: Surroundings, now: Situation, merge: Merge, plan: Plan, made: Made) -> Merge:
@@ -122,11 +122,11 @@ def waits(around: Surroundings, now: Situation, merge: Merge, stopped: Stopped) 
     return ConflictsWait(f"{text}. {now.target} is untouched.", hint)
 
 
-def advance(around: Surroundings, session: Session, merge: Merge, ground: Ground | None = None) -> Merge:
+def advance(around: Surroundings, session: Session, merge: Merge, objects: ObjectStore | None = None) -> Merge:
     """Do what is written and what follows: the target, the session's branch, the store. May be done again."""
     store, root, worktree = around.store, Path(session.repo_root), Path(session.worktree_path)
     if merge.step == journal.TARGET:
-        merge = moved_together(around, session, merge, ground) or moved_target(around, session, merge)
+        merge = moved_together(around, session, merge, objects) or moved_target(around, session, merge)
     if merge.step == journal.BRANCH:
         move_session(session, root, worktree, merge.branch_before, merge.branch_after)
         merge = store.step_merge(merge.id, journal.END)
@@ -134,7 +134,7 @@ def advance(around: Surroundings, session: Session, merge: Merge, ground: Ground
     return finish(around, session, merge)
 
 
-def moved_together(around: Surroundings, session: Session, merge: Merge, ground: Ground | None) -> Merge | None:
+def moved_together(around: Surroundings, session: Session, merge: Merge, objects: ObjectStore | None) -> Merge | None:
     """Move the target and the session's branch, with their checkouts, side by side: both, or none of the two.
 
     None when that does not go, nothing has moved then: one by one, each has its own way with what is in its way.
@@ -148,7 +148,7 @@ def moved_together(around: Surroundings, session: Session, merge: Merge, ground:
     hooks_for = (merge.target,) if around.settings.switch("commit.hooks") else ()
     try:
         moved = integrate.move_together(
-            ground or Path(session.repo_root), moves, why=_why(session, merge), patience=0, hooks_for=hooks_for
+            objects or Path(session.repo_root), moves, why=_why(session, merge), patience=0, hooks_for=hooks_for
         )
     except AmpsmError:
         return None

@@ -6,7 +6,7 @@ import pytest
 
 from ampsm_engine.config import config_path
 from ampsm_engine.engine.desk import engine_at
-from ampsm_engine.git.integrate import target
+from ampsm_engine.git.integrate import branch_move
 from ampsm_engine.model import Session
 from tests.merging.desk import LINES, Desk, lines
 from tests.worker.conftest import bench  # noqa: F401 - a fixture, with an amp
@@ -32,4 +32,4 @@ def task(desk: Desk) -> Session:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """How long it waits for an index is tested where it waits."""
-    monkeypatch.setitem(target.move_target.__kwdefaults__, "patience", 0.1)
+    monkeypatch.setitem(branch_move.move_target.__kwdefaults__, "patience", 0.1)

@@ -132,7 +132,7 @@ def test_the_radar_sees_bases_and_neighbours_once(desk: Desk, monkeypatch: pytes
         (frozenset((clash.session_id, clash.other)), *(file.path for file in clash.files)) for clash in found.clashes
     }
     assert seen == {(frozenset((other.id, "")), "two.txt"), (frozenset((one.id, other.id)), "one.txt")}
-    monkeypatch.setattr(integrate, "foresee", lambda *_: pytest.fail("it was known"))
+    monkeypatch.setattr(integrate, "forecast", lambda *_: pytest.fail("it was known"))
     assert merges.radar(desk.engine, budget=0) == found
 
 

@@ -5,23 +5,30 @@ in this process where that gives what git would; branches move in `move_target` 
 compare-and-swap. `ours` is always what the work comes to, `theirs` the session's work.
 """
 
-from ampsm_engine.git.integrate.backup import backup, backup_all, backups, forget
-from ampsm_engine.git.integrate.foresee import foresee
+from ampsm_engine.git.integrate.backups import backup, backup_all, backups, forget
+from ampsm_engine.git.integrate.branch_move import move_target, move_together
+from ampsm_engine.git.integrate.commit_range import merge_bases, plan_commits
+from ampsm_engine.git.integrate.conflict_checkout import (
+    abort,
+    finish,
+    laid,
+    lay_out,
+    lay_out_next,
+    put_back,
+    rejoin,
+    settle,
+    take_in,
+    unadded,
+    uncommitted,
+    unmerged,
+)
 from ampsm_engine.git.integrate.incoming import rubbish_between
-from ampsm_engine.git.integrate.layout import abort, finish, laid, lay_out, lay_out_next, rejoin, settle, unmerged
 from ampsm_engine.git.integrate.markers import in_commit as marked_in
 from ampsm_engine.git.integrate.markers import in_worktree as marked_there
-from ampsm_engine.git.integrate.merge import merge
-from ampsm_engine.git.integrate.own_commits import without_own_files
-from ampsm_engine.git.integrate.plan import merge_bases, plan_commits
 from ampsm_engine.git.integrate.proof import proof
-from ampsm_engine.git.integrate.putback import put_back
-from ampsm_engine.git.integrate.rebase import pick, rebase
-from ampsm_engine.git.integrate.reopen import reopen
-from ampsm_engine.git.integrate.resolve import blobs, conflicts, resolve
+from ampsm_engine.git.integrate.resolution import blobs, conflicts, reopen, resolve
+from ampsm_engine.git.integrate.rewrite import forecast, merge, pick, rebase, without_own_files
 from ampsm_engine.git.integrate.squash import squash
-from ampsm_engine.git.integrate.target import move_target, move_together
-from ampsm_engine.git.integrate.unadded import take_in, unadded, uncommitted
 
 __all__ = [
     "abort",
@@ -31,7 +38,7 @@ __all__ = [
     "blobs",
     "conflicts",
     "finish",
-    "foresee",
+    "forecast",
     "forget",
     "laid",
     "lay_out",

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ampsm_engine.errors import Refused
 from ampsm_engine.git import busy, listing, program, registry, repository
-from ampsm_engine.git.integrate.ground import Ground
+from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.places import Repo
 from ampsm_engine.git.repository import BRANCHES
 from ampsm_engine.naming import printable
@@ -52,9 +52,9 @@ def collisions(repo: Repo, branch: str, base: str, fork: str, work: str) -> Iter
     checkouts = _checkouts(repo, branch)
     if not checkouts:
         return
-    ground = Ground(repo.root)
-    brought = changed(ground, fork, work)
-    differs = changed(ground, base, work)
+    objects = ObjectStore(repo.root)
+    brought = changed(objects, fork, work)
+    differs = changed(objects, base, work)
     coming = {path: letter for path, letter in differs.items() if path in brought}
     for checkout in checkouts:
         # What the base alone took away or put in the place of a folder makes room, and is no stranger.
@@ -96,9 +96,9 @@ def refuse_rewriting(repo: Repo, branch: str) -> None:
                     raise Refused(message, f"git -C {where} status tells how to end it")
 
 
-def changed(ground: Ground, old: str, new: str) -> dict[str, str]:
+def changed(objects: ObjectStore, old: str, new: str) -> dict[str, str]:
     """The paths that differ between two commits, with git's letter: A, D, M, T."""
-    found = ground.merger.changed(*(bytes.fromhex(ground.tree_of(one)) for one in (old, new)))
+    found = objects.merger.changed(*(bytes.fromhex(objects.tree_of(one)) for one in (old, new)))
     return {os.fsdecode(path): letter for path, letter in found}
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from ampsm_engine import redact
 from ampsm_engine.git import program, rubbish
-from ampsm_engine.git.integrate.ground import Ground
+from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.trees import FOLDER, Entry
 from ampsm_engine.git.secret_files import is_secret
 
@@ -42,28 +42,28 @@ class Incoming(NamedTuple):
     """Whether all of it was looked through."""
 
 
-def change_of(ground: Ground, sha: str) -> Change:
+def change_of(objects: ObjectStore, sha: str) -> Change:
     """What a commit changes from its first parent, and its message."""
-    commit = ground.commit(sha)
-    return Change(ground.parent_tree(commit), commit.tree, sha, commit.message)
+    commit = objects.commit(sha)
+    return Change(objects.parent_tree(commit), commit.tree, sha, commit.message)
 
 
-def look_through(ground: Ground, changes: Sequence[Change], target: str) -> Incoming:
+def look_through(objects: ObjectStore, changes: Sequence[Change], target: str) -> Incoming:
     """Look through changes, oldest first; `target` is the tree that they come to."""
-    ground.objects.flush()
-    return _Search(ground).all_of(changes, target)
+    objects.database.flush()
+    return _Search(objects).all_of(changes, target)
 
 
 def rubbish_between(where: Path, old: str, new: str) -> tuple[str, ...]:
     """What rarely belongs in a history, of that which one commit has and an older one has not."""
-    ground = Ground(where)
-    change = Change(ground.tree_of(old), ground.tree_of(new))
-    return _Search(ground).all_of([change], change.old, secrets=False).rubbish
+    objects = ObjectStore(where)
+    change = Change(objects.tree_of(old), objects.tree_of(new))
+    return _Search(objects).all_of([change], change.old, secrets=False).rubbish
 
 
 class _Search:
-    def __init__(self, ground: Ground) -> None:
-        self._ground = ground
+    def __init__(self, objects: ObjectStore) -> None:
+        self._ground = objects
         self._left = READ
         self._seen: set[bytes] = set()
 
@@ -124,8 +124,8 @@ class _Search:
         if new[1] in self._seen or size >= rubbish.LARGE or self._left <= 0:
             return False
         self._seen.add(new[1])
-        content = _in_utf8(self._ground.objects.read("blob", new[1].hex()))
-        before = _in_utf8(self._ground.objects.read("blob", old[1].hex())) if old and old[0] != b"160000" else b""
+        content = _in_utf8(self._ground.database.read("blob", new[1].hex()))
+        before = _in_utf8(self._ground.database.read("blob", old[1].hex())) if old and old[0] != b"160000" else b""
         added = _added(before, content) if before else content
         self._left -= len(added)
         found = redact.found(added)

@@ -1,20 +1,20 @@
-"""Lines that git's conflict markers left in a file: the one rule for all who ask whether a conflict is open.
+"""git's conflict markers in a file: the lines that are markers, the conflicts between them, and these replaced.
 
-A marker has the length that the attribute `conflict-marker-size` gives it, and is a line that neither side has: what
-a side holds as its own text is no marker.
+This is the one rule for all who ask whether a conflict is open. A marker has the length that the attribute
+`conflict-marker-size` gives it, and is a line that neither side has: what a side holds as its own text is no marker.
 """
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ampsm_engine.errors import Refused
 from ampsm_engine.git import program
-from ampsm_engine.git.integrate.ground import Ground
+from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.trees import FOLDER, Entry
-from ampsm_engine.git.integrate.values import ConflictFile, LaidOut, Stage
+from ampsm_engine.git.integrate.values import Choice, ConflictFile, Hunk, LaidOut, Stage
 
 SIZE = 7
 """Letters of a marker where no attribute says otherwise."""
@@ -68,22 +68,22 @@ def sizes_of(worktree: Path, paths: Sequence[str]) -> dict[str, int]:
 
 def in_commit(worktree: Path, laid: LaidOut, commit: str) -> dict[str, str]:
     """The files of a commit that hold markers, with their blobs: whatever it has that neither side has as it is."""
-    ground = Ground(worktree)
-    trees = [bytes.fromhex(ground.tree_of(one)) for one in (laid.onto, laid.commit, commit)]
+    objects = ObjectStore(worktree)
+    trees = [bytes.fromhex(objects.tree_of(one)) for one in (laid.onto, laid.commit, commit)]
     files = {
         path.decode("utf-8", "surrogateescape"): (before, entry)
-        for path, before, entry in ground.merger.differing(trees[0], trees[2])
+        for path, before, entry in objects.merger.differing(trees[0], trees[2])
         if entry is not None and entry[0].startswith(b"100")
     }
-    contents = {path: ground.objects.read("blob", entry[1].hex()) for path, (_, entry) in files.items()}
+    contents = {path: objects.database.read("blob", entry[1].hex()) for path, (_, entry) in files.items()}
     likely = [path for path, content in contents.items() if _looks_marked(content)]
     sizes = sizes_of(worktree, likely)
     found = {}
     for path in likely:
         before, entry = files[path]
-        other = _entry(ground, trees[1], path)
+        other = _entry(objects, trees[1], path)
         if other != entry and left(
-            contents[path], _known(ground, laid, path, before, other), _sizes(laid, path, sizes[path])
+            contents[path], _known(objects, laid, path, before, other), _sizes(laid, path, sizes[path])
         ):
             found[path] = entry[1].hex()
     return found
@@ -91,15 +91,15 @@ def in_commit(worktree: Path, laid: LaidOut, commit: str) -> dict[str, str]:
 
 def in_worktree(worktree: Path, laid: LaidOut, paths: Iterable[str]) -> dict[str, tuple[int, ...]]:
     """The files of a worktree that hold conflict markers as they lie there, each with the lines that are markers."""
-    ground = Ground(worktree)
-    trees = [bytes.fromhex(ground.tree_of(one)) for one in (laid.onto, laid.commit)]
+    objects = ObjectStore(worktree)
+    trees = [bytes.fromhex(objects.tree_of(one)) for one in (laid.onto, laid.commit)]
     contents = {path: _content(worktree / path) for path in paths}
     likely = [path for path, content in contents.items() if _looks_marked(content)]
     sizes = sizes_of(worktree, likely)
     found = {}
     for path in likely:
-        ours, theirs = (_entry(ground, tree, path) for tree in trees)
-        known = _known(ground, laid, path, ours, theirs)
+        ours, theirs = (_entry(objects, tree, path) for tree in trees)
+        known = _known(objects, laid, path, ours, theirs)
         lines = left(contents[path], known, _sizes(laid, path, sizes[path]))
         if lines:
             found[path] = lines
@@ -116,28 +116,28 @@ def sides_of(worktree: Path, file: ConflictFile) -> Sides:
     return Sides(content(file.base), content(file.ours), content(file.theirs))
 
 
-def _known(ground: Ground, laid: LaidOut, path: str, ours: Entry | None, theirs: Entry | None) -> Iterator[Sides]:
+def _known(objects: ObjectStore, laid: LaidOut, path: str, ours: Entry | None, theirs: Entry | None) -> Iterator[Sides]:
     """What the two sides have at a path; of one that neither has, what they have wherever there was a conflict."""
     files = [file for file in laid.files if file.path == path]
     if not files:
-        yield Sides(b"", _blob(ground, ours), _blob(ground, theirs))
+        yield Sides(b"", _blob(objects, ours), _blob(objects, theirs))
     if not files and ours is None and theirs is None:
         files = list(laid.files)
     for file in files:
         stages = (file.base, file.ours, file.theirs)
-        yield Sides(*(_blob(ground, (s.mode.encode(), bytes.fromhex(s.object)) if s else None) for s in stages))
+        yield Sides(*(_blob(objects, (s.mode.encode(), bytes.fromhex(s.object)) if s else None) for s in stages))
 
 
-def _blob(ground: Ground, entry: Entry | None) -> bytes:
-    return ground.objects.read("blob", entry[1].hex()) if entry and entry[0].startswith(b"100") else b""
+def _blob(objects: ObjectStore, entry: Entry | None) -> bytes:
+    return objects.database.read("blob", entry[1].hex()) if entry and entry[0].startswith(b"100") else b""
 
 
-def _entry(ground: Ground, tree: bytes, path: str) -> Entry | None:
+def _entry(objects: ObjectStore, tree: bytes, path: str) -> Entry | None:
     entry: Entry | None = (FOLDER, tree)
     for part in path.encode("utf-8", "surrogateescape").split(b"/"):
         if entry is None or entry[0] != FOLDER:
             return None
-        entry = ground.merger.tree(entry[1]).get(part)
+        entry = objects.merger.tree(entry[1]).get(part)
     return entry
 
 
@@ -167,3 +167,132 @@ def _is_marker(line: bytes, size: int) -> bool:
 
 def _lines(content: bytes) -> Iterator[tuple[int, bytes]]:
     return ((number, line.removesuffix(b"\r")) for number, line in enumerate(content.split(b"\n"), 1))
+
+
+class FilePart(NamedTuple):
+    """A piece of a file: lines as they are, or a conflict."""
+
+    line: int
+    plain: bytes
+    ours: bytes = b""
+    base: bytes | None = None
+    theirs: bytes = b""
+    is_conflict: bool = False
+    is_last: bool = False
+    """Whether the file ends with it."""
+
+
+def file_parts(content: bytes, size: int = SIZE, sides: Sides | None = None) -> list[FilePart]:
+    """A file cut at its conflict markers of `size` letters. What is no whole conflict is plain text.
+
+    `sides`: what the file is on both sides; lines of theirs that look like markers are text of the file.
+    """
+    found: list[FilePart] = []
+    cutter = _Cutter(size, sides or Sides(), own_lines(sides, size) if sides else frozenset())
+    lines = content.splitlines(keepends=True) if b"\r" not in content else _split_lines(content)
+    at, start = 0, 0
+    while at < len(lines):
+        end = cutter.conflict_end(lines, at) if cutter.is_marker(lines[at], b"<") else None
+        if end is None:
+            at += 1
+            continue
+        if at > start:
+            found.append(FilePart(start + 1, b"".join(lines[start:at])))
+        found.append(cutter.conflict(lines[at : end + 1], at + 1, is_last=end + 1 == len(lines)))
+        at = start = end + 1
+    if start < len(lines):
+        found.append(FilePart(start + 1, b"".join(lines[start:])))
+    return found
+
+
+def conflict_hunks(content: bytes, size: int = SIZE, sides: Sides | None = None) -> tuple[Hunk, ...]:
+    """The conflicts of a file, numbered from 1."""
+    conflicts = [part for part in file_parts(content, size, sides) if part.is_conflict]
+    return tuple(
+        Hunk(
+            number,
+            part.line,
+            _decoded(part.ours),
+            None if part.base is None else _decoded(part.base),
+            _decoded(part.theirs),
+            part.line + len(_split_lines(part.plain)) - 1,
+        )
+        for number, part in enumerate(conflicts, 1)
+    )
+
+
+def with_choices(
+    content: bytes, choices: Mapping[int, Choice] | Choice, size: int = SIZE, sides: Sides | None = None
+) -> bytes:
+    """The file with its conflicts, or those whose numbers are named, replaced by a side or by both."""
+    result: list[bytes] = []
+    number = 0
+    for part in file_parts(content, size, sides):
+        if not part.is_conflict:
+            result.append(part.plain)
+            continue
+        number += 1
+        choice = choices if isinstance(choices, str) else choices.get(number)
+        result.append(part.plain if choice is None else _side(part, choice))
+        end = sides and choice and (sides.ours if choice == "ours" else sides.theirs)
+        if end and not end.endswith(b"\n") and end.endswith(result[-1].rstrip(b"\r\n")):
+            # git ends a side with a line break before its marker; at the end of the file there was none.
+            result[-1] = result[-1].rstrip(b"\r\n") if part.is_last else result[-1]
+    return b"".join(result)
+
+
+def _side(part: FilePart, choice: Choice) -> bytes:
+    if choice == "both":
+        # A side without a line break at its end would run into the other.
+        gap = b"\n" if part.ours and part.theirs and not part.ours.endswith(b"\n") else b""
+        return part.ours + gap + part.theirs
+    return part.ours if choice == "ours" else part.theirs
+
+
+def _split_lines(content: bytes) -> list[bytes]:
+    """Lines as git counts them: a carriage return alone ends none."""
+    pieces = content.split(b"\n")
+    return [piece + b"\n" for piece in pieces[:-1]] + ([pieces[-1]] if pieces[-1] else [])
+
+
+class _Cutter(NamedTuple):
+    """Knows markers from text."""
+
+    size: int
+    sides: Sides
+    text: frozenset[bytes]
+    """Lines that look like markers and are text."""
+
+    def is_marker(self, line: bytes, letter: bytes) -> bool:
+        """Whether a line is a marker of this letter."""
+        size = self.size
+        is_like = line.startswith(letter * size) and line[size : size + 1] in (b" ", b"\n", b"\r", b"")
+        return is_like and line.rstrip(b"\r\n") not in self.text
+
+    def conflict_end(self, lines: list[bytes], start: int) -> int | None:
+        """The last line of the conflict that begins at `start`; None where it has no end."""
+        has_middle = False
+        for at in range(start + 1, len(lines)):
+            if self.is_marker(lines[at], b"<"):
+                return None
+            has_middle = has_middle or self.is_marker(lines[at], b"=")
+            if self.is_marker(lines[at], b">"):
+                return at if has_middle else None
+        return None
+
+    def conflict(self, lines: list[bytes], line: int, *, is_last: bool) -> FilePart:
+        """The sides of a conflict; of several lines that could part them, the one that gives what both sides have."""
+        middles = [at for at, one in enumerate(lines) if self.is_marker(one, b"=")]
+        cuts = [self._cut(lines, middle) for middle in middles]
+        known = (cut for cut in cuts if cut[0] in self.sides.ours and cut[2] in self.sides.theirs)
+        ours, base, theirs = next(known, cuts[0])
+        return FilePart(line, b"".join(lines), ours, base, theirs, is_conflict=True, is_last=is_last)
+
+    def _cut(self, lines: list[bytes], middle: int) -> tuple[bytes, bytes | None, bytes]:
+        bar = next((at for at in range(1, middle) if self.is_marker(lines[at], b"|")), None)
+        base = None if bar is None else b"".join(lines[bar + 1 : middle])
+        return b"".join(lines[1 : bar or middle]), base, b"".join(lines[middle + 1 : -1])
+
+
+def _decoded(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")

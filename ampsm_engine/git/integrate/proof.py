@@ -1,17 +1,27 @@
-"""Whether a branch's work is in its base, so that the branch may go, and what exists nowhere else. Reads only."""
+"""Whether a branch's work is in its base, so that the branch may go, what exists nowhere else, and what was reverted.
+
+Reads only.
+"""
 
 from pathlib import Path
 
 from ampsm_engine.git import program
-from ampsm_engine.git.integrate.plan import listed, merge_bases
+from ampsm_engine.git.integrate.commit_range import listed, merge_bases
 from ampsm_engine.git.integrate.values import PlannedCommit, Proof
+from ampsm_engine.private_folder import private_folder
 
-_LOOKED_AT = 500
+_COMMITS_LOOKED_AT = 500
 """Commits of the base, newest first, among which a squash is looked for."""
 
 _NO_RENAMES = ("--no-renames", "--no-ext-diff")
 
 _PATCH = ("-M", "--no-ext-diff", "--no-textconv", "--no-color", "--full-index", "--binary")
+
+
+_EXACT_PATCH = ("--binary", "--full-index", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color")
+
+_FILES_LOOKED_AT = 200
+"""Files that are looked at one by one."""
 
 
 def proof(repo_root: Path, branch_tip: str, base_tip: str) -> Proof:
@@ -59,7 +69,13 @@ def _is_squashed(where: Path, start: str, tip: str, base_tip: str) -> bool:
     names = program.told(where, "diff-tree", "-r", "--name-only", "-z", *_NO_RENAMES, start, tip)
     one_of_them = program.text(names).partition("\0")[0]
     # Only commits that change one of the branch's files can be its squash; of those, all that they change.
-    options = ("--no-merges", f"--max-count={_LOOKED_AT}", "--full-diff", "--format=commit %H", "--no-show-signature")
+    options = (
+        "--no-merges",
+        f"--max-count={_COMMITS_LOOKED_AT}",
+        "--full-diff",
+        "--format=commit %H",
+        "--no-show-signature",
+    )
     span = (f"^{start}", base_tip, "--", one_of_them)
     patches = program.told(where, "--literal-pathspecs", "log", "-p", *_PATCH, *options, *span)
     return bool(wanted & _patch_ids(where, patches))
@@ -68,3 +84,31 @@ def _is_squashed(where: Path, start: str, tip: str, base_tip: str) -> bool:
 def _patch_ids(where: Path, patch: bytes) -> set[str]:
     output = program.told(where, "patch-id", "--stable", feed=patch) if patch else b""
     return {line.split()[0] for line in output.decode().splitlines()}
+
+
+def reverted_files(where: Path, old: str, new: str, now: str) -> tuple[str, ...]:
+    """The files of the change from `old` to `new` that are in `now` as if it had never been made.
+
+    A file that went on from the change, or that both ways fit, is none of them.
+    """
+    patch = program.told(where, "diff-tree", "-p", *_EXACT_PATCH, old, new)
+    if not patch:
+        return ()
+    with private_folder("proof") as folder:
+        index = Path(folder) / "index"
+        program.told(where, "read-tree", now, variables={"GIT_INDEX_FILE": index})
+        if _fits(where, index, patch, "--reverse"):
+            return ()
+        names = program.told(where, "diff-tree", "-r", "--name-only", "-z", *_EXACT_PATCH, old, new)
+        found = []
+        for path in program.text(names).split("\0")[:_FILES_LOOKED_AT]:
+            if path:
+                one = program.told(where, "--literal-pathspecs", "diff-tree", "-p", *_EXACT_PATCH, old, new, "--", path)
+                if _fits(where, index, one) and not _fits(where, index, one, "--reverse"):
+                    found.append(path)
+    return tuple(found)
+
+
+def _fits(where: Path, index: Path, patch: bytes, *options: str) -> bool:
+    arguments = ("apply", "--check", "--cached", "--whitespace=nowarn", *options)
+    return program.read(where, *arguments, feed=patch, variables={"GIT_INDEX_FILE": index}).ok

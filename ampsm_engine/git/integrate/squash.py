@@ -1,21 +1,52 @@
 """One commit from many: the work of a session on the merge base with its base branch as that is now.
 
 The tree at the end is always the branch's own tree, so that nothing of it is lost, and what others merged meanwhile
-is never taken back: a commit made here starts from what both sides share.
+is never taken back: a commit made here starts from what both sides share. Commits by hand may be left as they are,
+beside one commit of all the rest, or where they stand. Merges are neither: what they brought in from elsewhere is in
+the start of the squash, and how they resolved conflicts goes into the commit of all the rest.
 """
 
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
+from typing import NamedTuple
 
-from ampsm_engine.git.integrate import keeping
-from ampsm_engine.git.integrate.ground import Ground, held
-from ampsm_engine.git.integrate.lineage import parts
-from ampsm_engine.git.integrate.values import Conflicted, Manual, Rewritten
-from ampsm_engine.git.integrate.work import Work
-from ampsm_engine.git.integrate.writer import Writer
+from ampsm_engine.git.integrate.commit_writer import AMP, Writer, person
+from ampsm_engine.git.integrate.object_store import ObjectStore, RangeCommit, RawCommit, held, range_commits
+from ampsm_engine.git.integrate.values import Conflicted, ConflictFile, MadeCommit, Manual, Rewritten
+
+_TRAILER = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*: \S")
+
+_CO_AUTHOR = re.compile(r"^co-authored-by: *(.+?) *$", re.IGNORECASE | re.MULTILINE)
+
+_Trees = list[str | None]
+
+
+class SquashWork(NamedTuple):
+    """What is squashed: from the tree of `start` to `tree`."""
+
+    objects: ObjectStore
+    writer: Writer
+    start: str
+    tree: str
+    commits: tuple[RangeCommit, ...]
+    message: str
+    strangers: frozenset[str] = frozenset()
+    """Commits of others among them."""
+
+    def squashed(self, tree: str, parent: str, sources: Sequence[RangeCommit]) -> MadeCommit:
+        """One commit that stands for several; its author is that of the first which is not a stranger's."""
+        plain = [commit for commit in sources if not commit.merge] or list(sources)
+        plain.sort(key=lambda commit: commit.sha in self.strangers)
+        raw = [self.objects.commit(commit.sha) for commit in plain]
+        text = _squash_message(self.message, raw, has_amp=any(commit.ours for commit in plain))
+        sha = self.writer.squashed(tree, parent, raw[0].author, text)
+        return MadeCommit(sha, self.objects.commit(sha).subject, tuple(commit.sha for commit in sources))
 
 
 def squash(
-    repo_root: Path | Ground,
+    repo_root: Path | ObjectStore,
     branch_tip: str,
     base_tip: str,
     message: str,
@@ -36,36 +67,176 @@ def squash(
     With `hooks_in`, the session's worktree, the user's commit hooks run there: Refused when one says no or changes
     files; a message that one rewrites counts.
     """
-    with held(repo_root) as ground:
-        writer = Writer(ground, sign, hooks_in=hooks_in)
-        work = _work(writer, branch_tip, start or base_tip, message, strangers)
+    with held(repo_root) as objects:
+        writer = Writer(objects, sign, hooks_in=hooks_in)
+        work = _squash_work(writer, branch_tip, start or base_tip, message, strangers)
         return work if isinstance(work, Conflicted) else _squashed(work, manual)
 
 
-def _work(writer: Writer, branch_tip: str, base_tip: str, message: str, strangers: frozenset[str]) -> Work | Conflicted:
-    ground = writer.ground
-    bases = ground.bases(base_tip, branch_tip)
-    commits = parts(ground, base_tip, branch_tip)
+def _squash_work(
+    writer: Writer, branch_tip: str, base_tip: str, message: str, strangers: frozenset[str]
+) -> SquashWork | Conflicted:
+    objects = writer.objects
+    bases = objects.bases(base_tip, branch_tip)
+    commits = range_commits(objects, base_tip, branch_tip)
     if len(bases) > 1:
         # The two sides merged each other: only on top of the base is it told what is new.
-        tree, conflicts = ground.merged_commits(base_tip, branch_tip)
+        tree, conflicts = objects.merged_commits(base_tip, branch_tip)
         if tree is None:
             return Conflicted("merge", base_tip, branch_tip, conflicts)
         start = base_tip
     else:
-        start, tree = bases[0], ground.tree_of(branch_tip)
-    return Work(ground, writer, start, tree, commits, message, strangers)
+        start, tree = bases[0], objects.tree_of(branch_tip)
+    return SquashWork(objects, writer, start, tree, commits, message, strangers)
 
 
-def _squashed(work: Work, manual: Manual) -> Rewritten | Conflicted:
+def _squashed(work: SquashWork, manual: Manual) -> Rewritten | Conflicted:
     start, tree, commits = work.start, work.tree, work.commits
-    if tree == work.ground.tree_of(start) or not commits:
+    if tree == work.objects.tree_of(start) or not commits:
         return Rewritten(start, (), tuple(commit.sha for commit in commits))
     if manual == "include" or all(commit.ours or commit.merge for commit in commits):
         return _one(work)
-    return keeping.beside(work) if manual == "keep" else keeping.apart(work)
+    return _beside(work) if manual == "keep" else _apart(work)
 
 
-def _one(work: Work) -> Rewritten:
+def _one(work: SquashWork) -> Rewritten:
     made = work.squashed(work.tree, work.start, work.commits)
     return Rewritten(made.sha, (made,))
+
+
+def _squash_message(message: str, commits: Sequence[RawCommit], *, has_amp: bool) -> bytes:
+    """The message with a trailer for each author but the first's own, for amp, and for those named before."""
+    text = message.replace("\r\n", "\n").replace("\0", "").strip() or commits[0].subject
+    named = {_address(one) for one in _CO_AUTHOR.findall(text)} | {_address(person(commits[0].author))}
+    added = []
+    for one in _people(commits, has_amp=has_amp):
+        if _address(one) not in named:
+            named.add(_address(one))
+            added.append(f"Co-authored-by: {one}")
+    if added:
+        text += ("\n" if _ends_in_trailers(text) else "\n\n") + "\n".join(added)
+    return text.encode("utf-8", "surrogateescape") + b"\n"
+
+
+def _people(commits: Sequence[RawCommit], *, has_amp: bool) -> list[str]:
+    found = [person(commit.author) for commit in commits]
+    for commit in commits:
+        found += _CO_AUTHOR.findall(commit.message.decode("utf-8", "replace"))
+    return [*found, AMP] if has_amp else found
+
+
+def _address(one: str) -> str:
+    return one.rpartition("<")[2].rstrip("> ").casefold()
+
+
+def _ends_in_trailers(text: str) -> bool:
+    _, gap, last = text.rpartition("\n\n")
+    return bool(gap) and all(_TRAILER.match(line) or line.startswith(" ") for line in last.splitlines())
+
+
+def _beside(work: SquashWork) -> Rewritten | Conflicted:
+    """Commits by hand in order, and one commit of the rest as near to where its first commit stood as it goes.
+
+    What stands behind the squash is found by taking those commits back from the branch's tree, what stands before it
+    by putting them on the start: so the tree at the end is the branch's, wherever the squash goes.
+    """
+    manual = [commit for commit in work.commits if not commit.ours and not commit.merge]
+    rest = [commit for commit in work.commits if commit.ours or commit.merge]
+    before, stopped = _trees_before(work, manual)
+    after = _trees_after(work, manual)
+    natural = _place(work.commits)
+    for place in sorted(range(len(manual) + 1), key=lambda place: (abs(place - natural), -place)):
+        if before[place] is not None and after[place] is not None:
+            return _chain(work, manual, rest, place, [*before[1 : place + 1], *after[place:]])
+    at, files = stopped
+    return Conflicted("reorder", work.start, at.sha, files)
+
+
+def _apart(work: SquashWork) -> Rewritten | Conflicted:
+    """Runs of amp's commits squashed where they stand; with merges in between, as `_beside`: history is no line."""
+    if any(commit.merge for commit in work.commits) or not _is_line(work):
+        return _beside(work)
+    made: list[MadeCommit] = []
+    dropped: list[str] = []
+    tip = work.start
+    for is_ours, run in groupby(work.commits, key=lambda commit: commit.ours):
+        for part in [list(run)] if is_ours else ([one] for one in run):
+            tree = work.objects.tree_of(part[-1].sha)
+            if tree == work.objects.tree_of(tip):
+                dropped += [commit.sha for commit in part]
+                continue
+            made.append(work.squashed(tree, tip, part) if is_ours else _unsquashed(work, part[0], tree, tip))
+            tip = made[-1].sha
+    return Rewritten(tip, tuple(made), tuple(dropped))
+
+
+def _is_line(work: SquashWork) -> bool:
+    parents = (work.start, *(commit.sha for commit in work.commits))
+    return all(commit.parents == (parent,) for commit, parent in zip(work.commits, parents, strict=False))
+
+
+def _place(commits: Iterable[RangeCommit]) -> int:
+    """How many commits by hand stand before the first of amp's."""
+    return next((number for number, commit in enumerate(_plain(commits)) if commit.ours), 0)
+
+
+def _plain(commits: Iterable[RangeCommit]) -> Iterator[RangeCommit]:
+    return (commit for commit in commits if not commit.merge)
+
+
+def _trees_before(
+    work: SquashWork, manual: Sequence[RangeCommit]
+) -> tuple[_Trees, tuple[RangeCommit, tuple[ConflictFile, ...]]]:
+    """The trees of the start with 0, 1, 2 ... of the commits put on it, and where that ended."""
+    found: _Trees = [work.objects.tree_of(work.start)]
+    stopped: tuple[RangeCommit, tuple[ConflictFile, ...]] = (manual[0], ())
+    for commit in manual:
+        ours = found[-1]
+        tree: str | None = None
+        if ours is not None:
+            raw = work.objects.commit(commit.sha)
+            tree, files = work.objects.merged(work.objects.parent_tree(raw), ours, raw.tree)
+            stopped = (commit, files) if tree is None else stopped
+        found.append(tree)
+    return found, stopped
+
+
+def _trees_after(work: SquashWork, manual: Sequence[RangeCommit]) -> _Trees:
+    """The trees of the branch with all but the first 0, 1, 2 ... of the commits taken back from it."""
+    found: _Trees = [work.tree]
+    for commit in reversed(manual):
+        ours = found[0]
+        tree: str | None = None
+        if ours is not None:
+            raw = work.objects.commit(commit.sha)
+            tree, _ = work.objects.merged(raw.tree, ours, work.objects.parent_tree(raw))
+        found.insert(0, tree)
+    return found
+
+
+def _chain(
+    work: SquashWork,
+    manual: Sequence[RangeCommit],
+    rest: Sequence[RangeCommit],
+    place: int,
+    trees: _Trees,
+) -> Rewritten:
+    """Commits for these trees: those by hand with one of the rest at `place` among them."""
+    made: list[MadeCommit] = []
+    dropped: list[str] = []
+    tip = work.start
+    steps = [*([commit] for commit in manual[:place]), rest, *([commit] for commit in manual[place:])]
+    for number, (commits, tree) in enumerate(zip(steps, trees, strict=True)):
+        if tree is None or tree == work.objects.tree_of(tip):
+            dropped += [commit.sha for commit in commits]
+            continue
+        made.append(work.squashed(tree, tip, rest) if number == place else _unsquashed(work, commits[0], tree, tip))
+        tip = made[-1].sha
+    return Rewritten(tip, tuple(made), tuple(dropped))
+
+
+def _unsquashed(work: SquashWork, commit: RangeCommit, tree: str, parent: str) -> MadeCommit:
+    raw = work.objects.commit(commit.sha)
+    if raw.tree == tree and raw.parents == (parent,):
+        return MadeCommit(commit.sha, raw.subject, (commit.sha,))
+    return MadeCommit(work.writer.rewritten(raw, tree, parent), raw.subject, (commit.sha,))

@@ -50,7 +50,7 @@ class ConflictFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Foreseen:
+class Forecast:
     """What merging two commits would give: a tree, or conflicts."""
 
     conflicts: tuple[ConflictFile, ...]

@@ -57,7 +57,7 @@ def test_the_same_as_git_itself(place: tuple[Builder, Oracle, Bench], todo: Step
     base, tip = builder.build(todo)
     merged = integrate.merge(bench.root, base, tip, ff=False, message="m")
     assert came(bench, merged) == plain(oracle.merge(base, tip))
-    assert stages(integrate.foresee(bench.root, base, tip).conflicts) == (
+    assert stages(integrate.forecast(bench.root, base, tip).conflicts) == (
         stages(merged.files) if isinstance(merged, Conflicted) else {}
     )
     assert came(bench, integrate.rebase(bench.root, tip, base)) == plain(oracle.rebase(tip, base))

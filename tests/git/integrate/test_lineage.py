@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 
 from ampsm_engine.git import integrate
-from ampsm_engine.git.integrate import lineage
-from ampsm_engine.git.integrate.ground import Ground
+from ampsm_engine.git.integrate import object_store
+from ampsm_engine.git.integrate.object_store import ObjectStore
 from tests.conftest import examples
 from tests.git.integrate import histories
 from tests.git.integrate.benches import Bench
@@ -17,19 +17,19 @@ from tests.git.integrate.histories import Builder, Steps
 def test_a_line_is_what_git_lists(bench: Bench, todo: Steps) -> None:
     tips = Builder(bench.root).build(todo)
     for one, other in (tips, tips[::-1]):
-        ground = Ground(bench.root)
+        objects = ObjectStore(bench.root)
         listed = bench.git("rev-list", "--topo-order", "--reverse", "--parents", f"^{one}", other).splitlines()
         bases = tuple(bench.git("merge-base", "--all", one, other).split())
-        found = ground.line(one, other)
+        found = objects.line(one, other)
         if all(len(line.split()) == 2 for line in listed):
             assert found is not None
             assert found.base == bases[0]
             assert [commit.sha for commit in found.commits] == [line.split()[0] for line in listed]
         else:
             assert found is None
-        assert ground.bases(one, other) == bases
-        told = [lineage.part(commit) for commit in integrate.plan_commits(bench.root, one, other)]
-        assert list(lineage.parts(ground, one, other)) == told
+        assert objects.bases(one, other) == bases
+        told = [object_store.range_commit(commit) for commit in integrate.plan_commits(bench.root, one, other)]
+        assert list(object_store.range_commits(objects, one, other)) == told
 
 
 MESSAGES = {
@@ -51,10 +51,12 @@ def test_whose_a_commit_is_is_told_as_git_tells_it(bench: Bench) -> None:
     tree = bench.tree_of(base)
     for message in MESSAGES:
         tip = bench.git("commit-tree", "-p", tip, "-m", message, tree) if message else _silent(bench, tip, tree)
-        alone = lineage.parts(Ground(bench.root), bench.sha(f"{tip}^"), tip)
-        told = [lineage.part(commit) for commit in integrate.plan_commits(bench.root, f"{tip}^", tip)]
+        alone = object_store.range_commits(ObjectStore(bench.root), bench.sha(f"{tip}^"), tip)
+        told = [object_store.range_commit(commit) for commit in integrate.plan_commits(bench.root, f"{tip}^", tip)]
         assert list(alone) == told, message
-    assert [one.ours for one in lineage.parts(Ground(bench.root), base, tip)] == list(MESSAGES.values())
+    assert [one.ours for one in object_store.range_commits(ObjectStore(bench.root), base, tip)] == list(
+        MESSAGES.values()
+    )
 
 
 def _silent(bench: Bench, parent: str, tree: str) -> str:
@@ -62,27 +64,27 @@ def _silent(bench: Bench, parent: str, tree: str) -> str:
 
 
 def test_what_was_just_made_is_part_of_the_line(bench: Bench) -> None:
-    ground = Ground(bench.root)
+    objects = ObjectStore(bench.root)
     base = bench.sha("HEAD")
     raw = b"tree %s\nparent %s\nauthor A <a@b> 1 +0000\ncommitter A <a@b> 1 +0000\n\nMade\n"
-    made = ground.objects.write("commit", raw % (bench.tree_of(base).encode(), base.encode()))
-    found = ground.line(base, made)
+    made = objects.database.write("commit", raw % (bench.tree_of(base).encode(), base.encode()))
+    found = objects.line(base, made)
     assert found is not None
     assert (found.base, [commit.sha for commit in found.commits]) == (base, [made])
-    ground.objects.flush()
+    objects.database.flush()
     assert bench.git("merge-base", base, made) == base
 
 
 def test_a_shallow_clone_is_gits_to_tell(bench: Bench) -> None:
-    assert Ground(bench.root).line(bench.sha("HEAD"), bench.sha("HEAD")) is not None
+    assert ObjectStore(bench.root).line(bench.sha("HEAD"), bench.sha("HEAD")) is not None
     (bench.root / ".git/shallow").write_text("")
-    assert Ground(bench.root).line(bench.sha("HEAD"), bench.sha("HEAD")) is None
+    assert ObjectStore(bench.root).line(bench.sha("HEAD"), bench.sha("HEAD")) is None
 
 
 def test_a_long_line_is_gits_to_tell(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lineage, "_LONG", 2)
+    monkeypatch.setattr(object_store, "_LONG", 2)
     base = tip = bench.sha("HEAD")
     for _ in range(3):
         tip = bench.git("commit-tree", "-p", tip, "-m", "More", bench.tree_of(base))
-    assert Ground(bench.root).line(base, tip) is None
-    assert len(lineage.parts(Ground(bench.root), base, tip)) == 3
+    assert ObjectStore(bench.root).line(base, tip) is None
+    assert len(object_store.range_commits(ObjectStore(bench.root), base, tip)) == 3

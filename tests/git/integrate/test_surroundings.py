@@ -157,7 +157,7 @@ def test_a_history_that_is_cut_off_is_told(bench: Bench, tmp_path: Path) -> None
     with pytest.raises(NotFound, match="is shallow"):
         integrate.squash(tmp_path / "shallow", bench.tip, bench.base, "m")
     with pytest.raises(NotFound, match="is shallow"):
-        integrate.foresee(tmp_path / "shallow", bench.base, bench.tip)
+        integrate.forecast(tmp_path / "shallow", bench.base, bench.tip)
 
 
 def test_a_bare_repository_is_refused(bench: Bench, tmp_path: Path) -> None:
@@ -194,11 +194,11 @@ def test_foreseeing_writes_nothing(bench: Bench) -> None:
     bench.on_base({"a.txt": lines(_3="base"), "b.txt": lines(_20="base")})
     objects = bench.git("count-objects", "-v")
     before = bench.sandbox.untouched()
-    seen = integrate.foresee(bench.root, bench.base, bench.tip)
+    seen = integrate.forecast(bench.root, bench.base, bench.tip)
     assert [(file.path, file.kind) for file in seen.conflicts] == [("a.txt", "content")]
     bench.on_base({"a.txt": lines()})
     objects = bench.git("count-objects", "-v")
-    assert integrate.foresee(bench.root, bench.base, bench.tip).conflicts == ()
+    assert integrate.forecast(bench.root, bench.base, bench.tip).conflicts == ()
     assert bench.git("count-objects", "-v") == objects
     assert before != {}
 

@@ -1,5 +1,10 @@
-"""What is open of a conflict in a worktree, by file and hunk, and the resolving of it. git writes index and files."""
+"""What is open of a conflict in a worktree, by file and hunk, its resolving, and taking a resolution back.
 
+git writes index and files. Files that it moved aside, because the other side has a folder or another kind of file in
+their place, are named after their side (`name~HEAD`): choosing that side puts the file where it belongs.
+"""
+
+import contextlib
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -8,7 +13,7 @@ from typing import Literal
 
 from ampsm_engine.errors import Failed, NotFound, Refused
 from ampsm_engine.git import program, registry
-from ampsm_engine.git.integrate import displaced, hunks, layout, markers, mergetree
+from ampsm_engine.git.integrate import conflict_checkout, markers, trees
 from ampsm_engine.git.integrate.values import Choice, ConflictFile, ConflictKind, Hunk, OpenFile, Stage
 
 _BY_LINES = ("content", "add/add", "mode", "other", "rename/rename")
@@ -16,7 +21,7 @@ _BY_LINES = ("content", "add/add", "mode", "other", "rename/rename")
 
 def conflicts(worktree: Path) -> tuple[OpenFile, ...]:
     """What is unmerged in a worktree, by path, with the hunks of files that are merged by lines."""
-    laid = layout.laid(worktree)
+    laid = conflict_checkout.laid(worktree)
     told = {file.path: file for file in laid.files} if laid else {}
     left = _rerere_left(worktree)
     files = _unmerged(worktree)
@@ -36,7 +41,7 @@ def resolve(
     what it has.
     """
     file = next((file for file in _unmerged(worktree) if file.path == path), None)
-    if file is None and choice in ("edited", "meant") and path in _once(worktree):
+    if file is None and choice in ("edited", "meant") and path in _laid_out_paths(worktree):
         _take_edited(worktree, path, are_meant=choice == "meant")  # edited again after it was resolved
         return conflicts(worktree)
     if file is None:
@@ -50,9 +55,9 @@ def resolve(
         _take_both(worktree, file)
     else:
         chosen = file.ours if choice == "ours" else file.theirs
-        laid = layout.laid(worktree)
+        laid = conflict_checkout.laid(worktree)
         sides = (laid.onto, laid.commit) if laid else ()
-        _take_side(worktree, path, chosen, displaced.place(worktree, path, sides) if chosen else None)
+        _take_side(worktree, path, chosen, _displaced_from(worktree, path, sides) if chosen else None)
     return conflicts(worktree)
 
 
@@ -65,21 +70,21 @@ def blobs(worktree: Path, paths: Iterable[str]) -> dict[str, str]:
     return {path: head[1] for head, path in entries if head[2] == "0"}
 
 
-def _once(worktree: Path) -> frozenset[str]:
+def _laid_out_paths(worktree: Path) -> frozenset[str]:
     """What was in conflict when it was laid out."""
-    laid = layout.laid(worktree)
+    laid = conflict_checkout.laid(worktree)
     return frozenset(file.path for file in laid.files) if laid else frozenset()
 
 
 def _unmerged(worktree: Path) -> tuple[ConflictFile, ...]:
     records = program.text(program.told(worktree, "ls-files", "--unmerged", "-z")).split("\0")
-    return mergetree.staged(record for record in records if record)
+    return trees.unmerged_files(record for record in records if record)
 
 
 def _kind(worktree: Path, file: ConflictFile) -> ConflictKind:
-    laid = layout.laid(worktree)
+    laid = conflict_checkout.laid(worktree)
     told = next((one.kind for one in laid.files if one.path == file.path), None) if laid else None
-    kind = mergetree.by_stages(file, told)
+    kind = trees.conflict_kind(file, told)
     if kind in ("content", "add/add") and _is_binary(worktree, file):
         return "binary"
     return kind
@@ -90,7 +95,7 @@ def _opened(worktree: Path, file: ConflictFile, told: ConflictFile | None, left:
     found: tuple[Hunk, ...] = ()
     if kind in _BY_LINES and (worktree / file.path).is_file() and not (worktree / file.path).is_symlink():
         content, size = (worktree / file.path).read_bytes(), _marker_size(worktree, file.path)
-        found = hunks.listed(content, size, markers.sides_of(worktree, file))
+        found = markers.conflict_hunks(content, size, markers.sides_of(worktree, file))
     is_done = left is not None and file.path not in left and kind in _BY_LINES and not found
     said = told.said if told else ""
     return OpenFile(file.path, kind, file.base, file.ours, file.theirs, found, said, rerere=is_done)
@@ -114,7 +119,7 @@ def _is_binary(worktree: Path, file: ConflictFile) -> bool:
 
 def _marker_size(worktree: Path, path: str) -> int:
     """As it was laid out; a file that was laid out anew since has markers as the attributes say now."""
-    laid = layout.laid(worktree)
+    laid = conflict_checkout.laid(worktree)
     size = next((file.marker_size for file in laid.files if file.path == path), None) if laid else None
     place = worktree / path
     if size is not None and place.is_file() and not place.is_symlink():
@@ -125,7 +130,7 @@ def _marker_size(worktree: Path, path: str) -> int:
 
 
 def _take_edited(worktree: Path, path: str, *, are_meant: bool) -> None:
-    laid = layout.laid(worktree)
+    laid = conflict_checkout.laid(worktree)
     lines = markers.in_worktree(worktree, laid, [path]).get(path, ()) if laid and not are_meant else ()
     if lines:
         where = ", ".join(map(str, lines[:5]))
@@ -140,14 +145,14 @@ def _choose_hunks(worktree: Path, conflict: ConflictFile, choices: Mapping[int, 
     if file.is_symlink() or not file.is_file():
         raise Refused(f"{path!r} is not resolved by hunks: choose ours or theirs.")
     before = file.read_bytes()
-    known = {hunk.number for hunk in hunks.listed(before, size, sides)}
+    known = {hunk.number for hunk in markers.conflict_hunks(before, size, sides)}
     unknown = sorted(set(choices) - known)
     if unknown or not choices:
         message = f"{path!r} has {len(known)} hunks left, and no hunk {unknown[0] if unknown else 0}."
         raise NotFound(message, f"git -C {worktree} diff -- {path}")
-    after = hunks.chosen(before, choices, size, sides)
+    after = markers.with_choices(before, choices, size, sides)
     _write_over(file, after)
-    if not hunks.listed(after, size, sides):
+    if not markers.conflict_hunks(after, size, sides):
         _add(worktree, path)
 
 
@@ -158,7 +163,7 @@ def _take_both(worktree: Path, file: ConflictFile) -> None:
         return
     if file.kind in _BY_LINES and path.is_file() and not path.is_symlink():
         sides = markers.sides_of(worktree, file)
-        after = hunks.chosen(path.read_bytes(), "both", file.marker_size, sides)
+        after = markers.with_choices(path.read_bytes(), "both", file.marker_size, sides)
         _write_over(path, after)
         _add(worktree, file.path)
         return
@@ -168,7 +173,7 @@ def _take_both(worktree: Path, file: ConflictFile) -> None:
 
 def _take_side(worktree: Path, path: str, stage: Stage | None, place: str | None = None) -> None:
     if stage is not None and place is not None:
-        displaced.clear(worktree, place)
+        _make_room(worktree, place)
         _take_side(worktree, path, None)
         path = place
     if stage is None:
@@ -180,7 +185,7 @@ def _take_side(worktree: Path, path: str, stage: Stage | None, place: str | None
     _feed(
         worktree, ("-z", "--index-info"), f"0 {'0' * len(stage.object)}\t{path}\0{stage.mode} {stage.object}\t{path}\0"
     )
-    if stage.mode != mergetree.GITLINK:
+    if stage.mode != trees.GITLINK:
         feed = f"{path}\0".encode("utf-8", "surrogateescape")
         if (worktree / path).is_symlink():
             registry.delete_tree(worktree / path)
@@ -202,3 +207,63 @@ def _write_over(file: Path, content: bytes) -> None:
     descriptor = os.open(file, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW)
     with os.fdopen(descriptor, "wb") as opened:
         opened.write(content)
+
+
+def _displaced_from(worktree: Path, path: str, sides: Iterable[str]) -> str | None:
+    """Where a file belongs that was moved aside; None when it lies where it belongs. `sides` are the two commits."""
+    for end, letter in enumerate(path):
+        if letter == "~" and any(_has_path(worktree, side, path[:end]) for side in sides):
+            return path[:end]
+    return None
+
+
+def _has_path(worktree: Path, commit: str, path: str) -> bool:
+    return program.read(worktree, "rev-parse", "--quiet", "--verify", f"{commit}:{path}").ok
+
+
+def _make_room(worktree: Path, path: str) -> None:
+    """Take away what the other side has at a place. Refused when files that git does not know lie in there."""
+    others = program.text(program.told(worktree, "--literal-pathspecs", "ls-files", "--others", "-z", "--", f"{path}/"))
+    if others:
+        message = f"{others.partition(chr(0))[0]!r} is in the way: git does not know it."
+        raise Refused(message, f"git -C {worktree} status")
+    known = _indexed_below(worktree, path)
+    feed = "".join(f"{name}\0" for name in known).encode("utf-8", "surrogateescape")
+    program.done(worktree, "update-index", "--force-remove", "-z", "--stdin", feed=feed)
+    for name in known:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            (worktree / name).unlink()
+    for folder, _, _ in os.walk(worktree / path, topdown=False):
+        Path(folder).rmdir()
+
+
+def _indexed_below(worktree: Path, path: str) -> list[str]:
+    """What the index holds at a path and below."""
+    listed = program.told(worktree, "--literal-pathspecs", "ls-files", "-z", "--", path)
+    return list(dict.fromkeys(program.text(listed).split("\0")[:-1]))
+
+
+def reopen(worktree: Path, path: str) -> None:
+    """Put the sides of a path back into the index, and its markers into the file; NotFound for one without conflict."""
+    laid = conflict_checkout.required_conflict(worktree)
+    file = next((file for file in laid.files if file.path == path), None)
+    if file is None:
+        raise NotFound(f"{path!r} was in no conflict in {worktree}.", f"git -C {worktree} status")
+    sides = [(number, stage) for number, stage in enumerate((file.base, file.ours, file.theirs), 1) if stage]
+    nothing = "0" * len(sides[0][1].object)
+    lines = [f"0 {nothing}\t{path}", *(f"{stage.mode} {stage.object} {number}\t{path}" for number, stage in sides)]
+    feed = "".join(f"{line}\0" for line in lines).encode("utf-8", "surrogateescape")
+    program.done(worktree, "update-index", "-z", "--index-info", feed=feed)
+    _lay_out_file(worktree, file)
+
+
+def _lay_out_file(worktree: Path, file: ConflictFile) -> None:
+    literal = ("--literal-pathspecs",)
+    if file.ours and file.theirs:
+        answer = program.write(worktree, *literal, "checkout", "--quiet", "--merge", "--", file.path)
+    else:
+        side = "--ours" if file.ours else "--theirs"
+        answer = program.write(worktree, *literal, "checkout", "--quiet", side, "--", file.path)
+    if not answer.ok:
+        message = f"{file.path!r} could not be laid out again: {answer.reason}."
+        raise Failed(message, f"git -C {worktree} checkout --merge -- {file.path}")

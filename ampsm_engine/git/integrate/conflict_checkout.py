@@ -7,15 +7,16 @@ any editor, `git status` and `git add` work. The branch does not move before `se
 import contextlib
 import json
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 
 from ampsm_engine.errors import Failed, NotFound, Refused
-from ampsm_engine.git import busy, commits, keepsake, listing, program, repository
-from ampsm_engine.git.integrate import markers, mergetree
-from ampsm_engine.git.integrate.ground import Ground
+from ampsm_engine.git import busy, commits, keepsake, listing, program, repository, restoring, staging
+from ampsm_engine.git.integrate import markers, trees
+from ampsm_engine.git.integrate.commit_writer import Writer
+from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.values import Conflicted, ConflictFile, LaidOut, Stage
-from ampsm_engine.git.integrate.writer import Writer
 from ampsm_engine.git.repository import BRANCHES
 from ampsm_engine.home import write_private
 
@@ -26,6 +27,9 @@ _QUIET = ("-c", "advice.detachedHead=false", "-c", f"core.hooksPath={os.devnull}
 """No hook of a checkout or a commit that git makes on the way."""
 
 _RESOLVED = b"ampsm: resolved, and on its way\n"
+
+
+_NAMES = ("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=dirty")
 
 
 def lay_out(worktree: Path, branch: str, conflict: Conflicted, *, message: str = "") -> LaidOut:
@@ -40,18 +44,18 @@ def lay_out(worktree: Path, branch: str, conflict: Conflicted, *, message: str =
         raise _reordering()
     tip = commits.head(worktree).commit
     laid = LaidOut(worktree, branch, tip, conflict.kind, conflict.onto, conflict.commit, message, conflict.files)
-    write_private(git_dir / _NOTE, json.dumps(_plain(laid)).encode())
+    write_private(git_dir / _NOTE, json.dumps(_as_json(laid)).encode())
     try:
-        _stand(worktree, conflict.onto)
+        _detach_at(worktree, conflict.onto)
         return _begin(worktree, git_dir, laid)
     except BaseException:
-        _back(worktree, git_dir, laid)
+        _go_back(worktree, git_dir, laid)
         raise
 
 
 def lay_out_next(worktree: Path, conflict: Conflicted) -> LaidOut:
     """Lay out the conflict that comes after one that `finish` made a commit of; branch and way back stay the same."""
-    before = required(worktree)
+    before = required_conflict(worktree)
     git_dir = repository.linked_git_dir(worktree)
     if unmerged(worktree):
         raise Refused(f"There are conflicts left in {worktree}.", f"git -C {worktree} status")
@@ -59,8 +63,8 @@ def lay_out_next(worktree: Path, conflict: Conflicted) -> LaidOut:
         raise _reordering()
     after = replace(before, kind=conflict.kind, onto=conflict.onto, commit=conflict.commit, files=conflict.files)
     _end_resolution(worktree)
-    _stand(worktree, conflict.onto)
-    write_private(git_dir / _NOTE, json.dumps(_plain(after)).encode())
+    _detach_at(worktree, conflict.onto)
+    write_private(git_dir / _NOTE, json.dumps(_as_json(after)).encode())
     return _begin(worktree, git_dir, after)
 
 
@@ -68,7 +72,7 @@ def laid(worktree: Path) -> LaidOut | None:
     """The conflict that lies in a worktree, also after a crash; None when there is none of ours."""
     note = repository.git_dir(worktree) / _NOTE
     try:
-        return _parsed(json.loads(note.read_bytes()), worktree)
+        return _from_json(json.loads(note.read_bytes()), worktree)
     except FileNotFoundError:
         return None
     except (ValueError, KeyError, TypeError) as reason:
@@ -76,8 +80,8 @@ def laid(worktree: Path) -> LaidOut | None:
         raise Failed(message, f"git -C {worktree} status") from reason
 
 
-def required(worktree: Path) -> LaidOut:
-    """The same; NotFound when there is none."""
+def required_conflict(worktree: Path) -> LaidOut:
+    """The conflict that lies in a worktree; NotFound when there is none."""
     found = laid(worktree)
     if found is None:
         raise NotFound(f"No conflict of a merge lies in {worktree}.", f"git -C {worktree} status")
@@ -90,7 +94,7 @@ def finish(worktree: Path, *, sign: bool | None = None) -> str:
     A commit that somebody made in the worktree (`git commit`, `git cherry-pick --continue`) is taken as it is. Where
     nothing is left of a picked commit, that is `onto` itself.
     """
-    now = required(worktree)
+    now = required_conflict(worktree)
     git_dir = repository.linked_git_dir(worktree)
     why_not = busy.index_refusal(git_dir)
     if why_not is not None:
@@ -106,16 +110,16 @@ def finish(worktree: Path, *, sign: bool | None = None) -> str:
             raise Refused(message, f"git -C {worktree} checkout --detach {now.onto[:12]}")
         return head.commit
     tree = program.done(worktree, "write-tree").decode().strip()
-    ground = Ground(worktree)
-    writer = Writer(ground, sign)
-    if now.kind == "pick" and tree == ground.tree_of(now.onto):
+    objects = ObjectStore(worktree)
+    writer = Writer(objects, sign)
+    if now.kind == "pick" and tree == objects.tree_of(now.onto):
         return now.onto
     if now.kind == "merge":
         text = (now.message.strip() or f"Merge {now.branch}").encode("utf-8", "surrogateescape") + b"\n"
         made = writer.made(tree, (now.onto, now.commit), writer.author, text)
     else:
-        made = writer.rewritten(ground.commit(now.commit), tree, now.onto)
-    ground.objects.flush()
+        made = writer.rewritten(objects.commit(now.commit), tree, now.onto)
+    objects.database.flush()
     return made
 
 
@@ -124,7 +128,7 @@ def settle(worktree: Path, new: str) -> None:
 
     Refused when the branch moved meanwhile, or files in the worktree that are not committed are in the way.
     """
-    now = required(worktree)
+    now = required_conflict(worktree)
     git_dir = repository.linked_git_dir(worktree)
     tip = repository.branch_tip(worktree, now.branch)
     if tip not in (now.tip, new):
@@ -159,7 +163,7 @@ def abort(worktree: Path, *, keep_as: str | None = None) -> None:
     if keep_as is not None:
         work, _ = keepsake.write(worktree, now.branch)
         program.done(worktree, "update-ref", keep_as, work)
-    _back(worktree, git_dir, now)
+    _go_back(worktree, git_dir, now)
 
 
 def rejoin(worktree: Path, branch: str, tip: str) -> str | None:
@@ -207,7 +211,7 @@ def _refuse_unfit(worktree: Path, git_dir: Path, branch: str) -> None:
         raise Refused(f"There are changes in {worktree} that are not committed: {some}.", f"git -C {worktree} status")
 
 
-def _stand(worktree: Path, onto: str) -> None:
+def _detach_at(worktree: Path, onto: str) -> None:
     answer = program.write(worktree, *_QUIET, "checkout", "--quiet", "--no-overwrite-ignore", "--detach", onto, "--")
     if not answer.ok:
         raise Refused(f"The conflict cannot be laid out in {worktree}: {answer.said}", f"git -C {worktree} status")
@@ -224,7 +228,7 @@ def _begin(worktree: Path, git_dir: Path, laid: LaidOut) -> LaidOut:
     if not answer.ok and repository.operation(git_dir) is None:
         raise Refused(f"The conflict cannot be laid out in {worktree}: {answer.said}", f"git -C {worktree} status")
     lies = replace(laid, files=_as_it_lies(worktree, laid.files, sizes))
-    write_private(git_dir / _NOTE, json.dumps(_plain(lies)).encode())
+    write_private(git_dir / _NOTE, json.dumps(_as_json(lies)).encode())
     return lies
 
 
@@ -232,7 +236,7 @@ def _as_it_lies(worktree: Path, files: tuple[ConflictFile, ...], sizes: dict[str
     """The conflicts under the names that they got: a file that cannot stay is named after its side."""
     records = program.text(program.told(worktree, "ls-files", "--unmerged", "-z")).split("\0")[:-1]
     found = []
-    for file in mergetree.staged(records):
+    for file in trees.unmerged_files(records):
         told = next((one for one in files if one.path == file.path), None) or next(
             (one for one in files if _stages(one) == _stages(file)), file
         )
@@ -246,7 +250,7 @@ def _stages(file: ConflictFile) -> tuple[Stage | None, ...]:
     return file.base, file.ours, file.theirs
 
 
-def _back(worktree: Path, git_dir: Path, laid: LaidOut) -> None:
+def _go_back(worktree: Path, git_dir: Path, laid: LaidOut) -> None:
     with contextlib.suppress(Failed):
         program.write(worktree, "rerere", "clear")
     _forget_state(worktree)
@@ -274,7 +278,7 @@ def _end_resolution(worktree: Path) -> None:
 
 def _is_stand_in(worktree: Path, commit: str) -> bool:
     """Whether a commit is the one of `_end_resolution`: a death came after it."""
-    return Ground(worktree).commit(commit).message == _RESOLVED
+    return ObjectStore(worktree).commit(commit).message == _RESOLVED
 
 
 def _forget_state(worktree: Path) -> None:
@@ -282,16 +286,95 @@ def _forget_state(worktree: Path) -> None:
     program.done(worktree, "cherry-pick", "--quit")
 
 
-def _plain(laid: LaidOut) -> dict[str, object]:
+def _as_json(laid: LaidOut) -> dict[str, object]:
     return {**asdict(laid), "worktree": str(laid.worktree)}
 
 
-def _parsed(plain: dict[str, object], worktree: Path) -> LaidOut:
+def _from_json(plain: dict[str, object], worktree: Path) -> LaidOut:
     files = plain.pop("files")
-    found = tuple(_file(file) for file in files) if isinstance(files, list) else ()
+    found = tuple(_file_from_json(file) for file in files) if isinstance(files, list) else ()
     return LaidOut(**{**plain, "worktree": worktree, "files": found})  # type: ignore[arg-type]
 
 
-def _file(plain: dict[str, object]) -> ConflictFile:
+def _file_from_json(plain: dict[str, object]) -> ConflictFile:
     sides = {side: Stage(**stage) if stage else None for side in ("base", "ours", "theirs") for stage in [plain[side]]}  # type: ignore[arg-type]
     return ConflictFile(**{**plain, **sides})  # type: ignore[arg-type]
+
+
+def mark_in_progress(worktree: Path, git_dir: Path, laid: LaidOut) -> None:
+    """Have git know of the conflict (again): `git status` tells of it, and it does not count as taken back."""
+    if laid.kind != "merge":
+        program.done(worktree, "update-ref", "--no-deref", "CHERRY_PICK_HEAD", laid.commit)
+        return
+    # A file wherever refs are kept, which git itself refuses to write as a ref.
+    (git_dir / "MERGE_HEAD").write_text(f"{laid.commit}\n")
+    if laid.message and not (git_dir / "MERGE_MSG").exists():
+        (git_dir / "MERGE_MSG").write_text(f"{laid.message}\n", "utf-8", "surrogateescape")
+
+
+def put_back(worktree: Path, work: str) -> None:
+    """Lay out again what `keepsake.write` wrote down of a worktree in conflict; may be done again.
+
+    What came since is gone from there, ignored files and secrets aside: keep it before. Refused while somebody holds
+    the index.
+    """
+    laid = required_conflict(worktree)
+    git_dir = repository.linked_git_dir(worktree)
+    why_not = busy.index_refusal(git_dir)
+    if why_not is not None:
+        raise Refused(*why_not)
+    contents = keepsake.read(worktree, work)
+    answer = program.write(worktree, "checkout", "--quiet", "--force", "--detach", contents.commit or laid.onto, "--")
+    if not answer.ok:
+        message = f"The conflict in {worktree} could not be put back: {answer.said}"
+        raise Failed(message, f"git -C {worktree} status")
+    _remove_untracked(worktree)
+    restoring.fill_files(worktree, git_dir, work)
+    restoring.overlay(worktree, work, contents)
+    mark_in_progress(worktree, git_dir, laid)
+
+
+def _remove_untracked(worktree: Path) -> None:
+    """Take away what came untracked; what was there before comes back with the rest."""
+    entries = [entry for entry in listing.entries(worktree) if entry.state == "untracked"]
+    kept = {left.path for left in staging.choose(worktree, entries).left_out}
+    for entry in entries:
+        if entry.path in kept or entry.path.endswith("/"):
+            continue
+        (worktree / entry.path).unlink()
+        with contextlib.suppress(OSError):
+            for parent in (worktree / entry.path).parents:
+                if parent == worktree:
+                    break
+                parent.rmdir()
+
+
+def unadded(worktree: Path) -> tuple[str, ...]:
+    """Tracked files that differ from the index, conflicts aside."""
+    open_paths = unmerged(worktree)
+    return tuple(path for path in _differing(worktree) if path not in open_paths)
+
+
+def uncommitted(worktree: Path) -> tuple[str, ...]:
+    """Files whose content in the index is not that of HEAD; a conflict that a stand-in commit holds has none."""
+    return _differing(worktree, "--cached")
+
+
+def _differing(worktree: Path, *options: str) -> tuple[str, ...]:
+    return tuple(program.text(program.told(worktree, *_NAMES, *options, "--")).split("\0")[:-1])
+
+
+def take_in(worktree: Path, paths: Iterable[str]) -> None:
+    """Take files into the index as they lie there, resolved or new or gone; a commit made meanwhile makes room.
+
+    HEAD goes back to what the work comes to where the index holds more than that commit: `finish` makes one of it all.
+    """
+    feed = "".join(f"{path}\0" for path in paths).encode("utf-8", "surrogateescape")
+    answer = program.write(worktree, "update-index", "--add", "--remove", "-z", "--stdin", feed=feed)
+    if not answer.ok:
+        raise Failed(f"git could not take in what was resolved: {answer.reason}.", f"git -C {worktree} status")
+    laid = required_conflict(worktree)
+    if uncommitted(worktree):
+        why = ("-m", "ampsm: resolved, with what came after the commit")
+        program.done(worktree, "update-ref", "--no-deref", *why, "HEAD", laid.onto)
+        mark_in_progress(worktree, repository.linked_git_dir(worktree), laid)

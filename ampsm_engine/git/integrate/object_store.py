@@ -1,6 +1,8 @@
 """What one repository holds, for as long as something is integrated: its commits and trees, and merges of them.
 
-What is made waits in memory: `objects.flush` writes it. No ref, index or worktree is known here.
+What is made waits in memory: `database.flush` writes it. No ref, index or worktree is known here. The commits that one
+commit has beyond another are found in this process where they are one line; wherever it takes more than that (merges,
+several merge bases, no common history, a shallow clone), the git program is asked.
 """
 
 import contextlib
@@ -9,14 +11,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from ampsm_engine.git import hooks, program, repository
-from ampsm_engine.git.integrate import lineage, mergetree, trees
-from ampsm_engine.git.integrate.plan import common
-from ampsm_engine.git.integrate.values import ConflictFile
+from ampsm_engine.git.integrate import trees
+from ampsm_engine.git.integrate.commit_range import TRAILERS, common, listed
+from ampsm_engine.git.integrate.values import ConflictFile, PlannedCommit
 from ampsm_engine.git.places import Repo
 
 _NOBODY = b"ampsm <ampsm@localhost> 1000000000 +0000"
+
+_LONG = 5000
+"""Commits that are walked here; git is faster from there on."""
+
+_TRAILERS = tuple(key.lower().encode() for key in TRAILERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,28 +49,50 @@ class RawCommit:
             return text.decode("utf-8", "replace")
 
 
-class Ground:
+class CommitLine(NamedTuple):
+    """The one merge base of two commits, and the commits from there to the second, oldest first, each on the last."""
+
+    base: str
+    commits: tuple[RawCommit, ...]
+
+
+class RangeCommit(NamedTuple):
+    """As much of a commit as a squash has to know."""
+
+    sha: str
+    ours: bool
+    """Made for amp."""
+    parents: tuple[str, ...]
+
+    @property
+    def merge(self) -> bool:
+        """Whether it has several parents."""
+        return len(self.parents) > 1
+
+
+class ObjectStore:
     """One repository's objects."""
 
     def __init__(self, where: Path, repo: Repo | None = None) -> None:
-        from ampsm_engine.git.integrate.objects import Objects  # pygit2: who only wants values has no use for it
+        # It loads pygit2: who only wants values has no use for it.
+        from ampsm_engine.git.integrate.object_database import ObjectDatabase
 
         self.where = where
         self._repo = repo
         self.common_dir = common_dir(where)
-        self.objects = Objects(where, self.common_dir)
+        self.database = ObjectDatabase(where, self.common_dir)
         self._commits: dict[str, RawCommit] = {}
         self._merged: dict[tuple[str, str, str], tuple[str | None, tuple[ConflictFile, ...]]] = {}
         self._hooks: dict[Path, Path] = {}
-        self._lines: dict[tuple[str, str], lineage.Line | None] = {}
+        self._lines: dict[tuple[str, str], CommitLine | None] = {}
 
     @cached_property
     def merger(self) -> trees.Merger:
         """What merges trees."""
         return trees.Merger(
-            lambda name: self.objects.read("tree", name.hex()),
-            lambda raw: bytes.fromhex(self.objects.write("tree", raw)),
-            self.objects.name_size,
+            lambda name: self.database.read("tree", name.hex()),
+            lambda raw: bytes.fromhex(self.database.write("tree", raw)),
+            self.database.name_size,
         )
 
     @cached_property
@@ -94,20 +124,20 @@ class Ground:
         """A commit by its full name."""
         known = self._commits.get(sha)
         if known is None:
-            known = self._commits[sha] = _commit(sha, self.objects.read("commit", sha))
+            known = self._commits[sha] = _commit(sha, self.database.read("commit", sha))
         return known
 
-    def line(self, base: str, tip: str) -> lineage.Line | None:
+    def line(self, base: str, tip: str) -> CommitLine | None:
         """The commits that `tip` has beyond `base`, where they are one line; None where git must be asked."""
         if (base, tip) not in self._lines:
-            self._lines[base, tip] = lineage.line(self, base, tip)
+            self._lines[base, tip] = commit_line(self, base, tip)
         return self._lines[base, tip]
 
     def bases(self, one: str, other: str) -> tuple[str, ...]:
         """All merge bases of two commits; NotFound when they share no history."""
         plain = self.line(one, other)
         if plain is None:
-            self.objects.flush()
+            self.database.flush()
             return common(self.where, one, other)
         return (plain.base,)
 
@@ -118,7 +148,7 @@ class Ground:
     @cached_property
     def empty_tree(self) -> str:
         """The tree without an entry."""
-        return self.objects.write("tree", b"")
+        return self.database.write("tree", b"")
 
     def parent_tree(self, commit: RawCommit) -> str:
         """The tree that a commit was made from: its first parent's."""
@@ -151,8 +181,8 @@ class Ground:
 
         `three`: the trees of their only merge base and of both.
         """
-        self.objects.flush()
-        result = mergetree.run(self.common_dir, ours, theirs, attributes=self.attributes(ours, three))
+        self.database.flush()
+        result = trees.merge_by_git(self.common_dir, ours, theirs, attributes=self.attributes(ours, three))
         return (None, result.conflicts) if result.conflicts else (result.tree, ())
 
     def attributes(self, ours: str, three: tuple[str, str, str] | None = None) -> Iterator[tuple[str, bytes]]:
@@ -162,21 +192,21 @@ class Ground:
         for path, (mode, name) in self.merger.around_changes(*sides, b".gitattributes"):
             parts = path.split(b"/")
             if mode.startswith(b"100") and not {b"..", b".git", b""} & set(parts):  # a tree can be made up
-                yield os.fsdecode(path), self.objects.read("blob", name.hex())
+                yield os.fsdecode(path), self.database.read("blob", name.hex())
 
     def _stand_in(self, tree: str, *parents: str) -> str:
-        return self.objects.write("commit", composed(tree, parents, (_NOBODY, _NOBODY), b"ampsm: stands for a tree\n"))
+        return self.database.write("commit", composed(tree, parents, (_NOBODY, _NOBODY), b"ampsm: stands for a tree\n"))
 
 
 @contextlib.contextmanager
-def held(where: Path | Ground) -> Iterator[Ground]:
-    """Ground to work on: what is made on ground of one's own is written at the end, else that is the owner's part."""
-    if isinstance(where, Ground):
+def held(where: Path | ObjectStore) -> Iterator[ObjectStore]:
+    """An object store to work on: one of its own, whose objects are written at the end, or the one that is given."""
+    if isinstance(where, ObjectStore):
         yield where
         return
-    ground = Ground(where)
-    yield ground
-    ground.objects.flush()
+    objects = ObjectStore(where)
+    yield objects
+    objects.database.flush()
 
 
 def composed(
@@ -217,3 +247,55 @@ def common_dir(where: Path) -> Path:
     if own.is_dir() and (own / "objects").is_dir() and not (own / "commondir").exists():
         return own.resolve()
     return repository.common_dir(where)
+
+
+def commit_line(objects: ObjectStore, base: str, tip: str) -> CommitLine | None:
+    """The line from the merge base of two commits to the second; None where git must be asked.
+
+    Behind the second are only its commits and those behind the merge base: so nothing else is shared, and none of
+    the commits is part of the first, or the merge base would not be the best one.
+    """
+    if (objects.common_dir / "shallow").exists():
+        return None
+    found: list[RawCommit] = []
+    at = tip
+    # What was made just now is not in the repository yet.
+    while objects.database.waits(at) and len(found) < _LONG:
+        found.append(objects.commit(at))
+        if len(found[-1].parents) != 1:
+            return None
+        at = found[-1].parents[0]
+    fork = objects.database.merge_base(base, at)
+    while fork is not None and at != fork:
+        found.append(objects.commit(at))
+        if len(found[-1].parents) != 1 or len(found) > _LONG:
+            return None
+        at = found[-1].parents[0]
+    return CommitLine(fork, tuple(reversed(found))) if fork is not None else None
+
+
+def range_commits(objects: ObjectStore, base: str, tip: str) -> tuple[RangeCommit, ...]:
+    """The commits that `tip` has beyond `base`, oldest first."""
+    plain = objects.line(base, tip)
+    told = [_is_ours(commit) for commit in plain.commits] if plain else [None]
+    if plain and None not in told:
+        pairs = zip(plain.commits, told, strict=True)
+        return tuple(RangeCommit(commit.sha, bool(ours), commit.parents) for commit, ours in pairs)
+    objects.database.flush()
+    return tuple(range_commit(commit) for commit in listed(objects.where, f"^{base}", tip))
+
+
+def range_commit(commit: PlannedCommit) -> RangeCommit:
+    """As much of a commit that git listed as a squash has to know."""
+    return RangeCommit(commit.sha, commit.ours, commit.parents)
+
+
+def _is_ours(commit: RawCommit) -> bool | None:
+    """Whether a commit was made for amp; None where that takes git's own reading of its trailers."""
+    if commit.encoding is not None or b"\0" in commit.message:
+        return None
+    first = next((text for text in commit.message.split(b"\n") if text.strip(b" \t\r")), b"")
+    if first.startswith(b"amp:"):
+        return True
+    message = commit.message.lower()
+    return None if any(key in message for key in _TRAILERS) else False

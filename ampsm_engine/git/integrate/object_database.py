@@ -2,7 +2,7 @@
 
 libgit2 reads where it sees what git sees; else the git program reads and writes each. A few objects become files of
 their own, many become one pack that the git program takes in: a file costs more than the object in it. Nothing with a
-screen may import this; `ground` does when it begins.
+screen may import this; `object_store` does when it begins.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ _FEW = 12
 """Objects up to this number are written one by one."""
 
 
-class Objects:
+class ObjectDatabase:
     """The objects of the repository at a path."""
 
     def __init__(self, where: Path, common_dir: Path) -> None:

@@ -1,20 +1,25 @@
 """Moving a branch by compare-and-swap, and with it each clean checkout of it; the git program does both.
 
 First the checkouts are moved, then the branch: a death between the two leaves the branch before, and the same call
-again goes on, as does the call that goes back. What is not committed is never overwritten, ignored files neither.
+again goes on, as does the call that goes back. What is not committed is never overwritten, ignored files neither, and
+a checkout that git left half moved is brought back without touching what anybody else changed.
 """
 
-from collections.abc import Collection, Sequence
+import contextlib
+import os
+import shutil
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from ampsm_engine.errors import Failed, Refused
 from ampsm_engine.git import busy, lock, program, registry, repository
-from ampsm_engine.git.integrate import blockers, halfway
-from ampsm_engine.git.integrate.ground import Ground
+from ampsm_engine.git.integrate import blockers
+from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.values import Move, Moved
 from ampsm_engine.git.places import Repo, Worktree
 from ampsm_engine.git.repository import BRANCHES
+from ampsm_engine.private_folder import private_folder
 
 _FASTER = ("-c", "checkout.workers=2", "-c", "checkout.thresholdForParallelism=40")
 """More hands to write the files of one checkout with; several checkouts are as many hands already."""
@@ -26,6 +31,17 @@ _NO_TRACES = ("-c", "core.splitIndex=false", "-c", "core.fsmonitor=false", "-c",
 
 _HOOK_LIMIT = 900.0
 """Seconds that a post-merge hook may take."""
+
+
+Stamp = tuple[int, int] | None
+"""How a file lies there: inode and time, None for no file."""
+
+
+class Stamps(NamedTuple):
+    """How the index and files of a checkout lay there."""
+
+    of_index: Stamp
+    of_files: dict[str, Stamp]
 
 
 def move_target(
@@ -49,7 +65,7 @@ def move_target(
 
 
 def move_together(
-    repo_root: Path | Ground,
+    repo_root: Path | ObjectStore,
     moves: Sequence[Move],
     *,
     why: str = "ampsm: merge",
@@ -57,11 +73,11 @@ def move_together(
     hooks_for: Collection[str] = (),
 ) -> tuple[Moved, ...]:
     """The same for several branches: their checkouts are filled side by side, and all refs move at once or none."""
-    repo = repo_root.repo if isinstance(repo_root, Ground) else repository.around(repo_root)
-    ground = repo_root if isinstance(repo_root, Ground) else Ground(repo.root, repo)
+    repo = repo_root.repo if isinstance(repo_root, ObjectStore) else repository.around(repo_root)
+    objects = repo_root if isinstance(repo_root, ObjectStore) else ObjectStore(repo.root, repo)
     with lock.writer(repo.common_dir, f"moving {moves[0].branch}"):
         listed = registry.listed(repo)
-        steps = [_step(repo, ground, move, [tree for tree in listed if tree.branch == move.branch]) for move in moves]
+        steps = [_step(repo, objects, move, [tree for tree in listed if tree.branch == move.branch]) for move in moves]
         for step in steps:
             for path in step.paths:
                 _check(path, step, patience)
@@ -81,7 +97,7 @@ class _Step(NamedTuple):
     """The branch is there already."""
 
 
-def _step(repo: Repo, ground: Ground, move: Move, trees: list[Worktree]) -> _Step:
+def _step(repo: Repo, objects: ObjectStore, move: Move, trees: list[Worktree]) -> _Step:
     now = trees[0].head if trees else repository.branch_tip(repo.root, move.branch)
     if not now or now not in (move.old, move.new):
         at = f"it is at {(now or 'nothing')[:12]}, not at {move.old[:12]}"
@@ -89,12 +105,12 @@ def _step(repo: Repo, ground: Ground, move: Move, trees: list[Worktree]) -> _Ste
         raise Refused(f"The branch {move.branch} moved meanwhile: {at}.", hint)
     blockers.refuse_rewriting(repo, move.branch)
     paths = [tree.path for tree in trees if (tree.path / ".git").exists()]
-    return _Step(move, paths, blockers.changed(ground, move.old, move.new), now == move.new)
+    return _Step(move, paths, blockers.changed(objects, move.old, move.new), now == move.new)
 
 
 def _move_all(repo: Repo, steps: Sequence[_Step], why: str) -> None:
     places = [(path, step) for step in steps for path in step.paths]
-    there = {path: halfway.stamps(path, blockers.git_dir(path), step.changed) for path, step in places}
+    there = {path: stamps(path, blockers.git_dir(path), step.changed) for path, step in places}
     running: list[program.Running] = []
     try:
         # Side by side; what did not go is tried once more, and told, one by one.
@@ -110,7 +126,7 @@ def _move_all(repo: Repo, steps: Sequence[_Step], why: str) -> None:
             one.end()
         for path, step in places:
             if not step.has_moved:
-                halfway.put_back(path, blockers.git_dir(path), step.move, step.changed, there[path])
+                move_back(path, blockers.git_dir(path), step.move, step.changed, there[path])
         raise
 
 
@@ -137,15 +153,15 @@ def _could_not(path: Path, answer: program.Answer) -> Failed:
     return Failed(f"git could not move the checkout {path}: {answer.said or answer.reason}", f"git -C {path} status")
 
 
-def _move_again(path: Path, step: _Step, before: halfway.Stamps) -> None:
+def _move_again(path: Path, step: _Step, before: Stamps) -> None:
     git_dir = blockers.git_dir(path)
     why_not = busy.index_refusal(git_dir, 0)
     if why_not is not None:
         raise Refused(*why_not)
     if not step.has_moved:
-        halfway.put_back(path, git_dir, step.move, step.changed, before)
+        move_back(path, git_dir, step.move, step.changed, before)
     # A stat that changed is no change: git compares contents where it may write down that it did.
-    with halfway.index_apart(git_dir) as apart:
+    with index_apart(git_dir) as apart:
         program.write(path, *_NO_TRACES, *_REFRESH, variables=apart)
         answer = program.write(path, *_NO_TRACES, *_moving(step, "--dry-run"), variables=apart)
     if not answer.ok:
@@ -175,3 +191,62 @@ def _post_merge(paths: list[Path]) -> str | None:
         if not answer.ok:
             return f"The post-merge hook in {path} ended with {answer.code}: {answer.reason}."
     return None
+
+
+def stamps(path: Path, git_dir: Path, names: Iterable[str]) -> Stamps:
+    """How they lie in a checkout now."""
+    return Stamps(_stamp(git_dir / "index"), {name: _stamp(f"{path}/{name}") for name in names})
+
+
+@contextlib.contextmanager
+def index_apart(git_dir: Path) -> Iterator[program.Variables]:
+    """A copy of the index to try things with: the one that is there stays as it is, byte for byte."""
+    with private_folder("index") as folder:
+        copy = Path(folder) / "index"
+        # With its time: git looks twice at files that are no older than their index.
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copy2(git_dir / "index", copy)
+        yield {"GIT_INDEX_FILE": copy}
+
+
+def move_back(path: Path, git_dir: Path, move: Move, changed: dict[str, str], before: Stamps) -> None:
+    """Bring a checkout back that was moved, or that git left half moved: a filter failed, the disk is full.
+
+    Of half a move, only what git has written or removed is touched; `before` tells how it all was. Where git has
+    touched nothing, nothing is: the index would be written anew.
+    """
+    there = before.of_files
+    touched = [name for name, stamp in there.items() if _stamp(path / name) != stamp]
+    if not touched and _stamp(git_dir / "index") == before.of_index:
+        return
+    program.write(path, "read-tree", "-m", "-u", move.new, move.old)
+    touched = [name for name, stamp in there.items() if _stamp(path / name) != stamp]
+    wanted = _blobs(path, move.new) if touched else {}
+    for name in touched:
+        if there[name] is None and _holds(path, name, wanted.get(name)):
+            (path / name).unlink()
+    back = [name for name in touched if there[name] and changed[name] != "A"]
+    back = [name for name in back if _stamp(path / name) is None or _holds(path, name, wanted.get(name))]
+    if back:
+        feed = "".join(f"{name}\0" for name in back).encode("utf-8", "surrogateescape")
+        program.write(path, "checkout-index", "--force", "--index", "--quiet", "-z", "--stdin", feed=feed)
+
+
+def _stamp(file: Path | str) -> Stamp:
+    try:
+        found = os.lstat(file)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
+def _blobs(path: Path, commit: str) -> dict[str, str]:
+    records = program.text(program.told(path, "ls-tree", "-r", "-z", commit)).split("\0")[:-1]
+    return {name: words.split(" ")[2] for words, _, name in (record.partition("\t") for record in records)}
+
+
+def _holds(path: Path, name: str, blob: str | None) -> bool:
+    """Whether a file lies there as a commit has it."""
+    if blob is None or not (path / name).is_file():
+        return False
+    return program.read(path, "hash-object", "--path", name, "--", name).line == blob
