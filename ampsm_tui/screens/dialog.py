@@ -1,5 +1,6 @@
 """A box over the screen: a title, something to fill in or to read, the keys below. What is in it belongs to others."""
 
+from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from textual.app import ComposeResult
@@ -22,7 +23,7 @@ SEND = "ctrl+g"
 class Dialog(AppScreen[Answer | None], ModalScreen[Answer | None]):
     """A box with a title; Esc closes it and answers nothing."""
 
-    CSS_PATH = "dialog.tcss"
+    CSS_PATH = Path(__file__).with_name("dialog.tcss")  # a subclass in another folder would look for it there
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel", id="dialog.cancel")]
 
     def __init__(self, title: str, *, id: str | None = None) -> None:  # noqa: A002 - Textual's
