@@ -112,6 +112,11 @@ class Home(NamedTuple):
         return self.root / "runs"
 
     @property
+    def has_runs(self) -> bool:
+        """Whether an iteration has left anything here, whatever the database knows of it."""
+        return self.runs.is_dir() and any(self.runs.iterdir())
+
+    @property
     def slots(self) -> Path:
         """One lock file a slot."""
         return self.root / "slots"

@@ -9,7 +9,7 @@ from ampsm_engine import conditions
 from ampsm_engine.cli import arguments, diagnostics, documents, output
 from ampsm_engine.cli.helping import Command
 from ampsm_engine.cli.output import one_line
-from ampsm_engine.errors import Refused
+from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.model import Iteration, Session, Status
 from ampsm_engine.naming import printable
 
@@ -148,10 +148,21 @@ def ls_command(repo: Path | None, statuses: tuple[str, ...], *, as_json: bool) -
         from ampsm_engine.cli.listing import print_sessions
 
         print_sessions(found, store.iterations_of(ids), store.notes_of(ids), conditions.conflicts(store))
+    elif not (root or statuses) and (lost := _lost(engine)):
+        diagnostics.warning(lost.message)
+        diagnostics.hint(lost.hint)
     else:
         diagnostics.note("No sessions." if root or statuses else "No sessions yet.")
         diagnostics.hint("ampsm new 'what amp is to do'")
     return diagnostics.OK
+
+
+def _lost(engine: "Engine") -> AmpsmError | None:
+    if not engine.home.has_runs:
+        return None
+    from ampsm_engine.engine import drafts
+
+    return drafts.lost_sessions(engine)
 
 
 @click.command(cls=Command, short_help="Show one session with its iterations.")

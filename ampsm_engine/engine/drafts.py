@@ -67,7 +67,21 @@ class Readiness:
 
 def readiness(engine: Engine, path: str) -> tuple[Readiness, ...]:
     """Whether there is an amp, a login, and a repository around a path; quick, amp itself is not started."""
-    return (_amp(engine), _login(), _repository(engine, path))
+    return (*_earlier(engine), _amp(engine), _login(), _repository(engine, path))
+
+
+def _earlier(engine: Engine) -> Iterator[Readiness]:
+    if lost := lost_sessions(engine):
+        yield Readiness("earlier", ok=False, text=lost.message, hint=lost.hint)
+
+
+def lost_sessions(engine: Engine) -> Refused | None:
+    """What to say where the store knows no session, but iterations have left something: a database that was deleted."""
+    store = engine.store
+    if not engine.home.has_runs or store.sessions() or store.sessions(trashed=True):
+        return None
+    message = f"No sessions are known, but earlier ones left transcripts in {engine.home.runs}: was the database lost?"
+    return Refused(message, "ampsm repair looks for them.")
 
 
 def _amp(engine: Engine) -> Readiness:

@@ -12,6 +12,7 @@ from ampsm_engine import conditions, lifecycle, redact, wording
 from ampsm_engine.amp import command, process, program
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError, Failed, Refused
+from ampsm_engine.git import program as git
 from ampsm_engine.home import RunDirectory, write_private
 from ampsm_engine.model import Iteration, ScriptResult, Session, State, Status
 from ampsm_engine.naming import new_id
@@ -48,6 +49,7 @@ def iterate(
     if not answers and resolves is None:  # what a review or a conflict quotes was redacted before a person read it
         check_unredacted(prompt)
     program.find(engine.settings, os.environ)
+    git.version()  # too old a git is said now, not by a worker that finds it later
     store = engine.store
     session = store.session(session_id)
     conditions.check_worktree(session)
@@ -120,32 +122,47 @@ def stop(engine: Engine, session_id: str) -> tuple[Iteration, ...]:
     return touched
 
 
+def stop_limit(engine: Engine) -> float:
+    """Seconds after which an iteration that was asked to stop has ended by itself or by force, as the settings say."""
+    settings = engine.settings
+    return sum(settings.number(f"stop.{name}") for name in ("interrupt", "terminate", "commit")) + STOP_MARGIN
+
+
 def await_stop(engine: Engine, touched: Sequence[Iteration]) -> tuple[Iteration, ...]:
     """What became of iterations that were asked to stop: they are settled, unless nothing could end them.
 
-    Each phase ends by itself or by force in the time that the settings give it. A worker that does not even see to
-    that is killed, and another one brings the iteration to its end.
+    Each phase ends by itself or by force in the time that the settings give it; see `end_by_force` for what does not.
     """
-    settings = engine.settings
-    phases = (settings.number(f"stop.{name}") for name in ("interrupt", "terminate", "commit"))
-    limit = sum(phases) + STOP_MARGIN
-    session_ids = tuple({one.session_id for one in touched})
+    found = _await_settled(engine, touched)
+    return found if _are_settled(found) else end_by_force(engine, touched)
+
+
+def end_by_force(engine: Engine, touched: Sequence[Iteration]) -> tuple[Iteration, ...]:
+    """What became of iterations whose workers did not even see to a stop.
+
+    Those workers are killed, and another one brings the iterations to their end.
+    """
+    for one in touched:
+        if engine.store.iteration(one.id).state is not State.SETTLED:
+            slots.end_holder(engine.home.run(one.id))
+    return _await_settled(engine, touched)
+
+
+def _await_settled(engine: Engine, touched: Sequence[Iteration]) -> tuple[Iteration, ...]:
+    """The iterations as they are when all of them are settled, or when the time for a stop is over."""
     wanted = {one.id for one in touched}
 
     def seen(iterations: tuple[Iteration, ...]) -> None:
-        if all(one.state is State.SETTLED for one in iterations if one.id in wanted):
+        if _are_settled([one for one in iterations if one.id in wanted]):
             raise _Ended
 
-    for by_force in (False, True):
-        with suppress(_Ended, Failed):
-            if by_force:
-                for one in touched:
-                    slots.end_holder(engine.home.run(one.id))
-            wait(engine, session_ids, timeout=limit, seen=seen)
-        found = tuple(engine.store.iteration(one.id) for one in touched)
-        if all(one.state is State.SETTLED for one in found):
-            break
-    return found
+    with suppress(_Ended, Failed):
+        wait(engine, tuple({one.session_id for one in touched}), timeout=stop_limit(engine), seen=seen)
+    return tuple(engine.store.iteration(one.id) for one in touched)
+
+
+def _are_settled(iterations: Sequence[Iteration]) -> bool:
+    return all(one.state is State.SETTLED for one in iterations)
 
 
 class _Ended(Exception):

@@ -3,6 +3,7 @@
 Each action asks a verb; the answer comes back with the board. Nothing is destroyed: the trash can be undone.
 """
 
+import asyncio
 import os
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
@@ -11,8 +12,8 @@ from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
-from ampsm_engine.errors import AmpsmError, Refused
-from ampsm_engine.model import BoardRow, Session
+from ampsm_engine.errors import AmpsmError, Failed, Refused
+from ampsm_engine.model import BoardRow, Iteration, Session, State
 from ampsm_tui import aside, clipboard
 from ampsm_tui.ask import ask, asking, see_through, tell
 from ampsm_tui.house import house
@@ -117,8 +118,6 @@ class SessionActions(AppScreen[None]):
 
     def action_stop(self) -> None:
         """Ask what runs to end, and empty the queue."""
-        from ampsm_engine.engine import runs
-
         rows = [row for row in self._rows(self._selected()) if row.queued or _is_at_work(row)]
         if not rows:
             self._refuse("Nothing runs or waits in", self._selected())
@@ -127,7 +126,33 @@ class SessionActions(AppScreen[None]):
         sentence = "amp is asked to end; what it changed is committed"
         sentence += f", and {waiting} waiting prompt{'s' * (waiting != 1)} will not run." if waiting else "."
         sessions = [row.session for row in rows]
-        self._after_yes(f"Stop {names(sessions)}?", sentence, "Stop", lambda: self._each(runs.stop, sessions))
+        self._after_yes(f"Stop {names(sessions)}?", sentence, "Stop", lambda: self._stop(sessions))
+
+    def _stop(self, sessions: Sequence[Session]) -> None:
+        from ampsm_engine.engine import runs
+
+        def asked(iterations: Sequence[Iteration]) -> None:
+            left = [one for one in iterations or () if one.state is not State.SETTLED]
+            if left:
+                self.app.run_worker(self._end_what_stays(left), group="stopping")
+
+        self._each(runs.stop, sessions, answered=asked)
+
+    async def _end_what_stays(self, iterations: Sequence[Iteration]) -> None:
+        """End by force what has not ended when its time is over, and name what goes on even so."""
+        from ampsm_engine.engine import runs
+
+        engine = house(self).engine
+        try:
+            await asyncio.sleep(await ask(runs.stop_limit, engine))
+            found = await ask(runs.end_by_force, engine, iterations)
+        except AmpsmError as refusal:
+            tell(self, refusal)
+            return
+        for one in found:
+            if one.state is not State.SETTLED:
+                doing = one.activity or one.state.value
+                tell(self, Failed(f"Iteration {one.number} has not ended: {doing}.", f"ampsm stop {one.session_id}"))
 
     def action_retry(self) -> None:
         """Run the last prompt again, once it was read."""
@@ -304,12 +329,21 @@ class SessionActions(AppScreen[None]):
 
         self.app.push_screen(ConfirmScreen(title, sentence, yes=yes), answered)
 
-    def _each(self, verb: Callable[..., Any], sessions: Sequence[Session], *, told: str = "") -> None:
+    def _each(
+        self,
+        verb: Callable[..., Any],
+        sessions: Sequence[Session],
+        *,
+        told: str = "",
+        answered: Callable[[Any], None] | None = None,
+    ) -> None:
         """Ask a verb for one session after the other; several that take long show how far they are."""
         if sessions:
-            self.run_worker(self._one_by_one(verb, sessions, told), group="ask")
+            self.run_worker(self._one_by_one(verb, sessions, told, answered), group="ask")
 
-    async def _one_by_one(self, verb: Callable[..., Any], sessions: Sequence[Session], told: str) -> None:
+    async def _one_by_one(
+        self, verb: Callable[..., Any], sessions: Sequence[Session], told: str, answered: Callable[[Any], None] | None
+    ) -> None:
         from ampsm_tui.screens.progress import Progress
 
         done: list[Session] = []
@@ -317,11 +351,13 @@ class SessionActions(AppScreen[None]):
             for session in sessions:
                 progress.at(session.name)
                 try:
-                    await see_through(ask(verb, house(self).engine, session.id))
+                    answer = await see_through(ask(verb, house(self).engine, session.id))
                 except AmpsmError as refusal:
                     tell(self, refusal)
                 else:
                     done.append(session)
+                    if answered is not None:
+                        answered(answer)
                 if progress.unwanted:
                     break
         if told and done:

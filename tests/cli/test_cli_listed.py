@@ -107,3 +107,19 @@ def test_what_is_gone_of_a_session_and_a_conflict_are_told(ampsm: Ampsm, shelf: 
     assert "in conflict: conflict waits." in shown.err
     assert f"ampsm merge {waits} --show" in shown.err
     assert ampsm("show", waits, "--json").json["session"]["conflict"] is True
+
+
+def test_a_list_that_was_lost_is_not_called_empty(ampsm: Ampsm, shelf: Shelf) -> None:
+    """With the database and all that is beside it deleted, only what the iterations wrote tells that there were any."""
+    assert "No sessions yet" in ampsm("ls").err
+    shelf.iteration(shelf.session())
+    shelf.engine.store.close()
+    for file in shelf.engine.home.database.parent.iterdir():
+        if file.is_file():
+            file.unlink()
+        elif file != shelf.engine.home.runs and file != shelf.engine.home.slots:
+            shutil.rmtree(file)
+    shown = ampsm("ls")
+    assert "No sessions yet" not in shown.err
+    assert "was the database lost?" in shown.err
+    assert "ampsm repair" in shown.err

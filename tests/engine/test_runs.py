@@ -1,9 +1,12 @@
 """The script run by hand: shown while it runs, recorded with the last iteration, no secret shown."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from ampsm_engine.engine import runs
-from ampsm_engine.errors import Failed, Refused
+from ampsm_engine.errors import Failed, Refused, Unfit
 from ampsm_engine.model import ScriptResult, Status
 from tests.waiting import until
 from tests.worker.bench import Bench
@@ -38,6 +41,20 @@ def test_a_private_key_that_is_printed_slowly_is_not_shown(bench: Bench) -> None
     assert b"b3BlbnNzaC1rZXktdjE" not in text
     assert text.startswith(b"one\n")
     assert text.endswith(b"two\n")
+
+
+def test_with_a_git_that_is_too_old_nothing_is_queued(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = bench.new(None, name="x")
+    old = tmp_path / "old" / "git"
+    old.parent.mkdir()
+    old.write_text("#!/bin/sh\necho git version 2.30.2\n")
+    old.chmod(0o755)
+    monkeypatch.setenv("PATH", str(old.parent), prepend=os.pathsep)
+    with pytest.raises(Unfit, match="too old"):
+        bench.iterate(session)
+    assert bench.engine.store.iterations(session.id) == ()
 
 
 def test_a_script_is_not_run_beside_amp(bench: Bench) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,18 @@ async def test_stopping_says_what_happens_and_asks_first(desk: Desk, snapshot_sv
         desk.asked_not("stop")
         await desk.press("x", "y")
         desk.asked("stop", "s000000001")
+
+
+async def test_what_does_not_end_when_it_is_stopped_is_ended_by_force_and_named(desk: Desk) -> None:
+    board = one(status=RUNNING)
+    working = board.rows[0].current
+    assert working is not None
+    desk.answers |= {"stop": lambda *_: (working,), "stop_limit": lambda *_: 0.0}
+    desk.answers["end_by_force"] = lambda *_: (replace(working, activity="committing"),)
+    async with desk.open(board):
+        await desk.press("x", "y")
+        desk.asked("end_by_force", desk.engine, [working])
+        desk.sees("has not ended: committing", "ampsm stop s000000001")
 
 
 async def test_stopping_what_does_not_run_says_so(desk: Desk) -> None:
