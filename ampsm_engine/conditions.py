@@ -48,7 +48,7 @@ def check_worktree(session: Session) -> None:
 
 def conflicts(store: "Store") -> frozenset[str]:
     """The sessions in which a conflict waits for somebody."""
-    return frozenset(key for key, merge in store.open_merges().items() if merge.state is MergeState.CONFLICTED)
+    return frozenset(key for key, merge in store.merges.all_open().items() if merge.state is MergeState.CONFLICTED)
 
 
 def sentence(session: Session, *, conflict: bool, base_gone: bool = False) -> str:

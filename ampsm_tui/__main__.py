@@ -47,7 +47,7 @@ def _begin(differ: "Differ", session_id: str) -> None:
     from ampsm_tui.looking_at import first_request
 
     store = engine_at().store
-    request = first_request(store, store.session(session_id))
+    request = first_request(store, store.sessions.get(session_id))
     if request is not None:
         differ.begin(request)
 

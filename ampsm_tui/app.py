@@ -318,7 +318,9 @@ def run(*, read_only: bool = False, prepare: "Callable[[AmpsmApp], None]" = lamb
         engine.store.open()
     else:
         engine.ready()
-    app = AmpsmApp(engine, follow(engine.store), read_only=read_only, settings=settings, board=engine.store.board())
+    app = AmpsmApp(
+        engine, follow(engine.store), read_only=read_only, settings=settings, board=engine.store.sessions.board()
+    )
     prepare(app)
     try:
         app.run()

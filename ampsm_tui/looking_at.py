@@ -15,7 +15,7 @@ def request_of(ends: Ends, *, ignores_whitespace: bool = False, new: str | None 
 
 def default_range(store: Store, session: Session) -> str:
     """What changed since one looked, once something was viewed; else everything."""
-    return LOOKED if store.looked(session.id) is not None and store.viewed(session.id) else WHOLE
+    return LOOKED if store.reviews.looked(session.id) is not None and store.reviews.viewed(session.id) else WHOLE
 
 
 def ends_of(session: Session, range_: str) -> Ends | None:

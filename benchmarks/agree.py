@@ -35,7 +35,7 @@ def main() -> None:
     with ground():
         engine = engine_at().ready()
         fill(engine, SESSIONS)
-        newest = engine.store.sessions()[0]
+        newest = engine.store.sessions.all()[0]
         terminals = [Terminal([AMPSM]), Terminal([AMPSM]), Terminal([AMPSM, "watch"])]
         try:
             for terminal in terminals:
@@ -46,7 +46,7 @@ def main() -> None:
             worst, command = [], []
             for number in range(ROUNDS):
                 word = f"Zq{number:02}"
-                engine.store.update_session(newest.id, name=word)
+                engine.store.sessions.update(newest.id, name=word)
                 worst.append(max(agreed(terminals, word.encode())))
                 if number % 10 == 0:
                     began = time.perf_counter()

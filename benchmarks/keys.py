@@ -32,13 +32,13 @@ def begin(engine: Engine) -> dict[str, object]:
     for number in range(STREAMING):
         session_id = f"s{number:09}"
         made = Iteration(f"r{number:09}", session_id, 0, "Go on", State.QUEUED, "2026-09-01T10:00:00.000Z")
-        store.enqueue(made)
+        store.queue.add(made)
         run = engine.home.run(made.id)
         run.path.mkdir(parents=True, exist_ok=True)
         held[made.id] = slots.lease(run)
-        store.claim()
-    for session in store.sessions():  # of another day: an age in minutes is not at rest
-        store.update_session(session.id, last_run="2026-09-01T10:00:00.000Z")
+        store.queue.claim()
+    for session in store.sessions.all():  # of another day: an age in minutes is not at rest
+        store.sessions.update(session.id, last_run="2026-09-01T10:00:00.000Z")
     return held
 
 
@@ -51,7 +51,7 @@ def stream(engine: Engine, ids: list[str], events: int, stop: object) -> None:
         at += 1
         for one in ids:
             tally = Tally(at, at * 7, at, at * 100, turns=at, tools=at)
-            store.record(one, tally=tally, offset=at, activity=f"Edit app/part_{at}.py", thread_id=None)
+            store.iterations.record(one, tally=tally, offset=at, activity=f"Edit app/part_{at}.py", thread_id=None)
         time.sleep(max(0, 1 / events - (time.perf_counter() - began)))
 
 

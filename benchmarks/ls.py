@@ -30,17 +30,17 @@ def fill(engine: Engine, sessions: int = SESSIONS) -> None:
             base_commit="c0ffee" * 6 + "1234",
             script_command="make test",
         )
-        store.add_session(session)
+        store.sessions.add(session)
         first = Iteration(f"i{number:08}0", session.id, 0, session.amp_prompt, State.QUEUED, session.created_at)
         for iteration in (first, replace(first, id=f"i{number:08}1")):
-            store.enqueue(iteration)
-            store.claim()
+            store.queue.add(iteration)
+            store.queue.claim()
             tally = Tally(1200, 3400, 56_000, 780_000, turns=12, tools=34)
-            store.record(iteration.id, tally=tally, offset=1, activity=None, thread_id=None)
-            store.begin_settling(
+            store.iterations.record(iteration.id, tally=tally, offset=1, activity=None, thread_id=None)
+            store.iterations.begin_settling(
                 iteration.id, outcome=Outcome.DONE, failure=None, error=None, hint=None, exit_code=0, duration_ms=1
             )
-            store.settle(iteration.id, status=Status.IDLE, commit_sha="beef" * 10, changed_files=3)
+            store.iterations.settle(iteration.id, status=Status.IDLE, commit_sha="beef" * 10, changed_files=3)
 
 
 def main() -> None:

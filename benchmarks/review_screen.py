@@ -38,7 +38,7 @@ def prepare(made: BigDiff) -> None:
     """A session over the two commits."""
     engine = engine_at().ready()
     now = wording.now()
-    engine.store.add_session(
+    engine.store.sessions.add(
         Session(
             id=SESSION,
             name="Upgrade everything",

@@ -27,15 +27,15 @@ def fill(engine: Engine) -> None:
             status=Status.IDLE,
             created_at="2026-09-01T10:00:00.000Z",
         )
-        store.add_session(session)
+        store.sessions.add(session)
         first = Iteration(f"i{number:08}0", session.id, 0, session.amp_prompt, State.QUEUED, session.created_at)
         for iteration in (first, replace(first, id=f"i{number:08}1")):
-            store.enqueue(iteration)
-            store.claim()
-            store.begin_settling(
+            store.queue.add(iteration)
+            store.queue.claim()
+            store.iterations.begin_settling(
                 iteration.id, outcome=Outcome.DONE, failure=None, error=None, hint=None, exit_code=0, duration_ms=1
             )
-            store.settle(iteration.id, status=Status.ERROR if number % 7 == 0 else Status.IDLE)
+            store.iterations.settle(iteration.id, status=Status.ERROR if number % 7 == 0 else Status.IDLE)
 
 
 def main() -> None:

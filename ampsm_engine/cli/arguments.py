@@ -75,7 +75,7 @@ def _known_sessions(*, trashed: bool) -> tuple[Session, ...]:
     from ampsm_engine.store import Store
 
     try:
-        return Store(database).sessions(trashed=trashed)
+        return Store(database).sessions.all(trashed=trashed)
     except AmpsmError:
         return ()
 
@@ -134,12 +134,12 @@ def open_engine() -> "Engine":
 
 def session(engine: "Engine", reference: str) -> Session:
     """The live session that a reference names, for a command that only reads."""
-    return engine.store.resolve(reference)
+    return engine.store.sessions.resolve(reference)
 
 
 def target(engine: "Engine", reference: str, *, trashed: bool = False) -> Session:
     """The session that a reference names, for a command that changes something; a beginning is asked about."""
-    match = engine.store.match(reference, trashed=trashed)
+    match = engine.store.sessions.match(reference, trashed=trashed)
     found = match.session
     if not match.is_exact:
         confirm_guess(f"{reference!r} is the {match.kind} of session {one_line(found.name)} ({found.id})", found.id)

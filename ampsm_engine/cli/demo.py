@@ -63,8 +63,8 @@ def demo_command(
             _clear(stage, play)
             end.add_note("The demo's sessions were stopped, and what it made was removed.")
             raise
-        sessions = tuple(reversed(play.engine.store.sessions()))  # the user may have made, and trashed, some
-        groups = play.engine.store.iterations_of([session.id for session in sessions])
+        sessions = tuple(reversed(play.engine.store.sessions.all()))  # the user may have made, and trashed, some
+        groups = play.engine.store.iterations.of_sessions([session.id for session in sessions])
     if as_json:
         _print_json(stage, sessions, groups)
     else:

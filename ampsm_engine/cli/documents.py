@@ -59,12 +59,12 @@ def session_document(
 
 def listed_sessions(store: "Store", repo_root: str | None, statuses: Sequence[Status]) -> str:
     """The same of many sessions, as JSON text `"sessions":[...]`: the store writes it, for there are thousands."""
-    sessions, iterations = store.listed(repo_root=repo_root, statuses=statuses)
-    notes = store.notes_of([session_id for session_id, _ in sessions])
+    sessions, iterations = store.sessions.as_json(repo_root=repo_root, statuses=statuses)
+    notes = store.facts.notes_of([session_id for session_id, _ in sessions])
     theirs: dict[str, list[str]] = {session_id: [] for session_id, _ in sessions}
     for session_id, iteration_id, text in iterations:
         facts = notes.get(iteration_id, ())
-        noted = note_documents(store.iteration(iteration_id), facts) if facts else []
+        noted = note_documents(store.iterations.get(iteration_id), facts) if facts else []
         theirs[session_id].append(f'{text[:-1]},"notes":{json.dumps(noted)}}}')
     amiss = _amiss(store, repo_root, statuses)
     listed = (
@@ -78,7 +78,7 @@ def listed_sessions(store: "Store", repo_root: str | None, statuses: Sequence[St
 def _amiss(store: "Store", repo_root: str | None, statuses: Sequence[Status]) -> dict[str, str]:
     """By session id, the members `missing`, `conflict` and `baseGone` as JSON text without braces."""
     waiting = conditions.conflicts(store)
-    sessions = store.sessions(repo_root=repo_root, statuses=statuses)
+    sessions = store.sessions.all(repo_root=repo_root, statuses=statuses)
     gone = gone_bases(sessions)
     return {one.id: json.dumps(_amiss_document(one, waiting, gone))[1:-1] for one in sessions}
 

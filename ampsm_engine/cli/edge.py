@@ -97,7 +97,7 @@ def _review(screens: Callable[..., int], reference: str) -> int:
     from ampsm_engine.engine import desk
 
     desk.recovered = diagnostics.note
-    return screens(review=desk.open_engine().store.resolve(reference).id)
+    return screens(review=desk.open_engine().store.sessions.resolve(reference).id)
 
 
 def _told(problem: AmpsmError) -> int:

@@ -92,8 +92,8 @@ def _print_lines(engine: "Engine", session: Session, iteration: Iteration, *, fo
     for event in _events(engine, iteration.id, follow=follow):
         for line in reading.lines(event):
             output.line(*line)
-    facts = engine.store.notes_of((session.id,)).get(iteration.id, ())
-    _print_end(engine.store.iteration(iteration.id), session, facts)
+    facts = engine.store.facts.notes_of((session.id,)).get(iteration.id, ())
+    _print_end(engine.store.iterations.get(iteration.id), session, facts)
 
 
 def _print_end(iteration: Iteration, session: Session, facts: Sequence[Fact]) -> None:
@@ -148,7 +148,9 @@ def _print_json(engine: "Engine", session: Session, iteration: Iteration, *, fol
 def _document(engine: "Engine", iteration: Iteration) -> documents.Document:
     """The iteration as it is now."""
     store = engine.store
-    return documents.iteration_document(store.iteration(iteration.id), store.notes_of((iteration.session_id,)))
+    return documents.iteration_document(
+        store.iterations.get(iteration.id), store.facts.notes_of((iteration.session_id,))
+    )
 
 
 def _print_raw(engine: "Engine", iteration: Iteration, *, follow: bool) -> None:
@@ -157,7 +159,7 @@ def _print_raw(engine: "Engine", iteration: Iteration, *, follow: bool) -> None:
         store.outlast(diagnostics.no_answer)
     position = 0
     while True:
-        settled = store.iteration(iteration.id).state is State.SETTLED
+        settled = store.iterations.get(iteration.id).state is State.SETTLED
         content = b""
         if path.exists():
             with path.open("rb") as file:

@@ -91,7 +91,7 @@ def conflict_document(engine: "Engine", session_id: str, **more: object) -> None
     files = [{"path": file.path, "kind": file.kind, "hunks": len(file.hunks)} for file in found.files]
     output.document(
         {
-            "session": session_document(engine, engine.store.session(session_id)),
+            "session": session_document(engine, engine.store.sessions.get(session_id)),
             "merge": merge_document(found.merge),
             "conflicts": files,
             "resolved": list(found.resolved),
@@ -108,7 +108,9 @@ def session_document(engine: "Engine", session: "Session") -> documents.Document
     """A session with its iterations."""
     store = engine.store
     waiting = conditions.conflicts(store)
-    return documents.session_document(session, store.iterations(session.id), store.notes_of((session.id,)), waiting)
+    return documents.session_document(
+        session, store.iterations.of(session.id), store.facts.notes_of((session.id,)), waiting
+    )
 
 
 def merge_document(merge: "Merge") -> documents.Document:

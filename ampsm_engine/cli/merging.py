@@ -261,14 +261,14 @@ def _resting(reference: str, way: str, given: dict[str, Any], *, as_json: bool) 
     if way == "amp":
         return _give(engine, session, as_json=as_json)
     verb = merges.abort if way == "abort" else merges.undo
-    before = len(engine.store.facts(session_id=session.id))
+    before = len(engine.store.facts.read(session_id=session.id))
     with diagnostics.working(f"Taking back what was done to {one_line(session.name)}"):
         merge = verb(engine, session.id)
     if as_json:
-        session = engine.store.session(session.id)
+        session = engine.store.sessions.get(session.id)
         output.document({"session": told.session_document(engine, session), "merge": told.merge_document(merge)})
     else:
-        told.tell_taken_back(merge, engine.store.facts(session_id=session.id)[before:])
+        told.tell_taken_back(merge, engine.store.facts.read(session_id=session.id)[before:])
     return diagnostics.OK
 
 

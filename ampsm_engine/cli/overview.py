@@ -22,12 +22,14 @@ _NEXT = (
 def overview() -> int:
     """Write the overview to stdout."""
     store = arguments.open_engine().store
-    sessions = store.sessions()
+    sessions = store.sessions.all()
     if sessions:
         from ampsm_engine.cli.listing import print_sessions
 
         ids = [session.id for session in sessions]
-        print_sessions(sessions, store.iterations_of(ids), store.notes_of(ids), conditions.conflicts(store))
+        print_sessions(
+            sessions, store.iterations.of_sessions(ids), store.facts.notes_of(ids), conditions.conflicts(store)
+        )
         output.line()
     else:
         output.line("ampsm runs the Amp coding agent on several tasks at once, each on its own git branch.")

@@ -90,7 +90,7 @@ def trash_ls(*, as_json: bool) -> int:
         entries = removal.trashed(engine)
     if as_json:
         ids = [entry.session.id for entry in entries]
-        iterations, notes = engine.store.iterations_of(ids), engine.store.notes_of(ids)
+        iterations, notes = engine.store.iterations.of_sessions(ids), engine.store.facts.notes_of(ids)
         output.document(
             {
                 "sessions": [
@@ -158,7 +158,7 @@ def trash_purge(references: tuple[str, ...], *, yes: bool, as_json: bool) -> int
     from ampsm_engine.engine import removal
 
     engine = arguments.open_engine()
-    sessions = _sessions(engine, references, trashed=True) if references else engine.store.sessions(trashed=True)
+    sessions = _sessions(engine, references, trashed=True) if references else engine.store.sessions.all(trashed=True)
     if sessions and not yes:
         for session in sessions:
             only = removal.kept_beside(session)

@@ -93,7 +93,7 @@ def _send(engine: "Engine", session: "Session", *, wait: bool, as_json: bool) ->
 
         code = wait_for(engine, (session.id,), iteration_id=iteration.id)
     if as_json:
-        latest = engine.store.iteration(iteration.id)
+        latest = engine.store.iterations.get(iteration.id)
         output.document({"sessionId": session.id, "iteration": documents.iteration_document(latest)})
     return code
 

@@ -47,9 +47,11 @@ def iterate_command(reference: str, prompt: str | None, prompt_file: str | None,
     if as_json:
         from ampsm_engine.cli.sessions import print_session
 
-        latest = engine.store.iteration(iteration.id)
+        latest = engine.store.iterations.get(iteration.id)
         print_session(
-            engine, session.id, iteration=documents.iteration_document(latest, engine.store.notes_of((session.id,)))
+            engine,
+            session.id,
+            iteration=documents.iteration_document(latest, engine.store.facts.notes_of((session.id,))),
         )
     return code
 
@@ -74,8 +76,8 @@ def wait_command(references: tuple[str, ...], timeout: float | None, *, as_json:
     code = wait_for(engine, ids, timeout=timeout)
     if as_json:
         store = engine.store
-        groups, notes = store.iterations_of(ids), store.notes_of(ids)
-        found = [documents.session_document(store.session(key), groups.get(key, ()), notes) for key in ids]
+        groups, notes = store.iterations.of_sessions(ids), store.facts.notes_of(ids)
+        found = [documents.session_document(store.sessions.get(key), groups.get(key, ()), notes) for key in ids]
         output.document({"sessions": found})
     return code
 
@@ -99,9 +101,9 @@ def stop_command(reference: str, *, as_json: bool) -> int:
         again = f"It is asked to end. ampsm wait {session.id}, ampsm show {session.id}"
         with diagnostics.working("Stopping"), diagnostics.interruptible(again):
             runs.await_stop(engine, active)
-    touched = tuple(engine.store.iteration(one.id) for one in touched)
+    touched = tuple(engine.store.iterations.get(one.id) for one in touched)
     stays = any(one.state is not State.SETTLED for one in touched)
-    notes = engine.store.notes_of((session.id,))
+    notes = engine.store.facts.notes_of((session.id,))
     if as_json:
         output.document({"iterations": [documents.iteration_document(iteration, notes) for iteration in touched]})
         return diagnostics.FAILED if stays else diagnostics.OK

@@ -75,7 +75,7 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
         session, iteration = sessions.new(
             engine, path=repo, prompt=text, name=name, base=base, script=script, mode=mode, run=not no_run
         )
-    for fact in engine.store.facts(session_id=session.id):
+    for fact in engine.store.facts.read(session_id=session.id):
         if fact.kind == "worktree":
             diagnostics.warning(fact.text)
     if wait and iteration:
@@ -111,10 +111,12 @@ def _tell_new(session: Session, iteration: Iteration | None) -> None:
 
 def print_session(engine: "Engine", session_id: str, **more: object) -> None:
     """Write the JSON document of one session to stdout; `more` stands beside it."""
-    session = engine.store.session(session_id)
+    session = engine.store.sessions.get(session_id)
     store = engine.store
     waiting = conditions.conflicts(store)
-    found = documents.session_document(session, store.iterations(session_id), store.notes_of((session_id,)), waiting)
+    found = documents.session_document(
+        session, store.iterations.of(session_id), store.facts.notes_of((session_id,)), waiting
+    )
     output.document({"session": found, **more})
 
 
@@ -142,12 +144,12 @@ def ls_command(repo: Path | None, statuses: tuple[str, ...], *, as_json: bool) -
     if as_json:
         output.written_document(documents.listed_sessions(store, root, wanted))
         return diagnostics.OK
-    found = store.sessions(repo_root=root, statuses=wanted)
+    found = store.sessions.all(repo_root=root, statuses=wanted)
     ids = [session.id for session in found]
     if found:
         from ampsm_engine.cli.listing import print_sessions
 
-        print_sessions(found, store.iterations_of(ids), store.notes_of(ids), conditions.conflicts(store))
+        print_sessions(found, store.iterations.of_sessions(ids), store.facts.notes_of(ids), conditions.conflicts(store))
     elif not (root or statuses) and (lost := _lost(engine)):
         diagnostics.warning(lost.message)
         diagnostics.hint(lost.hint)
@@ -186,7 +188,7 @@ def show_command(reference: str, *, as_json: bool) -> int:
     with diagnostics.working("Reading the worktree"):
         view = views.show(engine, session)
     amiss = conditions.sentence(session, conflict=session.id in conditions.conflicts(engine.store))
-    print_portrait(view, engine.store.notes_of((session.id,)), amiss)
+    print_portrait(view, engine.store.facts.notes_of((session.id,)), amiss)
     return diagnostics.OK
 
 

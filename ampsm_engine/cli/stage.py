@@ -106,8 +106,8 @@ class Play:
         while not over:
             if (now := store.data_version()) != version:
                 version = now
-                sessions = tuple(reversed(store.sessions()))
-                groups = store.iterations_of([session.id for session in sessions])
+                sessions = tuple(reversed(store.sessions.all()))
+                groups = store.iterations.of_sessions([session.id for session in sessions])
                 longest = max((width(session.name) for session in sessions), default=0)
                 lines.show({one.id: _line(one, groups[one.id], longest) for one in sessions})
                 over = not self._follow_up(groups) and _settled(groups.values())
@@ -129,7 +129,7 @@ class Play:
         def attend() -> None:
             store = self.engine.store
             while self.waiting and not left.wait(ATTENTION):
-                self._follow_up(store.iterations_of(list(self.parts)))
+                self._follow_up(store.iterations.of_sessions(list(self.parts)))
             store.close()
 
         thread = Thread(target=attend, name="ampsm-demo")
@@ -158,12 +158,12 @@ class Play:
         """Stop every session and wait until the last process has left."""
         from ampsm_engine.engine import runs
 
-        for session in self.engine.store.sessions():
+        for session in self.engine.store.sessions.all():
             try:
                 runs.stop(self.engine, session.id)
             except Refused:
                 continue  # nothing of it runs
-        runs.wait(self.engine, [session.id for session in self.engine.store.sessions()], timeout=STOPPING)
+        runs.wait(self.engine, [session.id for session in self.engine.store.sessions.all()], timeout=STOPPING)
 
 
 def _line(session: Session, iterations: Sequence[Iteration], longest: int) -> str:

@@ -44,7 +44,7 @@ def wait_for(
 
     store = engine.store
     store.outlast(no_answer, timeout)
-    names = {key: one_line(store.session(key).name) for key in session_ids}
+    names = {key: one_line(store.sessions.get(key).name) for key in session_ids}
 
     def seen(iterations: tuple[Iteration, ...]) -> None:
         if any(each.id == iteration_id and each.state is State.SETTLED for each in iterations):
@@ -62,8 +62,8 @@ def wait_for(
         finally:
             progress.end()
     if iteration_id is not None:
-        ended = (store.iteration(iteration_id),)
-    facts = store.notes_of(session_ids)
+        ended = (store.iterations.get(iteration_id),)
+    facts = store.facts.notes_of(session_ids)
     for iteration in ended:
         _tell_end(iteration, names[iteration.session_id], facts.get(iteration.id, ()))
     return max((outcome_code(iteration) for iteration in ended), default=diagnostics.OK)

@@ -55,7 +55,7 @@ def status_command(*, tmux: bool, as_json: bool) -> int:
     engine = arguments.open_engine()
     counts, waiting = views.status(engine), conditions.conflicts(engine.store)
     numbers = {word: int(getattr(counts, word.replace("-", "_"))) for word in _WORDS}
-    missing = 0 if tmux else sum(conditions.missing(session) is not None for session in engine.store.sessions())
+    missing = 0 if tmux else sum(conditions.missing(session) is not None for session in engine.store.sessions.all())
     if as_json:
         amiss = {"conflict": len(waiting), "missing": missing}
         named = {documents.camel(word.replace("-", "_")): number for word, number in numbers.items()}
@@ -93,7 +93,7 @@ def events_command(reference: str | None, after: int | None, *, follow: bool, as
     store = engine.store
     if follow:
         store.outlast(diagnostics.no_answer)
-    facts = store.facts(after=after or 0, session_id=session_id, limit=limit)
+    facts = store.facts.read(after=after or 0, session_id=session_id, limit=limit)
     names: dict[str, str] = {}
     _print(store, facts, names, as_json=as_json)
     if follow:
@@ -106,7 +106,7 @@ def _follow(store: "Store", after: int, session_id: str | None, names: dict[str,
     while True:
         if (now := store.data_version()) != version:
             version = now
-            facts = store.facts(after=after, session_id=session_id)
+            facts = store.facts.read(after=after, session_id=session_id)
             _print(store, facts, names, as_json=as_json)
             after = max([after, *(fact.number for fact in facts)])
         output.flush()
@@ -115,7 +115,7 @@ def _follow(store: "Store", after: int, session_id: str | None, names: dict[str,
 
 def _print(store: "Store", facts: tuple[Fact, ...], names: dict[str, str], *, as_json: bool) -> None:
     if facts and not as_json:
-        everyone = (*store.sessions(), *store.sessions(trashed=True))
+        everyone = (*store.sessions.all(), *store.sessions.all(trashed=True))
         names.update({session.id: one_line(session.name) for session in everyone})
     for fact in facts:
         if as_json:

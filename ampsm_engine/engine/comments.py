@@ -45,7 +45,7 @@ def comment(
     """
     store = engine.store
     line, line_end = lines
-    session = store.session(session_id)
+    session = store.sessions.get(session_id)
     ends = ranges.resolve(engine, session_id, range_)
     with scratch(Path(ends.worktree), writes=False) as at:
         new = at.in_tree(ends.new, path) if ends.new else at.in_worktree(path)
@@ -79,7 +79,7 @@ def comment(
         place, session.id, made.id, {"line": made.blob, "other": made.other_blob} if other else {"line": made.blob}
     )
     try:
-        return store.add_comment(made)
+        return store.reviews.add_comment(made)
     except BaseException:
         kept.let_go(place, session.id, made.id)
         raise
@@ -112,32 +112,32 @@ def comments(engine: Engine, session_id: str) -> tuple[Comment, ...]:
 
 def edit_comment(engine: Engine, comment_id: str, text: str) -> Comment:
     """Give a comment other words; Refused without any."""
-    return engine.store.change_comment(comment_id, text=text)
+    return engine.store.reviews.change_comment(comment_id, text=text)
 
 
 def resolve_comment(engine: Engine, comment_id: str) -> Comment:
     """Nothing more is to be said about it."""
-    return engine.store.set_comment_state(comment_id, CommentState.RESOLVED)
+    return engine.store.reviews.set_comment_state(comment_id, CommentState.RESOLVED)
 
 
 def reopen_comment(engine: Engine, comment_id: str) -> Comment:
     """The next sending takes it (again)."""
-    return engine.store.set_comment_state(comment_id, CommentState.OPEN)
+    return engine.store.reviews.set_comment_state(comment_id, CommentState.OPEN)
 
 
 def delete_comment(engine: Engine, comment_id: str) -> None:
     """Delete a comment for good."""
     store = engine.store
-    found = store.comment(comment_id)
-    session = store.session(found.session_id)
-    store.delete_comment(comment_id)
+    found = store.reviews.comment(comment_id)
+    session = store.sessions.get(found.session_id)
+    store.reviews.delete_comment(comment_id)
     if Path(session.repo_root).is_dir():
         kept.let_go(views.place_of(session), session.id, comment_id)
 
 
 def find(engine: Engine, session_id: str, reference: str) -> Comment:
     """The comment that an id or a beginning of LEAST_OF_AN_ID characters names; NotFound, or Refused for several."""
-    every = engine.store.comments(session_id)
+    every = engine.store.reviews.comments(session_id)
     meant = [one for one in every if one.id == reference] or [
         one for one in every if len(reference) >= LEAST_OF_AN_ID and one.id.startswith(reference)
     ]
@@ -151,14 +151,14 @@ def find(engine: Engine, session_id: str, reference: str) -> Comment:
 def unsent(engine: Engine, session_id: str) -> int:
     """How many comments and reasons for rejections amp was not told yet."""
     store = engine.store
-    waiting = [one for one in store.comments(session_id) if one.state is CommentState.OPEN]
+    waiting = [one for one in store.reviews.comments(session_id) if one.state is CommentState.OPEN]
     return len(waiting) + len(_untold(engine, session_id))
 
 
 def _untold(engine: Engine, session_id: str) -> list[str]:
     return [
         one.id
-        for one in engine.store.rejections(session_id)
+        for one in engine.store.reviews.rejections(session_id)
         if one.reason and not one.undone_at and one.iteration_id is None
     ]
 
@@ -167,7 +167,7 @@ def draft(engine: Engine, session_id: str) -> Draft:
     """The prompt that the open comments and the reasons of rejections make; an empty text when there are none."""
     waiting = [one for one in comments(engine, session_id) if one.state is CommentState.OPEN]
     untold = set(_untold(engine, session_id))
-    made = prompt.draft(waiting, [one for one in engine.store.rejections(session_id) if one.id in untold])
+    made = prompt.draft(waiting, [one for one in engine.store.reviews.rejections(session_id) if one.id in untold])
     return replace(made, text=redact.text(made.text))
 
 

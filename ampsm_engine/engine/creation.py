@@ -111,11 +111,11 @@ def _taken_back(store: Store, session_id: str, known: dict[str, object]) -> str:
     abandoned.end((repo.root,), lambda words: os.fsencode(worktree) in words)
     abandoned.end((worktree,))
     with contextlib.suppress(NotFound):
-        session = store.session(session_id)
-        if session.amp_prompt and not store.iterations(session_id):
+        session = store.sessions.get(session_id)
+        if session.amp_prompt and not store.iterations.of(session_id):
             return f"Making {session.name} was interrupted, and its prompt was not sent: ampsm show {session_id}"
         return ""
-    others = {session.branch_name for trashed in (False, True) for session in store.sessions(trashed=trashed)}
+    others = {session.branch_name for trashed in (False, True) for session in store.sessions.all(trashed=trashed)}
     branches = known["branches"] if isinstance(known["branches"], list) else []
     mine = [branch for branch in map(str, branches) if branch not in others]
     if worktrees.take_back(repo, worktree, mine, str(known["base"])):

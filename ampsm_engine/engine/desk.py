@@ -71,7 +71,7 @@ class Engine:
         store = self.store
         store.open()
         store.keep_copy()
-        if working := store.working_merges():
+        if working := store.merges.working():
             self._recover([merge.id for merge in working])
         if creation.are_left(self.home):
             for text in creation.take_back(self.home, store):

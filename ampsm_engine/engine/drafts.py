@@ -78,7 +78,7 @@ def _earlier(engine: Engine) -> Iterator[Readiness]:
 def lost_sessions(engine: Engine) -> Refused | None:
     """What to say where the store knows no session, but iterations have left something: a database that was deleted."""
     store = engine.store
-    if not engine.home.has_runs or store.sessions() or store.sessions(trashed=True):
+    if not engine.home.has_runs or store.sessions.all() or store.sessions.all(trashed=True):
         return None
     message = f"No sessions are known, but earlier ones left transcripts in {engine.home.runs}: was the database lost?"
     return Refused(message, "ampsm repair looks for them.")
@@ -161,7 +161,7 @@ def surroundings(engine: Engine, path: str) -> Surroundings:
         checked_out = repository.base(repo, None).name
     except AmpsmError:
         checked_out = ""
-    sessions = engine.store.sessions(repo_root=str(repo.root))
+    sessions = engine.store.sessions.all(repo_root=str(repo.root))
     script = next((session.script_command for session in sessions if session.script_command), "")
     branches = repository.branches(repo)
     ours = tuple(name for name in branches if name.startswith("amp/"))

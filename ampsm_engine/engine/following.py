@@ -22,12 +22,12 @@ from ampsm_engine.review.values import Comment, CommentState, Ends, Fate, Side
 def followed(engine: Engine, session_id: str) -> tuple[Comment, ...]:
     """The comments of a session as they stand now; what is new about them is written into the store."""
     store = engine.store
-    every = store.comments(session_id)
-    session = store.session(session_id)
+    every = store.reviews.comments(session_id)
+    session = store.sessions.get(session_id)
     unfinished = [one for one in every if one.state is not CommentState.RESOLVED or _awaits(one)]
     if not unfinished or not Path(session.repo_root).is_dir():
         return every
-    iterations = {one.id: one for one in store.iterations(session_id)}
+    iterations = {one.id: one for one in store.iterations.of(session_id)}
     now: dict[str, Comment] = {}
     with scratch(views.place_of(session), writes=False) as at:
         pursuit = _Pursuit(engine, session, at)
@@ -39,13 +39,13 @@ def followed(engine: Engine, session_id: str) -> tuple[Comment, ...]:
         new = now.get(one.id, one)
         if new != one:
             columns = ("outcome", "now_path", "now_line", "now_line_end", "now_blob")
-            store.change_comment(one.id, **{name: getattr(new, name) for name in columns})
+            store.reviews.change_comment(one.id, **{name: getattr(new, name) for name in columns})
     return tuple(now.get(one.id, one) for one in every)
 
 
 def noted(engine: Engine, session_id: str, ids: Collection[str]) -> None:
     """Before comments are sent: note what their files hold now, so that one can tell what the iteration changes."""
-    session = engine.store.session(session_id)
+    session = engine.store.sessions.get(session_id)
     for one in followed(engine, session_id):
         if one.id in ids:
             place = views.place_of(session)
@@ -54,7 +54,7 @@ def noted(engine: Engine, session_id: str, ids: Collection[str]) -> None:
                 new = pursuit.now(one.now_path or one.path)
             blob = one.now_blob or one.blob
             kept.keep(place, session.id, one.id, {"now": blob, "other": new.blob if new else ""})
-            engine.store.change_comment(one.id, other_blob=new.blob if new else "")
+            engine.store.reviews.change_comment(one.id, other_blob=new.blob if new else "")
 
 
 def _awaits(one: Comment) -> bool:

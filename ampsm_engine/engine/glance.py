@@ -47,8 +47,8 @@ class ChangeCounts:
 def changes(engine: Engine, session_ids: Sequence[str]) -> dict[str, ChangeCounts]:
     """The counts of these sessions; one that is gone is left out."""
     known = tuple(_known(engine, session_ids))
-    iterations = engine.store.iterations_of([session.id for session in known])
-    shown = {row.session.id: row.current.id for row in engine.store.board().rows if row.current}
+    iterations = engine.store.iterations.of_sessions([session.id for session in known])
+    shown = {row.session.id: row.current.id for row in engine.store.sessions.board().rows if row.current}
     return {
         session.id: replace(
             _counted(session),
@@ -76,7 +76,7 @@ def _known(engine: Engine, session_ids: Sequence[str]) -> Iterable[Session]:
     store = engine.store
     for session_id in session_ids:
         try:
-            yield store.session(session_id)
+            yield store.sessions.get(session_id)
         except NotFound:
             continue
 

@@ -104,7 +104,7 @@ def _amp(settings: Settings, env: Mapping[str, str]) -> tuple[Check, ...]:
 def _store(engine: Engine) -> Check:
     database = engine.home.database
     try:
-        sessions = len(engine.store.sessions())
+        sessions = len(engine.store.sessions.all())
     except AmpsmError as reason:
         return Check("store", ok=False, text=str(reason), hint=reason.hint)
     engine.store.check()
@@ -117,12 +117,14 @@ def _store(engine: Engine) -> Check:
 
 
 def _slots(engine: Engine, settings: Settings) -> Check:
-    unsettled = engine.store.unsettled()
+    unsettled = engine.store.iterations.unsettled()
     lost = [one for one in unsettled if not slots.is_leased(engine.home.run(one.id))]
     count = int(settings.number("slots"))
     if lost:
         return Check("workers", ok=None, text=f"{len(lost)} without a worker; any command sends one", hint="ampsm ls")
-    return Check("workers", ok=True, text=f"{len(unsettled)} at work, {engine.store.queued()} queued, {count} slots")
+    return Check(
+        "workers", ok=True, text=f"{len(unsettled)} at work, {engine.store.queue.count()} queued, {count} slots"
+    )
 
 
 def _desktop(env: Mapping[str, str]) -> Check:
@@ -142,13 +144,13 @@ def repair(engine: Engine, *, apply: bool = False, path: Path | None = None) -> 
     if path is not None:
         engine.check_repository(path)
     here = [path] if path else [Path()]
-    moves = relocation.find((*store.sessions(), *store.sessions(trashed=True)), here)
+    moves = relocation.find((*store.sessions.all(), *store.sessions.all(trashed=True)), here)
     for move in moves if apply else ():
         relocation.follow(engine, move)
     findings = [move.finding(mended=apply, place=path) for move in moves]
     waiting = set() if apply else {move.session.id for move in moves}
     unlinked = set() if apply else {move.repo.root for move in moves}
-    every = [one for one in (*store.sessions(), *store.sessions(trashed=True)) if one.id not in waiting]
+    every = [one for one in (*store.sessions.all(), *store.sessions.all(trashed=True)) if one.id not in waiting]
     runs = reconstruction.unknown_runs(engine)
     roots = {Path(session.repo_root) for session in every}
     remembered = {root for root in reconstruction.roots(engine, runs) if root.is_dir()}
@@ -219,7 +221,7 @@ def _lost(engine: Engine, repo: Repo, session: Session, *, apply: bool) -> Findi
     text = f"the worktree of session {session.name} is gone; its branch {session.branch_name} still holds its commits"
     if apply:
         worktrees.recreate(repo, Path(session.worktree_path), session.branch_name)
-        engine.store.fact("repaired", "the worktree was made again from its branch", session_id=session.id)
+        engine.store.facts.add("repaired", "the worktree was made again from its branch", session_id=session.id)
         return Finding("worktree", text, "made again from its branch", mended=True)
     action = "ampsm repair --apply makes it again from its branch; moved: ampsm repair --repo ITS-PLACE"
     return Finding("worktree", text, action)

@@ -64,8 +64,8 @@ class History:
 def timeline(engine: Engine, session_id: str) -> History:
     """All that happened in a session; NotFound. A repository that cannot be read is told, not raised."""
     store = engine.store
-    session = store.session(session_id)
-    iterations, facts = store.iterations(session_id), store.facts(session_id=session_id)
+    session = store.sessions.get(session_id)
+    iterations, facts = store.iterations.of(session_id), store.facts.read(session_id=session_id)
     try:
         place = _place(session)
         commits = tuple(
@@ -95,7 +95,7 @@ def commit_files(engine: Engine, session_id: str, sha: str) -> tuple[FileChange,
     """What one commit changed; NotFound when there is no such commit."""
     if not _SHA.fullmatch(sha):
         raise NotFound(f"There is no commit {sha[:80]!r}.", f"ampsm show {session_id}")
-    return log.files_of(_place(engine.store.session(session_id)), sha)
+    return log.files_of(_place(engine.store.sessions.get(session_id)), sha)
 
 
 def script_output(engine: Engine, iteration_id: str, fact: int = 0) -> str:
@@ -111,9 +111,9 @@ def script_output(engine: Engine, iteration_id: str, fact: int = 0) -> str:
 def prompts(engine: Engine, session_id: str, most: int = 60) -> tuple[str, ...]:
     """What was asked before, each once: this session's prompts newest first, then those of the newest sessions."""
     store = engine.store
-    others = [session.id for session in store.sessions()[:20] if session.id != session_id]
+    others = [session.id for session in store.sessions.all()[:20] if session.id != session_id]
     found: dict[str, None] = {}
-    for iterations in store.iterations_of([session_id, *others]).values():
+    for iterations in store.iterations.of_sessions([session_id, *others]).values():
         found.update(dict.fromkeys(iteration.prompt for iteration in reversed(iterations)))
     return tuple(found)[:most]
 

@@ -21,7 +21,7 @@ _KEPT = re.compile(r"refs/ampsm/(backup|trash|looked|outside)/(?P<session>[^/]+)
 
 def found(engine: Engine, repo: Repo, sessions: Sequence[Session], *, apply: bool) -> Iterator[Finding]:
     """What is left over in one repository; `sessions` are all of it, trashed ones too."""
-    merges = engine.store.open_merges()
+    merges = engine.store.merges.all_open()
     for session in sessions:
         worktree = Path(session.worktree_path)
         if not session.trashed_at and session.outside is not None:
@@ -83,7 +83,9 @@ def _forgotten(engine: Engine, session: Session, worktree: Path, *, apply: bool)
         return Finding("conflict", text, "ampsm repair --apply takes it back, and keeps what was resolved")
     kept = f"refs/ampsm/backup/{session.id}/repaired/resolved"
     integrate.abort(worktree, keep_as=kept)
-    engine.store.fact("repaired", f"a forgotten conflict was taken back; it is kept as {kept}", session_id=session.id)
+    engine.store.facts.add(
+        "repaired", f"a forgotten conflict was taken back; it is kept as {kept}", session_id=session.id
+    )
     return Finding("conflict", text, f"taken back; what was resolved is kept as {kept}", mended=True)
 
 

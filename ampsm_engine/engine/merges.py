@@ -88,10 +88,10 @@ def abort(engine: Engine, session_id: str) -> Merge:
 
 def call_off(engine: Engine, session_id: str) -> Merge | None:
     """Look after a merge whose process was ended just now: its hooks are ended too; the newest operation, as it is."""
-    session = engine.store.session(session_id)
+    session = engine.store.sessions.get(session_id)
     recover.end_hooks((Path(session.repo_root), Path(session.worktree_path)))
     engine.ready()
-    return next(iter(engine.store.merges(session_id)), None)
+    return next(iter(engine.store.merges.of(session_id)), None)
 
 
 def undo(engine: Engine, session_id: str) -> Merge:
@@ -159,12 +159,12 @@ def radar(engine: Engine, *, budget: float | None = None) -> Radar:
 
 def open_merges(engine: Engine) -> dict[str, Merge]:
     """The operations that go on or wait with a conflict, by session."""
-    return engine.store.open_merges()
+    return engine.store.merges.all_open()
 
 
 def history(engine: Engine, session_id: str) -> tuple[Merge, ...]:
     """All operations of a session, the newest first."""
-    return engine.store.merges(session_id)
+    return engine.store.merges.of(session_id)
 
 
 def last_undoable(engine: Engine, session_id: str) -> Merge | None:

@@ -92,7 +92,7 @@ def prove(engine: Engine, session: Session) -> Proven:
 def _taken_back(engine: Engine, session: Session, name: str, base: str, tip: str) -> tuple[str, ...]:
     """What a branch has taken back of the work that came into it, as our merges or the session's start tell it."""
     root = Path(session.repo_root)
-    done = [one for one in engine.store.merges(session.id) if one.state is MergeState.DONE and one.target == name]
+    done = [one for one in engine.store.merges.of(session.id) if one.state is MergeState.DONE and one.target == name]
     spans = [(one.base_before, one.base_after) for one in done] or [(session.base_commit, tip)]
     known = [(old, new) for old, new in spans if repository.resolves(root, old) and repository.resolves(root, new)]
     return tuple(sorted({path for old, new in known for path in reverted_files(root, old, new, base)}))
@@ -108,6 +108,6 @@ def _tips(root: Path, worktree: Path, session: Session) -> list[str]:
 
 
 def _places(engine: Engine, session: Session, root: Path) -> list[str]:
-    merged = [one.target for one in engine.store.merges(session.id) if one.state is MergeState.DONE and one.target]
+    merged = [one.target for one in engine.store.merges.of(session.id) if one.state is MergeState.DONE and one.target]
     names = [name for name in dict.fromkeys([session.base_branch, *merged]) if repository.resolves(root, name)]
     return names or ([session.base_commit] if repository.resolves(root, session.base_commit) else [])

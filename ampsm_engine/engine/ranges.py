@@ -40,16 +40,16 @@ class Point:
 def ranges(engine: Engine, session_id: str) -> tuple[Choice, ...]:
     """What may be chosen now; what changed since somebody looked is the default once something was viewed."""
     store = engine.store
-    session = store.session(session_id)
+    session = store.sessions.get(session_id)
     place = views.place_of(session)
-    looked = store.looked(session_id)
+    looked = store.reviews.looked(session_id)
     again = looked is not None and kept.looked(place, session_id) == looked.tree
     found = [Choice(WHOLE, "the whole session", f"since {session.base_branch}")]
     if looked is not None and again:
-        found.insert(0, Choice(LOOKED, "since you looked", looked.looked_at, bool(store.viewed(session_id))))
+        found.insert(0, Choice(LOOKED, "since you looked", looked.looked_at, bool(store.reviews.viewed(session_id))))
     if place == Path(session.worktree_path):
         found.append(Choice(UNCOMMITTED, "not committed"))
-    began = [one for one in reversed(store.iterations(session_id)) if one.state is not State.QUEUED]
+    began = [one for one in reversed(store.iterations.of(session_id)) if one.state is not State.QUEUED]
     found += [Choice(f"iteration:{one.number}", f"iteration {one.number}", session_name(one.prompt)) for one in began]
     if not found[0].is_default:
         whole = next(index for index, choice in enumerate(found) if choice.range == WHOLE)
@@ -59,7 +59,7 @@ def ranges(engine: Engine, session_id: str) -> tuple[Choice, ...]:
 
 def points(engine: Engine, session_id: str) -> tuple[Point, ...]:
     """The points of the timeline, oldest first: where the session began, its commits, the worktree as it is."""
-    session = engine.store.session(session_id)
+    session = engine.store.sessions.get(session_id)
     place = views.place_of(session)
     base = Point(session.base_commit, f"{session.base_branch}, where it began", session.created_at)
     commits = history.since(place, session.base_commit, session.branch_name)
@@ -70,7 +70,7 @@ def points(engine: Engine, session_id: str) -> tuple[Point, ...]:
 
 def resolve(engine: Engine, session_id: str, range_: str = WHOLE) -> Ends:
     """The two objects of a range as it is now; NotFound or Refused when there is no such thing."""
-    session = engine.store.session(session_id)
+    session = engine.store.sessions.get(session_id)
     place = views.place_of(session)
     kind, _, rest = range_.partition(":")
     if kind == WHOLE:

@@ -81,8 +81,12 @@ class Remains:
 def unknown_runs(engine: Engine) -> tuple[Run, ...]:
     """The run directories that no row of the store knows, or knows only as lost; oldest first."""
     store, found = engine.store, []
-    sessions = (*store.sessions(), *store.sessions(trashed=True))
-    known = {one.id: one for ones in store.iterations_of([session.id for session in sessions]).values() for one in ones}
+    sessions = (*store.sessions.all(), *store.sessions.all(trashed=True))
+    known = {
+        one.id: one
+        for ones in store.iterations.of_sessions([session.id for session in sessions]).values()
+        for one in ones
+    }
     folders = engine.home.runs.iterdir() if engine.home.runs.is_dir() else ()
     for folder in folders:
         row = known.get(folder.name)
@@ -129,7 +133,7 @@ def look(engine: Engine, repo: Repo, known: Sequence[Session], runs: Sequence[Ru
     rebuilt = Rebuilt(engine, apply)
     # By every repository's: a copy of a repository has the sessions of the first in it, and they are there.
     store = engine.store
-    known_ids = {session.id for session in (*store.sessions(), *store.sessions(trashed=True))}
+    known_ids = {session.id for session in (*store.sessions.all(), *store.sessions.all(trashed=True))}
     for remains in _Search(repo, known, runs, known_ids).lost():
         rebuilt.add_session(remains)
     for session in known:
@@ -334,7 +338,7 @@ class Rebuilt:
         commits: tuple[history.LoggedCommit, ...] = ()
         if repository.branch_tip(repo.root, session.branch_name):
             commits = history.since(repo.root, session.base_commit, session.branch_name)
-        known = self._engine.store.iterations(session.id)
+        known = self._engine.store.iterations.of(session.id)
         iterations, calls = _iterations(session, runs, commits, known)
         if iterations:
             many = f"{len(iterations)} iteration{'s' * (len(iterations) != 1)} of session {session.name}"
@@ -348,7 +352,7 @@ class Rebuilt:
             self.findings.append(Finding("lost", text, f"ampsm repair --apply rebuilds it with {many}"))
             return
         how = f"rebuilt with {many} (prompts, commits, tokens, transcripts as far as they are there); {_LOST_WITH_IT}"
-        self._engine.store.rebuild(session, iterations, calls, how)
+        self._engine.store.sessions.rebuild(session, iterations, calls, how)
         self.findings.append(Finding("lost", text, how, mended=True))
 
 

@@ -60,10 +60,10 @@ def reject(
             note=plan.note,
         )
         kept.keep(at.worktree, session.id, rejection.id, {"tree": rejection.tree})
-        engine.store.add_rejection(rejection)
+        engine.store.reviews.add_rejection(rejection)
         sha = _carried_out(engine, at, plan, rejection)
     told = f"a change in {printable(path)}" + (f": {rejection.reason}" if rejection.reason else "")
-    return engine.store.change_rejection(rejection.id, ("rejected", told), commit_sha=sha)
+    return engine.store.reviews.change_rejection(rejection.id, ("rejected", told), commit_sha=sha)
 
 
 def _carried_out(engine: Engine, at: Scratch, plan: Plan, rejection: Rejection) -> str | None:
@@ -73,17 +73,17 @@ def _carried_out(engine: Engine, at: Scratch, plan: Plan, rejection: Rejection) 
     except BaseException:
         now = repository.resolve(at.worktree, "HEAD")
         if now == at.head:  # nothing was done yet
-            engine.store.delete_rejection(rejection.id)
+            engine.store.reviews.delete_rejection(rejection.id)
             kept.let_go(at.worktree, rejection.session_id, rejection.id)
         else:
-            engine.store.change_rejection(rejection.id, commit_sha=now)
+            engine.store.reviews.change_rejection(rejection.id, commit_sha=now)
         raise
 
 
 def undo_reject(engine: Engine, rejection_id: str) -> Rejection:
     """Bring back what was rejected; Refused when it is back already, or the same lines were changed since."""
     store = engine.store
-    rejection = store.rejection(rejection_id)
+    rejection = store.reviews.rejection(rejection_id)
     if rejection.undone_at:
         message = f"The change in {printable(rejection.path)} was brought back already."
         raise Refused(message, f"ampsm diff {rejection.session_id}")
@@ -94,12 +94,12 @@ def undo_reject(engine: Engine, rejection_id: str) -> Rejection:
         words = _message("restore", rejection, "")
         hunk_work.carry_out(at, plan, words, hooks=engine.settings.switch("commit.hooks"))
     fact = ("unrejected", f"a change in {printable(rejection.path)} is back")
-    return store.change_rejection(rejection.id, fact, undone_at=wording.now())
+    return store.reviews.change_rejection(rejection.id, fact, undone_at=wording.now())
 
 
 def undo_last(engine: Engine, session_id: str) -> Rejection:
     """Bring back what was rejected last; Refused when there is nothing."""
-    standing = [one for one in engine.store.rejections(session_id) if not one.undone_at]
+    standing = [one for one in engine.store.reviews.rejections(session_id) if not one.undone_at]
     if not standing:
         raise Refused("Nothing is rejected in this session.", f"ampsm diff {session_id}")
     return undo_reject(engine, standing[-1].id)
@@ -107,7 +107,7 @@ def undo_last(engine: Engine, session_id: str) -> Rejection:
 
 def rejections(engine: Engine, session_id: str) -> tuple[Rejection, ...]:
     """What was rejected in a session, oldest first, undone ones too."""
-    return engine.store.rejections(session_id)
+    return engine.store.reviews.rejections(session_id)
 
 
 def stage(engine: Engine, session_id: str, path: str, hunk: bytes | None, *, old_path: str | None = None) -> Staged:
@@ -126,7 +126,7 @@ def unstage(engine: Engine, session_id: str, path: str, hunk: bytes | None, *, o
 
 def staged(engine: Engine, session_id: str) -> Staged:
     """What is staged in a session's worktree; nothing when that is gone."""
-    worktree = Path(engine.store.session(session_id).worktree_path)
+    worktree = Path(engine.store.sessions.get(session_id).worktree_path)
     return stage_work.staged(worktree) if worktree.is_dir() else Staged()
 
 
@@ -144,13 +144,13 @@ def commit_by_hand(engine: Engine, session_id: str, message: str) -> str:
         lines = [line.rstrip() for line in redact.text(message).replace("\0", "").strip().splitlines()]
         content = ("\n".join(lines) + "\n").encode("utf-8", "replace")
         sha = by_hand.record(at.worktree, content, hooks=True)
-    engine.store.fact("committed-by-hand", printable(lines[0])[:200], session_id=session.id)
+    engine.store.facts.add("committed-by-hand", printable(lines[0])[:200], session_id=session.id)
     return sha
 
 
 def place_of(engine: Engine, session_id: str, path: str) -> str:
     """Where a file is, for an editor; NotFound when it is not in the worktree."""
-    place = Path(engine.store.session(session_id).worktree_path) / path
+    place = Path(engine.store.sessions.get(session_id).worktree_path) / path
     if not place.is_file():
         raise NotFound(f"{printable(path)} is not in the worktree now.", f"ampsm diff {session_id} --name-only")
     return str(place)
@@ -159,7 +159,7 @@ def place_of(engine: Engine, session_id: str, path: str) -> str:
 @contextlib.contextmanager
 def _at_work(engine: Engine, session_id: str) -> Iterator[tuple[Session, Scratch]]:
     """Be the only writer of the repository, with amp at rest in the session: it does not begin before this is over."""
-    session = engine.store.session(session_id)
+    session = engine.store.sessions.get(session_id)
     worktree = Path(session.worktree_path)
     conditions.check_worktree(session)
     who = f"review {session.id}"
@@ -174,10 +174,10 @@ def _at_work(engine: Engine, session_id: str) -> Iterator[tuple[Session, Scratch
 
 def _refuse_active(engine: Engine, session: Session) -> None:
     store = engine.store
-    if any(lifecycle.is_active(one.state) for one in store.iterations(session.id)):
+    if any(lifecycle.is_active(one.state) for one in store.iterations.of(session.id)):
         message = f"amp is at work in session {session.name}."
         raise Refused(message, f"ampsm wait {session.id}, or: ampsm stop {session.id}")
-    merge = store.open_merge(session.id)
+    merge = store.merges.open_of(session.id)
     if merge is not None:
         raise Refused(f"A {merge.kind} of session {session.name} is not ended.", f"ampsm merge {session.id} --abort")
 

@@ -60,8 +60,8 @@ def follow(engine: Engine, move: Move) -> None:
     if move.worktree.is_dir() and not worktrees.is_linked(move.repo, move.worktree):
         worktrees.link(move.repo, move.worktree, move.session.branch_name)
     moved = move.moved
-    engine.store.update_session(moved.id, repo_root=moved.repo_root, worktree_path=moved.worktree_path)
-    engine.store.fact("repaired", f"linked again: {moved.worktree_path}", session_id=moved.id)
+    engine.store.sessions.update(moved.id, repo_root=moved.repo_root, worktree_path=moved.worktree_path)
+    engine.store.facts.add("repaired", f"linked again: {moved.worktree_path}", session_id=moved.id)
 
 
 def repository_of(session: Session) -> Repo | None:

@@ -56,7 +56,7 @@ def what_would_be_lost(engine: Engine, session_id: str) -> str:
     """
     from ampsm_engine.engine import proving
 
-    session = engine.store.session(session_id)
+    session = engine.store.sessions.get(session_id)
     if relocation.repository_of(session) is None:
         away = _away(session)
         return f"{session.name} goes to the trash, and nothing else is touched: {away.message} {away.hint}"
@@ -86,7 +86,7 @@ def _outside(engine: Engine, session: Session) -> tuple[str, ...]:
 
 def not_kept(engine: Engine, session_id: str) -> str:
     """A sentence about what a session's worktree holds that the trash does not keep; empty when there is nothing."""
-    session = engine.store.session(session_id)
+    session = engine.store.sessions.get(session_id)
     lost = _inventory(session).ignored
     return f"What git ignores in {session.name} is not kept: {lost}." if lost.paths else ""
 
@@ -112,10 +112,10 @@ def remove(engine: Engine, session_id: str) -> Removed:
     Where its repository is gone, it leaves the list, and nothing else is touched.
     """
     store = engine.store
-    session = store.session(session_id)
+    session = store.sessions.get(session_id)
     if relocation.repository_of(session) is None:
-        trashed = store.begin_trash(session.id)
-        store.fact("trashed", f"{session.name} is in the trash; its repository is gone", session_id=session.id)
+        trashed = store.sessions.begin_trash(session.id)
+        store.facts.add("trashed", f"{session.name} is in the trash; its repository is gone", session_id=session.id)
         _clean_runs(engine, session.id)
         return Removed(trashed, 0, 0, 0, is_away=True)
     from ampsm_engine.engine import proving
@@ -127,9 +127,9 @@ def remove(engine: Engine, session_id: str) -> Removed:
     _refuse_around(engine, session)
     # From here on nothing can be queued in it. A crash before the end is seen by `restore` and `repair`.
     with _alone(session, "trash"):
-        trashed = store.begin_trash(session.id)
+        trashed = store.sessions.begin_trash(session.id)
         _keep(engine, session)
-    store.fact("trashed", f"{session.name} is in the trash", session_id=session.id)
+    store.facts.add("trashed", f"{session.name} is in the trash", session_id=session.id)
     _clean_runs(engine, session.id)
     lost = proven.inventory.ignored
     return Removed(
@@ -159,11 +159,11 @@ def _keep(engine: Engine, session: Session) -> None:
     except NotFound:
         # Neither worktree nor branch is there: only the row is left, and that can be purged from the trash.
         if worktree.is_dir():
-            engine.store.update_session(session.id, trashed_at=None)
+            engine.store.sessions.update(session.id, trashed_at=None)
             raise
     except BaseException:
         if os.path.lexists(worktree):  # else `restore` goes on from where this stopped
-            engine.store.update_session(session.id, trashed_at=None)
+            engine.store.sessions.update(session.id, trashed_at=None)
         raise
 
 
@@ -179,14 +179,14 @@ def _clean_runs(engine: Engine, session_id: str) -> None:
     """See to it that no run directory holds a secret, whatever became of its iteration."""
     from ampsm_engine.worker import run_files
 
-    for run in (session_id, *(iteration.id for iteration in engine.store.iterations(session_id))):
+    for run in (session_id, *(iteration.id for iteration in engine.store.iterations.of(session_id))):
         with contextlib.suppress(OSError):
             run_files.clean(engine.home.run(run))
 
 
 def _refuse_around(engine: Engine, session: Session) -> None:
     """A session's worktree may lie in another's: it would go with that."""
-    for other in engine.store.sessions():
+    for other in engine.store.sessions.all():
         if other.id != session.id and Path(other.worktree_path).is_relative_to(session.worktree_path):
             message = f"The worktree of session {other.name} lies in that of {session.name}, and would go with it."
             raise Refused(message, f"ampsm rm {other.id}")
@@ -203,33 +203,33 @@ def trashed(engine: Engine) -> tuple[TrashEntry, ...]:
     """What is in the trash, newest first."""
     return tuple(
         TrashEntry(session, _size(session) + _folder_size(engine, session))
-        for session in engine.store.sessions(trashed=True)
+        for session in engine.store.sessions.all(trashed=True)
     )
 
 
 def _folder_size(engine: Engine, session: Session) -> int:
-    runs = [engine.home.run(one.id).path for one in engine.store.iterations(session.id)]
+    runs = [engine.home.run(one.id).path for one in engine.store.iterations.of(session.id)]
     return sum(file.stat().st_size for run in runs if run.is_dir() for file in run.iterdir())
 
 
 def restore(engine: Engine, session_id: str) -> Session:
     """Bring a session back from the trash as it was: branch, worktree, what was not committed."""
     store = engine.store
-    with _alone(store.session(session_id), "restore"):
-        session = store.session(session_id)  # as it is once nobody else writes there
+    with _alone(store.sessions.get(session_id), "restore"):
+        session = store.sessions.get(session_id)  # as it is once nobody else writes there
         if not session.trashed_at:
             message = f"Session {session.name} is not in the trash."
             raise Refused(message, "ampsm trash ls")
         note = _laid_out(session)
-        back = store.update_session(session.id, trashed_at=None)
+        back = store.sessions.update(session.id, trashed_at=None)
     text = f"{session.name}{_IS_BACK}" + (f"; {note}" if note else "")
-    store.fact("restored", text, session_id=session.id)
+    store.facts.add("restored", text, session_id=session.id)
     return back
 
 
 def restore_note(engine: Engine, session: Session) -> str:
     """What there was to tell when a session came back the last time; empty when it is just as it was."""
-    told = [fact.text for fact in engine.store.facts(session_id=session.id) if fact.kind == "restored"]
+    told = [fact.text for fact in engine.store.facts.read(session_id=session.id) if fact.kind == "restored"]
     return told[-1].removeprefix(f"{session.name}{_IS_BACK}").removeprefix("; ") if told else ""
 
 
@@ -256,7 +256,7 @@ def _laid_out(session: Session) -> str | None:
 
 def restore_last(engine: Engine) -> Session:
     """Bring back the session that went to the trash last; Refused when the trash is empty."""
-    trashed = engine.store.sessions(trashed=True)
+    trashed = engine.store.sessions.all(trashed=True)
     if not trashed:
         raise Refused("The trash is empty.", "ampsm trash ls")
     return restore(engine, max(trashed, key=lambda session: session.trashed_at or "").id)
@@ -276,8 +276,8 @@ def _forget(session: Session) -> None:
 
 def purge(engine: Engine, session_id: str) -> int:
     """Remove a trashed session for good; answers about how many bytes that frees."""
-    with _alone(engine.store.session(session_id), "purge"):
-        return _purged(engine, engine.store.session(session_id))
+    with _alone(engine.store.sessions.get(session_id), "purge"):
+        return _purged(engine, engine.store.sessions.get(session_id))
 
 
 def _purged(engine: Engine, session: Session) -> int:
@@ -289,9 +289,9 @@ def _purged(engine: Engine, session: Session) -> int:
     if relocation.repository_of(session) is not None:
         _forget(session)
         kept.let_go(Path(session.repo_root), session.id)
-    for run in (session.id, *(iteration.id for iteration in store.iterations(session.id))):
+    for run in (session.id, *(iteration.id for iteration in store.iterations.of(session.id))):
         shutil.rmtree(engine.home.run(run).path, ignore_errors=True)
     unsent.drop_all(engine.home, session.id)
-    store.remove_session(session.id)
-    store.fact("purged", f"{session.name} is gone for good")
+    store.sessions.remove(session.id)
+    store.facts.add("purged", f"{session.name} is gone for good")
     return freed

@@ -68,8 +68,8 @@ __all__ = [
 def marks(engine: Engine, session_id: str) -> Marks:
     """What is viewed in a session. Marks of a path that is gone hold for their content wherever it is now."""
     store = engine.store
-    keys = store.viewed(session_id)
-    worktree = Path(store.session(session_id).worktree_path)
+    keys = store.reviews.viewed(session_id)
+    worktree = Path(store.sessions.get(session_id).worktree_path)
     if not worktree.is_dir():
         return Marks(keys)
     gone = {path for path in {path for path, _ in keys} if not os.path.lexists(worktree / path)}
@@ -78,7 +78,7 @@ def marks(engine: Engine, session_id: str) -> Marks:
 
 def mark(engine: Engine, session_id: str, pairs: Collection[tuple[str, str]], viewed: bool) -> Marks:
     """Mark hunks and files as viewed, or not any more; pairs of path and content key. Answers all marks."""
-    engine.store.mark_viewed(session_id, pairs, viewed=viewed)
+    engine.store.reviews.mark_viewed(session_id, pairs, viewed=viewed)
     return marks(engine, session_id)
 
 
@@ -87,6 +87,6 @@ def looked(engine: Engine, session_id: str, tree: str, objects: str | None = Non
 
     Refused when a part of it is nowhere to be found.
     """
-    session = engine.store.session(session_id)
+    session = engine.store.sessions.get(session_id)
     kept.keep_looked(views.place_of(session), session.id, tree, Path(objects) if objects else None)
-    engine.store.set_looked(session.id, tree)
+    engine.store.reviews.set_looked(session.id, tree)

@@ -51,7 +51,7 @@ def iterate(
     program.find(engine.settings, os.environ)
     git.version()  # too old a git is said now, not by a worker that finds it later
     store = engine.store
-    session = store.session(session_id)
+    session = store.sessions.get(session_id)
     conditions.check_worktree(session)
     iteration = Iteration(
         id=new_id(),
@@ -68,7 +68,7 @@ def iterate(
     write_private(run.prompt, content)
     run_record.write(engine.home, session, iteration)  # before the queue knows of it: a worker may write its own soon
     try:
-        queued = store.enqueue(iteration, answers=answers, resolves=resolves)
+        queued = store.queue.add(iteration, answers=answers, resolves=resolves)
     except BaseException:
         run.prompt.unlink()
         run.record.unlink(missing_ok=True)
@@ -79,7 +79,7 @@ def iterate(
             launch.launch(engine.home)
         except Failed as reason:
             # It is queued, and stays so: any command looks for what nobody serves. An error would be sent twice.
-            store.fact("no-worker", f"it waits: {reason}", session_id=session.id, iteration_id=queued.id)
+            store.facts.add("no-worker", f"it waits: {reason}", session_id=session.id, iteration_id=queued.id)
     return queued
 
 
@@ -92,8 +92,8 @@ def check_unredacted(prompt: str) -> None:
 
 def last_prompt(engine: Engine, session_id: str) -> str:
     """The last prompt of a session, as typed as far as it is kept: secrets are not. Refused without one."""
-    session = engine.store.session(session_id)
-    iterations = engine.store.iterations(session.id)
+    session = engine.store.sessions.get(session_id)
+    iterations = engine.store.iterations.of(session.id)
     if not iterations and not session.amp_prompt:
         message = f"Session {session.name} has no prompt to run again."
         raise Refused(message, f'ampsm iterate {session.id} "PROMPT"')
@@ -110,8 +110,8 @@ def _as_typed(engine: Engine, iteration: Iteration) -> str:
 def stop(engine: Engine, session_id: str) -> tuple[Iteration, ...]:
     """Ask what runs to end and take what waits out of the queue; Refused when there is neither."""
     store = engine.store
-    session = store.session(session_id)
-    touched = store.ask_to_stop(session.id)
+    session = store.sessions.get(session_id)
+    touched = store.queue.ask_to_stop(session.id)
     if not touched:
         message = f"Nothing of session {session.name} runs or waits."
         raise Refused(message, f"ampsm show {session.id}")
@@ -143,7 +143,7 @@ def end_by_force(engine: Engine, touched: Sequence[Iteration]) -> tuple[Iteratio
     Those workers are killed, and another one brings the iterations to their end.
     """
     for one in touched:
-        if engine.store.iteration(one.id).state is not State.SETTLED:
+        if engine.store.iterations.get(one.id).state is not State.SETTLED:
             slots.end_holder(engine.home.run(one.id))
     return _await_settled(engine, touched)
 
@@ -158,7 +158,7 @@ def _await_settled(engine: Engine, touched: Sequence[Iteration]) -> tuple[Iterat
 
     with suppress(_Ended, Failed):
         wait(engine, tuple({one.session_id for one in touched}), timeout=stop_limit(engine), seen=seen)
-    return tuple(engine.store.iteration(one.id) for one in touched)
+    return tuple(engine.store.iterations.get(one.id) for one in touched)
 
 
 def _are_settled(iterations: Sequence[Iteration]) -> bool:
@@ -190,7 +190,7 @@ def wait(
     while True:
         if (now := store.data_version()) != version:
             version = now
-            groups = store.iterations_of(session_ids)
+            groups = store.iterations.of_sessions(session_ids)
             every = tuple(iteration for group in groups.values() for iteration in group)
             if seen:
                 seen(every)
@@ -219,8 +219,8 @@ def run_script(
     A script that `stop` ended says nothing about the work: that is not recorded.
     """
     store = engine.store
-    session = store.session(session_id)
-    iterations = store.iterations(session.id)
+    session = store.sessions.get(session_id)
+    iterations = store.iterations.of(session.id)
     may_run_script(session, iterations)
     last = iterations[-1] if iterations else None
     run = engine.home.run(last.id if last else session.id)
@@ -275,7 +275,7 @@ def _showable(output: bytes) -> int:
 
 def _put_aside(engine: Engine, session_id: str, last: Iteration | None, run: RunDirectory) -> None:
     """Keep what the run before this one printed. A stopped run, which has no fact, is not kept."""
-    facts = engine.store.facts(session_id=session_id)
+    facts = engine.store.facts.read(session_id=session_id)
     told = [one.number for one in facts if one.kind == "tested" and one.iteration_id == (last.id if last else None)]
     if told and not (kept := run.script_output_of(told[-1])).exists():
         redact.file(run.script_output)  # whoever ran it may have been killed before
@@ -299,14 +299,14 @@ def _record_script(engine: Engine, session: Session, last: Iteration | None, ran
         engine.home.database
     )  # it ran for minutes, maybe: a busy database must not lose what it came to
     if last is not None:
-        store.update_iteration(last.id, test_result=ran.result, test_exit_code=ran.exit_code)
-    store.fact(
+        store.iterations.update(last.id, test_result=ran.result, test_exit_code=ran.exit_code)
+    store.facts.add(
         "tested",
         f"{script_text(ran)}, run by hand at {wording.stamp(began)}",
         session_id=session.id,
         iteration_id=last.id if last else None,
     )
     # Read again: a message may have come in meanwhile, and amp is at work now.
-    if store.session(session.id).status in (Status.IDLE, Status.AWAITING_INPUT):
+    if store.sessions.get(session.id).status in (Status.IDLE, Status.AWAITING_INPUT):
         status = Status.IDLE if ran.result is ScriptResult.PASS else Status.AWAITING_INPUT
-        store.update_session(session.id, status=status)
+        store.sessions.update(session.id, status=status)

@@ -45,8 +45,8 @@ class Look:
 def start(engine: Engine, session_id: str) -> str:
     """Run the session's script in a detached process; answers the name of its run. Refused as `runs.run_script`."""
     store = engine.store
-    session = store.session(session_id)
-    iterations = store.iterations(session.id)
+    session = store.sessions.get(session_id)
+    iterations = store.iterations.of(session.id)
     runs.may_run_script(session, iterations)
     run_id = iterations[-1].id if iterations else session.id
     run = engine.home.run(run_id)
@@ -147,7 +147,7 @@ def _is_running(run: RunDirectory) -> bool:
 def main(session_id: str) -> None:
     """The detached process: run, show, write how it ended."""
     engine = engine_at()
-    iterations = engine.store.iterations(session_id)
+    iterations = engine.store.iterations.of(session_id)
     run = engine.home.run(iterations[-1].id if iterations else session_id)
     asked = False
 

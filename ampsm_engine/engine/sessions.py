@@ -124,19 +124,19 @@ def _enter(
     from ampsm_engine.worker import context
 
     store, iteration = engine.store, None
-    store.add_session(session)
+    store.sessions.add(session)
     try:
         told = context.put(session, made)
         for note in (*notes, *((told,) if told else ())):
-            store.fact("worktree", note, session_id=session.id)
+            store.facts.add("worktree", note, session_id=session.id)
         if prompt is not None:
             from ampsm_engine.engine import runs
 
             iteration = runs.iterate(engine, session.id, prompt)
     except BaseException:
-        store.remove_session(session.id, with_facts=True)
+        store.sessions.remove(session.id, with_facts=True)
         raise
-    return store.session(session.id), iteration
+    return store.sessions.get(session.id), iteration
 
 
 def edit(
@@ -163,15 +163,15 @@ def edit(
     given = {"notes": notes, "script_command": script, "model_override": mode}
     columns |= {column: value or None for column, value in given.items() if value is not None}
     store = engine.store
-    before = store.session(session_id)
+    before = store.sessions.get(session_id)
     if seen:
         from ampsm_engine.worker import outside
 
         outside.forget(engine.home, store, session_id)
-    after = store.update_session(session_id, **columns) if columns else before
+    after = store.sessions.update(session_id, **columns) if columns else before
     if after.script_command != before.script_command:
-        store.fact(SCRIPT_CHANGED, f"the script is {after.script_command or 'none'}", session_id=session_id)
-    return store.session(session_id)
+        store.facts.add(SCRIPT_CHANGED, f"the script is {after.script_command or 'none'}", session_id=session_id)
+    return store.sessions.get(session_id)
 
 
 def adopt(
@@ -192,7 +192,7 @@ def adopt(
     check_mode(mode)
     engine.check_repository(path)
     found = _on_a_branch(path)
-    taken = [s for s in engine.store.sessions() if Path(s.worktree_path) == found.path]
+    taken = [s for s in engine.store.sessions.all() if Path(s.worktree_path) == found.path]
     if taken:
         message = f"The worktree {found.path} belongs to session {taken[0].name} already."
         raise Refused(message, f"ampsm show {taken[0].id}")
@@ -229,7 +229,9 @@ def adopt(
 def why_shared(engine: Engine, path: Path) -> str:
     """Why amp had better not commit to the branch of a worktree, as a sentence; empty when nobody builds on it."""
     found, repo = _on_a_branch(path), repository.around(path)
-    same = [s for trashed in (False, True) for s in engine.store.sessions(repo_root=str(repo.root), trashed=trashed)]
+    same = [
+        s for trashed in (False, True) for s in engine.store.sessions.all(repo_root=str(repo.root), trashed=trashed)
+    ]
     users = [session.name for session in same if session.base_branch == found.branch]
     elsewhere = [
         tree.path for tree in worktrees.listed(repo) if tree.branch == found.branch and tree.path != found.path

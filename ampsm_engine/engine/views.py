@@ -57,8 +57,8 @@ class StatusCounts:
 def show(engine: Engine, session: Session) -> SessionView:
     """All about one session."""
     store = engine.store
-    iterations = store.iterations(session.id)
-    facts = store.facts(session_id=session.id)
+    iterations = store.iterations.of(session.id)
+    facts = store.facts.read(session_id=session.id)
     worktree = Path(session.worktree_path)
     try:
         place = place_of(session)
@@ -97,7 +97,7 @@ def diff(
     uncommitted: bool = False,
 ) -> DiffView:
     """The whole session against its base, one iteration, two points, or what is not committed."""
-    session = engine.store.session(session_id)
+    session = engine.store.sessions.get(session_id)
     worktree = Path(session.worktree_path)
     place = place_of(session)
     if iteration is not None:
@@ -129,7 +129,7 @@ def ends_of(engine: Engine, session: Session, number: int) -> tuple[str, str | N
 
 def log(engine: Engine, session: Session, number: int | None = None) -> Iteration:
     """An iteration of a session: that number, else the newest one that began, else the newest; NotFound."""
-    iterations = engine.store.iterations(session.id)
+    iterations = engine.store.iterations.of(session.id)
     if number is not None:
         for iteration in iterations:
             if iteration.number == number:
@@ -161,7 +161,7 @@ def follow_log(
         nonlocal seen, live
         if live and (now := store.data_version()) != seen:
             seen = now
-            live = store.iteration(iteration_id).state is not State.SETTLED
+            live = store.iterations.get(iteration_id).state is not State.SETTLED
         return live
 
     return transcript.follow(engine.home.run(iteration_id).stream, alive=alive, redact=redact.text)
@@ -169,7 +169,7 @@ def follow_log(
 
 def status(engine: Engine) -> StatusCounts:
     """The counts of a status bar."""
-    rows = engine.store.board().rows
+    rows = engine.store.sessions.board().rows
     words = [row.session.status for row in rows]
     return StatusCounts(
         running=words.count(Status.RUNNING),

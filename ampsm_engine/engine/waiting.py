@@ -17,12 +17,12 @@ def edit_queued(engine: Engine, iteration_id: str, prompt: str) -> None:
     content = command.check_prompt(prompt)
     check_unredacted(prompt)
     path = engine.home.run(iteration_id).prompt
-    engine.store.edit_queued(iteration_id, redact.text(prompt), before=lambda: write_private(path, content))
+    engine.store.queue.edit(iteration_id, redact.text(prompt), before=lambda: write_private(path, content))
 
 
 def drop_queued(engine: Engine, iteration_id: str) -> None:
     """Take a waiting iteration out of the queue; Refused once it has started."""
-    engine.store.drop_queued(iteration_id)
+    engine.store.queue.drop(iteration_id)
     shutil.rmtree(engine.home.run(iteration_id).path, ignore_errors=True)
 
 
@@ -31,4 +31,4 @@ def prompt_of(engine: Engine, iteration_id: str) -> str:
     try:
         return engine.home.run(iteration_id).prompt.read_text(encoding="utf-8", errors="replace")
     except FileNotFoundError:
-        return engine.store.iteration(iteration_id).prompt
+        return engine.store.iterations.get(iteration_id).prompt

@@ -41,7 +41,7 @@ def begin(around: Surroundings, session_id: str, options: Options) -> Result:
         strangers = _as_carried(now, span, work)
         entry = journal.new(now, options, moved=now.target if moves else "", work=work, strangers=strangers)
         with lease.at_work(around.home, entry.id):
-            merge = around.store.begin_merge(entry)
+            merge = around.store.merges.begin(entry)
             with recover.mending(around, merge.id):
                 merge = steps.proceed(around, now, merge, objects)
     return ended(around, merge)
@@ -50,7 +50,7 @@ def begin(around: Surroundings, session_id: str, options: Options) -> Result:
 def _overtaken(around: Surroundings, now: Situation) -> Refused:
     """Somebody moved the session's branch while this one waited: another ampsm, or anybody else."""
     session = now.session
-    last = next(iter(around.store.merges(session.id)), None)
+    last = next(iter(around.store.merges.of(session.id)), None)
     if last is not None and last.state is MergeState.DONE and last.branch_after == now.branch_tip:
         message = f"{session.name} was {steps.PAST[last.kind]} by another ampsm meanwhile."
         return Refused(message, f"ampsm show {session.id}")
@@ -116,11 +116,11 @@ def _worded(now: Situation, options: Options) -> Options:
 def ended(around: Surroundings, merge: Merge) -> Result:
     """Publish what was asked for, and answer what came of it all."""
     plan = journal.read(merge)
-    session = around.store.session(merge.session_id)
+    session = around.store.sessions.get(merge.session_id)
     published = publish.all_of(session, merge, plan.options)
     for one in published:
         kind = one.kind if one.ok else f"{one.kind}-failed"
-        around.store.fact(kind, one.text, session_id=session.id)
+        around.store.facts.add(kind, one.text, session_id=session.id)
     tip = merge.base_after if merge.target else merge.branch_after
     root = Path(session.repo_root)
     count = 0 if tip == merge.base_before else changes.ahead_behind(root, tip, merge.base_before)[0]

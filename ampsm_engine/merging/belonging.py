@@ -85,7 +85,7 @@ def _start(store: Store, now: Situation) -> str:
     began = session.base_commit if repository.resolves(root, session.base_commit) else ""
     if began == tip:
         # Merged, and nothing came after: its work is what that merge brought.
-        last = next((one for one in store.merges(session.id) if one.state is MergeState.DONE), None)
+        last = next((one for one in store.merges.of(session.id) if one.state is MergeState.DONE), None)
         if last is not None and last.target and last.branch_after == tip and last.base_before != tip:
             return last.base_before if repository.is_ancestor(root, last.base_before, tip) else ""
     own = _nearest(now, [began] if began else [])
@@ -138,7 +138,7 @@ def _strangers(store: Store, now: Situation, commits: Sequence[PlannedCommit]) -
     plain = {commit.sha for commit in commits if not commit.merge}
     if not plain:
         return frozenset()
-    made = {one.commit_sha for one in store.iterations(session.id)} | set(_merged(store, now))
+    made = {one.commit_sha for one in store.iterations.of(session.id)} | set(_merged(store, now))
     span = (f"^{now.base_tip}", now.branch_tip)
     described = [one for one in _described(now, *span) if one[0] in plain]
     ours = {sha for sha, _, _, mark, _ in described if session.id in mark or (not mark and sha in made)}
@@ -156,7 +156,7 @@ def _strangers(store: Store, now: Situation, commits: Sequence[PlannedCommit]) -
 
 def _merged(store: Store, now: Situation) -> Iterator[str]:
     """What merges of ours made of the session's work."""
-    for one in store.merges(now.session.id):
+    for one in store.merges.of(now.session.id):
         if one.state is MergeState.DONE and one.target:
             answer = program.read(now.root, "rev-list", f"^{one.base_before}", one.base_after, "--")
             yield from answer.output.decode().split() if answer.ok else ()

@@ -79,7 +79,7 @@ class Reviewed:
 def conflicts(around: Surroundings, session_id: str) -> Conflicts:
     """What is open, by file and hunk. Refused when no conflict of the session waits."""
     merge = resume.waiting(around, session_id)
-    session = around.store.session(session_id)
+    session = around.store.sessions.get(session_id)
     worktree = Path(session.worktree_path)
     laid = integrate.laid(worktree)
     if laid is None:
@@ -88,7 +88,7 @@ def conflicts(around: Surroundings, session_id: str) -> Conflicts:
     plan = journal.read(merge)
     files = integrate.conflicts(worktree)
     left = {file.path for file in files}
-    at_work = any(one.state is not State.SETTLED for one in around.store.iterations(session_id))
+    at_work = any(one.state is not State.SETTLED for one in around.store.iterations.of(session_id))
     return Conflicts(
         merge=merge,
         worktree=str(worktree),
@@ -122,9 +122,9 @@ def resolve(around: Surroundings, session_id: str, path: str, choice: Resolution
 
 def _keep_markers(around: Surroundings, merge: Merge, worktree: Path, paths: Sequence[str]) -> None:
     """Write down that files are meant as the index has them, lines that look like conflict markers and all."""
-    plan = journal.read(around.store.merge(merge.id))  # as it is in the lock
+    plan = journal.read(around.store.merges.get(merge.id))  # as it is in the lock
     plan = replace(plan, meant=(*plan.meant, *integrate.blobs(worktree, paths).values()))
-    around.store.step_merge(merge.id, journal.WAIT, plan=journal.written(plan))
+    around.store.merges.step(merge.id, journal.WAIT, plan=journal.written(plan))
 
 
 def reopen(around: Surroundings, session_id: str, path: str) -> Conflicts:
@@ -139,8 +139,8 @@ def reopen(around: Surroundings, session_id: str, path: str) -> Conflicts:
 def _mine(around: Surroundings, session_id: str) -> tuple[Merge, Session]:
     """A waiting operation that nobody else is at."""
     merge = resume.waiting(around, session_id)
-    session = around.store.session(session_id)
-    if any(one.state is not State.SETTLED for one in around.store.iterations(session_id)):
+    session = around.store.sessions.get(session_id)
+    if any(one.state is not State.SETTLED for one in around.store.iterations.of(session_id)):
         message = f"amp is at the conflicts of {session.name}."
         raise Refused(message, f"ampsm wait {session.id}, or: ampsm stop {session.id}")
     return merge, session
@@ -149,7 +149,7 @@ def _mine(around: Surroundings, session_id: str) -> tuple[Merge, Session]:
 def prompt_for(around: Surroundings, session_id: str) -> str:
     """What amp is told to do about an open conflict."""
     found = conflicts(around, session_id)
-    session = around.store.session(session_id)
+    session = around.store.sessions.get(session_id)
     target = found.merge.target or session.base_branch
     listed = [f"- `{printable(file.path)}` ({file.kind})" for file in found.files]
     return "\n".join(
@@ -181,14 +181,14 @@ def give(around: Surroundings, session_id: str) -> Merge:
     name = f"given-{plan.conflicts}-{sum(1 for one in _names(session, plan.moment) if one.startswith('given'))}"
     integrate.backup(Path(session.repo_root), session.id, plan.moment, name, kept)
     plan = replace(plan, given="waiting", given_tree=kept, shown="", accepted="")
-    return around.store.step_merge(merge.id, journal.WAIT, plan=journal.written(plan))
+    return around.store.merges.step(merge.id, journal.WAIT, plan=journal.written(plan))
 
 
 def given(around: Surroundings, merge_id: str, iteration_id: str) -> None:
     """Note which iteration it is; an empty id: it was not begun after all."""
-    merge = around.store.merge(merge_id)
+    merge = around.store.merges.get(merge_id)
     plan = replace(journal.read(merge), given=iteration_id)
-    around.store.step_merge(merge.id, journal.WAIT, plan=journal.written(plan))
+    around.store.merges.step(merge.id, journal.WAIT, plan=journal.written(plan))
 
 
 def _names(session: Session, moment: str) -> list[str]:
@@ -213,8 +213,8 @@ def show(around: Surroundings, session_id: str) -> Reviewed:
     """What `resolution` gives, with its tree written down as shown: `accept` takes no other."""
     merge, _ = _mine(around, session_id)
     found = resolution(around, session_id)
-    plan = replace(journal.read(around.store.merge(merge.id)), shown=found.tree)  # the diff took its time
-    around.store.step_merge(merge.id, journal.WAIT, plan=journal.written(plan))
+    plan = replace(journal.read(around.store.merges.get(merge.id)), shown=found.tree)  # the diff took its time
+    around.store.merges.step(merge.id, journal.WAIT, plan=journal.written(plan))
     return found
 
 
@@ -250,9 +250,11 @@ def accept(around: Surroundings, session_id: str, tree: str = "", *, keep_marker
         # All that was read counts, and not only what was in conflict.
         integrate.take_in(worktree, sorted(touched))
         _keep_markers(around, merge, worktree, marked)
-    plan = replace(journal.read(around.store.merge(merge.id)), accepted=now.tree)
-    around.store.step_merge(merge.id, journal.WAIT, plan=journal.written(plan))
-    around.store.fact("accepted", "amp's resolution of the conflicts was looked at and accepted", session_id=session.id)
+    plan = replace(journal.read(around.store.merges.get(merge.id)), accepted=now.tree)
+    around.store.merges.step(merge.id, journal.WAIT, plan=journal.written(plan))
+    around.store.facts.add(
+        "accepted", "amp's resolution of the conflicts was looked at and accepted", session_id=session.id
+    )
     return conflicts(around, session_id)
 
 
@@ -273,7 +275,7 @@ def reject(around: Surroundings, session_id: str) -> Conflicts:
         name = integrate.backup(root, session.id, plan.moment, f"rejected-{number}", kept).ref
         integrate.put_back(worktree, plan.given_tree)
     plan = replace(plan, given="", given_tree="", shown="", accepted="")
-    around.store.step_merge(merge.id, journal.WAIT, plan=journal.written(plan))
+    around.store.merges.step(merge.id, journal.WAIT, plan=journal.written(plan))
     text = f"amp's resolution of the conflicts was rejected; it is kept as {name}"
-    around.store.fact("rejected", text, session_id=session.id)
+    around.store.facts.add("rejected", text, session_id=session.id)
     return conflicts(around, session_id)

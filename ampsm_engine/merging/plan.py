@@ -24,7 +24,7 @@ def plan(around: Surroundings, session_id: str, options: Options) -> Plan:
     span = belonging.span(around.store, now)
     commits = span.commits
     conflicts = integrate.forecast(now.root, now.base_tip, now.branch_tip, span.start).conflicts
-    draft_text = draft(commits, around.store.iterations(session_id), now.session.name)
+    draft_text = draft(commits, around.store.iterations.of(session_id), now.session.name)
     return Plan(session_id, now.target, commits, tuple(_steps(now, span, options)), draft_text, conflicts)
 
 

@@ -205,19 +205,19 @@ def _script(now: Situation, said: ScriptState, *, was_left_out: bool) -> Finding
 def remember(around: Surroundings, now: Situation, *, passed: bool) -> None:
     """Record what the script said about the session's commit as it is now."""
     word = "pass" if passed else "fail"
-    around.store.fact(CHECKED, f"{now.branch_tip} {word}", session_id=now.session.id)
+    around.store.facts.add(CHECKED, f"{now.branch_tip} {word}", session_id=now.session.id)
 
 
 def result_of(around: Surroundings, now: Situation) -> bool | None:
     """What the script said about this very commit, after an iteration or by hand; None when that is not known."""
-    facts = around.store.facts(session_id=now.session.id)
+    facts = around.store.facts.read(session_id=now.session.id)
     changed = next((fact for fact in reversed(facts) if fact.kind == SCRIPT_CHANGED), None)
     facts = tuple(fact for fact in facts if changed is None or fact.number > changed.number)
     for fact in reversed(facts):
         if fact.kind == CHECKED and fact.text.startswith(f"{now.branch_tip} "):
             return fact.text.endswith("pass")
     by_hand = {fact.iteration_id for fact in facts if fact.kind == "tested" and "run by hand" in fact.text}
-    for iteration in reversed(around.store.iterations(now.session.id)):
+    for iteration in reversed(around.store.iterations.of(now.session.id)):
         if changed and (iteration.start_time or "") < changed.time:
             return None  # what ran then was another script
         if iteration.commit_sha == now.branch_tip and iteration.test_result and iteration.id not in by_hand:

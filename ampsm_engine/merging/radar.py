@@ -76,7 +76,7 @@ class _Budget:
 def radar(around: Surroundings, *, budget: float | None = None) -> Radar:
     """What every live session would conflict with; at most `budget` seconds go into answers that are not known yet."""
     by_root: dict[str, list[Session]] = {}
-    for session in around.store.sessions():
+    for session in around.store.sessions.all():
         by_root.setdefault(session.repo_root, []).append(session)
     left = _Budget(budget)
     clashes = [

@@ -24,27 +24,27 @@ PATIENCE = 10.0
 def recover(around: Surroundings) -> tuple[str, ...]:
     """Look after every entry whose process is gone; a sentence for each. One question when there is none."""
     told = []
-    for merge in around.store.working_merges():
+    for merge in around.store.merges.working():
         with contextlib.suppress(Refused), lease.at_work(around.home, merge.id):
             text = _looked_after(around, merge.id)
             if text:
-                around.store.fact("recovered", text, session_id=merge.session_id)
+                around.store.facts.add("recovered", text, session_id=merge.session_id)
                 told.append(text)
     return tuple(told)
 
 
 def _looked_after(around: Surroundings, merge_id: str) -> str:
-    merge = around.store.merge(merge_id)
+    merge = around.store.merges.get(merge_id)
     if merge.state is not MergeState.WORKING:  # its process ended it between the question and the lock
         return ""
-    session = around.store.session(merge.session_id)
+    session = around.store.sessions.get(merge.session_id)
     root, worktree = Path(session.repo_root), Path(session.worktree_path)
     if not root.is_dir():
         return ""  # nothing can be told without the repository; its disk may come back
     try:
         abandoned.wait((root, worktree), patience=PATIENCE)
         with lock.writer(repository.common_dir(root), f"recovery of {session.id}", patience=PATIENCE):
-            return mend(around, around.store.merge(merge_id))
+            return mend(around, around.store.merges.get(merge_id))
     except AmpsmError as reason:
         return f"The {merge.kind} of {session.name} was interrupted, and cannot be looked after: {reason.message}"
 
@@ -60,7 +60,7 @@ def mending(around: Surroundings, merge_id: str) -> Iterator[None]:
     except steps.ConflictsWait:
         raise
     except BaseException as reason:
-        merge = around.store.merge(merge_id)
+        merge = around.store.merges.get(merge_id)
         if merge.state is MergeState.WORKING:
             text = mend(around, merge, because=str(reason) or "it was interrupted")
             reason.add_note(text)
@@ -69,13 +69,13 @@ def mending(around: Surroundings, merge_id: str) -> Iterator[None]:
 
 def mend(around: Surroundings, merge: Merge, *, because: str = "") -> str:
     """Finish or roll back one entry from where it stands; says which. `because`: why what it was at did not work."""
-    session = around.store.session(merge.session_id)
+    session = around.store.sessions.get(merge.session_id)
     name = f"The {merge.kind} of {session.name}"
     if merge.step in (journal.BEGUN, journal.LAY):
         integrate.abort(Path(session.worktree_path))
         return _rolled_back(around, session, merge, name, because)
     if merge.step in (journal.RESUME, journal.WAIT):
-        around.store.end_merge(merge.id, MergeState.CONFLICTED, session={"status": Status.AWAITING_INPUT})
+        around.store.merges.end(merge.id, MergeState.CONFLICTED, session={"status": Status.AWAITING_INPUT})
         return f"{name} was interrupted, and waits for its conflicts as before."
     if merge.step == journal.RELAY:
         return _relaid(around, session, merge, name)
@@ -89,7 +89,7 @@ def mend(around: Surroundings, merge: Merge, *, because: str = "") -> str:
 
 def _rolled_back(around: Surroundings, session: Session, merge: Merge, name: str, because: str) -> str:
     text = f"{name} was rolled back: {merge.target or session.branch_name} is as it was before."
-    around.store.end_merge(merge.id, MergeState.ROLLED_BACK, error=because or "it was interrupted")
+    around.store.merges.end(merge.id, MergeState.ROLLED_BACK, error=because or "it was interrupted")
     return text
 
 
@@ -103,7 +103,7 @@ def _forward(around: Surroundings, session: Session, merge: Merge, name: str, be
             merge = steps.moved_target(around, session, merge)
         except AmpsmError as reason:
             if integrate.laid(worktree) is not None:
-                around.store.end_merge(merge.id, MergeState.CONFLICTED, step=journal.WAIT)
+                around.store.merges.end(merge.id, MergeState.CONFLICTED, step=journal.WAIT)
                 return f"{name} stopped before {merge.target} moved: {reason.message} Its resolved conflict is kept."
             # Its checkout may have been on its way already, beside the target's.
             with contextlib.suppress(AmpsmError):
@@ -114,7 +114,7 @@ def _forward(around: Surroundings, session: Session, merge: Merge, name: str, be
         merge = steps.advance(around, session, merge)
     except AmpsmError as reason:
         notes = (f"{session.branch_name} stays where it was: {reason.message}",)
-        merge = around.store.step_merge(merge.id, journal.END, branch_after=_tip(root, session))
+        merge = around.store.merges.step(merge.id, journal.END, branch_after=_tip(root, session))
         steps.finish(around, session, merge, notes)
     return f"{name} was interrupted, and has been finished. {' '.join(notes)}".strip()
 
@@ -147,7 +147,7 @@ def _undone(around: Surroundings, session: Session, merge: Merge, name: str) -> 
     except AmpsmError as reason:
         root = Path(session.repo_root)
         if merge.step == journal.UNDO_TARGET and repository.branch_tip(root, merge.target) != merge.base_before:
-            around.store.end_merge(merge.id, MergeState.DONE, session={"status": session.status})
+            around.store.merges.end(merge.id, MergeState.DONE, session={"status": session.status})
             return f"Undoing the {merge.kind} of {session.name} was rolled back: {reason.message}"
         undoing.finish(around, session, merge, (f"{session.branch_name} stays where it is: {reason.message}",))
         return f"The {merge.kind} of {session.name} is undone in {merge.target}; {reason.message}"

@@ -22,8 +22,8 @@ def _writing(session: Session, who: str) -> AbstractContextManager[None]:
 
 def waiting(around: Surroundings, session_id: str) -> Merge:
     """The operation of a session that waits with its conflict; Refused when there is none."""
-    session = around.store.session(session_id)
-    merge = around.store.open_merge(session_id)
+    session = around.store.sessions.get(session_id)
+    merge = around.store.merges.open_of(session_id)
     if merge is None:
         message = f"No merge of {session.name} waits for anything."
         raise Refused(message, f"ampsm preflight {session.id}")
@@ -48,7 +48,7 @@ def go_on(
         raise Refused(message, f"ampsm merge {session_id} --show, then: ampsm merge {session_id} --continue --accept")
     now = situation.look(around.store, session_id, plan.options.onto)
     with lock.writer(now.repo.common_dir, f"{merge.kind} {session_id}"), lease.at_work(around.home, merge.id):
-        merge = around.store.take_merge(merge.id, MergeState.CONFLICTED, journal.RESUME)
+        merge = around.store.merges.take(merge.id, MergeState.CONFLICTED, journal.RESUME)
         with recover.mending(around, merge.id):
             merge = _resumed(around, now, merge, answered, keep_markers=keep_markers)
     return begin.ended(around, merge)
@@ -70,7 +70,7 @@ def _resumed(
     now = situation.look(around.store, now.session.id, plan.options.onto)  # the target may have moved meanwhile
     before = plan.position
     position = Position(commit) if laid.kind == "merge" else Position(before.tip, before.onto, commit, before.rest)
-    merge = around.store.step_merge(merge.id, journal.RESUME, plan=journal.written(replace(plan, position=position)))
+    merge = around.store.merges.step(merge.id, journal.RESUME, plan=journal.written(replace(plan, position=position)))
     plan = journal.read(merge)
     made = steps.make(around, now, plan)
     if isinstance(made, making.Stopped):
@@ -135,14 +135,14 @@ def _refuse_markers(now: Situation, plan: Plan, laid: LaidOut, commit: str) -> N
 def abort(around: Surroundings, session_id: str) -> Merge:
     """Take a conflict back: branch and worktree are as they were before the operation began."""
     merge = waiting(around, session_id)
-    session = around.store.session(session_id)
+    session = around.store.sessions.get(session_id)
     with _writing(session, f"abort {session_id}"), lease.at_work(around.home, merge.id):
-        merge = around.store.take_merge(merge.id, MergeState.CONFLICTED, journal.ABORT)
+        merge = around.store.merges.take(merge.id, MergeState.CONFLICTED, journal.ABORT)
         try:
             return undoing.abort(around, session, merge)
         except BaseException:
             # Half of it may be done; done again, it goes on from there.
-            around.store.end_merge(merge.id, MergeState.CONFLICTED, step=journal.WAIT)
+            around.store.merges.end(merge.id, MergeState.CONFLICTED, step=journal.WAIT)
             raise
 
 
@@ -152,15 +152,15 @@ def undo(around: Surroundings, session_id: str) -> Merge:
     Refused when the target or the session has moved on since, or has changes that are not committed in the way.
     """
     store = around.store
-    if store.open_merge(session_id) is not None:
+    if store.merges.open_of(session_id) is not None:
         return abort(around, session_id)
-    session = store.session(session_id)
+    session = store.sessions.get(session_id)
     merge = undoable(around, session_id)
     if merge is None:
         raise NotFound(f"Nothing of {session.name} was merged, squashed or rebased.", f"ampsm show {session.id}")
     root = Path(session.repo_root)
     with _writing(session, f"undo {session_id}"), lease.at_work(around.home, merge.id):
-        merge = store.merge(merge.id)
+        merge = store.merges.get(merge.id)
         if merge.state is not MergeState.DONE:  # another ampsm was quicker
             text = f"The {merge.kind} of {session.name} is {merge.state.value} by now."
             raise Refused(text, f"ampsm show {session.id}")
@@ -168,14 +168,14 @@ def undo(around: Surroundings, session_id: str) -> Merge:
         now = situation.look(store, session_id, merge.target or session.branch_name)
         situation.refuse(tuple(situation.own_obstacles(store, now)))
         step = journal.UNDO_TARGET if merge.target else journal.UNDO_BRANCH
-        merge = store.take_merge(merge.id, MergeState.DONE, step)
+        merge = store.merges.take(merge.id, MergeState.DONE, step)
         with recover.mending(around, merge.id):
             return undoing.advance(around, session, merge)
 
 
 def undoable(around: Surroundings, session_id: str) -> Merge | None:
     """The newest operation of a session that came to its end and was not taken back; None without one."""
-    return next((one for one in around.store.merges(session_id) if one.state is MergeState.DONE), None)
+    return next((one for one in around.store.merges.of(session_id) if one.state is MergeState.DONE), None)
 
 
 def _may_undo(root: Path, session: Session, merge: Merge) -> None:

@@ -53,7 +53,7 @@ class Situation:
 
 def look(store: Store, session_id: str, onto: str = "", kind: Kind = "merge", *, repo: Repo | None = None) -> Situation:
     """Where things stand; NotFound when the session's branch or the target is not there, Unfit without repository."""
-    session = store.session(session_id)
+    session = store.sessions.get(session_id)
     root = Path(session.repo_root)
     if not root.is_dir():
         message = f"The repository {root} of session {session.name} is gone."
@@ -111,7 +111,7 @@ def held(now: Situation) -> Iterator[Finding]:
 def own_obstacles(store: Store, now: Situation) -> Iterator[Finding]:
     """The same of the session and its worktree alone."""
     yield _session(store, now)
-    yield from _worktree(now, waits=store.open_merge(now.session.id) is not None)
+    yield from _worktree(now, waits=store.merges.open_of(now.session.id) is not None)
 
 
 def refuse(findings: Sequence[Finding]) -> None:
@@ -125,12 +125,12 @@ def _session(store: Store, now: Situation) -> Finding:
     session = now.session
     if session.trashed_at is not None:
         return Finding("session", "stop", f"{session.name} is in the trash.", f"ampsm trash restore {session.id}")
-    at_work = [one for one in store.iterations(session.id) if one.state is not State.SETTLED]
+    at_work = [one for one in store.iterations.of(session.id) if one.state is not State.SETTLED]
     if at_work:
         doing = "waits in the queue" if at_work[0].state is State.QUEUED else "is running"
         hint = f"ampsm wait {session.id}, or: ampsm stop {session.id}"
         return Finding("session", "stop", f"Iteration {at_work[0].number} of {session.name} {doing}.", hint)
-    merge = store.open_merge(session.id)
+    merge = store.merges.open_of(session.id)
     if merge is not None:
         waits = merge.state is MergeState.CONFLICTED
         text = f"A {merge.kind} of {session.name} {'waits for its conflicts to be resolved' if waits else 'goes on'}."

@@ -51,7 +51,7 @@ def make(around: Surroundings, now: Situation, plan: Plan, objects: ObjectStore 
 
 def decided(around: Surroundings, now: Situation, merge: Merge, plan: Plan, made: Made) -> Merge:
     """Write down where everything will point, before the first of it moves; the result must be kept by a ref."""
-    return around.store.step_merge(
+    return around.store.merges.step(
         merge.id,
         journal.TARGET if merge.target else journal.BRANCH,
         base_before=now.base_tip,
@@ -88,7 +88,7 @@ def lay_out(around: Surroundings, now: Situation, merge: Merge, stopped: Stopped
     if stopped.position.squashed and not plan.position.picked:
         known = replace(plan.position, squashed=stopped.position.squashed, onto=stopped.position.onto)
         plan = replace(plan, position=known)
-    merge = around.store.step_merge(merge.id, step, base_before=now.base_tip, plan=journal.written(plan))
+    merge = around.store.merges.step(merge.id, step, base_before=now.base_tip, plan=journal.written(plan))
     if step == journal.RELAY:
         integrate.lay_out_next(now.worktree, stopped.conflict)
     else:
@@ -109,7 +109,7 @@ def waits(around: Surroundings, now: Situation, merge: Merge, stopped: Stopped) 
     paths = [file.path for file in stopped.conflict.files]
     text = notices.conflict(now.session.name, now.target, f"{many(len(paths), 'file')}: {named(paths)}")
     conflict_help.write(now, merge, stopped.conflict)
-    around.store.end_merge(
+    around.store.merges.end(
         merge.id,
         MergeState.CONFLICTED,
         facts=[("conflicted", text)],
@@ -129,7 +129,7 @@ def advance(around: Surroundings, session: Session, merge: Merge, objects: Objec
         merge = moved_together(around, session, merge, objects) or moved_target(around, session, merge)
     if merge.step == journal.BRANCH:
         move_session(session, root, worktree, merge.branch_before, merge.branch_after)
-        merge = store.step_merge(merge.id, journal.END)
+        merge = store.merges.step(merge.id, journal.END)
     conflict_help.remove(worktree)
     return finish(around, session, merge)
 
@@ -172,7 +172,7 @@ def _noted(around: Surroundings, merge: Merge, moved: Moved, step: str) -> Merge
     plan = journal.read(merge)
     notes = (*plan.notes, moved.note) if moved.note else plan.notes
     plan = replace(plan, notes=notes, checkouts=tuple(str(path) for path in moved.checkouts))
-    return around.store.step_merge(merge.id, step, plan=journal.written(plan))
+    return around.store.merges.step(merge.id, step, plan=journal.written(plan))
 
 
 def move_session(session: Session, root: Path, worktree: Path, old: str, new: str) -> None:
@@ -201,4 +201,4 @@ def finish(around: Surroundings, session: Session, merge: Merge, notes: tuple[st
         text = f"{session.branch_name} is {PAST[merge.kind]}: {merge.branch_before[:12]}..{merge.branch_after[:12]}"
     facts = [(PAST[merge.kind] if is_merged or merge.kind != "merge" else "rebased", text)]
     facts += [("note", note) for note in (*plan.notes, *notes)]
-    return around.store.end_merge(merge.id, MergeState.DONE, facts=facts, session=columns, step=journal.END)
+    return around.store.merges.end(merge.id, MergeState.DONE, facts=facts, session=columns, step=journal.END)

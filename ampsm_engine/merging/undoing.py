@@ -23,7 +23,7 @@ def abort(around: Surroundings, session: Session, merge: Merge) -> Merge:
         how = moved or "branch and worktree are as they were"
         how += f"; what was resolved is kept as {kept}" if lay_there else ""
     text = f"the {merge.kind} was aborted: {how}"
-    return around.store.end_merge(
+    return around.store.merges.end(
         merge.id, MergeState.ABORTED, facts=[("aborted", text)], session={"status": _status(plan.status_before)}
     )
 
@@ -33,10 +33,10 @@ def advance(around: Surroundings, session: Session, merge: Merge) -> Merge:
     root = Path(session.repo_root)
     if merge.step == journal.UNDO_TARGET:
         integrate.move_target(root, merge.target, merge.base_after, merge.base_before, why="ampsm: undo")
-        merge = around.store.step_merge(merge.id, journal.UNDO_BRANCH)
+        merge = around.store.merges.step(merge.id, journal.UNDO_BRANCH)
     integrate.move_target(root, session.branch_name, merge.branch_after, merge.branch_before, why="ampsm: undo")
     pushed = f"{merge.target} was pushed: what the remote has of it stays there"
-    facts = around.store.facts(session_id=session.id)
+    facts = around.store.facts.read(session_id=session.id)
     was_pushed = any(fact.kind == "push" and fact.time >= merge.started_at for fact in facts)
     return finish(around, session, merge, (pushed,) if merge.target and was_pushed else ())
 
@@ -49,7 +49,7 @@ def finish(around: Surroundings, session: Session, merge: Merge, notes: tuple[st
     if session.status in (Status.DONE, Status.IDLE, Status.AWAITING_INPUT):
         columns["status"] = _status(plan.status_before)
     facts = [("undone", f"the {merge.kind} is undone: {what}"), *(("note", note) for note in notes)]
-    return around.store.end_merge(merge.id, MergeState.UNDONE, facts=facts, session=columns, step=journal.END)
+    return around.store.merges.end(merge.id, MergeState.UNDONE, facts=facts, session=columns, step=journal.END)
 
 
 def _status(word: str) -> Status:

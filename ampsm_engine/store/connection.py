@@ -35,7 +35,7 @@ _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _FORBIDDEN = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH})
 
 
-def raw(database: peewee.Database) -> sqlite3.Connection:
+def _raw(database: peewee.Database) -> sqlite3.Connection:
     """This thread's connection beneath peewee, made when there is none yet."""
     connection: sqlite3.Connection = database.connection()  # type: ignore[no-untyped-call]
     return connection
@@ -54,7 +54,7 @@ def _transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
         raise
 
 
-class Connected:
+class Database:
     """A database by its path: cheap to make, picklable, safe over threads and over fork."""
 
     def __init__(self, database: Path) -> None:
@@ -85,7 +85,7 @@ class Connected:
 
         Every other method does so too when nobody did before: once a process.
         """
-        with self._told():
+        with self._translating():
             self._leave_parent()
             self._recover_lost()
             address = f"{self.path.as_uri()}?mode=rw"
@@ -108,8 +108,8 @@ class Connected:
 
     def check(self) -> None:
         """Read the whole database once; Unfit when it is corrupt: it is set aside then, and a recovered one there."""
-        with self._told():
-            migrations.check(raw(self._live()))
+        with self._translating():
+            migrations.check(self.connection())
 
     def keep_copy(self) -> None:
         """Make the copy of the day when it is due; Unfit as `check`. One that cannot be written is made another day."""
@@ -188,11 +188,11 @@ class Connected:
         found = self.path.stat()
         return found.st_dev, found.st_ino
 
-    def _select(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+    def select(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """All rows of a question in plain SQL: a model a row would cost ten times as much."""
 
         def rows() -> list[Row]:
-            connection = raw(self._live())
+            connection = self.connection()
             try:
                 return connection.execute(sql, tuple(parameters)).fetchall()
             except sqlite3.OperationalError as reason:
@@ -216,7 +216,7 @@ class Connected:
         heard = ""
         while True:
             try:
-                with self._told():
+                with self._translating():
                     return question()
             except (Failed, Unfit) as reason:
                 if self._trouble is None or self._is_in_transaction() or time.monotonic() > self._deadline:
@@ -228,24 +228,30 @@ class Connected:
 
     def _is_in_transaction(self) -> bool:
         database = self._database
-        return database is not None and not database.is_closed() and bool(raw(database).in_transaction)
+        return database is not None and not database.is_closed() and bool(_raw(database).in_transaction)
 
     @contextlib.contextmanager
-    def _reading(self) -> Iterator[None]:
+    def reading(self) -> Iterator[None]:
         """Several questions that see the database at one moment."""
-        with self._told(), _transaction(raw(self._live()), "DEFERRED"):
+        with self._translating(), _transaction(self.connection(), "DEFERRED"):
             yield
 
     @contextlib.contextmanager
-    def _writing(self) -> Iterator[peewee.SqliteDatabase]:
+    def writing(self) -> Iterator[None]:
         """One transaction that no other writer comes in between; an error undoes all of it."""
-        with self._told():
-            database = self._live()
-            with _transaction(raw(database), "IMMEDIATE"):
-                yield database
+        with self._translating(), _transaction(self.connection(), "IMMEDIATE"):
+            yield
+
+    def execute(self, query: Any) -> Any:
+        """What a query of peewee gives; for use inside `writing`."""
+        return query.execute(self._live())
+
+    def connection(self) -> sqlite3.Connection:
+        """This thread's connection beneath peewee, made when there is none yet."""
+        return _raw(self._live())
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+    def _translating(self) -> Iterator[None]:
         """Turn errors of SQLite into ours."""
         try:
             yield
@@ -275,7 +281,7 @@ class Connected:
         """Look again with nobody else looking, then set the database aside."""
         self.close()
         self._database = None
-        with self._told(), keeping.changing(self.path):
+        with self._translating(), keeping.changing(self.path):
             if keeping.is_blank(self.path):
                 return Unfit(
                     f"The database {self.path} was corrupt, and another ampsm has just set it aside.", "ampsm repair"
@@ -290,3 +296,10 @@ class Connected:
                     return salvage.replace_corrupt(self.path)
                 return Failed(f"The database {self.path} could not be checked: {confirmed}.", "ampsm doctor")
         return Failed(f"The database {self.path} could not be read just now: {reason}.", "Run the command again.")
+
+
+class StorePart:
+    """One subject of the store: each public method is one question or one transaction, so it can be tried again."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ampsm_engine.errors import Unfit
-from ampsm_engine.store import branch_schema, keeping, merge_schema, outside_schema, predecessor, review_schema
+from ampsm_engine.store import keeping, predecessor, schema
 
 APPLICATION = 0x616D_7073
 """`amps`: SQLite's `application_id` of a database that is ours."""
@@ -20,14 +20,10 @@ APPLICATION = 0x616D_7073
 STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     # 1: sessions, iterations, tool calls, facts; the predecessor's tables are extended, its rows kept.
     predecessor.adopt,
-    # 2: viewed marks, comments, rejections, what was looked at.
-    review_schema.create,
-    # 3: the journal of merges.
-    merge_schema.create,
-    # 4: who made a session's branch.
-    branch_schema.extend,
-    # 5: the mark of what changed outside of a session's worktree.
-    outside_schema.add,
+    schema.create_reviews,
+    schema.create_merges,
+    schema.add_branch_made_by,
+    schema.add_outside,
 )
 
 LATEST = len(STEPS)

@@ -6,11 +6,13 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ampsm_engine import wording
 from ampsm_engine.errors import AmpsmError
+from ampsm_engine.store.connection import StorePart
 from ampsm_engine.store.store import Store
 
 PATIENCE = 600.0
@@ -43,7 +45,7 @@ def is_passing(reason: BaseException | None) -> bool:
 
 
 class PatientStore(Store):
-    """Each verb is tried again while the database cannot be used for the moment.
+    """Each verb of its parts is tried again while the database cannot be used for the moment.
 
     A verb is one transaction, so one that failed left nothing behind. What passes not within `patience` seconds comes
     out as it does from any store, and so does everything else at once.
@@ -53,10 +55,9 @@ class PatientStore(Store):
         super().__init__(database)
         self._patience = patience
         self._is_within = False
-
-    def __getattribute__(self, name: str) -> Any:
-        found = super().__getattribute__(name)
-        return _Tried(self, found) if name in _VERBS else found
+        for name, part in list(vars(self).items()):
+            if isinstance(part, StorePart):
+                setattr(self, name, _PatientPart(self, part))
 
     @property
     def busy_seconds(self) -> float:
@@ -92,16 +93,11 @@ class PatientStore(Store):
             pause = min(pause * 2, _LONGEST_PAUSE)
 
 
-class _Tried:
-    """A verb of a patient store, to be called."""
+class _PatientPart:
+    """A part of a patient store: whatever verb it is asked for is tried by the store."""
 
-    def __init__(self, store: PatientStore, verb: Callable[..., Any]) -> None:
-        self._store, self._verb = store, verb
+    def __init__(self, store: PatientStore, part: StorePart) -> None:
+        self._store, self._part = store, part
 
-    def __call__(self, *args: Any, **more: Any) -> Any:
-        return self._store.tried(self._verb, *args, **more)
-
-
-_VERBS = frozenset(
-    name for name in dir(Store) if not name.startswith("_") and callable(getattr(Store, name)) and name != "close"
-)
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return partial(self._store.tried, getattr(self._part, name))

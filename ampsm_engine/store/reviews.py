@@ -7,13 +7,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-import peewee
-
 from ampsm_engine import wording
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.store.connection import raw
+from ampsm_engine.store import records
+from ampsm_engine.store.connection import Database, StorePart
 from ampsm_engine.store.tables import CommentRow, LookedTreeRow, RejectionRow, ViewedHunkRow, changes, file_name
-from ampsm_engine.store.writing import Writing
 
 if TYPE_CHECKING:
     from ampsm_engine.review.values import Comment, CommentState, Looked, Rejection
@@ -24,18 +22,18 @@ _BATCH = 200
 _FIXED = frozenset({"id", "session_id", "created_at", "state", "iteration_id"})
 
 
-class Reviews(Writing):
+class Reviews(StorePart):
     """Marks, comments and rejections. None of them is a fact of the session until it is sent or committed."""
 
     def viewed(self, session_id: str) -> frozenset[tuple[str, str]]:
         """The viewed marks of a session: paths and content keys."""
-        found = self._select('SELECT path, "key" FROM "viewedHunks" WHERE "sessionId" = ?', (session_id,))
+        found = self._db.select('SELECT path, "key" FROM "viewedHunks" WHERE "sessionId" = ?', (session_id,))
         return frozenset((str(file_name(path)), key) for path, key in found)
 
     def mark_viewed(self, session_id: str, pairs: Collection[tuple[str, str]], *, viewed: bool) -> None:
         """Set or take away marks; NotFound without the session. What is so already stays."""
-        with self._writing() as database:
-            self.session(session_id)
+        with self._db.writing():
+            records.session(self._db, session_id)
             ordered, now = sorted(set(pairs)), wording.now()
             for start in range(0, len(ordered), _BATCH):
                 batch = ordered[start : start + _BATCH]
@@ -43,102 +41,104 @@ class Reviews(Writing):
                     rows = [
                         {"session_id": session_id, "path": path, "key": key, "viewed_at": now} for path, key in batch
                     ]
-                    ViewedHunkRow.insert_many(rows).on_conflict_ignore().execute(database)
+                    self._db.execute(ViewedHunkRow.insert_many(rows).on_conflict_ignore())
                     continue
                 for path, key in batch:
                     mine = (ViewedHunkRow.session_id == session_id) & (ViewedHunkRow.key == key)
-                    ViewedHunkRow.delete().where(mine & (ViewedHunkRow.path == path)).execute(database)
+                    self._db.execute(ViewedHunkRow.delete().where(mine & (ViewedHunkRow.path == path)))
 
     def looked(self, session_id: str) -> "Looked | None":
         """What somebody looked at last in a session; None when nobody did."""
         from ampsm_engine.store import review_rows  # commands that ask nothing of reviews need not pay 3 ms for it
 
         columns = '"sessionId", tree, "lookedAt"'
-        found = self._select(f'SELECT {columns} FROM "lookedTrees" WHERE "sessionId" = ?', (session_id,))
+        found = self._db.select(f'SELECT {columns} FROM "lookedTrees" WHERE "sessionId" = ?', (session_id,))
         return review_rows.Looked(*found[0]) if found else None
 
     def set_looked(self, session_id: str, tree: str) -> None:
         """Remember what was looked at; NotFound without the session."""
-        with self._writing() as database:
-            self.session(session_id)
+        with self._db.writing():
+            records.session(self._db, session_id)
             row = LookedTreeRow.insert(session_id=session_id, tree=tree, looked_at=wording.now())
-            row.on_conflict_replace().execute(database)
+            self._db.execute(row.on_conflict_replace())
 
     def comments(self, session_id: str) -> "tuple[Comment, ...]":
         """The comments of a session, oldest first, resolved ones too."""
         from ampsm_engine.store import review_rows
 
-        found = self._select(f'{review_rows.COMMENTS} WHERE "sessionId" = ?{review_rows.OLDEST_FIRST}', (session_id,))
+        where = f' WHERE "sessionId" = ?{review_rows.OLDEST_FIRST}'
+        found = self._db.select(review_rows.COMMENTS + where, (session_id,))
         return tuple(review_rows.comment(row) for row in found)
 
     def comment(self, comment_id: str) -> "Comment":
         """The comment of exactly this id; NotFound."""
         from ampsm_engine.store import review_rows
 
-        for row in self._select(f"{review_rows.COMMENTS} WHERE id = ?", (comment_id,)):
+        for row in self._db.select(f"{review_rows.COMMENTS} WHERE id = ?", (comment_id,)):
             return review_rows.comment(row)
         raise NotFound(f"There is no comment {comment_id}.", "ampsm comments SESSION")
 
     def unsent_comments(self) -> dict[str, int]:
         """How many comments of each session were not sent."""
         question = 'SELECT "sessionId", count(*) FROM "reviewComments" WHERE state = \'open\' GROUP BY "sessionId"'
-        return dict(self._select(question))
+        return dict(self._db.select(question))
 
     def add_comment(self, comment: "Comment") -> "Comment":
         """Add a comment and answer it as it is kept; NotFound without its session, Refused without a word in it."""
-        with self._writing() as database:
-            self.session(comment.session_id)
+        with self._db.writing():
+            records.session(self._db, comment.session_id)
             _need_words(comment.text)
-            CommentRow.insert(**asdict(comment)).execute(database)
+            self._db.execute(CommentRow.insert(**asdict(comment)))
             return self.comment(comment.id)
 
     def change_comment(self, comment_id: str, **columns: object) -> "Comment":
         """Change columns of a comment, named as its fields; NotFound. Its state has a verb of its own."""
         changed = changes(CommentRow, columns, fixed=_FIXED)
-        with self._writing() as database:
+        with self._db.writing():
             self.comment(comment_id)
             if "text" in columns:
                 _need_words(str(columns["text"]))
                 changed = changes(CommentRow, columns | {"updated_at": wording.now()}, fixed=_FIXED)
             if changed:
-                CommentRow.update(changed).where(CommentRow.id == comment_id).execute(database)
+                self._db.execute(CommentRow.update(changed).where(CommentRow.id == comment_id))
             return self.comment(comment_id)
 
     def set_comment_state(self, comment_id: str, state: "CommentState") -> "Comment":
         """Resolve a comment, or open it again so that the next sending takes it; NotFound."""
-        with self._writing() as database:
+        with self._db.writing():
             before = self.comment(comment_id)
             if before.state is not state:
                 values: dict[str, object] = {"state": state, "updated_at": wording.now()}
-                CommentRow.update(**values).where(CommentRow.id == comment_id).execute(database)
+                self._db.execute(CommentRow.update(**values).where(CommentRow.id == comment_id))
             return self.comment(comment_id)
 
     def delete_comment(self, comment_id: str) -> None:
         """Delete a comment for good; NotFound."""
-        with self._writing() as database:
+        with self._db.writing():
             self.comment(comment_id)
-            CommentRow.delete().where(CommentRow.id == comment_id).execute(database)
+            self._db.execute(CommentRow.delete().where(CommentRow.id == comment_id))
 
     def rejections(self, session_id: str) -> "tuple[Rejection, ...]":
         """What was rejected in a session, oldest first, undone ones too."""
         from ampsm_engine.store import review_rows
 
-        found = self._select(f'{review_rows.REJECTIONS} WHERE "sessionId" = ?{review_rows.OLDEST_FIRST}', (session_id,))
+        where = f' WHERE "sessionId" = ?{review_rows.OLDEST_FIRST}'
+        found = self._db.select(review_rows.REJECTIONS + where, (session_id,))
         return tuple(review_rows.rejection(row) for row in found)
 
     def rejection(self, rejection_id: str) -> "Rejection":
         """The rejection of exactly this id; NotFound."""
         from ampsm_engine.store import review_rows
 
-        for row in self._select(f"{review_rows.REJECTIONS} WHERE id = ?", (rejection_id,)):
+        for row in self._db.select(f"{review_rows.REJECTIONS} WHERE id = ?", (rejection_id,)):
             return review_rows.rejection(row)
         raise NotFound(f"There is no rejection {rejection_id}.", "ampsm comments SESSION")
 
     def add_rejection(self, rejection: "Rejection") -> "Rejection":
         """Write down what is about to be rejected; NotFound without the session. Its fact follows when it is done."""
-        with self._writing() as database:
-            self.session(rejection.session_id)
-            RejectionRow.insert(**asdict(rejection)).execute(database)
+        with self._db.writing():
+            records.session(self._db, rejection.session_id)
+            self._db.execute(RejectionRow.insert(**asdict(rejection)))
             return self.rejection(rejection.id)
 
     def change_rejection(
@@ -146,36 +146,36 @@ class Reviews(Writing):
     ) -> "Rejection":
         """Change columns of a rejection, named as its fields, and record a fact (kind, text) of it; NotFound."""
         changed = changes(RejectionRow, columns, fixed=frozenset({"id", "session_id", "created_at"}))
-        with self._writing() as database:
+        with self._db.writing():
             before = self.rejection(rejection_id)
             if changed:
-                RejectionRow.update(changed).where(RejectionRow.id == rejection_id).execute(database)
+                self._db.execute(RejectionRow.update(changed).where(RejectionRow.id == rejection_id))
             if fact:
-                self._note(database, *fact, session_id=before.session_id)
+                records.note(self._db, *fact, session_id=before.session_id)
             return self.rejection(rejection_id)
 
     def delete_rejection(self, rejection_id: str) -> None:
         """Take a rejection back that did not come to be; NotFound."""
-        with self._writing() as database:
+        with self._db.writing():
             self.rejection(rejection_id)
-            RejectionRow.delete().where(RejectionRow.id == rejection_id).execute(database)
+            self._db.execute(RejectionRow.delete().where(RejectionRow.id == rejection_id))
 
 
-def bind(database: peewee.Database, session_id: str, iteration_id: str, answers: Sequence[str]) -> None:
+def bind(db: Database, session_id: str, iteration_id: str, answers: Sequence[str]) -> None:
     """Tie comments and rejections of a session to the iteration that answers them; ids of others change nothing."""
     chosen = json.dumps(list(answers))
     which = ' WHERE "sessionId" = ? AND id IN (SELECT value FROM json_each(?))'
     sent = f'UPDATE "reviewComments" SET state = \'sent\', outcome = NULL, "iterationId" = ?{which}'
     for update in (sent, f'UPDATE "rejections" SET "iterationId" = ?{which}'):
-        raw(database).execute(update, (iteration_id, session_id, chosen))
+        db.connection().execute(update, (iteration_id, session_id, chosen))
 
 
-def release(database: peewee.Database, iteration_id: str) -> None:
+def release(db: Database, iteration_id: str) -> None:
     """Open again what an iteration was to answer that never began."""
     opened = "UPDATE \"reviewComments\" SET state = 'open' WHERE \"iterationId\" = ? AND state = 'sent'"
-    raw(database).execute(opened, (iteration_id,))
+    db.connection().execute(opened, (iteration_id,))
     for table in ("reviewComments", "rejections"):
-        raw(database).execute(f'UPDATE "{table}" SET "iterationId" = NULL WHERE "iterationId" = ?', (iteration_id,))
+        db.connection().execute(f'UPDATE "{table}" SET "iterationId" = NULL WHERE "iterationId" = ?', (iteration_id,))
 
 
 def _need_words(text: str) -> None:

@@ -1,37 +1,106 @@
-"""Writing sessions and facts."""
+"""Sessions: read, found by what a person calls them, written, and removed with all that refers to them."""
 
-from collections.abc import Sequence
+# ruff: noqa: S608 - every piece is a column list of `rows` or a word of this file; values are bound
+
+import json
+import sqlite3
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from typing import NamedTuple
 
 from ampsm_engine import wording
 from ampsm_engine.errors import Refused
-from ampsm_engine.model import Iteration, Session, State, ToolCall
-from ampsm_engine.store import copies, removal
-from ampsm_engine.store.merging import Merging
-from ampsm_engine.store.rows import ITERATION_FIELDS
+from ampsm_engine.model import Board, BoardRow, Iteration, Session, State, Status, ToolCall
+from ampsm_engine.store import copies, records, references, rows
+from ampsm_engine.store.connection import Row, StorePart
+from ampsm_engine.store.facts import FACTS
 from ampsm_engine.store.tables import FactRow, IterationRow, SessionRow
-from ampsm_engine.store.writing import keep_tool_calls, tally_columns
+
+NEWEST_FACTS = 50
+
+_NEWEST_FIRST = ' ORDER BY s."createdAt" DESC, s.rowid DESC'
+
+# The iteration to show is picked in the index alone: the one at work, else the newest that began, else the
+# first that waits, else none. The picked ones are then read, and nothing of the others.
+_CURRENT = f"""
+SELECT p."sessionId", p.many, p.waiting, {rows.ITERATION_COLUMNS}
+  FROM (SELECT "sessionId", count(*) AS many, sum(state = 'queued') AS waiting, rowid AS pick,
+               max(CASE WHEN state IN ('running', 'settling') THEN 4000000000
+                        WHEN state = 'queued' THEN 1000000000 - number
+                        WHEN "startTime" > '' THEN 2000000000 + number
+                        ELSE 0 END) AS rank
+          FROM iterations GROUP BY "sessionId") p
+  LEFT JOIN iterations i ON i.rowid = p.pick AND p.rank > 0
+"""
 
 
-class Sessions(Merging):
-    """Sessions come, change and go."""
+class Sessions(StorePart):
+    """All sessions, those in the trash too."""
 
-    def add_session(self, session: Session) -> None:
+    def board(self, *, trashed: bool = False) -> Board:
+        """All that a screen may show, newest session first; with `trashed`, the trash alone."""
+        with self._db.reading():
+            sessions = self._db.select(records.SESSIONS + _where(trashed) + _NEWEST_FIRST)
+            current = self._db.select(_CURRENT)
+            facts = self._db.select(f"{FACTS} ORDER BY f.number DESC LIMIT ?", (NEWEST_FACTS,))
+        counted = {row[0]: row for row in current}
+        none: Row = (None, 0, 0, None)
+        found = []
+        for row in sessions:
+            session = rows.session(row)
+            _, many, waiting, *shown = counted.get(session.id, none)
+            iteration = rows.iteration(tuple(shown)) if shown[0] is not None else None
+            found.append(BoardRow(session, many, waiting, iteration))
+        return Board(tuple(found), tuple(rows.fact(row) for row in reversed(facts)))
+
+    def all(
+        self, *, repo_root: str | None = None, statuses: Sequence[Status] = (), trashed: bool = False
+    ) -> tuple[Session, ...]:
+        """Sessions, newest first; with `trashed`, those in the trash alone."""
+        where, values = _chosen(repo_root, statuses, trashed=trashed)
+        found = self._db.select(records.SESSIONS + where + _NEWEST_FIRST, values)
+        return tuple(rows.session(row) for row in found)
+
+    def as_json(
+        self, *, repo_root: str | None = None, statuses: Sequence[Status] = ()
+    ) -> tuple[list[tuple[str, str]], list[tuple[str, str, str]]]:
+        """Sessions, newest first, as (id, JSON), and their iterations by number as (session id, id, JSON)."""
+        where, values = _chosen(repo_root, statuses, trashed=False)
+        theirs = f' WHERE i."sessionId" IN (SELECT s.id FROM sessions s{where}) ORDER BY i."sessionId", i.number'
+        with self._db.reading():
+            sessions = self._db.select(rows.SESSION_JSON + where + _NEWEST_FIRST, values)
+            iterations = self._db.select(rows.ITERATION_JSON + theirs, values)
+        return sessions, iterations
+
+    def get(self, session_id: str) -> Session:
+        """The session of exactly this id, in the trash or not; NotFound."""
+        return records.session(self._db, session_id)
+
+    def resolve(self, reference: str, *, trashed: bool = False) -> Session:
+        """The session that a person means; as `match`."""
+        return self.match(reference, trashed=trashed).session
+
+    def match(self, reference: str, *, trashed: bool = False) -> references.Match:
+        """The session that a person means, and by what; as `references.match`."""
+        everyone = [rows.session(row) for row in self._db.select(records.SESSIONS + _NEWEST_FIRST)]
+        return references.match(reference, everyone, trashed=trashed)
+
+    def add(self, session: Session) -> None:
         """Add a session; Refused when its id is taken. Fact: created."""
-        with self._writing() as database:
-            if SessionRow.select(SessionRow.id).where(SessionRow.id == session.id).tuples().execute(database):
+        with self._db.writing():
+            if self._db.select("SELECT 1 FROM sessions WHERE id = ?", (session.id,)):
                 raise Refused(f"There is a session {session.id} already.", f"ampsm show {session.id}")
-            SessionRow.insert(**asdict(session)).execute(database)
-            self._note(database, "created", session.name, session_id=session.id)
-        copies.note_repository(self.path, session.repo_root)
+            self._db.execute(SessionRow.insert(**asdict(session)))
+            records.note(self._db, "created", session.name, session_id=session.id)
+        copies.note_repository(self._db.path, session.repo_root)
 
-    def update_session(self, session_id: str, **columns: object) -> Session:
+    def update(self, session_id: str, **columns: object) -> Session:
         """Change columns of a session, named as its fields, and answer it; NotFound. No fact."""
-        with self._writing() as database:
-            self._change_session(database, session_id, **columns)
-            session = self.session(session_id)
+        with self._db.writing():
+            records.change_session(self._db, session_id, **columns)
+            session = self.get(session_id)
         if "repo_root" in columns:
-            copies.note_repository(self.path, session.repo_root)
+            copies.note_repository(self._db.path, session.repo_root)
         return session
 
     def begin_trash(self, session_id: str) -> Session:
@@ -39,28 +108,29 @@ class Sessions(Merging):
 
         NotFound; Refused when it is in the trash already, while an iteration runs or waits, or a merge is open.
         """
-        with self._writing() as database:
-            session = self.session(session_id)
+        with self._db.writing():
+            session = self.get(session_id)
             if session.trashed_at is not None:
                 raise Refused(f"Session {session.name} is in the trash already.", f"ampsm trash restore {session.id}")
-            open_ones = [one for one in self.iterations(session_id) if one.state is not State.SETTLED]
+            iterations = records.iterations_of(self._db, (session_id,))[session_id]
+            open_ones = [one for one in iterations if one.state is not State.SETTLED]
             if open_ones:
                 many = f"{len(open_ones)} iteration{'s' * (len(open_ones) != 1)} of {session.name} still run or wait"
                 raise Refused(f"{many}.", f"ampsm stop {session.id}")
-            self._refuse_open(session)
-            self._change_session(database, session_id, trashed_at=wording.now())
-            return self.session(session_id)
+            records.refuse_open_merge(self._db, session)
+            records.change_session(self._db, session_id, trashed_at=wording.now())
+            return self.get(session_id)
 
-    def remove_session(self, session_id: str, *, with_facts: bool = False) -> None:
+    def remove(self, session_id: str, *, with_facts: bool = False) -> None:
         """Remove a session for good, with all that refers to it; NotFound.
 
         Its facts stay, unless it never came to be: `with_facts` is for a creation that is taken back.
         """
-        with self._writing() as database:
-            self.session(session_id)
-            removal.remove(database, "sessions", "id = ?", (session_id,))
+        with self._db.writing():
+            self.get(session_id)
+            _remove_rows(self._db.connection(), "sessions", "id = ?", (session_id,))
             if with_facts:
-                FactRow.delete().where(FactRow.session_id == session_id).execute(database)
+                self._db.execute(FactRow.delete().where(FactRow.session_id == session_id))
 
     def rebuild(
         self, session: Session, iterations: Sequence[Iteration], tool_calls: Sequence[ToolCall], text: str
@@ -69,19 +139,72 @@ class Sessions(Merging):
 
         Fact: rebuilt, with `text`.
         """
-        with self._writing() as database:
-            SessionRow.insert(**asdict(session)).on_conflict_ignore().execute(database)
+        with self._db.writing():
+            self._db.execute(SessionRow.insert(**asdict(session)).on_conflict_ignore())
             for iteration in iterations:
-                columns = {name: getattr(iteration, name) for name in ITERATION_FIELDS}
-                columns |= tally_columns(iteration.tally)
+                columns = records.iteration_columns(iteration)
                 kept = [getattr(IterationRow, name) for name in columns if name not in ("id", "session_id")]
                 insert = IterationRow.insert(**columns)
-                insert.on_conflict(conflict_target=(IterationRow.id,), preserve=kept).execute(database)
-            keep_tool_calls(database, tool_calls)
-            self._note(database, "rebuilt", text, session_id=session.id)
-        copies.note_repository(self.path, session.repo_root)
+                self._db.execute(insert.on_conflict(conflict_target=(IterationRow.id,), preserve=kept))
+            records.keep_tool_calls(self._db, tool_calls)
+            records.note(self._db, "rebuilt", text, session_id=session.id)
+        copies.note_repository(self._db.path, session.repo_root)
 
-    def fact(self, kind: str, text: str, *, session_id: str | None = None, iteration_id: str | None = None) -> None:
-        """Record that something became true."""
-        with self._writing() as database:
-            self._note(database, kind, text, session_id=session_id, iteration_id=iteration_id)
+
+def _where(trashed: bool, *more: str) -> str:
+    kept = "NOT NULL" if trashed else "NULL"
+    return " WHERE " + " AND ".join([f's."trashedAt" IS {kept}', *more])
+
+
+def _chosen(repo_root: str | None, statuses: Sequence[Status], *, trashed: bool) -> tuple[str, list[object]]:
+    conditions: list[str] = []
+    values: list[object] = []
+    if repo_root is not None:
+        conditions.append('s."repoRoot" = ?')
+        values.append(repo_root)
+    if statuses:
+        conditions.append("s.status IN (SELECT value FROM json_each(?))")
+        values.append(json.dumps(list(statuses)))
+    return _where(trashed, *conditions), values
+
+
+class _Reference(NamedTuple):
+    """One column that refers to a table."""
+
+    table: str
+    column: str
+    target: str
+    is_optional: bool
+
+
+def _remove_rows(
+    connection: sqlite3.Connection, table: str, where: str, values: tuple[object, ...], above: tuple[str, ...] = ()
+) -> None:
+    """Delete the rows of a condition; first what refers to them, or the reference alone where it may be NULL.
+
+    The predecessor's tables refer to sessions too, with what was said in them: purged is purged there as well.
+    """
+    for other in _references(connection, table):
+        if other.table in above:
+            continue
+        referring = f"{_quoted(other.column)} IN (SELECT {_quoted(other.target)} FROM {_quoted(table)} WHERE {where})"
+        if other.is_optional:
+            empty = f"UPDATE {_quoted(other.table)} SET {_quoted(other.column)} = NULL WHERE {referring}"
+            connection.execute(empty, values)
+        else:
+            _remove_rows(connection, other.table, referring, values, (*above, table))
+    connection.execute(f"DELETE FROM {_quoted(table)} WHERE {where}", values)
+
+
+def _references(connection: sqlite3.Connection, table: str) -> Iterator[_Reference]:
+    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+        columns = connection.execute(f"PRAGMA table_info({_quoted(name)})").fetchall()
+        needed = {column[1] for column in columns if column[3] or column[5]}
+        for row in connection.execute(f"PRAGMA foreign_key_list({_quoted(name)})").fetchall():
+            _, _, referred, column, target, *_ = row
+            if referred.lower() == table.lower():
+                yield _Reference(name, column, target or "id", column not in needed)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -18,7 +18,7 @@ def take(store: Store, settings: Settings, session: Session, iteration: Iteratio
 
     While a conflict of a merge lies in the worktree, nothing is taken.
     """
-    if store.open_merge(session.id) is not None:
+    if store.merges.open_of(session.id) is not None:
         return
     found = hand_edits.take(
         Path(session.worktree_path),
@@ -30,7 +30,7 @@ def take(store: Store, settings: Settings, session: Session, iteration: Iteratio
         apart=settings.text("commit.hand-edits") == "leave",
     )
     for kind, text in _facts(found) if found else ():
-        store.fact(kind, text, session_id=session.id, iteration_id=iteration.id)
+        store.facts.add(kind, text, session_id=session.id, iteration_id=iteration.id)
 
 
 def _facts(found: HandEdits) -> list[tuple[str, str]]:

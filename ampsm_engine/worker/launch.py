@@ -71,11 +71,11 @@ def sweep(home: Home, store: Store, slot_count: int) -> int:
     starts no second worker beside one that is still on its way: a worker that cannot start would fill the machine.
     """
     wanted = 0
-    if store.unsettled():
+    if store.iterations.unsettled():
         with slots.claiming(home, CLAIM_PATIENCE) as alone:  # else a living worker looks for them at this moment
-            unsettled = store.unsettled() if alone else ()
+            unsettled = store.iterations.unsettled() if alone else ()
             wanted = sum(not slots.is_leased(home.run(iteration.id)) for iteration in unsettled)
-    if store.claimable() and wanted < slot_count:
+    if store.queue.has_claimable() and wanted < slot_count:
         free = slots.slot(home, slot_count)
         if free is not None:
             free.release()

@@ -40,7 +40,7 @@ def watch(store: Store, session: Session, run: RunDirectory) -> None:
     try:
         state = repository_state.read(Path(session.repo_root))
         outside_changes.hold_stash(Path(session.repo_root), _kept(session, run.path.name), state)
-        newest = store.facts(limit=1)
+        newest = store.facts.read(limit=1)
         known = {
             "state": state,
             "time": wording.now(),
@@ -51,7 +51,7 @@ def watch(store: Store, session: Session, run: RunDirectory) -> None:
         run.outside.unlink(missing_ok=True)
     except (AmpsmError, OSError) as reason:
         text = f"what changes outside of the worktree while amp runs will not be known: {reason}"
-        store.fact("note", text, session_id=session.id, iteration_id=run.path.name)
+        store.facts.add("note", text, session_id=session.id, iteration_id=run.path.name)
 
 
 def facts(home: Home, store: Store, session: Session, iteration: Iteration) -> list[tuple[str, str]]:
@@ -70,7 +70,7 @@ def facts(home: Home, store: Store, session: Session, iteration: Iteration) -> l
         changes = read(run)
     except (AmpsmError, OSError, ValueError, LookupError) as reason:  # the others: a damaged file
         return [("note", f"what changed outside of the worktree while amp ran is not known: {reason}")]
-    _mark(home, store, store.session(session.id), changes, now)
+    _mark(home, store, store.sessions.get(session.id), changes, now)
     return _facts(iteration, changes)
 
 
@@ -96,7 +96,7 @@ def remaining(
     """
     if session.outside is None:
         return
-    for iteration in store.iterations(session.id):
+    for iteration in store.iterations.of(session.id):
         for change in read(home.run(iteration.id)):
             if change.quiet:
                 continue
@@ -107,9 +107,9 @@ def remaining(
 
 def forget(home: Home, store: Store, session_id: str) -> None:
     """Take the mark away: somebody has seen what changed. The facts stay, and the commits that are kept."""
-    for iteration in store.iterations(session_id):
+    for iteration in store.iterations.of(session_id):
         home.run(iteration.id).outside.unlink(missing_ok=True)
-    store.update_session(session_id, outside=None)
+    store.sessions.update(session_id, outside=None)
 
 
 def told(iteration: Iteration, change: OutsideChange) -> str:
@@ -143,7 +143,7 @@ def _mark(home: Home, store: Store, session: Session, changes: Iterable[OutsideC
     more = f" and {len(labels) - NAMED} more" if len(labels) > NAMED else ""
     marked = ", ".join(labels[:NAMED]) + more if labels else None
     if marked != session.outside:
-        store.update_session(session.id, outside=marked)
+        store.sessions.update(session.id, outside=marked)
 
 
 def _write(run: RunDirectory, changes: Sequence[OutsideChange]) -> None:
@@ -208,13 +208,13 @@ class _Ours:
 
 def _ours(store: Store, session: Session, known: dict[str, Any]) -> _Ours:
     """What facts and journal say since `watch`; sessions with an iteration under way look after themselves."""
-    acted = {fact.session_id for fact in store.facts(after=known["fact"]) if fact.kind not in _NOT_AN_ACT}
-    acted |= {one.session_id for one in store.unsettled()} | set(store.open_merges())
+    acted = {fact.session_id for fact in store.facts.read(after=known["fact"]) if fact.kind not in _NOT_AN_ACT}
+    acted |= {one.session_id for one in store.iterations.unsettled()} | set(store.merges.all_open())
     others = [one for one in _of_repository(store, session) if one.id != session.id]
     active = [one for one in others if one.id in acted]
     living = {one.id for one in others}
     purged = [one for one in known["sessions"] if one[0] not in living and one[0] != session.id]
-    recent = [one for other in active for one in store.merges(other.id) if (one.ended_at or "9") >= known["time"]]
+    recent = [one for other in active for one in store.merges.of(other.id) if (one.ended_at or "9") >= known["time"]]
     forth = [(one.target, one.base_before, one.base_after) for one in recent if one.target]
     undone = [one for one in recent if one.state is MergeState.UNDONE]
     back = [(one.target, one.base_after, one.base_before) for one in undone]
@@ -231,4 +231,4 @@ def _ours(store: Store, session: Session, known: dict[str, Any]) -> _Ours:
 
 def _of_repository(store: Store, session: Session) -> tuple[Session, ...]:
     root = session.repo_root
-    return (*store.sessions(repo_root=root), *store.sessions(repo_root=root, trashed=True))
+    return (*store.sessions.all(repo_root=root), *store.sessions.all(repo_root=root, trashed=True))

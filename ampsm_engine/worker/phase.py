@@ -65,7 +65,7 @@ class Phase:
         version = self.store.data_version()
         if version != self._seen:
             self._seen = version
-            if self._stop_at is None and self.store.iteration(self.iteration_id).stop_requested_at is not None:
+            if self._stop_at is None and self.store.iterations.get(self.iteration_id).stop_requested_at is not None:
                 self._stop_at = time.monotonic()
         return self._stop_at is not None
 
@@ -91,4 +91,4 @@ class Phase:
         text = f"{self.what} since {self._since:%H:%M:%S}"
         named = printable(redact.text(hanging or ""))[:200]
         activity = None if hanging is None else f"{text}: {named}" if named else text
-        self.store.update_iteration(self.iteration_id, activity=activity)
+        self.store.iterations.update(self.iteration_id, activity=activity)

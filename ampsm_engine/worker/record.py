@@ -40,7 +40,7 @@ class Recorder:
         self._calls |= {call.sequence: call for call in fold.take_tool_calls()}
         if now == self._written and not self._calls:
             return
-        self.store.record(
+        self.store.iterations.record(
             self.run.path.name,
             tally=fold.tally,
             offset=said.reader.offset,

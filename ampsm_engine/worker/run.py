@@ -68,8 +68,8 @@ class Run:
         if adopted:
             self.child = process.adopt(self.directory, self.iteration.id)
             if self.child is None and self._never_started():
-                self.store.requeue(self.iteration.id)
-                if self.store.iteration(self.iteration.id).state is State.SETTLED:  # it was to stop
+                self.store.queue.put_back(self.iteration.id)
+                if self.store.iterations.get(self.iteration.id).state is State.SETTLED:  # it was to stop
                     run_files.clean(self.directory)
                 return False
             if self.child is None and self._was_about_to_try_again():
@@ -91,7 +91,7 @@ class Run:
 
     def await_abandoned(self) -> None:
         """Let a git that a killed worker left in the worktree come to its end; a stop ends it in time."""
-        worktree = Path(self.store.session(self.iteration.session_id).worktree_path)
+        worktree = Path(self.store.sessions.get(self.iteration.session_id).worktree_path)
         with self._phase("waiting for a commit that a killed worker began") as phase:
             abandoned.wait((worktree,), patience=commits.HOOK_LIMIT, stop=phase.is_over)
 
@@ -137,7 +137,7 @@ class Run:
 
     def _start(self, *, first: bool) -> None:
         """Start amp, for the first time or again; who changes the worktree in a review comes to an end before."""
-        session = self.store.session(self.iteration.session_id)
+        session = self.store.sessions.get(self.iteration.session_id)
         worktree = Path(session.worktree_path)
         if first:
             self._wait_for_review()
@@ -146,18 +146,18 @@ class Run:
         if self.iteration.start_sha is None and worktree.is_dir():
             with self._phase("committing what was edited by hand"):
                 hand_work.take(self.store, self.settings, session, self.iteration)
-            self.store.update_iteration(self.iteration.id, start_sha=commits.head(worktree).commit)
+            self.store.iterations.update(self.iteration.id, start_sha=commits.head(worktree).commit)
         if first:
             with self._phase("looking at the repository"):
                 outside.watch(self.store, session, self.directory)
         if self._stop_wanted():
             raise Refused(f"Iteration {self.iteration.number} was stopped before amp began.")
-        self.store.begin_attempt(self.iteration.id)
-        self.iteration = self.store.iteration(self.iteration.id)
+        self.store.iterations.begin_attempt(self.iteration.id)
+        self.iteration = self.store.iterations.get(self.iteration.id)
         if first:
             self._write_context(session, worktree)
         number = self.iteration.number
-        earlier = [before for before in self.store.iterations(session.id) if before.number < number]
+        earlier = [before for before in self.store.iterations.of(session.id) if before.number < number]
         self.child = attempt.start(
             self.home,
             self.settings,
@@ -176,10 +176,10 @@ class Run:
         """Let the worktree's own files say that this iteration is at work."""
         with contextlib.suppress(AmpsmError, OSError):  # what they cannot say now is said at its end
             files = changes.files(worktree, session.base_commit, "HEAD")
-            context.write(session, self.store.iterations(session.id), files)
+            context.write(session, self.store.iterations.of(session.id), files)
 
     def _wait_for_review(self) -> None:
-        worktree = Path(self.store.session(self.iteration.session_id).worktree_path)
+        worktree = Path(self.store.sessions.get(self.iteration.session_id).worktree_path)
         if worktree.is_dir():
             who = f"iteration {self.iteration.id}"
             with (
@@ -255,9 +255,9 @@ class Run:
 
     def _tell_silence(self, seconds: float) -> None:
         """Record that amp is silent, and tell the desktop: while amp works, its worker is the one who sees it."""
-        session = self.store.session(self.iteration.session_id)
+        session = self.store.sessions.get(self.iteration.session_id)
         text = notices.silence(seconds, session.id)
-        self.store.fact("silent", text, session_id=session.id, iteration_id=self.iteration.id)
+        self.store.facts.add("silent", text, session_id=session.id, iteration_id=self.iteration.id)
         telling.announce(self.home, self.settings, News(Kind.NEEDS_INPUT, session.id, session.name, text))
 
     def _age(self) -> float:
@@ -277,7 +277,7 @@ class Run:
         version = self.store.data_version()
         if version != self._stop_seen:
             self._stop_seen = version
-            self._stop = self.store.iteration(self.iteration.id).stop_requested_at is not None
+            self._stop = self.store.iterations.get(self.iteration.id).stop_requested_at is not None
         return self._stop
 
     @staticmethod
@@ -286,9 +286,9 @@ class Run:
 
     def _again(self, ending: failures.Ending) -> bool:
         """Try once more where that can help: rate limits and overload after a pause, a lost option at once."""
-        if self._stop_wanted() or self.store.iteration(self.iteration.id).state is not State.RUNNING:
+        if self._stop_wanted() or self.store.iterations.get(self.iteration.id).state is not State.RUNNING:
             return False
-        self.iteration = self.store.iteration(self.iteration.id)
+        self.iteration = self.store.iterations.get(self.iteration.id)
         if attempt.remedy(self.home, self.settings, self.iteration, ending, transcript.tail(self.directory.stderr)):
             return self._restart()
         most = min(ending.retries or math.inf, self.settings.number("iteration.retries"))
@@ -297,9 +297,9 @@ class Run:
         delay = ending.delay or self.settings.number("iteration.retry-delay")
         delay *= 2 ** (self.iteration.attempts - 1)
         text = f"{ending.error or ending.failure}: trying again in {wording.duration(int(delay * 1000))}"
-        self.store.fact("retry", text, session_id=self.iteration.session_id, iteration_id=self.iteration.id)
+        self.store.facts.add("retry", text, session_id=self.iteration.session_id, iteration_id=self.iteration.id)
         waiting = f"{ending.failure}: trying again in {wording.duration(int(delay * 1000))}"
-        self.store.update_iteration(self.iteration.id, activity=waiting)
+        self.store.iterations.update(self.iteration.id, activity=waiting)
         until = time.monotonic() + delay
         while time.monotonic() < until:
             if self._stop_wanted():
@@ -319,10 +319,10 @@ class Run:
         """Record how it ended; from here on it only has to be settled."""
         if ending.warning:
             session_id = self.iteration.session_id
-            self.store.fact("note", ending.warning, session_id=session_id, iteration_id=self.iteration.id)
-        session = self.store.session(self.iteration.session_id)
+            self.store.facts.add("note", ending.warning, session_id=session_id, iteration_id=self.iteration.id)
+        session = self.store.sessions.get(self.iteration.session_id)
         hint = (ending.hint or "").replace("SESSION", session.id).replace("BRANCH", session.branch_name)
-        self.store.begin_settling(
+        self.store.iterations.begin_settling(
             self.iteration.id,
             outcome=ending.outcome,
             failure=ending.failure,
@@ -342,9 +342,9 @@ class Run:
     def _refused(self, reason: AmpsmError) -> None:
         """Amp could not be started at all: nothing was paid, nothing changed."""
         if self._stop_wanted():
-            self.store.begin_settling(self.iteration.id, outcome=Outcome.STOPPED)
+            self.store.iterations.begin_settling(self.iteration.id, outcome=Outcome.STOPPED)
             return
-        self.store.begin_settling(
+        self.store.iterations.begin_settling(
             self.iteration.id,
             outcome=Outcome.FAILED,
             failure="not-installed" if self._amp_is_missing() else "not-started",

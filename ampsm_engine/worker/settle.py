@@ -57,15 +57,15 @@ def settle(
 
     `said`: the stream, where the caller has read it to its end. `trouble`: only the end is written, with this reason.
     """
-    iteration = store.iteration(iteration_id)
+    iteration = store.iterations.get(iteration_id)
     with Phase(store, settings, iteration_id, "settling") as phase:
-        it = Settling(store.session(iteration.session_id), iteration, home.run(iteration_id), phase)
+        it = Settling(store.sessions.get(iteration.session_id), iteration, home.run(iteration_id), phase)
         it.facts += outside.facts(home, store, it.session, it.iteration)
         if trouble is None:
             _work(store, settings, it, said)
         else:
             it.facts.append(("trouble", f"{trouble.message} {trouble.hint}".strip()))
-        if store.open_merge(it.session.id) is None:  # else the conflict lies there
+        if store.merges.open_of(it.session.id) is None:  # else the conflict lies there
             hand_work.note_left(it.session, it.iteration)
         _forget_thread(store, it)
         _context_files(store, it)
@@ -74,7 +74,7 @@ def settle(
         except (OSError, AmpsmError) as reason:
             it.facts.append(("not-redacted", f"{it.run.path} could not be cleaned of secrets: {reason}"))
     _finish(store, it)
-    run_record.write(home, store.session(it.session.id), store.iteration(it.iteration.id))
+    run_record.write(home, store.sessions.get(it.session.id), store.iterations.get(it.iteration.id))
     telling.tell(home, store, settings, it.iteration.id)
 
 
@@ -83,7 +83,7 @@ def _work(store: PatientStore, settings: Settings, it: Settling, said: Transcrip
     _end_leftovers(it, settings)
     result = _last_words(store, it, said)
     it.phase.turn_to("committing")
-    if store.open_merge(it.session.id) is not None:
+    if store.merges.open_of(it.session.id) is not None:
         _leave_resolution(it)
     elif it.iteration.attempts:  # else amp never began: nothing in the worktree is its work
         _keep_commits(store, settings, it, result)
@@ -107,7 +107,7 @@ def _last_words(store: PatientStore, it: Settling, said: Transcript | None) -> s
         said.read_to_end()
     fold = said.fold
     if said.position >= it.iteration.offset:
-        store.record(
+        store.iterations.record(
             it.iteration.id,
             tally=fold.tally,
             offset=said.position,
@@ -115,7 +115,7 @@ def _last_words(store: PatientStore, it: Settling, said: Transcript | None) -> s
             thread_id=fold.thread_id,
             tool_calls=fold.take_tool_calls(),
         )
-        it.iteration = store.iteration(it.iteration.id)
+        it.iteration = store.iterations.get(it.iteration.id)
     return (fold.result.text if fold.result else "") or fold.last_text
 
 
@@ -141,11 +141,11 @@ def _keep_commits(store: PatientStore, settings: Settings, it: Settling, result:
             files = changes.files(it.worktree, start, head.commit)
             text = f"{head.commit[:12]} changes {len(files)} file{'s' * (len(files) != 1)}"
             it.facts.append(("committed", text))
-            store.update_iteration(it.iteration.id, commit_sha=head.commit, changed_files=len(files))
+            store.iterations.update(it.iteration.id, commit_sha=head.commit, changed_files=len(files))
             _note_rubbish(it, start, head.commit)
     except AmpsmError as reason:
         _not_committed(it, f"{reason.message} {reason.hint}".strip())
-    it.iteration = store.iteration(it.iteration.id)
+    it.iteration = store.iterations.get(it.iteration.id)
 
 
 def _note_rubbish(it: Settling, start: str, tip: str) -> None:
@@ -217,21 +217,21 @@ def _run_script(store: PatientStore, settings: Settings, it: Settling) -> None:
         )
     except Failed as reason:
         it.facts.append(("tested", reason.message))
-        store.update_iteration(it.iteration.id, test_result=ScriptResult.FAIL, test_exit_code=127)
+        store.iterations.update(it.iteration.id, test_result=ScriptResult.FAIL, test_exit_code=127)
     else:
         it.facts.append(("tested", script.script_text(ran)))
         if ran.stopped:  # it says nothing about the work
             it.called_off = "the script was stopped"
         else:
-            store.update_iteration(it.iteration.id, test_result=ran.result, test_exit_code=ran.exit_code)
+            store.iterations.update(it.iteration.id, test_result=ran.result, test_exit_code=ran.exit_code)
     if not settings.switch("iteration.keep-strays"):
         process.end_strays(it.iteration.id, settings.number("stop.terminate"))
-    it.iteration = store.iteration(it.iteration.id)
+    it.iteration = store.iterations.get(it.iteration.id)
 
 
 def _forget_thread(store: PatientStore, it: Settling) -> None:
     if it.iteration.failure in FRESH_THREAD_AFTER and it.session.thread_id:
-        store.update_session(it.session.id, thread_id=None)
+        store.sessions.update(it.session.id, thread_id=None)
         it.facts.append(("thread", "the next message begins a new thread; the worktree stays as it is"))
 
 
@@ -242,8 +242,8 @@ def _context_files(store: PatientStore, it: Settling) -> None:
         files = changes.files(it.worktree, it.session.base_commit, "HEAD")
         # As they are a moment later: nobody writes these files again once the end is in the store.
         end = replace(it.iteration, state=State.SETTLED, outcome=_outcome(it))
-        every = [end if one.id == end.id else one for one in store.iterations(it.session.id)]
-        told = context.write(replace(store.session(it.session.id), status=_status(it)), every, files)
+        every = [end if one.id == end.id else one for one in store.iterations.of(it.session.id)]
+        told = context.write(replace(store.sessions.get(it.session.id), status=_status(it)), every, files)
     except (AmpsmError, OSError) as reason:
         told = f"the context files could not be written: {reason}"
     if told:
@@ -266,4 +266,4 @@ def _finish(store: PatientStore, it: Settling) -> None:
     text = it.iteration.error or f"iteration {it.iteration.number} {words[outcome.value]}"
     text += f": {it.called_off}" if it.called_off else ""
     ends = [*it.facts, (words[outcome.value], text)]
-    store.settle(it.iteration.id, status=_status(it), facts=ends, outcome=outcome, activity=None)
+    store.iterations.settle(it.iteration.id, status=_status(it), facts=ends, outcome=outcome, activity=None)

@@ -55,15 +55,15 @@ def _is_told(settings: Settings) -> bool:
 
 def _news(store: Store, iteration_id: str) -> News | None:
     """What the end is to a person: nothing while the session goes on with its queue, unless it failed."""
-    iteration = store.iteration(iteration_id)
-    session = store.session(iteration.session_id)
+    iteration = store.iterations.get(iteration_id)
+    session = store.sessions.get(iteration.session_id)
     kind = notices.kind_of(iteration.outcome, iteration.test_result, session.status)
-    goes_on = any(one.state is State.QUEUED for one in store.iterations(session.id))
-    if kind is Kind.NEEDS_INPUT and store.open_merge(session.id) is not None:
+    goes_on = any(one.state is State.QUEUED for one in store.iterations.of(session.id))
+    if kind is Kind.NEEDS_INPUT and store.merges.open_of(session.id) is not None:
         kind = Kind.CONFLICT  # amp was at the conflicts of a merge, which wait for a person again
     if kind is None or (goes_on and kind is not Kind.ERROR):
         return None
-    text = notices.ending(iteration, session.status, store.facts(session_id=session.id, limit=FACTS))
+    text = notices.ending(iteration, session.status, store.facts.read(session_id=session.id, limit=FACTS))
     return News(kind, session.id, session.name, text)
 
 

@@ -61,7 +61,7 @@ class Worker:
         finally:
             slot.release()
         # Something may have been queued by one who found every slot taken, ours among them.
-        return self.store.claimable()
+        return self.store.queue.has_claimable()
 
     def _adopt_orphans(self) -> None:
         """Look after every iteration whose worker died. amp runs already, so this needs no slot."""
@@ -77,13 +77,13 @@ class Worker:
                 lease.release()
 
     def _orphan(self) -> tuple[Iteration, slots.Lock] | None:
-        for known in self.store.unsettled():
+        for known in self.store.iterations.unsettled():
             lease = slots.lease(self.home.run(known.id))
             if lease is None:
                 continue
             try:
                 # Its worker may have settled it, and let go, since the store was asked.
-                now = next((one for one in self.store.unsettled() if one.id == known.id), None)
+                now = next((one for one in self.store.iterations.unsettled() if one.id == known.id), None)
             except BaseException:
                 lease.release()
                 raise
@@ -94,13 +94,13 @@ class Worker:
 
     def _next(self) -> bool:
         with slots.claiming(self.home), self.store.at_once():
-            iteration = self.store.claim()
+            iteration = self.store.queue.claim()
             lease = slots.lease_of_claimed(self.home.run(iteration.id)) if iteration else None
         if iteration is None or lease is None:
             return False
         try:
             # Others may be able to run beside this one.
-            if self.store.claimable():
+            if self.store.queue.has_claimable():
                 launch.launch(self.home)
             self._look_after(iteration, adopted=False)
         finally:
@@ -134,9 +134,9 @@ class Worker:
         """Settle what could not be settled in the ordinary way; what amp changed stays in place."""
         known = reason if isinstance(reason, AmpsmError) else Failed(f"{type(reason).__name__}: {reason}")
         run.end_amp()
-        now = self.store.iteration(iteration.id)
+        now = self.store.iterations.get(iteration.id)
         if now.state is State.RUNNING:
-            self.store.begin_settling(
+            self.store.iterations.begin_settling(
                 iteration.id,
                 outcome=Outcome.FAILED,
                 failure="worker",
@@ -145,7 +145,7 @@ class Worker:
                 exit_code=None,
                 duration_ms=None,
             )
-        if self.store.iteration(iteration.id).state is State.SETTLING:
+        if self.store.iterations.get(iteration.id).state is State.SETTLING:
             settle(self.home, self.store, self.settings, iteration.id, trouble=known)
 
     def _say(self, text: str) -> None:

@@ -106,7 +106,7 @@ class Shelf:
             "created_at": f"2026-09-01T10:00:0{number}.000Z",
         }
         session = Session(**(values | columns))
-        self.engine.store.add_session(session)
+        self.engine.store.sessions.add(session)
         self.made.append(session)
         return session
 
@@ -127,7 +127,7 @@ class Shelf:
         **columns: Any,
     ) -> Iteration:
         store = self.engine.store
-        queued = store.enqueue(Iteration(new_id(), session.id, 0, prompt, State.QUEUED, wording.now(), mode=None))
+        queued = store.queue.add(Iteration(new_id(), session.id, 0, prompt, State.QUEUED, wording.now(), mode=None))
         run = self.engine.home.run(queued.id)
         run.path.mkdir(mode=0o700)
         run.stream.write_bytes(stream)
@@ -136,14 +136,16 @@ class Shelf:
         lease = slots.lease(run)
         assert lease
         self.held.append(lease)
-        assert store.claim().id == queued.id
-        store.record(queued.id, tally=tally, offset=len(stream), activity=activity, thread_id=None, tool_calls=())
+        assert store.queue.claim().id == queued.id
+        store.iterations.record(
+            queued.id, tally=tally, offset=len(stream), activity=activity, thread_id=None, tool_calls=()
+        )
         if state is State.SETTLED:
-            store.begin_settling(
+            store.iterations.begin_settling(
                 queued.id, outcome=outcome, failure=failure, error=error, hint=hint, exit_code=0, duration_ms=4200
             )
-            store.settle(queued.id, status=status, facts=[(outcome.value, "it ended")], **columns)
-        return store.iteration(queued.id)
+            store.iterations.settle(queued.id, status=status, facts=[(outcome.value, "it ended")], **columns)
+        return store.iterations.get(queued.id)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def some(shelf: Shelf) -> Shelf:
     shelf.iteration(running, State.QUEUED)
     trashed = shelf.session("trashed")
     shelf.iteration(trashed, State.QUEUED)
-    shelf.engine.store.update_session(trashed.id, trashed_at="2026-09-01T10:00:00.000Z")
+    shelf.engine.store.sessions.update(trashed.id, trashed_at="2026-09-01T10:00:00.000Z")
     return shelf
 
 

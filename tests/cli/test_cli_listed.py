@@ -24,9 +24,9 @@ numbers = st.none() | st.integers(0, 2**53)
 
 def both(store: Store) -> tuple[object, object]:
     """The document as `ls` prints it, and as `show` would make it."""
-    found = store.sessions()
+    found = store.sessions.all()
     ids = [session.id for session in found]
-    iterations, notes = store.iterations_of(ids), store.notes_of(ids)
+    iterations, notes = store.iterations.of_sessions(ids), store.facts.notes_of(ids)
     made = [documents.session_document(session, iterations[session.id], notes) for session in found]
     written = json.loads(f"{{{documents.listed_sessions(store, None, ())}}}")["sessions"]
     return written, json.loads(output.encoded(made))
@@ -47,11 +47,11 @@ def both(store: Store) -> tuple[object, object]:
 def test_sqlite_says_what_the_values_say(name, notes, status, state, outcome, result, tokens, activity, started):
     with tempfile.TemporaryDirectory() as folder:
         store = Store(Path(folder) / "ampsm.sqlite")
-        store.add_session(a_session("s1"))
-        store.add_session(a_session("s2"))
+        store.sessions.add(a_session("s1"))
+        store.sessions.add(a_session("s2"))
         for number in (1, 2):
-            store.enqueue(an_iteration(f"i{number}", "s1"))
-        store.fact("left-out", "a.env", session_id="s1", iteration_id="i2")
+            store.queue.add(an_iteration(f"i{number}", "s1"))
+        store.facts.add("left-out", "a.env", session_id="s1", iteration_id="i2")
         with sqlite3.connect(store.path) as connection:
             connection.execute(
                 "UPDATE sessions SET name = ?, notes = ?, status = ? WHERE id = 's1'", (name, notes, status)
@@ -86,10 +86,10 @@ def test_what_is_gone_of_a_session_and_a_conflict_are_told(ampsm: Ampsm, shelf: 
     git(repo, "commit", "-q", "--allow-empty", "-m", "Begin")
     shutil.rmtree(made["no worktree"].worktree_path)
     (Path(made["no link"].worktree_path) / ".git").unlink()
-    shelf.engine.store.update_session(made["no repository"].id, repo_root="/nowhere/at/all")
-    shelf.engine.store.update_session(made["no base"].id, base_branch="feature")
+    shelf.engine.store.sessions.update(made["no repository"].id, repo_root="/nowhere/at/all")
+    shelf.engine.store.sessions.update(made["no base"].id, base_branch="feature")
     waits = made["in conflict"].id
-    shelf.engine.store.begin_merge(
+    shelf.engine.store.merges.begin(
         Merge("m1", waits, "merge", MergeState.CONFLICTED, "wait", "2026-09-01T10:00:00.000Z")
     )
     expected = {"whole": None, "no worktree": "worktree", "no link": "link", "no repository": "repository"}

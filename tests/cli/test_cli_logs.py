@@ -182,10 +182,10 @@ def test_a_running_iteration_is_followed_to_its_end(shelf: Shelf) -> None:
         file.flush()
         assert any(b"fixed" in line for line in lines)
     store = shelf.engine.store
-    store.begin_settling(
+    store.iterations.begin_settling(
         iteration.id, outcome=Outcome.STOPPED, failure=None, error=None, hint=None, exit_code=130, duration_ms=1
     )
-    store.settle(iteration.id, status=Status.IDLE, facts=[])
+    store.iterations.settle(iteration.id, status=Status.IDLE, facts=[])
     assert b"iteration 1 stopped" in b"".join(lines)
     assert process.wait() == 0
 

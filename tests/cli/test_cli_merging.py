@@ -201,7 +201,7 @@ def test_a_killed_merge_is_told_by_the_next_command(ampsm: Ampsm, task: Task) ->
 
     engine = engine_at()
     now = situation.look(engine.store, task.id)
-    engine.store.begin_merge(journal.new(now, Options(message="x"), moved="main"))
+    engine.store.merges.begin(journal.new(now, Options(message="x"), moved="main"))
     ran = ampsm("ls", "--json")
     assert "The merge of dark mode was rolled back" in ran.err
     assert ran.json["sessions"][0]["status"] == "idle"

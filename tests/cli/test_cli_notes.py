@@ -30,7 +30,7 @@ def noted(shelf: Shelf, facts: dict[str, str], **columns: object) -> tuple[str, 
     session = shelf.session(f"session {len(shelf.made)}")
     iteration = shelf.iteration(session, status=Status.AWAITING_INPUT, **columns)
     for kind, text in facts.items():
-        shelf.engine.store.fact(kind, text, session_id=session.id, iteration_id=iteration.id)
+        shelf.engine.store.facts.add(kind, text, session_id=session.id, iteration_id=iteration.id)
     return session.id, iteration.id
 
 

@@ -243,14 +243,22 @@ def test_a_beginning_is_enough_for_looking_only(
 ) -> None:
     """`--yes` answers the question of the command, and not which session is meant."""
     if words[0] == "trash":
-        board.engine.store.update_session("1a2b3c4d5e", trashed_at="2026-09-02T00:00:00.000Z")
-    before = board.engine.store.sessions(), board.engine.store.sessions(trashed=True), board.engine.store.facts()
+        board.engine.store.sessions.update("1a2b3c4d5e", trashed_at="2026-09-02T00:00:00.000Z")
+    before = (
+        board.engine.store.sessions.all(),
+        board.engine.store.sessions.all(trashed=True),
+        board.engine.store.facts.read(),
+    )
     ran = ampsm(*(word.format(beginning) for word in words), *(() if words[-1] == "--reject" else ("--json",)))
     assert ran.code == 4
     assert f"{beginning!r} is the beginning of the" in ran.err
     assert "session fix login (1a2b3c4d5e)" in ran.err
     assert "Name it: 1a2b3c4d5e" in ran.err
-    after = board.engine.store.sessions(), board.engine.store.sessions(trashed=True), board.engine.store.facts()
+    after = (
+        board.engine.store.sessions.all(),
+        board.engine.store.sessions.all(trashed=True),
+        board.engine.store.facts.read(),
+    )
     assert after == before
 
 

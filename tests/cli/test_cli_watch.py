@@ -54,10 +54,10 @@ def test_events(ampsm: Ampsm, some: Shelf) -> None:
 def test_a_follower_sees_what_happens(some: Shelf) -> None:
     process = program("events", "--follow", "--json", "--after", "0")
     assert process.stdout
-    known = len(some.engine.store.facts())
+    known = len(some.engine.store.facts.read())
     for _ in range(known):
         assert json.loads(process.stdout.readline())
-    some.engine.store.fact("tested", "by hand", session_id=some.made[0].id)
+    some.engine.store.facts.add("tested", "by hand", session_id=some.made[0].id)
     assert json.loads(process.stdout.readline())["text"] == "by hand"
     process.terminate()
     assert process.wait() == 143
@@ -68,14 +68,14 @@ def test_a_follower_outlives_a_store_that_does_not_answer_for_a_while(some: Shel
     process = program("events", "--follow", "--json", "--after", "0")
     assert process.stdout
     assert process.stderr
-    for _ in some.engine.store.facts():
+    for _ in some.engine.store.facts.read():
         assert json.loads(process.stdout.readline())
     database.rename(away)
     said = process.stderr.readline().decode()
     assert "No such file" in said
     assert "may be old" in said
     away.rename(database)
-    some.engine.store.fact("tested", "by hand", session_id=some.made[0].id)
+    some.engine.store.facts.add("tested", "by hand", session_id=some.made[0].id)
     assert json.loads(process.stdout.readline())["text"] == "by hand"
     process.terminate()
     assert process.wait() == 143

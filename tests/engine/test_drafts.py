@@ -23,7 +23,7 @@ def test_a_form_that_is_right_has_no_trouble_and_nothing_is_made(bench: Bench) -
     before = git(bench.repo, "for-each-ref"), git(bench.repo, "worktree", "list")
     assert fields(bench, base="main", name="A name", script="make test", mode="smart") == []
     assert (git(bench.repo, "for-each-ref"), git(bench.repo, "worktree", "list")) == before
-    assert bench.engine.store.sessions() == ()
+    assert bench.engine.store.sessions.all() == ()
 
 
 @pytest.mark.parametrize(
@@ -111,12 +111,12 @@ def test_the_last_prompt_is_as_typed_while_that_is_there_and_never_goes_on_redac
     bench.settled(session)
     kept = runs.last_prompt(bench.engine, session.id)
     assert SECRET not in kept
-    before = bench.engine.store.iterations(session.id)
+    before = bench.engine.store.iterations.of(session.id)
     with pytest.raises(Refused, match="where a secret stood"):
         runs.iterate(bench.engine, session.id, kept)
     with pytest.raises(Refused, match="where a secret stood"):
         sessions.new(bench.engine, path=bench.repo, prompt=kept)
     assert fields(bench, prompt=kept) == ["prompt"]
-    assert bench.engine.store.iterations(session.id) == before
+    assert bench.engine.store.iterations.of(session.id) == before
     with pytest.raises(Refused):
         runs.last_prompt(bench.engine, bench.new(None, name="nothing").id)

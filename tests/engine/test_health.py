@@ -58,13 +58,13 @@ def test_what_took_the_place_of_a_worktree_stays_and_hides_nothing(bench: Bench)
     with pytest.raises(Refused):
         removal.remove(bench.engine, taken.id)
     assert Path(taken.worktree_path).read_text() == "mine"
-    assert bench.engine.store.session(taken.id).trashed_at is None
+    assert bench.engine.store.sessions.get(taken.id).trashed_at is None
 
 
 def test_orphans_are_found_offered_and_left_alone(bench: Bench) -> None:
     session = bench.new(None, name="forgotten")
     bench.new(None, name="kept")
-    bench.engine.store.remove_session(session.id)
+    bench.engine.store.sessions.remove(session.id)
     before = git(bench.repo, "worktree", "list"), git(bench.repo, "for-each-ref")
     (finding,) = health.repair(bench.engine)
     assert session.id in finding.text
@@ -100,7 +100,7 @@ def test_doctor_tells_a_wrong_setting_and_goes_on_with_the_defaults(bench: Bench
 
 
 def test_doctor_tells_a_newer_and_a_corrupt_database(bench: Bench) -> None:
-    bench.engine.store.sessions()
+    bench.engine.store.sessions.all()
     path = bench.engine.home.database
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA user_version = 999")

@@ -93,6 +93,6 @@ def test_each_run_of_the_script_keeps_its_output(bench: Bench) -> None:
     runs.run_script(bench.engine, session.id, seen.extend, stop=lambda: b"3" in seen)
     hold.unlink()
     runs.run_script(bench.engine, session.id, lambda _: None)
-    told = [one.number for one in bench.engine.store.facts(session_id=session.id) if one.kind == "tested"]
+    told = [one.number for one in bench.engine.store.facts.read(session_id=session.id) if one.kind == "tested"]
     assert [history.script_output(bench.engine, session.id, number).strip() for number in told] == ["1", "2", "4"]
     assert history.script_output(bench.engine, session.id).strip() == "4"

@@ -45,35 +45,35 @@ def worked(bench: Bench) -> tuple[str, str]:
 def test_everything_that_ran_comes_back(bench: Bench) -> None:
     ran, unbegun = worked(bench)
     store = bench.engine.store
-    before = store.session(ran), store.iterations(ran), store.session(unbegun)
-    calls = store.tool_calls(before[1][0].id)
+    before = store.sessions.get(ran), store.iterations.of(ran), store.sessions.get(unbegun)
+    calls = store.iterations.tool_calls(before[1][0].id)
     bench.quiet()
     store.close()
     lose(bench)
-    assert store.sessions() == ()
+    assert store.sessions.all() == ()
     told = health.repair(bench.engine)
     assert {finding.kind for finding in told} == {"lost"}
-    assert store.sessions() == (), "repair only looks unless it is told to mend"
+    assert store.sessions.all() == (), "repair only looks unless it is told to mend"
     mended = health.repair(bench.engine, apply=True)
     assert all(finding.mended and "lost: review comments" in finding.action for finding in mended)
-    assert (store.session(ran), store.iterations(ran)) == before[:2]
-    assert store.tool_calls(before[1][0].id) == calls
-    assert replace(store.session(unbegun), created_at="") == replace(before[2], created_at="")
+    assert (store.sessions.get(ran), store.iterations.of(ran)) == before[:2]
+    assert store.iterations.tool_calls(before[1][0].id) == calls
+    assert replace(store.sessions.get(unbegun), created_at="") == replace(before[2], created_at="")
     assert health.repair(bench.engine) == ()
-    follow_up = bench.iterate(store.session(ran), "And once more")
+    follow_up = bench.iterate(store.sessions.get(ran), "And once more")
     assert follow_up.number == 3
     bench.settled(before[0])
 
 
 def test_run_directories_of_before_there_were_records_give_prompts_threads_and_tokens(bench: Bench) -> None:
     ran, _ = worked(bench)
-    before = bench.engine.store.iterations(ran)
+    before = bench.engine.store.iterations.of(ran)
     bench.quiet()
     for record in bench.engine.home.runs.glob("*/record.json"):
         record.unlink()
     lose(bench)
     health.repair(bench.engine, apply=True)
-    session, found = bench.engine.store.session(ran), bench.engine.store.iterations(ran)
+    session, found = bench.engine.store.sessions.get(ran), bench.engine.store.iterations.of(ran)
     assert (session.name, session.script_command, session.amp_prompt) == ("Greetings", "true", "Greet people")
     assert (session.base_branch, session.base_commit) == ("main", git(bench.repo, "rev-parse", "main").strip())
     for column in (
@@ -94,17 +94,17 @@ def test_run_directories_of_before_there_were_records_give_prompts_threads_and_t
 def test_a_branch_alone_tells_its_session_and_its_iterations(bench: Bench) -> None:
     ran, _ = worked(bench)
     session = bench.now(bench.sessions[0])
-    before = bench.engine.store.iterations(ran)
+    before = bench.engine.store.iterations.of(ran)
     bench.quiet()
     shutil.rmtree(bench.engine.home.runs)
     git(bench.repo, "worktree", "remove", "--force", session.worktree_path)
     lose(bench)
     findings = health.repair(bench.engine, apply=True)
     assert not [finding for finding in findings if "branch -D" in finding.action]
-    back = bench.engine.store.session(ran)
+    back = bench.engine.store.sessions.get(ran)
     assert (back.branch_name, back.base_commit) == (session.branch_name, session.base_commit)
     assert back.thread_id == session.thread_id
-    found = bench.engine.store.iterations(ran)
+    found = bench.engine.store.iterations.of(ran)
     assert [(one.id, one.commit_sha, one.changed_files) for one in found] == [
         (one.id, one.commit_sha, one.changed_files) for one in before
     ]
@@ -119,10 +119,10 @@ def test_the_trash_and_the_merged_are_known_again(bench: Bench) -> None:
     git(bench.repo, "commit", "-q", "-m", "Take it")
     lose(bench)
     health.repair(bench.engine, apply=True)
-    assert bench.engine.store.session(ran).status is Status.DONE
-    assert [session.id for session in bench.engine.store.sessions(trashed=True)] == [unbegun]
+    assert bench.engine.store.sessions.get(ran).status is Status.DONE
+    assert [session.id for session in bench.engine.store.sessions.all(trashed=True)] == [unbegun]
     removal.restore(bench.engine, unbegun)
-    assert Path(bench.engine.store.session(unbegun).worktree_path).is_dir()
+    assert Path(bench.engine.store.sessions.get(unbegun).worktree_path).is_dir()
 
 
 def test_what_happened_after_the_copy_is_added_to_it(bench: Bench) -> None:
@@ -135,11 +135,11 @@ def test_what_happened_after_the_copy_is_added_to_it(bench: Bench) -> None:
     bench.settled(session)
     bench.quiet()
     lose(bench, copies=True)
-    assert [one.prompt for one in bench.engine.store.iterations(session.id)] == ["First"]
+    assert [one.prompt for one in bench.engine.store.iterations.of(session.id)] == ["First"]
     (finding,) = health.repair(bench.engine)
     assert "1 iteration of session" in finding.text
     health.repair(bench.engine, apply=True)
-    assert [one.prompt for one in bench.engine.store.iterations(session.id)] == ["First", "Second"]
+    assert [one.prompt for one in bench.engine.store.iterations.of(session.id)] == ["First", "Second"]
     assert bench.last(session).id == iteration.id
     assert health.repair(bench.engine) == ()
 
@@ -155,13 +155,13 @@ def test_amp_that_lives_on_is_adopted_and_what_waited_does_not_begin(bench: Benc
     bench.kill_workers()
     lose(bench)
     health.repair(bench.engine, apply=True)
-    states = {one.id: (one.state, one.outcome, one.prompt) for one in bench.engine.store.iterations(session.id)}
+    states = {one.id: (one.state, one.outcome, one.prompt) for one in bench.engine.store.iterations.of(session.id)}
     assert states[running.id] == (State.RUNNING, None, "Work on")
     assert states[waiting.id] == (State.SETTLED, Outcome.STOPPED, "And then this")
     bench.flag("go").touch()
     bench.sweep()
     runs.wait(bench.engine, [session.id], timeout=60)
-    done = bench.engine.store.iteration(running.id)
+    done = bench.engine.store.iterations.get(running.id)
     assert (done.outcome, done.changed_files) == (Outcome.DONE, 1)
 
 
@@ -182,4 +182,4 @@ def test_a_forged_record_is_only_data(bench: Bench) -> None:
     os.truncate(record, 0)
     lose(bench)
     health.repair(bench.engine, apply=True)
-    assert [one.prompt for one in bench.engine.store.iterations(ran)] == ["Greet people", "Say goodbye, too"]
+    assert [one.prompt for one in bench.engine.store.iterations.of(ran)] == ["Greet people", "Say goodbye, too"]

@@ -32,7 +32,7 @@ def healed(bench: Bench, place: Path | None = None) -> None:
 
 
 def whole(bench: Bench) -> None:
-    for session in bench.engine.store.sessions():
+    for session in bench.engine.store.sessions.all():
         worktree = Path(session.worktree_path)
         assert git(worktree, "log", "-1", "--format=%s").strip() == f"Work of {session.name}"
         assert git(worktree, "symbolic-ref", "--short", "HEAD").strip() == session.branch_name
@@ -49,7 +49,7 @@ def test_a_repository_that_was_moved(bench: Bench, tmp_path: Path, how: str) -> 
         bench.repo = bench.repo.rename(inner)
     for name in ("one", "two", "three"):
         working(bench, name)
-    gone = bench.engine.store.resolve("three")
+    gone = bench.engine.store.sessions.resolve("three")
     removal.remove(bench.engine, gone.id)
     new = {
         "renamed": bench.repo.with_name("renamed"),
@@ -62,11 +62,11 @@ def test_a_repository_that_was_moved(bench: Bench, tmp_path: Path, how: str) -> 
     else:
         new.parent.mkdir(parents=True, exist_ok=True)
         bench.repo.rename(new)
-    one = bench.engine.store.resolve("one")
+    one = bench.engine.store.sessions.resolve("one")
     with pytest.raises(NotFound, match="is gone"):
         views.diff(bench.engine, one.id)
     healed(bench, new if how == "far away" else None)
-    assert {session.repo_root for session in bench.engine.store.sessions()} == {str(new)}
+    assert {session.repo_root for session in bench.engine.store.sessions.all()} == {str(new)}
     removal.restore(bench.engine, gone.id)
     whole(bench)
     removal.remove(bench.engine, one.id)
@@ -89,7 +89,7 @@ def test_a_worktree_that_was_moved(bench: Bench, how: str) -> None:
     else:
         old.rename(new)
     healed(bench)
-    assert bench.engine.store.resolve("one").worktree_path == str(new)
+    assert bench.engine.store.sessions.resolve("one").worktree_path == str(new)
     whole(bench)
 
 
@@ -117,7 +117,7 @@ def test_a_clone_is_not_the_repository(bench: Bench) -> None:
     worktree = working(bench, "one")
     clone = bench.repo.with_name("clone")
     git(bench.repo, "clone", "-q", str(bench.repo), str(clone))
-    session = bench.engine.store.resolve("one")
+    session = bench.engine.store.sessions.resolve("one")
     git(clone, "branch", "-q", session.branch_name, "HEAD")
     old = bench.repo.rename(bench.folder / "put-aside")
     shutil.rmtree(old / ".git")
@@ -164,8 +164,8 @@ def test_a_copy_of_a_repository_takes_no_session_over(bench: Bench, tmp_path: Pa
     bench.scenario({"create_file": "hello.txt", "content": "one\n"}, {"say": "Added a greeting."})
     session = bench.new()
     bench.settled(session)
-    rows = bench.engine.store.session(session.id), bench.engine.store.iterations(session.id)
+    rows = bench.engine.store.sessions.get(session.id), bench.engine.store.iterations.of(session.id)
     shutil.copytree(bench.repo, tmp_path / "copy", symlinks=True)
     findings = health.repair(bench.engine, path=tmp_path / "copy", apply=True)
     assert not any(finding.mended or finding.kind == "lost" for finding in findings)
-    assert (bench.engine.store.session(session.id), bench.engine.store.iterations(session.id)) == rows
+    assert (bench.engine.store.sessions.get(session.id), bench.engine.store.iterations.of(session.id)) == rows

@@ -134,7 +134,7 @@ def test_comments_come_back_touched_untouched_or_gone(bench: Bench) -> None:
         {"say": "Done."},
     )
     sent = reviews.send(engine, session.id, draft.text, draft.answers)
-    assert {one.iteration_id for one in engine.store.comments(session.id)} == {sent.id}
+    assert {one.iteration_id for one in engine.store.reviews.comments(session.id)} == {sent.id}
     bench.settled(session)
     found = reviews.comments(engine, session.id)
     assert [(one.outcome, one.state) for one in found] == [(Fate(one.text), CommentState.SENT) for one in found]
@@ -154,12 +154,12 @@ def test_comments_of_an_iteration_that_never_began_are_open_again(bench: Bench) 
     until(lambda: bench.last(session).start_time, "amp to begin")
     made = reviews.comment(bench.engine, session.id, "app.py", (1, 1), "Later")
     reviews.send(bench.engine, session.id, "Later", [made.id])
-    assert bench.engine.store.comment(made.id).state is CommentState.SENT
+    assert bench.engine.store.reviews.comment(made.id).state is CommentState.SENT
     runs.stop(bench.engine, session.id)
     bench.settled(session)
-    assert bench.engine.store.comment(made.id).state is CommentState.OPEN
-    assert bench.engine.store.comment(made.id).iteration_id is None
-    assert bench.engine.store.iteration(first.id).outcome is not None
+    assert bench.engine.store.reviews.comment(made.id).state is CommentState.OPEN
+    assert bench.engine.store.reviews.comment(made.id).iteration_id is None
+    assert bench.engine.store.iterations.get(first.id).outcome is not None
 
 
 def test_a_rejection_is_a_labelled_commit_its_reason_goes_into_the_prompt_and_it_can_be_undone(bench: Bench) -> None:

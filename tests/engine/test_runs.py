@@ -54,7 +54,7 @@ def test_with_a_git_that_is_too_old_nothing_is_queued(
     monkeypatch.setenv("PATH", str(old.parent), prepend=os.pathsep)
     with pytest.raises(Unfit, match="too old"):
         bench.iterate(session)
-    assert bench.engine.store.iterations(session.id) == ()
+    assert bench.engine.store.iterations.of(session.id) == ()
 
 
 def test_a_script_is_not_run_beside_amp(bench: Bench) -> None:

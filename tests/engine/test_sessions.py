@@ -9,7 +9,7 @@ from ampsm_engine.engine import health, removal, sessions, views
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
 from ampsm_engine.git import trash
 from ampsm_engine.model import Outcome, Status
-from ampsm_engine.store import Store
+from ampsm_engine.store.sessions import Sessions
 from ampsm_engine.worker import launch
 from tests.conftest import git
 from tests.worker.bench import Bench
@@ -22,7 +22,7 @@ def traces(bench: Bench) -> tuple[str, str, list[str], int]:
         git(bench.repo, "for-each-ref"),
         git(bench.repo, "worktree", "list", "--porcelain"),
         sorted(path.name for path in folder.iterdir()) if folder.exists() else [],
-        len(bench.engine.store.sessions()),
+        len(bench.engine.store.sessions.all()),
     )
 
 
@@ -60,7 +60,7 @@ def test_a_store_that_fails_takes_the_worktree_with_it(bench: Bench, monkeypatch
     def fail(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Store, "add_session", fail)
+    monkeypatch.setattr(Sessions, "add", fail)
     with pytest.raises(KeyboardInterrupt):
         bench.new(None, name="x")
     monkeypatch.undo()
@@ -223,7 +223,7 @@ def test_the_trash_gives_everything_back(bench: Bench) -> None:
     assert (removed.unmerged_commits, removed.uncommitted) == (1, 1)
     assert not worktree.exists()
     assert session.branch_name not in git(bench.repo, "branch", "--list")
-    assert bench.engine.store.sessions() == ()
+    assert bench.engine.store.sessions.all() == ()
     assert [entry.session.id for entry in removal.trashed(bench.engine)] == [session.id]
     removal.restore(bench.engine, session.id)
     assert (git(worktree, "status", "--porcelain"), git(worktree, "rev-parse", "HEAD")) == before
@@ -270,7 +270,7 @@ def test_a_purge_is_for_trashed_sessions_only_and_leaves_nothing(bench: Bench) -
     assert not bench.engine.home.run(last.id).path.exists()
     assert "ampsm" not in git(bench.repo, "for-each-ref")
     with pytest.raises(NotFound):
-        bench.engine.store.session(session.id)
+        bench.engine.store.sessions.get(session.id)
 
 
 def test_a_script_with_a_secret_is_refused_and_not_run_as_another(bench: Bench) -> None:
@@ -280,7 +280,7 @@ def test_a_script_with_a_secret_is_refused_and_not_run_as_another(bench: Bench) 
     session = bench.new(None, name="x")
     with pytest.raises(Refused, match="secret"):
         sessions.edit(bench.engine, session.id, script=f"deploy --token {token}")
-    assert len(bench.engine.store.sessions()) == 1
+    assert len(bench.engine.store.sessions.all()) == 1
 
 
 def test_nothing_is_queued_in_a_session_that_goes_to_the_trash(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -295,7 +295,7 @@ def test_nothing_is_queued_in_a_session_that_goes_to_the_trash(bench: Bench, mon
 
     monkeypatch.setattr(trash, "keep", keep_while_somebody_asks)
     removal.remove(bench.engine, session.id)
-    assert bench.engine.store.iterations(session.id) == ()
+    assert bench.engine.store.iterations.of(session.id) == ()
 
 
 def test_a_repository_that_is_away_keeps_its_sessions(bench: Bench) -> None:
@@ -319,7 +319,7 @@ def test_a_repository_that_git_cannot_read_is_not_called_gone(bench: Bench) -> N
     for act in (removal.remove, removal.what_would_be_lost):
         with pytest.raises(AmpsmError, match="config"):
             act(bench.engine, session.id)
-    assert bench.engine.store.session(session.id).trashed_at is None
+    assert bench.engine.store.sessions.get(session.id).trashed_at is None
     config.write_text(before)
     removal.remove(bench.engine, session.id)
     assert not Path(session.worktree_path).exists()
@@ -336,7 +336,7 @@ def test_a_removal_that_died_is_brought_back_or_finished(
     (worktree / "loose.txt").write_text("by hand\n")
     before = git(worktree, "status", "--porcelain"), git(worktree, "rev-parse", "HEAD")
     if step == "marked":
-        bench.engine.store.begin_trash(session.id)
+        bench.engine.store.sessions.begin_trash(session.id)
     else:
         target = {"written down": (Path, "rename"), "half deleted": (trash, "_drop_branch")}[step]
 
@@ -348,7 +348,7 @@ def test_a_removal_that_died_is_brought_back_or_finished(
             with pytest.raises(KeyboardInterrupt):
                 removal.remove(bench.engine, session.id)
         if bench.now(session).trashed_at is None:
-            bench.engine.store.begin_trash(session.id)  # as after kill -9, which undoes nothing
+            bench.engine.store.sessions.begin_trash(session.id)  # as after kill -9, which undoes nothing
     assert not any(finding.kind == "branch" for finding in health.repair(bench.engine)), "no hint to delete its branch"
     removal.restore(bench.engine, session.id)
     assert (git(worktree, "status", "--porcelain"), git(worktree, "rev-parse", "HEAD")) == before
@@ -374,7 +374,7 @@ def test_a_worker_that_cannot_start_does_not_make_a_message_fail(bench: Bench, m
 
 def test_an_adopted_branch_of_ours_keeps_its_name(bench: Bench) -> None:
     session = bench.new(None, name="fix login")
-    bench.engine.store.remove_session(session.id)
+    bench.engine.store.sessions.remove(session.id)
     assert sessions.adopt(bench.engine, Path(session.worktree_path)).name == "fix-login"
 
 

@@ -15,7 +15,7 @@ def test_amp_gets_the_edited_prompt_as_typed(bench: Bench) -> None:
     session = bench.new("First")
     second = bench.iterate(session, "Second")
     waiting.edit_queued(bench.engine, second.id, f"Other, with {SECRET}")
-    stored = bench.engine.store.iteration(second.id).prompt
+    stored = bench.engine.store.iterations.get(second.id).prompt
     assert stored.startswith("Other, with")
     assert SECRET not in stored
     assert waiting.prompt_of(bench.engine, second.id) == f"Other, with {SECRET}"
@@ -36,7 +36,7 @@ def test_a_dropped_prompt_never_runs_and_leaves_nothing(bench: Bench) -> None:
     assert bench.settled(session).number == 1
     assert not bench.engine.home.run(second.id).path.exists()
     with pytest.raises(NotFound):
-        bench.engine.store.iteration(second.id)
+        bench.engine.store.iterations.get(second.id)
 
 
 def test_what_runs_is_neither_edited_nor_dropped(bench: Bench) -> None:

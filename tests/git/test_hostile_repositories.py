@@ -328,7 +328,7 @@ def engine(hermetic: Path) -> Engine:
 
 def look_at(engine: Engine, session_id: str) -> None:
     """Everything that a person may look at."""
-    session = engine.store.session(session_id)
+    session = engine.store.sessions.get(session_id)
     at = Path(session.worktree_path)
     assert views.show(engine, session).trouble is None
     assert glance.changes(engine, [session.id])[session.id].trouble is None
@@ -413,5 +413,5 @@ def test_a_merge_there_is_right_or_refused(name: str, engine: Engine, hostile: H
         readable(reason)
         assert repository.branch_tip(hostile.root, "main") == main
     else:
-        base = engine.store.session(session_id).base_branch
+        base = engine.store.sessions.get(session_id).base_branch
         assert "new.txt" in hostile.git("ls-tree", "--name-only", f"refs/heads/{base}").split("\n")

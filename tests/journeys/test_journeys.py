@@ -39,7 +39,7 @@ def test_a_session_from_its_form_to_its_follow_up(bench: Bench, terminal: Open) 
     screen.sees("I am looking around.", "held.txt")
     bench.flag("go").touch()
     screen.sees("It is done now.", "○ idle")
-    (session,) = bench.engine.store.sessions()
+    (session,) = bench.engine.store.sessions.all()
     first = bench.settled(session)
     assert (first.outcome, first.changed_files) == (Outcome.DONE, 1)
     screen.press("m").type("And now the logout").press("enter")
@@ -57,10 +57,13 @@ def test_what_is_typed_ahead_is_text_and_no_command(bench: Bench, terminal: Open
     screen.sees("n begins the first session").type("nundo the redux\x07")
     screen.sees("undo the redux", "○ idle").type("\rmextend the dudex\r")
     screen.sees("Done with extend the dudex.", "○ idle")
-    (session,) = bench.engine.store.sessions()
-    assert [one.prompt for one in bench.engine.store.iterations(session.id)] == ["undo the redux", "extend the dudex"]
+    (session,) = bench.engine.store.sessions.all()
+    assert [one.prompt for one in bench.engine.store.iterations.of(session.id)] == [
+        "undo the redux",
+        "extend the dudex",
+    ]
     screen.type("\x1b").sees("m message").type("/dudex\r").sees("extend the dudex")
-    assert bench.engine.store.sessions() == (bench.now(session),)
+    assert bench.engine.store.sessions.all() == (bench.now(session),)
 
 
 def test_stopping_asks_and_stops(bench: Bench, terminal: Open) -> None:
@@ -69,7 +72,7 @@ def test_stopping_asks_and_stops(bench: Bench, terminal: Open) -> None:
     screen.sees("● running", "fix login").press("x")
     screen.sees("Stop").press("y")
     screen.sees_no_more("● running").sees("○ idle")
-    (iteration,) = bench.engine.store.iterations(session_id)
+    (iteration,) = bench.engine.store.iterations.of(session_id)
     assert iteration.outcome is Outcome.STOPPED
     screen.press("q")
     assert screen.ended() == 0
@@ -80,7 +83,7 @@ def test_who_quits_while_it_runs_finds_it_live(bench: Bench, terminal: Open) -> 
     first = terminal()
     first.sees("● running", "fix login").press("q")
     assert first.ended() == 0
-    assert bench.engine.store.session(session_id).status is Status.RUNNING
+    assert bench.engine.store.sessions.get(session_id).status is Status.RUNNING
     second = terminal()
     second.sees("● running", "fix login").press("enter").sees("I am looking around.")
     bench.flag("go").touch()
@@ -90,7 +93,7 @@ def test_who_quits_while_it_runs_finds_it_live(bench: Bench, terminal: Open) -> 
 @pytest.mark.parametrize("death", ["kill", "hang_up", "terminate"])
 def test_whatever_ends_the_app_ends_nothing_else(bench: Bench, terminal: Open, death: str) -> None:
     session_id = running(bench)
-    (before,) = bench.engine.store.iterations(session_id)
+    (before,) = bench.engine.store.iterations.of(session_id)
     amp = bench.amp(before)
     workers = {worker.pid for worker in bench.workers()}
     screen = terminal()
@@ -102,13 +105,13 @@ def test_whatever_ends_the_app_ends_nothing_else(bench: Bench, terminal: Open, d
         getattr(screen, death)()
     os.kill(amp, 0)
     assert {worker.pid for worker in bench.workers()} == workers
-    (after,) = bench.engine.store.iterations(session_id)
+    (after,) = bench.engine.store.iterations.of(session_id)
     assert (after.state, after.attempts, after.start_time) == (State.RUNNING, 1, before.start_time)
     again = terminal()
     again.sees("● running", "fix login")
     bench.flag("go").touch()
     again.sees("○ idle")
-    (end,) = bench.engine.store.iterations(session_id)
+    (end,) = bench.engine.store.iterations.of(session_id)
     assert (end.outcome, end.attempts, end.changed_files) == (Outcome.DONE, 1, 1)
 
 
@@ -128,7 +131,7 @@ def test_apps_a_watch_and_a_command_agree(bench: Bench, terminal: Open) -> None:
     screens = [terminal(), terminal(size=(120, 40)), terminal("watch", size=(30, 24))]
     for screen in screens:
         screen.sees("mend")
-    bench.engine.store.update_session(session_id, name="sew")
+    bench.engine.store.sessions.update(session_id, name="sew")
     for screen in screens:
         screen.sees("sew").until(
             lambda s=screen: not any("mend" in line[:60] for line in s.lines), "the old name to go"
@@ -146,7 +149,7 @@ def test_the_side_pane_only_watches(bench: Bench, terminal: Open) -> None:
     pane = terminal("watch", size=(30, 24))
     pane.sees("fix login").press("x", "d", "n", "q")
     assert pane.ended() == 0
-    assert bench.engine.store.session(session_id).status is Status.RUNNING
+    assert bench.engine.store.sessions.get(session_id).status is Status.RUNNING
 
 
 def test_a_resized_terminal_shows_it_all(bench: Bench, terminal: Open) -> None:

@@ -28,7 +28,7 @@ def test_a_session_that_is_being_made_is_made(bench: Bench, terminal: Open, deat
     screen.sees("What is begun comes to its end first")
     go.touch()
     assert screen.ended() == (0 if isinstance(death, str) else 128 + death)
-    (session,) = bench.engine.store.sessions()
+    (session,) = bench.engine.store.sessions.all()
     assert Path(session.worktree_path, "README.md").read_text() == "# A project\n"
     assert git(Path(session.worktree_path), "status", "--porcelain") == ""
     assert bench.settled(session).prompt == "Fix the login"
@@ -43,7 +43,7 @@ def test_not_even_a_killed_app_leaves_half_a_worktree(bench: Bench, terminal: Op
     screen.until(here.exists, "git at its work")
     screen.kill()
     go.touch()
-    (session,) = until(bench.engine.store.sessions, "the session")
+    (session,) = until(bench.engine.store.sessions.all, "the session")
     assert Path(session.worktree_path, "README.md").read_text() == "# A project\n"
 
 

@@ -76,16 +76,16 @@ class Desk:
         return self.sha(f"refs/heads/{session.branch_name}")
 
     def now(self, session: Session) -> Session:
-        return self.engine.store.session(session.id)
+        return self.engine.store.sessions.get(session.id)
 
     def merge(self, session: Session, message: str = "Bring it in", **more: object) -> Result:
         return merges.merge(self.engine, session.id, options(message, **more))
 
     def last(self, session: Session) -> Merge:
-        return self.engine.store.merges(session.id)[0]
+        return self.engine.store.merges.of(session.id)[0]
 
     def facts(self, session: Session) -> list[str]:
-        return [fact.kind for fact in self.engine.store.facts(session_id=session.id)]
+        return [fact.kind for fact in self.engine.store.facts.read(session_id=session.id)]
 
     def shown(self, revision: str, path: str) -> str:
         return git(self.repo, "show", f"{revision}:{path}")
@@ -124,7 +124,7 @@ def refused(desk: Desk, session: Session, match: str, **more: object) -> AmpsmEr
     with pytest.raises((Refused, NotFound), match=match) as caught:
         desk.merge(session, **more)
     assert everything() == before
-    assert desk.engine.store.working_merges() == ()
+    assert desk.engine.store.merges.working() == ()
     assert caught.value.hint
     return caught.value
 

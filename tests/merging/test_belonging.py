@@ -143,7 +143,7 @@ def test_work_of_others_on_the_branch_is_asked_about(desk: Desk, how: str, kind:
     assert any(one.kind == "others" for one in merges.preflight(desk.engine, session.id).findings)
     with pytest.raises(Unanswered, match="'Feature X' by Colleague") as asked:
         desk.merge(session, "Fix" if kind != "rebase" else "", kind=kind)
-    assert (desk.sha("main"), desk.tip(session), desk.engine.store.merges(session.id)) == (main, tip, ())
+    assert (desk.sha("main"), desk.tip(session), desk.engine.store.merges.of(session.id)) == (main, tip, ())
     assert asked.value.hint.endswith(" --yes")
     desk.merge(session, "Fix" if kind != "rebase" else "", kind=kind, answered=asked.value.answers)
     where = "main" if kind == "merge" else session.branch_name

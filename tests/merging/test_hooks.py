@@ -116,7 +116,7 @@ def test_hooks_that_a_worktree_does_not_have_are_named(desk: Desk) -> None:
     git(desk.repo, "config", "core.hooksPath", ".husky/_")
     session = desk.session()
     assert "core.hooksPath is .husky/_" in next(
-        fact.text for fact in desk.engine.store.facts(session_id=session.id) if fact.kind == "worktree"
+        fact.text for fact in desk.engine.store.facts.read(session_id=session.id) if fact.kind == "worktree"
     )
     desk.amp(session, {"one.txt": lines(_3="session")})
     found = merges.preflight(desk.engine, session.id).findings

@@ -32,14 +32,14 @@ def test_an_abort_keeps_what_was_committed_on_the_branch_meanwhile(desk: Desk, s
     merges.abort(desk.engine, stuck.id)
     assert desk.tip(stuck) == late
     desk.clean(stuck)
-    fact = desk.engine.store.facts(session_id=stuck.id)[-1]
+    fact = desk.engine.store.facts.read(session_id=stuck.id)[-1]
     assert (fact.kind, f"moved meanwhile: it stays at {late[:12]}" in fact.text) == ("aborted", True)
 
 
 def test_a_conflict_whose_worktree_is_gone_can_be_aborted(desk: Desk, stuck: Session) -> None:
     shutil.rmtree(stuck.worktree_path)
     merges.abort(desk.engine, stuck.id)
-    fact = desk.engine.store.facts(session_id=stuck.id)[-1]
+    fact = desk.engine.store.facts.read(session_id=stuck.id)[-1]
     assert ("its worktree is gone" in fact.text, "kept as" in fact.text) == (True, False)
     health.repair(desk.engine, apply=True)
     desk.clean(stuck)
@@ -153,7 +153,7 @@ def test_an_undo_says_what_stays_pushed(desk: Desk, tmp_path: Path) -> None:
     done = desk.merge(session, push=True)
     assert [one.ok for one in done.published] == [True]
     assert merges.undo(desk.engine, session.id).state is MergeState.UNDONE
-    notes = [fact.text for fact in desk.engine.store.facts(session_id=session.id) if fact.kind == "note"]
+    notes = [fact.text for fact in desk.engine.store.facts.read(session_id=session.id) if fact.kind == "note"]
     assert notes == ["main was pushed: what the remote has of it stays there"]
 
 

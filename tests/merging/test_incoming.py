@@ -168,7 +168,7 @@ def test_an_iteration_tells_of_rubbish(bench: Bench) -> None:
     bench.scenario({"shell": "mkdir node_modules && echo 1 > node_modules/a.js && echo x > app.py"}, {"say": "Done."})
     session = bench.new("Install it")
     bench.settled(session)
-    texts = [fact.text for fact in bench.engine.store.facts(session_id=session.id) if fact.kind == "rubbish"]
+    texts = [fact.text for fact in bench.engine.store.facts.read(session_id=session.id) if fact.kind == "rubbish"]
     assert texts == ["node_modules/ (1 file) was committed"]
     bench.quiet()
 

@@ -15,13 +15,13 @@ from ampsm_engine.merging import journal, recover
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.merging.surroundings import Surroundings
 from ampsm_engine.model import MergeState, Session, Status
-from ampsm_engine.store import Store
+from ampsm_engine.store.merges import Merges
 from tests.conftest import git
 from tests.merging.desk import Desk, lines
 
 Act = Callable[[], object]
 
-JOURNAL = ("begin_merge", "take_merge", "step_merge", "end_merge")
+JOURNAL = ("begin", "take", "step", "end")
 MOVES = ("move_target", "move_together", "lay_out", "settle", "abort", "finish")
 
 
@@ -53,7 +53,7 @@ def killed(act: Act, at: int, *, whole: bool = True, each_git: bool = False, may
     if not child:
         counter = Counter(at)
         for name in JOURNAL:
-            setattr(Store, name, counter.around(getattr(Store, name), before=whole))
+            setattr(Merges, name, counter.around(getattr(Merges, name), before=whole))
         for name in MOVES if whole else ():
             setattr(integrate, name, counter.around(getattr(integrate, name)))
         if each_git:
@@ -104,7 +104,7 @@ class Play:
 
     def step(self) -> str:
         """Where the journal stands."""
-        entries = self.desk.engine.store.merges(self.session.id)
+        entries = self.desk.engine.store.merges.of(self.session.id)
         return entries[0].step if entries else ""
 
     def recovered(self) -> tuple[str, ...]:
@@ -115,8 +115,8 @@ class Play:
         """Whatever the moment was: nothing is between, nothing is lost, nothing is at work."""
         desk, session = self.desk, self.session
         store = desk.engine.store
-        assert store.working_merges() == ()
-        state = store.merges(session.id)[0].state if store.merges(session.id) else None
+        assert store.merges.working() == ()
+        state = store.merges.of(session.id)[0].state if store.merges.of(session.id) else None
         main = desk.sha("main")
         if main != self.main:
             assert desk.sha("main~1") == self.main

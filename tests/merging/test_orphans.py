@@ -91,10 +91,10 @@ def test_a_new_session_killed_at_each_of_its_gits(desk: Desk) -> None:
     for moment in moments():
         died = killed(lambda: sessions.new(desk.engine, path=desk.repo, name="half", run=False), moment, each_git=True)
         engine_at().ready()
-        nothing_left(desk, list(desk.engine.store.sessions()))
+        nothing_left(desk, list(desk.engine.store.sessions.all()))
         if not died:
             break
-    assert [session.name for session in desk.engine.store.sessions()] == ["half", "known"]
+    assert [session.name for session in desk.engine.store.sessions.all()] == ["half", "known"]
 
 
 def test_a_new_session_whose_worktree_is_still_being_filled(desk: Desk, slow: tuple[Path, Path]) -> None:

@@ -136,7 +136,7 @@ def test_a_repository_with_a_folder_of_that_name_keeps_it(desk: Desk) -> None:
     assert (at / "AGENT_CONTEXT" / "SESSION.md").read_text() == "theirs\n"
     assert "SESSION.md" in next(
         one.text
-        for one in desk.engine.store.facts(session_id=session.id)
+        for one in desk.engine.store.facts.read(session_id=session.id)
         if one.kind == "worktree" and "SESSION.md" in one.text
     )
     assert git(at, "status", "--porcelain") == git(desk.repo, "status", "--porcelain") == ""

@@ -67,10 +67,12 @@ def test_the_script_is_run_once_for_each_commit(desk: Desk, task: Session) -> No
 
 def test_the_result_of_an_iteration_counts_for_its_commit_alone(desk: Desk, task: Session) -> None:
     store = desk.engine.store
-    store.enqueue(Iteration("i1", task.id, 0, "Do it", State.QUEUED, ""))
-    store.claim()
-    store.begin_settling("i1", outcome=Outcome.DONE)
-    store.settle("i1", status=Status.IDLE, commit_sha=desk.tip(task), test_result=ScriptResult.PASS, test_exit_code=0)
+    store.queue.add(Iteration("i1", task.id, 0, "Do it", State.QUEUED, ""))
+    store.queue.claim()
+    store.iterations.begin_settling("i1", outcome=Outcome.DONE)
+    store.iterations.settle(
+        "i1", status=Status.IDLE, commit_sha=desk.tip(task), test_result=ScriptResult.PASS, test_exit_code=0
+    )
     assert told(desk, task, run_script=False)["script"].level == "ok"
     runs.run_script(desk.engine, task.id, lambda _: None)  # by hand, in whatever state the files are
     assert "no result" in told(desk, task, run_script=False)["script"].text
@@ -189,7 +191,7 @@ def test_repair_offers_and_removes_nothing_unasked(desk: Desk, task: Session) ->
         desk.merge(task, answered=("*",))
     assert health.repair(desk.engine) == ()
     at = Path(task.worktree_path)
-    desk.engine.store.end_merge(desk.last(task).id, MergeState.ABORTED)  # as if the store were an older copy
+    desk.engine.store.merges.end(desk.last(task).id, MergeState.ABORTED)  # as if the store were an older copy
     (found,) = health.repair(desk.engine)
     assert (found.kind, found.mended) == ("conflict", False)
     assert integrate.laid(at) is not None

@@ -114,15 +114,15 @@ def test_an_iteration_that_begins_between_the_look_and_the_step(desk: Desk, task
 
     def then_amp(*said: Any) -> None:
         check(*said)
-        if not store.iterations(task.id):
-            store.enqueue(Iteration("i1", task.id, 0, "More", State.QUEUED, ""))
+        if not store.iterations.of(task.id):
+            store.queue.add(Iteration("i1", task.id, 0, "More", State.QUEUED, ""))
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(begin, "_refuse_nothing", then_amp)
         with pytest.raises(Refused, match=r"waits in the queue|runs or waits"):
             desk.merge(task)
     assert (desk.sha("main"), desk.tip(task)) == before
-    assert store.merges(task.id) == ()
+    assert store.merges.of(task.id) == ()
 
 
 def test_no_iteration_begins_while_a_merge_is_at_work(desk: Desk, task: Session) -> None:
@@ -131,7 +131,7 @@ def test_no_iteration_begins_while_a_merge_is_at_work(desk: Desk, task: Session)
 
     def amp_tries(*said: Any) -> object:
         with pytest.raises(Refused) as refused:
-            desk.engine.store.enqueue(Iteration("i1", task.id, 0, "More", State.QUEUED, ""))
+            desk.engine.store.queue.add(Iteration("i1", task.id, 0, "More", State.QUEUED, ""))
         refusals.append(refused.value.message)
         return make(*said)
 
@@ -139,4 +139,4 @@ def test_no_iteration_begins_while_a_merge_is_at_work(desk: Desk, task: Session)
         patched.setattr(begin.steps, "make", amp_tries)
         desk.merge(task)
     assert refusals
-    assert desk.engine.store.iterations(task.id) == ()
+    assert desk.engine.store.iterations.of(task.id) == ()

@@ -59,8 +59,8 @@ class Play:
         """A living session whose last operation is done, or that has none."""
         store = self.desk.engine.store
         found = []
-        for session in store.sessions():
-            last = next(iter(store.merges(session.id)), None)
+        for session in store.sessions.all():
+            last = next(iter(store.merges.of(session.id)), None)
             if (last is not None and last.state is MergeState.DONE) == merged:
                 found.append(session)
         return self.draw.choice(found) if found else None
@@ -102,22 +102,22 @@ class Play:
         return lambda: removal.remove(self.desk.engine, session.id)
 
     def _restore(self) -> Callable[[], object] | None:
-        trashed = self.desk.engine.store.sessions(trashed=True)
+        trashed = self.desk.engine.store.sessions.all(trashed=True)
         session = self.draw.choice(trashed) if trashed else None
         return session and (lambda: removal.restore(self.desk.engine, session.id))
 
     def holds(self) -> None:
         """Nothing is between, nothing is lost, nothing came in twice, and repair knows of nothing."""
         desk, store = self.desk, self.desk.engine.store
-        assert store.working_merges() == ()
+        assert store.merges.working() == ()
         assert git(desk.repo, "status", "--porcelain") == ""
         assert git(desk.repo, "symbolic-ref", "HEAD").strip() == "refs/heads/main"
         subjects = git(desk.repo, "log", "--format=%s", "main").splitlines()
         brought = [subject for subject in subjects if subject.startswith("Bring in ")]
         assert len(brought) == len(set(brought))
-        for session in store.sessions(trashed=True):
+        for session in store.sessions.all(trashed=True):
             self._is_kept(session)
-        for session in store.sessions():
+        for session in store.sessions.all():
             self._is_whole(session)
         left = [finding for finding in health.repair(desk.engine) if not self._is_adoptable(finding.text)]
         assert left == []
@@ -140,7 +140,7 @@ class Play:
         if changed:
             (at / MINE).unlink()
         store = self.desk.engine.store
-        for merge in store.merges(session.id)[:1]:
+        for merge in store.merges.of(session.id)[:1]:
             assert merge.state in (MergeState.DONE, MergeState.UNDONE, MergeState.ROLLED_BACK)
             if merge.kind == "merge":
                 subjects = git(self.desk.repo, "log", "--format=%s", "main").splitlines()

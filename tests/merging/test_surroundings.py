@@ -114,7 +114,7 @@ def test_a_worktree_that_is_not_ready(desk: Desk, task: Session, kind: str) -> N
     with pytest.raises(AmpsmError, match=words.get(kind, "not committed")) as caught:
         desk.merge(task)
     assert caught.value.hint
-    assert desk.engine.store.merges(task.id) == ()
+    assert desk.engine.store.merges.of(task.id) == ()
 
 
 def test_secrets_files_that_git_does_not_track_are_no_reason(desk: Desk, task: Session) -> None:
@@ -193,9 +193,9 @@ def test_a_merge_beside_an_iteration_is_refused(desk: Desk, task: Session) -> No
     from ampsm_engine.model import Iteration, State
 
     store = desk.engine.store
-    store.enqueue(Iteration("i1", task.id, 0, "More", State.QUEUED, ""))
+    store.queue.add(Iteration("i1", task.id, 0, "More", State.QUEUED, ""))
     assert "ampsm stop" in refused(desk, task, "waits in the queue").hint
-    store.claim()
+    store.queue.claim()
     refused(desk, task, "is running")
     stop = merges.preflight(desk.engine, task.id).findings[0]
     assert (stop.kind, stop.level) == ("session", "stop")

@@ -22,7 +22,7 @@ def test_every_file_is_private_whatever_the_umask(tmp_path: Path, umask: int) ->
     before = os.umask(umask)
     try:
         store = Store(tmp_path / "new" / "home" / "ampsm.sqlite")
-        store.add_session(a_session())
+        store.sessions.add(a_session())
         found = modes(store.path.parent)
     finally:
         os.umask(before)
@@ -32,7 +32,7 @@ def test_every_file_is_private_whatever_the_umask(tmp_path: Path, umask: int) ->
 
 
 def test_a_database_that_others_could_read_becomes_private(store: Store) -> None:
-    store.add_session(a_session())
+    store.sessions.add(a_session())
     for part in keeping.parts(store.path):
         part.chmod(0o644)
     Store(store.path).open()
@@ -41,14 +41,14 @@ def test_a_database_that_others_could_read_becomes_private(store: Store) -> None
 
 @pytest.mark.parametrize("name", ["a b.sqlite", "q?mode=memory", "h#x%20.sqlite", "ü𝔘.sqlite", "back\\slash"])
 def test_any_path_names_a_database(tmp_path: Path, name: str) -> None:
-    Store(tmp_path / name).add_session(a_session())
+    Store(tmp_path / name).sessions.add(a_session())
     assert (tmp_path / name).stat().st_size
-    assert len(Store(tmp_path / name).sessions()) == 1
+    assert len(Store(tmp_path / name).sessions.all()) == 1
 
 
 def test_a_path_that_is_no_unicode_names_a_database(tmp_path: Path) -> None:
     path = tmp_path / os.fsdecode(b"\xff.sqlite")
-    Store(path).add_session(a_session())
+    Store(path).sessions.add(a_session())
     assert path.exists()
 
 
@@ -68,7 +68,7 @@ def corrupt_page(path: Path) -> None:
 def filled(path: Path) -> None:
     store = Store(path)
     for number in range(50):
-        store.add_session(a_session(f"s{number}", notes="n" * 500))
+        store.sessions.add(a_session(f"s{number}", notes="n" * 500))
     store._live().execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     store.close()
 
@@ -82,7 +82,7 @@ def test_what_is_no_database_is_set_aside_and_said_so(database: Path) -> None:
     assert str(aside) in told.value.message
     assert told.value.hint.startswith("ampsm repair")
     assert aside.read_bytes().startswith(b"not a database, but somebody's text\n")
-    Store(database).add_session(a_session())
+    Store(database).sessions.add(a_session())
     assert len(list(database.parent.glob("ampsm.sqlite.corrupt-*"))) == 1
 
 
@@ -91,15 +91,15 @@ def test_a_broken_page_is_found_by_whoever_reads_it(database: Path) -> None:
     corrupt_page(database)
     store = Store(database)
     with pytest.raises(Unfit, match="set aside as"):
-        store.sessions()
-    assert store.sessions() == (), "the next start begins with an empty one"
+        store.sessions.all()
+    assert store.sessions.all() == (), "the next start begins with an empty one"
 
 
 def test_a_broken_page_is_found_by_whoever_writes(database: Path) -> None:
     filled(database)
     corrupt_page(database)
     with pytest.raises(Unfit, match="set aside as"):
-        Store(database).update_session("s1", name="x")
+        Store(database).sessions.update("s1", name="x")
 
 
 def test_its_log_goes_aside_with_it(database: Path) -> None:
@@ -132,20 +132,20 @@ def test_a_corrupt_database_that_another_process_has_open_stays_where_it_is(data
     assert other.stdout.readline() == "open\n"
     corrupt_page(database)
     with pytest.raises(Unfit, match="another process has it open"):
-        Store(database).sessions()
+        Store(database).sessions.all()
     assert database.exists()
     other.stdin.write("\n")
     ended(other)
     with pytest.raises(Unfit, match="set aside"):
-        Store(database).sessions()
+        Store(database).sessions.all()
 
 
 def test_a_sound_database_is_never_set_aside(store: Store) -> None:
-    store.add_session(a_session())
+    store.sessions.add(a_session())
     broken = sqlite3.DatabaseError("malformed")
     broken.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
     assert isinstance(store._translated(broken), Failed)
-    assert len(store.sessions()) == 1
+    assert len(store.sessions.all()) == 1
 
 
 def test_a_writer_that_does_not_end_is_told_as_busy(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,19 +155,19 @@ def test_a_writer_that_does_not_end_is_told_as_busy(store: Store, monkeypatch: p
     with contextlib.closing(sqlite3.connect(store.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(Failed, match="busy") as told:
-            waiting.add_session(a_session())
+            waiting.sessions.add(a_session())
         assert told.value.hint
-        assert waiting.sessions() == (), "a reader never waits for a writer"
-    waiting.add_session(a_session())
+        assert waiting.sessions.all() == (), "a reader never waits for a writer"
+    waiting.sessions.add(a_session())
 
 
 def test_a_full_disk_is_told_and_loses_nothing(store: Store) -> None:
-    store.add_session(a_session())
-    ((pages,),) = store._select("PRAGMA page_count")
-    store._select(f"PRAGMA max_page_count = {pages}")
+    store.sessions.add(a_session())
+    ((pages,),) = store.select("PRAGMA page_count")
+    store.select(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(Failed, match="disk is full"):
-        store.update_session("s1", notes="n" * 1_000_000)
-    assert store.session("s1") == a_session()
+        store.sessions.update("s1", notes="n" * 1_000_000)
+    assert store.sessions.get("s1") == a_session()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everything")
@@ -238,5 +238,5 @@ def test_somebody_who_changes_the_database_for_too_long_is_told(
 
 def test_the_pragmas_are_in_force(store: Store) -> None:
     wanted = {"journal_mode": "wal", "foreign_keys": 1, "synchronous": 1, "busy_timeout": 30_000}
-    assert {name: store._select(f"PRAGMA {name}")[0][0] for name in wanted} == wanted
+    assert {name: store.select(f"PRAGMA {name}")[0][0] for name in wanted} == wanted
     assert connection.PRAGMAS["journal_mode"] == "wal"

@@ -1,6 +1,7 @@
 """Any order of verbs: the store against a model of dictionaries."""
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -38,14 +39,14 @@ class TheStore(RuleBasedStateMachine):
             self.store.close()
             self.folder.cleanup()
 
-    def tried(self, may: bool, verb: str, *arguments: object, **keywords: object) -> object:
+    def tried(self, may: bool, verb: Callable[..., object], *arguments: object, **keywords: object) -> object:
         """Do it; it must be refused exactly when the model says so."""
         try:
-            answer = getattr(self.store, verb)(*arguments, **keywords)
+            answer = verb(*arguments, **keywords)
         except AmpsmError:
-            assert not may, f"{verb} was refused"
+            assert not may, f"{verb.__name__} was refused"
             return None
-        assert may, f"{verb} was not refused"
+        assert may, f"{verb.__name__} was not refused"
         return answer
 
     def active(self, session: str) -> list[str]:
@@ -54,7 +55,7 @@ class TheStore(RuleBasedStateMachine):
     @rule(target=sessions)
     def add_session(self) -> str:
         key = f"s{len(self.statuses)}"
-        self.store.add_session(a_session(key))
+        self.store.sessions.add(a_session(key))
         self.statuses[key] = Status.IDLE
         self.facts += 1
         return key
@@ -62,9 +63,9 @@ class TheStore(RuleBasedStateMachine):
     @rule(target=iterations, session=sessions)
     def enqueue(self, session: str) -> str:
         key = f"i{len(self.owners)}"
-        queued = self.store.enqueue(an_iteration(key, session))
+        queued = self.store.queue.add(an_iteration(key, session))
         assert queued.number == 1 + max(
-            (one.number for one in self.store.iterations(session) if one.id != key), default=0
+            (one.number for one in self.store.iterations.of(session) if one.id != key), default=0
         )
         self.order.append(key)
         self.owners[key], self.states[key], self.offsets[key] = session, State.QUEUED, 0
@@ -74,7 +75,7 @@ class TheStore(RuleBasedStateMachine):
     @rule()
     def claim(self) -> None:
         free = [key for key in self.order if self.states[key] is State.QUEUED and not self.active(self.owners[key])]
-        claimed = self.store.claim()
+        claimed = self.store.queue.claim()
         assert (claimed.id if claimed else None) == (free[0] if free else None)
         if claimed:
             self.states[claimed.id] = State.RUNNING
@@ -85,7 +86,9 @@ class TheStore(RuleBasedStateMachine):
     def record(self, key: str, offset: int) -> None:
         tally = Tally(input_tokens=offset, turns=offset)
         may = self.states.get(key) in ACTIVE
-        self.tried(may, "record", key, tally=tally, offset=offset, activity=str(offset), thread_id=None)
+        self.tried(
+            may, self.store.iterations.record, key, tally=tally, offset=offset, activity=str(offset), thread_id=None
+        )
         if may:
             self.offsets[key] = max(self.offsets[key], offset)
 
@@ -93,7 +96,7 @@ class TheStore(RuleBasedStateMachine):
     def ask_to_stop(self, session: str, only_active: bool) -> None:
         waiting = [key for key in self.order if self.owners[key] == session and self.states[key] is State.QUEUED]
         working = self.active(session)
-        touched = self.store.ask_to_stop(session, only_active=only_active)
+        touched = self.store.queue.ask_to_stop(session, only_active=only_active)
         stopped = [] if only_active else waiting
         assert {one.id for one in touched} == {*working, *stopped}
         self.asked |= {*working, *stopped}
@@ -104,14 +107,14 @@ class TheStore(RuleBasedStateMachine):
     @rule(key=iterations)
     def begin_settling(self, key: str) -> None:
         may = key in self.states and lifecycle.may_follow(self.states[key], State.SETTLING)
-        self.tried(may, "begin_settling", key, outcome=Outcome.DONE)
+        self.tried(may, self.store.iterations.begin_settling, key, outcome=Outcome.DONE)
         if may:
             self.states[key] = State.SETTLING
 
     @rule(key=iterations, status=st.sampled_from([Status.IDLE, Status.ERROR]))
     def settle(self, key: str, status: Status) -> None:
         may = self.states.get(key) is State.SETTLING
-        self.tried(may, "settle", key, status=status, facts=[("done", "")])
+        self.tried(may, self.store.iterations.settle, key, status=status, facts=[("done", "")])
         if may:
             self.states[key] = State.SETTLED
             self.statuses[self.owners[key]] = status
@@ -120,7 +123,7 @@ class TheStore(RuleBasedStateMachine):
     @rule(key=iterations)
     def requeue(self, key: str) -> None:
         may = self.states.get(key) is State.RUNNING
-        self.tried(may, "requeue", key)
+        self.tried(may, self.store.queue.put_back, key)
         if may:
             self.states[key] = State.SETTLED if key in self.asked else State.QUEUED
             self.statuses[self.owners[key]] = Status.IDLE
@@ -129,7 +132,7 @@ class TheStore(RuleBasedStateMachine):
     @rule(key=consumes(iterations))
     def drop(self, key: str) -> None:
         may = self.states.get(key) is State.QUEUED
-        self.tried(may, "drop_queued", key)
+        self.tried(may, self.store.queue.drop, key)
         if may:
             self.order.remove(key)
             del self.states[key], self.offsets[key]
@@ -146,19 +149,21 @@ class TheStore(RuleBasedStateMachine):
     def agrees(self) -> None:
         if not hasattr(self, "store"):
             return
-        found = {one.id: one for own in self.store.iterations_of(list(self.statuses)).values() for one in own}
+        found = {one.id: one for own in self.store.iterations.of_sessions(list(self.statuses)).values() for one in own}
         assert {key: one.state for key, one in found.items()} == self.states
         assert {key: one.offset for key, one in found.items()} == self.offsets
         assert all(one.tally.turns == one.offset for one in found.values())
-        assert {session.id: session.status for session in self.store.sessions()} == self.statuses
+        assert {session.id: session.status for session in self.store.sessions.all()} == self.statuses
         assert all(len(self.active(session)) <= 1 for session in self.statuses)
-        assert {one.id for one in self.store.unsettled()} == {k for k, state in self.states.items() if state in ACTIVE}
-        assert self.store.queued() == sum(state is State.QUEUED for state in self.states.values())
-        facts = self.store.facts()
+        assert {one.id for one in self.store.iterations.unsettled()} == {
+            k for k, state in self.states.items() if state in ACTIVE
+        }
+        assert self.store.queue.count() == sum(state is State.QUEUED for state in self.states.values())
+        facts = self.store.facts.read()
         assert len(facts) == self.facts
         assert [fact.number for fact in facts] == sorted({fact.number for fact in facts})
-        for row in self.store.board().rows:
-            own = self.store.iterations(row.session.id)
+        for row in self.store.sessions.board().rows:
+            own = self.store.iterations.of(row.session.id)
             assert (row.iterations, row.queued) == (len(own), sum(one.state is State.QUEUED for one in own))
             working = [one for one in own if one.state in ACTIVE]
             began = [one for one in own if one.start_time and one.state is State.SETTLED]

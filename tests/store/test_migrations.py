@@ -53,7 +53,7 @@ def test_a_branch_counts_as_ours_only_where_its_worktree_says_so(database: Path)
             connection.execute(f"INSERT INTO sessions {columns} VALUES (?, ?, ?, ?, ?, ?, ?)", values)
     store = Store(database)
     store.open()
-    assert [key for key in ("s1", "s2", "s3", "s4") if store.session(key).owns_branch] == ["s2"]
+    assert [key for key in ("s1", "s2", "s3", "s4") if store.sessions.get(key).owns_branch] == ["s2"]
 
 
 @pytest.fixture
@@ -68,8 +68,8 @@ def test_every_version_of_ours_is_brought_up_to_date(database: Path, version: in
     build(database, version)
     store = Store(database)
     store.open()
-    assert store.session("s1").name == "kept"
-    assert store.claim().id == "i1"
+    assert store.sessions.get("s1").name == "kept"
+    assert store.queue.claim().id == "i1"
     assert dump(database, "PRAGMA user_version") == [(migrations.LATEST,)]
     assert len(backups(database)) == (version < migrations.LATEST)
     for table in TABLES:
@@ -109,39 +109,39 @@ def test_the_predecessors_database_is_copied_and_taken_over(predecessor: Path) -
 
 def test_what_the_predecessor_knew_is_understood(predecessor: Path) -> None:
     store = Store(predecessor)
-    sessions = {session.name: session for session in store.sessions()}
+    sessions = {session.name: session for session in store.sessions.all()}
     assert len(sessions) == 5
     login = sessions["Add login form"]
     assert (login.status, login.script_command, login.amp_prompt) == (
         Status.IDLE, "true", "write a README.md for login",
     )  # fmt: skip
-    first, second = store.iterations(login.id)
+    first, second = store.iterations.of(login.id)
     assert [one.prompt for one in (first, second)] == ["write a README.md for login", "now add gitignore"]
     assert [one.number for one in (first, second)] == [1, 2]
     assert (first.state, first.outcome, first.exit_code, first.changed_files) == (State.SETTLED, Outcome.DONE, 0, 5)
     assert (first.tally.input_tokens, first.tally.output_tokens, first.tally.token_usage) == (1500, 800, 2300)
     assert (first.start_sha, first.duration_ms) == ("43503bf149945168b4b621079bf7883145b518cd", 797)
     assert (first.tally.cache_read_tokens, first.test_result, first.tally.tools) == (None, None, 2)
-    assert [call.name for call in store.tool_calls(first.id)] == ["Read", "edit_file"]
+    assert [call.name for call in store.iterations.tool_calls(first.id)] == ["Read", "edit_file"]
     flaky = sessions["Fix flaky test"]
-    assert store.iterations(flaky.id)[0].thread_id == flaky.thread_id == "T-ed6975a8-50e9-48ef-899c-29337f97b6e2"
-    assert store.unsettled() == ()
-    assert [fact.kind for fact in store.facts()] == ["adopted"]
+    assert store.iterations.of(flaky.id)[0].thread_id == flaky.thread_id == "T-ed6975a8-50e9-48ef-899c-29337f97b6e2"
+    assert store.iterations.unsettled() == ()
+    assert [fact.kind for fact in store.facts.read()] == ["adopted"]
 
 
 def test_work_goes_on_in_a_session_of_the_predecessor(predecessor: Path) -> None:
     store = Store(predecessor)
-    session = store.resolve("Add login form")
-    queued = store.enqueue(an_iteration("new", session.id))
+    session = store.sessions.resolve("Add login form")
+    queued = store.queue.add(an_iteration("new", session.id))
     assert (queued.number, queued.start_time) == (3, None)
-    assert store.claim().id == "new"
-    assert store.resolve("e8042b2e").id == session.id
+    assert store.queue.claim().id == "new"
+    assert store.sessions.resolve("e8042b2e").id == session.id
 
 
 def test_a_purged_session_of_the_predecessor_is_gone_from_its_tables_too(predecessor: Path) -> None:
     store = Store(predecessor)
-    for session in store.sessions():
-        store.remove_session(session.id)
+    for session in store.sessions.all():
+        store.sessions.remove(session.id)
     store.close()
     counts = {
         table: dump(predecessor, f'SELECT count(*) FROM "{table}"')[0][0]
@@ -181,20 +181,20 @@ def test_an_early_database_of_the_predecessor_is_understood(database: Path) -> N
     with contextlib.closing(sqlite3.connect(database)) as connection:
         connection.executescript(ODD)
     store = Store(database)
-    statuses = {session.id: session.status for session in store.sessions()}
+    statuses = {session.id: session.status for session in store.sessions.all()}
     assert statuses == {
         "a": Status.ERROR, "b": Status.IDLE, "c": Status.AWAITING_INPUT, "d": Status.AWAITING_INPUT,
     }  # fmt: skip
-    (crashed,) = store.iterations("a")
+    (crashed,) = store.iterations.of("a")
     assert (crashed.outcome, crashed.prompt, crashed.end_time) == (Outcome.CRASHED, "", None)
-    first, second = store.iterations("b")
+    first, second = store.iterations.of("b")
     assert (first.id, first.outcome, first.test_result, first.prompt) == ("b1", Outcome.DONE, ScriptResult.PASS, "p")
     assert (second.id, second.outcome, second.prompt) == ("b2", Outcome.FAILED, "two")
     assert [one.tally.token_usage for one in (first, second)] == [50, 50]
     assert (second.tally.input_tokens, second.tally.output_tokens, second.duration_ms) == (30, 20, 1000)
     assert dump(database, "SELECT name FROM sqlite_master WHERE name = 'by_end'") == [("by_end",)]
     assert dump(database, "PRAGMA foreign_key_list(notes)")[0][2] == "iterations"
-    assert store.enqueue(an_iteration(session="c")).number == 1
+    assert store.queue.add(an_iteration(session="c")).number == 1
 
 
 def test_a_database_of_a_newer_ampsm_is_refused_untouched(store: Store) -> None:
@@ -247,12 +247,12 @@ def test_the_next_version_copies_ours(store: Store, monkeypatch: pytest.MonkeyPa
     def next_step(connection: sqlite3.Connection) -> None:
         connection.execute("ALTER TABLE sessions ADD COLUMN later TEXT")
 
-    store.add_session(a_session())
+    store.sessions.add(a_session())
     monkeypatch.setattr(migrations, "STEPS", (*migrations.STEPS, next_step))
     monkeypatch.setattr(migrations, "LATEST", len(migrations.STEPS))
     # `store` is still open: another ampsm may well be running.
     newer = Store(store.path)
-    assert newer.session("s1") == a_session()
+    assert newer.sessions.get("s1") == a_session()
     (copy,) = backups(store.path)
     assert copy.name.startswith(f"ampsm.sqlite.v{migrations.LATEST - 1}-")
     assert dump(copy, "SELECT id FROM sessions") == [("s1",)]
@@ -262,7 +262,7 @@ OPEN = """
     sys.stdin.readline()
     store = Store(Path(sys.argv[1]))
     store.open()
-    store.fact("here", sys.argv[2])
+    store.facts.add("here", sys.argv[2])
 """
 
 
@@ -278,8 +278,8 @@ def test_ten_processes_may_open_one_database_at_once(database: Path, which: str)
     for process in processes:
         ended(process)
     store = Store(database)
-    texts = [fact.text for fact in store.facts() if fact.kind == "here"]
+    texts = [fact.text for fact in store.facts.read() if fact.kind == "here"]
     assert sorted(texts) == sorted(str(number) for number in range(10))
     assert len(backups(database)) == (which == "predecessor")
-    assert [fact.kind for fact in store.facts()].count("adopted") == (which == "predecessor")
+    assert [fact.kind for fact in store.facts.read()].count("adopted") == (which == "predecessor")
     assert dump(database, "PRAGMA integrity_check") == [("ok",)]

@@ -28,94 +28,105 @@ def a_rejection(key: str = "r1") -> Rejection:
 
 @pytest.fixture
 def kept(store: Store) -> Store:
-    store.add_session(a_session())
-    store.add_comment(a_comment())
-    store.add_rejection(a_rejection())
+    store.sessions.add(a_session())
+    store.reviews.add_comment(a_comment())
+    store.reviews.add_rejection(a_rejection())
     return store
 
 
 def test_what_goes_in_comes_out_also_under_names_that_are_no_text(kept: Store) -> None:
-    assert kept.comment("c1") == a_comment()
+    assert kept.reviews.comment("c1") == a_comment()
     odd = a_comment("c2", path=ODD, old_path=ODD + "2", now_path=ODD, side=Side.OLD)
-    assert kept.add_comment(odd) == odd
-    assert kept.comments("s1") == (a_comment(), odd)
-    assert kept.rejections("s1") == (a_rejection(),)
-    kept.mark_viewed("s1", [(ODD, "k1"), ("a", "k1"), ("a", "k2")], viewed=True)
-    kept.mark_viewed("s1", [("a", "k2")], viewed=True)
-    assert Store(kept.path).viewed("s1") == {(ODD, "k1"), ("a", "k1"), ("a", "k2")}
-    kept.mark_viewed("s1", [(ODD, "k1"), ("a", "k1")], viewed=False)
-    assert kept.viewed("s1") == {("a", "k2")}
+    assert kept.reviews.add_comment(odd) == odd
+    assert kept.reviews.comments("s1") == (a_comment(), odd)
+    assert kept.reviews.rejections("s1") == (a_rejection(),)
+    kept.reviews.mark_viewed("s1", [(ODD, "k1"), ("a", "k1"), ("a", "k2")], viewed=True)
+    kept.reviews.mark_viewed("s1", [("a", "k2")], viewed=True)
+    assert Store(kept.path).reviews.viewed("s1") == {(ODD, "k1"), ("a", "k1"), ("a", "k2")}
+    kept.reviews.mark_viewed("s1", [(ODD, "k1"), ("a", "k1")], viewed=False)
+    assert kept.reviews.viewed("s1") == {("a", "k2")}
     many = [(f"path {number}", "k") for number in range(1000)]
-    kept.mark_viewed("s1", many, viewed=True)
-    assert len(kept.viewed("s1")) == 1001
+    kept.reviews.mark_viewed("s1", many, viewed=True)
+    assert len(kept.reviews.viewed("s1")) == 1001
 
 
 def test_what_a_prompt_answers_is_bound_with_it_or_not_at_all(kept: Store) -> None:
-    kept.add_session(a_session("s2"))
-    kept.add_comment(a_comment("other", session_id="s2"))
-    kept.enqueue(an_iteration("i1"), answers=["c1", "r1", "other", "nobody"])
-    assert (kept.comment("c1").state, kept.comment("c1").iteration_id) == (CommentState.SENT, "i1")
-    assert kept.rejection("r1").iteration_id == "i1"
-    assert kept.comment("other").state is CommentState.OPEN, "it belongs to another session"
-    assert kept.unsent_comments() == {"s2": 1}
+    kept.sessions.add(a_session("s2"))
+    kept.reviews.add_comment(a_comment("other", session_id="s2"))
+    kept.queue.add(an_iteration("i1"), answers=["c1", "r1", "other", "nobody"])
+    assert (kept.reviews.comment("c1").state, kept.reviews.comment("c1").iteration_id) == (CommentState.SENT, "i1")
+    assert kept.reviews.rejection("r1").iteration_id == "i1"
+    assert kept.reviews.comment("other").state is CommentState.OPEN, "it belongs to another session"
+    assert kept.reviews.unsent_comments() == {"s2": 1}
     with pytest.raises(Refused):
-        kept.enqueue(an_iteration("i1"), answers=["other"])
-    assert kept.comment("other").state is CommentState.OPEN
+        kept.queue.add(an_iteration("i1"), answers=["other"])
+    assert kept.reviews.comment("other").state is CommentState.OPEN
 
 
 @pytest.mark.parametrize("way", ["drop", "stop"])
 def test_what_leaves_the_queue_opens_again(kept: Store, way: str) -> None:
-    kept.enqueue(an_iteration("i1"), answers=["c1", "r1"])
+    kept.queue.add(an_iteration("i1"), answers=["c1", "r1"])
     if way == "drop":
-        kept.drop_queued("i1")
+        kept.queue.drop("i1")
     else:
-        kept.ask_to_stop("s1")
-    assert kept.comment("c1") == a_comment()
-    assert kept.rejection("r1").iteration_id is None
+        kept.queue.ask_to_stop("s1")
+    assert kept.reviews.comment("c1") == a_comment()
+    assert kept.reviews.rejection("r1").iteration_id is None
 
 
 def test_what_began_stays_sent(kept: Store) -> None:
-    kept.enqueue(an_iteration("i1"), answers=["c1"])
-    kept.claim()
-    kept.requeue("i1")
-    assert kept.comment("c1").state is CommentState.SENT
-    kept.claim()
-    kept.ask_to_stop("s1")
-    assert kept.comment("c1").state is CommentState.SENT
+    kept.queue.add(an_iteration("i1"), answers=["c1"])
+    kept.queue.claim()
+    kept.queue.put_back("i1")
+    assert kept.reviews.comment("c1").state is CommentState.SENT
+    kept.queue.claim()
+    kept.queue.ask_to_stop("s1")
+    assert kept.reviews.comment("c1").state is CommentState.SENT
 
 
 def test_comments_change_and_go(kept: Store) -> None:
-    changed = kept.change_comment("c1", text="better")
+    changed = kept.reviews.change_comment("c1", text="better")
     assert (changed.text, changed.created_at) == ("better", "c1")
     assert changed.updated_at > "2"
     for columns in ({"state": "sent"}, {"iteration_id": "x"}, {"id": "x"}):
         with pytest.raises(TypeError):
-            kept.change_comment("c1", **columns)
+            kept.reviews.change_comment("c1", **columns)
     for text in ("", " \n"):
         with pytest.raises(Refused):
-            kept.change_comment("c1", text=text)
+            kept.reviews.change_comment("c1", text=text)
         with pytest.raises(Refused):
-            kept.add_comment(a_comment("c9", text=text))
-    assert kept.set_comment_state("c1", CommentState.RESOLVED).state is CommentState.RESOLVED
-    kept.delete_comment("c1")
-    for verb in (kept.comment, kept.delete_comment, kept.change_comment, kept.rejection, kept.delete_rejection):
+            kept.reviews.add_comment(a_comment("c9", text=text))
+    assert kept.reviews.set_comment_state("c1", CommentState.RESOLVED).state is CommentState.RESOLVED
+    kept.reviews.delete_comment("c1")
+    for verb in (
+        kept.reviews.comment,
+        kept.reviews.delete_comment,
+        kept.reviews.change_comment,
+        kept.reviews.rejection,
+        kept.reviews.delete_rejection,
+    ):
         with pytest.raises(NotFound):
             verb("c1")
     with pytest.raises(NotFound):
-        kept.add_comment(a_comment("c2", session_id="nobody"))
+        kept.reviews.add_comment(a_comment("c2", session_id="nobody"))
     with pytest.raises(NotFound):
-        kept.mark_viewed("nobody", [("a", "k")], viewed=True)
+        kept.reviews.mark_viewed("nobody", [("a", "k")], viewed=True)
 
 
 def test_all_of_it_goes_with_the_session(kept: Store) -> None:
-    kept.mark_viewed("s1", [("a", "k")], viewed=True)
-    kept.set_looked("s1", "1" * 40)
-    kept.set_looked("s1", "2" * 40)
-    assert kept.looked("s1").tree == "2" * 40
-    kept.enqueue(an_iteration("i1"), answers=["c1", "r1"])
-    kept.update_session("s1", status=Status.IDLE)
-    kept.remove_session("s1")
-    assert (kept.comments("s1"), kept.rejections("s1"), kept.viewed("s1"), kept.looked("s1")) == (
+    kept.reviews.mark_viewed("s1", [("a", "k")], viewed=True)
+    kept.reviews.set_looked("s1", "1" * 40)
+    kept.reviews.set_looked("s1", "2" * 40)
+    assert kept.reviews.looked("s1").tree == "2" * 40
+    kept.queue.add(an_iteration("i1"), answers=["c1", "r1"])
+    kept.sessions.update("s1", status=Status.IDLE)
+    kept.sessions.remove("s1")
+    assert (
+        kept.reviews.comments("s1"),
+        kept.reviews.rejections("s1"),
+        kept.reviews.viewed("s1"),
+        kept.reviews.looked("s1"),
+    ) == (
         (),
         (),
         frozenset(),

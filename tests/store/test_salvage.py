@@ -25,9 +25,9 @@ def filled(database: Path, sessions: int = 60) -> Store:
     """A store whose rows fill many pages, all of them in the database's own file."""
     store = Store(database)
     for number in range(sessions):
-        store.add_session(a_session(f"s{number:03}", notes=f"{number} " + "n" * 900))
-        store.enqueue(an_iteration(f"i{number:03}", f"s{number:03}"))
-        store.ask_to_stop(f"s{number:03}")
+        store.sessions.add(a_session(f"s{number:03}", notes=f"{number} " + "n" * 900))
+        store.queue.add(an_iteration(f"i{number:03}", f"s{number:03}"))
+        store.queue.ask_to_stop(f"s{number:03}")
     checkpoint(store)
     return store
 
@@ -44,8 +44,8 @@ def recovered(database: Path) -> set[str]:
     assert told.value.hint.startswith("ampsm repair")
     store = Store(database)
     store.check()
-    store.add_session(a_session("another"))
-    return {session.id for session in store.sessions()} - {"another"}
+    store.sessions.add(a_session("another"))
+    return {session.id for session in store.sessions.all()} - {"another"}
 
 
 def noise(size: int) -> bytes:
@@ -65,7 +65,7 @@ def test_broken_pages_cost_only_the_rows_on_them(database: Path) -> None:
         overwrite(database, page * PAGE, PAGE)
     kept = recovered(database)
     assert 45 <= len(kept) < 60
-    assert all(len(Store(database).session(key).notes or "") > 900 for key in kept)
+    assert all(len(Store(database).sessions.get(key).notes or "") > 900 for key in kept)
     (aside,) = database.parent.glob("*.corrupt-*")
     assert aside.stat().st_size == pages * PAGE, "what was lost stays as it was found"
 
@@ -87,7 +87,7 @@ def test_noise_anywhere_ends_in_a_sound_store(database: Path, seed: int) -> None
         Store(database).check()
     again = Store(database)
     again.check()
-    assert {session.id for session in again.sessions()} >= {f"s{number:03}" for number in range(30)}
+    assert {session.id for session in again.sessions.all()} >= {f"s{number:03}" for number in range(30)}
 
 
 LOSSES: dict[str, Callable[[Path], object]] = {
@@ -111,7 +111,7 @@ def test_with_a_copy_no_session_is_lost(database: Path, how: str) -> None:
     store.close()
     LOSSES[how](database)
     assert recovered(database) == {f"s{number:03}" for number in range(60)}
-    assert any(fact.kind == "recovered" for fact in Store(database).facts())
+    assert any(fact.kind == "recovered" for fact in Store(database).facts.read())
 
 
 @pytest.mark.parametrize("how", ["a header", "a first page", "half", "a part of a page"])
@@ -124,7 +124,7 @@ def test_without_a_copy_what_is_sound_is_recovered(database: Path, how: str) -> 
 def test_an_empty_database_beside_its_log_gives_what_the_log_holds(database: Path) -> None:
     store = Store(database)
     for number in range(20):
-        store.add_session(a_session(f"s{number:03}"))
+        store.sessions.add(a_session(f"s{number:03}"))
     shutil.copy(keeping.parts(database)[1], database.parent / "log")
     store.close()
     database.write_bytes(b"")
@@ -135,35 +135,35 @@ def test_an_empty_database_beside_its_log_gives_what_the_log_holds(database: Pat
 def test_fresher_rows_win_over_the_copy(database: Path) -> None:
     store = filled(database, 5)
     store.keep_copy()
-    store.update_session("s001", name="a new name")
-    store.add_session(a_session("later"))
+    store.sessions.update("s001", name="a new name")
+    store.sessions.add(a_session("later"))
     checkpoint(store)
     overwrite(database, 0, 100)
     assert "later" in recovered(database)
-    assert Store(database).session("s001").name == "a new name"
+    assert Store(database).sessions.get("s001").name == "a new name"
 
 
 def test_what_waited_when_the_copy_was_made_does_not_begin_by_itself(database: Path) -> None:
     store = Store(database)
-    store.add_session(a_session())
-    store.enqueue(an_iteration())
+    store.sessions.add(a_session())
+    store.queue.add(an_iteration())
     store.keep_copy()
     store.close()
     database.unlink()
     for part in keeping.parts(database)[1:]:
         part.unlink(missing_ok=True)
     assert recovered(database) == {"s1"}
-    (iteration,) = Store(database).iterations("s1")
+    (iteration,) = Store(database).iterations.of("s1")
     assert (iteration.state, iteration.outcome) == (State.SETTLED, Outcome.STOPPED)
     assert "lost" in (iteration.error or "")
-    assert not Store(database).claimable()
+    assert not Store(database).queue.has_claimable()
 
 
 def test_a_new_home_has_lost_nothing(database: Path) -> None:
     Store(database).open()
     database.unlink()
     Store(database).open()
-    assert Store(database).sessions() == ()
+    assert Store(database).sessions.all() == ()
 
 
 def test_a_lost_database_that_another_process_has_open_is_left_alone(database: Path) -> None:
@@ -208,7 +208,7 @@ def test_a_copy_is_made_once_a_day_and_few_are_kept(database: Path) -> None:
         shutil.copy(first, made)
         os.utime(made, (time.time() - copies.EVERY * (10 - day),) * 2)
     os.utime(first, (time.time() - copies.EVERY - 60,) * 2)
-    store.add_session(a_session("new"))
+    store.sessions.add(a_session("new"))
     store.keep_copy()
     found = copies.existing(database)
     assert len(found) == copies.KEPT
@@ -234,14 +234,14 @@ def test_a_copy_of_a_broken_database_is_not_kept(database: Path) -> None:
     with pytest.raises(Unfit, match="set aside"):
         Store(database).keep_copy()
     assert copies.existing(database) == [sound]
-    assert len(Store(database).sessions()) == 60
+    assert len(Store(database).sessions.all()) == 60
 
 
 def test_repositories_are_remembered_beside_the_database(database: Path) -> None:
     store = Store(database)
-    store.add_session(a_session("a", repo_root="/one"))
-    store.add_session(a_session("b", repo_root="/two\nlines"))
-    store.add_session(a_session("c", repo_root="/one"))
+    store.sessions.add(a_session("a", repo_root="/one"))
+    store.sessions.add(a_session("b", repo_root="/two\nlines"))
+    store.sessions.add(a_session("c", repo_root="/one"))
     assert store.repositories() == (Path("/one"), Path("/two\nlines"))
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from ampsm_engine.errors import Refused, Unfit
 from ampsm_engine.model import Board, Outcome, State, Status
-from ampsm_engine.store import Store, follow, keeping
+from ampsm_engine.store import Store, follow, keeping, records
 from tests.store.values import a_session, an_iteration, ended, start
 from tests.waiting import DEADLINE
 
@@ -22,20 +22,20 @@ CLAIM = """
     store.open()
     print("ready", flush=True)
     sys.stdin.readline()
-    while (iteration := store.claim()) is not None:
+    while (iteration := store.queue.claim()) is not None:
         print(iteration.id, flush=True)
-        store.record(iteration.id, tally=Tally(turns=1), offset=1, activity="x", thread_id=None)
-        store.begin_settling(iteration.id, outcome=Outcome.DONE)
-        store.settle(iteration.id, status=Status.IDLE, facts=[("done", "")])
+        store.iterations.record(iteration.id, tally=Tally(turns=1), offset=1, activity="x", thread_id=None)
+        store.iterations.begin_settling(iteration.id, outcome=Outcome.DONE)
+        store.iterations.settle(iteration.id, status=Status.IDLE, facts=[("done", "")])
 """
 
 
 def test_processes_that_claim_at_once_take_each_iteration_once(store: Store) -> None:
     sessions = [f"s{number}" for number in range(20)]
     for session in sessions:
-        store.add_session(a_session(session))
+        store.sessions.add(a_session(session))
         for number in range(10):
-            store.enqueue(an_iteration(f"{session}-{number}", session))
+            store.queue.add(an_iteration(f"{session}-{number}", session))
     processes = [start(CLAIM, store.path) for _ in range(6)]
     assert [process.stdout.readline() for process in processes] == ["ready\n"] * 6
     for process in processes:
@@ -43,24 +43,24 @@ def test_processes_that_claim_at_once_take_each_iteration_once(store: Store) -> 
         process.stdin.flush()
     taken = [key for process in processes for key in ended(process).split()]
     assert Counter(taken) == Counter(f"{session}-{number}" for session in sessions for number in range(10))
-    assert (store.queued(), store.unsettled()) == (0, ())
+    assert (store.queue.count(), store.iterations.unsettled()) == (0, ())
     for session in sessions:
-        own = store.iterations(session)
+        own = store.iterations.of(session)
         assert all(one.state is State.SETTLED for one in own)
-        started = [fact.iteration_id for fact in store.facts(session_id=session) if fact.kind == "started"]
+        started = [fact.iteration_id for fact in store.facts.read(session_id=session) if fact.kind == "started"]
         assert started == [one.id for one in own], "in the order of the queue"
-        kinds = [fact.kind for fact in store.facts(session_id=session) if fact.kind in ("started", "done")]
+        kinds = [fact.kind for fact in store.facts.read(session_id=session) if fact.kind in ("started", "done")]
         assert kinds == ["started", "done"] * 10, "never two at once in one session"
 
 
 def test_ten_that_enqueue_at_once_are_numbered_without_a_gap(store: Store) -> None:
-    store.add_session(a_session())
+    store.sessions.add(a_session())
     code = """
         from ampsm_engine.model import Iteration, State
         store = Store(Path(sys.argv[1]))
         sys.stdin.readline()
         for number in range(5):
-            store.enqueue(Iteration(f"{sys.argv[2]}-{number}", "s1", 0, "p", State.QUEUED, ""))
+            store.queue.add(Iteration(f"{sys.argv[2]}-{number}", "s1", 0, "p", State.QUEUED, ""))
     """
     processes = [start(code, store.path, number) for number in range(10)]
     for process in processes:
@@ -68,51 +68,52 @@ def test_ten_that_enqueue_at_once_are_numbered_without_a_gap(store: Store) -> No
         process.stdin.flush()
     for process in processes:
         ended(process)
-    assert [one.number for one in store.iterations("s1")] == list(range(1, 51))
+    assert [one.number for one in store.iterations.of("s1")] == list(range(1, 51))
 
 
 def test_sqlite_itself_holds_one_active_iteration_a_session(store: Store) -> None:
     """Whatever a program does wrong, the first law stands."""
-    store.add_session(a_session())
-    store.enqueue(an_iteration("i1"))
-    store.enqueue(an_iteration("i2"))
-    store.claim()
-    with pytest.raises(Refused), store._writing() as database:
-        store._change(database, "i2", state="running")
+    store.sessions.add(a_session())
+    store.queue.add(an_iteration("i1"))
+    store.queue.add(an_iteration("i2"))
+    store.queue.claim()
+    with pytest.raises(Refused), store.writing():
+        records.change_iteration(store, "i2", state="running")
 
 
 def test_what_was_written_survives_the_death_of_its_writer(store: Store) -> None:
-    store.add_session(a_session())
-    store.enqueue(an_iteration())
+    store.sessions.add(a_session())
+    store.queue.add(an_iteration())
     code = """
         import os, signal
         from ampsm_engine.model import Tally
         store = Store(Path(sys.argv[1]))
-        store.claim()
-        store.record("i1", tally=Tally(turns=7), offset=70, activity="x", thread_id="T-1")
+        store.queue.claim()
+        store.iterations.record("i1", tally=Tally(turns=7), offset=70, activity="x", thread_id="T-1")
         os.kill(os.getpid(), signal.SIGKILL)
     """
     process = start(code, store.path)
     process.communicate(timeout=60)
     assert process.returncode == -9
-    iteration = store.iteration("i1")
+    iteration = store.iterations.get("i1")
     assert (iteration.state, iteration.tally.turns, iteration.offset) == (State.RUNNING, 7, 70)
-    store.begin_settling("i1", outcome=Outcome.CRASHED)
-    assert store.settle("i1", status=Status.ERROR).outcome is Outcome.CRASHED
+    store.iterations.begin_settling("i1", outcome=Outcome.CRASHED)
+    assert store.iterations.settle("i1", status=Status.ERROR).outcome is Outcome.CRASHED
 
 
 def test_a_writer_that_dies_in_a_transaction_leaves_nothing_of_it(store: Store) -> None:
-    store.add_session(a_session())
+    store.sessions.add(a_session())
     code = """
         import os, signal
+        from ampsm_engine.store import records
         store = Store(Path(sys.argv[1]))
-        with store._writing() as database:
-            store._change_session(database, "s1", name="half")
+        with store.writing():
+            records.change_session(store, "s1", name="half")
             os.kill(os.getpid(), signal.SIGKILL)
     """
     start(code, store.path).communicate(timeout=60)
-    assert store.session("s1") == a_session()
-    store.update_session("s1", name="whole")
+    assert store.sessions.get("s1") == a_session()
+    store.sessions.update("s1", name="whole")
 
 
 def test_threads_have_connections_of_their_own(store: Store) -> None:
@@ -120,10 +121,10 @@ def test_threads_have_connections_of_their_own(store: Store) -> None:
 
     def work(key: str) -> None:
         try:
-            store.add_session(a_session(key))
+            store.sessions.add(a_session(key))
             for number in range(10):
-                store.enqueue(an_iteration(f"{key}-{number}", key))
-                store.board()
+                store.queue.add(an_iteration(f"{key}-{number}", key))
+                store.sessions.board()
         except BaseException as error:  # noqa: BLE001 - told below
             errors.append(error)
         finally:
@@ -135,42 +136,42 @@ def test_threads_have_connections_of_their_own(store: Store) -> None:
     for thread in threads:
         thread.join(60)
     assert errors == []
-    assert store.queued() == 80
+    assert store.queue.count() == 80
 
 
 def test_a_store_may_be_used_on_both_sides_of_a_fork(store: Store) -> None:
-    store.add_session(a_session())
+    store.sessions.add(a_session())
     store.data_version()
     child = os.fork()
     if child == 0:  # pragma: no cover - the child
         code = 1
         try:
-            store.add_session(a_session("s2"))
+            store.sessions.add(a_session("s2"))
             store.data_version()
             code = 0
         finally:
             os._exit(code)
     assert os.waitpid(child, 0)[1] == 0
-    assert {session.id for session in store.sessions()} == {"s1", "s2"}
-    store.add_session(a_session("s3"))
-    assert store._select("PRAGMA integrity_check") == [("ok",)]
+    assert {session.id for session in store.sessions.all()} == {"s1", "s2"}
+    store.sessions.add(a_session("s3"))
+    assert store.select("PRAGMA integrity_check") == [("ok",)]
 
 
 def test_the_version_changes_with_every_commit_and_only_then(store: Store) -> None:
     first = store.data_version()
-    store.board()
-    assert store.claim() is None
+    store.sessions.board()
+    assert store.queue.claim() is None
     assert store.data_version() == first
-    store.add_session(a_session())
+    store.sessions.add(a_session())
     assert store.data_version() != first
 
 
 async def test_a_feed_sees_what_another_process_writes(store: Store) -> None:
-    store.add_session(a_session())
+    store.sessions.add(a_session())
     feed = follow(store, interval=0.01)
     first = await anext(feed)
     assert [row.session.name for row in first.rows] == ["name of s1"]
-    code = "Store(Path(sys.argv[1])).update_session('s1', name='another')"
+    code = "Store(Path(sys.argv[1])).sessions.update('s1', name='another')"
     process = start(code, store.path)
     second = await asyncio.wait_for(anext(feed), 60)
     assert [row.session.name for row in second.rows] == ["another"]
@@ -198,7 +199,7 @@ async def after(feed: AsyncIterator[Board]) -> Board:
 
 async def test_a_feed_goes_on_when_the_database_answers_again(store: Store, tmp_path: Path) -> None:
     """Until then the last board stays, and says why it may be old."""
-    store.add_session(a_session())
+    store.sessions.add(a_session())
     feed = follow(store, interval=0.01)
     first = await after(feed)
     assert first.stale == ""
@@ -208,10 +209,10 @@ async def test_a_feed_goes_on_when_the_database_answers_again(store: Store, tmp_
     assert lost.rows == first.rows
     assert "No such file" in lost.stale
     with pytest.raises(Unfit):
-        store.sessions()  # nor does anybody begin an empty one in its place
+        store.sessions.all()  # nor does anybody begin an empty one in its place
     moved(Store(away / store.path.name), store.path.parent)
     assert await after(feed) == first
-    store.update_session("s1", name="another")
+    store.sessions.update("s1", name="another")
     assert [row.session.name for row in (await after(feed)).rows] == ["another"]
     await feed.aclose()
 
@@ -227,7 +228,7 @@ LOCK = """
 
 async def test_a_feed_says_that_the_database_is_locked(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keeping, "BUSY_SECONDS", 0.01)
-    store.add_session(a_session())
+    store.sessions.add(a_session())
     feed = follow(store, interval=0.01)
     first = await after(feed)
     holder = start(LOCK, store.path)
@@ -240,7 +241,7 @@ async def test_a_feed_says_that_the_database_is_locked(store: Store, monkeypatch
 
 
 async def test_a_feed_follows_the_file_that_took_the_place_of_its_own(store: Store, tmp_path: Path) -> None:
-    store.add_session(a_session())
+    store.sessions.add(a_session())
     feed = follow(store, interval=0.01)
     first = await after(feed)
     other = Store(tmp_path / "other" / store.path.name)
@@ -251,9 +252,9 @@ async def test_a_feed_follows_the_file_that_took_the_place_of_its_own(store: Sto
     while not (lost := await after(feed)).stale.endswith("knows none of these sessions."):
         assert lost.rows == first.rows
     assert lost.rows == first.rows, "that sessions are gone is not to be seen in passing"
-    Store(store.path).add_session(a_session("s2"))
+    Store(store.path).sessions.add(a_session("s2"))
     assert [row.session.id for row in (await after(feed)).rows] == ["s2"]
-    assert [one.id for one in store.sessions()] == ["s2"], "what is written to a file that has gone is lost"
+    assert [one.id for one in store.sessions.all()] == ["s2"], "what is written to a file that has gone is lost"
     await feed.aclose()
 
 
@@ -272,7 +273,7 @@ async def test_a_feed_that_is_left_closes_what_it_opened(store: Store) -> None:
 def test_the_light_commands_do_not_pay_for_heavy_rooms(store: Store) -> None:
     code = """
         store = Store(Path(sys.argv[1]))
-        store.sessions(), store.iterations_of(["s1"]), store.board()
+        store.sessions.all(), store.iterations.of_sessions(["s1"]), store.sessions.board()
         heavy = {"pygit2", "textual", "notifypy", "psutil", "rich", "playhouse"}
         print(sorted(heavy & set(sys.modules)), "ampsm_engine.redact" in sys.modules)
     """
@@ -280,7 +281,7 @@ def test_the_light_commands_do_not_pay_for_heavy_rooms(store: Store) -> None:
 
 
 def test_the_database_can_be_read_by_any_sqlite(store: Store) -> None:
-    store.add_session(a_session())
+    store.sessions.add(a_session())
     connection = sqlite3.connect(f"{Path(store.path).as_uri()}?mode=ro", uri=True)
     assert connection.execute("SELECT name FROM sessions").fetchall() == [("name of s1",)]
     connection.close()

@@ -17,35 +17,35 @@ NOTHING = {"activity": None, "thread_id": None}
 
 @pytest.fixture(autouse=True)
 def session(store: Store) -> None:
-    store.add_session(a_session())
+    store.sessions.add(a_session())
 
 
 def kinds(store: Store) -> list[str]:
-    return [fact.kind for fact in store.facts()]
+    return [fact.kind for fact in store.facts.read()]
 
 
 def running(store: Store, key: str = "i1") -> None:
-    store.enqueue(an_iteration(key))
-    assert store.claim().id == key
+    store.queue.add(an_iteration(key))
+    assert store.queue.claim().id == key
 
 
 def settling(store: Store, key: str = "i1") -> None:
     running(store, key)
-    store.begin_settling(key, outcome=Outcome.DONE)
+    store.iterations.begin_settling(key, outcome=Outcome.DONE)
 
 
 def test_the_whole_way_of_an_iteration_is_told_in_facts(store: Store) -> None:
-    queued = store.enqueue(an_iteration(prompt="Fix the login\nand more"))
+    queued = store.queue.add(an_iteration(prompt="Fix the login\nand more"))
     assert (queued.number, queued.state, queued.queued_at != "") == (1, State.QUEUED, True)
-    claimed = store.claim()
+    claimed = store.queue.claim()
     assert (claimed.state, claimed.start_time is not None) == (State.RUNNING, True)
-    assert store.session("s1").status is Status.RUNNING
-    assert store.session("s1").last_run == claimed.start_time
-    store.begin_attempt("i1")
-    store.begin_settling(
+    assert store.sessions.get("s1").status is Status.RUNNING
+    assert store.sessions.get("s1").last_run == claimed.start_time
+    store.iterations.begin_attempt("i1")
+    store.iterations.begin_settling(
         "i1", outcome=Outcome.FAILED, failure="no-credit", error="e", hint="h", exit_code=1, duration_ms=5
     )
-    ended = store.settle(
+    ended = store.iterations.settle(
         "i1", status=Status.ERROR, facts=[("failed", "no credit"), ("committed", "abc")],
         commit_sha="f" * 40, changed_files=2, test_result=ScriptResult.FAIL, test_exit_code=3,
     )  # fmt: skip
@@ -55,8 +55,8 @@ def test_the_whole_way_of_an_iteration_is_told_in_facts(store: Store) -> None:
         test_exit_code=3, end_time=ended.end_time,
     )  # fmt: skip
     assert ended.end_time is not None
-    assert store.session("s1").status is Status.ERROR
-    assert [(fact.kind, fact.text) for fact in store.facts()] == [
+    assert store.sessions.get("s1").status is Status.ERROR
+    assert [(fact.kind, fact.text) for fact in store.facts.read()] == [
         ("created", "name of s1"),
         ("queued", "iteration 1: Fix the login"),
         ("started", "iteration 1"),
@@ -66,109 +66,111 @@ def test_the_whole_way_of_an_iteration_is_told_in_facts(store: Store) -> None:
 
 
 def test_a_second_iteration_waits_for_the_first_and_another_session_does_not(store: Store) -> None:
-    store.add_session(a_session("s2"))
+    store.sessions.add(a_session("s2"))
     for key, of in (("a", "s1"), ("b", "s1"), ("c", "s2")):
-        store.enqueue(an_iteration(key, of))
-    assert [store.claim().id, store.claim().id, store.claim()] == ["a", "c", None]
-    store.begin_settling("a", outcome=Outcome.DONE)
-    assert store.claim() is None
-    store.settle("a", status=Status.IDLE)
-    assert store.claim().id == "b"
+        store.queue.add(an_iteration(key, of))
+    assert [store.queue.claim().id, store.queue.claim().id, store.queue.claim()] == ["a", "c", None]
+    store.iterations.begin_settling("a", outcome=Outcome.DONE)
+    assert store.queue.claim() is None
+    store.iterations.settle("a", status=Status.IDLE)
+    assert store.queue.claim().id == "b"
 
 
 def test_a_session_in_the_trash_starts_nothing(store: Store) -> None:
-    store.enqueue(an_iteration())
-    store.update_session("s1", trashed_at="2026-01-02T00:00:00.000Z")
-    assert (store.claim(), store.queued()) == (None, 0)
+    store.queue.add(an_iteration())
+    store.sessions.update("s1", trashed_at="2026-01-02T00:00:00.000Z")
+    assert (store.queue.claim(), store.queue.count()) == (None, 0)
     with pytest.raises(Refused, match="trash"):
-        store.enqueue(an_iteration("i2"))
-    store.update_session("s1", trashed_at=None)
-    assert store.queued() == 1
-    assert store.claim().id == "i1"
+        store.queue.add(an_iteration("i2"))
+    store.sessions.update("s1", trashed_at=None)
+    assert store.queue.count() == 1
+    assert store.queue.claim().id == "i1"
 
 
 def test_recording_again_changes_nothing_and_recording_less_is_ignored(store: Store) -> None:
     running(store)
-    store.record("i1", tally=Tally(input_tokens=10, turns=2), offset=100, activity="reads", thread_id="T-1")
-    first = store.iteration("i1")
-    store.record("i1", tally=Tally(input_tokens=10, turns=2), offset=100, activity="reads", thread_id="T-1")
-    assert store.iteration("i1") == first
+    store.iterations.record("i1", tally=Tally(input_tokens=10, turns=2), offset=100, activity="reads", thread_id="T-1")
+    first = store.iterations.get("i1")
+    store.iterations.record("i1", tally=Tally(input_tokens=10, turns=2), offset=100, activity="reads", thread_id="T-1")
+    assert store.iterations.get("i1") == first
     late = ToolCall("i1", 1, "t", "Read", "{}", None)
-    store.record("i1", tally=Tally(input_tokens=3), offset=40, activity="old", thread_id="T-2", tool_calls=[late])
-    assert store.iteration("i1") == first
-    assert store.tool_calls("i1") == ()
-    store.record("i1", tally=Tally(input_tokens=12), offset=120, activity=None, thread_id=None)
-    after = store.iteration("i1")
+    store.iterations.record(
+        "i1", tally=Tally(input_tokens=3), offset=40, activity="old", thread_id="T-2", tool_calls=[late]
+    )
+    assert store.iterations.get("i1") == first
+    assert store.iterations.tool_calls("i1") == ()
+    store.iterations.record("i1", tally=Tally(input_tokens=12), offset=120, activity=None, thread_id=None)
+    after = store.iterations.get("i1")
     assert (after.tally, after.offset, after.activity, after.thread_id) == (Tally(input_tokens=12), 120, None, "T-1")
 
 
 def test_the_first_thread_that_is_known_stays(store: Store) -> None:
     running(store)
-    store.record("i1", tally=Tally(), offset=1, activity=None, thread_id="T-1")
-    store.record("i1", tally=Tally(), offset=2, activity=None, thread_id="T-2")
-    assert (store.iteration("i1").thread_id, store.session("s1").thread_id) == ("T-1", "T-1")
-    store.begin_settling("i1", outcome=Outcome.DONE)
-    store.settle("i1", status=Status.IDLE)
+    store.iterations.record("i1", tally=Tally(), offset=1, activity=None, thread_id="T-1")
+    store.iterations.record("i1", tally=Tally(), offset=2, activity=None, thread_id="T-2")
+    assert (store.iterations.get("i1").thread_id, store.sessions.get("s1").thread_id) == ("T-1", "T-1")
+    store.iterations.begin_settling("i1", outcome=Outcome.DONE)
+    store.iterations.settle("i1", status=Status.IDLE)
     running(store, "i2")
-    store.record("i2", tally=Tally(), offset=1, activity=None, thread_id="T-3")
-    assert (store.iteration("i2").thread_id, store.session("s1").thread_id) == ("T-3", "T-1")
+    store.iterations.record("i2", tally=Tally(), offset=1, activity=None, thread_id="T-3")
+    assert (store.iterations.get("i2").thread_id, store.sessions.get("s1").thread_id) == ("T-3", "T-1")
 
 
 def test_an_iteration_goes_back_to_the_front_of_the_queue(store: Store) -> None:
     running(store)
-    store.enqueue(an_iteration("i2"))
-    store.requeue("i1")
-    iteration = store.iteration("i1")
-    assert (iteration.state, iteration.start_time, store.session("s1").status) == (State.QUEUED, None, Status.IDLE)
-    assert store.claim().id == "i1"
+    store.queue.add(an_iteration("i2"))
+    store.queue.put_back("i1")
+    iteration = store.iterations.get("i1")
+    assert (iteration.state, iteration.start_time, store.sessions.get("s1").status) == (State.QUEUED, None, Status.IDLE)
+    assert store.queue.claim().id == "i1"
 
 
 def test_an_iteration_that_was_to_stop_does_not_run_again(store: Store) -> None:
     running(store)
-    store.ask_to_stop("s1")
-    store.requeue("i1")
-    iteration = store.iteration("i1")
+    store.queue.ask_to_stop("s1")
+    store.queue.put_back("i1")
+    iteration = store.iterations.get("i1")
     assert (iteration.state, iteration.outcome) == (State.SETTLED, Outcome.STOPPED)
-    assert store.claim() is None
+    assert store.queue.claim() is None
 
 
 def test_stopping_settles_what_waits_and_asks_what_runs(store: Store) -> None:
     running(store)
-    store.enqueue(an_iteration("i2"))
-    assert [one.id for one in store.ask_to_stop("s1", only_active=True)] == ["i1"]
-    asked = store.iteration("i1").stop_requested_at
+    store.queue.add(an_iteration("i2"))
+    assert [one.id for one in store.queue.ask_to_stop("s1", only_active=True)] == ["i1"]
+    asked = store.iterations.get("i1").stop_requested_at
     assert asked is not None
-    assert [one.id for one in store.ask_to_stop("s1")] == ["i1", "i2"]
-    assert store.iteration("i1").stop_requested_at == asked
-    stopped = store.iteration("i2")
+    assert [one.id for one in store.queue.ask_to_stop("s1")] == ["i1", "i2"]
+    assert store.iterations.get("i1").stop_requested_at == asked
+    stopped = store.iterations.get("i2")
     assert (stopped.state, stopped.outcome, stopped.start_time) == (State.SETTLED, Outcome.STOPPED, None)
     assert kinds(store)[-1] == "stopped"
-    assert store.ask_to_stop("s1") == (store.iteration("i1"),)
+    assert store.queue.ask_to_stop("s1") == (store.iterations.get("i1"),)
     with pytest.raises(NotFound):
-        store.ask_to_stop("nobody")
+        store.queue.ask_to_stop("nobody")
 
 
 def test_a_prompt_can_be_edited_and_dropped_until_it_starts(store: Store) -> None:
-    store.enqueue(an_iteration("i1"))
-    store.enqueue(an_iteration("i2"))
-    store.edit_queued("i2", "another")
-    assert store.iteration("i2").prompt == "another"
-    store.drop_queued("i2")
+    store.queue.add(an_iteration("i1"))
+    store.queue.add(an_iteration("i2"))
+    store.queue.edit("i2", "another")
+    assert store.iterations.get("i2").prompt == "another"
+    store.queue.drop("i2")
     with pytest.raises(NotFound):
-        store.iteration("i2")
-    store.claim()
-    for late in (lambda: store.edit_queued("i1", "x"), lambda: store.drop_queued("i1")):
+        store.iterations.get("i2")
+    store.queue.claim()
+    for late in (lambda: store.queue.edit("i1", "x"), lambda: store.queue.drop("i1")):
         with pytest.raises(Refused, match="started"):
             late()
-    assert store.iteration("i1").prompt == "do i1"
+    assert store.iterations.get("i1").prompt == "do i1"
 
 
 VERBS = {
-    "record": lambda store: store.record("i1", tally=Tally(turns=9), offset=9, **NOTHING),
-    "begin_attempt": lambda store: store.begin_attempt("i1"),
-    "requeue": lambda store: store.requeue("i1"),
-    "begin_settling": lambda store: store.begin_settling("i1", outcome=Outcome.FAILED),
-    "settle": lambda store: store.settle("i1", status=Status.DONE, facts=[("never", "")]),
+    "record": lambda store: store.iterations.record("i1", tally=Tally(turns=9), offset=9, **NOTHING),
+    "begin_attempt": lambda store: store.iterations.begin_attempt("i1"),
+    "requeue": lambda store: store.queue.put_back("i1"),
+    "begin_settling": lambda store: store.iterations.begin_settling("i1", outcome=Outcome.FAILED),
+    "settle": lambda store: store.iterations.settle("i1", status=Status.DONE, facts=[("never", "")]),
 }
 ALLOWED = {
     State.QUEUED: set(),
@@ -181,21 +183,21 @@ ALLOWED = {
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("state", State)
 def test_what_the_state_forbids_is_refused_and_changes_nothing(store: Store, state: State, verb: str) -> None:
-    store.enqueue(an_iteration())
+    store.queue.add(an_iteration())
     if state is not State.QUEUED:
-        store.claim()
+        store.queue.claim()
     if state in (State.SETTLING, State.SETTLED):
-        store.begin_settling("i1", outcome=Outcome.DONE)
+        store.iterations.begin_settling("i1", outcome=Outcome.DONE)
     if state is State.SETTLED:
-        store.settle("i1", status=Status.IDLE)
-    before = (store.board(), store.iterations("s1"))
+        store.iterations.settle("i1", status=Status.IDLE)
+    before = (store.sessions.board(), store.iterations.of("s1"))
     if verb in ALLOWED[state]:
         VERBS[verb](store)
-        assert (store.board(), store.iterations("s1")) != before
+        assert (store.sessions.board(), store.iterations.of("s1")) != before
     else:
         with pytest.raises(Refused):
             VERBS[verb](store)
-        assert (store.board(), store.iterations("s1")) == before
+        assert (store.sessions.board(), store.iterations.of("s1")) == before
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -206,61 +208,63 @@ def test_an_iteration_that_is_not_there_is_not_found(store: Store, verb: str) ->
 
 def test_an_id_is_given_once(store: Store) -> None:
     with pytest.raises(Refused, match="s1"):
-        store.add_session(a_session())
-    store.enqueue(an_iteration())
+        store.sessions.add(a_session())
+    store.queue.add(an_iteration())
     with pytest.raises(Refused):
-        store.enqueue(an_iteration())
-    assert (kinds(store), len(store.iterations("s1"))) == (["created", "queued"], 1)
+        store.queue.add(an_iteration())
+    assert (kinds(store), len(store.iterations.of("s1"))) == (["created", "queued"], 1)
 
 
 def test_an_iteration_needs_its_session_and_the_queued_state(store: Store) -> None:
     with pytest.raises(NotFound):
-        store.enqueue(an_iteration(session="nobody"))
+        store.queue.add(an_iteration(session="nobody"))
     with pytest.raises(Refused):
-        store.enqueue(an_iteration(state=State.RUNNING))
+        store.queue.add(an_iteration(state=State.RUNNING))
 
 
 @pytest.mark.parametrize("column", ["id", "created_at", "nonsense", "state; DROP TABLE sessions"])
 def test_a_column_that_may_not_change_is_an_error_of_the_caller(store: Store, column: str) -> None:
     with pytest.raises(TypeError):
-        store.update_session("s1", **{column: "x"})
+        store.sessions.update("s1", **{column: "x"})
     running(store)
     with pytest.raises(TypeError):
-        store.update_iteration("i1", **{column: "x"})
+        store.iterations.update("i1", **{column: "x"})
     for kept in ("state", "number", "session_id", "offset", "input_tokens", "token_usage"):
         with pytest.raises(TypeError):
-            store.update_iteration("i1", **{kept: 1})
+            store.iterations.update("i1", **{kept: 1})
 
 
 def test_columns_can_be_changed(store: Store) -> None:
-    assert store.update_session("s1", name="new", notes=None, status=Status.DONE).name == "new"
-    assert store.update_session("s1") == store.session("s1")
+    assert store.sessions.update("s1", name="new", notes=None, status=Status.DONE).name == "new"
+    assert store.sessions.update("s1") == store.sessions.get("s1")
     running(store)
-    store.update_iteration("i1", start_sha="a" * 40, test_result=ScriptResult.PASS, test_exit_code=0)
-    assert store.iteration("i1").test_result is ScriptResult.PASS
+    store.iterations.update("i1", start_sha="a" * 40, test_result=ScriptResult.PASS, test_exit_code=0)
+    assert store.iterations.get("i1").test_result is ScriptResult.PASS
     for change in (
-        lambda: store.update_session("nobody", name="x"),
-        lambda: store.update_iteration("nobody", mode="x"),
+        lambda: store.sessions.update("nobody", name="x"),
+        lambda: store.iterations.update("nobody", mode="x"),
     ):
         with pytest.raises(NotFound):
             change()
 
 
 def test_a_removed_session_leaves_its_facts_and_nothing_else(store: Store) -> None:
-    store.add_session(a_session("s2"))
+    store.sessions.add(a_session("s2"))
     running(store)
-    store.record("i1", tally=Tally(), offset=1, tool_calls=[ToolCall("i1", 1, "t", "Read", "{}", True)], **NOTHING)
-    store.remove_session("s1")
-    assert [session.id for session in store.sessions()] == ["s2"]
-    assert (store.iterations("s1"), store.tool_calls("i1"), store.unsettled()) == ((), (), ())
-    assert [fact.kind for fact in store.facts(session_id="s1")] == ["created", "queued", "started"]
+    store.iterations.record(
+        "i1", tally=Tally(), offset=1, tool_calls=[ToolCall("i1", 1, "t", "Read", "{}", True)], **NOTHING
+    )
+    store.sessions.remove("s1")
+    assert [session.id for session in store.sessions.all()] == ["s2"]
+    assert (store.iterations.of("s1"), store.iterations.tool_calls("i1"), store.iterations.unsettled()) == ((), (), ())
+    assert [fact.kind for fact in store.facts.read(session_id="s1")] == ["created", "queued", "started"]
     with pytest.raises(NotFound):
-        store.remove_session("s1")
+        store.sessions.remove("s1")
 
 
 def test_a_creation_that_is_taken_back_leaves_no_fact(store: Store) -> None:
-    store.remove_session("s1", with_facts=True)
-    assert store.facts() == ()
+    store.sessions.remove("s1", with_facts=True)
+    assert store.facts.read() == ()
 
 
 HOSTILE = "a\0b\udc80c\u202e\x1b]0;x\x07\r\nü\U0001d518"
@@ -268,17 +272,17 @@ HOSTILE = "a\0b\udc80c\u202e\x1b]0;x\x07\r\nü\U0001d518"
 
 def test_hostile_text_survives(store: Store) -> None:
     kept = HOSTILE.replace("\udc80", "?")
-    store.update_session("s1", name=HOSTILE, notes=HOSTILE)
-    assert (store.session("s1").name, store.session("s1").notes) == (kept, kept)
-    store.enqueue(an_iteration(prompt=HOSTILE, mode=HOSTILE))
-    store.claim()
+    store.sessions.update("s1", name=HOSTILE, notes=HOSTILE)
+    assert (store.sessions.get("s1").name, store.sessions.get("s1").notes) == (kept, kept)
+    store.queue.add(an_iteration(prompt=HOSTILE, mode=HOSTILE))
+    store.queue.claim()
     call = ToolCall("i1", 1, HOSTILE, HOSTILE, HOSTILE, False, HOSTILE)
-    store.record("i1", tally=Tally(), offset=1, activity=HOSTILE, thread_id=None, tool_calls=[call])
-    store.fact(HOSTILE, HOSTILE)
-    iteration = store.iteration("i1")
+    store.iterations.record("i1", tally=Tally(), offset=1, activity=HOSTILE, thread_id=None, tool_calls=[call])
+    store.facts.add(HOSTILE, HOSTILE)
+    iteration = store.iterations.get("i1")
     assert (iteration.prompt, iteration.mode, iteration.activity) == (kept, kept, kept)
-    assert store.tool_calls("i1") == (ToolCall("i1", 1, kept, kept, kept, False, kept),)
-    assert (store.facts()[-1].kind, store.facts()[-1].text) == (kept, kept)
+    assert store.iterations.tool_calls("i1") == (ToolCall("i1", 1, kept, kept, kept, False, kept),)
+    assert (store.facts.read()[-1].kind, store.facts.read()[-1].text) == (kept, kept)
 
 
 SECRET = "hunter2-hunter2"
@@ -290,17 +294,17 @@ def test_every_word_passes_redaction_and_no_id_path_or_commit_does(
     monkeypatch.setattr(redact, "text", lambda text: re.sub(SECRET, "[gone]", text))
     text = f"so {SECRET}"
     names = {field.name: text for field in dataclasses.fields(a_session()) if field.name not in ("id", "trashed_at")}
-    store.add_session(a_session(SECRET, **(names | {"status": Status.IDLE})))
-    store.enqueue(
+    store.sessions.add(a_session(SECRET, **(names | {"status": Status.IDLE})))
+    store.queue.add(
         an_iteration(
             f"i-{SECRET}", SECRET, prompt=text, mode=text, thread_id=text, start_sha=text, activity=text, error=text,
             hint=text, failure=text, commit_sha=text,
         )
     )  # fmt: skip
-    assert store.claim() is not None
+    assert store.queue.claim() is not None
     call = ToolCall("", 1, text, text, f'{{"a": "{SECRET}"}}', True, text)
-    store.record(f"i-{SECRET}", tally=Tally(), offset=1, activity=text, thread_id=text, tool_calls=[call])
-    store.fact("kind", text, session_id=SECRET)
+    store.iterations.record(f"i-{SECRET}", tally=Tally(), offset=1, activity=text, thread_id=text, tool_calls=[call])
+    store.facts.add("kind", text, session_id=SECRET)
     found = {}
     for table in TABLES:
         for row in table.select().dicts().execute(store._live()):
@@ -323,32 +327,32 @@ def test_every_word_passes_redaction_and_no_id_path_or_commit_does(
         *(("reviewComments", name) for name in ("quote", "context", "text")),
         *(("rejections", name) for name in ("reason", "quote", "note")),
     }
-    kept = store.session(SECRET)
+    kept = store.sessions.get(SECRET)
     assert (kept.name, kept.amp_prompt, kept.notes, kept.script_command) == ("so [gone]",) * 4
     assert (kept.branch_name, kept.worktree_path, kept.repo_root) == (text, text, text)
-    assert store.update_session(SECRET, notes=text).notes == "so [gone]"
-    store.begin_settling(f"i-{SECRET}", outcome=Outcome.FAILED, error=text, hint=text)
-    ended = store.settle(f"i-{SECRET}", status=Status.ERROR, facts=[("failed", text)])
+    assert store.sessions.update(SECRET, notes=text).notes == "so [gone]"
+    store.iterations.begin_settling(f"i-{SECRET}", outcome=Outcome.FAILED, error=text, hint=text)
+    ended = store.iterations.settle(f"i-{SECRET}", status=Status.ERROR, facts=[("failed", text)])
     assert (ended.error, ended.hint, ended.prompt) == ("so [gone]",) * 3
-    assert store.facts()[-1].text == "so [gone]"
-    store.enqueue(an_iteration("i2", SECRET))
-    store.edit_queued("i2", text)
-    assert store.iteration("i2").prompt == "so [gone]"
+    assert store.facts.read()[-1].text == "so [gone]"
+    store.queue.add(an_iteration("i2", SECRET))
+    store.queue.edit("i2", text)
+    assert store.iterations.get("i2").prompt == "so [gone]"
 
 
 def test_a_secret_that_a_fact_would_cut_in_two_is_gone_before(store: Store) -> None:
     key = "sgamp_" + "user_01H0PQ8Z5_" + "a1b2c3d4e5f6a7b8c9d0e1f2a3b4c5d6"
-    store.enqueue(an_iteration(prompt=f"{'x' * 40} {key} and log in"))
-    assert "sgamp_" not in "".join(fact.text for fact in store.facts())
+    store.queue.add(an_iteration(prompt=f"{'x' * 40} {key} and log in"))
+    assert "sgamp_" not in "".join(fact.text for fact in store.facts.read())
 
 
 def test_a_real_key_never_reaches_the_files(store: Store) -> None:
     key = "sgamp_" + "user_01H0PQ8Z5_" + "a1b2c3d4e5f6a7b8c9d0e1f2a3b4c5d6"
-    store.update_session("s1", notes=f"use {key}", script_command=f"AMP_API_KEY={key} make")
-    store.enqueue(an_iteration(prompt=f"log in with {key}"))
-    store.claim()
+    store.sessions.update("s1", notes=f"use {key}", script_command=f"AMP_API_KEY={key} make")
+    store.queue.add(an_iteration(prompt=f"log in with {key}"))
+    store.queue.claim()
     call = ToolCall("i1", 1, "t", "shell_command", f'{{"command": "export K={key}"}}', True, key)
-    store.record("i1", tally=Tally(), offset=1, activity=f"$ echo {key}", thread_id=None, tool_calls=[call])
-    store.fact("note", key)
+    store.iterations.record("i1", tally=Tally(), offset=1, activity=f"$ echo {key}", thread_id=None, tool_calls=[call])
+    store.facts.add("note", key)
     for file in (path for path in store.path.parent.rglob("*") if path.is_file()):
         assert key.encode() not in file.read_bytes()

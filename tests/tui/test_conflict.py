@@ -42,7 +42,7 @@ def in_conflict(ground: Ground) -> Session:
 
 
 def opened(ground: Ground) -> AmpsmApp:
-    return AmpsmApp(ground.engine, still(ground.engine.store.board()))
+    return AmpsmApp(ground.engine, still(ground.engine.store.sessions.board()))
 
 
 async def test_hunk_by_hunk_to_the_end(ground: Ground) -> None:

@@ -39,7 +39,7 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def opened(ground: Ground) -> AmpsmApp:
-    return AmpsmApp(ground.engine, still(ground.engine.store.board()))
+    return AmpsmApp(ground.engine, still(ground.engine.store.sessions.board()))
 
 
 async def on(app: AmpsmApp, session: Session) -> None:

@@ -229,7 +229,7 @@ async def test_with_the_real_engine_what_is_wrong_is_told_and_what_is_right_is_m
         await settled()
         await pilot.press("ctrl+g")
         await settled()
-        (made,) = bench.engine.store.sessions()
+        (made,) = bench.engine.store.sessions.all()
         bench.sessions.append(made)
         assert made.amp_prompt == "Do it"
         bench.settled(made)

@@ -45,7 +45,7 @@ def resolved_by_amp(ground: Ground) -> Session:
 
 
 def opened(ground: Ground) -> AmpsmApp:
-    return AmpsmApp(ground.engine, still(ground.engine.store.board()))
+    return AmpsmApp(ground.engine, still(ground.engine.store.sessions.board()))
 
 
 async def test_it_is_read_in_the_view_of_the_review_and_taken(ground: Ground) -> None:

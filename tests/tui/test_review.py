@@ -88,7 +88,7 @@ async def test_viewed_hunks_fold_and_the_mark_is_kept(reviewed: Reviewed) -> Non
         desk.sees_not("ruff check")
         assert "app/gone.py" in desk.line_with("app/gone.py")
         assert "deleted" in cursor(reviewed) or "gone" in cursor(reviewed)
-    assert len(desk.engine.store.viewed(reviewed.session.id)) == 1
+    assert len(desk.engine.store.reviews.viewed(reviewed.session.id)) == 1
 
 
 async def test_a_mark_belongs_to_the_content(reviewed: Reviewed) -> None:
@@ -217,7 +217,7 @@ async def test_comments_are_shown_edited_and_sent(reviewed: Reviewed, snapshot_s
         desk.sees("Backslashes, too?", "login.py")
         await reviewed.press("escape", "right_parenthesis", "enter")
         desk.sees("Comment on app/login.py:12")
-    told = desk.engine.store.comments(reviewed.session.id)
+    told = desk.engine.store.reviews.comments(reviewed.session.id)
     assert [(one.path, one.line, one.text) for one in told] == [("app/login.py", 12, "Backslashes, too?")]
 
 

@@ -178,9 +178,9 @@ async def test_the_prompt_of_comments_is_read_edited_and_sent(
 
     def iterate(engine: Engine, session_id: str, prompt: str, *, answers: Sequence[str] = ()) -> Iteration:
         sent.append(prompt)
-        number = len(engine.store.iterations(session_id)) + 1
+        number = len(engine.store.iterations.of(session_id)) + 1
         made = Iteration(new_id(), session_id, number, prompt, State.QUEUED, queued_at=wording.now())
-        return engine.store.enqueue(made, answers=answers)
+        return engine.store.queue.add(made, answers=answers)
 
     monkeypatch.setattr(runs, "iterate", iterate)
     async with reviewed.open((100, 40)) as desk:

@@ -46,7 +46,7 @@ class Bench:
     def scenario(self, *steps: dict[str, object], runs: list[list[dict[str, object]]] | None = None) -> None:
         """What amp does from now on. A worker that is about to leave could still claim with the scenario before."""
         store = self.engine.store
-        if self.sessions and not store.unsettled() and not store.queued():
+        if self.sessions and not store.iterations.unsettled() and not store.queue.count():
             until(lambda: not self.workers(), "the workers of the scenario before to leave")
         self.monkeypatch.setenv("AMPSM_SCENARIO", json.dumps({"runs": runs} if runs else {"steps": list(steps)}))
 
@@ -72,16 +72,16 @@ class Bench:
         return runs.wait(self.engine, [session.id], timeout=DEADLINE)[-1]
 
     def last(self, session: Session) -> Iteration:
-        return self.engine.store.iterations(session.id)[-1]
+        return self.engine.store.iterations.of(session.id)[-1]
 
     def now(self, session: Session) -> Session:
-        return self.engine.store.session(session.id)
+        return self.engine.store.sessions.get(session.id)
 
     def facts(self, session: Session) -> list[str]:
-        return [fact.kind for fact in self.engine.store.facts(session_id=session.id)]
+        return [fact.kind for fact in self.engine.store.facts.read(session_id=session.id)]
 
     def fact(self, session: Session, kind: str) -> str:
-        return next(fact.text for fact in self.engine.store.facts(session_id=session.id) if fact.kind == kind)
+        return next(fact.text for fact in self.engine.store.facts.read(session_id=session.id) if fact.kind == kind)
 
     def flag(self, name: str) -> Path:
         """A file that amp touches or waits for."""
@@ -160,7 +160,7 @@ def unsettled(bench: Bench) -> list[Iteration]:
     """Whatever is not settled."""
     return [
         one
-        for session in bench.engine.store.sessions()
-        for one in bench.engine.store.iterations(session.id)
+        for session in bench.engine.store.sessions.all()
+        for one in bench.engine.store.iterations.of(session.id)
         if one.state is not State.SETTLED
     ]

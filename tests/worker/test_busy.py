@@ -71,22 +71,22 @@ def test_when_an_iteration_is_claimed(bench: Bench) -> None:
 def test_a_full_disk_is_waited_for_and_an_error_that_stays_comes_out(bench: Bench) -> None:
     session = bench.new(None)
     store = PatientStore(bench.engine.home.database, patience=0.5)
-    (pages,) = store._select("PRAGMA page_count")[0]
-    store._select(f"PRAGMA max_page_count = {pages}")
+    (pages,) = store.select("PRAGMA page_count")[0]
+    store.select(f"PRAGMA max_page_count = {pages}")
     calls: list[int] = []
 
     def much() -> None:
         calls.append(1)
-        store.fact("much", "x" * 100_000, session_id=session.id)
+        store.facts.add("much", "x" * 100_000, session_id=session.id)
 
     store.tried(much)  # it was opened again, without the limit
     assert len(calls) == 2
     with pytest.raises(Failed, match="is busy"), busy(bench):
-        store.fact("never", "it stays busy")
+        store.facts.add("never", "it stays busy")
     store.path.rename(store.path.with_suffix(".gone"))
     store.close()
     with pytest.raises((Failed, Unfit)):
-        store.board()
+        store.sessions.board()
     store.path.with_suffix(".gone").rename(store.path)
     assert "much" in bench.facts(session)
     assert "never" not in bench.facts(session)

@@ -8,6 +8,7 @@ import pytest
 
 from ampsm_engine.model import Iteration, Outcome, Session, State, Status
 from ampsm_engine.store import PatientStore
+from ampsm_engine.store.iterations import Iterations
 from ampsm_engine.worker import slots
 from ampsm_engine.worker.worker import Worker
 from tests.conftest import git
@@ -61,7 +62,7 @@ def check_counts(bench: Bench, last: Iteration) -> None:
     assert last.tally.turns == answers
     assert last.tally.token_usage == (1111 * answers if answers else None)
     assert last.offset == len(text)
-    calls = bench.engine.store.tool_calls(last.id)
+    calls = bench.engine.store.iterations.tool_calls(last.id)
     assert len(calls) == last.tally.tools == text.count(b'"type":"tool_use"')
 
 
@@ -113,7 +114,7 @@ def test_the_worker_is_killed_at_each_step_of_its_life(bench: Bench, moment: str
     run = bench.engine.home.run(iteration.id)
     if moment == "claimed":
         # What a worker leaves that dies between claiming and starting amp.
-        assert bench.engine.store.claim() is not None
+        assert bench.engine.store.queue.claim() is not None
         assert bench.last(session).state is State.RUNNING
     elif moment == "started":
         until(run.process.exists)
@@ -153,7 +154,7 @@ def test_amp_killed_leaves_its_tool_which_is_ended_too(bench: Bench) -> None:
 def test_all_workers_die_and_one_sweep_brings_all_sessions_home(bench: Bench) -> None:
     bench.scenario({"touch": str(bench.flag("on"))}, {"wait_for": str(bench.flag("go"))}, *long_scenario())
     sessions = [bench.new(f"task {number}") for number in range(3)]
-    until(lambda: len(bench.engine.store.unsettled()) == 3, "all to run")
+    until(lambda: len(bench.engine.store.iterations.unsettled()) == 3, "all to run")
     for session in sessions:
         bench.amp(bench.last(session))
     bench.kill_workers()
@@ -169,12 +170,12 @@ def test_what_was_settled_between_the_look_and_the_lease_is_not_adopted(bench: B
     session = bench.new(None)
     bench.iterate(session, launch_worker=False)
     store = PatientStore(bench.engine.home.database)
-    stale = store.claim()
+    stale = store.queue.claim()
     assert stale is not None
     looks = [(stale,), ()]
     worker = Worker(bench.engine.home, store, bench.engine.settings)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(PatientStore, "unsettled", lambda _: looks.pop(0))
+        patched.setattr(Iterations, "unsettled", lambda _: looks.pop(0))
         assert worker._orphan() is None
     assert not bench.leased(stale)
     assert settles(bench, session).outcome is Outcome.DONE

@@ -167,7 +167,7 @@ class TestLeft:
         bench.scenario({"shell": "sed -i 's/mine/mine and amps/' notes.txt"}, DONE)
         bench.iterate(lined)
         only_amps(lined, bench.settled(lined), "notes.txt")
-        told = [fact.text for fact in bench.engine.store.facts(session_id=lined.id) if fact.kind == "hand-edits"]
+        told = [fact.text for fact in bench.engine.store.facts.read(session_id=lined.id) if fact.kind == "hand-edits"]
         assert "could not be told from amp's" in told[-1]
         assert "notes.txt" in told[-1]
 
@@ -176,7 +176,7 @@ class TestLeft:
         bench.scenario(WRITE, {"commit": "feat: all of it"}, DONE)
         bench.iterate(lined)
         bench.settled(lined)
-        told = [fact.text for fact in bench.engine.store.facts(session_id=lined.id) if fact.kind == "hand-edits"]
+        told = [fact.text for fact in bench.engine.store.facts.read(session_id=lined.id) if fact.kind == "hand-edits"]
         assert "could not be told from amp's" in told[-1]
 
 

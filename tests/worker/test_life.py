@@ -45,7 +45,7 @@ def test_the_tally_is_what_the_stream_says(bench: Bench) -> None:
     assert (tally.input_tokens, tally.cache_creation_tokens, tally.cache_read_tokens) == (20, 400, 6000)
     assert (tally.output_tokens, tally.turns, tally.tools) == (42, 2, 1)
     assert tally.token_usage == 6462
-    calls = bench.engine.store.tool_calls(last.id)
+    calls = bench.engine.store.iterations.tool_calls(last.id)
     assert [(call.name, call.success) for call in calls] == [("create_file", True)]
 
 

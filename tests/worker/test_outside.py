@@ -16,7 +16,7 @@ ELSEWHERE = (
 
 
 def outside(bench: Bench, session: object, kind: str = "outside") -> list[str]:
-    return [fact.text for fact in bench.engine.store.facts(session_id=session.id) if fact.kind == kind]
+    return [fact.text for fact in bench.engine.store.facts.read(session_id=session.id) if fact.kind == kind]
 
 
 def test_what_amp_does_elsewhere_is_told_marked_and_known_until_it_is_seen(bench: Bench) -> None:
@@ -62,7 +62,7 @@ def test_what_ampsm_does_for_other_sessions_is_not_blamed_on_amp(bench: Bench) -
     bench.scenario({"wait_for": str(bench.flag("go"))}, {"shell": "git tag v1"}, DONE)
     session = bench.new("Wait")
     until(lambda: bench.last(session).attempts, "amp to start")
-    bench.engine.store.fact("checked", "x", session_id=merged.id)
+    bench.engine.store.facts.add("checked", "x", session_id=merged.id)
     merges.merge(bench.engine, merged.id, Options(kind="merge", message="Take one"))
     removal.remove(bench.engine, trashed.id)
     bench.new(None, name="another")

@@ -26,7 +26,7 @@ def test_ten_at_once_on_one_session_run_one_after_the_other_in_order(bench: Benc
     asked = [subprocess.Popen([sys.executable, "-c", code, session.id, f"p{n}"]) for n in range(10)]
     assert [one.wait() for one in asked] == [0] * 10
     bench.settled(session)
-    iterations = bench.engine.store.iterations(session.id)
+    iterations = bench.engine.store.iterations.of(session.id)
     assert [one.number for one in iterations] == list(range(1, 11))
     assert all(one.outcome is Outcome.DONE for one in iterations)
     starts = [one.start_time or "" for one in iterations]
@@ -51,11 +51,11 @@ def test_no_more_run_than_there_are_slots(bench: Bench) -> None:
     bench.scenario({"touch": str(bench.flag("run"))}, {"wait_for": str(bench.flag("go"))}, SAY)
     sessions = [bench.new(f"task {n}") for n in range(4)]
     store = bench.engine.store
-    until(lambda: len(store.unsettled()) == 2, "two to run")
+    until(lambda: len(store.iterations.unsettled()) == 2, "two to run")
     bench.sweep()
     until(lambda: len(bench.workers()) == 2, "the workers without a slot to leave")
-    assert len(store.unsettled()) == 2
-    assert store.queued() == 2
+    assert len(store.iterations.unsettled()) == 2
+    assert store.queue.count() == 2
     bench.flag("go").touch()
     assert all(bench.settled(one).outcome is Outcome.DONE for one in sessions)
     bench.quiet()
@@ -82,7 +82,7 @@ def test_stop_ends_what_runs_and_empties_the_queue(bench: Bench) -> None:
     until(bench.flag("on").exists)
     assert len(runs.stop(bench.engine, session.id)) == 2
     bench.settled(session)
-    first, second = bench.engine.store.iterations(session.id)
+    first, second = bench.engine.store.iterations.of(session.id)
     assert (first.outcome, second.outcome) == (Outcome.STOPPED, Outcome.STOPPED)
     assert first.commit_sha, "what amp changed before it was stopped is committed"
     assert second.attempts == 0
@@ -146,7 +146,7 @@ def test_a_session_that_an_agent_starts_outlives_the_agents_own_iteration(bench:
     bench.scenario({"shell": inner}, SAY)
     outer = bench.new("outer")
     assert bench.settled(outer).outcome is Outcome.DONE
-    (started,) = [session for session in bench.engine.store.sessions() if session.name == "inner"]
+    (started,) = [session for session in bench.engine.store.sessions.all() if session.name == "inner"]
     assert bench.last(started).state is not State.SETTLED
     bench.flag("go").touch()
     assert bench.settled(started).outcome is Outcome.DONE

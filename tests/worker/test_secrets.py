@@ -65,8 +65,8 @@ def stop_waiting(bench: Bench, session: Session) -> None:
 
 def stop_claimed(bench: Bench, session: Session) -> None:
     """Its worker died before amp began, and the next one finds that it is to stop."""
-    assert bench.engine.store.claim()
-    bench.engine.store.ask_to_stop(session.id)
+    assert bench.engine.store.queue.claim()
+    bench.engine.store.queue.ask_to_stop(session.id)
     bench.sweep()
     bench.settled(session)
     bench.quiet()
@@ -74,7 +74,7 @@ def stop_claimed(bench: Bench, session: Session) -> None:
 
 def remove(bench: Bench, session: Session) -> None:
     """Stopped by a process that was killed right after, then removed."""
-    bench.engine.store.ask_to_stop(session.id)
+    bench.engine.store.queue.ask_to_stop(session.id)
     removal.remove(bench.engine, session.id)
 
 

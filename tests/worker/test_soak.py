@@ -58,7 +58,7 @@ class Play:
 
         def has_come() -> bool:
             self.bench.sweep()
-            now = self.bench.engine.store.iteration(first.id).state
+            now = self.bench.engine.store.iterations.get(first.id).state
             there = now is state and (state is not State.RUNNING or stream_size(self.bench, first) >= size)
             return there or now in (State.SETTLING, State.SETTLED)
 
@@ -94,13 +94,13 @@ class Play:
 
         def all_settled() -> bool:
             bench.sweep()
-            return all(one.state is State.SETTLED for one in bench.engine.store.iterations(session.id))
+            return all(one.state is State.SETTLED for one in bench.engine.store.iterations.of(session.id))
 
         until(all_settled, lambda: f"all to settle: {bench.engine.home.worker_log.read_text()[-2000:]}")
         bench.quiet()
-        iterations = bench.engine.store.iterations(session.id)
+        iterations = bench.engine.store.iterations.of(session.id)
         assert [one.number for one in iterations] == list(range(1, len(iterations) + 1))
-        facts = bench.engine.store.facts(session_id=session.id)
+        facts = bench.engine.store.facts.read(session_id=session.id)
         ends = Counter(fact.iteration_id for fact in facts if fact.kind in ENDS)
         assert ends == {one.id: 1 for one in iterations}, "each settled once"
         for one in iterations:

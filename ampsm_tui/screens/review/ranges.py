@@ -98,8 +98,8 @@ class ReviewRanges(ReviewBase):
         """
         self.hold_back()
         engine, session = house(self).engine, self.session
-        self.marks = Marks(engine.store.viewed(session.id))
-        self.comments = engine.store.comments(session.id)
+        self.marks = Marks(engine.store.reviews.viewed(session.id))
+        self.comments = engine.store.reviews.comments(session.id)
         wanted = self.range or default_range(engine.store, session)
         ends = ends_of(session, wanted)
         try:

@@ -1,4 +1,4 @@
-"""Writing what happens to an iteration at work: its tally, its attempts, its end."""
+"""Iterations: read, and written from the first event of amp to the settled iteration."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -6,12 +6,36 @@ from dataclasses import replace
 from ampsm_engine import wording
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.model import Iteration, Outcome, State, Status, Tally, ToolCall
+from ampsm_engine.store import records, rows
+from ampsm_engine.store.connection import StorePart
 from ampsm_engine.store.tables import IterationRow, SessionRow, changes
-from ampsm_engine.store.writing import ITERATION_FIXED, Writing, keep_tool_calls, tally_columns
 
 
-class Progress(Writing):
-    """From the first event to the settled iteration."""
+class Iterations(StorePart):
+    """The iterations of all sessions; those that wait are the queue's."""
+
+    def get(self, iteration_id: str) -> Iteration:
+        """The iteration of exactly this id; NotFound."""
+        return records.iteration(self._db, iteration_id)
+
+    def of(self, session_id: str) -> tuple[Iteration, ...]:
+        """The iterations of a session by number."""
+        return records.iterations_of(self._db, (session_id,))[session_id]
+
+    def of_sessions(self, session_ids: Sequence[str]) -> dict[str, tuple[Iteration, ...]]:
+        """The iterations of many sessions by number, in one question; every id asked for is in the answer."""
+        return records.iterations_of(self._db, session_ids)
+
+    def unsettled(self) -> tuple[Iteration, ...]:
+        """The iterations that run or settle, oldest first."""
+        where = " WHERE i.state IN ('running', 'settling') ORDER BY i.\"startTime\", i.rowid"
+        return tuple(rows.iteration(row) for row in self._db.select(records.ITERATIONS + where))
+
+    def tool_calls(self, iteration_id: str) -> tuple[ToolCall, ...]:
+        """The tool calls of an iteration, in the order of the stream."""
+        columns = rows.TOOL_CALL_COLUMNS
+        question = f'SELECT {columns} FROM "toolCalls" c WHERE c."iterationId" = ? ORDER BY c.sequence'  # noqa: S608
+        return tuple(rows.tool_call(row) for row in self._db.select(question, (iteration_id,)))
 
     def record(
         self,
@@ -28,8 +52,8 @@ class Progress(Writing):
         The thread's id is kept from the first time it is known, for the session as well. NotFound;
         Refused unless the iteration is at work.
         """
-        with self._writing() as database:
-            found = self._select(
+        with self._db.writing():
+            found = self._db.select(
                 'SELECT state, "offset", "threadId", "sessionId" FROM iterations WHERE id = ?', (iteration_id,)
             )
             if not found:
@@ -39,21 +63,21 @@ class Progress(Writing):
                 raise Refused(f"Iteration {iteration_id} is {state}: nothing more can be recorded.")
             if offset < covered:
                 return
-            columns = tally_columns(tally) | {"offset": offset, "activity": activity}
+            columns = records.tally_columns(tally) | {"offset": offset, "activity": activity}
             if thread is None and thread_id is not None:
                 columns["thread_id"] = thread_id
                 unknown = (SessionRow.id == session_id) & SessionRow.thread_id.is_null()
-                SessionRow.update(thread_id=thread_id).where(unknown).execute(database)
-            self._change(database, iteration_id, **columns)
-            keep_tool_calls(database, [replace(call, iteration_id=iteration_id) for call in tool_calls])
+                self._db.execute(SessionRow.update(thread_id=thread_id).where(unknown))
+            records.change_iteration(self._db, iteration_id, **columns)
+            records.keep_tool_calls(self._db, [replace(call, iteration_id=iteration_id) for call in tool_calls])
 
     def begin_attempt(self, iteration_id: str) -> None:
         """Count one more start of amp; NotFound, or Refused unless the iteration runs."""
-        with self._writing() as database:
-            iteration = self.iteration(iteration_id)
+        with self._db.writing():
+            iteration = self.get(iteration_id)
             if iteration.state is not State.RUNNING:
                 raise Refused(f"Iteration {iteration_id} is {iteration.state}: amp cannot be started for it.")
-            self._change(database, iteration_id, attempts=iteration.attempts + 1)
+            records.change_iteration(self._db, iteration_id, attempts=iteration.attempts + 1)
 
     def begin_settling(
         self,
@@ -67,9 +91,9 @@ class Progress(Writing):
         duration_ms: int | None = None,
     ) -> None:
         """Record how amp ended. NotFound; Refused unless the iteration runs."""
-        with self._writing() as database:
-            self._move(
-                database,
+        with self._db.writing():
+            records.move_iteration(
+                self._db,
                 iteration_id,
                 State.SETTLING,
                 outcome=outcome,
@@ -87,19 +111,19 @@ class Progress(Writing):
 
         NotFound; Refused unless the iteration is settling.
         """
-        changes(IterationRow, columns, fixed=ITERATION_FIXED)
-        with self._writing() as database:
+        changes(IterationRow, columns, fixed=records.ITERATION_FIXED)
+        with self._db.writing():
             ending = {"end_time": wording.now()} | columns
-            before = self._move(database, iteration_id, State.SETTLED, **ending)
+            before = records.move_iteration(self._db, iteration_id, State.SETTLED, **ending)
             if before.state is State.QUEUED:
                 raise Refused(f"Iteration {before.number} waits: it can be stopped, not settled.", "ampsm stop")
-            self._change_session(database, before.session_id, status=status)
+            records.change_session(self._db, before.session_id, status=status)
             for kind, text in facts:
-                self._note_on(database, before, kind, text)
-            return self.iteration(iteration_id)
+                records.note_on(self._db, before, kind, text)
+            return self.get(iteration_id)
 
-    def update_iteration(self, iteration_id: str, **columns: object) -> None:
+    def update(self, iteration_id: str, **columns: object) -> None:
         """Change columns of an iteration, named as its fields; NotFound. State and tally have their own verbs."""
-        changes(IterationRow, columns, fixed=ITERATION_FIXED)
-        with self._writing() as database:
-            self._change(database, iteration_id, **columns)
+        changes(IterationRow, columns, fixed=records.ITERATION_FIXED)
+        with self._db.writing():
+            records.change_iteration(self._db, iteration_id, **columns)

@@ -16,69 +16,69 @@ def a_merge(key: str = "m1", session: str = "s1", **columns: object) -> Merge:
 
 @pytest.fixture
 def ready(store: Store) -> Store:
-    store.add_session(a_session())
+    store.sessions.add(a_session())
     return store
 
 
 def test_a_merge_takes_its_steps_and_ends(ready: Store) -> None:
-    begun = ready.begin_merge(a_merge(target="main", branch_before="b" * 40))
-    assert ready.open_merge("s1") == begun
-    assert ready.working_merges() == (begun,)
-    assert ready.step_merge("m1", "target", base_after="c" * 40).step == "target"
-    ended = ready.end_merge(
+    begun = ready.merges.begin(a_merge(target="main", branch_before="b" * 40))
+    assert ready.merges.open_of("s1") == begun
+    assert ready.merges.working() == (begun,)
+    assert ready.merges.step("m1", "target", base_after="c" * 40).step == "target"
+    ended = ready.merges.end(
         "m1", MergeState.DONE, facts=[("merged", "it is in main")], session={"status": Status.DONE}, branch_after="d"
     )
     assert (ended.state, ended.base_after, ended.branch_after) == (MergeState.DONE, "c" * 40, "d")
     assert ended.ended_at
-    assert ready.session("s1").status is Status.DONE
-    assert [fact.kind for fact in ready.facts()] == ["created", "merged"]
-    assert (ready.open_merge("s1"), ready.working_merges(), ready.open_merges()) == (None, (), {})
-    assert ready.merges("s1") == (ended,)
+    assert ready.sessions.get("s1").status is Status.DONE
+    assert [fact.kind for fact in ready.facts.read()] == ["created", "merged"]
+    assert (ready.merges.open_of("s1"), ready.merges.working(), ready.merges.all_open()) == (None, (), {})
+    assert ready.merges.of("s1") == (ended,)
 
 
 def test_one_at_a_time(ready: Store) -> None:
-    ready.begin_merge(a_merge())
+    ready.merges.begin(a_merge())
     with pytest.raises(Refused, match="is going on"):
-        ready.begin_merge(a_merge("m2"))
-    ready.end_merge("m1", MergeState.CONFLICTED)
+        ready.merges.begin(a_merge("m2"))
+    ready.merges.end("m1", MergeState.CONFLICTED)
     with pytest.raises(Refused, match="waits for its conflicts"):
-        ready.begin_merge(a_merge("m2"))
+        ready.merges.begin(a_merge("m2"))
     with pytest.raises(Refused, match="waits for its conflicts"):
-        ready.begin_trash("s1")
+        ready.sessions.begin_trash("s1")
 
 
 @pytest.mark.parametrize("state", ["queued", "running"])
 def test_never_beside_an_iteration(ready: Store, state: str) -> None:
-    ready.enqueue(an_iteration())
+    ready.queue.add(an_iteration())
     if state == "running":
-        ready.claim()
+        ready.queue.claim()
     with pytest.raises(Refused, match="queue" if state == "queued" else "running"):
-        ready.begin_merge(a_merge())
-    assert ready.merges("s1") == ()
+        ready.merges.begin(a_merge())
+    assert ready.merges.of("s1") == ()
 
 
 def test_nothing_is_queued_while_one_is_open_but_what_resolves_it(ready: Store) -> None:
-    ready.begin_merge(a_merge())
+    ready.merges.begin(a_merge())
     for resolves in (None, "m1"):
         with pytest.raises(Refused):
-            ready.enqueue(an_iteration(), resolves=resolves)
-    ready.end_merge("m1", MergeState.CONFLICTED)
+            ready.queue.add(an_iteration(), resolves=resolves)
+    ready.merges.end("m1", MergeState.CONFLICTED)
     with pytest.raises(Refused, match="waits for its conflicts"):
-        ready.enqueue(an_iteration())
-    assert ready.enqueue(an_iteration(), resolves="m1").number == 1
+        ready.queue.add(an_iteration())
+    assert ready.queue.add(an_iteration(), resolves="m1").number == 1
     with pytest.raises(Refused, match="queue"):
-        ready.take_merge("m1", MergeState.CONFLICTED, "resume")
-    ready.claim()
-    ready.begin_settling("i1", outcome=Outcome.DONE)
-    ready.settle("i1", status=Status.AWAITING_INPUT)
-    assert ready.take_merge("m1", MergeState.CONFLICTED, "resume").state is MergeState.WORKING
+        ready.merges.take("m1", MergeState.CONFLICTED, "resume")
+    ready.queue.claim()
+    ready.iterations.begin_settling("i1", outcome=Outcome.DONE)
+    ready.iterations.settle("i1", status=Status.AWAITING_INPUT)
+    assert ready.merges.take("m1", MergeState.CONFLICTED, "resume").state is MergeState.WORKING
     with pytest.raises(Refused, match="by now"):
-        ready.take_merge("m1", MergeState.CONFLICTED, "resume")
+        ready.merges.take("m1", MergeState.CONFLICTED, "resume")
 
 
 def test_a_purged_session_takes_its_journal_along(ready: Store) -> None:
-    ready.begin_merge(a_merge())
-    ready.end_merge("m1", MergeState.DONE)
-    ready.remove_session("s1")
+    ready.merges.begin(a_merge())
+    ready.merges.end("m1", MergeState.DONE)
+    ready.sessions.remove("s1")
     with pytest.raises(NotFound):
-        ready.merge("m1")
+        ready.merges.get("m1")

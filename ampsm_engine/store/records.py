@@ -1,0 +1,139 @@
+"""Single records: read by their id, changed by their rules, noted in the history; what the parts of the store share.
+
+Whoever changes something here is inside one `writing()` already.
+"""
+
+# ruff: noqa: S608 - every piece is a column list of `rows` or a word of this file; values are bound
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+from ampsm_engine import lifecycle, wording
+from ampsm_engine.errors import NotFound, Refused
+from ampsm_engine.model import Iteration, Merge, MergeState, Session, State, Tally, ToolCall
+from ampsm_engine.store import rows
+from ampsm_engine.store.connection import Database
+from ampsm_engine.store.tables import FactRow, IterationRow, SessionRow, ToolCallRow, changes
+
+SESSIONS = f"SELECT {rows.SESSION_COLUMNS} FROM sessions s"
+ITERATIONS = f"SELECT {rows.ITERATION_COLUMNS} FROM iterations i"
+MERGES = f"SELECT {rows.MERGE_COLUMNS} FROM merges m"
+OPEN_MERGE = "m.state IN ('working', 'conflicted')"
+
+_TALLY_COLUMNS = frozenset(field.name for field in fields(Tally))
+_SESSION_FIXED = frozenset({"id", "created_at"})
+ITERATION_FIXED = frozenset({"id", "session_id", "number", "state", "offset", "token_usage"}) | _TALLY_COLUMNS
+
+_BATCH = 100
+"""Tool calls a statement: the oldest SQLite takes 999 values in one."""
+
+
+def session(db: Database, session_id: str) -> Session:
+    """The session of exactly this id, in the trash or not; NotFound."""
+    for row in db.select(f"{SESSIONS} WHERE s.id = ?", (session_id,)):
+        return rows.session(row)
+    raise NotFound(f"There is no session {session_id}.", "ampsm ls")
+
+
+def iteration(db: Database, iteration_id: str) -> Iteration:
+    """The iteration of exactly this id; NotFound."""
+    for row in db.select(f"{ITERATIONS} WHERE i.id = ?", (iteration_id,)):
+        return rows.iteration(row)
+    raise NotFound(f"There is no iteration {iteration_id}.", "ampsm ls")
+
+
+def iterations_of(db: Database, session_ids: Sequence[str]) -> dict[str, tuple[Iteration, ...]]:
+    """The iterations of sessions by number, in one question; every id asked for is in the answer."""
+    found: dict[str, list[Iteration]] = {session_id: [] for session_id in session_ids}
+    where = ' WHERE i."sessionId" IN (SELECT value FROM json_each(?)) ORDER BY i."sessionId", i.number'
+    for row in db.select(ITERATIONS + where, (json.dumps(list(session_ids)),)):
+        read = rows.iteration(row)
+        found[read.session_id].append(read)
+    return {session_id: tuple(iterations) for session_id, iterations in found.items()}
+
+
+def open_merge(db: Database, session_id: str) -> Merge | None:
+    """The operation of a session that is at work or waits with a conflict; None when there is none."""
+    found = db.select(f'{MERGES} WHERE m."sessionId" = ? AND {OPEN_MERGE}', (session_id,))
+    return rows.merge(found[0]) if found else None
+
+
+def refuse_trashed(found: Session) -> None:
+    """Refused when a session is in the trash."""
+    if found.trashed_at is not None:
+        raise Refused(f"The session {found.name!r} is in the trash.", f"ampsm trash restore {found.id}")
+
+
+def refuse_open_merge(db: Database, of: Session, but: str | None = None) -> None:
+    """Refused while an operation of the session is open, unless it is `but` and waits with its conflict."""
+    merge = open_merge(db, of.id)
+    if merge is None or (merge.id == but and merge.state is MergeState.CONFLICTED):
+        return
+    if merge.state is MergeState.CONFLICTED:
+        message = f"The {merge.kind} of {of.name} waits for its conflicts to be resolved."
+        raise Refused(message, f"ampsm merge {of.id} --continue, or: ampsm merge {of.id} --abort")
+    raise Refused(f"A {merge.kind} of {of.name} is going on.", f"ampsm show {of.id}")
+
+
+def note(db: Database, kind: str, text: str, *, session_id: str | None = None, iteration_id: str | None = None) -> None:
+    """Record that something became true."""
+    values = {"kind": kind, "text": text, "session_id": session_id, "iteration_id": iteration_id}
+    db.execute(FactRow.insert(time=wording.now(), **values))
+
+
+def note_on(db: Database, about: Iteration, kind: str, text: str) -> None:
+    """Record that something became true of an iteration."""
+    note(db, kind, text, session_id=about.session_id, iteration_id=about.id)
+
+
+def change_session(db: Database, session_id: str, **columns: object) -> None:
+    """Change columns of a session, named as its fields; NotFound."""
+    changed = changes(SessionRow, columns, fixed=_SESSION_FIXED)
+    if not changed:
+        session(db, session_id)
+    elif not db.execute(SessionRow.update(changed).where(SessionRow.id == session_id)):
+        raise NotFound(f"There is no session {session_id}.", "ampsm ls")
+
+
+def change_iteration(db: Database, iteration_id: str, **columns: object) -> None:
+    """Change columns of an iteration, its state and its tally too; NotFound."""
+    changed = changes(IterationRow, columns, fixed=frozenset({"id", "session_id", "number"}))
+    if not changed:
+        iteration(db, iteration_id)
+    elif not db.execute(IterationRow.update(changed).where(IterationRow.id == iteration_id)):
+        raise NotFound(f"There is no iteration {iteration_id}.", "ampsm ls")
+
+
+def move_iteration(db: Database, iteration_id: str, after: State, **columns: object) -> Iteration:
+    """Bring an iteration into another state and answer what it was; Refused when that may not follow."""
+    before = iteration(db, iteration_id)
+    if not lifecycle.may_follow(before.state, after):
+        raise Refused(
+            f"Iteration {before.number} of session {before.session_id} is {before.state},"
+            f" and cannot become {after} from there.",
+            f"ampsm show {before.session_id}",
+        )
+    change_iteration(db, iteration_id, state=after, **columns)
+    return before
+
+
+def iteration_columns(of: Iteration) -> dict[str, Any]:
+    """An iteration as the columns of its row."""
+    return {name: getattr(of, name) for name in rows.ITERATION_FIELDS} | tally_columns(of.tally)
+
+
+def tally_columns(tally: Tally) -> dict[str, Any]:
+    """A tally as columns, the sum among them."""
+    return {name: getattr(tally, name) for name in _TALLY_COLUMNS} | {"token_usage": tally.token_usage}
+
+
+def keep_tool_calls(db: Database, tool_calls: Sequence[ToolCall]) -> None:
+    """Write tool calls, each with the id of its iteration; those that are there are replaced."""
+    key = (ToolCallRow.iteration_id, ToolCallRow.sequence)
+    rest = (ToolCallRow.tool_id, ToolCallRow.name, ToolCallRow.arguments, ToolCallRow.success, ToolCallRow.summary)
+    values = [asdict(call) for call in tool_calls]
+    for start in range(0, len(values), _BATCH):
+        insert = ToolCallRow.insert_many(values[start : start + _BATCH])
+        db.execute(insert.on_conflict(conflict_target=key, preserve=rest))
