@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
@@ -22,7 +23,6 @@ from ampsm_tui.ask import ask, told
 from ampsm_tui.clean import one_line
 from ampsm_tui.hangup import lasting
 from ampsm_tui.leaving import Leaving
-from ampsm_tui.opening import Opening
 from ampsm_tui.redrawing import Redrawing, redrawn
 from ampsm_tui.turns import in_turn
 from ampsm_tui.wall import Wall, guarded
@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from textual.filter import LineFilter
     from textual.screen import Screen
 
+    from ampsm_engine.differ.client import Differ
     from ampsm_engine.engine.desk import Engine
+    from ampsm_engine.model import Session
     from ampsm_tui.telling import Teller
     from ampsm_tui.widgets.session_table import SessionTable
 
@@ -60,7 +62,7 @@ def _actions() -> "type[Provider]":
     return ScreenActions
 
 
-class AmpsmApp(Opening, Leaving, Redrawing):
+class AmpsmApp(Leaving, Redrawing):
     """The app over one home. `read_only`: nothing can be changed from here, as a side pane."""
 
     TITLE = "ampsm"
@@ -101,6 +103,7 @@ class AmpsmApp(Opening, Leaving, Redrawing):
         *,
         read_only: bool = False,
         first_session: str | None = None,
+        first_review: str | None = None,
         settings: Settings | None = None,
         clock: Clock = _now,
         board: Board | None = None,
@@ -112,6 +115,8 @@ class AmpsmApp(Opening, Leaving, Redrawing):
         self.settings = settings or Settings()
         self.clock = clock
         self.first_session = first_session
+        self._first_review = first_review
+        self._differ: Differ | None = None
         self._feed = feed
         self.set_reactive(AmpsmApp.board, board)
         self._teller: Teller | None = None
@@ -121,6 +126,9 @@ class AmpsmApp(Opening, Leaving, Redrawing):
         wanted = self.settings.text("ui.theme")
         self.theme = wanted if wanted in self.available_themes else theme.DARK.name
         self.set_keymap(self.settings.keys)
+        if first_review is not None:
+            # Textual loads no style sheet for a default screen.
+            self.css_path = [*self.css_path, Path(__file__).parent / "screens" / "review" / "review.tcss"]
 
     def get_driver_class(self) -> "type[Driver]":
         """The terminal's driver: the wall before it, one key at a time behind it, and no harm when it is lost."""
@@ -135,8 +143,40 @@ class AmpsmApp(Opening, Leaving, Redrawing):
         return theme.defaults(self.current_theme)
 
     def get_default_screen(self) -> "Screen[None]":
-        """The list, or what was asked for first."""
-        return self.first_screen()
+        """The review that was asked for first, else the list: what is not seen is not made."""
+        rows = self.board.rows if self._first_review and self.board else ()
+        session = next((row.session for row in rows if row.session.id == self._first_review), None)
+        if session is None:
+            return self._make_list()
+        from ampsm_tui.screens.review.screen import ReviewScreen
+
+        return ReviewScreen(session).data_bind(AmpsmApp.board)
+
+    def _make_list(self) -> "Screen[None]":
+        from ampsm_tui.screens.sessions import SessionsScreen
+
+        return SessionsScreen().data_bind(AmpsmApp.board)
+
+    def show_list(self) -> None:
+        """The list in the place of the one screen that there is."""
+        # Textual takes an answer's receiver from the screen that goes, and gives the default screen none.
+        self.screen._push_result_callback(self.screen, None)  # noqa: SLF001
+        self.call_later(lambda: self.switch_screen(self._make_list()))
+
+    @property
+    def differ(self) -> "Differ":
+        """The diff process: started for the first review, and kept for the next. Failed when it cannot be started."""
+        if self._differ is None:
+            from ampsm_engine.differ.client import Differ
+
+            self._differ = Differ.start()
+        return self._differ
+
+    def end_differ(self) -> None:
+        """End the diff process, if there is one."""
+        if self._differ is not None:
+            self._differ.close()
+            self._differ = None
 
     def on_mount(self) -> None:
         """Open the list, and begin to follow."""
@@ -175,7 +215,6 @@ class AmpsmApp(Opening, Leaving, Redrawing):
         if self.board is not None:
             self._teller.saw(None, self.board)
         self.look()
-        self.warm_review()
 
     @work(group="feed")
     async def follow(self) -> None:
@@ -216,6 +255,12 @@ class AmpsmApp(Opening, Leaving, Redrawing):
         from ampsm_tui.screens.session import SessionScreen
 
         self.push_screen(SessionScreen(session_id).data_bind(AmpsmApp.board))
+
+    def open_review(self, session: "Session", range_: str = "") -> None:
+        """Show what a session changed; without a range, what the review chooses."""
+        from ampsm_tui.screens.review.screen import ReviewScreen
+
+        self.push_screen(ReviewScreen(session, range_).data_bind(AmpsmApp.board))
 
     def _keep_theme(self, chosen: Theme) -> None:
         """Remember a theme that was chosen by a person."""
@@ -306,8 +351,11 @@ class AmpsmApp(Opening, Leaving, Redrawing):
         self.notify(one_line(text), title=one_line(title), markup=False)
 
 
-def run(*, read_only: bool = False, prepare: "Callable[[AmpsmApp], None]" = lambda _: None) -> int:
-    """Open the app on the home that the environment names; answers its exit code. `prepare` may tell it more before."""
+def run(*, read_only: bool = False, first_review: str | None = None) -> int:
+    """Open the app on the home that the environment names; answers its exit code.
+
+    `first_review`: the session whose review is shown first.
+    """
     from ampsm_engine.engine.desk import engine_at
     from ampsm_engine.store import follow
 
@@ -319,9 +367,13 @@ def run(*, read_only: bool = False, prepare: "Callable[[AmpsmApp], None]" = lamb
     else:
         engine.ready()
     app = AmpsmApp(
-        engine, follow(engine.store), read_only=read_only, settings=settings, board=engine.store.sessions.board()
+        engine,
+        follow(engine.store),
+        read_only=read_only,
+        first_review=first_review,
+        settings=settings,
+        board=engine.store.sessions.board(),
     )
-    prepare(app)
     try:
         app.run()
     finally:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from ampsm_engine.config import Settings
     from ampsm_engine.differ.client import Differ
     from ampsm_engine.engine.desk import Engine
-    from ampsm_engine.model import Board, BoardRow, Session
+    from ampsm_engine.model import Board, Session
 
 
 class House(Protocol):
@@ -28,9 +28,6 @@ class House(Protocol):
 
     def open_review(self, session: "Session", range_: str = "") -> None:
         """Read what a session changed."""
-
-    def rest_on(self, row: "BoardRow | None") -> None:
-        """The cursor stands on a session, or on none: its review may be wanted next."""
 
     def show_list(self) -> None:
         """The list in the place of the one screen that there is."""

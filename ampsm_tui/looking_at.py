@@ -1,4 +1,4 @@
-"""What a review compares, as far as it can be named without asking; light, for it is wanted before any screen."""
+"""What a review compares, as far as it can be named without asking the engine."""
 
 from pathlib import Path
 
@@ -25,9 +25,3 @@ def ends_of(session: Session, range_: str) -> Ends | None:
         return None
     label = "the whole session" if range_ == WHOLE else "since you looked"
     return Ends(session.worktree_path, session.repo_root, old[range_], None, range_, label)
-
-
-def first_request(store: Store, session: Session) -> Request | None:
-    """What a review of a session asks for first: what is committed, for that is there at once."""
-    ends = ends_of(session, default_range(store, session))
-    return request_of(ends, new=session.branch_name) if ends is not None else None

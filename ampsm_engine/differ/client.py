@@ -13,7 +13,6 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 from ampsm_engine.differ.answers import refusal, settle
-from ampsm_engine.differ.headstart import HeadStart
 from ampsm_engine.differ.line import Line
 from ampsm_engine.differ.protocol import Colours, Request
 from ampsm_engine.differ.review import Event as Event  # noqa: PLC0414 - part of this module's face
@@ -34,7 +33,7 @@ RESTARTS = 3
 """How often a process may die without a word in between."""
 
 
-class Differ(HeadStart):
+class Differ:
     """The diff process, started and kept alive."""
 
     def __init__(self, line: Line) -> None:
@@ -68,7 +67,7 @@ class Differ(HeadStart):
 
         NotFound without such a revision, Failed when the worktree cannot be written down or the process is gone.
         """
-        review = self._begun(request)
+        review = self._made(request)
         return await self._opened(review, None) or review  # only `renew` may find nothing new
 
     def close(self) -> None:
@@ -150,7 +149,7 @@ class Differ(HeadStart):
         number = review.number
         future: asyncio.Future[Review | None] = self.promise()
         self._bases[number], self._opening[number] = base, future
-        self._set_out(review)
+        self._say_open(review)
         self._expect(review)
         try:
             return await future
@@ -168,7 +167,7 @@ class Differ(HeadStart):
         options = [asked.ignore_whitespace, asked.context]
         ground = [asked.worktree, asked.repo_root]
         before = base.number if base else 0
-        self.say("open", review.number, ground, [asked.old, asked.new], options, before, pinned, review.is_ahead)
+        self.say("open", review.number, ground, [asked.old, asked.new], options, before, pinned)
 
     def _heard(self, header: Any, body: bytes) -> None:
         self._silent = self._deaths = 0
@@ -204,15 +203,10 @@ class Differ(HeadStart):
     def _take_answer(self, review: Review, kind: str, told: Any = None) -> None:
         """How the opening of a review ended."""
         future = self._opening.get(review.number)
-        if kind in ("ahead", "opened"):
+        if kind == "opened":
             self._folder = told["folder"] or self._folder
             review.take_head(told, self._bases.get(review.number))
-        if kind in ("went", "opened"):
             settle(future, review)
-        elif kind == "ahead":
-            return
-        elif kind == "stale":
-            review.forget()
         elif kind == "same":
             self._reviews.pop(review.number)
             settle(future, None)

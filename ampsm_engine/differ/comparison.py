@@ -26,16 +26,12 @@ Key = tuple[str, str, int, int, str, str | None]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a review compares: where, two names (None: the live worktree), options, the review that it takes over from.
-
-    `is_ahead`: nobody has asked yet, so only the list and the first patches are made.
-    """
+    """What a review compares: where, two revisions (None: the live worktree), options, the review before it."""
 
     ground: list[str]
     names: list[str | None]
     options: list[Any]
     base: int
-    is_ahead: bool
 
 
 @dataclass(slots=True)

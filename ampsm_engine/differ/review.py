@@ -58,13 +58,11 @@ class Review:
         self._asked_colours: dict[tuple[int, Side], None] = {}
         self._asked_words: dict[int, None] = {}
         self.is_open = self.is_reopening = False
-        self.is_ahead = False
-        """It was begun before it was asked for: the process makes the list and some patches, and rests."""
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is on its way that anybody waits for."""
-        return (self.is_complete or self.is_ahead) and not self._waiting
+        return self.is_complete and not self._waiting
 
     @property
     def has_failed(self) -> bool:
@@ -251,14 +249,6 @@ class Review:
         """Everything is here."""
         self.is_complete = True
         self._tell("complete", ())
-
-    def forget(self) -> None:
-        """What was ahead is out of date: everything comes anew."""
-        self.is_open, self._arriving, self.files = False, [], ()
-        self._patches.clear()
-        self._words.clear()
-        self._counts.clear()
-        self._users.clear()
 
     def lose(self) -> None:
         """The process died and begins anew with the same trees."""

@@ -13,7 +13,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from ampsm_engine.differ import side
@@ -44,10 +43,6 @@ _REST = 1.5
 """Seconds without work after which what only makes work faster is given back."""
 
 
-AHEAD = 12
-"""Files whose patches are made before anybody has asked: a screen of small ones."""
-
-
 class Server:
     """The state of the process."""
 
@@ -55,7 +50,6 @@ class Server:
         self._frames = Frames()
         self._opening = Opening(folder)
         self._comparisons: dict[int, Comparison] = {}
-        self._ahead: dict[int, Asked] = {}
         self._uncounted: dict[int, Asked] = {}
         """Reviews whose lines git has not been asked to count yet: it is when all patches are out."""
         self._sides: dict[Side, tuple[int, Callable[[Any], None]]] = {}
@@ -119,8 +113,6 @@ class Server:
         kind, number, *rest = message
         if kind == "open":
             self._open(number, *rest)
-        elif kind == "go":
-            self._go(number)
         elif kind == "poison":
             self._poison |= set(rest[0])
             self._wishes.poison |= self._poison
@@ -133,7 +125,6 @@ class Server:
 
     def _close(self, number: int) -> None:
         self._comparisons.pop(number, None)
-        self._ahead.pop(number, None)
         self._uncounted.pop(number, None)
         self._wishes.forget(number)
         for one in [one for one, (owner, _) in self._sides.items() if owner == number]:
@@ -145,27 +136,14 @@ class Server:
     # Opening
 
     def _open(self, number: int, ground: list[str], names: list[str | None], options: list[Any], *more: Any) -> None:
-        base, pinned, is_ahead = more
-        asked = Asked(ground, names, options, base, is_ahead)
+        base, pinned = more
+        asked = Asked(ground, names, options, base)
         if names[1] is None and pinned is None:
             question = self._opening.snapshot(*ground)
             self._aside(number, question, lambda told: self._compare(number, asked, [names[0], *told]))
         else:
             old, new = pinned or names
             self._compare(number, asked, [old, new, [], names[1] is None])
-
-    def _go(self, number: int) -> None:
-        """What was made ahead is wanted now: go on with it, or begin anew when its names mean something else by now."""
-        asked, made = self._ahead.pop(number, None), self._comparisons.get(number)
-        if asked is None or made is None:
-            return  # it was refused, and that was said
-        now = attempt(lambda: [made.source.tree(name) for name in asked.names if name is not None])
-        if now == [made.old_tree, made.new_tree]:
-            self._say(["went", number])
-            self._look_for_moves(asked, made)
-        else:
-            self._say(["stale", number])
-            self._compare(number, replace(asked, is_ahead=False), [*asked.names, [], False])
 
     def _aside(self, number: int, question: Callable[[], Any], use: Callable[[Any], None]) -> None:
         """Have something done beside the loop; its refusal is the review's."""
@@ -195,14 +173,7 @@ class Server:
         self._say_files("files", made, range(len(made.entries)))
         places = {"folder": self._opening.folder, "objects": self._opening.objects(asked.ground[0])}
         head = {"old": made.old_tree, "new": made.new_tree, "left_out": left_out, **places}
-        self._say(["ahead" if asked.is_ahead else "opened", number, head])
-        if asked.is_ahead:
-            self._ahead[number] = asked
-            made.look(0, [index for index in range(min(AHEAD, len(made.entries))) if not made.is_risky(index, RISKY)])
-        else:
-            self._look_for_moves(asked, made)
-
-    def _look_for_moves(self, asked: Asked, made: Comparison) -> None:
+        self._say(["opened", number, head])
         self._uncounted[made.number] = asked
         question = self._opening.moves(asked.ground[0], asked.ground[1], made)
         self._aside(made.number, question, lambda found: self._moved(made, found))
@@ -238,7 +209,7 @@ class Server:
 
     def _patches(self, until: float, *, near: bool) -> bool:
         for made in reversed(tuple(self._comparisons.values())):
-            if made.near if near else (made.pending and made.number not in self._ahead):
+            if made.near if near else made.pending:
                 self._batch(made, until, 1 if near else 1 << 30)
                 return True
         return False

@@ -98,7 +98,6 @@ class SessionsScreen(SessionActions):
         if self._foreseer and board:
             self._foreseer.board(board)
         self._summarize()
-        self._rest()
 
     def selected_sessions(self) -> list[Session]:
         """The marked sessions, else the one under the cursor, else none."""
@@ -142,16 +141,6 @@ class SessionsScreen(SessionActions):
     def on_session_table_highlighted(self, event: SessionTable.Highlighted) -> None:
         """Show what is under the cursor."""
         self.query_one(Preview).session_id = event.session_id
-        self._rest()
-
-    def on_screen_resume(self) -> None:
-        """The cursor rests where it was."""
-        self._rest()
-
-    def _rest(self) -> None:
-        """The review of what is under the cursor may be wanted next."""
-        rows, here = self.board.rows if self.board else (), self.table.cursor
-        house(self).rest_on(next((row for row in rows if row.session.id == here), None))
 
     def on_session_table_marked(self) -> None:
         """Say how many are marked."""

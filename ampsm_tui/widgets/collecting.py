@@ -50,19 +50,6 @@ def made() -> None:
         gc.freeze()
 
 
-def between() -> None:
-    """Between two slices of work: look at what the last made; where as much goes as comes, nobody else would."""
-    if _is_on:
-        gc.collect(0)
-
-
-def at_rest() -> None:
-    """Nothing is to be done: clear away what the last steps left, so that the next ones need not."""
-    if _is_on:
-        gc.collect(1)
-        gc.freeze()
-
-
 def over() -> None:
     """A screen that had much is gone, and nothing is to be done: look at everything once."""
     if _is_on:

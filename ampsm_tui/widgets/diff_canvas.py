@@ -86,11 +86,6 @@ class DiffCanvas(Widget, can_focus=True):
             self._painted[row, state] = found
         return found
 
-    @property
-    def is_ready(self) -> bool:
-        """What is painted now can be shown: it is as wide as the view."""
-        return bool(self.size) and self.painter.manner.width == self.size.width
-
     def _strip(self, line: "list[Segment]", width: int) -> Strip:
         for wall in self._walls:
             line = wall.apply(line, self._background)

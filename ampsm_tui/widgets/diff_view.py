@@ -3,6 +3,7 @@
 It moves through rows; what a row is, and what is done with it, is known elsewhere.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -14,13 +15,16 @@ from textual.message import Message
 
 from ampsm_engine.review import ways
 from ampsm_engine.review.parts import Row, Sort
-from ampsm_tui.widgets.diff_ahead import Ahead
+from ampsm_tui.widgets import collecting
 from ampsm_tui.widgets.diff_canvas import DiffCanvas
 from ampsm_tui.widgets.repeating import Repeating
 
 WHEEL = 3
 SIDEWAYS = 16
 """Columns of one step to the side."""
+
+REST = 1.0
+"""Seconds after a view is gone until its memory is collected: nobody waits for a key then."""
 
 
 class DiffView(Repeating, DiffCanvas, can_focus=True):
@@ -51,13 +55,9 @@ class DiffView(Repeating, DiffCanvas, can_focus=True):
 
         row: Row | None
 
-    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
-        super().__init__(id=id)
-        self.ahead = Ahead(self)
-
     def on_unmount(self) -> None:
-        """Nobody will look."""
-        self.ahead.gone()
+        """Collect what the view held, once the screen below it is there."""
+        asyncio.get_running_loop().call_later(REST, collecting.over)
 
     beside: Callable[[], None] | None = None
     """Called when the view has moved: what stands beside it follows in the same frame."""
@@ -65,7 +65,6 @@ class DiffView(Repeating, DiffCanvas, can_focus=True):
     def _tell(self) -> None:
         if self.beside is not None:
             self.beside()
-        self.ahead.soon()
         self.post_message(self.Moved(self.row))
 
     # Where the cursor is.

@@ -216,17 +216,6 @@ def test_the_screens_end_computes_nothing() -> None:
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
-async def test_what_was_begun_ahead_is_there_when_it_is_opened(differ: Differ, sandbox: Sandbox) -> None:
-    asked = request(sandbox, "", "HEAD")
-    differ.begin(asked)
-    review = await differ.open(asked)
-    await review.completed()
-    assert len(review.files) == 3
-    assert (await differ.open(request(sandbox, "HEAD", "HEAD"))).files == ()
-    again = await differ.open(asked)
-    assert again is not review
-
-
 def test_a_lexer_that_goes_astray_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[object] = []
     monkeypatch.setattr(wishes, "JOB_LIMIT", 0.2)

@@ -14,7 +14,6 @@ from rich.segment import Segment
 from rich.style import Style
 from textual._compositor import CompositorUpdate
 
-from ampsm_engine.review.parts import Row
 from ampsm_tui.app import AmpsmApp
 from ampsm_tui.frames import RowsUpdate
 from ampsm_tui.widgets.diff_wire import BLANKS, PLAIN, RESET, Wire, WireStrip, wire_of
@@ -163,28 +162,6 @@ def test_rows_that_carry_on_look_as_rows_apart(rows: list[list[tuple[str, Style 
         told.append(f"\x1b[{y};1H{text}")
     pyte.Stream(together).feed("".join(told) + RESET)
     assert list(cells(apart)) == list(cells(together))
-
-
-async def test_the_next_page_is_painted_before_one_asks_for_it(
-    reviewed: Reviewed, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async with reviewed.open(SIZE):
-        view = reviewed.screen.view
-        await reviewed.press("j")
-        first = view.top[0] + view.size.height
-        page = range(first, min(first + view.size.height, len(view.document)))
-        await reviewed.until(lambda: all((view.document.row(at), 0) in view._painted for at in page), "the next page")
-        painted: list[int] = []
-        paint = view.painter.lines
-
-        def lines(row: Row, state: int = 0) -> list[list[Segment]]:
-            painted.append(state)
-            return paint(row, state)
-
-        monkeypatch.setattr(view.painter, "lines", lines)
-        await reviewed.press("f")
-        assert painted[:1] in ([], [1])  # the row of the cursor; what comes after the frame is the page after next
-        assert view.top[0] > 0
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from ampsm_tui.app import AmpsmApp
+from tests.tui.builders import NOW, a_board
 from tests.tui.conftest import Camera
-from tests.tui.desk import Desk
-from tests.tui.reviewing import Reviewed, git
+from tests.tui.desk import Desk, Feed
+from tests.tui.reviewing import Reviewed, git, put
 
 
 @pytest.fixture
@@ -273,15 +275,11 @@ def test_pygit2_stays_out_of_the_process_of_the_screens() -> None:
 
 
 async def test_a_review_that_is_asked_for_first_leads_to_the_list(reviewed: Reviewed) -> None:
-    from ampsm_tui.app import AmpsmApp
-    from tests.tui.builders import NOW, a_board
-    from tests.tui.desk import Feed
-
     desk = reviewed.desk
     board = a_board(reviewed.row())
     desk.feed = Feed(board)
-    desk.app = AmpsmApp(desk.engine, aiter(desk.feed), clock=lambda: NOW, board=board)
-    desk.app.begin_with(reviewed.session.id)
+    session = reviewed.session.id
+    desk.app = AmpsmApp(desk.engine, aiter(desk.feed), clock=lambda: NOW, board=board, first_review=session)
     async with desk.app.run_test(size=(120, 40), notifications=True) as desk.pilot:
         try:
             await reviewed.there()
@@ -292,6 +290,26 @@ async def test_a_review_that_is_asked_for_first_leads_to_the_list(reviewed: Revi
             await reviewed.press("v")
             await reviewed.there()
             desk.sees("app/login.py")
+        finally:
+            desk.app.end_differ()
+
+
+async def test_opened_again_from_the_list_it_shows_what_was_committed_since(reviewed: Reviewed) -> None:
+    reviewed.commit()
+    desk = reviewed.desk
+    async with desk.open(a_board(reviewed.row()), size=(120, 40)):
+        try:
+            await reviewed.press("v")
+            await reviewed.there()
+            desk.sees("login.py")
+            process = desk.app.differ.pid
+            await reviewed.press("q")
+            put(reviewed.worktree, "app/aaa.py", "NEW = True\n")
+            reviewed.commit("amp: more")
+            await reviewed.press("v")
+            await reviewed.there()
+            desk.sees("aaa.py")
+            assert desk.app.differ.pid == process
         finally:
             desk.app.end_differ()
 

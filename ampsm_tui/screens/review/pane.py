@@ -43,14 +43,10 @@ class ReviewBase(Held):
 
     board: var[Board | None] = var(None, init=False)
 
-    session: Session
-
-    def __init__(self, session: Session | None = None, range_: str = "") -> None:
+    def __init__(self, session: Session, range_: str = "") -> None:
         super().__init__()
         self._compositor = Frames()
-        self.has_begun = session is not None
-        if session is not None:
-            self.session = session
+        self.session = session
         self.range = range_
         self.label = ""
         self.wanted: Request | None = None

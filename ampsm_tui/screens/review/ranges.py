@@ -208,7 +208,7 @@ class ReviewRanges(ReviewBase):
 
     def watch_board(self, board: Board | None) -> None:
         """amp did something: look again."""
-        rows = board.rows if board and self.has_begun else ()
+        rows = board.rows if board else ()
         row = next((one for one in rows if one.session.id == self.session.id), None)
         if row is None:
             return

@@ -17,7 +17,6 @@ from ampsm_engine.review.parts import Sort, parts
 from ampsm_engine.review.values import Marks
 from ampsm_tui.ask import tell
 from ampsm_tui.widgets import collecting
-from ampsm_tui.widgets.diff_ahead import ends
 from ampsm_tui.widgets.diff_cards import cards
 from ampsm_tui.widgets.diff_heads import STATUS
 from ampsm_tui.widgets.diff_source import Source
@@ -177,7 +176,6 @@ class Reading:
             view.forget(index)
         if self.on_screen() & self._recoloured:
             view.refresh()
-        view.ahead.soon()
         self._recoloured.clear()
 
     def _recount(self) -> None:
@@ -210,7 +208,7 @@ class Reading:
         seen = self.on_screen()
         around = [here + step for far in range(1, NEAR + 1) for step in (far, -far)]
         nearest = sorted(seen, key=lambda one: abs(one - here))
-        wanted = [one for one in (*nearest, *around, *ends(self._view)) if self._wants_colours(one)]
+        wanted = [one for one in (*nearest, *around) if self._wants_colours(one)]
         self.review.focus(here, wanted)
         self._fetch()
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.reactive import var
 
-from ampsm_engine.model import Board, Session
+from ampsm_engine.model import Board
 from ampsm_tui.ask import ask
 from ampsm_tui.house import house
 from ampsm_tui.screens.review.changes import ReviewChanges
@@ -33,21 +33,8 @@ class ReviewScreen(ReviewRanges, ReviewFrame, ReviewChanges, ReviewComments, Rev
     board: var[Board | None] = var(None, init=False)
 
     def on_mount(self) -> None:
-        """Ask for the diff; a screen that is made before it is wanted finds its places."""
+        """Ask for the diff."""
         self.view.focus()
-        if self.has_begun:
-            self._start()
-        else:
-            self.call_later(self._refresh_layout, self.app.size)
-
-    def show(self, session: Session, range_: str) -> None:
-        """A screen that was made before it was wanted: show this on it, and push it."""
-        self.session, self.range, self.has_begun = session, range_, True
-        if self.view.size:
-            self.choose_manner()
-        self._start()
-
-    def _start(self) -> None:
         self.begin()
         self.run_worker(self.watch_files(), group="watching")
 
