@@ -51,7 +51,7 @@ def changes(engine: Engine, session_ids: Sequence[str]) -> dict[str, ChangeCount
     shown = {row.session.id: row.current.id for row in engine.store.sessions.board().rows if row.current}
     return {
         session.id: replace(
-            _counted(session),
+            _counted_in_time(session),
             missing=conditions.MISSING.get(conditions.missing(session) or "", ""),
             earlier_tokens=_tokens(one for one in iterations[session.id] if one.id != shown.get(session.id)),
         )
@@ -79,6 +79,11 @@ def _known(engine: Engine, session_ids: Sequence[str]) -> Iterable[Session]:
             yield store.sessions.get(session_id)
         except NotFound:
             continue
+
+
+def _counted_in_time(session: Session) -> ChangeCounts:
+    with program.limited():
+        return _counted(session)
 
 
 def _counted(session: Session) -> ChangeCounts:

@@ -9,7 +9,7 @@ from ampsm_engine.amp import transcript
 from ampsm_engine.amp.events import Event
 from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
-from ampsm_engine.git import changes, hand_edits, repository, worktrees
+from ampsm_engine.git import changes, hand_edits, program, repository, worktrees
 from ampsm_engine.git.values import FileChange
 from ampsm_engine.model import Fact, Iteration, Session, State, Status
 
@@ -61,12 +61,13 @@ def show(engine: Engine, session: Session) -> SessionView:
     facts = store.facts.read(session_id=session.id)
     worktree = Path(session.worktree_path)
     try:
-        place = place_of(session)
-        base = base_now(place, session)
-        old = changes.merge_base(place, base, session.branch_name) or session.base_commit
-        files = changes.files(place, old, None if worktree.is_dir() else session.branch_name)
-        ahead, behind = changes.ahead_behind(Path(session.repo_root), session.branch_name, base)
-        lacking = worktrees.lacking(worktree, Path(session.repo_root)) if worktree.is_dir() else ()
+        with program.limited():
+            place = place_of(session)
+            base = base_now(place, session)
+            old = changes.merge_base(place, base, session.branch_name) or session.base_commit
+            files = changes.files(place, old, None if worktree.is_dir() else session.branch_name)
+            ahead, behind = changes.ahead_behind(Path(session.repo_root), session.branch_name, base)
+            lacking = worktrees.lacking(worktree, Path(session.repo_root)) if worktree.is_dir() else ()
     except AmpsmError as reason:
         return SessionView(session, iterations, facts, trouble=str(reason))
     gone = base != session.base_branch

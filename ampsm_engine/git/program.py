@@ -98,6 +98,9 @@ _UNSEEING = ("-c", "core.fsmonitor=false")
 READ_LIMIT = 600.0
 """Seconds that a question may take; a filter that hangs must not hang us for ever."""
 
+SHOW_LIMIT = 20.0
+"""Seconds that one question may take until what it is part of is shown without its answer."""
+
 _GLANCE = 0.02
 _TICK = 0.25
 """Seconds between two looks of whoever watches a git that runs (`watched`)."""
@@ -131,6 +134,8 @@ class Answer(NamedTuple):
     @property
     def reason(self) -> str:
         """The lines of what it said that tell most: the first error and what was fatal, as one."""
+        if self.timed_out or self.stopped:
+            return "it was ended before it had an answer: a filter, a hook or the disk may hang"
         lines = [line for line in self.said.splitlines() if line]
         told = [next((line for line in lines if line.startswith(word)), "") for word in ("error: ", "fatal: ")]
         clean = [line.partition(": ")[2].rstrip(".") for line in told if line]
@@ -151,6 +156,13 @@ def watched(watch: Watch) -> Iterator[None]:
         yield
     finally:
         _watch.reset(before)
+
+
+@contextlib.contextmanager
+def limited() -> Iterator[None]:
+    """Let each git that is waited for in here run for SHOW_LIMIT at most: a filter that hangs holds up no answer."""
+    with watched(lambda _pid, age: age > SHOW_LIMIT):
+        yield
 
 
 def version() -> str:

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
-from ampsm_engine.engine import glance
+import pytest
+
+from ampsm_engine.engine import glance, views
+from ampsm_engine.git import program
 from tests.conftest import git
 from tests.worker.bench import Bench
 
@@ -52,3 +55,16 @@ def test_ignored_folders_are_not_watched(bench: Bench) -> None:
         "refs/heads",
         f"refs/heads/{session.branch_name}".rpartition("/")[0],
     }
+
+
+def test_a_filter_that_hangs_does_not_hold_up_what_else_is_known(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = bench.new(None, name="x")
+    worktree = Path(session.worktree_path)
+    git(bench.repo, "config", "filter.slow.clean", "sleep 600")
+    (worktree / ".gitattributes").write_text("*.py filter=slow\n")
+    (worktree / "app.py").write_text("changed\n")
+    monkeypatch.setattr(program, "SHOW_LIMIT", 0.2)
+    shown = views.show(bench.engine, session)
+    assert "a filter, a hook or the disk may hang" in str(shown.trouble)
+    assert (shown.session, shown.files) == (session, None)
+    assert "may hang" in str(glance.changes(bench.engine, [session.id])[session.id].trouble)
