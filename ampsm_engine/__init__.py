@@ -6,6 +6,7 @@ Rooms, top to bottom; each may import only from those below it (import-linter ho
     demo                   a throw-away repository and a scripted amp
     engine                 the verbs: what a person may ask for
     merging                preflight, journal, conflicts, undo: everything about bringing work into a base
+    context                the home, its settings and its store, handed to every verb
     worker | differ        detached processes that run iterations | the process that compares and colours
     store | git | amp      SQLite | repositories | the amp program
     notify | tmux          the desktop | what tmux shows

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from textual.filter import LineFilter
     from textual.screen import Screen
 
+    from ampsm_engine.context import Engine
     from ampsm_engine.differ.client import Differ
-    from ampsm_engine.engine.desk import Engine
     from ampsm_engine.model import Session
     from ampsm_tui.telling import Teller
     from ampsm_tui.widgets.session_table import SessionTable
@@ -356,7 +356,8 @@ def run(*, read_only: bool = False, first_review: str | None = None) -> int:
 
     `first_review`: the session whose review is shown first.
     """
-    from ampsm_engine.engine.desk import engine_at
+    from ampsm_engine.context import engine_at
+    from ampsm_engine.engine import startup
     from ampsm_engine.store import follow
 
     engine = engine_at()
@@ -365,7 +366,7 @@ def run(*, read_only: bool = False, first_review: str | None = None) -> int:
         engine.home.ensure()
         engine.store.open()
     else:
-        engine.ready()
+        startup.make_ready(engine)
     app = AmpsmApp(
         engine,
         follow(engine.store),

@@ -5,9 +5,9 @@ _SENTENCES: list[str] = []
 
 def listen() -> None:
     """From now on keep each sentence that the engine says when it finishes or rolls back a merge."""
-    from ampsm_engine.engine import desk
+    from ampsm_engine.engine import startup
 
-    desk.recovered = _SENTENCES.append
+    startup.recovered = _SENTENCES.append
 
 
 def take() -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from ground import AMPSM, ground
 from ls import fill
 from terminal import Terminal
 
-from ampsm_engine.engine.desk import engine_at
+from ampsm_engine.engine.startup import open_engine
 
 SESSIONS = 300
 ROUNDS = 40
@@ -33,7 +33,7 @@ def agreed(terminals: list[Terminal], word: bytes) -> list[float]:
 def main() -> None:
     """Print the medians and the worst; the aim is 250 ms for all of them."""
     with ground():
-        engine = engine_at().ready()
+        engine = open_engine()
         fill(engine, SESSIONS)
         newest = engine.store.sessions.all()[0]
         terminals = [Terminal([AMPSM]), Terminal([AMPSM]), Terminal([AMPSM, "watch"])]

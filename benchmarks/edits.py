@@ -8,7 +8,7 @@ from ground import AMPSM, ground, repository
 from terminal import Terminal
 
 from ampsm_engine.engine import sessions
-from ampsm_engine.engine.desk import engine_at
+from ampsm_engine.engine.startup import open_engine
 
 SESSIONS = 20
 ROUNDS = 20
@@ -18,7 +18,7 @@ def main() -> None:
     """Print the median and the worst; the aim is one second."""
     with ground() as place:
         repo = repository(place / "repo")
-        engine = engine_at().ready()
+        engine = open_engine()
         made = [sessions.new(engine, path=repo, name=f"Session {number}", run=False)[0] for number in range(SESSIONS)]
         terminal = Terminal([AMPSM])
         try:

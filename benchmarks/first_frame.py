@@ -7,7 +7,7 @@ from ground import AMPSM, ground, pairs
 from ls import fill
 from terminal import Terminal
 
-from ampsm_engine.engine.desk import engine_at
+from ampsm_engine.engine.startup import open_engine
 
 SESSIONS = 300
 MARK = b"Fix the login"
@@ -16,7 +16,7 @@ MARK = b"Fix the login"
 def main() -> None:
     """Print both medians and their ratio; the aim is 1.3."""
     with ground():
-        fill(engine_at().ready(), SESSIONS)
+        fill(open_engine(), SESSIONS)
 
         def shown(*command: str | Path) -> None:
             terminal = Terminal(command)

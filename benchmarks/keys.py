@@ -11,7 +11,8 @@ from ground import AMPSM, ground
 from ls import fill
 from terminal import Terminal
 
-from ampsm_engine.engine.desk import Engine, engine_at
+from ampsm_engine.context import Engine
+from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.model import Iteration, State, Tally
 from ampsm_engine.worker import slots
 
@@ -106,7 +107,7 @@ def rest(terminal: Terminal) -> tuple[int, float]:
 def main() -> None:
     """Print the figures; the aims are 50 ms, 0 bytes and 1 %."""
     with ground():
-        engine = engine_at().ready()
+        engine = open_engine()
         fill(engine, STREAMING + RESTING)
         held = begin(engine)
         stop = multiprocessing.Event()

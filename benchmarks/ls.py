@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from ground import AMPSM, ground, pairs
 
-from ampsm_engine.engine.desk import Engine, engine_at
+from ampsm_engine.context import Engine
+from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.model import Iteration, Outcome, Session, State, Status, Tally
 
 SESSIONS = 1000
@@ -46,7 +47,7 @@ def fill(engine: Engine, sessions: int = SESSIONS) -> None:
 def main() -> None:
     """Print both medians and what lies between them; the aim is 150 ms."""
     with ground():
-        fill(engine_at().ready())
+        fill(open_engine())
 
         answer = subprocess.run([AMPSM, "ls", "--json"], check=True, capture_output=True)
         assert len(json.loads(answer.stdout)["sessions"]) == SESSIONS

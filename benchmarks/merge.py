@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from ground import AMPSM, ground, repository
 
 if TYPE_CHECKING:
-    from ampsm_engine.engine.desk import Engine
+    from ampsm_engine.context import Engine
 
 COMMITS = 100
 ONTO = 10
@@ -108,7 +108,7 @@ class Scene:
 def prepared(place: Path, *, apart: bool, width: int) -> Scene:
     """The two lines, each in `width` files: the same ones, in other places, unless `apart`."""
     from ampsm_engine.engine import sessions
-    from ampsm_engine.engine.desk import open_engine
+    from ampsm_engine.engine.startup import open_engine
 
     root = repository(place / f"repo{apart:d}{width}", 2000)
     engine = open_engine()

@@ -21,7 +21,7 @@ from ground import AMPSM, ground
 from terminal import Terminal
 
 from ampsm_engine import wording
-from ampsm_engine.engine.desk import engine_at
+from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.model import Session, Status
 
 SESSION = "0123456789"
@@ -36,7 +36,7 @@ KEYS = (("line j", "j", 150), ("page f", "f", 60), ("hunk ]", "]", 80), ("file }
 
 def prepare(made: BigDiff) -> None:
     """A session over the two commits."""
-    engine = engine_at().ready()
+    engine = open_engine()
     now = wording.now()
     engine.store.sessions.add(
         Session(

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from ground import AMPSM, ground, pairs
 
-from ampsm_engine.engine.desk import Engine, engine_at
+from ampsm_engine.context import Engine
+from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.model import Iteration, Outcome, Session, State, Status
 
 SESSIONS = 300
@@ -41,7 +42,7 @@ def fill(engine: Engine) -> None:
 def main() -> None:
     """Print both medians and what lies between them; the aim is 100 ms for the whole process."""
     with ground():
-        fill(engine_at().ready())
+        fill(open_engine())
 
         def ours(_: int) -> None:
             done = subprocess.run([AMPSM, "status", "--tmux"], check=True, capture_output=True, text=True)

@@ -16,7 +16,7 @@ from ampsm_engine.model import Session, Status
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ampsm_engine.engine.desk import Engine
+    from ampsm_engine.context import Engine
 
 PROMPT_LIMIT = 1_048_576
 """Bytes that amp takes on its standard input."""
@@ -124,10 +124,10 @@ mode_option = click.option("--mode", metavar="M", type=TEXT, help="amp's mode, s
 def open_engine() -> "Engine":
     """The engine on the home that the environment names."""
     from ampsm_engine.cli import diagnostics
-    from ampsm_engine.engine import desk
+    from ampsm_engine.engine import startup
 
-    desk.recovered = diagnostics.note
-    engine = desk.open_engine()
+    startup.recovered = diagnostics.note
+    engine = startup.open_engine()
     diagnostics.warn_of_settings(engine.settings)
     return engine
 

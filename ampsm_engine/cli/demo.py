@@ -90,13 +90,13 @@ def _stage(folder: Path | None) -> Stage:
 
 def _perform(stage: Stage, play: Play, screens: Screens | None) -> None:
     from ampsm_engine.demo import plan
-    from ampsm_engine.engine import desk
+    from ampsm_engine.engine import startup
 
     parts = plan()
     diagnostics.note(f"A throw-away repository in {stage.repository}, and a scripted amp: no account, no network.")
     with diagnostics.working("Making the repository"):
         stage.build()
-    play.engine = desk.open_engine()
+    play.engine = startup.open_engine()
     slots = int(play.engine.settings.number("slots"))
     diagnostics.note(f"{len(parts)} sessions begin; {slots} run at once. Each iteration ends in a commit.\n")
     play.begin(stage, parts)

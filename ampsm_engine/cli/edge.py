@@ -94,10 +94,10 @@ def is_plain_review(arguments: list[str]) -> bool:
 
 def _review(screens: Callable[..., int], reference: str) -> int:
     """What the command `review` does, without its parser."""
-    from ampsm_engine.engine import desk
+    from ampsm_engine.engine import startup
 
-    desk.recovered = diagnostics.note
-    return screens(review=desk.open_engine().store.sessions.resolve(reference).id)
+    startup.recovered = diagnostics.note
+    return screens(review=startup.open_engine().store.sessions.resolve(reference).id)
 
 
 def _told(problem: AmpsmError) -> int:

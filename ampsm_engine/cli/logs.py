@@ -17,7 +17,7 @@ from ampsm_engine.model import Fact, Iteration, Session, State
 
 if TYPE_CHECKING:
     from ampsm_engine.amp.events import Event
-    from ampsm_engine.engine.desk import Engine
+    from ampsm_engine.context import Engine
 
 TICK = 0.1
 """Seconds between two looks at a transcript that grows."""
@@ -64,7 +64,7 @@ def log_command(reference: str, number: int | None, *, follow: bool, thinking: b
 
 def _events(engine: "Engine", iteration_id: str, *, follow: bool) -> Iterator["Event"]:
     """What is there and, when following, what comes until the iteration is settled."""
-    from ampsm_engine.engine import views
+    from ampsm_engine.engine import startup, views
 
     looks = 0
     for event in views.follow_log(engine, iteration_id, diagnostics.no_answer if follow else None):
@@ -77,7 +77,7 @@ def _events(engine: "Engine", iteration_id: str, *, follow: bool) -> Iterator["E
             looks += 1
             if looks % SWEEP_EVERY == 0:
                 with suppress(Failed):  # the next one will do
-                    engine.ready()
+                    startup.make_ready(engine)
             time.sleep(TICK)
 
 

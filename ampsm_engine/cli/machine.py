@@ -24,9 +24,10 @@ def doctor_command(*, as_json: bool) -> int:
 
     The exit code is 5 when something that ampsm needs is missing.
     """
-    from ampsm_engine.engine import desk, health
+    from ampsm_engine.context import engine_at
+    from ampsm_engine.engine import health
 
-    engine = desk.engine_at()  # not ready: why it could not be is what is asked here
+    engine = engine_at()  # not ready: why it could not be is what is asked here
     with diagnostics.working("Asking git and amp"):
         checks = health.doctor(engine, os.environ)
     fit = not any(check.ok is False for check in checks)

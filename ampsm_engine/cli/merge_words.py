@@ -9,7 +9,7 @@ from ampsm_engine.cli.output import Styled, one_line
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ampsm_engine.engine.desk import Engine
+    from ampsm_engine.context import Engine
     from ampsm_engine.merging.values import Result
     from ampsm_engine.model import Fact, Merge, Session
 

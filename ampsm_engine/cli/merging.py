@@ -15,7 +15,7 @@ from ampsm_engine.errors import Refused
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ampsm_engine.engine.desk import Engine
+    from ampsm_engine.context import Engine
     from ampsm_engine.merging.values import Options, Result
     from ampsm_engine.model import Session
 

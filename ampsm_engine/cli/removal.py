@@ -11,7 +11,7 @@ from ampsm_engine.cli.output import one_line
 from ampsm_engine.model import Session
 
 if TYPE_CHECKING:
-    from ampsm_engine.engine.desk import Engine
+    from ampsm_engine.context import Engine
 
 _TRASHED = arguments.SessionReference(trashed=True)
 _KEPT = "Nothing was removed."

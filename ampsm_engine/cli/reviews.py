@@ -13,7 +13,7 @@ from ampsm_engine.errors import NotFound, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ampsm_engine.engine.desk import Engine
+    from ampsm_engine.context import Engine
     from ampsm_engine.model import Session
     from ampsm_engine.review.values import Comment
 

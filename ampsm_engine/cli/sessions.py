@@ -14,7 +14,7 @@ from ampsm_engine.model import Iteration, Session, Status
 from ampsm_engine.naming import printable
 
 if TYPE_CHECKING:
-    from ampsm_engine.engine.desk import Engine
+    from ampsm_engine.context import Engine
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
@@ -64,13 +64,14 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
     With --wait the exit code is that of the outcome: 0 done, 1 failed, stopped or crashed,
     5 amp is missing or not logged in. A failing script does not change it.
     """
-    from ampsm_engine.engine import desk, sessions
+    from ampsm_engine.context import engine_at
+    from ampsm_engine.engine import sessions, startup
 
     if no_run and wait:
         raise click.UsageError("--no-run leaves nothing to --wait for.")
     text = arguments.prompt_text(prompt, prompt_file) if no_run else arguments.required_prompt(prompt, prompt_file)
-    desk.recovered = diagnostics.note
-    engine = desk.engine_at()  # sessions.new opens the store while git fills the worktree
+    startup.recovered = diagnostics.note
+    engine = engine_at()  # sessions.new opens the store while git fills the worktree
     with diagnostics.working("Making the worktree"):
         session, iteration = sessions.new(
             engine, path=repo, prompt=text, name=name, base=base, script=script, mode=mode, run=not no_run

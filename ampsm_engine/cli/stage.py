@@ -19,8 +19,8 @@ from ampsm_engine.home import home, write_private
 from ampsm_engine.model import Iteration, Session, State
 
 if TYPE_CHECKING:
+    from ampsm_engine.context import Engine
     from ampsm_engine.demo import DemoSession
-    from ampsm_engine.engine.desk import Engine
 
 TICK = 0.05
 SWEEP_EVERY = 40
@@ -100,6 +100,8 @@ class Play:
 
     def until_over(self) -> None:
         """Show the sessions, send the follow-ups, and come back when nothing runs or waits any more."""
+        from ampsm_engine.engine import startup
+
         lines = diagnostics.Lines()
         store = self.engine.store  # one connection: its data_version means nothing to another
         version, looks, over = -1, 0, False
@@ -113,7 +115,7 @@ class Play:
                 over = not self._follow_up(groups) and _settled(groups.values())
             looks += 1
             if looks % SWEEP_EVERY == 0:
-                self.engine.ready()
+                startup.make_ready(self.engine)
             time.sleep(0 if over else TICK)
 
     @contextmanager

@@ -10,7 +10,7 @@ from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Fact, Iteration, Outcome, ScriptResult, State
 
 if TYPE_CHECKING:
-    from ampsm_engine.engine.desk import Engine
+    from ampsm_engine.context import Engine
 
 UNFIT_FAILURES = frozenset({"not-installed", "not-logged-in", "bad-key", "amp-too-old"})
 """Failures of the machine rather than of the task."""

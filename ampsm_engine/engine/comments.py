@@ -5,8 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from ampsm_engine import redact, wording
+from ampsm_engine.context import Engine
 from ampsm_engine.engine import following, ranges, runs, views
-from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import kept
 from ampsm_engine.git.scratch import Entry, Scratch, scratch

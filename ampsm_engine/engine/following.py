@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ampsm_engine.context import Engine
 from ampsm_engine.engine import ranges, views
-from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import changes, kept
 from ampsm_engine.git.scratch import Entry, Scratch, scratch

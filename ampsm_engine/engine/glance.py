@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ampsm_engine import conditions
-from ampsm_engine.engine.desk import Engine
+from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, NotFound
 from ampsm_engine.git import changes as diffs
 from ampsm_engine.git import program, repository

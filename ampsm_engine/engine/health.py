@@ -10,15 +10,16 @@ from pathlib import Path
 from ampsm_engine import keymap, private_folder
 from ampsm_engine.amp import program
 from ampsm_engine.config import Settings
+from ampsm_engine.context import Engine
 from ampsm_engine.engine import leftovers, reconstruction, relocation, removal, terminal_checks
 from ampsm_engine.engine.check import Check, Finding
-from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import damage, repository, trash, worktrees
 from ampsm_engine.git import program as git
 from ampsm_engine.git.places import Orphan, Repo
 from ampsm_engine.home import write_private
 from ampsm_engine.model import Session
+from ampsm_engine.store import Store
 from ampsm_engine.worker import slots
 
 
@@ -103,15 +104,16 @@ def _amp(settings: Settings, env: Mapping[str, str]) -> tuple[Check, ...]:
 
 def _store(engine: Engine) -> Check:
     database = engine.home.database
+    store = Store(database)  # as the next program will find it
     try:
-        sessions = len(engine.store.sessions.all())
+        sessions = len(store.sessions.all())
     except AmpsmError as reason:
         return Check("store", ok=False, text=str(reason), hint=reason.hint)
-    engine.store.check()
+    store.check()
     loose = [path for path in (engine.home.root, database) if path.stat().st_mode & 0o077]
     if loose:
         return Check("store", ok=False, text=f"others may read {loose[0]}", hint=f"chmod go= {loose[0]}")
-    copy = engine.store.last_copy()
+    copy = store.last_copy()
     copied = f"; its last copy is {copy}" if copy else ""
     return Check("store", ok=True, text=f"{sessions} session{'s' * (sessions != 1)} in {database}{copied}")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ampsm_engine import redact
 from ampsm_engine.amp import transcript
-from ampsm_engine.engine.desk import Engine
+from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, NotFound
 from ampsm_engine.git import history as log
 from ampsm_engine.git import repository

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from ampsm_engine.context import Engine
 from ampsm_engine.engine.check import Finding
-from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import commits, integrate, program, repository
 from ampsm_engine.git.places import Repo

@@ -6,8 +6,8 @@ How it is done, and what makes it safe, is in the merging room; here it meets it
 from collections.abc import Callable
 from pathlib import Path
 
-from ampsm_engine.engine import runs
-from ampsm_engine.engine.desk import Engine
+from ampsm_engine.context import Engine
+from ampsm_engine.engine import runs, startup
 from ampsm_engine.merging import begin, recover, resume, situation
 from ampsm_engine.merging import conflicts as waiting
 from ampsm_engine.merging import plan as planning
@@ -15,15 +15,10 @@ from ampsm_engine.merging import preflight as looking
 from ampsm_engine.merging import radar as watching
 from ampsm_engine.merging.conflicts import Conflicts, Resolution, Reviewed
 from ampsm_engine.merging.radar import Radar
-from ampsm_engine.merging.surroundings import Surroundings
 from ampsm_engine.merging.values import Options, Plan, Preflight, Result
 from ampsm_engine.model import Iteration, Merge
 
 Output = Callable[[bytes], None]
-
-
-def _around(engine: Engine) -> Surroundings:
-    return Surroundings(engine.home, engine.store, engine.settings)
 
 
 def _nowhere(_content: bytes) -> None:
@@ -48,18 +43,17 @@ def preflight(
         ran = runs.run_script(engine, session_id, output)
         return looking.Ran(ran.exit_code == 0, f"{ran.seconds:.1f} s")
 
-    return looking.preflight(_around(engine), session_id, onto=onto, fetch=fetch, script=script if run_script else None)
+    return looking.preflight(engine, session_id, onto=onto, fetch=fetch, script=script if run_script else None)
 
 
 def script_result(engine: Engine, session_id: str, *, passed: bool) -> None:
     """Record what the script, run by somebody else, said about the session's commit as it is now."""
-    around = _around(engine)
-    looking.remember(around, situation.look(around.store, session_id), passed=passed)
+    looking.remember(engine, situation.look(engine.store, session_id), passed=passed)
 
 
 def plan(engine: Engine, session_id: str, options: Options) -> Plan:
     """What an operation would do, in words, with a draft of the message."""
-    return planning.plan(_around(engine), session_id, options)
+    return planning.plan(engine, session_id, options)
 
 
 def merge(engine: Engine, session_id: str, options: Options) -> Result:
@@ -69,7 +63,7 @@ def merge(engine: Engine, session_id: str, options: Options) -> Result:
     questions.Unanswered (a Refused) when somebody has to say yes first, in `options.answered`;
     steps.ConflictsWait (a Refused) when conflicts were laid out in the session's worktree.
     """
-    return begin.begin(_around(engine), session_id, options)
+    return begin.begin(engine, session_id, options)
 
 
 def continue_(engine: Engine, session_id: str, answered: tuple[str, ...] = (), *, keep_markers: bool = False) -> Result:
@@ -78,40 +72,40 @@ def continue_(engine: Engine, session_id: str, answered: tuple[str, ...] = (), *
     questions.Unanswered when the resolution holds what somebody has to say yes to first, in `answered`;
     MarkersLeft when there are conflict markers in it, unless they are to be kept.
     """
-    return resume.go_on(_around(engine), session_id, answered, keep_markers=keep_markers)
+    return resume.go_on(engine, session_id, answered, keep_markers=keep_markers)
 
 
 def abort(engine: Engine, session_id: str) -> Merge:
     """Take an open conflict back: branch and worktree are as they were."""
-    return resume.abort(_around(engine), session_id)
+    return resume.abort(engine, session_id)
 
 
 def call_off(engine: Engine, session_id: str) -> Merge | None:
     """Look after a merge whose process was ended just now: its hooks are ended too; the newest operation, as it is."""
     session = engine.store.sessions.get(session_id)
     recover.end_hooks((Path(session.repo_root), Path(session.worktree_path)))
-    engine.ready()
+    startup.make_ready(engine)
     return next(iter(engine.store.merges.of(session_id)), None)
 
 
 def undo(engine: Engine, session_id: str) -> Merge:
     """Take the session's last merge, squash or rebase back, while base and session have not moved on."""
-    return resume.undo(_around(engine), session_id)
+    return resume.undo(engine, session_id)
 
 
 def conflicts(engine: Engine, session_id: str) -> Conflicts:
     """The open conflict of a session, by file and hunk; Refused when there is none."""
-    return waiting.conflicts(_around(engine), session_id)
+    return waiting.conflicts(engine, session_id)
 
 
 def resolve(engine: Engine, session_id: str, path: str, choice: Resolution) -> Conflicts:
     """Resolve one file of an open conflict."""
-    return waiting.resolve(_around(engine), session_id, path, choice)
+    return waiting.resolve(engine, session_id, path, choice)
 
 
 def reopen(engine: Engine, session_id: str, path: str) -> Conflicts:
     """Take a resolution back: the file is in conflict again, as it was laid out."""
-    return waiting.reopen(_around(engine), session_id, path)
+    return waiting.reopen(engine, session_id, path)
 
 
 def give_to_amp(engine: Engine, session_id: str, *, words: str = "", launch_worker: bool = True) -> Iteration:
@@ -119,42 +113,41 @@ def give_to_amp(engine: Engine, session_id: str, *, words: str = "", launch_work
 
     What it makes of it counts only after `accept`.
     """
-    around = _around(engine)
-    prompt = waiting.prompt_for(around, session_id)
-    entry = waiting.give(around, session_id)
+    prompt = waiting.prompt_for(engine, session_id)
+    entry = waiting.give(engine, session_id)
     try:
         whole = f"{prompt}\n\n{words.strip()}" if words.strip() else prompt
         iteration = runs.iterate(engine, session_id, whole, launch_worker=launch_worker, resolves=entry.id)
     except BaseException:
-        waiting.given(around, entry.id, "")
+        waiting.given(engine, entry.id, "")
         raise
-    waiting.given(around, entry.id, iteration.id)
+    waiting.given(engine, entry.id, iteration.id)
     return iteration
 
 
 def resolution(engine: Engine, session_id: str) -> Reviewed:
     """The diff of amp's resolution against the conflict as it got it, and the tree that `accept` takes."""
-    return waiting.resolution(_around(engine), session_id)
+    return waiting.resolution(engine, session_id)
 
 
 def show_resolution(engine: Engine, session_id: str) -> Reviewed:
     """What `resolution` gives, for somebody to see: `accept` takes that tree, and no other, from then on."""
-    return waiting.show(_around(engine), session_id)
+    return waiting.show(engine, session_id)
 
 
 def accept(engine: Engine, session_id: str, tree: str = "", *, keep_markers: bool = False) -> Conflicts:
     """Take amp's resolution for good, if it still is `tree`, or what was shown last; then `continue_` goes on."""
-    return waiting.accept(_around(engine), session_id, tree, keep_markers=keep_markers)
+    return waiting.accept(engine, session_id, tree, keep_markers=keep_markers)
 
 
 def reject(engine: Engine, session_id: str) -> Conflicts:
     """Put the conflict back as amp got it; what amp made of it is kept under a backup ref."""
-    return waiting.reject(_around(engine), session_id)
+    return waiting.reject(engine, session_id)
 
 
 def radar(engine: Engine, *, budget: float | None = None) -> Radar:
     """Which sessions would conflict with their base or with each other; at most `budget` seconds of new answers."""
-    return watching.radar(_around(engine), budget=budget)
+    return watching.radar(engine, budget=budget)
 
 
 def open_merges(engine: Engine) -> dict[str, Merge]:
@@ -169,4 +162,4 @@ def history(engine: Engine, session_id: str) -> tuple[Merge, ...]:
 
 def last_undoable(engine: Engine, session_id: str) -> Merge | None:
     """What `undo` would take back; None when there is nothing."""
-    return resume.undoable(_around(engine), session_id)
+    return resume.undoable(engine, session_id)

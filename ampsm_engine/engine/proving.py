@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ampsm_engine import wording
-from ampsm_engine.engine.desk import Engine
+from ampsm_engine.context import Engine
 from ampsm_engine.git import changes, commits, inventory, repository
 from ampsm_engine.git.integrate.proof import proof, reverted_files
 from ampsm_engine.git.integrate.values import PlannedCommit

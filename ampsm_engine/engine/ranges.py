@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ampsm_engine import redact
+from ampsm_engine.context import Engine
 from ampsm_engine.engine import views
-from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import changes, history, kept, repository
 from ampsm_engine.model import Session, State

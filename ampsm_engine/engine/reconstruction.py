@@ -17,9 +17,9 @@ from pathlib import Path
 from ampsm_engine import naming, redact, wording
 from ampsm_engine.amp import failures, process, stream, transcript
 from ampsm_engine.amp.events import Init
+from ampsm_engine.context import Engine
 from ampsm_engine.engine import proving
 from ampsm_engine.engine.check import Finding
-from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import changes, history, keepsake, program, registry, repository
 from ampsm_engine.git.places import Base, Repo, Worktree

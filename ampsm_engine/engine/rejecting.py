@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ampsm_engine import conditions, lifecycle, redact, wording
+from ampsm_engine.context import Engine
 from ampsm_engine.engine import ranges
-from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import by_hand, commits, hunk_work, kept, lock, repository, stage_work
 from ampsm_engine.git.hunk_work import Plan

@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ampsm_engine.context import Engine
 from ampsm_engine.engine.check import Finding
-from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import plain, program, registry, repository, trash, worktrees
 from ampsm_engine.git.places import Repo

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ampsm_engine import unsent
+from ampsm_engine.context import Engine
 from ampsm_engine.engine import relocation
-from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError, NotFound, Refused, Unfit
 from ampsm_engine.git import inventory, kept, lock, repository, trash, worktrees
 from ampsm_engine.model import Session

@@ -4,6 +4,7 @@ import os
 from collections.abc import Collection
 from pathlib import Path
 
+from ampsm_engine.context import Engine
 from ampsm_engine.engine import views
 from ampsm_engine.engine.comments import (
     comment,
@@ -17,7 +18,6 @@ from ampsm_engine.engine.comments import (
     send,
     unsent,
 )
-from ampsm_engine.engine.desk import Engine
 from ampsm_engine.engine.ranges import Choice, Point, points, ranges, resolve
 from ampsm_engine.engine.rejecting import (
     commit_by_hand,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ampsm_engine import conditions, lifecycle, redact, wording
 from ampsm_engine.amp import command, process, program
-from ampsm_engine.engine.desk import Engine
+from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, Failed, Refused
 from ampsm_engine.git import program as git
 from ampsm_engine.home import RunDirectory, write_private

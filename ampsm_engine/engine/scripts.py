@@ -14,8 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from types import FrameType
 
+from ampsm_engine.context import Engine, engine_at
 from ampsm_engine.engine import runs
-from ampsm_engine.engine.desk import Engine, engine_at
 from ampsm_engine.errors import AmpsmError, Failed, Refused
 from ampsm_engine.home import RunDirectory, open_private, write_private
 

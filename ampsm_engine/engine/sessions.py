@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ampsm_engine import naming, redact, wording
+from ampsm_engine.context import Engine
+from ampsm_engine.engine import startup
 from ampsm_engine.engine.creation import creation
-from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
 from ampsm_engine.git import hand_edits, own_files, repository, worktrees
 from ampsm_engine.git.places import Base, Worktree
@@ -40,7 +41,7 @@ def new(
     title = _safe_title(name, prompt)
     repo = repository.locate(path)
     start = repository.base(repo, base)
-    engine.ready()
+    startup.make_ready(engine)
     session_id = new_id()
     with creation(engine.home, session_id, repo.root, start.commit) as made:
         moment = datetime.now(UTC).astimezone()

@@ -7,7 +7,7 @@ from pathlib import Path
 from ampsm_engine import conditions, redact
 from ampsm_engine.amp import transcript
 from ampsm_engine.amp.events import Event
-from ampsm_engine.engine.desk import Engine
+from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
 from ampsm_engine.git import changes, hand_edits, program, repository, worktrees
 from ampsm_engine.git.values import FileChange

@@ -4,7 +4,7 @@ import shutil
 
 from ampsm_engine import redact
 from ampsm_engine.amp import command
-from ampsm_engine.engine.desk import Engine
+from ampsm_engine.context import Engine
 from ampsm_engine.engine.runs import check_unredacted
 from ampsm_engine.home import write_private
 

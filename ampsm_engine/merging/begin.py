@@ -7,50 +7,50 @@ from dataclasses import replace
 from pathlib import Path
 
 from ampsm_engine import redact
+from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.git import changes, commits, integrate, lock, repository
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.merging import belonging, journal, lease, publish, questions, recover, situation, steps
 from ampsm_engine.merging.belonging import Span
 from ampsm_engine.merging.situation import Situation
-from ampsm_engine.merging.surroundings import Surroundings
 from ampsm_engine.merging.values import Finding, Options, Result
 from ampsm_engine.model import Merge, MergeState
 
 
-def begin(around: Surroundings, session_id: str, options: Options) -> Result:
+def begin(engine: Engine, session_id: str, options: Options) -> Result:
     """Squash, rebase or merge a session; ConflictsWait when conflicts are laid out, Refused before anything else."""
-    now = situation.look(around.store, session_id, options.onto, options.kind)
+    now = situation.look(engine.store, session_id, options.onto, options.kind)
     with lock.writer(now.repo.common_dir, f"{options.kind} {session_id}"):
-        before, now = now, situation.look(around.store, session_id, options.onto, options.kind, repo=now.repo)
+        before, now = now, situation.look(engine.store, session_id, options.onto, options.kind, repo=now.repo)
         if now.branch_tip != before.branch_tip:
-            raise _overtaken(around, now)
+            raise _overtaken(engine, now)
         with ThreadPoolExecutor(1, "ampsm-merge") as aside:
             ready = aside.submit(_made_ready, now, options)
-            situation.refuse(tuple(_obstacles(around, now, options)))
+            situation.refuse(tuple(_obstacles(engine, now, options)))
             objects = ready.result()
-        span = belonging.span(around.store, now, objects)
+        span = belonging.span(engine.store, now, objects)
         now = replace(now, start=span.start)
         _refuse_nothing(now, span, options)
         options = _worded(now, options)
-        asked = questions.before(around, now, span, options, objects)
+        asked = questions.before(engine, now, span, options, objects)
         questions.refuse(asked, options.answered, questions.command(session_id, options))
         options = replace(options, answered=tuple(answer for one in asked for answer in one.answers))
         now, work = _without_own_files(now, objects)
         moves = options.kind == "merge" and not options.pull_request
         strangers = _as_carried(now, span, work)
         entry = journal.new(now, options, moved=now.target if moves else "", work=work, strangers=strangers)
-        with lease.at_work(around.home, entry.id):
-            merge = around.store.merges.begin(entry)
-            with recover.mending(around, merge.id):
-                merge = steps.proceed(around, now, merge, objects)
-    return ended(around, merge)
+        with lease.at_work(engine.home, entry.id):
+            merge = engine.store.merges.begin(entry)
+            with recover.mending(engine, merge.id):
+                merge = steps.proceed(engine, now, merge, objects)
+    return ended(engine, merge)
 
 
-def _overtaken(around: Surroundings, now: Situation) -> Refused:
+def _overtaken(engine: Engine, now: Situation) -> Refused:
     """Somebody moved the session's branch while this one waited: another ampsm, or anybody else."""
     session = now.session
-    last = next(iter(around.store.merges.of(session.id)), None)
+    last = next(iter(engine.store.merges.of(session.id)), None)
     if last is not None and last.state is MergeState.DONE and last.branch_after == now.branch_tip:
         message = f"{session.name} was {steps.PAST[last.kind]} by another ampsm meanwhile."
         return Refused(message, f"ampsm show {session.id}")
@@ -87,8 +87,8 @@ def _made_ready(now: Situation, options: Options) -> ObjectStore:
     return objects
 
 
-def _obstacles(around: Surroundings, now: Situation, options: Options) -> Iterator[Finding]:
-    return situation.obstacles(around.store, now, kind=options.kind, moves_target=not options.pull_request)
+def _obstacles(engine: Engine, now: Situation, options: Options) -> Iterator[Finding]:
+    return situation.obstacles(engine.store, now, kind=options.kind, moves_target=not options.pull_request)
 
 
 def _refuse_nothing(now: Situation, span: Span, options: Options) -> None:
@@ -113,14 +113,14 @@ def _worded(now: Situation, options: Options) -> Options:
     return replace(options, message=message)
 
 
-def ended(around: Surroundings, merge: Merge) -> Result:
+def ended(engine: Engine, merge: Merge) -> Result:
     """Publish what was asked for, and answer what came of it all."""
     plan = journal.read(merge)
-    session = around.store.sessions.get(merge.session_id)
+    session = engine.store.sessions.get(merge.session_id)
     published = publish.all_of(session, merge, plan.options)
     for one in published:
         kind = one.kind if one.ok else f"{one.kind}-failed"
-        around.store.facts.add(kind, one.text, session_id=session.id)
+        engine.store.facts.add(kind, one.text, session_id=session.id)
     tip = merge.base_after if merge.target else merge.branch_after
     root = Path(session.repo_root)
     count = 0 if tip == merge.base_before else changes.ahead_behind(root, tip, merge.base_before)[0]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from ampsm_engine.context import Engine
 from ampsm_engine.errors import Refused
 from ampsm_engine.git import changes, integrate, keepsake, live, lock, repository
 from ampsm_engine.git.integrate.markers import MarkersLeft as MarkersLeft  # noqa: PLC0414 - for who resolves
@@ -15,7 +16,6 @@ from ampsm_engine.git.integrate.values import Choice, OpenFile
 from ampsm_engine.git.values import FileChange
 from ampsm_engine.merging import journal, resume
 from ampsm_engine.merging.situation import many, named
-from ampsm_engine.merging.surroundings import Surroundings
 from ampsm_engine.model import Merge, Session, State
 from ampsm_engine.naming import printable
 
@@ -76,10 +76,10 @@ class Reviewed:
     patch: bytes
 
 
-def conflicts(around: Surroundings, session_id: str) -> Conflicts:
+def conflicts(engine: Engine, session_id: str) -> Conflicts:
     """What is open, by file and hunk. Refused when no conflict of the session waits."""
-    merge = resume.waiting(around, session_id)
-    session = around.store.sessions.get(session_id)
+    merge = resume.waiting(engine, session_id)
+    session = engine.store.sessions.get(session_id)
     worktree = Path(session.worktree_path)
     laid = integrate.laid(worktree)
     if laid is None:
@@ -88,7 +88,7 @@ def conflicts(around: Surroundings, session_id: str) -> Conflicts:
     plan = journal.read(merge)
     files = integrate.conflicts(worktree)
     left = {file.path for file in files}
-    at_work = any(one.state is not State.SETTLED for one in around.store.iterations.of(session_id))
+    at_work = any(one.state is not State.SETTLED for one in engine.store.iterations.of(session_id))
     return Conflicts(
         merge=merge,
         worktree=str(worktree),
@@ -106,50 +106,50 @@ def conflicts(around: Surroundings, session_id: str) -> Conflicts:
     )
 
 
-def resolve(around: Surroundings, session_id: str, path: str, choice: Resolution) -> Conflicts:
+def resolve(engine: Engine, session_id: str, path: str, choice: Resolution) -> Conflicts:
     """Resolve one file; Refused while amp is at it, or for a choice that this kind of conflict does not have.
 
     MarkersLeft when the file lies there with markers.
     """
-    merge, session = _mine(around, session_id)
+    merge, session = _mine(engine, session_id)
     worktree = Path(session.worktree_path)
     with lock.writer(repository.common_dir(Path(session.repo_root)), f"resolve {session_id}"):
         integrate.resolve(worktree, path, choice)
         if choice == "meant":
-            _keep_markers(around, merge, worktree, [path])
-    return conflicts(around, session_id)
+            _keep_markers(engine, merge, worktree, [path])
+    return conflicts(engine, session_id)
 
 
-def _keep_markers(around: Surroundings, merge: Merge, worktree: Path, paths: Sequence[str]) -> None:
+def _keep_markers(engine: Engine, merge: Merge, worktree: Path, paths: Sequence[str]) -> None:
     """Write down that files are meant as the index has them, lines that look like conflict markers and all."""
-    plan = journal.read(around.store.merges.get(merge.id))  # as it is in the lock
+    plan = journal.read(engine.store.merges.get(merge.id))  # as it is in the lock
     plan = replace(plan, meant=(*plan.meant, *integrate.blobs(worktree, paths).values()))
-    around.store.merges.step(merge.id, journal.WAIT, plan=journal.written(plan))
+    engine.store.merges.step(merge.id, journal.WAIT, plan=journal.written(plan))
 
 
-def reopen(around: Surroundings, session_id: str, path: str) -> Conflicts:
+def reopen(engine: Engine, session_id: str, path: str) -> Conflicts:
     """Put a resolved file back into conflict, as it was laid out; what was made of it is gone then."""
-    _, session = _mine(around, session_id)
+    _, session = _mine(engine, session_id)
     worktree = Path(session.worktree_path)
     with lock.writer(repository.common_dir(Path(session.repo_root)), f"reopen {session_id}"):
         integrate.reopen(worktree, path)
-    return conflicts(around, session_id)
+    return conflicts(engine, session_id)
 
 
-def _mine(around: Surroundings, session_id: str) -> tuple[Merge, Session]:
+def _mine(engine: Engine, session_id: str) -> tuple[Merge, Session]:
     """A waiting operation that nobody else is at."""
-    merge = resume.waiting(around, session_id)
-    session = around.store.sessions.get(session_id)
-    if any(one.state is not State.SETTLED for one in around.store.iterations.of(session_id)):
+    merge = resume.waiting(engine, session_id)
+    session = engine.store.sessions.get(session_id)
+    if any(one.state is not State.SETTLED for one in engine.store.iterations.of(session_id)):
         message = f"amp is at the conflicts of {session.name}."
         raise Refused(message, f"ampsm wait {session.id}, or: ampsm stop {session.id}")
     return merge, session
 
 
-def prompt_for(around: Surroundings, session_id: str) -> str:
+def prompt_for(engine: Engine, session_id: str) -> str:
     """What amp is told to do about an open conflict."""
-    found = conflicts(around, session_id)
-    session = around.store.sessions.get(session_id)
+    found = conflicts(engine, session_id)
+    session = engine.store.sessions.get(session_id)
     target = found.merge.target or session.base_branch
     listed = [f"- `{printable(file.path)}` ({file.kind})" for file in found.files]
     return "\n".join(
@@ -169,9 +169,9 @@ def prompt_for(around: Surroundings, session_id: str) -> str:
     )
 
 
-def give(around: Surroundings, session_id: str) -> Merge:
+def give(engine: Engine, session_id: str) -> Merge:
     """Write down that amp gets the conflict, and keep it as it lies there now. Refused when nothing is open."""
-    merge, session = _mine(around, session_id)
+    merge, session = _mine(engine, session_id)
     worktree = Path(session.worktree_path)
     if not integrate.unmerged(worktree):
         message = f"No conflict of {session.name} is open: there is nothing for amp to resolve."
@@ -181,23 +181,23 @@ def give(around: Surroundings, session_id: str) -> Merge:
     name = f"given-{plan.conflicts}-{sum(1 for one in _names(session, plan.moment) if one.startswith('given'))}"
     integrate.backup(Path(session.repo_root), session.id, plan.moment, name, kept)
     plan = replace(plan, given="waiting", given_tree=kept, shown="", accepted="")
-    return around.store.merges.step(merge.id, journal.WAIT, plan=journal.written(plan))
+    return engine.store.merges.step(merge.id, journal.WAIT, plan=journal.written(plan))
 
 
-def given(around: Surroundings, merge_id: str, iteration_id: str) -> None:
+def given(engine: Engine, merge_id: str, iteration_id: str) -> None:
     """Note which iteration it is; an empty id: it was not begun after all."""
-    merge = around.store.merges.get(merge_id)
+    merge = engine.store.merges.get(merge_id)
     plan = replace(journal.read(merge), given=iteration_id)
-    around.store.merges.step(merge.id, journal.WAIT, plan=journal.written(plan))
+    engine.store.merges.step(merge.id, journal.WAIT, plan=journal.written(plan))
 
 
 def _names(session: Session, moment: str) -> list[str]:
     return [one.name for one in integrate.backups(Path(session.repo_root), session.id) if one.moment == moment]
 
 
-def resolution(around: Surroundings, session_id: str) -> Reviewed:
+def resolution(engine: Engine, session_id: str) -> Reviewed:
     """What amp changed since it got the conflict. Refused when it was not asked, or is still at it."""
-    merge, session = _mine(around, session_id)
+    merge, session = _mine(engine, session_id)
     plan = journal.read(merge)
     if not plan.given:
         message = f"amp was not asked to resolve the conflicts of {session.name}."
@@ -209,25 +209,25 @@ def resolution(around: Surroundings, session_id: str) -> Reviewed:
         return Reviewed(now.tree, files, patch)
 
 
-def show(around: Surroundings, session_id: str) -> Reviewed:
+def show(engine: Engine, session_id: str) -> Reviewed:
     """What `resolution` gives, with its tree written down as shown: `accept` takes no other."""
-    merge, _ = _mine(around, session_id)
-    found = resolution(around, session_id)
-    plan = replace(journal.read(around.store.merges.get(merge.id)), shown=found.tree)  # the diff took its time
-    around.store.merges.step(merge.id, journal.WAIT, plan=journal.written(plan))
+    merge, _ = _mine(engine, session_id)
+    found = resolution(engine, session_id)
+    plan = replace(journal.read(engine.store.merges.get(merge.id)), shown=found.tree)  # the diff took its time
+    engine.store.merges.step(merge.id, journal.WAIT, plan=journal.written(plan))
     return found
 
 
-def accept(around: Surroundings, session_id: str, tree: str = "", *, keep_markers: bool = False) -> Conflicts:
+def accept(engine: Engine, session_id: str, tree: str = "", *, keep_markers: bool = False) -> Conflicts:
     """Take amp's resolution for good: that of `tree`, or the one that was shown last.
 
     Each file without markers counts as resolved; with `keep_markers`, each file. Refused when nobody looked at it, or
     it changed since, and when a file is still in conflict: choices that cannot be told from a file's lines (binary,
     deleted, submodules) that amp did not touch stay open.
     """
-    merge, session = _mine(around, session_id)
+    merge, session = _mine(engine, session_id)
     worktree = Path(session.worktree_path)
-    now = resolution(around, session_id)
+    now = resolution(engine, session_id)
     seen = tree or journal.read(merge).shown
     if now.tree != seen:
         message = f"The resolution of {session.name} changed since it was looked at."
@@ -249,21 +249,21 @@ def accept(around: Surroundings, session_id: str, tree: str = "", *, keep_marker
             integrate.resolve(worktree, file.path, "meant")  # looked through already
         # All that was read counts, and not only what was in conflict.
         integrate.take_in(worktree, sorted(touched))
-        _keep_markers(around, merge, worktree, marked)
-    plan = replace(journal.read(around.store.merges.get(merge.id)), accepted=now.tree)
-    around.store.merges.step(merge.id, journal.WAIT, plan=journal.written(plan))
-    around.store.facts.add(
+        _keep_markers(engine, merge, worktree, marked)
+    plan = replace(journal.read(engine.store.merges.get(merge.id)), accepted=now.tree)
+    engine.store.merges.step(merge.id, journal.WAIT, plan=journal.written(plan))
+    engine.store.facts.add(
         "accepted", "amp's resolution of the conflicts was looked at and accepted", session_id=session.id
     )
-    return conflicts(around, session_id)
+    return conflicts(engine, session_id)
 
 
-def reject(around: Surroundings, session_id: str) -> Conflicts:
+def reject(engine: Engine, session_id: str) -> Conflicts:
     """Put the conflict back as amp got it, also after it was accepted; what amp made of it is kept under a backup ref.
 
     Refused when amp was not asked, or is still at it.
     """
-    merge, session = _mine(around, session_id)
+    merge, session = _mine(engine, session_id)
     plan = journal.read(merge)
     if not plan.given_tree:
         message = f"amp was not asked to resolve the conflicts of {session.name}."
@@ -275,7 +275,7 @@ def reject(around: Surroundings, session_id: str) -> Conflicts:
         name = integrate.backup(root, session.id, plan.moment, f"rejected-{number}", kept).ref
         integrate.put_back(worktree, plan.given_tree)
     plan = replace(plan, given="", given_tree="", shown="", accepted="")
-    around.store.merges.step(merge.id, journal.WAIT, plan=journal.written(plan))
+    engine.store.merges.step(merge.id, journal.WAIT, plan=journal.written(plan))
     text = f"amp's resolution of the conflicts was rejected; it is kept as {name}"
-    around.store.facts.add("rejected", text, session_id=session.id)
-    return conflicts(around, session_id)
+    engine.store.facts.add("rejected", text, session_id=session.id)
+    return conflicts(engine, session_id)

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 
 from ampsm_engine import redact
+from ampsm_engine.context import Engine
 from ampsm_engine.git import integrate
 from ampsm_engine.git.integrate.values import PlannedCommit
 from ampsm_engine.merging import belonging, situation
 from ampsm_engine.merging.belonging import Span
 from ampsm_engine.merging.situation import Situation, many
-from ampsm_engine.merging.surroundings import Surroundings
 from ampsm_engine.merging.values import Options, Plan, PlannedStep
 from ampsm_engine.model import Iteration
 from ampsm_engine.naming import printable, session_name
@@ -18,13 +18,13 @@ LISTED = 40
 """Commits that a draft names."""
 
 
-def plan(around: Surroundings, session_id: str, options: Options) -> Plan:
+def plan(engine: Engine, session_id: str, options: Options) -> Plan:
     """What an operation with these options would do now."""
-    now = situation.look(around.store, session_id, options.onto, options.kind)
-    span = belonging.span(around.store, now)
+    now = situation.look(engine.store, session_id, options.onto, options.kind)
+    span = belonging.span(engine.store, now)
     commits = span.commits
     conflicts = integrate.forecast(now.root, now.base_tip, now.branch_tip, span.start).conflicts
-    draft_text = draft(commits, around.store.iterations.of(session_id), now.session.name)
+    draft_text = draft(commits, engine.store.iterations.of(session_id), now.session.name)
     return Plan(session_id, now.target, commits, tuple(_steps(now, span, options)), draft_text, conflicts)
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple, assert_never
 
 from ampsm_engine import redact
+from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import changes, hooks, integrate, own_files, program, repository, submodules
 from ampsm_engine.git.integrate.incoming import READ, Change, change_of, look_through
@@ -16,7 +17,6 @@ from ampsm_engine.git.integrate.values import ConflictFile, PlannedCommit
 from ampsm_engine.merging import belonging, situation
 from ampsm_engine.merging.belonging import Span
 from ampsm_engine.merging.situation import Situation, many, named
-from ampsm_engine.merging.surroundings import Surroundings
 from ampsm_engine.merging.values import Finding, Preflight, ScriptState
 from ampsm_engine.model import SCRIPT_CHANGED, ScriptResult
 
@@ -38,14 +38,14 @@ Script = Callable[[], Ran]
 
 
 def preflight(
-    around: Surroundings, session_id: str, *, onto: str = "", fetch: bool = False, script: Script | None = None
+    engine: Engine, session_id: str, *, onto: str = "", fetch: bool = False, script: Script | None = None
 ) -> Preflight:
     """Look at everything. `script` runs the session's script, where no result is known for this very commit."""
-    now = situation.look(around.store, session_id, onto)
+    now = situation.look(engine.store, session_id, onto)
     fetched = tuple(_fetched(now)) if fetch else ()
     if fetch:
-        now = situation.look(around.store, session_id, onto)
-    findings = [*situation.obstacles(around.store, now), *fetched]
+        now = situation.look(engine.store, session_id, onto)
+    findings = [*situation.obstacles(engine.store, now), *fetched]
     related = bool(integrate.merge_bases(now.root, now.base_tip, now.branch_tip))
     commits: tuple[PlannedCommit, ...] = ()
     conflicts: tuple[ConflictFile, ...] = ()
@@ -53,15 +53,15 @@ def preflight(
     ahead = behind = 0
     if related:
         objects = ObjectStore(now.root, now.repo)
-        span = belonging.span(around.store, now, objects)
+        span = belonging.span(engine.store, now, objects)
         now, commits = replace(now, start=span.start), span.commits
         ahead, behind = changes.ahead_behind(now.root, now.branch_tip, now.base_tip)
         conflicts = integrate.forecast(now.root, now.base_tip, now.branch_tip, span.start).conflicts
         findings += [*situation.held(now), *situation.in_the_way(now), *_upstream(now), *_commits(now, span, behind)]
         is_blocked = any(one.kind in ("session", "worktree") and one.level == "stop" for one in findings)
-        said = _said(around, now, None if is_blocked else script)
+        said = _said(engine, now, None if is_blocked else script)
         was_left_out = is_blocked and script is not None
-        findings += [*_left_out(now), *_hooks(around, now), *_submodules(now)]
+        findings += [*_left_out(now), *_hooks(engine, now), *_submodules(now)]
         findings += [_script(now, said, was_left_out=was_left_out), *_conflicts(now, conflicts)]
         findings += _incoming(now, span, objects)
     return Preflight(
@@ -164,20 +164,20 @@ def _submodules(now: Situation) -> Iterator[Finding]:
         yield Finding("submodules", "warn", text, f"{hint}. A merge asks, or takes --yes")
 
 
-def _hooks(around: Surroundings, now: Situation) -> Iterator[Finding]:
+def _hooks(engine: Engine, now: Situation) -> Iterator[Finding]:
     missing = hooks.missing(now.worktree, now.root) if now.worktree.is_dir() else None
-    if missing and around.settings.switch("commit.hooks"):
+    if missing and engine.settings.switch("commit.hooks"):
         yield Finding("hooks", "warn", missing)
 
 
-def _said(around: Surroundings, now: Situation, script: Script | None) -> ScriptState:
+def _said(engine: Engine, now: Situation, script: Script | None) -> ScriptState:
     """What the script says about this very commit; it runs where that is not known."""
     if not now.session.script_command:
         return "none"
-    known = result_of(around, now)
+    known = result_of(engine, now)
     if known is None and script is not None:
         known = script().passed
-        remember(around, now, passed=known)
+        remember(engine, now, passed=known)
     return "not run" if known is None else "passed" if known else "failed"
 
 
@@ -202,22 +202,22 @@ def _script(now: Situation, said: ScriptState, *, was_left_out: bool) -> Finding
             assert_never(said)
 
 
-def remember(around: Surroundings, now: Situation, *, passed: bool) -> None:
+def remember(engine: Engine, now: Situation, *, passed: bool) -> None:
     """Record what the script said about the session's commit as it is now."""
     word = "pass" if passed else "fail"
-    around.store.facts.add(CHECKED, f"{now.branch_tip} {word}", session_id=now.session.id)
+    engine.store.facts.add(CHECKED, f"{now.branch_tip} {word}", session_id=now.session.id)
 
 
-def result_of(around: Surroundings, now: Situation) -> bool | None:
+def result_of(engine: Engine, now: Situation) -> bool | None:
     """What the script said about this very commit, after an iteration or by hand; None when that is not known."""
-    facts = around.store.facts.read(session_id=now.session.id)
+    facts = engine.store.facts.read(session_id=now.session.id)
     changed = next((fact for fact in reversed(facts) if fact.kind == SCRIPT_CHANGED), None)
     facts = tuple(fact for fact in facts if changed is None or fact.number > changed.number)
     for fact in reversed(facts):
         if fact.kind == CHECKED and fact.text.startswith(f"{now.branch_tip} "):
             return fact.text.endswith("pass")
     by_hand = {fact.iteration_id for fact in facts if fact.kind == "tested" and "run by hand" in fact.text}
-    for iteration in reversed(around.store.iterations.of(now.session.id)):
+    for iteration in reversed(engine.store.iterations.of(now.session.id)):
         if changed and (iteration.start_time or "") < changed.time:
             return None  # what ran then was another script
         if iteration.commit_sha == now.branch_tip and iteration.test_result and iteration.id not in by_hand:

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from ampsm_engine.context import Engine
 from ampsm_engine.errors import Refused
 from ampsm_engine.git import integrate, program, submodules
 from ampsm_engine.git.integrate.commit_range import plan_commits
@@ -17,7 +18,6 @@ from ampsm_engine.git.integrate.values import LaidOut, PlannedCommit, Rewritten
 from ampsm_engine.merging import belonging, preflight, publish
 from ampsm_engine.merging.belonging import Span
 from ampsm_engine.merging.situation import Situation, many, named
-from ampsm_engine.merging.surroundings import Surroundings
 from ampsm_engine.merging.values import Options
 
 ALL = "*"
@@ -71,9 +71,7 @@ def refuse(questions: Sequence[Question], answered: Sequence[str], command: str)
         raise Unanswered(" ".join(f"{one.text}." for one in left), f"{command} --yes", left)
 
 
-def before(
-    around: Surroundings, now: Situation, span: Span, options: Options, objects: ObjectStore
-) -> tuple[Question, ...]:
+def before(engine: Engine, now: Situation, span: Span, options: Options, objects: ObjectStore) -> tuple[Question, ...]:
     """What is asked before anything is done."""
     unpushed = _unpushed(now, options)
     changes = [change_of(objects, commit.sha) for commit in unpushed if not commit.merge]
@@ -83,7 +81,7 @@ def before(
         *_others(now, span, unpushed if options.pull_request else ()),
         *of_incoming(found, options.kind),
         *_submodules(now, options.kind),
-        *(_script(around, now) if options.kind == "merge" else ()),
+        *(_script(engine, now) if options.kind == "merge" else ()),
     )
 
 
@@ -201,11 +199,11 @@ def _others(now: Situation, span: Span, unpushed: Sequence[PlannedCommit]) -> It
         yield Question("others", f"{text}: {belonging.named(unpushed)}", items)
 
 
-def _script(around: Surroundings, now: Situation) -> Iterator[Question]:
+def _script(engine: Engine, now: Situation) -> Iterator[Question]:
     if not now.session.script_command:
         return
     at = now.branch_tip[:12]
-    passed = preflight.result_of(around, now)
+    passed = preflight.result_of(engine, now)
     if passed is None:
         text = f"The script of {now.session.name} has not run on {at}: ampsm preflight {now.session.id} runs it"
         yield Question("script", text, (f"{at} not run",))

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import changes, integrate, repository
 from ampsm_engine.git.tips import contained, tips
 from ampsm_engine.home import Home
 from ampsm_engine.merging.remembered import Remembered
-from ampsm_engine.merging.surroundings import Surroundings
 from ampsm_engine.model import Session
 
 
@@ -73,17 +73,17 @@ class _Budget:
         return True
 
 
-def radar(around: Surroundings, *, budget: float | None = None) -> Radar:
+def radar(engine: Engine, *, budget: float | None = None) -> Radar:
     """What every live session would conflict with; at most `budget` seconds go into answers that are not known yet."""
     by_root: dict[str, list[Session]] = {}
-    for session in around.store.sessions.all():
+    for session in engine.store.sessions.all():
         by_root.setdefault(session.repo_root, []).append(session)
     left = _Budget(budget)
     clashes = [
         clash
         for root, sessions in by_root.items()
         if Path(root).is_dir()
-        for clash in _Repository(around.home, Path(root), left).clashes(sessions)
+        for clash in _Repository(engine.home, Path(root), left).clashes(sessions)
     ]
     return Radar(tuple(clashes), left.pending)
 

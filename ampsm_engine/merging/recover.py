@@ -8,49 +8,46 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ampsm_engine import private_folder
-from ampsm_engine.config import config_path, load
+from ampsm_engine.context import Engine, engine_at
 from ampsm_engine.errors import AmpsmError, Failed, Refused
 from ampsm_engine.git import abandoned, integrate, lock, repository
-from ampsm_engine.home import home
 from ampsm_engine.merging import journal, lease, making, situation, steps, undoing
-from ampsm_engine.merging.surroundings import Surroundings
 from ampsm_engine.model import Merge, MergeState, Session, Status
-from ampsm_engine.store import Store
 
 PATIENCE = 10.0
 """Seconds that the git programs of a killed process have to end."""
 
 
-def recover(around: Surroundings) -> tuple[str, ...]:
+def recover(engine: Engine) -> tuple[str, ...]:
     """Look after every entry whose process is gone; a sentence for each. One question when there is none."""
     told = []
-    for merge in around.store.merges.working():
-        with contextlib.suppress(Refused), lease.at_work(around.home, merge.id):
-            text = _looked_after(around, merge.id)
+    for merge in engine.store.merges.working():
+        with contextlib.suppress(Refused), lease.at_work(engine.home, merge.id):
+            text = _looked_after(engine, merge.id)
             if text:
-                around.store.facts.add("recovered", text, session_id=merge.session_id)
+                engine.store.facts.add("recovered", text, session_id=merge.session_id)
                 told.append(text)
     return tuple(told)
 
 
-def _looked_after(around: Surroundings, merge_id: str) -> str:
-    merge = around.store.merges.get(merge_id)
+def _looked_after(engine: Engine, merge_id: str) -> str:
+    merge = engine.store.merges.get(merge_id)
     if merge.state is not MergeState.WORKING:  # its process ended it between the question and the lock
         return ""
-    session = around.store.sessions.get(merge.session_id)
+    session = engine.store.sessions.get(merge.session_id)
     root, worktree = Path(session.repo_root), Path(session.worktree_path)
     if not root.is_dir():
         return ""  # nothing can be told without the repository; its disk may come back
     try:
         abandoned.wait((root, worktree), patience=PATIENCE)
         with lock.writer(repository.common_dir(root), f"recovery of {session.id}", patience=PATIENCE):
-            return mend(around, around.store.merges.get(merge_id))
+            return mend(engine, engine.store.merges.get(merge_id))
     except AmpsmError as reason:
         return f"The {merge.kind} of {session.name} was interrupted, and cannot be looked after: {reason.message}"
 
 
 @contextlib.contextmanager
-def mending(around: Surroundings, merge_id: str) -> Iterator[None]:
+def mending(engine: Engine, merge_id: str) -> Iterator[None]:
     """An error inside leaves nothing half done: what moved is brought to its end, what did not is rolled back.
 
     The repository's lock and that of the entry must be held.
@@ -60,62 +57,62 @@ def mending(around: Surroundings, merge_id: str) -> Iterator[None]:
     except steps.ConflictsWait:
         raise
     except BaseException as reason:
-        merge = around.store.merges.get(merge_id)
+        merge = engine.store.merges.get(merge_id)
         if merge.state is MergeState.WORKING:
-            text = mend(around, merge, because=str(reason) or "it was interrupted")
+            text = mend(engine, merge, because=str(reason) or "it was interrupted")
             reason.add_note(text)
         raise
 
 
-def mend(around: Surroundings, merge: Merge, *, because: str = "") -> str:
+def mend(engine: Engine, merge: Merge, *, because: str = "") -> str:
     """Finish or roll back one entry from where it stands; says which. `because`: why what it was at did not work."""
-    session = around.store.sessions.get(merge.session_id)
+    session = engine.store.sessions.get(merge.session_id)
     name = f"The {merge.kind} of {session.name}"
     if merge.step in (journal.BEGUN, journal.LAY):
         integrate.abort(Path(session.worktree_path))
-        return _rolled_back(around, session, merge, name, because)
+        return _rolled_back(engine, session, merge, name, because)
     if merge.step in (journal.RESUME, journal.WAIT):
-        around.store.merges.end(merge.id, MergeState.CONFLICTED, session={"status": Status.AWAITING_INPUT})
+        engine.store.merges.end(merge.id, MergeState.CONFLICTED, session={"status": Status.AWAITING_INPUT})
         return f"{name} was interrupted, and waits for its conflicts as before."
     if merge.step == journal.RELAY:
-        return _relaid(around, session, merge, name)
+        return _relaid(engine, session, merge, name)
     if merge.step == journal.ABORT:
-        undoing.abort(around, session, merge)
+        undoing.abort(engine, session, merge)
         return f"{name} was being aborted, and now it is."
     if merge.step in (journal.UNDO_TARGET, journal.UNDO_BRANCH):
-        return _undone(around, session, merge, name)
-    return _forward(around, session, merge, name, because)
+        return _undone(engine, session, merge, name)
+    return _forward(engine, session, merge, name, because)
 
 
-def _rolled_back(around: Surroundings, session: Session, merge: Merge, name: str, because: str) -> str:
+def _rolled_back(engine: Engine, session: Session, merge: Merge, name: str, because: str) -> str:
     text = f"{name} was rolled back: {merge.target or session.branch_name} is as it was before."
-    around.store.merges.end(merge.id, MergeState.ROLLED_BACK, error=because or "it was interrupted")
+    engine.store.merges.end(merge.id, MergeState.ROLLED_BACK, error=because or "it was interrupted")
     return text
 
 
-def _forward(around: Surroundings, session: Session, merge: Merge, name: str, because: str) -> str:
+def _forward(engine: Engine, session: Session, merge: Merge, name: str, because: str) -> str:
     """The target moves, or has moved."""
     root, worktree = Path(session.repo_root), Path(session.worktree_path)
     if merge.step == journal.TARGET and not _is_ours(root, merge):
         try:
             if because:
                 raise Refused(because)
-            merge = steps.moved_target(around, session, merge)
+            merge = steps.moved_target(engine, session, merge)
         except AmpsmError as reason:
             if integrate.laid(worktree) is not None:
-                around.store.merges.end(merge.id, MergeState.CONFLICTED, step=journal.WAIT)
+                engine.store.merges.end(merge.id, MergeState.CONFLICTED, step=journal.WAIT)
                 return f"{name} stopped before {merge.target} moved: {reason.message} Its resolved conflict is kept."
             # Its checkout may have been on its way already, beside the target's.
             with contextlib.suppress(AmpsmError):
                 integrate.move_target(root, session.branch_name, merge.branch_after, merge.branch_before)
-            return _rolled_back(around, session, merge, name, because or reason.message)
+            return _rolled_back(engine, session, merge, name, because or reason.message)
     notes: tuple[str, ...] = ()
     try:
-        merge = steps.advance(around, session, merge)
+        merge = steps.advance(engine, session, merge)
     except AmpsmError as reason:
         notes = (f"{session.branch_name} stays where it was: {reason.message}",)
-        merge = around.store.merges.step(merge.id, journal.END, branch_after=_tip(root, session))
-        steps.finish(around, session, merge, notes)
+        merge = engine.store.merges.step(merge.id, journal.END, branch_after=_tip(root, session))
+        steps.finish(engine, session, merge, notes)
     return f"{name} was interrupted, and has been finished. {' '.join(notes)}".strip()
 
 
@@ -129,27 +126,27 @@ def _is_ours(root: Path, merge: Merge) -> bool:
     return now is not None and now != merge.base_before and repository.is_ancestor(root, merge.base_after, now)
 
 
-def _relaid(around: Surroundings, session: Session, merge: Merge, name: str) -> str:
+def _relaid(engine: Engine, session: Session, merge: Merge, name: str) -> str:
     """The next conflict is found again from the position, and laid out again."""
     plan = journal.read(merge)
-    now = situation.look(around.store, session.id, plan.options.onto)
+    now = situation.look(engine.store, session.id, plan.options.onto)
     made = making.make(now.root, merge.base_before, plan, branch=session.branch_name, target=now.target)
     if not isinstance(made, making.Stopped):
         raise Failed(f"The next conflict of {session.name} is not there any more.", f"ampsm merge {session.id} --abort")
     steps.put(now, made.conflict, making.merge_message(plan, session.branch_name, now.target))
-    steps.waits(around, now, merge, made)
+    steps.waits(engine, now, merge, made)
     return f"{name} was interrupted, and waits at its next conflict."
 
 
-def _undone(around: Surroundings, session: Session, merge: Merge, name: str) -> str:
+def _undone(engine: Engine, session: Session, merge: Merge, name: str) -> str:
     try:
-        undoing.advance(around, session, merge)
+        undoing.advance(engine, session, merge)
     except AmpsmError as reason:
         root = Path(session.repo_root)
         if merge.step == journal.UNDO_TARGET and repository.branch_tip(root, merge.target) != merge.base_before:
-            around.store.merges.end(merge.id, MergeState.DONE, session={"status": session.status})
+            engine.store.merges.end(merge.id, MergeState.DONE, session={"status": session.status})
             return f"Undoing the {merge.kind} of {session.name} was rolled back: {reason.message}"
-        undoing.finish(around, session, merge, (f"{session.branch_name} stays where it is: {reason.message}",))
+        undoing.finish(engine, session, merge, (f"{session.branch_name} stays where it is: {reason.message}",))
         return f"The {merge.kind} of {session.name} is undone in {merge.target}; {reason.message}"
     return f"{name} was being undone, and now it is."
 
@@ -164,10 +161,9 @@ def _runs_hooks(words: list[bytes]) -> bool:
 
 
 def main() -> None:
-    """The process that `Engine.ready` starts when there is something to look after: a sentence a line."""
+    """The process that `startup.make_ready` starts when there is something to look after: a sentence a line."""
     private_folder.remove_abandoned()
-    place = home()
-    for text in recover(Surroundings(place, Store(place.database), load(config_path()))):
+    for text in recover(engine_at()):
         print(text, flush=True)
 
 

@@ -4,6 +4,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
+from ampsm_engine.context import Engine
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import commits, integrate, listing, lock, own_files, repository, staging
 from ampsm_engine.git.integrate.markers import MarkersLeft
@@ -11,7 +12,6 @@ from ampsm_engine.git.integrate.values import LaidOut
 from ampsm_engine.merging import begin, journal, lease, making, questions, recover, situation, steps, undoing
 from ampsm_engine.merging.journal import Plan, Position
 from ampsm_engine.merging.situation import Situation
-from ampsm_engine.merging.surroundings import Surroundings
 from ampsm_engine.merging.values import Result
 from ampsm_engine.model import Merge, MergeState, Session
 
@@ -20,10 +20,10 @@ def _writing(session: Session, who: str) -> AbstractContextManager[None]:
     return lock.writer(repository.common_dir(Path(session.repo_root)), who)
 
 
-def waiting(around: Surroundings, session_id: str) -> Merge:
+def waiting(engine: Engine, session_id: str) -> Merge:
     """The operation of a session that waits with its conflict; Refused when there is none."""
-    session = around.store.sessions.get(session_id)
-    merge = around.store.merges.open_of(session_id)
+    session = engine.store.sessions.get(session_id)
+    merge = engine.store.merges.open_of(session_id)
     if merge is None:
         message = f"No merge of {session.name} waits for anything."
         raise Refused(message, f"ampsm preflight {session.id}")
@@ -32,31 +32,27 @@ def waiting(around: Surroundings, session_id: str) -> Merge:
     return merge
 
 
-def go_on(
-    around: Surroundings, session_id: str, answered: tuple[str, ...] = (), *, keep_markers: bool = False
-) -> Result:
+def go_on(engine: Engine, session_id: str, answered: tuple[str, ...] = (), *, keep_markers: bool = False) -> Result:
     """Go on after a conflict was resolved: to the end, or to the next conflict (ConflictsWait). Opens no editor.
 
     `answered`: what somebody said yes to, see `questions`; `keep_markers`: lines that look like them are meant.
     """
-    merge = waiting(around, session_id)
+    merge = waiting(engine, session_id)
     plan = journal.read(merge)
     if plan.given and not plan.accepted:
         message = (
             f"amp was asked to resolve the conflicts of this {merge.kind}, and nobody looked at its resolution yet."
         )
         raise Refused(message, f"ampsm merge {session_id} --show, then: ampsm merge {session_id} --continue --accept")
-    now = situation.look(around.store, session_id, plan.options.onto)
-    with lock.writer(now.repo.common_dir, f"{merge.kind} {session_id}"), lease.at_work(around.home, merge.id):
-        merge = around.store.merges.take(merge.id, MergeState.CONFLICTED, journal.RESUME)
-        with recover.mending(around, merge.id):
-            merge = _resumed(around, now, merge, answered, keep_markers=keep_markers)
-    return begin.ended(around, merge)
+    now = situation.look(engine.store, session_id, plan.options.onto)
+    with lock.writer(now.repo.common_dir, f"{merge.kind} {session_id}"), lease.at_work(engine.home, merge.id):
+        merge = engine.store.merges.take(merge.id, MergeState.CONFLICTED, journal.RESUME)
+        with recover.mending(engine, merge.id):
+            merge = _resumed(engine, now, merge, answered, keep_markers=keep_markers)
+    return begin.ended(engine, merge)
 
 
-def _resumed(
-    around: Surroundings, now: Situation, merge: Merge, answered: tuple[str, ...], *, keep_markers: bool
-) -> Merge:
+def _resumed(engine: Engine, now: Situation, merge: Merge, answered: tuple[str, ...], *, keep_markers: bool) -> Merge:
     plan = journal.read(merge)
     laid = _checked(now)
     _refuse_unadded(now, laid)
@@ -67,19 +63,19 @@ def _resumed(
     asked = questions.of_resolution(now, plan.options, laid, commit)
     questions.refuse(asked, answered, f"ampsm merge {now.session.id} --continue")
     steps.keep(now, plan, "resolved", commit)
-    now = situation.look(around.store, now.session.id, plan.options.onto)  # the target may have moved meanwhile
+    now = situation.look(engine.store, now.session.id, plan.options.onto)  # the target may have moved meanwhile
     before = plan.position
     position = Position(commit) if laid.kind == "merge" else Position(before.tip, before.onto, commit, before.rest)
-    merge = around.store.merges.step(merge.id, journal.RESUME, plan=journal.written(replace(plan, position=position)))
+    merge = engine.store.merges.step(merge.id, journal.RESUME, plan=journal.written(replace(plan, position=position)))
     plan = journal.read(merge)
-    made = steps.make(around, now, plan)
+    made = steps.make(engine, now, plan)
     if isinstance(made, making.Stopped):
-        steps.lay_out(around, now, merge, made, journal.RELAY)
+        steps.lay_out(engine, now, merge, made, journal.RELAY)
     else:
         plan = replace(plan, notes=(*plan.notes, *_untracked(now)))
         steps.keep(now, plan, "result", made.branch)
-        merge = steps.decided(around, now, merge, plan, made)
-    return steps.advance(around, now.session, merge)
+        merge = steps.decided(engine, now, merge, plan, made)
+    return steps.advance(engine, now.session, merge)
 
 
 def _checked(now: Situation) -> LaidOut:
@@ -132,34 +128,34 @@ def _refuse_markers(now: Situation, plan: Plan, laid: LaidOut, commit: str) -> N
         raise MarkersLeft(message, hint)
 
 
-def abort(around: Surroundings, session_id: str) -> Merge:
+def abort(engine: Engine, session_id: str) -> Merge:
     """Take a conflict back: branch and worktree are as they were before the operation began."""
-    merge = waiting(around, session_id)
-    session = around.store.sessions.get(session_id)
-    with _writing(session, f"abort {session_id}"), lease.at_work(around.home, merge.id):
-        merge = around.store.merges.take(merge.id, MergeState.CONFLICTED, journal.ABORT)
+    merge = waiting(engine, session_id)
+    session = engine.store.sessions.get(session_id)
+    with _writing(session, f"abort {session_id}"), lease.at_work(engine.home, merge.id):
+        merge = engine.store.merges.take(merge.id, MergeState.CONFLICTED, journal.ABORT)
         try:
-            return undoing.abort(around, session, merge)
+            return undoing.abort(engine, session, merge)
         except BaseException:
             # Half of it may be done; done again, it goes on from there.
-            around.store.merges.end(merge.id, MergeState.CONFLICTED, step=journal.WAIT)
+            engine.store.merges.end(merge.id, MergeState.CONFLICTED, step=journal.WAIT)
             raise
 
 
-def undo(around: Surroundings, session_id: str) -> Merge:
+def undo(engine: Engine, session_id: str) -> Merge:
     """Take back a session's last merge, squash or rebase; an open conflict is aborted.
 
     Refused when the target or the session has moved on since, or has changes that are not committed in the way.
     """
-    store = around.store
+    store = engine.store
     if store.merges.open_of(session_id) is not None:
-        return abort(around, session_id)
+        return abort(engine, session_id)
     session = store.sessions.get(session_id)
-    merge = undoable(around, session_id)
+    merge = undoable(engine, session_id)
     if merge is None:
         raise NotFound(f"Nothing of {session.name} was merged, squashed or rebased.", f"ampsm show {session.id}")
     root = Path(session.repo_root)
-    with _writing(session, f"undo {session_id}"), lease.at_work(around.home, merge.id):
+    with _writing(session, f"undo {session_id}"), lease.at_work(engine.home, merge.id):
         merge = store.merges.get(merge.id)
         if merge.state is not MergeState.DONE:  # another ampsm was quicker
             text = f"The {merge.kind} of {session.name} is {merge.state.value} by now."
@@ -169,13 +165,13 @@ def undo(around: Surroundings, session_id: str) -> Merge:
         situation.refuse(tuple(situation.own_obstacles(store, now)))
         step = journal.UNDO_TARGET if merge.target else journal.UNDO_BRANCH
         merge = store.merges.take(merge.id, MergeState.DONE, step)
-        with recover.mending(around, merge.id):
-            return undoing.advance(around, session, merge)
+        with recover.mending(engine, merge.id):
+            return undoing.advance(engine, session, merge)
 
 
-def undoable(around: Surroundings, session_id: str) -> Merge | None:
+def undoable(engine: Engine, session_id: str) -> Merge | None:
     """The newest operation of a session that came to its end and was not taken back; None without one."""
-    return next((one for one in around.store.merges.of(session_id) if one.state is MergeState.DONE), None)
+    return next((one for one in engine.store.merges.of(session_id) if one.state is MergeState.DONE), None)
 
 
 def _may_undo(root: Path, session: Session, merge: Merge) -> None:

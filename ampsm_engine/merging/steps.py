@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from ampsm_engine import notices
+from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.git import integrate
 from ampsm_engine.git.integrate.object_store import ObjectStore
@@ -17,7 +18,6 @@ from ampsm_engine.merging import conflict_help, journal, making, situation
 from ampsm_engine.merging.journal import Plan
 from ampsm_engine.merging.making import Made, Stopped
 from ampsm_engine.merging.situation import Situation, many, named
-from ampsm_engine.merging.surroundings import Surroundings
 from ampsm_engine.model import Merge, MergeState, Session, Status
 from ampsm_engine.notices import Kind, News
 from ampsm_engine.worker import telling
@@ -29,29 +29,29 @@ class ConflictsWait(Refused):
     """It stopped at conflicts: they lie in the session's worktree, and the base is untouched."""
 
 
-def proceed(around: Surroundings, now: Situation, merge: Merge, objects: ObjectStore | None = None) -> Merge:
+def proceed(engine: Engine, now: Situation, merge: Merge, objects: ObjectStore | None = None) -> Merge:
     """Make the commits and move what is to move, or lay a conflict out."""
     plan = journal.read(merge)
-    made = make(around, now, plan, objects)
+    made = make(engine, now, plan, objects)
     kept = {"branch": merge.branch_before, "base": now.base_tip}
     kept |= {"carried": plan.position.tip} if plan.position.tip != merge.branch_before else {}
     if isinstance(made, Stopped):
         keep_all(now, plan, kept)
-        lay_out(around, now, merge, made)
+        lay_out(engine, now, merge, made)
     keep_all(now, plan, kept | {"result": made.branch})
-    return advance(around, now.session, decided(around, now, merge, plan, made), objects)
+    return advance(engine, now.session, decided(engine, now, merge, plan, made), objects)
 
 
-def make(around: Surroundings, now: Situation, plan: Plan, objects: ObjectStore | None = None) -> Made | Stopped:
+def make(engine: Engine, now: Situation, plan: Plan, objects: ObjectStore | None = None) -> Made | Stopped:
     """Make the commits, with the user's hooks for what is new as the settings say."""
-    hooks_in = now.worktree if around.settings.switch("commit.hooks") else None
+    hooks_in = now.worktree if engine.settings.switch("commit.hooks") else None
     branch, target = now.session.branch_name, now.target
     return making.make(objects or now.root, now.base_tip, plan, branch=branch, target=target, hooks_in=hooks_in)
 
 
-def decided(around: Surroundings, now: Situation, merge: Merge, plan: Plan, made: Made) -> Merge:
+def decided(engine: Engine, now: Situation, merge: Merge, plan: Plan, made: Made) -> Merge:
     """Write down where everything will point, before the first of it moves; the result must be kept by a ref."""
-    return around.store.merges.step(
+    return engine.store.merges.step(
         merge.id,
         journal.TARGET if merge.target else journal.BRANCH,
         base_before=now.base_tip,
@@ -77,7 +77,7 @@ def keep(now: Situation, plan: Plan, name: str, commit: str) -> None:
     integrate.backup(now.root, now.session.id, plan.moment, free, commit)
 
 
-def lay_out(around: Surroundings, now: Situation, merge: Merge, stopped: Stopped, step: str = journal.LAY) -> NoReturn:
+def lay_out(engine: Engine, now: Situation, merge: Merge, stopped: Stopped, step: str = journal.LAY) -> NoReturn:
     """Put a conflict into the session's worktree, in place of one that is resolved, and say so: never comes back."""
     if merge.target and step == journal.LAY:
         # Nobody resolves for hours what could not come in after that.
@@ -88,12 +88,12 @@ def lay_out(around: Surroundings, now: Situation, merge: Merge, stopped: Stopped
     if stopped.position.squashed and not plan.position.picked:
         known = replace(plan.position, squashed=stopped.position.squashed, onto=stopped.position.onto)
         plan = replace(plan, position=known)
-    merge = around.store.merges.step(merge.id, step, base_before=now.base_tip, plan=journal.written(plan))
+    merge = engine.store.merges.step(merge.id, step, base_before=now.base_tip, plan=journal.written(plan))
     if step == journal.RELAY:
         integrate.lay_out_next(now.worktree, stopped.conflict)
     else:
         put(now, stopped.conflict, making.merge_message(plan, now.session.branch_name, now.target))
-    raise waits(around, now, merge, stopped)
+    raise waits(engine, now, merge, stopped)
 
 
 def put(now: Situation, conflict: Conflicted, message: str) -> None:
@@ -102,14 +102,14 @@ def put(now: Situation, conflict: Conflicted, message: str) -> None:
     integrate.lay_out(now.worktree, now.session.branch_name, conflict, message=message)
 
 
-def waits(around: Surroundings, now: Situation, merge: Merge, stopped: Stopped) -> ConflictsWait:
+def waits(engine: Engine, now: Situation, merge: Merge, stopped: Stopped) -> ConflictsWait:
     """Let the operation rest with its conflict; the error that tells it."""
     plan = journal.read(merge)
     plan = replace(plan, position=stopped.position, given="", given_tree="", accepted="", conflicts=plan.conflicts + 1)
     paths = [file.path for file in stopped.conflict.files]
     text = notices.conflict(now.session.name, now.target, f"{many(len(paths), 'file')}: {named(paths)}")
     conflict_help.write(now, merge, stopped.conflict)
-    around.store.merges.end(
+    engine.store.merges.end(
         merge.id,
         MergeState.CONFLICTED,
         facts=[("conflicted", text)],
@@ -117,24 +117,24 @@ def waits(around: Surroundings, now: Situation, merge: Merge, stopped: Stopped) 
         step=journal.WAIT,
         plan=journal.written(plan),
     )
-    telling.announce(around.home, around.settings, News(Kind.CONFLICT, now.session.id, now.session.name, text))
+    telling.announce(engine.home, engine.settings, News(Kind.CONFLICT, now.session.id, now.session.name, text))
     hint = f"resolve them in {now.worktree}, git add them, then: ampsm merge {now.session.id} --continue (or --abort)"
     return ConflictsWait(f"{text}. {now.target} is untouched.", hint)
 
 
-def advance(around: Surroundings, session: Session, merge: Merge, objects: ObjectStore | None = None) -> Merge:
+def advance(engine: Engine, session: Session, merge: Merge, objects: ObjectStore | None = None) -> Merge:
     """Do what is written and what follows: the target, the session's branch, the store. May be done again."""
-    store, root, worktree = around.store, Path(session.repo_root), Path(session.worktree_path)
+    store, root, worktree = engine.store, Path(session.repo_root), Path(session.worktree_path)
     if merge.step == journal.TARGET:
-        merge = moved_together(around, session, merge, objects) or moved_target(around, session, merge)
+        merge = moved_together(engine, session, merge, objects) or moved_target(engine, session, merge)
     if merge.step == journal.BRANCH:
         move_session(session, root, worktree, merge.branch_before, merge.branch_after)
         merge = store.merges.step(merge.id, journal.END)
     conflict_help.remove(worktree)
-    return finish(around, session, merge)
+    return finish(engine, session, merge)
 
 
-def moved_together(around: Surroundings, session: Session, merge: Merge, objects: ObjectStore | None) -> Merge | None:
+def moved_together(engine: Engine, session: Session, merge: Merge, objects: ObjectStore | None) -> Merge | None:
     """Move the target and the session's branch, with their checkouts, side by side: both, or none of the two.
 
     None when that does not go, nothing has moved then: one by one, each has its own way with what is in its way.
@@ -145,34 +145,34 @@ def moved_together(around: Surroundings, session: Session, merge: Merge, objects
         Move(merge.target, merge.base_before, merge.base_after),
         Move(session.branch_name, merge.branch_before, merge.branch_after),
     )
-    hooks_for = (merge.target,) if around.settings.switch("commit.hooks") else ()
+    hooks_for = (merge.target,) if engine.settings.switch("commit.hooks") else ()
     try:
         moved = integrate.move_together(
             objects or Path(session.repo_root), moves, why=_why(session, merge), patience=0, hooks_for=hooks_for
         )
     except AmpsmError:
         return None
-    return _noted(around, merge, moved[0], journal.END)
+    return _noted(engine, merge, moved[0], journal.END)
 
 
-def moved_target(around: Surroundings, session: Session, merge: Merge) -> Merge:
+def moved_target(engine: Engine, session: Session, merge: Merge) -> Merge:
     """Move the target, and with it each clean checkout of it; Refused, with nothing moved, when one is in the way."""
     root, why = Path(session.repo_root), _why(session, merge)
-    hooks = around.settings.switch("commit.hooks")
+    hooks = engine.settings.switch("commit.hooks")
     moved = integrate.move_target(root, merge.target, merge.base_before, merge.base_after, why=why, hooks=hooks)
-    return _noted(around, merge, moved, journal.BRANCH)
+    return _noted(engine, merge, moved, journal.BRANCH)
 
 
 def _why(session: Session, merge: Merge) -> str:
     return f"ampsm: {PAST[merge.kind]} {session.branch_name}"
 
 
-def _noted(around: Surroundings, merge: Merge, moved: Moved, step: str) -> Merge:
+def _noted(engine: Engine, merge: Merge, moved: Moved, step: str) -> Merge:
     """Write down what moved with the target, and what comes next."""
     plan = journal.read(merge)
     notes = (*plan.notes, moved.note) if moved.note else plan.notes
     plan = replace(plan, notes=notes, checkouts=tuple(str(path) for path in moved.checkouts))
-    return around.store.merges.step(merge.id, step, plan=journal.written(plan))
+    return engine.store.merges.step(merge.id, step, plan=journal.written(plan))
 
 
 def move_session(session: Session, root: Path, worktree: Path, old: str, new: str) -> None:
@@ -183,7 +183,7 @@ def move_session(session: Session, root: Path, worktree: Path, old: str, new: st
         integrate.move_target(root, session.branch_name, old, new, why="ampsm: follows its merge")
 
 
-def finish(around: Surroundings, session: Session, merge: Merge, notes: tuple[str, ...] = ()) -> Merge:
+def finish(engine: Engine, session: Session, merge: Merge, notes: tuple[str, ...] = ()) -> Merge:
     """The store learns that it is done."""
     plan = journal.read(merge)
     is_merged = merge.kind == "merge" and bool(merge.target)
@@ -201,4 +201,4 @@ def finish(around: Surroundings, session: Session, merge: Merge, notes: tuple[st
         text = f"{session.branch_name} is {PAST[merge.kind]}: {merge.branch_before[:12]}..{merge.branch_after[:12]}"
     facts = [(PAST[merge.kind] if is_merged or merge.kind != "merge" else "rebased", text)]
     facts += [("note", note) for note in (*plan.notes, *notes)]
-    return around.store.merges.end(merge.id, MergeState.DONE, facts=facts, session=columns, step=journal.END)
+    return engine.store.merges.end(merge.id, MergeState.DONE, facts=facts, session=columns, step=journal.END)

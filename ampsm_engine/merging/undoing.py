@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
+from ampsm_engine.context import Engine
 from ampsm_engine.git import integrate, repository
 from ampsm_engine.merging import conflict_help, journal
-from ampsm_engine.merging.surroundings import Surroundings
 from ampsm_engine.model import Merge, MergeState, Session, Status
 
 
-def abort(around: Surroundings, session: Session, merge: Merge) -> Merge:
+def abort(engine: Engine, session: Session, merge: Merge) -> Merge:
     """Take the conflict out of the worktree; what was resolved so far is kept under a backup ref. May be done again."""
     plan = journal.read(merge)
     worktree = Path(session.worktree_path)
@@ -23,25 +23,25 @@ def abort(around: Surroundings, session: Session, merge: Merge) -> Merge:
         how = moved or "branch and worktree are as they were"
         how += f"; what was resolved is kept as {kept}" if lay_there else ""
     text = f"the {merge.kind} was aborted: {how}"
-    return around.store.merges.end(
+    return engine.store.merges.end(
         merge.id, MergeState.ABORTED, facts=[("aborted", text)], session={"status": _status(plan.status_before)}
     )
 
 
-def advance(around: Surroundings, session: Session, merge: Merge) -> Merge:
+def advance(engine: Engine, session: Session, merge: Merge) -> Merge:
     """Move the target back, then the session's branch, then tell the store. May be done again."""
     root = Path(session.repo_root)
     if merge.step == journal.UNDO_TARGET:
         integrate.move_target(root, merge.target, merge.base_after, merge.base_before, why="ampsm: undo")
-        merge = around.store.merges.step(merge.id, journal.UNDO_BRANCH)
+        merge = engine.store.merges.step(merge.id, journal.UNDO_BRANCH)
     integrate.move_target(root, session.branch_name, merge.branch_after, merge.branch_before, why="ampsm: undo")
     pushed = f"{merge.target} was pushed: what the remote has of it stays there"
-    facts = around.store.facts.read(session_id=session.id)
+    facts = engine.store.facts.read(session_id=session.id)
     was_pushed = any(fact.kind == "push" and fact.time >= merge.started_at for fact in facts)
-    return finish(around, session, merge, (pushed,) if merge.target and was_pushed else ())
+    return finish(engine, session, merge, (pushed,) if merge.target and was_pushed else ())
 
 
-def finish(around: Surroundings, session: Session, merge: Merge, notes: tuple[str, ...] = ()) -> Merge:
+def finish(engine: Engine, session: Session, merge: Merge, notes: tuple[str, ...] = ()) -> Merge:
     """The store learns that it is undone."""
     plan = journal.read(merge)
     what = f"{merge.target} is at {merge.base_before[:12]} again" if merge.target else "its branch is as it was"
@@ -49,7 +49,7 @@ def finish(around: Surroundings, session: Session, merge: Merge, notes: tuple[st
     if session.status in (Status.DONE, Status.IDLE, Status.AWAITING_INPUT):
         columns["status"] = _status(plan.status_before)
     facts = [("undone", f"the {merge.kind} is undone: {what}"), *(("note", note) for note in notes)]
-    return around.store.merges.end(merge.id, MergeState.UNDONE, facts=facts, session=columns, step=journal.END)
+    return engine.store.merges.end(merge.id, MergeState.UNDONE, facts=facts, session=columns, step=journal.END)
 
 
 def _status(word: str) -> Status:

@@ -17,7 +17,7 @@ from ampsm_tui.ask import ask_until_answered, ignore, tell
 from ampsm_tui.watching import watch
 
 if TYPE_CHECKING:
-    from ampsm_engine.engine.desk import Engine
+    from ampsm_engine.context import Engine
     from ampsm_engine.engine.glance import ChangeCounts
 
 AT_ONCE = 8

@@ -16,7 +16,7 @@ from ampsm_tui.ask import ask_until_answered, ignore
 from ampsm_tui.widgets.outlook import Outlooks, outlooks
 
 if TYPE_CHECKING:
-    from ampsm_engine.engine.desk import Engine
+    from ampsm_engine.context import Engine
     from ampsm_engine.merging.radar import Radar
     from ampsm_engine.model import Merge
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from ampsm_engine.engine.desk import Engine
+from ampsm_engine.context import Engine
 from ampsm_engine.engine.drafts import Draft
 from ampsm_engine.model import Session
 from ampsm_tui.ask import ask

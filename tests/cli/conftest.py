@@ -15,7 +15,8 @@ import pytest
 from ampsm_engine import demo, wording
 from ampsm_engine.cli import diagnostics, edge
 from ampsm_engine.config import config_path
-from ampsm_engine.engine.desk import Engine, engine_at
+from ampsm_engine.context import Engine
+from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.model import Iteration, Outcome, Session, State, Status, Tally
 from ampsm_engine.naming import new_id
 from ampsm_engine.worker import slots
@@ -74,7 +75,7 @@ def program(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
 @pytest.fixture
 def engine(hermetic: Path) -> Engine:
     """A ready engine on the test's home."""
-    return engine_at().ready()
+    return open_engine()
 
 
 @dataclass

@@ -10,7 +10,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from ampsm_engine.engine.desk import Engine
+from ampsm_engine.context import Engine
 from ampsm_engine.model import Outcome, ScriptResult, State, Status, Tally
 from tests.cli.conftest import Ampsm, Shelf
 from tests.cli.test_cli_output import HOSTILE, is_inert

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ampsm_engine.engine import startup
 from tests.conftest import git
 from tests.worker.bench import Bench
 from tests.worker.conftest import bench
@@ -57,7 +58,7 @@ def missing_amp(bench: Bench) -> None:
 
 
 def newer_store(bench: Bench) -> None:
-    bench.engine.ready()
+    startup.make_ready(bench.engine)
     connection = sqlite3.connect(bench.engine.home.database)
     connection.execute("PRAGMA user_version = 9999")
     connection.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.engine import health, removal, runs
-from ampsm_engine.engine.desk import engine_at
+from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.errors import Unfit
 from ampsm_engine.model import Outcome, State, Status
 from ampsm_engine.store import keeping
@@ -24,7 +24,7 @@ def lose(bench: Bench, *, copies: bool = False) -> None:
     for copy in () if copies else bench.engine.home.root.glob("*.copies/*.sqlite"):
         copy.unlink()
     with pytest.raises(Unfit, match="gone"):
-        engine_at().ready()
+        open_engine()
 
 
 def worked(bench: Bench) -> tuple[str, str]:
@@ -169,7 +169,7 @@ def test_runs_of_another_database_are_left_to_it(bench: Bench, monkeypatch: pyte
     worked(bench)
     bench.quiet()
     monkeypatch.setenv("AMPSM_DB_PATH", str(bench.folder / "other.sqlite"))
-    assert health.repair(engine_at().ready(), apply=True) == ()
+    assert health.repair(open_engine(), apply=True) == ()
 
 
 def test_a_forged_record_is_only_data(bench: Bench) -> None:

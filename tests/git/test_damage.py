@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from ampsm_engine.context import Engine
 from ampsm_engine.engine import merges, sessions
-from ampsm_engine.engine.desk import Engine, engine_at
+from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.errors import AmpsmError, NotFound, Unfit
 from ampsm_engine.git import repository
 from tests.git.sandboxes import Sandbox
@@ -16,7 +17,7 @@ MISSING = "1234567890" * 4 + "\n"
 
 @pytest.fixture
 def engine(hermetic: Path) -> Engine:
-    return engine_at().ready()
+    return open_engine()
 
 
 @pytest.mark.parametrize("content", ["", "garbage\n", MISSING], ids=["empty", "garbage", "missing"])

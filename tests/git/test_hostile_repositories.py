@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from ampsm_engine.context import Engine
 from ampsm_engine.engine import glance, history, merges, sessions, views
-from ampsm_engine.engine.desk import Engine, engine_at
+from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import changes, commits, repository
 from ampsm_engine.merging.values import Options
@@ -323,7 +324,7 @@ def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hostile:
 
 @pytest.fixture
 def engine(hermetic: Path) -> Engine:
-    return engine_at().ready()
+    return open_engine()
 
 
 def look_at(engine: Engine, session_id: str) -> None:

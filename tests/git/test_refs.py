@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from ampsm_engine.context import Engine
 from ampsm_engine.engine import merges, removal, sessions
-from ampsm_engine.engine.desk import Engine, engine_at
+from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.git import changes, commits, program, repository
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.merging.values import Options
@@ -77,7 +78,7 @@ def test_git_is_asked_for_what_is_in_progress_only_where_refs_may_be_in_tables(
 
 @pytest.fixture
 def engine(hermetic: Path) -> Engine:
-    return engine_at().ready()
+    return open_engine()
 
 
 def test_a_whole_session_where_refs_are_in_tables(engine: Engine, reftable: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.config import config_path
-from ampsm_engine.engine.desk import engine_at
+from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.git.integrate import branch_move
 from ampsm_engine.model import Session
 from tests.merging.desk import LINES, Desk, lines
@@ -17,7 +17,7 @@ def desk(hermetic: Path, repo: Path) -> Desk:
     path = config_path()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("[notify]\ndesktop = false\n")
-    made = Desk(engine_at().ready(), repo)
+    made = Desk(open_engine(), repo)
     made.base({"one.txt": LINES, "two.txt": LINES}, "Two files")
     return made
 

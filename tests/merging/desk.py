@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from ampsm_engine.context import Engine
 from ampsm_engine.engine import merges, sessions
-from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
 from ampsm_engine.merging.values import Options, Result
 from ampsm_engine.model import Merge, Session

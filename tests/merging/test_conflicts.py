@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from ampsm_engine.context import Engine
 from ampsm_engine.engine import merges
-from ampsm_engine.engine.desk import Engine
 from ampsm_engine.errors import Refused
 from ampsm_engine.merging.conflicts import MarkersLeft
 from ampsm_engine.merging.steps import ConflictsWait

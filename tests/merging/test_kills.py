@@ -13,7 +13,6 @@ from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.git import integrate, program
 from ampsm_engine.merging import journal, recover
 from ampsm_engine.merging.steps import ConflictsWait
-from ampsm_engine.merging.surroundings import Surroundings
 from ampsm_engine.model import MergeState, Session, Status
 from ampsm_engine.store.merges import Merges
 from tests.conftest import git
@@ -109,7 +108,7 @@ class Play:
 
     def recovered(self) -> tuple[str, ...]:
         engine = self.desk.engine
-        return recover.recover(Surroundings(engine.home, engine.store, engine.settings))
+        return recover.recover(engine)
 
     def holds(self) -> MergeState | None:
         """Whatever the moment was: nothing is between, nothing is lost, nothing is at work."""

@@ -8,10 +8,9 @@ import pytest
 
 from ampsm_engine import private_folder
 from ampsm_engine.engine import health, sessions
-from ampsm_engine.engine.desk import engine_at
+from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.git import abandoned
 from ampsm_engine.merging import recover
-from ampsm_engine.merging.surroundings import Surroundings
 from ampsm_engine.model import MergeState, Session
 from tests.conftest import git
 from tests.merging.desk import Desk
@@ -66,7 +65,7 @@ def test_a_merge_whose_checkout_is_still_being_filled(
     with subreaper():
         killed_at(lambda: desk.merge(session), hangs)
         engine = desk.engine
-        (told,) = recover.recover(Surroundings(engine.home, engine.store, engine.settings))
+        (told,) = recover.recover(engine)
     state = desk.last(session).state
     assert state in (MergeState.DONE, MergeState.ROLLED_BACK)
     assert ("rolled back" in told) == (state is MergeState.ROLLED_BACK)
@@ -90,7 +89,7 @@ def test_a_new_session_killed_at_each_of_its_gits(desk: Desk) -> None:
     desk.session("known")  # so that the repository is known
     for moment in moments():
         died = killed(lambda: sessions.new(desk.engine, path=desk.repo, name="half", run=False), moment, each_git=True)
-        engine_at().ready()
+        open_engine()
         nothing_left(desk, list(desk.engine.store.sessions.all()))
         if not died:
             break
@@ -102,7 +101,7 @@ def test_a_new_session_whose_worktree_is_still_being_filled(desk: Desk, slow: tu
     desk.base({"slow.txt": "slow\n"})
     with subreaper():
         killed_at(lambda: sessions.new(desk.engine, path=desk.repo, name="half", run=False), slow[0])
-        engine_at().ready()
+        open_engine()
     nothing_left(desk, [known])
 
 
@@ -115,7 +114,7 @@ def test_what_somebody_worked_on_since_is_not_taken_back(desk: Desk, slow: tuple
     slow[1].touch()
     abandoned.wait((desk.repo,))
     git(desk.repo, "update-ref", branch, commit)
-    engine_at().ready()
+    open_engine()
     assert git(desk.repo, "rev-parse", branch).strip() == commit
     assert [finding.action.split()[:2] for finding in health.repair(desk.engine)] == [["ampsm", "adopt"]]
 

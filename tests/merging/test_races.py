@@ -99,7 +99,7 @@ def test_two_that_go_on(desk: Desk, task: Session) -> None:
     at = Path(task.worktree_path)
     (at / "one.txt").write_text(lines(_3="both"))
     git(at, "add", "one.txt")
-    go_on = lambda: resume.go_on(merges._around(desk.engine), task.id)  # noqa: E731
+    go_on = lambda: resume.go_on(desk.engine, task.id)  # noqa: E731
     told = overtaken(desk, go_on, go_on)
     assert told.startswith("The merge of fix login is done by now.")
     assert desk.shown("main", "one.txt") == lines(_3="both")

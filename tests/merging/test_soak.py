@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.engine import health, merges, removal, sessions
-from ampsm_engine.engine.desk import engine_at
+from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.merging.values import Options
 from ampsm_engine.model import MergeState, Session
 from tests import soak
@@ -41,7 +41,7 @@ class Play:
         died = killed(act, moment, whole=self.draw.random() < 0.5, each_git=True, may_refuse=True)
         if not died:  # it has fewer moments than that, or is refused before
             self.limits[name] = max(moment, 4)
-        engine_at().ready()
+        open_engine()
         self.holds()
         return died
 

@@ -12,7 +12,7 @@ import pytest
 from textual.worker import Worker, WorkerCancelled, WorkerFailed
 
 from ampsm_engine.config import Settings
-from ampsm_engine.engine.desk import Engine
+from ampsm_engine.context import Engine
 from ampsm_engine.errors import NotFound
 from ampsm_engine.home import Home
 from ampsm_engine.model import Board

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ampsm_engine.differ.review import SIDES
-from ampsm_engine.engine import sessions
+from ampsm_engine.engine import sessions, startup
 from ampsm_engine.model import BoardRow
 from ampsm_engine.review.document import File
 from ampsm_engine.review.parts import Row, Sort
@@ -139,7 +139,7 @@ class Reviewed:
             put(root, name, content)
         git(root, "add", "-A")
         git(root, "commit", "-q", "-m", "Begin")
-        desk.engine.ready()
+        startup.make_ready(desk.engine)
         self.session, _ = sessions.new(desk.engine, path=root, prompt="Fix the login redirect", run=False)
         monkeypatch.setattr(ask, "cross", self._answer)
 

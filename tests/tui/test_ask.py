@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from anyio import to_process
 
-from ampsm_engine.engine import glance, views
-from ampsm_engine.engine.desk import Engine
+from ampsm_engine.context import Engine
+from ampsm_engine.engine import glance, startup, views
 from ampsm_engine.errors import Failed, Refused, Unfit
 from ampsm_engine.home import Home
 from ampsm_tui.ask import ask, asking
@@ -58,7 +58,7 @@ async def test_the_error_of_a_verb_comes_back_as_itself(engine: Engine) -> None:
     (engine.home.root / "file").write_text("")
     place = Home(engine.home.root / "file", engine.home.root / "file" / "ampsm.sqlite")
     with pytest.raises(Unfit) as caught:
-        await ask(Engine.ready, Engine(place, engine.config))
+        await ask(startup.make_ready, Engine(place, engine.config))
     assert "that is a file" in caught.value.message
     assert caught.value.hint
 

@@ -315,7 +315,7 @@ async def test_what_would_conflict_is_marked_in_the_list_and_told_beside_it(
 
 async def test_what_became_of_a_merge_that_was_cut_off_is_told_at_the_start(desk: Desk) -> None:
     recovering.listen()
-    from ampsm_engine.engine import desk as engine
+    from ampsm_engine.engine import startup as engine
 
     engine.recovered("The merge of fix login was rolled back: main is as it was before.")
     async with desk.open(a_board(a_session())):

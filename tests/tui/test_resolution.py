@@ -7,7 +7,6 @@ import pytest
 from ampsm_engine.engine import merges
 from ampsm_engine.merging import conflicts as waiting
 from ampsm_engine.merging.steps import ConflictsWait
-from ampsm_engine.merging.surroundings import Surroundings
 from ampsm_engine.model import MergeState, Session
 from ampsm_tui.app import AmpsmApp
 from ampsm_tui.screens import conflict
@@ -37,7 +36,7 @@ def resolved_by_amp(ground: Ground) -> Session:
     with pytest.raises(ConflictsWait):
         ground.merge(session)
     engine, at = ground.engine, Path(session.worktree_path)
-    waiting.give(Surroundings(engine.home, engine.store, engine.settings), session.id)
+    waiting.give(engine, session.id)
     (at / "one.txt").write_text(lines(_3="three by both", _15="fifteen by amp"))
     (at / "two.txt").write_text(lines(_9="nine to fit"))
     (at / "new.txt").write_text("made by amp\x1b[31m\n")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine import wording
+from ampsm_engine.context import Engine
 from ampsm_engine.engine import reviews, runs
-from ampsm_engine.engine.desk import Engine
 from ampsm_engine.model import Iteration, State
 from ampsm_engine.naming import new_id
 from ampsm_engine.review.parts import Row, Sort

@@ -13,8 +13,8 @@ import psutil
 import pytest
 
 from ampsm_engine import config
+from ampsm_engine.context import Engine
 from ampsm_engine.engine import runs, sessions
-from ampsm_engine.engine.desk import Engine
 from ampsm_engine.model import Iteration, Session, State
 from ampsm_engine.worker import launch, slots
 from tests.waiting import DEADLINE, until

@@ -7,7 +7,7 @@ import pytest
 
 from ampsm_engine import demo
 from ampsm_engine.config import config_path
-from ampsm_engine.engine.desk import engine_at
+from ampsm_engine.engine.startup import open_engine
 from tests.worker.bench import QUICK, Bench, kill, marked
 
 
@@ -20,7 +20,7 @@ def bench(hermetic: Path, repo: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     config = config_path()
     config.parent.mkdir(parents=True)
     config.write_text(QUICK)
-    made = Bench(engine_at().ready(), repo, folder, monkeypatch)
+    made = Bench(open_engine(), repo, folder, monkeypatch)
     yield made
     for process in marked("AMPSM_HOME", str(made.engine.home.root)):
         kill(process)

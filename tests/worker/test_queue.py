@@ -20,7 +20,7 @@ def test_ten_at_once_on_one_session_run_one_after_the_other_in_order(bench: Benc
     bench.scenario({"shell": "echo {prompt} >> order.txt"}, {"touch": str(bench.flag("one"))}, SAY)
     session = bench.new(None)
     code = (
-        "import sys; from ampsm_engine.engine import runs; from ampsm_engine.engine.desk import open_engine;"
+        "import sys; from ampsm_engine.engine import runs; from ampsm_engine.engine.startup import open_engine;"
         "runs.iterate(open_engine(), sys.argv[1], sys.argv[2])"
     )
     asked = [subprocess.Popen([sys.executable, "-c", code, session.id, f"p{n}"]) for n in range(10)]
@@ -139,7 +139,7 @@ def test_a_session_that_an_agent_starts_outlives_the_agents_own_iteration(bench:
     """The inner worker must not carry the outer iteration's mark: it would be ended as its stray."""
     code = (
         "import sys; from pathlib import Path; from ampsm_engine.engine import sessions;"
-        "from ampsm_engine.engine.desk import open_engine;"
+        "from ampsm_engine.engine.startup import open_engine;"
         "sessions.new(open_engine(), path=Path(sys.argv[1]), prompt='inner', name='inner')"
     )
     inner = f"env AMPSM_SCENARIO='{bench.inner_scenario()}' {sys.executable} -c \"{code}\" {bench.repo}"

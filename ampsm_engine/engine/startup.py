@@ -1,0 +1,58 @@
+"""Making the engine ready for its first verb: the home, the store, and what a dead merge or a dead worker left."""
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+
+from ampsm_engine.context import Engine, engine_at
+
+
+def _ignore(_text: str) -> None:
+    pass
+
+
+recovered: Callable[[str], None] = _ignore
+"""Is called with a sentence for each merge that was finished or rolled back; the command line prints it."""
+
+
+def make_ready(engine: Engine) -> Engine:
+    """Make the home, open the store, and have looked after what a dead merge or a dead worker left."""
+    from ampsm_engine.engine import creation
+    from ampsm_engine.worker import launch
+
+    engine.home.ensure()
+    store = engine.store
+    store.open()
+    store.keep_copy()
+    if working := store.merges.working():
+        _recover(engine, [merge.id for merge in working])
+    if creation.are_left(engine.home):
+        for text in creation.take_back(engine.home, store):
+            recovered(text)
+    launch.sweep(engine.home, store, int(engine.settings.number("slots")))
+    return engine
+
+
+def open_engine(environ: Mapping[str, str] | None = None) -> Engine:
+    """The engine that the environment names, ready."""
+    return make_ready(engine_at(environ))
+
+
+def _recover(engine: Engine, merge_ids: list[str]) -> None:
+    """Finish or roll back merges whose process died: in a process of its own, for it needs git and its library."""
+    from ampsm_engine.merging import lease
+
+    if all(lease.is_held(engine.home, merge_id) for merge_id in merge_ids):
+        return
+    import subprocess
+
+    environment = os.environ | {"AMPSM_HOME": str(engine.home.root), "AMPSM_DB_PATH": str(engine.home.database)}
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "ampsm_engine.merging.recover"],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        env=environment,
+        check=False,
+    )
+    for text in done.stdout.decode("utf-8", "replace").splitlines():
+        recovered(text)
