@@ -38,9 +38,6 @@ class Look(NamedTuple):
 PLAIN = Look()
 """The terminal's own."""
 
-Carried = tuple[Look, str, Look]
-"""A line as it is written from one look on, and the look at its end."""
-
 
 def erases_in_colour(environ: Mapping[str, str]) -> bool:
     """Whether what this terminal erases takes the colour of the ground; else blanks have to be written.
@@ -64,17 +61,8 @@ class Wire:
 
     def written(self, segments: Sequence[Segment]) -> str:
         """A line with its orders, from the terminal's own look and back to it; the cursor stands behind it."""
-        text, last, skipped = self._told(segments, PLAIN)
-        return f"{text}{_forth(skipped)}{RESET if last != PLAIN else ''}"
-
-    def carried(self, segments: Sequence[Segment], last: Look) -> tuple[str, Look]:
-        """A line from this look on, and the look at its end; the cursor is anywhere."""
-        return self._told(segments, last)[:2]
-
-    def _told(self, segments: Sequence[Segment], last: Look) -> tuple[str, Look, int]:
-        """The line, the look at its end, and how many cells the cursor is behind."""
         told: list[str] = []
-        skipped = 0
+        last, skipped = PLAIN, 0
         looks = self._looks
         for text, style, control in segments:
             if control or not text:
@@ -95,7 +83,7 @@ class Wire:
                 skipped = blanks
             else:
                 told.append(text)
-        return "".join(told), last, skipped
+        return f"{''.join(told)}{_forth(skipped)}{RESET if last != PLAIN else ''}"
 
     def _step(self, before: Look, after: Look) -> str:
         codes: list[str] = []
@@ -152,11 +140,7 @@ def wire_of(console: "Console") -> Wire:
 class WireStrip(Strip):
     """A strip that is written in few bytes. Its text is clean; the filters of the app were applied to it."""
 
-    __slots__ = ("_carried",)
-
-    def __init__(self, segments: Iterable[Segment], cell_length: int | None = None) -> None:
-        super().__init__(segments, cell_length)
-        self._carried: Carried | None = None
+    __slots__ = ()
 
     def render(self, console: "Console") -> str:
         """The line with its orders."""
@@ -164,13 +148,6 @@ class WireStrip(Strip):
         if told is None:
             told = self._render_cache = wire_of(console).written(self._segments)
         return told
-
-    def carried(self, wire: Wire, look: Look) -> tuple[str, Look]:
-        """The line from this look on, and the look at its end; nothing may be written behind it."""
-        known = self._carried
-        if known is None or known[0] != look:
-            known = self._carried = look, *wire.carried(self._segments, look)
-        return known[1:]
 
     def apply_filter(self, filter: "LineFilter", background: "Color") -> Strip:  # noqa: A002, ARG002 - Textual's names
         """Was applied when it was made."""

@@ -16,7 +16,6 @@ from ampsm_engine.review.document import File
 from ampsm_engine.review.parts import Row
 from ampsm_engine.review.values import WHOLE, Comment, Ends, Marks
 from ampsm_tui.ask import ask, asking, tell
-from ampsm_tui.frames import Frames
 from ampsm_tui.house import house
 from ampsm_tui.looking_at import request_of
 from ampsm_tui.screens.review.held import Held
@@ -45,7 +44,6 @@ class ReviewBase(Held):
 
     def __init__(self, session: Session, range_: str = "") -> None:
         super().__init__()
-        self._compositor = Frames()
         self.session = session
         self.range = range_
         self.label = ""

@@ -1,4 +1,4 @@
-"""What a review writes, frame by frame, onto a terminal: it ends up as Textual would have it, and says nothing twice."""
+"""What a review writes, frame by frame, onto a terminal: it ends up as one whole frame would have it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,38 +13,27 @@ from rich.console import Console
 from rich.segment import Segment
 from rich.style import Style
 from textual._compositor import CompositorUpdate
+from textual.strip import Strip
 
 from ampsm_tui.app import AmpsmApp
-from ampsm_tui.frames import RowsUpdate
-from ampsm_tui.widgets.diff_wire import BLANKS, PLAIN, RESET, Wire, WireStrip, wire_of
+from ampsm_tui.widgets.diff_wire import BLANKS, Wire, WireStrip
 from tests.tui.desk import Desk
 from tests.tui.reviewing import Reviewed
 
 SIZE = (110, 32)
 CONSOLE = Console(force_terminal=True, color_system="truecolor", width=SIZE[0])
 
-Frame = tuple[str, str]
-"""What kind of update it was, and its bytes."""
-
 
 class Film:
     """A terminal that is shown every frame of an app."""
 
     def __init__(self) -> None:
-        self.frames: list[Frame] = []
         self.screen = pyte.Screen(*SIZE)
         self._stream = pyte.Stream(self.screen)
 
     def show(self, update: object) -> None:
         if isinstance(update, CompositorUpdate):
-            told = update.render_segments(CONSOLE)
-            self.frames.append((type(update).__name__, told))
-            self._stream.feed(told.replace("\n", "\r\n"))
-
-    def taken(self) -> list[Frame]:
-        """The frames since it was asked last."""
-        frames, self.frames = self.frames, []
-        return frames
+            self._stream.feed(update.render_segments(CONSOLE).replace("\n", "\r\n"))
 
 
 @pytest.fixture
@@ -113,31 +102,6 @@ async def test_a_toast_and_a_dialog_leave_no_trace(reviewed: Reviewed, film: Fil
         same_as_anew(film, desk.app)
 
 
-async def test_a_step_writes_two_rows_and_a_page_one_frame(reviewed: Reviewed, film: Film) -> None:
-    async with reviewed.open(SIZE):
-        for key in ("j", "f", "b"):  # so that the colours of both pages are here
-            await reviewed.press(key)
-            await reviewed.there()
-        film.taken()
-        await reviewed.press("j")
-        ((kind, told),) = film.taken()
-        assert kind == RowsUpdate.__name__
-        assert told.count("H") - told.count("HEAD") <= 3  # the two rows; the column beside them at most
-        await reviewed.press("f")
-        assert [kind for kind, _ in film.taken()] == [RowsUpdate.__name__]
-
-
-async def test_nothing_is_written_that_stands_there(reviewed: Reviewed, film: Film) -> None:
-    async with reviewed.open(SIZE):
-        view = reviewed.screen.view
-        for _ in range(2):  # once with all the colours that had come, and once more
-            film.taken()
-            view.repaint()
-            await reviewed.desk.settle()
-        row = f"\x1b[{view.region.y + 3};{view.region.x + 1}H"
-        assert not any(row in told for _, told in film.taken())
-
-
 STYLES = [
     None,
     Style(),
@@ -151,17 +115,15 @@ PIECES = st.tuples(st.sampled_from(["a", "word", " ", " " * 12, "x" + " " * 10, 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.lists(PIECES, min_size=1, max_size=6), min_size=1, max_size=6))
-def test_rows_that_carry_on_look_as_rows_apart(rows: list[list[tuple[str, Style | None]]]) -> None:
-    wire = wire_of(CONSOLE)
-    strips = [WireStrip([Segment(text, style) for text, style in row]) for row in rows]
-    apart, together = pyte.Screen(90, 8), pyte.Screen(90, 8)
-    pyte.Stream(apart).feed("".join(f"\x1b[{y};1H{strip.render(CONSOLE)}" for y, strip in enumerate(strips, 1)))
-    look, told = PLAIN, []
-    for y, strip in enumerate(strips, 1):
-        text, look = strip.carried(wire, look)
-        told.append(f"\x1b[{y};1H{text}")
-    pyte.Stream(together).feed("".join(told) + RESET)
-    assert list(cells(apart)) == list(cells(together))
+def test_a_row_in_few_bytes_looks_as_textual_writes_it(rows: list[list[tuple[str, Style | None]]]) -> None:
+    screens = []
+    for kind in (Strip, WireStrip):
+        screen = pyte.Screen(90, 8)
+        strips = [kind([Segment(text, style) for text, style in row]) for row in rows]
+        told = "".join(f"\x1b[{y};1H{strip.render(CONSOLE)}" for y, strip in enumerate(strips, 1))
+        pyte.Stream(screen).feed(told)
+        screens.append(list(cells(screen)))
+    assert screens[0] == screens[1]
 
 
 @pytest.mark.parametrize(
