@@ -11,10 +11,11 @@ Rooms, top to bottom; each may import only from those below it (import-linter ho
     store | git | amp      SQLite | repositories | the amp program
     notify | tmux          the desktop | what tmux shows
     standing | looking     counts for a status bar | which screens are open
-    review                 hunks, comments, anchors, and the prompt made of them
+    review                 comments, anchors, and the prompt made of them
     lifecycle | conditions which state may follow which | what of a session is gone
     wording | redact       how values read | what must not leave
     notices | terminals    the texts of notices | what a terminal can do
+    diff                   hunks and their keys, changed files, long lines: values, nothing that reads or runs
     model                  the values that rooms hand to each other
     naming | config        names from any text | the settings
     unsent                 texts that were typed and not sent

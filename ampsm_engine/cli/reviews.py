@@ -201,8 +201,8 @@ def _changed(engine: "Engine", session_id: str, verb: str, reference: str, text:
 
 
 def _made(engine: "Engine", session: "Session", place: str, text: str, *, side: str, number: int | None) -> "Comment":
+    from ampsm_engine.diff.deltas import Side
     from ampsm_engine.engine import reviews
-    from ampsm_engine.review.values import Side
 
     parts = _PLACE.fullmatch(place)
     if parts is None:

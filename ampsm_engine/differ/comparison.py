@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from dataclasses import astuple, dataclass, field
 from typing import Any
 
+from ampsm_engine.diff.deltas import BlobGone, Delta, Hunks, TooLarge
 from ampsm_engine.differ.folding import by_content, by_name
 from ampsm_engine.differ.protocol import SUBMODULE, FileEntry, Kind, Side
-from ampsm_engine.git import patches
+from ampsm_engine.git import diff_library
 from ampsm_engine.git.attributes import Attributes
-from ampsm_engine.git.deltas import BlobGone, Delta, Hunks, TooLarge
-from ampsm_engine.git.patches import Source
+from ampsm_engine.git.diff_library import Source
 from ampsm_engine.git.renames import Move
 
 DATA_LIMIT = 16 << 20
@@ -61,7 +61,7 @@ class Comparison:
         """List the files; those of which one deleted and one added one have the same content are one renamed file."""
         attributes = Attributes(lambda path: self.source.file(self.new_tree, path))
         deltas = self.source.deltas(self.old_tree, self.new_tree)
-        for index, (delta, kind) in enumerate(zip(deltas, patches.kinds(deltas), strict=True)):
+        for index, (delta, kind) in enumerate(zip(deltas, diff_library.kinds(deltas), strict=True)):
             self.entries.append(_entry(index, delta, kind, by_name(delta.path) or attributes.fold(delta.path)))
         self.plain = list(self.entries)
         self.move(_same(deltas))
@@ -123,7 +123,7 @@ class Comparison:
         """The changed lines of a file. BlobGone."""
         delta = self.delta(index)
         if SUBMODULE in (delta.old_mode, delta.new_mode):
-            return patches.submodule(delta)
+            return diff_library.submodule(delta)
         return self.source.patch(delta, context=self.context, ignore_whitespace=self.ignore_whitespace)
 
     def row(self, index: int) -> list[Any]:
@@ -165,7 +165,7 @@ class Comparison:
         self.pending.discard(index)
         self.sent.add(key(entry))
         try:
-            if is_poison or self.size(index) > patches.LARGEST:
+            if is_poison or self.size(index) > diff_library.LARGEST:
                 return self._card(entry, _GAVE_UP if is_poison else _TOO_LARGE), b""
             found = self.hunks(index)
             lfs = [self._lfs(oid, size) for oid, size in self._sides(entry, found)]

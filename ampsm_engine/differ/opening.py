@@ -18,8 +18,8 @@ from typing import Any, TypeVar
 
 from ampsm_engine.differ.comparison import Comparison
 from ampsm_engine.errors import AmpsmError, Failed, Unfit
-from ampsm_engine.git import changes, live, patches, plain_patches, renames
-from ampsm_engine.git.patches import Source
+from ampsm_engine.git import changes, diff_library, diff_program, live, renames
+from ampsm_engine.git.diff_library import Source
 from ampsm_engine.home import PRIVATE_FOLDER, open_private
 
 T = TypeVar("T")
@@ -50,9 +50,9 @@ class Opening:
         objects = self._objects(worktree)
         key = (path, str(objects or ""))
         if key not in self._sources:
-            found: Source | None = patches.library(Path(path), objects)
+            found: Source | None = diff_library.library(Path(path), objects)
             if found is None:
-                found = plain_patches.Program(Path(path), self.variables(worktree))
+                found = diff_program.Program(Path(path), self.variables(worktree))
             self._sources[key] = found
         return self._sources[key]
 

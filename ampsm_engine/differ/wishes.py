@@ -12,11 +12,11 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
+from ampsm_engine.diff.deltas import BlobGone
+from ampsm_engine.diff.long_lines import cut
 from ampsm_engine.differ.comparison import Comparison, limited
 from ampsm_engine.differ.languages import language
 from ampsm_engine.differ.protocol import Side
-from ampsm_engine.git.deltas import BlobGone
-from ampsm_engine.review.longlines import cut
 
 JOB_LIMIT = 5.0
 """Seconds that a job may work in all."""
@@ -158,14 +158,14 @@ class Wishes:
         return self._words(made, index) if kind == "words" else self._colours(made, index, side)
 
     def _words(self, made: Comparison, index: int) -> Job:
-        from ampsm_engine.git import wordmarks
+        from ampsm_engine.git import diff_words
 
         found = array("I")
         entry = made.entries[index]
         is_poison = f"patch {entry.old_oid} {entry.new_oid}" in self.poison
         if entry.old_oid and entry.new_oid and not is_poison and made.size(index) <= WORDS_LARGEST:
             data, _ = limited(made.hunks(index).data)
-            for marks in wordmarks.marks(data):
+            for marks in diff_words.marks(data):
                 if marks is not None:
                     found.extend(marks)
                 yield

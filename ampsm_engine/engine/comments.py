@@ -6,15 +6,17 @@ from pathlib import Path
 
 from ampsm_engine import redact, wording
 from ampsm_engine.context import Engine
+from ampsm_engine.diff import hunks
+from ampsm_engine.diff.deltas import Side
 from ampsm_engine.engine import following, ranges, runs, views
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import kept
 from ampsm_engine.git.scratch import Entry, Scratch, scratch
 from ampsm_engine.model import Iteration
 from ampsm_engine.naming import LEAST_OF_AN_ID, new_id
-from ampsm_engine.review import hunks, prompt
+from ampsm_engine.review import prompt
 from ampsm_engine.review.prompt import Draft
-from ampsm_engine.review.values import WHOLE, Comment, CommentState, Side
+from ampsm_engine.review.values import WHOLE, Comment, CommentState
 
 AROUND = 3
 """Lines of context on either side."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ampsm_engine.context import Engine
+from ampsm_engine.diff.deltas import Side
 from ampsm_engine.engine import ranges, views
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import changes, kept
@@ -16,7 +17,7 @@ from ampsm_engine.git.scratch import Entry, Scratch, scratch
 from ampsm_engine.model import Iteration, Session, State
 from ampsm_engine.review import anchors
 from ampsm_engine.review.anchors import Edit
-from ampsm_engine.review.values import Comment, CommentState, Ends, Fate, Side
+from ampsm_engine.review.values import Comment, CommentState, Ends, Fate
 
 
 def followed(engine: Engine, session_id: str) -> tuple[Comment, ...]:
@@ -182,7 +183,7 @@ class _Pursuit:
         return Fate.UNTOUCHED if images[0] == images[1] else Fate.TOUCHED
 
     def _image(self, blob: str, edits: Iterable[Edit], line: int, last: int) -> list[bytes]:
-        from ampsm_engine.review import hunks
+        from ampsm_engine.diff import hunks
 
         begin, end = anchors.image(tuple(edits), line, last)
         return hunks.lines_of(self.at.content(Entry("100644", blob)))[begin:end]

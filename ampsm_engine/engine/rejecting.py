@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ampsm_engine import conditions, lifecycle, redact, wording
 from ampsm_engine.context import Engine
+from ampsm_engine.diff import hunks
 from ampsm_engine.engine import ranges
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import by_hand, commits, hunk_work, kept, lock, repository, stage_work
@@ -19,7 +20,6 @@ from ampsm_engine.git.scratch import Scratch, scratch
 from ampsm_engine.git.stage_work import Staged
 from ampsm_engine.model import Session
 from ampsm_engine.naming import new_id, printable
-from ampsm_engine.review import hunks
 from ampsm_engine.review.values import WHOLE, Rejection
 
 SUBJECT_LENGTH = 72

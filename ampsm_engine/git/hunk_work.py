@@ -8,12 +8,12 @@ as it is: other changes of the same file, committed or not, staged or not.
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from ampsm_engine.diff import hunks
+from ampsm_engine.diff.hunks import Hunk
 from ampsm_engine.errors import Failed, Refused
 from ampsm_engine.git import busy, by_hand, program
 from ampsm_engine.git.scratch import Entries, Entry, Scratch
 from ampsm_engine.git.stray import head
-from ampsm_engine.review import hunks
-from ampsm_engine.review.hunks import Hunk
 
 _PLACES = ("work", "index", "head")
 

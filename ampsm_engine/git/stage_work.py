@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from ampsm_engine.diff import hunks
+from ampsm_engine.diff.deltas import Side
+from ampsm_engine.diff.hunks import Hunk
 from ampsm_engine.errors import Refused
 from ampsm_engine.git import busy, program
 from ampsm_engine.git.hunk_work import Conflict, carried, refresh
 from ampsm_engine.git.scratch import Entry, Scratch
-from ampsm_engine.review import hunks
-from ampsm_engine.review.hunks import Hunk
-from ampsm_engine.review.values import Side
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
+from ampsm_engine.diff.long_lines import CUT
 from ampsm_engine.review.body import Body
-from ampsm_engine.review.longlines import CUT
 from ampsm_engine.review.parts import HUGE, Growth, Row, Shape, Sort, height, rest_hidden, still_hidden
 from ampsm_engine.review.rows import Layout
 

@@ -9,7 +9,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ampsm_engine.review.values import Comment, Rejection, Side
+from ampsm_engine.diff.deltas import Side
+from ampsm_engine.review.values import Comment, Rejection
 
 MOST_LINES = 40
 """Lines of a quotation."""

@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
+from ampsm_engine.diff.deltas import Side
 from ampsm_engine.review.body import MINUS, PLUS
 from ampsm_engine.review.document import Document
 from ampsm_engine.review.parts import Row, Sort
-from ampsm_engine.review.values import Side
 
 
 class Remarked(NamedTuple):

@@ -7,6 +7,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from ampsm_engine.diff.deltas import Side
+
 WHOLE = "whole"
 """The range of everything that a session did."""
 
@@ -25,13 +27,6 @@ class Ends:
     new: str | None
     range: str
     label: str
-
-
-class Side(StrEnum):
-    """Which side of a diff a line is on."""
-
-    OLD = "old"
-    NEW = "new"
 
 
 class CommentState(StrEnum):

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
-from ampsm_engine.review.values import Comment, CommentState, Fate, Looked, Rejection, Side
+from ampsm_engine.diff.deltas import Side
+from ampsm_engine.review.values import Comment, CommentState, Fate, Looked, Rejection
 from ampsm_engine.store.rows import Row, camel
 from ampsm_engine.store.tables import file_name
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from ampsm_engine.diff.long_lines import LINE_LIMIT
 from ampsm_engine.differ.protocol import FileEntry, FilePatch
-from ampsm_engine.review.longlines import LINE_LIMIT
 
 _FOLDED = {
     "generated": "generated: nobody wrote this by hand",

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ampsm_engine.diff.long_lines import LINE_LIMIT, uncut_length
 from ampsm_engine.differ.client import Differ
 from ampsm_engine.differ.comparison import Comparison
 from ampsm_engine.differ.opening import Opening
 from ampsm_engine.differ.protocol import CLASSES, CUT, Request
 from ampsm_engine.errors import NotFound
-from ampsm_engine.git import changes, patches, renames
-from ampsm_engine.review.longlines import LINE_LIMIT, uncut_length
+from ampsm_engine.git import changes, diff_library, renames
 from tests.conftest import examples
 from tests.differ.oracle import bare, git_patches, numstat, request, shortstat, shown, totals, whole
 from tests.git.sandboxes import Sandbox
@@ -211,7 +211,7 @@ async def test_totals_are_gits_also_where_something_else_is_shown(
             "c.private": "one\n",
             "d.dat": b"one\0\n",
             "e.crlf": "one\ntwo\n",
-            "many.txt": "\n" * (patches.MANY_LINES + 10),
+            "many.txt": "\n" * (diff_library.MANY_LINES + 10),
             "wide.txt": f"{'x' * 70_000}\none\n",
             "blank.txt": "a b\n",
         }
@@ -227,7 +227,7 @@ async def test_totals_are_gits_also_where_something_else_is_shown(
             "c.private": "two\nthree\n",
             "d.dat": b"two\0\nthree\n",
             "e.crlf": "one\r\nthree",
-            "many.txt": "\n" * (patches.MANY_LINES + 10) + "end\n",
+            "many.txt": "\n" * (diff_library.MANY_LINES + 10) + "end\n",
             "wide.txt": f"{'x' * 69_999}y\ntwo\nthree\n",
             "huge.txt": f"{'y' * 99}\n" * 180_000,
             "blank.txt": "a  b\n",
@@ -312,7 +312,7 @@ def test_random_trees_are_as_git_compares_them(
         sandbox.git("rm", "-rfq", "--ignore-unmatch", ".")
         files = {name: content.removesuffix("\n") if cut else content for name, (content, cut) in tree.items()}
         commits.append(sandbox.commit(files))
-    source = patches.library(sandbox.root)
+    source = diff_library.library(sandbox.root)
     assert source is not None
     made = Comparison(1, source, source.tree(commits[0]), source.tree(commits[1]), ignore_whitespace=False, context=3)
     made.fill()
@@ -375,7 +375,7 @@ def test_totals_of_random_trees_are_gits(
         take_step(sandbox.root, *step)
     sandbox.git("add", "-A")
     new = sandbox.commit()
-    source = patches.library(sandbox.root)
+    source = diff_library.library(sandbox.root)
     assert source is not None
     made = Comparison(1, source, source.tree(old), source.tree(new), ignore_whitespace=ignore, context=3)
     made.fill()

@@ -4,14 +4,15 @@ from pathlib import Path
 
 import pytest
 
+from ampsm_engine.diff import hunks
+from ampsm_engine.diff.deltas import Side
 from ampsm_engine.engine import history, removal, reviews, runs
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import changes, hunk_work
 from ampsm_engine.git.hunk_work import Plan
 from ampsm_engine.git.scratch import Scratch
 from ampsm_engine.model import Session
-from ampsm_engine.review import hunks
-from ampsm_engine.review.values import CommentState, Fate, Side
+from ampsm_engine.review.values import CommentState, Fate
 from tests.conftest import git
 from tests.waiting import until
 from tests.worker.bench import Bench

@@ -3,11 +3,11 @@
 import subprocess
 from pathlib import Path
 
+from ampsm_engine.diff import hunks
+from ampsm_engine.diff.hunks import Hunk
 from ampsm_engine.git import hunk_work, stage_work
 from ampsm_engine.git.scratch import scratch
 from ampsm_engine.git.worktrees import Worktree
-from ampsm_engine.review import hunks
-from ampsm_engine.review.hunks import Hunk
 from tests.git.sandboxes import Sandbox
 
 PLAIN = ("-c", "core.quotePath=true", "-c", "diff.renames=false")

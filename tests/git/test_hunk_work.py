@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from ampsm_engine.diff import hunks
+from ampsm_engine.diff.deltas import Side
 from ampsm_engine.errors import Refused
 from ampsm_engine.git import hunk_work, stage_work
 from ampsm_engine.git.places import Worktree
 from ampsm_engine.git.scratch import scratch
-from ampsm_engine.review import hunks
-from ampsm_engine.review.values import Side
 from tests.git import hunks_of
 from tests.git.sandboxes import Sandbox
 from tests.soak import one_in

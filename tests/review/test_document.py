@@ -8,10 +8,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ampsm_engine.review import earlier, hunks, search, ways
+from ampsm_engine.diff import hunks
+from ampsm_engine.diff.long_lines import LINE_LIMIT, cut
+from ampsm_engine.review import earlier, search, ways
 from ampsm_engine.review.body import Body
 from ampsm_engine.review.document import Document, File, has_unseen
-from ampsm_engine.review.longlines import LINE_LIMIT, cut
 from ampsm_engine.review.parts import Anchor, Row, Sort
 from ampsm_engine.review.search import Needle
 from tests.conftest import examples

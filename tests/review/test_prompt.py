@@ -5,8 +5,9 @@ import re
 import hypothesis.strategies as st
 from hypothesis import given, settings
 
+from ampsm_engine.diff.deltas import Side
 from ampsm_engine.review import prompt
-from ampsm_engine.review.values import Comment, CommentState, Rejection, Side
+from ampsm_engine.review.values import Comment, CommentState, Rejection
 from tests.conftest import examples
 
 

@@ -2,11 +2,11 @@
 
 import re
 
+from ampsm_engine.diff.deltas import Side
 from ampsm_engine.review.body import Body
 from ampsm_engine.review.document import Document, File
 from ampsm_engine.review.parts import Sort
 from ampsm_engine.review.remarked import remarked
-from ampsm_engine.review.values import Side
 
 PATCH = b"""@@ -1,7 +1,8 @@
  one

@@ -8,11 +8,11 @@ import pytest
 
 from ampsm_engine import wording
 from ampsm_engine.context import Engine
+from ampsm_engine.diff.deltas import Side
 from ampsm_engine.engine import reviews, runs
 from ampsm_engine.model import Iteration, State
 from ampsm_engine.naming import new_id
 from ampsm_engine.review.parts import Row, Sort
-from ampsm_engine.review.values import Side
 from ampsm_tui import clipboard
 from ampsm_tui.widgets.file_tree import FileTree
 from ampsm_tui.widgets.review_head import ReviewHead

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
+from ampsm_engine.diff import hunks
+from ampsm_engine.diff.long_lines import CUT
 from ampsm_engine.errors import AmpsmError
-from ampsm_engine.review import hunks
 from ampsm_engine.review.document import File
-from ampsm_engine.review.longlines import CUT
 from ampsm_engine.review.parts import Row, Sort
 from ampsm_tui import aside, clipboard
 from ampsm_tui.ask import ask, asking, tell

@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
 
+from ampsm_engine.diff.deltas import Side
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.review import ways
 from ampsm_engine.review.parts import Anchor, Row, Sort
 from ampsm_engine.review.remarked import remarked
-from ampsm_engine.review.values import Comment, CommentState, Side
+from ampsm_engine.review.values import Comment, CommentState
 from ampsm_tui.ask import ask, asking
 from ampsm_tui.house import house
 from ampsm_tui.screens.review.pane import ReviewBase

@@ -9,8 +9,9 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from ampsm_engine.diff import hunks
 from ampsm_engine.errors import AmpsmError
-from ampsm_engine.review import earlier, hunks
+from ampsm_engine.review import earlier
 from ampsm_engine.review.body import Body
 from ampsm_engine.review.document import Document, File
 from ampsm_engine.review.parts import Sort, parts

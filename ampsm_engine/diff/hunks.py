@@ -9,8 +9,8 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from ampsm_engine.review.longlines import CUT
-from ampsm_engine.review.values import Side
+from ampsm_engine.diff.deltas import Side
+from ampsm_engine.diff.long_lines import CUT
 
 FILE_KEY = "file:"
 """What the key of a whole file begins with."""

@@ -3,14 +3,14 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ampsm_engine.git import wordmarks
+from ampsm_engine.git import diff_words
 from tests.conftest import examples
 
 
 def marked(patch: bytes) -> list[tuple[int, str]]:
     rows = patch.split(b"\n")
     found = []
-    for marks in wordmarks.marks(patch):
+    for marks in diff_words.marks(patch):
         flat = list(marks or [])
         for row, start, end in zip(flat[::3], flat[1::3], flat[2::3], strict=True):
             found.append((row, rows[row][1:].decode("utf-8", "surrogateescape")[start:end]))
@@ -53,7 +53,7 @@ def test_ranges_are_inside_their_rows_and_in_order(lines: list[tuple[str, str]])
     patch = b"@@ -1 +1 @@\n" + "".join(f"{sign}{text}\n" for sign, text in lines).encode()
     rows = patch.split(b"\n")
     before = (-1, 0)
-    for marks in wordmarks.marks(patch):
+    for marks in diff_words.marks(patch):
         flat = list(marks or [])
         for row, start, end in zip(flat[::3], flat[1::3], flat[2::3], strict=True):
             assert rows[row][:1] in (b"-", b"+")

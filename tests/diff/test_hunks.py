@@ -8,9 +8,10 @@ import pygit2
 import pytest
 from hypothesis import given, settings
 
-from ampsm_engine.review import hunks
-from ampsm_engine.review.hunks import Hunk
-from ampsm_engine.review.values import Marks, Side
+from ampsm_engine.diff import hunks
+from ampsm_engine.diff.deltas import Side
+from ampsm_engine.diff.hunks import Hunk
+from ampsm_engine.review.values import Marks
 from tests import soak
 from tests.conftest import examples
 

@@ -5,11 +5,11 @@ Slower, a process for each file, and otherwise alike: attributes decide nothing,
 
 from pathlib import Path
 
+from ampsm_engine.diff.deltas import BlobGone, Delta, Hunks
+from ampsm_engine.diff.long_lines import cut
 from ampsm_engine.errors import NotFound
 from ampsm_engine.git import program, repository
-from ampsm_engine.git.deltas import BlobGone, Delta, Hunks
 from ampsm_engine.private_folder import private_folder
-from ampsm_engine.review.longlines import cut
 
 _BINARY_HEAD = 8_000
 

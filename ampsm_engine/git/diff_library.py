@@ -2,7 +2,7 @@
 
 Attributes do not decide what is text here: an agent writes `.gitattributes`, and must not be able to hide a change
 with it. git's rule for files without attributes does: a NUL in the first 8,000 bytes is binary.
-pygit2 holds the GIL: nothing with a screen may import this. What libgit2 cannot open, `plain_patches` reads.
+pygit2 holds the GIL: nothing with a screen may import this. What libgit2 cannot open, `diff_program` reads.
 """
 
 from collections.abc import Iterator
@@ -12,10 +12,10 @@ from typing import Protocol
 import pygit2
 from pygit2.enums import DiffOption
 
+from ampsm_engine.diff.deltas import BlobGone, Delta, Hunks, TooLarge
+from ampsm_engine.diff.long_lines import cut
 from ampsm_engine.errors import NotFound
-from ampsm_engine.git.deltas import BlobGone, Delta, Hunks, TooLarge
 from ampsm_engine.naming import printable
-from ampsm_engine.review.longlines import cut
 
 BINARY_HEAD = 8_000
 """Bytes that git looks at to tell binary files."""

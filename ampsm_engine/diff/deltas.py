@@ -1,9 +1,14 @@
-"""What comparing two trees answers with: frozen values, no input or output.
-
-Apart from `values`, which light commands load.
-"""
+"""What comparing two trees answers with: the sides, the files that differ, their changed lines. Frozen values."""
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Side(StrEnum):
+    """Which side of a diff a line is on."""
+
+    OLD = "old"
+    NEW = "new"
 
 
 @dataclass(frozen=True, slots=True)
