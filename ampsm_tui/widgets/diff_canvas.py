@@ -13,9 +13,9 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from ampsm_engine.review.document import Document
-from ampsm_engine.review.parts import Row, Sort
 from ampsm_tui.wall import Wall
+from ampsm_tui.widgets.diff.document import Document
+from ampsm_tui.widgets.diff.layout import Row, Sort
 from ampsm_tui.widgets.diff_paint import Painter
 from ampsm_tui.widgets.diff_palette import mixed
 from ampsm_tui.widgets.diff_source import Source

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 from rich.segment import Segment
 from rich.style import Style
 
-from ampsm_engine.review.document import Document, File
-from ampsm_engine.review.parts import Row, Sort, still_hidden
 from ampsm_tui.clean import cells, cut, many_lines, one_line
+from ampsm_tui.widgets.diff.document import Document, File
+from ampsm_tui.widgets.diff.layout import Row, Sort, still_hidden
 from ampsm_tui.widgets.diff_source import Note, Source
 from ampsm_tui.widgets.wrapping import wrapped
 

@@ -7,9 +7,9 @@ from rich.segment import Segment
 from rich.style import Style
 
 from ampsm_engine.differ.protocol import CLASSES
-from ampsm_engine.review.body import MINUS, PLUS, Body, Line
-from ampsm_engine.review.document import Document
-from ampsm_engine.review.parts import Row, Sort
+from ampsm_tui.widgets.diff.document import Document
+from ampsm_tui.widgets.diff.layout import Row, Sort
+from ampsm_tui.widgets.diff.patch import MINUS, PLUS, Body, Line
 from ampsm_tui.widgets.diff_heads import HeadPainter
 from ampsm_tui.widgets.diff_lines import HERE, MARK, MATCH, NUMBER, SIGN, UNSEEN, WORD, Ground, Side, drawn, letters
 from ampsm_tui.widgets.diff_source import Source, uncut

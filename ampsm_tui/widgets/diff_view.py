@@ -13,9 +13,9 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Region
 from textual.message import Message
 
-from ampsm_engine.review import ways
-from ampsm_engine.review.parts import Row, Sort
 from ampsm_tui.widgets import collecting
+from ampsm_tui.widgets.diff import navigation
+from ampsm_tui.widgets.diff.layout import Row, Sort
 from ampsm_tui.widgets.diff_canvas import DiffCanvas
 from ampsm_tui.widgets.repeating import Repeating
 
@@ -195,7 +195,7 @@ class DiffView(Repeating, DiffCanvas, can_focus=True):
     def action_bottom(self) -> None:
         """To the end, or to the line of the file whose number was typed."""
         number, row = self.number(), self.row
-        found = ways.line(self.document, row.file, number) if number is not None and row is not None else None
+        found = navigation.line(self.document, row.file, number) if number is not None and row is not None else None
         if found is not None:
             self.land(found)
         else:
@@ -232,7 +232,7 @@ class DiffView(Repeating, DiffCanvas, can_focus=True):
     def action_hunk(self, way: int) -> None:
         """To the next hunk."""
         for _ in range(self.times()):
-            found = ways.next_hunk(self.document, self.cursor, way)
+            found = navigation.next_hunk(self.document, self.cursor, way)
             if found is None:
                 return
             self.land(found)
@@ -240,7 +240,7 @@ class DiffView(Repeating, DiffCanvas, can_focus=True):
     def action_file(self, way: int) -> None:
         """To the next file."""
         for _ in range(self.times()):
-            found = ways.next_file(self.document, self.cursor, way)
+            found = navigation.next_file(self.document, self.cursor, way)
             if found is None:
                 return
             self.go(found, above=0)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from ampsm_engine.review.document import File
+from ampsm_tui.widgets.diff.document import File
 
 
 class FileLine(NamedTuple):

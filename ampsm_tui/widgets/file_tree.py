@@ -9,9 +9,9 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.strip import Strip
 
-from ampsm_engine.review.document import Document, File
 from ampsm_tui.clean import cells, cut, fit, one_line
 from ampsm_tui.widgets.bare_lines import BareLines
+from ampsm_tui.widgets.diff.document import Document, File
 from ampsm_tui.widgets.file_lines import FileLine, lines
 
 STYLES = ("plain", "here", "cursor", "folder", "name", "quiet", "plus", "minus", "viewed", "note")

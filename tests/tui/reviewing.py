@@ -15,12 +15,12 @@ import pytest
 from ampsm_engine.differ.review import SIDES
 from ampsm_engine.engine import sessions, startup
 from ampsm_engine.model import BoardRow
-from ampsm_engine.review.document import File
-from ampsm_engine.review.parts import Row, Sort
 from ampsm_tui import ask
 from ampsm_tui.app import AmpsmApp
 from ampsm_tui.screens.review.reading import Reading
 from ampsm_tui.screens.review.screen import ReviewScreen
+from ampsm_tui.widgets.diff.document import File
+from ampsm_tui.widgets.diff.layout import Row, Sort
 from tests.tui.builders import a_board, a_session
 from tests.tui.desk import Desk
 from tests.waiting import DEADLINE, becomes

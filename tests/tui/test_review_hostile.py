@@ -12,8 +12,8 @@ from ampsm_engine.diff.deltas import Side
 from ampsm_engine.engine import reviews, runs
 from ampsm_engine.model import Iteration, State
 from ampsm_engine.naming import new_id
-from ampsm_engine.review.parts import Row, Sort
 from ampsm_tui import clipboard
+from ampsm_tui.widgets.diff.layout import Row, Sort
 from ampsm_tui.widgets.file_tree import FileTree
 from ampsm_tui.widgets.review_head import ReviewHead
 from tests.tui.conftest import Camera

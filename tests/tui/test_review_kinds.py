@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.differ.protocol import CLASSES
-from ampsm_engine.review.body import MINUS
-from ampsm_engine.review.parts import Row, Sort
+from ampsm_tui.widgets.diff.layout import Row, Sort
+from ampsm_tui.widgets.diff.patch import MINUS
 from tests.tui.conftest import Camera
 from tests.tui.desk import Desk
 from tests.tui.reviewing import Reviewed, git, put

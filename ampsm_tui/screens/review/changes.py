@@ -10,13 +10,13 @@ from textual.binding import Binding, BindingType
 from ampsm_engine.diff import hunks
 from ampsm_engine.diff.long_lines import CUT
 from ampsm_engine.errors import AmpsmError
-from ampsm_engine.review.document import File
-from ampsm_engine.review.parts import Row, Sort
 from ampsm_tui import aside, clipboard
 from ampsm_tui.ask import ask, asking, tell
 from ampsm_tui.house import house
 from ampsm_tui.screens.review.pane import ReviewBase
 from ampsm_tui.screens.review.reading import Reading
+from ampsm_tui.widgets.diff.document import File
+from ampsm_tui.widgets.diff.layout import Row, Sort
 
 if TYPE_CHECKING:
     from ampsm_engine.git.stage_work import Staged

@@ -6,13 +6,13 @@ from textual.binding import Binding, BindingType
 
 from ampsm_engine.diff.deltas import Side
 from ampsm_engine.errors import AmpsmError
-from ampsm_engine.review import ways
-from ampsm_engine.review.parts import Anchor, Row, Sort
-from ampsm_engine.review.remarked import remarked
 from ampsm_engine.review.values import Comment, CommentState
 from ampsm_tui.ask import ask, asking
 from ampsm_tui.house import house
 from ampsm_tui.screens.review.pane import ReviewBase
+from ampsm_tui.widgets.diff import navigation
+from ampsm_tui.widgets.diff.layout import Anchor, Row, Sort
+from ampsm_tui.widgets.diff.navigation import remarked
 from ampsm_tui.widgets.diff_source import Note
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class ReviewComments(ReviewBase):
     def action_note(self, way: int) -> None:
         """To the next comment."""
         view = self.view
-        found = ways.next_note(view.document, view.cursor, way) if len(view.document) else None
+        found = navigation.next_note(view.document, view.cursor, way) if len(view.document) else None
         if found is not None:
             view.land(found)
 

@@ -5,10 +5,10 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 
-from ampsm_engine.review.document import Document
-from ampsm_engine.review.parts import GROWTH, Sort, still_hidden
 from ampsm_tui.ask import asking
 from ampsm_tui.screens.review.pane import ReviewBase
+from ampsm_tui.widgets.diff.document import Document
+from ampsm_tui.widgets.diff.layout import GROWTH, Sort, still_hidden
 
 SPLIT_FROM = 150
 """Columns of the diff from which on both sides stand side by side, unless one wants otherwise."""

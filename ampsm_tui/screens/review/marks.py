@@ -6,12 +6,13 @@ from typing import ClassVar
 from textual import on
 from textual.binding import Binding, BindingType
 
-from ampsm_engine.review import earlier, ways
-from ampsm_engine.review.parts import Sort
 from ampsm_tui.ask import ask, asking
 from ampsm_tui.house import house
 from ampsm_tui.screens.review.pane import ReviewBase
 from ampsm_tui.screens.review.reading import Reading
+from ampsm_tui.widgets.diff import navigation
+from ampsm_tui.widgets.diff.document import viewed_spans
+from ampsm_tui.widgets.diff.layout import Sort
 from ampsm_tui.widgets.file_tree import FileTree
 
 Pair = tuple[str, str]
@@ -36,7 +37,7 @@ class ReviewMarks(ReviewBase):
         before = self.reading
         shown, self._shown = self._shown, (self.range, self.ignores_whitespace, reading.review.old_tree)
         if is_same and before is not None and shown == self._shown:
-            reading.earlier = earlier.viewed(before.document.files, before.earlier)
+            reading.earlier = viewed_spans(before.document.files, before.earlier)
         super().show_reading(reading, is_same=is_same)
 
     def action_mark(self) -> None:
@@ -81,7 +82,7 @@ class ReviewMarks(ReviewBase):
         reading.remark(self.marks, [index])
         if is_viewed and on and held is not None:
             view.cursor = reading.document.find(held[0])
-            target = ways.next_unviewed(reading.document, view.cursor)
+            target = navigation.next_unviewed(reading.document, view.cursor)
         if target is not None:
             view.refresh()
             view.stand_at(view.cursor, min(y, max(0, y - (at - view.cursor))))
@@ -135,7 +136,7 @@ class ReviewMarks(ReviewBase):
         if not file.is_viewed and not house(self).read_only:
             self._mark(row.file, range(file.hunks), is_viewed=True)
             self._land_at_top()
-        elif (found := ways.next_unviewed(document, view.cursor)) is not None:
+        elif (found := navigation.next_unviewed(document, view.cursor)) is not None:
             view.go(found, above=0 if document.row(found).sort is Sort.HEAD else 1)
         else:
             view.action_page(1)

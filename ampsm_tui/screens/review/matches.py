@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 
-from ampsm_engine.review.body import Body
-from ampsm_engine.review.document import Document, File
-from ampsm_engine.review.parts import Row, Sort, parts
-from ampsm_engine.review.search import Needle
+from ampsm_tui.widgets.diff.document import Document, File
+from ampsm_tui.widgets.diff.layout import Row, Sort, parts
+from ampsm_tui.widgets.diff.patch import Body
+from ampsm_tui.widgets.diff.search import Needle
 from ampsm_tui.widgets.diff_source import Source
 
 MANY = 400

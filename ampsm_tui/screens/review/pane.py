@@ -12,8 +12,6 @@ from textual.reactive import var
 
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board, Session
-from ampsm_engine.review.document import File
-from ampsm_engine.review.parts import Row
 from ampsm_engine.review.values import WHOLE, Comment, Ends, Marks
 from ampsm_tui.ask import ask, asking, tell
 from ampsm_tui.house import house
@@ -21,6 +19,8 @@ from ampsm_tui.looking_at import request_of
 from ampsm_tui.screens.review.held import Held
 from ampsm_tui.screens.review.reading import Reading
 from ampsm_tui.screens.review.view_state import look_of, take_look
+from ampsm_tui.widgets.diff.document import File
+from ampsm_tui.widgets.diff.layout import Row
 from ampsm_tui.widgets.diff_overview import Overview
 from ampsm_tui.widgets.diff_view import DiffView
 from ampsm_tui.widgets.file_tree import FileTree

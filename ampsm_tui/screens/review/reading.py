@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 
 from ampsm_engine.diff import hunks
 from ampsm_engine.errors import AmpsmError
-from ampsm_engine.review import earlier
-from ampsm_engine.review.body import Body
-from ampsm_engine.review.document import Document, File
-from ampsm_engine.review.parts import Sort, parts
 from ampsm_engine.review.values import Marks
 from ampsm_tui.ask import tell
 from ampsm_tui.widgets import collecting
+from ampsm_tui.widgets.diff.document import Document, File, ViewedSpans, changed_hunks
+from ampsm_tui.widgets.diff.layout import Sort, parts
+from ampsm_tui.widgets.diff.patch import Body
 from ampsm_tui.widgets.diff_cards import cards
 from ampsm_tui.widgets.diff_heads import STATUS
 from ampsm_tui.widgets.diff_source import Source
@@ -62,7 +61,7 @@ class Reading:
         self._paths_of: Marks | None = None
         self._paths: set[str | None] = set()
         self.is_complete = False
-        self.earlier: earlier.Earlier = {}
+        self.earlier: ViewedSpans = {}
         """Where something was viewed before this came."""
         self.staged: Staged | None = None
         """What is in the index, where that matters."""
@@ -277,7 +276,7 @@ class Reading:
         self._mark(index)
         file = self.document.files[index]
         spans = self.earlier.get(file.path) or self.earlier.get(file.old_path or "")
-        file.changed = earlier.changed(file.body, file.viewed, spans) if spans and file.body else frozenset()
+        file.changed = changed_hunks(file.body, file.viewed, spans) if spans and file.body else frozenset()
 
     def _mark(self, index: int) -> None:
         file = self.document.files[index]

@@ -10,11 +10,11 @@ from typing import ClassVar
 from textual import on
 from textual.binding import Binding, BindingType
 
-from ampsm_engine.review import ways
-from ampsm_engine.review.parts import Row, Sort
-from ampsm_engine.review.search import Needle
 from ampsm_tui.screens.review.matches import Finds, at_row
 from ampsm_tui.screens.review.pane import ReviewBase
+from ampsm_tui.widgets.diff import navigation
+from ampsm_tui.widgets.diff.layout import Row, Sort
+from ampsm_tui.widgets.diff.search import Needle
 from ampsm_tui.widgets.diff_overview import Overview
 from ampsm_tui.widgets.diff_source import nowhere
 from ampsm_tui.widgets.file_lines import wanted
@@ -165,7 +165,7 @@ class ReviewSearch(ReviewBase):
         """To the next match; without a search, to the next hunk that is not viewed."""
         view, finds = self.view, self._finds
         if finds is None:
-            found = ways.next_unviewed(view.document, view.cursor, way) if len(view.document) else None
+            found = navigation.next_unviewed(view.document, view.cursor, way) if len(view.document) else None
             if found is None:
                 self.say("Everything is viewed")
             else:

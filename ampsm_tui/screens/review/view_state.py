@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ampsm_engine.review.body import Body
-from ampsm_engine.review.document import Document
-from ampsm_engine.review.parts import Row, Shape, Sort
 from ampsm_tui.screens.review.reading import Reading
+from ampsm_tui.widgets.diff.document import Document
+from ampsm_tui.widgets.diff.layout import Row, Shape, Sort
+from ampsm_tui.widgets.diff.patch import Body
 from ampsm_tui.widgets.diff_view import DiffView
 
 NEAREST = 500

@@ -3,10 +3,10 @@
 import re
 
 from ampsm_engine.diff.deltas import Side
-from ampsm_engine.review.body import Body
-from ampsm_engine.review.document import Document, File
-from ampsm_engine.review.parts import Sort
-from ampsm_engine.review.remarked import remarked
+from ampsm_tui.widgets.diff.document import Document, File
+from ampsm_tui.widgets.diff.layout import Sort
+from ampsm_tui.widgets.diff.navigation import remarked
+from ampsm_tui.widgets.diff.patch import Body
 
 PATCH = b"""@@ -1,7 +1,8 @@
  one

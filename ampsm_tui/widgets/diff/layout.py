@@ -1,13 +1,59 @@
-"""The parts that a file of a diff is laid out of: its head, its hunks, what grew around them, its notes. Pure."""
+"""How one file of a diff is laid out: which rows stand below or beside each other, and what each of them is. Pure.
 
+A row may take several lines on the screen (a comment, a wrapped line); that is the painter's business.
+"""
+
+import re
+from array import array
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
+from itertools import accumulate
 from typing import NamedTuple
 
-from ampsm_engine.review import pairs as pairing
-from ampsm_engine.review.body import Body, Hunk
-from ampsm_engine.review.pairs import Pairs
+from ampsm_tui.widgets.diff.patch import Body, Hunk
+
+_RUNS = re.compile(rb"( +\\?)|(-*)(\\?)(\+*)(\\?)")
+
+
+class Pairs(NamedTuple):
+    """For each line of the side by side view, the row at the left and the row at the right; -1 is no line."""
+
+    left: "array[int]"
+    right: "array[int]"
+
+
+def pairs_height(kinds: bytes) -> int:
+    """The lines that a hunk of these kinds takes side by side."""
+    return sum(max(minus, plus) for _, minus, _, plus in _runs(kinds))
+
+
+def pair_lines(kinds: bytes, first: int) -> Pairs:
+    """Pair the lines of a hunk of these kinds, whose first line is row `first`."""
+    left, right = array("l"), array("l")
+    for old, minus, new, plus in _runs(kinds):
+        room = max(minus, plus)
+        left.extend(range(first + old, first + old + minus))
+        left.extend([-1] * (room - minus))
+        right.extend(range(first + new, first + new + plus))
+        right.extend([-1] * (room - plus))
+    return Pairs(left, right)
+
+
+def _runs(kinds: bytes) -> Iterator[tuple[int, int, int, int]]:
+    """Runs as (first row at the left, how many, first row at the right, how many)."""
+    for found in _RUNS.finditer(kinds):
+        start, end = found.span()
+        if start == end:
+            continue
+        if found.start(1) >= 0:
+            count = end - start - (kinds[end - 1] == ord("\\"))
+            yield start, count, start, count
+        else:
+            minus, plus = found.end(2) - found.start(2), found.end(4) - found.start(4)
+            yield start, minus, found.start(4), plus
+
 
 GROWTH = 20
 """Lines of context that come at once."""
@@ -92,7 +138,7 @@ class Shape:
 def pairs_of(body: Body, hunk: Hunk) -> Pairs:
     """The lines of a hunk side by side."""
     rows = hunk.shown
-    return pairing.pairs(body.kinds[rows.start : rows.stop], rows.start)
+    return pair_lines(body.kinds[rows.start : rows.stop], rows.start)
 
 
 def height(body: Body | None, shape: Shape) -> int:
@@ -112,7 +158,7 @@ def height(body: Body | None, shape: Shape) -> int:
 def split_height(body: Body, hunk: Hunk) -> int:
     """How many lines a hunk takes side by side."""
     rows = hunk.shown
-    return pairing.height(body.kinds[rows.start : rows.stop])
+    return pairs_height(body.kinds[rows.start : rows.stop])
 
 
 def hidden_above(body: Body, number: int) -> int:
@@ -261,3 +307,79 @@ def _split_lines(body: Body, number: int, stops: dict[int, list[int]]) -> Iterat
             start = at + 1
     if start < len(pairs.left):
         yield Part(Sort.PAIR, start, len(pairs.left) - start, number)
+
+
+class Layout:
+    """The rows of one file."""
+
+    def __init__(self, file: int, body: Body | None, shape: Shape) -> None:
+        self._file = file
+        self._body = body
+        self._shape = shape
+        self._parts = list(parts(body, shape))
+        self._tops = [0, *accumulate(part.rows for part in self._parts)]
+        self._pairs: dict[int, Pairs] = {}
+
+    def __len__(self) -> int:
+        return self._tops[-1]
+
+    def row(self, at: int) -> Row:
+        """The row at a place of the file."""
+        number = bisect_right(self._tops, at) - 1
+        part = self._parts[number]
+        inside = at - self._tops[number]
+        if part.sort is Sort.PAIR:
+            pairs = self._pairs_of(part.ref)
+            return Row(Sort.PAIR, self._file, pairs.left[part.first + inside], pairs.right[part.first + inside])
+        if part.sort is Sort.GROWN:
+            new = part.first + inside
+            return Row(Sort.GROWN, self._file, new + part.ref, new)
+        return Row(part.sort, self._file, part.first + inside, part.ref)
+
+    def _pairs_of(self, number: int) -> Pairs:
+        found = self._pairs.get(number)
+        if found is None and self._body is not None:
+            found = self._pairs[number] = pairs_of(self._body, self._body.hunks[number])
+        assert found is not None  # noqa: S101 - a part of pairs has a body
+        return found
+
+    def hunk(self, number: int) -> int:
+        """Where the heading of a hunk stands; the head when the file is folded."""
+        return self._place(Sort.HUNK, number)
+
+    def note(self, number: int) -> int:
+        """Where a note stands; the head when the file is folded or its hunk closed."""
+        return self._place(Sort.NOTE, number)
+
+    def _place(self, sort: Sort, first: int) -> int:
+        for part, top in zip(self._parts, self._tops, strict=False):
+            if part.sort is sort and part.first == first:
+                return top
+        return 0
+
+    def hunks(self) -> list[int]:
+        """Where the headings of the hunks stand."""
+        return [top for part, top in zip(self._parts, self._tops, strict=False) if part.sort is Sort.HUNK]
+
+    def line(self, row: int) -> int | None:
+        """Where a row of the patch stands; None when it is not shown."""
+        for part, top in zip(self._parts, self._tops, strict=False):
+            if part.sort is Sort.LINE and part.first <= row < part.first + part.rows:
+                return top + row - part.first
+            if part.sort is Sort.PAIR:
+                pairs = self._pairs_of(part.ref)
+                for inside in range(part.first, part.first + part.rows):
+                    if row in (pairs.left[inside], pairs.right[inside]):
+                        return top + inside - part.first
+        return None
+
+    def grown(self, new: int) -> int | None:
+        """Where a line of grown context stands; None when it is not shown."""
+        for part, top in zip(self._parts, self._tops, strict=False):
+            if part.sort is Sort.GROWN and part.first <= new < part.first + part.rows:
+                return top + new - part.first
+        return None
+
+    def last(self) -> Row:
+        """The last row."""
+        return self.row(len(self) - 1)

@@ -6,14 +6,13 @@ Patches come file by file and in any order; what is not here yet takes one row t
 import re
 from array import array
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
 from ampsm_engine.diff.long_lines import CUT
-from ampsm_engine.review.body import Body
-from ampsm_engine.review.parts import HUGE, Growth, Row, Shape, Sort, height, rest_hidden, still_hidden
-from ampsm_engine.review.rows import Layout
+from ampsm_tui.widgets.diff.layout import HUGE, Growth, Layout, Row, Shape, Sort, height, rest_hidden, still_hidden
+from ampsm_tui.widgets.diff.patch import Body, Hunk
 
 _UNSEEN = re.compile(
     rb"[\x00\x08\x1b]|\xc2(?:[\x80-\x9f]|\xad)|\xd8\x9c|\xe2\x80[\x8b\x8c\x8e\x8f\xa8-\xae]|\xe2\x81[\xa0-\xaf]"
@@ -251,3 +250,38 @@ class Document:
         """Viewed hunks, and all of them."""
         there = [file for file in self.files if not file.is_gone]
         return sum(len(file.viewed) for file in there), sum(file.hunks for file in there)
+
+
+Span = tuple[int, int]
+"""The first line of a hunk on the old side, and how many there are."""
+
+ViewedSpans = Mapping[str, frozenset[Span]]
+"""By path, where hunks were viewed."""
+
+
+def viewed_spans(files: Iterable[File], before: ViewedSpans) -> dict[str, frozenset[Span]]:
+    """Where hunks of these files are viewed, and where they were in what was looked at before."""
+    told = dict(before)
+    for file in files:
+        if file.viewed and file.body is not None and file.body.hunks:
+            spans = frozenset(_span(hunk) for at, hunk in enumerate(file.body.hunks) if at in file.viewed)
+            told[file.path] = told.get(file.path, frozenset()) | spans
+    return told
+
+
+def changed_hunks(body: Body, now: Collection[int], spans: Iterable[Span]) -> frozenset[int]:
+    """The hunks that are not viewed now and stand where one was."""
+    spans = tuple(spans)
+    return frozenset(
+        at for at, hunk in enumerate(body.hunks) if at not in now and any(_meet(_span(hunk), span) for span in spans)
+    )
+
+
+def _span(hunk: Hunk) -> Span:
+    return hunk.old, hunk.old_count
+
+
+def _meet(one: Span, other: Span) -> bool:
+    if one == other:
+        return True
+    return one[0] < other[0] + other[1] and other[0] < one[0] + one[1]

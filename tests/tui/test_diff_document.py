@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from ampsm_engine.diff import hunks
 from ampsm_engine.diff.long_lines import LINE_LIMIT, cut
-from ampsm_engine.review import earlier, search, ways
-from ampsm_engine.review.body import Body
-from ampsm_engine.review.document import Document, File, has_unseen
-from ampsm_engine.review.parts import Anchor, Row, Sort
-from ampsm_engine.review.search import Needle
+from ampsm_tui.widgets.diff import navigation, search
+from ampsm_tui.widgets.diff.document import Document, File, changed_hunks, has_unseen, viewed_spans
+from ampsm_tui.widgets.diff.layout import Anchor, Row, Sort
+from ampsm_tui.widgets.diff.patch import Body
+from ampsm_tui.widgets.diff.search import Needle
 from tests.conftest import examples
 
 LINE = st.text(st.sampled_from("ab+-@\\ é"), max_size=4)
@@ -160,12 +160,12 @@ def test_one_goes_from_what_is_not_viewed_to_the_next() -> None:
     for index in range(2):
         document.put(index, Body.whole(data))
     document.view(0, frozenset({0}))
-    first = ways.next_unviewed(document, 0)
+    first = navigation.next_unviewed(document, 0)
     assert first is not None
     assert document.row(first) == Row(Sort.HUNK, 0, 1, 0)
     document.view(0, frozenset({0, 1}))
     document.view(1, frozenset({0, 1}))
-    assert ways.next_unviewed(document, 0) is None
+    assert navigation.next_unviewed(document, 0) is None
     assert document.progress == (4, 4)
 
 
@@ -210,11 +210,11 @@ def test_a_hunk_stands_where_one_was_viewed_when_both_change_the_same_lines(
     ]
     second = Body.whole(patch(tmp_path, "".join(lines), "".join(mixed)))
     file = File("a", body=first, viewed=frozenset(range(len(first.hunks))))
-    spans = earlier.viewed([file], {})["a"]
+    spans = viewed_spans([file], {})["a"]
     keys = set(hunks.keys(first.data))
     now = {at for at, key in enumerate(hunks.keys(second.data)) if key in keys}
-    assert earlier.changed(second, now, spans) == set(range(len(second.hunks))) - now
-    assert earlier.changed(second, range(len(second.hunks)), spans) == set()
+    assert changed_hunks(second, now, spans) == set(range(len(second.hunks))) - now
+    assert changed_hunks(second, range(len(second.hunks)), spans) == set()
 
 
 @pytest.mark.parametrize(

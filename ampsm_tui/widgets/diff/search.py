@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, AnyStr
 
-from ampsm_engine.review.body import AT, NO_EOL, PAGE, Body
+from ampsm_tui.widgets.diff.patch import AT, NO_EOL, PAGE, Body
 
 if TYPE_CHECKING:
     import regex
