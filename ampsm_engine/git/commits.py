@@ -104,14 +104,16 @@ def record(
     index: Path | None = None,
 ) -> Commit:
     """Commit an index, the worktree's own by default, on the session's branch or beside another one; fills `so_far`."""
-    with _standing_apart(worktree, head(worktree), branch) as note:
-        return _commit(worktree, message, replace(so_far, note=note), hooks=hooks, limit=limit, index=index)
+    now = head(worktree)
+    with _standing_apart(worktree, now, branch) as note:
+        so_far = replace(so_far, note=note)
+        return _commit(worktree, now.commit, message, so_far, hooks=hooks, limit=limit, index=index)
 
 
 def _commit(
-    worktree: Path, message: bytes, nothing: Commit, *, hooks: bool, limit: float, index: Path | None
+    worktree: Path, before: str, message: bytes, nothing: Commit, *, hooks: bool, limit: float, index: Path | None
 ) -> Commit:
-    before = head(worktree).commit
+    """Commit on top of `before`, at which HEAD stands."""
     identity = fallback_identity(worktree)
     variables: dict[str, str | Path] = {**identity, **({"GIT_INDEX_FILE": index} if index else {})}
     note = nothing.note

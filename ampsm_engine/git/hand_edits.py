@@ -128,8 +128,8 @@ def commit_apart(
 
 def note_left(worktree: Path, session_id: str, iteration_id: str) -> None:
     """Note what an iteration leaves uncommitted of its own: the next one goes on with it, as with amp's."""
-    known = kept.tree(worktree, session_id, *_LEFT)
-    if kept.tree(worktree, session_id, *_UNKNOWN):
+    known, unknown = kept.trees(worktree, session_id, _LEFT, _UNKNOWN)
+    if unknown:
         kept.keep(worktree, session_id, _UNKNOWN[0], {_UNKNOWN[1]: ""})
     if not listing.entries(worktree):
         if known:

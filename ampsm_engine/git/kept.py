@@ -68,9 +68,17 @@ def looked(where: Path, session_id: str) -> str | None:
 
 def tree(where: Path, session_id: str, key: str, name: str) -> str | None:
     """The tree that `keep` was given under a key and a name; None when it is not kept."""
-    _checked(session_id, key, name)
-    answer = program.read(where, "rev-parse", "--quiet", "--verify", f"{REVIEW}/{session_id}/{key}/{name}^{{tree}}")
-    return answer.line if answer.ok else None
+    (found,) = trees(where, session_id, (key, name))
+    return found
+
+
+def trees(where: Path, session_id: str, *names: tuple[str, str]) -> tuple[str | None, ...]:
+    """The trees under several keys and names, by one question; None for each that is not kept."""
+    _checked(session_id, *(part for pair in names for part in pair))
+    feed = "".join(f"{REVIEW}/{session_id}/{key}/{name}^{{tree}}\n" for key, name in names).encode()
+    answer = program.read(where, "cat-file", "--batch-check=%(objectname)", feed=feed)
+    lines = answer.output.decode("utf-8", "replace").splitlines() if answer.ok else [""] * len(names)
+    return tuple(line if _OBJECT.fullmatch(line) else None for line in lines)
 
 
 def tree_of(where: Path, name: str) -> str | None:

@@ -7,7 +7,9 @@ what a repository rightly tracks below a folder of that name. Nothing else of it
 
 import contextlib
 import os
+import re
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +27,7 @@ LINES = tuple(f"/{folder}/" for folder in reversed(FOLDERS))
 """Anchored: a folder of that name deeper down is the user's own."""
 
 _ALL = b"*\n"
+_ID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
 class OwnFiles(NamedTuple):
@@ -54,9 +57,20 @@ class OwnFiles(NamedTuple):
 
 def of(where: Path, *revisions: str) -> OwnFiles:
     """What is ampsm's in a repository that rightly tracks what these commits or trees have."""
+    found = ((_tracked_by_id if _ID.fullmatch(one) else _tracked)(where, one) for one in revisions if one)
+    return OwnFiles(frozenset().union(*found))
+
+
+def _tracked(where: Path, revision: str) -> frozenset[str]:
     options = ("ls-tree", "-r", "-z", "--name-only", "--full-tree")
-    found = (program.told(where, *options, one, "--", *FOLDERS) for one in revisions if one)
-    return OwnFiles(frozenset(name for raw in found for name in program.text(raw).split("\0") if name))
+    listed = program.told(where, *options, revision, "--", *FOLDERS)
+    return frozenset(program.text(listed).split("\0")) - {""}
+
+
+@lru_cache(8)
+def _tracked_by_id(where: Path, oid: str) -> frozenset[str]:
+    """The same of a commit or tree by its id, whose files never change: an iteration asks three times."""
+    return _tracked(where, oid)
 
 
 def staged(worktree: Path, *bases: str) -> tuple[str, ...]:

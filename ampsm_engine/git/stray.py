@@ -17,6 +17,11 @@ KEPT = "refs/ampsm/stray"
 def head(worktree: Path) -> Head:
     """The commit and the branch that a worktree has checked out."""
     git_dir = repository.git_dir(worktree)
+    both = program.read(worktree, "rev-parse", "HEAD^{commit}", "--symbolic-full-name", "HEAD")
+    lines = both.line.split("\n")
+    if both.ok and len(lines) == 2:
+        return Head(lines[0], None if lines[1] == "HEAD" else repository.short(lines[1]))
+    # Without a commit, or with a branch that is called HEAD as well, git does not answer both at once.
     commit = program.read(worktree, "rev-parse", "--quiet", "--verify", "HEAD^{commit}")
     branch = program.read(git_dir, "--git-dir", git_dir, "symbolic-ref", "--quiet", "HEAD")
     return Head(commit.line if commit.ok else "", repository.short(branch.line) if branch.ok else None)
@@ -43,8 +48,8 @@ def keep_stray(worktree: Path, *, branch: str, start: str, iteration_id: str) ->
     if not branch or not now.commit or repository.is_busy(worktree):
         return None
     told = _put_on_branch(worktree, now, branch, iteration_id) if now.branch != branch else None
-    tip = repository.branch_tip(worktree, branch)
-    if tip is None or repository.is_ancestor(worktree, start, tip):
+    tip = now.commit if told is None else repository.branch_tip(worktree, branch)
+    if tip in (None, start) or repository.is_ancestor(worktree, start, tip):
         return told
     kept = f"{KEPT}/{iteration_id}-before"
     program.done(worktree, "update-ref", kept, start)

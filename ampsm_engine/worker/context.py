@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from ampsm_engine import redact, wording
 from ampsm_engine.git import own_files, repository
+from ampsm_engine.git.places import Repo
 from ampsm_engine.home import PRIVATE_FOLDER, write_private
 from ampsm_engine.model import Iteration, Session
 
@@ -46,9 +47,9 @@ def put(session: Session, made: Mapping[str, bytes]) -> str | None:
 
 def hide(session: Session) -> None:
     """Hide ampsm's own files in a session's worktree and beside it, also where an older ampsm made them."""
-    worktree = Path(session.worktree_path)
     put(session, {})
-    own_files.ensure(repository.around(worktree))
+    root = Path(session.repo_root)
+    own_files.ensure(Repo(root, repository.common_dir(root), root))
 
 
 def contents(session: Session, iterations: Sequence[Iteration], files: "Sequence[FileChange]") -> dict[str, bytes]:

@@ -131,11 +131,11 @@ def _keep_commits(store: PatientStore, settings: Settings, it: Settling, result:
         told = commits.keep_stray(it.worktree, branch=branch, start=start, iteration_id=it.iteration.id)
         if told:
             it.facts.append(("branch", told))
-        _commit(settings, it, result)
-        # Once more: a commit made just now on another branch than the session's is kept by a ref, too.
-        commits.keep_stray(it.worktree, branch=branch, start=start, iteration_id=it.iteration.id)
+        if _commit(settings, it, result):
+            # Once more: a commit made just now on another branch than the session's is kept by a ref, too.
+            commits.keep_stray(it.worktree, branch=branch, start=start, iteration_id=it.iteration.id)
         head = commits.head(it.worktree)
-        if not repository.is_ancestor(it.worktree, head.commit, branch):
+        if head.branch != branch and not repository.is_ancestor(it.worktree, head.commit, branch):
             it.commit_refused = True  # it is safe, but not where a merge would find it: a person has to look
         if head.commit != start:
             files = changes.files(it.worktree, start, head.commit)
@@ -163,8 +163,8 @@ def _leave_resolution(it: Settling) -> None:
     it.facts.append(("resolution", text))
 
 
-def _commit(settings: Settings, it: Settling, result: str) -> None:
-    """Commit what is not committed yet; nothing to do when amp did it all by itself."""
+def _commit(settings: Settings, it: Settling, result: str) -> bool:
+    """Commit what is not committed yet; nothing to do when amp did it all by itself. Whether a commit was made."""
     paths = tuple(change.path for change in changes.status(it.worktree))
     # An amp that did not finish says what it was about to do: no summary of what it did.
     summary = result if it.iteration.outcome is Outcome.DONE else ""
@@ -188,6 +188,7 @@ def _commit(settings: Settings, it: Settling, result: str) -> None:
         it.facts.append(("note", done.note))
     if done.refused:
         _not_committed(it, f"{done.refused} {done.hint}".strip())
+    return done.sha is not None
 
 
 def _not_committed(it: Settling, why: str) -> None:
