@@ -126,7 +126,15 @@ def _of_base(now: Situation) -> Iterator[str]:
 
 def _described(now: Situation, *span: str) -> list[tuple[str, str, str, str, str]]:
     """Name, author, committer, sessions and parents of each commit of a span."""
-    options = ("log", "-z", f"--format={_PEOPLE}", "--no-color", "--no-mailmap", "--no-show-signature")
+    options = (
+        "log",
+        "-z",
+        f"--format={_PEOPLE}",
+        "--encoding=UTF-8",
+        "--no-color",
+        "--no-mailmap",
+        "--no-show-signature",
+    )
     records = program.told(now.root, *options, *span, "--").decode("utf-8", "replace").split("\0")
     lines = (record.strip("\n").split("\x1f") for record in records if record.strip("\n"))
     return [(sha, author, committer, mark, parents) for sha, author, committer, mark, parents in lines]
