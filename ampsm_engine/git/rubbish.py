@@ -2,7 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import NamedTuple
+
+from ampsm_engine.git import program
 
 LARGE = 10 << 20
 """Bytes of a very large file: hosts begin to warn at 50 MB and refuse at 100 MB, and a clone has each version."""
@@ -20,6 +23,9 @@ _FOLDERS = frozenset(
     }
 )
 """Folders that tools fill."""
+
+_NO_FILE = ("000000", "160000")
+"""The modes of what is not there and of a submodule."""
 
 
 class Added(NamedTuple):
@@ -58,6 +64,26 @@ def found(files: Iterable[Added], has: Callable[[str], bool]) -> tuple[str, ...]
         if folders[folder] >= MANY and not inside and not has(folder):
             named[folder] = folders[folder]
     return (*(f"{folder}/ ({count} file{'s' * (count != 1)})" for folder, count in named.items()), *single)
+
+
+def between(where: Path, old: str, new: str) -> tuple[str, ...]:
+    """The same of what one commit has and an older one has not."""
+    raw = program.told(where, "diff-tree", "-r", "-z", "--raw", "--no-renames", old, new, "--")
+    fields = iter(program.text(raw).split("\0"))
+    heads = ((head.removeprefix(":").split(" "), path) for head, path in zip(fields, fields, strict=False))
+    there = [(path, words) for words, path in heads if words[1] not in _NO_FILE]
+    known = sizes(where, {words[3] for _, words in there})
+    files = [Added(path, words[1], known.get(words[3], 0), words[4] == "A") for path, words in there]
+    return found(files, lambda path: program.read(where, "rev-parse", "--quiet", "--verify", f"{old}:{path}").ok)
+
+
+def sizes(where: Path, names: Iterable[str]) -> dict[str, int]:
+    """The bytes of objects by their names; those that are not there are left out."""
+    feed = "".join(f"{name}\n" for name in names).encode()
+    options = ("cat-file", "--batch-check=%(objectname) %(objectsize)")
+    lines = program.told(where, *options, feed=feed).decode().splitlines() if feed else []
+    words = (line.split(" ") for line in lines)
+    return {name: int(size) for name, size in words if size.isdigit()}
 
 
 def _tools_folder(path: str) -> str | None:

@@ -13,7 +13,7 @@ from ampsm_engine import lifecycle, redact
 from ampsm_engine.amp import command, process
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError, Failed
-from ampsm_engine.git import changes, commits, hand_edits, repository
+from ampsm_engine.git import changes, commits, hand_edits, repository, rubbish
 from ampsm_engine.home import Home, RunDirectory
 from ampsm_engine.model import Iteration, Outcome, ScriptResult, Session, State, Status
 from ampsm_engine.store import PatientStore
@@ -150,10 +150,8 @@ def _keep_commits(store: PatientStore, settings: Settings, it: Settling, result:
 
 def _note_rubbish(it: Settling, start: str, tip: str) -> None:
     """Say what of the commits rarely belongs in a history; a merge asks about it."""
-    from ampsm_engine.git.integrate import rubbish_between  # what merges stand on is not needed before
-
     with suppress(AmpsmError):  # it is committed, whatever can be said of it
-        it.facts += [("rubbish", f"{one} was committed") for one in rubbish_between(it.worktree, start, tip)]
+        it.facts += [("rubbish", f"{one} was committed") for one in rubbish.between(it.worktree, start, tip)]
 
 
 def _leave_resolution(it: Settling) -> None:

@@ -80,8 +80,9 @@ def _carries(process: "psutil.Process", iteration_id: str) -> bool:
     import psutil
 
     with contextlib.suppress(psutil.Error, OSError):
-        if process.uids().real == os.getuid() and _runs(process):
-            return bool(iteration_id) and process.environ().get(RUN_MARK) == iteration_id
+        # The mark first: hardly a process has it, and each question costs as much as this one.
+        is_marked = bool(iteration_id) and process.environ().get(RUN_MARK) == iteration_id
+        return is_marked and process.uids().real == os.getuid() and _runs(process)
     return False
 
 

@@ -22,7 +22,6 @@ from ampsm_engine.git.integrate.conflict_checkout import (
     uncommitted,
     unmerged,
 )
-from ampsm_engine.git.integrate.incoming import rubbish_between
 from ampsm_engine.git.integrate.markers import in_commit as marked_in
 from ampsm_engine.git.integrate.markers import in_worktree as marked_there
 from ampsm_engine.git.integrate.proof import proof
@@ -57,7 +56,6 @@ __all__ = [
     "rejoin",
     "reopen",
     "resolve",
-    "rubbish_between",
     "settle",
     "squash",
     "take_in",

@@ -6,11 +6,10 @@ Blobs are read, and no diffs: attributes hide nothing here.
 import codecs
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from ampsm_engine import redact
-from ampsm_engine.git import program, rubbish
+from ampsm_engine.git import rubbish
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.trees import FOLDER, Entry
 from ampsm_engine.git.secret_files import is_secret
@@ -54,30 +53,21 @@ def look_through(objects: ObjectStore, changes: Sequence[Change], target: str) -
     return _Search(objects).all_of(changes, target)
 
 
-def rubbish_between(where: Path, old: str, new: str) -> tuple[str, ...]:
-    """What rarely belongs in a history, of that which one commit has and an older one has not."""
-    objects = ObjectStore(where)
-    change = Change(objects.tree_of(old), objects.tree_of(new))
-    return _Search(objects).all_of([change], change.old, secrets=False).rubbish
-
-
 class _Search:
     def __init__(self, objects: ObjectStore) -> None:
         self._ground = objects
         self._left = READ
         self._seen: set[bytes] = set()
 
-    def all_of(self, changes: Sequence[Change], target: str, *, secrets: bool = True) -> Incoming:
+    def all_of(self, changes: Sequence[Change], target: str) -> Incoming:
         entries = [(change, list(self._entries(change))) for change in changes]
-        sizes = self._sizes({new[1].hex() for _, files in entries for _, _, new in files})
+        sizes = rubbish.sizes(self._ground.where, {new[1].hex() for _, files in entries for _, _, new in files})
         added = {
             path: rubbish.Added(path, new[0].decode().zfill(6), sizes.get(new[1].hex(), 0), old is None)
             for _, files in entries
             for path, old, new in files
         }
         there = rubbish.found(added.values(), lambda path: self._has(target, path))
-        if not secrets:
-            return Incoming((), there)
         named = dict.fromkeys(name for change, files in entries for name in self._secrets(change, files, sizes))
         return Incoming(tuple(named), there, self._left > 0)
 
@@ -86,13 +76,6 @@ class _Search:
         for path, old, new in differing:
             if new is not None and new[0] != b"160000":
                 yield os.fsdecode(path), old, new
-
-    def _sizes(self, names: Iterable[str]) -> dict[str, int]:
-        feed = "".join(f"{name}\n" for name in names).encode()
-        options = ("cat-file", "--batch-check=%(objectname) %(objectsize)")
-        lines = program.told(self._ground.where, *options, feed=feed).decode().splitlines() if feed else []
-        words = (line.split(" ") for line in lines)
-        return {name: int(size) for name, size in words if size.isdigit()}
 
     def _has(self, tree: str, path: str) -> bool:
         at = bytes.fromhex(tree)
