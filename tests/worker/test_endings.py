@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.model import Outcome, Status
+from tests.soak import one_in
 from tests.worker.bench import Bench
 
 WORK = {"create_file": "half.txt", "content": "half"}
@@ -18,15 +19,21 @@ ENDINGS: list[tuple[str, Steps, Outcome, str | None]] = [
         Outcome.FAILED,
         "no-credit",
     ),
-    ("context", [WORK, {"fail": "413 Prompt is too long"}], Outcome.FAILED, "context-full"),
-    ("model", [WORK, {"fail": "something nobody has seen before"}], Outcome.FAILED, "provider-error"),
     ("no result", [WORK, {"no_result": True}], Outcome.FAILED, "no-result"),
     ("killed", [WORK, {"kill_self": "SIGKILL"}], Outcome.CRASHED, "killed"),
-    ("hung up", [WORK, {"kill_self": "SIGHUP"}], Outcome.CRASHED, "killed"),
     ("lingers", [WORK, {"stall": True}], Outcome.DONE, None),
-    ("noise", [{"raw": "Warning: old node\n{broken\nnull\n[1]\n\xff\n"}, WORK], Outcome.DONE, None),
-    ("long line", [{"big": 12_000_000}, WORK, {"say": "Wrote the long line."}], Outcome.DONE, None),
-    ("much on stderr", [{"stderr": "x" * 1000 + "\n", "repeat": 10_000}, WORK], Outcome.DONE, None),
+    (
+        "noise, much on stderr and a long line",
+        [
+            {"raw": "Warning: old node\n{broken\nnull\n[1]\n\xff\n"},
+            {"stderr": "x" * 1000 + "\n", "repeat": 10_000},
+            {"big": 12_000_000},
+            WORK,
+            {"say": "Wrote the long line."},
+        ],
+        Outcome.DONE,
+        None,
+    ),
     ("held stdout", [{"hold_stdout": 60}, WORK], Outcome.DONE, None),
     ("late exit code", [WORK, {"result": {}}, {"exit": 1}], Outcome.DONE, None),
 ]
@@ -87,6 +94,8 @@ def test_a_full_context_begins_a_new_thread_in_the_same_worktree(bench: Bench) -
     bench.scenario(WORK, {"fail": "413 Prompt is too long"})
     session = bench.new()
     first = bench.settled(session)
+    assert (first.outcome, first.failure) == (Outcome.FAILED, "context-full")
+    assert first.commit_sha, "what amp changed before it failed is committed"
     bench.scenario({"say": "{prompt}"})
     bench.iterate(session, "carry on")
     second = bench.settled(session)
@@ -95,17 +104,9 @@ def test_a_full_context_begins_a_new_thread_in_the_same_worktree(bench: Bench) -
     assert "AGENT_CONTEXT" in bench.engine.home.run(second.id).stream.read_text()
 
 
-def test_an_amp_that_vanished_is_said(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    session = bench.new(None)
-    bench.iterate(session, launch_worker=False)
-    (bench.folder / "amp").unlink()
-    bench.sweep()
-    last = bench.settled(session)
-    assert (last.outcome, last.failure) == (Outcome.FAILED, "not-installed")
-    assert last.hint
-
-
-@pytest.mark.parametrize("version", ["0.0.1767830505-ga62310", "0.0.1773432280-gcd86a7", "0.0.1784106548-gd81d8b"])
+@pytest.mark.parametrize(
+    "version", one_in(3, ["0.0.1767830505-ga62310", "0.0.1773432280-gcd86a7", "0.0.1784106548-gd81d8b"])
+)
 def test_older_amps_work(bench: Bench, monkeypatch: pytest.MonkeyPatch, version: str) -> None:
     monkeypatch.setenv("AMPSM_SCRIPTED_VERSION", version)
     bench.configure(amp__allow_all="true")

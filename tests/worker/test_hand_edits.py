@@ -76,7 +76,9 @@ def test_adopting_a_dirty_worktree(bench: Bench, tmp_path: Path) -> None:
     session = sessions.adopt(bench.engine, elsewhere)
     bench.scenario(WRITE, DONE)
     bench.iterate(session)
-    only_amps(session, bench.settled(session), "amps.txt")
+    last = bench.settled(session)
+    only_amps(session, last, "amps.txt")
+    assert last.commit_sha == git(elsewhere, "rev-parse", "feature").strip()
     assert git(elsewhere, "show", "HEAD~1:app.py") == "mine\nand not staged\n"
     assert git(elsewhere, "status", "--porcelain") == ""
 
@@ -133,7 +135,9 @@ def test_an_amp_that_never_began_commits_nothing(bench: Bench, lined: Session) -
     bench.iterate(lined, launch_worker=False)
     (bench.folder / "amp").unlink()
     bench.sweep()
-    assert bench.settled(lined).outcome is Outcome.FAILED
+    last = bench.settled(lined)
+    assert (last.outcome, last.failure) == (Outcome.FAILED, "not-installed")
+    assert last.hint
     assert commits(lined) == ["Edits by hand"]
     assert bench.last(lined).commit_sha is None
 

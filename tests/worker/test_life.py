@@ -15,8 +15,17 @@ DONE = {"say": "I've added hello.txt with a greeting."}
 
 
 def test_an_iteration_ends_in_a_commit_on_the_sessions_branch(bench: Bench) -> None:
-    bench.scenario(WRITE, DONE)
-    session = bench.new("Write a greeting")
+    """With a tally of the stream, context files that no commit has, no secrets file, and nothing left running."""
+    counted = {"input_tokens": 10, "cache_creation_input_tokens": 200, "cache_read_input_tokens": 3000}
+    bench.scenario(
+        {"background": "sleep 4242", "usage": None},
+        {"create_file": ".env", "content": "X=1\n", "usage": None},
+        {**WRITE, "usage": counted | {"output_tokens": 40}},
+        {**DONE, "usage": counted | {"output_tokens": 2}},
+    )
+    session = bench.new(None, name="greeting")
+    sessions.edit(bench.engine, session.id, notes="private: ask Bob")
+    bench.iterate(session, "Write a greeting")
     last = bench.settled(session)
     assert (last.outcome, last.state, last.failure, last.error) == (Outcome.DONE, State.SETTLED, None, None)
     now = bench.now(session)
@@ -24,7 +33,6 @@ def test_an_iteration_ends_in_a_commit_on_the_sessions_branch(bench: Bench) -> N
     worktree = Path(session.worktree_path)
     assert git(worktree, "rev-parse", session.branch_name).strip() == last.commit_sha
     assert git(worktree, "show", "HEAD:hello.txt") == "hello\n"
-    assert git(worktree, "status", "--porcelain") == ""
     subject, _, body = git(worktree, "log", "-1", "--format=%B").partition("\n")
     assert subject == "amp: added hello.txt with a greeting"
     assert f"Ampsm-Session: {session.id}" in body
@@ -32,52 +40,52 @@ def test_an_iteration_ends_in_a_commit_on_the_sessions_branch(bench: Bench) -> N
     assert last.changed_files == 1
     assert git(bench.repo, "status", "--porcelain") == ""
     assert git(bench.repo, "fsck", "--full") == ""
-    bench.quiet()
+    assert git(worktree, "status", "--porcelain").split() == ["??", ".env"]
+    assert ".env" in bench.fact(session, "left-out")
 
-
-def test_the_tally_is_what_the_stream_says(bench: Bench) -> None:
-    counted = {"input_tokens": 10, "cache_creation_input_tokens": 200, "cache_read_input_tokens": 3000}
-    bench.scenario(
-        {**WRITE, "usage": counted | {"output_tokens": 40}}, {**DONE, "usage": counted | {"output_tokens": 2}}
-    )
-    last = bench.settled(bench.new())
     tally = last.tally
     assert (tally.input_tokens, tally.cache_creation_tokens, tally.cache_read_tokens) == (20, 400, 6000)
-    assert (tally.output_tokens, tally.turns, tally.tools) == (42, 2, 1)
+    assert (tally.output_tokens, tally.turns, tally.tools) == (42, 4, 3)
     assert tally.token_usage == 6462
     calls = bench.engine.store.iterations.tool_calls(last.id)
-    assert [(call.name, call.success) for call in calls] == [("create_file", True)]
+    assert [(call.name, call.success) for call in calls][-1] == ("create_file", True)
 
-
-def test_a_follow_up_goes_on_in_the_same_thread(bench: Bench) -> None:
-    bench.scenario(runs=[[WRITE, DONE], [{"create_file": "second.txt", "content": "2"}, {"say": "Added the second."}]])
-    session = bench.new()
-    first = bench.settled(session)
-    bench.iterate(session, "And another")
-    second = bench.settled(session)
-    assert second.thread_id == first.thread_id == bench.now(session).thread_id
-    assert (second.number, second.start_sha, second.changed_files) == (2, first.commit_sha, 1)
-    assert git(Path(session.worktree_path), "log", "--format=%s", "main..").count("amp: ") == 2
-
-
-def test_the_context_files_are_kept_up_to_date_and_never_committed(bench: Bench) -> None:
-    bench.scenario(WRITE, DONE)
-    session = bench.new(None, name="greeting")
-    sessions.edit(bench.engine, session.id, notes="private: ask Bob")
-    bench.iterate(session, "Write a greeting")
-    bench.settled(session)
-    folder = Path(session.worktree_path) / "AGENT_CONTEXT"
+    folder = worktree / "AGENT_CONTEXT"
     assert "greeting" in (folder / "SESSION.md").read_text()
     assert not [file for file in folder.iterdir() if "Bob" in file.read_text()], "notes are for people"
     assert "hello.txt" in (folder / "DIFF_SUMMARY.md").read_text()
     assert "## 1: done" in (folder / "ITERATION_LOG.md").read_text()
     status = json.loads((folder / "LAST_STATUS.json").read_text())
     assert (status["outcome"], status["iteration"], status["changedFiles"]) == ("done", 1, 1)
-    assert "AGENT_CONTEXT" not in git(Path(session.worktree_path), "ls-files")
+    assert "AGENT_CONTEXT" not in git(worktree, "ls-files")
+    bench.quiet()
 
 
-def test_the_last_status_is_what_the_store_says(bench: Bench) -> None:
-    """While it runs, when it has ended, and when amp's commit was refused."""
+def test_follow_ups_go_on_in_the_same_thread_and_the_script_judges_each(bench: Bench) -> None:
+    second_file = {"create_file": "second.txt", "content": "2"}
+    nothing = {"say": "There is nothing to do here."}
+    bench.scenario(runs=[[WRITE, DONE], [second_file, {"say": "Added the second."}], [nothing]])
+    session = bench.new(script="test -f second.txt || { echo broken; exit 7; }; echo checked")
+    first = bench.settled(session)
+    assert (first.outcome, first.test_result, first.test_exit_code) == (Outcome.DONE, ScriptResult.FAIL, 7)
+    assert bench.now(session).status is Status.AWAITING_INPUT
+    assert first.commit_sha
+    bench.iterate(session, "And another")
+    second = bench.settled(session)
+    assert second.thread_id == first.thread_id == bench.now(session).thread_id
+    assert (second.number, second.start_sha, second.changed_files) == (2, first.commit_sha, 1)
+    assert git(Path(session.worktree_path), "log", "--format=%s", "main..").count("amp: ") == 2
+    assert (second.test_result, second.test_exit_code) == (ScriptResult.PASS, 0)
+    assert bench.now(session).status is Status.IDLE
+    assert bench.engine.home.run(second.id).script_output.read_text() == "checked\n"
+    bench.iterate(session, "And nothing more")
+    third = bench.settled(session)
+    assert (third.outcome, third.commit_sha, third.changed_files) == (Outcome.DONE, None, 0)
+    assert bench.now(session).status is Status.IDLE
+
+
+def test_a_hook_that_refuses_leaves_the_work_in_place_and_says_so(bench: Bench) -> None:
+    """The last status is what the store says, while it runs and when amp's commit was refused."""
     bench.scenario({"touch": str(bench.flag("on"))}, {"wait_for": str(bench.flag("go"))}, WRITE, DONE)
     session = bench.new("Write a greeting")
     file = Path(session.worktree_path) / "AGENT_CONTEXT" / "LAST_STATUS.json"
@@ -85,7 +93,7 @@ def test_the_last_status_is_what_the_store_says(bench: Bench) -> None:
     running = json.loads(file.read_text())
     assert (running["status"], running["state"], running["iteration"]) == ("running", "running", 1)
     hook = bench.repo / ".git" / "hooks" / "pre-commit"
-    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.write_text("#!/bin/sh\necho no tabs please >&2\nexit 1\n")
     hook.chmod(0o755)
     bench.flag("go").touch()
     last = bench.settled(session)
@@ -96,24 +104,9 @@ def test_the_last_status_is_what_the_store_says(bench: Bench) -> None:
         == ("awaiting-input", "settled")
     )
     assert (ended["outcome"], ended["tokenUsage"]) == ("done", last.tally.token_usage)
-
-
-def test_a_passing_script_leaves_the_session_idle(bench: Bench) -> None:
-    bench.scenario(WRITE, DONE)
-    session = bench.new(script="test -f hello.txt && echo checked")
-    last = bench.settled(session)
-    assert (last.test_result, last.test_exit_code) == (ScriptResult.PASS, 0)
-    assert bench.now(session).status is Status.IDLE
-    assert bench.engine.home.run(last.id).script_output.read_text() == "checked\n"
-
-
-def test_a_failing_script_awaits_input_and_the_commit_stays(bench: Bench) -> None:
-    bench.scenario(WRITE, DONE)
-    session = bench.new(script="echo broken; exit 7")
-    last = bench.settled(session)
-    assert (last.outcome, last.test_result, last.test_exit_code) == (Outcome.DONE, ScriptResult.FAIL, 7)
-    assert bench.now(session).status is Status.AWAITING_INPUT
-    assert last.commit_sha
+    assert (last.outcome, last.commit_sha) == (Outcome.DONE, None)
+    assert "no tabs please" in bench.fact(session, "not-committed")
+    assert (Path(session.worktree_path) / "hello.txt").read_text() == "hello\n"
 
 
 def test_a_script_over_its_time_is_ended_with_all_it_started(bench: Bench) -> None:
@@ -124,14 +117,6 @@ def test_a_script_over_its_time_is_ended_with_all_it_started(bench: Bench) -> No
     assert (last.test_result, last.test_exit_code) == (ScriptResult.FAIL, 124)
     assert bench.fact(session, "tested") == "the script took longer than 1 s and was ended"
     bench.quiet()
-
-
-def test_nothing_changed_is_no_commit_and_no_error(bench: Bench) -> None:
-    bench.scenario({"say": "There is nothing to do here."})
-    session = bench.new()
-    last = bench.settled(session)
-    assert (last.outcome, last.commit_sha, last.changed_files) == (Outcome.DONE, None, 0)
-    assert bench.now(session).status is Status.IDLE
 
 
 def test_a_commit_that_amp_made_itself_counts(bench: Bench) -> None:
@@ -153,37 +138,6 @@ def test_an_agent_that_detaches_head_loses_nothing(bench: Bench) -> None:
     worktree = Path(session.worktree_path)
     assert git(worktree, "symbolic-ref", "--short", "HEAD").strip() == session.branch_name
     assert {"hello.txt", "late.txt"} <= set(git(worktree, "ls-tree", "--name-only", session.branch_name).split())
-
-
-def test_a_hook_that_refuses_leaves_the_work_in_place_and_says_so(bench: Bench) -> None:
-    hook = bench.repo / ".git" / "hooks" / "pre-commit"
-    hook.write_text("#!/bin/sh\necho no tabs please >&2\nexit 1\n")
-    hook.chmod(0o755)
-    bench.scenario(WRITE, DONE)
-    session = bench.new()
-    last = bench.settled(session)
-    assert last.outcome is Outcome.DONE
-    assert last.commit_sha is None
-    assert bench.now(session).status is Status.AWAITING_INPUT
-    assert "no tabs please" in bench.fact(session, "not-committed")
-    assert (Path(session.worktree_path) / "hello.txt").read_text() == "hello\n"
-
-
-def test_a_secrets_file_is_left_out_and_told(bench: Bench) -> None:
-    bench.scenario({"create_file": ".env", "content": "X=1\n"}, WRITE, DONE)
-    session = bench.new()
-    bench.settled(session)
-    worktree = Path(session.worktree_path)
-    assert "hello.txt" in git(worktree, "ls-files")
-    assert ".env" not in git(worktree, "ls-files")
-    assert (worktree / ".env").exists()
-    assert ".env" in bench.fact(session, "left-out")
-
-
-def test_what_amp_started_in_the_background_is_ended(bench: Bench) -> None:
-    bench.scenario({"background": "sleep 4242"}, WRITE, DONE)
-    bench.settled(bench.new())
-    bench.quiet()
 
 
 def test_the_worktree_gone_is_said_and_ends_settled(bench: Bench) -> None:

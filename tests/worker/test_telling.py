@@ -102,8 +102,9 @@ def desktop(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Path:
     return told
 
 
-def test_a_worker_tells_the_end_and_only_what_is_wanted(bench: Bench, desktop: Path) -> None:
-    bench.scenario({"say": "Done."})
+def test_a_worker_tells_the_end_as_trying_it_out_promises_and_only_what_is_wanted(bench: Bench, desktop: Path) -> None:
+    files = [{"create_file": f"{number}.txt", "content": "x\n"} for number in range(3)]
+    bench.scenario(*files, {"say": "Made three files."})
     bench.configure(notify__finished="false")
     quiet = bench.new("quiet one", name="quiet one")
     bench.settled(quiet)
@@ -114,11 +115,16 @@ def test_a_worker_tells_the_end_and_only_what_is_wanted(bench: Bench, desktop: P
     bench.settled(watched)
     bench.quiet()
     look.end()
-    loud = bench.new("loud one", name="loud one")
-    bench.settled(loud)
-    told = until(lambda: desktop.exists() and desktop.read_text(), "the desktop's notice")
+    good, bad = bench.new("good", name="good", script="true"), bench.new("bad", name="bad", script="exit 1")
+    bench.settled(good)
+    bench.settled(bad)
     bench.quiet()
-    assert "loud one: finished|no changes|" in told
+    told = desktop.read_text()
+    if "2 sessions" not in told:  # told together where both ended within the same second
+        assert f"|good: finished|{notices.example(Kind.FINISHED).body}|" in told
+        assert f"|bad: tests failed|{notices.example(Kind.TESTS_FAILED).body}" in told
+    assert telling._news(bench.engine.store, bench.last(good).id).text == "3 files changed, the script passed"
+    assert telling._news(bench.engine.store, bench.last(bad).id).text.startswith("the script failed with exit code 1")
     assert "quiet one" not in told
     assert "watched one" not in told
 
@@ -131,21 +137,6 @@ def told_of(desktop: Path, title: str) -> str:
         return next((line for line in lines if title in line), "")
 
     return until(found, f"the notice {title}")
-
-
-def test_an_end_is_told_as_trying_it_out_promises(bench: Bench, desktop: Path) -> None:
-    files = [{"create_file": f"{number}.txt", "content": "x\n"} for number in range(3)]
-    bench.scenario(*files, {"say": "Made three files."})
-    good, bad = bench.new("good", name="good", script="true"), bench.new("bad", name="bad", script="exit 1")
-    bench.settled(good)
-    bench.settled(bad)
-    bench.quiet()
-    text = desktop.read_text()
-    if "2 sessions" not in text:  # told together where both ended within the same second
-        assert f"|good: finished|{notices.example(Kind.FINISHED).body}|" in text
-        assert f"|bad: tests failed|{notices.example(Kind.TESTS_FAILED).body}" in text
-    assert telling._news(bench.engine.store, bench.last(good).id).text == "3 files changed, the script passed"
-    assert telling._news(bench.engine.store, bench.last(bad).id).text.startswith("the script failed with exit code 1")
 
 
 def test_silence_is_told_by_the_worker_while_no_app_is_open(bench: Bench, desktop: Path) -> None:
