@@ -104,6 +104,8 @@ def first_commit(root: Path, files: dict[str, str], message: str) -> None:
         git(made, "init", "-q")
         git(made, "add", "-A")
         git(made, "commit", "-q", "-m", message)
+        for sample in (made / ".git" / "hooks").glob("*.sample"):
+            sample.unlink()
         _made[key] = made
     shutil.copytree(_made[key], root)
     git(root, "update-index", "-q", "--refresh")  # with the new files' inodes, as if they had been written here

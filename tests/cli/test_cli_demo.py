@@ -12,6 +12,7 @@ import pytest
 from tests.cli.conftest import Ampsm, program
 from tests.cli.test_cli_sessions import spawned
 from tests.conftest import git
+from tests.soak import one_in
 
 
 def processes(folder: Path) -> list[str]:
@@ -68,6 +69,7 @@ def test_the_demo_runs_real_sessions(place: Path, hermetic: Path) -> None:
     assert not place.exists()
 
 
+@pytest.mark.soak
 def test_json_and_no_keep(ampsm: Ampsm, place: Path) -> None:
     ran = ampsm("demo", "--speed", "100", "--no-keep", "--json", "--folder", str(place))
     assert ran.code == 0, ran
@@ -78,7 +80,7 @@ def test_json_and_no_keep(ampsm: Ampsm, place: Path) -> None:
     assert "AMPSM_SCRIPTED_PACE" not in os.environ
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", one_in(2, [signal.SIGINT, signal.SIGTERM]))
 def test_an_interrupted_demo_leaves_nothing_behind(place: Path, number: signal.Signals) -> None:
     process = program("demo", "--folder", str(place), start_new_session=True)
     assert process.stderr

@@ -38,12 +38,17 @@ def test_new_and_wait_ends_in_a_commit(ampsm: Ampsm, repo: Path, scripted: Play)
     assert "scripted.txt" in ampsm("diff", session["id"], "--name-only").out
 
 
-def test_a_prompt_from_standard_input(ampsm: Ampsm, repo: Path, scripted: Play) -> None:
+def test_a_prompt_from_standard_input_and_a_script_that_fails(ampsm: Ampsm, repo: Path, scripted: Play) -> None:
+    """The script does not change the exit code."""
     prompt = "Zeile eins\n\nnaïve 日本\n".encode()
-    ran = ampsm("new", "--prompt-file", "-", "--repo", str(repo), "--wait", "--json", stdin=prompt)
+    new = ("new", "--prompt-file", "-", "--repo", str(repo), "--script", "exit 3", "--wait", "--json")
+    ran = ampsm(*new, stdin=prompt)
     assert ran.code == 0, ran
     assert ran.json["session"]["ampPrompt"] == prompt.decode()
     assert ran.json["session"]["name"] == "Zeile eins"
+    assert ran.json["session"]["status"] == "awaiting-input"
+    assert ran.json["session"]["iterations"][0]["testExitCode"] == 3
+    assert "script failed with exit code 3" in ran.err
 
 
 def test_the_exit_code_is_that_of_the_outcome(ampsm: Ampsm, repo: Path, scripted: Play) -> None:
@@ -61,14 +66,6 @@ def test_the_exit_code_is_that_of_the_outcome(ampsm: Ampsm, repo: Path, scripted
     scripted("edit")
     ran = ampsm("iterate", session, "Go on", "--wait")
     assert (ran.code, "Iteration 3 of" in ran.out) == (0, True), ran
-
-
-def test_a_failing_script_does_not_change_the_exit_code(ampsm: Ampsm, repo: Path, scripted: Play) -> None:
-    ran = ampsm("new", "Write", "--repo", str(repo), "--script", "exit 3", "--wait", "--json")
-    assert ran.code == 0, ran
-    assert ran.json["session"]["status"] == "awaiting-input"
-    assert ran.json["session"]["iterations"][0]["testExitCode"] == 3
-    assert "script failed with exit code 3" in ran.err
 
 
 def test_stop(ampsm: Ampsm, repo: Path, hold: Path) -> None:

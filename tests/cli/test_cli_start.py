@@ -42,9 +42,9 @@ def imported(*arguments: str) -> set[str]:
         ["ls", "--json"],
         ["ls"],
         ["show", "1a2b3c4d5e", "--json"],
-        ["status", "--json"],
         ["status", "--tmux"],
         ["events", "--json"],
+        ["--version"],
     ],
     ids=" ".join,
 )

@@ -11,6 +11,7 @@ import pytest
 from ampsm_engine.cli import diagnostics, surroundings
 from ampsm_engine.errors import Failed, Unfit
 from tests.cli.conftest import Ampsm, Shelf, program
+from tests.soak import one_in
 
 
 def shell(line: str) -> subprocess.CompletedProcess[str]:
@@ -70,23 +71,27 @@ def test_a_refusal_of_the_system_ends_a_command_with_five(
 
 
 @pytest.mark.parametrize(
-    ("line", "code"),
-    [
-        ("ampsm ls <&-", 0),
-        ("ampsm ls >&-", 0),
-        ("ampsm ls 2>&-", 0),
-        ("ampsm ls <&- >&- 2>&-", 0),
-        ("ampsm show nobody 2>&-", 3),
-        ("ampsm show nobody 2>/dev/full", 3),
-        ("ampsm lss 2>/dev/full", 2),
-        ("ampsm trash 2>/dev/full", 2),
-        ("ampsm iterate x --prompt-file - <&-", 2),
-        ("ampsm --version >&-", 0),
-        ("ampsm status --tmux >&-", 0),
-        ("ampsm doctor >&- | true", 0),
-    ],
+    "case",
+    one_in(
+        4,
+        [
+            ("ampsm ls <&- >&- 2>&-", 0),
+            ("ampsm ls <&-", 0),
+            ("ampsm ls >&-", 0),
+            ("ampsm ls 2>&-", 0),
+            ("ampsm show nobody 2>/dev/full", 3),
+            ("ampsm show nobody 2>&-", 3),
+            ("ampsm lss 2>/dev/full", 2),
+            ("ampsm trash 2>/dev/full", 2),
+            ("ampsm iterate x --prompt-file - <&-", 2),
+            ("ampsm --version >&-", 0),
+            ("ampsm status --tmux >&-", 0),
+            ("ampsm doctor >&- | true", 0),
+        ],
+    ),
 )
-def test_closed_and_full_streams_are_no_fault(shelf: Shelf, hermetic: Path, line: str, code: int) -> None:
+def test_closed_and_full_streams_are_no_fault(shelf: Shelf, hermetic: Path, case: tuple[str, int]) -> None:
+    line, code = case
     shelf.session()
     ran = shell(line)
     assert ran.returncode == code, ran
@@ -94,7 +99,9 @@ def test_closed_and_full_streams_are_no_fault(shelf: Shelf, hermetic: Path, line
     assert not list((hermetic / "ampsm").glob("fault-*"))
 
 
-@pytest.mark.parametrize("line", ["--help", "ls --help", "ls", "ls --json", "--version", "status --tmux", "config get"])
+@pytest.mark.parametrize(
+    "line", one_in(3, ["--help", "ls --help", "--version", "ls --json", "ls", "status --tmux", "config get"])
+)
 def test_a_full_disk_behind_stdout_is_told(shelf: Shelf, hermetic: Path, line: str) -> None:
     shelf.session(status="error")
     ran = shell(f"ampsm {line} >/dev/full")
@@ -142,17 +149,27 @@ def test_stderr_that_nobody_takes_does_not_end_a_command(monkeypatch: pytest.Mon
     diagnostics.error(Failed("lost", "lost"))
 
 
-@pytest.mark.parametrize("arguments", [["ls"], ["ls", "--json"], ["events"], ["events", "--json"]])
-@pytest.mark.parametrize("buffered", ["", "1"])
+@pytest.mark.parametrize(
+    "case",
+    one_in(
+        3,
+        [
+            (command, unbuffered)
+            for command in ("ls", "ls --json", "events", "events --json")
+            for unbuffered in ("", "1")
+        ],
+    ),
+)
 def test_a_reader_that_has_had_enough_is_no_failure(
-    shelf: Shelf, arguments: list[str], buffered: str, monkeypatch: pytest.MonkeyPatch
+    shelf: Shelf, case: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`ampsm ls | head -1` in a script with pipefail."""
+    command, buffered = case
     monkeypatch.setenv("PYTHONUNBUFFERED", buffered)
     shelf.session("one")
     reader, writer = os.pipe()
     os.close(reader)
-    process = program(*arguments, stdout=writer)
+    process = program(*command.split(), stdout=writer)
     os.close(writer)
     _, said = process.communicate(timeout=60)
     assert (process.returncode, said) == (0, b"")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.engine import startup
+from tests.cli.conftest import Ampsm
 from tests.conftest import git
 from tests.worker.bench import Bench
 from tests.worker.conftest import bench
@@ -18,7 +19,7 @@ from tests.worker.conftest import bench
 __all__ = ["bench"]
 
 
-def ampsm(bench: Bench, *arguments: str) -> subprocess.CompletedProcess[str]:
+def program(bench: Bench, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "ampsm_tui", *arguments]
     return subprocess.run(command, cwd=bench.repo, capture_output=True, text=True, check=False)
 
@@ -91,6 +92,7 @@ def nothing(_bench: Bench) -> None:
 def test_what_is_refused_leaves_the_repository_untouched(
     bench: Bench,
     canary: Path,
+    ampsm: Ampsm,
     monkeypatch: pytest.MonkeyPatch,
     arguments: list[str],
     prepare: Callable[[Bench], None],
@@ -99,14 +101,15 @@ def test_what_is_refused_leaves_the_repository_untouched(
     monkeypatch.setenv("AMP_CLI_PATH", os.environ["AMP_CLI_PATH"])
     prepare(bench)
     before = everything_below(bench.repo)
-    done = ampsm(bench, "new", *arguments)
-    assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
+    monkeypatch.chdir(bench.repo)
+    ran = ampsm("new", *arguments)
+    assert (ran.code, "Traceback" in ran.err) == (code, False), ran
     assert everything_below(bench.repo) == before
     assert not canary.exists(), canary.read_text()
 
 
 def test_one_session_is_made_and_no_second_worktree(bench: Bench) -> None:
-    done = ampsm(bench, "new", "--no-run", "--name", "one", "--json")
+    done = program(bench, "new", "--no-run", "--name", "one", "--json")
     session = json.loads(done.stdout)["session"]
     assert [path.name for path in (bench.repo / ".worktrees").glob("[!.]*")] == [session["id"]]
     assert git(bench.repo, "branch", "--list", "amp/*", "--format=%(refname:short)").strip() == session["branchName"]
@@ -114,7 +117,7 @@ def test_one_session_is_made_and_no_second_worktree(bench: Bench) -> None:
 
 def test_a_secret_made_of_words_is_in_no_branch_name(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DEPLOY_PASSWORD", "correct horse battery")
-    done = ampsm(bench, "new", "--no-run", "--name", "correct horse battery", "--json")
+    done = program(bench, "new", "--no-run", "--name", "correct horse battery", "--json")
     assert "horse" not in done.stdout
     assert "horse" not in git(bench.repo, "for-each-ref")
     assert len(list((bench.repo / ".worktrees").glob("[!.]*"))) == 1

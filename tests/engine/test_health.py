@@ -31,9 +31,10 @@ def test_doctor_names_what_is_missing_and_never_shows_a_key(bench: Bench, monkey
 
 
 def test_a_lost_worktree_is_found_and_made_again(bench: Bench) -> None:
-    bench.scenario({"create_file": "hello.txt", "content": "one\n"}, {"say": "Added a greeting."})
-    session = bench.new()
-    bench.settled(session)
+    session = bench.new(None, name="x")
+    (Path(session.worktree_path) / "hello.txt").write_text("one\n")
+    git(Path(session.worktree_path), "add", "hello.txt")
+    git(Path(session.worktree_path), "commit", "-q", "-m", "Greet")
     shutil.rmtree(session.worktree_path)
     (finding,) = health.repair(bench.engine)
     assert finding.kind == "worktree"

@@ -72,15 +72,11 @@ def test_a_scripts_output_is_redacted(bench: Bench) -> None:
 
 
 def test_prompts_of_this_session_come_first(bench: Bench) -> None:
-    bench.scenario({"say": "Done"})
-    other = bench.new("Theirs")
-    mine = bench.new("Mine")
-    bench.iterate(mine, "Mine again")
-    bench.iterate(mine, "Mine")
+    other, mine = bench.new(None, name="theirs"), bench.new(None, name="mine")
+    for session, prompt in ((other, "Theirs"), (mine, "Mine"), (mine, "Mine again"), (mine, "Mine")):
+        bench.iterate(session, prompt, launch_worker=False)
     assert history.prompts(bench.engine, mine.id) == ("Mine", "Mine again", "Theirs")
     assert history.prompts(bench.engine, mine.id, most=1) == ("Mine",)
-    bench.settled(mine)
-    bench.settled(other)
 
 
 def test_each_run_of_the_script_keeps_its_output(bench: Bench) -> None:

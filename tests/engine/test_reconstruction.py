@@ -60,35 +60,22 @@ def test_everything_that_ran_comes_back(bench: Bench) -> None:
     assert store.iterations.tool_calls(before[1][0].id) == calls
     assert replace(store.sessions.get(unbegun), created_at="") == replace(before[2], created_at="")
     assert health.repair(bench.engine) == ()
-    follow_up = bench.iterate(store.sessions.get(ran), "And once more")
-    assert follow_up.number == 3
-    bench.settled(before[0])
 
-
-def test_run_directories_of_before_there_were_records_give_prompts_threads_and_tokens(bench: Bench) -> None:
-    ran, _ = worked(bench)
-    before = bench.engine.store.iterations.of(ran)
-    bench.quiet()
     for record in bench.engine.home.runs.glob("*/record.json"):
-        record.unlink()
+        record.unlink()  # run directories of before there were records
+    store.close()
     lose(bench)
     health.repair(bench.engine, apply=True)
-    session, found = bench.engine.store.sessions.get(ran), bench.engine.store.iterations.of(ran)
+    session, found = store.sessions.get(ran), store.iterations.of(ran)
     assert (session.name, session.script_command, session.amp_prompt) == ("Greetings", "true", "Greet people")
     assert (session.base_branch, session.base_commit) == ("main", git(bench.repo, "rev-parse", "main").strip())
-    for column in (
-        "id",
-        "number",
-        "prompt",
-        "thread_id",
-        "tally",
-        "outcome",
-        "commit_sha",
-        "start_sha",
-        "changed_files",
-    ):
-        assert [getattr(one, column) for one in found] == [getattr(one, column) for one in before], column
-    assert session.thread_id == before[-1].thread_id
+    columns = ("id", "number", "prompt", "thread_id", "tally", "outcome", "commit_sha", "start_sha", "changed_files")
+    for column in columns:
+        assert [getattr(one, column) for one in found] == [getattr(one, column) for one in before[1]], column
+    assert session.thread_id == before[1][-1].thread_id
+    follow_up = bench.iterate(session, "And once more")
+    assert follow_up.number == 3
+    bench.settled(before[0])
 
 
 def test_a_branch_alone_tells_its_session_and_its_iterations(bench: Bench) -> None:
@@ -165,16 +152,12 @@ def test_amp_that_lives_on_is_adopted_and_what_waited_does_not_begin(bench: Benc
     assert (done.outcome, done.changed_files) == (Outcome.DONE, 1)
 
 
-def test_runs_of_another_database_are_left_to_it(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    worked(bench)
-    bench.quiet()
-    monkeypatch.setenv("AMPSM_DB_PATH", str(bench.folder / "other.sqlite"))
-    assert health.repair(open_engine(), apply=True) == ()
-
-
-def test_a_forged_record_is_only_data(bench: Bench) -> None:
+def test_a_forged_record_is_only_data_and_runs_of_another_database_are_left_to_it(bench: Bench) -> None:
     ran, _ = worked(bench)
     bench.quiet()
+    with pytest.MonkeyPatch.context() as other:
+        other.setenv("AMPSM_DB_PATH", str(bench.folder / "other.sqlite"))
+        assert health.repair(open_engine(), apply=True) == ()
     record = bench.engine.home.run(bench.last(bench.sessions[0]).id).record
     for content in ("", "[]", '{"database": 1}', json.dumps({"session": {"status": "no"}, "iteration": {}})):
         record.write_text(content)

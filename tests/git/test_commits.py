@@ -15,6 +15,7 @@ from ampsm_engine.git.places import Worktree
 from ampsm_engine.git.secret_files import is_secret
 from ampsm_engine.git.values import Commit, LeftOut
 from tests.git.sandboxes import Sandbox, has_lfs
+from tests.soak import one_in
 
 
 def commit(
@@ -211,14 +212,15 @@ CONTENTS = {
 }
 
 
-@pytest.mark.parametrize("name", CONTENTS)
-def test_where_the_name_does_not_decide_the_content_does(sandbox: Sandbox, worktree: Worktree, name: str) -> None:
-    secret, harmless = CONTENTS[name]
-    name = name.strip()
-    sandbox.write({f"app/{name}": secret, f"lib/{name}": harmless}, worktree.path)
+def test_where_the_name_does_not_decide_the_content_does(sandbox: Sandbox, worktree: Worktree) -> None:
+    for number, (name, (secret, harmless)) in enumerate(CONTENTS.items()):
+        sandbox.write({f"app/{number}/{name.strip()}": secret, f"lib/{number}/{name.strip()}": harmless}, worktree.path)
     made = commit(worktree)
-    assert [left.path for left in made.left_out] == [f"app/{name}"]
-    assert sandbox.git("show", "--name-only", "--format=", "HEAD", at=worktree.path) == f"lib/{name}"
+    wanted = {f"{number}/{name.strip()}" for number, name in enumerate(CONTENTS)}
+    assert {left.path for left in made.left_out} == {f"app/{one}" for one in wanted}
+    assert set(sandbox.git("show", "--name-only", "--format=", "HEAD", at=worktree.path).split("\n")) == {
+        f"lib/{one}" for one in wanted
+    }
 
 
 def test_what_the_agent_staged_is_kept_with_the_rest(sandbox: Sandbox, worktree: Worktree) -> None:
@@ -371,7 +373,7 @@ class TestStates:
         assert "conflicts in 'README.md'" in (made.refused or "")
         assert "<<<<<<<" in (at / "README.md").read_text()
 
-    @pytest.mark.parametrize("operation", ["rebase", "merge", "cherry-pick", "revert", "am", "bisect"])
+    @pytest.mark.parametrize("operation", one_in(3, ["rebase", "merge", "cherry-pick", "revert", "am", "bisect"]))
     def test_an_operation_in_progress_is_refused(self, sandbox: Sandbox, worktree: Worktree, operation: str) -> None:
         at = worktree.path
         first = sandbox.commit({"README.md": "one\n"}, at=at)
@@ -619,7 +621,7 @@ CAUSES = {
 }
 
 
-@pytest.mark.parametrize("cause", CAUSES)
+@pytest.mark.parametrize("cause", one_in(3, CAUSES))
 def test_why_git_made_no_commit_comes_from_what_it_said(sandbox: Sandbox, worktree: Worktree, cause: str) -> None:
     script, text, hint = CAUSES[cause]
     if script:

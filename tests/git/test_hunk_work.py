@@ -115,7 +115,7 @@ def test_a_whole_file_is_rejected_and_comes_back(
     sandbox.check()
 
 
-@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("kind", one_in(2, FILES))
 def test_a_whole_file_is_staged_and_unstaged(sandbox: Sandbox, worktree: Worktree, at: Path, kind: str) -> None:
     path, old_path, change = FILES[kind]
     change(at)
@@ -265,7 +265,7 @@ def test_a_view_that_is_stale_is_refused_and_nothing_is_changed(sandbox: Sandbox
     assert (at / "text.txt").read_text() == "moved down\n" + TEXT
 
 
-@pytest.mark.parametrize("why", ["operation", "detached", "hook", "secret", "submodule", "conflict"])
+@pytest.mark.parametrize("why", one_in(2, ["operation", "detached", "hook", "secret", "submodule", "conflict"]))
 def test_it_is_refused_with_the_reason_and_nothing_is_changed(
     sandbox: Sandbox, worktree: Worktree, at: Path, why: str
 ) -> None:

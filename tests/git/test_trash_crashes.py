@@ -63,7 +63,7 @@ def full(sandbox: Sandbox) -> Worktree:
 
 
 @pytest.mark.parametrize("which", ["keep", "restore"])
-@pytest.mark.parametrize("stride", [3, pytest.param(1, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("stride", [7, pytest.param(1, marks=pytest.mark.soak)])
 def test_killed_at_any_step(sandbox: Sandbox, full: Worktree, which: str, stride: int) -> None:
     before, files = state(sandbox, full.path), contents(full.path)
 

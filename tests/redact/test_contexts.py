@@ -259,17 +259,17 @@ def shapes(line: str) -> Iterator[str]:
     yield json.dumps(json.dumps({"output": f"x\n{line}\nlast"}))
 
 
-@pytest.mark.parametrize("line", SECRET_LINES.strip("\n").split("\n"))
-def test_a_secret_is_known_by_what_stands_before_it(line: str) -> None:
-    secrets = re.findall("«(.*?)»", line)
-    assert secrets
-    for text in shapes(line.replace("«", "").replace("»", "")):
-        clean = plain.text(text)
-        assert not [secret for secret in secrets if secret in clean or json.dumps(secret)[1:-1] in clean], text
-        assert plain.text(clean) == clean
-        assert "[redacted:" in clean
-        if _is_json(text):
-            json.loads(clean)
+def test_a_secret_is_known_by_what_stands_before_it() -> None:
+    for line in SECRET_LINES.strip("\n").split("\n"):
+        secrets = re.findall("«(.*?)»", line)
+        assert secrets, line
+        for text in shapes(line.replace("«", "").replace("»", "")):
+            clean = plain.text(text)
+            assert not [secret for secret in secrets if secret in clean or json.dumps(secret)[1:-1] in clean], text
+            assert plain.text(clean) == clean
+            assert "[redacted:" in clean
+            if _is_json(text):
+                json.loads(clean)
 
 
 def _is_json(text: str) -> bool:
@@ -280,10 +280,10 @@ def _is_json(text: str) -> bool:
     return True
 
 
-@pytest.mark.parametrize("line", HARMLESS_LINES.strip("\n").split("\n"))
-def test_what_only_looks_like_it_stays(line: str) -> None:
-    for text in shapes(line):
-        assert plain.text(text) == text
+def test_what_only_looks_like_it_stays() -> None:
+    for line in HARMLESS_LINES.strip("\n").split("\n"):
+        for text in shapes(line):
+            assert plain.text(text) == text
 
 
 BEFORE = (

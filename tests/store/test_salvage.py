@@ -6,6 +6,7 @@ import random
 import shutil
 import sqlite3
 import stat
+import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -16,20 +17,31 @@ import pytest
 from ampsm_engine.errors import Unfit
 from ampsm_engine.model import Outcome, State
 from ampsm_engine.store import Store, copies, keeping
+from tests.soak import one_in
 from tests.store.values import a_session, an_iteration, ended, start
 
 PAGE = 4096
 
 
+_templates = tempfile.TemporaryDirectory(prefix="ampsm-tests-")
+
+
 def filled(database: Path, sessions: int = 60) -> Store:
-    """A store whose rows fill many pages, all of them in the database's own file."""
+    """A store whose rows fill many pages, all of them in the database's own file; made once, copied ever after."""
+    made = Path(_templates.name) / str(sessions)
+    if not made.exists():
+        fill(made / database.name, sessions)
+    shutil.copytree(made, database.parent)
+    return Store(database)
+
+
+def fill(database: Path, sessions: int) -> None:
     store = Store(database)
     for number in range(sessions):
         store.sessions.add(a_session(f"s{number:03}", notes=f"{number} " + "n" * 900))
         store.queue.add(an_iteration(f"i{number:03}", f"s{number:03}"))
         store.queue.ask_to_stop(f"s{number:03}")
     checkpoint(store)
-    return store
 
 
 def checkpoint(store: Store) -> None:
@@ -70,7 +82,7 @@ def test_broken_pages_cost_only_the_rows_on_them(database: Path) -> None:
     assert aside.stat().st_size == pages * PAGE, "what was lost stays as it was found"
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", one_in(3, range(6)))
 def test_noise_anywhere_ends_in_a_sound_store(database: Path, seed: int) -> None:
     store = filled(database, 30)
     store.keep_copy()

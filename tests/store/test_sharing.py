@@ -31,13 +31,13 @@ CLAIM = """
 
 
 def test_processes_that_claim_at_once_take_each_iteration_once(store: Store) -> None:
-    sessions = [f"s{number}" for number in range(20)]
+    sessions = [f"s{number}" for number in range(10)]
     for session in sessions:
         store.sessions.add(a_session(session))
         for number in range(10):
             store.queue.add(an_iteration(f"{session}-{number}", session))
-    processes = [start(CLAIM, store.path) for _ in range(6)]
-    assert [process.stdout.readline() for process in processes] == ["ready\n"] * 6
+    processes = [start(CLAIM, store.path) for _ in range(4)]
+    assert [process.stdout.readline() for process in processes] == ["ready\n"] * 4
     for process in processes:
         process.stdin.write("go\n")
         process.stdin.flush()
@@ -53,7 +53,7 @@ def test_processes_that_claim_at_once_take_each_iteration_once(store: Store) -> 
         assert kinds == ["started", "done"] * 10, "never two at once in one session"
 
 
-def test_ten_that_enqueue_at_once_are_numbered_without_a_gap(store: Store) -> None:
+def test_five_that_enqueue_at_once_are_numbered_without_a_gap(store: Store) -> None:
     store.sessions.add(a_session())
     code = """
         from ampsm_engine.model import Iteration, State
@@ -62,13 +62,13 @@ def test_ten_that_enqueue_at_once_are_numbered_without_a_gap(store: Store) -> No
         for number in range(5):
             store.queue.add(Iteration(f"{sys.argv[2]}-{number}", "s1", 0, "p", State.QUEUED, ""))
     """
-    processes = [start(code, store.path, number) for number in range(10)]
+    processes = [start(code, store.path, number) for number in range(5)]
     for process in processes:
         process.stdin.write("go\n")
         process.stdin.flush()
     for process in processes:
         ended(process)
-    assert [one.number for one in store.iterations.of("s1")] == list(range(1, 51))
+    assert [one.number for one in store.iterations.of("s1")] == list(range(1, 26))
 
 
 def test_sqlite_itself_holds_one_active_iteration_a_session(store: Store) -> None:
