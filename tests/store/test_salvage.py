@@ -116,7 +116,7 @@ LOSSES: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("how", LOSSES)
+@pytest.mark.parametrize("how", one_in(2, LOSSES))
 def test_with_a_copy_no_session_is_lost(database: Path, how: str) -> None:
     store = filled(database)
     store.keep_copy()
@@ -126,7 +126,7 @@ def test_with_a_copy_no_session_is_lost(database: Path, how: str) -> None:
     assert any(fact.kind == "recovered" for fact in Store(database).facts.read())
 
 
-@pytest.mark.parametrize("how", ["a header", "a first page", "half", "a part of a page"])
+@pytest.mark.parametrize("how", one_in(2, ["half", "a header", "a first page", "a part of a page"]))
 def test_without_a_copy_what_is_sound_is_recovered(database: Path, how: str) -> None:
     filled(database)
     os.truncate(database, database.stat().st_size * 3 // 4) if how == "half" else LOSSES[how](database)
