@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from ampsm_engine.context import Engine
-    from ampsm_engine.differ.client import Differ
     from ampsm_engine.model import Session
+    from ampsm_tui.differ.client import Differ
     from ampsm_tui.telling import Teller
     from ampsm_tui.widgets.session_table import SessionTable
 
@@ -167,7 +167,7 @@ class AmpsmApp(Leaving, Redrawing):
     def differ(self) -> "Differ":
         """The diff process: started for the first review, and kept for the next. Failed when it cannot be started."""
         if self._differ is None:
-            from ampsm_engine.differ.client import Differ
+            from ampsm_tui.differ.client import Differ
 
             self._differ = Differ.start()
         return self._differ

@@ -9,8 +9,8 @@ from textual.dom import DOMNode
 if TYPE_CHECKING:
     from ampsm_engine.config import Settings
     from ampsm_engine.context import Engine
-    from ampsm_engine.differ.client import Differ
     from ampsm_engine.model import Board, Session
+    from ampsm_tui.differ.client import Differ
 
 
 class House(Protocol):

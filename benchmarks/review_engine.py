@@ -11,9 +11,10 @@ from typing import TypeVar
 from big_diff import BigDiff, big_diff, git
 from ground import ground
 
-from ampsm_engine.differ.client import Differ, Review
-from ampsm_engine.differ.line import Line
 from ampsm_engine.differ.protocol import Request
+from ampsm_tui.differ.client import Differ
+from ampsm_tui.differ.review import Review
+from ampsm_tui.differ.transport import Transport
 
 T = TypeVar("T")
 
@@ -145,15 +146,15 @@ def _memory(pid: int, name: str) -> int:
 
 
 def _watch_pieces() -> None:
-    """Measure every callback of the line."""
-    reading = Line._read  # noqa: SLF001
+    """Measure every callback of the transport."""
+    reading = Transport._read  # noqa: SLF001
 
-    def measured(line: Line, *callbacks: object) -> None:
+    def measured(transport: Transport, *callbacks: object) -> None:
         began = time.perf_counter()
-        reading(line, *callbacks)  # type: ignore[arg-type]
+        reading(transport, *callbacks)  # type: ignore[arg-type]
         pieces.append(time.perf_counter() - began)
 
-    Line._read = measured  # type: ignore[method-assign, assignment]  # noqa: SLF001
+    Transport._read = measured  # type: ignore[method-assign, assignment]  # noqa: SLF001
 
 
 if __name__ == "__main__":

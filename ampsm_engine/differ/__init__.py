@@ -1,4 +1,4 @@
-"""The diff process: trees compared, words marked and code coloured away from the screens, and the screens' end of it.
+"""The diff process: trees compared, words marked and code coloured away from the screens, which ask it by messages.
 
-`client` is all that the screens know of it; pygit2 and Pygments are loaded in the process alone.
+pygit2 and Pygments are loaded in this process alone.
 """

@@ -1,4 +1,4 @@
-"""The diff process, started by `client`: questions on standard input, answers on standard output, both in frames."""
+"""The diff process, started by the screens: questions on standard input, answers on standard output, both in frames."""
 
 from ampsm_engine.differ.server import main
 

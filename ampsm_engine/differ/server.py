@@ -6,6 +6,7 @@ runs beside the loop (`side`). The process ends with its input.
 """
 
 import contextlib
+import ctypes
 import gc
 import os
 import select
@@ -17,7 +18,6 @@ from typing import Any
 
 from ampsm_engine.differ import side
 from ampsm_engine.differ.comparison import Asked, Comparison
-from ampsm_engine.differ.memory import give_back
 from ampsm_engine.differ.opening import Opening, attempt
 from ampsm_engine.differ.protocol import Frames, frame
 from ampsm_engine.differ.side import Side
@@ -88,7 +88,7 @@ class Server:
     def _relax(self) -> None:
         """Give back what only makes work faster."""
         self._opening.rest()
-        give_back()
+        _give_back()
 
     # What comes in
 
@@ -257,6 +257,15 @@ class Server:
         made.is_complete = True
         self._say(["complete", made.number])
         self._relax()
+
+
+def _give_back() -> None:
+    """Give memory that the C library keeps after a rush of work back to the system, where it can."""
+    try:
+        trim = ctypes.CDLL(None).malloc_trim
+    except (OSError, AttributeError):  # not glibc
+        return
+    trim(0)
 
 
 def _late(_number: int, _frame: object) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from ampsm_engine.differ.protocol import CUT
 
 if TYPE_CHECKING:
-    from ampsm_engine.differ.client import Review
     from ampsm_engine.differ.protocol import FileEntry
+    from ampsm_tui.differ.review import Review
 
 Matches = Callable[[bytes], Iterable[tuple[int, int]]]
 """The places in a line, in letters of the raw line, that are looked for."""

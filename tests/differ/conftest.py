@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.differ.client import Differ
+from ampsm_tui.differ.client import Differ
 from tests.git.sandboxes import Sandbox, small_project
 
 

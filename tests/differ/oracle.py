@@ -2,8 +2,9 @@
 
 import re
 
-from ampsm_engine.differ.client import Differ, Review
 from ampsm_engine.differ.protocol import Request
+from ampsm_tui.differ.client import Differ
+from ampsm_tui.differ.review import Review
 from tests.git.sandboxes import Sandbox
 
 

@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ampsm_engine.diff.long_lines import LINE_LIMIT, uncut_length
-from ampsm_engine.differ.client import Differ
 from ampsm_engine.differ.comparison import Comparison
 from ampsm_engine.differ.opening import Opening
 from ampsm_engine.differ.protocol import CLASSES, CUT, Request
 from ampsm_engine.errors import NotFound
 from ampsm_engine.git import changes, diff_library, renames
+from ampsm_tui.differ.client import Differ
 from tests.conftest import examples
 from tests.differ.oracle import bare, git_patches, numstat, request, shortstat, shown, totals, whole
 from tests.git.sandboxes import Sandbox

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ampsm_engine.differ.folding import by_content, by_name
+from ampsm_engine.differ.comparison import by_content, by_name
 
 
 @pytest.mark.parametrize("path", ["a/package-lock.json", "Cargo.lock", "go.sum", "uv.lock"])

@@ -10,17 +10,22 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import psutil
 import pytest
 
-from ampsm_engine.differ import client, server, wishes
-from ampsm_engine.differ.client import Differ, Event
+from ampsm_engine.differ import server, wishes
 from ampsm_engine.differ.protocol import FileEntry, Frames, frame
 from ampsm_engine.errors import Failed
+from ampsm_tui.differ import client
+from ampsm_tui.differ.client import Differ
 from tests.differ.oracle import request, whole
 from tests.git.sandboxes import Sandbox
 from tests.waiting import becomes, until
+
+if TYPE_CHECKING:
+    from ampsm_tui.differ.review import Event
 
 
 def below(pid: int) -> list[psutil.Process]:
@@ -132,7 +137,7 @@ def test_nothing_outlives_an_app_that_is_killed(sandbox: Sandbox, own_temporary_
         hanging_filter(sandbox)
     code = (
         "import asyncio, sys\n"
-        "from ampsm_engine.differ.client import Differ\n"
+        "from ampsm_tui.differ.client import Differ\n"
         "from ampsm_engine.differ.protocol import Request\n"
         "differ = Differ.start()\n"
         "print(differ.pid, flush=True)\n"
@@ -166,7 +171,7 @@ async def test_what_a_killed_process_left_is_swept_by_the_next(sandbox: Sandbox,
     assert left.stat().st_mode & 0o077 == 0
     differ._is_closed = True  # so that it is not started again
     os.kill(differ.pid, signal.SIGKILL)
-    differ._line.end()
+    differ._transport.end()
     assert left.exists()
     other, third = Differ.start(), Differ.start()
     for one in (other, third):
@@ -212,7 +217,7 @@ def test_what_is_no_message_ends_the_process_quietly() -> None:
 
 def test_the_screens_end_computes_nothing() -> None:
     code = (
-        "import sys, ampsm_engine.differ.client\n"
+        "import sys, ampsm_tui.differ.client\n"
         "print([name for name in ('pygit2', 'pygments', 'ampsm_engine.git', 'textual') if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

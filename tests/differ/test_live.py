@@ -2,12 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from ampsm_engine.differ.client import Differ
+from ampsm_tui.differ.client import Differ
 from tests.differ.oracle import request, whole
 from tests.git.sandboxes import Sandbox
 
 if TYPE_CHECKING:
-    from ampsm_engine.differ.review import Event
+    from ampsm_tui.differ.review import Event
 
 
 async def test_a_live_worktree_is_what_would_be_committed_and_is_not_touched(differ: Differ, sandbox: Sandbox) -> None:

@@ -14,8 +14,8 @@ from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board, Session
 from ampsm_engine.review.values import WHOLE, Comment, Ends, Marks
 from ampsm_tui.ask import ask, asking, tell
+from ampsm_tui.differ.review import request_of
 from ampsm_tui.house import house
-from ampsm_tui.looking_at import request_of
 from ampsm_tui.screens.review.held import Held
 from ampsm_tui.screens.review.reading import Reading
 from ampsm_tui.screens.review.view_state import look_of, take_look
@@ -27,8 +27,8 @@ from ampsm_tui.widgets.file_tree import FileTree
 from ampsm_tui.widgets.review_head import ReviewHead, Standing
 
 if TYPE_CHECKING:
-    from ampsm_engine.differ.client import Review
     from ampsm_engine.differ.protocol import Request
+    from ampsm_tui.differ.review import Review
 
 SOON = 0.1
 """Seconds between two times that counts are told while a diff comes."""

@@ -19,8 +19,8 @@ from ampsm_engine.model import Board, State
 from ampsm_engine.review.values import LOOKED, WHOLE, Ends, Marks
 from ampsm_tui.ask import ask, ask_until_answered, asking, ignore, told
 from ampsm_tui.clean import fit, one_line
+from ampsm_tui.differ.review import default_range, ends_of, request_of
 from ampsm_tui.house import house
-from ampsm_tui.looking_at import default_range, ends_of, request_of
 from ampsm_tui.screens.dialog import Dialog
 from ampsm_tui.screens.review.held import MOMENT
 from ampsm_tui.screens.review.pane import ReviewBase
@@ -28,8 +28,8 @@ from ampsm_tui.screens.review.reading import Reading
 from ampsm_tui.watching import watch
 
 if TYPE_CHECKING:
-    from ampsm_engine.differ.client import Review
     from ampsm_engine.engine.ranges import Choice, Point
+    from ampsm_tui.differ.review import Review
 
 TWO_POINTS = "points"
 RESTING = 1.0

@@ -23,9 +23,9 @@ from ampsm_tui.widgets.diff_source import Source
 from ampsm_tui.widgets.diff_view import DiffView
 
 if TYPE_CHECKING:
-    from ampsm_engine.differ.client import Event, Review
     from ampsm_engine.differ.protocol import FileEntry
     from ampsm_engine.git.stage_work import Staged
+    from ampsm_tui.differ.review import Event, Review
 
 SLICE = 0.004
 """Seconds of work between two chances for a key."""

@@ -1,6 +1,6 @@
 """The screens' end of the diff process: one process an app, any number of reviews, everything asked by messages.
 
-    differ = Differ.start()                        # at once, before asyncio or Textual are loaded
+    differ = Differ.start()
     review = await differ.open(Request(...))       # the list of files
     review.listen(arrived); review.focus(index)    # then patches, colours and words come, nearest first
     review.patch(index), .colours(index, side), .words(index)      # for drawing: what is here already, else None
@@ -9,19 +9,15 @@ Nothing is computed here, and nothing blocks: each callback handles one piece of
 started again with the reviews that it had; one that is stuck is ended first.
 """
 
+import asyncio
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ampsm_engine.differ.answers import refusal, settle
-from ampsm_engine.differ.line import Line
+from ampsm_engine import errors
 from ampsm_engine.differ.protocol import Colours, Request
-from ampsm_engine.differ.review import Event as Event  # noqa: PLC0414 - part of this module's face
-from ampsm_engine.differ.review import Review as Review  # noqa: PLC0414
-from ampsm_engine.differ.shelf import Shelf
 from ampsm_engine.errors import AmpsmError, Failed
-
-if TYPE_CHECKING:
-    import asyncio
+from ampsm_tui.differ.review import ColourCache, Review
+from ampsm_tui.differ.transport import Transport
 
 PULSE = 2.0
 """Seconds between looks at a process with work to do; silent for three of them, it is taken for stuck."""
@@ -36,14 +32,14 @@ RESTARTS = 3
 class Differ:
     """The diff process, started and kept alive."""
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
         self._numbers = itertools.count(1)
         self._reviews: dict[int, Review] = {}
         self._bases: dict[int, Review | None] = {}
         self._opening: dict[int, asyncio.Future[Review | None]] = {}
         self._asked: dict[int, tuple[list[Any], asyncio.Future[Any]]] = {}
-        self._shelf = Shelf()
+        self._colours = ColourCache()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._pulse: asyncio.TimerHandle | None = None
         self._silent = self._deaths = 0
@@ -55,12 +51,12 @@ class Differ:
     @classmethod
     def start(cls) -> "Differ":
         """Start the process; it gets ready while the caller does something else. Failed when it cannot be started."""
-        return cls(Line())
+        return cls(Transport())
 
     @property
     def pid(self) -> int:
         """The process; another one when it had to be started again."""
-        return self._line.pid
+        return self._transport.pid
 
     async def open(self, request: Request) -> Review:
         """Compare two trees; answers as soon as the list of files is here.
@@ -78,15 +74,15 @@ class Differ:
         for timer in (self._pulse, *self._leaving.values()):
             if timer is not None:
                 timer.cancel()
-        self._line.end()
+        self._transport.end()
         self._fail(Failed("The diff process was closed."))
 
     # What reviews need of it
 
-    def say(self, *message: Any) -> None:
+    def send(self, *message: Any) -> None:
         """Send a message."""
         if not self._is_closed:
-            self._line.say(*message)
+            self._transport.send(*message)
             self._watch()
 
     async def ask(self, *message: Any) -> Any:
@@ -94,7 +90,7 @@ class Differ:
         number = next(self._numbers)
         future = self.promise()
         self._asked[number] = ([message[0], number, *message[1:]], future)
-        self.say(*self._asked[number][0])
+        self.send(*self._asked[number][0])
         try:
             return await future
         finally:
@@ -106,9 +102,9 @@ class Differ:
 
     def coloured(self, key: tuple[str, str]) -> Colours | None:
         """The colours of a blob that are here."""
-        return self._shelf.get(key)
+        return self._colours.get(key)
 
-    def promise(self) -> "asyncio.Future[Any]":
+    def promise(self) -> asyncio.Future[Any]:
         """Something to wait for in the running event loop."""
         return self._here().create_future()
 
@@ -120,7 +116,7 @@ class Differ:
                 future.cancel()
         if self._loop is None or self._is_closed:
             return
-        self.say("close", review.number)
+        self.send("close", review.number)
         self._leaving[review.number] = self._loop.call_later(PATIENCE, self._restart)
 
     # Inside
@@ -128,10 +124,8 @@ class Differ:
     def _made(self, request: Request) -> Review:
         return Review(self, next(self._numbers), request)
 
-    def _here(self) -> "asyncio.AbstractEventLoop":
+    def _here(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
-            import asyncio  # slow, and not needed to begin
-
             self._loop = asyncio.get_running_loop()
         return self._loop
 
@@ -141,7 +135,7 @@ class Differ:
         self._here()
         if not self._is_attached and not self._is_closed:
             self._is_attached = True
-            self._line.attach(self._heard, self._ended)
+            self._transport.attach(self._heard, self._ended)
 
     async def _opened(self, review: Review, base: Review | None) -> Review | None:
         if self._is_closed:
@@ -149,7 +143,7 @@ class Differ:
         number = review.number
         future: asyncio.Future[Review | None] = self.promise()
         self._bases[number], self._opening[number] = base, future
-        self._say_open(review)
+        self._send_open(review)
         self._expect(review)
         try:
             return await future
@@ -160,21 +154,21 @@ class Differ:
             self._opening.pop(number, None)
             self._bases.pop(number, None)
 
-    def _say_open(self, review: Review) -> None:
+    def _send_open(self, review: Review) -> None:
         """Ask for a review; one that was here before the process died is asked for by its trees."""
         asked, base = review.request, self._bases.get(review.number)
         pinned = [review.old_tree, review.new_tree] if review.is_open else None
         options = [asked.ignore_whitespace, asked.context]
         ground = [asked.worktree, asked.repo_root]
         before = base.number if base else 0
-        self.say("open", review.number, ground, [asked.old, asked.new], options, before, pinned)
+        self.send("open", review.number, ground, [asked.old, asked.new], options, before, pinned)
 
     def _heard(self, header: Any, body: bytes) -> None:
         self._silent = self._deaths = 0
         kind, number, *rest = header
         if kind == "text":
             asked = self._asked.get(number)
-            settle(asked[1] if asked else None, (*rest, body))
+            _settle(asked[1] if asked else None, (*rest, body))
         elif kind == "colours":
             self._take_colours(rest, body)
         elif kind == "doing":
@@ -206,17 +200,17 @@ class Differ:
         if kind == "opened":
             self._folder = told["folder"] or self._folder
             review.take_head(told, self._bases.get(review.number))
-            settle(future, review)
+            _settle(future, review)
         elif kind == "same":
             self._reviews.pop(review.number)
-            settle(future, None)
+            _settle(future, None)
         else:
-            review.fail(refusal(told))
-            settle(future, None, refusal(told))
+            review.fail(_refusal(told))
+            _settle(future, None, _refusal(told))
 
     def _take_colours(self, rest: list[Any], body: bytes) -> None:
         oid, language, first, lines, is_complete = rest
-        self._shelf.take((oid, language), first, lines, body, is_complete=is_complete)
+        self._colours.take((oid, language), first, lines, body, is_complete=is_complete)
         for review in tuple(self._reviews.values()):
             review.take_colours((oid, language))
 
@@ -241,14 +235,14 @@ class Differ:
 
     def _restart(self) -> None:
         """End a process that does not answer; its end has it started again."""
-        self._line.end(at_once=True)
+        self._transport.end(at_once=True)
         self._ended()
 
     def _ended(self) -> None:
         """It died. Start it anew with what it had, unless it dies of that again and again."""
         if self._is_closed or self._loop is None:
             return
-        self._line.end(at_once=True)
+        self._transport.end(at_once=True)
         self._deaths += 1
         self._silent = 0
         for timer in self._leaving.values():
@@ -261,24 +255,41 @@ class Differ:
         self._poison += [self._doing] if self._doing else []
         self._doing = ""
         try:
-            self._line = Line(self._folder)
+            self._transport = Transport(self._folder)
         except Failed as reason:
             self._is_closed = True
             self._fail(reason)
             return
-        self._line.attach(self._heard, self._ended)
-        self._line.say("poison", 0, self._poison)
+        self._transport.attach(self._heard, self._ended)
+        self._transport.send("poison", 0, self._poison)
         for review in tuple(self._reviews.values()):
             review.lose()
-            self._say_open(review)
+            self._send_open(review)
             for message in review.wishes():
-                self.say(*message)
+                self.send(*message)
         for message, _ in self._asked.values():
-            self.say(*message)
+            self.send(*message)
 
     def _fail(self, reason: AmpsmError) -> None:
         futures = [*self._opening.values(), *(future for _, future in self._asked.values())]
         for future in futures:
-            settle(future, None, type(reason)(*reason.args))
+            _settle(future, None, type(reason)(*reason.args))
         for review in tuple(self._reviews.values()):
             review.fail(reason)
+
+
+def _refusal(told: list[str]) -> AmpsmError:
+    """The refusal that the process sent: kind, message, hint."""
+    kind, message, hint = told
+    found = getattr(errors, kind) if kind in ("NotFound", "Refused", "Unfit") else Failed
+    return found(message, hint)
+
+
+def _settle(future: asyncio.Future[Any] | None, answer: Any, reason: AmpsmError | None = None) -> None:
+    """Answer who waits, if anybody does; with a reason, raise that there."""
+    if future is None or future.done():
+        return
+    if reason is None:
+        future.set_result(answer)
+    else:
+        future.set_exception(reason)

@@ -1,21 +1,25 @@
-"""One review as the screens hold it: its files, what has arrived of them, and who waits for what has not.
+"""One review as the screens hold it: what is asked for, its files, what has arrived of them, and who waits for more.
 
 All of one pair of trees, and never changed by what happens to the worktree: `refresh` answers with another review.
 """
 
+import asyncio
 from array import array
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ampsm_engine.differ.languages import language
 from ampsm_engine.differ.protocol import Colours, FileEntry, FilePatch, Request, Side, Text, Words
 from ampsm_engine.errors import AmpsmError
+from ampsm_engine.model import Session
+from ampsm_engine.review.values import LOOKED, WHOLE, Ends
 
 if TYPE_CHECKING:
-    import asyncio
+    from ampsm_engine.store.store import Store
 
-    from ampsm_engine.differ.desk import Desk
 
 SIDES: tuple[Side, Side] = ("new", "old")
 
@@ -36,8 +40,8 @@ class Event:
 class Review:
     """The difference of two trees, arriving."""
 
-    def __init__(self, desk: "Desk", number: int, request: Request) -> None:
-        self._desk = desk
+    def __init__(self, connection: "Connection", number: int, request: Request) -> None:
+        self._connection = connection
         self.number = number
         self.request = request
         self.files: tuple[FileEntry, ...] = ()
@@ -78,7 +82,7 @@ class Review:
     def colours(self, index: int, side: Side) -> Colours | None:
         """The coloured spans of one side; None when none are here. Those of large files grow."""
         key = self._key(index, side)
-        return self._desk.coloured(key) if key else None
+        return self._connection.coloured(key) if key else None
 
     def words(self, index: int) -> Words | None:
         """The changed words of a file; None when they are not here yet."""
@@ -112,7 +116,7 @@ class Review:
         looks: list[Any] = ["focus", self.number, index, wanted, colours, words]
         if looks != self._looks and not self.is_closed:
             self._looks = looks
-            self._desk.say(*looks)
+            self._connection.send(*looks)
 
     async def patched(self, index: int) -> FilePatch:
         """The changes of a file, as soon as they are here."""
@@ -127,18 +131,18 @@ class Review:
             return Colours(array("I", [0]), array("H"), complete=True)
         self._asked_colours[index, side] = None
         if self._lacks_colours(index, side):
-            self._desk.say("colours", self.number, index, side)
+            self._connection.send("colours", self.number, index, side)
         try:
-            await self._until(lambda: (found := self._desk.coloured(key)) is not None and found.complete)
+            await self._until(lambda: (found := self._connection.coloured(key)) is not None and found.complete)
         finally:
             self._asked_colours.pop((index, side), None)
-        return self._desk.coloured(key) or Colours(array("I", [0]), array("H"), complete=True)
+        return self._connection.coloured(key) or Colours(array("I", [0]), array("H"), complete=True)
 
     async def worded(self, index: int) -> Words:
         """The changed words of a file."""
         self._asked_words[index] = None
         if index not in self._words:
-            self._desk.say("words", self.number, index)
+            self._connection.send("words", self.number, index)
         try:
             await self._until(lambda: index in self._words)
         finally:
@@ -167,7 +171,7 @@ class Review:
         """Lines of one side of a file, counted from 0; fewer where it ends."""
         await self._until(lambda: not self.is_closed)
         count = min(count, TEXT_LIMIT)
-        at, total, sizes, body = await self._desk.ask("text", self.number, index, side, first, count)
+        at, total, sizes, body = await self._connection.ask("text", self.number, index, side, first, count)
         lines, start = [], 0
         for size in sizes:
             lines.append(body[start : start + size])
@@ -176,13 +180,13 @@ class Review:
 
     async def refresh(self, request: Request | None = None) -> "Review | None":
         """The same comparison of what is there now; None when nothing changed. This one stays as it is."""
-        return await self._desk.renew(self, request or self.request)
+        return await self._connection.renew(self, request or self.request)
 
     def close(self) -> None:
         """Stop all work on it, and cancel who waits for some of it: the one who closes it wants nothing of it."""
         if not self.is_closed:
             self.is_closed = True
-            self._desk.forget(self)
+            self._connection.forget(self)
             for future in self._waiting:
                 future.cancel()
             self._waiting.clear()
@@ -284,7 +288,7 @@ class Review:
         while not holds():
             if self._failure is not None:
                 raise type(self._failure)(*self._failure.args)
-            future: asyncio.Future[None] = self._desk.promise()
+            future: asyncio.Future[None] = self._connection.promise()
             self._waiting.add(future)
             if self.is_closed:
                 future.cancel()
@@ -297,7 +301,7 @@ class Review:
 
     def _lacks_colours(self, index: int, side: Side) -> bool:
         key = self._key(index, side)
-        found = self._desk.coloured(key) if key else None
+        found = self._connection.coloured(key) if key else None
         return key is not None and (found is None or not found.complete)
 
     def _using(self, oid: str) -> list[int]:
@@ -311,3 +315,84 @@ class Review:
 def key(entry: FileEntry) -> Key:
     """What a file's patch depends on, besides the options of the review."""
     return entry.old_oid, entry.new_oid, entry.old_mode, entry.new_mode, entry.path, entry.old_path
+
+
+class Connection(Protocol):
+    """What a review needs of the differ that opened it."""
+
+    def send(self, *message: Any) -> None:
+        """Send a message."""
+
+    async def ask(self, *message: Any) -> Any:
+        """Send a question, numbered, and wait for its answer."""
+
+    async def renew(self, review: "Review", request: Request) -> "Review | None":
+        """The same review of what is there now; None when it is the same."""
+
+    def coloured(self, key: tuple[str, str]) -> Colours | None:
+        """The colours of a blob that are here."""
+
+    def promise(self) -> asyncio.Future[Any]:
+        """Something to wait for."""
+
+    def forget(self, review: "Review") -> None:
+        """Nobody looks at it any more."""
+
+
+COLOURS_KEPT = 12 << 20
+"""Bytes of coloured spans that are kept."""
+
+BlobKey = tuple[str, str]
+"""A blob's oid, and the language that it was coloured as."""
+
+
+class ColourCache:
+    """Coloured spans of the latest blobs, by oid and language: every review that shows one finds it."""
+
+    def __init__(self) -> None:
+        self._found: OrderedDict[BlobKey, Colours] = OrderedDict()
+        self._size = 0
+
+    def get(self, key: BlobKey) -> Colours | None:
+        """The colours of a blob as far as they are here."""
+        return self._found.get(key)
+
+    def take(self, key: BlobKey, first: int, lines: int, body: bytes, *, is_complete: bool) -> None:
+        """A piece of a blob's colours: the lines from `first` on; what follows on nothing that is here is left."""
+        known = self._found.get(key)
+        offsets, spans = array("I", body[: 4 * (lines + 1)]), array("H", body[4 * (lines + 1) :])
+        if first:
+            if known is None or known.lines != first:
+                return
+            base = known.offsets[-1]
+            offsets = known.offsets + array("I", [base + one for one in offsets[1:]])
+            spans = known.spans + spans
+        if known is not None:
+            self._size -= _size(self._found.pop(key))
+        self._found[key] = Colours(offsets, spans, is_complete)
+        self._size += _size(self._found[key])
+        while self._size > COLOURS_KEPT and len(self._found) > 1:
+            self._size -= _size(self._found.popitem(last=False)[1])
+
+
+def _size(colours: Colours) -> int:
+    return 4 * len(colours.offsets) + 2 * len(colours.spans)
+
+
+def request_of(ends: Ends, *, ignores_whitespace: bool = False, new: str | None = None) -> Request:
+    """To be compared; `new` in the place of a worktree that has to be written down first."""
+    return Request(ends.worktree, ends.repo_root, ends.old, ends.new or new, ignores_whitespace)
+
+
+def default_range(store: "Store", session: Session) -> str:
+    """What changed since one looked, once something was viewed; else everything."""
+    return LOOKED if store.reviews.looked(session.id) is not None and store.reviews.viewed(session.id) else WHOLE
+
+
+def ends_of(session: Session, range_: str) -> Ends | None:
+    """What the diff process can name for itself; None when the engine has to be asked."""
+    old = {WHOLE: f"{session.base_branch}...{session.branch_name}", LOOKED: f"refs/ampsm/looked/{session.id}"}
+    if range_ not in old or not Path(session.worktree_path).is_dir():
+        return None
+    label = "the whole session" if range_ == WHOLE else "since you looked"
+    return Ends(session.worktree_path, session.repo_root, old[range_], None, range_, label)

@@ -1,22 +1,19 @@
-"""The line to the diff process: starting it, bytes in and out without ever waiting, and ending it.
+"""The pipes to the diff process: starting it, messages in and out without ever waiting, and ending it.
 
-Nothing here knows what the messages mean, and nothing heavy is imported: it is started before anything else.
+Nothing here knows what the messages mean.
 """
 
+import asyncio
 import contextlib
 import os
 import subprocess
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from ampsm_engine.differ.protocol import Frames, frame
 from ampsm_engine.errors import Failed
 from ampsm_engine.home import RUN_MARK
-
-if TYPE_CHECKING:
-    import asyncio
-
-    from ampsm_engine.differ.protocol import Frames
 
 _PIECE = 1 << 16
 """Bytes taken from the pipe in one turn of the event loop."""
@@ -25,7 +22,7 @@ _FAREWELL = 2.0
 """Seconds that a process has to end what runs beside it and to clear away what it wrote; it takes some milliseconds."""
 
 
-class Line:
+class Transport:
     """One diff process and its two pipes. It ends when they close, however their holder died."""
 
     def __init__(self, folder: str = "") -> None:
@@ -62,19 +59,13 @@ class Line:
 
     def attach(self, heard: Callable[[Any, bytes], None], ended: Callable[[], None]) -> None:
         """Let the running event loop listen: `heard` gets every message, `ended` is called once, at the end."""
-        import asyncio
-
-        from ampsm_engine.differ.protocol import Frames
-
         self._frames = Frames()
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._out, self._read, heard, ended)
         self._flush()
 
-    def say(self, *message: Any) -> None:
+    def send(self, *message: Any) -> None:
         """Send a message; what the pipe does not take at once waits."""
-        from ampsm_engine.differ.protocol import frame
-
         self._waiting += frame(list(message))
         self._flush()
 
