@@ -13,9 +13,9 @@ from ampsm_engine.engine import reviews, runs
 from ampsm_engine.model import Iteration, State
 from ampsm_engine.naming import new_id
 from ampsm_tui import clipboard
+from ampsm_tui.widgets.diff.file_tree import FileTree
 from ampsm_tui.widgets.diff.layout import Row, Sort
-from ampsm_tui.widgets.file_tree import FileTree
-from ampsm_tui.widgets.review_head import ReviewHead
+from ampsm_tui.widgets.diff.title import ReviewHead
 from tests.tui.conftest import Camera
 from tests.tui.desk import Desk
 from tests.tui.reviewing import Reviewed, git

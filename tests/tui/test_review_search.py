@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from ampsm_tui.widgets.diff.overview import Overview
 from ampsm_tui.widgets.diff.search import Needle
-from ampsm_tui.widgets.diff_overview import Overview
 from tests.tui.desk import Desk
 from tests.tui.reviewing import Reviewed
 

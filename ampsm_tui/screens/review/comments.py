@@ -13,7 +13,7 @@ from ampsm_tui.screens.review.pane import ReviewBase
 from ampsm_tui.widgets.diff import navigation
 from ampsm_tui.widgets.diff.layout import Anchor, Row, Sort
 from ampsm_tui.widgets.diff.navigation import remarked
-from ampsm_tui.widgets.diff_source import Note
+from ampsm_tui.widgets.diff.source import Note
 
 if TYPE_CHECKING:
     from ampsm_engine.review.prompt import Draft

@@ -9,12 +9,11 @@ from textual.containers import Horizontal
 
 from ampsm_tui.screens.review.display import ReviewLooks
 from ampsm_tui.screens.review.search import ReviewSearch
-from ampsm_tui.widgets.diff_overview import Overview
-from ampsm_tui.widgets.diff_view import DiffView
-from ampsm_tui.widgets.file_tree import FileTree
+from ampsm_tui.widgets.diff.file_tree import FileTree
+from ampsm_tui.widgets.diff.overview import Overview
+from ampsm_tui.widgets.diff.title import ReviewBox, ReviewHead
+from ampsm_tui.widgets.diff.view import DiffView
 from ampsm_tui.widgets.key_bar import KeyBar
-from ampsm_tui.widgets.review_box import ReviewBox
-from ampsm_tui.widgets.review_head import ReviewHead
 from ampsm_tui.widgets.stale_notice import StaleNotice
 
 

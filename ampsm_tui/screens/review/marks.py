@@ -12,8 +12,8 @@ from ampsm_tui.screens.review.pane import ReviewBase
 from ampsm_tui.screens.review.reading import Reading
 from ampsm_tui.widgets.diff import navigation
 from ampsm_tui.widgets.diff.document import viewed_spans
+from ampsm_tui.widgets.diff.file_tree import FileTree
 from ampsm_tui.widgets.diff.layout import Sort
-from ampsm_tui.widgets.file_tree import FileTree
 
 Pair = tuple[str, str]
 

@@ -11,7 +11,7 @@ from ampsm_tui.widgets.diff.document import Document, File
 from ampsm_tui.widgets.diff.layout import Row, Sort, parts
 from ampsm_tui.widgets.diff.patch import Body
 from ampsm_tui.widgets.diff.search import Needle
-from ampsm_tui.widgets.diff_source import Source
+from ampsm_tui.widgets.diff.source import Source
 
 MANY = 400
 """Places of a file that are told one by one."""

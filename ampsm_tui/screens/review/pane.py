@@ -20,11 +20,11 @@ from ampsm_tui.screens.review.held import Held
 from ampsm_tui.screens.review.reading import Reading
 from ampsm_tui.screens.review.view_state import look_of, take_look
 from ampsm_tui.widgets.diff.document import File
+from ampsm_tui.widgets.diff.file_tree import FileTree
 from ampsm_tui.widgets.diff.layout import Row
-from ampsm_tui.widgets.diff_overview import Overview
-from ampsm_tui.widgets.diff_view import DiffView
-from ampsm_tui.widgets.file_tree import FileTree
-from ampsm_tui.widgets.review_head import ReviewHead, Standing
+from ampsm_tui.widgets.diff.overview import Overview
+from ampsm_tui.widgets.diff.title import ReviewHead, Standing
+from ampsm_tui.widgets.diff.view import DiffView
 
 if TYPE_CHECKING:
     from ampsm_engine.differ.protocol import Request

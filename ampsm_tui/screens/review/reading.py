@@ -14,13 +14,13 @@ from ampsm_engine.errors import AmpsmError
 from ampsm_engine.review.values import Marks
 from ampsm_tui.ask import tell
 from ampsm_tui.widgets import collecting
+from ampsm_tui.widgets.diff.cards import cards
 from ampsm_tui.widgets.diff.document import Document, File, ViewedSpans, changed_hunks
 from ampsm_tui.widgets.diff.layout import Sort, parts
+from ampsm_tui.widgets.diff.painter import STATUS
 from ampsm_tui.widgets.diff.patch import Body
-from ampsm_tui.widgets.diff_cards import cards
-from ampsm_tui.widgets.diff_heads import STATUS
-from ampsm_tui.widgets.diff_source import Source
-from ampsm_tui.widgets.diff_view import DiffView
+from ampsm_tui.widgets.diff.source import Source
+from ampsm_tui.widgets.diff.view import DiffView
 
 if TYPE_CHECKING:
     from ampsm_engine.differ.protocol import FileEntry

@@ -13,12 +13,12 @@ from textual.binding import Binding, BindingType
 from ampsm_tui.screens.review.matches import Finds, at_row
 from ampsm_tui.screens.review.pane import ReviewBase
 from ampsm_tui.widgets.diff import navigation
+from ampsm_tui.widgets.diff.file_tree import wanted
 from ampsm_tui.widgets.diff.layout import Row, Sort
+from ampsm_tui.widgets.diff.overview import Overview
 from ampsm_tui.widgets.diff.search import Needle
-from ampsm_tui.widgets.diff_overview import Overview
-from ampsm_tui.widgets.diff_source import nowhere
-from ampsm_tui.widgets.file_lines import wanted
-from ampsm_tui.widgets.review_box import ReviewBox
+from ampsm_tui.widgets.diff.source import nowhere
+from ampsm_tui.widgets.diff.title import ReviewBox
 
 SLICE = 0.005
 """Seconds of counting between two chances for a key."""

@@ -7,7 +7,7 @@ from ampsm_tui.screens.review.reading import Reading
 from ampsm_tui.widgets.diff.document import Document
 from ampsm_tui.widgets.diff.layout import Row, Shape, Sort
 from ampsm_tui.widgets.diff.patch import Body
-from ampsm_tui.widgets.diff_view import DiffView
+from ampsm_tui.widgets.diff.view import DiffView
 
 NEAREST = 500
 """Lines with the same text among which the nearest is looked for."""

@@ -1,7 +1,9 @@
 """The files of a review, a line each below their folders: status, counts, what is viewed, comments. Drawn by line."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from fnmatch import fnmatchcase
+from typing import ClassVar, NamedTuple
 
 from rich.segment import Segment
 from textual import events
@@ -12,9 +14,54 @@ from textual.strip import Strip
 from ampsm_tui.clean import cells, cut, fit, one_line
 from ampsm_tui.widgets.bare_lines import BareLines
 from ampsm_tui.widgets.diff.document import Document, File
-from ampsm_tui.widgets.file_lines import FileLine, lines
 
 STYLES = ("plain", "here", "cursor", "folder", "name", "quiet", "plus", "minus", "viewed", "note")
+
+
+class FileLine(NamedTuple):
+    """A folder (`file` -1) or a file."""
+
+    file: int
+    text: str
+
+
+def lines(files: Sequence[File]) -> list[FileLine]:
+    """Every shown file in the order of the diff, a folder above the first of its files."""
+    told: list[FileLine] = []
+    last = ""
+    for index, file in enumerate(files):
+        if file.is_hidden:
+            continue
+        folder, _, name = file.path.rpartition("/")
+        if folder != last:
+            told.append(FileLine(-1, f"{folder}/" if folder else "./"))
+            last = folder
+        told.append(FileLine(index, name))
+    return told
+
+
+def wanted(file: File, filter_text: str) -> bool:
+    """Whether a filter leaves a file: words of its path, globs, `unviewed`, `viewed`, `commented`; all must hold."""
+    return all(_holds(file, word) for word in filter_text.split())
+
+
+def _holds(file: File, word: str) -> bool:
+    if word == "unviewed":
+        return not file.is_viewed
+    if word == "viewed":
+        return file.is_viewed
+    if word == "commented":
+        return bool(file.shape.notes)
+    path, word = file.path.lower(), word.lower()
+    if word.startswith("!") and len(word) > 1:
+        return not _matches(path, word[1:])
+    return _matches(path, word)
+
+
+def _matches(path: str, word: str) -> bool:
+    if any(letter in word for letter in "*?["):
+        return fnmatchcase(path, word) or fnmatchcase(path, f"*/{word}")
+    return word in path
 
 
 class FileTree(BareLines, can_focus=True):

@@ -4,6 +4,7 @@ It moves through rows; what a row is, and what is done with it, is known elsewhe
 """
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
@@ -15,9 +16,8 @@ from textual.message import Message
 
 from ampsm_tui.widgets import collecting
 from ampsm_tui.widgets.diff import navigation
+from ampsm_tui.widgets.diff.canvas import DiffCanvas
 from ampsm_tui.widgets.diff.layout import Row, Sort
-from ampsm_tui.widgets.diff_canvas import DiffCanvas
-from ampsm_tui.widgets.repeating import Repeating
 
 WHEEL = 3
 SIDEWAYS = 16
@@ -27,10 +27,39 @@ REST = 1.0
 """Seconds after a view is gone until its memory is collected: nobody waits for a key then."""
 
 
-class DiffView(Repeating, DiffCanvas, can_focus=True):
+PATIENCE = 3.0
+"""Seconds after which a number that no key followed is forgotten."""
+
+MOST_DIGITS = 6
+"""Digits of a number before a key."""
+
+
+class RepeatCount:
+    """A number typed before a key: how often it is done, as in vim and less."""
+
+    def __init__(self) -> None:
+        self._typed = ""
+        self._typed_at = 0.0
+
+    def add(self, digit: int) -> None:
+        """Append a digit; a number does not begin with 0."""
+        typed = self._typed if self._is_fresh() else ""
+        self._typed, self._typed_at = (typed + str(digit)).lstrip("0")[:MOST_DIGITS], time.monotonic()
+
+    def _is_fresh(self) -> bool:
+        return bool(self._typed) and time.monotonic() - self._typed_at < PATIENCE
+
+    def take(self) -> int | None:
+        """The number that was typed; it is used up. None without one."""
+        typed, self._typed = (self._typed if self._is_fresh() else ""), ""
+        return int(typed) if typed else None
+
+
+class DiffView(DiffCanvas, can_focus=True):
     """The diff of a review."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(str(digit), f"digit({digit})", show=False, system=True) for digit in range(10)),
         Binding("j,down", "step(1)", "Down", show=False, id="move.down"),
         Binding("k,up", "step(-1)", "Up", show=False, id="move.up"),
         Binding("g,home", "top", "To the beginning", show=False, id="move.first"),
@@ -54,6 +83,10 @@ class DiffView(Repeating, DiffCanvas, can_focus=True):
         """The view or its cursor is somewhere else."""
 
         row: Row | None
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self._count = RepeatCount()
 
     def on_unmount(self) -> None:
         """Collect what the view held, once the screen below it is there."""
@@ -184,9 +217,13 @@ class DiffView(Repeating, DiffCanvas, can_focus=True):
 
     # Moving.
 
+    def action_digit(self, digit: int) -> None:
+        """A digit of how often the next key is done."""
+        self._count.add(digit)
+
     def action_step(self, by: int) -> None:
         """Lines down or up."""
-        self.go(self.cursor + by * self.times())
+        self.go(self.cursor + by * (self._count.take() or 1))
 
     def action_top(self) -> None:
         """To the beginning."""
@@ -194,7 +231,7 @@ class DiffView(Repeating, DiffCanvas, can_focus=True):
 
     def action_bottom(self) -> None:
         """To the end, or to the line of the file whose number was typed."""
-        number, row = self.number(), self.row
+        number, row = self._count.take(), self.row
         found = navigation.line(self.document, row.file, number) if number is not None and row is not None else None
         if found is not None:
             self.land(found)
@@ -203,7 +240,7 @@ class DiffView(Repeating, DiffCanvas, can_focus=True):
 
     def action_page(self, pages: float) -> None:
         """A page or a part of one; the cursor stays where it is on the screen."""
-        self._scroll(round(pages * max(2, self.size.height - 2)) * self.times(), hold_y=True)
+        self._scroll(round(pages * max(2, self.size.height - 2)) * (self._count.take() or 1), hold_y=True)
 
     def action_scroll(self, lines: int) -> None:
         """The view by lines; the cursor moves only where it would leave it."""
@@ -231,7 +268,7 @@ class DiffView(Repeating, DiffCanvas, can_focus=True):
 
     def action_hunk(self, way: int) -> None:
         """To the next hunk."""
-        for _ in range(self.times()):
+        for _ in range(self._count.take() or 1):
             found = navigation.next_hunk(self.document, self.cursor, way)
             if found is None:
                 return
@@ -239,7 +276,7 @@ class DiffView(Repeating, DiffCanvas, can_focus=True):
 
     def action_file(self, way: int) -> None:
         """To the next file."""
-        for _ in range(self.times()):
+        for _ in range(self._count.take() or 1):
             found = navigation.next_file(self.document, self.cursor, way)
             if found is None:
                 return

@@ -16,9 +16,9 @@ from textual.widget import Widget
 from ampsm_tui.wall import Wall
 from ampsm_tui.widgets.diff.document import Document
 from ampsm_tui.widgets.diff.layout import Row, Sort
-from ampsm_tui.widgets.diff_paint import Painter
-from ampsm_tui.widgets.diff_palette import mixed
-from ampsm_tui.widgets.diff_source import Source
+from ampsm_tui.widgets.diff.painter import Painter
+from ampsm_tui.widgets.diff.palette import mixed
+from ampsm_tui.widgets.diff.source import Source
 from ampsm_tui.widgets.diff_wire import WireStrip
 
 KEPT = 1024
