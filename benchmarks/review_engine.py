@@ -11,7 +11,7 @@ from typing import TypeVar
 from big_diff import BigDiff, big_diff, git
 from ground import ground
 
-from ampsm_engine.differ.protocol import Request
+from ampsm_engine.differ.protocol import DiffRequest
 from ampsm_tui.differ.client import Differ
 from ampsm_tui.differ.review import Review
 from ampsm_tui.differ.transport import Transport
@@ -39,7 +39,7 @@ async def _measured(made: BigDiff, yardstick: float) -> None:
     """One cold process: open, index, colours, words, memory, a live worktree."""
     began = time.perf_counter()
     differ = Differ.start()
-    request = Request(str(made.repository), str(made.repository), made.old, made.new)
+    request = DiffRequest(str(made.repository), str(made.repository), made.old, made.new)
     review = await differ.open(request)
     opened = time.perf_counter() - began
     review.focus(0, (1, 2))
@@ -100,7 +100,7 @@ async def _live(differ: Differ, made: BigDiff) -> None:
     git(made.repository, "worktree", "add", "-q", "--detach", "live", made.new)
     worktree = made.repository / "live"
     files = [path for path in git(worktree, "ls-files").splitlines() if path.endswith(".py")]
-    seconds, review = await _for(differ.open(Request(str(worktree), str(made.repository), made.new, None)))
+    seconds, review = await _for(differ.open(DiffRequest(str(worktree), str(made.repository), made.new, None)))
     again = []
     for path in files[:5]:
         with (worktree / path).open("a") as file:

@@ -80,7 +80,7 @@ _NAMES = (
 _CLASSES: dict[_TokenType, int] = {token: CLASSES.index(name) for token, name in _NAMES}
 
 
-class Part(NamedTuple):
+class ColouredPart(NamedTuple):
     """Some lines of a blob with their colours; `offsets` and `spans` as in Colours."""
 
     first: int
@@ -89,11 +89,11 @@ class Part(NamedTuple):
     is_last: bool
 
 
-def coloured(content: bytes, language: str) -> Iterator[Part | None]:
+def coloured(content: bytes, language: str) -> Iterator[ColouredPart | None]:
     """The parts of a blob as they get ready; None is a chance to do something else. Plain blobs are one empty part."""
     lexer = _lexer(language or _by_head(content[:200])) if _may(content) else None
     if lexer is None:
-        yield Part(0, array("I", [0]), array("H"), is_last=True)
+        yield ColouredPart(0, array("I", [0]), array("H"), is_last=True)
         return
     text = content.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
     if not text.endswith("\n"):
@@ -106,7 +106,7 @@ def is_known(language: str) -> bool:
     return _lexer(language) is not None
 
 
-def _parts(lexer: Lexer, text: str) -> Iterator[Part | None]:
+def _parts(lexer: Lexer, text: str) -> Iterator[ColouredPart | None]:
     offsets, spans, first = array("I", [0]), array("H"), 0
     column = position = tokens = 0
     classes, add = _CLASSES, _add
@@ -128,10 +128,10 @@ def _parts(lexer: Lexer, text: str) -> Iterator[Part | None]:
         column = _lines(value, number, column, offsets, spans)
         if len(offsets) > CHUNK:
             whole = 3 * offsets[-1]
-            yield Part(first, offsets, spans[:whole], is_last=False)
+            yield ColouredPart(first, offsets, spans[:whole], is_last=False)
             first += len(offsets) - 1
             spans, offsets = spans[whole:], array("I", [0])
-    yield Part(first, offsets, spans[: 3 * offsets[-1]], is_last=True)
+    yield ColouredPart(first, offsets, spans[: 3 * offsets[-1]], is_last=True)
 
 
 def _lines(value: str, number: int, column: int, offsets: "array[int]", spans: "array[int]") -> int:

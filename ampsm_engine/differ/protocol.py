@@ -34,7 +34,7 @@ _LENGTHS = struct.Struct("<II")
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class DiffRequest:
     """What to compare: two revisions or trees by any name git knows; None as the new one is the live worktree."""
 
     worktree: str
@@ -143,7 +143,7 @@ class Colours:
 
 
 @dataclass(frozen=True, slots=True)
-class Words:
+class ChangedWords:
     """The changed words of one file's patch: row of the data (from 0), start, end, in characters after the sign."""
 
     marks: "array[int]"
@@ -159,7 +159,7 @@ class Words:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class TextLines:
     """Lines of one side of a file, without their line feeds; long ones are cut as in a patch."""
 
     first: int

@@ -2,7 +2,7 @@
 
 Texts first, then the patches in view, colours and words in view, then all other patches. No piece takes longer than a
 few milliseconds, so that a change of mind is heard; a lexer that goes astray is stopped by an alarm. The git program
-runs beside the loop (`side`). The process ends with its input.
+runs beside the loop (`child_task`). The process ends with its input.
 """
 
 import contextlib
@@ -16,12 +16,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ampsm_engine.differ import side
+from ampsm_engine.differ import child_task
+from ampsm_engine.differ.child_task import ChildTask
 from ampsm_engine.differ.comparison import Asked, Comparison
-from ampsm_engine.differ.opening import Opening, attempt
+from ampsm_engine.differ.job_queue import JobQueue, Late
 from ampsm_engine.differ.protocol import Frames, frame
-from ampsm_engine.differ.side import Side
-from ampsm_engine.differ.wishes import Late, Wishes
+from ampsm_engine.differ.repositories import Repositories, attempt
 
 SLICE = 0.006
 """Seconds of work between two looks at the input."""
@@ -48,12 +48,12 @@ class Server:
 
     def __init__(self, folder: str) -> None:
         self._frames = Frames()
-        self._opening = Opening(folder)
+        self._repositories = Repositories(folder)
         self._comparisons: dict[int, Comparison] = {}
         self._uncounted: dict[int, Asked] = {}
         """Reviews whose lines git has not been asked to count yet: it is when all patches are out."""
-        self._sides: dict[Side, tuple[int, Callable[[Any], None]]] = {}
-        self._wishes = Wishes(self._comparisons, self._say)
+        self._tasks: dict[ChildTask, tuple[int, Callable[[Any], None]]] = {}
+        self._jobs = JobQueue(self._comparisons, self._say)
         self._poison: set[str] = set()
         self._said = time.monotonic()
         self._is_fed = True
@@ -64,9 +64,9 @@ class Server:
         while self._is_fed:
             is_busy = self._step()
             is_fat |= is_busy
-            wait = 0.0 if is_busy else _HEARTBEAT if self._sides else _REST if is_fat else None
+            wait = 0.0 if is_busy else _HEARTBEAT if self._tasks else _REST if is_fat else None
             has_come = self._listen(wait)
-            if (is_busy or self._sides) and time.monotonic() - self._said > _HEARTBEAT:
+            if (is_busy or self._tasks) and time.monotonic() - self._said > _HEARTBEAT:
                 self._say(["alive", 0])
             elif is_fat and not is_busy and not has_come:
                 is_fat = False
@@ -74,10 +74,10 @@ class Server:
 
     def close(self) -> None:
         """End what runs beside, and clear away what was written."""
-        for one in tuple(self._sides):
+        for one in tuple(self._tasks):
             one.end()
-        side.reap(1.0 if self._sides else 0.0)
-        self._opening.close()
+        child_task.reap(1.0 if self._tasks else 0.0)
+        self._repositories.close()
 
     def _say(self, header: list[Any], body: bytes = b"") -> None:
         rest = memoryview(frame(header, body))
@@ -87,20 +87,20 @@ class Server:
 
     def _relax(self) -> None:
         """Give back what only makes work faster."""
-        self._opening.rest()
+        self._repositories.rest()
         _give_back()
 
     # What comes in
 
     def _listen(self, seconds: float | None) -> bool:
         """Take what comes within so many seconds; answers whether anything did."""
-        inputs: list[Any] = [0, *self._sides]
+        inputs: list[Any] = [0, *self._tasks]
         ready, _, _ = select.select(inputs, [], [], seconds)
         for one in ready:
-            if isinstance(one, Side):
+            if isinstance(one, ChildTask):
                 if one.hear():
-                    _, use = self._sides.pop(one)
-                    side.reap()
+                    _, use = self._tasks.pop(one)
+                    child_task.reap()
                     use(one.answer)
                 continue
             chunk = os.read(0, 1 << 16)
@@ -115,22 +115,22 @@ class Server:
             self._open(number, *rest)
         elif kind == "poison":
             self._poison |= set(rest[0])
-            self._wishes.poison |= self._poison
+            self._jobs.poison |= self._poison
         elif kind == "text":
-            self._wishes.text((number, *rest))
+            self._jobs.text((number, *rest))
         elif kind == "close":
             self._close(number)
         elif number in self._comparisons:
-            self._wishes.take(kind, self._comparisons[number], rest)
+            self._jobs.take(kind, self._comparisons[number], rest)
 
     def _close(self, number: int) -> None:
         self._comparisons.pop(number, None)
         self._uncounted.pop(number, None)
-        self._wishes.forget(number)
-        for one in [one for one, (owner, _) in self._sides.items() if owner == number]:
-            self._sides.pop(one)
+        self._jobs.forget(number)
+        for one in [one for one, (owner, _) in self._tasks.items() if owner == number]:
+            self._tasks.pop(one)
             one.end()
-        self._opening.forget(self._comparisons.values())
+        self._repositories.forget(self._comparisons.values())
         self._say(["closed", number])
 
     # Opening
@@ -139,13 +139,13 @@ class Server:
         base, pinned = more
         asked = Asked(ground, names, options, base)
         if names[1] is None and pinned is None:
-            question = self._opening.snapshot(*ground)
-            self._aside(number, question, lambda told: self._compare(number, asked, [names[0], *told]))
+            question = self._repositories.snapshot(*ground)
+            self._run_beside(number, question, lambda told: self._compare(number, asked, [names[0], *told]))
         else:
             old, new = pinned or names
             self._compare(number, asked, [old, new, [], names[1] is None])
 
-    def _aside(self, number: int, question: Callable[[], Any], use: Callable[[Any], None]) -> None:
+    def _run_beside(self, number: int, question: Callable[[], Any], use: Callable[[Any], None]) -> None:
         """Have something done beside the loop; its refusal is the review's."""
 
         def used(told: list[Any]) -> None:
@@ -154,7 +154,7 @@ class Server:
             else:
                 use(told[1])
 
-        self._sides[Side(question)] = (number, used)
+        self._tasks[ChildTask(question)] = (number, used)
 
     def _compare(self, number: int, asked: Asked, told: list[Any]) -> None:
         old, new, left_out, _ = told
@@ -171,15 +171,15 @@ class Server:
             made.inherit(before)
         self._comparisons[number] = made
         self._say_files("files", made, range(len(made.entries)))
-        places = {"folder": self._opening.folder, "objects": self._opening.objects(asked.ground[0])}
+        places = {"folder": self._repositories.folder, "objects": self._repositories.objects(asked.ground[0])}
         head = {"old": made.old_tree, "new": made.new_tree, "left_out": left_out, **places}
         self._say(["opened", number, head])
         self._uncounted[made.number] = asked
-        question = self._opening.moves(asked.ground[0], asked.ground[1], made)
-        self._aside(made.number, question, lambda found: self._moved(made, found))
+        question = self._repositories.moves(asked.ground[0], asked.ground[1], made)
+        self._run_beside(made.number, question, lambda found: self._moved(made, found))
 
     def _compared(self, number: int, asked: Asked, names: tuple[str, str]) -> Comparison:
-        source = self._opening.source(*asked.ground)
+        source = self._repositories.source(*asked.ground)
         made = Comparison(number, source, source.tree(names[0]), source.tree(names[1]), *asked.options)
         made.fill()
         return made
@@ -201,9 +201,9 @@ class Server:
         """Do the next piece; answers whether there was one."""
         until = time.monotonic() + SLICE
         return (
-            self._wishes.urgent()
+            self._jobs.urgent()
             or self._patches(until, near=True)
-            or self._wishes.work(until)
+            or self._jobs.work(until)
             or (self._patches(until, near=False))
         )
 
@@ -246,8 +246,8 @@ class Server:
             return
         asked = self._uncounted.pop(made.number, None)
         if asked is not None:
-            question = self._opening.counts(asked.ground[0], asked.ground[1], made)
-            self._aside(made.number, question, lambda counts: self._complete(made, counts))
+            question = self._repositories.counts(asked.ground[0], asked.ground[1], made)
+            self._run_beside(made.number, question, lambda counts: self._complete(made, counts))
 
     def _complete(self, made: Comparison, counts: dict[str, list[int] | None] | None) -> None:
         """All is out, and these are git's counts."""

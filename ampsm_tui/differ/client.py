@@ -14,7 +14,7 @@ import itertools
 from typing import Any
 
 from ampsm_engine import errors
-from ampsm_engine.differ.protocol import Colours, Request
+from ampsm_engine.differ.protocol import Colours, DiffRequest
 from ampsm_engine.errors import AmpsmError, Failed
 from ampsm_tui.differ.review import ColourCache, Review
 from ampsm_tui.differ.transport import Transport
@@ -58,7 +58,7 @@ class Differ:
         """The process; another one when it had to be started again."""
         return self._transport.pid
 
-    async def open(self, request: Request) -> Review:
+    async def open(self, request: DiffRequest) -> Review:
         """Compare two trees; answers as soon as the list of files is here.
 
         NotFound without such a revision, Failed when the worktree cannot be written down or the process is gone.
@@ -96,7 +96,7 @@ class Differ:
         finally:
             self._asked.pop(number, None)
 
-    async def renew(self, review: Review, request: Request) -> Review | None:
+    async def renew(self, review: Review, request: DiffRequest) -> Review | None:
         """A review with what it has in common with another; None when it is the same."""
         return await self._opened(self._made(request), review)
 
@@ -121,7 +121,7 @@ class Differ:
 
     # Inside
 
-    def _made(self, request: Request) -> Review:
+    def _made(self, request: DiffRequest) -> Review:
         return Review(self, next(self._numbers), request)
 
     def _here(self) -> asyncio.AbstractEventLoop:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from ampsm_engine.differ.languages import language
-from ampsm_engine.differ.protocol import Colours, FileEntry, FilePatch, Request, Side, Text, Words
+from ampsm_engine.differ.protocol import ChangedWords, Colours, DiffRequest, FileEntry, FilePatch, Side, TextLines
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Session
 from ampsm_engine.review.values import LOOKED, WHOLE, Ends
@@ -40,7 +40,7 @@ class Event:
 class Review:
     """The difference of two trees, arriving."""
 
-    def __init__(self, connection: "Connection", number: int, request: Request) -> None:
+    def __init__(self, connection: "Connection", number: int, request: DiffRequest) -> None:
         self._connection = connection
         self.number = number
         self.request = request
@@ -52,7 +52,7 @@ class Review:
         self.is_closed = False
         self._arriving: list[FileEntry] = []
         self._patches: dict[int, FilePatch] = {}
-        self._words: dict[int, Words] = {}
+        self._words: dict[int, ChangedWords] = {}
         self._counts: dict[int, tuple[int, int]] = {}
         self._users: dict[str, list[int]] = {}
         self._listener: Callable[[Event], None] | None = None
@@ -84,7 +84,7 @@ class Review:
         key = self._key(index, side)
         return self._connection.coloured(key) if key else None
 
-    def words(self, index: int) -> Words | None:
+    def words(self, index: int) -> ChangedWords | None:
         """The changed words of a file; None when they are not here yet."""
         return self._words.get(index)
 
@@ -138,7 +138,7 @@ class Review:
             self._asked_colours.pop((index, side), None)
         return self._connection.coloured(key) or Colours(array("I", [0]), array("H"), complete=True)
 
-    async def worded(self, index: int) -> Words:
+    async def worded(self, index: int) -> ChangedWords:
         """The changed words of a file."""
         self._asked_words[index] = None
         if index not in self._words:
@@ -167,7 +167,7 @@ class Review:
                 return
             await self._until(lambda: self.is_complete or len(self._patches) > len(told))
 
-    async def text(self, index: int, side: Side, first: int = 0, count: int = 200) -> Text:
+    async def text(self, index: int, side: Side, first: int = 0, count: int = 200) -> TextLines:
         """Lines of one side of a file, counted from 0; fewer where it ends."""
         await self._until(lambda: not self.is_closed)
         count = min(count, TEXT_LIMIT)
@@ -176,9 +176,9 @@ class Review:
         for size in sizes:
             lines.append(body[start : start + size])
             start += size
-        return Text(at, tuple(lines), total)
+        return TextLines(at, tuple(lines), total)
 
-    async def refresh(self, request: Request | None = None) -> "Review | None":
+    async def refresh(self, request: DiffRequest | None = None) -> "Review | None":
         """The same comparison of what is there now; None when nothing changed. This one stays as it is."""
         return await self._connection.renew(self, request or self.request)
 
@@ -235,7 +235,7 @@ class Review:
 
     def take_words(self, index: int, body: bytes) -> None:
         """The changed words of a file."""
-        self._words[index] = Words(array("I", body))
+        self._words[index] = ChangedWords(array("I", body))
         self._tell("words", (index,))
 
     def take_colours(self, keys: tuple[str, str]) -> None:
@@ -326,7 +326,7 @@ class Connection(Protocol):
     async def ask(self, *message: Any) -> Any:
         """Send a question, numbered, and wait for its answer."""
 
-    async def renew(self, review: "Review", request: Request) -> "Review | None":
+    async def renew(self, review: "Review", request: DiffRequest) -> "Review | None":
         """The same review of what is there now; None when it is the same."""
 
     def coloured(self, key: tuple[str, str]) -> Colours | None:
@@ -379,9 +379,9 @@ def _size(colours: Colours) -> int:
     return 4 * len(colours.offsets) + 2 * len(colours.spans)
 
 
-def request_of(ends: Ends, *, ignores_whitespace: bool = False, new: str | None = None) -> Request:
+def request_of(ends: Ends, *, ignores_whitespace: bool = False, new: str | None = None) -> DiffRequest:
     """To be compared; `new` in the place of a worktree that has to be written down first."""
-    return Request(ends.worktree, ends.repo_root, ends.old, ends.new or new, ignores_whitespace)
+    return DiffRequest(ends.worktree, ends.repo_root, ends.old, ends.new or new, ignores_whitespace)
 
 
 def default_range(store: "Store", session: Session) -> str:

@@ -2,14 +2,14 @@
 
 import re
 
-from ampsm_engine.differ.protocol import Request
+from ampsm_engine.differ.protocol import DiffRequest
 from ampsm_tui.differ.client import Differ
 from ampsm_tui.differ.review import Review
 from tests.git.sandboxes import Sandbox
 
 
-def request(sandbox: Sandbox, old: str, new: str | None, **options: object) -> Request:
-    return Request(str(sandbox.root), str(sandbox.root), old, new, **options)  # type: ignore[arg-type]
+def request(sandbox: Sandbox, old: str, new: str | None, **options: object) -> DiffRequest:
+    return DiffRequest(str(sandbox.root), str(sandbox.root), old, new, **options)  # type: ignore[arg-type]
 
 
 async def whole(differ: Differ, sandbox: Sandbox, old: str, new: str | None, **options: object) -> Review:

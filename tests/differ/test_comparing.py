@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from ampsm_engine.diff.long_lines import LINE_LIMIT, uncut_length
 from ampsm_engine.differ.comparison import Comparison
-from ampsm_engine.differ.opening import Opening
-from ampsm_engine.differ.protocol import CLASSES, CUT, Request
+from ampsm_engine.differ.protocol import CLASSES, CUT, DiffRequest
+from ampsm_engine.differ.repositories import Repositories
 from ampsm_engine.errors import NotFound
 from ampsm_engine.git import changes, diff_library, renames
 from ampsm_tui.differ.client import Differ
@@ -380,7 +380,7 @@ def test_totals_of_random_trees_are_gits(
     made = Comparison(1, source, source.tree(old), source.tree(new), ignore_whitespace=ignore, context=3)
     made.fill()
     made.settle(renames.moves(sandbox.root, made.old_tree, made.new_tree))
-    counts = Opening("").counts(str(sandbox.root), str(sandbox.root), made)()
+    counts = Repositories("").counts(str(sandbox.root), str(sandbox.root), made)()
     shown = {entry.path: entry for entry in made.entries if entry.merged_into < 0}
     said = {one.path: one for one in changes.files(sandbox.root, old, new)}
     assert {path: entry.old_path for path, entry in shown.items() if entry.kind != "copied"} == {
@@ -399,7 +399,7 @@ async def test_patches_come_nearest_first(differ: Differ, sandbox: Sandbox) -> N
     old = sandbox.git("rev-parse", "HEAD")
     draw = random.Random(1)
     new = sandbox.commit({f"f{n:03}.txt": "".join(f"{draw.random()}\n" for _ in range(200)) for n in range(300)})
-    review = await differ.open(Request(str(sandbox.root), str(sandbox.root), old, new))
+    review = await differ.open(DiffRequest(str(sandbox.root), str(sandbox.root), old, new))
     told = [index async for index, _ in review.patches(first=150)]
     assert sorted(told) == list(range(300))
     late = [index for index in told[100:] if abs(index - 150) < 20]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from ampsm_engine.differ import server, wishes
+from ampsm_engine.differ import job_queue, server
 from ampsm_engine.differ.protocol import FileEntry, Frames, frame
 from ampsm_engine.errors import Failed
 from ampsm_tui.differ import client
@@ -225,12 +225,12 @@ def test_the_screens_end_computes_nothing() -> None:
 
 def test_a_lexer_that_goes_astray_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[object] = []
-    monkeypatch.setattr(wishes, "JOB_LIMIT", 0.2)
+    monkeypatch.setattr(job_queue, "JOB_LIMIT", 0.2)
     before = signal.signal(signal.SIGALRM, server._late)
     try:
         entry = FileEntry(0, "a.py", None, "added", 0, 0o100644, "", "1" * 40)
         comparison = SimpleNamespace(number=1, entries=[entry], colours=[(0, "new")], words=[])
-        made = wishes.Wishes({1: comparison}, lambda header, *_: said.append(header))
+        made = job_queue.JobQueue({1: comparison}, lambda header, *_: said.append(header))
 
         def astray(*_: object) -> Iterator[None]:
             yield re.compile(r"(a+)+$").match("a" * 60 + "b")

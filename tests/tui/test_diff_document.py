@@ -14,7 +14,7 @@ from ampsm_tui.widgets.diff import navigation, search
 from ampsm_tui.widgets.diff.document import Document, File, changed_hunks, has_unseen, viewed_spans
 from ampsm_tui.widgets.diff.layout import Anchor, Row, Sort
 from ampsm_tui.widgets.diff.patch import Body
-from ampsm_tui.widgets.diff.search import Needle
+from ampsm_tui.widgets.diff.search import SearchPattern
 from tests.conftest import examples
 
 LINE = st.text(st.sampled_from("ab+-@\\ é"), max_size=4)
@@ -135,7 +135,7 @@ def test_a_search_counts_what_each_line_has(
     tmp_path_factory: pytest.TempPathFactory, old: list[str], new: list[str], text: str
 ) -> None:
     body = Body.whole(patch(tmp_path_factory.mktemp("p"), "\n".join(old), "\n".join(new)))
-    needle = Needle(text)
+    needle = SearchPattern(text)
     places = [
         (row, len(needle.spans(body.line(row).text)))
         for hunk in body.hunks
@@ -188,7 +188,7 @@ def test_a_cut_line_is_not_taken_for_one_that_hides_something() -> None:
 
 
 def test_a_search_that_python_would_warn_of_is_a_search() -> None:
-    needle = Needle("[[a]")
+    needle = SearchPattern("[[a]")
     assert needle.count(Body.whole(b"@@ -0,0 +1,2 @@\n+x[y\n+a\n")) == 2
 
 
@@ -228,8 +228,8 @@ def test_a_hunk_stands_where_one_was_viewed_when_both_change_the_same_lines(
 )
 def test_a_pattern_that_takes_too_long_is_given_up(pattern: str, line: str) -> None:
     body = Body.whole(f"@@ -0,0 +1,2 @@\n+{line}\n+{line}\n".encode())
-    for seek in (Needle.count, lambda needle, body: needle.next_row(body, -1, 1) or 0):
-        needle = Needle(pattern)
+    for seek in (SearchPattern.count, lambda needle, body: needle.next_row(body, -1, 1) or 0):
+        needle = SearchPattern(pattern)
         assert seek(needle, body) == 0
         assert needle.is_given_up
         assert needle.spans(b"a b a") == []
@@ -238,12 +238,12 @@ def test_a_pattern_that_takes_too_long_is_given_up(pattern: str, line: str) -> N
 def test_a_pattern_that_takes_a_moment_for_each_of_many_lines_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "IN_A_ROW", 0.05)
     body = Body.whole(("@@ -0,0 +1,400 @@\n" + f"+{'é' * 17}b\n" * 400).encode())
-    needle = Needle("(é|éé)*$")
+    needle = SearchPattern("(é|éé)*$")
     assert needle.count(body) == 0
     assert needle.is_given_up
 
 
 def test_pasted_text_is_looked_for_as_it_is() -> None:
     line = "(a" * 600
-    needle = Needle(line)
+    needle = SearchPattern(line)
     assert needle.count(Body.whole(f"@@ -0,0 +1,2 @@\n+{line}\n+a\n".encode())) == 1

@@ -16,7 +16,7 @@ from textual._compositor import CompositorUpdate
 from textual.strip import Strip
 
 from ampsm_tui.app import AmpsmApp
-from ampsm_tui.widgets.diff_wire import BLANKS, Wire, WireStrip
+from ampsm_tui.widgets.compact_strip import BLANKS, CompactStrip, StyleWriter
 from tests.tui.desk import Desk
 from tests.tui.reviewing import Reviewed
 
@@ -117,7 +117,7 @@ PIECES = st.tuples(st.sampled_from(["a", "word", " ", " " * 12, "x" + " " * 10, 
 @given(st.lists(st.lists(PIECES, min_size=1, max_size=6), min_size=1, max_size=6))
 def test_a_row_in_few_bytes_looks_as_textual_writes_it(rows: list[list[tuple[str, Style | None]]]) -> None:
     screens = []
-    for kind in (Strip, WireStrip):
+    for kind in (Strip, CompactStrip):
         screen = pyte.Screen(90, 8)
         strips = [kind([Segment(text, style) for text, style in row]) for row in rows]
         told = "".join(f"\x1b[{y};1H{strip.render(CONSOLE)}" for y, strip in enumerate(strips, 1))
@@ -139,6 +139,6 @@ def test_a_row_in_few_bytes_looks_as_textual_writes_it(rows: list[list[tuple[str
 )
 def test_blanks_are_erased_where_that_leaves_their_colour(environ: dict[str, str], *, erases: bool) -> None:
     blanks = Segment(" " * (BLANKS + 1), Style(bgcolor="#405060"))
-    written = Wire(ColorSystem.TRUECOLOR, environ).written([blanks])
+    written = StyleWriter(ColorSystem.TRUECOLOR, environ).written([blanks])
     assert ("\x1b[10X" in written) == erases
     assert (blanks.text in written) != erases

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ampsm_tui.widgets.diff.overview import Overview
-from ampsm_tui.widgets.diff.search import Needle
+from ampsm_tui.widgets.diff.search import SearchPattern
 from tests.tui.desk import Desk
 from tests.tui.reviewing import Reviewed
 
@@ -57,7 +57,7 @@ async def test_search_finds_context_that_has_grown(reviewed: Reviewed) -> None:
 def _in_hunks(reviewed: Reviewed, path: str, text: bytes) -> int:
     body = reviewed.file(path).body
     assert body is not None
-    return Needle(text.decode()).count(body)
+    return SearchPattern(text.decode()).count(body)
 
 
 async def test_the_count_of_a_search_follows_the_diff(reviewed: Reviewed) -> None:

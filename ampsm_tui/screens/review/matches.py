@@ -10,8 +10,8 @@ from itertools import islice
 from ampsm_tui.widgets.diff.document import Document, File
 from ampsm_tui.widgets.diff.layout import Row, Sort, parts
 from ampsm_tui.widgets.diff.patch import Body
-from ampsm_tui.widgets.diff.search import Needle
-from ampsm_tui.widgets.diff.source import Source
+from ampsm_tui.widgets.diff.search import SearchPattern
+from ampsm_tui.widgets.diff.source import DiffSource
 
 MANY = 400
 """Places of a file that are told one by one."""
@@ -22,7 +22,7 @@ Stamp = tuple[object, ...]
 class Finds:
     """The places of one needle in one diff. A file is counted again when it is another than it was."""
 
-    def __init__(self, needle: Needle, document: Document, source: Source) -> None:
+    def __init__(self, needle: SearchPattern, document: Document, source: DiffSource) -> None:
         self.needle = needle
         self._document = document
         self._source = source

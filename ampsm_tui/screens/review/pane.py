@@ -23,11 +23,11 @@ from ampsm_tui.widgets.diff.document import File
 from ampsm_tui.widgets.diff.file_tree import FileTree
 from ampsm_tui.widgets.diff.layout import Row
 from ampsm_tui.widgets.diff.overview import Overview
-from ampsm_tui.widgets.diff.title import ReviewHead, Standing
+from ampsm_tui.widgets.diff.title import ReviewHead, ReviewStatus
 from ampsm_tui.widgets.diff.view import DiffView
 
 if TYPE_CHECKING:
-    from ampsm_engine.differ.protocol import Request
+    from ampsm_engine.differ.protocol import DiffRequest
     from ampsm_tui.differ.review import Review
 
 SOON = 0.1
@@ -47,7 +47,7 @@ class ReviewBase(Held):
         self.session = session
         self.range = range_
         self.label = ""
-        self.wanted: Request | None = None
+        self.wanted: DiffRequest | None = None
         """What is compared; at first what is committed is shown in its place."""
         self.reading: Reading | None = None
         self.marks = Marks()
@@ -198,7 +198,7 @@ class ReviewBase(Held):
         shown = [file for file in reading.document.files if not file.is_gone]
         manner = self.view.painter.manner
         self.query_one(ReviewHead).show(
-            Standing(
+            ReviewStatus(
                 self.session.name,
                 self.label,
                 len(shown),

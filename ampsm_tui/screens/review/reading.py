@@ -19,7 +19,7 @@ from ampsm_tui.widgets.diff.document import Document, File, ViewedSpans, changed
 from ampsm_tui.widgets.diff.layout import Sort, parts
 from ampsm_tui.widgets.diff.painter import STATUS
 from ampsm_tui.widgets.diff.patch import Body
-from ampsm_tui.widgets.diff.source import Source
+from ampsm_tui.widgets.diff.source import DiffSource
 from ampsm_tui.widgets.diff.view import DiffView
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Reading:
     def __init__(self, view: DiffView, review: "Review", marks: Marks, changed: Callable[[], None]) -> None:
         self.review = review
         self.marks = marks
-        self.source = Source(review)
+        self.source = DiffSource(review)
         self.document = Document([_file(entry) for entry in review.files], is_split=view.document.is_split)
         self._view = view
         self._changed = changed

@@ -16,7 +16,7 @@ from ampsm_tui.widgets.diff import navigation
 from ampsm_tui.widgets.diff.file_tree import wanted
 from ampsm_tui.widgets.diff.layout import Row, Sort
 from ampsm_tui.widgets.diff.overview import Overview
-from ampsm_tui.widgets.diff.search import Needle
+from ampsm_tui.widgets.diff.search import SearchPattern
 from ampsm_tui.widgets.diff.source import nowhere
 from ampsm_tui.widgets.diff.title import ReviewBox
 
@@ -79,10 +79,10 @@ class ReviewSearch(ReviewBase):
             self.view.go(origin)
             self._forget()
             return
-        finds = self._begin(Needle(text))
+        finds = self._begin(SearchPattern(text))
         self.run_worker(self._seek(finds, origin), group="search", exclusive=True)
 
-    def _begin(self, needle: Needle) -> Finds:
+    def _begin(self, needle: SearchPattern) -> Finds:
         view = self.view
         self._finds = finds = Finds(needle, view.document, view.source)
         view.source.matches, view.source.here = needle.spans, None

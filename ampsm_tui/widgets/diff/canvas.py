@@ -14,12 +14,12 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from ampsm_tui.wall import Wall
+from ampsm_tui.widgets.compact_strip import CompactStrip
 from ampsm_tui.widgets.diff.document import Document
 from ampsm_tui.widgets.diff.layout import Row, Sort
-from ampsm_tui.widgets.diff.painter import Painter
+from ampsm_tui.widgets.diff.painter import DiffPainter
 from ampsm_tui.widgets.diff.palette import mixed
-from ampsm_tui.widgets.diff.source import Source
-from ampsm_tui.widgets.diff_wire import WireStrip
+from ampsm_tui.widgets.diff.source import DiffSource
 
 KEPT = 1024
 """Painted rows that are kept: twenty screens. More of them would keep the collector busy."""
@@ -39,8 +39,8 @@ class DiffCanvas(Widget, can_focus=True):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self.document = Document(())
-        self.source = Source()
-        self.painter = Painter(self.document, self.source, self.style)
+        self.source = DiffSource()
+        self.painter = DiffPainter(self.document, self.source, self.style)
         self.top: Place = (0, 0)
         self.cursor = 0
         self.selected_from: int | None = None
@@ -51,11 +51,11 @@ class DiffCanvas(Widget, can_focus=True):
         self._walls: list[Wall] = []
         self._background = Color(0, 0, 0)
 
-    def take(self, document: Document, source: Source) -> None:
+    def take(self, document: Document, source: DiffSource) -> None:
         """Show another document from its beginning."""
         manner = self.painter.manner
         self.document, self.source = document, source
-        self.painter = Painter(document, source, self.style)
+        self.painter = DiffPainter(document, source, self.style)
         self.painter.manner = manner
         self.top, self.cursor, self.selected_from = (0, 0), 0, None
         self.repaint()
@@ -89,7 +89,7 @@ class DiffCanvas(Widget, can_focus=True):
     def _strip(self, line: "list[Segment]", width: int) -> Strip:
         for wall in self._walls:
             line = wall.apply(line, self._background)
-        return WireStrip(line, width)
+        return CompactStrip(line, width)
 
     def style(self, *names: str) -> Style:
         """The style of component classes, as the filters of the app leave it: once a style, not once a line."""

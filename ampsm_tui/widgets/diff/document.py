@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 
 from ampsm_engine.diff.long_lines import CUT
-from ampsm_tui.widgets.diff.layout import HUGE, Growth, Layout, Row, Shape, Sort, height, rest_hidden, still_hidden
-from ampsm_tui.widgets.diff.patch import Body, Hunk
+from ampsm_tui.widgets.diff.layout import HUGE, FileLayout, Growth, Row, Shape, Sort, height, rest_hidden, still_hidden
+from ampsm_tui.widgets.diff.patch import Body, PatchHunk
 
 _UNSEEN = re.compile(
     rb"[\x00\x08\x1b]|\xc2(?:[\x80-\x9f]|\xad)|\xd8\x9c|\xe2\x80[\x8b\x8c\x8e\x8f\xa8-\xae]|\xe2\x81[\xa0-\xaf]"
@@ -103,7 +103,7 @@ class Document:
         self._is_stale = True
         self.version = 0
         """Another one whenever rows have changed."""
-        self._layouts: dict[int, Layout] = {}
+        self._layouts: dict[int, FileLayout] = {}
 
     # Where rows are.
 
@@ -127,14 +127,14 @@ class Document:
         file = self.file_at(at)
         return self.layout(file).row(at - self.tops[file])
 
-    def layout(self, file: int) -> Layout:
+    def layout(self, file: int) -> FileLayout:
         """The rows of a file."""
         found = self._layouts.get(file)
         if found is None:
             if len(self._layouts) >= _KEPT:
                 del self._layouts[next(iter(self._layouts))]
             one = self.files[file]
-            found = self._layouts[file] = Layout(file, one.body, one.shape)
+            found = self._layouts[file] = FileLayout(file, one.body, one.shape)
         return found
 
     def find(self, row: Row) -> int:
@@ -143,7 +143,7 @@ class Document:
         top = self.tops[row.file]
         return top + min(self._inside(layout, row), len(layout) - 1)
 
-    def _inside(self, layout: Layout, row: Row) -> int:
+    def _inside(self, layout: FileLayout, row: Row) -> int:
         if row.sort is Sort.HUNK:
             return layout.hunk(row.a)
         if row.sort in (Sort.LINE, Sort.PAIR):
@@ -277,7 +277,7 @@ def changed_hunks(body: Body, now: Collection[int], spans: Iterable[Span]) -> fr
     )
 
 
-def _span(hunk: Hunk) -> Span:
+def _span(hunk: PatchHunk) -> Span:
     return hunk.old, hunk.old_count
 
 

@@ -12,7 +12,7 @@ from enum import IntEnum
 from itertools import accumulate
 from typing import NamedTuple
 
-from ampsm_tui.widgets.diff.patch import Body, Hunk
+from ampsm_tui.widgets.diff.patch import Body, PatchHunk
 
 _RUNS = re.compile(rb"( +\\?)|(-*)(\\?)(\+*)(\\?)")
 
@@ -96,7 +96,7 @@ class Anchor(NamedTuple):
     line: int
 
 
-class Part(NamedTuple):
+class LayoutPart(NamedTuple):
     """`rows` rows of one sort, the first of them with this `a`; `ref` as the sort has it."""
 
     sort: Sort
@@ -135,7 +135,7 @@ class Shape:
         return not (self.closed or self.grown or self.notes)
 
 
-def pairs_of(body: Body, hunk: Hunk) -> Pairs:
+def pairs_of(body: Body, hunk: PatchHunk) -> Pairs:
     """The lines of a hunk side by side."""
     rows = hunk.shown
     return pair_lines(body.kinds[rows.start : rows.stop], rows.start)
@@ -155,7 +155,7 @@ def height(body: Body | None, shape: Shape) -> int:
     return 1 + shape.cards + lines + shape.has_tail
 
 
-def split_height(body: Body, hunk: Hunk) -> int:
+def split_height(body: Body, hunk: PatchHunk) -> int:
     """How many lines a hunk takes side by side."""
     rows = hunk.shown
     return pairs_height(body.kinds[rows.start : rows.stop])
@@ -185,35 +185,35 @@ def rest_hidden(body: Body, shape: Shape) -> int:
     return max(0, _rest(body, shape) - below)
 
 
-def parts(body: Body | None, shape: Shape) -> Iterator[Part]:
+def parts(body: Body | None, shape: Shape) -> Iterator[LayoutPart]:
     """What a file is laid out of, from its head down."""
-    yield Part(Sort.HEAD, 0, 1)
+    yield LayoutPart(Sort.HEAD, 0, 1)
     if shape.folded:
         return
     if body is None:
-        yield Part(Sort.WAIT, 0, 1)
+        yield LayoutPart(Sort.WAIT, 0, 1)
         return
     if shape.cards:
-        yield Part(Sort.CARD, 0, shape.cards)
-    yield from (Part(Sort.NOTE, at, 1) for at, note in enumerate(shape.notes) if not note.line)
+        yield LayoutPart(Sort.CARD, 0, shape.cards)
+    yield from (LayoutPart(Sort.NOTE, at, 1) for at, note in enumerate(shape.notes) if not note.line)
     unplaced = {at for at, note in enumerate(shape.notes) if note.line}
     for number in range(len(body.hunks)):
         for part in _hunk_parts(body, shape, number):
             if part.sort is Sort.NOTE:
                 unplaced.discard(part.first)
             yield part
-    yield from (Part(Sort.NOTE, at, 1) for at in sorted(unplaced))
+    yield from (LayoutPart(Sort.NOTE, at, 1) for at in sorted(unplaced))
     if shape.has_tail:
-        yield Part(Sort.TAIL, 0, 1)
+        yield LayoutPart(Sort.TAIL, 0, 1)
 
 
-def _hunk_parts(body: Body, shape: Shape, number: int) -> Iterator[Part]:
+def _hunk_parts(body: Body, shape: Shape, number: int) -> Iterator[LayoutPart]:
     """The rows of one hunk: what grew above is split between both sides of its heading."""
     hunk = body.hunks[number]
     growth = shape.grown.get(number, Growth())
-    yield Part(Sort.HUNK, number, 1)
+    yield LayoutPart(Sort.HUNK, number, 1)
     if number in shape.closed:
-        yield from (Part(Sort.NOTE, at, 1) for at in _notes_in(shape, hunk))
+        yield from (LayoutPart(Sort.NOTE, at, 1) for at in _notes_in(shape, hunk))
         return
     gap = hidden_above(body, number)
     earlier = shape.grown.get(number - 1, Growth()).below if number else 0
@@ -238,14 +238,14 @@ def _rest(body: Body, shape: Shape) -> int:
     return max(0, (shape.total or 0) - (last.new + last.new_count - 1 if last.new_count else last.new))
 
 
-def _notes_in(shape: Shape, hunk: Hunk) -> Iterator[int]:
+def _notes_in(shape: Shape, hunk: PatchHunk) -> Iterator[int]:
     for at, note in enumerate(shape.notes):
         first, count = (hunk.new, hunk.new_count) if note.is_new else (hunk.old, hunk.old_count)
         if note.line and first <= note.line < first + count:
             yield at
 
 
-def _with_notes_grown(shape: Shape, first: int, count: int, shift: int) -> Iterator[Part]:
+def _with_notes_grown(shape: Shape, first: int, count: int, shift: int) -> Iterator[LayoutPart]:
     """Lines first to first + count of the new side, as context, with the notes on them."""
     stops: dict[int, list[int]] = {}
     for at, note in enumerate(shape.notes):
@@ -254,14 +254,14 @@ def _with_notes_grown(shape: Shape, first: int, count: int, shift: int) -> Itera
             stops.setdefault(line, []).append(at)
     start = first
     for line in sorted(stops):
-        yield Part(Sort.GROWN, start, line + 1 - start, shift)
-        yield from (Part(Sort.NOTE, at, 1) for at in stops[line])
+        yield LayoutPart(Sort.GROWN, start, line + 1 - start, shift)
+        yield from (LayoutPart(Sort.NOTE, at, 1) for at in stops[line])
         start = line + 1
     if start < first + count:
-        yield Part(Sort.GROWN, start, first + count - start, shift)
+        yield LayoutPart(Sort.GROWN, start, first + count - start, shift)
 
 
-def _lines(body: Body, shape: Shape, number: int) -> Iterator[Part]:
+def _lines(body: Body, shape: Shape, number: int) -> Iterator[LayoutPart]:
     """The lines of a hunk with the notes between them."""
     hunk = body.hunks[number]
     stops: dict[int, list[int]] = {}
@@ -277,39 +277,39 @@ def _lines(body: Body, shape: Shape, number: int) -> Iterator[Part]:
     end = start + hunk.rows
     for row in sorted({*stops, *_breaks(body, hunk)}):
         if row in stops:
-            yield Part(Sort.LINE, start, row + 1 - start, number)
-            yield from (Part(Sort.NOTE, at, 1) for at in stops[row])
+            yield LayoutPart(Sort.LINE, start, row + 1 - start, number)
+            yield from (LayoutPart(Sort.NOTE, at, 1) for at in stops[row])
         elif row > start:
-            yield Part(Sort.LINE, start, row - start, number)
+            yield LayoutPart(Sort.LINE, start, row - start, number)
         start = row + 1
     if start < end:
-        yield Part(Sort.LINE, start, end - start, number)
+        yield LayoutPart(Sort.LINE, start, end - start, number)
 
 
-def _breaks(body: Body, hunk: Hunk) -> Iterable[int]:
+def _breaks(body: Body, hunk: PatchHunk) -> Iterable[int]:
     """The rows that say that there is no newline: a mark on the line above says it."""
     if hunk.has_no_eol:
         yield from (row for row in hunk.shown if body.kinds[row] == ord("\\"))
 
 
-def _split_lines(body: Body, number: int, stops: dict[int, list[int]]) -> Iterator[Part]:
+def _split_lines(body: Body, number: int, stops: dict[int, list[int]]) -> Iterator[LayoutPart]:
     hunk = body.hunks[number]
     if not stops:
-        yield Part(Sort.PAIR, 0, split_height(body, hunk), number)
+        yield LayoutPart(Sort.PAIR, 0, split_height(body, hunk), number)
         return
     pairs = pairs_of(body, hunk)
     start = 0
     for at in range(len(pairs.left)):
         here = dict.fromkeys([*stops.get(pairs.left[at], ()), *stops.get(pairs.right[at], ())])
         if here:
-            yield Part(Sort.PAIR, start, at + 1 - start, number)
-            yield from (Part(Sort.NOTE, one, 1) for one in here)
+            yield LayoutPart(Sort.PAIR, start, at + 1 - start, number)
+            yield from (LayoutPart(Sort.NOTE, one, 1) for one in here)
             start = at + 1
     if start < len(pairs.left):
-        yield Part(Sort.PAIR, start, len(pairs.left) - start, number)
+        yield LayoutPart(Sort.PAIR, start, len(pairs.left) - start, number)
 
 
-class Layout:
+class FileLayout:
     """The rows of one file."""
 
     def __init__(self, file: int, body: Body | None, shape: Shape) -> None:

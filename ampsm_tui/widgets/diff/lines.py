@@ -131,7 +131,7 @@ Ink = Callable[[int, int], Style]
 """The style of a ground (see `Ground`) and a letter's number."""
 
 
-class Ground(NamedTuple):
+class LineGround(NamedTuple):
     """What a line is drawn on: 0 same, 1 added, 2 removed, 3 nothing; 0 plain, 1 cursor, 2 selected."""
 
     kind: int
@@ -143,7 +143,7 @@ class Ground(NamedTuple):
         return self.kind * 3 + self.state
 
 
-class Side(NamedTuple):
+class CodeLine(NamedTuple):
     """One line as it is to be drawn."""
 
     number: str
@@ -152,7 +152,7 @@ class Side(NamedTuple):
     shown: Shown
     letters: bytes
     """A number a letter: its colour, and what lies over it."""
-    ground: Ground
+    ground: LineGround
     tail: str = ""
     """A mark behind the end: no newline, another line ending."""
 
@@ -229,7 +229,7 @@ def _fitting(text: str, start: int, room: int) -> tuple[int, int]:
 
 
 def drawn(
-    side: Side, width: int, ink: Ink, *, left: int = 0, wrap: bool = False, mark: str = " "
+    side: CodeLine, width: int, ink: Ink, *, left: int = 0, wrap: bool = False, mark: str = " "
 ) -> list[list[Segment]]:
     """The lines on the screen that a line takes, each exactly `width` cells."""
     ground = side.ground.number

@@ -18,15 +18,15 @@ from ampsm_tui.widgets.diff.lines import (
     SIGN,
     UNSEEN,
     WORD,
-    Ground,
+    CodeLine,
+    LineGround,
     Shown,
-    Side,
     drawn,
     letters,
     shown,
 )
-from ampsm_tui.widgets.diff.patch import MINUS, PLUS, Body, Line
-from ampsm_tui.widgets.diff.source import Note, Source, uncut
+from ampsm_tui.widgets.diff.patch import MINUS, PLUS, Body, PatchLine
+from ampsm_tui.widgets.diff.source import DiffSource, Note, uncut
 from ampsm_tui.widgets.wrapping import wrapped
 
 STATUS = {"added": "A", "deleted": "D", "modified": "M", "renamed": "R", "copied": "C", "typechange": "T"}
@@ -46,7 +46,7 @@ Named = Callable[..., Style]
 class HeadPainter:
     """Paints what is no line of code."""
 
-    def __init__(self, document: Document, source: Source, named: Named) -> None:
+    def __init__(self, document: Document, source: DiffSource, named: Named) -> None:
         self._document = document
         self._source = source
         self._named = named
@@ -218,10 +218,10 @@ class Manner:
     """A blank line above each file."""
 
 
-class Painter:
+class DiffPainter:
     """Paints rows; the colours that it mixes are kept until `forget`."""
 
-    def __init__(self, document: Document, source: Source, named: Named) -> None:
+    def __init__(self, document: Document, source: DiffSource, named: Named) -> None:
         self.document = document
         self.source = source
         self.manner = Manner()
@@ -283,11 +283,11 @@ class Painter:
         else:
             numbers = f"{old.rjust(room)} {new.rjust(room)} "
             sign += " "
-        side = self._side(row.file, row.a, line, Ground(kind, state), (numbers, sign))
+        side = self._side(row.file, row.a, line, LineGround(kind, state), (numbers, sign))
         mark = CURSOR_MARK if state else " "
         return drawn(side, manner.width, self.ink, left=manner.left, wrap=manner.wrap, mark=mark)
 
-    def _side(self, file: int, at: int, line: Line, ground: Ground, column: tuple[str, str]) -> Side:
+    def _side(self, file: int, at: int, line: PatchLine, ground: LineGround, column: tuple[str, str]) -> CodeLine:
         """`column`: the line numbers and the sign."""
         source = self.source
         raw, length = uncut(line.text) if len(line.text) > 4096 else (line.text, 0)
@@ -295,7 +295,7 @@ class Painter:
         is_new = line.kind != MINUS
         spans = source.spans(file, is_new=is_new, number=line.new if is_new else line.old)
         words = source.words(file, at) if ground.kind else ()
-        return Side(
+        return CodeLine(
             *column,
             told,
             letters(told, spans, words, self._matches(file, at, raw)),
@@ -310,7 +310,7 @@ class Painter:
         here = self.source.here
         return [(start, end, here == (file, at, number)) for number, (start, end) in enumerate(found)]
 
-    def _tail(self, file: int, line: Line, raw: bytes) -> str:
+    def _tail(self, file: int, line: PatchLine, raw: bytes) -> str:
         has_cr = raw.endswith(b"\r")
         ending = ""
         if has_cr != self.document.files[file].is_crlf and (has_cr or line.kind in (PLUS, MINUS)):
@@ -324,7 +324,7 @@ class Painter:
         left = self._half(row, row.a, body, state, half, is_new=False)
         right = self._half(row, row.b, body, state, width - half - 1, is_new=True)
         tall = max(len(left), len(right))
-        nothing = Ground(3, state).number
+        nothing = LineGround(3, state).number
         rule = Segment("│", self._named("-rule"))
         blank = Segment(" " * half, self.ink(nothing, 0)), Segment(" " * (width - half - 1), self.ink(nothing, 0))
         left += [[blank[0]]] * (tall - len(left))
@@ -336,18 +336,18 @@ class Painter:
         mark = CURSOR_MARK if state and not is_new else ""
         mark = mark or ("" if is_new else " ")
         if at < 0:
-            side = Side(" " * room, "   ", _EMPTY, b"", Ground(3, state))
+            side = CodeLine(" " * room, "   ", _EMPTY, b"", LineGround(3, state))
             return drawn(side, width, self.ink, mark=mark)
         line = body.line(at)
         kind = 1 if line.kind == PLUS else 2 if line.kind == MINUS else 0
         numbers = str(line.new if is_new else line.old).rjust(room)
-        side = self._side(row.file, at, line, Ground(kind, state), (numbers, f" {' +-'[kind]} "))
+        side = self._side(row.file, at, line, LineGround(kind, state), (numbers, f" {' +-'[kind]} "))
         return drawn(side, width, self.ink, left=self.manner.left, wrap=self.manner.wrap, mark=mark)
 
     def _grown(self, row: Row, state: int) -> list[list[Segment]]:
         file = self.document.files[row.file]
         raw = self.source.grown(row.file, row.b)
-        line = Line(ord(" "), raw if raw is not None else "…".encode(), row.a, row.b, has_no_eol=False)
+        line = PatchLine(ord(" "), raw if raw is not None else "…".encode(), row.a, row.b, has_no_eol=False)
         room = file.digits
         manner = self.manner
         mark = CURSOR_MARK if state else " "
@@ -355,7 +355,7 @@ class Painter:
             half = (manner.width - 1) // 2
             told = []
             for number, is_new, width in ((row.a, False, half), (row.b, True, manner.width - half - 1)):
-                side = self._side(row.file, -1 - row.b, line, Ground(0, state), (str(number).rjust(room), "   "))
+                side = self._side(row.file, -1 - row.b, line, LineGround(0, state), (str(number).rjust(room), "   "))
                 told.append(
                     drawn(side, width, self.ink, left=manner.left, wrap=manner.wrap, mark="" if is_new else mark)
                 )
@@ -365,7 +365,7 @@ class Painter:
             str(row.b).rjust(room) if manner.width < NARROW else f"{str(row.a).rjust(room)} {str(row.b).rjust(room)} "
         )
         side = self._side(
-            row.file, -1 - row.b, line, Ground(0, state), (numbers, " " if manner.width < NARROW else "  ")
+            row.file, -1 - row.b, line, LineGround(0, state), (numbers, " " if manner.width < NARROW else "  ")
         )
         return drawn(side, manner.width, self.ink, left=manner.left, wrap=manner.wrap, mark=mark)
 

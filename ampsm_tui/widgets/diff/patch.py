@@ -28,7 +28,7 @@ _HEADING = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@ ?(.*)")
 AT, PLUS, MINUS, SAME, NO_EOL = b"@+- \\"
 
 
-class Hunk(NamedTuple):
+class PatchHunk(NamedTuple):
     """One hunk. `first` is its heading's row; its lines are the `rows` rows below."""
 
     first: int
@@ -45,7 +45,7 @@ class Hunk(NamedTuple):
         return range(self.first + 1, self.first + 1 + self.rows)
 
 
-class Line(NamedTuple):
+class PatchLine(NamedTuple):
     """One line of a hunk: its number on either side (where it has none, the next one's), its text without sign."""
 
     kind: int
@@ -67,7 +67,7 @@ class Body:
     def __init__(self, data: bytes) -> None:
         self.data = data
         self.kinds = b""
-        self.hunks: tuple[Hunk, ...] = ()
+        self.hunks: tuple[PatchHunk, ...] = ()
         self._pages = array("Q", [0])
         self._read = 0
         self._parts: list[bytes] = []
@@ -116,14 +116,14 @@ class Body:
         self._parts.append(kinds)
         self._rows += len(lines)
 
-    def _found(self) -> Iterator[Hunk]:
+    def _found(self) -> Iterator[PatchHunk]:
         starts = [row for row, _ in self._headings]
         for (row, offset), end in zip(self._headings, [*starts[1:], self._rows], strict=True):
             found = _HEADING.match(self.data, offset)
             if found is None:
                 raise ValueError(self.data[offset : offset + 80])
             old, old_count, new, new_count, _ = found.groups()
-            yield Hunk(
+            yield PatchHunk(
                 row,
                 end - row - 1,
                 int(old),
@@ -210,13 +210,13 @@ class Body:
         found = _HEADING.match(self.data, self._headings[number][1])
         return found.group(5) if found else b""
 
-    def line(self, row: int) -> Line:
+    def line(self, row: int) -> PatchLine:
         """A line of a hunk."""
         page = self._page(row // PAGE)
         inside = row % PAGE
         kinds = self.kinds
         has_no_eol = row + 1 < len(kinds) and kinds[row + 1] == NO_EOL
-        return Line(kinds[row], page.lines[inside][1:], page.old[inside], page.new[inside], has_no_eol)
+        return PatchLine(kinds[row], page.lines[inside][1:], page.old[inside], page.new[inside], has_no_eol)
 
     def _page(self, number: int) -> _Page:
         page = self._cut.get(number)

@@ -49,7 +49,7 @@ def _quietly(pattern: AnyStr, flags: int = 0) -> "regex.Pattern[AnyStr]":
         return regex.compile(pattern, flags)
 
 
-class Needle:
+class SearchPattern:
     """What is looked for."""
 
     def __init__(self, text: str) -> None:

@@ -31,7 +31,7 @@ def nowhere(_: bytes) -> tuple[tuple[int, int], ...]:
     return ()
 
 
-class Source:
+class DiffSource:
     """The things of one review, by file."""
 
     def __init__(self, review: "Review | None" = None) -> None:

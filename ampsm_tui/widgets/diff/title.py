@@ -14,7 +14,7 @@ from ampsm_tui.widgets.typed import Line
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ReviewStatus:
     """What there is to say."""
 
     name: str = ""
@@ -57,9 +57,9 @@ class ReviewHead(OneLiner):
 
     def __init__(self) -> None:
         super().__init__()
-        self._standing = Standing()
+        self._standing = ReviewStatus()
 
-    def show(self, standing: Standing) -> None:
+    def show(self, standing: ReviewStatus) -> None:
         """Say how the review stands."""
         self._standing = standing
         self._say()
@@ -89,7 +89,7 @@ class ReviewHead(OneLiner):
         self.say(left, right)
 
 
-def _left(now: Standing) -> list[Piece]:
+def _left(now: ReviewStatus) -> list[Piece]:
     files = f"  {now.files:,} file{'s' * (now.files != 1)}"
     return [
         Piece(one_line(now.range, 80), "range"),
@@ -101,7 +101,7 @@ def _left(now: Standing) -> list[Piece]:
     ]
 
 
-def _right(now: Standing, *, words: bool) -> list[Piece]:
+def _right(now: ReviewStatus, *, words: bool) -> list[Piece]:
     told = []
     if now.news:
         told.append(Piece(f"{one_line(now.news, 60)}  ", "news"))

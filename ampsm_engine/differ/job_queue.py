@@ -40,8 +40,8 @@ class Late(Exception):
     """A job took too long; raised by the alarm."""
 
 
-class Wishes:
-    """The wishes of all reviews."""
+class JobQueue:
+    """Texts, colours and words that reviews have asked for, and the work that is under way for them."""
 
     def __init__(self, comparisons: dict[int, Comparison], say: Say) -> None:
         self._comparisons = comparisons
@@ -54,7 +54,7 @@ class Wishes:
         self.poison: set[str] = set()
 
     def take(self, kind: str, made: Comparison, rest: list[Any]) -> None:
-        """Note a wish of a review."""
+        """Queue what a review asks for; a new focus drops what was wanted of the one before."""
         if kind == "focus":
             index, near, colours, words = rest
             made.look(index, near)
@@ -72,7 +72,7 @@ class Wishes:
         self._texts.append(question)
 
     def forget(self, number: int) -> None:
-        """Drop all wishes of one review."""
+        """Drop all that one review has asked for."""
         for key in [key for key in (*self._jobs, *self._asked) if key[1] == number]:
             self._end(key)
         self._texts = deque(one for one in self._texts if one[1] != number)

@@ -27,7 +27,7 @@ _SEEN_ON_BLANKS = frozenset("479") | {"21", "53"}
 """What one sees of a style where no letter is: lines, and the ink as ground."""
 
 
-class Look(NamedTuple):
+class StyleCodes(NamedTuple):
     """The parts of a style as their orders."""
 
     ink: str = ""
@@ -35,7 +35,7 @@ class Look(NamedTuple):
     manner: frozenset[str] = frozenset()
 
 
-PLAIN = Look()
+PLAIN = StyleCodes()
 """The terminal's own."""
 
 
@@ -50,14 +50,14 @@ def erases_in_colour(environ: Mapping[str, str]) -> bool:
     return not is_screen and not term.startswith(("eterm", "dumb", "vt", "ansi"))
 
 
-class Wire:
+class StyleWriter:
     """How styles are written for one kind of terminal."""
 
     def __init__(self, system: ColorSystem | None, environ: Mapping[str, str] = os.environ) -> None:
         self._system = system
         self._blanks = BLANKS if erases_in_colour(environ) else sys.maxsize
-        self._looks: dict[Style, Look] = {}
-        self._steps: dict[tuple[Look, Look], str] = {}
+        self._looks: dict[Style, StyleCodes] = {}
+        self._steps: dict[tuple[StyleCodes, StyleCodes], str] = {}
 
     def written(self, segments: Sequence[Segment]) -> str:
         """A line with its orders, from the terminal's own look and back to it; the cursor stands behind it."""
@@ -70,7 +70,7 @@ class Wire:
             look = PLAIN if style is None else looks.get(style) or self._look(style)
             if text.isspace() and not (look.manner | last.manner) & _SEEN_ON_BLANKS:
                 # The ink of blanks is nobody's business.
-                look = last if look.ground == last.ground else Look(last.ink, look.ground, last.manner)
+                look = last if look.ground == last.ground else StyleCodes(last.ink, look.ground, last.manner)
             if look != last:
                 told.append(self._steps.get((last, look)) or self._step(last, look))
                 last = look
@@ -85,7 +85,7 @@ class Wire:
                 told.append(text)
         return f"{''.join(told)}{_forth(skipped)}{RESET if last != PLAIN else ''}"
 
-    def _step(self, before: Look, after: Look) -> str:
+    def _step(self, before: StyleCodes, after: StyleCodes) -> str:
         codes: list[str] = []
         manner = before.manner
         for one in sorted(manner - after.manner):
@@ -105,11 +105,11 @@ class Wire:
         told = self._steps[before, after] = f"\x1b[{';'.join(codes)}m" if codes else ""
         return told
 
-    def _look(self, style: Style) -> Look:
+    def _look(self, style: Style) -> StyleCodes:
         if len(self._looks) > 4096:
             self._looks.clear()
         manner = self._codes(style.without_color)
-        found = self._looks[style] = Look(
+        found = self._looks[style] = StyleCodes(
             self._codes(Style(color=style.color)),
             self._codes(Style(bgcolor=style.bgcolor)),
             frozenset(manner.split(";")) if manner else frozenset(),
@@ -125,19 +125,19 @@ def _forth(cells: int) -> str:
     return f"\x1b[{cells}C" if cells else ""
 
 
-_WIRES: dict[ColorSystem | None, Wire] = {}
+_WIRES: dict[ColorSystem | None, StyleWriter] = {}
 
 
-def wire_of(console: "Console") -> Wire:
+def wire_of(console: "Console") -> StyleWriter:
     """How styles are written for the terminal of a console."""
     system = console._color_system  # noqa: SLF001 - as Textual asks for it; there is no public way
     wire = _WIRES.get(system)
     if wire is None:
-        wire = _WIRES[system] = Wire(system)
+        wire = _WIRES[system] = StyleWriter(system)
     return wire
 
 
-class WireStrip(Strip):
+class CompactStrip(Strip):
     """A strip that is written in few bytes. Its text is clean; the filters of the app were applied to it."""
 
     __slots__ = ()
@@ -158,11 +158,11 @@ class WireStrip(Strip):
         cuts = list(cuts)
         if len(cuts) == 1 and cuts[0] >= self.cell_length:
             return [self]
-        return [WireStrip(strip, strip.cell_length) for strip in super().divide(cuts)]
+        return [CompactStrip(strip, strip.cell_length) for strip in super().divide(cuts)]
 
     def crop(self, start: int, end: int | None = None) -> Strip:
         """A part of it."""
         if not start and (end is None or end >= self.cell_length):
             return self
         strip = super().crop(start, end)
-        return WireStrip(strip, strip.cell_length)
+        return CompactStrip(strip, strip.cell_length)

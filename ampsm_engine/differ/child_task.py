@@ -18,7 +18,7 @@ _lifelines: list[int] = []
 """The ends that close with this process; no child may hold those of another."""
 
 
-class Side:
+class ChildTask:
     """One child at work."""
 
     def __init__(self, question: Callable[[], Any]) -> None:

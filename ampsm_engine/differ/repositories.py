@@ -29,7 +29,7 @@ _YOUNG = 60.0
 """Seconds in which a folder without a lock may still be on its way to one."""
 
 
-class Opening:
+class Repositories:
     """The sources of one diff process."""
 
     def __init__(self, folder: str) -> None:
