@@ -8,8 +8,8 @@ and `git rebase BASE` in the session's worktree, `git merge --no-ff` in the main
 is looked at before.
 
 We do it in three ways: the steps alone (`git.integrate`: commits made, branches and checkouts moved); the engine's
-verb `merges.merge` as the app has it done, which looks for what is in the way, writes its journal and keeps what was
-before; and `ampsm merge` as a process, the start of Python in it, or its three commands one after the other.
+verb `operations.merge` as the app has it done, which looks for what is in the way, writes its journal and keeps what
+was before; and `ampsm merge` as a process, the start of Python in it, or its three commands one after the other.
 """
 
 import random
@@ -49,13 +49,13 @@ class Scene:
 
     def again(self) -> None:
         """Both branches as they were."""
-        from ampsm_engine.engine import merges
+        from ampsm_engine.merging import operations
 
-        while (last := merges.last_undoable(self.engine, self.session)) is not None:
+        while (last := operations.last_undoable(self.engine, self.session)) is not None:
             git(self.tree, "reset", "-q", "--hard", last.branch_after)
             if last.target:
                 git(self.root, "reset", "-q", "--hard", last.base_after)
-            merges.undo(self.engine, self.session)
+            operations.undo(self.engine, self.session)
         git(self.root, "reset", "-q", "--hard", self.base)
         git(self.tree, "reset", "-q", "--hard", self.tip)
 
@@ -76,11 +76,11 @@ class Scene:
 
     def verb(self, *, squashing: bool) -> None:
         """The engine's verb."""
-        from ampsm_engine.engine import merges
+        from ampsm_engine.merging import operations
         from ampsm_engine.merging.values import Options
 
         options = Options(kind="merge", message="All of it", squash=squashing, fast_forward=False)
-        merges.merge(self.engine, self.session, options)
+        operations.merge(self.engine, self.session, options)
 
     def command(self, *, squashing: bool) -> None:
         """One command."""

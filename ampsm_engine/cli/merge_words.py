@@ -55,10 +55,10 @@ def tell_taken_back(merge: "Merge", facts: "Sequence[Fact]") -> None:
 def show(engine: "Engine", session: "Session", *, as_json: bool) -> int:
     """What is left of a conflict; where amp was at it, the diff of what it made of it."""
     from ampsm_engine import redact
-    from ampsm_engine.engine import merges
+    from ampsm_engine.merging import open_conflict
 
-    found = merges.conflicts(engine, session.id)
-    reviewed = merges.show_resolution(engine, session.id) if found.needs_review else None
+    found = open_conflict.conflicts(engine, session.id)
+    reviewed = open_conflict.show_resolution(engine, session.id) if found.needs_review else None
     if as_json:
         patch = redact.bytes_(reviewed.patch).decode("utf-8", "replace") if reviewed else None
         conflict_document(engine, session.id, resolution=patch, tree=reviewed.tree if reviewed else None)
@@ -85,9 +85,9 @@ def show(engine: "Engine", session: "Session", *, as_json: bool) -> int:
 
 def conflict_document(engine: "Engine", session_id: str, **more: object) -> None:
     """The document of an open conflict."""
-    from ampsm_engine.engine import merges
+    from ampsm_engine.merging import open_conflict
 
-    found = merges.conflicts(engine, session_id)
+    found = open_conflict.conflicts(engine, session_id)
     files = [{"path": file.path, "kind": file.kind, "hunks": len(file.hunks)} for file in found.files]
     output.document(
         {

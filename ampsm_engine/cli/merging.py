@@ -55,6 +55,7 @@ def preflight_command(reference: str, onto: str | None, *, fetch: bool, no_scrip
     engine = arguments.open_engine()
     session = arguments.session(engine, reference)
     from ampsm_engine.engine import merges
+    from ampsm_engine.merging import merge_plan
     from ampsm_engine.merging.values import Options
 
     def show(content: bytes) -> None:
@@ -62,7 +63,7 @@ def preflight_command(reference: str, onto: str | None, *, fetch: bool, no_scrip
         sys.stderr.flush()
 
     found = merges.preflight(engine, session.id, onto=onto or "", fetch=fetch, run_script=not no_script, output=show)
-    draft = merges.plan(engine, session.id, Options(onto=onto or "")).draft if found.commits else ""
+    draft = merge_plan.plan(engine, session.id, Options(onto=onto or "")).draft if found.commits else ""
     if as_json:
         plain: Any = documents.plain(found)
         output.document({**plain, "ready": found.ready, "draft": draft})
@@ -192,10 +193,10 @@ def _done(reference: str, options: "Options", *, as_json: bool, yes: bool) -> in
     session = arguments.target(engine, reference)
     from dataclasses import replace
 
-    from ampsm_engine.engine import merges
+    from ampsm_engine.merging import operations
 
     label = {"merge": "Merging", "squash": "Squashing", "rebase": "Rebasing"}[options.kind]
-    act = lambda answered: merges.merge(engine, session.id, replace(options, answered=answered))  # noqa: E731
+    act = lambda answered: operations.merge(engine, session.id, replace(options, answered=answered))  # noqa: E731
     return _finished(engine, session, act, f"{label} {session.name}", yes=yes, as_json=as_json)
 
 
@@ -246,21 +247,21 @@ def _finished(engine: "Engine", session: "Session", act: "Act", label: str, *, y
 def _resting(reference: str, way: str, given: dict[str, Any], *, as_json: bool) -> int:
     engine = arguments.open_engine()
     session = (arguments.session if way == "show" else arguments.target)(engine, reference)
-    from ampsm_engine.engine import merges
+    from ampsm_engine.merging import open_conflict, operations
 
     if way == "go_on":
         keep = given["keep_markers"]
         if given["accept"]:
-            merges.accept(engine, session.id, keep_markers=keep)
-        go_on = lambda answered: merges.continue_(engine, session.id, answered, keep_markers=keep)  # noqa: E731
+            open_conflict.accept(engine, session.id, keep_markers=keep)
+        go_on = lambda answered: operations.continue_(engine, session.id, answered, keep_markers=keep)  # noqa: E731
         return _finished(engine, session, go_on, f"Going on with {session.name}", yes=given["yes"], as_json=as_json)
     if way == "reject":
-        merges.reject(engine, session.id)
+        open_conflict.reject(engine, session.id)
     if way in ("show", "reject"):
         return told.show(engine, session, as_json=as_json)
     if way == "amp":
         return _give(engine, session, as_json=as_json)
-    verb = merges.abort if way == "abort" else merges.undo
+    verb = operations.abort if way == "abort" else operations.undo
     before = len(engine.store.facts.read(session_id=session.id))
     with diagnostics.working(f"Taking back what was done to {one_line(session.name)}"):
         merge = verb(engine, session.id)

@@ -40,15 +40,15 @@ def open_engine(environ: Mapping[str, str] | None = None) -> Engine:
 
 def _recover(engine: Engine, merge_ids: list[str]) -> None:
     """Finish or roll back merges whose process died: in a process of its own, for it needs git and its library."""
-    from ampsm_engine.merging import lease
+    from ampsm_engine.merging import merge_lock
 
-    if all(lease.is_held(engine.home, merge_id) for merge_id in merge_ids):
+    if all(merge_lock.is_held(engine.home, merge_id) for merge_id in merge_ids):
         return
     import subprocess
 
     environment = os.environ | {"AMPSM_HOME": str(engine.home.root), "AMPSM_DB_PATH": str(engine.home.database)}
     done = subprocess.run(
-        [sys.executable, "-P", "-m", "ampsm_engine.merging.recover"],
+        [sys.executable, "-P", "-m", "ampsm_engine.merging.recovery"],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         env=environment,

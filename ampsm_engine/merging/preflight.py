@@ -14,8 +14,8 @@ from ampsm_engine.git import changes, hooks, integrate, own_files, program, repo
 from ampsm_engine.git.integrate.incoming import READ, Change, change_of, look_through
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.values import ConflictFile, PlannedCommit
-from ampsm_engine.merging import belonging, situation
-from ampsm_engine.merging.belonging import Span
+from ampsm_engine.merging import session_commits, situation
+from ampsm_engine.merging.session_commits import Span
 from ampsm_engine.merging.situation import Situation, many, named
 from ampsm_engine.merging.values import Finding, Preflight, ScriptState
 from ampsm_engine.model import SCRIPT_CHANGED, ScriptResult
@@ -53,7 +53,7 @@ def preflight(
     ahead = behind = 0
     if related:
         objects = ObjectStore(now.root, now.repo)
-        span = belonging.span(engine.store, now, objects)
+        span = session_commits.span(engine.store, now, objects)
         now, commits = replace(now, start=span.start), span.commits
         ahead, behind = changes.ahead_behind(now.root, now.branch_tip, now.base_tip)
         conflicts = integrate.forecast(now.root, now.base_tip, now.branch_tip, span.start).conflicts
@@ -139,10 +139,10 @@ def _commits(now: Situation, span: Span, behind: int) -> Iterator[Finding]:
     if span.stays:
         verb = "stays" if len(span.stays) == 1 else "stay"
         text = f"{many(len(span.stays), 'commit')} from before the session began {verb} out of {now.target}"
-        yield Finding("span", "ok", f"{text}: {belonging.named(span.stays)}")
-    if coming := belonging.coming(now, span.strangers):
+        yield Finding("span", "ok", f"{text}: {session_commits.named(span.stays)}")
+    if coming := session_commits.coming(now, span.strangers):
         text = f"{len(coming)} of them {'is' if len(coming) == 1 else 'are'} not the session's own"
-        text += f": {belonging.named(coming)}"
+        text += f": {session_commits.named(coming)}"
         yield Finding("others", "warn", text, "they come along when you say yes: a merge asks, or takes --yes")
 
 
@@ -177,7 +177,7 @@ def _said(engine: Engine, now: Situation, script: Script | None) -> ScriptState:
     known = result_of(engine, now)
     if known is None and script is not None:
         known = script().passed
-        remember(engine, now, passed=known)
+        _record_result(engine, now, passed=known)
     return "not run" if known is None else "passed" if known else "failed"
 
 
@@ -202,7 +202,12 @@ def _script(now: Situation, said: ScriptState, *, was_left_out: bool) -> Finding
             assert_never(said)
 
 
-def remember(engine: Engine, now: Situation, *, passed: bool) -> None:
+def script_result(engine: Engine, session_id: str, *, passed: bool) -> None:
+    """Record what the script, run by somebody else, said about the session's commit as it is now."""
+    _record_result(engine, situation.look(engine.store, session_id), passed=passed)
+
+
+def _record_result(engine: Engine, now: Situation, *, passed: bool) -> None:
     """Record what the script said about the session's commit as it is now."""
     word = "pass" if passed else "fail"
     engine.store.facts.add(CHECKED, f"{now.branch_tip} {word}", session_id=now.session.id)

@@ -15,8 +15,8 @@ from ampsm_engine.git.integrate.commit_range import plan_commits
 from ampsm_engine.git.integrate.incoming import Change, Incoming, change_of, look_through
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.values import LaidOut, PlannedCommit, Rewritten
-from ampsm_engine.merging import belonging, preflight, publish
-from ampsm_engine.merging.belonging import Span
+from ampsm_engine.merging import preflight, publish, session_commits
+from ampsm_engine.merging.session_commits import Span
 from ampsm_engine.merging.situation import Situation, many, named
 from ampsm_engine.merging.values import Options
 
@@ -186,17 +186,17 @@ def _unpushed(now: Situation, options: Options) -> tuple[PlannedCommit, ...]:
 
 
 def _others(now: Situation, span: Span, unpushed: Sequence[PlannedCommit]) -> Iterator[Question]:
-    name, coming = now.session.name, belonging.coming(now, span.strangers)
+    name, coming = now.session.name, session_commits.coming(now, span.strangers)
     if coming:
         text = (
             f"{many(len(coming), 'commit')} on the branch of {name} {'is' if len(coming) == 1 else 'are'} not its own"
         )
         items = tuple(commit.sha for commit in coming)
-        yield Question("others", f"{text}, and would come along: {belonging.named(coming)}", items)
+        yield Question("others", f"{text}, and would come along: {session_commits.named(coming)}", items)
     if unpushed:
         text = f"The pull request would also bring {many(len(unpushed), 'commit')} of {now.target} that are not pushed"
         items = tuple(commit.sha for commit in unpushed)
-        yield Question("others", f"{text}: {belonging.named(unpushed)}", items)
+        yield Question("others", f"{text}: {session_commits.named(unpushed)}", items)
 
 
 def _script(engine: Engine, now: Situation) -> Iterator[Question]:

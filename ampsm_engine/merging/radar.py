@@ -4,19 +4,24 @@ An answer depends on two commits alone, so it is kept by them, and so is what a 
 that meet in a path are merged on trial. Reads only; what is not committed is not looked at.
 """
 
+import hashlib
 import itertools
+import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import changes, integrate, repository
 from ampsm_engine.git.tips import contained, tips
-from ampsm_engine.home import Home
-from ampsm_engine.merging.remembered import Remembered
+from ampsm_engine.home import PRIVATE_FOLDER, Home, write_private
 from ampsm_engine.model import Session
+
+KEPT = 2_000
+"""Answers of one sort that are kept beside those that were asked for; the oldest go first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,7 @@ class _Repository:
     def __init__(self, home: Home, root: Path, left: _Budget) -> None:
         self._root = root
         self._left = left
-        self._known = Remembered(home, root)
+        self._known = _Answers(home, root)
 
     def clashes(self, sessions: Sequence[Session]) -> list[Clash]:
         """Each session with its base, then each pair that meets."""
@@ -195,3 +200,44 @@ def _touches(root: Path, tip: _Tip) -> frozenset[str]:
             names.add(file.old_path)
             names.update(str(parent) for parent in PurePosixPath(file.old_path).parents)
     return frozenset(names - {"."})
+
+
+class _Answers:
+    """Answers by a key that names commits, of several sorts. What is no such file is an empty one."""
+
+    def __init__(self, home: Home, root: Path) -> None:
+        name = hashlib.sha256(str(root).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        self._path = home.cache / f"radar-{name}.json"
+        self._used: set[tuple[str, str]] = set()
+        self._is_new = False
+        try:
+            found = json.loads(self._path.read_bytes())
+            self._answers: dict[str, dict[str, Any]] = {sort: dict(answers) for sort, answers in found.items()}
+        except (OSError, ValueError, TypeError, AttributeError):
+            self._answers = {}
+
+    def get(self, sort: str, key: str) -> Any:
+        """The answer as JSON; None when it is not known."""
+        self._used.add((sort, key))
+        return self._answers.get(sort, {}).get(key)
+
+    def put(self, sort: str, key: str, answer: Sequence[object]) -> None:
+        """Keep an answer."""
+        self._used.add((sort, key))
+        self._answers.setdefault(sort, {})[key] = answer
+        self._is_new = True
+
+    def save(self) -> None:
+        """Write it down, where something is new: all that was asked for, and the newest of the rest."""
+        if not self._is_new:
+            return
+        kept = {
+            sort: {
+                key: answer
+                for number, (key, answer) in enumerate(answers.items())
+                if number >= len(answers) - KEPT or (sort, key) in self._used
+            }
+            for sort, answers in self._answers.items()
+        }
+        self._path.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        write_private(self._path, json.dumps(kept).encode(), lasting=False)

@@ -1,28 +1,47 @@
-"""Doing it: the commits as objects, backups, the target, the session's branch, the store.
+"""The steps of an operation: commits as objects, backups, the target, the session's branch, the store; and back again.
 
 Each step is written into the journal before it is done, and each can be done again: `advance` goes on from wherever
-an entry stands.
+an entry stands. A conflict lies in the session's worktree with AGENT_CONTEXT/REBASE_HELP.md beside it, which tells
+people and amp how to get out of it from a shell.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
-from ampsm_engine import notices
+from ampsm_engine import notices, redact
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, Refused
-from ampsm_engine.git import integrate
+from ampsm_engine.git import integrate, own_files, repository
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.values import Conflicted, Move, Moved
-from ampsm_engine.merging import conflict_help, journal, making, situation
+from ampsm_engine.merging import journal, merge_commits, situation
 from ampsm_engine.merging.journal import Plan
-from ampsm_engine.merging.making import Made, Stopped
+from ampsm_engine.merging.merge_commits import Made, Stopped
 from ampsm_engine.merging.situation import Situation, many, named
 from ampsm_engine.model import Merge, MergeState, Session, Status
+from ampsm_engine.naming import printable
 from ampsm_engine.notices import Kind, News
-from ampsm_engine.worker import telling
+from ampsm_engine.worker import context, telling
 
 PAST = {"merge": "merged", "squash": "squashed", "rebase": "rebased"}
+
+
+_HELP = "REBASE_HELP.md"
+
+_WAYS = {
+    "content": "edit the lines between the markers `<<<<<<<` and `>>>>>>>`, then `git add`",
+    "add/add": "both sides added it: edit it into one, then `git add`",
+    "modify/delete": "one side changed it, the other deleted it: `git add` keeps it, `git rm` deletes it",
+    "rename/delete": "one side renamed it, the other deleted it: `git add` keeps it, `git rm` deletes it",
+    "rename/rename": "both sides renamed it: keep one name with `git add`, drop the other with `git rm`",
+    "mode": "the sides differ in its mode: set it (`chmod`), then `git add`",
+    "binary": "no lines to merge: `git checkout --ours` or `--theirs`, then `git add`",
+    "submodule": "check out the right commit inside it, then `git add`",
+    "directory/file": "one side has a folder where the other has a file: move one of them, then `git add`",
+    "other": "see `git status`, then `git add` or `git rm`",
+}
 
 
 class ConflictsWait(Refused):
@@ -46,7 +65,7 @@ def make(engine: Engine, now: Situation, plan: Plan, objects: ObjectStore | None
     """Make the commits, with the user's hooks for what is new as the settings say."""
     hooks_in = now.worktree if engine.settings.switch("commit.hooks") else None
     branch, target = now.session.branch_name, now.target
-    return making.make(objects or now.root, now.base_tip, plan, branch=branch, target=target, hooks_in=hooks_in)
+    return merge_commits.make(objects or now.root, now.base_tip, plan, branch=branch, target=target, hooks_in=hooks_in)
 
 
 def decided(engine: Engine, now: Situation, merge: Merge, plan: Plan, made: Made) -> Merge:
@@ -92,7 +111,7 @@ def lay_out(engine: Engine, now: Situation, merge: Merge, stopped: Stopped, step
     if step == journal.RELAY:
         integrate.lay_out_next(now.worktree, stopped.conflict)
     else:
-        put(now, stopped.conflict, making.merge_message(plan, now.session.branch_name, now.target))
+        put(now, stopped.conflict, merge_commits.merge_message(plan, now.session.branch_name, now.target))
     raise waits(engine, now, merge, stopped)
 
 
@@ -108,7 +127,7 @@ def waits(engine: Engine, now: Situation, merge: Merge, stopped: Stopped) -> Con
     plan = replace(plan, position=stopped.position, given="", given_tree="", accepted="", conflicts=plan.conflicts + 1)
     paths = [file.path for file in stopped.conflict.files]
     text = notices.conflict(now.session.name, now.target, f"{many(len(paths), 'file')}: {named(paths)}")
-    conflict_help.write(now, merge, stopped.conflict)
+    write_help(now, merge, stopped.conflict)
     engine.store.merges.end(
         merge.id,
         MergeState.CONFLICTED,
@@ -130,7 +149,7 @@ def advance(engine: Engine, session: Session, merge: Merge, objects: ObjectStore
     if merge.step == journal.BRANCH:
         move_session(session, root, worktree, merge.branch_before, merge.branch_after)
         merge = store.merges.step(merge.id, journal.END)
-    conflict_help.remove(worktree)
+    remove_help(worktree)
     return finish(engine, session, merge)
 
 
@@ -202,3 +221,99 @@ def finish(engine: Engine, session: Session, merge: Merge, notes: tuple[str, ...
     facts = [(PAST[merge.kind] if is_merged or merge.kind != "merge" else "rebased", text)]
     facts += [("note", note) for note in (*plan.notes, *notes)]
     return engine.store.merges.end(merge.id, MergeState.DONE, facts=facts, session=columns, step=journal.END)
+
+
+def abort_conflict(engine: Engine, session: Session, merge: Merge) -> Merge:
+    """Take the conflict out of the worktree; what was resolved so far is kept under a backup ref. May be done again."""
+    plan = journal.read(merge)
+    worktree = Path(session.worktree_path)
+    kept = f"refs/ampsm/backup/{session.id}/{plan.moment}/aborted"
+    if not worktree.is_dir():  # somebody removed it, conflict and all; else nothing of the session could go on
+        how = f"its worktree is gone, and {session.branch_name} is as it was"
+    else:
+        lay_there = integrate.laid(worktree) is not None
+        integrate.abort(worktree, keep_as=kept)
+        moved = integrate.rejoin(worktree, session.branch_name, merge.branch_before)
+        remove_help(worktree)
+        how = moved or "branch and worktree are as they were"
+        how += f"; what was resolved is kept as {kept}" if lay_there else ""
+    text = f"the {merge.kind} was aborted: {how}"
+    return engine.store.merges.end(
+        merge.id, MergeState.ABORTED, facts=[("aborted", text)], session={"status": _status_before(plan.status_before)}
+    )
+
+
+def take_back(engine: Engine, session: Session, merge: Merge) -> Merge:
+    """Move the target back, then the session's branch, then tell the store. May be done again."""
+    root = Path(session.repo_root)
+    if merge.step == journal.UNDO_TARGET:
+        integrate.move_target(root, merge.target, merge.base_after, merge.base_before, why="ampsm: undo")
+        merge = engine.store.merges.step(merge.id, journal.UNDO_BRANCH)
+    integrate.move_target(root, session.branch_name, merge.branch_after, merge.branch_before, why="ampsm: undo")
+    pushed = f"{merge.target} was pushed: what the remote has of it stays there"
+    facts = engine.store.facts.read(session_id=session.id)
+    was_pushed = any(fact.kind == "push" and fact.time >= merge.started_at for fact in facts)
+    return finish_undo(engine, session, merge, (pushed,) if merge.target and was_pushed else ())
+
+
+def finish_undo(engine: Engine, session: Session, merge: Merge, notes: tuple[str, ...] = ()) -> Merge:
+    """The store learns that it is undone."""
+    plan = journal.read(merge)
+    what = f"{merge.target} is at {merge.base_before[:12]} again" if merge.target else "its branch is as it was"
+    columns: dict[str, object] = {"base_commit": plan.base_commit_before}
+    if session.status in (Status.DONE, Status.IDLE, Status.AWAITING_INPUT):
+        columns["status"] = _status_before(plan.status_before)
+    facts = [("undone", f"the {merge.kind} is undone: {what}"), *(("note", note) for note in notes)]
+    return engine.store.merges.end(merge.id, MergeState.UNDONE, facts=facts, session=columns, step=journal.END)
+
+
+def _status_before(word: str) -> Status:
+    """What the session was before; it does not run now, whatever it did then."""
+    known = {status.value: status for status in Status}
+    status = known.get(word, Status.IDLE)
+    return Status.IDLE if status is Status.RUNNING else status
+
+
+def is_where_it_was_left(root: Path, session: Session, merge: Merge) -> bool:
+    """Whether the session's branch is where the merge brought it."""
+    return repository.branch_tip(root, session.branch_name) == merge.branch_after
+
+
+def write_help(now: Situation, merge: Merge, conflict: Conflicted) -> None:
+    """Write the page into the session's worktree; where that cannot be, the hints of the commands have to do."""
+    with suppress(OSError):
+        context.put(now.session, {_HELP: redact.text(_help_page(now, merge, conflict)).encode("utf-8", "replace")})
+
+
+def remove_help(worktree: Path) -> None:
+    """Take the page away: nothing is open any more."""
+    folder = worktree / context.FOLDER
+    if folder.is_dir() and not folder.is_symlink() and (folder / _HELP).exists():
+        with suppress(OSError, AmpsmError):
+            if own_files.of(worktree, "HEAD").holds(f"{context.FOLDER}/{_HELP}"):
+                (folder / _HELP).unlink(missing_ok=True)
+
+
+def _help_page(now: Situation, merge: Merge, conflict: Conflicted) -> str:
+    """The page itself."""
+    session, target = now.session, printable(now.target)
+    lines = [
+        f"# Conflicts of {session.name} with {target}",
+        "",
+        f"A {merge.kind} stopped here. `{target}` is untouched, and so is the branch `{session.branch_name}`:",
+        f"HEAD stands on `{conflict.onto[:12]}`, and what did not fit is `{conflict.commit[:12]}`.",
+        f"*ours* is {target}, *theirs* is the session's work.",
+        "",
+        "## Files",
+        "",
+        *(f"- `{printable(file.path)}` ({file.kind}): {_WAYS[file.kind]}" for file in conflict.files),
+        "",
+        "## Ways on",
+        "",
+        "- `git status` lists what is left; `git diff` shows it; any editor will do.",
+        "- `git add FILE` (or `git rm FILE`) marks a file as resolved. A commit is not needed.",
+        f"- `ampsm merge {session.id} --continue` goes on when all are resolved.",
+        f"- `ampsm merge {session.id} --abort` takes all of it back: branch and worktree are as they were.",
+        "- Not `git cherry-pick --abort`, `--skip` or `git switch`: they would leave the work out.",
+    ]
+    return "\n".join(lines) + "\n"

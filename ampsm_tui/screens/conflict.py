@@ -118,14 +118,14 @@ class ConflictScreen(WithAmp):
         self.run_worker(self._continue(), group="doing", exclusive=True)
 
     async def _continue(self, answers: tuple[str, ...] = ()) -> None:
-        from ampsm_engine.engine import merges
+        from ampsm_engine.merging import operations
         from ampsm_engine.merging.questions import Unanswered
         from ampsm_engine.merging.steps import ConflictsWait
 
         try:
             async with self.changing:  # what is resolved ahead of it comes first
                 try:
-                    came = await ask(merges.continue_, house(self).engine, self.session_id, answers)
+                    came = await ask(operations.continue_, house(self).engine, self.session_id, answers)
                 finally:
                     self._going_on = False
         except Unanswered as asked:
@@ -167,10 +167,10 @@ class ConflictScreen(WithAmp):
         )
 
     async def _abort(self) -> None:
-        from ampsm_engine.engine import merges
+        from ampsm_engine.merging import operations
 
         async with self.changing:
-            await ask(merges.abort, house(self).engine, self.session_id)
+            await ask(operations.abort, house(self).engine, self.session_id)
         house(self).say(f"Aborted: {self.session.name} is as before")
         self.dismiss("aborted")
 

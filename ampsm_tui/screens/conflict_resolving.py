@@ -12,7 +12,7 @@ from ampsm_tui.house import house
 from ampsm_tui.screens.conflict_state import Conflicted
 
 if TYPE_CHECKING:
-    from ampsm_engine.merging.conflicts import Resolution
+    from ampsm_engine.merging.open_conflict import Resolution
 
 _AT_LINE = frozenset(
     {"vi", "vim", "nvim", "view", "nano", "pico", "emacs", "emacsclient", "micro", "joe", "ne", "kak", "mg"}
@@ -50,7 +50,7 @@ class Resolving(Conflicted):
 
     async def _take_as_it_lies(self) -> None:
         """Resolve the file as it lies there; what looks like conflict markers in it is asked about."""
-        from ampsm_engine.merging.conflicts import MarkersLeft
+        from ampsm_engine.merging.open_conflict import MarkersLeft
         from ampsm_tui.screens.confirm import ConfirmScreen
 
         path = self.path
@@ -65,9 +65,9 @@ class Resolving(Conflicted):
             self.app.push_screen(ConfirmScreen("Are these lines meant?", left.message, yes="They are"), answered)
 
     async def _resolve(self, path: str, resolution: "Resolution") -> None:
-        from ampsm_engine.engine import merges
+        from ampsm_engine.merging import open_conflict
 
-        state = await ask(merges.resolve, house(self).engine, self.session_id, path, resolution)
+        state = await ask(open_conflict.resolve, house(self).engine, self.session_id, path, resolution)
         self._made.setdefault(path, []).append(resolution)
         await self.take(state)
 
@@ -94,15 +94,15 @@ class Resolving(Conflicted):
 
     async def _undo_choice(self) -> None:
         """Lay the file out again, and make the choices before the last one again."""
-        from ampsm_engine.engine import merges
+        from ampsm_engine.merging import open_conflict
 
         async with self.changing:
             path, engine = self.path, house(self).engine
             made = self._made.pop(path, [])
-            state = await ask(merges.reopen, engine, self.session_id, path)
+            state = await ask(open_conflict.reopen, engine, self.session_id, path)
             before = [] if "edited" in made else made[:-1]
             for resolution in before:
-                state = await ask(merges.resolve, engine, self.session_id, path, resolution)
+                state = await ask(open_conflict.resolve, engine, self.session_id, path, resolution)
             self._made[path] = list(before)
             await self.take(state)
 

@@ -23,7 +23,7 @@ from ampsm_tui.widgets.told import Painted, Told
 
 if TYPE_CHECKING:
     from ampsm_engine.git.integrate.values import OpenFile
-    from ampsm_engine.merging.conflicts import Conflicts
+    from ampsm_engine.merging.open_conflict import Conflicts
 
 TICK = 1.0
 """Seconds between two looks at whether somebody else resolves; a look is two questions to the file system."""
@@ -80,10 +80,10 @@ class Conflicted(AppScreen[object]):
 
     async def load(self) -> None:
         """Ask how it stands now."""
-        from ampsm_engine.engine import merges
+        from ampsm_engine.merging import open_conflict
 
         try:
-            await self.take(await ask(merges.conflicts, house(self).engine, self.session_id))
+            await self.take(await ask(open_conflict.conflicts, house(self).engine, self.session_id))
         except AmpsmError as refusal:
             self.show_trouble(refusal)
 

@@ -57,6 +57,7 @@ class Foreseer:
 
     async def _foresee(self) -> None:
         from ampsm_engine.engine import merges  # costs git; not before the first frame
+        from ampsm_engine.merging import radar
 
         try:
             if self._shown:
@@ -65,7 +66,7 @@ class Foreseer:
             while True:
                 began = time.monotonic()
                 self._tell(await ask_until_answered(merges.open_merges, ignore, self._engine))
-                self._radar = await ask_until_answered(merges.radar, ignore, self._engine, budget=BUDGET)
+                self._radar = await ask_until_answered(radar.radar, ignore, self._engine, budget=BUDGET)
                 self._tell(await ask_until_answered(merges.open_merges, ignore, self._engine))
                 took = time.monotonic() - began
                 pending = self._radar.pending if self._radar else 0

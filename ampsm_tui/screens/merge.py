@@ -99,6 +99,7 @@ class MergeScreen(Doing):
 
     async def _begin(self) -> None:
         from ampsm_engine.engine import merges
+        from ampsm_engine.merging import operations
 
         self.say("Looking at the session …")
         engine, session_id = house(self).engine, self.session_id
@@ -110,7 +111,7 @@ class MergeScreen(Doing):
             self.look_on(merge)
             return
         if self.session.status is Status.DONE:
-            last = await ask(merges.last_undoable, engine, session_id)
+            last = await ask(operations.last_undoable, engine, session_id)
             if last is not None and last.kind == "merge":
                 self.show_result(last, None)
                 return

@@ -9,11 +9,11 @@ from ampsm_tui.house import house
 
 async def offered(screen: Screen[None], session: Session) -> bool:
     """Ask whether the session's merge is to be undone; False where there is none, or something was trashed after it."""
-    from ampsm_engine.engine import merges
+    from ampsm_engine.merging import operations
 
     if session.status is not Status.DONE:
         return False
-    merge = await ask(merges.last_undoable, house(screen).engine, session.id)
+    merge = await ask(operations.last_undoable, house(screen).engine, session.id)
     board = house(screen).board
     ended = merge.ended_at or "" if merge else ""
     later = [fact for fact in (board.facts if board else ()) if fact.kind == "trashed" and fact.time > ended]
@@ -36,7 +36,7 @@ def _ask_first(screen: Screen[None], session: Session, merge: Merge) -> None:
 
 
 async def _undo(screen: Screen[None], session: Session) -> None:
-    from ampsm_engine.engine import merges
+    from ampsm_engine.merging import operations
 
-    merge = await ask(merges.undo, house(screen).engine, session.id)
+    merge = await ask(operations.undo, house(screen).engine, session.id)
     house(screen).say(f"Undone: {merge.target or session.branch_name} is as before the merge of {session.name}")

@@ -93,10 +93,10 @@ class Choosing(Looking):
         self.run_worker(self._ask_plan(), group="planning", exclusive=True)
 
     async def _ask_plan(self) -> None:
-        from ampsm_engine.engine import merges
+        from ampsm_engine.merging import merge_plan
 
         try:
-            plan = await ask(merges.plan, house(self).engine, self.session_id, self.options)
+            plan = await ask(merge_plan.plan, house(self).engine, self.session_id, self.options)
         except AmpsmError as refusal:
             self.plan = None
             if self.stage == "plan":
@@ -167,12 +167,12 @@ class Choosing(Looking):
         self._plan_anew()
 
     def _ask_onto(self) -> None:
-        from ampsm_engine.engine import merges
+        from ampsm_engine.merging import merge_plan
 
         async def take(text: str) -> None:
             onto = text.strip()
             options = replace(self.options, onto="" if onto == self.session.base_branch else onto)
-            await ask(merges.plan, house(self).engine, self.session_id, options)
+            await ask(merge_plan.plan, house(self).engine, self.session_id, options)
             self.options = options
 
         def taken(answer: bool | None) -> None:

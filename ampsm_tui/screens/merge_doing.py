@@ -79,13 +79,13 @@ class Doing(Choosing):
         self.run_worker(self._do(), group="doing", exclusive=True)
 
     async def _do(self) -> None:
-        from ampsm_engine.engine import merges
+        from ampsm_engine.merging import operations
         from ampsm_engine.merging.questions import Unanswered
         from ampsm_engine.merging.steps import ConflictsWait
 
         watcher = self.run_worker(self._follow_journal(), group="watching", exclusive=True)
         try:
-            came = await ask(merges.merge, house(self).engine, self.session_id, self.options)
+            came = await ask(operations.merge, house(self).engine, self.session_id, self.options)
         except ConflictsWait:
             self.open_conflicts()
         except Unanswered as asked:
@@ -247,9 +247,9 @@ class Doing(Choosing):
 
     @asking
     async def _undo(self) -> None:
-        from ampsm_engine.engine import merges
+        from ampsm_engine.merging import operations
 
-        merge = await ask(merges.undo, house(self).engine, self.session_id)
+        merge = await ask(operations.undo, house(self).engine, self.session_id)
         where = f"{merge.target} is" if merge and merge.target else "its branch is"
         house(self).say(f"Undone: {where} as before")
         self._merge = self._came = None

@@ -64,7 +64,8 @@ class Looking(Staged):
 
     async def _run_script(self, tip: str) -> None:
         """Run it and show what it prints; its result is recorded for the very commit that it ran on."""
-        from ampsm_engine.engine import merges, scripts
+        from ampsm_engine.engine import scripts
+        from ampsm_engine.merging import preflight
 
         engine = house(self).engine
         self.query_one(RichLog).clear()
@@ -81,7 +82,7 @@ class Looking(Staged):
         if look.exit_code is not None and not look.stopped and not look.timed_out:
             await self._ask_findings()
             if self.found is not None and self.found.branch_tip == tip:
-                await ask(merges.script_result, engine, self.session_id, passed=look.exit_code == 0)
+                await ask(preflight.script_result, engine, self.session_id, passed=look.exit_code == 0)
                 await self._ask_findings()
         if look.exit_code == 0:
             self.remove_class("-scripting")

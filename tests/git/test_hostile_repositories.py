@@ -19,6 +19,7 @@ from ampsm_engine.engine import glance, history, merges, sessions, views
 from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import changes, commits, repository
+from ampsm_engine.merging import operations
 from ampsm_engine.merging.values import Options
 from tests.git.sandboxes import Sandbox, small_project
 
@@ -409,7 +410,7 @@ def test_a_merge_there_is_right_or_refused(name: str, engine: Engine, hostile: H
     try:
         merges.preflight(engine, session_id)
         assert not hostile.ran.exists(), hostile.ran.read_text()
-        merges.merge(engine, session_id, Options(message="Bring it in"))
+        operations.merge(engine, session_id, Options(message="Bring it in"))
     except AmpsmError as reason:
         readable(reason)
         assert repository.branch_tip(hostile.root, "main") == main

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.context import Engine
-from ampsm_engine.engine import merges, removal, sessions
+from ampsm_engine.engine import removal, sessions
 from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.git import changes, commits, program, repository
+from ampsm_engine.merging import operations
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.merging.values import Options
 from tests.conftest import git
@@ -95,11 +96,11 @@ def test_a_whole_session_where_refs_are_in_tables(engine: Engine, reftable: Path
     assert changes.ahead_behind(reftable, session.branch_name, "main") == (1, 0)
     assert repository.branch_log(at, session.branch_name).exists()
     (reftable.parent / "ran").unlink()
-    assert merges.merge(engine, session.id, Options(message="Bring it in")).commits == 1
+    assert operations.merge(engine, session.id, Options(message="Bring it in")).commits == 1
     # The hooks saw the commit that the squash was put onto.
     assert (reftable.parent / "ran").read_text().split() == [main, main]
     assert git(reftable, "show", "main:one.txt") == lines(_3="session")
-    merges.undo(engine, session.id)
+    operations.undo(engine, session.id)
     assert git(reftable, "rev-parse", "main", session.branch_name).split() == [main, made.sha]
     removal.remove(engine, session.id)
     removal.restore(engine, session.id)
@@ -115,16 +116,16 @@ def test_a_conflict_where_refs_are_in_tables(engine: Engine, reftable: Path) -> 
     (reftable / "one.txt").write_text(lines(_3="base"))
     git(reftable, "commit", "-qam", "base")
     with pytest.raises(ConflictsWait):
-        merges.merge(engine, session.id, Options(message="Bring it in"))
+        operations.merge(engine, session.id, Options(message="Bring it in"))
     assert repository.is_busy(at) == "cherry-pick"
-    merges.abort(engine, session.id)
+    operations.abort(engine, session.id)
     assert repository.is_busy(at) is None
     assert git(at, "rev-parse", session.branch_name) == tip
     with pytest.raises(ConflictsWait):
-        merges.merge(engine, session.id, Options(message="Bring it in"))
+        operations.merge(engine, session.id, Options(message="Bring it in"))
     (at / "one.txt").write_text(lines(_3="both"))
     git(at, "add", "one.txt")
-    merges.continue_(engine, session.id)
+    operations.continue_(engine, session.id)
     assert git(reftable, "show", "main:one.txt") == lines(_3="both")
     assert "error" not in git(reftable, "fsck", "--strict", "--no-dangling")
 

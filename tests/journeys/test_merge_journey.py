@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ampsm_engine.engine import merges
+from ampsm_engine.merging import open_conflict
 from ampsm_engine.model import MergeState, Session, Status
 from tests.conftest import git
 from tests.journeys.conftest import Open
@@ -63,10 +63,10 @@ def test_a_conflict_outlives_its_terminal_and_is_aborted_in_another(bench: Bench
     app.press("ctrl+g").sees("Conflict 1 of 1")
     app.press("t").sees("Nothing is open")
     app.kill()
-    assert merges.conflicts(bench.engine, session.id).resolved == ("menu.txt",)
+    assert open_conflict.conflicts(bench.engine, session.id).resolved == ("menu.txt",)
     again = terminal(size=(50, 20)).sees("Mend the menu")
     again.press("M").sees("Nothing is open any more")
     again.press("X").sees("Abort the merge").press("y").sees("would conflict")
     assert git(bench.repo, "rev-parse", session.branch_name) == tip
     assert git(Path(session.worktree_path), "status", "--porcelain") == ""
-    assert merges.history(bench.engine, session.id)[0].state is MergeState.ABORTED
+    assert bench.engine.store.merges.of(session.id)[0].state is MergeState.ABORTED

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.context import Engine
-from ampsm_engine.engine import merges, sessions
+from ampsm_engine.engine import sessions
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
+from ampsm_engine.merging import operations
 from ampsm_engine.merging.values import Options, Result
 from ampsm_engine.model import Merge, Session
 from tests.conftest import git
@@ -79,7 +80,7 @@ class Desk:
         return self.engine.store.sessions.get(session.id)
 
     def merge(self, session: Session, message: str = "Bring it in", **more: object) -> Result:
-        return merges.merge(self.engine, session.id, options(message, **more))
+        return operations.merge(self.engine, session.id, options(message, **more))
 
     def last(self, session: Session) -> Merge:
         return self.engine.store.merges.of(session.id)[0]

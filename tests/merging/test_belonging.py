@@ -6,6 +6,7 @@ import pytest
 
 from ampsm_engine.engine import merges, sessions
 from ampsm_engine.errors import Refused
+from ampsm_engine.merging import merge_plan, open_conflict, operations
 from ampsm_engine.merging.questions import Unanswered
 from ampsm_engine.merging.values import Options
 from ampsm_engine.model import Session
@@ -117,11 +118,11 @@ def test_a_conflict_on_another_branch_is_of_the_sessions_work_alone(desk: Desk, 
     git(desk.repo, "checkout", "-q", "release")
     release = desk.base({"one.txt": lines(_3="as released")})
     git(desk.repo, "checkout", "-q", "main")
-    assert [file.path for file in merges.plan(desk.engine, task.id, onto("release")).conflicts] == ["one.txt"]
+    assert [file.path for file in merge_plan.plan(desk.engine, task.id, onto("release")).conflicts] == ["one.txt"]
     with pytest.raises(Refused, match="conflict"):
         desk.merge(task, "Fix the bug", onto="release")
-    merges.resolve(desk.engine, task.id, "one.txt", "theirs")
-    merges.continue_(desk.engine, task.id)
+    open_conflict.resolve(desk.engine, task.id, "one.txt", "theirs")
+    operations.continue_(desk.engine, task.id)
     assert git(desk.repo, "diff", "--name-only", release, "release").split() == ["one.txt"]
 
 

@@ -7,8 +7,10 @@ import pytest
 from ampsm_engine.context import Engine
 from ampsm_engine.engine import merges
 from ampsm_engine.errors import Refused
-from ampsm_engine.merging.conflicts import MarkersLeft
+from ampsm_engine.merging import open_conflict, operations
+from ampsm_engine.merging.open_conflict import MarkersLeft
 from ampsm_engine.merging.steps import ConflictsWait
+from ampsm_engine.merging.values import Options
 from ampsm_engine.model import MergeState, Outcome, Session, Status
 from tests.conftest import git
 from tests.merging.desk import Desk, lines
@@ -32,18 +34,18 @@ def task(desk: Desk) -> Session:
 
 def test_by_hunk_and_back_again(desk: Desk, task: Session) -> None:
     stopped(desk, task)
-    found = merges.conflicts(desk.engine, task.id)
+    found = open_conflict.conflicts(desk.engine, task.id)
     (file,) = found.files
     assert (file.path, file.kind, [hunk.number for hunk in file.hunks]) == ("one.txt", "content", [1, 2])
     assert (file.hunks[0].ours, file.hunks[0].theirs) == ("base 3\n", "session 3\n")
-    left = merges.resolve(desk.engine, task.id, "one.txt", {1: "theirs"})
+    left = open_conflict.resolve(desk.engine, task.id, "one.txt", {1: "theirs"})
     assert [hunk.number for hunk in left.files[0].hunks] == [1]
-    left = merges.resolve(desk.engine, task.id, "one.txt", {1: "both"})
+    left = open_conflict.resolve(desk.engine, task.id, "one.txt", {1: "both"})
     assert (left.files, left.resolved) == ((), ("one.txt",))
-    again = merges.reopen(desk.engine, task.id, "one.txt")
+    again = open_conflict.reopen(desk.engine, task.id, "one.txt")
     assert [len(file.hunks) for file in again.files] == [2]
-    merges.resolve(desk.engine, task.id, "one.txt", "theirs")
-    merges.continue_(desk.engine, task.id)
+    open_conflict.resolve(desk.engine, task.id, "one.txt", "theirs")
+    operations.continue_(desk.engine, task.id)
     assert desk.shown("main", "one.txt") == lines(_3="session 3", _15="session 15")
     assert desk.shown("main", "two.txt") == lines(_3="session")
     desk.clean(task)
@@ -52,12 +54,12 @@ def test_by_hunk_and_back_again(desk: Desk, task: Session) -> None:
 def test_markers_that_were_added_are_not_merged(desk: Desk, task: Session) -> None:
     at = stopped(desk, task)
     git(at, "add", "one.txt")
-    found = merges.conflicts(desk.engine, task.id)
+    found = open_conflict.conflicts(desk.engine, task.id)
     assert (found.files, found.resolved, found.marked) == ((), ("one.txt",), ("one.txt",))
     with pytest.raises(Refused, match=r"markers left in one\.txt"):
-        merges.continue_(desk.engine, task.id)
+        operations.continue_(desk.engine, task.id)
     assert desk.last(task).state is MergeState.CONFLICTED
-    merges.abort(desk.engine, task.id)
+    operations.abort(desk.engine, task.id)
     desk.clean(task)
 
 
@@ -68,17 +70,17 @@ def test_what_was_edited_after_git_add_is_not_left_out(desk: Desk, task: Session
     (at / "one.txt").write_text(lines(_3="both, and better"))
     (at / "two.txt").write_text(lines(_3="session, too"))
     (at / "new.txt").write_text("new\n")
-    assert merges.conflicts(desk.engine, task.id).edited == ("one.txt", "two.txt")
+    assert open_conflict.conflicts(desk.engine, task.id).edited == ("one.txt", "two.txt")
     main = desk.sha("main")
     with pytest.raises(Refused, match=r"one\.txt, two\.txt were changed after being added") as refused:
-        merges.continue_(desk.engine, task.id)
+        operations.continue_(desk.engine, task.id)
     assert (desk.sha("main"), desk.last(task).state) == (main, MergeState.CONFLICTED)
     assert "add -u" in refused.value.hint
-    merges.resolve(desk.engine, task.id, "one.txt", "edited")
+    open_conflict.resolve(desk.engine, task.id, "one.txt", "edited")
     with pytest.raises(Refused, match=r"^two\.txt was changed"):
-        merges.continue_(desk.engine, task.id)
+        operations.continue_(desk.engine, task.id)
     git(at, "add", "-u")
-    done = merges.continue_(desk.engine, task.id)
+    done = operations.continue_(desk.engine, task.id)
     assert desk.shown("main", "one.txt") == lines(_3="both, and better")
     assert desk.shown("main", "two.txt") == lines(_3="session, too")
     assert done.notes == (f"new.txt is untracked in {at}: not merged",)
@@ -92,10 +94,10 @@ def test_what_came_after_a_commit_of_ones_own_is_not_left_out(desk: Desk, task: 
     (at / "one.txt").write_text(lines(_3="both, and better"))
     git(at, "add", "one.txt")
     with pytest.raises(Refused, match="came after the commit") as refused:
-        merges.continue_(desk.engine, task.id)
+        operations.continue_(desk.engine, task.id)
     command = refused.value.hint.partition(",")[0].split()
     git(at, *command[3:])
-    merges.continue_(desk.engine, task.id)
+    operations.continue_(desk.engine, task.id)
     assert desk.shown("main", "one.txt") == lines(_3="both, and better")
     desk.clean(task)
 
@@ -104,7 +106,7 @@ def test_what_was_resolved_before_an_abort_is_kept(desk: Desk, task: Session) ->
     at = stopped(desk, task)
     (at / "one.txt").write_text("hours of work\n")
     git(at, "add", "one.txt")
-    merges.abort(desk.engine, task.id)
+    operations.abort(desk.engine, task.id)
     refs = git(desk.repo, "for-each-ref", "--format=%(refname)", f"refs/ampsm/backup/{task.id}/").split()
     (kept,) = [ref for ref in refs if ref.endswith("/aborted")]
     assert desk.shown(kept, "one.txt") == "hours of work\n"
@@ -121,17 +123,17 @@ def test_commit_after_commit(desk: Desk) -> None:
     (at / "one.txt").write_text(lines(_3="first and base"))
     git(at, "add", "one.txt")
     with pytest.raises(ConflictsWait, match=r"two\.txt"):
-        merges.continue_(desk.engine, session.id)
-    assert merges.conflicts(desk.engine, session.id).number == 2
+        operations.continue_(desk.engine, session.id)
+    assert open_conflict.conflicts(desk.engine, session.id).number == 2
     (at / "two.txt").write_text(lines(_3="third and base"))
     git(at, "add", "two.txt")
-    done = merges.continue_(desk.engine, session.id)
+    done = operations.continue_(desk.engine, session.id)
     assert done.commits == 3
     subjects = git(desk.repo, "log", "--format=%s", "-3", "main").splitlines()
     assert subjects == ["Third", "amp: second", "amp: first"]
     assert desk.shown("main", "one.txt") == lines(_3="first and base")
     assert desk.shown("main", "two.txt") == lines(_3="third and base")
-    merges.undo(desk.engine, session.id)
+    operations.undo(desk.engine, session.id)
     assert git(desk.repo, "log", "-1", "--format=%s", session.branch_name).strip() == "Third"
     desk.clean(session)
     desk.sound()
@@ -152,10 +154,10 @@ def test_every_kind_has_a_way_out(desk: Desk, ours: dict, theirs: dict, kind: st
     desk.amp(session, {**theirs, "two.txt": lines(_9="session")})
     desk.base(ours)
     stopped(desk, session)
-    (file,) = merges.conflicts(desk.engine, session.id).files
+    (file,) = open_conflict.conflicts(desk.engine, session.id).files
     assert file.kind == kind
-    assert merges.resolve(desk.engine, session.id, file.path, choice).files == ()
-    merges.continue_(desk.engine, session.id)
+    assert open_conflict.resolve(desk.engine, session.id, file.path, choice).files == ()
+    operations.continue_(desk.engine, session.id)
     (path, content), = (ours if choice == "ours" else theirs).items()  # fmt: skip
     there = git(desk.repo, "ls-tree", "--name-only", "main", path).strip()
     assert bool(there) is (content is not None)
@@ -172,9 +174,9 @@ def test_a_file_in_place_of_a_folder_is_in_nobodys_way(desk: Desk) -> None:
     desk.base({"place": "base\n"})
     assert merges.preflight(desk.engine, session.id).ready
     stopped(desk, session)
-    for file in merges.conflicts(desk.engine, session.id).files:
-        merges.resolve(desk.engine, session.id, file.path, "theirs")
-    merges.continue_(desk.engine, session.id)
+    for file in open_conflict.conflicts(desk.engine, session.id).files:
+        open_conflict.resolve(desk.engine, session.id, file.path, "theirs")
+    operations.continue_(desk.engine, session.id)
     assert git(desk.repo, "status", "--porcelain") == ""
     assert desk.shown("main", "place/inside.txt") == "session\n"
     desk.clean(session)
@@ -185,8 +187,8 @@ def test_rerere_of_the_user_is_used(desk: Desk, task: Session) -> None:
     at = stopped(desk, task)
     (at / "one.txt").write_text(lines(_3="once", _15="and for all"))
     git(at, "add", "one.txt")
-    merges.continue_(desk.engine, task.id)
-    merges.undo(desk.engine, task.id)
+    operations.continue_(desk.engine, task.id)
+    operations.undo(desk.engine, task.id)
     at = stopped(desk, task)
     assert (at / "one.txt").read_text() == lines(_3="once", _15="and for all")
 
@@ -203,12 +205,12 @@ def in_conflict(bench: Bench) -> Session:
         (place / "app.py").write_text(f"def answer() -> int:\n    return '{word}'\n")
         git(place, "commit", "-qam", word)
     with pytest.raises(ConflictsWait):
-        merges.merge(bench.engine, session.id, _options())
+        operations.merge(bench.engine, session.id, _options())
     return session
 
 
-def _options() -> merges.Options:
-    return merges.Options(message="Bring it in")
+def _options() -> Options:
+    return Options(message="Bring it in")
 
 
 def given(engine: Engine, session: Session) -> None:
@@ -224,29 +226,29 @@ def test_amp_resolves_and_a_person_reviews(bench: Bench) -> None:
         {"say": "Resolved it."},
     )
     given(bench.engine, session)
-    assert merges.conflicts(bench.engine, session.id).at_work
-    for verb in (merges.continue_, merges.abort, merges.resolution):
+    assert open_conflict.conflicts(bench.engine, session.id).at_work
+    for verb in (operations.continue_, operations.abort, open_conflict.resolution):
         with pytest.raises(Refused):
             verb(bench.engine, session.id)
     bench.flag("go").touch()
     last = bench.settled(session)
     assert (last.outcome, last.commit_sha) == (Outcome.DONE, None)
     assert bench.now(session).status is Status.AWAITING_INPUT
-    found = merges.conflicts(bench.engine, session.id)
+    found = open_conflict.conflicts(bench.engine, session.id)
     assert (found.needs_review, found.at_work, len(found.files)) == (True, False, 1)
     with pytest.raises(Refused, match="nobody looked"):
-        merges.continue_(bench.engine, session.id)
-    reviewed = merges.resolution(bench.engine, session.id)
+        operations.continue_(bench.engine, session.id)
+    reviewed = open_conflict.resolution(bench.engine, session.id)
     assert b"-<<<<<<<" in reviewed.patch
     assert b"+    return 42" in reviewed.patch
     app = Path(session.worktree_path) / "app.py"
     looked_at = app.read_text()
     app.write_text("something else\n")
     with pytest.raises(Refused, match="changed since"):
-        merges.accept(bench.engine, session.id, reviewed.tree)
+        open_conflict.accept(bench.engine, session.id, reviewed.tree)
     app.write_text(looked_at)
-    assert merges.accept(bench.engine, session.id, reviewed.tree).files == ()
-    merges.continue_(bench.engine, session.id)
+    assert open_conflict.accept(bench.engine, session.id, reviewed.tree).files == ()
+    operations.continue_(bench.engine, session.id)
     assert git(bench.repo, "show", "main:app.py") == looked_at
     bench.quiet()
 
@@ -262,10 +264,10 @@ def test_all_that_was_read_of_amps_resolution_counts(bench: Bench) -> None:
     )
     given(bench.engine, session)
     bench.settled(session)
-    reviewed = merges.resolution(bench.engine, session.id)
+    reviewed = open_conflict.resolution(bench.engine, session.id)
     assert {file.path for file in reviewed.files} == {"app.py", "test_app.py", "README.md"}
-    merges.accept(bench.engine, session.id, reviewed.tree)
-    merges.continue_(bench.engine, session.id)
+    open_conflict.accept(bench.engine, session.id, reviewed.tree)
+    operations.continue_(bench.engine, session.id)
     assert git(bench.repo, "rev-parse", "main^{tree}").strip() == reviewed.tree
     assert git(at, "status", "--porcelain") == ""
     bench.quiet()
@@ -277,19 +279,19 @@ def test_amp_that_leaves_markers_or_commits_by_itself(bench: Bench) -> None:
     given(bench.engine, session)
     bench.settled(session)
     with pytest.raises(Refused, match="Nobody looked"):
-        merges.accept(bench.engine, session.id)
-    merges.show_resolution(bench.engine, session.id)
+        open_conflict.accept(bench.engine, session.id)
+    open_conflict.show_resolution(bench.engine, session.id)
     with pytest.raises(MarkersLeft, match=r"left 1 file in conflict: app\.py"):
-        merges.accept(bench.engine, session.id)
+        open_conflict.accept(bench.engine, session.id)
     bench.scenario(
         {"shell": "printf 'answer = 42\\n' > app.py; git add app.py; git commit -qm mine"}, {"say": "Committed it."}
     )
     given(bench.engine, session)
     bench.settled(session)
     with pytest.raises(Refused, match="nobody looked"):
-        merges.continue_(bench.engine, session.id)
-    merges.accept(bench.engine, session.id, merges.resolution(bench.engine, session.id).tree)
-    merges.continue_(bench.engine, session.id)
+        operations.continue_(bench.engine, session.id)
+    open_conflict.accept(bench.engine, session.id, open_conflict.resolution(bench.engine, session.id).tree)
+    operations.continue_(bench.engine, session.id)
     assert git(bench.repo, "show", "main:app.py") == "answer = 42\n"
     assert git(Path(session.worktree_path), "status", "--porcelain") == ""
     bench.quiet()

@@ -7,6 +7,7 @@ import pytest
 from ampsm_engine.config import config_path
 from ampsm_engine.engine import merges, views
 from ampsm_engine.errors import Failed, Refused
+from ampsm_engine.merging import operations
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import Session
 from tests.conftest import git
@@ -71,7 +72,7 @@ def test_hooks_run_once_for_a_squash_that_conflicts(desk: Desk, task: Session) -
     at = Path(task.worktree_path)
     (at / "one.txt").write_text(lines(_3="both"))
     git(at, "add", "one.txt")
-    merges.continue_(desk.engine, task.id)
+    operations.continue_(desk.engine, task.id)
     assert counting(desk) == {"pre-commit": 1, "prepare-commit-msg": 1, "commit-msg": 1, "post-merge": 1}
     assert git(desk.repo, "log", "-1", "--format=%s", "main") == "Bring all in\n"
 

@@ -7,6 +7,7 @@ import pytest
 
 from ampsm_engine.engine import health, merges, removal
 from ampsm_engine.errors import Refused
+from ampsm_engine.merging import operations
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.merging.values import Options
 from ampsm_engine.model import MergeState, Session
@@ -29,7 +30,7 @@ def test_an_abort_keeps_what_was_committed_on_the_branch_meanwhile(desk: Desk, s
     at = Path(stuck.worktree_path)
     git(at, "checkout", "-q", "-f", stuck.branch_name)
     late = desk.by_hand(stuck, {"late.txt": "late\n"})
-    merges.abort(desk.engine, stuck.id)
+    operations.abort(desk.engine, stuck.id)
     assert desk.tip(stuck) == late
     desk.clean(stuck)
     fact = desk.engine.store.facts.read(session_id=stuck.id)[-1]
@@ -38,7 +39,7 @@ def test_an_abort_keeps_what_was_committed_on_the_branch_meanwhile(desk: Desk, s
 
 def test_a_conflict_whose_worktree_is_gone_can_be_aborted(desk: Desk, stuck: Session) -> None:
     shutil.rmtree(stuck.worktree_path)
-    merges.abort(desk.engine, stuck.id)
+    operations.abort(desk.engine, stuck.id)
     fact = desk.engine.store.facts.read(session_id=stuck.id)[-1]
     assert ("its worktree is gone" in fact.text, "kept as" in fact.text) == (True, False)
     health.repair(desk.engine, apply=True)
@@ -50,7 +51,7 @@ def test_a_session_of_which_nothing_but_a_conflict_is_left_can_go(desk: Desk, st
     shutil.rmtree(stuck.worktree_path)
     git(desk.repo, "worktree", "prune")
     git(desk.repo, "branch", "-D", stuck.branch_name)
-    merges.abort(desk.engine, stuck.id)
+    operations.abort(desk.engine, stuck.id)
     removal.remove(desk.engine, stuck.id)
     assert desk.now(stuck).trashed_at
     removal.purge(desk.engine, stuck.id)
@@ -62,7 +63,7 @@ def test_an_abort_makes_a_deleted_branch_again(desk: Desk, stuck: Session) -> No
     git(desk.repo, "branch", "-D", stuck.branch_name)
     merges_before = desk.last(stuck).branch_before
     assert merges_before == tip
-    merges.abort(desk.engine, stuck.id)
+    operations.abort(desk.engine, stuck.id)
     assert desk.tip(stuck) == tip
     desk.clean(stuck)
 
@@ -152,7 +153,7 @@ def test_an_undo_says_what_stays_pushed(desk: Desk, tmp_path: Path) -> None:
     desk.amp(session, {"new.txt": "new\n"})
     done = desk.merge(session, push=True)
     assert [one.ok for one in done.published] == [True]
-    assert merges.undo(desk.engine, session.id).state is MergeState.UNDONE
+    assert operations.undo(desk.engine, session.id).state is MergeState.UNDONE
     notes = [fact.text for fact in desk.engine.store.facts.read(session_id=session.id) if fact.kind == "note"]
     assert notes == ["main was pushed: what the remote has of it stays there"]
 
@@ -163,7 +164,7 @@ def test_a_patch_with_the_line_ends_of_windows_says_how_to_apply_it(desk: Desk, 
     patch = tmp_path / "out.patch"
     before = desk.sha("main")
     options = Options(message="Windows", patch=str(patch))
-    (published,) = merges.merge(desk.engine, session.id, options).published
+    (published,) = operations.merge(desk.engine, session.id, options).published
     git(desk.repo, "checkout", "-q", "-b", "other", before)
     git(desk.repo, *published.hint.split()[1:])
     assert desk.sha("other^{tree}") == desk.sha("main^{tree}")

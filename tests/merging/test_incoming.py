@@ -9,6 +9,7 @@ import pytest
 from ampsm_engine.engine import merges
 from ampsm_engine.git import rubbish
 from ampsm_engine.git.integrate import incoming
+from ampsm_engine.merging import operations
 from ampsm_engine.merging.questions import Unanswered
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import MergeState, Session
@@ -105,11 +106,11 @@ def test_a_secret_that_comes_with_a_resolution(desk: Desk, how: str) -> None:
     if how == "message":
         git(at, "commit", "-qm", f"Resolved with {KEY}")
     with pytest.raises(Unanswered) as caught:
-        merges.continue_(desk.engine, session.id)
+        operations.continue_(desk.engine, session.id)
     assert ("one.txt" if how == "resolution" else "the message of") in caught.value.message
     assert "config.py" not in caught.value.message  # somebody said yes to that
     assert (desk.sha("main"), desk.last(session).state) == (main, MergeState.CONFLICTED)
-    merges.continue_(desk.engine, session.id, caught.value.answers)
+    operations.continue_(desk.engine, session.id, caught.value.answers)
     assert desk.last(session).state is MergeState.DONE
 
 

@@ -8,10 +8,9 @@ from typing import Any
 
 import pytest
 
-from ampsm_engine.engine import merges
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.git import integrate, program
-from ampsm_engine.merging import journal, recover
+from ampsm_engine.merging import journal, operations, recovery
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import MergeState, Session, Status
 from ampsm_engine.store.merges import Merges
@@ -108,7 +107,7 @@ class Play:
 
     def recovered(self) -> tuple[str, ...]:
         engine = self.desk.engine
-        return recover.recover(engine)
+        return recovery.recover(engine)
 
     def holds(self) -> MergeState | None:
         """Whatever the moment was: nothing is between, nothing is lost, nothing is at work."""
@@ -183,7 +182,7 @@ def test_a_conflict_and_going_on(desk: Desk, whole: bool) -> None:
                 play.merge()
         if not died:
             break
-        merges.abort(desk.engine, play.session.id)
+        operations.abort(desk.engine, play.session.id)
         assert play.holds() is MergeState.ABORTED
         assert desk.tip(play.session) == play.tip
     for moment in moments():
@@ -191,11 +190,11 @@ def test_a_conflict_and_going_on(desk: Desk, whole: bool) -> None:
         with pytest.raises(ConflictsWait):
             play.merge()
         play.resolve()
-        died = killed(lambda: merges.continue_(desk.engine, play.session.id), moment, whole=whole)
+        died = killed(lambda: operations.continue_(desk.engine, play.session.id), moment, whole=whole)
         steps.add(play.step())
         play.recovered()
         if play.holds() is MergeState.CONFLICTED:
-            merges.continue_(desk.engine, play.session.id)
+            operations.continue_(desk.engine, play.session.id)
             assert play.holds() is MergeState.DONE
         assert desk.shown("main", "one.txt") == lines(_3=f"both s{play.number}")
         if not died:
@@ -208,7 +207,7 @@ def test_a_conflict_and_going_on(desk: Desk, whole: bool) -> None:
 @pytest.mark.parametrize("way", ["abort", "undo"])
 def test_taking_back(desk: Desk, way: str, whole: bool) -> None:
     play, steps = Play(desk, conflict=way == "abort"), set()
-    verb = merges.abort if way == "abort" else merges.undo
+    verb = operations.abort if way == "abort" else operations.undo
     for moment in moments():
         play.begin()
         if way == "abort":
@@ -244,7 +243,7 @@ def test_before_and_after_every_git(desk: Desk, conflict: bool) -> None:
         if not died:
             break
         if state is MergeState.CONFLICTED:
-            merges.abort(desk.engine, play.session.id)
+            operations.abort(desk.engine, play.session.id)
         elif state is not MergeState.DONE and not conflict:
             play.merge()
             assert play.holds() is MergeState.DONE

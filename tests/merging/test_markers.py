@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import merges
 from ampsm_engine.errors import Refused
-from ampsm_engine.merging.conflicts import MarkersLeft
+from ampsm_engine.merging import open_conflict, operations
+from ampsm_engine.merging.open_conflict import MarkersLeft
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import MergeState, Session
 from tests.conftest import git
@@ -50,22 +50,22 @@ def test_markers_of_every_size_and_style(desk: Desk, marks: tuple[str, int, str]
     lying = (at / "x.md").read_bytes()
     letters = [b"<", b"=", b">", *([b"|"] if style != "merge" else [])]
     assert all(any(line.startswith(letter * size) for line in lying.split(b"\n")) for letter in letters)
-    (file,) = merges.conflicts(desk.engine, session.id).files
+    (file,) = open_conflict.conflicts(desk.engine, session.id).files
     assert (len(file.hunks), len(file.markers)) == (1, len(letters))
     main = desk.sha("main")
     marked = [line for line in lying.split(b"\n") if line[:size] in {letter * size for letter in letters}]
     for line in [None, *marked]:  # all of them are left, or one alone
         (at / "x.md").write_bytes(lying if line is None else text["ours"].encode() + line + b"\n")
         with pytest.raises(MarkersLeft):
-            merges.resolve(desk.engine, session.id, "x.md", "edited")
+            open_conflict.resolve(desk.engine, session.id, "x.md", "edited")
         added(at, "x.md")
         with pytest.raises(MarkersLeft, match=r"markers left in x\.md") as refused:
-            merges.continue_(desk.engine, session.id)
+            operations.continue_(desk.engine, session.id)
         assert "--keep-markers" in refused.value.hint
         assert (desk.sha("main"), desk.last(session).state) == (main, MergeState.CONFLICTED)
-    merges.reopen(desk.engine, session.id, "x.md")
-    assert merges.resolve(desk.engine, session.id, "x.md", {1: "theirs"}).files == ()
-    merges.continue_(desk.engine, session.id)
+    open_conflict.reopen(desk.engine, session.id, "x.md")
+    assert open_conflict.resolve(desk.engine, session.id, "x.md", {1: "theirs"}).files == ()
+    operations.continue_(desk.engine, session.id)
     assert (desk.repo / "x.md").read_bytes() == text["theirs"].encode()
 
 
@@ -81,17 +81,17 @@ def test_a_file_that_rightly_holds_markers(desk: Desk, how: tuple[str, str]) -> 
         return lines(_10=word) + example if where == "after" else example + lines(_10=word)
 
     session, at = in_conflict_in(desk, "how.md", before=text("before"), ours=text("ours"), theirs=text("theirs"))
-    (file,) = merges.conflicts(desk.engine, session.id).files
+    (file,) = open_conflict.conflicts(desk.engine, session.id).files
     if where != "one side":
         assert [(hunk.ours, hunk.theirs) for hunk in file.hunks] == [("ours\n", "theirs\n")]
     if way == "edit":
         (at / "how.md").write_text(text("theirs"))
-        merges.resolve(desk.engine, session.id, "how.md", "edited")
+        open_conflict.resolve(desk.engine, session.id, "how.md", "edited")
     elif way == "hunk" and where != "one side":
-        merges.resolve(desk.engine, session.id, "how.md", {1: "theirs"})
+        open_conflict.resolve(desk.engine, session.id, "how.md", {1: "theirs"})
     else:
-        merges.resolve(desk.engine, session.id, "how.md", "theirs")
-    merges.continue_(desk.engine, session.id)
+        open_conflict.resolve(desk.engine, session.id, "how.md", "theirs")
+    operations.continue_(desk.engine, session.id)
     assert desk.shown("main", "how.md") == text("theirs")
 
 
@@ -100,40 +100,40 @@ def test_what_is_left_beside_what_is_right_is_found(desk: Desk) -> None:
     (at / "how.md").write_text(EXAMPLE + "<<<<<<< HEAD\n2\n")
     added(at, "how.md")
     with pytest.raises(MarkersLeft):
-        merges.continue_(desk.engine, session.id)
+        operations.continue_(desk.engine, session.id)
 
 
 def test_a_line_that_could_part_the_sides_is_text(desk: Desk) -> None:
     """A heading's underline is seven letters long, too."""
     text = {word: lines(_5=f"{word.upper()}!\n=======\n{word}") for word in ("ours", "theirs")}
     session, _ = in_conflict_in(desk, "doc.rst", before=lines(), **text)
-    (file,) = merges.conflicts(desk.engine, session.id).files
+    (file,) = open_conflict.conflicts(desk.engine, session.id).files
     assert [hunk.ours for hunk in file.hunks] == ["OURS!\n=======\nours\n"]
-    merges.resolve(desk.engine, session.id, "doc.rst", {1: "ours"})
-    merges.continue_(desk.engine, session.id)
+    open_conflict.resolve(desk.engine, session.id, "doc.rst", {1: "ours"})
+    operations.continue_(desk.engine, session.id)
     assert desk.shown("main", "doc.rst") == text["ours"]
 
 
 def test_markers_that_are_meant(desk: Desk) -> None:
     session, at = in_conflict_in(desk, "new.md", ours="ours\n", theirs="theirs\n")
     (at / "new.md").write_text(EXAMPLE)
-    merges.resolve(desk.engine, session.id, "new.md", "meant")
+    open_conflict.resolve(desk.engine, session.id, "new.md", "meant")
     (at / "new.md").write_text(EXAMPLE + "\n" + EXAMPLE)
     added(at, "new.md")
     with pytest.raises(MarkersLeft):  # it was said of another content
-        merges.continue_(desk.engine, session.id)
+        operations.continue_(desk.engine, session.id)
     (at / "new.md").write_text(EXAMPLE)
     added(at, "new.md")
-    merges.continue_(desk.engine, session.id)
+    operations.continue_(desk.engine, session.id)
     assert desk.shown("main", "new.md") == EXAMPLE
-    merges.undo(desk.engine, session.id)
+    operations.undo(desk.engine, session.id)
     with pytest.raises(ConflictsWait):
         desk.merge(session)
     (at / "new.md").write_text(EXAMPLE)
     added(at, "new.md")
     with pytest.raises(MarkersLeft):
-        merges.continue_(desk.engine, session.id)
-    merges.continue_(desk.engine, session.id, keep_markers=True)
+        operations.continue_(desk.engine, session.id)
+    operations.continue_(desk.engine, session.id, keep_markers=True)
     assert desk.shown("main", "new.md") == EXAMPLE
 
 
@@ -150,15 +150,15 @@ def test_markers_do_not_hide(desk: Desk, how: str) -> None:
     else:
         git(at, "commit", "-qam", "Done")
     with pytest.raises(MarkersLeft):
-        merges.continue_(desk.engine, session.id)
+        operations.continue_(desk.engine, session.id)
 
 
 @pytest.mark.parametrize("choice", ["ours", "theirs"])
 def test_a_file_without_a_line_break_at_its_end(desk: Desk, choice: str) -> None:
     text = {"ours": "a\nours", "theirs": "a\ntheirs"}
     session, _ = in_conflict_in(desk, "end.txt", before="a\nb", **text)
-    merges.resolve(desk.engine, session.id, "end.txt", {1: choice})
-    merges.continue_(desk.engine, session.id)
+    open_conflict.resolve(desk.engine, session.id, "end.txt", {1: choice})
+    operations.continue_(desk.engine, session.id)
     assert (desk.repo / "end.txt").read_text() == text[choice]
 
 
@@ -173,8 +173,8 @@ def test_a_link_or_a_binary_file_has_none(desk: Desk) -> None:
     with pytest.raises(ConflictsWait):
         desk.merge(session)
     for path in ("link", "bin"):
-        merges.resolve(desk.engine, session.id, path, "theirs")
-    merges.continue_(desk.engine, session.id)
+        open_conflict.resolve(desk.engine, session.id, path, "theirs")
+    operations.continue_(desk.engine, session.id)
     assert os.readlink(desk.repo / "link") == "<<<<<<< theirs"  # noqa: PTH115 - what it says, not where it leads
 
 
@@ -185,15 +185,15 @@ def test_amps_resolution_is_taken_as_it_was_shown_and_by_the_same_rule(bench: Be
     given(bench.engine, session)
     bench.settled(session)
     with pytest.raises(Refused, match="Nobody looked"):
-        merges.accept(bench.engine, session.id)
-    merges.show_resolution(bench.engine, session.id)
+        open_conflict.accept(bench.engine, session.id)
+    open_conflict.show_resolution(bench.engine, session.id)
     with pytest.raises(MarkersLeft, match=r"app\.py"):
-        merges.accept(bench.engine, session.id)
+        open_conflict.accept(bench.engine, session.id)
     (at / "app.py").write_text("x = 1\n")
     with pytest.raises(Refused, match="changed since it was looked at"):
-        merges.accept(bench.engine, session.id)
-    merges.show_resolution(bench.engine, session.id)
-    merges.accept(bench.engine, session.id)
-    merges.continue_(bench.engine, session.id)
+        open_conflict.accept(bench.engine, session.id)
+    open_conflict.show_resolution(bench.engine, session.id)
+    open_conflict.accept(bench.engine, session.id)
+    operations.continue_(bench.engine, session.id)
     assert git(bench.repo, "show", "main:app.py") == "x = 1\n"
     bench.quiet()

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import merges
 from ampsm_engine.errors import Refused
+from ampsm_engine.merging import operations
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import MergeState, Status
 from tests.conftest import git
@@ -61,10 +61,10 @@ def test_a_conflict_leaves_the_base_untouched_and_can_be_resolved(desk: Desk) ->
     assert "<<<<<<<" in (at / "one.txt").read_text()
     assert "--continue" in (at / "AGENT_CONTEXT" / "REBASE_HELP.md").read_text()
     with pytest.raises(Refused, match=r"one\.txt"):
-        merges.continue_(desk.engine, session.id)
+        operations.continue_(desk.engine, session.id)
     (at / "one.txt").write_text(lines(_3="both"))
     git(at, "add", "one.txt")
-    done = merges.continue_(desk.engine, session.id)
+    done = operations.continue_(desk.engine, session.id)
     assert done.merge.state is MergeState.DONE
     assert desk.shown("main", "one.txt") == lines(_3="both")
     assert desk.shown("main", "two.txt") == lines(_1="s")
@@ -82,14 +82,14 @@ def test_an_abort_brings_branch_and_worktree_back(desk: Desk) -> None:
     (desk.repo.parent / "excluded").write_text("*.log\n")
     with pytest.raises(ConflictsWait):
         desk.merge(session)
-    ended = merges.abort(desk.engine, session.id)
+    ended = operations.abort(desk.engine, session.id)
     assert ended.state is MergeState.ABORTED
     assert (desk.tip(session), desk.sha("main")) == (tip, base)
     desk.clean(session)
     assert (Path(session.worktree_path) / "untracked.log").read_text() == "x"
     assert desk.now(session).status is Status.IDLE
     with pytest.raises(Refused, match="waits for anything"):
-        merges.abort(desk.engine, session.id)
+        operations.abort(desk.engine, session.id)
 
 
 def test_an_undo_brings_base_and_session_back(desk: Desk) -> None:
@@ -97,7 +97,7 @@ def test_an_undo_brings_base_and_session_back(desk: Desk) -> None:
     tip = desk.amp(session, {"one.txt": lines(_3="session")})
     base = desk.base({"two.txt": lines(_3="base")})
     desk.merge(session)
-    undone = merges.undo(desk.engine, session.id)
+    undone = operations.undo(desk.engine, session.id)
     assert undone.state is MergeState.UNDONE
     assert (desk.tip(session), desk.sha("main")) == (tip, base)
     assert git(desk.repo, "status", "--porcelain") == ""
@@ -107,4 +107,4 @@ def test_an_undo_brings_base_and_session_back(desk: Desk) -> None:
     desk.merge(session)
     desk.base({"two.txt": lines(_4="later")})
     with pytest.raises(Refused, match="moved on"):
-        merges.undo(desk.engine, session.id)
+        operations.undo(desk.engine, session.id)

@@ -10,7 +10,7 @@ from ampsm_engine import private_folder
 from ampsm_engine.engine import health, sessions
 from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.git import abandoned
-from ampsm_engine.merging import recover
+from ampsm_engine.merging import recovery
 from ampsm_engine.model import MergeState, Session
 from tests.conftest import git
 from tests.merging.desk import Desk
@@ -61,11 +61,11 @@ def test_a_merge_whose_checkout_is_still_being_filled(
 
     monkeypatch.setattr(abandoned, "wait", watched)
     if not ends:
-        monkeypatch.setattr(recover, "PATIENCE", 0.1)
+        monkeypatch.setattr(recovery, "PATIENCE", 0.1)
     with subreaper():
         killed_at(lambda: desk.merge(session), hangs)
         engine = desk.engine
-        (told,) = recover.recover(engine)
+        (told,) = recovery.recover(engine)
     state = desk.last(session).state
     assert state in (MergeState.DONE, MergeState.ROLLED_BACK)
     assert ("rolled back" in told) == (state is MergeState.ROLLED_BACK)

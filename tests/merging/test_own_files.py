@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.engine import merges, sessions
+from ampsm_engine.merging import operations
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import Session
 from ampsm_engine.worker import context
@@ -84,7 +85,7 @@ def test_no_merge_carries_them(desk: Desk, task: Session, way: str, *, base_move
     desk.clean(task)
     desk.sound()
     # Nothing of what was committed is lost: taken back, the branch holds it as before.
-    merges.undo(desk.engine, task.id)
+    operations.undo(desk.engine, task.id)
     assert git(desk.repo, "merge-base", "--is-ancestor", tip, task.branch_name) == ""
     assert own(desk, "main") == ""
     desk.clean(task)
@@ -95,7 +96,7 @@ def test_no_squash_and_no_rebase_carries_them(desk: Desk, task: Session, kind: s
     forced(desk, task, {"a.txt": "1\n"}, "By hand, all of it")
     desk.base({"two.txt": lines(_9="base")})
     start = desk.sha("main")
-    merges.merge(desk.engine, task.id, options(kind=kind))
+    operations.merge(desk.engine, task.id, options(kind=kind))
     assert own(desk, f"{start}..{task.branch_name}") == ""
     assert desk.shown(task.branch_name, "a.txt") == "1\n"
     desk.clean(task)
@@ -111,7 +112,7 @@ def test_a_resolution_carries_none(desk: Desk, task: Session, *, commits: bool) 
     git(at, "add", "--all", "--force")
     if commits:
         git(at, "-c", "core.editor=true", "cherry-pick", "--continue")
-    merges.continue_(desk.engine, task.id)
+    operations.continue_(desk.engine, task.id)
     assert own(desk, "main") == ""
     assert desk.shown("main", "one.txt") == lines(_3="both")
     desk.clean(task)

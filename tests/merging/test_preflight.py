@@ -6,6 +6,7 @@ import pytest
 
 from ampsm_engine.engine import health, merges, removal, runs, sessions
 from ampsm_engine.git import integrate, program
+from ampsm_engine.merging import merge_plan, operations, preflight, radar
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.merging.values import Finding, Options
 from ampsm_engine.model import Iteration, MergeState, Outcome, ScriptResult, Session, State, Status
@@ -45,7 +46,7 @@ def test_what_is_known_of_the_script(desk: Desk, task: Session) -> None:
     assert known(desk.session("without")) == "none"
     assert known(task) == "not run"
     for passed, word in ((True, "passed"), (False, "failed")):
-        merges.script_result(desk.engine, task.id, passed=passed)
+        preflight.script_result(desk.engine, task.id, passed=passed)
         assert known(task) == word
     desk.amp(task, {"passes": ""})
     (Path(task.worktree_path) / "one.txt").write_text("not committed\n")
@@ -61,7 +62,7 @@ def test_the_script_is_run_once_for_each_commit(desk: Desk, task: Session) -> No
     assert "no result" in told(desk, task, run_script=False)["script"].text
     assert (told(desk, task)["script"].level, told(desk, task, run_script=False)["script"].level) == ("ok", "ok")
     desk.amp(task, {"passes": None})
-    merges.script_result(desk.engine, task.id, passed=True)
+    preflight.script_result(desk.engine, task.id, passed=True)
     assert told(desk, task)["script"].level == "ok"
 
 
@@ -82,12 +83,12 @@ def test_what_another_script_said_does_not_count(desk: Desk, task: Session) -> N
     def known() -> str:
         return merges.preflight(desk.engine, task.id, run_script=False).script
 
-    merges.script_result(desk.engine, task.id, passed=True)
+    preflight.script_result(desk.engine, task.id, passed=True)
     sessions.edit(desk.engine, task.id, name="the same script")
     assert known() == "passed"
     sessions.edit(desk.engine, task.id, script="false")
     assert known() == "not run"
-    merges.script_result(desk.engine, task.id, passed=False)
+    preflight.script_result(desk.engine, task.id, passed=False)
     assert known() == "failed"
 
 
@@ -101,7 +102,7 @@ def test_secrets_are_foreseen_by_file_and_never_shown(desk: Desk, task: Session)
 
 def test_the_plan_and_its_draft(desk: Desk, task: Session) -> None:
     desk.by_hand(task, {"two.txt": lines(_1="hand")}, "Correct it by hand")
-    plan = merges.plan(desk.engine, task.id, Options(manual="keep"))
+    plan = merge_plan.plan(desk.engine, task.id, Options(manual="keep"))
     assert [step.name for step in plan.steps] == ["squash", "rebase", "merge"]
     assert [(commit.subject, commit.ours) for commit in plan.commits] == [
         ("amp: paint it dark", True), ("Correct it by hand", False),
@@ -127,15 +128,15 @@ def test_the_radar_sees_bases_and_neighbours_once(desk: Desk, monkeypatch: pytes
     desk.amp(other, {"one.txt": lines(_3="other"), "two.txt": lines(_3="other")})
     desk.amp(third, {"three.txt": "third\n"})
     desk.base({"two.txt": lines(_3="base")})
-    waiting = merges.radar(desk.engine, budget=0)
+    waiting = radar.radar(desk.engine, budget=0)
     assert (waiting.clashes, waiting.pending > 0) == ((), True)
-    found = merges.radar(desk.engine)
+    found = radar.radar(desk.engine)
     seen = {
         (frozenset((clash.session_id, clash.other)), *(file.path for file in clash.files)) for clash in found.clashes
     }
     assert seen == {(frozenset((other.id, "")), "two.txt"), (frozenset((one.id, other.id)), "one.txt")}
     monkeypatch.setattr(integrate, "forecast", lambda *_: pytest.fail("it was known"))
-    assert merges.radar(desk.engine, budget=0) == found
+    assert radar.radar(desk.engine, budget=0) == found
 
 
 def test_the_radar_asks_git_a_few_questions_however_many_sessions_there_are(
@@ -144,7 +145,7 @@ def test_the_radar_asks_git_a_few_questions_however_many_sessions_there_are(
     made = [desk.session(f"s{number}") for number in range(6)]
     for number, session in enumerate(made):
         desk.amp(session, {f"{number}.txt": "own\n", "one.txt": lines(_3=f"{number}")})
-    found = merges.radar(desk.engine)
+    found = radar.radar(desk.engine)
     assert len(found.clashes) == 15  # every pair, in one.txt
     asked: list[tuple[object, ...]] = []
     read = program.Running.__init__
@@ -154,7 +155,7 @@ def test_the_radar_asks_git_a_few_questions_however_many_sessions_there_are(
         read(self, argv, *more)
 
     monkeypatch.setattr(program.Running, "__init__", counted)
-    assert merges.radar(desk.engine, budget=0) == found
+    assert radar.radar(desk.engine, budget=0) == found
     assert len(asked) == 2
 
 
@@ -203,7 +204,7 @@ def test_repair_offers_and_removes_nothing_unasked(desk: Desk, task: Session) ->
     integrate.abort(at)
     (found,) = health.repair(desk.engine)
     assert found.action == f"ampsm merge {task.id} --abort"
-    merges.abort(desk.engine, task.id)
+    operations.abort(desk.engine, task.id)
     git(desk.repo, "update-ref", "refs/ampsm/backup/0123456789/x/branch", "main")
     (found,) = health.repair(desk.engine)
     assert (found.kind, "0123456789" in found.text) == ("refs", True)

@@ -13,6 +13,7 @@ import pytest
 from ampsm_engine.engine import merges
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import busy
+from ampsm_engine.merging import open_conflict, operations
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import MergeState, Session
 from tests.conftest import git
@@ -57,7 +58,7 @@ def test_large_files_keep_their_filter(desk: Desk, hermetic: Path) -> None:
     assert desk.shown("main", "big.bin").startswith("version https://git-lfs")
     assert git(desk.repo, "status", "--porcelain") == ""
     desk.clean(session)
-    merges.undo(desk.engine, session.id)
+    operations.undo(desk.engine, session.id)
     assert not (desk.repo / "big.bin").exists()
 
 
@@ -130,8 +131,8 @@ def test_a_conflict_of_large_files(desk: Desk, choice: str) -> None:
     desk.base({"big.bin": sides["ours"]})
     with pytest.raises(ConflictsWait):
         desk.merge(session)
-    merges.resolve(desk.engine, session.id, "big.bin", choice)
-    merges.continue_(desk.engine, session.id)
+    open_conflict.resolve(desk.engine, session.id, "big.bin", choice)
+    operations.continue_(desk.engine, session.id)
     assert (desk.repo / "big.bin").read_bytes() == sides[choice]
     assert desk.shown("main", "big.bin").startswith("version https://git-lfs")
     assert git(desk.repo, "status", "--porcelain") == ""
@@ -151,4 +152,4 @@ def test_a_branch_that_the_remote_protects(desk: Desk, task: Session, tmp_path: 
     assert "declined" in published.text
     assert published.hint.startswith("git -C ")
     assert git(tmp_path / "remote.git", "rev-parse", "main") == before
-    assert merges.undo(desk.engine, task.id).state is MergeState.UNDONE
+    assert operations.undo(desk.engine, task.id).state is MergeState.UNDONE

@@ -7,10 +7,9 @@ from typing import Any
 
 import pytest
 
-from ampsm_engine.engine import merges
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.git import lock
-from ampsm_engine.merging import begin, resume
+from ampsm_engine.merging import operations
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import Iteration, MergeState, Session, State
 from tests.conftest import git
@@ -45,7 +44,7 @@ def _be_slow(act: Callable[[], object], waits: int, said: int) -> None:
 
     for descriptor in lock._held.__dict__.pop(str(os.getppid())).values():
         os.close(descriptor)  # what the parent holds is not ours
-    begin.lock.writer = waiting
+    operations.lock.writer = waiting
     try:
         act()
     except ConflictsWait:
@@ -80,14 +79,14 @@ def test_an_undo_while_another_session_comes_in(desk: Desk, task: Session) -> No
     other = desk.session("other")
     desk.amp(other, {"two.txt": lines(_3="other")})
     desk.merge(task)
-    told = overtaken(desk, lambda: merges.undo(desk.engine, task.id), lambda: desk.merge(other, "Quick"))
+    told = overtaken(desk, lambda: operations.undo(desk.engine, task.id), lambda: desk.merge(other, "Quick"))
     assert told.startswith("main has moved on since fix login was merged, so the merge cannot be undone.")
     assert desk.last(task).state is MergeState.DONE
 
 
 def test_two_undos(desk: Desk, task: Session) -> None:
     desk.merge(task)
-    told = overtaken(desk, lambda: merges.undo(desk.engine, task.id), lambda: merges.undo(desk.engine, task.id))
+    told = overtaken(desk, lambda: operations.undo(desk.engine, task.id), lambda: operations.undo(desk.engine, task.id))
     assert told.startswith("The merge of fix login is undone by now.")
     desk.clean(task)
 
@@ -99,7 +98,7 @@ def test_two_that_go_on(desk: Desk, task: Session) -> None:
     at = Path(task.worktree_path)
     (at / "one.txt").write_text(lines(_3="both"))
     git(at, "add", "one.txt")
-    go_on = lambda: resume.go_on(desk.engine, task.id)  # noqa: E731
+    go_on = lambda: operations.continue_(desk.engine, task.id)  # noqa: E731
     told = overtaken(desk, go_on, go_on)
     assert told.startswith("The merge of fix login is done by now.")
     assert desk.shown("main", "one.txt") == lines(_3="both")
@@ -110,7 +109,7 @@ def test_an_iteration_that_begins_between_the_look_and_the_step(desk: Desk, task
     """The store decides, in one transaction, whether a session is amp's or a merge's."""
     before = desk.sha("main"), desk.tip(task)
     store = desk.engine.store
-    check = begin._refuse_nothing
+    check = operations._refuse_nothing
 
     def then_amp(*said: Any) -> None:
         check(*said)
@@ -118,7 +117,7 @@ def test_an_iteration_that_begins_between_the_look_and_the_step(desk: Desk, task
             store.queue.add(Iteration("i1", task.id, 0, "More", State.QUEUED, ""))
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(begin, "_refuse_nothing", then_amp)
+        patched.setattr(operations, "_refuse_nothing", then_amp)
         with pytest.raises(Refused, match=r"waits in the queue|runs or waits"):
             desk.merge(task)
     assert (desk.sha("main"), desk.tip(task)) == before
@@ -127,7 +126,7 @@ def test_an_iteration_that_begins_between_the_look_and_the_step(desk: Desk, task
 
 def test_no_iteration_begins_while_a_merge_is_at_work(desk: Desk, task: Session) -> None:
     refusals: list[str] = []
-    make = begin.steps.make
+    make = operations.steps.make
 
     def amp_tries(*said: Any) -> object:
         with pytest.raises(Refused) as refused:
@@ -136,7 +135,7 @@ def test_no_iteration_begins_while_a_merge_is_at_work(desk: Desk, task: Session)
         return make(*said)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(begin.steps, "make", amp_tries)
+        patched.setattr(operations.steps, "make", amp_tries)
         desk.merge(task)
     assert refusals
     assert desk.engine.store.iterations.of(task.id) == ()

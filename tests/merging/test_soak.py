@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import health, merges, removal, sessions
+from ampsm_engine.engine import health, removal, sessions
 from ampsm_engine.engine.startup import open_engine
+from ampsm_engine.merging import operations
 from ampsm_engine.merging.values import Options
 from ampsm_engine.model import MergeState, Session
 from tests import soak
@@ -88,11 +89,11 @@ class Play:
     def _integrated(self, kind: str) -> Callable[[], object] | None:
         session = self._worked()
         options = Options(kind=kind, message="" if kind == "rebase" else f"Bring in {self.names}")
-        return session and (lambda: merges.merge(self.desk.engine, session.id, options))
+        return session and (lambda: operations.merge(self.desk.engine, session.id, options))
 
     def _undo(self) -> Callable[[], object] | None:
         session = self._one(merged=True)
-        return session and (lambda: merges.undo(self.desk.engine, session.id))
+        return session and (lambda: operations.undo(self.desk.engine, session.id))
 
     def _trash(self) -> Callable[[], object] | None:
         session = self._one(merged=self.draw.random() < 0.5)

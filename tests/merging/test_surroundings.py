@@ -10,6 +10,7 @@ import pytest
 from ampsm_engine.engine import merges
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
 from ampsm_engine.git import integrate
+from ampsm_engine.merging import operations
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import MergeState, Session, Status
 from tests.conftest import git
@@ -210,8 +211,8 @@ def test_git_taking_the_conflict_back_does_not_lose_the_work(desk: Desk, task: S
             desk.merge(task)
         git(at, *command)
         with pytest.raises(Refused, match=r"taken back|any more|elsewhere|left"):
-            merges.continue_(desk.engine, task.id)
-        merges.abort(desk.engine, task.id)
+            operations.continue_(desk.engine, task.id)
+        operations.abort(desk.engine, task.id)
         assert desk.tip(task) == tip
         desk.clean(task)
 
@@ -224,7 +225,7 @@ def test_the_base_may_move_while_a_conflict_waits(desk: Desk, task: Session) -> 
     at = Path(task.worktree_path)
     (at / "one.txt").write_text(lines(_3="both"))
     git(at, "add", "one.txt")
-    merges.continue_(desk.engine, task.id)
+    operations.continue_(desk.engine, task.id)
     assert desk.sha("main~1") == later
     assert desk.shown("main", "one.txt") == lines(_3="both")
     assert desk.shown("main", "two.txt") == lines(_7="later")
@@ -240,10 +241,10 @@ def test_a_checkout_in_the_way_keeps_a_resolved_conflict(desk: Desk, task: Sessi
     git(at, "add", "one.txt")
     (desk.repo / "one.txt").write_text("mine\n")
     with pytest.raises(Refused, match=r"one\.txt"):
-        merges.continue_(desk.engine, task.id)
+        operations.continue_(desk.engine, task.id)
     assert desk.sha("main") == base
     assert desk.last(task).state is MergeState.CONFLICTED
     assert desk.now(task).status is Status.AWAITING_INPUT
     git(desk.repo, "restore", "one.txt")
-    merges.continue_(desk.engine, task.id)
+    operations.continue_(desk.engine, task.id)
     assert desk.shown("main", "one.txt") == lines(_3="both")

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from ampsm_engine.git.integrate.values import ConflictFile, Hunk, OpenFile, PlannedCommit, Stage
-from ampsm_engine.merging.conflicts import Conflicts
+from ampsm_engine.merging.open_conflict import Conflicts
 from ampsm_engine.merging.values import Finding, Options, Plan, PlannedStep, Preflight
 from ampsm_engine.model import Merge, MergeState
 from tests.tui.builders import ago

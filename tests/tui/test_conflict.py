@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import merges
 from ampsm_engine.errors import Refused
+from ampsm_engine.merging import open_conflict
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import MergeState, Session
 from ampsm_tui import aside
@@ -126,7 +126,7 @@ async def test_a_file_without_markers_after_the_editor_is_resolved(
         await shows(pilot, "what was edited in it is lost")
         await pilot.press("y")
         await shows(pilot, "Conflict 1 of 2", "three by amp")
-    assert len(merges.conflicts(ground.engine, session.id).files) == 2
+    assert len(open_conflict.conflicts(ground.engine, session.id).files) == 2
 
 
 async def test_what_was_edited_after_it_was_resolved_is_said_and_taken(ground: Ground) -> None:

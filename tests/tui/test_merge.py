@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import merges
 from ampsm_engine.errors import Refused
 from ampsm_engine.merging.questions import Question, Unanswered
 from ampsm_engine.merging.radar import Clash, Clashing, Radar
@@ -129,7 +128,7 @@ async def test_a_merge_that_is_called_off_leaves_everything_as_it_was(ground: Gr
         await pilot.press("escape")
         await shows(pilot, "everything is as it was before")
     begun.unlink()
-    assert merges.history(ground.engine, session.id)[0].state is MergeState.ROLLED_BACK
+    assert ground.engine.store.merges.of(session.id)[0].state is MergeState.ROLLED_BACK
     ground.clean(session)
     assert (ground.sha("main"), ground.tip(session)) == (before, tip)
 
@@ -326,11 +325,11 @@ async def test_what_became_of_a_merge_that_was_cut_off_is_told_at_the_start(desk
 def test_the_screens_of_merging_and_their_answers_need_no_pygit2() -> None:
     code = (
         "import pickle, sys\n"
-        "from ampsm_engine.engine import merges\n"
+        "from ampsm_engine.merging import operations\n"
         "from ampsm_engine.merging.steps import ConflictsWait\n"
         "from ampsm_tui.screens import conflict, merge\n"
         "from tests.tui.merges import FILES, a_preflight, some_conflicts\n"
-        "pickle.loads(pickle.dumps((a_preflight(), some_conflicts(*FILES), ConflictsWait('a', 'b'), merges.merge)))\n"
+        "pickle.loads(pickle.dumps((a_preflight(), some_conflicts(*FILES), ConflictsWait('a', 'b'), operations.merge)))\n"
         "print('pygit2' in sys.modules)\n"
     )
     root = Path(__file__).parent.parent.parent

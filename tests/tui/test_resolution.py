@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import merges
-from ampsm_engine.merging import conflicts as waiting
+from ampsm_engine.merging import open_conflict as waiting
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import MergeState, Session
 from ampsm_tui.app import AmpsmApp
@@ -120,4 +119,4 @@ async def test_it_is_rejected_and_the_conflict_is_as_it_was(ground: Ground) -> N
         if "/rejected-" in ref
     ]
     assert ground.shown(kept, "two.txt") == lines(_9="nine to fit")
-    assert merges.history(ground.engine, session.id)[0].state is MergeState.DONE
+    assert ground.engine.store.merges.of(session.id)[0].state is MergeState.DONE

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from ampsm_engine.engine import health, merges, removal, sessions
+from ampsm_engine.engine import health, removal, sessions
+from ampsm_engine.merging import operations
 from ampsm_engine.merging.values import Options
 from tests.conftest import git
 from tests.waiting import until
@@ -63,7 +64,7 @@ def test_what_ampsm_does_for_other_sessions_is_not_blamed_on_amp(bench: Bench) -
     session = bench.new("Wait")
     until(lambda: bench.last(session).attempts, "amp to start")
     bench.engine.store.facts.add("checked", "x", session_id=merged.id)
-    merges.merge(bench.engine, merged.id, Options(kind="merge", message="Take one"))
+    operations.merge(bench.engine, merged.id, Options(kind="merge", message="Take one"))
     removal.remove(bench.engine, trashed.id)
     bench.new(None, name="another")
     bench.flag("go").touch()

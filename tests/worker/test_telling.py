@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine import looking, notices, notify
-from ampsm_engine.engine import merges
 from ampsm_engine.errors import Refused
 from ampsm_engine.home import Home
+from ampsm_engine.merging import operations
 from ampsm_engine.merging.values import Options
 from ampsm_engine.notices import Kind, News
 from ampsm_engine.worker import telling
@@ -158,6 +158,6 @@ def test_a_conflict_is_told(bench: Bench, desktop: Path) -> None:
         (place / "app.py").write_text(f"def answer() -> int:\n    return {answer}\n")
         git(place, "commit", "-q", "-a", "-m", f"Answer {answer}")
     with pytest.raises(Refused, match="conflict in 1 file"):
-        merges.merge(bench.engine, session.id, Options(message="Bring it in"))
+        operations.merge(bench.engine, session.id, Options(message="Bring it in"))
     assert "clash and main conflict in 1 file: app.py" in told_of(desktop, "clash: conflict")
     bench.quiet()

@@ -66,10 +66,10 @@ class ResolutionScreen(ReviewFrame):
 
     @asking
     async def _accept(self, tree: str) -> None:
-        from ampsm_engine.engine import merges
+        from ampsm_engine.merging import open_conflict
 
         try:
-            await ask(merges.accept, house(self).engine, self.session.id, tree)
+            await ask(open_conflict.accept, house(self).engine, self.session.id, tree)
         except AmpsmError as refusal:
             tell(self, refusal)
             self.action_refresh()  # it may be other by now
@@ -93,10 +93,10 @@ class ResolutionScreen(ReviewFrame):
 
     @asking
     async def _reject(self) -> None:
-        from ampsm_engine.engine import merges
+        from ampsm_engine.merging import open_conflict
 
         try:
-            await ask(merges.reject, house(self).engine, self.session.id)
+            await ask(open_conflict.reject, house(self).engine, self.session.id)
             self.outcome = "rejected"
             self.leave()
         finally:

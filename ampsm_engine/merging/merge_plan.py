@@ -6,8 +6,8 @@ from ampsm_engine import redact
 from ampsm_engine.context import Engine
 from ampsm_engine.git import integrate
 from ampsm_engine.git.integrate.values import PlannedCommit
-from ampsm_engine.merging import belonging, situation
-from ampsm_engine.merging.belonging import Span
+from ampsm_engine.merging import session_commits, situation
+from ampsm_engine.merging.session_commits import Span
 from ampsm_engine.merging.situation import Situation, many
 from ampsm_engine.merging.values import Options, Plan, PlannedStep
 from ampsm_engine.model import Iteration
@@ -21,7 +21,7 @@ LISTED = 40
 def plan(engine: Engine, session_id: str, options: Options) -> Plan:
     """What an operation with these options would do now."""
     now = situation.look(engine.store, session_id, options.onto, options.kind)
-    span = belonging.span(engine.store, now)
+    span = session_commits.span(engine.store, now)
     commits = span.commits
     conflicts = integrate.forecast(now.root, now.base_tip, now.branch_tip, span.start).conflicts
     draft_text = draft(commits, engine.store.iterations.of(session_id), now.session.name)

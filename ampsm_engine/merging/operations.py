@@ -1,26 +1,154 @@
-"""Going on with an operation that rests: a conflict that is resolved, aborted, or a merge that is undone."""
+"""The operations: merging, squashing or rebasing a session, going on after a conflict, aborting, and undoing.
 
+What can be refused is refused before anything is written; then it goes step by step.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
+from ampsm_engine import redact
 from ampsm_engine.context import Engine
-from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.git import commits, integrate, listing, lock, own_files, repository, staging
+from ampsm_engine.errors import AmpsmError, NotFound, Refused
+from ampsm_engine.git import changes, commits, integrate, listing, lock, own_files, repository, staging
 from ampsm_engine.git.integrate.markers import MarkersLeft
+from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.values import LaidOut
-from ampsm_engine.merging import begin, journal, lease, making, questions, recover, situation, steps, undoing
+from ampsm_engine.merging import (
+    journal,
+    merge_commits,
+    merge_lock,
+    publish,
+    questions,
+    recovery,
+    session_commits,
+    situation,
+    steps,
+)
 from ampsm_engine.merging.journal import Plan, Position
+from ampsm_engine.merging.session_commits import Span
 from ampsm_engine.merging.situation import Situation
-from ampsm_engine.merging.values import Result
+from ampsm_engine.merging.values import Finding, Options, Result
 from ampsm_engine.model import Merge, MergeState, Session
+
+
+def merge(engine: Engine, session_id: str, options: Options) -> Result:
+    """Squash, rebase or merge a session; ConflictsWait when conflicts are laid out, Refused before anything else."""
+    now = situation.look(engine.store, session_id, options.onto, options.kind)
+    with lock.writer(now.repo.common_dir, f"{options.kind} {session_id}"):
+        before, now = now, situation.look(engine.store, session_id, options.onto, options.kind, repo=now.repo)
+        if now.branch_tip != before.branch_tip:
+            raise _overtaken(engine, now)
+        with ThreadPoolExecutor(1, "ampsm-merge") as aside:
+            ready = aside.submit(_made_ready, now, options)
+            situation.refuse(tuple(_obstacles(engine, now, options)))
+            objects = ready.result()
+        span = session_commits.span(engine.store, now, objects)
+        now = replace(now, start=span.start)
+        _refuse_nothing(now, span, options)
+        options = _worded(now, options)
+        asked = questions.before(engine, now, span, options, objects)
+        questions.refuse(asked, options.answered, questions.command(session_id, options))
+        options = replace(options, answered=tuple(answer for one in asked for answer in one.answers))
+        now, work = _without_own_files(now, objects)
+        moves = options.kind == "merge" and not options.pull_request
+        strangers = _as_carried(now, span, work)
+        entry = journal.new(now, options, moved=now.target if moves else "", work=work, strangers=strangers)
+        with merge_lock.at_work(engine.home, entry.id):
+            merge = engine.store.merges.begin(entry)
+            with recovery.mending(engine, merge.id):
+                merge = steps.proceed(engine, now, merge, objects)
+    return _ended(engine, merge)
+
+
+def _overtaken(engine: Engine, now: Situation) -> Refused:
+    """Somebody moved the session's branch while this one waited: another ampsm, or anybody else."""
+    session = now.session
+    last = next(iter(engine.store.merges.of(session.id)), None)
+    if last is not None and last.state is MergeState.DONE and last.branch_after == now.branch_tip:
+        message = f"{session.name} was {steps.PAST[last.kind]} by another ampsm meanwhile."
+        return Refused(message, f"ampsm show {session.id}")
+    return Refused(f"The branch {session.branch_name} moved meanwhile.", f"ampsm preflight {session.id}")
+
+
+def _without_own_files(now: Situation, objects: ObjectStore) -> tuple[Situation, str]:
+    """Take ampsm's own files out of a session's branch: the situation then, and the tip of its commits without them."""
+    session = now.session
+    bases, trailers = (session.base_commit, now.base_tip), f"Ampsm-Session: {session.id}"
+    tip = commits.take_out_own_files(now.worktree, session.branch_name, *bases, trailers=trailers)
+    now = replace(now, branch_tip=tip) if tip else now
+    work = integrate.without_own_files(objects, now.start or now.base_tip, now.branch_tip)
+    objects.database.flush()
+    return now, work
+
+
+def _as_carried(now: Situation, span: Span, work: str) -> tuple[str, ...]:
+    """The commits of others as they are carried: taking ampsm's own files out makes other commits of them."""
+    if not span.strangers or work == now.branch_tip:
+        return tuple(commit.sha for commit in span.strangers)
+    theirs = {(commit.author, commit.time, commit.subject) for commit in span.strangers}
+    carried = integrate.plan_commits(now.root, now.start or now.base_tip, work)
+    return tuple(commit.sha for commit in carried if (commit.author, commit.time, commit.subject) in theirs)
+
+
+def _made_ready(now: Situation, options: Options) -> ObjectStore:
+    """What commits are made on, with the merge in it that takes longest: objects that nothing refers to yet."""
+    objects = ObjectStore(now.root, now.repo)
+    with contextlib.suppress(AmpsmError):  # whatever it is, it is told where it matters
+        objects.prepare(now.worktree)
+        if options.kind == "merge" and options.squash and (line := objects.line(now.base_tip, now.branch_tip)):
+            objects.merged(*(objects.tree_of(commit) for commit in (line.base, now.base_tip, now.branch_tip)))
+    return objects
+
+
+def _obstacles(engine: Engine, now: Situation, options: Options) -> Iterator[Finding]:
+    return situation.obstacles(engine.store, now, kind=options.kind, moves_target=not options.pull_request)
+
+
+def _refuse_nothing(now: Situation, span: Span, options: Options) -> None:
+    """Refused when nothing would be brought; a rebase may have the target's commits alone to bring the branch to."""
+    if span.commits:
+        return
+    if options.kind == "rebase" and not repository.is_ancestor(now.root, now.base_tip, now.branch_tip):
+        return
+    own = "of its own " if span.stays else ""
+    message = f"{now.session.name} has no commit {own}that {now.target} does not have."
+    raise Refused(message, f'ampsm iterate {now.session.id} "PROMPT"')
+
+
+def _worded(now: Situation, options: Options) -> Options:
+    """The options with the message as it will be, and all that is asked for besides possible."""
+    squashes = options.kind == "squash" or (options.kind == "merge" and options.squash)
+    message = redact.text(options.message.strip())
+    if squashes and not message:
+        hint = f"ampsm {options.kind} {now.session.id} -m MESSAGE; ampsm preflight {now.session.id} offers a draft"
+        raise Refused("A squash needs a message.", hint)
+    publish.check(now.root, now.session.branch_name, now.target, options)
+    return replace(options, message=message)
+
+
+def _ended(engine: Engine, merge: Merge) -> Result:
+    """Publish what was asked for, and answer what came of it all."""
+    plan = journal.read(merge)
+    session = engine.store.sessions.get(merge.session_id)
+    published = publish.all_of(session, merge, plan.options)
+    for one in published:
+        kind = one.kind if one.ok else f"{one.kind}-failed"
+        engine.store.facts.add(kind, one.text, session_id=session.id)
+    tip = merge.base_after if merge.target else merge.branch_after
+    root = Path(session.repo_root)
+    count = 0 if tip == merge.base_before else changes.ahead_behind(root, tip, merge.base_before)[0]
+    return Result(session, merge, count, plan.checkouts, published, plan.notes)
 
 
 def _writing(session: Session, who: str) -> AbstractContextManager[None]:
     return lock.writer(repository.common_dir(Path(session.repo_root)), who)
 
 
-def waiting(engine: Engine, session_id: str) -> Merge:
+def waiting_operation(engine: Engine, session_id: str) -> Merge:
     """The operation of a session that waits with its conflict; Refused when there is none."""
     session = engine.store.sessions.get(session_id)
     merge = engine.store.merges.open_of(session_id)
@@ -32,12 +160,12 @@ def waiting(engine: Engine, session_id: str) -> Merge:
     return merge
 
 
-def go_on(engine: Engine, session_id: str, answered: tuple[str, ...] = (), *, keep_markers: bool = False) -> Result:
+def continue_(engine: Engine, session_id: str, answered: tuple[str, ...] = (), *, keep_markers: bool = False) -> Result:
     """Go on after a conflict was resolved: to the end, or to the next conflict (ConflictsWait). Opens no editor.
 
     `answered`: what somebody said yes to, see `questions`; `keep_markers`: lines that look like them are meant.
     """
-    merge = waiting(engine, session_id)
+    merge = waiting_operation(engine, session_id)
     plan = journal.read(merge)
     if plan.given and not plan.accepted:
         message = (
@@ -45,11 +173,11 @@ def go_on(engine: Engine, session_id: str, answered: tuple[str, ...] = (), *, ke
         )
         raise Refused(message, f"ampsm merge {session_id} --show, then: ampsm merge {session_id} --continue --accept")
     now = situation.look(engine.store, session_id, plan.options.onto)
-    with lock.writer(now.repo.common_dir, f"{merge.kind} {session_id}"), lease.at_work(engine.home, merge.id):
+    with lock.writer(now.repo.common_dir, f"{merge.kind} {session_id}"), merge_lock.at_work(engine.home, merge.id):
         merge = engine.store.merges.take(merge.id, MergeState.CONFLICTED, journal.RESUME)
-        with recover.mending(engine, merge.id):
+        with recovery.mending(engine, merge.id):
             merge = _resumed(engine, now, merge, answered, keep_markers=keep_markers)
-    return begin.ended(engine, merge)
+    return _ended(engine, merge)
 
 
 def _resumed(engine: Engine, now: Situation, merge: Merge, answered: tuple[str, ...], *, keep_markers: bool) -> Merge:
@@ -69,7 +197,7 @@ def _resumed(engine: Engine, now: Situation, merge: Merge, answered: tuple[str, 
     merge = engine.store.merges.step(merge.id, journal.RESUME, plan=journal.written(replace(plan, position=position)))
     plan = journal.read(merge)
     made = steps.make(engine, now, plan)
-    if isinstance(made, making.Stopped):
+    if isinstance(made, merge_commits.Stopped):
         steps.lay_out(engine, now, merge, made, journal.RELAY)
     else:
         plan = replace(plan, notes=(*plan.notes, *_untracked(now)))
@@ -130,12 +258,12 @@ def _refuse_markers(now: Situation, plan: Plan, laid: LaidOut, commit: str) -> N
 
 def abort(engine: Engine, session_id: str) -> Merge:
     """Take a conflict back: branch and worktree are as they were before the operation began."""
-    merge = waiting(engine, session_id)
+    merge = waiting_operation(engine, session_id)
     session = engine.store.sessions.get(session_id)
-    with _writing(session, f"abort {session_id}"), lease.at_work(engine.home, merge.id):
+    with _writing(session, f"abort {session_id}"), merge_lock.at_work(engine.home, merge.id):
         merge = engine.store.merges.take(merge.id, MergeState.CONFLICTED, journal.ABORT)
         try:
-            return undoing.abort(engine, session, merge)
+            return steps.abort_conflict(engine, session, merge)
         except BaseException:
             # Half of it may be done; done again, it goes on from there.
             engine.store.merges.end(merge.id, MergeState.CONFLICTED, step=journal.WAIT)
@@ -151,11 +279,11 @@ def undo(engine: Engine, session_id: str) -> Merge:
     if store.merges.open_of(session_id) is not None:
         return abort(engine, session_id)
     session = store.sessions.get(session_id)
-    merge = undoable(engine, session_id)
+    merge = last_undoable(engine, session_id)
     if merge is None:
         raise NotFound(f"Nothing of {session.name} was merged, squashed or rebased.", f"ampsm show {session.id}")
     root = Path(session.repo_root)
-    with _writing(session, f"undo {session_id}"), lease.at_work(engine.home, merge.id):
+    with _writing(session, f"undo {session_id}"), merge_lock.at_work(engine.home, merge.id):
         merge = store.merges.get(merge.id)
         if merge.state is not MergeState.DONE:  # another ampsm was quicker
             text = f"The {merge.kind} of {session.name} is {merge.state.value} by now."
@@ -165,11 +293,11 @@ def undo(engine: Engine, session_id: str) -> Merge:
         situation.refuse(tuple(situation.own_obstacles(store, now)))
         step = journal.UNDO_TARGET if merge.target else journal.UNDO_BRANCH
         merge = store.merges.take(merge.id, MergeState.DONE, step)
-        with recover.mending(engine, merge.id):
-            return undoing.advance(engine, session, merge)
+        with recovery.mending(engine, merge.id):
+            return steps.take_back(engine, session, merge)
 
 
-def undoable(engine: Engine, session_id: str) -> Merge | None:
+def last_undoable(engine: Engine, session_id: str) -> Merge | None:
     """The newest operation of a session that came to its end and was not taken back; None without one."""
     return next((one for one in engine.store.merges.of(session_id) if one.state is MergeState.DONE), None)
 
@@ -181,6 +309,6 @@ def _may_undo(root: Path, session: Session, merge: Merge) -> None:
         if now != merge.base_after:
             message = f"{merge.target} has moved on since {session.name} was merged, so the merge cannot be undone."
             raise Refused(message, f"git -C {root} log --oneline {merge.base_before[:12]}..{merge.target}")
-    if not undoing.is_where_it_was_left(root, session, merge):
+    if not steps.is_where_it_was_left(root, session, merge):
         message = f"{session.name} has gone on since it was {steps.PAST[merge.kind]}, so that cannot be undone."
         raise Refused(message, f"git -C {root} log --oneline {merge.branch_after[:12]}..{session.branch_name}")

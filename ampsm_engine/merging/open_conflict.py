@@ -14,7 +14,7 @@ from ampsm_engine.git import changes, integrate, keepsake, live, lock, repositor
 from ampsm_engine.git.integrate.markers import MarkersLeft as MarkersLeft  # noqa: PLC0414 - for who resolves
 from ampsm_engine.git.integrate.values import Choice, OpenFile
 from ampsm_engine.git.values import FileChange
-from ampsm_engine.merging import journal, resume
+from ampsm_engine.merging import journal, operations
 from ampsm_engine.merging.situation import many, named
 from ampsm_engine.model import Merge, Session, State
 from ampsm_engine.naming import printable
@@ -78,7 +78,7 @@ class Reviewed:
 
 def conflicts(engine: Engine, session_id: str) -> Conflicts:
     """What is open, by file and hunk. Refused when no conflict of the session waits."""
-    merge = resume.waiting(engine, session_id)
+    merge = operations.waiting_operation(engine, session_id)
     session = engine.store.sessions.get(session_id)
     worktree = Path(session.worktree_path)
     laid = integrate.laid(worktree)
@@ -138,7 +138,7 @@ def reopen(engine: Engine, session_id: str, path: str) -> Conflicts:
 
 def _mine(engine: Engine, session_id: str) -> tuple[Merge, Session]:
     """A waiting operation that nobody else is at."""
-    merge = resume.waiting(engine, session_id)
+    merge = operations.waiting_operation(engine, session_id)
     session = engine.store.sessions.get(session_id)
     if any(one.state is not State.SETTLED for one in engine.store.iterations.of(session_id)):
         message = f"amp is at the conflicts of {session.name}."
@@ -209,7 +209,7 @@ def resolution(engine: Engine, session_id: str) -> Reviewed:
         return Reviewed(now.tree, files, patch)
 
 
-def show(engine: Engine, session_id: str) -> Reviewed:
+def show_resolution(engine: Engine, session_id: str) -> Reviewed:
     """What `resolution` gives, with its tree written down as shown: `accept` takes no other."""
     merge, _ = _mine(engine, session_id)
     found = resolution(engine, session_id)

@@ -11,7 +11,7 @@ from ampsm_engine import private_folder
 from ampsm_engine.context import Engine, engine_at
 from ampsm_engine.errors import AmpsmError, Failed, Refused
 from ampsm_engine.git import abandoned, integrate, lock, repository
-from ampsm_engine.merging import journal, lease, making, situation, steps, undoing
+from ampsm_engine.merging import journal, merge_commits, merge_lock, situation, steps
 from ampsm_engine.model import Merge, MergeState, Session, Status
 
 PATIENCE = 10.0
@@ -22,7 +22,7 @@ def recover(engine: Engine) -> tuple[str, ...]:
     """Look after every entry whose process is gone; a sentence for each. One question when there is none."""
     told = []
     for merge in engine.store.merges.working():
-        with contextlib.suppress(Refused), lease.at_work(engine.home, merge.id):
+        with contextlib.suppress(Refused), merge_lock.at_work(engine.home, merge.id):
             text = _looked_after(engine, merge.id)
             if text:
                 engine.store.facts.add("recovered", text, session_id=merge.session_id)
@@ -77,7 +77,7 @@ def mend(engine: Engine, merge: Merge, *, because: str = "") -> str:
     if merge.step == journal.RELAY:
         return _relaid(engine, session, merge, name)
     if merge.step == journal.ABORT:
-        undoing.abort(engine, session, merge)
+        steps.abort_conflict(engine, session, merge)
         return f"{name} was being aborted, and now it is."
     if merge.step in (journal.UNDO_TARGET, journal.UNDO_BRANCH):
         return _undone(engine, session, merge, name)
@@ -130,23 +130,23 @@ def _relaid(engine: Engine, session: Session, merge: Merge, name: str) -> str:
     """The next conflict is found again from the position, and laid out again."""
     plan = journal.read(merge)
     now = situation.look(engine.store, session.id, plan.options.onto)
-    made = making.make(now.root, merge.base_before, plan, branch=session.branch_name, target=now.target)
-    if not isinstance(made, making.Stopped):
+    made = merge_commits.make(now.root, merge.base_before, plan, branch=session.branch_name, target=now.target)
+    if not isinstance(made, merge_commits.Stopped):
         raise Failed(f"The next conflict of {session.name} is not there any more.", f"ampsm merge {session.id} --abort")
-    steps.put(now, made.conflict, making.merge_message(plan, session.branch_name, now.target))
+    steps.put(now, made.conflict, merge_commits.merge_message(plan, session.branch_name, now.target))
     steps.waits(engine, now, merge, made)
     return f"{name} was interrupted, and waits at its next conflict."
 
 
 def _undone(engine: Engine, session: Session, merge: Merge, name: str) -> str:
     try:
-        undoing.advance(engine, session, merge)
+        steps.take_back(engine, session, merge)
     except AmpsmError as reason:
         root = Path(session.repo_root)
         if merge.step == journal.UNDO_TARGET and repository.branch_tip(root, merge.target) != merge.base_before:
             engine.store.merges.end(merge.id, MergeState.DONE, session={"status": session.status})
             return f"Undoing the {merge.kind} of {session.name} was rolled back: {reason.message}"
-        undoing.finish(engine, session, merge, (f"{session.branch_name} stays where it is: {reason.message}",))
+        steps.finish_undo(engine, session, merge, (f"{session.branch_name} stays where it is: {reason.message}",))
         return f"The {merge.kind} of {session.name} is undone in {merge.target}; {reason.message}"
     return f"{name} was being undone, and now it is."
 
