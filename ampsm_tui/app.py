@@ -26,7 +26,7 @@ from ampsm_tui.leaving import Leaving
 from ampsm_tui.redrawing import Redrawing, redrawn
 from ampsm_tui.turns import in_turn
 from ampsm_tui.wall import Wall, guarded
-from ampsm_tui.widgets import collecting
+from ampsm_tui.widgets import collector
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -206,7 +206,7 @@ class AmpsmApp(Leaving, Redrawing):
         """What the first frame need not wait for."""
         if self.is_headless:
             return
-        collecting.begin()
+        collector.turn_on()
         sys.setswitchinterval(0.001)  # a key need not wait for a thread that reads the board
         from ampsm_tui.telling import Teller
 

@@ -16,7 +16,7 @@ from textual.strip import Strip
 from ampsm_engine.errors import AmpsmError, Failed
 from ampsm_tui.ask import tell
 from ampsm_tui.clean import many_lines
-from ampsm_tui.widgets import collecting
+from ampsm_tui.widgets import collector
 from ampsm_tui.widgets.block_cursor import BlockCursor
 from ampsm_tui.widgets.block_view import Standing
 from ampsm_tui.widgets.transcript_blocks import FOLDED, Block, Kind, Story, Told
@@ -74,10 +74,10 @@ class Transcript(BlockCursor):
 
     def on_unmount(self) -> None:
         """The collector may have the blocks."""
-        collecting.take_back()
+        collector.take_back()
 
     def _begin(self, showing: Showing) -> None:
-        collecting.take_back()
+        collector.take_back()
         self._story = Story(showing.prompt)
         self._found, self._here, self._cursor = Found(Needle("")), None, None
         self.dress()
@@ -102,11 +102,11 @@ class Transcript(BlockCursor):
             first = await self._patiently(feed.last, lambda found: found is not None)
             if first is None:
                 return
-            with collecting.rarely():
+            with collector.without_full_collections():
                 self._put(self._story.earlier(first), self._head, feed.share)
                 await self._read_all(feed)
             if len(self.blocks) > MANY:
-                collecting.set_aside()
+                collector.set_aside()
             await self._read_on(feed)
         except AmpsmError as refusal:
             tell(self, refusal)

@@ -13,7 +13,7 @@ from ampsm_engine.diff import hunks
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.review.values import Marks
 from ampsm_tui.ask import tell
-from ampsm_tui.widgets import collecting
+from ampsm_tui.widgets import collector
 from ampsm_tui.widgets.diff.cards import cards
 from ampsm_tui.widgets.diff.document import Document, File, ViewedSpans, changed_hunks
 from ampsm_tui.widgets.diff.layout import Sort, parts
@@ -67,7 +67,7 @@ class Reading:
         """What is in the index, where that matters."""
         self._fetching: set[tuple[int, int]] = set()
         review.listen(self._heard)
-        collecting.made()
+        collector.set_aside()
 
     def fill(self) -> None:
         """Take at once what is here already and small: of a renewed review all but what changed."""
@@ -109,7 +109,7 @@ class Reading:
             self._recount()
             if self.review.is_complete and not self.is_complete:
                 self.is_complete = True
-                collecting.made()
+                collector.set_aside()
                 self._changed()
 
     async def _take_some(self) -> None:

@@ -14,7 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Region
 from textual.message import Message
 
-from ampsm_tui.widgets import collecting
+from ampsm_tui.widgets import collector
 from ampsm_tui.widgets.diff import navigation
 from ampsm_tui.widgets.diff.canvas import DiffCanvas
 from ampsm_tui.widgets.diff.layout import Row, Sort
@@ -90,7 +90,7 @@ class DiffView(DiffCanvas, can_focus=True):
 
     def on_unmount(self) -> None:
         """Collect what the view held, once the screen below it is there."""
-        asyncio.get_running_loop().call_later(REST, collecting.over)
+        asyncio.get_running_loop().call_later(REST, collector.collect_all)
 
     beside: Callable[[], None] | None = None
     """Called when the view has moved: what stands beside it follows in the same frame."""

@@ -5,7 +5,7 @@ import sys
 
 STORY = """
 import gc, weakref
-from ampsm_tui.widgets import collecting
+from ampsm_tui.widgets import collector
 
 class Node:
     pass
@@ -17,17 +17,17 @@ def ring():
 
 gc.disable()
 kept, before = ring()
-collecting.made()
+collector.set_aside()
 del kept
-collecting.over()
+collector.collect_all()
 assert before() is not None, "outside of the app nothing is touched"
-collecting.begin()
+collector.turn_on()
 held, screen = ring()
-collecting.made()
+collector.set_aside()
 del held
 gc.collect()
 assert screen() is not None, "it was set aside"
-collecting.over()
+collector.collect_all()
 assert screen() is None and before() is None
 assert gc.get_freeze_count() > 1000
 """
