@@ -3,6 +3,7 @@
 What a screen shows or asks for is not known here.
 """
 
+import contextlib
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -17,6 +18,7 @@ from textual.theme import Theme
 
 from ampsm_engine import keymap
 from ampsm_engine.config import Settings, store
+from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board
 from ampsm_tui import theme
 from ampsm_tui.ask import ask, told
@@ -146,16 +148,19 @@ class AmpsmApp(Leaving, Redrawing):
         """The review that was asked for first, else the list: what is not seen is not made."""
         rows = self.board.rows if self._first_review and self.board else ()
         session = next((row.session for row in rows if row.session.id == self._first_review), None)
-        if session is None:
-            return self._make_list()
-        from ampsm_tui.screens.review.screen import ReviewScreen
-
-        return ReviewScreen(session).data_bind(AmpsmApp.board)
+        return self._make_list() if session is None else self._make_review(session, "")
 
     def _make_list(self) -> "Screen[None]":
         from ampsm_tui.screens.sessions import SessionsScreen
 
         return SessionsScreen().data_bind(AmpsmApp.board)
+
+    def _make_review(self, session: "Session", range_: str) -> "Screen[None]":
+        with contextlib.suppress(AmpsmError):  # the screen asks for it as well, and reports why there is none
+            _ = self.differ  # it starts while the screen is imported
+        from ampsm_tui.screens.review.screen import ReviewScreen
+
+        return ReviewScreen(session, range_).data_bind(AmpsmApp.board)
 
     def show_list(self) -> None:
         """The list in the place of the one screen that there is."""
@@ -258,9 +263,7 @@ class AmpsmApp(Leaving, Redrawing):
 
     def open_review(self, session: "Session", range_: str = "") -> None:
         """Show what a session changed; without a range, what the review chooses."""
-        from ampsm_tui.screens.review.screen import ReviewScreen
-
-        self.push_screen(ReviewScreen(session, range_).data_bind(AmpsmApp.board))
+        self.push_screen(self._make_review(session, range_))
 
     def _keep_theme(self, chosen: Theme) -> None:
         """Remember a theme that was chosen by a person."""
