@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from textual.widget import Widget
 
 STUCK = 3.0
-"""Seconds that the loop has to hear of a signal; after them the app ends without it. What was typed is on disk."""
+"""Seconds that the loop may stand still once the app was told to end. After them it ends without: texts are on disk."""
+
+LISTENS = 0.2
+"""Seconds between two questions to the loop of an app that was told to end."""
 
 MODES_OFF = (
     b"\x1b[<u\x1b[?2048l\x1b[?2004l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?1016l\x1b[?1004l"
@@ -101,29 +104,34 @@ class Leaving(App[int]):
             return
         loop = asyncio.get_running_loop()
         asked: SimpleQueue[int] = SimpleQueue()
-        heard = threading.Event()
-        threading.Thread(target=self._see_to_the_end, args=(asked, heard), daemon=True).start()
+        threading.Thread(target=self._see_to_the_end, args=(asked, loop), daemon=True).start()
 
         def signalled(number: int, _frame: object) -> None:
             # It comes between any two lines, also those that hold a lock of threads: nothing here takes one.
             asked.put(number)
             with contextlib.suppress(RuntimeError):  # the loop is closed: the app is about to end
-                loop.call_soon_threadsafe(self._leave_for, number, heard)
+                loop.call_soon_threadsafe(self.exit, None, 128 + number)
 
         for number in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signalled)
 
-    def _leave_for(self, number: int, heard: threading.Event) -> None:
-        heard.set()
-        self.exit(None, 128 + number)
-
-    def _see_to_the_end(self, asked: "SimpleQueue[int]", heard: threading.Event) -> None:
-        """In a thread, which dies with a process that ends in order."""
+    def _see_to_the_end(self, asked: "SimpleQueue[int]", loop: asyncio.AbstractEventLoop) -> None:
+        """In a thread, which dies with a process that ends in order: end one whose loop stands still meanwhile."""
         number = asked.get()
-        if heard.wait(STUCK):
-            time.sleep(PATIENCE + STUCK)
+        deadline = time.monotonic() + PATIENCE + STUCK
+        while time.monotonic() < deadline and _answers(loop):
+            time.sleep(LISTENS)
         give_back(getattr(self, "_driver", None))
         os._exit(128 + number)
+
+
+def _answers(loop: asyncio.AbstractEventLoop) -> bool:
+    answered = threading.Event()
+    try:
+        loop.call_soon_threadsafe(answered.set)
+    except RuntimeError:  # it is closed: what comes after it ends the process
+        return True
+    return answered.wait(STUCK)
 
 
 def give_back(driver: "Driver | None") -> None:

@@ -13,10 +13,12 @@ from tests.waiting import until
 from tests.worker.bench import Bench
 
 STUCK = """
-import sys
+import os, sys
+from pathlib import Path
 from ampsm_tui import app, leaving
 leaving.STUCK = 0.1
 def hang(self):
+    Path(os.environ["HANGS"]).touch()
     while True:
         pass
 app.AmpsmApp.action_help = hang
@@ -24,16 +26,19 @@ from ampsm_tui.__main__ import main
 sys.argv = ["ampsm"]
 main()
 """
+"""The app, whose help hangs; the file that HANGS names exists from then on."""
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_a_stuck_app_ends_and_gives_the_terminal_back(bench: Bench, number: signal.Signals) -> None:
     session = bench.new(None, name="fix login")
-    screen = Terminal([sys.executable, "-c", STUCK], size=(80, 24), cwd=bench.repo)
+    hangs = bench.flag("hangs")
+    command = [sys.executable, "-c", STUCK]
+    screen = Terminal(command, size=(80, 24), cwd=bench.repo, environ={"HANGS": str(hangs)})
     try:
         screen.sees("fix login").press("m").sees("Message to").type("half a thought")
         screen.sees("half a thought").press("escape").sees_no_more("Message to").press("?")
-        until(lambda: psutil.Process(screen.pid).cpu_percent(0.2) > 1, "it to be busy")
+        screen.until(hangs.exists, "it to hang")
         os.kill(screen.pid, number)
         assert screen.ended() == 128 + number
         assert b"\x1b[?1049l" in screen.bytes
