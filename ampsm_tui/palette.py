@@ -6,7 +6,7 @@ from functools import partial
 from textual.command import CommandInput, CommandPalette, DiscoveryHit, Hit, Hits, Provider
 
 from ampsm_tui.clean import one_line
-from ampsm_tui.screens.help import Line, lines
+from ampsm_tui.screens.help import KeyEntry, lines
 
 _LEFT_OUT = frozenset({"app.command_palette", "command_palette"})
 
@@ -30,10 +30,10 @@ class ScreenActions(Provider):
             if name != self.app.theme:
                 yield f"Theme: {name}", "kept in the settings", partial(self._wear, name)
 
-    def _help(self, line: Line) -> str:
+    def _help(self, line: KeyEntry) -> str:
         return "  ".join(line.keys)
 
-    async def _do(self, line: Line) -> None:
+    async def _do(self, line: KeyEntry) -> None:
         await self.app.run_action(line.action, line.node)
 
     def _wear(self, name: str) -> None:

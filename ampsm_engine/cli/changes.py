@@ -14,7 +14,7 @@ from ampsm_engine.errors import Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ampsm_engine.engine.views import DiffView
+    from ampsm_engine.engine.views import SessionDiff
     from ampsm_engine.git.values import FileChange
 
 _LETTERS = {
@@ -98,7 +98,7 @@ def _check_exact(reference: str, *, exact: bool, as_json: bool) -> None:
         raise Refused(message, f"ampsm diff {reference} --exact > change.patch")
 
 
-def _hidden(view: "DiffView") -> "DiffView":
+def _hidden(view: "SessionDiff") -> "SessionDiff":
     """The same with the secrets in the names of its files hidden, as in the patch."""
     from ampsm_engine import redact
 
@@ -113,7 +113,7 @@ def _hidden(view: "DiffView") -> "DiffView":
     return replace(view, files=files)
 
 
-def _document(view: "DiffView") -> documents.Document:
+def _document(view: "SessionDiff") -> documents.Document:
     return {
         "old": view.old,
         "new": view.new,
@@ -134,7 +134,7 @@ def _file_document(change: "FileChange") -> documents.Document:
     return document
 
 
-def _print_stat(view: "DiffView") -> None:
+def _print_stat(view: "SessionDiff") -> None:
     from ampsm_engine.cli.tables import Column, table
 
     if not view.files:

@@ -33,7 +33,7 @@ class SessionView:
 
 
 @dataclass(frozen=True, slots=True)
-class DiffView:
+class SessionDiff:
     """Two points and what lies between them. `new` is None for the worktree as it is now."""
 
     old: str
@@ -96,7 +96,7 @@ def diff(
     old: str | None = None,
     new: str | None = None,
     uncommitted: bool = False,
-) -> DiffView:
+) -> SessionDiff:
     """The whole session against its base, one iteration, two points, or what is not committed."""
     session = engine.store.sessions.get(session_id)
     worktree = Path(session.worktree_path)
@@ -112,7 +112,7 @@ def diff(
         new = None if place == worktree else session.branch_name
     else:
         old = old or session.base_commit
-    return DiffView(old, new, changes.files(place, old, new), changes.patch(place, old, new))
+    return SessionDiff(old, new, changes.files(place, old, new), changes.patch(place, old, new))
 
 
 def ends_of(engine: Engine, session: Session, number: int) -> tuple[str, str | None]:

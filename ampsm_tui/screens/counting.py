@@ -18,7 +18,7 @@ from ampsm_tui.watching import watch
 
 if TYPE_CHECKING:
     from ampsm_engine.context import Engine
-    from ampsm_engine.engine.glance import ChangeCounts
+    from ampsm_engine.engine.diff_stat import ChangeCounts
 
 AT_ONCE = 8
 """Sessions in one question: the first counts come soon, and a changed one need not wait long."""
@@ -89,7 +89,7 @@ class Counting:
         return changed[:AT_ONCE] or [one for one in self._showing if one in self._unsure][:FEW]
 
     async def _count_all(self) -> None:
-        from ampsm_engine.engine import glance  # costs git; not before the first frame
+        from ampsm_engine.engine import diff_stat
 
         try:
             while wanted := self._next():
@@ -97,7 +97,7 @@ class Counting:
                 self._stale -= changed
                 self._unsure.difference_update(wanted)
                 began = time.monotonic()
-                self._counts |= await ask_until_answered(glance.changes, self._complain, self._engine, wanted)
+                self._counts |= await ask_until_answered(diff_stat.changes, self._complain, self._engine, wanted)
                 self._show(dict(self._counts))
                 share = SHARE * (time.monotonic() - began) if changed else 0  # to be sure is asked but once
                 if self._next():
@@ -118,13 +118,13 @@ class Counting:
 
     async def _watch(self) -> None:
         """Watch the folders of what is on screen; a change makes its counts stale."""
-        from ampsm_engine.engine import glance
+        from ampsm_engine.engine import diff_stat
 
         again = True
         while again:
             await asyncio.sleep(RESTING)
             try:
-                folders = await ask_until_answered(glance.folders, ignore, self._engine, list(self._showing))
+                folders = await ask_until_answered(diff_stat.folders, ignore, self._engine, list(self._showing))
             except AmpsmError:
                 return  # the counts tell what is wrong
             # What was written before anybody listened is counted once all do.

@@ -21,7 +21,7 @@ GAP = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class KeyEntry:
     """One thing that a key does."""
 
     group: str
@@ -33,9 +33,9 @@ class Line:
     """Whose action it is."""
 
 
-def lines(screen: Screen[Any]) -> tuple[Line, ...]:
+def lines(screen: Screen[Any]) -> tuple[KeyEntry, ...]:
     """What the keys do on a screen at this moment; several keys for one thing are one line."""
-    found: dict[tuple[str, str], Line] = {}
+    found: dict[tuple[str, str], KeyEntry] = {}
     for one in screen.active_bindings.values():
         binding = one.binding
         text = _text(binding)
@@ -45,7 +45,7 @@ def lines(screen: Screen[Any]) -> tuple[Line, ...]:
         shown = _shown(screen.app, binding)
         before = found.get(key)
         keys = (*before.keys, shown) if before else (shown,)
-        found[key] = Line(_group(one.node, binding), keys, text, binding.id or "", binding.action, one.node)
+        found[key] = KeyEntry(_group(one.node, binding), keys, text, binding.id or "", binding.action, one.node)
     return tuple(found.values())
 
 
@@ -103,7 +103,7 @@ class HelpScreen(Dialog[None]):
         getattr(self.query_one(VerticalScroll), f"scroll_{where}")(animate=False)
 
 
-class Row(NamedTuple):
+class HelpRow(NamedTuple):
     """A line as it is shown."""
 
     keys: str
@@ -111,14 +111,14 @@ class Row(NamedTuple):
     id: str
 
 
-def _row(line: Line) -> Row:
-    return Row(" ".join(dict.fromkeys(line.keys)), one_line(line.text, 60), line.id)
+def _row(line: KeyEntry) -> HelpRow:
+    return HelpRow(" ".join(dict.fromkeys(line.keys)), one_line(line.text, 60), line.id)
 
 
 class Table(Static):
     """Keys, what they do and, where there is room, their ids: in the columns of the whole help."""
 
-    def __init__(self, held: Iterable[Row], among: Iterable[Row]) -> None:
+    def __init__(self, held: Iterable[HelpRow], among: Iterable[HelpRow]) -> None:
         super().__init__(classes="table")
         self._held = tuple(held)
         self._among = tuple(among)
@@ -144,13 +144,13 @@ class Table(Static):
             self.update(Content("\n").join(_told(row, room, wide) for row in self._held))
 
 
-def _columns(rows: tuple[Row, ...]) -> tuple[int, int, int]:
+def _columns(rows: tuple[HelpRow, ...]) -> tuple[int, int, int]:
     """The cells that keys, texts and ids take, with the gaps behind them."""
     keys, texts = (max(cells(row[at]) for row in rows) + GAP for at in (0, 1))
     return keys, texts, max(len(row.id) for row in rows)
 
 
-def _told(row: Row, room: int, wide: int) -> Content:
+def _told(row: HelpRow, room: int, wide: int) -> Content:
     keys = Content(" " * (room - GAP - cells(row.keys))).append(Content(row.keys).stylize("bold $accent"))
     told = keys.append(" " * GAP + row.text)
     return told.append(Content(" " * (wide - cells(row.text)) + row.id).stylize("$foreground-muted")) if wide else told

@@ -24,7 +24,7 @@ from ampsm_tui.widgets.reader import Reader, files_told
 from ampsm_tui.widgets.session_head import SessionHead
 from ampsm_tui.widgets.stale_notice import StaleNotice
 from ampsm_tui.widgets.timeline import Timeline
-from ampsm_tui.widgets.timeline_entries import Entry, Sort, entries
+from ampsm_tui.widgets.timeline_entries import EntryKind, TimelineEntry, entries
 from ampsm_tui.widgets.transcript import Showing
 from ampsm_tui.widgets.transcript_ending import ending
 from ampsm_tui.widgets.transcript_pane import TranscriptPane
@@ -192,13 +192,13 @@ class SessionScreen(FollowingUp):
         is_read = entry.is_current and self.query_one(ContentSwitcher).current == "transcript"
         if is_read and (range_ := self._range_of(entry)):
             self._review(range_)
-        elif entry.sort is Sort.ITERATION:
+        elif entry.kind is EntryKind.ITERATION:
             current = self._row.current if self._row else None
             self._chosen = "" if current and current.id == entry.subject else entry.subject
             self._show()
             self._turn_to("transcript")
-        elif entry.sort in (Sort.NOTES, Sort.FACT):
-            self._read("Notes" if entry.sort is Sort.NOTES else entry.title, entry.subject)
+        elif entry.kind in (EntryKind.NOTES, EntryKind.FACT):
+            self._read("Notes" if entry.kind is EntryKind.NOTES else entry.title, entry.subject)
         else:
             self._open_answer(entry)
 
@@ -212,20 +212,20 @@ class SessionScreen(FollowingUp):
         if self._row is not None:
             house(self).open_review(self._row.session, range_)
 
-    def _range_of(self, entry: Entry) -> str:
+    def _range_of(self, entry: TimelineEntry) -> str:
         """What an entry changed, as a range; nothing for one that has changed nothing."""
-        if entry.sort is Sort.COMMIT:
+        if entry.kind is EntryKind.COMMIT:
             return f"points:{entry.subject}^..{entry.subject}"
         found = next((one for one in self._iterations() if one.id == entry.subject), None)
-        has_begun = entry.sort is Sort.ITERATION and found is not None and found.state is not State.QUEUED
+        has_begun = entry.kind is EntryKind.ITERATION and found is not None and found.state is not State.QUEUED
         return f"iteration:{found.number}" if found is not None and has_begun else ""
 
     @asking
-    async def _open_answer(self, entry: Entry) -> None:
+    async def _open_answer(self, entry: TimelineEntry) -> None:
         from ampsm_engine.engine import history
 
         engine = house(self).engine
-        if entry.sort is Sort.COMMIT:
+        if entry.kind is EntryKind.COMMIT:
             files = await ask(history.commit_files, engine, self.session_id, entry.subject)
             self._read(f"{entry.title}\n{entry.detail}", files_told(files or ()))
         else:

@@ -27,7 +27,7 @@ from ampsm_tui.widgets.summary_bar import SummaryBar
 if TYPE_CHECKING:
     from textual.widgets import Input
 
-    from ampsm_engine.engine.glance import ChangeCounts
+    from ampsm_engine.engine.diff_stat import ChangeCounts
     from ampsm_tui.widgets.filter_box import FilterBox
     from ampsm_tui.widgets.outlook import Outlooks
 

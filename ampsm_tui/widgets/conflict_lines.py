@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ampsm_tui.clean import cells, fit, inert, one_line
-from ampsm_tui.widgets.session_columns import Piece
+from ampsm_tui.widgets.one_liner import Piece
 from ampsm_tui.widgets.told import Painted
 from ampsm_tui.widgets.wrapping import wrapped
 

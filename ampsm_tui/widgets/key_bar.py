@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding
 
 from ampsm_tui.clean import cells
-from ampsm_tui.widgets.one_liner import OneLiner
-from ampsm_tui.widgets.session_columns import Piece
+from ampsm_tui.widgets.one_liner import OneLiner, Piece
 
 if TYPE_CHECKING:
     from textual.screen import Screen

@@ -3,8 +3,7 @@
 from typing import ClassVar
 
 from ampsm_tui.clean import one_line
-from ampsm_tui.widgets.one_liner import OneLiner
-from ampsm_tui.widgets.session_columns import Piece
+from ampsm_tui.widgets.one_liner import OneLiner, Piece
 
 STAGES = ("check", "plan", "merge", "clean up")
 """The steps of the wizard, in their order."""

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ampsm_tui.clean import cells, cut, fit, many_lines, one_line
-from ampsm_tui.widgets.session_columns import Piece
+from ampsm_tui.widgets.one_liner import Piece
 from ampsm_tui.widgets.told import Painted
 from ampsm_tui.widgets.wrapping import wrapped
 

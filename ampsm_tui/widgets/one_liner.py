@@ -1,7 +1,7 @@
 """A line of text in pieces, repainted only when it says something else. Nothing about sessions is known here."""
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from rich.segment import Segment
 from textual.strip import Strip
@@ -9,7 +9,13 @@ from textual.widget import Widget
 
 from ampsm_tui.clean import cells, cut
 from ampsm_tui.widgets.blending import Blending
-from ampsm_tui.widgets.session_columns import Piece
+
+
+class Piece(NamedTuple):
+    """Text in one style: a word that the widget has a colour for, or nothing."""
+
+    text: str
+    style: str = ""
 
 
 class OneLiner(Widget):

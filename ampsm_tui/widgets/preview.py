@@ -15,12 +15,13 @@ from ampsm_tui.clean import cells, cut, fit, many_lines, one_line
 from ampsm_tui.widgets import outlook as foreseen
 from ampsm_tui.widgets import session_columns
 from ampsm_tui.widgets.blending import Blending
-from ampsm_tui.widgets.session_columns import Piece, Subject
+from ampsm_tui.widgets.one_liner import Piece
+from ampsm_tui.widgets.session_columns import Subject
 from ampsm_tui.widgets.session_order import repository_name
 from ampsm_tui.widgets.wrapping import wrapped
 
 if TYPE_CHECKING:
-    from ampsm_engine.engine.glance import ChangeCounts
+    from ampsm_engine.engine.diff_stat import ChangeCounts
 
 Painted = tuple[Piece, ...]
 

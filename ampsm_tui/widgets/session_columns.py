@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from ampsm_engine import wording
 from ampsm_engine.model import BoardRow, ScriptResult
 from ampsm_tui.clean import one_line
+from ampsm_tui.widgets.one_liner import Piece
 from ampsm_tui.widgets.session_order import repository_name
 
 if TYPE_CHECKING:
-    from ampsm_engine.engine.glance import ChangeCounts
+    from ampsm_engine.engine.diff_stat import ChangeCounts
     from ampsm_tui.widgets.outlook import Outlook
 
 GAP = 2
@@ -24,13 +25,6 @@ class Subject(NamedTuple):
     counts: "ChangeCounts | None"
     at: datetime
     outlook: "Outlook | None" = None
-
-
-class Piece(NamedTuple):
-    """Text in one style: a word that the table has a colour for, or nothing."""
-
-    text: str
-    style: str = ""
 
 
 class Column(NamedTuple):

@@ -9,8 +9,7 @@ from textual.containers import Vertical
 from ampsm_engine import wording
 from ampsm_engine.model import BoardRow, ScriptResult
 from ampsm_tui.clean import cells, one_line
-from ampsm_tui.widgets.one_liner import OneLiner
-from ampsm_tui.widgets.session_columns import Piece
+from ampsm_tui.widgets.one_liner import OneLiner, Piece
 from ampsm_tui.widgets.session_order import repository_name
 
 

@@ -14,11 +14,12 @@ from textual.strip import Strip
 from ampsm_engine.model import BoardRow
 from ampsm_tui.clean import cells, cut, fit
 from ampsm_tui.widgets import session_columns
-from ampsm_tui.widgets.session_columns import Column, Piece, Subject
+from ampsm_tui.widgets.one_liner import Piece
+from ampsm_tui.widgets.session_columns import Column, Subject
 from ampsm_tui.widgets.session_order import Heading, needs_me
 
 if TYPE_CHECKING:
-    from ampsm_engine.engine.glance import ChangeCounts
+    from ampsm_engine.engine.diff_stat import ChangeCounts
     from ampsm_tui.widgets.outlook import Outlooks
 
 GUTTER = 2

@@ -25,7 +25,7 @@ from ampsm_tui.widgets.session_order import Arrangement, Heading, arranged, noth
 from ampsm_tui.widgets.session_paint import STYLES, Look, RowPainter
 
 if TYPE_CHECKING:
-    from ampsm_engine.engine.glance import ChangeCounts
+    from ampsm_engine.engine.diff_stat import ChangeCounts
 
 FAR = 1_000_000
 """More sessions than anybody has."""

@@ -7,8 +7,7 @@ from typing import ClassVar
 from ampsm_engine import wording
 from ampsm_engine.model import BoardRow
 from ampsm_tui.clean import cells, one_line
-from ampsm_tui.widgets.one_liner import OneLiner
-from ampsm_tui.widgets.session_columns import Piece
+from ampsm_tui.widgets.one_liner import OneLiner, Piece
 from ampsm_tui.widgets.session_order import NEED, Arrangement
 
 _WORDS = {"awaiting-input": "awaiting input"}

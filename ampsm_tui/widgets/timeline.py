@@ -15,7 +15,7 @@ from textual.strip import Strip
 
 from ampsm_engine import wording
 from ampsm_tui.clean import cells, cut, fit
-from ampsm_tui.widgets.timeline_entries import Entry, Sort
+from ampsm_tui.widgets.timeline_entries import EntryKind, TimelineEntry
 
 STYLES = ("queued", "running", "idle", "error", "done", "commit", "hand", "note", "fact", "title", "quiet", "cursor")
 
@@ -56,26 +56,26 @@ class Timeline(ScrollView, can_focus=True):
     class Opened(Message):
         """An entry was opened."""
 
-        entry: Entry
+        entry: TimelineEntry
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
-        self._entries: tuple[Entry, ...] = ()
+        self._entries: tuple[TimelineEntry, ...] = ()
         self._lines: list[tuple[int, int]] = []
         self._cursor = ""
         self._at: datetime | None = None
 
     @property
-    def entries(self) -> tuple[Entry, ...]:
+    def entries(self) -> tuple[TimelineEntry, ...]:
         """What is shown, newest first."""
         return self._entries
 
     @property
-    def entry(self) -> Entry | None:
+    def entry(self) -> TimelineEntry | None:
         """The one under the cursor."""
         return self._entries[self._index()] if self._entries else None
 
-    def show(self, entries: tuple[Entry, ...], at: datetime) -> None:
+    def show(self, entries: tuple[TimelineEntry, ...], at: datetime) -> None:
         """Show these entries as they look at a moment; the cursor stays on its entry."""
         if entries == self._entries and at == self._at:
             return
@@ -101,14 +101,14 @@ class Timeline(ScrollView, can_focus=True):
             strip = on_ground(strip, self.get_component_rich_style("timeline--cursor"))
         return strip
 
-    def _first(self, entry: Entry, width: int) -> Strip:
+    def _first(self, entry: TimelineEntry, width: int) -> Strip:
         age = wording.age(entry.time, self._at) if self._at and entry.style != "queued" else ""
         age = "now" if age.endswith("s") else age
         own_line = _height(entry) == 2
         room = max(4, width - 4 - (len(age) + 1 if age else 0))
         title = entry.title if own_line or not entry.detail else f"{entry.title} {entry.detail}"
         shown = cut(title, room)
-        style = self._style("title") if entry.sort is not Sort.FACT else self._style("quiet")
+        style = self._style("title") if entry.kind is not EntryKind.FACT else self._style("quiet")
         if entry.is_current:
             style += Style(bold=True)
         is_here = self.has_focus and entry.key == self._cursor
@@ -123,7 +123,7 @@ class Timeline(ScrollView, can_focus=True):
             ]
         ).adjust_cell_length(width)
 
-    def _second(self, entry: Entry, width: int) -> Strip:
+    def _second(self, entry: TimelineEntry, width: int) -> Strip:
         return Strip([Segment("   "), Segment(fit(entry.detail, max(1, width - 3)), self._style("quiet"))])
 
     def _style(self, name: str) -> Style:
@@ -177,5 +177,5 @@ def on_ground(strip: Strip, style: Style) -> Strip:
     return Strip([Segment(text, (own or Style.null()) + ground) for text, own, _ in strip], strip.cell_length)
 
 
-def _height(entry: Entry) -> int:
-    return 2 if entry.sort in (Sort.ITERATION, Sort.COMMIT) else 1
+def _height(entry: TimelineEntry) -> int:
+    return 2 if entry.kind in (EntryKind.ITERATION, EntryKind.COMMIT) else 1

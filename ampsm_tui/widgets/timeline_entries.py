@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ampsm_engine.engine.history import Commit, History
 
 
-class Sort(StrEnum):
+class EntryKind(StrEnum):
     """What an entry is about."""
 
     ITERATION = "iteration"
@@ -25,11 +25,11 @@ class Sort(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TimelineEntry:
     """One entry. `subject` is the id of what it opens."""
 
     key: str
-    sort: Sort
+    kind: EntryKind
     glyph: str
     style: str
     title: str
@@ -61,7 +61,7 @@ _SHOWN_ELSEWHERE = frozenset(
 _MAKERS = {"ampsm": "", "amp": "by amp", "hand": "by hand", "review": "in review"}
 
 
-def entries(history: "History", live: Iteration | None = None, shown: str = "") -> tuple[Entry, ...]:
+def entries(history: "History", live: Iteration | None = None, shown: str = "") -> tuple[TimelineEntry, ...]:
     """All entries, newest first; `live` is newer than its like in the history, `shown` the iteration on the screen."""
     iterations = {one.id: one for one in history.iterations}
     if live is not None:
@@ -72,23 +72,25 @@ def entries(history: "History", live: Iteration | None = None, shown: str = "") 
     found.sort(key=_rank, reverse=True)
     notes = history.session.notes
     if notes and notes.strip():
-        pinned = Entry("notes", Sort.NOTES, "✎", "note", one_line(notes, 300), "", history.session.created_at, notes)
+        pinned = TimelineEntry(
+            "notes", EntryKind.NOTES, "✎", "note", one_line(notes, 300), "", history.session.created_at, notes
+        )
         found.insert(0, pinned)
     return tuple(found)
 
 
-def _rank(entry: Entry) -> tuple[bool, datetime, int, int]:
+def _rank(entry: TimelineEntry) -> tuple[bool, datetime, int, int]:
     """What waits is the newest, its commit stands above an iteration, its test above the commit."""
-    height = (Sort.FACT, Sort.ITERATION, Sort.COMMIT, Sort.TEST, Sort.NOTES).index(entry.sort)
+    height = (EntryKind.FACT, EntryKind.ITERATION, EntryKind.COMMIT, EntryKind.TEST, EntryKind.NOTES).index(entry.kind)
     return entry.style == "queued", wording.moment(entry.time), height, entry.number
 
 
-def iteration_entry(iteration: Iteration) -> Entry:
+def iteration_entry(iteration: Iteration) -> TimelineEntry:
     """An iteration: what was asked, and how it goes or went."""
     word = _word(iteration)
-    return Entry(
+    return TimelineEntry(
         key=f"iteration {iteration.id}",
-        sort=Sort.ITERATION,
+        kind=EntryKind.ITERATION,
         glyph=wording.GLYPHS[word],
         style=word,
         title=f"{iteration.number}  {one_line(iteration.prompt, 300)}",
@@ -120,13 +122,13 @@ def _detail(iteration: Iteration) -> str:
     return ", ".join(parts)
 
 
-def commit_entry(commit: "Commit") -> Entry:
+def commit_entry(commit: "Commit") -> TimelineEntry:
     """A commit, and who made it."""
     by_hand = commit.by.value == "hand"
     detail = " ".join(part for part in (commit.sha[:8], _MAKERS[commit.by.value]) if part)
-    return Entry(
+    return TimelineEntry(
         key=f"commit {commit.sha}",
-        sort=Sort.COMMIT,
+        kind=EntryKind.COMMIT,
         glyph="+",
         style="hand" if by_hand else "commit",
         title=one_line(commit.subject, 300),
@@ -136,12 +138,12 @@ def commit_entry(commit: "Commit") -> Entry:
     )
 
 
-def _of_fact(fact: Fact) -> Iterator[Entry]:
+def _of_fact(fact: Fact) -> Iterator[TimelineEntry]:
     if fact.kind == "tested":
         passed = "passed" in fact.text
-        yield Entry(
+        yield TimelineEntry(
             key=f"fact {fact.number}",
-            sort=Sort.TEST,
+            kind=EntryKind.TEST,
             glyph="✓" if passed else "✗",
             style="done" if passed else "error",
             title=one_line(fact.text, 300),
@@ -153,4 +155,4 @@ def _of_fact(fact: Fact) -> Iterator[Entry]:
     elif fact.kind not in _SHOWN_ELSEWHERE:
         title = one_line(wording.fact(fact), 1_000)
         glyph = wording.OUTSIDE if fact.kind == "outside" else "·"
-        yield Entry(f"fact {fact.number}", Sort.FACT, glyph, "fact", title, "", fact.time, fact.text)
+        yield TimelineEntry(f"fact {fact.number}", EntryKind.FACT, glyph, "fact", title, "", fact.time, fact.text)

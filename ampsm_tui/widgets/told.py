@@ -15,7 +15,7 @@ from textual.strip import Strip
 
 from ampsm_tui.clean import cells, cut
 from ampsm_tui.widgets.blending import Blending
-from ampsm_tui.widgets.session_columns import Piece
+from ampsm_tui.widgets.one_liner import Piece
 
 Painted = tuple[Piece, ...]
 Telling = Callable[[int], Sequence[Painted]]

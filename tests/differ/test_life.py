@@ -138,11 +138,11 @@ def test_nothing_outlives_an_app_that_is_killed(sandbox: Sandbox, own_temporary_
     code = (
         "import asyncio, sys\n"
         "from ampsm_tui.differ.client import Differ\n"
-        "from ampsm_engine.differ.protocol import Request\n"
+        "from ampsm_engine.differ.protocol import DiffRequest\n"
         "differ = Differ.start()\n"
         "print(differ.pid, flush=True)\n"
         "async def main():\n"
-        f"    await differ.open(Request({str(sandbox.root)!r}, {str(sandbox.root)!r}, 'HEAD', None))\n"
+        f"    await differ.open(DiffRequest({str(sandbox.root)!r}, {str(sandbox.root)!r}, 'HEAD', None))\n"
         "    print('open', flush=True)\n"
         "    await asyncio.sleep(1000)\n"
         "asyncio.run(main())\n"

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.context import Engine
-from ampsm_engine.engine import glance, history, merges, sessions, views
+from ampsm_engine.engine import diff_stat, history, merges, sessions, views
 from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import changes, commits, repository
@@ -333,9 +333,9 @@ def look_at(engine: Engine, session_id: str) -> None:
     session = engine.store.sessions.get(session_id)
     at = Path(session.worktree_path)
     assert views.show(engine, session).trouble is None
-    assert glance.changes(engine, [session.id])[session.id].trouble is None
+    assert diff_stat.changes(engine, [session.id])[session.id].trouble is None
     assert history.timeline(engine, session.id).trouble is None
-    glance.folders(engine, [session.id])
+    diff_stat.folders(engine, [session.id])
     assert changes.diff(at, session.base_commit, None).patch
     assert [one.path for one in changes.status(at)] == ["new.txt"]
 

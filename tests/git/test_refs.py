@@ -25,7 +25,7 @@ AS_FILES = re.compile(
 
 TO_BE_WATCHED_OR_NAMED = {
     "ampsm_engine/git/repository.py": 7,  # the files that change when a branch moves, and whether refs are tables
-    "ampsm_engine/engine/glance.py": 1,
+    "ampsm_engine/engine/diff_stat.py": 1,
     "ampsm_engine/git/damage.py": 1,  # in a hint
 }
 

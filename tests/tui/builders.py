@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from ampsm_engine import wording
-from ampsm_engine.engine.glance import ChangeCounts
+from ampsm_engine.engine.diff_stat import ChangeCounts
 from ampsm_engine.git.values import FileChange
 from ampsm_engine.model import (
     Board,

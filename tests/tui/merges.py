@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ampsm_engine.git.integrate.values import ConflictFile, Hunk, OpenFile, PlannedCommit, Stage
+from ampsm_engine.git.integrate.values import ConflictFile, ConflictHunk, OpenFile, PlannedCommit, Stage
 from ampsm_engine.merging.open_conflict import Conflicts
 from ampsm_engine.merging.values import Finding, Options, Plan, PlannedStep, Preflight
 from ampsm_engine.model import Merge, MergeState
@@ -52,8 +52,8 @@ BLOB = Stage("100644", "0123456789" * 4)
 CONTENT = OpenFile(
     "app/login.py", "content", BLOB, BLOB, BLOB,
     (
-        Hunk(1, 4, "    return redirect('/')\n", None, "    return redirect(next_page)\n"),
-        Hunk(2, 12, "", "    log()\n", "    log('seen')\n    count()\n"),
+        ConflictHunk(1, 4, "    return redirect('/')\n", None, "    return redirect(next_page)\n"),
+        ConflictHunk(2, 12, "", "    log()\n", "    log('seen')\n    count()\n"),
     ),
 )  # fmt: skip
 

@@ -12,7 +12,7 @@ import pytest
 from anyio import to_process
 
 from ampsm_engine.context import Engine
-from ampsm_engine.engine import glance, startup, views
+from ampsm_engine.engine import diff_stat, startup, views
 from ampsm_engine.errors import Failed, Refused, Unfit
 from ampsm_engine.home import Home
 from ampsm_tui.ask import ask, asking
@@ -32,7 +32,7 @@ def engine(tmp_path: Path) -> Engine:
 async def test_an_answer_comes_from_another_process(engine: Engine) -> None:
     assert await ask(os.getpid) != os.getpid()
     assert (await ask(views.status, engine)).running == 0
-    assert await ask(glance.changes, engine, ["gone"]) == {}
+    assert await ask(diff_stat.changes, engine, ["gone"]) == {}
 
 
 def test_no_module_of_the_folder_that_it_is_started_in_is_run(tmp_path: Path) -> None:

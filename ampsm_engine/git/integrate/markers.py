@@ -14,7 +14,7 @@ from ampsm_engine.errors import Refused
 from ampsm_engine.git import program
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.trees import FOLDER, Entry
-from ampsm_engine.git.integrate.values import Choice, ConflictFile, Hunk, LaidOut, Stage
+from ampsm_engine.git.integrate.values import Choice, ConflictFile, ConflictHunk, LaidOut, Stage
 
 SIZE = 7
 """Letters of a marker where no attribute says otherwise."""
@@ -205,11 +205,11 @@ def file_parts(content: bytes, size: int = SIZE, sides: Sides | None = None) -> 
     return found
 
 
-def conflict_hunks(content: bytes, size: int = SIZE, sides: Sides | None = None) -> tuple[Hunk, ...]:
+def conflict_hunks(content: bytes, size: int = SIZE, sides: Sides | None = None) -> tuple[ConflictHunk, ...]:
     """The conflicts of a file, numbered from 1."""
     conflicts = [part for part in file_parts(content, size, sides) if part.is_conflict]
     return tuple(
-        Hunk(
+        ConflictHunk(
             number,
             part.line,
             _decoded(part.ours),

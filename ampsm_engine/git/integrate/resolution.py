@@ -14,7 +14,7 @@ from typing import Literal
 from ampsm_engine.errors import Failed, NotFound, Refused
 from ampsm_engine.git import program, registry
 from ampsm_engine.git.integrate import conflict_checkout, markers, trees
-from ampsm_engine.git.integrate.values import Choice, ConflictFile, ConflictKind, Hunk, OpenFile, Stage
+from ampsm_engine.git.integrate.values import Choice, ConflictFile, ConflictHunk, ConflictKind, OpenFile, Stage
 
 _BY_LINES = ("content", "add/add", "mode", "other", "rename/rename")
 
@@ -92,7 +92,7 @@ def _kind(worktree: Path, file: ConflictFile) -> ConflictKind:
 
 def _opened(worktree: Path, file: ConflictFile, told: ConflictFile | None, left: frozenset[str] | None) -> OpenFile:
     kind = _kind(worktree, file)
-    found: tuple[Hunk, ...] = ()
+    found: tuple[ConflictHunk, ...] = ()
     if kind in _BY_LINES and (worktree / file.path).is_file() and not (worktree / file.path).is_symlink():
         content, size = (worktree / file.path).read_bytes(), _marker_size(worktree, file.path)
         found = markers.conflict_hunks(content, size, markers.sides_of(worktree, file))

@@ -162,7 +162,7 @@ class LaidOut:
 
 
 @dataclass(frozen=True, slots=True)
-class Hunk:
+class ConflictHunk:
     """One conflict inside a file, as it lies there between its markers."""
 
     number: int
@@ -186,7 +186,7 @@ class OpenFile:
     base: Stage | None
     ours: Stage | None
     theirs: Stage | None
-    hunks: tuple[Hunk, ...] = ()
+    hunks: tuple[ConflictHunk, ...] = ()
     """Empty for what is not resolved by lines."""
     said: str = ""
     markers: tuple[int, ...] = ()

@@ -224,13 +224,13 @@ class ReviewRanges(ReviewBase):
 
     async def watch_files(self) -> None:
         """Look again when somebody writes into the worktree, at most so often."""
-        from ampsm_engine.engine import glance
+        from ampsm_engine.engine import diff_stat
 
         engine, again = house(self).engine, True
         while again:
             await asyncio.sleep(RESTING)
             try:
-                folders = await ask_until_answered(glance.folders, ignore, engine, [self.session.id])
+                folders = await ask_until_answered(diff_stat.folders, ignore, engine, [self.session.id])
             except AmpsmError:
                 return
             self._touched(set())

@@ -8,8 +8,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from ampsm_tui.clean import cells, cut, one_line
-from ampsm_tui.widgets.one_liner import OneLiner
-from ampsm_tui.widgets.session_columns import Piece
+from ampsm_tui.widgets.one_liner import OneLiner, Piece
 from ampsm_tui.widgets.typed import Line
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import glance, views
+from ampsm_engine.engine import diff_stat, views
 from ampsm_engine.git import program
 from tests.conftest import git
 from tests.worker.bench import Bench
@@ -13,16 +13,16 @@ from tests.worker.bench import Bench
 def test_committed_and_uncommitted_work_is_counted(bench: Bench) -> None:
     session = bench.new(None, name="one")
     worktree = Path(session.worktree_path)
-    assert glance.changes(bench.engine, [session.id]) == {session.id: glance.ChangeCounts()}
+    assert diff_stat.changes(bench.engine, [session.id]) == {session.id: diff_stat.ChangeCounts()}
     (worktree / "new.py").write_text("a\nb\n")
     git(worktree, "add", "-A")
     git(worktree, "commit", "-qm", "Add")
-    counts = glance.changes(bench.engine, [session.id])[session.id]
+    counts = diff_stat.changes(bench.engine, [session.id])[session.id]
     assert (counts.additions, counts.deletions, counts.files, counts.ahead, counts.behind) == (2, 0, 1, 1, 0)
     (worktree / "loose.txt").write_text("c\n")
     (bench.repo / "README.md").write_text("Other\n")
     git(bench.repo, "commit", "-qam", "Move on")
-    counts = glance.changes(bench.engine, [session.id])[session.id]
+    counts = diff_stat.changes(bench.engine, [session.id])[session.id]
     assert (counts.additions, counts.files, counts.ahead, counts.behind, counts.uncommitted) == (3, 2, 1, 1, 1)
     assert [file.path for file in counts.listed] == ["loose.txt", "new.py"]
 
@@ -31,7 +31,7 @@ def test_a_broken_session_spoils_only_its_own_counts(bench: Bench) -> None:
     good, bad = bench.new(None, name="good"), bench.new(None, name="bad")
     git(bench.repo, "worktree", "remove", "--force", bad.worktree_path)
     git(bench.repo, "branch", "-D", bad.branch_name)
-    counts = glance.changes(bench.engine, [good.id, bad.id, "gone"])
+    counts = diff_stat.changes(bench.engine, [good.id, bad.id, "gone"])
     assert set(counts) == {good.id, bad.id}
     assert counts[good.id].trouble is None
     assert counts[bad.id].trouble
@@ -46,7 +46,7 @@ def test_ignored_folders_are_not_watched(bench: Bench) -> None:
         (worktree / name).mkdir(parents=True)
     (worktree / "node_modules" / "a" / "x.js").write_text("x")
     (worktree / "src" / "deep" / "x.py").write_text("x")
-    told = {Path(folder) for folder in glance.folders(bench.engine, [session.id])[session.id]}
+    told = {Path(folder) for folder in diff_stat.folders(bench.engine, [session.id])[session.id]}
     inside = {str(folder.relative_to(worktree)) for folder in told if folder.is_relative_to(worktree)}
     assert inside == {".", "src", "src/deep"}
     assert {folder.relative_to(bench.repo / ".git").as_posix() for folder in told - {worktree / i for i in inside}} == {
@@ -67,4 +67,4 @@ def test_a_filter_that_hangs_does_not_hold_up_what_else_is_known(bench: Bench, m
     shown = views.show(bench.engine, session)
     assert "a filter, a hook or the disk may hang" in str(shown.trouble)
     assert (shown.session, shown.files) == (session, None)
-    assert "may hang" in str(glance.changes(bench.engine, [session.id])[session.id].trouble)
+    assert "may hang" in str(diff_stat.changes(bench.engine, [session.id])[session.id].trouble)
