@@ -46,7 +46,7 @@ def there_and_back(sandbox: Sandbox, worktree: Worktree, *, sweep: bool = True) 
     assert trash.holds(sandbox.root, SESSION)
     sandbox.check()
     if sweep:
-        sandbox.git("gc", "--quiet", "--prune=now")
+        sandbox.git("prune", "--expire=now")
     trash.restore(sandbox.root, SESSION, worktree.path, worktree.branch)
     assert state(sandbox, worktree.path) == before
     assert contents(worktree.path) == files

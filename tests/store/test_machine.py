@@ -173,5 +173,5 @@ class TheStore(RuleBasedStateMachine):
 
 TestTheStore = TheStore.TestCase
 TestTheStore.settings = settings(
-    max_examples=examples(60), stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=examples(40), stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
