@@ -25,39 +25,39 @@ def test_every_error_has_an_exit_code() -> None:
     assert diagnostics.exit_code(Narrower("m")) == 4
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code"),
-    [
-        (["lss"], 2),
-        (["show"], 2),
-        (["new"], 2),
-        (["new", "  "], 2),
-        (["new", "--no-run", "--wait"], 2),
-        (["new", "a", "--prompt-file", "f"], 2),
-        (["new", "two", "words"], 2),
-        (["new", "--prompt-file", "/nowhere/at/all"], 2),
-        (["iterate", "x"], 2),
-        (["ls", "--status", "merry"], 2),
-        (["wait", "x", "--timeout", "-1"], 2),
-        (["edit", "x"], 2),
-        (["diff", "x", "--stat", "--name-only"], 2),
-        (["diff", "x", "--uncommitted", "--iteration", "1"], 2),
-        (["log", "x", "--raw", "--json"], 2),
-        (["config", "set", "slots", "many"], 2),
-        (["config", "set", "slots", "0"], 2),
-        (["trash"], 2),
-        (["show", "x"], 3),
-        (["stop", "x"], 3),
-        (["diff", "x"], 3),
-        (["rm", "x", "--yes"], 3),
-        (["trash", "restore", "x"], 3),
-        (["config", "get", "slotz"], 3),
-        (["config", "set", "slotz", "1"], 3),
-    ],
-)
-def test_exit_codes(ampsm: Ampsm, arguments: list[str], code: int) -> None:
-    ran = ampsm(*arguments)
-    assert ran.code == code, ran
+EXIT_CODES: list[tuple[list[str], int]] = [
+    (["lss"], 2),
+    (["show"], 2),
+    (["new"], 2),
+    (["new", "  "], 2),
+    (["new", "--no-run", "--wait"], 2),
+    (["new", "a", "--prompt-file", "f"], 2),
+    (["new", "two", "words"], 2),
+    (["new", "--prompt-file", "/nowhere/at/all"], 2),
+    (["iterate", "x"], 2),
+    (["ls", "--status", "merry"], 2),
+    (["wait", "x", "--timeout", "-1"], 2),
+    (["edit", "x"], 2),
+    (["diff", "x", "--stat", "--name-only"], 2),
+    (["diff", "x", "--uncommitted", "--iteration", "1"], 2),
+    (["log", "x", "--raw", "--json"], 2),
+    (["config", "set", "slots", "many"], 2),
+    (["config", "set", "slots", "0"], 2),
+    (["trash"], 2),
+    (["show", "x"], 3),
+    (["stop", "x"], 3),
+    (["diff", "x"], 3),
+    (["rm", "x", "--yes"], 3),
+    (["trash", "restore", "x"], 3),
+    (["config", "get", "slotz"], 3),
+    (["config", "set", "slotz", "1"], 3),
+]
+
+
+def test_exit_codes(ampsm: Ampsm) -> None:
+    for arguments, code in EXIT_CODES:
+        ran = ampsm(*arguments)
+        assert ran.code == code, (arguments, ran)
     assert ran.out == ""
     assert ran.err.strip()
 

@@ -236,30 +236,24 @@ CHANGING = (
 )
 
 
-@pytest.mark.parametrize("words", CHANGING, ids=" ".join)
-@pytest.mark.parametrize("beginning", ["1a2b", "fix lo"])
-def test_a_beginning_is_enough_for_looking_only(
-    ampsm: Ampsm, board: Shelf, words: tuple[str, ...], beginning: str
-) -> None:
+def test_a_beginning_is_enough_for_looking_only(ampsm: Ampsm, board: Shelf) -> None:
     """`--yes` answers the question of the command, and not which session is meant."""
-    if words[0] == "trash":
-        board.engine.store.sessions.update("1a2b3c4d5e", trashed_at="2026-09-02T00:00:00.000Z")
-    before = (
-        board.engine.store.sessions.all(),
-        board.engine.store.sessions.all(trashed=True),
-        board.engine.store.facts.read(),
-    )
-    ran = ampsm(*(word.format(beginning) for word in words), *(() if words[-1] == "--reject" else ("--json",)))
-    assert ran.code == 4
-    assert f"{beginning!r} is the beginning of the" in ran.err
-    assert "session fix login (1a2b3c4d5e)" in ran.err
-    assert "Name it: 1a2b3c4d5e" in ran.err
-    after = (
-        board.engine.store.sessions.all(),
-        board.engine.store.sessions.all(trashed=True),
-        board.engine.store.facts.read(),
-    )
-    assert after == before
+    store = board.engine.store
+
+    def everything() -> tuple[object, ...]:
+        return store.sessions.all(), store.sessions.all(trashed=True), store.facts.read()
+
+    for words in CHANGING:
+        if words[0] == "trash":
+            store.sessions.update("1a2b3c4d5e", trashed_at="2026-09-02T00:00:00.000Z")
+        for beginning in ("1a2b", "fix lo"):
+            before = everything()
+            ran = ampsm(*(word.format(beginning) for word in words), *(() if words[-1] == "--reject" else ("--json",)))
+            assert ran.code == 4, ran
+            assert f"{beginning!r} is the beginning of the" in ran.err
+            assert "session fix login (1a2b3c4d5e)" in ran.err
+            assert "Name it: 1a2b3c4d5e" in ran.err
+            assert everything() == before, words
 
 
 def test_new_without_a_run(ampsm: Ampsm, repo: Path, engine: Engine) -> None:
