@@ -146,10 +146,15 @@ def asking(
     """Make a worker of a method that asks: the screen goes on, and a refusal becomes a toast."""
 
     @functools.wraps(method)
-    def start(node: Node, /, *args: P.args, **kwargs: P.kwargs) -> Worker[None]:
-        return node.run_worker(told(node, method(node, *args, **kwargs)), name=method.__name__, group="ask")
+    def begin(node: Node, /, *args: P.args, **kwargs: P.kwargs) -> Worker[None]:
+        return start(node, method(node, *args, **kwargs))
 
-    return start
+    return begin
+
+
+def start(node: DOMNode, attempt: Coroutine[Any, Any, None]) -> Worker[None]:
+    """Run an attempt as a worker of a screen or widget; its refusal becomes a toast."""
+    return node.run_worker(told(node, attempt), group="ask")
 
 
 async def told(node: DOMNode, attempt: Awaitable[object]) -> None:

@@ -186,13 +186,13 @@ class Reviewed:
         """All that was on its way is here, and on the screen."""
         while True:
             await self.until(self._is_there, "the diff")
-            reading = self.screen.reading
+            reading = self.screen.pane.reading
             assert reading is not None
             is_whole = await self._has_looks(reading)
             await asyncio.sleep(0)
-            self.screen.told()
+            self.screen.pane.update_counts()
             await self.desk.settle()
-            if is_whole and self.screen.reading is reading and self._is_there():
+            if is_whole and self.screen.pane.reading is reading and self._is_there():
                 return
 
     async def _has_looks(self, reading: Reading) -> bool:
@@ -205,7 +205,7 @@ class Reviewed:
                         await asyncio.wait_for(reading.review.coloured(index, side), DEADLINE)
                     await asyncio.wait_for(reading.review.worded(index), DEADLINE)
         except asyncio.CancelledError:
-            if self.screen.reading is reading:
+            if self.screen.pane.reading is reading:
                 raise
             return False
         return True
@@ -213,7 +213,7 @@ class Reviewed:
     def _is_there(self) -> bool:
         """What is committed comes first, and then what the worktree has besides."""
         under_way = {one.group for one in self.desk.app.workers if one.is_running} & {"renewing", "ask"}
-        return not under_way and self.screen.reading is not None and self.screen.reading.is_complete
+        return not under_way and self.screen.pane.reading is not None and self.screen.pane.reading.is_complete
 
     async def until(self, fact: Callable[[], object], what: str = "the fact") -> None:
         await becomes(fact, lambda: f"{what}:\n{self.desk.text}")

@@ -22,7 +22,7 @@ KEEPERS = {
     "widgets/choice.py": "a field of the form, or a setting",
     "widgets/setting_row.py": "a setting: written when it is left",
     "screens/sessions.py": "a filter",
-    "screens/review/frame.py": "a search",
+    "screens/review/screen.py": "a search",
     "widgets/transcript_pane.py": "a search",
 }
 """Every file that makes something to type in, and what becomes of what is typed in it."""

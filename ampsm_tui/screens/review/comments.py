@@ -1,104 +1,136 @@
-"""Comments in a review: written on a line or a range, shown below it, listed, edited, sent as amp's next prompt."""
+"""Comments in a review: written on a line or a range, shown below it, listed, edited, resolved, deleted."""
 
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Iterable
+from typing import ClassVar
 
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import OptionList, Static
+from textual.widgets.option_list import Option
 
 from ampsm_engine.diff.deltas import Side
-from ampsm_engine.errors import AmpsmError
 from ampsm_engine.review.values import Comment, CommentState
-from ampsm_tui.ask import ask, asking
+from ampsm_tui.ask import ask, start
+from ampsm_tui.clean import one_line
 from ampsm_tui.house import house
-from ampsm_tui.screens.review.pane import ReviewBase
+from ampsm_tui.screens.base import AppScreen
+from ampsm_tui.screens.dialog import Dialog
+from ampsm_tui.screens.review.pane import DiffPane
+from ampsm_tui.screens.review.reading import Reading
 from ampsm_tui.widgets.diff import navigation
 from ampsm_tui.widgets.diff.layout import Anchor, Row, Sort
 from ampsm_tui.widgets.diff.navigation import remarked
 from ampsm_tui.widgets.diff.source import Note
 
-if TYPE_CHECKING:
-    from ampsm_engine.review.prompt import Draft
 
-
-class ReviewComments(ReviewBase):
-    """Adds V, c, C, S and the round brackets."""
+class CommentsScreen(Dialog[tuple[str, str]]):
+    """Answers what to do with which comment: `go`, `resolve`, `reopen` or `delete`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("c", "comment", "Comment", id="review.comment"),
-        Binding("V", "select", "Select lines", id="review.select", show=False),
-        Binding("S", "send", "Send", id="review.send"),
-        Binding("C", "comments", "Comments", id="review.comments", show=False),
-        Binding("right_parenthesis", "note(1)", "Next comment", id="review.note", show=False),
-        Binding("left_parenthesis", "note(-1)", "Comment before", id="review.note-before", show=False),
+        Binding("enter", "answer('go')", "Go there", id="comments.go", key_display="enter"),
+        Binding("x", "answer('resolve')", "Resolve", id="comments.resolve"),
+        Binding("o", "answer('reopen')", "Send again", id="comments.reopen"),
+        Binding("D", "answer('delete')", "Delete", id="comments.delete"),
+        Binding("j", "move('cursor_down')", show=False),
+        Binding("k", "move('cursor_up')", show=False),
     ]
 
-    # Where they stand.
+    def __init__(self, comments: Iterable[Comment]) -> None:
+        self._comments = tuple(comments)
+        super().__init__("Comments")
 
-    def place_comments(self) -> None:
-        """Each comment below its line; one whose line is not shown at its file's head or hunk."""
-        reading = self.reading
-        if reading is None:
+    def compose_body(self) -> ComposeResult:
+        """The list."""
+        if not self._comments:
+            yield Static("There are none yet. c comments on a line.", classes="note")
             return
+        options = []
+        for one in self._comments:
+            fate = one.outcome.value if one.outcome is not None else one.state.value
+            if one.state.value == "resolved":
+                fate = "resolved"
+            line = Content(f"{one_line(one.place, 60)}  ").append(Content(fate).stylize("$accent"))
+            options.append(Option(line.append(f"\n  {one_line(one.text, 200)}")))
+        yield OptionList(*options, compact=True)
+
+    def action_answer(self, what: str) -> None:
+        """Close it with what is to be done."""
+        found = self.query(OptionList)
+        at = found.first().highlighted if found else None
+        if at is not None:
+            self.dismiss((what, self._comments[at].id))
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Enter, or a click."""
+        event.stop()
+        self.action_answer("go")
+
+    def action_move(self, how: str) -> None:
+        """j and k, as everywhere."""
+        for found in self.query(OptionList):
+            getattr(found, f"action_{how}")()
+
+
+class ReviewComments:
+    """The comments of a session, in a pane."""
+
+    def __init__(self, screen: AppScreen[None], pane: DiffPane) -> None:
+        self._screen = screen
+        self._pane = pane
+        self._view = pane.view
+        self._comments: tuple[Comment, ...] = ()
+
+    def read_stored(self) -> None:
+        """Take the comments that the store knows."""
+        self._take(house(self._screen).engine.store.reviews.comments(self._pane.session.id))
+
+    def fetch(self) -> None:
+        """Ask for the comments, followed to where their lines are now, and show them there."""
+        start(self._screen, self._fetch())
+
+    def place(self, reading: Reading) -> None:
+        """Show each comment below its line; one whose line is not shown at its file's head or hunk."""
         document = reading.document
         found: dict[int, list[tuple[Anchor, Note]]] = {}
         by_path = {path: at for at, file in enumerate(document.files) for path in (file.old_path, file.path) if path}
-        for one in self.comments:
+        for one in self._comments:
             if one.state is CommentState.RESOLVED:
                 continue
             index = by_path.get(one.now_path or one.path, by_path.get(one.path, -1))
             if index >= 0:
                 found.setdefault(index, []).append((_anchor(one, reading.review.files[index].new_oid), _note(one)))
         before = reading.source.notes
-        reading.source.notes = {at: tuple(note for _, note in sorted(told, key=_order)) for at, told in found.items()}
+        reading.source.notes = {at: tuple(note for _, note in sorted(here, key=_order)) for at, here in found.items()}
         for index in {*before, *found}:
             anchors = tuple(anchor for anchor, _ in sorted(found.get(index, ()), key=_order))
             document.files[index].shape.notes = anchors
             document.changed(index)
-            self.view.forget(index)
+            self._view.forget(index)
 
-    @asking
-    async def ask_comments(self) -> None:
-        """The comments, followed to where their lines are now."""
-        from ampsm_engine.engine import reviews
-
-        told = await ask(reviews.comments, house(self).engine, self.session.id)
-        if told is not None and told != self.comments:
-            self.comments = told
-            self.carry(self.place_comments)
-            self.files.counted()
-
-    def settled(self) -> None:
-        """An iteration has ended: look what became of the lines."""
-        self.ask_comments()
-
-    def action_note(self, way: int) -> None:
-        """To the next comment."""
-        view = self.view
+    def go_next(self, way: int) -> None:
+        """Go to the next comment, or with `way` -1 to the one before."""
+        view = self._view
         found = navigation.next_note(view.document, view.cursor, way) if len(view.document) else None
         if found is not None:
             view.land(found)
 
-    # Writing.
-
-    def action_select(self) -> None:
-        """Begin to select lines, or end it."""
-        view = self.view
-        view.selected_from = view.cursor if view.selected_from is None else None
-        view.refresh()
-
-    def action_comment(self) -> None:
-        """Write a comment on the selected lines, the line, the hunk or the file."""
-        row = self.row
-        if row is None or self.reading is None:
+    def write(self) -> None:
+        """Write a comment on the selected lines, the line, the hunk or the file; on a comment, edit that."""
+        row, reading = self._pane.row, self._pane.reading
+        if row is None or reading is None:
             return
         if row.sort is Sort.NOTE:
-            self.open_note(row)
+            self.edit()
             return
-        place = remarked(self.view.document, self.view.cursor, self.view.selected_from)
+        place = remarked(self._view.document, self._view.cursor, self._view.selected_from)
         if place is None:
-            self.say("No line to comment on; on a file's head c comments on the file, on a hunk's on its lines")
+            house(self._screen).say(
+                "No line to comment on; on a file's head c comments on the file, on a hunk's on its lines"
+            )
             return
         index, side, first, last = place
-        file = self.reading.document.files[index]
+        file = reading.document.files[index]
         where = f"{file.path}:{first}{f'-{last}' if last != first else ''}" if first else file.path
         from ampsm_engine.engine import reviews
         from ampsm_tui.screens.writing import KeptTextScreen
@@ -106,71 +138,86 @@ class ReviewComments(ReviewBase):
         async def keep(text: str) -> None:
             await ask(
                 reviews.comment,
-                house(self).engine,
-                self.session.id,
+                house(self._screen).engine,
+                self._pane.session.id,
                 file.path,
                 (first, last),
                 text.strip(),
                 side=side,
-                range_=self.range,
+                range_=self._pane.range,
                 old_path=file.old_path,
             )
-            self.view.selected_from = None
-            self.ask_comments()
+            self._view.selected_from = None
+            self.fetch()
 
         old = "" if side is Side.NEW else ", as it was"
         note = "It is kept until S sends it to amp."
         title = f"Comment on {where}{old}"
-        screen = KeptTextScreen(title, keep, owner=self.session.id, purpose=title, note=note, may_be_empty=False)
-        self.app.push_screen(screen)
+        screen = KeptTextScreen(title, keep, owner=self._pane.session.id, purpose=title, note=note, may_be_empty=False)
+        self._screen.app.push_screen(screen)
 
-    def open_note(self, row: Row) -> None:
-        """Edit the comment under the cursor; an empty one is deleted."""
+    def edit(self) -> bool:
+        """Edit the comment under the cursor; an empty one is deleted. Whether the cursor is on a comment."""
+        row = self._pane.row
+        if row is None or row.sort is not Sort.NOTE:
+            return False
         comment = self._comment(row)
         if comment is None:
-            return
+            return True
         from ampsm_engine.engine import reviews
         from ampsm_tui.screens.writing import KeptTextScreen
 
         async def keep(text: str) -> None:
             if text.strip():
-                await ask(reviews.edit_comment, house(self).engine, comment.id, text.strip())
+                await ask(reviews.edit_comment, house(self._screen).engine, comment.id, text.strip())
             else:
-                await ask(reviews.delete_comment, house(self).engine, comment.id)
-            self.ask_comments()
+                await ask(reviews.delete_comment, house(self._screen).engine, comment.id)
+            self.fetch()
 
         note = "Empty, it is deleted."
         screen = KeptTextScreen(
             f"Comment on {comment.place}",
             keep,
-            owner=self.session.id,
+            owner=self._pane.session.id,
             purpose=f"comment {comment.id}",
             text=comment.text,
             note=note,
             may_be_empty=True,
         )
-        self.app.push_screen(screen)
+        self._screen.app.push_screen(screen)
+        return True
 
-    def _comment(self, row: Row | None) -> Comment | None:
-        if row is None or row.sort is not Sort.NOTE or self.reading is None:
-            return None
-        notes = self.reading.source.notes.get(row.file, ())
-        wanted = notes[row.a].id if row.a < len(notes) else ""
-        return next((one for one in self.comments if one.id == wanted), None)
-
-    # All of them.
-
-    def action_comments(self) -> None:
-        """The list of comments."""
-        from ampsm_tui.screens.review.comment_list import CommentsScreen
+    def list_all(self) -> None:
+        """Open the list of comments."""
 
         def chosen(answer: tuple[str, str] | None) -> None:
             if answer is not None:
-                self._do(*answer)
+                start(self._screen, self._do(*answer))
 
-        self.app.push_screen(CommentsScreen(self.comments), chosen)
+        self._screen.app.push_screen(CommentsScreen(self._comments), chosen)
 
-    @asking
+    def _take(self, comments: tuple[Comment, ...]) -> None:
+        self._comments = comments
+        self._pane.unsent = sum(one.state is CommentState.OPEN for one in comments)
+
+    async def _fetch(self) -> None:
+        from ampsm_engine.engine import reviews
+
+        comments = await ask(reviews.comments, house(self._screen).engine, self._pane.session.id)
+        if comments is not None and comments != self._comments:
+            self._take(comments)
+            reading = self._pane.reading
+            if reading is not None:
+                self._pane.change_rows(lambda: self.place(reading))
+            self._pane.files.counted()
+
+    def _comment(self, row: Row) -> Comment | None:
+        if self._pane.reading is None:
+            return None
+        notes = self._pane.reading.source.notes.get(row.file, ())
+        wanted = notes[row.a].id if row.a < len(notes) else ""
+        return next((one for one in self._comments if one.id == wanted), None)
+
     async def _do(self, what: str, comment_id: str) -> None:
         from ampsm_engine.engine import reviews
 
@@ -182,12 +229,12 @@ class ReviewComments(ReviewBase):
         if what == "go":
             self._go_to(comment_id)
             return
-        await ask(verbs[what], house(self).engine, comment_id)
-        self.ask_comments()
-        self.action_comments()
+        await ask(verbs[what], house(self._screen).engine, comment_id)
+        self.fetch()
+        self.list_all()
 
     def _go_to(self, comment_id: str) -> None:
-        reading = self.reading
+        reading = self._pane.reading
         if reading is None:
             return
         for index, notes in reading.source.notes.items():
@@ -195,70 +242,10 @@ class ReviewComments(ReviewBase):
                 if note.id == comment_id:
                     document = reading.document
                     document.fold(index, folded=False)
-                    self.view.forget(index)
-                    self.view.land(document.find(Row(Sort.NOTE, index, number)))
+                    self._view.forget(index)
+                    self._view.land(document.find(Row(Sort.NOTE, index, number)))
                     return
-        self.say("This range does not show its file; r chooses another")
-
-    @asking
-    async def action_send(self) -> None:
-        """Look at the prompt that the comments make, edit it, send it."""
-        from ampsm_engine.engine import reviews
-
-        draft: Draft = await ask(reviews.draft, house(self).engine, self.session.id)
-        if not draft.text.strip():
-            self.say("There is nothing to send yet; c comments on a line")
-            return
-        from ampsm_tui.screens.writing import TextScreen
-
-        async def send(text: str) -> None:
-            await ask(reviews.send, house(self).engine, self.session.id, text, draft.answers)
-            self.sent()
-            self.ask_comments()
-
-        count = len(draft.answers)
-        title = f"Send {count} remark{'s' * (count != 1)} to amp"
-        screen = TextScreen(
-            title,
-            send,
-            owner=self.session.id,
-            purpose="remarks",
-            text=draft.text,
-            note="It is amp's next prompt.",
-            may_be_empty=False,
-            joins=True,
-        )
-        screen.add_class("-tall")
-        self.app.push_screen(screen)
-
-    def sent(self) -> None:
-        """The comments are on their way."""
-        self.say("Sent; amp works on it")
-
-    # Leaving.
-
-    @asking
-    async def leave(self) -> None:
-        """Out of the review; comments that amp was not told of are asked about."""
-        from ampsm_engine.engine import reviews
-
-        try:
-            count = await ask(reviews.unsent, house(self).engine, self.session.id) or 0
-        except AmpsmError:
-            count = self.unsent
-        if not count:
-            self.dismiss(None)
-            return
-        from ampsm_tui.screens.confirm import ConfirmScreen
-
-        def answered(answer: bool | None) -> None:
-            if answer:
-                self.dismiss(None)
-
-        sentence = (
-            f"{count} remark{'s were' if count != 1 else ' was'} not sent to amp. They are kept; S here sends them."
-        )
-        self.app.push_screen(ConfirmScreen("Leave the review?", sentence, yes="Leave"), answered)
+        house(self._screen).say("This range does not show its file; r chooses another")
 
 
 def _anchor(one: Comment, new_oid: str) -> Anchor:
@@ -270,8 +257,8 @@ def _anchor(one: Comment, new_oid: str) -> Anchor:
     return Anchor(is_new=True, line=one.now_line_end if one.now_line_end is not None else one.line_end)
 
 
-def _order(told: tuple[Anchor, Note]) -> tuple[int, bool]:
-    return told[0].line, told[0].is_new
+def _order(placed: tuple[Anchor, Note]) -> tuple[int, bool]:
+    return placed[0].line, placed[0].is_new
 
 
 def _note(one: Comment) -> Note:

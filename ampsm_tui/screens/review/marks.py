@@ -1,128 +1,72 @@
-"""What is viewed: marks on hunks and files, shown at once and kept by a verb; and reading on with the space bar."""
+"""What of a diff is viewed: marks on hunks and files, shown at once and kept by a verb; reading on screen by screen."""
 
 from collections.abc import Iterable
-from typing import ClassVar
 
-from textual import on
-from textual.binding import Binding, BindingType
-
-from ampsm_tui.ask import ask, asking
+from ampsm_engine.review.values import Marks
+from ampsm_tui.ask import ask, start, told
 from ampsm_tui.house import house
-from ampsm_tui.screens.review.pane import ReviewBase
+from ampsm_tui.screens.base import AppScreen
+from ampsm_tui.screens.review.pane import DiffPane
 from ampsm_tui.screens.review.reading import Reading
 from ampsm_tui.widgets.diff import navigation
 from ampsm_tui.widgets.diff.document import viewed_spans
-from ampsm_tui.widgets.diff.file_tree import FileTree
 from ampsm_tui.widgets.diff.layout import Sort
 
-Pair = tuple[str, str]
+UNCOMMITTED = "uncommitted"
+"""The range of what is not committed."""
 
 
-class ReviewMarks(ReviewBase):
-    """Adds m, M and the space bar."""
+class ReviewMarks:
+    """Marks hunks of a pane as viewed."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "read_on", "Read on", id="review.read-on"),
-        Binding("m", "mark", "Viewed", id="review.mark"),
-        Binding("M", "mark_file", "File viewed", id="review.mark-file", show=False),
-    ]
+    def __init__(self, screen: AppScreen[None], pane: DiffPane) -> None:
+        self.marks = Marks()
+        self.has_viewed = False
+        """Something was viewed since the screen was opened."""
+        self._screen = screen
+        self._pane = pane
+        self._shown: tuple[object, ...] = ()
 
-    has_viewed = False
-    """Something was viewed here: leaving remembers what one has looked at."""
+    def read_stored(self) -> None:
+        """Take what the store knows as viewed."""
+        self.marks = Marks(house(self._screen).engine.store.reviews.viewed(self._pane.session.id))
 
-    _shown: tuple[object, ...] = ()
+    def fetch(self) -> None:
+        """Ask what is viewed, with what became of files that were renamed, and fold or open the hunks accordingly."""
+        start(self._screen, self._fetch())
 
-    def show_reading(self, reading: Reading, *, is_same: bool) -> None:
-        """A hunk that was viewed and is another now says so."""
-        before = self.reading
-        shown, self._shown = self._shown, (self.range, self.ignores_whitespace, reading.review.old_tree)
+    def compare(self, reading: Reading, *, is_same: bool) -> None:
+        """Let a reading that is about to be shown tell which hunks are others than those that were viewed."""
+        before, pane = self._pane.reading, self._pane
+        shown, self._shown = self._shown, (pane.range, pane.ignores_whitespace, reading.review.old_tree)
         if is_same and before is not None and shown == self._shown:
             reading.earlier = viewed_spans(before.document.files, before.earlier)
-        super().show_reading(reading, is_same=is_same)
 
-    def action_mark(self) -> None:
-        """The hunk under the cursor is viewed: on to the next that is not. One that was viewed is not any more."""
-        row, reading = self.row, self.reading
+    def mark_hunk(self) -> None:
+        """Mark the hunk under the cursor and go to the next that is not viewed; a viewed one is not viewed any more."""
+        row, reading = self._pane.row, self._pane.reading
         if row is None or reading is None:
             return
         hunk = reading.document.hunk_of(row)
-        file = reading.document.files[row.file]
         if row.sort is Sort.HEAD or hunk is None:
-            self.action_mark_file()
-            return
-        is_viewed = hunk not in file.viewed
-        self._mark(row.file, [hunk], is_viewed=is_viewed)
-
-    def action_mark_file(self) -> None:
-        """All hunks of the file are viewed, or none."""
-        row, reading = self.row, self.reading
-        if row is not None and reading is not None:
-            file = reading.document.files[row.file]
-            if file.body is not None:
-                self._mark(row.file, range(file.hunks), is_viewed=not file.is_viewed)
-
-    @on(FileTree.Marked)
-    def _mark_listed(self, message: FileTree.Marked) -> None:
-        if self.reading is not None and (file := self.reading.document.files[message.file]).body is not None:
-            self._mark(message.file, range(file.hunks), is_viewed=not file.is_viewed, on=False)
-
-    def _mark(self, index: int, hunks: Iterable[int], *, is_viewed: bool, on: bool = True) -> None:
-        reading = self.reading
-        if reading is None:
-            return
-        file, keys = reading.document.files[index], reading.keys(index)
-        pairs = [(file.path, keys[hunk]) for hunk in hunks]
-        self.marks = self.marks.marked(pairs, viewed=is_viewed)
-        self.has_viewed = self.has_viewed or is_viewed
-        view = self.view
-        y = view.y_of(view.cursor) or 0
-        at = view.cursor
-        target = None
-        held = view.hold()
-        reading.remark(self.marks, [index])
-        if is_viewed and on and held is not None:
-            view.cursor = reading.document.find(held[0])
-            target = navigation.next_unviewed(reading.document, view.cursor)
-        if target is not None:
-            view.refresh()
-            view.stand_at(view.cursor, min(y, max(0, y - (at - view.cursor))))
-            view.land(target)
+            self.mark_file(row.file)
         else:
-            view.stand_on(held)
-            view.refresh()
-        self.told()
-        reading.look()
-        self._keep(pairs, is_viewed=is_viewed)
+            self._mark(row.file, [hunk], is_viewed=hunk not in reading.document.files[row.file].viewed)
 
-    @asking
-    async def _keep(self, pairs: list[Pair], *, is_viewed: bool) -> None:
-        from ampsm_engine.engine import reviews
-
-        await ask(reviews.mark, house(self).engine, self.session.id, pairs, is_viewed)
-
-    @asking
-    async def ask_marks(self) -> None:
-        """What was viewed before."""
-        from ampsm_engine.engine import reviews
-
-        self.marks = await ask(reviews.marks, house(self).engine, self.session.id) or self.marks
-        self.take_marks()
-
-    def take_marks(self) -> None:
-        """Fold what is viewed, open what is not any more."""
-        reading = self.reading
-        if reading is None:
+    def mark_file(self, index: int | None = None, *, goes_on: bool = True) -> None:
+        """Mark all hunks of a file, or none; of the one under the cursor if none is named."""
+        row, reading = self._pane.row, self._pane.reading
+        if index is None:
+            index = row.file if row is not None else None
+        if index is None or reading is None:
             return
+        file = reading.document.files[index]
+        if file.body is not None:
+            self._mark(index, range(file.hunks), is_viewed=not file.is_viewed, goes_on=goes_on)
 
-        def change() -> None:
-            reading.remark(self.marks, range(len(reading.document.files)))
-            self.view.repaint()
-
-        self.carry(change)
-
-    def action_read_on(self) -> None:
-        """A screen down; at the end of a file that is viewed then, and the next one is read."""
-        view, reading = self.view, self.reading
+    def read_on(self) -> None:
+        """Go a screen down; at the end of a file mark it as viewed, and go to the next one."""
+        view, reading = self._pane.view, self._pane.reading
         row = view.row
         if row is None or reading is None:
             return
@@ -133,7 +77,7 @@ class ReviewMarks(ReviewBase):
         if last < end - 1 or file.body is None:
             view.action_page(1)
             return
-        if not file.is_viewed and not house(self).read_only:
+        if not file.is_viewed and not house(self._screen).read_only:
             self._mark(row.file, range(file.hunks), is_viewed=True)
             self._land_at_top()
         elif (found := navigation.next_unviewed(document, view.cursor)) is not None:
@@ -141,15 +85,72 @@ class ReviewMarks(ReviewBase):
         else:
             view.action_page(1)
 
+    def remember_looked(self) -> None:
+        """Keep what is shown now as what was last looked at: the next changes are told from it."""
+        reading = self._pane.reading
+        if reading is None or house(self._screen).read_only or self._pane.range == UNCOMMITTED:
+            return
+        from ampsm_engine.engine import reviews
+
+        app, review = self._screen.app, reading.review
+        looked = ask(reviews.looked, house(app).engine, self._pane.session.id, review.new_tree, review.objects or None)
+        app.run_worker(told(app, looked), group="ask")
+
+    def _mark(self, index: int, hunks: Iterable[int], *, is_viewed: bool, goes_on: bool = True) -> None:
+        reading = self._pane.reading
+        if reading is None:
+            return
+        file, keys = reading.document.files[index], reading.keys(index)
+        pairs = [(file.path, keys[hunk]) for hunk in hunks]
+        self.marks = self.marks.marked(pairs, viewed=is_viewed)
+        self.has_viewed = self.has_viewed or is_viewed
+        view = self._pane.view
+        y = view.y_of(view.cursor) or 0
+        at = view.cursor
+        target = None
+        held = view.hold()
+        reading.remark(self.marks, [index])
+        if is_viewed and goes_on and held is not None:
+            view.cursor = reading.document.find(held[0])
+            target = navigation.next_unviewed(reading.document, view.cursor)
+        if target is not None:
+            view.refresh()
+            view.stand_at(view.cursor, min(y, max(0, y - (at - view.cursor))))
+            view.land(target)
+        else:
+            view.stand_on(held)
+            view.refresh()
+        self._pane.update_counts()
+        reading.look()
+        start(self._screen, self._keep(pairs, is_viewed=is_viewed))
+
+    async def _fetch(self) -> None:
+        from ampsm_engine.engine import reviews
+
+        self.marks = await ask(reviews.marks, house(self._screen).engine, self._pane.session.id) or self.marks
+        reading = self._pane.reading
+        if reading is None:
+            return
+
+        def change() -> None:
+            reading.remark(self.marks, range(len(reading.document.files)))
+            self._pane.view.repaint()
+
+        self._pane.change_rows(change)
+
+    async def _keep(self, pairs: list[tuple[str, str]], *, is_viewed: bool) -> None:
+        from ampsm_engine.engine import reviews
+
+        await ask(reviews.mark, house(self._screen).engine, self._pane.session.id, pairs, is_viewed)
+
     def _land_at_top(self) -> None:
         """What is read next begins at the top."""
-        view = self.view
+        view = self._pane.view
         document = view.document
         file = document.file_at(view.cursor)
         top = document.tops[file]
-        first = next(
-            (at for at, hunk in enumerate(document.layout(file).hunks()) if at not in document.files[file].viewed), 0
-        )
+        viewed = document.files[file].viewed
+        first = next((at for at, hunk in enumerate(document.layout(file).hunks()) if at not in viewed), 0)
         if first == 0:
             view.go(top, above=0)
             view.go(min(top + 1, len(document) - 1))

@@ -1,4 +1,4 @@
-"""Where something is in a diff, file by file: how often, which place is the next, what number it has. No keys here.
+"""The places of a search in a diff, file by file: how many there are, which is the next, what number one has.
 
 A place is a file and a line of it: the row of its patch, or below zero grown context (`-1 - number`).
 """
@@ -14,13 +14,13 @@ from ampsm_tui.widgets.diff.search import SearchPattern
 from ampsm_tui.widgets.diff.source import DiffSource
 
 MANY = 400
-"""Places of a file that are told one by one."""
+"""Places of a file that the overview marks one by one."""
 
 Stamp = tuple[object, ...]
 
 
-class Finds:
-    """The places of one needle in one diff. A file is counted again when it is another than it was."""
+class MatchIndex:
+    """The places of one needle in one diff. A file is counted again when it has changed."""
 
     def __init__(self, needle: SearchPattern, document: Document, source: DiffSource) -> None:
         self.needle = needle
@@ -32,11 +32,11 @@ class Finds:
         self.total = 0
 
     def is_of(self, document: Document) -> bool:
-        """Whether it is this diff that was looked through."""
+        """Whether this is the diff that is searched."""
         return self._document is document
 
     def stale(self) -> list[int]:
-        """The files that are to be counted."""
+        """The indexes of the files that are to be counted."""
         return [
             index
             for index, file in enumerate(self._document.files)
@@ -44,7 +44,7 @@ class Finds:
         ]
 
     def count(self, index: int) -> int:
-        """How often a file has it."""
+        """How many places a file has."""
         file = self._document.files[index]
         stamp = self._stamp(index, file)
         if self._stamps.get(index) != stamp:
@@ -93,7 +93,7 @@ class Finds:
                         yield -1 - number, len(found)
 
     def _rows_from(self, body: Body, row: int) -> Iterator[int]:
-        """The rows of a patch behind one that have it."""
+        """The rows of a patch behind one that have a match."""
         found = self.needle.next_row(body, row, 1)
         while found is not None:
             yield found
@@ -102,7 +102,7 @@ class Finds:
     # One place.
 
     def spans(self, index: int, at: int) -> list[tuple[int, int]]:
-        """Where in its line it is; nowhere in context that is not shown any more."""
+        """The matches in a line, as ranges; none in context that is not shown any more."""
         file = self._document.files[index]
         if file.is_hidden or (at < 0 and self._document.layout(index).grown(-1 - at) is None):
             return []
@@ -112,14 +112,14 @@ class Finds:
         return self.needle.spans(body.line(at).text) if body is not None and at < len(body.kinds) else []
 
     def row(self, index: int, at: int) -> int:
-        """Where a place stands in the diff now."""
+        """The row of the diff that a place has now."""
         body = self._document.files[index].body
         if at < 0:
             return self._document.find(Row(Sort.GROWN, index, 0, -1 - at))
         return self._document.find(Row(Sort.LINE, index, at, body.hunk_at(at) if body is not None else 0))
 
     def number(self, index: int, at: int, ordinal: int) -> int:
-        """Its number among all, from 1."""
+        """The number of a match among all, from 1; `ordinal` counts those of its line from 0."""
         before = sum(count for file, count in self._counts.items() if file < index)
         body = self._document.files[index].body
         if index in self._grown:
@@ -149,22 +149,22 @@ class Finds:
     # All of them.
 
     def rows(self, height: int) -> list[int]:
-        """Rows of the diff with it, as exact as a column of so many cells is."""
+        """Rows of the diff with a match, as exact as a column of so many cells is."""
         document = self._document
         cell = max(1, len(document) // max(1, height))
-        told: list[int] = []
+        found: list[int] = []
         for index, count in self._counts.items():
             file, top = document.files[index], document.tops[index]
             if not count or file.is_hidden:
                 continue
             if file.shape.folded or document.tops[index + 1] - top <= cell:
-                told.append(top)
+                found.append(top)
             else:
-                told += self._rows_of(index, file)
-        return told
+                found += self._rows_of(index, file)
+        return found
 
     def _rows_of(self, index: int, file: File) -> Iterator[int]:
-        """Where the places of a long file stand, about: side by side, a hunk has fewer rows than lines."""
+        """About where the places of a long file stand: side by side, a hunk has fewer rows than lines."""
         document, body = self._document, file.body
         if body is None:
             return
@@ -177,8 +177,8 @@ class Finds:
         yield from (self.row(index, code) for code, _ in self._grown.get(index, [])[:MANY] if code < 0)
 
 
-def at_row(row: Row) -> list[int]:
-    """The places that may be on a row."""
+def places_on(row: Row) -> list[int]:
+    """The places that may be on a row of the diff."""
     if row.sort is Sort.GROWN:
         return [-1 - row.b]
     if row.sort is Sort.PAIR:

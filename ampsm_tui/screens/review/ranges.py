@@ -1,10 +1,5 @@
-"""Which changes of a session are shown: all, an iteration, between two points, since one looked; and following them.
+"""Which changes of a session are shown: all, an iteration, those between two points, those since it was last viewed."""
 
-The range is switched in place. While amp works the diff follows, and the line under the cursor stays where it is.
-"""
-
-import asyncio
-import contextlib
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -14,29 +9,21 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from ampsm_engine import wording
-from ampsm_engine.errors import AmpsmError, NotFound
-from ampsm_engine.model import Board, State
-from ampsm_engine.review.values import LOOKED, WHOLE, Ends, Marks
-from ampsm_tui.ask import ask, ask_until_answered, asking, ignore, told
+from ampsm_engine.errors import NotFound
+from ampsm_engine.review.values import LOOKED, WHOLE
+from ampsm_tui.ask import ask, start
 from ampsm_tui.clean import fit, one_line
-from ampsm_tui.differ.review import default_range, ends_of, request_of
+from ampsm_tui.differ.review import default_range, ends_of
 from ampsm_tui.house import house
+from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.dialog import Dialog
-from ampsm_tui.screens.review.held import MOMENT
-from ampsm_tui.screens.review.pane import ReviewBase
-from ampsm_tui.screens.review.reading import Reading
-from ampsm_tui.watching import watch
+from ampsm_tui.screens.review.loader import ReviewLoader
+from ampsm_tui.screens.review.pane import DiffPane
 
 if TYPE_CHECKING:
     from ampsm_engine.engine.ranges import Choice, Point
-    from ampsm_tui.differ.review import Review
 
 TWO_POINTS = "points"
-RESTING = 1.0
-"""Seconds before the folders of the worktree are watched."""
-
-APART = 0.4
-"""Seconds that a change waits for others."""
 
 
 class RangeScreen(Dialog[str]):
@@ -76,97 +63,62 @@ class RangeScreen(Dialog[str]):
         getattr(self.query_one(OptionList), f"action_{how}")()
 
 
-class ReviewRanges(ReviewBase):
-    """Adds r, i and R."""
+class ReviewRanges:
+    """Chooses the range of a review."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("r", "range", "Range", id="review.range"),
-        Binding("i", "since", "Since I looked", id="review.since", show=False),
-        Binding("R", "refresh", "Look again", id="review.refresh", show=False),
-    ]
+    def __init__(self, screen: AppScreen[None], pane: DiffPane, loader: ReviewLoader) -> None:
+        self._screen = screen
+        self._pane = pane
+        self._loader = loader
+        self._before = WHOLE
+        """The range that was shown before the one since it was last viewed."""
 
-    _before = WHOLE
-    _is_renewing = False
-    _is_due = False
-    _state: object = None
-
-    @asking
-    async def begin(self) -> None:
-        """The range that was asked for; else what changed since one looked, once something was viewed; else all.
+    async def open_first(self) -> None:
+        """Show the range that was asked for; else what is new since the last look, once something was viewed; else all.
 
         What the store knows and the diff process can name for itself is shown without asking anybody else.
         """
-        self.hold_back()
-        engine, session = house(self).engine, self.session
-        self.marks = Marks(engine.store.reviews.viewed(session.id))
-        self.comments = engine.store.reviews.comments(session.id)
-        wanted = self.range or default_range(engine.store, session)
+        session, store = self._pane.session, house(self._screen).engine.store
+        wanted = self._pane.range or default_range(store, session)
         ends = ends_of(session, wanted)
         try:
             if ends is None:
-                await self.open_range(wanted)
+                await self._loader.open(wanted)
             else:
-                await self._open_quickly(ends)
+                await self._loader.open_committed(ends, session.branch_name)
         except NotFound:
-            await self.open_range(self.range or WHOLE)
-        finally:
-            self.let_go()
-        self.call_after_refresh(self._ask_the_rest)
+            await self._loader.open(self._pane.range or WHOLE)
 
-    def _ask_the_rest(self) -> None:
-        """What the first frame need not wait for: what became of marks and comments, what is not committed."""
-        self.ask_marks()
-        self.ask_comments()
-        if self.wanted is not None and self.reading is not None and self.wanted != self.reading.review.request:
-            self.action_refresh()
-
-    async def _open_quickly(self, ends: Ends) -> None:
-        """Show what is committed, which is there at once; then what the worktree has besides."""
-        self._generation += 1
-        generation = self._generation
-        review = await house(self).differ.open(
-            request_of(ends, new=self.session.branch_name, ignores_whitespace=self.ignores_whitespace)
-        )
-        await self._first_patch(review)
-        if generation != self._generation or not self.is_attached:
-            review.close()
-            return
-        self.range, self.label = ends.range, ends.label
-        self.show_reading(Reading(self.view, review, self.marks, self.told_soon), is_same=False)
-        self.wanted = request_of(ends, ignores_whitespace=self.ignores_whitespace)
-
-    async def _first_patch(self, review: "Review") -> None:
-        """What one reads first follows the list closely: it is worth a moment, and no more."""
-        first = next((entry.index for entry in review.files if entry.merged_into < 0), None)
-        if first is not None and review.patch(first) is None:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(review.patched(first), MOMENT)
-
-    @asking
-    async def action_range(self) -> None:
-        """Choose what is shown."""
+    async def choose(self) -> None:
+        """Let the user choose what is shown."""
         from ampsm_engine.engine import reviews
 
-        choices = await ask(reviews.ranges, house(self).engine, self.session.id)
+        choices = await ask(reviews.ranges, house(self._screen).engine, self._pane.session.id)
         shown = [(one.range, one.label, self._detail(one)) for one in choices]
         shown.append((TWO_POINTS, "two points", "of the timeline, which are chosen next"))
-        self.app.push_screen(RangeScreen("What to look at", shown, self.range), self._chosen)
+        self._screen.app.push_screen(RangeScreen("What to look at", shown, self._pane.range), self._take)
+
+    def toggle_looked(self) -> None:
+        """Show what changed since the last look, or the range from before."""
+        self._switch(self._before if self._pane.range == LOOKED else LOOKED)
 
     def _detail(self, choice: "Choice") -> str:
-        return wording.age(choice.detail, house(self).clock()) + " ago" if choice.range == LOOKED else choice.detail
+        if choice.range != LOOKED:
+            return choice.detail
+        return wording.age(choice.detail, house(self._screen).clock()) + " ago"
 
-    def _chosen(self, range_: str | None) -> None:
+    def _take(self, range_: str | None) -> None:
         if range_ == TWO_POINTS:
-            self._ask_points()
+            start(self._screen, self._choose_points())
         elif range_ is not None:
             self._switch(range_)
 
-    @asking
-    async def _ask_points(self) -> None:
+    async def _choose_points(self) -> None:
         from ampsm_engine.engine import reviews
 
-        points: tuple[Point, ...] = await ask(reviews.points, house(self).engine, self.session.id)
-        shown = [(one.rev, one.label, wording.age(one.time, house(self).clock()) if one.time else "") for one in points]
+        app, clock = self._screen.app, house(self._screen).clock
+        points: tuple[Point, ...] = await ask(reviews.points, house(self._screen).engine, self._pane.session.id)
+        shown = [(one.rev, one.label, wording.age(one.time, clock()) if one.time else "") for one in points]
 
         def first(old: str | None) -> None:
             if old is None:
@@ -177,90 +129,11 @@ class ReviewRanges(ReviewBase):
                 if new is not None:
                     self._switch(f"points:{old}..{new}")
 
-            self.app.push_screen(RangeScreen("To", later[::-1], ""), second)
+            app.push_screen(RangeScreen("To", later[::-1], ""), second)
 
-        self.app.push_screen(RangeScreen("From", shown[:-1], ""), first)
+        app.push_screen(RangeScreen("From", shown[:-1], ""), first)
 
-    @asking
-    async def _switch(self, range_: str) -> None:
-        if self.range != LOOKED:
-            self._before = self.range
-        await self.open_range(range_, is_same=True)
-
-    def action_since(self) -> None:
-        """What changed since one looked, and back."""
-        self._switch(self._before if self.range == LOOKED else LOOKED)
-
-    # Following.
-
-    def action_refresh(self) -> None:
-        """Look again now."""
-        self.run_worker(told(self, self._renew()), group="renewing")
-
-    def look_again(self) -> None:
-        """Look whether something changed; what is in the way is told to who asks for it by a key."""
-
-        async def quietly() -> None:
-            with contextlib.suppress(AmpsmError):
-                await self._renew()
-
-        self.run_worker(quietly(), group="renewing")
-
-    def watch_board(self, board: Board | None) -> None:
-        """amp did something: look again."""
-        rows = board.rows if board else ()
-        row = next((one for one in rows if one.session.id == self.session.id), None)
-        if row is None:
-            return
-        self.session = row.session
-        current = row.current
-        mark = current and (current.id, current.state, current.tally.tools, current.commit_sha)
-        if mark != self._state:
-            is_first, self._state = self._state is None, mark
-            if not is_first:
-                self.look_again()
-            if not is_first and current is not None and current.state is State.SETTLED:
-                self.settled()
-
-    async def watch_files(self) -> None:
-        """Look again when somebody writes into the worktree, at most so often."""
-        from ampsm_engine.engine import diff_stat
-
-        engine, again = house(self).engine, True
-        while again:
-            await asyncio.sleep(RESTING)
-            try:
-                folders = await ask_until_answered(diff_stat.folders, ignore, engine, [self.session.id])
-            except AmpsmError:
-                return
-            self._touched(set())
-            again = bool(folders) and await watch(folders, self._touched)
-
-    def _touched(self, _ids: set[str]) -> None:
-        if self.is_attached and self.wanted is not None and self.wanted.new is None and not self._is_due:
-            self._is_due = True
-            self.set_timer(APART, self._look_when_due)
-
-    def _look_when_due(self) -> None:
-        self._is_due = False
-        self.look_again()
-
-    async def _renew(self) -> None:
-        """Show what is there now, the cursor on its line."""
-        reading, wanted = self.reading, self.wanted
-        if reading is None or wanted is None or self._is_renewing:
-            return
-        self._is_renewing = True
-        generation = self._generation
-        try:
-            review = await reading.review.refresh(wanted)
-            if review is not None:
-                await self.come(review)
-        finally:
-            self._is_renewing = False
-        if review is None:
-            return
-        if self.reading is not reading or generation != self._generation or not self.is_attached:
-            review.close()
-            return
-        self.show_reading(Reading(self.view, review, self.marks, self.told_soon), is_same=True)
+    def _switch(self, range_: str) -> None:
+        if self._pane.range != LOOKED:
+            self._before = self._pane.range
+        start(self._screen, self._loader.open(range_, is_same=True))

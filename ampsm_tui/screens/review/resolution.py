@@ -9,14 +9,17 @@ from ampsm_engine.model import Session
 from ampsm_engine.review.values import Ends
 from ampsm_tui.ask import ask, asking, tell
 from ampsm_tui.house import house
-from ampsm_tui.screens.review.frame import ReviewFrame
+from ampsm_tui.screens.review.screen import DIFF_BINDINGS, DiffScreen
 
 RANGE = "resolution"
-"""What is looked at: no range of a session's own."""
+"""What is shown: no range of a session's own."""
 
 
-class ResolutionScreen(ReviewFrame):
-    """Who opened it reads its outcome when it has gone."""
+class ResolutionScreen(DiffScreen):
+    """Shows the diff from the conflict as amp got it to the files as they are now; `given` is the tree of the former.
+
+    Whoever opened it reads its `outcome` when it has gone.
+    """
 
     TITLE = "resolution"
     PURPOSE = (
@@ -25,57 +28,55 @@ class ResolutionScreen(ReviewFrame):
         "Esc leaves it to wait.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "search", "Search", id="review.search", show=False),
+        *DIFF_BINDINGS,
         Binding("y", "accept", "Take it", id="conflict.accept", tooltip="Take amp's resolution as it is shown"),
         Binding("X", "reject", "Reject it", id="conflict.reject", tooltip="The conflict as amp got it"),
-        Binding("slash", "search", "Search", id="review.search", show=False),
         Binding("R", "refresh", "Look again", id="review.refresh", show=False),
         Binding("escape", "back", "Back", id="back", show=False),
         Binding("q", "leave", "Leave", id="quit", show=False),
     ]
 
     def __init__(self, session: Session, given: str) -> None:
-        super().__init__(session, RANGE)
+        super().__init__(session, RANGE, self._resolve)
         self._given = given
         self._is_deciding = False
         self.outcome = ""
         """`taken` or `rejected`; empty when it waits on."""
 
     def on_mount(self) -> None:
-        """Ask for the diff."""
+        """Show the diff."""
         self.view.focus()
         self.action_refresh()
 
+    async def _resolve(self, range_: str) -> Ends:
+        session = self.pane.session
+        label = "how amp resolved the conflict"
+        return Ends(session.worktree_path, session.repo_root, self._given, None, range_, label)
+
     @asking
     async def action_refresh(self) -> None:
-        """From the conflict as amp got it to what lies there now."""
-        self._generation += 1
-        session = self.session
-        label = "how amp resolved the conflict"
-        ends = Ends(session.worktree_path, session.repo_root, self._given, None, RANGE, label)
-        await self.open_ends(ends, self._generation, is_same=self.reading is not None)
-
-    async def reopen(self) -> None:  # type: ignore[override]
-        """Read it anew, white space shown or not."""
-        self.action_refresh()
+        """Show what lies there now."""
+        await self.loader.open(RANGE, is_same=self.pane.reading is not None)
 
     def action_accept(self) -> None:
         """Take it, exactly as it was read."""
-        if self.reading is not None and not self._is_deciding:
+        if self.pane.reading is not None and not self._is_deciding:
             self._is_deciding = True
-            self._accept(self.reading.review.new_tree)
+            self._accept(self.pane.reading.review.new_tree)
 
     @asking
     async def _accept(self, tree: str) -> None:
         from ampsm_engine.merging import open_conflict
 
         try:
-            await ask(open_conflict.accept, house(self).engine, self.session.id, tree)
+            await ask(open_conflict.accept, house(self).engine, self.pane.session.id, tree)
         except AmpsmError as refusal:
             tell(self, refusal)
             self.action_refresh()  # it may be other by now
         else:
             self.outcome = "taken"
-            self.leave()
+            self.dismiss(None)
         finally:
             self._is_deciding = False
 
@@ -96,12 +97,8 @@ class ResolutionScreen(ReviewFrame):
         from ampsm_engine.merging import open_conflict
 
         try:
-            await ask(open_conflict.reject, house(self).engine, self.session.id)
+            await ask(open_conflict.reject, house(self).engine, self.pane.session.id)
             self.outcome = "rejected"
-            self.leave()
+            self.dismiss(None)
         finally:
             self._is_deciding = False
-
-    def action_leave(self) -> None:
-        """Out of here; it waits."""
-        self.leave()

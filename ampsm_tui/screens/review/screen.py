@@ -1,24 +1,245 @@
-"""The review of a session: its diff beside the list of its files. What one does with it is in its neighbours."""
+"""The review of a session, and what every screen with a diff has. All keys of the review stand here.
 
-from typing import ClassVar
+What a key does is done by the parts that the screen owns, a module each beside this one.
+"""
 
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
 from textual.reactive import var
 
-from ampsm_engine.model import Board
-from ampsm_tui.ask import ask
+from ampsm_engine.model import Board, Session
+from ampsm_engine.review.values import Ends, Marks
+from ampsm_tui.ask import ask, asking
 from ampsm_tui.house import house
+from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.changes import ReviewChanges
 from ampsm_tui.screens.review.comments import ReviewComments
-from ampsm_tui.screens.review.frame import ReviewFrame
+from ampsm_tui.screens.review.context import ReviewContext
+from ampsm_tui.screens.review.display import ReviewDisplay
+from ampsm_tui.screens.review.external import ReviewExternal
+from ampsm_tui.screens.review.loader import Resolve, ReviewLoader
 from ampsm_tui.screens.review.marks import ReviewMarks
+from ampsm_tui.screens.review.pane import DiffPane
+from ampsm_tui.screens.review.prompt import ReviewPrompt
 from ampsm_tui.screens.review.ranges import ReviewRanges
+from ampsm_tui.screens.review.reading import Reading
+from ampsm_tui.screens.review.search import FileFilter, ReviewSearch
+from ampsm_tui.screens.review.updates import ReviewUpdates
+from ampsm_tui.widgets.diff.file_tree import FileTree
+from ampsm_tui.widgets.diff.layout import GROWTH
+from ampsm_tui.widgets.diff.overview import Overview
+from ampsm_tui.widgets.diff.title import ReviewBox
+from ampsm_tui.widgets.key_bar import KeyBar
+from ampsm_tui.widgets.stale_notice import StaleNotice
+
+if TYPE_CHECKING:
+    from ampsm_tui.differ.review import Review
+
+FIRST_FRAME_PATIENCE = 0.1
+"""Seconds after which the screen is painted without a diff: the user wants to see that the key was heard."""
+
+CHANGING = frozenset({"reject", "undo", "stage", "commit", "comment", "send", "mark", "editor"})
+"""The actions that whoever only watches may not do."""
+
+DIFF_BINDINGS: list[BindingType] = [
+    Binding("n", "next(1)", "Next", id="review.next", show=False),
+    Binding("N", "next(-1)", "Before", id="review.previous", show=False),
+    Binding("ampersand", "filter", "Filter", id="review.filter", show=False),
+    Binding("enter", "open", "Open", id="review.open", show=False),
+    Binding("equals_sign", "whole", "Whole file", id="review.whole", show=False),
+    Binding("plus", f"more({GROWTH})", "More context", id="review.more", show=False),
+    Binding("minus", "less", "Less context", id="review.less", show=False),
+    Binding("vertical_line", "split", "Side by side", id="review.split", show=False),
+    Binding("w", "wrap", "Wrap", id="review.wrap", show=False),
+    Binding("W", "whitespace", "Whitespace", id="review.whitespace", show=False),
+    Binding("I", "words", "Words", id="review.words", show=False),
+    Binding("z", "fold", "Fold", id="review.fold", show=False),
+    Binding("Z", "fold_all", "Fold all", id="review.fold-all", show=False),
+    Binding("backslash", "zen", "Files", id="review.zen", show=False),
+    Binding("t", "files", "Files", id="review.files", show=False),
+]
+"""The keys of every screen with a diff, besides the search."""
 
 
-class ReviewScreen(ReviewRanges, ReviewFrame, ReviewChanges, ReviewComments, ReviewMarks):
-    """The screen of one review."""
+class DiffScreen(AppScreen[None]):
+    """A screen with a diff beside the list of its files: searched, folded and drawn as the user wants it.
+
+    `resolve` finds what a range compares.
+    """
 
     CSS_PATH = "review.tcss"
+
+    def __init__(self, session: Session, range_: str, resolve: Resolve) -> None:
+        super().__init__()
+        self.pane = DiffPane(self, session, range_)
+        self.view = self.pane.view
+        self.loader = ReviewLoader(self, self.pane, resolve, self.show_review)
+        self.diff_display = ReviewDisplay(self, self.pane)
+        self.context = ReviewContext(self, self.pane)
+        self._box = ReviewBox()
+        self.search = ReviewSearch(self, self.pane, self._box)
+        self.filter = FileFilter(self.pane, self._box)
+
+    def compose(self) -> ComposeResult:
+        """Head, files, diff, the line to type in, keys."""
+        yield self.pane.head
+        yield StaleNotice()
+        with Horizontal(id="review"):
+            yield self.pane.files
+            yield self.view
+            yield self.pane.overview
+        yield self._box
+        yield KeyBar()
+
+    def show_review(self, review: "Review", is_same: bool) -> None:
+        """Show a review; with `is_same` it is the same range as before, so the cursor stays on its line."""
+        reading = Reading(self.view, review, Marks(), self.pane.schedule_update)
+        reading.fill()
+        self.show_reading(reading, is_same=is_same)
+
+    def show_reading(self, reading: Reading, *, is_same: bool) -> None:
+        """Show a reading that took what was there; search and filter hold for it as well."""
+        self.pane.show(reading, is_same=is_same)
+        self.pane.update_counts()
+        reading.look()
+        self.filter.apply_again()
+        self.search.find_again()
+        if not is_same and len(self.view.document) > 1:
+            self.view.go(0)
+        self.pane.follow_view()
+
+    def on_unmount(self) -> None:
+        """Let go of the review."""
+        self.pane.close()
+
+    def on_resize(self) -> None:
+        """Draw the diff for its new width."""
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        self.diff_display.fit()
+        self.pane.update_counts()
+
+    def on_diff_view_moved(self) -> None:
+        """Tell the diff process what is looked at."""
+        if self.pane.reading is not None and self.pane.row is not None:
+            self.pane.reading.look()
+            self.pane.follow_view()
+
+    @on(FileTree.Chosen)
+    def _go_to_file(self, message: FileTree.Chosen) -> None:
+        if message.file < len(self.view.document.files):
+            self.view.go(self.view.document.tops[message.file], above=0)
+        if not message.to_stay:
+            self.view.focus()
+
+    @on(Overview.Pressed)
+    def _go_to_part(self, message: Overview.Pressed) -> None:
+        self.view.go(round(message.part * max(0, len(self.view.document) - 1)))
+
+    @on(ReviewBox.Typed)
+    def _take_typed(self, message: ReviewBox.Typed) -> None:
+        if message.what == "/":
+            self.search.find(message.text)
+        else:
+            self.filter.apply(message.text)
+
+    @on(ReviewBox.Done)
+    def _end_typing(self, message: ReviewBox.Done) -> None:
+        if not message.is_kept and message.what == "/":
+            self.search.clear()
+        elif not message.is_kept:
+            self.filter.apply("")
+        self.view.focus()
+
+    def action_search(self) -> None:
+        """Type what to search for."""
+        self.search.open()
+
+    def action_next(self, way: int) -> None:
+        """Go to the next match; without a search, to the next hunk that is not viewed."""
+        self.search.go_next(way)
+
+    def action_filter(self) -> None:
+        """Type which files to show."""
+        self.filter.open()
+
+    def action_open(self) -> None:
+        """Fold or open what is under the cursor, or show more lines at a gap."""
+        self.context.open_row()
+
+    def action_whole(self) -> None:
+        """Show the whole file, or its changes alone."""
+        self.context.toggle_whole()
+
+    def action_more(self, count: int) -> None:
+        """Show more lines around the hunk."""
+        self.context.grow(count)
+
+    def action_less(self) -> None:
+        """Show the hunk without the lines that were added."""
+        self.context.shrink()
+
+    def action_split(self) -> None:
+        """Draw the sides side by side, or one below the other."""
+        self.diff_display.toggle_split()
+
+    def action_wrap(self) -> None:
+        """Wrap long lines, or cut them."""
+        self.diff_display.toggle_wrap()
+
+    def action_whitespace(self) -> None:
+        """Leave out changes of white space alone, or show them."""
+        self.pane.ignores_whitespace = not self.pane.ignores_whitespace
+        self.loader.reopen()
+
+    def action_words(self) -> None:
+        """Mark the changed words, or not."""
+        self.diff_display.toggle_words()
+
+    def action_fold(self) -> None:
+        """Fold the hunk or the file, or open it."""
+        self.context.fold()
+
+    def action_fold_all(self) -> None:
+        """Fold all files, or open them."""
+        self.context.fold_all()
+
+    def action_zen(self) -> None:
+        """Hide the list of files, or show it."""
+        self.diff_display.toggle_files()
+
+    def action_files(self) -> None:
+        """Move the keys into the list of files, or back."""
+        self.diff_display.toggle_files_focus()
+
+    def action_back(self) -> None:
+        """Out of what is open, and at last out of the screen."""
+        view = self.view
+        if view.selected_from is not None:
+            view.selected_from = None
+            view.refresh()
+        elif self.search.is_active:
+            self.search.clear()
+        elif self.pane.files.has_focus:
+            view.focus()
+        elif self.filter.is_active:
+            self.filter.apply("")
+        else:
+            self.action_leave()
+
+    def action_leave(self) -> object:
+        """Out of the screen."""
+        return self.dismiss(None)
+
+
+class ReviewScreen(DiffScreen):
+    """The screen of one review. Without a range it shows what is new since the last look, or everything."""
+
     TITLE = "review"
     PURPOSE = (
         "What a session changed, hunk by hunk; r chooses which of its changes.",
@@ -26,46 +247,203 @@ class ReviewScreen(ReviewRanges, ReviewFrame, ReviewChanges, ReviewComments, Rev
         "c comments on a line; S sends all comments as amp's next prompt.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "read_on", "Read on", id="review.read-on"),
+        Binding("m", "mark('hunk')", "Viewed", id="review.mark"),
+        Binding("M", "mark('file')", "File viewed", id="review.mark-file", show=False),
+        Binding("c", "comment", "Comment", id="review.comment"),
+        Binding("V", "select", "Select lines", id="review.select", show=False),
+        Binding("S", "send", "Send", id="review.send"),
+        Binding("C", "comments", "Comments", id="review.comments", show=False),
+        Binding("right_parenthesis", "note(1)", "Next comment", id="review.note", show=False),
+        Binding("left_parenthesis", "note(-1)", "Comment before", id="review.note-before", show=False),
+        Binding("X", "reject", "Reject", id="review.reject"),
+        Binding("U", "undo", "Undo reject", id="review.undo", show=False),
+        Binding("s", "stage", "Stage", id="review.stage", show=False),
+        Binding("a", "commit", "Commit", id="review.commit", show=False),
+        Binding("e", "editor", "Editor", id="review.editor", show=False),
+        Binding("y", "copy('text')", "Copy", id="review.copy", show=False),
+        Binding("Y", "copy('place')", "Copy place", id="review.copy-place", show=False),
+        Binding("slash", "search", "Search", id="review.search"),
+        *DIFF_BINDINGS,
+        Binding("r", "range", "Range", id="review.range"),
+        Binding("i", "since", "Since I looked", id="review.since", show=False),
+        Binding("R", "refresh", "Look again", id="review.refresh", show=False),
         Binding("escape", "back", "Back", id="back", show=False),
         Binding("q", "leave", "Leave", id="quit", show=False),
     ]
 
     board: var[Board | None] = var(None, init=False)
 
+    _is_held = False
+
+    def __init__(self, session: Session, range_: str = "") -> None:
+        super().__init__(session, range_, self._resolve)
+        self.ranges = ReviewRanges(self, self.pane, self.loader)
+        self.updates = ReviewUpdates(self, self.pane, self.loader)
+        self.marks = ReviewMarks(self, self.pane)
+        self.comments = ReviewComments(self, self.pane)
+        self.prompt = ReviewPrompt(self, self.pane, self._remember_sent)
+        self.changes = ReviewChanges(self, self.pane, self.loader.reopen)
+        self.external = ReviewExternal(self, self.pane, self.loader.reopen)
+
     def on_mount(self) -> None:
-        """Ask for the diff."""
+        """Show the diff, and follow what changes it."""
         self.view.focus()
-        self.begin()
-        self.run_worker(self.watch_files(), group="watching")
+        self._begin()
+        self.run_worker(self.updates.watch_worktree(), group="watching")
 
-    # Leaving.
+    @asking
+    async def _begin(self) -> None:
+        self._hold_frames(True)
+        self.set_timer(FIRST_FRAME_PATIENCE, lambda: self._hold_frames(False))
+        self.marks.read_stored()
+        self.comments.read_stored()
+        try:
+            await self.ranges.open_first()
+        finally:
+            self._hold_frames(False)
+        self.call_after_refresh(self._complete)
 
-    def action_leave(self) -> None:
-        """Out of the review."""
-        self.leave()
+    def _complete(self) -> None:
+        """Ask what the first frame need not wait for: what became of marks and comments, what is not committed."""
+        self.marks.fetch()
+        self.comments.fetch()
+        if self.loader.is_behind:
+            self.updates.refresh()
 
-    def sent(self) -> None:
-        """What was looked at so far is what the next changes are told from."""
-        super().sent()
-        self.remember()
+    def _hold_frames(self, is_held: bool) -> None:
+        """Paint nothing for a moment, so that the diff, which is on its way, is in the first frame."""
+        if self._is_held and not is_held:
+            self.refresh()
+        self._is_held = is_held
+
+    def _compositor_refresh(self) -> None:
+        if not self._is_held:
+            super()._compositor_refresh()
+
+    async def _resolve(self, range_: str) -> Ends:
+        from ampsm_engine.engine import reviews
+
+        return await ask(reviews.resolve, house(self).engine, self.pane.session.id, range_)
+
+    def show_review(self, review: "Review", is_same: bool) -> None:
+        """Show a review with what is viewed, staged and commented on."""
+        reading = Reading(self.view, review, self.marks.marks, self.pane.schedule_update)
+        self.changes.mark_staged(reading)
+        self.marks.compare(reading, is_same=is_same)
+        reading.fill()
+        self.comments.place(reading)
+        self.show_reading(reading, is_same=is_same)
+
+    def watch_board(self, board: Board | None) -> None:
+        """Show what amp did; when an iteration has ended, what became of the commented lines."""
+        if self.updates.take_board(board):
+            self.comments.fetch()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Refuse whoever only watches what changes something."""
+        if house(self).read_only and action in CHANGING:
+            return False
+        return super().check_action(action, parameters)
+
+    @on(FileTree.Marked)
+    def _mark_listed(self, message: FileTree.Marked) -> None:
+        self.marks.mark_file(message.file, goes_on=False)
+
+    def _remember_sent(self) -> None:
+        self.marks.remember_looked()
+        self.comments.fetch()
 
     def dismiss(self, result: None = None) -> object:  # type: ignore[override]
-        """Remember what was looked at, and go."""
-        if self.has_viewed:
-            self.remember()
+        """Remember what was looked at, if something was viewed, and go; the list follows where nothing is below."""
+        if self.marks.has_viewed:
+            self.marks.remember_looked()
         if len(self.app.screen_stack) == 1:
             house(self).show_list()
             return None
         return super().dismiss(result)
 
-    def remember(self) -> None:
-        """This is what one has looked at."""
-        reading = self.reading
-        if reading is not None and not house(self).read_only and self.range != "uncommitted":
-            self.app.run_worker(self._keep_looked(reading.review.new_tree, reading.review.objects), group="ask")
+    def action_read_on(self) -> None:
+        """Go a screen down; at the end of a file that is viewed then, and the next one is read."""
+        self.marks.read_on()
 
-    async def _keep_looked(self, tree: str, objects: str) -> None:
-        from ampsm_engine.engine import reviews
-        from ampsm_tui.ask import told
+    def action_mark(self, what: str) -> None:
+        """Mark the hunk or the file under the cursor as viewed, or not."""
+        if what == "hunk":
+            self.marks.mark_hunk()
+        else:
+            self.marks.mark_file()
 
-        await told(self.app, ask(reviews.looked, house(self.app).engine, self.session.id, tree, objects or None))
+    def action_comment(self) -> None:
+        """Comment on what is under the cursor or selected."""
+        self.comments.write()
+
+    def action_select(self) -> None:
+        """Begin to select lines, or end it."""
+        self.view.selected_from = self.view.cursor if self.view.selected_from is None else None
+        self.view.refresh()
+
+    @asking
+    async def action_send(self) -> None:
+        """Send the comments to amp."""
+        await self.prompt.send()
+
+    def action_comments(self) -> None:
+        """List the comments."""
+        self.comments.list_all()
+
+    def action_note(self, way: int) -> None:
+        """Go to the next comment."""
+        self.comments.go_next(way)
+
+    def action_open(self) -> None:
+        """Edit the comment under the cursor; on all else as on every diff."""
+        if not self.comments.edit():
+            super().action_open()
+
+    def action_reject(self) -> None:
+        """Take back the hunk, or all that happened to the file."""
+        self.changes.reject()
+
+    @asking
+    async def action_undo(self) -> None:
+        """Bring back what was rejected last."""
+        await self.changes.undo_reject()
+
+    @asking
+    async def action_stage(self) -> None:
+        """Stage what is under the cursor, or take it out again."""
+        await self.changes.toggle_staged()
+
+    def action_commit(self) -> None:
+        """Commit what is staged."""
+        self.changes.commit()
+
+    def action_editor(self) -> None:
+        """Open the file in the editor."""
+        self.external.open_editor()
+
+    def action_copy(self, what: str) -> None:
+        """Copy the lines or the hunk under the cursor, or its place."""
+        if what == "text":
+            self.external.copy()
+        else:
+            self.external.copy_place()
+
+    @asking
+    async def action_range(self) -> None:
+        """Choose which changes are shown."""
+        await self.ranges.choose()
+
+    def action_since(self) -> None:
+        """Show what changed since the last look, or go back from that."""
+        self.ranges.toggle_looked()
+
+    def action_refresh(self) -> None:
+        """Look again now."""
+        self.updates.refresh()
+
+    @asking
+    async def action_leave(self) -> None:
+        """Out of the review; comments that were not sent are asked about."""
+        await self.prompt.leave(lambda: self.dismiss(None))

@@ -1,21 +1,18 @@
-"""Looking for something in a diff while it is typed, and narrowing the files: two lines to type in, one at a time.
+"""Searching a diff while the pattern is typed, and narrowing the list of its files: two uses of one line to type in.
 
-Counting goes file by file, a few milliseconds at a time; what is found first is shown first.
+Matches are counted file by file, a few milliseconds at a time; the first one is shown first.
 """
 
 import asyncio
 import time
-from typing import ClassVar
 
-from textual import on
-from textual.binding import Binding, BindingType
-
-from ampsm_tui.screens.review.matches import Finds, at_row
-from ampsm_tui.screens.review.pane import ReviewBase
+from ampsm_tui.house import house
+from ampsm_tui.screens.base import AppScreen
+from ampsm_tui.screens.review.matches import MatchIndex, places_on
+from ampsm_tui.screens.review.pane import DiffPane
 from ampsm_tui.widgets.diff import navigation
 from ampsm_tui.widgets.diff.file_tree import wanted
 from ampsm_tui.widgets.diff.layout import Row, Sort
-from ampsm_tui.widgets.diff.overview import Overview
 from ampsm_tui.widgets.diff.search import SearchPattern
 from ampsm_tui.widgets.diff.source import nowhere
 from ampsm_tui.widgets.diff.title import ReviewBox
@@ -24,110 +21,127 @@ SLICE = 0.005
 """Seconds of counting between two chances for a key."""
 
 
-class ReviewSearch(ReviewBase):
-    """Adds `/`, n, N and `&`."""
+class ReviewSearch:
+    """Finds a pattern in the diff of a pane."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "search", "Search", id="review.search"),
-        Binding("n", "next(1)", "Next", id="review.next", show=False),
-        Binding("N", "next(-1)", "Before", id="review.previous", show=False),
-        Binding("ampersand", "filter", "Filter", id="review.filter", show=False),
-    ]
-
-    _finds: Finds | None = None
-    _counting: Finds | None = None
-    _from = 0
-    _marked: tuple[object, ...] = ()
+    def __init__(self, screen: AppScreen[None], pane: DiffPane, box: ReviewBox) -> None:
+        self._screen = screen
+        self._pane = pane
+        self._view = pane.view
+        self._box = box
+        self._matches: MatchIndex | None = None
+        self._counting: MatchIndex | None = None
+        self._origin = 0
+        """The row on which typing began."""
+        self._marked: tuple[object, ...] = ()
+        pane.listeners.append(self._update_status)
 
     @property
-    def box(self) -> ReviewBox:
-        """Where one types."""
-        return self.query_one(ReviewBox)
+    def is_active(self) -> bool:
+        """Whether something is searched for."""
+        return self._matches is not None
 
-    # Typing.
+    def open(self) -> None:
+        """Let the pattern be typed."""
+        self._origin = self._view.cursor
+        self._box.open("/", self._matches.needle.text if self._matches else "")
 
-    def action_search(self) -> None:
-        """Type what to look for."""
-        self._from = self.view.cursor
-        self.box.open("/", self._finds.needle.text if self._finds else "")
-
-    def action_filter(self) -> None:
-        """Type which files to show."""
-        self.box.open("&", self._filter)
-
-    _filter = ""
-
-    @on(ReviewBox.Typed)
-    def _typed(self, message: ReviewBox.Typed) -> None:
-        if message.what == "/":
-            self._look_for(message.text, self._from)
-        else:
-            self._narrow(message.text)
-
-    @on(ReviewBox.Done)
-    def _done(self, message: ReviewBox.Done) -> None:
-        if not message.is_kept and message.what == "/":
-            self._forget()
-        elif not message.is_kept:
-            self._narrow("")
-        self.view.focus()
-
-    # Searching.
-
-    def _look_for(self, text: str, origin: int) -> None:
+    def find(self, text: str) -> None:
+        """Go to the first match from where typing began, and count the others; an empty text ends the search."""
         if not text:
-            self.view.go(origin)
-            self._forget()
+            self._view.go(self._origin)
+            self.clear()
             return
-        finds = self._begin(SearchPattern(text))
-        self.run_worker(self._seek(finds, origin), group="search", exclusive=True)
+        matches = self._begin(SearchPattern(text))
+        self._screen.run_worker(self._seek(matches, self._origin), group="search", exclusive=True)
 
-    def _begin(self, needle: SearchPattern) -> Finds:
-        view = self.view
-        self._finds = finds = Finds(needle, view.document, view.source)
+    def find_again(self) -> None:
+        """Another diff is shown: count in it, and stay where the cursor is."""
+        if self._matches is None:
+            return
+        matches = self._begin(self._matches.needle)
+        row = self._pane.row
+        if row is not None:
+            here = next((at for at in places_on(row) if matches.spans(row.file, at)), None)
+            self._view.source.here = (row.file, here, 0) if here is not None else None
+        self._pane.update_counts()
+
+    def go_next(self, way: int) -> None:
+        """Go to the next match, or with `way` -1 to the one before; without a search, to a hunk that is not viewed."""
+        view, matches = self._view, self._matches
+        if matches is None:
+            found = navigation.next_unviewed(view.document, view.cursor, way) if len(view.document) else None
+            if found is None:
+                house(self._screen).say("Everything is viewed")
+            else:
+                view.land(found)
+            return
+        here = view.source.here
+        if here is not None:
+            index, row, ordinal = here
+            has_more = 0 <= ordinal + way < len(matches.spans(index, row))
+            if has_more and view.cursor == matches.row(index, row):
+                self._show_match(index, row, ordinal + way)
+                return
+        jump = self._jump(matches, view.cursor, way, is_first=False)
+        self._screen.run_worker(jump, group="jump", exclusive=True)
+
+    def clear(self) -> None:
+        """End the search."""
+        self._matches, self._marked = None, ()
+        source = self._view.source
+        source.matches, source.here = nowhere, None
+        self._pane.search_status = ""
+        self._pane.overview.mark(())
+        self._view.repaint()
+        self._pane.update_counts()
+
+    def _begin(self, needle: SearchPattern) -> MatchIndex:
+        view = self._view
+        self._matches = matches = MatchIndex(needle, view.document, view.source)
         view.source.matches, view.source.here = needle.spans, None
-        return finds
+        return matches
 
-    async def _seek(self, finds: Finds, origin: int) -> None:
+    async def _seek(self, matches: MatchIndex, origin: int) -> None:
         """Go to the first match from a row on, then count the rest."""
-        self._counting = finds
+        self._counting = matches
         try:
-            await self._jump(finds, origin, 1, is_first=True)
-            self.view.repaint()  # not before: the place and its marks are one frame
-            self.told_soon()
+            await self._jump(matches, origin, 1, is_first=True)
+            self._view.repaint()  # not before: the place and its marks are one frame
+            self._pane.schedule_update()
         finally:
             self._counting = None
-        await self._count(finds)
+        await self._count(matches)
 
-    async def _count(self, finds: Finds) -> None:
-        """Count what is to be counted, so long as it is looked for."""
-        self._counting = finds
+    async def _count(self, matches: MatchIndex) -> None:
+        """Count what is not counted yet, so long as it is searched for."""
+        self._counting = matches
         until = time.perf_counter() + SLICE
         try:
-            for index in finds.stale():
-                finds.count(index)
+            for index in matches.stale():
+                matches.count(index)
                 if time.perf_counter() > until:
-                    self.told_soon()
+                    self._pane.schedule_update()
                     await asyncio.sleep(0)
                     until = time.perf_counter() + SLICE
         finally:
-            if self._counting is finds:
+            if self._counting is matches:
                 self._counting = None
-        if self._finds is finds and self.reading is not None:
-            self.run_worker(self.reading.fetch_grown(), group="lines")
-            self.told()
+        if self._matches is matches and self._pane.reading is not None:
+            self._screen.run_worker(self._pane.reading.fetch_grown(), group="lines")
+            self._pane.update_counts()
 
-    async def _jump(self, finds: Finds, at: int, way: int, *, is_first: bool) -> bool:
-        """To the next match from a row, around the end too; whether there is one."""
-        document = self.view.document
+    async def _jump(self, matches: MatchIndex, at: int, way: int, *, is_first: bool) -> bool:
+        """Go to the next match from a row, around the end too; whether there is one."""
+        document = self._view.document
         files = len(document.files)
-        if not len(document) or not finds.is_of(document):
+        if not len(document) or not matches.is_of(document):
             return False
         start = document.file_at(at)
         until = time.perf_counter() + SLICE
         for turn in range(files + 1):
             index = (start + turn * way) % files
-            found = finds.next_in(index, way, beyond=None if turn else at, is_first=is_first)
+            found = matches.next_in(index, way, beyond=None if turn else at, is_first=is_first)
             if found is not None:
                 self._show_match(index, found, 0 if way > 0 else -1)
                 return True
@@ -138,10 +152,10 @@ class ReviewSearch(ReviewBase):
 
     def _show_match(self, index: int, found: int, ordinal: int) -> None:
         """Unfold what hides it, and go there."""
-        view, finds = self.view, self._finds
+        view, matches = self._view, self._matches
         document = view.document
         file = document.files[index]
-        if file.body is None or finds is None:
+        if file.body is None or matches is None:
             return
         if file.shape.folded:
             document.fold(index, folded=False)
@@ -150,102 +164,73 @@ class ReviewSearch(ReviewBase):
         if hunk in file.shape.closed:
             document.close(index, hunk, closed=False)
             view.forget(index)
-        ordinal %= max(1, len(finds.spans(index, found)))
+        ordinal %= max(1, len(matches.spans(index, found)))
         source = view.source
         before, source.here = source.here, (index, found, ordinal)
         for one in {index, before[0] if before else index}:
             view.forget(one)
-        view.land(finds.row(index, found))
+        view.land(matches.row(index, found))
         view.refresh()
-        if self.reading is not None:
-            self.reading.look()
-        self.told()
+        if self._pane.reading is not None:
+            self._pane.reading.look()
+        self._pane.update_counts()
 
-    def action_next(self, way: int) -> None:
-        """To the next match; without a search, to the next hunk that is not viewed."""
-        view, finds = self.view, self._finds
-        if finds is None:
-            found = navigation.next_unviewed(view.document, view.cursor, way) if len(view.document) else None
-            if found is None:
-                self.say("Everything is viewed")
-            else:
-                view.land(found)
+    def _update_status(self) -> None:
+        """More patches, more context or another filter have come: count again what they change."""
+        matches = self._matches
+        if matches is None or not matches.is_of(self._view.document):
             return
-        here = view.source.here
-        if here is not None:
-            index, row, ordinal = here
-            more = 0 <= ordinal + way < len(finds.spans(index, row))
-            if more and view.cursor == finds.row(index, row):
-                self._show_match(index, row, ordinal + way)
-                return
-        self.run_worker(self._jump(finds, view.cursor, way, is_first=False), group="jump", exclusive=True)
+        is_stale, source = bool(matches.stale()), self._view.source
+        if source.here is not None and not matches.spans(*source.here[:2]):
+            source.here = None  # the context that had grown is gone again
+        self._pane.search_status = self._status(matches, is_counted=not is_stale)
+        if not is_stale:
+            self._mark_overview(matches)
+        elif self._counting is not matches:
+            self._counting = matches
+            self._screen.run_worker(self._count(matches), group="count", exclusive=True)
 
-    def told(self) -> None:
-        """Counts may be others: more patches, more context, another filter."""
-        finds = self._finds
-        if finds is not None and finds.is_of(self.view.document):
-            stale, source = bool(finds.stale()), self.view.source
-            if source.here is not None and not finds.spans(*source.here[:2]):
-                source.here = None  # the context that had grown is gone again
-            self.search_told = self._said(finds, is_counted=not stale)
-            if not stale:
-                self._mark_matches(finds)
-            elif self._counting is not finds:
-                self._counting = finds
-                self.run_worker(self._count(finds), group="count", exclusive=True)
-        super().told()
-
-    def _said(self, finds: Finds, *, is_counted: bool) -> str:
-        here, text = self.view.source.here, finds.needle.text
-        if finds.needle.is_given_up:
+    def _status(self, matches: MatchIndex, *, is_counted: bool) -> str:
+        here, text, reading = self._view.source.here, matches.needle.text, self._pane.reading
+        if matches.needle.is_given_up:
             return f"/{text}  given up: this pattern takes too long"
-        is_all = is_counted and self.reading is not None and self.reading.is_complete
+        is_all = is_counted and reading is not None and reading.is_complete
         more = "" if is_all else "+"
         if here is not None:
-            return f"/{text}  {finds.number(*here):,} of {finds.total:,}{more}"
-        if finds.total:
-            return f"/{text}  {finds.total:,}{more}"
+            return f"/{text}  {matches.number(*here):,} of {matches.total:,}{more}"
+        if matches.total:
+            return f"/{text}  {matches.total:,}{more}"
         return f"/{text}  no match" if is_all else f"/{text}"
 
-    def _mark_matches(self, finds: Finds) -> None:
-        document, overview = self.view.document, self.query_one(Overview)
-        marked = (finds, document.version, finds.total, overview.size)
+    def _mark_overview(self, matches: MatchIndex) -> None:
+        overview = self._pane.overview
+        marked = (matches, self._view.document.version, matches.total, overview.size)
         if marked != self._marked:
             self._marked = marked
-            overview.mark(finds.rows(overview.size.height))
+            overview.mark(matches.rows(overview.size.height))
 
-    def _forget(self) -> None:
-        self._finds, self._marked = None, ()
-        source = self.view.source
-        source.matches, source.here = nowhere, None
-        self.search_told = ""
-        self.query_one(Overview).mark(())
-        self.view.repaint()
-        self.told()
+
+class FileFilter:
+    """Narrows the files of a pane to those that a text describes."""
+
+    def __init__(self, pane: DiffPane, box: ReviewBox) -> None:
+        self._pane = pane
+        self._box = box
+        self._text = ""
 
     @property
-    def is_searching(self) -> bool:
-        """Something is looked for."""
-        return self._finds is not None
+    def is_active(self) -> bool:
+        """Whether files are left out."""
+        return bool(self._text)
 
-    def search_again(self) -> None:
-        """Another diff is shown: count in it, and stay where one is."""
-        if self._filter:
-            self._narrow(self._filter)
-        if self._finds is None:
-            return
-        finds = self._begin(self._finds.needle)
-        row = self.row
-        if row is not None:
-            here = next((at for at in at_row(row) if finds.spans(row.file, at)), None)
-            self.view.source.here = (row.file, here, 0) if here is not None else None
-        self.told()
+    def open(self) -> None:
+        """Let the text be typed."""
+        self._box.open("&", self._text)
 
-    # Narrowing.
-
-    def _narrow(self, text: str) -> None:
-        self._filter = text
-        document = self.view.document
+    def apply(self, text: str) -> None:
+        """Show the files that fit a text; all with an empty one."""
+        self._text = text
+        document = self._pane.view.document
 
         def change() -> None:
             for index, file in enumerate(document.files):
@@ -254,9 +239,10 @@ class ReviewSearch(ReviewBase):
                     file.is_filtered = is_out
                     document.changed(index)
 
-        self.carry(change)
-        self.files.relist()
-        self.label_filter(text)
+        self._pane.change_rows(change)
+        self._pane.files.relist()
 
-    def label_filter(self, text: str) -> None:
-        """Say what the files are narrowed to."""
+    def apply_again(self) -> None:
+        """Another diff is shown: leave out of it what does not fit."""
+        if self._text:
+            self.apply(self._text)

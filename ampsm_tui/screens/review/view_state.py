@@ -1,4 +1,4 @@
-"""From one diff to the next of the same things: the line under the cursor stays, and what was folded or grown."""
+"""What survives when one diff takes the place of another: the line under the cursor, what was folded or grown."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,7 +13,7 @@ NEAREST = 500
 """Lines with the same text among which the nearest is looked for."""
 
 
-class Known(NamedTuple):
+class FileView(NamedTuple):
     """How a file was shown."""
 
     shape: Shape
@@ -24,36 +24,38 @@ class Known(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """Where one was: a file by its path, a line by its text and numbers, and its place on the screen."""
+class ViewState:
+    """Where the cursor was: a file by its path, a line by its text and numbers, and its place on the screen."""
 
     path: str
     row: Row
     y: int
     body: Body | None
-    files: dict[str, Known]
+    files: dict[str, FileView]
 
 
-def look_of(reading: Reading, view: DiffView) -> Look | None:
-    """What one looks at."""
+def view_state(reading: Reading, view: DiffView) -> ViewState | None:
+    """What is shown of a reading; None of one without any row."""
     held = view.hold()
     if held is None:
         return None
     row, y, _ = held
     files = reading.document.files
     known = {
-        file.path: Known(file.shape, file.is_filtered, file.is_viewed, file.body.data, reading.source.grown_of(index))
+        file.path: FileView(
+            file.shape, file.is_filtered, file.is_viewed, file.body.data, reading.source.grown_of(index)
+        )
         for index, file in enumerate(files)
         if file.body is not None
     }
-    return Look(files[row.file].path, row, y, files[row.file].body, known)
+    return ViewState(files[row.file].path, row, y, files[row.file].body, known)
 
 
-def take_look(reading: Reading, view: DiffView, look: Look) -> None:
-    """Look at the same thing in another diff."""
+def restore_view(reading: Reading, view: DiffView, state: ViewState) -> None:
+    """Show the same of another reading."""
     document = reading.document
     for index, file in enumerate(document.files):
-        known = look.files.get(file.path)
+        known = state.files.get(file.path)
         if known is None:
             continue
         file.is_filtered = known.is_filtered
@@ -63,10 +65,10 @@ def take_look(reading: Reading, view: DiffView, look: Look) -> None:
                 _grow(file.shape, known.shape)
                 reading.source.keep_all(index, known.grown)
         document.changed(index)
-    at = carried(look, document)
+    at = _find_row(state, document)
     if at is not None:
         view.cursor = at
-        view.stand_at(at, look.y)
+        view.stand_at(at, state.y)
 
 
 def _grow(shape: Shape, known: Shape) -> None:
@@ -74,28 +76,28 @@ def _grow(shape: Shape, known: Shape) -> None:
     shape.closed |= known.closed
 
 
-def carried(look: Look, document: Document) -> int | None:
-    """Where the row that one looked at is now; the nearest thing when it is gone."""
-    index = next((at for at, file in enumerate(document.files) if look.path in (file.path, file.old_path)), None)
+def _find_row(state: ViewState, document: Document) -> int | None:
+    """Where the row under the cursor is now; the nearest one when it is gone."""
+    index = next((at for at, file in enumerate(document.files) if state.path in (file.path, file.old_path)), None)
     if index is None:
-        after = [at for at, file in enumerate(document.files) if file.path > look.path and not file.is_hidden]
+        after = [at for at, file in enumerate(document.files) if file.path > state.path and not file.is_hidden]
         return document.tops[after[0]] if after else (len(document) - 1 if len(document) else None)
-    row = _row(look, document.files[index].body)
+    row = _same_row(state, document.files[index].body)
     return document.find(row._replace(file=index))
 
 
-def _row(look: Look, body: Body | None) -> Row:
-    row = look.row
-    if row.sort not in (Sort.LINE, Sort.PAIR) or look.body is None or body is None or not body.hunks:
-        if row.sort is Sort.HUNK and body is not None and body.hunks and look.body is not None:
-            hunk = look.body.hunks[row.a]
+def _same_row(state: ViewState, body: Body | None) -> Row:
+    row = state.row
+    if row.sort not in (Sort.LINE, Sort.PAIR) or state.body is None or body is None or not body.hunks:
+        if row.sort is Sort.HUNK and body is not None and body.hunks and state.body is not None:
+            hunk = state.body.hunks[row.a]
             near = min(range(len(body.hunks)), key=lambda at: abs(body.hunks[at].new - hunk.new))
             return row._replace(a=near)
         return row
     wanted = row.a if row.sort is Sort.LINE or row.a >= 0 else row.b
-    line = look.body.line(wanted)
+    line = state.body.line(wanted)
     text = bytes((line.kind,)) + line.text
-    found = _same(body, text, line.new)
+    found = _same_line(body, text, line.new)
     if found is None:
         found = body.row_of(new=line.new)
     if found is None:
@@ -104,7 +106,7 @@ def _row(look: Look, body: Body | None) -> Row:
     return Row(Sort.LINE, row.file, found, body.hunk_at(found))
 
 
-def _same(body: Body, text: bytes, new: int) -> int | None:
+def _same_line(body: Body, text: bytes, new: int) -> int | None:
     """The row with this sign and text that is nearest to a number."""
     found: list[int] = []
     at = body.data.find(b"\n" + text + b"\n")

@@ -1,0 +1,75 @@
+"""The comments of a review as amp's next prompt: sent, or asked about when the review is left without that."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from ampsm_engine.errors import AmpsmError
+from ampsm_tui.ask import ask
+from ampsm_tui.house import house
+from ampsm_tui.screens.base import AppScreen
+from ampsm_tui.screens.review.pane import DiffPane
+
+if TYPE_CHECKING:
+    from ampsm_engine.review.prompt import Draft
+
+
+class ReviewPrompt:
+    """Sends the comments of a session; `sent` is called when that was done."""
+
+    def __init__(self, screen: AppScreen[None], pane: DiffPane, sent: Callable[[], None]) -> None:
+        self._screen = screen
+        self._pane = pane
+        self._sent = sent
+
+    async def send(self) -> None:
+        """Show the prompt that the comments make, let it be edited, and send it."""
+        from ampsm_engine.engine import reviews
+
+        engine, session_id = house(self._screen).engine, self._pane.session.id
+        draft: Draft = await ask(reviews.draft, engine, session_id)
+        if not draft.text.strip():
+            house(self._screen).say("There is nothing to send yet; c comments on a line")
+            return
+        from ampsm_tui.screens.writing import TextScreen
+
+        async def send(text: str) -> None:
+            await ask(reviews.send, engine, session_id, text, draft.answers)
+            house(self._screen).say("Sent; amp works on it")
+            self._sent()
+
+        count = len(draft.answers)
+        title = f"Send {count} remark{'s' * (count != 1)} to amp"
+        screen = TextScreen(
+            title,
+            send,
+            owner=session_id,
+            purpose="remarks",
+            text=draft.text,
+            note="It is amp's next prompt.",
+            may_be_empty=False,
+            joins=True,
+        )
+        screen.add_class("-tall")
+        self._screen.app.push_screen(screen)
+
+    async def leave(self, leave: Callable[[], object]) -> None:
+        """Leave the review, after one question when there are comments that were not sent."""
+        from ampsm_engine.engine import reviews
+
+        try:
+            count = await ask(reviews.unsent, house(self._screen).engine, self._pane.session.id) or 0
+        except AmpsmError:
+            count = self._pane.unsent
+        if not count:
+            leave()
+            return
+        from ampsm_tui.screens.confirm import ConfirmScreen
+
+        def answered(answer: bool | None) -> None:
+            if answer:
+                leave()
+
+        sentence = (
+            f"{count} remark{'s were' if count != 1 else ' was'} not sent to amp. They are kept; S here sends them."
+        )
+        self._screen.app.push_screen(ConfirmScreen("Leave the review?", sentence, yes="Leave"), answered)

@@ -1,0 +1,82 @@
+"""Following a session while it is reviewed: its board row, and the files of its worktree."""
+
+import asyncio
+import contextlib
+
+from ampsm_engine.errors import AmpsmError
+from ampsm_engine.model import Board, State
+from ampsm_tui.ask import ask_until_answered, ignore, told
+from ampsm_tui.house import house
+from ampsm_tui.screens.base import AppScreen
+from ampsm_tui.screens.review.loader import ReviewLoader
+from ampsm_tui.screens.review.pane import DiffPane
+from ampsm_tui.watching import watch
+
+WATCH_DELAY = 1.0
+"""Seconds before the folders of the worktree are watched."""
+
+BATCH_DELAY = 0.4
+"""Seconds that a changed file waits for others before the diff is renewed."""
+
+
+class ReviewUpdates:
+    """Renews the diff when amp or somebody else changes what it compares."""
+
+    def __init__(self, screen: AppScreen[None], pane: DiffPane, loader: ReviewLoader) -> None:
+        self._screen = screen
+        self._pane = pane
+        self._loader = loader
+        self._is_due = False
+        self._state: object = None
+
+    def refresh(self) -> None:
+        """Renew the diff now; a refusal becomes a toast."""
+        self._screen.run_worker(told(self._screen, self._loader.renew()), group="renewing")
+
+    def take_board(self, board: Board | None) -> bool:
+        """Renew the diff when the session's row is another; whether an iteration has just ended."""
+        rows = board.rows if board else ()
+        row = next((one for one in rows if one.session.id == self._pane.session.id), None)
+        if row is None:
+            return False
+        self._pane.session = row.session
+        current = row.current
+        state = current and (current.id, current.state, current.tally.tools, current.commit_sha)
+        before, self._state = self._state, state
+        if state == before or before is None:
+            return False
+        self._refresh_quietly()
+        return current is not None and current.state is State.SETTLED
+
+    async def watch_worktree(self) -> None:
+        """Renew the diff when somebody writes into the worktree; ends when there is none to watch."""
+        from ampsm_engine.engine import diff_stat
+
+        engine, again = house(self._screen).engine, True
+        while again:
+            await asyncio.sleep(WATCH_DELAY)
+            try:
+                folders = await ask_until_answered(diff_stat.folders, ignore, engine, [self._pane.session.id])
+            except AmpsmError:
+                return
+            self._schedule(set())
+            again = bool(folders) and await watch(folders, self._schedule)
+
+    def _schedule(self, _ids: set[str]) -> None:
+        wanted = self._loader.wanted
+        if self._screen.is_attached and wanted is not None and wanted.new is None and not self._is_due:
+            self._is_due = True
+            self._screen.set_timer(BATCH_DELAY, self._refresh_when_due)
+
+    def _refresh_when_due(self) -> None:
+        self._is_due = False
+        self._refresh_quietly()
+
+    def _refresh_quietly(self) -> None:
+        """Renew the diff; why that cannot be is told to who asks for it by a key."""
+
+        async def renew() -> None:
+            with contextlib.suppress(AmpsmError):
+                await self._loader.renew()
+
+        self._screen.run_worker(renew(), group="renewing")
