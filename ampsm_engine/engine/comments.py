@@ -10,7 +10,7 @@ from ampsm_engine.diff import hunks
 from ampsm_engine.diff.deltas import Side
 from ampsm_engine.engine import following, ranges, runs, views
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.git import kept
+from ampsm_engine.git import pinned_refs
 from ampsm_engine.git.scratch import Entry, Scratch, scratch
 from ampsm_engine.model import Iteration
 from ampsm_engine.naming import LEAST_OF_AN_ID, new_id
@@ -77,13 +77,13 @@ def comment(
         updated_at=now,
     )
     place = Path(ends.worktree)
-    kept.keep(
+    pinned_refs.keep(
         place, session.id, made.id, {"line": made.blob, "other": made.other_blob} if other else {"line": made.blob}
     )
     try:
         return store.reviews.add_comment(made)
     except BaseException:
-        kept.let_go(place, session.id, made.id)
+        pinned_refs.let_go(place, session.id, made.id)
         raise
 
 
@@ -134,7 +134,7 @@ def delete_comment(engine: Engine, comment_id: str) -> None:
     session = store.sessions.get(found.session_id)
     store.reviews.delete_comment(comment_id)
     if Path(session.repo_root).is_dir():
-        kept.let_go(views.place_of(session), session.id, comment_id)
+        pinned_refs.let_go(views.place_of(session), session.id, comment_id)
 
 
 def find(engine: Engine, session_id: str, reference: str) -> Comment:

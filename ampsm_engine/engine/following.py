@@ -12,7 +12,7 @@ from ampsm_engine.context import Engine
 from ampsm_engine.diff.deltas import Side
 from ampsm_engine.engine import ranges, views
 from ampsm_engine.errors import AmpsmError
-from ampsm_engine.git import changes, kept
+from ampsm_engine.git import changes, pinned_refs
 from ampsm_engine.git.scratch import Entry, Scratch, scratch
 from ampsm_engine.model import Iteration, Session, State
 from ampsm_engine.review import anchors
@@ -54,7 +54,7 @@ def noted(engine: Engine, session_id: str, ids: Collection[str]) -> None:
                 pursuit = _Pursuit(engine, session, at)
                 new = pursuit.now(one.now_path or one.path)
             blob = one.now_blob or one.blob
-            kept.keep(place, session.id, one.id, {"now": blob, "other": new.blob if new else ""})
+            pinned_refs.keep(place, session.id, one.id, {"now": blob, "other": new.blob if new else ""})
             engine.store.reviews.change_comment(one.id, other_blob=new.blob if new else "")
 
 
@@ -114,7 +114,7 @@ class _Pursuit:
             return ()
         key = (before, after)
         if key not in self._edits:
-            if not (kept.has(self.at.worktree, before) and kept.has(self.at.worktree, after)):
+            if not (pinned_refs.has(self.at.worktree, before) and pinned_refs.has(self.at.worktree, after)):
                 return None
             self._edits[key] = anchors.edits(self.at.edits(before, after))
         return self._edits[key]

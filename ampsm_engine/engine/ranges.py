@@ -10,7 +10,7 @@ from ampsm_engine import redact
 from ampsm_engine.context import Engine
 from ampsm_engine.engine import views
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.git import changes, history, kept, repository
+from ampsm_engine.git import changes, history, pinned_refs, repository
 from ampsm_engine.model import Session, State
 from ampsm_engine.naming import session_name
 from ampsm_engine.review.values import LOOKED, WHOLE, Ends
@@ -43,7 +43,7 @@ def ranges(engine: Engine, session_id: str) -> tuple[Choice, ...]:
     session = store.sessions.get(session_id)
     place = views.place_of(session)
     looked = store.reviews.looked(session_id)
-    again = looked is not None and kept.looked(place, session_id) == looked.tree
+    again = looked is not None and pinned_refs.looked(place, session_id) == looked.tree
     found = [Choice(WHOLE, "the whole session", f"since {session.base_branch}")]
     if looked is not None and again:
         found.insert(0, Choice(LOOKED, "since you looked", looked.looked_at, bool(store.reviews.viewed(session_id))))
@@ -101,7 +101,7 @@ def _whole(place: Path, session: Session) -> tuple[str, str | None]:
 
 
 def _looked(place: Path, session: Session) -> str:
-    tree = kept.looked(place, session.id)
+    tree = pinned_refs.looked(place, session.id)
     if tree is None:
         raise Refused(f"You have not looked at {session.name} yet.", f"ampsm review {session.id}")
     return tree
@@ -122,7 +122,7 @@ def _commit(place: Path, revision: str) -> str:
     try:
         return repository.resolve(place, revision)
     except NotFound:
-        tree = kept.tree_of(place, revision)
+        tree = pinned_refs.tree_of(place, revision)
         if tree is None:
             raise
         return tree

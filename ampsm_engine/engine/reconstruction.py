@@ -18,10 +18,10 @@ from ampsm_engine import naming, redact, wording
 from ampsm_engine.amp import failures, process, stream, transcript
 from ampsm_engine.amp.events import Init
 from ampsm_engine.context import Engine
-from ampsm_engine.engine import proving
+from ampsm_engine.engine import merged_check
 from ampsm_engine.engine.check import Finding
 from ampsm_engine.errors import AmpsmError
-from ampsm_engine.git import changes, history, keepsake, program, registry, repository
+from ampsm_engine.git import changes, history, program, registry, repository, stash_commit
 from ampsm_engine.git.places import Base, Repo, Worktree
 from ampsm_engine.home import RunDirectory
 from ampsm_engine.model import Iteration, Outcome, Session, State, Status, ToolCall
@@ -186,7 +186,7 @@ class _Search:
         for match in filter(None, map(_TRASHED.fullmatch, lines.splitlines())):
             try:
                 work = program.told(self.repo.root, "rev-parse", f"refs/ampsm/trash/{match[1]}/work^{{commit}}")
-                contents = keepsake.read(self.repo.root, program.text(work).strip())
+                contents = stash_commit.read(self.repo.root, program.text(work).strip())
             except (AmpsmError, ValueError, TypeError):
                 continue
             yield Remains(self.repo, match[1], Path(contents.worktree), contents.branch, trashed=True)
@@ -292,7 +292,7 @@ def _status(engine: Engine, remains: Remains, session: Session) -> Status:
     if remains.trashed:
         return session.status if session.status is not Status.RUNNING else Status.AWAITING_INPUT
     try:
-        proven = proving.prove(engine, session)
+        proven = merged_check.prove(engine, session)
         if remains.commits and proven.in_base and proven.how != "nothing new" and not proven.uncommitted:
             return Status.DONE
     except AmpsmError:

@@ -14,7 +14,7 @@ from ampsm_engine.context import Engine
 from ampsm_engine.diff import hunks
 from ampsm_engine.engine import ranges
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.git import by_hand, commits, hunk_work, kept, lock, repository, stage_work
+from ampsm_engine.git import commits, hunk_work, lock, pinned_refs, repository, stage_work
 from ampsm_engine.git.hunk_work import Plan
 from ampsm_engine.git.scratch import Scratch, scratch
 from ampsm_engine.git.stage_work import Staged
@@ -59,7 +59,7 @@ def reject(
             created_at=wording.now(),
             note=plan.note,
         )
-        kept.keep(at.worktree, session.id, rejection.id, {"tree": rejection.tree})
+        pinned_refs.keep(at.worktree, session.id, rejection.id, {"tree": rejection.tree})
         engine.store.reviews.add_rejection(rejection)
         sha = _carried_out(engine, at, plan, rejection)
     told = f"a change in {printable(path)}" + (f": {rejection.reason}" if rejection.reason else "")
@@ -74,7 +74,7 @@ def _carried_out(engine: Engine, at: Scratch, plan: Plan, rejection: Rejection) 
         now = repository.resolve(at.worktree, "HEAD")
         if now == at.head:  # nothing was done yet
             engine.store.reviews.delete_rejection(rejection.id)
-            kept.let_go(at.worktree, rejection.session_id, rejection.id)
+            pinned_refs.let_go(at.worktree, rejection.session_id, rejection.id)
         else:
             engine.store.reviews.change_rejection(rejection.id, commit_sha=now)
         raise
@@ -143,7 +143,7 @@ def commit_by_hand(engine: Engine, session_id: str, message: str) -> str:
             raise Refused("Nothing is staged.", f"git -C {at.worktree} add FILE")
         lines = [line.rstrip() for line in redact.text(message).replace("\0", "").strip().splitlines()]
         content = ("\n".join(lines) + "\n").encode("utf-8", "replace")
-        sha = by_hand.record(at.worktree, content, hooks=True)
+        sha = commits.record_by_hand(at.worktree, content, hooks=True)
     engine.store.facts.add("committed-by-hand", printable(lines[0])[:200], session_id=session.id)
     return sha
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from ampsm_engine.context import Engine
 from ampsm_engine.engine.check import Finding
 from ampsm_engine.errors import AmpsmError
-from ampsm_engine.git import plain, program, registry, repository, trash, worktrees
+from ampsm_engine.git import program, registry, repository, trash, worktrees
 from ampsm_engine.git.places import Repo
 from ampsm_engine.model import Session
 
@@ -135,7 +135,7 @@ def _moved_by_hand(repo: Repo, session: Session, places: Sequence[Path]) -> Path
     if admin is None:
         return None
     for place in (*places, *_elsewhere(Path(session.worktree_path))):
-        if (place / ".git").is_file() and _is(plain.git_dir(place), admin):
+        if (place / ".git").is_file() and _is(repository.plain_git_dir(place), admin):
             return place.resolve()
     return None
 

@@ -11,7 +11,7 @@ from ampsm_engine import unsent
 from ampsm_engine.context import Engine
 from ampsm_engine.engine import relocation
 from ampsm_engine.errors import AmpsmError, NotFound, Refused, Unfit
-from ampsm_engine.git import inventory, kept, lock, repository, trash, worktrees
+from ampsm_engine.git import inventory, lock, pinned_refs, repository, trash, worktrees
 from ampsm_engine.model import Session
 
 _IS_BACK = " is back from the trash"
@@ -54,14 +54,14 @@ def what_would_be_lost(engine: Engine, session_id: str) -> str:
 
     Proven by ancestry, by equal trees, or by the patch-id of a squash; uncommitted files count as well.
     """
-    from ampsm_engine.engine import proving
+    from ampsm_engine.engine import merged_check
 
     session = engine.store.sessions.get(session_id)
     if relocation.repository_of(session) is None:
         away = _away(session)
         return f"{session.name} goes to the trash, and nothing else is touched: {away.message} {away.hint}"
     try:
-        proven = proving.prove(engine, session)
+        proven = merged_check.prove(engine, session)
     except AmpsmError as reason:
         return f"{session.name} goes to the trash; what it holds cannot be told: {reason}"
     stays = "" if session.owns_branch else f" Its branch {session.branch_name} is not ampsm's, and stays."
@@ -118,12 +118,12 @@ def remove(engine: Engine, session_id: str) -> Removed:
         store.facts.add("trashed", f"{session.name} is in the trash; its repository is gone", session_id=session.id)
         _clean_runs(engine, session.id)
         return Removed(trashed, 0, 0, 0, is_away=True)
-    from ampsm_engine.engine import proving
+    from ampsm_engine.engine import merged_check
 
     try:
-        proven = proving.prove(engine, session)
+        proven = merged_check.prove(engine, session)
     except AmpsmError:
-        proven = proving.Proven(False, "not", session.base_branch, inventory=_inventory(session))
+        proven = merged_check.Proven(False, "not", session.base_branch, inventory=_inventory(session))
     _refuse_around(engine, session)
     # From here on nothing can be queued in it. A crash before the end is seen by `restore` and `repair`.
     with _alone(session, "trash"):
@@ -288,7 +288,7 @@ def _purged(engine: Engine, session: Session) -> int:
     freed = _size(session) + _folder_size(engine, session)
     if relocation.repository_of(session) is not None:
         _forget(session)
-        kept.let_go(Path(session.repo_root), session.id)
+        pinned_refs.let_go(Path(session.repo_root), session.id)
     for run in (session.id, *(iteration.id for iteration in store.iterations.of(session.id))):
         shutil.rmtree(engine.home.run(run).path, ignore_errors=True)
     unsent.drop_all(engine.home, session.id)

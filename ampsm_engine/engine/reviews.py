@@ -30,7 +30,7 @@ from ampsm_engine.engine.rejecting import (
     undo_reject,
     unstage,
 )
-from ampsm_engine.git import kept
+from ampsm_engine.git import pinned_refs
 from ampsm_engine.review.values import Ends, Marks
 
 __all__ = [
@@ -88,5 +88,5 @@ def looked(engine: Engine, session_id: str, tree: str, objects: str | None = Non
     Refused when a part of it is nowhere to be found.
     """
     session = engine.store.sessions.get(session_id)
-    kept.keep_looked(views.place_of(session), session.id, tree, Path(objects) if objects else None)
+    pinned_refs.keep_looked(views.place_of(session), session.id, tree, Path(objects) if objects else None)
     engine.store.reviews.set_looked(session.id, tree)

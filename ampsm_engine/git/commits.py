@@ -1,19 +1,20 @@
-"""Committing what an iteration left, and finding what the agent committed by itself.
+"""Commits: of what an iteration left or a person asks for, and those that the agent made itself; where HEAD stands.
 
 The git program adds and commits, so that filters, hooks and signing come right. Nothing is ever thrown away: what
-git will not commit stays where it is, and the answer says why.
+git will not commit stays where it is, and the answer says why. Branches move by compare-and-swap. Commits of the agent
+elsewhere than on its branch are rescued; files change in one case only then: back to the branch from an older commit
+of it, in a clean worktree.
 """
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from ampsm_engine.git import busy, commit_failure, keepsake, listing, live, own_files, program, repository, staging
-from ampsm_engine.git.stray import agent_commits as agent_commits  # noqa: PLC0414 - part of this module's face
-from ampsm_engine.git.stray import head as head  # noqa: PLC0414
-from ampsm_engine.git.stray import keep_stray as keep_stray  # noqa: PLC0414
+from ampsm_engine.errors import Failed, Refused
+from ampsm_engine.git import busy, commit_failure, listing, live, own_files, program, repository, staging, stash_commit
+from ampsm_engine.git.repository import BRANCHES
 from ampsm_engine.git.values import Commit, Head, LeftOut
 from ampsm_engine.private_folder import private_folder
 
@@ -24,6 +25,9 @@ COVERED = "git was told to take it as unchanged (assume-unchanged)"
 
 DEFAULT_NAME = "ampsm"
 DEFAULT_EMAIL = "ampsm@localhost"
+
+
+STRAY_REFS = "refs/ampsm/stray"
 
 
 def commit_all(
@@ -88,7 +92,7 @@ def _covered(worktree: Path, git_dir: Path) -> tuple[LeftOut, ...]:
     with private_folder("index") as folder:
         index = folder / "index"
         live.copy_index(git_dir, index)
-        keepsake.uncover(worktree, index)
+        stash_commit.uncover(worktree, index)
         changed = {entry.path for entry in listing.entries(worktree, index=index)}
     return tuple(LeftOut(path, COVERED) for path in sorted(flagged & changed))
 
@@ -202,3 +206,93 @@ def _changed_files(worktree: Path, commit: str) -> int:
 
 def _refused(so_far: Commit, why: str, hint: str) -> Commit:
     return replace(so_far, refused=why, hint=hint)
+
+
+def head(worktree: Path) -> Head:
+    """The commit and the branch that a worktree has checked out."""
+    git_dir = repository.git_dir(worktree)
+    both = program.read(worktree, "rev-parse", "HEAD^{commit}", "--symbolic-full-name", "HEAD")
+    lines = both.line.split("\n")
+    if both.ok and len(lines) == 2:
+        return Head(lines[0], None if lines[1] == "HEAD" else repository.short(lines[1]))
+    # Without a commit, or with a branch that is called HEAD as well, git does not answer both at once.
+    commit = program.read(worktree, "rev-parse", "--quiet", "--verify", "HEAD^{commit}")
+    branch = program.read(git_dir, "--git-dir", git_dir, "symbolic-ref", "--quiet", "HEAD")
+    return Head(commit.line if commit.ok else "", repository.short(branch.line) if branch.ok else None)
+
+
+def agent_commits(worktree: Path, start: str, branch: str, ours: Collection[str] = ()) -> tuple[str, ...]:
+    """The commits on HEAD or on the branch that were not there at `start`, oldest first, less `ours`."""
+    tips = [tip for tip in (head(worktree).commit, repository.branch_tip(worktree, branch)) if tip]
+    if not tips:
+        return ()
+    listed = program.told(worktree, "rev-list", "--reverse", "--topo-order", *tips, f"^{start}", "--")
+    return tuple(commit for commit in listed.decode().split() if commit not in ours)
+
+
+def keep_stray(worktree: Path, *, branch: str, start: str, iteration_id: str) -> str | None:
+    """See to it that no commit of an iteration is lost, whatever the agent did to HEAD; a sentence to tell, or None.
+
+    HEAD ahead of the branch: the branch moves up to it and HEAD is on it again. HEAD elsewhere: it stays, and is
+    kept under refs/ampsm/stray/<iteration>. A branch without `start` in its history was rewritten: `start` is kept
+    under refs/ampsm/stray/<iteration>-before.
+    """
+    repository.linked_git_dir(worktree)
+    now = head(worktree)
+    if not branch or not now.commit or repository.is_busy(worktree):
+        return None
+    told = _put_on_branch(worktree, now, branch, iteration_id) if now.branch != branch else None
+    tip = now.commit if told is None else repository.branch_tip(worktree, branch)
+    if tip in (None, start) or repository.is_ancestor(worktree, start, tip):
+        return told
+    kept = f"{STRAY_REFS}/{iteration_id}-before"
+    program.done(worktree, "update-ref", kept, start)
+    rewritten = f"The branch {branch} was rewritten; where it stood before is kept as {kept}."
+    return f"{told} {rewritten}" if told else rewritten
+
+
+def _put_on_branch(worktree: Path, now: Head, branch: str, iteration_id: str) -> str:
+    # Whoever put it there: the agent, or a person before it began.
+    stood = f"HEAD stood on {now.branch}" if now.branch else "HEAD was detached"
+    tip = repository.branch_tip(worktree, branch)
+    if tip is None or repository.is_ancestor(worktree, tip, now.commit):
+        if tip == now.commit or _moved(worktree, branch, tip, now.commit):
+            program.done(worktree, "symbolic-ref", "-m", "ampsm: back on it", "HEAD", f"{BRANCHES}{branch}")
+            return f"{stood}; the work there is on {branch} again."
+    elif repository.is_ancestor(worktree, now.commit, tip):
+        options = ("-c", "advice.detachedHead=false", "-c", "core.hooksPath=/dev/null")
+        checkout = ("checkout", "-q", "--no-overwrite-ignore", branch, "--")
+        if not listing.entries(worktree) and program.write(worktree, *options, *checkout).ok:
+            return f"{stood} at an older commit; the worktree is on {branch} again."
+        return f"{stood} at an older commit of {branch}, with changes there: see git -C {worktree} status."
+    kept = f"{STRAY_REFS}/{iteration_id}"
+    program.done(worktree, "update-ref", kept, now.commit)
+    return f"{stood}, away from {branch}; its commits are kept as {kept}."
+
+
+def _moved(worktree: Path, branch: str, old: str | None, new: str) -> bool:
+    """Move a branch that still points at `old`, or create it; False when somebody else was first."""
+    moved = program.write(
+        worktree, "update-ref", "-m", "ampsm: the agent's work", f"{BRANCHES}{branch}", new, old or "0" * len(new)
+    )
+    return moved.ok
+
+
+def record_by_hand(worktree: Path, message: bytes, *, hooks: bool, index: Path | None = None) -> str:
+    """Commit an index, the worktree's own by default; answers the commit.
+
+    Refused, with git's or the hook's own words, when no commit came of it; everything is left in place then.
+    """
+    variables: dict[str, str | Path] = dict(fallback_identity(worktree))
+    if index is not None:
+        variables["GIT_INDEX_FILE"] = index
+    settings = ["-c", "i18n.commitEncoding=UTF-8"]
+    settings += [] if hooks else ["-c", f"core.hooksPath={os.devnull}"]
+    options = ["--quiet", "--cleanup=verbatim", "--file=-", *([] if hooks else ["--no-verify"])]
+    before = head(worktree).commit
+    answer = program.write(worktree, *settings, "commit", *options, feed=message, limit=HOOK_LIMIT, variables=variables)
+    after = head(worktree).commit
+    if after != before:
+        return after
+    why = commit_failure.cause(worktree, answer, HOOK_LIMIT)
+    raise (Refused if why.kind in ("hook", "message", "other") else Failed)(why.text, why.hint)

@@ -2,7 +2,7 @@
 
 Whose a change is, trees tell: HEAD's; `left`, which is HEAD with what the last iteration could not commit; and the
 worktree's as it is. From `left` to the worktree a person worked; from then on, amp. Both are kept by refs of the
-session (kept.py), so that a worker that dies is followed by one that knows as much.
+session (pinned_refs.py), so that a worker that dies is followed by one that knows as much.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ampsm_engine.errors import Failed
-from ampsm_engine.git import busy, commits, kept, listing, live, program, repository
+from ampsm_engine.git import busy, commits, listing, live, pinned_refs, program, repository
 from ampsm_engine.git.scratch import Entry, Scratch, scratch
 from ampsm_engine.git.values import Commit, LeftOut
 
@@ -60,11 +60,11 @@ def take(
     """
     if not listing.entries(worktree):
         return None
-    if kept.tree(worktree, session_id, *_UNKNOWN):
+    if pinned_refs.tree(worktree, session_id, *_UNKNOWN):
         return None
     with scratch(worktree) as at:
         now, _ = _worktree_tree(at)
-        left = kept.tree(worktree, session_id, *_LEFT)
+        left = pinned_refs.tree(worktree, session_id, *_LEFT)
         theirs = _carried(at, left or _head_tree(at), now)
         entries = {path: entry for path, entry in theirs.entries.items() if path not in theirs.mixed}
         paths = tuple(sorted(entries))
@@ -76,7 +76,7 @@ def take(
             if done.sha is not None:
                 return HandEdits(paths, done.sha, mixed=theirs.mixed)
             refused = done.refused or ""
-        kept.keep(worktree, session_id, iteration_id, {_BEFORE: _with(at, entries)})
+        pinned_refs.keep(worktree, session_id, iteration_id, {_BEFORE: _with(at, entries)})
         return HandEdits(paths, refused="" if apart else refused, mixed=theirs.mixed)
 
 
@@ -97,7 +97,7 @@ def _conflict(worktree: Path) -> str:
 
 def before(worktree: Path, session_id: str, iteration_id: str) -> str | None:
     """The tree of HEAD and a person's uncommitted edits as an iteration found them; None when it found none."""
-    return kept.tree(worktree, session_id, iteration_id, _BEFORE)
+    return pinned_refs.tree(worktree, session_id, iteration_id, _BEFORE)
 
 
 def commit_apart(
@@ -128,12 +128,12 @@ def commit_apart(
 
 def note_left(worktree: Path, session_id: str, iteration_id: str) -> None:
     """Note what an iteration leaves uncommitted of its own: the next one goes on with it, as with amp's."""
-    known, unknown = kept.trees(worktree, session_id, _LEFT, _UNKNOWN)
+    known, unknown = pinned_refs.trees(worktree, session_id, _LEFT, _UNKNOWN)
     if unknown:
-        kept.keep(worktree, session_id, _UNKNOWN[0], {_UNKNOWN[1]: ""})
+        pinned_refs.keep(worktree, session_id, _UNKNOWN[0], {_UNKNOWN[1]: ""})
     if not listing.entries(worktree):
         if known:
-            kept.keep(worktree, session_id, _LEFT[0], {_LEFT[1]: ""})
+            pinned_refs.keep(worktree, session_id, _LEFT[0], {_LEFT[1]: ""})
         return
     with scratch(worktree) as at:
         now, _ = _worktree_tree(at)
@@ -141,7 +141,7 @@ def note_left(worktree: Path, session_id: str, iteration_id: str) -> None:
         left = _with(at, _carried(at, found, now).entries) if found else now
         left = "" if left == _head_tree(at) else left
     if left != (known or ""):
-        kept.keep(worktree, session_id, _LEFT[0], {_LEFT[1]: left})
+        pinned_refs.keep(worktree, session_id, _LEFT[0], {_LEFT[1]: left})
 
 
 def note_made(worktree: Path, session_id: str) -> None:
@@ -152,7 +152,7 @@ def note_made(worktree: Path, session_id: str) -> None:
 
 def note_unknown(worktree: Path, session_id: str) -> None:
     """Note that what an iteration left could not be told: the next one takes nothing there for a person's."""
-    kept.keep(worktree, session_id, _UNKNOWN[0], {_UNKNOWN[1]: commits.head(worktree).commit})
+    pinned_refs.keep(worktree, session_id, _UNKNOWN[0], {_UNKNOWN[1]: commits.head(worktree).commit})
 
 
 def _committed(

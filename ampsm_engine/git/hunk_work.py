@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from ampsm_engine.diff import hunks
 from ampsm_engine.diff.hunks import Hunk
 from ampsm_engine.errors import Failed, Refused
-from ampsm_engine.git import busy, by_hand, program
+from ampsm_engine.git import busy, commits, program
+from ampsm_engine.git.commits import head
 from ampsm_engine.git.scratch import Entries, Entry, Scratch
-from ampsm_engine.git.stray import head
 
 _PLACES = ("work", "index", "head")
 
@@ -183,7 +183,7 @@ def carry_out(scratch: Scratch, plan: Plan, message: bytes, *, hooks: bool) -> s
     if plan.head.changed:
         index = scratch.index(of_head=True)
         scratch.enter(plan.head.changed, index)
-        sha = by_hand.record(scratch.worktree, message, hooks=hooks, index=index)
+        sha = commits.record_by_hand(scratch.worktree, message, hooks=hooks, index=index)
     if plan.index.changed:
         scratch.enter(plan.index.changed)
     if plan.patch:

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ampsm_engine.errors import AmpsmError, NotFound, Refused, Unfit
-from ampsm_engine.git import damage, plain, program
+from ampsm_engine.git import damage, program
 from ampsm_engine.git.places import Base, Repo
-from ampsm_engine.git.plain import common_of as common_of  # noqa: PLC0414 - part of this module's face
 from ampsm_engine.naming import printable
 
 WORKTREES = ".worktrees"
@@ -36,6 +35,10 @@ _OPERATIONS = (
 """Files of a worktree's git folder, and the operation that each of them means."""
 
 _OPERATION_REFS = (("CHERRY_PICK_HEAD", "cherry-pick"), ("REVERT_HEAD", "revert"))
+
+
+_GIT_DIR_PARTS = ("HEAD",)
+"""What makes a folder a git folder, beside the objects; that it is there, not what it says."""
 
 
 def locate(path: Path) -> Repo:
@@ -136,7 +139,7 @@ def _is_set(folder: Path, ref: str) -> bool:
 def git_dir(worktree: Path) -> Path:
     """The git folder of one worktree: its HEAD and index are in there. NotFound without such a worktree."""
     check_worktree(worktree)
-    found = plain.git_dir(worktree)
+    found = plain_git_dir(worktree)
     if found is not None:
         return found
     answer = program.read(worktree, "rev-parse", "--absolute-git-dir")
@@ -364,3 +367,47 @@ def _foreign(where: Path, answer: program.Answer) -> AmpsmError:
             return damaged
         return Unfit(f"{where} is not in a git repository.", f"git -C {where} init")
     return Unfit(f"The repository at {where} cannot be read: {answer.reason}.", f"git -C {where} status")
+
+
+def plain_git_dir(worktree: Path) -> Path | None:
+    """The git folder of a worktree, when it is whole and all of it belongs to this user, as git wants it."""
+    own = worktree / ".git"
+    try:
+        if own.is_symlink():
+            return None
+        folder = (own if own.is_dir() else _dot_git_target(own)).resolve(strict=True)
+        common = common_of(folder)
+        mine = all(place.lstat().st_uid == os.geteuid() for place in (worktree, own, folder, common))
+        whole = all((folder / name).exists() for name in _GIT_DIR_PARTS) and (common / "objects").is_dir()
+    except (OSError, ValueError):
+        return None
+    return folder if mine and whole else None
+
+
+def common_of(git_dir: Path) -> Path:
+    """The git folder that all worktrees of a repository share, from the git folder of one of them."""
+    try:
+        return (git_dir / (git_dir / "commondir").read_text("utf-8", "surrogateescape").removesuffix("\n")).resolve()
+    except FileNotFoundError:
+        return git_dir.resolve()
+
+
+def _dot_git_target(own: Path) -> Path:
+    """Where a `.git` file points."""
+    head, gap, folder = program.text(own.read_bytes()).partition("gitdir: ")
+    if head or not gap or not folder.startswith("/"):
+        raise ValueError
+    return Path(folder.rstrip("\r\n"))
+
+
+def all_branch_tips(root: Path) -> dict[str, str]:
+    """The commit of each local branch, by its short name."""
+    listed = program.told(root, "for-each-ref", "--format=%(objectname) %(refname)", BRANCHES)
+    found = (line.partition(" ") for line in program.text(listed).splitlines())
+    return {name.removeprefix(BRANCHES): commit for commit, _, name in found}
+
+
+def branches_in(root: Path, commit: str) -> frozenset[str]:
+    """The local branches whose commits are all in the history of a commit, by their short names."""
+    listed = program.told(root, "for-each-ref", "--format=%(refname)", f"--merged={commit}", BRANCHES)
+    return frozenset(name.removeprefix(BRANCHES) for name in program.text(listed).splitlines())

@@ -1,4 +1,4 @@
-"""Laying a worktree out again from what the trash wrote down of it (keepsake.py).
+"""Laying a worktree out again from what the trash wrote down of it (stash_commit.py).
 
 First the index and its files, then what differed from it, then what lay aside: the order in which they came about.
 """
@@ -8,24 +8,24 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from ampsm_engine.git import keepsake, program, registry, repository
-from ampsm_engine.git.aside import Aside
-from ampsm_engine.git.keepsake import Contents
+from ampsm_engine.git import program, registry, repository, stash_commit
+from ampsm_engine.git.discarded_files import DiscardedFiles
 from ampsm_engine.git.places import Repo
 from ampsm_engine.git.repository import BRANCHES
+from ampsm_engine.git.stash_commit import Contents
 from ampsm_engine.private_folder import private_folder
 
 _FASTER = ("-c", "checkout.workers=2", "-c", "checkout.thresholdForParallelism=100")
 
 
-def fill(repo: Repo, aside: Aside, worktree: Path, branch: str, *, tip: str, work: str | None) -> str | None:
+def fill(repo: Repo, aside: DiscardedFiles, worktree: Path, branch: str, *, tip: str, work: str | None) -> str | None:
     """Make the worktree and fill it; a note to tell when HEAD could not go back to its branch."""
     if work is None:
         is_free = _is_free(repo, branch, tip)
         where = (worktree, branch) if is_free else ("--detach", worktree, tip)
         program.done(repo.root, *_FASTER, "worktree", "add", "--quiet", *where)
         return None if is_free else _note(branch)
-    contents = keepsake.read(repo.root, work)
+    contents = stash_commit.read(repo.root, work)
     note = _stand(repo, worktree, branch or tip, contents)
     git_dir = repository.git_dir(worktree)
     aside.lend_settings(git_dir)
@@ -34,10 +34,10 @@ def fill(repo: Repo, aside: Aside, worktree: Path, branch: str, *, tip: str, wor
     return note
 
 
-def give(repo: Repo, aside: Aside, worktree: Path, work: str | None) -> None:
+def give(repo: Repo, aside: DiscardedFiles, worktree: Path, work: str | None) -> None:
     """Put back what lay aside, which makes the worktree whole; may be done again."""
     if work is not None:
-        contents = keepsake.read(repo.root, work)
+        contents = stash_commit.read(repo.root, work)
         aside.give(worktree, contents.aside, repository.git_dir(worktree))
         _set_modes(worktree, contents.folders)  # a folder may forbid to write in it
         program.write(worktree, "update-index", "-q", "--refresh")
@@ -72,7 +72,7 @@ def _note(branch: str) -> str:
 
 def fill_files(worktree: Path, git_dir: Path, work: str) -> None:
     """The index, byte for byte, and the files that it speaks of."""
-    index = program.told(worktree, "cat-file", "blob", f"{keepsake.kept_of(worktree, work)}:index")
+    index = program.told(worktree, "cat-file", "blob", f"{stash_commit.kept_of(worktree, work)}:index")
     (git_dir / "index").write_bytes(index)
     with private_folder("trash") as folder:
         lay_out = ("checkout-index", "--all", "--force", "--quiet")
@@ -105,7 +105,7 @@ def overlay(worktree: Path, work: str, contents: Contents) -> None:
         program.done(worktree, "read-tree", work, variables=variables)
         feed = "".join(f"{path}\0" for path in contents.written).encode("utf-8", "surrogateescape")
         program.done(worktree, *_FASTER, "checkout-index", "--force", "-z", "--stdin", feed=feed, variables=variables)
-    kept = keepsake.kept_of(worktree, work)
+    kept = stash_commit.kept_of(worktree, work)
     for number, path in enumerate(contents.raw):
         content = program.told(worktree, "cat-file", "blob", f"{kept}:raw/{number}")
         descriptor = os.open(worktree / path, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW)

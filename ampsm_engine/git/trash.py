@@ -1,6 +1,7 @@
 """The trash: a session's branch and uncommitted content are kept until somebody purges them, and come back exactly.
 
-Kept as refs/ampsm/trash/<session>/tip (the branch) and /work (see keepsake.py): files, index, conflicts, modes, HEAD.
+Kept as refs/ampsm/trash/<session>/tip (the branch) and /work (see stash_commit.py): files, index, conflicts, modes,
+HEAD.
 Kept beside, never as objects: secrets files and repositories inside the worktree (ignored ones, at any depth, too),
 checked out submodules, AGENT_CONTEXT. Not kept: other ignored files (they are told before), sockets, reflogs.
 """
@@ -12,12 +13,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ampsm_engine.errors import Failed, NotFound, Refused
-from ampsm_engine.git import busy, damage, keepsake, lock, own_files, program, registry, repository, restoring
-from ampsm_engine.git.aside import Aside
-from ampsm_engine.git.keepsake import Contents
-from ampsm_engine.git.kept import LOOKED, REVIEW
+from ampsm_engine.git import busy, damage, lock, own_files, program, registry, repository, restoring, stash_commit
+from ampsm_engine.git.discarded_files import DiscardedFiles
+from ampsm_engine.git.pinned_refs import LOOKED, REVIEW
 from ampsm_engine.git.places import Repo
 from ampsm_engine.git.repository import BRANCHES
+from ampsm_engine.git.stash_commit import Contents
 from ampsm_engine.git.values import Trashed
 
 REFS = "refs/ampsm/trash"
@@ -97,7 +98,7 @@ def purge(repo_root: Path, session_id: str) -> None:
         if tip is None and work is None and not aside.folder.exists():
             raise _nothing(session_id)
         if work is not None:
-            _delete(_leaving(Path(keepsake.read(repo.root, work).worktree)))
+            _delete(_leaving(Path(stash_commit.read(repo.root, work).worktree)))
         for inner in _locked_by(repo, session_id):
             registry.forget(repo.common_dir, inner)
         _forget(repo, session_id, aside)
@@ -117,7 +118,7 @@ def kept_beside(repo_root: Path, session_id: str) -> tuple[str, ...]:
     """What the trash keeps of a session that is no object of the repository: secrets files, repositories."""
     repo = repository.around(repo_root)
     work = _ref(repo, session_id, "work")
-    paths = keepsake.read(repo.root, work).aside if work else []
+    paths = stash_commit.read(repo.root, work).aside if work else []
     return tuple(path for path in paths if path not in own_files.FOLDERS)
 
 
@@ -135,21 +136,21 @@ def size(repo_root: Path, session_id: str) -> int:
     ours = (f"--exclude={LOOKED}/{session_id}", *(f"--exclude={space}/*" for space in spaces))
     sides = (*(f"--glob={space}" for space in spaces), "--not", *ours, "--all")
     options = ("--objects", "--disk-usage", *sides)
-    return int(program.told(repo.root, "rev-list", *options)) + Aside(repo.common_dir, session_id).size()
+    return int(program.told(repo.root, "rev-list", *options)) + DiscardedFiles(repo.common_dir, session_id).size()
 
 
 @contextlib.contextmanager
-def _writing(repo_root: Path, session_id: str) -> Iterator[tuple[Repo, Aside]]:
+def _writing(repo_root: Path, session_id: str) -> Iterator[tuple[Repo, DiscardedFiles]]:
     repo = repository.around(repo_root)
     with lock.writer(repo.common_dir, f"trash {_checked(session_id)}"):
         try:
-            yield repo, Aside(repo.common_dir, session_id)
+            yield repo, DiscardedFiles(repo.common_dir, session_id)
         except OSError as reason:
             message = f"The trash of {repo.root} could not be written: {reason.strerror}: {reason.filename}."
             raise Failed(message, f"df -h {repo.root}") from reason
 
 
-def _end_restore(repo: Repo, aside: Aside, worktree: Path, session_id: str) -> bool:
+def _end_restore(repo: Repo, aside: DiscardedFiles, worktree: Path, session_id: str) -> bool:
     """Bring a restore to its end that came so far, or undo one that did not; False when it is ended."""
     stage = aside.stage
     if stage == "giving" and worktree.is_dir():
@@ -204,7 +205,7 @@ def _write_down(repo: Repo, worktree: Path, branch: str, session_id: str) -> Non
     why_not = busy.refusal(worktree, admin)
     if why_not is not None:
         raise Refused(*why_not)
-    work, contents = keepsake.write(worktree, branch)
+    work, contents = stash_commit.write(worktree, branch)
     _lock_inner_worktrees(repo, worktree, session_id)
     tip = repository.branch_tip(repo.root, branch) or contents.commit
     if not tip:
@@ -239,11 +240,11 @@ def _keep_tip(repo: Repo, branch: str, session_id: str) -> None:
 
 def _kept(repo: Repo, branch: str, session_id: str) -> tuple[Trashed, Contents | None]:
     tip, work = _ref(repo, session_id, "tip"), _ref(repo, session_id, "work")
-    contents = keepsake.read(repo.root, work) if work else None
+    contents = stash_commit.read(repo.root, work) if work else None
     return Trashed(session_id, branch, tip or "", work, contents.ignored if contents else 0), contents
 
 
-def _clear(repo: Repo, worktree: Path, aside: Aside, contents: Contents | None) -> None:
+def _clear(repo: Repo, worktree: Path, aside: DiscardedFiles, contents: Contents | None) -> None:
     """Take aside what cannot be an object, then delete the rest; may stop anywhere and be done again."""
     leaving = _leaving(worktree)
     admin = registry.admin_dir(repo.common_dir, worktree)
@@ -286,7 +287,7 @@ def _make_branch(repo: Repo, branch: str, tip: str) -> bool:
     return True
 
 
-def _forget(repo: Repo, session_id: str, aside: Aside) -> None:
+def _forget(repo: Repo, session_id: str, aside: DiscardedFiles) -> None:
     refs = "".join(f"delete {REFS}/{session_id}/{name}\n" for name in ("tip", "work", _UNFINISHED))
     program.done(repo.root, "update-ref", "--stdin", feed=refs.encode())
     aside.delete()

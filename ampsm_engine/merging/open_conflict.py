@@ -10,7 +10,7 @@ from typing import Literal
 
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import Refused
-from ampsm_engine.git import changes, integrate, keepsake, live, lock, repository
+from ampsm_engine.git import changes, integrate, live, lock, repository, stash_commit
 from ampsm_engine.git.integrate.markers import MarkersLeft as MarkersLeft  # noqa: PLC0414 - for who resolves
 from ampsm_engine.git.integrate.values import Choice, OpenFile
 from ampsm_engine.git.values import FileChange
@@ -177,7 +177,7 @@ def give(engine: Engine, session_id: str) -> Merge:
         message = f"No conflict of {session.name} is open: there is nothing for amp to resolve."
         raise Refused(message, f"ampsm merge {session.id} --continue")
     plan = journal.read(merge)
-    kept, _ = keepsake.write(worktree, session.branch_name)
+    kept, _ = stash_commit.write(worktree, session.branch_name)
     name = f"given-{plan.conflicts}-{sum(1 for one in _names(session, plan.moment) if one.startswith('given'))}"
     integrate.backup(Path(session.repo_root), session.id, plan.moment, name, kept)
     plan = replace(plan, given="waiting", given_tree=kept, shown="", accepted="")
@@ -270,7 +270,7 @@ def reject(engine: Engine, session_id: str) -> Conflicts:
         raise Refused(message, f"ampsm merge {session.id} --show")
     worktree, root = Path(session.worktree_path), Path(session.repo_root)
     with lock.writer(repository.common_dir(root), f"reject {session_id}"):
-        kept, _ = keepsake.write(worktree, session.branch_name)
+        kept, _ = stash_commit.write(worktree, session.branch_name)
         number = sum(1 for name in _names(session, plan.moment) if name.startswith("rejected"))
         name = integrate.backup(root, session.id, plan.moment, f"rejected-{number}", kept).ref
         integrate.put_back(worktree, plan.given_tree)

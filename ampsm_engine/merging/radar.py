@@ -16,7 +16,6 @@ from typing import Any
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import changes, integrate, repository
-from ampsm_engine.git.tips import contained, tips
 from ampsm_engine.home import PRIVATE_FOLDER, Home, write_private
 from ampsm_engine.model import Session
 
@@ -119,7 +118,7 @@ class _Repository:
     def _live(self, sessions: Sequence[Session]) -> Iterator[_Tip]:
         """Sessions with work that their base does not have."""
         try:
-            heads = tips(self._root)
+            heads = repository.all_branch_tips(self._root)
         except AmpsmError:
             return  # whatever is wrong with it, preflight tells
         bases: dict[str, str] = {}
@@ -145,7 +144,7 @@ class _Repository:
 
     def _contained(self, base: str) -> frozenset[str]:
         try:
-            return contained(self._root, base)
+            return repository.branches_in(self._root, base)
         except AmpsmError:
             return frozenset()
 

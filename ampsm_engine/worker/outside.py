@@ -14,7 +14,7 @@ from typing import Any
 
 from ampsm_engine import wording
 from ampsm_engine.errors import AmpsmError, Failed
-from ampsm_engine.git import kept, outside_changes, repository, repository_state, worktrees
+from ampsm_engine.git import outside_changes, pinned_refs, repository, repository_state, worktrees
 from ampsm_engine.git.outside_changes import OutsideChange
 from ampsm_engine.git.repository_state import Part, State
 from ampsm_engine.home import Home, RunDirectory, write_private
@@ -118,7 +118,7 @@ def told(iteration: Iteration, change: OutsideChange) -> str:
 
 
 def _kept(session: Session, iteration_id: str) -> str:
-    return f"{kept.OUTSIDE}/{session.id}/{iteration_id}"
+    return f"{pinned_refs.OUTSIDE}/{session.id}/{iteration_id}"
 
 
 def _facts(iteration: Iteration, changes: Sequence[OutsideChange]) -> list[tuple[str, str]]:

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.errors import Failed
-from ampsm_engine.git import aside, program, registry, restoring, trash
+from ampsm_engine.git import discarded_files, program, registry, restoring, trash
 from ampsm_engine.git.places import Worktree
 from tests.git.sandboxes import SESSION, Sandbox
 from tests.git.test_trash import contents, state
 
 STEPS = (
-    (program.subprocess, "Popen"), (Path, "rename"), (aside.shutil, "move"), (shutil, "rmtree"), (aside, "write_private"), (Path, "unlink"),
+    (program.subprocess, "Popen"), (Path, "rename"), (discarded_files.shutil, "move"), (shutil, "rmtree"), (discarded_files, "write_private"), (Path, "unlink"),
 )  # fmt: skip
 """What the trash consists of: a process of git, a move, a deletion, a mark."""
 

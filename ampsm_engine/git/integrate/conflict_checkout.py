@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from ampsm_engine.errors import Failed, NotFound, Refused
-from ampsm_engine.git import busy, commits, keepsake, listing, program, repository, restoring, staging
+from ampsm_engine.git import busy, commits, listing, program, repository, restoring, staging, stash_commit
 from ampsm_engine.git.integrate import markers, trees
 from ampsm_engine.git.integrate.commit_writer import Writer
 from ampsm_engine.git.integrate.object_store import ObjectStore
@@ -161,7 +161,7 @@ def abort(worktree: Path, *, keep_as: str | None = None) -> None:
     if why_not is not None:
         raise Refused(*why_not)
     if keep_as is not None:
-        work, _ = keepsake.write(worktree, now.branch)
+        work, _ = stash_commit.write(worktree, now.branch)
         program.done(worktree, "update-ref", keep_as, work)
     _go_back(worktree, git_dir, now)
 
@@ -271,7 +271,7 @@ def _end_resolution(worktree: Path) -> None:
     program.write(worktree, "rerere")
     tree = program.done(worktree, "write-tree").decode().strip()
     options = ("commit-tree", "-p", "HEAD", tree)
-    commit = program.done(worktree, *options, feed=_RESOLVED, variables=keepsake.AUTHOR).decode().strip()
+    commit = program.done(worktree, *options, feed=_RESOLVED, variables=stash_commit.AUTHOR).decode().strip()
     program.done(worktree, "update-ref", "--no-deref", "-m", "ampsm: resolved", "HEAD", commit)
     _forget_state(worktree)
 
@@ -313,7 +313,7 @@ def mark_in_progress(worktree: Path, git_dir: Path, laid: LaidOut) -> None:
 
 
 def put_back(worktree: Path, work: str) -> None:
-    """Lay out again what `keepsake.write` wrote down of a worktree in conflict; may be done again.
+    """Lay out again what `stash_commit.write` wrote down of a worktree in conflict; may be done again.
 
     What came since is gone from there, ignored files and secrets aside: keep it before. Refused while somebody holds
     the index.
@@ -323,7 +323,7 @@ def put_back(worktree: Path, work: str) -> None:
     why_not = busy.index_refusal(git_dir)
     if why_not is not None:
         raise Refused(*why_not)
-    contents = keepsake.read(worktree, work)
+    contents = stash_commit.read(worktree, work)
     answer = program.write(worktree, "checkout", "--quiet", "--force", "--detach", contents.commit or laid.onto, "--")
     if not answer.ok:
         message = f"The conflict in {worktree} could not be put back: {answer.said}"

@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ampsm_engine.git import keepsake, live, own_files, program
+from ampsm_engine.git import live, own_files, program, stash_commit
 from ampsm_engine.git.integrate import trees
 from ampsm_engine.git.integrate.commit_range import merge_bases
 from ampsm_engine.git.integrate.commit_writer import Writer
@@ -168,7 +168,9 @@ def _stand_ins(root: Path, three: tuple[str, str, str], variables: program.Varia
     """Two commits for the trees of both sides, whose only merge base has the tree that is to be theirs."""
 
     def made(tree: str, *options: str) -> str:
-        raw = program.done(root, "commit-tree", *options, tree, feed=b"", variables={**variables, **keepsake.AUTHOR})
+        raw = program.done(
+            root, "commit-tree", *options, tree, feed=b"", variables={**variables, **stash_commit.AUTHOR}
+        )
         return raw.decode().strip()
 
     base = made(three[0])

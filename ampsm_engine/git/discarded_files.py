@@ -21,7 +21,7 @@ _MODULES = ("modules",)
 """The repositories of the submodules that are checked out in one worktree."""
 
 
-class Aside:
+class DiscardedFiles:
     """The folder of one trashed session."""
 
     def __init__(self, common_dir: Path, session_id: str) -> None:

@@ -1,4 +1,4 @@
-"""Proving, before a session goes, that its work is in its base, and saying what exists nowhere else. Reads only."""
+"""Whether a session's work is in its base, looked at before it goes, and what exists nowhere else. Reads only."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
