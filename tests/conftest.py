@@ -1,13 +1,14 @@
 """What every test stands on: a home of its own, a git of its own, nothing of the user's."""
 
 import compileall
+import gc
 import itertools
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,13 @@ def pytest_configure(config: pytest.Config) -> None:
             compileall.compile_dir(Path(__file__).parent.parent / house, quiet=2)
 
 
+def pytest_collection_finish() -> None:
+    """What is imported and collected now stays: a quarter of an app's test went into looking at it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 10)
+
+
 NO_TIME = "[maintenance]\n\tauto = false\n[core]\n\tfsync = none\n"
 """Time that no test is about: a second process after each commit, and waiting for a disk."""
 
@@ -83,27 +91,37 @@ def hermetic(homes: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     redact._default.cache_clear()
 
 
-def git(cwd: Path, *arguments: str) -> str:
-    """The git program's answer: the oracle."""
-    done = subprocess.run(["git", *arguments], cwd=cwd, check=True, capture_output=True, text=True)
+def git(cwd: Path, *arguments: str, at: str = "") -> str:
+    """The git program's answer: the oracle. `at`: the time of what it commits."""
+    environ = os.environ | {"GIT_AUTHOR_DATE": at, "GIT_COMMITTER_DATE": at} if at else None
+    done = subprocess.run(["git", *arguments], cwd=cwd, check=True, capture_output=True, text=True, env=environ)
     return done.stdout
+
+
+Files = Mapping[str, str | bytes]
+"""Files of a repository: their paths in it, and what they hold."""
 
 
 _templates = tempfile.TemporaryDirectory(prefix="ampsm-tests-")
 _made: dict[tuple[object, ...], Path] = {}
 
 
-def first_commit(root: Path, files: dict[str, str], message: str) -> None:
-    """A new repository with one commit; made once with this configuration of git, copied ever after."""
-    key = (*files.items(), message, Path(os.environ["GIT_CONFIG_GLOBAL"]).read_text())
+def first_commits(root: Path, *commits: tuple[Files, str], at: str = "") -> None:
+    """A new repository with these commits (files, message); made once with this configuration of git, then copied.
+
+    `at`: the time of all of them; now where there is none.
+    """
+    key = (repr(commits), at, Path(os.environ["GIT_CONFIG_GLOBAL"]).read_text())
     if key not in _made:
         made = Path(_templates.name) / str(len(_made))
-        for name, content in files.items():
-            (made / name).parent.mkdir(parents=True, exist_ok=True)
-            (made / name).write_text(content)
+        made.mkdir()
         git(made, "init", "-q")
-        git(made, "add", "-A")
-        git(made, "commit", "-q", "-m", message)
+        for files, message in commits:
+            for name, content in files.items():
+                (made / name).parent.mkdir(parents=True, exist_ok=True)
+                (made / name).write_bytes(content.encode() if isinstance(content, str) else content)
+            git(made, "add", "-A")
+            git(made, "commit", "-q", "-m", message, at=at)
         for sample in (made / ".git" / "hooks").glob("*.sample"):
             sample.unlink()
         _made[key] = made
@@ -111,9 +129,12 @@ def first_commit(root: Path, files: dict[str, str], message: str) -> None:
     git(root, "update-index", "-q", "--refresh")  # with the new files' inodes, as if they had been written here
 
 
+BEGIN = ({"README.md": "# A project\n", "app.py": "def answer() -> int:\n    return 41\n"}, "Begin")
+
+
 @pytest.fixture
 def repo(tmp_path: Path) -> Path:
     """A small repository with one commit on `main`."""
     root = tmp_path / "project"
-    first_commit(root, {"README.md": "# A project\n", "app.py": "def answer() -> int:\n    return 41\n"}, "Begin")
+    first_commits(root, BEGIN)
     return root

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ampsm_engine.git import repository, worktrees
 from ampsm_engine.git.places import Base, Repo, Worktree
-from tests.conftest import first_commit
+from tests.conftest import first_commits
 
 MOMENT = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 SESSION = "0123456789"
@@ -73,5 +73,5 @@ def small_project(place: Path) -> Sandbox:
     """A repository with one commit of three files."""
     root = place / "project"
     files = {"README.md": "# Project\n", "src/main.py": "print('hello')\n", "src/old.py": "x = 1\ny = 2\nz = 3\n"}
-    first_commit(root, files, "work")
+    first_commits(root, (files, "work"))
     return Sandbox(root)

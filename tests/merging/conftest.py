@@ -8,18 +8,19 @@ from ampsm_engine.config import config_path
 from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.git.integrate import branch_move
 from ampsm_engine.model import Session
+from tests.conftest import BEGIN, first_commits
 from tests.merging.desk import LINES, Desk, lines
 from tests.worker.conftest import bench  # noqa: F401 - a fixture, with an amp
 
 
 @pytest.fixture
-def desk(hermetic: Path, repo: Path) -> Desk:
+def desk(hermetic: Path, tmp_path: Path) -> Desk:
     path = config_path()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("[notify]\ndesktop = false\n")
-    made = Desk(open_engine(), repo)
-    made.base({"one.txt": LINES, "two.txt": LINES}, "Two files")
-    return made
+    repo = tmp_path / "project"
+    first_commits(repo, BEGIN, ({"one.txt": LINES, "two.txt": LINES}, "Two files"))
+    return Desk(open_engine(), repo)
 
 
 @pytest.fixture

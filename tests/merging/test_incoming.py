@@ -13,7 +13,7 @@ from ampsm_engine.merging import operations
 from ampsm_engine.merging.questions import Unanswered
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import MergeState, Session
-from tests.conftest import first_commit, git
+from tests.conftest import first_commits, git
 from tests.merging.desk import Desk, lines
 from tests.worker.bench import Bench
 
@@ -177,7 +177,7 @@ def test_an_iteration_tells_of_rubbish(bench: Bench) -> None:
 def test_a_commit_of_a_submodule_that_nobody_could_fetch_is_asked_about(desk: Desk, tmp_path: Path) -> None:
     """Merged unasked, every other checkout would fail to fetch it, and with the session's worktree it would be gone."""
     library = tmp_path / "library"
-    first_commit(library, {"lib.txt": "1\n"}, "Begin")
+    first_commits(library, ({"lib.txt": "1\n"}, "Begin"))
     local = ("-c", "protocol.file.allow=always", "submodule", "--quiet")
     git(desk.repo, *local, "add", str(library), "lib")
     git(desk.repo, "commit", "-qm", "A submodule")

@@ -21,6 +21,7 @@ from ampsm_tui.screens.review.reading import Reading
 from ampsm_tui.screens.review.screen import ReviewScreen
 from ampsm_tui.widgets.diff.document import File
 from ampsm_tui.widgets.diff.layout import Row, Sort
+from tests.conftest import first_commits
 from tests.tui.builders import a_board, a_session
 from tests.tui.desk import Desk
 from tests.waiting import DEADLINE, becomes
@@ -133,12 +134,7 @@ class Reviewed:
     def __init__(self, desk: Desk, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         self.desk = desk
         self.root = root
-        root.mkdir()
-        git(root, "init", "-q", "-b", "main")
-        for name, content in BEFORE.items():
-            put(root, name, content)
-        git(root, "add", "-A")
-        git(root, "commit", "-q", "-m", "Begin")
+        first_commits(root, (BEFORE, "Begin"), at=STAMP)
         startup.make_ready(desk.engine)
         self.session, _ = sessions.new(desk.engine, path=root, prompt="Fix the login redirect", run=False)
         monkeypatch.setattr(ask, "cross", self._answer)
