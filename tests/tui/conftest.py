@@ -1,22 +1,33 @@
 """The fixtures of screens: a desk, and pictures kept in the folder snapshots/ at the top."""
 
 import asyncio
+import pickle
 import re
+import time
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import pytest
+from rich.console import RenderableType
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.single_file import SingleFileSnapshotExtension, WriteMode
 from syrupy.types import SerializableData, SerializedData
+from textual._compositor import Compositor
 from textual._context import active_app
 from textual.app import App
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
-from textual.pilot import Pilot
+from textual.dom import DOMNode
+from textual.message import Message
+from textual.message_pump import MessagePump
+from textual.pilot import Pilot, WaitForScreenTimeout
 
+from ampsm_tui import ask
 from ampsm_tui.app import AmpsmApp
-from tests.tui.desk import Desk
+from tests.tui.desk import DEADLINE, PAINT, Desk
 
 PICTURES = Path(__file__).parent.parent.parent / "snapshots"
 
@@ -47,33 +58,103 @@ def _parse_once(sheet: Stylesheet, css: str, *arguments: Any, **more: Any) -> li
     return _PARSED[key]
 
 
-async def _all_heard(*_: float) -> None:
+_STYLED: "WeakKeyDictionary[DOMNode, tuple[list[RuleSet], object]]" = WeakKeyDictionary()
+_style_parts = Stylesheet._process_component_classes
+
+
+def _style_parts_once(sheet: Stylesheet, node: DOMNode) -> None:
+    """The styles of a widget's parts, found again only where what the rules ask about has changed."""
+    asked = [(one._id, one.classes, one._pseudo_classes_cache_key) for one in node.css_path_nodes]
+    if node._component_styles and (known := _STYLED.get(node)) and known[0] is sheet.rules and known[1] == asked:
+        return
+    _style_parts(sheet, node)
+    _STYLED[node] = sheet.rules, asked
+
+
+def _paint_whole(compositor: Compositor, full: bool = False, **more: Any) -> RenderableType | None:
+    """A picture is painted; a frame on the way to what a test looks at is not."""
+    return PAINT(compositor, full, **more) if full else None
+
+
+_at_work: Counter[MessagePump] = Counter()
+_dispatch = MessagePump._dispatch_message
+
+
+async def _dispatch_counted(pump: MessagePump, message: Message) -> None:
+    _at_work[pump] += 1
+    try:
+        await _dispatch(pump, message)
+    finally:
+        _at_work[pump] -= 1
+        if not _at_work[pump]:
+            del _at_work[pump]
+
+
+TURNS = 4
+"""Turns of the loop that a key needs from the driver to the app's queue, and one more."""
+
+
+async def _all_heard(*_: float) -> bool:
     """Every widget has dealt with what it was told, and with what followed from that.
 
-    Textual's own sleeps 20 ms, and again while the process is busy: too long at rest, too short on a busy machine.
+    Textual's own sleeps 20 ms, and again while the process is busy, and has each widget answer: all of that for each
+    key is most of what a test costs.
     """
-    pilot: Pilot[Any] = Pilot(active_app.get())
-    for _round in range(3):
-        if not await _is_hearing(pilot.app):
-            return
-        await pilot._wait_for_screen()
+    app = active_app.get()
+    deadline = time.monotonic() + DEADLINE
+    quiet = turns = 0
+    while quiet < TURNS and app._exception is None:
+        quiet = 0 if _is_busy(app) else quiet + 1
+        turns += 1
+        await asyncio.sleep(0 if turns < 100 else 0.01)
+        if time.monotonic() > deadline:
+            raise WaitForScreenTimeout
+    return app._exception is None
 
 
-async def _is_hearing(app: App[Any]) -> bool:
-    """Somebody has a message or a callback waiting, also after those had a turn who were in the middle of one."""
-    for _turn in range(2):
-        if any(pump._next_callbacks or not pump._message_queue.empty() for pump in (app, *app._registry)):
-            return True
-        await asyncio.sleep(0)
-    return bool(app.screen._callbacks)
+def _is_busy(app: App[Any]) -> bool:
+    """Somebody is in the middle of a message, or has one or a callback waiting."""
+    if _at_work or app.screen._callbacks:
+        return True
+    return any(pump._next_callbacks or not pump._message_queue.empty() for pump in (app, *app._registry))
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is parsed twice, and nothing sleeps."""
+    """Nothing is parsed or styled twice, and nothing sleeps."""
+    _at_work.clear()
     monkeypatch.setattr(Stylesheet, "_parse_rules", _parse_once)
+    monkeypatch.setattr(Stylesheet, "_process_component_classes", _style_parts_once)
+    monkeypatch.setattr(Compositor, "render_update", _paint_whole)
+    monkeypatch.setattr(MessagePump, "_dispatch_message", _dispatch_counted)
+    monkeypatch.setattr(Pilot, "_wait_for_screen", _all_heard)
     monkeypatch.setattr("textual.pilot.wait_for_idle", _all_heard)
     monkeypatch.setattr("textual.app.wait_for_idle", _all_heard)
+
+
+@pytest.fixture
+def painted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each frame is painted, as in a terminal."""
+    monkeypatch.setattr(Compositor, "render_update", PAINT)
+
+
+@pytest.fixture
+def beside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is asked crosses into a thread: a side process for each app takes half a second to start."""
+
+    def answer(question: bytes) -> bytes:
+        try:
+            return pickle.dumps((pickle.loads(question)(), None))
+        except Exception as error:  # noqa: BLE001 - it is raised on the other side
+            return pickle.dumps((None, error))
+
+    async def cross(question: Callable[[], Any]) -> Any:
+        said, error = pickle.loads(await asyncio.to_thread(answer, pickle.dumps(question)))
+        if error is not None:
+            raise error
+        return said
+
+    monkeypatch.setattr(ask, "cross", cross)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from textual._compositor import Compositor
 from textual.worker import Worker, WorkerCancelled, WorkerFailed
 
 from ampsm_engine.config import Settings
@@ -30,6 +31,9 @@ Answer = Callable[..., Any]
 
 DEADLINE = 30.0
 """Seconds after which what has not come is a failure."""
+
+PAINT = Compositor.render_update
+"""Paints what has changed since; while tests run, only when all is settled, and whenever a test reads the screen."""
 
 
 class Feed:
@@ -110,22 +114,32 @@ class Desk:
         for worker in self._under_way():
             with contextlib.suppress(WorkerCancelled, WorkerFailed):  # an end, too; what is serious has ended the app
                 await worker.wait()
+        await self._frame()
+        while self._is_message_waiting():  # of a layout that the frame has made
+            await self.pilot.pause()
+        PAINT(self.app.screen._compositor, screen_stack=self.app._background_screens)
+
+    async def _frame(self) -> None:
+        """A sixtieth of a second goes by, also for the screens behind a box."""
         await self.pilot.pause()
+        for screen in self.app._background_screens:
+            screen._on_timer_update()
 
     def _under_way(self) -> list[Worker[Any]]:
         return [one for one in self.app.workers if one.group not in {"feed", "watching", "reading", "foreseeing"}]
 
     async def rest(self) -> None:
         """The same while the test holds answers back: who is under way waits for them, and no message waits."""
+        await self._frame()
         async with asyncio.timeout(DEADLINE):
             while True:
                 await self.pilot.pause()  # everybody has dealt with what there was
-                waiting = any(pump._next_callbacks or not pump._message_queue.empty() for pump in self._pumps())
-                if not waiting and len(self._under_way()) <= self._held:
+                if not self._is_message_waiting() and len(self._under_way()) <= self._held:
                     return
 
-    def _pumps(self) -> "list[MessagePump]":
-        return [self.app, *self.app._registry]
+    def _is_message_waiting(self) -> bool:
+        pumps: list[MessagePump] = [self.app, *self.app._registry]
+        return any(pump._next_callbacks or not pump._message_queue.empty() for pump in pumps)
 
     async def press(self, *keys: str) -> None:
         """Press keys one after the other, and wait until all is settled."""

@@ -76,6 +76,7 @@ async def wait(desk: Desk, fact: Callable[[], object]) -> None:
     for _ in range(600):
         await desk.settle()
         if fact():
+            await desk.settle()  # it may have come after all was settled
             return
         await desk.pilot.pause(0.02)
     raise AssertionError(f"It never came:\n{desk.text}")

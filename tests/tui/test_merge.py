@@ -46,6 +46,7 @@ async def on(app: AmpsmApp, session: Session) -> None:
     await asyncio.sleep(0)
 
 
+@pytest.mark.usefixtures("beside")
 async def test_from_a_session_to_its_base_and_back(ground: Ground) -> None:
     session = ground.session(script="echo the script says so")
     ground.amp(session, {"new.txt": "by amp\n"}, "amp: Add new")
@@ -73,6 +74,7 @@ async def test_from_a_session_to_its_base_and_back(ground: Ground) -> None:
     assert not (ground.repo / "new.txt").exists()
 
 
+@pytest.mark.usefixtures("beside")
 async def test_a_script_that_fails_is_asked_about(ground: Ground) -> None:
     session = ground.session(script="false")
     ground.amp(session, {"new.txt": "by amp\n"}, "amp: Add new")
@@ -92,6 +94,7 @@ async def test_a_script_that_fails_is_asked_about(ground: Ground) -> None:
     assert ground.shown("main", "new.txt") == "by amp\n"
 
 
+@pytest.mark.usefixtures("beside")
 async def test_the_last_question_is_the_trash(ground: Ground) -> None:
     session = ground.session()
     ground.amp(session, {"new.txt": "by amp\n"})
@@ -133,6 +136,7 @@ async def test_a_merge_that_is_called_off_leaves_everything_as_it_was(ground: Gr
     assert (ground.sha("main"), ground.tip(session)) == (before, tip)
 
 
+@pytest.mark.usefixtures("beside")
 async def test_what_is_in_the_way_is_said_and_keeps_one_from_the_plan(ground: Ground) -> None:
     session = ground.session()
     ground.amp(session, {"new.txt": "by amp\n"})
@@ -149,6 +153,7 @@ async def test_what_is_in_the_way_is_said_and_keeps_one_from_the_plan(ground: Gr
         await shows(pilot, "All is well")
 
 
+@pytest.mark.usefixtures("beside")
 async def test_a_checkout_in_the_way_is_said_and_leaves_what_does_not_move_it(ground: Ground) -> None:
     session = ground.session()
     ground.amp(session, {"one.txt": "by amp\n"})

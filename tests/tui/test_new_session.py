@@ -198,6 +198,7 @@ async def test_hostile_text_is_inert(form: Desk) -> None:
         assert not set(form.text) & set("\x1b\x07\x00\u202e")
 
 
+@pytest.mark.usefixtures("beside")
 async def test_with_the_real_engine_what_is_wrong_is_told_and_what_is_right_is_made(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -22,6 +22,9 @@ from tests.tui.test_script import shows
 __all__ = ["ground"]
 
 
+pytestmark = pytest.mark.usefixtures("beside")
+
+
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(conflict, "TICK", 0.05)

@@ -36,6 +36,9 @@ class Film:
             self._stream.feed(update.render_segments(CONSOLE).replace("\n", "\r\n"))
 
 
+pytestmark = pytest.mark.usefixtures("painted")
+
+
 @pytest.fixture
 def film(monkeypatch: pytest.MonkeyPatch) -> Film:
     made = Film()

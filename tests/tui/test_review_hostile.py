@@ -49,7 +49,7 @@ async def test_counts_that_were_painted_for_a_neighbour_still_come_to_the_list(r
 
 async def test_the_head_says_both_counts_or_none(reviewed: Reviewed) -> None:
     async with reviewed.open((50, 20)) as desk:
-        for width in range(30, 90):
+        for width in range(30, 90, 3):
             await desk.resize(width, 20)
             reviewed.screen.query_one(ReviewHead)._say()
             shown = desk.lines[0]

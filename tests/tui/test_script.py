@@ -20,6 +20,9 @@ from tests.worker.conftest import bench
 __all__ = ["bench"]
 
 
+pytestmark = pytest.mark.usefixtures("beside")
+
+
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(script, "EVERY", 0.02)
@@ -34,10 +37,12 @@ async def shows(pilot: Pilot[int], *words: str) -> None:
     """The screen shows these words, sooner or later."""
     app = pilot.app
     assert isinstance(app, AmpsmApp)
-    await becomes(
-        lambda: all(word in "\n".join(screen_lines(app)) for word in words),
-        lambda: "\n".join([f"{words}:", *screen_lines(app), log_of(app)]),
-    )
+
+    def are_there() -> bool:
+        text = "\n".join(screen_lines(app))
+        return all(word in text for word in words)
+
+    await becomes(are_there, lambda: "\n".join([f"{words}:", *screen_lines(app), log_of(app)]))
     await pilot.pause()
 
 

@@ -417,7 +417,9 @@ async def test_looks(desk: Desk, snapshot_svg: Camera, state: str, size: tuple[i
         desk.answers["timeline"] = lambda *_: replace(a_history(row), commits=(), facts=())
         assert row.current
         row = replace(row, current=waiting(1, "The first prompt"))
-    async with opened(desk, row, None if state == "empty" else EVERY_KIND, size=size, queue=queue):
+    async with opened(desk, row, None if state == "empty" else EVERY_KIND, size=size, queue=queue) as transcript:
+        transcript.notify_style_update()  # measured anew: the thumb tells what was painted on the way, too
+        await desk.settle()
         snapshot_svg(desk.app)
 
 
