@@ -114,13 +114,26 @@ class Terminal:
 
     def sees(self, *words: str) -> "Terminal":
         """Wait until all these words are on the screen."""
-        self.until(lambda: all(word in self.text for word in words), f"{words} on the screen")
+        self.until(self._shown(lambda text: all(word in text for word in words)), f"{words} on the screen")
         return self
 
     def sees_no_more(self, *words: str) -> "Terminal":
         """Wait until none of these words is on the screen."""
-        self.until(lambda: not any(word in self.text for word in words), f"{words} to leave the screen")
+        self.until(self._shown(lambda text: not any(word in text for word in words)), f"{words} to leave the screen")
         return self
+
+    def _shown(self, fact: Callable[[str], bool]) -> Callable[[], bool]:
+        """A fact about the text of the screen, looked at again only when something has come: that is slow."""
+        seen = -1
+
+        def look() -> bool:
+            nonlocal seen
+            if seen == len(self.bytes):
+                return False
+            seen = len(self.bytes)
+            return fact(self.text)
+
+        return look
 
     def line_with(self, word: str) -> str:
         """The first line that has this word, once there is one."""

@@ -50,7 +50,7 @@ def test_nothing_hostile_reaches_the_terminal(bench: Bench, terminal: Open) -> N
         session = bench.new(f"{SEEN} {name} {text}".replace("\0", ""), name=f"{SEEN} {name}")
         bench.settled(session)
         bench.engine.store.sessions.update(session.id, name=f"{SEEN} {text}", notes=text)  # past all that checks a name
-    screens = [terminal(size=size) for size in ((80, 24), (120, 40), (30, 24))]
+    screens = [terminal(size=size) for size in ((120, 40), (30, 24))]
     screens.append(terminal("watch", size=(30, 24)))
     for screen in screens:
         screen.sees(SEEN)

@@ -3,8 +3,6 @@
 import os
 import signal
 
-import pytest
-
 from ampsm_engine.model import Outcome, State, Status
 from tests.journeys.conftest import Open
 from tests.waiting import until
@@ -66,69 +64,40 @@ def test_what_is_typed_ahead_is_text_and_no_command(bench: Bench, terminal: Open
     assert bench.engine.store.sessions.all() == (bench.now(session),)
 
 
-def test_stopping_asks_and_stops(bench: Bench, terminal: Open) -> None:
-    session_id = running(bench)
-    screen = terminal(size=(100, 30))
-    screen.sees("● running", "fix login").press("x")
-    screen.sees("Stop").press("y")
-    screen.sees_no_more("● running").sees("○ idle")
-    (iteration,) = bench.engine.store.iterations.of(session_id)
-    assert iteration.outcome is Outcome.STOPPED
-    screen.press("q")
-    assert screen.ended() == 0
-
-
-def test_who_quits_while_it_runs_finds_it_live(bench: Bench, terminal: Open) -> None:
-    session_id = running(bench)
-    first = terminal()
-    first.sees("● running", "fix login").press("q")
-    assert first.ended() == 0
-    assert bench.engine.store.sessions.get(session_id).status is Status.RUNNING
-    second = terminal()
-    second.sees("● running", "fix login").press("enter").sees("I am looking around.")
-    bench.flag("go").touch()
-    second.sees("It is done now.", "○ idle")
-
-
-@pytest.mark.parametrize("death", ["kill", "hang_up", "terminate"])
-def test_whatever_ends_the_app_ends_nothing_else(bench: Bench, terminal: Open, death: str) -> None:
+def test_whatever_ends_the_app_ends_nothing_else(bench: Bench, terminal: Open) -> None:
     session_id = running(bench)
     (before,) = bench.engine.store.iterations.of(session_id)
     amp = bench.amp(before)
     workers = {worker.pid for worker in bench.workers()}
-    screen = terminal()
-    screen.sees("● running", "fix login").press("enter").sees("I am looking around.")
-    if death == "terminate":
-        os.kill(screen.pid, signal.SIGTERM)
-        assert screen.ended() == 128 + signal.SIGTERM, screen.text
-    else:
-        getattr(screen, death)()
-    os.kill(amp, 0)
-    assert {worker.pid for worker in bench.workers()} == workers
-    (after,) = bench.engine.store.iterations.of(session_id)
-    assert (after.state, after.attempts, after.start_time) == (State.RUNNING, 1, before.start_time)
+    for death in ("q", "terminate", "hang_up", "kill"):
+        screen = terminal()
+        screen.sees("● running", "fix login").press("enter").sees("I am looking around.")
+        if death == "q":
+            screen.press("escape").sees("STATUS", "NAME").press("q")
+            assert screen.ended() == 0
+        elif death == "terminate":
+            os.kill(screen.pid, signal.SIGTERM)
+            assert screen.ended() == 128 + signal.SIGTERM, screen.text
+            assert b"\x1b[?1049l" in screen.bytes, "back from the alternate screen"
+            assert b"\x1b[?25h" in screen.bytes, "the cursor is there again"
+            assert screen.bytes.rindex(b"\x1b[?1000l") > screen.bytes.rindex(b"\x1b[?1000h"), "no mouse any more"
+        else:
+            getattr(screen, death)()
+        os.kill(amp, 0)
+        assert {worker.pid for worker in bench.workers()} == workers
+        (after,) = bench.engine.store.iterations.of(session_id)
+        assert (after.state, after.attempts, after.start_time) == (State.RUNNING, 1, before.start_time)
     again = terminal()
-    again.sees("● running", "fix login")
+    again.sees("● running", "fix login").press("enter").sees("I am looking around.")
     bench.flag("go").touch()
-    again.sees("○ idle")
+    again.sees("It is done now.", "○ idle")
     (end,) = bench.engine.store.iterations.of(session_id)
     assert (end.outcome, end.attempts, end.changed_files) == (Outcome.DONE, 1, 1)
 
 
-def test_an_app_that_ends_in_order_gives_the_terminal_back(bench: Bench, terminal: Open) -> None:
-    running(bench)
-    screen = terminal()
-    screen.sees("● running")
-    os.kill(screen.pid, signal.SIGTERM)
-    assert screen.ended() == 128 + signal.SIGTERM, screen.text
-    assert b"\x1b[?1049l" in screen.bytes, "back from the alternate screen"
-    assert b"\x1b[?25h" in screen.bytes, "the cursor is there again"
-    assert screen.bytes.rindex(b"\x1b[?1000l") > screen.bytes.rindex(b"\x1b[?1000h"), "no mouse any more"
-
-
-def test_apps_a_watch_and_a_command_agree(bench: Bench, terminal: Open) -> None:
+def test_an_app_a_watch_and_a_command_agree_at_any_size_and_it_is_stopped(bench: Bench, terminal: Open) -> None:
     session_id = running(bench, "mend")
-    screens = [terminal(), terminal(size=(120, 40)), terminal("watch", size=(30, 24))]
+    screens = [terminal(size=(120, 40)), terminal("watch", size=(30, 24))]
     for screen in screens:
         screen.sees("mend")
     bench.engine.store.sessions.update(session_id, name="sew")
@@ -136,26 +105,18 @@ def test_apps_a_watch_and_a_command_agree(bench: Bench, terminal: Open) -> None:
         screen.sees("sew").until(
             lambda s=screen: not any("mend" in line[:60] for line in s.lines), "the old name to go"
         )
-    bench.flag("go").touch()
-    for screen in screens:
-        screen.sees("1 idle")
+    for width, height in ((30, 24), (200, 50), (80, 10), (50, 20), (100, 30)):
+        screens[0].resize(width, height).sees("sew")
+        screens[0].until(lambda w=width: all(len(line) <= w for line in screens[0].lines), "lines that fit")
+    screens[1].press("x", "d", "n", "q")
+    assert screens[1].ended() == 0
+    assert bench.engine.store.sessions.get(session_id).status is Status.RUNNING, "the side pane only watches"
+    screens[0].press("x").sees("Stop").press("y")
+    screens[0].sees_no_more("● running").sees("○ idle")
+    (iteration,) = bench.engine.store.iterations.of(session_id)
+    assert iteration.outcome is Outcome.STOPPED
+    screens[0].press("q")
+    assert screens[0].ended() == 0
     command = terminal("status")
     assert command.ended() == 0
     assert "   1 idle" in command.text
-
-
-def test_the_side_pane_only_watches(bench: Bench, terminal: Open) -> None:
-    session_id = running(bench)
-    pane = terminal("watch", size=(30, 24))
-    pane.sees("fix login").press("x", "d", "n", "q")
-    assert pane.ended() == 0
-    assert bench.engine.store.sessions.get(session_id).status is Status.RUNNING
-
-
-def test_a_resized_terminal_shows_it_all(bench: Bench, terminal: Open) -> None:
-    running(bench)
-    screen = terminal(size=(120, 40))
-    screen.sees("fix login", "● running")
-    for width, height in ((30, 24), (200, 50), (80, 10), (50, 20)):
-        screen.resize(width, height).sees("fix login")
-        screen.until(lambda w=width: all(len(line) <= w for line in screen.lines), "lines that fit")

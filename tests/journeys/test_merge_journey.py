@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ampsm_engine.merging import open_conflict
-from ampsm_engine.model import MergeState, Session, Status
+from ampsm_engine.model import Session, Status
 from tests.conftest import git
 from tests.journeys.conftest import Open
 from tests.worker.bench import Bench
@@ -30,14 +30,22 @@ def changed(at: Path, before: str, after: str) -> None:
     file.write_text(file.read_text().replace(f"{before}\n", f"{after}\n"))
 
 
-def test_a_conflict_is_solved_by_keys_and_all_of_it_undone(bench: Bench, terminal: Open) -> None:
+def test_a_conflict_outlives_its_terminal_is_solved_by_keys_in_another_and_all_of_it_undone(
+    bench: Bench, terminal: Open
+) -> None:
     session = in_each_others_way(bench)
     base, tip = git(bench.repo, "rev-parse", "main"), git(bench.repo, "rev-parse", session.branch_name)
-    app = terminal(size=(100, 30)).sees("Mend the menu", "no iteration yet")
-    app.press("M").sees("would conflict", "menu.txt", "Enter: the plan")
-    app.press("enter").sees("What will happen", "becomes one")
-    app.press("ctrl+g").sees("Conflict 1 of 1", "soup of the base", "soup of the session", "main is untouched")
+    first = terminal(size=(30, 20)).sees("Mend")
+    first.press("M").sees("would conflict").press("enter").sees("What will happen")
+    first.press("ctrl+g").sees("Conflict 1 of 1")
+    first.press("t").sees("Nothing is open")
+    first.kill()
+    assert open_conflict.conflicts(bench.engine, session.id).resolved == ("menu.txt",)
     assert git(bench.repo, "rev-parse", "main") == base
+    app = terminal(size=(100, 30)).sees("Mend the menu", "no iteration yet")
+    app.press("M").sees("Nothing is open any more")
+    app.press("z").sees("Put menu.txt back into conflict?").press("y")
+    app.sees("Conflict 1 of 1", "soup of the base", "soup of the session", "main is untouched")
     app.press("b").sees("Nothing is open any more")
     app.press("z").sees("Conflict 1 of 1")
     app.press("t").sees("Nothing is open any more")
@@ -47,26 +55,9 @@ def test_a_conflict_is_solved_by_keys_and_all_of_it_undone(bench: Bench, termina
     assert git(bench.repo, "status", "--porcelain") == ""
     assert bench.now(session).status is Status.DONE
     app.press("u").sees("Undo the merge of Mend the menu?")
-    app.press("y").sees("would conflict", "Enter: the plan")
+    app.press("y").sees("would conflict", "menu.txt", "Enter: the plan")
     assert git(bench.repo, "rev-parse", "main") == base
     assert git(bench.repo, "rev-parse", session.branch_name) == tip
     assert "soup of the base" in (bench.repo / "menu.txt").read_text()
     app.press("escape").sees_no_more("Enter: the plan").press("q")
     assert app.ended() == 0
-
-
-def test_a_conflict_outlives_its_terminal_and_is_aborted_in_another(bench: Bench, terminal: Open) -> None:
-    session = in_each_others_way(bench)
-    tip = git(bench.repo, "rev-parse", session.branch_name)
-    app = terminal(size=(30, 20)).sees("Mend")
-    app.press("M").sees("would conflict").press("enter").sees("What will happen")
-    app.press("ctrl+g").sees("Conflict 1 of 1")
-    app.press("t").sees("Nothing is open")
-    app.kill()
-    assert open_conflict.conflicts(bench.engine, session.id).resolved == ("menu.txt",)
-    again = terminal(size=(50, 20)).sees("Mend the menu")
-    again.press("M").sees("Nothing is open any more")
-    again.press("X").sees("Abort the merge").press("y").sees("would conflict")
-    assert git(bench.repo, "rev-parse", session.branch_name) == tip
-    assert git(Path(session.worktree_path), "status", "--porcelain") == ""
-    assert bench.engine.store.merges.of(session.id)[0].state is MergeState.ABORTED

@@ -12,7 +12,7 @@ from tests.waiting import until
 from tests.worker.bench import Bench
 
 
-@pytest.mark.parametrize("death", [signal.SIGTERM, signal.SIGHUP, "ctrl+q"])
+@pytest.mark.parametrize("death", ["ctrl+q", signal.SIGHUP, pytest.param(signal.SIGTERM, marks=pytest.mark.soak)])
 def test_a_session_that_is_being_made_is_made(bench: Bench, terminal: Open, death: signal.Signals | str) -> None:
     here, go = bench.flag("here"), bench.flag("go")
     slow(bench.repo, here, go)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.journeys.conftest import AMPSM, Open
 from tests.journeys.terminal import Terminal
+from tests.soak import one_in
 from tests.waiting import until
 from tests.worker.bench import Bench
 
@@ -29,7 +30,7 @@ main()
 """The app, whose help hangs; the file that HANGS names exists from then on."""
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", one_in(2, [signal.SIGTERM, signal.SIGHUP]))
 def test_a_stuck_app_ends_and_gives_the_terminal_back(bench: Bench, number: signal.Signals) -> None:
     session = bench.new(None, name="fix login")
     hangs = bench.flag("hangs")
