@@ -1,5 +1,6 @@
 """What belongs to a session comes along, whatever it comes to; what is somebody else's is named, and asked about."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from ampsm_engine.merging.values import Options
 from ampsm_engine.model import Session
 from tests.conftest import git
 from tests.merging.desk import Desk, lines
+from tests.soak import one_in
 
 COLLEAGUE = ("-c", "user.name=Colleague", "-c", "user.email=colleague@example.org")
 
@@ -48,7 +50,7 @@ def task(desk: Desk) -> Session:
     return session
 
 
-@pytest.mark.parametrize("more", [{}, {"squash": False}, {"fast_forward": False}, {"manual": "keep"}])
+@pytest.mark.parametrize("more", one_in(2, [{}, {"squash": False}, {"fast_forward": False}, {"manual": "keep"}]))
 def test_another_branch_gets_the_sessions_work_alone(desk: Desk, task: Session, more: dict[str, object]) -> None:
     release = desk.sha("release")
     found = merges.preflight(desk.engine, task.id, onto="release")
@@ -126,9 +128,13 @@ def test_a_conflict_on_another_branch_is_of_the_sessions_work_alone(desk: Desk, 
     assert git(desk.repo, "diff", "--name-only", release, "release").split() == ["one.txt"]
 
 
-@pytest.mark.parametrize("how", ["merge", "fast-forward", "cherry-pick"])
-@pytest.mark.parametrize("kind", ["merge", "squash", "rebase"])
-def test_work_of_others_on_the_branch_is_asked_about(desk: Desk, how: str, kind: str) -> None:
+HOWS = ("merge", "fast-forward", "cherry-pick")
+KINDS = ("merge", "squash", "rebase")
+
+
+@pytest.mark.parametrize("ways", one_in(4, itertools.product(HOWS, KINDS)))  # each of the six is among them
+def test_work_of_others_on_the_branch_is_asked_about(desk: Desk, ways: tuple[str, str]) -> None:
+    how, kind = ways
     on_branch(desk, "feature-x", "x.txt", "Feature X")
     session = desk.session("fix")
     at = Path(session.worktree_path)

@@ -62,7 +62,7 @@ def _plain(options: Options) -> dict[str, object]:
 @settings(max_examples=2)
 @given(data=st.data())
 def test_a_few(desk: Desk, data: st.DataObject) -> None:
-    play(desk, data, 5)
+    play(desk, data, 4)
 
 
 @pytest.mark.soak

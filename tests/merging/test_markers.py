@@ -39,7 +39,7 @@ STYLES = ("merge", "diff3", "zdiff3")
 MARKERS = [(style, *marks) for style in STYLES for marks in ((7, "\n"), (15, "\n"), (15, "\r\n"), (3, "\n"))]
 
 
-@pytest.mark.parametrize("marks", one_in(3, MARKERS))  # each size and each style is among them
+@pytest.mark.parametrize("marks", one_in(5, MARKERS))  # each style is among them
 def test_markers_of_every_size_and_style(desk: Desk, marks: tuple[str, int, str]) -> None:
     style, size, end = marks
     git(desk.repo, "config", "merge.conflictStyle", style)
@@ -72,7 +72,7 @@ def test_markers_of_every_size_and_style(desk: Desk, marks: tuple[str, int, str]
 WAYS = [(way, where) for where in ("before", "after", "one side") for way in ("edit", "hunk", "theirs")]
 
 
-@pytest.mark.parametrize("how", one_in(2, WAYS))
+@pytest.mark.parametrize("how", one_in(4, WAYS))  # each way and each place is among them
 def test_a_file_that_rightly_holds_markers(desk: Desk, how: tuple[str, str]) -> None:
     way, where = how
 
@@ -153,7 +153,7 @@ def test_markers_do_not_hide(desk: Desk, how: str) -> None:
         operations.continue_(desk.engine, session.id)
 
 
-@pytest.mark.parametrize("choice", ["ours", "theirs"])
+@pytest.mark.parametrize("choice", one_in(2, ["ours", "theirs"]))
 def test_a_file_without_a_line_break_at_its_end(desk: Desk, choice: str) -> None:
     text = {"ours": "a\nours", "theirs": "a\ntheirs"}
     session, _ = in_conflict_in(desk, "end.txt", before="a\nb", **text)

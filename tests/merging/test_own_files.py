@@ -12,6 +12,7 @@ from ampsm_engine.model import Session
 from ampsm_engine.worker import context
 from tests.conftest import git
 from tests.merging.desk import LINES, Desk, lines, options
+from tests.soak import one_in
 
 NEGATED = "*\n!*/\n!*.md\n!*.json\n!*.txt\n!.gitignore\n!AGENT_CONTEXT/**\n!.worktrees/**\n"
 
@@ -59,14 +60,12 @@ WAYS: dict[str, dict[str, object]] = {
 }
 
 
-@pytest.mark.parametrize(
-    ("way", "base_moves"), [("squash", True), ("keep", False), ("no-squash", False), ("no-squash no-ff", True)]
-)
-def test_no_merge_carries_them(desk: Desk, task: Session, way: str, *, base_moves: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", one_in(2, ["squash", "keep", "no-squash no-ff", "no-squash"]))
+def test_no_merge_carries_them(desk: Desk, task: Session, way: str, tmp_path: Path) -> None:
     forced(desk, task, {"a.txt": "1\n"}, "By hand, all of it")
     forced(desk, task, {"AGENT_CONTEXT/more.md": "x\n", ".worktrees/x/y": "z\n"}, "Nothing but ours")
     desk.by_hand(task, {"b.txt": "2\n"})
-    if base_moves:
+    if way in ("squash", "no-squash no-ff"):
         desk.base({"two.txt": lines(_9="base")})
     tip, start = desk.tip(task), desk.sha("main")
     found = merges.preflight(desk.engine, task.id).findings

@@ -15,6 +15,7 @@ from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import MergeState, Session, Status
 from tests.conftest import git
 from tests.merging.desk import Desk, lines, refused
+from tests.soak import one_in
 
 
 def test_a_checkout_of_another_branch_is_not_touched(desk: Desk, task: Session) -> None:
@@ -54,7 +55,7 @@ def test_what_is_in_the_way_in_the_checkout_is_named(desk: Desk, task: Session, 
     desk.clean(task)
 
 
-@pytest.mark.parametrize("kind", ["rebasing", "bisecting", "merging", "changed"])
+@pytest.mark.parametrize("kind", one_in(2, ["rebasing", "bisecting", "changed", "merging"]))
 def test_a_base_that_cannot_move_is_refused_before_a_conflict_is_laid_out(desk: Desk, task: Session, kind: str) -> None:
     git(desk.repo, "branch", "side")
     desk.base({"one.txt": lines(_3="base")})
