@@ -1,9 +1,13 @@
 """The house: arrows point down, files stay small, every module says what it is."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
+
+from ampsm_engine import private_folder
+from ampsm_engine.errors import AmpsmError
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted(path for house in ("ampsm_engine", "ampsm_tui") for path in (ROOT / house).rglob("*.py"))
@@ -26,3 +30,31 @@ def test_every_module_says_what_it_is_and_stays_small() -> None:
     assert silent == [], "a module opens with what lives here"
     long = [name for name, text in texts.items() if text.count("\n") > 500]
     assert long == [], "a file this long is a call to look at the walls"
+
+
+def test_every_room_is_on_the_map() -> None:
+    """A room: each package, and each module that lies beside them."""
+    told = (ROOT / "ARCHITECTURE.md").read_text()
+    packages = [path.parent.relative_to(ROOT) for path in SOURCES if path.name == "__init__.py"]
+    inner = [f"{package.relative_to(package.parts[0])}/`" for package in packages if len(package.parts) > 1]
+    beside = [f"`{path.name}`" for path in SOURCES if path.parent.parent == ROOT and path.name != "__init__.py"]
+    assert [room for room in (*inner, *beside) if room not in told] == []
+    named = re.findall(r"`((?:ampsm_engine|ampsm_tui|tests)/[\w/]+(?:\.py)?/?)`", told)
+    assert len(named) > len(packages) // 2
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_errors_stay_few() -> None:
+    assert {kind.__name__ for kind in AmpsmError.__subclasses__()} == {"NotFound", "Refused", "Unfit", "Failed"}
+
+
+def test_no_folder_bears_a_name_that_is_cleared_away_without_the_lock_that_keeps_it() -> None:
+    """`private_folder.remove_abandoned` takes a folder of its names that nobody has locked for a dead process's."""
+    made = [
+        (str(path), prefix)
+        for path in SOURCES
+        if path.name != "private_folder.py"
+        for prefix in re.findall(r'prefix=f?"([^"]*)"', path.read_text())
+    ]
+    assert made
+    assert [one for one in made if private_folder._OURS.fullmatch(f"{one[1]}x")] == []
