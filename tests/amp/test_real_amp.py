@@ -1,4 +1,7 @@
-"""The real amp, without account and network: what it lists, what it accepts, and how its refusals are recognised."""
+"""The real amp, without account and network: what it lists, what it accepts, and how its refusals are recognised.
+
+Each start of it costs two seconds, and which one it is does not change by itself: most of this is for `make soak`.
+"""
 
 import json
 import time
@@ -15,6 +18,7 @@ from ampsm_engine.model import Outcome
 from ampsm_engine.naming import new_id
 from tests.amp.recorded import STREAMS, THREAD
 from tests.real_amp import offline, real_amp
+from tests.soak import one_in
 from tests.waiting import DEADLINE
 
 __all__ = ["real_amp"]
@@ -81,7 +85,7 @@ def test_it_lists_the_options_that_were_recorded(options):
     assert options == set(recorded["2026-09-23"]["help_options"])
 
 
-@pytest.mark.parametrize("mode", [None, "high", "-odd", "any word"])
+@pytest.mark.parametrize("mode", one_in(4, ["-odd", None, "high", "any word"]))
 def test_every_line_of_ours_is_understood_and_no_network_is_recognised(real_amp, options, run, home, mode):
     code, ending = play(run, first(real_amp, options, run, mode), offline(home))
     assert (code, ending.outcome, ending.failure) == (1, Outcome.FAILED, "offline")
@@ -95,6 +99,7 @@ def test_a_follow_up_is_understood_and_no_network_is_recognised(real_amp, option
     assert (code, ending.failure) == (1, "offline")
 
 
+@pytest.mark.soak
 def test_unarchiving_is_understood(real_amp, run, home):
     code, ending = play(run, command.unarchive(real_amp, THREAD), offline(home))
     assert code == 1
@@ -120,6 +125,7 @@ def test_a_question_without_network_never_starts_the_login(real_amp, run, home):
     assert ending.failure == "offline"
 
 
+@pytest.mark.soak
 def test_an_unknown_option_is_recognised_and_dropping_it_helps(real_amp, options, run, home):
     argv = [*first(real_amp, options, run), "--effort", "--none-such=3"]
     _, ending = play(run, argv, offline(home))
@@ -134,6 +140,7 @@ def test_an_unknown_option_is_recognised_and_dropping_it_helps(real_amp, options
     assert ending.failure == "offline"
 
 
+@pytest.mark.soak
 def test_broken_settings_are_recognised_and_named(real_amp, run, home):
     (run.path / "broken.json").write_text('{"a": ')
     argv = [str(real_amp), "--execute", "--stream-json", "--settings-file", str(run.path / "broken.json")]
@@ -142,7 +149,7 @@ def test_broken_settings_are_recognised_and_named(real_amp, run, home):
     assert "broken.json" in ending.error
 
 
-@pytest.mark.parametrize("content", [b"", b" \n", b"\xff\xfe"])
+@pytest.mark.parametrize("content", one_in(3, [b" \n", b"", b"\xff\xfe"]))
 def test_prompts_that_we_refuse_are_refused_by_amp_too(real_amp, options, run, home, content):
     with pytest.raises(Refused):
         command.check_prompt(content.decode("utf-8", "surrogateescape"))
@@ -151,11 +158,13 @@ def test_prompts_that_we_refuse_are_refused_by_amp_too(real_amp, options, run, h
     assert ending.failure == "bad-prompt"
 
 
+@pytest.mark.soak
 def test_a_bad_thread_id_is_recognised(real_amp, run, home):
     _, ending = play(run, [str(real_amp), "threads", "continue", "T-1", "--execute"], offline(home))
     assert ending.failure == "bad-thread-id"
 
 
+@pytest.mark.soak
 def test_settings_of_the_users_with_comments_are_taken(real_amp, options, run, home):
     folder = home / ".config" / "amp"
     folder.mkdir(parents=True)

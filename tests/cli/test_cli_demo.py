@@ -43,13 +43,17 @@ def place(tmp_path: Path) -> Path:
     return tmp_path / "a demo"
 
 
-def test_the_demo_runs_real_sessions(place: Path, hermetic: Path) -> None:
-    process = program("demo", "--speed", "100", "--folder", str(place))
-    out_bytes, err_bytes = process.communicate()
-    out, err = out_bytes.decode(), err_bytes.decode()
-    assert process.returncode == 0, (out, err)
+def test_the_demo_runs_real_sessions_and_rewrites_its_lines_on_a_terminal(place: Path, hermetic: Path) -> None:
+    child = spawned(60, "demo", "--plain", "--speed", "100", "--folder", str(place))
+    shown = child.read()
+    child.close()
+    assert child.exitstatus == 0, shown
     assert left(place) == []
-    assert "◆ Thousands separators" in err, "the script fails first"
+    assert "◆ Thousands separators" in shown, "the script fails first"
+    drawn = shown.split("\x1b[5A")
+    lines = [line.rpartition("\x1b[K")[2] for line in drawn[1].split("\r\n") if line][:5]
+    assert all(len(line) < 60 for line in lines), lines
+    out = drawn[-1].replace("\r\n", "\n")
     assert out.count("commit ") >= 5
     branches = git(place / "pocketbook", "for-each-ref", "--format=%(refname)", "refs/heads/amp").splitlines()
     assert len(branches) == 5
@@ -61,6 +65,7 @@ def test_the_demo_runs_real_sessions(place: Path, hermetic: Path) -> None:
     commands = [line.strip() for line in out.splitlines() if line.startswith("  ")]
     tried = [line for line in commands if line.startswith(("export", "git -C")) or "ampsm" in line]
     assert len(tried) >= 7
+    assert shlex.quote(str(place / "home")) in tried[0]
     for command in tried[1:]:
         done = subprocess.run(["bash", "-c", f"{tried[0]}\n{command}"], capture_output=True, check=False)
         wanted = 1 if "iterate" in command else 0  # it is out of credits still
@@ -99,16 +104,3 @@ def test_a_folder_with_something_in_it_is_refused(ampsm: Ampsm, place: Path) -> 
     ran = ampsm("demo", "--folder", str(place))
     assert (ran.code, ran.out) == (4, "")
     assert (place / "mine").exists()
-
-
-def test_on_a_terminal_the_lines_are_rewritten(place: Path) -> None:
-    child = spawned(60, "demo", "--plain", "--speed", "100", "--folder", str(place))
-    shown = child.read()
-    child.close()
-    assert child.exitstatus == 0, shown
-    assert "\x1b[5A" in shown
-    assert shlex.quote(str(place / "home")) in shown
-    drawn = shown.split("\x1b[5A")
-    lines = [line.rpartition("\x1b[K")[2] for line in drawn[1].split("\r\n") if line][:5]
-    assert all(len(line) < 60 for line in lines), lines
-    assert left(place) == []

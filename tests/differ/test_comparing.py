@@ -245,8 +245,8 @@ async def test_totals_are_gits_also_where_something_else_is_shown(
     assert counted == {name: (int(a.replace("-", "0")), int(d.replace("-", "0"))) for name, (a, d) in said.items()}
     other = await whole(differ, sandbox, old, new, ignore_whitespace=True)
     assert totals(other)[1:] == shortstat(sandbox, other.old_tree, other.new_tree, "-w")[1:]
-    begun = await whole(differ, sandbox, "", new)
-    assert totals(begun) == shortstat(sandbox, sandbox.git("hash-object", "-t", "tree", "/dev/null"), new)
+    begun = await whole(differ, sandbox, "", old)
+    assert totals(begun) == shortstat(sandbox, sandbox.git("hash-object", "-t", "tree", "/dev/null"), old)
     (sandbox.root / "copy.txt").write_text(text)
     live = await review.refresh(request(sandbox, old, None))
     assert live is not None

@@ -10,6 +10,7 @@ from ampsm_engine.engine import health, removal, views
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.model import Outcome
 from tests.conftest import git
+from tests.soak import one_in
 from tests.worker.bench import Bench
 
 
@@ -41,7 +42,7 @@ def whole(bench: Bench) -> None:
         assert views.show(bench.engine, session).ahead == 1
 
 
-@pytest.mark.parametrize("how", ["renamed", "below a renamed folder", "into a folder", "far away"])
+@pytest.mark.parametrize("how", one_in(2, ["far away", "renamed", "below a renamed folder", "into a folder"]))
 def test_a_repository_that_was_moved(bench: Bench, tmp_path: Path, how: str) -> None:
     inner = bench.repo.parent / "projects" / "inner"
     if how == "below a renamed folder":
