@@ -94,7 +94,7 @@ FILES: dict[str, tuple[str, str | None, Callable[[Path], object]]] = {
 
 
 @pytest.mark.parametrize("committed", [True, False], ids=["committed", "uncommitted"])
-@pytest.mark.parametrize("kind", one_in(2, FILES))
+@pytest.mark.parametrize("kind", one_in(3, FILES))
 def test_a_whole_file_is_rejected_and_comes_back(
     sandbox: Sandbox, worktree: Worktree, at: Path, kind: str, committed: bool
 ) -> None:
@@ -115,7 +115,7 @@ def test_a_whole_file_is_rejected_and_comes_back(
     sandbox.check()
 
 
-@pytest.mark.parametrize("kind", one_in(2, FILES))
+@pytest.mark.parametrize("kind", one_in(3, FILES))
 def test_a_whole_file_is_staged_and_unstaged(sandbox: Sandbox, worktree: Worktree, at: Path, kind: str) -> None:
     path, old_path, change = FILES[kind]
     change(at)

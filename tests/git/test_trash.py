@@ -10,6 +10,7 @@ from ampsm_engine.errors import Failed, NotFound, Refused
 from ampsm_engine.git import commits, inventory, trash
 from ampsm_engine.git.places import Worktree
 from tests.git.sandboxes import SESSION, Sandbox, has_lfs
+from tests.soak import one_in
 
 
 def contents(worktree: Path) -> dict[str, tuple[int, bytes]]:
@@ -58,7 +59,7 @@ def there_and_back(sandbox: Sandbox, worktree: Worktree, *, sweep: bool = True) 
     sandbox.check()
 
 
-@pytest.mark.parametrize("then", ["kept", "deleted"])
+@pytest.mark.parametrize("then", one_in(2, ["kept", "deleted"]))
 def test_a_link_that_is_only_intended_to_be_added_comes_back(sandbox: Sandbox, worktree: Worktree, then: str) -> None:
     (worktree.path / "link").symlink_to("nowhere")
     sandbox.git("add", "--intent-to-add", "link", at=worktree.path)
@@ -258,7 +259,7 @@ def test_a_lost_worktree_leaves_its_branch_to_keep(sandbox: Sandbox, worktree: W
     assert (worktree.path / "x").read_text() == "1"
 
 
-@pytest.mark.parametrize("what", ["a file", "a link to nothing"])
+@pytest.mark.parametrize("what", one_in(2, ["a file", "a link to nothing"]))
 def test_what_took_the_place_of_a_worktree_is_not_deleted(sandbox: Sandbox, worktree: Worktree, what: str) -> None:
     import shutil
 
@@ -430,7 +431,7 @@ def test_permissions_times_and_empty_folders_come_back(sandbox: Sandbox, worktre
     assert (at / "made.txt").stat().st_mtime_ns == 10**18
 
 
-@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+@pytest.mark.parametrize("flag", one_in(2, ["--skip-worktree", "--assume-unchanged"]))
 def test_changes_that_git_is_told_to_overlook_come_back(sandbox: Sandbox, worktree: Worktree, flag: str) -> None:
     sandbox.git("update-index", flag, "README.md", at=worktree.path)
     sandbox.write({"README.md": "changed by hand\n"}, worktree.path)
