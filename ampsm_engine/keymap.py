@@ -31,7 +31,7 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Clash:
+class KeyClash:
     """One key for several things on one screen: the first of them wins."""
 
     screen: str
@@ -229,17 +229,17 @@ def spelled(typed: str) -> str:
     return _SPELLED.get(name, name)
 
 
-def clashes(chosen: Mapping[str, str]) -> tuple[Clash, ...]:
+def clashes(chosen: Mapping[str, str]) -> tuple[KeyClash, ...]:
     """Where a chosen key (by id) meets another thing of the same screen."""
     screens = dict.fromkeys(screen for key in KEYS.values() for screen in key.screens)
     found = [clash for screen in screens if screen != EVERYWHERE for clash in _on(screen, chosen)]
-    told: dict[tuple[str, tuple[str, ...]], Clash] = {}
+    told: dict[tuple[str, tuple[str, ...]], KeyClash] = {}
     for clash in found:
         told.setdefault((clash.key, clash.ids), clash)
     return tuple(told.values())
 
 
-def _on(screen: str, chosen: Mapping[str, str]) -> Iterable[Clash]:
+def _on(screen: str, chosen: Mapping[str, str]) -> Iterable[KeyClash]:
     found: dict[str, list[str]] = {}
     for key in KEYS.values():
         if screen in key.screens or (EVERYWHERE in key.screens and screen not in _BOXES):
@@ -248,7 +248,7 @@ def _on(screen: str, chosen: Mapping[str, str]) -> Iterable[Clash]:
     for one, ids in found.items():
         # Two defaults on one key are ours to answer for; a test forbids them.
         if len(ids) > 1 and any(key_id in chosen for key_id in ids):
-            yield Clash(screen, one, tuple(ids))
+            yield KeyClash(screen, one, tuple(ids))
 
 
 _SPELLED = {

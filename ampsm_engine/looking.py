@@ -10,7 +10,7 @@ import os
 from ampsm_engine.home import Home, open_private
 
 
-class Look:
+class ViewerLock:
     """A look at one session, for as long as it is held."""
 
     def __init__(self, descriptor: int) -> None:
@@ -23,7 +23,7 @@ class Look:
             self._descriptor = -1
 
 
-def look(home: Home, session_id: str) -> Look:
+def look(home: Home, session_id: str) -> ViewerLock:
     """Begin to look; several may look at one session. Where the home takes no file, nobody knows of the look."""
     place = home.looks / session_id
     try:
@@ -31,8 +31,8 @@ def look(home: Home, session_id: str) -> Look:
         descriptor = open_private(place, os.O_RDWR | os.O_CREAT)
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
-        return Look(-1)
-    return Look(descriptor)
+        return ViewerLock(-1)
+    return ViewerLock(descriptor)
 
 
 def is_looked_at(home: Home, session_id: str) -> bool:

@@ -19,7 +19,7 @@ NAMED = 4
 """Sessions that a notice about several names."""
 
 
-class Kind(StrEnum):
+class NoticeKind(StrEnum):
     """What a notice is about, the most urgent first. Each has a setting `notify.<kind>`."""
 
     ERROR = "error"
@@ -30,11 +30,11 @@ class Kind(StrEnum):
 
 
 WORDS = {
-    Kind.ERROR: "error",
-    Kind.CONFLICT: "conflict",
-    Kind.NEEDS_INPUT: "needs you",
-    Kind.TESTS_FAILED: "tests failed",
-    Kind.FINISHED: "finished",
+    NoticeKind.ERROR: "error",
+    NoticeKind.CONFLICT: "conflict",
+    NoticeKind.NEEDS_INPUT: "needs you",
+    NoticeKind.TESTS_FAILED: "tests failed",
+    NoticeKind.FINISHED: "finished",
 }
 """How each kind reads in a notice."""
 
@@ -53,7 +53,7 @@ _CONFLICTED = frozenset({"conflicted", "resolution"})
 class News:
     """One thing about one session that a person may want to be told."""
 
-    kind: Kind
+    kind: NoticeKind
     session_id: str
     name: str
     text: str
@@ -63,25 +63,25 @@ class News:
 class Notice:
     """What is shown: one thing, or several in one. It holds foreign text; who shows it makes it inert."""
 
-    kind: Kind
+    kind: NoticeKind
     title: str
     body: str
 
 
-def wanted(settings: Settings, kind: Kind) -> bool:
+def wanted(settings: Settings, kind: NoticeKind) -> bool:
     """Whether the settings ask for this kind."""
     return settings.switch(f"notify.{kind.value}")
 
 
-def kind_of(outcome: Outcome | None, script: ScriptResult | None, status: Status) -> Kind | None:
+def kind_of(outcome: Outcome | None, script: ScriptResult | None, status: Status) -> NoticeKind | None:
     """What an iteration's end is to a person; None: nothing, for somebody has stopped it."""
     if outcome in (Outcome.FAILED, Outcome.CRASHED):
-        return Kind.ERROR
+        return NoticeKind.ERROR
     if script is ScriptResult.FAIL:
-        return Kind.TESTS_FAILED
+        return NoticeKind.TESTS_FAILED
     if status is Status.AWAITING_INPUT:
-        return Kind.NEEDS_INPUT
-    return Kind.FINISHED if outcome is Outcome.DONE else None
+        return NoticeKind.NEEDS_INPUT
+    return NoticeKind.FINISHED if outcome is Outcome.DONE else None
 
 
 def news(before: Board | None, after: Board, settings: Settings, *, looked_at: str | None = None) -> tuple[News, ...]:
@@ -103,7 +103,7 @@ def news(before: Board | None, after: Board, settings: Settings, *, looked_at: s
 
 
 def _of(old: BoardRow | None, row: BoardRow, fresh: Collection[Fact]) -> News | None:
-    kind: Kind | None = None
+    kind: NoticeKind | None = None
     text = ""
     failures = [fact.text for fact in fresh if fact.kind in _FAILURES]
     silences = [fact.text for fact in fresh if fact.kind == _SILENT]
@@ -111,14 +111,14 @@ def _of(old: BoardRow | None, row: BoardRow, fresh: Collection[Fact]) -> News | 
         kind = kind_of(row.current.outcome, row.current.test_result, row.session.status)
         text = ending(row.current, row.session.status, fresh)
     conflicts = [fact.text for fact in fresh if fact.kind in _CONFLICTED]
-    if conflicts and kind is not Kind.ERROR:
-        kind, text = Kind.CONFLICT, conflicts[-1]
-    if failures and kind is not Kind.ERROR:
-        kind, text = Kind.ERROR, failures[-1]
-    elif kind is not Kind.ERROR and row.queued:
+    if conflicts and kind is not NoticeKind.ERROR:
+        kind, text = NoticeKind.CONFLICT, conflicts[-1]
+    if failures and kind is not NoticeKind.ERROR:
+        kind, text = NoticeKind.ERROR, failures[-1]
+    elif kind is not NoticeKind.ERROR and row.queued:
         kind = None
     if kind is None and silences and row.session.status is Status.RUNNING:
-        kind, text = Kind.NEEDS_INPUT, silences[-1]
+        kind, text = NoticeKind.NEEDS_INPUT, silences[-1]
     return News(kind, row.session.id, row.session.name, text) if kind else None
 
 
@@ -161,16 +161,18 @@ def conflict(name: str, target: str, files: str) -> str:
     return f"{name} and {target} conflict in {files}"
 
 
-def example(kind: Kind) -> Notice:
+def example(kind: NoticeKind) -> Notice:
     """A notice of a kind as it would be told, for trying out where it arrives."""
     name, at = "Try it out", "2026-01-01T00:00:00.000Z"
     done = Iteration("", "", 1, "", State.SETTLED, at, outcome=Outcome.DONE, changed_files=3)
     texts = {
-        Kind.FINISHED: ending(replace(done, test_result=ScriptResult.PASS), Status.IDLE, ()),
-        Kind.NEEDS_INPUT: silence(600, name),
-        Kind.TESTS_FAILED: ending(replace(done, test_result=ScriptResult.FAIL, test_exit_code=1), Status.IDLE, ()),
-        Kind.CONFLICT: conflict(name, "main", "2 files: app.py and cart.py"),
-        Kind.ERROR: ending(replace(done, error="amp is out of credits"), Status.ERROR, ()),
+        NoticeKind.FINISHED: ending(replace(done, test_result=ScriptResult.PASS), Status.IDLE, ()),
+        NoticeKind.NEEDS_INPUT: silence(600, name),
+        NoticeKind.TESTS_FAILED: ending(
+            replace(done, test_result=ScriptResult.FAIL, test_exit_code=1), Status.IDLE, ()
+        ),
+        NoticeKind.CONFLICT: conflict(name, "main", "2 files: app.py and cart.py"),
+        NoticeKind.ERROR: ending(replace(done, error="amp is out of credits"), Status.ERROR, ()),
     }
     shown = notice([News(kind, "", name, texts[kind])])
     return shown or Notice(kind, name, texts[kind])
@@ -178,7 +180,7 @@ def example(kind: Kind) -> Notice:
 
 def notice(items: Iterable[News]) -> Notice | None:
     """One notice for all of them, None for none; of each session the most urgent counts, then the latest."""
-    urgency = {kind: place for place, kind in enumerate(Kind)}
+    urgency = {kind: place for place, kind in enumerate(NoticeKind)}
     kept: dict[str, News] = {}
     for one in items:
         if one.session_id not in kept or urgency[one.kind] <= urgency[kept[one.session_id].kind]:

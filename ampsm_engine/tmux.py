@@ -72,7 +72,7 @@ def _asked(environ: Mapping[str, str], words: "tuple[str, ...] | list[str]") -> 
     return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None
 
 
-class Showing:
+class StatusBarEntry:
     """One app's part in what tmux's status bar shows: the last one that ends, however it ends, takes all of it back."""
 
     def __init__(self, held: int, keeper: "subprocess.Popen[bytes] | None") -> None:
@@ -89,7 +89,7 @@ class Showing:
             self._keeper = None
 
 
-def begin_showing(environ: Mapping[str, str], home: Home, options: Sequence[str]) -> Showing:
+def begin_showing(environ: Mapping[str, str], home: Home, options: Sequence[str]) -> StatusBarEntry:
     """Have a part in showing these options, which a shell that waits for the end of this process unsets."""
     name = hashlib.sha256(environ.get("TMUX", "").partition(",")[0].encode()).hexdigest()[:16]
     place = home.looks / f"tmux-{name}"
@@ -107,8 +107,8 @@ def begin_showing(environ: Mapping[str, str], home: Home, options: Sequence[str]
             start_new_session=True,  # the terminal that goes away under the app takes its process group along
         )
     except OSError:
-        return Showing(-1, None)  # then the options stay when this app is killed
-    return Showing(held, keeper)
+        return StatusBarEntry(-1, None)  # then the options stay when this app is killed
+    return StatusBarEntry(held, keeper)
 
 
 _KEEPER = 'read -r _; exec "$0" -P -m ampsm_engine.tmux "$@"'

@@ -251,7 +251,7 @@ class AmpsmApp(Leaving, Redrawing):
 
             self.push_screen(FirstRunScreen().data_bind(AmpsmApp.board))
 
-    def on_session_table_chosen(self, event: "SessionTable.Chosen") -> None:
+    def on_session_table_session_chosen(self, event: "SessionTable.SessionChosen") -> None:
         """Open a session."""
         self.open_session(event.session_id)
 

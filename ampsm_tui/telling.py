@@ -36,7 +36,7 @@ class Teller:
         self._environ = environ
         self._home = home
         self._looked_at: str | None = None
-        self._look: looking.Look | None = None
+        self._look: looking.ViewerLock | None = None
         self._settings = settings
         self._write = write
         self._news: list[News] = []
@@ -44,7 +44,7 @@ class Teller:
         self._wanted: dict[str, str] = {}
         self._shown: dict[str, str] = {}
         self._showing = False
-        self._part: tmux.Showing | None = None
+        self._part: tmux.StatusBarEntry | None = None
 
     def look(self) -> None:
         """Find out what the person here has before them, be it below a dialog; nothing while they are away."""

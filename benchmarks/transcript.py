@@ -17,7 +17,7 @@ from pathlib import Path
 from textual.app import App, ComposeResult
 from textual.widgets import Static
 
-from ampsm_tui.widgets.transcript import Showing, Transcript
+from ampsm_tui.widgets.transcript import ShownIteration, TranscriptView
 
 EVENTS = 50_000
 BULLET = "\n- "
@@ -64,15 +64,15 @@ class Alone(App[None]):
     """Nothing but a transcript."""
 
     def compose(self) -> ComposeResult:
-        yield Transcript()
+        yield TranscriptView()
 
 
 async def first_screen(app: App[None], path: Path | None) -> None:
     """Until the first screen is there."""
     async with app.run_test(size=(120, 40)) as pilot:
         if path is not None:
-            transcript = app.query_one(Transcript)
-            transcript.show(Showing("i1", path, "Do the long thing"))
+            transcript = app.query_one(TranscriptView)
+            transcript.show(ShownIteration("i1", path, "Do the long thing"))
             while len(transcript.blocks) < 3:  # noqa: ASYNC110 - a thread reads
                 await asyncio.sleep(0.002)
             await pilot.pause(0)
@@ -92,9 +92,9 @@ def from_nothing(path: Path | None) -> float:
 async def opened(path: Path) -> dict[str, float]:
     app = Alone()
     async with app.run_test(size=(120, 40)) as pilot:
-        transcript = app.query_one(Transcript)
+        transcript = app.query_one(TranscriptView)
         began = time.perf_counter()
-        transcript.show(Showing("i1", path, "Do the long thing"))
+        transcript.show(ShownIteration("i1", path, "Do the long thing"))
         while len(transcript.blocks) < 3:  # noqa: ASYNC110 - a thread reads
             await asyncio.sleep(0.002)
         await pilot.pause(0)

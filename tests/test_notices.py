@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from ampsm_engine import notices
 from ampsm_engine.config import Settings
 from ampsm_engine.model import Board, BoardRow, Fact, Iteration, Outcome, ScriptResult, Session, State, Status
-from ampsm_engine.notices import Kind, News
+from ampsm_engine.notices import News, NoticeKind
 
 ALL = Settings()
-NONE = Settings({f"notify.{kind}": False for kind in Kind})
+NONE = Settings({f"notify.{kind}": False for kind in NoticeKind})
 T = "2026-09-14T12:00:00.000Z"
 
 
@@ -91,23 +91,23 @@ def life() -> Life:
     return Life()
 
 
-def told(before: Board | None, after: Board, **options: object) -> list[Kind]:
+def told(before: Board | None, after: Board, **options: object) -> list[NoticeKind]:
     return [one.kind for one in notices.news(before, after, ALL, **options)]  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("ending", "kind"),
     [
-        ({}, Kind.FINISHED),
-        ({"script": ScriptResult.PASS}, Kind.FINISHED),
-        ({"script": ScriptResult.FAIL}, Kind.TESTS_FAILED),
-        ({"status": Status.AWAITING_INPUT}, Kind.NEEDS_INPUT),
-        ({"outcome": Outcome.FAILED}, Kind.ERROR),
-        ({"outcome": Outcome.CRASHED}, Kind.ERROR),
+        ({}, NoticeKind.FINISHED),
+        ({"script": ScriptResult.PASS}, NoticeKind.FINISHED),
+        ({"script": ScriptResult.FAIL}, NoticeKind.TESTS_FAILED),
+        ({"status": Status.AWAITING_INPUT}, NoticeKind.NEEDS_INPUT),
+        ({"outcome": Outcome.FAILED}, NoticeKind.ERROR),
+        ({"outcome": Outcome.CRASHED}, NoticeKind.ERROR),
         ({"outcome": Outcome.STOPPED}, None),
     ],
 )
-def test_each_way_to_end_is_its_kind(life: Life, ending: dict[str, object], kind: Kind | None) -> None:
+def test_each_way_to_end_is_its_kind(life: Life, ending: dict[str, object], kind: NoticeKind | None) -> None:
     one = life.begin()
     life.queue(one)
     life.start(one)
@@ -136,8 +136,8 @@ def test_a_session_that_goes_on_with_its_queue_has_not_finished(life: Life) -> N
     assert told(before, between) == []
     life.start(one)
     life.end(one)
-    assert told(between, life.board()) == [Kind.FINISHED]
-    assert told(before, life.board()) == [Kind.FINISHED]
+    assert told(between, life.board()) == [NoticeKind.FINISHED]
+    assert told(before, life.board()) == [NoticeKind.FINISHED]
 
 
 def test_an_error_is_told_though_the_queue_goes_on(life: Life) -> None:
@@ -149,7 +149,7 @@ def test_an_error_is_told_though_the_queue_goes_on(life: Life) -> None:
     life.end(one, Outcome.FAILED, error="amp is out of credits")
     life.start(one)
     (item,) = notices.news(before, life.board(), ALL)
-    assert (item.kind, item.text) == (Kind.ERROR, "amp is out of credits")
+    assert (item.kind, item.text) == (NoticeKind.ERROR, "amp is out of credits")
 
 
 def test_an_error_is_told_though_the_follow_up_has_finished(life: Life) -> None:
@@ -161,7 +161,7 @@ def test_an_error_is_told_though_the_follow_up_has_finished(life: Life) -> None:
     life.end(one, Outcome.FAILED, error="amp is out of credits")
     life.start(one)
     life.end(one)
-    assert told(before, life.board()) == [Kind.ERROR]
+    assert told(before, life.board()) == [NoticeKind.ERROR]
 
 
 def test_what_began_and_ended_between_two_looks_is_told(life: Life) -> None:
@@ -170,7 +170,7 @@ def test_what_began_and_ended_between_two_looks_is_told(life: Life) -> None:
     life.queue(one)
     life.start(one)
     life.end(one)
-    assert told(before, life.board()) == [Kind.FINISHED]
+    assert told(before, life.board()) == [NoticeKind.FINISHED]
 
 
 def test_what_comes_back_from_the_trash_has_not_just_ended(life: Life) -> None:
@@ -191,7 +191,7 @@ def test_silence_asks_for_a_person(life: Life) -> None:
     before = life.board()
     life.fact("silent", one, text="no word from amp for 600 s")
     (item,) = notices.news(before, life.board(), ALL)
-    assert (item.kind, item.text) == (Kind.NEEDS_INPUT, "no word from amp for 600 s")
+    assert (item.kind, item.text) == (NoticeKind.NEEDS_INPUT, "no word from amp for 600 s")
 
 
 def test_a_script_run_by_hand_that_fails_is_told(life: Life) -> None:
@@ -203,26 +203,28 @@ def test_a_script_run_by_hand_that_fails_is_told(life: Life) -> None:
     life.iterations[one][-1] = replace(life.iterations[one][-1], test_result=ScriptResult.FAIL)
     life.fact("tested", one, life.iterations[one][-1].id, "the script failed with exit code 2")
     (item,) = notices.news(before, life.board(), ALL)
-    assert (item.kind, item.text) == (Kind.TESTS_FAILED, "the script failed with exit code 2")
+    assert (item.kind, item.text) == (NoticeKind.TESTS_FAILED, "the script failed with exit code 2")
 
 
 def test_several_are_told_in_one_the_worst_first() -> None:
     items = [
-        News(Kind.FINISHED, "1", "docs", ""),
-        News(Kind.ERROR, "2", "login", "no credits"),
-        News(Kind.FINISHED, "3", "cart", ""),
+        News(NoticeKind.FINISHED, "1", "docs", ""),
+        News(NoticeKind.ERROR, "2", "login", "no credits"),
+        News(NoticeKind.FINISHED, "3", "cart", ""),
     ]
     notice = notices.notice(items)
     assert notice
-    assert notice.kind is Kind.ERROR
+    assert notice.kind is NoticeKind.ERROR
     assert notice.title == "3 sessions: 1 error, 2 finished"
     assert notice.body == "login (error), docs (finished), cart (finished)"
 
 
 def test_one_reads_as_what_it_is() -> None:
     assert notices.notice([]) is None
-    notice = notices.notice([News(Kind.TESTS_FAILED, "1", "fix login", "the script failed with exit code 1")])
-    assert notice == notices.Notice(Kind.TESTS_FAILED, "fix login: tests failed", "the script failed with exit code 1")
+    notice = notices.notice([News(NoticeKind.TESTS_FAILED, "1", "fix login", "the script failed with exit code 1")])
+    assert notice == notices.Notice(
+        NoticeKind.TESTS_FAILED, "fix login: tests failed", "the script failed with exit code 1"
+    )
 
 
 STEPS = st.lists(
@@ -263,7 +265,7 @@ def test_whoever_looks_misses_no_error_and_hears_nothing_twice(steps: list[tuple
     boards, errors = played(steps)
     heard = [item for old, new in itertools.pairwise(boards) for item in notices.news(old, new, ALL)]
     failed = {one for one, _ in errors}
-    assert {item.session_id for item in heard if item.kind is Kind.ERROR} == failed
+    assert {item.session_id for item in heard if item.kind is NoticeKind.ERROR} == failed
     ended = [fact for fact in boards[-1].facts if fact.kind in {"finished", "failed"}]
     if len(boards[-1].facts) < 50:
         assert len(heard) <= len(ended)
@@ -271,12 +273,12 @@ def test_whoever_looks_misses_no_error_and_hears_nothing_twice(steps: list[tuple
         if row.current and row.current.outcome is Outcome.DONE and not row.queued:
             last = [item.kind for item in heard if item.session_id == row.session.id][-1]
             red = row.current.test_result is ScriptResult.FAIL
-            assert last in (Kind.TESTS_FAILED if red else Kind.FINISHED, Kind.ERROR)
+            assert last in (NoticeKind.TESTS_FAILED if red else NoticeKind.FINISHED, NoticeKind.ERROR)
 
 
-@given(STEPS, st.sets(st.sampled_from(list(Kind))), st.sampled_from(["s-a", "s-b", None]))
+@given(STEPS, st.sets(st.sampled_from(list(NoticeKind))), st.sampled_from(["s-a", "s-b", None]))
 def test_what_nobody_wants_or_looks_at_is_not_told(
-    steps: list[tuple[str, str]], off: set[Kind], looked_at: str | None
+    steps: list[tuple[str, str]], off: set[NoticeKind], looked_at: str | None
 ) -> None:
     boards, _ = played(steps)
     settings = Settings({f"notify.{kind}": False for kind in off})
@@ -287,7 +289,9 @@ def test_what_nobody_wants_or_looks_at_is_not_told(
         assert notices.news(old, new, NONE) == ()
 
 
-@given(st.lists(st.builds(News, st.sampled_from(list(Kind)), st.text(max_size=2), st.text(), st.text()), max_size=9))
+@given(
+    st.lists(st.builds(News, st.sampled_from(list(NoticeKind)), st.text(max_size=2), st.text(), st.text()), max_size=9)
+)
 def test_a_notice_is_always_one_short_line_each(items: list[News]) -> None:
     notice = notices.notice(items)
     assert (notice is None) is (not items)
@@ -303,13 +307,15 @@ def test_a_merge_that_stops_at_conflicts_is_told_and_one_that_is_looked_at_is_no
     before = life.board()
     life.fact("conflicted", one, text="a and main conflict in 1 file: app.py")
     found = notices.news(before, life.board(), ALL)
-    assert [(news.kind, news.text) for news in found] == [(Kind.CONFLICT, "a and main conflict in 1 file: app.py")]
+    assert [(news.kind, news.text) for news in found] == [
+        (NoticeKind.CONFLICT, "a and main conflict in 1 file: app.py")
+    ]
     assert told(before, life.board(), looked_at=one) == []
     assert notices.news(before, life.board(), NONE) == ()
 
 
 def test_trying_a_kind_out_shows_a_notice_as_it_would_be_told(life: Life) -> None:
-    for kind in Kind:
+    for kind in NoticeKind:
         shown = notices.example(kind)
         assert shown.kind is kind
         assert shown.title == f"Try it out: {notices.WORDS[kind]}"
@@ -320,7 +326,7 @@ def test_trying_a_kind_out_shows_a_notice_as_it_would_be_told(life: Life) -> Non
     before = life.board()
     life.fact("silent", one, text=notices.silence(600, "Try it out"))
     (item,) = notices.news(before, life.board(), ALL)
-    assert notices.notice([item]) == notices.example(Kind.NEEDS_INPUT)
+    assert notices.notice([item]) == notices.example(NoticeKind.NEEDS_INPUT)
 
 
 def test_what_needs_a_person_says_why(life: Life) -> None:

@@ -38,7 +38,7 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
+class TextBlock:
     """What the model said."""
 
     text: str
@@ -109,7 +109,7 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class RunResult:
     """How amp itself says that it ended."""
 
     ok: bool
@@ -155,13 +155,13 @@ Event = (
     Thread
     | Init
     | Prompt
-    | Text
+    | TextBlock
     | Thinking
     | ToolUse
     | ToolResult
     | Turn
     | Usage
-    | Result
+    | RunResult
     | Attempt
     | Other
     | Noise

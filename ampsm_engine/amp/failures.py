@@ -8,7 +8,7 @@ import re
 import signal
 from dataclasses import dataclass
 
-from ampsm_engine.amp.events import Result
+from ampsm_engine.amp.events import RunResult
 from ampsm_engine.amp.symptoms import FAILURES, TIMEOUT, VANISHED, Failure
 from ampsm_engine.amp.tally import Fold, is_cancelled
 from ampsm_engine.amp.transcript import without_escapes
@@ -142,7 +142,7 @@ def _why_silent(seen: _Evidence) -> Failure:
     return FAILURES[21]
 
 
-def _by_result(seen: _Evidence, result: Result) -> Ending:
+def _by_result(seen: _Evidence, result: RunResult) -> Ending:
     error = mask_login(result.error or result.text)
     if is_cancelled(result):
         return _failed(FAILURES[22] if lost_connection(seen.stderr) else FAILURES[14])

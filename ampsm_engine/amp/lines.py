@@ -15,8 +15,8 @@ from ampsm_engine.amp.events import (
     Init,
     Other,
     Prompt,
-    Result,
-    Text,
+    RunResult,
+    TextBlock,
     Thinking,
     ToolResult,
     ToolUse,
@@ -96,11 +96,11 @@ def _init(line: dict[str, Any], clean: Clean) -> Init:
 def _assistant(message: dict[str, Any], parent: str | None, clean: Clean) -> Iterator[Event]:
     content = message.get("content")
     if isinstance(content, str):
-        yield Text(clean(content), parent)
+        yield TextBlock(clean(content), parent)
     for block in _list(content):
         kind = block.get("type") if isinstance(block, dict) else None
         if kind == "text" and isinstance(block.get("text"), str):
-            yield Text(clean(block["text"]), parent)
+            yield TextBlock(clean(block["text"]), parent)
         elif kind == "thinking" and isinstance(block.get("thinking"), str):
             yield Thinking(clean(block["thinking"]), parent)
         elif kind == "redacted_thinking":
@@ -190,12 +190,12 @@ def inner_object(content: str) -> dict[str, Any]:
     return inner if isinstance(inner, dict) else {}
 
 
-def _result(line: dict[str, Any], clean: Clean) -> Result:
+def _result(line: dict[str, Any], clean: Clean) -> RunResult:
     is_error, subtype = line.get("is_error"), _word(line.get("subtype")) or ""
     ok = is_error is False or (is_error is None and subtype == "success")
     text = line.get("result")
     usage = line.get("usage")
-    return Result(
+    return RunResult(
         ok=ok,
         text=clean(text) if isinstance(text, str) else "",
         error="" if ok else _error(line.get("error"), clean),

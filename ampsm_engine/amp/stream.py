@@ -37,7 +37,7 @@ def attempt_line(number: int) -> bytes:
     return b'\n{"type":"ampsm","subtype":"attempt","number":%d}\n' % number
 
 
-class Reader:
+class EventReader:
     """Takes bytes in any portions, gives events. Costs one pass over the bytes and a few lines of memory."""
 
     def __init__(self, limit: int = LINE_LIMIT, *, offset: int = 0, redact: Callable[[str], str] | None = None) -> None:

@@ -12,8 +12,8 @@ from ampsm_engine.amp.events import (
     Attempt,
     Event,
     Prompt,
-    Result,
-    Text,
+    RunResult,
+    TextBlock,
     Thread,
     ToolResult,
     ToolUse,
@@ -58,10 +58,10 @@ class Fold:
         self._refusals = 0
         self._open: dict[str, _Open] = {}
         self._changed: dict[int, ToolCall] = {}
-        self._latest: Text | ToolUse | None = None
+        self._latest: TextBlock | ToolUse | None = None
         self.thread_id: str | None = None
         self.attempt = 1
-        self.result: Result | None = None
+        self.result: RunResult | None = None
         """The last result of the last attempt."""
         self.last_turn: Turn | None = None
         """The last turn of amp itself, not of a sub-agent, in the last attempt."""
@@ -81,9 +81,9 @@ class Fold:
                 self._add_tool(event)
             case ToolResult():
                 self._add_tool_result(event)
-            case Text():
+            case TextBlock():
                 self._add_text(event)
-            case Result():
+            case RunResult():
                 self._add_result(event)
             case _:
                 self._add_mark(event)
@@ -116,7 +116,7 @@ class Fold:
     @property
     def activity(self) -> str | None:
         """What amp says or which tool it runs, on one clean line: `shell_command: npm test`."""
-        if isinstance(self._latest, Text):
+        if isinstance(self._latest, TextBlock):
             return one_line(self._latest.text) or None
         return described(self._latest) if self._latest else None
 
@@ -183,7 +183,7 @@ class Fold:
             if turn.stop_reason == "end_turn":
                 self._open.clear()
 
-    def _add_text(self, text: Text) -> None:
+    def _add_text(self, text: TextBlock) -> None:
         self._latest = text
         if text.parent is None and text.text:
             self.last_text = text.text
@@ -227,7 +227,7 @@ class Fold:
                 del self._open[tool_id]
             closing += inside
 
-    def _add_result(self, result: Result) -> None:
+    def _add_result(self, result: RunResult) -> None:
         self._open.clear()
         # A signal after the end makes amp print a second result: the work was done all the same.
         if self.result is not None and self.result.ok and is_cancelled(result):
@@ -243,7 +243,7 @@ class Fold:
         self.attempt, self.result, self.last_turn, self.prompted = number, None, None, False
 
 
-def is_cancelled(result: Result) -> bool:
+def is_cancelled(result: RunResult) -> bool:
     """Whether a result says that a signal ended the run."""
     return not result.ok and result.error.startswith(CANCELLED)
 

@@ -12,7 +12,7 @@ from io import FileIO
 from pathlib import Path
 
 from ampsm_engine.amp.events import Event
-from ampsm_engine.amp.stream import CHUNK, Reader, attempt_line
+from ampsm_engine.amp.stream import CHUNK, EventReader, attempt_line
 from ampsm_engine.home import open_private
 
 TAIL = 64 * 1024
@@ -28,7 +28,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 def read(path: Path, offset: int = 0) -> Iterator[tuple[int, Event]]:
     """Every event from an offset on, each with the offset behind its line; none when there is no file yet."""
-    reader = Reader(offset=offset)
+    reader = EventReader(offset=offset)
     with contextlib.ExitStack() as stack:
         file = _opened(path, offset, stack)
         while data := file.read(CHUNK) if file else b"":
@@ -43,7 +43,7 @@ def follow(
 
     The file stays open: when it is replaced (redaction does that), the old one is followed to its end.
     """
-    reader = Reader(offset=offset, redact=redact)
+    reader = EventReader(offset=offset, redact=redact)
     living, file = True, None
     with contextlib.ExitStack() as stack:
         while living:

@@ -22,7 +22,7 @@ PROMPT_LIMIT = 1_048_576
 """Bytes that amp takes on its standard input."""
 
 
-class Text(click.types.StringParamType):
+class Utf8Text(click.types.StringParamType):
     """Text from the command line; what is not valid UTF-8 is wrong usage."""
 
     name = "text"
@@ -37,10 +37,10 @@ class Text(click.types.StringParamType):
         return text
 
 
-TEXT = Text()
+TEXT = Utf8Text()
 
 
-class SessionReference(Text):
+class SessionReference(Utf8Text):
     """What names a session; completed with ids and with names that need no quotes."""
 
     name = "session"
@@ -80,7 +80,7 @@ def _known_sessions(*, trashed: bool) -> tuple[Session, ...]:
         return ()
 
 
-class SettingName(Text):
+class SettingName(Utf8Text):
     """The dotted name of a setting."""
 
     name = "name"

@@ -135,11 +135,16 @@ def _file_document(change: "FileChange") -> documents.Document:
 
 
 def _print_stat(view: "SessionDiff") -> None:
-    from ampsm_engine.cli.tables import Column, table
+    from ampsm_engine.cli.tables import TableColumn, table
 
     if not view.files:
         return
-    columns = (Column(""), Column("FILE", least=12), Column("ADDED", right=True), Column("DELETED", right=True))
+    columns = (
+        TableColumn(""),
+        TableColumn("FILE", least=12),
+        TableColumn("ADDED", right=True),
+        TableColumn("DELETED", right=True),
+    )
     table(
         columns,
         [

@@ -15,7 +15,7 @@ from ampsm_engine.cli import diagnostics, documents, output
 from ampsm_engine.cli.helping import Command
 from ampsm_engine.cli.listing import STATE_STYLES, board_row, ended, print_sessions
 from ampsm_engine.cli.output import Styled, one_line
-from ampsm_engine.cli.stage import KEPT_OUT, Play, Stage, surroundings, workers_gone
+from ampsm_engine.cli.stage import KEPT_OUT, DemoStage, Play, surroundings, workers_gone
 from ampsm_engine.errors import Refused
 from ampsm_engine.model import Iteration, Outcome, Session
 
@@ -77,18 +77,18 @@ def demo_command(
     return diagnostics.OK if done else diagnostics.FAILED
 
 
-def _stage(folder: Path | None) -> Stage:
+def _stage(folder: Path | None) -> DemoStage:
     if folder is None:
-        return Stage(Path(tempfile.mkdtemp(prefix="ampsm-demo-")), made=True)
+        return DemoStage(Path(tempfile.mkdtemp(prefix="ampsm-demo-")), made=True)
     absolute = folder.expanduser().absolute()
     if absolute.exists() and any(absolute.iterdir()):
         raise Refused(f"The folder {absolute} is not empty.", "ampsm demo --folder EMPTY-FOLDER")
     made = not absolute.exists()
     absolute.mkdir(parents=True, exist_ok=True)
-    return Stage(absolute, made=made)
+    return DemoStage(absolute, made=made)
 
 
-def _perform(stage: Stage, play: Play, screens: Screens | None) -> None:
+def _perform(stage: DemoStage, play: Play, screens: Screens | None) -> None:
     from ampsm_engine.demo import plan
     from ampsm_engine.engine import startup
 
@@ -106,7 +106,7 @@ def _perform(stage: Stage, play: Play, screens: Screens | None) -> None:
     play.until_over()
 
 
-def _clear(stage: Stage, play: Play) -> None:
+def _clear(stage: DemoStage, play: Play) -> None:
     if play.begun:
         diagnostics.note("Stopping the demo…")
         play.stop()
@@ -114,7 +114,7 @@ def _clear(stage: Stage, play: Play) -> None:
     stage.remove()
 
 
-def _print_json(stage: Stage, sessions: Sequence[Session], groups: Groups) -> None:
+def _print_json(stage: DemoStage, sessions: Sequence[Session], groups: Groups) -> None:
     found = [documents.session_document(session, groups[session.id]) for session in sessions]
     output.document({"home": str(stage.home), "repository": str(stage.repository), "sessions": found})
 
@@ -135,7 +135,7 @@ def _print_end(sessions: Sequence[Session], groups: Groups, play: Play) -> None:
             output.line(Styled("  (on purpose: so you see what an error looks like, and that its work is kept)", "dim"))
 
 
-def _print_next(stage: Stage, sessions: Sequence[Session], play: Play, hushed: str) -> None:
+def _print_next(stage: DemoStage, sessions: Sequence[Session], play: Play, hushed: str) -> None:
     program = _program()
     there = {session.id: shlex.quote(session.name) for session in sessions}
     names = [there.get(key) for key in play.parts]

@@ -97,7 +97,7 @@ def no_answer(reason: AmpsmError) -> None:
     hint(reason.hint)
 
 
-class Progress:
+class ProgressLine:
     """What goes on, on stderr: one line rewritten on a terminal, else one line for each change."""
 
     def __init__(self) -> None:
@@ -156,7 +156,7 @@ def fitted(text: str) -> str:
 @contextmanager
 def working(text: str) -> Iterator[None]:
     """Say what is being done once it has taken longer than a second."""
-    progress = Progress()
+    progress = ProgressLine()
     timer = threading.Timer(PATIENCE, progress.show, (f"{text}…",))
     timer.daemon = True
     timer.start()

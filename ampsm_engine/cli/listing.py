@@ -6,22 +6,22 @@ from datetime import UTC, datetime
 from ampsm_engine import conditions, wording
 from ampsm_engine.cli.notes import NONE, Notes, is_uncommitted
 from ampsm_engine.cli.output import Styled, one_line
-from ampsm_engine.cli.tables import Cell, Column, table
+from ampsm_engine.cli.tables import Cell, TableColumn, table
 from ampsm_engine.engine.bases import gone_bases
 from ampsm_engine.model import BoardRow, Iteration, Session, State
 from ampsm_engine.wording import doing as doing  # noqa: PLC0414 - part of this module's face
 from ampsm_engine.wording import ended as ended  # noqa: PLC0414
 
 COLUMNS = (
-    Column(""),
-    Column("STATUS", goes=2),
-    Column("NAME", least=12, most=60),
-    Column("REPO", goes=6, least=6),
-    Column("DOING", goes=4, least=10, most=60),
-    Column("ITER", goes=5, right=True),
-    Column("TOKENS", goes=7, right=True),
-    Column("AGE", goes=1, right=True),
-    Column("ID", goes=3),
+    TableColumn(""),
+    TableColumn("STATUS", goes=2),
+    TableColumn("NAME", least=12, most=60),
+    TableColumn("REPO", goes=6, least=6),
+    TableColumn("DOING", goes=4, least=10, most=60),
+    TableColumn("ITER", goes=5, right=True),
+    TableColumn("TOKENS", goes=7, right=True),
+    TableColumn("AGE", goes=1, right=True),
+    TableColumn("ID", goes=3),
 )
 
 STATE_STYLES = {

@@ -82,13 +82,13 @@ def _events(engine: "Engine", iteration_id: str, *, follow: bool) -> Iterator["E
 
 
 def _print_lines(engine: "Engine", session: Session, iteration: Iteration, *, follow: bool, thinking: bool) -> None:
-    from ampsm_engine.cli.transcript import Reading, prompt_lines
+    from ampsm_engine.cli.transcript import TranscriptWriter, prompt_lines
 
     name = one_line(session.name)
     output.line(Styled(f"{name}, iteration {iteration.number}", "dim"))
     for line in prompt_lines(iteration.prompt):
         output.line(*line)
-    reading = Reading(iteration.prompt, worktree=session.worktree_path, thinking=thinking)
+    reading = TranscriptWriter(iteration.prompt, worktree=session.worktree_path, thinking=thinking)
     for event in _events(engine, iteration.id, follow=follow):
         for line in reading.lines(event):
             output.line(*line)

@@ -12,7 +12,7 @@ from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.errors import Unfit
 
 if TYPE_CHECKING:
-    from ampsm_engine.engine.check import Finding
+    from ampsm_engine.engine.check import Disagreement
 
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("·", "yellow")}
 
@@ -75,7 +75,7 @@ def repair_command(repo: Path | None, *, apply: bool, as_json: bool) -> int:
     return diagnostics.FAILED if left else diagnostics.OK
 
 
-def _disagreements(repo: Path | None, *, apply: bool) -> "tuple[Finding, ...]":
+def _disagreements(repo: Path | None, *, apply: bool) -> "tuple[Disagreement, ...]":
     from ampsm_engine.engine import health
 
     engine = arguments.open_engine()

@@ -9,7 +9,7 @@ from ampsm_engine.cli import diagnostics, output
 from ampsm_engine.cli.listing import STATE_STYLES, board_row
 from ampsm_engine.cli.notes import Notes, is_uncommitted, script_text, sentences
 from ampsm_engine.cli.output import Styled, one_line
-from ampsm_engine.cli.tables import Cell, Column, table
+from ampsm_engine.cli.tables import Cell, TableColumn, table
 from ampsm_engine.cli.waiting import end_hint
 from ampsm_engine.model import Fact, Iteration, ScriptResult, Session, State
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from ampsm_engine.engine.views import SessionView
 
 COLUMNS = (
-    Column("#", right=True),
-    Column("HOW"),
-    Column("COMMIT", goes=3),
-    Column("FILES", goes=4, right=True),
-    Column("SCRIPT", goes=2),
-    Column("TOKENS", goes=5, right=True),
-    Column("TOOK", goes=1, right=True),
-    Column("AGE", goes=6, right=True),
-    Column("PROMPT", least=10, most=60),
+    TableColumn("#", right=True),
+    TableColumn("HOW"),
+    TableColumn("COMMIT", goes=3),
+    TableColumn("FILES", goes=4, right=True),
+    TableColumn("SCRIPT", goes=2),
+    TableColumn("TOKENS", goes=5, right=True),
+    TableColumn("TOOK", goes=1, right=True),
+    TableColumn("AGE", goes=6, right=True),
+    TableColumn("PROMPT", least=10, most=60),
 )
 
 

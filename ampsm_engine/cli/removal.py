@@ -110,15 +110,15 @@ def trash_ls(*, as_json: bool) -> int:
 def _print_trash(entries: list[tuple[Session, int]]) -> None:
     from datetime import UTC, datetime
 
-    from ampsm_engine.cli.tables import Column, table
+    from ampsm_engine.cli.tables import TableColumn, table
 
     at = datetime.now(UTC)
     columns = (
-        Column("NAME", least=12),
-        Column("BRANCH", goes=2, least=12),
-        Column("SIZE", goes=1, right=True),
-        Column("AGE", right=True),
-        Column("ID"),
+        TableColumn("NAME", least=12),
+        TableColumn("BRANCH", goes=2, least=12),
+        TableColumn("SIZE", goes=1, right=True),
+        TableColumn("AGE", right=True),
+        TableColumn("ID"),
     )
     rows = [
         (each.name, each.branch_name, wording.size(held), wording.age(each.trashed_at, at), each.id)

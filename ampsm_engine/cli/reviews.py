@@ -104,18 +104,18 @@ def _document(one: "Comment") -> documents.Document:
 
 
 def _print(found: "list[Comment]") -> None:
-    from ampsm_engine.cli.tables import Column, table
+    from ampsm_engine.cli.tables import TableColumn, table
 
     if not found:
         diagnostics.note("No comments.")
         return
     columns = (
-        Column("ID"),
-        Column("PLACE", least=16, most=60),
-        Column("SIDE", goes=2),
-        Column("STATE"),
-        Column("AMP", goes=1),
-        Column("TEXT", least=20),
+        TableColumn("ID"),
+        TableColumn("PLACE", least=16, most=60),
+        TableColumn("SIDE", goes=2),
+        TableColumn("STATE"),
+        TableColumn("AMP", goes=1),
+        TableColumn("TEXT", least=20),
     )
     rows = [
         (one.id, one.place, one.side.value, one.state.value, one.outcome.value if one.outcome else "", one.text)

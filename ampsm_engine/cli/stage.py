@@ -34,7 +34,7 @@ KEPT_OUT = ("AMPSM_DB_PATH", "AMP_CLI_PATH", "AMPSM_SCENARIO", "AMP_SETTINGS_FIL
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class DemoStage:
     """The folder of one demo and what is in it."""
 
     folder: Path
@@ -85,7 +85,7 @@ class Play:
     waiting: "dict[str, str]" = field(default_factory=dict)
     begun: bool = False
 
-    def begin(self, stage: Stage, plan: "Sequence[DemoSession]") -> None:
+    def begin(self, stage: DemoStage, plan: "Sequence[DemoSession]") -> None:
         """Start every session of the plan."""
         from ampsm_engine.engine import sessions
 
@@ -119,7 +119,7 @@ class Play:
             time.sleep(0 if over else TICK)
 
     @contextmanager
-    def attended(self, stage: Stage) -> Iterator[None]:
+    def attended(self, stage: DemoStage) -> Iterator[None]:
         """Send the follow-ups from a thread while somebody looks at the sessions in the app.
 
         The app works in the folder it is opened in, so that is the demo's repository meanwhile, not the user's.
@@ -214,7 +214,7 @@ def _still_there(log: Path) -> bool:
 
 
 @contextmanager
-def surroundings(stage: Stage, speed: float) -> Iterator[None]:
+def surroundings(stage: DemoStage, speed: float) -> Iterator[None]:
     """The environment of the demo: its own home, no word of the user's about amp."""
     before = dict(os.environ)
     for name in [*KEPT_OUT, *(name for name in before if name.startswith("AMPSM_SCRIPTED_"))]:

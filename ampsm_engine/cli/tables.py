@@ -14,7 +14,7 @@ GAP = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class TableColumn:
     """One column of a table."""
 
     title: str
@@ -62,7 +62,7 @@ def cut(shown: str, cells: int) -> str:
     return kept.rstrip() + "…"
 
 
-def fit(columns: Sequence[Column], natural: Sequence[int], room: int) -> dict[int, int]:
+def fit(columns: Sequence[TableColumn], natural: Sequence[int], room: int) -> dict[int, int]:
     """The columns to show and the cells of each, by index: the first to go goes first, then the widest shrinks."""
     kept = {index: min(natural[index], column.least or natural[index]) for index, column in enumerate(columns)}
     for index in sorted(kept, key=lambda each: -columns[each].goes):
@@ -81,7 +81,7 @@ def fit(columns: Sequence[Column], natural: Sequence[int], room: int) -> dict[in
     return kept
 
 
-def table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> None:
+def table(columns: Sequence[TableColumn], rows: Sequence[Sequence[Cell]]) -> None:
     """Write a table to stdout."""
     cells = [[text(cell) for cell in row] for row in rows]
     natural = [
@@ -96,12 +96,12 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]]) -> None:
         output.line((" " * GAP).join(padded).rstrip())
 
 
-def _padded(value: str, cells: int, column: Column) -> str:
+def _padded(value: str, cells: int, column: TableColumn) -> str:
     gap = " " * (cells - width(value))
     return gap + value if column.right else value + gap
 
 
-def _on_terminal(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], kept: dict[int, int]) -> None:
+def _on_terminal(columns: Sequence[TableColumn], rows: Sequence[Sequence[Cell]], kept: dict[int, int]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

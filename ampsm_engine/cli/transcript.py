@@ -10,8 +10,8 @@ from ampsm_engine.amp.events import (
     Event,
     Noise,
     Prompt,
-    Result,
-    Text,
+    RunResult,
+    TextBlock,
     Thinking,
     TooLong,
     ToolResult,
@@ -54,7 +54,7 @@ def without_secrets(event: Event) -> Event:
     return replace(event, **texts)  # type: ignore[arg-type]
 
 
-class Reading:
+class TranscriptWriter:
     """Turns the events of one iteration into lines; knows which tool a result belongs to."""
 
     def __init__(self, prompt: str, *, worktree: str = "", thinking: bool = False) -> None:
@@ -66,7 +66,7 @@ class Reading:
         """The lines for one event; none for what only programs need."""
         event = without_secrets(event)
         match event:
-            case Text():
+            case TextBlock():
                 yield from _block(event.text, event.parent)
             case Thinking() if self._thinking and event.text:
                 yield from _block(event.text, event.parent, "dim")
@@ -77,7 +77,7 @@ class Reading:
                 yield (_margin(event.parent), Styled("▸ ", "cyan"), name, f" {self._called(event)}".rstrip())
             case ToolResult():
                 yield (_margin(event.parent), self._result(event))
-            case Result() if not event.ok:
+            case RunResult() if not event.ok:
                 yield (Styled(f"✗ {one_line(event.error or event.text or 'amp ended with an error')}", "red"),)
             case _:
                 yield from _our_lines(event)

@@ -36,7 +36,7 @@ def wait_for(
     """
     from ampsm_engine.engine import runs
 
-    progress = diagnostics.Progress()
+    progress = diagnostics.ProgressLine()
 
     def no_answer(reason: AmpsmError) -> None:
         progress.end()

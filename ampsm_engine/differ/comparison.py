@@ -10,7 +10,7 @@ from ampsm_engine.differ.protocol import SUBMODULE, FileEntry, Kind, Side
 from ampsm_engine.git import diff_library
 from ampsm_engine.git.attributes import Attributes
 from ampsm_engine.git.diff_library import Source
-from ampsm_engine.git.renames import Move
+from ampsm_engine.git.renames import Rename
 
 DATA_LIMIT = 16 << 20
 """Bytes of one file's patch that cross; the rest is counted."""
@@ -67,7 +67,7 @@ class Comparison:
         self.move(_same(deltas))
         self.pending = {entry.index for entry in self.entries if entry.merged_into < 0}
 
-    def move(self, moves: Iterable[Move]) -> list[int]:
+    def move(self, moves: Iterable[Rename]) -> list[int]:
         """Join renamed and copied files to where they came from, instead of what was so before; who changed."""
         entries = list(self.plain)
         by_path = {entry.path: entry.index for entry in entries}
@@ -132,7 +132,7 @@ class Comparison:
 
     def settle(self, moves: Iterable[Any]) -> list[int]:
         """git's own renames are here; answers whose entries changed, and wants their patches anew."""
-        changed = self.move([Move(*one) for one in moves])
+        changed = self.move([Rename(*one) for one in moves])
         self.moves_are_here = True
         for index in changed:
             is_shown = self.entries[index].merged_into < 0
@@ -224,7 +224,7 @@ def _merged(entry: FileEntry, into: int) -> FileEntry:
     return FileEntry(entry.index, entry.path, entry.old_path, *facts, entry.fold, 0, into)
 
 
-def _same(deltas: list[Delta]) -> Iterable[Move]:
+def _same(deltas: list[Delta]) -> Iterable[Rename]:
     """A deleted and an added file with a content that no other file of the diff has on that side."""
     old: dict[str, list[Delta]] = {}
     new: dict[str, list[Delta]] = {}
@@ -236,7 +236,7 @@ def _same(deltas: list[Delta]) -> Iterable[Move]:
     for oid, (gone, *more) in old.items():
         came, *others = new.get(oid, (gone,))
         if not more and not others and not gone.new_mode and not came.old_mode:
-            yield Move(False, 100, gone.path, came.path, gone.old_mode, oid)
+            yield Rename(False, 100, gone.path, came.path, gone.old_mode, oid)
 
 
 def limited(data: bytes) -> tuple[bytes, int]:

@@ -14,7 +14,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Disagreement:
     """One disagreement between store and repositories. `action`: the command that mends it."""
 
     kind: str

@@ -11,7 +11,7 @@ from ampsm_engine.diff.deltas import Side
 from ampsm_engine.engine import following, ranges, runs, views
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import pinned_refs
-from ampsm_engine.git.scratch import Entry, Scratch, scratch
+from ampsm_engine.git.scratch import Scratch, TreeEntry, scratch
 from ampsm_engine.model import Iteration
 from ampsm_engine.naming import LEAST_OF_AN_ID, new_id
 from ampsm_engine.review import prompt
@@ -87,7 +87,7 @@ def comment(
         raise
 
 
-def _quoted(at: Scratch, entry: Entry, path: str, line: int, line_end: int) -> tuple[str, str]:
+def _quoted(at: Scratch, entry: TreeEntry, path: str, line: int, line_end: int) -> tuple[str, str]:
     if line == 0 and line_end == 0:
         return "", ""
     content = b"" if entry.is_submodule else at.content(entry)

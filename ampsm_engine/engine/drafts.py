@@ -30,7 +30,7 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class SessionDraft:
     """A form as typed; what is empty is left to its default."""
 
     repo: str
@@ -43,7 +43,7 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class RepositoryOffer:
     """What a repository offers to a new session."""
 
     root: str
@@ -106,7 +106,7 @@ def _repository(engine: Engine, path: str) -> Readiness:
         return Readiness("repository", ok=False, text=reason.message, hint=hint)
 
 
-def check(engine: Engine, draft: Draft) -> tuple[Trouble, ...]:
+def check(engine: Engine, draft: SessionDraft) -> tuple[Trouble, ...]:
     """All that would make `sessions.new` refuse this, field by field; empty when nothing would."""
     found = []
     for field, question in _questions(engine, draft):
@@ -117,7 +117,7 @@ def check(engine: Engine, draft: Draft) -> tuple[Trouble, ...]:
     return tuple(found)
 
 
-def _questions(engine: Engine, draft: Draft) -> Iterator[tuple[str, Callable[[], object]]]:
+def _questions(engine: Engine, draft: SessionDraft) -> Iterator[tuple[str, Callable[[], object]]]:
     """What to ask about each field; the next question may stand on the answer to the one before."""
     repos: list[Repo] = []
     yield "repo", lambda: repos.append(_admitted(engine, folder(draft.repo)))
@@ -154,7 +154,7 @@ def _no_nul(field: str, typed: str) -> None:
         raise Refused(f"The {field} holds a NUL character.", "Take it out.")
 
 
-def surroundings(engine: Engine, path: str) -> Surroundings:
+def surroundings(engine: Engine, path: str) -> RepositoryOffer:
     """What a new session there may start from and begin with. NotFound, Unfit or Refused as `sessions.new`."""
     repo = _admitted(engine, folder(path))
     try:
@@ -166,7 +166,9 @@ def surroundings(engine: Engine, path: str) -> Surroundings:
     branches = repository.branches(repo)
     ours = tuple(name for name in branches if name.startswith("amp/"))
     others = tuple(name for name in branches if not name.startswith("amp/"))
-    return Surroundings(str(repo.root), checked_out, (*others, *ours), script or "", engine.settings.text("amp.mode"))
+    return RepositoryOffer(
+        str(repo.root), checked_out, (*others, *ours), script or "", engine.settings.text("amp.mode")
+    )
 
 
 def folder(typed: str) -> Path:

@@ -13,7 +13,7 @@ from ampsm_engine.diff.deltas import Side
 from ampsm_engine.engine import ranges, views
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import changes, pinned_refs
-from ampsm_engine.git.scratch import Entry, Scratch, scratch
+from ampsm_engine.git.scratch import Scratch, TreeEntry, scratch
 from ampsm_engine.model import Iteration, Session, State
 from ampsm_engine.review import anchors
 from ampsm_engine.review.anchors import Edit
@@ -73,7 +73,7 @@ class _Pursuit:
     engine: Engine
     session: Session
     at: Scratch
-    _entries: dict[tuple[str | None, str], Entry | None] = field(default_factory=dict)
+    _entries: dict[tuple[str | None, str], TreeEntry | None] = field(default_factory=dict)
     _edits: dict[tuple[str, str], tuple[Edit, ...]] = field(default_factory=dict)
     _renames: dict[tuple[str, str | None], dict[str, str]] = field(default_factory=dict)
     _ends: Ends | None = None
@@ -84,17 +84,17 @@ class _Pursuit:
             self._ends = ranges.resolve(self.engine, self.session.id)
         return self._ends
 
-    def now(self, path: str) -> Entry | None:
+    def now(self, path: str) -> TreeEntry | None:
         """What the session has at a path now."""
         return self._entry(self.ends.new, path)
 
-    def _entry(self, tree: str | None, path: str) -> Entry | None:
+    def _entry(self, tree: str | None, path: str) -> TreeEntry | None:
         key = (tree, path)
         if key not in self._entries:
             self._entries[key] = self.at.in_tree(tree, path) if tree else self._live(path)
         return self._entries[key]
 
-    def _live(self, path: str) -> Entry | None:
+    def _live(self, path: str) -> TreeEntry | None:
         try:
             return self.at.in_worktree(path)
         except AmpsmError:  # in conflict, or a secret by now: nothing to point at
@@ -135,7 +135,7 @@ class _Pursuit:
         place = anchors.place(edits, one.line, one.line_end)
         return replace(one, now_path=path, now_line=place.line, now_line_end=place.line_end, now_blob=entry.blob)
 
-    def _found(self, one: Comment) -> tuple[str, Entry | None]:
+    def _found(self, one: Comment) -> tuple[str, TreeEntry | None]:
         """The path and the content of a comment's side now, renames followed."""
         if one.side is Side.OLD:
             path = one.old_path or one.path
@@ -159,7 +159,7 @@ class _Pursuit:
         fate = self._fate_of_old(one, entry) if one.side is Side.OLD else self._fate(one, entry)
         return replace(one, outcome=fate, now_path=path)
 
-    def _fate(self, one: Comment, entry: Entry | None) -> Fate:
+    def _fate(self, one: Comment, entry: TreeEntry | None) -> Fate:
         if entry is None:
             return Fate.GONE
         blob, line = one.now_blob or one.blob, one.now_line if one.now_line is not None else one.line
@@ -168,7 +168,7 @@ class _Pursuit:
             return Fate.UNTOUCHED if blob == entry.blob else Fate.TOUCHED
         return anchors.place(edits, line, one.now_line_end or one.line_end).fate
 
-    def _fate_of_old(self, one: Comment, entry: Entry | None) -> Fate:
+    def _fate_of_old(self, one: Comment, entry: TreeEntry | None) -> Fate:
         """A comment on what was before: touched when other lines stand in its place now than when it was sent."""
         if entry is None:
             return Fate.GONE if one.other_blob else Fate.UNTOUCHED
@@ -186,4 +186,4 @@ class _Pursuit:
         from ampsm_engine.diff import hunks
 
         begin, end = anchors.image(tuple(edits), line, last)
-        return hunks.lines_of(self.at.content(Entry("100644", blob)))[begin:end]
+        return hunks.lines_of(self.at.content(TreeEntry("100644", blob)))[begin:end]

@@ -12,7 +12,7 @@ from ampsm_engine.amp import program
 from ampsm_engine.config import Settings
 from ampsm_engine.context import Engine
 from ampsm_engine.engine import leftovers, reconstruction, relocation, removal, terminal_checks
-from ampsm_engine.engine.check import Check, Finding
+from ampsm_engine.engine.check import Check, Disagreement
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import damage, repository, trash, worktrees
 from ampsm_engine.git import program as git
@@ -135,7 +135,7 @@ def _desktop(env: Mapping[str, str]) -> Check:
     return Check("desktop", ok=True if desktop else None, text=text)
 
 
-def repair(engine: Engine, *, apply: bool = False, path: Path | None = None) -> tuple[Finding, ...]:
+def repair(engine: Engine, *, apply: bool = False, path: Path | None = None) -> tuple[Disagreement, ...]:
     """Where store and repositories disagree. `apply` adopts what has a safe way back and removes nothing.
 
     `path`: a repository to look into besides those that the store knows.
@@ -166,13 +166,13 @@ def repair(engine: Engine, *, apply: bool = False, path: Path | None = None) -> 
 
 
 def _repository(
-    engine: Engine, root: Path, sessions: list[Session], runs: Sequence[reconstruction.Run], *, apply: bool
-) -> list[Finding]:
+    engine: Engine, root: Path, sessions: list[Session], runs: Sequence[reconstruction.FoundRun], *, apply: bool
+) -> list[Disagreement]:
     if not root.is_dir():
         names = ", ".join(session.name for session in sessions[:5])
         named = sessions[0].id if sessions else "SESSION"
         action = f"moved: ampsm repair --repo NEWPLACE; away: bring it back; else: ampsm rm {named}"
-        return [Finding("repository", f"{root} is gone; sessions: {names}", action)]
+        return [Disagreement("repository", f"{root} is gone; sessions: {names}", action)]
     try:
         repo = repository.locate(root)
         rebuilt = reconstruction.look(engine, repo, sessions, runs, apply=apply)
@@ -193,7 +193,7 @@ def _repository(
             found.append(_orphan(orphan))
         found += leftovers.found(engine, repo, accounted, apply=apply)
     except AmpsmError as reason:
-        return [Finding("repository", f"{root}: {reason}", reason.hint)]
+        return [Disagreement("repository", f"{root}: {reason}", reason.hint)]
     return found
 
 
@@ -202,7 +202,7 @@ def _is_lost(session: Session, listed: set[Path]) -> bool:
     return not session.trashed_at and (not worktree.is_dir() or worktree.resolve() not in listed)
 
 
-def _lost(engine: Engine, repo: Repo, session: Session, *, apply: bool) -> Finding:
+def _lost(engine: Engine, repo: Repo, session: Session, *, apply: bool) -> Disagreement:
     if repository.branch_tip(repo.root, session.branch_name) is None:
         damage.refuse_damaged(repo.root, f"{repository.BRANCHES}{session.branch_name}")
         text = f"session {session.name} has neither its worktree nor its branch {session.branch_name} any more"
@@ -210,44 +210,48 @@ def _lost(engine: Engine, repo: Repo, session: Session, *, apply: bool) -> Findi
         found = git.text(git.told(repo.root, "for-each-ref", "--format=%(objectname)", f"{kept}**/branch*"))
         if found:
             tip = found.split()[-1]
-            return Finding("row", text, f"git -C {repo.root} branch {session.branch_name} {tip}, then: ampsm repair")
+            return Disagreement(
+                "row", text, f"git -C {repo.root} branch {session.branch_name} {tip}, then: ampsm repair"
+            )
         if Path(session.worktree_path).is_dir():
             text = f"{repo.root} knows nothing of session {session.name}, whose folder is {session.worktree_path}"
-        return Finding("row", text, f"ampsm rm {session.id}, when you do not want it: no file is touched")
+        return Disagreement("row", text, f"ampsm rm {session.id}, when you do not want it: no file is touched")
     if Path(session.worktree_path).is_dir():
         text = f"the worktree of session {session.name} has become a repository of its own"
-        return Finding("worktree", text, f"look into {session.worktree_path}, put its .git aside, then: ampsm repair")
+        return Disagreement(
+            "worktree", text, f"look into {session.worktree_path}, put its .git aside, then: ampsm repair"
+        )
     if os.path.lexists(session.worktree_path):
         text = f"the worktree of session {session.name} is gone, and something else is at its place"
-        return Finding("worktree", text, f"put {session.worktree_path} aside, then: ampsm repair --apply")
+        return Disagreement("worktree", text, f"put {session.worktree_path} aside, then: ampsm repair --apply")
     text = f"the worktree of session {session.name} is gone; its branch {session.branch_name} still holds its commits"
     if apply:
         worktrees.recreate(repo, Path(session.worktree_path), session.branch_name)
         engine.store.facts.add("repaired", "the worktree was made again from its branch", session_id=session.id)
-        return Finding("worktree", text, "made again from its branch", mended=True)
+        return Disagreement("worktree", text, "made again from its branch", mended=True)
     action = "ampsm repair --apply makes it again from its branch; moved: ampsm repair --repo ITS-PLACE"
-    return Finding("worktree", text, action)
+    return Disagreement("worktree", text, action)
 
 
-def _trashed(engine: Engine, repo: Repo, session: Session, *, apply: bool) -> Finding:
+def _trashed(engine: Engine, repo: Repo, session: Session, *, apply: bool) -> Disagreement:
     text = f"session {session.name} is marked as trashed, but {repo.root} keeps nothing of it"
     if Path(session.worktree_path).is_dir():
         text = f"the removal of session {session.name} did not come to its end; its worktree is still there"
         if apply:
             removal.restore(engine, session.id)
-            return Finding("trash", text, "brought back from the trash", mended=True)
-        return Finding("trash", text, f"ampsm trash restore {session.id}")
-    return Finding("trash", text, f"ampsm trash purge {session.id}")
+            return Disagreement("trash", text, "brought back from the trash", mended=True)
+        return Disagreement("trash", text, f"ampsm trash restore {session.id}")
+    return Disagreement("trash", text, f"ampsm trash purge {session.id}")
 
 
-def _orphan(orphan: Orphan) -> Finding:
+def _orphan(orphan: Orphan) -> Disagreement:
     if orphan.kind == "worktree":
-        return Finding(
+        return Disagreement(
             "worktree", f"{orphan.path} belongs to no session: {orphan.detail}", f"ampsm adopt {orphan.path}"
         )
     if orphan.kind == "branch":
         action = f"git branch -d {orphan.branch}, when you do not want it (git refuses it while work is only there)"
-        return Finding("branch", f"branch {orphan.branch} belongs to no session: {orphan.detail}", action)
-    return Finding(
+        return Disagreement("branch", f"branch {orphan.branch} belongs to no session: {orphan.detail}", action)
+    return Disagreement(
         "folder", f"{orphan.path} is no worktree: {orphan.detail}", f"look into {orphan.path}, then remove it"
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ampsm_engine.context import Engine
-from ampsm_engine.engine.check import Finding
+from ampsm_engine.engine.check import Disagreement
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import commits, integrate, program, repository
 from ampsm_engine.git.places import Repo
@@ -19,7 +19,7 @@ from ampsm_engine.worker import outside
 _KEPT = re.compile(r"refs/ampsm/(backup|trash|looked|outside)/(?P<session>[^/]+)")
 
 
-def found(engine: Engine, repo: Repo, sessions: Sequence[Session], *, apply: bool) -> Iterator[Finding]:
+def found(engine: Engine, repo: Repo, sessions: Sequence[Session], *, apply: bool) -> Iterator[Disagreement]:
     """What is left over in one repository; `sessions` are all of it, trashed ones too."""
     merges = engine.store.merges.all_open()
     for session in sessions:
@@ -30,7 +30,7 @@ def found(engine: Engine, repo: Repo, sessions: Sequence[Session], *, apply: boo
             continue
         if session.base_branch and not repository.resolves(repo.root, session.base_branch):
             text = f"the base {session.base_branch} of session {session.name} is gone"
-            yield Finding(
+            yield Disagreement(
                 "base", text, f"make it again, or merge elsewhere: ampsm merge {session.id} -m MSG --onto BRANCH"
             )
         waits = merges.get(session.id)
@@ -39,32 +39,32 @@ def found(engine: Engine, repo: Repo, sessions: Sequence[Session], *, apply: boo
             yield _forgotten(engine, session, worktree, apply=apply)
         elif waits is not None and waits.state is MergeState.CONFLICTED and laid is None:
             text = f"the conflict of session {session.name} does not lie in its worktree any more"
-            yield Finding("conflict", text, f"ampsm merge {session.id} --abort")
+            yield Disagreement("conflict", text, f"ampsm merge {session.id} --abort")
         elif laid is None and session.status is not Status.RUNNING:
             yield from _astray(repo, session, worktree)
     yield from _refs(repo, {session.id for session in sessions})
 
 
-def _outside(engine: Engine, session: Session, *, apply: bool) -> Iterator[Finding]:
+def _outside(engine: Engine, session: Session, *, apply: bool) -> Iterator[Disagreement]:
     """What changed outside of a marked session's worktree and is still so; without any, the mark itself."""
     seen = f"ampsm edit {session.id} --seen"
     try:
         left = list(outside.remaining(engine.home, engine.store, session))
     except AmpsmError as reason:
-        yield Finding("outside", f"session {session.name}: {reason}", f"{reason.hint}, or: {seen}")
+        yield Disagreement("outside", f"session {session.name}: {reason}", f"{reason.hint}, or: {seen}")
         return
     for iteration, change in left:
         text = f"session {session.name}: {outside.told(iteration, change)}"
-        yield Finding("outside", text, "; ".join(filter(None, (change.hint, f"when you know of it: {seen}"))))
+        yield Disagreement("outside", text, "; ".join(filter(None, (change.hint, f"when you know of it: {seen}"))))
     if not left:
         text = f"what changed outside of the worktree of session {session.name} is not so any more"
         if apply:
             outside.forget(engine.home, engine.store, session.id)
         action = "the mark is taken away" if apply else "ampsm repair --apply takes the mark away"
-        yield Finding("outside", text, action, mended=apply)
+        yield Disagreement("outside", text, action, mended=apply)
 
 
-def _astray(repo: Repo, session: Session, worktree: Path) -> Iterator[Finding]:
+def _astray(repo: Repo, session: Session, worktree: Path) -> Iterator[Disagreement]:
     """A worktree that left its session's branch, or whose branch was renamed or deleted."""
     head = commits.head(worktree)
     if head.branch == session.branch_name or repository.is_busy(worktree) is not None:
@@ -73,23 +73,23 @@ def _astray(repo: Repo, session: Session, worktree: Path) -> Iterator[Finding]:
     there = repository.branch_tip(repo.root, session.branch_name) is not None
     gone = "" if there else ", which is not there any more"
     text = f"the worktree of session {session.name} stands {where}, and not on its branch {session.branch_name}{gone}"
-    yield Finding("branch", text, back_on_branch(worktree, session.branch_name))
+    yield Disagreement("branch", text, back_on_branch(worktree, session.branch_name))
 
 
-def _forgotten(engine: Engine, session: Session, worktree: Path, *, apply: bool) -> Finding:
+def _forgotten(engine: Engine, session: Session, worktree: Path, *, apply: bool) -> Disagreement:
     """There is a safe way back: what was resolved is kept under a ref of its own."""
     text = f"a conflict lies in the worktree of session {session.name}, and no merge waits for it"
     if not apply:
-        return Finding("conflict", text, "ampsm repair --apply takes it back, and keeps what was resolved")
+        return Disagreement("conflict", text, "ampsm repair --apply takes it back, and keeps what was resolved")
     kept = f"refs/ampsm/backup/{session.id}/repaired/resolved"
     integrate.abort(worktree, keep_as=kept)
     engine.store.facts.add(
         "repaired", f"a forgotten conflict was taken back; it is kept as {kept}", session_id=session.id
     )
-    return Finding("conflict", text, f"taken back; what was resolved is kept as {kept}", mended=True)
+    return Disagreement("conflict", text, f"taken back; what was resolved is kept as {kept}", mended=True)
 
 
-def _refs(repo: Repo, known: set[str]) -> Iterator[Finding]:
+def _refs(repo: Repo, known: set[str]) -> Iterator[Disagreement]:
     lines = program.text(program.told(repo.root, "for-each-ref", "--format=%(refname)", "refs/ampsm/")).splitlines()
     unknown: dict[str, int] = {}
     for line in lines:
@@ -98,4 +98,4 @@ def _refs(repo: Repo, known: set[str]) -> Iterator[Finding]:
             unknown[match["session"]] = unknown.get(match["session"], 0) + 1
     for session_id, count in unknown.items():
         text = f"{count} ref{'s' * (count != 1)} of {repo.root} keep work of session {session_id}, which no row knows"
-        yield Finding("refs", text, f"git -C {repo.root} for-each-ref 'refs/ampsm/*/{session_id}/**' lists them")
+        yield Disagreement("refs", text, f"git -C {repo.root} for-each-ref 'refs/ampsm/*/{session_id}/**' lists them")

@@ -19,7 +19,7 @@ UNCOMMITTED = "uncommitted"
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class RangeChoice:
     """A range that may be chosen, and how it is called."""
 
     range: str
@@ -37,23 +37,27 @@ class Point:
     time: str
 
 
-def ranges(engine: Engine, session_id: str) -> tuple[Choice, ...]:
+def ranges(engine: Engine, session_id: str) -> tuple[RangeChoice, ...]:
     """What may be chosen now; what changed since somebody looked is the default once something was viewed."""
     store = engine.store
     session = store.sessions.get(session_id)
     place = views.place_of(session)
     looked = store.reviews.looked(session_id)
     again = looked is not None and pinned_refs.looked(place, session_id) == looked.tree
-    found = [Choice(WHOLE, "the whole session", f"since {session.base_branch}")]
+    found = [RangeChoice(WHOLE, "the whole session", f"since {session.base_branch}")]
     if looked is not None and again:
-        found.insert(0, Choice(LOOKED, "since you looked", looked.looked_at, bool(store.reviews.viewed(session_id))))
+        found.insert(
+            0, RangeChoice(LOOKED, "since you looked", looked.looked_at, bool(store.reviews.viewed(session_id)))
+        )
     if place == Path(session.worktree_path):
-        found.append(Choice(UNCOMMITTED, "not committed"))
+        found.append(RangeChoice(UNCOMMITTED, "not committed"))
     began = [one for one in reversed(store.iterations.of(session_id)) if one.state is not State.QUEUED]
-    found += [Choice(f"iteration:{one.number}", f"iteration {one.number}", session_name(one.prompt)) for one in began]
+    found += [
+        RangeChoice(f"iteration:{one.number}", f"iteration {one.number}", session_name(one.prompt)) for one in began
+    ]
     if not found[0].is_default:
         whole = next(index for index, choice in enumerate(found) if choice.range == WHOLE)
-        found[whole] = Choice(WHOLE, found[whole].label, found[whole].detail, is_default=True)
+        found[whole] = RangeChoice(WHOLE, found[whole].label, found[whole].detail, is_default=True)
     return tuple(found)
 
 

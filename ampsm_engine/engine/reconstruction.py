@@ -19,7 +19,7 @@ from ampsm_engine.amp import failures, process, stream, transcript
 from ampsm_engine.amp.events import Init
 from ampsm_engine.context import Engine
 from ampsm_engine.engine import merged_check
-from ampsm_engine.engine.check import Finding
+from ampsm_engine.engine.check import Disagreement
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import changes, history, program, registry, repository, stash_commit
 from ampsm_engine.git.places import Base, Repo, Worktree
@@ -37,7 +37,7 @@ _LOST_WITH_IT = "lost: review comments and marks, the journal of its merges"
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class FoundRun:
     """A run directory that the store does not know, or that knows more than the store."""
 
     directory: RunDirectory
@@ -67,7 +67,7 @@ class Remains:
     worktree: Path
     branch: str
     trashed: bool = False
-    runs: list[Run] = field(default_factory=list)
+    runs: list[FoundRun] = field(default_factory=list)
     commits: tuple[history.LoggedCommit, ...] = ()
     notes: dict[str, str] = field(default_factory=dict)
     """What SESSION.md says."""
@@ -78,7 +78,7 @@ class Remains:
         return next((run.record for run in reversed(self.runs) if run.record), None)
 
 
-def unknown_runs(engine: Engine) -> tuple[Run, ...]:
+def unknown_runs(engine: Engine) -> tuple[FoundRun, ...]:
     """The run directories that no row of the store knows, or knows only as lost; oldest first."""
     store, found = engine.store, []
     sessions = (*store.sessions.all(), *store.sessions.all(trashed=True))
@@ -97,7 +97,7 @@ def unknown_runs(engine: Engine) -> tuple[Run, ...]:
         worktree = record.session.worktree_path if record else _worktree_of(directory)
         of_another = record and record.database != str(engine.home.database)
         if not of_another and worktree and not (row and record is None):
-            found.append(Run(directory, record, worktree))
+            found.append(FoundRun(directory, record, worktree))
     return tuple(sorted(found, key=lambda run: run.began))
 
 
@@ -113,11 +113,11 @@ def _worktree_of(directory: RunDirectory) -> str:
             head = file.read(_STREAM_HEAD)
     except OSError:
         return ""
-    events = stream.Reader().feed(head)
+    events = stream.EventReader().feed(head)
     return next((event.cwd for event in events if isinstance(event, Init) and event.cwd), "")
 
 
-def roots(engine: Engine, runs: Sequence[Run]) -> set[Path]:
+def roots(engine: Engine, runs: Sequence[FoundRun]) -> set[Path]:
     """The repositories that sessions were made in, as far as anything beside the store's rows says."""
     found = set(engine.store.repositories())
     found |= {Path(run.record.session.repo_root) for run in runs if run.record}
@@ -128,7 +128,7 @@ def roots(engine: Engine, runs: Sequence[Run]) -> set[Path]:
     return found
 
 
-def look(engine: Engine, repo: Repo, known: Sequence[Session], runs: Sequence[Run], *, apply: bool) -> "Rebuilt":
+def look(engine: Engine, repo: Repo, known: Sequence[Session], runs: Sequence[FoundRun], *, apply: bool) -> "Rebuilt":
     """Find the sessions of a repository that the store lost, and iterations of those it knows; `apply` enters them."""
     rebuilt = Rebuilt(engine, apply)
     # By every repository's: a copy of a repository has the sessions of the first in it, and they are there.
@@ -146,12 +146,14 @@ def look(engine: Engine, repo: Repo, known: Sequence[Session], runs: Sequence[Ru
 class _Search:
     """Looks through one repository for sessions that are not known."""
 
-    def __init__(self, repo: Repo, known: Sequence[Session], runs: Sequence[Run], known_ids: Collection[str]) -> None:
+    def __init__(
+        self, repo: Repo, known: Sequence[Session], runs: Sequence[FoundRun], known_ids: Collection[str]
+    ) -> None:
         self.repo = repo
         self.known_ids = known_ids
         self.taken = {session.branch_name for session in known}
         self.places = {Path(session.worktree_path) for session in known}
-        self.runs: dict[str, list[Run]] = defaultdict(list)
+        self.runs: dict[str, list[FoundRun]] = defaultdict(list)
         for run in runs:
             self.runs[run.worktree].append(run)
 
@@ -315,7 +317,7 @@ class Rebuilt:
 
     def __init__(self, engine: Engine, apply: bool) -> None:
         self._engine, self._apply = engine, apply
-        self.findings: list[Finding] = []
+        self.findings: list[Disagreement] = []
         self.sessions: list[Session] = []
 
     def add_session(self, remains: Remains) -> None:
@@ -333,7 +335,7 @@ class Rebuilt:
         self._enter(session, iterations, calls, text)
         self.sessions.append(session)
 
-    def add_iterations(self, repo: Repo, session: Session, runs: Sequence[Run]) -> None:
+    def add_iterations(self, repo: Repo, session: Session, runs: Sequence[FoundRun]) -> None:
         """Iterations that the store does not know, of a session that it does."""
         commits: tuple[history.LoggedCommit, ...] = ()
         if repository.branch_tip(repo.root, session.branch_name):
@@ -349,15 +351,15 @@ class Rebuilt:
     def _enter(self, session: Session, iterations: list[Iteration], calls: list[ToolCall], text: str) -> None:
         many = f"{len(iterations)} iteration{'s' * (len(iterations) != 1)}"
         if not self._apply:
-            self.findings.append(Finding("lost", text, f"ampsm repair --apply rebuilds it with {many}"))
+            self.findings.append(Disagreement("lost", text, f"ampsm repair --apply rebuilds it with {many}"))
             return
         how = f"rebuilt with {many} (prompts, commits, tokens, transcripts as far as they are there); {_LOST_WITH_IT}"
         self._engine.store.sessions.rebuild(session, iterations, calls, how)
-        self.findings.append(Finding("lost", text, how, mended=True))
+        self.findings.append(Disagreement("lost", text, how, mended=True))
 
 
 def _iterations(
-    session: Session, runs: Iterable[Run], commits: Sequence[history.LoggedCommit], known: Sequence[Iteration]
+    session: Session, runs: Iterable[FoundRun], commits: Sequence[history.LoggedCommit], known: Sequence[Iteration]
 ) -> tuple[list[Iteration], list[ToolCall]]:
     """The iterations of run directories, and of trailers that no run directory is left of, in their order."""
     doubtful = {one.id: one for one in known if _is_doubtful(one)}
@@ -383,7 +385,7 @@ def _iterations(
     return iterations, [call for _, calls in found for call in calls]
 
 
-def _of_run(session: Session, run: Run) -> tuple[Iteration, list[ToolCall]]:
+def _of_run(session: Session, run: FoundRun) -> tuple[Iteration, list[ToolCall]]:
     """The iteration of a run directory. One that was not settled is given back to the workers, which adopt it."""
     said = Transcript(run.directory)
     said.read_to_end()

@@ -15,9 +15,9 @@ from ampsm_engine.diff import hunks
 from ampsm_engine.engine import ranges
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import commits, hunk_work, lock, pinned_refs, repository, stage_work
-from ampsm_engine.git.hunk_work import Plan
+from ampsm_engine.git.hunk_work import HunkPlan
 from ampsm_engine.git.scratch import Scratch, scratch
-from ampsm_engine.git.stage_work import Staged
+from ampsm_engine.git.stage_work import StagedChanges
 from ampsm_engine.model import Session
 from ampsm_engine.naming import new_id, printable
 from ampsm_engine.review.values import WHOLE, Rejection
@@ -66,7 +66,7 @@ def reject(
     return engine.store.reviews.change_rejection(rejection.id, ("rejected", told), commit_sha=sha)
 
 
-def _carried_out(engine: Engine, at: Scratch, plan: Plan, rejection: Rejection) -> str | None:
+def _carried_out(engine: Engine, at: Scratch, plan: HunkPlan, rejection: Rejection) -> str | None:
     message = _message("reject", rejection, rejection.reason or "")
     try:
         return hunk_work.carry_out(at, plan, message, hooks=engine.settings.switch("commit.hooks"))
@@ -110,24 +110,28 @@ def rejections(engine: Engine, session_id: str) -> tuple[Rejection, ...]:
     return engine.store.reviews.rejections(session_id)
 
 
-def stage(engine: Engine, session_id: str, path: str, hunk: bytes | None, *, old_path: str | None = None) -> Staged:
+def stage(
+    engine: Engine, session_id: str, path: str, hunk: bytes | None, *, old_path: str | None = None
+) -> StagedChanges:
     """Stage a hunk of what is not committed (None: the whole file); answers what is staged then."""
     with _at_work(engine, session_id) as (_, at):
         stage_work.stage(at, path, _hunk(hunk), old_path)
         return stage_work.staged(at.worktree)
 
 
-def unstage(engine: Engine, session_id: str, path: str, hunk: bytes | None, *, old_path: str | None = None) -> Staged:
+def unstage(
+    engine: Engine, session_id: str, path: str, hunk: bytes | None, *, old_path: str | None = None
+) -> StagedChanges:
     """Take a hunk (None: the whole file) out of the index again; answers what is staged then."""
     with _at_work(engine, session_id) as (_, at):
         stage_work.unstage(at, path, _hunk(hunk), old_path)
         return stage_work.staged(at.worktree)
 
 
-def staged(engine: Engine, session_id: str) -> Staged:
+def staged(engine: Engine, session_id: str) -> StagedChanges:
     """What is staged in a session's worktree; nothing when that is gone."""
     worktree = Path(engine.store.sessions.get(session_id).worktree_path)
-    return stage_work.staged(worktree) if worktree.is_dir() else Staged()
+    return stage_work.staged(worktree) if worktree.is_dir() else StagedChanges()
 
 
 def commit_by_hand(engine: Engine, session_id: str, message: str) -> str:
@@ -193,7 +197,7 @@ def _hunk(text: bytes | None) -> hunks.Hunk | None:
     return found[0]
 
 
-def _quote(at: Scratch, plan: Plan, hunk: hunks.Hunk | None) -> str:
+def _quote(at: Scratch, plan: HunkPlan, hunk: hunks.Hunk | None) -> str:
     """The change as a patch writes it, for the prompt."""
     if hunk is not None:
         text = b"".join(line if line.endswith(b"\n") else line + b"\n" for line in hunk.lines)

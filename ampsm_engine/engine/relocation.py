@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ampsm_engine.context import Engine
-from ampsm_engine.engine.check import Finding
+from ampsm_engine.engine.check import Disagreement
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import program, registry, repository, trash, worktrees
 from ampsm_engine.git.places import Repo
@@ -21,7 +21,7 @@ _NEIGHBOURS = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Move:
+class Relocation:
     """Where a session's repository and worktree are now."""
 
     session: Session
@@ -33,7 +33,7 @@ class Move:
         """The session as it should stand in the store."""
         return replace(self.session, repo_root=str(self.repo.root), worktree_path=str(self.worktree))
 
-    def finding(self, *, mended: bool, place: Path | None) -> Finding:
+    def finding(self, *, mended: bool, place: Path | None) -> Disagreement:
         """What is told of it; `place` is the repository that a person named."""
         name, old = self.session.name, self.session
         if Path(old.repo_root) != self.repo.root and not _is(Path(old.repo_root), self.repo.root):
@@ -44,10 +44,10 @@ class Move:
             text = f"git has lost its link to the worktree of session {name}, {self.worktree}"
         named = f" --repo {place}" if place else ""
         action = "linked again" if mended else f"ampsm repair{named} --apply links it again; no file is changed"
-        return Finding("moved", text, action, mended=mended)
+        return Disagreement("moved", text, action, mended=mended)
 
 
-def find(sessions: Sequence[Session], places: Iterable[Path]) -> tuple[Move, ...]:
+def find(sessions: Sequence[Session], places: Iterable[Path]) -> tuple[Relocation, ...]:
     """The sessions whose repository or worktree is elsewhere now; `places` are looked into beside the likely ones."""
     places = list(places)
     taken = {Path(session.worktree_path).resolve() for session in sessions if Path(session.worktree_path).is_dir()}
@@ -55,7 +55,7 @@ def find(sessions: Sequence[Session], places: Iterable[Path]) -> tuple[Move, ...
     return tuple(move for move in found if move)
 
 
-def follow(engine: Engine, move: Move) -> None:
+def follow(engine: Engine, move: Relocation) -> None:
     """Make git's links right again, and write down where the session is now; Failed when git cannot."""
     if move.worktree.is_dir() and not worktrees.is_linked(move.repo, move.worktree):
         worktrees.link(move.repo, move.worktree, move.session.branch_name)
@@ -75,7 +75,7 @@ def repository_of(session: Session) -> Repo | None:
     return _holding(root, session)
 
 
-def _move(session: Session, places: Sequence[Path], taken: Collection[Path]) -> Move | None:
+def _move(session: Session, places: Sequence[Path], taken: Collection[Path]) -> Relocation | None:
     root, worktree = Path(session.repo_root), Path(session.worktree_path)
     try:
         repo = repository_of(session)
@@ -88,14 +88,14 @@ def _move(session: Session, places: Sequence[Path], taken: Collection[Path]) -> 
             return None
         repo = holding[0]
         inside = worktree.is_relative_to(root)
-        return Move(session, repo, repo.root / worktree.relative_to(root) if inside else worktree)
+        return Relocation(session, repo, repo.root / worktree.relative_to(root) if inside else worktree)
     if session.trashed_at:
         return None
     if worktree.is_dir():
         is_right = worktrees.is_linked(repo, worktree) or (worktree / ".git").is_dir()
-        return None if is_right else Move(session, repo, worktree)
+        return None if is_right else Relocation(session, repo, worktree)
     now = _registered(repo, session, taken) or _moved_by_hand(repo, session, places)
-    return Move(session, repo, now) if now else None
+    return Relocation(session, repo, now) if now else None
 
 
 def _holding(place: Path, session: Session) -> Repo | None:

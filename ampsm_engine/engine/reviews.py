@@ -18,7 +18,7 @@ from ampsm_engine.engine.comments import (
     send,
     unsent,
 )
-from ampsm_engine.engine.ranges import Choice, Point, points, ranges, resolve
+from ampsm_engine.engine.ranges import Point, RangeChoice, points, ranges, resolve
 from ampsm_engine.engine.rejecting import (
     commit_by_hand,
     place_of,
@@ -34,9 +34,9 @@ from ampsm_engine.git import pinned_refs
 from ampsm_engine.review.values import Ends, Marks
 
 __all__ = [
-    "Choice",
     "Ends",
     "Point",
+    "RangeChoice",
     "comment",
     "comments",
     "commit_by_hand",

@@ -29,7 +29,7 @@ _begun: list[subprocess.Popen[bytes]] = []
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ScriptOutput:
     """What the script printed since `offset` of the look before, and how it ended once it has."""
 
     text: str
@@ -102,7 +102,7 @@ def _spawn(engine: Engine, session_id: str, lease: int) -> int:
     return process.pid
 
 
-def look(engine: Engine, run_id: str, offset: int = 0) -> Look:
+def look(engine: Engine, run_id: str, offset: int = 0) -> ScriptOutput:
     """What a script run by hand printed beyond `offset` bytes, and whether it still runs. Only whole lines."""
     run = engine.home.run(run_id)
     running = _is_running(run)  # asked first: what is printed after that is there at the next look
@@ -112,12 +112,12 @@ def look(engine: Engine, run_id: str, offset: int = 0) -> Look:
         content = file.read(MOST_AT_ONCE)
     text, offset = content.decode("utf-8", "replace"), offset + len(content)
     if running or len(content) == MOST_AT_ONCE:
-        return Look(text, offset, running=True)
+        return ScriptOutput(text, offset, running=True)
     try:
         end = json.loads(run.script_end.read_bytes())
     except (OSError, ValueError):
-        return Look(text, offset, running=False, trouble="The process that ran the script is gone.")
-    return Look(text, offset, running=False, **end)
+        return ScriptOutput(text, offset, running=False, trouble="The process that ran the script is gone.")
+    return ScriptOutput(text, offset, running=False, **end)
 
 
 def stop(engine: Engine, run_id: str) -> bool:

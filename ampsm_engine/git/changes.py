@@ -41,7 +41,7 @@ def status(worktree: Path) -> tuple[FileChange, ...]:
     return told(listing.entries(worktree))
 
 
-def told(entries: Iterable[listing.Entry]) -> tuple[FileChange, ...]:
+def told(entries: Iterable[listing.StatusEntry]) -> tuple[FileChange, ...]:
     """The same of entries that somebody has asked for."""
     return tuple(
         FileChange(entry.path.rstrip("/"), None, _kind(entry))
@@ -50,13 +50,13 @@ def told(entries: Iterable[listing.Entry]) -> tuple[FileChange, ...]:
     )
 
 
-def _is_context(entry: listing.Entry) -> bool:
+def _is_context(entry: listing.StatusEntry) -> bool:
     """Whether it is a context file; what a repository tracks beside those is its own."""
     own = own_files.OwnFiles() if entry.state == "untracked" else own_files.OwnFiles(frozenset({own_files.CONTEXT}))
     return entry.path.startswith(f"{own_files.CONTEXT}/") and own.holds(entry.path)
 
 
-def _kind(entry: listing.Entry) -> Kind:
+def _kind(entry: listing.StatusEntry) -> Kind:
     if entry.state == "untracked":
         return "untracked"
     if entry.state == "unmerged":

@@ -15,7 +15,7 @@ from pathlib import Path
 from ampsm_engine.errors import Failed, Refused
 from ampsm_engine.git import busy, commit_failure, listing, live, own_files, program, repository, staging, stash_commit
 from ampsm_engine.git.repository import BRANCHES
-from ampsm_engine.git.values import Commit, Head, LeftOut
+from ampsm_engine.git.values import CommitResult, Head, LeftOut
 from ampsm_engine.private_folder import private_folder
 
 HOOK_LIMIT = 900.0
@@ -40,7 +40,7 @@ def commit_all(
     base: str = "HEAD",
     limit: float = HOOK_LIMIT,
     patience: float = busy.PATIENCE,
-) -> Commit:
+) -> CommitResult:
     """Commit everything that differs in a worktree; `branch` is the session's, `base` where that started.
 
     Never committed: ampsm's own files, secrets that git does not track, repositories inside the worktree, sockets:
@@ -52,12 +52,12 @@ def commit_all(
     git_dir = repository.linked_git_dir(worktree)
     why_not = busy.refusal(worktree, git_dir, patience)
     if why_not is not None:
-        return _refused(Commit(None), *why_not)
+        return _refused(CommitResult(None), *why_not)
     entries = listing.entries(worktree, ignored=True)
     conflicts = [entry.path for entry in entries if entry.state == "unmerged"]
     if conflicts:
         some = f"{conflicts[0]!r}" + (f" and {len(conflicts) - 1} more" if len(conflicts) > 1 else "")
-        return _refused(Commit(None), f"There are conflicts in {some}.", f"git -C {worktree} status")
+        return _refused(CommitResult(None), f"There are conflicts in {some}.", f"git -C {worktree} status")
     choice = staging.choose(worktree, entries, base)
     carried = [path for path in own_files.staged(worktree, base) if path not in choice.remove]
     choice = replace(
@@ -66,7 +66,7 @@ def commit_all(
         remove=(*choice.remove, *carried),
         left_out=tuple(dict.fromkeys((*choice.left_out, *(LeftOut(path, staging.CONTEXT) for path in carried)))),
     )
-    nothing = Commit(None, left_out=(*choice.left_out, *staging.special_files(worktree, entries)))
+    nothing = CommitResult(None, left_out=(*choice.left_out, *staging.special_files(worktree, entries)))
     answer = staging.apply(worktree, choice)
     if not answer.ok:
         why_not = busy.index_refusal(git_dir, 0)
@@ -100,13 +100,13 @@ def _covered(worktree: Path, git_dir: Path) -> tuple[LeftOut, ...]:
 def record(
     worktree: Path,
     message: bytes,
-    so_far: Commit,
+    so_far: CommitResult,
     *,
     branch: str,
     hooks: bool,
     limit: float = HOOK_LIMIT,
     index: Path | None = None,
-) -> Commit:
+) -> CommitResult:
     """Commit an index, the worktree's own by default, on the session's branch or beside another one; fills `so_far`."""
     now = head(worktree)
     with _standing_apart(worktree, now, branch) as note:
@@ -115,8 +115,8 @@ def record(
 
 
 def _commit(
-    worktree: Path, before: str, message: bytes, nothing: Commit, *, hooks: bool, limit: float, index: Path | None
-) -> Commit:
+    worktree: Path, before: str, message: bytes, nothing: CommitResult, *, hooks: bool, limit: float, index: Path | None
+) -> CommitResult:
     """Commit on top of `before`, at which HEAD stands."""
     identity = fallback_identity(worktree)
     variables: dict[str, str | Path] = {**identity, **({"GIT_INDEX_FILE": index} if index else {})}
@@ -204,7 +204,7 @@ def _changed_files(worktree: Path, commit: str) -> int:
     return program.told(worktree, "diff-tree", *options, commit).count(b"\0")
 
 
-def _refused(so_far: Commit, why: str, hint: str) -> Commit:
+def _refused(so_far: CommitResult, why: str, hint: str) -> CommitResult:
     return replace(so_far, refused=why, hint=hint)
 
 

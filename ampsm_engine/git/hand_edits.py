@@ -12,8 +12,8 @@ from pathlib import Path
 
 from ampsm_engine.errors import Failed
 from ampsm_engine.git import busy, commits, listing, live, pinned_refs, program, repository
-from ampsm_engine.git.scratch import Entry, Scratch, scratch
-from ampsm_engine.git.values import Commit, LeftOut
+from ampsm_engine.git.scratch import Scratch, TreeEntry, scratch
+from ampsm_engine.git.values import CommitResult, LeftOut
 
 _LEFT = ("amp", "left")
 _UNKNOWN = ("amp", "unknown")
@@ -38,7 +38,7 @@ class HandEdits:
 class _Carried:
     """One tree's changes brought to another."""
 
-    entries: Mapping[str, Entry | None]
+    entries: Mapping[str, TreeEntry | None]
     mixed: tuple[str, ...]
     """Files that both changed in the same lines, or that have none."""
 
@@ -102,7 +102,7 @@ def before(worktree: Path, session_id: str, iteration_id: str) -> str | None:
 
 def commit_apart(
     worktree: Path, before: str, start: str, *, branch: str, subject: str, body: str, hooks: bool
-) -> tuple[Commit, tuple[str, ...]]:
+) -> tuple[CommitResult, tuple[str, ...]]:
     """Commit what changed since the tree `before`, and leave uncommitted what differed from HEAD in it.
 
     As `commits.commit_all` otherwise. Answers also the files in which the two could not be separated, and those of
@@ -112,14 +112,14 @@ def commit_apart(
     if why_not is None and (conflict := _conflict(worktree)):
         why_not = conflict, f"git -C {worktree} status"
     if why_not is not None:
-        return Commit(None, refused=why_not[0], hint=why_not[1]), ()
+        return CommitResult(None, refused=why_not[0], hint=why_not[1]), ()
     with scratch(worktree) as at:
         now, left_out = _worktree_tree(at)
         amps = _carried(at, before, now)
         theirs = _changed(at, start, before)
         taken = tuple(path for path in _changed(at, start, at.head) if path in theirs)
         mixed = tuple(sorted({*amps.mixed, *taken}))
-        so_far = Commit(None, left_out=left_out)
+        so_far = CommitResult(None, left_out=left_out)
         if not amps.entries:
             return so_far, mixed
         done = _committed(at, amps.entries, commits.composed(subject, body), branch=branch, hooks=hooks, so_far=so_far)
@@ -157,17 +157,17 @@ def note_unknown(worktree: Path, session_id: str) -> None:
 
 def _committed(
     at: Scratch,
-    entries: Mapping[str, Entry | None],
+    entries: Mapping[str, TreeEntry | None],
     message: bytes,
     *,
     branch: str,
     hooks: bool,
-    so_far: Commit | None = None,
-) -> Commit:
+    so_far: CommitResult | None = None,
+) -> CommitResult:
     """Commit HEAD with some entries, and let the worktree's own index say so of these paths."""
     index = at.index(of_head=True)
     at.enter(entries, index)
-    so_far = so_far or Commit(None)
+    so_far = so_far or CommitResult(None)
     done = commits.record(at.worktree, message, so_far, branch=branch, hooks=hooks, index=index)
     if done.sha is None:
         return done
@@ -188,22 +188,22 @@ def _head_tree(at: Scratch) -> str:
     return program.told(at.worktree, "rev-parse", f"{at.head}^{{tree}}").decode().strip()
 
 
-def _with(at: Scratch, entries: Mapping[str, Entry | None]) -> str:
+def _with(at: Scratch, entries: Mapping[str, TreeEntry | None]) -> str:
     """The tree of HEAD with some entries."""
     index = at.index(of_head=True)
     at.enter(entries, index)
     return program.told(at.worktree, "write-tree", variables={"GIT_INDEX_FILE": index}).decode().strip()
 
 
-def _changed(at: Scratch, old: str, new: str) -> dict[str, tuple[Entry | None, Entry | None]]:
+def _changed(at: Scratch, old: str, new: str) -> dict[str, tuple[TreeEntry | None, TreeEntry | None]]:
     """The paths that differ between two trees, with what is there before and after."""
     raw = program.told(at.worktree, "diff-tree", "-r", "-z", "--raw", "--no-renames", old, new, "--")
     fields = iter(program.text(raw).split("\0"))
-    found: dict[str, tuple[Entry | None, Entry | None]] = {}
+    found: dict[str, tuple[TreeEntry | None, TreeEntry | None]] = {}
     for head, path in zip(fields, fields, strict=False):
         old_mode, new_mode, old_blob, new_blob, _ = head.removeprefix(":").split(" ")
         sides = ((old_mode, old_blob), (new_mode, new_blob))
-        before, after = (None if mode == _ABSENT else Entry(mode, blob) for mode, blob in sides)
+        before, after = (None if mode == _ABSENT else TreeEntry(mode, blob) for mode, blob in sides)
         found[path] = (before, after)
     return found
 
@@ -211,8 +211,10 @@ def _changed(at: Scratch, old: str, new: str) -> dict[str, tuple[Entry | None, E
 def _carried(at: Scratch, base: str, after: str) -> _Carried:
     """The changes from one tree to another brought to HEAD: its new entries."""
     listed = program.text(program.told(at.worktree, "ls-tree", "-r", "-z", "--full-tree", at.head)).split("\0")
-    there = {path: Entry(*words.split(" ")[::2]) for words, _, path in (one.partition("\t") for one in listed if one)}
-    entries: dict[str, Entry | None] = {}
+    there = {
+        path: TreeEntry(*words.split(" ")[::2]) for words, _, path in (one.partition("\t") for one in listed if one)
+    }
+    entries: dict[str, TreeEntry | None] = {}
     mixed = []
     for path, (old, new) in _changed(at, base, after).items():
         mine = there.get(path)
@@ -226,11 +228,11 @@ def _carried(at: Scratch, base: str, after: str) -> _Carried:
     return _Carried(entries, tuple(mixed))
 
 
-def _merged(at: Scratch, mine: Entry | None, old: Entry | None, new: Entry | None) -> Entry | None:
+def _merged(at: Scratch, mine: TreeEntry | None, old: TreeEntry | None, new: TreeEntry | None) -> TreeEntry | None:
     """Our file with the change from `old` to `new`; None when that cannot be told line by line."""
     if not (mine and old and new and mine.is_file and old.is_file and new.is_file):
         return None
     content = at.merged(at.content(mine), at.content(old), at.content(new))
     if content is None:
         return None
-    return Entry(new.mode if new.mode != old.mode else mine.mode, at.blob(content))
+    return TreeEntry(new.mode if new.mode != old.mode else mine.mode, at.blob(content))

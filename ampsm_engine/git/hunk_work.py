@@ -13,7 +13,7 @@ from ampsm_engine.diff.hunks import Hunk
 from ampsm_engine.errors import Failed, Refused
 from ampsm_engine.git import busy, commits, program
 from ampsm_engine.git.commits import head
-from ampsm_engine.git.scratch import Entries, Entry, Scratch
+from ampsm_engine.git.scratch import Entries, Scratch, TreeEntry
 
 _PLACES = ("work", "index", "head")
 
@@ -38,7 +38,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class HunkPlan:
     """What will be done to the worktree, to the index and to the branch."""
 
     work: Step
@@ -53,7 +53,9 @@ class Conflict(ValueError):
     """The same lines were changed otherwise."""
 
 
-def carried(scratch: Scratch, now: Entry | None, before: Entry | None, after: Entry | None) -> Entry | None:
+def carried(
+    scratch: Scratch, now: TreeEntry | None, before: TreeEntry | None, after: TreeEntry | None
+) -> TreeEntry | None:
     """What `now` becomes when the change from `before` to `after` is brought to it; Conflict when that cannot be."""
     if now == before:
         return after
@@ -67,12 +69,12 @@ def carried(scratch: Scratch, now: Entry | None, before: Entry | None, after: En
     merged = scratch.merged(*(scratch.content(entry) for entry in (now, before, after)))
     if merged is None:
         raise Conflict
-    return Entry(mode, scratch.blob(merged))
+    return TreeEntry(mode, scratch.blob(merged))
 
 
 def rejecting(
     scratch: Scratch, path: str, hunk: Hunk | None, *, old_path: str | None, old: str, new: str | None
-) -> Plan:
+) -> HunkPlan:
     """How to take back a hunk (None: all that happened to the file) of the diff from `old` to `new` (None: worktree).
 
     Refused where the content has changed since it was looked at, for submodules, and when nothing is left of it.
@@ -83,7 +85,7 @@ def rejecting(
     if hunk is not None and shown is not None:
         content = _without(scratch, path, shown, hunk)
         if content or moved or after[path] is not None:
-            after = {path: Entry(shown.mode, scratch.blob(content))}
+            after = {path: TreeEntry(shown.mode, scratch.blob(content))}
             moved = False
     if old_path is not None and moved:
         before[old_path] = scratch.in_tree(new, old_path) if new else scratch.in_worktree(old_path)
@@ -93,24 +95,24 @@ def rejecting(
     return _planned(scratch, {"work": (before, after), "index": (before, after), "head": (before, after)})
 
 
-def _without(scratch: Scratch, path: str, shown: Entry, hunk: Hunk) -> bytes:
+def _without(scratch: Scratch, path: str, shown: TreeEntry, hunk: Hunk) -> bytes:
     try:
         return hunks.taken_out(scratch.content(shown), hunk)
     except hunks.Misplaced as reason:
         raise Refused(f"{path} has changed since you looked at it: {str(reason).lower()[:-1]}.", "") from reason
 
 
-def restoring(scratch: Scratch, tree: str) -> Plan:
+def restoring(scratch: Scratch, tree: str) -> HunkPlan:
     """How to undo what `kept` wrote down; Refused where the content has changed too much since."""
     listed = program.told(scratch.worktree, "ls-tree", "-r", "-z", "--full-tree", tree)
-    states: dict[str, dict[str, Entry]] = {}
+    states: dict[str, dict[str, TreeEntry]] = {}
     paths: set[str] = set()
     for record in listed.split(b"\0"):
         if record:
             words, _, name = program.text(record).partition("\t")
             mode, _, blob = words.split(" ")
             place, state, path = name.split("/", 2)
-            states.setdefault(f"{place}/{state}", {})[path] = Entry(mode, blob)
+            states.setdefault(f"{place}/{state}", {})[path] = TreeEntry(mode, blob)
             paths.add(path)
     pairs = {
         place: tuple({path: states.get(f"{place}/{state}", {}).get(path) for path in paths} for state in "ba")
@@ -119,16 +121,16 @@ def restoring(scratch: Scratch, tree: str) -> Plan:
     return _planned(scratch, {place: (after, before) for place, (before, after) in pairs.items()})
 
 
-def kept(scratch: Scratch, plan: Plan) -> str:
+def kept(scratch: Scratch, plan: HunkPlan) -> str:
     """Write down what a plan does to each place, for `restoring`: the files before (b) and after (a), as a tree."""
-    entries: dict[str, Entry | None] = {}
+    entries: dict[str, TreeEntry | None] = {}
     for place, step in zip(_PLACES, (plan.work, plan.index, plan.head), strict=True):
         for path in step.now:
             entries |= {f"{place}/b/{path}": step.now[path], f"{place}/a/{path}": step.then[path]}
     return scratch.tree({path: entry for path, entry in entries.items() if entry is not None})
 
 
-def _planned(scratch: Scratch, pairs: dict[str, tuple[Entries, Entries]]) -> Plan:
+def _planned(scratch: Scratch, pairs: dict[str, tuple[Entries, Entries]]) -> HunkPlan:
     before, after = pairs["work"]
     now = {path: scratch.in_worktree(path) for path in before}
     then = {}
@@ -145,7 +147,7 @@ def _planned(scratch: Scratch, pairs: dict[str, tuple[Entries, Entries]]) -> Pla
     notes = [note for note, told in ((PARTLY, in_head), (STAGED, in_index and index.now != head.now)) if told]
     if not (work.changed or head.changed):
         raise Refused("Nothing is left of that change: there is nothing to do.", f"git -C {scratch.worktree} status")
-    return Plan(work, index, head, " ".join(notes) or None, scratch.patch(work.now, work.then))
+    return HunkPlan(work, index, head, " ".join(notes) or None, scratch.patch(work.now, work.then))
 
 
 def _as_far(scratch: Scratch, now: Entries, before: Entries, after: Entries) -> tuple[Step, bool]:
@@ -169,7 +171,7 @@ def may_begin(scratch: Scratch, branch: str) -> None:
         raise Refused(message, f"git -C {scratch.worktree} switch {branch}")
 
 
-def check(scratch: Scratch, plan: Plan) -> None:
+def check(scratch: Scratch, plan: HunkPlan) -> None:
     """Refused when git would not make the change in the worktree."""
     if plan.patch:
         answer = program.write(scratch.worktree, *APPLY, "--check", "-", feed=plan.patch)
@@ -177,7 +179,7 @@ def check(scratch: Scratch, plan: Plan) -> None:
             raise Refused(f"git would not make that change: {answer.reason}.", f"git -C {scratch.worktree} status")
 
 
-def carry_out(scratch: Scratch, plan: Plan, message: bytes, *, hooks: bool) -> str | None:
+def carry_out(scratch: Scratch, plan: HunkPlan, message: bytes, *, hooks: bool) -> str | None:
     """Do it: the commit first (its hooks may refuse), then the index, then the files. The commit, if there is one."""
     sha = None
     if plan.head.changed:

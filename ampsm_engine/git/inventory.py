@@ -50,7 +50,7 @@ def is_repository(folder: Path) -> bool:
         return False
 
 
-def survey(worktree: Path, entries: Iterable[listing.Entry]) -> Inventory:
+def survey(worktree: Path, entries: Iterable[listing.StatusEntry]) -> Inventory:
     """Look through a worktree; `entries` are those of `listing.entries` with the ignored ones."""
     return _Survey(worktree, {entry.path.rstrip("/") for entry in entries if entry.state == "ignored"}).inventory()
 

@@ -14,7 +14,7 @@ State = Literal["tracked", "unmerged", "untracked", "ignored"]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class StatusEntry:
     """One path that differs from HEAD or from the index, or that git does not track."""
 
     state: State
@@ -32,7 +32,7 @@ class Entry:
     index_object: str = ""
 
 
-def entries(worktree: Path, *, ignored: bool = False, index: Path | None = None) -> tuple[Entry, ...]:
+def entries(worktree: Path, *, ignored: bool = False, index: Path | None = None) -> tuple[StatusEntry, ...]:
     """Everything that `git status` lists there, renames as a deletion and an addition; every untracked file by name.
 
     `index` stands in for the worktree's own, and is refreshed. Ignored folders are listed as one entry each.
@@ -47,14 +47,14 @@ def entries(worktree: Path, *, ignored: bool = False, index: Path | None = None)
     return tuple(_entry(record) for record in output.split(b"\0") if record and record[:1] in b"1u?!")
 
 
-def _entry(record: bytes) -> Entry:
+def _entry(record: bytes) -> StatusEntry:
     kind, _, rest = program.text(record).partition(" ")
     if kind == "?":
-        return Entry("untracked", rest)
+        return StatusEntry("untracked", rest)
     if kind == "!":
-        return Entry("ignored", rest)
+        return StatusEntry("ignored", rest)
     if kind == "u":
         xy, submodule, _, _, _, work, _, _, _, path = rest.split(" ", 9)
-        return Entry("unmerged", path, xy[0], xy[1], submodule, work_mode=work)
+        return StatusEntry("unmerged", path, xy[0], xy[1], submodule, work_mode=work)
     xy, submodule, head, index, work, head_object, index_object, path = rest.split(" ", 7)
-    return Entry("tracked", path, xy[0], xy[1], submodule, head, index, work, head_object, index_object)
+    return StatusEntry("tracked", path, xy[0], xy[1], submodule, head, index, work, head_object, index_object)

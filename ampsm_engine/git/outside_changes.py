@@ -14,7 +14,7 @@ from pathlib import Path
 from ampsm_engine import wording
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import listing, program, repository, repository_state
-from ampsm_engine.git.repository_state import Part, State
+from ampsm_engine.git.repository_state import State, StateDifference
 from ampsm_engine.naming import printable
 
 MOST_HELD = 100
@@ -31,7 +31,7 @@ _LOG_FORMAT = "%an%x1f%s%x1f%(trailers:key=Amp-Thread-ID,valueonly)%x1f%(trailer
 class OutsideChange:
     """One thing that changed, and what it is made of."""
 
-    parts: tuple[Part, ...]
+    parts: tuple[StateDifference, ...]
     label: str
     """The change in a few words, for a list."""
     text: str
@@ -53,13 +53,15 @@ class WatchedSession:
     """What the refs begin with that keep what was lost."""
 
 
-def explain(session: WatchedSession, parts: Sequence[Part], before: State, after: State) -> tuple[OutsideChange, ...]:
+def explain(
+    session: WatchedSession, parts: Sequence[StateDifference], before: State, after: State
+) -> tuple[OutsideChange, ...]:
     """The changes that parts make, refs first; writes refs of ours for what no ref names any more."""
     found = _Explanation(session, before, after)
-    by_kind: dict[str, list[Part]] = {}
+    by_kind: dict[str, list[StateDifference]] = {}
     for part in parts:
         by_kind.setdefault(part.kind, []).append(part)
-    tellers: dict[str, Callable[[Part], None]] = {
+    tellers: dict[str, Callable[[StateDifference], None]] = {
         repository_state.REF: found.ref,
         repository_state.STASH: found.stash,
         repository_state.WORKTREE: found.worktree,
@@ -121,7 +123,9 @@ class _Explanation:
     def _has(self, oid: str) -> bool:
         return program.read(self._root, "cat-file", "-e", oid).ok
 
-    def _add(self, parts: Iterable[Part], label: str, text: str, hint: str = "", *, quiet: bool = False) -> None:
+    def _add(
+        self, parts: Iterable[StateDifference], label: str, text: str, hint: str = "", *, quiet: bool = False
+    ) -> None:
         self.changes.append(OutsideChange(tuple(parts), label, text, hint, quiet))
 
     def _git(self, *arguments: str | Path, where: Path | None = None) -> str:
@@ -130,7 +134,7 @@ class _Explanation:
 
     # refs
 
-    def ref(self, part: Part) -> None:
+    def ref(self, part: StateDifference) -> None:
         """A branch, tag, remote branch or other ref was made, moved or deleted."""
         name = _ref_name(part.name)
         both = (part.before or "") + (part.after or "")
@@ -145,7 +149,7 @@ class _Explanation:
         else:
             self._moved(part, name, part.before, part.after)
 
-    def _made(self, part: Part, name: str, new: str) -> None:
+    def _made(self, part: StateDifference, name: str, new: str) -> None:
         commits = self._commits([new, *(f"^{oid}" for oid in self._known())])
         how = self._remote_way(part)
         text = f"{name} was made{how} at {new[:12]}" + (f" ({commits})" if commits else "")
@@ -154,7 +158,7 @@ class _Explanation:
         shown = self._git("log", "--oneline", "--max-count=20", part.name)
         self._add([part], f"{name} made", text, f"{shown} shows it", quiet=quiet)
 
-    def _deleted(self, part: Part, name: str, old: str) -> None:
+    def _deleted(self, part: StateDifference, name: str, old: str) -> None:
         kept = self._pin(old)
         is_remote = part.name.startswith("refs/remotes/")
         why = ", by a push that deleted it or a fetch that pruned it" if is_remote else ""
@@ -162,7 +166,7 @@ class _Explanation:
         hint = f"{self._git('update-ref', part.name, old)} brings it back" if self._has(old) else ""
         self._add([part], f"{name} gone", text, hint)
 
-    def _moved(self, part: Part, name: str, old: str, new: str) -> None:
+    def _moved(self, part: StateDifference, name: str, old: str, new: str) -> None:
         if not all(program.read(self._root, "cat-file", "-e", f"{oid}^{{commit}}").ok for oid in (old, new)):
             text = f"{name} moved {_span(old, new)}{self._pin(old)}"
             self._add([part], f"{name} moved", text, self._put_back(part))
@@ -182,14 +186,14 @@ class _Explanation:
         behind = self._left_behind(part, old, new)
         self._add([part], f"{name} moved", text + behind[0], behind[1] or self._put_back(part))
 
-    def _put_back(self, part: Part) -> str:
+    def _put_back(self, part: StateDifference) -> str:
         checkout = self._checked_out(part.name)
         old, new = str(part.before)[:12], str(part.after)[:12]
         if checkout is not None:
             return f"{self._git('reset', '--keep', old, where=checkout)} puts it back where it was"
         return f"{self._git('update-ref', part.name, old, new)} puts it back where it was"
 
-    def _left_behind(self, part: Part, old: str, new: str) -> tuple[str, str]:
+    def _left_behind(self, part: StateDifference, old: str, new: str) -> tuple[str, str]:
         """What to say of a branch that moved under a checkout of it: the next commit there would revert the move."""
         checkout = self._checked_out(part.name)
         if checkout is None:
@@ -220,7 +224,7 @@ class _Explanation:
                 return Path(path)
         return None
 
-    def _remote_way(self, part: Part) -> str:
+    def _remote_way(self, part: StateDifference) -> str:
         """How a remote branch moved, as its log says: `, fetched`, `, pushed`, or nothing."""
         if not part.name.startswith("refs/remotes/"):
             return ""
@@ -264,7 +268,7 @@ class _Explanation:
 
     # stash, worktrees, checkout
 
-    def stash(self, part: Part) -> None:
+    def stash(self, part: StateDifference) -> None:
         """An entry of the stash, which all worktrees share, was made or is gone."""
         message = part.after or part.before or ""
         called = printable(message)[:80]
@@ -279,7 +283,7 @@ class _Explanation:
         back = self._git("stash", "store", "-m", called, part.name)
         self._add([part], "stash -1", text, f"{back} brings it back" if self._has(part.name) else "")
 
-    def worktree(self, part: Part) -> None:
+    def worktree(self, part: StateDifference) -> None:
         """A worktree was made, is gone, or has something else checked out."""
         path = Path(part.name)
         name = "your checkout" if path == self._root else f"the worktree {printable(part.name)}"
@@ -302,7 +306,7 @@ class _Explanation:
         text = f"{name} is gone; it stood {_standing(bare)}{left}. What was not committed there is gone, too"
         self._add([part], f"{label} gone", text, hint)
 
-    def _worktree_made(self, part: Part, path: Path, label: str) -> None:
+    def _worktree_made(self, part: StateDifference, path: Path, label: str) -> None:
         stands = part.after or ""
         try:
             files = [entry.path for entry in listing.entries(path)]
@@ -321,7 +325,7 @@ class _Explanation:
         spaces = ("refs/heads", "refs/tags", "refs/remotes")
         return bool(program.read(self._root, "for-each-ref", "--count=1", f"--contains={commit}", *spaces).line)
 
-    def checkout(self, parts: Sequence[Part]) -> None:
+    def checkout(self, parts: Sequence[StateDifference]) -> None:
         """Files of the user's checkout differ from HEAD that did not before, or no more, or in another way."""
         new = [part for part in parts if part.before is None and part.name not in self._behind]
         again = [part for part in parts if part.before and part.after]
@@ -336,7 +340,7 @@ class _Explanation:
         if gone:
             self._gone_from_checkout(gone)
 
-    def _gone_from_checkout(self, gone: Sequence[Part]) -> None:
+    def _gone_from_checkout(self, gone: Sequence[StateDifference]) -> None:
         """Uncommitted changes that are no more. What was staged is still in the object store."""
         names = [part.name for part in gone]
         text = f"uncommitted changes in {_several(names)} of your checkout are not there any more"
@@ -364,7 +368,7 @@ class _Explanation:
 
     # configuration, files of the git folder, operations
 
-    def configuration(self, part: Part) -> None:
+    def configuration(self, part: StateDifference) -> None:
         """A key of the configuration that worktrees share, or of the user's own, has other values."""
         scope, _, key = part.name.partition(" ")
         section, _, rest = key.partition(".")
@@ -385,7 +389,7 @@ class _Explanation:
             hint = f"{self._git('config', *scoped, '--replace-all', key, part.before)} sets it back"
         self._add([part], f"configuration {printable(key)[:60]}", text, hint)
 
-    def file(self, part: Part) -> None:
+    def file(self, part: StateDifference) -> None:
         """A hook, or another file of the git folder that bends what git does."""
         path = Path(part.name)
         what = "the hook" if path.parent.name == "hooks" else "the file"
@@ -393,7 +397,7 @@ class _Explanation:
         hint = f"{shlex.join(['ls', '-l', str(path.parent)])} shows it"
         self._add([part], f"{printable(path.name)} {how}", f"{what} {printable(part.name)} {how}", hint)
 
-    def operation(self, part: Part) -> None:
+    def operation(self, part: StateDifference) -> None:
         """A merge, rebase or the like is in progress in the user's checkout, or is not any more."""
         how = "is in progress in your checkout" if part.after else "of your checkout has ended"
         self._add([part], f"{part.name} in your checkout", f"a {part.name} {how}", f"{self._git('status')} tells more")

@@ -9,7 +9,7 @@ LIMIT = 1_000
 """Files on each side of which git compares all with all to find copies; beyond it only equal contents count."""
 
 
-class Move(NamedTuple):
+class Rename(NamedTuple):
     """One file that has the content of another."""
 
     is_copy: bool
@@ -21,7 +21,7 @@ class Move(NamedTuple):
     old_oid: str
 
 
-def moves(where: Path, old: str, new: str, variables: program.Variables | None = None) -> tuple[Move, ...]:
+def moves(where: Path, old: str, new: str, variables: program.Variables | None = None) -> tuple[Rename, ...]:
     """The renames between two trees as `git diff` has them, and of which files the other new ones are copies.
 
     None when git cannot tell. Filters and drivers do not run.
@@ -37,7 +37,7 @@ def moves(where: Path, old: str, new: str, variables: program.Variables | None =
 
 def _found(
     where: Path, old: str, new: str, detection: tuple[str, ...], variables: program.Variables | None
-) -> tuple[set[str], list[Move]]:
+) -> tuple[set[str], list[Rename]]:
     """What happened to files, as git's letters, and the moves among it."""
     options = ("-r", "--raw", "-z", *detection, "--no-ext-diff", "--no-textconv", "--full-index")
     answer = program.read(where, "diff-tree", *options, old, new, "--", variables=variables)
@@ -51,5 +51,5 @@ def _found(
         letters.add(letter[0])
         if letter[0] in "RC":
             score = int(letter[1:])
-            found.append(Move(letter[0] == "C", score, first, next(fields), int(old_mode, 8), old_oid))
+            found.append(Rename(letter[0] == "C", score, first, next(fields), int(old_mode, 8), old_oid))
     return letters, found

@@ -41,7 +41,7 @@ _NAMED_FILES = ("info/exclude", "info/attributes", "info/grafts", "objects/info/
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class StateDifference:
     """One thing that differs between two states; None for what is not there."""
 
     kind: str
@@ -67,7 +67,7 @@ def read(root: Path) -> State:
     }
 
 
-def difference(before: State, after: State) -> tuple[Part, ...]:
+def difference(before: State, after: State) -> tuple[StateDifference, ...]:
     """What differs, by kind and name. A checkout of which one state knows too much to compare is left out."""
     parts = []
     for kind in (WORKTREE, REF, STASH, CHECKOUT, OPERATION, CONFIGURATION, FILE):
@@ -75,11 +75,11 @@ def difference(before: State, after: State) -> tuple[Part, ...]:
         if kind == CHECKOUT and (TOO_MANY in old or TOO_MANY in new):
             continue
         names = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
-        parts += [Part(kind, name, old.get(name), new.get(name)) for name in names]
+        parts += [StateDifference(kind, name, old.get(name), new.get(name)) for name in names]
     return tuple(parts)
 
 
-def is_as_left(part: Part, now: State) -> bool:
+def is_as_left(part: StateDifference, now: State) -> bool:
     """Whether what a part tells is still so."""
     return now.get(part.kind, {}).get(part.name) == part.after
 

@@ -18,7 +18,7 @@ from ampsm_engine.private_folder import private_folder
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TreeEntry:
     """What a tree or an index says about a path."""
 
     mode: str
@@ -40,7 +40,7 @@ def is_inside(path: str) -> bool:
     return not {"", ".", ".."} & set(path.split("/")) and "\0" not in path
 
 
-Entries = Mapping[str, Entry | None]
+Entries = Mapping[str, TreeEntry | None]
 """Paths, and what is there; None for nothing."""
 
 
@@ -54,7 +54,7 @@ class Scratch:
         self._folder = folder
         self._count = 0
 
-    def in_tree(self, tree: str, path: str) -> Entry | None:
+    def in_tree(self, tree: str, path: str) -> TreeEntry | None:
         """What a commit or a tree has at a path."""
         if not is_inside(path):
             return None
@@ -63,10 +63,10 @@ class Scratch:
             head, _, name = program.text(record).partition("\t")
             if name == path:
                 mode, _, blob = head.split(" ")
-                return None if mode == "040000" else Entry(mode, blob)
+                return None if mode == "040000" else TreeEntry(mode, blob)
         return None
 
-    def in_index(self, path: str, index: Path | None = None) -> Entry | None:
+    def in_index(self, path: str, index: Path | None = None) -> TreeEntry | None:
         """What the index has at a path; Refused when there is a conflict."""
         variables = {"GIT_INDEX_FILE": index} if index else None
         options = ("--literal-pathspecs", "ls-files", "--stage", "-z", "--", path)
@@ -76,16 +76,16 @@ class Scratch:
                 mode, blob, stage = head.split(" ")
                 if stage != "0":
                     raise Refused(f"There are conflicts in {path}.", f"git -C {self.worktree} status")
-                return Entry(mode, blob)
+                return TreeEntry(mode, blob)
         return None
 
-    def in_worktree(self, path: str) -> Entry | None:
+    def in_worktree(self, path: str) -> TreeEntry | None:
         """What `git add` would put into the index for a path; Refused for a secrets file that git does not track."""
         return self.all_in_worktree((path,))[path]
 
-    def all_in_worktree(self, paths: Iterable[str]) -> dict[str, Entry | None]:
+    def all_in_worktree(self, paths: Iterable[str]) -> dict[str, TreeEntry | None]:
         """The same for several paths at once."""
-        found: dict[str, Entry | None] = dict.fromkeys(paths)
+        found: dict[str, TreeEntry | None] = dict.fromkeys(paths)
         there = [path for path in found if self._is_there(path)]
         if there:
             index = self.index()
@@ -110,7 +110,7 @@ class Scratch:
         options = ("-U0", "--text", "--no-color", "--no-ext-diff", "--no-textconv", "--inter-hunk-context=0")
         return program.told(self.worktree, "diff", *options, before, after)
 
-    def content(self, entry: Entry) -> bytes:
+    def content(self, entry: TreeEntry) -> bytes:
         """The content of an entry, as git keeps it."""
         return program.told(self.worktree, "cat-file", "blob", entry.blob)
 

@@ -10,11 +10,11 @@ from ampsm_engine.diff.hunks import Hunk
 from ampsm_engine.errors import Refused
 from ampsm_engine.git import busy, program
 from ampsm_engine.git.hunk_work import Conflict, carried, refresh
-from ampsm_engine.git.scratch import Entry, Scratch
+from ampsm_engine.git.scratch import Scratch, TreeEntry
 
 
 @dataclass(frozen=True, slots=True)
-class Staged:
+class StagedChanges:
     """What the next commit by hand would hold: paths, and of each the keys of its hunks against HEAD."""
 
     paths: frozenset[str] = frozenset()
@@ -69,12 +69,12 @@ def unstage(scratch: Scratch, path: str, hunk: Hunk | None, old_path: str | None
     _bring(scratch, path, after, before)
 
 
-def staged(worktree: Path) -> Staged:
+def staged(worktree: Path) -> StagedChanges:
     """What is staged in a worktree."""
     options = ("--cached", "-M", "--ignore-submodules=none", "--no-ext-diff", "--no-textconv", "HEAD", "--")
     changed = list(_listed(program.told(worktree, "diff-index", "-z", "--raw", *options)))
     if not changed:
-        return Staged()
+        return StagedChanges()
     fixed = ("-c", "diff.context=3", "-c", "diff.suppressBlankEmpty=false", "-c", "core.quotePath=true")
     output = program.told(worktree, *fixed, "diff-index", "-p", "--no-color", *options)
     sections = (b"\n" + output).split(b"\ndiff --git ")[1:]
@@ -87,7 +87,7 @@ def staged(worktree: Path) -> Staged:
     paths = frozenset(name for names, _ in changed for name in names)
     listing = ("--name-only", "-z", "--no-renames", "--ignore-submodules=none", "--no-ext-diff", "--no-textconv")
     unlike = program.text(program.told(worktree, "--literal-pathspecs", "diff", *listing, "--", *sorted(paths)))
-    return Staged(paths, frozenset(keys), frozenset(unlike.split("\0")) - {""})
+    return StagedChanges(paths, frozenset(keys), frozenset(unlike.split("\0")) - {""})
 
 
 def _listed(raw: bytes) -> Iterator[tuple[list[str], str]]:
@@ -113,7 +113,7 @@ def _is_whole(scratch: Scratch, path: str, hunk: Hunk) -> bool:
     return there is None and was is not None and b"".join(hunk.image(Side.OLD)) == scratch.content(was)
 
 
-def _change(scratch: Scratch, path: str, hunk: Hunk, old_path: str | None) -> tuple[Entry | None, Entry | None]:
+def _change(scratch: Scratch, path: str, hunk: Hunk, old_path: str | None) -> tuple[TreeEntry | None, TreeEntry | None]:
     """HEAD's file, and HEAD's file with the hunk."""
     was = scratch.in_tree("HEAD", old_path or path)
     if was is not None and not was.is_file:
@@ -124,10 +124,10 @@ def _change(scratch: Scratch, path: str, hunk: Hunk, old_path: str | None) -> tu
         raise Refused(f"{path} has changed since you looked at it: {str(reason).lower()[:-1]}.") from reason
     there = scratch.in_worktree(path)
     mode = was.mode if was else there.mode if there else "100644"
-    return was, Entry(mode, scratch.blob(content))
+    return was, TreeEntry(mode, scratch.blob(content))
 
 
-def _bring(scratch: Scratch, path: str, before: Entry | None, after: Entry | None) -> None:
+def _bring(scratch: Scratch, path: str, before: TreeEntry | None, after: TreeEntry | None) -> None:
     now = scratch.in_index(path)
     try:
         then = carried(scratch, now, before, after)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ampsm_engine.git import inventory, own_files, program
-from ampsm_engine.git.listing import ABSENT, GITLINK, Entry
+from ampsm_engine.git.listing import ABSENT, GITLINK, StatusEntry
 from ampsm_engine.git.own_files import OwnFiles
 from ampsm_engine.git.secret_files import is_secret_file
 from ampsm_engine.git.values import LeftOut
@@ -24,12 +24,12 @@ SUBMODULE = "a submodule with changes inside: they are committed there"
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class IndexChanges:
     """What to do to the index."""
 
     add: tuple[str, ...]
     """Paths whose content in the worktree goes in."""
-    put_back: tuple[Entry, ...]
+    put_back: tuple[StatusEntry, ...]
     """Paths that go back to what HEAD says: somebody staged what must stay out."""
     remove: tuple[str, ...]
     """Paths that are gone from the worktree."""
@@ -41,7 +41,7 @@ class Choice:
         return not (self.add or self.put_back or self.remove)
 
 
-def choose(worktree: Path, entries: Collection[Entry], base: str = "HEAD") -> Choice:
+def choose(worktree: Path, entries: Collection[StatusEntry], base: str = "HEAD") -> IndexChanges:
     """Sort the entries of a worktree into what goes in and what stays out.
 
     What `base` has below a folder of ours is the repository's own; whatever else is committed there is taken out.
@@ -69,11 +69,11 @@ def choose(worktree: Path, entries: Collection[Entry], base: str = "HEAD") -> Ch
             remove.append(entry.path)
         elif entry.state != "tracked" or entry.unstaged != ".":
             add.append(entry.path)
-    return Choice(tuple(add), tuple(put_back), tuple(remove), tuple(left_out))
+    return IndexChanges(tuple(add), tuple(put_back), tuple(remove), tuple(left_out))
 
 
 def apply(
-    worktree: Path, choice: Choice, *, variables: program.Variables | None = None, quiet: bool = False
+    worktree: Path, choice: IndexChanges, *, variables: program.Variables | None = None, quiet: bool = False
 ) -> program.Answer:
     """Put a choice into the worktree's index, or into the one that the variables name. Filters run as in git add.
 
@@ -95,7 +95,7 @@ def apply(
     return answer
 
 
-def special_files(worktree: Path, entries: Iterable[Entry]) -> Iterator[LeftOut]:
+def special_files(worktree: Path, entries: Iterable[StatusEntry]) -> Iterator[LeftOut]:
     """Sockets, pipes and devices, which git never mentions; ignored folders and inner repositories aside."""
     skipped = {entry.path.rstrip("/") for entry in entries if entry.state in ("ignored", "untracked")}
     folders = [""]
@@ -114,7 +114,7 @@ def special_files(worktree: Path, entries: Iterable[Entry]) -> Iterator[LeftOut]
                 yield LeftOut(path, SPECIAL)
 
 
-def _reason_against(worktree: Path, entry: Entry, modules: frozenset[str]) -> str | None:
+def _reason_against(worktree: Path, entry: StatusEntry, modules: frozenset[str]) -> str | None:
     is_new = entry.head_mode == ABSENT and entry.state != "unmerged"
     if entry.path.endswith("/") or (is_new and entry.index_mode == GITLINK and entry.path not in modules):
         return NESTED
@@ -131,14 +131,14 @@ def _reason_against(worktree: Path, entry: Entry, modules: frozenset[str]) -> st
     return None if is_usual or entry.unstaged == "." else SPECIAL
 
 
-def _bare_repositories(worktree: Path, entries: Iterable[Entry]) -> frozenset[str]:
+def _bare_repositories(worktree: Path, entries: Iterable[StatusEntry]) -> frozenset[str]:
     """New repositories without a checkout, which are files like any other to git."""
     heads = (entry.path for entry in entries if _is_new(entry) and entry.path.endswith("/HEAD"))
     folders = (path.removesuffix("/HEAD") for path in heads)
     return frozenset(folder for folder in folders if inventory.is_repository(worktree / folder))
 
 
-def _folder_of(entry: Entry, repositories: frozenset[str]) -> str:
+def _folder_of(entry: StatusEntry, repositories: frozenset[str]) -> str:
     """The repository among these that a new file lies in; empty: none."""
     if not repositories or not _is_new(entry):
         return ""
@@ -146,12 +146,12 @@ def _folder_of(entry: Entry, repositories: frozenset[str]) -> str:
     return next((parent for parent in parents if parent in repositories), "")
 
 
-def _is_new(entry: Entry) -> bool:
+def _is_new(entry: StatusEntry) -> bool:
     """Whether HEAD does not have it, ignored files aside."""
     return entry.head_mode == ABSENT and entry.state in ("tracked", "untracked")
 
 
-def _is_gone(worktree: Path, entry: Entry) -> bool:
+def _is_gone(worktree: Path, entry: StatusEntry) -> bool:
     if entry.state == "unmerged":
         return not os.path.lexists(worktree / entry.path)
     return entry.unstaged == "D"

@@ -109,7 +109,7 @@ def _contents(
     git_dir: Path,
     branch: str,
     found: inventory.Inventory,
-    choice: staging.Choice,
+    choice: staging.IndexChanges,
 ) -> Contents:
     aside = {item.path for item in choice.left_out if item.reason in (staging.SECRET, staging.NESTED)}
     aside |= {path for path in _gitlinks(worktree) if _holds_something(worktree / path)}

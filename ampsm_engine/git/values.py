@@ -50,7 +50,7 @@ class Diff:
 
 
 @dataclass(frozen=True, slots=True)
-class Commit:
+class CommitResult:
     """What came of committing: a commit, nothing to commit (neither sha nor refused), or a refusal."""
 
     sha: str | None

@@ -22,7 +22,7 @@ from ampsm_engine.merging.merge_commits import Made, Stopped
 from ampsm_engine.merging.situation import Situation, many, named
 from ampsm_engine.model import Merge, MergeState, Session, Status
 from ampsm_engine.naming import printable
-from ampsm_engine.notices import Kind, News
+from ampsm_engine.notices import News, NoticeKind
 from ampsm_engine.worker import context, telling
 
 PAST = {"merge": "merged", "squash": "squashed", "rebase": "rebased"}
@@ -136,7 +136,7 @@ def waits(engine: Engine, now: Situation, merge: Merge, stopped: Stopped) -> Con
         step=journal.WAIT,
         plan=journal.written(plan),
     )
-    telling.announce(engine.home, engine.settings, News(Kind.CONFLICT, now.session.id, now.session.name, text))
+    telling.announce(engine.home, engine.settings, News(NoticeKind.CONFLICT, now.session.id, now.session.name, text))
     hint = f"resolve them in {now.worktree}, git add them, then: ampsm merge {now.session.id} --continue (or --abort)"
     return ConflictsWait(f"{text}. {now.target} is untouched.", hint)
 

@@ -12,7 +12,7 @@ from ampsm_engine.redact import commands
 from ampsm_engine.redact.commands import STEP, Anchored
 from ampsm_engine.redact.pattern import BEGINNING, BLANK, BOUNDARY, QUOTE, SPACE, compiled
 from ampsm_engine.redact.rule import Finder, Rule
-from ampsm_engine.redact.spans import Span, fitted
+from ampsm_engine.redact.spans import SecretSpan, fitted
 from ampsm_engine.redact.values import has_digit_or_sign, is_config_value, is_given, is_passphrase, is_random
 
 
@@ -290,7 +290,7 @@ class Cookies:
     )
     _ATTRIBUTES = frozenset({"path", "domain", "expires", "max-age", "samesite", "priority"})
 
-    def find(self, text: str, position: int) -> Sequence[Span]:
+    def find(self, text: str, position: int) -> Sequence[SecretSpan]:
         """The values in the header that begins at this position."""
         header = compiled(self._HEADER).match(text, position)
         if not header:
@@ -301,7 +301,7 @@ class Cookies:
             is_noise = len(value) >= 20 and compiled(r"\d").search(value) and compiled(r"[A-Za-z]").search(value)
             is_session = compiled(self._NAMES).search(name) and compiled(r"\d|[A-Za-z_-]{16}").search(value)
             if name.lower() not in self._ATTRIBUTES and (is_session or is_noise) and is_given(value):
-                found.append(Span(*fitted(text, *pair.span(2)), "cookie"))
+                found.append(SecretSpan(*fitted(text, *pair.span(2)), "cookie"))
         return [span for span in found if span.start < span.end]
 
 

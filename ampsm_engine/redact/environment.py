@@ -9,7 +9,7 @@ from urllib.parse import quote, quote_plus
 
 from ampsm_engine.redact.pattern import compiled
 from ampsm_engine.redact.rule import Finder
-from ampsm_engine.redact.spans import Span, fitted, is_bare_number
+from ampsm_engine.redact.spans import SecretSpan, fitted, is_bare_number
 
 NAME = "environment"
 SHORTEST = 8
@@ -53,13 +53,13 @@ class Literals:
     def __init__(self, texts: Sequence[str]) -> None:
         self._texts = tuple(sorted(texts, key=len, reverse=True))
 
-    def find(self, text: str, position: int) -> Sequence[Span]:
+    def find(self, text: str, position: int) -> Sequence[SecretSpan]:
         """The longest of the texts that stands at this position."""
         for literal in self._texts:
             if text.startswith(literal, position):
                 start, end = fitted(text, position, position + len(literal))
                 if start < end and not is_bare_number(text, start, end):
-                    return (Span(start, end, NAME),)
+                    return (SecretSpan(start, end, NAME),)
         return ()
 
 

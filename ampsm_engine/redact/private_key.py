@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from ampsm_engine.redact.pattern import compiled
-from ampsm_engine.redact.spans import Span, unquoted
+from ampsm_engine.redact.spans import SecretSpan, unquoted
 
 ANCHOR = "-----begin"
 NAME = "private-key"
@@ -24,7 +24,7 @@ _CUT_OFF = (
 class PrivateKey:
     """Finds the blocks."""
 
-    def find(self, text: str, position: int) -> Sequence[Span]:
+    def find(self, text: str, position: int) -> Sequence[SecretSpan]:
         """The block that begins at this position, in as many parts as it has strings."""
         begin = compiled(_BEGIN).match(text, position)
         if not begin:
@@ -33,7 +33,7 @@ class PrivateKey:
         if end == begin.end():
             return ()
         parts = unquoted(text, position, end)
-        return tuple(Span(*part, NAME) for part in parts if _holds_key(text, part, begin.end()))
+        return tuple(SecretSpan(*part, NAME) for part in parts if _holds_key(text, part, begin.end()))
 
 
 def _holds_key(text: str, part: tuple[int, int], body: int) -> bool:

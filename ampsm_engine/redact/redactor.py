@@ -11,7 +11,7 @@ from pathlib import Path
 from ampsm_engine.redact import environment, private_key, shapes, stream
 from ampsm_engine.redact.rule import Finder, Rule
 from ampsm_engine.redact.scanner import Scanner
-from ampsm_engine.redact.spans import Span, besides_markers, merged, replaced
+from ampsm_engine.redact.spans import SecretSpan, besides_markers, merged, replaced
 
 SHORTEST = 8
 """Characters of a text that could hold a secret."""
@@ -64,7 +64,7 @@ class Redactor:
                 break
         return total
 
-    def _spans(self, text: str) -> list[Span]:
+    def _spans(self, text: str) -> list[SecretSpan]:
         found = list(self._scanner.spans(text))
         return list(merged(besides_markers(text, merged(found)))) if found else []
 

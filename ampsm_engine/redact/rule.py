@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from ampsm_engine.redact.pattern import compiled
-from ampsm_engine.redact.spans import Span, fitted, is_bare_number
+from ampsm_engine.redact.spans import SecretSpan, fitted, is_bare_number
 
 _OURS = r"T-[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|TU-\w+|toolu_\w+"
 """Ids of threads and of tool uses."""
@@ -25,7 +25,7 @@ _CONFIDING = "(?i)secret|token|passw|api|auth|access|private|credential|key"
 class Finder(Protocol):
     """Looks for one kind of secret at a place where one of its anchors stands."""
 
-    def find(self, text: str, position: int) -> Sequence[Span]:
+    def find(self, text: str, position: int) -> Sequence[SecretSpan]:
         """The secrets that belong to the anchor at this position."""
         ...
 
@@ -55,7 +55,7 @@ class Rule:
         self._is_secret = is_secret
         self._compiled: re.Pattern[str] | None = None
 
-    def find(self, text: str, position: int) -> Sequence[Span]:
+    def find(self, text: str, position: int) -> Sequence[SecretSpan]:
         """The secret that belongs to the anchor at this position."""
         if self._compiled is None:
             self._compiled = compiled(self._pattern)
@@ -70,7 +70,7 @@ class Rule:
         """Whether what has to stand before a match does; only looked at where there is one."""
         return not self._before or bool(compiled(self._before).search(text[max(0, start - BEFORE) : start]))
 
-    def _secret(self, text: str, found: re.Match[str]) -> Sequence[Span]:
+    def _secret(self, text: str, found: re.Match[str]) -> Sequence[SecretSpan]:
         start, end = fitted(text, *found.span(found.lastindex or 0))
         secret = text[start:end]
         if not secret or is_bare_number(text, start, end) or compiled(_OURS).fullmatch(secret):
@@ -79,7 +79,7 @@ class Rule:
             return ()
         if self.near and not _is_likely(text[found.start() : start], secret):
             return ()
-        return (Span(start, end, self.name),)
+        return (SecretSpan(start, end, self.name),)
 
 
 def _is_likely(before: str, secret: str) -> bool:
@@ -98,7 +98,7 @@ class Gate:
         self._pattern = pattern
         self._rules = rules
 
-    def find(self, text: str, position: int) -> Sequence[Span]:
+    def find(self, text: str, position: int) -> Sequence[SecretSpan]:
         """The secrets that any of the rules finds, when the gate opens."""
         if not compiled(self._pattern).match(text, position):
             return ()

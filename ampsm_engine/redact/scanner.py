@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from ampsm_engine.redact.rule import Finder
-from ampsm_engine.redact.spans import Span
+from ampsm_engine.redact.spans import SecretSpan
 
 SHORT = 4096
 """Characters of a text that is looked through anchor by anchor while the one search is not compiled yet."""
@@ -48,7 +48,7 @@ class Scanner:
             self._hearing[anchor] = known
         return known
 
-    def spans(self, text: str, start: int = 0, stop: int | None = None) -> Iterator[Span]:
+    def spans(self, text: str, start: int = 0, stop: int | None = None) -> Iterator[SecretSpan]:
         """The secrets whose anchors stand in `text[start:stop]`, in no order; they may overlap.
 
         A finder is not asked again inside what it found: a chain of anchors would cost the square of its length.

@@ -17,7 +17,7 @@ _ESCAPE = r"\\u[0-9a-fA-F]{4}"
 _UNQUOTED = r'[^"]+'
 
 
-class Span(NamedTuple):
+class SecretSpan(NamedTuple):
     """From `start` up to `end` stands a secret that the rule `name` found."""
 
     start: int
@@ -72,9 +72,9 @@ def unquoted(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         yield fitted(text, *part.span())
 
 
-def merged(spans: Iterable[Span]) -> Iterator[Span]:
+def merged(spans: Iterable[SecretSpan]) -> Iterator[SecretSpan]:
     """The spans in their order, those that overlap made one; the longest of these gives the name."""
-    current: Span | None = None
+    current: SecretSpan | None = None
     longest = 0
     for span in sorted(spans):
         if current is None or span.start >= current.end:
@@ -85,12 +85,12 @@ def merged(spans: Iterable[Span]) -> Iterator[Span]:
         name = current.name
         if span.end - span.start > longest:
             name, longest = span.name, span.end - span.start
-        current = Span(current.start, max(current.end, span.end), name)
+        current = SecretSpan(current.start, max(current.end, span.end), name)
     if current is not None:
         yield current
 
 
-def besides_markers(text: str, spans: Iterable[Span]) -> Iterator[Span]:
+def besides_markers(text: str, spans: Iterable[SecretSpan]) -> Iterator[SecretSpan]:
     """The spans that hold more than what was redacted before; one that cuts a marker takes it whole."""
     markers = [found.span() for found in compiled(MARKER).finditer(text)] if "[redacted:" in text else []
     if not markers:
@@ -100,14 +100,14 @@ def besides_markers(text: str, spans: Iterable[Span]) -> Iterator[Span]:
         first = bisect_right(markers, start, key=lambda marker: marker[1])
         last = bisect_right(markers, end - 1, key=lambda marker: marker[0])
         if first >= last:
-            yield Span(start, end, name)
+            yield SecretSpan(start, end, name)
             continue
-        whole = Span(min(start, markers[first][0]), max(end, markers[last - 1][1]), name)
+        whole = SecretSpan(min(start, markers[first][0]), max(end, markers[last - 1][1]), name)
         if compiled(MARKER).sub("", text[whole.start : whole.end]):
             yield whole
 
 
-def replaced(text: str, start: int, end: int, spans: Iterable[Span]) -> Iterator[str]:
+def replaced(text: str, start: int, end: int, spans: Iterable[SecretSpan]) -> Iterator[str]:
     """The parts of `text[start:end]`, with markers in place of spans that are in order and do not overlap."""
     for span in spans:
         yield text[start : span.start]

@@ -13,7 +13,7 @@ from typing import BinaryIO
 from ampsm_engine import home
 from ampsm_engine.errors import Failed
 from ampsm_engine.redact.scanner import Scanner
-from ampsm_engine.redact.spans import Span, besides_markers, merged, replaced
+from ampsm_engine.redact.spans import SecretSpan, besides_markers, merged, replaced
 
 WINDOW = 256 * 1024
 """Bytes that are read at a time."""
@@ -64,7 +64,7 @@ def _open(path: Path) -> BinaryIO | None:
 def _parts(source: BinaryIO, scanner: Scanner, widest: int) -> Iterator[tuple[str, int]]:
     """The text of a file in parts without secrets, each with the number of its secrets."""
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-    text, scanned, found, at_end = "", 0, list[Span](), False
+    text, scanned, found, at_end = "", 0, list[SecretSpan](), False
     while not at_end:
         chunk = source.read(WINDOW)
         at_end = not chunk
@@ -81,16 +81,16 @@ def _parts(source: BinaryIO, scanner: Scanner, widest: int) -> Iterator[tuple[st
         cut = min([known, *(span.start for span in found)])
         if cut < known - 2 * widest:
             # Secrets that overlap without end, which only malice writes: what is known goes now.
-            ready.append(Span(cut, known, found[0].name))
-            found = [Span(known, span.end, span.name) for span in found]
+            ready.append(SecretSpan(cut, known, found[0].name))
+            found = [SecretSpan(known, span.end, span.name) for span in found]
             cut = known
         cut = _beside_marker(text, cut, ready)
         yield "".join(replaced(text, 0, cut, ready)), len(ready)
         text, scanned = text[cut:], scanned - cut
-        found = [Span(span.start - cut, span.end - cut, span.name) for span in found]
+        found = [SecretSpan(span.start - cut, span.end - cut, span.name) for span in found]
 
 
-def _beside_marker(text: str, cut: int, ready: list[Span]) -> int:
+def _beside_marker(text: str, cut: int, ready: list[SecretSpan]) -> int:
     """The place to cut, moved back to before a marker that it would cut in two."""
     marker = text.rfind("[redacted:", max(0, cut - 80, *(span.end for span in ready)), cut)
     return cut if marker < 0 or cut == len(text) else marker

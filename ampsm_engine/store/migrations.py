@@ -30,7 +30,7 @@ LATEST = len(STEPS)
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SchemaState:
     """What a database says about itself."""
 
     version: int
@@ -44,7 +44,7 @@ class Found:
         return self.version == LATEST and self.application == APPLICATION and self.journal == "wal"
 
 
-def look(connection: sqlite3.Connection) -> Found:
+def look(connection: sqlite3.Connection) -> SchemaState:
     """Read the header and the names of the tables."""
     version, application, journal = (
         connection.execute(f"PRAGMA {name}").fetchone()[0]
@@ -52,10 +52,10 @@ def look(connection: sqlite3.Connection) -> Found:
     )
     ready = version == LATEST and application == APPLICATION
     rows = () if ready else connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
-    return Found(version, application, journal, frozenset(name for (name,) in rows))
+    return SchemaState(version, application, journal, frozenset(name for (name,) in rows))
 
 
-def refuse_foreign(found: Found, path: Path) -> None:
+def refuse_foreign(found: SchemaState, path: Path) -> None:
     """Unfit when the database is newer than this program, or not one of ours."""
     if found.application == APPLICATION:
         if found.version > LATEST:

@@ -16,7 +16,7 @@ from ampsm_engine import wording
 from ampsm_engine.errors import Unfit
 from ampsm_engine.model import Outcome, State, Status
 from ampsm_engine.store import schema
-from ampsm_engine.store.tables import Words
+from ampsm_engine.store.tables import RedactedText
 
 Row = Mapping[str, Any]
 
@@ -146,7 +146,7 @@ def _iteration(row: Row, number: int, prompt: str, session: Row, measured: Row) 
     parts = [count for count in (known, output) if count is not None]
     return {
         "number": number,
-        "prompt": Words().db_value(prompt),
+        "prompt": RedactedText().db_value(prompt),
         "state": State.SETTLED.value,
         "outcome": _outcome(row).value,
         "queuedAt": row["startTime"],
@@ -186,7 +186,7 @@ def _status(session: Row, own: Sequence[Row]) -> str:
 
 
 def _copy_tool_calls(connection: sqlite3.Connection) -> None:
-    words = Words().db_value
+    words = RedactedText().db_value
     last: dict[str, int] = {}
     known = {key for (key,) in connection.execute("SELECT id FROM iterations")}
     for row in sorted(_rows(connection, "tool_calls"), key=lambda row: str(row["timestamp"])):

@@ -25,7 +25,7 @@ class Plain(TextField):
         return None if value is None else clean(value)
 
 
-class Words(TextField):
+class RedactedText(TextField):
     """Text by people, by amp or by programs: secrets are taken out before it is stored."""
 
     def db_value(self, value: object) -> str | None:
@@ -62,8 +62,8 @@ class SessionRow(Model):
     """A row of `sessions`."""
 
     id = Plain(primary_key=True)
-    name = Words()
-    amp_prompt = Words(column_name="ampPrompt", null=True)
+    name = RedactedText()
+    amp_prompt = RedactedText(column_name="ampPrompt", null=True)
     repo_root = Plain(column_name="repoRoot")
     base_branch = Plain(column_name="baseBranch")
     branch_name = Plain(column_name="branchName")
@@ -71,14 +71,14 @@ class SessionRow(Model):
     status = Plain()
     created_at = Plain(column_name="createdAt")
     base_commit = Plain(column_name="baseCommit")
-    script_command = Words(column_name="scriptCommand", null=True)
+    script_command = RedactedText(column_name="scriptCommand", null=True)
     model_override = Plain(column_name="modelOverride", null=True)
     last_run = Plain(column_name="lastRun", null=True)
-    notes = Words(null=True)
+    notes = RedactedText(null=True)
     thread_id = Plain(column_name="threadId", null=True)
     trashed_at = Plain(column_name="trashedAt", null=True)
     branch_made_by = Plain(column_name="branchMadeBy")
-    outside = Words(null=True)
+    outside = RedactedText(null=True)
 
     class Meta:
         table_name = "sessions"
@@ -90,7 +90,7 @@ class IterationRow(Model):
     id = Plain(primary_key=True)
     session_id = Plain(column_name="sessionId")
     number = IntegerField()
-    prompt = Words()
+    prompt = RedactedText()
     state = Plain()
     queued_at = Plain(column_name="queuedAt")
     start_time = Plain(column_name="startTime", null=True)
@@ -102,11 +102,11 @@ class IterationRow(Model):
     test_exit_code = IntegerField(column_name="testExitCode", null=True)
     outcome = Plain(null=True)
     failure = Plain(null=True)
-    error = Words(null=True)
-    hint = Words(null=True)
+    error = RedactedText(null=True)
+    hint = RedactedText(null=True)
     thread_id = Plain(column_name="threadId", null=True)
     mode = Plain(null=True)
-    activity = Words(null=True)
+    activity = RedactedText(null=True)
     attempts = IntegerField()
     offset = IntegerField()
     stop_requested_at = Plain(column_name="stopRequestedAt", null=True)
@@ -132,10 +132,10 @@ class ToolCallRow(Model):
     iteration_id = Plain(column_name="iterationId")
     sequence = IntegerField()
     tool_id = Plain(column_name="toolId")
-    name = Words()
-    arguments = Words()
+    name = RedactedText()
+    arguments = RedactedText()
     success = BooleanField(null=True)
-    summary = Words()
+    summary = RedactedText()
 
     class Meta:
         table_name = "toolCalls"
@@ -150,7 +150,7 @@ class FactRow(Model):
     kind = Plain()
     session_id = Plain(column_name="sessionId", null=True)
     iteration_id = Plain(column_name="iterationId", null=True)
-    text = Words()
+    text = RedactedText()
 
     class Meta:
         table_name = "facts"
@@ -169,9 +169,9 @@ class MergeRow(Model):
     base_after = Plain(column_name="baseAfter")
     branch_before = Plain(column_name="branchBefore")
     branch_after = Plain(column_name="branchAfter")
-    message = Words()
+    message = RedactedText()
     plan = Plain()
-    error = Words(null=True)
+    error = RedactedText(null=True)
     started_at = Plain(column_name="startedAt")
     ended_at = Plain(column_name="endedAt", null=True)
 
@@ -213,11 +213,11 @@ class CommentRow(Model):
     side = Plain()
     line = IntegerField()
     line_end = IntegerField(column_name="lineEnd")
-    quote = Words()
-    context = Words()
+    quote = RedactedText()
+    context = RedactedText()
     blob = Plain()
     other_blob = Plain(column_name="otherBlob")
-    text = Words()
+    text = RedactedText()
     state = Plain()
     created_at = Plain(column_name="createdAt")
     updated_at = Plain(column_name="updatedAt")
@@ -239,14 +239,14 @@ class RejectionRow(Model):
     session_id = Plain(column_name="sessionId")
     path = FileName()
     old_path = FileName(column_name="oldPath", null=True)
-    reason = Words(null=True)
-    quote = Words()
+    reason = RedactedText(null=True)
+    quote = RedactedText()
     tree = Plain()
     created_at = Plain(column_name="createdAt")
     commit_sha = Plain(column_name="commitSha", null=True)
     undone_at = Plain(column_name="undoneAt", null=True)
     iteration_id = Plain(column_name="iterationId", null=True)
-    note = Words(null=True)
+    note = RedactedText(null=True)
 
     class Meta:
         table_name = "rejections"

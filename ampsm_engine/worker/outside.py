@@ -16,7 +16,7 @@ from ampsm_engine import wording
 from ampsm_engine.errors import AmpsmError, Failed
 from ampsm_engine.git import outside_changes, pinned_refs, repository, repository_state, worktrees
 from ampsm_engine.git.outside_changes import OutsideChange
-from ampsm_engine.git.repository_state import Part, State
+from ampsm_engine.git.repository_state import State, StateDifference
 from ampsm_engine.home import Home, RunDirectory, write_private
 from ampsm_engine.model import SCRIPT_CHANGED, Iteration, MergeState, Session
 from ampsm_engine.store import Store
@@ -78,7 +78,7 @@ def read(run: RunDirectory) -> tuple[OutsideChange, ...]:
     """The changes that an iteration's run directory tells of, none when it does not; Failed when it is damaged."""
     try:
         written = json.loads(run.outside.read_bytes())
-        parts = [tuple(Part(**part) for part in one.pop("parts")) for one in written]
+        parts = [tuple(StateDifference(**part) for part in one.pop("parts")) for one in written]
         return tuple(OutsideChange(parts=own, **one) for own, one in zip(parts, written, strict=True))
     except FileNotFoundError:
         return ()
@@ -179,7 +179,7 @@ class _Ours:
     published: frozenset[str]
     """Commits that merges may have pushed."""
 
-    def left_of(self, part: Part) -> Part | None:
+    def left_of(self, part: StateDifference) -> StateDifference | None:
         """The part less what ampsm did; None when nothing is left of it."""
         if part.kind == repository_state.WORKTREE:
             path = Path(part.name)
@@ -196,7 +196,7 @@ class _Ours:
             return None if branch in self.branches or is_new else self._without_merges(part, branch)
         return None if part.name.startswith("refs/remotes/") and part.after in self.published else part
 
-    def _without_merges(self, part: Part, branch: str) -> Part | None:
+    def _without_merges(self, part: StateDifference, branch: str) -> StateDifference | None:
         """A branch's move without the merges at its beginning and at its end."""
         left = [(old, new) for target, old, new in self.moves if target == branch]
         start, end = part.before, part.after

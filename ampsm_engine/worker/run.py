@@ -20,7 +20,7 @@ from ampsm_engine.errors import AmpsmError, Failed, Refused, Unfit
 from ampsm_engine.git import abandoned, changes, commits, lock, repository
 from ampsm_engine.home import Home, RunDirectory
 from ampsm_engine.model import Iteration, Outcome, Session, State
-from ampsm_engine.notices import Kind, News
+from ampsm_engine.notices import News, NoticeKind
 from ampsm_engine.store import PatientStore, is_passing
 from ampsm_engine.store.patient import PATIENCE
 from ampsm_engine.worker import attempt, context, hand_work, outside, run_files, telling
@@ -258,7 +258,7 @@ class Run:
         session = self.store.sessions.get(self.iteration.session_id)
         text = notices.silence(seconds, session.id)
         self.store.facts.add("silent", text, session_id=session.id, iteration_id=self.iteration.id)
-        telling.announce(self.home, self.settings, News(Kind.NEEDS_INPUT, session.id, session.name, text))
+        telling.announce(self.home, self.settings, News(NoticeKind.NEEDS_INPUT, session.id, session.name, text))
 
     def _age(self) -> float:
         """Seconds since the iteration started, by the clock on the wall: it outlives its worker."""

@@ -18,7 +18,7 @@ from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.home import Home, home, open_private
 from ampsm_engine.model import State
-from ampsm_engine.notices import Kind, News
+from ampsm_engine.notices import News, NoticeKind
 from ampsm_engine.store import Store
 
 FACTS = 50
@@ -59,9 +59,9 @@ def _news(store: Store, iteration_id: str) -> News | None:
     session = store.sessions.get(iteration.session_id)
     kind = notices.kind_of(iteration.outcome, iteration.test_result, session.status)
     goes_on = any(one.state is State.QUEUED for one in store.iterations.of(session.id))
-    if kind is Kind.NEEDS_INPUT and store.merges.open_of(session.id) is not None:
-        kind = Kind.CONFLICT  # amp was at the conflicts of a merge, which wait for a person again
-    if kind is None or (goes_on and kind is not Kind.ERROR):
+    if kind is NoticeKind.NEEDS_INPUT and store.merges.open_of(session.id) is not None:
+        kind = NoticeKind.CONFLICT  # amp was at the conflicts of a merge, which wait for a person again
+    if kind is None or (goes_on and kind is not NoticeKind.ERROR):
         return None
     text = notices.ending(iteration, session.status, store.facts.read(session_id=session.id, limit=FACTS))
     return News(kind, session.id, session.name, text)
@@ -134,7 +134,7 @@ def _taken(descriptor: int) -> Iterator[News]:
     for line in content.splitlines():
         try:
             kind, session_id, name, text = json.loads(line)
-            yield News(Kind(kind), str(session_id), str(name), str(text))
+            yield News(NoticeKind(kind), str(session_id), str(name), str(text))
         except (ValueError, TypeError):
             continue
 

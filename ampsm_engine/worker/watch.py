@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from ampsm_engine import redact
 from ampsm_engine.amp.process import Child
-from ampsm_engine.amp.stream import CHUNK, Reader
+from ampsm_engine.amp.stream import CHUNK, EventReader
 from ampsm_engine.amp.tally import Fold
 from ampsm_engine.config import Settings
 from ampsm_engine.home import RunDirectory
@@ -37,7 +37,7 @@ class Transcript:
 
     run: RunDirectory
     fold: Fold = field(init=False)
-    reader: Reader = field(default_factory=lambda: Reader(redact=redact.text))
+    reader: EventReader = field(default_factory=lambda: EventReader(redact=redact.text))
     head: bytes = b""
     position: int = 0
     grown_at: float = field(default_factory=time.monotonic)

@@ -18,7 +18,7 @@ from ampsm_tui.clean import one_line
 from ampsm_tui.house import house
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.widgets import conflict_lines, merge_lines
-from ampsm_tui.widgets.conflict_lines import Sides
+from ampsm_tui.widgets.conflict_lines import SideNames
 from ampsm_tui.widgets.told import Painted, Told
 
 if TYPE_CHECKING:
@@ -57,10 +57,10 @@ class Conflicted(AppScreen[object]):
         return self.query_one("#told", Told)
 
     @property
-    def sides(self) -> Sides:
+    def sides(self) -> SideNames:
         """What the two sides are called."""
         merge = self.state.merge if self.state else None
-        return Sides((merge.target if merge else "") or self.session.base_branch, self.session.name)
+        return SideNames((merge.target if merge else "") or self.session.base_branch, self.session.name)
 
     @property
     def file(self) -> "OpenFile | None":

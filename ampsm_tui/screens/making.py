@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 from ampsm_engine.context import Engine
-from ampsm_engine.engine.drafts import Draft
+from ampsm_engine.engine.drafts import SessionDraft
 from ampsm_engine.model import Session
 from ampsm_tui.ask import ask
 
 
-async def make(engine: Engine, draft: Draft, unwanted: Callable[[], bool]) -> Session | None:
+async def make(engine: Engine, draft: SessionDraft, unwanted: Callable[[], bool]) -> Session | None:
     """Make the session of a draft and start it where that is wanted; None when it was taken back.
 
     A verb that makes a worktree is never cut off in the middle: it would leave one that nobody knows.

@@ -19,7 +19,7 @@ from ampsm_tui.screens.merge_doing import Doing
 from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.merge_head import MergeHead, MergeSteps
 from ampsm_tui.widgets.told import Told
-from ampsm_tui.widgets.typed import Text
+from ampsm_tui.widgets.typed import TextInput
 
 if TYPE_CHECKING:
     from ampsm_engine.merging.values import Result
@@ -77,7 +77,7 @@ class MergeScreen(Doing):
         yield MergeSteps()
         with Vertical(id="message-box"):
             yield Static("Message", id="message-label")
-            yield Text(id="message", soft_wrap=True, compact=True)
+            yield TextInput(id="message", soft_wrap=True, compact=True)
         yield Told(id="told")
         yield RichLog(id="output", max_lines=5_000, wrap=True, min_width=10, auto_scroll=True)
         yield KeyBar()

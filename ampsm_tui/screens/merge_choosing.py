@@ -19,7 +19,7 @@ from ampsm_tui.screens.merge_looking import Looking
 from ampsm_tui.screens.unsent import KeptText
 from ampsm_tui.widgets import merge_lines
 from ampsm_tui.widgets.told import Painted
-from ampsm_tui.widgets.typed import Text
+from ampsm_tui.widgets.typed import TextInput
 
 if TYPE_CHECKING:
     from ampsm_engine.merging.values import Kind, Plan
@@ -35,9 +35,9 @@ class Choosing(Looking):
     """The message that was offered; what differs from it was written by a person."""
 
     @property
-    def message(self) -> Text:
+    def message(self) -> TextInput:
         """The box of the message."""
-        return self.query_one("#message", Text)
+        return self.query_one("#message", TextInput)
 
     @cached_property
     def _unsent(self) -> KeptText:
@@ -48,7 +48,7 @@ class Choosing(Looking):
         kept = self._unsent.read()
         return kept.text if kept is not None else ""
 
-    @on(Text.Changed, "#message")
+    @on(TextInput.Changed, "#message")
     def _keep_message(self) -> None:
         text = self.message.text
         self._unsent.keep("" if text == self._draft else text)

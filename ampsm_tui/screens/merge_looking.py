@@ -20,7 +20,7 @@ from ampsm_tui.widgets import merge_lines
 from ampsm_tui.widgets.told import Painted
 
 if TYPE_CHECKING:
-    from ampsm_engine.engine.scripts import Look
+    from ampsm_engine.engine.scripts import ScriptOutput
     from ampsm_engine.merging.values import Finding, Preflight
 
 EVERY = 0.15
@@ -89,7 +89,7 @@ class Looking(Staged):
         self.query_one(RichLog).write(Content(came))
         self.show_findings()
 
-    async def _follow_script(self) -> "Look":
+    async def _follow_script(self) -> "ScriptOutput":
         from ampsm_engine.engine import scripts
 
         engine, trouble, offset = house(self).engine, partial(tell, self), 0
@@ -175,7 +175,7 @@ def is_unknown(found: "Preflight") -> bool:
     return found.ready and found.script == "not run"
 
 
-def script_said(look: "Look") -> str:
+def script_said(look: "ScriptOutput") -> str:
     """How the script ended, in a line."""
     took = f" after {wording.duration(int(look.seconds * 1000))}" if look.seconds is not None else ""
     if look.trouble:

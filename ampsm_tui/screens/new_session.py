@@ -18,7 +18,7 @@ from textual.content import Content
 from textual.widgets import Button, Input, Static, TextArea
 
 from ampsm_engine import naming
-from ampsm_engine.engine.drafts import Draft, Trouble
+from ampsm_engine.engine.drafts import SessionDraft, Trouble
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Session
 from ampsm_tui.ask import ask, asking, see_through
@@ -30,7 +30,7 @@ from ampsm_tui.screens.unsent import KeptText
 from ampsm_tui.widgets.choice import Choice
 from ampsm_tui.widgets.field import Field
 from ampsm_tui.widgets.key_bar import KeyBar
-from ampsm_tui.widgets.typed import Line, Text
+from ampsm_tui.widgets.typed import LineInput, TextInput
 
 PAUSE = 0.25
 """Seconds without a key before what was typed is looked at."""
@@ -91,7 +91,7 @@ class NewSessionScreen(AppScreen[str | None]):
     def compose(self) -> ComposeResult:
         """The fields, the two ways to go on, and what goes on."""
         begin = self._offered | self._left()
-        prompt = Text(begin["prompt"], id="prompt", soft_wrap=True, compact=True, placeholder="What amp shall do")
+        prompt = TextInput(begin["prompt"], id="prompt", soft_wrap=True, compact=True, placeholder="What amp shall do")
         yield Static("New session, as you left it. ^r begins anew" if self._left() else "New session", id="heading")
         with Vertical(id="form"):
             yield Field(
@@ -207,9 +207,9 @@ class NewSessionScreen(AppScreen[str | None]):
         self.query_one("#name", Input).placeholder = one_line(suggested)
 
     @property
-    def draft(self) -> Draft:
+    def draft(self) -> SessionDraft:
         """The form as typed."""
-        return Draft(
+        return SessionDraft(
             repo=self.query_one("#repo", Choice).value,
             base=self.query_one("#base", Choice).value.strip(),
             name=self.query_one("#name", Input).value,
@@ -344,4 +344,4 @@ def _here() -> str:
 
 
 def _line(name: str, value: str = "", placeholder: str = "") -> Input:
-    return Line(value, placeholder=placeholder, id=name, compact=True, select_on_focus=False)
+    return LineInput(value, placeholder=placeholder, id=name, compact=True, select_on_focus=False)

@@ -13,7 +13,7 @@ from textual.widgets.option_list import Option
 
 from ampsm_engine import config, notices, notify, terminals, tmux
 from ampsm_engine.config import SETTINGS, Settings
-from ampsm_engine.notices import WORDS, Kind
+from ampsm_engine.notices import WORDS, NoticeKind
 from ampsm_tui import terminal
 from ampsm_tui.ask import ask, asking, see_through
 from ampsm_tui.clean import many_lines, one_line
@@ -35,7 +35,7 @@ MEANINGS = {
 WITH_MEANING = 52
 """Columns from which on there is room for them."""
 
-ORDER = (Kind.FINISHED, Kind.NEEDS_INPUT, Kind.TESTS_FAILED, Kind.CONFLICT, Kind.ERROR)
+ORDER = (NoticeKind.FINISHED, NoticeKind.NEEDS_INPUT, NoticeKind.TESTS_FAILED, NoticeKind.CONFLICT, NoticeKind.ERROR)
 PLACES = ("notify.desktop", "notify.terminal")
 
 WAYS = {
@@ -127,7 +127,7 @@ class NotificationsScreen(AppScreen[None]):
     def _line(self, name: str) -> Content:
         value = house(self).settings[name]
         mark = str(value) if not isinstance(value, bool) else "✓ on" if value else "· off"
-        word = WORDS[Kind(name.removeprefix("notify."))] if name not in PLACES else name.removeprefix("notify.")
+        word = WORDS[NoticeKind(name.removeprefix("notify."))] if name not in PLACES else name.removeprefix("notify.")
         meaning = MEANINGS[name] if self.app.size.width >= WITH_MEANING else ""
         quiet = "$foreground 60%"
         parts = (f" {mark:<7} ", "" if value else quiet), f"{word:<14}", (meaning, quiet)
@@ -158,7 +158,7 @@ class NotificationsScreen(AppScreen[None]):
     async def action_try(self) -> None:
         """Tell now what the line under the cursor is about, as it would be told."""
         name = self._chosen
-        kind = Kind(name.removeprefix("notify.")) if name not in PLACES else Kind.FINISHED
+        kind = NoticeKind(name.removeprefix("notify.")) if name not in PLACES else NoticeKind.FINISHED
         notice = notices.example(kind)
         where = await asyncio.to_thread(here, house(self).settings)
         if name == "notify.desktop" or (where.desktop and name != "notify.terminal"):

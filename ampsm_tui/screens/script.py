@@ -10,7 +10,7 @@ from textual.content import Content
 from textual.widgets import RichLog, Static
 
 from ampsm_engine import wording
-from ampsm_engine.engine.scripts import Look
+from ampsm_engine.engine.scripts import ScriptOutput
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Session
 from ampsm_tui import ask
@@ -70,7 +70,7 @@ class ScriptScreen(Dialog[None]):
                 await asyncio.sleep(EVERY)
             self._ended = not look.running
 
-    def _show(self, look: Look) -> None:
+    def _show(self, look: ScriptOutput) -> None:
         log = self.query_one(RichLog)
         for line in look.text.splitlines():
             log.write(Content(one_line(line)))

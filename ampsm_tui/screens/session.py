@@ -25,7 +25,7 @@ from ampsm_tui.widgets.session_head import SessionHead
 from ampsm_tui.widgets.stale_notice import StaleNotice
 from ampsm_tui.widgets.timeline import Timeline
 from ampsm_tui.widgets.timeline_entries import EntryKind, TimelineEntry, entries
-from ampsm_tui.widgets.transcript import Showing
+from ampsm_tui.widgets.transcript import ShownIteration
 from ampsm_tui.widgets.transcript_ending import ending
 from ampsm_tui.widgets.transcript_pane import TranscriptPane
 
@@ -174,8 +174,8 @@ class SessionScreen(FollowingUp):
         chosen = next((one for one in self._iterations() if one.id == self._chosen), None)
         return chosen or (self._row.current if self._row else None)
 
-    def _showing(self, session: Session, iteration: Iteration) -> Showing:
-        return Showing(
+    def _showing(self, session: Session, iteration: Iteration) -> ShownIteration:
+        return ShownIteration(
             key=iteration.id,
             stream=house(self).engine.home.run(iteration.id).stream,
             prompt=iteration.prompt,

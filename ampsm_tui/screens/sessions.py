@@ -133,7 +133,7 @@ class SessionsScreen(SessionActions):
         """Other room, other words."""
         self.call_after_refresh(self._summarize)
 
-    def on_session_table_showing(self, event: SessionTable.Showing) -> None:
+    def on_session_table_rows_shown(self, event: SessionTable.RowsShown) -> None:
         """Count what is on screen."""
         if self._counting:
             self._counting.showing(event.session_ids)
@@ -142,15 +142,15 @@ class SessionsScreen(SessionActions):
         """Show what is under the cursor."""
         self.query_one(Preview).session_id = event.session_id
 
-    def on_session_table_marked(self) -> None:
+    def on_session_table_marks_changed(self) -> None:
         """Say how many are marked."""
         self._summarize()
 
-    def on_filter_box_moved(self, event: "FilterBox.Moved") -> None:
+    def on_filter_box_list_moved(self, event: "FilterBox.ListMoved") -> None:
         """Move in the list while a filter is typed."""
         self.table.action_move(event.by)
 
-    def on_filter_box_left(self) -> None:
+    def on_filter_box_typing_ended(self) -> None:
         """Back to the list."""
         self.table.focus()
 

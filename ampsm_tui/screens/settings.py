@@ -133,7 +133,7 @@ class SettingsScreen(AppScreen[None]):
         meaning.update("every key of every screen, and what it does\nEnter lists them all")
         meaning.remove_class("-trouble")
 
-    def on_keys_row_opened(self) -> None:
+    def on_keys_row_list_wanted(self) -> None:
         """The list of the keys."""
         from ampsm_tui.screens.keys import KeysScreen
 

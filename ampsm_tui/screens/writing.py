@@ -17,7 +17,7 @@ from textual.widgets import Input, Static, TextArea
 from ampsm_engine.errors import AmpsmError
 from ampsm_tui.screens.dialog import SEND, Dialog
 from ampsm_tui.screens.unsent import KeptText
-from ampsm_tui.widgets.typed import Line, Text
+from ampsm_tui.widgets.typed import LineInput, TextInput
 
 Deliver = Callable[[str], Awaitable[None]]
 """Does with the text what the box is for; raises the refusal that the box shows."""
@@ -121,7 +121,7 @@ class _ManyLines(_Writing):
 
     def compose_box(self, text: str) -> TextArea:
         """The text."""
-        return Text(text, show_line_numbers=False, soft_wrap=True, compact=True)
+        return TextInput(text, show_line_numbers=False, soft_wrap=True, compact=True)
 
     def on_mount(self) -> None:
         """The cursor behind what is there; a text that is to be read first begins at its beginning."""
@@ -162,7 +162,7 @@ class LineScreen(_Writing):
 
     def compose_box(self, text: str) -> Input:
         """The line."""
-        return Line(text, compact=True, select_on_focus=False)
+        return LineInput(text, compact=True, select_on_focus=False)
 
     def written(self) -> str:
         """The line."""

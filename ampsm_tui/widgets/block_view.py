@@ -16,14 +16,14 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from ampsm_tui.widgets.transcript_blocks import Block
-from ampsm_tui.widgets.transcript_layout import Layout
-from ampsm_tui.widgets.transcript_paint import PALETTE_NAMES, Painter, Palette
+from ampsm_tui.widgets.transcript_layout import TranscriptLayout
+from ampsm_tui.widgets.transcript_paint import PALETTE_NAMES, TranscriptPainter, TranscriptStyles
 
 GUTTER = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class TranscriptStatus:
     """How a transcript stands, for the line below it."""
 
     is_live: bool = False
@@ -66,13 +66,13 @@ class BlockView(ScrollView, can_focus=True):
     class Stood(Message):
         """The transcript stands differently now."""
 
-        standing: Standing
+        standing: TranscriptStatus
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
-        self._painter = Painter(Palette())
-        self._layout = Layout(self._painter.paint)
-        self._standing = Standing()
+        self._painter = TranscriptPainter(TranscriptStyles())
+        self._layout = TranscriptLayout(self._painter.paint)
+        self._standing = TranscriptStatus()
         self._cursor: Block | None = None
         self._is_adjusting = False
 
@@ -82,14 +82,16 @@ class BlockView(ScrollView, can_focus=True):
         return self._layout.blocks
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> TranscriptStatus:
         """How it stands."""
         return self._standing
 
     def dress(self) -> None:
         """A painter in the colours of the theme."""
         styles = {name: self.style_of(name) for name in PALETTE_NAMES}
-        self._painter = Painter(Palette(styles, "ansi_dark" if self.app.current_theme.dark else "ansi_light"))
+        self._painter = TranscriptPainter(
+            TranscriptStyles(styles, "ansi_dark" if self.app.current_theme.dark else "ansi_light")
+        )
 
     # Where the view stands.
 

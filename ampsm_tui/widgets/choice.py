@@ -17,7 +17,7 @@ from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from ampsm_tui.clean import one_line
-from ampsm_tui.widgets.typed import Line
+from ampsm_tui.widgets.typed import LineInput
 
 MOST = 50
 """Lines of the list; who wants more types on."""
@@ -71,7 +71,7 @@ class Choice(Vertical):
 
     def compose(self) -> ComposeResult:
         """The line and its list."""
-        yield Line(self._first, placeholder=self._placeholder, compact=True, select_on_focus=False)
+        yield LineInput(self._first, placeholder=self._placeholder, compact=True, select_on_focus=False)
         options = OptionList(compact=True, markup=False)
         options.can_focus = False
         yield options

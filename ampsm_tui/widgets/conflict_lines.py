@@ -24,7 +24,7 @@ _NAMES = re.compile(r"\b(?:[0-9a-f]{64}|[0-9a-f]{40})\b")
 """Whole names of objects, as git says them."""
 
 
-class Sides(NamedTuple):
+class SideNames(NamedTuple):
     """What the two sides are called."""
 
     ours: str
@@ -74,7 +74,7 @@ def _tail(path: str, room: int) -> str:
     return f"…{path}"
 
 
-def spread(file: "OpenFile", around: Sequence[str], sides: Sides, at: int, width: int) -> Spread:
+def spread(file: "OpenFile", around: Sequence[str], sides: SideNames, at: int, width: int) -> Spread:
     """One file in conflict; `around` are the lines of the file as it lies there, `at` the hunk that is looked at."""
     if not file.hunks:
         return Spread((), ())
@@ -122,7 +122,7 @@ def _shown(line: str, width: int) -> str:
     return inert(line[: 4 * width + 200].expandtabs(4))
 
 
-def ways(file: "OpenFile", sides: Sides, width: int) -> list[Painted]:
+def ways(file: "OpenFile", sides: SideNames, width: int) -> list[Painted]:
     """A file that is not resolved by its lines: what each side did, and what can be done about it."""
     lines: list[Painted] = [(Piece(one_line(file.path, 500), "title"),), ()]
     said = _NAMES.sub(lambda found: found.group()[:12], one_line(file.said, 600))

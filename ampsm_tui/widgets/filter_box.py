@@ -7,10 +7,10 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from ampsm_tui.widgets.typed import Line
+from ampsm_tui.widgets.typed import LineInput
 
 
-class FilterBox(Line):
+class FilterBox(LineInput):
     """One line; it is there only while it is used or holds something."""
 
     DEFAULT_CSS = """
@@ -27,12 +27,12 @@ class FilterBox(Line):
     ]
 
     @dataclass
-    class Moved(Message):
+    class ListMoved(Message):
         """The list is to go down or up."""
 
         by: int
 
-    class Left(Message):
+    class TypingEnded(Message):
         """Typing is over; the list has the keys again."""
 
     def __init__(self) -> None:
@@ -49,16 +49,16 @@ class FilterBox(Line):
         """Drop the filter."""
         self.value = ""
         self.remove_class("-open")
-        self.post_message(self.Left())
+        self.post_message(self.TypingEnded())
 
     async def action_submit(self) -> None:
         """Keep the filter."""
         self.set_class(bool(self.value), "-open")
-        self.post_message(self.Left())
+        self.post_message(self.TypingEnded())
 
     def action_move(self, by: int) -> None:
         """Move in the list."""
-        self.post_message(self.Moved(by))
+        self.post_message(self.ListMoved(by))
 
     def on_blur(self, _event: events.Blur) -> None:
         """An empty box goes."""

@@ -25,7 +25,7 @@ MARK = "≠ "
 """Before the name of a session that would conflict."""
 
 
-class Clashing(NamedTuple):
+class ForecastConflict(NamedTuple):
     """With what, and on which files; `other` is a session's id, or empty for the base."""
 
     other: str
@@ -35,7 +35,7 @@ class Clashing(NamedTuple):
 class Outlook(NamedTuple):
     """What is foreseen of one session."""
 
-    clashes: tuple[Clashing, ...] = ()
+    clashes: tuple[ForecastConflict, ...] = ()
     open: str = ""
     """The state of its open merge: `working`, `conflicted`, or nothing."""
 
@@ -45,12 +45,12 @@ Outlooks = Mapping[str, Outlook]
 
 def outlooks(clashes: Iterable["Clash"], merges: Mapping[str, "Merge"]) -> dict[str, Outlook]:
     """By session, from what the engine says; a clash of two sessions is told of both."""
-    found: dict[str, list[Clashing]] = {}
+    found: dict[str, list[ForecastConflict]] = {}
     for clash in clashes:
         paths = tuple(file.path for file in clash.files)
-        found.setdefault(clash.session_id, []).append(Clashing(clash.other, paths))
+        found.setdefault(clash.session_id, []).append(ForecastConflict(clash.other, paths))
         if clash.other:
-            found.setdefault(clash.other, []).append(Clashing(clash.session_id, paths))
+            found.setdefault(clash.other, []).append(ForecastConflict(clash.session_id, paths))
     return {
         one: Outlook(tuple(sorted(found.get(one, ()))), merges[one].state.value if one in merges else "")
         for one in found.keys() | merges.keys()

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 from ampsm_tui.clean import fit, many_lines, one_line
 from ampsm_tui.widgets.block_cursor import BlockCursor
-from ampsm_tui.widgets.transcript_blocks import Block, Kind
-from ampsm_tui.widgets.transcript_layout import Layout
+from ampsm_tui.widgets.transcript_blocks import Block, BlockKind
+from ampsm_tui.widgets.transcript_layout import TranscriptLayout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,9 +21,9 @@ class Reader(BlockCursor):
     def read(self, title: str, text: str, *, end: bool = False) -> None:
         """Show a text below its title; `end`: its end first."""
         self.dress()
-        self._layout = Layout(self._painter.paint, self._room)
+        self._layout = TranscriptLayout(self._painter.paint, self._room)
         self._layout.insert(
-            0, [Block(Kind.PROMPT, many_lines(title)), Block(Kind.PLAIN, many_lines(text) or "(nothing)")]
+            0, [Block(BlockKind.PROMPT, many_lines(title)), Block(BlockKind.PLAIN, many_lines(text) or "(nothing)")]
         )
         # Not left to the moment of the focus: that may come before the text or after it.
         self._cursor = self.blocks[-1 if end else 0]

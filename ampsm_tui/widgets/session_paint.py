@@ -34,7 +34,7 @@ STYLES = frozenset({
 """The component classes that a painter asks for."""
 
 
-class Look(NamedTuple):
+class RowState(NamedTuple):
     """How a row stands in the list at this moment."""
 
     width: int
@@ -58,7 +58,7 @@ class RowPainter:
         self.width = 0
         self.columns: tuple[tuple[Column, int], ...] = ()
         self.counts: Mapping[str, ChangeCounts] = {}
-        self._painted: dict[str, tuple[Look, Cells, Strip]] = {}
+        self._painted: dict[str, tuple[RowState, Cells, Strip]] = {}
 
     @property
     def has_words(self) -> bool:
@@ -101,7 +101,7 @@ class RowPainter:
         """What stands where no session does."""
         return Strip([Segment(fit(" " * GUTTER + text, width), self.style("-quiet"))], width)
 
-    def row(self, row: BoardRow, look: Look) -> Strip:
+    def row(self, row: BoardRow, look: RowState) -> Strip:
         """The line of a session."""
         said = self._said(row)
         painted = self._painted.get(row.session.id)
@@ -111,7 +111,7 @@ class RowPainter:
         self._painted[row.session.id] = (look, said, strip)
         return strip
 
-    def _strip(self, row: BoardRow, said: Cells, look: Look) -> Strip:
+    def _strip(self, row: BoardRow, said: Cells, look: RowState) -> Strip:
         ground = "-cursor" if look.is_cursor else ""
         pointer = ("▌" if look.has_focus else "│") if look.is_cursor else " "
         segments = [

@@ -22,7 +22,7 @@ from ampsm_tui.widgets.blending import Blending
 from ampsm_tui.widgets.outlook import Foreseeing
 from ampsm_tui.widgets.session_lines import SessionLines
 from ampsm_tui.widgets.session_order import Arrangement, Heading, arranged, nothing_of
-from ampsm_tui.widgets.session_paint import STYLES, Look, RowPainter
+from ampsm_tui.widgets.session_paint import STYLES, RowPainter, RowState
 
 if TYPE_CHECKING:
     from ampsm_engine.engine.diff_stat import ChangeCounts
@@ -56,7 +56,7 @@ class SessionTable(ScrollView, Foreseeing, can_focus=True):
     marked: var[frozenset[str]] = var(frozenset(), init=False)
 
     @dataclass
-    class Chosen(Message):
+    class SessionChosen(Message):
         """A session was opened."""
 
         session_id: str
@@ -68,12 +68,12 @@ class SessionTable(ScrollView, Foreseeing, can_focus=True):
         session_id: str | None
 
     @dataclass
-    class Showing(Message):
+    class RowsShown(Message):
         """These sessions are on screen now."""
 
         session_ids: tuple[str, ...]
 
-    class Marked(Message):
+    class MarksChanged(Message):
         """Other sessions are marked than before."""
 
     def __init__(self) -> None:
@@ -126,7 +126,7 @@ class SessionTable(ScrollView, Foreseeing, can_focus=True):
     def watch_marked(self, old: frozenset[str], new: frozenset[str]) -> None:
         """Repaint the lines whose mark came or went."""
         self._refresh_of(*(old ^ new))
-        self.post_message(self.Marked())
+        self.post_message(self.MarksChanged())
 
     def on_resize(self) -> None:
         """Choose the columns anew."""
@@ -202,7 +202,7 @@ class SessionTable(ScrollView, Foreseeing, can_focus=True):
         showing = tuple(line.session.id for line in lines if isinstance(line, BoardRow))
         if showing != self._showing:
             self._showing = showing
-            self.post_message(self.Showing(showing))
+            self.post_message(self.RowsShown(showing))
 
     def _refresh_of(self, *session_ids: str | None) -> None:
         for session_id in session_ids:
@@ -239,7 +239,7 @@ class SessionTable(ScrollView, Foreseeing, can_focus=True):
         if isinstance(line, Heading):
             return self._painter.heading(line, width)
         session_id = line.session.id
-        look = Look(width, session_id == self.cursor, session_id in self.marked, has_focus=self.has_focus)
+        look = RowState(width, session_id == self.cursor, session_id in self.marked, has_focus=self.has_focus)
         return self._painter.row(line, look)
 
     def _emptiness(self) -> str:
@@ -284,7 +284,7 @@ class SessionTable(ScrollView, Foreseeing, can_focus=True):
     def action_choose(self) -> None:
         """Open the session under the cursor."""
         if self.cursor is not None:
-            self.post_message(self.Chosen(self.cursor))
+            self.post_message(self.SessionChosen(self.cursor))
 
     def action_mark(self) -> None:
         """Mark the session under the cursor, or take its mark away, and go on to the next."""

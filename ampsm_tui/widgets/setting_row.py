@@ -14,7 +14,7 @@ from textual.widgets import Input, Label, Static
 
 from ampsm_engine.config import Setting, Value
 from ampsm_tui.widgets.choice import Choice
-from ampsm_tui.widgets.typed import Line
+from ampsm_tui.widgets.typed import LineInput
 
 
 class OnOff(Static, can_focus=True):
@@ -60,7 +60,7 @@ class KeysRow(Static, can_focus=True):
     class Entered(Message):
         """A person is on it."""
 
-    class Opened(Message):
+    class ListWanted(Message):
         """The list is wanted."""
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class KeysRow(Static, can_focus=True):
 
     def action_open(self) -> None:
         """Ask for the list."""
-        self.post_message(self.Opened())
+        self.post_message(self.ListWanted())
 
     def on_click(self) -> None:
         """By mouse, too."""
@@ -125,7 +125,7 @@ class SettingRow(Horizontal):
             return OnOff(on=bool(self.value))
         if self._choices:
             return Choice(written(self.value))
-        return Line(written(self.value), compact=True, select_on_focus=False, placeholder="not set")
+        return LineInput(written(self.value), compact=True, select_on_focus=False, placeholder="not set")
 
     def on_mount(self) -> None:
         """Offer what may be chosen."""

@@ -18,11 +18,11 @@ from ampsm_tui.ask import tell
 from ampsm_tui.clean import many_lines
 from ampsm_tui.widgets import collector
 from ampsm_tui.widgets.block_cursor import BlockCursor
-from ampsm_tui.widgets.block_view import Standing
-from ampsm_tui.widgets.transcript_blocks import FOLDED, Block, Kind, Story, Told
+from ampsm_tui.widgets.block_view import TranscriptStatus
+from ampsm_tui.widgets.transcript_blocks import FOLDED, Block, BlockChanges, BlockKind, Story
 from ampsm_tui.widgets.transcript_feed import Feed
-from ampsm_tui.widgets.transcript_layout import Layout
-from ampsm_tui.widgets.transcript_search import Found, Needle, marked, search
+from ampsm_tui.widgets.transcript_layout import TranscriptLayout
+from ampsm_tui.widgets.transcript_search import BlockMatches, TranscriptQuery, marked, search
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ MANY = 3_000
 
 
 @dataclass(frozen=True, slots=True)
-class Showing:
+class ShownIteration:
     """Which iteration a transcript shows: its stream, its prompt, the folder whose paths are short, its ending."""
 
     key: str
@@ -45,17 +45,17 @@ class Showing:
     ending: str = ""
 
 
-class Transcript(BlockCursor):
+class TranscriptView(BlockCursor):
     """The transcript of the iteration that it is told to show."""
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
-        self._showing: Showing | None = None
+        self._showing: ShownIteration | None = None
         self._story = Story()
-        self._found = Found(Needle(""))
+        self._found = BlockMatches(TranscriptQuery(""))
         self._here: tuple[Block, int] | None = None
 
-    def show(self, showing: Showing) -> None:
+    def show(self, showing: ShownIteration) -> None:
         """Show an iteration; what is shown already goes on, with its new ending."""
         before, self._showing = self._showing, showing
         if before is not None and (before.key, before.stream) == (showing.key, showing.stream):
@@ -69,22 +69,22 @@ class Transcript(BlockCursor):
         """Show nothing."""
         self.workers.cancel_group(self, "watching")
         self._showing = None
-        self._layout = Layout(self._painter.paint, self._room)
+        self._layout = TranscriptLayout(self._painter.paint, self._room)
         self._adjust(None)
 
     def on_unmount(self) -> None:
         """The collector may have the blocks."""
         collector.take_back()
 
-    def _begin(self, showing: Showing) -> None:
+    def _begin(self, showing: ShownIteration) -> None:
         collector.take_back()
         self._story = Story(showing.prompt)
-        self._found, self._here, self._cursor = Found(Needle("")), None, None
+        self._found, self._here, self._cursor = BlockMatches(TranscriptQuery("")), None, None
         self.dress()
-        self._layout = Layout(self._painter.paint, self._room)
+        self._layout = TranscriptLayout(self._painter.paint, self._room)
         if showing.prompt.strip():
-            self._layout.insert(0, [Block(Kind.PROMPT, many_lines(showing.prompt.strip()))])
-        self._standing = Standing(is_live=showing.is_live)
+            self._layout.insert(0, [Block(BlockKind.PROMPT, many_lines(showing.prompt.strip()))])
+        self._standing = TranscriptStatus(is_live=showing.is_live)
         self._end(showing)
         self._adjust(None)
 
@@ -96,7 +96,7 @@ class Transcript(BlockCursor):
         self._painter.live = self._is_live
 
     @work(group="watching", exclusive=True)
-    async def _follow(self, showing: Showing) -> None:
+    async def _follow(self, showing: ShownIteration) -> None:
         feed = Feed(showing.stream)
         try:
             first = await self._patiently(feed.last, lambda found: found is not None)
@@ -153,10 +153,10 @@ class Transcript(BlockCursor):
     def _is_live(self) -> bool:
         return self._showing is not None and self._showing.is_live
 
-    def _put(self, told: Told, at: int | None, share: float) -> None:
+    def _put(self, told: BlockChanges, at: int | None, share: float) -> None:
         """Take new blocks in, before or behind those that are there, and let the view stand where it stood."""
         anchor = self._anchor()
-        tail = 1 if self.blocks and self.blocks[-1].kind is Kind.ENDING else 0
+        tail = 1 if self.blocks and self.blocks[-1].kind is BlockKind.ENDING else 0
         if told.new:
             self._layout.insert(len(self.blocks) - tail if at is None else at, told.new)
         for block in told.changed:
@@ -168,17 +168,17 @@ class Transcript(BlockCursor):
         if told.new or told.changed:
             self._adjust(anchor, repaint=at is None or self._standing.is_following or bool(told.changed))
 
-    def _end(self, showing: Showing) -> None:
+    def _end(self, showing: ShownIteration) -> None:
         """Say how the iteration ended, or no more that it has."""
         anchor = self._anchor()
-        if self.blocks and self.blocks[-1].kind is Kind.ENDING:
+        if self.blocks and self.blocks[-1].kind is BlockKind.ENDING:
             self._layout.remove(len(self.blocks) - 1)
         if showing.ending:
-            self._layout.insert(len(self.blocks), [Block(Kind.ENDING, showing.ending)])
+            self._layout.insert(len(self.blocks), [Block(BlockKind.ENDING, showing.ending)])
         if self._painter.live != showing.is_live:
             self._painter.live = showing.is_live
             for block in self.blocks:
-                if block.kind is Kind.TOOL and block.answer is None:
+                if block.kind is BlockKind.TOOL and block.answer is None:
                     self._layout.touch(block)
         self._stand(is_live=showing.is_live)
         self._adjust(anchor)
@@ -188,7 +188,7 @@ class Transcript(BlockCursor):
     @work(group="search", exclusive=True)
     async def look_for(self, text: str, way: int = 1, *, again: bool = False) -> None:
         """Find a text, and go to the next place from here; `again`: to the one after that."""
-        needle = Needle(text)
+        needle = TranscriptQuery(text)
         found = await search(self.blocks, needle)
         self._found = found
         if not found.hits:
@@ -203,11 +203,11 @@ class Transcript(BlockCursor):
 
     def forget_search(self) -> None:
         """Nothing is looked for any more."""
-        self._found, self._here = Found(Needle("")), None
+        self._found, self._here = BlockMatches(TranscriptQuery("")), None
         self._stand(needle="", match=0, matches=0)
         self.refresh()
 
-    def _next(self, found: Found, way: int, *, again: bool) -> tuple[Block, int]:
+    def _next(self, found: BlockMatches, way: int, *, again: bool) -> tuple[Block, int]:
         counts = {id(block): count for block, count in found.hits}
         if again and self._here is not None and id(self._here[0]) in counts:
             ordinal = self._here[1] + way

@@ -15,8 +15,8 @@ from ampsm_engine.amp.events import (
     Event,
     Noise,
     Prompt,
-    Result,
-    Text,
+    RunResult,
+    TextBlock,
     Thinking,
     TooLong,
     ToolResult,
@@ -26,7 +26,7 @@ from ampsm_engine.amp.lines import inner_object
 from ampsm_tui.clean import inert, many_lines
 
 
-class Kind(StrEnum):
+class BlockKind(StrEnum):
     """What a block is."""
 
     PROMPT = "prompt"
@@ -43,7 +43,7 @@ class Kind(StrEnum):
     """Lines as they are, for reading."""
 
 
-FOLDED = frozenset({Kind.THINKING, Kind.TOOL, Kind.ANSWER, Kind.PROMPT})
+FOLDED = frozenset({BlockKind.THINKING, BlockKind.TOOL, BlockKind.ANSWER, BlockKind.PROMPT})
 """The kinds that open and close."""
 
 
@@ -51,7 +51,7 @@ FOLDED = frozenset({Kind.THINKING, Kind.TOOL, Kind.ANSWER, Kind.PROMPT})
 class Block:
     """One thing that was said or done. Its identity is the object: blocks are this screen's own, and change."""
 
-    kind: Kind
+    kind: BlockKind
     text: str = ""
     """What it says, clean, with its lines."""
     depth: int = 0
@@ -112,7 +112,7 @@ def outcome(answer: ToolResult, near: Callable[[str], str] = str) -> tuple[str, 
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class BlockChanges:
     """What came of reading events: new blocks, and older ones that changed."""
 
     new: list[Block]
@@ -127,11 +127,11 @@ class Story:
         self._calls: dict[str, Block] = {}
         self._orphans: dict[str, Block] = {}
 
-    def later(self, events: Iterable[Event]) -> Told:
+    def later(self, events: Iterable[Event]) -> BlockChanges:
         """Blocks for what comes behind everything read so far."""
         return self._told(events, self._calls)
 
-    def earlier(self, events: Iterable[Event]) -> Told:
+    def earlier(self, events: Iterable[Event]) -> BlockChanges:
         """Blocks for what comes before everything read so far."""
         calls: dict[str, Block] = {}
         told = self._told(events, calls)
@@ -145,8 +145,8 @@ class Story:
             self._calls.setdefault(key, block)
         return told
 
-    def _told(self, events: Iterable[Event], calls: dict[str, Block]) -> Told:
-        told = Told([], [])
+    def _told(self, events: Iterable[Event], calls: dict[str, Block]) -> BlockChanges:
+        told = BlockChanges([], [])
         fresh: set[str] = set()
         for event in events:
             if isinstance(event, ToolResult):
@@ -161,10 +161,10 @@ class Story:
                 fresh.add(event.id)
         return told
 
-    def _answer(self, event: ToolResult, calls: dict[str, Block], told: Told, *, is_fresh: bool) -> None:
+    def _answer(self, event: ToolResult, calls: dict[str, Block], told: BlockChanges, *, is_fresh: bool) -> None:
         block = calls.get(event.id)
         if block is None:
-            orphan = Block(Kind.ANSWER, depth=self._depth(event.parent), answer=event)
+            orphan = Block(BlockKind.ANSWER, depth=self._depth(event.parent), answer=event)
             told.new.append(orphan)
             if event.id:
                 self._orphans[event.id] = orphan
@@ -190,32 +190,32 @@ def _said(event: Event, prompt: str) -> Block | None:
     """A block for what one event says alone; None for what nobody looks at."""
     match event:
         case Prompt() if event.text.strip() and event.text.strip() != prompt:
-            return Block(Kind.PROMPT, many_lines(event.text.strip()))
-        case Text() if event.text.strip():
-            return Block(Kind.TEXT, many_lines(event.text.strip()))
+            return Block(BlockKind.PROMPT, many_lines(event.text.strip()))
+        case TextBlock() if event.text.strip():
+            return Block(BlockKind.TEXT, many_lines(event.text.strip()))
         case Thinking():
             return _thought(event)
         case ToolUse():
-            return Block(Kind.TOOL, call=event)
+            return Block(BlockKind.TOOL, call=event)
         case _:
             return _ours(event)
 
 
 def _thought(event: Thinking) -> Block | None:
     if event.redacted:
-        return Block(Kind.THINKING, "(not shown by the model's maker)")
-    return Block(Kind.THINKING, many_lines(event.text.strip())) if event.text.strip() else None
+        return Block(BlockKind.THINKING, "(not shown by the model's maker)")
+    return Block(BlockKind.THINKING, many_lines(event.text.strip())) if event.text.strip() else None
 
 
 def _ours(event: Event) -> Block | None:
     match event:
-        case Result() if not event.ok:
-            return Block(Kind.ERROR, many_lines(event.error or event.text or "amp ended with an error."))
+        case RunResult() if not event.ok:
+            return Block(BlockKind.ERROR, many_lines(event.error or event.text or "amp ended with an error."))
         case Attempt():
-            return Block(Kind.ATTEMPT, f"attempt {event.number}: amp was started again")
+            return Block(BlockKind.ATTEMPT, f"attempt {event.number}: amp was started again")
         case Noise() if event.text.strip():
-            return Block(Kind.NOISE, many_lines(event.text.strip()))
+            return Block(BlockKind.NOISE, many_lines(event.text.strip()))
         case TooLong():
-            return Block(Kind.NOISE, f"(a line of {event.bytes:,} bytes is left out)")
+            return Block(BlockKind.NOISE, f"(a line of {event.bytes:,} bytes is left out)")
         case _:
             return None

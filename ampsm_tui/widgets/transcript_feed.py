@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ampsm_engine import redact
 from ampsm_engine.amp.events import Event, TooLong
-from ampsm_engine.amp.stream import Reader
+from ampsm_engine.amp.stream import EventReader
 from ampsm_engine.errors import Failed
 from ampsm_tui.ask import ask
 from ampsm_tui.widgets import transcript_slices as slices
@@ -34,7 +34,7 @@ class Feed:
         self._descriptor = -1
         self._start = 0
         self._read = 0
-        self._reader = Reader()
+        self._reader = EventReader()
 
     @property
     def is_complete(self) -> bool:
@@ -52,7 +52,7 @@ class Feed:
             return None
         self._read = slices.last_line_end(self._descriptor, os.fstat(self._descriptor).st_size)
         self._start = self._read
-        self._reader = Reader(AT_ONCE, offset=self._read, redact=redact.text)
+        self._reader = EventReader(AT_ONCE, offset=self._read, redact=redact.text)
         return await self.earlier(FIRST)
 
     async def earlier(self, size: int = SLICE) -> tuple[Event, ...]:
@@ -112,7 +112,7 @@ class Feed:
     async def _between(self, start: int, end: int) -> tuple[Event, ...]:
         if end - start > AT_ONCE:
             try:
-                identity = slices.Identity.of(self._descriptor)
+                identity = slices.FileIdentity.of(self._descriptor)
                 found = await ask(slices.read_path, self._path, identity, start, end)
             except Failed:  # the side process was killed; this one can read as well
                 found = None

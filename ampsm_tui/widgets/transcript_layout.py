@@ -11,18 +11,18 @@ from itertools import accumulate
 
 from textual.strip import Strip
 
-from ampsm_tui.widgets.transcript_blocks import Block, Kind
+from ampsm_tui.widgets.transcript_blocks import Block, BlockKind
 
 CACHED = 500
 """Blocks whose lines are kept."""
 
 Paint = Callable[[Block, int], list[Strip]]
 
-_LINES = frozenset({Kind.TOOL, Kind.THINKING, Kind.ANSWER, Kind.NOISE})
+_LINES = frozenset({BlockKind.TOOL, BlockKind.THINKING, BlockKind.ANSWER, BlockKind.NOISE})
 """Kinds that stand close together while they are folded."""
 
 
-class Layout:
+class TranscriptLayout:
     """Blocks one below the other, an empty line between those that are more than a line."""
 
     def __init__(self, paint: Paint, width: int = 80) -> None:

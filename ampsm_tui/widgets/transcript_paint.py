@@ -11,7 +11,7 @@ from ampsm_engine.amp import tally
 from ampsm_engine.amp.events import ToolUse
 from ampsm_tui.clean import cells, cut, inert
 from ampsm_tui.widgets import transcript_diffs as diffs
-from ampsm_tui.widgets.transcript_blocks import Block, Kind, answer_text, arguments, outcome
+from ampsm_tui.widgets.transcript_blocks import Block, BlockKind, answer_text, arguments, outcome
 from ampsm_tui.widgets.transcript_markdown import MarkdownPainter
 from ampsm_tui.widgets.wrapping import wrapped
 
@@ -28,7 +28,7 @@ _SIGNS = {"+": "added", "-": "removed", " ": "dim", "@": "dim", "f": "strong"}
 
 
 @dataclass(frozen=True, slots=True)
-class Palette:
+class TranscriptStyles:
     """The styles of a transcript, and the theme of its code."""
 
     styles: dict[str, Style] = field(default_factory=dict)
@@ -47,10 +47,10 @@ PALETTE_NAMES = (
 Line = list[Segment]
 
 
-class Painter:
+class TranscriptPainter:
     """Paints blocks; `near` makes a path short, `live` tells whether an open call may still be answered."""
 
-    def __init__(self, palette: Palette, near: Callable[[str], str] = str) -> None:
+    def __init__(self, palette: TranscriptStyles, near: Callable[[str], str] = str) -> None:
         self._palette = palette
         self.near = near
         self.live = False
@@ -218,17 +218,17 @@ class Painter:
         said = wrapped(answer_text(block.answer), width - 2) if block.answer else []
         return [self._styled("▾ answer", "dim"), *(self._styled(f"  {line}", _plain(style)) for line in said)]
 
-    _MAKERS: dict[Kind, Callable[["Painter", Block, int], list[Line]]] = {  # noqa: RUF012 - never changed
-        Kind.PROMPT: _prompt,
-        Kind.TEXT: _text,
-        Kind.THINKING: _thinking,
-        Kind.TOOL: _tool,
-        Kind.ANSWER: _answer,
-        Kind.ERROR: _error,
-        Kind.ATTEMPT: _attempt,
-        Kind.NOISE: _noise,
-        Kind.ENDING: _ending,
-        Kind.PLAIN: _lines,
+    _MAKERS: dict[BlockKind, Callable[["TranscriptPainter", Block, int], list[Line]]] = {  # noqa: RUF012 - never changed
+        BlockKind.PROMPT: _prompt,
+        BlockKind.TEXT: _text,
+        BlockKind.THINKING: _thinking,
+        BlockKind.TOOL: _tool,
+        BlockKind.ANSWER: _answer,
+        BlockKind.ERROR: _error,
+        BlockKind.ATTEMPT: _attempt,
+        BlockKind.NOISE: _noise,
+        BlockKind.ENDING: _ending,
+        BlockKind.PLAIN: _lines,
     }
 
 

@@ -9,9 +9,9 @@ from textual.containers import Vertical
 from textual.widgets import Input, Static
 
 from ampsm_tui.clean import one_line
-from ampsm_tui.widgets.block_view import Standing
-from ampsm_tui.widgets.transcript import Transcript
-from ampsm_tui.widgets.typed import Line
+from ampsm_tui.widgets.block_view import TranscriptStatus
+from ampsm_tui.widgets.transcript import TranscriptView
+from ampsm_tui.widgets.typed import LineInput
 
 
 class TranscriptPane(Vertical):
@@ -35,22 +35,22 @@ class TranscriptPane(Vertical):
 
     def compose(self) -> ComposeResult:
         """The transcript, its line, and the search's."""
-        yield Transcript()
+        yield TranscriptView()
         yield Static("", classes="bar", markup=False)
-        yield Line(placeholder="search, Enter to go on, Esc to leave", compact=True)
+        yield LineInput(placeholder="search, Enter to go on, Esc to leave", compact=True)
 
     @property
-    def transcript(self) -> Transcript:
+    def transcript(self) -> TranscriptView:
         """The transcript."""
-        return self.query_one(Transcript)
+        return self.query_one(TranscriptView)
 
-    @on(Transcript.Stood)
-    def tell(self, message: Transcript.Stood) -> None:
+    @on(TranscriptView.Stood)
+    def tell(self, message: TranscriptView.Stood) -> None:
         """Say how the transcript stands."""
         message.stop()
         self._tell(message.standing)
 
-    def _tell(self, standing: Standing) -> None:
+    def _tell(self, standing: TranscriptStatus) -> None:
         told = said(standing)
         bar = self.query_one(".bar", Static)
         bar.update(told)
@@ -99,7 +99,7 @@ class TranscriptPane(Vertical):
         return False
 
 
-def said(standing: Standing) -> str:
+def said(standing: TranscriptStatus) -> str:
     """The line below a transcript; empty when there is nothing to say."""
     parts: list[str] = []
     if standing.new_below:

@@ -19,7 +19,7 @@ SLICE = 0.006
 
 
 @dataclass(frozen=True, slots=True)
-class Needle:
+class TranscriptQuery:
     """What is looked for."""
 
     text: str
@@ -45,10 +45,10 @@ class Needle:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class BlockMatches:
     """Blocks that have it, in their order, each with how often."""
 
-    needle: Needle
+    needle: TranscriptQuery
     hits: tuple[tuple[Block, int], ...] = ()
 
     @property
@@ -66,7 +66,7 @@ class Found:
         return 0
 
 
-async def search(blocks: Sequence[Block], needle: Needle) -> Found:
+async def search(blocks: Sequence[Block], needle: TranscriptQuery) -> BlockMatches:
     """All places, in slices of a few milliseconds."""
     hits: list[tuple[Block, int]] = []
     until = time.perf_counter() + SLICE
@@ -76,10 +76,10 @@ async def search(blocks: Sequence[Block], needle: Needle) -> Found:
         if time.perf_counter() > until:
             await asyncio.sleep(0)
             until = time.perf_counter() + SLICE
-    return Found(needle, tuple(hits))
+    return BlockMatches(needle, tuple(hits))
 
 
-def marked(strip: Strip, needle: Needle, style: Style) -> Strip:
+def marked(strip: Strip, needle: TranscriptQuery, style: Style) -> Strip:
     """The line with every place of the needle in that style."""
     text = strip.text
     places = needle.places(text)

@@ -17,8 +17,8 @@ from ampsm_engine.amp.events import (
     Noise,
     Other,
     Prompt,
-    Result,
-    Text,
+    RunResult,
+    TextBlock,
     Thinking,
     Thread,
     ToolResult,
@@ -27,7 +27,7 @@ from ampsm_engine.amp.events import (
     Usage,
 )
 from ampsm_engine.amp.lines import inner_object
-from ampsm_engine.amp.stream import LINE_LIMIT, Reader
+from ampsm_engine.amp.stream import LINE_LIMIT, EventReader
 
 SHOWN = 60_000
 """Characters of one text that a screen shows; `ampsm log --raw` has the whole."""
@@ -40,14 +40,14 @@ _DEPTH = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class FileIdentity:
     """Which file it is: after an iteration has settled, its stream may be replaced by a redacted one."""
 
     device: int
     inode: int
 
     @classmethod
-    def of(cls, descriptor: int) -> "Identity":
+    def of(cls, descriptor: int) -> "FileIdentity":
         """That of an open file."""
         found = os.fstat(descriptor)
         return cls(found.st_dev, found.st_ino)
@@ -78,7 +78,7 @@ def beginning(descriptor: int, end: int, size: int) -> int:
 
 def read(descriptor: int, start: int, end: int, limit: int = LINE_LIMIT) -> Slice:
     """The events of the whole lines between two offsets."""
-    reader = Reader(limit, offset=start, redact=redact.text)
+    reader = EventReader(limit, offset=start, redact=redact.text)
     events: list[Event] = []
     at = start
     while at < end and (data := os.pread(descriptor, min(end - at, 1 << 20), at)):
@@ -87,14 +87,14 @@ def read(descriptor: int, start: int, end: int, limit: int = LINE_LIMIT) -> Slic
     return Slice(tuple(events), start, end)
 
 
-def read_path(path: Path, identity: Identity, start: int, end: int) -> Slice | None:
+def read_path(path: Path, identity: FileIdentity, start: int, end: int) -> Slice | None:
     """The same of a file by its path; None when another file has taken its place."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     try:
-        return read(descriptor, start, end) if Identity.of(descriptor) == identity else None
+        return read(descriptor, start, end) if FileIdentity.of(descriptor) == identity else None
     finally:
         os.close(descriptor)
 
@@ -140,9 +140,9 @@ def bounded(event: Event) -> Event:
             return replace(event, content=_bounded_answer(event.content))
         case ToolUse():
             return replace(event, arguments={_cut(key): _bounded(value) for key, value in event.arguments.items()})
-        case Prompt() | Text() | Thinking() | Noise() if len(event.text) > SHOWN:
+        case Prompt() | TextBlock() | Thinking() | Noise() if len(event.text) > SHOWN:
             return replace(event, text=_cut(event.text))
-        case Result():
+        case RunResult():
             return replace(event, text=_cut(event.text), error=_cut(event.error))
         case _:
             return event

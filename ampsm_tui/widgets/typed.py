@@ -10,13 +10,13 @@ UNDO = Binding("ctrl+underscore", "undo", "Undo", show=False)
 """As readline and Emacs have it: ctrl+z belongs to the shell."""
 
 
-class Line(Input):
+class LineInput(Input):
     """One line."""
 
     cursor_blink = reactive(False, init=False)
 
 
-class Text(TextArea):
+class TextInput(TextArea):
     """Many lines."""
 
     BINDINGS: ClassVar[list[BindingType]] = [UNDO]

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from ampsm_engine.amp.events import Event
-from ampsm_engine.amp.stream import Reader
+from ampsm_engine.amp.stream import EventReader
 from ampsm_engine.amp.tally import Fold
 
 STREAMS = Path(__file__).parent / "streams"
@@ -23,7 +23,7 @@ def recorded(name: str) -> bytes:
 
 def read(data: bytes) -> list[Event]:
     """All events of a whole output."""
-    reader = Reader()
+    reader = EventReader()
     return reader.feed(data) + reader.close()
 
 

@@ -9,7 +9,7 @@ import time
 import pytest
 
 from ampsm_engine.amp import command, failures, process, program, transcript
-from ampsm_engine.amp.stream import Reader
+from ampsm_engine.amp.stream import EventReader
 from ampsm_engine.amp.tally import Fold
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import Refused
@@ -60,7 +60,7 @@ def play(run, argv, environ, *, until_login=False):
     code = child.wait(0)
     child.kill()
     assert process.end_strays(ID, 1) == []
-    folded, reader = Fold(ID), Reader()
+    folded, reader = Fold(ID), EventReader()
     folded.add_all(reader.feed(run.stream.read_bytes()) + reader.close())
     stderr, head = transcript.tail(run.stderr), transcript.head(run.stream).decode()
     return code, failures.classify(

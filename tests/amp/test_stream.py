@@ -17,8 +17,8 @@ from ampsm_engine.amp.events import (
     Noise,
     Other,
     Prompt,
-    Result,
-    Text,
+    RunResult,
+    TextBlock,
     Thinking,
     Thread,
     TooLong,
@@ -28,7 +28,7 @@ from ampsm_engine.amp.events import (
     Usage,
     one_line,
 )
-from ampsm_engine.amp.stream import LINE_LIMIT, Reader, attempt_line
+from ampsm_engine.amp.stream import LINE_LIMIT, EventReader, attempt_line
 from tests.amp.recorded import (
     ABOUT,
     NAMES,
@@ -82,14 +82,14 @@ def test_03_a_line_of_200_kilobytes():
 @pytest.mark.parametrize("size", [3_000_000, 50_000_000])
 def test_03_long_lines_are_read_in_one_pass_and_cut_for_those_who_show_them(size):
     data = line(assistant(text("x" * size)))
-    reader = Reader()
+    reader = EventReader()
     events = []
     tracemalloc.start()
     for start in range(0, len(data), 65536):
         events += reader.feed(data[start : start + 65536])
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    (said,) = [event for event in events if isinstance(event, Text)]
+    (said,) = [event for event in events if isinstance(event, TextBlock)]
     assert said.text.startswith("x" * 1000)
     assert len(said.text) < lines.TEXT_LIMIT + 100
     assert f"{size - lines.TEXT_LIMIT} characters more" in said.text
@@ -98,17 +98,17 @@ def test_03_long_lines_are_read_in_one_pass_and_cut_for_those_who_show_them(size
 
 
 def test_03_a_line_over_the_limit_is_told_dropped_and_the_next_one_is_read():
-    reader = Reader(limit=1000)
+    reader = EventReader(limit=1000)
     data = line(text("y" * 5000)) + line(success("after"))
     events = [event for start in range(0, len(data), 97) for event in reader.feed(data[start : start + 97])]
     assert isinstance(events[0], TooLong)
     assert events[0].bytes == data.index(b"\n")
-    assert [event.text for event in events if isinstance(event, Result)] == ["after"]
+    assert [event.text for event in events if isinstance(event, RunResult)] == ["after"]
     assert reader.offset == len(data)
 
 
 def test_03_a_line_over_the_limit_is_not_kept_in_memory():
-    reader = Reader()
+    reader = EventReader()
     piece = b"z" * 65536
     tracemalloc.start()
     for _ in range(LINE_LIMIT // 65536 + 200):
@@ -136,15 +136,15 @@ def test_05_line_separators_of_unicode_end_no_line():
     said = json.dumps(
         {"type": "assistant", "message": {"content": [text("a\u2028b\u2029c\u0085d\x0be")]}}, ensure_ascii=False
     )
-    assert [event.text for event in only(Text, said.encode() + b"\n")] == ["a\u2028b\u2029c\u0085d\x0be"]
-    assert "\u2028" in only(Text, recorded("unicode"))[0].text
+    assert [event.text for event in only(TextBlock, said.encode() + b"\n")] == ["a\u2028b\u2029c\u0085d\x0be"]
+    assert "\u2028" in only(TextBlock, recorded("unicode"))[0].text
 
 
 @pytest.mark.parametrize("name", ["-unicode", "output-cut-in-surrogate"])
 def test_06_unpaired_surrogates_become_something_that_can_be_stored(name):
     database = sqlite3.connect(":memory:")
     database.execute("create table kept (text)")
-    for event in only(Text | ToolResult | Result, recorded(name)):
+    for event in only(TextBlock | ToolResult | RunResult, recorded(name)):
         words = event.content if isinstance(event, ToolResult) else event.text
         words.encode()
         database.execute("insert into kept values (?)", (words,))
@@ -178,23 +178,23 @@ def test_06_surrogates_are_cleaned_in_every_corner():
 
 def test_06_a_pair_of_escaped_surrogates_is_one_character():
     (said,) = only(
-        Text, b'{"type":"assistant","message":{"content":[{"type":"text","text":"\\ud83d\\ude00 \\ud83d"}]}}\n'
+        TextBlock, b'{"type":"assistant","message":{"content":[{"type":"text","text":"\\ud83d\\ude00 \\ud83d"}]}}\n'
     )
     assert said.text == "\U0001f600 ?"
 
 
 def test_07_control_characters_stay_data():
-    (said,) = only(Text, recorded("-unicode"))
+    (said,) = only(TextBlock, recorded("-unicode"))
     assert "\x00" in said.text
     assert "\x1b[31mred\x1b[0m" in said.text
     assert "\r\n" in said.text
     raw = b'{"type":"assistant","message":{"content":[{"type":"text","text":"tab\there \x1b[0m"}]}}\n'
-    assert only(Text, raw)[0].text == "tab\there \x1b[0m"
+    assert only(TextBlock, raw)[0].text == "tab\there \x1b[0m"
 
 
 def test_08_bytes_that_are_not_utf8_are_replaced():
     data = b'{"type":"assistant","message":{"content":[{"type":"text","text":"a\xff\xfeb\xc3"}]}}\n\xff\xfe\xfd\n'
-    assert only(Text, data)[0].text == "a\ufffd\ufffdb\ufffd"
+    assert only(TextBlock, data)[0].text == "a\ufffd\ufffdb\ufffd"
     assert only(Noise, data) == [Noise("\ufffd\ufffd\ufffd")]
 
 
@@ -211,7 +211,7 @@ def test_09_crlf_blank_lines_bom_and_terminal_modes():
 
 def test_09_two_objects_in_one_line_are_two():
     data = line(json.dumps(prompt("one")) + json.dumps(prompt("two")) + "  " + json.dumps(success()))
-    assert [type(event) for event in read(data)] == [Prompt, Prompt, Result]
+    assert [type(event) for event in read(data)] == [Prompt, Prompt, RunResult]
 
 
 def test_09_an_object_over_two_lines_is_noise_and_hurts_nobody_else():
@@ -228,11 +228,11 @@ def test_09_a_line_of_nothing_but_objects_does_not_fill_the_memory():
 def test_10_other_text_between_lines_is_kept_as_text():
     data = b"(node:1) Warning: old\n" + line(prompt("p")) + b"npm notice\n" + line(success()) + b"bye"
     assert [event.text for event in only(Noise, data)] == ["(node:1) Warning: old", "npm notice", "bye"]
-    assert len(only(Result, data)) == 1
+    assert len(only(RunResult, data)) == 1
 
 
 def test_10_text_behind_an_object_is_text():
-    assert [type(event) for event in read(line(json.dumps(success()) + " and more"))] == [Result, Noise]
+    assert [type(event) for event in read(line(json.dumps(success()) + " and more"))] == [RunResult, Noise]
 
 
 @pytest.mark.parametrize("content", ["null", "[]", "42", '"x"', "true", "NaN", "[" * 100_000, '{"a":' * 100_000])
@@ -254,7 +254,7 @@ def test_11_numbers_that_are_none_become_text_that_json_can_hold():
 
 
 def test_11_a_number_too_long_to_read_costs_its_line_only():
-    assert [type(event) for event in read(b'{"a":' + b"9" * 10_000 + b"}\n" + line(success()))] == [Noise, Result]
+    assert [type(event) for event in read(b'{"a":' + b"9" * 10_000 + b"}\n" + line(success()))] == [Noise, RunResult]
 
 
 @pytest.mark.parametrize(
@@ -304,7 +304,7 @@ def test_12_odd_content_still_makes_a_turn(content):
 
 
 def test_12_content_as_a_plain_string():
-    assert only(Text, line({"type": "assistant", "message": {"content": "hello"}})) == [Text("hello")]
+    assert only(TextBlock, line({"type": "assistant", "message": {"content": "hello"}})) == [TextBlock("hello")]
     assert only(Prompt, line({"type": "user", "message": {"content": "hello"}})) == [Prompt("hello")]
 
 
@@ -322,7 +322,9 @@ def test_12_usage_that_is_no_object_is_none(usage):
 
 
 def test_12_a_missing_parent_is_none():
-    assert only(Text, b'{"type":"assistant","message":{"content":[{"type":"text","text":"x"}]}}\n') == [Text("x", None)]
+    assert only(TextBlock, b'{"type":"assistant","message":{"content":[{"type":"text","text":"x"}]}}\n') == [
+        TextBlock("x", None)
+    ]
 
 
 def test_12_tool_input_that_is_no_object_is_kept():
@@ -354,7 +356,7 @@ def test_13_no_init_and_late_init():
 
 def test_14_no_echo_of_the_prompt():
     assert only(Prompt, recorded("01-error-402")) == []
-    assert len(only(Result, recorded("01-error-402"))) == 1
+    assert len(only(RunResult, recorded("01-error-402"))) == 1
 
 
 def test_15_tools_and_servers_of_init():
@@ -424,26 +426,26 @@ def test_25_a_file_that_speaks_of_refusals_is_none():
 
 
 def test_19_results_with_gaps():
-    assert only(Result, line(success(""))) == [Result(ok=True, subtype="success", turns=1)]
-    assert only(Result, line(failure(None)))[0].error == ""
-    assert not only(Result, line(success("x", is_error=True)))[0].ok
-    assert only(Result, line({"type": "result", "subtype": "success"}))[0].ok
-    assert not only(Result, line({"type": "result"}))[0].ok
-    assert not only(Result, line({"type": "result", "subtype": "success", "is_error": "false"}))[0].ok
+    assert only(RunResult, line(success(""))) == [RunResult(ok=True, subtype="success", turns=1)]
+    assert only(RunResult, line(failure(None)))[0].error == ""
+    assert not only(RunResult, line(success("x", is_error=True)))[0].ok
+    assert only(RunResult, line({"type": "result", "subtype": "success"}))[0].ok
+    assert not only(RunResult, line({"type": "result"}))[0].ok
+    assert not only(RunResult, line({"type": "result", "subtype": "success", "is_error": "false"}))[0].ok
     assert (
-        only(Result, line({"type": "result", "is_error": True, "error": {"message": "m"}}))[0].error
+        only(RunResult, line({"type": "result", "is_error": True, "error": {"message": "m"}}))[0].error
         == '{"message": "m"}'
     )
 
 
 def test_20_two_results_and_lines_after_them():
     data = line(success("one")) + line(success("two")) + line(assistant(text("late")))
-    assert [event.text for event in only(Result, data)] == ["one", "two"]
-    assert only(Text, data) == [Text("late")]
+    assert [event.text for event in only(RunResult, data)] == ["one", "two"]
+    assert only(TextBlock, data) == [TextBlock("late")]
 
 
 def test_22_one_result_for_two_turns():
-    assert [len(only(kind, recorded("input-two-turns"))) for kind in (Prompt, Turn, Result)] == [2, 2, 1]
+    assert [len(only(kind, recorded("input-two-turns"))) for kind in (Prompt, Turn, RunResult)] == [2, 2, 1]
 
 
 def test_23_a_text_of_the_user_between_result_and_answer():
@@ -463,24 +465,24 @@ def test_25_a_stop_without_a_reason():
 def test_26_ten_thousand_lines_and_a_byte_at_a_time():
     data = recorded("09-tools")
     assert len(read(data * 800)) == 800 * (len(read(data)) - 1) + 1
-    slow = Reader()
+    slow = EventReader()
     assert [event for byte in data for event in slow.feed(bytes([byte]))] + slow.close() == read(data)
 
 
 def test_attempts_are_our_own_lines_and_survive_a_cut_line_before_them():
     data = b'{"type":"assis' + attempt_line(2) + line(success())
-    assert [type(event) for event in read(data)] == [Noise, Attempt, Result]
+    assert [type(event) for event in read(data)] == [Noise, Attempt, RunResult]
     assert only(Attempt, data) == [Attempt(2)]
 
 
 def test_offsets_are_ends_of_whole_lines_and_readers_go_on_from_them():
     data = recorded("09-tools") + b'{"type":"resu'
-    reader = Reader()
+    reader = EventReader()
     located = reader.located(data)
     assert reader.offset == data.rindex(b"\n") + 1
     assert all(data[offset - 1 : offset] == b"\n" for offset, _ in located)
     offset, _ = located[10]
-    rest = Reader(offset=offset)
+    rest = EventReader(offset=offset)
     later = [event for at, event in located if at > offset]
     assert [event for event in rest.feed(data[offset:]) if not isinstance(event, Thread)] == later
     assert rest.offset == reader.offset
@@ -557,10 +559,10 @@ def test_no_bytes_make_the_reader_raise(data):
 
 @given(st.lists(BYTES, max_size=4).map(b"".join), st.lists(st.integers(0, 5000), max_size=12))
 def test_every_cutting_of_the_same_bytes_gives_the_same_events(data, cuts):
-    reader = Reader(limit=3000)
+    reader = EventReader(limit=3000)
     whole = reader.located(data)
     whole_end = reader.close()
-    again = Reader(limit=3000)
+    again = EventReader(limit=3000)
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
     pieces = [data[start:end] for start, end in itertools.pairwise(edges)]
     assert [found for piece in pieces for found in again.located(piece)] == whole

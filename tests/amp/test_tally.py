@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ampsm_engine.amp import events
-from ampsm_engine.amp.events import Attempt, Result, Text, Thread, ToolResult, ToolUse, Turn, Usage
-from ampsm_engine.amp.stream import Reader, attempt_line
+from ampsm_engine.amp.events import Attempt, RunResult, TextBlock, Thread, ToolResult, ToolUse, Turn, Usage
+from ampsm_engine.amp.stream import EventReader, attempt_line
 from ampsm_engine.amp.tally import ARGUMENTS_LIMIT, Fold, described, summary
 from ampsm_engine.model import Tally, ToolCall
 from tests.amp.recorded import (
@@ -194,11 +194,11 @@ def test_long_arguments_are_cut_for_the_list():
 def test_the_activity_is_what_amp_says_or_runs_now_on_one_line():
     folded = fold(prompt("p"))
     assert folded.activity is None
-    folded.add(Text("\n# Looking\x1b[31m\nat it"))
+    folded.add(TextBlock("\n# Looking\x1b[31m\nat it"))
     assert folded.activity == "# Looking[31m"
     folded.add(ToolUse("t", "shell_command", {"command": "npm\ttest\nrm x"}))
     assert folded.activity == "shell_command: npm test"
-    folded.add(Text(""))
+    folded.add(TextBlock(""))
     assert folded.activity is None
 
 
@@ -270,7 +270,7 @@ def test_memory_is_not_kept_for_calls_that_were_taken():
 
 def test_20000_events_are_read_and_folded():
     lines = recorded("09-tools") * 1200
-    reader, folded = Reader(), Fold("it")
+    reader, folded = EventReader(), Fold("it")
     for start in range(0, len(lines), 65536):
         folded.add_all(reader.feed(lines[start : start + 65536]))
     assert folded.tally.tools == 7 * 1200
@@ -282,7 +282,7 @@ counts = st.none() | st.integers(0, 50)
 usages = st.builds(Usage, counts, counts, counts, counts, words, words)
 EVENTS = st.one_of(
     usages,
-    st.builds(Text, st.text(max_size=5), words),
+    st.builds(TextBlock, st.text(max_size=5), words),
     st.builds(Turn, words, words, words),
     st.builds(
         ToolUse,
@@ -295,7 +295,7 @@ EVENTS = st.one_of(
         ToolResult, st.text(max_size=2), st.text(max_size=9), st.booleans(), st.booleans(), counts, st.booleans(), words
     ),
     st.builds(
-        Result, st.booleans(), st.text(max_size=5), st.sampled_from(["", "User cancelled"]), usage=st.none() | usages
+        RunResult, st.booleans(), st.text(max_size=5), st.sampled_from(["", "User cancelled"]), usage=st.none() | usages
     ),
     st.builds(Attempt, st.integers(1, 9)),
     st.builds(events.Prompt, st.text(max_size=5), words),

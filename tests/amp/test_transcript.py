@@ -3,7 +3,7 @@
 import stat
 
 from ampsm_engine.amp import transcript
-from ampsm_engine.amp.events import Attempt, Noise, Text, Thread
+from ampsm_engine.amp.events import Attempt, Noise, TextBlock, Thread
 from tests.amp.recorded import assistant, line, read, recorded, text
 
 
@@ -43,7 +43,7 @@ def test_following_sees_what_is_written_until_the_writer_is_gone(tmp_path):
 
     seen = list(transcript.follow(path, alive=alive))
     assert seen[0] is None
-    assert [event.text for event in seen if isinstance(event, Text)] == ["one", "two"]
+    assert [event.text for event in seen if isinstance(event, TextBlock)] == ["one", "two"]
     assert seen[-1] == Noise("cut")
 
 
@@ -61,7 +61,7 @@ def test_following_goes_on_in_the_old_file_when_it_is_replaced(tmp_path):
     other = tmp_path / "other"
     other.write_bytes(b"redacted\n" * 100)
     other.replace(path)
-    assert [event.text for event in [first, *followed] if isinstance(event, Text)] == ["one", "two"]
+    assert [event.text for event in [first, *followed] if isinstance(event, TextBlock)] == ["one", "two"]
 
 
 def test_the_mark_of_an_attempt_stands_on_a_line_of_its_own_in_a_private_file(tmp_path):

@@ -214,13 +214,13 @@ def test_ctrl_c_says_what_goes_on(shelf: Shelf) -> None:
 def test_what_takes_long_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     told = threading.Event()
     monkeypatch.setattr(diagnostics, "PATIENCE", 0.0)
-    monkeypatch.setattr(diagnostics.Progress, "show", lambda _, text: told.set() if text == "Comparing…" else None)
+    monkeypatch.setattr(diagnostics.ProgressLine, "show", lambda _, text: told.set() if text == "Comparing…" else None)
     with diagnostics.working("Comparing"):
         assert told.wait(60)
 
 
 def test_progress_is_a_line_a_change_on_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
-    progress = diagnostics.Progress()
+    progress = diagnostics.ProgressLine()
     for text, detail in (("one", "a"), ("one", "b"), ("two\x1b[2J", "c")):
         progress.show(text, detail)
     progress.end()

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.engine import drafts, runs, sessions
-from ampsm_engine.engine.drafts import Draft
+from ampsm_engine.engine.drafts import SessionDraft
 from ampsm_engine.errors import NotFound, Refused
 from tests.conftest import git
 from tests.worker.bench import Bench
 
 
 def fields(bench: Bench, **typed: object) -> list[str]:
-    draft = Draft(**{"repo": str(bench.repo), "prompt": "Do it"} | typed)
+    draft = SessionDraft(**{"repo": str(bench.repo), "prompt": "Do it"} | typed)
     found = drafts.check(bench.engine, draft)
     assert all(one.message and one.hint for one in found)
     return [one.field for one in found]

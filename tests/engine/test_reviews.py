@@ -9,7 +9,7 @@ from ampsm_engine.diff.deltas import Side
 from ampsm_engine.engine import history, removal, reviews, runs
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import changes, hunk_work
-from ampsm_engine.git.hunk_work import Plan
+from ampsm_engine.git.hunk_work import HunkPlan
 from ampsm_engine.git.scratch import Scratch
 from ampsm_engine.model import Session
 from ampsm_engine.review.values import CommentState, Fate
@@ -209,7 +209,7 @@ def test_amp_does_not_begin_while_a_change_is_taken_back(bench: Bench, monkeypat
     seen = bench.flag("seen")
     check = hunk_work.check
 
-    def begin_then_check(at: Scratch, plan: Plan) -> None:
+    def begin_then_check(at: Scratch, plan: HunkPlan) -> None:
         """Just now somebody sends amp a prompt: the look whether it is at work is over."""
         bench.scenario({"shell": f"cat app.py > {seen}; git log -1 --format=%s >> {seen}"}, {"say": "Done."})
         bench.iterate(session)

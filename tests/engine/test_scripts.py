@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.engine import scripts
-from ampsm_engine.engine.scripts import Look
+from ampsm_engine.engine.scripts import ScriptOutput
 from ampsm_engine.errors import Refused
 from tests.waiting import until
 from tests.worker.bench import Bench
@@ -13,8 +13,8 @@ from tests.worker.bench import Bench
 SECRET = "sgamp_user_0123456789abcdef0123456789abcdef"
 
 
-def to_its_end(bench: Bench, run: str) -> tuple[str, Look]:
-    text, offset, last = "", 0, Look("", 0, running=True)
+def to_its_end(bench: Bench, run: str) -> tuple[str, ScriptOutput]:
+    text, offset, last = "", 0, ScriptOutput("", 0, running=True)
 
     def ended() -> bool:
         nonlocal text, offset, last

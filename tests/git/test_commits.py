@@ -13,14 +13,14 @@ from ampsm_engine.errors import NotFound
 from ampsm_engine.git import commits, repository
 from ampsm_engine.git.places import Worktree
 from ampsm_engine.git.secret_files import is_secret
-from ampsm_engine.git.values import Commit, LeftOut
+from ampsm_engine.git.values import CommitResult, LeftOut
 from tests.git.sandboxes import Sandbox, has_lfs
 from tests.soak import one_in
 
 
 def commit(
     worktree: Worktree, subject: str = "amp: work", body: str = "", *, hooks: bool = True, **more: float
-) -> Commit:
+) -> CommitResult:
     return commits.commit_all(worktree.path, branch=worktree.branch, subject=subject, body=body, hooks=hooks, **more)
 
 
@@ -50,7 +50,7 @@ def test_a_new_repository_without_a_checkout_stays_out(sandbox: Sandbox, worktre
 
 def test_a_clean_worktree_has_nothing_to_commit(sandbox: Sandbox, worktree: Worktree) -> None:
     before = sandbox.git("rev-parse", "HEAD", at=worktree.path)
-    assert commit(worktree) == Commit(None)
+    assert commit(worktree) == CommitResult(None)
     assert sandbox.git("rev-parse", "HEAD", at=worktree.path) == before
 
 

@@ -126,7 +126,7 @@ def test_a_whole_file_is_staged_and_unstaged(sandbox: Sandbox, worktree: Worktre
     assert not sandbox.git("ls-files", "--others", "--exclude-standard", at=at)
     hunks_of.unstage(worktree, path, None, old_path)
     assert hunks_of.state(sandbox, at) == empty
-    assert stage_work.staged(at) == stage_work.Staged()
+    assert stage_work.staged(at) == stage_work.StagedChanges()
 
 
 def test_the_only_hunk_of_a_new_or_a_deleted_file_is_the_file(sandbox: Sandbox, worktree: Worktree, at: Path) -> None:
@@ -182,7 +182,7 @@ def test_what_is_staged_of_a_renamed_file_is_known(sandbox: Sandbox, worktree: W
     assert sandbox.git("show", ":moved.txt", at=at) == changed(TEXT, l25="twenty-five\n").strip()
     assert second.image(Side.NEW)
     hunks_of.unstage(worktree, "moved.txt", None, "text.txt")
-    assert stage_work.staged(at) == stage_work.Staged()
+    assert stage_work.staged(at) == stage_work.StagedChanges()
 
 
 def test_a_hunk_of_a_renamed_file_goes_and_the_rename_stays(sandbox: Sandbox, worktree: Worktree, at: Path) -> None:

@@ -9,7 +9,7 @@ from ampsm_engine import redact
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.model import Outcome, ScriptResult, State, Status, Tally, ToolCall
 from ampsm_engine.store import Store
-from ampsm_engine.store.tables import TABLES, Plain, Words
+from ampsm_engine.store.tables import TABLES, Plain, RedactedText
 from tests.store.values import a_session, an_iteration
 
 NOTHING = {"activity": None, "thread_id": None}
@@ -316,7 +316,7 @@ def test_every_word_passes_redaction_and_no_id_path_or_commit_does(
         (table._meta.table_name, field.name)
         for table in TABLES
         for field in table._meta.sorted_fields
-        if isinstance(field, Words)
+        if isinstance(field, RedactedText)
     }
     assert words == {
         *(("sessions", name) for name in ("name", "amp_prompt", "script_command", "notes", "outside")),

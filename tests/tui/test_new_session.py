@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine.drafts import Draft, Surroundings, Trouble, check
+from ampsm_engine.engine.drafts import RepositoryOffer, SessionDraft, Trouble, check
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.model import Board
 from ampsm_tui import ask
@@ -20,7 +20,7 @@ from tests.worker.conftest import bench
 
 __all__ = ["bench"]
 
-SHOP = Surroundings("/home/ada/shop", "main", ("main", "release/2.0", "origin/main"), "make test", "")
+SHOP = RepositoryOffer("/home/ada/shop", "main", ("main", "release/2.0", "origin/main"), "make test", "")
 HOSTILE = "evil\x1b]0;owned\x07[bold]x[/bold]\u202e\x00"
 
 
@@ -149,7 +149,7 @@ async def test_a_path_is_completed_while_it_is_typed(form: Desk) -> None:
 async def test_a_script_that_was_typed_is_not_replaced(form: Desk) -> None:
     async with form.open(board()):
         await form.press("n", "tab", "tab", "x")
-        form.answers["surroundings"] = lambda *_: Surroundings("/home/ada/api", "main", (), "make other", "")
+        form.answers["surroundings"] = lambda *_: RepositoryOffer("/home/ada/api", "main", (), "make other", "")
         form.app.screen.query_one("#repo", Choice).value = "/home/ada/api"
         await form.settle()
         assert form.app.screen.draft.script == "make testx"
@@ -191,7 +191,7 @@ async def test_what_is_taken_back_while_it_is_made_leaves_nothing(form: Desk, mo
 
 
 async def test_hostile_text_is_inert(form: Desk) -> None:
-    form.answers["surroundings"] = lambda *_: Surroundings(HOSTILE, HOSTILE, (HOSTILE,), HOSTILE, "")
+    form.answers["surroundings"] = lambda *_: RepositoryOffer(HOSTILE, HOSTILE, (HOSTILE,), HOSTILE, "")
     form.answers["check"] = lambda *_: (Trouble("base", HOSTILE, HOSTILE),)
     async with form.open(a_board(a_session(HOSTILE, repo_root=HOSTILE, script_command=HOSTILE))):
         await form.press("n", "shift+tab", "down", "x")
@@ -234,4 +234,4 @@ async def test_with_the_real_engine_what_is_wrong_is_told_and_what_is_right_is_m
         bench.sessions.append(made)
         assert made.amp_prompt == "Do it"
         bench.settled(made)
-        assert check(bench.engine, Draft(str(bench.repo), prompt="x")) == ()
+        assert check(bench.engine, SessionDraft(str(bench.repo), prompt="x")) == ()

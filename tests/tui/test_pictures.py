@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from ampsm_engine.engine.drafts import Surroundings
-from ampsm_engine.engine.scripts import Look
+from ampsm_engine.engine.drafts import RepositoryOffer
+from ampsm_engine.engine.scripts import ScriptOutput
 from ampsm_engine.errors import Refused
 from ampsm_engine.git.values import FileChange
 from ampsm_tui.screens import script
@@ -67,7 +67,7 @@ async def test_what_is_under_way(list_desk: Desk, snapshot_svg: Camera, monkeypa
 async def test_a_session_being_made(list_desk: Desk, snapshot_svg: Camera) -> None:
     go = asyncio.Event()
     list_desk.answers |= {
-        "surroundings": lambda *_: Surroundings("/home/ada/shop", "main", ("main",), "make test", ""),
+        "surroundings": lambda *_: RepositoryOffer("/home/ada/shop", "main", ("main",), "make test", ""),
         "check": lambda *_: (),
         "new": lambda *_, **__: go.wait(),
     }
@@ -84,14 +84,14 @@ async def test_a_session_being_made(list_desk: Desk, snapshot_svg: Camera) -> No
 
 async def test_a_script_at_work(list_desk: Desk, snapshot_svg: Camera, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(script, "EVERY", 0)
-    looks = [Look("collected 12 items\ntests/test_login.py ....\n", 30, running=True)]
+    looks = [ScriptOutput("collected 12 items\ntests/test_login.py ....\n", 30, running=True)]
     go = asyncio.Event()
 
-    async def look(*_: object) -> Look:
+    async def look(*_: object) -> ScriptOutput:
         if looks:
             return looks.pop()
         await go.wait()
-        return Look("", 30, running=False, exit_code=2, seconds=4.2)
+        return ScriptOutput("", 30, running=False, exit_code=2, seconds=4.2)
 
     list_desk.answers |= {"start": lambda *_: "i1", "look": look}
     async with list_desk.open(a_day()):

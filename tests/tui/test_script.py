@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 from textual.pilot import Pilot
 
-from ampsm_engine.engine.scripts import Look
+from ampsm_engine.engine.scripts import ScriptOutput
 from ampsm_engine.errors import Refused
 from ampsm_tui.app import AmpsmApp
 from ampsm_tui.screens import script
@@ -78,7 +78,7 @@ async def test_closing_the_app_does_not_end_it(bench: Bench) -> None:
     until(lambda: "tested" in bench.facts(session), "its result")
 
 
-def told(*looks: Look) -> Callable[..., Look]:
+def told(*looks: ScriptOutput) -> Callable[..., ScriptOutput]:
     left = list(looks)
     return lambda *_: left.pop(0)
 
@@ -87,8 +87,8 @@ async def test_how_it_looks(desk: Desk, snapshot_svg: Camera) -> None:
     desk.answers |= {
         "start": lambda *_: "i1",
         "look": told(
-            Look("running tests\n\x1b[31mred\x1b[0m [bold]not markup[/bold]\n", 30, running=True),
-            Look("12 passed\n", 40, running=False, exit_code=0, seconds=4.2),
+            ScriptOutput("running tests\n\x1b[31mred\x1b[0m [bold]not markup[/bold]\n", 30, running=True),
+            ScriptOutput("12 passed\n", 40, running=False, exit_code=0, seconds=4.2),
         ),
     }
     async with desk.open(a_board(a_session("fix login", script_command="make test"))):

@@ -15,8 +15,8 @@ from ampsm_tui.app import AmpsmApp
 from ampsm_tui.screens.session import SessionScreen
 from ampsm_tui.widgets.prompt_box import PromptBox
 from ampsm_tui.widgets.timeline import Timeline
-from ampsm_tui.widgets.transcript import Transcript
-from ampsm_tui.widgets.transcript_blocks import Kind
+from ampsm_tui.widgets.transcript import TranscriptView
+from ampsm_tui.widgets.transcript_blocks import BlockKind
 from ampsm_tui.widgets.transcript_paint import MARK
 from tests.soak import one_in
 from tests.tui.builders import ERROR, IDLE, RUNNING, a_board, a_session, ago, an_iteration
@@ -55,7 +55,7 @@ def waiting(number: int, prompt: str) -> Any:
 @asynccontextmanager
 async def opened(
     desk: Desk, row: BoardRow, stream: bytes | None = EVERY_KIND, size: tuple[int, int] = (80, 24), queue: Any = ()
-) -> AsyncIterator[Transcript]:
+) -> AsyncIterator[TranscriptView]:
     assert row.current
     if stream is not None:
         put(desk, row.current, stream)
@@ -64,27 +64,27 @@ async def opened(
     async with desk.open(a_board(row), size=size):
         desk.app.push_screen(SessionScreen(SESSION).data_bind(AmpsmApp.board))
         await desk.settle()
-        transcript = desk.app.screen.query_one(Transcript)
+        transcript = desk.app.screen.query_one(TranscriptView)
         if stream:
-            told = {Kind.PROMPT, Kind.ENDING}
+            told = {BlockKind.PROMPT, BlockKind.ENDING}
             await wait(desk, lambda: transcript.standing.read == 1 and kinds(transcript) - told)
         yield transcript
 
 
-def kinds(transcript: Transcript) -> set[Kind]:
+def kinds(transcript: TranscriptView) -> set[BlockKind]:
     return {block.kind for block in transcript.blocks}
 
 
 async def test_everything_amp_said_is_there(desk: Desk) -> None:
     async with opened(desk, a_row(), size=(80, 80)) as transcript:
         assert kinds(transcript) >= {
-            Kind.PROMPT,
-            Kind.THINKING,
-            Kind.TEXT,
-            Kind.TOOL,
-            Kind.ERROR,
-            Kind.ATTEMPT,
-            Kind.ENDING,
+            BlockKind.PROMPT,
+            BlockKind.THINKING,
+            BlockKind.TEXT,
+            BlockKind.TOOL,
+            BlockKind.ERROR,
+            BlockKind.ATTEMPT,
+            BlockKind.ENDING,
         }
         desk.sees(
             f"{MARK}The sign-up page", "▸ thinking: The form is too wide.", "rg -n width", "exit 2: 1 failed, 41 passed"

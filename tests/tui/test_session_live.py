@@ -3,7 +3,7 @@
 from ampsm_engine.store import follow
 from ampsm_tui.app import AmpsmApp
 from ampsm_tui.screens.session import SessionScreen
-from ampsm_tui.widgets.transcript import Transcript
+from ampsm_tui.widgets.transcript import TranscriptView
 from ampsm_tui.widgets.transcript_paint import MARK
 from tests.tui.desk import screen_lines
 from tests.waiting import becomes
@@ -42,6 +42,6 @@ async def test_amp_is_watched_live_and_followed_up(bench: Bench) -> None:
         await sees("Again: And two", "1  Make one.py", "done ")
         on.touch()
         await sees("✓ done in", "nothing was changed")
-        transcript = app.screen.query_one(Transcript)
+        transcript = app.screen.query_one(TranscriptView)
         assert transcript.standing.is_following
     bench.settled(session)

@@ -12,22 +12,22 @@ from ampsm_engine.amp.events import (
     Event,
     Noise,
     Prompt,
-    Result,
-    Text,
+    RunResult,
+    TextBlock,
     Thinking,
     TooLong,
     ToolResult,
     ToolUse,
 )
-from ampsm_engine.amp.stream import Reader
-from ampsm_tui.widgets.transcript_blocks import Block, Kind, Story, arguments, outcome
+from ampsm_engine.amp.stream import EventReader
+from ampsm_tui.widgets.transcript_blocks import Block, BlockKind, Story, arguments, outcome
 from ampsm_tui.widgets.transcript_slices import shown
 
 STREAMS = Path(__file__).parent.parent / "amp" / "streams"
 
 
 def events_of(name: str) -> list[Event]:
-    reader = Reader()
+    reader = EventReader()
     return [*shown(reader.feed((STREAMS / name).read_bytes())), *shown(reader.close())]
 
 
@@ -53,10 +53,10 @@ def test_every_recorded_stream_reads_the_same_from_either_end(path: Path) -> Non
 
 def test_a_call_and_its_answer_are_one_block() -> None:
     blocks = told(events_of("local-2026-09-tools.jsonl"))
-    calls = [block for block in blocks if block.kind is Kind.TOOL]
+    calls = [block for block in blocks if block.kind is BlockKind.TOOL]
     assert [block.call.name for block in calls if block.call][:3] == ["shell_command"] * 3
     assert all(block.answer for block in calls)
-    assert Kind.ANSWER not in {block.kind for block in blocks}
+    assert BlockKind.ANSWER not in {block.kind for block in blocks}
 
 
 def test_a_subagents_words_stand_below_its_call() -> None:
@@ -74,21 +74,21 @@ def test_the_prompts_echo_is_not_said_twice() -> None:
 @pytest.mark.parametrize(
     ("event", "kind", "text"),
     [
-        (Attempt(2), Kind.ATTEMPT, "attempt 2"),
-        (Result(ok=False, error="Overloaded"), Kind.ERROR, "Overloaded"),
-        (Result(ok=False), Kind.ERROR, "ended with an error"),
-        (Noise("login first"), Kind.NOISE, "login first"),
-        (TooLong(70_000_000), Kind.NOISE, "70,000,000 bytes"),
-        (Thinking("", redacted=True), Kind.THINKING, "not shown"),
+        (Attempt(2), BlockKind.ATTEMPT, "attempt 2"),
+        (RunResult(ok=False, error="Overloaded"), BlockKind.ERROR, "Overloaded"),
+        (RunResult(ok=False), BlockKind.ERROR, "ended with an error"),
+        (Noise("login first"), BlockKind.NOISE, "login first"),
+        (TooLong(70_000_000), BlockKind.NOISE, "70,000,000 bytes"),
+        (Thinking("", redacted=True), BlockKind.THINKING, "not shown"),
     ],
 )
-def test_what_stands_alone(event: Event, kind: Kind, text: str) -> None:
+def test_what_stands_alone(event: Event, kind: BlockKind, text: str) -> None:
     (block,) = Story().later([event]).new
     assert block.kind is kind
     assert text in block.text
 
 
-@pytest.mark.parametrize("event", [Thinking(""), Text("  \n"), Noise(" "), Result(ok=True, text="Done")])
+@pytest.mark.parametrize("event", [Thinking(""), TextBlock("  \n"), Noise(" "), RunResult(ok=True, text="Done")])
 def test_what_says_nothing_is_no_block(event: Event) -> None:
     assert Story().later([event]).new == []
 
@@ -104,7 +104,7 @@ def test_a_late_answer_changes_the_block_of_its_call() -> None:
 
 def test_an_answer_without_a_call_is_shown_by_itself() -> None:
     (block,) = Story().later([ToolResult("9", "lonely")]).new
-    assert block.kind is Kind.ANSWER
+    assert block.kind is BlockKind.ANSWER
     assert "lonely" in block.searched
 
 
@@ -127,7 +127,7 @@ def test_arguments_are_clean() -> None:
 IDS = st.sampled_from(["a", "b", "c", ""])
 EVENTS = st.lists(
     st.one_of(
-        st.builds(Text, st.text(max_size=20)),
+        st.builds(TextBlock, st.text(max_size=20)),
         st.builds(Prompt, st.text(max_size=20)),
         st.builds(ToolUse, IDS, st.text(max_size=8), st.dictionaries(st.text(max_size=3), st.text(max_size=9))),
         st.builds(ToolResult, IDS, st.text(max_size=20)),
@@ -141,6 +141,8 @@ EVENTS = st.lists(
 def test_no_cutting_loses_a_text_or_an_answer(events: list[Event], data: st.DataObject) -> None:
     cut = data.draw(st.integers(0, len(events)))
     blocks = told(events, cut=cut)
-    assert [b.text for b in blocks if b.kind is Kind.TEXT] == [b.text for b in told(events) if b.kind is Kind.TEXT]
+    assert [b.text for b in blocks if b.kind is BlockKind.TEXT] == [
+        b.text for b in told(events) if b.kind is BlockKind.TEXT
+    ]
     calls = [event for event in events if isinstance(event, ToolUse)]
     assert sum(block.call is not None for block in blocks) == len(calls)

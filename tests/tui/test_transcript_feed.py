@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ampsm_engine.amp.events import Event, Text, ToolResult
+from ampsm_engine.amp.events import Event, TextBlock, ToolResult
 from ampsm_engine.errors import Failed
 from ampsm_tui.widgets import transcript_slices as slices
 from ampsm_tui.widgets.transcript_feed import AT_ONCE, Feed
@@ -48,7 +48,7 @@ async def test_every_event_once_and_in_order(tmp_path: Path) -> None:
     path = tmp_path / "amp.ndjson"
     path.write_bytes(lines(*(said(f"{number} " + "word " * 200) for number in range(600))) + b'{"type":"assi')
     feed = Feed(path)
-    texts = [event.text.split()[0] for event in await everything(feed) if isinstance(event, Text)]
+    texts = [event.text.split()[0] for event in await everything(feed) if isinstance(event, TextBlock)]
     assert texts == [str(number) for number in range(600)]
     feed.close()
 
@@ -57,11 +57,11 @@ async def test_a_huge_line_is_read_aside_and_cut_after_redaction(tmp_path: Path)
     path = tmp_path / "amp.ndjson"
     path.write_bytes(lines(said("First")))
     feed = Feed(path)
-    assert [type(event) for event in await feed.last() or ()] == [Text]
+    assert [type(event) for event in await feed.last() or ()] == [TextBlock]
     output = "x" * (slices.SHOWN - 20) + f" {SECRET} " + "y" * 3 * AT_ONCE
     grow(path, answered("1", {"output": output, "exitCode": 3}), said("Last"))
     found: list[Event] = []
-    while not any(isinstance(event, Text) for event in found):
+    while not any(isinstance(event, TextBlock) for event in found):
         found += await feed.later()
     (result,) = [event for event in found if isinstance(event, ToolResult)]
     assert result.exit_code == 3
@@ -86,4 +86,4 @@ async def test_a_file_that_cannot_be_read_just_now_is_read_when_it_can(tmp_path:
         await feed.last()
     path.unlink()
     path.write_bytes(lines(said("First")))
-    assert [type(event) for event in await everything(feed)] == [Text]
+    assert [type(event) for event in await everything(feed)] == [TextBlock]

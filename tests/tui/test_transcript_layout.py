@@ -10,15 +10,19 @@ from textual.strip import Strip
 
 from ampsm_tui.clean import cells
 from ampsm_tui.widgets import wrapping
-from ampsm_tui.widgets.transcript_blocks import Block, Kind
-from ampsm_tui.widgets.transcript_layout import Layout
-from ampsm_tui.widgets.transcript_paint import Painter, Palette
-from ampsm_tui.widgets.transcript_search import Needle, marked, search
+from ampsm_tui.widgets.transcript_blocks import Block, BlockKind
+from ampsm_tui.widgets.transcript_layout import TranscriptLayout
+from ampsm_tui.widgets.transcript_paint import TranscriptPainter, TranscriptStyles
+from ampsm_tui.widgets.transcript_search import TranscriptQuery, marked, search
 from ampsm_tui.widgets.wrapping import wrapped
 
 TEXTS = st.text(max_size=120)
 BLOCKS = st.lists(
-    st.builds(Block, st.sampled_from([Kind.PLAIN, Kind.THINKING, Kind.PROMPT, Kind.NOISE, Kind.ERROR]), TEXTS),
+    st.builds(
+        Block,
+        st.sampled_from([BlockKind.PLAIN, BlockKind.THINKING, BlockKind.PROMPT, BlockKind.NOISE, BlockKind.ERROR]),
+        TEXTS,
+    ),
     max_size=12,
 )
 
@@ -29,7 +33,7 @@ def plain(block: Block, width: int) -> list[Strip]:
 
 @given(BLOCKS, st.integers(4, 60), st.data())
 def test_the_total_is_the_sum_of_the_parts(blocks: list[Block], width: int, data: st.DataObject) -> None:
-    layout = Layout(plain, width)
+    layout = TranscriptLayout(plain, width)
     for block in blocks:
         layout.insert(data.draw(st.integers(0, len(layout.blocks))), [block])
         if data.draw(st.booleans()):
@@ -48,15 +52,17 @@ def test_the_total_is_the_sum_of_the_parts(blocks: list[Block], width: int, data
 
 
 def test_measuring_above_tells_how_far_everything_moved() -> None:
-    layout = Layout(plain, 10)
-    layout.insert(0, [Block(Kind.PLAIN, "\n".join("word word word" for _ in range(5))) for _ in range(4)])
+    layout = TranscriptLayout(plain, 10)
+    layout.insert(0, [Block(BlockKind.PLAIN, "\n".join("word word word" for _ in range(5))) for _ in range(4)])
     top = layout.top(3)
     assert layout.measure_up(3, 100) == layout.top(3) - top
 
 
 def test_a_hidden_block_takes_no_line() -> None:
-    layout = Layout(Painter(Palette()).paint, 20)
-    layout.insert(0, [Block(Kind.NOISE, "a"), Block(Kind.ANSWER, is_hidden=True), Block(Kind.NOISE, "b")])
+    layout = TranscriptLayout(TranscriptPainter(TranscriptStyles()).paint, 20)
+    layout.insert(
+        0, [Block(BlockKind.NOISE, "a"), Block(BlockKind.ANSWER, is_hidden=True), Block(BlockKind.NOISE, "b")]
+    )
     assert [len(layout.lines(at)) for at in range(3)] == [1, 0, 1]
 
 
@@ -85,8 +91,8 @@ def test_of_one_long_line_no_more_is_read_than_is_shown(monkeypatch: pytest.Monk
 
 @given(st.lists(TEXTS, max_size=8), st.text(min_size=1, max_size=3))
 def test_the_search_finds_what_find_finds(texts: list[str], needle: str) -> None:
-    blocks = [Block(Kind.PLAIN, text) for text in texts]
-    found = asyncio.run(search(blocks, Needle(needle)))
+    blocks = [Block(BlockKind.PLAIN, text) for text in texts]
+    found = asyncio.run(search(blocks, TranscriptQuery(needle)))
     exact = needle != needle.lower()
     expected = [(text if exact else text.lower()).count(needle) for text in texts]
     assert found.total == sum(expected)
@@ -98,6 +104,6 @@ def test_the_search_finds_what_find_finds(texts: list[str], needle: str) -> None
 @given(st.text(alphabet="abcAB 字é", max_size=40), st.text(alphabet="abA字", min_size=1, max_size=2))
 def test_marking_changes_no_letter(text: str, needle: str) -> None:
     strip = Strip([Segment(text[: len(text) // 2]), Segment(text[len(text) // 2 :])])
-    after = marked(strip, Needle(needle), Painter(Palette())._palette["match"])
+    after = marked(strip, TranscriptQuery(needle), TranscriptPainter(TranscriptStyles())._palette["match"])
     assert after.text == text
     assert after.cell_length == strip.cell_length

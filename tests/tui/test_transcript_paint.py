@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from ampsm_engine.amp.events import ToolResult, ToolUse
 from ampsm_tui.clean import many_lines
 from ampsm_tui.widgets import transcript_diffs as diffs
-from ampsm_tui.widgets.transcript_blocks import Block, Kind
+from ampsm_tui.widgets.transcript_blocks import Block, BlockKind
 from ampsm_tui.widgets.transcript_markdown import MarkdownPainter, pieces
-from ampsm_tui.widgets.transcript_paint import Painter, Palette
+from ampsm_tui.widgets.transcript_paint import TranscriptPainter, TranscriptStyles
 
 HOSTILE = [
     "\x1b[2J\x1b]0;owned\x07\x9b31m",
@@ -26,13 +26,13 @@ HOSTILE = [
 
 
 def painted(block: Block, width: int = 60) -> list[str]:
-    lines = Painter(Palette(), lambda text: text.replace("/repo/", "")).paint(block, width)
+    lines = TranscriptPainter(TranscriptStyles(), lambda text: text.replace("/repo/", "")).paint(block, width)
     assert all(line.cell_length <= width for line in lines)
     return [line.text.rstrip() for line in lines]
 
 
 def a_call(name: str = "shell_command", answer: ToolResult | None = None, **given_: object) -> Block:
-    return Block(Kind.TOOL, call=ToolUse("1", name, given_), answer=answer)
+    return Block(BlockKind.TOOL, call=ToolUse("1", name, given_), answer=answer)
 
 
 def test_a_call_is_one_line_that_opens() -> None:
@@ -92,7 +92,7 @@ def test_diffs(call: ToolUse, answer: ToolResult | None, expected: list[tuple[st
 
 
 def test_markdown_headings_lists_and_code() -> None:
-    block = Block(Kind.TEXT, "# Title\n\nSome *words* with `code`.\n\n- one\n- two\n\n```python\nx = 1\n```")
+    block = Block(BlockKind.TEXT, "# Title\n\nSome *words* with `code`.\n\n- one\n- two\n\n```python\nx = 1\n```")
     lines = painted(block, 30)
     assert lines[0] == "Title"
     assert "Some words with code." in lines
@@ -101,7 +101,7 @@ def test_markdown_headings_lists_and_code() -> None:
 
 
 def test_a_link_shows_where_it_leads() -> None:
-    lines = Painter(Palette()).paint(Block(Kind.TEXT, "[good](http://evil.example)"), 60)
+    lines = TranscriptPainter(TranscriptStyles()).paint(Block(BlockKind.TEXT, "[good](http://evil.example)"), 60)
     assert "evil.example" in lines[0].text
     assert not any(segment.style and segment.style.link for line in lines for segment in line)
 
@@ -122,21 +122,23 @@ def test_pieces_keep_every_line(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-@pytest.mark.parametrize("kind", list(Kind))
+@pytest.mark.parametrize("kind", list(BlockKind))
 @pytest.mark.parametrize("is_open", [False, True])
-def test_hostile_text_is_inert_everywhere(text: str, kind: Kind, is_open: bool) -> None:
-    call = ToolUse("1", text, {"command": text, text: text}) if kind is Kind.TOOL else None
-    answer = ToolResult("1", text) if kind in (Kind.TOOL, Kind.ANSWER) else None
+def test_hostile_text_is_inert_everywhere(text: str, kind: BlockKind, is_open: bool) -> None:
+    call = ToolUse("1", text, {"command": text, text: text}) if kind is BlockKind.TOOL else None
+    answer = ToolResult("1", text) if kind in (BlockKind.TOOL, BlockKind.ANSWER) else None
     block = Block(kind, many_lines(text), depth=2, call=call, answer=answer, is_open=is_open)
     for width in (12, 60):
         said = "".join(painted(block, width))
         assert [letter for letter in said if not letter.isprintable() and letter not in "\u200c\u200d"] == []
 
 
-@given(st.text(max_size=200), st.sampled_from(list(Kind)), st.integers(10, 80), st.booleans())
-def test_no_text_is_wider_than_its_room(text: str, kind: Kind, width: int, is_open: bool) -> None:
-    answer = ToolResult("1", text) if kind is Kind.ANSWER else None
+@given(st.text(max_size=200), st.sampled_from(list(BlockKind)), st.integers(10, 80), st.booleans())
+def test_no_text_is_wider_than_its_room(text: str, kind: BlockKind, width: int, is_open: bool) -> None:
+    answer = ToolResult("1", text) if kind is BlockKind.ANSWER else None
     call = (
-        ToolUse("1", "edit_file", {"path": text, "old_str": text, "new_str": text[::-1]}) if kind is Kind.TOOL else None
+        ToolUse("1", "edit_file", {"path": text, "old_str": text, "new_str": text[::-1]})
+        if kind is BlockKind.TOOL
+        else None
     )
     painted(Block(kind, many_lines(text), call=call, answer=answer, is_open=is_open), width)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input, TextArea
 
-from ampsm_engine.engine.drafts import Surroundings
+from ampsm_engine.engine.drafts import RepositoryOffer
 from ampsm_engine.model import Board, State
 from ampsm_engine.unsent import UnsentText
 from tests.tui import merges
@@ -27,7 +27,7 @@ KEEPERS = {
 }
 """Every file that makes something to type in, and what becomes of what is typed in it."""
 
-TYPED_INTO = {"Input", "TextArea", "Line", "Text", "PromptBox", "FilterBox", "ReviewBox", "Choice"}
+TYPED_INTO = {"Input", "TextArea", "LineInput", "TextInput", "PromptBox", "FilterBox", "ReviewBox", "Choice"}
 
 
 def test_everything_that_is_typed_into_is_known_here() -> None:
@@ -87,7 +87,7 @@ async def test_what_cannot_be_kept_is_asked_about(desk: Desk) -> None:
 
 
 async def test_the_form_is_as_it_was_left(desk: Desk) -> None:
-    shop = Surroundings("/home/ada/shop", "main", ("main",), "make test", "")
+    shop = RepositoryOffer("/home/ada/shop", "main", ("main",), "make test", "")
     made = a_session("made", id="m000000001").session
     desk.answers |= {"surroundings": lambda *_: shop, "check": lambda *_: (), "new": lambda *_, **__: (made, None)}
     async with desk.open(board()):
@@ -114,7 +114,7 @@ async def test_the_form_is_as_it_was_left(desk: Desk) -> None:
 @pytest.mark.parametrize("text", ["{", "[1]", '{"prompt": 7, "unknown": null}'])
 async def test_a_form_that_cannot_be_read_ends_nothing(desk: Desk, text: str) -> None:
     UnsentText(desk.engine.home, "new", str(Path.cwd())).write(text)
-    desk.answers |= {"surroundings": lambda *_: Surroundings("", "", (), "", ""), "check": lambda *_: ()}
+    desk.answers |= {"surroundings": lambda *_: RepositoryOffer("", "", (), "", ""), "check": lambda *_: ()}
     async with desk.open(board()):
         await desk.press("n")
         desk.sees("New session")

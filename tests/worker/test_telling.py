@@ -10,7 +10,7 @@ from ampsm_engine.errors import Refused
 from ampsm_engine.home import Home
 from ampsm_engine.merging import operations
 from ampsm_engine.merging.values import Options
-from ampsm_engine.notices import Kind, News
+from ampsm_engine.notices import News, NoticeKind
 from ampsm_engine.worker import telling
 from tests.conftest import git
 from tests.waiting import until
@@ -39,8 +39,8 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
 
 
 def test_what_comes_together_is_told_together(home: Home, heard: list[tuple[str, str]]) -> None:
-    telling.leave(home, News(Kind.FINISHED, "1", "docs", ""))
-    telling.leave(home, News(Kind.ERROR, "2", "login", "no credits"))
+    telling.leave(home, News(NoticeKind.FINISHED, "1", "docs", ""))
+    telling.leave(home, News(NoticeKind.ERROR, "2", "login", "no credits"))
     assert telling.gather(home) == 1
     assert heard == [("2 sessions: 1 error, 1 finished", "login (error), docs (finished)")]
     assert telling.gather(home) == 0
@@ -48,11 +48,11 @@ def test_what_comes_together_is_told_together(home: Home, heard: list[tuple[str,
 
 
 def test_only_one_gathers(home: Home, heard: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
-    telling.leave(home, News(Kind.FINISHED, "1", "docs", "first"))
+    telling.leave(home, News(NoticeKind.FINISHED, "1", "docs", "first"))
 
     def meanwhile(_: float) -> None:
         monkeypatch.setattr(telling.time, "sleep", lambda _: None)
-        telling.leave(home, News(Kind.FINISHED, "2", "cart", "second"))
+        telling.leave(home, News(NoticeKind.FINISHED, "2", "cart", "second"))
         assert telling.gather(home) == 0, "the lock is held"
 
     monkeypatch.setattr(telling.time, "sleep", meanwhile)
@@ -121,8 +121,8 @@ def test_a_worker_tells_the_end_as_trying_it_out_promises_and_only_what_is_wante
     bench.quiet()
     told = desktop.read_text()
     if "2 sessions" not in told:  # told together where both ended within the same second
-        assert f"|good: finished|{notices.example(Kind.FINISHED).body}|" in told
-        assert f"|bad: tests failed|{notices.example(Kind.TESTS_FAILED).body}" in told
+        assert f"|good: finished|{notices.example(NoticeKind.FINISHED).body}|" in told
+        assert f"|bad: tests failed|{notices.example(NoticeKind.TESTS_FAILED).body}" in told
     assert telling._news(bench.engine.store, bench.last(good).id).text == "3 files changed, the script passed"
     assert telling._news(bench.engine.store, bench.last(bad).id).text.startswith("the script failed with exit code 1")
     assert "quiet one" not in told

@@ -1,6 +1,6 @@
 """The command line as the real program reads it: options anywhere, unknown ones refused, in commander's words.
 
-Reads argv and answers a Request; acts on nothing.
+Reads argv and answers a ParsedArguments; acts on nothing.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from .refusal import Refusal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .versions import Version
+    from .versions import ScriptedVersion
 
 _VALUES = {
     "--attach": "--attach <path>",
@@ -41,7 +41,7 @@ _OF_COMMANDS = {
 _OF_COMMANDS_VALUES = {"--start", "--end"}
 
 
-class Request:
+class ParsedArguments:
     """What was asked: the words that are no options, and the options with their values."""
 
     def __init__(self, words: list[str], options: dict[str, str]) -> None:
@@ -57,7 +57,7 @@ class Request:
         return self.options.get(option, "")
 
 
-def parse(argv: list[str], version: Version) -> Request:
+def parse(argv: list[str], version: ScriptedVersion) -> ParsedArguments:
     """The request in argv; Refusal with the real program's words for an option it does not know."""
     words: list[str] = []
     options: dict[str, str] = {}
@@ -80,10 +80,10 @@ def parse(argv: list[str], version: Version) -> Request:
             options[name] = rest.pop(0)
         else:
             options[name] = ""
-    return Request(words, options)
+    return ParsedArguments(words, options)
 
 
-def _must_know(name: str, argument: str, words: list[str], version: Version) -> None:
+def _must_know(name: str, argument: str, words: list[str], version: ScriptedVersion) -> None:
     if name in version.accepted or name in ("--help", "-h"):
         return
     if words and name in _OF_COMMANDS.get(words[-1] if len(words) == 1 else words[1], set()):
@@ -91,7 +91,7 @@ def _must_know(name: str, argument: str, words: list[str], version: Version) -> 
     raise Refusal(f"Error: error: unknown option '{argument}'")
 
 
-def help_text(version: Version) -> str:
+def help_text(version: ScriptedVersion) -> str:
     """What --help prints: the version's options, one a line, in the real layout."""
     lines = ["Amp CLI", "", "Usage: amp [options] [command]", "", "Commands:", ""]
     if version.knows_usage:
@@ -109,7 +109,7 @@ def help_text(version: Version) -> str:
     return "\n".join([*lines, ""])
 
 
-def version_text(version: Version, now: float) -> str:
+def version_text(version: ScriptedVersion, now: float) -> str:
     """What --version prints, from the version's own release time."""
     import time
 

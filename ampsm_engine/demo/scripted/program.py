@@ -20,8 +20,8 @@ from .stream import Stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .arguments import Request
-    from .versions import Version
+    from .arguments import ParsedArguments
+    from .versions import ScriptedVersion
 
 PROMPT_LIMIT = 1_048_576
 CANCELLED = "User cancelled (SIGINT/SIGTERM)"
@@ -63,7 +63,7 @@ def _logged_out() -> bool:
     return os.environ.get("AMPSM_SCRIPTED_LOGGED_OUT", "") not in ("", "0")
 
 
-def _threads(words: list[str], request: Request, version: Version) -> int:
+def _threads(words: list[str], request: ParsedArguments, version: ScriptedVersion) -> int:
     name = words[0] if words else ""
     if name not in version.threads:
         raise Refusal(f"Error: error: unknown command '{name}'")
@@ -94,7 +94,7 @@ def _usage(words: list[str]) -> int:
     return 0
 
 
-def _execute(request: Request, version: Version, follow_up: list[str], words: list[str]) -> int:
+def _execute(request: ParsedArguments, version: ScriptedVersion, follow_up: list[str], words: list[str]) -> int:
     if _logged_out():
         return tricks.login_wait()
     _check_settings(request)
@@ -142,7 +142,7 @@ def _played(player: Player, steps: list[dict[str, object]]) -> int:
     return 0
 
 
-def _check_settings(request: Request) -> None:
+def _check_settings(request: ParsedArguments) -> None:
     """Stricter than the real program, which overlooks a missing file: ampsm always writes the one it names."""
     path = request.value("--settings-file")
     if not path:
@@ -157,7 +157,7 @@ def _check_settings(request: Request) -> None:
         raise Refusal(f"Error: Invalid JSON in settings file {path}\n\nFix the JSON syntax errors.")
 
 
-def _prompt(request: Request, words: list[str]) -> list[str]:
+def _prompt(request: ParsedArguments, words: list[str]) -> list[str]:
     """The prompt's parts: stdin, read to its end, and what stands in the arguments."""
     asked = [part for part in (request.value("--execute"), *words) if part]
     raw = sys.stdin.buffer.read()
@@ -184,7 +184,7 @@ def _prompt(request: Request, words: list[str]) -> list[str]:
     return ([f"Input received on stdin:\n```\n{piped.rstrip()}\n```"] if piped.strip() else []) + asked
 
 
-def _log(request: Request, thread_id: str) -> None:
+def _log(request: ParsedArguments, thread_id: str) -> None:
     """The log file: where the thread's id stands before anything is on stdout."""
     path = request.value("--log-file")
     if not path:

@@ -14,7 +14,7 @@ from typing import Any
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .interrupts import Interrupts
-    from .versions import Version
+    from .versions import ScriptedVersion
 
 _NEO_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 USAGE = {
@@ -35,7 +35,7 @@ def dumped(value: object) -> str:
 class Stream:
     """One process's output."""
 
-    def __init__(self, version: Version, interrupts: Interrupts, *, thread_id: str, echo: list[str]) -> None:
+    def __init__(self, version: ScriptedVersion, interrupts: Interrupts, *, thread_id: str, echo: list[str]) -> None:
         self.version = version
         self.thread_id = thread_id
         self.answers = 0

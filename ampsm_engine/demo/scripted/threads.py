@@ -45,7 +45,7 @@ def read_id(text: str) -> str:
     return found
 
 
-class Thread:
+class StoredThread:
     """One thread: what is remembered of it, and the lock that says it is open."""
 
     def __init__(self, thread_id: str, facts: dict[str, Any], home: Path) -> None:
@@ -77,17 +77,17 @@ class Thread:
         fresh.replace(target)
 
 
-def create() -> Thread:
+def create() -> StoredThread:
     """A new thread, open and written down."""
     home = folder()
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    thread = Thread(new_id(), {"runs": 0, "archived": False, "answers": 0, "scenario": ""}, home)
+    thread = StoredThread(new_id(), {"runs": 0, "archived": False, "answers": 0, "scenario": ""}, home)
     thread.occupy()
     thread.save()
     return thread
 
 
-def load(text: str) -> Thread:
+def load(text: str) -> StoredThread:
     """The thread of this id or URL; Refusal as the real program words it when there is none."""
     thread_id = read_id(text)
     home = folder()
@@ -95,10 +95,10 @@ def load(text: str) -> Thread:
         facts = json.loads((home / f"{thread_id}.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise Refusal(f"Thread https://ampcode.com/threads/{thread_id} does not exist.") from None
-    return Thread(thread_id, facts, home)
+    return StoredThread(thread_id, facts, home)
 
 
-def reopen(text: str) -> Thread:
+def reopen(text: str) -> StoredThread:
     """The thread of this id, open in this process; refused when it is unknown, archived or open elsewhere."""
     thread = load(text)
     thread.occupy()
@@ -108,7 +108,7 @@ def reopen(text: str) -> Thread:
     return thread
 
 
-def _again(thread: Thread) -> Thread:
+def _again(thread: StoredThread) -> StoredThread:
     """What is remembered, read under the lock."""
     thread.facts = load(thread.id).facts
     return thread

@@ -14,7 +14,7 @@ from .stream import dumped
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .shell import Shell
-    from .versions import Version
+    from .versions import ScriptedVersion
 
 _COMMANDS = ("shell", "background", "commit", "detach", "switch")
 _FILES = ("create_file", "edit_file", "apply_patch", "delete")
@@ -22,7 +22,7 @@ NAMES = frozenset((*_COMMANDS, *_FILES, "task", "tool"))
 Step = dict[str, Any]
 
 
-def call(step: Step, version: Version) -> tuple[str, dict[str, Any]]:
+def call(step: Step, version: ScriptedVersion) -> tuple[str, dict[str, Any]]:
     """The tool's name and input as the stream shows them."""
     command = _command(step)
     if command is not None:

@@ -33,7 +33,7 @@ _TOOLS_MARCH = (
 )
 
 
-class Version:
+class ScriptedVersion:
     """One version: its options, its thread commands, and the wire it speaks."""
 
     def __init__(
@@ -83,7 +83,7 @@ class Version:
 VERSIONS = {
     version.text: version
     for version in (
-        Version(
+        ScriptedVersion(
             "0.0.1767830505-ga62310",
             _OLD,
             _OLD_THREADS + " fork replay",
@@ -93,7 +93,7 @@ VERSIONS = {
             asking="hang",
             subagents=True,
         ),
-        Version(
+        ScriptedVersion(
             "0.0.1773432280-gcd86a7",
             _SPRING,
             _OLD_THREADS + " usage visibility delete handoff",
@@ -101,7 +101,7 @@ VERSIONS = {
             max_tokens=168000,
             asking="error",
         ),
-        Version(
+        ScriptedVersion(
             "0.0.1777897475-g2324e1",
             _SPRING + " --effort",
             _OLD_THREADS + " usage visibility label delete handoff export",
@@ -109,14 +109,14 @@ VERSIONS = {
             max_tokens=168000,
             asking="error",
         ),
-        Version(
+        ScriptedVersion(
             "0.0.1784106548-gd81d8b",
             _NEO,
             _OLD_THREADS + " usage visibility label report delete export raw",
             hidden="--dangerously-allow-all",
             max_tokens=200000,
         ),
-        Version(
+        ScriptedVersion(
             NEWEST,
             _AUTUMN,
             _OLD_THREADS + " usage context visibility color label import delete export raw",
@@ -126,7 +126,7 @@ VERSIONS = {
 }
 
 
-def chosen(text: str | None) -> Version:
+def chosen(text: str | None) -> ScriptedVersion:
     """The version of this name; the newest for None or an empty name."""
     try:
         return VERSIONS[text or NEWEST]

@@ -14,7 +14,7 @@ from ampsm_tui.widgets.diff.document import File
 from ampsm_tui.widgets.diff.layout import Row, Sort
 
 if TYPE_CHECKING:
-    from ampsm_engine.git.stage_work import Staged
+    from ampsm_engine.git.stage_work import StagedChanges
 
 
 class ReviewChanges:
@@ -24,7 +24,7 @@ class ReviewChanges:
         self._screen = screen
         self._pane = pane
         self._reopen = reopen
-        self._staged: Staged | None = None
+        self._staged: StagedChanges | None = None
 
     def reject(self) -> None:
         """Ask for a reason, and take back the hunk under the cursor, or, on its head, all changes of the file."""
@@ -82,7 +82,7 @@ class ReviewChanges:
         from ampsm_engine.engine import reviews
 
         engine, session_id = house(self._screen).engine, self._pane.session.id
-        staged: Staged = await ask(reviews.staged, engine, session_id)
+        staged: StagedChanges = await ask(reviews.staged, engine, session_id)
         hunk = reading.document.hunk_of(row)
         if patch is None or hunk is None:
             is_in = staged.has_all(file.path, file.old_path)
@@ -139,7 +139,7 @@ class ReviewChanges:
 
         self._take_staged(await ask(reviews.staged, house(self._screen).engine, self._pane.session.id))
 
-    def _take_staged(self, staged: "Staged | None") -> None:
+    def _take_staged(self, staged: "StagedChanges | None") -> None:
         reading = self._pane.reading
         if staged is None or self._pane.range != UNCOMMITTED or reading is None:
             return

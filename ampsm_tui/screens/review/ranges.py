@@ -21,7 +21,7 @@ from ampsm_tui.screens.review.loader import ReviewLoader
 from ampsm_tui.screens.review.pane import DiffPane
 
 if TYPE_CHECKING:
-    from ampsm_engine.engine.ranges import Choice, Point
+    from ampsm_engine.engine.ranges import Point, RangeChoice
 
 TWO_POINTS = "points"
 
@@ -102,7 +102,7 @@ class ReviewRanges:
         """Show what changed since the last look, or the range from before."""
         self._switch(self._before if self._pane.range == LOOKED else LOOKED)
 
-    def _detail(self, choice: "Choice") -> str:
+    def _detail(self, choice: "RangeChoice") -> str:
         if choice.range != LOOKED:
             return choice.detail
         return wording.age(choice.detail, house(self._screen).clock()) + " ago"

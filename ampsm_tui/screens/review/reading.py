@@ -24,7 +24,7 @@ from ampsm_tui.widgets.diff.view import DiffView
 
 if TYPE_CHECKING:
     from ampsm_engine.differ.protocol import FileEntry
-    from ampsm_engine.git.stage_work import Staged
+    from ampsm_engine.git.stage_work import StagedChanges
     from ampsm_tui.differ.review import Event, Review
 
 SLICE = 0.004
@@ -63,7 +63,7 @@ class Reading:
         self.is_complete = False
         self.earlier: ViewedSpans = {}
         """Where something was viewed before this came."""
-        self.staged: Staged | None = None
+        self.staged: StagedChanges | None = None
         """What is in the index, where that matters."""
         self._fetching: set[tuple[int, int]] = set()
         review.listen(self._heard)
@@ -302,7 +302,7 @@ class Reading:
             self.mark(index)
             self._view.forget(index)
 
-    def restage(self, staged: "Staged") -> None:
+    def restage(self, staged: "StagedChanges") -> None:
         """Something else is in the index."""
         self.staged = staged
         for index in range(len(self.document.files)):

@@ -9,7 +9,7 @@ from textual.message import Message
 
 from ampsm_tui.clean import cells, cut, one_line
 from ampsm_tui.widgets.one_liner import OneLiner, Piece
-from ampsm_tui.widgets.typed import Line
+from ampsm_tui.widgets.typed import LineInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ def _width(pieces: list[Piece]) -> int:
 _HINTS = {"/": "search: a regular expression", "&": "files: part of a path, *.py, !tests, unviewed, commented"}
 
 
-class ReviewBox(Line):
+class ReviewBox(LineInput):
     """One line; it is there only while something is typed."""
 
     DEFAULT_CSS = """
@@ -161,12 +161,12 @@ class ReviewBox(Line):
         """Be there, with what was typed last."""
         self._what = what
         self.placeholder = _HINTS[what]
-        with self.prevent(Line.Changed):
+        with self.prevent(LineInput.Changed):
             self.value = text
         self.add_class("-open")
         self.screen.set_focus(self)  # at once: the next keys may be here already
 
-    def on_input_changed(self, event: Line.Changed) -> None:
+    def on_input_changed(self, event: LineInput.Changed) -> None:
         """Each letter."""
         event.stop()
         self.post_message(self.Typed(self._what, event.value))
