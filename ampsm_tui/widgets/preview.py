@@ -129,7 +129,7 @@ class Preview(foreseen.Foreseeing):
             _section(*_last_words(row, width, max(3, height // 5))),
             _section("conflicts", self._foreseen(row, width)),
             _section("files", _files(subject, width, max(4, height // 3))),
-            _section("facts", _facts(facts, subject.at, width)),
+            _section("history", _facts(facts, subject.at, width)),
         ]
         for section in sections:
             lines += section

@@ -20,10 +20,10 @@ SORTS = ("needs me", "newest", "last run", "name")
 _SECTIONS = {
     "awaiting-input": "needs you",
     "error": "needs you",
-    "running": "works",
-    "queued": "waits",
-    "idle": "rests",
-    "done": "rests",
+    "running": "running",
+    "queued": "queued",
+    "idle": "idle",
+    "done": "idle",
 }
 
 

@@ -215,7 +215,7 @@ async def test_comments_are_shown_edited_and_sent(reviewed: Reviewed, snapshot_s
         await reviewed.press("q")
         await reviewed.until(lambda: "Leave the review?" in desk.text, "the warning")
         await reviewed.press("n", "S")
-        await reviewed.until(lambda: "Send 1 remark to amp" in desk.text, "the prompt")
+        await reviewed.until(lambda: "Send 1 comment to amp" in desk.text, "the prompt")
         desk.sees("Backslashes, too?", "login.py")
         await reviewed.press("escape", "right_parenthesis", "enter")
         desk.sees("Comment on app/login.py:12")

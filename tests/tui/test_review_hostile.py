@@ -185,7 +185,7 @@ async def test_the_prompt_of_comments_is_read_edited_and_sent(
     monkeypatch.setattr(runs, "iterate", iterate)
     async with reviewed.open((100, 40)) as desk:
         await reviewed.press("S")
-        await reviewed.until(lambda: "Send 4 remarks to amp" in desk.text, "the prompt")
+        await reviewed.until(lambda: "Send 4 comments to amp" in desk.text, "the prompt")
         desk.sees("Address 4 review comments", "Who needed it?", "GONE = True")
         snapshot_svg(desk.app)
         await desk.type("Please")
@@ -212,7 +212,7 @@ async def test_a_rejection_is_a_labelled_commit_and_its_reason_is_told(reviewed:
         assert "Keep pop" in reviews.draft(engine, session.id).text
         await desk.settle()
         await reviewed.press("q")
-        await reviewed.until(lambda: "1 remark was not sent" in desk.text, "the warning")
+        await reviewed.until(lambda: "1 comment was not sent" in desk.text, "the warning")
         await reviewed.press("n", "U")
         await reviewed.until(lambda: git(tree, "diff", before) == "", "it to come back")
         assert reviews.draft(engine, session.id).text == ""

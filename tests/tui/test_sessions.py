@@ -209,7 +209,7 @@ async def test_layouts_switch_while_the_pane_is_resized(counted: Desk) -> None:
     async with counted.open(a_day(), size=(120, 40)):
         counted.sees("STATUS", "iterations")
         await counted.resize(30, 24)
-        counted.sees("needs you", "works")
+        counted.sees("needs you", "running")
         counted.sees_not("STATUS", "iterations")
         await counted.resize(80, 10)
         counted.sees("awaiting-input", "quit")

@@ -38,12 +38,12 @@ class ReviewPrompt:
             self._sent()
 
         count = len(draft.answers)
-        title = f"Send {count} remark{'s' * (count != 1)} to amp"
+        title = f"Send {count} comment{'s' * (count != 1)} to amp"
         screen = TextScreen(
             title,
             send,
             owner=session_id,
-            purpose="remarks",
+            purpose="comments",
             text=draft.text,
             note="It is amp's next prompt.",
             may_be_empty=False,
@@ -70,6 +70,6 @@ class ReviewPrompt:
                 leave()
 
         sentence = (
-            f"{count} remark{'s were' if count != 1 else ' was'} not sent to amp. They are kept; S here sends them."
+            f"{count} comment{'s were' if count != 1 else ' was'} not sent to amp. They are kept; S here sends them."
         )
         self._screen.app.push_screen(ConfirmScreen("Leave the review?", sentence, yes="Leave"), answered)
