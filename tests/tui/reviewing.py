@@ -17,7 +17,7 @@ from ampsm_engine.model import BoardRow
 from ampsm_tui import ask
 from ampsm_tui.app import AmpsmApp
 from ampsm_tui.differ.review import SIDES
-from ampsm_tui.screens.review.reading import Reading
+from ampsm_tui.screens.review.reading import DiffReading
 from ampsm_tui.screens.review.screen import ReviewScreen
 from ampsm_tui.widgets.diff.document import File
 from ampsm_tui.widgets.diff.layout import Row, Sort
@@ -191,7 +191,7 @@ class Reviewed:
             if is_whole and self.screen.pane.reading is reading and self._is_there():
                 return
 
-    async def _has_looks(self, reading: Reading) -> bool:
+    async def _has_looks(self, reading: DiffReading) -> bool:
         """Wait for colours and words of what is on the screen; False when another diff has taken its place."""
         try:
             for index in reading.on_screen():

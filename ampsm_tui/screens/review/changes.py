@@ -9,7 +9,7 @@ from ampsm_tui.house import house
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.marks import UNCOMMITTED
 from ampsm_tui.screens.review.pane import DiffPane
-from ampsm_tui.screens.review.reading import Reading
+from ampsm_tui.screens.review.reading import DiffReading
 from ampsm_tui.widgets.diff.document import File
 from ampsm_tui.widgets.diff.layout import Row, Sort
 
@@ -91,7 +91,7 @@ class ReviewChanges:
         verb = reviews.unstage if is_in else reviews.stage
         self._take_staged(await ask(verb, engine, session_id, file.path, patch, old_path=file.old_path))
 
-    def mark_staged(self, reading: Reading) -> None:
+    def mark_staged(self, reading: DiffReading) -> None:
         """Let a reading of what is not committed, which is about to be shown, tell what of it is staged."""
         if self._pane.range == UNCOMMITTED:
             reading.staged = self._staged

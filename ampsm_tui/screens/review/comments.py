@@ -17,7 +17,7 @@ from ampsm_tui.house import house
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.dialog import Dialog
 from ampsm_tui.screens.review.pane import DiffPane
-from ampsm_tui.screens.review.reading import Reading
+from ampsm_tui.screens.review.reading import DiffReading
 from ampsm_tui.widgets.diff import navigation
 from ampsm_tui.widgets.diff.layout import Anchor, Row, Sort
 from ampsm_tui.widgets.diff.navigation import remarked
@@ -89,7 +89,7 @@ class ReviewComments:
         """Ask for the comments, followed to where their lines are now, and show them there."""
         start(self._screen, self._fetch())
 
-    def place(self, reading: Reading) -> None:
+    def place(self, reading: DiffReading) -> None:
         """Show each comment below its line; one whose line is not shown at its file's head or hunk."""
         document = reading.document
         found: dict[int, list[tuple[Anchor, Note]]] = {}

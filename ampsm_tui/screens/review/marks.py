@@ -7,7 +7,7 @@ from ampsm_tui.ask import ask, start, told
 from ampsm_tui.house import house
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.pane import DiffPane
-from ampsm_tui.screens.review.reading import Reading
+from ampsm_tui.screens.review.reading import DiffReading
 from ampsm_tui.widgets.diff import navigation
 from ampsm_tui.widgets.diff.document import viewed_spans
 from ampsm_tui.widgets.diff.layout import Sort
@@ -35,7 +35,7 @@ class ReviewMarks:
         """Ask what is viewed, with what became of files that were renamed, and fold or open the hunks accordingly."""
         start(self._screen, self._fetch())
 
-    def compare(self, reading: Reading, *, is_same: bool) -> None:
+    def compare(self, reading: DiffReading, *, is_same: bool) -> None:
         """Let a reading that is about to be shown tell which hunks are others than those that were viewed."""
         before, pane = self._pane.reading, self._pane
         shown, self._shown = self._shown, (pane.range, pane.ignores_whitespace, reading.review.old_tree)

@@ -6,7 +6,7 @@ from ampsm_engine.diff import hunks
 from ampsm_engine.model import Session
 from ampsm_tui.house import house
 from ampsm_tui.screens.base import AppScreen
-from ampsm_tui.screens.review.reading import Reading
+from ampsm_tui.screens.review.reading import DiffReading
 from ampsm_tui.screens.review.view_state import restore_view, view_state
 from ampsm_tui.widgets.diff.document import File
 from ampsm_tui.widgets.diff.file_tree import FileTree
@@ -27,7 +27,7 @@ class DiffPane:
         self.range = range_
         self.label = ""
         """What the head calls the range."""
-        self.reading: Reading | None = None
+        self.reading: DiffReading | None = None
         self.view = DiffView()
         self.files = FileTree()
         self.head = ReviewHead()
@@ -47,7 +47,7 @@ class DiffPane:
         """The row under the cursor."""
         return self.view.row
 
-    def show(self, reading: Reading, *, is_same: bool) -> None:
+    def show(self, reading: DiffReading, *, is_same: bool) -> None:
         """Show another reading; with `is_same` the cursor and what was folded or grown stay as they are."""
         before, self.reading = self.reading, reading
         state = view_state(before, self.view) if before is not None and is_same else None

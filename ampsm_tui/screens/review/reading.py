@@ -43,7 +43,7 @@ BIG = 1 << 20
 """Bytes of a patch that are read in slices."""
 
 
-class Reading:
+class DiffReading:
     """A review in a view. `changed` is called when counts may be others."""
 
     def __init__(self, view: DiffView, review: "Review", marks: Marks, changed: Callable[[], None]) -> None:

@@ -3,6 +3,7 @@
 What a key does is done by the parts that the screen owns, a module each beside this one.
 """
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
@@ -26,7 +27,7 @@ from ampsm_tui.screens.review.marks import ReviewMarks
 from ampsm_tui.screens.review.pane import DiffPane
 from ampsm_tui.screens.review.prompt import ReviewPrompt
 from ampsm_tui.screens.review.ranges import ReviewRanges
-from ampsm_tui.screens.review.reading import Reading
+from ampsm_tui.screens.review.reading import DiffReading
 from ampsm_tui.screens.review.search import FileFilter, ReviewSearch
 from ampsm_tui.screens.review.updates import ReviewUpdates
 from ampsm_tui.widgets.diff.file_tree import FileTree
@@ -97,11 +98,11 @@ class DiffScreen(AppScreen[None]):
 
     def show_review(self, review: "Review", is_same: bool) -> None:
         """Show a review; with `is_same` it is the same range as before, so the cursor stays on its line."""
-        reading = Reading(self.view, review, Marks(), self.pane.schedule_update)
+        reading = DiffReading(self.view, review, Marks(), self.pane.schedule_update)
         reading.fill()
         self.show_reading(reading, is_same=is_same)
 
-    def show_reading(self, reading: Reading, *, is_same: bool) -> None:
+    def show_reading(self, reading: DiffReading, *, is_same: bool) -> None:
         """Show a reading that took what was there; search and filter hold for it as well."""
         self.pane.show(reading, is_same=is_same)
         self.pane.update_counts()
@@ -274,8 +275,6 @@ class ReviewScreen(DiffScreen):
 
     board: var[Board | None] = var(None, init=False)
 
-    _is_held = False
-
     def __init__(self, session: Session, range_: str = "") -> None:
         super().__init__(session, range_, self._resolve)
         self.ranges = ReviewRanges(self, self.pane, self.loader)
@@ -294,14 +293,21 @@ class ReviewScreen(DiffScreen):
 
     @asking
     async def _begin(self) -> None:
-        self._hold_frames(True)
-        self.set_timer(FIRST_FRAME_PATIENCE, lambda: self._hold_frames(False))
-        self.marks.read_stored()
-        self.comments.read_stored()
+        frames = ExitStack()
+        frames.enter_context(self.app.batch_update())  # the diff is on its way: it is to be in the first frame
+
+        def paint() -> None:
+            frames.close()
+            self.refresh()
+
+        timer = self.set_timer(FIRST_FRAME_PATIENCE, paint)
         try:
+            self.marks.read_stored()
+            self.comments.read_stored()
             await self.ranges.open_first()
         finally:
-            self._hold_frames(False)
+            timer.stop()
+            paint()
         self.call_after_refresh(self._complete)
 
     def _complete(self) -> None:
@@ -311,16 +317,6 @@ class ReviewScreen(DiffScreen):
         if self.loader.is_behind:
             self.updates.refresh()
 
-    def _hold_frames(self, is_held: bool) -> None:
-        """Paint nothing for a moment, so that the diff, which is on its way, is in the first frame."""
-        if self._is_held and not is_held:
-            self.refresh()
-        self._is_held = is_held
-
-    def _compositor_refresh(self) -> None:
-        if not self._is_held:
-            super()._compositor_refresh()
-
     async def _resolve(self, range_: str) -> Ends:
         from ampsm_engine.engine import reviews
 
@@ -328,7 +324,7 @@ class ReviewScreen(DiffScreen):
 
     def show_review(self, review: "Review", is_same: bool) -> None:
         """Show a review with what is viewed, staged and commented on."""
-        reading = Reading(self.view, review, self.marks.marks, self.pane.schedule_update)
+        reading = DiffReading(self.view, review, self.marks.marks, self.pane.schedule_update)
         self.changes.mark_staged(reading)
         self.marks.compare(reading, is_same=is_same)
         reading.fill()

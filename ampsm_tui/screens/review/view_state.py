@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ampsm_tui.screens.review.reading import Reading
+from ampsm_tui.screens.review.reading import DiffReading
 from ampsm_tui.widgets.diff.document import Document
 from ampsm_tui.widgets.diff.layout import Row, Shape, Sort
 from ampsm_tui.widgets.diff.patch import Body
@@ -34,7 +34,7 @@ class ViewState:
     files: dict[str, FileView]
 
 
-def view_state(reading: Reading, view: DiffView) -> ViewState | None:
+def view_state(reading: DiffReading, view: DiffView) -> ViewState | None:
     """What is shown of a reading; None of one without any row."""
     held = view.hold()
     if held is None:
@@ -51,7 +51,7 @@ def view_state(reading: Reading, view: DiffView) -> ViewState | None:
     return ViewState(files[row.file].path, row, y, files[row.file].body, known)
 
 
-def restore_view(reading: Reading, view: DiffView, state: ViewState) -> None:
+def restore_view(reading: DiffReading, view: DiffView, state: ViewState) -> None:
     """Show the same of another reading."""
     document = reading.document
     for index, file in enumerate(document.files):
