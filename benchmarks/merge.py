@@ -63,7 +63,7 @@ class Scene:
         """The steps alone."""
         from ampsm_engine.git import integrate
         from ampsm_engine.git.integrate.object_store import ObjectStore
-        from ampsm_engine.git.integrate.values import Move
+        from ampsm_engine.git.integrate.values import BranchMove
 
         on, work = ObjectStore(self.root), self.tip
         if squashing:
@@ -71,7 +71,7 @@ class Scene:
         work = integrate.rebase(on, work, self.base, reapply=True).tip
         merged = integrate.merge(on, self.base, work, ff=False, message="Merge it")
         on.database.flush()
-        moves = (Move(self.branch, self.tip, work), Move(self.target, self.base, merged.commit))
+        moves = (BranchMove(self.branch, self.tip, work), BranchMove(self.target, self.base, merged.commit))
         integrate.move_together(on, moves)
 
     def verb(self, *, squashing: bool) -> None:

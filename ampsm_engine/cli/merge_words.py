@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ampsm_engine.context import Engine
-    from ampsm_engine.merging.values import Result
+    from ampsm_engine.merging.values import MergeResult
     from ampsm_engine.model import Fact, Merge, Session
 
 
-def tell(result: "Result") -> None:
+def tell(result: "MergeResult") -> None:
     """What came of an operation, in words."""
     merge, session = result.merge, result.session
     many = f"{result.commits} commit{'s' * (result.commits != 1)}"

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ampsm_engine.context import Engine
-    from ampsm_engine.merging.values import Options, Result
+    from ampsm_engine.merging.values import MergeResult, Options
     from ampsm_engine.model import Session
 
-    Act = Callable[[tuple[str, ...]], Result]
+    Act = Callable[[tuple[str, ...]], MergeResult]
     """What is done once these answers are given."""
 
 _MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "stop": ("✗", "red")}
@@ -200,7 +200,7 @@ def _done(reference: str, options: "Options", *, as_json: bool, yes: bool) -> in
     return _finished(engine, session, act, f"{label} {session.name}", yes=yes, as_json=as_json)
 
 
-def _answered(act: "Act", label: str, *, yes: bool) -> "Result":
+def _answered(act: "Act", label: str, *, yes: bool) -> "MergeResult":
     """Do it, and ask the person at the terminal what is to be said yes to; Unanswered where there is nobody."""
     from ampsm_engine.merging.questions import ALL, Unanswered
 

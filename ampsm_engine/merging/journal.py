@@ -46,7 +46,7 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class JournalPlan:
     """What finishing an operation or taking it back needs to know."""
 
     options: Options
@@ -84,7 +84,7 @@ def new(now: Situation, options: Options, *, moved: str, work: str = "", strange
     started = wording.now()
     moment = "".join(letter for letter in started if letter.isdigit())
     key = naming.new_id()
-    plan = Plan(
+    plan = JournalPlan(
         options=options,
         position=Position(work or now.branch_tip),
         moment=f"{moment[:8]}-{moment[8:14]}-{key}",
@@ -108,12 +108,12 @@ def new(now: Situation, options: Options, *, moved: str, work: str = "", strange
     )
 
 
-def written(plan: Plan) -> str:
+def written(plan: JournalPlan) -> str:
     """A plan as the store keeps it; the message has a column of its own, in which secrets are redacted."""
     return json.dumps(asdict(replace(plan, options=replace(plan.options, message=""))))
 
 
-def read(merge: Merge) -> Plan:
+def read(merge: Merge) -> JournalPlan:
     """The plan of an entry."""
     plain = json.loads(merge.plan)
     asked = plain.pop("options")
@@ -121,4 +121,4 @@ def read(merge: Merge) -> Plan:
     position = plain.pop("position")
     for name in ("notes", "checkouts", "strangers", "meant"):
         plain[name] = tuple(plain.get(name, ()))
-    return Plan(options, Position(**(position | {"rest": tuple(position["rest"])})), **plain)
+    return JournalPlan(options, Position(**(position | {"rest": tuple(position["rest"])})), **plain)

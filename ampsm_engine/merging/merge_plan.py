@@ -7,9 +7,9 @@ from ampsm_engine.context import Engine
 from ampsm_engine.git import integrate
 from ampsm_engine.git.integrate.values import PlannedCommit
 from ampsm_engine.merging import session_commits, situation
-from ampsm_engine.merging.session_commits import Span
+from ampsm_engine.merging.session_commits import SessionSpan
 from ampsm_engine.merging.situation import Situation, many
-from ampsm_engine.merging.values import Options, Plan, PlannedStep
+from ampsm_engine.merging.values import MergePlan, Options, PlannedStep
 from ampsm_engine.model import Iteration
 from ampsm_engine.naming import printable, session_name
 
@@ -18,17 +18,17 @@ LISTED = 40
 """Commits that a draft names."""
 
 
-def plan(engine: Engine, session_id: str, options: Options) -> Plan:
+def plan(engine: Engine, session_id: str, options: Options) -> MergePlan:
     """What an operation with these options would do now."""
     now = situation.look(engine.store, session_id, options.onto, options.kind)
     span = session_commits.span(engine.store, now)
     commits = span.commits
     conflicts = integrate.forecast(now.root, now.base_tip, now.branch_tip, span.start).conflicts
     draft_text = draft(commits, engine.store.iterations.of(session_id), now.session.name)
-    return Plan(session_id, now.target, commits, tuple(_steps(now, span, options)), draft_text, conflicts)
+    return MergePlan(session_id, now.target, commits, tuple(_steps(now, span, options)), draft_text, conflicts)
 
 
-def _steps(now: Situation, span: Span, options: Options) -> Iterator[PlannedStep]:
+def _steps(now: Situation, span: SessionSpan, options: Options) -> Iterator[PlannedStep]:
     branch, target, commits = now.session.branch_name, now.target, span.commits
     by_hand = sum(not commit.ours and not commit.merge for commit in commits)
     if options.kind == "squash" or (options.kind == "merge" and options.squash):

@@ -28,14 +28,14 @@ from ampsm_engine.merging import (
     situation,
     steps,
 )
-from ampsm_engine.merging.journal import Plan, Position
-from ampsm_engine.merging.session_commits import Span
+from ampsm_engine.merging.journal import JournalPlan, Position
+from ampsm_engine.merging.session_commits import SessionSpan
 from ampsm_engine.merging.situation import Situation
-from ampsm_engine.merging.values import Finding, Options, Result
+from ampsm_engine.merging.values import Finding, MergeResult, Options
 from ampsm_engine.model import Merge, MergeState, Session
 
 
-def merge(engine: Engine, session_id: str, options: Options) -> Result:
+def merge(engine: Engine, session_id: str, options: Options) -> MergeResult:
     """Squash, rebase or merge a session; ConflictsWait when conflicts are laid out, Refused before anything else."""
     now = situation.look(engine.store, session_id, options.onto, options.kind)
     with lock.writer(now.repo.common_dir, f"{options.kind} {session_id}"):
@@ -85,7 +85,7 @@ def _without_own_files(now: Situation, objects: ObjectStore) -> tuple[Situation,
     return now, work
 
 
-def _as_carried(now: Situation, span: Span, work: str) -> tuple[str, ...]:
+def _as_carried(now: Situation, span: SessionSpan, work: str) -> tuple[str, ...]:
     """The commits of others as they are carried: taking ampsm's own files out makes other commits of them."""
     if not span.strangers or work == now.branch_tip:
         return tuple(commit.sha for commit in span.strangers)
@@ -108,7 +108,7 @@ def _obstacles(engine: Engine, now: Situation, options: Options) -> Iterator[Fin
     return situation.obstacles(engine.store, now, kind=options.kind, moves_target=not options.pull_request)
 
 
-def _refuse_nothing(now: Situation, span: Span, options: Options) -> None:
+def _refuse_nothing(now: Situation, span: SessionSpan, options: Options) -> None:
     """Refused when nothing would be brought; a rebase may have the target's commits alone to bring the branch to."""
     if span.commits:
         return
@@ -130,7 +130,7 @@ def _worded(now: Situation, options: Options) -> Options:
     return replace(options, message=message)
 
 
-def _ended(engine: Engine, merge: Merge) -> Result:
+def _ended(engine: Engine, merge: Merge) -> MergeResult:
     """Publish what was asked for, and answer what came of it all."""
     plan = journal.read(merge)
     session = engine.store.sessions.get(merge.session_id)
@@ -141,7 +141,7 @@ def _ended(engine: Engine, merge: Merge) -> Result:
     tip = merge.base_after if merge.target else merge.branch_after
     root = Path(session.repo_root)
     count = 0 if tip == merge.base_before else changes.ahead_behind(root, tip, merge.base_before)[0]
-    return Result(session, merge, count, plan.checkouts, published, plan.notes)
+    return MergeResult(session, merge, count, plan.checkouts, published, plan.notes)
 
 
 def _writing(session: Session, who: str) -> AbstractContextManager[None]:
@@ -160,7 +160,9 @@ def waiting_operation(engine: Engine, session_id: str) -> Merge:
     return merge
 
 
-def continue_(engine: Engine, session_id: str, answered: tuple[str, ...] = (), *, keep_markers: bool = False) -> Result:
+def continue_(
+    engine: Engine, session_id: str, answered: tuple[str, ...] = (), *, keep_markers: bool = False
+) -> MergeResult:
     """Go on after a conflict was resolved: to the end, or to the next conflict (ConflictsWait). Opens no editor.
 
     `answered`: what somebody said yes to, see `questions`; `keep_markers`: lines that look like them are meant.
@@ -245,7 +247,7 @@ def _untracked(now: Situation) -> tuple[str, ...]:
     return (f"{situation.named(paths)} {'are' if len(paths) > 1 else 'is'} untracked in {now.worktree}: not merged",)
 
 
-def _refuse_markers(now: Situation, plan: Plan, laid: LaidOut, commit: str) -> None:
+def _refuse_markers(now: Situation, plan: JournalPlan, laid: LaidOut, commit: str) -> None:
     """Nothing is merged with markers in it, unless somebody said that they are meant."""
     marked = integrate.marked_in(now.worktree, laid, commit)
     names = [path for path, blob in marked.items() if blob not in plan.meant]

@@ -15,7 +15,7 @@ from ampsm_engine.git.integrate.incoming import READ, Change, change_of, look_th
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.values import ConflictFile, PlannedCommit
 from ampsm_engine.merging import session_commits, situation
-from ampsm_engine.merging.session_commits import Span
+from ampsm_engine.merging.session_commits import SessionSpan
 from ampsm_engine.merging.situation import Situation, many, named
 from ampsm_engine.merging.values import Finding, Preflight, ScriptState
 from ampsm_engine.model import SCRIPT_CHANGED, ScriptResult
@@ -122,7 +122,7 @@ def _upstream(now: Situation) -> Iterator[Finding]:
         yield Finding("upstream", "warn", text, f"git -C {now.root} log --oneline --left-right {now.target}...{name}")
 
 
-def _commits(now: Situation, span: Span, behind: int) -> Iterator[Finding]:
+def _commits(now: Situation, span: SessionSpan, behind: int) -> Iterator[Finding]:
     commits = span.commits
     if not commits:
         own = "of its own " if span.stays else ""
@@ -239,7 +239,7 @@ def _conflicts(now: Situation, conflicts: tuple[ConflictFile, ...]) -> Iterator[
     yield Finding("conflicts", "warn", text, "a merge lays them out in the session's worktree, and can be aborted")
 
 
-def _incoming(now: Situation, span: Span, objects: ObjectStore) -> Iterator[Finding]:
+def _incoming(now: Situation, span: SessionSpan, objects: ObjectStore) -> Iterator[Finding]:
     """Secrets and rubbish: of the work as a whole, and of its commits, which other ways than one squash bring in."""
     target = objects.tree_of(now.base_tip)
     whole = Change(objects.tree_of(now.fork), objects.tree_of(now.branch_tip))

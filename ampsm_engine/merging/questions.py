@@ -16,7 +16,7 @@ from ampsm_engine.git.integrate.incoming import Change, Incoming, change_of, loo
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.values import LaidOut, PlannedCommit, Rewritten
 from ampsm_engine.merging import preflight, publish, session_commits
-from ampsm_engine.merging.session_commits import Span
+from ampsm_engine.merging.session_commits import SessionSpan
 from ampsm_engine.merging.situation import Situation, many, named
 from ampsm_engine.merging.values import Options
 
@@ -71,7 +71,9 @@ def refuse(questions: Sequence[Question], answered: Sequence[str], command: str)
         raise Unanswered(" ".join(f"{one.text}." for one in left), f"{command} --yes", left)
 
 
-def before(engine: Engine, now: Situation, span: Span, options: Options, objects: ObjectStore) -> tuple[Question, ...]:
+def before(
+    engine: Engine, now: Situation, span: SessionSpan, options: Options, objects: ObjectStore
+) -> tuple[Question, ...]:
     """What is asked before anything is done."""
     unpushed = _unpushed(now, options)
     changes = [change_of(objects, commit.sha) for commit in unpushed if not commit.merge]
@@ -146,7 +148,7 @@ def command(session_id: str, options: Options) -> str:
     return shlex.join(words)
 
 
-def _changes(now: Situation, span: Span, options: Options, objects: ObjectStore) -> Iterator[Change]:
+def _changes(now: Situation, span: SessionSpan, options: Options, objects: ObjectStore) -> Iterator[Change]:
     """What becomes reachable of the session's own work: one change where it is squashed, else each commit's."""
     by_hand = any(not commit.ours and not commit.merge for commit in span.commits)
     squashes = options.kind == "squash" or (options.kind == "merge" and options.squash)
@@ -185,7 +187,7 @@ def _unpushed(now: Situation, options: Options) -> tuple[PlannedCommit, ...]:
     return plan_commits(now.root, known.line, now.base_tip) if known.ok else ()
 
 
-def _others(now: Situation, span: Span, unpushed: Sequence[PlannedCommit]) -> Iterator[Question]:
+def _others(now: Situation, span: SessionSpan, unpushed: Sequence[PlannedCommit]) -> Iterator[Question]:
     name, coming = now.session.name, session_commits.coming(now, span.strangers)
     if coming:
         text = (

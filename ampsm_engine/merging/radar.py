@@ -24,7 +24,7 @@ KEPT = 2_000
 
 
 @dataclass(frozen=True, slots=True)
-class Clashing:
+class ClashingFile:
     """A file that two sides would conflict in, and how."""
 
     path: str
@@ -32,20 +32,20 @@ class Clashing:
 
 
 @dataclass(frozen=True, slots=True)
-class Clash:
+class SessionClash:
     """Two sides that would conflict: a session and its base, or two sessions."""
 
     session_id: str
     other: str
     """The id of the other session; empty for the base."""
-    files: tuple[Clashing, ...]
+    files: tuple[ClashingFile, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Radar:
     """What is foreseen."""
 
-    clashes: tuple[Clash, ...]
+    clashes: tuple[SessionClash, ...]
     pending: int = 0
     """Questions that the budget left open: ask again."""
 
@@ -100,18 +100,18 @@ class _Repository:
         self._left = left
         self._known = _Answers(home, root)
 
-    def clashes(self, sessions: Sequence[Session]) -> list[Clash]:
+    def clashes(self, sessions: Sequence[Session]) -> list[SessionClash]:
         """Each session with its base, then each pair that meets."""
         live = tuple(self._live(sessions))
         found = [
-            Clash(tip.session.id, "", files)
+            SessionClash(tip.session.id, "", files)
             for tip in live
             if tip.base != tip.commit and (files := self._foreseen(tip.base, tip.commit))
         ]
         touched = [(tip, names) for tip in live if (names := self._touched(tip)) is not None]
         for one, other in _meeting(touched):
             if files := self._foreseen(other.commit, one.commit):
-                found.append(Clash(one.session.id, other.session.id, files))
+                found.append(SessionClash(one.session.id, other.session.id, files))
         self._known.save()
         return found
 
@@ -148,7 +148,7 @@ class _Repository:
         except AmpsmError:
             return frozenset()
 
-    def _foreseen(self, ours: str, theirs: str) -> tuple[Clashing, ...]:
+    def _foreseen(self, ours: str, theirs: str) -> tuple[ClashingFile, ...]:
         key = f"{ours}..{theirs}"
         known = self._known.get("clashes", key)
         if known is None:
@@ -160,7 +160,7 @@ class _Repository:
                 found = ()  # no common history: what is wrong there, preflight tells
             known = [[file.path, file.kind] for file in found]
             self._known.put("clashes", key, known)
-        return tuple(Clashing(str(path), str(kind)) for path, kind in known)
+        return tuple(ClashingFile(str(path), str(kind)) for path, kind in known)
 
     def _touched(self, tip: _Tip) -> frozenset[str] | None:
         """What a session changes, and whatever else could meet it; None when that is left open."""

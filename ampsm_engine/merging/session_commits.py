@@ -23,7 +23,7 @@ _PEOPLE = "%x1f".join(("%H", "%ae", "%ce", f"%(trailers:key={SESSION_TRAILER},va
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class SessionSpan:
     """The commits of a session that its target lacks."""
 
     start: str
@@ -36,12 +36,12 @@ class Span:
     """What the target lacks, too, and does not get: it was there before the session began."""
 
 
-def span(store: Store, now: Situation, objects: ObjectStore | None = None) -> Span:
+def span(store: Store, now: Situation, objects: ObjectStore | None = None) -> SessionSpan:
     """Look at a session's branch against its target; NotFound when the two share no history."""
     objects = objects or ObjectStore(now.root, now.repo)
     commits = plan_commits(now.root, now.base_tip, now.branch_tip)
     if _is_plain(now, objects):
-        return Span("", commits)
+        return SessionSpan("", commits)
     start = _start(store, now)
     if start and not repository.is_ancestor(now.root, start, now.base_tip):
         own = plan_commits(now.root, start, now.branch_tip)
@@ -51,7 +51,7 @@ def span(store: Store, now: Situation, objects: ObjectStore | None = None) -> Sp
     mine = tuple(commit for commit in commits if commit.sha in brought)
     strange = _strangers(store, now, mine)
     stays = tuple(commit for commit in commits if commit.sha not in brought and not commit.merge)
-    return Span(start, mine, tuple(commit for commit in mine if commit.sha in strange), stays)
+    return SessionSpan(start, mine, tuple(commit for commit in mine if commit.sha in strange), stays)
 
 
 def coming(now: Situation, commits: Sequence[PlannedCommit]) -> tuple[PlannedCommit, ...]:

@@ -15,9 +15,9 @@ from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.git import integrate, own_files, repository
 from ampsm_engine.git.integrate.object_store import ObjectStore
-from ampsm_engine.git.integrate.values import Conflicted, Move, Moved
+from ampsm_engine.git.integrate.values import BranchMove, MovedBranch, RewriteConflict
 from ampsm_engine.merging import journal, merge_commits, situation
-from ampsm_engine.merging.journal import Plan
+from ampsm_engine.merging.journal import JournalPlan
 from ampsm_engine.merging.merge_commits import Made, Stopped
 from ampsm_engine.merging.situation import Situation, many, named
 from ampsm_engine.model import Merge, MergeState, Session, Status
@@ -61,14 +61,14 @@ def proceed(engine: Engine, now: Situation, merge: Merge, objects: ObjectStore |
     return advance(engine, now.session, decided(engine, now, merge, plan, made), objects)
 
 
-def make(engine: Engine, now: Situation, plan: Plan, objects: ObjectStore | None = None) -> Made | Stopped:
+def make(engine: Engine, now: Situation, plan: JournalPlan, objects: ObjectStore | None = None) -> Made | Stopped:
     """Make the commits, with the user's hooks for what is new as the settings say."""
     hooks_in = now.worktree if engine.settings.switch("commit.hooks") else None
     branch, target = now.session.branch_name, now.target
     return merge_commits.make(objects or now.root, now.base_tip, plan, branch=branch, target=target, hooks_in=hooks_in)
 
 
-def decided(engine: Engine, now: Situation, merge: Merge, plan: Plan, made: Made) -> Merge:
+def decided(engine: Engine, now: Situation, merge: Merge, plan: JournalPlan, made: Made) -> Merge:
     """Write down where everything will point, before the first of it moves; the result must be kept by a ref."""
     return engine.store.merges.step(
         merge.id,
@@ -80,14 +80,14 @@ def decided(engine: Engine, now: Situation, merge: Merge, plan: Plan, made: Made
     )
 
 
-def keep_all(now: Situation, plan: Plan, commits: dict[str, str]) -> None:
+def keep_all(now: Situation, plan: JournalPlan, commits: dict[str, str]) -> None:
     """Keep several commits by refs of these names, at once where none of them is there."""
     if not integrate.backup_all(now.root, now.session.id, plan.moment, commits):
         for name, commit in commits.items():
             keep(now, plan, name, commit)
 
 
-def keep(now: Situation, plan: Plan, name: str, commit: str) -> None:
+def keep(now: Situation, plan: JournalPlan, name: str, commit: str) -> None:
     """A ref that keeps a commit, whatever becomes of the branches; another commit of the same name gets a number."""
     taken = {one.name: one.commit for one in integrate.backups(now.root, now.session.id) if one.moment == plan.moment}
     if commit in (taken.get(name), *(kept for other, kept in taken.items() if other.startswith(f"{name}-"))):
@@ -115,7 +115,7 @@ def lay_out(engine: Engine, now: Situation, merge: Merge, stopped: Stopped, step
     raise waits(engine, now, merge, stopped)
 
 
-def put(now: Situation, conflict: Conflicted, message: str) -> None:
+def put(now: Situation, conflict: RewriteConflict, message: str) -> None:
     """Lay a conflict out in a worktree that goes back to its branch first, if need be; may be done again."""
     integrate.abort(now.worktree)
     integrate.lay_out(now.worktree, now.session.branch_name, conflict, message=message)
@@ -161,8 +161,8 @@ def moved_together(engine: Engine, session: Session, merge: Merge, objects: Obje
     if integrate.laid(Path(session.worktree_path)) is not None:
         return None
     moves = (
-        Move(merge.target, merge.base_before, merge.base_after),
-        Move(session.branch_name, merge.branch_before, merge.branch_after),
+        BranchMove(merge.target, merge.base_before, merge.base_after),
+        BranchMove(session.branch_name, merge.branch_before, merge.branch_after),
     )
     hooks_for = (merge.target,) if engine.settings.switch("commit.hooks") else ()
     try:
@@ -186,7 +186,7 @@ def _why(session: Session, merge: Merge) -> str:
     return f"ampsm: {PAST[merge.kind]} {session.branch_name}"
 
 
-def _noted(engine: Engine, merge: Merge, moved: Moved, step: str) -> Merge:
+def _noted(engine: Engine, merge: Merge, moved: MovedBranch, step: str) -> Merge:
     """Write down what moved with the target, and what comes next."""
     plan = journal.read(merge)
     notes = (*plan.notes, moved.note) if moved.note else plan.notes
@@ -279,7 +279,7 @@ def is_where_it_was_left(root: Path, session: Session, merge: Merge) -> bool:
     return repository.branch_tip(root, session.branch_name) == merge.branch_after
 
 
-def write_help(now: Situation, merge: Merge, conflict: Conflicted) -> None:
+def write_help(now: Situation, merge: Merge, conflict: RewriteConflict) -> None:
     """Write the page into the session's worktree; where that cannot be, the hints of the commands have to do."""
     with suppress(OSError):
         context.put(now.session, {_HELP: redact.text(_help_page(now, merge, conflict)).encode("utf-8", "replace")})
@@ -294,7 +294,7 @@ def remove_help(worktree: Path) -> None:
                 (folder / _HELP).unlink(missing_ok=True)
 
 
-def _help_page(now: Situation, merge: Merge, conflict: Conflicted) -> str:
+def _help_page(now: Situation, merge: Merge, conflict: RewriteConflict) -> str:
     """The page itself."""
     session, target = now.session, printable(now.target)
     lines = [

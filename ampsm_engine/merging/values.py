@@ -76,7 +76,7 @@ class PlannedStep:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class MergePlan:
     """What would be done, in this order, and the message that is offered."""
 
     session_id: str
@@ -99,7 +99,7 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class MergeResult:
     """What came of an operation."""
 
     session: Session

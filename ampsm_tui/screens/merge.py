@@ -22,7 +22,7 @@ from ampsm_tui.widgets.told import Told
 from ampsm_tui.widgets.typed import TextInput
 
 if TYPE_CHECKING:
-    from ampsm_engine.merging.values import Result
+    from ampsm_engine.merging.values import MergeResult
 
 _OF_STAGE = {
     "go_on": ("check", "done"),
@@ -67,7 +67,7 @@ class MergeScreen(Doing):
         Binding("escape", "back", "Back", id="back"),
     ]
 
-    def __init__(self, session: Session, came: "Result | None" = None) -> None:
+    def __init__(self, session: Session, came: "MergeResult | None" = None) -> None:
         super().__init__(session)
         self._came_with = came
 

@@ -22,7 +22,7 @@ from ampsm_tui.widgets.told import Painted
 from ampsm_tui.widgets.typed import TextInput
 
 if TYPE_CHECKING:
-    from ampsm_engine.merging.values import Kind, Plan
+    from ampsm_engine.merging.values import Kind, MergePlan
 
 _NEXT: "dict[Kind, Kind]" = {"merge": "squash", "squash": "rebase", "rebase": "merge"}
 
@@ -30,7 +30,7 @@ _NEXT: "dict[Kind, Kind]" = {"merge": "squash", "squash": "rebase", "rebase": "m
 class Choosing(Looking):
     """Options and plan."""
 
-    plan: "Plan | None" = None
+    plan: "MergePlan | None" = None
     _draft = ""
     """The message that was offered; what differs from it was written by a person."""
 

@@ -19,7 +19,7 @@ from ampsm_tui.widgets.told import Painted
 
 if TYPE_CHECKING:
     from ampsm_engine.merging.questions import Unanswered
-    from ampsm_engine.merging.values import Result
+    from ampsm_engine.merging.values import MergeResult
 
 EVERY = 0.3
 """Seconds between two looks at the journal."""
@@ -43,7 +43,7 @@ class Doing(Choosing):
     """Does what the plan says."""
 
     _merge: Merge | None = None
-    _came: "Result | None" = None
+    _came: "MergeResult | None" = None
     _lost = ""
     """The sentence about what the trash would take."""
 
@@ -186,7 +186,7 @@ class Doing(Choosing):
 
     # What came of it.
 
-    def show_result(self, merge: Merge, came: "Result | None") -> None:
+    def show_result(self, merge: Merge, came: "MergeResult | None") -> None:
         """Say what came of it, and ask the last question."""
         self._merge, self._came, self._lost = merge, came, ""
         self.forget_message()
@@ -280,11 +280,11 @@ class Doing(Choosing):
 
     def open_conflicts(self) -> None:
         """To the screen of conflicts; what comes of it comes back here."""
-        from ampsm_engine.merging.values import Result
+        from ampsm_engine.merging.values import MergeResult
         from ampsm_tui.screens.conflict import ConflictScreen
 
         def left(outcome: object) -> None:
-            if isinstance(outcome, Result):
+            if isinstance(outcome, MergeResult):
                 self.show_result(outcome.merge, outcome)
             elif outcome is None:
                 self.dismiss(None)

@@ -9,7 +9,7 @@ from ampsm_tui.widgets.told import Painted
 from ampsm_tui.widgets.wrapping import wrapped
 
 if TYPE_CHECKING:
-    from ampsm_engine.merging.values import Finding, Options, Plan, Published, Result
+    from ampsm_engine.merging.values import Finding, MergePlan, MergeResult, Options, Published
     from ampsm_engine.model import Merge
 
 GLYPHS = {"ok": "✓", "warn": "!", "stop": "✗", "wait": "◌"}
@@ -87,7 +87,7 @@ def choices(options: "Options", target: str, keys: Mapping[str, str], width: int
     return lines
 
 
-def plan(found: "Plan", width: int) -> list[Painted]:
+def plan(found: "MergePlan", width: int) -> list[Painted]:
     """The steps in their order, and the commits they are about."""
     lines = heading("What will happen")
     for number, step in enumerate(found.steps, 1):
@@ -122,7 +122,7 @@ def conflicts(files: Iterable[object], width: int, most: int = 20) -> list[Paint
     return lines
 
 
-def doing(found: "Plan", done: int, told: str, width: int) -> list[Painted]:
+def doing(found: "MergePlan", done: int, told: str, width: int) -> list[Painted]:
     """The steps while they are done; `done` of them are behind."""
     lines: list[Painted] = []
     for number, step in enumerate(found.steps):
@@ -132,7 +132,7 @@ def doing(found: "Plan", done: int, told: str, width: int) -> list[Painted]:
     return [*lines, (), (Piece(told, "quiet"),)]
 
 
-def result(merge: "Merge", came: "Result | None", name: str, width: int) -> list[Painted]:
+def result(merge: "Merge", came: "MergeResult | None", name: str, width: int) -> list[Painted]:
     """What came of it."""
     name = one_line(name, 200)
     if merge.kind == "merge" and merge.target:

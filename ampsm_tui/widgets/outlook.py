@@ -15,7 +15,7 @@ from ampsm_tui.widgets.one_liner import Piece
 from ampsm_tui.widgets.wrapping import wrapped
 
 if TYPE_CHECKING:
-    from ampsm_engine.merging.radar import Clash
+    from ampsm_engine.merging.radar import SessionClash
     from ampsm_engine.model import Merge
 
 NAMED = 4
@@ -43,7 +43,7 @@ class Outlook(NamedTuple):
 Outlooks = Mapping[str, Outlook]
 
 
-def outlooks(clashes: Iterable["Clash"], merges: Mapping[str, "Merge"]) -> dict[str, Outlook]:
+def outlooks(clashes: Iterable["SessionClash"], merges: Mapping[str, "Merge"]) -> dict[str, Outlook]:
     """By session, from what the engine says; a clash of two sessions is told of both."""
     found: dict[str, list[ForecastConflict]] = {}
     for clash in clashes:

@@ -10,7 +10,7 @@ from ampsm_engine.context import Engine
 from ampsm_engine.engine import sessions
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
 from ampsm_engine.merging import operations
-from ampsm_engine.merging.values import Options, Result
+from ampsm_engine.merging.values import MergeResult, Options
 from ampsm_engine.model import Merge, Session
 from tests.conftest import git
 
@@ -79,7 +79,7 @@ class Desk:
     def now(self, session: Session) -> Session:
         return self.engine.store.sessions.get(session.id)
 
-    def merge(self, session: Session, message: str = "Bring it in", **more: object) -> Result:
+    def merge(self, session: Session, message: str = "Bring it in", **more: object) -> MergeResult:
         return operations.merge(self.engine, session.id, options(message, **more))
 
     def last(self, session: Session) -> Merge:

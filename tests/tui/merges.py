@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from ampsm_engine.git.integrate.values import ConflictFile, ConflictHunk, OpenFile, PlannedCommit, Stage
 from ampsm_engine.merging.open_conflict import Conflicts
-from ampsm_engine.merging.values import Finding, Options, Plan, PlannedStep, Preflight
+from ampsm_engine.merging.values import Finding, MergePlan, Options, PlannedStep, Preflight
 from ampsm_engine.model import Merge, MergeState
 from tests.tui.builders import ago
 
@@ -30,13 +30,13 @@ def a_preflight(*findings: Finding) -> Preflight:
     return Preflight("s1", "main", "feed" * 10, "c0ffee" * 6 + "1234", 2, 4, COMMITS, files, findings or FINDINGS)
 
 
-def a_plan(options: Options, draft: str = "Fix the login\n\n- a\n- b") -> Plan:
+def a_plan(options: Options, draft: str = "Fix the login\n\n- a\n- b") -> MergePlan:
     steps = (
         PlannedStep("squash", "2 commits become one"),
         PlannedStep("rebase", "amp/fix-login/20260914-100000 goes onto main at feedfeedfeed"),
         PlannedStep("merge", "main is fast-forwarded, and a clean checkout of it moves along"),
     )
-    return Plan("s1", options.onto or "main", COMMITS, steps, draft, (ConflictFile("app.py", "content"),))
+    return MergePlan("s1", options.onto or "main", COMMITS, steps, draft, (ConflictFile("app.py", "content"),))
 
 
 def a_merge(state: MergeState = MergeState.DONE, **more: object) -> Merge:

@@ -9,8 +9,8 @@ import pytest
 
 from ampsm_engine.errors import Refused
 from ampsm_engine.merging.questions import Question, Unanswered
-from ampsm_engine.merging.radar import Clash, Clashing, Radar
-from ampsm_engine.merging.values import Finding, Options, Published, Result
+from ampsm_engine.merging.radar import ClashingFile, Radar, SessionClash
+from ampsm_engine.merging.values import Finding, MergeResult, Options, Published
 from ampsm_engine.model import MergeState, Session
 from ampsm_tui import recovering
 from ampsm_tui.app import AmpsmApp
@@ -188,14 +188,14 @@ def answered(desk: Desk, **answers: object) -> None:
 
 async def test_each_step_looks_right(desk: Desk, snapshot_svg: Camera) -> None:
     merge = a_merge()
-    came = Result(
+    came = MergeResult(
         a_session("fix login").session, merge, 2, ("/home/ada/shop",),
         (Published("push", ok=False, text="main could not be pushed: rejected", hint="git push origin main"),),
         ("a post-merge hook failed",),
     )  # fmt: skip
     text = "Something that looks like a secret would be merged, in config.py"
 
-    def merge_or_ask(_engine: object, _session: str, options: Options) -> Result:
+    def merge_or_ask(_engine: object, _session: str, options: Options) -> MergeResult:
         if options.answered != ("secrets config.py",):
             raise Unanswered(f"{text}.", "ampsm merge s1 --yes", (Question("secrets", text, ("config.py",)),))
         return came
@@ -305,7 +305,10 @@ async def test_what_would_conflict_is_marked_in_the_list_and_told_beside_it(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, snapshot_svg: Camera
 ) -> None:
     monkeypatch.setattr("ampsm_tui.screens.foreseeing.QUIET", 0.0)
-    clashes = (Clash("s1", "", (Clashing("app.py", "content"),)), Clash("s1", "s2", (Clashing("b.py", "content"),)))
+    clashes = (
+        SessionClash("s1", "", (ClashingFile("app.py", "content"),)),
+        SessionClash("s1", "s2", (ClashingFile("b.py", "content"),)),
+    )
     waits = a_merge(MergeState.CONFLICTED, session_id="s3")
     answered(desk, radar=lambda *_, **__: Radar(clashes), open_merges=lambda *_: {"s3": waits})
     rows = [a_session(name, id=one) for name, one in (("fix login", "s1"), ("dark mode", "s2"), ("mails", "s3"))]

@@ -16,7 +16,7 @@ from ampsm_engine.errors import Failed, Refused
 from ampsm_engine.git import busy, lock, program, registry, repository
 from ampsm_engine.git.integrate import blockers
 from ampsm_engine.git.integrate.object_store import ObjectStore
-from ampsm_engine.git.integrate.values import Move, Moved
+from ampsm_engine.git.integrate.values import BranchMove, MovedBranch
 from ampsm_engine.git.places import Repo, Worktree
 from ampsm_engine.git.repository import BRANCHES
 from ampsm_engine.private_folder import private_folder
@@ -53,25 +53,25 @@ def move_target(
     why: str = "ampsm: merge",
     patience: float = busy.PATIENCE,
     hooks: bool = False,
-) -> Moved:
+) -> MovedBranch:
     """Move a branch from `old` to `new`; where it is checked out, files and index move too, else nothing is touched.
 
     Refused, and nothing changed, when it moved meanwhile, when something uncommitted is in the way (named), when the
     checkout is in the middle of something, or its index stays locked (by whom). Changes elsewhere in a checkout stay,
     as with git's own fast-forward. With `hooks` the post-merge hook runs in each checkout that moved.
     """
-    moves = (Move(branch, old, new),)
+    moves = (BranchMove(branch, old, new),)
     return move_together(repo_root, moves, why=why, patience=patience, hooks_for=(branch,) if hooks else ())[0]
 
 
 def move_together(
     repo_root: Path | ObjectStore,
-    moves: Sequence[Move],
+    moves: Sequence[BranchMove],
     *,
     why: str = "ampsm: merge",
     patience: float = busy.PATIENCE,
     hooks_for: Collection[str] = (),
-) -> tuple[Moved, ...]:
+) -> tuple[MovedBranch, ...]:
     """The same for several branches: their checkouts are filled side by side, and all refs move at once or none."""
     repo = repo_root.repo if isinstance(repo_root, ObjectStore) else repository.around(repo_root)
     objects = repo_root if isinstance(repo_root, ObjectStore) else ObjectStore(repo.root, repo)
@@ -84,20 +84,20 @@ def move_together(
         _move_all(repo, steps, why)
     wanted = [path for step in steps if step.move.branch in hooks_for for path in step.paths]
     note = _post_merge(wanted) if wanted else None
-    return tuple(Moved(*step.move, tuple(step.paths), note) for step in steps)
+    return tuple(MovedBranch(*step.move, tuple(step.paths), note) for step in steps)
 
 
 class _Step(NamedTuple):
     """A branch, its checkouts, and the paths that differ, with git's letter: A, D, M, T."""
 
-    move: Move
+    move: BranchMove
     paths: list[Path]
     changed: dict[str, str]
     has_moved: bool
     """The branch is there already."""
 
 
-def _step(repo: Repo, objects: ObjectStore, move: Move, trees: list[Worktree]) -> _Step:
+def _step(repo: Repo, objects: ObjectStore, move: BranchMove, trees: list[Worktree]) -> _Step:
     now = trees[0].head if trees else repository.branch_tip(repo.root, move.branch)
     if not now or now not in (move.old, move.new):
         at = f"it is at {(now or 'nothing')[:12]}, not at {move.old[:12]}"
@@ -209,7 +209,7 @@ def index_apart(git_dir: Path) -> Iterator[program.Variables]:
         yield {"GIT_INDEX_FILE": copy}
 
 
-def move_back(path: Path, git_dir: Path, move: Move, changed: dict[str, str], before: Stamps) -> None:
+def move_back(path: Path, git_dir: Path, move: BranchMove, changed: dict[str, str], before: Stamps) -> None:
     """Bring a checkout back that was moved, or that git left half moved: a filter failed, the disk is full.
 
     Of half a move, only what git has written or removed is touched; `before` tells how it all was. Where git has

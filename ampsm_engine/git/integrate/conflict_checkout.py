@@ -16,7 +16,7 @@ from ampsm_engine.git import busy, commits, listing, program, repository, restor
 from ampsm_engine.git.integrate import markers, trees
 from ampsm_engine.git.integrate.commit_writer import Writer
 from ampsm_engine.git.integrate.object_store import ObjectStore
-from ampsm_engine.git.integrate.values import Conflicted, ConflictFile, LaidOut, Stage
+from ampsm_engine.git.integrate.values import ConflictFile, LaidOut, RewriteConflict, Stage
 from ampsm_engine.git.repository import BRANCHES
 from ampsm_engine.home import write_private
 
@@ -32,7 +32,7 @@ _RESOLVED = b"ampsm: resolved, and on its way\n"
 _NAMES = ("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=dirty")
 
 
-def lay_out(worktree: Path, branch: str, conflict: Conflicted, *, message: str = "") -> LaidOut:
+def lay_out(worktree: Path, branch: str, conflict: RewriteConflict, *, message: str = "") -> LaidOut:
     """Lay a conflict out in the worktree of a session whose branch it has checked out.
 
     Refused, with nothing changed, when something there is not committed, an operation is in progress, or an untracked
@@ -53,7 +53,7 @@ def lay_out(worktree: Path, branch: str, conflict: Conflicted, *, message: str =
         raise
 
 
-def lay_out_next(worktree: Path, conflict: Conflicted) -> LaidOut:
+def lay_out_next(worktree: Path, conflict: RewriteConflict) -> LaidOut:
     """Lay out the conflict that comes after one that `finish` made a commit of; branch and way back stay the same."""
     before = required_conflict(worktree)
     git_dir = repository.linked_git_dir(worktree)

@@ -27,7 +27,7 @@ class MarkersLeft(Refused):
     """Lines that look like conflict markers: somebody takes them out, or says that they are meant."""
 
 
-class Sides(NamedTuple):
+class ConflictSides(NamedTuple):
     """What a file is on both sides of a conflict, and was before; empty for nothing."""
 
     base: bytes = b""
@@ -35,7 +35,7 @@ class Sides(NamedTuple):
     theirs: bytes = b""
 
 
-def left(content: bytes, known: Iterable[Sides], sizes: Iterable[int]) -> tuple[int, ...]:
+def left(content: bytes, known: Iterable[ConflictSides], sizes: Iterable[int]) -> tuple[int, ...]:
     """The lines of a content, from 1, that are markers; as many of a kind as a side has of its own are none."""
     found = [(number, line) for number, line in _lines(content) if any(_is_marker(line, size) for size in sizes)]
     if not found:
@@ -50,7 +50,7 @@ def left(content: bytes, known: Iterable[Sides], sizes: Iterable[int]) -> tuple[
     return tuple(number for number, line in found if total[line] > allowed[line])
 
 
-def own_lines(known: Sides, size: int) -> frozenset[bytes]:
+def own_lines(known: ConflictSides, size: int) -> frozenset[bytes]:
     """The lines of both sides that look like markers, less those that git writes like this itself."""
     as_git = {b"<" * size + b" HEAD", b"=" * size}
     lines = (line for side in known for _, line in _lines(side) if _is_marker(line, size))
@@ -106,26 +106,30 @@ def in_worktree(worktree: Path, laid: LaidOut, paths: Iterable[str]) -> dict[str
     return found
 
 
-def sides_of(worktree: Path, file: ConflictFile) -> Sides:
+def sides_of(worktree: Path, file: ConflictFile) -> ConflictSides:
     """The contents of the three sides of a conflict."""
 
     def content(stage: Stage | None) -> bytes:
         is_file = stage is not None and stage.mode.startswith("100")
         return program.told(worktree, "cat-file", "blob", stage.object) if stage and is_file else b""
 
-    return Sides(content(file.base), content(file.ours), content(file.theirs))
+    return ConflictSides(content(file.base), content(file.ours), content(file.theirs))
 
 
-def _known(objects: ObjectStore, laid: LaidOut, path: str, ours: Entry | None, theirs: Entry | None) -> Iterator[Sides]:
+def _known(
+    objects: ObjectStore, laid: LaidOut, path: str, ours: Entry | None, theirs: Entry | None
+) -> Iterator[ConflictSides]:
     """What the two sides have at a path; of one that neither has, what they have wherever there was a conflict."""
     files = [file for file in laid.files if file.path == path]
     if not files:
-        yield Sides(b"", _blob(objects, ours), _blob(objects, theirs))
+        yield ConflictSides(b"", _blob(objects, ours), _blob(objects, theirs))
     if not files and ours is None and theirs is None:
         files = list(laid.files)
     for file in files:
         stages = (file.base, file.ours, file.theirs)
-        yield Sides(*(_blob(objects, (s.mode.encode(), bytes.fromhex(s.object)) if s else None) for s in stages))
+        yield ConflictSides(
+            *(_blob(objects, (s.mode.encode(), bytes.fromhex(s.object)) if s else None) for s in stages)
+        )
 
 
 def _blob(objects: ObjectStore, entry: Entry | None) -> bytes:
@@ -182,13 +186,13 @@ class FilePart(NamedTuple):
     """Whether the file ends with it."""
 
 
-def file_parts(content: bytes, size: int = SIZE, sides: Sides | None = None) -> list[FilePart]:
+def file_parts(content: bytes, size: int = SIZE, sides: ConflictSides | None = None) -> list[FilePart]:
     """A file cut at its conflict markers of `size` letters. What is no whole conflict is plain text.
 
     `sides`: what the file is on both sides; lines of theirs that look like markers are text of the file.
     """
     found: list[FilePart] = []
-    cutter = _Cutter(size, sides or Sides(), own_lines(sides, size) if sides else frozenset())
+    cutter = _Cutter(size, sides or ConflictSides(), own_lines(sides, size) if sides else frozenset())
     lines = content.splitlines(keepends=True) if b"\r" not in content else _split_lines(content)
     at, start = 0, 0
     while at < len(lines):
@@ -205,7 +209,7 @@ def file_parts(content: bytes, size: int = SIZE, sides: Sides | None = None) -> 
     return found
 
 
-def conflict_hunks(content: bytes, size: int = SIZE, sides: Sides | None = None) -> tuple[ConflictHunk, ...]:
+def conflict_hunks(content: bytes, size: int = SIZE, sides: ConflictSides | None = None) -> tuple[ConflictHunk, ...]:
     """The conflicts of a file, numbered from 1."""
     conflicts = [part for part in file_parts(content, size, sides) if part.is_conflict]
     return tuple(
@@ -222,7 +226,7 @@ def conflict_hunks(content: bytes, size: int = SIZE, sides: Sides | None = None)
 
 
 def with_choices(
-    content: bytes, choices: Mapping[int, Choice] | Choice, size: int = SIZE, sides: Sides | None = None
+    content: bytes, choices: Mapping[int, Choice] | Choice, size: int = SIZE, sides: ConflictSides | None = None
 ) -> bytes:
     """The file with its conflicts, or those whose numbers are named, replaced by a side or by both."""
     result: list[bytes] = []
@@ -259,7 +263,7 @@ class _Cutter(NamedTuple):
     """Knows markers from text."""
 
     size: int
-    sides: Sides
+    sides: ConflictSides
     text: frozenset[bytes]
     """Lines that look like markers and are text."""
 

@@ -15,7 +15,7 @@ from ampsm_engine.git.integrate.commit_range import merge_bases
 from ampsm_engine.git.integrate.commit_writer import Writer
 from ampsm_engine.git.integrate.object_store import ObjectStore, RawCommit, held
 from ampsm_engine.git.integrate.trees import FOLDER, Entry, serialized
-from ampsm_engine.git.integrate.values import Conflicted, ConflictFile, Forecast, MadeCommit, Merged, Rewritten
+from ampsm_engine.git.integrate.values import ConflictFile, Forecast, MadeCommit, Merged, RewriteConflict, Rewritten
 from ampsm_engine.git.own_files import OwnFiles
 from ampsm_engine.private_folder import private_folder
 
@@ -31,7 +31,7 @@ def merge(
     message: str,
     sign: bool | None = None,
     hooks_in: Path | None = None,
-) -> Merged | Conflicted:
+) -> Merged | RewriteConflict:
     """Merge `tip` into `target_tip`; without `ff` there is a commit even where none is needed. Full commit names.
 
     With `hooks_in`, a worktree, the user's pre-merge-commit and commit-msg hooks run there: Refused when one says no.
@@ -44,7 +44,7 @@ def merge(
             return Merged(tip, "fast-forward")
         tree, conflicts = combined(objects, bases, target_tip, tip)
         if tree is None:
-            return Conflicted("merge", target_tip, tip, conflicts)
+            return RewriteConflict("merge", target_tip, tip, conflicts)
         writer = Writer(objects, sign, hooks_in=hooks_in)
         text = message.replace("\0", "").strip().encode("utf-8", "surrogateescape") + b"\n"
         return Merged(writer.merging(tree, (target_tip, tip), text), "merge")
@@ -70,7 +70,7 @@ def rebase(
     start: str = "",
     reapply: bool = False,
     sign: bool | None = None,
-) -> Rewritten | Conflicted:
+) -> Rewritten | RewriteConflict:
     """The commits of `tip` that `upstream` lacks, on `onto` (None: upstream). Full commit names; objects only.
 
     A commit whose change `upstream` once made, too, is dropped as git does, even where it was taken back there since;
@@ -92,7 +92,7 @@ def pick(
     done: Sequence[MadeCommit] = (),
     dropped: Sequence[str] = (),
     sign: bool | None = None,
-) -> Rewritten | Conflicted:
+) -> Rewritten | RewriteConflict:
     """Put commits one by one onto another; `done` and `dropped` are what a conflict had got before it."""
     with held(repo_root) as objects:
         return _picked(Writer(objects, sign), onto, commits, done, dropped)
@@ -100,7 +100,7 @@ def pick(
 
 def _picked(
     writer: Writer, onto: str, commits: Sequence[str], done: Sequence[MadeCommit], dropped: Sequence[str]
-) -> Rewritten | Conflicted:
+) -> Rewritten | RewriteConflict:
     objects = writer.objects
     tip, made, gone = onto, list(done), list(dropped)
     for number, sha in enumerate(commits):
@@ -113,7 +113,7 @@ def _picked(
         tree, conflicts = objects.merged(before, ours, commit.tree)
         if tree is None:
             left = tuple(commits[number + 1 :])
-            return Conflicted("pick", tip, sha, conflicts, tuple(made), tuple(gone), left)
+            return RewriteConflict("pick", tip, sha, conflicts, tuple(made), tuple(gone), left)
         if tree == ours and not _was_empty(commit, before):
             gone.append(sha)
             continue

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ampsm_engine.git.integrate.commit_writer import AMP, Writer, person
 from ampsm_engine.git.integrate.object_store import ObjectStore, RangeCommit, RawCommit, held, range_commits
-from ampsm_engine.git.integrate.values import Conflicted, ConflictFile, MadeCommit, Manual, Rewritten
+from ampsm_engine.git.integrate.values import ConflictFile, MadeCommit, Manual, RewriteConflict, Rewritten
 
 _TRAILER = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*: \S")
 
@@ -56,12 +56,12 @@ def squash(
     strangers: frozenset[str] = frozenset(),
     sign: bool | None = None,
     hooks_in: Path | None = None,
-) -> Rewritten | Conflicted:
+) -> Rewritten | RewriteConflict:
     """Squash what `branch_tip` has beyond `base_tip`, the base branch as it is now. Full commit names; objects only.
 
     `include`: everything is one commit. `keep`: commits by hand stay commits of their own, in order, beside one
-    commit of all the rest; where they do not change places with it, Conflicted(kind="reorder") names the first that
-    does not. `apart`: nothing changes places, each run of amp's commits becomes one.
+    commit of all the rest; where they do not change places with it, RewriteConflict(kind="reorder") names the first
+    that does not. `apart`: nothing changes places, each run of amp's commits becomes one.
     `start`: a commit of the branch that the work comes after, where that is not what both share. Of `strangers`,
     commits of others in that work, none names the author.
     With `hooks_in`, the session's worktree, the user's commit hooks run there: Refused when one says no or changes
@@ -70,12 +70,12 @@ def squash(
     with held(repo_root) as objects:
         writer = Writer(objects, sign, hooks_in=hooks_in)
         work = _squash_work(writer, branch_tip, start or base_tip, message, strangers)
-        return work if isinstance(work, Conflicted) else _squashed(work, manual)
+        return work if isinstance(work, RewriteConflict) else _squashed(work, manual)
 
 
 def _squash_work(
     writer: Writer, branch_tip: str, base_tip: str, message: str, strangers: frozenset[str]
-) -> SquashWork | Conflicted:
+) -> SquashWork | RewriteConflict:
     objects = writer.objects
     bases = objects.bases(base_tip, branch_tip)
     commits = range_commits(objects, base_tip, branch_tip)
@@ -83,14 +83,14 @@ def _squash_work(
         # The two sides merged each other: only on top of the base is it told what is new.
         tree, conflicts = objects.merged_commits(base_tip, branch_tip)
         if tree is None:
-            return Conflicted("merge", base_tip, branch_tip, conflicts)
+            return RewriteConflict("merge", base_tip, branch_tip, conflicts)
         start = base_tip
     else:
         start, tree = bases[0], objects.tree_of(branch_tip)
     return SquashWork(objects, writer, start, tree, commits, message, strangers)
 
 
-def _squashed(work: SquashWork, manual: Manual) -> Rewritten | Conflicted:
+def _squashed(work: SquashWork, manual: Manual) -> Rewritten | RewriteConflict:
     start, tree, commits = work.start, work.tree, work.commits
     if tree == work.objects.tree_of(start) or not commits:
         return Rewritten(start, (), tuple(commit.sha for commit in commits))
@@ -134,7 +134,7 @@ def _ends_in_trailers(text: str) -> bool:
     return bool(gap) and all(_TRAILER.match(line) or line.startswith(" ") for line in last.splitlines())
 
 
-def _beside(work: SquashWork) -> Rewritten | Conflicted:
+def _beside(work: SquashWork) -> Rewritten | RewriteConflict:
     """Commits by hand in order, and one commit of the rest as near to where its first commit stood as it goes.
 
     What stands behind the squash is found by taking those commits back from the branch's tree, what stands before it
@@ -149,10 +149,10 @@ def _beside(work: SquashWork) -> Rewritten | Conflicted:
         if before[place] is not None and after[place] is not None:
             return _chain(work, manual, rest, place, [*before[1 : place + 1], *after[place:]])
     at, files = stopped
-    return Conflicted("reorder", work.start, at.sha, files)
+    return RewriteConflict("reorder", work.start, at.sha, files)
 
 
-def _apart(work: SquashWork) -> Rewritten | Conflicted:
+def _apart(work: SquashWork) -> Rewritten | RewriteConflict:
     """Runs of amp's commits squashed where they stand; with merges in between, as `_beside`: history is no line."""
     if any(commit.merge for commit in work.commits) or not _is_line(work):
         return _beside(work)

@@ -100,7 +100,7 @@ class Rewritten:
 
 
 @dataclass(frozen=True, slots=True)
-class Conflicted:
+class RewriteConflict:
     """It stopped at conflicts; nothing has moved. `lay_out` shows them, `pick` goes on with `remaining` after."""
 
     kind: Literal["pick", "merge", "reorder"]
@@ -124,7 +124,7 @@ class Merged:
     how: Literal["fast-forward", "merge", "nothing"]
 
 
-class Move(NamedTuple):
+class BranchMove(NamedTuple):
     """A branch that is to move from one commit to another."""
 
     branch: str
@@ -133,7 +133,7 @@ class Move(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class MovedBranch:
     """A branch that moved."""
 
     branch: str

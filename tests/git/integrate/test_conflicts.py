@@ -8,18 +8,18 @@ import pytest
 
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import integrate
-from ampsm_engine.git.integrate.values import Conflicted, LaidOut, Rewritten
+from ampsm_engine.git.integrate.values import LaidOut, RewriteConflict, Rewritten
 from tests.git.integrate.benches import Bench, Oracle, lines
 from tests.soak import one_in
 
 
-def conflict(bench: Bench) -> Conflicted:
+def conflict(bench: Bench) -> RewriteConflict:
     answer = integrate.rebase(bench.root, bench.tip, bench.base)
-    assert isinstance(answer, Conflicted), answer
+    assert isinstance(answer, RewriteConflict), answer
     return answer
 
 
-def both_edit(bench: Bench) -> Conflicted:
+def both_edit(bench: Bench) -> RewriteConflict:
     """Two hunks in a file, and another file on each side."""
     bench.amp({"a.txt": lines(_3="amp three", _15="amp fifteen"), "mine": "m\n"})
     bench.on_base({"a.txt": lines(_3="base three", _15="base fifteen"), "theirs": "t\n"})
@@ -41,7 +41,7 @@ def status(bench: Bench) -> str:
     return bench.git("status", "--porcelain", "-uall", at=bench.at)
 
 
-def ended(bench: Bench, stopped: Conflicted) -> Rewritten:
+def ended(bench: Bench, stopped: RewriteConflict) -> Rewritten:
     """What `--continue` does."""
     commit = integrate.finish(bench.at)
     answer = integrate.pick(bench.root, commit, stopped.remaining, done=stopped.done, dropped=stopped.dropped)
@@ -124,7 +124,7 @@ def test_abort_goes_back_exactly_and_keeps_what_it_is_told_to(bench: Bench) -> N
     assert not (Path(bench.git("rev-parse", "--absolute-git-dir", at=bench.at)) / "CHERRY_PICK_HEAD").exists()
 
 
-def both_edit_beside(bench: Bench) -> Conflicted:
+def both_edit_beside(bench: Bench) -> RewriteConflict:
     bench.sandbox.write({"a.txt": lines(_3="amp three")}, bench.at)
     bench.git("commit", "-qam", "amp: three", at=bench.at)
     bench.on_base({"a.txt": lines(_3="base three"), "theirs": "t\n"})
@@ -147,7 +147,7 @@ def test_the_next_conflict_comes_after_the_first(bench: Bench) -> None:
     integrate.lay_out(bench.at, bench.branch, stopped)
     integrate.resolve(bench.at, "a.txt", "theirs")
     again = integrate.pick(bench.root, integrate.finish(bench.at), stopped.remaining, done=stopped.done)
-    assert isinstance(again, Conflicted)
+    assert isinstance(again, RewriteConflict)
     integrate.lay_out_next(bench.at, again)
     assert [file.path for file in integrate.conflicts(bench.at)] == ["b.txt"]
     integrate.resolve(bench.at, "b.txt", "ours")
@@ -160,7 +160,7 @@ def test_the_next_conflict_comes_after_the_first(bench: Bench) -> None:
 def test_a_merge_is_laid_out_as_one(bench: Bench) -> None:
     both_edit(bench)
     stopped = integrate.merge(bench.root, bench.base, bench.tip, ff=False, message="Merge it")
-    assert isinstance(stopped, Conflicted)
+    assert isinstance(stopped, RewriteConflict)
     tip = bench.tip
     integrate.lay_out(bench.at, bench.branch, stopped, message="Merge it")
     integrate.resolve(bench.at, "a.txt", "theirs")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from ampsm_engine.git import integrate
-from ampsm_engine.git.integrate.values import Conflicted, ConflictFile, Merged, Rewritten
+from ampsm_engine.git.integrate.values import ConflictFile, Merged, RewriteConflict, Rewritten
 from tests.conftest import examples
 from tests.git.integrate import histories
 from tests.git.integrate.benches import Bench, Oracle
@@ -44,8 +44,8 @@ def stages(files: tuple[ConflictFile, ...]) -> dict[str, list[str]]:
     return found
 
 
-def came(bench: Bench, answer: Rewritten | Merged | Conflicted) -> Came:
-    if isinstance(answer, Conflicted):
+def came(bench: Bench, answer: Rewritten | Merged | RewriteConflict) -> Came:
+    if isinstance(answer, RewriteConflict):
         return stages(answer.files)
     return bench.tree_of(answer.commit if isinstance(answer, Merged) else answer.tip)
 
@@ -58,7 +58,7 @@ def test_the_same_as_git_itself(place: tuple[Builder, Oracle, Bench], todo: Step
     merged = integrate.merge(bench.root, base, tip, ff=False, message="m")
     assert came(bench, merged) == plain(oracle.merge(base, tip))
     assert stages(integrate.forecast(bench.root, base, tip).conflicts) == (
-        stages(merged.files) if isinstance(merged, Conflicted) else {}
+        stages(merged.files) if isinstance(merged, RewriteConflict) else {}
     )
     assert came(bench, integrate.rebase(bench.root, tip, base)) == plain(oracle.rebase(tip, base))
 
@@ -71,7 +71,7 @@ def test_squashes_keep_the_branch_and_take_nothing_back(place: tuple[Builder, Or
     start = bench.git("merge-base", base, tip)
     for manual in ("include", "keep", "apart"):
         made = integrate.squash(bench.root, tip, base, "Squashed", manual=manual)
-        if isinstance(made, Conflicted):
+        if isinstance(made, RewriteConflict):
             assert manual != "include"
             assert made.kind == "reorder"
             continue

@@ -1,7 +1,7 @@
 """Many commits become one; the tree stays the branch's, and nothing that others merged is taken back."""
 
 from ampsm_engine.git import integrate
-from ampsm_engine.git.integrate.values import Conflicted, Rewritten
+from ampsm_engine.git.integrate.values import RewriteConflict, Rewritten
 from tests.git.integrate.benches import Bench, lines
 
 
@@ -57,7 +57,7 @@ def test_commits_that_do_not_change_places_are_told(bench: Bench) -> None:
     mine = bench.hand({"a.txt": lines(_5="mine")}, "Mine")
     bench.amp({"a.txt": lines(_5="amp again")})
     answer = integrate.squash(bench.root, bench.tip, bench.base, "Do it", manual="keep")
-    assert isinstance(answer, Conflicted)
+    assert isinstance(answer, RewriteConflict)
     assert (answer.kind, answer.commit, [file.path for file in answer.files]) == ("reorder", mine, ["a.txt"])
     made = squashed(bench, "apart")
     assert subjects(bench, made) == ["Do it", "Mine", "Do it"]

@@ -8,7 +8,7 @@ import pytest
 
 from ampsm_engine.errors import Failed, NotFound, Refused
 from ampsm_engine.git import integrate, repository
-from ampsm_engine.git.integrate.values import Conflicted, Merged, Rewritten
+from ampsm_engine.git.integrate.values import Merged, RewriteConflict, Rewritten
 from tests.git.integrate.benches import LINES, Bench, Oracle, lines
 from tests.git.sandboxes import Sandbox
 
@@ -237,4 +237,4 @@ def test_backups_are_kept_until_they_are_forgotten(bench: Bench) -> None:
     integrate.forget(bench.root, "0123456789")
     assert integrate.backups(bench.root, "0123456789") == ()
     assert repository.branch_tip(bench.root, "main") == bench.base
-    assert not isinstance(kept, Conflicted)
+    assert not isinstance(kept, RewriteConflict)

@@ -7,7 +7,7 @@ import pytest
 
 from ampsm_engine.errors import Refused
 from ampsm_engine.git import integrate
-from ampsm_engine.git.integrate.values import Move, Rewritten
+from ampsm_engine.git.integrate.values import BranchMove, Rewritten
 from tests.git.integrate.benches import Bench, lines
 from tests.git.sandboxes import has_lfs
 
@@ -196,7 +196,7 @@ def test_several_branches_move_at_once_or_not_at_all(bench: Bench) -> None:
     there = bench.sandbox.commit({"b.txt": "base\n"})
     put = integrate.rebase(bench.root, tip, there)
     assert isinstance(put, Rewritten)
-    moves = (Move(bench.branch, tip, put.tip), Move("main", there, put.tip))
+    moves = (BranchMove(bench.branch, tip, put.tip), BranchMove("main", there, put.tip))
     bench.sandbox.write({"a.txt": "mine\n"})
     with pytest.raises(Refused, match=r"a\.txt"):
         integrate.move_together(bench.root, moves)
