@@ -144,7 +144,7 @@ class ReviewChanges:
         if staged is None or self._pane.range != UNCOMMITTED or reading is None:
             return
         self._staged = staged
-        reading.restage(staged)
+        reading.set_staged(staged)
         count = sum(bool(file.staged) and not file.is_gone for file in reading.document.files)
         self._pane.staging_status = f"{count} file{'s' * (count != 1)} staged, a commits" if count else ""
         self._pane.update_counts()

@@ -105,7 +105,7 @@ class ReviewContext:
 
         self._pane.change_rows(change)
         if self._pane.reading is not None:
-            self._pane.reading.look()
+            self._pane.reading.send_focus()
 
     def _grow(self, index: int, hunk: int, above: int, below: int) -> None:
         start(self._screen, self._make_room(index, hunk, above, below))
@@ -128,7 +128,7 @@ class ReviewContext:
             self._view.forget(index)
 
         self._pane.change_rows(change)
-        reading.look()
+        reading.send_focus()
 
 
 def _is_whole(document: Document, index: int) -> bool:

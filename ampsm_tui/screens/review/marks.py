@@ -109,7 +109,7 @@ class ReviewMarks:
         at = view.cursor
         target = None
         held = view.hold()
-        reading.remark(self.marks, [index])
+        reading.set_marks(self.marks, [index])
         if is_viewed and goes_on and held is not None:
             view.cursor = reading.document.find(held[0])
             target = navigation.next_unviewed(reading.document, view.cursor)
@@ -121,7 +121,7 @@ class ReviewMarks:
             view.stand_on(held)
             view.refresh()
         self._pane.update_counts()
-        reading.look()
+        reading.send_focus()
         start(self._screen, self._keep(pairs, is_viewed=is_viewed))
 
     async def _fetch(self) -> None:
@@ -133,7 +133,7 @@ class ReviewMarks:
             return
 
         def change() -> None:
-            reading.remark(self.marks, range(len(reading.document.files)))
+            reading.set_marks(self.marks, range(len(reading.document.files)))
             self._pane.view.repaint()
 
         self._pane.change_rows(change)

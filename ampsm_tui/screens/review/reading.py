@@ -1,4 +1,4 @@
-"""One diff as it arrives: patches become rows, slice by slice, so that no key waits for them. No keys in here.
+"""One diff as it arrives: patches become rows, slice by slice, so that no key waits for them.
 
 The diff process sends; what is looked at is told to it, so that the nearest comes first.
 """
@@ -44,7 +44,7 @@ BIG = 1 << 20
 
 
 class DiffReading:
-    """A review in a view. `changed` is called when counts may be others."""
+    """A review in a view. `changed` is called when the counts of files, lines and hunks may have changed."""
 
     def __init__(self, view: DiffView, review: "Review", marks: Marks, changed: Callable[[], None]) -> None:
         self.review = review
@@ -62,15 +62,15 @@ class DiffReading:
         self._paths: set[str | None] = set()
         self.is_complete = False
         self.earlier: ViewedSpans = {}
-        """Where something was viewed before this came."""
+        """The spans of hunks that were viewed in the reading before this one, by path."""
         self.staged: StagedChanges | None = None
-        """What is in the index, where that matters."""
+        """What is in the index; None unless this is the diff of what is not committed."""
         self._fetching: set[tuple[int, int]] = set()
         review.listen(self._heard)
         collector.set_aside()
 
     def fill(self) -> None:
-        """Take at once what is here already and small: of a renewed review all but what changed."""
+        """Take at once the small patches that are here already: of a renewed review all but what changed."""
         for index in range(len(self.review.files)):
             patch = self.review.patch(index)
             if patch is not None and len(patch.data) <= BIG and index < AT_ONCE:
@@ -80,13 +80,13 @@ class DiffReading:
         self._more.set()
 
     def close(self) -> None:
-        """Nobody looks at it any more."""
+        """Close the review, and end `follow`."""
         self._is_gone = True
         self._more.set()
         self.review.close()
 
     def _heard(self, event: "Event") -> None:
-        """Something came. Keep it for `follow`, which runs where the screen does."""
+        """Keep what an event tells for `follow`, which runs where the screen does."""
         if event.kind == "patches":
             self._waiting.extend(event.indices)
         elif event.kind in ("colours", "words"):
@@ -98,7 +98,7 @@ class DiffReading:
         self._more.set()
 
     async def follow(self) -> None:
-        """Take what comes until it is closed."""
+        """Show patches, colours and counts as they come, until it is closed."""
         while not self._is_gone:
             await self._more.wait()
             self._more.clear()
@@ -155,7 +155,7 @@ class DiffReading:
         self._stage(index)
 
     def _relist(self) -> None:
-        """Files turned out to be renamed ones; the view stands where it stood."""
+        """Join files that turned out to be one that was renamed; the view stands where it stood."""
         held, version = self._view.hold(), self.document.version
         for index, (file, entry) in enumerate(zip(self.document.files, self.review.files, strict=True)):
             is_gone = entry.merged_into >= 0
@@ -179,7 +179,7 @@ class DiffReading:
         self._recoloured.clear()
 
     def _recount(self) -> None:
-        """Say git's counts in the heads of files; who is told that the review is complete tells the total."""
+        """Show git's counts in the heads of files."""
         if not self._is_recounted:
             return
         self._is_recounted = False
@@ -192,7 +192,7 @@ class DiffReading:
         self._changed()
 
     def on_screen(self) -> set[int]:
-        """The files on the screen."""
+        """The indexes of the files on the screen."""
         view, document = self._view, self.document
         if not len(document):
             return set()
@@ -200,8 +200,8 @@ class DiffReading:
         last = min(first + view.size.height, len(document) - 1)
         return set(range(document.file_at(first), document.file_at(last) + 1))
 
-    def look(self) -> None:
-        """Tell the diff process what is looked at."""
+    def send_focus(self) -> None:
+        """Tell the diff process which files are on the screen, so that it serves them first."""
         if not len(self.document) or self._is_gone:
             return
         here = self.document.file_at(self._view.cursor)
@@ -216,7 +216,7 @@ class DiffReading:
         return 0 <= index < len(self.document.files) and not self.document.files[index].shape.folded
 
     async def total(self, index: int) -> int:
-        """How many lines the new side of a file has."""
+        """How many lines the new side of a file has; AmpsmError when the diff process cannot read it."""
         return (await self.review.text(index, "new", 0, 1)).total
 
     def _fetch(self) -> None:
@@ -228,7 +228,7 @@ class DiffReading:
             self._view.run_worker(self._fetched(index, portion), group="lines")
 
     async def fetch_grown(self) -> None:
-        """Have all lines of context that have grown, on the screen or not: somebody looks for something in them."""
+        """Fetch all lines of context that were added around hunks, on the screen or not: a search wants them."""
         for index, file in enumerate(self.document.files):
             if not file.shape.grown or file.body is None:
                 continue
@@ -267,7 +267,7 @@ class DiffReading:
         return file.keys
 
     def staged_keys(self, index: int) -> tuple[str, ...]:
-        """The keys by which the hunks of a file are known among what is staged; of one without any, its own."""
+        """The keys of the hunks of a file among what is staged; of one without any, its own."""
         body = self.document.files[index].body
         return (hunks.staged_keys(body.data) or (hunks.FILE_KEY,)) if body is not None else ()
 
@@ -295,15 +295,15 @@ class DiffReading:
             self._paths_of, self._paths = self.marks, {path for path, _ in self.marks.keys}
         return self._paths
 
-    def remark(self, marks: Marks, files: Iterable[int]) -> None:
-        """Other marks for these files."""
+    def set_marks(self, marks: Marks, files: Iterable[int]) -> None:
+        """Take other marks, and fold or open the hunks of these files accordingly."""
         self.marks = marks
         for index in files:
             self.mark(index)
             self._view.forget(index)
 
-    def restage(self, staged: "StagedChanges") -> None:
-        """Something else is in the index."""
+    def set_staged(self, staged: "StagedChanges") -> None:
+        """Mark the hunks that are in the index."""
         self.staged = staged
         for index in range(len(self.document.files)):
             self._stage(index)

@@ -106,7 +106,7 @@ class DiffScreen(AppScreen[None]):
         """Show a reading that took what was there; search and filter hold for it as well."""
         self.pane.show(reading, is_same=is_same)
         self.pane.update_counts()
-        reading.look()
+        reading.send_focus()
         self.filter.apply_again()
         self.search.find_again()
         if not is_same and len(self.view.document) > 1:
@@ -128,7 +128,7 @@ class DiffScreen(AppScreen[None]):
     def on_diff_view_moved(self) -> None:
         """Tell the diff process what is looked at."""
         if self.pane.reading is not None and self.pane.row is not None:
-            self.pane.reading.look()
+            self.pane.reading.send_focus()
             self.pane.follow_view()
 
     @on(FileTree.Chosen)

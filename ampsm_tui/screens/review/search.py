@@ -172,7 +172,7 @@ class ReviewSearch:
         view.land(matches.row(index, found))
         view.refresh()
         if self._pane.reading is not None:
-            self._pane.reading.look()
+            self._pane.reading.send_focus()
         self._pane.update_counts()
 
     def _update_status(self) -> None:
