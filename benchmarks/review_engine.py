@@ -4,14 +4,14 @@ import asyncio
 import statistics
 import subprocess
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
 from big_diff import BigDiff, big_diff, git
 from ground import ground
 
-from ampsm_engine.differ.protocol import DiffRequest
+from ampsm_engine.differ.protocol import ChangedWords, Colours, DiffRequest, Side
 from ampsm_tui.differ.client import Differ
 from ampsm_tui.differ.review import Review
 from ampsm_tui.differ.transport import Transport
@@ -70,12 +70,32 @@ async def _measured(made: BigDiff, yardstick: float) -> None:
     differ.close()
 
 
+async def _arrived(review: Review, fact: Callable[[], T | None]) -> T:
+    """What a fact is once it holds, looked at whenever something has come."""
+    has_come = asyncio.Event()
+    review.listen(lambda _: has_come.set())
+    while (found := fact()) is None:
+        await has_come.wait()
+        has_come.clear()
+    return found
+
+
+async def _colours_of(review: Review, index: int, side: Side) -> Colours:
+    review.focus(index, worded=False)
+    return await _arrived(review, lambda: ((c := review.colours(index, side)) and c.complete and c) or None)
+
+
+async def _words_of(review: Review, index: int) -> ChangedWords:
+    review.focus(index, coloured=False)
+    return await _arrived(review, lambda: review.words(index))
+
+
 async def _colours(review: Review) -> None:
     times = []
     for entry in review.files[:: max(1, len(review.files) // COLOURED)]:
         for side in ("new", "old"):
             if entry.merged_into < 0 and entry.oid(side) and review.colours(entry.index, side) is None:
-                seconds, colours = await _for(review.coloured(entry.index, side))
+                seconds, colours = await _for(_colours_of(review, entry.index, side))
                 if 0 < colours.lines <= 2_000:
                     times.append(seconds)
     times.sort()
@@ -89,7 +109,7 @@ async def _words(review: Review) -> None:
     times = []
     for entry in review.files:
         if entry.merged_into < 0 and review.words(entry.index) is None:
-            times += [(await _for(review.worded(entry.index)))[0]]
+            times += [(await _for(_words_of(review, entry.index)))[0]]
     times.sort()
     late = times[-len(times) // 20]
     print(f"words of a file: median {statistics.median(times) * 1000:.1f} ms, 95 of 100 {late * 1000:.1f} ms")

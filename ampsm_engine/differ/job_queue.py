@@ -47,7 +47,6 @@ class JobQueue:
         self._comparisons = comparisons
         self._say = say
         self._texts: deque[Question] = deque()
-        self._asked: dict[tuple[str, int, int, Side], None] = {}
         self._jobs: dict[tuple[str, int, int, Side], Job] = {}
         self._spent: dict[tuple[str, int, int, Side], float] = {}
         self._text: tuple[str, bytes, array[int]] = ("", b"", array("Q"))
@@ -59,13 +58,9 @@ class JobQueue:
             index, near, colours, words = rest
             made.look(index, near)
             made.colours, made.words = [(one, side) for one, side in colours], list(words)
-            wanted = {*self._asked, *self._wanted()}
+            wanted = set(self._wanted())
             for key in [key for key in self._jobs if key not in wanted]:
                 self._end(key)
-        elif kind == "colours":
-            self._asked["colours", made.number, rest[0], rest[1]] = None
-        elif kind == "words":
-            self._asked["words", made.number, rest[0], "new"] = None
 
     def text(self, question: Question) -> None:
         """Note a question for lines."""
@@ -73,7 +68,7 @@ class JobQueue:
 
     def forget(self, number: int) -> None:
         """Drop all that one review has asked for."""
-        for key in [key for key in (*self._jobs, *self._asked) if key[1] == number]:
+        for key in [key for key in self._jobs if key[1] == number]:
             self._end(key)
         self._texts = deque(one for one in self._texts if one[1] != number)
 
@@ -89,7 +84,7 @@ class JobQueue:
 
     def work(self, until: float) -> bool:
         """Go on with the most wanted job for a while; answers whether there was one."""
-        wanted = next(iter(self._asked), None) or next(self._wanted(), None)
+        wanted = next(self._wanted(), None)
         if wanted is None:
             return False
         job = self._jobs.get(wanted)
@@ -130,7 +125,6 @@ class JobQueue:
         if job is not None:
             with contextlib.suppress(Late):
                 job.close()
-        self._asked.pop(key, None)
         self._spent.pop(key, None)
         kind, number, index, side = key
         made = self._comparisons.get(number)

@@ -265,8 +265,7 @@ class Differ:
         for review in tuple(self._reviews.values()):
             review.lose()
             self._send_open(review)
-            for message in review.wishes():
-                self.send(*message)
+            review.repeat_focus()
         for message, _ in self._asked.values():
             self.send(*message)
 

@@ -6,7 +6,7 @@ All of one pair of trees, and never changed by what happens to the worktree: `re
 import asyncio
 from array import array
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -58,20 +58,13 @@ class Review:
         self._listener: Callable[[Event], None] | None = None
         self._waiting: set[asyncio.Future[None]] = set()
         self._failure: AmpsmError | None = None
-        self._looks: list[Any] | None = None
-        self._asked_colours: dict[tuple[int, Side], None] = {}
-        self._asked_words: dict[int, None] = {}
+        self._focus: list[Any] | None = None
         self.is_open = self.is_reopening = False
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is on its way that anybody waits for."""
         return self.is_complete and not self._waiting
-
-    @property
-    def has_failed(self) -> bool:
-        """Whether nothing will come any more."""
-        return self.is_closed or self._failure is not None
 
     # What is here, for drawing
 
@@ -113,10 +106,10 @@ class Review:
         sides = [(one, side) for one in wanted for side in SIDES] if coloured else []
         colours = [[one, side] for one, side in sides if self._lacks_colours(one, side)]
         words = [one for one in wanted if one not in self._words] if worded else []
-        looks: list[Any] = ["focus", self.number, index, wanted, colours, words]
-        if looks != self._looks and not self.is_closed:
-            self._looks = looks
-            self._connection.send(*looks)
+        message: list[Any] = ["focus", self.number, index, wanted, colours, words]
+        if message != self._focus and not self.is_closed:
+            self._focus = message
+            self._connection.send(*message)
 
     async def patched(self, index: int) -> FilePatch:
         """The changes of a file, as soon as they are here."""
@@ -124,48 +117,9 @@ class Review:
         await self._until(lambda: index in self._patches)
         return self._patches[index]
 
-    async def coloured(self, index: int, side: Side) -> Colours:
-        """All coloured spans of one side."""
-        key = self._key(index, side)
-        if key is None:
-            return Colours(array("I", [0]), array("H"), complete=True)
-        self._asked_colours[index, side] = None
-        if self._lacks_colours(index, side):
-            self._connection.send("colours", self.number, index, side)
-        try:
-            await self._until(lambda: (found := self._connection.coloured(key)) is not None and found.complete)
-        finally:
-            self._asked_colours.pop((index, side), None)
-        return self._connection.coloured(key) or Colours(array("I", [0]), array("H"), complete=True)
-
-    async def worded(self, index: int) -> ChangedWords:
-        """The changed words of a file."""
-        self._asked_words[index] = None
-        if index not in self._words:
-            self._connection.send("words", self.number, index)
-        try:
-            await self._until(lambda: index in self._words)
-        finally:
-            self._asked_words.pop(index, None)
-        return self._words[index]
-
     async def completed(self) -> None:
         """Wait until all patches and renames are here."""
         await self._until(lambda: self.is_complete)
-
-    async def patches(self, first: int = 0) -> AsyncIterator[tuple[int, FilePatch]]:
-        """All files with their changes, as they come: nearest to `first` first."""
-        self.focus(first, coloured=False, worded=False)
-        told: set[int] = set()
-        while True:
-            ready = sorted((set(self._patches) - told), key=lambda index: abs(index - first))
-            for index in ready:
-                told.add(index)
-                if self.files[index].merged_into < 0:
-                    yield index, self._patches[index]
-            if self.is_complete and len(told) == len(self._patches):
-                return
-            await self._until(lambda: self.is_complete or len(self._patches) > len(told))
 
     async def text(self, index: int, side: Side, first: int = 0, count: int = 200) -> TextLines:
         """Lines of one side of a file, counted from 0; fewer where it ends."""
@@ -205,7 +159,7 @@ class Review:
             for known in (self._patches, self._words, self._counts):
                 known.pop(entry.index, None)
         self.files = tuple(files)
-        self._looks = None
+        self._focus = None
         self._users.clear()
         self._tell("files", (entry.index for entry in entries))
 
@@ -260,14 +214,13 @@ class Review:
         self.is_reopening, self.is_complete = self.is_open, False
         self._tell("lost", ())
 
-    def wishes(self) -> list[list[Any]]:
-        """What to say to a process that was started anew."""
-        looks = [self._looks] if self._looks else []
-        colours = [["colours", self.number, index, side] for index, side in self._asked_colours]
-        return [*looks, *colours, *(["words", self.number, index] for index in self._asked_words)]
+    def repeat_focus(self) -> None:
+        """Ask a process that was started anew for what is looked at."""
+        if self._focus:
+            self._connection.send(*self._focus)
 
     def fail(self, reason: AmpsmError) -> None:
-        """Nothing more will come."""
+        """Raise this where somebody waits, and from now on: nothing more will come."""
         self._failure = reason
         self._wake()
 

@@ -2,10 +2,11 @@
 
 import re
 
-from ampsm_engine.differ.protocol import DiffRequest
+from ampsm_engine.differ.protocol import ChangedWords, Colours, DiffRequest, Side
 from ampsm_tui.differ.client import Differ
 from ampsm_tui.differ.review import Review
 from tests.git.sandboxes import Sandbox
+from tests.waiting import becomes
 
 
 def request(sandbox: Sandbox, old: str, new: str | None, **options: object) -> DiffRequest:
@@ -16,6 +17,27 @@ async def whole(differ: Differ, sandbox: Sandbox, old: str, new: str | None, **o
     review = await differ.open(request(sandbox, old, new, **options))
     await review.completed()
     return review
+
+
+async def colours_of(review: Review, index: int, side: Side) -> Colours:
+    """All colours of one side of a file, as soon as they are here."""
+
+    def complete() -> Colours | None:
+        found = review.colours(index, side)
+        return found if found is not None and found.complete else None
+
+    review.focus(index, worded=False)
+    found = await becomes(complete, "the colours")
+    assert found is not None
+    return found
+
+
+async def words_of(review: Review, index: int) -> ChangedWords:
+    """The changed words of a file, as soon as they are here."""
+    review.focus(index, coloured=False)
+    found = await becomes(lambda: review.words(index), "the words")
+    assert found is not None
+    return found
 
 
 def bare(patch: bytes) -> bytes:

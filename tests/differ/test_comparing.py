@@ -18,7 +18,18 @@ from ampsm_engine.errors import NotFound
 from ampsm_engine.git import changes, diff_library, renames
 from ampsm_tui.differ.client import Differ
 from tests.conftest import examples
-from tests.differ.oracle import bare, git_patches, numstat, request, shortstat, shown, totals, whole
+from tests.differ.oracle import (
+    bare,
+    colours_of,
+    git_patches,
+    numstat,
+    request,
+    shortstat,
+    shown,
+    totals,
+    whole,
+    words_of,
+)
 from tests.git.sandboxes import Sandbox
 
 LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize {}\n"
@@ -263,9 +274,9 @@ async def test_a_blob_that_is_not_there_is_said(differ: Differ, sandbox: Sandbox
     review = await whole(differ, sandbox, old, new)
     lost = next(entry for entry in review.files if entry.path == "lost.txt")
     assert "not in this repository" in review.patch(lost.index).note
-    assert (await review.coloured(lost.index, "new")).lines == 0
+    assert (await colours_of(review, lost.index, "new")).lines == 0
     assert (await review.text(lost.index, "new")).lines == ()
-    assert (await review.worded(lost.index)).rows() == {}
+    assert (await words_of(review, lost.index)).rows() == {}
 
 
 async def test_a_repository_that_libgit2_cannot_open_is_read_by_git(differ: Differ, tmp_path: Path) -> None:
@@ -400,7 +411,10 @@ async def test_patches_come_nearest_first(differ: Differ, sandbox: Sandbox) -> N
     draw = random.Random(1)
     new = sandbox.commit({f"f{n:03}.txt": "".join(f"{draw.random()}\n" for _ in range(200)) for n in range(300)})
     review = await differ.open(DiffRequest(str(sandbox.root), str(sandbox.root), old, new))
-    told = [index async for index, _ in review.patches(first=150)]
+    told: list[int] = []
+    review.listen(lambda event: told.extend(event.indices) if event.kind == "patches" else None)
+    review.focus(150)
+    await review.completed()
     assert sorted(told) == list(range(300))
     late = [index for index in told[100:] if abs(index - 150) < 20]
     assert not late
@@ -413,13 +427,13 @@ async def test_colours_of_both_sides_are_those_of_the_whole_file(differ: Differ,
     review = await whole(differ, sandbox, old, new)
     review.focus(0)
     for side, count in (("old", 303), ("new", 304)):
-        colours = await review.coloured(0, side)
+        colours = await colours_of(review, 0, side)
         assert colours.complete
         assert colours.lines == count
         kinds = {CLASSES[kind] for number in range(1, count - 2) for kind in colours.line(number)[2::3]}
         assert kinds == {"docstring"}
     assert review.colours(0, "new") is not None
-    assert (await review.worded(0)).rows() == {}
+    assert (await words_of(review, 0)).rows() == {}
 
 
 async def test_colours_of_a_long_file_come_from_the_top(differ: Differ, sandbox: Sandbox) -> None:
@@ -428,7 +442,7 @@ async def test_colours_of_a_long_file_come_from_the_top(differ: Differ, sandbox:
     review = await whole(differ, sandbox, old, new)
     seen: list[int] = []
     review.listen(lambda event: seen.append(review.colours(0, "new").lines) if event.kind == "colours" else None)
-    colours = await review.coloured(0, "new")
+    colours = await colours_of(review, 0, "new")
     assert colours.lines == 12_000
     assert len(seen) > 5
     assert seen == sorted(seen)

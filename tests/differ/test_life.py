@@ -20,7 +20,7 @@ from ampsm_engine.differ.protocol import FileEntry, Frames, frame
 from ampsm_engine.errors import Failed
 from ampsm_tui.differ import client
 from ampsm_tui.differ.client import Differ
-from tests.differ.oracle import request, whole
+from tests.differ.oracle import colours_of, request, whole
 from tests.git.sandboxes import Sandbox
 from tests.waiting import becomes, until
 
@@ -63,7 +63,7 @@ async def test_a_process_that_is_killed_is_started_again_with_its_reviews(differ
     events: list[Event] = []
     review.listen(events.append)
     os.kill(first, signal.SIGKILL)
-    colours = await review.coloured(3, "new")
+    colours = await colours_of(review, 3, "new")
     assert colours.lines == 1
     assert differ.pid != first
     await review.completed()
@@ -89,7 +89,7 @@ async def test_a_process_that_dies_again_and_again_is_given_up(
     monkeypatch.setattr(sys, "executable", "/bin/false")
     os.kill(differ.pid, signal.SIGKILL)
     with pytest.raises(Failed):
-        await review.coloured(0, "new")
+        await review.text(0, "new")
     with pytest.raises(Failed):
         await differ.open(request(sandbox, "", "HEAD"))
 
@@ -270,7 +270,7 @@ async def test_closing_a_review_cancels_who_waits_for_some_of_it(differ: Differ,
     """Nothing more will come, and nobody is to complain: who closed it wants something else by now."""
     old = sandbox.commit({"a.py": "one\n"})
     review = await differ.open(request(sandbox, old, sandbox.commit({"a.py": "two\n"})))
-    waiting = [asyncio.create_task(one) for one in (review.text(0, "new"), review.coloured(0, "new"))]
+    waiting = [asyncio.create_task(one) for one in (review.text(0, "new"), review.completed())]
     asyncio.get_running_loop().call_soon(review.close)  # behind their questions, before any answer
     waiting.append(asyncio.create_task(review.text(0, "old")))
     found = await asyncio.gather(*waiting, return_exceptions=True)

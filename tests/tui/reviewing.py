@@ -24,7 +24,7 @@ from ampsm_tui.widgets.diff.layout import Row, Sort
 from tests.conftest import first_commits
 from tests.tui.builders import a_board, a_session
 from tests.tui.desk import Desk
-from tests.waiting import DEADLINE, becomes
+from tests.waiting import becomes
 
 STAMP = "2026-09-14T10:00:00+00:00"
 
@@ -184,26 +184,29 @@ class Reviewed:
             await self.until(self._is_there, "the diff")
             reading = self.screen.pane.reading
             assert reading is not None
-            is_whole = await self._has_looks(reading)
+            await self.until(functools.partial(self._is_coloured, reading), "colours and words")
             await asyncio.sleep(0)
             self.screen.pane.update_counts()
             await self.desk.settle()
-            if is_whole and self.screen.pane.reading is reading and self._is_there():
+            if self.screen.pane.reading is reading and self._is_there():
                 return
 
-    async def _has_looks(self, reading: DiffReading) -> bool:
-        """Wait for colours and words of what is on the screen; False when another diff has taken its place."""
-        try:
-            for index in reading.on_screen():
-                file = reading.document.files[index]
-                if not file.shape.folded and file.body is not None and file.body.hunks:
-                    for side in SIDES:
-                        await asyncio.wait_for(reading.review.coloured(index, side), DEADLINE)
-                    await asyncio.wait_for(reading.review.worded(index), DEADLINE)
-        except asyncio.CancelledError:
-            if self.screen.pane.reading is reading:
-                raise
-            return False
+    def _is_coloured(self, reading: DiffReading) -> bool:
+        """Whether colours and words of what is on the screen are here, or another diff has taken its place."""
+        if self.screen.pane.reading is not reading:
+            return True
+        review = reading.review
+        for index in reading.on_screen():
+            file = reading.document.files[index]
+            if file.shape.folded or file.body is None or not file.body.hunks:
+                continue
+            if review.words(index) is None:
+                return False
+            for side in SIDES:
+                if review.files[index].oid(side) and not review.files[index].is_submodule:
+                    colours = review.colours(index, side)
+                    if colours is None or not colours.complete:
+                        return False
         return True
 
     def _is_there(self) -> bool:
