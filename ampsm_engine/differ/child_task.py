@@ -19,7 +19,7 @@ _lifelines: list[int] = []
 
 
 class ChildTask:
-    """One child at work."""
+    """A question that a forked child answers, once, over a pipe."""
 
     def __init__(self, question: Callable[[], Any]) -> None:
         self._answer, answer = os.pipe()
@@ -34,7 +34,7 @@ class ChildTask:
         self._told = bytearray()
 
     def fileno(self) -> int:
-        """What to wait on."""
+        """The pipe that becomes readable with the answer."""
         return self._answer
 
     def hear(self) -> bool:

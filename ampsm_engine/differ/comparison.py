@@ -36,7 +36,7 @@ class Asked:
 
 @dataclass(slots=True)
 class Comparison:
-    """Two trees, being compared."""
+    """The comparison of two trees: its files, and which patches were sent or are pending."""
 
     number: int
     source: Source

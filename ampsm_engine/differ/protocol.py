@@ -115,7 +115,7 @@ class FilePatch:
 
     @property
     def hidden(self) -> bool:
-        """Whether it starts folded."""
+        """Whether the file starts folded."""
         return bool(self.fold)
 
 
@@ -150,7 +150,7 @@ class ChangedWords:
     """Row, start, end; row, start, end; ... in order."""
 
     def rows(self) -> dict[int, list[tuple[int, int]]]:
-        """The ranges by row."""
+        """The changed ranges of each row, as start and end."""
         found: dict[int, list[tuple[int, int]]] = {}
         rest = iter(self.marks)
         for row, start, end in zip(rest, rest, rest, strict=True):

@@ -89,7 +89,7 @@ class Repositories:
             source.rest()
 
     def close(self) -> None:
-        """Remove the folder."""
+        """Remove the folder with the live worktrees' objects."""
         if self.folder:
             shutil.rmtree(self.folder, ignore_errors=True)
 

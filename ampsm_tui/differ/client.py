@@ -80,7 +80,7 @@ class Differ:
     # What reviews need of it
 
     def send(self, *message: Any) -> None:
-        """Send a message."""
+        """Send a message to the process, unless this was closed."""
         if not self._is_closed:
             self._transport.send(*message)
             self._watch()

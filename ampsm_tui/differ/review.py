@@ -180,7 +180,7 @@ class Review:
                     self._words[entry.index] = base._words[index]  # noqa: SLF001
 
     def take_patches(self, rows: Sequence[Sequence[Any]], body: bytes) -> None:
-        """Patches of some files."""
+        """Keep patches of some files: index, size and the fields of a FilePatch each, their data in `body`."""
         start = 0
         for index, size, *facts in rows:
             self._patches[index] = FilePatch(body[start : start + size], *facts)
@@ -204,7 +204,7 @@ class Review:
         self._tell("counts", ())
 
     def take_end(self) -> None:
-        """Everything is here."""
+        """Note that everything is here."""
         self.is_complete = True
         self._tell("complete", ())
 
@@ -274,7 +274,7 @@ class Connection(Protocol):
     """What a review needs of the differ that opened it."""
 
     def send(self, *message: Any) -> None:
-        """Send a message."""
+        """Send a message to the process."""
 
     async def ask(self, *message: Any) -> Any:
         """Send a question, numbered, and wait for its answer."""
@@ -286,7 +286,7 @@ class Connection(Protocol):
         """The colours of a blob that are here."""
 
     def promise(self) -> asyncio.Future[Any]:
-        """Something to wait for."""
+        """A future of the running event loop."""
 
     def forget(self, review: "Review") -> None:
         """Nobody looks at it any more."""

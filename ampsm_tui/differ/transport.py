@@ -54,7 +54,7 @@ class Transport:
 
     @property
     def pid(self) -> int:
-        """The process."""
+        """The id of the process."""
         return self._process.pid
 
     def attach(self, heard: Callable[[Any, bytes], None], ended: Callable[[], None]) -> None:

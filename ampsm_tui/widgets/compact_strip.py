@@ -161,7 +161,7 @@ class CompactStrip(Strip):
         return [CompactStrip(strip, strip.cell_length) for strip in super().divide(cuts)]
 
     def crop(self, start: int, end: int | None = None) -> Strip:
-        """A part of it."""
+        """The cells from `start` to `end`."""
         if not start and (end is None or end >= self.cell_length):
             return self
         strip = super().crop(start, end)

@@ -63,13 +63,13 @@ class DiffCanvas(Widget, can_focus=True):
     # Rows and their lines.
 
     def repaint(self) -> None:
-        """Paint everything anew."""
+        """Paint all rows again."""
         self._painted.clear()
         self._placed_by = None
         self.refresh()
 
     def forget(self, file: int) -> None:
-        """Paint a file anew."""
+        """Paint the rows of one file again when they are shown next."""
         self._placed_by = None
         for key in [key for key in self._painted if key[0].file == file]:
             del self._painted[key]
@@ -152,6 +152,32 @@ class DiffCanvas(Widget, can_focus=True):
                     return
             at, inner = at + 1, 0
 
+    def place_above(self, place: Place, lines: int) -> Place:
+        """The place so many lines above another one; the beginning where there are fewer."""
+        at, inner = place
+        lines -= inner
+        while lines > 0 and at > 0:
+            at -= 1
+            lines -= self.tall(at)
+        return (at, max(0, -lines)) if at or lines <= 0 else (0, 0)
+
+    def place_below(self, place: Place, lines: int) -> Place:
+        """The place so many lines below another one; the end where there are fewer."""
+        at, inner = place
+        lines += inner
+        total = len(self.document)
+        while at < total - 1 and lines >= (tall := self.tall(at)):
+            lines -= tall
+            at += 1
+        return at, min(lines, max(0, self.tall(at) - 1))
+
+    def limit_top(self, place: Place) -> Place:
+        """A top with which the end of the diff is not above the end of the view."""
+        total = len(self.document)
+        if not total:
+            return (0, 0)
+        return min(place, self.place_above((total - 1, self.tall(total - 1)), self.size.height))
+
     def y_of(self, at: int) -> int | None:
         """The line of the screen where a row begins; None when it is not on it."""
         return next((y for y, (row, _) in enumerate(self.places()) if row == at), None)
@@ -204,7 +230,7 @@ class DiffCanvas(Widget, can_focus=True):
             self.refresh(Region(0, ys[0], self.size.width, len(ys)))
 
     def notify_style_update(self) -> None:
-        """Other colours: paint anew."""
+        """Paint all rows again: the theme has changed."""
         super().notify_style_update()
         self.painter.forget()
         self._painted.clear()

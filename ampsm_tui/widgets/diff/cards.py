@@ -83,7 +83,7 @@ def _sizes(old: int, new: int) -> str:
 
 
 def size(count: float) -> str:
-    """Bytes in words."""
+    """A number of bytes for people, such as 2.1 KB."""
     if count < 1000:
         return f"{count:.0f} bytes"
     for unit in ("KB", "MB", "GB"):

@@ -62,7 +62,7 @@ class File:
 
     @property
     def is_hidden(self) -> bool:
-        """It takes no row."""
+        """Whether the file takes no row: renamed away, or not matched by the filter."""
         return self.is_gone or self.is_filtered
 
     @property

@@ -130,7 +130,7 @@ class FileTree(BareLines, can_focus=True):
         self.relist()
 
     def relist(self) -> None:
-        """Other files are shown."""
+        """List the files again: others are shown."""
         self._lines = lines(self._document.files)
         self._places = {line.file: at for at, line in enumerate(self._lines) if line.file >= 0}
         self._keep_in_sight()
@@ -187,20 +187,20 @@ class FileTree(BareLines, can_focus=True):
         self._top = max(0, min(self._top, len(self._lines) - room))
 
     def on_resize(self) -> None:
-        """Other room."""
+        """Keep the file that is read in sight, and paint the lines in the new width."""
         self._keep_in_sight()
         self._repaint()
 
     def on_focus(self) -> None:
-        """The mark shows where the keys go."""
+        """Mark the file as the one that the keys move."""
         self._refresh_of(self._here)
 
     def on_blur(self) -> None:
-        """The same."""
+        """Mark the file as the one that is read."""
         self._refresh_of(self._here)
 
     def forget(self) -> None:
-        """Other colours."""
+        """Paint all lines again: the theme has changed."""
         self._strips.clear()
 
     def paint(self, y: int) -> Strip:
@@ -256,7 +256,7 @@ class FileTree(BareLines, can_focus=True):
             self.post_message(self.Chosen(order[min(max(at + by, 0), len(order) - 1)], to_stay=True))
 
     def action_choose(self) -> None:
-        """Into the diff."""
+        """Go to the file in the diff, and let that have the keys."""
         if self._here >= 0:
             self.post_message(self.Chosen(self._here, to_stay=False))
 
@@ -266,18 +266,18 @@ class FileTree(BareLines, can_focus=True):
             self.post_message(self.Marked(self._here))
 
     def on_click(self, event: events.Click) -> None:
-        """This one."""
+        """Go to the file that is clicked."""
         at = self._top + event.y
         if at < len(self._lines) and self._lines[at].file >= 0:
             self.post_message(self.Chosen(self._lines[at].file, to_stay=True))
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """The wheel."""
+        """Scroll up by the wheel."""
         event.stop().prevent_default()
         self._scroll(-3)
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """The wheel."""
+        """Scroll down by the wheel."""
         event.stop().prevent_default()
         self._scroll(3)
 

@@ -63,7 +63,7 @@ HUGE = 3_000
 
 
 class Sort(IntEnum):
-    """What a row is."""
+    """The kinds of rows."""
 
     HEAD = 0
     CARD = 1
@@ -381,5 +381,5 @@ class FileLayout:
         return None
 
     def last(self) -> Row:
-        """The last row."""
+        """The last row of the file."""
         return self.row(len(self) - 1)

@@ -139,7 +139,7 @@ class LineGround(NamedTuple):
 
     @property
     def number(self) -> int:
-        """Both in one."""
+        """Kind and state as one number, from 0 to 11."""
         return self.kind * 3 + self.state
 
 

@@ -63,7 +63,7 @@ class Overview(BareLines):
                 self.refresh_line(y)
 
     def paint(self, y: int) -> Strip:
-        """One cell."""
+        """The one cell of a line."""
         cell = self._cells[y] if y < len(self._cells) else ("-track", "", " ")
         strip = self._strips.get(cell)
         if strip is None:
@@ -72,9 +72,9 @@ class Overview(BareLines):
         return strip
 
     def forget(self) -> None:
-        """Other colours."""
+        """Paint all cells again: the theme has changed."""
         self._strips.clear()
 
     def on_click(self, event: events.Click) -> None:
-        """There."""
+        """Ask to go to the part that is clicked."""
         self.post_message(self.Pressed(event.y / max(1, self.size.height - 1)))

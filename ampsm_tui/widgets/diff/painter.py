@@ -207,7 +207,7 @@ _EMPTY = Shown("", 0)
 
 @dataclass(slots=True)
 class Manner:
-    """How lines are shown."""
+    """How lines are shown: their width, wrapped or not, unified or side by side."""
 
     width: int = 80
     left: int = 0
@@ -238,7 +238,7 @@ class DiffPainter:
         return found
 
     def forget(self) -> None:
-        """Other colours."""
+        """Mix the colours again: the theme has changed."""
         self._inks.clear()
 
     def _mixed(self, ground: int, letter: int) -> Style:

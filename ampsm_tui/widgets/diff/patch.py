@@ -135,7 +135,7 @@ class Body:
 
     @cached_property
     def is_ascii(self) -> bool:
-        """Whether bytes are letters."""
+        """Whether each byte is a letter, so that columns are bytes."""
         return self.data.isascii()
 
     @property
@@ -150,12 +150,12 @@ class Body:
 
     @property
     def additions(self) -> int:
-        """Lines that are new."""
+        """The number of added lines."""
         return self.kinds.count(b"+")
 
     @property
     def deletions(self) -> int:
-        """Lines that are gone."""
+        """The number of deleted lines."""
         return self.kinds.count(b"-")
 
     @cached_property

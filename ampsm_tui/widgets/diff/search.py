@@ -50,7 +50,7 @@ def _quietly(pattern: AnyStr, flags: int = 0) -> "regex.Pattern[AnyStr]":
 
 
 class SearchPattern:
-    """What is looked for."""
+    """A pattern that is searched for: a regular expression, else the text itself."""
 
     def __init__(self, text: str) -> None:
         self.text = text

@@ -27,7 +27,7 @@ class Note(NamedTuple):
 
 
 def nowhere(_: bytes) -> tuple[tuple[int, int], ...]:
-    """Nothing is looked for."""
+    """No matches: nothing is searched for."""
     return ()
 
 

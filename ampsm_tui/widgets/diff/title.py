@@ -64,7 +64,7 @@ class ReviewHead(OneLiner):
         self._say()
 
     def on_resize(self) -> None:
-        """Other room."""
+        """Show the status in the new width."""
         self._say()
 
     def _say(self) -> None:
@@ -148,7 +148,7 @@ class ReviewBox(LineInput):
 
     @dataclass
     class Done(Message):
-        """Typing is over."""
+        """The line was closed; `is_kept` tells whether its text stays."""
 
         what: str
         is_kept: bool
@@ -167,16 +167,16 @@ class ReviewBox(LineInput):
         self.screen.set_focus(self)  # at once: the next keys may be here already
 
     def on_input_changed(self, event: LineInput.Changed) -> None:
-        """Each letter."""
+        """Report the text at each letter."""
         event.stop()
         self.post_message(self.Typed(self._what, event.value))
 
     async def action_submit(self) -> None:
-        """Keep what was found."""
+        """Close the line and keep its text."""
         self._close(is_kept=bool(self.value))
 
     def action_leave(self) -> None:
-        """Drop it."""
+        """Close the line and drop its text."""
         self._close(is_kept=False)
 
     def _close(self, *, is_kept: bool) -> None:
@@ -184,5 +184,5 @@ class ReviewBox(LineInput):
         self.post_message(self.Done(self._what, is_kept))
 
     def on_blur(self, _event: events.Blur) -> None:
-        """Gone with the keys."""
+        """Close the line when it loses the keys."""
         self.remove_class("-open")

@@ -159,33 +159,9 @@ class DiffView(DiffCanvas, can_focus=True):
     def _stand(self, at: int, above: int) -> None:
         """The view so that `above` lines are above a row, as far as the beginning and the end allow."""
         if self._is_head(at) and self.tall(at) > 1 and not above:
-            self.top = self._not_beyond((at, self.tall(at) - 1))
+            self.top = self.limit_top((at, self.tall(at) - 1))
             return
-        self.top = self._not_beyond(self._back((at, 0), above))
-
-    def _back(self, place: tuple[int, int], lines: int) -> tuple[int, int]:
-        at, inner = place
-        lines -= inner
-        while lines > 0 and at > 0:
-            at -= 1
-            lines -= self.tall(at)
-        return (at, max(0, -lines)) if at or lines <= 0 else (0, 0)
-
-    def _forth(self, place: tuple[int, int], lines: int) -> tuple[int, int]:
-        at, inner = place
-        lines += inner
-        total = len(self.document)
-        while at < total - 1 and lines >= (tall := self.tall(at)):
-            lines -= tall
-            at += 1
-        return at, min(lines, max(0, self.tall(at) - 1))
-
-    def _not_beyond(self, place: tuple[int, int]) -> tuple[int, int]:
-        """The end of the diff is not above the end of the view."""
-        total = len(self.document)
-        if not total:
-            return (0, 0)
-        return min(place, self._back((total - 1, self.tall(total - 1)), self.size.height))
+        self.top = self.limit_top(self.place_above((at, 0), above))
 
     def hold(self) -> tuple[Row, int, Row] | None:
         """What the view stands on; `stand_on` brings it back after rows have changed."""
@@ -206,7 +182,7 @@ class DiffView(DiffCanvas, can_focus=True):
         """The cursor on a row, in that line of the screen; all of the row is on it."""
         self.cursor = at = min(at, len(self.document) - 1)
         y = min(y, max(0, self.size.height - self.tall(at)))
-        self.top = self._not_beyond(self._back((at, 0), y))
+        self.top = self.limit_top(self.place_above((at, 0), y))
         self.refresh()
         self._tell()
 
@@ -222,11 +198,11 @@ class DiffView(DiffCanvas, can_focus=True):
         self._count.add(digit)
 
     def action_step(self, by: int) -> None:
-        """Lines down or up."""
+        """Move the cursor by lines, as often as the number before the key says."""
         self.go(self.cursor + by * (self._count.take() or 1))
 
     def action_top(self) -> None:
-        """To the beginning."""
+        """Go to the beginning of the diff."""
         self.go(0)
 
     def action_bottom(self) -> None:
@@ -251,7 +227,7 @@ class DiffView(DiffCanvas, can_focus=True):
             return
         before, top = self.cursor, self.top
         y = self.y_of(self.cursor) or 0
-        self.top = self._not_beyond(self._forth(top, lines)) if lines > 0 else self._back(top, -lines)
+        self.top = self.limit_top(self.place_below(top, lines)) if lines > 0 else self.place_above(top, -lines)
         places = self.places()
         if hold_y and self.top == top:
             self.cursor = len(self.document) - 1 if lines > 0 else 0
@@ -267,7 +243,7 @@ class DiffView(DiffCanvas, can_focus=True):
         return 1 if len(places) > 1 and self._sticky(places[0]) is not None else 0
 
     def action_hunk(self, way: int) -> None:
-        """To the next hunk."""
+        """Go to the next hunk; `way` -1: the one before."""
         for _ in range(self._count.take() or 1):
             found = navigation.next_hunk(self.document, self.cursor, way)
             if found is None:
@@ -275,7 +251,7 @@ class DiffView(DiffCanvas, can_focus=True):
             self.land(found)
 
     def action_file(self, way: int) -> None:
-        """To the next file."""
+        """Go to the next file; `way` -1: the one before."""
         for _ in range(self._count.take() or 1):
             found = navigation.next_file(self.document, self.cursor, way)
             if found is None:
@@ -307,11 +283,11 @@ class DiffView(DiffCanvas, can_focus=True):
                 return
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """The wheel."""
+        """Scroll up by the wheel."""
         event.stop().prevent_default()
         self._scroll(-WHEEL, hold_y=False)
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """The wheel."""
+        """Scroll down by the wheel."""
         event.stop().prevent_default()
         self._scroll(WHEEL, hold_y=False)
