@@ -4,11 +4,12 @@ Rooms, top to bottom; each may import only from those below it (import-linter ho
 
     __main__               the front door: arguments go to the command line, none at a terminal opens the app
     app                    the app: holds the board, the theme and the keys; opens screens
-    screens                one file a screen
-    widgets                one file a widget
+    screens                one file a screen; screens/review: the review and the parts that its screen owns
+    widgets                one file a widget; widgets/diff: a diff as rows, and the widgets that show it
     ask | wall | theme | watching
                            verbs in a side process | the last filter before the terminal | colours
                            | changes by hand in worktrees
+    differ                 the screens' end of the diff process: its pipes, and reviews as they arrive
     clean                  foreign text made inert
 
 Truth comes down as the board, what happened goes up as messages, what is wanted goes out by `ask`.

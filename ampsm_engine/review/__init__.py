@@ -1,1 +1,1 @@
-"""Review: what a diff is made of, how it is laid out, marked, commented and searched. Pure, no input or output."""
+"""Review: what was viewed, comments and the lines they stand on, and the prompt made of them. No input or output."""
