@@ -1,6 +1,7 @@
 """The diff process as it lives and dies: what runs beside it ends, what it wrote goes, what it owes is made again."""
 
 import asyncio
+import contextlib
 import os
 import re
 import signal
@@ -49,9 +50,18 @@ def hanging_filter(sandbox: Sandbox) -> None:
     sandbox.write({".gitattributes": "*.slow filter=slow\n", "a.slow": "x\n"})
 
 
+def filters(pid: int) -> bool:
+    """Whether the filter runs below a process; what ends while it is looked at is none."""
+    for process in below(pid):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if process.name() == "sleep":
+                return True
+    return False
+
+
 async def beside(differ: Differ) -> list[psutil.Process]:
     """What runs below the process, once the filter does."""
-    await becomes(lambda: any(process.name() == "sleep" for process in below(differ.pid)), "the filter")
+    await becomes(lambda: filters(differ.pid), "the filter")
     return below(differ.pid)
 
 
@@ -151,7 +161,7 @@ def test_nothing_outlives_an_app_that_is_killed(sandbox: Sandbox, own_temporary_
     assert app.stdout is not None
     pid = int(app.stdout.readline())
     if hangs:
-        until(lambda: any(process.name() == "sleep" for process in below(pid)))
+        until(lambda: filters(pid))
     else:
         assert app.stdout.readline() == "open\n"
         assert folders(own_temporary_folder)
