@@ -187,9 +187,10 @@ class DiffView(DiffCanvas, can_focus=True):
         self._tell()
 
     def on_resize(self) -> None:
-        """The cursor stays in view."""
+        """Keep the cursor in view, and ask for the colours of what is on the screen now."""
         if len(self.document):
             self._bring()
+            self._tell()
 
     # Moving.
 
