@@ -124,6 +124,23 @@ async def test_following_does_not_move_the_line_under_the_cursor(reviewed: Revie
         desk.sees_not("Traceback")
 
 
+async def test_following_does_not_move_the_line_under_a_comment(reviewed: Reviewed) -> None:
+    async with reviewed.open((120, 30)) as desk:
+        await reviewed.press("right_square_bracket", "j", "c")
+        await desk.type("Why?")
+        await reviewed.press("ctrl+g")
+        await reviewed.until(lambda: "Why?" in desk.text, "the comment")
+        await reviewed.to("app/login.py", 0)
+        await reviewed.press("j", "j", "j")
+        before, y = cursor(reviewed), reviewed.screen.view.y_of(reviewed.screen.view.cursor)
+        login = reviewed.worktree / "app/login.py"
+        login.write_text("# One line more.\n" + login.read_text())
+        await reviewed.press("R")
+        await reviewed.until(lambda: b"# One line more" in reviewed.file("app/login.py").body.data, "the change")
+        assert cursor(reviewed)[12:] == before[12:]
+        assert reviewed.screen.view.y_of(reviewed.screen.view.cursor) == y
+
+
 async def test_search_counts_and_goes_from_match_to_match(reviewed: Reviewed, snapshot_svg: Camera) -> None:
     async with reviewed.open() as desk:
         await reviewed.press("slash")
