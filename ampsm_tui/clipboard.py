@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from textual.app import App
 
 from ampsm_engine.errors import Refused
-from ampsm_tui.house import house
+from ampsm_tui.app_context import app_of
 from ampsm_tui.terminal import enveloped
 
 LONGEST = 74_994
@@ -27,7 +27,7 @@ def copy(app: App[object], text: str, environ: Mapping[str, str], *, instead: st
         raise Refused(message, instead)
     app.copy_to_clipboard(text)
     if beyond := through(text, environ):
-        house(app).write_ours(beyond)
+        app_of(app).write_ours(beyond)
 
 
 def through(content: str, environ: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""How the store reaches SQLite: one connection a thread, transactions, and errors in the house's words.
+"""How the store reaches SQLite: one connection a thread, transactions, and errors turned into ours.
 
 A commit survives the death of any program (`synchronous=NORMAL`, WAL). When the machine itself loses power, the
 commits of its last moments may be missing, each of them whole; the database stays sound.

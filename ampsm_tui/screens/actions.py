@@ -15,8 +15,8 @@ from textual.binding import Binding, BindingType
 from ampsm_engine.errors import AmpsmError, Failed, Refused
 from ampsm_engine.model import BoardRow, Iteration, Session, State
 from ampsm_tui import aside, clipboard
+from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, asking, see_through, tell
-from ampsm_tui.house import house
 from ampsm_tui.screens.base import AppScreen
 
 NEW_KEYS: list[BindingType] = [
@@ -61,7 +61,7 @@ class SessionActions(AppScreen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Nothing that changes something, nor a program in the worktree, from a screen that only watches."""
-        if house(self).read_only and action in _CHANGING | _STEPPING:
+        if app_of(self).read_only and action in _CHANGING | _STEPPING:
             return False
         return super().check_action(action, parameters)
 
@@ -94,7 +94,7 @@ class SessionActions(AppScreen[None]):
 
         async def send(text: str) -> None:
             while left:  # one that refuses is shown; those before it have their message
-                await ask(runs.iterate, house(self).engine, left[0].id, text)
+                await ask(runs.iterate, app_of(self).engine, left[0].id, text)
                 left.pop(0)
 
         waits = [row for row in self._rows(sessions) if row.queued or _is_at_work(row)]
@@ -107,7 +107,7 @@ class SessionActions(AppScreen[None]):
     def action_review(self) -> None:
         """Read what the session changed."""
         if session := self._only_one("Review of"):
-            house(self).open_review(session)
+            app_of(self).open_review(session)
 
     def action_merge(self) -> None:
         """From the session to its base, step by step; an open conflict is gone on with."""
@@ -142,7 +142,7 @@ class SessionActions(AppScreen[None]):
         """End by force what has not ended when its time is over, and name what goes on even so."""
         from ampsm_engine.engine import runs
 
-        engine = house(self).engine
+        engine = app_of(self).engine
         try:
             await asyncio.sleep(await ask(runs.stop_limit, engine))
             found = await ask(runs.end_by_force, engine, iterations)
@@ -167,14 +167,14 @@ class SessionActions(AppScreen[None]):
         if not sessions:
             return
         session, *others = sessions
-        prompt = await ask(runs.last_prompt, house(self).engine, session.id) or ""
+        prompt = await ask(runs.last_prompt, app_of(self).engine, session.id) or ""
 
         async def send(text: str) -> None:
-            await ask(runs.iterate, house(self).engine, session.id, text)
+            await ask(runs.iterate, app_of(self).engine, session.id, text)
 
         def answered(answer: bool | None) -> None:
             if answer:
-                house(self).say(f"Sent again: {session.name}")
+                app_of(self).say(f"Sent again: {session.name}")
                 self._retry(others)
 
         title = f"Send the last prompt of {session.name} again?"
@@ -197,7 +197,7 @@ class SessionActions(AppScreen[None]):
         sessions = self._selected()
         if not sessions:
             return
-        sentences = [await ask(removal.what_would_be_lost, house(self).engine, one.id) for one in sessions[:5]]
+        sentences = [await ask(removal.what_would_be_lost, app_of(self).engine, one.id) for one in sessions[:5]]
         more = len(sessions) - len(sentences)
         if more:
             sentences.append(f"{more} more go with {'it' if more == 1 else 'them'}.")
@@ -219,8 +219,8 @@ class SessionActions(AppScreen[None]):
         sessions = self.selected_sessions()
         if len(sessions) == 1 and await merge_actions.offered(self, sessions[0]):
             return
-        session = await see_through(ask(removal.restore_last, house(self).engine))
-        house(self).say(f"{session.name} is back")
+        session = await see_through(ask(removal.restore_last, app_of(self).engine))
+        app_of(self).say(f"{session.name} is back")
 
     def action_rename(self) -> None:
         """Another name."""
@@ -230,7 +230,7 @@ class SessionActions(AppScreen[None]):
         if session := self._only_one("Rename"):
 
             async def rename(text: str) -> None:
-                await ask(verbs.edit, house(self).engine, session.id, name=text)
+                await ask(verbs.edit, app_of(self).engine, session.id, name=text)
 
             note = "Its branch and its folder keep their names."
             title = f"Rename {session.name}"
@@ -247,7 +247,7 @@ class SessionActions(AppScreen[None]):
         if session := self._only_one("Notes of"):
 
             async def keep(text: str) -> None:
-                await ask(verbs.edit, house(self).engine, session.id, notes=text.rstrip())
+                await ask(verbs.edit, app_of(self).engine, session.id, notes=text.rstrip())
 
             note = "For people: amp is not told of them."
             title = f"Notes on {session.name}"
@@ -293,7 +293,7 @@ class SessionActions(AppScreen[None]):
                     tell(self, refusal)
                     return
                 without = ", without its secrets," if "[redacted:" in chosen[1] else ""
-                house(self).say(f"The {chosen[0]}{without} is in the clipboard, where the terminal allows it")
+                app_of(self).say(f"The {chosen[0]}{without} is in the clipboard, where the terminal allows it")
 
         if sessions := self._selected():
             self.app.push_screen(CopyScreen(sessions), copied)
@@ -302,7 +302,7 @@ class SessionActions(AppScreen[None]):
         """The selected sessions; a toast when there are none."""
         sessions = self.selected_sessions()
         if not sessions:
-            house(self).say("There is no session under the cursor")
+            app_of(self).say("There is no session under the cursor")
         return sessions
 
     def _only_one(self, what: str) -> Session | None:
@@ -312,13 +312,13 @@ class SessionActions(AppScreen[None]):
         return sessions[0] if len(sessions) == 1 else None
 
     def _rows(self, sessions: Sequence[Session]) -> list[BoardRow]:
-        board = house(self).board
+        board = app_of(self).board
         wanted = {session.id for session in sessions}
         return [row for row in board.rows if row.session.id in wanted] if board else []
 
     def _refuse(self, sentence: str, sessions: Sequence[Session]) -> None:
         if sessions:
-            house(self).say(f"{sentence} {names(sessions)}")
+            app_of(self).say(f"{sentence} {names(sessions)}")
 
     def _after_yes(self, title: str, sentence: str, yes: str, then: Callable[[], object]) -> None:
         from ampsm_tui.screens.confirm import ConfirmScreen
@@ -351,7 +351,7 @@ class SessionActions(AppScreen[None]):
             for session in sessions:
                 progress.at(session.name)
                 try:
-                    answer = await see_through(ask(verb, house(self).engine, session.id))
+                    answer = await see_through(ask(verb, app_of(self).engine, session.id))
                 except AmpsmError as refusal:
                     tell(self, refusal)
                 else:
@@ -361,7 +361,7 @@ class SessionActions(AppScreen[None]):
                 if progress.unwanted:
                     break
         if told and done:
-            house(self).say(told.format(names(done)))
+            app_of(self).say(told.format(names(done)))
 
     def _step_aside(self, variables: Sequence[str], example: str, *arguments: str) -> None:
         if session := self._only_one("A program in"):

@@ -13,8 +13,8 @@ from textual.widgets import Static
 
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import MergeState, Session
+from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, tell, told
-from ampsm_tui.house import house
 from ampsm_tui.screens.conflict_amp import WithAmp
 from ampsm_tui.screens.conflict_state import TICK
 from ampsm_tui.widgets.key_bar import KeyBar
@@ -110,7 +110,7 @@ class ConflictScreen(WithAmp):
         if self._going_on:
             return
         if state is not None and state.needs_review:
-            house(self).say("First read what amp made of it; y takes it, X rejects it")
+            app_of(self).say("First read what amp made of it; y takes it, X rejects it")
             self.action_review()
             return
         self._going_on = True
@@ -125,14 +125,14 @@ class ConflictScreen(WithAmp):
         try:
             async with self.changing:  # what is resolved ahead of it comes first
                 try:
-                    came = await ask(operations.continue_, house(self).engine, self.session_id, answers)
+                    came = await ask(operations.continue_, app_of(self).engine, self.session_id, answers)
                 finally:
                     self._going_on = False
         except Unanswered as asked:
             await self.load()
             self._ask_about(asked, answers)
         except ConflictsWait as waits:
-            house(self).say(waits.message, title="The next conflict")
+            app_of(self).say(waits.message, title="The next conflict")
             self.forget_choices()
             await self.load()
         except AmpsmError as refusal:
@@ -170,15 +170,15 @@ class ConflictScreen(WithAmp):
         from ampsm_engine.merging import operations
 
         async with self.changing:
-            await ask(operations.abort, house(self).engine, self.session_id)
-        house(self).say(f"Aborted: {self.session.name} is as before")
+            await ask(operations.abort, app_of(self).engine, self.session_id)
+        app_of(self).say(f"Aborted: {self.session.name} is as before")
         self.dismiss("aborted")
 
     async def _call_off(self) -> None:
         """End the process that goes on; its journal says what is to become of it."""
         from ampsm_engine.engine import merges
 
-        engine = house(self).engine
+        engine = app_of(self).engine
         last = await ask(merges.call_off, engine, self.session_id)
         while last is not None and last.state is MergeState.WORKING:  # what it began has yet to end
             await asyncio.sleep(TICK)

@@ -1,8 +1,8 @@
 """Amp resolves: it is given the conflict, one sees that it is at it, and its resolution is read before it counts."""
 
 from ampsm_engine.model import Board
+from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, told
-from ampsm_tui.house import house
 from ampsm_tui.screens.conflict_resolving import Resolving
 
 
@@ -17,7 +17,7 @@ class WithAmp(Resolving):
         from ampsm_tui.screens.writing import TextScreen
 
         async def give(text: str) -> None:
-            await ask(merges.give_to_amp, house(self).engine, self.session_id, words=text)
+            await ask(merges.give_to_amp, app_of(self).engine, self.session_id, words=text)
 
         def given(answer: bool | None) -> None:
             if answer:
@@ -76,6 +76,6 @@ class WithAmp(Resolving):
     async def _reviewed(self, outcome: str) -> None:
         await self.load()
         if outcome == "taken":
-            house(self).say("Taken. c continues")
+            app_of(self).say("Taken. c continues")
         elif outcome == "rejected":
-            house(self).say("Rejected: the conflict is as amp got it")
+            app_of(self).say("Rejected: the conflict is as amp got it")

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.model import Session
 from ampsm_tui import aside
+from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, tell, told
-from ampsm_tui.house import house
-from ampsm_tui.screens.conflict_state import Conflicted
+from ampsm_tui.screens.conflict_state import ShownConflict
 
 if TYPE_CHECKING:
     from ampsm_engine.merging.open_conflict import Resolution
@@ -20,7 +20,7 @@ _AT_LINE = frozenset(
 """Editors that take `+LINE FILE`."""
 
 
-class Resolving(Conflicted):
+class Resolving(ShownConflict):
     """Keys that resolve."""
 
     def __init__(self, session: Session) -> None:
@@ -67,7 +67,7 @@ class Resolving(Conflicted):
     async def _resolve(self, path: str, resolution: "Resolution") -> None:
         from ampsm_engine.merging import open_conflict
 
-        state = await ask(open_conflict.resolve, house(self).engine, self.session_id, path, resolution)
+        state = await ask(open_conflict.resolve, app_of(self).engine, self.session_id, path, resolution)
         self._made.setdefault(path, []).append(resolution)
         await self.take(state)
 
@@ -97,7 +97,7 @@ class Resolving(Conflicted):
         from ampsm_engine.merging import open_conflict
 
         async with self.changing:
-            path, engine = self.path, house(self).engine
+            path, engine = self.path, app_of(self).engine
             made = self._made.pop(path, [])
             state = await ask(open_conflict.reopen, engine, self.session_id, path)
             before = [] if "edited" in made else made[:-1]
@@ -147,7 +147,7 @@ class Resolving(Conflicted):
             return
         open_paths = sorted(one.path for one in self.state.files) if self.state else []
         if not open_paths:
-            house(self).say("Nothing is open any more: c continues")
+            app_of(self).say("Nothing is open any more: c continues")
             return
         after = [path for path in self.paths if path > self.path and path in open_paths]
         self.go((after or open_paths)[0])

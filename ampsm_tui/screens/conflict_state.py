@@ -13,9 +13,9 @@ from textual.widgets import Static
 
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Session
+from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, tell
 from ampsm_tui.clean import one_line
-from ampsm_tui.house import house
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.widgets import conflict_lines, merge_lines
 from ampsm_tui.widgets.conflict_lines import SideNames
@@ -34,7 +34,7 @@ MOST_READ = 4 << 20
 Mode = Literal["files", "amp"]
 
 
-class Conflicted(AppScreen[object]):
+class ShownConflict(AppScreen[object]):
     """Loads a conflict and shows where one is in it."""
 
     def __init__(self, session: Session) -> None:
@@ -83,7 +83,7 @@ class Conflicted(AppScreen[object]):
         from ampsm_engine.merging import open_conflict
 
         try:
-            await self.take(await ask(open_conflict.conflicts, house(self).engine, self.session_id))
+            await self.take(await ask(open_conflict.conflicts, app_of(self).engine, self.session_id))
         except AmpsmError as refusal:
             self.show_trouble(refusal)
 
@@ -176,7 +176,7 @@ class Conflicted(AppScreen[object]):
 
     def activity(self) -> str:
         """What amp does at this moment, as the board has it."""
-        board = house(self).board
+        board = app_of(self).board
         row = next((row for row in board.rows if row.session.id == self.session_id), None) if board else None
         current = row.current if row else None
         return f": {one_line(current.activity, 200)}" if current and current.activity else ""

@@ -14,9 +14,9 @@ from textual.widgets import Static
 from ampsm_engine.engine.drafts import Readiness
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board
+from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, tell
 from ampsm_tui.clean import many_lines
-from ampsm_tui.house import house
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.widgets.key_bar import KeyBar
 
@@ -83,7 +83,7 @@ class FirstRunScreen(AppScreen[None]):
         from ampsm_engine.engine import drafts
 
         try:
-            found = await ask(drafts.readiness, house(self).engine, str(Path.cwd()))
+            found = await ask(drafts.readiness, app_of(self).engine, str(Path.cwd()))
         except AmpsmError as refusal:
             tell(self, refusal)
             return

@@ -9,8 +9,8 @@ from textual import on
 from textual.widgets import Static
 
 from ampsm_engine.model import Iteration
+from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, asking
-from ampsm_tui.house import house
 from ampsm_tui.screens.actions import MESSAGE, SessionActions
 from ampsm_tui.screens.unsent import KeptText
 from ampsm_tui.widgets.prompt_box import PromptBox, typed
@@ -56,7 +56,7 @@ class FollowingUp(SessionActions):
     async def _ask_prompts(self) -> None:
         from ampsm_engine.engine import history
 
-        self.query_one(PromptBox).remember(await ask(history.prompts, house(self).engine, self.session_id) or ())
+        self.query_one(PromptBox).remember(await ask(history.prompts, app_of(self).engine, self.session_id) or ())
 
     @on(PromptBox.Sent)
     async def _send(self, message: PromptBox.Sent) -> None:
@@ -66,7 +66,7 @@ class FollowingUp(SessionActions):
     async def _deliver(self, text: str) -> None:
         from ampsm_engine.engine import runs, waiting
 
-        engine, box, editing = house(self).engine, self.query_one(PromptBox), self._editing
+        engine, box, editing = app_of(self).engine, self.query_one(PromptBox), self._editing
         if box.disabled:
             return
         box.disabled = True
@@ -102,7 +102,7 @@ class FollowingUp(SessionActions):
     async def _begin_editing(self, iteration: Iteration) -> None:
         from ampsm_engine.engine import waiting
 
-        text = await ask(waiting.prompt_of, house(self).engine, iteration.id)
+        text = await ask(waiting.prompt_of, app_of(self).engine, iteration.id)
         box = self.query_one(PromptBox)
         kept = self._unsent(iteration).read()
         self._keep_draft()
@@ -128,7 +128,7 @@ class FollowingUp(SessionActions):
     async def _take_out(self, iteration: Iteration) -> None:
         from ampsm_engine.engine import waiting
 
-        engine, box = house(self).engine, self.query_one(PromptBox)
+        engine, box = app_of(self).engine, self.query_one(PromptBox)
         as_typed = await ask(waiting.prompt_of, engine, iteration.id)
         await ask(waiting.drop_queued, engine, iteration.id)
         text = iteration.prompt if as_typed is None else as_typed
@@ -143,4 +143,4 @@ class FollowingUp(SessionActions):
         self._unsent().keep(text)
         if self._editing is None:
             box.fill(text)
-        house(self).say("Taken out of the queue; its text is in the box below")
+        app_of(self).say("Taken out of the queue; its text is in the box below")

@@ -13,9 +13,9 @@ from textual.widgets.option_list import Option
 
 from ampsm_engine import config
 from ampsm_engine.keymap import KEYS, Key
+from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, asking, see_through
 from ampsm_tui.clean import fit
-from ampsm_tui.house import house
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.writing import LineScreen
 from ampsm_tui.widgets.key_bar import KeyBar
@@ -83,7 +83,7 @@ class KeysScreen(AppScreen[None]):
         return self.query_one(OptionList)
 
     def _keys(self, key: Key) -> str:
-        return house(self).settings.keys.get(key.id, key.keys)
+        return app_of(self).settings.keys.get(key.id, key.keys)
 
     def _line(self, key: Key) -> Content:
         given = self._keys(key)
@@ -126,9 +126,9 @@ class KeysScreen(AppScreen[None]):
     async def _give(self, key: Key, text: str) -> None:
         name = f"keys.{key.id}"
         value = config.checked(name, text)
-        await see_through(ask(config.store, house(self).engine.config, name, text))
-        settings = config.Settings({**house(self).settings.values, name: value})
-        house(self).settings = settings
+        await see_through(ask(config.store, app_of(self).engine.config, name, text))
+        settings = config.Settings({**app_of(self).settings.values, name: value})
+        app_of(self).settings = settings
         self.app.set_keymap(settings.keys)
         self._listed.replace_option_prompt(key.id, self._line(key))
 

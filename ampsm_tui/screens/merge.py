@@ -12,8 +12,8 @@ from textual.containers import Vertical
 from textual.widgets import RichLog, Static
 
 from ampsm_engine.model import MergeState, Session, Status
+from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, told
-from ampsm_tui.house import house
 from ampsm_tui.screens.dialog import SEND
 from ampsm_tui.screens.merge_doing import Doing
 from ampsm_tui.widgets.key_bar import KeyBar
@@ -102,7 +102,7 @@ class MergeScreen(Doing):
         from ampsm_engine.merging import operations
 
         self.say("Looking at the session …")
-        engine, session_id = house(self).engine, self.session_id
+        engine, session_id = app_of(self).engine, self.session_id
         merge = (await ask(merges.open_merges, engine) or {}).get(session_id)
         if merge is not None and merge.state is MergeState.CONFLICTED:
             self.open_conflicts()

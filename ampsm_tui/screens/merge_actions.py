@@ -3,8 +3,8 @@
 from textual.screen import Screen
 
 from ampsm_engine.model import Merge, Session, Status
+from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, told
-from ampsm_tui.house import house
 
 
 async def offered(screen: Screen[None], session: Session) -> bool:
@@ -13,8 +13,8 @@ async def offered(screen: Screen[None], session: Session) -> bool:
 
     if session.status is not Status.DONE:
         return False
-    merge = await ask(operations.last_undoable, house(screen).engine, session.id)
-    board = house(screen).board
+    merge = await ask(operations.last_undoable, app_of(screen).engine, session.id)
+    board = app_of(screen).board
     ended = merge.ended_at or "" if merge else ""
     later = [fact for fact in (board.facts if board else ()) if fact.kind == "trashed" and fact.time > ended]
     if merge is None or merge.kind != "merge" or later:
@@ -38,5 +38,5 @@ def _ask_first(screen: Screen[None], session: Session, merge: Merge) -> None:
 async def _undo(screen: Screen[None], session: Session) -> None:
     from ampsm_engine.merging import operations
 
-    merge = await ask(operations.undo, house(screen).engine, session.id)
-    house(screen).say(f"Undone: {merge.target or session.branch_name} is as before the merge of {session.name}")
+    merge = await ask(operations.undo, app_of(screen).engine, session.id)
+    app_of(screen).say(f"Undone: {merge.target or session.branch_name} is as before the merge of {session.name}")

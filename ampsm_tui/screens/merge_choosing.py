@@ -13,8 +13,8 @@ from textual import on
 from textual.binding import Binding
 
 from ampsm_engine.errors import AmpsmError
+from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask
-from ampsm_tui.house import house
 from ampsm_tui.screens.merge_looking import Looking
 from ampsm_tui.screens.unsent import KeptText
 from ampsm_tui.widgets import merge_lines
@@ -96,7 +96,7 @@ class Choosing(Looking):
         from ampsm_engine.merging import merge_plan
 
         try:
-            plan = await ask(merge_plan.plan, house(self).engine, self.session_id, self.options)
+            plan = await ask(merge_plan.plan, app_of(self).engine, self.session_id, self.options)
         except AmpsmError as refusal:
             self.plan = None
             if self.stage == "plan":
@@ -172,7 +172,7 @@ class Choosing(Looking):
         async def take(text: str) -> None:
             onto = text.strip()
             options = replace(self.options, onto="" if onto == self.session.base_branch else onto)
-            await ask(merge_plan.plan, house(self).engine, self.session_id, options)
+            await ask(merge_plan.plan, app_of(self).engine, self.session_id, options)
             self.options = options
 
         def taken(answer: bool | None) -> None:

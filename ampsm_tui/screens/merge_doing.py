@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.model import Merge, MergeState
+from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, ask_until_answered, asking, ignore, tell, told
-from ampsm_tui.house import house
 from ampsm_tui.screens.merge_choosing import Choosing
 from ampsm_tui.widgets import merge_lines
 from ampsm_tui.widgets.told import Painted
@@ -85,7 +85,7 @@ class Doing(Choosing):
 
         watcher = self.run_worker(self._follow_journal(), group="watching", exclusive=True)
         try:
-            came = await ask(operations.merge, house(self).engine, self.session_id, self.options)
+            came = await ask(operations.merge, app_of(self).engine, self.session_id, self.options)
         except ConflictsWait:
             self.open_conflicts()
         except Unanswered as asked:
@@ -104,7 +104,7 @@ class Doing(Choosing):
         seen = False
         while True:
             await asyncio.sleep(EVERY)
-            engine = house(self).engine
+            engine = app_of(self).engine
             merge = (await ask_until_answered(merges.open_merges, ignore, engine) or {}).get(self.session_id)
             if self.stage != "doing":
                 return
@@ -137,7 +137,7 @@ class Doing(Choosing):
     async def _wait_for_other(self) -> None:
         from ampsm_engine.engine import merges
 
-        engine, trouble = house(self).engine, partial(tell, self)
+        engine, trouble = app_of(self).engine, partial(tell, self)
         while True:
             merge = (await ask_until_answered(merges.open_merges, trouble, engine) or {}).get(self.session_id)
             if merge is None or merge.state is not MergeState.WORKING:
@@ -166,7 +166,7 @@ class Doing(Choosing):
     async def _settle(self) -> None:
         from ampsm_engine.engine import merges
 
-        engine = house(self).engine
+        engine = app_of(self).engine
         started = self._merge.id if self._merge else ""
         while True:
             last = await ask(merges.call_off, engine, self.session_id)
@@ -175,13 +175,13 @@ class Doing(Choosing):
             self._tell_progress(0, "Called off: a git or a hook that it began has yet to end.")
             await asyncio.sleep(2 * EVERY)
         if last is None or last.id == started or last.state in (MergeState.ROLLED_BACK, MergeState.ABORTED):
-            house(self).say("Called off: everything is as it was before")
+            app_of(self).say("Called off: everything is as it was before")
             self.show_findings()
             self.look()
         elif last.state is MergeState.CONFLICTED:
             self.open_conflicts()
         else:
-            house(self).say("It was too late to call it off: it was done already")
+            app_of(self).say("It was too late to call it off: it was done already")
             self.show_result(last, None)
 
     # What came of it.
@@ -201,7 +201,7 @@ class Doing(Choosing):
         from ampsm_engine.engine import removal
 
         if self._is_merged():
-            self._lost = await ask(removal.what_would_be_lost, house(self).engine, self.session_id) or ""
+            self._lost = await ask(removal.what_would_be_lost, app_of(self).engine, self.session_id) or ""
             self._show_end()
 
     def _is_merged(self) -> bool:
@@ -249,9 +249,9 @@ class Doing(Choosing):
     async def _undo(self) -> None:
         from ampsm_engine.merging import operations
 
-        merge = await ask(operations.undo, house(self).engine, self.session_id)
+        merge = await ask(operations.undo, app_of(self).engine, self.session_id)
         where = f"{merge.target} is" if merge and merge.target else "its branch is"
-        house(self).say(f"Undone: {where} as before")
+        app_of(self).say(f"Undone: {where} as before")
         self._merge = self._came = None
         self.look()
 
@@ -274,8 +274,8 @@ class Doing(Choosing):
     async def _remove(self) -> None:
         from ampsm_engine.engine import removal
 
-        await ask(removal.remove, house(self).engine, self.session_id)
-        house(self).say(f"In the trash: {self.session.name}; u in the list brings it back")
+        await ask(removal.remove, app_of(self).engine, self.session_id)
+        app_of(self).say(f"In the trash: {self.session.name}; u in the list brings it back")
         self.dismiss(None)
 
     def open_conflicts(self) -> None:

@@ -12,9 +12,9 @@ from textual.widgets import RichLog
 
 from ampsm_engine import wording
 from ampsm_engine.errors import AmpsmError
+from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, ask_until_answered, asking, tell
 from ampsm_tui.clean import one_line
-from ampsm_tui.house import house
 from ampsm_tui.screens.merge_stage import Staged
 from ampsm_tui.widgets import merge_lines
 from ampsm_tui.widgets.told import Painted
@@ -57,7 +57,7 @@ class Looking(Staged):
     async def _ask_findings(self, *, fetch: bool = False) -> None:
         from ampsm_engine.engine import merges
 
-        engine, onto = house(self).engine, self.options.onto
+        engine, onto = app_of(self).engine, self.options.onto
         found = await ask(merges.preflight, engine, self.session_id, onto=onto, fetch=fetch, run_script=False)
         self.found, self._waiting = found, ""
         self.show_findings()
@@ -67,7 +67,7 @@ class Looking(Staged):
         from ampsm_engine.engine import scripts
         from ampsm_engine.merging import preflight
 
-        engine = house(self).engine
+        engine = app_of(self).engine
         self.query_one(RichLog).clear()
         self._waiting = f"running {one_line(self.session.script_command or '', 200)}   (t ends it)"
         self.add_class("-scripting")
@@ -92,7 +92,7 @@ class Looking(Staged):
     async def _follow_script(self) -> "ScriptOutput":
         from ampsm_engine.engine import scripts
 
-        engine, trouble, offset = house(self).engine, partial(tell, self), 0
+        engine, trouble, offset = app_of(self).engine, partial(tell, self), 0
         while True:
             look = await ask_until_answered(scripts.look, trouble, engine, self._run, offset)
             offset = look.offset
@@ -111,7 +111,7 @@ class Looking(Staged):
     async def _stop_script(self, run: str) -> None:
         from ampsm_engine.engine import scripts
 
-        await ask(scripts.stop, house(self).engine, run)
+        await ask(scripts.stop, app_of(self).engine, run)
 
     def action_script(self) -> None:
         """End the script that runs, or run it."""

@@ -21,9 +21,9 @@ from ampsm_engine import naming
 from ampsm_engine.engine.drafts import SessionDraft, Trouble
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Session
+from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, asking, see_through
 from ampsm_tui.clean import many_lines, one_line
-from ampsm_tui.house import house
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.dialog import SEND
 from ampsm_tui.screens.unsent import KeptText
@@ -135,11 +135,11 @@ class NewSessionScreen(AppScreen[str | None]):
     def on_mount(self) -> None:
         """Look around."""
         self._script_typed |= "script" in self._left()
-        board = house(self).board
+        board = app_of(self).board
         roots = dict.fromkeys(row.session.repo_root for row in board.rows) if board else {}
         self._recent = tuple(roots)
         self.query_one("#repo", Choice).offer(self._recent)
-        if mode := house(self).settings.text("amp.mode"):
+        if mode := app_of(self).settings.text("amp.mode"):
             self.query_one("#mode", Input).placeholder = one_line(f"{mode}, of the settings", 60)
         self._suggest_name(self.draft.prompt)
         self.run_worker(self._look_around(), group="look", exclusive=True)
@@ -159,7 +159,7 @@ class NewSessionScreen(AppScreen[str | None]):
         from ampsm_engine.engine import drafts
 
         try:
-            found = await ask(drafts.surroundings, house(self).engine, place)
+            found = await ask(drafts.surroundings, app_of(self).engine, place)
         except AmpsmError:
             self.query_one("#base", Choice).offer(())
             return False
@@ -230,7 +230,7 @@ class NewSessionScreen(AppScreen[str | None]):
 
         await asyncio.sleep(PAUSE)
         try:
-            troubles = await ask(drafts.check, house(self).engine, self.draft)
+            troubles = await ask(drafts.check, app_of(self).engine, self.draft)
         except AmpsmError:
             return  # it is told when the session is made
         self._show([one for one in troubles or () if one.field == "start" or self._field(one.field).touched])
@@ -274,13 +274,13 @@ class NewSessionScreen(AppScreen[str | None]):
         await self._looked.wait()  # who types ahead means the repository that is about to be suggested
         draft = replace(self.draft, run=start)
         try:
-            troubles = list(await ask(drafts.check, house(self).engine, draft) or ())
+            troubles = list(await ask(drafts.check, app_of(self).engine, draft) or ())
             self._show(troubles)
             if troubles:
                 self._go_to(troubles[0].field)
                 return
             self._say("Making its branch and its folder. Esc takes it back.")
-            session = await see_through(make(house(self).engine, draft, lambda: self._unwanted))
+            session = await see_through(make(app_of(self).engine, draft, lambda: self._unwanted))
         except AmpsmError as refusal:
             self._say(f"✗ {refusal.message}\n{refusal.hint}")
         else:

@@ -15,9 +15,9 @@ from ampsm_engine import config, notices, notify, terminals, tmux
 from ampsm_engine.config import SETTINGS, Settings
 from ampsm_engine.notices import WORDS, NoticeKind
 from ampsm_tui import terminal
+from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, asking, see_through
 from ampsm_tui.clean import many_lines, one_line
-from ampsm_tui.house import house
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.widgets.key_bar import KeyBar
 
@@ -111,7 +111,7 @@ class NotificationsScreen(AppScreen[None]):
         self.run_worker(self._look(), group="ask")
 
     async def _look(self) -> None:
-        where = await asyncio.to_thread(here, house(self).settings)
+        where = await asyncio.to_thread(here, app_of(self).settings)
         self.query_one("#here", Static).update(Content(many_lines(where.sentences, 400)))
 
     @property
@@ -125,7 +125,7 @@ class NotificationsScreen(AppScreen[None]):
         return self._names[0] if at is None else str(self._options.get_option_at_index(at).id)
 
     def _line(self, name: str) -> Content:
-        value = house(self).settings[name]
+        value = app_of(self).settings[name]
         mark = str(value) if not isinstance(value, bool) else "✓ on" if value else "· off"
         word = WORDS[NoticeKind(name.removeprefix("notify."))] if name not in PLACES else name.removeprefix("notify.")
         meaning = MEANINGS[name] if self.app.size.width >= WITH_MEANING else ""
@@ -142,14 +142,14 @@ class NotificationsScreen(AppScreen[None]):
     async def action_change(self, step: int) -> None:
         """On or off; of few words the next."""
         name = self._chosen
-        setting, value = SETTINGS[name], house(self).settings[name]
+        setting, value = SETTINGS[name], app_of(self).settings[name]
         if isinstance(value, bool):
             text = "off" if value else "on"
         else:
             text = setting.choices[(setting.choices.index(str(value)) + step) % len(setting.choices)]
         changed = config.checked(name, text)
-        await see_through(ask(config.store, house(self).engine.config, name, text))
-        house(self).settings = Settings({**house(self).settings.values, name: changed})
+        await see_through(ask(config.store, app_of(self).engine.config, name, text))
+        app_of(self).settings = Settings({**app_of(self).settings.values, name: changed})
         self._options.replace_option_prompt(name, self._line(name))
         if name == "notify.terminal":
             await self._look()
@@ -160,12 +160,12 @@ class NotificationsScreen(AppScreen[None]):
         name = self._chosen
         kind = NoticeKind(name.removeprefix("notify.")) if name not in PLACES else NoticeKind.FINISHED
         notice = notices.example(kind)
-        where = await asyncio.to_thread(here, house(self).settings)
+        where = await asyncio.to_thread(here, app_of(self).settings)
         if name == "notify.desktop" or (where.desktop and name != "notify.terminal"):
             taken = await ask(notify.send, notice.title, notice.body)
             self._say("The desktop has taken it." if taken else "There is no desktop here that takes it.")
             return
-        house(self).write_ours(terminal.telling(where.terminal, notice.title, notice.body))
+        app_of(self).write_ours(terminal.telling(where.terminal, notice.title, notice.body))
         told = f"{one_line(where.terminal.name, 40)} {WAYS[where.terminal.way]}"
         self._say(f"Told {told}. Saw nothing? ampsm doctor says why.")
 

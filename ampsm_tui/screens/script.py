@@ -14,8 +14,8 @@ from ampsm_engine.engine.scripts import ScriptOutput
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Session
 from ampsm_tui import ask
+from ampsm_tui.app_context import app_of
 from ampsm_tui.clean import one_line
-from ampsm_tui.house import house
 from ampsm_tui.screens.dialog import Dialog
 
 EVERY = 0.15
@@ -52,7 +52,7 @@ class ScriptScreen(Dialog[None]):
     async def _watch(self) -> None:
         from ampsm_engine.engine import scripts
 
-        engine = house(self).engine
+        engine = app_of(self).engine
         try:
             self._run = await ask.ask(scripts.start, engine, self._session.id)
         except AmpsmError as refusal:
@@ -102,7 +102,7 @@ class ScriptScreen(Dialog[None]):
     async def _stop(self) -> None:
         from ampsm_engine.engine import scripts
 
-        await ask.ask(scripts.stop, house(self).engine, self._run)
+        await ask.ask(scripts.stop, app_of(self).engine, self._run)
 
     def action_close(self) -> None:
         """Close the box; the script goes on and its result is recorded."""

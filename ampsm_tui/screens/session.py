@@ -14,8 +14,8 @@ from textual.reactive import var
 from textual.widgets import ContentSwitcher, Static
 
 from ampsm_engine.model import Board, BoardRow, Iteration, Session, State
+from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, asking
-from ampsm_tui.house import house
 from ampsm_tui.screens.following_up import FollowingUp
 from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.prompt_box import PromptBox
@@ -84,7 +84,7 @@ class SessionScreen(FollowingUp):
     def on_mount(self) -> None:
         """Show what is known, and ask for the rest."""
         self.begin_box()
-        self.query_one("#foot").set_class(house(self).read_only, "-watching")
+        self.query_one("#foot").set_class(app_of(self).read_only, "-watching")
         self.query_one(TranscriptPane).transcript.focus()
         self._take()
         self.set_interval(REFLOG_TICK, self._look_at_reflog)
@@ -135,7 +135,7 @@ class SessionScreen(FollowingUp):
         from ampsm_engine.engine import history
 
         seen = self._seen
-        answer = await ask(history.timeline, house(self).engine, self.session_id)
+        answer = await ask(history.timeline, app_of(self).engine, self.session_id)
         if seen == self._seen and answer is not None:
             self._history = answer
             self._reflog = (answer.reflog, _changed_at(answer.reflog))
@@ -152,7 +152,7 @@ class SessionScreen(FollowingUp):
         row = self._row
         if row is None:
             return
-        at = house(self).clock()
+        at = app_of(self).clock()
         self.query_one(SessionHead).show(row, at)
         iteration = self._shown_iteration()
         if iteration is not None:
@@ -177,7 +177,7 @@ class SessionScreen(FollowingUp):
     def _showing(self, session: Session, iteration: Iteration) -> ShownIteration:
         return ShownIteration(
             key=iteration.id,
-            stream=house(self).engine.home.run(iteration.id).stream,
+            stream=app_of(self).engine.home.run(iteration.id).stream,
             prompt=iteration.prompt,
             worktree=session.worktree_path,
             is_live=iteration.state is not State.SETTLED,
@@ -210,7 +210,7 @@ class SessionScreen(FollowingUp):
 
     def _review(self, range_: str) -> None:
         if self._row is not None:
-            house(self).open_review(self._row.session, range_)
+            app_of(self).open_review(self._row.session, range_)
 
     def _range_of(self, entry: TimelineEntry) -> str:
         """What an entry changed, as a range; nothing for one that has changed nothing."""
@@ -224,7 +224,7 @@ class SessionScreen(FollowingUp):
     async def _open_answer(self, entry: TimelineEntry) -> None:
         from ampsm_engine.engine import history
 
-        engine = house(self).engine
+        engine = app_of(self).engine
         if entry.kind is EntryKind.COMMIT:
             files = await ask(history.commit_files, engine, self.session_id, entry.subject)
             self._read(f"{entry.title}\n{entry.detail}", files_told(files or ()))

@@ -12,8 +12,8 @@ from textual.reactive import var
 
 from ampsm_engine.model import Board, Session
 from ampsm_tui import recovering
+from ampsm_tui.app_context import app_of
 from ampsm_tui.clean import one_line
-from ampsm_tui.house import house
 from ampsm_tui.screens.actions import NEW_KEYS, SessionActions
 from ampsm_tui.screens.counting import Counting
 from ampsm_tui.screens.foreseeing import Foreseer
@@ -83,7 +83,7 @@ class SessionsScreen(SessionActions):
     def on_mount(self) -> None:
         """Take the keys to the list."""
         self.table.focus()
-        engine = house(self).engine
+        engine = app_of(self).engine
         if engine is not None:
             self._counting = Counting(self, engine, self._counted)
             self._foreseer = Foreseer(self, engine, self._foreseen)
@@ -127,7 +127,7 @@ class SessionsScreen(SessionActions):
     def _summarize(self) -> None:
         rows = self.board.rows if self.board else ()
         table = self.table
-        self.query_one(SummaryBar).show(rows, table.arrangement, len(table.marked), read_only=house(self).read_only)
+        self.query_one(SummaryBar).show(rows, table.arrangement, len(table.marked), read_only=app_of(self).read_only)
 
     def on_resize(self) -> None:
         """Other room, other words."""
@@ -178,7 +178,7 @@ class SessionsScreen(SessionActions):
     def action_sort(self) -> None:
         """Sort in the next way."""
         self._arrange(sort=self.table.arrangement.next_sort().sort)
-        house(self).say(f"Sorted by {self.table.arrangement.sort}")
+        app_of(self).say(f"Sorted by {self.table.arrangement.sort}")
 
     def action_group(self) -> None:
         """By repository, or not."""
@@ -192,7 +192,7 @@ class SessionsScreen(SessionActions):
         elif (inside := home_of(Path.cwd(), rows)) is not None:
             self._arrange(inside=inside)
         else:
-            house(self).say(f"{one_line(str(Path.cwd()), 200)} is in no repository with a session")
+            app_of(self).say(f"{one_line(str(Path.cwd()), 200)} is in no repository with a session")
 
     def action_preview(self) -> None:
         """Show or hide the preview."""
@@ -201,7 +201,7 @@ class SessionsScreen(SessionActions):
     def action_next_needing(self) -> None:
         """To the next session that waits for a person."""
         if not self.table.next_that_needs_me():
-            house(self).say("No session in this list needs you")
+            app_of(self).say("No session in this list needs you")
 
     async def action_back(self) -> None:
         """Take back what narrows the list, one thing at a time: marks, filter, status, repository."""

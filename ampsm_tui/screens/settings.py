@@ -13,9 +13,9 @@ from textual.widgets import Static
 from ampsm_engine import config
 from ampsm_engine.config import SETTINGS, Setting
 from ampsm_engine.errors import AmpsmError, Refused
+from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, see_through
 from ampsm_tui.clean import many_lines, one_line
-from ampsm_tui.house import house
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.setting_row import KeysRow, SettingRow, written
@@ -61,7 +61,7 @@ class SettingsScreen(AppScreen[None]):
 
     def compose(self) -> ComposeResult:
         """The file, the groups, what the current one means."""
-        engine = house(self).engine
+        engine = app_of(self).engine
         yield Static("Settings", id="heading")
         yield Static(Content(one_line(str(engine.config) if engine else "")), id="path")
         with VerticalScroll(id="rows", can_focus=False):
@@ -69,7 +69,7 @@ class SettingsScreen(AppScreen[None]):
                 yield Static(GROUPS.get(word, word), classes="group")
                 for setting in held:
                     choices = sorted(self.app.available_themes) if setting.name == "ui.theme" else setting.choices
-                    yield SettingRow(setting, house(self).settings[setting.name], choices=choices)
+                    yield SettingRow(setting, app_of(self).settings[setting.name], choices=choices)
             yield Static("Keys", classes="group")
             yield KeysRow()
         yield Static("", id="meaning")
@@ -106,7 +106,7 @@ class SettingsScreen(AppScreen[None]):
 
     async def _write(self, row: SettingRow, text: str) -> bool:
         """Write it where that is allowed; whether it was."""
-        engine = house(self).engine
+        engine = app_of(self).engine
         name = row.setting.name
         try:
             if name == "ui.theme" and text not in self.app.available_themes:
@@ -118,8 +118,8 @@ class SettingsScreen(AppScreen[None]):
             self._explain(row, refusal.message, refusal.hint)
             return False
         row.accept(value if value is not None else config.checked(name, text))
-        settings = config.Settings({**house(self).settings.values, name: row.value})
-        house(self).settings = settings
+        settings = config.Settings({**app_of(self).settings.values, name: row.value})
+        app_of(self).settings = settings
         if self._row is row:
             self._explain(row)
         if name == "ui.theme":

@@ -7,8 +7,8 @@ from textual.screen import Screen
 
 from ampsm_engine.errors import Failed
 from ampsm_engine.unsent import Unsent, UnsentText
+from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import tell
-from ampsm_tui.house import house
 
 
 class KeptText:
@@ -16,7 +16,7 @@ class KeptText:
 
     def __init__(self, screen: Screen[Any], owner: str, purpose: str) -> None:
         self._screen = screen
-        self._place = UnsentText(house(screen).engine.home, owner, purpose)
+        self._place = UnsentText(app_of(screen).engine.home, owner, purpose)
         self._has_failed = False
 
     def read(self) -> Unsent | None:
@@ -49,7 +49,7 @@ class KeptText:
         elif self._has_failed:
             self._ask(dismiss)
         else:
-            house(self._screen).say("What you wrote is kept: it stands here again next time")
+            app_of(self._screen).say("What you wrote is kept: it stands here again next time")
             dismiss()
 
     def _ask(self, dismiss: Callable[[], object]) -> None:

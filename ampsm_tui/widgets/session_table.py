@@ -17,7 +17,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from ampsm_engine.model import Board, BoardRow, Session
-from ampsm_tui.house import house
+from ampsm_tui.app_context import app_of
 from ampsm_tui.widgets.blending import Blending
 from ampsm_tui.widgets.outlook import Foreseeing
 from ampsm_tui.widgets.session_lines import SessionLines
@@ -250,7 +250,7 @@ class SessionTable(ScrollView, Foreseeing, can_focus=True):
         return f"No sessions yet; {key} begins one" if key else "No sessions yet"
 
     def _now(self) -> datetime:
-        return house(self).clock()
+        return app_of(self).clock()
 
     def on_click(self, event: events.Click) -> None:
         """The first click moves the cursor, a second one opens."""

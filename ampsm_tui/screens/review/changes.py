@@ -4,8 +4,8 @@ import zlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, start
-from ampsm_tui.house import house
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.marks import UNCOMMITTED
 from ampsm_tui.screens.review.pane import DiffPane
@@ -38,7 +38,7 @@ class ReviewChanges:
         async def reject(text: str) -> None:
             made = await ask(
                 reviews.reject,
-                house(self._screen).engine,
+                app_of(self._screen).engine,
                 self._pane.session.id,
                 file.path,
                 patch,
@@ -47,7 +47,7 @@ class ReviewChanges:
                 range_=self._pane.range,
             )
             note = getattr(made, "note", "")
-            house(self._screen).say(f"Rejected; U brings it back{'. ' + note if note else ''}")
+            app_of(self._screen).say(f"Rejected; U brings it back{'. ' + note if note else ''}")
             self._reopen()
 
         what = "this hunk" if patch is not None else "all changes"
@@ -66,14 +66,14 @@ class ReviewChanges:
         """Bring back what was rejected last."""
         from ampsm_engine.engine import reviews
 
-        made = await ask(reviews.undo_last, house(self._screen).engine, self._pane.session.id)
-        house(self._screen).say(f"It is back in {made.path}")
+        made = await ask(reviews.undo_last, app_of(self._screen).engine, self._pane.session.id)
+        app_of(self._screen).say(f"It is back in {made.path}")
         self._reopen()
 
     async def toggle_staged(self) -> None:
         """Stage what is under the cursor, or take it out of the index again: of what is not committed."""
         if self._pane.range != UNCOMMITTED:
-            house(self._screen).say("Only what is not committed is staged; r shows it")
+            app_of(self._screen).say("Only what is not committed is staged; r shows it")
             return
         found, reading = self._patch(), self._pane.reading
         if found is None or reading is None:
@@ -81,7 +81,7 @@ class ReviewChanges:
         row, file, patch = found
         from ampsm_engine.engine import reviews
 
-        engine, session_id = house(self._screen).engine, self._pane.session.id
+        engine, session_id = app_of(self._screen).engine, self._pane.session.id
         staged: StagedChanges = await ask(reviews.staged, engine, session_id)
         hunk = reading.document.hunk_of(row)
         if patch is None or hunk is None:
@@ -106,8 +106,8 @@ class ReviewChanges:
 
         async def commit(text: str) -> None:
             message = text.strip() + "\n"
-            sha = await ask(reviews.commit_by_hand, house(self._screen).engine, self._pane.session.id, message)
-            house(self._screen).say(f"Committed as {sha[:8]}")
+            sha = await ask(reviews.commit_by_hand, app_of(self._screen).engine, self._pane.session.id, message)
+            app_of(self._screen).say(f"Committed as {sha[:8]}")
             self._reopen()
 
         note = "What is staged is committed, as yours."
@@ -137,7 +137,7 @@ class ReviewChanges:
     async def _ask_staged(self) -> None:
         from ampsm_engine.engine import reviews
 
-        self._take_staged(await ask(reviews.staged, house(self._screen).engine, self._pane.session.id))
+        self._take_staged(await ask(reviews.staged, app_of(self._screen).engine, self._pane.session.id))
 
     def _take_staged(self, staged: "StagedChanges | None") -> None:
         reading = self._pane.reading

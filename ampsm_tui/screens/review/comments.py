@@ -11,9 +11,9 @@ from textual.widgets.option_list import Option
 
 from ampsm_engine.diff.deltas import Side
 from ampsm_engine.review.values import Comment, CommentState
+from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, start
 from ampsm_tui.clean import one_line
-from ampsm_tui.house import house
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.dialog import Dialog
 from ampsm_tui.screens.review.pane import DiffPane
@@ -83,7 +83,7 @@ class ReviewComments:
 
     def read_stored(self) -> None:
         """Take the comments that the store knows."""
-        self._take(house(self._screen).engine.store.reviews.comments(self._pane.session.id))
+        self._take(app_of(self._screen).engine.store.reviews.comments(self._pane.session.id))
 
     def fetch(self) -> None:
         """Ask for the comments, followed to where their lines are now, and show them there."""
@@ -125,7 +125,7 @@ class ReviewComments:
             return
         place = remarked(self._view.document, self._view.cursor, self._view.selected_from)
         if place is None:
-            house(self._screen).say(
+            app_of(self._screen).say(
                 "No line to comment on; on a file's head c comments on the file, on a hunk's on its lines"
             )
             return
@@ -138,7 +138,7 @@ class ReviewComments:
         async def keep(text: str) -> None:
             await ask(
                 reviews.comment,
-                house(self._screen).engine,
+                app_of(self._screen).engine,
                 self._pane.session.id,
                 file.path,
                 (first, last),
@@ -169,9 +169,9 @@ class ReviewComments:
 
         async def keep(text: str) -> None:
             if text.strip():
-                await ask(reviews.edit_comment, house(self._screen).engine, comment.id, text.strip())
+                await ask(reviews.edit_comment, app_of(self._screen).engine, comment.id, text.strip())
             else:
-                await ask(reviews.delete_comment, house(self._screen).engine, comment.id)
+                await ask(reviews.delete_comment, app_of(self._screen).engine, comment.id)
             self.fetch()
 
         note = "Empty, it is deleted."
@@ -203,7 +203,7 @@ class ReviewComments:
     async def _fetch(self) -> None:
         from ampsm_engine.engine import reviews
 
-        comments = await ask(reviews.comments, house(self._screen).engine, self._pane.session.id)
+        comments = await ask(reviews.comments, app_of(self._screen).engine, self._pane.session.id)
         if comments is not None and comments != self._comments:
             self._take(comments)
             reading = self._pane.reading
@@ -229,7 +229,7 @@ class ReviewComments:
         if what == "go":
             self._go_to(comment_id)
             return
-        await ask(verbs[what], house(self._screen).engine, comment_id)
+        await ask(verbs[what], app_of(self._screen).engine, comment_id)
         self.fetch()
         self.list_all()
 
@@ -245,7 +245,7 @@ class ReviewComments:
                     self._view.forget(index)
                     self._view.land(document.find(Row(Sort.NOTE, index, number)))
                     return
-        house(self._screen).say("This range does not show its file; r chooses another")
+        app_of(self._screen).say("This range does not show its file; r chooses another")
 
 
 def _anchor(one: Comment, new_oid: str) -> Anchor:

@@ -8,8 +8,8 @@ from ampsm_engine.diff import hunks
 from ampsm_engine.diff.long_lines import CUT
 from ampsm_engine.errors import AmpsmError
 from ampsm_tui import aside, clipboard
+from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import tell
-from ampsm_tui.house import house
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.pane import DiffPane
 from ampsm_tui.widgets.diff.layout import Row, Sort
@@ -54,9 +54,9 @@ class ReviewExternal:
         rows = [document.row(at) for at in range(first, last + 1)]
         lines = [text for one in rows if (text := self._text(one)) is not None]
         if any(one.sort is Sort.GROWN and self._text(one) is None for one in rows):
-            house(self._screen).say("Some of these lines are still on their way: copy them again in a moment")
+            app_of(self._screen).say("Some of these lines are still on their way: copy them again in a moment")
         elif any(CUT.decode() in line for line in lines):
-            house(self._screen).say("That line is too long to be shown whole; e opens its file")
+            app_of(self._screen).say("That line is too long to be shown whole; e opens its file")
         elif lines:
             self._put("\n".join(lines), f"{len(lines)} line{'s' * (len(lines) != 1)}")
         else:
@@ -109,7 +109,7 @@ class ReviewExternal:
             return
         self._view.selected_from = None
         self._view.refresh()
-        house(self._screen).say(f"Copied {what}")
+        app_of(self._screen).say(f"Copied {what}")
 
 
 def _editor_arguments(editor: str, line: int, path: Path) -> list[str]:

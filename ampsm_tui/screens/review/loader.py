@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from textual.worker import Worker
 
 from ampsm_engine.review.values import WHOLE, Ends
+from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import start
 from ampsm_tui.differ.review import request_of
-from ampsm_tui.house import house
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.pane import DiffPane
 
@@ -49,7 +49,7 @@ class ReviewLoader:
         generation = self._begin()
         ends = await self._resolve(range_)
         request = request_of(ends, ignores_whitespace=self._pane.ignores_whitespace)
-        review = await house(self._screen).differ.open(request)
+        review = await app_of(self._screen).differ.open(request)
         if is_same:
             await self._wait_for_visible(review)
         if self._accept(review, ends, generation):
@@ -60,7 +60,7 @@ class ReviewLoader:
         """Show the range as far as it is committed, which is there at once; `wanted` has the worktree besides."""
         generation = self._begin()
         ignores_whitespace = self._pane.ignores_whitespace
-        review = await house(self._screen).differ.open(
+        review = await app_of(self._screen).differ.open(
             request_of(ends, new=branch, ignores_whitespace=ignores_whitespace)
         )
         await _wait_for_first_patch(review)

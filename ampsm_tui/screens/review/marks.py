@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 from ampsm_engine.review.values import Marks
+from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, start, told
-from ampsm_tui.house import house
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.pane import DiffPane
 from ampsm_tui.screens.review.reading import DiffReading
@@ -29,7 +29,7 @@ class ReviewMarks:
 
     def read_stored(self) -> None:
         """Take what the store knows as viewed."""
-        self.marks = Marks(house(self._screen).engine.store.reviews.viewed(self._pane.session.id))
+        self.marks = Marks(app_of(self._screen).engine.store.reviews.viewed(self._pane.session.id))
 
     def fetch(self) -> None:
         """Ask what is viewed, with what became of files that were renamed, and fold or open the hunks accordingly."""
@@ -77,7 +77,7 @@ class ReviewMarks:
         if last < end - 1 or file.body is None:
             view.action_page(1)
             return
-        if not file.is_viewed and not house(self._screen).read_only:
+        if not file.is_viewed and not app_of(self._screen).read_only:
             self._mark(row.file, range(file.hunks), is_viewed=True)
             self._land_at_top()
         elif (found := navigation.next_unviewed(document, view.cursor)) is not None:
@@ -88,12 +88,12 @@ class ReviewMarks:
     def remember_looked(self) -> None:
         """Keep what is shown now as what was last looked at: the next changes are told from it."""
         reading = self._pane.reading
-        if reading is None or house(self._screen).read_only or self._pane.range == UNCOMMITTED:
+        if reading is None or app_of(self._screen).read_only or self._pane.range == UNCOMMITTED:
             return
         from ampsm_engine.engine import reviews
 
         app, review = self._screen.app, reading.review
-        looked = ask(reviews.looked, house(app).engine, self._pane.session.id, review.new_tree, review.objects or None)
+        looked = ask(reviews.looked, app_of(app).engine, self._pane.session.id, review.new_tree, review.objects or None)
         app.run_worker(told(app, looked), group="ask")
 
     def _mark(self, index: int, hunks: Iterable[int], *, is_viewed: bool, goes_on: bool = True) -> None:
@@ -127,7 +127,7 @@ class ReviewMarks:
     async def _fetch(self) -> None:
         from ampsm_engine.engine import reviews
 
-        self.marks = await ask(reviews.marks, house(self._screen).engine, self._pane.session.id) or self.marks
+        self.marks = await ask(reviews.marks, app_of(self._screen).engine, self._pane.session.id) or self.marks
         reading = self._pane.reading
         if reading is None:
             return
@@ -141,7 +141,7 @@ class ReviewMarks:
     async def _keep(self, pairs: list[tuple[str, str]], *, is_viewed: bool) -> None:
         from ampsm_engine.engine import reviews
 
-        await ask(reviews.mark, house(self._screen).engine, self._pane.session.id, pairs, is_viewed)
+        await ask(reviews.mark, app_of(self._screen).engine, self._pane.session.id, pairs, is_viewed)
 
     def _land_at_top(self) -> None:
         """What is read next begins at the top."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from ampsm_engine.diff import hunks
 from ampsm_engine.model import Session
-from ampsm_tui.house import house
+from ampsm_tui.app_context import app_of
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.reading import DiffReading
 from ampsm_tui.screens.review.view_state import restore_view, view_state
@@ -83,7 +83,7 @@ class DiffPane:
             reason = "This hunk is too long to be shown whole; on the head of the file, keys act on all of it"
         else:
             return patch
-        house(self._screen).say(reason)
+        app_of(self._screen).say(reason)
         return None
 
     def schedule_update(self) -> None:

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ampsm_engine.errors import AmpsmError
+from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask
-from ampsm_tui.house import house
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.pane import DiffPane
 
@@ -25,16 +25,16 @@ class ReviewPrompt:
         """Show the prompt that the comments make, let it be edited, and send it."""
         from ampsm_engine.engine import reviews
 
-        engine, session_id = house(self._screen).engine, self._pane.session.id
+        engine, session_id = app_of(self._screen).engine, self._pane.session.id
         draft: Draft = await ask(reviews.draft, engine, session_id)
         if not draft.text.strip():
-            house(self._screen).say("There is nothing to send yet; c comments on a line")
+            app_of(self._screen).say("There is nothing to send yet; c comments on a line")
             return
         from ampsm_tui.screens.writing import TextScreen
 
         async def send(text: str) -> None:
             await ask(reviews.send, engine, session_id, text, draft.answers)
-            house(self._screen).say("Sent; amp works on it")
+            app_of(self._screen).say("Sent; amp works on it")
             self._sent()
 
         count = len(draft.answers)
@@ -57,7 +57,7 @@ class ReviewPrompt:
         from ampsm_engine.engine import reviews
 
         try:
-            count = await ask(reviews.unsent, house(self._screen).engine, self._pane.session.id) or 0
+            count = await ask(reviews.unsent, app_of(self._screen).engine, self._pane.session.id) or 0
         except AmpsmError:
             count = self._pane.unsent
         if not count:

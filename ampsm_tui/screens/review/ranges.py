@@ -11,10 +11,10 @@ from textual.widgets.option_list import Option
 from ampsm_engine import wording
 from ampsm_engine.errors import NotFound
 from ampsm_engine.review.values import LOOKED, WHOLE
+from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, start
 from ampsm_tui.clean import fit, one_line
 from ampsm_tui.differ.review import default_range, ends_of
-from ampsm_tui.house import house
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.dialog import Dialog
 from ampsm_tui.screens.review.loader import ReviewLoader
@@ -78,7 +78,7 @@ class ReviewRanges:
 
         What the store knows and the diff process can name for itself is shown without asking anybody else.
         """
-        session, store = self._pane.session, house(self._screen).engine.store
+        session, store = self._pane.session, app_of(self._screen).engine.store
         wanted = self._pane.range or default_range(store, session)
         ends = ends_of(session, wanted)
         try:
@@ -93,7 +93,7 @@ class ReviewRanges:
         """Let the user choose what is shown."""
         from ampsm_engine.engine import reviews
 
-        choices = await ask(reviews.ranges, house(self._screen).engine, self._pane.session.id)
+        choices = await ask(reviews.ranges, app_of(self._screen).engine, self._pane.session.id)
         shown = [(one.range, one.label, self._detail(one)) for one in choices]
         shown.append((TWO_POINTS, "two points", "of the timeline, which are chosen next"))
         self._screen.app.push_screen(RangeScreen("What to look at", shown, self._pane.range), self._take)
@@ -105,7 +105,7 @@ class ReviewRanges:
     def _detail(self, choice: "RangeChoice") -> str:
         if choice.range != LOOKED:
             return choice.detail
-        return wording.age(choice.detail, house(self._screen).clock()) + " ago"
+        return wording.age(choice.detail, app_of(self._screen).clock()) + " ago"
 
     def _take(self, range_: str | None) -> None:
         if range_ == TWO_POINTS:
@@ -116,8 +116,8 @@ class ReviewRanges:
     async def _choose_points(self) -> None:
         from ampsm_engine.engine import reviews
 
-        app, clock = self._screen.app, house(self._screen).clock
-        points: tuple[Point, ...] = await ask(reviews.points, house(self._screen).engine, self._pane.session.id)
+        app, clock = self._screen.app, app_of(self._screen).clock
+        points: tuple[Point, ...] = await ask(reviews.points, app_of(self._screen).engine, self._pane.session.id)
         shown = [(one.rev, one.label, wording.age(one.time, clock()) if one.time else "") for one in points]
 
         def first(old: str | None) -> None:

@@ -7,8 +7,8 @@ from textual.binding import Binding, BindingType
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Session
 from ampsm_engine.review.values import Ends
+from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, asking, tell
-from ampsm_tui.house import house
 from ampsm_tui.screens.review.screen import DIFF_BINDINGS, DiffScreen
 
 RANGE = "resolution"
@@ -70,7 +70,7 @@ class ResolutionScreen(DiffScreen):
         from ampsm_engine.merging import open_conflict
 
         try:
-            await ask(open_conflict.accept, house(self).engine, self.pane.session.id, tree)
+            await ask(open_conflict.accept, app_of(self).engine, self.pane.session.id, tree)
         except AmpsmError as refusal:
             tell(self, refusal)
             self.action_refresh()  # it may be other by now
@@ -97,7 +97,7 @@ class ResolutionScreen(DiffScreen):
         from ampsm_engine.merging import open_conflict
 
         try:
-            await ask(open_conflict.reject, house(self).engine, self.pane.session.id)
+            await ask(open_conflict.reject, app_of(self).engine, self.pane.session.id)
             self.outcome = "rejected"
             self.dismiss(None)
         finally:

@@ -14,8 +14,8 @@ from textual.reactive import var
 
 from ampsm_engine.model import Board, Session
 from ampsm_engine.review.values import Ends, Marks
+from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, asking
-from ampsm_tui.house import house
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.changes import ReviewChanges
 from ampsm_tui.screens.review.comments import ReviewComments
@@ -320,7 +320,7 @@ class ReviewScreen(DiffScreen):
     async def _resolve(self, range_: str) -> Ends:
         from ampsm_engine.engine import reviews
 
-        return await ask(reviews.resolve, house(self).engine, self.pane.session.id, range_)
+        return await ask(reviews.resolve, app_of(self).engine, self.pane.session.id, range_)
 
     def show_review(self, review: "Review", is_same: bool) -> None:
         """Show a review with what is viewed, staged and commented on."""
@@ -338,7 +338,7 @@ class ReviewScreen(DiffScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Refuse whoever only watches what changes something."""
-        if house(self).read_only and action in CHANGING:
+        if app_of(self).read_only and action in CHANGING:
             return False
         return super().check_action(action, parameters)
 
@@ -355,7 +355,7 @@ class ReviewScreen(DiffScreen):
         if self.marks.has_viewed:
             self.marks.remember_looked()
         if len(self.app.screen_stack) == 1:
-            house(self).show_list()
+            app_of(self).show_list()
             return None
         return super().dismiss(result)
 

@@ -6,7 +6,7 @@ Matches are counted file by file, a few milliseconds at a time; the first one is
 import asyncio
 import time
 
-from ampsm_tui.house import house
+from ampsm_tui.app_context import app_of
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.matches import MatchIndex, places_on
 from ampsm_tui.screens.review.pane import DiffPane
@@ -72,7 +72,7 @@ class ReviewSearch:
         if matches is None:
             found = navigation.next_unviewed(view.document, view.cursor, way) if len(view.document) else None
             if found is None:
-                house(self._screen).say("Everything is viewed")
+                app_of(self._screen).say("Everything is viewed")
             else:
                 view.land(found)
             return

@@ -5,8 +5,8 @@ import contextlib
 
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board, State
+from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask_until_answered, ignore, told
-from ampsm_tui.house import house
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.loader import ReviewLoader
 from ampsm_tui.screens.review.pane import DiffPane
@@ -52,7 +52,7 @@ class ReviewUpdates:
         """Renew the diff when somebody writes into the worktree; ends when there is none to watch."""
         from ampsm_engine.engine import diff_stat
 
-        engine, again = house(self._screen).engine, True
+        engine, again = app_of(self._screen).engine, True
         while again:
             await asyncio.sleep(WATCH_DELAY)
             try:

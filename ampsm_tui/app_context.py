@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ampsm_tui.differ.client import Differ
 
 
-class House(Protocol):
+class AppContext(Protocol):
     """The app, as far as it is anybody's business."""
 
     engine: "Engine"
@@ -39,6 +39,6 @@ class House(Protocol):
         """A toast."""
 
 
-def house(node: DOMNode) -> House:
+def app_of(node: DOMNode) -> AppContext:
     """The app that a screen or widget lives in."""
     return node.app  # type: ignore[return-value]
