@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import os
 
+from ampsm_engine import file_lock
 from ampsm_engine.home import Home, open_private
 
 
@@ -42,10 +43,8 @@ def is_looked_at(home: Home, session_id: str) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    else:
+        if not file_lock.acquire(descriptor, 0):
+            return True
         with contextlib.suppress(OSError):
             (home.looks / session_id).unlink()  # left by a screen that is gone
     finally:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 
+from ampsm_engine import file_lock
 from ampsm_engine.home import Home, open_private
 from ampsm_engine.terminals import Tmux
 
@@ -122,10 +123,7 @@ def take_back(environ: Mapping[str, str], place: str, options: Sequence[str]) ->
     except OSError:
         return False
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return publish(environ, dict.fromkeys(options))
-    except BlockingIOError:
-        return False
+        return file_lock.acquire(held, 0) and publish(environ, dict.fromkeys(options))
     finally:
         os.close(held)
 

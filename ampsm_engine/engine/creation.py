@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from ampsm_engine import file_lock
 from ampsm_engine.errors import AmpsmError, NotFound
 from ampsm_engine.home import PRIVATE_FOLDER, Home, open_private
 from ampsm_engine.store import Store
@@ -72,10 +73,8 @@ def _left(home: Home) -> Iterator[tuple[Path, int]]:
         except OSError:
             continue
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            yield path, descriptor
-        except BlockingIOError:
-            continue
+            if file_lock.acquire(descriptor, 0):
+                yield path, descriptor
         finally:
             os.close(descriptor)
 

@@ -4,7 +4,6 @@ It runs in a process of its own, so that it goes on when the screen is closed. W
 the kernel frees with its holder; what it printed and how it ended are files of the run directory.
 """
 
-import fcntl
 import json
 import os
 import signal
@@ -14,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from types import FrameType
 
+from ampsm_engine import file_lock
 from ampsm_engine.context import Engine, engine_at
 from ampsm_engine.engine import runs
 from ampsm_engine.errors import AmpsmError, Failed, Refused
@@ -53,7 +53,7 @@ def start(engine: Engine, session_id: str) -> str:
     run.path.mkdir(mode=0o700, parents=True, exist_ok=True)
     lease = open_private(run.script_lease, os.O_RDWR | os.O_CREAT)
     try:
-        if not _locked(lease):
+        if not file_lock.acquire(lease, 0):
             message = f"The script of session {session.name} is running already."
             raise Refused(message, f"ampsm show {session.id}")
         run.script_end.unlink(missing_ok=True)
@@ -64,14 +64,6 @@ def start(engine: Engine, session_id: str) -> str:
     finally:
         os.close(lease)
     return run_id
-
-
-def _locked(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _spawn(engine: Engine, session_id: str, lease: int) -> int:
@@ -139,7 +131,7 @@ def _is_running(run: RunDirectory) -> bool:
     except FileNotFoundError:
         return False
     try:
-        return not _locked(descriptor)
+        return not file_lock.acquire(descriptor, 0)
     finally:
         os.close(descriptor)
 

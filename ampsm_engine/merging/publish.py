@@ -101,20 +101,25 @@ def head_remote(root: Path, branch: str, target: str) -> str:
 
     As git itself would choose it; Refused without one, or where it is not clear.
     """
-    names = (f"branch.{branch}.pushRemote", "remote.pushDefault", f"branch.{branch}.remote")
-    for name in (*names, f"branch.{target}.pushRemote"):
-        configured = _configured(root, name)
-        if configured not in ("", "."):
-            return configured
-    remotes = _remotes(root)
-    if len(remotes) == 1:
-        return remotes[0]
+    chosen, remotes = _push_remote(root, branch, f"branch.{target}.pushRemote")
+    if chosen:
+        return chosen
     if not remotes:
         raise _no_remote(root)
     if sorted(remotes) == ["origin", "upstream"] and base_remote(root, target) == "upstream":
         return "origin"  # as `gh repo fork --clone` lays it out
     message = f"{root} has {len(remotes)} remotes, and it is not clear which of them {branch} is to be pushed to."
     raise Refused(message, f"git -C {root} config remote.pushDefault REMOTE ({', '.join(remotes)})")
+
+
+def _push_remote(root: Path, branch: str, *more: str) -> tuple[str, list[str]]:
+    """The remote that git's configuration, `more` names included, or there being one alone gives; else all of them."""
+    for name in (f"branch.{branch}.pushRemote", "remote.pushDefault", f"branch.{branch}.remote", *more):
+        configured = _configured(root, name)
+        if configured not in ("", "."):
+            return configured, []
+    remotes = _remotes(root)
+    return (remotes[0], remotes) if len(remotes) == 1 else ("", remotes)
 
 
 def _remotes(root: Path) -> list[str]:
@@ -131,13 +136,9 @@ def _no_remote(root: Path) -> Refused:
 
 def remote_of(root: Path, branch: str) -> str:
     """The remote that a push of a branch goes to, as git would choose it; Refused without one, or one choice."""
-    for name in (f"branch.{branch}.pushRemote", "remote.pushDefault", f"branch.{branch}.remote"):
-        configured = _configured(root, name)
-        if configured not in ("", "."):
-            return configured
-    remotes = _remotes(root)
-    if len(remotes) == 1:
-        return remotes[0]
+    chosen, remotes = _push_remote(root, branch)
+    if chosen:
+        return chosen
     if "origin" in remotes:
         return "origin"
     if not remotes:
