@@ -1,7 +1,8 @@
 """Reading and writing the objects of one repository, many at a time: what is written waits in memory until `flush`.
 
 libgit2 reads where it sees what git sees; else the git program reads and writes each. A few objects become files of
-their own, many become one pack that the git program takes in: a file costs more than the object in it. Nothing with a
+their own, many become one pack that the git program takes in: a file costs more than the object in it (258 ms
+instead of 356 for a rebase and merge of 100 commits, benchmarks/merge.py). Nothing with a
 screen may import this; `object_store` does when it begins.
 """
 

@@ -1,7 +1,8 @@
 """Three-way merges of trees: here where no file has to be merged, by the git program (`merge-tree`) everywhere else.
 
 Here, what one side alone changed is taken from that side. Whatever could come out otherwise in git's own merge (both
-sides changed a path, renames or directory renames that matter) is given up with None, and is git's to decide. git
+sides changed a path, renames or directory renames that matter) is given up with None, and is git's to decide. It
+earns that a rebase and merge of 100 commits takes 0.13 of git's time instead of 0.91 (benchmarks/merge.py). git
 merges without index, worktree or branch. Attributes (merge drivers, `-merge`, line endings) are those of our side's
 tree, as if it were checked out; the configuration is the user's.
 """
