@@ -133,7 +133,7 @@ def fact(one: Fact) -> str:
     return (
         one.text
         if one.text and (one.kind in one.text or one.kind == "tested")
-        else f"{one.kind}: {one.text}"
+        else f"{'not committed' if one.kind == 'left-out' else one.kind}: {one.text}"
         if one.text
         else one.kind
     )

@@ -10,6 +10,15 @@ SYNTAX = {
 }
 """The colours of code, by the theme's own that stand for them where a theme has none."""
 
+STATES = {
+    "state-running": "primary",
+    "state-queued": "secondary",
+    "state-awaiting-input": "warning",
+    "state-error": "error",
+    "state-done": "success",
+}
+"""The colour of each status, the same wherever it is shown; its glyph and word are in `wording`."""
+
 DARK = Theme(
     name="ampsm",
     dark=True,
@@ -67,6 +76,7 @@ LIGHT = Theme(
 
 
 def defaults(worn: Theme) -> dict[str, str]:
-    """The colours of code in a theme, in case it has none of its own."""
+    """The colours of statuses, and those of code in a theme that has none of its own."""
     known = worn.to_color_system().generate()
-    return {name: known[other] for name, other in SYNTAX.items()}
+    idle = {"state-idle": f"{known['foreground']} 60%"}
+    return {name: known[other] for name, other in (SYNTAX | STATES).items()} | idle

@@ -51,12 +51,12 @@ class Preview(foreseen.Foreseeing):
         & > .-title { color: $foreground; text-style: bold; }
         & > .-label { color: $foreground 45%; }
         & > .-text { color: $foreground 85%; }
-        & > .-quiet, & > .-idle { color: $foreground 60%; }
-        & > .-added, & > .-done { color: $success; }
-        & > .-deleted, & > .-error { color: $error; }
-        & > .-awaiting-input { color: $warning; }
-        & > .-running { color: $primary; }
-        & > .-queued { color: $secondary; }
+        & > .-quiet, & > .-idle { color: $state-idle; }
+        & > .-added, & > .-done { color: $state-done; }
+        & > .-deleted, & > .-error { color: $state-error; }
+        & > .-awaiting-input { color: $state-awaiting-input; }
+        & > .-running { color: $state-running; }
+        & > .-queued { color: $state-queued; }
     }
     """
 

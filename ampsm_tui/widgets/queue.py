@@ -81,7 +81,7 @@ class Queue(Widget, can_focus=True):
             return Strip.blank(width, self.rich_style)
         iteration = self.waiting[index]
         is_here = self.has_focus and iteration.id == self._cursor
-        label = f"{'▌' if is_here else '◌'} {iteration.number} waits  "
+        label = f"{'▌' if is_here else '◌'} {iteration.number} queued  "
         last = self._first() + self.size.height - 1
         more = len(self.waiting) - 1 - last if index == last else 0
         tail = f"  +{more} more" if more > 0 else ""

@@ -27,11 +27,12 @@ class SessionHead(Vertical):
         height: 2; padding: 0 1; background: $surface;
         & .-name { color: $foreground; text-style: bold; }
         & .-quiet { color: $secondary; }
-        & .-running { color: $accent; text-style: bold; }
-        & .-queued, & .-idle { color: $secondary; }
-        & .-awaiting-input { color: $warning; text-style: bold; }
-        & .-error { color: $error; text-style: bold; }
-        & .-done { color: $success; }
+        & .-running { color: $state-running; text-style: bold; }
+        & .-queued { color: $state-queued; }
+        & .-idle { color: $state-idle; }
+        & .-awaiting-input { color: $state-awaiting-input; text-style: bold; }
+        & .-error { color: $state-error; text-style: bold; }
+        & .-done { color: $state-done; }
     }
     """
 

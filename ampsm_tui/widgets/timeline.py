@@ -27,11 +27,11 @@ class Timeline(ScrollView, can_focus=True):
     DEFAULT_CSS = """
     Timeline {
         overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1;
-        & > .timeline--queued { color: $secondary; }
-        & > .timeline--running { color: $accent; text-style: bold; }
-        & > .timeline--idle { color: $secondary; }
-        & > .timeline--error { color: $error; }
-        & > .timeline--done { color: $success; }
+        & > .timeline--queued { color: $state-queued; }
+        & > .timeline--running { color: $state-running; text-style: bold; }
+        & > .timeline--idle { color: $state-idle; }
+        & > .timeline--error { color: $state-error; }
+        & > .timeline--done { color: $state-done; }
         & > .timeline--commit { color: $primary; }
         & > .timeline--hand { color: $accent; }
         & > .timeline--note { color: $accent; }

@@ -109,7 +109,7 @@ def _word(iteration: Iteration) -> str:
 
 def _detail(iteration: Iteration) -> str:
     if iteration.state is State.QUEUED:
-        return "waits"
+        return "queued"
     if iteration.state is State.SETTLING:
         return "committing and testing"
     if iteration.state is State.RUNNING:

@@ -207,7 +207,7 @@ async def test_the_timeline_opens_things(desk: Desk) -> None:
     row = a_row()
     put(desk, FIRST, lines(said("The first iteration spoke")))
     async with opened(desk, row, size=(120, 40)):
-        desk.sees("by hand (Ada)", "by amp", "the script passed", "left-out: .env")
+        desk.sees("by hand (Ada)", "by amp", "the script passed", "not committed: .env")
         timeline = desk.app.screen.query_one(Timeline)
         keys = [entry.key.split()[0] for entry in timeline.entries]
         assert keys == ["fact", "commit", "commit", "fact", "commit", "iteration", "iteration", "fact"]
@@ -317,7 +317,7 @@ async def test_the_queue_is_edited_and_emptied(desk: Desk) -> None:
     row = replace(a_row(RUNNING), queued=2, iterations=4)
     desk.answers["prompt_of"] = lambda _, asked: {second.id: "Second thing, raw", third.id: "Third thing, raw"}[asked]
     async with opened(desk, row, queue=(second, third)):
-        desk.sees("◌ 3 waits  Second thing", "◌ 4 waits  Third thing")
+        desk.sees("◌ 3 queued  Second thing", "◌ 4 queued  Third thing")
         await desk.press("tab", "enter")
         box = desk.app.screen.query_one(PromptBox)
         assert box.text == "Second thing, raw"
