@@ -59,6 +59,22 @@ class PatientStore(Store):
             if isinstance(part, StorePart):
                 setattr(self, name, _PatientPart(self, part))
 
+    def open(self) -> None:
+        """As of any store, once the database can be used."""
+        self.tried(super().open)
+
+    def check(self) -> None:
+        """As of any store, once the database can be used."""
+        self.tried(super().check)
+
+    def keep_copy(self) -> None:
+        """As of any store, once the database can be used."""
+        self.tried(super().keep_copy)
+
+    def data_version(self) -> int:
+        """As of any store, once the database can be used."""
+        return int(self.tried(super().data_version))
+
     @property
     def busy_seconds(self) -> float:
         """Seconds that SQLite waits for another writer, before the verb is tried again."""

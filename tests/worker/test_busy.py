@@ -9,7 +9,7 @@ import pytest
 
 from ampsm_engine.errors import Failed, Unfit
 from ampsm_engine.model import Outcome, ScriptResult
-from ampsm_engine.store import PatientStore
+from ampsm_engine.store import PatientStore, keeping, patient
 from tests.conftest import git
 from tests.waiting import until
 from tests.worker.bench import Bench
@@ -90,3 +90,23 @@ def test_a_full_disk_is_waited_for_and_an_error_that_stays_comes_out(bench: Benc
     store.path.with_suffix(".gone").rename(store.path)
     assert "much" in bench.facts(session)
     assert "never" not in bench.facts(session)
+
+
+@pytest.mark.parametrize("verb", ["open", "check", "data_version"])
+def test_what_a_worker_asks_the_database_itself_is_asked_again_too(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    bench.engine.store.close()
+    held = sqlite3.connect(bench.engine.home.database, isolation_level=None)
+    held.execute("PRAGMA locking_mode = EXCLUSIVE")
+    held.execute("BEGIN IMMEDIATE")
+    monkeypatch.setattr(keeping, "BUSY_SECONDS", 0.01)
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        held.close()
+
+    monkeypatch.setattr(patient.time, "sleep", pause)
+    getattr(PatientStore(bench.engine.home.database), verb)()
+    assert len(pauses) == 1
