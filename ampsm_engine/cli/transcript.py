@@ -8,14 +8,19 @@ from ampsm_engine.amp import tally
 from ampsm_engine.amp.events import (
     Attempt,
     Event,
+    Init,
     Noise,
+    Other,
     Prompt,
     RunResult,
     TextBlock,
     Thinking,
+    Thread,
     TooLong,
     ToolResult,
     ToolUse,
+    Turn,
+    Usage,
 )
 from ampsm_engine.cli.documents import Document, plain
 from ampsm_engine.cli.output import Styled, one_line
@@ -26,12 +31,29 @@ Line = tuple[str | Styled, ...]
 NOISE = 200
 """Characters that are shown of a line that is no JSON."""
 
+_TYPES: Mapping[type, str] = {
+    Attempt: "attempt",
+    Init: "init",
+    Noise: "noise",
+    Other: "other",
+    Prompt: "prompt",
+    RunResult: "result",
+    TextBlock: "text",
+    Thinking: "thinking",
+    Thread: "thread",
+    TooLong: "tooLong",
+    ToolResult: "toolResult",
+    ToolUse: "toolUse",
+    Turn: "turn",
+    Usage: "usage",
+}
+"""How scripts know each event, whatever its class is called here."""
+
 
 def event_document(event: Event) -> Document:
     """An event as one JSON object: its `type` and its fields, texts redacted."""
-    kind = type(event).__name__
     fields = plain(event)
-    head: Document = {"type": kind[0].lower() + kind[1:]}
+    head: Document = {"type": _TYPES[type(event)]}
     return head | {str(key): redacted(value) for key, value in dict(fields).items()}  # type: ignore[call-overload]
 
 

@@ -2,9 +2,12 @@
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from ampsm_engine.amp.events import Event
+from ampsm_engine.cli import transcript
 from ampsm_engine.model import Outcome, ScriptResult, State, Status, Tally
 from tests.cli.conftest import Ampsm, Shelf, program
 from tests.cli.test_cli_output import is_inert
@@ -88,6 +91,14 @@ def test_a_transcript_reads_well(ampsm: Ampsm, told: str) -> None:
         "  1.2k tokens (1.0k in, 200 out, 30 cache written, 4 cache read), 3 turns",
     ]
     assert ran.err == f"hint: ampsm diff {told}\n"
+
+
+def test_every_event_has_the_name_that_scripts_know() -> None:
+    names = {transcript._TYPES[kind] for kind in get_args(Event)}
+    assert names == {
+        *("thread", "init", "prompt", "text", "thinking", "toolUse", "toolResult", "turn", "usage", "result"),
+        *("attempt", "other", "noise", "tooLong"),
+    }
 
 
 def test_thinking_is_shown_when_asked_for(ampsm: Ampsm, told: str) -> None:
