@@ -82,7 +82,7 @@ class Phase:
             self._tell(hanging)
         if not (self.is_over() and seconds >= LEAST):
             return False
-        self.hung = printable(redact.text(busy_with(pid)))[:200] or "git"
+        self.hung = printable(redact.text(busy_with(pid) or self._told or "git"))[:200]
         return True
 
     def _tell(self, hanging: str | None) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from ampsm_engine import identity
 from ampsm_engine.amp import process
+from ampsm_engine.amp.process import descent
 from ampsm_engine.errors import Failed, Refused, Unfit
 from ampsm_engine.home import RunDirectory
 from ampsm_engine.identity import Identity, identify, is_alive
@@ -241,6 +242,7 @@ ORPHAN = """
 import os, sys
 from pathlib import Path
 from ampsm_engine.amp import process
+from ampsm_engine.amp.process import descent
 from ampsm_engine.home import RunDirectory
 from ampsm_engine.naming import new_id
 from tests.waiting import DEADLINE, until
@@ -374,6 +376,7 @@ def test_strays_are_those_with_exactly_this_mark(run, worktree, environ):
 SPARED = """
 import os, subprocess, sys
 from ampsm_engine.amp import process
+from ampsm_engine.amp.process import descent
 if len(sys.argv) == 1:
     sys.exit(subprocess.run([sys.executable, "-c", os.environ["CODE"], "inner"]).returncode)
 assert process.strays(os.environ["AMPSM_RUN_ID"]) == [], process.strays(os.environ["AMPSM_RUN_ID"])
@@ -442,3 +445,14 @@ def test_the_room_costs_a_light_command_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_is_waited_for_is_known_although_a_child_of_it_ends_meanwhile(monkeypatch):
+    """A hook in a shell starts and ends programs all the time; one of them between two looks is no answer."""
+    with subprocess.Popen(["sleep", "600"]) as works, subprocess.Popen(["true"]) as ends:
+        gone = psutil.Process(ends.pid)
+        ends.wait()
+        monkeypatch.setattr(psutil.Process, "children", lambda *_, **__: [gone, psutil.Process(works.pid)])
+        found = descent.busy_with(os.getpid())
+        works.kill()
+    assert found == "sleep 600"
