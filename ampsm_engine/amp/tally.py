@@ -22,7 +22,6 @@ from ampsm_engine.amp.events import (
     one_line,
 )
 from ampsm_engine.amp.lines import inner_object
-from ampsm_engine.amp.usage import FIELDS, Sums, plus
 from ampsm_engine.model import Tally, ToolCall
 
 ARGUMENTS_LIMIT = 2000
@@ -31,9 +30,36 @@ ARGUMENTS_LIMIT = 2000
 CANCELLED = "User cancelled"
 """How the error of a result begins that amp printed because of a signal."""
 
+_FIELDS = ("input_tokens", "output_tokens", "cache_creation_tokens", "cache_read_tokens")
+
 _MAIN_ARGUMENTS = (
     *("command", "cmd", "path", "pattern", "filePattern", "query", "url", "description", "prompt", "patchText"),
 )
+
+
+class _Sums:
+    """Token counts added up field by field: a field that no line gave is unknown."""
+
+    def __init__(self) -> None:
+        self._sums = dict.fromkeys(_FIELDS, 0)
+        self._given = dict.fromkeys(_FIELDS, 0)
+
+    def add(self, usage: Usage, sign: int = 1) -> None:
+        """Add a request's tokens; with a sign of -1 take them back."""
+        for name in _FIELDS:
+            count = getattr(usage, name)
+            if count is not None:
+                self._sums[name] += sign * count
+                self._given[name] += sign
+
+    def known(self) -> dict[str, int | None]:
+        """The sum of each field, None where no line gave it."""
+        return {name: self._sums[name] if self._given[name] else None for name in _FIELDS}
+
+    def total(self) -> int | None:
+        """All fields together, None when not one is known."""
+        counts = [count for count in self.known().values() if count is not None]
+        return sum(counts) if counts else None
 
 
 @dataclass(slots=True)
@@ -47,11 +73,11 @@ class Fold:
 
     def __init__(self, iteration_id: str = "") -> None:
         self._iteration_id = iteration_id
-        self._summed = Sums()
-        self._by_subagents = Sums()
+        self._summed = _Sums()
+        self._by_subagents = _Sums()
         self._by_message: dict[str, Usage] = {}
         self._turn_ids: set[str] = set()
-        self._before: dict[str, int | None] = dict.fromkeys(FIELDS)
+        self._before: dict[str, int | None] = dict.fromkeys(_FIELDS)
         self._turns = 0
         self._tools = 0
         self._refused: set[str] = set()
@@ -144,9 +170,9 @@ class Fold:
     def _all_counts(self) -> dict[str, int | None]:
         counts = self._summed.known()
         said = self.result.usage if self.result else None
-        for name in FIELDS:
+        for name in _FIELDS:
             own = getattr(said, name, None)
-            counts[name] = plus(self._before[name], counts[name] if own is None else own)
+            counts[name] = _plus(self._before[name], counts[name] if own is None else own)
         return counts
 
     def _add_mark(self, event: Event) -> None:
@@ -236,7 +262,7 @@ class Fold:
 
     def _begin_attempt(self, number: int) -> None:
         self._before = self._all_counts()
-        self._summed = Sums()
+        self._summed = _Sums()
         self._by_message.clear()
         self._turn_ids.clear()
         self._open.clear()
@@ -273,3 +299,10 @@ def summary(result: ToolResult) -> str:
 def _arguments(tool: ToolUse) -> str:
     text = json.dumps(tool.arguments, ensure_ascii=False)
     return text if len(text) <= ARGUMENTS_LIMIT else text[: ARGUMENTS_LIMIT - 1] + "…"
+
+
+def _plus(one: int | None, other: int | None) -> int | None:
+    """The sum of what is known of two counts."""
+    if one is None or other is None:
+        return one if other is None else other
+    return one + other

@@ -3,6 +3,7 @@
 The only place that knows of signals, broken pipes and the unexpected.
 """
 
+import errno
 import os
 import signal
 import sys
@@ -13,8 +14,11 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TextIO
 
-from ampsm_engine.cli import diagnostics, output, surroundings
-from ampsm_engine.errors import AmpsmError
+from ampsm_engine.cli import diagnostics, output
+from ampsm_engine.errors import AmpsmError, Failed, Unfit
+
+_FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ELOOP})
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class Terminated(KeyboardInterrupt):
@@ -35,7 +39,7 @@ def run(arguments: list[str], *, screens: Callable[..., int] | None = None) -> i
     except (BrokenPipeError, output.ReaderLeft):
         return diagnostics.OK  # the reader has had enough
     except OSError as reason:
-        problem = surroundings.told(reason)
+        problem = machine_problem(reason)
         if problem is None:
             raise
         return _told(problem)
@@ -98,6 +102,22 @@ def _review(screens: Callable[..., int], reference: str) -> int:
 
     startup.recovered = diagnostics.note
     return screens(review=startup.open_engine().store.sessions.resolve(reference).id)
+
+
+def machine_problem(reason: OSError) -> AmpsmError | None:
+    """An error of the operating system as a sentence with an exit code; None where it may be a fault of ampsm."""
+    why = os.strerror(reason.errno) if reason.errno else str(reason)
+    name = reason.filename
+    place = os.fsdecode(name) if isinstance(name, str | bytes) else ""
+    if reason.errno in _NO_ROOM:
+        if not place:
+            return Failed(f"What was to be written has no room: {why}.", "df -h")
+        return Failed(f"{place} could not be written: {why}.", f"df -h {os.path.dirname(place)}")  # noqa: PTH120
+    if reason.errno in _FORBIDDEN:
+        if not place:
+            return Unfit(f"The operating system forbids it: {why}.", "ampsm doctor")
+        return Unfit(f"{place} cannot be used: {why}.", f"ls -ld {place}")
+    return None
 
 
 def _told(problem: AmpsmError) -> int:

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from ampsm_engine import redact
-from ampsm_engine.amp.process.descent import busy_with
+from ampsm_engine.amp.process import busy_with
 from ampsm_engine.config import Settings
 from ampsm_engine.git import program
 from ampsm_engine.naming import printable

@@ -19,13 +19,12 @@ from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError, Failed, Refused, Unfit
 from ampsm_engine.git import abandoned, changes, commits, lock, repository
 from ampsm_engine.home import Home, RunDirectory
-from ampsm_engine.model import Iteration, Outcome, Session, State
+from ampsm_engine.model import Iteration, Outcome, Session, State, ToolCall
 from ampsm_engine.notices import News, NoticeKind
 from ampsm_engine.store import PatientStore, is_passing
 from ampsm_engine.store.patient import PATIENCE
 from ampsm_engine.worker import attempt, context, hand_work, outside, run_files, telling
 from ampsm_engine.worker.phase import Phase
-from ampsm_engine.worker.record import Recorder
 from ampsm_engine.worker.watch import Ladder, Patience, Reason, Transcript
 
 BUSY_TICK = 0.05
@@ -37,9 +36,51 @@ LONG_QUIET = 10.0
 REVIEW_LIMIT = commits.HOOK_LIMIT + lock.PATIENCE
 """Seconds that somebody may take to change the worktree in a review before amp begins: hooks may run."""
 
+RECORD_EVERY = 0.1
+"""Seconds between two writes into the store while amp talks."""
+
 STDERR_EVERY = 2.0
 STARTS_BEFORE_GIVING_UP = 3
 """How often a worker may die between claiming and starting amp before the iteration counts as crashed."""
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Writes into the store what an iteration's stream adds up to, while it grows.
+
+    What is written is always the whole tally: written again, it is the same, so nothing is ever counted twice.
+    """
+
+    store: PatientStore
+    run: RunDirectory
+    written_at: float = 0.0
+    _written: tuple[int, str | None, str | None] = (-1, None, None)
+    _calls: dict[int, ToolCall] = field(default_factory=dict)
+    """Tool calls that are not written yet."""
+
+    def is_due(self) -> bool:
+        """Whether the last write is long enough ago."""
+        return time.monotonic() - self.written_at >= RECORD_EVERY
+
+    def write(self, said: Transcript) -> None:
+        """Write what is new, if anything. Failed while the store cannot be written; nothing is forgotten then."""
+        fold = said.fold
+        self.written_at = time.monotonic()
+        thread_id = fold.thread_id or attempt.thread_in_log(self.run)
+        now = (said.reader.offset, fold.activity, thread_id)
+        self._calls |= {call.sequence: call for call in fold.take_tool_calls()}
+        if now == self._written and not self._calls:
+            return
+        self.store.iterations.record(
+            self.run.path.name,
+            tally=fold.tally,
+            offset=said.reader.offset,
+            activity=fold.activity,
+            thread_id=thread_id,
+            tool_calls=tuple(self._calls.values()),
+        )
+        self._written = now
+        self._calls.clear()
 
 
 @dataclass(slots=True)

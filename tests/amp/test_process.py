@@ -15,7 +15,6 @@ import pytest
 
 from ampsm_engine import identity
 from ampsm_engine.amp import process
-from ampsm_engine.amp.process import descent
 from ampsm_engine.errors import Failed, Refused, Unfit
 from ampsm_engine.home import RunDirectory
 from ampsm_engine.identity import Identity, identify, is_alive
@@ -242,7 +241,6 @@ ORPHAN = """
 import os, sys
 from pathlib import Path
 from ampsm_engine.amp import process
-from ampsm_engine.amp.process import descent
 from ampsm_engine.home import RunDirectory
 from ampsm_engine.naming import new_id
 from tests.waiting import DEADLINE, until
@@ -376,7 +374,6 @@ def test_strays_are_those_with_exactly_this_mark(run, worktree, environ):
 SPARED = """
 import os, subprocess, sys
 from ampsm_engine.amp import process
-from ampsm_engine.amp.process import descent
 if len(sys.argv) == 1:
     sys.exit(subprocess.run([sys.executable, "-c", os.environ["CODE"], "inner"]).returncode)
 assert process.strays(os.environ["AMPSM_RUN_ID"]) == [], process.strays(os.environ["AMPSM_RUN_ID"])
@@ -453,6 +450,6 @@ def test_what_is_waited_for_is_known_although_a_child_of_it_ends_meanwhile(monke
         gone = psutil.Process(ends.pid)
         ends.wait()
         monkeypatch.setattr(psutil.Process, "children", lambda *_, **__: [gone, psutil.Process(works.pid)])
-        found = descent.busy_with(os.getpid())
+        found = process.busy_with(os.getpid())
         works.kill()
     assert found == "sleep 600"

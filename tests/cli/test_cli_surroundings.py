@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.cli import diagnostics, surroundings
+from ampsm_engine.cli import diagnostics, edge
 from ampsm_engine.errors import Failed, Unfit
 from tests.cli.conftest import Ampsm, Shelf, program
 from tests.soak import one_in
@@ -45,7 +45,7 @@ def test_a_home_that_is_a_file_is_unfit(ampsm: Ampsm, hermetic: Path, repo: Path
 def test_what_the_system_forbids_has_a_class_and_a_hint(
     number: int, kind: type[Exception], name: str | bytes | None
 ) -> None:
-    told = surroundings.told(OSError(number, os.strerror(number), name))
+    told = edge.machine_problem(OSError(number, os.strerror(number), name))
     assert type(told) is kind
     assert told is not None
     assert os.strerror(number) in told.message
@@ -54,8 +54,8 @@ def test_what_the_system_forbids_has_a_class_and_a_hint(
 
 
 def test_what_may_be_a_fault_stays_one() -> None:
-    assert surroundings.told(FileNotFoundError(errno.ENOENT, "No such file", "/x")) is None
-    assert surroundings.told(OSError("odd")) is None
+    assert edge.machine_problem(FileNotFoundError(errno.ENOENT, "No such file", "/x")) is None
+    assert edge.machine_problem(OSError("odd")) is None
 
 
 def test_a_refusal_of_the_system_ends_a_command_with_five(

@@ -1,4 +1,4 @@
-"""amp as a process: started, found again after its worker died, and signalled.
+"""amp as a process: started, asked short questions, found again after its worker died, and signalled.
 
 Signals reach this very process or nobody (`identity`). amp's tools run in sessions of their own: what they leave
 behind is found by the run's mark (`marked`). psutil lives in this package.
@@ -10,6 +10,7 @@ import os
 import select
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from ampsm_engine.amp.process.marked import Stray, end_strays, marked, strays
-from ampsm_engine.amp.process.question import answer, once
 from ampsm_engine.errors import AmpsmError, Failed, Refused, Unfit
 from ampsm_engine.home import PRIVATE_FILE, RunDirectory, open_private, write_private
 from ampsm_engine.identity import LINUX, Identity, identify, is_alive
@@ -25,10 +25,13 @@ from ampsm_engine.identity import LINUX, Identity, identify, is_alive
 if TYPE_CHECKING:
     import psutil
 
-__all__ = ["Child", "Identity", "Stray", "adopt", "answer", "end_strays", "once", "start", "strays"]
+__all__ = ["Child", "Identity", "Stray", "adopt", "answer", "busy_with", "end_strays", "once", "start", "strays"]
 
 _GLANCE = 0.02
 """Seconds between two looks at a process whose end nobody announces."""
+
+_ANSWER_LIMIT = 1024 * 1024
+"""Bytes of an answer that are read."""
 
 
 class Child:
@@ -254,3 +257,54 @@ def _writes_to(pid: int, stream: Path) -> bool:
     with contextlib.suppress(OSError):
         return Path(f"/proc/{pid}/fd/1").samefile(stream)
     return False
+
+
+def answer(argv: Sequence[str], env: Mapping[str, str], *, limit: float) -> tuple[int | None, bytes]:
+    """The exit code and the standard output of a program; no code when it cannot be run or needs over `limit` s."""
+    # Into a file: a grandchild that keeps a pipe open would be waited for.
+    with tempfile.TemporaryFile() as output:
+        try:
+            popen = subprocess.Popen(
+                list(argv),
+                env=dict(env),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except (OSError, ValueError):
+            return None, b""
+        code = _exit_code(popen, limit)
+        output.seek(0)
+        return code, output.read(_ANSWER_LIMIT)
+
+
+def once(argv: Sequence[str], env: Mapping[str, str], *, limit: float) -> bool:
+    """Whether a program ran and succeeded within `limit` seconds."""
+    return answer(argv, env, limit=limit)[0] == 0
+
+
+def _exit_code(popen: "subprocess.Popen[bytes]", limit: float) -> int | None:
+    try:
+        return popen.wait(limit)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        if popen.returncode is None:
+            os.killpg(popen.pid, signal.SIGKILL)
+            popen.wait()
+
+
+def busy_with(pid: int) -> str:
+    """The command line of the first process that this one waits for, else its own; empty when it is gone."""
+    import psutil  # only who asks pays for it
+
+    words: list[list[str]] = []
+    with contextlib.suppress(psutil.Error):
+        process = psutil.Process(pid)
+        for one in (*process.children(recursive=True), process):
+            with contextlib.suppress(psutil.Error):  # a child may end while it is looked at
+                words.append(one.cmdline())
+    # git runs a hook through another git: the first that is none tells most.
+    named = next((line for line in words if line and not line[0].endswith("git")), words[-1] if words else [])
+    return " ".join(named)
