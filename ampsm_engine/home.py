@@ -37,7 +37,7 @@ class RunDirectory(NamedTuple):
 
     @property
     def stderr(self) -> Path:
-        """amp's standard error."""
+        """amp's standard error, appended to by amp itself."""
         return self.path / "amp.stderr"
 
     @property

@@ -81,7 +81,7 @@ def warn_of_settings(settings: "Settings") -> None:
 
 
 def note(text: str) -> None:
-    """Tell what happened."""
+    """Write on stderr what happened, with no label such as `warning:` in front."""
     _put(clean(text, lines=True) + "\n")
 
 

@@ -18,7 +18,7 @@ Document = dict[str, object]
 
 
 def camel(name: str) -> str:
-    """`amp_prompt` as `ampPrompt`."""
+    """A field's name as JSON has it: `amp_prompt` as `ampPrompt`."""
     head, *rest = name.split("_")
     return head + "".join(part.capitalize() for part in rest)
 
@@ -89,7 +89,7 @@ def _amiss_document(session: Session, conflicts: Collection[str], gone: Collecti
 
 
 def fact_document(fact: Fact) -> Document:
-    """A fact."""
+    """An entry of a session's history as JSON."""
     return _FACT.document(fact)
 
 

@@ -47,7 +47,7 @@ class FoundRun:
 
     @property
     def id(self) -> str:
-        """The iteration's id."""
+        """The id of the iteration that the directory belongs to."""
         return self.directory.path.name
 
     @property

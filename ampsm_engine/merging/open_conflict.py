@@ -26,7 +26,7 @@ conflict markers in it is meant; or one choice for each hunk."""
 
 @dataclass(frozen=True, slots=True)
 class Conflicts:
-    """An open conflict."""
+    """An open conflict of a merge: what does not fit, which files are still open and who is at them."""
 
     merge: Merge
     worktree: str

@@ -43,7 +43,7 @@ class SessionClash:
 
 @dataclass(frozen=True, slots=True)
 class Radar:
-    """What is foreseen."""
+    """The conflicts that sessions would have with their base and each other, as far as they are known yet."""
 
     clashes: tuple[SessionClash, ...]
     pending: int = 0
@@ -221,7 +221,7 @@ class _Answers:
         return self._answers.get(sort, {}).get(key)
 
     def put(self, sort: str, key: str, answer: Sequence[object]) -> None:
-        """Keep an answer."""
+        """Remember an answer, a list for JSON; `save` writes it to the file."""
         self._used.add((sort, key))
         self._answers.setdefault(sort, {})[key] = answer
         self._is_new = True

@@ -295,7 +295,6 @@ def remove_help(worktree: Path) -> None:
 
 
 def _help_page(now: Situation, merge: Merge, conflict: RewriteConflict) -> str:
-    """The page itself."""
     session, target = now.session, printable(now.target)
     lines = [
         f"# Conflicts of {session.name} with {target}",

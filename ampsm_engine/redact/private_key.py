@@ -22,7 +22,7 @@ _CUT_OFF = (
 
 
 class PrivateKey:
-    """Finds the blocks."""
+    """Finds blocks with a private key in a text, each string of a block as a span of its own."""
 
     def find(self, text: str, position: int) -> Sequence[SecretSpan]:
         """The block that begins at this position, in as many parts as it has strings."""

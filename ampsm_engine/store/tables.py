@@ -49,7 +49,7 @@ class FileName(TextField):
 
 
 def file_name(stored: str | None) -> str | None:
-    """The path again."""
+    """The path that a `FileName` column holds in its stored form; None stays None."""
     if stored is None or not stored.startswith("/"):
         return stored
     try:

@@ -85,7 +85,7 @@ class Recorder:
 
 @dataclass(slots=True)
 class Run:
-    """Running one iteration."""
+    """One iteration from its start, or its adoption, to amp's end."""
 
     home: Home
     store: PatientStore
@@ -101,7 +101,7 @@ class Run:
 
     @property
     def directory(self) -> RunDirectory:
-        """The run directory."""
+        """Where the files of this iteration's run lie."""
         return self.home.run(self.iteration.id)
 
     def until_ended(self, *, adopted: bool) -> bool:

@@ -33,7 +33,7 @@ def dumped(value: object) -> str:
 
 
 class Stream:
-    """One process's output."""
+    """What one scripted amp prints on stdout: JSON lines as amp writes them, or plain text."""
 
     def __init__(self, version: ScriptedVersion, interrupts: Interrupts, *, thread_id: str, echo: list[str]) -> None:
         self.version = version
@@ -91,7 +91,7 @@ class Stream:
         parent: str | None = None,
         usage: object = USAGE,
     ) -> None:
-        """One assistant line."""
+        """Print one line of the assistant with these blocks, after init and echo if they were not printed yet."""
         self.begin()
         if not self.thinking:
             blocks = [block for block in blocks if block["type"] != "thinking"]

@@ -32,7 +32,7 @@ class Change(NamedTuple):
 
 
 class Incoming(NamedTuple):
-    """What was found."""
+    """What incoming changes bring that somebody should know of before they are taken."""
 
     secrets: tuple[str, ...] = ()
     """Files and messages with something that looks like a secret, each with its commit where one has it."""

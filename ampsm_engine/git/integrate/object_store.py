@@ -71,7 +71,7 @@ class RangeCommit(NamedTuple):
 
 
 class ObjectStore:
-    """One repository's objects."""
+    """The objects of one repository: commits, trees and blobs read, merged and written, each looked up once."""
 
     def __init__(self, where: Path, repo: Repo | None = None) -> None:
         # It loads pygit2: who only wants values has no use for it.
@@ -88,7 +88,7 @@ class ObjectStore:
 
     @cached_property
     def merger(self) -> trees.Merger:
-        """What merges trees."""
+        """Merges trees of this repository by their object names; it reads and writes them here."""
         return trees.Merger(
             lambda name: self.database.read("tree", name.hex()),
             lambda raw: bytes.fromhex(self.database.write("tree", raw)),
