@@ -1,23 +1,27 @@
 """The first step of the merge wizard: everything is looked at, and the script runs where nothing is known of it.
 
-The script is a process of its own: its output is shown as it comes, and it can be ended.
+The script is a process of its own: its output is shown as it comes, and it can be ended. What all steps share
+lives here as well: the session, the stage the wizard is at, and the place where things are said.
 """
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from textual.content import Content
 from textual.widgets import RichLog
 
 from ampsm_engine import wording
 from ampsm_engine.errors import AmpsmError
+from ampsm_engine.merging.values import Options
+from ampsm_engine.model import Session
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, ask_until_answered, asking, tell
 from ampsm_tui.clean import one_line
-from ampsm_tui.screens.merge_stage import Staged
+from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.widgets import merge_lines
-from ampsm_tui.widgets.told import Painted
+from ampsm_tui.widgets.merge_head import MergeHead, MergeSteps
+from ampsm_tui.widgets.told import Painted, Told
 
 if TYPE_CHECKING:
     from ampsm_engine.engine.scripts import ScriptOutput
@@ -29,14 +33,67 @@ EVERY = 0.15
 _CHECKOUT = "checkout"
 """Findings about where the target is checked out: they keep it from moving, and nothing else."""
 
+Stage = Literal["check", "plan", "doing", "done"]
 
-class Looking(Staged):
-    """Asks for the findings and shows them."""
+_STEP: dict[Stage, int] = {"check": 0, "plan": 1, "doing": 2, "done": 3}
+_WORDS = {"merge": "Merge", "squash": "Squash", "rebase": "Rebase"}
+
+
+class Looking(AppScreen[None]):
+    """Goes from stage to stage; asks for the findings and shows them."""
 
     found: "Preflight | None" = None
     _run = ""
     """The run of the script that is watched."""
     _waiting = ""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self.session_id = session.id
+        self.stage: Stage = "check"
+        self.options = Options()
+
+    @property
+    def told(self) -> Told:
+        """Where things are said."""
+        return self.query_one("#told", Told)
+
+    @property
+    def target(self) -> str:
+        """The branch that the work comes to."""
+        return self.options.onto or self.session.base_branch
+
+    def go_to(self, stage: Stage) -> None:
+        """Be at a stage: its keys, its parts."""
+        self.stage = stage
+        for one in _STEP:
+            self.set_class(one == stage, f"-{one}")
+        self.show_head()
+        self.refresh_bindings()
+
+    def show_head(self) -> None:
+        """What goes where, and how far it is."""
+        target = self.target if self.options.kind != "squash" else ""
+        session = self.session
+        self.query_one(MergeHead).show(_WORDS[self.options.kind], session.name, target, session.branch_name)
+        self.query_one(MergeSteps).at(_STEP[self.stage])
+
+    def say(self, text: str) -> None:
+        """One sentence, and nothing else."""
+
+        def lines(width: int) -> list[Painted]:
+            return [(), *merge_lines.paragraph(text, width)]
+
+        self.told.tell(lines, top=True)
+
+    def say_trouble(self, message: str, hint: str) -> None:
+        """An error with its hint, and nothing else."""
+
+        def lines(width: int) -> list[Painted]:
+            return [(), *merge_lines.trouble(message, hint, width)]
+
+        self.told.tell(lines, top=True)
 
     def look(self, *, fetch: bool = False) -> None:
         """Look at everything anew."""

@@ -15,7 +15,8 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.widgets import Button, Input, Static, TextArea
+from textual.widget import Widget
+from textual.widgets import Button, Input, Label, Static, TextArea
 
 from ampsm_engine import naming
 from ampsm_engine.engine.drafts import SessionDraft, Trouble
@@ -28,7 +29,6 @@ from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.dialog import SEND
 from ampsm_tui.screens.unsent import KeptText
 from ampsm_tui.widgets.choice import Choice
-from ampsm_tui.widgets.field import Field
 from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.typed import LineInput, TextInput
 
@@ -54,6 +54,55 @@ class Beginning:
         """The same repository, base, script and mode."""
         script, mode = session.script_command or "", session.model_override or ""
         return cls(session.repo_root, session.base_branch, script, mode, like=session.id)
+
+
+class Field(Horizontal):
+    """One line of the form: its name, a control, and below it what is wrong; `touched` once a person was in it."""
+
+    DEFAULT_CSS = """
+    Field {
+        height: auto;
+        margin-bottom: 1;
+        Label { dock: left; width: 12; color: $foreground-muted; }
+        Label.-here { color: $foreground; text-style: bold; }
+        Vertical { height: auto; width: 100%; }
+        Input { height: 1; width: 100%; border: none; background: $panel; }
+        TextArea { width: 100%; border: none; padding: 0; background: $panel; }
+        .trouble { display: none; color: $error; }
+    }
+    """
+
+    def __init__(self, name: str, label: str, control: Widget) -> None:
+        super().__init__(id=f"field-{name}")
+        self.field = name
+        self.touched = False
+        self._label = label
+        self.control = control
+
+    def compose(self) -> ComposeResult:
+        """What it is called, beside it the control, and below that what is wrong."""
+        yield Label(self._label)
+        with Vertical():
+            yield self.control
+            yield Static("", classes="trouble")
+
+    def show_trouble(self, message: str = "", hint: str = "") -> None:
+        """Say what is wrong; nothing takes it away."""
+        text = "\n".join(part for part in (message and f"✗ {message}", hint) if part)
+        trouble = self.query_one(".trouble", Static)
+        if trouble.display != bool(text) or text != getattr(self, "_shown", ""):
+            self._shown = text
+            trouble.update(Content(many_lines(text, 1000)))
+            trouble.display = bool(text)
+
+    def on_descendant_focus(self) -> None:
+        """Its name stands out while a person is in it."""
+        self.query_one(Label).add_class("-here")
+
+    def on_descendant_blur(self) -> None:
+        """Left once: from now on it may be told what is wrong."""
+        self.query_one(Label).remove_class("-here")
+        self.touched = True
 
 
 class NewSessionScreen(AppScreen[str | None]):
@@ -133,7 +182,7 @@ class NewSessionScreen(AppScreen[str | None]):
         return json.dumps(found) if found else ""
 
     def on_mount(self) -> None:
-        """Look around."""
+        """Offer the repositories that have sessions, suggest a name, and look at the repository."""
         self._script_typed |= "script" in self._left()
         board = app_of(self).board
         roots = dict.fromkeys(row.session.repo_root for row in board.rows) if board else {}
@@ -252,7 +301,7 @@ class NewSessionScreen(AppScreen[str | None]):
         state.set_class(text.startswith("✗"), "-trouble")
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
-        """The three buttons."""
+        """Cancel the form, or make the session and perhaps start it."""
         if event.button.id == "cancel":
             self.action_cancel()
         else:

@@ -3,6 +3,7 @@
 It is given the board. What else it shows is asked for again whenever the board says that something has changed.
 """
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,30 +14,52 @@ from textual.containers import Container, Vertical
 from textual.reactive import var
 from textual.widgets import ContentSwitcher, Static
 
-from ampsm_engine.model import Board, BoardRow, Iteration, Session, State
+from ampsm_engine import wording
+from ampsm_engine.model import Board, BoardRow, Iteration, Outcome, ScriptResult, Session, State, Tally
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, asking
+from ampsm_tui.clean import fit, many_lines, one_line
 from ampsm_tui.screens.following_up import FollowingUp
+from ampsm_tui.widgets.block_cursor import BlockCursor
 from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.prompt_box import PromptBox
 from ampsm_tui.widgets.queue import Queue
-from ampsm_tui.widgets.reader import Reader, files_told
 from ampsm_tui.widgets.session_head import SessionHead
 from ampsm_tui.widgets.stale_notice import StaleNotice
 from ampsm_tui.widgets.timeline import Timeline
 from ampsm_tui.widgets.timeline_entries import EntryKind, TimelineEntry, entries
 from ampsm_tui.widgets.transcript import ShownIteration
-from ampsm_tui.widgets.transcript_ending import ending
+from ampsm_tui.widgets.transcript_blocks import Block, BlockKind
+from ampsm_tui.widgets.transcript_layout import TranscriptLayout
 from ampsm_tui.widgets.transcript_pane import TranscriptPane
 
 if TYPE_CHECKING:
-    from ampsm_engine.engine.history import History
+    from ampsm_engine.engine.history import FileChange, History
 
 REFLOG_TICK = 1.0
 """Seconds between two looks at whether the branch has moved by hand; a look is one question to the file system."""
 
 IDLE_BOX = "m writes a follow-up"
 BUSY_BOX = "m queues a follow-up"
+
+_LETTERS = {"added": "A", "modified": "M", "deleted": "D", "renamed": "R", "copied": "C", "typechange": "T"}
+_MARKS = {Outcome.DONE: "✓", Outcome.FAILED: "✗", Outcome.CRASHED: "✗", Outcome.STOPPED: "◆"}
+
+
+class Reader(BlockCursor):
+    """Something to read beside the timeline: a commit's files, a script's output, notes; nothing live."""
+
+    def read(self, title: str, text: str, *, end: bool = False) -> None:
+        """Show a text below its title; `end`: its end first."""
+        self.dress()
+        self._layout = TranscriptLayout(self._painter.paint, self._room)
+        self._layout.insert(
+            0, [Block(BlockKind.PROMPT, many_lines(title)), Block(BlockKind.PLAIN, many_lines(text) or "(nothing)")]
+        )
+        # Not left to the moment of the focus: that may come before the text or after it.
+        self._cursor = self.blocks[-1 if end else 0]
+        self._stand(is_following=end, new_below=0)
+        self._adjust(None if end else (self.blocks[0], 0))
 
 
 class SessionScreen(FollowingUp):
@@ -181,7 +204,7 @@ class SessionScreen(FollowingUp):
             prompt=iteration.prompt,
             worktree=session.worktree_path,
             is_live=iteration.state is not State.SETTLED,
-            ending=ending(iteration),
+            ending=_ending(iteration),
         )
 
     # The timeline opens things.
@@ -227,7 +250,7 @@ class SessionScreen(FollowingUp):
         engine = app_of(self).engine
         if entry.kind is EntryKind.COMMIT:
             files = await ask(history.commit_files, engine, self.session_id, entry.subject)
-            self._read(f"{entry.title}\n{entry.detail}", files_told(files or ()))
+            self._read(f"{entry.title}\n{entry.detail}", _files_told(files or ()))
         else:
             said = await ask(history.script_output, engine, entry.subject, entry.number)
             self._read(entry.title, said or "", end=True)
@@ -273,3 +296,73 @@ def _changed_at(path: str) -> float:
         return Path(path).stat().st_mtime if path else 0.0
     except OSError:
         return 0.0
+
+
+def _files_told(files: Sequence["FileChange"]) -> str:
+    """A line for each file of a commit: what became of it, lines added and removed, its path."""
+    if not files:
+        return "It changes no file."
+    lines = []
+    for file in files:
+        counts = "binary" if file.binary else f"+{file.additions or 0} -{file.deletions or 0}"
+        moved = f"{one_line(file.old_path)} → " if file.old_path else ""
+        lines.append(f"{_LETTERS.get(file.kind, '?')}  {fit(counts, 11)} {moved}{one_line(file.path)}")
+    total = f"{len(files)} file{'s' * (len(files) != 1)}"
+    added, removed = sum(file.additions or 0 for file in files), sum(file.deletions or 0 for file in files)
+    return "\n".join([*lines, "", f"{total}, +{added} -{removed}"])
+
+
+def _ending(iteration: Iteration) -> str:
+    """How an iteration ended, or that it waits; the first sign of a line says how bad it is. Empty while amp works."""
+    if iteration.state is State.QUEUED:
+        return "◆ waits for its turn"
+    if iteration.state is not State.SETTLED:
+        return ""
+    return "\n".join(_ending_lines(iteration))
+
+
+def _ending_lines(iteration: Iteration) -> Iterator[str]:
+    outcome = iteration.outcome or Outcome.CRASHED
+    told = [f"{_MARKS[outcome]} {outcome.value}"]
+    if iteration.duration_ms is not None:
+        told.append(f"in {wording.duration(iteration.duration_ms)}")
+    if iteration.attempts > 1:
+        told.append(f"at the {_ordinal(iteration.attempts)} attempt")
+    yield " ".join(told)
+    if iteration.error:
+        yield f"✗ {many_lines(iteration.error, 2_000).strip()}"
+    if iteration.hint:
+        yield f"  {many_lines(iteration.hint, 500).strip()}"
+    if iteration.tally.token_usage is not None:
+        yield f"  {_tokens_told(iteration.tally)}"
+    yield from _work_lines(iteration, outcome)
+
+
+def _work_lines(iteration: Iteration, outcome: Outcome) -> Iterator[str]:
+    """What came of it in the repository."""
+    if iteration.commit_sha:
+        files = iteration.changed_files
+        yield f"  commit {iteration.commit_sha[:8]}, {files} file{'s' * (files != 1)}"
+    elif outcome is Outcome.DONE:
+        yield "  nothing was changed"
+    if iteration.test_result is ScriptResult.PASS:
+        yield "✓ the script passed"
+    elif iteration.test_result is ScriptResult.FAIL:
+        yield f"✗ the script failed with exit code {iteration.test_exit_code}"
+
+
+def _tokens_told(tally: Tally) -> str:
+    """Tokens and turns: `12.3k tokens (1.2k in, 3.4k out, 7.7k from cache), 4 turns`."""
+    parts = [
+        (tally.input_tokens, "in"),
+        (tally.output_tokens, "out"),
+        (tally.cache_creation_tokens, "to cache"),
+        (tally.cache_read_tokens, "from cache"),
+    ]
+    known = ", ".join(f"{wording.count(number)} {word}" for number, word in parts if number)
+    told = f"{wording.count(tally.token_usage)} tokens" + (f" ({known})" if known else "")
+    return f"{told}, {tally.turns} turn{'s' * (tally.turns != 1)}"
+
+
+def _ordinal(number: int) -> str:
+    return {2: "2nd", 3: "3rd"}.get(number, f"{number}th")

@@ -1,6 +1,7 @@
 """The session list: the first screen. It is given the board; what is done with a session lives in `actions`."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -10,19 +11,20 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.reactive import var
 
-from ampsm_engine.model import Board, Session
+from ampsm_engine import wording
+from ampsm_engine.model import Board, BoardRow, Session
 from ampsm_tui import recovering
 from ampsm_tui.app_context import app_of
-from ampsm_tui.clean import one_line
+from ampsm_tui.clean import cells, one_line
 from ampsm_tui.screens.actions import NEW_KEYS, SessionActions
 from ampsm_tui.screens.counting import Counting
 from ampsm_tui.screens.foreseeing import Foreseer
 from ampsm_tui.widgets.key_bar import KeyBar
+from ampsm_tui.widgets.one_liner import OneLiner, Piece
 from ampsm_tui.widgets.preview import Preview
-from ampsm_tui.widgets.session_order import home_of
+from ampsm_tui.widgets.session_order import NEED, Arrangement, home_of
 from ampsm_tui.widgets.session_table import SessionTable
 from ampsm_tui.widgets.stale_notice import StaleNotice
-from ampsm_tui.widgets.summary_bar import SummaryBar
 
 if TYPE_CHECKING:
     from textual.widgets import Input
@@ -33,6 +35,42 @@ if TYPE_CHECKING:
 
 LOOK_AGAIN = 15.0
 """Seconds between two looks at the ages, which say minutes."""
+
+_WORDS = {"awaiting-input": "awaiting input"}
+
+
+class SummaryBar(OneLiner):
+    """How many sessions are what, with glyph and word, or the glyph alone; and what the list was narrowed to."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"-brand", "-quiet", "-chosen", *(f"-{word}" for word in NEED)}
+    DEFAULT_CSS = """
+    SummaryBar {
+        background: $surface; padding: 0 1;
+        & > .-brand { color: $foreground; text-style: bold; }
+        & > .-quiet, & > .-idle { color: $foreground 55%; }
+        & > .-chosen { color: $accent; }
+        & > .-awaiting-input { color: $warning; }
+        & > .-error { color: $error; }
+        & > .-running { color: $primary; }
+        & > .-queued { color: $secondary; }
+        & > .-done { color: $success; }
+    }
+    """
+
+    def show(self, rows: Sequence[BoardRow], how: Arrangement, marked: int, *, read_only: bool) -> None:
+        """Show the counts of these sessions, and how the list is arranged."""
+        counted = Counter(wording.state_word(row) for row in rows)
+        brand = [Piece("ampsm", "brand"), Piece(" watch" if read_only else "", "quiet")]
+        chosen = _chosen(how, marked)
+        width = self.size.width
+        for left in (
+            [*brand, *_counts(counted, words=True, gap="  ")],
+            [*brand, *_counts(counted, words=False, gap="  ")],
+            [*_counts(counted, words=False, gap=" ")],
+        ):
+            if sum(cells(piece.text) for piece in (*left, *chosen)) < width:
+                break
+        self.say(left, chosen)
 
 
 class SessionsScreen(SessionActions):
@@ -217,3 +255,27 @@ class SessionsScreen(SessionActions):
             self._arrange(status="all")
         elif how.inside is not None:
             self._arrange(inside=None)
+
+
+def _counts(counted: Counter[str], *, words: bool, gap: str) -> list[Piece]:
+    told = []
+    for word in NEED:
+        if counted[word]:
+            name = f" {_WORDS.get(word, word)}" if words else ""
+            told.append(Piece(f"{gap}{wording.GLYPHS[word]} {counted[word]}{name}", word))
+    return told
+
+
+def _chosen(how: Arrangement, marked: int) -> list[Piece]:
+    told = [f"{marked} marked" if marked else ""]
+    if how.text:
+        told.append(f"/{one_line(how.text, 20)}")
+    if how.status != "all":
+        told.append(f"only {how.status}")
+    if how.inside is not None:
+        told.append(f"in {one_line(how.inside.rstrip('/').rpartition('/')[2], 24)}")
+    if how.by_repository:
+        told.append("by repository")
+    if how.sort != "needs me":
+        told.append(f"by {how.sort}")
+    return [Piece("  ".join(filter(None, told)), "chosen")]

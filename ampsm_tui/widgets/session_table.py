@@ -20,8 +20,7 @@ from ampsm_engine.model import Board, BoardRow, Session
 from ampsm_tui.app_context import app_of
 from ampsm_tui.widgets.blending import Blending
 from ampsm_tui.widgets.outlook import Foreseeing
-from ampsm_tui.widgets.session_lines import SessionLines
-from ampsm_tui.widgets.session_order import Arrangement, Heading, arranged, nothing_of
+from ampsm_tui.widgets.session_order import Arrangement, Heading, SessionLines, arranged, nothing_of
 from ampsm_tui.widgets.session_paint import STYLES, RowPainter, RowState
 
 if TYPE_CHECKING:

@@ -5,8 +5,7 @@ from hypothesis import strategies as st
 
 from ampsm_engine.model import BoardRow
 from ampsm_tui.widgets.session_columns import AGE, ALL, GAP, GLYPH, NAME, layout
-from ampsm_tui.widgets.session_lines import SessionLines
-from ampsm_tui.widgets.session_order import SORTS, Arrangement, Heading, arranged, home_of
+from ampsm_tui.widgets.session_order import SORTS, Arrangement, Heading, SessionLines, arranged, home_of
 from tests.tui.builders import AWAITING, DONE, ERROR, IDLE, RUNNING, a_day, a_session, ago
 
 STATES = st.lists(st.sampled_from([AWAITING, ERROR, RUNNING, IDLE, DONE]), max_size=12)
