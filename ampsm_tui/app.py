@@ -252,11 +252,11 @@ class AmpsmApp(Leaving, Redrawing):
             self.push_screen(FirstRunScreen().data_bind(AmpsmApp.board))
 
     def on_session_table_session_chosen(self, event: "SessionTable.SessionChosen") -> None:
-        """Open a session."""
+        """Open the screen of a session that was chosen in the list."""
         self.open_session(event.session_id)
 
     def open_session(self, session_id: str) -> None:
-        """Show one session."""
+        """Put the screen of one session in front."""
         from ampsm_tui.screens.session import SessionScreen
 
         self.push_screen(SessionScreen(session_id).data_bind(AmpsmApp.board))
@@ -289,7 +289,7 @@ class AmpsmApp(Leaving, Redrawing):
         self.push_screen(HelpScreen(self.screen))
 
     def action_settings(self) -> None:
-        """The settings."""
+        """Open the screen of the settings."""
         from ampsm_tui.screens.settings import SettingsScreen
 
         self.push_screen(SettingsScreen())
@@ -350,7 +350,7 @@ class AmpsmApp(Leaving, Redrawing):
             write(sequence)
 
     def say(self, text: str, *, title: str = "") -> None:
-        """A toast."""
+        """Show a toast; `text` and `title` are made safe for the terminal here."""
         self.notify(one_line(text), title=one_line(title), markup=False)
 
 

@@ -24,7 +24,7 @@ class AppContext(Protocol):
 
     @property
     def differ(self) -> "Differ":
-        """The diff process."""
+        """The client of the diff process."""
 
     def open_review(self, session: "Session", range_: str = "") -> None:
         """Read what a session changed."""
@@ -36,7 +36,7 @@ class AppContext(Protocol):
         """Write a terminal sequence that the program itself has made."""
 
     def say(self, text: str, *, title: str = "") -> None:
-        """A toast."""
+        """Show a toast; `text` and `title` are made safe for the terminal."""
 
 
 def app_of(node: DOMNode) -> AppContext:

@@ -40,13 +40,13 @@ class ScreenActions(Provider):
         self.app.theme = name
 
     async def search(self, query: str) -> Hits:
-        """What matches."""
+        """The actions whose names match the query, each with its score."""
         matcher = self.matcher(query)
         for text, help_text, do in self._all():
             if (score := matcher.match(text)) > 0:
                 yield Hit(score, matcher.highlight(text), do, text=text, help=one_line(help_text))
 
     async def discover(self) -> Hits:
-        """Everything."""
+        """Every action, shown while nothing is typed yet."""
         for text, help_text, do in self._all():
             yield DiscoveryHit(one_line(text), do, help=one_line(help_text))

@@ -22,7 +22,7 @@ class Redrawing(App[int]):
     ]
 
     def action_redraw(self) -> None:
-        """Write every cell."""
+        """Write every cell of the screen anew."""
         self.screen.refresh(layout=True)
 
 

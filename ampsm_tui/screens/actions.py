@@ -66,7 +66,7 @@ class SessionActions(AppScreen[None]):
         return super().check_action(action, parameters)
 
     def action_new(self) -> None:
-        """A new session."""
+        """Open the form for a new session."""
         self._open_form(None)
 
     def action_new_from(self) -> None:
@@ -83,7 +83,7 @@ class SessionActions(AppScreen[None]):
         """A new session was made, or not; an heir may go to it."""
 
     def action_message(self) -> None:
-        """Write a follow-up."""
+        """Write a follow-up for the chosen sessions."""
         sessions = self._selected()
         if not sessions:
             return
@@ -223,7 +223,7 @@ class SessionActions(AppScreen[None]):
         app_of(self).say(f"{session.name} is back")
 
     def action_rename(self) -> None:
-        """Another name."""
+        """Ask for another name of the one chosen session."""
         from ampsm_engine.engine import sessions as verbs
         from ampsm_tui.screens.writing import LineScreen
 

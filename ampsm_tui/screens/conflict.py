@@ -78,7 +78,7 @@ class ConflictScreen(Resolving):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        """Show it."""
+        """Show the conflict, and look at the board and the files from now on."""
         session = self.session
         self.query_one(MergeHead).show("Conflicts", session.name, session.base_branch, session.branch_name)
         self.told.focus()

@@ -21,7 +21,7 @@ _AT_LINE = frozenset(
 
 
 class Resolving(ShownConflict):
-    """Keys that resolve."""
+    """The conflict screen's keys that resolve: take a side, edit, undo, go to the next."""
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)

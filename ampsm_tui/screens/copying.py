@@ -38,7 +38,7 @@ class CopyScreen(Dialog[tuple[str, str]]):
         super().__init__(f"Copy {several}")
 
     def compose_body(self) -> ComposeResult:
-        """The menu."""
+        """A menu of what can be copied, each with its value."""
         options = []
         for letter, word, field in _WHAT:
             shown = one_line(self._text(field), 300)

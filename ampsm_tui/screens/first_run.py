@@ -106,7 +106,7 @@ class FirstRunScreen(AppScreen[None]):
         self.query_one("#keys", Static).update(Content(f"{begin}. ? lists all keys."))
 
     def action_new(self) -> None:
-        """The first session."""
+        """Open the form for the first session."""
         from ampsm_tui.screens.new_session import NewSessionScreen
 
         self.app.push_screen(NewSessionScreen())
@@ -116,5 +116,5 @@ class FirstRunScreen(AppScreen[None]):
         self._close()
 
     def action_quit(self) -> None:
-        """Out of ampsm."""
+        """End ampsm with exit code 0."""
         self.app.exit(0)

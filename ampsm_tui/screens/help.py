@@ -125,11 +125,11 @@ class Table(Static):
         self._shown = (0, 0)
 
     def on_mount(self) -> None:
-        """What fits."""
+        """Fill the page with as much as fits."""
         self._fill()
 
     def on_resize(self) -> None:
-        """What fits now."""
+        """Fill the page with what fits into the new size."""
         self._fill()
 
     def _fill(self) -> None:

@@ -133,9 +133,9 @@ class KeysScreen(AppScreen[None]):
         self._listed.replace_option_prompt(key.id, self._line(key))
 
     def action_walk(self, how: str) -> None:
-        """As everywhere."""
+        """Move the cursor of the list as the keys do in every list."""
         getattr(self._listed, f"action_{how}")()
 
     def action_leave(self) -> None:
-        """Back."""
+        """Close the screen, back to the settings."""
         self.dismiss(None)

@@ -28,7 +28,7 @@ _NEXT: "dict[Kind, Kind]" = {"merge": "squash", "squash": "rebase", "rebase": "m
 
 
 class Choosing(Looking):
-    """Options and plan."""
+    """The second step of the merge wizard: options, and the plan that follows from them."""
 
     plan: "MergePlan | None" = None
     _draft = ""
@@ -138,7 +138,7 @@ class Choosing(Looking):
         return found
 
     def action_message(self) -> None:
-        """Into the message."""
+        """Put the cursor into the box of the commit message."""
         self.message.focus()
 
     def action_choose(self, what: str) -> None:

@@ -48,7 +48,7 @@ class Doing(Choosing):
     """The sentence about what the trash would take."""
 
     def action_begin(self) -> None:
-        """Do it."""
+        """Carry out the plan; a commit that needs a message and has none is refused."""
         if self.plan is None:
             return
         if self.needs_message and not self.message.text.strip():
@@ -256,7 +256,7 @@ class Doing(Choosing):
         self.look()
 
     def action_trash(self) -> None:
-        """The last question."""
+        """Ask whether the merged session is to go into the trash."""
         from ampsm_tui.screens.confirm import ConfirmScreen
 
         text = self._lost.replace("ampsm trash restore", "u in the list")

@@ -184,7 +184,7 @@ class Looking(AppScreen[None]):
             self.say_trouble(refusal.message, refusal.hint)
 
     def action_look_again(self) -> None:
-        """Everything anew."""
+        """Ask for all findings anew, without a fetch."""
         self.look()
 
     def action_fetch(self) -> None:

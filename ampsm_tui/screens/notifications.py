@@ -185,7 +185,7 @@ class NotificationsScreen(AppScreen[None]):
         self.action_change(1)
 
     def action_leave(self) -> None:
-        """Back."""
+        """Close the screen, back to the one before."""
         self.dismiss(None)
 
 

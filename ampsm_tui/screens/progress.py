@@ -28,7 +28,7 @@ class ProgressScreen(Dialog[None]):
         self._progress = progress
 
     def compose_body(self) -> ComposeResult:
-        """One line."""
+        """One line that says how far it is."""
         yield Static(self._progress.line, id="at", markup=False)
 
     def show(self) -> None:

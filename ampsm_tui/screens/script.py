@@ -46,7 +46,7 @@ class ScriptScreen(Dialog[None]):
         yield Static("starting", id="ending", markup=False)
 
     def on_mount(self) -> None:
-        """Begin."""
+        """Begin to watch the script."""
         self.run_worker(self._watch(), group="watching")
 
     async def _watch(self) -> None:

@@ -115,7 +115,7 @@ class SessionsScreen(SessionActions):
 
     @property
     def table(self) -> SessionTable:
-        """The list itself."""
+        """The widget that lists the sessions."""
         return self.query_one(SessionTable)
 
     def on_mount(self) -> None:
@@ -201,7 +201,7 @@ class SessionsScreen(SessionActions):
         self._summarize()
 
     async def action_filter(self) -> None:
-        """Type a filter."""
+        """Open the box that a filter is typed into."""
         from ampsm_tui.widgets.filter_box import FilterBox  # its Input is not worth the time of the first frame
 
         if not self.query(FilterBox):

@@ -38,7 +38,7 @@ class KeptText:
             self._has_failed = False
 
     def drop(self) -> None:
-        """It was sent."""
+        """Forget the kept text, because it was sent."""
         self._place.drop()
 
     def close(self, text: str, base: str, dismiss: Callable[[], object]) -> None:

@@ -98,7 +98,7 @@ class _Writing(Dialog[bool]):
         self._unsent.close(self.written(), self._text, lambda: self.dismiss(None))
 
     def action_send(self) -> None:
-        """Hand it over."""
+        """Hand over what was written; a text that must not be empty is refused when it is."""
         if not self.written().strip() and not self._may_be_empty:
             self.show_trouble(f"There is nothing to {self.WORD} yet.")
             return
@@ -120,7 +120,7 @@ class _ManyLines(_Writing):
     """Many lines; Enter is a new line."""
 
     def compose_box(self, text: str) -> TextArea:
-        """The text."""
+        """A box of many lines that holds the text."""
         return TextInput(text, show_line_numbers=False, soft_wrap=True, compact=True)
 
     def on_mount(self) -> None:
@@ -130,7 +130,7 @@ class _ManyLines(_Writing):
             area.move_cursor(area.document.end)
 
     def written(self) -> str:
-        """The text."""
+        """The text in the box of many lines."""
         return self.query_one(TextArea).text
 
     def action_reset(self) -> None:
@@ -161,11 +161,11 @@ class LineScreen(_Writing):
     ]
 
     def compose_box(self, text: str) -> Input:
-        """The line."""
+        """A box of one line that holds the text."""
         return LineInput(text, compact=True, select_on_focus=False)
 
     def written(self) -> str:
-        """The line."""
+        """The text in the box of one line."""
         return self.query_one(Input).value
 
     def action_reset(self) -> None:

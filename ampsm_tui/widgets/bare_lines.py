@@ -41,11 +41,11 @@ class BareLines(Widget):
         return strips
 
     def render_line(self, y: int) -> Strip:
-        """One line."""
+        """One line of the widget as cells."""
         return self.paint(y)
 
     def refresh_line(self, y: int) -> None:
-        """Repaint one line."""
+        """Repaint one line; one that is not on screen is left alone."""
         if 0 <= y < self.size.height:
             self.refresh(Region(0, y, self.size.width, 1))
 

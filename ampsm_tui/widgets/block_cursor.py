@@ -39,7 +39,7 @@ class BlockCursor(BlockView):
         self.refresh()
 
     def on_blur(self) -> None:
-        """The cursor hides."""
+        """Repaint without the cursor, which shows only with the focus."""
         self.refresh()
 
     def _last(self) -> Block | None:
@@ -102,7 +102,7 @@ class BlockCursor(BlockView):
             self._put_cursor(self._cursor_index())
 
     def action_top(self) -> None:
-        """To the beginning."""
+        """Go to the first block, and follow the end no longer."""
         if self.blocks:
             self._stand(is_following=False)
             self._adjust((self.blocks[0], 0))
@@ -164,11 +164,11 @@ class BlockCursor(BlockView):
             self.refresh()
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """The wheel."""
+        """Go up by a turn of the wheel."""
         event.stop().prevent_default()
         self._go(-WHEEL)
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """The wheel."""
+        """Go down by a turn of the wheel."""
         event.stop().prevent_default()
         self._go(WHEEL)

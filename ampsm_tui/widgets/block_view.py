@@ -83,7 +83,7 @@ class BlockView(ScrollView, can_focus=True):
 
     @property
     def standing(self) -> TranscriptStatus:
-        """How it stands."""
+        """How the transcript stands, as the line below it tells."""
         return self._standing
 
     def dress(self) -> None:

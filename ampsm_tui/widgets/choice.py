@@ -59,7 +59,7 @@ class Choice(Vertical):
 
         @property
         def control(self) -> "Choice":
-            """The choice."""
+            """The `Choice` that sent this, for Textual's `@on`."""
             return self.choice
 
     def __init__(self, value: str = "", *, placeholder: str = "", id: str | None = None) -> None:  # noqa: A002
@@ -78,7 +78,7 @@ class Choice(Vertical):
 
     @property
     def input(self) -> Input:
-        """The line."""
+        """The line that is typed into."""
         return self.query_one(Input)
 
     @property
@@ -152,7 +152,7 @@ class Choice(Vertical):
             options.display = bool(self._fit)
 
     def action_close(self) -> None:
-        """No list."""
+        """Hide the list of what is offered."""
         self.query_one(OptionList).display = False
 
     def action_take(self) -> None:

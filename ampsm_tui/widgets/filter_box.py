@@ -46,13 +46,13 @@ class FilterBox(LineInput):
         self.screen.set_focus(self)  # at once: the next keys may be here already
 
     def action_leave(self) -> None:
-        """Drop the filter."""
+        """Drop the filter and close the box."""
         self.value = ""
         self.remove_class("-open")
         self.post_message(self.TypingEnded())
 
     async def action_submit(self) -> None:
-        """Keep the filter."""
+        """Keep the filter, without the box where it is empty, and go back to the list."""
         self.set_class(bool(self.value), "-open")
         self.post_message(self.TypingEnded())
 

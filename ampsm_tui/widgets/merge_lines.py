@@ -170,7 +170,7 @@ def trouble(message: str, hint: str, width: int) -> list[Painted]:
 
 
 def paragraph(text: str, width: int, style: str = "quiet") -> list[Painted]:
-    """Words in lines."""
+    """A text as wrapped lines of one style, at most 60."""
     return [(Piece(line, style),) for line in wrapped(many_lines(text, 4000), width, 60)]
 
 

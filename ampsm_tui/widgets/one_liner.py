@@ -31,7 +31,7 @@ class OneLiner(Widget):
         self._right: tuple[Piece, ...] = ()
 
     def say(self, left: Sequence[Piece], right: Sequence[Piece] = ()) -> None:
-        """Show these pieces."""
+        """Show these pieces at both ends; `right` only where there is room for it."""
         if (tuple(left), tuple(right)) != (self._left, self._right):
             self._left, self._right = tuple(left), tuple(right)
             self.refresh()
@@ -42,7 +42,7 @@ class OneLiner(Widget):
         self._blending.forget()
 
     def render_line(self, y: int) -> Strip:
-        """The line."""
+        """The pieces in the first line, blanks in any other."""
         width = self.size.width
         if y:
             return Strip.blank(width, self._blending.style())

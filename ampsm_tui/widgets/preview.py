@@ -86,7 +86,7 @@ class Preview(foreseen.Foreseeing):
         self.say()
 
     def on_resize(self) -> None:
-        """Wrap anew."""
+        """Wrap the text anew for the new width."""
         self.say()
 
     def say(self) -> None:
@@ -107,7 +107,7 @@ class Preview(foreseen.Foreseeing):
         self._blending.forget()
 
     def render_line(self, y: int) -> Strip:
-        """One line."""
+        """One line of the preview as cells, cut at the right edge."""
         width = self.size.width
         segments = []
         left = width

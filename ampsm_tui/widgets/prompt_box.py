@@ -123,7 +123,7 @@ class PromptBox(TextArea):
             self.post_message(self.Sent(self.text))
 
     def action_newline(self) -> None:
-        """A new line."""
+        """Put a new line where the cursor is."""
         self._replace_via_keyboard("\n", *self.selection)
 
     def action_leave(self) -> None:

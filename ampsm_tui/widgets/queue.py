@@ -70,11 +70,11 @@ class Queue(Widget, can_focus=True):
         self.can_focus = bool(self.waiting)
 
     def get_content_height(self, container: object, viewport: object, width: int) -> int:  # noqa: ARG002 - Textual's
-        """A line each."""
+        """A line for each waiting prompt, up to `MOST`."""
         return min(MOST, len(self.waiting))
 
     def render_line(self, y: int) -> Strip:
-        """One waiting prompt."""
+        """One waiting prompt as a line of cells."""
         index = y + self._first()
         width = self.content_size.width
         if index >= len(self.waiting):
@@ -110,7 +110,7 @@ class Queue(Widget, can_focus=True):
         return 0
 
     def action_step(self, by: int) -> None:
-        """Move the cursor."""
+        """Move the cursor by so many prompts."""
         if self.waiting:
             self._cursor = self.waiting[min(max(self._index() + by, 0), len(self.waiting) - 1)].id
             self.refresh()

@@ -41,7 +41,7 @@ class SessionHead(Vertical):
         self._shown: tuple[BoardRow, datetime] | None = None
 
     def compose(self) -> ComposeResult:
-        """Two lines."""
+        """Two lines, filled once the session is known."""
         yield _Line()
         yield _Line()
 

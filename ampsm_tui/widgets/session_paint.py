@@ -76,7 +76,7 @@ class RowPainter:
         return True
 
     def forget(self) -> None:
-        """Paint everything anew."""
+        """Drop what was painted, so that every row is painted anew."""
         self._painted.clear()
 
     def is_stale(self, row: BoardRow) -> bool:

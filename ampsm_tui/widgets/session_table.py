@@ -118,7 +118,7 @@ class SessionTable(ScrollView, Foreseeing, can_focus=True):
         self.refresh_bindings()
 
     def watch_cursor(self, old: str | None, new: str | None) -> None:
-        """Repaint two lines."""
+        """Repaint the line that had the cursor and the one that has it."""
         self._refresh_of(old, new)
         self.post_message(self.Highlighted(new))
 
@@ -143,7 +143,7 @@ class SessionTable(ScrollView, Foreseeing, can_focus=True):
         self._refresh_of(self.cursor)
 
     def on_blur(self) -> None:
-        """The same."""
+        """Repaint the line of the cursor, which shows only with the focus."""
         self._refresh_of(self.cursor)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:

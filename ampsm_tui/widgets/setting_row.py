@@ -44,7 +44,7 @@ class OnOff(Static, can_focus=True):
         self.post_message(self.Turned())
 
     def on_click(self) -> None:
-        """By mouse, too."""
+        """Turn the setting by mouse as by its key."""
         self.action_turn()
 
 
@@ -67,7 +67,7 @@ class KeysRow(Static, can_focus=True):
         super().__init__("each of them may be another …")
 
     def on_focus(self) -> None:
-        """Say so."""
+        """Tell the screen that a person is in this row."""
         self.post_message(self.Entered())
 
     def action_open(self) -> None:
@@ -75,7 +75,7 @@ class KeysRow(Static, can_focus=True):
         self.post_message(self.ListWanted())
 
     def on_click(self) -> None:
-        """By mouse, too."""
+        """Open the setting by mouse as by its key."""
         self.action_open()
 
 
@@ -156,7 +156,7 @@ class SettingRow(Horizontal):
         self._mark()
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:  # noqa: ARG002 - Textual's
-        """Say so."""
+        """Let the name stand out, and tell the screen that a person is in this row."""
         self.query_one(Label).add_class("-here")
         self.post_message(self.Entered(self))
 

@@ -137,7 +137,7 @@ class Timeline(ScrollView, can_focus=True):
         return 0
 
     def action_step(self, by: int) -> None:
-        """Move the cursor."""
+        """Move the cursor by so many entries."""
         if not self._entries:
             return
         before = self._index()
@@ -167,7 +167,7 @@ class Timeline(ScrollView, can_focus=True):
             self.action_open()
 
     def on_resize(self) -> None:
-        """Another width."""
+        """Let what scrolls be as wide as the widget is now."""
         self.virtual_size = Size(self.size.width, len(self._lines))
 
 

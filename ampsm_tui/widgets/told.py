@@ -76,7 +76,7 @@ class Told(ScrollView, can_focus=True):
 
     @property
     def lines(self) -> Sequence[Painted]:
-        """What is shown."""
+        """The lines that are shown, wrapped for the width."""
         return self._lines
 
     def tell(self, telling: Telling, *, top: bool = False) -> None:
@@ -128,7 +128,7 @@ class Told(ScrollView, can_focus=True):
         self._blending.forget()
 
     def render_line(self, y: int) -> Strip:
-        """One line."""
+        """One line of what is shown as cells."""
         at = y + round(self.scroll_y)
         left = self._width
         segments = []
@@ -139,7 +139,7 @@ class Told(ScrollView, can_focus=True):
         return Strip(segments).adjust_cell_length(self._width, self._blending.style())
 
     def action_by(self, lines: int) -> None:
-        """Up or down."""
+        """Scroll down by so many lines; up where `lines` is negative."""
         self.scroll_to(y=self.scroll_y + lines, animate=False)
 
     def action_page(self, pages: float) -> None:
@@ -151,11 +151,11 @@ class Told(ScrollView, can_focus=True):
         self.scroll_to(y=len(self._lines) if end else 0, animate=False)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """The wheel."""
+        """Scroll up by a turn of the wheel."""
         event.stop().prevent_default()
         self.action_by(-WHEEL)
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """The wheel."""
+        """Scroll down by a turn of the wheel."""
         event.stop().prevent_default()
         self.action_by(WHEEL)

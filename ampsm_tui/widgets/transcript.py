@@ -66,7 +66,7 @@ class TranscriptView(BlockCursor):
         self._follow(showing)
 
     def clear(self) -> None:
-        """Show nothing."""
+        """Show no iteration, and watch none."""
         self.workers.cancel_group(self, "watching")
         self._showing = None
         self._layout = TranscriptLayout(self._painter.paint, self._room)

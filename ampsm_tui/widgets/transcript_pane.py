@@ -41,7 +41,7 @@ class TranscriptPane(Vertical):
 
     @property
     def transcript(self) -> TranscriptView:
-        """The transcript."""
+        """The view of the transcript itself, beside its search."""
         return self.query_one(TranscriptView)
 
     @on(TranscriptView.Stood)

@@ -11,13 +11,13 @@ UNDO = Binding("ctrl+underscore", "undo", "Undo", show=False)
 
 
 class LineInput(Input):
-    """One line."""
+    """A box of one line."""
 
     cursor_blink = reactive(False, init=False)
 
 
 class TextInput(TextArea):
-    """Many lines."""
+    """A box of many lines."""
 
     BINDINGS: ClassVar[list[BindingType]] = [UNDO]
 

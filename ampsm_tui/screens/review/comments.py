@@ -41,7 +41,7 @@ class CommentsScreen(Dialog[tuple[str, str]]):
         super().__init__("Comments")
 
     def compose_body(self) -> ComposeResult:
-        """The list."""
+        """The comments in a list, or how to write the first one."""
         if not self._comments:
             yield Static("There are none yet. c comments on a line.", classes="note")
             return

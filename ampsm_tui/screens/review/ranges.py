@@ -40,7 +40,7 @@ class RangeScreen(Dialog[str]):
         self._current = current
 
     def compose_body(self) -> ComposeResult:
-        """The menu."""
+        """A menu of the ranges; the one that is shown is marked."""
         wide = max((len(one_line(label, 40)) for _, label, _ in self._choices), default=0) + 2
         options = []
         for value, label, detail in self._choices:

@@ -45,7 +45,7 @@ class ResolutionScreen(DiffScreen):
         """`taken` or `rejected`; empty when it waits on."""
 
     def on_mount(self) -> None:
-        """Show the diff."""
+        """Ask for the diff, and take the keys to it."""
         self.view.focus()
         self.action_refresh()
 

@@ -385,7 +385,7 @@ class ReviewScreen(DiffScreen):
         await self.prompt.send()
 
     def action_comments(self) -> None:
-        """List the comments."""
+        """List all comments of the review."""
         self.comments.list_all()
 
     def action_note(self, way: int) -> None:
@@ -436,7 +436,7 @@ class ReviewScreen(DiffScreen):
         self.ranges.toggle_looked()
 
     def action_refresh(self) -> None:
-        """Look again now."""
+        """Renew the diff now."""
         self.updates.refresh()
 
     @asking

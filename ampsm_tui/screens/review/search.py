@@ -87,7 +87,7 @@ class ReviewSearch:
         self._screen.run_worker(jump, group="jump", exclusive=True)
 
     def clear(self) -> None:
-        """End the search."""
+        """End the search: nothing is marked any more."""
         self._matches, self._marked = None, ()
         source = self._view.source
         source.matches, source.here = nowhere, None
