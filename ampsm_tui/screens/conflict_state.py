@@ -118,7 +118,7 @@ class ShownConflict(AppScreen[object]):
         """Look at another file."""
         self.path, self.at = path, at
         if self.state is not None:
-            self.run_worker(self.take(self.state), group="reading", exclusive=True)
+            self.run_worker(self.take(self.state), group="conflict", exclusive=True)
 
     def show(self) -> None:
         """Say all that is known."""
@@ -185,7 +185,7 @@ class ShownConflict(AppScreen[object]):
         """Somebody else may resolve it, with an editor and git add."""
         if self.state is not None and not self.changing.locked() and self.is_active and self._marks() != self._seen:
             self._seen = self._marks()
-            self.run_worker(self.load(), group="reading", exclusive=True)
+            self.run_worker(self.load(), group="conflict", exclusive=True)
 
     def _marks(self) -> object:
         if self.state is None:
