@@ -1,8 +1,10 @@
 """Waiting for a lock on a file, which the kernel frees with its holder."""
 
 import fcntl
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 _INTERVAL = 0.02
 """Seconds between two tries: flock itself waits without an end, or not at all."""
@@ -23,3 +25,19 @@ def acquire(descriptor: int, patience: float, *, stop: Callable[[], bool] = lamb
             time.sleep(_INTERVAL)
         else:
             return True
+
+
+def is_held(path: Path) -> bool:
+    """Whether a living process has a file locked; not where there is no such file. OSError when it cannot be opened."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        # Shared: two who only ask do not take each other for the holder.
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

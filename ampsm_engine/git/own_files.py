@@ -69,7 +69,7 @@ def _tracked(where: Path, revision: str) -> frozenset[str]:
 
 @lru_cache(8)
 def _tracked_by_id(where: Path, oid: str) -> frozenset[str]:
-    """The same of a commit or tree by its id, whose files never change: an iteration asks three times."""
+    """What `_tracked` answers, kept by the id of a commit or tree: its files never change."""
     return _tracked(where, oid)
 
 

@@ -67,7 +67,7 @@ def found(files: Iterable[Added], has: Callable[[str], bool]) -> tuple[str, ...]
 
 
 def between(where: Path, old: str, new: str) -> tuple[str, ...]:
-    """The same of what one commit has and an older one has not."""
+    """What rarely belongs in a history, of that which the commit `new` has and `old` has not; as `found` names it."""
     raw = program.told(where, "diff-tree", "-r", "-z", "--raw", "--no-renames", old, new, "--")
     fields = iter(program.text(raw).split("\0"))
     heads = ((head.removeprefix(":").split(" "), path) for head, path in zip(fields, fields, strict=False))

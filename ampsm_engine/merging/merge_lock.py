@@ -1,7 +1,6 @@
 """Who is at an operation: a lock in the home that the kernel frees with its holder. Light: every start may ask."""
 
 import contextlib
-import fcntl
 import os
 from collections.abc import Iterator
 
@@ -31,15 +30,4 @@ def at_work(home: Home, merge_id: str) -> Iterator[None]:
 
 def is_held(home: Home, merge_id: str) -> bool:
     """Whether a living process is at an operation."""
-    try:
-        descriptor = os.open(home.root / FOLDER / merge_id, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        # Shared: two who only ask do not take each other for the one who is at it.
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+    return file_lock.is_held(home.root / FOLDER / merge_id)

@@ -65,7 +65,7 @@ def merge(engine: Engine, session_id: str, options: Options) -> MergeResult:
 
 
 def _overtaken(engine: Engine, now: Situation) -> Refused:
-    """Somebody moved the session's branch while this one waited: another ampsm, or anybody else."""
+    """The session's branch was moved by another process while an operation waited for its turn."""
     session = now.session
     last = next(iter(engine.store.merges.of(session.id)), None)
     if last is not None and last.state is MergeState.DONE and last.branch_after == now.branch_tip:

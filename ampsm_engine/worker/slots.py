@@ -106,17 +106,9 @@ def _ensure(run: RunDirectory) -> None:
 def is_leased(run: RunDirectory) -> bool:
     """Whether a living worker looks after that iteration."""
     try:
-        descriptor = os.open(run.lease, os.O_RDONLY | os.O_CLOEXEC)
+        return file_lock.is_held(run.lease)
     except OSError:
         return False
-    try:
-        # Shared: two who only ask do not take each other for a worker.
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 @contextmanager

@@ -280,7 +280,7 @@ class Connection(Protocol):
         """Send a question, numbered, and wait for its answer."""
 
     async def renew(self, review: "Review", request: DiffRequest) -> "Review | None":
-        """The same review of what is there now; None when it is the same."""
+        """A new review of the same range as its ends are now; None when nothing has changed."""
 
     def coloured(self, key: tuple[str, str]) -> Colours | None:
         """The colours of a blob that are here."""
@@ -289,7 +289,7 @@ class Connection(Protocol):
         """A future of the running event loop."""
 
     def forget(self, review: "Review") -> None:
-        """Nobody looks at it any more."""
+        """Let the diff process forget this review."""
 
 
 COLOURS_KEPT = 12 << 20

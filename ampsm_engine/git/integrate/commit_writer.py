@@ -80,7 +80,7 @@ class Writer:
         return program.told(self.objects.where, "var", f"GIT_{role}_IDENT", variables=known).rstrip(b"\n")
 
     def rewritten(self, commit: RawCommit, tree: str, parent: str) -> str:
-        """The same commit with another tree and another parent; its author and message stay."""
+        """A copy of a commit with another tree and another parent; its author and message stay."""
         return self.made(tree, (parent,), commit.author, commit.message, commit.encoding)
 
     def squashed(self, tree: str, parent: str, author: bytes, message: bytes) -> str:

@@ -24,7 +24,7 @@ _Trees = list[str | None]
 
 
 class SquashWork(NamedTuple):
-    """What is squashed: from the tree of `start` to `tree`."""
+    """The change that a squash makes one commit of: from the tree of `start` to `tree`."""
 
     objects: ObjectStore
     writer: Writer

@@ -36,7 +36,7 @@ class ReviewLoader:
 
     def __init__(self, screen: AppScreen[None], pane: DiffPane, resolve: Resolve, show: Show) -> None:
         self.wanted: DiffRequest | None = None
-        """What is compared; at first only what is committed is shown in its place."""
+        """The comparison that the screen asks for; until it is there, what is committed is shown."""
         self._screen = screen
         self._pane = pane
         self._resolve = resolve
