@@ -1,6 +1,6 @@
 """The keys of the screens, by id: what each does, where it holds, and what the table [keys] may say about them.
 
-Pure. The screens bind these ids with these keys (a test holds them together); no screen is known here.
+Pure; no screen is known here. The screens bind the ids to what they do (`ampsm_tui.bindings`) and name no key.
 """
 
 import difflib
@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ampsm_engine.errors import NotFound, Unfit
-from ampsm_engine.review_keys import REVIEWING
 
 _ONE = re.compile(r"(?:(?:ctrl|shift|alt|super)\+)*(?:[a-z][a-z0-9_]*|[^\s,+])")
 _NEVER = {"ctrl+c": "it copies, or leaves ampsm", "ctrl+z": "it belongs to the shell", "ctrl+q": "it leaves ampsm"}
@@ -43,7 +42,8 @@ class KeyClash:
 
 
 SEND = "ctrl+g"
-"""Go: no terminal, multiplexer or flow control takes it, and Enter makes a new line in a text."""
+"""Go: no terminal, multiplexer or flow control takes it; Enter makes a new line in a text, shift+enter and ctrl+enter
+do not exist over SSH, ctrl+s stops a terminal."""
 
 _BOXES = frozenset({"question", "text", "line", "script", "help", "copy", "progress"})
 """They lie over the screens; what holds everywhere does not hold in them."""
@@ -111,7 +111,53 @@ KEYS: dict[str, Key] = {
         Key("session.search", "slash", _ONE_SESSION, "search in the transcript"),
         Key("session.next-match", "n", _ONE_SESSION, "to the next match"),
         Key("session.match-before", "N", _ONE_SESSION, "to the match before"),
-        *(Key(f"review.{name}", keys, _REVIEW, meaning) for name, keys, meaning in REVIEWING),
+        Key("review.read-on", "space", _REVIEW, "a screen down; at its end the file is viewed, and the next is read"),
+        Key("review.hunk", "right_square_bracket", _REVIEW, "to the next hunk"),
+        Key("review.hunk-before", "left_square_bracket", _REVIEW, "to the hunk before"),
+        Key("review.file", "right_curly_bracket", _REVIEW, "to the next file"),
+        Key("review.file-before", "left_curly_bracket", _REVIEW, "to the file before"),
+        Key("review.note", "right_parenthesis", _REVIEW, "to the next comment"),
+        Key("review.note-before", "left_parenthesis", _REVIEW, "to the comment before"),
+        Key("review.half-down", "d,ctrl+d", _REVIEW, "half a screen down"),
+        Key("review.half-up", "u,ctrl+u", _REVIEW, "half a screen up"),
+        Key("review.page-down", "f,pagedown,ctrl+f", _REVIEW, "a screen down"),
+        Key("review.page-up", "b,pageup", _REVIEW, "a screen up"),
+        Key("review.scroll-down", "J", _REVIEW, "scroll down; the cursor stays"),
+        Key("review.scroll-up", "K", _REVIEW, "scroll up; the cursor stays"),
+        Key("review.right", "right,L", _REVIEW, "to the right of long lines"),
+        Key("review.left", "left,H", _REVIEW, "to the left"),
+        Key("review.mark", "m", _REVIEW, "the hunk is viewed, or not; on to the next"),
+        Key("review.mark-file", "M", _REVIEW, "the file is viewed, or not"),
+        Key("review.comment", "c", _REVIEW, "comment on the line, the selected lines, or the file"),
+        Key("review.select", "V", _REVIEW, "select lines"),
+        Key("review.comments", "C", _REVIEW, "the list of comments"),
+        Key("review.send", "S", _REVIEW, "send the comments as amp's next prompt"),
+        Key("review.reject", "X", _REVIEW, "take back the hunk or the file"),
+        Key("review.undo", "U", _REVIEW, "bring back what was rejected last"),
+        Key("review.stage", "s", _REVIEW, "stage the hunk or the file, or take it out again"),
+        Key("review.commit", "a", _REVIEW, "commit what is staged"),
+        Key("review.range", "r", _REVIEW, "choose which changes to look at"),
+        Key("review.since", "i", _REVIEW, "what changed since you looked, and back"),
+        Key("review.refresh", "R", _REVIEW, "look again now"),
+        Key("review.search", "slash", _REVIEW, "search, a regular expression"),
+        Key("review.next", "n", _REVIEW, "to the next match, or what is not viewed"),
+        Key("review.previous", "N", _REVIEW, "to the match before"),
+        Key("review.filter", "ampersand", _REVIEW, "show only some files"),
+        Key("review.files", "t", _REVIEW, "into the list of files, and back"),
+        Key("review.zen", "backslash", _REVIEW, "hide or show the list of files"),
+        Key("review.open", "enter", _REVIEW, "more lines at a gap, fold or open a file, edit a comment"),
+        Key("review.more", "plus", _REVIEW, "more lines around the hunk"),
+        Key("review.less", "minus", _REVIEW, "the hunk without them"),
+        Key("review.whole", "equals_sign", _REVIEW, "the whole file, or its changes alone"),
+        Key("review.fold", "z", _REVIEW, "fold or open the hunk or the file"),
+        Key("review.fold-all", "Z", _REVIEW, "fold or open all files"),
+        Key("review.split", "vertical_line", _REVIEW, "side by side, or one below the other"),
+        Key("review.wrap", "w", _REVIEW, "wrap long lines"),
+        Key("review.whitespace", "W", _REVIEW, "leave out changes of white space"),
+        Key("review.words", "I", _REVIEW, "mark the changed words of a line"),
+        Key("review.editor", "e", _REVIEW, "open the file in the editor, at the line"),
+        Key("review.copy", "y", _REVIEW, "copy the line, the selected lines, or the hunk"),
+        Key("review.copy-place", "Y", _REVIEW, "copy path:line"),
         Key("files.open", "enter,l,right", ("files",), "read the file"),
         Key("files.mark", "space", ("files",), "the file is viewed, or not"),
         Key("files.page-down", "d,ctrl+d,pagedown", ("files",), "further down"),

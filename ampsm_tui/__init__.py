@@ -10,7 +10,7 @@ Rooms, top to bottom; each may import only from those below it (import-linter ho
                            verbs in a side process | the last filter before the terminal | colours
                            | changes by hand in worktrees
     differ                 the screens' end of the diff process: its pipes, and reviews as they arrive
-    clean                  foreign text made inert
+    clean | bindings       foreign text made inert | bindings made of the table of keys
 
 Truth comes down as the board, what happened goes up as messages, what is wanted goes out by `ask`.
 """

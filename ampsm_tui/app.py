@@ -22,6 +22,7 @@ from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board
 from ampsm_tui import theme
 from ampsm_tui.ask import ask, told
+from ampsm_tui.bindings import bind
 from ampsm_tui.clean import one_line
 from ampsm_tui.hangup import lasting
 from ampsm_tui.leaving import Leaving
@@ -85,14 +86,14 @@ class AmpsmApp(Leaving, Redrawing):
     ]
     VERTICAL_BREAKPOINTS = [(0, "-low"), (16, "-high")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q", "leave", "Quit", id="quit", show=False),
-        Binding("escape", "back", "Back", id="back", show=False),
-        Binding("question_mark", "help", "Help", id="help", show=False),
-        Binding("colon", "command_palette", "All actions", id="palette", show=False),
-        Binding("comma", "settings", "Settings", id="settings", show=False),
+        bind("quit", "leave", "Quit"),
+        bind("back", "back"),
+        bind("help", "help", "Help"),
+        bind("palette", "command_palette"),
+        bind("settings", "settings"),
         Binding("ctrl+z", "suspend_process", "Suspend", show=False, priority=True, system=True),
         Binding("ctrl+c", "interrupt", "Copy, or leave", show=False, priority=True, system=True),
-        Binding("at", "notifications", "Notifications", id="notifications", show=False),
+        bind("notifications", "notifications"),
     ]
 
     board: var[Board | None] = var(None, init=False)

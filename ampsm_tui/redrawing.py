@@ -8,7 +8,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import App
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
+
+from ampsm_tui.bindings import bind
 
 if TYPE_CHECKING:
     from textual.driver import Driver
@@ -17,9 +19,7 @@ if TYPE_CHECKING:
 class Redrawing(App[int]):
     """An app that can paint anew."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+l", "redraw", "Redraw", id="redraw", show=False, priority=True)
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [bind("redraw", "redraw", priority=True)]
 
     def action_redraw(self) -> None:
         """Write every cell of the screen anew."""

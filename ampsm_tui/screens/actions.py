@@ -10,35 +10,36 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from ampsm_engine.errors import AmpsmError, Failed, Refused
 from ampsm_engine.model import BoardRow, Iteration, Session, State
 from ampsm_tui import aside, clipboard
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, asking, see_through, tell
+from ampsm_tui.bindings import bind
 from ampsm_tui.screens.base import AppScreen
 
 NEW_KEYS: list[BindingType] = [
-    Binding("n", "new", "New", id="session.new", tooltip="New session"),
-    Binding("N", "new_from", "New like this", id="session.new-from", show=False, tooltip="New, with these settings"),
+    bind("session.new", "new", "New"),
+    bind("session.new-from", "new_from"),
 ]
 """For the list alone: elsewhere n goes to the next match."""
 
 SESSION_KEYS: list[BindingType] = [
-    Binding("m", "message", "Message", id="session.message", tooltip="Send a follow-up prompt"),
-    Binding("v", "review", "Review", id="session.review", tooltip="Read what changed"),
-    Binding("M", "merge", "Merge", id="session.merge", tooltip="From here to its base, step by step"),
-    Binding("x", "stop", "Stop", id="session.stop", tooltip="Stop what runs and what waits"),
-    Binding("r", "retry", "Retry", id="session.retry", show=False, tooltip="Send the last prompt again"),
-    Binding("s", "script", "Script", id="session.script", show=False, tooltip="Run the script"),
-    Binding("d", "trash", "Trash", id="session.trash", show=False, tooltip="To the trash; undo brings it back"),
-    Binding("u", "undo", "Undo", id="session.undo", show=False, tooltip="Take back the merge, or the last trashing"),
-    Binding("R", "rename", "Rename", id="session.rename", show=False),
-    Binding("T", "notes", "Notes", id="session.notes", show=False),
-    Binding("e", "editor", "Editor", id="session.editor", show=False, tooltip="Open the worktree in the editor"),
-    Binding("exclamation_mark", "shell", "Shell", id="session.shell", show=False, tooltip="A shell in the worktree"),
-    Binding("y", "copy", "Copy", id="session.copy", show=False, tooltip="Copy id, branch, path or prompt"),
+    bind("session.message", "message", "Message"),
+    bind("session.review", "review", "Review"),
+    bind("session.merge", "merge", "Merge"),
+    bind("session.stop", "stop", "Stop"),
+    bind("session.retry", "retry"),
+    bind("session.script", "script"),
+    bind("session.trash", "trash"),
+    bind("session.undo", "undo"),
+    bind("session.rename", "rename"),
+    bind("session.notes", "notes"),
+    bind("session.editor", "editor"),
+    bind("session.shell", "shell"),
+    bind("session.copy", "copy"),
 ]
 
 MESSAGE = "message"

@@ -8,6 +8,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import Button, Static
 
+from ampsm_tui.bindings import bind
 from ampsm_tui.clean import many_lines
 from ampsm_tui.screens.dialog import Dialog
 
@@ -16,8 +17,8 @@ class ConfirmScreen(Dialog[bool]):
     """Answers True for yes, False or None for no."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y,enter", "answer(True)", "Yes", id="dialog.yes"),
-        Binding("n", "answer(False)", "No", id="dialog.no"),
+        bind("dialog.yes", "answer(True)", "Yes"),
+        bind("dialog.no", "answer(False)", "No"),
         Binding("left,right,h,l", "app.focus_next", show=False),
     ]
 

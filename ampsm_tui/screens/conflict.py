@@ -8,7 +8,7 @@ import asyncio
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.widgets import Static
 
@@ -16,6 +16,7 @@ from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board, MergeState, Session
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, tell, told
+from ampsm_tui.bindings import bind
 from ampsm_tui.screens.conflict_resolving import Resolving
 from ampsm_tui.screens.conflict_state import TICK
 from ampsm_tui.widgets.key_bar import KeyBar
@@ -40,24 +41,24 @@ class ConflictScreen(Resolving):
         "c goes on when nothing is open; X takes it all back. The base is untouched till then.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("o", "take('ours')", "Ours", id="conflict.ours", tooltip="This conflict as the base has it"),
-        Binding("t", "take('theirs')", "Theirs", id="conflict.theirs", tooltip="This conflict as the session has it"),
-        Binding("b", "take('both')", "Both", id="conflict.both", tooltip="Both sides, ours first"),
-        Binding("e", "edit", "Edit", id="conflict.edit"),
-        Binding("enter", "next", "Next", id="conflict.next", tooltip="To the next one that is open"),
-        Binding("c", "continue", "Continue", id="conflict.continue", tooltip="Commit what is resolved, and go on"),
-        Binding("A", "give", "Give to amp", id="conflict.amp"),
-        Binding("z", "undo_choice", "Undo", id="conflict.undo", tooltip="Take the last choice for this file back"),
-        Binding("X", "abort", "Abort", id="conflict.abort", tooltip="Branch and worktree as before"),
-        Binding("v", "review", "Review amp's", id="conflict.review", tooltip="Read what amp made of it"),
-        Binding("a", "take('edited')", "As it lies there", id="conflict.as-is", show=False),
-        Binding("O", "whole('ours')", "The whole file: ours", id="conflict.all-ours", show=False),
-        Binding("T", "whole('theirs')", "The whole file: theirs", id="conflict.all-theirs", show=False),
-        Binding("right_square_bracket", "hunk(1)", "Next conflict", id="conflict.next-hunk", show=False),
-        Binding("left_square_bracket", "hunk(-1)", "Conflict before", id="conflict.hunk-before", show=False),
-        Binding("right_curly_bracket", "file(1)", "Next file", id="conflict.next-file", show=False),
-        Binding("left_curly_bracket", "file(-1)", "File before", id="conflict.file-before", show=False),
-        Binding("escape", "back", "Back", id="back"),
+        bind("conflict.ours", "take('ours')", "Ours"),
+        bind("conflict.theirs", "take('theirs')", "Theirs"),
+        bind("conflict.both", "take('both')", "Both"),
+        bind("conflict.edit", "edit", "Edit"),
+        bind("conflict.next", "next", "Next"),
+        bind("conflict.continue", "continue", "Continue"),
+        bind("conflict.amp", "give", "Give to amp"),
+        bind("conflict.undo", "undo_choice", "Undo"),
+        bind("conflict.abort", "abort", "Abort"),
+        bind("conflict.review", "review", "Review amp's"),
+        bind("conflict.as-is", "take('edited')"),
+        bind("conflict.all-ours", "whole('ours')"),
+        bind("conflict.all-theirs", "whole('theirs')"),
+        bind("conflict.next-hunk", "hunk(1)"),
+        bind("conflict.hunk-before", "hunk(-1)"),
+        bind("conflict.next-file", "file(1)"),
+        bind("conflict.file-before", "file(-1)"),
+        bind("back", "back", "Back"),
     ]
 
     def __init__(self, session: Session) -> None:

@@ -10,6 +10,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from ampsm_engine.model import Session
+from ampsm_tui.bindings import bind
 from ampsm_tui.clean import fit, one_line
 from ampsm_tui.screens.dialog import Dialog
 
@@ -27,7 +28,7 @@ class CopyScreen(Dialog[tuple[str, str]]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(letter, f"pick({field!r})", f"Copy the {word}", show=False) for letter, word, field in _WHAT),
-        Binding("enter", "take", "Copy", id="copy.take", priority=True),
+        bind("copy.take", "take", "Copy", priority=True),
         Binding("j", "move('cursor_down')", show=False),
         Binding("k", "move('cursor_up')", show=False),
     ]

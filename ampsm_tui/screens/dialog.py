@@ -4,27 +4,25 @@ from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from ampsm_tui.bindings import bind
 from ampsm_tui.clean import many_lines, one_line
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.widgets.key_bar import KeyBar
 
 Answer = TypeVar("Answer")
 
-SEND = "ctrl+g"
-"""Go. Enter is a new line; shift+enter and ctrl+enter do not exist over SSH, ctrl+s stops a terminal."""
-
 
 class Dialog(AppScreen[Answer | None], ModalScreen[Answer | None]):
     """A box with a title; Esc closes it and answers nothing."""
 
     CSS_PATH = Path(__file__).with_name("dialog.tcss")  # a subclass in another folder would look for it there
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel", id="dialog.cancel")]
+    BINDINGS: ClassVar[list[BindingType]] = [bind("dialog.cancel", "cancel", "Cancel")]
 
     def __init__(self, title: str, *, id: str | None = None) -> None:  # noqa: A002 - Textual's
         super().__init__(id=id)

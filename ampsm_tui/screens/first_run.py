@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from textual import events
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.reactive import var
@@ -16,6 +16,7 @@ from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, tell
+from ampsm_tui.bindings import bind
 from ampsm_tui.clean import many_lines
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.widgets.key_bar import KeyBar
@@ -35,10 +36,10 @@ class FirstRunScreen(AppScreen[None]):
     TITLE = "the first session"
     PURPOSE = WHAT[:3]
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("n", "new", "New session", id="session.new"),
-        Binding("r", "look", "Look again", id="first.look"),
-        Binding("escape", "away", "The empty list", id="back", show=False),
-        Binding("q", "quit", "Quit", id="quit"),
+        bind("session.new", "new", "New session"),
+        bind("first.look", "look", "Look again"),
+        bind("back", "away"),
+        bind("quit", "quit", "Quit"),
     ]
 
     board: var[Board | None] = var(None, init=False)

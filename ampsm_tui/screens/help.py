@@ -13,6 +13,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from ampsm_engine.keymap import EVERYWHERE, KEYS
+from ampsm_tui.bindings import bind
 from ampsm_tui.clean import cells, one_line
 from ampsm_tui.screens.dialog import Dialog
 
@@ -71,7 +72,7 @@ class HelpScreen(Dialog[None]):
     """What the screen below is for, and its keys."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,question_mark,enter", "cancel", "Close", id="help.close"),
+        bind("help.close", "cancel", "Close"),
         Binding("j,down", "scroll('down')", "Down", show=False),
         Binding("k,up", "scroll('up')", "Up", show=False),
         Binding("ctrl+d", "scroll('page_down')", show=False),

@@ -15,6 +15,7 @@ from ampsm_engine import config
 from ampsm_engine.keymap import KEYS, Key
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, asking, see_through
+from ampsm_tui.bindings import bind
 from ampsm_tui.clean import fit
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.writing import LineScreen
@@ -40,15 +41,15 @@ class KeysScreen(AppScreen[None]):
         "What is given here stands in the table [keys] of the configuration.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Back", id="back"),
-        Binding("enter", "change", "Change", id="keys.change", priority=True),
-        Binding("ctrl+r", "default", "As ampsm comes", id="keys.default"),
-        Binding("j", "walk('cursor_down')", "Down", id="keys.down", show=False),
-        Binding("k", "walk('cursor_up')", "Up", id="keys.up", show=False),
-        Binding("g", "walk('first')", "First", id="keys.first", show=False),
-        Binding("G", "walk('last')", "Last", id="keys.last", show=False),
-        Binding("ctrl+d", "walk('page_down')", "Page down", id="keys.page-down", show=False),
-        Binding("ctrl+u", "walk('page_up')", "Page up", id="keys.page-up", show=False),
+        bind("back", "leave", "Back"),
+        bind("keys.change", "change", "Change", priority=True),
+        bind("keys.default", "default", "As ampsm comes"),
+        bind("keys.down", "walk('cursor_down')"),
+        bind("keys.up", "walk('cursor_up')"),
+        bind("keys.first", "walk('first')"),
+        bind("keys.last", "walk('last')"),
+        bind("keys.page-down", "walk('page_down')"),
+        bind("keys.page-up", "walk('page_up')"),
     ]
 
     def compose(self) -> ComposeResult:

@@ -7,14 +7,15 @@ was there to be read.
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.widgets import RichLog, Static
 
+from ampsm_engine.keymap import SEND
 from ampsm_engine.model import MergeState, Session, Status
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, told
-from ampsm_tui.screens.dialog import SEND
+from ampsm_tui.bindings import bind
 from ampsm_tui.screens.merge_doing import Doing
 from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.merge_head import MergeHead, MergeSteps
@@ -48,23 +49,23 @@ class MergeScreen(Doing):
         "u takes a merge back, as long as the base has not moved on.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "go_on", "Go on", id="merge.next"),
-        Binding("r", "look_again", "Look again", id="merge.look"),
-        Binding("F", "fetch", "Fetch", id="merge.fetch", tooltip="Fetch the base's remote, then look again"),
-        Binding("t", "script", "Run script", id="merge.script", tooltip="Run the script, or end it"),
-        Binding(SEND, "begin", "Do it", id="merge.begin", priority=True),
-        Binding("m", "message", "Message", id="merge.message"),
-        Binding("w", "choose('what')", "Merge, squash or rebase", id="merge.what", show=False),
-        Binding("o", "choose('onto')", "Onto another branch", id="merge.onto", show=False),
-        Binding("s", "choose('squash')", "Squash or not", id="merge.squash", show=False),
-        Binding("h", "choose('manual')", "What becomes of commits by hand", id="merge.manual", show=False),
-        Binding("f", "choose('forward')", "Fast-forward or merge commit", id="merge.forward", show=False),
-        Binding("p", "choose('push')", "Push or not", id="merge.push", show=False),
-        Binding("P", "choose('pull')", "Pull request or not", id="merge.pull-request", show=False),
-        Binding("x", "choose('patch')", "Write a patch file", id="merge.patch", show=False),
-        Binding("u", "undo_merge", "Undo", id="merge.undo"),
-        Binding("d", "trash", "To the trash", id="merge.trash"),
-        Binding("escape", "back", "Back", id="back"),
+        bind("merge.next", "go_on", "Go on"),
+        bind("merge.look", "look_again", "Look again"),
+        bind("merge.fetch", "fetch", "Fetch"),
+        bind("merge.script", "script", "Run script"),
+        bind("merge.begin", "begin", "Do it", priority=True),
+        bind("merge.message", "message", "Message"),
+        bind("merge.what", "choose('what')"),
+        bind("merge.onto", "choose('onto')"),
+        bind("merge.squash", "choose('squash')"),
+        bind("merge.manual", "choose('manual')"),
+        bind("merge.forward", "choose('forward')"),
+        bind("merge.push", "choose('push')"),
+        bind("merge.pull-request", "choose('pull')"),
+        bind("merge.patch", "choose('patch')"),
+        bind("merge.undo", "undo_merge", "Undo"),
+        bind("merge.trash", "trash", "To the trash"),
+        bind("back", "back", "Back"),
     ]
 
     def __init__(self, session: Session, came: "MergeResult | None" = None) -> None:

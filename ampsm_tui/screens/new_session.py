@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widget import Widget
@@ -24,9 +24,9 @@ from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Session
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, asking, see_through
+from ampsm_tui.bindings import bind
 from ampsm_tui.clean import many_lines, one_line
 from ampsm_tui.screens.base import AppScreen
-from ampsm_tui.screens.dialog import SEND
 from ampsm_tui.screens.unsent import KeptText
 from ampsm_tui.widgets.choice import Choice
 from ampsm_tui.widgets.key_bar import KeyBar
@@ -121,10 +121,10 @@ class NewSessionScreen(AppScreen[str | None]):
         "Name, base, script and mode may stay as they are: what is shown pale is taken.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(SEND, "make(True)", "Start", id="new.start", priority=True, tooltip="Make the session and start amp"),
-        Binding("ctrl+o", "read_file", "Prompt from file", id="new.file", priority=True),
-        Binding("ctrl+r", "reset", "Begin anew", id="new.reset", show=False, priority=True),
-        Binding("escape", "cancel", "Cancel", id="back"),
+        bind("new.start", "make(True)", "Start", priority=True),
+        bind("new.file", "read_file", "Prompt from file", priority=True),
+        bind("new.reset", "reset", priority=True),
+        bind("back", "cancel", "Cancel"),
     ]
 
     def __init__(self, begin: Beginning | None = None) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
@@ -17,6 +17,7 @@ from ampsm_engine.notices import WORDS, NoticeKind
 from ampsm_tui import terminal
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, asking, see_through
+from ampsm_tui.bindings import bind
 from ampsm_tui.clean import many_lines, one_line
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.widgets.key_bar import KeyBar
@@ -80,13 +81,13 @@ class NotificationsScreen(AppScreen[None]):
         "#(ampsm status --tmux) does so always.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Back", id="back"),
-        Binding("space,enter", "change(1)", "Set", id="notifications.change"),
-        Binding("right,l", "change(1)", "Change", id="notifications.next", show=False),
-        Binding("left,h", "change(-1)", "Change back", id="notifications.previous", show=False),
-        Binding("t", "try", "Try", id="notifications.try"),
-        Binding("j", "move(1)", "Down", id="notifications.down", show=False),
-        Binding("k", "move(-1)", "Up", id="notifications.up", show=False),
+        bind("back", "leave", "Back"),
+        bind("notifications.change", "change(1)", "Set"),
+        bind("notifications.next", "change(1)"),
+        bind("notifications.previous", "change(-1)"),
+        bind("notifications.try", "try", "Try"),
+        bind("notifications.down", "move(1)"),
+        bind("notifications.up", "move(-1)"),
     ]
 
     def __init__(self) -> None:

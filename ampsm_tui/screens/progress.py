@@ -4,10 +4,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Self
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.screen import Screen
 from textual.widgets import Static
 
+from ampsm_tui.bindings import bind
 from ampsm_tui.clean import one_line
 from ampsm_tui.screens.dialog import Dialog
 
@@ -21,7 +22,7 @@ PATIENCE = 0.4
 class ProgressScreen(Dialog[None]):
     """Which one of how many; Esc stops after it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Stop after this one", id="progress.stop")]
+    BINDINGS: ClassVar[list[BindingType]] = [bind("progress.stop", "cancel", "Stop after this one")]
 
     def __init__(self, progress: "Progress") -> None:
         super().__init__("One moment")

@@ -5,7 +5,7 @@ from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import RichLog, Static
 
@@ -15,6 +15,7 @@ from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Session
 from ampsm_tui import ask
 from ampsm_tui.app_context import app_of
+from ampsm_tui.bindings import bind
 from ampsm_tui.clean import one_line
 from ampsm_tui.screens.dialog import Dialog
 
@@ -28,8 +29,8 @@ class ScriptScreen(Dialog[None]):
     """Begins the script on opening; Esc stops it, and closes when it has ended."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "cancel", "Stop it, then close", id="dialog.stop"),
-        Binding("enter,q", "close", "Close; it goes on", id="dialog.close"),
+        bind("dialog.stop", "cancel", "Stop it, then close"),
+        bind("dialog.close", "close", "Close; it goes on"),
     ]
 
     def __init__(self, session: Session) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Container, Vertical
 from textual.reactive import var
 from textual.widgets import ContentSwitcher, Static
@@ -18,6 +18,7 @@ from ampsm_engine import wording
 from ampsm_engine.model import Board, BoardRow, Iteration, Outcome, ScriptResult, Session, State, Tally
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, asking
+from ampsm_tui.bindings import bind
 from ampsm_tui.clean import fit, many_lines, one_line
 from ampsm_tui.screens.following_up import FollowingUp
 from ampsm_tui.widgets.block_cursor import BlockCursor
@@ -73,8 +74,8 @@ class SessionScreen(FollowingUp):
         "What you write at the bottom is amp's next prompt; it waits while amp works.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("t", "timeline", "Timeline", id="session.timeline"),
-        Binding("escape", "back", "Back", id="back"),
+        bind("session.timeline", "timeline", "Timeline"),
+        bind("back", "back", "Back"),
     ]
 
     board: var[Board | None] = var(None, init=False)

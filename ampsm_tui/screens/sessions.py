@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.reactive import var
 
@@ -15,6 +15,7 @@ from ampsm_engine import wording
 from ampsm_engine.model import Board, BoardRow, Session
 from ampsm_tui import recovering
 from ampsm_tui.app_context import app_of
+from ampsm_tui.bindings import bind
 from ampsm_tui.clean import cells, one_line
 from ampsm_tui.screens.actions import NEW_KEYS, SessionActions
 from ampsm_tui.screens.counting import Counting
@@ -84,14 +85,14 @@ class SessionsScreen(SessionActions):
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         *NEW_KEYS,
-        Binding("escape", "back", "Back", id="back", show=False),
-        Binding("slash", "filter", "Filter", id="list.filter"),
-        Binding("w", "next_needing", "Next for me", id="list.next"),
-        Binding("f", "status", "Status", id="list.status", show=False),
-        Binding("o", "sort", "Sort", id="list.sort", show=False),
-        Binding("b", "group", "By repository", id="list.group", show=False),
-        Binding("full_stop", "here", "This repository", id="list.here", show=False),
-        Binding("p", "preview", "Preview", id="list.preview", show=False),
+        bind("back", "back"),
+        bind("list.filter", "filter", "Filter"),
+        bind("list.next", "next_needing", "Next for me"),
+        bind("list.status", "status"),
+        bind("list.sort", "sort"),
+        bind("list.group", "group"),
+        bind("list.here", "here"),
+        bind("list.preview", "preview"),
     ]
 
     board: var[Board | None] = var(None, init=False)

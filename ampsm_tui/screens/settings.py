@@ -5,7 +5,7 @@ from itertools import groupby
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
@@ -15,6 +15,7 @@ from ampsm_engine.config import SETTINGS, Setting
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, see_through
+from ampsm_tui.bindings import bind
 from ampsm_tui.clean import many_lines, one_line
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.widgets.key_bar import KeyBar
@@ -46,10 +47,10 @@ class SettingsScreen(AppScreen[None]):
         "Comments in the file stay; another editor may change it meanwhile.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Back", id="back"),
-        Binding("tab,down", "app.focus_next", "Next", id="settings.next"),
-        Binding("shift+tab,up", "app.focus_previous", "Previous", id="settings.previous", show=False),
-        Binding("ctrl+r", "default", "As ampsm comes", id="settings.default"),
+        bind("back", "leave", "Back"),
+        bind("settings.next", "app.focus_next", "Next"),
+        bind("settings.previous", "app.focus_previous"),
+        bind("settings.default", "default", "As ampsm comes"),
     ]
 
     def __init__(self) -> None:

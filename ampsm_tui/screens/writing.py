@@ -15,14 +15,16 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input, Static, TextArea
 
 from ampsm_engine.errors import AmpsmError
-from ampsm_tui.screens.dialog import SEND, Dialog
+from ampsm_engine.keymap import SEND
+from ampsm_tui.bindings import bind
+from ampsm_tui.screens.dialog import Dialog
 from ampsm_tui.screens.unsent import KeptText
 from ampsm_tui.widgets.typed import LineInput, TextInput
 
 Deliver = Callable[[str], Awaitable[None]]
 """Does with the text what the box is for; raises the refusal that the box shows."""
 
-RESET = Binding("ctrl+r", "reset", "Begin anew", id="dialog.reset", show=False, priority=True)
+RESET = bind("dialog.reset", "reset", priority=True)
 
 
 class _Writing(Dialog[bool]):
@@ -143,20 +145,20 @@ class TextScreen(_ManyLines):
     """A text that goes to amp."""
 
     WORD = "send"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding(SEND, "send", "Send", id="dialog.send", priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [bind("dialog.send", "send", "Send", priority=True)]
 
 
 class KeptTextScreen(_ManyLines):
     """A text that is kept here: a comment, notes, the message of a commit."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding(SEND, "send", "Save", id="dialog.send", priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [bind("dialog.send", "send", "Save", priority=True)]
 
 
 class LineScreen(_Writing):
     """One line; Enter hands it over."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "send", "Save", id="dialog.save", priority=True),
+        bind("dialog.save", "send", "Save", priority=True),
         Binding(SEND, "send", "Save", show=False, priority=True),
     ]
 

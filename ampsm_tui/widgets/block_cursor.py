@@ -4,11 +4,12 @@ import os
 from typing import ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from ampsm_engine.errors import AmpsmError
 from ampsm_tui import clipboard
 from ampsm_tui.ask import tell
+from ampsm_tui.bindings import bind
 from ampsm_tui.widgets.block_view import BlockView
 from ampsm_tui.widgets.transcript_blocks import FOLDED, Block
 from ampsm_tui.widgets.transcript_slices import CUT
@@ -20,16 +21,16 @@ class BlockCursor(BlockView):
     """A view whose blocks can be walked through."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "step(1)", "Down", show=False, id="move.down"),
-        Binding("k,up", "step(-1)", "Up", show=False, id="move.up"),
-        Binding("enter", "unfold", "Open", id="session.open"),
-        Binding("ctrl+d,pagedown", "page(0.5)", "Half a screen down", show=False, id="move.page-down"),
-        Binding("ctrl+u,pageup", "page(-0.5)", "Half a screen up", show=False, id="move.page-up"),
-        Binding("space", "page(1)", "A screen down", show=False, id="session.read-on"),
-        Binding("g,home", "top", "To the beginning", show=False, id="move.first"),
-        Binding("G,end", "bottom", "To the end", show=False, id="move.last"),
-        Binding("z", "unfold_all", "Open all", show=False, id="session.open-all"),
-        Binding("c", "copy", "Copy what it says", show=False, id="session.copy-text"),
+        bind("move.down", "step(1)"),
+        bind("move.up", "step(-1)"),
+        bind("session.open", "unfold", "Open"),
+        bind("move.page-down", "page(0.5)"),
+        bind("move.page-up", "page(-0.5)"),
+        bind("session.read-on", "page(1)"),
+        bind("move.first", "top"),
+        bind("move.last", "bottom"),
+        bind("session.open-all", "unfold_all"),
+        bind("session.copy-text", "copy"),
     ]
 
     def on_focus(self) -> None:

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 from textual.widgets import TextArea
 
 from ampsm_engine.errors import AmpsmError
 from ampsm_tui import aside
 from ampsm_tui.ask import tell
+from ampsm_tui.bindings import bind
 from ampsm_tui.widgets.typed import UNDO
 
 _UNTYPED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
@@ -40,9 +41,9 @@ class PromptBox(TextArea):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "send", "Send", id="prompt.send"),
-        Binding("ctrl+j", "newline", "New line", id="prompt.newline"),
-        Binding("escape", "leave", "Leave", id="back"),
+        bind("prompt.send", "send", "Send"),
+        bind("prompt.newline", "newline", "New line"),
+        bind("back", "leave", "Leave"),
         UNDO,
     ]
 

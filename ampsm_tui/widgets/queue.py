@@ -7,13 +7,14 @@ from typing import ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
 from ampsm_engine.model import Iteration
+from ampsm_tui.bindings import bind
 from ampsm_tui.clean import cut, one_line
 from ampsm_tui.widgets.timeline import on_ground
 
@@ -35,10 +36,10 @@ class Queue(Widget, can_focus=True):
     }}
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter,e", "edit", "Edit", id="queue.edit"),
-        Binding("d", "drop", "Take out", id="queue.take-out"),
-        Binding("j,down", "step(1)", "Down", show=False, id="move.down"),
-        Binding("k,up", "step(-1)", "Up", show=False, id="move.up"),
+        bind("queue.edit", "edit", "Edit"),
+        bind("queue.take-out", "drop", "Take out"),
+        bind("move.down", "step(1)"),
+        bind("move.up", "step(-1)"),
     ]
 
     waiting: reactive[tuple[Iteration, ...]] = reactive((), layout=True)

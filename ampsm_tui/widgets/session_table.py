@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
 from textual.reactive import var
@@ -18,6 +18,7 @@ from textual.strip import Strip
 
 from ampsm_engine.model import Board, BoardRow, Session
 from ampsm_tui.app_context import app_of
+from ampsm_tui.bindings import bind
 from ampsm_tui.widgets.blending import Blending
 from ampsm_tui.widgets.outlook import Foreseeing
 from ampsm_tui.widgets.session_order import Arrangement, Heading, SessionLines, arranged, nothing_of
@@ -35,16 +36,16 @@ class SessionTable(ScrollView, Foreseeing, can_focus=True):
 
     COMPONENT_CLASSES: ClassVar[set[str]] = set(STYLES)
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "choose", "Open", id="list.open", key_display="enter"),
-        Binding("space", "mark", "Mark", show=False, id="list.mark"),
-        Binding("n", "match(1)", "Next match", id="list.next-match"),
-        Binding("N", "match(-1)", "Match before", show=False, id="list.match-before"),
-        Binding("j,down", "move(1)", "Down", show=False, id="move.down"),
-        Binding("k,up", "move(-1)", "Up", show=False, id="move.up"),
-        Binding("g,home", f"move(-{FAR})", "First", show=False, id="move.first"),
-        Binding("G,end", f"move({FAR})", "Last", show=False, id="move.last"),
-        Binding("ctrl+d,pagedown", "page(1)", "Page down", show=False, id="move.page-down"),
-        Binding("ctrl+u,pageup", "page(-1)", "Page up", show=False, id="move.page-up"),
+        bind("list.open", "choose", "Open"),
+        bind("list.mark", "mark"),
+        bind("list.next-match", "match(1)", "Next match"),
+        bind("list.match-before", "match(-1)"),
+        bind("move.down", "move(1)"),
+        bind("move.up", "move(-1)"),
+        bind("move.first", f"move(-{FAR})"),
+        bind("move.last", f"move({FAR})"),
+        bind("move.page-down", "page(1)"),
+        bind("move.page-up", "page(-1)"),
     ]
 
     board: var[Board | None] = var(None, init=False)

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.events import DescendantBlur, DescendantFocus
 from textual.message import Message
@@ -13,6 +13,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
 from ampsm_engine.config import Setting, Value
+from ampsm_tui.bindings import bind
 from ampsm_tui.widgets.choice import Choice
 from ampsm_tui.widgets.typed import LineInput
 
@@ -24,7 +25,7 @@ class OnOff(Static, can_focus=True):
     OnOff { width: auto; height: 1; padding: 0 0; }
     OnOff:focus { text-style: bold reverse; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("space,enter,left,right", "turn", "On or off", id="settings.turn")]
+    BINDINGS: ClassVar[list[BindingType]] = [bind("settings.turn", "turn", "On or off")]
 
     class Turned(Message):
         """It is the other way round now."""
@@ -55,7 +56,7 @@ class KeysRow(Static, can_focus=True):
     KeysRow { width: 1fr; height: 1; padding: 0 2; }
     KeysRow:focus { text-style: bold reverse; width: auto; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space", "open", "Open", id="settings.keys")]
+    BINDINGS: ClassVar[list[BindingType]] = [bind("settings.keys", "open", "Open")]
 
     class Entered(Message):
         """A person is on it."""

@@ -7,13 +7,14 @@ from typing import ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from ampsm_engine import wording
+from ampsm_tui.bindings import bind
 from ampsm_tui.clean import cells, cut, fit
 from ampsm_tui.widgets.timeline_entries import EntryKind, TimelineEntry
 
@@ -43,13 +44,13 @@ class Timeline(ScrollView, can_focus=True):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "step(1)", "Down", show=False, id="move.down"),
-        Binding("k,up", "step(-1)", "Up", show=False, id="move.up"),
-        Binding("ctrl+d,pagedown", "step(8)", "Half a screen down", show=False, id="move.page-down"),
-        Binding("ctrl+u,pageup", "step(-8)", "Half a screen up", show=False, id="move.page-up"),
-        Binding("g,home", "step(-100000)", "To the newest", show=False, id="move.first"),
-        Binding("G,end", "step(100000)", "To the oldest", show=False, id="move.last"),
-        Binding("enter", "open", "Open", id="session.open", tooltip="Read it; once more, what the iteration changed"),
+        bind("move.down", "step(1)"),
+        bind("move.up", "step(-1)"),
+        bind("move.page-down", "step(8)"),
+        bind("move.page-up", "step(-8)"),
+        bind("move.first", "step(-100000)"),
+        bind("move.last", "step(100000)"),
+        bind("session.open", "open", "Open"),
     ]
 
     @dataclass

@@ -8,11 +8,12 @@ from typing import ClassVar
 
 from rich.segment import Segment
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from ampsm_tui.bindings import bind
 from ampsm_tui.clean import cells, cut
 from ampsm_tui.widgets.blending import Blending
 from ampsm_tui.widgets.one_liner import Piece
@@ -59,12 +60,12 @@ class Told(ScrollView, can_focus=True):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "by(1)", "Down", show=False, id="move.down"),
-        Binding("k,up", "by(-1)", "Up", show=False, id="move.up"),
-        Binding("ctrl+d,pagedown", "page(0.5)", "Half a screen down", show=False, id="move.page-down"),
-        Binding("ctrl+u,pageup", "page(-0.5)", "Half a screen up", show=False, id="move.page-up"),
-        Binding("g,home", "end(0)", "To the beginning", show=False, id="move.first"),
-        Binding("G,end", "end(1)", "To the end", show=False, id="move.last"),
+        bind("move.down", "by(1)"),
+        bind("move.up", "by(-1)"),
+        bind("move.page-down", "page(0.5)"),
+        bind("move.page-up", "page(-0.5)"),
+        bind("move.first", "end(0)"),
+        bind("move.last", "end(1)"),
     ]
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name

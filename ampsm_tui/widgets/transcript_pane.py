@@ -4,10 +4,11 @@ from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.widgets import Input, Static
 
+from ampsm_tui.bindings import bind
 from ampsm_tui.clean import one_line
 from ampsm_tui.widgets.block_view import TranscriptStatus
 from ampsm_tui.widgets.transcript import TranscriptView
@@ -28,9 +29,9 @@ class TranscriptPane(Vertical):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "search", "Search", id="session.search"),
-        Binding("n", "match(1)", "Next match", show=False, id="session.next-match"),
-        Binding("N", "match(-1)", "Match before", show=False, id="session.match-before"),
+        bind("session.search", "search", "Search"),
+        bind("session.next-match", "match(1)"),
+        bind("session.match-before", "match(-1)"),
     ]
 
     def compose(self) -> ComposeResult:

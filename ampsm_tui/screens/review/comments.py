@@ -13,6 +13,7 @@ from ampsm_engine.diff.deltas import Side
 from ampsm_engine.review.values import Comment, CommentState
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, start
+from ampsm_tui.bindings import bind
 from ampsm_tui.clean import one_line
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.dialog import Dialog
@@ -28,10 +29,10 @@ class CommentsScreen(Dialog[tuple[str, str]]):
     """Answers what to do with which comment: `go`, `resolve`, `reopen` or `delete`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "answer('go')", "Go there", id="comments.go", key_display="enter"),
-        Binding("x", "answer('resolve')", "Resolve", id="comments.resolve"),
-        Binding("o", "answer('reopen')", "Send again", id="comments.reopen"),
-        Binding("D", "answer('delete')", "Delete", id="comments.delete"),
+        bind("comments.go", "answer('go')", "Go there"),
+        bind("comments.resolve", "answer('resolve')", "Resolve"),
+        bind("comments.reopen", "answer('reopen')", "Send again"),
+        bind("comments.delete", "answer('delete')", "Delete"),
         Binding("j", "move('cursor_down')", show=False),
         Binding("k", "move('cursor_up')", show=False),
     ]

@@ -2,13 +2,14 @@
 
 from typing import ClassVar
 
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Session
 from ampsm_engine.review.values import Ends
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, asking, tell
+from ampsm_tui.bindings import bind
 from ampsm_tui.screens.review.screen import DIFF_BINDINGS, DiffScreen
 
 RANGE = "resolution"
@@ -28,13 +29,13 @@ class ResolutionScreen(DiffScreen):
         "Esc leaves it to wait.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "search", "Search", id="review.search", show=False),
+        bind("review.search", "search"),
         *DIFF_BINDINGS,
-        Binding("y", "accept", "Take it", id="conflict.accept", tooltip="Take amp's resolution as it is shown"),
-        Binding("X", "reject", "Reject it", id="conflict.reject", tooltip="The conflict as amp got it"),
-        Binding("R", "refresh", "Look again", id="review.refresh", show=False),
-        Binding("escape", "back", "Back", id="back", show=False),
-        Binding("q", "leave", "Leave", id="quit", show=False),
+        bind("conflict.accept", "accept", "Take it"),
+        bind("conflict.reject", "reject", "Reject it"),
+        bind("review.refresh", "refresh"),
+        bind("back", "back"),
+        bind("quit", "leave", "Leave"),
     ]
 
     def __init__(self, session: Session, given: str) -> None:

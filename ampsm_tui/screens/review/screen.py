@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.reactive import var
 
@@ -16,6 +16,7 @@ from ampsm_engine.model import Board, Session
 from ampsm_engine.review.values import Ends, Marks
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, asking
+from ampsm_tui.bindings import bind
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.changes import ReviewChanges
 from ampsm_tui.screens.review.comments import ReviewComments
@@ -47,21 +48,21 @@ CHANGING = frozenset({"reject", "undo", "stage", "commit", "comment", "send", "m
 """The actions that whoever only watches may not do."""
 
 DIFF_BINDINGS: list[BindingType] = [
-    Binding("n", "next(1)", "Next", id="review.next", show=False),
-    Binding("N", "next(-1)", "Before", id="review.previous", show=False),
-    Binding("ampersand", "filter", "Filter", id="review.filter", show=False),
-    Binding("enter", "open", "Open", id="review.open", show=False),
-    Binding("equals_sign", "whole", "Whole file", id="review.whole", show=False),
-    Binding("plus", f"more({GROWTH})", "More context", id="review.more", show=False),
-    Binding("minus", "less", "Less context", id="review.less", show=False),
-    Binding("vertical_line", "split", "Side by side", id="review.split", show=False),
-    Binding("w", "wrap", "Wrap", id="review.wrap", show=False),
-    Binding("W", "whitespace", "Whitespace", id="review.whitespace", show=False),
-    Binding("I", "words", "Words", id="review.words", show=False),
-    Binding("z", "fold", "Fold", id="review.fold", show=False),
-    Binding("Z", "fold_all", "Fold all", id="review.fold-all", show=False),
-    Binding("backslash", "zen", "Files", id="review.zen", show=False),
-    Binding("t", "files", "Files", id="review.files", show=False),
+    bind("review.next", "next(1)"),
+    bind("review.previous", "next(-1)"),
+    bind("review.filter", "filter"),
+    bind("review.open", "open"),
+    bind("review.whole", "whole"),
+    bind("review.more", f"more({GROWTH})"),
+    bind("review.less", "less"),
+    bind("review.split", "split"),
+    bind("review.wrap", "wrap"),
+    bind("review.whitespace", "whitespace"),
+    bind("review.words", "words"),
+    bind("review.fold", "fold"),
+    bind("review.fold-all", "fold_all"),
+    bind("review.zen", "zen"),
+    bind("review.files", "files"),
 ]
 """The keys of every screen with a diff, besides the search."""
 
@@ -248,29 +249,29 @@ class ReviewScreen(DiffScreen):
         "c comments on a line; S sends all comments as amp's next prompt.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "read_on", "Read on", id="review.read-on"),
-        Binding("m", "mark('hunk')", "Viewed", id="review.mark"),
-        Binding("M", "mark('file')", "File viewed", id="review.mark-file", show=False),
-        Binding("c", "comment", "Comment", id="review.comment"),
-        Binding("V", "select", "Select lines", id="review.select", show=False),
-        Binding("S", "send", "Send", id="review.send"),
-        Binding("C", "comments", "Comments", id="review.comments", show=False),
-        Binding("right_parenthesis", "note(1)", "Next comment", id="review.note", show=False),
-        Binding("left_parenthesis", "note(-1)", "Comment before", id="review.note-before", show=False),
-        Binding("X", "reject", "Reject", id="review.reject"),
-        Binding("U", "undo", "Undo reject", id="review.undo", show=False),
-        Binding("s", "stage", "Stage", id="review.stage", show=False),
-        Binding("a", "commit", "Commit", id="review.commit", show=False),
-        Binding("e", "editor", "Editor", id="review.editor", show=False),
-        Binding("y", "copy('text')", "Copy", id="review.copy", show=False),
-        Binding("Y", "copy('place')", "Copy place", id="review.copy-place", show=False),
-        Binding("slash", "search", "Search", id="review.search"),
+        bind("review.read-on", "read_on", "Read on"),
+        bind("review.mark", "mark('hunk')", "Viewed"),
+        bind("review.mark-file", "mark('file')"),
+        bind("review.comment", "comment", "Comment"),
+        bind("review.select", "select"),
+        bind("review.send", "send", "Send"),
+        bind("review.comments", "comments"),
+        bind("review.note", "note(1)"),
+        bind("review.note-before", "note(-1)"),
+        bind("review.reject", "reject", "Reject"),
+        bind("review.undo", "undo"),
+        bind("review.stage", "stage"),
+        bind("review.commit", "commit"),
+        bind("review.editor", "editor"),
+        bind("review.copy", "copy('text')"),
+        bind("review.copy-place", "copy('place')"),
+        bind("review.search", "search", "Search"),
         *DIFF_BINDINGS,
-        Binding("r", "range", "Range", id="review.range"),
-        Binding("i", "since", "Since I looked", id="review.since", show=False),
-        Binding("R", "refresh", "Look again", id="review.refresh", show=False),
-        Binding("escape", "back", "Back", id="back", show=False),
-        Binding("q", "leave", "Leave", id="quit", show=False),
+        bind("review.range", "range", "Range"),
+        bind("review.since", "since"),
+        bind("review.refresh", "refresh"),
+        bind("back", "back"),
+        bind("quit", "leave", "Leave"),
     ]
 
     board: var[Board | None] = var(None, init=False)

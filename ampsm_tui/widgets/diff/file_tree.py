@@ -7,10 +7,11 @@ from typing import ClassVar, NamedTuple
 
 from rich.segment import Segment
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.message import Message
 from textual.strip import Strip
 
+from ampsm_tui.bindings import bind
 from ampsm_tui.clean import cells, cut, fit, one_line
 from ampsm_tui.widgets.bare_lines import BareLines
 from ampsm_tui.widgets.diff.document import Document, File
@@ -90,14 +91,14 @@ class FileTree(BareLines, can_focus=True):
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j,down", "step(1)", "Down", show=False, id="move.down"),
-        Binding("k,up", "step(-1)", "Up", show=False, id="move.up"),
-        Binding("g,home", "step(-1000000)", "First", show=False, id="move.first"),
-        Binding("G,end", "step(1000000)", "Last", show=False, id="move.last"),
-        Binding("d,ctrl+d,pagedown", "step(12)", "Down", show=False, id="files.page-down"),
-        Binding("u,ctrl+u,pageup", "step(-12)", "Up", show=False, id="files.page-up"),
-        Binding("enter,l,right", "choose", "Read", id="files.open", key_display="enter"),
-        Binding("space", "mark", "Viewed", id="files.mark"),
+        bind("move.down", "step(1)"),
+        bind("move.up", "step(-1)"),
+        bind("move.first", "step(-1000000)"),
+        bind("move.last", "step(1000000)"),
+        bind("files.page-down", "step(12)"),
+        bind("files.page-up", "step(-12)"),
+        bind("files.open", "choose", "Read", key_display="enter"),
+        bind("files.mark", "mark", "Viewed"),
     ]
 
     @dataclass

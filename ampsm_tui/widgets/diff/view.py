@@ -14,6 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.geometry import Region
 from textual.message import Message
 
+from ampsm_tui.bindings import bind
 from ampsm_tui.widgets import collector
 from ampsm_tui.widgets.diff import navigation
 from ampsm_tui.widgets.diff.canvas import DiffCanvas
@@ -60,22 +61,22 @@ class DiffView(DiffCanvas, can_focus=True):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(str(digit), f"digit({digit})", show=False, system=True) for digit in range(10)),
-        Binding("j,down", "step(1)", "Down", show=False, id="move.down"),
-        Binding("k,up", "step(-1)", "Up", show=False, id="move.up"),
-        Binding("g,home", "top", "To the beginning", show=False, id="move.first"),
-        Binding("G,end", "bottom", "To the end", show=False, id="move.last"),
-        Binding("d,ctrl+d", "page(0.5)", "Half a screen down", show=False, id="review.half-down"),
-        Binding("u,ctrl+u", "page(-0.5)", "Half a screen up", show=False, id="review.half-up"),
-        Binding("f,pagedown,ctrl+f", "page(1)", "A screen down", show=False, id="review.page-down"),
-        Binding("b,pageup", "page(-1)", "A screen up", show=False, id="review.page-up"),
-        Binding("right_square_bracket", "hunk(1)", "Hunk", show=False, id="review.hunk"),
-        Binding("left_square_bracket", "hunk(-1)", "Hunk before", show=False, id="review.hunk-before"),
-        Binding("right_curly_bracket", "file(1)", "File", show=False, id="review.file"),
-        Binding("left_curly_bracket", "file(-1)", "File before", show=False, id="review.file-before"),
-        Binding("J", "scroll(3)", "Scroll down", show=False, id="review.scroll-down"),
-        Binding("K", "scroll(-3)", "Scroll up", show=False, id="review.scroll-up"),
-        Binding("right,L", f"sideways({SIDEWAYS})", "To the right", show=False, id="review.right"),
-        Binding("left,H", f"sideways(-{SIDEWAYS})", "To the left", show=False, id="review.left"),
+        bind("move.down", "step(1)"),
+        bind("move.up", "step(-1)"),
+        bind("move.first", "top"),
+        bind("move.last", "bottom"),
+        bind("review.half-down", "page(0.5)"),
+        bind("review.half-up", "page(-0.5)"),
+        bind("review.page-down", "page(1)"),
+        bind("review.page-up", "page(-1)"),
+        bind("review.hunk", "hunk(1)"),
+        bind("review.hunk-before", "hunk(-1)"),
+        bind("review.file", "file(1)"),
+        bind("review.file-before", "file(-1)"),
+        bind("review.scroll-down", "scroll(3)"),
+        bind("review.scroll-up", "scroll(-3)"),
+        bind("review.right", f"sideways({SIDEWAYS})"),
+        bind("review.left", f"sideways(-{SIDEWAYS})"),
     ]
 
     @dataclass
