@@ -1,11 +1,13 @@
 """One sentence that says what will happen, and yes or no."""
 
+from collections.abc import Callable
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
+from textual.dom import DOMNode
 from textual.widgets import Button, Static
 
 from ampsm_tui.bindings import bind
@@ -41,3 +43,13 @@ class ConfirmScreen(Dialog[bool]):
     def action_answer(self, yes: bool) -> None:
         """Close it with the answer."""
         self.dismiss(yes)
+
+
+def confirm(node: DOMNode, title: str, sentence: str, *, yes: str, then: Callable[[], object]) -> None:
+    """Ask in a box over the screen; `then` is called after a yes, and nothing after a no."""
+
+    def answered(answer: bool | None) -> None:
+        if answer:
+            then()
+
+    node.app.push_screen(ConfirmScreen(title, sentence, yes=yes), answered)

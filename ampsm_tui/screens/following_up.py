@@ -8,24 +8,34 @@ from abc import abstractmethod
 from textual import on
 from textual.widgets import Static
 
-from ampsm_engine.model import Iteration
+from ampsm_engine.model import Iteration, Session
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, asking
-from ampsm_tui.screens.actions import MESSAGE, SessionActions
+from ampsm_tui.screens.actions import MESSAGE, SessionActions, SessionActionsScreen
 from ampsm_tui.screens.unsent import KeptText
 from ampsm_tui.widgets.prompt_box import PromptBox, typed
 from ampsm_tui.widgets.queue import Queue
 
 
-class FollowingUp(SessionActions):
+class FollowingUp(SessionActionsScreen):
     """A screen of one session with a `PromptBox`, a `Queue`, and a line `#writing` between them."""
 
     def __init__(self, session_id: str) -> None:
         super().__init__()
+        own = {"message": self.write_message, "review": self.review_selected}
+        self.actions = SessionActions(self, self.selected_sessions, **own)
         self.session_id = session_id
         self._editing: Iteration | None = None
         self._began_with = ""
         self._kept_texts: dict[str, KeptText] = {}
+
+    @abstractmethod
+    def selected_sessions(self) -> list[Session]:
+        """The session of the screen; none before it is known."""
+
+    @abstractmethod
+    def review_selected(self) -> None:
+        """Read what the session changed, or the part of it that is selected."""
 
     @abstractmethod
     def leave_box(self) -> None:
@@ -47,7 +57,7 @@ class FollowingUp(SessionActions):
         kept = self._unsent().read()
         return kept.text if kept is not None else ""
 
-    def action_message(self) -> None:
+    def write_message(self) -> None:
         """Write a follow-up, here. At once: what is typed ahead over a slow link is text, not keys of this screen."""
         self.set_focus(self.query_one(PromptBox))
         self._ask_prompts()

@@ -226,7 +226,7 @@ class SessionScreen(FollowingUp):
         else:
             self._open_answer(entry)
 
-    def action_review(self) -> None:
+    def review_selected(self) -> None:
         """Read what the session changed; in the timeline, what the iteration or the commit under the cursor did."""
         timeline = self.query_one(Timeline)
         entry = timeline.entry if timeline.has_focus else None

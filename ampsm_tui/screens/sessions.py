@@ -17,7 +17,7 @@ from ampsm_tui import recovering
 from ampsm_tui.app_context import app_of
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import cells, one_line
-from ampsm_tui.screens.actions import NEW_KEYS, SessionActions
+from ampsm_tui.screens.actions import SessionActions, SessionActionsScreen
 from ampsm_tui.screens.counting import Counting
 from ampsm_tui.screens.foreseeing import Foreseer
 from ampsm_tui.widgets.key_bar import KeyBar
@@ -74,7 +74,7 @@ class SummaryBar(OneLiner):
         self.say(left, chosen)
 
 
-class SessionsScreen(SessionActions):
+class SessionsScreen(SessionActionsScreen):
     """One row a session; beside it, where there is room, a preview."""
 
     TITLE = "sessions"
@@ -84,7 +84,8 @@ class SessionsScreen(SessionActions):
         "Marked with space, several are acted on at once.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        *NEW_KEYS,
+        bind("session.new", "new", "New"),
+        bind("session.new-from", "new_from"),
         bind("back", "back"),
         bind("list.filter", "filter", "Filter"),
         bind("list.next", "next_needing", "Next for me"),
@@ -101,6 +102,9 @@ class SessionsScreen(SessionActions):
 
     def __init__(self) -> None:
         super().__init__()
+        self.table = SessionTable()
+        """The widget that lists the sessions."""
+        self.actions = SessionActions(self, self.table.selected_sessions)
         self._counting: Counting | None = None
         self._foreseer: Foreseer | None = None
 
@@ -110,14 +114,9 @@ class SessionsScreen(SessionActions):
         yield StaleNotice()
         with Horizontal():
             shown = (SessionsScreen.board, SessionsScreen.counts, SessionsScreen.outlook)
-            yield SessionTable().data_bind(*shown)
+            yield self.table.data_bind(*shown)
             yield Preview().data_bind(*shown)
         yield KeyBar()
-
-    @property
-    def table(self) -> SessionTable:
-        """The widget that lists the sessions."""
-        return self.query_one(SessionTable)
 
     def on_mount(self) -> None:
         """Take the keys to the list."""
@@ -138,18 +137,11 @@ class SessionsScreen(SessionActions):
             self._foreseer.board(board)
         self._summarize()
 
-    def selected_sessions(self) -> list[Session]:
-        """The marked sessions, else the one under the cursor, else none."""
-        return self.table.selected_sessions()
-
-    def session_made(self, session_id: str | None) -> None:
-        """The cursor goes to what was made, once the board has it."""
-        if session_id is not None:
-            self.table.expect(session_id)
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """While a filter is typed, `/` is a letter."""
+        """Whether a key does anything: while a filter is typed, `/` is a letter; who only watches makes no session."""
         if action == "filter" and self.focused is not None and not self.table.has_focus:
+            return False
+        if action in {"new", "new_from"} and app_of(self).read_only:
             return False
         return super().check_action(action, parameters)
 
@@ -200,6 +192,24 @@ class SessionsScreen(SessionActions):
     def _arrange(self, **choice: object) -> None:
         self.table.arrangement = replace(self.table.arrangement, **choice)  # type: ignore[arg-type]
         self._summarize()
+
+    def action_new(self) -> None:
+        """Open the form for a new session."""
+        self._open_form(None)
+
+    def action_new_from(self) -> None:
+        """Open the form with the repository, base, script and mode of the selected session."""
+        if session := self.actions.only_one("New from"):
+            self._open_form(session)
+
+    def _open_form(self, like: Session | None) -> None:
+        from ampsm_tui.screens.new_session import Beginning, NewSessionScreen
+
+        def follow(session_id: str | None) -> None:
+            if session_id is not None:
+                self.table.expect(session_id)
+
+        self.app.push_screen(NewSessionScreen(Beginning.of(like) if like else None), follow)
 
     async def action_filter(self) -> None:
         """Open the box that a filter is typed into."""

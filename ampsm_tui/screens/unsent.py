@@ -53,11 +53,7 @@ class KeptText:
             dismiss()
 
     def _ask(self, dismiss: Callable[[], object]) -> None:
-        from ampsm_tui.screens.confirm import ConfirmScreen
-
-        def answered(answer: bool | None) -> None:
-            if answer:
-                dismiss()
+        from ampsm_tui.screens.confirm import confirm
 
         sentence = "It could not be kept on disk, so it would be lost."
-        self._screen.app.push_screen(ConfirmScreen("Throw away what you wrote?", sentence, yes="Throw away"), answered)
+        confirm(self._screen, "Throw away what you wrote?", sentence, yes="Throw away", then=dismiss)

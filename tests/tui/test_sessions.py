@@ -192,9 +192,9 @@ async def test_marks_select_several_and_escape_takes_back_one_thing_at_a_time(co
     async with counted.open(a_day()) as desk:
         screen = desk.app.screen
         assert isinstance(screen, SessionsScreen)
-        assert [one.id for one in screen.selected_sessions()] == ["asks"]
+        assert [one.id for one in screen.table.selected_sessions()] == ["asks"]
         await desk.press("f", "space", "space")
-        assert {one.id for one in screen.selected_sessions()} == {"asks", "fails"}
+        assert {one.id for one in screen.table.selected_sessions()} == {"asks", "fails"}
         desk.sees("only needs me", "2 marked")
         await desk.press("escape")
         desk.sees("only needs me")
