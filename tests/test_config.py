@@ -108,7 +108,7 @@ def test_a_value_is_of_its_settings_type_or_refused(name: str, value: object) ->
         checked = config.checked(name, value)
     except Unfit:
         return
-    assert type(checked) is type(config.SETTINGS[name].default) or isinstance(checked, int)
+    assert type(checked) is type(config.SETTINGS[name].default)
 
 
 def test_a_config_in_the_home_is_preferred(tmp_path: Path) -> None:

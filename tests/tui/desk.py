@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import functools
 import inspect
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 from textual._compositor import Compositor
 from textual.worker import Worker, WorkerCancelled, WorkerFailed
 
+import ampsm_engine
 from ampsm_engine.config import Settings
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import NotFound
@@ -22,8 +25,6 @@ from ampsm_tui.app import AmpsmApp
 from tests.tui.builders import NOW
 
 if TYPE_CHECKING:
-    import functools
-
     from textual.message_pump import MessagePump
     from textual.pilot import Pilot
 
@@ -34,6 +35,13 @@ DEADLINE = 30.0
 
 PAINT = Compositor.render_update
 """Paints what has changed since; while tests run, only when all is settled, and whenever a test reads the screen."""
+
+
+@functools.cache
+def verbs() -> frozenset[str]:
+    """The names of the engine's functions: what a test answers, or says was not asked for, must be one of them."""
+    modules = Path(ampsm_engine.__file__).parent.rglob("*.py")
+    return frozenset(name for path in modules for name in re.findall(r"^def (\w+)", path.read_text(), re.MULTILINE))
 
 
 class Feed:
@@ -100,6 +108,7 @@ class Desk:
         async with self.app.run_test(size=size, notifications=True) as self.pilot:
             await self.settle()
             yield self
+        assert not self.answers.keys() - verbs(), "an answer that nothing of the engine would have asked for"
 
     async def show(self, board: Board) -> None:
         """The truth is now this board."""
@@ -215,6 +224,7 @@ class Desk:
         pytest.fail(f"{verb} was asked for with {heard}")
 
     def asked_not(self, verb: str) -> None:
+        assert verb in verbs(), f"the engine has no {verb}, so it could not have been asked for"
         assert verb not in [name for name, _, _ in self.verbs]
 
 

@@ -7,6 +7,7 @@ from ampsm_engine.config import Settings
 from tests.tui.builders import a_board, a_session
 from tests.tui.conftest import Camera
 from tests.tui.desk import Desk
+from tests.waiting import becomes
 
 HOSTILE = "evil\x1b]0;owned\x07[bold]x[/bold]\u202e\x00"
 
@@ -54,7 +55,7 @@ async def test_the_palette_does_what_is_chosen_by_name(desk: Desk, snapshot_svg:
         assert not desk.app.focused.cursor_blink, "at rest nothing is written"
         await snapshot_svg.tour(desk)
         await desk.type("last prompt again")
-        await desk.pilot.pause(0.3)
+        await becomes(lambda: "send a follow-up" not in desk.text, "the actions that have these words, alone")
         await desk.press("enter")
         desk.asked("last_prompt", "s000000001")
 

@@ -300,7 +300,7 @@ async def test_a_paste_keeps_its_lines_and_nothing_unseen(desk: Desk) -> None:
 async def test_a_prompt_is_written_in_the_editor(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     def edit(_app: object, command: list[str], _folder: Path) -> None:
         path = Path(command[-1])
-        assert path.stat().st_mode & 0o077 == 0 or path.parent.stat().st_mode & 0o077 == 0
+        assert path.parent.stat().st_mode & 0o077 == 0, "nobody else reads a prompt while it is written"
         path.write_text(path.read_text() + " and edited\n")
 
     monkeypatch.setenv("EDITOR", "vi")

@@ -12,6 +12,7 @@ from ampsm_tui import telling
 from ampsm_tui.telling import Teller
 from tests.tui.builders import ERROR, RUNNING, a_board, a_session
 from tests.tui.desk import Desk
+from tests.waiting import becomes
 
 IN_A_LINK = {"TERM": "foot", "SSH_CONNECTION": "1 2 3 4"}
 
@@ -63,13 +64,12 @@ async def test_what_ends_elsewhere_is_told_and_what_is_looked_at_is_not(desk: De
         voice = teller(desk, written, IN_A_LINK)
         voice.saw(None, before)
         voice.saw(before, ended(before))
-        while not written:
-            await desk.pilot.pause(0.01)
+        await becomes(lambda: written, "the notice")
         assert written == ["\x1b]777;notify;fix login: error;amp's model is overloaded.\x07"]
         await desk.press("enter")
         voice.look()
         voice.saw(before, ended(before))
-        await desk.pilot.pause(0.05)
+        assert voice._news == [], "nothing is gathered that would be told"
         assert len(written) == 1
 
 
@@ -86,6 +86,8 @@ async def test_the_terminal_is_silent_where_it_shall_be(
 ) -> None:
     before = a_board(a_session("fix login", RUNNING))
     async with desk.open(before, settings=Settings(settings)):
-        teller(desk, written, environ).saw(before, ended(before))
-        await desk.pilot.pause(0.05)
+        voice = teller(desk, written, environ)
+        voice.saw(before, ended(before))
+        await becomes(lambda: not voice._news, "the news to be gathered")
+        await desk.settle()
         assert written == []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.errors import Failed, NotFound, Refused
+from ampsm_engine.errors import Failed, NotFound, Refused, Unfit
 from ampsm_engine.git import integrate, repository
 from ampsm_engine.git.integrate.values import Merged, RewriteConflict, Rewritten
 from tests.git.integrate.benches import LINES, Bench, Oracle, lines
@@ -162,7 +162,7 @@ def test_a_history_that_is_cut_off_is_told(bench: Bench, tmp_path: Path) -> None
 
 def test_a_bare_repository_is_refused(bench: Bench, tmp_path: Path) -> None:
     bench.git("clone", "-q", "--bare", bench.root, tmp_path / "bare")
-    with pytest.raises(Exception, match="is bare"):
+    with pytest.raises(Unfit, match="is bare"):
         integrate.move_target(tmp_path / "bare", "main", bench.base, bench.base)
 
 

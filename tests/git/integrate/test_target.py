@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.errors import Refused
+from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.git import integrate
 from ampsm_engine.git.integrate.values import BranchMove, Rewritten
 from tests.git.integrate.benches import Bench, lines
@@ -172,7 +172,7 @@ def test_a_filter_that_fails_leaves_everything_as_it_was(bench: Bench, tmp_path:
     old, new = ahead(bench, {"a.txt": lines(_1="one"), "z.bin": "z\n", ".gitattributes": "*.bin filter=mine\n"})
     bench.git("config", "filter.mine.smudge", "false")
     bench.git("config", "filter.mine.required", "true")
-    with pytest.raises(Exception, match=r"filter|z\.bin"):
+    with pytest.raises(AmpsmError, match=r"filter|z\.bin"):
         integrate.move_target(bench.root, "main", old, new)
     assert state(bench)[:2] == (old, "")
     bench.git("config", "filter.mine.smudge", "tr a-z A-Z")
