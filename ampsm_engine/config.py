@@ -83,6 +83,12 @@ SETTINGS = {
         Setting(
             "ui.theme", "ampsm", "the colours of the screens; t in the settings and the palette list them", None, THEMES
         ),
+        Setting(
+            "ui.renderer",
+            "auto",
+            "what the screens write to the terminal; auto: only what changes; plain: all that Textual writes",
+            choices=("auto", "plain"),
+        ),
     )
 }
 """Those that a list shows. Beside them, `keys.<id>` gives something on a screen another key (keymap.py)."""

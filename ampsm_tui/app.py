@@ -24,11 +24,10 @@ from ampsm_tui import theme
 from ampsm_tui.ask import ask, told
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import one_line
-from ampsm_tui.hangup import lasting
+from ampsm_tui.driver.safe_output import SafeLines
+from ampsm_tui.driver.terminal_driver import is_plain, terminal_driver
 from ampsm_tui.leaving import Leaving
 from ampsm_tui.redrawing import Redrawing, redrawn
-from ampsm_tui.turns import in_turn
-from ampsm_tui.wall import Wall, guarded
 from ampsm_tui.widgets import collector
 
 if TYPE_CHECKING:
@@ -111,7 +110,7 @@ class AmpsmApp(Leaving, Redrawing):
         clock: Clock = _now,
         board: Board | None = None,
     ) -> None:
-        self._wall = Wall()
+        self._safe_lines = SafeLines()
         super().__init__()
         self.engine = engine
         self.read_only = read_only
@@ -134,12 +133,13 @@ class AmpsmApp(Leaving, Redrawing):
             self.css_path = [*self.css_path, Path(__file__).parent / "screens" / "review" / "review.tcss"]
 
     def get_driver_class(self) -> "type[Driver]":
-        """The terminal's driver: the wall before it, one key at a time behind it, and no harm when it is lost."""
-        return guarded(in_turn(redrawn(lasting(super().get_driver_class()))))
+        """The terminal's driver: few bytes, one key at a time, and no harm when the line is lost."""
+        base = redrawn(super().get_driver_class())
+        return terminal_driver(base, lambda: is_plain(self.settings.text("ui.renderer"), os.environ))
 
     def get_line_filters(self) -> "Sequence[LineFilter]":
-        """The wall first, then Textual's."""
-        return [self._wall, *super().get_line_filters()]
+        """What makes lines safe first, then Textual's."""
+        return [self._safe_lines, *super().get_line_filters()]
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """The colours of code for themes that have none."""
@@ -346,7 +346,7 @@ class AmpsmApp(Leaving, Redrawing):
 
     def write_ours(self, sequence: str) -> None:
         """Write a terminal sequence that the program itself has made; nothing foreign may be in it raw."""
-        write = getattr(self._driver, "write_ours", None)
+        write = getattr(self._driver, "write_own", None)
         if write is not None:
             write(sequence)
 

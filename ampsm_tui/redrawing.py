@@ -1,6 +1,6 @@
 """Painting all of the screen anew, for a terminal on which another program wrote.
 
-Frames leave out what stands there already, so nothing else would mend it.
+The driver leaves out what stands there already, so nothing else would mend it.
 """
 
 import contextlib
@@ -23,6 +23,9 @@ class Redrawing(App[int]):
 
     def action_redraw(self) -> None:
         """Write every cell of the screen anew."""
+        repaint = getattr(self._driver, "repaint", None)
+        if repaint is not None:
+            repaint()
         self.screen.refresh(layout=True)
 
 

@@ -9,7 +9,6 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from ampsm_tui.widgets.blending import Blending
-from ampsm_tui.widgets.compact_strip import CompactStrip
 
 
 class BareLines(Widget):
@@ -27,7 +26,7 @@ class BareLines(Widget):
         told = list(line)
         for one in self.get_line_filters():
             told = one.apply(told, background)
-        return CompactStrip(told, width)
+        return Strip(told, width)
 
     @abstractmethod
     def paint(self, y: int) -> Strip:

@@ -447,9 +447,12 @@ def test_the_room_costs_a_light_command_nothing_heavy():
 def test_what_is_waited_for_is_known_although_a_child_of_it_ends_meanwhile(monkeypatch):
     """A hook in a shell starts and ends programs all the time; one of them between two looks is no answer."""
     with subprocess.Popen(["sleep", "600"]) as works, subprocess.Popen(["true"]) as ends:
-        gone = psutil.Process(ends.pid)
+        gone, child = psutil.Process(ends.pid), psutil.Process(works.pid)
         ends.wait()
-        monkeypatch.setattr(psutil.Process, "children", lambda *_, **__: [gone, psutil.Process(works.pid)])
-        found = process.busy_with(os.getpid())
-        works.kill()
+        monkeypatch.setattr(psutil.Process, "children", lambda *_, **__: [gone, child])
+        try:
+            until(child.cmdline, "the kernel to know its arguments, a moment after its start")
+            found = process.busy_with(os.getpid())
+        finally:
+            works.kill()
     assert found == "sleep 600"

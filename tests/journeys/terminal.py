@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pexpect
-import pyte
 import pytest
 
+from tests.emulator import Emulator, EmulatorByteStream
 from tests.waiting import DEADLINE, until
 
 KEYS = {
@@ -65,10 +65,10 @@ class Terminal:
             timeout=DEADLINE,
         )
         self.child.delaybeforesend = None
-        self.screen = pyte.Screen(width, height)
+        self.screen = Emulator(width, height, answer=self._answer)
         self.bytes = b""
         """All that was ever written."""
-        self._stream = pyte.ByteStream(self.screen)
+        self._stream = EmulatorByteStream(self.screen)
         self._rest = b""
 
     @property
@@ -100,7 +100,14 @@ class Terminal:
         unfinished = _UNFINISHED.search(data)
         cut = unfinished.start() if unfinished else len(data)
         self._rest = data[cut:]
+        if b"\x1b[?2026$p" in data[:cut]:
+            self._answer("\x1b[?2026;2$y")
         self._stream.feed(_UNKNOWN_TO_PYTE.sub(b"", data[:cut]))
+
+    def _answer(self, text: str) -> None:
+        """What the program has asked the terminal."""
+        with contextlib.suppress(OSError):
+            self.child.send(text)
 
     def until(self, fact: Callable[[], Any], what: str) -> Any:
         """Read until a fact holds; its value."""

@@ -1,4 +1,4 @@
-"""Nothing foreign steers the terminal: not as text made inert, not past the wall, not in what is written."""
+"""Nothing foreign steers the terminal: not as text made inert, not in a line, not in what is written."""
 
 import re
 import unicodedata
@@ -12,7 +12,7 @@ from textual.color import Color
 from textual.strip import Strip
 
 from ampsm_tui.clean import cells, cut, fit, inert, many_lines, one_line
-from ampsm_tui.wall import Wall, inert_output
+from ampsm_tui.driver.safe_output import SafeLines, safe_output
 
 ANY = st.text(st.characters(codec=None), max_size=60)
 """Any code points, halves of a pair among them."""
@@ -80,7 +80,7 @@ def test_hostile_text_is_seen_for_what_it_is() -> None:
 @example(list(HOSTILE))
 def test_the_wall_lets_no_order_through_and_moves_no_cell(texts: list[str]) -> None:
     strip = Strip([Segment(text, Style(bold=bool(at % 2))) for at, text in enumerate(texts)])
-    safe = strip.apply_filter(Wall(), Color(0, 0, 0))
+    safe = strip.apply_filter(SafeLines(), Color(0, 0, 0))
     said = "".join(segment.text for segment in safe)
     assert is_inert(said)
     assert sum(cell_len(segment.text) for segment in safe) == sum(cell_len(segment.text) for segment in strip)
@@ -88,10 +88,10 @@ def test_the_wall_lets_no_order_through_and_moves_no_cell(texts: list[str]) -> N
 
 def test_the_wall_drops_links_that_are_no_web_address() -> None:
     for link in ("file:///etc/passwd", "https://a\x1b\\\x1b[2J", "javascript:x"):
-        (safe,) = Wall().apply([Segment("x", Style(link=link))], Color(0, 0, 0))
+        (safe,) = SafeLines().apply([Segment("x", Style(link=link))], Color(0, 0, 0))
         assert safe.style is not None
         assert safe.style.link is None
-    (kept,) = Wall().apply([Segment("x", Style(link="https://example.org/a"))], Color(0, 0, 0))
+    (kept,) = SafeLines().apply([Segment("x", Style(link="https://example.org/a"))], Color(0, 0, 0))
     assert kept.style is not None
     assert kept.style.link == "https://example.org/a"
 
@@ -108,7 +108,7 @@ OURS = re.compile(
 @example("\x1b]0;title\x07")
 @example("\x1b[?1049l\x1b[5i")
 def test_only_orders_that_textual_writes_are_written(text: str) -> None:
-    rest = OURS.sub("", inert_output(text)).replace("\x1b\\", "")
+    rest = OURS.sub("", safe_output(text)).replace("\x1b\\", "")
     assert "\x1b" not in rest
     assert not re.search("[\x00-\x06\x08\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]", rest)
 
@@ -117,4 +117,4 @@ def test_what_textual_writes_passes_untouched() -> None:
     frame = (
         "\x1b[?2026h\x1b[1;1H\x1b[1;38;2;1;2;3mtext\x1b[0m\r\n\x1b]22;default\x07\x1b[?2026l\x1b[>25u\x1b]52;c;eA==\x07"
     )
-    assert inert_output(frame) == frame
+    assert safe_output(frame) == frame

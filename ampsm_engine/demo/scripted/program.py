@@ -118,6 +118,8 @@ def _execute(request: ParsedArguments, version: ScriptedVersion, follow_up: list
     player.play(played.get("before_handlers", []))
     _log(request, thread.id)
     code = _played(player, steps)
+    # All is said. Python gives signals back to the kernel while it ends: a second stop would kill with another code.
+    interrupts.ignore()
     thread.facts["answers"] += stream.answers
     keep = request.has("--no-archive-after-execute") or follow_up or not version.archives
     thread.facts["archived"] = thread.facts["archived"] or not keep

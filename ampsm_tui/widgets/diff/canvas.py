@@ -13,8 +13,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from ampsm_tui.wall import Wall
-from ampsm_tui.widgets.compact_strip import CompactStrip
+from ampsm_tui.driver.safe_output import SafeLines
 from ampsm_tui.widgets.diff.document import Document
 from ampsm_tui.widgets.diff.layout import Row, Sort
 from ampsm_tui.widgets.diff.painter import DiffPainter
@@ -48,7 +47,7 @@ class DiffCanvas(Widget, can_focus=True):
         self._placed: list[Place] = []
         self._placed_by: object = None
         self._mixed: dict[tuple[str, ...], Style] = {}
-        self._walls: list[Wall] = []
+        self._safe_lines: list[SafeLines] = []
         self._background = Color(0, 0, 0)
 
     def take(self, document: Document, source: DiffSource) -> None:
@@ -87,9 +86,9 @@ class DiffCanvas(Widget, can_focus=True):
         return found
 
     def _strip(self, line: "list[Segment]", width: int) -> Strip:
-        for wall in self._walls:
-            line = wall.apply(line, self._background)
-        return CompactStrip(line, width)
+        for safe in self._safe_lines:
+            line = safe.apply(line, self._background)
+        return Strip(line, width)
 
     def style(self, *names: str) -> Style:
         """The style of component classes, as the filters of the app leave it: once a style, not once a line."""
@@ -97,7 +96,7 @@ class DiffCanvas(Widget, can_focus=True):
         if found is None:
             self._background = self.background_colors[1]
             filters = self.get_line_filters()
-            self._walls = [one for one in filters if isinstance(one, Wall)]
+            self._safe_lines = [one for one in filters if isinstance(one, SafeLines)]
             segments = [Segment("x", mixed(names, self.app.theme_variables))]
             for one in filters:
                 segments = one.apply(segments, self._background)

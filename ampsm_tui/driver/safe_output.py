@@ -1,7 +1,7 @@
-"""The second wall: the last two places before the terminal, in case something foreign was not made inert.
+"""The last two places before the terminal, in case something foreign was not made inert where it came in.
 
-`Wall` sees each line as text and style apart and takes out what steers a terminal; `guarded` sees what is written
-and lets only those sequences through that Textual itself writes.
+`SafeLines` sees each line as text and style apart and takes out what steers a terminal; `safe_output` sees what is
+written and lets only those sequences through that Textual itself writes.
 """
 
 import re
@@ -13,7 +13,6 @@ from textual.filter import LineFilter
 
 if TYPE_CHECKING:
     from textual.color import Color
-    from textual.driver import Driver
 
 _STEERING = (
     "\x00-\x06\x08\x09\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f-\x9f"  # all but BEL, LF, CR and ESC, which have their places
@@ -39,7 +38,7 @@ _SUSPECT = re.compile(rf"\x1b(?!{_ORDERS}|\\)|[{_STEERING}\ud800-\udfff]")
 _PIECES = re.compile(rf"(\x1b{_ORDERS})|[\x1b{_STEERING}\ud800-\udfff]")
 
 
-class Wall(LineFilter):
+class SafeLines(LineFilter):
     """Takes out of each line what steers a terminal; nobody's cells move, for none of it had any."""
 
     def apply(self, segments: list[Segment], background: "Color") -> list[Segment]:  # noqa: ARG002 - Textual's
@@ -64,26 +63,10 @@ def _without(found: re.Match[str]) -> str:
     return "\ufffd" * cell_len(found.group())
 
 
-def inert_output(output: str) -> str:
+def safe_output(output: str) -> str:
     """What is written, without any sequence that Textual does not write itself."""
     if _SUSPECT.search(output) is None:
         return output
     return _PIECES.sub(
         lambda found: found.group(1) or ("\ufffd" if "\ud800" <= found.group() <= "\udfff" else ""), output
     )
-
-
-def guarded(driver: "type[Driver]") -> "type[Driver]":
-    """The driver with the wall before its terminal."""
-
-    class Guarded(driver):  # type: ignore[misc, valid-type]
-        """Writes what Textual writes, and nothing else."""
-
-        def write(self, data: str) -> None:
-            super().write(inert_output(data))
-
-        def write_ours(self, sequence: str) -> None:
-            """Write a sequence that the program itself has made: a notification, a clipboard through tmux."""
-            super().write(sequence)
-
-    return Guarded

@@ -1,0 +1,382 @@
+"""The text that turns what stands on a terminal into what should stand there, and is short."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from functools import partial
+from itertools import compress
+from operator import ne
+from typing import NamedTuple
+
+from ampsm_tui.driver.capabilities import Capabilities
+from ampsm_tui.driver.pens import DEFAULT, Pens
+from ampsm_tui.driver.picture import Area, Picture
+from ampsm_tui.driver.reader import RIGHT, Clusters, is_doubtful
+
+_GAP = 5
+"""Unchanged cells between two changes that are cheaper to write again than to step over."""
+
+_BLANKS = 8
+"""Blanks in a row that are cheaper erased than written."""
+
+_FEW_ROWS = 3
+"""Changed rows up to which nothing is scrolled."""
+
+_EDGE = 2
+"""Columns at the right, a scroll bar, that have no vote about how far the rest has moved."""
+
+_WORTH_SCROLLING = 0.9
+"""Part of the changed cells above which scrolling saves too little to be tried."""
+
+_WORTH_PEN_ORDER = 200
+"""Characters of a frame from which it is tried to write it pen by pen."""
+
+_MOST_PENS = 60
+"""Pens of a frame up to which their best order is looked for."""
+
+_SAME_PEN = re.compile(r"(.)\1*", re.DOTALL)
+_ERASABLE = re.compile(f" {{{_BLANKS},}}")
+
+SYNC_BEGIN, SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
+
+
+class Piece(NamedTuple):
+    """Cells of one row in one pen."""
+
+    row: int
+    column: int
+    text: str
+    pen: str
+    is_erased: bool
+    """Whether they are blanks that are erased instead of written."""
+
+
+class Terminal:
+    """What stands on the terminal: its cells, where its cursor is (None: not known) and which pen it holds."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.picture = Picture(width, height)
+        self.cursor: tuple[int, int] | None = None
+        self.pen: str | None = None
+
+    def forget(self) -> None:
+        """Somebody else has written there."""
+        self.picture.forget()
+        self.cursor = self.pen = None
+
+
+class _Text:
+    """The text of a frame as it grows, with the cursor and the pen at its end."""
+
+    def __init__(self, encoder: "Encoder", cursor: tuple[int, int] | None, pen: str | None) -> None:
+        self._encoder = encoder
+        self._parts: list[str] = []
+        self.cursor = cursor
+        self.pen = pen
+        if pen is None:
+            self._parts.append("\x1b[0m")
+            self.pen = DEFAULT
+
+    def __str__(self) -> str:
+        return "".join(self._parts)
+
+    def add(self, sequence: str) -> None:
+        """Write an order that moves neither cursor nor pen."""
+        self._parts.append(sequence)
+
+    def move(self, row: int, column: int) -> None:
+        """Bring the cursor to a cell."""
+        if self.cursor == (row, column):
+            return
+        ways = [f"\x1b[{row + 1};{column + 1}H" if column else (f"\x1b[{row + 1}H" if row else "\x1b[H")]
+        if self.cursor is not None:
+            at_row, at_column = self.cursor
+            if row == at_row:
+                if column == 0:
+                    ways.append("\r")
+                elif column > at_column:
+                    ways.append(f"\x1b[{column - at_column if column - at_column > 1 else ''}C")
+                else:
+                    ways.append(f"\x1b[{at_column - column if at_column - column > 1 else ''}D")
+            elif column == at_column:
+                ways.append(f"\x1b[{row + 1}d")
+        self._parts.append(min(ways, key=len))
+        self.cursor = (row, column)
+
+    def write(self, piece: Piece, *, doubtful: bool = False) -> None:
+        """Write a piece where it belongs."""
+        encoder, width = self._encoder, self._encoder.width
+        self.move(piece.row, piece.column)
+        self.take(piece.pen)
+        end = piece.column + len(piece.text)
+        if piece.is_erased:
+            self._parts.append("\x1b[K" if end == width else f"\x1b[{len(piece.text)}X")
+            return
+        self._parts.append(encoder.clusters.written(piece.text))
+        # At the last column, and behind what terminals measure differently, nobody knows where the cursor is.
+        self.cursor = None if end == width or doubtful else (piece.row, end)
+
+    def take(self, pen: str) -> None:
+        """Change the pen."""
+        if pen != self.pen:
+            self._parts.append(self._encoder.pens.step(self.pen or DEFAULT, pen))
+            self.pen = pen
+
+
+class Encoder:
+    """Makes the text between two pictures of one size."""
+
+    def __init__(self, width: int, pens: Pens, clusters: Clusters, capabilities: Capabilities) -> None:
+        self.width = width
+        self.pens = pens
+        self.clusters = clusters
+        self.capabilities = capabilities
+
+    def encode(self, terminal: Terminal, wanted: Picture, cursor: tuple[int, int] | None) -> str:
+        """The text of a frame; `terminal` is from now on what it will be when that text has arrived."""
+        rows = _changed_rows(terminal.picture, wanted)
+        text = self._rows(terminal, terminal.picture, wanted, rows)
+        if len(rows) > _FEW_ROWS and self.capabilities.scrolls:
+            scrolled = self._scrolled(terminal, wanted, rows)
+            if scrolled is not None and len(str(scrolled)) < len(str(text)):
+                text = scrolled
+        if cursor is not None:
+            text.move(*cursor)
+        terminal.cursor, terminal.pen = text.cursor, text.pen
+        terminal.picture.texts, terminal.picture.pens = wanted.texts.copy(), wanted.pens.copy()
+        result = str(text)
+        if self.capabilities.synchronizes and len(rows) > 1 and len(result) > 100:
+            return f"{SYNC_BEGIN}{result}{SYNC_END}"
+        return result
+
+    # Scrolling.
+
+    def _scrolled(self, terminal: Terminal, wanted: Picture, rows: list[int]) -> _Text | None:
+        """The text that scrolls first, by what leaves the fewest cells to write; None where nothing has moved."""
+        now = terminal.picture
+        spans = [_edges(now, wanted, row) for row in rows]
+        changed = Area(rows[0], rows[-1], min(first for first, _ in spans), max(last for _, last in spans))
+        best: tuple[int, Picture, Area, int] | None = None
+        for by in _likely_scrolls(now, wanted, rows, changed):
+            for area in self._areas(now, changed):
+                moved = now.scroll(area, by)
+                count = _count_changed(moved, wanted, range(area.top, area.bottom + 1))
+                if best is None or count < best[0]:
+                    best = count, moved, area, by
+        if best is None or best[0] > _WORTH_SCROLLING * _count_changed(now, wanted, rows):
+            return None
+        _, moved, area, by = best
+        text = _Text(self, terminal.cursor, terminal.pen)
+        self._scroll(text, area, by)
+        return self._rows(terminal, moved, wanted, _changed_rows(moved, wanted), text)
+
+    def _areas(self, now: Picture, changed: Area) -> Iterator[Area]:
+        """The areas that may be scrolled: what has changed, where the terminal has margins, and its rows."""
+        top, bottom, left, right = changed
+        if self.capabilities.has_margins and right > left and (left > 0 or right < self.width - 1):
+            end = right + 1
+            texts = now.texts[top : bottom + 1]
+            cuts = any(text[left] == RIGHT or (end < self.width and text[end] == RIGHT) for text in texts)
+            if not cuts and not any(is_doubtful(text) for text in texts):
+                yield changed
+        yield Area(top, bottom, 0, self.width - 1)
+
+    def _scroll(self, text: _Text, area: Area, by: int) -> None:
+        top, bottom, left, right = area
+        has_margins = left > 0 or right < self.width - 1
+        # What comes in takes the ground of the pen in some terminals; it is written over in any case.
+        if has_margins:
+            text.add(f"\x1b[?69h\x1b[{left + 1};{right + 1}s")
+        text.add(f"\x1b[{top + 1};{bottom + 1}r")
+        if self.capabilities.scrolls_by_lines:
+            text.add(f"\x1b[{top + 1};{left + 1}H\x1b[{abs(by)}{'M' if by > 0 else 'L'}")
+        else:
+            text.add(f"\x1b[{abs(by)}{'S' if by > 0 else 'T'}")
+        text.add("\x1b[r\x1b[?69l" if has_margins else "\x1b[r")
+        text.cursor = None
+
+    # Writing cells.
+
+    def _rows(
+        self, terminal: Terminal, now: Picture, wanted: Picture, rows: list[int], text: _Text | None = None
+    ) -> _Text:
+        """The changed cells of rows, row by row or pen by pen, by what is shorter."""
+        begun = "" if text is None else str(text)
+        cursor, pen = (terminal.cursor, terminal.pen) if text is None else (text.cursor, text.pen)
+        doubtful = [row for row in rows if is_doubtful(wanted.texts[row]) or is_doubtful(now.texts[row])]
+        sure = [row for row in rows if row not in doubtful]
+        pieces = [piece for row in sure for piece in self._pieces(now, wanted, row)]
+        by_row = _Text(self, cursor, pen)
+        by_row.add(begun)
+        for piece in pieces:
+            by_row.write(self._lent(piece, by_row.pen))
+        best = by_row
+        if self.capabilities.synchronizes and len(str(by_row)) - len(begun) > _WORTH_PEN_ORDER:
+            by_pen = _Text(self, cursor, pen)
+            by_pen.add(begun)
+            for piece in self._pen_order(pieces, by_pen.pen or DEFAULT):
+                by_pen.write(piece)
+            best = min(by_row, by_pen, key=lambda one: len(str(one)))
+        for row in doubtful:
+            self._write_doubtful(best, wanted, row)
+        return best
+
+    def _lent(self, piece: Piece, pen: str | None) -> Piece:
+        """Blanks in the pen that is held already, where that looks the same."""
+        if pen is None or pen == piece.pen or self.pens.blank(pen) != piece.pen or not piece.text.isspace():
+            return piece
+        return piece._replace(pen=pen)
+
+    def _pieces(self, now: Picture, wanted: Picture, row: int) -> Iterator[Piece]:
+        """The changed cells of a row as pieces, blanks joined to a neighbour whose pen looks the same on them."""
+        text, pens = wanted.texts[row], wanted.pens[row]
+        for start, end in _spans(now.texts[row], now.pens[row], text, pens):
+            run_start, run_pen = start, ""
+            for found in _SAME_PEN.finditer(pens, start, end):
+                pen = pens[found.start()]
+                if not run_pen:
+                    run_pen = pen
+                elif pen != run_pen and not self._joins(run_pen, pen, text, found.start(), found.end()):
+                    if run_pen == self.pens.blank(pen) and text[run_start : found.start()].isspace():
+                        run_pen = pen  # blanks before it, in its own ground
+                    else:
+                        yield from self._cut(row, run_start, text[run_start : found.start()], run_pen)
+                        run_start, run_pen = found.start(), pen
+            yield from self._cut(row, run_start, text[run_start:end], run_pen)
+
+    def _joins(self, held: str, pen: str, text: str, start: int, end: int) -> bool:
+        return pen == self.pens.blank(held) and text[start:end].isspace()
+
+    def _cut(self, row: int, column: int, text: str, pen: str) -> Iterator[Piece]:
+        """A piece, or several where blanks in it are better erased."""
+        if not self.capabilities.erases_in_ground or not self.pens.can_erase(self.pens.blank(pen)):
+            yield Piece(row, column, text, pen, is_erased=False)
+            return
+        blank, at = self.pens.blank(pen), 0
+        blanks = [found.span() for found in _ERASABLE.finditer(text)]
+        tail = len(text) - len(text.rstrip(" "))
+        if column + len(text) == self.width and tail > 3 and (not blanks or blanks[-1][1] < len(text)):
+            blanks.append((len(text) - tail, len(text)))
+        for start, end in blanks:
+            if start > at:
+                yield Piece(row, column + at, text[at:start], pen, is_erased=False)
+            yield Piece(row, column + start, text[start:end], blank, is_erased=True)
+            at = end
+        if at < len(text):
+            yield Piece(row, column + at, text[at:], pen, is_erased=False)
+
+    def _pen_order(self, pieces: list[Piece], pen: str) -> Iterable[Piece]:
+        """The pieces pen by pen, beginning with the one that is held, each next one the cheapest to take."""
+        groups: dict[str, list[Piece]] = {}
+        for piece in pieces:
+            if not piece.is_erased:
+                groups.setdefault(piece.pen, []).append(piece)
+        hosts: dict[str, str] = {}
+        for one in groups:
+            hosts.setdefault(self.pens.blank(one), one)
+        for piece in pieces:
+            if piece.is_erased:
+                host = hosts.setdefault(piece.pen, piece.pen)
+                groups.setdefault(host, []).append(piece._replace(pen=host))
+        left = list(groups)
+        if len(left) > _MOST_PENS:
+            left.sort(key=lambda one: self.pens.style(one)[1::-1])
+        while left:
+            pen = left[0] if len(left) > _MOST_PENS else min(left, key=partial(self._cost, pen))
+            left.remove(pen)
+            yield from sorted(groups[pen])
+
+    def _cost(self, held: str, pen: str) -> int:
+        return len(self.pens.step(held, pen)) if pen != held else 0
+
+    def _write_doubtful(self, text: _Text, wanted: Picture, row: int) -> None:
+        """Write a whole row, and say after each cell of doubtful width where the next one belongs."""
+        cells, pens = wanted.texts[row], wanted.pens[row]
+        for found in _SAME_PEN.finditer(pens):
+            start = found.start()
+            for cell in _sure_parts(cells[start : found.end()]):
+                text.write(Piece(row, start, cell, pens[start], is_erased=False), doubtful=is_doubtful(cell))
+                start += len(cell)
+
+
+def _sure_parts(text: str) -> Iterator[str]:
+    """The text in parts that are either of sure width or one doubtful cell."""
+    held = ""
+    at = 0
+    while at < len(text):
+        end = at + 2 if text[at + 1 : at + 2] == RIGHT else at + 1
+        cell = text[at:end]
+        if is_doubtful(cell):
+            if held:
+                yield held
+            yield cell
+            held = ""
+        else:
+            held += cell
+        at = end
+    if held:
+        yield held
+
+
+def _changed_rows(now: Picture, wanted: Picture) -> list[int]:
+    return [
+        row
+        for row, (text, pens) in enumerate(zip(wanted.texts, wanted.pens, strict=True))
+        if text != now.texts[row] or pens != now.pens[row]
+    ]
+
+
+def _changed_columns(text: str, pens: str, new_text: str, new_pens: str) -> list[int]:
+    columns = range(len(text))
+    if pens == new_pens:
+        return list(compress(columns, map(ne, text, new_text)))
+    if text == new_text:
+        return list(compress(columns, map(ne, pens, new_pens)))
+    both = set(compress(columns, map(ne, text, new_text)))
+    return sorted(both.union(compress(columns, map(ne, pens, new_pens))))
+
+
+def _likely_scrolls(now: Picture, wanted: Picture, rows: list[int], changed: Area) -> list[int]:
+    """By how many lines the content may have moved up: the two distances that most rows speak for."""
+    end = max(changed.right + 1 - _EDGE, changed.left + 1)
+    places: dict[str, list[int]] = {}
+    for row in range(changed.top, changed.bottom + 1):
+        places.setdefault(now.texts[row][changed.left : end], []).append(row)
+    votes: Counter[int] = Counter()
+    for row in rows:
+        content = wanted.texts[row][changed.left : end]
+        if not content.isspace():
+            votes.update(place - row for place in places.get(content, ())[:4] if place != row)
+    return [by for by, _ in votes.most_common(2)]
+
+
+def _count_changed(now: Picture, wanted: Picture, rows: Iterable[int]) -> int:
+    return sum(
+        len(_changed_columns(now.texts[row], now.pens[row], wanted.texts[row], wanted.pens[row])) for row in rows
+    )
+
+
+def _edges(now: Picture, wanted: Picture, row: int) -> tuple[int, int]:
+    """The first and the last changed column of a row."""
+    columns = _changed_columns(now.texts[row], now.pens[row], wanted.texts[row], wanted.pens[row])
+    return columns[0], columns[-1]
+
+
+def _spans(text: str, pens: str, new_text: str, new_pens: str) -> Iterator[tuple[int, int]]:
+    """Where a row has changed, from one column to before another, with small gaps filled and no wide cell cut."""
+    columns = _changed_columns(text, pens, new_text, new_pens)
+    start = previous = columns[0]
+    for column in columns:
+        if column - previous > _GAP:
+            yield _whole(new_text, start, previous + 1)
+            start = column
+        previous = column
+    yield _whole(new_text, start, previous + 1)
+
+
+def _whole(text: str, start: int, end: int) -> tuple[int, int]:
+    if text[start] == RIGHT:
+        start -= 1
+    if end < len(text) and text[end] == RIGHT:
+        end += 1
+    return start, end

@@ -1,0 +1,244 @@
+"""Bytes on the line for what people do, in a pty of 160x50: as the app writes, without margins, and plain Textual.
+
+Beside it, in the same run, a step and a page of less, delta, tig and lazygit over the same diff where they are
+installed; then what a held key leaves behind on a line of 20 kB a second.
+"""
+
+import os
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import sysconfig
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from ground import AMPSM, ground
+from ls import fill
+from terminal import Terminal
+
+from ampsm_engine import wording
+from ampsm_engine.engine.startup import open_engine
+from ampsm_engine.model import Session, Status
+
+SESSION = "0123456789"
+COLUMNS, LINES = 160, 50
+SLOW = 20_000
+"""Bytes a second of a slow line."""
+
+
+class Answering(Terminal):
+    """A terminal that answers: frames at once, where its cursor is, and whether it has margins."""
+
+    def __init__(self, command: Sequence[str | Path], *, margins: bool) -> None:
+        super().__init__(command, columns=COLUMNS, lines=LINES)
+        self._margins = margins
+
+    def read(self, seconds: float) -> bytes:
+        """What comes, answered."""
+        data = super().read(seconds)
+        self.answer(data)
+        return data
+
+    def answer(self, data: bytes) -> None:
+        """Answer the questions in what has come."""
+        if b"\x1b[?2026$p" in data:
+            os.write(self.fd, b"\x1b[?2026;2$y")
+        for at in range(data.count(b"\x1b[6n")):
+            is_about_margins = not at and b"\x1b[?69h" in data and b"\r\x1b[6n" in data
+            os.write(self.fd, b"\x1b[2;3R" if is_about_margins and self._margins else b"\x1b[2;1R")
+
+    def step(self, key: str) -> int:
+        """The bytes that a key costs."""
+        self.press(key)
+        return self.drain(0.15)
+
+
+def changed(root: Path) -> tuple[str, str]:
+    """A repository of 40 modules of Python's library, one of whose 25 lines each was changed; its two commits."""
+    modules = sorted(Path(sysconfig.get_paths()["stdlib"]).glob("*.py"), key=lambda one: one.name)
+    chosen = [one for one in modules if 8_000 < one.stat().st_size < 60_000][:40]
+    draw = random.Random(1)
+    root.mkdir()
+    git = ["git", "-C", str(root)]
+    subprocess.run([*git, "init", "-q"], check=True)
+    commits = []
+    for message in ("Begin", "Upgrade everything"):
+        for number, module in enumerate(chosen):
+            lines = module.read_text(errors="replace").splitlines()
+            if commits:
+                lines = [line.replace("return", "yield") if draw.random() < 0.04 else line for line in lines]
+                lines = [
+                    part for line in lines for part in ([line, "    # changed"] if draw.random() < 0.03 else [line])
+                ]
+            path = root / ("lib", "tools", "web/app")[number % 3] / module.name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("\n".join(lines))
+        subprocess.run([*git, "add", "-A"], check=True)
+        subprocess.run([*git, "commit", "-q", "-m", message], check=True)
+        commits.append(
+            subprocess.run([*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout.strip()
+        )
+    return commits[0], commits[1]
+
+
+def prepare(place: Path) -> tuple[Path, str, str]:
+    """Twenty sessions, the first of which has a diff."""
+    engine = open_engine()
+    root = place / "repository"
+    old, new = changed(root)
+    now = wording.now()
+    engine.store.sessions.add(
+        Session(
+            id=SESSION,
+            name="Upgrade everything",
+            amp_prompt="Upgrade everything",
+            repo_root=str(root),
+            base_branch=old,
+            branch_name=new,
+            worktree_path=str(root),
+            status=Status.IDLE,
+            created_at=now,
+            base_commit=old,
+            script_command="",
+            last_run=now,
+        )
+    )
+    fill(engine, 19)
+    return root, old, new
+
+
+def median(sizes: list[int]) -> str:
+    """Median, and the 95th percentile in brackets."""
+    ordered = sorted(sizes)
+    return f"{statistics.median_low(ordered):,} [{ordered[int(len(ordered) * 0.95)]:,}]"
+
+
+def review(*, margins: bool) -> dict[str, str]:
+    """Bytes in the review."""
+    terminal = Answering([AMPSM, "review", SESSION], margins=margins)
+    told = {"start of the review": f"{terminal.drain(2.5):,}"}
+    terminal.step("j" * LINES)  # from here on each step scrolls
+    told["step beside the list"] = median([terminal.step("j") for _ in range(60)])
+    told["page beside the list"] = median([terminal.step("f") for _ in range(15)])
+    terminal.step("g")
+    terminal.step("\\")
+    terminal.step("j" * LINES)
+    told["step side by side"] = median([terminal.step("j") for _ in range(60)])
+    told["page side by side"] = median([terminal.step("f") for _ in range(15)])
+    terminal.step("|")
+    told["step unified, no list"] = median([terminal.step("j") for _ in range(60)])
+    terminal.end()
+    return told
+
+
+def sessions(*, margins: bool) -> dict[str, str]:
+    """Bytes in the list."""
+    terminal = Answering([AMPSM], margins=margins)
+    told = {"start of the list": f"{terminal.drain(2.5):,}"}
+    told["cursor in the list"] = median([terminal.step(key) for key in "jjjjjjjjkkkkkkkk"])
+    told["help opens"], told["help closes"] = f"{terminal.step('?'):,}", f"{terminal.step(chr(27)):,}"
+    told["palette opens"], told["palette closes"] = f"{terminal.step(':'):,}", f"{terminal.step(chr(27)):,}"
+    told["at rest, 10 s"] = f"{rest(terminal, 10):,}"
+    terminal.end()
+    return told
+
+
+def rest(terminal: Terminal, seconds: float) -> int:
+    """Bytes within some seconds in which nobody does anything."""
+    count, end = 0, time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        count += len(terminal.read(left))
+    return count
+
+
+def held(key: str, rate: float, keys: str = "", *, buffered: bool = False) -> tuple[float, int]:
+    """Seconds from the last press of a key held for 3 s to the last byte on a slow line, and all bytes.
+
+    `buffered`: behind a buffer that takes everything at once, as ssh's; the answers come when the bytes have passed.
+    """
+    terminal = Answering([AMPSM, "review", SESSION], margins=True)
+    terminal.drain(2.5)
+    for one in keys:
+        terminal.step(one)
+    began = last = released = time.monotonic()
+    presses, count, passed, queue = 0, 0, 0.0, b""
+    while True:
+        now = time.monotonic()
+        if now - began < 3 and now - began >= presses / rate:
+            terminal.press(key)
+            presses, released = presses + 1, now
+        room = int((now - began) * SLOW - passed)
+        if buffered:
+            queue += Terminal.read(terminal, 0.002)
+            data, queue = queue[: max(room, 0)], queue[max(room, 0) :]
+        else:
+            data = os.read(terminal.fd, room) if room > 0 and readable(terminal) else b""
+        if data:
+            terminal.answer(data)
+            passed, count, last = passed + len(data), count + len(data), now
+        elif not queue and now - last > 1.5 and now - began > 4.5:
+            break
+        if not data and not queue:
+            passed = (now - began) * SLOW  # a line that is idle saves nothing up
+        if now - released > 60:
+            break
+        time.sleep(0.002)
+    terminal.end()
+    return max(last - released, 0.0), count
+
+
+def readable(terminal: Terminal) -> bool:
+    """Whether there is something to read."""
+    import select
+
+    return bool(select.select([terminal.fd], [], [], 0)[0])
+
+
+def others(root: Path, old: str, new: str) -> None:
+    """A step and a page of other programs over the same diff."""
+    git = f"git -C {root} diff --color=always {old} {new}"
+    for name, command in (
+        ("less -R", f"{git} | less -R"),
+        ("delta", f"{git} | delta --paging=always"),
+        ("tig", f"git -C {root} diff --color=never {old} {new} | tig"),
+    ):
+        if not shutil.which(name.split()[0]):
+            print(f"  {name}: not installed")
+            continue
+        terminal = Answering(["/bin/sh", "-c", command], margins=True)
+        start = terminal.drain(1.5)
+        page = " " if name != "tig" else "\x06"
+        steps = median([terminal.step("j") for _ in range(60)])
+        print(f"  {name}: start {start:,}, step {steps}, page {median([terminal.step(page) for _ in range(15)])}")
+        terminal.end()
+
+
+def main() -> None:
+    """Print a table."""
+    with ground() as place:
+        root, old, new = prepare(place)
+        ways = {"auto, margins": (True, ""), "auto, none": (False, ""), "plain": (False, "plain")}
+        columns: list[dict[str, str]] = []
+        for margins, renderer in ways.values():
+            os.environ["AMPSM_RENDERER"] = renderer
+            columns.append(review(margins=margins) | sessions(margins=margins))
+        print(f"  {'':24}" + "".join(f"{name:>22}" for name in ways))
+        for name in columns[0]:
+            print(f"  {name:24}" + "".join(f"{column[name]:>22}" for column in columns))
+        os.environ["AMPSM_RENDERER"] = ""
+        others(root, old, new)
+        for name, key, rate, keys, buffered in (
+            ("j 30 Hz beside the list", "j", 30, "", False),
+            ("j 30 Hz side by side", "j", 30, "\\", False),
+            ("f 10 Hz beside the list, behind a buffer", "f", 10, "", True),
+        ):
+            settled, count = held(key, rate, keys, buffered=buffered)
+            print(f"  held on 20 kB/s, {name}: settled {settled:.2f} s after release, {count:,} bytes")
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(Path(__file__).parent))
+    main()
