@@ -24,6 +24,7 @@ from ampsm_tui import theme
 from ampsm_tui.ask import ask, told
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import one_line
+from ampsm_tui.driver.output import TerminalOutput
 from ampsm_tui.driver.safe_output import SafeLines
 from ampsm_tui.driver.terminal_driver import is_plain, terminal_driver
 from ampsm_tui.leaving import Leaving
@@ -111,6 +112,8 @@ class AmpsmApp(Leaving, Redrawing):
         board: Board | None = None,
     ) -> None:
         self._safe_lines = SafeLines()
+        self.output: TerminalOutput | None = None
+        """The terminal; None where there is none, as in tests."""
         super().__init__()
         self.engine = engine
         self.read_only = read_only
@@ -135,7 +138,15 @@ class AmpsmApp(Leaving, Redrawing):
     def get_driver_class(self) -> "type[Driver]":
         """The terminal's driver: few bytes, one key at a time, and no harm when the line is lost."""
         base = redrawn(super().get_driver_class())
-        return terminal_driver(base, lambda: is_plain(self.settings.text("ui.renderer"), os.environ))
+        return terminal_driver(base, lambda _: self._make_output())
+
+    def _make_output(self) -> TerminalOutput:
+        self.output = TerminalOutput(
+            plain=is_plain(self.settings.text("ui.renderer"), os.environ),
+            lost=self.exit,
+            repaint_all=lambda: self.call_later(lambda: self.screen.refresh(layout=True)),
+        )
+        return self.output
 
     def get_line_filters(self) -> "Sequence[LineFilter]":
         """What makes lines safe first, then Textual's."""
@@ -346,9 +357,8 @@ class AmpsmApp(Leaving, Redrawing):
 
     def write_ours(self, sequence: str) -> None:
         """Write a terminal sequence that the program itself has made; nothing foreign may be in it raw."""
-        write = getattr(self._driver, "write_own", None)
-        if write is not None:
-            write(sequence)
+        if self.output is not None:
+            self.output.write_own(sequence)
 
     def say(self, text: str, *, title: str = "") -> None:
         """Show a toast; `text` and `title` are made safe for the terminal here."""

@@ -15,17 +15,20 @@ from ampsm_tui.bindings import bind
 if TYPE_CHECKING:
     from textual.driver import Driver
 
+    from ampsm_tui.driver.output import TerminalOutput
+
 
 class Redrawing(App[int]):
     """An app that can paint anew."""
+
+    output: "TerminalOutput | None"
 
     BINDINGS: ClassVar[list[BindingType]] = [bind("redraw", "redraw", priority=True)]
 
     def action_redraw(self) -> None:
         """Write every cell of the screen anew."""
-        repaint = getattr(self._driver, "repaint", None)
-        if repaint is not None:
-            repaint()
+        if self.output is not None:
+            self.output.repaint()
         self.screen.refresh(layout=True)
 
 

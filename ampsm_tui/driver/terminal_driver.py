@@ -27,19 +27,15 @@ class _TerminalDriver(Driver):
     """Stands before a driver of Textual's in its ancestry: writes what has changed, hands on one key at a time."""
 
     @staticmethod
-    def is_plain() -> bool:
-        """Whether Textual's own text is written."""
-        return True
+    def make_output(app: "App[Any]") -> TerminalOutput:
+        """What the driver writes to."""
+        raise NotImplementedError
 
     def __init__(self, app: "App[Any]", **options: Any) -> None:
         super().__init__(app, **options)
         self._events = asyncio.get_running_loop()
         self._keys = KeyQueue(app)
-        self.output = TerminalOutput(
-            plain=self.is_plain(),
-            lost=app.exit,
-            repaint_all=lambda: app.call_later(lambda: app.screen.refresh(layout=True)),
-        )
+        self.output = self.make_output(app)
 
     def write(self, data: str) -> None:
         """Take what Textual wants to be written."""
@@ -73,12 +69,6 @@ class _TerminalDriver(Driver):
         self.output.drain()
 
 
-def terminal_driver(base: "type[Driver]", plain: Callable[[], bool]) -> "type[Driver]":
-    """The driver that stands on Textual's for this system; `plain` says whether Textual's own text is written."""
-
-    class TerminalDriver(_TerminalDriver, base):  # type: ignore[misc, valid-type]
-        """The two as one."""
-
-        is_plain = staticmethod(plain)
-
-    return TerminalDriver
+def terminal_driver(base: "type[Driver]", make_output: "Callable[[App[Any]], TerminalOutput]") -> "type[Driver]":
+    """The driver that stands on Textual's for this system and writes to an output that is made when it starts."""
+    return type("TerminalDriver", (_TerminalDriver, base), {"make_output": staticmethod(make_output)})

@@ -84,7 +84,11 @@ async def line(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Line]:
     monkeypatch.setenv("LINES", str(LINES))
     with os.fdopen(write, "w") as file:
         monkeypatch.setattr(room.sys, "__stderr__", file)
-        driver = terminal_driver(Base, lambda: False)(App())
+
+        def output(app: App[Any]) -> room.TerminalOutput:
+            return room.TerminalOutput(plain=False, lost=app.exit, repaint_all=lambda: None)
+
+        driver = terminal_driver(Base, output)(App())
         driver.start_application_mode()
         made = Line(driver, read)
         await made.until(lambda text: "1049h" in text)

@@ -22,10 +22,10 @@ EVIL = {
 SEEN = "EVIL"
 
 _OURS = re.compile(
-    rb"\x1b(?:\[[0-9;:]*m|\[[0-9;]*[HfABCDGJKXrtn]|\[\?[0-9;]+[hl]|\[\?[0-9;]+\$p|\[[<>=?][0-9;]*u|\[[0-9] q|\[>[0-9]*q"
+    rb"\x1b(?:\[[0-9;:]*m|\[[0-9;]*[HfABCDGJKXrtndsST]|\[\?[0-9;]+[hl]|\[\?[0-9;]+\$p|\[[<>=?][0-9;]*u|\[[0-9] q|\[>[0-9]*q"
     rb"|\]22;[a-z-]*(?:\x1b\\|\x07)|\]8;[^\x1b\x07]*(?:\x1b\\|\x07)|[78=>]|\([B0])"
 )
-"""What Textual itself writes after an ESC."""
+"""What the driver and Textual themselves write after an ESC."""
 
 
 def foreign(written: bytes) -> list[bytes]:
