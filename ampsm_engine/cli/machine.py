@@ -12,7 +12,7 @@ from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.errors import Unfit
 
 if TYPE_CHECKING:
-    from ampsm_engine.engine.check import Disagreement
+    from ampsm_engine.engine.relocation import Disagreement
 
 _MARKS = {True: ("✓", "green"), False: ("✗", "red"), None: ("·", "yellow")}
 
@@ -25,11 +25,11 @@ def doctor_command(*, as_json: bool) -> int:
     The exit code is 5 when something that ampsm needs is missing.
     """
     from ampsm_engine.context import engine_at
-    from ampsm_engine.engine import health
+    from ampsm_engine.engine import doctor
 
     engine = engine_at()  # not ready: why it could not be is what is asked here
     with diagnostics.working("Asking git and amp"):
-        checks = health.doctor(engine, os.environ)
+        checks = doctor.check_machine(engine, os.environ)
     fit = not any(check.ok is False for check in checks)
     if as_json:
         output.document({"fit": fit, "checks": documents.plain(checks)})
@@ -76,11 +76,11 @@ def repair_command(repo: Path | None, *, apply: bool, as_json: bool) -> int:
 
 
 def _disagreements(repo: Path | None, *, apply: bool) -> "tuple[Disagreement, ...]":
-    from ampsm_engine.engine import health
+    from ampsm_engine.engine import repair
 
     engine = arguments.open_engine()
     with diagnostics.working("Comparing store and repositories"):
-        return health.repair(engine, apply=apply, path=repo)
+        return repair.find_disagreements(engine, apply=apply, path=repo)
 
 
 @click.command(cls=Command, short_help="Print the script that makes Tab complete.")

@@ -59,16 +59,18 @@ def comments_command(
         )
     engine = arguments.open_engine()
     session = (arguments.target if send else arguments.session)(engine, reference)
-    from ampsm_engine.engine import reviews
+    from ampsm_engine.engine import comments, hunk_actions
 
     if as_prompt:
-        output.write(output.clean(reviews.draft(engine, session.id).text, lines=True))
+        output.write(output.clean(comments.draft(engine, session.id).text, lines=True))
         return diagnostics.OK
     if send:
         return _send(engine, session, wait=wait, as_json=as_json)
-    found = [one for one in reviews.comments(engine, session.id) if everything or one.state.value != "resolved"]
+    found = [
+        one for one in comments.located_comments(engine, session.id) if everything or one.state.value != "resolved"
+    ]
     if as_json:
-        rejected = [documents.plain(one) for one in reviews.rejections(engine, session.id)]
+        rejected = [documents.plain(one) for one in hunk_actions.rejections(engine, session.id)]
         documented = [_document(one) for one in found]
         output.document({"sessionId": session.id, "comments": documented, "rejections": rejected})
     else:
@@ -77,12 +79,12 @@ def comments_command(
 
 
 def _send(engine: "Engine", session: "Session", *, wait: bool, as_json: bool) -> int:
-    from ampsm_engine.engine import reviews
+    from ampsm_engine.engine import comments
 
-    draft = reviews.draft(engine, session.id)
+    draft = comments.draft(engine, session.id)
     if not draft.text:
         raise Refused(f"Session {session.name} has no open comments.", f"ampsm comment {session.id} PATH:LINE 'TEXT'")
-    iteration = reviews.send(engine, session.id, draft.text, draft.answers)
+    iteration = comments.send(engine, session.id, draft.text, draft.answers)
     if not as_json:
         many = len(draft.answers)
         told = f"{many} comment{'s' * (many != 1)} sent"
@@ -186,23 +188,23 @@ def _check(verb: str, place: str | None, text: str | None) -> None:
 
 
 def _changed(engine: "Engine", session_id: str, verb: str, reference: str, text: str) -> "Comment":
-    from ampsm_engine.engine import reviews
+    from ampsm_engine.engine import comments
 
-    found = reviews.find(engine, session_id, reference)
+    found = comments.find_comment(engine, session_id, reference)
     if verb in ("edit", "delete") and found.id != reference:
         text = f"{reference!r} is the beginning of comment {found.id} ({one_line(found.text)[:60]})"
         arguments.confirm_guess(text, found.id)
     if verb == "edit":
-        return reviews.edit_comment(engine, found.id, text)
+        return comments.edit_comment(engine, found.id, text)
     if verb == "delete":
-        reviews.delete_comment(engine, found.id)
+        comments.delete_comment(engine, found.id)
         return found
-    return (reviews.resolve_comment if verb == "resolve" else reviews.reopen_comment)(engine, found.id)
+    return (comments.resolve_comment if verb == "resolve" else comments.reopen_comment)(engine, found.id)
 
 
 def _made(engine: "Engine", session: "Session", place: str, text: str, *, side: str, number: int | None) -> "Comment":
     from ampsm_engine.diff.deltas import Side
-    from ampsm_engine.engine import reviews
+    from ampsm_engine.engine import comments
 
     parts = _PLACE.fullmatch(place)
     if parts is None:
@@ -215,7 +217,7 @@ def _made(engine: "Engine", session: "Session", place: str, text: str, *, side: 
         raise click.UsageError(f"{place!r} names no lines: its last one is before its first.")
     path = _inside(parts["path"], session)
     range_ = f"iteration:{number}" if number is not None else "whole"
-    return reviews.comment(engine, session.id, path, (first, last), text, side=Side(side), range_=range_)
+    return comments.add_comment(engine, session.id, path, (first, last), text, side=Side(side), range_=range_)
 
 
 def _inside(path: str, session: "Session") -> str:

@@ -140,7 +140,7 @@ def run_command(reference: str, *, as_json: bool) -> int:
     """
     engine = arguments.open_engine()
     session = arguments.target(engine, reference)
-    from ampsm_engine.engine import runs
+    from ampsm_engine.engine import scripts
 
     stream = sys.stderr if as_json else sys.stdout
 
@@ -149,7 +149,7 @@ def run_command(reference: str, *, as_json: bool) -> int:
         stream.flush()
 
     with diagnostics.interruptible("The script was ended."):
-        ran = runs.run_script(engine, session.id, show)
+        ran = scripts.run_script(engine, session.id, show)
     if as_json:
         result = {"exitCode": ran.exit_code, "result": ran.result, "seconds": ran.seconds, "timedOut": ran.timed_out}
         output.document({"sessionId": session.id, **result})

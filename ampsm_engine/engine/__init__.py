@@ -1,8 +1,11 @@
-"""The verbs: what a person may ask for. Each orchestrates store, git and workers, and answers a value or an error.
+"""The verbs: what a user can ask for. Each orchestrates store, git and workers, and returns a value or raises an error.
 
-    startup   home and store made ready for a verb            sessions  new, edit, adopt
-    runs      iterate, stop, wait, run the script             views     show, diff, log, status
-    removal   to the trash, back, and away for good           health    doctor, repair
+    startup    home and store made ready for a verb      sessions, drafts   new, edit, adopt; the form of a new one
+    runs       iterate, stop, wait, the queue            scripts            the session's script, run by hand
+    views      show, diff, log, status                   history            what happened in a session
+    ranges, comments, hunk_actions                       the review
+    merges     preflight, conflicts given to amp         removal            to the trash, back, and purged
+    doctor     is this machine fit                       repair             do store and repositories agree
 
 Modules are imported by the command that needs them: `sessions` costs git, `startup` and `runs` do not.
 """

@@ -8,7 +8,7 @@ from ampsm_engine import redact, wording
 from ampsm_engine.context import Engine
 from ampsm_engine.diff import hunks
 from ampsm_engine.diff.deltas import Side
-from ampsm_engine.engine import following, ranges, runs, views
+from ampsm_engine.engine import comment_positions, ranges, runs, views
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import pinned_refs
 from ampsm_engine.git.scratch import Scratch, TreeEntry, scratch
@@ -30,7 +30,7 @@ WIDEST = 1000
 _BINARY_WITHIN = 8000
 
 
-def comment(
+def add_comment(
     engine: Engine,
     session_id: str,
     path: str,
@@ -107,9 +107,9 @@ def _text(lines: Sequence[bytes]) -> str:
     return "\n".join(line if len(line) <= WIDEST else f"{line[:WIDEST]}…" for line in shown)
 
 
-def comments(engine: Engine, session_id: str) -> tuple[Comment, ...]:
+def located_comments(engine: Engine, session_id: str) -> tuple[Comment, ...]:
     """The comments of a session, oldest first, followed to where their lines are now; see `following`."""
-    return following.followed(engine, session_id)
+    return comment_positions.locate_comments(engine, session_id)
 
 
 def edit_comment(engine: Engine, comment_id: str, text: str) -> Comment:
@@ -137,7 +137,7 @@ def delete_comment(engine: Engine, comment_id: str) -> None:
         pinned_refs.let_go(views.place_of(session), session.id, comment_id)
 
 
-def find(engine: Engine, session_id: str, reference: str) -> Comment:
+def find_comment(engine: Engine, session_id: str, reference: str) -> Comment:
     """The comment that an id or a beginning of LEAST_OF_AN_ID characters names; NotFound, or Refused for several."""
     every = engine.store.reviews.comments(session_id)
     meant = [one for one in every if one.id == reference] or [
@@ -150,7 +150,7 @@ def find(engine: Engine, session_id: str, reference: str) -> Comment:
     return meant[0]
 
 
-def unsent(engine: Engine, session_id: str) -> int:
+def count_unsent(engine: Engine, session_id: str) -> int:
     """How many comments and reasons for rejections amp was not told yet."""
     store = engine.store
     waiting = [one for one in store.reviews.comments(session_id) if one.state is CommentState.OPEN]
@@ -167,7 +167,7 @@ def _untold(engine: Engine, session_id: str) -> list[str]:
 
 def draft(engine: Engine, session_id: str) -> Draft:
     """The prompt that the open comments and the reasons of rejections make; an empty text when there are none."""
-    waiting = [one for one in comments(engine, session_id) if one.state is CommentState.OPEN]
+    waiting = [one for one in located_comments(engine, session_id) if one.state is CommentState.OPEN]
     untold = set(_untold(engine, session_id))
     made = prompt.draft(waiting, [one for one in engine.store.reviews.rejections(session_id) if one.id in untold])
     return replace(made, text=redact.text(made.text))
@@ -178,5 +178,5 @@ def send(engine: Engine, session_id: str, text: str, answers: Sequence[str]) -> 
 
     Refused without a word in it. A comment's outcome is told when that iteration has ended.
     """
-    following.noted(engine, session_id, frozenset(answers))
+    comment_positions.pin_contents(engine, session_id, frozenset(answers))
     return runs.iterate(engine, session_id, text, answers=tuple(answers))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ampsm_engine.context import Engine
-from ampsm_engine.engine import runs, startup
+from ampsm_engine.engine import runs, scripts, startup
 from ampsm_engine.merging import open_conflict, recovery
 from ampsm_engine.merging import preflight as checks
 from ampsm_engine.merging.values import Preflight
@@ -35,7 +35,7 @@ def preflight(
     """
 
     def script() -> checks.Ran:
-        ran = runs.run_script(engine, session_id, output)
+        ran = scripts.run_script(engine, session_id, output)
         return checks.Ran(ran.exit_code == 0, f"{ran.seconds:.1f} s")
 
     return checks.preflight(engine, session_id, onto=onto, fetch=fetch, script=script if run_script else None)

@@ -1,8 +1,10 @@
-"""What of a session may be looked at: all of it, one iteration, what is not committed, what is new, any two points.
+"""What of a session can be reviewed (its ranges), and which of its hunks and files are marked as viewed.
 
 A range is a word: `whole`, `looked`, `uncommitted`, `iteration:3`, `points:OLD..NEW` (without NEW: the worktree).
 """
 
+import os
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import changes, history, pinned_refs, repository
 from ampsm_engine.model import Session, State
 from ampsm_engine.naming import session_name
-from ampsm_engine.review.values import LOOKED, WHOLE, Ends
+from ampsm_engine.review.values import LOOKED, WHOLE, Ends, Marks
 
 UNCOMMITTED = "uncommitted"
 
@@ -37,7 +39,7 @@ class Point:
     time: str
 
 
-def ranges(engine: Engine, session_id: str) -> tuple[RangeChoice, ...]:
+def choices(engine: Engine, session_id: str) -> tuple[RangeChoice, ...]:
     """What may be chosen now; what changed since somebody looked is the default once something was viewed."""
     store = engine.store
     session = store.sessions.get(session_id)
@@ -130,3 +132,30 @@ def _commit(place: Path, revision: str) -> str:
         if tree is None:
             raise
         return tree
+
+
+def viewed_marks(engine: Engine, session_id: str) -> Marks:
+    """The viewed marks of a session. A mark whose path is gone holds for its content under any path."""
+    store = engine.store
+    keys = store.reviews.viewed(session_id)
+    worktree = Path(store.sessions.get(session_id).worktree_path)
+    if not worktree.is_dir():
+        return Marks(keys)
+    gone = {path for path in {path for path, _ in keys} if not os.path.lexists(worktree / path)}
+    return Marks(keys, frozenset(key for path, key in keys if path in gone))
+
+
+def mark_viewed(engine: Engine, session_id: str, pairs: Collection[tuple[str, str]], viewed: bool) -> Marks:
+    """Set or clear the viewed mark of hunks and files (pairs of path and content key); the session's marks then."""
+    engine.store.reviews.mark_viewed(session_id, pairs, viewed=viewed)
+    return viewed_marks(engine, session_id)
+
+
+def remember_viewed(engine: Engine, session_id: str, tree: str, objects: str | None = None) -> None:
+    """Store the tree that was reviewed, for the range `looked`; `objects`: a folder with what the repository lacks.
+
+    Refused when an object of the tree is in neither.
+    """
+    session = engine.store.sessions.get(session_id)
+    pinned_refs.keep_looked(views.place_of(session), session.id, tree, Path(objects) if objects else None)
+    engine.store.reviews.set_looked(session.id, tree)

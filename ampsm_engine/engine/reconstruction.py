@@ -19,7 +19,7 @@ from ampsm_engine.amp import failures, process, stream, transcript
 from ampsm_engine.amp.events import Init
 from ampsm_engine.context import Engine
 from ampsm_engine.engine import merged_check
-from ampsm_engine.engine.check import Disagreement
+from ampsm_engine.engine.relocation import Disagreement
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import changes, history, program, registry, repository, stash_commit
 from ampsm_engine.git.places import Base, Repo, Worktree

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ampsm_engine.context import Engine
-from ampsm_engine.engine.check import Disagreement
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import program, registry, repository, trash, worktrees
 from ampsm_engine.git.places import Repo
@@ -18,6 +17,16 @@ from ampsm_engine.model import Session
 
 _NEIGHBOURS = 500
 """Folders beside a missing one that are looked into."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """One disagreement of store and repositories that `repair` finds. `action`: the command that mends it."""
+
+    kind: str
+    text: str
+    action: str
+    mended: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,29 +1,25 @@
-"""Iterations: ask for one, stop them, wait for them, run the script by hand."""
+"""Iterations: queue one, edit and drop queued ones, stop them, wait for them."""
 
 import os
 import re
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
-from pathlib import Path
 
-from ampsm_engine import conditions, lifecycle, redact, wording
-from ampsm_engine.amp import command, process, program
+from ampsm_engine import conditions, redact, wording
+from ampsm_engine.amp import command, program
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, Failed, Refused
 from ampsm_engine.git import program as git
-from ampsm_engine.home import RunDirectory, write_private
-from ampsm_engine.model import Iteration, ScriptResult, Session, State, Status
+from ampsm_engine.home import write_private
+from ampsm_engine.model import Iteration, State
 from ampsm_engine.naming import new_id
 from ampsm_engine.redact.spans import MARKER
-from ampsm_engine.store import PatientStore
 from ampsm_engine.worker import launch, run_files, run_record, slots
-from ampsm_engine.worker.script import ScriptRun, script_text
-from ampsm_engine.worker.script import run as run_script_in
 
 SWEEP_EVERY = 2.0
-"""Seconds between two looks for workers that died while somebody waits."""
+"""Seconds between two sweeps for dead workers while a caller waits."""
 
 TICK = 0.05
 
@@ -207,106 +203,26 @@ def wait(
         time.sleep(TICK)
 
 
-def run_script(
-    engine: Engine,
-    session_id: str,
-    output: Callable[[bytes], None],
-    *,
-    stop: Callable[[], bool] = lambda: False,
-) -> ScriptRun:
-    """Run the session's script now and record the result with its last iteration; Refused while amp works.
+def edit_queued(engine: Engine, iteration_id: str, prompt: str) -> None:
+    """Change the prompt of a queued iteration; Refused once it has started, or when the prompt is no good.
 
-    A script that `stop` ended says nothing about the work: that is not recorded.
+    On disk it is as typed, for amp to read; the store has it redacted.
     """
-    store = engine.store
-    session = store.sessions.get(session_id)
-    iterations = store.iterations.of(session.id)
-    may_run_script(session, iterations)
-    last = iterations[-1] if iterations else None
-    run = engine.home.run(last.id if last else session.id)
-    run.path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _put_aside(engine, session.id, last, run)
-    shown = 0
+    content = command.check_prompt(prompt)
+    check_unredacted(prompt)
+    path = engine.home.run(iteration_id).prompt
+    engine.store.queue.edit(iteration_id, redact.text(prompt), before=lambda: write_private(path, content))
 
-    def show_more() -> bool:
-        nonlocal shown
-        with run.script_output.open("rb") as file:
-            file.seek(shown)
-            new = file.read()
-        whole = new[: _showable(new)]
-        shown += len(whole)
-        if whole:
-            output(redact.bytes_(whole))
-        return stop()
 
-    began, settings, mark = datetime.now(UTC), engine.settings, last.id if last else session.id
+def drop_queued(engine: Engine, iteration_id: str) -> None:
+    """Take a queued iteration out of the queue; Refused once it has started."""
+    engine.store.queue.drop(iteration_id)
+    shutil.rmtree(engine.home.run(iteration_id).path, ignore_errors=True)
+
+
+def queued_prompt(engine: Engine, iteration_id: str) -> str:
+    """The prompt of a queued iteration as it was typed, for editing; redacted when it is not on disk any more."""
     try:
-        ran = run_script_in(
-            session.script_command or "",
-            Path(session.worktree_path),
-            run.script_output,
-            command.environment(os.environ, mark),
-            limit=settings.number("script.timeout"),
-            stop=show_more,
-        )
-    finally:
-        if not settings.switch("iteration.keep-strays"):
-            process.end_strays(mark, settings.number("stop.terminate"))
-    with run.script_output.open("rb") as file:
-        file.seek(shown)
-        output(redact.bytes_(file.read()))
-    redact.file(run.script_output)
-    if not ran.stopped:
-        _record_script(engine, session, last, ran, began)
-    return ran
-
-
-KEY_LENGTH = 1 << 16
-"""Bytes of a private key that are waited for, at most."""
-
-
-def _showable(output: bytes) -> int:
-    """How much of a growing output may be redacted and shown: whole lines, and no beginning of a private key."""
-    end = output.rfind(b"\n") + 1
-    begun = output.rfind(b"-----BEGIN", 0, end)
-    is_open = begun >= 0 and output.find(b"-----END", begun, end) < 0
-    return begun if is_open and end - begun < KEY_LENGTH else end
-
-
-def _put_aside(engine: Engine, session_id: str, last: Iteration | None, run: RunDirectory) -> None:
-    """Keep what the run before this one printed. A stopped run, which has no fact, is not kept."""
-    facts = engine.store.facts.read(session_id=session_id)
-    told = [one.number for one in facts if one.kind == "tested" and one.iteration_id == (last.id if last else None)]
-    if told and not (kept := run.script_output_of(told[-1])).exists():
-        redact.file(run.script_output)  # whoever ran it may have been killed before
-        with suppress(FileNotFoundError):
-            run.script_output.rename(kept)
-
-
-def may_run_script(session: Session, iterations: Sequence[Iteration]) -> None:
-    """Refused without a script or a worktree, and while amp works in it."""
-    if not session.script_command:
-        message = f"Session {session.name} has no script."
-        raise Refused(message, f"ampsm edit {session.id} --script 'make test'")
-    conditions.check_worktree(session)
-    if any(lifecycle.is_active(iteration.state) for iteration in iterations):
-        message = f"amp is at work in session {session.name}; its script runs when it is done."
-        raise Refused(message, f"ampsm wait {session.id}")
-
-
-def _record_script(engine: Engine, session: Session, last: Iteration | None, ran: ScriptRun, began: datetime) -> None:
-    store = PatientStore(
-        engine.home.database
-    )  # it ran for minutes, maybe: a busy database must not lose what it came to
-    if last is not None:
-        store.iterations.update(last.id, test_result=ran.result, test_exit_code=ran.exit_code)
-    store.facts.add(
-        "tested",
-        f"{script_text(ran)}, run by hand at {wording.stamp(began)}",
-        session_id=session.id,
-        iteration_id=last.id if last else None,
-    )
-    # Read again: a message may have come in meanwhile, and amp is at work now.
-    if store.sessions.get(session.id).status in (Status.IDLE, Status.AWAITING_INPUT):
-        status = Status.IDLE if ran.result is ScriptResult.PASS else Status.AWAITING_INPUT
-        store.sessions.update(session.id, status=status)
+        return engine.home.run(iteration_id).prompt.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return engine.store.iterations.get(iteration_id).prompt

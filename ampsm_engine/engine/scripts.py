@@ -1,7 +1,7 @@
-"""A session's script run by hand for a screen: begun, looked at, stopped.
+"""A session's script run by hand: in this process, or detached for a screen, which starts, reads and stops it.
 
-It runs in a process of its own, so that it goes on when the screen is closed. Who runs it holds a lock that
-the kernel frees with its holder; what it printed and how it ended are files of the run directory.
+The detached process goes on when the screen is closed. It holds a lock that the kernel frees when it dies; the
+script's output and its end are files of the run directory.
 """
 
 import json
@@ -9,20 +9,31 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from types import FrameType
 
-from ampsm_engine import file_lock
+from ampsm_engine import conditions, file_lock, lifecycle, redact, wording
+from ampsm_engine.amp import command, process
 from ampsm_engine.context import Engine, engine_at
-from ampsm_engine.engine import runs
 from ampsm_engine.errors import AmpsmError, Failed, Refused
 from ampsm_engine.home import RunDirectory, open_private, write_private
+from ampsm_engine.model import Iteration, ScriptResult, Session, Status
+from ampsm_engine.store import PatientStore
+from ampsm_engine.worker.script import ScriptRun, script_text
+from ampsm_engine.worker.script import run as run_script_in
 
 MOST_SHOWN = 1 << 20
 """Bytes of output that a screen gets; the whole is in the run directory."""
 
 MOST_AT_ONCE = 1 << 16
+"""Bytes of output that one call of `read_output` gives."""
+
+KEY_LENGTH = 1 << 16
+"""Bytes of a private key that are waited for, at most."""
 
 _begun: list[subprocess.Popen[bytes]] = []
 """Kept so that this process reaps them."""
@@ -30,7 +41,7 @@ _begun: list[subprocess.Popen[bytes]] = []
 
 @dataclass(frozen=True, slots=True)
 class ScriptOutput:
-    """What the script printed since `offset` of the look before, and how it ended once it has."""
+    """What a script printed beyond an offset, and how it ended once it has; `offset`: where the next call begins."""
 
     text: str
     offset: int
@@ -42,12 +53,112 @@ class ScriptOutput:
     trouble: str = ""
 
 
-def start(engine: Engine, session_id: str) -> str:
-    """Run the session's script in a detached process; answers the name of its run. Refused as `runs.run_script`."""
+def run_script(
+    engine: Engine,
+    session_id: str,
+    output: Callable[[bytes], None],
+    *,
+    stop: Callable[[], bool] = lambda: False,
+) -> ScriptRun:
+    """Run the session's script and record the result with its last iteration; Refused as `check_runnable`.
+
+    `output` gets what the script prints, redacted. A run that `stop` ended is not recorded: it does not judge the work.
+    """
     store = engine.store
     session = store.sessions.get(session_id)
     iterations = store.iterations.of(session.id)
-    runs.may_run_script(session, iterations)
+    check_runnable(session, iterations)
+    last = iterations[-1] if iterations else None
+    run = engine.home.run(last.id if last else session.id)
+    run.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _keep_earlier_output(engine, session.id, last, run)
+    shown = 0
+
+    def show_more() -> bool:
+        nonlocal shown
+        with run.script_output.open("rb") as file:
+            file.seek(shown)
+            new = file.read()
+        whole = new[: _showable(new)]
+        shown += len(whole)
+        if whole:
+            output(redact.bytes_(whole))
+        return stop()
+
+    began, settings, mark = datetime.now(UTC), engine.settings, last.id if last else session.id
+    try:
+        ran = run_script_in(
+            session.script_command or "",
+            Path(session.worktree_path),
+            run.script_output,
+            command.environment(os.environ, mark),
+            limit=settings.number("script.timeout"),
+            stop=show_more,
+        )
+    finally:
+        if not settings.switch("iteration.keep-strays"):
+            process.end_strays(mark, settings.number("stop.terminate"))
+    with run.script_output.open("rb") as file:
+        file.seek(shown)
+        output(redact.bytes_(file.read()))
+    redact.file(run.script_output)
+    if not ran.stopped:
+        _record_script(engine, session, last, ran, began)
+    return ran
+
+
+def _showable(output: bytes) -> int:
+    """How much of a growing output may be redacted and shown: whole lines, and no beginning of a private key."""
+    end = output.rfind(b"\n") + 1
+    begun = output.rfind(b"-----BEGIN", 0, end)
+    is_open = begun >= 0 and output.find(b"-----END", begun, end) < 0
+    return begun if is_open and end - begun < KEY_LENGTH else end
+
+
+def _keep_earlier_output(engine: Engine, session_id: str, last: Iteration | None, run: RunDirectory) -> None:
+    """Rename the output of the run before by the number of its entry in the history; a stopped run has none."""
+    facts = engine.store.facts.read(session_id=session_id)
+    told = [one.number for one in facts if one.kind == "tested" and one.iteration_id == (last.id if last else None)]
+    if told and not (kept := run.script_output_of(told[-1])).exists():
+        redact.file(run.script_output)  # whoever ran it may have been killed before
+        with suppress(FileNotFoundError):
+            run.script_output.rename(kept)
+
+
+def check_runnable(session: Session, iterations: Sequence[Iteration]) -> None:
+    """Refused without a script or a worktree, and while amp works in it."""
+    if not session.script_command:
+        message = f"Session {session.name} has no script."
+        raise Refused(message, f"ampsm edit {session.id} --script 'make test'")
+    conditions.check_worktree(session)
+    if any(lifecycle.is_active(iteration.state) for iteration in iterations):
+        message = f"amp is at work in session {session.name}; its script runs when it is done."
+        raise Refused(message, f"ampsm wait {session.id}")
+
+
+def _record_script(engine: Engine, session: Session, last: Iteration | None, ran: ScriptRun, began: datetime) -> None:
+    # It may have run for minutes: a busy database must not lose its result.
+    store = PatientStore(engine.home.database)
+    if last is not None:
+        store.iterations.update(last.id, test_result=ran.result, test_exit_code=ran.exit_code)
+    store.facts.add(
+        "tested",
+        f"{script_text(ran)}, run by hand at {wording.stamp(began)}",
+        session_id=session.id,
+        iteration_id=last.id if last else None,
+    )
+    # Read again: a message may have come in meanwhile, and amp is at work now.
+    if store.sessions.get(session.id).status in (Status.IDLE, Status.AWAITING_INPUT):
+        status = Status.IDLE if ran.result is ScriptResult.PASS else Status.AWAITING_INPUT
+        store.sessions.update(session.id, status=status)
+
+
+def start(engine: Engine, session_id: str) -> str:
+    """Run the session's script in a detached process; answers the name of its run. Refused as `run_script`."""
+    store = engine.store
+    session = store.sessions.get(session_id)
+    iterations = store.iterations.of(session.id)
+    check_runnable(session, iterations)
     run_id = iterations[-1].id if iterations else session.id
     run = engine.home.run(run_id)
     run.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -94,8 +205,8 @@ def _spawn(engine: Engine, session_id: str, lease: int) -> int:
     return process.pid
 
 
-def look(engine: Engine, run_id: str, offset: int = 0) -> ScriptOutput:
-    """What a script run by hand printed beyond `offset` bytes, and whether it still runs. Only whole lines."""
+def read_output(engine: Engine, run_id: str, offset: int = 0) -> ScriptOutput:
+    """What a detached script printed beyond `offset` bytes, in whole lines, and whether it still runs."""
     run = engine.home.run(run_id)
     running = _is_running(run)  # asked first: what is printed after that is there at the next look
     content = b""
@@ -113,7 +224,7 @@ def look(engine: Engine, run_id: str, offset: int = 0) -> ScriptOutput:
 
 
 def stop(engine: Engine, run_id: str) -> bool:
-    """Ask a script run by hand to end; whether there was one."""
+    """Ask a detached script to end; False when none runs."""
     run = engine.home.run(run_id)
     if not _is_running(run):
         return False
@@ -126,18 +237,11 @@ def stop(engine: Engine, run_id: str) -> bool:
 
 
 def _is_running(run: RunDirectory) -> bool:
-    try:
-        descriptor = os.open(run.script_lease, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        return not file_lock.acquire(descriptor, 0)
-    finally:
-        os.close(descriptor)
+    return file_lock.is_held(run.script_lease)
 
 
 def main(session_id: str) -> None:
-    """The detached process: run, show, write how it ended."""
+    """The detached process: run the script, append its output to `script_shown`, write its end to `script_end`."""
     engine = engine_at()
     iterations = engine.store.iterations.of(session_id)
     run = engine.home.run(iterations[-1].id if iterations else session_id)
@@ -159,7 +263,7 @@ def main(session_id: str) -> None:
                 shown.write(content)
 
         try:
-            ran = runs.run_script(engine, session_id, show, stop=lambda: asked)
+            ran = run_script(engine, session_id, show, stop=lambda: asked)
         except AmpsmError as reason:
             end: dict[str, object] = {"trouble": str(reason)}
         else:

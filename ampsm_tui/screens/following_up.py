@@ -74,7 +74,7 @@ class FollowingUp(SessionActionsScreen):
 
     @asking
     async def _deliver(self, text: str) -> None:
-        from ampsm_engine.engine import runs, waiting
+        from ampsm_engine.engine import runs
 
         engine, box, editing = app_of(self).engine, self.query_one(PromptBox), self._editing
         if box.disabled:
@@ -82,7 +82,7 @@ class FollowingUp(SessionActionsScreen):
         box.disabled = True
         try:
             if editing is not None:
-                await ask(waiting.edit_queued, engine, editing.id, text)
+                await ask(runs.edit_queued, engine, editing.id, text)
             else:
                 await ask(runs.iterate, engine, self.session_id, text)
                 self.was_sent()
@@ -110,9 +110,9 @@ class FollowingUp(SessionActionsScreen):
 
     @asking
     async def _begin_editing(self, iteration: Iteration) -> None:
-        from ampsm_engine.engine import waiting
+        from ampsm_engine.engine import runs
 
-        text = await ask(waiting.prompt_of, app_of(self).engine, iteration.id)
+        text = await ask(runs.queued_prompt, app_of(self).engine, iteration.id)
         box = self.query_one(PromptBox)
         kept = self._unsent(iteration).read()
         self._keep_draft()
@@ -136,11 +136,11 @@ class FollowingUp(SessionActionsScreen):
 
     @asking
     async def _take_out(self, iteration: Iteration) -> None:
-        from ampsm_engine.engine import waiting
+        from ampsm_engine.engine import runs
 
         engine, box = app_of(self).engine, self.query_one(PromptBox)
-        as_typed = await ask(waiting.prompt_of, engine, iteration.id)
-        await ask(waiting.drop_queued, engine, iteration.id)
+        as_typed = await ask(runs.queued_prompt, engine, iteration.id)
+        await ask(runs.drop_queued, engine, iteration.id)
         text = iteration.prompt if as_typed is None else as_typed
         if self._editing is not None and self._editing.id == iteration.id:
             text = box.text

@@ -151,7 +151,7 @@ class Looking(AppScreen[None]):
 
         engine, trouble, offset = app_of(self).engine, partial(tell, self), 0
         while True:
-            look = await ask_until_answered(scripts.look, trouble, engine, self._run, offset)
+            look = await ask_until_answered(scripts.read_output, trouble, engine, self._run, offset)
             offset = look.offset
             for line in look.text.splitlines():
                 self.query_one(RichLog).write(Content(one_line(line)))

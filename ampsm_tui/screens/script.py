@@ -64,7 +64,7 @@ class ScriptScreen(Dialog[None]):
         self._say("running")
         offset = 0
         while not self._ended:
-            look = await ask.ask_until_answered(scripts.look, partial(ask.tell, self), engine, self._run, offset)
+            look = await ask.ask_until_answered(scripts.read_output, partial(ask.tell, self), engine, self._run, offset)
             self._show(look)
             offset = look.offset
             if look.running:

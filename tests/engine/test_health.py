@@ -9,21 +9,21 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import health, removal, sessions
+from ampsm_engine.engine import doctor, removal, repair, sessions
 from ampsm_engine.errors import Refused
 from tests.conftest import git
 from tests.worker.bench import Bench
 
 
 def test_a_fit_machine_has_no_failing_check(bench: Bench) -> None:
-    checks = health.doctor(bench.engine)
+    checks = doctor.check_machine(bench.engine)
     assert [check.name for check in checks if check.ok is False] == []
     assert {"python", "git", "amp", "login", "store"} <= {check.name for check in checks}
 
 
 def test_doctor_names_what_is_missing_and_never_shows_a_key(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AMP_CLI_PATH", str(bench.folder / "missing"))
-    checks = health.doctor(bench.engine)
+    checks = doctor.check_machine(bench.engine)
     (amp,) = [check for check in checks if check.name == "amp"]
     assert amp.ok is False
     assert amp.hint
@@ -36,13 +36,13 @@ def test_a_lost_worktree_is_found_and_made_again(bench: Bench) -> None:
     git(Path(session.worktree_path), "add", "hello.txt")
     git(Path(session.worktree_path), "commit", "-q", "-m", "Greet")
     shutil.rmtree(session.worktree_path)
-    (finding,) = health.repair(bench.engine)
+    (finding,) = repair.find_disagreements(bench.engine)
     assert finding.kind == "worktree"
     assert not Path(session.worktree_path).exists(), "repair only looks unless it is told to mend"
-    (mended,) = health.repair(bench.engine, apply=True)
+    (mended,) = repair.find_disagreements(bench.engine, apply=True)
     assert mended.mended
     assert (Path(session.worktree_path) / "hello.txt").read_text() == "one\n"
-    assert health.repair(bench.engine) == ()
+    assert repair.find_disagreements(bench.engine) == ()
 
 
 def test_what_took_the_place_of_a_worktree_stays_and_hides_nothing(bench: Bench) -> None:
@@ -50,7 +50,7 @@ def test_what_took_the_place_of_a_worktree_stays_and_hides_nothing(bench: Bench)
     for session in (taken, lost):
         shutil.rmtree(session.worktree_path)
     Path(taken.worktree_path).write_text("mine")
-    findings = health.repair(bench.engine, apply=True)
+    findings = repair.find_disagreements(bench.engine, apply=True)
     assert sorted((finding.mended, "something else" in finding.text) for finding in findings) == [
         (False, True),
         (True, False),
@@ -67,29 +67,31 @@ def test_orphans_are_found_offered_and_left_alone(bench: Bench) -> None:
     bench.new(None, name="kept")
     bench.engine.store.sessions.remove(session.id)
     before = git(bench.repo, "worktree", "list"), git(bench.repo, "for-each-ref")
-    (finding,) = health.repair(bench.engine)
+    (finding,) = repair.find_disagreements(bench.engine)
     assert session.id in finding.text
     assert "ampsm repair --apply rebuilds it" in finding.action
     shutil.rmtree(Path(session.worktree_path) / "AGENT_CONTEXT")  # nothing says any more that it was a session's
-    findings = health.repair(bench.engine, apply=True)
+    findings = repair.find_disagreements(bench.engine, apply=True)
     assert any(session.worktree_path in finding.text for finding in findings)
     assert (git(bench.repo, "worktree", "list"), git(bench.repo, "for-each-ref")) == before
     taken = sessions.adopt(bench.engine, Path(session.worktree_path))
     assert taken.branch_name == session.branch_name
-    assert health.repair(bench.engine) == ()
+    assert repair.find_disagreements(bench.engine) == ()
 
 
 def test_a_repository_that_vanished_is_said(bench: Bench) -> None:
     bench.new(None, name="x")
     (bench.folder / "far").mkdir()
     shutil.move(bench.repo, bench.folder / "far/moved")
-    (finding,) = health.repair(bench.engine)
+    (finding,) = repair.find_disagreements(bench.engine)
     assert finding.kind == "repository"
     assert str(bench.repo) in finding.text
 
 
 def broken(bench: Bench) -> dict[str, str]:
-    return {check.name: f"{check.text} {check.hint}" for check in health.doctor(bench.engine) if check.ok is False}
+    return {
+        check.name: f"{check.text} {check.hint}" for check in doctor.check_machine(bench.engine) if check.ok is False
+    }
 
 
 def test_doctor_tells_a_wrong_setting_and_goes_on_with_the_defaults(bench: Bench) -> None:
@@ -118,7 +120,7 @@ def test_doctor_tells_a_home_that_is_full_or_forbidden(bench: Bench, monkeypatch
         def refused(*_: object, number: int = number) -> None:
             raise OSError(number, os.strerror(number))
 
-        monkeypatch.setattr(health, "write_private", refused)
+        monkeypatch.setattr(doctor, "write_private", refused)
         found = broken(bench)
         assert os.strerror(number) in found["home"]
         assert hint in found["home"]
@@ -131,13 +133,13 @@ def test_repair_works_where_the_current_folder_is_gone(bench: Bench, monkeypatch
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
-    assert health.repair(bench.engine) == ()
+    assert repair.find_disagreements(bench.engine) == ()
 
 
 def test_two_things_on_one_key_are_told(bench: Bench) -> None:
     bench.engine.config.parent.mkdir(parents=True, exist_ok=True)
     bench.engine.config.write_text("[keys]\n'session.trash' = 'x'\n")
-    (keys,) = [check for check in health.doctor(bench.engine) if check.name == "keys"]
+    (keys,) = [check for check in doctor.check_machine(bench.engine) if check.name == "keys"]
     assert keys.ok is None
     assert "session.stop and session.trash" in keys.text
     assert keys.hint == "ampsm config set keys.session.trash KEY"

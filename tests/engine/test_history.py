@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import history, runs
+from ampsm_engine.engine import history, scripts
 from ampsm_engine.engine.history import Maker
 from ampsm_engine.errors import NotFound
 from tests.conftest import git
@@ -84,11 +84,11 @@ def test_each_run_of_the_script_keeps_its_output(bench: Bench) -> None:
     session = bench.new(None, script="echo x >> n; wc -l < n; test ! -e hold || sleep 600")
     hold, seen = Path(session.worktree_path) / "hold", bytearray()
     for _ in range(2):
-        runs.run_script(bench.engine, session.id, lambda _: None)
+        scripts.run_script(bench.engine, session.id, lambda _: None)
     hold.touch()
-    runs.run_script(bench.engine, session.id, seen.extend, stop=lambda: b"3" in seen)
+    scripts.run_script(bench.engine, session.id, seen.extend, stop=lambda: b"3" in seen)
     hold.unlink()
-    runs.run_script(bench.engine, session.id, lambda _: None)
+    scripts.run_script(bench.engine, session.id, lambda _: None)
     told = [one.number for one in bench.engine.store.facts.read(session_id=session.id) if one.kind == "tested"]
     assert [history.script_output(bench.engine, session.id, number).strip() for number in told] == ["1", "2", "4"]
     assert history.script_output(bench.engine, session.id).strip() == "4"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import health, removal, runs
+from ampsm_engine.engine import removal, repair, runs
 from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.errors import Unfit
 from ampsm_engine.model import Outcome, State, Status
@@ -51,21 +51,21 @@ def test_everything_that_ran_comes_back(bench: Bench) -> None:
     store.close()
     lose(bench)
     assert store.sessions.all() == ()
-    told = health.repair(bench.engine)
+    told = repair.find_disagreements(bench.engine)
     assert {finding.kind for finding in told} == {"lost"}
     assert store.sessions.all() == (), "repair only looks unless it is told to mend"
-    mended = health.repair(bench.engine, apply=True)
+    mended = repair.find_disagreements(bench.engine, apply=True)
     assert all(finding.mended and "lost: review comments" in finding.action for finding in mended)
     assert (store.sessions.get(ran), store.iterations.of(ran)) == before[:2]
     assert store.iterations.tool_calls(before[1][0].id) == calls
     assert replace(store.sessions.get(unbegun), created_at="") == replace(before[2], created_at="")
-    assert health.repair(bench.engine) == ()
+    assert repair.find_disagreements(bench.engine) == ()
 
     for record in bench.engine.home.runs.glob("*/record.json"):
         record.unlink()  # run directories of before there were records
     store.close()
     lose(bench)
-    health.repair(bench.engine, apply=True)
+    repair.find_disagreements(bench.engine, apply=True)
     session, found = store.sessions.get(ran), store.iterations.of(ran)
     assert (session.name, session.script_command, session.amp_prompt) == ("Greetings", "true", "Greet people")
     assert (session.base_branch, session.base_commit) == ("main", git(bench.repo, "rev-parse", "main").strip())
@@ -86,7 +86,7 @@ def test_a_branch_alone_tells_its_session_and_its_iterations(bench: Bench) -> No
     shutil.rmtree(bench.engine.home.runs)
     git(bench.repo, "worktree", "remove", "--force", session.worktree_path)
     lose(bench)
-    findings = health.repair(bench.engine, apply=True)
+    findings = repair.find_disagreements(bench.engine, apply=True)
     assert not [finding for finding in findings if "branch -D" in finding.action]
     back = bench.engine.store.sessions.get(ran)
     assert (back.branch_name, back.base_commit) == (session.branch_name, session.base_commit)
@@ -105,7 +105,7 @@ def test_the_trash_and_the_merged_are_known_again(bench: Bench) -> None:
     git(bench.repo, "merge", "-q", "--squash", bench.now(bench.sessions[0]).branch_name)
     git(bench.repo, "commit", "-q", "-m", "Take it")
     lose(bench)
-    health.repair(bench.engine, apply=True)
+    repair.find_disagreements(bench.engine, apply=True)
     assert bench.engine.store.sessions.get(ran).status is Status.DONE
     assert [session.id for session in bench.engine.store.sessions.all(trashed=True)] == [unbegun]
     removal.restore(bench.engine, unbegun)
@@ -123,12 +123,12 @@ def test_what_happened_after_the_copy_is_added_to_it(bench: Bench) -> None:
     bench.quiet()
     lose(bench, copies=True)
     assert [one.prompt for one in bench.engine.store.iterations.of(session.id)] == ["First"]
-    (finding,) = health.repair(bench.engine)
+    (finding,) = repair.find_disagreements(bench.engine)
     assert "1 iteration of session" in finding.text
-    health.repair(bench.engine, apply=True)
+    repair.find_disagreements(bench.engine, apply=True)
     assert [one.prompt for one in bench.engine.store.iterations.of(session.id)] == ["First", "Second"]
     assert bench.last(session).id == iteration.id
-    assert health.repair(bench.engine) == ()
+    assert repair.find_disagreements(bench.engine) == ()
 
 
 def test_amp_that_lives_on_is_adopted_and_what_waited_does_not_begin(bench: Bench) -> None:
@@ -141,7 +141,7 @@ def test_amp_that_lives_on_is_adopted_and_what_waited_does_not_begin(bench: Benc
     waiting = bench.iterate(session, "And then this")
     bench.kill_workers()
     lose(bench)
-    health.repair(bench.engine, apply=True)
+    repair.find_disagreements(bench.engine, apply=True)
     states = {one.id: (one.state, one.outcome, one.prompt) for one in bench.engine.store.iterations.of(session.id)}
     assert states[running.id] == (State.RUNNING, None, "Work on")
     assert states[waiting.id] == (State.SETTLED, Outcome.STOPPED, "And then this")
@@ -157,12 +157,12 @@ def test_a_forged_record_is_only_data_and_runs_of_another_database_are_left_to_i
     bench.quiet()
     with pytest.MonkeyPatch.context() as other:
         other.setenv("AMPSM_DB_PATH", str(bench.folder / "other.sqlite"))
-        assert health.repair(open_engine(), apply=True) == ()
+        assert repair.find_disagreements(open_engine(), apply=True) == ()
     record = bench.engine.home.run(bench.last(bench.sessions[0]).id).record
     for content in ("", "[]", '{"database": 1}', json.dumps({"session": {"status": "no"}, "iteration": {}})):
         record.write_text(content)
-        health.repair(bench.engine)
+        repair.find_disagreements(bench.engine)
     os.truncate(record, 0)
     lose(bench)
-    health.repair(bench.engine, apply=True)
+    repair.find_disagreements(bench.engine, apply=True)
     assert [one.prompt for one in bench.engine.store.iterations.of(ran)] == ["Greet people", "Say goodbye, too"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import health, removal, views
+from ampsm_engine.engine import removal, repair, views
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.model import Outcome
 from tests.conftest import git
@@ -25,11 +25,11 @@ def working(bench: Bench, name: str) -> Path:
 
 def healed(bench: Bench, place: Path | None = None) -> None:
     """Repair offers to link and nothing else, does it when asked, and has nothing more to say."""
-    findings = health.repair(bench.engine, path=place)
+    findings = repair.find_disagreements(bench.engine, path=place)
     assert {finding.kind for finding in findings} == {"moved"}
     assert all("--apply" in finding.action for finding in findings)
-    assert all(finding.mended for finding in health.repair(bench.engine, path=place, apply=True))
-    assert health.repair(bench.engine) == ()
+    assert all(finding.mended for finding in repair.find_disagreements(bench.engine, path=place, apply=True))
+    assert repair.find_disagreements(bench.engine) == ()
 
 
 def whole(bench: Bench) -> None:
@@ -109,7 +109,7 @@ def test_a_repository_behind_a_link(bench: Bench) -> None:
     working(bench, "one")
     real = bench.repo.rename(bench.repo.with_name("real"))
     bench.repo.symlink_to(real)
-    assert health.repair(bench.engine) == ()
+    assert repair.find_disagreements(bench.engine) == ()
     whole(bench)
 
 
@@ -125,7 +125,7 @@ def test_a_clone_is_not_the_repository(bench: Bench) -> None:
     clone.rename(bench.repo)
     git(bench.repo, "branch", "-D", session.branch_name)
     shutil.copytree(old / ".worktrees", bench.repo / ".worktrees")
-    findings = health.repair(bench.engine)
+    findings = repair.find_disagreements(bench.engine)
     assert not [one for one in findings if "branch -D" in one.action or "remove it" in one.action]
     assert removal.remove(bench.engine, session.id).is_away
     assert (worktree / "loose.txt").read_text() == "one"
@@ -155,7 +155,7 @@ def test_who_would_work_there_hears_what_is_gone_and_what_helps(
         bench.iterate(session)
     assert says in refused.value.message
     assert helps in refused.value.hint
-    assert health.repair(bench.engine, apply=True)
+    assert repair.find_disagreements(bench.engine, apply=True)
     bench.scenario({"say": "Done."})
     bench.iterate(bench.now(session))
     assert bench.settled(session).outcome is Outcome.DONE
@@ -167,6 +167,6 @@ def test_a_copy_of_a_repository_takes_no_session_over(bench: Bench, tmp_path: Pa
     bench.settled(session)
     rows = bench.engine.store.sessions.get(session.id), bench.engine.store.iterations.of(session.id)
     shutil.copytree(bench.repo, tmp_path / "copy", symlinks=True)
-    findings = health.repair(bench.engine, path=tmp_path / "copy", apply=True)
+    findings = repair.find_disagreements(bench.engine, path=tmp_path / "copy", apply=True)
     assert not any(finding.mended or finding.kind == "lost" for finding in findings)
     assert (bench.engine.store.sessions.get(session.id), bench.engine.store.iterations.of(session.id)) == rows

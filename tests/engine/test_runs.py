@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import runs
+from ampsm_engine.engine import runs, scripts
 from ampsm_engine.errors import Failed, Refused, Unfit
 from ampsm_engine.model import ScriptResult, Status
 from tests.waiting import until
@@ -21,7 +21,7 @@ def test_the_script_by_hand_is_recorded_and_changes_the_status(bench: Bench) -> 
     assert bench.now(session).status is Status.AWAITING_INPUT
     (bench.repo / ".worktrees" / session.id / "fixed").touch()
     shown: list[bytes] = []
-    ran = runs.run_script(bench.engine, session.id, shown.append)
+    ran = scripts.run_script(bench.engine, session.id, shown.append)
     assert (ran.exit_code, ran.result, b"".join(shown)) == (0, ScriptResult.PASS, b"checked\n")
     assert bench.last(session).test_result is ScriptResult.PASS
     assert bench.now(session).status is Status.IDLE
@@ -36,7 +36,7 @@ def test_a_private_key_that_is_printed_slowly_is_not_shown(bench: Bench) -> None
         script=f"echo one; echo '{begin}'; echo b3BlbnNzaC1rZXktdjE; touch {go}; sleep 0.2; echo '{end}'; echo two",
     )
     shown: list[bytes] = []
-    runs.run_script(bench.engine, session.id, shown.append)
+    scripts.run_script(bench.engine, session.id, shown.append)
     text = b"".join(shown)
     assert b"b3BlbnNzaC1rZXktdjE" not in text
     assert text.startswith(b"one\n")
@@ -62,7 +62,7 @@ def test_a_script_is_not_run_beside_amp(bench: Bench) -> None:
     session = bench.new(script="true")
     until(bench.flag("on").exists)
     with pytest.raises(Refused):
-        runs.run_script(bench.engine, session.id, print)
+        scripts.run_script(bench.engine, session.id, print)
     with pytest.raises(Failed):
         runs.wait(bench.engine, [session.id], timeout=0)
     bench.flag("go").touch()
@@ -72,10 +72,10 @@ def test_a_script_is_not_run_beside_amp(bench: Bench) -> None:
 def test_a_session_without_a_script_is_refused(bench: Bench) -> None:
     session = bench.new(None, name="x")
     with pytest.raises(Refused, match="no script"):
-        runs.run_script(bench.engine, session.id, print)
+        scripts.run_script(bench.engine, session.id, print)
 
 
 def test_nothing_of_a_script_by_hand_is_left_running(bench: Bench) -> None:
     session = bench.new(None, name="x", script="nohup sleep 4246 > /dev/null 2>&1 & echo ok")
-    assert runs.run_script(bench.engine, session.id, lambda _: None).exit_code == 0
+    assert scripts.run_script(bench.engine, session.id, lambda _: None).exit_code == 0
     bench.quiet()

@@ -18,7 +18,7 @@ def to_its_end(bench: Bench, run: str) -> tuple[str, ScriptOutput]:
 
     def ended() -> bool:
         nonlocal text, offset, last
-        last = scripts.look(bench.engine, run, offset)
+        last = scripts.read_output(bench.engine, run, offset)
         text, offset = text + last.text, last.offset
         return not last.running
 
@@ -40,7 +40,7 @@ def test_a_second_one_is_refused_and_the_first_can_be_stopped(bench: Bench, tmp_
         None, name="x", script=f"trap 'touch {ended}; exit 1' TERM; echo begun; while :; do sleep 0.1; done"
     )
     run = scripts.start(bench.engine, session.id)
-    until(lambda: scripts.look(bench.engine, run).text == "begun\n", "its first line")
+    until(lambda: scripts.read_output(bench.engine, run).text == "begun\n", "its first line")
     with pytest.raises(Refused):
         scripts.start(bench.engine, session.id)
     assert scripts.stop(bench.engine, run)

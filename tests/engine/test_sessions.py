@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from ampsm_engine.engine import health, removal, sessions, views
+from ampsm_engine.engine import removal, repair, sessions, views
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
 from ampsm_engine.git import trash
 from ampsm_engine.model import Outcome, Status
@@ -201,10 +201,10 @@ def test_a_base_that_is_gone_is_said(bench: Bench) -> None:
     git(bench.repo, "branch", "feature")
     session = bench.new(None, name="x", base="feature")
     assert not views.show(bench.engine, session).is_base_gone
-    assert health.repair(bench.engine) == ()
+    assert repair.find_disagreements(bench.engine) == ()
     git(bench.repo, "branch", "-q", "-D", "feature")
     assert views.show(bench.engine, session).is_base_gone
-    (finding,) = health.repair(bench.engine)
+    (finding,) = repair.find_disagreements(bench.engine)
     assert "the base feature of session x is gone" in finding.text
 
 
@@ -306,7 +306,7 @@ def test_a_repository_that_is_away_keeps_its_sessions(bench: Bench) -> None:
     away.rename(bench.repo)
     removal.restore(bench.engine, session.id)
     assert bench.now(session).trashed_at is None
-    assert health.repair(bench.engine) == ()
+    assert repair.find_disagreements(bench.engine) == ()
 
 
 def test_a_repository_that_git_cannot_read_is_not_called_gone(bench: Bench) -> None:
@@ -348,11 +348,13 @@ def test_a_removal_that_died_is_brought_back_or_finished(
                 removal.remove(bench.engine, session.id)
         if bench.now(session).trashed_at is None:
             bench.engine.store.sessions.begin_trash(session.id)  # as after kill -9, which undoes nothing
-    assert not any(finding.kind == "branch" for finding in health.repair(bench.engine)), "no hint to delete its branch"
+    assert not any(finding.kind == "branch" for finding in repair.find_disagreements(bench.engine)), (
+        "no hint to delete its branch"
+    )
     removal.restore(bench.engine, session.id)
     assert (git(worktree, "status", "--porcelain"), git(worktree, "rev-parse", "HEAD")) == before
     assert (worktree / "loose.txt").read_text() == "by hand\n"
-    assert health.repair(bench.engine) == ()
+    assert repair.find_disagreements(bench.engine) == ()
 
 
 def test_a_worker_that_cannot_start_does_not_make_a_message_fail(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

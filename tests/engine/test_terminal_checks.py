@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import health, terminal_checks
-from ampsm_engine.engine.check import Check
+from ampsm_engine.engine import doctor
+from ampsm_engine.engine.doctor import Check
 from ampsm_engine.terminals import Tmux, known
 from tests.worker.bench import Bench
 
@@ -19,7 +19,7 @@ def one(checks: tuple[Check, ...], name: str) -> Check:
 
 
 def test_a_good_terminal_is_named_with_what_it_can_do() -> None:
-    check = terminal_checks.terminal(known(KITTY), KITTY)
+    check = doctor.check_terminal(known(KITTY), KITTY)
     assert check == Check(
         "terminal", ok=True, text="kitty: 16 million colours, notifications (OSC 99), clipboard (OSC 52)"
     )
@@ -27,39 +27,39 @@ def test_a_good_terminal_is_named_with_what_it_can_do() -> None:
 
 def test_an_unknown_terminal_has_the_bell_and_a_hint() -> None:
     environ = {"TERM": "xterm-256color"}
-    check = terminal_checks.terminal(known(environ), environ)
+    check = doctor.check_terminal(known(environ), environ)
     assert check.ok is None
     assert "256 colours, no notifications but the bell" in check.text
     assert "ampsm config set notify.terminal" in check.hint
 
 
 def test_without_a_terminal_nothing_is_guessed() -> None:
-    assert terminal_checks.terminal(known({}), {}).text == "none here"
+    assert doctor.check_terminal(known({}), {}).text == "none here"
 
 
 def test_tmux_as_it_comes_gets_the_lines_that_it_lacks() -> None:
     said = Tmux(version="3.3a", passthrough="0", clipboard="external", focus_events="0", escape_time="500")
-    (check,) = terminal_checks.multiplexer(known(IN_TMUX, said), said)
+    (check,) = doctor.check_multiplexer(known(IN_TMUX, said), said)
     assert check.ok is None
     assert check.hint == (
         "in ~/.tmux.conf: set -g allow-passthrough on | set -g focus-events on | set -s escape-time 10"
     )
     newer = Tmux(version="3.5a", passthrough="off", clipboard="off", focus_events="1", escape_time="10")
-    (check,) = terminal_checks.multiplexer(known(IN_TMUX, newer), newer)
+    (check,) = doctor.check_multiplexer(known(IN_TMUX, newer), newer)
     assert check.hint == "in ~/.tmux.conf: set -g allow-passthrough all | set -s set-clipboard on"
 
 
 def test_tmux_well_set_up_is_fine() -> None:
     said = Tmux(version="3.4", passthrough="all", clipboard="on", focus_events="1", escape_time="10")
-    (check,) = terminal_checks.multiplexer(known(IN_TMUX, said), said)
+    (check,) = doctor.check_multiplexer(known(IN_TMUX, said), said)
     assert (check.ok, check.hint) == (True, "")
 
 
 def test_a_tmux_at_the_other_end_of_a_link_cannot_be_asked() -> None:
     environ = {"TERM": "tmux-256color"}
-    (check,) = terminal_checks.multiplexer(known(environ), None)
+    (check,) = doctor.check_multiplexer(known(environ), None)
     assert (check.ok, check.hint) == (None, "there: set -g allow-passthrough on")
-    assert terminal_checks.multiplexer(known(KITTY), None) == ()
+    assert doctor.check_multiplexer(known(KITTY), None) == ()
 
 
 @pytest.fixture
@@ -77,38 +77,38 @@ def logind(root: Path, name: str, text: str) -> None:
 
 
 def test_logging_out_is_harmless_by_default(machine: Path) -> None:
-    (check,) = terminal_checks.linger({}, machine, "ada")
+    (check,) = doctor.check_linger({}, machine, "ada")
     assert check.ok
     logind(machine, "etc/systemd/logind.conf", "[Login]\n#KillUserProcesses=yes\n")
-    (check,) = terminal_checks.linger({}, machine, "ada")
+    (check,) = doctor.check_linger({}, machine, "ada")
     assert check.ok
 
 
 def test_where_logging_out_kills_the_command_against_it_is_named(machine: Path) -> None:
     logind(machine, "etc/systemd/logind.conf", "[Login]\nKillUserProcesses=yes\n")
-    (check,) = terminal_checks.linger({}, machine, "ada")
+    (check,) = doctor.check_linger({}, machine, "ada")
     assert (check.ok, check.hint) == (None, "loginctl enable-linger ada")
     (machine / "var/lib/systemd/linger/ada").touch()
-    (check,) = terminal_checks.linger({}, machine, "ada")
+    (check,) = doctor.check_linger({}, machine, "ada")
     assert check.ok
 
 
 def test_the_last_drop_in_decides_and_etc_hides_the_vendors(machine: Path) -> None:
     logind(machine, "usr/lib/systemd/logind.conf", "[Login]\nKillUserProcesses=no\n")
     logind(machine, "usr/lib/systemd/logind.conf.d/50-x.conf", "[Login]\nKillUserProcesses=yes\n")
-    assert terminal_checks.kills_user_processes(machine)
+    assert doctor.kills_user_processes(machine)
     logind(machine, "etc/systemd/logind.conf.d/50-x.conf", "")
-    assert not terminal_checks.kills_user_processes(machine)
+    assert not doctor.kills_user_processes(machine)
     logind(machine, "etc/systemd/logind.conf.d/60-y.conf", "[Login]\nKillUserProcesses=true\n")
-    assert terminal_checks.kills_user_processes(machine)
+    assert doctor.kills_user_processes(machine)
     logind(machine, "etc/systemd/logind.conf.d/70-z.conf", "no section = here\n")
-    assert terminal_checks.kills_user_processes(machine), "what cannot be read says nothing"
+    assert doctor.kills_user_processes(machine), "what cannot be read says nothing"
 
 
 def test_without_systemd_there_is_nothing_to_say(tmp_path: Path) -> None:
-    assert terminal_checks.linger({}, tmp_path, "ada") == ()
+    assert doctor.check_linger({}, tmp_path, "ada") == ()
 
 
 def test_doctor_says_it(bench: Bench) -> None:
-    checks = health.doctor(bench.engine, {"TERM": "xterm-kitty", "PATH": "/usr/bin:/bin"})
+    checks = doctor.check_machine(bench.engine, {"TERM": "xterm-kitty", "PATH": "/usr/bin:/bin"})
     assert one(checks, "terminal").text.startswith("kitty: 256 colours")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ampsm_engine.engine import waiting
+from ampsm_engine.engine import runs
 from ampsm_engine.errors import NotFound, Refused
 from tests.waiting import until
 from tests.worker.bench import Bench
@@ -14,11 +14,11 @@ def test_amp_gets_the_edited_prompt_as_typed(bench: Bench) -> None:
     bench.scenario({"wait_for": str(bench.flag("go"))}, {"say": "{prompt}"})
     session = bench.new("First")
     second = bench.iterate(session, "Second")
-    waiting.edit_queued(bench.engine, second.id, f"Other, with {SECRET}")
+    runs.edit_queued(bench.engine, second.id, f"Other, with {SECRET}")
     stored = bench.engine.store.iterations.get(second.id).prompt
     assert stored.startswith("Other, with")
     assert SECRET not in stored
-    assert waiting.prompt_of(bench.engine, second.id) == f"Other, with {SECRET}"
+    assert runs.queued_prompt(bench.engine, second.id) == f"Other, with {SECRET}"
     assert bench.engine.home.run(second.id).prompt.stat().st_mode & 0o777 == 0o600
     bench.flag("go").touch()
     bench.settled(session)
@@ -31,7 +31,7 @@ def test_a_dropped_prompt_never_runs_and_leaves_nothing(bench: Bench) -> None:
     bench.scenario({"wait_for": str(bench.flag("go"))}, {"say": "{prompt}"})
     session = bench.new("First")
     second = bench.iterate(session, "Second")
-    waiting.drop_queued(bench.engine, second.id)
+    runs.drop_queued(bench.engine, second.id)
     bench.flag("go").touch()
     assert bench.settled(session).number == 1
     assert not bench.engine.home.run(second.id).path.exists()
@@ -46,13 +46,13 @@ def test_what_runs_is_neither_edited_nor_dropped(bench: Bench) -> None:
     until(lambda: bench.last(session).state == "running", "the first to run")
     before = bench.engine.home.run(first.id).prompt.read_text()
     for late in (
-        lambda: waiting.edit_queued(bench.engine, first.id, "x"),
-        lambda: waiting.drop_queued(bench.engine, first.id),
+        lambda: runs.edit_queued(bench.engine, first.id, "x"),
+        lambda: runs.drop_queued(bench.engine, first.id),
     ):
         with pytest.raises(Refused):
             late()
     assert bench.engine.home.run(first.id).prompt.read_text() == before
     with pytest.raises(Refused):
-        waiting.edit_queued(bench.engine, first.id, "  ")
+        runs.edit_queued(bench.engine, first.id, "  ")
     bench.flag("go").touch()
     bench.settled(session)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import health, merges, removal
+from ampsm_engine.engine import merges, removal, repair
 from ampsm_engine.errors import Refused
 from ampsm_engine.merging import operations
 from ampsm_engine.merging.steps import ConflictsWait
@@ -42,9 +42,9 @@ def test_a_conflict_whose_worktree_is_gone_can_be_aborted(desk: Desk, stuck: Ses
     operations.abort(desk.engine, stuck.id)
     fact = desk.engine.store.facts.read(session_id=stuck.id)[-1]
     assert ("its worktree is gone" in fact.text, "kept as" in fact.text) == (True, False)
-    health.repair(desk.engine, apply=True)
+    repair.find_disagreements(desk.engine, apply=True)
     desk.clean(stuck)
-    assert health.repair(desk.engine) == ()
+    assert repair.find_disagreements(desk.engine) == ()
 
 
 def test_a_session_of_which_nothing_but_a_conflict_is_left_can_go(desk: Desk, stuck: Session) -> None:
@@ -55,7 +55,7 @@ def test_a_session_of_which_nothing_but_a_conflict_is_left_can_go(desk: Desk, st
     removal.remove(desk.engine, stuck.id)
     assert desk.now(stuck).trashed_at
     removal.purge(desk.engine, stuck.id)
-    assert health.repair(desk.engine) == ()
+    assert repair.find_disagreements(desk.engine) == ()
 
 
 def test_an_abort_makes_a_deleted_branch_again(desk: Desk, stuck: Session) -> None:
@@ -88,7 +88,7 @@ def test_commits_beside_the_branch_are_not_said_to_be_in_the_base(desk: Desk, br
         desk.merge(session)
     if branch == "deleted":
         git(desk.repo, "branch", "-D", session.branch_name)
-    (finding,) = health.repair(desk.engine)
+    (finding,) = repair.find_disagreements(desk.engine)
     assert finding.action == refused.value.hint == f"git -C {at} switch -C {session.branch_name}"
     assert "1 commit that main does not have (only-here.txt)" in removal.what_would_be_lost(desk.engine, session.id)
     gone = removal.remove(desk.engine, session.id)
@@ -104,23 +104,23 @@ def test_the_way_back_to_the_branch_leaves_no_commit_behind(desk: Desk) -> None:
     git(at, "commit", "-q", "--allow-empty", "-m", "Beside the branch")
     beside = git(at, "rev-parse", "HEAD").strip()
     git(desk.repo, "update-ref", f"refs/heads/{session.branch_name}", desk.base({"base.txt": "base\n"}))
-    (finding,) = health.repair(desk.engine)
+    (finding,) = repair.find_disagreements(desk.engine)
     for command in finding.action.split(" && "):
         git(at, *command.split()[3:])
     assert beside in git(desk.repo, "rev-list", "--branches").split()
     desk.clean(session)
-    assert health.repair(desk.engine) == ()
+    assert repair.find_disagreements(desk.engine) == ()
 
 
 def test_a_renamed_branch_is_found_and_its_name_brought_back(desk: Desk) -> None:
     session = desk.session()
     at = Path(session.worktree_path)
     git(at, "branch", "-m", "mine")
-    (finding,) = health.repair(desk.engine)
+    (finding,) = repair.find_disagreements(desk.engine)
     assert "which is not there any more" in finding.text
     git(at, *finding.action.split()[3:])
     desk.clean(session)
-    assert health.repair(desk.engine) == ()
+    assert repair.find_disagreements(desk.engine) == ()
 
 
 def test_what_the_trash_does_not_keep_is_told_before(desk: Desk) -> None:

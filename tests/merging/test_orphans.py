@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine import private_folder
-from ampsm_engine.engine import health, sessions
+from ampsm_engine.engine import repair, sessions
 from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.git import abandoned
 from ampsm_engine.merging import recovery
@@ -82,7 +82,7 @@ def nothing_left(desk: Desk, known: list[Session]) -> None:
     branches = git(desk.repo, "for-each-ref", "--format=%(refname:short)", "refs/heads/amp").split()
     assert sorted(branches) == sorted(session.branch_name for session in known)
     assert not list(desk.engine.home.creations.iterdir())
-    assert health.repair(desk.engine) == ()
+    assert repair.find_disagreements(desk.engine) == ()
 
 
 def test_a_new_session_killed_at_each_of_its_gits(desk: Desk) -> None:
@@ -116,7 +116,7 @@ def test_what_somebody_worked_on_since_is_not_taken_back(desk: Desk, slow: tuple
     git(desk.repo, "update-ref", branch, commit)
     open_engine()
     assert git(desk.repo, "rev-parse", branch).strip() == commit
-    assert [finding.action.split()[:2] for finding in health.repair(desk.engine)] == [["ampsm", "adopt"]]
+    assert [finding.action.split()[:2] for finding in repair.find_disagreements(desk.engine)] == [["ampsm", "adopt"]]
 
 
 def test_folders_of_the_killed_do_not_stay(hermetic: Path, monkeypatch: pytest.MonkeyPatch) -> None:

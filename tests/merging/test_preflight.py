@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import health, merges, removal, runs, sessions
+from ampsm_engine.engine import merges, removal, repair, scripts, sessions
 from ampsm_engine.git import integrate, program
 from ampsm_engine.merging import merge_plan, operations, preflight, radar
 from ampsm_engine.merging.steps import ConflictsWait
@@ -75,7 +75,7 @@ def test_the_result_of_an_iteration_counts_for_its_commit_alone(desk: Desk, task
         "i1", status=Status.IDLE, commit_sha=desk.tip(task), test_result=ScriptResult.PASS, test_exit_code=0
     )
     assert told(desk, task, run_script=False)["script"].level == "ok"
-    runs.run_script(desk.engine, task.id, lambda _: None)  # by hand, in whatever state the files are
+    scripts.run_script(desk.engine, task.id, lambda _: None)  # by hand, in whatever state the files are
     assert "no result" in told(desk, task, run_script=False)["script"].text
 
 
@@ -190,34 +190,34 @@ def test_repair_offers_and_removes_nothing_unasked(desk: Desk, task: Session) ->
     desk.base({"one.txt": lines(_3="base")})
     with pytest.raises(ConflictsWait):
         desk.merge(task, answered=("*",))
-    assert health.repair(desk.engine) == ()
+    assert repair.find_disagreements(desk.engine) == ()
     at = Path(task.worktree_path)
     desk.engine.store.merges.end(desk.last(task).id, MergeState.ABORTED)  # as if the store were an older copy
-    (found,) = health.repair(desk.engine)
+    (found,) = repair.find_disagreements(desk.engine)
     assert (found.kind, found.mended) == ("conflict", False)
     assert integrate.laid(at) is not None
-    (found,) = health.repair(desk.engine, apply=True)
+    (found,) = repair.find_disagreements(desk.engine, apply=True)
     assert found.mended
     desk.clean(task)
     with pytest.raises(ConflictsWait):
         desk.merge(task, answered=("*",))
     integrate.abort(at)
-    (found,) = health.repair(desk.engine)
+    (found,) = repair.find_disagreements(desk.engine)
     assert found.action == f"ampsm merge {task.id} --abort"
     operations.abort(desk.engine, task.id)
     git(desk.repo, "update-ref", "refs/ampsm/backup/0123456789/x/branch", "main")
-    (found,) = health.repair(desk.engine)
+    (found,) = repair.find_disagreements(desk.engine)
     assert (found.kind, "0123456789" in found.text) == ("refs", True)
 
 
 def test_a_row_without_worktree_and_branch_is_offered(desk: Desk, task: Session) -> None:
     git(desk.repo, "worktree", "remove", "--force", task.worktree_path)
     git(desk.repo, "branch", "-D", task.branch_name)
-    (found,) = health.repair(desk.engine, apply=True)
+    (found,) = repair.find_disagreements(desk.engine, apply=True)
     assert (found.kind, found.mended, f"ampsm rm {task.id}" in found.action) == ("row", False, True)
     removal.remove(desk.engine, task.id)
     removal.purge(desk.engine, task.id)
-    assert health.repair(desk.engine) == ()
+    assert repair.find_disagreements(desk.engine) == ()
 
 
 def test_a_merged_session_goes_on(desk: Desk, task: Session) -> None:

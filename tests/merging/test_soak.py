@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.engine import health, removal, sessions
+from ampsm_engine.engine import removal, repair, sessions
 from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.merging import operations
 from ampsm_engine.merging.values import Options
@@ -120,7 +120,7 @@ class Play:
             self._is_kept(session)
         for session in store.sessions.all():
             self._is_whole(session)
-        left = [finding for finding in health.repair(desk.engine) if not self._is_adoptable(finding.text)]
+        left = [finding for finding in repair.find_disagreements(desk.engine) if not self._is_adoptable(finding.text)]
         assert left == []
 
     def _is_adoptable(self, text: str) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from ampsm_engine import wording
 from ampsm_engine.context import Engine
 from ampsm_engine.diff.deltas import Side
-from ampsm_engine.engine import reviews, runs
+from ampsm_engine.engine import comments, runs
 from ampsm_engine.model import Iteration, State
 from ampsm_engine.naming import new_id
 from ampsm_tui import clipboard
@@ -172,8 +172,8 @@ async def test_the_prompt_of_comments_is_read_edited_and_sent(
     engine, session = reviewed.desk.engine, reviewed.session
     reviewed.commit()
     for line, text in ((12, "Backslashes, too?"), (30, "Why not pop?"), (36, "And secure?")):
-        reviews.comment(engine, session.id, "app/login.py", (line, line), text)
-    reviews.comment(engine, session.id, "app/gone.py", (1, 1), "Who needed it?", side=Side.OLD)
+        comments.add_comment(engine, session.id, "app/login.py", (line, line), text)
+    comments.add_comment(engine, session.id, "app/gone.py", (1, 1), "Who needed it?", side=Side.OLD)
     sent: list[str] = []
 
     def iterate(engine: Engine, session_id: str, prompt: str, *, answers: Sequence[str] = ()) -> Iteration:
@@ -209,13 +209,13 @@ async def test_a_rejection_is_a_labelled_commit_and_its_reason_is_told(reviewed:
         await reviewed.until(lambda: len(git(tree, "rev-list", f"{before}..HEAD").split()) == 1, "the commit")
         assert git(tree, "log", "-1", "--format=%s") == "ampsm: reject a change in app/login.py"
         assert "Ampsm-Review: reject" in git(tree, "log", "-1", "--format=%B")
-        assert "Keep pop" in reviews.draft(engine, session.id).text
+        assert "Keep pop" in comments.draft(engine, session.id).text
         await desk.settle()
         await reviewed.press("q")
         await reviewed.until(lambda: "1 comment was not sent" in desk.text, "the warning")
         await reviewed.press("n", "U")
         await reviewed.until(lambda: git(tree, "diff", before) == "", "it to come back")
-        assert reviews.draft(engine, session.id).text == ""
+        assert comments.draft(engine, session.id).text == ""
         assert git(tree, "status", "--short") == ""
         git(tree, "fsck", "--strict")
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ampsm_engine.engine import health, removal, sessions
+from ampsm_engine.engine import removal, repair, sessions
 from ampsm_engine.merging import operations
 from ampsm_engine.merging.values import Options
 from tests.conftest import git
@@ -45,13 +45,13 @@ def test_what_amp_does_elsewhere_is_told_marked_and_known_until_it_is_seen(bench
     bench.settled(session)
     assert len(outside(bench, session)) == 4, "what was there before is not told again"
     assert "release" not in (bench.now(session).outside or "")
-    findings = [one for one in health.repair(bench.engine, apply=True) if one.kind == "outside"]
+    findings = [one for one in repair.find_disagreements(bench.engine, apply=True) if one.kind == "outside"]
     assert len(findings) == 3
     assert any("feature-x" in one.text and "ampsm adopt" in one.action for one in findings)
     assert "z.txt" in removal.what_would_be_lost(bench.engine, session.id)
     sessions.edit(bench.engine, session.id, seen=True)
     assert bench.now(session).outside is None
-    assert health.repair(bench.engine) == ()
+    assert repair.find_disagreements(bench.engine) == ()
     assert removal.remove(bench.engine, session.id).outside == ()
 
 

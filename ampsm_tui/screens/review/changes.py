@@ -32,12 +32,12 @@ class ReviewChanges:
         if found is None:
             return
         _, file, patch = found
-        from ampsm_engine.engine import reviews
+        from ampsm_engine.engine import hunk_actions
         from ampsm_tui.screens.writing import LineScreen
 
         async def reject(text: str) -> None:
             made = await ask(
-                reviews.reject,
+                hunk_actions.reject,
                 app_of(self._screen).engine,
                 self._pane.session.id,
                 file.path,
@@ -64,9 +64,9 @@ class ReviewChanges:
 
     async def undo_reject(self) -> None:
         """Bring back what was rejected last."""
-        from ampsm_engine.engine import reviews
+        from ampsm_engine.engine import hunk_actions
 
-        made = await ask(reviews.undo_last, app_of(self._screen).engine, self._pane.session.id)
+        made = await ask(hunk_actions.undo_last, app_of(self._screen).engine, self._pane.session.id)
         app_of(self._screen).say(f"It is back in {made.path}")
         self._reopen()
 
@@ -79,16 +79,16 @@ class ReviewChanges:
         if found is None or reading is None:
             return
         row, file, patch = found
-        from ampsm_engine.engine import reviews
+        from ampsm_engine.engine import hunk_actions
 
         engine, session_id = app_of(self._screen).engine, self._pane.session.id
-        staged: StagedChanges = await ask(reviews.staged, engine, session_id)
+        staged: StagedChanges = await ask(hunk_actions.staged, engine, session_id)
         hunk = reading.document.hunk_of(row)
         if patch is None or hunk is None:
             is_in = staged.has_all(file.path, file.old_path)
         else:
             is_in = staged.has(file.path, reading.staged_keys(row.file)[hunk], file.old_path)
-        verb = reviews.unstage if is_in else reviews.stage
+        verb = hunk_actions.unstage if is_in else hunk_actions.stage
         self._take_staged(await ask(verb, engine, session_id, file.path, patch, old_path=file.old_path))
 
     def mark_staged(self, reading: DiffReading) -> None:
@@ -101,12 +101,12 @@ class ReviewChanges:
 
     def commit(self) -> None:
         """Ask for a message, and commit what is staged."""
-        from ampsm_engine.engine import reviews
+        from ampsm_engine.engine import hunk_actions
         from ampsm_tui.screens.writing import KeptTextScreen
 
         async def commit(text: str) -> None:
             message = text.strip() + "\n"
-            sha = await ask(reviews.commit_by_hand, app_of(self._screen).engine, self._pane.session.id, message)
+            sha = await ask(hunk_actions.commit_staged, app_of(self._screen).engine, self._pane.session.id, message)
             app_of(self._screen).say(f"Committed as {sha[:8]}")
             self._reopen()
 
@@ -135,9 +135,9 @@ class ReviewChanges:
         return (row, file, patch) if patch is not None else None
 
     async def _ask_staged(self) -> None:
-        from ampsm_engine.engine import reviews
+        from ampsm_engine.engine import hunk_actions
 
-        self._take_staged(await ask(reviews.staged, app_of(self._screen).engine, self._pane.session.id))
+        self._take_staged(await ask(hunk_actions.staged, app_of(self._screen).engine, self._pane.session.id))
 
     def _take_staged(self, staged: "StagedChanges | None") -> None:
         reading = self._pane.reading

@@ -133,12 +133,12 @@ class ReviewComments:
         index, side, first, last = place
         file = reading.document.files[index]
         where = f"{file.path}:{first}{f'-{last}' if last != first else ''}" if first else file.path
-        from ampsm_engine.engine import reviews
+        from ampsm_engine.engine import comments
         from ampsm_tui.screens.writing import KeptTextScreen
 
         async def keep(text: str) -> None:
             await ask(
-                reviews.comment,
+                comments.add_comment,
                 app_of(self._screen).engine,
                 self._pane.session.id,
                 file.path,
@@ -165,14 +165,14 @@ class ReviewComments:
         comment = self._comment(row)
         if comment is None:
             return True
-        from ampsm_engine.engine import reviews
+        from ampsm_engine.engine import comments
         from ampsm_tui.screens.writing import KeptTextScreen
 
         async def keep(text: str) -> None:
             if text.strip():
-                await ask(reviews.edit_comment, app_of(self._screen).engine, comment.id, text.strip())
+                await ask(comments.edit_comment, app_of(self._screen).engine, comment.id, text.strip())
             else:
-                await ask(reviews.delete_comment, app_of(self._screen).engine, comment.id)
+                await ask(comments.delete_comment, app_of(self._screen).engine, comment.id)
             self.fetch()
 
         note = "Empty, it is deleted."
@@ -202,9 +202,9 @@ class ReviewComments:
         self._pane.unsent = sum(one.state is CommentState.OPEN for one in comments)
 
     async def _fetch(self) -> None:
-        from ampsm_engine.engine import reviews
+        from ampsm_engine.engine import comments
 
-        comments = await ask(reviews.comments, app_of(self._screen).engine, self._pane.session.id)
+        comments = await ask(comments.located_comments, app_of(self._screen).engine, self._pane.session.id)
         if comments is not None and comments != self._comments:
             self._take(comments)
             reading = self._pane.reading
@@ -220,12 +220,12 @@ class ReviewComments:
         return next((one for one in self._comments if one.id == wanted), None)
 
     async def _do(self, what: str, comment_id: str) -> None:
-        from ampsm_engine.engine import reviews
+        from ampsm_engine.engine import comments
 
         verbs = {
-            "resolve": reviews.resolve_comment,
-            "reopen": reviews.reopen_comment,
-            "delete": reviews.delete_comment,
+            "resolve": comments.resolve_comment,
+            "reopen": comments.reopen_comment,
+            "delete": comments.delete_comment,
         }
         if what == "go":
             self._go_to(comment_id)

@@ -90,10 +90,12 @@ class ReviewMarks:
         reading = self._pane.reading
         if reading is None or app_of(self._screen).read_only or self._pane.range == UNCOMMITTED:
             return
-        from ampsm_engine.engine import reviews
+        from ampsm_engine.engine import ranges
 
         app, review = self._screen.app, reading.review
-        looked = ask(reviews.looked, app_of(app).engine, self._pane.session.id, review.new_tree, review.objects or None)
+        looked = ask(
+            ranges.remember_viewed, app_of(app).engine, self._pane.session.id, review.new_tree, review.objects or None
+        )
         app.run_worker(told(app, looked), group="ask")
 
     def _mark(self, index: int, hunks: Iterable[int], *, is_viewed: bool, goes_on: bool = True) -> None:
@@ -125,9 +127,9 @@ class ReviewMarks:
         start(self._screen, self._keep(pairs, is_viewed=is_viewed))
 
     async def _fetch(self) -> None:
-        from ampsm_engine.engine import reviews
+        from ampsm_engine.engine import ranges
 
-        self.marks = await ask(reviews.marks, app_of(self._screen).engine, self._pane.session.id) or self.marks
+        self.marks = await ask(ranges.viewed_marks, app_of(self._screen).engine, self._pane.session.id) or self.marks
         reading = self._pane.reading
         if reading is None:
             return
@@ -139,9 +141,9 @@ class ReviewMarks:
         self._pane.change_rows(change)
 
     async def _keep(self, pairs: list[tuple[str, str]], *, is_viewed: bool) -> None:
-        from ampsm_engine.engine import reviews
+        from ampsm_engine.engine import ranges
 
-        await ask(reviews.mark, app_of(self._screen).engine, self._pane.session.id, pairs, is_viewed)
+        await ask(ranges.mark_viewed, app_of(self._screen).engine, self._pane.session.id, pairs, is_viewed)
 
     def _land_at_top(self) -> None:
         """What is read next begins at the top."""

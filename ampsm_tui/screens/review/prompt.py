@@ -23,17 +23,17 @@ class ReviewPrompt:
 
     async def send(self) -> None:
         """Show the prompt that the comments make, let it be edited, and send it."""
-        from ampsm_engine.engine import reviews
+        from ampsm_engine.engine import comments
 
         engine, session_id = app_of(self._screen).engine, self._pane.session.id
-        draft: Draft = await ask(reviews.draft, engine, session_id)
+        draft: Draft = await ask(comments.draft, engine, session_id)
         if not draft.text.strip():
             app_of(self._screen).say("There is nothing to send yet; c comments on a line")
             return
         from ampsm_tui.screens.writing import TextScreen
 
         async def send(text: str) -> None:
-            await ask(reviews.send, engine, session_id, text, draft.answers)
+            await ask(comments.send, engine, session_id, text, draft.answers)
             app_of(self._screen).say("Sent; amp works on it")
             self._sent()
 
@@ -54,10 +54,10 @@ class ReviewPrompt:
 
     async def leave(self, leave: Callable[[], object]) -> None:
         """Leave the review, after one question when there are comments that were not sent."""
-        from ampsm_engine.engine import reviews
+        from ampsm_engine.engine import comments
 
         try:
-            count = await ask(reviews.unsent, app_of(self._screen).engine, self._pane.session.id) or 0
+            count = await ask(comments.count_unsent, app_of(self._screen).engine, self._pane.session.id) or 0
         except AmpsmError:
             count = self._pane.unsent
         if not count:

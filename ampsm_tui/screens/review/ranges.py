@@ -91,9 +91,9 @@ class ReviewRanges:
 
     async def choose(self) -> None:
         """Let the user choose what is shown."""
-        from ampsm_engine.engine import reviews
+        from ampsm_engine.engine import ranges
 
-        choices = await ask(reviews.ranges, app_of(self._screen).engine, self._pane.session.id)
+        choices = await ask(ranges.choices, app_of(self._screen).engine, self._pane.session.id)
         shown = [(one.range, one.label, self._detail(one)) for one in choices]
         shown.append((TWO_POINTS, "two points", "of the timeline, which are chosen next"))
         self._screen.app.push_screen(RangeScreen("What to look at", shown, self._pane.range), self._take)
@@ -114,10 +114,10 @@ class ReviewRanges:
             self._switch(range_)
 
     async def _choose_points(self) -> None:
-        from ampsm_engine.engine import reviews
+        from ampsm_engine.engine import ranges
 
         app, clock = self._screen.app, app_of(self._screen).clock
-        points: tuple[Point, ...] = await ask(reviews.points, app_of(self._screen).engine, self._pane.session.id)
+        points: tuple[Point, ...] = await ask(ranges.points, app_of(self._screen).engine, self._pane.session.id)
         shown = [(one.rev, one.label, wording.age(one.time, clock()) if one.time else "") for one in points]
 
         def first(old: str | None) -> None:

@@ -319,9 +319,9 @@ class ReviewScreen(DiffScreen):
             self.updates.refresh()
 
     async def _resolve(self, range_: str) -> Ends:
-        from ampsm_engine.engine import reviews
+        from ampsm_engine.engine import ranges
 
-        return await ask(reviews.resolve, app_of(self).engine, self.pane.session.id, range_)
+        return await ask(ranges.resolve, app_of(self).engine, self.pane.session.id, range_)
 
     def show_review(self, review: "Review", is_same: bool) -> None:
         """Show a review with what is viewed, staged and commented on."""

@@ -20,7 +20,7 @@ from ampsm_engine.review.anchors import Edit
 from ampsm_engine.review.values import Comment, CommentState, Ends, Fate
 
 
-def followed(engine: Engine, session_id: str) -> tuple[Comment, ...]:
+def locate_comments(engine: Engine, session_id: str) -> tuple[Comment, ...]:
     """The comments of a session as they stand now; what is new about them is written into the store."""
     store = engine.store
     every = store.reviews.comments(session_id)
@@ -44,10 +44,10 @@ def followed(engine: Engine, session_id: str) -> tuple[Comment, ...]:
     return tuple(now.get(one.id, one) for one in every)
 
 
-def noted(engine: Engine, session_id: str, ids: Collection[str]) -> None:
+def pin_contents(engine: Engine, session_id: str, ids: Collection[str]) -> None:
     """Before comments are sent: note what their files hold now, so that one can tell what the iteration changes."""
     session = engine.store.sessions.get(session_id)
-    for one in followed(engine, session_id):
+    for one in locate_comments(engine, session_id):
         if one.id in ids:
             place = views.place_of(session)
             with scratch(place, writes=False) as at:

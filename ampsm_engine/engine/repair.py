@@ -1,141 +1,29 @@
-"""Is this machine fit, and do store and repositories agree? Findings say what to do; nothing is removed unasked."""
+"""`ampsm repair`: where the store and the repositories disagree. Each finding names the command that mends it.
 
-import errno
+Nothing is ever removed. With `apply`, what has a safe way back is mended.
+"""
+
 import os
-import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ampsm_engine import keymap, private_folder
-from ampsm_engine.amp import program
-from ampsm_engine.config import Settings
+from ampsm_engine import private_folder
 from ampsm_engine.context import Engine
-from ampsm_engine.engine import leftovers, reconstruction, relocation, removal, terminal_checks
-from ampsm_engine.engine.check import Check, Disagreement
+from ampsm_engine.engine import reconstruction, relocation, removal
+from ampsm_engine.engine.relocation import Disagreement
 from ampsm_engine.errors import AmpsmError
-from ampsm_engine.git import damage, repository, trash, worktrees
+from ampsm_engine.git import commits, damage, integrate, repository, trash, worktrees
 from ampsm_engine.git import program as git
 from ampsm_engine.git.places import Orphan, Repo
-from ampsm_engine.home import write_private
-from ampsm_engine.model import Session
-from ampsm_engine.store import Store
-from ampsm_engine.worker import slots
+from ampsm_engine.merging.situation import back_on_branch
+from ampsm_engine.model import MergeState, Session, Status
+from ampsm_engine.worker import outside
+
+_KEPT = re.compile(r"refs/ampsm/(backup|trash|looked|outside)/(?P<session>[^/]+)")
 
 
-def doctor(engine: Engine, environ: Mapping[str, str] | None = None) -> tuple[Check, ...]:
-    """Everything ampsm needs from this machine, one check a line. The environment itself is never shown.
-
-    The engine need not be ready: what keeps it from that is found here. Without a configuration, the defaults count.
-    """
-    env = os.environ if environ is None else environ
-    settings = engine.settings
-    return (
-        Check("python", ok=True, text=f"{sys.version.split()[0]} at {sys.executable}"),
-        *_looked("git", lambda: (Check("git", ok=True, text=git.version()),)),
-        *_looked("amp", lambda: _amp(settings, env)),
-        *_looked("home", lambda: (_home(engine),)),
-        *_looked("store", lambda: (_store(engine),)),
-        *_looked("workers", lambda: (_slots(engine, settings),)),
-        _desktop(env),
-        *_looked("terminal", lambda: terminal_checks.checks(env, chosen=settings.text("notify.terminal"))),
-        *_configuration(engine, settings),
-        *_keys(settings),
-    )
-
-
-def _keys(settings: Settings) -> Iterator[Check]:
-    """Keys of the configuration that mean two things on one screen."""
-    for clash in keymap.clashes(settings.keys):
-        free = next((key_id for key_id in clash.ids if key_id in settings.keys), clash.ids[0])
-        yield Check("keys", ok=None, text=f"{clash}; the first has it", hint=f"ampsm config set keys.{free} KEY")
-
-
-def _looked(name: str, look: Callable[[], tuple[Check, ...]]) -> tuple[Check, ...]:
-    """What a look found, or why it could not be had."""
-    try:
-        return look()
-    except AmpsmError as reason:
-        return (Check(name, ok=False, text=reason.message, hint=reason.hint),)
-    except (OSError, subprocess.SubprocessError) as reason:
-        return (Check(name, ok=False, text=str(reason)),)
-
-
-def _configuration(engine: Engine, settings: Settings) -> Iterator[Check]:
-    if not settings.problems:
-        yield Check(
-            "configuration", ok=True, text=str(engine.config), hint="" if engine.config.exists() else "defaults"
-        )
-    for problem in settings.problems:
-        fit = None if problem.severity == "unknown" else False
-        yield Check("configuration", ok=fit, text=problem.message, hint=problem.hint)
-
-
-def _home(engine: Engine) -> Check:
-    """Whether there is a home, and room in it."""
-    engine.home.ensure()
-    root = engine.home.root
-    probe = root / f".doctor.{os.getpid()}"
-    try:
-        write_private(probe, bytes(1 << 16))
-        probe.unlink()
-    except OSError as reason:
-        hint = f"df -h {root}" if reason.errno in (errno.ENOSPC, errno.EDQUOT) else f"ls -ld {root}"
-        return Check("home", ok=False, text=f"{root} cannot be written: {reason.strerror}", hint=hint)
-    return Check("home", ok=True, text=str(root))
-
-
-def _amp(settings: Settings, env: Mapping[str, str]) -> tuple[Check, ...]:
-    try:
-        path = program.find(settings, env)
-    except AmpsmError as reason:
-        return (Check("amp", ok=False, text=str(reason), hint=reason.hint),)
-    try:
-        version = program.version(path, env)
-    except AmpsmError as reason:
-        return (Check("amp", ok=False, text=str(reason), hint=reason.hint),)
-    told = f"{version.text} at {path}" if version else f"{path} does not say its version"
-    login = program.login(env)
-    return (
-        Check("amp", ok=True if version else None, text=told),
-        Check("login", ok=True if login.ok else None, text=login.how, hint="" if login.ok else "amp login"),
-    )
-
-
-def _store(engine: Engine) -> Check:
-    database = engine.home.database
-    store = Store(database)  # as the next program will find it
-    try:
-        sessions = len(store.sessions.all())
-    except AmpsmError as reason:
-        return Check("store", ok=False, text=str(reason), hint=reason.hint)
-    store.check()
-    loose = [path for path in (engine.home.root, database) if path.stat().st_mode & 0o077]
-    if loose:
-        return Check("store", ok=False, text=f"others may read {loose[0]}", hint=f"chmod go= {loose[0]}")
-    copy = store.last_copy()
-    copied = f"; its last copy is {copy}" if copy else ""
-    return Check("store", ok=True, text=f"{sessions} session{'s' * (sessions != 1)} in {database}{copied}")
-
-
-def _slots(engine: Engine, settings: Settings) -> Check:
-    unsettled = engine.store.iterations.unsettled()
-    lost = [one for one in unsettled if not slots.is_leased(engine.home.run(one.id))]
-    count = int(settings.number("slots"))
-    if lost:
-        return Check("workers", ok=None, text=f"{len(lost)} without a worker; any command sends one", hint="ampsm ls")
-    return Check(
-        "workers", ok=True, text=f"{len(unsettled)} at work, {engine.store.queue.count()} queued, {count} slots"
-    )
-
-
-def _desktop(env: Mapping[str, str]) -> Check:
-    desktop = sys.platform == "darwin" or any(env.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
-    text = "this machine has one" if desktop else "none here: nothing pops up when an iteration ends"
-    return Check("desktop", ok=True if desktop else None, text=text)
-
-
-def repair(engine: Engine, *, apply: bool = False, path: Path | None = None) -> tuple[Disagreement, ...]:
+def find_disagreements(engine: Engine, *, apply: bool = False, path: Path | None = None) -> tuple[Disagreement, ...]:
     """Where store and repositories disagree. `apply` adopts what has a safe way back and removes nothing.
 
     `path`: a repository to look into besides those that the store knows.
@@ -191,7 +79,7 @@ def _repository(
         branches = {session.branch_name for session in accounted}
         for orphan in worktrees.orphans(repo, known, branches):
             found.append(_orphan(orphan))
-        found += leftovers.found(engine, repo, accounted, apply=apply)
+        found += _session_findings(engine, repo, accounted, apply=apply)
     except AmpsmError as reason:
         return [Disagreement("repository", f"{root}: {reason}", reason.hint)]
     return found
@@ -255,3 +143,90 @@ def _orphan(orphan: Orphan) -> Disagreement:
     return Disagreement(
         "folder", f"{orphan.path} is no worktree: {orphan.detail}", f"look into {orphan.path}, then remove it"
     )
+
+
+def _session_findings(
+    engine: Engine, repo: Repo, sessions: Sequence[Session], *, apply: bool
+) -> Iterator[Disagreement]:
+    """Conflicts without an entry of the journal, entries without their conflict, lost bases, refs of unknown sessions.
+
+    `sessions` are all of the repository, trashed ones too.
+    """
+    merges = engine.store.merges.all_open()
+    for session in sessions:
+        worktree = Path(session.worktree_path)
+        if not session.trashed_at and session.outside is not None:
+            yield from _outside(engine, session, apply=apply)
+        if session.trashed_at or not (worktree / ".git").exists():
+            continue
+        if session.base_branch and not repository.resolves(repo.root, session.base_branch):
+            text = f"the base {session.base_branch} of session {session.name} is gone"
+            yield Disagreement(
+                "base", text, f"make it again, or merge elsewhere: ampsm merge {session.id} -m MSG --onto BRANCH"
+            )
+        waits = merges.get(session.id)
+        conflict = integrate.laid(worktree)
+        if waits is None and conflict is not None:
+            yield _unjournalled_conflict(engine, session, worktree, apply=apply)
+        elif waits is not None and waits.state is MergeState.CONFLICTED and conflict is None:
+            text = f"the conflict of session {session.name} does not lie in its worktree any more"
+            yield Disagreement("conflict", text, f"ampsm merge {session.id} --abort")
+        elif conflict is None and session.status is not Status.RUNNING:
+            yield from _off_branch(repo, session, worktree)
+    yield from _refs(repo, {session.id for session in sessions})
+
+
+def _outside(engine: Engine, session: Session, *, apply: bool) -> Iterator[Disagreement]:
+    """What changed outside of a marked session's worktree and is still so; without any, the mark itself."""
+    seen = f"ampsm edit {session.id} --seen"
+    try:
+        left = list(outside.remaining(engine.home, engine.store, session))
+    except AmpsmError as reason:
+        yield Disagreement("outside", f"session {session.name}: {reason}", f"{reason.hint}, or: {seen}")
+        return
+    for iteration, change in left:
+        text = f"session {session.name}: {outside.told(iteration, change)}"
+        yield Disagreement("outside", text, "; ".join(filter(None, (change.hint, f"when you know of it: {seen}"))))
+    if not left:
+        text = f"what changed outside of the worktree of session {session.name} is not so any more"
+        if apply:
+            outside.forget(engine.home, engine.store, session.id)
+        action = "the mark is taken away" if apply else "ampsm repair --apply takes the mark away"
+        yield Disagreement("outside", text, action, mended=apply)
+
+
+def _off_branch(repo: Repo, session: Session, worktree: Path) -> Iterator[Disagreement]:
+    """A worktree that left its session's branch, or whose branch was renamed or deleted."""
+    head = commits.head(worktree)
+    if head.branch == session.branch_name or repository.is_busy(worktree) is not None:
+        return
+    where = f"on {head.branch}" if head.branch else f"at {head.commit[:12]}, on no branch"
+    there = repository.branch_tip(repo.root, session.branch_name) is not None
+    gone = "" if there else ", which is not there any more"
+    text = f"the worktree of session {session.name} stands {where}, and not on its branch {session.branch_name}{gone}"
+    yield Disagreement("branch", text, back_on_branch(worktree, session.branch_name))
+
+
+def _unjournalled_conflict(engine: Engine, session: Session, worktree: Path, *, apply: bool) -> Disagreement:
+    """There is a safe way back: what was resolved is kept under a ref of its own."""
+    text = f"a conflict lies in the worktree of session {session.name}, and no merge waits for it"
+    if not apply:
+        return Disagreement("conflict", text, "ampsm repair --apply takes it back, and keeps what was resolved")
+    kept = f"refs/ampsm/backup/{session.id}/repaired/resolved"
+    integrate.abort(worktree, keep_as=kept)
+    engine.store.facts.add(
+        "repaired", f"a forgotten conflict was taken back; it is kept as {kept}", session_id=session.id
+    )
+    return Disagreement("conflict", text, f"taken back; what was resolved is kept as {kept}", mended=True)
+
+
+def _refs(repo: Repo, known: set[str]) -> Iterator[Disagreement]:
+    lines = git.text(git.told(repo.root, "for-each-ref", "--format=%(refname)", "refs/ampsm/")).splitlines()
+    unknown: dict[str, int] = {}
+    for line in lines:
+        match = _KEPT.match(line)
+        if match and match["session"] not in known and repository.is_session_id(match["session"]):
+            unknown[match["session"]] = unknown.get(match["session"], 0) + 1
+    for session_id, count in unknown.items():
+        text = f"{count} ref{'s' * (count != 1)} of {repo.root} keep work of session {session_id}, which no row knows"
+        yield Disagreement("refs", text, f"git -C {repo.root} for-each-ref 'refs/ampsm/*/{session_id}/**' lists them")

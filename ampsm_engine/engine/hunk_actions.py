@@ -134,7 +134,7 @@ def staged(engine: Engine, session_id: str) -> StagedChanges:
     return stage_work.staged(worktree) if worktree.is_dir() else StagedChanges()
 
 
-def commit_by_hand(engine: Engine, session_id: str, message: str) -> str:
+def commit_staged(engine: Engine, session_id: str, message: str) -> str:
     """Commit what is staged with a person's own words, hooks and signing; answers the commit.
 
     Refused when nothing is staged, without a word, and when git or a hook says no: nothing is changed then.
