@@ -16,7 +16,7 @@ from typing import Any, Self, TypeVar
 import peewee
 
 from ampsm_engine.errors import AmpsmError, Failed, Refused, Unfit
-from ampsm_engine.store import copies, keeping, migrations
+from ampsm_engine.store import copies, database_files, migrations
 
 PRAGMAS = {"journal_mode": "wal", "foreign_keys": 1, "synchronous": 1}
 
@@ -78,7 +78,7 @@ class Database:
     @property
     def busy_seconds(self) -> float:
         """Seconds that SQLite waits for another writer."""
-        return keeping.BUSY_SECONDS
+        return database_files.BUSY_SECONDS
 
     def open(self) -> None:
         """Make, migrate or check the database; Unfit when this ampsm cannot use it.
@@ -99,10 +99,10 @@ class Database:
 
     def _recover_lost(self) -> None:
         """Unfit, with what could be recovered in its place, when there was a database and it is gone or empty."""
-        if keeping.is_blank(self.path):
+        if database_files.is_blank(self.path):
             from ampsm_engine.store import salvage
 
-            with keeping.changing(self.path):
+            with database_files.exclusive_change(self.path):
                 if lost := salvage.replace_lost(self.path):
                     raise lost
 
@@ -281,13 +281,13 @@ class Database:
         """Look again with nobody else looking, then set the database aside."""
         self.close()
         self._database = None
-        with self._translating(), keeping.changing(self.path):
-            if keeping.is_blank(self.path):
+        with self._translating(), database_files.exclusive_change(self.path):
+            if database_files.is_blank(self.path):
                 return Unfit(
                     f"The database {self.path} was corrupt, and another ampsm has just set it aside.", "ampsm repair"
                 )
             try:
-                with contextlib.closing(keeping.connect(self.path)) as connection:
+                with contextlib.closing(database_files.connect(self.path)) as connection:
                     migrations.check(connection)
             except sqlite3.DatabaseError as confirmed:
                 if int(getattr(confirmed, "sqlite_errorcode", 0)) & 0xFF in _CORRUPT:

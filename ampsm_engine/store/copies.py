@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ampsm_engine import file_lock
 from ampsm_engine.home import PRIVATE_FOLDER, open_private, write_private
-from ampsm_engine.store import keeping, migrations
+from ampsm_engine.store import database_files, migrations
 
 EVERY = 24 * 3600.0
 """Seconds from one copy to the next."""
@@ -57,7 +57,7 @@ def make(path: Path) -> Path | None:
     with _sole(path) as is_ours:
         if not is_ours or not is_due(path):
             return None
-        with contextlib.closing(keeping.connect(path)) as source:
+        with contextlib.closing(database_files.connect(path)) as source:
             roots = [root for (root,) in source.execute('SELECT DISTINCT "repoRoot" FROM sessions ORDER BY 1')]
             return _copied(path, source) if roots and _noted(path, roots) else None
 
@@ -69,13 +69,13 @@ def _copied(path: Path, source: sqlite3.Connection) -> Path:
         left.unlink(missing_ok=True)
     os.close(open_private(unproven, os.O_RDWR | os.O_CREAT | os.O_EXCL))
     try:
-        with contextlib.closing(keeping.connect(unproven)) as target:
+        with contextlib.closing(database_files.connect(unproven)) as target:
             source.backup(target)
             migrations.check(target)
             target.execute("PRAGMA journal_mode = delete")  # one file, without a log of its own
         unproven.replace(made)
     finally:
-        for part in keeping.parts(unproven):
+        for part in database_files.file_parts(unproven):
             part.unlink(missing_ok=True)
     for old in existing(path)[KEPT:]:
         old.unlink(missing_ok=True)

@@ -12,18 +12,126 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ampsm_engine.errors import Unfit
-from ampsm_engine.store import keeping, predecessor, schema
+from ampsm_engine.store import database_files, predecessor
 
 APPLICATION = 0x616D_7073
 """`amps`: SQLite's `application_id` of a database that is ours."""
 
+_REVIEWS = (
+    """CREATE TABLE "viewedHunks" (
+        "sessionId" TEXT NOT NULL REFERENCES sessions(id),
+        "path" TEXT NOT NULL,
+        "key" TEXT NOT NULL,
+        "viewedAt" TEXT NOT NULL,
+        PRIMARY KEY ("sessionId", "path", "key")
+    ) WITHOUT ROWID""",
+    """CREATE TABLE "lookedTrees" (
+        "sessionId" TEXT NOT NULL PRIMARY KEY REFERENCES sessions(id),
+        "tree" TEXT NOT NULL,
+        "lookedAt" TEXT NOT NULL
+    )""",
+    """CREATE TABLE "reviewComments" (
+        "id" TEXT NOT NULL PRIMARY KEY,
+        "sessionId" TEXT NOT NULL REFERENCES sessions(id),
+        "path" TEXT NOT NULL,
+        "oldPath" TEXT,
+        "side" TEXT NOT NULL,
+        "line" INTEGER NOT NULL,
+        "lineEnd" INTEGER NOT NULL,
+        "quote" TEXT NOT NULL,
+        "context" TEXT NOT NULL,
+        "blob" TEXT NOT NULL,
+        "otherBlob" TEXT NOT NULL,
+        "text" TEXT NOT NULL,
+        "state" TEXT NOT NULL,
+        "createdAt" TEXT NOT NULL,
+        "updatedAt" TEXT NOT NULL,
+        "outcome" TEXT,
+        "iterationId" TEXT REFERENCES iterations(id),
+        "nowPath" TEXT,
+        "nowLine" INTEGER,
+        "nowLineEnd" INTEGER,
+        "nowBlob" TEXT
+    )""",
+    """CREATE TABLE "rejections" (
+        "id" TEXT NOT NULL PRIMARY KEY,
+        "sessionId" TEXT NOT NULL REFERENCES sessions(id),
+        "path" TEXT NOT NULL,
+        "oldPath" TEXT,
+        "reason" TEXT,
+        "quote" TEXT NOT NULL,
+        "tree" TEXT NOT NULL,
+        "createdAt" TEXT NOT NULL,
+        "commitSha" TEXT,
+        "undoneAt" TEXT,
+        "iterationId" TEXT REFERENCES iterations(id),
+        "note" TEXT
+    )""",
+    """CREATE INDEX "comments_of_session" ON "reviewComments" ("sessionId", "createdAt")""",
+    """CREATE INDEX "rejections_of_session" ON "rejections" ("sessionId", "createdAt")""",
+    # Iterations are taken out of the queue: SQLite looks for what refers to them.
+    """CREATE INDEX "comments_of_iteration" ON "reviewComments" ("iterationId") WHERE "iterationId" IS NOT NULL""",
+    """CREATE INDEX "rejections_of_iteration" ON "rejections" ("iterationId") WHERE "iterationId" IS NOT NULL""",
+)
+
+_MERGES = (
+    """CREATE TABLE "merges" (
+        "id" TEXT NOT NULL PRIMARY KEY,
+        "sessionId" TEXT NOT NULL REFERENCES sessions(id),
+        "kind" TEXT NOT NULL,
+        "state" TEXT NOT NULL,
+        "step" TEXT NOT NULL,
+        "target" TEXT NOT NULL DEFAULT '',
+        "baseBefore" TEXT NOT NULL DEFAULT '',
+        "baseAfter" TEXT NOT NULL DEFAULT '',
+        "branchBefore" TEXT NOT NULL DEFAULT '',
+        "branchAfter" TEXT NOT NULL DEFAULT '',
+        "message" TEXT NOT NULL DEFAULT '',
+        "plan" TEXT NOT NULL DEFAULT '{}',
+        "error" TEXT,
+        "startedAt" TEXT NOT NULL,
+        "endedAt" TEXT
+    )""",
+    """CREATE INDEX "merges_of_session" ON "merges" ("sessionId")""",
+    # The journal's first law, held by SQLite itself; it is what every start looks into, and mostly empty.
+    """CREATE UNIQUE INDEX "one_open_merge" ON "merges" ("sessionId") WHERE "state" IN ('working', 'conflicted')""",
+)
+
+_BRANCH_MADE_BY = (
+    """ALTER TABLE "sessions" ADD COLUMN "branchMadeBy" TEXT NOT NULL DEFAULT 'user'""",
+    # A session's folder bears its id where ampsm made both; one that was adopted had its name before.
+    """UPDATE "sessions" SET "branchMadeBy" = 'ampsm'
+       WHERE "worktreePath" = "repoRoot" || '/.worktrees/' || "id" AND "branchName" LIKE 'amp/%/%'""",
+)
+
+
+def create_reviews(connection: sqlite3.Connection) -> None:
+    """The second version: viewed marks, comments, rejections, what was looked at."""
+    predecessor.execute_all(connection, _REVIEWS)
+
+
+def create_merges(connection: sqlite3.Connection) -> None:
+    """The third version: the journal of merges."""
+    predecessor.execute_all(connection, _MERGES)
+
+
+def add_branch_made_by(connection: sqlite3.Connection) -> None:
+    """The fourth version: who made a session's branch; what is not known to be ours counts as the user's."""
+    predecessor.execute_all(connection, _BRANCH_MADE_BY)
+
+
+def add_outside(connection: sqlite3.Connection) -> None:
+    """The fifth version: the mark of a session outside of whose worktree something changed; none is marked."""
+    connection.execute('ALTER TABLE "sessions" ADD COLUMN "outside" TEXT')
+
+
 STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     # 1: sessions, iterations, tool calls, facts; the predecessor's tables are extended, its rows kept.
     predecessor.adopt,
-    schema.create_reviews,
-    schema.create_merges,
-    schema.add_branch_made_by,
-    schema.add_outside,
+    create_reviews,
+    create_merges,
+    add_branch_made_by,
+    add_outside,
 )
 
 LATEST = len(STEPS)
@@ -44,7 +152,7 @@ class SchemaState:
         return self.version == LATEST and self.application == APPLICATION and self.journal == "wal"
 
 
-def look(connection: sqlite3.Connection) -> SchemaState:
+def read_state(connection: sqlite3.Connection) -> SchemaState:
     """Read the header and the names of the tables."""
     version, application, journal = (
         connection.execute(f"PRAGMA {name}").fetchone()[0]
@@ -80,16 +188,16 @@ def ready(path: Path) -> Iterator[None]:
 
     It stays open until the caller's own connection is, because the last one that closes has to tidy up.
     """
-    if keeping.is_blank(path):
-        with keeping.changing(path):
-            keeping.refuse_network(path)
-            keeping.create(path)
-    keeping.make_private(path)
-    with contextlib.closing(keeping.connect(path)) as connection:
-        found = look(connection)
+    if database_files.is_blank(path):
+        with database_files.exclusive_change(path):
+            database_files.refuse_network(path)
+            database_files.create(path)
+    database_files.make_private(path)
+    with contextlib.closing(database_files.connect(path)) as connection:
+        found = read_state(connection)
         if not found.is_ready:
             refuse_foreign(found, path)
-            with keeping.changing(path):
+            with database_files.exclusive_change(path):
                 migrate(connection, path, LATEST)
         yield
 
@@ -99,13 +207,13 @@ def migrate(connection: sqlite3.Connection, path: Path, target: int) -> Path | N
 
     `changing` must be held. Another process may have done it while this one waited.
     """
-    found = look(connection)
+    found = read_state(connection)
     refuse_foreign(found, path)
     if found.journal != "wal":
-        keeping.refuse_network(path)
+        database_files.refuse_network(path)
         (journal,) = connection.execute("PRAGMA journal_mode = wal").fetchone()
         if journal != "wal":
-            raise keeping.no_wal(path, f"SQLite cannot use WAL there and stays with {journal!r}")
+            raise database_files.network_refusal(path, f"SQLite cannot use WAL there and stays with {journal!r}")
     if found.version >= target:
         return None
     check(connection)
@@ -113,7 +221,7 @@ def migrate(connection: sqlite3.Connection, path: Path, target: int) -> Path | N
     connection.execute("BEGIN IMMEDIATE")
     copy = None
     try:
-        copy = keeping.copy_beside(path, found.version) if found.tables else None
+        copy = database_files.back_up(path, found.version) if found.tables else None
         for step in STEPS[found.version : target]:
             step(connection)
         connection.execute(f"PRAGMA application_id = {APPLICATION}")

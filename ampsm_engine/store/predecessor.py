@@ -1,4 +1,4 @@
-"""The first migration: our tables, made afresh or laid over those of the Amp Session Orchestrator.
+"""The first version of the schema: made afresh, or laid over the tables of the Amp Session Orchestrator.
 
 Of its database every row, column and table stays as it is; missing columns are added and filled from what it knew.
 Its one constraint that cannot hold (an iteration has begun as soon as it exists) is taken away.
@@ -15,29 +15,117 @@ from typing import Any
 from ampsm_engine import wording
 from ampsm_engine.errors import Unfit
 from ampsm_engine.model import Outcome, State, Status
-from ampsm_engine.store import schema
 from ampsm_engine.store.tables import RedactedText
+
+# The first version of the schema, frozen. A default is what a row means that another program adds to the tables: an
+# iteration that is over and unnumbered.
+
+SESSIONS = {
+    "id": "TEXT NOT NULL PRIMARY KEY",
+    "name": "TEXT NOT NULL",
+    "ampPrompt": "TEXT",
+    "repoRoot": "TEXT NOT NULL",
+    "baseBranch": "TEXT NOT NULL",
+    "branchName": "TEXT NOT NULL",
+    "worktreePath": "TEXT NOT NULL",
+    "status": "TEXT NOT NULL DEFAULT 'idle'",
+    "scriptCommand": "TEXT",
+    "modelOverride": "TEXT",
+    "createdAt": "TEXT NOT NULL",
+    "lastRun": "TEXT",
+    "notes": "TEXT",
+    "threadId": "TEXT",
+    "baseCommit": "TEXT NOT NULL DEFAULT ''",
+    "trashedAt": "TEXT",
+}
+
+ITERATIONS = {
+    "id": "TEXT NOT NULL PRIMARY KEY",
+    "sessionId": "TEXT NOT NULL REFERENCES sessions(id)",
+    "startTime": "TEXT",
+    "endTime": "TEXT",
+    "commitSha": "TEXT",
+    "changedFiles": "INTEGER NOT NULL DEFAULT 0",
+    "testResult": "TEXT",
+    "testExitCode": "INTEGER",
+    "tokenUsage": "INTEGER",
+    "number": "INTEGER NOT NULL DEFAULT 0",
+    "prompt": "TEXT NOT NULL DEFAULT ''",
+    "state": "TEXT NOT NULL DEFAULT 'settled'",
+    "outcome": "TEXT",
+    "queuedAt": "TEXT NOT NULL DEFAULT ''",
+    "startSha": "TEXT",
+    "failure": "TEXT",
+    "error": "TEXT",
+    "hint": "TEXT",
+    "threadId": "TEXT",
+    "mode": "TEXT",
+    "activity": "TEXT",
+    "attempts": "INTEGER NOT NULL DEFAULT 0",
+    "offset": "INTEGER NOT NULL DEFAULT 0",
+    "stopRequestedAt": "TEXT",
+    "durationMs": "INTEGER",
+    "exitCode": "INTEGER",
+    "inputTokens": "INTEGER",
+    "outputTokens": "INTEGER",
+    "cacheCreationTokens": "INTEGER",
+    "cacheReadTokens": "INTEGER",
+    "subagentTokens": "INTEGER",
+    "turns": "INTEGER NOT NULL DEFAULT 0",
+    "tools": "INTEGER NOT NULL DEFAULT 0",
+    "refusals": "INTEGER NOT NULL DEFAULT 0",
+}
+
+OTHERS = (
+    """CREATE TABLE "toolCalls" (
+        "iterationId" TEXT NOT NULL REFERENCES iterations(id),
+        "sequence" INTEGER NOT NULL,
+        "toolId" TEXT NOT NULL,
+        "name" TEXT NOT NULL,
+        "arguments" TEXT NOT NULL,
+        "success" INTEGER,
+        "summary" TEXT NOT NULL DEFAULT '',
+        PRIMARY KEY ("iterationId", "sequence")
+    )""",
+    # Facts outlive what they are about: no reference. AUTOINCREMENT: a number is never given twice.
+    """CREATE TABLE "facts" (
+        "number" INTEGER PRIMARY KEY AUTOINCREMENT,
+        "time" TEXT NOT NULL,
+        "kind" TEXT NOT NULL,
+        "sessionId" TEXT,
+        "iterationId" TEXT,
+        "text" TEXT NOT NULL
+    )""",
+    """CREATE INDEX "facts_of_session" ON "facts" ("sessionId", "number")""",
+    """CREATE INDEX "iterations_of_session" ON "iterations" ("sessionId", "number", "state", "startTime")""",
+    """CREATE INDEX "iterations_by_state" ON "iterations" ("state")""",
+    # The store's first law, held by SQLite itself: a session has at most one iteration at work.
+    """CREATE UNIQUE INDEX "one_active_iteration" ON "iterations" ("sessionId")
+       WHERE "state" IN ('running', 'settling')""",
+    """CREATE UNIQUE INDEX "numbers_of_session" ON "iterations" ("sessionId", "number") WHERE "number" > 0""",
+)
+"""Everything but the two tables that the predecessor has too."""
 
 Row = Mapping[str, Any]
 
 
 def is_its_database(version: int, tables: Collection[str]) -> bool:
-    """Whether these tables are the predecessor's: it never gave its database a version."""
+    """Whether a database is the predecessor's, whose databases have version 0."""
     return version == 0 and {"sessions", "iterations"} <= set(tables)
 
 
 def adopt(connection: sqlite3.Connection) -> None:
-    """Make the tables, or lay them over the predecessor's."""
+    """Migration 1: make the tables, or add what the predecessor's lack and translate its rows."""
     found = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     if "sessions" not in found:
-        _create(connection, "sessions", schema.SESSIONS)
-        _create(connection, "iterations", schema.ITERATIONS)
-        _run(connection, schema.OTHERS)
+        _create(connection, "sessions", SESSIONS)
+        _create(connection, "iterations", ITERATIONS)
+        execute_all(connection, OTHERS)
         return
-    _let_wait(connection)
-    _extend(connection, "sessions", schema.SESSIONS)
-    _extend(connection, "iterations", schema.ITERATIONS)
-    _run(connection, schema.OTHERS)
+    _allow_null_start(connection)
+    _extend(connection, "sessions", SESSIONS)
+    _extend(connection, "iterations", ITERATIONS)
+    execute_all(connection, OTHERS)
     sessions = _rows(connection, "sessions")
     iterations = _rows(connection, "iterations")
     _translate(connection, sessions, iterations, found)
@@ -52,7 +140,8 @@ def _create(connection: sqlite3.Connection, table: str, columns: Mapping[str, st
     connection.execute(f'CREATE TABLE "{table}" ({body})')
 
 
-def _run(connection: sqlite3.Connection, statements: Sequence[str]) -> None:
+def execute_all(connection: sqlite3.Connection, statements: Sequence[str]) -> None:
+    """Execute SQL statements in order."""
     for statement in statements:
         connection.execute(statement)
 
@@ -69,7 +158,7 @@ def _extend(connection: sqlite3.Connection, table: str, columns: Mapping[str, st
             connection.execute(f'ALTER TABLE "{table}" ADD COLUMN "{name}" {kind}')
 
 
-def _let_wait(connection: sqlite3.Connection) -> None:
+def _allow_null_start(connection: sqlite3.Connection) -> None:
     """Rebuild `iterations` without NOT NULL on its start: a queued iteration has not begun.
 
     SQLite's documented way: a new table from the old one's own words, its rows in their order, then its name.
@@ -94,7 +183,7 @@ def _let_wait(connection: sqlite3.Connection) -> None:
     connection.execute("INSERT INTO iterations_waiting SELECT * FROM iterations ORDER BY rowid")
     connection.execute("DROP TABLE iterations")
     connection.execute("ALTER TABLE iterations_waiting RENAME TO iterations")
-    _run(connection, [sql for (sql,) in others])
+    execute_all(connection, [sql for (sql,) in others])
 
 
 def _rows(connection: sqlite3.Connection, table: str) -> list[Row]:
@@ -142,7 +231,7 @@ def _iteration(row: Row, number: int, prompt: str, session: Row, measured: Row) 
     known, output = row.get("promptTokens"), row.get("completionTokens")
     total = row.get("totalTokens") or row.get("tokenUsage")
     if known is None and total is not None:
-        known = max(total - (output or 0), 0)  # a sum whose parts nobody kept: it must stay the sum
+        known = max(total - (output or 0), 0)  # only the sum is known: it must stay the sum
     parts = [count for count in (known, output) if count is not None]
     return {
         "number": number,

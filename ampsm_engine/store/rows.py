@@ -24,6 +24,7 @@ from ampsm_engine.model import (
     Tally,
     ToolCall,
 )
+from ampsm_engine.store.tables import camel
 
 Row = tuple[Any, ...]
 
@@ -32,12 +33,6 @@ _READ = {
     "ampPrompt": "coalesce({0}, '')",
     "startTime": "nullif({0}, '')",
 }
-
-
-def camel(name: str) -> str:
-    """The column of a field: `base_branch` is `baseBranch`."""
-    head, *rest = name.split("_")
-    return head + "".join(part.capitalize() for part in rest)
 
 
 def _columns(names: Iterable[str], table: str) -> str:

@@ -20,7 +20,7 @@ from ampsm_engine import wording
 from ampsm_engine.errors import Unfit
 from ampsm_engine.home import PRIVATE_FILE, open_private
 from ampsm_engine.model import MergeState, Outcome, State
-from ampsm_engine.store import copies, keeping, migrations
+from ampsm_engine.store import copies, database_files, migrations
 
 PROBED = 20_000
 """Row numbers in a row that are tried in vain between two broken places before the rest is given up."""
@@ -58,7 +58,7 @@ def _counted(rows: dict[str, int]) -> str:
 def replace_corrupt(path: Path) -> Unfit:
     """Set a corrupt database aside and put a recovered one in its place; answers what to tell. `changing` is held."""
     try:
-        aside = keeping.set_aside(path)
+        aside = database_files.quarantine(path)
     except Unfit as in_use:
         return in_use
     return Unfit(f"The database {path} was corrupt. It has been set aside as {aside}; {_recover(path, aside)}.", _HINT)
@@ -69,15 +69,15 @@ def replace_lost(path: Path) -> Unfit | None:
 
     Its log is set aside before SQLite sees it: beside an empty database SQLite deletes it.
     """
-    if not keeping.is_blank(path):
+    if not database_files.is_blank(path):
         return None  # another process was faster
-    log = keeping.parts(path)[1]
+    log = database_files.file_parts(path)[1]
     has_log = log.exists() and log.stat().st_size > 0
     if not has_log and not copies.was_used(path):
         return None
     how = "was empty" if path.exists() else "was gone"
     try:
-        aside = keeping.set_aside(path)
+        aside = database_files.quarantine(path)
     except Unfit as in_use:
         return in_use
     found = _recover(path, aside if has_log else None)
@@ -98,7 +98,7 @@ def _recover(path: Path, broken: Path | None) -> str:
 
 def _remade(path: Path, broken: Path | None) -> Salvaged:
     made = path.with_name(f"{path.name}.recovering")
-    for part in keeping.parts(made):
+    for part in database_files.file_parts(made):
         part.unlink(missing_ok=True)
     for left in path.parent.glob(".salvage-*"):  # by one that was killed: who comes here does so alone
         shutil.rmtree(left, ignore_errors=True)
@@ -112,7 +112,7 @@ def _remade(path: Path, broken: Path | None) -> Salvaged:
             sources.insert(0, (_workable(broken, template, Path(folder)), salvaged.broken))
         # First what is fresh: a row that is there already is not taken from the copy.
         _fill(made, [*(source for source, _ in sources), template], sources, copy)
-    with contextlib.closing(keeping.connect(made)) as target:
+    with contextlib.closing(database_files.connect(made)) as target:
         target.execute("INSERT INTO facts (time, kind, text) VALUES (?, 'recovered', ?)", _fact(salvaged))
     made.replace(path)
     return salvaged
@@ -128,7 +128,7 @@ def _newest_sound(path: Path, folder: Path) -> Path | None:
         mine = folder / copy.name
         try:
             shutil.copyfile(copy, mine)
-            with contextlib.closing(keeping.connect(mine)) as connection:
+            with contextlib.closing(database_files.connect(mine)) as connection:
                 migrations.check(connection)
                 if connection.execute("PRAGMA application_id").fetchone()[0] == migrations.APPLICATION:
                     return mine
@@ -141,7 +141,7 @@ def _new(folder: Path) -> Path:
     """A database without rows."""
     made = folder / "new.sqlite"
     made.touch(PRIVATE_FILE)
-    with contextlib.closing(keeping.connect(made)) as connection:
+    with contextlib.closing(database_files.connect(made)) as connection:
         migrations.migrate(connection, made, migrations.LATEST)
     return made
 
@@ -149,7 +149,7 @@ def _new(folder: Path) -> Path:
 def _workable(broken: Path, template: Path, folder: Path) -> Path:
     """A working copy of the broken database and its log, with a first page that can be read."""
     mine = folder / "broken.sqlite"
-    for part, target in zip(keeping.parts(broken)[:2], keeping.parts(mine)[:2], strict=True):
+    for part, target in zip(database_files.file_parts(broken)[:2], database_files.file_parts(mine)[:2], strict=True):
         if part.exists():
             shutil.copyfile(part, target)
     # Beside a file without a page SQLite deletes the log, so such a file is not opened before it has one.
@@ -171,13 +171,13 @@ def _has_schema(path: Path) -> bool:
 
 
 def _has_sessions(path: Path) -> bool:
-    with contextlib.closing(keeping.connect(path)) as connection:
+    with contextlib.closing(database_files.connect(path)) as connection:
         return connection.execute("SELECT 1 FROM sessions LIMIT 1").fetchone() is not None
 
 
 def _lenient(path: Path) -> sqlite3.Connection:
     """A connection that bears a file shorter than its header says, and entries of the schema that make no sense."""
-    connection = keeping.connect(path)
+    connection = database_files.connect(path)
     connection.execute("PRAGMA writable_schema = 1")
     return connection
 
@@ -191,7 +191,7 @@ def _tables(connection: sqlite3.Connection) -> dict[str, str]:
 def _fill(
     made: Path, schemas: Sequence[Path], sources: Sequence[tuple[Path, dict[str, int]]], copy: Path | None
 ) -> None:
-    with contextlib.closing(keeping.connect(made)) as target:
+    with contextlib.closing(database_files.connect(made)) as target:
         target.execute("PRAGMA foreign_keys = 0")
         target.execute("BEGIN")
         _lay_schema(target, schemas)

@@ -4,14 +4,15 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from ampsm_engine import wording
-from ampsm_engine.errors import Refused
+from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.model import Board, BoardRow, Iteration, Session, State, Status, ToolCall
-from ampsm_engine.store import copies, records, references, rows
+from ampsm_engine.naming import LEAST_OF_AN_ID
+from ampsm_engine.store import copies, records, rows
 from ampsm_engine.store.connection import Row, StorePart
 from ampsm_engine.store.facts import FACTS
 from ampsm_engine.store.tables import FactRow, IterationRow, SessionRow
@@ -32,6 +33,24 @@ SELECT p."sessionId", p.many, p.waiting, {rows.ITERATION_COLUMNS}
           FROM iterations GROUP BY "sessionId") p
   LEFT JOIN iterations i ON i.rowid = p.pick AND p.rank > 0
 """
+
+
+ReferenceKind = Literal["id", "name", "beginning of the name", "beginning of the id"]
+
+
+_EXACT = ("id", "name")
+
+
+class Match(NamedTuple):
+    """The session that a reference names, and how it names it."""
+
+    session: Session
+    kind: ReferenceKind
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether the reference is the whole id or the whole name."""
+        return self.kind in _EXACT
 
 
 class Sessions(StorePart):
@@ -77,13 +96,13 @@ class Sessions(StorePart):
         return records.session(self._db, session_id)
 
     def resolve(self, reference: str, *, trashed: bool = False) -> Session:
-        """The session that a person means; as `match`."""
+        """The session that a reference names; as `match_reference`."""
         return self.match(reference, trashed=trashed).session
 
-    def match(self, reference: str, *, trashed: bool = False) -> references.Match:
-        """The session that a person means, and by what; as `references.match`."""
+    def match(self, reference: str, *, trashed: bool = False) -> Match:
+        """The session that a reference names, and how; as `match_reference`."""
         everyone = [rows.session(row) for row in self._db.select(records.SESSIONS + _NEWEST_FIRST)]
-        return references.match(reference, everyone, trashed=trashed)
+        return match_reference(reference, everyone, trashed=trashed)
 
     def add(self, session: Session) -> None:
         """Add a session; Refused when its id is taken. Fact: created."""
@@ -208,3 +227,72 @@ def _references(connection: sqlite3.Connection, table: str) -> Iterator[_Referen
 
 def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
+
+
+def match_reference(reference: str, everyone: Sequence[Session], *, trashed: bool = False) -> Match:
+    """The session that a reference names, and how; NotFound, or Refused when it may name several.
+
+    In this order: an exact id, an exact name, a unique beginning of a name, a unique beginning of an id of
+    LEAST_OF_AN_ID characters or more. What names a session exactly that is elsewhere (in the trash, or not)
+    is no beginning of another's.
+    """
+    wanted = reference.strip()
+    here = [session for session in everyone if (session.trashed_at is not None) is trashed]
+    for kind, fits in _kinds_of_reference(reference, wanted):
+        found = [session for session in here if fits(session)]
+        if len(found) > 1:
+            raise _ambiguous(wanted, found, trashed=trashed)
+        if found:
+            return Match(found[0], kind)
+        elsewhere = [session for session in everyone if fits(session)]
+        if elsewhere and kind in _EXACT:
+            raise _elsewhere(elsewhere[0], trashed=trashed)
+    raise _unknown(wanted, everyone, here, trashed=trashed)
+
+
+def _kinds_of_reference(reference: str, wanted: str) -> tuple[tuple[ReferenceKind, Callable[[Session], bool]], ...]:
+    """How a reference may name a session, exact kinds first."""
+    if not wanted:
+        return ()
+    lower = wanted.lower()
+    long_enough = len(wanted) >= LEAST_OF_AN_ID
+    return (
+        ("id", lambda session: session.id in (lower, wanted)),
+        ("name", lambda session: session.name in (reference, wanted)),
+        ("beginning of the name", lambda session: session.name.startswith(wanted)),
+        ("beginning of the id", lambda session: long_enough and session.id.startswith(lower)),
+    )
+
+
+def _ambiguous(reference: str, candidates: Sequence[Session], *, trashed: bool) -> Refused:
+    named = ", ".join(f"{session.id} ({session.name})" for session in candidates[:5])
+    more = f" and {len(candidates) - 5} more" if len(candidates) > 5 else ""
+    return Refused(
+        f"{reference!r} means {len(candidates)} sessions: {named}{more}.",
+        f"Name one by its id: {_overview(trashed=trashed)}",
+    )
+
+
+def _overview(*, trashed: bool) -> str:
+    return "ampsm trash ls" if trashed else "ampsm ls"
+
+
+def _elsewhere(session: Session, *, trashed: bool) -> NotFound:
+    named = f"The session {session.name} ({session.id})"
+    if trashed:
+        return NotFound(f"{named} is not in the trash.", f"ampsm show {session.id}")
+    return NotFound(f"{named} is in the trash.", f"ampsm trash restore {session.id}")
+
+
+def _unknown(reference: str, everyone: Sequence[Session], here: Sequence[Session], *, trashed: bool) -> NotFound:
+    for _, fits in _kinds_of_reference(reference, reference):
+        if elsewhere := [session for session in everyone if fits(session)]:
+            return _elsewhere(elsewhere[0], trashed=trashed)
+    place = "in the trash" if trashed else ""
+    message = " ".join(f"There is no session {reference!r} {place}".split()) + "."
+    import difflib
+
+    begun = [s.id for s in here if reference and s.id.startswith(reference.lower())]
+    near = begun[:3] or difflib.get_close_matches(reference, [*(s.name for s in here), *(s.id for s in here)], n=3)
+    overview = _overview(trashed=trashed)
+    return NotFound(message, f"Did you mean {' or '.join(map(repr, near))}? {overview}" if near else overview)

@@ -1,19 +1,43 @@
-"""The store as its callers know it, and the board as a feed that outlives a store that does not answer for a while."""
+"""The store as its callers know it, one that retries for who must write, and the board as a feed of changes."""
 
 import contextlib
-from collections.abc import AsyncIterator
+import errno
+import sqlite3
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
+from ampsm_engine import wording
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board
-from ampsm_engine.store.connection import Database
+from ampsm_engine.store.connection import Database, StorePart
 from ampsm_engine.store.facts import Facts
-from ampsm_engine.store.iterations import Iterations
+from ampsm_engine.store.iterations import IterationQueue, Iterations
 from ampsm_engine.store.merges import Merges
-from ampsm_engine.store.queue import IterationQueue
 from ampsm_engine.store.reviews import Reviews
 from ampsm_engine.store.sessions import Sessions
+
+PATIENCE = 600.0
+"""Seconds that a worker waits for a database; after that the next worker goes on from where it stands."""
+
+_PAUSE = 0.1
+_LONGEST_PAUSE = 5.0
+_BUSY_SECONDS = 2.0
+"""Seconds that SQLite itself waits before a verb is tried again."""
+
+_PASSING = frozenset(
+    {
+        *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR),
+        *(sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_PROTOCOL),
+    }
+)
+_PASSING_ERRNO = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+)
 
 
 class Store(Database):
@@ -29,11 +53,96 @@ class Store(Database):
         self.facts = Facts(self)
 
 
-async def follow(store: Store, *, interval: float = 0.1) -> AsyncIterator[Board]:
-    """The board at once, and again whenever somebody has changed the database; `interval` is in seconds.
+def is_passing(reason: BaseException | None) -> bool:
+    """Whether an error may go away by itself: a busy database, a full disk, one that is read-only for a while."""
+    if isinstance(reason, AmpsmError):
+        reason = reason.__cause__
+    cause = getattr(reason, "orig", reason)  # peewee wraps what SQLite said
+    if isinstance(cause, sqlite3.Error):
+        return int(getattr(cause, "sqlite_errorcode", 0)) & 0xFF in _PASSING
+    return isinstance(cause, OSError) and cause.errno in _PASSING_ERRNO
 
-    It reads in a thread of its own, so that no screen waits for a disk. A missed beat heals itself: each board is
-    whole, and the version is read before it. While the store does not answer it is asked again, and the last board
+
+class PatientStore(Store):
+    """A store whose verbs are tried again while the database is busy, its disk full, or it is read-only for a while.
+
+    A verb is one transaction, so one that failed left nothing behind. An error that lasts longer than `patience`
+    seconds is raised as by `Store`, and any other error at once.
+    """
+
+    def __init__(self, database: Path, patience: float = PATIENCE) -> None:
+        super().__init__(database)
+        self._patience = patience
+        self._is_within = False
+        for name, part in list(vars(self).items()):
+            if isinstance(part, StorePart):
+                setattr(self, name, _PatientPart(self, part))
+
+    def open(self) -> None:
+        """As `Database.open`, once the database can be used."""
+        self.tried(super().open)
+
+    def check(self) -> None:
+        """As `Database.check`, once the database can be used."""
+        self.tried(super().check)
+
+    def keep_copy(self) -> None:
+        """As `Database.keep_copy`, once the database can be used."""
+        self.tried(super().keep_copy)
+
+    def data_version(self) -> int:
+        """As `Database.data_version`, once the database can be used."""
+        return int(self.tried(super().data_version))
+
+    @property
+    def busy_seconds(self) -> float:
+        """Seconds that SQLite waits for another writer, before the verb is tried again."""
+        return min(_BUSY_SECONDS, super().busy_seconds)
+
+    @contextlib.contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Inside, a verb is tried once only: for a caller that has other work to look after meanwhile."""
+        before, self._is_within = self._is_within, True
+        try:
+            yield
+        finally:
+            self._is_within = before
+
+    def tried(self, verb: Callable[..., Any], *args: Any, **more: Any) -> Any:
+        """The answer of a verb, as soon as the database can be used."""
+        if self._is_within:  # a verb that another one calls is a part of its transaction
+            return verb(*args, **more)
+        deadline = time.monotonic() + self._patience
+        pause = _PAUSE
+        while True:
+            try:
+                with self.at_once():
+                    return verb(*args, **more)
+            except AmpsmError as reason:
+                if not is_passing(reason) or time.monotonic() >= deadline or not self.path.exists():
+                    raise
+                if pause == _PAUSE:
+                    print(f"{wording.now()} waits: {reason}", file=sys.stderr, flush=True)
+            self.close()  # what was opened while it could not be written stays so
+            time.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+
+class _PatientPart:
+    """A part of a patient store: whatever verb it is asked for is tried by the store."""
+
+    def __init__(self, store: PatientStore, part: StorePart) -> None:
+        self._store, self._part = store, part
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        return partial(self._store.tried, getattr(self._part, name))
+
+
+async def follow(store: Store, *, interval: float = 0.1) -> AsyncIterator[Board]:
+    """The board at once, and again whenever any process has changed the database; `interval` is in seconds.
+
+    It reads in a thread of its own, so that no screen waits for a disk. Each board is whole and its version is read
+    before it, so a change that one read misses comes with the next. While the database cannot be read, the last board
     comes with the reason in `stale`.
     """
     import asyncio  # 20 ms that only those pay who follow
@@ -52,7 +161,7 @@ async def follow(store: Store, *, interval: float = 0.1) -> AsyncIterator[Board]
             if version == seen and not shown.stale:
                 return shown
             board = own.sessions.board()
-            reason = _lost(own, shown, board, seen, version)
+            reason = _empty_replacement(own, shown, board, seen, version)
         except AmpsmError as refusal:
             reason = refusal.message
         if reason:
@@ -73,8 +182,8 @@ async def follow(store: Store, *, interval: float = 0.1) -> AsyncIterator[Board]
         thread.shutdown(wait=False)
 
 
-def _lost(store: Store, shown: Board, board: Board, seen: int | None, version: int) -> str:
-    """Why what is shown is not taken away: another database lies there, and it has nothing in it."""
+def _empty_replacement(store: Store, shown: Board, board: Board, seen: int | None, version: int) -> str:
+    """Why the board shown is kept: the database was replaced by one without rows; empty when it was not."""
     is_other = seen is not None and Store.opening(seen) != Store.opening(version)
     if is_other and shown.rows and not board.rows:
         return f"The database {store.path} was replaced by an empty one, which knows none of these sessions."

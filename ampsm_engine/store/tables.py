@@ -12,12 +12,31 @@ from typing import Any
 from peewee import AutoField, BooleanField, CompositeKey, Field, IntegerField, Model, TextField
 
 
+class CamelColumn(Field):  # type: ignore[type-arg] - it takes no argument when the program runs
+    """A field whose column has its name in camel case: `base_branch` is `baseBranch`."""
+
+    def bind(self, model: type[Model], name: str, set_attribute: bool = True) -> None:
+        """Take the place of the model's attribute of that name."""
+        self.column_name = camel(name)
+        super().bind(model, name, set_attribute)  # type: ignore[no-untyped-call]
+
+
+def camel(name: str) -> str:
+    """The column of a field: `base_branch` is `baseBranch`."""
+    head, *rest = name.split("_")
+    return head + "".join(part.capitalize() for part in rest)
+
+
 def clean(value: object) -> str:
     """Text that UTF-8 can hold: an unpaired surrogate becomes a question mark, NUL and all else stay."""
     return str(value).encode("utf-8", "replace").decode()
 
 
-class Plain(TextField):
+class Count(CamelColumn, IntegerField):
+    """A whole number."""
+
+
+class Plain(CamelColumn, TextField):
     """Text that must come back as it went in: ids, paths, branches, commits, states, times."""
 
     def db_value(self, value: object) -> str | None:
@@ -25,7 +44,7 @@ class Plain(TextField):
         return None if value is None else clean(value)
 
 
-class RedactedText(TextField):
+class RedactedText(CamelColumn, TextField):
     """Text by people, by amp or by programs: secrets are taken out before it is stored."""
 
     def db_value(self, value: object) -> str | None:
@@ -37,7 +56,7 @@ class RedactedText(TextField):
         return clean(redact.text(clean(value)))
 
 
-class FileName(TextField):
+class FileName(CamelColumn, TextField):
     """A path inside a repository; one that is no UTF-8 is kept as `/` and its bytes in hex: no such path begins so."""
 
     def db_value(self, value: object) -> str | None:
@@ -63,21 +82,21 @@ class SessionRow(Model):
 
     id = Plain(primary_key=True)
     name = RedactedText()
-    amp_prompt = RedactedText(column_name="ampPrompt", null=True)
-    repo_root = Plain(column_name="repoRoot")
-    base_branch = Plain(column_name="baseBranch")
-    branch_name = Plain(column_name="branchName")
-    worktree_path = Plain(column_name="worktreePath")
+    amp_prompt = RedactedText(null=True)
+    repo_root = Plain()
+    base_branch = Plain()
+    branch_name = Plain()
+    worktree_path = Plain()
     status = Plain()
-    created_at = Plain(column_name="createdAt")
-    base_commit = Plain(column_name="baseCommit")
-    script_command = RedactedText(column_name="scriptCommand", null=True)
-    model_override = Plain(column_name="modelOverride", null=True)
-    last_run = Plain(column_name="lastRun", null=True)
+    created_at = Plain()
+    base_commit = Plain()
+    script_command = RedactedText(null=True)
+    model_override = Plain(null=True)
+    last_run = Plain(null=True)
     notes = RedactedText(null=True)
-    thread_id = Plain(column_name="threadId", null=True)
-    trashed_at = Plain(column_name="trashedAt", null=True)
-    branch_made_by = Plain(column_name="branchMadeBy")
+    thread_id = Plain(null=True)
+    trashed_at = Plain(null=True)
+    branch_made_by = Plain()
     outside = RedactedText(null=True)
 
     class Meta:
@@ -88,39 +107,39 @@ class IterationRow(Model):
     """A row of `iterations`."""
 
     id = Plain(primary_key=True)
-    session_id = Plain(column_name="sessionId")
-    number = IntegerField()
+    session_id = Plain()
+    number = Count()
     prompt = RedactedText()
     state = Plain()
-    queued_at = Plain(column_name="queuedAt")
-    start_time = Plain(column_name="startTime", null=True)
-    end_time = Plain(column_name="endTime", null=True)
-    commit_sha = Plain(column_name="commitSha", null=True)
-    start_sha = Plain(column_name="startSha", null=True)
-    changed_files = IntegerField(column_name="changedFiles")
-    test_result = Plain(column_name="testResult", null=True)
-    test_exit_code = IntegerField(column_name="testExitCode", null=True)
+    queued_at = Plain()
+    start_time = Plain(null=True)
+    end_time = Plain(null=True)
+    commit_sha = Plain(null=True)
+    start_sha = Plain(null=True)
+    changed_files = Count()
+    test_result = Plain(null=True)
+    test_exit_code = Count(null=True)
     outcome = Plain(null=True)
     failure = Plain(null=True)
     error = RedactedText(null=True)
     hint = RedactedText(null=True)
-    thread_id = Plain(column_name="threadId", null=True)
+    thread_id = Plain(null=True)
     mode = Plain(null=True)
     activity = RedactedText(null=True)
-    attempts = IntegerField()
-    offset = IntegerField()
-    stop_requested_at = Plain(column_name="stopRequestedAt", null=True)
-    duration_ms = IntegerField(column_name="durationMs", null=True)
-    exit_code = IntegerField(column_name="exitCode", null=True)
-    input_tokens = IntegerField(column_name="inputTokens", null=True)
-    output_tokens = IntegerField(column_name="outputTokens", null=True)
-    cache_creation_tokens = IntegerField(column_name="cacheCreationTokens", null=True)
-    cache_read_tokens = IntegerField(column_name="cacheReadTokens", null=True)
-    turns = IntegerField()
-    tools = IntegerField()
-    refusals = IntegerField()
-    subagent_tokens = IntegerField(column_name="subagentTokens", null=True)
-    token_usage = IntegerField(column_name="tokenUsage", null=True)
+    attempts = Count()
+    offset = Count()
+    stop_requested_at = Plain(null=True)
+    duration_ms = Count(null=True)
+    exit_code = Count(null=True)
+    input_tokens = Count(null=True)
+    output_tokens = Count(null=True)
+    cache_creation_tokens = Count(null=True)
+    cache_read_tokens = Count(null=True)
+    turns = Count()
+    tools = Count()
+    refusals = Count()
+    subagent_tokens = Count(null=True)
+    token_usage = Count(null=True)
 
     class Meta:
         table_name = "iterations"
@@ -129,9 +148,9 @@ class IterationRow(Model):
 class ToolCallRow(Model):
     """A row of `toolCalls`."""
 
-    iteration_id = Plain(column_name="iterationId")
-    sequence = IntegerField()
-    tool_id = Plain(column_name="toolId")
+    iteration_id = Plain()
+    sequence = Count()
+    tool_id = Plain()
     name = RedactedText()
     arguments = RedactedText()
     success = BooleanField(null=True)
@@ -148,8 +167,8 @@ class FactRow(Model):
     number = AutoField()
     time = Plain()
     kind = Plain()
-    session_id = Plain(column_name="sessionId", null=True)
-    iteration_id = Plain(column_name="iterationId", null=True)
+    session_id = Plain(null=True)
+    iteration_id = Plain(null=True)
     text = RedactedText()
 
     class Meta:
@@ -160,20 +179,20 @@ class MergeRow(Model):
     """A row of `merges`."""
 
     id = Plain(primary_key=True)
-    session_id = Plain(column_name="sessionId")
+    session_id = Plain()
     kind = Plain()
     state = Plain()
     step = Plain()
     target = Plain()
-    base_before = Plain(column_name="baseBefore")
-    base_after = Plain(column_name="baseAfter")
-    branch_before = Plain(column_name="branchBefore")
-    branch_after = Plain(column_name="branchAfter")
+    base_before = Plain()
+    base_after = Plain()
+    branch_before = Plain()
+    branch_after = Plain()
     message = RedactedText()
     plan = Plain()
     error = RedactedText(null=True)
-    started_at = Plain(column_name="startedAt")
-    ended_at = Plain(column_name="endedAt", null=True)
+    started_at = Plain()
+    ended_at = Plain(null=True)
 
     class Meta:
         table_name = "merges"
@@ -182,10 +201,10 @@ class MergeRow(Model):
 class ViewedHunkRow(Model):
     """A row of `viewedHunks`."""
 
-    session_id = Plain(column_name="sessionId")
+    session_id = Plain()
     path = FileName()
     key = Plain()
-    viewed_at = Plain(column_name="viewedAt")
+    viewed_at = Plain()
 
     class Meta:
         table_name = "viewedHunks"
@@ -195,9 +214,9 @@ class ViewedHunkRow(Model):
 class LookedTreeRow(Model):
     """A row of `lookedTrees`."""
 
-    session_id = Plain(column_name="sessionId", primary_key=True)
+    session_id = Plain(primary_key=True)
     tree = Plain()
-    looked_at = Plain(column_name="lookedAt")
+    looked_at = Plain()
 
     class Meta:
         table_name = "lookedTrees"
@@ -207,26 +226,26 @@ class CommentRow(Model):
     """A row of `reviewComments`."""
 
     id = Plain(primary_key=True)
-    session_id = Plain(column_name="sessionId")
+    session_id = Plain()
     path = FileName()
-    old_path = FileName(column_name="oldPath", null=True)
+    old_path = FileName(null=True)
     side = Plain()
-    line = IntegerField()
-    line_end = IntegerField(column_name="lineEnd")
+    line = Count()
+    line_end = Count()
     quote = RedactedText()
     context = RedactedText()
     blob = Plain()
-    other_blob = Plain(column_name="otherBlob")
+    other_blob = Plain()
     text = RedactedText()
     state = Plain()
-    created_at = Plain(column_name="createdAt")
-    updated_at = Plain(column_name="updatedAt")
+    created_at = Plain()
+    updated_at = Plain()
     outcome = Plain(null=True)
-    iteration_id = Plain(column_name="iterationId", null=True)
-    now_path = FileName(column_name="nowPath", null=True)
-    now_line = IntegerField(column_name="nowLine", null=True)
-    now_line_end = IntegerField(column_name="nowLineEnd", null=True)
-    now_blob = Plain(column_name="nowBlob", null=True)
+    iteration_id = Plain(null=True)
+    now_path = FileName(null=True)
+    now_line = Count(null=True)
+    now_line_end = Count(null=True)
+    now_blob = Plain(null=True)
 
     class Meta:
         table_name = "reviewComments"
@@ -236,16 +255,16 @@ class RejectionRow(Model):
     """A row of `rejections`."""
 
     id = Plain(primary_key=True)
-    session_id = Plain(column_name="sessionId")
+    session_id = Plain()
     path = FileName()
-    old_path = FileName(column_name="oldPath", null=True)
+    old_path = FileName(null=True)
     reason = RedactedText(null=True)
     quote = RedactedText()
     tree = Plain()
-    created_at = Plain(column_name="createdAt")
-    commit_sha = Plain(column_name="commitSha", null=True)
-    undone_at = Plain(column_name="undoneAt", null=True)
-    iteration_id = Plain(column_name="iterationId", null=True)
+    created_at = Plain()
+    commit_sha = Plain(null=True)
+    undone_at = Plain(null=True)
+    iteration_id = Plain(null=True)
     note = RedactedText(null=True)
 
     class Meta:

@@ -21,8 +21,7 @@ from ampsm_engine.git import abandoned, changes, commits, lock, repository
 from ampsm_engine.home import Home, RunDirectory
 from ampsm_engine.model import Iteration, Outcome, Session, State, ToolCall
 from ampsm_engine.notices import News, NoticeKind
-from ampsm_engine.store import PatientStore, is_passing
-from ampsm_engine.store.patient import PATIENCE
+from ampsm_engine.store import PATIENCE, PatientStore, is_passing
 from ampsm_engine.worker import attempt, context, hand_work, outside, run_files, telling
 from ampsm_engine.worker.phase import Phase
 from ampsm_engine.worker.watch import Ladder, Patience, Reason, Transcript

@@ -11,7 +11,7 @@ from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError, Failed
 from ampsm_engine.home import Home
 from ampsm_engine.model import Iteration, Outcome, State
-from ampsm_engine.store import PatientStore, is_passing, patient
+from ampsm_engine.store import PATIENCE, PatientStore, is_passing
 from ampsm_engine.worker import launch, slots
 from ampsm_engine.worker.run import Run
 from ampsm_engine.worker.settle import settle
@@ -42,7 +42,7 @@ class Worker:
                     return
                 deadline = math.inf
             except (AmpsmError, OSError) as reason:
-                deadline = min(deadline, time.monotonic() + patient.PATIENCE)
+                deadline = min(deadline, time.monotonic() + PATIENCE)
                 if not is_passing(reason) or not self.home.database.exists() or time.monotonic() >= deadline:
                     raise
                 self._say(f"waits: {reason}")
@@ -120,7 +120,7 @@ class Worker:
             settle(self.home, self.store, self.settings, iteration.id, said=run.said)
         except Exception as reason:
             first = self._trouble.setdefault(iteration.id, time.monotonic())
-            if is_passing(reason) and time.monotonic() - first < patient.PATIENCE:
+            if is_passing(reason) and time.monotonic() - first < PATIENCE:
                 raise  # done or not, it is left as it is for the next adoption
             self._say(traceback.format_exc())
             self._give_up(run, iteration, reason)

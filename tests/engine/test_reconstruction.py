@@ -12,14 +12,14 @@ from ampsm_engine.engine import removal, repair, runs
 from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.errors import Unfit
 from ampsm_engine.model import Outcome, State, Status
-from ampsm_engine.store import keeping
+from ampsm_engine.store import database_files
 from tests.conftest import git
 from tests.worker.bench import Bench
 
 
 def lose(bench: Bench, *, copies: bool = False) -> None:
     """The database is gone with its log and, unless they are to stay, its copies."""
-    for part in keeping.parts(bench.engine.home.database):
+    for part in database_files.file_parts(bench.engine.home.database):
         part.unlink(missing_ok=True)
     for copy in () if copies else bench.engine.home.root.glob("*.copies/*.sqlite"):
         copy.unlink()

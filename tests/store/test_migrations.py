@@ -9,7 +9,7 @@ import pytest
 
 from ampsm_engine.errors import Failed, Unfit
 from ampsm_engine.model import Outcome, ScriptResult, State, Status
-from ampsm_engine.store import Store, keeping, migrations
+from ampsm_engine.store import Store, database_files, migrations
 from ampsm_engine.store.tables import TABLES
 from tests.store.values import a_session, an_iteration, ended, start
 
@@ -28,8 +28,8 @@ def dump(path: Path, sql: str) -> list[tuple[object, ...]]:
 
 def build(path: Path, version: int) -> None:
     """A database as the ampsm of that version left it, with a session and an iteration in it."""
-    keeping.create(path)
-    with contextlib.closing(keeping.connect(path)) as connection, keeping.changing(path):
+    database_files.create(path)
+    with contextlib.closing(database_files.connect(path)) as connection, database_files.exclusive_change(path):
         migrations.migrate(connection, path, version)
         connection.execute(
             "INSERT INTO sessions (id, name, ampPrompt, repoRoot, baseBranch, branchName, worktreePath, createdAt)"

@@ -16,7 +16,7 @@ import pytest
 
 from ampsm_engine.errors import Unfit
 from ampsm_engine.model import Outcome, State
-from ampsm_engine.store import Store, copies, keeping
+from ampsm_engine.store import Store, copies, database_files
 from tests.soak import one_in
 from tests.store.values import a_session, an_iteration, ended, start
 
@@ -93,7 +93,7 @@ def test_noise_anywhere_ends_in_a_sound_store(database: Path, seed: int) -> None
         for _ in range(8):
             file.seek(luck.randrange(size - 600))
             file.write(luck.randbytes(600))
-    for part in keeping.parts(database)[1:]:
+    for part in database_files.file_parts(database)[1:]:
         part.unlink(missing_ok=True)
     with contextlib.suppress(Unfit):  # some bytes lie where nothing is
         Store(database).check()
@@ -137,10 +137,10 @@ def test_an_empty_database_beside_its_log_gives_what_the_log_holds(database: Pat
     store = Store(database)
     for number in range(20):
         store.sessions.add(a_session(f"s{number:03}"))
-    shutil.copy(keeping.parts(database)[1], database.parent / "log")
+    shutil.copy(database_files.file_parts(database)[1], database.parent / "log")
     store.close()
     database.write_bytes(b"")
-    shutil.copy(database.parent / "log", keeping.parts(database)[1])
+    shutil.copy(database.parent / "log", database_files.file_parts(database)[1])
     assert recovered(database) == {f"s{number:03}" for number in range(20)}
 
 
@@ -162,7 +162,7 @@ def test_what_waited_when_the_copy_was_made_does_not_begin_by_itself(database: P
     store.keep_copy()
     store.close()
     database.unlink()
-    for part in keeping.parts(database)[1:]:
+    for part in database_files.file_parts(database)[1:]:
         part.unlink(missing_ok=True)
     assert recovered(database) == {"s1"}
     (iteration,) = Store(database).iterations.of("s1")
@@ -196,7 +196,7 @@ def test_a_folder_in_its_place_is_told_with_the_way_out(database: Path) -> None:
     store = filled(database, 3)
     store.keep_copy()
     store.close()
-    for part in keeping.parts(database):
+    for part in database_files.file_parts(database):
         part.unlink(missing_ok=True)
     database.mkdir()
     with pytest.raises(Unfit, match="no file") as told:

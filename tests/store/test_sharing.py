@@ -12,7 +12,7 @@ import pytest
 
 from ampsm_engine.errors import Refused, Unfit
 from ampsm_engine.model import Board, Outcome, State, Status
-from ampsm_engine.store import Store, follow, keeping, records
+from ampsm_engine.store import Store, database_files, follow, records
 from tests.store.values import a_session, an_iteration, ended, start
 from tests.waiting import DEADLINE
 
@@ -227,7 +227,7 @@ LOCK = """
 
 
 async def test_a_feed_says_that_the_database_is_locked(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "BUSY_SECONDS", 0.01)
+    monkeypatch.setattr(database_files, "BUSY_SECONDS", 0.01)
     store.sessions.add(a_session())
     feed = follow(store, interval=0.01)
     first = await after(feed)

@@ -9,7 +9,7 @@ import pytest
 
 from ampsm_engine.errors import Failed, Unfit
 from ampsm_engine.model import Outcome, ScriptResult
-from ampsm_engine.store import PatientStore, keeping, patient
+from ampsm_engine.store import PatientStore, database_files
 from tests.conftest import git
 from tests.waiting import until
 from tests.worker.bench import Bench
@@ -100,13 +100,13 @@ def test_what_a_worker_asks_the_database_itself_is_asked_again_too(
     held = sqlite3.connect(bench.engine.home.database, isolation_level=None)
     held.execute("PRAGMA locking_mode = EXCLUSIVE")
     held.execute("BEGIN IMMEDIATE")
-    monkeypatch.setattr(keeping, "BUSY_SECONDS", 0.01)
+    monkeypatch.setattr(database_files, "BUSY_SECONDS", 0.01)
     pauses: list[float] = []
 
     def pause(seconds: float) -> None:
         pauses.append(seconds)
         held.close()
 
-    monkeypatch.setattr(patient.time, "sleep", pause)
+    monkeypatch.setattr("time.sleep", pause)
     getattr(PatientStore(bench.engine.home.database), verb)()
     assert len(pauses) == 1

@@ -33,7 +33,7 @@ def connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
 
 
-def parts(path: Path) -> tuple[Path, ...]:
+def file_parts(path: Path) -> tuple[Path, ...]:
     """The files that a database in WAL mode may consist of."""
     return (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm"))
 
@@ -51,7 +51,7 @@ def is_blank(path: Path) -> bool:
 
 def make_private(path: Path) -> None:
     """Give the files that exist the mode of all our files; SQLite makes new ones with the mode of the first."""
-    for part in parts(path):
+    for part in file_parts(path):
         with contextlib.suppress(FileNotFoundError):
             if stat.S_IMODE(part.stat().st_mode) != PRIVATE_FILE:
                 part.chmod(PRIVATE_FILE)
@@ -65,7 +65,7 @@ def create(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def changing(path: Path) -> Iterator[None]:
+def exclusive_change(path: Path) -> Iterator[None]:
     """Held by the one process that makes, migrates or sets aside the database; the others wait for it."""
     path.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
     descriptor = open_private(path.with_name(f"{path.name}.changing"), os.O_RDWR | os.O_CREAT)
@@ -80,7 +80,7 @@ def changing(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def copy_beside(path: Path, version: int) -> Path:
+def back_up(path: Path, version: int) -> Path:
     """Copy the database to `<name>.v<version>-<time>.bak` beside itself; answers the copy.
 
     It reads through a connection of its own: SQLite copies nothing through one that is about to write.
@@ -96,7 +96,7 @@ def copy_beside(path: Path, version: int) -> Path:
     return copy
 
 
-def set_aside(path: Path) -> Path:
+def quarantine(path: Path) -> Path:
     """Move a database that is corrupt or empty out of the way, whole; answers its new path. `changing` must be held.
 
     Unfit while another process has it open: when that one ends, SQLite deletes the files of the log by their name,
@@ -111,7 +111,7 @@ def set_aside(path: Path) -> Path:
                 "End the other ampsm programs and workers, then: ampsm repair",
             )
         aside = _free_name(path, f"corrupt-{_moment()}")
-        for part in reversed(parts(path)):
+        for part in reversed(file_parts(path)):
             with contextlib.suppress(FileNotFoundError):
                 part.rename(aside.with_name(aside.name + part.name.removeprefix(path.name)))
     finally:
@@ -162,10 +162,10 @@ def refuse_network(path: Path) -> None:
         return  # not Linux: SQLite's own answer decides
     kind = network_mount(path.parent.resolve(), mounts)
     if kind:
-        raise no_wal(path, f"it lies on a network file system ({kind})")
+        raise network_refusal(path, f"it lies on a network file system ({kind})")
 
 
-def no_wal(path: Path, reason: str) -> Unfit:
+def network_refusal(path: Path, reason: str) -> Unfit:
     """What to tell when the database cannot be shared by processes where it lies."""
     return Unfit(
         f"The database {path} cannot be used by several processes at once: {reason}.",

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.errors import Failed, Unfit
-from ampsm_engine.store import Store, connection, keeping
+from ampsm_engine.store import Store, connection, database_files
 from tests.store.values import a_session, ended, start
 
 
@@ -33,10 +33,10 @@ def test_every_file_is_private_whatever_the_umask(tmp_path: Path, umask: int) ->
 
 def test_a_database_that_others_could_read_becomes_private(store: Store) -> None:
     store.sessions.add(a_session())
-    for part in keeping.parts(store.path):
+    for part in database_files.file_parts(store.path):
         part.chmod(0o644)
     Store(store.path).open()
-    assert {modes(store.path.parent)[part.name] for part in keeping.parts(store.path)} == {0o600}
+    assert {modes(store.path.parent)[part.name] for part in database_files.file_parts(store.path)} == {0o600}
 
 
 @pytest.mark.parametrize("name", ["a b.sqlite", "q?mode=memory", "h#x%20.sqlite", "ü𝔘.sqlite", "back\\slash"])
@@ -105,13 +105,13 @@ def test_a_broken_page_is_found_by_whoever_writes(database: Path) -> None:
 def test_its_log_goes_aside_with_it(database: Path) -> None:
     filled(database)
     corrupt_page(database)
-    for part in keeping.parts(database)[1:]:
+    for part in database_files.file_parts(database)[1:]:
         part.write_bytes(b"log")
-    with keeping.changing(database):
-        keeping.set_aside(database)
+    with database_files.exclusive_change(database):
+        database_files.quarantine(database)
     names = {file.name.rpartition("Z")[2] for file in database.parent.glob("*.corrupt-*")}
     assert names == {"", "-wal", "-shm"}
-    assert not any(part.exists() for part in keeping.parts(database))
+    assert not any(part.exists() for part in database_files.file_parts(database))
 
 
 def test_two_that_are_set_aside_in_one_second_are_both_kept(database: Path) -> None:
@@ -149,7 +149,7 @@ def test_a_sound_database_is_never_set_aside(store: Store) -> None:
 
 
 def test_a_writer_that_does_not_end_is_told_as_busy(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keeping, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(database_files, "BUSY_SECONDS", 0.05)
     waiting = Store(store.path)
     waiting.open()
     with contextlib.closing(sqlite3.connect(store.path, isolation_level=None)) as other:
@@ -190,7 +190,7 @@ def test_where_sqlite_cannot_use_wal_is_unfit(database: Path, monkeypatch: pytes
     def without_wal(path: Path) -> sqlite3.Connection:
         return sqlite3.connect(f"{path.as_uri()}?mode=rw&vfs=unix-dotfile", uri=True, isolation_level=None)
 
-    monkeypatch.setattr(keeping, "connect", without_wal)
+    monkeypatch.setattr(database_files, "connect", without_wal)
     with pytest.raises(Unfit, match="WAL") as told:
         Store(database).open()
     assert "AMPSM_DB_PATH" in told.value.hint
@@ -216,13 +216,13 @@ nonsense
     ],
 )
 def test_a_network_file_system_is_known_by_its_mount(path: str, kind: str | None) -> None:
-    assert keeping.network_mount(Path(path), MOUNTS) == kind
+    assert database_files.network_mount(Path(path), MOUNTS) == kind
 
 
 def test_a_network_file_system_is_refused_before_anything_is_made(
     database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeping, "network_mount", lambda _path, _mounts: "nfs4")
+    monkeypatch.setattr(database_files, "network_mount", lambda _path, _mounts: "nfs4")
     with pytest.raises(Unfit, match="nfs4"):
         Store(database).open()
     assert not database.exists()
@@ -231,8 +231,8 @@ def test_a_network_file_system_is_refused_before_anything_is_made(
 def test_somebody_who_changes_the_database_for_too_long_is_told(
     database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeping, "CHANGING_SECONDS", 0.05)
-    with keeping.changing(database), pytest.raises(Failed, match="changing"):
+    monkeypatch.setattr(database_files, "CHANGING_SECONDS", 0.05)
+    with database_files.exclusive_change(database), pytest.raises(Failed, match="changing"):
         Store(database).open()
 
 
