@@ -15,7 +15,7 @@ from ampsm_engine.git import program as git
 from ampsm_engine.home import write_private
 from ampsm_engine.model import Iteration, State
 from ampsm_engine.naming import new_id
-from ampsm_engine.redact.spans import MARKER
+from ampsm_engine.redact.rule import MARKER
 from ampsm_engine.worker import launch, run_files, run_record, slots
 
 SWEEP_EVERY = 2.0

@@ -6,10 +6,9 @@ What is covered, and put out as `[redacted:<rule>]`:
   Kingfisher carries them: cloud, model, payment, chat, package and code hosts. `rules.json` is made from them by
   `scripts/update_redaction_rules.py`, which says what it leaves out and why; see NOTICE.
 - `shapes.py`: what those miss. amp's keys and login address, passwords in addresses, Authorization headers, short
-  and example-like tokens, values given to names that say secret.
+  and example-like tokens, values given to names that say secret; private keys in PEM's armour, whole blocks.
 - `contexts.py`: what commands are given as a password, lines of configuration in the usual syntaxes, cookies, netrc,
   pgpass, kubeconfig, Docker and npm logins, hashes of passwords, signed addresses.
-- `private_key.py`: private keys in PEM's armour, whole blocks.
 - `environment.py`: the values of secret-named environment variables, also escaped for JSON, for a URL, in base 64.
 
 What is not: a secret without a shape of its own under a name that says nothing, one cut in two by other text, one

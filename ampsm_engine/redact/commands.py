@@ -2,9 +2,20 @@
 
 from collections.abc import Iterator
 
-from ampsm_engine.redact.pattern import BEGINNING, BLANK, BOUNDARY, CONTINUED, QUOTE, SPACE
+from ampsm_engine.redact.patterns import (
+    BEGINNING,
+    BLANK,
+    BOUNDARY,
+    CONTINUED,
+    QUOTE,
+    SPACE,
+    has_digit_or_sign,
+    is_argument,
+    is_attached,
+    is_given,
+    is_option_value,
+)
 from ampsm_engine.redact.rule import Finder, Rule
-from ampsm_engine.redact.values import has_digit_or_sign, is_argument, is_attached, is_given, is_option_value
 
 Anchored = tuple[list[str], Finder]
 
@@ -50,7 +61,7 @@ _PAIRS: tuple[tuple[str, str, str], ...] = (
 
 
 def anchored() -> Iterator[Anchored]:
-    """Every rule of this room: a list of anchors in lower case, and who waits for them."""
+    """Every rule of this module with its anchors, in lower case."""
     yield from _commands()
     yield from _statements()
     yield from _options()

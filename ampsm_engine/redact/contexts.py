@@ -10,14 +10,24 @@ from collections.abc import Iterator, Sequence
 
 from ampsm_engine.redact import commands
 from ampsm_engine.redact.commands import STEP, Anchored
-from ampsm_engine.redact.pattern import BEGINNING, BLANK, BOUNDARY, QUOTE, SPACE, compiled
-from ampsm_engine.redact.rule import Finder, Rule
-from ampsm_engine.redact.spans import SecretSpan, fitted
-from ampsm_engine.redact.values import has_digit_or_sign, is_config_value, is_given, is_passphrase, is_random
+from ampsm_engine.redact.patterns import (
+    BEGINNING,
+    BLANK,
+    BOUNDARY,
+    QUOTE,
+    SPACE,
+    compiled,
+    has_digit_or_sign,
+    is_config_value,
+    is_given,
+    is_passphrase,
+    is_random,
+)
+from ampsm_engine.redact.rule import Finder, Rule, SecretSpan, fitted
 
 
 def anchored() -> Iterator[tuple[str, Finder]]:
-    """Every rule of this room with its anchors, in lower case."""
+    """Every rule of this module and of `commands`, each with an anchor in lower case."""
     for anchors, rule in (*commands.anchored(), *_configuration(), *_files(), *_web()):
         for anchor in anchors:
             yield anchor, rule
@@ -161,7 +171,7 @@ def _keys() -> Iterator[Anchored]:
             Rule(
                 "assigned-secret",
                 rf"(?i:{anchor})(?:{QUOTE})?{quoted}([A-Za-z0-9~_.-]{{16,512}})(?={QUOTE})",
-                is_secret=is_one_word_of_noise,
+                is_secret=is_random_word,
             ),
         )
     yield ["django-insecure-"], Rule("django-secret-key", r"django-insecure-([^\s\"'`\\]{20,256})")
@@ -177,7 +187,7 @@ def _keys() -> Iterator[Anchored]:
     )
 
 
-def is_one_word_of_noise(value: str) -> bool:
+def is_random_word(value: str) -> bool:
     """Whether a word of letters alone is no word: it has too few vowels for one, or a case that changes too often."""
     if not is_given(value) or compiled(r"(?i)client|secret|placeholder|value|example").search(value):
         return False

@@ -7,9 +7,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote, quote_plus
 
-from ampsm_engine.redact.pattern import compiled
-from ampsm_engine.redact.rule import Finder
-from ampsm_engine.redact.spans import SecretSpan, fitted, is_bare_number
+from ampsm_engine.redact.patterns import compiled
+from ampsm_engine.redact.rule import Finder, SecretSpan, fitted, is_bare_number
 
 NAME = "environment"
 SHORTEST = 8
@@ -48,7 +47,7 @@ _FOLDERS = ("bin", "etc", "home", "mnt", "nix", "opt", "private", "root", "run",
 
 
 class Literals:
-    """Finds exact texts; all of them begin with the anchor this one waits for."""
+    """Finds exact texts, all of which begin with one anchor."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         self._texts = tuple(sorted(texts, key=len, reverse=True))
@@ -69,12 +68,12 @@ def anchored(texts: Iterable[str]) -> Iterator[tuple[str, Finder]]:
     for text in texts:
         anchor = text[:6].lower()
         by_anchor.setdefault(anchor if len(anchor) == len(text[:6]) else text[:1], []).append(text)
-    for anchor, beginning_so in by_anchor.items():
-        yield anchor, Literals(beginning_so)
+    for anchor, literals in by_anchor.items():
+        yield anchor, Literals(literals)
 
 
 def secrets(environ: Mapping[str, str]) -> set[str]:
-    """The values that must not leave: those of secret-named variables, and the passwords in addresses."""
+    """The secret values of an environment: those of secret-named variables, and the passwords in addresses."""
     found: set[str] = set()
     for name, value in environ.items():
         found.update(password for password in compiled(_IN_ADDRESS).findall(value) if _is_secret(password))

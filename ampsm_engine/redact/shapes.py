@@ -1,15 +1,29 @@
-"""The rules of our own: what the maintained set misses, or takes too much or too little of. Each with its reason."""
+"""The rules of our own: what the maintained set misses, or takes too much or too little of; and whole private keys."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import product
 
 from ampsm_engine.redact import contexts
-from ampsm_engine.redact.pattern import BOUNDARY, QUOTE, SPACE, compiled
-from ampsm_engine.redact.rule import Finder, Gate, Rule
-from ampsm_engine.redact.values import is_ordinary
+from ampsm_engine.redact.patterns import BOUNDARY, QUOTE, SPACE, compiled, is_ordinary
+from ampsm_engine.redact.rule import Finder, Gate, Rule, SecretSpan, unquoted
 
 WIDEST = 20 * 1024
 """Characters that a match of any rule, ours or not, may span; a test holds them to it."""
+
+KEY_ANCHOR = "-----begin"
+KEY_NAME = "private-key"
+LONGEST = 48 * 1024
+"""Characters of a block that are looked at: an RSA key of 16,384 bits is a quarter of it."""
+
+_BEGIN = "(?i)-----BEGIN[ A-Z0-9_-]{0,64}PRIVATE KEY(?: BLOCK)?-----"
+_END = "(?i)-----END[ A-Z0-9_-]{0,64}KEY(?: BLOCK)?-----"
+_RUN = "[A-Za-z0-9+/=]{16,}"
+_ESCAPED = r"\\+[nrt]|[\s\"'+,]"
+_LINE = r"(?:\\{1,6}[nrt]|\s){1,8}(?:\d{1,6}[:|→\t ]{1,4}|[>+|*# ]{1,4})?"
+_CUT_OFF = (
+    rf"(?:{_LINE}[A-Za-z-]{{3,20}}: [\w,. -]{{1,120}}){{0,4}}(?:{_LINE}[A-Za-z0-9+/=]{{16,160}}(?![\w.])){{0,600}}"
+    rf"(?:{_LINE}[A-Za-z0-9+/=]{{1,80}}(?![\w.]))?"
+)
 
 _VALUE = r"""((?:[^\s"'`\\]|\\\\|\\/|\\u[0-9a-fA-F]{4}){8,512})"""
 _WORDS = (
@@ -62,11 +76,12 @@ def _has_digit(value: str) -> bool:
 
 
 def anchored() -> Iterator[tuple[str, Finder]]:
-    """Every rule of our own with its anchors, in lower case."""
+    """Every rule of our own, each with an anchor in lower case."""
     for anchors, rule in (*_tokens(), *_addresses(), *_headers(), *_assignments()):
         for anchor in anchors:
             yield anchor, rule
     yield from contexts.anchored()
+    yield KEY_ANCHOR, PrivateKey()
 
 
 def _tokens() -> Iterator[tuple[list[str], Finder]]:
@@ -193,3 +208,40 @@ def _assignments() -> Iterator[tuple[list[str], Finder]]:
             ),
         ),
     )
+
+
+class PrivateKey:
+    """Finds blocks with a private key in a text, each string of a block as a span of its own."""
+
+    def find(self, text: str, position: int) -> Sequence[SecretSpan]:
+        """The block that begins at this position, in as many parts as it has strings."""
+        begin = compiled(_BEGIN).match(text, position)
+        if not begin:
+            return ()
+        end = _end_of_key(text, begin.end())
+        if end == begin.end():
+            return ()
+        parts = unquoted(text, position, end)
+        return tuple(SecretSpan(*part, KEY_NAME) for part in parts if _holds_key(text, part, begin.end()))
+
+
+def _holds_key(text: str, part: tuple[int, int], body: int) -> bool:
+    """Whether a part of the block holds any of the key; strings between its lines may be anything."""
+    return bool(compiled(_RUN).search(text, *part)) or part[0] < body < part[1]
+
+
+def _end_of_key(text: str, body: int) -> int:
+    """Where the block ends: at its last line when all before that reads like a key, else where it stops to."""
+    limit = min(len(text), body + LONGEST)
+    another = text.find("-----BEGIN", body, limit)
+    closing = compiled(_END).search(text, body, limit if another < 0 else another)
+    if closing:
+        inside = text[body : closing.start()]
+        encoded = sum(len(run) for run in compiled(_RUN).findall(inside))
+        bare = compiled(_ESCAPED).sub("", inside)
+        if encoded * 2 > len(inside) or (
+            len(inside) < 400 and len(bare) >= 8 and compiled("[A-Za-z0-9+/=]+").fullmatch(bare)
+        ):
+            return closing.end()
+    cut_off = compiled(_CUT_OFF).match(text, body, limit)
+    return cut_off.end() if cut_off else body

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ampsm_engine import redact
 from ampsm_engine.errors import Failed
-from ampsm_engine.redact import Redactor, stream
+from ampsm_engine.redact import Redactor
 from tests.redact.samples import GIVEN, LETTERS, TOKENS, pem, run
 
 redactor = Redactor({"A_SECRET": "velvet-Quartz-19"})
@@ -49,8 +49,8 @@ def test_a_file_with_secrets_is_replaced(tmp_path: Path) -> None:
 
 
 def test_no_border_hides_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "WINDOW", 1024)
-    monkeypatch.setattr(stream, "BEFORE", 200)
+    monkeypatch.setattr("ampsm_engine.redact.redactor.WINDOW", 1024)
+    monkeypatch.setattr("ampsm_engine.redact.redactor.BEFORE", 200)
     path = tmp_path / "file"
     secrets = [TOKENS["npm"], TOKENS["azure devops"], "velvet-Quartz-19"]
     for shift in range(0, 1100, 37):
@@ -77,8 +77,8 @@ def test_windows_find_what_the_whole_text_shows(
     path = tmp_path_factory.mktemp("windows") / "file"
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stream, "WINDOW", window)
-        patch.setattr(stream, "BEFORE", 100)
+        patch.setattr("ampsm_engine.redact.redactor.WINDOW", window)
+        patch.setattr("ampsm_engine.redact.redactor.BEFORE", 100)
         patch.setattr(redactor, "_widest", 1500)
         redactor.file(path)
     assert path.read_bytes() == redactor.bytes_(text.encode("utf-8", "surrogatepass"))
@@ -133,7 +133,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
 
 
 def test_secrets_that_never_stop_overlapping_are_borne(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stream, "WINDOW", 4096)
+    monkeypatch.setattr("ampsm_engine.redact.redactor.WINDOW", 4096)
     monkeypatch.setattr(redactor, "_widest", 3000)
     path = tmp_path / "file"
     path.write_text("SECRET=a1" * 8_000)

@@ -10,7 +10,7 @@ from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 
 import ampsm_engine.redact
-from ampsm_engine.redact import redactor, shapes, stream
+from ampsm_engine.redact import redactor, shapes
 from ampsm_engine.redact.rule import Gate, Rule
 
 FOLDER = Path(ampsm_engine.redact.__file__).parent
@@ -44,7 +44,7 @@ def test_a_rule_is_bounded_and_its_name_fits_a_marker() -> None:
     for anchor, rule in every_rule():
         width = parser.parse(rule._pattern).getwidth()[1]
         assert width <= shapes.WIDEST, rule.name
-        assert rule.back[1] <= stream.BEFORE, rule.name
+        assert rule.back[1] <= redactor.BEFORE, rule.name
         assert re.fullmatch(r"[a-z0-9-]{1,64}", rule.name)
         assert anchor == anchor.lower()
         re.compile(rule._pattern, re.ASCII)
