@@ -12,21 +12,41 @@ import os
 import shlex
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
-from ampsm_engine.demo.plan import DemoSession, plan
 from ampsm_engine.errors import Failed, Refused, Unfit
 
 __all__ = ["DemoSession", "install", "plan", "repository"]
 
 _PROGRAM = Path(__file__).with_name("scripted_amp.py")
 _HISTORY = Path(__file__).with_name("history.json")
+_PLAN = Path(__file__).with_name("plan.json")
+"""The sessions of `ampsm demo`, which the scripted amp reads too."""
 _CONFIG = {
     "user.name": "Dana Demo",
     "user.email": "dana@example.com",
     "commit.gpgSign": "false",
     "core.hooksPath": "/dev/null",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class DemoSession:
+    """One session to start; its prompt alone makes the scripted amp play the scenario."""
+
+    name: str
+    prompt: str
+    script: str | None
+    """The session's script; None: it has none."""
+    scenario: str
+    follow_up: str | None = None
+    """The prompt of a second iteration that ends the story; None: there is none."""
+
+
+def plan() -> tuple[DemoSession, ...]:
+    """The sessions in the order in which they are best started."""
+    return tuple(DemoSession(**session) for session in json.loads(_PLAN.read_text(encoding="utf-8")))
 
 
 def install(folder: Path, *, state: Path | None = None) -> Path:
@@ -92,5 +112,5 @@ def _git(folder: Path, *arguments: str, who: str = "Dana Demo", when: str = "202
     except FileNotFoundError as problem:
         raise Unfit("The git program is not installed.", "install git") from problem
     if done.returncode:
-        said = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
-        raise Failed(f"git {arguments[0]} failed in {folder}: {said[-1]}")
+        output = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
+        raise Failed(f"git {arguments[0]} failed in {folder}: {output[-1]}")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine import demo
-from ampsm_engine.demo.scripted import scenario, steps
+from ampsm_engine.demo.scripted import scenario
 from ampsm_engine.errors import Failed, Refused
 from tests.soak import one_in
 
@@ -68,7 +68,7 @@ def test_every_shipped_scenario_is_well_formed():
         waiting = [*scenario.steps(played, 0), *scenario.steps(played, 9), *played.get("before_handlers", [])]
         while waiting:
             step = waiting.pop()
-            assert steps.verb_of(step), name
+            assert scenario.verb_of(step), name
             waiting += step.get("steps", []) + step.get("message", [])
 
 

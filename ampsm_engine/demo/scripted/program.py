@@ -11,17 +11,14 @@ import sys
 import time
 from pathlib import Path
 
-from . import arguments, scenario, threads, tricks, versions
-from .interrupts import Cancelled, Interrupts
-from .refusal import SCENARIO_ERROR, Over, Refusal, ScenarioError
+from . import command_line, scenario, threads
+from .endings import SCENARIO_ERROR, Cancelled, Interrupts, Over, Refusal, ScenarioError
 from .shell import Shell
-from .steps import Player
 from .stream import Stream
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .arguments import ParsedArguments
-    from .versions import ScriptedVersion
+    from .command_line import ParsedArguments, ScriptedVersion
 
 PROMPT_LIMIT = 1_048_576
 CANCELLED = "User cancelled (SIGINT/SIGTERM)"
@@ -42,13 +39,13 @@ def main(argv: list[str]) -> int:
 
 
 def _run(argv: list[str]) -> int:
-    version = versions.chosen(os.environ.get("AMPSM_SCRIPTED_VERSION"))
-    request = arguments.parse(argv, version)
+    version = command_line.chosen(os.environ.get("AMPSM_SCRIPTED_VERSION"))
+    request = command_line.parse(argv, version)
     if request.has("--help") or request.has("-h"):
-        sys.stdout.write(arguments.help_text(version))
+        sys.stdout.write(command_line.help_text(version))
         return 0
     if request.has("--version") or request.words == ["version"]:
-        sys.stdout.write(arguments.version_text(version, time.time()))
+        sys.stdout.write(command_line.version_text(version, time.time()))
         return 0
     words = ["threads" if word in ("t", "thread") else word for word in request.words]
     if words[:1] == ["usage"] and version.knows_usage:
@@ -96,7 +93,7 @@ def _usage(words: list[str]) -> int:
 
 def _execute(request: ParsedArguments, version: ScriptedVersion, follow_up: list[str], words: list[str]) -> int:
     if _logged_out():
-        return tricks.login_wait()
+        return scenario.login_wait()
     _check_settings(request)
     echo = _prompt(request, words)
     prompt = "\n".join(echo)
@@ -114,7 +111,7 @@ def _execute(request: ParsedArguments, version: ScriptedVersion, follow_up: list
     stream.agent_mode = request.value("--mode") or stream.agent_mode
     stream.usage = played.get("usage", stream.usage)
     allow_all = request.has("--dangerously-allow-all") or not version.asking
-    player = Player(stream, Shell(interrupts, thread.id), interrupts, prompt=prompt, allow_all=allow_all)
+    player = scenario.Player(stream, Shell(interrupts, thread.id), interrupts, prompt=prompt, allow_all=allow_all)
     player.play(played.get("before_handlers", []))
     _log(request, thread.id)
     code = _played(player, steps)
@@ -127,7 +124,7 @@ def _execute(request: ParsedArguments, version: ScriptedVersion, follow_up: list
     return code
 
 
-def _played(player: Player, steps: list[dict[str, object]]) -> int:
+def _played(player: scenario.Player, steps: list[dict[str, object]]) -> int:
     """Plays to the end, or to a stop signal; answers the exit code."""
     stream = player.stream
     try:

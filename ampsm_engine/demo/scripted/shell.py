@@ -15,7 +15,7 @@ from .threads import folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .interrupts import Interrupts
+    from .endings import Interrupts
 
 KEPT_UNITS = 50_000
 """The real program keeps the last 50 000 UTF-16 units of an output, which may cut a character in two."""

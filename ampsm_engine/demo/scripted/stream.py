@@ -13,8 +13,8 @@ from typing import Any
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .interrupts import Interrupts
-    from .versions import ScriptedVersion
+    from .command_line import ScriptedVersion
+    from .endings import Interrupts
 
 _NEO_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 USAGE = {

@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from .refusal import Refusal
+from .endings import Refusal
 
 _ID = re.compile(r"T-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
 

@@ -1,6 +1,7 @@
-"""SIGINT and SIGTERM as one exception that never tears a line or a just-started child apart.
+"""How a run of the scripted amp ends early: refused, over, confused by its scenario, or cancelled by a stop signal.
 
-Installed only once the run has begun: before that the signals kill silently, as they do with the real program.
+SIGINT and SIGTERM become one exception that never tears a line or a just-started child apart. They are handled only
+once the run has begun: before that they kill silently, as they do with the real program.
 """
 
 from __future__ import annotations
@@ -12,6 +13,25 @@ if TYPE_CHECKING:
     from types import FrameType
 
 _STOPS = (signal.SIGINT, signal.SIGTERM)
+
+SCENARIO_ERROR = 70
+"""The exit code of a ScenarioError."""
+
+
+class Refusal(Exception):
+    """What the real program says on stderr before it exits with 1 and no stream."""
+
+
+class ScenarioError(Exception):
+    """The scenario itself is wrong: said loudly and with an exit code of its own, so that no test takes it for amp."""
+
+
+class Over(Exception):
+    """The scenario ends here, with this exit code."""
+
+    def __init__(self, code: int = 0) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 class Cancelled(BaseException):
