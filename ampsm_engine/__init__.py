@@ -10,7 +10,7 @@ Rooms, top to bottom; each may import only from those below it (import-linter ho
     worker | differ        detached processes that run iterations | the process that compares and colours
     store | git | amp      SQLite | repositories | the amp program
     notify | tmux          the desktop | what tmux shows
-    standing | looking     counts for a status bar | which screens are open
+    looking                which screens are open
     review                 comments, anchors, and the prompt made of them
     lifecycle | conditions which state may follow which | what of a session is gone
     wording | redact       how values read | what must not leave

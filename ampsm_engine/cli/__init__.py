@@ -1,11 +1,13 @@
 """The command line: arguments in; text or JSON on stdout, words on stderr, and an exit code out.
 
+    entry_point   every way to end becomes a sentence and an exit code
     root          the command `ampsm` and its list of commands, each loaded only when it is called
-    sessions runs changes merging removal watch machine demo
+    sessions runs logs diff reviews merging removal watch maintenance settings demo
                   the commands, one file a family
     arguments     parameters that several commands share, and their completion
-    output        all of stdout; documents, tables, transcript, portrait: what is shown there
+    output        all of stdout; documents, tables, listing, session_details, iteration_text: what is shown there
     diagnostics   all of stderr, and the exit codes
+    status_line   `ampsm status --tmux`, on its own
 
 No screen in here, and nothing at module top that `ampsm ls` would not need.
 """
@@ -24,15 +26,15 @@ def main(*, screens: Callable[..., int] | None = None) -> None:
     import sys
 
     if None in (sys.stdin, sys.stdout, sys.stderr):
-        from ampsm_engine.cli.edge import open_closed_streams
+        from ampsm_engine.cli.entry_point import open_closed_streams
 
         open_closed_streams()
     if sys.argv[1:] == ["status", "--tmux"]:
-        from ampsm_engine.cli import bar
+        from ampsm_engine.cli import status_line
 
-        if bar.told():
+        if status_line.print_status_line():
             sys.exit(0)
-    from ampsm_engine.cli.edge import run
+    from ampsm_engine.cli.entry_point import run
 
     # A command makes many small values and ends: looking for cycles among them would cost a tenth of its time.
     gc.set_threshold(100_000, 50, 50)

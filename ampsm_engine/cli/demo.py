@@ -12,10 +12,10 @@ import click
 
 from ampsm_engine import wording
 from ampsm_engine.cli import diagnostics, documents, output
-from ampsm_engine.cli.helping import Command
+from ampsm_engine.cli.demo_run import HIDDEN_VARIABLES, DemoFolder, DemoRun, await_workers, demo_environment
 from ampsm_engine.cli.listing import STATE_STYLES, board_row, ended, print_sessions
 from ampsm_engine.cli.output import Styled, one_line
-from ampsm_engine.cli.stage import KEPT_OUT, DemoStage, Play, surroundings, workers_gone
+from ampsm_engine.cli.root import Command
 from ampsm_engine.errors import Refused
 from ampsm_engine.model import Iteration, Outcome, Session
 
@@ -53,12 +53,12 @@ def demo_command(
     """
     stage = _stage(folder)
     shown = None if plain or as_json or not (sys.stdin.isatty() and sys.stdout.isatty()) else screens
-    hushed = "".join(f" {name}=" for name in KEPT_OUT[:2] if os.environ.get(name))
-    with surroundings(stage, speed):
-        play = Play()
+    hushed = "".join(f" {name}=" for name in HIDDEN_VARIABLES[:2] if os.environ.get(name))
+    with demo_environment(stage, speed):
+        play = DemoRun()
         try:
             _perform(stage, play, shown)
-            workers_gone(play.engine)
+            await_workers(play.engine)
         except BaseException as end:
             _clear(stage, play)
             end.add_note("The demo's sessions were stopped, and what it made was removed.")
@@ -77,18 +77,18 @@ def demo_command(
     return diagnostics.OK if done else diagnostics.FAILED
 
 
-def _stage(folder: Path | None) -> DemoStage:
+def _stage(folder: Path | None) -> DemoFolder:
     if folder is None:
-        return DemoStage(Path(tempfile.mkdtemp(prefix="ampsm-demo-")), made=True)
+        return DemoFolder(Path(tempfile.mkdtemp(prefix="ampsm-demo-")), made=True)
     absolute = folder.expanduser().absolute()
     if absolute.exists() and any(absolute.iterdir()):
         raise Refused(f"The folder {absolute} is not empty.", "ampsm demo --folder EMPTY-FOLDER")
     made = not absolute.exists()
     absolute.mkdir(parents=True, exist_ok=True)
-    return DemoStage(absolute, made=made)
+    return DemoFolder(absolute, made=made)
 
 
-def _perform(stage: DemoStage, play: Play, screens: Screens | None) -> None:
+def _perform(stage: DemoFolder, play: DemoRun, screens: Screens | None) -> None:
     from ampsm_engine.demo import plan
     from ampsm_engine.engine import startup
 
@@ -106,20 +106,20 @@ def _perform(stage: DemoStage, play: Play, screens: Screens | None) -> None:
     play.until_over()
 
 
-def _clear(stage: DemoStage, play: Play) -> None:
+def _clear(stage: DemoFolder, play: DemoRun) -> None:
     if play.begun:
         diagnostics.note("Stopping the demo…")
         play.stop()
-        workers_gone(play.engine)
+        await_workers(play.engine)
     stage.remove()
 
 
-def _print_json(stage: DemoStage, sessions: Sequence[Session], groups: Groups) -> None:
+def _print_json(stage: DemoFolder, sessions: Sequence[Session], groups: Groups) -> None:
     found = [documents.session_document(session, groups[session.id]) for session in sessions]
     output.document({"home": str(stage.home), "repository": str(stage.repository), "sessions": found})
 
 
-def _print_end(sessions: Sequence[Session], groups: Groups, play: Play) -> None:
+def _print_end(sessions: Sequence[Session], groups: Groups, play: DemoRun) -> None:
     sys.stderr.flush()
     output.line()
     print_sessions(sessions, groups)
@@ -135,7 +135,7 @@ def _print_end(sessions: Sequence[Session], groups: Groups, play: Play) -> None:
             output.line(Styled("  (on purpose: so you see what an error looks like, and that its work is kept)", "dim"))
 
 
-def _print_next(stage: DemoStage, sessions: Sequence[Session], play: Play, hushed: str) -> None:
+def _print_next(stage: DemoFolder, sessions: Sequence[Session], play: DemoRun, hushed: str) -> None:
     program = _program()
     there = {session.id: shlex.quote(session.name) for session in sessions}
     names = [there.get(key) for key in play.parts]

@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from ampsm_engine import conditions
-from ampsm_engine.cli.notes import NONE, Notes, note_documents
+from ampsm_engine.cli.iteration_text import NONE, Notes, note_documents
 from ampsm_engine.engine.bases import gone_bases
 from ampsm_engine.model import Fact, Iteration, Session, Status, Tally
 

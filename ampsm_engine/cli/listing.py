@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from ampsm_engine import conditions, wording
-from ampsm_engine.cli.notes import NONE, Notes, is_uncommitted
+from ampsm_engine.cli.iteration_text import NONE, Notes, is_uncommitted
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.tables import Cell, TableColumn, table
 from ampsm_engine.engine.bases import gone_bases

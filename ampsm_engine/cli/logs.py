@@ -1,22 +1,45 @@
-"""The command log: what amp says and does in an iteration, read back or read along."""
+"""The command log: what amp says and does in an iteration, as lines for a person or objects for a program.
+
+Every text is redacted before anything is cut.
+"""
 
 import json
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
 from ampsm_engine import redact, wording
+from ampsm_engine.amp import tally
+from ampsm_engine.amp.events import (
+    Attempt,
+    Event,
+    Init,
+    Noise,
+    Other,
+    Prompt,
+    RunResult,
+    TextBlock,
+    Thinking,
+    Thread,
+    TooLong,
+    ToolResult,
+    ToolUse,
+    Turn,
+    Usage,
+)
 from ampsm_engine.cli import arguments, diagnostics, documents, output
-from ampsm_engine.cli.helping import Command
+from ampsm_engine.cli.documents import Document, plain
+from ampsm_engine.cli.iteration_text import end_hint, end_text, is_uncommitted, sentences
 from ampsm_engine.cli.output import Styled, clean, one_line
+from ampsm_engine.cli.root import Command
 from ampsm_engine.errors import Failed
-from ampsm_engine.model import Fact, Iteration, Session, State
+from ampsm_engine.model import Fact, Iteration, Session, State, Tally
 
 if TYPE_CHECKING:
-    from ampsm_engine.amp.events import Event
     from ampsm_engine.context import Engine
 
 TICK = 0.1
@@ -24,6 +47,29 @@ TICK = 0.1
 
 SWEEP_EVERY = 20
 """Looks between two searches for a worker that died while somebody follows."""
+
+Line = tuple[str | Styled, ...]
+
+NOISE = 200
+"""Characters that are shown of a line that is no JSON."""
+
+_TYPES: Mapping[type, str] = {
+    Attempt: "attempt",
+    Init: "init",
+    Noise: "noise",
+    Other: "other",
+    Prompt: "prompt",
+    RunResult: "result",
+    TextBlock: "text",
+    Thinking: "thinking",
+    Thread: "thread",
+    TooLong: "tooLong",
+    ToolResult: "toolResult",
+    ToolUse: "toolUse",
+    Turn: "turn",
+    Usage: "usage",
+}
+"""How scripts know each event, whatever its class is called here."""
 
 
 @click.command(cls=Command, short_help="Show what amp says and does in a session.")
@@ -62,7 +108,7 @@ def log_command(reference: str, number: int | None, *, follow: bool, thinking: b
     return diagnostics.OK
 
 
-def _events(engine: "Engine", iteration_id: str, *, follow: bool) -> Iterator["Event"]:
+def _events(engine: "Engine", iteration_id: str, *, follow: bool) -> Iterator[Event]:
     """What is there and, when following, what comes until the iteration is settled."""
     from ampsm_engine.engine import startup, views
 
@@ -82,11 +128,9 @@ def _events(engine: "Engine", iteration_id: str, *, follow: bool) -> Iterator["E
 
 
 def _print_lines(engine: "Engine", session: Session, iteration: Iteration, *, follow: bool, thinking: bool) -> None:
-    from ampsm_engine.cli.transcript import TranscriptWriter, prompt_lines
-
     name = one_line(session.name)
     output.line(Styled(f"{name}, iteration {iteration.number}", "dim"))
-    for line in prompt_lines(iteration.prompt):
+    for line in _prompt_lines(iteration.prompt):
         output.line(*line)
     reading = TranscriptWriter(iteration.prompt, worktree=session.worktree_path, thinking=thinking)
     for event in _events(engine, iteration.id, follow=follow):
@@ -97,10 +141,6 @@ def _print_lines(engine: "Engine", session: Session, iteration: Iteration, *, fo
 
 
 def _print_end(iteration: Iteration, session: Session, facts: Sequence[Fact]) -> None:
-    from ampsm_engine.cli.notes import is_uncommitted, sentences
-    from ampsm_engine.cli.transcript import tokens_text
-    from ampsm_engine.cli.waiting import end_hint, end_text
-
     if iteration.state is not State.SETTLED:
         output.flush()
         waits = iteration.state is State.QUEUED
@@ -118,7 +158,7 @@ def _print_end(iteration: Iteration, session: Session, facts: Sequence[Fact]) ->
     for serious, text in sentences(facts):
         output.line(Styled(_indented(text), "yellow" if serious else ""))
     total = wording.count(iteration.tally.token_usage)
-    told = tokens_text(iteration.tally)
+    told = _tokens_text(iteration.tally)
     if told:
         output.line(Styled(f"  {total} tokens ({told}), {iteration.tally.turns} turns", "dim"))
     output.flush()
@@ -133,19 +173,17 @@ def _indented(text: str) -> str:
 
 
 def _print_json(engine: "Engine", session: Session, iteration: Iteration, *, follow: bool) -> None:
-    from ampsm_engine.cli.transcript import event_document
-
-    events = map(event_document, _events(engine, iteration.id, follow=follow))
+    events = map(_event_document, _events(engine, iteration.id, follow=follow))
     if follow:
         for event in events:
             output.record(event)
         output.record({"type": "settled", "iteration": _document(engine, iteration)})
         return
-    content: documents.Document = {"sessionId": session.id, "events": list(events)}
+    content: Document = {"sessionId": session.id, "events": list(events)}
     output.document({"iteration": _document(engine, iteration), **content})
 
 
-def _document(engine: "Engine", iteration: Iteration) -> documents.Document:
+def _document(engine: "Engine", iteration: Iteration) -> Document:
     """The iteration as it is now."""
     store = engine.store
     return documents.iteration_document(
@@ -182,3 +220,121 @@ def inert(line: str) -> str:
         return output.encoded(json.loads(line))
     except (ValueError, RecursionError):
         return clean(line)
+
+
+def _event_document(event: Event) -> Document:
+    """An event as one JSON object: its `type` and its fields, texts redacted."""
+    fields = plain(event)
+    head: Document = {"type": _TYPES[type(event)]}
+    return head | {str(key): _redacted(value) for key, value in dict(fields).items()}  # type: ignore[call-overload]
+
+
+def _redacted(value: object) -> object:
+    """JSON with every text in it redacted."""
+    if isinstance(value, str):
+        return redact.text(value)
+    if isinstance(value, dict):
+        return {key: _redacted(each) for key, each in value.items()}
+    return [_redacted(each) for each in value] if isinstance(value, list) else value
+
+
+def without_secrets(event: Event) -> Event:
+    """The event with every text in it redacted, before anything is cut: half a key would not be known."""
+    texts = {
+        name: _redacted(dict(value) if isinstance(value, Mapping) else value)
+        for name in event.__dataclass_fields__
+        if isinstance(value := getattr(event, name), str | Mapping)
+    }
+    return replace(event, **texts)  # type: ignore[arg-type]
+
+
+class TranscriptWriter:
+    """Turns the events of one iteration into lines; knows which tool a result belongs to."""
+
+    def __init__(self, prompt: str, *, worktree: str = "", thinking: bool = False) -> None:
+        self._prompt = prompt.strip()
+        self._below = f"{worktree}/"
+        self._thinking = thinking
+
+    def lines(self, event: Event) -> Iterator[Line]:
+        """The lines for one event; none for what only programs need."""
+        event = without_secrets(event)
+        match event:
+            case TextBlock():
+                yield from _block(event.text, event.parent)
+            case Thinking() if self._thinking and event.text:
+                yield from _block(event.text, event.parent, "dim")
+            case Prompt() if event.parent is None and event.text.strip() != self._prompt:
+                yield from _prompt_lines(event.text)
+            case ToolUse():
+                name = Styled(one_line(event.name), "bold")
+                yield (_margin(event.parent), Styled("▸ ", "cyan"), name, f" {self._called(event)}".rstrip())
+            case ToolResult():
+                yield (_margin(event.parent), self._result(event))
+            case RunResult() if not event.ok:
+                yield (Styled(f"✗ {one_line(event.error or event.text or 'amp ended with an error')}", "red"),)
+            case _:
+                yield from _our_lines(event)
+
+    def _called(self, event: ToolUse) -> str:
+        """What a tool is called with, on one line."""
+        return self._near(tally.described(event).removeprefix(event.name).removeprefix(":").strip())
+
+    def _result(self, event: ToolResult) -> Styled:
+        told = self._near(tally.summary(event))
+        if event.refused:
+            return Styled(f"  refused by a permission rule: {told}", "yellow")
+        if event.is_error:
+            return Styled(f"  failed: {told}", "red")
+        if event.running or event.exit_code:
+            return Styled(f"  {told}", "yellow" if event.running else "red")
+        # What is JSON still has nothing to say in one line.
+        return Styled(f"  {told}" if told and not told.startswith('{"') else "  ok", "dim")
+
+    def _near(self, text: str) -> str:
+        """The text on one line, paths in the worktree as one would type them there."""
+        return one_line(text).replace(self._below, "")
+
+
+def _our_lines(event: Event) -> Iterator[Line]:
+    match event:
+        case Attempt():
+            yield (Styled(f"── attempt {event.number}: amp was started again ──", "yellow"),)
+        case Noise() if event.text.strip():
+            yield (Styled(one_line(event.text)[:NOISE], "dim"),)
+        case TooLong():
+            yield (Styled(f"(a line of {event.bytes} bytes is left out)", "dim"),)
+        case _:
+            return  # turns, usage, thread: for programs
+
+
+def _prompt_lines(text: str) -> Iterator[Line]:
+    """What the user said."""
+    for number, each in enumerate(text.strip().split("\n")):
+        yield (Styled("> " if number == 0 else "  ", "blue"), Styled(each, "bold"))
+    yield ("",)
+
+
+def _block(text: str, parent: str | None, style: str = "") -> Iterator[Line]:
+    shown = text.strip()
+    if not shown:
+        return
+    margin = _margin(parent)
+    for each in shown.split("\n"):
+        yield (margin, Styled(each, style))
+
+
+def _margin(parent: str | None) -> Styled:
+    return Styled("  │ " if parent else "", "dim")
+
+
+def _tokens_text(counts: Tally) -> str:
+    """The token counts of a tally in words; empty when none is known."""
+    names = ("input_tokens", "output_tokens", "cache_creation_tokens", "cache_read_tokens")
+    words = ("in", "out", "cache written", "cache read")
+    known = [
+        f"{wording.count(getattr(counts, name))} {word}"
+        for name, word in zip(names, words, strict=True)
+        if getattr(counts, name) is not None
+    ]
+    return ", ".join(known)

@@ -7,20 +7,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ampsm_engine.cli import arguments, diagnostics, documents, output
-from ampsm_engine.cli import merge_words as told
-from ampsm_engine.cli.helping import Command
 from ampsm_engine.cli.output import Styled, clean, one_line
+from ampsm_engine.cli.root import Command
+from ampsm_engine.cli.sessions import session_document
 from ampsm_engine.errors import Refused
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ampsm_engine.context import Engine
     from ampsm_engine.merging.values import MergeResult, Options
-    from ampsm_engine.model import Session
+    from ampsm_engine.model import Fact, Merge, Session
 
     Act = Callable[[tuple[str, ...]], MergeResult]
-    """What is done once these answers are given."""
+    """What is done once these questions are answered with yes."""
 
 _MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "stop": ("✗", "red")}
 
@@ -46,7 +46,7 @@ yes_option = click.option(
 @click.option("--no-script", is_flag=True, help="Do not run the session's script.")
 @arguments.json_option
 def preflight_command(reference: str, onto: str | None, *, fetch: bool, no_script: bool, as_json: bool) -> int:
-    """Say what would stand in the way of a merge, and what to do about it. Nothing is changed.
+    """Check what would prevent a merge, and what to do about it. Nothing is changed.
 
     Looked at are the worktree, the base and its upstream, the commits, the script's result for this very
     commit (it is run when there is none), conflicts and secrets. The exit code is 4 when a merge would be
@@ -95,7 +95,7 @@ def squash_command(reference: str, messages: tuple[str, ...], manual: str, *, ye
         raise click.UsageError("A message is needed: -m MSG.")
     from ampsm_engine.merging.values import Options
 
-    return _done(reference, Options("squash", _joined(messages), _manual(manual)), yes=yes, as_json=as_json)
+    return _operate(reference, Options("squash", _paragraphs(messages), manual), yes=yes, as_json=as_json)
 
 
 @click.command(cls=Command, short_help="Put a session's commits onto its base.")
@@ -111,7 +111,7 @@ def rebase_command(reference: str, onto: str | None, *, yes: bool, as_json: bool
     """
     from ampsm_engine.merging.values import Options
 
-    return _done(reference, Options("rebase", onto=onto or ""), yes=yes, as_json=as_json)
+    return _operate(reference, Options("rebase", onto=onto or ""), yes=yes, as_json=as_json)
 
 
 @click.command(cls=Command, short_help="Bring a session's work into its base.")
@@ -155,11 +155,11 @@ def merge_command(reference: str, *, as_json: bool, **given: Any) -> int:
         if given[name] and not given["go_on"]:
             raise click.UsageError(f"--{name.replace('_', '-')} goes with --continue.")
     if ways:
-        return _resting(reference, ways[0], given, as_json=as_json)
+        return _resume(reference, ways[0], given, as_json=as_json)
     options = _options(given)
     if options.squash and not options.message:
         raise click.UsageError("A message is needed: -m MSG (or --no-squash).")
-    return _done(reference, options, as_json=as_json, yes=given["yes"])
+    return _operate(reference, options, as_json=as_json, yes=given["yes"])
 
 
 def _options(given: dict[str, Any]) -> "Options":
@@ -169,8 +169,8 @@ def _options(given: dict[str, Any]) -> "Options":
         raise click.UsageError("--pr makes no merge commit: the host does.")
     return Options(
         kind="merge",
-        message=_joined(given["messages"]),
-        manual=_manual(given["manual"]),
+        message=_paragraphs(given["messages"]),
+        manual=given["manual"],
         squash=not given["no_squash"],
         fast_forward=not given["no_ff"],
         onto=given["onto"] or "",
@@ -180,15 +180,11 @@ def _options(given: dict[str, Any]) -> "Options":
     )
 
 
-def _joined(messages: tuple[str, ...]) -> str:
+def _paragraphs(messages: tuple[str, ...]) -> str:
     return "\n\n".join(part.strip() for part in messages if part.strip())
 
 
-def _manual(word: str) -> Any:
-    return word
-
-
-def _done(reference: str, options: "Options", *, as_json: bool, yes: bool) -> int:
+def _operate(reference: str, options: "Options", *, as_json: bool, yes: bool) -> int:
     engine = arguments.open_engine()
     session = arguments.target(engine, reference)
     from dataclasses import replace
@@ -197,11 +193,11 @@ def _done(reference: str, options: "Options", *, as_json: bool, yes: bool) -> in
 
     label = {"merge": "Merging", "squash": "Squashing", "rebase": "Rebasing"}[options.kind]
     act = lambda answered: operations.merge(engine, session.id, replace(options, answered=answered))  # noqa: E731
-    return _finished(engine, session, act, f"{label} {session.name}", yes=yes, as_json=as_json)
+    return _complete(engine, session, act, f"{label} {session.name}", yes=yes, as_json=as_json)
 
 
-def _answered(act: "Act", label: str, *, yes: bool) -> "MergeResult":
-    """Do it, and ask the person at the terminal what is to be said yes to; Unanswered where there is nobody."""
+def _act_with_answers(act: "Act", label: str, *, yes: bool) -> "MergeResult":
+    """Act, asking the user at the terminal to confirm what needs a yes; Unanswered where there is no terminal."""
     from ampsm_engine.merging.questions import ALL, Unanswered
 
     answered: tuple[str, ...] = (ALL,) if yes else ()
@@ -218,21 +214,21 @@ def _answered(act: "Act", label: str, *, yes: bool) -> "MergeResult":
             answered += asked.answers
 
 
-def _finished(engine: "Engine", session: "Session", act: "Act", label: str, *, yes: bool, as_json: bool) -> int:
-    """Do it, and tell what came of it; conflicts are a document, too."""
+def _complete(engine: "Engine", session: "Session", act: "Act", label: str, *, yes: bool, as_json: bool) -> int:
+    """Act, and print the result; with `as_json` an open conflict is a document as well."""
     from ampsm_engine.merging.steps import ConflictsWait
 
     try:
-        result = _answered(act, label, yes=yes)
+        result = _act_with_answers(act, label, yes=yes)
     except ConflictsWait:
         if as_json:
-            told.conflict_document(engine, session.id)
+            _print_conflict_document(engine, session.id)
         raise
     if as_json:
         output.document(
             {
-                "session": told.session_document(engine, result.session),
-                "merge": told.merge_document(result.merge),
+                "session": session_document(engine, result.session.id),
+                "merge": _merge_document(result.merge),
                 "commits": result.commits,
                 "checkouts": list(result.checkouts),
                 "published": documents.plain(result.published),
@@ -240,11 +236,11 @@ def _finished(engine: "Engine", session: "Session", act: "Act", label: str, *, y
             }
         )
     else:
-        told.tell(result)
+        _print_result(result)
     return diagnostics.OK if all(one.ok for one in result.published) else diagnostics.FAILED
 
 
-def _resting(reference: str, way: str, given: dict[str, Any], *, as_json: bool) -> int:
+def _resume(reference: str, way: str, given: dict[str, Any], *, as_json: bool) -> int:
     engine = arguments.open_engine()
     session = (arguments.session if way == "show" else arguments.target)(engine, reference)
     from ampsm_engine.merging import open_conflict, operations
@@ -254,26 +250,25 @@ def _resting(reference: str, way: str, given: dict[str, Any], *, as_json: bool) 
         if given["accept"]:
             open_conflict.accept(engine, session.id, keep_markers=keep)
         go_on = lambda answered: operations.continue_(engine, session.id, answered, keep_markers=keep)  # noqa: E731
-        return _finished(engine, session, go_on, f"Going on with {session.name}", yes=given["yes"], as_json=as_json)
+        return _complete(engine, session, go_on, f"Going on with {session.name}", yes=given["yes"], as_json=as_json)
     if way == "reject":
         open_conflict.reject(engine, session.id)
     if way in ("show", "reject"):
-        return told.show(engine, session, as_json=as_json)
+        return _show_conflict(engine, session, as_json=as_json)
     if way == "amp":
-        return _give(engine, session, as_json=as_json)
+        return _give_to_amp(engine, session, as_json=as_json)
     verb = operations.abort if way == "abort" else operations.undo
     before = len(engine.store.facts.read(session_id=session.id))
     with diagnostics.working(f"Taking back what was done to {one_line(session.name)}"):
         merge = verb(engine, session.id)
     if as_json:
-        session = engine.store.sessions.get(session.id)
-        output.document({"session": told.session_document(engine, session), "merge": told.merge_document(merge)})
+        output.document({"session": session_document(engine, session.id), "merge": _merge_document(merge)})
     else:
-        told.tell_taken_back(merge, engine.store.facts.read(session_id=session.id)[before:])
+        _print_reversal(merge, engine.store.facts.read(session_id=session.id)[before:])
     return diagnostics.OK
 
 
-def _give(engine: "Engine", session: "Session", *, as_json: bool) -> int:
+def _give_to_amp(engine: "Engine", session: "Session", *, as_json: bool) -> int:
     from ampsm_engine.engine import merges
 
     iteration = merges.give_to_amp(engine, session.id)
@@ -283,3 +278,99 @@ def _give(engine: "Engine", session: "Session", *, as_json: bool) -> int:
         output.line(f"Iteration {iteration.number} of {one_line(session.name)} resolves the conflicts.")
         diagnostics.hint(f"ampsm wait {session.id}, then: ampsm merge {session.id} --show")
     return diagnostics.OK
+
+
+def _print_result(result: "MergeResult") -> None:
+    """Write what an operation came to to stdout."""
+    merge, session = result.merge, result.session
+    many = f"{result.commits} commit{'s' * (result.commits != 1)}"
+    if merge.target and merge.base_before == merge.base_after:
+        output.line(f"{one_line(merge.target)} has all of {one_line(session.name)} already, and stays where it is.")
+    elif merge.target:
+        span = f"{merge.base_before[:12]}..{merge.base_after[:12]}"
+        output.line(f"{one_line(session.name)} is in {one_line(merge.target)}: {many} ({span}).")
+    else:
+        output.line(f"{one_line(session.branch_name)} has {many} now ({merge.branch_after[:12]}).")
+    elsewhere = merge.base_before != merge.base_after
+    for path in result.checkouts if elsewhere else ():
+        diagnostics.note(f"The checkout {path} moved along.")
+    for note in result.notes:
+        diagnostics.note(one_line(note))
+    for one in result.published:
+        if one.ok:
+            output.line(one_line(one.text))
+        else:
+            diagnostics.warning(one_line(one.text))
+            diagnostics.hint(one_line(one.hint))
+    diagnostics.hint(f"ampsm merge {session.id} --undo takes it back; ampsm rm {session.id} cleans up")
+
+
+def _print_reversal(merge: "Merge", facts: "Sequence[Fact]") -> None:
+    """Write what an abort or an undo came to, and what it leaves; `facts` are those that it recorded."""
+    aborted = next((fact.text for fact in facts if fact.kind == "aborted"), "")
+    if aborted:
+        output.line(f"{one_line(aborted[:1].upper() + aborted[1:])}.")
+    else:
+        what = f"{one_line(merge.target)} and the session are" if merge.target else "The session is"
+        output.line(f"{what} as before the {merge.kind}.")
+    for fact in facts:
+        if fact.kind == "note":
+            diagnostics.note(one_line(fact.text))
+
+
+def _show_conflict(engine: "Engine", session: "Session", *, as_json: bool) -> int:
+    """Show what is left of a conflict and, where amp resolved it, the diff of its resolution."""
+    from ampsm_engine import redact
+    from ampsm_engine.merging import open_conflict
+
+    found = open_conflict.conflicts(engine, session.id)
+    reviewed = open_conflict.show_resolution(engine, session.id) if found.needs_review else None
+    if as_json:
+        patch = redact.bytes_(reviewed.patch).decode("utf-8", "replace") if reviewed else None
+        _print_conflict_document(engine, session.id, resolution=patch, tree=reviewed.tree if reviewed else None)
+        return diagnostics.OK
+    for file in found.files:
+        hunks = f", {len(file.hunks)} hunk{'s' * (len(file.hunks) != 1)}" if file.hunks else ""
+        if file.markers and not file.hunks:
+            hunks = f", markers left in line {', '.join(map(str, file.markers[:5]))}"
+        output.line(Styled("✗", "red"), f" {one_line(file.path)}  ({file.kind}{hunks})")
+    for path in found.resolved:
+        edited = "  (changed after it was added)" if path in found.edited else ""
+        if path in found.marked:
+            output.line(Styled("✗", "red"), f" {one_line(path)}  (added with conflict markers in it)")
+        else:
+            output.line(Styled("✓", "green"), f" {one_line(path)}{edited}")
+    if reviewed is not None:
+        output.line(redact.bytes_(reviewed.patch).decode("utf-8", "replace").rstrip("\n"))
+        diagnostics.hint(f"ampsm merge {session.id} --continue --accept, or: --reject, --abort")
+    else:
+        diagnostics.note(f"The files lie in {found.worktree}.")
+        diagnostics.hint(f"ampsm merge {session.id} --continue, or: ampsm merge {session.id} --abort")
+    return diagnostics.OK
+
+
+def _print_conflict_document(engine: "Engine", session_id: str, **more: object) -> None:
+    """Write the JSON document of an open conflict."""
+    from ampsm_engine.merging import open_conflict
+
+    found = open_conflict.conflicts(engine, session_id)
+    files = [{"path": file.path, "kind": file.kind, "hunks": len(file.hunks)} for file in found.files]
+    output.document(
+        {
+            "session": session_document(engine, session_id),
+            "merge": _merge_document(found.merge),
+            "conflicts": files,
+            "resolved": list(found.resolved),
+            "edited": list(found.edited),
+            "marked": list(found.marked),
+            "worktree": found.worktree,
+            "needsReview": found.needs_review,
+            **more,
+        }
+    )
+
+
+def _merge_document(merge: "Merge") -> documents.Document:
+    """An entry of the journal as JSON, without its plan, which only ampsm reads."""
+    plain: Any = documents.plain(merge)
+    return {name: value for name, value in plain.items() if name != "plan"}

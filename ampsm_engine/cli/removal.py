@@ -6,8 +6,8 @@ import click
 
 from ampsm_engine import wording
 from ampsm_engine.cli import arguments, diagnostics, documents, output
-from ampsm_engine.cli.helping import Command
 from ampsm_engine.cli.output import one_line
+from ampsm_engine.cli.root import Command
 from ampsm_engine.model import Session
 
 if TYPE_CHECKING:

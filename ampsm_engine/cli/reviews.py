@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from ampsm_engine.cli import arguments, diagnostics, documents, output
-from ampsm_engine.cli.helping import Command
 from ampsm_engine.cli.output import one_line
+from ampsm_engine.cli.root import Command
 from ampsm_engine.errors import NotFound, Refused
 
 TYPE_CHECKING = False
@@ -91,7 +91,7 @@ def _send(engine: "Engine", session: "Session", *, wait: bool, as_json: bool) ->
         output.line(f"Iteration {iteration.number} of {one_line(session.name)} ({session.id}) is queued: {told}.")
     code = diagnostics.OK
     if wait:
-        from ampsm_engine.cli.waiting import wait_for
+        from ampsm_engine.cli.runs import wait_for
 
         code = wait_for(engine, (session.id,), iteration_id=iteration.id)
     if as_json:

@@ -1,13 +1,12 @@
-"""The command `ampsm`: its list of commands, each in a file that is loaded when the command is called."""
+"""The command `ampsm`: its list of commands, each loaded only when it is called, and what it shows alone."""
 
 import importlib
+import inspect
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import click
-
-from ampsm_engine.cli.helping import verbatim
 
 SECTIONS: dict[str, dict[str, str]] = {
     "Sessions": {
@@ -23,16 +22,16 @@ SECTIONS: dict[str, dict[str, str]] = {
         "stop": "runs",
         "log": "logs",
         "run": "runs",
-        "diff": "changes",
+        "diff": "diff",
     },
     "Review": {"review": "reviews", "comments": "reviews", "comment": "reviews"},
     "Merging": {"preflight": "merging", "squash": "merging", "rebase": "merging", "merge": "merging"},
     "Watching": {"watch": "watch", "status": "watch", "events": "watch"},
-    "Cleaning up": {"rm": "removal", "trash": "removal", "repair": "machine"},
+    "Cleaning up": {"rm": "removal", "trash": "removal", "repair": "maintenance"},
     "This machine": {
-        "doctor": "machine",
+        "doctor": "maintenance",
         "config": "settings",
-        "completion": "machine",
+        "completion": "maintenance",
         "demo": "demo",
     },
 }
@@ -41,7 +40,22 @@ SECTIONS: dict[str, dict[str, str]] = {
 MODULES = {name: module for commands in SECTIONS.values() for name, module in commands.items()}
 
 
-class LazyGroup(click.Group):
+class Command(click.Command):
+    """A command whose docstring is its help; a paragraph with an indented line (examples, tables) is not wrapped."""
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the docstring, its indented paragraphs as they stand."""
+        plain = self.help
+        # click's mark (a backspace) before a paragraph keeps it from being wrapped.
+        self.help = "\n\n".join(
+            f"\b\n{paragraph}" if any(line.startswith("  ") for line in paragraph.split("\n")) else paragraph
+            for paragraph in inspect.cleandoc(plain or "").split("\n\n")
+        )
+        super().format_help_text(ctx, formatter)
+        self.help = plain
+
+
+class LazyGroup(Command, click.Group):
     """A group that imports a command's module only when that command is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
@@ -78,16 +92,50 @@ class LazyGroup(click.Group):
             with formatter.section(heading):
                 formatter.write_dl(rows)
 
-    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The docstring, examples as they stand."""
-        plain = self.help
-        self.help = verbatim(plain or "")
-        super().format_help_text(ctx, formatter)
-        self.help = plain
-
     def _summary(self, ctx: click.Context, name: str, width: int) -> str:
         command = self.get_command(ctx, name)
         return command.get_short_help_str(width) if command else ""
+
+
+_FIRST = (
+    ("ampsm demo", "see it work: no account, no network"),
+    ("ampsm new 'what amp is to do'", "start a session in this repository"),
+    ("ampsm doctor", "check git, amp and the login"),
+    ("ampsm --help", "all commands"),
+)
+_NEXT = (
+    ("ampsm show SESSION", "one session with its iterations"),
+    ("ampsm log --follow SESSION", "read along while amp works"),
+    ("ampsm diff SESSION", "what it changed"),
+    ("ampsm iterate SESSION '...'", "send a follow-up"),
+    ("ampsm --help", "all commands"),
+)
+
+
+def _overview() -> int:
+    """Write what `ampsm` alone shows: the sessions there are, or what to try first."""
+    from ampsm_engine import conditions
+    from ampsm_engine.cli import arguments, diagnostics, output
+    from ampsm_engine.cli.output import Styled
+
+    store = arguments.open_engine().store
+    sessions = store.sessions.all()
+    if sessions:
+        from ampsm_engine.cli.listing import print_sessions
+
+        ids = [session.id for session in sessions]
+        print_sessions(
+            sessions, store.iterations.of_sessions(ids), store.facts.notes_of(ids), conditions.conflicts(store)
+        )
+        output.line()
+    else:
+        output.line("ampsm runs the Amp coding agent on several tasks at once, each on its own git branch.")
+        output.line("There are no sessions yet. Try:")
+    tips = _NEXT if sessions else _FIRST
+    width = max(len(command) for command, _ in tips)
+    for command, meaning in tips:
+        output.line("  ", Styled(f"{command:<{width}}", "bold"), Styled(f"  {meaning}", "dim"))
+    return diagnostics.OK
 
 
 def _version(ctx: click.Context, _parameter: click.Parameter, value: Any) -> None:
@@ -136,7 +184,5 @@ def root(ctx: click.Context) -> int:
     if ctx.invoked_subcommand is None:
         if ctx.obj is not None and sys.stdin.isatty() and sys.stdout.isatty():
             return int(ctx.obj())
-        from ampsm_engine.cli.overview import overview
-
-        return overview()
+        return _overview()
     return 0

@@ -2,14 +2,23 @@
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
+from ampsm_engine import wording
 from ampsm_engine.cli import arguments, diagnostics, documents, output
-from ampsm_engine.cli.helping import Command
-from ampsm_engine.cli.notes import sentences
+from ampsm_engine.cli.iteration_text import end_hint, end_text, sentences
 from ampsm_engine.cli.output import clean, one_line
-from ampsm_engine.model import Fact, Iteration, State
+from ampsm_engine.cli.root import Command
+from ampsm_engine.errors import AmpsmError
+from ampsm_engine.model import Fact, Iteration, Outcome, State
+
+if TYPE_CHECKING:
+    from ampsm_engine.context import Engine
+
+UNFIT_FAILURES = frozenset({"not-installed", "not-logged-in", "bad-key", "amp-too-old"})
+"""Failures of the machine rather than of the task."""
 
 
 @click.command(cls=Command, short_help="Send amp a follow-up in a session.")
@@ -39,8 +48,6 @@ def iterate_command(reference: str, prompt: str | None, prompt_file: str | None,
         output.line(f"Iteration {iteration.number} of {one_line(session.name)} ({session.id}) is queued.")
     code = diagnostics.OK
     if wait:
-        from ampsm_engine.cli.waiting import wait_for
-
         code = wait_for(engine, (session.id,), iteration_id=iteration.id)
     elif not as_json:
         diagnostics.hint(f"ampsm log --follow {session.id}")
@@ -68,8 +75,6 @@ def wait_command(references: tuple[str, ...], timeout: float | None, *, as_json:
 
       ampsm wait dark login && make release
     """
-    from ampsm_engine.cli.waiting import wait_for
-
     engine = arguments.open_engine()
     sessions = [arguments.session(engine, reference) for reference in references]
     ids = tuple(dict.fromkeys(session.id for session in sessions))
@@ -119,8 +124,6 @@ def stop_command(reference: str, *, as_json: bool) -> int:
 
 def _stop_text(iteration: Iteration, facts: Sequence[Fact]) -> str:
     """What a stop came to, in one sentence."""
-    from ampsm_engine.cli.waiting import end_text
-
     if iteration.state is not State.SETTLED:
         doing = one_line(iteration.activity or iteration.state.value)
         return f"Iteration {iteration.number} has not ended: {doing}."
@@ -158,3 +161,71 @@ def run_command(reference: str, *, as_json: bool) -> int:
         failed = f"was ended {took}: its time is over" if ran.timed_out else f"failed {took}: exit code {ran.exit_code}"
         diagnostics.note(f"The script passed {took}." if ran.exit_code == 0 else f"The script {failed}.")
     return diagnostics.OK if ran.exit_code == 0 else diagnostics.FAILED
+
+
+class _Settled(Exception):
+    """The awaited iteration has settled, though others of its session may be queued."""
+
+
+def outcome_code(iteration: Iteration) -> int:
+    """The exit code of an iteration's outcome: done 0, failed, stopped and crashed 1, a machine that is not fit 5."""
+    if iteration.outcome is Outcome.DONE:
+        return diagnostics.OK
+    return diagnostics.UNFIT if iteration.failure in UNFIT_FAILURES else diagnostics.FAILED
+
+
+def wait_for(
+    engine: "Engine", session_ids: Sequence[str], *, timeout: float | None = None, iteration_id: str | None = None
+) -> int:
+    """Wait until nothing of the sessions runs or is queued; writes each end to stderr; the worst exit code of them.
+
+    `iteration_id`: only this iteration counts, whatever is queued behind it.
+    """
+    from ampsm_engine.engine import runs
+
+    progress = diagnostics.ProgressLine()
+
+    def no_answer(reason: AmpsmError) -> None:
+        progress.end()
+        diagnostics.no_answer(reason)
+
+    store = engine.store
+    store.outlast(no_answer, timeout)
+    names = {key: one_line(store.sessions.get(key).name) for key in session_ids}
+
+    def seen(iterations: tuple[Iteration, ...]) -> None:
+        if any(each.id == iteration_id and each.state is State.SETTLED for each in iterations):
+            raise _Settled
+        unsettled = [each for each in iterations if each.state is not State.SETTLED]
+        if unsettled:
+            progress.show(*_state(unsettled, names))
+
+    goes_on = "The work goes on: " + ", ".join(f"ampsm log --follow {key}" for key in session_ids[:1])
+    with diagnostics.interruptible(f"{goes_on}, ampsm stop {session_ids[0]}"):
+        try:
+            ended = runs.wait(engine, session_ids, timeout=timeout, seen=seen, trouble=no_answer)
+        except _Settled:
+            ended = ()
+        finally:
+            progress.end()
+    if iteration_id is not None:
+        ended = (store.iterations.get(iteration_id),)
+    facts = store.facts.notes_of(session_ids)
+    for iteration in ended:
+        _print_end(iteration, names[iteration.session_id], facts.get(iteration.id, ()))
+    return max((outcome_code(iteration) for iteration in ended), default=diagnostics.OK)
+
+
+def _state(unsettled: Sequence[Iteration], names: dict[str, str]) -> tuple[str, str]:
+    current = next((each for each in unsettled if each.state is not State.QUEUED), unsettled[0])
+    more = f" (+{len(unsettled) - 1})" if len(unsettled) > 1 else ""
+    glyph = wording.GLYPHS["queued" if current.state is State.QUEUED else "running"]
+    text = f"{glyph} {names[current.session_id]}: iteration {current.number} {current.state.value}{more}"
+    return text, current.activity or ""
+
+
+def _print_end(iteration: Iteration, name: str, facts: Sequence[Fact]) -> None:
+    diagnostics.note(f"{name}: {end_text(iteration, facts)}")
+    for serious, text in sentences(facts):
+        (diagnostics.warning if serious else diagnostics.note)(text)
+    diagnostics.hint(end_hint(iteration, facts))

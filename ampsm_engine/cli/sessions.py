@@ -7,8 +7,8 @@ import click
 
 from ampsm_engine import conditions
 from ampsm_engine.cli import arguments, diagnostics, documents, output
-from ampsm_engine.cli.helping import Command
 from ampsm_engine.cli.output import one_line
+from ampsm_engine.cli.root import Command
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.model import Iteration, Session, Status
 from ampsm_engine.naming import printable
@@ -80,10 +80,10 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
         if fact.kind == "worktree":
             diagnostics.warning(fact.text)
     if wait and iteration:
-        from ampsm_engine.cli.waiting import wait_for
+        from ampsm_engine.cli.runs import wait_for
 
         if not as_json:
-            _tell_new(session, iteration)
+            _print_new(session, iteration)
         code = wait_for(engine, (session.id,), iteration_id=iteration.id)
         if as_json:
             print_session(engine, session.id)
@@ -91,14 +91,14 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
     if as_json:
         print_session(engine, session.id)
     else:
-        _tell_new(session, iteration)
+        _print_new(session, iteration)
         diagnostics.hint(
             f"ampsm log --follow {session.id}" if iteration else f"ampsm iterate {session.id} 'what amp is to do'"
         )
     return diagnostics.OK
 
 
-def _tell_new(session: Session, iteration: Iteration | None) -> None:
+def _print_new(session: Session, iteration: Iteration | None) -> None:
     output.line(output.Styled(one_line(session.name), "bold"))
     output.facts(
         (
@@ -110,15 +110,16 @@ def _tell_new(session: Session, iteration: Iteration | None) -> None:
     )
 
 
-def print_session(engine: "Engine", session_id: str, **more: object) -> None:
-    """Write the JSON document of one session to stdout; `more` stands beside it."""
-    session = engine.store.sessions.get(session_id)
+def session_document(engine: "Engine", session_id: str) -> documents.Document:
+    """The JSON of one session as the store has it now."""
     store = engine.store
-    waiting = conditions.conflicts(store)
-    found = documents.session_document(
-        session, store.iterations.of(session_id), store.facts.notes_of((session_id,)), waiting
-    )
-    output.document({"session": found, **more})
+    notes, conflicts = store.facts.notes_of((session_id,)), conditions.conflicts(store)
+    return documents.session_document(store.sessions.get(session_id), store.iterations.of(session_id), notes, conflicts)
+
+
+def print_session(engine: "Engine", session_id: str, **more: object) -> None:
+    """Write the JSON document of one session to stdout; `more` are further members of it."""
+    output.document({"session": session_document(engine, session_id), **more})
 
 
 @click.command(cls=Command, short_help="List the sessions, newest first.")
@@ -151,7 +152,7 @@ def ls_command(repo: Path | None, statuses: tuple[str, ...], *, as_json: bool) -
         from ampsm_engine.cli.listing import print_sessions
 
         print_sessions(found, store.iterations.of_sessions(ids), store.facts.notes_of(ids), conditions.conflicts(store))
-    elif not (root or statuses) and (lost := _lost(engine)):
+    elif not (root or statuses) and (lost := _lost_sessions(engine)):
         diagnostics.warning(lost.message)
         diagnostics.hint(lost.hint)
     else:
@@ -160,7 +161,7 @@ def ls_command(repo: Path | None, statuses: tuple[str, ...], *, as_json: bool) -
     return diagnostics.OK
 
 
-def _lost(engine: "Engine") -> AmpsmError | None:
+def _lost_sessions(engine: "Engine") -> AmpsmError | None:
     if not engine.home.has_runs:
         return None
     from ampsm_engine.engine import drafts
@@ -184,12 +185,12 @@ def show_command(reference: str, *, as_json: bool) -> int:
     if as_json:
         print_session(engine, session.id)
         return diagnostics.OK
-    from ampsm_engine.cli.portrait import print_portrait
+    from ampsm_engine.cli.session_details import print_session_details
 
     with diagnostics.working("Reading the worktree"):
         view = views.show(engine, session)
     amiss = conditions.sentence(session, conflict=session.id in conditions.conflicts(engine.store))
-    print_portrait(view, engine.store.facts.notes_of((session.id,)), amiss)
+    print_session_details(view, engine.store.facts.notes_of((session.id,)), amiss)
     return diagnostics.OK
 
 
@@ -274,6 +275,6 @@ def adopt_command(
     if as_json:
         print_session(engine, session.id)
     else:
-        _tell_new(session, None)
+        _print_new(session, None)
         diagnostics.hint(f"ampsm iterate {session.id} 'what amp is to do'")
     return diagnostics.OK

@@ -4,8 +4,8 @@ import click
 
 from ampsm_engine import config
 from ampsm_engine.cli import arguments, diagnostics, output
-from ampsm_engine.cli.helping import Command
 from ampsm_engine.cli.output import Styled
+from ampsm_engine.cli.root import Command
 from ampsm_engine.errors import Unfit
 
 

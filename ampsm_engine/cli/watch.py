@@ -9,8 +9,8 @@ import click
 
 from ampsm_engine import conditions, wording
 from ampsm_engine.cli import arguments, diagnostics, documents, output
-from ampsm_engine.cli.helping import Command
 from ampsm_engine.cli.output import Styled, one_line
+from ampsm_engine.cli.root import Command
 from ampsm_engine.errors import Refused
 from ampsm_engine.model import Fact
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from ampsm_engine import demo, wording
-from ampsm_engine.cli import diagnostics, edge
+from ampsm_engine.cli import diagnostics, entry_point
 from ampsm_engine.config import config_path
 from ampsm_engine.context import Engine
 from ampsm_engine.engine.startup import open_engine
@@ -55,7 +55,7 @@ def ampsm(capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.Monkey
     def call(*arguments: str, stdin: bytes = b"") -> Ran:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
         capsysbinary.readouterr()
-        code = edge.run(list(arguments))
+        code = entry_point.run(list(arguments))
         sys.stdout.flush()
         taken = capsysbinary.readouterr()
         return Ran(code, taken.out.decode(), taken.err.decode())

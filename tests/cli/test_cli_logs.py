@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from ampsm_engine.amp.events import Event
-from ampsm_engine.cli import transcript
+from ampsm_engine.cli import logs
 from ampsm_engine.model import Outcome, ScriptResult, State, Status, Tally
 from tests.cli.conftest import Ampsm, Shelf, program
 from tests.cli.test_cli_output import is_inert
@@ -94,7 +94,7 @@ def test_a_transcript_reads_well(ampsm: Ampsm, told: str) -> None:
 
 
 def test_every_event_has_the_name_that_scripts_know() -> None:
-    names = {transcript._TYPES[kind] for kind in get_args(Event)}
+    names = {logs._TYPES[kind] for kind in get_args(Event)}
     assert names == {
         *("thread", "init", "prompt", "text", "thinking", "toolUse", "toolResult", "turn", "usage", "result"),
         *("attempt", "other", "noise", "tooLong"),

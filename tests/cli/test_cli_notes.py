@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine import wording
-from ampsm_engine.cli import notes
+from ampsm_engine.cli import iteration_text
 from ampsm_engine.model import BoardRow, Fact, Iteration, Outcome, ScriptResult, State, Status
 from tests.cli.conftest import Ampsm, Shelf
 
@@ -105,8 +105,8 @@ def test_a_script_that_took_too_long_is_not_one_that_failed(ampsm: Ampsm, shelf:
 
 def test_many_notes_of_one_kind_are_counted() -> None:
     facts = [Fact(number, "t", "left-out", "s", "i", f"file{number}: secret") for number in range(12)]
-    told = notes.sentences(facts)
-    assert len(told) == notes.MOST + 1
+    told = iteration_text.sentences(facts)
+    assert len(told) == iteration_text.MOST + 1
     assert "7 more" in told[-1][1]
 
 

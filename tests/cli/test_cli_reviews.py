@@ -145,12 +145,12 @@ def test_diff_on_a_terminal_is_coloured_and_goes_through_the_pager(changed: tupl
 
 
 def test_the_pager_is_the_users_and_never_the_repositorys(changed: tuple[str, Path], hermetic: Path) -> None:
-    from ampsm_engine.cli import pager
+    from ampsm_engine.cli import diff
 
     _, worktree = changed
     git(worktree, "config", "core.pager", "touch /owned")
-    assert pager.chosen({}) == "less -R"
-    assert pager.chosen({"PAGER": "more"}) == "more"
+    assert diff.chosen_pager({}) == "less -R"
+    assert diff.chosen_pager({"PAGER": "more"}) == "more"
     git(worktree, "config", "--global", "core.pager", "less -S")
-    assert pager.chosen({"PAGER": "more"}) == "less -S"
-    assert pager.chosen({"GIT_PAGER": "cat", "PAGER": "more"}) == ""
+    assert diff.chosen_pager({"PAGER": "more"}) == "less -S"
+    assert diff.chosen_pager({"GIT_PAGER": "cat", "PAGER": "more"}) == ""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.cli import edge
+from ampsm_engine.cli import entry_point
 from ampsm_engine.cli.root import MODULES
 from tests.cli.conftest import Ampsm, Shelf
 
@@ -101,11 +101,11 @@ def test_ampsm_alone_opens_the_screens_on_a_terminal_only(ampsm: Ampsm, monkeypa
         opened.append("screens")
         return 7
 
-    assert edge.run([], screens=screens) == 0
+    assert entry_point.run([], screens=screens) == 0
     assert opened == []
     for stream in (sys.stdin, sys.stdout):
         monkeypatch.setattr(stream, "isatty", lambda: True, raising=False)
-    assert edge.run([], screens=screens) == 7
+    assert entry_point.run([], screens=screens) == 7
     assert opened == ["screens"]
 
 
@@ -121,15 +121,15 @@ def test_a_review_is_opened_on_a_terminal_without_a_parser_and_refused_as_with_o
 
     for stream in (sys.stdin, sys.stdout):
         monkeypatch.setattr(stream, "isatty", lambda: True, raising=False)
-    assert edge.run(["review", "fix login"], screens=screens) == 7
-    assert edge.run(["review", session.id[:4]], screens=screens) == 7
+    assert entry_point.run(["review", "fix login"], screens=screens) == 7
+    assert entry_point.run(["review", session.id[:4]], screens=screens) == 7
     assert opened == [session.id] * 2
     capsysbinary.readouterr()
-    directly = edge.run(["review", "nobody"], screens=screens), capsysbinary.readouterr()
-    parsed = edge.run(["review", "--", "nobody"], screens=screens), capsysbinary.readouterr()
+    directly = entry_point.run(["review", "nobody"], screens=screens), capsysbinary.readouterr()
+    parsed = entry_point.run(["review", "--", "nobody"], screens=screens), capsysbinary.readouterr()
     assert directly == parsed
     assert directly[0] == 3
-    assert edge.run(["review", "--help"], screens=screens) == 0
+    assert entry_point.run(["review", "--help"], screens=screens) == 0
     assert len(opened) == 2
 
 

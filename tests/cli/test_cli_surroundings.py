@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.cli import diagnostics, edge
+from ampsm_engine.cli import diagnostics, entry_point
 from ampsm_engine.errors import Failed, Unfit
 from tests.cli.conftest import Ampsm, Shelf, program
 from tests.soak import one_in
@@ -45,7 +45,7 @@ def test_a_home_that_is_a_file_is_unfit(ampsm: Ampsm, hermetic: Path, repo: Path
 def test_what_the_system_forbids_has_a_class_and_a_hint(
     number: int, kind: type[Exception], name: str | bytes | None
 ) -> None:
-    told = edge.machine_problem(OSError(number, os.strerror(number), name))
+    told = entry_point.machine_problem(OSError(number, os.strerror(number), name))
     assert type(told) is kind
     assert told is not None
     assert os.strerror(number) in told.message
@@ -54,8 +54,8 @@ def test_what_the_system_forbids_has_a_class_and_a_hint(
 
 
 def test_what_may_be_a_fault_stays_one() -> None:
-    assert edge.machine_problem(FileNotFoundError(errno.ENOENT, "No such file", "/x")) is None
-    assert edge.machine_problem(OSError("odd")) is None
+    assert entry_point.machine_problem(FileNotFoundError(errno.ENOENT, "No such file", "/x")) is None
+    assert entry_point.machine_problem(OSError("odd")) is None
 
 
 def test_a_refusal_of_the_system_ends_a_command_with_five(
@@ -119,9 +119,9 @@ def test_a_closed_stdout_does_not_become_the_database(hermetic: Path) -> None:
 def test_a_fault_is_kept_elsewhere_when_the_home_cannot_take_it(hermetic: Path, tmp_path: Path) -> None:
     (hermetic / "ampsm").write_text("")
     code = (
-        "from ampsm_engine.cli import edge\n"
+        "from ampsm_engine.cli import entry_point\n"
         "try:\n raise RuntimeError('it broke')\n"
-        "except RuntimeError as e:\n edge.report_unexpected(type(e), e, e.__traceback__)\n"
+        "except RuntimeError as e:\n entry_point.report_unexpected(type(e), e, e.__traceback__)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],

@@ -1,15 +1,26 @@
-"""The command diff: what a session changed, as a patch, a table or names."""
+"""The command diff: what a session changed, as a patch (on a terminal in colour and in a pager), a table or names.
+
+The pager gets what is clean already. Which one: GIT_PAGER, git's core.pager, PAGER, else `less -R`, as git itself does;
+an empty one or `cat` is none. What the repository's own configuration names is not run: amp may have written that.
+"""
 
 import base64
+import contextlib
 import os
+import re
+import shlex
+import signal
+import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 
 import click
 
 from ampsm_engine.cli import arguments, diagnostics, documents, output
-from ampsm_engine.cli.helping import Command
 from ampsm_engine.cli.output import Styled, clean
+from ampsm_engine.cli.root import Command
 from ampsm_engine.errors import Refused
 
 TYPE_CHECKING = False
@@ -21,6 +32,12 @@ _LETTERS = {
     "added": "A", "modified": "M", "deleted": "D", "renamed": "R", "copied": "C", "typechange": "T",
     "untracked": "?", "conflicted": "U",
 }  # fmt: skip
+_HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
+_STYLES = {"+": "green", "-": "red"}
+
+DEFAULT_PAGER = "less -R"
+
+_SHELL = re.compile(r"[|&;<>()$`\"'*?\[#~=%\\]")
 
 
 @click.command(cls=Command, short_help="Show what a session changed.")
@@ -71,7 +88,7 @@ def diff_command(
     if exact:
         output.untouched(view.patch)
         return diagnostics.OK
-    view = _hidden(view)
+    view = _without_secrets(view)
     if as_json:
         output.document({"sessionId": session.id, **_document(view)})
     elif stat:
@@ -98,8 +115,8 @@ def _check_exact(reference: str, *, exact: bool, as_json: bool) -> None:
         raise Refused(message, f"ampsm diff {reference} --exact > change.patch")
 
 
-def _hidden(view: "SessionDiff") -> "SessionDiff":
-    """The same with the secrets in the names of its files hidden, as in the patch."""
+def _without_secrets(view: "SessionDiff") -> "SessionDiff":
+    """A diff with the secrets in the names of its files hidden, as in the patch."""
     from ampsm_engine import redact
 
     names = "\n".join(f"{change.path}\n{change.old_path or ''}" for change in view.files)
@@ -185,9 +202,71 @@ def _print_patch(patch: bytes, session_id: str, *, paged: bool) -> None:
 
 def _show(shown: str, *, paged: bool) -> None:
     """On a terminal: in colour where that is wanted, and in the user's pager."""
-    from ampsm_engine.cli import colours, pager
-
-    text = output.styled(colours.patch(shown)) if output.coloured() else shown
-    command = pager.chosen(os.environ) if paged else ""
-    if not (text and command and pager.shown(text, command)):
+    text = output.styled(_coloured(shown)) if output.coloured() else shown
+    command = chosen_pager(os.environ) if paged else ""
+    if not (text and command and page(text, command)):
         output.write(text)
+
+
+def _coloured(text: str) -> Iterator[Styled]:
+    """The lines of a patch with their styles."""
+    old = new = 0
+    for line in text.removesuffix("\n").split("\n") if text else ():
+        if old > 0 or new > 0:
+            old -= line[:1] != "+"
+            new -= line[:1] != "-"
+            if line[:1] == "\\":  # says that the line before has no end: it is no line itself
+                old, new = old + 1, new + 1
+            yield Styled(line, _STYLES.get(line[:1], ""))
+        elif header := _HUNK.match(line):
+            old, new = (1 if count is None else int(count) for count in header.groups())
+            yield Styled(line, "cyan")
+        else:
+            yield Styled(line, "" if line[:1] == "\\" else "bold")
+
+
+def chosen_pager(environ: Mapping[str, str]) -> str:
+    """The user's pager as a command; empty for none."""
+    named = environ.get("GIT_PAGER")
+    if named is None:
+        named = _pager_of_git() or environ.get("PAGER")
+    command = DEFAULT_PAGER if named is None else named.strip()
+    return "" if command == "cat" else command
+
+
+def _pager_of_git() -> str | None:
+    from ampsm_engine.git import program
+
+    for scope in ("--global", "--system"):
+        answer = program.read(Path("/"), "config", scope, "--get", "core.pager")
+        if answer.ok:
+            return answer.line
+    return None
+
+
+def page(text: str, command: str) -> bool:
+    """Show a text in a pager and wait for its end; False when there is no such pager. Only for a terminal."""
+    words = ["/bin/sh", "-c", command] if _SHELL.search(command) else shlex.split(command)
+    if not words:
+        return False
+    environ = {"LESS": "FRX", "LV": "-c"} | dict(os.environ)
+    sys.stdout.flush()
+    try:
+        process = subprocess.Popen(words, stdin=subprocess.PIPE, env=environ)
+    except OSError:
+        return False
+    with _interrupts_ignored():
+        with contextlib.suppress(BrokenPipeError):  # left before the end: it was read as far as it was wanted
+            process.communicate(text.encode("utf-8", "replace"))
+        process.wait()
+    return process.returncode not in (126, 127)
+
+
+@contextlib.contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    """Leave Ctrl+C to the pager while it is open."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -29,12 +29,12 @@ SWEEP_EVERY = 40
 STOPPING = 60.0
 """Seconds that the sessions have to end after Ctrl-C."""
 
-KEPT_OUT = ("AMPSM_DB_PATH", "AMP_CLI_PATH", "AMPSM_SCENARIO", "AMP_SETTINGS_FILE")
+HIDDEN_VARIABLES = ("AMPSM_DB_PATH", "AMP_CLI_PATH", "AMPSM_SCENARIO", "AMP_SETTINGS_FILE")
 """Words of the user's about ampsm and amp that are not meant for the demo."""
 
 
 @dataclass(frozen=True, slots=True)
-class DemoStage:
+class DemoFolder:
     """The folder of one demo and what is in it."""
 
     folder: Path
@@ -77,7 +77,7 @@ ATTENTION = 0.25
 
 
 @dataclass(slots=True)
-class Play:
+class DemoRun:
     """The demo while it runs: which session plays which part, and whose follow-up is still to be sent."""
 
     engine: "Engine" = field(init=False)
@@ -85,7 +85,7 @@ class Play:
     waiting: "dict[str, str]" = field(default_factory=dict)
     begun: bool = False
 
-    def begin(self, stage: DemoStage, plan: "Sequence[DemoSession]") -> None:
+    def begin(self, stage: DemoFolder, plan: "Sequence[DemoSession]") -> None:
         """Start every session of the plan."""
         from ampsm_engine.engine import sessions
 
@@ -119,7 +119,7 @@ class Play:
             time.sleep(0 if over else TICK)
 
     @contextmanager
-    def attended(self, stage: DemoStage) -> Iterator[None]:
+    def attended(self, stage: DemoFolder) -> Iterator[None]:
         """Send the follow-ups from a thread while somebody looks at the sessions in the app.
 
         The app works in the folder it is opened in, so that is the demo's repository meanwhile, not the user's.
@@ -180,7 +180,7 @@ def _settled(groups: Iterable[Sequence[Iteration]]) -> bool:
     return all(iteration.state is State.SETTLED for group in groups for iteration in group)
 
 
-def workers_gone(engine: "Engine") -> None:
+def await_workers(engine: "Engine") -> None:
     """Wait until the last worker has left: its files may be removed then."""
     from ampsm_engine.worker import slots
 
@@ -214,10 +214,10 @@ def _still_there(log: Path) -> bool:
 
 
 @contextmanager
-def surroundings(stage: DemoStage, speed: float) -> Iterator[None]:
+def demo_environment(stage: DemoFolder, speed: float) -> Iterator[None]:
     """The environment of the demo: its own home, no word of the user's about amp."""
     before = dict(os.environ)
-    for name in [*KEPT_OUT, *(name for name in before if name.startswith("AMPSM_SCRIPTED_"))]:
+    for name in [*HIDDEN_VARIABLES, *(name for name in before if name.startswith("AMPSM_SCRIPTED_"))]:
         os.environ.pop(name, None)
     os.environ |= {"AMPSM_HOME": str(stage.home), "AMPSM_SCRIPTED_PACE": f"{1 / speed:.6f}"}
     try:

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 
 from ampsm_engine import wording
 from ampsm_engine.cli import diagnostics, output
+from ampsm_engine.cli.iteration_text import Notes, end_hint, is_uncommitted, script_text, sentences
 from ampsm_engine.cli.listing import STATE_STYLES, board_row
-from ampsm_engine.cli.notes import Notes, is_uncommitted, script_text, sentences
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.tables import Cell, TableColumn, table
-from ampsm_engine.cli.waiting import end_hint
 from ampsm_engine.model import Fact, Iteration, ScriptResult, Session, State
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ COLUMNS = (
 )
 
 
-def print_portrait(view: "SessionView", notes: Notes, amiss: str = "") -> None:
+def print_session_details(view: "SessionView", notes: Notes, amiss: str = "") -> None:
     """Write all about one session to stdout; `amiss`: what is gone of it, and whether a conflict waits."""
     session = view.session
     word = wording.state_word(board_row(session, view.iterations))

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from ampsm_engine.cli import arguments, diagnostics, documents, output
-from ampsm_engine.cli.helping import Command
 from ampsm_engine.cli.output import Styled, one_line
+from ampsm_engine.cli.root import Command
 from ampsm_engine.errors import Unfit
 
 if TYPE_CHECKING:

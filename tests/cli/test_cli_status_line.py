@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine import wording
-from ampsm_engine.cli import bar
+from ampsm_engine.cli import status_line
+from ampsm_engine.cli.status_line import SCHEMA, count_sessions
 from ampsm_engine.model import Outcome, State, Status
-from ampsm_engine.standing import SCHEMA, standing
 from ampsm_engine.store import migrations
 from tests.cli.conftest import Ampsm, Shelf, program
 
@@ -31,7 +31,7 @@ def some(shelf: Shelf) -> Shelf:
 def test_it_says_what_the_whole_command_says(ampsm: Ampsm, some: Shelf, tmp_path: Path) -> None:
     whole = ampsm("status", "--tmux").out
     with (tmp_path / "out").open("w", encoding="utf-8") as out, contextlib.redirect_stdout(out):
-        assert bar.told()
+        assert status_line.print_status_line()
     assert (tmp_path / "out").read_text() == whole == "●1 ◌1 ✗1\n"
     done = program("status", "--tmux")
     assert done.communicate()[0].decode() == whole
@@ -40,7 +40,7 @@ def test_it_says_what_the_whole_command_says(ampsm: Ampsm, some: Shelf, tmp_path
 def test_without_a_database_it_is_empty_and_makes_nothing(
     hermetic: Path, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
-    assert bar.told()
+    assert status_line.print_status_line()
     assert capfdbinary.readouterr().out == b"\n"
     assert not (hermetic / "ampsm").exists()
 
@@ -49,12 +49,12 @@ def test_a_database_of_another_version_is_left_to_the_whole_command(tmp_path: Pa
     connection = sqlite3.connect(tmp_path / "newer.sqlite")
     connection.execute(f"PRAGMA user_version = {SCHEMA + 1}")
     connection.close()
-    assert standing(tmp_path / "newer.sqlite") is None
+    assert count_sessions(tmp_path / "newer.sqlite") is None
     (tmp_path / "broken.sqlite").write_bytes(b"no database" * 1000)
-    assert standing(tmp_path / "broken.sqlite") is None
-    assert standing(tmp_path) is None
+    assert count_sessions(tmp_path / "broken.sqlite") is None
+    assert count_sessions(tmp_path) is None
 
 
 def test_it_knows_the_newest_schema_and_the_glyphs() -> None:
     assert migrations.LATEST == SCHEMA
-    assert {word: wording.GLYPHS[word] for word in bar.SHOWN} == bar.SHOWN
+    assert {word: wording.GLYPHS[word] for word in status_line.SHOWN} == status_line.SHOWN

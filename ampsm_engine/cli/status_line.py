@@ -1,0 +1,59 @@
+"""`ampsm status --tmux` without the rest of the command line: tmux runs it every few seconds, all day long.
+
+It reads with SQLite alone, in a few milliseconds: importing the store costs more than all the rest. It never writes,
+makes or mends anything.
+"""
+
+import os
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+
+from ampsm_engine.home import home
+
+SCHEMA = 5
+"""The newest version of the schema that is read here; a test holds it to `migrations.LATEST`."""
+
+_QUESTION = """
+SELECT status, count(*) FROM sessions WHERE "trashedAt" IS NULL GROUP BY status
+UNION ALL
+SELECT 'queued', count(*) FROM iterations i JOIN sessions s ON s.id = i."sessionId"
+ WHERE i.state = 'queued' AND s."trashedAt" IS NULL
+"""
+
+SHOWN = {"running": "●", "queued": "◌", "awaiting-input": "◆", "error": "✗"}
+"""What is worth a place in a status bar, as `wording.GLYPHS` has it."""
+
+
+def print_status_line() -> bool:
+    """Write the line to stdout; False when the whole command has to do it, which can mend things and raise errors."""
+    try:
+        database = home().database
+        counts = count_sessions(database) if database.exists() else {}
+        if counts is None:
+            return False
+        # Past the buffer: what could not be written would stay in it, and fail the whole command once more.
+        os.write(sys.stdout.fileno(), f"{line(counts)}\n".encode(sys.stdout.encoding, "replace"))
+    except OSError:
+        return False
+    return True
+
+
+def line(counts: dict[str, int]) -> str:
+    """The counts that are not nought."""
+    return " ".join(f"{glyph}{counts[word]}" for word, glyph in SHOWN.items() if counts.get(word))
+
+
+def count_sessions(database: Path) -> dict[str, int] | None:
+    """Sessions by status, and queued iterations as `queued`; None when the store itself has to be asked."""
+    try:
+        connection = sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=1.0)
+    except (sqlite3.Error, ValueError):
+        return None
+    with closing(connection):
+        try:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            return dict(connection.execute(_QUESTION)) if version == SCHEMA else None
+        except sqlite3.Error:
+            return None
