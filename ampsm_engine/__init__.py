@@ -4,23 +4,25 @@ Rooms, top to bottom; each may import only from those below it (import-linter ho
 
     cli                    the commands: arguments in, text or JSON and an exit code out
     demo                   a throw-away repository and a scripted amp
-    engine                 the verbs: what a person may ask for
+    engine                 the verbs: what a user may ask for
     merging                preflight, journal, conflicts, undo: everything about bringing work into a base
     context                the home, its settings and its store, handed to every verb
     worker | differ        detached processes that run iterations | the process that compares and colours
     store | git | amp      SQLite | repositories | the amp program
-    notify | tmux          the desktop | what tmux shows
-    looking                which screens are open
+    desktop_notification | tmux | viewer_lock
+                           notifications of the desktop | what tmux shows | which sessions a screen shows
     review                 comments, anchors, and the prompt made of them
-    lifecycle | conditions which state may follow which | what of a session is gone
-    wording | redact       how values read | what must not leave
+    lifecycle | session_problems
+                           which state may follow which | what is gone of a session
+    labels | redact        how values read | what must not leave
     notices | terminals    the texts of notices | what a terminal can do
     diff                   hunks and their keys, changed files, long lines: values, nothing that reads or runs
     model                  the values that rooms hand to each other
-    naming | config        names from any text | the settings
-    unsent                 texts that were typed and not sent
-    keymap | home          keys by their ids | where things are
-    errors | unseen | identity | private_folder | file_lock
-                           errors | unseen characters | which process a pid means |
-                           folders of ours in the temporary folder | waiting for a lock on a file
+    naming | config | unsent_texts
+                           names from any text | the settings | texts that were typed and not sent
+    keymap | home          keys by their ids | where things are on the disk
+    errors | plain_text | timestamps
+                           errors | plurals, lists and control characters | moments as text
+    identity | private_folder | file_lock
+                           which process a pid means | our folders among the temporary ones | locks on files
 """

@@ -8,6 +8,8 @@ import re
 import unicodedata
 from datetime import datetime
 
+from ampsm_engine.plain_text import printable
+
 SLUG_LENGTH = 40
 """Characters of a slug; a branch must stay readable in a list of 80 columns."""
 
@@ -67,13 +69,3 @@ def session_name(prompt: str) -> str:
 def title(name: str, prompt: str) -> str:
     """What a session is called: its name where it was given one, else a name made from its prompt."""
     return printable(name)[:TITLE_LENGTH] if name else session_name(prompt)
-
-
-def printable(text: str) -> str:
-    """The text on one line, without control, format and unpaired surrogate characters."""
-    kept = (
-        " " if letter.isspace() else letter
-        for letter in text
-        if letter.isspace() or unicodedata.category(letter) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
-    )
-    return re.sub(r" {2,}", " ", "".join(kept)).strip()

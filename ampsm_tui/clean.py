@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from rich.cells import cell_len
 
-from ampsm_engine.unseen import visible
+from ampsm_engine.plain_text import visible
 
 LONGEST_LINE = 2_000
 """Characters of a line that anybody looks at; a name may have ten thousand, a line of output millions."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from textual.app import App
 
-from ampsm_engine import looking, notices, terminals, tmux
+from ampsm_engine import notices, terminals, tmux, viewer_lock
 from ampsm_engine.config import Settings
 from ampsm_engine.home import Home
 from ampsm_engine.model import Board
@@ -36,7 +36,7 @@ class Teller:
         self._environ = environ
         self._home = home
         self._looked_at: str | None = None
-        self._look: looking.ViewerLock | None = None
+        self._look: viewer_lock.ViewerLock | None = None
         self._settings = settings
         self._write = write
         self._news: list[News] = []
@@ -63,7 +63,7 @@ class Teller:
         if self._look:
             self._look.end()
         self._looked_at = session_id
-        self._look = looking.look(self._home, session_id) if self._home and session_id else None
+        self._look = viewer_lock.hold(self._home, session_id) if self._home and session_id else None
 
     def saw(self, before: Board | None, after: Board) -> None:
         """Take a change; what it brings is told soon."""

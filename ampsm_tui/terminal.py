@@ -7,7 +7,7 @@ import base64
 import re
 from collections.abc import Mapping
 
-from ampsm_engine import wording
+from ampsm_engine import labels
 from ampsm_engine.model import Board, Status
 from ampsm_engine.terminals import Terminal, Way
 from ampsm_tui.clean import one_line
@@ -69,7 +69,7 @@ def counts(board: Board) -> dict[str, str]:
     waiting = sum(row.queued for row in board.rows)
     asking, failed = statuses.count(Status.AWAITING_INPUT), statuses.count(Status.ERROR)
     shown = (("running", running), ("queued", waiting), ("awaiting-input", asking), ("error", failed))
-    status = " ".join(f"{wording.GLYPHS[word]}{number}" for word, number in shown if number)
+    status = " ".join(f"{labels.GLYPHS[word]}{number}" for word, number in shown if number)
     if board.stale:
         status = f"{status} ?".lstrip()
     return dict(zip(OPTIONS, (str(running), str(asking + failed), status), strict=True))

@@ -17,7 +17,7 @@ STATES = {
     "state-error": "error",
     "state-done": "success",
 }
-"""The colour of each status, the same wherever it is shown; its glyph and word are in `wording`."""
+"""The colour of each status, the same wherever it is shown; its glyph and word are in `labels`."""
 
 DARK = Theme(
     name="ampsm",

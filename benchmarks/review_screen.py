@@ -20,7 +20,7 @@ from big_diff import BigDiff, big_diff
 from ground import AMPSM, ground
 from terminal import Terminal
 
-from ampsm_engine import wording
+from ampsm_engine import timestamps
 from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.model import Session, Status
 
@@ -37,7 +37,7 @@ KEYS = (("line j", "j", 150), ("page f", "f", 60), ("hunk ]", "]", 80), ("file }
 def prepare(made: BigDiff) -> None:
     """A session over the two commits."""
     engine = open_engine()
-    now = wording.now()
+    now = timestamps.now()
     engine.store.sessions.add(
         Session(
             id=SESSION,

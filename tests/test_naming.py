@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ampsm_engine import naming
+from ampsm_engine import naming, plain_text
 
 MOMENT = datetime(2026, 11, 23, 4, 5, 6, tzinfo=UTC)
 ANY_TEXT = st.text(max_size=300) | st.text(alphabet=st.sampled_from("./-@{~^:\\ *?[\x00\x7f lock"), max_size=60)
@@ -56,7 +56,7 @@ def test_a_session_name_is_one_short_printable_line(prompt: str) -> None:
     name = naming.session_name(prompt)
     assert 0 < len(name) <= naming.NAME_LENGTH
     assert name.isprintable()
-    assert naming.printable(name) == name
+    assert plain_text.printable(name) == name
 
 
 def test_a_session_name_is_the_first_line_that_says_something() -> None:
@@ -65,7 +65,7 @@ def test_a_session_name_is_the_first_line_that_says_something() -> None:
 
 
 def test_no_control_or_bidi_character_is_printable() -> None:
-    assert naming.printable("a\x1b[31mb\u202ec\x00d\ud800e\nf") == "a[31mbcde f"
+    assert plain_text.printable("a\x1b[31mb\u202ec\x00d\ud800e\nf") == "a[31mbcde f"
 
 
 def test_ids_are_short_and_do_not_repeat() -> None:

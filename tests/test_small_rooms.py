@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine import home, lifecycle, wording
+from ampsm_engine import home, labels, lifecycle, timestamps
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
 from ampsm_engine.model import BoardRow, Outcome, ScriptResult, Session, State, Status, Tally
 
@@ -77,26 +77,26 @@ def test_the_sum_of_tokens_is_unknown_when_nothing_is_known() -> None:
     ("seconds", "text"), [(0, "now"), (-5, "now"), (1, "1s"), (60, "1m"), (3600, "1h"), (86_400 * 9, "9d")]
 )
 def test_ages(seconds: int, text: str) -> None:
-    assert wording.age(wording.stamp(AT - timedelta(seconds=seconds)), AT) == text
+    assert labels.age(timestamps.stamp(AT - timedelta(seconds=seconds)), AT) == text
 
 
 def test_values_read_well() -> None:
-    assert [wording.duration(ms) for ms in (None, 840, 42_000, 425_000, 3_720_000)] == [
+    assert [labels.duration(ms) for ms in (None, 840, 42_000, 425_000, 3_720_000)] == [
         "-",
         "0.8s",
         "42s",
         "7m 05s",
         "1h 02m",
     ]
-    assert [wording.count(n) for n in (None, 0, 999, 12_345, 4_500_000)] == ["-", "0", "999", "12.3k", "4.5M"]
-    assert wording.moment("2026-11-23T12:00:00").tzinfo is UTC
-    assert wording.stamp(AT) == "2026-11-23T12:00:00.000Z"
+    assert [labels.count(n) for n in (None, 0, 999, 12_345, 4_500_000)] == ["-", "0", "999", "12.3k", "4.5M"]
+    assert timestamps.parse("2026-11-23T12:00:00").tzinfo is UTC
+    assert timestamps.stamp(AT) == "2026-11-23T12:00:00.000Z"
 
 
 def test_a_waiting_session_says_queued() -> None:
-    session = Session("i", "n", "", "/r", "main", "b", "/w", Status.IDLE, wording.stamp(AT))
-    assert wording.state_word(BoardRow(session, 1, 1, None)) == "queued"
-    assert wording.state_word(BoardRow(session, 1, 0, None)) == "idle"
+    session = Session("i", "n", "", "/r", "main", "b", "/w", Status.IDLE, timestamps.stamp(AT))
+    assert labels.state_word(BoardRow(session, 1, 1, None)) == "queued"
+    assert labels.state_word(BoardRow(session, 1, 0, None)) == "idle"
 
 
 def test_a_private_file_that_cannot_be_written_leaves_nothing_behind(

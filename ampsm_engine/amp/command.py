@@ -12,7 +12,7 @@ from ampsm_engine.amp import jsonc
 from ampsm_engine.amp.stream import THREAD_ID
 from ampsm_engine.errors import Failed, Refused, Unfit
 from ampsm_engine.home import RUN_MARK, RunDirectory
-from ampsm_engine.naming import printable
+from ampsm_engine.plain_text import printable
 
 PROMPT_LIMIT = 1_048_576
 """UTF-8 bytes of a prompt that amp takes."""

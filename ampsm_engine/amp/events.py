@@ -7,7 +7,7 @@ that a string may hold (NUL, escape sequences, markup) is data and stays. No par
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ampsm_engine.naming import printable
+from ampsm_engine.plain_text import printable
 
 
 @dataclass(frozen=True, slots=True)

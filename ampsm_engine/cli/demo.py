@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from ampsm_engine import wording
+from ampsm_engine import labels
 from ampsm_engine.cli import diagnostics, documents, output
 from ampsm_engine.cli.demo_run import HIDDEN_VARIABLES, DemoFolder, DemoRun, await_workers, demo_environment
 from ampsm_engine.cli.listing import STATE_STYLES, board_row, ended, print_sessions
@@ -127,10 +127,10 @@ def _print_end(sessions: Sequence[Session], groups: Groups, play: DemoRun) -> No
     for session in sessions:
         if not groups[session.id]:
             continue  # made to be started later
-        word = wording.state_word(board_row(session, groups[session.id]))
+        word = labels.state_word(board_row(session, groups[session.id]))
         last = groups[session.id][-1]
         told = ended(last) + (f", commit {last.commit_sha[:10]}" if last.commit_sha else "")
-        output.line(Styled(f"{wording.GLYPHS[word]} ", STATE_STYLES[word]), one_line(session.name), f": {told}")
+        output.line(Styled(f"{labels.GLYPHS[word]} ", STATE_STYLES[word]), one_line(session.name), f": {told}")
         if last.outcome is Outcome.FAILED and session.id in play.parts:
             output.line(Styled("  (on purpose: so you see what an error looks like, and that its work is kept)", "dim"))
 

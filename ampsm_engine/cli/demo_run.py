@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ampsm_engine import config, wording
+from ampsm_engine import config, labels
 from ampsm_engine.cli import diagnostics
 from ampsm_engine.cli.listing import board_row, doing
 from ampsm_engine.cli.output import one_line
@@ -170,9 +170,9 @@ class DemoRun:
 
 def _line(session: Session, iterations: Sequence[Iteration], longest: int) -> str:
     row = board_row(session, iterations)
-    word = wording.state_word(row)
+    word = labels.state_word(row)
     name = one_line(session.name)
-    shown = f"{wording.GLYPHS.get(word, '?')} {name}{' ' * (longest - width(name))}  {word:<14}"
+    shown = f"{labels.GLYPHS.get(word, '?')} {name}{' ' * (longest - width(name))}  {word:<14}"
     return f"{shown}  {one_line(doing(row))}"
 
 

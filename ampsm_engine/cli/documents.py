@@ -6,7 +6,7 @@ from dataclasses import fields
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from ampsm_engine import conditions
+from ampsm_engine import session_problems
 from ampsm_engine.cli.iteration_text import NONE, Notes, note_documents
 from ampsm_engine.engine.bases import gone_bases
 from ampsm_engine.model import Fact, Iteration, Session, Status, Tally
@@ -77,14 +77,14 @@ def listed_sessions(store: "Store", repo_root: str | None, statuses: Sequence[St
 
 def _amiss(store: "Store", repo_root: str | None, statuses: Sequence[Status]) -> dict[str, str]:
     """By session id, the members `missing`, `conflict` and `baseGone` as JSON text without braces."""
-    waiting = conditions.conflicts(store)
+    waiting = session_problems.sessions_in_conflict(store)
     sessions = store.sessions.all(repo_root=repo_root, statuses=statuses)
     gone = gone_bases(sessions)
     return {one.id: json.dumps(_amiss_document(one, waiting, gone))[1:-1] for one in sessions}
 
 
 def _amiss_document(session: Session, conflicts: Collection[str], gone: Collection[str]) -> Document:
-    missing, conflict = conditions.missing(session), session.id in conflicts
+    missing, conflict = session_problems.missing(session), session.id in conflicts
     return {"missing": missing, "conflict": conflict, "baseGone": session.id in gone}
 
 

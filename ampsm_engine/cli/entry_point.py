@@ -190,13 +190,13 @@ def report_unexpected(kind: type[BaseException], problem: BaseException, trace: 
     """Tell a fault of ampsm in one sentence; the traceback goes to a private file in the home."""
     import traceback
 
-    from ampsm_engine import redact, wording
+    from ampsm_engine import redact, timestamps
 
     if issubclass(kind, KeyboardInterrupt):
         diagnostics.note("Interrupted.")
         return
     text = redact.text("".join(traceback.format_exception(kind, problem, trace)))
-    report = _kept(f"fault-{wording.now().replace(':', '')}.txt", text.encode("utf-8", "replace"))
+    report = _kept(f"fault-{timestamps.now().replace(':', '')}.txt", text.encode("utf-8", "replace"))
     where = f" The details are in {report}." if report else " There is no room to keep the details."
     diagnostics.note(f"error: ampsm has a fault: {kind.__name__}.{where}")
     _release(sys.stderr)

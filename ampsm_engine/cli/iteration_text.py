@@ -7,9 +7,10 @@ left out, a script that took too long.
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from ampsm_engine import wording
+from ampsm_engine import labels
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.model import Fact, Iteration, Outcome, ScriptResult
+from ampsm_engine.plain_text import plural
 
 Notes = Mapping[str, Sequence[Fact]]
 """Facts by iteration."""
@@ -78,9 +79,9 @@ def end_text(iteration: Iteration, facts: Sequence[Fact] = ()) -> str:
     parts = [f"iteration {iteration.number} {word}"]
     uncommitted = is_uncommitted(facts)
     if iteration.error:
-        parts.append(one_line(wording.gist(iteration.error)))
+        parts.append(one_line(labels.key_line(iteration.error)))
     if iteration.commit_sha:
-        changed = f"{iteration.changed_files} file{'s' * (iteration.changed_files != 1)}"
+        changed = plural(iteration.changed_files, "file")
         parts.append(f"commit {iteration.commit_sha[:12]}, {changed}")
     if uncommitted:
         parts.append("not all of it committed" if iteration.commit_sha else "not committed")
@@ -89,7 +90,7 @@ def end_text(iteration: Iteration, facts: Sequence[Fact] = ()) -> str:
     if iteration.test_result is not None:
         parts.append(script_text(iteration, facts))
     if iteration.duration_ms is not None:
-        parts.append(wording.duration(iteration.duration_ms))
+        parts.append(labels.duration(iteration.duration_ms))
     return "; ".join(parts)
 
 

@@ -3,14 +3,14 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
-from ampsm_engine import conditions, wording
+from ampsm_engine import labels, session_problems
 from ampsm_engine.cli.iteration_text import NONE, Notes, is_uncommitted
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.tables import Cell, TableColumn, table
 from ampsm_engine.engine.bases import gone_bases
+from ampsm_engine.labels import activity as activity  # noqa: PLC0414 - part of this module's face
+from ampsm_engine.labels import outcome_text as outcome_text  # noqa: PLC0414
 from ampsm_engine.model import BoardRow, Iteration, Session, State
-from ampsm_engine.wording import doing as doing  # noqa: PLC0414 - part of this module's face
-from ampsm_engine.wording import ended as ended  # noqa: PLC0414
 
 COLUMNS = (
     TableColumn(""),
@@ -59,7 +59,7 @@ def print_sessions(
     at = datetime.now(UTC)
     gone = gone_bases(sessions)
     amiss = {
-        one.id: one_line(conditions.sentence(one, conflict=one.id in conflicts, base_gone=one.id in gone))
+        one.id: one_line(session_problems.problem_text(one, conflict=one.id in conflicts, base_gone=one.id in gone))
         for one in sessions
     }
     table(COLUMNS, [_cells(one, iterations.get(one.id, ()), notes, at, amiss[one.id]) for one in sessions])
@@ -70,16 +70,16 @@ def _cells(
 ) -> tuple[Cell, ...]:
     row = board_row(session, iterations)
     uncommitted = row.current is not None and is_uncommitted(notes.get(row.current.id, ()))
-    word = wording.state_word(row)
+    word = labels.state_word(row)
     style = STATE_STYLES.get(word, "")
     return (
-        Styled(wording.GLYPHS.get(word, "?"), style),
+        Styled(labels.GLYPHS.get(word, "?"), style),
         Styled(word, style),
-        f"{wording.OUTSIDE} {one_line(session.name)}" if session.outside else one_line(session.name),
+        f"{labels.OUTSIDE_MARK} {one_line(session.name)}" if session.outside else one_line(session.name),
         Styled(session.repo_root.rstrip("/").rpartition("/")[2], "dim"),
-        Styled(amiss, "red") if amiss else doing(row, uncommitted=uncommitted),
+        Styled(amiss, "red") if amiss else activity(row, uncommitted=uncommitted),
         str(row.iterations),
-        wording.count(total_tokens(iterations)),
-        wording.age(session.last_run or session.created_at, at),
+        labels.count(total_tokens(iterations)),
+        labels.age(session.last_run or session.created_at, at),
         Styled(session.id, "dim"),
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ampsm_engine import redact, wording
+from ampsm_engine import labels, redact
 from ampsm_engine.amp import tally
 from ampsm_engine.amp.events import (
     Attempt,
@@ -151,13 +151,13 @@ def _print_end(iteration: Iteration, session: Session, facts: Sequence[Fact]) ->
     if mark == "done" and is_uncommitted(facts):
         mark, style = "awaiting-input", "yellow"
     output.line()
-    output.line(Styled(f"{wording.GLYPHS[mark]} {end_text(iteration, facts)}", style))
+    output.line(Styled(f"{labels.GLYPHS[mark]} {end_text(iteration, facts)}", style))
     whole = (iteration.error or "").strip()
     if "\n" in whole:
         output.line(Styled(_indented(whole), "red"))
     for serious, text in sentences(facts):
         output.line(Styled(_indented(text), "yellow" if serious else ""))
-    total = wording.count(iteration.tally.token_usage)
+    total = labels.count(iteration.tally.token_usage)
     told = _tokens_text(iteration.tally)
     if told:
         output.line(Styled(f"  {total} tokens ({told}), {iteration.tally.turns} turns", "dim"))
@@ -333,7 +333,7 @@ def _tokens_text(counts: Tally) -> str:
     names = ("input_tokens", "output_tokens", "cache_creation_tokens", "cache_read_tokens")
     words = ("in", "out", "cache written", "cache read")
     known = [
-        f"{wording.count(getattr(counts, name))} {word}"
+        f"{labels.count(getattr(counts, name))} {word}"
         for name, word in zip(names, words, strict=True)
         if getattr(counts, name) is not None
     ]

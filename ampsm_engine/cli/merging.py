@@ -11,6 +11,7 @@ from ampsm_engine.cli.output import Styled, clean, one_line
 from ampsm_engine.cli.root import Command
 from ampsm_engine.cli.sessions import session_document
 from ampsm_engine.errors import Refused
+from ampsm_engine.plain_text import plural
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -283,7 +284,7 @@ def _give_to_amp(engine: "Engine", session: "Session", *, as_json: bool) -> int:
 def _print_result(result: "MergeResult") -> None:
     """Write what an operation came to to stdout."""
     merge, session = result.merge, result.session
-    many = f"{result.commits} commit{'s' * (result.commits != 1)}"
+    many = plural(result.commits, "commit")
     if merge.target and merge.base_before == merge.base_after:
         output.line(f"{one_line(merge.target)} has all of {one_line(session.name)} already, and stays where it is.")
     elif merge.target:
@@ -330,7 +331,7 @@ def _show_conflict(engine: "Engine", session: "Session", *, as_json: bool) -> in
         _print_conflict_document(engine, session.id, resolution=patch, tree=reviewed.tree if reviewed else None)
         return diagnostics.OK
     for file in found.files:
-        hunks = f", {len(file.hunks)} hunk{'s' * (len(file.hunks) != 1)}" if file.hunks else ""
+        hunks = f", {plural(len(file.hunks), 'hunk')}" if file.hunks else ""
         if file.markers and not file.hunks:
             hunks = f", markers left in line {', '.join(map(str, file.markers[:5]))}"
         output.line(Styled("✗", "red"), f" {one_line(file.path)}  ({file.kind}{hunks})")

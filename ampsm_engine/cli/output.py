@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from ampsm_engine.errors import Failed
-from ampsm_engine.unseen import visible
+from ampsm_engine.plain_text import visible
 
 VERSION = 1
 """The version of every JSON document; it grows when a key changes its meaning or goes."""

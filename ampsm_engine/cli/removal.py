@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ampsm_engine import wording
+from ampsm_engine import labels, plain_text
 from ampsm_engine.cli import arguments, diagnostics, documents, output
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.cli.root import Command
 from ampsm_engine.model import Session
+from ampsm_engine.plain_text import plural
 
 if TYPE_CHECKING:
     from ampsm_engine.context import Engine
@@ -121,7 +122,7 @@ def _print_trash(entries: list[tuple[Session, int]]) -> None:
         TableColumn("ID"),
     )
     rows = [
-        (each.name, each.branch_name, wording.size(held), wording.age(each.trashed_at, at), each.id)
+        (each.name, each.branch_name, labels.size(held), labels.age(each.trashed_at, at), each.id)
         for each, held in entries
     ]
     table(columns, rows)
@@ -162,7 +163,7 @@ def trash_purge(references: tuple[str, ...], *, yes: bool, as_json: bool) -> int
     if sessions and not yes:
         for session in sessions:
             only = removal.kept_beside(session)
-            more = f", with {wording.some(only)}" if only else ""
+            more = f", with {plain_text.list_some(only)}" if only else ""
             diagnostics.note(f"{one_line(session.name)} ({session.id}) would be gone for good{more}.")
         command = f"ampsm trash purge {' '.join(references)}".strip()
         diagnostics.ask("Remove for good what only the trash still holds?", command, otherwise=_KEPT)
@@ -173,7 +174,7 @@ def trash_purge(references: tuple[str, ...], *, yes: bool, as_json: bool) -> int
     if as_json:
         output.document({"purged": [session.id for session in sessions], "freedBytes": freed})
     elif sessions:
-        output.line(f"Purged {len(sessions)} session{'s' * (len(sessions) != 1)}, about {wording.size(freed)}.")
+        output.line(f"Purged {plural(len(sessions), 'session')}, about {labels.size(freed)}.")
     else:
         diagnostics.note("The trash is empty.")
     return diagnostics.OK

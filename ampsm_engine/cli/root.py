@@ -114,7 +114,7 @@ _NEXT = (
 
 def _overview() -> int:
     """Write what `ampsm` alone shows: the sessions there are, or what to try first."""
-    from ampsm_engine import conditions
+    from ampsm_engine import session_problems
     from ampsm_engine.cli import arguments, diagnostics, output
     from ampsm_engine.cli.output import Styled
 
@@ -125,7 +125,10 @@ def _overview() -> int:
 
         ids = [session.id for session in sessions]
         print_sessions(
-            sessions, store.iterations.of_sessions(ids), store.facts.notes_of(ids), conditions.conflicts(store)
+            sessions,
+            store.iterations.of_sessions(ids),
+            store.facts.notes_of(ids),
+            session_problems.sessions_in_conflict(store),
         )
         output.line()
     else:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ampsm_engine import wording
+from ampsm_engine import labels
 from ampsm_engine.cli import arguments, diagnostics, documents, output
 from ampsm_engine.cli.iteration_text import end_hint, end_text, sentences
 from ampsm_engine.cli.output import clean, one_line
@@ -219,7 +219,7 @@ def wait_for(
 def _state(unsettled: Sequence[Iteration], names: dict[str, str]) -> tuple[str, str]:
     current = next((each for each in unsettled if each.state is not State.QUEUED), unsettled[0])
     more = f" (+{len(unsettled) - 1})" if len(unsettled) > 1 else ""
-    glyph = wording.GLYPHS["queued" if current.state is State.QUEUED else "running"]
+    glyph = labels.GLYPHS["queued" if current.state is State.QUEUED else "running"]
     text = f"{glyph} {names[current.session_id]}: iteration {current.number} {current.state.value}{more}"
     return text, current.activity or ""
 

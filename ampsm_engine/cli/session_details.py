@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ampsm_engine import wording
+from ampsm_engine import labels
 from ampsm_engine.cli import diagnostics, output
 from ampsm_engine.cli.iteration_text import Notes, end_hint, is_uncommitted, script_text, sentences
 from ampsm_engine.cli.listing import STATE_STYLES, board_row
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.tables import Cell, TableColumn, table
 from ampsm_engine.model import Fact, Iteration, ScriptResult, Session, State
+from ampsm_engine.plain_text import plural
 
 if TYPE_CHECKING:
     from ampsm_engine.engine.views import SessionView
@@ -31,9 +32,9 @@ COLUMNS = (
 def print_session_details(view: "SessionView", notes: Notes, amiss: str = "") -> None:
     """Write all about one session to stdout; `amiss`: what is gone of it, and whether a conflict waits."""
     session = view.session
-    word = wording.state_word(board_row(session, view.iterations))
+    word = labels.state_word(board_row(session, view.iterations))
     style = STATE_STYLES.get(word, "")
-    output.line(Styled(wording.GLYPHS.get(word, "?"), style), " ", Styled(one_line(session.name), "bold"), f"  {word}")
+    output.line(Styled(labels.GLYPHS.get(word, "?"), style), " ", Styled(one_line(session.name), "bold"), f"  {word}")
     output.facts(_facts(view))
     if view.iterations:
         output.line()
@@ -72,7 +73,7 @@ def _facts(view: "SessionView") -> list[tuple[str, str]]:
 
 
 def _ago(stamped: str, at: datetime) -> str:
-    age = wording.age(stamped, at)
+    age = labels.age(stamped, at)
     return age if age == "now" else f"{age} ago"
 
 
@@ -83,12 +84,12 @@ def _changes(view: "SessionView") -> str:
     deleted = sum(change.deletions or 0 for change in view.files)
     base = one_line(view.session.base_branch)
     where = f"where it began: its base {base} is gone" if view.is_base_gone else f"{base}, {view.behind} behind"
-    files = f"{len(view.files)} file{'s' * (len(view.files) != 1)} +{added} -{deleted}"
+    files = f"{plural(len(view.files), 'file')} +{added} -{deleted}"
     return f"{files}; {view.ahead} ahead of {where}"
 
 
 def _cells(iteration: Iteration, at: datetime) -> tuple[Cell, ...]:
-    word = wording.ending(iteration.outcome, iteration.state)
+    word = labels.outcome_word(iteration.outcome, iteration.state)
     style = {"done": "green", "failed": "red", "crashed": "red", "stopped": "yellow"}.get(word, "cyan")
     return (
         str(iteration.number),
@@ -96,9 +97,9 @@ def _cells(iteration: Iteration, at: datetime) -> tuple[Cell, ...]:
         Styled((iteration.commit_sha or "-")[:10], "dim"),
         str(iteration.changed_files) if iteration.state is State.SETTLED else "-",
         _script(iteration),
-        wording.count(iteration.tally.token_usage),
-        wording.duration(iteration.duration_ms),
-        wording.age(iteration.start_time or iteration.queued_at, at),
+        labels.count(iteration.tally.token_usage),
+        labels.duration(iteration.duration_ms),
+        labels.age(iteration.start_time or iteration.queued_at, at),
         one_line(iteration.prompt),
     )
 

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ampsm_engine import conditions
+from ampsm_engine import session_problems
 from ampsm_engine.cli import arguments, diagnostics, documents, output
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.cli.root import Command
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.model import Iteration, Session, Status
-from ampsm_engine.naming import printable
+from ampsm_engine.plain_text import printable
 
 if TYPE_CHECKING:
     from ampsm_engine.context import Engine
@@ -113,7 +113,7 @@ def _print_new(session: Session, iteration: Iteration | None) -> None:
 def session_document(engine: "Engine", session_id: str) -> documents.Document:
     """The JSON of one session as the store has it now."""
     store = engine.store
-    notes, conflicts = store.facts.notes_of((session_id,)), conditions.conflicts(store)
+    notes, conflicts = store.facts.notes_of((session_id,)), session_problems.sessions_in_conflict(store)
     return documents.session_document(store.sessions.get(session_id), store.iterations.of(session_id), notes, conflicts)
 
 
@@ -151,7 +151,12 @@ def ls_command(repo: Path | None, statuses: tuple[str, ...], *, as_json: bool) -
     if found:
         from ampsm_engine.cli.listing import print_sessions
 
-        print_sessions(found, store.iterations.of_sessions(ids), store.facts.notes_of(ids), conditions.conflicts(store))
+        print_sessions(
+            found,
+            store.iterations.of_sessions(ids),
+            store.facts.notes_of(ids),
+            session_problems.sessions_in_conflict(store),
+        )
     elif not (root or statuses) and (lost := _lost_sessions(engine)):
         diagnostics.warning(lost.message)
         diagnostics.hint(lost.hint)
@@ -189,7 +194,9 @@ def show_command(reference: str, *, as_json: bool) -> int:
 
     with diagnostics.working("Reading the worktree"):
         view = views.show(engine, session)
-    amiss = conditions.sentence(session, conflict=session.id in conditions.conflicts(engine.store))
+    amiss = session_problems.problem_text(
+        session, conflict=session.id in session_problems.sessions_in_conflict(engine.store)
+    )
     print_session_details(view, engine.store.facts.notes_of((session.id,)), amiss)
     return diagnostics.OK
 

@@ -23,7 +23,7 @@ SELECT 'queued', count(*) FROM iterations i JOIN sessions s ON s.id = i."session
 """
 
 SHOWN = {"running": "●", "queued": "◌", "awaiting-input": "◆", "error": "✗"}
-"""What is worth a place in a status bar, as `wording.GLYPHS` has it."""
+"""What is worth a place in a status bar, as `labels.GLYPHS` has it."""
 
 
 def print_status_line() -> bool:

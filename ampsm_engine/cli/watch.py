@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ampsm_engine import conditions, wording
+from ampsm_engine import labels, session_problems, timestamps
 from ampsm_engine.cli import arguments, diagnostics, documents, output
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.root import Command
@@ -53,19 +53,21 @@ def status_command(*, tmux: bool, as_json: bool) -> int:
     from ampsm_engine.engine import views
 
     engine = arguments.open_engine()
-    counts, waiting = views.status(engine), conditions.conflicts(engine.store)
+    counts, waiting = views.status(engine), session_problems.sessions_in_conflict(engine.store)
     numbers = {word: int(getattr(counts, word.replace("-", "_"))) for word in _WORDS}
-    missing = 0 if tmux else sum(conditions.missing(session) is not None for session in engine.store.sessions.all())
+    missing = (
+        0 if tmux else sum(session_problems.missing(session) is not None for session in engine.store.sessions.all())
+    )
     if as_json:
         amiss = {"conflict": len(waiting), "missing": missing}
         named = {documents.camel(word.replace("-", "_")): number for word, number in numbers.items()}
         output.document({**named, **amiss})
     elif tmux:
-        shown = [f"{wording.GLYPHS[word]}{number}" for word, number in numbers.items() if number and word in _WORDS[:4]]
+        shown = [f"{labels.GLYPHS[word]}{number}" for word, number in numbers.items() if number and word in _WORDS[:4]]
         output.line(" ".join(shown))
     else:
         for word, number in numbers.items():
-            output.line(f"{wording.GLYPHS[word]} {number:>4} {word}")
+            output.line(f"{labels.GLYPHS[word]} {number:>4} {word}")
         for word, number in (("with a conflict that waits", len(waiting)), ("with something gone: ampsm ls", missing)):
             if number:
                 output.line(f"! {number:>4} {word}")
@@ -121,7 +123,7 @@ def _print(store: "Store", facts: tuple[Fact, ...], names: dict[str, str], *, as
         if as_json:
             output.write(output.encoded(documents.fact_document(fact)) + "\n")
             continue
-        local = wording.moment(fact.time).astimezone()
+        local = timestamps.parse(fact.time).astimezone()
         day = "" if local.date() == datetime.now(UTC).astimezone().date() else f"{local:%Y-%m-%d} "
         who = names.get(fact.session_id, fact.session_id) if fact.session_id else "ampsm"
         output.line(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ampsm_engine import redact, wording
+from ampsm_engine import redact, timestamps
 from ampsm_engine.context import Engine
 from ampsm_engine.diff import hunks
 from ampsm_engine.diff.deltas import Side
@@ -58,7 +58,7 @@ def add_comment(
             there = f"It is on the other side: --side {'new' if side is Side.OLD else 'old'}" if other else ""
             raise NotFound(f"There is no file {path!r} {where}.", there or f"ampsm diff {session.id} --name-only")
         quote, context = _quoted(at, entry, path, line, line_end)
-    now = wording.now()
+    now = timestamps.now()
     made = Comment(
         id=new_id(),
         session_id=session.id,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from ampsm_engine import conditions
+from ampsm_engine import session_problems
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, NotFound
 from ampsm_engine.git import changes as diffs
@@ -52,7 +52,7 @@ def changes(engine: Engine, session_ids: Sequence[str]) -> dict[str, ChangeCount
     return {
         session.id: replace(
             _counted_in_time(session),
-            missing=conditions.MISSING.get(conditions.missing(session) or "", ""),
+            missing=session_problems.MISSING.get(session_problems.missing(session) or "", ""),
             earlier_tokens=_tokens(one for one in iterations[session.id] if one.id != shown.get(session.id)),
         )
         for session in known

@@ -11,7 +11,7 @@ from ampsm_engine.amp import command, program
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
 from ampsm_engine.git import repository
-from ampsm_engine.naming import printable
+from ampsm_engine.plain_text import printable
 
 if TYPE_CHECKING:
     from ampsm_engine.git.places import Repo

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from ampsm_engine import conditions, lifecycle, redact, wording
+from ampsm_engine import lifecycle, redact, session_problems, timestamps
 from ampsm_engine.context import Engine
 from ampsm_engine.diff import hunks
 from ampsm_engine.engine import ranges
@@ -19,7 +19,8 @@ from ampsm_engine.git.hunk_work import HunkPlan
 from ampsm_engine.git.scratch import Scratch, scratch
 from ampsm_engine.git.stage_work import StagedChanges
 from ampsm_engine.model import Session
-from ampsm_engine.naming import new_id, printable
+from ampsm_engine.naming import new_id
+from ampsm_engine.plain_text import printable
 from ampsm_engine.review.values import WHOLE, Rejection
 
 SUBJECT_LENGTH = 72
@@ -56,7 +57,7 @@ def reject(
             reason=(reason or "").strip() or None,
             quote=_quote(at, plan, change),
             tree=hunk_work.kept(at, plan),
-            created_at=wording.now(),
+            created_at=timestamps.now(),
             note=plan.note,
         )
         pinned_refs.keep(at.worktree, session.id, rejection.id, {"tree": rejection.tree})
@@ -94,7 +95,7 @@ def undo_reject(engine: Engine, rejection_id: str) -> Rejection:
         words = _message("restore", rejection, "")
         hunk_work.carry_out(at, plan, words, hooks=engine.settings.switch("commit.hooks"))
     fact = ("unrejected", f"a change in {printable(rejection.path)} is back")
-    return store.reviews.change_rejection(rejection.id, fact, undone_at=wording.now())
+    return store.reviews.change_rejection(rejection.id, fact, undone_at=timestamps.now())
 
 
 def undo_last(engine: Engine, session_id: str) -> Rejection:
@@ -165,7 +166,7 @@ def _at_work(engine: Engine, session_id: str) -> Iterator[tuple[Session, Scratch
     """Be the only writer of the repository, with amp at rest in the session: it does not begin before this is over."""
     session = engine.store.sessions.get(session_id)
     worktree = Path(session.worktree_path)
-    conditions.check_worktree(session)
+    session_problems.check_worktree(session)
     who = f"review {session.id}"
     with (
         lock.writer(repository.common_dir(worktree), who),

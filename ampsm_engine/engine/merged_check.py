@@ -3,14 +3,14 @@
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ampsm_engine import wording
+from ampsm_engine import plain_text
 from ampsm_engine.context import Engine
 from ampsm_engine.git import changes, commits, inventory, repository
 from ampsm_engine.git.integrate.proof import proof, reverted_files
 from ampsm_engine.git.integrate.values import PlannedCommit
 from ampsm_engine.git.inventory import Inventory
 from ampsm_engine.model import MergeState, Session
-from ampsm_engine.naming import printable
+from ampsm_engine.plain_text import plural, printable
 
 _HOW = {
     "ancestor": "its commits are in {0}",
@@ -45,14 +45,16 @@ class Proven:
         """What exists nowhere else, or how it is known that nothing does; the end of a sentence."""
         parts = []
         if self.left:
-            many = f"{len(self.left)} commit{'s' * (len(self.left) != 1)}"
-            parts.append(f"{many} that {printable(self.base)} does not have ({wording.some(self.files)})")
+            many = plural(len(self.left), "commit")
+            parts.append(f"{many} that {printable(self.base)} does not have ({plain_text.list_some(self.files)})")
         if self.uncommitted:
-            many = f"{len(self.uncommitted)} uncommitted file{'s' * (len(self.uncommitted) != 1)}"
-            parts.append(f"{many} ({wording.some(self.uncommitted)})")
+            many = plural(len(self.uncommitted), "uncommitted file")
+            parts.append(f"{many} ({plain_text.list_some(self.uncommitted)})")
         if self.taken_back:
             base = printable(self.base)
-            reverted = f"work that {base} has in its history alone: it took {wording.some(self.taken_back)} back since"
+            reverted = (
+                f"work that {base} has in its history alone: it took {plain_text.list_some(self.taken_back)} back since"
+            )
             return " and ".join([reverted, *parts])
         return " and ".join(parts) if parts else _HOW.get(self.how, "{0} has it").format(printable(self.base))
 
@@ -60,7 +62,7 @@ class Proven:
     def warning(self) -> str:
         """What only the trash has then and what it would not keep, in sentences; empty when git has or knows all."""
         whole, ignored = self.inventory.whole, self.inventory.ignored
-        kept = f"With it go {wording.some(whole)}, which no commit has." if whole else ""
+        kept = f"With it go {plain_text.list_some(whole)}, which no commit has." if whole else ""
         lost = f"What git ignores in it is not kept: {ignored}." if ignored.paths else ""
         return f"{kept} {lost}".strip()
 

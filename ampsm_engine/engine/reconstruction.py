@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from ampsm_engine import naming, redact, wording
+from ampsm_engine import plain_text, redact, timestamps
 from ampsm_engine.amp import failures, process, stream, transcript
 from ampsm_engine.amp.events import Init
 from ampsm_engine.context import Engine
@@ -25,6 +25,7 @@ from ampsm_engine.git import changes, history, program, registry, repository, st
 from ampsm_engine.git.places import Base, Repo, Worktree
 from ampsm_engine.home import RunDirectory
 from ampsm_engine.model import Iteration, Outcome, Session, State, Status, ToolCall
+from ampsm_engine.plain_text import plural
 from ampsm_engine.worker import run_record
 from ampsm_engine.worker.context import FOLDER
 from ampsm_engine.worker.run_record import RunRecord
@@ -54,7 +55,7 @@ class FoundRun:
     def began(self) -> float:
         """When it was asked for (seconds since the epoch)."""
         if self.record:
-            return wording.moment(self.record.iteration.queued_at).timestamp()
+            return timestamps.parse(self.record.iteration.queued_at).timestamp()
         return min((file.stat().st_mtime for file in self.directory.path.iterdir()), default=0.0)
 
 
@@ -264,7 +265,7 @@ def _session(engine: Engine, remains: Remains) -> Session:
     script = re.match(r"`(.+)` \(run after each iteration\)", notes.get("script", ""))
     session = Session(
         id=remains.id,
-        name=naming.printable(notes.get("name", ""))[:200] or (at[1] if at else remains.branch),
+        name=plain_text.printable(notes.get("name", ""))[:200] or (at[1] if at else remains.branch),
         amp_prompt=notes.get("task", ""),
         repo_root=str(remains.repo.root),
         base_branch=base.name,
@@ -272,7 +273,7 @@ def _session(engine: Engine, remains: Remains) -> Session:
         branch_name=remains.branch,
         worktree_path=str(remains.worktree),
         status=Status.IDLE,
-        created_at=notes.get("created") or wording.stamp(made),
+        created_at=notes.get("created") or timestamps.stamp(made),
         script_command=script[1] if script else None,
         notes=notes.get("notes") or None,
     )
@@ -285,7 +286,7 @@ def _session(engine: Engine, remains: Remains) -> Session:
         session,
         status=_status(engine, remains, session),
         thread_id=session.thread_id or thread,
-        trashed_at=wording.now() if remains.trashed else None,
+        trashed_at=timestamps.now() if remains.trashed else None,
     )
 
 
@@ -343,13 +344,13 @@ class Rebuilt:
         known = self._engine.store.iterations.of(session.id)
         iterations, calls = _iterations(session, runs, commits, known)
         if iterations:
-            many = f"{len(iterations)} iteration{'s' * (len(iterations) != 1)} of session {session.name}"
+            many = f"{plural(len(iterations), 'iteration')} of session {session.name}"
             self._enter(
                 session, iterations, calls, f"{many} {'is' if len(iterations) == 1 else 'are'} not in the store"
             )
 
     def _enter(self, session: Session, iterations: list[Iteration], calls: list[ToolCall], text: str) -> None:
-        many = f"{len(iterations)} iteration{'s' * (len(iterations) != 1)}"
+        many = plural(len(iterations), "iteration")
         if not self._apply:
             self.findings.append(Disagreement("lost", text, f"ampsm repair --apply rebuilds it with {many}"))
             return
@@ -392,7 +393,7 @@ def _of_run(session: Session, run: FoundRun) -> tuple[Iteration, list[ToolCall]]
     calls = said.fold.take_tool_calls()
     if run.record and run.record.iteration.state is State.SETTLED:
         return run.record.iteration, list(calls)
-    began = wording.stamp(datetime.fromtimestamp(run.began, UTC))
+    began = timestamps.stamp(datetime.fromtimestamp(run.began, UTC))
     start = run.record.iteration if run.record else Iteration(run.id, session.id, 0, "", State.QUEUED, began)
     start = replace(start, prompt=start.prompt or _prompt(run.directory), thread_id=said.fold.thread_id)
     if run.directory.settings.exists() or process.adopt(run.directory, run.id) is not None:
@@ -409,7 +410,7 @@ def _of_run(session: Session, run: FoundRun) -> tuple[Iteration, list[ToolCall]]
         stderr=redact.text(transcript.tail(run.directory.stderr)),
         head=said.head.decode("utf-8", "replace"),
     )
-    ended = wording.stamp(datetime.fromtimestamp(run.directory.stream.stat().st_mtime, UTC))
+    ended = timestamps.stamp(datetime.fromtimestamp(run.directory.stream.stat().st_mtime, UTC))
     settled = replace(
         start,
         state=State.SETTLED,
@@ -434,7 +435,7 @@ def _prompt(directory: RunDirectory) -> str:
 
 def _of_commit(session: Session, iteration_id: str, commits: Sequence[history.LoggedCommit]) -> Iteration:
     """An iteration of which only commits are left."""
-    at = wording.stamp(datetime.fromisoformat(commits[-1].time))
+    at = timestamps.stamp(datetime.fromisoformat(commits[-1].time))
     return Iteration(
         id=iteration_id,
         session_id=session.id,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ampsm_engine import unsent
+from ampsm_engine import unsent_texts
 from ampsm_engine.context import Engine
 from ampsm_engine.engine import relocation
 from ampsm_engine.errors import AmpsmError, NotFound, Refused, Unfit
@@ -291,7 +291,7 @@ def _purged(engine: Engine, session: Session) -> int:
         pinned_refs.let_go(Path(session.repo_root), session.id)
     for run in (session.id, *(iteration.id for iteration in store.iterations.of(session.id))):
         shutil.rmtree(engine.home.run(run).path, ignore_errors=True)
-    unsent.drop_all(engine.home, session.id)
+    unsent_texts.delete_all(engine.home, session.id)
     store.sessions.remove(session.id)
     store.facts.add("purged", f"{session.name} is gone for good")
     return freed

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from ampsm_engine import conditions, redact, wording
+from ampsm_engine import redact, session_problems, timestamps
 from ampsm_engine.amp import command, program
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, Failed, Refused
@@ -15,6 +15,7 @@ from ampsm_engine.git import program as git
 from ampsm_engine.home import write_private
 from ampsm_engine.model import Iteration, State
 from ampsm_engine.naming import new_id
+from ampsm_engine.plain_text import plural
 from ampsm_engine.redact.rule import MARKER
 from ampsm_engine.worker import launch, run_files, run_record, slots
 
@@ -48,14 +49,14 @@ def iterate(
     git.version()  # too old a git is said now, not by a worker that finds it later
     store = engine.store
     session = store.sessions.get(session_id)
-    conditions.check_worktree(session)
+    session_problems.check_worktree(session)
     iteration = Iteration(
         id=new_id(),
         session_id=session.id,
         number=0,
         prompt=redact.text(prompt),
         state=State.QUEUED,
-        queued_at=wording.now(),
+        queued_at=timestamps.now(),
         mode=session.model_override,
     )
     run = engine.home.run(iteration.id)
@@ -194,7 +195,7 @@ def wait(
                 return tuple(groups[key][-1] for key in session_ids if groups.get(key))
         if deadline is not None and time.monotonic() >= deadline:
             running = sum(iteration.state is not State.SETTLED for iteration in every)
-            message = f"{running} iteration{'s' * (running != 1)} still unsettled after {timeout:g} seconds."
+            message = f"{plural(running, 'iteration')} still unsettled after {timeout:g} seconds."
             raise Failed(message, "ampsm ls")
         if time.monotonic() - swept >= SWEEP_EVERY:
             swept = time.monotonic()

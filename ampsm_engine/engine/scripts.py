@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-from ampsm_engine import conditions, file_lock, lifecycle, redact, wording
+from ampsm_engine import file_lock, lifecycle, redact, session_problems, timestamps
 from ampsm_engine.amp import command, process
 from ampsm_engine.context import Engine, engine_at
 from ampsm_engine.errors import AmpsmError, Failed, Refused
@@ -130,7 +130,7 @@ def check_runnable(session: Session, iterations: Sequence[Iteration]) -> None:
     if not session.script_command:
         message = f"Session {session.name} has no script."
         raise Refused(message, f"ampsm edit {session.id} --script 'make test'")
-    conditions.check_worktree(session)
+    session_problems.check_worktree(session)
     if any(lifecycle.is_active(iteration.state) for iteration in iterations):
         message = f"amp is at work in session {session.name}; its script runs when it is done."
         raise Refused(message, f"ampsm wait {session.id}")
@@ -143,7 +143,7 @@ def _record_script(engine: Engine, session: Session, last: Iteration | None, ran
         store.iterations.update(last.id, test_result=ran.result, test_exit_code=ran.exit_code)
     store.facts.add(
         "tested",
-        f"{script_text(ran)}, run by hand at {wording.stamp(began)}",
+        f"{script_text(ran)}, run by hand at {timestamps.stamp(began)}",
         session_id=session.id,
         iteration_id=last.id if last else None,
     )

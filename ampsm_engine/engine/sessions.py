@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ampsm_engine import naming, redact, wording
+from ampsm_engine import naming, redact, timestamps
 from ampsm_engine.context import Engine
 from ampsm_engine.engine import startup
 from ampsm_engine.engine.creation import creation
@@ -15,7 +15,8 @@ from ampsm_engine.errors import AmpsmError, NotFound, Refused
 from ampsm_engine.git import hand_edits, own_files, repository, worktrees
 from ampsm_engine.git.places import Base, Worktree
 from ampsm_engine.model import SCRIPT_CHANGED, Iteration, Session, Status
-from ampsm_engine.naming import new_id, printable, session_name
+from ampsm_engine.naming import new_id, session_name
+from ampsm_engine.plain_text import printable
 
 
 def new(
@@ -57,7 +58,7 @@ def new(
                 branch_name=pending.branch,
                 worktree_path=str(pending.path),
                 status=Status.IDLE,
-                created_at=wording.now(),
+                created_at=timestamps.now(),
                 script_command=script or None,
                 model_override=mode or engine.settings.text("amp.mode") or None,
                 branch_made_by="ampsm",
@@ -217,7 +218,7 @@ def adopt(
         branch_name=found.branch,
         worktree_path=str(found.path),
         status=Status.IDLE,
-        created_at=wording.now(),
+        created_at=timestamps.now(),
         script_command=script or None,
         model_override=mode or engine.settings.text("amp.mode") or None,
     )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ampsm_engine import conditions, redact
+from ampsm_engine import redact, session_problems
 from ampsm_engine.amp import transcript
 from ampsm_engine.amp.events import Event
 from ampsm_engine.context import Engine
@@ -104,7 +104,7 @@ def diff(
     if iteration is not None:
         old, new = ends_of(engine, session, iteration)
     elif uncommitted:
-        conditions.check_worktree(session)
+        session_problems.check_worktree(session)
         old, new = "HEAD", None
     elif old is None and new is None:
         base = base_now(place, session)

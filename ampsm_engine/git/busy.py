@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from ampsm_engine.git import repository
-from ampsm_engine.naming import printable
+from ampsm_engine.plain_text import printable
 
 PATIENCE = 3.0
 """Seconds that somebody else's git may hold the index."""

@@ -15,7 +15,7 @@ from pygit2.enums import DiffOption
 from ampsm_engine.diff.deltas import BlobGone, Delta, Hunks, TooLarge
 from ampsm_engine.diff.long_lines import cut
 from ampsm_engine.errors import NotFound
-from ampsm_engine.naming import printable
+from ampsm_engine.plain_text import printable
 
 BINARY_HEAD = 8_000
 """Bytes that git looks at to tell binary files."""

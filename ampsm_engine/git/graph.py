@@ -11,7 +11,7 @@ import pygit2
 
 from ampsm_engine.errors import NotFound
 from ampsm_engine.git import program
-from ampsm_engine.naming import printable
+from ampsm_engine.plain_text import printable
 
 _SPACES = ("refs/heads/", "refs/remotes/", "refs/tags/")
 

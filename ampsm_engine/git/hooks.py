@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from ampsm_engine.git import program, repository
-from ampsm_engine.naming import printable
+from ampsm_engine.plain_text import printable
 
 COMMIT = ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit")
 MERGE = ("pre-merge-commit", "prepare-commit-msg", "commit-msg")

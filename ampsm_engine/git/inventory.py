@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ampsm_engine import wording
+from ampsm_engine import labels, plain_text
 from ampsm_engine.git import listing, own_files
 from ampsm_engine.git.secret_files import is_secret, is_secret_file
 
@@ -26,7 +26,7 @@ class Ignored:
     bytes: int = 0
 
     def __str__(self) -> str:
-        return f"{wording.some(self.paths)} ({wording.size(self.bytes)})"
+        return f"{plain_text.list_some(self.paths)} ({labels.size(self.bytes)})"
 
 
 @dataclass(frozen=True, slots=True)

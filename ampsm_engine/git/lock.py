@@ -13,7 +13,7 @@ from pathlib import Path
 from ampsm_engine import file_lock
 from ampsm_engine.errors import Failed, Unfit
 from ampsm_engine.home import open_private
-from ampsm_engine.naming import printable
+from ampsm_engine.plain_text import printable
 
 NAME = "ampsm.lock"
 STILL = "ampsm-still.lock"

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ampsm_engine import wording
+from ampsm_engine import plain_text
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import listing, program, repository, repository_state
 from ampsm_engine.git.repository_state import State, StateDifference
-from ampsm_engine.naming import printable
+from ampsm_engine.plain_text import printable
 
 MOST_HELD = 100
 """Entries of the stash that are held while amp runs."""
@@ -439,4 +439,4 @@ def _count(number: int, word: str) -> str:
 
 def _several(names: Sequence[str], word: str = "file") -> str:
     """`3 files (a, b, c)`."""
-    return f"{_count(len(names), word)} ({wording.some(names, NAMED)})"
+    return f"{_count(len(names), word)} ({plain_text.list_some(names, NAMED)})"

@@ -21,7 +21,7 @@ from typing import IO, NamedTuple
 from ampsm_engine import identity
 from ampsm_engine.errors import AmpsmError, Failed, Unfit
 from ampsm_engine.home import GIT_OWNER_MARK
-from ampsm_engine.naming import printable
+from ampsm_engine.plain_text import printable
 
 Argument = str | bytes | Path
 Variables = Mapping[str, str | Path]

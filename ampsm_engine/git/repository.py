@@ -11,7 +11,7 @@ from pathlib import Path
 from ampsm_engine.errors import AmpsmError, NotFound, Refused, Unfit
 from ampsm_engine.git import damage, program
 from ampsm_engine.git.places import Base, Repo
-from ampsm_engine.naming import printable
+from ampsm_engine.plain_text import printable
 
 WORKTREES = ".worktrees"
 """The folder below a repository's root that holds the sessions' worktrees."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ampsm_engine.git import program
+from ampsm_engine.plain_text import plural
 
 LARGE = 10 << 20
 """Bytes of a very large file: hosts begin to warn at 50 MB and refuse at 100 MB, and a clone has each version."""
@@ -63,7 +64,7 @@ def found(files: Iterable[Added], has: Callable[[str], bool]) -> tuple[str, ...]
         inside = any(folder.startswith(f"{known}/") for known in named)
         if folders[folder] >= MANY and not inside and not has(folder):
             named[folder] = folders[folder]
-    return (*(f"{folder}/ ({count} file{'s' * (count != 1)})" for folder, count in named.items()), *single)
+    return (*(f"{folder}/ ({plural(count, 'file')})" for folder, count in named.items()), *single)
 
 
 def between(where: Path, old: str, new: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ampsm_engine import naming
+from ampsm_engine import naming, plain_text
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
 from ampsm_engine.git import damage, hooks, listing, lock, own_files, program, registry, repository
 from ampsm_engine.git.places import Base, Orphan, Repo, Worktree
@@ -160,7 +160,7 @@ def lacking(path: Path, root: Path) -> tuple[str, ...]:
     empty = _empty_submodules(path)
     found = [missing] if missing else []
     if empty:
-        some = ", ".join(naming.printable(name) for name in empty[:3]) + (", ..." if len(empty) > 3 else "")
+        some = ", ".join(plain_text.printable(name) for name in empty[:3]) + (", ..." if len(empty) > 3 else "")
         way = f"git -C {path} submodule update --init --recursive"
         found.append(f"The submodules are empty here ({some}). To fill them: {way}")
     return tuple(found)
@@ -287,7 +287,7 @@ def _free_path(repo: Repo, session_id: str) -> Path:
         raise Refused(message, f"ls -ld {below}")
     path = below / session_id
     if session_id != path.name or session_id.startswith("."):
-        raise Refused(f"{naming.printable(session_id)[:80]!r} cannot name a folder.")
+        raise Refused(f"{plain_text.printable(session_id)[:80]!r} cannot name a folder.")
     if os.path.lexists(path):
         raise Refused(f"There is something at {path} already.", f"ls -ld {path}")
     return path

@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict, dataclass, replace
 
-from ampsm_engine import naming, wording
+from ampsm_engine import naming, timestamps
 from ampsm_engine.merging.situation import Situation
 from ampsm_engine.merging.values import Options
 from ampsm_engine.model import Merge, MergeState
@@ -81,7 +81,7 @@ def new(now: Situation, options: Options, *, moved: str, work: str = "", strange
 
     `work`: the commits to work on, where that is not the session's branch; `strangers`: those that are not its own.
     """
-    started = wording.now()
+    started = timestamps.now()
     moment = "".join(letter for letter in started if letter.isdigit())
     key = naming.new_id()
     plan = JournalPlan(

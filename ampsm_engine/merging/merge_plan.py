@@ -11,7 +11,8 @@ from ampsm_engine.merging.session_commits import SessionSpan
 from ampsm_engine.merging.situation import Situation, many
 from ampsm_engine.merging.values import MergePlan, Options, PlannedStep
 from ampsm_engine.model import Iteration
-from ampsm_engine.naming import printable, session_name
+from ampsm_engine.naming import session_name
+from ampsm_engine.plain_text import printable
 
 SUBJECT = 72
 LISTED = 40

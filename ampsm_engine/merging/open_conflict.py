@@ -17,7 +17,7 @@ from ampsm_engine.git.values import FileChange
 from ampsm_engine.merging import journal, operations
 from ampsm_engine.merging.situation import many, named
 from ampsm_engine.model import Merge, Session, State
-from ampsm_engine.naming import printable
+from ampsm_engine.plain_text import printable
 
 Resolution = Choice | Literal["edited", "meant"] | Mapping[int, Choice]
 """`ours` is the base, `theirs` the session's work; `edited`: as the file lies there; `meant`: and what looks like

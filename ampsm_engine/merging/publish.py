@@ -15,7 +15,7 @@ from ampsm_engine.errors import Failed, Refused, Unfit
 from ampsm_engine.git import program, repository
 from ampsm_engine.merging.values import Options, Published
 from ampsm_engine.model import Merge, Session
-from ampsm_engine.naming import printable
+from ampsm_engine.plain_text import printable
 
 PUSH_LIMIT = 900.0
 """Seconds that a push may take, the repository's pre-push hook included."""

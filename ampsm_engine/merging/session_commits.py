@@ -14,7 +14,7 @@ from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.values import PlannedCommit
 from ampsm_engine.merging.situation import Situation
 from ampsm_engine.model import MergeState
-from ampsm_engine.naming import printable
+from ampsm_engine.plain_text import printable
 from ampsm_engine.store import Store
 
 SESSION_TRAILER = "Ampsm-Session"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ampsm_engine import conditions
+from ampsm_engine import session_problems
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import changes, commits, damage, listing, repository, staging
 from ampsm_engine.git.integrate import blockers
@@ -13,7 +13,7 @@ from ampsm_engine.git.integrate.conflict_checkout import laid
 from ampsm_engine.git.places import Repo
 from ampsm_engine.merging.values import Finding, Kind
 from ampsm_engine.model import MergeState, Session, State
-from ampsm_engine.naming import printable
+from ampsm_engine.plain_text import printable
 from ampsm_engine.store import Store
 
 NAMED = 3
@@ -141,7 +141,7 @@ def _session(store: Store, now: Situation) -> Finding:
 
 def _worktree(now: Situation, *, waits: bool) -> Iterator[Finding]:
     worktree, session = now.worktree, now.session
-    if reason := conditions.unfit_to_work_in(session):
+    if reason := session_problems.missing_part_message(session):
         yield Finding("worktree", "stop", *reason)
         return
     git_dir = repository.linked_git_dir(worktree)

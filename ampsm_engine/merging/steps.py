@@ -21,8 +21,8 @@ from ampsm_engine.merging.journal import JournalPlan
 from ampsm_engine.merging.merge_commits import Made, Stopped
 from ampsm_engine.merging.situation import Situation, many, named
 from ampsm_engine.model import Merge, MergeState, Session, Status
-from ampsm_engine.naming import printable
 from ampsm_engine.notices import News, NoticeKind
+from ampsm_engine.plain_text import printable
 from ampsm_engine.worker import context, telling
 
 PAST = {"merge": "merged", "squash": "squashed", "rebase": "rebased"}

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from ampsm_engine import lifecycle, naming, wording
+from ampsm_engine import lifecycle, naming, timestamps
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.model import Iteration, Outcome, State, Status, Tally, ToolCall
 from ampsm_engine.store import records, reviews, rows
@@ -122,7 +122,7 @@ class Iterations(StorePart):
         """
         changes(IterationRow, columns, fixed=records.ITERATION_FIXED)
         with self._db.writing():
-            ending = {"end_time": wording.now()} | columns
+            ending = {"end_time": timestamps.now()} | columns
             before = records.move_iteration(self._db, iteration_id, State.SETTLED, **ending)
             if before.state is State.QUEUED:
                 raise Refused(f"Iteration {before.number} waits: it can be stopped, not settled.", "ampsm stop")
@@ -165,7 +165,7 @@ class IterationQueue(StorePart):
             ((number,),) = self._db.select(
                 'SELECT coalesce(max(number), 0) + 1 FROM iterations WHERE "sessionId" = ?', (session.id,)
             )
-            queued = replace(iteration, number=number, queued_at=iteration.queued_at or wording.now())
+            queued = replace(iteration, number=number, queued_at=iteration.queued_at or timestamps.now())
             self._db.execute(IterationRow.insert(**records.iteration_columns(queued)))
             if answers:
                 reviews.bind(self._db, session.id, queued.id, answers)
@@ -185,7 +185,7 @@ class IterationQueue(StorePart):
         """
         with self._db.writing():
             for (iteration_id,) in self._db.select(_NEXT):
-                now = wording.now()
+                now = timestamps.now()
                 before = records.move_iteration(self._db, iteration_id, State.RUNNING, start_time=now, activity=None)
                 records.change_session(self._db, before.session_id, status=Status.RUNNING, last_run=now)
                 records.note_on(self._db, before, "started", f"iteration {before.number}")
@@ -214,7 +214,7 @@ class IterationQueue(StorePart):
             touched = []
             for iteration in records.iterations_of(self._db, (session_id,))[session_id]:
                 if lifecycle.is_active(iteration.state):
-                    asked = iteration.stop_requested_at or wording.now()
+                    asked = iteration.stop_requested_at or timestamps.now()
                     records.change_iteration(self._db, iteration.id, stop_requested_at=asked)
                     touched.append(iteration.id)
                 elif iteration.state is State.QUEUED and not only_active:
@@ -250,7 +250,7 @@ class IterationQueue(StorePart):
         return iteration
 
     def _stop_queued(self, iteration: Iteration) -> None:
-        now = wording.now()
+        now = timestamps.now()
         asked = iteration.stop_requested_at or now
         records.move_iteration(
             self._db, iteration.id, State.SETTLED, outcome=Outcome.STOPPED, end_time=now, stop_requested_at=asked

@@ -6,7 +6,7 @@ One operation at a time is open in a session, and none while an iteration runs o
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from ampsm_engine import wording
+from ampsm_engine import timestamps
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.model import Merge, MergeState, Session, State
 from ampsm_engine.store import records, rows
@@ -90,7 +90,7 @@ class Merges(StorePart):
         changes(MergeRow, columns, fixed=_FIXED)
         with self._db.writing():
             merge = self.get(merge_id)
-            ended = None if state is MergeState.CONFLICTED else wording.now()
+            ended = None if state is MergeState.CONFLICTED else timestamps.now()
             self._change(merge_id, state=state, ended_at=ended, **columns)
             if session:
                 records.change_session(self._db, merge.session_id, **session)

@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from ampsm_engine import wording
+from ampsm_engine import timestamps
 from ampsm_engine.errors import Unfit
 from ampsm_engine.model import Outcome, State, Status
 from ampsm_engine.store.tables import RedactedText
@@ -132,7 +132,7 @@ def adopt(connection: sqlite3.Connection) -> None:
     if "tool_calls" in found:
         _copy_tool_calls(connection)
     text = f"{len(sessions)} sessions and {len(iterations)} iterations of the Amp Session Orchestrator"
-    connection.execute("INSERT INTO facts (time, kind, text) VALUES (?, 'adopted', ?)", (wording.now(), text))
+    connection.execute("INSERT INTO facts (time, kind, text) VALUES (?, 'adopted', ?)", (timestamps.now(), text))
 
 
 def _create(connection: sqlite3.Connection, table: str, columns: Mapping[str, str]) -> None:
@@ -253,7 +253,7 @@ def _iteration(row: Row, number: int, prompt: str, session: Row, measured: Row) 
 def _duration(row: Row) -> int | None:
     """Milliseconds from its start to its end, where both are times."""
     try:
-        span = wording.moment(row["endTime"]) - wording.moment(row["startTime"])
+        span = timestamps.parse(row["endTime"]) - timestamps.parse(row["startTime"])
     except (TypeError, ValueError):
         return None
     return int(span.total_seconds() * 1000)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from ampsm_engine import lifecycle, wording
+from ampsm_engine import lifecycle, timestamps
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.model import Iteration, Merge, MergeState, Session, State, Tally, ToolCall
 from ampsm_engine.store import rows
@@ -80,7 +80,7 @@ def refuse_open_merge(db: Database, of: Session, but: str | None = None) -> None
 def note(db: Database, kind: str, text: str, *, session_id: str | None = None, iteration_id: str | None = None) -> None:
     """Record that something became true."""
     values = {"kind": kind, "text": text, "session_id": session_id, "iteration_id": iteration_id}
-    db.execute(FactRow.insert(time=wording.now(), **values))
+    db.execute(FactRow.insert(time=timestamps.now(), **values))
 
 
 def note_on(db: Database, about: Iteration, kind: str, text: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from ampsm_engine import wording
+from ampsm_engine import timestamps
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.store import records
 from ampsm_engine.store.connection import Database, StorePart
@@ -34,7 +34,7 @@ class Reviews(StorePart):
         """Set or take away marks; NotFound without the session. What is so already stays."""
         with self._db.writing():
             records.session(self._db, session_id)
-            ordered, now = sorted(set(pairs)), wording.now()
+            ordered, now = sorted(set(pairs)), timestamps.now()
             for start in range(0, len(ordered), _BATCH):
                 batch = ordered[start : start + _BATCH]
                 if viewed:
@@ -59,7 +59,7 @@ class Reviews(StorePart):
         """Remember what was looked at; NotFound without the session."""
         with self._db.writing():
             records.session(self._db, session_id)
-            row = LookedTreeRow.insert(session_id=session_id, tree=tree, looked_at=wording.now())
+            row = LookedTreeRow.insert(session_id=session_id, tree=tree, looked_at=timestamps.now())
             self._db.execute(row.on_conflict_replace())
 
     def comments(self, session_id: str) -> "tuple[Comment, ...]":
@@ -98,7 +98,7 @@ class Reviews(StorePart):
             self.comment(comment_id)
             if "text" in columns:
                 _need_words(str(columns["text"]))
-                changed = changes(CommentRow, columns | {"updated_at": wording.now()}, fixed=_FIXED)
+                changed = changes(CommentRow, columns | {"updated_at": timestamps.now()}, fixed=_FIXED)
             if changed:
                 self._db.execute(CommentRow.update(changed).where(CommentRow.id == comment_id))
             return self.comment(comment_id)
@@ -108,7 +108,7 @@ class Reviews(StorePart):
         with self._db.writing():
             before = self.comment(comment_id)
             if before.state is not state:
-                values: dict[str, object] = {"state": state, "updated_at": wording.now()}
+                values: dict[str, object] = {"state": state, "updated_at": timestamps.now()}
                 self._db.execute(CommentRow.update(**values).where(CommentRow.id == comment_id))
             return self.comment(comment_id)
 

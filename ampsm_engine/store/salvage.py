@@ -16,10 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ampsm_engine import wording
+from ampsm_engine import timestamps
 from ampsm_engine.errors import Unfit
 from ampsm_engine.home import PRIVATE_FILE, open_private
 from ampsm_engine.model import MergeState, Outcome, State
+from ampsm_engine.plain_text import plural
 from ampsm_engine.store import copies, database_files, migrations
 
 PROBED = 20_000
@@ -52,7 +53,7 @@ class Salvaged:
 
 def _counted(rows: dict[str, int]) -> str:
     named = (("session", rows.get("sessions", 0)), ("iteration", rows.get("iterations", 0)))
-    return " and ".join(f"{count} {name}{'s' * (count != 1)}" for name, count in named)
+    return " and ".join(plural(count, name) for name, count in named)
 
 
 def replace_corrupt(path: Path) -> Unfit:
@@ -119,7 +120,7 @@ def _remade(path: Path, broken: Path | None) -> Salvaged:
 
 
 def _fact(salvaged: Salvaged) -> tuple[str, str]:
-    return wording.now(), f"the database was lost; {salvaged.text}"
+    return timestamps.now(), f"the database was lost; {salvaged.text}"
 
 
 def _newest_sound(path: Path, folder: Path) -> Path | None:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Literal, NamedTuple
 
-from ampsm_engine import wording
+from ampsm_engine import timestamps
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.model import Board, BoardRow, Iteration, Session, State, Status, ToolCall
 from ampsm_engine.naming import LEAST_OF_AN_ID
+from ampsm_engine.plain_text import plural
 from ampsm_engine.store import copies, records, rows
 from ampsm_engine.store.connection import Row, StorePart
 from ampsm_engine.store.facts import FACTS
@@ -134,10 +135,10 @@ class Sessions(StorePart):
             iterations = records.iterations_of(self._db, (session_id,))[session_id]
             open_ones = [one for one in iterations if one.state is not State.SETTLED]
             if open_ones:
-                many = f"{len(open_ones)} iteration{'s' * (len(open_ones) != 1)} of {session.name} still run or wait"
+                many = f"{plural(len(open_ones), 'iteration')} of {session.name} still run or wait"
                 raise Refused(f"{many}.", f"ampsm stop {session.id}")
             records.refuse_open_merge(self._db, session)
-            records.change_session(self._db, session_id, trashed_at=wording.now())
+            records.change_session(self._db, session_id, trashed_at=timestamps.now())
             return self.get(session_id)
 
     def remove(self, session_id: str, *, with_facts: bool = False) -> None:

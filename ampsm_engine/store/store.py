@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ampsm_engine import wording
+from ampsm_engine import timestamps
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board
 from ampsm_engine.store.connection import Database, StorePart
@@ -122,7 +122,7 @@ class PatientStore(Store):
                 if not is_passing(reason) or time.monotonic() >= deadline or not self.path.exists():
                     raise
                 if pause == _PAUSE:
-                    print(f"{wording.now()} waits: {reason}", file=sys.stderr, flush=True)
+                    print(f"{timestamps.now()} waits: {reason}", file=sys.stderr, flush=True)
             self.close()  # what was opened while it could not be written stays so
             time.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)

@@ -10,7 +10,7 @@ from ampsm_engine.config import Settings
 from ampsm_engine.errors import Failed
 from ampsm_engine.home import Home, RunDirectory, write_private
 from ampsm_engine.model import Iteration, Session
-from ampsm_engine.naming import printable
+from ampsm_engine.plain_text import printable
 
 CONTINUE = "continue"
 """What a retry says to amp: the thread knows the rest."""

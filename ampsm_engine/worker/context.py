@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ampsm_engine import redact, wording
+from ampsm_engine import labels, redact
 from ampsm_engine.git import own_files, repository
 from ampsm_engine.git.places import Repo
 from ampsm_engine.home import PRIVATE_FOLDER, write_private
@@ -96,7 +96,7 @@ def log_text(session: Session, iterations: Sequence[Iteration]) -> str:
     """What was asked in each iteration and how it ended."""
     lines = [f"# Iterations of {session.name}"]
     for iteration in iterations:
-        word = wording.ending(iteration.outcome, iteration.state)
+        word = labels.outcome_word(iteration.outcome, iteration.state)
         lines += ["", f"## {iteration.number}: {word}", "", *_quoted(iteration.prompt), ""]
         if iteration.commit_sha:
             lines.append(f"- commit: {iteration.commit_sha[:12]}, {iteration.changed_files} files")

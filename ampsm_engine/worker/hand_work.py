@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from ampsm_engine import wording
+from ampsm_engine import plain_text
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import hand_edits
@@ -36,10 +36,12 @@ def take(store: Store, settings: Settings, session: Session, iteration: Iteratio
 def _facts(found: HandEdits) -> list[tuple[str, str]]:
     told = []
     if found.commit:
-        text = f"{found.commit[:12]} commits what was edited by hand before amp began: {wording.some(found.paths)}"
+        text = (
+            f"{found.commit[:12]} commits what was edited by hand before amp began: {plain_text.list_some(found.paths)}"
+        )
         told.append(("committed-by-hand", text))
     elif found.paths:
-        text = f"edited by hand before amp began, and still not committed: {wording.some(found.paths)}"
+        text = f"edited by hand before amp began, and still not committed: {plain_text.list_some(found.paths)}"
         told.append(("hand-edits", f"{text}. {found.refused}" if found.refused else text))
     if found.mixed:
         told.append(("hand-edits", mixed_text(found.mixed)))
@@ -48,7 +50,7 @@ def _facts(found: HandEdits) -> list[tuple[str, str]]:
 
 def mixed_text(paths: Sequence[str]) -> str:
     """Files in which amp's commit has a person's edits as well."""
-    return f"edits by hand could not be told from amp's, whose commit holds them too: {wording.some(paths)}"
+    return f"edits by hand could not be told from amp's, whose commit holds them too: {plain_text.list_some(paths)}"
 
 
 def note_left(session: Session, iteration: Iteration) -> None:

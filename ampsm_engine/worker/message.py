@@ -7,7 +7,7 @@ import re
 import textwrap
 
 from ampsm_engine.model import Iteration, Session
-from ampsm_engine.naming import printable
+from ampsm_engine.plain_text import printable
 
 SUBJECT_LENGTH = 72
 TEMPLATE = "amp: {subject}"

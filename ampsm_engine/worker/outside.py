@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ampsm_engine import wording
+from ampsm_engine import timestamps
 from ampsm_engine.errors import AmpsmError, Failed
 from ampsm_engine.git import outside_changes, pinned_refs, repository, repository_state, worktrees
 from ampsm_engine.git.outside_changes import OutsideChange
@@ -43,7 +43,7 @@ def watch(store: Store, session: Session, run: RunDirectory) -> None:
         newest = store.facts.read(limit=1)
         known = {
             "state": state,
-            "time": wording.now(),
+            "time": timestamps.now(),
             "fact": newest[-1].number if newest else 0,
             "sessions": [[one.id, one.branch_name, one.worktree_path] for one in _of_repository(store, session)],
         }

@@ -15,7 +15,7 @@ from ampsm_engine import redact
 from ampsm_engine.amp.process import busy_with
 from ampsm_engine.config import Settings
 from ampsm_engine.git import program
-from ampsm_engine.naming import printable
+from ampsm_engine.plain_text import printable
 from ampsm_engine.store import PatientStore
 
 TOLD_AFTER = 2.0

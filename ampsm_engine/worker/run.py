@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ampsm_engine import notices, redact, wording
+from ampsm_engine import labels, notices, redact, timestamps
 from ampsm_engine.amp import failures, process, program, transcript
 from ampsm_engine.amp.process import Child
 from ampsm_engine.config import Settings
@@ -302,7 +302,7 @@ class Run:
 
     def _age(self) -> float:
         """Seconds since the iteration started, by the clock on the wall: it outlives its worker."""
-        started = wording.moment(self.iteration.start_time or self.iteration.queued_at)
+        started = timestamps.parse(self.iteration.start_time or self.iteration.queued_at)
         return (datetime.now(UTC) - started).total_seconds()
 
     def _lost_connection(self) -> bool:
@@ -322,7 +322,7 @@ class Run:
 
     @staticmethod
     def _note(trouble: Exception) -> None:
-        print(f"{wording.now()} worker goes on although: {trouble}", file=sys.stderr, flush=True)
+        print(f"{timestamps.now()} worker goes on although: {trouble}", file=sys.stderr, flush=True)
 
     def _again(self, ending: failures.Ending) -> bool:
         """Try once more where that can help: rate limits and overload after a pause, a lost option at once."""
@@ -336,9 +336,9 @@ class Run:
             return False
         delay = ending.delay or self.settings.number("iteration.retry-delay")
         delay *= 2 ** (self.iteration.attempts - 1)
-        text = f"{ending.error or ending.failure}: trying again in {wording.duration(int(delay * 1000))}"
+        text = f"{ending.error or ending.failure}: trying again in {labels.duration(int(delay * 1000))}"
         self.store.facts.add("retry", text, session_id=self.iteration.session_id, iteration_id=self.iteration.id)
-        waiting = f"{ending.failure}: trying again in {wording.duration(int(delay * 1000))}"
+        waiting = f"{ending.failure}: trying again in {labels.duration(int(delay * 1000))}"
         self.store.iterations.update(self.iteration.id, activity=waiting)
         until = time.monotonic() + delay
         while time.monotonic() < until:

@@ -16,6 +16,7 @@ from ampsm_engine.errors import AmpsmError, Failed
 from ampsm_engine.git import changes, commits, hand_edits, repository, rubbish
 from ampsm_engine.home import Home, RunDirectory
 from ampsm_engine.model import Iteration, Outcome, ScriptResult, Session, State, Status
+from ampsm_engine.plain_text import plural
 from ampsm_engine.store import PatientStore
 from ampsm_engine.worker import context, hand_work, message, outside, run_files, run_record, script, telling
 from ampsm_engine.worker.phase import Phase
@@ -139,7 +140,7 @@ def _keep_commits(store: PatientStore, settings: Settings, it: Settling, result:
             it.commit_refused = True  # it is safe, but not where a merge would find it: a person has to look
         if head.commit != start:
             files = changes.files(it.worktree, start, head.commit)
-            text = f"{head.commit[:12]} changes {len(files)} file{'s' * (len(files) != 1)}"
+            text = f"{head.commit[:12]} changes {plural(len(files), 'file')}"
             it.facts.append(("committed", text))
             store.iterations.update(it.iteration.id, commit_sha=head.commit, changed_files=len(files))
             _note_rubbish(it, start, head.commit)

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from ampsm_engine import looking, notices, notify
+from ampsm_engine import desktop_notification, notices, viewer_lock
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.home import Home, home, open_private
@@ -44,13 +44,13 @@ def announce(place: Home, settings: Settings, news: News) -> None:
     if not _is_told(settings) or not notices.wanted(settings, news.kind):
         return
     with contextlib.suppress(OSError, AmpsmError):
-        if not looking.is_looked_at(place, news.session_id):
+        if not viewer_lock.is_viewed(place, news.session_id):
             leave(place, news)
             _launch(place)
 
 
 def _is_told(settings: Settings) -> bool:
-    return settings.switch("notify.desktop") and notify.has_desktop(os.environ)
+    return settings.switch("notify.desktop") and desktop_notification.has_desktop(os.environ)
 
 
 def _news(store: Store, iteration_id: str) -> News | None:
@@ -117,7 +117,7 @@ def gather(place: Home) -> int:
                     os.close(lock)
                     lock = -1
             if notice := notices.notice(news):
-                told += notify.send(notice.title, notice.body)
+                told += desktop_notification.send(notice.title, notice.body)
     except BlockingIOError:
         pass  # somebody gathers already
     finally:

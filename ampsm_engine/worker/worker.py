@@ -6,7 +6,7 @@ import time
 import traceback
 from dataclasses import dataclass, field
 
-from ampsm_engine import redact, wording
+from ampsm_engine import redact, timestamps
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError, Failed
 from ampsm_engine.home import Home
@@ -149,4 +149,4 @@ class Worker:
             settle(self.home, self.store, self.settings, iteration.id, trouble=known)
 
     def _say(self, text: str) -> None:
-        print(f"{wording.now()} worker {redact.text(text)}", file=sys.stderr, flush=True)
+        print(f"{timestamps.now()} worker {redact.text(text)}", file=sys.stderr, flush=True)

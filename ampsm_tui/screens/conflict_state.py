@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Session
+from ampsm_engine.plain_text import plural
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, tell
 from ampsm_tui.clean import one_line
@@ -163,7 +164,7 @@ class ShownConflict(AppScreen[object]):
         whole = len(state.files) + len(state.resolved)
         base = f"{one_line(self.sides.ours, 80)} is untouched"
         left = len(state.files) + len(state.marked)
-        parts = [f"{left} of {whole} file{'s' * (whole != 1)} open", base]
+        parts = [f"{left} of {plural(whole, 'file')} open", base]
         if len(self.paths) > 1:
             parts.insert(0, f"{self.paths.index(self.path) + 1}/{whole} {one_line(self.path, 60)}")
         elif self.path:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Literal
 from textual.content import Content
 from textual.widgets import RichLog
 
-from ampsm_engine import wording
+from ampsm_engine import labels
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.merging.values import Options
 from ampsm_engine.model import Session
+from ampsm_engine.plain_text import plural
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, ask_until_answered, asking, tell
 from ampsm_tui.clean import one_line
@@ -223,7 +224,7 @@ class Looking(AppScreen[None]):
         if stops:
             return f"{'This is' if stops == 1 else f'{stops} things are'} in the way. r looks again."
         if warnings:
-            return f"Nothing is in the way; {warnings} thing{'s' * (warnings != 1)} to think about. Enter: the plan."
+            return f"Nothing is in the way; {plural(warnings, 'thing')} to think about. Enter: the plan."
         return "All is well. Enter: the plan."
 
 
@@ -234,7 +235,7 @@ def is_unknown(found: "Preflight") -> bool:
 
 def script_said(look: "ScriptOutput") -> str:
     """How the script ended, in a line."""
-    took = f" after {wording.duration(int(look.seconds * 1000))}" if look.seconds is not None else ""
+    took = f" after {labels.duration(int(look.seconds * 1000))}" if look.seconds is not None else ""
     if look.trouble:
         return f"✗ {one_line(look.trouble, 500)}"
     if look.stopped:

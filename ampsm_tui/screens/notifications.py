@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from ampsm_engine import config, notices, notify, terminals, tmux
+from ampsm_engine import config, desktop_notification, notices, terminals, tmux
 from ampsm_engine.config import SETTINGS, Settings
 from ampsm_engine.notices import WORDS, NoticeKind
 from ampsm_tui import terminal
@@ -163,7 +163,7 @@ class NotificationsScreen(AppScreen[None]):
         notice = notices.example(kind)
         where = await asyncio.to_thread(here, app_of(self).settings)
         if name == "notify.desktop" or (where.desktop and name != "notify.terminal"):
-            taken = await ask(notify.send, notice.title, notice.body)
+            taken = await ask(desktop_notification.send, notice.title, notice.body)
             self._say("The desktop has taken it." if taken else "There is no desktop here that takes it.")
             return
         app_of(self).write_ours(terminal.telling(where.terminal, notice.title, notice.body))

@@ -9,7 +9,7 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import RichLog, Static
 
-from ampsm_engine import wording
+from ampsm_engine import labels
 from ampsm_engine.engine.scripts import ScriptOutput
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Session
@@ -77,7 +77,7 @@ class ScriptScreen(Dialog[None]):
             log.write(Content(one_line(line)))
         if look.running:
             return
-        took = f" after {wording.duration(int(look.seconds * 1000))}" if look.seconds is not None else ""
+        took = f" after {labels.duration(int(look.seconds * 1000))}" if look.seconds is not None else ""
         if look.trouble:
             self._say("✗ ended")
             self.show_trouble(look.trouble)

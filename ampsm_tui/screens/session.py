@@ -14,8 +14,9 @@ from textual.containers import Container, Vertical
 from textual.reactive import var
 from textual.widgets import ContentSwitcher, Static
 
-from ampsm_engine import wording
+from ampsm_engine import labels
 from ampsm_engine.model import Board, BoardRow, Iteration, Outcome, ScriptResult, Session, State, Tally
+from ampsm_engine.plain_text import plural
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, asking
 from ampsm_tui.bindings import bind
@@ -308,7 +309,7 @@ def _files_told(files: Sequence["FileChange"]) -> str:
         counts = "binary" if file.binary else f"+{file.additions or 0} -{file.deletions or 0}"
         moved = f"{one_line(file.old_path)} → " if file.old_path else ""
         lines.append(f"{_LETTERS.get(file.kind, '?')}  {fit(counts, 11)} {moved}{one_line(file.path)}")
-    total = f"{len(files)} file{'s' * (len(files) != 1)}"
+    total = plural(len(files), "file")
     added, removed = sum(file.additions or 0 for file in files), sum(file.deletions or 0 for file in files)
     return "\n".join([*lines, "", f"{total}, +{added} -{removed}"])
 
@@ -326,7 +327,7 @@ def _ending_lines(iteration: Iteration) -> Iterator[str]:
     outcome = iteration.outcome or Outcome.CRASHED
     told = [f"{_MARKS[outcome]} {outcome.value}"]
     if iteration.duration_ms is not None:
-        told.append(f"in {wording.duration(iteration.duration_ms)}")
+        told.append(f"in {labels.duration(iteration.duration_ms)}")
     if iteration.attempts > 1:
         told.append(f"at the {_ordinal(iteration.attempts)} attempt")
     yield " ".join(told)
@@ -343,7 +344,7 @@ def _work_lines(iteration: Iteration, outcome: Outcome) -> Iterator[str]:
     """What came of it in the repository."""
     if iteration.commit_sha:
         files = iteration.changed_files
-        yield f"  commit {iteration.commit_sha[:8]}, {files} file{'s' * (files != 1)}"
+        yield f"  commit {iteration.commit_sha[:8]}, {plural(files, 'file')}"
     elif outcome is Outcome.DONE:
         yield "  nothing was changed"
     if iteration.test_result is ScriptResult.PASS:
@@ -360,9 +361,9 @@ def _tokens_told(tally: Tally) -> str:
         (tally.cache_creation_tokens, "to cache"),
         (tally.cache_read_tokens, "from cache"),
     ]
-    known = ", ".join(f"{wording.count(number)} {word}" for number, word in parts if number)
-    told = f"{wording.count(tally.token_usage)} tokens" + (f" ({known})" if known else "")
-    return f"{told}, {tally.turns} turn{'s' * (tally.turns != 1)}"
+    known = ", ".join(f"{labels.count(number)} {word}" for number, word in parts if number)
+    told = f"{labels.count(tally.token_usage)} tokens" + (f" ({known})" if known else "")
+    return f"{told}, {plural(tally.turns, 'turn')}"
 
 
 def _ordinal(number: int) -> str:

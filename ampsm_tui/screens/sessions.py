@@ -11,7 +11,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.reactive import var
 
-from ampsm_engine import wording
+from ampsm_engine import labels
 from ampsm_engine.model import Board, BoardRow, Session
 from ampsm_tui import recovering
 from ampsm_tui.app_context import app_of
@@ -60,7 +60,7 @@ class SummaryBar(OneLiner):
 
     def show(self, rows: Sequence[BoardRow], how: Arrangement, marked: int, *, read_only: bool) -> None:
         """Show the counts of these sessions, and how the list is arranged."""
-        counted = Counter(wording.state_word(row) for row in rows)
+        counted = Counter(labels.state_word(row) for row in rows)
         brand = [Piece("ampsm", "brand"), Piece(" watch" if read_only else "", "quiet")]
         chosen = _chosen(how, marked)
         width = self.size.width
@@ -273,7 +273,7 @@ def _counts(counted: Counter[str], *, words: bool, gap: str) -> list[Piece]:
     for word in NEED:
         if counted[word]:
             name = f" {_WORDS.get(word, word)}" if words else ""
-            told.append(Piece(f"{gap}{wording.GLYPHS[word]} {counted[word]}{name}", word))
+            told.append(Piece(f"{gap}{labels.GLYPHS[word]} {counted[word]}{name}", word))
     return told
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from textual.screen import Screen
 
 from ampsm_engine.errors import Failed
-from ampsm_engine.unsent import Unsent, UnsentText
+from ampsm_engine.unsent_texts import TypedText, UnsentText
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import tell
 
@@ -19,7 +19,7 @@ class KeptText:
         self._place = UnsentText(app_of(screen).engine.home, owner, purpose)
         self._has_failed = False
 
-    def read(self) -> Unsent | None:
+    def read(self) -> TypedText | None:
         """The text as it was left; None when there is none."""
         return self._place.read()
 

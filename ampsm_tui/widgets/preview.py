@@ -9,7 +9,7 @@ from textual.geometry import Region
 from textual.reactive import var
 from textual.strip import Strip
 
-from ampsm_engine import wording
+from ampsm_engine import labels
 from ampsm_engine.model import Board, BoardRow, Fact
 from ampsm_tui.clean import cells, cut, fit, many_lines, one_line
 from ampsm_tui.widgets import outlook as foreseen
@@ -143,13 +143,13 @@ class Preview(foreseen.Foreseeing):
 
 def _head(subject: Subject, width: int) -> list[Painted]:
     session = subject.row.session
-    word = wording.state_word(subject.row)
+    word = labels.state_word(subject.row)
     name = _wrapped(one_line(session.name, 200), width, 2, "title")
     where = f"{repository_name(subject.row)} · from {session.base_branch}"
     return [
         *name,
         (
-            Piece(f"{wording.GLYPHS[word]} {word}", word),
+            Piece(f"{labels.GLYPHS[word]} {word}", word),
             Piece(f"  {session_columns.age(session.last_run or session.created_at, subject.at)}", "quiet"),
         ),
         (Piece(one_line(where, 200), "quiet"),),
@@ -200,7 +200,7 @@ def _last_words(row: BoardRow, width: int, most: int) -> tuple[str, list[Painted
     if current is not None and current.activity:
         path = f"{row.session.worktree_path}/"
         return "last words", _wrapped(many_lines(current.activity.replace(path, ""), 2000), width, most)
-    return "now", _wrapped(one_line(wording.doing(row), 300), width, most)
+    return "now", _wrapped(one_line(labels.activity(row), 300), width, most)
 
 
 def _files(subject: Subject, width: int, most: int) -> list[Painted]:
@@ -212,7 +212,7 @@ def _files(subject: Subject, width: int, most: int) -> list[Painted]:
     lines: list[Painted] = []
     shown = counts.listed[: most - 1] if counts.files > most else counts.listed[:most]
     for file in shown:
-        added, deleted = f"+{wording.count(file.additions or 0)}", f"-{wording.count(file.deletions or 0)}"
+        added, deleted = f"+{labels.count(file.additions or 0)}", f"-{labels.count(file.deletions or 0)}"
         numbers = "binary" if file.binary else f"{added} {deleted}"
         path = _tail(one_line(file.path, 400), width - len(numbers) - 1)
         gap = Piece(" " * (width - cells(path) - len(numbers)))
@@ -236,7 +236,7 @@ def _facts(facts: Sequence[Fact], at: datetime, width: int) -> list[Painted]:
     return [
         (
             Piece(f"{session_columns.age(fact.time, at):>4} ", "quiet"),
-            Piece(cut(one_line(wording.fact(fact), 300), width - 5), "text"),
+            Piece(cut(one_line(labels.history_text(fact), 300), width - 5), "text"),
         )
         for fact in reversed(facts[-8:])
     ]

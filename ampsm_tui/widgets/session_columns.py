@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from ampsm_engine import wording
+from ampsm_engine import labels
 from ampsm_engine.model import BoardRow, ScriptResult
 from ampsm_tui.clean import one_line
 from ampsm_tui.widgets.one_liner import Piece
@@ -39,19 +39,19 @@ class Column(NamedTuple):
 
 
 def _state(subject: Subject) -> tuple[Piece, ...]:
-    word = wording.state_word(subject.row)
-    return (Piece(f"{wording.GLYPHS[word]} {word}", word),)
+    word = labels.state_word(subject.row)
+    return (Piece(f"{labels.GLYPHS[word]} {word}", word),)
 
 
 def _glyph(subject: Subject) -> tuple[Piece, ...]:
-    word = wording.state_word(subject.row)
-    return (Piece(wording.GLYPHS[word], word),)
+    word = labels.state_word(subject.row)
+    return (Piece(labels.GLYPHS[word], word),)
 
 
 def _name(subject: Subject) -> tuple[Piece, ...]:
     name = Piece(one_line(subject.row.session.name, 300), "name")
     would_conflict = subject.outlook is not None and subject.outlook.clashes and not subject.outlook.open
-    marks = (wording.OUTSIDE if subject.row.session.outside else "") + ("≠" if would_conflict else "")
+    marks = (labels.OUTSIDE_MARK if subject.row.session.outside else "") + ("≠" if would_conflict else "")
     return (Piece(f"{marks} ", "awaiting-input"), name) if marks else (name,)
 
 
@@ -60,14 +60,14 @@ def _repository(subject: Subject) -> tuple[Piece, ...]:
 
 
 def _doing(subject: Subject) -> tuple[Piece, ...]:
-    word = wording.state_word(subject.row)
+    word = labels.state_word(subject.row)
     if subject.outlook is not None and subject.outlook.open and word != "running":
         waits = subject.outlook.open == "conflicted"
         return (Piece("conflicts wait: M", "awaiting-input"),) if waits else (Piece("merging"),)
     if subject.counts is not None and subject.counts.missing and word != "running":
         return (Piece(subject.counts.missing, "error"),)
     style = {"running": "", "error": "error", "awaiting-input": "awaiting-input"}.get(word, "quiet")
-    return (Piece(one_line(wording.doing(subject.row), 300), style),)
+    return (Piece(one_line(labels.activity(subject.row), 300), style),)
 
 
 def _iterations(subject: Subject) -> tuple[Piece, ...]:
@@ -81,8 +81,8 @@ def _lines(subject: Subject) -> tuple[Piece, ...]:
     if not counts.files:
         return (Piece("·", "quiet"),)
     return (
-        Piece(f"+{wording.count(counts.additions)}", "added"),
-        Piece(f" -{wording.count(counts.deletions)}", "deleted"),
+        Piece(f"+{labels.count(counts.additions)}", "added"),
+        Piece(f" -{labels.count(counts.deletions)}", "deleted"),
     )
 
 
@@ -111,7 +111,7 @@ def _tests(subject: Subject) -> tuple[Piece, ...]:
 
 
 def _tokens(subject: Subject) -> tuple[Piece, ...]:
-    told = wording.count(tokens(subject))
+    told = labels.count(tokens(subject))
     return (Piece("·" if told == "-" else told, "quiet" if told == "-" else ""),)
 
 
@@ -128,7 +128,7 @@ def _age(subject: Subject) -> tuple[Piece, ...]:
 
 def age(stamped: str | None, at: datetime) -> str:
     """How long ago, by the minute: a list at rest does not count seconds."""
-    told = wording.age(stamped, at)
+    told = labels.age(stamped, at)
     return "now" if told.endswith("s") else told
 
 

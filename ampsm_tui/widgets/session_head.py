@@ -6,8 +6,9 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from ampsm_engine import wording
+from ampsm_engine import labels
 from ampsm_engine.model import BoardRow, ScriptResult
+from ampsm_engine.plain_text import plural
 from ampsm_tui.clean import cells, one_line
 from ampsm_tui.widgets.one_liner import OneLiner, Piece
 from ampsm_tui.widgets.session_order import repository_name
@@ -54,10 +55,10 @@ class SessionHead(Vertical):
         """Say how a session stands."""
         self._shown = (row, at)
         first, second = self.query(_Line)
-        word = wording.state_word(row)
+        word = labels.state_word(row)
         session = row.session
         first.say(
-            [Piece(f"{wording.GLYPHS[word]} {word}  ", word), Piece(one_line(session.name, 300), "name")],
+            [Piece(f"{labels.GLYPHS[word]} {word}  ", word), Piece(one_line(session.name, 300), "name")],
             [Piece(f"  {one_line(repository_name(row), 80)}  {one_line(session.branch_name, 120)}", "quiet")],
         )
         second.say(_fitting(_standing(row, at), self.size.width - 2))
@@ -71,8 +72,8 @@ def _standing(row: BoardRow, at: datetime) -> list[Piece]:
     parts = []
     if row.session.outside is not None:
         outside = one_line(row.session.outside, 200)
-        parts.append(Piece(f"{wording.OUTSIDE} outside its worktree: {outside}", "awaiting-input"))
-    parts += [Piece(f"{row.iterations} iteration{'s' * (row.iterations != 1)}", "quiet")]
+        parts.append(Piece(f"{labels.OUTSIDE_MARK} outside its worktree: {outside}", "awaiting-input"))
+    parts += [Piece(plural(row.iterations, "iteration"), "quiet")]
     if row.queued:
         parts.append(Piece(f"{row.queued} waiting", "quiet"))
     if current.test_result is not None:
@@ -80,9 +81,9 @@ def _standing(row: BoardRow, at: datetime) -> list[Piece]:
         parts.append(Piece("✓ script passes" if passed else "✗ script fails", "done" if passed else "error"))
     if current.tally.token_usage is not None:
         last = "the last " if row.iterations > 1 else ""
-        parts.append(Piece(f"{last}{wording.count(current.tally.token_usage)} tokens", "quiet"))
-        parts.append(Piece(f"{current.tally.turns} turn{'s' * (current.tally.turns != 1)}", "quiet"))
-    age = wording.age(current.start_time or current.queued_at, at)
+        parts.append(Piece(f"{last}{labels.count(current.tally.token_usage)} tokens", "quiet"))
+        parts.append(Piece(plural(current.tally.turns, "turn"), "quiet"))
+    age = labels.age(current.start_time or current.queued_at, at)
     parts.append(Piece(f"began {'just now' if age == 'now' or age.endswith('s') else age + ' ago'}", "quiet"))
     return parts
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ampsm_engine import wording
+from ampsm_engine import labels
 from ampsm_engine.model import BoardRow
 from ampsm_tui.clean import one_line
 
@@ -65,11 +65,11 @@ Line = BoardRow | Heading
 
 def needs_me(row: BoardRow) -> bool:
     """Whether nothing goes on here before a person has done something."""
-    return wording.state_word(row) in NEEDS_ME
+    return labels.state_word(row) in NEEDS_ME
 
 
 def _status(row: BoardRow) -> str:
-    word = wording.state_word(row)
+    word = labels.state_word(row)
     return "needs me" if word in NEEDS_ME else word
 
 
@@ -110,7 +110,7 @@ def _is_wanted(row: BoardRow, how: Arrangement) -> bool:
     if not how.text:
         return True
     session = row.session
-    said = f"{session.name}\n{session.repo_root}\n{session.branch_name}\n{session.id}\n{wording.state_word(row)}\n"
+    said = f"{session.name}\n{session.repo_root}\n{session.branch_name}\n{session.id}\n{labels.state_word(row)}\n"
     haystack = f"{said}{session.amp_prompt[:2000]}\n{session.notes or ''}".casefold()
     return all(word in haystack for word in how.text.casefold().split())
 
@@ -126,11 +126,11 @@ def _grouped(rows: list[BoardRow], key: Callable[[BoardRow], str], title: Callab
 
 
 def _need(row: BoardRow) -> int:
-    return NEED.index(wording.state_word(row))
+    return NEED.index(labels.state_word(row))
 
 
 def _section(row: BoardRow) -> str:
-    return _SECTIONS[wording.state_word(row)]
+    return _SECTIONS[labels.state_word(row)]
 
 
 def _newest(text: str | None) -> tuple[int, ...]:

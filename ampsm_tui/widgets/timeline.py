@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
-from ampsm_engine import wording
+from ampsm_engine import labels
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import cells, cut, fit
 from ampsm_tui.widgets.timeline_entries import EntryKind, TimelineEntry
@@ -103,7 +103,7 @@ class Timeline(ScrollView, can_focus=True):
         return strip
 
     def _first(self, entry: TimelineEntry, width: int) -> Strip:
-        age = wording.age(entry.time, self._at) if self._at and entry.style != "queued" else ""
+        age = labels.age(entry.time, self._at) if self._at and entry.style != "queued" else ""
         age = "now" if age.endswith("s") else age
         own_line = _height(entry) == 2
         room = max(4, width - 4 - (len(age) + 1 if age else 0))

@@ -6,8 +6,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from ampsm_engine import wording
+from ampsm_engine import labels, timestamps
 from ampsm_engine.model import Fact, Iteration, Outcome, State
+from ampsm_engine.plain_text import plural
 from ampsm_tui.clean import one_line
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def entries(history: "History", live: Iteration | None = None, shown: str = "") 
 def _rank(entry: TimelineEntry) -> tuple[bool, datetime, int, int]:
     """What waits is the newest, its commit stands above an iteration, its test above the commit."""
     height = (EntryKind.FACT, EntryKind.ITERATION, EntryKind.COMMIT, EntryKind.TEST, EntryKind.NOTES).index(entry.kind)
-    return entry.style == "queued", wording.moment(entry.time), height, entry.number
+    return entry.style == "queued", timestamps.parse(entry.time), height, entry.number
 
 
 def iteration_entry(iteration: Iteration) -> TimelineEntry:
@@ -91,7 +92,7 @@ def iteration_entry(iteration: Iteration) -> TimelineEntry:
     return TimelineEntry(
         key=f"iteration {iteration.id}",
         kind=EntryKind.ITERATION,
-        glyph=wording.GLYPHS[word],
+        glyph=labels.GLYPHS[word],
         style=word,
         title=f"{iteration.number}  {one_line(iteration.prompt, 300)}",
         detail=_detail(iteration),
@@ -115,10 +116,10 @@ def _detail(iteration: Iteration) -> str:
     if iteration.state is State.RUNNING:
         return one_line(iteration.activity or "amp is starting", 300)
     word = iteration.outcome.value if iteration.outcome else "crashed"
-    took = "" if iteration.duration_ms is None else f" {wording.duration(iteration.duration_ms)}"
-    parts = [word + took, f"{iteration.changed_files} file{'s' * (iteration.changed_files != 1)}"]
+    took = "" if iteration.duration_ms is None else f" {labels.duration(iteration.duration_ms)}"
+    parts = [word + took, plural(iteration.changed_files, "file")]
     if iteration.tally.token_usage is not None:
-        parts.append(f"{wording.count(iteration.tally.token_usage)} tokens")
+        parts.append(f"{labels.count(iteration.tally.token_usage)} tokens")
     return ", ".join(parts)
 
 
@@ -153,6 +154,6 @@ def _of_fact(fact: Fact) -> Iterator[TimelineEntry]:
             number=fact.number,
         )
     elif fact.kind not in _SHOWN_ELSEWHERE:
-        title = one_line(wording.fact(fact), 1_000)
-        glyph = wording.OUTSIDE if fact.kind == "outside" else "·"
+        title = one_line(labels.history_text(fact), 1_000)
+        glyph = labels.OUTSIDE_MARK if fact.kind == "outside" else "·"
         yield TimelineEntry(f"fact {fact.number}", EntryKind.FACT, glyph, "fact", title, "", fact.time, fact.text)

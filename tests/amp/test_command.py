@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ampsm_engine.amp import command
 from ampsm_engine.errors import Failed, Refused, Unfit
 from ampsm_engine.home import RunDirectory
-from ampsm_engine.naming import printable
+from ampsm_engine.plain_text import printable
 from tests.amp.recorded import STREAMS, THREAD
 
 AMP = Path("/opt/amp")

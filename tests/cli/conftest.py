@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ampsm_engine import demo, wording
+from ampsm_engine import demo, timestamps
 from ampsm_engine.cli import diagnostics, entry_point
 from ampsm_engine.config import config_path
 from ampsm_engine.context import Engine
@@ -128,7 +128,7 @@ class Shelf:
         **columns: Any,
     ) -> Iteration:
         store = self.engine.store
-        queued = store.queue.add(Iteration(new_id(), session.id, 0, prompt, State.QUEUED, wording.now(), mode=None))
+        queued = store.queue.add(Iteration(new_id(), session.id, 0, prompt, State.QUEUED, timestamps.now(), mode=None))
         run = self.engine.home.run(queued.id)
         run.path.mkdir(mode=0o700)
         run.stream.write_bytes(stream)

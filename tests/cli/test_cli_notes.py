@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine import wording
+from ampsm_engine import labels
 from ampsm_engine.cli import iteration_text
 from ampsm_engine.model import BoardRow, Fact, Iteration, Outcome, ScriptResult, State, Status
 from tests.cli.conftest import Ampsm, Shelf
@@ -126,7 +126,7 @@ def test_the_whole_error_is_read_in_show_and_log_and_its_gist_in_lists(ampsm: Am
     ("text", "gist"), [("one", "one"), ("a\nb\n---\n\n", "b"), ("", ""), ("!!\n??", "!!\n??"), (" x \r\n ", "x")]
 )
 def test_the_gist_is_the_last_line_that_says_something(text: str, gist: str) -> None:
-    assert wording.gist(text) == gist
+    assert labels.key_line(text) == gist
 
 
 def test_what_is_long_does_not_widen_a_list_off_a_terminal(ampsm: Ampsm, shelf: Shelf) -> None:
@@ -149,8 +149,8 @@ def test_log_does_not_point_to_itself(ampsm: Ampsm, shelf: Shelf) -> None:
 def test_the_board_tells_uncommitted_work_by_the_status(shelf: Shelf) -> None:
     session = shelf.session(status=Status.AWAITING_INPUT)
     done = Iteration("i", session.id, 1, "p", State.SETTLED, "t", outcome=Outcome.DONE)
-    assert wording.doing(BoardRow(session, 1, 0, done)) == "not committed"
-    assert wording.doing(BoardRow(session, 1, 0, done), uncommitted=False) == "nothing changed"
+    assert labels.activity(BoardRow(session, 1, 0, done)) == "not committed"
+    assert labels.activity(BoardRow(session, 1, 0, done), uncommitted=False) == "nothing changed"
 
 
 def test_smaller_refusals_say_what_to_do(ampsm: Ampsm, shelf: Shelf, repo: Path, tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine import wording
+from ampsm_engine import labels
 from ampsm_engine.cli import status_line
 from ampsm_engine.cli.status_line import SCHEMA, count_sessions
 from ampsm_engine.model import Outcome, State, Status
@@ -57,4 +57,4 @@ def test_a_database_of_another_version_is_left_to_the_whole_command(tmp_path: Pa
 
 def test_it_knows_the_newest_schema_and_the_glyphs() -> None:
     assert migrations.LATEST == SCHEMA
-    assert {word: wording.GLYPHS[word] for word in status_line.SHOWN} == status_line.SHOWN
+    assert {word: labels.GLYPHS[word] for word in status_line.SHOWN} == status_line.SHOWN

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ampsm_engine import wording
+from ampsm_engine import timestamps
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.model import Merge, MergeState, Outcome, Status
 from ampsm_engine.store import Store
@@ -10,7 +10,7 @@ from tests.store.values import a_session, an_iteration
 
 
 def a_merge(key: str = "m1", session: str = "s1", **columns: object) -> Merge:
-    values = {"kind": "merge", "state": MergeState.WORKING, "step": "begun", "started_at": wording.now()}
+    values = {"kind": "merge", "state": MergeState.WORKING, "step": "begun", "started_at": timestamps.now()}
     return Merge(key, session, **(values | columns))
 
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from ampsm_engine import wording
+from ampsm_engine import timestamps
 from ampsm_engine.engine.diff_stat import ChangeCounts
 from ampsm_engine.git.values import FileChange
 from ampsm_engine.model import (
@@ -29,7 +29,7 @@ IDLE, RUNNING, AWAITING, ERROR, DONE = Status.IDLE, Status.RUNNING, Status.AWAIT
 
 def ago(**span: float) -> str:
     """A stamp that much before now."""
-    return wording.stamp(NOW - timedelta(**span))
+    return timestamps.stamp(NOW - timedelta(**span))
 
 
 def an_iteration(session_id: str = "s1", number: int = 1, **fields: object) -> Iteration:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine import wording
+from ampsm_engine import timestamps
 from ampsm_engine.context import Engine
 from ampsm_engine.diff.deltas import Side
 from ampsm_engine.engine import comments, runs
@@ -179,7 +179,7 @@ async def test_the_prompt_of_comments_is_read_edited_and_sent(
     def iterate(engine: Engine, session_id: str, prompt: str, *, answers: Sequence[str] = ()) -> Iteration:
         sent.append(prompt)
         number = len(engine.store.iterations.of(session_id)) + 1
-        made = Iteration(new_id(), session_id, number, prompt, State.QUEUED, queued_at=wording.now())
+        made = Iteration(new_id(), session_id, number, prompt, State.QUEUED, queued_at=timestamps.now())
         return engine.store.queue.add(made, answers=answers)
 
     monkeypatch.setattr(runs, "iterate", iterate)

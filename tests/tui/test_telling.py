@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine import looking
+from ampsm_engine import viewer_lock
 from ampsm_engine.config import Settings
 from ampsm_engine.home import Home
 from ampsm_engine.model import Board, Fact
@@ -45,17 +45,17 @@ async def test_a_look_is_held_while_its_session_is_before_somebody(
     async with desk.open(a_board(row)):
         voice = teller(desk, written, IN_A_LINK, home)
         voice.look()
-        assert not looking.is_looked_at(home, row.session.id)
+        assert not viewer_lock.is_viewed(home, row.session.id)
         await desk.press("enter")
         voice.look()
-        assert looking.is_looked_at(home, row.session.id)
+        assert viewer_lock.is_viewed(home, row.session.id)
         desk.app.app_focus = False
         voice.look()
-        assert not looking.is_looked_at(home, row.session.id)
+        assert not viewer_lock.is_viewed(home, row.session.id)
         desk.app.app_focus = True
         voice.look()
         voice.leave()
-        assert not looking.is_looked_at(home, row.session.id)
+        assert not viewer_lock.is_viewed(home, row.session.id)
 
 
 async def test_what_ends_elsewhere_is_told_and_what_is_looked_at_is_not(desk: Desk, written: list[str]) -> None:

@@ -9,7 +9,7 @@ from textual.widgets import Input, TextArea
 
 from ampsm_engine.engine.drafts import RepositoryOffer
 from ampsm_engine.model import Board, State
-from ampsm_engine.unsent import UnsentText
+from ampsm_engine.unsent_texts import UnsentText
 from tests.tui import merges
 from tests.tui.builders import RUNNING, a_board, a_session, an_iteration
 from tests.tui.desk import Desk

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine import looking, notices, notify
+from ampsm_engine import desktop_notification, notices, viewer_lock
 from ampsm_engine.errors import Refused
 from ampsm_engine.home import Home
 from ampsm_engine.merging import operations
@@ -33,7 +33,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
         told.append((title, body))
         return True
 
-    monkeypatch.setattr(notify, "send", send)
+    monkeypatch.setattr(desktop_notification, "send", send)
     monkeypatch.setattr(telling, "GATHERING", 0.0)
     return told
 
@@ -69,22 +69,22 @@ def test_half_a_line_costs_nothing_but_itself(home: Home, heard: list[tuple[str,
 
 
 def test_a_look_lasts_as_long_as_its_holder(home: Home) -> None:
-    assert not looking.is_looked_at(home, "s1")
-    first, second = looking.look(home, "s1"), looking.look(home, "s1")
-    assert looking.is_looked_at(home, "s1")
-    assert not looking.is_looked_at(home, "s2")
+    assert not viewer_lock.is_viewed(home, "s1")
+    first, second = viewer_lock.hold(home, "s1"), viewer_lock.hold(home, "s1")
+    assert viewer_lock.is_viewed(home, "s1")
+    assert not viewer_lock.is_viewed(home, "s2")
     first.end()
     first.end()
-    assert looking.is_looked_at(home, "s1")
+    assert viewer_lock.is_viewed(home, "s1")
     second.end()
-    assert not looking.is_looked_at(home, "s1")
+    assert not viewer_lock.is_viewed(home, "s1")
     assert list(home.looks.iterdir()) == []
 
 
 def test_a_home_that_takes_no_file_is_looked_at_by_nobody(home: Home) -> None:
     home.looks.write_text("in the way")
-    looking.look(home, "s1").end()
-    assert not looking.is_looked_at(home, "s1")
+    viewer_lock.hold(home, "s1").end()
+    assert not viewer_lock.is_viewed(home, "s1")
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_a_worker_tells_the_end_as_trying_it_out_promises_and_only_what_is_wante
     bench.settled(quiet)
     bench.configure(notify__finished="true")
     watched = bench.new(None, name="watched one")
-    look = looking.look(bench.engine.home, watched.id)
+    look = viewer_lock.hold(bench.engine.home, watched.id)
     bench.iterate(watched)
     bench.settled(watched)
     bench.quiet()

@@ -14,7 +14,7 @@ from ampsm_engine.git import busy, listing, program, registry, repository
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.places import Repo
 from ampsm_engine.git.repository import BRANCHES
-from ampsm_engine.naming import printable
+from ampsm_engine.plain_text import printable
 
 _NAMED = 5
 """Files that a message names."""

@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from ampsm_engine import wording
+from ampsm_engine import labels
 from ampsm_engine.errors import NotFound
 from ampsm_engine.review.values import LOOKED, WHOLE
 from ampsm_tui.app_context import app_of
@@ -105,7 +105,7 @@ class ReviewRanges:
     def _detail(self, choice: "RangeChoice") -> str:
         if choice.range != LOOKED:
             return choice.detail
-        return wording.age(choice.detail, app_of(self._screen).clock()) + " ago"
+        return labels.age(choice.detail, app_of(self._screen).clock()) + " ago"
 
     def _take(self, range_: str | None) -> None:
         if range_ == TWO_POINTS:
@@ -118,7 +118,7 @@ class ReviewRanges:
 
         app, clock = self._screen.app, app_of(self._screen).clock
         points: tuple[Point, ...] = await ask(ranges.points, app_of(self._screen).engine, self._pane.session.id)
-        shown = [(one.rev, one.label, wording.age(one.time, clock()) if one.time else "") for one in points]
+        shown = [(one.rev, one.label, labels.age(one.time, clock()) if one.time else "") for one in points]
 
         def first(old: str | None) -> None:
             if old is None:

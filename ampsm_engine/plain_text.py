@@ -1,9 +1,12 @@
-"""Characters that steer a terminal, hide or reorder what a reader believes to read, and their visible pictures.
+"""Text for people: plurals, shortened lists, one line without control characters, and unseen characters made visible.
 
-The one table of them for both front ends; what else makes a text fit for a line or a widget is theirs.
+The one table of characters that steer a terminal, hide, or reorder what a reader believes to read. What else makes a
+text fit for a line or a widget is the front ends' business.
 """
 
 import re
+import unicodedata
+from collections.abc import Sequence
 
 _PICTURES = {code: chr(0x2400 + code) for code in range(0x20)} | {0x7F: "␡"}
 
@@ -17,6 +20,27 @@ _UNSEEN = re.compile(
     "]"
 )
 """Joiners are not in it: scripts need them."""
+
+
+def plural(count: int, noun: str) -> str:
+    """A count with its noun: `1 file`, `3 files`."""
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
+def list_some(names: Sequence[str], shown: int = 3) -> str:
+    """The first names, printable and at most 80 characters each, and how many more there are: `a, b and 3 more`."""
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(printable(name)[:80] for name in names[:shown]) + more
+
+
+def printable(text: str) -> str:
+    """The text on one line, without control, format and unpaired surrogate characters."""
+    kept = (
+        " " if letter.isspace() else letter
+        for letter in text
+        if letter.isspace() or unicodedata.category(letter) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
+    )
+    return re.sub(r" {2,}", " ", "".join(kept)).strip()
 
 
 def visible(text: str, keeping: str = "") -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine import notify
+from ampsm_engine import desktop_notification
 from tests.redact.samples import TOKENS
 
 NO_DESKTOP = ("DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS")
@@ -35,7 +35,7 @@ def program(folder: Path, script: str) -> None:
 
 
 def test_the_desktop_is_told_and_nothing_is_printed(desktop: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    assert notify.send("fix login: done", "3 files changed")
+    assert desktop_notification.send("fix login: done", "3 files changed")
     told = desktop.read_text().splitlines()
     assert told[:2] == ["fix login: done", "3 files changed"]
     assert "--app-name=ampsm" in told
@@ -44,30 +44,30 @@ def test_the_desktop_is_told_and_nothing_is_printed(desktop: Path, capfd: pytest
 
 
 def test_what_is_told_is_clean_and_short(desktop: Path) -> None:
-    assert notify.send(
+    assert desktop_notification.send(
         "--help\n\x1b[31mred\u202e\udc80", f"key {TOKENS['amp']} <a href='x'>&amp;</a>\n" + "long " * 500
     )
     title, body = desktop.read_text().splitlines()[:2]
     assert title == " --help [31mred"
     assert body.startswith("key [redacted:amp-key] \u2039a href='x'\u203a")
-    assert len(body) <= notify.BODY_LENGTH
+    assert len(body) <= desktop_notification.BODY_LENGTH
     assert body.endswith("…")
 
 
 def test_empty_texts_are_borne(desktop: Path) -> None:
-    assert notify.send("", "")
+    assert desktop_notification.send("", "")
 
 
 def test_a_desktop_that_refuses_is_no_error(desktop: Path) -> None:
     program(desktop.parent / "bin", "exit 1")
-    assert not notify.send("a", "b")
+    assert not desktop_notification.send("a", "b")
 
 
 def test_a_desktop_that_hangs_is_left_alone(desktop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pid = desktop.with_name("pid")
     program(desktop.parent / "bin", f"echo $$ > {pid}.new && mv {pid}.new {pid}; exec sleep 600")
-    monkeypatch.setattr(notify, "PATIENCE", 3.0)
-    assert not notify.send("a", "b")
+    monkeypatch.setattr(desktop_notification, "PATIENCE", 3.0)
+    assert not desktop_notification.send("a", "b")
     deadline = time.monotonic() + 30
     while pid.exists() and alive(int(pid.read_text())):
         assert time.monotonic() < deadline
@@ -84,19 +84,19 @@ def test_a_bus_that_nobody_answers_on_is_no_error(desktop: Path, monkeypatch: py
     (desktop.parent / "bin" / "notify-send").unlink()
     monkeypatch.setenv("PATH", str(desktop.parent / "bin"))
     monkeypatch.setenv("DBUS_SESSION_BUS_ADDRESS", f"unix:path={desktop.parent / 'no-bus'}")
-    assert not notify.send("a", "b")
+    assert not desktop_notification.send("a", "b")
 
 
 def test_without_a_desktop_nothing_is_started(desktop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in NO_DESKTOP:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(subprocess, "Popen", None)
-    assert not notify.send("a", "b")
+    assert not desktop_notification.send("a", "b")
 
 
 def test_a_python_that_cannot_be_started_is_no_error(desktop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    assert not notify.send("a", "b")
+    assert not desktop_notification.send("a", "b")
 
 
 def test_nothing_of_the_folder_is_imported(desktop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,11 +106,11 @@ def test_nothing_of_the_folder_is_imported(desktop: Path, tmp_path: Path, monkey
         (trap / module / "__init__.py").write_text(f"open({str(tmp_path / 'sprung')!r}, 'w')")
     monkeypatch.chdir(trap)
     monkeypatch.setenv("PYTHONPATH", f"{os.curdir}:")
-    assert notify.send("a", "b")
+    assert desktop_notification.send("a", "b")
     assert not (tmp_path / "sprung").exists()
 
 
 def test_importing_it_costs_nothing_heavy() -> None:
-    program = "import sys; import ampsm_engine.notify; print([m for m in ('notifypy', 'loguru', 'jeepney') if m in sys.modules])"
+    program = "import sys; import ampsm_engine.desktop_notification; print([m for m in ('notifypy', 'loguru', 'jeepney') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -1,13 +1,13 @@
-"""How values read to a person: ages, durations, counts, words and glyphs of a state.
+"""How values read to a person: ages, durations, counts, and the words and glyphs of a state.
 
 Pure, without colour and without a screen.
 """
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 from ampsm_engine.model import BoardRow, Fact, Iteration, Outcome, ScriptResult, State, Status
-from ampsm_engine.naming import printable
+from ampsm_engine.plain_text import plural
+from ampsm_engine.timestamps import parse
 
 GLYPHS = {
     "queued": "◌",
@@ -19,31 +19,15 @@ GLYPHS = {
 }
 """One cell each, and different without colour."""
 
-OUTSIDE = "!"
+OUTSIDE_MARK = "!"
 """Marks a session outside of whose worktree something changed while its amp ran."""
-
-
-def now() -> str:
-    """This moment as the store keeps it: ISO 8601, UTC, milliseconds."""
-    return stamp(datetime.now(UTC))
-
-
-def stamp(moment: datetime) -> str:
-    """A moment as the store keeps it."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def moment(stamped: str) -> datetime:
-    """The moment that the store keeps; what has no zone is UTC."""
-    parsed = datetime.fromisoformat(stamped)
-    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 def age(stamped: str | None, at: datetime) -> str:
     """How long ago, in one unit: `now`, `42s`, `7m`, `3h`, `12d`; `-` for never."""
     if stamped is None:
         return "-"
-    seconds = int((at - moment(stamped)).total_seconds())
+    seconds = int((at - parse(stamped)).total_seconds())
     if seconds < 1:
         return "now"
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m")):
@@ -86,12 +70,6 @@ def size(number: int) -> str:
     return f"{number} bytes"
 
 
-def some(names: Sequence[str], shown: int = 3) -> str:
-    """The first of some names, clean and not too long, and how many more there are."""
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(printable(name)[:80] for name in names[:shown]) + more
-
-
 def state_word(row: BoardRow) -> str:
     """The one word for a session in a list: `queued` while its next iteration waits, else its status."""
     if row.session.status is not Status.RUNNING and row.queued:
@@ -99,12 +77,12 @@ def state_word(row: BoardRow) -> str:
     return row.session.status.value
 
 
-def ending(outcome: Outcome | None, state: State) -> str:
+def outcome_word(outcome: Outcome | None, state: State) -> str:
     """The one word for an iteration: its outcome once there is one, its state before."""
     return outcome.value if outcome else state.value
 
 
-def doing(row: BoardRow, *, uncommitted: bool | None = None) -> str:
+def activity(row: BoardRow, *, uncommitted: bool | None = None) -> str:
     """What a session does at this moment or, when it rests, how its last iteration ended.
 
     `uncommitted`: whether work of that iteration could not be committed; None: as far as the session's status tells.
@@ -125,10 +103,10 @@ def doing(row: BoardRow, *, uncommitted: bool | None = None) -> str:
         done = current.outcome is Outcome.DONE and current.test_result is not ScriptResult.FAIL
         uncommitted = done and row.session.status is Status.AWAITING_INPUT
     outside = f"; outside its worktree: {row.session.outside}" if row.session.outside else ""
-    return ended(current, uncommitted=uncommitted) + outside
+    return outcome_text(current, uncommitted=uncommitted) + outside
 
 
-def fact(one: Fact) -> str:
+def history_text(one: Fact) -> str:
     """A fact for people: its text, after its kind where the text does not tell it."""
     return (
         one.text
@@ -139,18 +117,18 @@ def fact(one: Fact) -> str:
     )
 
 
-def gist(text: str) -> str:
+def key_line(text: str) -> str:
     """The line of a longer message that says most: the last one with a letter or a digit in it."""
     lines = [line.strip() for line in text.splitlines() if any(map(str.isalnum, line))]
     return lines[-1] if lines else text.strip()
 
 
-def ended(iteration: Iteration, *, uncommitted: bool = False) -> str:
+def outcome_text(iteration: Iteration, *, uncommitted: bool = False) -> str:
     """How a settled iteration ended, in a few words."""
     if iteration.outcome is not Outcome.DONE:
         word = iteration.outcome.value if iteration.outcome else "ended"
-        return gist(iteration.error or word) + ", not committed" * uncommitted
-    changed = f"{iteration.changed_files} file{'s' * (iteration.changed_files != 1)} changed"
+        return key_line(iteration.error or word) + ", not committed" * uncommitted
+    changed = f"{plural(iteration.changed_files, 'file')} changed"
     text = changed if iteration.commit_sha else "not committed" if uncommitted else "nothing changed"
     if uncommitted and iteration.commit_sha:
         text += ", not all of it committed"

@@ -17,7 +17,7 @@ from ampsm_engine.home import PRIVATE_FOLDER, Home, write_private
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
-class Unsent(NamedTuple):
+class TypedText(NamedTuple):
     """A text as it was left; `base` is what its box began with."""
 
     text: str
@@ -36,11 +36,11 @@ class UnsentText(NamedTuple):
         """The file, which exists only while there is something to keep."""
         return _folder(self.home, self.owner) / f"{_digest(self.purpose)}.json"
 
-    def read(self) -> Unsent | None:
+    def read(self) -> TypedText | None:
         """What is kept; None when nothing is, or what is there cannot be read."""
         try:
             kept = json.loads(self.path.read_bytes())
-            return Unsent(str(kept["text"]), str(kept["base"]))
+            return TypedText(str(kept["text"]), str(kept["base"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -58,7 +58,7 @@ class UnsentText(NamedTuple):
             self.path.unlink(missing_ok=True)
 
 
-def drop_all(home: Home, owner: str) -> None:
+def delete_all(home: Home, owner: str) -> None:
     """Keep nothing any more of all that belongs to an owner."""
     shutil.rmtree(_folder(home, owner), ignore_errors=True)
 

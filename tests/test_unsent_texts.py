@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ampsm_engine.home import Home
-from ampsm_engine.unsent import Unsent, UnsentText, drop_all
+from ampsm_engine.unsent_texts import TypedText, UnsentText, delete_all
 
 
 @given(text=st.text(st.characters()), base=st.text(), owner=st.text(), purpose=st.text(st.characters()))
@@ -17,13 +17,13 @@ def test_a_text_comes_back_as_it_was_typed(tmp_path_factory, text, base, owner, 
     place.write(text, base)
     other = UnsentText(home, owner, f"{purpose} else")
     other.write("other")
-    assert place.read() == Unsent(text, base)
+    assert place.read() == TypedText(text, base)
     assert place.path.stat().st_mode & 0o777 == 0o600
     assert home.unsent.stat().st_mode & 0o777 == 0o700
     assert home.unsent in place.path.parents
     place.drop()
-    assert (place.read(), other.read()) == (None, Unsent("other", ""))
-    drop_all(home, owner)
+    assert (place.read(), other.read()) == (None, TypedText("other", ""))
+    delete_all(home, owner)
     assert other.read() is None
 
 

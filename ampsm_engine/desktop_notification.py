@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from ampsm_engine import naming, redact
+from ampsm_engine import plain_text, redact
 
 PATIENCE = 5.0
 """Seconds after which a daemon that does not answer is left alone."""
@@ -33,7 +33,7 @@ def send(title: str, body: str) -> bool:
     try:
         # -P and the root folder: nothing of the folder we are in, a worktree maybe, is ever imported.
         child = subprocess.Popen(
-            [sys.executable, "-P", "-m", "ampsm_engine.notify"],
+            [sys.executable, "-P", "-m", "ampsm_engine.desktop_notification"],
             cwd="/",
             env=_environment(os.environ),
             stdin=subprocess.PIPE,
@@ -62,7 +62,7 @@ def has_desktop(environ: Mapping[str, str]) -> bool:
 
 def _clean(text: str, length: int) -> str:
     """One line without secrets, control characters and markup, that no program takes for an option."""
-    line = naming.printable(redact.text(text)).translate(_MARKUP)
+    line = plain_text.printable(redact.text(text)).translate(_MARKUP)
     if len(line) > length:
         line = line[: length - 1].rstrip() + "…"
     return f" {line}" if line.startswith("-") else line

@@ -25,7 +25,7 @@ def missing(session: Session) -> str | None:
     return "link" if os.path.isdir(session.worktree_path) else "worktree"  # noqa: PTH112
 
 
-def unfit_to_work_in(session: Session) -> tuple[str, str] | None:
+def missing_part_message(session: Session) -> tuple[str, str] | None:
     """Why nothing can be done in a session's worktree, and what helps; None where all is at its place."""
     match missing(session):
         case "repository":
@@ -42,16 +42,16 @@ def unfit_to_work_in(session: Session) -> tuple[str, str] | None:
 
 def check_worktree(session: Session) -> None:
     """Refused where the session has no worktree to work in."""
-    if reason := unfit_to_work_in(session):
+    if reason := missing_part_message(session):
         raise Refused(*reason)
 
 
-def conflicts(store: "Store") -> frozenset[str]:
+def sessions_in_conflict(store: "Store") -> frozenset[str]:
     """The sessions in which a conflict waits for somebody."""
     return frozenset(key for key, merge in store.merges.all_open().items() if merge.state is MergeState.CONFLICTED)
 
 
-def sentence(session: Session, *, conflict: bool, base_gone: bool = False) -> str:
+def problem_text(session: Session, *, conflict: bool, base_gone: bool = False) -> str:
     """The condition of a session in a word or two for people; empty when nothing is amiss."""
     found = [MISSING[what]] if (what := missing(session)) else []
     base = [f"base {session.base_branch} gone"] if base_gone else []

@@ -24,7 +24,7 @@ class ViewerLock:
             self._descriptor = -1
 
 
-def look(home: Home, session_id: str) -> ViewerLock:
+def hold(home: Home, session_id: str) -> ViewerLock:
     """Begin to look; several may look at one session. Where the home takes no file, nobody knows of the look."""
     place = home.looks / session_id
     try:
@@ -36,7 +36,7 @@ def look(home: Home, session_id: str) -> ViewerLock:
     return ViewerLock(descriptor)
 
 
-def is_looked_at(home: Home, session_id: str) -> bool:
+def is_viewed(home: Home, session_id: str) -> bool:
     """Whether a living screen shows that session."""
     try:
         descriptor = os.open(home.looks / session_id, os.O_RDWR | os.O_CLOEXEC)
