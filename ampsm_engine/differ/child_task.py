@@ -1,6 +1,6 @@
-"""Work beside the main loop: what waits for the git program runs in a forked child, so that it can be ended.
+"""Work in a forked child: what waits for the git program blocks no loop, and can be ended.
 
-The child ends its git, and itself, when it is told to and when the diff process is gone. It answers once, in JSON.
+The child ends its git, and itself, on request and when the diff process is gone. It answers once, in JSON.
 """
 
 import contextlib
@@ -27,35 +27,35 @@ class ChildTask:
         _lifelines.append(self._lifeline)
         self.pid = os.fork()
         if not self.pid:
-            _live(question, answer, watched)
+            _run_child(question, answer, watched)
         os.close(answer)
         os.close(watched)
         os.set_blocking(self._answer, False)
-        self._told = bytearray()
+        self._received = bytearray()
 
     def fileno(self) -> int:
         """The pipe that becomes readable with the answer."""
         return self._answer
 
-    def hear(self) -> bool:
-        """Take what has come; True once everything is here."""
+    def receive(self) -> bool:
+        """Read what the child has written; True once the answer is complete."""
         with contextlib.suppress(BlockingIOError):
             while chunk := os.read(self._answer, 1 << 20):
-                self._told += chunk
+                self._received += chunk
             self.end()
             return True
         return False
 
     @property
     def answer(self) -> Any:
-        """What the child found: ["answer", value], or ["refused", kind, message, hint]."""
+        """The child's answer: ["answer", value], or ["refused", kind, message, hint]."""
         try:
-            return json.loads(self._told)
+            return json.loads(self._received)
         except ValueError:
             return ["refused", "Failed", "The side process ended before it had an answer.", "Try again"]
 
     def end(self) -> None:
-        """Tell the child to end if it is still at work; `reap` clears it away."""
+        """Ask the child to end if it still runs; `reap` waits for it."""
         if self._lifeline < 0:
             return
         with contextlib.suppress(ProcessLookupError):
@@ -67,7 +67,7 @@ class ChildTask:
 
 
 def reap(seconds: float = 0.0) -> None:
-    """Clear children away that have ended; wait so long for those that were told to."""
+    """Reap children that have ended; wait so many seconds for those that were asked to end."""
     until = time.monotonic() + seconds
     with contextlib.suppress(ChildProcessError):
         while True:
@@ -78,12 +78,12 @@ def reap(seconds: float = 0.0) -> None:
                 time.sleep(0.005)
 
 
-def _live(question: Callable[[], Any], answer: int, watched: int) -> NoReturn:
-    """The child: never returns to the loop that it was forked from."""
+def _run_child(question: Callable[[], Any], answer: int, watched: int) -> NoReturn:
+    """Run the child; never returns to the loop that it was forked from."""
     try:
         signal.setitimer(signal.ITIMER_REAL, 0)
         for number in (signal.SIGTERM, signal.SIGIO):
-            signal.signal(number, _leave)
+            signal.signal(number, _exit_on_signal)
         for lifeline in _lifelines:
             os.close(lifeline)
         fcntl.fcntl(watched, fcntl.F_SETOWN, os.getpid())
@@ -91,14 +91,14 @@ def _live(question: Callable[[], Any], answer: int, watched: int) -> NoReturn:
         with contextlib.suppress(BlockingIOError):
             if not os.read(watched, 1):
                 os._exit(1)
-        told = _asked(question)
+        outcome = _outcome(question)
         with os.fdopen(answer, "wb") as file:
-            file.write(json.dumps(told).encode())
+            file.write(json.dumps(outcome).encode())
     finally:
         os._exit(0)
 
 
-def _asked(question: Callable[[], Any]) -> list[Any]:
+def _outcome(question: Callable[[], Any]) -> list[Any]:
     try:
         return ["answer", question()]
     except AmpsmError as reason:
@@ -107,5 +107,5 @@ def _asked(question: Callable[[], Any]) -> list[Any]:
         return ["refused", "Failed", f"The state could not be read: {reason.strerror}: {reason.filename}.", ""]
 
 
-def _leave(number: int, _frame: object) -> NoReturn:
+def _exit_on_signal(number: int, _frame: object) -> NoReturn:
     raise SystemExit(128 + number)

@@ -1,4 +1,4 @@
-"""One review inside the diff process: its files, which patches are out, which is next, and what starts folded."""
+"""The comparison of one review: its files, which patches were sent, which is next, and what starts folded."""
 
 import re
 from collections.abc import Iterable
@@ -25,10 +25,10 @@ Key = tuple[str, str, int, int, str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ComparisonRequest:
     """What a review compares: where, two revisions (None: the live worktree), options, the review before it."""
 
-    ground: list[str]
+    location: list[str]
     names: list[str | None]
     options: list[Any]
     base: int
@@ -51,54 +51,54 @@ class Comparison:
     words: list[int] = field(default_factory=list)
     near: list[int] = field(default_factory=list)
     is_complete: bool = False
-    moves_are_here: bool = False
+    has_renames: bool = False
     plain: list[FileEntry] = field(default_factory=list)
     _at: int = 0
     _below: int = 0
     _above: int = -1
 
-    def fill(self) -> None:
+    def list_files(self) -> None:
         """List the files; those of which one deleted and one added one have the same content are one renamed file."""
         attributes = Attributes(lambda path: self.source.file(self.new_tree, path))
         deltas = self.source.deltas(self.old_tree, self.new_tree)
         for index, (delta, kind) in enumerate(zip(deltas, diff_library.kinds(deltas), strict=True)):
             self.entries.append(_entry(index, delta, kind, by_name(delta.path) or attributes.fold(delta.path)))
         self.plain = list(self.entries)
-        self.move(_same(deltas))
+        self.join_renames(_exact_renames(deltas))
         self.pending = {entry.index for entry in self.entries if entry.merged_into < 0}
 
-    def move(self, moves: Iterable[Rename]) -> list[int]:
-        """Join renamed and copied files to where they came from, instead of what was so before; who changed."""
+    def join_renames(self, renames: Iterable[Rename]) -> list[int]:
+        """Join renamed and copied files to their old paths, in place of earlier joins; the entries that changed."""
         entries = list(self.plain)
         by_path = {entry.path: entry.index for entry in entries}
-        for move in moves:
-            index, old = by_path.get(move.path, -1), by_path.get(move.old_path, -1)
+        for rename in renames:
+            index, old = by_path.get(rename.path, -1), by_path.get(rename.old_path, -1)
             if index < 0 or entries[index].kind != "added":
                 continue
             entry = entries[index]
-            kind: Kind = "copied" if move.is_copy else "renamed"
-            names = (index, entry.path, move.old_path, kind)
-            sides = (move.old_mode, entry.new_mode, move.old_oid, entry.new_oid)
-            entries[index] = FileEntry(*names, *sides, entry.fold, move.similarity)
-            if not move.is_copy and old >= 0 and entries[old].kind == "deleted":
+            kind: Kind = "copied" if rename.is_copy else "renamed"
+            names = (index, entry.path, rename.old_path, kind)
+            sides = (rename.old_mode, entry.new_mode, rename.old_oid, entry.new_oid)
+            entries[index] = FileEntry(*names, *sides, entry.fold, rename.similarity)
+            if not rename.is_copy and old >= 0 and entries[old].kind == "deleted":
                 entries[old] = _merged(entries[old], index)
         changed = [entry.index for entry, before in zip(entries, self.entries, strict=True) if entry != before]
         self.entries = entries
         return changed
 
     @property
-    def may_have_moves(self) -> bool:
+    def may_have_renames(self) -> bool:
         """Whether there is a new file that an old one could have become."""
         kinds = {entry.kind for entry in self.plain}
         return "added" in kinds and len(kinds) > 1
 
-    def look(self, index: int, near: list[int]) -> None:
-        """Begin with these files, then go on with those around this one."""
+    def focus(self, index: int, near: list[int]) -> None:
+        """Make the patches of `near` first, then those of the files around `index`."""
         self.near = [one for one in near if one in self.pending]
         self._at, self._below, self._above = index, index, index - 1
 
     def next(self) -> int | None:
-        """The file whose patch is wanted next; None when all are out."""
+        """The file whose patch is made next; None when all were sent."""
         if not self.pending:
             return None
         while self.near:
@@ -130,18 +130,18 @@ class Comparison:
         """An entry as it crosses the pipe."""
         return list(astuple(self.entries[index]))
 
-    def settle(self, moves: Iterable[Any]) -> list[int]:
-        """git's own renames are here; answers whose entries changed, and wants their patches anew."""
-        changed = self.move([Rename(*one) for one in moves])
-        self.moves_are_here = True
+    def finish_renames(self, renames: Iterable[Any]) -> list[int]:
+        """Join git's own renames; which entries changed, whose patches are pending again."""
+        changed = self.join_renames([Rename(*one) for one in renames])
+        self.has_renames = True
         for index in changed:
             is_shown = self.entries[index].merged_into < 0
             (self.pending.add if is_shown else self.pending.discard)(index)
-        self.look(self._at, self.near)
+        self.focus(self._at, self.near)
         return changed
 
     def inherit(self, before: "Comparison") -> None:
-        """What the review before this one has sent need not be sent again."""
+        """Take over what an earlier comparison of this review has sent."""
         self.sent = set(before.sent)
         self.pending = {index for index in self.pending if key(self.entries[index]) not in self.sent}
 
@@ -153,7 +153,7 @@ class Comparison:
         return max((self.source.size(oid) for oid in (entry.old_oid, entry.new_oid) if oid), default=0)
 
     def is_risky(self, index: int, limit: int) -> bool:
-        """Whether a side is that large."""
+        """Whether the larger side has more bytes than `limit`."""
         try:
             return self.size(index) > limit
         except BlobGone:
@@ -197,8 +197,8 @@ class Comparison:
         content = self.source.blob(oid)
         if not content.startswith(_LFS):
             return -1
-        told = content.rpartition(b"\nsize ")[2].strip()
-        return int(told) if told.isdigit() and len(told) < 20 else -1
+        size_text = content.rpartition(b"\nsize ")[2].strip()
+        return int(size_text) if size_text.isdigit() and len(size_text) < 20 else -1
 
     def _fold(self, entry: FileEntry, found: Hunks) -> str:
         if not found.data or entry.is_submodule:
@@ -224,7 +224,7 @@ def _merged(entry: FileEntry, into: int) -> FileEntry:
     return FileEntry(entry.index, entry.path, entry.old_path, *facts, entry.fold, 0, into)
 
 
-def _same(deltas: list[Delta]) -> Iterable[Rename]:
+def _exact_renames(deltas: list[Delta]) -> Iterable[Rename]:
     """A deleted and an added file with a content that no other file of the diff has on that side."""
     old: dict[str, list[Delta]] = {}
     new: dict[str, list[Delta]] = {}

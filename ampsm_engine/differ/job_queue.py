@@ -1,6 +1,6 @@
-"""What the other end wants besides patches: texts at once, then colours and words of what is in view, piece by piece.
+"""Jobs besides patches: texts at once, then colours and changed words of what is in view, piece by piece.
 
-What is not wanted any more is dropped where it stands.
+A job that is not wanted any more is dropped unfinished.
 """
 
 import contextlib
@@ -29,67 +29,67 @@ TEXT_SIZE = 2 << 20
 
 _LINE = re.compile(rb"\n")
 
-Say = Callable[..., None]
+Send = Callable[..., None]
 Question = tuple[int, int, int, Side, int, int]
 """Number of the question, review, file, side, first line, how many."""
 
 Job = Generator[None, None, None]
 
 
-class Late(Exception):
-    """A job took too long; raised by the alarm."""
+class JobTimedOut(Exception):
+    """A job took longer than JOB_LIMIT; raised by the alarm."""
 
 
 class JobQueue:
     """Texts, colours and words that reviews have asked for, and the work that is under way for them."""
 
-    def __init__(self, comparisons: dict[int, Comparison], say: Say) -> None:
+    def __init__(self, comparisons: dict[int, Comparison], send: Send) -> None:
         self._comparisons = comparisons
-        self._say = say
-        self._texts: deque[Question] = deque()
+        self._send = send
+        self._questions: deque[Question] = deque()
         self._jobs: dict[tuple[str, int, int, Side], Job] = {}
         self._spent: dict[tuple[str, int, int, Side], float] = {}
-        self._text: tuple[str, bytes, array[int]] = ("", b"", array("Q"))
+        self._last_text: tuple[str, bytes, array[int]] = ("", b"", array("Q"))
         self.poison: set[str] = set()
 
-    def take(self, kind: str, made: Comparison, rest: list[Any]) -> None:
-        """Queue what a review asks for; a new focus drops what was wanted of the one before."""
+    def set_focus(self, kind: str, made: Comparison, rest: list[Any]) -> None:
+        """Set which files are in view; jobs for others are dropped."""
         if kind == "focus":
             index, near, colours, words = rest
-            made.look(index, near)
+            made.focus(index, near)
             made.colours, made.words = [(one, side) for one, side in colours], list(words)
             wanted = set(self._wanted())
             for key in [key for key in self._jobs if key not in wanted]:
                 self._end(key)
 
-    def text(self, question: Question) -> None:
-        """Note a question for lines."""
-        self._texts.append(question)
+    def add_question(self, question: Question) -> None:
+        """Queue a question for lines of a file."""
+        self._questions.append(question)
 
     def forget(self, number: int) -> None:
         """Drop all that one review has asked for."""
         for key in [key for key in self._jobs if key[1] == number]:
             self._end(key)
-        self._texts = deque(one for one in self._texts if one[1] != number)
+        self._questions = deque(one for one in self._questions if one[1] != number)
 
-    def urgent(self) -> bool:
+    def answer_question(self) -> bool:
         """Answer one question for lines, if there is one."""
-        if not self._texts:
+        if not self._questions:
             return False
-        ask, number, index, side, first, count = self._texts.popleft()
+        ask, number, index, side, first, count = self._questions.popleft()
         made = self._comparisons.get(number)
         lines, total = self._lines(made, index, side, first, count) if made is not None else ([], 0)
-        self._say(["text", ask, first, total, [len(line) for line in lines]], b"".join(lines))
+        self._send(["text", ask, first, total, [len(line) for line in lines]], b"".join(lines))
         return True
 
     def work(self, until: float) -> bool:
-        """Go on with the most wanted job for a while; answers whether there was one."""
+        """Work on the first job until `until`; False when there is none."""
         wanted = next(self._wanted(), None)
         if wanted is None:
             return False
         job = self._jobs.get(wanted)
         if job is None:
-            job = self._jobs[wanted] = self._begun(wanted)
+            job = self._jobs[wanted] = self._start(wanted)
         began = time.monotonic()
         is_over = self._advance(wanted, job, until)
         spent = self._spent[wanted] = self._spent.get(wanted, 0.0) + time.monotonic() - began
@@ -106,7 +106,7 @@ class JobQueue:
             for _ in job:
                 if time.monotonic() > until:
                     return False
-        except (Late, RecursionError, BlobGone):
+        except (JobTimedOut, RecursionError, BlobGone):
             self._give_up(wanted)
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
@@ -123,7 +123,7 @@ class JobQueue:
     def _end(self, key: tuple[str, int, int, Side]) -> None:
         job = self._jobs.pop(key, None)
         if job is not None:
-            with contextlib.suppress(Late):
+            with contextlib.suppress(JobTimedOut):
                 job.close()
         self._spent.pop(key, None)
         kind, number, index, side = key
@@ -134,19 +134,19 @@ class JobQueue:
             made.colours = [one for one in made.colours if one != (index, side)]
 
     def _give_up(self, key: tuple[str, int, int, Side]) -> None:
-        """Say that there is nothing, so that nobody asks again."""
+        """Send an empty answer, so that the client does not ask again."""
         kind, number, index, side = key
         entry = self._comparisons[number].entries[index]
         if kind == "words":
-            self._say(["words", number, index])
+            self._send(["words", number, index])
         else:
             self._plain(entry.oid(side), language(entry.name(side)))
         self._end(key)
 
     def _plain(self, oid: str, name: str) -> None:
-        self._say(["colours", 0, oid, name, 0, 0, True], array("I", [0]).tobytes())
+        self._send(["colours", 0, oid, name, 0, 0, True], array("I", [0]).tobytes())
 
-    def _begun(self, key: tuple[str, int, int, Side]) -> Job:
+    def _start(self, key: tuple[str, int, int, Side]) -> Job:
         kind, number, index, side = key
         made = self._comparisons[number]
         return self._words(made, index) if kind == "words" else self._colours(made, index, side)
@@ -163,7 +163,7 @@ class JobQueue:
                 if marks is not None:
                     found.extend(marks)
                 yield
-        self._say(["words", made.number, index], found.tobytes())
+        self._send(["words", made.number, index], found.tobytes())
 
     def _colours(self, made: Comparison, index: int, side: Side) -> Job:
         from ampsm_engine.differ import highlight  # not before the first patches are out
@@ -182,7 +182,7 @@ class JobQueue:
             if part is not None:
                 lines = len(part.offsets) - 1
                 body = part.offsets.tobytes() + part.spans.tobytes()
-                self._say(["colours", 0, oid, name, part.first, lines, part.is_last], body)
+                self._send(["colours", 0, oid, name, part.first, lines, part.is_last], body)
             yield
 
     def _lines(self, made: Comparison, index: int, side: Side, first: int, count: int) -> tuple[list[bytes], int]:
@@ -191,7 +191,7 @@ class JobQueue:
         oid = entry.oid(side)
         if not oid or entry.is_submodule:
             return [], 0
-        if self._text[0] != oid:
+        if self._last_text[0] != oid:
             try:
                 content = made.source.blob(oid)
             except BlobGone:
@@ -199,8 +199,8 @@ class JobQueue:
             ends = array("Q", [found.end() for found in _LINE.finditer(content)])
             if content and not content.endswith(b"\n"):
                 ends.append(len(content) + 1)
-            self._text = (oid, content, ends)
-        _, content, ends = self._text
+            self._last_text = (oid, content, ends)
+        _, content, ends = self._last_text
         first = max(0, first)
         lines, size = [], 0
         for number in range(first, min(first + count, len(ends))):

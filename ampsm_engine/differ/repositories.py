@@ -1,4 +1,4 @@
-"""Where reviews come from: repositories, the live worktree written down in a private folder, and git's renames.
+"""The sources of reviews: repositories, the live worktree written into a private folder, and git's renames.
 
 The folder holds the objects of live worktrees; it is made when the first one is wanted, locked for as long as the
 process lives, and removed with it. What a killed process left is swept by the next one.
@@ -37,12 +37,12 @@ class Repositories:
         self._lease = -1
         self._sources: dict[tuple[str, str], Source] = {}
         if folder:
-            self._hold(Path(folder))
+            self._lock_folder(Path(folder))
 
     def snapshot(self, worktree: str, _repo_root: str) -> Callable[[], Any]:
-        """What writes a worktree down: to be run beside the loop. Answers tree, left out, True."""
+        """The task that writes a worktree as a tree; it gives [tree, files left out, True]."""
         place = self._place(worktree)
-        return functools.partial(_written, Path(worktree), place)
+        return functools.partial(_write_tree, Path(worktree), place)
 
     def source(self, worktree: str, repo_root: str) -> Source:
         """The repository, with the live worktree's objects if there are any. Unfit when it cannot be read."""
@@ -66,25 +66,25 @@ class Repositories:
         return str(self._objects(worktree) or "")
 
     def moves(self, worktree: str, repo_root: str, made: Comparison) -> Callable[[], Any]:
-        """What asks git for renames: to be run beside the loop."""
+        """The task that asks git for renames."""
         where = Path(worktree if os.path.isdir(worktree) else repo_root)  # noqa: PTH112
         variables = self.variables(worktree)
-        if not made.old_tree or not made.new_tree or not made.may_have_moves:
+        if not made.old_tree or not made.new_tree or not made.may_have_renames:
             return list
         return functools.partial(renames.moves, where, made.old_tree, made.new_tree, variables)
 
     def counts(self, worktree: str, repo_root: str, made: Comparison) -> Callable[[], Any]:
-        """What asks git how many lines each file gained and lost: to be run beside the loop. None: git cannot tell."""
+        """The task that counts the lines that each file gained and lost; it gives None when git fails."""
         where = Path(worktree if os.path.isdir(worktree) else repo_root)  # noqa: PTH112
-        return functools.partial(_counted, where, made, self.variables(worktree))
+        return functools.partial(_count_lines, where, made, self.variables(worktree))
 
     def forget(self, used: Iterable[Comparison]) -> None:
-        """Close repositories that no review needs."""
+        """Close repositories that none of these comparisons uses."""
         kept = {id(made.source) for made in used}
         self._sources = {key: source for key, source in self._sources.items() if id(source) in kept}
 
-    def rest(self) -> None:
-        """Let repositories forget what only makes them faster."""
+    def release_caches(self) -> None:
+        """Free the caches of all repositories."""
         for source in self._sources.values():
             source.rest()
 
@@ -102,21 +102,21 @@ class Repositories:
     def _place(self, worktree: str) -> Path:
         """The folder of one worktree."""
         if not self.folder:
-            self._make()
+            self._make_folder()
         name = hashlib.sha1(os.fsencode(worktree), usedforsecurity=False).hexdigest()[:16]
         place = Path(self.folder) / name
         place.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
         return place
 
-    def _make(self) -> None:
-        _sweep()
+    def _make_folder(self) -> None:
+        _remove_abandoned()
         try:
-            self._hold(Path(tempfile.mkdtemp(prefix=_PREFIX)))
+            self._lock_folder(Path(tempfile.mkdtemp(prefix=_PREFIX)))
         except OSError as reason:
             message = f"There is no room for the state of a worktree: {reason.strerror}: {reason.filename}."
             raise Unfit(message, f"df -h {tempfile.gettempdir()}") from reason
 
-    def _hold(self, folder: Path) -> None:
+    def _lock_folder(self, folder: Path) -> None:
         with contextlib.suppress(OSError):
             folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
             self._lease = open_private(folder / "lease", os.O_RDWR | os.O_CREAT)
@@ -132,7 +132,7 @@ def attempt(action: Callable[[], T]) -> T | list[str]:
         return [type(reason).__name__, reason.message, reason.hint]
 
 
-def _written(worktree: Path, place: Path) -> list[Any]:
+def _write_tree(worktree: Path, place: Path) -> list[Any]:
     try:
         tree, left_out = live.kept_tree(worktree, place)
     except OSError as reason:
@@ -141,7 +141,7 @@ def _written(worktree: Path, place: Path) -> list[Any]:
     return [tree, [[one.path, one.reason] for one in left_out], True]
 
 
-def _counted(where: Path, made: Comparison, variables: dict[str, str | Path]) -> dict[str, Any] | None:
+def _count_lines(where: Path, made: Comparison, variables: dict[str, str | Path]) -> dict[str, Any] | None:
     nothing = changes.empty_tree(made.old_tree or made.new_tree)
     sides = (made.old_tree or nothing, made.new_tree or nothing)
     try:
@@ -150,7 +150,7 @@ def _counted(where: Path, made: Comparison, variables: dict[str, str | Path]) ->
         return None  # something is missing or damaged, and the file says so
 
 
-def _sweep() -> None:
+def _remove_abandoned() -> None:
     """Remove the folders of processes that were killed."""
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError):

@@ -18,13 +18,13 @@ from typing import Any
 
 from ampsm_engine.differ import child_task
 from ampsm_engine.differ.child_task import ChildTask
-from ampsm_engine.differ.comparison import Asked, Comparison
-from ampsm_engine.differ.job_queue import JobQueue, Late
+from ampsm_engine.differ.comparison import Comparison, ComparisonRequest
+from ampsm_engine.differ.job_queue import JobQueue, JobTimedOut
 from ampsm_engine.differ.protocol import Frames, frame
 from ampsm_engine.differ.repositories import Repositories, attempt
 
 SLICE = 0.006
-"""Seconds of work between two looks at the input."""
+"""Seconds of work between two reads of the input."""
 
 JOB_LIMIT = 5.0
 """Seconds that a job may take."""
@@ -36,11 +36,11 @@ ENTRIES = 300
 """Entries of files in one message."""
 
 RISKY = 256 << 10
-"""Bytes of a blob from which the other end is told what is being done, in case it is the end of us."""
+"""Bytes of a blob from which the client is sent what is being done, in case this process dies of it."""
 
 _HEARTBEAT = 1.0
 _REST = 1.5
-"""Seconds without work after which what only makes work faster is given back."""
+"""Seconds without work after which caches are freed."""
 
 
 class Server:
@@ -50,66 +50,66 @@ class Server:
         self._frames = Frames()
         self._repositories = Repositories(folder)
         self._comparisons: dict[int, Comparison] = {}
-        self._uncounted: dict[int, Asked] = {}
-        """Reviews whose lines git has not been asked to count yet: it is when all patches are out."""
+        self._uncounted: dict[int, ComparisonRequest] = {}
+        """Reviews whose lines git is yet to count: it does when all patches are sent."""
         self._tasks: dict[ChildTask, tuple[int, Callable[[Any], None]]] = {}
-        self._jobs = JobQueue(self._comparisons, self._say)
+        self._jobs = JobQueue(self._comparisons, self._send)
         self._poison: set[str] = set()
-        self._said = time.monotonic()
-        self._is_fed = True
+        self._last_sent = time.monotonic()
+        self._has_input = True
 
     def run(self) -> None:
         """Serve until the input ends."""
-        is_fat = False
-        while self._is_fed:
+        has_caches = False
+        while self._has_input:
             is_busy = self._step()
-            is_fat |= is_busy
-            wait = 0.0 if is_busy else _HEARTBEAT if self._tasks else _REST if is_fat else None
-            has_come = self._listen(wait)
-            if (is_busy or self._tasks) and time.monotonic() - self._said > _HEARTBEAT:
-                self._say(["alive", 0])
-            elif is_fat and not is_busy and not has_come:
-                is_fat = False
-                self._relax()
+            has_caches |= is_busy
+            wait = 0.0 if is_busy else _HEARTBEAT if self._tasks else _REST if has_caches else None
+            has_received = self._receive(wait)
+            if (is_busy or self._tasks) and time.monotonic() - self._last_sent > _HEARTBEAT:
+                self._send(["alive", 0])
+            elif has_caches and not is_busy and not has_received:
+                has_caches = False
+                self._release_caches()
 
     def close(self) -> None:
-        """End what runs beside, and clear away what was written."""
+        """End the tasks, and remove what was written."""
         for one in tuple(self._tasks):
             one.end()
         child_task.reap(1.0 if self._tasks else 0.0)
         self._repositories.close()
 
-    def _say(self, header: list[Any], body: bytes = b"") -> None:
+    def _send(self, header: list[Any], body: bytes = b"") -> None:
         rest = memoryview(frame(header, body))
         while rest:
             rest = rest[os.write(1, rest) :]
-        self._said = time.monotonic()
+        self._last_sent = time.monotonic()
 
-    def _relax(self) -> None:
-        """Give back what only makes work faster."""
-        self._repositories.rest()
-        _give_back()
+    def _release_caches(self) -> None:
+        """Free caches, and the memory that they leave."""
+        self._repositories.release_caches()
+        _trim_memory()
 
-    # What comes in
+    # Input
 
-    def _listen(self, seconds: float | None) -> bool:
-        """Take what comes within so many seconds; answers whether anything did."""
+    def _receive(self, seconds: float | None) -> bool:
+        """Handle the input of the next seconds; False when there was none."""
         inputs: list[Any] = [0, *self._tasks]
         ready, _, _ = select.select(inputs, [], [], seconds)
         for one in ready:
             if isinstance(one, ChildTask):
-                if one.hear():
-                    _, use = self._tasks.pop(one)
+                if one.receive():
+                    _, on_result = self._tasks.pop(one)
                     child_task.reap()
-                    use(one.answer)
+                    on_result(one.answer)
                 continue
             chunk = os.read(0, 1 << 16)
-            self._is_fed = bool(chunk)
+            self._has_input = bool(chunk)
             for message, _ in self._frames.feed(chunk):
-                self._obey(message)
+                self._handle(message)
         return bool(ready)
 
-    def _obey(self, message: list[Any]) -> None:
+    def _handle(self, message: list[Any]) -> None:
         kind, number, *rest = message
         if kind == "open":
             self._open(number, *rest)
@@ -117,11 +117,11 @@ class Server:
             self._poison |= set(rest[0])
             self._jobs.poison |= self._poison
         elif kind == "text":
-            self._jobs.text((number, *rest))
+            self._jobs.add_question((number, *rest))
         elif kind == "close":
             self._close(number)
         elif number in self._comparisons:
-            self._jobs.take(kind, self._comparisons[number], rest)
+            self._jobs.set_focus(kind, self._comparisons[number], rest)
 
     def _close(self, number: int) -> None:
         self._comparisons.pop(number, None)
@@ -131,77 +131,77 @@ class Server:
             self._tasks.pop(one)
             one.end()
         self._repositories.forget(self._comparisons.values())
-        self._say(["closed", number])
+        self._send(["closed", number])
 
     # Opening
 
-    def _open(self, number: int, ground: list[str], names: list[str | None], options: list[Any], *more: Any) -> None:
+    def _open(self, number: int, location: list[str], names: list[str | None], options: list[Any], *more: Any) -> None:
         base, pinned = more
-        asked = Asked(ground, names, options, base)
+        request = ComparisonRequest(location, names, options, base)
         if names[1] is None and pinned is None:
-            question = self._repositories.snapshot(*ground)
-            self._run_beside(number, question, lambda told: self._compare(number, asked, [names[0], *told]))
+            question = self._repositories.snapshot(*location)
+            self._run_task(number, question, lambda result: self._compare(number, request, [names[0], *result]))
         else:
             old, new = pinned or names
-            self._compare(number, asked, [old, new, [], names[1] is None])
+            self._compare(number, request, [old, new, [], names[1] is None])
 
-    def _run_beside(self, number: int, question: Callable[[], Any], use: Callable[[Any], None]) -> None:
-        """Have something done beside the loop; its refusal is the review's."""
+    def _run_task(self, number: int, question: Callable[[], Any], on_result: Callable[[Any], None]) -> None:
+        """Run a question in a child; a refusal is sent as the review's."""
 
-        def used(told: list[Any]) -> None:
-            if told[0] == "refused":
-                self._say(["refused", number, told[1:]])
+        def finished(result: list[Any]) -> None:
+            if result[0] == "refused":
+                self._send(["refused", number, result[1:]])
             else:
-                use(told[1])
+                on_result(result[1])
 
-        self._tasks[ChildTask(question)] = (number, used)
+        self._tasks[ChildTask(question)] = (number, finished)
 
-    def _compare(self, number: int, asked: Asked, told: list[Any]) -> None:
-        old, new, left_out, _ = told
-        refusal = attempt(lambda: self._compared(number, asked, (old, new)))
+    def _compare(self, number: int, request: ComparisonRequest, result: list[Any]) -> None:
+        old, new, left_out, _ = result
+        refusal = attempt(lambda: self._compared(number, request, (old, new)))
         if isinstance(refusal, list):
             self._comparisons.pop(number, None)
-            self._say(["refused", number, refusal])
+            self._send(["refused", number, refusal])
             return
-        made, before = refusal, self._comparisons.get(asked.base)
+        made, before = refusal, self._comparisons.get(request.base)
         if before is not None and (before.old_tree, before.new_tree) == (made.old_tree, made.new_tree):
-            self._say(["same", number])
+            self._send(["same", number])
             return
         if before is not None:
             made.inherit(before)
         self._comparisons[number] = made
-        self._say_files("files", made, range(len(made.entries)))
-        places = {"folder": self._repositories.folder, "objects": self._repositories.objects(asked.ground[0])}
+        self._send_files("files", made, range(len(made.entries)))
+        places = {"folder": self._repositories.folder, "objects": self._repositories.objects(request.location[0])}
         head = {"old": made.old_tree, "new": made.new_tree, "left_out": left_out, **places}
-        self._say(["opened", number, head])
-        self._uncounted[made.number] = asked
-        question = self._repositories.moves(asked.ground[0], asked.ground[1], made)
-        self._run_beside(made.number, question, lambda found: self._moved(made, found))
+        self._send(["opened", number, head])
+        self._uncounted[made.number] = request
+        question = self._repositories.moves(request.location[0], request.location[1], made)
+        self._run_task(made.number, question, lambda found: self._renames_found(made, found))
 
-    def _compared(self, number: int, asked: Asked, names: tuple[str, str]) -> Comparison:
-        source = self._repositories.source(*asked.ground)
-        made = Comparison(number, source, source.tree(names[0]), source.tree(names[1]), *asked.options)
-        made.fill()
+    def _compared(self, number: int, request: ComparisonRequest, names: tuple[str, str]) -> Comparison:
+        source = self._repositories.source(*request.location)
+        made = Comparison(number, source, source.tree(names[0]), source.tree(names[1]), *request.options)
+        made.list_files()
         return made
 
-    def _moved(self, made: Comparison, found: list[Any]) -> None:
-        changed = made.settle(found)
+    def _renames_found(self, made: Comparison, found: list[Any]) -> None:
+        changed = made.finish_renames(found)
         if changed:
-            self._say_files("files", made, changed)
+            self._send_files("files", made, changed)
         self._finish(made)
 
-    def _say_files(self, kind: str, made: Comparison, indices: Any) -> None:
+    def _send_files(self, kind: str, made: Comparison, indices: Any) -> None:
         rows = [made.row(index) for index in indices]
         for first in range(0, len(rows), ENTRIES):
-            self._say([kind, made.number, rows[first : first + ENTRIES]])
+            self._send([kind, made.number, rows[first : first + ENTRIES]])
 
     # Work
 
     def _step(self) -> bool:
-        """Do the next piece; answers whether there was one."""
+        """Do the next piece of work; False when there is none."""
         until = time.monotonic() + SLICE
         return (
-            self._jobs.urgent()
+            self._jobs.answer_question()
             or self._patches(until, near=True)
             or self._jobs.work(until)
             or (self._patches(until, near=False))
@@ -226,7 +226,7 @@ class Server:
             if time.monotonic() > until:
                 break
         if rows:
-            self._say(["patches", made.number, rows], b"".join(bodies))
+            self._send(["patches", made.number, rows], b"".join(bodies))
         self._finish(made)
 
     def _patch(self, made: Comparison, index: int) -> tuple[list[Any], bytes]:
@@ -234,32 +234,32 @@ class Server:
         name = f"patch {entry.old_oid} {entry.new_oid}"
         is_risky = made.is_risky(index, RISKY)
         if is_risky:
-            self._say(["doing", 0, name])
+            self._send(["doing", 0, name])
         try:
             return made.patch(index, is_poison=name in self._poison)
         finally:
             if is_risky:
-                self._say(["doing", 0, ""])
+                self._send(["doing", 0, ""])
 
     def _finish(self, made: Comparison) -> None:
-        if not made.moves_are_here or made.pending or made.is_complete:
+        if not made.has_renames or made.pending or made.is_complete:
             return
-        asked = self._uncounted.pop(made.number, None)
-        if asked is not None:
-            question = self._repositories.counts(asked.ground[0], asked.ground[1], made)
-            self._run_beside(made.number, question, lambda counts: self._complete(made, counts))
+        request = self._uncounted.pop(made.number, None)
+        if request is not None:
+            question = self._repositories.counts(request.location[0], request.location[1], made)
+            self._run_task(made.number, question, lambda counts: self._complete(made, counts))
 
     def _complete(self, made: Comparison, counts: dict[str, list[int] | None] | None) -> None:
-        """All is out, and these are git's counts."""
+        """Send git's counts after the last patch, and that the review is complete."""
         if counts is not None:
             rows = [counts.get(entry.path, (0, 0)) or (0, 0) for entry in made.entries]
-            self._say(["counts", made.number, rows])
+            self._send(["counts", made.number, rows])
         made.is_complete = True
-        self._say(["complete", made.number])
-        self._relax()
+        self._send(["complete", made.number])
+        self._release_caches()
 
 
-def _give_back() -> None:
+def _trim_memory() -> None:
     """Give memory that the C library keeps after a rush of work back to the system, where it can."""
     try:
         trim = ctypes.CDLL(None).malloc_trim
@@ -268,15 +268,15 @@ def _give_back() -> None:
     trim(0)
 
 
-def _late(_number: int, _frame: object) -> None:
-    raise Late
+def _time_out(_number: int, _frame: object) -> None:
+    raise JobTimedOut
 
 
 def main() -> None:
     """Serve on standard input and output."""
     os.nice(5)
     gc.set_threshold(20_000, 50, 1_000)
-    signal.signal(signal.SIGALRM, _late)
+    signal.signal(signal.SIGALRM, _time_out)
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     server = Server(sys.argv[1] if len(sys.argv) > 1 else "")
     try:
@@ -286,3 +286,7 @@ def main() -> None:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it is on its way out, and has to clear away
         server.close()
         os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -28,7 +28,7 @@ class Transport:
     def __init__(self, folder: str = "") -> None:
         environment = dict(os.environ)
         environment.pop(RUN_MARK, None)  # inside an iteration it must not be taken for one of that iteration's strays
-        command = [sys.executable, "-P", "-m", "ampsm_engine.differ", *([folder] if folder else [])]
+        command = [sys.executable, "-P", "-m", "ampsm_engine.differ.server", *([folder] if folder else [])]
         try:
             self._process = subprocess.Popen(
                 command,

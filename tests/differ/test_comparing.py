@@ -326,8 +326,8 @@ def test_random_trees_are_as_git_compares_them(
     source = diff_library.library(sandbox.root)
     assert source is not None
     made = Comparison(1, source, source.tree(commits[0]), source.tree(commits[1]), ignore_whitespace=False, context=3)
-    made.fill()
-    made.settle(renames.moves(sandbox.root, made.old_tree, made.new_tree))
+    made.list_files()
+    made.finish_renames(renames.moves(sandbox.root, made.old_tree, made.new_tree))
     told = {}
     while (index := made.next()) is not None:
         told[made.entries[index].path] = made.patch(index)[1]
@@ -389,8 +389,8 @@ def test_totals_of_random_trees_are_gits(
     source = diff_library.library(sandbox.root)
     assert source is not None
     made = Comparison(1, source, source.tree(old), source.tree(new), ignore_whitespace=ignore, context=3)
-    made.fill()
-    made.settle(renames.moves(sandbox.root, made.old_tree, made.new_tree))
+    made.list_files()
+    made.finish_renames(renames.moves(sandbox.root, made.old_tree, made.new_tree))
     counts = Repositories("").counts(str(sandbox.root), str(sandbox.root), made)()
     shown = {entry.path: entry for entry in made.entries if entry.merged_into < 0}
     said = {one.path: one for one in changes.files(sandbox.root, old, new)}

@@ -201,7 +201,7 @@ def test_what_asks_for_reviews_that_are_gone_is_harmless() -> None:
         ["close", 7],
     ]
     process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "ampsm_engine.differ"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [sys.executable, "-P", "-m", "ampsm_engine.differ.server"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
     output, _ = process.communicate(b"".join(map(frame, messages)), timeout=30)
     assert ["closed", 7] in [head for head, _ in Frames().feed(output)]
@@ -216,7 +216,7 @@ def test_what_is_no_message_ends_the_process_quietly() -> None:
         frame({"a": 1}),
     ):
         done = subprocess.run(
-            [sys.executable, "-P", "-m", "ampsm_engine.differ"],
+            [sys.executable, "-P", "-m", "ampsm_engine.differ.server"],
             input=garbage,
             capture_output=True,
             timeout=30,
@@ -236,7 +236,7 @@ def test_the_screens_end_computes_nothing() -> None:
 def test_a_lexer_that_goes_astray_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[object] = []
     monkeypatch.setattr(job_queue, "JOB_LIMIT", 0.2)
-    before = signal.signal(signal.SIGALRM, server._late)
+    before = signal.signal(signal.SIGALRM, server._time_out)
     try:
         entry = FileEntry(0, "a.py", None, "added", 0, 0o100644, "", "1" * 40)
         comparison = SimpleNamespace(number=1, entries=[entry], colours=[(0, "new")], words=[])
