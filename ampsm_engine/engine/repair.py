@@ -25,7 +25,7 @@ _KEPT = re.compile(r"refs/ampsm/(backup|trash|looked|outside)/(?P<session>[^/]+)
 
 
 def find_disagreements(engine: Engine, *, apply: bool = False, path: Path | None = None) -> tuple[Disagreement, ...]:
-    """Where store and repositories disagree. `apply` adopts what has a safe way back and removes nothing.
+    """Where store and repositories disagree. `apply` mends what has a safe way back and removes nothing.
 
     `path`: a repository to look into besides those that the store knows.
     """
@@ -39,23 +39,30 @@ def find_disagreements(engine: Engine, *, apply: bool = False, path: Path | None
     for move in moves if apply else ():
         relocation.follow(engine, move)
     findings = [move.finding(mended=apply, place=path) for move in moves]
-    waiting = set() if apply else {move.session.id for move in moves}
-    unlinked = set() if apply else {move.repo.root for move in moves}
-    every = [one for one in (*store.sessions.all(), *store.sessions.all(trashed=True)) if one.id not in waiting]
+    unlinked = () if apply else moves
+    pending = {move.session.id for move in unlinked}
+    every = [one for one in (*store.sessions.all(), *store.sessions.all(trashed=True)) if one.id not in pending]
     runs = reconstruction.unknown_runs(engine)
-    roots = {Path(session.repo_root) for session in every}
+    roots = {Path(session.repo_root) for session in every} | {move.repo.root for move in unlinked}
     remembered = {root for root in reconstruction.roots(engine, runs) if root.is_dir()}
     if path is not None:
         roots.add(repository.around(path).root)
-    # Of a repository with sessions whose links are yet to be made, git tells nothing right.
-    for root in sorted({root.resolve() for root in roots | remembered} - unlinked):
+    for root in sorted({root.resolve() for root in roots | remembered}):
         of_this = [session for session in every if Path(session.repo_root).resolve() == root]
-        findings += _repository(engine, root, of_this, runs, apply=apply)
+        # Sessions whose links are yet to be made account for their old places, which git lists, and for the new ones.
+        moving = [one for move in unlinked if move.repo.root.resolve() == root for one in (move.session, move.moved)]
+        findings += _repository(engine, root, of_this, moving, runs, apply=apply)
     return tuple(findings)
 
 
 def _repository(
-    engine: Engine, root: Path, sessions: list[Session], runs: Sequence[reconstruction.FoundRun], *, apply: bool
+    engine: Engine,
+    root: Path,
+    sessions: list[Session],
+    moving: Sequence[Session],
+    runs: Sequence[reconstruction.FoundRun],
+    *,
+    apply: bool,
 ) -> list[Disagreement]:
     if not root.is_dir():
         names = ", ".join(session.name for session in sessions[:5])
@@ -76,11 +83,11 @@ def _repository(
         # Those in the trash count: one whose removal died half-way still has its worktree and its branch.
         found += rebuilt.findings
         accounted = [*sessions, *rebuilt.sessions]
-        known = {Path(session.worktree_path) for session in accounted}
-        branches = {session.branch_name for session in accounted}
-        for orphan in worktrees.orphans(repo, known, branches):
-            found.append(_orphan(orphan))
+        known = {Path(session.worktree_path) for session in (*accounted, *moving)}
+        branches = {session.branch_name for session in (*accounted, *moving)}
+        found += [_orphan(orphan) for orphan in worktrees.orphans(repo, known, branches)]
         found += _session_findings(engine, repo, accounted, apply=apply)
+        found += _unknown_refs(repo, {session.id for session in (*accounted, *moving)})
     except AmpsmError as reason:
         return [Disagreement("repository", f"{root}: {reason}", reason.hint)]
     return found
@@ -149,10 +156,7 @@ def _orphan(orphan: Orphan) -> Disagreement:
 def _session_findings(
     engine: Engine, repo: Repo, sessions: Sequence[Session], *, apply: bool
 ) -> Iterator[Disagreement]:
-    """Conflicts without an entry of the journal, entries without their conflict, lost bases, refs of unknown sessions.
-
-    `sessions` are all of the repository, trashed ones too.
-    """
+    """What changed outside of sessions, lost bases, conflicts without an entry of the journal, entries without one."""
     merges = engine.store.merges.all_open()
     for session in sessions:
         worktree = Path(session.worktree_path)
@@ -174,7 +178,6 @@ def _session_findings(
             yield Disagreement("conflict", text, f"ampsm merge {session.id} --abort")
         elif conflict is None and session.status is not Status.RUNNING:
             yield from _off_branch(repo, session, worktree)
-    yield from _refs(repo, {session.id for session in sessions})
 
 
 def _outside(engine: Engine, session: Session, *, apply: bool) -> Iterator[Disagreement]:
@@ -221,7 +224,7 @@ def _unjournalled_conflict(engine: Engine, session: Session, worktree: Path, *, 
     return Disagreement("conflict", text, f"taken back; what was resolved is kept as {kept}", mended=True)
 
 
-def _refs(repo: Repo, known: set[str]) -> Iterator[Disagreement]:
+def _unknown_refs(repo: Repo, known: set[str]) -> Iterator[Disagreement]:
     lines = git.text(git.told(repo.root, "for-each-ref", "--format=%(refname)", "refs/ampsm/")).splitlines()
     unknown: dict[str, int] = {}
     for line in lines:

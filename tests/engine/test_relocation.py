@@ -94,6 +94,26 @@ def test_a_worktree_that_was_moved(bench: Bench, how: str) -> None:
     whole(bench)
 
 
+@pytest.mark.parametrize("moved", ["a worktree", "the repository"])
+def test_what_was_moved_hides_no_other_finding(bench: Bench, moved: str) -> None:
+    """Before the links are made again, too: who asks sees all there is to mend."""
+    working(bench, "one")
+    gone = bench.new(None, name="gone")
+    git(bench.repo, "branch", "amp/nobody/20260102-030405")
+    worktree = Path(bench.engine.store.sessions.resolve("one").worktree_path)
+    if moved == "a worktree":
+        worktree.rename(worktree.with_name("renamed"))
+        shutil.rmtree(gone.worktree_path)
+    else:
+        bench.repo.rename(bench.repo.with_name("renamed"))
+    found = sorted((finding.kind, finding.mended) for finding in repair.find_disagreements(bench.engine))
+    lost = ("worktree", False) if moved == "a worktree" else ("moved", False)
+    assert found == sorted([("branch", False), ("moved", False), lost])
+    mended = {(finding.kind, finding.mended) for finding in repair.find_disagreements(bench.engine, apply=True)}
+    assert mended == {("branch", False), ("moved", True), (lost[0], True)}
+    assert [finding.kind for finding in repair.find_disagreements(bench.engine)] == ["branch"]
+
+
 @pytest.mark.parametrize("what", ["pointer", "register"])
 def test_a_link_that_is_missing(bench: Bench, what: str) -> None:
     worktree = working(bench, "one")
