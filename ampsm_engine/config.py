@@ -95,7 +95,7 @@ SETTINGS = {
 
 
 Severity = Literal["unknown", "wrong", "broken"]
-"""A name that nobody knows, a value that cannot be, a file that cannot be read."""
+"""An unknown name, a wrong value, an unreadable file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class Settings:
         return str(self[name])
 
     def needed(self, name: str) -> str:
-        """A setting that no default may stand for; Unfit when what the file says of it cannot be used."""
+        """A setting whose default must not replace a wrong value; Unfit when the file's value cannot be used."""
         for problem in self.problems:
             if problem.name == name or problem.severity == "broken":
                 raise Unfit(problem.message, problem.hint)
@@ -156,9 +156,9 @@ def config_path(environ: Mapping[str, str] | None = None) -> Path:
 
 
 def load(path: Path) -> Settings:
-    """The settings of a file; the defaults when it does not exist, and for whatever in it cannot be used.
+    """The settings of a file; the defaults when it does not exist, and for each value that cannot be used.
 
-    That is in `problems`: a slip in the file must not keep anybody from stopping what runs.
+    Such values are in `problems`: an error in the file must not prevent `ampsm stop`.
     """
     try:
         text = _text(path)
@@ -193,7 +193,7 @@ def _severity(reason: AmpsmError) -> Severity:
 
 
 def _line_of(text: str, name: str) -> int:
-    """The line that a name stands in, as far as that is plain to see; 0 where it is not."""
+    """The line number of a setting in the file; 0 where a simple search does not find it."""
     table = ""
     for number, line in enumerate(text.splitlines(), 1):
         if header := re.match(r"\s*\[([\w.\s\"'-]+)\]", line):
@@ -292,9 +292,9 @@ def known(name: str) -> Setting:
 
 
 def store(path: Path, name: str, text: str) -> Value:
-    """Write one setting into the file, comments and order kept; answers the value in its type.
+    """Write one setting into the file, whose comments and order stay; the value in its type.
 
-    Whether the other values are right is not asked: this is how wrong ones are mended.
+    The other values are not checked: this is how wrong ones are corrected.
     """
     import tomlkit  # writing is rare, and reading has the standard library
     from tomlkit.exceptions import TOMLKitError

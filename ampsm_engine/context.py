@@ -1,4 +1,4 @@
-"""What every verb stands on: a home, its settings and its store, as one value."""
+"""The context of every verb: a home, its settings and its store, as one value."""
 
 import os
 import shlex

@@ -1,7 +1,7 @@
-"""Tells the desktop that something happened, where there is one; says nothing and goes on where there is none.
+"""Notifications of the desktop, where there is one; without one they are dropped silently.
 
-The sending is done by notify-py in a short-lived child: it takes 92 ms to import, logs, starts threads and waits as
-long as the desktop's daemon does. Not here: when to tell, and in which words.
+notify-py sends them in a short-lived child: it takes 92 ms to import, logs, starts threads and waits as long as the
+desktop's daemon does. When to send one, and its text, are `notices`' business.
 """
 
 import json
@@ -52,7 +52,7 @@ def send(title: str, body: str) -> bool:
 
 
 def has_desktop(environ: Mapping[str, str]) -> bool:
-    """Whether there may be a desktop to tell: always on macOS, by its variables on Linux."""
+    """Whether there may be a desktop: always on macOS, by its variables on Linux."""
     if sys.platform == "darwin":
         return True
     return sys.platform.startswith("linux") and any(

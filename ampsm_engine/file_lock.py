@@ -1,4 +1,4 @@
-"""Waiting for a lock on a file, which the kernel frees with its holder."""
+"""Locks on files, which the kernel frees when their holder dies."""
 
 import fcntl
 import os

@@ -1,6 +1,6 @@
-"""Where ampsm keeps its things: the database, the run directories, the slots.
+"""The paths of ampsm's files: the database, the run directories, the slots.
 
-Nobody else knows a path below the home. Nothing here reads or writes what the files hold.
+No other module knows a path below the home. Nothing here reads or writes what the files hold.
 """
 
 import os
@@ -56,12 +56,12 @@ class RunDirectory(NamedTuple):
         return self.path / "script.log"
 
     def script_output_of(self, fact: int) -> Path:
-        """The same of an earlier run, by the number of the fact that told its end: the next run put it aside."""
+        """The output of an earlier run of the script, by the number of its entry in the history."""
         return self.path / f"script-{fact}.log"
 
     @property
     def script_shown(self) -> Path:
-        """The same while it runs by hand, redacted: what a screen may show."""
+        """The redacted output of a script that runs by hand: what a screen may show."""
         return self.path / "script.shown"
 
     @property
@@ -76,7 +76,7 @@ class RunDirectory(NamedTuple):
 
     @property
     def lease(self) -> Path:
-        """Locked by the worker that looks after this iteration for as long as it lives."""
+        """Locked by the worker of this iteration for as long as it lives."""
         return self.path / "lease"
 
     @property
@@ -91,7 +91,7 @@ class RunDirectory(NamedTuple):
 
     @property
     def before(self) -> Path:
-        """How the repository stood before amp began (JSON). Deleted at settling."""
+        """The state of the repository before amp began (JSON). Deleted at settling."""
         return self.path / "before.json"
 
     @property
@@ -127,8 +127,8 @@ class Home(NamedTuple):
         return self.root / "cache"
 
     @property
-    def looks(self) -> Path:
-        """One lock file a session that somebody looks at."""
+    def viewer_locks(self) -> Path:
+        """One lock file for each session that a screen shows."""
         return self.root / "looks"
 
     @property
@@ -138,12 +138,12 @@ class Home(NamedTuple):
 
     @property
     def news(self) -> Path:
-        """What waits to be told together."""
+        """Notices that are collected to be sent as one."""
         return self.root / "news"
 
     @property
     def worker_log(self) -> Path:
-        """What workers say when nobody listens."""
+        """The log of all workers."""
         return self.root / "worker.log"
 
     @property
@@ -182,7 +182,7 @@ def home(environ: Mapping[str, str] | None = None) -> Home:
 
 
 def platform_folder(kind: str, environ: Mapping[str, str] | None = None) -> Path:
-    """ampsm's folder of a kind, `data` or `config`, where this platform keeps such things.
+    """ampsm's folder of a kind, `data` or `config`, by the rules of this platform.
 
     XDG_DATA_HOME and XDG_CONFIG_HOME are honoured on every platform, as amp itself does.
     """
@@ -200,12 +200,12 @@ def platform_folder(kind: str, environ: Mapping[str, str] | None = None) -> Path
 
 
 def open_private(path: Path, flags: int) -> int:
-    """Open a file of ours so that only its owner may read it, whatever the umask says."""
+    """Open a file with permissions for its owner alone, whatever the umask; the descriptor."""
     return os.open(path, flags | os.O_CLOEXEC, PRIVATE_FILE)
 
 
 def write_private(path: Path, content: bytes, *, lasting: bool = True) -> None:
-    """Replace a file of ours in one step, private to its owner; `lasting`: also when the power fails right after."""
+    """Replace a file atomically, private to its owner; `lasting`: synced to the disk."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = open_private(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW)
     try:

@@ -1,6 +1,6 @@
-"""Which process a pid means: its start time and the boot it belongs to tell a number used again from amp.
+"""The identity of a process: its pid, start time and boot, so that a reused pid is not taken for it.
 
-Reads /proc on Linux and psutil elsewhere. Signals nobody.
+Reads /proc on Linux and psutil elsewhere. Sends no signals.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ class Identity:
 
 
 def identify(pid: int) -> Identity:
-    """Who a process is; its token is empty when there is no such process."""
+    """The identity of a running process; its token is empty when there is none."""
     return Identity(pid, started(pid)[0], boot())
 
 

@@ -83,7 +83,7 @@ def outcome_word(outcome: Outcome | None, state: State) -> str:
 
 
 def activity(row: BoardRow, *, uncommitted: bool | None = None) -> str:
-    """What a session does at this moment or, when it rests, how its last iteration ended.
+    """What a session does at this moment or, when it is idle, how its last iteration ended.
 
     `uncommitted`: whether work of that iteration could not be committed; None: as far as the session's status tells.
     """
@@ -107,7 +107,7 @@ def activity(row: BoardRow, *, uncommitted: bool | None = None) -> str:
 
 
 def history_text(one: Fact) -> str:
-    """A fact for people: its text, after its kind where the text does not tell it."""
+    """An entry of the history: its text, after its kind where the text does not name it."""
     return (
         one.text
         if one.text and (one.kind in one.text or one.kind == "tested")
@@ -118,7 +118,7 @@ def history_text(one: Fact) -> str:
 
 
 def key_line(text: str) -> str:
-    """The line of a longer message that says most: the last one with a letter or a digit in it."""
+    """The most telling line of a long message: the last one with a letter or a digit."""
     lines = [line.strip() for line in text.splitlines() if any(map(str.isalnum, line))]
     return lines[-1] if lines else text.strip()
 

@@ -1,6 +1,6 @@
-"""Which state may follow which, and what a session becomes when an iteration ends.
+"""Which state may follow which, and the status of a session when an iteration ends.
 
-Pure. Whoever writes a state asks here first; the store refuses what this table does not hold.
+Pure. The store refuses every transition that is not in this table.
 """
 
 from ampsm_engine.model import Outcome, ScriptResult, State, Status
@@ -21,7 +21,7 @@ def may_follow(before: State, after: State) -> bool:
 
 
 def is_active(state: State) -> bool:
-    """Whether an iteration holds its session: the next one has to wait."""
+    """Whether an iteration occupies its session, so that the next one stays queued."""
     return state in (State.RUNNING, State.SETTLING)
 
 

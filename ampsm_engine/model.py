@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """What a session is, as one word."""
+    """The state of a session in one word."""
 
     IDLE = "idle"
     RUNNING = "running"
@@ -37,7 +37,7 @@ class Outcome(StrEnum):
 
 
 class ScriptResult(StrEnum):
-    """What the session's script said about an iteration; the column is `testResult`."""
+    """The result of the session's script for an iteration; the column is `testResult`."""
 
     PASS = "pass"  # noqa: S105 - a test result
     FAIL = "fail"
@@ -68,7 +68,7 @@ class Session:
     branch_made_by: str = "user"
     """`ampsm`, or `user` for one that was adopted: that branch is never deleted."""
     outside: str | None = None
-    """What changed outside of its worktree while its iterations ran, in a few words; None when nobody need look."""
+    """What changed outside of its worktree while its iterations ran, in a few words; None when nothing did."""
 
     @property
     def owns_branch(self) -> bool:
@@ -78,7 +78,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Tokens, turns and tools so far. None means that amp did not say."""
+    """Tokens, turns and tools so far. None: amp reported none."""
 
     input_tokens: int | None = None
     output_tokens: int | None = None
@@ -189,13 +189,13 @@ class BoardRow:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """All that a screen may show at one moment."""
+    """The whole state that a screen shows at one moment."""
 
     rows: tuple[BoardRow, ...] = ()
     facts: tuple[Fact, ...] = ()
     """The newest fifty, oldest first."""
     stale: str = ""
-    """Why all this may be old: what the store said in place of an answer; empty when it answered."""
+    """Why all this may be old: the error of the last read; empty when it succeeded."""
 
 
 class MergeState(StrEnum):

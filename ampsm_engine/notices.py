@@ -1,4 +1,4 @@
-"""Which notice a change between two boards makes: what ended, what needs a person, and how several are told in one.
+"""Which notice a change between two boards makes: what ended, what needs the user, and several in one.
 
 Pure. Who tells it, and where, is not known here.
 """
@@ -52,7 +52,7 @@ _CONFLICTED = frozenset({"conflicted", "resolution"})
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """One thing about one session that a person may want to be told."""
+    """One event of one session that a user may want a notice of."""
 
     kind: NoticeKind
     session_id: str
@@ -75,7 +75,7 @@ def wanted(settings: Settings, kind: NoticeKind) -> bool:
 
 
 def kind_of(outcome: Outcome | None, script: ScriptResult | None, status: Status) -> NoticeKind | None:
-    """What an iteration's end is to a person; None: nothing, for somebody has stopped it."""
+    """The kind of notice for an iteration's end; None when the user stopped it."""
     if outcome in (Outcome.FAILED, Outcome.CRASHED):
         return NoticeKind.ERROR
     if script is ScriptResult.FAIL:
@@ -86,10 +86,10 @@ def kind_of(outcome: Outcome | None, script: ScriptResult | None, status: Status
 
 
 def news(before: Board | None, after: Board, settings: Settings, *, looked_at: str | None = None) -> tuple[News, ...]:
-    """What became true between two boards and is wanted, by session; `looked_at` is the session before the reader.
+    """The wanted events between two boards; `looked_at` is the session that the user sees already.
 
-    An error is told at once. All else is told when the session has come to rest: while a follow-up waits or
-    runs, nobody is asked for anything. Boards in between that nobody saw cost at most what is no longer so.
+    An error comes at once, all else when the session is idle: not while a follow-up is queued or runs. Boards in
+    between may be missed; then only what is still true comes.
     """
     if before is None:
         return ()
@@ -139,11 +139,11 @@ def ending(now: Iteration, status: Status, facts: Iterable[Fact]) -> str:
     """One line about an end: the reason where there is one, else what changed. `status` is the session's now."""
     if now.error:
         return now.error
-    told = {fact.kind: fact.text for fact in facts if fact.iteration_id in (now.id, None)}
+    texts = {fact.kind: fact.text for fact in facts if fact.iteration_id in (now.id, None)}
     if now.test_result is ScriptResult.FAIL:
         code = f" with exit code {now.test_exit_code}" if now.test_exit_code is not None else ""
-        return told.get("tested", f"the script failed{code}")
-    reasons = [told[kind] for kind in _REASONS if kind in told] if status is Status.AWAITING_INPUT else []
+        return texts.get("tested", f"the script failed{code}")
+    reasons = [texts[kind] for kind in _REASONS if kind in texts] if status is Status.AWAITING_INPUT else []
     if reasons:
         return reasons[0]
     files = f"{plural(now.changed_files, 'file')} changed" if now.changed_files else "no changes"
@@ -151,19 +151,19 @@ def ending(now: Iteration, status: Status, facts: Iterable[Fact]) -> str:
 
 
 def silence(seconds: float, session_id: str) -> str:
-    """What is told of an amp that has been silent for so long."""
+    """The text of a notice that amp has been silent for so many seconds."""
     minutes = int(seconds / 60)
     count, unit = (minutes, "minute") if minutes else (int(seconds), "second")
     return f"amp has said nothing for {plural(count, unit)}; ampsm stop {session_id} ends it"
 
 
 def conflict(name: str, target: str, files: str) -> str:
-    """What is told of a merge that stopped at conflicts; `files`: how many, and which."""
+    """The text of a notice that a merge stopped at conflicts; `files`: how many, and which."""
     return f"{name} and {target} conflict in {files}"
 
 
 def example(kind: NoticeKind) -> Notice:
-    """A notice of a kind as it would be told, for trying out where it arrives."""
+    """An example of a kind of notice, for trying out where it arrives."""
     name, at = "Try it out", "2026-01-01T00:00:00.000Z"
     done = Iteration("", "", 1, "", State.SETTLED, at, outcome=Outcome.DONE, changed_files=3)
     texts = {

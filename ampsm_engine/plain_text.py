@@ -54,7 +54,7 @@ def visible(text: str, keeping: str = "") -> str:
 
 
 def picture(letter: str) -> str:
-    """What stands for one unseen character; half a character, which no terminal takes, is U+FFFD."""
+    """The visible form of one unseen character; an unpaired surrogate, which no terminal takes, is U+FFFD."""
     code = ord(letter)
     if 0xD800 <= code <= 0xDFFF:
         return "\ufffd"

@@ -1,4 +1,4 @@
-"""The condition of a session beside its status: what of it is gone, whether a conflict waits. A few `stat` each."""
+"""What is wrong with a session beside its status: missing parts, an open conflict. A few `stat` calls each."""
 
 import os
 from typing import TYPE_CHECKING
@@ -17,7 +17,7 @@ MISSING = {
 
 
 def missing(session: Session) -> str | None:
-    """What of a session is not at its place: `repository`, `worktree`, or the `link` between them; else None."""
+    """The missing part of a session: `repository`, `worktree`, or the `link` between them; else None."""
     if os.path.lexists(f"{session.worktree_path}/.git"):
         return None if os.path.isdir(session.repo_root) else "repository"  # noqa: PTH112 - a thousand times in `ls`
     if not os.path.isdir(session.repo_root):  # noqa: PTH112
@@ -26,7 +26,7 @@ def missing(session: Session) -> str | None:
 
 
 def missing_part_message(session: Session) -> tuple[str, str] | None:
-    """Why nothing can be done in a session's worktree, and what helps; None where all is at its place."""
+    """Message and hint for a session whose worktree cannot be used; None when nothing is missing."""
     match missing(session):
         case "repository":
             text = f"The repository of session {session.name} is not at {session.repo_root}."
@@ -47,12 +47,12 @@ def check_worktree(session: Session) -> None:
 
 
 def sessions_in_conflict(store: "Store") -> frozenset[str]:
-    """The sessions in which a conflict waits for somebody."""
+    """The ids of the sessions with an open conflict."""
     return frozenset(key for key, merge in store.merges.all_open().items() if merge.state is MergeState.CONFLICTED)
 
 
 def problem_text(session: Session, *, conflict: bool, base_gone: bool = False) -> str:
-    """The condition of a session in a word or two for people; empty when nothing is amiss."""
+    """What is wrong with a session, in a few words; empty when nothing is."""
     found = [MISSING[what]] if (what := missing(session)) else []
     base = [f"base {session.base_branch} gone"] if base_gone else []
     return ", ".join([*found, *base, *(["conflict waits"] if conflict else [])])

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 
 class Way(StrEnum):
-    """How a terminal is made to tell something; the values are those of the setting `notify.terminal`."""
+    """How a terminal shows a notification; the values are those of the setting `notify.terminal`."""
 
     OSC9 = "osc9"
     OSC99 = "osc99"
@@ -21,7 +21,7 @@ class Way(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Tmux:
-    """What the tmux around us says, as it writes it; empty where it says nothing."""
+    """The options of the tmux around us, as tmux prints them; empty where it has none."""
 
     version: str = ""
     passthrough: str = ""
@@ -115,7 +115,7 @@ def multiplexer(environ: Mapping[str, str]) -> str:
 
 
 def _named_by_tmux(tmux: Tmux) -> _Known | None:
-    """What tmux says holds now; the variables are those of the terminal in which its server was started."""
+    """The attached terminal; the variables are those of the terminal in which tmux's server was started."""
     return _by_word(tmux.client_type) or _by_word(tmux.client_name)
 
 
@@ -135,7 +135,7 @@ def _by_word(text: str) -> _Known | None:
 
 
 def has_desktop(environ: Mapping[str, str], platform: str = sys.platform) -> bool:
-    """Whether the person at this terminal sees what pops up on this machine; at the other end of a link nobody does."""
+    """Whether the user of this terminal sees this machine's desktop: not over SSH."""
     if environ.get("SSH_CONNECTION") or environ.get("SSH_TTY"):
         return False
     return platform == "darwin" or bool(environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))

@@ -1,4 +1,4 @@
-"""Moments as the store keeps them: text in ISO 8601, UTC, with milliseconds."""
+"""Timestamps as they are stored: text in ISO 8601, UTC, with milliseconds."""
 
 from datetime import UTC, datetime
 

@@ -1,6 +1,6 @@
-"""Talking to the tmux around us, through its own program: what it is set to, and options of ours for its status bar.
+"""The tmux around us, through its own program: its options, and options of ours for its status bar.
 
-Argument lists alone, never a shell. tmux that does not answer is no fault of ours: then nothing is known of it.
+Argument lists alone, never a shell. Of a tmux that does not answer nothing is known, and that is no error.
 """
 
 import fcntl
@@ -16,7 +16,7 @@ from ampsm_engine.home import Home, open_private
 from ampsm_engine.terminals import Tmux
 
 PATIENCE = 2.0
-"""Seconds; a tmux that takes longer hangs, and nobody shall wait for it."""
+"""Seconds; a tmux that takes longer hangs."""
 
 _FIELDS = (
     "version",
@@ -30,7 +30,7 @@ _FIELDS = (
 
 
 def around(environ: Mapping[str, str]) -> Tmux | None:
-    """What the tmux that we run in says; None when there is none, or when it does not answer."""
+    """The options of the tmux that we run in; None when there is none, or when it does not answer."""
     if not environ.get("TMUX"):
         return None
     pane = ("-t", environ["TMUX_PANE"]) if environ.get("TMUX_PANE") else ()
@@ -74,14 +74,14 @@ def _asked(environ: Mapping[str, str], words: "tuple[str, ...] | list[str]") -> 
 
 
 class StatusBarEntry:
-    """One app's part in what tmux's status bar shows: the last one that ends, however it ends, takes all of it back."""
+    """One app's share in the options of tmux's status bar: the last one that ends, even killed, unsets them."""
 
     def __init__(self, held: int, keeper: "subprocess.Popen[bytes] | None") -> None:
         self._held = held
         self._keeper = keeper
 
     def end(self) -> None:
-        """Have no part in it any more; a second call does nothing."""
+        """Give up the share; a second call does nothing."""
         if self._held >= 0:
             os.close(self._held)
             self._held = -1
@@ -91,9 +91,9 @@ class StatusBarEntry:
 
 
 def begin_showing(environ: Mapping[str, str], home: Home, options: Sequence[str]) -> StatusBarEntry:
-    """Have a part in showing these options, which a shell that waits for the end of this process unsets."""
+    """Show these options in tmux's status bar; a shell that waits for the end of this process unsets them."""
     name = hashlib.sha256(environ.get("TMUX", "").partition(",")[0].encode()).hexdigest()[:16]
-    place = home.looks / f"tmux-{name}"
+    place = home.viewer_locks / f"tmux-{name}"
     try:
         place.parent.mkdir(mode=0o700, exist_ok=True)
         held = open_private(place, os.O_RDWR | os.O_CREAT)

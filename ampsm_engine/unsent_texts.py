@@ -1,7 +1,7 @@
-"""Texts that were typed and not sent: kept on disk as they are typed, by whose they are and what they are for.
+"""Texts that were typed and not sent, saved on disk while they are typed, by owner and purpose.
 
-Neither a closed box nor a hangup, a kill or a crash loses one. The files are private (0600) and hold the text as typed,
-so they go as soon as it is sent or emptied, and with their session when that is purged.
+Neither a closed dialog nor a hangup, a kill or a crash loses one. The files are private (0600) and hold the text as
+typed, so they are deleted as soon as it is sent or emptied, and with their session when that is purged.
 """
 
 import hashlib
@@ -18,14 +18,14 @@ _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 class TypedText(NamedTuple):
-    """A text as it was left; `base` is what its box began with."""
+    """A saved text; `base` is what its input began with."""
 
     text: str
     base: str
 
 
 class UnsentText(NamedTuple):
-    """Where one text is kept. `owner`: a session's id, or another word for what it belongs to."""
+    """The file of one text. `owner`: a session's id, or another name for what it belongs to."""
 
     home: Home
     owner: str
@@ -33,11 +33,11 @@ class UnsentText(NamedTuple):
 
     @property
     def path(self) -> Path:
-        """The file, which exists only while there is something to keep."""
+        """The path of the file, which exists only while a text is saved."""
         return _folder(self.home, self.owner) / f"{_digest(self.purpose)}.json"
 
     def read(self) -> TypedText | None:
-        """What is kept; None when nothing is, or what is there cannot be read."""
+        """The saved text; None when there is none, or it cannot be read."""
         try:
             kept = json.loads(self.path.read_bytes())
             return TypedText(str(kept["text"]), str(kept["base"]))
@@ -45,7 +45,7 @@ class UnsentText(NamedTuple):
             return None
 
     def write(self, text: str, base: str = "") -> None:
-        """Keep a text in the place of the one before; OSError when it cannot be written."""
+        """Save a text in place of the one before; OSError when it cannot be written."""
         path = self.path
         for folder in (path.parent.parent, path.parent):
             folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
@@ -53,13 +53,13 @@ class UnsentText(NamedTuple):
         write_private(path, json.dumps(content).encode(), lasting=False)
 
     def drop(self) -> None:
-        """Keep nothing any more."""
+        """Delete the saved text."""
         with suppress(OSError):
             self.path.unlink(missing_ok=True)
 
 
 def delete_all(home: Home, owner: str) -> None:
-    """Keep nothing any more of all that belongs to an owner."""
+    """Delete all saved texts of an owner."""
     shutil.rmtree(_folder(home, owner), ignore_errors=True)
 
 

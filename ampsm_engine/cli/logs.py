@@ -96,7 +96,7 @@ def log_command(reference: str, number: int | None, *, follow: bool, thinking: b
 
     engine = arguments.open_engine()
     session = arguments.session(engine, reference)
-    iteration = views.log(engine, session, number)
+    iteration = views.find_iteration(engine, session, number)
     goes_on = f"The iteration is not disturbed. To stop it: ampsm stop {session.id}" if follow else ""
     with diagnostics.interruptible(goes_on):
         if raw:

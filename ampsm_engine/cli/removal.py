@@ -36,13 +36,13 @@ def rm_command(references: tuple[str, ...], *, yes: bool, as_json: bool) -> int:
     sessions = _sessions(engine, references)
     if not yes:
         for session in sessions:
-            diagnostics.note(removal.what_would_be_lost(engine, session.id))
+            diagnostics.note(removal.describe_loss(engine, session.id))
         many = "this session" if len(sessions) == 1 else f"these {len(sessions)} sessions"
         command = f"ampsm rm {' '.join(session.id for session in sessions)}"
         diagnostics.ask(f"Move {many} to the trash?", command, otherwise=_KEPT)
     removed = []
     for session in sessions:
-        if yes and (lost := removal.not_kept(engine, session.id)):
+        if yes and (lost := removal.describe_ignored(engine, session.id)):
             diagnostics.note(lost)
         with diagnostics.working(f"Moving {one_line(session.name)} to the trash"):
             gone = removal.remove(engine, session.id)
@@ -162,7 +162,7 @@ def trash_purge(references: tuple[str, ...], *, yes: bool, as_json: bool) -> int
     sessions = _sessions(engine, references, trashed=True) if references else engine.store.sessions.all(trashed=True)
     if sessions and not yes:
         for session in sessions:
-            only = removal.kept_beside(session)
+            only = removal.unversioned_contents(session)
             more = f", with {plain_text.list_some(only)}" if only else ""
             diagnostics.note(f"{one_line(session.name)} ({session.id}) would be gone for good{more}.")
         command = f"ampsm trash purge {' '.join(references)}".strip()

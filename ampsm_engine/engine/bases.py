@@ -1,4 +1,4 @@
-"""Which sessions have lost their base: cheap enough for a list, one start of git a repository."""
+"""Which sessions have lost their base branch: one git process a repository, cheap enough for a list."""
 
 import os
 from collections.abc import Iterable
@@ -8,7 +8,7 @@ from ampsm_engine.model import Session, Status
 
 
 def gone_bases(sessions: Iterable[Session]) -> frozenset[str]:
-    """The ids of the sessions, merged ones aside, whose base is no branch any more."""
+    """The ids of the unmerged sessions whose base branch does not exist any more."""
     from ampsm_engine.git import repository
 
     by_root: dict[str, list[Session]] = {}

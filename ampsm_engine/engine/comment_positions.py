@@ -1,7 +1,7 @@
-"""Comments followed through the changes of their files: where their lines are now, and what an iteration did to them.
+"""Where the lines of comments are now, and what an iteration did to them.
 
-A comment that was sent gets its outcome once, when its iteration has ended: the content at the sending against the
-content at the end. Where a comment is shown is looked for each time, from the content that it was made on.
+A comment that was sent gets its outcome once, when its iteration has ended: the content when it was sent is compared to
+the content at the end. Its position is computed each time, from the content that it was made on.
 """
 
 from collections.abc import Collection, Iterable
@@ -21,7 +21,7 @@ from ampsm_engine.review.values import Comment, CommentState, Ends, Fate
 
 
 def locate_comments(engine: Engine, session_id: str) -> tuple[Comment, ...]:
-    """The comments of a session as they stand now; what is new about them is written into the store."""
+    """The comments of a session with their positions and outcomes as of now, which are stored as well."""
     store = engine.store
     every = store.reviews.comments(session_id)
     session = store.sessions.get(session_id)
@@ -31,11 +31,11 @@ def locate_comments(engine: Engine, session_id: str) -> tuple[Comment, ...]:
     iterations = {one.id: one for one in store.iterations.of(session_id)}
     now: dict[str, Comment] = {}
     with scratch(views.place_of(session), writes=False) as at:
-        pursuit = _Pursuit(engine, session, at)
+        positions = _Positions(engine, session, at)
         for one in unfinished:
             iteration = iterations.get(one.iteration_id or "")
-            judged = pursuit.judged(one, iteration) if _awaits(one) and _is_over(iteration) else one
-            now[one.id] = pursuit.placed(judged)
+            judged = positions.judged(one, iteration) if _awaits(one) and _is_over(iteration) else one
+            now[one.id] = positions.placed(judged)
     for one in every:
         new = now.get(one.id, one)
         if new != one:
@@ -45,14 +45,14 @@ def locate_comments(engine: Engine, session_id: str) -> tuple[Comment, ...]:
 
 
 def pin_contents(engine: Engine, session_id: str, ids: Collection[str]) -> None:
-    """Before comments are sent: note what their files hold now, so that one can tell what the iteration changes."""
+    """Store and pin the present contents of the files of these comments, to compare what the iteration changes."""
     session = engine.store.sessions.get(session_id)
     for one in locate_comments(engine, session_id):
         if one.id in ids:
             place = views.place_of(session)
             with scratch(place, writes=False) as at:
-                pursuit = _Pursuit(engine, session, at)
-                new = pursuit.now(one.now_path or one.path)
+                positions = _Positions(engine, session, at)
+                new = positions.now(one.now_path or one.path)
             blob = one.now_blob or one.blob
             pinned_refs.keep(place, session.id, one.id, {"now": blob, "other": new.blob if new else ""})
             engine.store.reviews.change_comment(one.id, other_blob=new.blob if new else "")
@@ -67,8 +67,8 @@ def _is_over(iteration: Iteration | None) -> bool:
 
 
 @dataclass
-class _Pursuit:
-    """One look at a session: each file and each pair of contents is compared once."""
+class _Positions:
+    """The comparisons for one session: each file and each pair of contents is compared once."""
 
     engine: Engine
     session: Session
@@ -97,11 +97,11 @@ class _Pursuit:
     def _live(self, path: str) -> TreeEntry | None:
         try:
             return self.at.in_worktree(path)
-        except AmpsmError:  # in conflict, or a secret by now: nothing to point at
+        except AmpsmError:  # in conflict, or a secret by now
             return None
 
     def _renamed(self, old: str, new: str | None, path: str) -> str:
-        """What a file is called now that was called so; the same when nobody knows."""
+        """The path that a file was renamed to between two trees; its own path when it was not."""
         key = (old, new)
         if key not in self._renames:
             found = changes.files(self.at.worktree, old, new)
@@ -169,7 +169,7 @@ class _Pursuit:
         return anchors.place(edits, line, one.now_line_end or one.line_end).fate
 
     def _fate_of_old(self, one: Comment, entry: TreeEntry | None) -> Fate:
-        """A comment on what was before: touched when other lines stand in its place now than when it was sent."""
+        """The fate of a comment on the old side: touched when its lines have another image than when it was sent."""
         if entry is None:
             return Fate.GONE if one.other_blob else Fate.UNTOUCHED
         if not one.other_blob:

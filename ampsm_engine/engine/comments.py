@@ -1,4 +1,4 @@
-"""Comments: made on lines, followed through what amp does to them, sent to amp, resolved."""
+"""Comments: made on lines, edited, sent to amp as the next prompt, resolved."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -108,22 +108,22 @@ def _text(lines: Sequence[bytes]) -> str:
 
 
 def located_comments(engine: Engine, session_id: str) -> tuple[Comment, ...]:
-    """The comments of a session, oldest first, followed to where their lines are now; see `following`."""
+    """The comments of a session, oldest first, where their lines are now; see `comment_positions`."""
     return comment_positions.locate_comments(engine, session_id)
 
 
 def edit_comment(engine: Engine, comment_id: str, text: str) -> Comment:
-    """Give a comment other words; Refused without any."""
+    """Change the text of a comment; Refused for an empty one."""
     return engine.store.reviews.change_comment(comment_id, text=text)
 
 
 def resolve_comment(engine: Engine, comment_id: str) -> Comment:
-    """Nothing more is to be said about it."""
+    """Mark a comment as resolved."""
     return engine.store.reviews.set_comment_state(comment_id, CommentState.RESOLVED)
 
 
 def reopen_comment(engine: Engine, comment_id: str) -> Comment:
-    """The next sending takes it (again)."""
+    """Open a comment again, so that it is sent with the next prompt."""
     return engine.store.reviews.set_comment_state(comment_id, CommentState.OPEN)
 
 
@@ -151,13 +151,13 @@ def find_comment(engine: Engine, session_id: str, reference: str) -> Comment:
 
 
 def count_unsent(engine: Engine, session_id: str) -> int:
-    """How many comments and reasons for rejections amp was not told yet."""
+    """How many open comments and reasons of rejections were not sent to amp yet."""
     store = engine.store
     waiting = [one for one in store.reviews.comments(session_id) if one.state is CommentState.OPEN]
-    return len(waiting) + len(_untold(engine, session_id))
+    return len(waiting) + len(_unsent_rejections(engine, session_id))
 
 
-def _untold(engine: Engine, session_id: str) -> list[str]:
+def _unsent_rejections(engine: Engine, session_id: str) -> list[str]:
     return [
         one.id
         for one in engine.store.reviews.rejections(session_id)
@@ -168,15 +168,15 @@ def _untold(engine: Engine, session_id: str) -> list[str]:
 def draft(engine: Engine, session_id: str) -> Draft:
     """The prompt that the open comments and the reasons of rejections make; an empty text when there are none."""
     waiting = [one for one in located_comments(engine, session_id) if one.state is CommentState.OPEN]
-    untold = set(_untold(engine, session_id))
-    made = prompt.draft(waiting, [one for one in engine.store.reviews.rejections(session_id) if one.id in untold])
+    unsent = set(_unsent_rejections(engine, session_id))
+    made = prompt.draft(waiting, [one for one in engine.store.reviews.rejections(session_id) if one.id in unsent])
     return replace(made, text=redact.text(made.text))
 
 
 def send(engine: Engine, session_id: str, text: str, answers: Sequence[str]) -> Iteration:
-    """Send a prompt as the next iteration; the comments and rejections that it tells of count as sent with it.
+    """Send a prompt as the next iteration; `answers` are the comments and rejections in it, which count as sent.
 
-    Refused without a word in it. A comment's outcome is told when that iteration has ended.
+    Refused for an empty prompt. The outcome of a comment is known when that iteration has ended.
     """
     comment_positions.pin_contents(engine, session_id, frozenset(answers))
     return runs.iterate(engine, session_id, text, answers=tuple(answers))

@@ -1,7 +1,7 @@
-"""Sessions that are being made: written down before anything is made, so that what a killed process left is taken back.
+"""A journal of sessions that are being created, so that what a killed process left half-made is removed again.
 
-A file of the home for each, locked by the process that makes the session for as long as it lives. Light: every start
-asks whether there is one that nobody holds.
+One file of the home for each, locked by the creating process for as long as it lives. Light to import: every start
+looks for one without a lock.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from ampsm_engine.store import Store
 
 
 class Creation:
-    """The making of one session. Whoever holds it says which branch comes next before it is made."""
+    """The journal entry of one creation, held by its process, which announces each branch before it makes it."""
 
     def __init__(self, home: Home, session_id: str, root: Path, base_commit: str) -> None:
         self._known: dict[str, object] = {"root": str(root), "base": base_commit, "branches": []}
@@ -29,7 +29,7 @@ class Creation:
         self._write()
 
     def announce(self, branch: str) -> None:
-        """Write down a branch that is about to be made."""
+        """Record a branch that is about to be created."""
         branches = self._known["branches"]
         if isinstance(branches, list):
             branches.append(branch)
@@ -41,14 +41,14 @@ class Creation:
         os.fsync(self._descriptor)
 
     def end(self) -> None:
-        """The session is there, or nothing of it is."""
+        """Delete the entry: the session is complete, or nothing of it is left."""
         self._path.unlink(missing_ok=True)
         os.close(self._descriptor)
 
 
 @contextlib.contextmanager
 def creation(home: Home, session_id: str, root: Path, base_commit: str) -> Iterator[Creation]:
-    """Hold the making of a session from before its first step to after its last one."""
+    """Hold the journal entry of a session from before its first step to after its last one."""
     made = Creation(home, session_id, root, base_commit)
     try:
         yield made
@@ -56,13 +56,13 @@ def creation(home: Home, session_id: str, root: Path, base_commit: str) -> Itera
         made.end()
 
 
-def are_left(home: Home) -> bool:
-    """Whether a process was killed while it made a session."""
-    return any(True for _ in _left(home))
+def has_interrupted(home: Home) -> bool:
+    """Whether a process was killed while it created a session."""
+    return any(True for _ in _interrupted(home))
 
 
-def _left(home: Home) -> Iterator[tuple[Path, int]]:
-    """The files that nobody holds, each locked by us as long as it is looked at."""
+def _interrupted(home: Home) -> Iterator[tuple[Path, int]]:
+    """The entries without a living process, each locked by us while the caller handles it."""
     try:
         names = sorted(home.creations.iterdir())
     except OSError:
@@ -79,27 +79,27 @@ def _left(home: Home) -> Iterator[tuple[Path, int]]:
             os.close(descriptor)
 
 
-def take_back(home: Home, store: Store) -> tuple[str, ...]:
-    """Take back what killed processes began to make; a sentence for each.
+def roll_back_interrupted(home: Home, store: Store) -> tuple[str, ...]:
+    """Remove what killed processes left half-made; a sentence for each.
 
-    What somebody worked on since stays, and `repair` offers it.
+    What was changed since is left in place, where `repair` finds it.
     """
-    told = []
-    for path, descriptor in _left(home):
+    sentences = []
+    for path, descriptor in _interrupted(home):
         try:
             known = json.loads(os.pread(descriptor, 1 << 20, 0) or b"{}")
-            text = _taken_back(store, path.name, known) if known else ""
+            text = _roll_back(store, path.name, known) if known else ""
         except (ValueError, KeyError, TypeError):
             text = ""
         except AmpsmError as reason:
-            told.append(f"The making of session {path.name} was interrupted: {reason.message}")
+            sentences.append(f"The making of session {path.name} was interrupted: {reason.message}")
             continue
         path.unlink(missing_ok=True)
-        told += [text] if text else []
-    return tuple(told)
+        sentences += [text] if text else []
+    return tuple(sentences)
 
 
-def _taken_back(store: Store, session_id: str, known: dict[str, object]) -> str:
+def _roll_back(store: Store, session_id: str, known: dict[str, object]) -> str:
     from ampsm_engine.git import abandoned, repository, worktrees
 
     root = Path(str(known["root"]))

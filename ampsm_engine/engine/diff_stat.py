@@ -1,6 +1,6 @@
-"""What a list shows of each session's changes, and where they would be made: cheap enough to be asked for often.
+"""The counts of each session's changes that a list shows, and the folders to watch for new ones.
 
-Answers for many sessions at once; what cannot be told of one of them is said in its place, never raised.
+For many sessions at once and cheap enough to be called often. An error of one session is a value, never raised.
 """
 
 from collections.abc import Iterable, Sequence
@@ -45,7 +45,7 @@ class ChangeCounts:
 
 
 def changes(engine: Engine, session_ids: Sequence[str]) -> dict[str, ChangeCounts]:
-    """The counts of these sessions; one that is gone is left out."""
+    """The counts of these sessions by id; an unknown session is left out."""
     known = tuple(_known(engine, session_ids))
     iterations = engine.store.iterations.of_sessions([session.id for session in known])
     shown = {row.session.id: row.current.id for row in engine.store.sessions.board().rows if row.current}
@@ -60,7 +60,7 @@ def changes(engine: Engine, session_ids: Sequence[str]) -> dict[str, ChangeCount
 
 
 def folders(engine: Engine, session_ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """The folders of each session in which a change would count; each is meant alone, without what lies in it.
+    """The folders of each session in which a change would count; subfolders are listed on their own.
 
     Of the worktree none that git ignores; of the git folder those of its HEAD, its index, and both branches' refs.
     """

@@ -171,7 +171,7 @@ def _terminal_checks(environ: Mapping[str, str], *, chosen: str = "auto", root: 
 
 
 def check_terminal(here: Terminal, environ: Mapping[str, str]) -> Check:
-    """What the terminal can do, as far as its environment tells."""
+    """What the terminal can do, as far as its environment shows."""
     if not environ.get("TERM"):
         return Check("terminal", ok=None, text="none here", hint="the screens need a terminal; the commands do not")
     many = {0: "no colours", 1 << 24: "16 million colours"}.get(here.colours, f"{here.colours} colours")
@@ -182,7 +182,7 @@ def check_terminal(here: Terminal, environ: Mapping[str, str]) -> Check:
 
 
 def check_multiplexer(here: Terminal, around: Tmux | None) -> tuple[Check, ...]:
-    """What stands between us and the terminal, and what to put into its configuration."""
+    """What the multiplexer holds back, and the lines for its configuration that let it through."""
     if here.inside == "screen":
         return (Check("screen", ok=True, text="notifications and the clipboard are handed through it"),)
     if here.inside != "tmux":
@@ -207,7 +207,7 @@ def _tmux_limits(around: Tmux) -> Iterator[tuple[str, str]]:
     if around.clipboard == "off":
         yield "copying does not reach the clipboard", "set -s set-clipboard on"
     if around.focus_events in ("0", "off"):
-        yield "nobody learns whether you look", "set -g focus-events on"
+        yield "ampsm is not told when you switch windows", "set -g focus-events on"
     if around.escape_time.isdigit() and int(around.escape_time) > SLOW_ESCAPE:
         yield f"Esc takes {around.escape_time} ms", "set -s escape-time 10"
 
@@ -227,7 +227,7 @@ def check_linger(environ: Mapping[str, str], root: Path = Path("/"), user: str |
 
 
 def kills_user_processes(root: Path = Path("/")) -> bool:
-    """What logind.conf and its drop-ins say; a later file has the last word, and drop-ins come after the main file."""
+    """KillUserProcesses of logind.conf and its drop-ins; later files override earlier ones, drop-ins the main file."""
     ends_them = False
     for path in _logind_files(root):
         parser = configparser.ConfigParser(strict=False, interpolation=None, allow_no_value=True)

@@ -1,4 +1,4 @@
-"""A session to be: what could be filled in, and what is wrong with what was, before anything is made. Reads only."""
+"""The form of a new session: what it offers, and what is wrong with its fields, before anything is made. Reads only."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -76,7 +76,7 @@ def _earlier(engine: Engine) -> Iterator[Readiness]:
 
 
 def lost_sessions(engine: Engine) -> Refused | None:
-    """What to say where the store knows no session, but iterations have left something: a database that was deleted."""
+    """The error where the store has no session, but run directories exist: the database was deleted. None otherwise."""
     store = engine.store
     if not engine.home.has_runs or store.sessions.all() or store.sessions.all(trashed=True):
         return None
@@ -100,7 +100,7 @@ def _login() -> Readiness:
 
 def _repository(engine: Engine, path: str) -> Readiness:
     try:
-        return Readiness("repository", ok=True, text=f"The repository is {_admitted(engine, folder(path)).root}")
+        return Readiness("repository", ok=True, text=f"The repository is {_located(engine, folder(path)).root}")
     except AmpsmError as reason:
         hint = "Start ampsm in a git repository, or type its path in the form of a new session."
         return Readiness("repository", ok=False, text=reason.message, hint=hint)
@@ -118,9 +118,9 @@ def check(engine: Engine, draft: SessionDraft) -> tuple[Trouble, ...]:
 
 
 def _questions(engine: Engine, draft: SessionDraft) -> Iterator[tuple[str, Callable[[], object]]]:
-    """What to ask about each field; the next question may stand on the answer to the one before."""
+    """The check of each field; a later one may use the result of an earlier one."""
     repos: list[Repo] = []
-    yield "repo", lambda: repos.append(_admitted(engine, folder(draft.repo)))
+    yield "repo", lambda: repos.append(_located(engine, folder(draft.repo)))
     if repos:
         yield "base", lambda: repository.base(repos[0], draft.base or None)
     yield "name", lambda: _name(draft.name)
@@ -132,7 +132,7 @@ def _questions(engine: Engine, draft: SessionDraft) -> Iterator[tuple[str, Calla
         yield "start", lambda: program.find(engine.settings, os.environ)
 
 
-def _admitted(engine: Engine, path: Path) -> "Repo":
+def _located(engine: Engine, path: Path) -> "Repo":
     engine.check_repository(path)
     return repository.locate(path)
 
@@ -154,9 +154,9 @@ def _no_nul(field: str, typed: str) -> None:
         raise Refused(f"The {field} holds a NUL character.", "Take it out.")
 
 
-def surroundings(engine: Engine, path: str) -> RepositoryOffer:
+def repository_offer(engine: Engine, path: str) -> RepositoryOffer:
     """What a new session there may start from and begin with. NotFound, Unfit or Refused as `sessions.new`."""
-    repo = _admitted(engine, folder(path))
+    repo = _located(engine, folder(path))
     try:
         checked_out = repository.base(repo, None).name
     except AmpsmError:

@@ -1,4 +1,4 @@
-"""What happened in a session: its iterations, its commits and who made them, its facts; and what each of them holds.
+"""What happened in a session: its iterations, its commits and who made them, and its facts.
 
 Nothing is changed here. Texts from outside the store are redacted.
 """
@@ -62,7 +62,7 @@ class History:
 
 
 def timeline(engine: Engine, session_id: str) -> History:
-    """All that happened in a session; NotFound. A repository that cannot be read is told, not raised."""
+    """All that happened in a session; NotFound. An unreadable repository is `trouble`, not raised."""
     store = engine.store
     session = store.sessions.get(session_id)
     iterations, facts = store.iterations.of(session_id), store.facts.read(session_id=session_id)
@@ -99,9 +99,9 @@ def commit_files(engine: Engine, session_id: str, sha: str) -> tuple[FileChange,
 
 
 def script_output(engine: Engine, iteration_id: str, fact: int = 0) -> str:
-    """What the session's script printed for an iteration, its end; empty when it printed nothing.
+    """The end of what the session's script printed for an iteration, redacted.
 
-    `fact` is the number of the fact that told the end of that run; without it, the last run.
+    `fact` is the number of the history entry of that run; without it, the last run.
     """
     run = engine.home.run(iteration_id)
     kept = run.script_output_of(fact)

@@ -1,4 +1,4 @@
-"""Acting on what is reviewed: a change is rejected, brought in again, staged; what is staged is committed by hand.
+"""Actions on reviewed changes: reject a hunk or a file, undo that, stage, unstage, commit what is staged.
 
 A rejection is a commit of ours on the session's branch, as far as the change was committed: subject `ampsm: reject
 ...`, trailers `Ampsm-Session` and `Ampsm-Review: reject <id>` (`restore <id>` for undoing it). Never while amp is at
@@ -38,7 +38,7 @@ def reject(
     old_path: str | None = None,
     range_: str = WHOLE,
 ) -> Rejection:
-    """Take back a hunk of a range (None: all that happened to the file), and record why; it can be undone.
+    """Reject a hunk of a range (None: all changes of the file), and record why; it can be undone.
 
     Committed changes go by a commit, others in the worktree alone. Refused while amp works, while an operation is in
     progress, off the session's branch, and where the content has changed since.
@@ -62,12 +62,12 @@ def reject(
         )
         pinned_refs.keep(at.worktree, session.id, rejection.id, {"tree": rejection.tree})
         engine.store.reviews.add_rejection(rejection)
-        sha = _carried_out(engine, at, plan, rejection)
-    told = f"a change in {printable(path)}" + (f": {rejection.reason}" if rejection.reason else "")
-    return engine.store.reviews.change_rejection(rejection.id, ("rejected", told), commit_sha=sha)
+        sha = _carry_out(engine, at, plan, rejection)
+    text = f"a change in {printable(path)}" + (f": {rejection.reason}" if rejection.reason else "")
+    return engine.store.reviews.change_rejection(rejection.id, ("rejected", text), commit_sha=sha)
 
 
-def _carried_out(engine: Engine, at: Scratch, plan: HunkPlan, rejection: Rejection) -> str | None:
+def _carry_out(engine: Engine, at: Scratch, plan: HunkPlan, rejection: Rejection) -> str | None:
     message = _message("reject", rejection, rejection.reason or "")
     try:
         return hunk_work.carry_out(at, plan, message, hooks=engine.settings.switch("commit.hooks"))
@@ -100,10 +100,10 @@ def undo_reject(engine: Engine, rejection_id: str) -> Rejection:
 
 def undo_last(engine: Engine, session_id: str) -> Rejection:
     """Bring back what was rejected last; Refused when there is nothing."""
-    standing = [one for one in engine.store.reviews.rejections(session_id) if not one.undone_at]
-    if not standing:
+    active = [one for one in engine.store.reviews.rejections(session_id) if not one.undone_at]
+    if not active:
         raise Refused("Nothing is rejected in this session.", f"ampsm diff {session_id}")
-    return undo_reject(engine, standing[-1].id)
+    return undo_reject(engine, active[-1].id)
 
 
 def rejections(engine: Engine, session_id: str) -> tuple[Rejection, ...]:
@@ -136,9 +136,9 @@ def staged(engine: Engine, session_id: str) -> StagedChanges:
 
 
 def commit_staged(engine: Engine, session_id: str, message: str) -> str:
-    """Commit what is staged with a person's own words, hooks and signing; answers the commit.
+    """Commit what is staged with the user's message, hooks and signing; the new commit.
 
-    Refused when nothing is staged, without a word, and when git or a hook says no: nothing is changed then.
+    Refused when nothing is staged, for an empty message, and when git or a hook refuses: nothing is changed then.
     """
     if not message.strip():
         raise Refused("A commit needs a message.", "Write what the commit does.")
@@ -163,7 +163,7 @@ def place_of(engine: Engine, session_id: str, path: str) -> str:
 
 @contextlib.contextmanager
 def _at_work(engine: Engine, session_id: str) -> Iterator[tuple[Session, Scratch]]:
-    """Be the only writer of the repository, with amp at rest in the session: it does not begin before this is over."""
+    """Lock the repository against other writers; Refused while amp works in the session, which cannot begin then."""
     session = engine.store.sessions.get(session_id)
     worktree = Path(session.worktree_path)
     session_problems.check_worktree(session)

@@ -1,4 +1,4 @@
-"""Whether a session's work is in its base, looked at before it goes, and what exists nowhere else. Reads only."""
+"""Whether a session's work is in its base, and what of it exists nowhere else. Reads only."""
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -92,7 +92,7 @@ def prove(engine: Engine, session: Session) -> Proven:
 
 
 def _taken_back(engine: Engine, session: Session, name: str, base: str, tip: str) -> tuple[str, ...]:
-    """What a branch has taken back of the work that came into it, as our merges or the session's start tell it."""
+    """Files of the merged work that a branch has reverted since, by our merges or by the session's start."""
     root = Path(session.repo_root)
     done = [one for one in engine.store.merges.of(session.id) if one.state is MergeState.DONE and one.target == name]
     spans = [(one.base_before, one.base_after) for one in done] or [(session.base_commit, tip)]

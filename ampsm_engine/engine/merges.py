@@ -29,7 +29,7 @@ def preflight(
     run_script: bool = True,
     output: Output = _ignore,
 ) -> Preflight:
-    """Everything that can be told before a merge. `run_script`: run it where no result is known for this commit.
+    """Check everything that matters to a merge. `run_script`: run it where no result is known for this commit.
 
     `output` gets what the script prints, redacted. NotFound when session's branch or target are not there.
     """
@@ -42,7 +42,7 @@ def preflight(
 
 
 def call_off(engine: Engine, session_id: str) -> Merge | None:
-    """Look after a merge whose process was ended just now: its hooks are ended too; the newest operation, as it is."""
+    """Recover from a merge whose process was just ended, its hooks included; the newest operation as it is then."""
     session = engine.store.sessions.get(session_id)
     recovery.end_hooks((Path(session.repo_root), Path(session.worktree_path)))
     startup.make_ready(engine)
@@ -50,9 +50,9 @@ def call_off(engine: Engine, session_id: str) -> Merge | None:
 
 
 def give_to_amp(engine: Engine, session_id: str, *, words: str = "", launch_worker: bool = True) -> Iteration:
-    """Have amp resolve the open conflict in an iteration; `words` are added to what it is told.
+    """Have amp resolve the open conflict in an iteration; `words` are added to its prompt.
 
-    What it makes of it counts only after `accept`.
+    Its resolution counts only after `accept`.
     """
     prompt = open_conflict.prompt_for(engine, session_id)
     entry = open_conflict.give(engine, session_id)
@@ -67,5 +67,5 @@ def give_to_amp(engine: Engine, session_id: str, *, words: str = "", launch_work
 
 
 def open_merges(engine: Engine) -> dict[str, Merge]:
-    """The operations that go on or wait with a conflict, by session."""
+    """The operations that are running or have an open conflict, by session."""
     return engine.store.merges.all_open()

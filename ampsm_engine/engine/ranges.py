@@ -22,7 +22,7 @@ UNCOMMITTED = "uncommitted"
 
 @dataclass(frozen=True, slots=True)
 class RangeChoice:
-    """A range that may be chosen, and how it is called."""
+    """A range that can be chosen, with its label."""
 
     range: str
     label: str
@@ -40,7 +40,7 @@ class Point:
 
 
 def choices(engine: Engine, session_id: str) -> tuple[RangeChoice, ...]:
-    """What may be chosen now; what changed since somebody looked is the default once something was viewed."""
+    """The ranges of a session; `looked` is the default once something was marked as viewed."""
     store = engine.store
     session = store.sessions.get(session_id)
     place = views.place_of(session)
@@ -75,7 +75,7 @@ def points(engine: Engine, session_id: str) -> tuple[Point, ...]:
 
 
 def resolve(engine: Engine, session_id: str, range_: str = WHOLE) -> Ends:
-    """The two objects of a range as it is now; NotFound or Refused when there is no such thing."""
+    """The two ends of a range as of now; NotFound or Refused when it has none."""
     session = engine.store.sessions.get(session_id)
     place = views.place_of(session)
     kind, _, rest = range_.partition(":")
@@ -85,7 +85,7 @@ def resolve(engine: Engine, session_id: str, range_: str = WHOLE) -> Ends:
         _need_worktree(place, session)
         old, new, label = _commit(place, "HEAD"), None, "not committed"
     elif kind == LOOKED:
-        old, new, label = _looked(place, session), _now(place, session), "since you looked"
+        old, new, label = _viewed_tree(place, session), _now(place, session), "since you looked"
     elif kind == "iteration" and rest.isdecimal():
         first, last = views.ends_of(engine, session, int(rest))
         old, new, label = _commit(place, first), last and _commit(place, last), f"iteration {rest}"
@@ -106,7 +106,7 @@ def _whole(place: Path, session: Session) -> tuple[str, str | None]:
     return common or _commit(place, session.base_commit), _now(place, session)
 
 
-def _looked(place: Path, session: Session) -> str:
+def _viewed_tree(place: Path, session: Session) -> str:
     tree = pinned_refs.looked(place, session.id)
     if tree is None:
         raise Refused(f"You have not looked at {session.name} yet.", f"ampsm review {session.id}")
@@ -114,7 +114,7 @@ def _looked(place: Path, session: Session) -> str:
 
 
 def _now(place: Path, session: Session) -> str | None:
-    """The worktree, or the branch when that is gone."""
+    """None for the worktree; the commit of the branch when the worktree is gone."""
     return None if place == Path(session.worktree_path) else _commit(place, session.branch_name)
 
 

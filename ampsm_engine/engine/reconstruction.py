@@ -71,7 +71,7 @@ class Remains:
     runs: list[FoundRun] = field(default_factory=list)
     commits: tuple[history.LoggedCommit, ...] = ()
     notes: dict[str, str] = field(default_factory=dict)
-    """What SESSION.md says."""
+    """The fields of SESSION.md."""
 
     @property
     def record(self) -> RunRecord | None:
@@ -118,8 +118,8 @@ def _worktree_of(directory: RunDirectory) -> str:
     return next((event.cwd for event in events if isinstance(event, Init) and event.cwd), "")
 
 
-def roots(engine: Engine, runs: Sequence[FoundRun]) -> set[Path]:
-    """The repositories that sessions were made in, as far as anything beside the store's rows says."""
+def remembered_repositories(engine: Engine, runs: Sequence[FoundRun]) -> set[Path]:
+    """The repositories of sessions, by the list beside the database and the run directories."""
     found = set(engine.store.repositories())
     found |= {Path(run.record.session.repo_root) for run in runs if run.record}
     for run in runs:
@@ -129,7 +129,9 @@ def roots(engine: Engine, runs: Sequence[FoundRun]) -> set[Path]:
     return found
 
 
-def look(engine: Engine, repo: Repo, known: Sequence[Session], runs: Sequence[FoundRun], *, apply: bool) -> "Rebuilt":
+def find_lost(
+    engine: Engine, repo: Repo, known: Sequence[Session], runs: Sequence[FoundRun], *, apply: bool
+) -> "Rebuilt":
     """Find the sessions of a repository that the store lost, and iterations of those it knows; `apply` enters them."""
     rebuilt = Rebuilt(engine, apply)
     # By every repository's: a copy of a repository has the sessions of the first in it, and they are there.
@@ -145,7 +147,7 @@ def look(engine: Engine, repo: Repo, known: Sequence[Session], runs: Sequence[Fo
 
 
 class _Search:
-    """Looks through one repository for sessions that are not known."""
+    """The search for unknown sessions in one repository."""
 
     def __init__(
         self, repo: Repo, known: Sequence[Session], runs: Sequence[FoundRun], known_ids: Collection[str]
@@ -223,7 +225,7 @@ class _Search:
 
 
 def _session_notes(worktree: Path) -> dict[str, str]:
-    """What AGENT_CONTEXT/SESSION.md says of its session; nothing when it is not there."""
+    """The fields of AGENT_CONTEXT/SESSION.md; empty when it does not exist."""
     file = worktree / FOLDER / "SESSION.md"
     try:
         text = file.read_text(encoding="utf-8", errors="replace") if not file.is_symlink() else ""
@@ -240,7 +242,7 @@ def _session_notes(worktree: Path) -> dict[str, str]:
 
 
 def _base(remains: Remains) -> Base:
-    """Where a session's branch started: as its records say, its SESSION.md, else where it left what is checked out."""
+    """Where a session's branch started: by its records, its SESSION.md, or its merge base with what is checked out."""
     record, root = remains.record, remains.repo.root
     if record and record.session.base_commit:
         return Base(record.session.base_branch, record.session.base_commit)
@@ -258,7 +260,7 @@ def _base(remains: Remains) -> Base:
 
 
 def _session(engine: Engine, remains: Remains) -> Session:
-    """The row of a session as far as its remains say."""
+    """The row of a session, as far as it can be rebuilt from its remains."""
     record, notes, base = remains.record, remains.notes, _base(remains)
     at = _BRANCH.fullmatch(remains.branch)
     made = datetime.strptime(at[2], "%Y%m%d-%H%M%S").replace(tzinfo=UTC) if at else datetime.now(UTC)
@@ -291,7 +293,7 @@ def _session(engine: Engine, remains: Remains) -> Session:
 
 
 def _status(engine: Engine, remains: Remains, session: Session) -> Status:
-    """What the session's work says: merged, to be looked at, or not begun."""
+    """The status by the session's work: done, awaiting input, or idle."""
     if remains.trashed:
         return session.status if session.status is not Status.RUNNING else Status.AWAITING_INPUT
     try:
@@ -452,7 +454,7 @@ def _of_commit(session: Session, iteration_id: str, commits: Sequence[history.Lo
 
 
 def _with_commits(session: Session, iteration: Iteration, commits: Collection[history.LoggedCommit]) -> Iteration:
-    """The iteration with the commits that name it, oldest first, where its own row does not say."""
+    """The iteration with the commits that name it, oldest first, where its row has none."""
     ordered = list(commits)
     if not ordered or iteration.commit_sha:
         return iteration

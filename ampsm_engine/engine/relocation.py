@@ -1,4 +1,4 @@
-"""Repositories and worktrees that were moved, and links that git lost: recognised by what they hold, and made again.
+"""Repositories and worktrees that were moved, and links that git lost: recognised by their contents, and restored.
 
 Nothing is removed, and no file of a worktree is written: only links, and where the store says that things are.
 """
@@ -39,13 +39,13 @@ class Relocation:
 
     @property
     def moved(self) -> Session:
-        """The session as it should stand in the store."""
+        """The session with its new paths."""
         return replace(self.session, repo_root=str(self.repo.root), worktree_path=str(self.worktree))
 
     def finding(self, *, mended: bool, place: Path | None) -> Disagreement:
-        """What is told of it; `place` is the repository that a person named."""
+        """The finding for `repair`; `place` is the repository that the user named."""
         name, old = self.session.name, self.session
-        if Path(old.repo_root) != self.repo.root and not _is(Path(old.repo_root), self.repo.root):
+        if Path(old.repo_root) != self.repo.root and not _is_same_path(Path(old.repo_root), self.repo.root):
             text = f"the repository of session {name} is not at {old.repo_root} any more; it is {self.repo.root} now"
         elif Path(old.worktree_path) != self.worktree:
             text = f"the worktree of session {name} is not at {old.worktree_path} any more; it is {self.worktree} now"
@@ -56,16 +56,16 @@ class Relocation:
         return Disagreement("moved", text, action, mended=mended)
 
 
-def find(sessions: Sequence[Session], places: Iterable[Path]) -> tuple[Relocation, ...]:
-    """The sessions whose repository or worktree is elsewhere now; `places` are looked into beside the likely ones."""
+def find_moved(sessions: Sequence[Session], places: Iterable[Path]) -> tuple[Relocation, ...]:
+    """The sessions whose repository or worktree was moved; `places` are searched beside the likely ones."""
     places = list(places)
     taken = {Path(session.worktree_path).resolve() for session in sessions if Path(session.worktree_path).is_dir()}
     found = (_move(session, places, taken) for session in sessions)
     return tuple(move for move in found if move)
 
 
-def follow(engine: Engine, move: Relocation) -> None:
-    """Make git's links right again, and write down where the session is now; Failed when git cannot."""
+def relink(engine: Engine, move: Relocation) -> None:
+    """Restore git's links, and store the new paths of the session; Failed when git cannot."""
     if move.worktree.is_dir() and not worktrees.is_linked(move.repo, move.worktree):
         worktrees.link(move.repo, move.worktree, move.session.branch_name)
     moved = move.moved
@@ -91,7 +91,7 @@ def _move(session: Session, places: Sequence[Path], taken: Collection[Path]) -> 
     except AmpsmError:
         return None  # it is there, and what is wrong with it is told where it is looked through
     if repo is None:
-        holding = [one for place in (*places, *_elsewhere(root)) if (one := _holding(place, session))]
+        holding = [one for place in (*places, *_likely_places(root)) if (one := _holding(place, session))]
         roots = {one.root for one in holding}
         if len(roots) != 1 and not (holding and places and holding[0] == _holding(places[0], session)):
             return None
@@ -139,22 +139,22 @@ def _registered(repo: Repo, session: Session, taken: Collection[Path]) -> Path |
 
 
 def _moved_by_hand(repo: Repo, session: Session, places: Sequence[Path]) -> Path | None:
-    """Where a worktree is whose pointer names the folder that git keeps for it: after `mv`."""
+    """The worktree whose .git file names the session's administrative folder: after `mv`."""
     admin = registry.admin_dir(repo.common_dir, Path(session.worktree_path))
     if admin is None:
         return None
-    for place in (*places, *_elsewhere(Path(session.worktree_path))):
-        if (place / ".git").is_file() and _is(repository.plain_git_dir(place), admin):
+    for place in (*places, *_likely_places(Path(session.worktree_path))):
+        if (place / ".git").is_file() and _is_same_path(repository.plain_git_dir(place), admin):
             return place.resolve()
     return None
 
 
-def _is(one: Path | None, other: Path) -> bool:
+def _is_same_path(one: Path | None, other: Path) -> bool:
     return one is not None and os.path.realpath(one) == os.path.realpath(other)
 
 
-def _elsewhere(path: Path) -> Iterator[Path]:
-    """Where a folder may be that is gone: renamed, below a renamed folder, or moved into or out of a folder."""
+def _likely_places(path: Path) -> Iterator[Path]:
+    """Where a missing folder may be now: renamed, below a renamed folder, or moved into or out of a folder."""
     missing: list[str] = []
     around = path
     while not around.is_dir() and around != around.parent:

@@ -1,4 +1,4 @@
-"""Sessions leave: to the trash, back from it, and away for good. Nothing here is ever done on a timer."""
+"""Sessions moved to the trash, restored from it, and purged. Nothing here is ever done on a timer."""
 
 import contextlib
 import os
@@ -49,8 +49,8 @@ class TrashEntry:
     bytes: int
 
 
-def what_would_be_lost(engine: Engine, session_id: str) -> str:
-    """What is told before the question: how it is known that the work is in the base, or what exists nowhere else.
+def describe_loss(engine: Engine, session_id: str) -> str:
+    """What removing a session would lose: how its work is proven to be in the base, or what exists nowhere else.
 
     Proven by ancestry, by equal trees, or by the patch-id of a squash; uncommitted files count as well.
     """
@@ -84,7 +84,7 @@ def _outside(engine: Engine, session: Session) -> tuple[str, ...]:
     return tuple(f"{outside.told(iteration, change)}." for iteration, change in left)
 
 
-def not_kept(engine: Engine, session_id: str) -> str:
+def describe_ignored(engine: Engine, session_id: str) -> str:
     """A sentence about what a session's worktree holds that the trash does not keep; empty when there is nothing."""
     session = engine.store.sessions.get(session_id)
     lost = _inventory(session).ignored
@@ -98,7 +98,7 @@ def _inventory(session: Session) -> inventory.Inventory:
         return inventory.Inventory()
 
 
-def kept_beside(session: Session) -> tuple[str, ...]:
+def unversioned_contents(session: Session) -> tuple[str, ...]:
     """Repositories and secrets of a trashed session, which are in no commit; empty where the trash cannot be read."""
     try:
         return trash.kept_beside(Path(session.repo_root), session.id)
@@ -107,7 +107,7 @@ def kept_beside(session: Session) -> tuple[str, ...]:
 
 
 def remove(engine: Engine, session_id: str) -> Removed:
-    """Move a session to the trash: its branch tip and its uncommitted content are kept until it is purged.
+    """Move a session to the trash, which holds its branch tip and its uncommitted content until it is purged.
 
     Where its repository is gone, it leaves the list, and nothing else is touched.
     """
@@ -124,11 +124,11 @@ def remove(engine: Engine, session_id: str) -> Removed:
         proven = merged_check.prove(engine, session)
     except AmpsmError:
         proven = merged_check.Proven(False, "not", session.base_branch, inventory=_inventory(session))
-    _refuse_around(engine, session)
+    _refuse_nested(engine, session)
     # From here on nothing can be queued in it. A crash before the end is seen by `restore` and `repair`.
-    with _alone(session, "trash"):
+    with _repository_lock(session, "trash"):
         trashed = store.sessions.begin_trash(session.id)
-        _keep(engine, session)
+        _move_to_trash(engine, session)
     store.facts.add("trashed", f"{session.name} is in the trash", session_id=session.id)
     _clean_runs(engine, session.id)
     lost = proven.inventory.ignored
@@ -151,8 +151,8 @@ def _away(session: Session) -> Unfit:
     return Unfit(message, "Moved: ampsm repair --repo NEWPLACE; else bring it back.")
 
 
-def _keep(engine: Engine, session: Session) -> None:
-    """Let the trash keep it; what it cannot keep stays a session, unless its worktree has been moved already."""
+def _move_to_trash(engine: Engine, session: Session) -> None:
+    """Move its branch and worktree; when that fails it stays a session, unless the worktree was moved already."""
     root, worktree = Path(session.repo_root), Path(session.worktree_path)
     try:
         trash.keep(root, worktree, session.branch_name, session.id, delete_branch=session.owns_branch)
@@ -168,15 +168,15 @@ def _keep(engine: Engine, session: Session) -> None:
 
 
 @contextlib.contextmanager
-def _alone(session: Session, doing: str) -> Iterator[None]:
-    """Be the only writer of the repository, so that nobody restores what is still on its way to the trash."""
+def _repository_lock(session: Session, doing: str) -> Iterator[None]:
+    """Lock the repository of a session against other writers, such as a restore while it is being trashed."""
     repo = relocation.repository_of(session)
     with lock.writer(repo.common_dir, f"{doing} {session.id}") if repo else contextlib.nullcontext():
         yield
 
 
 def _clean_runs(engine: Engine, session_id: str) -> None:
-    """See to it that no run directory holds a secret, whatever became of its iteration."""
+    """Remove secrets from the run directories of a session."""
     from ampsm_engine.worker import run_files
 
     for run in (session_id, *(iteration.id for iteration in engine.store.iterations.of(session_id))):
@@ -184,8 +184,8 @@ def _clean_runs(engine: Engine, session_id: str) -> None:
             run_files.clean(engine.home.run(run))
 
 
-def _refuse_around(engine: Engine, session: Session) -> None:
-    """A session's worktree may lie in another's: it would go with that."""
+def _refuse_nested(engine: Engine, session: Session) -> None:
+    """Refused when another session's worktree lies inside this one's, and would be moved with it."""
     for other in engine.store.sessions.all():
         if other.id != session.id and Path(other.worktree_path).is_relative_to(session.worktree_path):
             message = f"The worktree of session {other.name} lies in that of {session.name}, and would go with it."
@@ -215,12 +215,12 @@ def _folder_size(engine: Engine, session: Session) -> int:
 def restore(engine: Engine, session_id: str) -> Session:
     """Bring a session back from the trash as it was: branch, worktree, what was not committed."""
     store = engine.store
-    with _alone(store.sessions.get(session_id), "restore"):
+    with _repository_lock(store.sessions.get(session_id), "restore"):
         session = store.sessions.get(session_id)  # as it is once nobody else writes there
         if not session.trashed_at:
             message = f"Session {session.name} is not in the trash."
             raise Refused(message, "ampsm trash ls")
-        note = _laid_out(session)
+        note = _restore_files(session)
         back = store.sessions.update(session.id, trashed_at=None)
     text = f"{session.name}{_IS_BACK}" + (f"; {note}" if note else "")
     store.facts.add("restored", text, session_id=session.id)
@@ -228,13 +228,13 @@ def restore(engine: Engine, session_id: str) -> Session:
 
 
 def restore_note(engine: Engine, session: Session) -> str:
-    """What there was to tell when a session came back the last time; empty when it is just as it was."""
-    told = [fact.text for fact in engine.store.facts.read(session_id=session.id) if fact.kind == "restored"]
-    return told[-1].removeprefix(f"{session.name}{_IS_BACK}").removeprefix("; ") if told else ""
+    """What differed when a session was last restored, as a sentence; empty when nothing did."""
+    texts = [fact.text for fact in engine.store.facts.read(session_id=session.id) if fact.kind == "restored"]
+    return texts[-1].removeprefix(f"{session.name}{_IS_BACK}").removeprefix("; ") if texts else ""
 
 
-def _laid_out(session: Session) -> str | None:
-    """Bring its branch and worktree back; a note to tell. Also when `remove` died half-way."""
+def _restore_files(session: Session) -> str | None:
+    """Restore branch and worktree, also after an interrupted `remove`; a note for the user, or None."""
     root, worktree = Path(session.repo_root), Path(session.worktree_path)
     repo = relocation.repository_of(session)
     if repo is None:
@@ -262,7 +262,7 @@ def restore_last(engine: Engine) -> Session:
     return restore(engine, max(trashed, key=lambda session: session.trashed_at or "").id)
 
 
-def _forget(session: Session) -> None:
+def _purge_from_repository(session: Session) -> None:
     from ampsm_engine.git.integrate.backups import forget
 
     root, worktree = Path(session.repo_root), Path(session.worktree_path)
@@ -275,8 +275,8 @@ def _forget(session: Session) -> None:
 
 
 def purge(engine: Engine, session_id: str) -> int:
-    """Remove a trashed session for good; answers about how many bytes that frees."""
-    with _alone(engine.store.sessions.get(session_id), "purge"):
+    """Delete a trashed session for good; about how many bytes that frees."""
+    with _repository_lock(engine.store.sessions.get(session_id), "purge"):
         return _purged(engine, engine.store.sessions.get(session_id))
 
 
@@ -287,7 +287,7 @@ def _purged(engine: Engine, session: Session) -> int:
         raise Refused(message, f"ampsm rm {session.id}")
     freed = _size(session) + _folder_size(engine, session)
     if relocation.repository_of(session) is not None:
-        _forget(session)
+        _purge_from_repository(session)
         pinned_refs.let_go(Path(session.repo_root), session.id)
     for run in (session.id, *(iteration.id for iteration in store.iterations.of(session.id))):
         shutil.rmtree(engine.home.run(run).path, ignore_errors=True)

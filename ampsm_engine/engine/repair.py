@@ -35,16 +35,16 @@ def find_disagreements(engine: Engine, *, apply: bool = False, path: Path | None
     if path is not None:
         engine.check_repository(path)
     here = [path] if path else [Path()]
-    moves = relocation.find((*store.sessions.all(), *store.sessions.all(trashed=True)), here)
+    moves = relocation.find_moved((*store.sessions.all(), *store.sessions.all(trashed=True)), here)
     for move in moves if apply else ():
-        relocation.follow(engine, move)
+        relocation.relink(engine, move)
     findings = [move.finding(mended=apply, place=path) for move in moves]
     unlinked = () if apply else moves
     pending = {move.session.id for move in unlinked}
     every = [one for one in (*store.sessions.all(), *store.sessions.all(trashed=True)) if one.id not in pending]
     runs = reconstruction.unknown_runs(engine)
     roots = {Path(session.repo_root) for session in every} | {move.repo.root for move in unlinked}
-    remembered = {root for root in reconstruction.roots(engine, runs) if root.is_dir()}
+    remembered = {root for root in reconstruction.remembered_repositories(engine, runs) if root.is_dir()}
     if path is not None:
         roots.add(repository.around(path).root)
     for root in sorted({root.resolve() for root in roots | remembered}):
@@ -71,7 +71,7 @@ def _repository(
         return [Disagreement("repository", f"{root} is gone; sessions: {names}", action)]
     try:
         repo = repository.locate(root)
-        rebuilt = reconstruction.look(engine, repo, sessions, runs, apply=apply)
+        rebuilt = reconstruction.find_lost(engine, repo, sessions, runs, apply=apply)
         sessions = [*sessions, *rebuilt.sessions] if apply else sessions
         listed = {tree.path.resolve() for tree in worktrees.listed(repo)}
         found = [_lost(engine, repo, one, apply=apply) for one in sessions if _is_lost(one, listed)]
@@ -181,7 +181,7 @@ def _session_findings(
 
 
 def _outside(engine: Engine, session: Session, *, apply: bool) -> Iterator[Disagreement]:
-    """What changed outside of a marked session's worktree and is still so; without any, the mark itself."""
+    """What a session changed outside of its worktree and is still changed; when nothing is, its stale mark."""
     seen = f"ampsm edit {session.id} --seen"
     try:
         left = list(outside.remaining(engine.home, engine.store, session))
@@ -212,7 +212,7 @@ def _off_branch(repo: Repo, session: Session, worktree: Path) -> Iterator[Disagr
 
 
 def _unjournalled_conflict(engine: Engine, session: Session, worktree: Path, *, apply: bool) -> Disagreement:
-    """There is a safe way back: what was resolved is kept under a ref of its own."""
+    """Report a conflict that no merge owns; `apply` aborts it and keeps what was resolved under a ref."""
     text = f"a conflict lies in the worktree of session {session.name}, and no merge waits for it"
     if not apply:
         return Disagreement("conflict", text, "ampsm repair --apply takes it back, and keeps what was resolved")

@@ -37,9 +37,9 @@ def iterate(
     answers: Sequence[str] = (),
     resolves: str | None = None,
 ) -> Iteration:
-    """Queue an iteration and see that a worker comes for it. Unfit when there is no amp, Refused on a bad prompt.
+    """Queue an iteration and start a worker for it. Unfit when amp is missing, Refused for a bad prompt.
 
-    `answers`: the comments and rejections of a review that the prompt tells of. Refused while a merge of the session
+    `answers`: the comments and rejections of a review that are in the prompt. Refused while a merge of the session
     is open, but for the iteration that resolves its conflicts (`resolves`: the merge's id).
     """
     content = command.check_prompt(prompt)
@@ -88,7 +88,7 @@ def check_unredacted(prompt: str) -> None:
 
 
 def last_prompt(engine: Engine, session_id: str) -> str:
-    """The last prompt of a session, as typed as far as it is kept: secrets are not. Refused without one."""
+    """The last prompt of a session as it was typed, redacted where only the store has it. Refused without one."""
     session = engine.store.sessions.get(session_id)
     iterations = engine.store.iterations.of(session.id)
     if not iterations and not session.amp_prompt:
@@ -105,7 +105,7 @@ def _as_typed(engine: Engine, iteration: Iteration) -> str:
 
 
 def stop(engine: Engine, session_id: str) -> tuple[Iteration, ...]:
-    """Ask what runs to end and take what waits out of the queue; Refused when there is neither."""
+    """Ask the running iteration to stop, and drop the queued ones; Refused when there is neither."""
     store = engine.store
     session = store.sessions.get(session_id)
     touched = store.queue.ask_to_stop(session.id)
@@ -120,13 +120,13 @@ def stop(engine: Engine, session_id: str) -> tuple[Iteration, ...]:
 
 
 def stop_limit(engine: Engine) -> float:
-    """Seconds after which an iteration that was asked to stop has ended by itself or by force, as the settings say."""
+    """Seconds, by the settings, within which an iteration that was asked to stop has ended by itself or by force."""
     settings = engine.settings
     return sum(settings.number(f"stop.{name}") for name in ("interrupt", "terminate", "commit")) + STOP_MARGIN
 
 
 def await_stop(engine: Engine, touched: Sequence[Iteration]) -> tuple[Iteration, ...]:
-    """What became of iterations that were asked to stop: they are settled, unless nothing could end them.
+    """Wait for iterations that were asked to stop; they are settled then, unless nothing could end them.
 
     Each phase ends by itself or by force in the time that the settings give it; see `end_by_force` for what does not.
     """
@@ -135,10 +135,7 @@ def await_stop(engine: Engine, touched: Sequence[Iteration]) -> tuple[Iteration,
 
 
 def end_by_force(engine: Engine, touched: Sequence[Iteration]) -> tuple[Iteration, ...]:
-    """What became of iterations whose workers did not even see to a stop.
-
-    Those workers are killed, and another one brings the iterations to their end.
-    """
+    """Kill the workers of iterations that ignored a stop, and wait until another worker has settled them."""
     for one in touched:
         if engine.store.iterations.get(one.id).state is not State.SETTLED:
             slots.end_holder(engine.home.run(one.id))
@@ -163,7 +160,7 @@ def _are_settled(iterations: Sequence[Iteration]) -> bool:
 
 
 class _Ended(Exception):
-    """What is waited for is settled, though others of its session may wait."""
+    """The awaited iterations are settled, though others of their sessions may be queued."""
 
 
 def wait(
@@ -174,10 +171,10 @@ def wait(
     seen: Callable[[tuple[Iteration, ...]], None] | None = None,
     trouble: Callable[[AmpsmError], None] | None = None,
 ) -> tuple[Iteration, ...]:
-    """Wait until nothing of these sessions runs or waits; answers the last iteration of each that has one.
+    """Wait until nothing of these sessions runs or is queued; the last iteration of each that has one.
 
     `seen` gets all their iterations whenever the store changed. Failed when the timeout (seconds) is over. With
-    `trouble`, which hears why, a store that does not answer is waited for as well.
+    `trouble`, which gets the reason, an unreadable store is waited for as well.
     """
     store = engine.store
     if trouble is not None:

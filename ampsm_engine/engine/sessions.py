@@ -1,4 +1,4 @@
-"""Sessions: make one, change what is written about it, take in a worktree made elsewhere."""
+"""Sessions: create one, edit its fields, adopt a worktree that was made elsewhere."""
 
 import contextlib
 import importlib
@@ -30,9 +30,9 @@ def new(
     mode: str | None = None,
     run: bool = True,
 ) -> tuple[Session, Iteration | None]:
-    """Make a session's branch and worktree and, unless told otherwise, start its first iteration.
+    """Create a session with its branch and worktree and, with `run`, start its first iteration.
 
-    What can be refused is refused before anything is made; what fails later is undone: no row, branch or folder stays.
+    All refusals come before anything is made; what fails later is undone: no row, branch or folder stays.
     `engine` need not be ready: arguments that are refused leave not even a store behind.
     """
     engine.check_repository(path)
@@ -89,7 +89,7 @@ def _check(engine: Engine, prompt: str | None, name: str | None, *, run: bool) -
 
 
 def check_script(script: str | None) -> None:
-    """Refused when a script holds a secret: what the store keeps is redacted, and another script would run."""
+    """Refused for a script with a secret in it: the store would redact it, and another script would run."""
     if script and redact.text(script) != script:
         message = "The script holds a secret, which ampsm does not keep."
         raise Refused(message, "Put it into an environment variable, and write $NAME in the script.")
@@ -119,18 +119,18 @@ def _context_of(session: Session) -> dict[str, bytes]:
 def _enter(
     engine: Engine, session: Session, prompt: str | None, made: dict[str, bytes], notes: Sequence[str] = ()
 ) -> tuple[Session, Iteration | None]:
-    """Write the session into the store and its context into the worktree; take it back when that fails.
+    """Store the session and write its context into the worktree; the row is removed again when that fails.
 
-    `notes`: what is to be known of how its worktree was made; it stands in the facts.
+    `notes`: remarks of git on the new worktree, for the session's history.
     """
     from ampsm_engine.worker import context
 
     store, iteration = engine.store, None
     store.sessions.add(session)
     try:
-        told = context.put(session, made)
-        for note in (*notes, *((told,) if told else ())):
-            store.facts.add("worktree", note, session_id=session.id)
+        note = context.put(session, made)
+        for text in (*notes, *((note,) if note else ())):
+            store.facts.add("worktree", text, session_id=session.id)
         if prompt is not None:
             from ampsm_engine.engine import runs
 
@@ -151,7 +151,7 @@ def edit(
     mode: str | None = None,
     seen: bool = False,
 ) -> Session:
-    """Change what is written about a session; None leaves a thing as it is, an empty text clears it.
+    """Change the fields of a session; None leaves one as it is, an empty text clears it.
 
     `seen` takes away the mark of what changed outside of its worktree.
     """
@@ -186,7 +186,7 @@ def adopt(
     mode: str | None = None,
     shared: bool = False,
 ) -> Session:
-    """Take in a worktree with a branch that was made elsewhere; nothing in it is moved or changed.
+    """Make a session of a worktree with a branch that was made elsewhere; nothing in it is moved or changed.
 
     A branch that others build on is Refused unless it is asked for with `shared`: see `why_shared`.
     """
@@ -229,7 +229,7 @@ def adopt(
 
 
 def why_shared(engine: Engine, path: Path) -> str:
-    """Why amp had better not commit to the branch of a worktree, as a sentence; empty when nobody builds on it."""
+    """Who else uses the branch of a worktree, as a sentence against committing to it; empty when nobody does."""
     found, repo = _on_a_branch(path), repository.around(path)
     same = [
         s for trashed in (False, True) for s in engine.store.sessions.all(repo_root=str(repo.root), trashed=trashed)

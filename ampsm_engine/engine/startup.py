@@ -1,4 +1,4 @@
-"""Making the engine ready for its first verb: the home, the store, and what a dead merge or a dead worker left."""
+"""The start of the engine: the home, the store, and recovery from dead merges, creations and workers."""
 
 import os
 import sys
@@ -12,11 +12,11 @@ def _ignore(_text: str) -> None:
 
 
 recovered: Callable[[str], None] = _ignore
-"""Is called with a sentence for each merge that was finished or rolled back; the command line prints it."""
+"""Gets a sentence for each recovered merge or creation; the command line prints it."""
 
 
 def make_ready(engine: Engine) -> Engine:
-    """Make the home, open the store, and have looked after what a dead merge or a dead worker left."""
+    """Make the home, open the store, and recover what dead merges, creations and workers left."""
     from ampsm_engine.engine import creation
     from ampsm_engine.worker import launch
 
@@ -26,8 +26,8 @@ def make_ready(engine: Engine) -> Engine:
     store.keep_copy()
     if working := store.merges.working():
         _recover(engine, [merge.id for merge in working])
-    if creation.are_left(engine.home):
-        for text in creation.take_back(engine.home, store):
+    if creation.has_interrupted(engine.home):
+        for text in creation.roll_back_interrupted(engine.home, store):
             recovered(text)
     launch.sweep(engine.home, store, int(engine.settings.number("slots")))
     return engine

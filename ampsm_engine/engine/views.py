@@ -1,4 +1,4 @@
-"""What may be looked at: a session with its changes, a diff, a transcript, the counts. Nothing is changed."""
+"""Read-only views: a session with its changes, a diff, a transcript, the counts."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class SessionView:
 
 @dataclass(frozen=True, slots=True)
 class SessionDiff:
-    """Two points and what lies between them. `new` is None for the worktree as it is now."""
+    """The diff between two points. `new` is None for the worktree as it is now."""
 
     old: str
     new: str | None
@@ -55,7 +55,7 @@ class StatusCounts:
 
 
 def show(engine: Engine, session: Session) -> SessionView:
-    """All about one session."""
+    """A session with its iterations, its history and its changes."""
     store = engine.store
     iterations = store.iterations.of(session.id)
     facts = store.facts.read(session_id=session.id)
@@ -75,7 +75,7 @@ def show(engine: Engine, session: Session) -> SessionView:
 
 
 def place_of(session: Session) -> Path:
-    """Where git is asked about a session: its worktree, else its repository; NotFound when that is gone, too."""
+    """The folder to run git in for a session: its worktree, else its repository; NotFound when both are gone."""
     root, worktree = Path(session.repo_root), Path(session.worktree_path)
     if not root.is_dir():
         message = f"The repository {root} of session {session.name} is gone."
@@ -117,7 +117,7 @@ def diff(
 
 def ends_of(engine: Engine, session: Session, number: int) -> tuple[str, str | None]:
     """The two ends of an iteration; None for the worktree while it runs. Refused before it has begun."""
-    found = log(engine, session, number)
+    found = find_iteration(engine, session, number)
     if found.state is State.QUEUED:
         message = f"Iteration {number} of {session.name} has not begun."
         raise Refused(message, f"ampsm wait {session.id}")
@@ -128,7 +128,7 @@ def ends_of(engine: Engine, session: Session, number: int) -> tuple[str, str | N
     return hand_edits.before(place_of(session), session.id, found.id) or start, None
 
 
-def log(engine: Engine, session: Session, number: int | None = None) -> Iteration:
+def find_iteration(engine: Engine, session: Session, number: int | None = None) -> Iteration:
     """An iteration of a session: that number, else the newest one that began, else the newest; NotFound."""
     iterations = engine.store.iterations.of(session.id)
     if number is not None:
@@ -147,10 +147,10 @@ def log(engine: Engine, session: Session, number: int | None = None) -> Iteratio
 def follow_log(
     engine: Engine, iteration_id: str, trouble: Callable[[AmpsmError], None] | None = None
 ) -> Iterator[Event | None]:
-    """What amp said so far and goes on to say, until the iteration is settled.
+    """The events of an iteration as amp writes them, until it is settled; texts are redacted.
 
-    None stands for "nothing new": the caller waits a moment. Secrets in the texts are redacted. With `trouble`, which
-    hears why, a store that does not answer is waited for.
+    None means that there is nothing new yet: the caller pauses. With `trouble`, which gets the reason, an unreadable
+    store is waited for.
     """
     store = engine.store
     if trouble is not None:

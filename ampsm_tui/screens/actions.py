@@ -165,7 +165,7 @@ class SessionActions:
         from ampsm_engine.engine import removal
 
         engine = app_of(self._screen).engine
-        sentences = [await ask(removal.what_would_be_lost, engine, one.id) for one in sessions[:5]]
+        sentences = [await ask(removal.describe_loss, engine, one.id) for one in sessions[:5]]
         more = len(sessions) - len(sentences)
         if more:
             sentences.append(f"{more} more go with {'it' if more == 1 else 'them'}.")

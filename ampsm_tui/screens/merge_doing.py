@@ -201,7 +201,7 @@ class Doing(Choosing):
         from ampsm_engine.engine import removal
 
         if self._is_merged():
-            self._lost = await ask(removal.what_would_be_lost, app_of(self).engine, self.session_id) or ""
+            self._lost = await ask(removal.describe_loss, app_of(self).engine, self.session_id) or ""
             self._show_end()
 
     def _is_merged(self) -> bool:

@@ -208,7 +208,7 @@ class NewSessionScreen(AppScreen[str | None]):
         from ampsm_engine.engine import drafts
 
         try:
-            found = await ask(drafts.surroundings, app_of(self).engine, place)
+            found = await ask(drafts.repository_offer, app_of(self).engine, place)
         except AmpsmError:
             self.query_one("#base", Choice).offer(())
             return False

@@ -64,7 +64,7 @@ def test_a_repository_offers_its_branches_and_its_last_script(bench: Bench) -> N
     bench.new(None, name="old", script="make old")
     bench.new(None, name="newer", script="make test")
     bench.new(None, name="bare")
-    offered = drafts.surroundings(bench.engine, str(bench.repo / "."))
+    offered = drafts.repository_offer(bench.engine, str(bench.repo / "."))
     assert offered.root == str(bench.repo)
     assert offered.base == "main"
     assert set(offered.branches[:2]) == {"main", "release"}, "sessions' own branches come last"

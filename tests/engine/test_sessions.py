@@ -135,7 +135,7 @@ def test_a_branch_that_ampsm_did_not_make_is_never_deleted(bench: Bench, tmp_pat
     git(place, "commit", "-q", "--allow-empty", "-m", "Only on main")
     tip = git(bench.repo, "rev-parse", "main")
     (place / "loose.txt").write_text("by hand\n")
-    assert "branch main is not ampsm's, and stays" in removal.what_would_be_lost(bench.engine, session.id)
+    assert "branch main is not ampsm's, and stays" in removal.describe_loss(bench.engine, session.id)
     removal.remove(bench.engine, session.id)
     assert git(bench.repo, "rev-parse", "main") == tip
     git(bench.repo, "worktree", "add", "-q", str(place), "main")  # the user goes on in the same place
@@ -216,7 +216,7 @@ def test_the_trash_gives_everything_back(bench: Bench) -> None:
     git(worktree, "commit", "-q", "-m", "Greet")
     (worktree / "loose.txt").write_text("by hand\n")
     before = git(worktree, "status", "--porcelain"), git(worktree, "rev-parse", "HEAD")
-    assert "1 commit" in removal.what_would_be_lost(bench.engine, session.id)
+    assert "1 commit" in removal.describe_loss(bench.engine, session.id)
     removed = removal.remove(bench.engine, session.id)
     assert (removed.unmerged_commits, removed.uncommitted) == (1, 1)
     assert not worktree.exists()
@@ -238,13 +238,13 @@ def test_what_no_commit_has_is_named_before_a_session_goes(bench: Bench) -> None
     (worktree / "scratch/.env").write_text("A=1")
     (worktree / "build").mkdir()
     (worktree / "build/out").write_bytes(bytes(2_000))
-    before = removal.what_would_be_lost(bench.engine, session.id)
+    before = removal.describe_loss(bench.engine, session.id)
     assert "With it go scratch/.env, scratch/work, which no commit has." in before
     assert "What git ignores in it is not kept: build (2.0 kB)." in before
     assert "nothing is lost" not in before
     removed = removal.remove(bench.engine, session.id)
     assert (removed.ignored, removed.ignored_bytes) == (1, 2_000)
-    assert removal.kept_beside(removed.session) == ("scratch/.env", "scratch/work")
+    assert removal.unversioned_contents(removed.session) == ("scratch/.env", "scratch/work")
 
 
 def test_a_worktree_around_another_sessions_stays(bench: Bench) -> None:
@@ -299,7 +299,7 @@ def test_nothing_is_queued_in_a_session_that_goes_to_the_trash(bench: Bench, mon
 def test_a_repository_that_is_away_keeps_its_sessions(bench: Bench) -> None:
     session = bench.new(None, name="x")
     away = bench.repo.rename(bench.repo.with_name("away"))
-    assert "nothing else is touched" in removal.what_would_be_lost(bench.engine, session.id)
+    assert "nothing else is touched" in removal.describe_loss(bench.engine, session.id)
     assert removal.remove(bench.engine, session.id).is_away
     with pytest.raises(Unfit, match="repository of x is not at"):
         removal.restore(bench.engine, session.id)
@@ -314,7 +314,7 @@ def test_a_repository_that_git_cannot_read_is_not_called_gone(bench: Bench) -> N
     config = bench.repo / ".git/config"
     before = config.read_text()
     config.write_text(f"{before}\n[[[\n")
-    for act in (removal.remove, removal.what_would_be_lost):
+    for act in (removal.remove, removal.describe_loss):
         with pytest.raises(AmpsmError, match="config"):
             act(bench.engine, session.id)
     assert bench.engine.store.sessions.get(session.id).trashed_at is None

@@ -90,7 +90,7 @@ def test_commits_beside_the_branch_are_not_said_to_be_in_the_base(desk: Desk, br
         git(desk.repo, "branch", "-D", session.branch_name)
     (finding,) = repair.find_disagreements(desk.engine)
     assert finding.action == refused.value.hint == f"git -C {at} switch -C {session.branch_name}"
-    assert "1 commit that main does not have (only-here.txt)" in removal.what_would_be_lost(desk.engine, session.id)
+    assert "1 commit that main does not have (only-here.txt)" in removal.describe_loss(desk.engine, session.id)
     gone = removal.remove(desk.engine, session.id)
     assert (gone.in_base, gone.unmerged_commits) == (False, 1)
     removal.restore(desk.engine, session.id)
@@ -129,7 +129,7 @@ def test_what_the_trash_does_not_keep_is_told_before(desk: Desk) -> None:
     desk.amp(session, {".gitignore": "*.db\n.env\n"})
     desk.write(at, {"precious.db": "data\n", ".env": "KEY=1\n"})
     desk.merge(session)
-    told = removal.what_would_be_lost(desk.engine, session.id)
+    told = removal.describe_loss(desk.engine, session.id)
     assert "nothing is lost" not in told
     assert told.endswith("What git ignores in it is not kept: precious.db (5 bytes).")
     assert removal.remove(desk.engine, session.id).ignored == 1
@@ -179,11 +179,11 @@ def test_work_that_the_base_took_back_is_not_said_to_be_in_it(desk: Desk, way: s
         git(desk.repo, "cherry-pick", tip)
     else:
         desk.merge(session)
-    assert "nothing is lost" in removal.what_would_be_lost(desk.engine, session.id)
+    assert "nothing is lost" in removal.describe_loss(desk.engine, session.id)
     desk.base({"one.txt": lines(_3="and on", _9="on and on")}, "What came is built upon")
-    assert "nothing is lost" in removal.what_would_be_lost(desk.engine, session.id)
+    assert "nothing is lost" in removal.describe_loss(desk.engine, session.id)
     desk.base({"two.txt": lines(_12="others"), "new.txt": None}, "I did not like it")
-    told = removal.what_would_be_lost(desk.engine, session.id)
+    told = removal.describe_loss(desk.engine, session.id)
     assert "nothing is lost" not in told
     assert "work that main has in its history alone: it took new.txt, two.txt back since" in told
     gone = removal.remove(desk.engine, session.id)
@@ -195,6 +195,6 @@ def test_a_revert_is_seen(desk: Desk) -> None:
     desk.amp(session, {"one.txt": lines(_3="session")})
     desk.merge(session)
     git(desk.repo, "revert", "--no-edit", "HEAD")
-    assert "it took one.txt back since" in removal.what_would_be_lost(desk.engine, session.id)
+    assert "it took one.txt back since" in removal.describe_loss(desk.engine, session.id)
     git(desk.repo, "revert", "--no-edit", "HEAD")
-    assert "nothing is lost" in removal.what_would_be_lost(desk.engine, session.id)
+    assert "nothing is lost" in removal.describe_loss(desk.engine, session.id)

@@ -160,16 +160,16 @@ def test_the_radar_asks_git_a_few_questions_however_many_sessions_there_are(
 
 
 def test_rm_proves_that_the_work_is_in_the_base(desk: Desk, task: Session) -> None:
-    sentence = removal.what_would_be_lost(desk.engine, task.id)
+    sentence = removal.describe_loss(desk.engine, task.id)
     assert "1 commit that main does not have (one.txt)" in sentence
     # Somebody squashes it into the base by other means: only its change tells.
     desk.amp(task, {"two.txt": lines(_9="more")})
     git(desk.repo, "merge", "-q", "--squash", task.branch_name)
     git(desk.repo, "commit", "-qm", "Squashed elsewhere")
     desk.base({"three.txt": "later\n"})
-    assert "nothing is lost" in removal.what_would_be_lost(desk.engine, task.id)
+    assert "nothing is lost" in removal.describe_loss(desk.engine, task.id)
     (Path(task.worktree_path) / "new.txt").write_text("x")
-    assert "1 uncommitted file (new.txt)" in removal.what_would_be_lost(desk.engine, task.id)
+    assert "1 uncommitted file (new.txt)" in removal.describe_loss(desk.engine, task.id)
     gone = removal.remove(desk.engine, task.id)
     assert (gone.in_base, gone.how, gone.unmerged_commits, gone.uncommitted) == (True, "patch-id", 0, 1)
 

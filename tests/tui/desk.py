@@ -74,7 +74,7 @@ class Desk:
         self.answers: dict[str, Answer | BaseException] = {
             "changes": lambda *_, **__: {},
             "folders": lambda *_, **__: {},
-            "surroundings": NotFound("There is no repository here.", "ampsm new --repo PATH"),
+            "repository_offer": NotFound("There is no repository here.", "ampsm new --repo PATH"),
         }
         self._held = 0
         """Answers that the test holds back."""

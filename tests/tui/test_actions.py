@@ -81,7 +81,7 @@ async def test_stopping_what_does_not_run_says_so(desk: Desk) -> None:
 
 
 async def test_the_trash_says_what_goes_and_can_be_undone(desk: Desk, snapshot_svg: Camera) -> None:
-    desk.answers["what_would_be_lost"] = lambda *_: (
+    desk.answers["describe_loss"] = lambda *_: (
         "fix login goes to the trash with 2 commits that main does not have."
     )
     desk.answers["restore_last"] = lambda *_: one().rows[0].session
@@ -98,7 +98,7 @@ async def test_the_trash_says_what_goes_and_can_be_undone(desk: Desk, snapshot_s
 
 
 async def test_a_refusal_of_the_trash_reaches_the_screen_with_its_hint(desk: Desk) -> None:
-    desk.answers["what_would_be_lost"] = lambda *_: "It goes."
+    desk.answers["describe_loss"] = lambda *_: "It goes."
     desk.answers["remove"] = Refused("1 iteration of fix login still runs.", "ampsm stop s000000001")
     async with desk.open(one()):
         await desk.press("d", "y")
@@ -214,7 +214,7 @@ async def test_who_only_watches_changes_nothing(desk: Desk) -> None:
 
 @pytest.mark.parametrize("key", ["m", "d", "R", "T", "y", "s"])
 async def test_hostile_names_are_inert_in_every_box(desk: Desk, key: str) -> None:
-    desk.answers["what_would_be_lost"] = lambda *_: f"{HOSTILE} goes to the trash."
+    desk.answers["describe_loss"] = lambda *_: f"{HOSTILE} goes to the trash."
     desk.answers["start"] = Refused(f"{HOSTILE} has no script.", HOSTILE)
     async with desk.open(one(HOSTILE, notes=HOSTILE, script_command=HOSTILE)):
         await desk.press(key)

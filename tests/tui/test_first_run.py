@@ -30,7 +30,7 @@ BAD = (
 
 
 async def test_all_is_well(desk: Desk, snapshot_svg: Camera) -> None:
-    desk.answers["surroundings"] = Refused("There is no repository.", "")
+    desk.answers["repository_offer"] = Refused("There is no repository.", "")
     desk.answers["readiness"] = lambda *_: GOOD
     async with desk.open(a_board()):
         desk.sees("✓ amp is /usr/local/bin/amp", "n begins the first session", "on a branch of its own")

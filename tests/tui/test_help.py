@@ -23,15 +23,15 @@ async def test_help_lists_the_keys_of_the_screen_in_groups(desk: Desk, snapshot_
 
 
 async def test_help_shows_a_remapped_key_and_it_works(desk: Desk) -> None:
-    desk.answers["what_would_be_lost"] = lambda *_: "It goes."
+    desk.answers["describe_loss"] = lambda *_: "It goes."
     settings = Settings({"keys.session.trash": "D"})
     async with desk.open(a_board(a_session("fix login")), size=(100, 60), settings=settings):
         await desk.press("question_mark")
         assert " D " in desk.line_with("session.trash")
         await desk.press("escape", "d")
-        desk.asked_not("what_would_be_lost")
+        desk.asked_not("describe_loss")
         await desk.press("D")
-        desk.asked("what_would_be_lost")
+        desk.asked("describe_loss")
 
 
 async def test_who_only_watches_is_offered_nothing_that_changes(desk: Desk) -> None:

@@ -200,7 +200,7 @@ async def test_each_step_looks_right(desk: Desk, snapshot_svg: Camera) -> None:
             raise Unanswered(f"{text}.", "ampsm merge s1 --yes", (Question("secrets", text, ("config.py",)),))
         return came
 
-    answered(desk, merge=merge_or_ask, what_would_be_lost=lambda *_: "fix login goes to the trash; nothing is lost.")
+    answered(desk, merge=merge_or_ask, describe_loss=lambda *_: "fix login goes to the trash; nothing is lost.")
     async with desk.open(a_board(a_session("fix login", id="s1"))):
         await desk.press("M")
         desk.sees("✓ worktree", "would conflict", "→ a merge lays them out", "a secret")

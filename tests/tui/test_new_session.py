@@ -33,7 +33,7 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 def form(desk: Desk) -> Desk:
     made = a_session("made", id="m000000001").session
     desk.answers |= {
-        "surroundings": lambda *_: SHOP,
+        "repository_offer": lambda *_: SHOP,
         "check": lambda *_: (),
         "completions": lambda *_: (),
         "new": lambda *_, **__: (made, None),
@@ -132,7 +132,7 @@ async def test_recent_repositories_and_branches_are_chosen_from_a_list(form: Des
         assert form.app.screen.draft.base == "release/2.0"
         await form.press("shift+tab", "down", "enter")
         assert form.app.screen.draft.repo == "/home/ada/api"
-        form.asked("surroundings", "/home/ada/api")
+        form.asked("repository_offer", "/home/ada/api")
 
 
 async def test_a_path_is_completed_while_it_is_typed(form: Desk) -> None:
@@ -149,7 +149,7 @@ async def test_a_path_is_completed_while_it_is_typed(form: Desk) -> None:
 async def test_a_script_that_was_typed_is_not_replaced(form: Desk) -> None:
     async with form.open(board()):
         await form.press("n", "tab", "tab", "x")
-        form.answers["surroundings"] = lambda *_: RepositoryOffer("/home/ada/api", "main", (), "make other", "")
+        form.answers["repository_offer"] = lambda *_: RepositoryOffer("/home/ada/api", "main", (), "make other", "")
         form.app.screen.query_one("#repo", Choice).value = "/home/ada/api"
         await form.settle()
         assert form.app.screen.draft.script == "make testx"
@@ -191,7 +191,7 @@ async def test_what_is_taken_back_while_it_is_made_leaves_nothing(form: Desk, mo
 
 
 async def test_hostile_text_is_inert(form: Desk) -> None:
-    form.answers["surroundings"] = lambda *_: RepositoryOffer(HOSTILE, HOSTILE, (HOSTILE,), HOSTILE, "")
+    form.answers["repository_offer"] = lambda *_: RepositoryOffer(HOSTILE, HOSTILE, (HOSTILE,), HOSTILE, "")
     form.answers["check"] = lambda *_: (Trouble("base", HOSTILE, HOSTILE),)
     async with form.open(a_board(a_session(HOSTILE, repo_root=HOSTILE, script_command=HOSTILE))):
         await form.press("n", "shift+tab", "down", "x")

@@ -37,7 +37,7 @@ async def test_boxes_to_write_in(list_desk: Desk, snapshot_svg: Camera) -> None:
 
 
 async def test_several_sessions_at_once(list_desk: Desk, snapshot_svg: Camera) -> None:
-    list_desk.answers["what_would_be_lost"] = lambda _, one: f"{one} goes to the trash with 2 commits of its own."
+    list_desk.answers["describe_loss"] = lambda _, one: f"{one} goes to the trash with 2 commits of its own."
     async with list_desk.open(a_day()):
         await list_desk.press("space", "space", "space", "b")
         await snapshot_svg.tour(list_desk, "marked")
@@ -50,7 +50,7 @@ async def test_several_sessions_at_once(list_desk: Desk, snapshot_svg: Camera) -
 async def test_what_is_under_way(list_desk: Desk, snapshot_svg: Camera, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ampsm_tui.screens.progress.PATIENCE", 0.001)
     go = asyncio.Event()
-    list_desk.answers |= {"remove": lambda *_: go.wait(), "what_would_be_lost": lambda *_: "It goes."}
+    list_desk.answers |= {"remove": lambda *_: go.wait(), "describe_loss": lambda *_: "It goes."}
     async with list_desk.open(a_day()):
         await list_desk.press("space", "space")
         await list_desk.press("d")
@@ -67,7 +67,7 @@ async def test_what_is_under_way(list_desk: Desk, snapshot_svg: Camera, monkeypa
 async def test_a_session_being_made(list_desk: Desk, snapshot_svg: Camera) -> None:
     go = asyncio.Event()
     list_desk.answers |= {
-        "surroundings": lambda *_: RepositoryOffer("/home/ada/shop", "main", ("main",), "make test", ""),
+        "repository_offer": lambda *_: RepositoryOffer("/home/ada/shop", "main", ("main",), "make test", ""),
         "check": lambda *_: (),
         "new": lambda *_, **__: go.wait(),
     }
@@ -93,7 +93,7 @@ async def test_a_script_at_work(list_desk: Desk, snapshot_svg: Camera, monkeypat
         await go.wait()
         return ScriptOutput("", 30, running=False, exit_code=2, seconds=4.2)
 
-    list_desk.answers |= {"start": lambda *_: "i1", "look": look}
+    list_desk.answers |= {"start": lambda *_: "i1", "read_output": look}
     async with list_desk.open(a_day()):
         await list_desk.pilot.press("s")
         await list_desk.until("test_login.py")
@@ -154,7 +154,7 @@ async def test_help_on_a_session(desk: Desk, snapshot_svg: Camera) -> None:
 async def test_writing_and_the_queue(desk: Desk, snapshot_svg: Camera) -> None:
     row = replace(a_row(RUNNING), queued=2, iterations=4)
     queue = (waiting(3, "Then update the README"), waiting(4, "And the changelog"))
-    desk.answers["prompt_of"] = lambda *_: "Then update the README"
+    desk.answers["queued_prompt"] = lambda *_: "Then update the README"
     async with opened(desk, row, queue=queue):
         await desk.press("m")
         await desk.type("First line")
@@ -171,7 +171,7 @@ async def test_writing_and_the_queue(desk: Desk, snapshot_svg: Camera) -> None:
 
 
 async def test_light(desk: Desk, snapshot_svg: Camera) -> None:
-    desk.answers["what_would_be_lost"] = lambda *_: "Fix the login form goes to the trash with 2 commits."
+    desk.answers["describe_loss"] = lambda *_: "Fix the login form goes to the trash with 2 commits."
     async with opened(desk, a_row()):
         desk.app.theme = "ampsm-light"
         await snapshot_svg.tour(desk, "session")

@@ -86,7 +86,7 @@ def told(*looks: ScriptOutput) -> Callable[..., ScriptOutput]:
 async def test_how_it_looks(desk: Desk, snapshot_svg: Camera) -> None:
     desk.answers |= {
         "start": lambda *_: "i1",
-        "look": told(
+        "read_output": told(
             ScriptOutput("running tests\n\x1b[31mred\x1b[0m [bold]not markup[/bold]\n", 30, running=True),
             ScriptOutput("12 passed\n", 40, running=False, exit_code=0, seconds=4.2),
         ),

@@ -294,7 +294,7 @@ async def test_an_edited_session_is_counted_before_those_that_are_only_doubted(
 
 
 async def test_the_mouse_works_but_is_never_needed(desk: Desk) -> None:
-    desk.answers["what_would_be_lost"] = lambda *_: "It goes."
+    desk.answers["describe_loss"] = lambda *_: "It goes."
     rows = [a_session(name, id=name) for name in ("first", "second", "third")]
     async with desk.open(a_board(*rows)):
         await desk.pilot.click(SessionTable, offset=(10, 2))

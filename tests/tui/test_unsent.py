@@ -89,7 +89,7 @@ async def test_what_cannot_be_kept_is_asked_about(desk: Desk) -> None:
 async def test_the_form_is_as_it_was_left(desk: Desk) -> None:
     shop = RepositoryOffer("/home/ada/shop", "main", ("main",), "make test", "")
     made = a_session("made", id="m000000001").session
-    desk.answers |= {"surroundings": lambda *_: shop, "check": lambda *_: (), "new": lambda *_, **__: (made, None)}
+    desk.answers |= {"repository_offer": lambda *_: shop, "check": lambda *_: (), "new": lambda *_, **__: (made, None)}
     async with desk.open(board()):
         await desk.press("n", "escape", "n")
         desk.sees_not("as you left it")
@@ -114,7 +114,7 @@ async def test_the_form_is_as_it_was_left(desk: Desk) -> None:
 @pytest.mark.parametrize("text", ["{", "[1]", '{"prompt": 7, "unknown": null}'])
 async def test_a_form_that_cannot_be_read_ends_nothing(desk: Desk, text: str) -> None:
     UnsentText(desk.engine.home, "new", str(Path.cwd())).write(text)
-    desk.answers |= {"surroundings": lambda *_: RepositoryOffer("", "", (), "", ""), "check": lambda *_: ()}
+    desk.answers |= {"repository_offer": lambda *_: RepositoryOffer("", "", (), "", ""), "check": lambda *_: ()}
     async with desk.open(board()):
         await desk.press("n")
         desk.sees("New session")
@@ -138,7 +138,7 @@ async def test_the_next_prompt_is_shared_by_list_and_session_and_survives_the_ap
 
 async def test_a_prompt_taken_out_of_the_queue_comes_below_what_is_there_as_it_was_typed(desk: Desk) -> None:
     queued = an_iteration("s000000001", prompt="use [redacted]", state=State.QUEUED)
-    desk.answers |= {"prompt_of": lambda *_: "use my-secret", "timeline": lambda *_: None}
+    desk.answers |= {"queued_prompt": lambda *_: "use my-secret", "timeline": lambda *_: None}
     row = a_session("fix login", id="s000000001", status=RUNNING, queued=1)
     async with desk.open(a_board(row)):
         await desk.press("enter", "m")

@@ -48,7 +48,7 @@ def test_what_amp_does_elsewhere_is_told_marked_and_known_until_it_is_seen(bench
     findings = [one for one in repair.find_disagreements(bench.engine, apply=True) if one.kind == "outside"]
     assert len(findings) == 3
     assert any("feature-x" in one.text and "ampsm adopt" in one.action for one in findings)
-    assert "z.txt" in removal.what_would_be_lost(bench.engine, session.id)
+    assert "z.txt" in removal.describe_loss(bench.engine, session.id)
     sessions.edit(bench.engine, session.id, seen=True)
     assert bench.now(session).outside is None
     assert repair.find_disagreements(bench.engine) == ()
