@@ -147,7 +147,7 @@ def target(engine: "Engine", reference: str, *, trashed: bool = False) -> Sessio
 
 
 def confirm_guess(text: str, exact: str) -> None:
-    """Ask whether the thing is meant that only a beginning names, whatever --yes says; Refused without a yes."""
+    """Ask whether an abbreviation was meant as it is resolved, even with --yes; Refused without a yes."""
     from ampsm_engine.cli import diagnostics
 
     answer = diagnostics.confirmed(f"{text}. Is that what you mean?")

@@ -13,7 +13,7 @@ import click
 from ampsm_engine import labels
 from ampsm_engine.cli import diagnostics, documents, output
 from ampsm_engine.cli.demo_run import HIDDEN_VARIABLES, DemoFolder, DemoRun, await_workers, demo_environment
-from ampsm_engine.cli.listing import STATE_STYLES, board_row, ended, print_sessions
+from ampsm_engine.cli.listing import STATE_STYLES, board_row, print_sessions
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.root import Command
 from ampsm_engine.errors import Refused
@@ -101,7 +101,7 @@ def _perform(stage: DemoFolder, play: DemoRun, screens: Screens | None) -> None:
     diagnostics.note(f"{len(parts)} sessions begin; {slots} run at once. Each iteration ends in a commit.\n")
     play.begin(stage, parts)
     if screens is not None:
-        with play.attended(stage):
+        with play.sending_follow_ups(stage):
             screens()
     play.until_over()
 
@@ -129,8 +129,8 @@ def _print_end(sessions: Sequence[Session], groups: Groups, play: DemoRun) -> No
             continue  # made to be started later
         word = labels.state_word(board_row(session, groups[session.id]))
         last = groups[session.id][-1]
-        told = ended(last) + (f", commit {last.commit_sha[:10]}" if last.commit_sha else "")
-        output.line(Styled(f"{labels.GLYPHS[word]} ", STATE_STYLES[word]), one_line(session.name), f": {told}")
+        text = labels.outcome_text(last) + (f", commit {last.commit_sha[:10]}" if last.commit_sha else "")
+        output.line(Styled(f"{labels.GLYPHS[word]} ", STATE_STYLES[word]), one_line(session.name), f": {text}")
         if last.outcome is Outcome.FAILED and session.id in play.parts:
             output.line(Styled("  (on purpose: so you see what an error looks like, and that its work is kept)", "dim"))
 

@@ -1,4 +1,4 @@
-"""Where the demo plays: its folder, its surroundings, and its sessions while they run. Prints only progress."""
+"""One run of the demo: its folder, its environment, and its sessions while they run. Prints only progress."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ampsm_engine import config, labels
 from ampsm_engine.cli import diagnostics
-from ampsm_engine.cli.listing import board_row, doing
+from ampsm_engine.cli.listing import board_row
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.cli.tables import width
 from ampsm_engine.errors import AmpsmError, Refused
@@ -30,7 +30,7 @@ STOPPING = 60.0
 """Seconds that the sessions have to end after Ctrl-C."""
 
 HIDDEN_VARIABLES = ("AMPSM_DB_PATH", "AMP_CLI_PATH", "AMPSM_SCENARIO", "AMP_SETTINGS_FILE")
-"""Words of the user's about ampsm and amp that are not meant for the demo."""
+"""The user's variables for ampsm and amp, which do not apply to the demo."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ ATTENTION = 0.25
 
 @dataclass(slots=True)
 class DemoRun:
-    """The demo while it runs: which session plays which part, and whose follow-up is still to be sent."""
+    """The demo while it runs: the plan of each session, and which follow-ups are still to be sent."""
 
     engine: "Engine" = field(init=False)
     parts: "dict[str, DemoSession]" = field(default_factory=dict)
@@ -99,10 +99,10 @@ class DemoRun:
                 self.waiting[session.id] = part.follow_up
 
     def until_over(self) -> None:
-        """Show the sessions, send the follow-ups, and come back when nothing runs or waits any more."""
+        """Show the sessions and send the follow-ups until nothing runs or is queued."""
         from ampsm_engine.engine import startup
 
-        lines = diagnostics.Lines()
+        lines = diagnostics.ProgressLines()
         store = self.engine.store  # one connection: its data_version means nothing to another
         version, looks, over = -1, 0, False
         while not over:
@@ -119,8 +119,8 @@ class DemoRun:
             time.sleep(0 if over else TICK)
 
     @contextmanager
-    def attended(self, stage: DemoFolder) -> Iterator[None]:
-        """Send the follow-ups from a thread while somebody looks at the sessions in the app.
+    def sending_follow_ups(self, stage: DemoFolder) -> Iterator[None]:
+        """Send the follow-ups from a thread while the app is open.
 
         The app works in the folder it is opened in, so that is the demo's repository meanwhile, not the user's.
         """
@@ -157,7 +157,7 @@ class DemoRun:
         return sent
 
     def stop(self) -> None:
-        """Stop every session and wait until the last process has left."""
+        """Stop every session and wait until the last process has ended."""
         from ampsm_engine.engine import runs
 
         for session in self.engine.store.sessions.all():
@@ -173,7 +173,7 @@ def _line(session: Session, iterations: Sequence[Iteration], longest: int) -> st
     word = labels.state_word(row)
     name = one_line(session.name)
     shown = f"{labels.GLYPHS.get(word, '?')} {name}{' ' * (longest - width(name))}  {word:<14}"
-    return f"{shown}  {one_line(doing(row))}"
+    return f"{shown}  {one_line(labels.activity(row))}"
 
 
 def _settled(groups: Iterable[Sequence[Iteration]]) -> bool:
@@ -181,14 +181,14 @@ def _settled(groups: Iterable[Sequence[Iteration]]) -> bool:
 
 
 def await_workers(engine: "Engine") -> None:
-    """Wait until the last worker has left: its files may be removed then."""
+    """Wait until the last worker has ended: its files may be removed then."""
     from ampsm_engine.worker import slots
 
     count = int(engine.settings.number("slots"))
     deadline = time.monotonic() + STOPPING
     held: list[slots.Lock] = []
     while time.monotonic() < deadline:
-        if len(held) == count and not _still_there(engine.home.worker_log.resolve()):
+        if len(held) == count and not _is_log_open(engine.home.worker_log.resolve()):
             break
         free = slots.slot(engine.home, count)
         if free is None:
@@ -199,10 +199,10 @@ def await_workers(engine: "Engine") -> None:
         lock.release()
 
 
-def _still_there(log: Path) -> bool:
-    """Whether a process still writes to the workers' log: one that has no slot (yet) is seen by nothing else.
+def _is_log_open(log: Path) -> bool:
+    """Whether a process still has the workers' log open, also one without a slot.
 
-    Where there is no /proc, the slots alone tell.
+    Without /proc it is False: the slots alone decide.
     """
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -215,7 +215,7 @@ def _still_there(log: Path) -> bool:
 
 @contextmanager
 def demo_environment(stage: DemoFolder, speed: float) -> Iterator[None]:
-    """The environment of the demo: its own home, no word of the user's about amp."""
+    """Set the environment of the demo: its own home, none of the user's variables for ampsm and amp."""
     before = dict(os.environ)
     for name in [*HIDDEN_VARIABLES, *(name for name in before if name.startswith("AMPSM_SCRIPTED_"))]:
         os.environ.pop(name, None)

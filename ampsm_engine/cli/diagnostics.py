@@ -38,41 +38,41 @@ def _coloured() -> bool:
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def _put(text: str) -> None:
-    """Write to stderr; where that is closed or full, there is nobody left to tell it to."""
+def _write(text: str) -> None:
+    """Write to stderr; nothing where that is closed or full."""
     with suppress(OSError):
         sys.stderr.write(text)
         sys.stderr.flush()
 
 
-def _say(label: str, code: str, text: str) -> None:
+def _write_labelled(label: str, code: str, text: str) -> None:
     head = f"\x1b[{code}m{label}\x1b[0m" if _coloured() else label
-    _put(f"{head} {clean(text, lines=True)}\n")
+    _write(f"{head} {clean(text, lines=True)}\n")
 
 
 def error(problem: AmpsmError) -> None:
-    """Tell an error, and what to do next."""
-    from ampsm_engine import redact  # what was typed by mistake may be a key
+    """Write an error and its hint, without secrets: what was typed by mistake may be a key."""
+    from ampsm_engine import redact
 
-    _say("error:", "1;31", redact.text(problem.message))
+    _write_labelled("error:", "1;31", redact.text(problem.message))
     hint(redact.text(problem.hint))
 
 
 def wrong_usage(message: str, advice: str) -> None:
-    """Tell what is wrong with the arguments."""
+    """Write what is wrong with the arguments."""
     from ampsm_engine import redact
 
-    _say("error:", "1;31", redact.text(message))
+    _write_labelled("error:", "1;31", redact.text(message))
     hint(advice)
 
 
 def warning(text: str) -> None:
-    """Tell something that may surprise."""
-    _say("warning:", "33", text)
+    """Write a warning."""
+    _write_labelled("warning:", "33", text)
 
 
 def warn_of_settings(settings: "Settings") -> None:
-    """Tell what of the settings' file is not in force."""
+    """Warn of values of the settings' file that are not in force."""
     for problem in settings.problems[:_MOST_WARNINGS]:
         warning(problem.message)
         hint(problem.hint)
@@ -81,24 +81,24 @@ def warn_of_settings(settings: "Settings") -> None:
 
 
 def note(text: str) -> None:
-    """Write on stderr what happened, with no label such as `warning:` in front."""
-    _put(clean(text, lines=True) + "\n")
+    """Write what happened, without a label."""
+    _write(clean(text, lines=True) + "\n")
 
 
 def hint(text: str) -> None:
-    """Tell what to do next; nothing when there is nothing to say."""
+    """Write what to do next; nothing for an empty text."""
     if text:
-        _say("hint:", "36", text)
+        _write_labelled("hint:", "36", text)
 
 
-def no_answer(reason: AmpsmError) -> None:
-    """Tell a follower why nothing new comes for the moment."""
+def warn_of_store(reason: AmpsmError) -> None:
+    """Warn the user of a following command that the store cannot be read for the moment."""
     warning(f"{reason.message} What was shown may be old; it goes on by itself as soon as there is an answer.")
     hint(reason.hint)
 
 
 class ProgressLine:
-    """What goes on, on stderr: one line rewritten on a terminal, else one line for each change."""
+    """Progress on stderr: one line that is rewritten on a terminal, else one line for each change."""
 
     def __init__(self) -> None:
         self._terminal = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
@@ -113,17 +113,17 @@ class ProgressLine:
             return
         shown = one_line(f"{text} {detail}" if detail else text)
         if shown != self._last:
-            _put(f"\r\x1b[K{fitted(shown)}")
+            _write(f"\r\x1b[K{fitted(shown)}")
         self._last = shown
 
     def end(self) -> None:
         """Leave the terminal's line empty for what comes next."""
         if self._terminal and self._last:
-            _put("\r\x1b[K")
+            _write("\r\x1b[K")
         self._last = ""
 
 
-class Lines:
+class ProgressLines:
     """Several lines on stderr, each with a key: rewritten on a terminal, else a line for each that changed."""
 
     def __init__(self) -> None:
@@ -136,7 +136,7 @@ class Lines:
             return
         if self._terminal:
             up = f"\x1b[{len(self._last)}A" if self._last else ""
-            _put(up + "".join(f"\r\x1b[K{fitted(clean(text))}\n" for text in lines.values()))
+            _write(up + "".join(f"\r\x1b[K{fitted(clean(text))}\n" for text in lines.values()))
         else:
             for key, text in lines.items():
                 if self._last.get(key) != text:
@@ -155,7 +155,7 @@ def fitted(text: str) -> str:
 
 @contextmanager
 def working(text: str) -> Iterator[None]:
-    """Say what is being done once it has taken longer than a second."""
+    """Show what is being done once it has taken longer than PATIENCE."""
     progress = ProgressLine()
     timer = threading.Timer(PATIENCE, progress.show, (f"{text}…",))
     timer.daemon = True
@@ -169,15 +169,15 @@ def working(text: str) -> Iterator[None]:
 
 
 def confirmed(question: str) -> bool | None:
-    """The answer of the person at the terminal; None where there is nobody to ask."""
+    """Ask a yes-no question on the terminal; None without a terminal."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return None
-    _put(f"{clean(question, lines=True)} [y/N] ")
+    _write(f"{clean(question, lines=True)} [y/N] ")
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def ask(question: str, command: str, *, otherwise: str) -> None:
-    """Go on only when the person at the terminal says yes; Refused when there is nobody, or with `otherwise`."""
+    """Return only when the user at the terminal says yes; Refused without a terminal, and with `otherwise` on a no."""
     answer = confirmed(question)
     if answer is None:
         message = "This needs your word, and there is nobody at a terminal to ask."
@@ -188,7 +188,7 @@ def ask(question: str, command: str, *, otherwise: str) -> None:
 
 @contextmanager
 def interruptible(what_goes_on: str) -> Iterator[None]:
-    """Should Ctrl-C end this, say what goes on without us."""
+    """Add a note to a Ctrl-C in the block: what continues without this command."""
     try:
         yield
     except KeyboardInterrupt as end:

@@ -246,7 +246,7 @@ def _pager_of_git() -> str | None:
 
 
 def page(text: str, command: str) -> bool:
-    """Show a text in a pager and wait for its end; False when there is no such pager. Only for a terminal."""
+    """Show a text in a pager and wait until it ends; False when there is no such program. Only for a terminal."""
     words = ["/bin/sh", "-c", command] if _SHELL.search(command) else shlex.split(command)
     if not words:
         return False

@@ -1,6 +1,6 @@
-"""The outer edge of the command line: every way to end becomes a sentence on stderr and an exit code.
+"""The entry point of the command line: every way to end becomes a sentence on stderr and an exit code.
 
-The only place that knows of signals, broken pipes and the unexpected.
+Signals, broken pipes and unexpected errors are handled here and nowhere else.
 """
 
 import errno
@@ -30,7 +30,7 @@ class Terminated(KeyboardInterrupt):
 
 
 def run(arguments: list[str], *, screens: Callable[..., int] | None = None) -> int:
-    """Run the command that the arguments name; answers its exit code and has told everything."""
+    """Run the command that the arguments name; its exit code, with every error already on stderr."""
     sys.excepthook = report_unexpected
     _prepare_streams()
     _clean_up_on_signals()
@@ -42,14 +42,14 @@ def run(arguments: list[str], *, screens: Callable[..., int] | None = None) -> i
         problem = machine_problem(reason)
         if problem is None:
             raise
-        return _told(problem)
+        return _print_error(problem)
     finally:
-        _release(sys.stdout)
-        _release(sys.stderr)
+        _flush(sys.stdout)
+        _flush(sys.stderr)
 
 
 def _outcome(arguments: list[str], screens: Callable[..., int] | None) -> int:
-    directly = _directly(arguments, screens)
+    directly = _screens_without_parser(arguments, screens)
     if directly is not None:
         return _opened(directly)
     import click
@@ -60,7 +60,7 @@ def _outcome(arguments: list[str], screens: Callable[..., int] | None) -> int:
         answer = root.main(arguments, prog_name="ampsm", standalone_mode=False, obj=screens)
         output.flush()
     except AmpsmError as problem:
-        return _told(problem)
+        return _print_error(problem)
     except click.Abort as end:
         return _interrupted(end)
     except click.exceptions.NoArgsIsHelpError as problem:
@@ -73,8 +73,8 @@ def _outcome(arguments: list[str], screens: Callable[..., int] | None) -> int:
     return answer if isinstance(answer, int) else diagnostics.OK
 
 
-def _directly(arguments: list[str], screens: Callable[..., int] | None) -> Callable[[], int] | None:
-    """What opens the screens on a terminal without a parser's help; None for all else."""
+def _screens_without_parser(arguments: list[str], screens: Callable[..., int] | None) -> Callable[[], int] | None:
+    """The function that opens the screens on a terminal, where the arguments need no parser; None for all else."""
     if screens is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
         return None
     if not arguments:
@@ -87,7 +87,7 @@ def _opened(screens: Callable[[], int]) -> int:
     try:
         return screens()
     except AmpsmError as problem:
-        return _told(problem)
+        return _print_error(problem)
 
 
 def is_plain_review(arguments: list[str]) -> bool:
@@ -120,9 +120,9 @@ def machine_problem(reason: OSError) -> AmpsmError | None:
     return None
 
 
-def _told(problem: AmpsmError) -> int:
-    """An error on stderr, after what was said before it on stdout; its exit code."""
-    _release(sys.stdout)
+def _print_error(problem: AmpsmError) -> int:
+    """Write an error to stderr, after what is buffered for stdout; its exit code."""
+    _flush(sys.stdout)
     diagnostics.error(problem)
     return diagnostics.exit_code(problem)
 
@@ -142,8 +142,8 @@ def _interrupted(end: BaseException) -> int:
     cause = end.__cause__
     if isinstance(cause, Terminated):
         return 128 + cause.number
-    told = " ".join(getattr(cause, "__notes__", ()))
-    diagnostics.note(f"Interrupted. {told}".strip())
+    notes = " ".join(getattr(cause, "__notes__", ()))
+    diagnostics.note(f"Interrupted. {notes}".strip())
     return diagnostics.INTERRUPTED
 
 
@@ -176,8 +176,8 @@ def open_closed_streams() -> None:
         setattr(sys, name, os.fdopen(number, "w" if number else "r", encoding="utf-8", closefd=False))
 
 
-def _release(stream: TextIO) -> None:
-    """Let out what is written; what nobody takes is dropped, or the interpreter would complain when it ends."""
+def _flush(stream: TextIO) -> None:
+    """Flush a stream; what cannot be written is dropped, or the interpreter would complain when it ends."""
     try:
         stream.flush()
     except OSError:
@@ -187,7 +187,7 @@ def _release(stream: TextIO) -> None:
 
 
 def report_unexpected(kind: type[BaseException], problem: BaseException, trace: TracebackType | None) -> None:
-    """Tell a fault of ampsm in one sentence; the traceback goes to a private file in the home."""
+    """Write a fault of ampsm in one sentence; the traceback goes to a private file in the home."""
     import traceback
 
     from ampsm_engine import redact, timestamps
@@ -196,14 +196,14 @@ def report_unexpected(kind: type[BaseException], problem: BaseException, trace: 
         diagnostics.note("Interrupted.")
         return
     text = redact.text("".join(traceback.format_exception(kind, problem, trace)))
-    report = _kept(f"fault-{timestamps.now().replace(':', '')}.txt", text.encode("utf-8", "replace"))
+    report = _save_report(f"fault-{timestamps.now().replace(':', '')}.txt", text.encode("utf-8", "replace"))
     where = f" The details are in {report}." if report else " There is no room to keep the details."
     diagnostics.note(f"error: ampsm has a fault: {kind.__name__}.{where}")
-    _release(sys.stderr)
+    _flush(sys.stderr)
 
 
-def _kept(name: str, content: bytes) -> Path | None:
-    """Where a report is kept: in the home, else in a folder of its own below the temporary ones; None: nowhere."""
+def _save_report(name: str, content: bytes) -> Path | None:
+    """Save a report in the home, else in a temporary folder of its own; its path, or None."""
     import tempfile
 
     from ampsm_engine.home import home, write_private

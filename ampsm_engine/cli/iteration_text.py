@@ -61,7 +61,7 @@ def script_text(iteration: Iteration, facts: Sequence[Fact]) -> str:
 
 
 def _script_fact(iteration: Iteration, facts: Sequence[Fact]) -> list[Fact]:
-    """The fact that says why, where the exit code alone may mislead."""
+    """The fact with the reason, where the exit code alone may mislead."""
     if iteration.test_exit_code not in _NOT_THE_SCRIPTS:
         return []
     return [fact for fact in facts if fact.kind == "tested"][-1:]

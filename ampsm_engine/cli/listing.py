@@ -8,8 +8,6 @@ from ampsm_engine.cli.iteration_text import NONE, Notes, is_uncommitted
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.tables import Cell, TableColumn, table
 from ampsm_engine.engine.bases import gone_bases
-from ampsm_engine.labels import activity as activity  # noqa: PLC0414 - part of this module's face
-from ampsm_engine.labels import outcome_text as outcome_text  # noqa: PLC0414
 from ampsm_engine.model import BoardRow, Iteration, Session, State
 
 COLUMNS = (
@@ -35,7 +33,7 @@ STATE_STYLES = {
 
 
 def board_row(session: Session, iterations: Sequence[Iteration]) -> BoardRow:
-    """A session as the board has it: its iteration that runs, else the newest that began, else the first that waits."""
+    """A session as on the board: with its running iteration, else the newest that began, else the first queued."""
     queued = [each for each in iterations if each.state is State.QUEUED]
     begun = [each for each in iterations if each.state is not State.QUEUED]
     running = [each for each in begun if each.state is not State.SETTLED]
@@ -55,7 +53,7 @@ def print_sessions(
     notes: Notes = NONE,
     conflicts: Collection[str] = (),
 ) -> None:
-    """Write the table of sessions to stdout; `conflicts` are the sessions in which one waits."""
+    """Write the table of sessions to stdout; `conflicts` are the sessions with an open conflict."""
     at = datetime.now(UTC)
     gone = gone_bases(sessions)
     amiss = {
@@ -77,7 +75,7 @@ def _cells(
         Styled(word, style),
         f"{labels.OUTSIDE_MARK} {one_line(session.name)}" if session.outside else one_line(session.name),
         Styled(session.repo_root.rstrip("/").rpartition("/")[2], "dim"),
-        Styled(amiss, "red") if amiss else activity(row, uncommitted=uncommitted),
+        Styled(amiss, "red") if amiss else labels.activity(row, uncommitted=uncommitted),
         str(row.iterations),
         labels.count(total_tokens(iterations)),
         labels.age(session.last_run or session.created_at, at),

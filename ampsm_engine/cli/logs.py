@@ -43,10 +43,10 @@ if TYPE_CHECKING:
     from ampsm_engine.context import Engine
 
 TICK = 0.1
-"""Seconds between two looks at a transcript that grows."""
+"""Seconds between two reads of a transcript that grows."""
 
 SWEEP_EVERY = 20
-"""Looks between two searches for a worker that died while somebody follows."""
+"""Reads between two sweeps for dead workers while a transcript is followed."""
 
 Line = tuple[str | Styled, ...]
 
@@ -113,7 +113,7 @@ def _events(engine: "Engine", iteration_id: str, *, follow: bool) -> Iterator[Ev
     from ampsm_engine.engine import startup, views
 
     looks = 0
-    for event in views.follow_log(engine, iteration_id, diagnostics.no_answer if follow else None):
+    for event in views.follow_log(engine, iteration_id, diagnostics.warn_of_store if follow else None):
         if event is not None:
             yield event
         elif not follow:
@@ -194,7 +194,7 @@ def _document(engine: "Engine", iteration: Iteration) -> Document:
 def _print_raw(engine: "Engine", iteration: Iteration, *, follow: bool) -> None:
     path, store = engine.home.run(iteration.id).stream, engine.store
     if follow:
-        store.outlast(diagnostics.no_answer)
+        store.retry_reads(diagnostics.warn_of_store)
     position = 0
     while True:
         settled = store.iterations.get(iteration.id).state is State.SETTLED
@@ -309,7 +309,7 @@ def _our_lines(event: Event) -> Iterator[Line]:
 
 
 def _prompt_lines(text: str) -> Iterator[Line]:
-    """What the user said."""
+    """The lines of a prompt."""
     for number, each in enumerate(text.strip().split("\n")):
         yield (Styled("> " if number == 0 else "  ", "blue"), Styled(each, "bold"))
     yield ("",)

@@ -69,12 +69,12 @@ def _rendered(part: str | Styled, *, colour: bool) -> str:
 
 
 class ReaderLeft(Exception):
-    """The reader of standard output is gone. No OSError, for click would end with exit code 1 on that."""
+    """The reader of standard output has closed it. No OSError, for click would end with exit code 1 on that."""
 
 
 @contextmanager
-def _told() -> Iterator[None]:
-    """A full disk is told; a reader that has left is the edge's business."""
+def _translated_errors() -> Iterator[None]:
+    """Failed for a full disk, ReaderLeft for a reader that has closed its end."""
     try:
         yield
     except BrokenPipeError as reason:
@@ -85,20 +85,20 @@ def _told() -> Iterator[None]:
 
 def write(text: str) -> None:
     """Write text that is already clean to stdout."""
-    with _told():
+    with _translated_errors():
         sys.stdout.write(text)
 
 
 def flush() -> None:
-    """Let out what is written: before stderr goes on, or because a reader follows."""
-    with _told():
+    """Flush stdout: before something is written to stderr, or because a program reads along."""
+    with _translated_errors():
         sys.stdout.flush()
 
 
 def untouched(content: bytes) -> None:
     """Write bytes to stdout exactly as they are: for programs, never for a terminal."""
     flush()
-    with _told():
+    with _translated_errors():
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
 
@@ -109,7 +109,7 @@ def document(content: dict[str, object]) -> None:
 
 
 def written_document(members: str) -> None:
-    """The same where the members of the document are JSON text already."""
+    """Write the JSON document of a command whose members are JSON text already."""
     text = f'{{"version":{VERSION},{members}}}'
     write((text if text.isascii() else _BEYOND_ASCII.sub(_escaped, text)).replace("\x7f", "\\u007f") + "\n")
 
@@ -130,7 +130,7 @@ def encoded(content: object) -> str:
     return json.dumps(content, ensure_ascii=True, separators=(",", ":")).replace("\x7f", "\\u007f")
 
 
-def facts(rows: Iterable[tuple[str, str]]) -> None:
+def fields(rows: Iterable[tuple[str, str]]) -> None:
     """Write `name  value` lines, the values aligned; rows without a value are left out."""
     kept = [(name, value) for name, value in rows if value]
     width = max((len(name) for name, _ in kept), default=0)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from ampsm_engine.context import Engine
 
 _TRASHED = arguments.SessionReference(trashed=True)
-_KEPT = "Nothing was removed."
+_NOTHING_REMOVED = "Nothing was removed."
 
 
 @click.command(cls=Command, short_help="Move sessions to the trash.")
@@ -39,7 +39,7 @@ def rm_command(references: tuple[str, ...], *, yes: bool, as_json: bool) -> int:
             diagnostics.note(removal.describe_loss(engine, session.id))
         many = "this session" if len(sessions) == 1 else f"these {len(sessions)} sessions"
         command = f"ampsm rm {' '.join(session.id for session in sessions)}"
-        diagnostics.ask(f"Move {many} to the trash?", command, otherwise=_KEPT)
+        diagnostics.ask(f"Move {many} to the trash?", command, otherwise=_NOTHING_REMOVED)
     removed = []
     for session in sessions:
         if yes and (lost := removal.describe_ignored(engine, session.id)):
@@ -166,7 +166,7 @@ def trash_purge(references: tuple[str, ...], *, yes: bool, as_json: bool) -> int
             more = f", with {plain_text.list_some(only)}" if only else ""
             diagnostics.note(f"{one_line(session.name)} ({session.id}) would be gone for good{more}.")
         command = f"ampsm trash purge {' '.join(references)}".strip()
-        diagnostics.ask("Remove for good what only the trash still holds?", command, otherwise=_KEPT)
+        diagnostics.ask("Remove for good what only the trash still holds?", command, otherwise=_NOTHING_REMOVED)
     freed = 0
     for session in sessions:
         with diagnostics.working(f"Purging {one_line(session.name)}"):

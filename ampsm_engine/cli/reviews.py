@@ -48,7 +48,7 @@ def comments_command(
 ) -> int:
     """List the comments on a session's changes: where they are now, and what amp did to their lines.
 
-    open: not sent yet. sent: told to amp; once that iteration has ended, its lines are touched, untouched or gone.
+    open: not sent yet. sent: part of a prompt; once that iteration has ended, its lines are touched, untouched or gone.
 
       ampsm comments dark
       ampsm comments dark --prompt
@@ -88,8 +88,8 @@ def _send(engine: "Engine", session: "Session", *, wait: bool, as_json: bool) ->
     iteration = comments.send(engine, session.id, draft.text, draft.answers)
     if not as_json:
         many = len(draft.answers)
-        told = f"{plural(many, 'comment')} sent"
-        output.line(f"Iteration {iteration.number} of {one_line(session.name)} ({session.id}) is queued: {told}.")
+        sent = f"{plural(many, 'comment')} sent"
+        output.line(f"Iteration {iteration.number} of {one_line(session.name)} ({session.id}) is queued: {sent}.")
     code = diagnostics.OK
     if wait:
         from ampsm_engine.cli.runs import wait_for
@@ -134,8 +134,10 @@ def _print(found: "list[Comment]") -> None:
 @click.option("--side", type=click.Choice(["old", "new"]), default="new", help="Lines as they were, or as they are.")
 @click.option("--iteration", "-i", "number", metavar="N", type=click.IntRange(min=1), help="Lines as of an iteration.")
 @click.option("--edit", metavar="ID", type=arguments.TEXT, help="Give a comment another text: --edit ID TEXT.")
-@click.option("--resolve", metavar="ID", type=arguments.TEXT, help="Nothing more is to be said about it.")
-@click.option("--reopen", metavar="ID", type=arguments.TEXT, help="The next sending takes it again.")
+@click.option("--resolve", metavar="ID", type=arguments.TEXT, help="Mark it as resolved.")
+@click.option(
+    "--reopen", metavar="ID", type=arguments.TEXT, help="Open it again, so that it is sent with the next prompt."
+)
 @click.option("--delete", metavar="ID", type=arguments.TEXT, help="Delete it.")
 @arguments.json_option
 def comment_command(
@@ -168,9 +170,9 @@ def comment_command(
     engine = arguments.open_engine()
     session = arguments.target(engine, reference)
     if named:
-        made = _changed(engine, session.id, *named[0], place or "")
+        made = _change_comment(engine, session.id, *named[0], place or "")
     else:
-        made = _made(engine, session, place or "", text or "", side=side, number=number)
+        made = _add_comment(engine, session, place or "", text or "", side=side, number=number)
     if as_json:
         output.document({"sessionId": session.id, "comment": _document(made)})
     elif not named:
@@ -188,7 +190,7 @@ def _check(verb: str, place: str | None, text: str | None) -> None:
         raise click.UsageError("A comment needs a place and a text: ampsm comment SESSION PATH:LINE 'TEXT'.")
 
 
-def _changed(engine: "Engine", session_id: str, verb: str, reference: str, text: str) -> "Comment":
+def _change_comment(engine: "Engine", session_id: str, verb: str, reference: str, text: str) -> "Comment":
     from ampsm_engine.engine import comments
 
     found = comments.find_comment(engine, session_id, reference)
@@ -203,7 +205,9 @@ def _changed(engine: "Engine", session_id: str, verb: str, reference: str, text:
     return (comments.resolve_comment if verb == "resolve" else comments.reopen_comment)(engine, found.id)
 
 
-def _made(engine: "Engine", session: "Session", place: str, text: str, *, side: str, number: int | None) -> "Comment":
+def _add_comment(
+    engine: "Engine", session: "Session", place: str, text: str, *, side: str, number: int | None
+) -> "Comment":
     from ampsm_engine.diff.deltas import Side
     from ampsm_engine.engine import comments
 

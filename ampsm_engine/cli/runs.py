@@ -1,4 +1,4 @@
-"""The commands iterate, wait, stop and run: one file for what happens in a session."""
+"""The commands iterate, wait, stop and run, and waiting for iterations with progress on stderr."""
 
 import sys
 from collections.abc import Sequence
@@ -68,7 +68,7 @@ def iterate_command(reference: str, prompt: str | None, prompt_file: str | None,
 @click.option("--timeout", metavar="S", type=click.FloatRange(min=0), help="Give up after S seconds (exit code 1).")
 @arguments.json_option
 def wait_command(references: tuple[str, ...], timeout: float | None, *, as_json: bool) -> int:
-    """Wait until nothing of the sessions runs or waits in the queue.
+    """Wait until nothing of the sessions runs or is queued.
 
     The exit code is that of their last iterations, the worst of several: 0 done, 1 failed, stopped or
     crashed (or the time is over), 5 amp is missing or not logged in. A failing script does not change it.
@@ -87,11 +87,11 @@ def wait_command(references: tuple[str, ...], timeout: float | None, *, as_json:
     return code
 
 
-@click.command(cls=Command, short_help="Stop what runs and waits in a session.")
+@click.command(cls=Command, short_help="Stop what runs and is queued in a session.")
 @arguments.session_argument
 @arguments.json_option
 def stop_command(reference: str, *, as_json: bool) -> int:
-    """Stop the iteration that runs in a session, take out of the queue what waits there, and tell what became of both.
+    """Stop the iteration that runs in a session and drop the queued ones; print what became of them.
 
     amp is asked to end; if it does not, it is killed within seconds. What it changed is still committed. A commit,
     a hook or a script that does not end either is ended, after the times that the settings `stop.` give.
@@ -123,7 +123,7 @@ def stop_command(reference: str, *, as_json: bool) -> int:
 
 
 def _stop_text(iteration: Iteration, facts: Sequence[Fact]) -> str:
-    """What a stop came to, in one sentence."""
+    """The result of a stop for one iteration, in a sentence."""
     if iteration.state is not State.SETTLED:
         doing = one_line(iteration.activity or iteration.state.value)
         return f"Iteration {iteration.number} has not ended: {doing}."
@@ -187,10 +187,10 @@ def wait_for(
 
     def no_answer(reason: AmpsmError) -> None:
         progress.end()
-        diagnostics.no_answer(reason)
+        diagnostics.warn_of_store(reason)
 
     store = engine.store
-    store.outlast(no_answer, timeout)
+    store.retry_reads(no_answer, timeout)
     names = {key: one_line(store.sessions.get(key).name) for key in session_ids}
 
     def seen(iterations: tuple[Iteration, ...]) -> None:

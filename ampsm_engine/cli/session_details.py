@@ -1,4 +1,4 @@
-"""One session in full for a person: what it is, what it changed, its iterations. Reads nothing."""
+"""All about one session for a person: its fields, its changes, its iterations. Reads nothing."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -30,12 +30,12 @@ COLUMNS = (
 
 
 def print_session_details(view: "SessionView", notes: Notes, amiss: str = "") -> None:
-    """Write all about one session to stdout; `amiss`: what is gone of it, and whether a conflict waits."""
+    """Write all about one session to stdout; `amiss`: what is wrong with it (`session_problems.problem_text`)."""
     session = view.session
     word = labels.state_word(board_row(session, view.iterations))
     style = STATE_STYLES.get(word, "")
     output.line(Styled(labels.GLYPHS.get(word, "?"), style), " ", Styled(one_line(session.name), "bold"), f"  {word}")
-    output.facts(_facts(view))
+    output.fields(_facts(view))
     if view.iterations:
         output.line()
         at = datetime.now(UTC)

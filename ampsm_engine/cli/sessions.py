@@ -1,4 +1,4 @@
-"""The commands new, ls, show, edit and adopt: one file for what a session is."""
+"""The commands new, ls, show, edit and adopt."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -100,7 +100,7 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
 
 def _print_new(session: Session, iteration: Iteration | None) -> None:
     output.line(output.Styled(one_line(session.name), "bold"))
-    output.facts(
+    output.fields(
         (
             ("session", session.id),
             ("branch", f"{session.branch_name} (from {session.base_branch})"),

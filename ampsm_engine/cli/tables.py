@@ -31,7 +31,7 @@ Cell = str | Styled
 
 
 def text(cell: Cell) -> str:
-    """What a cell says, on one line and clean."""
+    """The text of a cell, on one line and clean."""
     return one_line(cell.text if isinstance(cell, Styled) else cell)
 
 

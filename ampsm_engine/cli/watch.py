@@ -1,4 +1,4 @@
-"""The commands watch, status and events: how things stand, and what becomes true."""
+"""The commands watch, status and events: the state of all sessions, and their history."""
 
 import sys
 import time
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from ampsm_engine.store import Store
 
 TICK = 0.1
-"""Seconds between two looks for new facts."""
+"""Seconds between two reads of the history."""
 
 RECENT = 10
-"""Facts that a follower is shown to begin with, as `tail` does."""
+"""Events that --follow shows to begin with, as `tail` does."""
 
 _WORDS = ("running", "queued", "awaiting-input", "error", "idle", "done")
 
@@ -29,7 +29,7 @@ _WORDS = ("running", "queued", "awaiting-input", "error", "idle", "done")
 @click.command(cls=Command, short_help="Watch the sessions in a side pane; nothing can be changed there.")
 @click.pass_context
 def watch_command(ctx: click.Context) -> int:
-    """Show who works and who needs you, live, in as little room as 30 columns. Nothing can be changed from here.
+    """Show which sessions run and which need you, live, in as little as 30 columns. Nothing can be changed from here.
 
     Beside an editor in tmux:
       tmux split-window -h -l 40 ampsm watch
@@ -40,7 +40,7 @@ def watch_command(ctx: click.Context) -> int:
 
 
 @click.command(cls=Command, short_help="Count the sessions by what they are.")
-@click.option("--tmux", is_flag=True, help="One short line for a status bar; empty when all is at rest.")
+@click.option("--tmux", is_flag=True, help="One short line for a status bar; empty when all is idle.")
 @arguments.json_option
 def status_command(*, tmux: bool, as_json: bool) -> int:
     """Count the sessions: running, queued, awaiting input, error, idle, done.
@@ -82,7 +82,7 @@ def status_command(*, tmux: bool, as_json: bool) -> int:
 @click.option("--after", metavar="N", type=click.IntRange(min=0), help="Only events with a number above N.")
 @arguments.json_option
 def events_command(reference: str | None, after: int | None, *, follow: bool, as_json: bool) -> int:
-    """Show the facts that ampsm has written down: created, queued, started, committed, tested, trashed...
+    """Show the history that ampsm has recorded: created, queued, started, committed, tested, trashed...
 
     With --json one object a line. Numbers only grow: `--after N` goes on where a script left off.
 
@@ -94,7 +94,7 @@ def events_command(reference: str | None, after: int | None, *, follow: bool, as
     limit = RECENT if follow and after is None else None
     store = engine.store
     if follow:
-        store.outlast(diagnostics.no_answer)
+        store.retry_reads(diagnostics.warn_of_store)
     facts = store.facts.read(after=after or 0, session_id=session_id, limit=limit)
     names: dict[str, str] = {}
     _print(store, facts, names, as_json=as_json)

@@ -50,7 +50,7 @@ def plan() -> tuple[DemoSession, ...]:
 
 
 def install(folder: Path, *, state: Path | None = None) -> Path:
-    """Writes an executable `amp` into the folder and answers its path; with `state`, its threads are kept there."""
+    """Write an executable `amp` into the folder, and return its path; `state`: the folder of its threads."""
     script = folder / "amp"
     # A wrapper, because a first line naming an interpreter breaks on long paths and on spaces. -S and -E: the
     # program needs no site packages, and the environment of the project it works in must not reach it.
@@ -66,7 +66,7 @@ def install(folder: Path, *, state: Path | None = None) -> Path:
 
 
 def repository(folder: Path) -> Path:
-    """Makes the demo's repository in a folder and answers its path: a Python project, the same commits every time.
+    """Make the demo's repository in a folder, and return its path: a Python project, the same commits every time.
 
     The user's git configuration, hooks and templates are kept out; the only identity is the repository's own. Refused
     when the folder is not empty, Unfit without git, Failed when git fails.

@@ -191,7 +191,7 @@ class Comparison:
         return (entry.old_oid, found.old_size), (entry.new_oid, found.new_size)
 
     def _lfs(self, oid: str, size: int) -> int:
-        """The size that an LFS pointer tells; -1 for anything else."""
+        """The size in an LFS pointer; -1 for any other content."""
         if not oid or not len(_LFS) < size <= _LFS_LARGEST:
             return -1
         content = self.source.blob(oid)
@@ -210,7 +210,7 @@ class Comparison:
 
 
 def key(entry: FileEntry) -> Key:
-    """What a file's patch depends on, besides the options; the client says the same of its entries."""
+    """All that a file's patch depends on, besides the options; the client has the same key."""
     return entry.old_oid, entry.new_oid, entry.old_mode, entry.new_mode, entry.path, entry.old_path
 
 

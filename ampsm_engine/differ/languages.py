@@ -86,7 +86,7 @@ _BY_NAME = {name: language for language, names in _LANGUAGES.items() for name in
 
 
 def language(path: str) -> str:
-    """The name of a file's language; empty when its name does not tell."""
+    """The language of a file by its name; empty when unknown."""
     name = path.rpartition("/")[2]
     found = _BY_NAME.get(name)
     if found is None and name.startswith(("Dockerfile.", "Containerfile.", "Makefile.")):

@@ -1,4 +1,4 @@
-"""What the two ends of the diff process say to each other: frames, and the values that a reader of diffs gets.
+"""The protocol of the diff process: its frames, and the values that a reader of diffs gets.
 
 A frame is two lengths, a JSON header and raw bytes: cheap to take apart, and nothing that is read is ever executed.
 Paths are text as Python names files; code is bytes as git has it. Neither is fit for a terminal before it is cleaned.

@@ -1,4 +1,4 @@
-"""The diff process: one loop that answers questions, and in between makes the next piece of what is wanted most.
+"""The diff process: one loop that answers questions, and in between does the next piece of the most urgent work.
 
 Texts first, then the patches in view, colours and words in view, then all other patches. No piece takes longer than a
 few milliseconds, so that a change of mind is heard; a lexer that goes astray is stopped by an alarm. The git program
@@ -260,7 +260,7 @@ class Server:
 
 
 def _trim_memory() -> None:
-    """Give memory that the C library keeps after a rush of work back to the system, where it can."""
+    """Return memory that the C library holds after much work to the system, where it can."""
     try:
         trim = ctypes.CDLL(None).malloc_trim
     except (OSError, AttributeError):  # not glibc

@@ -15,7 +15,7 @@ from ampsm_engine.git.scratch import Scratch, TreeEntry, scratch
 from ampsm_engine.model import Iteration
 from ampsm_engine.naming import LEAST_OF_AN_ID, new_id
 from ampsm_engine.review import prompt
-from ampsm_engine.review.prompt import Draft
+from ampsm_engine.review.prompt import ReviewDraft
 from ampsm_engine.review.values import WHOLE, Comment, CommentState
 
 AROUND = 3
@@ -165,7 +165,7 @@ def _unsent_rejections(engine: Engine, session_id: str) -> list[str]:
     ]
 
 
-def draft(engine: Engine, session_id: str) -> Draft:
+def draft(engine: Engine, session_id: str) -> ReviewDraft:
     """The prompt that the open comments and the reasons of rejections make; an empty text when there are none."""
     waiting = [one for one in located_comments(engine, session_id) if one.state is CommentState.OPEN]
     unsent = set(_unsent_rejections(engine, session_id))

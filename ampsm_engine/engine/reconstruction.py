@@ -137,7 +137,7 @@ def find_lost(
     # By every repository's: a copy of a repository has the sessions of the first in it, and they are there.
     store = engine.store
     known_ids = {session.id for session in (*store.sessions.all(), *store.sessions.all(trashed=True))}
-    for remains in _Search(repo, known, runs, known_ids).lost():
+    for remains in _LostSessionSearch(repo, known, runs, known_ids).lost():
         rebuilt.add_session(remains)
     for session in known:
         mine = [run for run in runs if run.worktree == session.worktree_path]
@@ -146,7 +146,7 @@ def find_lost(
     return rebuilt
 
 
-class _Search:
+class _LostSessionSearch:
     """The search for unknown sessions in one repository."""
 
     def __init__(

@@ -178,7 +178,7 @@ def wait(
     """
     store = engine.store
     if trouble is not None:
-        store.outlast(trouble, timeout)
+        store.retry_reads(trouble, timeout)
     deadline = None if timeout is None else time.monotonic() + timeout
     version, swept = -1, time.monotonic()
     while True:

@@ -154,7 +154,7 @@ def follow_log(
     """
     store = engine.store
     if trouble is not None:
-        store.outlast(trouble)
+        store.retry_reads(trouble)
     seen = -1
     live = True
 

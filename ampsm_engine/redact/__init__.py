@@ -38,7 +38,7 @@ def bytes_(content: bytes) -> bytes:
 
 
 def found(content: bytes) -> frozenset[str]:
-    """The secrets that stand in a content, as they are written there; never to be shown."""
+    """The secrets in a content, as they are written there; never to be shown."""
     return _default().found(content)
 
 

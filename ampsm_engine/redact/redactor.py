@@ -64,12 +64,12 @@ class Redactor:
         return content if cleaned is text else cleaned.encode("utf-8", "surrogateescape")
 
     def found(self, content: bytes) -> frozenset[str]:
-        """The secrets that stand in a content, as they are written there; never to be shown."""
+        """The secrets in a content, as they are written there; never to be shown."""
         text = content.decode("utf-8", "surrogateescape")
         return frozenset(text[span.start : span.end] for span in self._spans(text))
 
     def file(self, path: Path) -> int:
-        """Redact a file in place, in one step, private to its owner; answers the number of secrets found.
+        """Redact a file in place, atomically, private to its owner; the number of secrets found.
 
         A file without any, or that is not there, is left alone. Memory does not grow with the file or its
         lines. Nobody may write to it meanwhile. Raises Failed when it cannot be read or replaced.

@@ -23,21 +23,21 @@ _BROKEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """A prompt to look at and to edit, and the ids of what it answers."""
+class ReviewDraft:
+    """A prompt for the user to edit, and the ids of the comments and rejections in it."""
 
     text: str
     answers: tuple[str, ...]
 
 
-def draft(comments: Sequence[Comment], rejections: Sequence[Rejection] = ()) -> Draft:
+def draft(comments: Sequence[Comment], rejections: Sequence[Rejection] = ()) -> ReviewDraft:
     """The prompt of these comments and rejections, files by name, places by line; an empty text without any."""
     found: dict[str, list[Comment | Rejection]] = {}
     everything: list[Comment | Rejection] = [*comments, *rejections]
     for one in everything:
         found.setdefault(_path(one), []).append(one)
     if not found:
-        return Draft("", ())
+        return ReviewDraft("", ())
     parts = [_opening(len(comments), len(rejections))]
     answers: list[str] = []
     for path in sorted(found):
@@ -45,7 +45,7 @@ def draft(comments: Sequence[Comment], rejections: Sequence[Rejection] = ()) -> 
         for one in sorted(found[path], key=_order):
             answers.append(one.id)
             parts.append(_item(len(answers), one))
-    return Draft("\n\n".join(parts) + "\n", tuple(answers))
+    return ReviewDraft("\n\n".join(parts) + "\n", tuple(answers))
 
 
 def _path(one: Comment | Rejection) -> str:
@@ -60,7 +60,7 @@ def _order(one: Comment | Rejection) -> tuple[bool, int, str]:
 
 
 def _opening(comments: int, rejections: int) -> str:
-    """A first line that tells all of it: the subject of amp's commit may be made from it."""
+    """A first line that sums up the prompt: the subject of amp's commit may be made from it."""
     address = f"Address {plural(comments, 'review comment')}" if comments else ""
     leave = f"leave out {plural(rejections, 'change')} that I took back" if rejections else ""
     ask = f"{address}, and {leave}" if address and leave else address or leave[:1].upper() + leave[1:]

@@ -99,7 +99,7 @@ class Rejection:
     reason: str | None
     """For the next prompt."""
     quote: str
-    """The change as it is told in that prompt; secrets are redacted."""
+    """The change as it is quoted in that prompt; secrets are redacted."""
     tree: str
     """What undoing it needs: a tree of the repository with the files as they were and as they became; kept for it."""
     created_at: str
@@ -107,14 +107,14 @@ class Rejection:
     """The labelled commit; None when nothing of it had been committed."""
     undone_at: str | None = None
     iteration_id: str | None = None
-    """The iteration whose prompt told of it."""
+    """The iteration whose prompt had it."""
     note: str | None = None
-    """What one should know about it besides."""
+    """A remark for the user, such as what else was changed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """What somebody looked at last in a session."""
+    """The tree that was reviewed last in a session."""
 
     session_id: str
     tree: str

@@ -98,7 +98,7 @@ class Database:
             self._opened += 1
 
     def _recover_lost(self) -> None:
-        """Unfit, with what could be recovered in its place, when there was a database and it is gone or empty."""
+        """Unfit when there was a database and it is gone or empty: what could be recovered is in its place then."""
         if database_files.is_blank(self.path):
             from ampsm_engine.store import salvage
 
@@ -107,7 +107,7 @@ class Database:
                     raise lost
 
     def check(self) -> None:
-        """Read the whole database once; Unfit when it is corrupt: it is set aside then, and a recovered one there."""
+        """Read the whole database once; Unfit when it is corrupt: a recovered one is in its place then."""
         with self._translating():
             migrations.check(self.connection())
 
@@ -139,7 +139,7 @@ class Database:
             self._database.close()
 
     def data_version(self) -> int:
-        """A number that changes whenever any other connection commits; microseconds.
+        """A number that changes whenever another connection commits; it takes microseconds.
 
         It is read on a connection of its own that never writes, and means nothing to another Store.
         """
@@ -178,7 +178,7 @@ class Database:
         return self._database
 
     def _is_replaced(self) -> bool:
-        """Whether another file lies at the path by now: what is read from the old one is over, what is written, lost.
+        """Whether the path has another file by now: what is written to the old one would be lost.
 
         Not in the middle of a transaction, which ends where it began.
         """
@@ -204,16 +204,16 @@ class Database:
 
         return self._answered(rows)
 
-    def outlast(self, trouble: Callable[[AmpsmError], None], seconds: float | None = None) -> None:
-        """From now on ask each question again while the database does not answer: for who follows it.
+    def retry_reads(self, trouble: Callable[[AmpsmError], None], seconds: float | None = None) -> None:
+        """From now on retry each question while the database cannot be read, for callers that follow it.
 
-        `trouble` hears each new reason why there is no answer yet; after so many seconds from now it is raised.
+        `trouble` gets each new reason; after `seconds` from now it is raised.
         """
         self._trouble = trouble
         self._deadline = math.inf if seconds is None else time.monotonic() + seconds
 
     def _answered(self, question: Callable[[], Answer]) -> Answer:
-        heard = ""
+        reported = ""
         while True:
             try:
                 with self._translating():
@@ -221,8 +221,8 @@ class Database:
             except (Failed, Unfit) as reason:
                 if self._trouble is None or self._is_in_transaction() or time.monotonic() > self._deadline:
                     raise
-                if reason.message != heard:
-                    heard = reason.message
+                if reason.message != reported:
+                    reported = reason.message
                     self._trouble(reason)
             time.sleep(TICK)
 
@@ -278,7 +278,7 @@ class Database:
         return Failed(f"{where} could not be used: {cause}.", "ampsm doctor")
 
     def _corrupt(self, reason: Exception) -> AmpsmError:
-        """Look again with nobody else looking, then set the database aside."""
+        """Check again with the database locked, then replace it by a recovered one."""
         self.close()
         self._database = None
         with self._translating(), database_files.exclusive_change(self.path):

@@ -1,7 +1,7 @@
-"""Copies of the database beside it, one a day, and a list of the repositories it knew: what a lost one is found by.
+"""Daily copies of the database, and a list of its repositories, from which a lost one is rebuilt.
 
-Both lie in `<database>.copies/`, private to their owner. Nobody has to call a service for them: a command or a worker
-makes the copy when the newest one is a day old, which is one look into a folder otherwise.
+Both are in `<database>.copies/`, private to their owner. A command or a worker makes the copy when the newest one is a
+day old; otherwise it costs one read of a folder.
 """
 
 import contextlib
@@ -30,7 +30,7 @@ _LIST_PATIENCE = 5.0
 
 
 def folder(path: Path) -> Path:
-    """Where the copies of a database lie."""
+    """The folder of the copies of a database."""
     return path.with_name(f"{path.name}.copies")
 
 
@@ -49,17 +49,17 @@ def is_due(path: Path) -> bool:
 
 
 def make(path: Path) -> Path | None:
-    """Copy the database when it is due, and remember its repositories; None when nobody had to.
+    """Copy the database when that is due, and list its repositories; None when it is not.
 
-    One without sessions is not copied: it may be what stands in a lost one's place. Raises sqlite3.DatabaseError when
+    One without sessions is not copied: it may have replaced a lost one. Raises sqlite3.DatabaseError when
     the copy turns out corrupt, as the database is then; OSError when it cannot be written.
     """
-    with _sole(path) as is_ours:
+    with _copy_lock(path) as is_ours:
         if not is_ours or not is_due(path):
             return None
         with contextlib.closing(database_files.connect(path)) as source:
             roots = [root for (root,) in source.execute('SELECT DISTINCT "repoRoot" FROM sessions ORDER BY 1')]
-            return _copied(path, source) if roots and _noted(path, roots) else None
+            return _copied(path, source) if roots and _list_repositories(path, roots) else None
 
 
 def _copied(path: Path, source: sqlite3.Connection) -> Path:
@@ -83,8 +83,8 @@ def _copied(path: Path, source: sqlite3.Connection) -> Path:
 
 
 @contextlib.contextmanager
-def _sole(path: Path) -> Iterator[bool]:
-    """Whether this process alone makes copies now; where another one does, nobody waits for it."""
+def _copy_lock(path: Path) -> Iterator[bool]:
+    """Whether this process holds the lock for copying; it does not wait for another one."""
     folder(path).mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
     descriptor = open_private(folder(path) / "lock", os.O_RDWR | os.O_CREAT)
     try:
@@ -106,13 +106,13 @@ def repositories(path: Path) -> list[Path]:
 
 
 def note_repository(path: Path, root: str) -> None:
-    """Remember a repository from its first session on, when there is no copy yet."""
+    """List the repository of a new session, before there is a copy."""
     with contextlib.suppress(OSError):
         folder(path).mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
-        _noted(path, [root])
+        _list_repositories(path, [root])
 
 
-def _noted(path: Path, roots: Iterable[str]) -> bool:
+def _list_repositories(path: Path, roots: Iterable[str]) -> bool:
     wanted = list(map(str, roots))
     if set(wanted) <= set(map(str, repositories(path))):
         return True

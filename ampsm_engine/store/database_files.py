@@ -1,4 +1,4 @@
-"""The database as files: private, locked while it changes shape, copied before it does, set aside when corrupt.
+"""The database as files: private, locked while its schema changes, copied before that, quarantined when corrupt.
 
 Never opens the database's own file for reading: closing it would drop the locks that SQLite holds in this process.
 """
@@ -66,7 +66,7 @@ def create(path: Path) -> None:
 
 @contextlib.contextmanager
 def exclusive_change(path: Path) -> Iterator[None]:
-    """Held by the one process that makes, migrates or sets aside the database; the others wait for it."""
+    """The lock of the one process that makes, migrates or replaces the database; others wait for it."""
     path.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
     descriptor = open_private(path.with_name(f"{path.name}.changing"), os.O_RDWR | os.O_CREAT)
     try:
@@ -141,7 +141,7 @@ def _moment() -> str:
 
 
 def network_mount(path: Path, mounts: str) -> str | None:
-    """The kind of network file system that a path lies on, by the text of /proc/self/mountinfo; else None."""
+    """The kind of network file system of a path, by the text of /proc/self/mountinfo; else None."""
     best, found = -1, None
     for line in mounts.splitlines():
         head, _, tail = line.partition(" - ")
@@ -155,7 +155,7 @@ def network_mount(path: Path, mounts: str) -> str | None:
 
 
 def refuse_network(path: Path) -> None:
-    """Unfit when the database would lie on a network file system: WAL needs memory that all its users share."""
+    """Unfit when the database would be on a network file system: WAL needs shared memory."""
     try:
         mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -166,7 +166,7 @@ def refuse_network(path: Path) -> None:
 
 
 def network_refusal(path: Path, reason: str) -> Unfit:
-    """What to tell when the database cannot be shared by processes where it lies."""
+    """The error for a database that processes cannot share where it is."""
     return Unfit(
         f"The database {path} cannot be used by several processes at once: {reason}.",
         "Keep it on a local disk: AMPSM_DB_PATH=/a/local/folder/ampsm.sqlite",

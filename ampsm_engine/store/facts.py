@@ -1,4 +1,4 @@
-"""Facts: what became true, and when; only ever added."""
+"""The history: facts that became true, and when; only ever added."""
 
 # ruff: noqa: S608 - every piece is a column list of `rows` or a word of this file; values are bound
 

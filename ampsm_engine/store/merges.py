@@ -1,4 +1,4 @@
-"""The journal of merges: what is about to be done is in here before it is done.
+"""The journal of merges: each step is recorded before it is done.
 
 One operation at a time is open in a session, and none while an iteration runs or waits. SQLite itself holds the first.
 """
@@ -32,7 +32,7 @@ class Merges(StorePart):
         return tuple(rows.merge(row) for row in self._db.select(MERGES + where, (session_id,)))
 
     def open_of(self, session_id: str) -> Merge | None:
-        """The operation of a session that is at work or waits with a conflict; None when there is none."""
+        """The operation of a session that is running or has an open conflict; None when there is none."""
         return records.open_merge(self._db, session_id)
 
     def all_open(self) -> dict[str, Merge]:

@@ -219,7 +219,7 @@ def _update(connection: sqlite3.Connection, table: str, key: str, values: Row) -
 
 
 def _prompts(session: Row) -> list[str]:
-    """What was asked, first to last; the predecessor kept follow-ups as a JSON list."""
+    """The prompts of a session in order; the predecessor stored follow-ups as a JSON list."""
     try:
         later = json.loads(session.get("followUpPrompts") or "[]")
     except ValueError:

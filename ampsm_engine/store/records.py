@@ -1,6 +1,6 @@
-"""Single records: read by their id, changed by their rules, noted in the history; what the parts of the store share.
+"""Single records, shared by the parts of the store: read by id, changed by their rules, entered in the history.
 
-Whoever changes something here is inside one `writing()` already.
+The functions that change something are called inside `writing()`.
 """
 
 # ruff: noqa: S608 - every piece is a column list of `rows` or a word of this file; values are bound
@@ -55,7 +55,7 @@ def iterations_of(db: Database, session_ids: Sequence[str]) -> dict[str, tuple[I
 
 
 def open_merge(db: Database, session_id: str) -> Merge | None:
-    """The operation of a session that is at work or waits with a conflict; None when there is none."""
+    """The operation of a session that is running or has an open conflict; None when there is none."""
     found = db.select(f'{MERGES} WHERE m."sessionId" = ? AND {OPEN_MERGE}', (session_id,))
     return rows.merge(found[0]) if found else None
 

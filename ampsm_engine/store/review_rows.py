@@ -30,7 +30,7 @@ _FATES: dict[str, Fate] = {str(fate): fate for fate in Fate}
 
 
 def comment(row: Row) -> Comment:
-    """The comment of a row of COMMENTS; a state that nobody knows needs no answer."""
+    """The comment of a row of COMMENTS; an unknown state becomes resolved."""
     values: dict[str, Any] = dict(zip(_COMMENT, row, strict=True))
     values["side"] = Side.OLD if values["side"] == "old" else Side.NEW
     values["state"] = _STATES.get(values["state"], CommentState.RESOLVED)

@@ -1,4 +1,4 @@
-"""What the store keeps of reviews: viewed marks, what was looked at, comments and rejections."""
+"""Reviews in the store: viewed marks, the trees that were reviewed, comments and rejections."""
 
 # ruff: noqa: S608 - every piece is a column list of this file; values are bound
 
@@ -48,7 +48,7 @@ class Reviews(StorePart):
                     self._db.execute(ViewedHunkRow.delete().where(mine & (ViewedHunkRow.path == path)))
 
     def looked(self, session_id: str) -> "Looked | None":
-        """What somebody looked at last in a session; None when nobody did."""
+        """The tree that was reviewed last in a session; None when none was."""
         from ampsm_engine.store import review_rows  # commands that ask nothing of reviews need not pay 3 ms for it
 
         columns = '"sessionId", tree, "lookedAt"'
@@ -56,7 +56,7 @@ class Reviews(StorePart):
         return review_rows.Looked(*found[0]) if found else None
 
     def set_looked(self, session_id: str, tree: str) -> None:
-        """Remember what was looked at; NotFound without the session."""
+        """Store the tree that was reviewed; NotFound without the session."""
         with self._db.writing():
             records.session(self._db, session_id)
             row = LookedTreeRow.insert(session_id=session_id, tree=tree, looked_at=timestamps.now())
@@ -84,7 +84,7 @@ class Reviews(StorePart):
         return dict(self._db.select(question))
 
     def add_comment(self, comment: "Comment") -> "Comment":
-        """Add a comment and answer it as it is kept; NotFound without its session, Refused without a word in it."""
+        """Add a comment; the comment as stored. NotFound without its session, Refused for an empty text."""
         with self._db.writing():
             records.session(self._db, comment.session_id)
             _need_words(comment.text)

@@ -66,14 +66,14 @@ _RESULTS = {str(result): result for result in ScriptResult}
 
 
 def session(row: Row) -> Session:
-    """The session of a row of SESSION_COLUMNS; a status that nobody knows needs a person."""
+    """The session of a row of SESSION_COLUMNS; an unknown status becomes awaiting-input."""
     values = list(row)
     values[_STATUS] = _STATUSES.get(values[_STATUS], Status.AWAITING_INPUT)
     return Session(*values)
 
 
 def iteration(row: Row) -> Iteration:
-    """The iteration of a row of ITERATION_COLUMNS; a state that nobody knows is over."""
+    """The iteration of a row of ITERATION_COLUMNS; an unknown state becomes settled."""
     values = list(row)
     values[_STATE] = _STATES.get(values[_STATE], State.SETTLED)
     values[_OUTCOME] = _OUTCOMES.get(values[_OUTCOME])
@@ -96,7 +96,7 @@ def fact(row: Row) -> Fact:
 
 
 def merge(row: Row) -> Merge:
-    """The operation of a row of MERGE_COLUMNS; in a state that nobody knows it is over."""
+    """The operation of a row of MERGE_COLUMNS; an unknown state becomes rolled-back."""
     found = Merge(*row)
     known = {str(state): state for state in MergeState}
     return replace(found, state=known.get(found.state, MergeState.ROLLED_BACK))

@@ -1,4 +1,4 @@
-"""A database in the place of a lost one: what is sound in the lost one, row by row, then what its newest copy knew.
+"""A database in place of a lost one: the sound rows of the lost one, then those of its newest copy.
 
 A broken page costs the rows that lie on it. Where the first page is broken, which holds the schema, that of the copy
 or of a new database stands in for it: the tables begin at the same pages as long as no step of the schema changed.
@@ -57,7 +57,7 @@ def _counted(rows: dict[str, int]) -> str:
 
 
 def replace_corrupt(path: Path) -> Unfit:
-    """Set a corrupt database aside and put a recovered one in its place; answers what to tell. `changing` is held."""
+    """Quarantine a corrupt database and put a recovered one in its place; the error to raise. Locked by the caller."""
     try:
         aside = database_files.quarantine(path)
     except Unfit as in_use:
@@ -66,7 +66,7 @@ def replace_corrupt(path: Path) -> Unfit:
 
 
 def replace_lost(path: Path) -> Unfit | None:
-    """Recover a database that is gone or empty although there was one; None when there never was. `changing` is held.
+    """Recover a database that was lost or emptied; None when there never was one. Locked by the caller.
 
     Its log is set aside before SQLite sees it: beside an empty database SQLite deletes it.
     """
@@ -177,7 +177,7 @@ def _has_sessions(path: Path) -> bool:
 
 
 def _lenient(path: Path) -> sqlite3.Connection:
-    """A connection that bears a file shorter than its header says, and entries of the schema that make no sense."""
+    """A connection that accepts a file shorter than its header says, and nonsense in the schema."""
     connection = database_files.connect(path)
     connection.execute("PRAGMA writable_schema = 1")
     return connection
@@ -205,7 +205,7 @@ def _fill(
 
 
 def _lay_schema(target: sqlite3.Connection, candidates: Sequence[Path]) -> None:
-    """The schema of the first database that tells it whole: it may have tables and columns of the predecessor."""
+    """Create the schema of the first readable database: it may have tables and columns of the predecessor."""
     for path in candidates:
         try:
             with contextlib.closing(_lenient(path)) as source:

@@ -124,7 +124,7 @@ class Sessions(StorePart):
         return session
 
     def begin_trash(self, session_id: str) -> Session:
-        """Mark a session as trashed, so that nothing can be queued in it any more; its fact follows when it is kept.
+        """Mark a session as trashed, so that nothing can be queued in it; its fact follows the move of its files.
 
         NotFound; Refused when it is in the trash already, while an iteration runs or waits, or a merge is open.
         """

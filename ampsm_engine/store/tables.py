@@ -1,4 +1,4 @@
-"""The tables as peewee models, for writing. Nobody outside this room sees one.
+"""The tables as peewee models, for writing. They are not used outside of this room.
 
 Every text passes one of the two field types here on its way in, so that no caller can forget to clean or to
 redact it. The schema itself is made by migrations; a test holds that both agree.

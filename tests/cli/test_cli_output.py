@@ -54,7 +54,7 @@ def test_json_is_printable_ascii_and_says_the_same(value: object) -> None:
 
 def test_a_hostile_line_is_inert(capsys: pytest.CaptureFixture[str]) -> None:
     output.line(output.Styled(HOSTILE, "red"), HOSTILE)
-    output.facts([("name", HOSTILE)])
+    output.fields([("name", HOSTILE)])
     tables.table((tables.TableColumn("A"), tables.TableColumn(HOSTILE)), [(HOSTILE, output.Styled(HOSTILE))])
     assert is_inert(capsys.readouterr().out, "\n")
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.cli.test_cli_changes import KEY
 
 from tests.cli.conftest import Ampsm
+from tests.cli.test_cli_diff import KEY
 from tests.cli.test_cli_output import is_inert
 from tests.conftest import git
 

@@ -51,7 +51,7 @@ def test_it_groups_by_file_and_goes_by_line() -> None:
 
 
 def test_nothing_makes_no_prompt() -> None:
-    assert prompt.draft([]) == prompt.Draft("", ())
+    assert prompt.draft([]) == prompt.ReviewDraft("", ())
     assert prompt.draft([], [a_rejection()]).text.startswith("Leave out 1 change that I took back.")
 
 

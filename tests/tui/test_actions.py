@@ -81,9 +81,7 @@ async def test_stopping_what_does_not_run_says_so(desk: Desk) -> None:
 
 
 async def test_the_trash_says_what_goes_and_can_be_undone(desk: Desk, snapshot_svg: Camera) -> None:
-    desk.answers["describe_loss"] = lambda *_: (
-        "fix login goes to the trash with 2 commits that main does not have."
-    )
+    desk.answers["describe_loss"] = lambda *_: "fix login goes to the trash with 2 commits that main does not have."
     desk.answers["restore_last"] = lambda *_: one().rows[0].session
     async with desk.open(one()):
         await desk.press("d")

@@ -315,7 +315,9 @@ async def test_a_prompt_is_written_in_the_editor(desk: Desk, monkeypatch: pytest
 async def test_the_queue_is_edited_and_emptied(desk: Desk) -> None:
     second, third = waiting(3, "Second thing"), waiting(4, "Third thing")
     row = replace(a_row(RUNNING), queued=2, iterations=4)
-    desk.answers["queued_prompt"] = lambda _, asked: {second.id: "Second thing, raw", third.id: "Third thing, raw"}[asked]
+    desk.answers["queued_prompt"] = lambda _, asked: {second.id: "Second thing, raw", third.id: "Third thing, raw"}[
+        asked
+    ]
     async with opened(desk, row, queue=(second, third)):
         desk.sees("◌ 3 queued  Second thing", "◌ 4 queued  Third thing")
         await desk.press("tab", "enter")

@@ -19,11 +19,11 @@ SCENARIO_ERROR = 70
 
 
 class Refusal(Exception):
-    """What the real program says on stderr before it exits with 1 and no stream."""
+    """An error that the real program writes to stderr before it exits with 1 and no stream."""
 
 
 class ScenarioError(Exception):
-    """The scenario itself is wrong: said loudly and with an exit code of its own, so that no test takes it for amp."""
+    """The scenario itself is wrong; it has an exit code of its own, so that no test takes it for amp's."""
 
 
 class Over(Exception):

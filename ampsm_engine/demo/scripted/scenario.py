@@ -216,7 +216,7 @@ class Player:
 
 
 def verb_of(step: Step) -> str:
-    """The step's verb: its first key; ScenarioError when nobody knows it."""
+    """The step's verb: its first key; ScenarioError for an unknown one."""
     verb = next(iter(step), "")
     known = verb in _ANSWERS or verb in _TIMING or verb in _ENDINGS
     if not known:
@@ -251,7 +251,7 @@ def _hang(player: Player, _step: Step | None = None) -> None:
 
 
 def login_wait() -> int:
-    """Asks for a login on stdout and waits 300 s, as without a key; answers the exit code."""
+    """Ask for a login on stdout and wait 300 s, as the real program does without a key; the exit code."""
     os.write(1, LOGIN_TEXT.format(token=os.urandom(32).hex()).encode())
     time.sleep(300)
     return 1

@@ -32,7 +32,7 @@ class Shell:
         self._environment = os.environ | ours | dict.fromkeys(ids, thread_id)
 
     def run(self, command: str, *, workdir: str = "", timeout: float | None = None) -> dict[str, object]:
-        """What the command said and its exit code; a still running one's pid when it outlives the timeout."""
+        """Run a command; its output with its exit code, or with its pid when it outlives the timeout."""
         output = self._output_file()
         try:
             self._start(command, workdir, output)

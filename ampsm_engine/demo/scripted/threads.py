@@ -46,7 +46,7 @@ def read_id(text: str) -> str:
 
 
 class StoredThread:
-    """One thread: what is remembered of it, and the lock that says it is open."""
+    """One thread: its stored state, and the lock that marks it as open."""
 
     def __init__(self, thread_id: str, facts: dict[str, Any], home: Path) -> None:
         self.id = thread_id

@@ -100,7 +100,7 @@ def _quoted(text: str) -> str:
 
 
 class ToolError(Exception):
-    """What the tool says instead of a result."""
+    """The error text of a tool, in place of a result."""
 
 
 def _absolute(path: str) -> str:

@@ -11,7 +11,7 @@ from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.pane import DiffPane
 
 if TYPE_CHECKING:
-    from ampsm_engine.review.prompt import Draft
+    from ampsm_engine.review.prompt import ReviewDraft
 
 
 class ReviewPrompt:
@@ -27,7 +27,7 @@ class ReviewPrompt:
         from ampsm_engine.engine import comments
 
         engine, session_id = app_of(self._screen).engine, self._pane.session.id
-        draft: Draft = await ask(comments.draft, engine, session_id)
+        draft: ReviewDraft = await ask(comments.draft, engine, session_id)
         if not draft.text.strip():
             app_of(self._screen).say("There is nothing to send yet; c comments on a line")
             return
