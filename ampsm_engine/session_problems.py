@@ -55,4 +55,4 @@ def problem_text(session: Session, *, conflict: bool, base_gone: bool = False) -
     """What is wrong with a session, in a few words; empty when nothing is."""
     found = [MISSING[what]] if (what := missing(session)) else []
     base = [f"base {session.base_branch} gone"] if base_gone else []
-    return ", ".join([*found, *base, *(["conflict waits"] if conflict else [])])
+    return ", ".join([*found, *base, *(["open conflict"] if conflict else [])])

@@ -144,7 +144,7 @@ def _print_end(iteration: Iteration, session: Session, facts: Sequence[Fact]) ->
     if iteration.state is not State.SETTLED:
         output.flush()
         waits = iteration.state is State.QUEUED
-        diagnostics.note(f"Iteration {iteration.number} {'waits for a slot' if waits else 'is not over'}.")
+        diagnostics.note(f"Iteration {iteration.number} {'is queued' if waits else 'is not over'}.")
         diagnostics.hint(f"ampsm log --follow {session.id}")
         return
     mark, style = ("done", "green") if iteration.outcome == "done" else ("error", "red")

@@ -68,7 +68,7 @@ def status_command(*, tmux: bool, as_json: bool) -> int:
     else:
         for word, number in numbers.items():
             output.line(f"{labels.GLYPHS[word]} {number:>4} {word}")
-        for word, number in (("with a conflict that waits", len(waiting)), ("with something gone: ampsm ls", missing)):
+        for word, number in (("with an open conflict", len(waiting)), ("with something gone: ampsm ls", missing)):
             if number:
                 output.line(f"! {number:>4} {word}")
     return diagnostics.OK

@@ -76,7 +76,7 @@ def iterate(
             launch.launch(engine.home)
         except Failed as reason:
             # It is queued, and stays so: any command looks for what nobody serves. An error would be sent twice.
-            store.facts.add("no-worker", f"it waits: {reason}", session_id=session.id, iteration_id=queued.id)
+            store.facts.add("no-worker", f"it is queued: {reason}", session_id=session.id, iteration_id=queued.id)
     return queued
 
 
@@ -110,7 +110,7 @@ def stop(engine: Engine, session_id: str) -> tuple[Iteration, ...]:
     session = store.sessions.get(session_id)
     touched = store.queue.ask_to_stop(session.id)
     if not touched:
-        message = f"Nothing of session {session.name} runs or waits."
+        message = f"Nothing of session {session.name} is running or queued."
         raise Refused(message, f"ampsm show {session.id}")
     for iteration in touched:
         if iteration.state is State.SETTLED:  # no worker ever sees to what was typed for it

@@ -125,7 +125,7 @@ class Iterations(StorePart):
             ending = {"end_time": timestamps.now()} | columns
             before = records.move_iteration(self._db, iteration_id, State.SETTLED, **ending)
             if before.state is State.QUEUED:
-                raise Refused(f"Iteration {before.number} waits: it can be stopped, not settled.", "ampsm stop")
+                raise Refused(f"Iteration {before.number} is queued: it can be stopped, not settled.", "ampsm stop")
             records.change_session(self._db, before.session_id, status=status)
             for kind, text in facts:
                 records.note_on(self._db, before, kind, text)

@@ -109,6 +109,6 @@ class Merges(StorePart):
         at_work = [one for one in iterations if one.state is not State.SETTLED]
         if at_work:
             one = at_work[0]
-            doing = "waits in the queue" if one.state is State.QUEUED else "is running"
+            doing = "is queued" if one.state is State.QUEUED else "is running"
             message = f"Iteration {one.number} of {session.name} {doing}."
             raise Refused(message, f"ampsm wait {session.id}, or: ampsm stop {session.id}")

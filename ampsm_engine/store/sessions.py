@@ -135,8 +135,8 @@ class Sessions(StorePart):
             iterations = records.iterations_of(self._db, (session_id,))[session_id]
             open_ones = [one for one in iterations if one.state is not State.SETTLED]
             if open_ones:
-                many = f"{plural(len(open_ones), 'iteration')} of {session.name} still run or wait"
-                raise Refused(f"{many}.", f"ampsm stop {session.id}")
+                message = f"{session.name} has {plural(len(open_ones), 'iteration')} running or queued."
+                raise Refused(message, f"ampsm stop {session.id}")
             records.refuse_open_merge(self._db, session)
             records.change_session(self._db, session_id, trashed_at=timestamps.now())
             return self.get(session_id)

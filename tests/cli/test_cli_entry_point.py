@@ -66,7 +66,7 @@ def test_refused_is_four_and_names_the_next_command(ampsm: Ampsm, shelf: Shelf) 
     session = shelf.session()
     ran = ampsm("stop", session.id)
     assert (ran.code, ran.out) == (4, "")
-    assert ran.err == f"error: Nothing of session fix login runs or waits.\nhint: ampsm show {session.id}\n"
+    assert ran.err == f"error: Nothing of session fix login is running or queued.\nhint: ampsm show {session.id}\n"
 
 
 def test_unfit_is_five(ampsm: Ampsm, tmp_path: Path) -> None:

@@ -98,13 +98,13 @@ def test_what_is_gone_of_a_session_and_a_conflict_are_told(ampsm: Ampsm, shelf: 
     assert [name for name in names if listed[name]["conflict"]] == ["in conflict"]
     assert [name for name in names if listed[name]["baseGone"]] == ["no base"]
     table = ampsm("ls").out
-    for words in ("base feature gone", "worktree gone", "no .git in its worktree", "repository gone", "conflict waits"):
+    for words in ("base feature gone", "worktree gone", "no .git in its worktree", "repository gone", "open conflict"):
         assert table.count(words) == 1
     counts = ampsm("status", "--json").json
     assert (counts["missing"], counts["conflict"]) == (3, 1)
-    assert "1 with a conflict that waits" in ampsm("status").out
+    assert "1 with an open conflict" in ampsm("status").out
     shown = ampsm("show", waits)
-    assert "in conflict: conflict waits." in shown.err
+    assert "in conflict: open conflict." in shown.err
     assert f"ampsm merge {waits} --show" in shown.err
     assert ampsm("show", waits, "--json").json["session"]["conflict"] is True
 

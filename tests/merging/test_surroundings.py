@@ -196,7 +196,7 @@ def test_a_merge_beside_an_iteration_is_refused(desk: Desk, task: Session) -> No
 
     store = desk.engine.store
     store.queue.add(Iteration("i1", task.id, 0, "More", State.QUEUED, ""))
-    assert "ampsm stop" in refused(desk, task, "waits in the queue").hint
+    assert "ampsm stop" in refused(desk, task, "is queued").hint
     store.queue.claim()
     refused(desk, task, "is running")
     stop = merges.preflight(desk.engine, task.id).findings[0]
