@@ -49,7 +49,7 @@ def call_off(engine: Engine, session_id: str) -> Merge | None:
     return next(iter(engine.store.merges.of(session_id)), None)
 
 
-def give_to_amp(engine: Engine, session_id: str, *, words: str = "", launch_worker: bool = True) -> Iteration:
+def give_to_amp(engine: Engine, session_id: str, *, words: str = "") -> Iteration:
     """Have amp resolve the open conflict in an iteration; `words` are added to its prompt.
 
     Its resolution counts only after `accept`.
@@ -58,7 +58,7 @@ def give_to_amp(engine: Engine, session_id: str, *, words: str = "", launch_work
     entry = open_conflict.give(engine, session_id)
     try:
         whole = f"{prompt}\n\n{words.strip()}" if words.strip() else prompt
-        iteration = runs.iterate(engine, session_id, whole, launch_worker=launch_worker, resolves=entry.id)
+        iteration = runs.iterate(engine, session_id, whole, resolves=entry.id)
     except BaseException:
         open_conflict.given(engine, entry.id, "")
         raise

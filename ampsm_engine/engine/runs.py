@@ -33,7 +33,6 @@ def iterate(
     session_id: str,
     prompt: str,
     *,
-    launch_worker: bool = True,
     answers: Sequence[str] = (),
     resolves: str | None = None,
 ) -> Iteration:
@@ -71,12 +70,11 @@ def iterate(
         run.record.unlink(missing_ok=True)
         run.path.rmdir()
         raise
-    if launch_worker:
-        try:
-            launch.launch(engine.home)
-        except Failed as reason:
-            # It is queued, and stays so: any command looks for what nobody serves. An error would be sent twice.
-            store.facts.add("no-worker", f"it is queued: {reason}", session_id=session.id, iteration_id=queued.id)
+    try:
+        launch.launch(engine.home)
+    except Failed as reason:
+        # It stays queued: the next command of any kind starts a worker. An error would make the user send it twice.
+        store.facts.add("no-worker", f"it is queued: {reason}", session_id=session.id, iteration_id=queued.id)
     return queued
 
 

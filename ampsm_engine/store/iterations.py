@@ -204,10 +204,10 @@ class IterationQueue(StorePart):
             if before.stop_requested_at is not None:
                 self._stop_queued(before)
 
-    def ask_to_stop(self, session_id: str, *, only_active: bool = False) -> tuple[Iteration, ...]:
+    def ask_to_stop(self, session_id: str) -> tuple[Iteration, ...]:
         """Settle queued iterations as stopped (fact: stopped), ask the one at work to stop; answers both, by number.
 
-        With `only_active` the queue stays as it is. NotFound without the session.
+        NotFound without the session.
         """
         with self._db.writing():
             records.session(self._db, session_id)
@@ -217,7 +217,7 @@ class IterationQueue(StorePart):
                     asked = iteration.stop_requested_at or timestamps.now()
                     records.change_iteration(self._db, iteration.id, stop_requested_at=asked)
                     touched.append(iteration.id)
-                elif iteration.state is State.QUEUED and not only_active:
+                elif iteration.state is State.QUEUED:
                     self._stop_queued(iteration)
                     touched.append(iteration.id)
             return tuple(records.iteration(self._db, iteration_id) for iteration_id in touched)

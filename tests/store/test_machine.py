@@ -92,12 +92,12 @@ class TheStore(RuleBasedStateMachine):
         if may:
             self.offsets[key] = max(self.offsets[key], offset)
 
-    @rule(session=sessions, only_active=st.booleans())
-    def ask_to_stop(self, session: str, only_active: bool) -> None:
+    @rule(session=sessions)
+    def ask_to_stop(self, session: str) -> None:
         waiting = [key for key in self.order if self.owners[key] == session and self.states[key] is State.QUEUED]
         working = self.active(session)
-        touched = self.store.queue.ask_to_stop(session, only_active=only_active)
-        stopped = [] if only_active else waiting
+        touched = self.store.queue.ask_to_stop(session)
+        stopped = waiting
         assert {one.id for one in touched} == {*working, *stopped}
         self.asked |= {*working, *stopped}
         for key in stopped:

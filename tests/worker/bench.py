@@ -8,6 +8,7 @@ import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest import mock
 
 import psutil
 import pytest
@@ -64,8 +65,9 @@ class Bench:
         self.sessions.append(session)
         return session
 
-    def iterate(self, session: Session, prompt: str = "Go on", **options: bool) -> Iteration:
-        return runs.iterate(self.engine, session.id, prompt, **options)
+    def iterate(self, session: Session, prompt: str = "Go on", *, launch_worker: bool = True) -> Iteration:
+        with contextlib.nullcontext() if launch_worker else mock.patch.object(launch, "launch"):
+            return runs.iterate(self.engine, session.id, prompt)
 
     def settled(self, session: Session) -> Iteration:
         """The last iteration, once nothing runs or waits."""
