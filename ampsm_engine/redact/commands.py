@@ -17,8 +17,6 @@ from ampsm_engine.redact.patterns import (
 )
 from ampsm_engine.redact.rule import Finder, Rule
 
-Anchored = tuple[list[str], Finder]
-
 BARE = r"""[^\s\x00-\x1f"'`\\;|&<>]"""
 GIVEN = rf"(?:{QUOTE})?(?!\[redacted:)({BARE}{{3,256}})"
 """What an option is given, quoted or not."""
@@ -60,14 +58,14 @@ _PAIRS: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def anchored() -> Iterator[Anchored]:
-    """Every rule of this module with its anchors, in lower case."""
+def rules() -> Iterator[Finder]:
+    """Every rule of this module."""
     yield from _commands()
     yield from _statements()
     yield from _options()
 
 
-def _commands() -> Iterator[Anchored]:
+def _commands() -> Iterator[Finder]:
     apart = rf"(?:{BLANK}{{1,4}}|=)"
     for beginnings, rest, option in _TOOLS:
         for anchor in _split(beginnings):
@@ -78,94 +76,101 @@ def _commands() -> Iterator[Anchored]:
                 if chosen and not anchor.endswith("-")
                 else chosen or rf"{BLANK}{{1,4}}"
             )
-            yield (
-                [anchor],
-                Rule(
-                    "command-password",
-                    rf"{opening}{between}{GIVEN}",
-                    is_secret=is_attached if option == "-p" else is_argument,
-                ),
+            yield Rule(
+                anchor,
+                "command-password",
+                rf"{opening}{between}{GIVEN}",
+                is_secret=is_attached if option == "-p" else is_argument,
             )
     for beginnings, option, joint in _PAIRS:
         for anchor in _split(beginnings):
             opening = rf"{BOUNDARY}{anchor}" + (rf"(?=[\s\\]){STEP}{{0,200}}?{BLANK}{option}" if option else "")
             value = rf"""[ =]?{BLANK}{{0,4}}(?:{QUOTE})?[^\s:,%"'\\]{{1,128}}{joint}([^\s"'`\\$]{{3,256}})"""
-            yield [anchor], Rule("curl-password", opening + value, is_secret=is_given)
+            yield Rule(anchor, "curl-password", opening + value, is_secret=is_given)
     word = rf"{BARE}{{1,256}}"
-    yield (
-        ["htpasswd"],
-        Rule(
-            "command-password",
-            rf"{BOUNDARY}htpasswd{BLANK}{{1,4}}(?:-\w{{1,6}}{BLANK}{{1,4}}){{0,3}}-\w{{0,6}}b\w{{0,6}}{BLANK}{{1,4}}"
-            rf"(?:-\w{{1,6}}{BLANK}{{1,4}}){{0,3}}{word}{BLANK}{{1,4}}(?:{word}{BLANK}{{1,4}})?{GIVEN}",
-            is_secret=is_argument,
-        ),
+    yield Rule(
+        "htpasswd",
+        "command-password",
+        rf"{BOUNDARY}htpasswd{BLANK}{{1,4}}(?:-\w{{1,6}}{BLANK}{{1,4}}){{0,3}}-\w{{0,6}}b\w{{0,6}}{BLANK}{{1,4}}"
+        rf"(?:-\w{{1,6}}{BLANK}{{1,4}}){{0,3}}{word}{BLANK}{{1,4}}(?:{word}{BLANK}{{1,4}})?{GIVEN}",
+        is_secret=is_argument,
     )
-    yield (
-        ["sqlplus"],
-        Rule("command-password", rf"{BOUNDARY}sqlplus{STEP}{{0,60}}?[\w$#]{{1,60}}/([^\s\"'`\\@]{{3,128}})@"),
+    yield Rule(
+        "sqlplus", "command-password", rf"{BOUNDARY}sqlplus{STEP}{{0,60}}?[\w$#]{{1,60}}/([^\s\"'`\\@]{{3,128}})@"
     )
-    yield ["jdbc:oracle:"], Rule("url-password", r"jdbc:oracle:\w{3,5}:[^/\s\"'\\]{1,60}/([^\s\"'`\\@]{3,128})@")
-    yield (
-        ["chpasswd"],  # echo "name:password" | chpasswd
-        Rule(
-            "command-password",
-            rf"echo{BLANK}{{1,4}}(?:{QUOTE})?[\w.-]{{1,64}}:([^\s\"'`\\|]{{3,256}})(?:{QUOTE})?{BLANK}{{0,4}}\|"
-            r"[^\r\n|]{0,40}chpasswd",
-            back=(7, 120),
-            is_secret=is_given,
-        ),
+    yield Rule("jdbc:oracle:", "url-password", r"jdbc:oracle:\w{3,5}:[^/\s\"'\\]{1,60}/([^\s\"'`\\@]{3,128})@")
+    yield Rule(
+        "chpasswd",
+        "command-password",
+        rf"echo{BLANK}{{1,4}}(?:{QUOTE})?[\w.-]{{1,64}}:([^\s\"'`\\|]{{3,256}})(?:{QUOTE})?{BLANK}{{0,4}}\|"
+        r"[^\r\n|]{0,40}chpasswd",
+        back=(7, 120),
+        is_secret=is_given,
     )
-    yield (
-        ["pass:"],  # openssl -passin pass:X
-        Rule(
-            "command-password",
-            rf"pass:{GIVEN}",
-            before=rf"-pass(?:in|out)?{BLANK}{{1,4}}(?:{QUOTE})?$",
-            is_secret=is_given,
-        ),
+    yield Rule(
+        "pass:",
+        "command-password",
+        rf"pass:{GIVEN}",
+        before=rf"-pass(?:in|out)?{BLANK}{{1,4}}(?:{QUOTE})?$",
+        is_secret=is_given,
     )
 
 
-def _statements() -> Iterator[Anchored]:
+def _statements() -> Iterator[Finder]:
     # SQL's, Redis's and Docker's words for giving a password, and a pipe into a program that asks for one.
     quoted = rf"{SPACE}{{1,8}}(?:AS{SPACE}{{1,4}})?{QUOTE}([^\s\"'`\\]{{3,256}})(?={QUOTE})"
-    yield (
-        ["identified "],
-        Rule("sql-password", rf"(?i:identified)[^;\r\n]{{0,60}}?\b(?i:by|as){quoted}", is_secret=has_digit_or_sign),
+    yield Rule(
+        "identified ",
+        "sql-password",
+        rf"(?i:identified)[^;\r\n]{{0,60}}?\b(?i:by|as){quoted}",
+        is_secret=has_digit_or_sign,
     )
-    yield (
-        ["password '", 'password \\"', 'password "'],
-        Rule(
-            "sql-password",
-            rf"(?i:password){quoted}",
-            before=r"(?i:with|user[ ][\w.\"]{1,64}|role[ ][\w.\"]{1,64}|encrypted|login|superuser)[ ]{1,4}$",
-            is_secret=is_given,
+    yield Rule(
+        (
+            "password '",
+            'password \\"',
+            'password "',
         ),
+        "sql-password",
+        rf"(?i:password){quoted}",
+        before=r"(?i:with|user[ ][\w.\"]{1,64}|role[ ][\w.\"]{1,64}|encrypted|login|superuser)[ ]{1,4}$",
+        is_secret=is_given,
     )
     for word in ("requirepass", "masterauth", "masterpass"):
-        yield [word], Rule("config-password", rf"{BOUNDARY}{word}{BLANK}{{1,8}}{GIVEN}", is_secret=has_digit_or_sign)
-    yield (
-        ["env ", "arg "],
-        Rule(
-            "environment-secret",
-            rf"(?:ENV|ARG){BLANK}{{1,4}}[A-Z0-9_]{{0,60}}(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|_PASS|_PWD|_KEY){BLANK}{{1,4}}{GIVEN}",
-            before=rf"{BEGINNING}[ \t+-]{{0,8}}$",
-            is_secret=has_digit_or_sign,
+        yield Rule([word], "config-password", rf"{BOUNDARY}{word}{BLANK}{{1,8}}{GIVEN}", is_secret=has_digit_or_sign)
+    yield Rule(
+        (
+            "env ",
+            "arg ",
         ),
+        "environment-secret",
+        rf"(?:ENV|ARG){BLANK}{{1,4}}[A-Z0-9_]{{0,60}}(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|_PASS|_PWD|_KEY){BLANK}{{1,4}}{GIVEN}",
+        before=rf"{BEGINNING}[ \t+-]{{0,8}}$",
+        is_secret=has_digit_or_sign,
     )
     for anchor, program in (("sudo -", r"sudo[ ]-\w{0,4}S"), ("--password-stdin", r"[^|\r\n]{0,80}--password-stdin")):
         echo = rf"echo{BLANK}{{1,4}}(?:-n{BLANK}{{1,4}})?(?:{QUOTE})?([^\s\"'`\\|$]{{3,256}})(?:{QUOTE})?"
         start = rf"{echo}{BLANK}{{0,4}}\|[ ]{{0,4}}"
-        yield [anchor], Rule("command-password", start + program, back=(7, 160), is_secret=is_argument)
-    yield (
-        ["@tcp(", "@unix(", "@tcp4("],
-        Rule("url-password", r":([^\s\"'`\\:@]{3,256})@(?:tcp\d?|unix)\(", back=(4, 64), is_secret=is_given),
+        yield Rule(anchor, "command-password", start + program, back=(7, 160), is_secret=is_argument)
+    yield Rule(
+        (
+            "@tcp(",
+            "@unix(",
+            "@tcp4(",
+        ),
+        "url-password",
+        r":([^\s\"'`\\:@]{3,256})@(?:tcp\d?|unix)\(",
+        back=(4, 64),
+        is_secret=is_given,
     )
-    yield ["_authtoken "], Rule("npm-auth", rf"_authToken{BLANK}{{1,4}}{GIVEN}", is_secret=is_argument)
-    yield (
-        ["aws_secret_access_key ", "aws_session_token "],
-        Rule("aws-secret-access-key", rf"aws_s\w{{6,30}}{BLANK}{{1,4}}([A-Za-z0-9/+=]{{30,1200}})"),
+    yield Rule("_authtoken ", "npm-auth", rf"_authToken{BLANK}{{1,4}}{GIVEN}", is_secret=is_argument)
+    yield Rule(
+        (
+            "aws_secret_access_key ",
+            "aws_session_token ",
+        ),
+        "aws-secret-access-key",
+        rf"aws_s\w{{6,30}}{BLANK}{{1,4}}([A-Za-z0-9/+=]{{30,1200}})",
     )
 
 
@@ -174,28 +179,24 @@ def _split(beginnings: str) -> list[str]:
     return [word.replace("_", " ") if word != "mosquitto_" else word for word in beginnings.split()]
 
 
-def _options() -> Iterator[Anchored]:
+def _options() -> Iterator[Finder]:
     # --db-password=X, --http-password X: whatever the program.
     words = "password password-hash passwd passphrase pass secret secret-key token api-key apikey access-key auth-key"
     words += " private-key client-secret credential auth-token access-token api-token account-key bearer"
     option = r"(?:^|[\s\"'=(,;|&`\[\\nrt])-{1,2}[\w-]{0,60}$"
     for word in dict.fromkeys(words.split()):
         name = rf"-{word}s?"
-        yield (
+        yield Rule(
             [f"-{word}"],
-            Rule(
-                "flag-secret",
-                rf"{name}=(?:{QUOTE})?({BARE}{{4,512}})",
-                before=rf"{option}|-$",
-                is_secret=is_option_value,
-            ),
+            "flag-secret",
+            rf"{name}=(?:{QUOTE})?({BARE}{{4,512}})",
+            before=rf"{option}|-$",
+            is_secret=is_option_value,
         )
-        yield (
+        yield Rule(
             [f"-{word}"],
-            Rule(
-                "flag-secret",
-                rf"{name}{BLANK}{{1,3}}(?:{QUOTE})?([^\s\"'`\\<>${{}}()\[\]-][^\s\"'`\\<>${{}}()\[\],;|&]{{4,512}})",
-                before=r"-[\w-]{0,60}$",
-                is_secret=has_digit_or_sign,
-            ),
+            "flag-secret",
+            rf"{name}{BLANK}{{1,3}}(?:{QUOTE})?([^\s\"'`\\<>${{}}()\[\]-][^\s\"'`\\<>${{}}()\[\],;|&]{{4,512}})",
+            before=r"-[\w-]{0,60}$",
+            is_secret=has_digit_or_sign,
         )

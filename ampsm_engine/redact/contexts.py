@@ -6,10 +6,11 @@ programs keep passwords. Blanks, line ends and colours count also as JSON, C or 
 
 import base64
 import binascii
+import itertools
 from collections.abc import Iterator, Sequence
 
 from ampsm_engine.redact import commands
-from ampsm_engine.redact.commands import STEP, Anchored
+from ampsm_engine.redact.commands import STEP
 from ampsm_engine.redact.patterns import (
     BEGINNING,
     BLANK,
@@ -26,11 +27,9 @@ from ampsm_engine.redact.patterns import (
 from ampsm_engine.redact.rule import Finder, Rule, SecretSpan, fitted
 
 
-def anchored() -> Iterator[tuple[str, Finder]]:
-    """Every rule of this module and of `commands`, each with an anchor in lower case."""
-    for anchors, rule in (*commands.anchored(), *_configuration(), *_files(), *_web()):
-        for anchor in anchors:
-            yield anchor, rule
+def rules() -> Iterator[Finder]:
+    """Every rule of this module and of `commands`."""
+    return itertools.chain(commands.rules(), _configuration(), _files(), _web())
 
 
 _COLOUR = r"\x1b|\\{1,8}(?:u001[bB]|x1[bB]|033|e)\["
@@ -40,7 +39,7 @@ _ASSIGNED = rf"(?:{QUOTE})?\]?{SPACE}{{0,3}}(?:=>|:=|=|:){SPACE}{{0,3}}{QUOTE}"
 _VALUE = r"([^\s\x00-\x1f\"'`\\$<{(\[,;][^\s\x00-\x1f\"'`\\,;(){}<>]{4,256})"
 
 
-def _configuration() -> Iterator[Anchored]:
+def _configuration() -> Iterator[Finder]:
     for anchor in ("password", "passwd", "passphrase", "_pwd", "_pass", ".pass", "secret"):
         name = anchor if anchor[0].isalpha() else rf"[{anchor[0]}]{anchor[1:]}"
         yield from _bare_values(anchor, name)
@@ -49,103 +48,88 @@ def _configuration() -> Iterator[Anchored]:
     yield from _keys()
 
 
-def _bare_values(anchor: str, name: str) -> Iterator[Anchored]:
+def _bare_values(anchor: str, name: str) -> Iterator[Finder]:
     # A line of its own in an env, ini, properties, toml or yaml file.
-    yield (
-        [anchor],
-        Rule(
-            "assigned-secret",
-            rf"(?i:{name})[ \t]{{0,8}}(?:=|:[ \t])[ \t]{{0,8}}{_VALUE}{_LINE_END}",
-            before=_LINE_START,
-            is_secret=is_config_value,
-        ),
+    yield Rule(
+        anchor,
+        "assigned-secret",
+        rf"(?i:{name})[ \t]{{0,8}}(?:=|:[ \t])[ \t]{{0,8}}{_VALUE}{_LINE_END}",
+        before=_LINE_START,
+        is_secret=is_config_value,
     )
     # Within braces: {password: X, name: y}
-    yield (
-        [anchor],
-        Rule(
-            "assigned-secret",
-            rf"(?i:{name}):[ ]{{1,4}}{_VALUE}(?=[ ]?[,}}])",
-            before=r"[{,][ ]{0,4}[\w.-]{0,40}$",
-            is_secret=is_config_value,
-        ),
+    yield Rule(
+        anchor,
+        "assigned-secret",
+        rf"(?i:{name}):[ ]{{1,4}}{_VALUE}(?=[ ]?[,}}])",
+        before=r"[{,][ ]{0,4}[\w.-]{0,40}$",
+        is_secret=is_config_value,
     )
     # An argument: -e db_password=X, --from-literal=password=X
-    yield (
-        [anchor],
-        Rule(
-            "assigned-secret",
-            rf"(?i:{name})={_VALUE}(?=[\s\x1b\"'`\\]|$)",
-            before=r"(?:[\s\"'=]|\\[nrt])[\w.-]{0,60}$",
-            is_secret=is_config_value,
-        ),
+    yield Rule(
+        anchor,
+        "assigned-secret",
+        rf"(?i:{name})={_VALUE}(?=[\s\x1b\"'`\\]|$)",
+        before=r"(?:[\s\"'=]|\\[nrt])[\w.-]{0,60}$",
+        is_secret=is_config_value,
     )
     # Quoted and too short for any other rule.
-    yield (
-        [anchor],
-        Rule(
-            "assigned-secret",
-            rf"(?i:{name}){_ASSIGNED}([^\s\"'`\\]{{5,7}})(?={QUOTE})",
-            is_secret=is_config_value,
-        ),
+    yield Rule(
+        anchor,
+        "assigned-secret",
+        rf"(?i:{name}){_ASSIGNED}([^\s\"'`\\]{{5,7}})(?={QUOTE})",
+        is_secret=is_config_value,
     )
 
 
-def _joined_values(anchor: str, name: str) -> Iterator[Anchored]:
+def _joined_values(anchor: str, name: str) -> Iterator[Finder]:
     # Shells and env files: a name in capital letters is given a value, whatever it looks like.
-    yield (
-        [anchor],
-        Rule(
-            "environment-secret",
-            rf"{name.upper()}=(?:{QUOTE})?([^\s\"'`\\;&|<>(){{}}$,][^\s\"'`\\;&|<>(){{}}$]{{3,512}})",
-            before=rf"{BOUNDARY}[A-Z0-9_]{{0,60}}$",
-            is_secret=is_given,
-        ),
+    yield Rule(
+        anchor,
+        "environment-secret",
+        rf"{name.upper()}=(?:{QUOTE})?([^\s\"'`\\;&|<>(){{}}$,][^\s\"'`\\;&|<>(){{}}$]{{3,512}})",
+        before=rf"{BOUNDARY}[A-Z0-9_]{{0,60}}$",
+        is_secret=is_given,
     )
     # A connection's words: Server=x;User=y;Password=z;   and   ?user=x&password=y
-    yield (
-        [anchor],
-        Rule(
-            "connection-password",
-            rf"(?i:{name})=([^\s\"'`\\;&<>${{]{{3,256}})",
-            before=r"(?:[?&;]|u0026|&amp;)[ ]?(?:[\w.]{0,20})$",
-            is_secret=is_given,
-        ),
+    yield Rule(
+        anchor,
+        "connection-password",
+        rf"(?i:{name})=([^\s\"'`\\;&<>${{]{{3,256}})",
+        before=r"(?:[?&;]|u0026|&amp;)[ ]?(?:[\w.]{0,20})$",
+        is_secret=is_given,
     )
 
 
-def _quoted_values(anchor: str, name: str) -> Iterator[Anchored]:
+def _quoted_values(anchor: str, name: str) -> Iterator[Finder]:
     # name="password" value="x"
-    yield (
-        [anchor],
-        Rule(
-            "assigned-secret",
-            rf"(?i:{name})[\w.-]{{0,20}}{QUOTE}{SPACE}{{1,8}}(?i:value|content){SPACE}{{0,2}}={SPACE}{{0,2}}{QUOTE}"
-            rf"([^\s\"'`\\<>]{{4,512}})",
-            before=r"(?i:name|key|id)[ \t]{0,2}=[ \t]{0,2}\\{0,15}[\"'][\w.:-]{0,80}$",
-            is_secret=is_given,
-        ),
+    yield Rule(
+        anchor,
+        "assigned-secret",
+        rf"(?i:{name})[\w.-]{{0,20}}{QUOTE}{SPACE}{{1,8}}(?i:value|content){SPACE}{{0,2}}={SPACE}{{0,2}}{QUOTE}"
+        rf"([^\s\"'`\\<>]{{4,512}})",
+        before=r"(?i:name|key|id)[ \t]{0,2}=[ \t]{0,2}\\{0,15}[\"'][\w.:-]{0,80}$",
+        is_secret=is_given,
     )
     # Quoted, and made of words: correct-horse-battery-staple.
-    yield (
-        [anchor],
-        Rule(
-            "assigned-secret",
-            rf"(?i:{name}){_ASSIGNED}([A-Za-z][A-Za-z._ -]{{12,200}}[A-Za-z])(?={QUOTE})",
-            is_secret=is_passphrase,
-        ),
+    yield Rule(
+        anchor,
+        "assigned-secret",
+        rf"(?i:{name}){_ASSIGNED}([A-Za-z][A-Za-z._ -]{{12,200}}[A-Za-z])(?={QUOTE})",
+        is_secret=is_passphrase,
     )
 
 
-def _keys() -> Iterator[Anchored]:
-    yield (
-        ["pwd=", "pwd ="],
-        Rule(
-            "connection-password",
-            r"(?i:pwd)[ ]?=[ ]?([^\s\"'`\\;&<>${]{3,256})",
-            before=r";[ ]?$",
-            is_secret=is_given,
+def _keys() -> Iterator[Finder]:
+    yield Rule(
+        (
+            "pwd=",
+            "pwd =",
         ),
+        "connection-password",
+        r"(?i:pwd)[ ]?=[ ]?([^\s\"'`\\;&<>${]{3,256})",
+        before=r";[ ]?$",
+        is_secret=is_given,
     )
     quoted = rf"{SPACE}{{0,3}}(?:=>|:=|=|:){SPACE}{{0,3}}(?i:[bfru]?){QUOTE}"
     for anchor in (
@@ -157,33 +141,27 @@ def _keys() -> Iterator[Anchored]:
         "client-secret",
         "app_secret",
     ):
-        yield (
-            [anchor],
-            Rule(
-                "assigned-secret",
-                rf"(?i:{anchor}(?:_base)?)(?:{QUOTE})?\]?{quoted}([^\s\"'`\\]{{16,512}})",
-                is_secret=is_random,
-            ),
+        yield Rule(
+            anchor,
+            "assigned-secret",
+            rf"(?i:{anchor}(?:_base)?)(?:{QUOTE})?\]?{quoted}([^\s\"'`\\]{{16,512}})",
+            is_secret=is_random,
         )
     for anchor in ("client_secret", "clientsecret", "client-secret"):
-        yield (
-            [anchor],
-            Rule(
-                "assigned-secret",
-                rf"(?i:{anchor})(?:{QUOTE})?{quoted}([A-Za-z0-9~_.-]{{16,512}})(?={QUOTE})",
-                is_secret=is_random_word,
-            ),
-        )
-    yield ["django-insecure-"], Rule("django-secret-key", r"django-insecure-([^\s\"'`\\]{20,256})")
-    # define('DB_PASSWORD', 'x'), also WordPress's keys and salts.
-    yield (
-        ["define("],
-        Rule(
+        yield Rule(
+            anchor,
             "assigned-secret",
-            rf"(?i:define)\({SPACE}{{0,3}}{QUOTE}[\w-]{{0,40}}(?:PASS(?:WORD|WD)?|PWD|SECRET|TOKEN|KEY|SALT|CREDENTIALS?){QUOTE}"
-            rf"{SPACE}{{0,3}},{SPACE}{{0,8}}{QUOTE}([^\r\n\"'\\]{{4,256}})",
-            is_secret=is_given,
-        ),
+            rf"(?i:{anchor})(?:{QUOTE})?{quoted}([A-Za-z0-9~_.-]{{16,512}})(?={QUOTE})",
+            is_secret=is_random_word,
+        )
+    yield Rule("django-insecure-", "django-secret-key", r"django-insecure-([^\s\"'`\\]{20,256})")
+    # define('DB_PASSWORD', 'x'), also WordPress's keys and salts.
+    yield Rule(
+        "define(",
+        "assigned-secret",
+        rf"(?i:define)\({SPACE}{{0,3}}{QUOTE}[\w-]{{0,40}}(?:PASS(?:WORD|WD)?|PWD|SECRET|TOKEN|KEY|SALT|CREDENTIALS?){QUOTE}"
+        rf"{SPACE}{{0,3}},{SPACE}{{0,8}}{QUOTE}([^\r\n\"'\\]{{4,256}})",
+        is_secret=is_given,
     )
 
 
@@ -194,64 +172,54 @@ def is_random_word(value: str) -> bool:
     return len(value) >= 20 and bool(compiled(r"[A-Za-z]{16,}|\d").search(value)) and "_" not in value
 
 
-def _files() -> Iterator[Anchored]:
+def _files() -> Iterator[Finder]:
     word = r"[^\s\"'`\\]{1,256}"
     apart = rf"{SPACE}{{1,20}}"
     login = rf"(?:{apart}(?:login|user|account|port){apart}{word}){{0,3}}{apart}password{apart}"
-    yield (
-        ["machine"],
-        Rule(
-            "netrc-password",
-            rf"{BOUNDARY}machine{SPACE}{{1,20}}{word}{login}([^\s\"'`\\]{{1,256}})",
-            is_secret=is_given,
-        ),
+    yield Rule(
+        "machine",
+        "netrc-password",
+        rf"{BOUNDARY}machine{SPACE}{{1,20}}{word}{login}([^\s\"'`\\]{{1,256}})",
+        is_secret=is_given,
     )
-    yield (
-        ["default"],
-        Rule(
-            "netrc-password",
-            rf"{BOUNDARY}default{SPACE}{{1,20}}login{SPACE}{{1,20}}{word}{SPACE}{{1,20}}password{SPACE}{{1,20}}([^\s\"'`\\]{{1,256}})",
-            is_secret=is_given,
-        ),
+    yield Rule(
+        "default",
+        "netrc-password",
+        rf"{BOUNDARY}default{SPACE}{{1,20}}login{SPACE}{{1,20}}{word}{SPACE}{{1,20}}password{SPACE}{{1,20}}([^\s\"'`\\]{{1,256}})",
+        is_secret=is_given,
     )
-    yield (
-        ["client-key-data"],
-        Rule(
-            "kubeconfig-key",
-            rf"client-key-data(?:{QUOTE})?{SPACE}{{0,3}}:{SPACE}{{0,8}}(?:{QUOTE})?([A-Za-z0-9+/=]{{16,16000}})",
-        ),
+    yield Rule(
+        "client-key-data",
+        "kubeconfig-key",
+        rf"client-key-data(?:{QUOTE})?{SPACE}{{0,3}}:{SPACE}{{0,8}}(?:{QUOTE})?([A-Za-z0-9+/=]{{16,16000}})",
     )
-    yield (
-        ["ls0tls1crudjti"],
-        Rule("private-key", r"(LS0tLS1CRUdJTi[A-Za-z0-9+/=]{40,16000})", is_secret=_is_private_pem),
+    yield Rule("ls0tls1crudjti", "private-key", r"(LS0tLS1CRUdJTi[A-Za-z0-9+/=]{40,16000})", is_secret=_is_private_pem)
+    yield Rule(
+        "auth",
+        "docker-auth",
+        rf"auth{QUOTE}{SPACE}{{0,3}}:{SPACE}{{0,3}}{QUOTE}([A-Za-z0-9+/]{{6,2000}}={{0,2}})(?={QUOTE})",
+        before=r"[\"']$",
+        is_secret=_is_basic,
     )
-    yield (
-        ["auth"],
-        Rule(
-            "docker-auth",
-            rf"auth{QUOTE}{SPACE}{{0,3}}:{SPACE}{{0,3}}{QUOTE}([A-Za-z0-9+/]{{6,2000}}={{0,2}})(?={QUOTE})",
-            before=r"[\"']$",
-            is_secret=_is_basic,
-        ),
-    )
-    yield (
-        ["_auth"],
-        Rule("npm-auth", r"_auth[ ]?=[ ]?(?:\\{0,15}\")?([A-Za-z0-9+/]{6,2000}={0,2})", is_secret=_is_basic),
-    )
+    yield Rule("_auth", "npm-auth", r"_auth[ ]?=[ ]?(?:\\{0,15}\")?([A-Za-z0-9+/]{6,2000}={0,2})", is_secret=_is_basic)
     # .pgpass: host:port:database:user:password
-    yield (
-        [":5432:", ":5433:", ":5434:", ":6432:", ":*:"],
-        Rule(
-            "pgpass-password",
-            rf":(?:\d{{4,5}}|\*):[\w*.-]{{1,63}}:[\w*.@-]{{1,63}}:([^\s\"'`\\:]{{3,256}}){_LINE_END}",
-            before=rf"{BEGINNING}[ \t+>-]{{0,8}}[\w.*/-]{{1,200}}(?::\*)?$",
-            is_secret=is_given,
+    yield Rule(
+        (
+            ":5432:",
+            ":5433:",
+            ":5434:",
+            ":6432:",
+            ":*:",
         ),
+        "pgpass-password",
+        rf":(?:\d{{4,5}}|\*):[\w*.-]{{1,63}}:[\w*.@-]{{1,63}}:([^\s\"'`\\:]{{3,256}}){_LINE_END}",
+        before=rf"{BEGINNING}[ \t+>-]{{0,8}}[\w.*/-]{{1,200}}(?::\*)?$",
+        is_secret=is_given,
     )
     yield from _hashes()
 
 
-def _hashes() -> Iterator[Anchored]:
+def _hashes() -> Iterator[Finder]:
     letters = "[./A-Za-z0-9]"
     for anchors, pattern in (
         (("$2a$", "$2b$", "$2x$", "$2y$"), rf"\$2[abxy]\$\d\d\${letters}{{53}}"),
@@ -266,7 +234,7 @@ def _hashes() -> Iterator[Anchored]:
         (("scrypt:",), r"scrypt:\d{3,8}:\d{1,3}:\d{1,3}\$\w{4,64}\$[0-9a-f]{64,256}"),
         (("{sha}", "{ssha}", "{ssha512}"), r"\{S?SHA(?:256|512)?\}[A-Za-z0-9+/]{27,120}={0,2}"),
     ):
-        yield list(anchors), Rule("password-hash", f"({pattern})")
+        yield Rule(list(anchors), "password-hash", f"({pattern})")
 
 
 def _is_private_pem(value: str) -> bool:
@@ -289,6 +257,7 @@ def _decoded(value: str) -> bytes:
 class Cookies:
     """Finds the values of cookies in a header that hold a session or a token; choices such as a language stay."""
 
+    anchors = ("cookie", "curl")
     _HEADER = (
         rf"(?:(?i:cookie)(?:{QUOTE})?(?:[ \t]{{0,4}}[:=,][ \t]{{0,4}}|[ \t]{{1,4}}(?={QUOTE}|[\w.-]{{1,64}}=))"
         rf"|curl(?=[\s\\]){STEP}{{0,200}}?{BLANK}-b{BLANK}{{0,4}})(?:{QUOTE})?"
@@ -315,10 +284,10 @@ class Cookies:
         return [span for span in found if span.start < span.end]
 
 
-def _web() -> Iterator[Anchored]:
-    yield ["cookie", "curl"], Cookies()
-    yield (
-        [
+def _web() -> Iterator[Finder]:
+    yield Cookies()
+    yield Rule(
+        (
             "x-vault-token",
             "x-auth-token",
             "x-api-key",
@@ -326,35 +295,30 @@ def _web() -> Iterator[Anchored]:
             "x-access-token",
             "private-token",
             "job-token",
-        ],
-        Rule(
-            "token-header",
-            rf"[A-Za-z-]{{8,20}}(?:{QUOTE})?[ \t]{{0,4}}[:=,][ \t]{{0,4}}(?:{QUOTE})?([\w.~+/=-]{{8,2048}})",
-            is_secret=has_digit_or_sign,
         ),
+        "token-header",
+        rf"[A-Za-z-]{{8,20}}(?:{QUOTE})?[ \t]{{0,4}}[:=,][ \t]{{0,4}}(?:{QUOTE})?([\w.~+/=-]{{8,2048}})",
+        is_secret=has_digit_or_sign,
     )
-    yield (
-        ["otpauth://"],
-        Rule("otpauth-secret", r"(?i:otpauth)://[^\s\"'`\\<>]{0,400}?[?&;](?:amp;)?secret=([A-Za-z2-7]{8,256}={0,6})"),
+    yield Rule(
+        "otpauth://",
+        "otpauth-secret",
+        r"(?i:otpauth)://[^\s\"'`\\<>]{0,400}?[?&;](?:amp;)?secret=([A-Za-z2-7]{8,256}={0,6})",
     )
-    yield ["1//0"], Rule("google-refresh-token", BOUNDARY + r"(1//0[A-Za-z0-9_-]{20,512})")
+    yield Rule("1//0", "google-refresh-token", BOUNDARY + r"(1//0[A-Za-z0-9_-]{20,512})")
     # Addresses that are signed: of Amazon, Google, CloudFront, Alibaba, Azure.
-    yield (
-        ["signature="],
-        Rule(
-            "url-signature",
-            r"(?i:signature)=([A-Za-z0-9%+/=_~-]{20,1024})",
-            before=r"(?:[?&;,]|u0026|amp;)[ ]?(?i:(?:x-)?(?:amz|goog|oss|cos|tos)-)?$",
-        ),
+    yield Rule(
+        "signature=",
+        "url-signature",
+        r"(?i:signature)=([A-Za-z0-9%+/=_~-]{20,1024})",
+        before=r"(?:[?&;,]|u0026|amp;)[ ]?(?i:(?:x-)?(?:amz|goog|oss|cos|tos)-)?$",
     )
-    yield (
-        ["x-amz-security-token="],
-        Rule("aws-session-token", r"(?i:x-amz-security-token)=([A-Za-z0-9%+/=_-]{16,4096})"),
-    )
-    yield (
-        ["x-amz-signature", "x-goog-signature"],
-        Rule(
-            "url-signature",
-            rf"(?i:x-(?:amz|goog)-signature)(?:{QUOTE})?{SPACE}{{0,2}}[:=]{SPACE}{{0,2}}(?:{QUOTE})?([0-9a-f]{{40,1024}})",
+    yield Rule("x-amz-security-token=", "aws-session-token", r"(?i:x-amz-security-token)=([A-Za-z0-9%+/=_-]{16,4096})")
+    yield Rule(
+        (
+            "x-amz-signature",
+            "x-goog-signature",
         ),
+        "url-signature",
+        rf"(?i:x-(?:amz|goog)-signature)(?:{QUOTE})?{SPACE}{{0,2}}[:=]{SPACE}{{0,2}}(?:{QUOTE})?([0-9a-f]{{40,1024}})",
     )

@@ -49,7 +49,8 @@ _FOLDERS = ("bin", "etc", "home", "mnt", "nix", "opt", "private", "root", "run",
 class Literals:
     """Finds exact texts, all of which begin with one anchor."""
 
-    def __init__(self, texts: Sequence[str]) -> None:
+    def __init__(self, anchor: str, texts: Sequence[str]) -> None:
+        self.anchors = (anchor,)
         self._texts = tuple(sorted(texts, key=len, reverse=True))
 
     def find(self, text: str, position: int) -> Sequence[SecretSpan]:
@@ -62,14 +63,14 @@ class Literals:
         return ()
 
 
-def anchored(texts: Iterable[str]) -> Iterator[tuple[str, Finder]]:
+def finders(texts: Iterable[str]) -> Iterator[Finder]:
     """Finders for exact texts, by their first letters in lower case."""
     by_anchor: dict[str, list[str]] = {}
     for text in texts:
         anchor = text[:6].lower()
         by_anchor.setdefault(anchor if len(anchor) == len(text[:6]) else text[:1], []).append(text)
     for anchor, literals in by_anchor.items():
-        yield anchor, Literals(literals)
+        yield Literals(anchor, literals)
 
 
 def secrets(environ: Mapping[str, str]) -> set[str]:

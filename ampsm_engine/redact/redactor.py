@@ -43,7 +43,7 @@ class Redactor:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         texts = {form for value in environment.secrets(environ) for form in environment.forms(value)}
-        self._scanner = Scanner((*_rules(), *environment.anchored(texts)))
+        self._scanner = Scanner((*_rules(), *environment.finders(texts)))
         self._widest = max(shapes.LONGEST, shapes.WIDEST, *map(len, texts), 0)
 
     def text(self, text: str) -> str:
@@ -88,42 +88,38 @@ class Redactor:
 
 
 @cache
-def _rules() -> tuple[tuple[str, Finder], ...]:
-    """All rules that do not depend on the environment, by anchor."""
-    return (
-        *_maintained(),
-        *shapes.anchored(),
-    )
+def _rules() -> tuple[Finder, ...]:
+    """All rules that do not depend on the environment."""
+    return (*_maintained(), *shapes.rules())
 
 
-def _maintained() -> Iterable[tuple[str, Finder]]:
+def _maintained() -> Iterator[Finder]:
     """The rules of the maintained set, as `scripts/update_redaction_rules.py` wrote them."""
     content = Path(__file__).with_name("rules.json").read_text(encoding="utf-8")
     for entry in json.loads(content)["rules"]:
         low, high = entry.get("back", (0, 0))
-        rule = Rule(entry["name"], entry["pattern"], back=(low, high), near=entry.get("near", False))
-        for anchor in entry["anchors"]:
-            yield anchor, rule
+        yield Rule(entry["anchors"], entry["name"], entry["pattern"], back=(low, high), near=entry.get("near", False))
 
 
 class Scanner:
     """All anchors, in lower case, as one search, and the finders of each."""
 
-    def __init__(self, anchored: Iterable[tuple[str, Finder]]) -> None:
+    def __init__(self, finders: Iterable[Finder]) -> None:
         self._by_anchor: dict[str, tuple[Finder, ...]] = {}
-        for anchor, finder in anchored:
-            self._by_anchor[anchor] = (*self._by_anchor.get(anchor, ()), finder)
+        for finder in finders:
+            for anchor in finder.anchors:
+                self._by_anchor[anchor] = (*self._by_anchor.get(anchor, ()), finder)
         self._finders: dict[str, tuple[Finder, ...]] = {}
         self._longest = max(map(len, self._by_anchor))
         self._compiled: Callable[..., re.Match[str] | None] | None = None
-        self._looked_through = 0
+        self._searched = 0
 
     def _search(self, lowered: str) -> "Callable[..., re.Match[str] | None] | None":
         """The search for all anchors, or for those that stand in a short text; None where none does."""
         if self._compiled is not None:
             return self._compiled
-        self._looked_through += 1
-        if len(lowered) > SHORT or self._looked_through > FEW:
+        self._searched += 1
+        if len(lowered) > SHORT or self._searched > FEW:
             self._compiled = re.compile(_pattern(self._by_anchor)).search
             return self._compiled
         there = [anchor for anchor in self._by_anchor if anchor in lowered]

@@ -130,7 +130,12 @@ def replaced(text: str, start: int, end: int, spans: Iterable[SecretSpan]) -> It
 
 
 class Finder(Protocol):
-    """Looks for one kind of secret at a place where one of its anchors stands."""
+    """Looks for one kind of secret where one of its anchors is."""
+
+    @property
+    def anchors(self) -> Sequence[str]:
+        """The texts, in lower case, of which a secret of this kind has one."""
+        ...
 
     def find(self, text: str, position: int) -> Sequence[SecretSpan]:
         """The secrets that belong to the anchor at this position."""
@@ -140,10 +145,11 @@ class Finder(Protocol):
 class Rule:
     """A finder made of a pattern; its last group that matched is the secret, or the whole match."""
 
-    __slots__ = ("_before", "_compiled", "_is_secret", "_pattern", "back", "name", "near")
+    __slots__ = ("_before", "_compiled", "_is_secret", "_pattern", "anchors", "back", "name", "near")
 
     def __init__(
         self,
+        anchors: str | Sequence[str],
         name: str,
         pattern: str,
         *,
@@ -152,6 +158,7 @@ class Rule:
         before: str = "",
         is_secret: Callable[[str], bool] | None = None,
     ) -> None:
+        self.anchors: Sequence[str] = (anchors,) if isinstance(anchors, str) else anchors
         self.name = name
         self.back = back
         """How many characters of a match stand before its anchor: at least, at most."""
@@ -201,7 +208,8 @@ def _is_likely(before: str, secret: str) -> bool:
 class Gate:
     """Several rules that share what stands before the secret; it is looked at once."""
 
-    def __init__(self, pattern: str, rules: Sequence[Rule]) -> None:
+    def __init__(self, anchors: Sequence[str], pattern: str, rules: Sequence[Rule]) -> None:
+        self.anchors = anchors
         self._pattern = pattern
         self._rules = rules
 

@@ -1,7 +1,7 @@
 """The rules of our own: what the maintained set misses, or takes too much or too little of; and whole private keys."""
 
+import itertools
 from collections.abc import Iterator, Sequence
-from itertools import product
 
 from ampsm_engine.redact import contexts
 from ampsm_engine.redact.patterns import BOUNDARY, QUOTE, SPACE, compiled, is_ordinary
@@ -10,7 +10,6 @@ from ampsm_engine.redact.rule import Finder, Gate, Rule, SecretSpan, unquoted
 WIDEST = 20 * 1024
 """Characters that a match of any rule, ours or not, may span; a test holds them to it."""
 
-KEY_ANCHOR = "-----begin"
 KEY_NAME = "private-key"
 LONGEST = 48 * 1024
 """Characters of a block that are looked at: an RSA key of 16,384 bits is a quarter of it."""
@@ -75,54 +74,54 @@ def _has_digit(value: str) -> bool:
     return bool(compiled(r"\d").search(value))
 
 
-def anchored() -> Iterator[tuple[str, Finder]]:
-    """Every rule of our own, each with an anchor in lower case."""
-    for anchors, rule in (*_tokens(), *_addresses(), *_headers(), *_assignments()):
-        for anchor in anchors:
-            yield anchor, rule
-    yield from contexts.anchored()
-    yield KEY_ANCHOR, PrivateKey()
+def rules() -> Iterator[Finder]:
+    """Every rule of our own."""
+    return itertools.chain(_tokens(), _addresses(), _headers(), _assignments(), contexts.rules(), (PrivateKey(),))
 
 
-def _tokens() -> Iterator[tuple[list[str], Finder]]:
+def _tokens() -> Iterator[Finder]:
     # amp's own key, and the secret in the address of its login page: no rule set knows them.
-    yield ["sgamp_"], Rule("amp-key", r"sgamp_[A-Za-z0-9_-]{8,512}")
-    yield ["authtoken="], Rule("amp-login-token", r"(?i:authToken)=([\w~%+/-][\w.~%+/-]{7,2047})")
+    yield Rule("sgamp_", "amp-key", r"sgamp_[A-Za-z0-9_-]{8,512}")
+    yield Rule("authtoken=", "amp-login-token", r"(?i:authToken)=([\w~%+/-][\w.~%+/-]{7,2047})")
     # Upstream asks for marks inside the token, or one exact length, which examples and newer tokens lack.
-    yield (
-        ["sk-"],
-        Rule(
-            "sk-key",
-            BOUNDARY
-            + r"(sk-(?:(?:proj|svcacct|admin|ant|or|lf|live|test|api|None)[A-Za-z0-9]{0,8}-[A-Za-z0-9_-]{16,512}"
-            r"|[A-Za-z0-9]{20,128}(?![\w-])))",
+    yield Rule(
+        "sk-",
+        "sk-key",
+        BOUNDARY + r"(sk-(?:(?:proj|svcacct|admin|ant|or|lf|live|test|api|None)[A-Za-z0-9]{0,8}-[A-Za-z0-9_-]{16,512}"
+        r"|[A-Za-z0-9]{20,128}(?![\w-])))",
+    )
+    yield Rule("github_pat_", "github-fine-grained-pat", r"github_pat_\w{20,255}")
+    yield Rule(
+        (
+            "xoxb-",
+            "xoxp-",
+            "xoxa-",
+            "xoxr-",
+            "xoxe-",
+            "xoxe.",
+            "xoxc-",
+            "xoxd-",
+            "xoxs-",
         ),
+        "slack-token",
+        r"xox[a-z](?:\.xox[bp])?-[A-Za-z0-9/+%-]{10,512}",
     )
-    yield ["github_pat_"], Rule("github-fine-grained-pat", r"github_pat_\w{20,255}")
-    yield (
-        ["xoxb-", "xoxp-", "xoxa-", "xoxr-", "xoxe-", "xoxe.", "xoxc-", "xoxd-", "xoxs-"],
-        Rule("slack-token", r"xox[a-z](?:\.xox[bp])?-[A-Za-z0-9/+%-]{10,512}"),
-    )
-    yield (
-        ["eyj"],
-        Rule("jwt", BOUNDARY + r"(eyJ[\w-]{8,4096}+\.ey[\w-]{4,8000}+\.[\w-]{0,2048}(?:\.[\w-]{1,2048}){0,2})"),
-    )
-    yield ["hf_"], Rule("huggingface-access-token", BOUNDARY + r"(hf_[A-Za-z0-9]{30,64})(?!\w)")
-    yield ["sgp_"], Rule("sourcegraph-access-token", BOUNDARY + r"(sgp_[A-Za-z0-9_]{20,200})(?!\w)")
-    yield ["gocspx-"], Rule("google-oauth-client-secret", r"GOCSPX-[\w-]{20,64}")
-    yield ["ya29."], Rule("google-oauth-token", r"ya29\.[\w-]{20,2048}")
-    yield ["whsec_"], Rule("stripe-webhook-secret", r"whsec_[A-Za-z0-9+/=]{20,128}")
-    yield ["azdo"], Rule("azure-devops-token", BOUNDARY + r"([A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4})(?!\w)", back=(76, 76))
+    yield Rule("eyj", "jwt", BOUNDARY + r"(eyJ[\w-]{8,4096}+\.ey[\w-]{4,8000}+\.[\w-]{0,2048}(?:\.[\w-]{1,2048}){0,2})")
+    yield Rule("hf_", "huggingface-access-token", BOUNDARY + r"(hf_[A-Za-z0-9]{30,64})(?!\w)")
+    yield Rule("sgp_", "sourcegraph-access-token", BOUNDARY + r"(sgp_[A-Za-z0-9_]{20,200})(?!\w)")
+    yield Rule("gocspx-", "google-oauth-client-secret", r"GOCSPX-[\w-]{20,64}")
+    yield Rule("ya29.", "google-oauth-token", r"ya29\.[\w-]{20,2048}")
+    yield Rule("whsec_", "stripe-webhook-secret", r"whsec_[A-Za-z0-9+/=]{20,128}")
+    yield Rule("azdo", "azure-devops-token", BOUNDARY + r"([A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4})(?!\w)", back=(76, 76))
     yield from _tokens_without_a_provider()
-    yield [":aa"], Rule("telegram-bot-token", BOUNDARY + r"(\d{8,10}:AA[\w-]{30,40})(?![\w-])", back=(8, 10))
-    yield (
-        _discord_beginnings(),
-        Rule("discord-bot-token", BOUNDARY + r"([MNO][\w-]{22,27}\.[\w-]{6,7}\.[\w-]{27,45})(?!\w)"),
+    yield Rule(":aa", "telegram-bot-token", BOUNDARY + r"(\d{8,10}:AA[\w-]{30,40})(?![\w-])", back=(8, 10))
+    yield Rule(
+        _discord_beginnings(), "discord-bot-token", BOUNDARY + r"([MNO][\w-]{22,27}\.[\w-]{6,7}\.[\w-]{27,45})(?!\w)"
     )
-    yield ["/api/webhooks/"], Rule("discord-webhook", r"/api/webhooks/\d{15,21}/([\w-]{40,100})")
+    yield Rule("/api/webhooks/", "discord-webhook", r"/api/webhooks/\d{15,21}/([\w-]{40,100})")
 
 
-def _tokens_without_a_provider() -> Iterator[tuple[list[str], Finder]]:
+def _tokens_without_a_provider() -> Iterator[Finder]:
     # Upstream finds these only after the provider's name, though each has a shape that is all its own.
     for name, beginning, rest in (
         ("mailgun-private-api-token", "key-", "[0-9a-f]{32}"),
@@ -139,72 +138,66 @@ def _tokens_without_a_provider() -> Iterator[tuple[list[str], Finder]]:
         ("sentry-token", "sntry", "[a-z]_[A-Za-z0-9+/=_-]{20,1024}"),
         ("tailscale-key", "tskey-", r"(?:auth|client|api|scim|webhook)-[A-Za-z0-9-]{16,128}"),
     ):
-        yield [beginning.lower()], Rule(name, rf"{BOUNDARY}({beginning}{rest})(?![\w-])")
-    yield ["ssws"], Rule("okta-access-token", BOUNDARY + r"SSWS[ \t]{1,4}([\w=-]{20,128})")
-    yield ["-us"], Rule("mailchimp-api-key", rf"{BOUNDARY}([0-9a-f]{{32}}-us\d{{1,2}})(?!\w)", back=(32, 32))
+        yield Rule([beginning.lower()], name, rf"{BOUNDARY}({beginning}{rest})(?![\w-])")
+    yield Rule("ssws", "okta-access-token", BOUNDARY + r"SSWS[ \t]{1,4}([\w=-]{20,128})")
+    yield Rule("-us", "mailchimp-api-key", rf"{BOUNDARY}([0-9a-f]{{32}}-us\d{{1,2}})(?!\w)", back=(32, 32))
 
 
 def _discord_beginnings() -> list[str]:
     """A bot's token begins with its number in base 64: what three digits can become."""
-    return ["".join(letters) for letters in product("mno", "dtjz", "aeimquycgk", "wxyz012345")]
+    return ["".join(letters) for letters in itertools.product("mno", "dtjz", "aeimquycgk", "wxyz012345")]
 
 
-def _addresses() -> Iterator[tuple[list[str], Finder]]:
+def _addresses() -> Iterator[Finder]:
     # Only the password, for any scheme: who and where stays readable.
-    yield (
-        ["://"],
-        Rule(
-            "url-password",
-            r"""://[^\s:/@"'`\\<>]{0,256}:([^\s/"'`\\<>]{1,512})@(?=[\w\[.])""",
-            is_secret=lambda value: not compiled(r"[${<%]|\*+$|x+$|\.+$").match(value),
-        ),
+    yield Rule(
+        "://",
+        "url-password",
+        r"""://[^\s:/@"'`\\<>]{0,256}:([^\s/"'`\\<>]{1,512})@(?=[\w\[.])""",
+        is_secret=lambda value: not compiled(r"[${<%]|\*+$|x+$|\.+$").match(value),
     )
-    yield ["://"], Rule("url-token", r"://([A-Za-z0-9_-]{20,512})@(?=\w)", is_secret=_has_digit)
-    yield ["sig="], Rule("url-signature", r"(?:(?<=[?&;])|(?<=u0026))(?i:sig)=([A-Za-z0-9%+/=_-]{32,256})")
+    yield Rule("://", "url-token", r"://([A-Za-z0-9_-]{20,512})@(?=\w)", is_secret=_has_digit)
+    yield Rule("sig=", "url-signature", r"(?:(?<=[?&;])|(?<=u0026))(?i:sig)=([A-Za-z0-9%+/=_-]{32,256})")
 
 
-def _headers() -> Iterator[tuple[list[str], Finder]]:
+def _headers() -> Iterator[Finder]:
     # Whatever the token looks like, the header says what it is.
     opening = rf"(?:{QUOTE})?[ \t]{{0,4}}[:=,][ \t]{{0,4}}(?:{QUOTE})?"
-    yield (
-        ["authorization"],
-        Rule(
-            "authorization-header",
-            rf"(?i:authorization){opening}(?i:bearer|basic|token|bot|apikey|digest|negotiate|aws4-hmac-sha256)"
-            r"[ \t]{1,4}([\w.~+/=:-]{6,4096})",
-        ),
+    yield Rule(
+        "authorization",
+        "authorization-header",
+        rf"(?i:authorization){opening}(?i:bearer|basic|token|bot|apikey|digest|negotiate|aws4-hmac-sha256)"
+        r"[ \t]{1,4}([\w.~+/=:-]{6,4096})",
     )
-    yield (
-        ["bearer"],
-        Rule("bearer-token", BOUNDARY + r"(?i:bearer)[ \t]{1,4}([\w.~+/=-]{16,4096})", is_secret=_has_digit),
-    )
+    yield Rule("bearer", "bearer-token", BOUNDARY + r"(?i:bearer)[ \t]{1,4}([\w.~+/=-]{16,4096})", is_secret=_has_digit)
 
 
-def _assignments() -> Iterator[tuple[list[str], Finder]]:
+def _assignments() -> Iterator[Finder]:
     # A name that says secret, given a value: what the maintained set leaves to its entropy filter.
     words = rf"(?i:{'|'.join(_WORDS)}s?){_TAIL}"
     upper = "|".join(word.upper() for word in _WORDS if "-" not in word) + "S?"
-    yield (
+    yield Gate(
         list(_WORDS),
-        Gate(
-            rf"{words}[A-Z0-9_]{{0,24}}(?:{QUOTE})?\]?{SPACE}{{0,3}}[=:>]",
-            (
-                Rule(
-                    "assigned-secret",
-                    rf"{words}(?:{QUOTE})?\]?{SPACE}{{0,3}}(?:=>|:=|=|:){SPACE}{{0,3}}(?i:[bfru]?){QUOTE}{_VALUE}",
-                    is_secret=_is_value,
-                ),
-                Rule(
-                    "assigned-secret",
-                    rf"{words}(?:=|:[ \t]{{1,3}}| = )([\w+/=~!@%^-]{{8,512}})(?![\w.(\[])",
-                    is_secret=_is_bare_value,
-                ),
-                Rule("assigned-secret", rf"{words}>([^\s<>\"\\]{{6,256}})(?=<[/\\])", is_secret=_is_given),
-                Rule(
-                    "environment-secret",
-                    rf"(?:{upper})(?:_[A-Z0-9_]{{0,24}})?=(?:{QUOTE})?([^\s\"'`\\;&|<>(){{}}$]{{8,2048}})",
-                    is_secret=_is_given,
-                ),
+        rf"{words}[A-Z0-9_]{{0,24}}(?:{QUOTE})?\]?{SPACE}{{0,3}}[=:>]",
+        (
+            Rule(
+                (),
+                "assigned-secret",
+                rf"{words}(?:{QUOTE})?\]?{SPACE}{{0,3}}(?:=>|:=|=|:){SPACE}{{0,3}}(?i:[bfru]?){QUOTE}{_VALUE}",
+                is_secret=_is_value,
+            ),
+            Rule(
+                (),
+                "assigned-secret",
+                rf"{words}(?:=|:[ \t]{{1,3}}| = )([\w+/=~!@%^-]{{8,512}})(?![\w.(\[])",
+                is_secret=_is_bare_value,
+            ),
+            Rule((), "assigned-secret", rf"{words}>([^\s<>\"\\]{{6,256}})(?=<[/\\])", is_secret=_is_given),
+            Rule(
+                (),
+                "environment-secret",
+                rf"(?:{upper})(?:_[A-Z0-9_]{{0,24}})?=(?:{QUOTE})?([^\s\"'`\\;&|<>(){{}}$]{{8,2048}})",
+                is_secret=_is_given,
             ),
         ),
     )
@@ -212,6 +205,8 @@ def _assignments() -> Iterator[tuple[list[str], Finder]]:
 
 class PrivateKey:
     """Finds blocks with a private key in a text, each string of a block as a span of its own."""
+
+    anchors = ("-----begin",)
 
     def find(self, text: str, position: int) -> Sequence[SecretSpan]:
         """The block that begins at this position, in as many parts as it has strings."""

@@ -20,12 +20,9 @@ RULES = SHIPPED["rules"]
 
 def every_rule() -> list[tuple[str, Rule]]:
     found: list[tuple[str, Rule]] = []
-    for anchor, finder in redactor._rules():
-        found += [
-            (anchor, rule)
-            for rule in (finder._rules if isinstance(finder, Gate) else [finder])
-            if isinstance(rule, Rule)
-        ]
+    for finder in redactor._rules():
+        rules = finder._rules if isinstance(finder, Gate) else [finder]
+        found += [(anchor, rule) for anchor in finder.anchors for rule in rules if isinstance(rule, Rule)]
     return found
 
 
