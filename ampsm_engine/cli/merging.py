@@ -2,14 +2,14 @@
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
 from ampsm_engine.cli import arguments, diagnostics, documents, output
 from ampsm_engine.cli.output import Styled, clean, one_line
 from ampsm_engine.cli.root import Command
-from ampsm_engine.cli.sessions import session_document
+from ampsm_engine.cli.session_details import session_document
 from ampsm_engine.errors import Refused
 from ampsm_engine.plain_text import plural
 
@@ -87,7 +87,9 @@ def preflight_command(reference: str, onto: str | None, *, fetch: bool, no_scrip
 @manual_option
 @yes_option
 @arguments.json_option
-def squash_command(reference: str, messages: tuple[str, ...], manual: str, *, yes: bool, as_json: bool) -> int:
+def squash_command(
+    reference: str, messages: tuple[str, ...], manual: "Literal['include', 'keep']", *, yes: bool, as_json: bool
+) -> int:
     """Make one commit of all that amp did in a session, on what it shares with its base as that is now.
 
     Its files stay as they are. The commits before are kept, and `ampsm merge SESSION --undo` brings them back.

@@ -140,7 +140,7 @@ def trash_restore(reference: str, *, as_json: bool) -> int:
     with diagnostics.working("Restoring the worktree"):
         back = removal.restore(engine, session.id)
     if as_json:
-        from ampsm_engine.cli.sessions import print_session
+        from ampsm_engine.cli.session_details import print_session
 
         print_session(engine, back.id)
     else:

@@ -52,7 +52,7 @@ def iterate_command(reference: str, prompt: str | None, prompt_file: str | None,
     elif not as_json:
         diagnostics.hint(f"ampsm log --follow {session.id}")
     if as_json:
-        from ampsm_engine.cli.sessions import print_session
+        from ampsm_engine.cli.session_details import print_session
 
         latest = engine.store.iterations.get(iteration.id)
         print_session(

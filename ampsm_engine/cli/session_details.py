@@ -1,11 +1,11 @@
-"""All about one session for a person: its fields, its changes, its iterations. Reads nothing."""
+"""All about one session: as text for a person (fields, changes, iterations), or as JSON."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from ampsm_engine import labels
-from ampsm_engine.cli import diagnostics, output
+from ampsm_engine import labels, session_problems
+from ampsm_engine.cli import diagnostics, documents, output
 from ampsm_engine.cli.iteration_text import Notes, end_hint, is_uncommitted, script_text, sentences
 from ampsm_engine.cli.listing import STATE_STYLES, board_row
 from ampsm_engine.cli.output import Styled, one_line
@@ -14,6 +14,7 @@ from ampsm_engine.model import Fact, Iteration, ScriptResult, Session, State
 from ampsm_engine.plain_text import plural
 
 if TYPE_CHECKING:
+    from ampsm_engine.context import Engine
     from ampsm_engine.engine.views import SessionView
 
 COLUMNS = (
@@ -27,6 +28,18 @@ COLUMNS = (
     TableColumn("AGE", goes=6, right=True),
     TableColumn("PROMPT", least=10, most=60),
 )
+
+
+def session_document(engine: "Engine", session_id: str) -> documents.Document:
+    """The JSON of one session as the store has it now."""
+    store = engine.store
+    notes, conflicts = store.facts.notes_of((session_id,)), session_problems.sessions_in_conflict(store)
+    return documents.session_document(store.sessions.get(session_id), store.iterations.of(session_id), notes, conflicts)
+
+
+def print_session(engine: "Engine", session_id: str, **more: object) -> None:
+    """Write the JSON document of one session to stdout; `more` are further members of it."""
+    output.document({"session": session_document(engine, session_id), **more})
 
 
 def print_session_details(view: "SessionView", notes: Notes, amiss: str = "") -> None:

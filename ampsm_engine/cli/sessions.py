@@ -86,10 +86,10 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
             _print_new(session, iteration)
         code = wait_for(engine, (session.id,), iteration_id=iteration.id)
         if as_json:
-            print_session(engine, session.id)
+            _print_json(engine, session.id)
         return code
     if as_json:
-        print_session(engine, session.id)
+        _print_json(engine, session.id)
     else:
         _print_new(session, iteration)
         diagnostics.hint(
@@ -110,16 +110,10 @@ def _print_new(session: Session, iteration: Iteration | None) -> None:
     )
 
 
-def session_document(engine: "Engine", session_id: str) -> documents.Document:
-    """The JSON of one session as the store has it now."""
-    store = engine.store
-    notes, conflicts = store.facts.notes_of((session_id,)), session_problems.sessions_in_conflict(store)
-    return documents.session_document(store.sessions.get(session_id), store.iterations.of(session_id), notes, conflicts)
+def _print_json(engine: "Engine", session_id: str) -> None:
+    from ampsm_engine.cli.session_details import print_session
 
-
-def print_session(engine: "Engine", session_id: str, **more: object) -> None:
-    """Write the JSON document of one session to stdout; `more` are further members of it."""
-    output.document({"session": session_document(engine, session_id), **more})
+    print_session(engine, session_id)
 
 
 @click.command(cls=Command, short_help="List the sessions, newest first.")
@@ -188,7 +182,7 @@ def show_command(reference: str, *, as_json: bool) -> int:
     from ampsm_engine.engine import views
 
     if as_json:
-        print_session(engine, session.id)
+        _print_json(engine, session.id)
         return diagnostics.OK
     from ampsm_engine.cli.session_details import print_session_details
 
@@ -237,7 +231,7 @@ def edit_command(
         raise Refused(message, f"ampsm edit {session.id} --name 'NAME'")
     changed = sessions.edit(engine, session.id, name=name, notes=notes, script=script, mode=mode, seen=seen)
     if as_json:
-        print_session(engine, session.id)
+        _print_json(engine, session.id)
     else:
         output.line(f"Changed {one_line(changed.name)} ({changed.id}).")
     return diagnostics.OK
@@ -280,7 +274,7 @@ def adopt_command(
     with diagnostics.working("Looking at the worktree"):
         session = sessions.adopt(engine, path, name=name, base=base, script=script, mode=mode, shared=True)
     if as_json:
-        print_session(engine, session.id)
+        _print_json(engine, session.id)
     else:
         _print_new(session, None)
         diagnostics.hint(f"ampsm iterate {session.id} 'what amp is to do'")

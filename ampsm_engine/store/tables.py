@@ -12,13 +12,13 @@ from typing import Any
 from peewee import AutoField, BooleanField, CompositeKey, Field, IntegerField, Model, TextField
 
 
-class CamelColumn(Field):  # type: ignore[type-arg] - it takes no argument when the program runs
+class CamelColumn(Field):
     """A field whose column has its name in camel case: `base_branch` is `baseBranch`."""
 
     def bind(self, model: type[Model], name: str, set_attribute: bool = True) -> None:
         """Take the place of the model's attribute of that name."""
         self.column_name = camel(name)
-        super().bind(model, name, set_attribute)  # type: ignore[no-untyped-call]
+        super().bind(model, name, set_attribute)
 
 
 def camel(name: str) -> str:

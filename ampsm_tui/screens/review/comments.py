@@ -204,9 +204,9 @@ class ReviewComments:
     async def _fetch(self) -> None:
         from ampsm_engine.engine import comments
 
-        comments = await ask(comments.located_comments, app_of(self._screen).engine, self._pane.session.id)
-        if comments is not None and comments != self._comments:
-            self._take(comments)
+        found = await ask(comments.located_comments, app_of(self._screen).engine, self._pane.session.id)
+        if found is not None and found != self._comments:
+            self._take(found)
             reading = self._pane.reading
             if reading is not None:
                 self._pane.change_rows(lambda: self.place(reading))
