@@ -19,7 +19,7 @@ from ground import AMPSM, ground
 from ls import fill
 from terminal import Terminal
 
-from ampsm_engine import wording
+from ampsm_engine import timestamps
 from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.model import Session, Status
 
