@@ -20,7 +20,7 @@ Rooms, top to bottom; each may import only from those below it (import-linter ho
     naming | config        names from any text | the settings
     unsent                 texts that were typed and not sent
     keymap | home          keys by their ids | where things are
-    errors | unseen | identity | private_folder | file_lock
-                           errors | unseen characters | which process a pid means |
+    errors | states | unseen | identity | private_folder | file_lock
+                           errors | words, glyphs, colours of states | unseen characters | which process a pid means |
                            folders of ours in the temporary folder | waiting for a lock on a file
 """

@@ -1,6 +1,6 @@
-"""How values read to a person: ages, durations, counts, words and glyphs of a state.
+"""How values read to a person: ages, durations, counts, the word of a state.
 
-Pure, without colour and without a screen.
+Pure, without colour and without a screen; glyph and colour of a state stand in `states`.
 """
 
 from collections.abc import Sequence
@@ -8,16 +8,7 @@ from datetime import UTC, datetime
 
 from ampsm_engine.model import BoardRow, Fact, Iteration, Outcome, ScriptResult, State, Status
 from ampsm_engine.naming import printable
-
-GLYPHS = {
-    "queued": "◌",
-    "running": "●",
-    "idle": "○",
-    "awaiting-input": "◆",
-    "error": "✗",
-    "done": "✓",
-}
-"""One cell each, and different without colour."""
+from ampsm_engine.states import STATES
 
 OUTSIDE = "!"
 """Marks a session outside of whose worktree something changed while its amp ran."""
@@ -97,6 +88,12 @@ def state_word(row: BoardRow) -> str:
     if row.session.status is not Status.RUNNING and row.queued:
         return "queued"
     return row.session.status.value
+
+
+def status_counts(rows: Sequence[BoardRow]) -> dict[str, int]:
+    """How many sessions are in which status, in the order of `STATES`; `queued` counts the iterations that wait."""
+    words = [row.session.status.value for row in rows]
+    return {word: sum(row.queued for row in rows) if word == "queued" else words.count(word) for word in STATES}
 
 
 def ending(outcome: Outcome | None, state: State) -> str:

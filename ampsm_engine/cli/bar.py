@@ -5,11 +5,9 @@ import sys
 
 from ampsm_engine.home import home
 from ampsm_engine.standing import standing
+from ampsm_engine.states import status_line
 
 ARGUMENTS = ["status", "--tmux"]
-
-SHOWN = {"running": "●", "queued": "◌", "awaiting-input": "◆", "error": "✗"}
-"""What is worth a place in a status bar, as `wording.GLYPHS` has it."""
 
 
 def told() -> bool:
@@ -20,12 +18,7 @@ def told() -> bool:
         if counts is None:
             return False
         # Past the buffer: what could not be written would stay in it, and fail the whole command once more.
-        os.write(sys.stdout.fileno(), f"{line(counts)}\n".encode(sys.stdout.encoding, "replace"))
+        os.write(sys.stdout.fileno(), f"{status_line(counts)}\n".encode(sys.stdout.encoding, "replace"))
     except OSError:
         return False
     return True
-
-
-def line(counts: dict[str, int]) -> str:
-    """The counts that are not nought."""
-    return " ".join(f"{glyph}{counts[word]}" for word, glyph in SHOWN.items() if counts.get(word))

@@ -13,11 +13,12 @@ import click
 from ampsm_engine import wording
 from ampsm_engine.cli import diagnostics, documents, output
 from ampsm_engine.cli.helping import Command
-from ampsm_engine.cli.listing import STATE_STYLES, board_row, ended, print_sessions
+from ampsm_engine.cli.listing import board_row, ended, print_sessions
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.stage import KEPT_OUT, DemoStage, Play, surroundings, workers_gone
 from ampsm_engine.errors import Refused
 from ampsm_engine.model import Iteration, Outcome, Session
+from ampsm_engine.states import STATES
 
 Groups = Mapping[str, Sequence[Iteration]]
 Screens = Callable[..., int]
@@ -130,7 +131,7 @@ def _print_end(sessions: Sequence[Session], groups: Groups, play: Play) -> None:
         word = wording.state_word(board_row(session, groups[session.id]))
         last = groups[session.id][-1]
         told = ended(last) + (f", commit {last.commit_sha[:10]}" if last.commit_sha else "")
-        output.line(Styled(f"{wording.GLYPHS[word]} ", STATE_STYLES[word]), one_line(session.name), f": {told}")
+        output.line(Styled(f"{STATES[word].glyph} ", STATES[word].ansi), one_line(session.name), f": {told}")
         if last.outcome is Outcome.FAILED and session.id in play.parts:
             output.line(Styled("  (on purpose: so you see what an error looks like, and that its work is kept)", "dim"))
 

@@ -9,6 +9,7 @@ from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.tables import Cell, TableColumn, table
 from ampsm_engine.engine.bases import gone_bases
 from ampsm_engine.model import BoardRow, Iteration, Session, State
+from ampsm_engine.states import STATES
 from ampsm_engine.wording import doing as doing  # noqa: PLC0414 - part of this module's face
 from ampsm_engine.wording import ended as ended  # noqa: PLC0414
 
@@ -23,15 +24,6 @@ COLUMNS = (
     TableColumn("AGE", goes=1, right=True),
     TableColumn("ID", goes=3),
 )
-
-STATE_STYLES = {
-    "queued": "cyan",
-    "running": "cyan",
-    "idle": "",
-    "awaiting-input": "yellow",
-    "error": "red",
-    "done": "green",
-}
 
 
 def board_row(session: Session, iterations: Sequence[Iteration]) -> BoardRow:
@@ -71,10 +63,10 @@ def _cells(
     row = board_row(session, iterations)
     uncommitted = row.current is not None and is_uncommitted(notes.get(row.current.id, ()))
     word = wording.state_word(row)
-    style = STATE_STYLES.get(word, "")
+    state = STATES[word]
     return (
-        Styled(wording.GLYPHS.get(word, "?"), style),
-        Styled(word, style),
+        Styled(state.glyph, state.ansi),
+        Styled(word, state.ansi),
         f"{wording.OUTSIDE} {one_line(session.name)}" if session.outside else one_line(session.name),
         Styled(session.repo_root.rstrip("/").rpartition("/")[2], "dim"),
         Styled(amiss, "red") if amiss else doing(row, uncommitted=uncommitted),

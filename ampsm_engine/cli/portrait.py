@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from ampsm_engine import wording
 from ampsm_engine.cli import diagnostics, output
-from ampsm_engine.cli.listing import STATE_STYLES, board_row
+from ampsm_engine.cli.listing import board_row
 from ampsm_engine.cli.notes import Notes, is_uncommitted, script_text, sentences
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.tables import Cell, TableColumn, table
 from ampsm_engine.cli.waiting import end_hint
 from ampsm_engine.model import Fact, Iteration, ScriptResult, Session, State
+from ampsm_engine.states import STATES
 
 if TYPE_CHECKING:
     from ampsm_engine.engine.views import SessionView
@@ -33,8 +34,8 @@ def print_portrait(view: "SessionView", notes: Notes, amiss: str = "") -> None:
     """Write all about one session to stdout; `amiss`: what is gone of it, and whether a conflict waits."""
     session = view.session
     word = wording.state_word(board_row(session, view.iterations))
-    style = STATE_STYLES.get(word, "")
-    output.line(Styled(wording.GLYPHS.get(word, "?"), style), " ", Styled(one_line(session.name), "bold"), f"  {word}")
+    state = STATES[word]
+    output.line(Styled(state.glyph, state.ansi), " ", Styled(one_line(session.name), "bold"), f"  {word}")
     output.facts(_facts(view))
     if view.iterations:
         output.line()

@@ -8,6 +8,7 @@ from ampsm_engine.cli import diagnostics, notes
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Fact, Iteration, Outcome, ScriptResult, State
+from ampsm_engine.states import STATES
 
 if TYPE_CHECKING:
     from ampsm_engine.context import Engine
@@ -72,7 +73,7 @@ def wait_for(
 def _state(unsettled: Sequence[Iteration], names: dict[str, str]) -> tuple[str, str]:
     current = next((each for each in unsettled if each.state is not State.QUEUED), unsettled[0])
     more = f" (+{len(unsettled) - 1})" if len(unsettled) > 1 else ""
-    glyph = wording.GLYPHS["queued" if current.state is State.QUEUED else "running"]
+    glyph = STATES["queued" if current.state is State.QUEUED else "running"].glyph
     text = f"{glyph} {names[current.session_id]}: iteration {current.number} {current.state.value}{more}"
     return text, current.activity or ""
 

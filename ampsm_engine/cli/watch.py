@@ -13,6 +13,7 @@ from ampsm_engine.cli.helping import Command
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.errors import Refused
 from ampsm_engine.model import Fact
+from ampsm_engine.states import STATES, status_line
 
 if TYPE_CHECKING:
     from ampsm_engine.store import Store
@@ -22,8 +23,6 @@ TICK = 0.1
 
 RECENT = 10
 """Facts that a follower is shown to begin with, as `tail` does."""
-
-_WORDS = ("running", "queued", "awaiting-input", "error", "idle", "done")
 
 
 @click.command(cls=Command, short_help="Watch the sessions in a side pane; nothing can be changed there.")
@@ -54,18 +53,16 @@ def status_command(*, tmux: bool, as_json: bool) -> int:
 
     engine = arguments.open_engine()
     counts, waiting = views.status(engine), conditions.conflicts(engine.store)
-    numbers = {word: int(getattr(counts, word.replace("-", "_"))) for word in _WORDS}
     missing = 0 if tmux else sum(conditions.missing(session) is not None for session in engine.store.sessions.all())
     if as_json:
         amiss = {"conflict": len(waiting), "missing": missing}
-        named = {documents.camel(word.replace("-", "_")): number for word, number in numbers.items()}
+        named = {documents.camel(word.replace("-", "_")): number for word, number in counts.items()}
         output.document({**named, **amiss})
     elif tmux:
-        shown = [f"{wording.GLYPHS[word]}{number}" for word, number in numbers.items() if number and word in _WORDS[:4]]
-        output.line(" ".join(shown))
+        output.line(status_line(counts))
     else:
-        for word, number in numbers.items():
-            output.line(f"{wording.GLYPHS[word]} {number:>4} {word}")
+        for word, number in counts.items():
+            output.line(f"{STATES[word].glyph} {number:>4} {word}")
         for word, number in (("with a conflict that waits", len(waiting)), ("with something gone: ampsm ls", missing)):
             if number:
                 output.line(f"! {number:>4} {word}")

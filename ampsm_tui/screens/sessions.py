@@ -13,6 +13,7 @@ from textual.reactive import var
 
 from ampsm_engine import wording
 from ampsm_engine.model import Board, BoardRow, Session
+from ampsm_engine.states import STATES
 from ampsm_tui import recovering
 from ampsm_tui.app_context import app_of
 from ampsm_tui.bindings import bind
@@ -20,6 +21,7 @@ from ampsm_tui.clean import cells, one_line
 from ampsm_tui.screens.actions import SessionActions, SessionActionsScreen
 from ampsm_tui.screens.counting import Counting
 from ampsm_tui.screens.foreseeing import Foreseer
+from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.one_liner import OneLiner, Piece
 from ampsm_tui.widgets.preview import Preview
@@ -37,26 +39,19 @@ if TYPE_CHECKING:
 LOOK_AGAIN = 15.0
 """Seconds between two looks at the ages, which say minutes."""
 
-_WORDS = {"awaiting-input": "awaiting input"}
-
 
 class SummaryBar(OneLiner):
     """How many sessions are what, with glyph and word, or the glyph alone; and what the list was narrowed to."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"-brand", "-quiet", "-chosen", *(f"-{word}" for word in NEED)}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"-brand", "-quiet", "-chosen", *(f"-{word}" for word in STATES)}
     DEFAULT_CSS = """
     SummaryBar {
         background: $surface; padding: 0 1;
         & > .-brand { color: $foreground; text-style: bold; }
-        & > .-quiet, & > .-idle { color: $foreground 55%; }
+        & > .-quiet { color: $foreground 55%; }
         & > .-chosen { color: $accent; }
-        & > .-awaiting-input { color: $warning; }
-        & > .-error { color: $error; }
-        & > .-running { color: $primary; }
-        & > .-queued { color: $secondary; }
-        & > .-done { color: $success; }
     }
-    """
+    """ + state_rules("SummaryBar")
 
     def show(self, rows: Sequence[BoardRow], how: Arrangement, marked: int, *, read_only: bool) -> None:
         """Show the counts of these sessions, and how the list is arranged."""
@@ -272,8 +267,8 @@ def _counts(counted: Counter[str], *, words: bool, gap: str) -> list[Piece]:
     told = []
     for word in NEED:
         if counted[word]:
-            name = f" {_WORDS.get(word, word)}" if words else ""
-            told.append(Piece(f"{gap}{wording.GLYPHS[word]} {counted[word]}{name}", word))
+            name = f" {word.replace('-', ' ')}" if words else ""
+            told.append(Piece(f"{gap}{STATES[word].glyph} {counted[word]}{name}", word))
     return told
 
 

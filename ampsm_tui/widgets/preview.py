@@ -11,7 +11,9 @@ from textual.strip import Strip
 
 from ampsm_engine import wording
 from ampsm_engine.model import Board, BoardRow, Fact
+from ampsm_engine.states import STATES
 from ampsm_tui.clean import cells, cut, fit, many_lines, one_line
+from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets import outlook as foreseen
 from ampsm_tui.widgets import session_columns
 from ampsm_tui.widgets.blending import Blending
@@ -32,12 +34,7 @@ _STYLES = (
     "text",
     "added",
     "deleted",
-    "awaiting-input",
-    "error",
-    "running",
-    "queued",
-    "idle",
-    "done",
+    *STATES,
 )
 
 
@@ -51,14 +48,11 @@ class Preview(foreseen.Foreseeing):
         & > .-title { color: $foreground; text-style: bold; }
         & > .-label { color: $foreground 45%; }
         & > .-text { color: $foreground 85%; }
-        & > .-quiet, & > .-idle { color: $state-idle; }
-        & > .-added, & > .-done { color: $state-done; }
-        & > .-deleted, & > .-error { color: $state-error; }
-        & > .-awaiting-input { color: $state-awaiting-input; }
-        & > .-running { color: $state-running; }
-        & > .-queued { color: $state-queued; }
+        & > .-quiet { color: $state-idle; }
+        & > .-added { color: $state-done; }
+        & > .-deleted { color: $state-error; }
     }
-    """
+    """ + state_rules("Preview")
 
     board: var[Board | None] = var(None, init=False)
     counts: var[Mapping[str, "ChangeCounts"]] = var(dict, init=False)
@@ -149,7 +143,7 @@ def _head(subject: Subject, width: int) -> list[Painted]:
     return [
         *name,
         (
-            Piece(f"{wording.GLYPHS[word]} {word}", word),
+            Piece(f"{STATES[word].glyph} {word}", word),
             Piece(f"  {session_columns.age(session.last_run or session.created_at, subject.at)}", "quiet"),
         ),
         (Piece(one_line(where, 200), "quiet"),),

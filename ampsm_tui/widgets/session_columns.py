@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ampsm_engine import wording
 from ampsm_engine.model import BoardRow, ScriptResult
+from ampsm_engine.states import STATES
 from ampsm_tui.clean import one_line
 from ampsm_tui.widgets.one_liner import Piece
 from ampsm_tui.widgets.session_order import repository_name
@@ -40,12 +41,12 @@ class Column(NamedTuple):
 
 def _state(subject: Subject) -> tuple[Piece, ...]:
     word = wording.state_word(subject.row)
-    return (Piece(f"{wording.GLYPHS[word]} {word}", word),)
+    return (Piece(f"{STATES[word].glyph} {word}", word),)
 
 
 def _glyph(subject: Subject) -> tuple[Piece, ...]:
     word = wording.state_word(subject.row)
-    return (Piece(wording.GLYPHS[word], word),)
+    return (Piece(STATES[word].glyph, word),)
 
 
 def _name(subject: Subject) -> tuple[Piece, ...]:

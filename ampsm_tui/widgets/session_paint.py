@@ -12,6 +12,7 @@ from rich.style import Style
 from textual.strip import Strip
 
 from ampsm_engine.model import BoardRow
+from ampsm_engine.states import STATES
 from ampsm_tui.clean import cells, cut, fit
 from ampsm_tui.widgets import session_columns
 from ampsm_tui.widgets.one_liner import Piece
@@ -29,7 +30,7 @@ Cells = tuple[tuple[Piece, ...], ...]
 
 STYLES = frozenset({
     "-titles", "-heading", "-cursor", "-quiet", "-name", "-needs-me", "-pointer", "-marked", "-added", "-deleted",
-    "-awaiting-input", "-error", "-running", "-queued", "-idle", "-done",
+    *(f"-{word}" for word in STATES),
 })  # fmt: skip
 """The component classes that a painter asks for."""
 

@@ -19,6 +19,7 @@ from textual.strip import Strip
 from ampsm_engine.model import Board, BoardRow, Session
 from ampsm_tui.app_context import app_of
 from ampsm_tui.bindings import bind
+from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets.blending import Blending
 from ampsm_tui.widgets.outlook import Foreseeing
 from ampsm_tui.widgets.session_order import Arrangement, Heading, SessionLines, arranged, nothing_of
@@ -35,6 +36,7 @@ class SessionTable(ScrollView, Foreseeing, can_focus=True):
     """One line a session, a heading above each group."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = set(STYLES)
+    DEFAULT_CSS = state_rules("SessionTable")
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("list.open", "choose", "Open"),
         bind("list.mark", "mark"),

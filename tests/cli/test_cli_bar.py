@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine import wording
 from ampsm_engine.cli import bar
 from ampsm_engine.model import Outcome, State, Status
 from ampsm_engine.standing import SCHEMA, standing
@@ -55,6 +54,5 @@ def test_a_database_of_another_version_is_left_to_the_whole_command(tmp_path: Pa
     assert standing(tmp_path) is None
 
 
-def test_it_knows_the_newest_schema_and_the_glyphs() -> None:
+def test_it_knows_the_newest_schema() -> None:
     assert migrations.LATEST == SCHEMA
-    assert {word: wording.GLYPHS[word] for word in bar.SHOWN} == bar.SHOWN
