@@ -6,7 +6,7 @@ Pure, without colour and without a screen; glyph and colour of a state stand in 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from ampsm_engine.model import BoardRow, Fact, Iteration, Outcome, ScriptResult, State, Status
+from ampsm_engine.model import BoardRow, Fact, Iteration, Outcome, ScriptResult, Session, State, Status
 from ampsm_engine.naming import printable
 from ampsm_engine.states import STATES
 
@@ -88,6 +88,11 @@ def state_word(row: BoardRow) -> str:
     if row.session.status is not Status.RUNNING and row.queued:
         return "queued"
     return row.session.status.value
+
+
+def repository_name(session: Session) -> str:
+    """The last word of the path of a session's repository."""
+    return session.repo_root.rstrip("/").rpartition("/")[2]
 
 
 def status_counts(rows: Sequence[BoardRow]) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from ampsm_engine import conditions, wording
 from ampsm_engine.cli.notes import NONE, Notes, is_uncommitted
@@ -13,16 +14,49 @@ from ampsm_engine.states import STATES
 from ampsm_engine.wording import doing as doing  # noqa: PLC0414 - part of this module's face
 from ampsm_engine.wording import ended as ended  # noqa: PLC0414
 
-COLUMNS = (
-    TableColumn(""),
-    TableColumn("STATUS", goes=2),
-    TableColumn("NAME", least=12, most=60),
-    TableColumn("REPO", goes=6, least=6),
-    TableColumn("DOING", goes=4, least=10, most=60),
-    TableColumn("ITER", goes=5, right=True),
-    TableColumn("TOKENS", goes=7, right=True),
-    TableColumn("AGE", goes=1, right=True),
-    TableColumn("ID", goes=3),
+
+class ListedSession(NamedTuple):
+    """What a line of the list is made of."""
+
+    row: BoardRow
+    tokens: int | None
+    """Of all its iterations."""
+    uncommitted: bool
+    """Whether work of its last iteration is in no commit."""
+    amiss: str
+    """What is gone of it, or that a conflict waits; empty where all is well."""
+    at: datetime
+    """The moment of looking."""
+
+
+def _styled_state(listed: ListedSession, *, word: bool) -> Cell:
+    name = wording.state_word(listed.row)
+    return Styled(name if word else STATES[name].glyph, STATES[name].ansi)
+
+
+def _name(listed: ListedSession) -> Cell:
+    session = listed.row.session
+    return f"{wording.OUTSIDE} {one_line(session.name)}" if session.outside else one_line(session.name)
+
+
+def _doing(listed: ListedSession) -> Cell:
+    return Styled(listed.amiss, "red") if listed.amiss else doing(listed.row, uncommitted=listed.uncommitted)
+
+
+def _age(listed: ListedSession) -> Cell:
+    return wording.age(listed.row.session.last_run or listed.row.session.created_at, listed.at)
+
+
+COLUMNS: tuple[TableColumn[ListedSession], ...] = (
+    TableColumn("", lambda one: _styled_state(one, word=False)),
+    TableColumn("STATUS", lambda one: _styled_state(one, word=True), goes=2),
+    TableColumn("NAME", _name, least=12, most=60),
+    TableColumn("REPO", lambda one: Styled(wording.repository_name(one.row.session), "dim"), goes=6, least=6),
+    TableColumn("DOING", _doing, goes=4, least=10, most=60),
+    TableColumn("ITER", lambda one: str(one.row.iterations), goes=5, right=True),
+    TableColumn("TOKENS", lambda one: wording.count(one.tokens), goes=7, right=True),
+    TableColumn("AGE", _age, goes=1, right=True),
+    TableColumn("ID", lambda one: Styled(one.row.session.id, "dim"), goes=3),
 )
 
 
@@ -54,24 +88,10 @@ def print_sessions(
         one.id: one_line(conditions.sentence(one, conflict=one.id in conflicts, base_gone=one.id in gone))
         for one in sessions
     }
-    table(COLUMNS, [_cells(one, iterations.get(one.id, ()), notes, at, amiss[one.id]) for one in sessions])
-
-
-def _cells(
-    session: Session, iterations: Sequence[Iteration], notes: Notes, at: datetime, amiss: str
-) -> tuple[Cell, ...]:
-    row = board_row(session, iterations)
-    uncommitted = row.current is not None and is_uncommitted(notes.get(row.current.id, ()))
-    word = wording.state_word(row)
-    state = STATES[word]
-    return (
-        Styled(state.glyph, state.ansi),
-        Styled(word, state.ansi),
-        f"{wording.OUTSIDE} {one_line(session.name)}" if session.outside else one_line(session.name),
-        Styled(session.repo_root.rstrip("/").rpartition("/")[2], "dim"),
-        Styled(amiss, "red") if amiss else doing(row, uncommitted=uncommitted),
-        str(row.iterations),
-        wording.count(total_tokens(iterations)),
-        wording.age(session.last_run or session.created_at, at),
-        Styled(session.id, "dim"),
-    )
+    listed = []
+    for session in sessions:
+        theirs = iterations.get(session.id, ())
+        row = board_row(session, theirs)
+        uncommitted = row.current is not None and is_uncommitted(notes.get(row.current.id, ()))
+        listed.append(ListedSession(row, total_tokens(theirs), uncommitted, amiss[session.id], at))
+    table(COLUMNS, listed)

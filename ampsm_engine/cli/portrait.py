@@ -17,18 +17,6 @@ from ampsm_engine.states import STATES
 if TYPE_CHECKING:
     from ampsm_engine.engine.views import SessionView
 
-COLUMNS = (
-    TableColumn("#", right=True),
-    TableColumn("HOW"),
-    TableColumn("COMMIT", goes=3),
-    TableColumn("FILES", goes=4, right=True),
-    TableColumn("SCRIPT", goes=2),
-    TableColumn("TOKENS", goes=5, right=True),
-    TableColumn("TOOK", goes=1, right=True),
-    TableColumn("AGE", goes=6, right=True),
-    TableColumn("PROMPT", least=10, most=60),
-)
-
 
 def print_portrait(view: "SessionView", notes: Notes, amiss: str = "") -> None:
     """Write all about one session to stdout; `amiss`: what is gone of it, and whether a conflict waits."""
@@ -40,7 +28,7 @@ def print_portrait(view: "SessionView", notes: Notes, amiss: str = "") -> None:
     if view.iterations:
         output.line()
         at = datetime.now(UTC)
-        table(COLUMNS, [_cells(iteration, at) for iteration in view.iterations])
+        table(_columns(at), view.iterations)
     for iteration in view.iterations:
         _print_notes(iteration, notes.get(iteration.id, ()))
     _print_trouble(session, view.iterations, notes)
@@ -89,20 +77,26 @@ def _changes(view: "SessionView") -> str:
     return f"{files}; {view.ahead} ahead of {where}"
 
 
-def _cells(iteration: Iteration, at: datetime) -> tuple[Cell, ...]:
-    word = wording.ending(iteration.outcome, iteration.state)
-    style = {"done": "green", "failed": "red", "crashed": "red", "stopped": "yellow"}.get(word, "cyan")
+def _columns(at: datetime) -> tuple[TableColumn[Iteration], ...]:
+    """The columns of a table of iterations, looked at in that moment."""
     return (
-        str(iteration.number),
-        Styled(word, style),
-        Styled((iteration.commit_sha or "-")[:10], "dim"),
-        str(iteration.changed_files) if iteration.state is State.SETTLED else "-",
-        _script(iteration),
-        wording.count(iteration.tally.token_usage),
-        wording.duration(iteration.duration_ms),
-        wording.age(iteration.start_time or iteration.queued_at, at),
-        one_line(iteration.prompt),
+        TableColumn("#", lambda one: str(one.number), right=True),
+        TableColumn("HOW", _ending),
+        TableColumn("COMMIT", lambda one: Styled((one.commit_sha or "-")[:10], "dim"), goes=3),
+        TableColumn(
+            "FILES", lambda one: str(one.changed_files) if one.state is State.SETTLED else "-", goes=4, right=True
+        ),
+        TableColumn("SCRIPT", _script, goes=2),
+        TableColumn("TOKENS", lambda one: wording.count(one.tally.token_usage), goes=5, right=True),
+        TableColumn("TOOK", lambda one: wording.duration(one.duration_ms), goes=1, right=True),
+        TableColumn("AGE", lambda one: wording.age(one.start_time or one.queued_at, at), goes=6, right=True),
+        TableColumn("PROMPT", lambda one: one_line(one.prompt), least=10, most=60),
     )
+
+
+def _ending(iteration: Iteration) -> Cell:
+    word = wording.ending(iteration.outcome, iteration.state)
+    return Styled(word, {"done": "green", "failed": "red", "crashed": "red", "stopped": "yellow"}.get(word, "cyan"))
 
 
 def _script(iteration: Iteration) -> Cell:

@@ -12,7 +12,7 @@ from ampsm_engine.cli import arguments, diagnostics, documents, output
 from ampsm_engine.cli.helping import Command
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.errors import Refused
-from ampsm_engine.model import Fact
+from ampsm_engine.model import Fact, camel
 from ampsm_engine.states import STATES, status_line
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def status_command(*, tmux: bool, as_json: bool) -> int:
     missing = 0 if tmux else sum(conditions.missing(session) is not None for session in engine.store.sessions.all())
     if as_json:
         amiss = {"conflict": len(waiting), "missing": missing}
-        named = {documents.camel(word.replace("-", "_")): number for word, number in counts.items()}
+        named = {camel(word.replace("-", "_")): number for word, number in counts.items()}
         output.document({**named, **amiss})
     elif tmux:
         output.line(status_line(counts))

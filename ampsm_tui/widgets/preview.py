@@ -19,7 +19,6 @@ from ampsm_tui.widgets import session_columns
 from ampsm_tui.widgets.blending import Blending
 from ampsm_tui.widgets.one_liner import Piece
 from ampsm_tui.widgets.session_columns import Subject
-from ampsm_tui.widgets.session_order import repository_name
 from ampsm_tui.widgets.wrapping import wrapped
 
 if TYPE_CHECKING:
@@ -139,7 +138,7 @@ def _head(subject: Subject, width: int) -> list[Painted]:
     session = subject.row.session
     word = wording.state_word(subject.row)
     name = _wrapped(one_line(session.name, 200), width, 2, "title")
-    where = f"{repository_name(subject.row)} · from {session.base_branch}"
+    where = f"{wording.repository_name(session)} · from {session.base_branch}"
     return [
         *name,
         (

@@ -9,7 +9,6 @@ from ampsm_engine.model import BoardRow, ScriptResult
 from ampsm_engine.states import STATES
 from ampsm_tui.clean import one_line
 from ampsm_tui.widgets.one_liner import Piece
-from ampsm_tui.widgets.session_order import repository_name
 
 if TYPE_CHECKING:
     from ampsm_engine.engine.diff_stat import ChangeCounts
@@ -57,7 +56,7 @@ def _name(subject: Subject) -> tuple[Piece, ...]:
 
 
 def _repository(subject: Subject) -> tuple[Piece, ...]:
-    return (Piece(one_line(repository_name(subject.row), 100), "quiet"),)
+    return (Piece(one_line(wording.repository_name(subject.row.session), 100), "quiet"),)
 
 
 def _doing(subject: Subject) -> tuple[Piece, ...]:

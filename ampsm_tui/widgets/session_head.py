@@ -12,7 +12,6 @@ from ampsm_engine.states import STATES
 from ampsm_tui.clean import cells, one_line
 from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets.one_liner import OneLiner, Piece
-from ampsm_tui.widgets.session_order import repository_name
 
 
 class StateLine(OneLiner):
@@ -55,7 +54,11 @@ class SessionHead(Vertical):
         session = row.session
         first.say(
             [Piece(f"{STATES[word].glyph} {word}  ", word), Piece(one_line(session.name, 300), "name")],
-            [Piece(f"  {one_line(repository_name(row), 80)}  {one_line(session.branch_name, 120)}", "quiet")],
+            [
+                Piece(
+                    f"  {one_line(wording.repository_name(session), 80)}  {one_line(session.branch_name, 120)}", "quiet"
+                )
+            ],
         )
         second.say(_fitting(_standing(row, at), self.size.width - 2))
 

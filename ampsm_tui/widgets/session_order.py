@@ -73,11 +73,6 @@ def _status(row: BoardRow) -> str:
     return "needs me" if word in NEEDS_ME else word
 
 
-def repository_name(row: BoardRow) -> str:
-    """The last word of the repository's path."""
-    return row.session.repo_root.rstrip("/").rpartition("/")[2]
-
-
 def home_of(folder: Path, rows: Iterable[BoardRow]) -> str | None:
     """The repository of the board that a folder lies in."""
     roots = {row.session.repo_root for row in rows}
@@ -90,7 +85,7 @@ def arranged(rows: Sequence[BoardRow], how: Arrangement) -> list[Line]:
     kept = [row for row in rows if _is_wanted(row, how)]
     kept.sort(key=_KEYS[how.sort])
     if how.by_repository:
-        return _grouped(kept, lambda row: row.session.repo_root, repository_name)
+        return _grouped(kept, lambda row: row.session.repo_root, lambda row: wording.repository_name(row.session))
     if how.by_need:
         kept.sort(key=_need)
         return _grouped(kept, _section, _section)
