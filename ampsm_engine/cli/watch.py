@@ -39,7 +39,7 @@ def watch_command(ctx: click.Context) -> int:
 
 
 @click.command(cls=Command, short_help="Count the sessions by what they are.")
-@click.option("--tmux", is_flag=True, help="One short line for a status bar; empty when all is at rest.")
+@click.option("--tmux", is_flag=True, help="One short line for a status bar; empty when all are idle or done.")
 @arguments.json_option
 def status_command(*, tmux: bool, as_json: bool) -> int:
     """Count the sessions: running, queued, awaiting input, error, idle, done.

@@ -19,8 +19,8 @@ from ampsm_tui.app_context import app_of
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import cells, one_line
 from ampsm_tui.screens.actions import SessionActions, SessionActionsScreen
-from ampsm_tui.screens.counting import Counting
-from ampsm_tui.screens.foreseeing import Foreseer
+from ampsm_tui.screens.change_counts import ChangeCounter
+from ampsm_tui.screens.conflict_forecast import ForecastWatcher
 from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.one_liner import OneLiner, Piece
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from ampsm_engine.engine.diff_stat import ChangeCounts
     from ampsm_tui.widgets.filter_box import FilterBox
-    from ampsm_tui.widgets.outlook import Outlooks
+    from ampsm_tui.widgets.forecast import Forecasts
 
 LOOK_AGAIN = 15.0
 """Seconds between two looks at the ages, which say minutes."""
@@ -66,7 +66,7 @@ class SummaryBar(OneLiner):
         ):
             if sum(cells(piece.text) for piece in (*left, *chosen)) < width:
                 break
-        self.say(left, chosen)
+        self.set_pieces(left, chosen)
 
 
 class SessionsScreen(SessionActionsScreen):
@@ -93,22 +93,22 @@ class SessionsScreen(SessionActionsScreen):
 
     board: var[Board | None] = var(None, init=False)
     counts: var[Mapping[str, "ChangeCounts"]] = var(dict, init=False)
-    outlook: var["Outlooks"] = var(dict, init=False)
+    forecasts: var["Forecasts"] = var(dict, init=False)
 
     def __init__(self) -> None:
         super().__init__()
         self.table = SessionTable()
         """The widget that lists the sessions."""
         self.actions = SessionActions(self, self.table.selected_sessions)
-        self._counting: Counting | None = None
-        self._foreseer: Foreseer | None = None
+        self._counter: ChangeCounter | None = None
+        self._forecasts: ForecastWatcher | None = None
 
     def compose(self) -> ComposeResult:
         """Summary, list and preview, keys."""
         yield SummaryBar()
         yield StaleNotice()
         with Horizontal():
-            shown = (SessionsScreen.board, SessionsScreen.counts, SessionsScreen.outlook)
+            shown = (SessionsScreen.board, SessionsScreen.counts, SessionsScreen.forecasts)
             yield self.table.data_bind(*shown)
             yield Preview().data_bind(*shown)
         yield KeyBar()
@@ -118,18 +118,18 @@ class SessionsScreen(SessionActionsScreen):
         self.table.focus()
         engine = app_of(self).engine
         if engine is not None:
-            self._counting = Counting(self, engine, self._counted)
-            self._foreseer = Foreseer(self, engine, self._foreseen)
+            self._counter = ChangeCounter(self, engine, self._set_counts)
+            self._forecasts = ForecastWatcher(self, engine, self._set_forecasts)
         for sentence in recovering.take():
             self.app.notify(one_line(sentence, 500), title="A merge was cut off", timeout=20, markup=False)
         self.set_interval(LOOK_AGAIN, self._look_again)
 
     def watch_board(self, board: Board | None) -> None:
         """Say what is so now."""
-        if self._counting and board:
-            self._counting.board(board)
-        if self._foreseer and board:
-            self._foreseer.board(board)
+        if self._counter and board:
+            self._counter.take_board(board)
+        if self._forecasts and board:
+            self._forecasts.take_board(board)
         self._summarize()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -140,15 +140,15 @@ class SessionsScreen(SessionActionsScreen):
             return False
         return super().check_action(action, parameters)
 
-    def _counted(self, counts: Mapping[str, "ChangeCounts"]) -> None:
+    def _set_counts(self, counts: Mapping[str, "ChangeCounts"]) -> None:
         self.counts = counts
 
-    def _foreseen(self, outlook: "Outlooks") -> None:
-        self.outlook = outlook
+    def _set_forecasts(self, forecasts: "Forecasts") -> None:
+        self.forecasts = forecasts
 
     def _look_again(self) -> None:
         self.table.refresh_changed()
-        self.query_one(Preview).say()
+        self.query_one(Preview).refresh_changed()
 
     def _summarize(self) -> None:
         rows = self.board.rows if self.board else ()
@@ -161,8 +161,8 @@ class SessionsScreen(SessionActionsScreen):
 
     def on_session_table_rows_shown(self, event: SessionTable.RowsShown) -> None:
         """Count what is on screen."""
-        if self._counting:
-            self._counting.showing(event.session_ids)
+        if self._counter:
+            self._counter.set_shown(event.session_ids)
 
     def on_session_table_highlighted(self, event: SessionTable.Highlighted) -> None:
         """Show what is under the cursor."""

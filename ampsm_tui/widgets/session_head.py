@@ -52,7 +52,7 @@ class SessionHead(Vertical):
         first, second = self.query(StateLine)
         word = wording.state_word(row)
         session = row.session
-        first.say(
+        first.set_pieces(
             [Piece(f"{STATES[word].glyph} {word}  ", word), Piece(one_line(session.name, 300), "name")],
             [
                 Piece(
@@ -60,7 +60,7 @@ class SessionHead(Vertical):
                 )
             ],
         )
-        second.say(_fitting(_standing(row, at), self.size.width - 2))
+        second.set_pieces(_fitting(_standing(row, at), self.size.width - 2))
 
 
 def _standing(row: BoardRow, at: datetime) -> list[Piece]:

@@ -17,15 +17,6 @@ NEEDS_ME = frozenset(NEED[:2])
 STATUSES = ("all", "needs me", "running", "queued", "idle", "done")
 SORTS = ("needs me", "newest", "last run", "name")
 
-_SECTIONS = {
-    "awaiting-input": "needs you",
-    "error": "needs you",
-    "running": "running",
-    "queued": "queued",
-    "idle": "idle",
-    "done": "idle",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
@@ -42,8 +33,7 @@ class Arrangement:
 
     def next_status(self, rows: Sequence[BoardRow]) -> "Arrangement":
         """The next status that any session has; `all` after the last."""
-        present = {_status(row) for row in rows} | {"all"}
-        present |= {"needs me"} if any(needs_me(row) for row in rows) else set()
+        present = {"all", *map(_status, rows)}
         at = STATUSES.index(self.status)
         order = (*STATUSES[at + 1 :], *STATUSES[: at + 1])
         return replace(self, status=next(status for status in order if status in present))
@@ -125,7 +115,8 @@ def _need(row: BoardRow) -> int:
 
 
 def _section(row: BoardRow) -> str:
-    return _SECTIONS[wording.state_word(row)]
+    word = wording.state_word(row)
+    return "needs you" if word in NEEDS_ME else "idle" if word == "done" else word
 
 
 def _newest(text: str | None) -> tuple[int, ...]:

@@ -37,5 +37,5 @@ def test_the_counts(ampsm: Ampsm, shelf: Shelf) -> None:
 
 def test_an_entry_of_the_history(ampsm: Ampsm, shelf: Shelf) -> None:
     shelf.session("fix login")
-    found = ampsm("events", "--json").json
+    (found,) = ampsm("events", "--json").lines
     assert list(found) == ["number", "time", "kind", "sessionId", "iterationId", "text"]
