@@ -17,6 +17,7 @@ from pathlib import Path
 from ampsm_engine import naming, redact, wording
 from ampsm_engine.amp import failures, process, stream, transcript
 from ampsm_engine.amp.events import Init
+from ampsm_engine.amp.transcript import Transcript
 from ampsm_engine.context import Engine
 from ampsm_engine.engine import merged_check
 from ampsm_engine.engine.check import Disagreement
@@ -28,7 +29,6 @@ from ampsm_engine.model import Iteration, Outcome, Session, State, Status, ToolC
 from ampsm_engine.worker import run_record
 from ampsm_engine.worker.context import FOLDER
 from ampsm_engine.worker.run_record import RunRecord
-from ampsm_engine.worker.watch import Transcript
 
 _TRASHED = re.compile(r"refs/ampsm/trash/([^/]+)/tip")
 _BRANCH = re.compile(r"amp/([^/]+)/(\d{8}-\d{6})(?:-\d+)?")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ampsm_engine import conditions, lifecycle, redact, wording
 from ampsm_engine.amp import command, process, program
@@ -19,8 +20,9 @@ from ampsm_engine.naming import new_id
 from ampsm_engine.redact.spans import MARKER
 from ampsm_engine.store import PatientStore
 from ampsm_engine.worker import launch, run_files, run_record, slots
-from ampsm_engine.worker.script import ScriptRun, script_text
-from ampsm_engine.worker.script import run as run_script_in
+
+if TYPE_CHECKING:
+    from ampsm_engine.worker.script import ScriptRun
 
 SWEEP_EVERY = 2.0
 """Seconds between two looks for workers that died while somebody waits."""
@@ -213,11 +215,15 @@ def run_script(
     output: Callable[[bytes], None],
     *,
     stop: Callable[[], bool] = lambda: False,
-) -> ScriptRun:
+) -> "ScriptRun":
     """Run the session's script now and record the result with its last iteration; Refused while amp works.
 
     A script that `stop` ended says nothing about the work: that is not recorded.
     """
+    import asyncio  # 20 ms that those need not pay who only ask for an iteration
+
+    from ampsm_engine.worker import script
+
     store = engine.store
     session = store.sessions.get(session_id)
     iterations = store.iterations.of(session.id)
@@ -239,15 +245,21 @@ def run_script(
             output(redact.bytes_(whole))
         return stop()
 
+    async def show_until_stopped() -> None:
+        while not show_more():  # noqa: ASYNC110 - a file that grows tells nobody
+            await asyncio.sleep(TICK)
+
     began, settings, mark = datetime.now(UTC), engine.settings, last.id if last else session.id
     try:
-        ran = run_script_in(
-            session.script_command or "",
-            Path(session.worktree_path),
-            run.script_output,
-            command.environment(os.environ, mark),
-            limit=settings.number("script.timeout"),
-            stop=show_more,
+        ran = asyncio.run(
+            script.run(
+                session.script_command or "",
+                Path(session.worktree_path),
+                run.script_output,
+                command.environment(os.environ, mark),
+                limit=settings.number("script.timeout"),
+                stop=show_until_stopped(),
+            )
         )
     finally:
         if not settings.switch("iteration.keep-strays"):
@@ -294,7 +306,7 @@ def may_run_script(session: Session, iterations: Sequence[Iteration]) -> None:
         raise Refused(message, f"ampsm wait {session.id}")
 
 
-def _record_script(engine: Engine, session: Session, last: Iteration | None, ran: ScriptRun, began: datetime) -> None:
+def _record_script(engine: Engine, session: Session, last: Iteration | None, ran: "ScriptRun", began: datetime) -> None:
     store = PatientStore(
         engine.home.database
     )  # it ran for minutes, maybe: a busy database must not lose what it came to
@@ -302,7 +314,7 @@ def _record_script(engine: Engine, session: Session, last: Iteration | None, ran
         store.iterations.update(last.id, test_result=ran.result, test_exit_code=ran.exit_code)
     store.facts.add(
         "tested",
-        f"{script_text(ran)}, run by hand at {wording.stamp(began)}",
+        f"{ran.text}, run by hand at {wording.stamp(began)}",
         session_id=session.id,
         iteration_id=last.id if last else None,
     )

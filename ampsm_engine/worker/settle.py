@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ampsm_engine import lifecycle, redact
 from ampsm_engine.amp import command, process
+from ampsm_engine.amp.transcript import Transcript
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError, Failed
 from ampsm_engine.git import changes, commits, hand_edits, repository, rubbish
@@ -18,8 +19,7 @@ from ampsm_engine.home import Home, RunDirectory
 from ampsm_engine.model import Iteration, Outcome, ScriptResult, Session, State, Status
 from ampsm_engine.store import PatientStore
 from ampsm_engine.worker import context, hand_work, message, outside, run_files, run_record, script, telling
-from ampsm_engine.worker.phase import Phase
-from ampsm_engine.worker.watch import Transcript
+from ampsm_engine.worker.phases import Phases, StopRequest
 
 FRESH_THREAD_AFTER = frozenset({"context-full", "thread-gone"})
 """Failures after which the thread cannot be continued: the next iteration begins a new one."""
@@ -32,7 +32,8 @@ class Settling:
     session: Session
     iteration: Iteration
     run: RunDirectory
-    phase: Phase
+    stop: StopRequest
+    phases: Phases
     facts: list[tuple[str, str]] = field(default_factory=list)
     commit_refused: bool = False
     called_off: str = ""
@@ -44,11 +45,11 @@ class Settling:
         return Path(self.session.worktree_path)
 
 
-def settle(
+async def settle(
     home: Home,
     store: PatientStore,
     settings: Settings,
-    iteration_id: str,
+    stop: StopRequest,
     *,
     said: Transcript | None = None,
     trouble: AmpsmError | None = None,
@@ -57,39 +58,43 @@ def settle(
 
     `said`: the stream, where the caller has read it to its end. `trouble`: only the end is written, with this reason.
     """
-    iteration = store.iterations.get(iteration_id)
-    with Phase(store, settings, iteration_id, "settling") as phase:
-        it = Settling(store.sessions.get(iteration.session_id), iteration, home.run(iteration_id), phase)
-        it.facts += outside.facts(home, store, it.session, it.iteration)
-        if trouble is None:
-            _work(store, settings, it, said)
-        else:
-            it.facts.append(("trouble", f"{trouble.message} {trouble.hint}".strip()))
-        if store.merges.open_of(it.session.id) is None:  # else the conflict lies there
-            hand_work.note_left(it.session, it.iteration)
-        _forget_thread(store, it)
-        _context_files(store, it)
-        try:
-            run_files.clean(it.run)
-        except (OSError, AmpsmError) as reason:
-            it.facts.append(("not-redacted", f"{it.run.path} could not be cleaned of secrets: {reason}"))
+    iteration = store.iterations.get(stop.iteration_id)
+    session = store.sessions.get(iteration.session_id)
+    it = Settling(session, iteration, home.run(iteration.id), stop, Phases(stop, settings))
+    it.facts += await it.phases.run("settling", outside.facts, home, store, session, iteration)
+    if trouble is None:
+        await _work(store, settings, it, said)
+    else:
+        it.facts.append(("trouble", f"{trouble.message} {trouble.hint}".strip()))
+    await it.phases.run("settling", _leave, store, it)
     _finish(store, it)
-    run_record.write(home, store.sessions.get(it.session.id), store.iterations.get(it.iteration.id))
-    telling.tell(home, store, settings, it.iteration.id)
+    run_record.write(home, store.sessions.get(session.id), store.iterations.get(iteration.id))
+    telling.tell(home, store, settings, iteration.id)
 
 
-def _work(store: PatientStore, settings: Settings, it: Settling, said: Transcript | None) -> None:
+async def _work(store: PatientStore, settings: Settings, it: Settling, said: Transcript | None) -> None:
     """What amp left: its last words, its changes, and what the script says to them."""
     _end_leftovers(it, settings)
     result = _last_words(store, it, said)
-    it.phase.turn_to("committing")
     if store.merges.open_of(it.session.id) is not None:
         _leave_resolution(it)
     elif it.iteration.attempts:  # else amp never began: nothing in the worktree is its work
-        _keep_commits(store, settings, it, result)
-    if it.phase.hung:
-        it.called_off = f"{it.phase.hung} did not end"
-    _run_script(store, settings, it)
+        await it.phases.run("committing", _keep_commits, store, settings, it, result)
+    if it.phases.hung:
+        it.called_off = f"{it.phases.hung} did not end"
+    await _run_script(store, settings, it)
+
+
+def _leave(store: PatientStore, it: Settling) -> None:
+    """Leave worktree, thread and run directory as the next iteration is to find them."""
+    if store.merges.open_of(it.session.id) is None:  # else the conflict lies there
+        hand_work.note_left(it.session, it.iteration)
+    _forget_thread(store, it)
+    _context_files(store, it)
+    try:
+        run_files.clean(it.run)
+    except (OSError, AmpsmError) as reason:
+        it.facts.append(("not-redacted", f"{it.run.path} could not be cleaned of secrets: {reason}"))
 
 
 def _end_leftovers(it: Settling, settings: Settings) -> None:
@@ -194,31 +199,27 @@ def _not_committed(it: Settling, why: str) -> None:
     it.facts.append(("not-committed", f"the changes are left in {it.worktree}: {why}"))
 
 
-def _run_script(store: PatientStore, settings: Settings, it: Settling) -> None:
+async def _run_script(store: PatientStore, settings: Settings, it: Settling) -> None:
     """The session's script judges what amp finished; a failed amp has nothing to be judged."""
     text = it.session.script_command
     wanted = it.iteration.outcome is Outcome.DONE and text and it.worktree.is_dir()
     if not wanted or not text or it.iteration.test_result is not None:
         return
-    environment = command.environment(os.environ, it.iteration.id)
-    it.phase.turn_to("running the script")
-    if it.called_off or it.phase.stop_wanted():
+    if it.called_off or it.stop.is_made():
         it.called_off = it.called_off or "the script was not run"
         return
+    environment = command.environment(os.environ, it.iteration.id)
+    limit = settings.number("script.timeout")
     try:
-        ran = script.run(
-            text,
-            it.worktree,
-            it.run.script_output,
-            environment,
-            limit=settings.number("script.timeout"),
-            stop=lambda: it.phase.is_over() or it.phase.stop_wanted(),
-        )
+        async with it.phases.shown("running the script"):
+            ran = await script.run(
+                text, it.worktree, it.run.script_output, environment, limit=limit, stop=it.stop.wait()
+            )
     except Failed as reason:
         it.facts.append(("tested", reason.message))
         store.iterations.update(it.iteration.id, test_result=ScriptResult.FAIL, test_exit_code=127)
     else:
-        it.facts.append(("tested", script.script_text(ran)))
+        it.facts.append(("tested", ran.text))
         if ran.stopped:  # it says nothing about the work
             it.called_off = "the script was stopped"
         else:

@@ -1,5 +1,6 @@
 """The life of a worker: adopt what lost its worker, claim, run, settle, claim the next, leave."""
 
+import asyncio
 import math
 import sys
 import time
@@ -13,6 +14,7 @@ from ampsm_engine.home import Home
 from ampsm_engine.model import Iteration, Outcome, State
 from ampsm_engine.store import PatientStore, is_passing, patient
 from ampsm_engine.worker import launch, slots
+from ampsm_engine.worker.phases import StopRequest
 from ampsm_engine.worker.run import Run
 from ampsm_engine.worker.settle import settle
 
@@ -27,10 +29,15 @@ class Worker:
     home: Home
     store: PatientStore
     settings: Settings
+    _follower: PatientStore = field(init=False)
+    """The same database, to look for stops while a thread works with the other one."""
     _trouble: dict[str, float] = field(default_factory=dict)
     """Since when an iteration could not be brought to its end, because of what passes by itself."""
 
-    def work(self) -> None:
+    def __post_init__(self) -> None:
+        self._follower = PatientStore(self.store.path)
+
+    async def work(self) -> None:
         """Adopt and run until nothing is left to do or no slot is free.
 
         A home that cannot be used for a while is waited for: who dies of it leaves the queue to nobody.
@@ -38,7 +45,7 @@ class Worker:
         deadline = math.inf
         while True:
             try:
-                if not self._round():
+                if not await self._round():
                     return
                 deadline = math.inf
             except (AmpsmError, OSError) as reason:
@@ -47,23 +54,24 @@ class Worker:
                     raise
                 self._say(f"waits: {reason}")
                 self.store.close()
-                time.sleep(PAUSE)
+                self._follower.close()
+                await asyncio.sleep(PAUSE)
 
-    def _round(self) -> bool:
+    async def _round(self) -> bool:
         """Adopt, and run what waits in a slot; whether to look once more."""
-        self._adopt_orphans()
+        await self._adopt_orphans()
         slot = slots.slot(self.home, int(self.settings.number("slots")))
         if slot is None:
             return False
         try:
-            while self._next():
-                self._adopt_orphans()
+            while await self._next():
+                await self._adopt_orphans()
         finally:
             slot.release()
         # Something may have been queued by one who found every slot taken, ours among them.
         return self.store.queue.has_claimable()
 
-    def _adopt_orphans(self) -> None:
+    async def _adopt_orphans(self) -> None:
         """Look after every iteration whose worker died. amp runs already, so this needs no slot."""
         while True:
             with slots.claiming(self.home), self.store.at_once():
@@ -72,7 +80,7 @@ class Worker:
                 return
             iteration, lease = found
             try:
-                self._look_after(iteration, adopted=True)
+                await self._look_after(iteration, adopted=True)
             finally:
                 lease.release()
 
@@ -92,7 +100,7 @@ class Worker:
             lease.release()
         return None
 
-    def _next(self) -> bool:
+    async def _next(self) -> bool:
         with slots.claiming(self.home), self.store.at_once():
             iteration = self.store.queue.claim()
             lease = slots.lease_of_claimed(self.home.run(iteration.id)) if iteration else None
@@ -102,51 +110,50 @@ class Worker:
             # Others may be able to run beside this one.
             if self.store.queue.has_claimable():
                 launch.launch(self.home)
-            self._look_after(iteration, adopted=False)
+            await self._look_after(iteration, adopted=False)
         finally:
             lease.release()
         return True
 
-    def _look_after(self, iteration: Iteration, *, adopted: bool) -> None:
+    async def _look_after(self, iteration: Iteration, *, adopted: bool) -> None:
         """Run and settle one iteration; whatever goes wrong, it ends settled and said so."""
         self._say(f"{'adopts' if adopted else 'runs'} {iteration.id}")
-        run = Run(self.home, self.store, self.settings, iteration)
+        stop = StopRequest(self._follower, iteration.id)
+        run = Run(self.home, self.store, self.settings, iteration, stop)
         try:
             if adopted:
-                run.await_abandoned()
-            if iteration.state is State.RUNNING and not run.until_ended(adopted=adopted):
+                await run.await_abandoned()
+            if iteration.state is State.RUNNING and not await run.until_ended(adopted=adopted):
                 self._say(f"puts {iteration.id} back into the queue: amp was never started")
                 return
-            settle(self.home, self.store, self.settings, iteration.id, said=run.said)
+            await settle(self.home, self.store, self.settings, stop, said=run.said)
         except Exception as reason:
             first = self._trouble.setdefault(iteration.id, time.monotonic())
             if is_passing(reason) and time.monotonic() - first < patient.PATIENCE:
                 raise  # done or not, it is left as it is for the next adoption
             self._say(traceback.format_exc())
-            self._give_up(run, iteration, reason)
+            await self._give_up(run, reason)
         self._say(f"is done with {iteration.id}")
         try:
             self.store.keep_copy()
         except AmpsmError as reason:
             self._say(f"{reason.message} {reason.hint}")
 
-    def _give_up(self, run: Run, iteration: Iteration, reason: Exception) -> None:
+    async def _give_up(self, run: Run, reason: Exception) -> None:
         """Settle what could not be settled in the ordinary way; what amp changed stays in place."""
         known = reason if isinstance(reason, AmpsmError) else Failed(f"{type(reason).__name__}: {reason}")
-        run.end_amp()
-        now = self.store.iterations.get(iteration.id)
-        if now.state is State.RUNNING:
+        await run.end_amp()
+        iteration_id = run.iteration.id
+        if self.store.iterations.get(iteration_id).state is State.RUNNING:
             self.store.iterations.begin_settling(
-                iteration.id,
+                iteration_id,
                 outcome=Outcome.FAILED,
                 failure="worker",
                 error=known.message,
                 hint=known.hint or "ampsm doctor",
-                exit_code=None,
-                duration_ms=None,
             )
-        if self.store.iterations.get(iteration.id).state is State.SETTLING:
-            settle(self.home, self.store, self.settings, iteration.id, trouble=known)
+        if self.store.iterations.get(iteration_id).state is State.SETTLING:
+            await settle(self.home, self.store, self.settings, run.stop, trouble=known)
 
     def _say(self, text: str) -> None:
         print(f"{wording.now()} worker {redact.text(text)}", file=sys.stderr, flush=True)
