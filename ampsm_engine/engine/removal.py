@@ -177,11 +177,11 @@ def _alone(session: Session, doing: str) -> Iterator[None]:
 
 def _clean_runs(engine: Engine, session_id: str) -> None:
     """See to it that no run directory holds a secret, whatever became of its iteration."""
-    from ampsm_engine.worker import run_files
+    from ampsm_engine.worker import run_directory
 
     for run in (session_id, *(iteration.id for iteration in engine.store.iterations.of(session_id))):
         with contextlib.suppress(OSError):
-            run_files.clean(engine.home.run(run))
+            run_directory.clean(engine.home.run(run))
 
 
 def _refuse_around(engine: Engine, session: Session) -> None:

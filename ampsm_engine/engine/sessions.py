@@ -110,9 +110,9 @@ def _safe_title(name: str | None, prompt: str | None) -> str:
 
 
 def _context_of(session: Session) -> dict[str, bytes]:
-    from ampsm_engine.worker import context
+    from ampsm_engine.worker import agent_context
 
-    return context.contents(session, (), ())
+    return agent_context.contents(session, (), ())
 
 
 def _enter(
@@ -122,12 +122,12 @@ def _enter(
 
     `notes`: what is to be known of how its worktree was made; it stands in the facts.
     """
-    from ampsm_engine.worker import context
+    from ampsm_engine.worker import agent_context
 
     store, iteration = engine.store, None
     store.sessions.add(session)
     try:
-        told = context.put(session, made)
+        told = agent_context.write_files(session, made)
         for note in (*notes, *((told,) if told else ())):
             store.facts.add("worktree", note, session_id=session.id)
         if prompt is not None:

@@ -23,7 +23,7 @@ from ampsm_engine.merging.situation import Situation, many, named
 from ampsm_engine.model import Merge, MergeState, Session, Status
 from ampsm_engine.naming import printable
 from ampsm_engine.notices import News, NoticeKind
-from ampsm_engine.worker import context, telling
+from ampsm_engine.worker import agent_context, desktop_notices
 
 PAST = {"merge": "merged", "squash": "squashed", "rebase": "rebased"}
 
@@ -136,7 +136,8 @@ def waits(engine: Engine, now: Situation, merge: Merge, stopped: Stopped) -> Con
         step=journal.WAIT,
         plan=journal.written(plan),
     )
-    telling.announce(engine.home, engine.settings, News(NoticeKind.CONFLICT, now.session.id, now.session.name, text))
+    news = News(NoticeKind.CONFLICT, now.session.id, now.session.name, text)
+    desktop_notices.announce(engine.home, engine.settings, news)
     hint = f"resolve them in {now.worktree}, git add them, then: ampsm merge {now.session.id} --continue (or --abort)"
     return ConflictsWait(f"{text}. {now.target} is untouched.", hint)
 
@@ -282,15 +283,16 @@ def is_where_it_was_left(root: Path, session: Session, merge: Merge) -> bool:
 def write_help(now: Situation, merge: Merge, conflict: RewriteConflict) -> None:
     """Write the page into the session's worktree; where that cannot be, the hints of the commands have to do."""
     with suppress(OSError):
-        context.put(now.session, {_HELP: redact.text(_help_page(now, merge, conflict)).encode("utf-8", "replace")})
+        page = redact.text(_help_page(now, merge, conflict)).encode("utf-8", "replace")
+        agent_context.write_files(now.session, {_HELP: page})
 
 
 def remove_help(worktree: Path) -> None:
     """Take the page away: nothing is open any more."""
-    folder = worktree / context.FOLDER
+    folder = worktree / agent_context.FOLDER
     if folder.is_dir() and not folder.is_symlink() and (folder / _HELP).exists():
         with suppress(OSError, AmpsmError):
-            if own_files.of(worktree, "HEAD").holds(f"{context.FOLDER}/{_HELP}"):
+            if own_files.of(worktree, "HEAD").holds(f"{agent_context.FOLDER}/{_HELP}"):
                 (folder / _HELP).unlink(missing_ok=True)
 
 

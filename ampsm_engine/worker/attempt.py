@@ -4,6 +4,7 @@ A child and an adopted orphan are followed by the same code.
 """
 
 import asyncio
+import math
 import os
 import re
 import time
@@ -138,51 +139,13 @@ class Reason(StrEnum):
 
 
 @dataclass(slots=True)
-class Recorder:
-    """Writes into the store what an iteration's stream adds up to, while it grows.
+class AmpMonitor:
+    """Follows one amp until it is gone, records what it says, and ends it where it has to be ended.
 
-    What is written is always the whole tally: written again, it is the same, so nothing is ever counted twice.
+    What is recorded is always the whole tally: recorded again, it is the same, so nothing is ever counted twice.
     """
 
-    store: PatientStore
     said: Transcript
-    written_at: float = 0.0
-    _written: tuple[int, str | None, str | None] = (-1, None, None)
-    _calls: dict[int, ToolCall] = field(default_factory=dict)
-    """Tool calls that are not written yet."""
-
-    def is_due(self) -> bool:
-        """Whether the last write is long enough ago."""
-        return time.monotonic() - self.written_at >= RECORD_EVERY
-
-    def write(self) -> None:
-        """Write what is new, if anything. Failed while the store cannot be written; nothing is forgotten then."""
-        fold, offset = self.said.fold, self.said.reader.offset
-        self.written_at = time.monotonic()
-        thread_id = fold.thread_id or thread_in_log(self.said.run)
-        now = (offset, fold.activity, thread_id)
-        self._calls |= {call.sequence: call for call in fold.take_tool_calls()}
-        if now == self._written and not self._calls:
-            return
-        self.store.iterations.record(
-            self.said.run.path.name,
-            tally=fold.tally,
-            offset=offset,
-            activity=fold.activity,
-            thread_id=thread_id,
-            tool_calls=tuple(self._calls.values()),
-        )
-        self._written = now
-        self._calls.clear()
-
-
-@dataclass(slots=True)
-class AmpMonitor:
-    """Follows one amp until it is gone, and ends it where it has to be ended."""
-
-    child: Child
-    said: Transcript
-    recorder: Recorder
     store: PatientStore
     settings: Settings
     iteration: Iteration
@@ -190,18 +153,30 @@ class AmpMonitor:
     tell_silence: Callable[[float], None]
     """Tells somebody that amp is silent, for how many seconds."""
     _growth: asyncio.Event = field(default_factory=asyncio.Event)
+    _recorded_at: float = 0.0
+    _recorded: tuple[int, str | None, str | None] = (-1, None, None)
+    _calls: dict[int, ToolCall] = field(default_factory=dict)
+    """Tool calls that are not recorded yet."""
 
-    async def until_gone(self) -> Reason | None:
+    async def until_gone(self, child: Child) -> Reason | None:
         """Why amp was ended; None when it ended by itself."""
-        ends = [self._gone(), self._stopped(), self._needs_login(), self._lost_connection(), self._too_silent()]
-        if self.settings.number("iteration.timeout"):
-            ends.append(self._over_time())
         async with task_group() as group:
-            following = group.create_task(self._follow())
-            reason = await first(*ends)
+            beside = [group.create_task(self._follow()), group.create_task(self._report_silence())]
+            reason = await first(
+                {
+                    None: child.wait(),
+                    Reason.STOP: self.stop.wait(),
+                    Reason.LOGIN: self._login(),
+                    Reason.LINGERING: self._silence(self._after_result),
+                    Reason.TIMEOUT: self._time_limit(),
+                    Reason.LOST: self._lost_connection(),
+                    Reason.SILENT: self._silence(self._before_end),
+                }
+            )
             if reason is not None:
-                await end(self.child, self.settings)
-            following.cancel()
+                await end(child, self.settings)
+            for task in beside:
+                task.cancel()
         return reason
 
     async def _follow(self) -> None:
@@ -213,73 +188,81 @@ class AmpMonitor:
                 self._growth.clear()
             try:
                 with self.store.at_once():
-                    if not grew or self.recorder.is_due():
-                        self.recorder.write()
+                    if not grew or time.monotonic() - self._recorded_at >= RECORD_EVERY:
+                        self.record()
             except AmpsmError as trouble:
                 # A store that is busy or full for a while is no reason to end amp: its words are in the file.
                 note(trouble)
             is_quiet = time.monotonic() - self.said.grown_at > LONG_QUIET
             await asyncio.sleep(BUSY_TICK if grew else LONG_QUIET_TICK if is_quiet else QUIET_TICK)
 
-    async def _gone(self) -> Reason | None:
-        await self.child.wait()
-        return None
+    def record(self) -> None:
+        """Write what is new into the store, if anything. Failed while that cannot be; nothing is forgotten then."""
+        fold, offset = self.said.fold, self.said.reader.offset
+        self._recorded_at = time.monotonic()
+        thread_id = fold.thread_id or thread_in_log(self.said.run)
+        now = (offset, fold.activity, thread_id)
+        self._calls |= {call.sequence: call for call in fold.take_tool_calls()}
+        if now == self._recorded and not self._calls:
+            return
+        self.store.iterations.record(
+            self.iteration.id,
+            tally=fold.tally,
+            offset=offset,
+            activity=fold.activity,
+            thread_id=thread_id,
+            tool_calls=tuple(self._calls.values()),
+        )
+        self._recorded = now
+        self._calls.clear()
 
-    async def _stopped(self) -> Reason | None:
-        await self.stop.wait()
-        return Reason.STOP
-
-    async def _needs_login(self) -> Reason | None:
+    async def _login(self) -> None:
         while not failures.needs_login(self.said.head):
             await self._growth.wait()
-        return Reason.LOGIN
 
-    async def _over_time(self) -> Reason | None:
+    async def _time_limit(self) -> None:
+        limit = self.settings.number("iteration.timeout") or math.inf
         while True:
-            left = self.settings.number("iteration.timeout") - seconds_since_start(self.iteration)
+            left = limit - seconds_since_start(self.iteration)
             if left <= 0 and self.said.fold.result is None:  # with its result there, it only lingers
-                return Reason.TIMEOUT
+                return
             await asyncio.sleep(min(max(left, QUIET_TICK), CLOCK_EVERY))
 
-    async def _lost_connection(self) -> Reason | None:
+    async def _lost_connection(self) -> None:
         while True:
-            is_silent = await self._is_silent_for(self.settings.number("silence.lost-connection"))
-            if is_silent and failures.lost_connection(transcript.tail(self.said.run.stderr)):
-                return Reason.LOST
+            await self._silence(lambda: self._limit("silence.lost-connection"))
+            if failures.lost_connection(transcript.tail(self.said.run.stderr)):
+                return
             await asyncio.sleep(STDERR_EVERY)
 
-    async def _too_silent(self) -> Reason | None:
-        """Once amp is silent for too long, or lingers after its result; a long silence is told before."""
+    async def _report_silence(self) -> None:
+        """Tell each long silence once, until cancelled."""
         while True:
-            for seconds, reason in self._silence_limits():
-                if not await self._is_silent_for(seconds):
-                    break
-                if reason is not None:
-                    return reason
-                self.tell_silence(time.monotonic() - self.said.grown_at)
-            else:
-                await self._growth.wait()
+            await self._silence(self._before_report)
+            self.tell_silence(time.monotonic() - self.said.grown_at)
+            await self._growth.wait()
 
-    def _silence_limits(self) -> list[tuple[float, Reason | None]]:
-        """Seconds of silence and what follows, the shortest first; None: it is told."""
-        number, fold = self.settings.number, self.said.fold
-        if fold.result is not None:
-            return [(number("stop.after-result"), Reason.LINGERING)]
-        if fold.open_tools:
-            return [(number("silence.tell-in-tool"), None)]
-        tell, end = number("silence.tell"), number("silence.stop")
-        if not end:
-            return [(tell, None)]
-        return [(end, Reason.SILENT)] if end <= tell else [(tell, None), (end, Reason.SILENT)]
+    async def _silence(self, limit: Callable[[], float]) -> None:
+        """Come back once amp has said nothing for `limit` seconds, which is asked anew whenever it says something."""
+        while True:
+            try:
+                async with asyncio.timeout_at(self.said.grown_at + limit()):
+                    await self._growth.wait()
+            except TimeoutError:
+                return
 
-    async def _is_silent_for(self, seconds: float) -> bool:
-        """True once amp has said nothing for so long; False as soon as it says something."""
-        try:
-            async with asyncio.timeout_at(self.said.grown_at + seconds):
-                await self._growth.wait()
-        except TimeoutError:
-            return True
-        return False
+    def _before_report(self) -> float:
+        return self._limit("silence.tell-in-tool" if self.said.fold.open_tools else "silence.tell")
+
+    def _before_end(self) -> float:
+        return math.inf if self.said.fold.open_tools else self._limit("silence.stop")
+
+    def _after_result(self) -> float:
+        return self.settings.number("stop.after-result") if self.said.fold.result else math.inf
+
+    def _limit(self, setting: str) -> float:
+        """Seconds of silence that a setting allows before amp has its result; 0 stands for no limit."""
+        return math.inf if self.said.fold.result else self.settings.number(setting) or math.inf
 
 
 async def end(child: Child, settings: Settings) -> None:

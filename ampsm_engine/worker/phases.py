@@ -8,7 +8,7 @@ import contextlib
 import math
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -30,6 +30,7 @@ LEAST = 2.0
 """Seconds that each git has in any case: those that are to tidy up come after the one that hung."""
 
 T = TypeVar("T")
+K = TypeVar("K")
 
 
 @contextlib.asynccontextmanager
@@ -45,14 +46,14 @@ async def task_group() -> AsyncIterator[asyncio.TaskGroup]:
         raise error
 
 
-async def first(*works: Coroutine[Any, Any, T]) -> T:
-    """The answer of whichever comes to its end first, the earlier one of two; the others are cancelled."""
+async def first(works: Mapping[K, Coroutine[Any, Any, object]]) -> K:
+    """The key of whichever comes to its end first, the earlier one of two; the others are cancelled."""
     async with task_group() as group:
-        tasks = [group.create_task(work) for work in works]
-        done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        tasks = {key: group.create_task(work) for key, work in works.items()}
+        done, pending = await asyncio.wait(tasks.values(), return_when=asyncio.FIRST_COMPLETED)
         for task in pending:
             task.cancel()
-    return next(task for task in tasks if task in done).result()
+    return next(key for key, task in tasks.items() if task in done)
 
 
 class StopRequest:

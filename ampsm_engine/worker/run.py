@@ -8,6 +8,7 @@ import contextlib
 import math
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,15 +18,17 @@ from ampsm_engine.amp.process import Child
 from ampsm_engine.amp.transcript import Transcript
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError, Failed, Refused, Unfit
-from ampsm_engine.git import abandoned, changes, commits, lock, repository
+from ampsm_engine.git import abandoned, changes, commits, hand_edits, lock, repository
+from ampsm_engine.git.hand_edits import HandEdits
 from ampsm_engine.home import Home, RunDirectory
 from ampsm_engine.model import Iteration, Outcome, Session, State
 from ampsm_engine.notices import News, NoticeKind
 from ampsm_engine.store import PatientStore, is_passing
 from ampsm_engine.store.patient import PATIENCE
-from ampsm_engine.worker import attempt, context, hand_work, outside, run_files, telling
-from ampsm_engine.worker.attempt import AmpMonitor, Reason, Recorder
+from ampsm_engine.worker import agent_context, attempt, desktop_notices, outside, run_directory
+from ampsm_engine.worker.attempt import AmpMonitor, Reason
 from ampsm_engine.worker.phases import Phases, StopRequest, note
+from ampsm_engine.worker.settle import mixed_edits
 
 PAUSE = 0.25
 """Seconds between two tries to start amp."""
@@ -62,7 +65,7 @@ class Run:
             if self.child is None and self._never_started():
                 self.store.queue.put_back(self.iteration.id)
                 if self.store.iterations.get(self.iteration.id).state is State.SETTLED:  # it was to stop
-                    run_files.clean(self.directory)
+                    run_directory.clean(self.directory)
                 return False
             if self.child is None and self._was_about_to_try_again():
                 await self._start(first=False)
@@ -127,11 +130,11 @@ class Run:
         if first and worktree.is_dir():
             await phases.run("waiting for a review to let go of the worktree", self._wait_for_review, worktree)
             with contextlib.suppress(AmpsmError, OSError):  # where that cannot be, a commit leaves them out
-                context.hide(session)
+                agent_context.hide(session)
         # Whatever changes once this is written is amp's, also when this worker dies and another one starts amp.
         if self.iteration.start_sha is None and worktree.is_dir():
             what = "committing what was edited by hand"
-            await phases.run(what, hand_work.take, self.store, self.settings, session, self.iteration)
+            await phases.run(what, self._take_hand_edits, session)
             self.store.iterations.update(self.iteration.id, start_sha=commits.head(worktree).commit)
         if first:
             await phases.run("looking at the repository", outside.watch, self.store, session, self.directory)
@@ -152,6 +155,25 @@ class Run:
             had_thread=any(iteration.thread_id for iteration in earlier),
         )
 
+    def _take_hand_edits(self, session: Session) -> None:
+        """Commit what a person left uncommitted, or hold it apart from amp's work; facts say which.
+
+        While a conflict of a merge lies in the worktree, nothing is taken.
+        """
+        if self.store.merges.open_of(session.id) is not None:
+            return
+        found = hand_edits.take(
+            Path(session.worktree_path),
+            session.id,
+            self.iteration.id,
+            branch=session.branch_name,
+            message=("Edits by hand", f"Uncommitted in the worktree when iteration {self.iteration.number} began."),
+            hooks=self.settings.switch("commit.hooks"),
+            apart=self.settings.text("commit.hand-edits") == "leave",
+        )
+        for kind, text in _hand_edit_facts(found) if found else ():
+            self.store.facts.add(kind, text, session_id=session.id, iteration_id=self.iteration.id)
+
     def _wait_for_review(self, worktree: Path) -> None:
         who = f"iteration {self.iteration.id}"
         with lock.still(repository.git_dir(worktree), who, patience=REVIEW_LIMIT, stop=self.stop.is_seen):
@@ -161,18 +183,18 @@ class Run:
         """Let the worktree's own files say that this iteration is at work."""
         with contextlib.suppress(AmpsmError, OSError):  # what they cannot say now is said at its end
             files = changes.files(worktree, session.base_commit, "HEAD")
-            context.write(session, self.store.iterations.of(session.id), files)
+            agent_context.write(session, self.store.iterations.of(session.id), files)
 
     async def _attempt(self) -> failures.Ending:
         """Follow amp until it is gone; how that attempt ended."""
         said = Transcript(self.directory)
-        recorder = Recorder(self.store, said)
-        reason = await self._monitor(self.child, said, recorder).until_gone() if self.child else None
+        monitor = AmpMonitor(said, self.store, self.settings, self.iteration, self.stop, self._report_silence)
+        reason = await monitor.until_gone(self.child) if self.child else None
         # From here on nothing has to be looked after meanwhile: what is left running is ended, and all is written down.
         if not self.settings.switch("iteration.keep-strays"):
             process.end_strays(self.iteration.id, self.settings.number("stop.terminate"))
         said.read_to_end()
-        recorder.write()
+        monitor.record()
         self.said = said
         return failures.classify(
             we_stopped=reason is Reason.STOP or (reason is None and self.stop.is_made()),
@@ -182,11 +204,6 @@ class Run:
             exit_code=self.child.exit_code if self.child else None,
             stderr=redact.text(transcript.tail(self.directory.stderr)),
             head=said.head.decode("utf-8", "replace"),
-        )
-
-    def _monitor(self, child: Child, said: Transcript, recorder: Recorder) -> AmpMonitor:
-        return AmpMonitor(
-            child, said, recorder, self.store, self.settings, self.iteration, self.stop, self._report_silence
         )
 
     def _report_silence(self, seconds: float) -> None:
@@ -200,7 +217,7 @@ class Run:
         except AmpsmError as trouble:
             note(trouble)
         else:
-            telling.announce(self.home, self.settings, News(NoticeKind.NEEDS_INPUT, session_id, name, text))
+            desktop_notices.announce(self.home, self.settings, News(NoticeKind.NEEDS_INPUT, session_id, name, text))
 
     async def _again(self, ending: failures.Ending) -> bool:
         """Try once more where that can help: rate limits and overload after a pause, a lost option at once."""
@@ -268,6 +285,17 @@ class Run:
         except Unfit:
             return True
         return False
+
+
+def _hand_edit_facts(found: HandEdits) -> Iterator[tuple[str, str]]:
+    if found.commit:
+        text = f"{found.commit[:12]} commits what was edited by hand before amp began: {wording.some(found.paths)}"
+        yield "committed-by-hand", text
+    elif found.paths:
+        text = f"edited by hand before amp began, and still not committed: {wording.some(found.paths)}"
+        yield "hand-edits", f"{text}. {found.refused}" if found.refused else text
+    if found.mixed:
+        yield mixed_edits(found.mixed)
 
 
 def _unwritable(reason: OSError) -> Failed:

@@ -90,33 +90,22 @@ async def run(
         raise Failed(message, "ampsm edit SESSION --script CMD") from reason
     finally:
         os.close(descriptor)
-    stopped: bool | None = None
+    how = "timed out"
     try:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(limit or None):
-                stopped = await first(_ended(script), _stopped(stop), _bounded(output))
+                how = await first({"ended": script.wait(), "stopped": stop, "": _keep_bounded(output)})
     finally:
         if script.returncode is None:
             await _end_group(script)
     code = await script.wait()
     _bound(output)
-    timed_out = stopped is None
+    timed_out = how == "timed out"
     exit_code = TIMED_OUT if timed_out else 128 - code if code < 0 else code
-    return ScriptRun(exit_code, time.monotonic() - began, timed_out, bool(stopped), limit)
+    return ScriptRun(exit_code, time.monotonic() - began, timed_out, how == "stopped", limit)
 
 
-async def _ended(script: asyncio.subprocess.Process) -> bool:
-    await script.wait()
-    return False
-
-
-async def _stopped(stop: Coroutine[Any, Any, None]) -> bool:
-    await stop
-    return True
-
-
-async def _bounded(output: Path) -> bool:
-    """Keep an output within its limit, until cancelled."""
+async def _keep_bounded(output: Path) -> None:
     while True:
         _bound(output)
         await asyncio.sleep(TICK)

@@ -9,7 +9,7 @@ from ampsm_engine.engine import merges, sessions
 from ampsm_engine.merging import operations
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import Session
-from ampsm_engine.worker import context
+from ampsm_engine.worker import agent_context
 from tests.conftest import git
 from tests.merging.desk import LINES, Desk, lines, options
 from tests.soak import one_in
@@ -45,7 +45,7 @@ def test_sessions_of_an_older_ampsm_are_hidden_before_amp_begins(desk: Desk, tas
     at = Path(task.worktree_path)
     (at / "AGENT_CONTEXT" / ".gitignore").unlink()
     (desk.repo / ".worktrees" / ".gitignore").unlink()
-    context.hide(task)
+    agent_context.hide(task)
     desk.base({".gitignore": NEGATED})
     desk.amp(task, {".gitignore": NEGATED})
     assert own(desk, "--all") == ""

@@ -10,7 +10,7 @@ from ampsm_engine.model import Iteration, Outcome, Session, State, Status
 from ampsm_engine.store import PatientStore
 from ampsm_engine.store.iterations import Iterations
 from ampsm_engine.worker import slots
-from ampsm_engine.worker.worker import Worker
+from ampsm_engine.worker.__main__ import Worker
 from tests.conftest import git
 from tests.soak import one_in
 from tests.waiting import until

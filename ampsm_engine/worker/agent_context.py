@@ -23,10 +23,10 @@ LISTED_FILES = 500
 
 def write(session: Session, iterations: Sequence[Iteration], files: "Sequence[FileChange]") -> str | None:
     """Bring the four files up to date; a sentence when something of the repository's stands in their place."""
-    return put(session, contents(session, iterations, files))
+    return write_files(session, contents(session, iterations, files))
 
 
-def put(session: Session, made: Mapping[str, bytes]) -> str | None:
+def write_files(session: Session, made: Mapping[str, bytes]) -> str | None:
     """Write files into the folder; a sentence when something of the repository's stands in its place."""
     worktree = Path(session.worktree_path)
     folder = worktree / FOLDER
@@ -47,7 +47,7 @@ def put(session: Session, made: Mapping[str, bytes]) -> str | None:
 
 def hide(session: Session) -> None:
     """Hide ampsm's own files in a session's worktree and beside it, also where an older ampsm made them."""
-    put(session, {})
+    write_files(session, {})
     root = Path(session.repo_root)
     own_files.ensure(Repo(root, repository.common_dir(root), root))
 
