@@ -117,13 +117,6 @@ def mark_attempt(path: Path, number: int) -> None:
         file.write(attempt_line(number))
 
 
-def head(path: Path, size: int = 4096) -> bytes:
-    """The first bytes of a file; none when it does not exist yet."""
-    with contextlib.ExitStack() as stack:
-        file = _opened(path, 0, stack)
-        return file.read(size) if file else b""
-
-
 def tail(path: Path, size: int = TAIL) -> str:
     """The last bytes of a file as text without terminal control; empty when it does not exist yet."""
     with contextlib.ExitStack() as stack:

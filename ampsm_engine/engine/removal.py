@@ -81,7 +81,7 @@ def _outside(engine: Engine, session: Session) -> tuple[str, ...]:
         left = list(outside.remaining(engine.home, engine.store, session))
     except AmpsmError as reason:
         return (str(reason),)
-    return tuple(f"{outside.told(iteration, change)}." for iteration, change in left)
+    return tuple(f"{outside.sentence(iteration, change)}." for iteration, change in left)
 
 
 def not_kept(engine: Engine, session_id: str) -> str:

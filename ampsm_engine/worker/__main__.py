@@ -108,7 +108,7 @@ class Worker:
     async def _next(self) -> bool:
         with slots.claiming(self.home), self.store.at_once():
             iteration = self.store.queue.claim()
-            lease = slots.lease_of_claimed(self.home.run(iteration.id)) if iteration else None
+            lease = slots.lease(self.home.run(iteration.id), wait=True) if iteration else None
         if iteration is None or lease is None:
             return False
         try:

@@ -150,8 +150,8 @@ class AmpMonitor:
     settings: Settings
     iteration: Iteration
     stop: StopRequest
-    tell_silence: Callable[[float], None]
-    """Tells somebody that amp is silent, for how many seconds."""
+    report_silence: Callable[[float], None]
+    """Is called with the seconds that amp has been silent for, once for each long silence."""
     _growth: asyncio.Event = field(default_factory=asyncio.Event)
     _recorded_at: float = 0.0
     _recorded: tuple[int, str | None, str | None] = (-1, None, None)
@@ -161,7 +161,7 @@ class AmpMonitor:
     async def until_gone(self, child: Child) -> Reason | None:
         """Why amp was ended; None when it ended by itself."""
         async with task_group() as group:
-            beside = [group.create_task(self._follow()), group.create_task(self._report_silence())]
+            beside = [group.create_task(self._follow()), group.create_task(self._watch_silence())]
             reason = await first(
                 {
                     None: child.wait(),
@@ -235,11 +235,11 @@ class AmpMonitor:
                 return
             await asyncio.sleep(STDERR_EVERY)
 
-    async def _report_silence(self) -> None:
-        """Tell each long silence once, until cancelled."""
+    async def _watch_silence(self) -> None:
+        """Report silences until cancelled."""
         while True:
             await self._silence(self._before_report)
-            self.tell_silence(time.monotonic() - self.said.grown_at)
+            self.report_silence(time.monotonic() - self.said.grown_at)
             await self._growth.wait()
 
     async def _silence(self, limit: Callable[[], float]) -> None:

@@ -96,8 +96,8 @@ class StopRequest:
 class Phases:
     """The phases of one stage of an iteration, one at a time.
 
-    Each may be cancelled, and is so by itself when a stop was asked for and the time that `stop.commit` gives to the
-    whole stage is over. The git that it waits for is ended then, and what its work made of that is the answer.
+    Each ends when it is cancelled, and when a stop was asked for and the time that `stop.commit` gives to the whole
+    stage is over: the git that it waits for is ended then, and what its work makes of that is the answer.
     """
 
     def __init__(self, stop: StopRequest, settings: Settings) -> None:
@@ -110,7 +110,7 @@ class Phases:
         """The git that is waited for, and the seconds since it began."""
 
     def is_over(self) -> bool:
-        """Whether the phase was cancelled; for work that waits for something else than git."""
+        """Whether the phase has to end; for work that waits for something else than git."""
         return self._is_over
 
     async def run(self, what: str, work: Callable[..., T], *arguments: Any, **more: Any) -> T:
@@ -120,8 +120,8 @@ class Phases:
             with program.watched(self._watch):
                 return work(*arguments, **more)
 
-        async with self.shown(what), asyncio.timeout(None) as limit, task_group() as group:
-            stopping = group.create_task(self._cancel_after_stop(limit))
+        async with self.shown(what), task_group() as group:
+            stopping = group.create_task(self._end_after_stop())
             thread = asyncio.create_task(asyncio.to_thread(watched))
             while not thread.done():
                 try:
@@ -131,9 +131,11 @@ class Phases:
             stopping.cancel()
         return thread.result()
 
-    async def _cancel_after_stop(self, limit: asyncio.Timeout) -> None:
+    async def _end_after_stop(self) -> None:
         await self._stop.wait()
-        limit.reschedule(max(self._began, self._stop.since) + self._settings.number("stop.commit"))
+        end = max(self._began, self._stop.since) + self._settings.number("stop.commit")
+        await asyncio.sleep(end - time.monotonic())
+        self._is_over = True
 
     def _watch(self, pid: int, seconds: float) -> bool:
         """Whether to end a git that the thread waits for."""

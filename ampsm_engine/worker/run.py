@@ -275,8 +275,6 @@ class Run:
             failure="not-installed" if self._amp_is_missing() else "not-started",
             error=reason.message,
             hint=reason.hint,
-            exit_code=None,
-            duration_ms=None,
         )
 
     def _amp_is_missing(self) -> bool:

@@ -54,7 +54,7 @@ async def played(run, argv, environ, until_login):
     child = await process.start(argv, run, run.path, command.environment(environ, ID))
     async with asyncio.timeout(DEADLINE):
         while child.alive():
-            if until_login and failures.needs_login(transcript.head(run.stream)):
+            if until_login and failures.needs_login(run.stream.read_bytes()):
                 child.terminate()
             await asyncio.sleep(0.05)
         await child.wait()
@@ -68,7 +68,7 @@ def play(run, argv, environ, *, until_login=False):
     assert process.end_strays(ID, 1) == []
     folded, reader = Fold(ID), EventReader()
     folded.add_all(reader.feed(run.stream.read_bytes()) + reader.close())
-    stderr, head = transcript.tail(run.stderr), transcript.head(run.stream).decode()
+    stderr, head = transcript.tail(run.stderr), run.stream.read_bytes().decode()
     return code, failures.classify(
         we_stopped=False, timed_out=False, silent=False, fold=folded, exit_code=code, stderr=stderr, head=head
     )
@@ -121,7 +121,7 @@ def test_not_being_logged_in_is_recognised_at_once_and_no_token_is_kept(real_amp
     assert code is not None
     assert (ending.outcome, ending.failure, ending.hint) == (Outcome.FAILED, "not-logged-in", "amp login")
     assert "authToken" not in ending.error
-    said = failures.mask_login(transcript.head(run.stream).decode())
+    said = failures.mask_login(run.stream.read_bytes().decode())
     assert said.count("authToken=") == said.count("authToken=***")
 
 
