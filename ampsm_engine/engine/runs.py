@@ -19,7 +19,7 @@ from ampsm_engine.model import Iteration, ScriptResult, Session, State, Status
 from ampsm_engine.naming import new_id
 from ampsm_engine.redact.spans import MARKER
 from ampsm_engine.store import PatientStore
-from ampsm_engine.worker import launch, run_directory, slots
+from ampsm_engine.worker import agent_context, launch, run_directory, slots
 
 if TYPE_CHECKING:
     from ampsm_engine.worker.script import ScriptRun
@@ -322,3 +322,4 @@ def _record_script(engine: Engine, session: Session, last: Iteration | None, ran
     if store.sessions.get(session.id).status in (Status.IDLE, Status.AWAITING_INPUT):
         status = Status.IDLE if ran.result is ScriptResult.PASS else Status.AWAITING_INPUT
         store.sessions.update(session.id, status=status)
+    agent_context.update_status(store.sessions.get(session.id), store.iterations.of(session.id))

@@ -8,7 +8,7 @@ people and amp how to get out of it from a shell.
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ampsm_engine import notices, redact
 from ampsm_engine.context import Engine
@@ -221,7 +221,15 @@ def finish(engine: Engine, session: Session, merge: Merge, notes: tuple[str, ...
         text = f"{session.branch_name} is {PAST[merge.kind]}: {merge.branch_before[:12]}..{merge.branch_after[:12]}"
     facts = [(PAST[merge.kind] if is_merged or merge.kind != "merge" else "rebased", text)]
     facts += [("note", note) for note in (*plan.notes, *notes)]
-    return engine.store.merges.end(merge.id, MergeState.DONE, facts=facts, session=columns, step=journal.END)
+    return _ended(engine, merge, MergeState.DONE, facts=facts, session=columns, step=journal.END)
+
+
+def _ended(engine: Engine, merge: Merge, state: MergeState, **more: Any) -> Merge:
+    """End a merge in the store, then where scripts read how the session stands."""
+    ended = engine.store.merges.end(merge.id, state, **more)
+    session = engine.store.sessions.get(merge.session_id)
+    agent_context.update_status(session, engine.store.iterations.of(session.id))
+    return ended
 
 
 def abort_conflict(engine: Engine, session: Session, merge: Merge) -> Merge:
@@ -239,9 +247,8 @@ def abort_conflict(engine: Engine, session: Session, merge: Merge) -> Merge:
         how = moved or "branch and worktree are as they were"
         how += f"; what was resolved is kept as {kept}" if lay_there else ""
     text = f"the {merge.kind} was aborted: {how}"
-    return engine.store.merges.end(
-        merge.id, MergeState.ABORTED, facts=[("aborted", text)], session={"status": _status_before(plan.status_before)}
-    )
+    columns = {"status": _status_before(plan.status_before)}
+    return _ended(engine, merge, MergeState.ABORTED, facts=[("aborted", text)], session=columns)
 
 
 def take_back(engine: Engine, session: Session, merge: Merge) -> Merge:
@@ -265,7 +272,7 @@ def finish_undo(engine: Engine, session: Session, merge: Merge, notes: tuple[str
     if session.status in (Status.DONE, Status.IDLE, Status.AWAITING_INPUT):
         columns["status"] = _status_before(plan.status_before)
     facts = [("undone", f"the {merge.kind} is undone: {what}"), *(("note", note) for note in notes)]
-    return engine.store.merges.end(merge.id, MergeState.UNDONE, facts=facts, session=columns, step=journal.END)
+    return _ended(engine, merge, MergeState.UNDONE, facts=facts, session=columns, step=journal.END)
 
 
 def _status_before(word: str) -> Status:

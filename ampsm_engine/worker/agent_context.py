@@ -3,12 +3,14 @@
 SESSION.md, DIFF_SUMMARY.md, ITERATION_LOG.md, LAST_STATUS.json; redacted, replaced in one step.
 """
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ampsm_engine import redact, wording
+from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import own_files, repository
 from ampsm_engine.git.places import Repo
 from ampsm_engine.home import PRIVATE_FOLDER, write_private
@@ -43,6 +45,14 @@ def write_files(session: Session, made: Mapping[str, bytes]) -> str | None:
     if theirs:
         return f"{', '.join(theirs)} in {FOLDER}: the repository tracks that itself, so ampsm writes nothing there"
     return None
+
+
+def update_status(session: Session, iterations: Sequence[Iteration]) -> None:
+    """Let LAST_STATUS.json say what the store says, where something else than an iteration has changed that."""
+    if Path(session.worktree_path, FOLDER).is_dir():
+        with contextlib.suppress(AmpsmError, OSError):  # what it is about is so, written there or not
+            content = redact.text(status_text(session, iterations)).encode("utf-8", "replace")
+            write_files(session, {"LAST_STATUS.json": content})
 
 
 def hide(session: Session) -> None:
