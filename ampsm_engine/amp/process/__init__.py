@@ -210,12 +210,16 @@ def adopt(run: RunDirectory, iteration_id: str) -> Child | None:
     """
     written = _written(run.process)
     if written is not None:
-        return _started.get(written, Child(written)) if is_alive(written) else None
+        return _child(written) if is_alive(written) else None
     living = {process.pid: process for process in marked(iteration_id)}
     leaders = [process for process in living.values() if _is_leader(process, living)]
     writers = [process for process in leaders if _writes_to(process.pid, run.stream)]
     chosen = min(writers if LINUX else leaders, key=lambda process: (process.create_time(), process.pid), default=None)
-    return Child(identify(chosen.pid)) if chosen else None
+    return _child(identify(chosen.pid)) if chosen else None
+
+
+def _child(known: Identity) -> Child:
+    return _started.get(known) or Child(known)
 
 
 def _written(path: Path) -> Identity | None:
