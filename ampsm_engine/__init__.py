@@ -21,8 +21,9 @@ Rooms, top to bottom; each may import only from those below it (import-linter ho
     naming | config | unsent_texts
                            names from any text | the settings | texts that were typed and not sent
     keymap | home          keys by their ids | where things are on the disk
-    errors | plain_text | timestamps
-                           errors | plurals, lists and control characters | moments as text
+    errors | states | plain_text | timestamps
+                           errors | word, glyph and colour of each state | plurals, lists and control
+                           characters | moments as text
     identity | private_folder | file_lock
                            which process a pid means | our folders among the temporary ones | locks on files
 """

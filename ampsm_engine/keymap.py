@@ -67,7 +67,7 @@ KEYS: dict[str, Key] = {
         Key("help", "question_mark", (EVERYWHERE,), "help for this screen"),
         Key("palette", "colon", (EVERYWHERE,), "all actions by name"),
         Key("settings", "comma", (EVERYWHERE,), "settings"),
-        Key("notifications", "at", (EVERYWHERE,), "what is told, and where"),
+        Key("notifications", "at", (EVERYWHERE,), "which notifications, and where"),
         Key("back", "escape", (EVERYWHERE,), "one step back"),
         Key("quit", "q", (EVERYWHERE,), "back, and from the first screen out of ampsm"),
         Key("redraw", "ctrl+l", (EVERYWHERE,), "paint the screen anew"),

@@ -1,23 +1,15 @@
-"""How values read to a person: ages, durations, counts, and the words and glyphs of a state.
+"""How values read to a person: ages, durations, counts, the word of a state.
 
-Pure, without colour and without a screen.
+Pure, without colour and without a screen; glyph and colour of a state stand in `states`.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from ampsm_engine.model import BoardRow, Fact, Iteration, Outcome, ScriptResult, State, Status
+from ampsm_engine.model import BoardRow, Fact, Iteration, Outcome, ScriptResult, Session, State, Status
 from ampsm_engine.plain_text import plural
+from ampsm_engine.states import STATES
 from ampsm_engine.timestamps import parse
-
-GLYPHS = {
-    "queued": "◌",
-    "running": "●",
-    "idle": "○",
-    "awaiting-input": "◆",
-    "error": "✗",
-    "done": "✓",
-}
-"""One cell each, and different without colour."""
 
 OUTSIDE_MARK = "!"
 """Marks a session outside of whose worktree something changed while its amp ran."""
@@ -75,6 +67,17 @@ def state_word(row: BoardRow) -> str:
     if row.session.status is not Status.RUNNING and row.queued:
         return "queued"
     return row.session.status.value
+
+
+def repository_name(session: Session) -> str:
+    """The last part of the path of a session's repository."""
+    return session.repo_root.rstrip("/").rpartition("/")[2]
+
+
+def status_counts(rows: Sequence[BoardRow]) -> dict[str, int]:
+    """How many sessions are in which status, in the order of `STATES`; `queued` counts the queued iterations."""
+    words = [row.session.status.value for row in rows]
+    return {word: sum(row.queued for row in rows) if word == "queued" else words.count(word) for word in STATES}
 
 
 def outcome_word(outcome: Outcome | None, state: State) -> str:

@@ -1,9 +1,10 @@
 """The values that rooms hand to each other: frozen, comparable, picklable.
 
-Field names are the columns of the store in snake case. No input or output in here.
+Field names are the columns of the store and the keys of JSON in snake case: a field stands nowhere else in a list. No
+input or output in here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 
 
@@ -143,6 +144,18 @@ class Iteration:
     duration_ms: int | None = None
     exit_code: int | None = None
     tally: Tally = Tally()
+
+
+SESSION_FIELDS = tuple(field.name for field in fields(Session))
+ITERATION_FIELDS = tuple(field.name for field in fields(Iteration) if field.name != "tally")
+"""Those of an iteration's own; its tally stands beside them, in the store and in JSON."""
+TALLY_FIELDS = (*(field.name for field in fields(Tally)), "token_usage")
+
+
+def camel(name: str) -> str:
+    """A field as the store and JSON call it: `base_branch` is `baseBranch`."""
+    head, *rest = name.split("_")
+    return head + "".join(part.capitalize() for part in rest)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from functools import partial
 from textual.command import CommandInput, CommandPalette, DiscoveryHit, Hit, Hits, Provider
 
 from ampsm_tui.clean import one_line
-from ampsm_tui.screens.help import KeyEntry, lines
+from ampsm_tui.screens.help import KeyEntry, key_entries
 
 _LEFT_OUT = frozenset({"app.command_palette", "command_palette"})
 
@@ -23,18 +23,15 @@ class ScreenActions(Provider):
     """What the keys of this screen do; chosen by name, it is done as by its key."""
 
     def _all(self) -> Iterator[tuple[str, str, Callable[[], Awaitable[object] | object]]]:
-        for line in lines(self.screen):
-            if line.id and line.group != "Moving" and line.action not in _LEFT_OUT:
-                yield line.text, self._help(line), partial(self._do, line)
+        for entry in key_entries(self.screen):
+            if entry.group != "Moving" and entry.action not in _LEFT_OUT:
+                yield entry.text, "  ".join(entry.keys), partial(self._do, entry)
         for name in sorted(self.app.available_themes):
             if name != self.app.theme:
                 yield f"Theme: {name}", "kept in the settings", partial(self._wear, name)
 
-    def _help(self, line: KeyEntry) -> str:
-        return "  ".join(line.keys)
-
-    async def _do(self, line: KeyEntry) -> None:
-        await self.app.run_action(line.action, line.node)
+    async def _do(self, entry: KeyEntry) -> None:
+        await self.app.run_action(entry.action, entry.node)
 
     def _wear(self, name: str) -> None:
         self.app.theme = name

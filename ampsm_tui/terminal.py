@@ -8,7 +8,8 @@ import re
 from collections.abc import Mapping
 
 from ampsm_engine import labels
-from ampsm_engine.model import Board, Status
+from ampsm_engine.model import Board
+from ampsm_engine.states import status_line
 from ampsm_engine.terminals import Terminal, Way
 from ampsm_tui.clean import one_line
 
@@ -64,15 +65,12 @@ def enveloped(sequence: str, inside: str) -> str:
 
 def counts(board: Board) -> dict[str, str]:
     """The user options of tmux for a board, by name: counts and glyphs, a question mark behind what may be old."""
-    statuses = [row.session.status for row in board.rows]
-    running = statuses.count(Status.RUNNING)
-    waiting = sum(row.queued for row in board.rows)
-    asking, failed = statuses.count(Status.AWAITING_INPUT), statuses.count(Status.ERROR)
-    shown = (("running", running), ("queued", waiting), ("awaiting-input", asking), ("error", failed))
-    status = " ".join(f"{labels.GLYPHS[word]}{number}" for word, number in shown if number)
+    found = labels.status_counts(board.rows)
+    status = status_line(found)
     if board.stale:
         status = f"{status} ?".lstrip()
-    return dict(zip(OPTIONS, (str(running), str(asking + failed), status), strict=True))
+    attention = found["awaiting-input"] + found["error"]
+    return dict(zip(OPTIONS, (str(found["running"]), str(attention), status), strict=True))
 
 
 def changed(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str | None]:

@@ -2,6 +2,8 @@
 
 from textual.theme import Theme
 
+from ampsm_engine.states import STATES
+
 SYNTAX = {
     "syntax-type": "secondary",
     "syntax-function": "accent",
@@ -10,14 +12,11 @@ SYNTAX = {
 }
 """The colours of code, by the theme's own that stand for them where a theme has none."""
 
-STATES = {
-    "state-running": "primary",
-    "state-queued": "secondary",
-    "state-awaiting-input": "warning",
-    "state-error": "error",
-    "state-done": "success",
-}
-"""The colour of each status, the same wherever it is shown; its glyph and word are in `labels`."""
+
+def state_rules(widget: str) -> str:
+    """The style rules of a widget that has a component class for each state: the same colours wherever one is shown."""
+    return "".join(f"{widget} > .-{word} {{ color: $state-{word}; }}\n" for word in STATES)
+
 
 DARK = Theme(
     name="ampsm",
@@ -78,5 +77,6 @@ LIGHT = Theme(
 def defaults(worn: Theme) -> dict[str, str]:
     """The colours of statuses, and those of code in a theme that has none of its own."""
     known = worn.to_color_system().generate()
-    idle = {"state-idle": f"{known['foreground']} 60%"}
-    return {name: known[other] for name, other in (SYNTAX | STATES).items()} | idle
+    wanted = SYNTAX | {f"state-{word}": state.colour for word, state in STATES.items()}
+    parts = {name: colour.partition(" ") for name, colour in wanted.items()}
+    return {name: f"{known[colour]}{gap}{share}" for name, (colour, gap, share) in parts.items()}

@@ -89,7 +89,7 @@ def prepare(place: Path) -> tuple[Path, str, str]:
     engine = open_engine()
     root = place / "repository"
     old, new = changed(root)
-    now = wording.now()
+    now = timestamps.now()
     engine.store.sessions.add(
         Session(
             id=SESSION,

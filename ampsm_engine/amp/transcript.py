@@ -7,16 +7,23 @@ is told that there is nothing new, and decides how long to sleep.
 import contextlib
 import os
 import re
+import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
 
+from ampsm_engine import redact
 from ampsm_engine.amp.events import Event
 from ampsm_engine.amp.stream import CHUNK, EventReader, attempt_line
-from ampsm_engine.home import open_private
+from ampsm_engine.amp.tally import Fold
+from ampsm_engine.home import RunDirectory, open_private
 
 TAIL = 64 * 1024
 """Bytes of the standard error that count."""
+
+BURST = 1 << 22
+"""Bytes that a transcript reads at once before its reader looks at other things."""
 
 _ESCAPES = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]"  # control sequences, private modes included
@@ -24,6 +31,44 @@ _ESCAPES = re.compile(
     r"|[ -/]*[0-~])?"
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+@dataclass(slots=True)
+class Transcript:
+    """A run's output as far as it was read: redacted, folded into one tally."""
+
+    run: RunDirectory
+    fold: Fold = field(init=False)
+    reader: EventReader = field(default_factory=lambda: EventReader(redact=redact.text))
+    head: bytes = b""
+    position: int = 0
+    grown_at: float = field(default_factory=time.monotonic)
+    """When something new was read, as `time.monotonic` counts."""
+
+    def __post_init__(self) -> None:
+        self.fold = Fold(self.run.path.name)
+
+    def read(self) -> bool:
+        """Fold what is new, at most about BURST bytes; whether there was anything."""
+        start = self.position
+        with contextlib.ExitStack() as stack:
+            file = _opened(self.run.stream, start, stack)
+            while file and self.position - start < BURST and (data := file.read(CHUNK)):
+                self.position += len(data)
+                if len(self.head) < CHUNK:
+                    self.head += data[: CHUNK - len(self.head)]
+                for event in self.reader.feed(data):
+                    self.fold.add(event)
+        if self.position > start:
+            self.grown_at = time.monotonic()
+        return self.position > start
+
+    def read_to_end(self) -> None:
+        """Fold the rest, also a last line that has no end."""
+        while self.read():
+            pass
+        for event in self.reader.close():
+            self.fold.add(event)
 
 
 def read(path: Path, offset: int = 0) -> Iterator[tuple[int, Event]]:
@@ -70,13 +115,6 @@ def mark_attempt(path: Path, number: int) -> None:
     """Write our own line before amp is started again into the same file."""
     with os.fdopen(open_private(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "wb") as file:
         file.write(attempt_line(number))
-
-
-def head(path: Path, size: int = 4096) -> bytes:
-    """The first bytes of a file; none when it does not exist yet."""
-    with contextlib.ExitStack() as stack:
-        file = _opened(path, 0, stack)
-        return file.read(size) if file else b""
 
 
 def tail(path: Path, size: int = TAIL) -> str:

@@ -13,11 +13,12 @@ import click
 from ampsm_engine import labels
 from ampsm_engine.cli import diagnostics, documents, output
 from ampsm_engine.cli.demo_run import HIDDEN_VARIABLES, DemoFolder, DemoRun, await_workers, demo_environment
-from ampsm_engine.cli.listing import STATE_STYLES, board_row, print_sessions
+from ampsm_engine.cli.listing import board_row, print_sessions
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.root import Command
 from ampsm_engine.errors import Refused
 from ampsm_engine.model import Iteration, Outcome, Session
+from ampsm_engine.states import STATES
 
 Groups = Mapping[str, Sequence[Iteration]]
 Screens = Callable[..., int]
@@ -130,7 +131,7 @@ def _print_end(sessions: Sequence[Session], groups: Groups, play: DemoRun) -> No
         word = labels.state_word(board_row(session, groups[session.id]))
         last = groups[session.id][-1]
         text = labels.outcome_text(last) + (f", commit {last.commit_sha[:10]}" if last.commit_sha else "")
-        output.line(Styled(f"{labels.GLYPHS[word]} ", STATE_STYLES[word]), one_line(session.name), f": {text}")
+        output.line(Styled(f"{STATES[word].glyph} ", STATES[word].ansi), one_line(session.name), f": {text}")
         if last.outcome is Outcome.FAILED and session.id in play.parts:
             output.line(Styled("  (on purpose: so you see what an error looks like, and that its work is kept)", "dim"))
 

@@ -17,6 +17,7 @@ from ampsm_engine.cli.tables import width
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.home import home, write_private
 from ampsm_engine.model import Iteration, Session, State
+from ampsm_engine.states import STATES
 
 if TYPE_CHECKING:
     from ampsm_engine.context import Engine
@@ -172,7 +173,7 @@ def _line(session: Session, iterations: Sequence[Iteration], longest: int) -> st
     row = board_row(session, iterations)
     word = labels.state_word(row)
     name = one_line(session.name)
-    shown = f"{labels.GLYPHS.get(word, '?')} {name}{' ' * (longest - width(name))}  {word:<14}"
+    shown = f"{STATES[word].glyph} {name}{' ' * (longest - width(name))}  {word:<14}"
     return f"{shown}  {one_line(labels.activity(row))}"
 
 

@@ -157,24 +157,19 @@ def _print_stat(view: "SessionDiff") -> None:
 
     if not view.files:
         return
-    columns = (
-        TableColumn(""),
-        TableColumn("FILE", least=12),
-        TableColumn("ADDED", right=True),
-        TableColumn("DELETED", right=True),
+    columns: tuple[TableColumn[FileChange], ...] = (
+        TableColumn("", lambda one: _LETTERS.get(one.kind, "?")),
+        TableColumn(
+            "FILE",
+            lambda one: one.path if one.old_path in (None, one.path) else f"{one.old_path} → {one.path}",
+            least=12,
+        ),
+        TableColumn(
+            "ADDED", lambda one: "binary" if one.binary else Styled(f"+{one.additions or 0}", "green"), right=True
+        ),
+        TableColumn("DELETED", lambda one: "" if one.binary else Styled(f"-{one.deletions or 0}", "red"), right=True),
     )
-    table(
-        columns,
-        [
-            (
-                _LETTERS.get(change.kind, "?"),
-                f"{change.old_path} → {change.path}" if change.old_path not in (None, change.path) else change.path,
-                "binary" if change.binary else Styled(f"+{change.additions or 0}", "green"),
-                "" if change.binary else Styled(f"-{change.deletions or 0}", "red"),
-            )
-            for change in view.files
-        ],
-    )
+    table(columns, view.files)
     added = sum(change.additions or 0 for change in view.files)
     deleted = sum(change.deletions or 0 for change in view.files)
     output.line(f"{plural(len(view.files), 'file')}, +{added} -{deleted}")

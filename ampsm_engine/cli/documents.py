@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING
 from ampsm_engine import session_problems
 from ampsm_engine.cli.iteration_text import NONE, Notes, note_documents
 from ampsm_engine.engine.bases import gone_bases
-from ampsm_engine.model import Fact, Iteration, Session, Status, Tally
+from ampsm_engine.model import (
+    ITERATION_FIELDS,
+    SESSION_FIELDS,
+    TALLY_FIELDS,
+    Fact,
+    Iteration,
+    Session,
+    Status,
+    camel,
+)
 
 if TYPE_CHECKING:
     from ampsm_engine.store import Store
 
 Document = dict[str, object]
-
-
-def camel(name: str) -> str:
-    """A field's name as JSON has it: `amp_prompt` as `ampPrompt`."""
-    head, *rest = name.split("_")
-    return head + "".join(part.capitalize() for part in rest)
 
 
 class _Shape:
@@ -34,9 +37,9 @@ class _Shape:
         return dict(zip(self._keys, self._values(value), strict=True))
 
 
-_SESSION = _Shape(*(field.name for field in fields(Session)))
-_ITERATION = _Shape(*(field.name for field in fields(Iteration) if field.name != "tally"))
-_TALLY = _Shape(*(field.name for field in fields(Tally)), "token_usage")
+_SESSION = _Shape(*SESSION_FIELDS)
+_ITERATION = _Shape(*ITERATION_FIELDS)
+_TALLY = _Shape(*TALLY_FIELDS)
 _FACT = _Shape(*(field.name for field in fields(Fact)))
 
 

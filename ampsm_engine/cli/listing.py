@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from ampsm_engine import labels, session_problems
 from ampsm_engine.cli.iteration_text import NONE, Notes, is_uncommitted
@@ -9,27 +10,52 @@ from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.tables import Cell, TableColumn, table
 from ampsm_engine.engine.bases import gone_bases
 from ampsm_engine.model import BoardRow, Iteration, Session, State
+from ampsm_engine.states import STATES
 
-COLUMNS = (
-    TableColumn(""),
-    TableColumn("STATUS", goes=2),
-    TableColumn("NAME", least=12, most=60),
-    TableColumn("REPO", goes=6, least=6),
-    TableColumn("DOING", goes=4, least=10, most=60),
-    TableColumn("ITER", goes=5, right=True),
-    TableColumn("TOKENS", goes=7, right=True),
-    TableColumn("AGE", goes=1, right=True),
-    TableColumn("ID", goes=3),
+
+class ListedSession(NamedTuple):
+    """The values of one line of the list."""
+
+    row: BoardRow
+    tokens: int | None
+    """The tokens of all its iterations."""
+    uncommitted: bool
+    """Whether work of its last iteration is in no commit."""
+    amiss: str
+    """What is wrong with it; empty when nothing is."""
+    at: datetime
+    """The moment from which ages are counted."""
+
+
+def _styled_state(listed: ListedSession, *, word: bool) -> Cell:
+    name = labels.state_word(listed.row)
+    return Styled(name if word else STATES[name].glyph, STATES[name].ansi)
+
+
+def _name(listed: ListedSession) -> Cell:
+    session = listed.row.session
+    return f"{labels.OUTSIDE_MARK} {one_line(session.name)}" if session.outside else one_line(session.name)
+
+
+def _doing(listed: ListedSession) -> Cell:
+    return Styled(listed.amiss, "red") if listed.amiss else labels.activity(listed.row, uncommitted=listed.uncommitted)
+
+
+def _age(listed: ListedSession) -> Cell:
+    return labels.age(listed.row.session.last_run or listed.row.session.created_at, listed.at)
+
+
+COLUMNS: tuple[TableColumn[ListedSession], ...] = (
+    TableColumn("", lambda one: _styled_state(one, word=False)),
+    TableColumn("STATUS", lambda one: _styled_state(one, word=True), goes=2),
+    TableColumn("NAME", _name, least=12, most=60),
+    TableColumn("REPO", lambda one: Styled(labels.repository_name(one.row.session), "dim"), goes=6, least=6),
+    TableColumn("DOING", _doing, goes=4, least=10, most=60),
+    TableColumn("ITER", lambda one: str(one.row.iterations), goes=5, right=True),
+    TableColumn("TOKENS", lambda one: labels.count(one.tokens), goes=7, right=True),
+    TableColumn("AGE", _age, goes=1, right=True),
+    TableColumn("ID", lambda one: Styled(one.row.session.id, "dim"), goes=3),
 )
-
-STATE_STYLES = {
-    "queued": "cyan",
-    "running": "cyan",
-    "idle": "",
-    "awaiting-input": "yellow",
-    "error": "red",
-    "done": "green",
-}
 
 
 def board_row(session: Session, iterations: Sequence[Iteration]) -> BoardRow:
@@ -60,24 +86,10 @@ def print_sessions(
         one.id: one_line(session_problems.problem_text(one, conflict=one.id in conflicts, base_gone=one.id in gone))
         for one in sessions
     }
-    table(COLUMNS, [_cells(one, iterations.get(one.id, ()), notes, at, amiss[one.id]) for one in sessions])
-
-
-def _cells(
-    session: Session, iterations: Sequence[Iteration], notes: Notes, at: datetime, amiss: str
-) -> tuple[Cell, ...]:
-    row = board_row(session, iterations)
-    uncommitted = row.current is not None and is_uncommitted(notes.get(row.current.id, ()))
-    word = labels.state_word(row)
-    style = STATE_STYLES.get(word, "")
-    return (
-        Styled(labels.GLYPHS.get(word, "?"), style),
-        Styled(word, style),
-        f"{labels.OUTSIDE_MARK} {one_line(session.name)}" if session.outside else one_line(session.name),
-        Styled(session.repo_root.rstrip("/").rpartition("/")[2], "dim"),
-        Styled(amiss, "red") if amiss else labels.activity(row, uncommitted=uncommitted),
-        str(row.iterations),
-        labels.count(total_tokens(iterations)),
-        labels.age(session.last_run or session.created_at, at),
-        Styled(session.id, "dim"),
-    )
+    listed = []
+    for session in sessions:
+        theirs = iterations.get(session.id, ())
+        row = board_row(session, theirs)
+        uncommitted = row.current is not None and is_uncommitted(notes.get(row.current.id, ()))
+        listed.append(ListedSession(row, total_tokens(theirs), uncommitted, amiss[session.id], at))
+    table(COLUMNS, listed)

@@ -38,6 +38,7 @@ from ampsm_engine.cli.output import Styled, clean, one_line
 from ampsm_engine.cli.root import Command
 from ampsm_engine.errors import Failed
 from ampsm_engine.model import Fact, Iteration, Session, State, Tally
+from ampsm_engine.states import STATES
 
 if TYPE_CHECKING:
     from ampsm_engine.context import Engine
@@ -147,11 +148,10 @@ def _print_end(iteration: Iteration, session: Session, facts: Sequence[Fact]) ->
         diagnostics.note(f"Iteration {iteration.number} {'is queued' if waits else 'is not over'}.")
         diagnostics.hint(f"ampsm log --follow {session.id}")
         return
-    mark, style = ("done", "green") if iteration.outcome == "done" else ("error", "red")
-    if mark == "done" and is_uncommitted(facts):
-        mark, style = "awaiting-input", "yellow"
+    word = "error" if iteration.outcome != "done" else "awaiting-input" if is_uncommitted(facts) else "done"
+    state = STATES[word]
     output.line()
-    output.line(Styled(f"{labels.GLYPHS[mark]} {end_text(iteration, facts)}", style))
+    output.line(Styled(f"{state.glyph} {end_text(iteration, facts)}", state.ansi))
     whole = (iteration.error or "").strip()
     if "\n" in whole:
         output.line(Styled(_indented(whole), "red"))

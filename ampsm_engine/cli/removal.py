@@ -12,7 +12,10 @@ from ampsm_engine.model import Session
 from ampsm_engine.plain_text import plural
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ampsm_engine.context import Engine
+    from ampsm_engine.engine.removal import TrashEntry
 
 _TRASHED = arguments.SessionReference(trashed=True)
 _NOTHING_REMOVED = "Nothing was removed."
@@ -102,30 +105,26 @@ def trash_ls(*, as_json: bool) -> int:
             }
         )
     elif entries:
-        _print_trash([(entry.session, entry.bytes) for entry in entries])
+        _print_trash(entries)
     else:
         diagnostics.note("The trash is empty.")
     return diagnostics.OK
 
 
-def _print_trash(entries: list[tuple[Session, int]]) -> None:
+def _print_trash(entries: "Sequence[TrashEntry]") -> None:
     from datetime import UTC, datetime
 
     from ampsm_engine.cli.tables import TableColumn, table
 
     at = datetime.now(UTC)
-    columns = (
-        TableColumn("NAME", least=12),
-        TableColumn("BRANCH", goes=2, least=12),
-        TableColumn("SIZE", goes=1, right=True),
-        TableColumn("AGE", right=True),
-        TableColumn("ID"),
+    columns: tuple[TableColumn[TrashEntry], ...] = (
+        TableColumn("NAME", lambda one: one.session.name, least=12),
+        TableColumn("BRANCH", lambda one: one.session.branch_name, goes=2, least=12),
+        TableColumn("SIZE", lambda one: labels.size(one.bytes), goes=1, right=True),
+        TableColumn("AGE", lambda one: labels.age(one.session.trashed_at, at), right=True),
+        TableColumn("ID", lambda one: one.session.id),
     )
-    rows = [
-        (each.name, each.branch_name, labels.size(held), labels.age(each.trashed_at, at), each.id)
-        for each, held in entries
-    ]
-    table(columns, rows)
+    table(columns, entries)
 
 
 @trash_command.command("restore", cls=Command, short_help="Bring a session back.")

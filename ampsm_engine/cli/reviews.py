@@ -112,19 +112,15 @@ def _print(found: "list[Comment]") -> None:
     if not found:
         diagnostics.note("No comments.")
         return
-    columns = (
-        TableColumn("ID"),
-        TableColumn("PLACE", least=16, most=60),
-        TableColumn("SIDE", goes=2),
-        TableColumn("STATE"),
-        TableColumn("AMP", goes=1),
-        TableColumn("TEXT", least=20),
+    columns: tuple[TableColumn[Comment], ...] = (
+        TableColumn("ID", lambda one: one.id),
+        TableColumn("PLACE", lambda one: one.place, least=16, most=60),
+        TableColumn("SIDE", lambda one: one.side.value, goes=2),
+        TableColumn("STATE", lambda one: one.state.value),
+        TableColumn("AMP", lambda one: one.outcome.value if one.outcome else "", goes=1),
+        TableColumn("TEXT", lambda one: one.text, least=20),
     )
-    rows = [
-        (one.id, one.place, one.side.value, one.state.value, one.outcome.value if one.outcome else "", one.text)
-        for one in found
-    ]
-    table(columns, rows)
+    table(columns, found)
 
 
 @click.command(cls=Command, short_help="Comment on lines of a session's changes.")

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ampsm_engine import labels
 from ampsm_engine.cli import arguments, diagnostics, documents, output
 from ampsm_engine.cli.iteration_text import end_hint, end_text, sentences
 from ampsm_engine.cli.output import clean, one_line
 from ampsm_engine.cli.root import Command
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Fact, Iteration, Outcome, State
+from ampsm_engine.states import STATES
 
 if TYPE_CHECKING:
     from ampsm_engine.context import Engine
@@ -219,7 +219,7 @@ def wait_for(
 def _state(unsettled: Sequence[Iteration], names: dict[str, str]) -> tuple[str, str]:
     current = next((each for each in unsettled if each.state is not State.QUEUED), unsettled[0])
     more = f" (+{len(unsettled) - 1})" if len(unsettled) > 1 else ""
-    glyph = labels.GLYPHS["queued" if current.state is State.QUEUED else "running"]
+    glyph = STATES["queued" if current.state is State.QUEUED else "running"].glyph
     text = f"{glyph} {names[current.session_id]}: iteration {current.number} {current.state.value}{more}"
     return text, current.activity or ""
 

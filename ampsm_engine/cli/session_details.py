@@ -7,27 +7,16 @@ from typing import TYPE_CHECKING
 from ampsm_engine import labels, session_problems
 from ampsm_engine.cli import diagnostics, documents, output
 from ampsm_engine.cli.iteration_text import Notes, end_hint, is_uncommitted, script_text, sentences
-from ampsm_engine.cli.listing import STATE_STYLES, board_row
+from ampsm_engine.cli.listing import board_row
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.tables import Cell, TableColumn, table
 from ampsm_engine.model import Fact, Iteration, ScriptResult, Session, State
 from ampsm_engine.plain_text import plural
+from ampsm_engine.states import STATES
 
 if TYPE_CHECKING:
     from ampsm_engine.context import Engine
     from ampsm_engine.engine.views import SessionView
-
-COLUMNS = (
-    TableColumn("#", right=True),
-    TableColumn("HOW"),
-    TableColumn("COMMIT", goes=3),
-    TableColumn("FILES", goes=4, right=True),
-    TableColumn("SCRIPT", goes=2),
-    TableColumn("TOKENS", goes=5, right=True),
-    TableColumn("TOOK", goes=1, right=True),
-    TableColumn("AGE", goes=6, right=True),
-    TableColumn("PROMPT", least=10, most=60),
-)
 
 
 def session_document(engine: "Engine", session_id: str) -> documents.Document:
@@ -46,13 +35,13 @@ def print_session_details(view: "SessionView", notes: Notes, amiss: str = "") ->
     """Write all about one session to stdout; `amiss`: what is wrong with it (`session_problems.problem_text`)."""
     session = view.session
     word = labels.state_word(board_row(session, view.iterations))
-    style = STATE_STYLES.get(word, "")
-    output.line(Styled(labels.GLYPHS.get(word, "?"), style), " ", Styled(one_line(session.name), "bold"), f"  {word}")
+    state = STATES[word]
+    output.line(Styled(state.glyph, state.ansi), " ", Styled(one_line(session.name), "bold"), f"  {word}")
     output.fields(_facts(view))
     if view.iterations:
         output.line()
         at = datetime.now(UTC)
-        table(COLUMNS, [_cells(iteration, at) for iteration in view.iterations])
+        table(_columns(at), view.iterations)
     for iteration in view.iterations:
         _print_notes(iteration, notes.get(iteration.id, ()))
     _print_trouble(session, view.iterations, notes)
@@ -101,20 +90,26 @@ def _changes(view: "SessionView") -> str:
     return f"{files}; {view.ahead} ahead of {where}"
 
 
-def _cells(iteration: Iteration, at: datetime) -> tuple[Cell, ...]:
-    word = labels.outcome_word(iteration.outcome, iteration.state)
-    style = {"done": "green", "failed": "red", "crashed": "red", "stopped": "yellow"}.get(word, "cyan")
+def _columns(at: datetime) -> tuple[TableColumn[Iteration], ...]:
+    """The columns of a table of iterations; ages are counted from `at`."""
     return (
-        str(iteration.number),
-        Styled(word, style),
-        Styled((iteration.commit_sha or "-")[:10], "dim"),
-        str(iteration.changed_files) if iteration.state is State.SETTLED else "-",
-        _script(iteration),
-        labels.count(iteration.tally.token_usage),
-        labels.duration(iteration.duration_ms),
-        labels.age(iteration.start_time or iteration.queued_at, at),
-        one_line(iteration.prompt),
+        TableColumn("#", lambda one: str(one.number), right=True),
+        TableColumn("HOW", _ending),
+        TableColumn("COMMIT", lambda one: Styled((one.commit_sha or "-")[:10], "dim"), goes=3),
+        TableColumn(
+            "FILES", lambda one: str(one.changed_files) if one.state is State.SETTLED else "-", goes=4, right=True
+        ),
+        TableColumn("SCRIPT", _script, goes=2),
+        TableColumn("TOKENS", lambda one: labels.count(one.tally.token_usage), goes=5, right=True),
+        TableColumn("TOOK", lambda one: labels.duration(one.duration_ms), goes=1, right=True),
+        TableColumn("AGE", lambda one: labels.age(one.start_time or one.queued_at, at), goes=6, right=True),
+        TableColumn("PROMPT", lambda one: one_line(one.prompt), least=10, most=60),
     )
+
+
+def _ending(iteration: Iteration) -> Cell:
+    word = labels.outcome_word(iteration.outcome, iteration.state)
+    return Styled(word, {"done": "green", "failed": "red", "crashed": "red", "stopped": "yellow"}.get(word, "cyan"))
 
 
 def _script(iteration: Iteration) -> Cell:

@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 from ampsm_engine.home import home
+from ampsm_engine.states import status_line
 
 SCHEMA = 5
 """The newest version of the schema that is read here; a test holds it to `migrations.LATEST`."""
@@ -22,9 +23,6 @@ SELECT 'queued', count(*) FROM iterations i JOIN sessions s ON s.id = i."session
  WHERE i.state = 'queued' AND s."trashedAt" IS NULL
 """
 
-SHOWN = {"running": "●", "queued": "◌", "awaiting-input": "◆", "error": "✗"}
-"""What is worth a place in a status bar, as `labels.GLYPHS` has it."""
-
 
 def print_status_line() -> bool:
     """Write the line to stdout; False when the whole command has to do it, which can mend things and raise errors."""
@@ -34,15 +32,10 @@ def print_status_line() -> bool:
         if counts is None:
             return False
         # Past the buffer: what could not be written would stay in it, and fail the whole command once more.
-        os.write(sys.stdout.fileno(), f"{line(counts)}\n".encode(sys.stdout.encoding, "replace"))
+        os.write(sys.stdout.fileno(), f"{status_line(counts)}\n".encode(sys.stdout.encoding, "replace"))
     except OSError:
         return False
     return True
-
-
-def line(counts: dict[str, int]) -> str:
-    """The counts that are not nought."""
-    return " ".join(f"{glyph}{counts[word]}" for word, glyph in SHOWN.items() if counts.get(word))
 
 
 def count_sessions(database: Path) -> dict[str, int] | None:

@@ -3,8 +3,9 @@
 import shutil
 import sys
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 from ampsm_engine.cli import output
 from ampsm_engine.cli.output import Styled, one_line
@@ -13,11 +14,17 @@ GAP = 2
 """Cells between two columns."""
 
 
+Cell = str | Styled
+Item = TypeVar("Item")
+
+
 @dataclass(frozen=True, slots=True)
-class TableColumn:
+class TableColumn(Generic[Item]):
     """One column of a table."""
 
     title: str
+    value: Callable[[Item], Cell]
+    """What it says of one item."""
     goes: int = 0
     """The higher, the earlier it goes when the terminal is narrow; 0 stays."""
     least: int | None = None
@@ -25,9 +32,6 @@ class TableColumn:
     right: bool = False
     most: int | None = None
     """The cells that it takes off a terminal; None: what it needs. There one long text would widen every row."""
-
-
-Cell = str | Styled
 
 
 def text(cell: Cell) -> str:
@@ -62,7 +66,7 @@ def cut(shown: str, cells: int) -> str:
     return kept.rstrip() + "…"
 
 
-def fit(columns: Sequence[TableColumn], natural: Sequence[int], room: int) -> dict[int, int]:
+def fit(columns: Sequence[TableColumn[Item]], natural: Sequence[int], room: int) -> dict[int, int]:
     """The columns to show and the cells of each, by index: the first to go goes first, then the widest shrinks."""
     kept = {index: min(natural[index], column.least or natural[index]) for index, column in enumerate(columns)}
     for index in sorted(kept, key=lambda each: -columns[each].goes):
@@ -81,8 +85,9 @@ def fit(columns: Sequence[TableColumn], natural: Sequence[int], room: int) -> di
     return kept
 
 
-def table(columns: Sequence[TableColumn], rows: Sequence[Sequence[Cell]]) -> None:
-    """Write a table to stdout."""
+def table(columns: Sequence[TableColumn[Item]], items: Iterable[Item]) -> None:
+    """Write a table to stdout, a line for each item."""
+    rows = [[column.value(item) for column in columns] for item in items]
     cells = [[text(cell) for cell in row] for row in rows]
     natural = [
         max([width(column.title), *(width(row[index]) for row in cells)]) for index, column in enumerate(columns)
@@ -96,12 +101,12 @@ def table(columns: Sequence[TableColumn], rows: Sequence[Sequence[Cell]]) -> Non
         output.line((" " * GAP).join(padded).rstrip())
 
 
-def _padded(value: str, cells: int, column: TableColumn) -> str:
+def _padded(value: str, cells: int, column: TableColumn[Item]) -> str:
     gap = " " * (cells - width(value))
     return gap + value if column.right else value + gap
 
 
-def _on_terminal(columns: Sequence[TableColumn], rows: Sequence[Sequence[Cell]], kept: dict[int, int]) -> None:
+def _on_terminal(columns: Sequence[TableColumn[Item]], rows: Sequence[Sequence[Cell]], kept: dict[int, int]) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ampsm_engine import labels, session_problems, timestamps
+from ampsm_engine import session_problems, timestamps
 from ampsm_engine.cli import arguments, diagnostics, documents, output
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.root import Command
 from ampsm_engine.errors import Refused
-from ampsm_engine.model import Fact
+from ampsm_engine.model import Fact, camel
+from ampsm_engine.states import STATES, status_line
 
 if TYPE_CHECKING:
     from ampsm_engine.store import Store
@@ -22,8 +23,6 @@ TICK = 0.1
 
 RECENT = 10
 """Events that --follow shows to begin with, as `tail` does."""
-
-_WORDS = ("running", "queued", "awaiting-input", "error", "idle", "done")
 
 
 @click.command(cls=Command, short_help="Watch the sessions in a side pane; nothing can be changed there.")
@@ -40,7 +39,7 @@ def watch_command(ctx: click.Context) -> int:
 
 
 @click.command(cls=Command, short_help="Count the sessions by what they are.")
-@click.option("--tmux", is_flag=True, help="One short line for a status bar; empty when all is idle.")
+@click.option("--tmux", is_flag=True, help="One short line for a status bar; empty when all are idle or done.")
 @arguments.json_option
 def status_command(*, tmux: bool, as_json: bool) -> int:
     """Count the sessions: running, queued, awaiting input, error, idle, done.
@@ -54,20 +53,18 @@ def status_command(*, tmux: bool, as_json: bool) -> int:
 
     engine = arguments.open_engine()
     counts, waiting = views.status(engine), session_problems.sessions_in_conflict(engine.store)
-    numbers = {word: int(getattr(counts, word.replace("-", "_"))) for word in _WORDS}
     missing = (
         0 if tmux else sum(session_problems.missing(session) is not None for session in engine.store.sessions.all())
     )
     if as_json:
         amiss = {"conflict": len(waiting), "missing": missing}
-        named = {documents.camel(word.replace("-", "_")): number for word, number in numbers.items()}
+        named = {camel(word.replace("-", "_")): number for word, number in counts.items()}
         output.document({**named, **amiss})
     elif tmux:
-        shown = [f"{labels.GLYPHS[word]}{number}" for word, number in numbers.items() if number and word in _WORDS[:4]]
-        output.line(" ".join(shown))
+        output.line(status_line(counts))
     else:
-        for word, number in numbers.items():
-            output.line(f"{labels.GLYPHS[word]} {number:>4} {word}")
+        for word, number in counts.items():
+            output.line(f"{STATES[word].glyph} {number:>4} {word}")
         for word, number in (("with an open conflict", len(waiting)), ("with something gone: ampsm ls", missing)):
             if number:
                 output.line(f"! {number:>4} {word}")

@@ -17,6 +17,7 @@ from pathlib import Path
 from ampsm_engine import plain_text, redact, timestamps
 from ampsm_engine.amp import failures, process, stream, transcript
 from ampsm_engine.amp.events import Init
+from ampsm_engine.amp.transcript import Transcript
 from ampsm_engine.context import Engine
 from ampsm_engine.engine import merged_check
 from ampsm_engine.engine.relocation import Disagreement
@@ -26,10 +27,9 @@ from ampsm_engine.git.places import Base, Repo, Worktree
 from ampsm_engine.home import RunDirectory
 from ampsm_engine.model import Iteration, Outcome, Session, State, Status, ToolCall
 from ampsm_engine.plain_text import plural
-from ampsm_engine.worker import run_record
-from ampsm_engine.worker.context import FOLDER
-from ampsm_engine.worker.run_record import RunRecord
-from ampsm_engine.worker.watch import Transcript
+from ampsm_engine.worker import run_directory
+from ampsm_engine.worker.agent_context import FOLDER
+from ampsm_engine.worker.run_directory import RunRecord
 
 _TRASHED = re.compile(r"refs/ampsm/trash/([^/]+)/tip")
 _BRANCH = re.compile(r"amp/([^/]+)/(\d{8}-\d{6})(?:-\d+)?")
@@ -94,7 +94,7 @@ def unknown_runs(engine: Engine) -> tuple[FoundRun, ...]:
         if not repository.is_session_id(folder.name) or not folder.is_dir() or (row and not _is_doubtful(row)):
             continue
         directory = engine.home.run(folder.name)
-        record = run_record.read(directory)
+        record = run_directory.read_record(directory)
         worktree = record.session.worktree_path if record else _worktree_of(directory)
         of_another = record and record.database != str(engine.home.database)
         if not of_another and worktree and not (row and record is None):

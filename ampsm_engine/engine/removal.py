@@ -81,7 +81,7 @@ def _outside(engine: Engine, session: Session) -> tuple[str, ...]:
         left = list(outside.remaining(engine.home, engine.store, session))
     except AmpsmError as reason:
         return (str(reason),)
-    return tuple(f"{outside.told(iteration, change)}." for iteration, change in left)
+    return tuple(f"{outside.sentence(iteration, change)}." for iteration, change in left)
 
 
 def describe_ignored(engine: Engine, session_id: str) -> str:
@@ -177,11 +177,11 @@ def _repository_lock(session: Session, doing: str) -> Iterator[None]:
 
 def _clean_runs(engine: Engine, session_id: str) -> None:
     """Remove secrets from the run directories of a session."""
-    from ampsm_engine.worker import run_files
+    from ampsm_engine.worker import run_directory
 
     for run in (session_id, *(iteration.id for iteration in engine.store.iterations.of(session_id))):
         with contextlib.suppress(OSError):
-            run_files.clean(engine.home.run(run))
+            run_directory.clean(engine.home.run(run))
 
 
 def _refuse_nested(engine: Engine, session: Session) -> None:

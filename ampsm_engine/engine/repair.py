@@ -189,7 +189,7 @@ def _outside(engine: Engine, session: Session, *, apply: bool) -> Iterator[Disag
         yield Disagreement("outside", f"session {session.name}: {reason}", f"{reason.hint}, or: {seen}")
         return
     for iteration, change in left:
-        text = f"session {session.name}: {outside.told(iteration, change)}"
+        text = f"session {session.name}: {outside.sentence(iteration, change)}"
         yield Disagreement("outside", text, "; ".join(filter(None, (change.hint, f"when you know of it: {seen}"))))
     if not left:
         text = f"what changed outside of the worktree of session {session.name} is not so any more"

@@ -17,7 +17,7 @@ from ampsm_engine.model import Iteration, State
 from ampsm_engine.naming import new_id
 from ampsm_engine.plain_text import plural
 from ampsm_engine.redact.rule import MARKER
-from ampsm_engine.worker import launch, run_files, run_record, slots
+from ampsm_engine.worker import launch, run_directory, slots
 
 SWEEP_EVERY = 2.0
 """Seconds between two sweeps for dead workers while a caller waits."""
@@ -60,9 +60,9 @@ def iterate(
     )
     run = engine.home.run(iteration.id)
     run.path.mkdir(mode=0o700, parents=True)
-    # The prompt as typed is on disk before the queue knows of it: a worker may come at once.
+    # Prompt and record are on disk before the queue knows of it: a worker may come at once, and write its own record.
     write_private(run.prompt, content)
-    run_record.write(engine.home, session, iteration)  # before the queue knows of it: a worker may write its own soon
+    run_directory.write_record(engine.home, session, iteration)
     try:
         queued = store.queue.add(iteration, answers=answers, resolves=resolves)
     except BaseException:
@@ -113,7 +113,7 @@ def stop(engine: Engine, session_id: str) -> tuple[Iteration, ...]:
     for iteration in touched:
         if iteration.state is State.SETTLED:  # no worker ever sees to what was typed for it
             with suppress(OSError):
-                run_files.clean(engine.home.run(iteration.id))
+                run_directory.clean(engine.home.run(iteration.id))
     return touched
 
 

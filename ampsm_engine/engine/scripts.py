@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from ampsm_engine import file_lock, lifecycle, redact, session_problems, timestamps
 from ampsm_engine.amp import command, process
@@ -23,14 +24,19 @@ from ampsm_engine.errors import AmpsmError, Failed, Refused
 from ampsm_engine.home import RunDirectory, open_private, write_private
 from ampsm_engine.model import Iteration, ScriptResult, Session, Status
 from ampsm_engine.store import PatientStore
-from ampsm_engine.worker.script import ScriptRun, script_text
-from ampsm_engine.worker.script import run as run_script_in
+from ampsm_engine.worker import agent_context
+
+if TYPE_CHECKING:
+    from ampsm_engine.worker.script import ScriptRun
 
 MOST_SHOWN = 1 << 20
 """Bytes of output that a screen gets; the whole is in the run directory."""
 
 MOST_AT_ONCE = 1 << 16
 """Bytes of output that one call of `read_output` gives."""
+
+TICK = 0.05
+"""Seconds between two reads of the output of a script."""
 
 KEY_LENGTH = 1 << 16
 """Bytes of a private key that are waited for, at most."""
@@ -59,11 +65,15 @@ def run_script(
     output: Callable[[bytes], None],
     *,
     stop: Callable[[], bool] = lambda: False,
-) -> ScriptRun:
+) -> "ScriptRun":
     """Run the session's script and record the result with its last iteration; Refused as `check_runnable`.
 
     `output` gets what the script prints, redacted. A run that `stop` ended is not recorded: it does not judge the work.
     """
+    import asyncio  # 20 ms that the screens need not pay, which start a detached process
+
+    from ampsm_engine.worker import script
+
     store = engine.store
     session = store.sessions.get(session_id)
     iterations = store.iterations.of(session.id)
@@ -85,15 +95,21 @@ def run_script(
             output(redact.bytes_(whole))
         return stop()
 
+    async def show_until_stopped() -> None:
+        while not show_more():  # noqa: ASYNC110 - a file that grows sends no event
+            await asyncio.sleep(TICK)
+
     began, settings, mark = datetime.now(UTC), engine.settings, last.id if last else session.id
     try:
-        ran = run_script_in(
-            session.script_command or "",
-            Path(session.worktree_path),
-            run.script_output,
-            command.environment(os.environ, mark),
-            limit=settings.number("script.timeout"),
-            stop=show_more,
+        ran = asyncio.run(
+            script.run(
+                session.script_command or "",
+                Path(session.worktree_path),
+                run.script_output,
+                command.environment(os.environ, mark),
+                limit=settings.number("script.timeout"),
+                stop=show_until_stopped(),
+            )
         )
     finally:
         if not settings.switch("iteration.keep-strays"):
@@ -136,14 +152,14 @@ def check_runnable(session: Session, iterations: Sequence[Iteration]) -> None:
         raise Refused(message, f"ampsm wait {session.id}")
 
 
-def _record_script(engine: Engine, session: Session, last: Iteration | None, ran: ScriptRun, began: datetime) -> None:
+def _record_script(engine: Engine, session: Session, last: Iteration | None, ran: "ScriptRun", began: datetime) -> None:
     # It may have run for minutes: a busy database must not lose its result.
     store = PatientStore(engine.home.database)
     if last is not None:
         store.iterations.update(last.id, test_result=ran.result, test_exit_code=ran.exit_code)
     store.facts.add(
         "tested",
-        f"{script_text(ran)}, run by hand at {timestamps.stamp(began)}",
+        f"{ran.text}, run by hand at {timestamps.stamp(began)}",
         session_id=session.id,
         iteration_id=last.id if last else None,
     )
@@ -151,6 +167,7 @@ def _record_script(engine: Engine, session: Session, last: Iteration | None, ran
     if store.sessions.get(session.id).status in (Status.IDLE, Status.AWAITING_INPUT):
         status = Status.IDLE if ran.result is ScriptResult.PASS else Status.AWAITING_INPUT
         store.sessions.update(session.id, status=status)
+    agent_context.update_status(store.sessions.get(session.id), store.iterations.of(session.id))
 
 
 def start(engine: Engine, session_id: str) -> str:

@@ -111,9 +111,9 @@ def _safe_title(name: str | None, prompt: str | None) -> str:
 
 
 def _context_of(session: Session) -> dict[str, bytes]:
-    from ampsm_engine.worker import context
+    from ampsm_engine.worker import agent_context
 
-    return context.contents(session, (), ())
+    return agent_context.contents(session, (), ())
 
 
 def _enter(
@@ -123,12 +123,12 @@ def _enter(
 
     `notes`: remarks of git on the new worktree, for the session's history.
     """
-    from ampsm_engine.worker import context
+    from ampsm_engine.worker import agent_context
 
     store, iteration = engine.store, None
     store.sessions.add(session)
     try:
-        note = context.put(session, made)
+        note = agent_context.write_files(session, made)
         for text in (*notes, *((note,) if note else ())):
             store.facts.add("worktree", text, session_id=session.id)
         if prompt is not None:

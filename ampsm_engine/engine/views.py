@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ampsm_engine import redact, session_problems
+from ampsm_engine import labels, redact, session_problems
 from ampsm_engine.amp import transcript
 from ampsm_engine.amp.events import Event
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
 from ampsm_engine.git import changes, hand_edits, program, repository, worktrees
 from ampsm_engine.git.values import FileChange
-from ampsm_engine.model import Fact, Iteration, Session, State, Status
+from ampsm_engine.model import Fact, Iteration, Session, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +40,6 @@ class SessionDiff:
     new: str | None
     files: tuple[FileChange, ...]
     patch: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class StatusCounts:
-    """How many sessions are in which condition; `queued` counts iterations."""
-
-    running: int
-    queued: int
-    awaiting_input: int
-    error: int
-    idle: int
-    done: int
 
 
 def show(engine: Engine, session: Session) -> SessionView:
@@ -168,15 +156,6 @@ def follow_log(
     return transcript.follow(engine.home.run(iteration_id).stream, alive=alive, redact=redact.text)
 
 
-def status(engine: Engine) -> StatusCounts:
-    """The counts of a status bar."""
-    rows = engine.store.sessions.board().rows
-    words = [row.session.status for row in rows]
-    return StatusCounts(
-        running=words.count(Status.RUNNING),
-        queued=sum(row.queued for row in rows),
-        awaiting_input=words.count(Status.AWAITING_INPUT),
-        error=words.count(Status.ERROR),
-        idle=words.count(Status.IDLE),
-        done=words.count(Status.DONE),
-    )
+def status(engine: Engine) -> dict[str, int]:
+    """The counts of a status bar, as `labels.status_counts`."""
+    return labels.status_counts(engine.store.sessions.board().rows)

@@ -8,7 +8,7 @@ people and amp how to get out of it from a shell.
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from ampsm_engine import notices, redact
 from ampsm_engine.context import Engine
@@ -23,7 +23,7 @@ from ampsm_engine.merging.situation import Situation, many, named
 from ampsm_engine.model import Merge, MergeState, Session, Status
 from ampsm_engine.notices import News, NoticeKind
 from ampsm_engine.plain_text import printable
-from ampsm_engine.worker import context, telling
+from ampsm_engine.worker import agent_context, desktop_notices
 
 PAST = {"merge": "merged", "squash": "squashed", "rebase": "rebased"}
 
@@ -136,7 +136,8 @@ def waits(engine: Engine, now: Situation, merge: Merge, stopped: Stopped) -> Con
         step=journal.WAIT,
         plan=journal.written(plan),
     )
-    telling.announce(engine.home, engine.settings, News(NoticeKind.CONFLICT, now.session.id, now.session.name, text))
+    news = News(NoticeKind.CONFLICT, now.session.id, now.session.name, text)
+    desktop_notices.announce(engine.home, engine.settings, news)
     hint = f"resolve them in {now.worktree}, git add them, then: ampsm merge {now.session.id} --continue (or --abort)"
     return ConflictsWait(f"{text}. {now.target} is untouched.", hint)
 
@@ -220,7 +221,15 @@ def finish(engine: Engine, session: Session, merge: Merge, notes: tuple[str, ...
         text = f"{session.branch_name} is {PAST[merge.kind]}: {merge.branch_before[:12]}..{merge.branch_after[:12]}"
     facts = [(PAST[merge.kind] if is_merged or merge.kind != "merge" else "rebased", text)]
     facts += [("note", note) for note in (*plan.notes, *notes)]
-    return engine.store.merges.end(merge.id, MergeState.DONE, facts=facts, session=columns, step=journal.END)
+    return _ended(engine, merge, MergeState.DONE, facts=facts, session=columns, step=journal.END)
+
+
+def _ended(engine: Engine, merge: Merge, state: MergeState, **more: Any) -> Merge:
+    """End a merge in the store, then where scripts read how the session stands."""
+    ended = engine.store.merges.end(merge.id, state, **more)
+    session = engine.store.sessions.get(merge.session_id)
+    agent_context.update_status(session, engine.store.iterations.of(session.id))
+    return ended
 
 
 def abort_conflict(engine: Engine, session: Session, merge: Merge) -> Merge:
@@ -238,9 +247,8 @@ def abort_conflict(engine: Engine, session: Session, merge: Merge) -> Merge:
         how = moved or "branch and worktree are as they were"
         how += f"; what was resolved is kept as {kept}" if lay_there else ""
     text = f"the {merge.kind} was aborted: {how}"
-    return engine.store.merges.end(
-        merge.id, MergeState.ABORTED, facts=[("aborted", text)], session={"status": _status_before(plan.status_before)}
-    )
+    columns = {"status": _status_before(plan.status_before)}
+    return _ended(engine, merge, MergeState.ABORTED, facts=[("aborted", text)], session=columns)
 
 
 def take_back(engine: Engine, session: Session, merge: Merge) -> Merge:
@@ -264,7 +272,7 @@ def finish_undo(engine: Engine, session: Session, merge: Merge, notes: tuple[str
     if session.status in (Status.DONE, Status.IDLE, Status.AWAITING_INPUT):
         columns["status"] = _status_before(plan.status_before)
     facts = [("undone", f"the {merge.kind} is undone: {what}"), *(("note", note) for note in notes)]
-    return engine.store.merges.end(merge.id, MergeState.UNDONE, facts=facts, session=columns, step=journal.END)
+    return _ended(engine, merge, MergeState.UNDONE, facts=facts, session=columns, step=journal.END)
 
 
 def _status_before(word: str) -> Status:
@@ -282,15 +290,16 @@ def is_where_it_was_left(root: Path, session: Session, merge: Merge) -> bool:
 def write_help(now: Situation, merge: Merge, conflict: RewriteConflict) -> None:
     """Write the page into the session's worktree; where that cannot be, the hints of the commands have to do."""
     with suppress(OSError):
-        context.put(now.session, {_HELP: redact.text(_help_page(now, merge, conflict)).encode("utf-8", "replace")})
+        page = redact.text(_help_page(now, merge, conflict)).encode("utf-8", "replace")
+        agent_context.write_files(now.session, {_HELP: page})
 
 
 def remove_help(worktree: Path) -> None:
     """Take the page away: nothing is open any more."""
-    folder = worktree / context.FOLDER
+    folder = worktree / agent_context.FOLDER
     if folder.is_dir() and not folder.is_symlink() and (folder / _HELP).exists():
         with suppress(OSError, AmpsmError):
-            if own_files.of(worktree, "HEAD").holds(f"{context.FOLDER}/{_HELP}"):
+            if own_files.of(worktree, "HEAD").holds(f"{agent_context.FOLDER}/{_HELP}"):
                 (folder / _HELP).unlink(missing_ok=True)
 
 

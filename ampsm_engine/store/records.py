@@ -12,7 +12,7 @@ from typing import Any
 
 from ampsm_engine import lifecycle, timestamps
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.model import Iteration, Merge, MergeState, Session, State, Tally, ToolCall
+from ampsm_engine.model import ITERATION_FIELDS, Iteration, Merge, MergeState, Session, State, Tally, ToolCall
 from ampsm_engine.store import rows
 from ampsm_engine.store.connection import Database
 from ampsm_engine.store.tables import FactRow, IterationRow, SessionRow, ToolCallRow, changes
@@ -121,7 +121,7 @@ def move_iteration(db: Database, iteration_id: str, after: State, **columns: obj
 
 def iteration_columns(of: Iteration) -> dict[str, Any]:
     """An iteration as the columns of its row."""
-    return {name: getattr(of, name) for name in rows.ITERATION_FIELDS} | tally_columns(of.tally)
+    return {name: getattr(of, name) for name in ITERATION_FIELDS} | tally_columns(of.tally)
 
 
 def tally_columns(tally: Tally) -> dict[str, Any]:

@@ -12,6 +12,9 @@ from enum import StrEnum
 from typing import Any
 
 from ampsm_engine.model import (
+    ITERATION_FIELDS,
+    SESSION_FIELDS,
+    TALLY_FIELDS,
     Fact,
     Iteration,
     Merge,
@@ -23,8 +26,8 @@ from ampsm_engine.model import (
     Status,
     Tally,
     ToolCall,
+    camel,
 )
-from ampsm_engine.store.tables import camel
 
 Row = tuple[Any, ...]
 
@@ -40,21 +43,17 @@ def _columns(names: Iterable[str], table: str) -> str:
     return ", ".join(_READ.get(column, "{0}").format(quoted) for column, quoted in columns)
 
 
-_SESSION = [field.name for field in fields(Session)]
-_ALL = [field.name for field in fields(Iteration)]
-_TALLY_AT = _ALL.index("tally")
-ITERATION_FIELDS = tuple(name for name in _ALL if name != "tally")
-"""The fields of an iteration that are columns of its own; its tally is spread over the others."""
+_TALLY_AT = [field.name for field in fields(Iteration)].index("tally")
 _SPLIT = len(ITERATION_FIELDS)
 
-SESSION_COLUMNS = _columns(_SESSION, "s")
+SESSION_COLUMNS = _columns(SESSION_FIELDS, "s")
 ITERATION_COLUMNS = _columns([*ITERATION_FIELDS, *(field.name for field in fields(Tally))], "i")
 TOOL_CALL_COLUMNS = _columns((field.name for field in fields(ToolCall)), "c")
 FACT_COLUMNS = _columns((field.name for field in fields(Fact)), "f")
 
 MERGE_COLUMNS = _columns((field.name for field in fields(Merge)), "m")
 
-_STATUS = _SESSION.index("status")
+_STATUS = SESSION_FIELDS.index("status")
 _STATE, _OUTCOME, _TEST = (ITERATION_FIELDS.index(name) for name in ("state", "outcome", "test_result"))
 _SUCCESS = [field.name for field in fields(ToolCall)].index("success")
 
@@ -135,11 +134,10 @@ def _object(table: str, names: Iterable[str]) -> str:
     return ", ".join(f"'{key}', " + _JSON_VALUES.get(f"{table}.{key}", f'{table}."{key}"') for key in keys)
 
 
-_OWN = [field.name for field in fields(Iteration) if field.name != "tally"]
-_TALLY = [*(field.name for field in fields(Tally)), "token_usage"]
-
-SESSION_JSON = f"SELECT s.id, json_object({_object('s', (field.name for field in fields(Session)))}) FROM sessions s"
+SESSION_JSON = f"SELECT s.id, json_object({_object('s', SESSION_FIELDS)}) FROM sessions s"
 """Rows (id, JSON object) of sessions `s`."""
 
-ITERATION_JSON = f'SELECT i."sessionId", i.id, json_object({_object("i", [*_OWN, *_TALLY])}) FROM iterations i'
+ITERATION_JSON = (
+    f'SELECT i."sessionId", i.id, json_object({_object("i", [*ITERATION_FIELDS, *TALLY_FIELDS])}) FROM iterations i'
+)
 """Rows (session id, id, JSON object) of iterations `i`."""

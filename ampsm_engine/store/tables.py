@@ -11,6 +11,8 @@ from typing import Any
 
 from peewee import AutoField, BooleanField, CompositeKey, Field, IntegerField, Model, TextField
 
+from ampsm_engine.model import camel
+
 
 class CamelColumn(Field):
     """A field whose column has its name in camel case: `base_branch` is `baseBranch`."""
@@ -19,12 +21,6 @@ class CamelColumn(Field):
         """Take the place of the model's attribute of that name."""
         self.column_name = camel(name)
         super().bind(model, name, set_attribute)
-
-
-def camel(name: str) -> str:
-    """The column of a field: `base_branch` is `baseBranch`."""
-    head, *rest = name.split("_")
-    return head + "".join(part.capitalize() for part in rest)
 
 
 def clean(value: object) -> str:

@@ -1,25 +1,193 @@
-"""`python -m ampsm_engine.worker`: one worker, for the home that the environment names."""
+"""`python -m ampsm_engine.worker`: the life of a worker, for the home that the environment names.
 
+It adopts what lost its worker, claims, runs, settles, claims the next, and leaves.
+"""
+
+import asyncio
+import math
+import os
 import signal
+import sys
+import time
+import traceback
+from dataclasses import dataclass, field
 
-from ampsm_engine import private_folder
-from ampsm_engine.config import config_path, load
-from ampsm_engine.home import home
-from ampsm_engine.store import PatientStore
-from ampsm_engine.worker.worker import Worker
+from ampsm_engine import private_folder, redact, timestamps
+from ampsm_engine.config import Settings, config_path, load
+from ampsm_engine.errors import AmpsmError, Failed
+from ampsm_engine.home import Home, home
+from ampsm_engine.model import Iteration, Outcome, State
+from ampsm_engine.store import PATIENCE, PatientStore, is_passing
+from ampsm_engine.worker import launch, slots
+from ampsm_engine.worker.phases import StopRequest
+from ampsm_engine.worker.run import Run
+from ampsm_engine.worker.settle import settle
+
+PAUSE = 0.5
+"""Seconds between two tries of a worker that cannot use its home for the moment."""
+
+
+@dataclass(slots=True)
+class Worker:
+    """One worker process. It looks after one iteration at a time."""
+
+    home: Home
+    store: PatientStore
+    settings: Settings
+    _follower: PatientStore = field(init=False)
+    """The same database, to look for stops while a thread works with the other one."""
+    _trouble: dict[str, float] = field(default_factory=dict)
+    """Since when an iteration could not be brought to its end, because of what passes by itself."""
+
+    def __post_init__(self) -> None:
+        self._follower = PatientStore(self.store.path)
+
+    async def work(self) -> None:
+        """Adopt and run until nothing is left to do or no slot is free.
+
+        A home that cannot be used for a while is waited for: who dies of it leaves the queue to nobody.
+        """
+        deadline = math.inf
+        while True:
+            try:
+                if not await self._round():
+                    return
+                deadline = math.inf
+            except (AmpsmError, OSError) as reason:
+                deadline = min(deadline, time.monotonic() + PATIENCE)
+                if not is_passing(reason) or not self.home.database.exists() or time.monotonic() >= deadline:
+                    raise
+                self._say(f"waits: {reason}")
+                self.store.close()
+                self._follower.close()
+                await asyncio.sleep(PAUSE)
+
+    async def _round(self) -> bool:
+        """Adopt, and run what waits in a slot; whether to look once more."""
+        await self._adopt_orphans()
+        slot = slots.slot(self.home, int(self.settings.number("slots")))
+        if slot is None:
+            return False
+        try:
+            while await self._next():
+                await self._adopt_orphans()
+        finally:
+            slot.release()
+        # Something may have been queued by one who found every slot taken, ours among them.
+        return self.store.queue.has_claimable()
+
+    async def _adopt_orphans(self) -> None:
+        """Look after every iteration whose worker died. amp runs already, so this needs no slot."""
+        while True:
+            with slots.claiming(self.home), self.store.at_once():
+                found = self._orphan()
+            if found is None:
+                return
+            iteration, lease = found
+            try:
+                await self._look_after(iteration, adopted=True)
+            finally:
+                lease.release()
+
+    def _orphan(self) -> tuple[Iteration, slots.Lock] | None:
+        for known in self.store.iterations.unsettled():
+            lease = slots.lease(self.home.run(known.id))
+            if lease is None:
+                continue
+            try:
+                # Its worker may have settled it, and let go, since the store was asked.
+                now = next((one for one in self.store.iterations.unsettled() if one.id == known.id), None)
+            except BaseException:
+                lease.release()
+                raise
+            if now is not None:
+                return now, lease
+            lease.release()
+        return None
+
+    async def _next(self) -> bool:
+        with slots.claiming(self.home), self.store.at_once():
+            iteration = self.store.queue.claim()
+            lease = slots.lease(self.home.run(iteration.id), wait=True) if iteration else None
+        if iteration is None or lease is None:
+            return False
+        try:
+            # Others may be able to run beside this one.
+            if self.store.queue.has_claimable():
+                launch.launch(self.home)
+            await self._look_after(iteration, adopted=False)
+        finally:
+            lease.release()
+        return True
+
+    async def _look_after(self, iteration: Iteration, *, adopted: bool) -> None:
+        """Run and settle one iteration; whatever goes wrong, it ends settled and said so."""
+        self._say(f"{'adopts' if adopted else 'runs'} {iteration.id}")
+        stop = StopRequest(self._follower, iteration.id)
+        run = Run(self.home, self.store, self.settings, iteration, stop)
+        try:
+            if adopted:
+                await run.await_abandoned()
+            if iteration.state is State.RUNNING and not await run.until_ended(adopted=adopted):
+                self._say(f"puts {iteration.id} back into the queue: amp was never started")
+                return
+            await settle(self.home, self.store, self.settings, stop, said=run.said)
+        except Exception as reason:
+            first = self._trouble.setdefault(iteration.id, time.monotonic())
+            if is_passing(reason) and time.monotonic() - first < PATIENCE:
+                raise  # done or not, it is left as it is for the next adoption
+            self._say(traceback.format_exc())
+            await self._give_up(run, reason)
+        self._say(f"is done with {iteration.id}")
+        try:
+            self.store.keep_copy()
+        except AmpsmError as reason:
+            self._say(f"{reason.message} {reason.hint}")
+
+    async def _give_up(self, run: Run, reason: Exception) -> None:
+        """Settle what could not be settled in the ordinary way; what amp changed stays in place."""
+        known = reason if isinstance(reason, AmpsmError) else Failed(f"{type(reason).__name__}: {reason}")
+        await run.end_amp()
+        iteration_id = run.iteration.id
+        if self.store.iterations.get(iteration_id).state is State.RUNNING:
+            self.store.iterations.begin_settling(
+                iteration_id,
+                outcome=Outcome.FAILED,
+                failure="worker",
+                error=known.message,
+                hint=known.hint or "ampsm doctor",
+            )
+        if self.store.iterations.get(iteration_id).state is State.SETTLING:
+            await settle(self.home, self.store, self.settings, run.stop, trouble=known)
+
+    def _say(self, text: str) -> None:
+        print(f"{timestamps.now()} worker {redact.text(text)}", file=sys.stderr, flush=True)
 
 
 def main() -> None:
     """Work until nothing is left to do."""
     # A shell that puts a command into the background has it ignore SIGINT, and amp would inherit that.
-    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     private_folder.remove_abandoned()
     place = home()
     place.ensure()
     store = PatientStore(place.database)
     store.open()
-    Worker(place, store, load(config_path())).work()
+    asyncio.run(work(Worker(place, store, load(config_path()))))
+
+
+async def work(worker: Worker) -> None:
+    """Let a worker work; one that fails ends its process at once: with its event loop, asyncio would end amp, too."""
+    failed = True
+    try:
+        await worker.work()
+        failed = False
+    finally:
+        if failed:
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(1)
 
 
 if __name__ == "__main__":

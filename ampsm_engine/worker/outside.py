@@ -112,7 +112,7 @@ def forget(home: Home, store: Store, session_id: str) -> None:
     store.sessions.update(session_id, outside=None)
 
 
-def told(iteration: Iteration, change: OutsideChange) -> str:
+def sentence(iteration: Iteration, change: OutsideChange) -> str:
     """A change as a sentence."""
     return f"changed while iteration {iteration.number} ran: {change.text}"
 
@@ -124,7 +124,8 @@ def _kept(session: Session, iteration_id: str) -> str:
 def _facts(iteration: Iteration, changes: Sequence[OutsideChange]) -> list[tuple[str, str]]:
     loud = sorted(changes, key=lambda change: change.quiet)
     found = [
-        (QUIET if one.quiet else KIND, f"{told(iteration, one)}. {one.hint}".rstrip(". ") + ".") for one in loud[:MOST]
+        (QUIET if one.quiet else KIND, f"{sentence(iteration, one)}. {one.hint}".rstrip(". ") + ".")
+        for one in loud[:MOST]
     ]
     if len(loud) > MOST:
         kind = QUIET if loud[MOST].quiet else KIND

@@ -3,20 +3,28 @@
 The command is the user's own text and the only shell string in ampsm. What it prints goes to a file.
 """
 
+import asyncio
+import contextlib
 import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ampsm_engine.errors import Failed
 from ampsm_engine.home import open_private
 from ampsm_engine.model import ScriptResult
+from ampsm_engine.worker.phases import first
 
 TICK = 0.05
+"""Seconds between two looks at how long the output has grown."""
+
 GRACE = 2.0
+"""Seconds that a script has to end after SIGTERM."""
+
 OUTPUT_LIMIT = 64 << 20
 """Bytes of output beyond which its middle is dropped: a script that never ends must not fill the disk."""
 
@@ -41,22 +49,34 @@ class ScriptRun:
         """Pass on exit code 0 only."""
         return ScriptResult.PASS if self.exit_code == 0 else ScriptResult.FAIL
 
+    @property
+    def text(self) -> str:
+        """How it went, for a fact."""
+        if self.timed_out:
+            return f"the script took longer than {self.limit:g} s and was ended"
+        if self.stopped:
+            return "the script was stopped"
+        return f"the script {'passed' if self.exit_code == 0 else f'failed with exit code {self.exit_code}'}"
 
-def run(
+
+async def run(
     text: str,
     worktree: Path,
     output: Path,
-    environment: dict[str, str],
+    environment: Mapping[str, str],
     *,
     limit: float,
-    stop: Callable[[], bool] = lambda: False,
+    stop: Coroutine[Any, Any, None],
 ) -> ScriptRun:
-    """Run it to its end, its time limit (0: none) or until `stop` says so; both its streams go to `output`."""
+    """Run it to its end, its time limit (0: none) or until `stop` is over; both its streams go to `output`.
+
+    Whoever is cancelled in here ends it, too. Failed when it cannot be started.
+    """
     descriptor = open_private(output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND)
     began = time.monotonic()
     try:
-        process = subprocess.Popen(
-            ["/bin/sh", "-c", text],
+        script = await asyncio.create_subprocess_exec(
+            *("/bin/sh", "-c", text),
             cwd=worktree,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -65,31 +85,30 @@ def run(
             start_new_session=True,
         )
     except OSError as reason:
+        stop.close()
         message = f"The script could not be started: {reason.strerror}."
         raise Failed(message, "ampsm edit SESSION --script CMD") from reason
     finally:
         os.close(descriptor)
-    timed_out = stopped = False
+    how = "timed out"
     try:
-        while process.poll() is None:
-            _bound(output)
-            timed_out = bool(limit) and time.monotonic() - began >= limit
-            stopped = stop()
-            if timed_out or stopped:
-                _end_group(process)
-                break
-            try:
-                process.wait(TICK)
-            except subprocess.TimeoutExpired:
-                continue
-    except BaseException:  # ctrl+c in a terminal does not reach a group of its own
-        _end_group(process)
-        raise
-    code = process.wait()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit or None):
+                how = await first({"ended": script.wait(), "stopped": stop, "": _keep_bounded(output)})
+    finally:
+        if script.returncode is None:
+            await _end_group(script)
+    code = await script.wait()
     _bound(output)
-    seconds = time.monotonic() - began
+    timed_out = how == "timed out"
     exit_code = TIMED_OUT if timed_out else 128 - code if code < 0 else code
-    return ScriptRun(exit_code, seconds, timed_out, stopped, limit)
+    return ScriptRun(exit_code, time.monotonic() - began, timed_out, how == "stopped", limit)
+
+
+async def _keep_bounded(output: Path) -> None:
+    while True:
+        _bound(output)
+        await asyncio.sleep(TICK)
 
 
 def _bound(output: Path) -> None:
@@ -108,23 +127,13 @@ def _bound(output: Path) -> None:
         return
 
 
-def script_text(ran: ScriptRun) -> str:
-    """How a script went, for a fact."""
-    if ran.timed_out:
-        return f"the script took longer than {ran.limit:g} s and was ended"
-    if ran.stopped:
-        return "the script was stopped"
-    return f"the script {'passed' if ran.exit_code == 0 else f'failed with exit code {ran.exit_code}'}"
-
-
-def _end_group(process: subprocess.Popen[bytes]) -> None:
+async def _end_group(script: asyncio.subprocess.Process) -> None:
     """SIGTERM, and SIGKILL to whoever of the group is left: the shell may be gone before those it started."""
     for step in (signal.SIGTERM, signal.SIGKILL):
         try:
-            os.killpg(process.pid, step)
+            os.killpg(script.pid, step)
         except ProcessLookupError:
             return
-        try:
-            process.wait(GRACE)
-        except subprocess.TimeoutExpired:
-            continue
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GRACE):
+                await script.wait()

@@ -57,25 +57,19 @@ def slot(home: Home, slots: int) -> Lock | None:
     return None
 
 
-def lease(run: RunDirectory) -> Lock | None:
-    """The sole right to look after an iteration; None while somebody living holds it."""
-    _ensure(run)
-    taken = _try(run.lease)
+def lease(run: RunDirectory, *, wait: bool = False) -> Lock | None:
+    """The sole right to look after an iteration; None while somebody living holds it.
+
+    `wait`, for who has claimed it: whoever still holds it only asks, or puts the iteration back into the queue.
+    """
+    try:  # without its directory nobody could hold a lease, and two would look after one iteration
+        run.path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    except OSError as reason:
+        message = f"The run directory {run.path} cannot be made: {reason.strerror}."
+        raise Failed(message, "ampsm doctor") from reason
+    taken = _try(run.lease, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     if taken is not None:
         taken.sign()
-    return taken
-
-
-def lease_of_claimed(run: RunDirectory) -> Lock:
-    """The sole right to look after an iteration that was just claimed, waited for.
-
-    Whoever still holds it only asks, or puts the iteration back into the queue.
-    """
-    _ensure(run)
-    taken = _try(run.lease, fcntl.LOCK_EX)
-    if taken is None:  # pragma: no cover - it waits
-        raise Failed(f"The lock {run.lease} could not be had.", "ampsm doctor")
-    taken.sign()
     return taken
 
 
@@ -92,15 +86,6 @@ def end_holder(run: RunDirectory) -> bool:
     with suppress(ProcessLookupError):
         os.kill(holder.pid, signal.SIGKILL)
     return True
-
-
-def _ensure(run: RunDirectory) -> None:
-    """Without its directory nobody could hold a lease, and two would look after one iteration."""
-    try:
-        run.path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-    except OSError as reason:
-        message = f"The run directory {run.path} cannot be made: {reason.strerror}."
-        raise Failed(message, "ampsm doctor") from reason
 
 
 def is_leased(run: RunDirectory) -> bool:

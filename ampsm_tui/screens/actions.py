@@ -287,7 +287,7 @@ class SessionActions:
 
     def copy(self) -> None:
         """Choose what to copy."""
-        from ampsm_tui.screens.copying import CopyScreen
+        from ampsm_tui.screens.copy import CopyScreen
 
         def copy(chosen: tuple[str, str] | None) -> None:
             if chosen is None:

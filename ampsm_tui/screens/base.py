@@ -1,7 +1,12 @@
-"""The base of all screens: an answer takes away the screen that gives it, and no other."""
+"""What all screens share: an answer takes away the screen that gives it, and no other; storing a setting."""
 
 from textual.await_complete import AwaitComplete
+from textual.dom import DOMNode
 from textual.screen import Screen, ScreenResultType
+
+from ampsm_engine import config
+from ampsm_tui.app_context import app_of
+from ampsm_tui.ask import ask, see_through
 
 
 class AppScreen(Screen[ScreenResultType]):
@@ -26,3 +31,14 @@ class AppScreen(Screen[ScreenResultType]):
         if self._answer is not None:
             (result,), self._answer = self._answer, None
             self.dismiss(result)
+
+
+async def store_setting(node: DOMNode, name: str, text: str) -> config.Value:
+    """Check a setting as a person typed it, write it to the file, and let the app know it; the value that it has now.
+
+    NotFound, Unfit or Failed when it is not written.
+    """
+    value = config.checked(name, text)
+    await see_through(ask(config.store, app_of(node).engine.config, name, text))
+    app_of(node).settings = config.Settings({**app_of(node).settings.values, name: value})
+    return value

@@ -11,8 +11,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from ampsm_tui.bindings import bind
-from ampsm_tui.clean import many_lines, one_line
+from ampsm_tui.clean import one_line
 from ampsm_tui.screens.base import AppScreen
+from ampsm_tui.widgets.inputs import TroubleText
 from ampsm_tui.widgets.key_bar import KeyBar
 
 Answer = TypeVar("Answer")
@@ -33,7 +34,7 @@ class Dialog(AppScreen[Answer | None], ModalScreen[Answer | None]):
         with Vertical(id="box"):
             yield Static(Content(one_line(self._heading, 200)), id="heading")
             yield from self.compose_body()
-            yield Static("", id="trouble")
+            yield TroubleText()
         yield KeyBar()
 
     def compose_body(self) -> ComposeResult:
@@ -42,10 +43,7 @@ class Dialog(AppScreen[Answer | None], ModalScreen[Answer | None]):
 
     def show_trouble(self, message: str, hint: str = "") -> None:
         """Say in the box what is wrong; an empty message takes it away."""
-        text = "\n".join(part for part in (message and f"✗ {message}", hint) if part)
-        trouble = self.query_one("#trouble", Static)
-        trouble.update(Content(many_lines(text, 1000)))
-        trouble.display = bool(text)
+        self.query_one(TroubleText).show(message, hint)
 
     def action_cancel(self) -> None:
         """Close it; nothing happens."""

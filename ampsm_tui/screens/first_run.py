@@ -16,7 +16,7 @@ from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, tell
-from ampsm_tui.bindings import bind
+from ampsm_tui.bindings import bind, shown_key
 from ampsm_tui.clean import many_lines
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.widgets.key_bar import KeyBar
@@ -102,7 +102,7 @@ class FirstRunScreen(AppScreen[None]):
                 lines.append(Content(f"  {many_lines(one.hint, 500)}").stylize("$accent"))
         self.query_one("#checks", Static).update(Content("\n").join(lines))
         bad = any(not one.ok for one in found)
-        key = self.app.get_key_display(next(b for _, b in self._bindings if b.action == "new"))
+        key = shown_key(self, "session.new")
         begin = f"{key} begins the first session" if not bad else f"{key} begins a session as soon as these are mended"
         self.query_one("#keys", Static).update(Content(f"{begin}. ? lists all keys."))
 

@@ -12,7 +12,7 @@ from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widgets import Static
 
-from ampsm_engine.keymap import EVERYWHERE, KEYS
+from ampsm_engine.keymap import EVERYWHERE, KEYS, Key
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import cells, one_line
 from ampsm_tui.screens.dialog import Dialog
@@ -34,38 +34,26 @@ class KeyEntry:
     """Whose action it is."""
 
 
-def lines(screen: Screen[Any]) -> tuple[KeyEntry, ...]:
-    """What the keys do on a screen at this moment; several keys for one thing are one line."""
+def key_entries(screen: Screen[Any]) -> tuple[KeyEntry, ...]:
+    """What the keys of the table do on a screen at this moment; several keys for one thing are one entry."""
     found: dict[tuple[str, str], KeyEntry] = {}
-    for one in screen.active_bindings.values():
-        binding = one.binding
-        text = _text(binding)
-        if not one.enabled or not text or not binding.id:
+    for node, binding, enabled, _ in screen.active_bindings.values():
+        known = KEYS.get(binding.id or "")
+        if not enabled or known is None:
             continue
-        key = (str(id(one.node)), binding.action)
-        shown = _shown(screen.app, binding)
-        before = found.get(key)
-        keys = (*before.keys, shown) if before else (shown,)
-        found[key] = KeyEntry(_group(one.node, binding), keys, text, binding.id or "", binding.action, one.node)
+        at = (str(id(node)), binding.action)
+        before = found[at].keys if at in found else ()
+        keys = (*before, screen.app.get_key_display(binding))
+        found[at] = KeyEntry(_group(node, known), keys, known.meaning, known.id, binding.action, node)
     return tuple(found.values())
 
 
-def _text(binding: Binding) -> str:
-    known = KEYS.get(binding.id or "")
-    return known.meaning if known else (binding.tooltip or binding.description).lower()
-
-
-def _shown(app: App[Any], binding: Binding) -> str:
-    return app.get_key_display(binding)
-
-
-def _group(node: DOMNode, binding: Binding) -> str:
-    if (binding.id or "").startswith("session."):
+def _group(node: DOMNode, key: Key) -> str:
+    if key.id.startswith("session."):
         return "Session"
-    known = KEYS.get(binding.id or "")
-    if isinstance(node, App) or (known and EVERYWHERE in known.screens):
+    if isinstance(node, App) or EVERYWHERE in key.screens:
         return "Everywhere"
-    return "Here" if isinstance(node, Screen) or (binding.id and not binding.id.startswith("move")) else "Moving"
+    return "Moving" if key.id.startswith("move") and not isinstance(node, Screen) else "Here"
 
 
 class HelpScreen(Dialog[None]):
@@ -83,20 +71,20 @@ class HelpScreen(Dialog[None]):
 
     def __init__(self, about: Screen[Any]) -> None:
         super().__init__(f"Help: {getattr(about, 'TITLE', None) or 'keys'}")
-        self._purpose: tuple[str, ...] = getattr(about, "PURPOSE", getattr(about, "HELP", None) or ())
-        self._lines = lines(about)
+        self._purpose: tuple[str, ...] = getattr(about, "PURPOSE", ())
+        self._entries = key_entries(about)
 
     def compose_body(self) -> ComposeResult:
         """The purpose and the groups."""
-        shown = tuple(map(_row, self._lines))
+        shown = tuple(map(_row, self._entries))
         with VerticalScroll(id="keys"):
             if self._purpose:
                 yield Static(Content("\n".join(self._purpose)), id="purpose")
             for group in ("Here", "Session", "Moving", "Everywhere"):
-                if held := [row for row, line in zip(shown, self._lines, strict=True) if line.group == group]:
+                if held := [row for row, entry in zip(shown, self._entries, strict=True) if entry.group == group]:
                     yield Static(Content(group), classes="group")
-                    yield Table(held, shown)
-            if any(line.id == "settings" for line in self._lines):
+                    yield KeyTable(held, shown)
+            if any(entry.id == "settings" for entry in self._entries):
                 yield Static("Another key for any of these: at the end of the settings.", classes="note")
 
     def action_scroll(self, where: str) -> None:
@@ -112,11 +100,11 @@ class HelpRow(NamedTuple):
     id: str
 
 
-def _row(line: KeyEntry) -> HelpRow:
-    return HelpRow(" ".join(dict.fromkeys(line.keys)), one_line(line.text, 60), line.id)
+def _row(entry: KeyEntry) -> HelpRow:
+    return HelpRow(" ".join(dict.fromkeys(entry.keys)), one_line(entry.text, 60), entry.id)
 
 
-class Table(Static):
+class KeyTable(Static):
     """Keys, what they do and, where there is room, their ids: in the columns of the whole help."""
 
     def __init__(self, held: Iterable[HelpRow], among: Iterable[HelpRow]) -> None:
@@ -142,7 +130,7 @@ class Table(Static):
             wide = 0
         if (room, wide) != self._shown:
             self._shown = room, wide
-            self.update(Content("\n").join(_told(row, room, wide) for row in self._held))
+            self.update(Content("\n").join(_content(row, room, wide) for row in self._held))
 
 
 def _columns(rows: tuple[HelpRow, ...]) -> tuple[int, int, int]:
@@ -151,7 +139,7 @@ def _columns(rows: tuple[HelpRow, ...]) -> tuple[int, int, int]:
     return keys, texts, max(len(row.id) for row in rows)
 
 
-def _told(row: HelpRow, room: int, wide: int) -> Content:
+def _content(row: HelpRow, room: int, wide: int) -> Content:
     keys = Content(" " * (room - GAP - cells(row.keys))).append(Content(row.keys).stylize("bold $accent"))
-    told = keys.append(" " * GAP + row.text)
-    return told.append(Content(" " * (wide - cells(row.text)) + row.id).stylize("$foreground-muted")) if wide else told
+    line = keys.append(" " * GAP + row.text)
+    return line.append(Content(" " * (wide - cells(row.text)) + row.id).stylize("$foreground-muted")) if wide else line

@@ -11,13 +11,12 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from ampsm_engine import config
 from ampsm_engine.keymap import KEYS, Key
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import ask, asking, see_through
+from ampsm_tui.ask import asking
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import fit
-from ampsm_tui.screens.base import AppScreen
+from ampsm_tui.screens.base import AppScreen, store_setting
 from ampsm_tui.screens.writing import LineScreen
 from ampsm_tui.widgets.key_bar import KeyBar
 
@@ -28,6 +27,19 @@ WITH_ROOM = 60
 
 WITH_IDS = 96
 """Columns from which on there is room for the names that the configuration has for the keys."""
+
+
+class KeyList(OptionList):
+    """A line for each key, below those of the screens that they hold on."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        bind("keys.down", "cursor_down"),
+        bind("keys.up", "cursor_up"),
+        bind("keys.first", "first"),
+        bind("keys.last", "last"),
+        bind("keys.page-down", "page_down"),
+        bind("keys.page-up", "page_up"),
+    ]
 
 
 class KeysScreen(AppScreen[None]):
@@ -41,22 +53,16 @@ class KeysScreen(AppScreen[None]):
         "What is given here stands in the table [keys] of the configuration.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        bind("back", "leave", "Back"),
+        bind("back", "dismiss", "Back"),
         bind("keys.change", "change", "Change", priority=True),
         bind("keys.default", "default", "As ampsm comes"),
-        bind("keys.down", "walk('cursor_down')"),
-        bind("keys.up", "walk('cursor_up')"),
-        bind("keys.first", "walk('first')"),
-        bind("keys.last", "walk('last')"),
-        bind("keys.page-down", "walk('page_down')"),
-        bind("keys.page-up", "walk('page_up')"),
     ]
 
     def compose(self) -> ComposeResult:
         """A heading, the list, the keys."""
         yield Static("Keys", id="heading")
         yield Static("Enter gives another key; it holds at once.", id="here")
-        yield OptionList(markup=False, compact=True)
+        yield KeyList(markup=False, compact=True)
         yield KeyBar()
 
     def on_mount(self) -> None:
@@ -80,8 +86,8 @@ class KeysScreen(AppScreen[None]):
             self._listed.replace_option_prompt(key.id, self._line(key))
 
     @property
-    def _listed(self) -> OptionList:
-        return self.query_one(OptionList)
+    def _listed(self) -> KeyList:
+        return self.query_one(KeyList)
 
     def _keys(self, key: Key) -> str:
         return app_of(self).settings.keys.get(key.id, key.keys)
@@ -125,18 +131,6 @@ class KeysScreen(AppScreen[None]):
             await self._give(key, key.keys)
 
     async def _give(self, key: Key, text: str) -> None:
-        name = f"keys.{key.id}"
-        value = config.checked(name, text)
-        await see_through(ask(config.store, app_of(self).engine.config, name, text))
-        settings = config.Settings({**app_of(self).settings.values, name: value})
-        app_of(self).settings = settings
-        self.app.set_keymap(settings.keys)
+        await store_setting(self, f"keys.{key.id}", text)
+        self.app.set_keymap(app_of(self).settings.keys)
         self._listed.replace_option_prompt(key.id, self._line(key))
-
-    def action_walk(self, how: str) -> None:
-        """Move the cursor of the list as the keys do in every list."""
-        getattr(self._listed, f"action_{how}")()
-
-    def action_leave(self) -> None:
-        """Close the screen, back to the settings."""
-        self.dismiss(None)

@@ -17,10 +17,10 @@ from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, told
 from ampsm_tui.bindings import bind
 from ampsm_tui.screens.merge_doing import Doing
+from ampsm_tui.widgets.inputs import TextInput
 from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.merge_head import MergeHead, MergeSteps
 from ampsm_tui.widgets.told import Told
-from ampsm_tui.widgets.typed import TextInput
 
 if TYPE_CHECKING:
     from ampsm_engine.merging.values import MergeResult

@@ -18,8 +18,8 @@ from ampsm_tui.ask import ask
 from ampsm_tui.screens.merge_looking import Looking
 from ampsm_tui.screens.unsent import KeptText
 from ampsm_tui.widgets import merge_lines
+from ampsm_tui.widgets.inputs import TextInput
 from ampsm_tui.widgets.told import Painted
-from ampsm_tui.widgets.typed import TextInput
 
 if TYPE_CHECKING:
     from ampsm_engine.merging.values import Kind, MergePlan

@@ -5,10 +5,11 @@ What would be refused is told at its field before anything is made.
 
 import asyncio
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import on
 from textual.app import ComposeResult
@@ -29,8 +30,11 @@ from ampsm_tui.clean import many_lines, one_line
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.unsent import KeptText
 from ampsm_tui.widgets.choice import Choice
+from ampsm_tui.widgets.inputs import LineInput, TextInput, TroubleText
 from ampsm_tui.widgets.key_bar import KeyBar
-from ampsm_tui.widgets.typed import LineInput, TextInput
+
+if TYPE_CHECKING:
+    from ampsm_engine.context import Engine
 
 PAUSE = 0.25
 """Seconds without a key before what was typed is looked at."""
@@ -68,7 +72,6 @@ class Field(Horizontal):
         Vertical { height: auto; width: 100%; }
         Input { height: 1; width: 100%; border: none; background: $panel; }
         TextArea { width: 100%; border: none; padding: 0; background: $panel; }
-        .trouble { display: none; color: $error; }
     }
     """
 
@@ -84,16 +87,7 @@ class Field(Horizontal):
         yield Label(self._label)
         with Vertical():
             yield self.control
-            yield Static("", classes="trouble")
-
-    def show_trouble(self, message: str = "", hint: str = "") -> None:
-        """Say what is wrong; nothing takes it away."""
-        text = "\n".join(part for part in (message and f"✗ {message}", hint) if part)
-        trouble = self.query_one(".trouble", Static)
-        if trouble.display != bool(text) or text != getattr(self, "_shown", ""):
-            self._shown = text
-            trouble.update(Content(many_lines(text, 1000)))
-            trouble.display = bool(text)
+            yield TroubleText()
 
     def on_descendant_focus(self) -> None:
         """Its name stands out while a person is in it."""
@@ -291,11 +285,11 @@ class NewSessionScreen(AppScreen[str | None]):
         told = {one.field: one for one in troubles}
         for field in self.query(Field):
             one = told.get(field.field)
-            field.show_trouble(one.message if one else "", one.hint if one else "")
+            field.query_one(TroubleText).show(one.message if one else "", one.hint if one else "")
         start = told.get("start")
-        self._say(f"✗ {start.message}\n{start.hint}" if start else "")
+        self._show_state(f"✗ {start.message}\n{start.hint}" if start else "")
 
-    def _say(self, text: str) -> None:
+    def _show_state(self, text: str) -> None:
         state = self.query_one("#state", Static)
         state.update(Content(many_lines(text, 1000)))
         state.set_class(text.startswith("✗"), "-trouble")
@@ -315,10 +309,7 @@ class NewSessionScreen(AppScreen[str | None]):
             self.run_worker(self._make(start), group="ask")
 
     async def _make(self, start: bool) -> None:
-        from dataclasses import replace
-
         from ampsm_engine.engine import drafts
-        from ampsm_tui.screens.making import make
 
         await self._looked.wait()  # who types ahead means the repository that is about to be suggested
         draft = replace(self.draft, run=start)
@@ -328,10 +319,10 @@ class NewSessionScreen(AppScreen[str | None]):
             if troubles:
                 self._go_to(troubles[0].field)
                 return
-            self._say("Making its branch and its folder. Esc takes it back.")
-            session = await see_through(make(app_of(self).engine, draft, lambda: self._unwanted))
+            self._show_state("Making its branch and its folder. Esc takes it back.")
+            session = await see_through(_make_session(app_of(self).engine, draft, lambda: self._unwanted))
         except AmpsmError as refusal:
-            self._say(f"✗ {refusal.message}\n{refusal.hint}")
+            self._show_state(f"✗ {refusal.message}\n{refusal.hint}")
         else:
             if session is not None:
                 self._unsent.drop()
@@ -347,7 +338,7 @@ class NewSessionScreen(AppScreen[str | None]):
         """Leave; what is being made is taken back when it is there."""
         if self._making:
             self._unwanted = True
-            self._say("Taking it back.")
+            self._show_state("Taking it back.")
         else:
             self._unsent.close(self._typed(), "", lambda: self.dismiss(None))
 
@@ -382,6 +373,33 @@ class NewSessionScreen(AppScreen[str | None]):
                 may_be_empty=False,
             )
         )
+
+
+async def _make_session(engine: "Engine", draft: SessionDraft, unwanted: Callable[[], bool]) -> Session | None:
+    """Make the session of a draft and start it where that is wanted; None when it was taken back: nothing stays then.
+
+    A verb that makes a worktree is never cut off in the middle: it would leave one that nobody knows.
+    """
+    from ampsm_engine.engine import drafts, removal, runs, sessions
+
+    session, _ = await ask(
+        sessions.new,
+        engine,
+        path=drafts.folder(draft.repo),
+        prompt=draft.prompt if draft.prompt.strip() else None,
+        name=draft.name or None,
+        base=draft.base or None,
+        script=draft.script or None,
+        mode=draft.mode or None,
+        run=False,
+    )
+    if unwanted():
+        await ask(removal.remove, engine, session.id)
+        await ask(removal.purge, engine, session.id)
+        return None
+    if draft.run:
+        await ask(runs.iterate, engine, session.id, draft.prompt)
+    return session
 
 
 def _here() -> str:

@@ -1,4 +1,4 @@
-"""What is told, and where: each kind switched on or off and tried out here, before it matters."""
+"""Which notifications there are, and where: each kind switched on or off and tried out here, before it matters."""
 
 import asyncio
 import os
@@ -11,19 +11,19 @@ from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from ampsm_engine import config, desktop_notification, notices, terminals, tmux
+from ampsm_engine import desktop_notification, notices, terminals, tmux
 from ampsm_engine.config import SETTINGS, Settings
 from ampsm_engine.notices import WORDS, NoticeKind
 from ampsm_tui import terminal
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import ask, asking, see_through
+from ampsm_tui.ask import ask, asking
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import many_lines, one_line
-from ampsm_tui.screens.base import AppScreen
+from ampsm_tui.screens.base import AppScreen, store_setting
 from ampsm_tui.widgets.key_bar import KeyBar
 
 MEANINGS = {
-    "notify.finished": "a session has come to rest",
+    "notify.finished": "a session is idle again",
     "notify.needs-input": "a session waits for you",
     "notify.tests-failed": "a session's script has failed",
     "notify.conflict": "a merge waits for you",
@@ -59,13 +59,23 @@ class Here:
     def sentences(self) -> str:
         """For the person who reads the screen."""
         if self.desktop:
-            return "This machine has a desktop: it is told, app or no app."
+            return "This machine has a desktop: it shows notifications, app or no app."
         name = one_line(self.terminal.name, 40)
         through = f" through {self.terminal.inside}" if self.terminal.inside else ""
-        told = f"No desktop here: {name} is told {WAYS[self.terminal.way]}{through}, while ampsm is open in it."
+        way = f"{WAYS[self.terminal.way]}{through}"
+        sentence = f"No desktop here: {name} is notified {way}, while ampsm is open in it."
         if self.tmux and not self.tmux.passes and self.terminal.way is not terminals.Way.BELL:
-            return f"{told}\ntmux holds that back and rings instead; ampsm doctor says what to set."
-        return told
+            return f"{sentence}\ntmux holds that back and rings instead; ampsm doctor says what to set."
+        return sentence
+
+
+class NoticeList(OptionList):
+    """A line for each kind of notice, and one for each place that shows them."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        bind("notifications.down", "cursor_down"),
+        bind("notifications.up", "cursor_up"),
+    ]
 
 
 class NotificationsScreen(AppScreen[None]):
@@ -73,21 +83,19 @@ class NotificationsScreen(AppScreen[None]):
 
     CSS_PATH = "notifications.tcss"
     TITLE = "notifications"
-    HELP = (  # type: ignore[assignment]  # help.py takes lines
-        "You are told when a session has come to rest, not after each of several queued messages.",
-        "Errors are told at once. Several at about one time are told in one.",
-        "Nothing is told of the session that is before you.",
+    PURPOSE = (
+        "You are notified when a session is idle again, not after each of several queued messages.",
+        "Errors are notified at once. Several at about one time become one notification.",
+        "The session that you look at never notifies you.",
         "In tmux, #{@ampsm_status} shows the counts in the status bar while ampsm is open;",
         "#(ampsm status --tmux) does so always.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        bind("back", "leave", "Back"),
+        bind("back", "dismiss", "Back"),
         bind("notifications.change", "change(1)", "Set"),
         bind("notifications.next", "change(1)"),
         bind("notifications.previous", "change(-1)"),
         bind("notifications.try", "try", "Try"),
-        bind("notifications.down", "move(1)"),
-        bind("notifications.up", "move(-1)"),
     ]
 
     def __init__(self) -> None:
@@ -98,12 +106,12 @@ class NotificationsScreen(AppScreen[None]):
         """The lines, what this terminal can do, the keys."""
         yield Static("Notifications", id="heading")
         yield Static("", id="here")
-        options = OptionList(markup=False, compact=True)
+        options = NoticeList(markup=False, compact=True)
         options.add_options([Option(self._line(name), id=name) for name in self._names[: len(ORDER)]])
         options.add_option(None)
         options.add_options([Option(self._line(name), id=name) for name in self._names[len(ORDER) :]])
         yield options
-        yield Static("", id="said")
+        yield Static("", id="result")
         yield KeyBar()
 
     def on_mount(self) -> None:
@@ -116,8 +124,8 @@ class NotificationsScreen(AppScreen[None]):
         self.query_one("#here", Static).update(Content(many_lines(where.sentences, 400)))
 
     @property
-    def _options(self) -> OptionList:
-        return self.query_one(OptionList)
+    def _options(self) -> NoticeList:
+        return self.query_one(NoticeList)
 
     @property
     def _chosen(self) -> str:
@@ -148,46 +156,33 @@ class NotificationsScreen(AppScreen[None]):
             text = "off" if value else "on"
         else:
             text = setting.choices[(setting.choices.index(str(value)) + step) % len(setting.choices)]
-        changed = config.checked(name, text)
-        await see_through(ask(config.store, app_of(self).engine.config, name, text))
-        app_of(self).settings = Settings({**app_of(self).settings.values, name: changed})
+        await store_setting(self, name, text)
         self._options.replace_option_prompt(name, self._line(name))
         if name == "notify.terminal":
             await self._look()
 
     @asking
     async def action_try(self) -> None:
-        """Tell now what the line under the cursor is about, as it would be told."""
+        """Send the notification of the line under the cursor now, as it would be sent."""
         name = self._chosen
         kind = NoticeKind(name.removeprefix("notify.")) if name not in PLACES else NoticeKind.FINISHED
         notice = notices.example(kind)
         where = await asyncio.to_thread(here, app_of(self).settings)
         if name == "notify.desktop" or (where.desktop and name != "notify.terminal"):
             taken = await ask(desktop_notification.send, notice.title, notice.body)
-            self._say("The desktop has taken it." if taken else "There is no desktop here that takes it.")
+            self._show_result("The desktop has taken it." if taken else "There is no desktop here that takes it.")
             return
         app_of(self).write_ours(terminal.telling(where.terminal, notice.title, notice.body))
-        told = f"{one_line(where.terminal.name, 40)} {WAYS[where.terminal.way]}"
-        self._say(f"Told {told}. Saw nothing? ampsm doctor says why.")
+        name = one_line(where.terminal.name, 40)
+        self._show_result(f"Sent to {name} {WAYS[where.terminal.way]}. Saw nothing? ampsm doctor says why.")
 
-    def _say(self, text: str) -> None:
-        self.query_one("#said", Static).update(Content(text))
-
-    def action_move(self, step: int) -> None:
-        """The line below, or above."""
-        if step > 0:
-            self._options.action_cursor_down()
-        else:
-            self._options.action_cursor_up()
+    def _show_result(self, text: str) -> None:
+        self.query_one("#result", Static).update(Content(text))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """The same by Enter in the list, and by mouse."""
         event.stop()
         self.action_change(1)
-
-    def action_leave(self) -> None:
-        """Close the screen, back to the one before."""
-        self.dismiss(None)
 
 
 def here(settings: Settings) -> Here:

@@ -57,11 +57,11 @@ class ScriptScreen(Dialog[None]):
         try:
             self._run = await ask.ask(scripts.start, engine, self._session.id)
         except AmpsmError as refusal:
-            self._say("did not start")
+            self._show_state("did not start")
             self.show_trouble(refusal.message, refusal.hint)
             self._ended = True
             return
-        self._say("running")
+        self._show_state("running")
         offset = 0
         while not self._ended:
             look = await ask.ask_until_answered(scripts.read_output, partial(ask.tell, self), engine, self._run, offset)
@@ -79,16 +79,18 @@ class ScriptScreen(Dialog[None]):
             return
         took = f" after {labels.duration(int(look.seconds * 1000))}" if look.seconds is not None else ""
         if look.trouble:
-            self._say("✗ ended")
+            self._show_state("✗ ended")
             self.show_trouble(look.trouble)
         elif look.stopped:
-            self._say(f"stopped{took}; nothing was recorded")
+            self._show_state(f"stopped{took}; nothing was recorded")
         elif look.timed_out:
-            self._say(f"✗ its time was over{took}")
+            self._show_state(f"✗ its time was over{took}")
         else:
-            self._say(f"✓ passed{took}" if look.exit_code == 0 else f"✗ failed{took}: exit code {look.exit_code}")
+            self._show_state(
+                f"✓ passed{took}" if look.exit_code == 0 else f"✗ failed{took}: exit code {look.exit_code}"
+            )
 
-    def _say(self, text: str) -> None:
+    def _show_state(self, text: str) -> None:
         self.query_one("#ending", Static).update(text)
 
     def action_cancel(self) -> None:
@@ -96,7 +98,7 @@ class ScriptScreen(Dialog[None]):
         if self._ended or not self._run:
             self.dismiss(None)
         else:
-            self._say("asked to end")
+            self._show_state("asked to end")
             self._stop()
 
     @ask.asking

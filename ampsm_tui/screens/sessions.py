@@ -13,13 +13,15 @@ from textual.reactive import var
 
 from ampsm_engine import labels
 from ampsm_engine.model import Board, BoardRow, Session
+from ampsm_engine.states import STATES
 from ampsm_tui import recovering
 from ampsm_tui.app_context import app_of
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import cells, one_line
 from ampsm_tui.screens.actions import SessionActions, SessionActionsScreen
-from ampsm_tui.screens.counting import Counting
-from ampsm_tui.screens.foreseeing import Foreseer
+from ampsm_tui.screens.change_counts import ChangeCounter
+from ampsm_tui.screens.conflict_forecast import ForecastWatcher
+from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.one_liner import OneLiner, Piece
 from ampsm_tui.widgets.preview import Preview
@@ -32,31 +34,24 @@ if TYPE_CHECKING:
 
     from ampsm_engine.engine.diff_stat import ChangeCounts
     from ampsm_tui.widgets.filter_box import FilterBox
-    from ampsm_tui.widgets.outlook import Outlooks
+    from ampsm_tui.widgets.forecast import Forecasts
 
 LOOK_AGAIN = 15.0
 """Seconds between two looks at the ages, which say minutes."""
-
-_WORDS = {"awaiting-input": "awaiting input"}
 
 
 class SummaryBar(OneLiner):
     """How many sessions are what, with glyph and word, or the glyph alone; and what the list was narrowed to."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"-brand", "-quiet", "-chosen", *(f"-{word}" for word in NEED)}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"-brand", "-quiet", "-chosen", *(f"-{word}" for word in STATES)}
     DEFAULT_CSS = """
     SummaryBar {
         background: $surface; padding: 0 1;
         & > .-brand { color: $foreground; text-style: bold; }
-        & > .-quiet, & > .-idle { color: $foreground 55%; }
+        & > .-quiet { color: $foreground 55%; }
         & > .-chosen { color: $accent; }
-        & > .-awaiting-input { color: $warning; }
-        & > .-error { color: $error; }
-        & > .-running { color: $primary; }
-        & > .-queued { color: $secondary; }
-        & > .-done { color: $success; }
     }
-    """
+    """ + state_rules("SummaryBar")
 
     def show(self, rows: Sequence[BoardRow], how: Arrangement, marked: int, *, read_only: bool) -> None:
         """Show the counts of these sessions, and how the list is arranged."""
@@ -71,7 +66,7 @@ class SummaryBar(OneLiner):
         ):
             if sum(cells(piece.text) for piece in (*left, *chosen)) < width:
                 break
-        self.say(left, chosen)
+        self.set_pieces(left, chosen)
 
 
 class SessionsScreen(SessionActionsScreen):
@@ -98,22 +93,22 @@ class SessionsScreen(SessionActionsScreen):
 
     board: var[Board | None] = var(None, init=False)
     counts: var[Mapping[str, "ChangeCounts"]] = var(dict, init=False)
-    outlook: var["Outlooks"] = var(dict, init=False)
+    forecasts: var["Forecasts"] = var(dict, init=False)
 
     def __init__(self) -> None:
         super().__init__()
         self.table = SessionTable()
         """The widget that lists the sessions."""
         self.actions = SessionActions(self, self.table.selected_sessions)
-        self._counting: Counting | None = None
-        self._foreseer: Foreseer | None = None
+        self._counter: ChangeCounter | None = None
+        self._forecasts: ForecastWatcher | None = None
 
     def compose(self) -> ComposeResult:
         """Summary, list and preview, keys."""
         yield SummaryBar()
         yield StaleNotice()
         with Horizontal():
-            shown = (SessionsScreen.board, SessionsScreen.counts, SessionsScreen.outlook)
+            shown = (SessionsScreen.board, SessionsScreen.counts, SessionsScreen.forecasts)
             yield self.table.data_bind(*shown)
             yield Preview().data_bind(*shown)
         yield KeyBar()
@@ -123,18 +118,18 @@ class SessionsScreen(SessionActionsScreen):
         self.table.focus()
         engine = app_of(self).engine
         if engine is not None:
-            self._counting = Counting(self, engine, self._counted)
-            self._foreseer = Foreseer(self, engine, self._foreseen)
+            self._counter = ChangeCounter(self, engine, self._set_counts)
+            self._forecasts = ForecastWatcher(self, engine, self._set_forecasts)
         for sentence in recovering.take():
             self.app.notify(one_line(sentence, 500), title="A merge was cut off", timeout=20, markup=False)
         self.set_interval(LOOK_AGAIN, self._look_again)
 
     def watch_board(self, board: Board | None) -> None:
         """Say what is so now."""
-        if self._counting and board:
-            self._counting.board(board)
-        if self._foreseer and board:
-            self._foreseer.board(board)
+        if self._counter and board:
+            self._counter.take_board(board)
+        if self._forecasts and board:
+            self._forecasts.take_board(board)
         self._summarize()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -145,15 +140,15 @@ class SessionsScreen(SessionActionsScreen):
             return False
         return super().check_action(action, parameters)
 
-    def _counted(self, counts: Mapping[str, "ChangeCounts"]) -> None:
+    def _set_counts(self, counts: Mapping[str, "ChangeCounts"]) -> None:
         self.counts = counts
 
-    def _foreseen(self, outlook: "Outlooks") -> None:
-        self.outlook = outlook
+    def _set_forecasts(self, forecasts: "Forecasts") -> None:
+        self.forecasts = forecasts
 
     def _look_again(self) -> None:
         self.table.refresh_changed()
-        self.query_one(Preview).say()
+        self.query_one(Preview).refresh_changed()
 
     def _summarize(self) -> None:
         rows = self.board.rows if self.board else ()
@@ -166,8 +161,8 @@ class SessionsScreen(SessionActionsScreen):
 
     def on_session_table_rows_shown(self, event: SessionTable.RowsShown) -> None:
         """Count what is on screen."""
-        if self._counting:
-            self._counting.showing(event.session_ids)
+        if self._counter:
+            self._counter.set_shown(event.session_ids)
 
     def on_session_table_highlighted(self, event: SessionTable.Highlighted) -> None:
         """Show what is under the cursor."""
@@ -272,8 +267,8 @@ def _counts(counted: Counter[str], *, words: bool, gap: str) -> list[Piece]:
     told = []
     for word in NEED:
         if counted[word]:
-            name = f" {_WORDS.get(word, word)}" if words else ""
-            told.append(Piece(f"{gap}{labels.GLYPHS[word]} {counted[word]}{name}", word))
+            name = f" {word.replace('-', ' ')}" if words else ""
+            told.append(Piece(f"{gap}{STATES[word].glyph} {counted[word]}{name}", word))
     return told
 
 

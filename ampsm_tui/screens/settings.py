@@ -10,14 +10,12 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from ampsm_engine import config
 from ampsm_engine.config import SETTINGS, Setting
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import ask, see_through
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import many_lines, one_line
-from ampsm_tui.screens.base import AppScreen
+from ampsm_tui.screens.base import AppScreen, store_setting
 from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.setting_row import KeysRow, SettingRow, written
 
@@ -107,20 +105,16 @@ class SettingsScreen(AppScreen[None]):
 
     async def _write(self, row: SettingRow, text: str) -> bool:
         """Write it where that is allowed; whether it was."""
-        engine = app_of(self).engine
         name = row.setting.name
         try:
             if name == "ui.theme" and text not in self.app.available_themes:
                 message = f"There is no theme {one_line(text, 60)!r}."
                 raise Refused(message, "The arrow down lists them.")
-            config.checked(name, text)
-            value = await see_through(ask(config.store, engine.config, name, text))
+            value = await store_setting(self, name, text)
         except AmpsmError as refusal:
             self._explain(row, refusal.message, refusal.hint)
             return False
-        row.accept(value if value is not None else config.checked(name, text))
-        settings = config.Settings({**app_of(self).settings.values, name: row.value})
-        app_of(self).settings = settings
+        row.accept(value)
         if self._row is row:
             self._explain(row)
         if name == "ui.theme":

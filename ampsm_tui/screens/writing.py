@@ -4,7 +4,6 @@ A refusal is shown in the box, so that nothing that was typed is lost by it; nor
 the app or by losing the terminal: it is kept as it is typed, and stands there again when the box is opened again.
 """
 
-from abc import abstractmethod
 from collections.abc import Awaitable, Callable
 from functools import cached_property
 from typing import ClassVar
@@ -19,16 +18,16 @@ from ampsm_engine.keymap import SEND
 from ampsm_tui.bindings import bind
 from ampsm_tui.screens.dialog import Dialog
 from ampsm_tui.screens.unsent import KeptText
-from ampsm_tui.widgets.typed import LineInput, TextInput
+from ampsm_tui.widgets.inputs import LineInput, TextInput
 
 Deliver = Callable[[str], Awaitable[None]]
 """Does with the text what the box is for; raises the refusal that the box shows."""
 
-RESET = bind("dialog.reset", "reset", priority=True)
 
+class KeptTextScreen(Dialog[bool]):
+    """A text of many lines that is kept here: a comment, notes, the message of a commit. Enter is a new line.
 
-class _Writing(Dialog[bool]):
-    """Hands what was written to `deliver` and closes when that went well; answers whether it did.
+    Hands what was written to `deliver` and closes when that went well; answers whether it did.
 
     `owner` and `purpose` say where the text is kept until then; `text` is what the box begins with. `joins`: where that
     has changed since something was typed, both stand in the box, what is new first.
@@ -37,7 +36,10 @@ class _Writing(Dialog[bool]):
     WORD: ClassVar = "save"
     """What handing it over is called."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [RESET]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        bind("dialog.send", "send", "Save", priority=True),
+        bind("dialog.reset", "reset", priority=True),
+    ]
 
     def __init__(
         self,
@@ -78,22 +80,29 @@ class _Writing(Dialog[bool]):
             changed = " What it was made from has changed since." if kept.base != self._text else ""
             yield Static(f"As you left it.{changed} ^r begins anew.", classes="note", id="as-left", markup=False)
 
-    @abstractmethod
     def compose_box(self, text: str) -> Input | TextArea:
-        """What one writes in, with this text in it."""
+        """The box, with this text in it."""
+        return TextInput(text, show_line_numbers=False, soft_wrap=True, compact=True)
 
-    @abstractmethod
+    def on_mount(self) -> None:
+        """The cursor behind what is there; a text that is to be read first begins at its beginning."""
+        for area in self.query(TextArea):
+            if not self.has_class("-tall"):
+                area.move_cursor(area.document.end)
+
     def written(self) -> str:
         """What stands in the box."""
+        return self.query_one(TextArea).text
 
     @on(Input.Changed)
     @on(TextArea.Changed)
     def _keep(self) -> None:
         self._unsent.keep(self.written(), self._text)
 
-    @abstractmethod
     def action_reset(self) -> None:
-        """The box as if nothing had been typed."""
+        """The box as if nothing had been typed; the text area's own undo brings it back."""
+        area = self.query_one(TextArea)
+        area.replace(self._text, (0, 0), area.document.end)
 
     def action_cancel(self) -> None:
         """Close it; what was typed is kept."""
@@ -118,52 +127,23 @@ class _Writing(Dialog[bool]):
             self.dismiss(True)
 
 
-class _ManyLines(_Writing):
-    """Many lines; Enter is a new line."""
-
-    def compose_box(self, text: str) -> TextArea:
-        """A box of many lines that holds the text."""
-        return TextInput(text, show_line_numbers=False, soft_wrap=True, compact=True)
-
-    def on_mount(self) -> None:
-        """The cursor behind what is there; a text that is to be read first begins at its beginning."""
-        area = self.query_one(TextArea)
-        if not self.has_class("-tall"):
-            area.move_cursor(area.document.end)
-
-    def written(self) -> str:
-        """The text in the box of many lines."""
-        return self.query_one(TextArea).text
-
-    def action_reset(self) -> None:
-        """The box as if nothing had been typed; the text area's own undo brings it back."""
-        area = self.query_one(TextArea)
-        area.replace(self._text, (0, 0), area.document.end)
-
-
-class TextScreen(_ManyLines):
+class TextScreen(KeptTextScreen):
     """A text that goes to amp."""
 
     WORD = "send"
     BINDINGS: ClassVar[list[BindingType]] = [bind("dialog.send", "send", "Send", priority=True)]
 
 
-class KeptTextScreen(_ManyLines):
-    """A text that is kept here: a comment, notes, the message of a commit."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [bind("dialog.send", "send", "Save", priority=True)]
-
-
-class LineScreen(_Writing):
+class LineScreen(KeptTextScreen):
     """One line; Enter hands it over."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("dialog.save", "send", "Save", priority=True),
-        Binding(SEND, "send", "Save", show=False, priority=True),
+        Binding(SEND, "send", show=False, priority=True),
     ]
 
     def compose_box(self, text: str) -> Input:
-        """A box of one line that holds the text."""
+        """The box of one line, with this text in it."""
         return LineInput(text, compact=True, select_on_focus=False)
 
     def written(self) -> str:

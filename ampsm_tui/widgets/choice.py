@@ -17,7 +17,7 @@ from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from ampsm_tui.clean import one_line
-from ampsm_tui.widgets.typed import LineInput
+from ampsm_tui.widgets.inputs import LineInput
 
 MOST = 50
 """Lines of the list; who wants more types on."""
@@ -106,9 +106,7 @@ class Choice(Vertical):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Keys of the list only while it is there."""
         if action in {"close", "take", "take_and_go"}:
-            return (self.is_open and self.query_one(OptionList).highlighted is not None) or (
-                action == "close" and self.is_open
-            )
+            return self.is_open and (action == "close" or self.query_one(OptionList).highlighted is not None)
         return super().check_action(action, parameters)
 
     @on(Input.Changed)
@@ -119,10 +117,14 @@ class Choice(Vertical):
         self.post_message(self.Changed(self, event.value))
 
     def _open(self) -> None:
+        """List what fits to what is typed, what begins so first."""
         typed = self.value.casefold()
         begins = [value for value in self._offered if value.casefold().startswith(typed)]
         holds = [value for value in self._offered if typed in value.casefold() and value not in begins]
-        fit = tuple(value for value in (*begins, *holds) if value != self.value)[:MOST]
+        self._list((*begins, *holds))
+
+    def _list(self, values: Sequence[str]) -> None:
+        fit = tuple(value for value in values if value != self.value)[:MOST]
         options = self.query_one(OptionList)
         if fit != self._fit or not options.display:
             self._fit = fit
@@ -131,25 +133,17 @@ class Choice(Vertical):
         options.display = bool(fit)
 
     def action_walk(self, step: int) -> None:
-        """The next or the last one; opens the list."""
+        """The next or the last one; opens the list with what fits, else with everything."""
         options = self.query_one(OptionList)
         if not options.display:
-            self._fit = ()
-            self._open_all()
-        if options.display and options.option_count:
+            self._open()
+        if not options.display:
+            self._list(self._offered)
+        if options.display:
             at = options.highlighted
-            options.highlighted = (
-                (0 if step > 0 else -1) % options.option_count if at is None else ((at + step) % options.option_count)
-            )
-
-    def _open_all(self) -> None:
-        """Asked for with an arrow, the list holds what fits, else everything."""
-        self._open()
-        options = self.query_one(OptionList)
-        if not options.display and self._offered:
-            self._fit = tuple(value for value in self._offered if value != self.value)[:MOST]
-            options.add_options([Option(Content(one_line(value, 400))) for value in self._fit])
-            options.display = bool(self._fit)
+            if at is None:
+                at = -1 if step > 0 else 0
+            options.highlighted = (at + step) % options.option_count
 
     def action_close(self) -> None:
         """Hide the list of what is offered."""

@@ -7,7 +7,7 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from ampsm_tui.widgets.typed import LineInput
+from ampsm_tui.widgets.inputs import LineInput
 
 
 class FilterBox(LineInput):

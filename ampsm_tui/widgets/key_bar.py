@@ -43,12 +43,12 @@ class KeyBar(OneLiner):
             if binding.description and active.enabled and (binding.show or binding.id in _LAST):
                 shown.setdefault(binding.id or binding.action, binding)
         last = [shown.pop(name) for name in _LAST if name in shown]
-        told = [self._pieces(binding) for binding in (*shown.values(), *last)]
+        entries = [self._pieces(binding) for binding in (*shown.values(), *last)]
         room = self.size.width + 2
-        tail = sum(_width(pieces) for pieces in told[len(told) - len(last) :])
+        tail = sum(_width(pieces) for pieces in entries[len(entries) - len(last) :])
         kept: list[Piece] = []
-        for at, pieces in enumerate(told):
-            is_last = at >= len(told) - len(last)
+        for at, pieces in enumerate(entries):
+            is_last = at >= len(entries) - len(last)
             if _width(pieces) <= room - (0 if is_last else tail):
                 kept += pieces
                 room -= _width(pieces)
@@ -56,7 +56,7 @@ class KeyBar(OneLiner):
                 tail -= _width(pieces)
         if kept:
             kept[-1] = kept[-1]._replace(text=kept[-1].text.rstrip())  # else what only follows it would cut it
-        self.say(kept)
+        self.set_pieces(kept)
 
     def _pieces(self, binding: Binding) -> list[Piece]:
         key = self.app.get_key_display(binding)

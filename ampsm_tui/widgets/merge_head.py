@@ -25,7 +25,7 @@ class MergeHead(OneLiner):
         left = [Piece(f"{word}  ", "quiet"), Piece(one_line(name, 300), "name")]
         if target:
             left += [Piece("  →  ", "quiet"), Piece(one_line(target, 200), "name")]
-        self.say(left, [Piece(one_line(branch, 200), "quiet")])
+        self.set_pieces(left, [Piece(one_line(branch, 200), "quiet")])
 
 
 class MergeSteps(OneLiner):
@@ -46,4 +46,4 @@ class MergeSteps(OneLiner):
         for number, name in enumerate(names):
             glyph, style = ("✓", "behind") if number < step else ("●", "here") if number == step else ("○", "ahead")
             pieces.append(Piece(f"{glyph} {name}   ", style))
-        self.say(pieces)
+        self.set_pieces(pieces)

@@ -30,7 +30,7 @@ class OneLiner(Widget):
         self._left: tuple[Piece, ...] = ()
         self._right: tuple[Piece, ...] = ()
 
-    def say(self, left: Sequence[Piece], right: Sequence[Piece] = ()) -> None:
+    def set_pieces(self, left: Sequence[Piece], right: Sequence[Piece] = ()) -> None:
         """Show these pieces at both ends; `right` only where there is room for it."""
         if (tuple(left), tuple(right)) != (self._left, self._right):
             self._left, self._right = tuple(left), tuple(right)

@@ -11,13 +11,14 @@ from textual.strip import Strip
 
 from ampsm_engine import labels
 from ampsm_engine.model import Board, BoardRow, Fact
+from ampsm_engine.states import STATES
 from ampsm_tui.clean import cells, cut, fit, many_lines, one_line
-from ampsm_tui.widgets import outlook as foreseen
+from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets import session_columns
 from ampsm_tui.widgets.blending import Blending
+from ampsm_tui.widgets.forecast import ForecastWidget, forecast_lines
 from ampsm_tui.widgets.one_liner import Piece
 from ampsm_tui.widgets.session_columns import Subject
-from ampsm_tui.widgets.session_order import repository_name
 from ampsm_tui.widgets.wrapping import wrapped
 
 if TYPE_CHECKING:
@@ -32,16 +33,11 @@ _STYLES = (
     "text",
     "added",
     "deleted",
-    "awaiting-input",
-    "error",
-    "running",
-    "queued",
-    "idle",
-    "done",
+    *STATES,
 )
 
 
-class Preview(foreseen.Foreseeing):
+class Preview(ForecastWidget):
     """What one would ask next about a session."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"-{word}" for word in _STYLES}
@@ -51,14 +47,11 @@ class Preview(foreseen.Foreseeing):
         & > .-title { color: $foreground; text-style: bold; }
         & > .-label { color: $foreground 45%; }
         & > .-text { color: $foreground 85%; }
-        & > .-quiet, & > .-idle { color: $state-idle; }
-        & > .-added, & > .-done { color: $state-done; }
-        & > .-deleted, & > .-error { color: $state-error; }
-        & > .-awaiting-input { color: $state-awaiting-input; }
-        & > .-running { color: $state-running; }
-        & > .-queued { color: $state-queued; }
+        & > .-quiet { color: $state-idle; }
+        & > .-added { color: $state-done; }
+        & > .-deleted { color: $state-error; }
     }
-    """
+    """ + state_rules("Preview")
 
     board: var[Board | None] = var(None, init=False)
     counts: var[Mapping[str, "ChangeCounts"]] = var(dict, init=False)
@@ -70,32 +63,28 @@ class Preview(foreseen.Foreseeing):
         self._lines: list[Painted] = []
 
     def watch_board(self) -> None:
-        """Say what is so now."""
-        self.say()
+        """Show what is true now."""
+        self.refresh_changed()
 
     def watch_counts(self) -> None:
-        """Say what is so now."""
-        self.say()
+        """Show the new counts."""
+        self.refresh_changed()
 
     def watch_session_id(self) -> None:
-        """Say what is so of this one."""
-        self.say()
-
-    def refresh_changed(self) -> None:
-        """Something else is foreseen."""
-        self.say()
+        """Show another session."""
+        self.refresh_changed()
 
     def on_resize(self) -> None:
         """Wrap the text anew for the new width."""
-        self.say()
+        self.refresh_changed()
 
-    def say(self) -> None:
+    def refresh_changed(self) -> None:
         """Lay the lines out, and repaint those that differ."""
         if not self.display or not self.size.width:
             return
         rows = self.board.rows if self.board else ()
         row = next((row for row in rows if row.session.id == self.session_id), None)
-        new = self._told(row)[: self.size.height] if row else []
+        new = self._lay_out(row)[: self.size.height] if row else []
         old, self._lines = self._lines, new
         for y in range(max(len(old), len(new))):
             if old[y : y + 1] != new[y : y + 1]:
@@ -117,7 +106,7 @@ class Preview(foreseen.Foreseeing):
             segments.append(Segment(text, self._blending.style(f"-{piece.style}" if piece.style else "")))
         return Strip(segments).adjust_cell_length(width, self._blending.style())
 
-    def _told(self, row: BoardRow) -> list[Painted]:
+    def _lay_out(self, row: BoardRow) -> list[Painted]:
         width, height = self.size
         clock = getattr(self.app, "clock", None)
         subject = Subject(row, self.counts.get(row.session.id), clock() if clock else datetime.now(UTC))
@@ -127,7 +116,7 @@ class Preview(foreseen.Foreseeing):
             _section("outside its worktree", _outside(row, width)),
             _section("prompt", _wrapped(many_lines(_prompt(row), 4000), width, max(3, height // 4))),
             _section(*_last_words(row, width, max(3, height // 5))),
-            _section("conflicts", self._foreseen(row, width)),
+            _section("conflicts", self._conflicts(row, width)),
             _section("files", _files(subject, width, max(4, height // 3))),
             _section("history", _facts(facts, subject.at, width)),
         ]
@@ -135,21 +124,21 @@ class Preview(foreseen.Foreseeing):
             lines += section
         return lines
 
-    def _foreseen(self, row: BoardRow, width: int) -> list[Painted]:
-        found = self.outlook.get(row.session.id)
+    def _conflicts(self, row: BoardRow, width: int) -> list[Painted]:
+        found = self.forecasts.get(row.session.id)
         names = {one.session.id: one.session.name for one in (self.board.rows if self.board else ())}
-        return foreseen.told(found, row.session.base_branch, names, width) if found else []
+        return forecast_lines(found, row.session.base_branch, names, width) if found else []
 
 
 def _head(subject: Subject, width: int) -> list[Painted]:
     session = subject.row.session
     word = labels.state_word(subject.row)
     name = _wrapped(one_line(session.name, 200), width, 2, "title")
-    where = f"{repository_name(subject.row)} · from {session.base_branch}"
+    where = f"{labels.repository_name(session)} · from {session.base_branch}"
     return [
         *name,
         (
-            Piece(f"{labels.GLYPHS[word]} {word}", word),
+            Piece(f"{STATES[word].glyph} {word}", word),
             Piece(f"  {session_columns.age(session.last_run or session.created_at, subject.at)}", "quiet"),
         ),
         (Piece(one_line(where, 200), "quiet"),),
@@ -160,11 +149,11 @@ def _numbers(subject: Subject, width: int) -> list[Painted]:
     """Pairs of a label and what the columns say, in as many lines as they need."""
     current = subject.row.current
     pairs: list[tuple[str, tuple[Piece, ...]]] = [
-        ("iterations", session_columns.ITERATIONS.says(subject)),
-        ("changes", session_columns.LINES.says(subject)),
-        ("base", session_columns.AHEAD.says(subject)),
-        ("tests", session_columns.TESTS.says(subject)),
-        ("tokens", session_columns.TOKENS.says(subject)),
+        ("iterations", session_columns.ITERATIONS.value(subject)),
+        ("changes", session_columns.LINES.value(subject)),
+        ("base", session_columns.AHEAD.value(subject)),
+        ("tests", session_columns.TESTS.value(subject)),
+        ("tokens", session_columns.TOKENS.value(subject)),
         (
             "mode",
             (Piece(one_line((current.mode if current else None) or subject.row.session.model_override or "·", 30)),),
@@ -177,9 +166,9 @@ def _numbers(subject: Subject, width: int) -> list[Painted]:
     return lines
 
 
-def _pair(label: str, said: tuple[Piece, ...], indent: int, room: int) -> tuple[Piece, ...]:
-    taken = indent + sum(cells(piece.text) for piece in said)
-    return (Piece(fit(label, indent), "label"), *said, Piece(" " * max(0, room - taken)))
+def _pair(label: str, value: tuple[Piece, ...], indent: int, room: int) -> tuple[Piece, ...]:
+    taken = indent + sum(cells(piece.text) for piece in value)
+    return (Piece(fit(label, indent), "label"), *value, Piece(" " * max(0, room - taken)))
 
 
 def _outside(row: BoardRow, width: int) -> list[Painted]:
@@ -216,8 +205,10 @@ def _files(subject: Subject, width: int, most: int) -> list[Painted]:
         numbers = "binary" if file.binary else f"{added} {deleted}"
         path = _tail(one_line(file.path, 400), width - len(numbers) - 1)
         gap = Piece(" " * (width - cells(path) - len(numbers)))
-        told = (Piece("binary", "quiet"),) if file.binary else (Piece(added, "added"), Piece(f" {deleted}", "deleted"))
-        lines.append((Piece(path, "text"), gap, *told))
+        change = (
+            (Piece("binary", "quiet"),) if file.binary else (Piece(added, "added"), Piece(f" {deleted}", "deleted"))
+        )
+        lines.append((Piece(path, "text"), gap, *change))
     if counts.files > len(shown):
         lines.append((Piece(f"and {counts.files - len(shown)} more", "quiet"),))
     return lines

@@ -20,7 +20,7 @@ from ampsm_engine.errors import AmpsmError
 from ampsm_tui import aside
 from ampsm_tui.ask import tell
 from ampsm_tui.bindings import bind
-from ampsm_tui.widgets.typed import UNDO
+from ampsm_tui.widgets.inputs import UNDO
 
 _UNTYPED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
 """What nobody types: control, order, and halves of characters. It would be sent unseen."""

@@ -1,4 +1,4 @@
-"""The columns of the list: what each says of a session, and which of them a width has room for. Pure."""
+"""The columns of the list: what each shows of a session, and which of them a width has room for. Pure."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ampsm_engine import labels
 from ampsm_engine.model import BoardRow, ScriptResult
+from ampsm_engine.states import STATES
 from ampsm_tui.clean import one_line
 from ampsm_tui.widgets.one_liner import Piece
-from ampsm_tui.widgets.session_order import repository_name
 
 if TYPE_CHECKING:
     from ampsm_engine.engine.diff_stat import ChangeCounts
-    from ampsm_tui.widgets.outlook import Outlook
+    from ampsm_tui.widgets.forecast import ConflictForecast
 
 GAP = 2
 """Cells between two columns."""
@@ -24,7 +24,7 @@ class Subject(NamedTuple):
     row: BoardRow
     counts: "ChangeCounts | None"
     at: datetime
-    outlook: "Outlook | None" = None
+    forecast: "ConflictForecast | None" = None
 
 
 class Column(NamedTuple):
@@ -34,35 +34,35 @@ class Column(NamedTuple):
     least: int
     most: int
     goes: int
-    says: Callable[[Subject], tuple[Piece, ...]]
+    value: Callable[[Subject], tuple[Piece, ...]]
     right: bool = False
 
 
 def _state(subject: Subject) -> tuple[Piece, ...]:
     word = labels.state_word(subject.row)
-    return (Piece(f"{labels.GLYPHS[word]} {word}", word),)
+    return (Piece(f"{STATES[word].glyph} {word}", word),)
 
 
 def _glyph(subject: Subject) -> tuple[Piece, ...]:
     word = labels.state_word(subject.row)
-    return (Piece(labels.GLYPHS[word], word),)
+    return (Piece(STATES[word].glyph, word),)
 
 
 def _name(subject: Subject) -> tuple[Piece, ...]:
     name = Piece(one_line(subject.row.session.name, 300), "name")
-    would_conflict = subject.outlook is not None and subject.outlook.clashes and not subject.outlook.open
+    would_conflict = subject.forecast is not None and subject.forecast.clashes and not subject.forecast.open
     marks = (labels.OUTSIDE_MARK if subject.row.session.outside else "") + ("≠" if would_conflict else "")
     return (Piece(f"{marks} ", "awaiting-input"), name) if marks else (name,)
 
 
 def _repository(subject: Subject) -> tuple[Piece, ...]:
-    return (Piece(one_line(repository_name(subject.row), 100), "quiet"),)
+    return (Piece(one_line(labels.repository_name(subject.row.session), 100), "quiet"),)
 
 
 def _doing(subject: Subject) -> tuple[Piece, ...]:
     word = labels.state_word(subject.row)
-    if subject.outlook is not None and subject.outlook.open and word != "running":
-        waits = subject.outlook.open == "conflicted"
+    if subject.forecast is not None and subject.forecast.open and word != "running":
+        waits = subject.forecast.open == "conflicted"
         return (Piece("conflicts wait: M", "awaiting-input"),) if waits else (Piece("merging"),)
     if subject.counts is not None and subject.counts.missing and word != "running":
         return (Piece(subject.counts.missing, "error"),)
@@ -98,8 +98,8 @@ def _ahead(subject: Subject) -> tuple[Piece, ...]:
     if counts is None or counts.trouble:
         return (Piece(""),)
     parts = [f"↑{counts.ahead}" if counts.ahead else "", f"↓{counts.behind}" if counts.behind else ""]
-    told = " ".join(part for part in parts if part)
-    return (Piece(told or "·", "" if told else "quiet"),)
+    text = " ".join(part for part in parts if part)
+    return (Piece(text or "·", "" if text else "quiet"),)
 
 
 def _tests(subject: Subject) -> tuple[Piece, ...]:
@@ -111,8 +111,8 @@ def _tests(subject: Subject) -> tuple[Piece, ...]:
 
 
 def _tokens(subject: Subject) -> tuple[Piece, ...]:
-    told = labels.count(tokens(subject))
-    return (Piece("·" if told == "-" else told, "quiet" if told == "-" else ""),)
+    text = labels.count(tokens(subject))
+    return (Piece("·" if text == "-" else text, "quiet" if text == "-" else ""),)
 
 
 def tokens(subject: Subject) -> int | None:
@@ -128,8 +128,8 @@ def _age(subject: Subject) -> tuple[Piece, ...]:
 
 def age(stamped: str | None, at: datetime) -> str:
     """How long ago, by the minute: a list at rest does not count seconds."""
-    told = labels.age(stamped, at)
-    return "now" if told.endswith("s") else told
+    text = labels.age(stamped, at)
+    return "now" if text.endswith("s") else text
 
 
 STATE = Column("STATUS", 16, 16, 4, _state)

@@ -9,33 +9,29 @@ from textual.containers import Vertical
 from ampsm_engine import labels
 from ampsm_engine.model import BoardRow, ScriptResult
 from ampsm_engine.plain_text import plural
+from ampsm_engine.states import STATES
 from ampsm_tui.clean import cells, one_line
+from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets.one_liner import OneLiner, Piece
-from ampsm_tui.widgets.session_order import repository_name
 
 
-class _Line(OneLiner):
-    COMPONENT_CLASSES: ClassVar[set[str]] = {
-        *("-queued", "-running", "-idle", "-awaiting-input", "-error", "-done", "-name", "-quiet")
+class StateLine(OneLiner):
+    """A line about a session that may name its state."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"-name", "-quiet", *(f"-{word}" for word in STATES)}
+    DEFAULT_CSS = """
+    StateLine {
+        & > .-name { color: $foreground; text-style: bold; }
+        & > .-quiet { color: $secondary; }
+        & > .-running, & > .-awaiting-input, & > .-error { text-style: bold; }
     }
+    """ + state_rules("StateLine")
 
 
 class SessionHead(Vertical):
     """Name, state, branch; below it what the last iteration came to."""
 
-    DEFAULT_CSS = """
-    SessionHead {
-        height: 2; padding: 0 1; background: $surface;
-        & .-name { color: $foreground; text-style: bold; }
-        & .-quiet { color: $secondary; }
-        & .-running { color: $state-running; text-style: bold; }
-        & .-queued { color: $state-queued; }
-        & .-idle { color: $state-idle; }
-        & .-awaiting-input { color: $state-awaiting-input; text-style: bold; }
-        & .-error { color: $state-error; text-style: bold; }
-        & .-done { color: $state-done; }
-    }
-    """
+    DEFAULT_CSS = "SessionHead { height: 2; padding: 0 1; background: $surface; }"
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,8 +39,8 @@ class SessionHead(Vertical):
 
     def compose(self) -> ComposeResult:
         """Two lines, filled once the session is known."""
-        yield _Line()
-        yield _Line()
+        yield StateLine()
+        yield StateLine()
 
     def on_resize(self) -> None:
         """Say what there is room for now."""
@@ -54,14 +50,18 @@ class SessionHead(Vertical):
     def show(self, row: BoardRow, at: datetime) -> None:
         """Say how a session stands."""
         self._shown = (row, at)
-        first, second = self.query(_Line)
+        first, second = self.query(StateLine)
         word = labels.state_word(row)
         session = row.session
-        first.say(
-            [Piece(f"{labels.GLYPHS[word]} {word}  ", word), Piece(one_line(session.name, 300), "name")],
-            [Piece(f"  {one_line(repository_name(row), 80)}  {one_line(session.branch_name, 120)}", "quiet")],
+        first.set_pieces(
+            [Piece(f"{STATES[word].glyph} {word}  ", word), Piece(one_line(session.name, 300), "name")],
+            [
+                Piece(
+                    f"  {one_line(labels.repository_name(session), 80)}  {one_line(session.branch_name, 120)}", "quiet"
+                )
+            ],
         )
-        second.say(_fitting(_standing(row, at), self.size.width - 2))
+        second.set_pieces(_fitting(_standing(row, at), self.size.width - 2))
 
 
 def _standing(row: BoardRow, at: datetime) -> list[Piece]:

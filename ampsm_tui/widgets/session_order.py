@@ -17,15 +17,6 @@ NEEDS_ME = frozenset(NEED[:2])
 STATUSES = ("all", "needs me", "running", "queued", "idle", "done")
 SORTS = ("needs me", "newest", "last run", "name")
 
-_SECTIONS = {
-    "awaiting-input": "needs you",
-    "error": "needs you",
-    "running": "running",
-    "queued": "queued",
-    "idle": "idle",
-    "done": "idle",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
@@ -42,8 +33,7 @@ class Arrangement:
 
     def next_status(self, rows: Sequence[BoardRow]) -> "Arrangement":
         """The next status that any session has; `all` after the last."""
-        present = {_status(row) for row in rows} | {"all"}
-        present |= {"needs me"} if any(needs_me(row) for row in rows) else set()
+        present = {"all", *map(_status, rows)}
         at = STATUSES.index(self.status)
         order = (*STATUSES[at + 1 :], *STATUSES[: at + 1])
         return replace(self, status=next(status for status in order if status in present))
@@ -73,11 +63,6 @@ def _status(row: BoardRow) -> str:
     return "needs me" if word in NEEDS_ME else word
 
 
-def repository_name(row: BoardRow) -> str:
-    """The last word of the repository's path."""
-    return row.session.repo_root.rstrip("/").rpartition("/")[2]
-
-
 def home_of(folder: Path, rows: Iterable[BoardRow]) -> str | None:
     """The repository of the board that a folder lies in."""
     roots = {row.session.repo_root for row in rows}
@@ -90,7 +75,7 @@ def arranged(rows: Sequence[BoardRow], how: Arrangement) -> list[Line]:
     kept = [row for row in rows if _is_wanted(row, how)]
     kept.sort(key=_KEYS[how.sort])
     if how.by_repository:
-        return _grouped(kept, lambda row: row.session.repo_root, repository_name)
+        return _grouped(kept, lambda row: row.session.repo_root, lambda row: labels.repository_name(row.session))
     if how.by_need:
         kept.sort(key=_need)
         return _grouped(kept, _section, _section)
@@ -130,7 +115,8 @@ def _need(row: BoardRow) -> int:
 
 
 def _section(row: BoardRow) -> str:
-    return _SECTIONS[labels.state_word(row)]
+    word = labels.state_word(row)
+    return "needs you" if word in NEEDS_ME else "idle" if word == "done" else word
 
 
 def _newest(text: str | None) -> tuple[int, ...]:

@@ -3,11 +3,13 @@
 It is given the board and the counts, and keeps only what a person does with it: cursor, marks, arrangement.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
+from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.binding import BindingType
 from textual.geometry import Region, Size
@@ -17,24 +19,149 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from ampsm_engine.model import Board, BoardRow, Session
+from ampsm_engine.states import STATES
 from ampsm_tui.app_context import app_of
-from ampsm_tui.bindings import bind
+from ampsm_tui.bindings import bind, shown_key
+from ampsm_tui.clean import cells, cut, fit
+from ampsm_tui.theme import state_rules
+from ampsm_tui.widgets import session_columns
 from ampsm_tui.widgets.blending import Blending
-from ampsm_tui.widgets.outlook import Foreseeing
-from ampsm_tui.widgets.session_order import Arrangement, Heading, SessionLines, arranged, nothing_of
-from ampsm_tui.widgets.session_paint import STYLES, RowPainter, RowState
+from ampsm_tui.widgets.forecast import ForecastWidget
+from ampsm_tui.widgets.one_liner import Piece
+from ampsm_tui.widgets.session_columns import Column, Subject
+from ampsm_tui.widgets.session_order import Arrangement, Heading, SessionLines, arranged, needs_me, nothing_of
 
 if TYPE_CHECKING:
     from ampsm_engine.engine.diff_stat import ChangeCounts
+    from ampsm_tui.widgets.forecast import Forecasts
 
 FAR = 1_000_000
 """More sessions than anybody has."""
 
+GUTTER = 2
+"""Cells before the first column: the cursor and the mark."""
 
-class SessionTable(ScrollView, Foreseeing, can_focus=True):
+Cells = tuple[tuple[Piece, ...], ...]
+
+STYLES = frozenset({
+    "-titles", "-heading", "-cursor", "-quiet", "-name", "-needs-me", "-pointer", "-marked", "-added", "-deleted",
+    *(f"-{word}" for word in STATES),
+})  # fmt: skip
+"""The component classes that a painter asks for."""
+
+
+class RowState(NamedTuple):
+    """How a row stands in the list at this moment."""
+
+    width: int
+    is_cursor: bool = False
+    is_marked: bool = False
+    has_focus: bool = False
+
+
+class RowPainter:
+    """Paints lines with the columns that it was given; `style` answers component classes laid over each other."""
+
+    def __init__(
+        self,
+        style: Callable[..., Style],
+        clock: Callable[[], datetime],
+        forecasts: "Callable[[], Forecasts]" = dict,
+    ) -> None:
+        self.style = style
+        self.clock = clock
+        self.forecasts = forecasts
+        self.width = 0
+        self.columns: tuple[tuple[Column, int], ...] = ()
+        self.counts: Mapping[str, ChangeCounts] = {}
+        self._painted: dict[str, tuple[RowState, Cells, Strip]] = {}
+
+    @property
+    def has_words(self) -> bool:
+        """Whether there is room for the word of each session's state."""
+        return session_columns.STATE in dict(self.columns)
+
+    def lay_out(self, width: int, *, repositories: int) -> bool:
+        """Choose the columns for so many cells; whether they are others than before."""
+        self.width = width
+        columns = session_columns.layout(width - GUTTER - 1, repositories=repositories)
+        if columns == self.columns:
+            return False
+        self.columns = columns
+        self.forget()
+        return True
+
+    def forget(self) -> None:
+        """Drop what was painted, so that every row is painted anew."""
+        self._painted.clear()
+
+    def is_stale(self, row: BoardRow) -> bool:
+        """Whether the row shows other values than when it was painted."""
+        painted = self._painted.get(row.session.id)
+        return painted is None or painted[1] != self._values(row)
+
+    def titles(self, width: int) -> Strip:
+        """The titles of the columns."""
+        parts = [fit(column.title, room, right=column.right) for column, room in self.columns]
+        text = " " * GUTTER + (" " * session_columns.GAP).join(parts)
+        return Strip([Segment(fit(text, width), self.style("-titles"))], width)
+
+    def heading(self, heading: Heading, width: int) -> Strip:
+        """The line above a group."""
+        text = " " * GUTTER + fit(heading.title, max(0, min(cells(heading.title), width - GUTTER - 6)))
+        head = Segment(text, self.style("-heading"))
+        rest = Segment(fit(f"  {heading.members}", width - cells(text)), self.style("-quiet"))
+        return Strip([head, rest], width)
+
+    def note(self, text: str, width: int) -> Strip:
+        """What stands where no session does."""
+        return Strip([Segment(fit(" " * GUTTER + text, width), self.style("-quiet"))], width)
+
+    def row(self, row: BoardRow, look: RowState) -> Strip:
+        """The line of a session."""
+        values = self._values(row)
+        painted = self._painted.get(row.session.id)
+        if painted is not None and painted[:2] == (look, values):
+            return painted[2]
+        strip = self._strip(row, values, look)
+        self._painted[row.session.id] = (look, values, strip)
+        return strip
+
+    def _strip(self, row: BoardRow, values: Cells, look: RowState) -> Strip:
+        ground = "-cursor" if look.is_cursor else ""
+        pointer = ("▌" if look.has_focus else "│") if look.is_cursor else " "
+        segments = [
+            Segment(pointer, self.style(ground, "-pointer")),
+            Segment("*" if look.is_marked else " ", self.style(ground, "-marked")),
+        ]
+        for at, ((column, room), pieces) in enumerate(zip(self.columns, values, strict=True)):
+            if at:
+                segments.append(Segment(" " * session_columns.GAP, self.style(ground)))
+            segments += self._cell(pieces, room, ground, needs=needs_me(row), right=column.right)
+        return Strip(segments).adjust_cell_length(look.width, self.style(ground)).simplify()
+
+    def _cell(self, pieces: tuple[Piece, ...], room: int, ground: str, *, needs: bool, right: bool) -> list[Segment]:
+        segments = []
+        left = room
+        for piece in pieces:
+            text = cut(piece.text, left)
+            left -= cells(text)
+            word = "needs-me" if needs and piece.style == "name" else piece.style
+            segments.append(Segment(text, self.style(ground, f"-{word}" if word else "")))
+        gap = Segment(" " * left, self.style(ground))
+        return [gap, *segments] if right else [*segments, gap]
+
+    def _values(self, row: BoardRow) -> Cells:
+        session_id = row.session.id
+        subject = Subject(row, self.counts.get(session_id), self.clock(), self.forecasts().get(session_id))
+        return tuple(column.value(subject) for column, _ in self.columns)
+
+
+class SessionTable(ScrollView, ForecastWidget, can_focus=True):
     """One line a session, a heading above each group."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = set(STYLES)
+    DEFAULT_CSS = state_rules("SessionTable")
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("list.open", "choose", "Open"),
         bind("list.mark", "mark"),
@@ -80,7 +207,7 @@ class SessionTable(ScrollView, Foreseeing, can_focus=True):
         super().__init__()
         self._lines = SessionLines()
         self._blending = Blending(self)
-        self._painter = RowPainter(self._blending.style, self._now, lambda: self.outlook)
+        self._painter = RowPainter(self._blending.style, self._now, lambda: self.forecasts)
         self._showing: tuple[str, ...] = ()
         self._titles = 0
         self._expected: str | None = None
@@ -245,8 +372,7 @@ class SessionTable(ScrollView, Foreseeing, can_focus=True):
     def _emptiness(self) -> str:
         if self.board is not None and self.board.rows:
             return nothing_of(self.arrangement)
-        bindings = (one.binding for one in self.screen.active_bindings.values())
-        key = next((self.app.get_key_display(one) for one in bindings if one.id == "session.new"), "")
+        key = shown_key(self.screen, "session.new")
         return f"No sessions yet; {key} begins one" if key else "No sessions yet"
 
     def _now(self) -> datetime:

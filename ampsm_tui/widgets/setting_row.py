@@ -15,7 +15,7 @@ from textual.widgets import Input, Label, Static
 from ampsm_engine.config import Setting, Value
 from ampsm_tui.bindings import bind
 from ampsm_tui.widgets.choice import Choice
-from ampsm_tui.widgets.typed import LineInput
+from ampsm_tui.widgets.inputs import LineInput
 
 
 class OnOff(Static, can_focus=True):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ampsm_engine import labels, timestamps
 from ampsm_engine.model import Fact, Iteration, Outcome, State
 from ampsm_engine.plain_text import plural
+from ampsm_engine.states import STATES
 from ampsm_tui.clean import one_line
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def iteration_entry(iteration: Iteration) -> TimelineEntry:
     return TimelineEntry(
         key=f"iteration {iteration.id}",
         kind=EntryKind.ITERATION,
-        glyph=labels.GLYPHS[word],
+        glyph=STATES[word].glyph,
         style=word,
         title=f"{iteration.number}  {one_line(iteration.prompt, 300)}",
         detail=_detail(iteration),

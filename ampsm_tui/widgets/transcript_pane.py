@@ -11,8 +11,8 @@ from textual.widgets import Input, Static
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import one_line
 from ampsm_tui.widgets.block_view import TranscriptStatus
+from ampsm_tui.widgets.inputs import LineInput
 from ampsm_tui.widgets.transcript import TranscriptView
-from ampsm_tui.widgets.typed import LineInput
 
 
 class TranscriptPane(Vertical):

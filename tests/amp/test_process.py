@@ -1,5 +1,6 @@
 """amp as a process: real ones, started, adopted, signalled, mistaken for nobody, and what they leave behind."""
 
+import asyncio
 import contextlib
 import json
 import os
@@ -7,7 +8,6 @@ import signal
 import stat
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import psutil
@@ -70,6 +70,13 @@ CHILD = "setsid sh -c 'echo $$ > \"$TEST_PLACE/tool\"; exec sleep 1001' > /dev/n
 """A tool: a session of its own, and an output of its own."""
 
 
+async def ended(child):
+    """Its exit code, once it is gone."""
+    await asyncio.wait_for(child.wait(), DEADLINE)
+    assert not child.alive()
+    return child.exit_code
+
+
 def pid_in(path):
     return until(lambda: path.exists() and path.read_text().strip() and int(path.read_text()))
 
@@ -78,11 +85,13 @@ def says(run, words="ready"):
     return until(lambda: run.stream.exists() and words in run.stream.read_text())
 
 
-def test_amp_runs_in_the_worktree_in_its_own_session_with_private_files(run, worktree, environ):
+async def test_amp_runs_in_the_worktree_in_its_own_session_with_private_files(run, worktree, environ):
     run.stream.write_text("earlier\n")
     run.stream.chmod(0o644)
-    child = process.start(sh('pwd; cat; echo "$AMPSM_RUN_ID"; echo err >&2; ps -o sid= -p $$'), run, worktree, environ)
-    assert child.wait(DEADLINE) == 0
+    child = await process.start(
+        sh('pwd; cat; echo "$AMPSM_RUN_ID"; echo err >&2; ps -o sid= -p $$'), run, worktree, environ
+    )
+    assert await ended(child) == 0
     lines = run.stream.read_text().split("\n")
     assert lines[:2] == ["earlier", str(worktree)]
     assert lines[2] == f"the prompt{ID}"
@@ -92,101 +101,123 @@ def test_amp_runs_in_the_worktree_in_its_own_session_with_private_files(run, wor
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_another_prompt_may_be_given(run, worktree, environ, tmp_path):
+async def test_another_prompt_may_be_given(run, worktree, environ, tmp_path):
     (tmp_path / "again").write_text("continue")
-    process.start(["/bin/cat"], run, worktree, environ, prompt=tmp_path / "again").wait(DEADLINE)
+    await ended(await process.start(["/bin/cat"], run, worktree, environ, prompt=tmp_path / "again"))
     assert run.stream.read_text() == "continue"
 
 
-def test_who_amp_is_is_written_down(run, worktree, environ):
-    child = process.start(sh(SLEEP), run, worktree, environ)
+async def test_who_amp_is_is_written_down(run, worktree, environ):
+    child = await process.start(sh(SLEEP), run, worktree, environ)
     assert json.loads(run.process.read_text()) == {
         "pid": child.pid,
         "token": identify(child.pid).token,
         "boot": Path("/proc/sys/kernel/random/boot_id").read_text().strip(),
     }
     assert child.alive()
-    assert not child.adopted
+    child.kill()
+    assert await ended(child) == -9
 
 
 @pytest.mark.parametrize(("body", "code"), [("exit 0", 0), ("exit 3", 3), ("kill -9 $$", -9), ("kill -2 $$", -2)])
-def test_the_exit_code_is_known_and_the_child_reaped(run, worktree, environ, body, code):
-    child = process.start(sh(body), run, worktree, environ)
-    assert child.wait(DEADLINE) == child.poll() == child.exit_code == code
-    assert not child.alive()
+async def test_the_exit_code_is_known_and_the_child_reaped(run, worktree, environ, body, code):
+    child = await process.start(sh(body), run, worktree, environ)
+    assert await ended(child) == code
     assert not psutil.pid_exists(child.pid)
     child.interrupt()
     child.kill()
+    await child.wait()
 
 
-def test_waiting_ends_with_the_time_or_with_the_child(run, worktree, environ):
-    child = process.start(sh(SLEEP), run, worktree, environ)
-    assert child.wait(0) is None
-    assert child.wait(0.05) is None
-    threading.Timer(0.1, child.terminate).start()
-    assert child.wait(DEADLINE) == -15
+async def test_waiting_can_be_cancelled(run, worktree, environ):
+    child = await process.start(sh(SLEEP), run, worktree, environ)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await child.wait()
+    assert child.alive()
+    asyncio.get_running_loop().call_later(0.1, child.terminate)
+    assert await ended(child) == -15
+
+
+@pytest.mark.parametrize(("deaf", "code"), [("", -2), ("INT", -15), ("INT TERM", -9)])
+async def test_ending_asks_first_and_takes_the_next_signal_only_where_the_last_one_did_nothing(
+    run, worktree, environ, deaf, code
+):
+    child = await process.start([sys.executable, "-c", ENDLESS, deaf], run, worktree, environ)
+    says(run)
+    await asyncio.wait_for(child.end(*(DEADLINE if name not in deaf else 0.1 for name in ("INT", "TERM"))), DEADLINE)
+    assert child.exit_code == code
 
 
 @pytest.mark.parametrize("name", ["missing", "file"])
-def test_a_worktree_that_is_gone_is_a_refusal_that_names_it(run, tmp_path, environ, name):
+async def test_a_worktree_that_is_gone_is_a_refusal_that_names_it(run, tmp_path, environ, name):
     (tmp_path / "file").write_text("")
     with pytest.raises(Refused, match=name) as told:
-        process.start(sh("true"), run, tmp_path / name, environ)
+        await process.start(sh("true"), run, tmp_path / name, environ)
     assert told.value.hint == "ampsm repair"
 
 
-def test_a_program_that_cannot_run_is_unfit(run, worktree, environ, tmp_path):
+async def test_a_program_that_cannot_run_is_unfit(run, worktree, environ, tmp_path):
     plain = tmp_path / "plain"
     plain.write_text("x")
     for program in (tmp_path / "none", plain, tmp_path):
         with pytest.raises(Unfit, match=str(program)) as told:
-            process.start([str(program)], run, worktree, environ)
+            await process.start([str(program)], run, worktree, environ)
         assert "npm install" in told.value.hint
     assert not run.process.exists()
 
 
-def test_what_the_system_does_not_take_is_a_failure(run, worktree, environ, tmp_path):
+async def test_what_the_system_does_not_take_is_a_failure(run, worktree, environ, tmp_path):
     for argv, env in (
         (["/bin/true", "a\x00b"], environ),
         (["/bin/true", "x" * 10_000_000], environ),
         (["/bin/true"], {"a=b": ""}),
     ):
         with pytest.raises(Failed):
-            process.start(argv, run, worktree, env)
+            await process.start(argv, run, worktree, env)
     with pytest.raises(Failed, match="run directory"):
-        process.start(["/bin/true"], RunDirectory(tmp_path / "no run"), worktree, environ)
+        await process.start(["/bin/true"], RunDirectory(tmp_path / "no run"), worktree, environ)
 
 
-def test_an_amp_that_could_not_be_written_down_does_not_run_on(run, worktree, environ, monkeypatch):
+async def test_an_amp_that_could_not_be_written_down_does_not_run_on(run, worktree, environ, monkeypatch):
     def full(path, content):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(process, "write_private", full)
     with pytest.raises(Failed, match="No space left"):
-        process.start(sh(SLEEP), run, worktree, environ)
+        await process.start(sh(SLEEP), run, worktree, environ)
     until(lambda: process.strays(ID) == [])
 
 
-def test_an_earlier_attempts_record_does_not_hide_a_later_amp(run, worktree, environ, monkeypatch):
-    process.start(sh("true"), run, worktree, environ).wait(DEADLINE)
+async def test_an_earlier_attempts_record_does_not_hide_a_later_amp(run, worktree, environ, monkeypatch):
+    await ended(await process.start(sh("true"), run, worktree, environ))
     assert run.process.exists()
     with pytest.raises(Unfit):
-        process.start(["/none"], run, worktree, environ)
+        await process.start(["/none"], run, worktree, environ)
     assert not run.process.exists()
 
 
-def test_28_an_output_held_open_by_a_grandchild_holds_up_nobody(run, worktree, environ):
-    child = process.start(sh("sleep 1000 & echo done"), run, worktree, environ)
-    assert child.wait(DEADLINE) == 0
+async def test_28_an_output_held_open_by_a_grandchild_holds_up_nobody(run, worktree, environ):
+    child = await process.start(sh("sleep 1000 & echo done"), run, worktree, environ)
+    assert await ended(child) == 0
     assert run.stream.read_text() == "done\n"
     assert len(process.end_strays(ID, 5)) == 1
 
 
-def test_34_a_prompt_that_nobody_reads_breaks_nothing(run, worktree, environ):
+async def test_34_a_prompt_that_nobody_reads_breaks_nothing(run, worktree, environ):
     run.prompt.write_bytes(b"x" * 5_000_000)
-    child = process.start(sh("echo why >&2; exit 1"), run, worktree, environ)
-    assert child.wait(DEADLINE) == 1
+    child = await process.start(sh("echo why >&2; exit 1"), run, worktree, environ)
+    assert await ended(child) == 1
     assert run.stderr.read_text() == "why\n"
+
+
+ENDLESS = """
+import signal, sys, time
+for name in ("INT", "TERM"):
+    signal.signal(getattr(signal, "SIG" + name), signal.SIG_IGN if name in sys.argv[1] else signal.SIG_DFL)
+print("ready", flush=True)
+time.sleep(1000)
+"""
 
 
 TWO = (
@@ -197,48 +228,27 @@ TWO = (
 
 
 @pytest.mark.parametrize("send", ["interrupt", "terminate"])
-def test_signals_reach_amp_alone_and_not_its_group(run, worktree, environ, send):
-    child = process.start(sh(TWO), run, worktree, environ)
+async def test_signals_reach_amp_alone_and_not_its_group(run, worktree, environ, send):
+    child = await process.start(sh(TWO), run, worktree, environ)
     says(run, "tool up")
     says(run, "amp up")
     getattr(child, send)()
-    assert child.wait(DEADLINE) == 0
+    assert await ended(child) == 0
     assert "amp hit" in run.stream.read_text()
     assert "tool hit" not in run.stream.read_text()
 
 
-def test_kill_ends_the_group_but_not_sessions_of_their_own(run, worktree, environ, tmp_path):
-    child = process.start(sh(f"sleep 1000 & echo $! > $TEST_PLACE/same; {CHILD} {SLEEP}"), run, worktree, environ)
+async def test_kill_ends_the_group_but_not_sessions_of_their_own(run, worktree, environ, tmp_path):
+    child = await process.start(sh(f"sleep 1000 & echo $! > $TEST_PLACE/same; {CHILD} {SLEEP}"), run, worktree, environ)
     same, tool = (pid_in(tmp_path / name) for name in ("same", "tool"))
     child.kill()
-    assert child.wait(DEADLINE) == -9
+    assert await ended(child) == -9
     until(lambda: not is_alive(identify(same)))
     assert [stray.pid for stray in process.strays(ID)] == [tool]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT, signal.SIGTERM])
-def test_amp_can_be_interrupted_though_we_were_started_in_the_background(run, worktree, environ, number):
-    before = signal.signal(number, signal.SIG_IGN)
-    try:
-        child = process.start(sh(SLEEP), run, worktree, environ)
-        assert signal.getsignal(number) is signal.SIG_IGN
-        status = Path(f"/proc/{child.pid}/status").read_text()
-    finally:
-        signal.signal(number, before)
-    ignored = int(next(line for line in status.splitlines() if line.startswith("SigIgn")).split()[1], 16)
-    assert not ignored & (1 << (number - 1))
-
-
-def test_amp_may_be_started_from_a_thread(run, worktree, environ):
-    started = []
-    thread = threading.Thread(target=lambda: started.append(process.start(sh("exit 4"), run, worktree, environ)))
-    thread.start()
-    thread.join()
-    assert started[0].wait(DEADLINE) == 4
-
-
 ORPHAN = """
-import os, sys
+import asyncio, os, sys
 from pathlib import Path
 from ampsm_engine.amp import process
 from ampsm_engine.home import RunDirectory
@@ -246,11 +256,13 @@ from ampsm_engine.naming import new_id
 from tests.waiting import DEADLINE, until
 run, worktree, body, record = sys.argv[1:]
 env = {**os.environ, "AMPSM_RUN_ID": run.rpartition("/")[2]}
-child = process.start(["/bin/sh", "-c", body], RunDirectory(Path(run)), Path(worktree), env)
-if record != "yes":
-    RunDirectory(Path(run)).process.unlink()
-print(child.pid, flush=True)
-os._exit(9)
+async def main():
+    child = await process.start(["/bin/sh", "-c", body], RunDirectory(Path(run)), Path(worktree), env)
+    if record != "yes":
+        RunDirectory(Path(run)).process.unlink()
+    print(child.pid, flush=True)
+    os._exit(9)
+asyncio.run(main())
 """
 
 
@@ -264,7 +276,7 @@ def orphan(run, worktree, environ, body, *, record=True):
 
 
 @pytest.mark.parametrize("record", [True, False])
-def test_an_orphaned_amp_is_adopted_watched_and_ended(run, worktree, environ, record):
+async def test_an_orphaned_amp_is_adopted_watched_and_ended(run, worktree, environ, record):
     pid = orphan(
         run,
         worktree,
@@ -275,23 +287,23 @@ def test_an_orphaned_amp_is_adopted_watched_and_ended(run, worktree, environ, re
     says(run)
     child = process.adopt(run, ID)
     assert child.pid == pid
-    assert child.adopted
     assert child.alive()
-    assert child.poll() is None
-    assert child.wait(0.05) is None
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await child.wait()
     child.interrupt()
-    assert child.wait(DEADLINE) == 0
-    assert child.exit_code is None
+    assert await ended(child) is None
     assert "bye" in run.stream.read_text()
     assert process.adopt(run, ID) is None
 
 
-def test_an_adopted_amp_is_killed_with_its_group(run, worktree, environ, tmp_path):
+async def test_an_adopted_amp_is_killed_with_its_group(run, worktree, environ, tmp_path):
     orphan(run, worktree, environ, f"sleep 1000 & echo $! > $TEST_PLACE/same; {SLEEP}")
     same = identify(pid_in(tmp_path / "same"))
     child = process.adopt(run, ID)
     child.kill()
-    until(lambda: not child.alive() and not is_alive(same))
+    await ended(child)
+    until(lambda: not is_alive(same))
 
 
 def test_without_a_record_amp_itself_is_adopted_and_not_one_of_its_tools(run, worktree, environ, tmp_path):
@@ -314,19 +326,28 @@ def test_a_tool_that_outlives_amp_is_never_taken_for_amp(run, worktree, environ,
     assert [stray.pid for stray in process.strays(ID)] == [tool]
 
 
-def test_an_amp_that_is_a_zombie_is_gone(run, worktree, environ):
-    child = process.start(sh("exit 5"), run, worktree, environ)
-    until(lambda: psutil.Process(child.pid).status() == psutil.STATUS_ZOMBIE)
-    assert process.adopt(run, ID) is None
-    known = Identity(**json.loads(run.process.read_text()))
-    adopted = process.Child(known)
-    assert adopted.poll() == 5
-    assert adopted.exit_code == 5
+def test_an_amp_that_is_a_zombie_is_gone(run, environ):
+    with subprocess.Popen(["true"]) as amp:
+        until(lambda: psutil.Process(amp.pid).status() == psutil.STATUS_ZOMBIE)
+        known = identify(amp.pid)
+        run.process.write_text(json.dumps({"pid": known.pid, "token": known.token, "boot": known.boot}))
+        assert process.adopt(run, ID) is None
+        asyncio.run(process.Child(known).wait())
+
+
+async def test_an_amp_that_its_own_worker_adopts_leaves_its_exit_code(run, worktree, environ):
+    """A worker that could not write for a while looks after it again."""
+    await process.start(
+        sh(f"{READY} until test -e $TEST_PLACE/go; do sleep 0.02; done; exit 5"), run, worktree, environ
+    )
+    adopted = process.adopt(run, ID)
+    Path(environ["TEST_PLACE"], "go").touch()
+    assert await ended(adopted) == 5
 
 
 @pytest.mark.parametrize("change", [{"token": "1"}, {"boot": "another"}, {"pid": 1}, {"pid": 2**30}, {"token": ""}])
-def test_a_number_that_is_used_again_is_neither_adopted_nor_signalled(run, worktree, environ, change):
-    child = process.start(sh(SLEEP), run, worktree, environ)
+async def test_a_number_that_is_used_again_is_neither_adopted_nor_signalled(run, worktree, environ, change):
+    child = await process.start(sh(SLEEP), run, worktree, environ)
     facts = {**json.loads(run.process.read_text()), **change}
     run.process.write_text(json.dumps(facts))
     assert process.adopt(run, ID) is None
@@ -334,8 +355,10 @@ def test_a_number_that_is_used_again_is_neither_adopted_nor_signalled(run, workt
     other.interrupt()
     other.terminate()
     other.kill()
-    assert other.poll() == 0
-    assert child.wait(0.05) is None
+    await other.wait()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await child.wait()
 
 
 @pytest.mark.parametrize(
@@ -352,8 +375,8 @@ def test_no_run_no_amp(run):
     assert process.strays("") == []
 
 
-def test_strays_are_those_with_exactly_this_mark(run, worktree, environ):
-    mine = process.start(sh(f"{READY} {SLEEP}"), run, worktree, environ)
+async def test_strays_are_those_with_exactly_this_mark(run, worktree, environ):
+    mine = await process.start(sh(f"{READY} {SLEEP}"), run, worktree, environ)
     others = [
         subprocess.Popen(["sleep", "1000"], env={**environ, "AMPSM_RUN_ID": name})
         for name in (f"{ID}0", ID[:-1], "", ID.upper(), f"{ID} ")
@@ -394,22 +417,21 @@ def test_neither_we_nor_our_ancestors_are_strays(environ):
     assert done.returncode == 0, done.stderr
 
 
-def test_strays_are_asked_then_killed_and_their_last_children_too(run, worktree, environ, tmp_path):
+async def test_strays_are_asked_then_killed_and_their_last_children_too(run, worktree, environ, tmp_path):
     body = (
         f"{CHILD}"
         "setsid sh -c 'trap \"\" TERM INT HUP; echo $$ > $TEST_PLACE/stubborn; while :; do sleep 0.05; done' >/dev/null & "
         "setsid sh -c 'trap \"setsid sleep 1003 & exit\" TERM; echo $$ > $TEST_PLACE/breeder; while :; do sleep 0.05; done' >/dev/null & "
     )
-    process.start(sh(body), run, worktree, environ).wait(DEADLINE)
+    await ended(await process.start(sh(body), run, worktree, environ))
     pids = {pid_in(tmp_path / name) for name in ("tool", "stubborn", "breeder")}
-    ended = process.end_strays(ID, 0.5)
-    assert pids <= {stray.pid for stray in ended}
+    assert pids <= {stray.pid for stray in process.end_strays(ID, 0.5)}
     assert process.strays(ID) == []
     assert process.end_strays(ID, 0.5) == []
 
 
-def test_ending_strays_keeps_what_is_to_be_kept(run, worktree, environ):
-    child = process.start(sh(SLEEP), run, worktree, environ)
+async def test_ending_strays_keeps_what_is_to_be_kept(run, worktree, environ):
+    child = await process.start(sh(SLEEP), run, worktree, environ)
     assert process.end_strays(ID, 0, keep=[child.pid]) == []
     assert child.alive()
 
@@ -421,15 +443,15 @@ def elsewhere(monkeypatch):
         monkeypatch.setattr(module, "LINUX", False)
 
 
-def test_without_proc_the_same_holds(elsewhere, run, worktree, environ, tmp_path):
-    child = process.start(sh(f"{CHILD} {SLEEP}"), run, worktree, environ)
+async def test_without_proc_the_same_holds(elsewhere, run, worktree, environ, tmp_path):
+    child = await process.start(sh(f"{CHILD} {SLEEP}"), run, worktree, environ)
     pid_in(tmp_path / "tool")
     assert process.adopt(run, ID).pid == child.pid
     run.process.unlink()
     assert process.adopt(run, ID).pid == child.pid
     adopted = process.adopt(run, ID)
     adopted.terminate()
-    assert adopted.wait(DEADLINE) == -15
+    assert await ended(adopted) == -15
     assert not is_alive(identify(2**30))
     assert not is_alive(identify(child.pid))
 

@@ -3,8 +3,8 @@
 Each start of it costs two seconds, and which one it is does not change by itself: most of this is for `make soak`.
 """
 
+import asyncio
 import json
-import time
 
 import pytest
 
@@ -49,20 +49,26 @@ def options(real_amp, tmp_path, home):
     return program.options(real_amp, tmp_path / "cache", offline(home))
 
 
+async def played(run, argv, environ, until_login):
+    """The exit code of an amp that runs to its end, or to the login text."""
+    child = await process.start(argv, run, run.path, command.environment(environ, ID))
+    async with asyncio.timeout(DEADLINE):
+        while child.alive():
+            if until_login and failures.needs_login(run.stream.read_bytes()):
+                child.terminate()
+            await asyncio.sleep(0.05)
+        await child.wait()
+    return child.exit_code
+
+
 def play(run, argv, environ, *, until_login=False):
-    """Run amp to its end, or to the login text, and judge it as a worker does."""
+    """Run amp and judge it as a worker does."""
     run.settings.write_bytes(command.settings(environ))
-    child = process.start(argv, run, run.path, command.environment(environ, ID))
-    end = time.monotonic() + DEADLINE
-    while child.wait(0.05) is None and time.monotonic() < end:
-        if until_login and failures.needs_login(transcript.head(run.stream)):
-            child.terminate()
-    code = child.wait(0)
-    child.kill()
+    code = asyncio.run(played(run, argv, environ, until_login))
     assert process.end_strays(ID, 1) == []
     folded, reader = Fold(ID), EventReader()
     folded.add_all(reader.feed(run.stream.read_bytes()) + reader.close())
-    stderr, head = transcript.tail(run.stderr), transcript.head(run.stream).decode()
+    stderr, head = transcript.tail(run.stderr), run.stream.read_bytes().decode()
     return code, failures.classify(
         we_stopped=False, timed_out=False, silent=False, fold=folded, exit_code=code, stderr=stderr, head=head
     )
@@ -115,7 +121,7 @@ def test_not_being_logged_in_is_recognised_at_once_and_no_token_is_kept(real_amp
     assert code is not None
     assert (ending.outcome, ending.failure, ending.hint) == (Outcome.FAILED, "not-logged-in", "amp login")
     assert "authToken" not in ending.error
-    said = failures.mask_login(transcript.head(run.stream).decode())
+    said = failures.mask_login(run.stream.read_bytes().decode())
     assert said.count("authToken=") == said.count("authToken=***")
 
 

@@ -55,19 +55,19 @@ def test_json_is_printable_ascii_and_says_the_same(value: object) -> None:
 def test_a_hostile_line_is_inert(capsys: pytest.CaptureFixture[str]) -> None:
     output.line(output.Styled(HOSTILE, "red"), HOSTILE)
     output.fields([("name", HOSTILE)])
-    tables.table((tables.TableColumn("A"), tables.TableColumn(HOSTILE)), [(HOSTILE, output.Styled(HOSTILE))])
+    tables.table((tables.TableColumn("A", str), tables.TableColumn(HOSTILE, output.Styled)), [HOSTILE])
     assert is_inert(capsys.readouterr().out, "\n")
 
 
 columns = st.lists(
-    st.builds(tables.TableColumn, st.just("T"), st.integers(0, 5), st.none() | st.integers(1, 12)),
+    st.builds(tables.TableColumn, st.just("T"), st.just(str), st.integers(0, 5), st.none() | st.integers(1, 12)),
     min_size=1,
     max_size=8,
 )
 
 
 @given(columns, st.data(), st.integers(8, 200))
-def test_a_table_fits_its_terminal(wanted: list[tables.TableColumn], data: st.DataObject, room: int) -> None:
+def test_a_table_fits_its_terminal(wanted: list[tables.TableColumn[str]], data: st.DataObject, room: int) -> None:
     natural = [data.draw(st.integers(1, 60)) for _ in wanted]
     kept = tables.fit(wanted, natural, room)
     if room >= tables.GAP * (len(kept) - 1) + len(kept):
@@ -78,9 +78,9 @@ def test_a_table_fits_its_terminal(wanted: list[tables.TableColumn], data: st.Da
 
 def test_columns_go_before_text_is_cut() -> None:
     wanted = [
-        tables.TableColumn("NAME", least=4),
-        tables.TableColumn("AGE", goes=1),
-        tables.TableColumn("TOKENS", goes=2),
+        tables.TableColumn("NAME", str, least=4),
+        tables.TableColumn("AGE", str, goes=1),
+        tables.TableColumn("TOKENS", str, goes=2),
     ]
     assert list(tables.fit(wanted, [10, 3, 6], 30)) == [0, 1, 2]
     assert tables.fit(wanted, [10, 3, 6], 15) == {0: 10, 1: 3}

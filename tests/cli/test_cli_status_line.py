@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine import labels
 from ampsm_engine.cli import status_line
 from ampsm_engine.cli.status_line import SCHEMA, count_sessions
 from ampsm_engine.model import Outcome, State, Status
@@ -55,6 +54,5 @@ def test_a_database_of_another_version_is_left_to_the_whole_command(tmp_path: Pa
     assert count_sessions(tmp_path) is None
 
 
-def test_it_knows_the_newest_schema_and_the_glyphs() -> None:
+def test_it_knows_the_newest_schema() -> None:
     assert migrations.LATEST == SCHEMA
-    assert {word: labels.GLYPHS[word] for word in status_line.SHOWN} == status_line.SHOWN

@@ -1,5 +1,6 @@
 """ampsm's own files in a repository: unseen whatever its ignore rules say, and in no merge whoever committed them."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from ampsm_engine.engine import merges, sessions
 from ampsm_engine.merging import operations
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import Session
-from ampsm_engine.worker import context
+from ampsm_engine.worker import agent_context
 from tests.conftest import git
 from tests.merging.desk import LINES, Desk, lines, options
 from tests.soak import one_in
@@ -45,7 +46,7 @@ def test_sessions_of_an_older_ampsm_are_hidden_before_amp_begins(desk: Desk, tas
     at = Path(task.worktree_path)
     (at / "AGENT_CONTEXT" / ".gitignore").unlink()
     (desk.repo / ".worktrees" / ".gitignore").unlink()
-    context.hide(task)
+    agent_context.hide(task)
     desk.base({".gitignore": NEGATED})
     desk.amp(task, {".gitignore": NEGATED})
     assert own(desk, "--all") == ""
@@ -155,3 +156,13 @@ def test_an_adopted_worktree_is_hidden_too(desk: Desk, tmp_path: Path) -> None:
     (tmp_path / "mine" / ".gitignore").write_text(NEGATED)
     subprocess.run(["git", "add", "--all"], cwd=tmp_path / "mine", check=True)
     assert git(tmp_path / "mine", "diff", "--cached", "--name-only") == ".gitignore\n"
+
+
+def test_the_last_status_is_that_of_the_store_after_a_merge_and_after_its_undo(desk: Desk, task: Session) -> None:
+    """Scripts read it to learn how a session stands."""
+    file = Path(task.worktree_path) / "AGENT_CONTEXT" / "LAST_STATUS.json"
+    desk.amp(task, {"a.txt": "1\n"})
+    desk.merge(task)
+    assert json.loads(file.read_text())["status"] == "done"
+    operations.undo(desk.engine, task.id)
+    assert json.loads(file.read_text())["status"] == "idle"

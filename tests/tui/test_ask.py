@@ -31,7 +31,7 @@ def engine(tmp_path: Path) -> Engine:
 
 async def test_an_answer_comes_from_another_process(engine: Engine) -> None:
     assert await ask(os.getpid) != os.getpid()
-    assert (await ask(views.status, engine)).running == 0
+    assert (await ask(views.status, engine))["running"] == 0
     assert await ask(diff_stat.changes, engine, ["gone"]) == {}
 
 

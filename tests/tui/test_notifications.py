@@ -31,7 +31,7 @@ async def test_each_kind_is_there_and_its_place(real: Desk, written: list[str], 
     async with real.open(a_board(a_session())):
         await real.press("at")
         real.sees("finished", "needs you", "tests failed", "conflict", "error", "desktop", "auto")
-        real.sees("No desktop here: foot is told by OSC 777")
+        real.sees("No desktop here: foot is notified by OSC 777")
         await snapshot_svg.tour(real)
 
 
@@ -52,7 +52,7 @@ async def test_the_way_of_the_terminal_is_chosen_among_few_words(real: Desk, wri
     async with real.open(a_board(a_session())):
         await real.press("at", "k", "right")
         assert config.load(real.engine.config).text("notify.terminal") == "osc9"
-        real.sees("foot is told by OSC 9")
+        real.sees("foot is notified by OSC 9")
         await real.press("left", "left")
         assert config.load(real.engine.config).text("notify.terminal") == "off"
 
@@ -61,7 +61,7 @@ async def test_a_test_is_told_as_it_would_be(real: Desk, written: list[str]) -> 
     async with real.open(a_board(a_session())):
         await real.press("at", "t")
         assert written == ["\x1b]777;notify;Try it out: finished;3 files changed, the script passed\x07"]
-        real.sees("Told foot by OSC 777")
+        real.sees("Sent to foot by OSC 777")
 
 
 async def test_where_there_is_a_desktop_it_is_told(

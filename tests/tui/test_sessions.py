@@ -10,7 +10,7 @@ import pytest
 from rich.cells import cell_len
 
 from ampsm_engine.model import State
-from ampsm_tui.screens import counting
+from ampsm_tui.screens import change_counts
 from ampsm_tui.screens.sessions import SessionsScreen
 from ampsm_tui.widgets.session_table import SessionTable
 from tests.tui.builders import AWAITING, IDLE, RUNNING, a_board, a_day, a_days_counts, a_session, some_counts
@@ -278,19 +278,19 @@ async def test_n_goes_from_match_to_match_while_a_filter_holds(desk: Desk) -> No
 async def test_an_edited_session_is_counted_before_those_that_are_only_doubted(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(counting, "PAUSE", 0)
+    monkeypatch.setattr(change_counts, "PAUSE", 0)
     asked: list[list[str]] = []
     desk.answers["changes"] = lambda _, ids: asked.append(list(ids)) or {one: some_counts() for one in ids}
     ids = [f"m{at}" for at in range(8)]
     async with desk.open(a_board(*(a_session(one, id=one) for one in ids))):
         asked.clear()
-        counter = desk.app.screen._counting  # type: ignore[attr-defined]
-        counter._doubted(set(ids))
-        counter._touched({"m7"})
+        counter = desk.app.screen._counter  # type: ignore[attr-defined]
+        counter._mark_unsure(set(ids))
+        counter._mark_changed({"m7"})
         await desk.settle()
         assert asked[0] == ["m7"]
         assert sorted(one for some in asked[1:] for one in some) == ids[:7]
-        assert max(map(len, asked)) <= counting.FEW
+        assert max(map(len, asked)) <= change_counts.FEW
 
 
 async def test_the_mouse_works_but_is_never_needed(desk: Desk) -> None:

@@ -147,12 +147,22 @@ def words(process: psutil.Process) -> list[str]:
 
 
 def kill(process: psutil.Process) -> None:
-    """SIGKILL, and wait until it is gone."""
+    """SIGKILL, and wait until it is gone, with its last thread: a lock is held until then."""
     try:
         process.send_signal(signal.SIGKILL)
     except psutil.NoSuchProcess:
         return
-    until(lambda: not process.is_running() or process.status() == psutil.STATUS_ZOMBIE, "a killed process to go")
+
+    def is_gone() -> bool:
+        if not process.is_running():
+            return True
+        with contextlib.suppress(OSError, psutil.NoSuchProcess):
+            return (
+                process.status() == psutil.STATUS_ZOMBIE and len(list(Path(f"/proc/{process.pid}/task").iterdir())) == 1
+            )
+        return True
+
+    until(is_gone, "a killed process to go")
 
 
 def unsettled(bench: Bench) -> list[Iteration]:

@@ -1,6 +1,9 @@
 """Workers and amps are killed at any moment: everything settles, nothing is lost or counted twice, nobody is left."""
 
+import json
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import psutil
@@ -10,13 +13,14 @@ from ampsm_engine.model import Iteration, Outcome, Session, State, Status
 from ampsm_engine.store import PatientStore
 from ampsm_engine.store.iterations import Iterations
 from ampsm_engine.worker import slots
-from ampsm_engine.worker.worker import Worker
+from ampsm_engine.worker.__main__ import Worker
 from tests.conftest import git
 from tests.soak import one_in
 from tests.waiting import until
 from tests.worker.bench import Bench, kill, marked, subreaper, words
 
 COUNTED = {"input_tokens": 1, "output_tokens": 10, "cache_creation_input_tokens": 100, "cache_read_input_tokens": 1000}
+ROOT = Path(__file__).parents[2]
 STEPS = 30
 """Tool calls of the long scenario; each writes a line into a file and has its own usage."""
 
@@ -217,3 +221,32 @@ def test_a_commit_that_outlives_its_worker_is_waited_for(bench: Bench) -> None:
     assert last.outcome is Outcome.DONE
     assert git(Path(session.worktree_path), "log", "--format=%s", "main..").count("amp: ") == 1
     assert "not-committed" not in bench.facts(session)
+
+
+FAILING = """
+import asyncio, sys
+from pathlib import Path
+from ampsm_engine.amp import process
+from ampsm_engine.home import RunDirectory
+from ampsm_engine.worker.__main__ import work
+
+class Failing:
+    async def work(self):
+        folder = Path(sys.argv[1])
+        await process.start(["/bin/sleep", "1000"], RunDirectory(folder), folder, {})
+        raise OSError("the home cannot be used")
+
+asyncio.run(work(Failing()))
+"""
+
+
+def test_amp_outlives_a_worker_that_fails(tmp_path: Path) -> None:
+    """The end of an event loop ends its children; amp is the next worker's."""
+    (tmp_path / "prompt.txt").write_text("Do it")
+    done = subprocess.run(
+        [sys.executable, "-c", FAILING, str(tmp_path)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    amp = psutil.Process(json.loads((tmp_path / "process.json").read_text())["pid"])
+    assert amp.status() == psutil.STATUS_SLEEPING
+    kill(amp)
+    assert (done.returncode, "the home cannot be used" in done.stderr) == (1, True)

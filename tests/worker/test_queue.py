@@ -1,7 +1,9 @@
 """Slots and the queue: who runs, who waits, in which order, and who is ended."""
 
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -94,6 +96,25 @@ def test_stop_reaches_an_amp_that_ignores_signals_and_its_tools(bench: Bench) ->
     runs.stop(bench.engine, session.id)
     assert bench.settled(session).outcome is Outcome.STOPPED
     bench.quiet()
+
+
+def test_amp_can_be_interrupted_though_ampsm_was_started_in_the_background(bench: Bench) -> None:
+    """A shell lets what it puts there ignore these signals, and a program inherits what is ignored."""
+    numbers = (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
+    bench.scenario({"touch": str(bench.flag("on"))}, {"wait_for": str(bench.flag("go"))}, SAY)
+    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    try:
+        session = bench.new()
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+    until(bench.flag("on").exists)
+    (worker,) = bench.workers()
+    status = Path(f"/proc/{worker.pid}/status").read_text().splitlines()
+    ignored = int(next(line for line in status if line.startswith("SigIgn")).split()[1], 16)
+    assert not any(ignored & (1 << (number - 1)) for number in numbers)
+    bench.flag("go").touch()
+    assert bench.settled(session).outcome is Outcome.DONE
 
 
 def test_stop_with_nothing_to_stop_is_refused(bench: Bench) -> None:

@@ -1,18 +1,15 @@
-"""amp as a process: started, asked short questions, found again after its worker died, and signalled.
+"""amp as a process: started, waited for, ended, asked short questions, and found again after its worker died.
 
-Signals reach this very process or nobody (`identity`). amp's tools run in sessions of their own: what they leave
-behind is found by the run's mark (`marked`). psutil lives in this package.
+A child and an adopted orphan are waited for and ended in the same way. amp's tools run in sessions of their own: what
+they leave behind is found by the run's mark (`marked`). psutil lives in this package.
 """
 
 import contextlib
 import json
 import os
-import select
 import signal
 import subprocess
 import tempfile
-import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -23,6 +20,8 @@ from ampsm_engine.home import PRIVATE_FILE, RunDirectory, open_private, write_pr
 from ampsm_engine.identity import LINUX, Identity, identify, is_alive
 
 if TYPE_CHECKING:
+    import asyncio  # 20 ms that light commands need not pay
+
     import psutil
 
 __all__ = ["Child", "Identity", "Stray", "adopt", "answer", "busy_with", "end_strays", "once", "start", "strays"]
@@ -37,12 +36,9 @@ _ANSWER_LIMIT = 1024 * 1024
 class Child:
     """One amp: started by this process, or adopted. Signals reach this very process or nobody."""
 
-    def __init__(self, identity: Identity, popen: "subprocess.Popen[bytes] | None" = None) -> None:
+    def __init__(self, identity: Identity, process: "asyncio.subprocess.Process | None" = None) -> None:
         self.identity = identity
-        self.exit_code: int | None = None
-        """Once it is gone: its exit code, -N after signal N, None when an adopted one did not leave it to us."""
-        self._popen = popen
-        self._gone = False
+        self._process = process
 
     @property
     def pid(self) -> int:
@@ -50,32 +46,31 @@ class Child:
         return self.identity.pid
 
     @property
-    def adopted(self) -> bool:
-        """Whether another process started it."""
-        return self._popen is None
-
-    def poll(self) -> int | None:
-        """None while it lives; then the exit code, 0 where it is not known (see `exit_code`)."""
-        if not self._gone:
-            if self._popen is not None:
-                self.exit_code = self._popen.poll()
-                self._gone = self.exit_code is not None
-            elif not is_alive(self.identity):
-                self._gone, self.exit_code = True, _reaped(self.pid)
-        return (self.exit_code or 0) if self._gone else None
+    def exit_code(self) -> int | None:
+        """Once it is gone: its exit code, -N after signal N; None for an adopted one, which does not leave it to us."""
+        return self._process.returncode if self._process else None
 
     def alive(self) -> bool:
         """Whether it still runs; a zombie does not."""
-        return self.poll() is None
+        return is_alive(self.identity)
 
-    def wait(self, seconds: float) -> int | None:
-        """The same as `poll` after at most that long; costs nothing while nothing happens."""
-        deadline = time.monotonic() + seconds
-        with _watched(self.pid) as ended:
-            while self.poll() is None and (left := deadline - time.monotonic()) > 0:
-                if ended is None or _readable(ended, left):
-                    time.sleep(min(left, _GLANCE))  # no such handle, or dead and not yet so in /proc
-        return self.poll()
+    async def wait(self) -> None:
+        """Come back as soon as it is gone; costs nothing while it lives."""
+        await (self._process.wait() if self._process else _gone(self.identity))
+
+    async def end(self, interrupt: float, terminate: float) -> None:
+        """SIGINT, SIGTERM after `interrupt` seconds, and SIGKILL after `terminate` more; comes back once it is gone.
+
+        SIGINT lets amp tell its server, end its tool and print a result; SIGHUP never, it dies silently.
+        """
+        import asyncio
+
+        for send, grace in ((self.interrupt, interrupt), (self.terminate, terminate), (self.kill, None)):
+            send()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(grace):
+                    await self.wait()
+                    return
 
     def interrupt(self) -> None:
         """SIGINT to amp alone: it ends its tools, says so in its stream, and exits."""
@@ -94,7 +89,7 @@ class Child:
         self._signal(signal.SIGKILL)
 
     def _signal(self, number: int) -> None:
-        with _watched(self.pid) as handle:
+        with _handle(self.pid) as handle:
             # The handle holds on to one process; it is that of our amp when amp is alive afterwards.
             if not self.alive():
                 return
@@ -105,8 +100,29 @@ class Child:
                     signal.pidfd_send_signal(handle, number)
 
 
+_started: dict[Identity, Child] = {}
+"""Each amp that this process started: adopted by it again, it still leaves its exit code to us."""
+
+
+async def _gone(known: Identity) -> None:
+    """Come back once a process is gone that is no child of ours."""
+    import asyncio
+
+    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+    with _handle(known.pid) as handle:
+        if handle is not None and is_alive(known):
+            loop.add_reader(handle, ended.set)
+            try:
+                await ended.wait()
+            finally:
+                loop.remove_reader(handle)
+        # Where there is no such handle, or dead and not yet so in /proc.
+        while is_alive(known):  # noqa: ASYNC110 - nobody announces it
+            await asyncio.sleep(_GLANCE)
+
+
 @contextlib.contextmanager
-def _watched(pid: int) -> Iterator[int | None]:
+def _handle(pid: int) -> Iterator[int | None]:
     """A pidfd, where the system has such a thing and the process exists."""
     handle: int | None = None
     if LINUX and hasattr(os, "pidfd_open"):
@@ -119,22 +135,7 @@ def _watched(pid: int) -> Iterator[int | None]:
             os.close(handle)
 
 
-def _readable(handle: int, seconds: float) -> bool:
-    poller = select.poll()
-    poller.register(handle, select.POLLIN)
-    return bool(poller.poll(seconds * 1000))
-
-
-def _reaped(pid: int) -> int | None:
-    """The exit code of a process that happens to be our child after all."""
-    try:
-        reaped, status = os.waitpid(pid, os.WNOHANG)
-    except ChildProcessError:
-        return None
-    return os.waitstatus_to_exitcode(status) if reaped else None
-
-
-def start(
+async def start(
     argv: Sequence[str],
     run: RunDirectory,
     worktree: Path,
@@ -144,10 +145,13 @@ def start(
 ) -> Child:
     """Start amp in the worktree, its streams in the run directory, and write down who it is.
 
-    Standard input is the file `prompt`, else the run's own.
+    Standard input is the file `prompt`, else the run's own. Whoever leaves while it runs must not let the event loop
+    end: that would end amp.
     Refused when the worktree is gone, Unfit when the program cannot be run, Failed when the run directory or
     the system does not let us.
     """
+    import asyncio
+
     with contextlib.ExitStack() as stack:
         try:
             run.process.unlink(missing_ok=True)  # it names an earlier attempt: see `adopt`
@@ -156,10 +160,9 @@ def start(
             output, errors, _ = (stack.enter_context(_appended(path)) for path in (run.stream, run.stderr, run.log))
         except OSError as reason:
             raise _unusable(run, reason) from reason
-        stack.enter_context(_signals_as_usual())
         try:
-            popen = subprocess.Popen(
-                list(argv),
+            started = await asyncio.create_subprocess_exec(
+                *argv,
                 cwd=worktree,
                 env=dict(env),
                 stdin=words,
@@ -169,13 +172,14 @@ def start(
             )
         except (OSError, ValueError) as reason:
             raise _unstartable(argv, worktree, reason) from reason
-    child = Child(identify(popen.pid), popen)
+    child = Child(identify(started.pid), started)
     facts = {"pid": child.pid, "token": child.identity.token, "boot": child.identity.boot}
     try:
         write_private(run.process, json.dumps(facts).encode())
     except OSError as reason:  # nobody could ever find this amp again
         child.kill()
         raise _unusable(run, reason) from reason
+    _started[child.identity] = child
     return child
 
 
@@ -198,29 +202,6 @@ def _unstartable(argv: Sequence[str], worktree: Path, reason: OSError | ValueErr
     return Failed(f"amp could not be started: {reason}.", "ampsm doctor")
 
 
-@contextlib.contextmanager
-def _signals_as_usual() -> Iterator[None]:
-    """No signal is ignored by what is started meanwhile.
-
-    A shell that puts ampsm in the background makes it ignore SIGINT, and a program inherits what is ignored; what
-    has a handler goes back to its default. Only a main thread may change that, and only there it is needed.
-    """
-    ignored = [
-        number
-        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
-        if signal.getsignal(number) is signal.SIG_IGN
-    ]
-    if threading.current_thread() is not threading.main_thread():
-        ignored = []
-    for number in ignored:
-        signal.signal(number, lambda *_: None)
-    try:
-        yield
-    finally:
-        for number in ignored:
-            signal.signal(number, signal.SIG_IGN)
-
-
 def adopt(run: RunDirectory, iteration_id: str) -> Child | None:
     """The amp of a run whose worker died; None when no amp lives.
 
@@ -229,12 +210,16 @@ def adopt(run: RunDirectory, iteration_id: str) -> Child | None:
     """
     written = _written(run.process)
     if written is not None:
-        return Child(written) if is_alive(written) else None
+        return _child(written) if is_alive(written) else None
     living = {process.pid: process for process in marked(iteration_id)}
     leaders = [process for process in living.values() if _is_leader(process, living)]
     writers = [process for process in leaders if _writes_to(process.pid, run.stream)]
     chosen = min(writers if LINUX else leaders, key=lambda process: (process.create_time(), process.pid), default=None)
-    return Child(identify(chosen.pid)) if chosen else None
+    return _child(identify(chosen.pid)) if chosen else None
+
+
+def _child(known: Identity) -> Child:
+    return _started.get(known) or Child(known)
 
 
 def _written(path: Path) -> Identity | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.content import Content
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
@@ -23,6 +23,7 @@ from ampsm_tui.widgets.diff import navigation
 from ampsm_tui.widgets.diff.layout import Anchor, Row, Sort
 from ampsm_tui.widgets.diff.navigation import remarked
 from ampsm_tui.widgets.diff.source import Note
+from ampsm_tui.widgets.inputs import Menu
 
 
 class CommentsScreen(Dialog[tuple[str, str]]):
@@ -33,8 +34,6 @@ class CommentsScreen(Dialog[tuple[str, str]]):
         bind("comments.resolve", "answer('resolve')", "Resolve"),
         bind("comments.reopen", "answer('reopen')", "Send again"),
         bind("comments.delete", "answer('delete')", "Delete"),
-        Binding("j", "move('cursor_down')", show=False),
-        Binding("k", "move('cursor_up')", show=False),
     ]
 
     def __init__(self, comments: Iterable[Comment]) -> None:
@@ -53,11 +52,11 @@ class CommentsScreen(Dialog[tuple[str, str]]):
                 fate = "resolved"
             line = Content(f"{one_line(one.place, 60)}  ").append(Content(fate).stylize("$accent"))
             options.append(Option(line.append(f"\n  {one_line(one.text, 200)}")))
-        yield OptionList(*options, compact=True)
+        yield Menu(*options, compact=True)
 
     def action_answer(self, what: str) -> None:
         """Close it with what is to be done."""
-        found = self.query(OptionList)
+        found = self.query(Menu)
         at = found.first().highlighted if found else None
         if at is not None:
             self.dismiss((what, self._comments[at].id))
@@ -66,11 +65,6 @@ class CommentsScreen(Dialog[tuple[str, str]]):
         """Enter, or a click."""
         event.stop()
         self.action_answer("go")
-
-    def action_move(self, how: str) -> None:
-        """j and k, as everywhere."""
-        for found in self.query(OptionList):
-            getattr(found, f"action_{how}")()
 
 
 class ReviewComments:

@@ -1,9 +1,8 @@
 """Which changes of a session are shown: all, an iteration, those between two points, those since it was last viewed."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
@@ -19,6 +18,7 @@ from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.dialog import Dialog
 from ampsm_tui.screens.review.loader import ReviewLoader
 from ampsm_tui.screens.review.pane import DiffPane
+from ampsm_tui.widgets.inputs import Menu
 
 if TYPE_CHECKING:
     from ampsm_engine.engine.ranges import Point, RangeChoice
@@ -28,11 +28,6 @@ TWO_POINTS = "points"
 
 class RangeScreen(Dialog[str]):
     """Answers the range that was chosen; `points` for two points that are chosen next."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "move('cursor_down')", show=False),
-        Binding("k", "move('cursor_up')", show=False),
-    ]
 
     def __init__(self, title: str, choices: "list[tuple[str, str, str]]", current: str) -> None:
         super().__init__(title)
@@ -47,20 +42,16 @@ class RangeScreen(Dialog[str]):
             mark = "▸" if value == self._current else " "
             told = Content(f"{mark} {fit(one_line(label, 40), wide)}")
             options.append(Option(told.append(Content(one_line(detail, 200)).stylize("dim"))))
-        yield OptionList(*options, compact=True)
+        yield Menu(*options, compact=True)
 
     def on_mount(self) -> None:
         """Begin at what is shown."""
         values = [value for value, _, _ in self._choices]
-        self.query_one(OptionList).highlighted = values.index(self._current) if self._current in values else 0
+        self.query_one(Menu).highlighted = values.index(self._current) if self._current in values else 0
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter on a line."""
         self.dismiss(self._choices[event.option_index][0])
-
-    def action_move(self, how: str) -> None:
-        """j and k, as everywhere."""
-        getattr(self.query_one(OptionList), f"action_{how}")()
 
 
 class ReviewRanges:

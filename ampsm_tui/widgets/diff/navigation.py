@@ -53,6 +53,8 @@ def line(document: Document, file: int, number: int) -> int | None:
 
 def next_unviewed(document: Document, at: int, way: int = 1) -> int | None:
     """The next hunk that is not viewed, around the end too; None when there is none."""
+    if not document.files:
+        return None
     here = document.file_at(at)
     count = len(document.files)
     for turn in range(count + 1):
@@ -73,6 +75,8 @@ def next_unviewed(document: Document, at: int, way: int = 1) -> int | None:
 
 
 def _files(document: Document, at: int, way: int) -> Iterable[int]:
+    if not document.files:
+        return iter(())
     here = document.file_at(at)
     order = range(here, len(document.files)) if way > 0 else range(here, -1, -1)
     return (file for file in order if not document.files[file].is_hidden)

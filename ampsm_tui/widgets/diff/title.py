@@ -8,8 +8,8 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from ampsm_tui.clean import cells, cut, one_line
+from ampsm_tui.widgets.inputs import LineInput
 from ampsm_tui.widgets.one_liner import OneLiner, Piece
-from ampsm_tui.widgets.typed import LineInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ class ReviewHead(OneLiner):
             elif piece.style == "minus":
                 left.pop()  # one of two counts would tell something else
             break
-        self.say(left, right)
+        self.set_pieces(left, right)
 
 
 def _left(now: ReviewStatus) -> list[Piece]:

@@ -11,7 +11,7 @@ from ampsm_engine.home import Home
 from ampsm_engine.merging import operations
 from ampsm_engine.merging.values import Options
 from ampsm_engine.notices import News, NoticeKind
-from ampsm_engine.worker import telling
+from ampsm_engine.worker import desktop_notices
 from tests.conftest import git
 from tests.waiting import until
 from tests.worker.bench import Bench
@@ -34,29 +34,29 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
         return True
 
     monkeypatch.setattr(desktop_notification, "send", send)
-    monkeypatch.setattr(telling, "GATHERING", 0.0)
+    monkeypatch.setattr(desktop_notices, "GATHERING", 0.0)
     return told
 
 
 def test_what_comes_together_is_told_together(home: Home, heard: list[tuple[str, str]]) -> None:
-    telling.leave(home, News(NoticeKind.FINISHED, "1", "docs", ""))
-    telling.leave(home, News(NoticeKind.ERROR, "2", "login", "no credits"))
-    assert telling.gather(home) == 1
+    desktop_notices.add(home, News(NoticeKind.FINISHED, "1", "docs", ""))
+    desktop_notices.add(home, News(NoticeKind.ERROR, "2", "login", "no credits"))
+    assert desktop_notices.show(home) == 1
     assert heard == [("2 sessions: 1 error, 1 finished", "login (error), docs (finished)")]
-    assert telling.gather(home) == 0
+    assert desktop_notices.show(home) == 0
     assert home.news.stat().st_mode & 0o777 == 0o600
 
 
 def test_only_one_gathers(home: Home, heard: list[tuple[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
-    telling.leave(home, News(NoticeKind.FINISHED, "1", "docs", "first"))
+    desktop_notices.add(home, News(NoticeKind.FINISHED, "1", "docs", "first"))
 
     def meanwhile(_: float) -> None:
-        monkeypatch.setattr(telling.time, "sleep", lambda _: None)
-        telling.leave(home, News(NoticeKind.FINISHED, "2", "cart", "second"))
-        assert telling.gather(home) == 0, "the lock is held"
+        monkeypatch.setattr(desktop_notices.time, "sleep", lambda _: None)
+        desktop_notices.add(home, News(NoticeKind.FINISHED, "2", "cart", "second"))
+        assert desktop_notices.show(home) == 0, "the lock is held"
 
-    monkeypatch.setattr(telling.time, "sleep", meanwhile)
-    assert telling.gather(home) == 1
+    monkeypatch.setattr(desktop_notices.time, "sleep", meanwhile)
+    assert desktop_notices.show(home) == 1
     assert heard == [("2 sessions: 2 finished", "docs (finished), cart (finished)")]
 
 
@@ -64,7 +64,7 @@ def test_half_a_line_costs_nothing_but_itself(home: Home, heard: list[tuple[str,
     home.news.write_text(
         '["finished", "1", "do\n["nonsense", "1", "a", "b"]\n7\n' + json.dumps(["finished", "2", "cart", "ok"]) + "\n"
     )
-    assert telling.gather(home) == 1
+    assert desktop_notices.show(home) == 1
     assert heard == [("cart: finished", "ok")]
 
 
@@ -78,11 +78,11 @@ def test_a_look_lasts_as_long_as_its_holder(home: Home) -> None:
     assert viewer_lock.is_viewed(home, "s1")
     second.end()
     assert not viewer_lock.is_viewed(home, "s1")
-    assert list(home.viewer_locks.iterdir()) == []
+    assert list(home.looks.iterdir()) == []
 
 
 def test_a_home_that_takes_no_file_is_looked_at_by_nobody(home: Home) -> None:
-    home.viewer_locks.write_text("in the way")
+    home.looks.write_text("in the way")
     viewer_lock.hold(home, "s1").end()
     assert not viewer_lock.is_viewed(home, "s1")
 
@@ -123,8 +123,10 @@ def test_a_worker_tells_the_end_as_trying_it_out_promises_and_only_what_is_wante
     if "2 sessions" not in told:  # told together where both ended within the same second
         assert f"|good: finished|{notices.example(NoticeKind.FINISHED).body}|" in told
         assert f"|bad: tests failed|{notices.example(NoticeKind.TESTS_FAILED).body}" in told
-    assert telling._news(bench.engine.store, bench.last(good).id).text == "3 files changed, the script passed"
-    assert telling._news(bench.engine.store, bench.last(bad).id).text.startswith("the script failed with exit code 1")
+    assert desktop_notices._news(bench.engine.store, bench.last(good).id).text == "3 files changed, the script passed"
+    assert desktop_notices._news(bench.engine.store, bench.last(bad).id).text.startswith(
+        "the script failed with exit code 1"
+    )
     assert "quiet one" not in told
     assert "watched one" not in told
 

@@ -1,7 +1,7 @@
-"""Telling the desktop how iterations ended: what several workers have to tell at about one time is told in one.
+"""Notices on the desktop: what several workers have to say at about one time is shown as one.
 
-A worker leaves its news in a file and goes on; `python -m ampsm_engine.worker.telling` waits a moment for more and
-tells. One of these at a time gathers, by a lock; the next one leaves again.
+A worker adds its news to a file and goes on; `python -m ampsm_engine.worker.desktop_notices` waits a moment for more
+and shows them. One of these is at it at a time, by a lock; the next one leaves again.
 """
 
 import contextlib
@@ -28,28 +28,28 @@ GATHERING = 1.0
 """Seconds in which further news join the first."""
 
 
-def tell(place: Home, store: Store, settings: Settings, iteration_id: str) -> None:
-    """Tell how a settled iteration ended, as `announce` does."""
-    if _is_told(settings):
+def announce_end(place: Home, store: Store, settings: Settings, iteration_id: str) -> None:
+    """Announce how a settled iteration ended, as `announce` does."""
+    if _is_wanted(settings):
         with contextlib.suppress(AmpsmError):
             if news := _news(store, iteration_id):
                 announce(place, settings, news)
 
 
 def announce(place: Home, settings: Settings, news: News) -> None:
-    """Tell the desktop something, where somebody wants to know and does not see it anyway.
+    """Show something on the desktop, where somebody wants to know and does not see it anyway.
 
-    Returns at once and raises nothing: what it is about is so, told or not.
+    Returns at once and raises nothing: what it is about is so, shown or not.
     """
-    if not _is_told(settings) or not notices.wanted(settings, news.kind):
+    if not _is_wanted(settings) or not notices.wanted(settings, news.kind):
         return
     with contextlib.suppress(OSError, AmpsmError):
         if not viewer_lock.is_viewed(place, news.session_id):
-            leave(place, news)
+            add(place, news)
             _launch(place)
 
 
-def _is_told(settings: Settings) -> bool:
+def _is_wanted(settings: Settings) -> bool:
     return settings.switch("notify.desktop") and desktop_notification.has_desktop(os.environ)
 
 
@@ -67,7 +67,7 @@ def _news(store: Store, iteration_id: str) -> News | None:
     return News(kind, session.id, session.name, text)
 
 
-def leave(place: Home, news: News) -> None:
+def add(place: Home, news: News) -> None:
     """Put news where the one who gathers finds it."""
     with _file(place) as descriptor:
         os.lseek(descriptor, 0, os.SEEK_END)
@@ -89,7 +89,7 @@ def _file(place: Home) -> Iterator[int]:
 def _launch(place: Home) -> None:
     environment = os.environ | {"AMPSM_HOME": str(place.root)}
     subprocess.Popen(
-        [sys.executable, "-P", "-m", "ampsm_engine.worker.telling"],
+        [sys.executable, "-P", "-m", "ampsm_engine.worker.desktop_notices"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -99,13 +99,13 @@ def _launch(place: Home) -> None:
     )
 
 
-def gather(place: Home) -> int:
-    """Tell all that is left there, until nothing more comes; answers how many notices it took."""
+def show(place: Home) -> int:
+    """Show all news that there are, until no more come; answers how many notices it took."""
     try:
         lock = open_private(place.slots / "telling", os.O_RDWR | os.O_CREAT)
     except OSError:
         return 0
-    told = 0
+    shown = 0
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         while lock >= 0:
@@ -113,17 +113,17 @@ def gather(place: Home) -> int:
             with _file(place) as descriptor:
                 news = tuple(_taken(descriptor))
                 if not news:
-                    # Given back while nobody can leave anything: whoever does so next finds the lock free.
+                    # Given back while nobody can add anything: whoever does so next finds the lock free.
                     os.close(lock)
                     lock = -1
             if notice := notices.notice(news):
-                told += desktop_notification.send(notice.title, notice.body)
+                shown += desktop_notification.send(notice.title, notice.body)
     except BlockingIOError:
         pass  # somebody gathers already
     finally:
         if lock >= 0:
             os.close(lock)
-    return told
+    return shown
 
 
 def _taken(descriptor: int) -> Iterator[News]:
@@ -140,4 +140,4 @@ def _taken(descriptor: int) -> Iterator[News]:
 
 
 if __name__ == "__main__":
-    gather(home())
+    show(home())

@@ -1,6 +1,6 @@
-"""What is foreseen of a session: with what it would conflict, and where; and whether a merge of it is open. Pure.
+"""What merging a session would conflict with, and where; and whether a merge of it is open. Pure.
 
-`Foreseeing` is what a widget shares that shows it.
+`ForecastWidget` is what widgets share that show it.
 """
 
 from abc import abstractmethod
@@ -32,19 +32,19 @@ class ForecastConflict(NamedTuple):
     paths: tuple[str, ...]
 
 
-class Outlook(NamedTuple):
-    """What is foreseen of one session."""
+class ConflictForecast(NamedTuple):
+    """What merging one session would conflict with."""
 
     clashes: tuple[ForecastConflict, ...] = ()
     open: str = ""
     """The state of its open merge: `working`, `conflicted`, or nothing."""
 
 
-Outlooks = Mapping[str, Outlook]
+Forecasts = Mapping[str, ConflictForecast]
 
 
-def outlooks(clashes: Iterable["SessionClash"], merges: Mapping[str, "Merge"]) -> dict[str, Outlook]:
-    """By session, from what the engine says; a clash of two sessions is told of both."""
+def forecasts(clashes: Iterable["SessionClash"], merges: Mapping[str, "Merge"]) -> dict[str, ConflictForecast]:
+    """The forecasts by session id, from what the engine says; a clash of two sessions stands with both."""
     found: dict[str, list[ForecastConflict]] = {}
     for clash in clashes:
         paths = tuple(file.path for file in clash.files)
@@ -52,19 +52,21 @@ def outlooks(clashes: Iterable["SessionClash"], merges: Mapping[str, "Merge"]) -
         if clash.other:
             found.setdefault(clash.other, []).append(ForecastConflict(clash.session_id, paths))
     return {
-        one: Outlook(tuple(sorted(found.get(one, ()))), merges[one].state.value if one in merges else "")
+        one: ConflictForecast(tuple(sorted(found.get(one, ()))), merges[one].state.value if one in merges else "")
         for one in found.keys() | merges.keys()
     }
 
 
-def told(outlook: Outlook, base: str, names: Mapping[str, str], width: int, most: int = 8) -> list[tuple[Piece, ...]]:
-    """The lines about it."""
+def forecast_lines(
+    forecast: ConflictForecast, base: str, names: Mapping[str, str], width: int, most: int = 8
+) -> list[tuple[Piece, ...]]:
+    """The lines of a preview about what is foreseen, at most `most`; `names` are those of the other sessions by id."""
     lines: list[tuple[Piece, ...]] = []
-    if outlook.open == "conflicted":
+    if forecast.open == "conflicted":
         lines.append((Piece("its conflicts wait for you: M", "awaiting-input"),))
-    elif outlook.open:
+    elif forecast.open:
         lines.append((Piece("it is being merged", "running"),))
-    for clash in outlook.clashes:
+    for clash in forecast.clashes:
         name = one_line(names.get(clash.other, clash.other), 60) if clash.other else one_line(base, 60)
         more = len(clash.paths) - NAMED
         paths = ", ".join(one_line(path, 200) for path in clash.paths[:NAMED]) + (
@@ -74,13 +76,13 @@ def told(outlook: Outlook, base: str, names: Mapping[str, str], width: int, most
     return [*lines[: most - 1], (Piece("…", "quiet"),)] if len(lines) > most else lines
 
 
-class Foreseeing(Widget):
-    """A widget that shows what is foreseen."""
+class ForecastWidget(Widget):
+    """A widget that shows forecasts."""
 
-    outlook: var[Outlooks] = var(dict, init=False)
+    forecasts: var[Forecasts] = var(dict, init=False)
 
-    def watch_outlook(self) -> None:
-        """Something else is foreseen."""
+    def watch_forecasts(self) -> None:
+        """Repaint when something else is foreseen."""
         self.refresh_changed()
 
     @abstractmethod

@@ -1,18 +1,27 @@
-"""What a run directory says of its iteration and session: the rows of the store, as far as they were known then.
+"""What stays of a run: a record of its iteration and session, and files that hold no secret any more.
 
-Written when an iteration is queued and when it is settled. The store is the truth; this is what a lost one is rebuilt
-from. It holds no secret, for the rows hold none.
+The record is the rows of the store, as far as they were known when the iteration was queued or settled. The store is
+the truth; the record is what a lost one is rebuilt from. It holds no secret, for the rows hold none.
 """
 
 import contextlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any
 
+from ampsm_engine import redact
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.home import Home, RunDirectory, write_private
 from ampsm_engine.model import Iteration, Outcome, ScriptResult, Session, State, Status, Tally
+
+STDERR_KEPT = 1 << 16
+"""Bytes of amp's standard error that are kept, of its end."""
+
+_UNNEEDED = ("amp.log", "settings.json", "again.txt", "told.txt", "before.json")
+_LOCKS = ("lease", "script.lease")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +33,7 @@ class RunRecord:
     iteration: Iteration
 
 
-def write(home: Home, session: Session, iteration: Iteration) -> None:
+def write_record(home: Home, session: Session, iteration: Iteration) -> None:
     """Write the record of a run; where that cannot be, the run is none the worse for it."""
     record = RunRecord(str(home.database), session, iteration)
     with contextlib.suppress(OSError, AmpsmError):
@@ -32,7 +41,7 @@ def write(home: Home, session: Session, iteration: Iteration) -> None:
         write_private(home.run(iteration.id).record, content.encode("utf-8", "replace"), lasting=False)
 
 
-def read(run: RunDirectory) -> RunRecord | None:
+def read_record(run: RunDirectory) -> RunRecord | None:
     """The record of a run; None when there is none that can be read."""
     try:
         found = json.loads(run.record.read_text(encoding="utf-8"))
@@ -52,3 +61,33 @@ def _known(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
     """The values of the fields that this version knows."""
     names = {field.name for field in fields(kind)}
     return {name: value for name, value in values.items() if name in names}
+
+
+def clean(run: RunDirectory) -> None:
+    """Delete what nobody needs any more, and take the secrets out of everything else. OSError when it cannot be."""
+    if not run.path.is_dir():
+        return
+    for path in sorted(run.path.iterdir()):
+        # A name with a dot before it is a file of ours that was being written when its process was killed.
+        if path.name in _UNNEEDED or path.name.startswith(".") or path.is_symlink() or not path.is_file():
+            _delete(path)
+        elif path.name not in _LOCKS:
+            redact.file(path)
+    # Redacted before anything is cut: half a secret would not be known any more.
+    if run.stderr.exists() and run.stderr.stat().st_size > STDERR_KEPT:
+        with run.stderr.open("rb+") as file:
+            file.seek(-STDERR_KEPT, os.SEEK_END)
+            tail = file.read()
+            file.seek(0)
+            file.write(tail)
+            file.truncate()
+
+
+def _delete(path: Path) -> None:
+    """Delete a file, or a folder that an agent made there."""
+    if path.is_dir() and not path.is_symlink():
+        for inner in path.iterdir():
+            _delete(inner)
+        path.rmdir()
+    else:
+        path.unlink(missing_ok=True)

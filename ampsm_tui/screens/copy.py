@@ -13,6 +13,7 @@ from ampsm_engine.model import Session
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import fit, one_line
 from ampsm_tui.screens.dialog import Dialog
+from ampsm_tui.widgets.inputs import Menu
 
 _WHAT = (
     ("i", "id", "id"),
@@ -29,8 +30,6 @@ class CopyScreen(Dialog[tuple[str, str]]):
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(letter, f"pick({field!r})", f"Copy the {word}", show=False) for letter, word, field in _WHAT),
         bind("copy.take", "take", "Copy", priority=True),
-        Binding("j", "move('cursor_down')", show=False),
-        Binding("k", "move('cursor_up')", show=False),
     ]
 
     def __init__(self, sessions: Iterable[Session]) -> None:
@@ -44,7 +43,7 @@ class CopyScreen(Dialog[tuple[str, str]]):
         for letter, word, field in _WHAT:
             shown = one_line(self._text(field), 300)
             options.append(Option(Content(f" {letter}  {fit(word, 8)}").append(Content(shown or "-").stylize("dim"))))
-        yield OptionList(*options, compact=True)
+        yield Menu(*options, compact=True)
 
     def _text(self, field: str) -> str:
         return "\n".join(getattr(session, field) for session in self._sessions)
@@ -55,13 +54,9 @@ class CopyScreen(Dialog[tuple[str, str]]):
 
     def action_take(self) -> None:
         """The line under the cursor."""
-        self.query_one(OptionList).action_select()
+        self.query_one(Menu).action_select()
 
     def action_pick(self, field: str) -> None:
         """Close it with the choice."""
         word = next(word for _, word, name in _WHAT if name == field)
         self.dismiss((word, self._text(field)))
-
-    def action_move(self, how: str) -> None:
-        """j and k, as everywhere."""
-        getattr(self.query_one(OptionList), f"action_{how}")()

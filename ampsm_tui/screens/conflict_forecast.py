@@ -1,6 +1,7 @@
-"""Keeps what is foreseen of the sessions: asked for when nothing else goes on, in small portions, and never too often.
+"""The forecasts of conflicts that a screen shows, kept up to date.
 
-The engine knows answers by the commits that they are about; asked again, only what is new costs time.
+Asked for when nothing else goes on, in small portions, and never too often. The engine knows answers by the commits
+that they are about; asked again, only what is new costs time.
 """
 
 import asyncio
@@ -13,7 +14,7 @@ from textual.dom import DOMNode
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board, BoardRow
 from ampsm_tui.ask import ask_until_answered, ignore
-from ampsm_tui.widgets.outlook import Outlooks, outlooks
+from ampsm_tui.widgets.forecast import Forecasts, forecasts
 
 if TYPE_CHECKING:
     from ampsm_engine.context import Engine
@@ -35,47 +36,47 @@ BY_HAND = 60.0
 AGAIN = 300.0
 
 
-class Foreseer:
-    """What one screen foresees. `node` runs the worker; `show` takes all of it whenever it is different."""
+class ForecastWatcher:
+    """The forecasts of one screen. `node` runs the worker; `show` takes all of them whenever they differ."""
 
-    def __init__(self, node: DOMNode, engine: "Engine", show: Callable[[Outlooks], None]) -> None:
+    def __init__(self, node: DOMNode, engine: "Engine", show: Callable[[Forecasts], None]) -> None:
         self._node = node
         self._engine = engine
         self._show = show
         self._seen: object = None
-        self._shown: Outlooks = {}
+        self._shown: Forecasts = {}
         self._radar: Radar | None = None
 
-    def board(self, board: Board) -> None:
+    def take_board(self, board: Board) -> None:
         """Take note of what may have changed it; a merge that began or ended is told at once."""
         merging = [fact.number for fact in board.facts if fact.kind in _ABOUT_MERGES]
         seen = (tuple(_mark(row) for row in board.rows), merging[-1:])
         if seen == self._seen:
             return
         self._seen = seen
-        self._node.run_worker(self._foresee(), group="foreseeing", exclusive=True)
+        self._node.run_worker(self._follow(), group="foreseeing", exclusive=True)
 
-    async def _foresee(self) -> None:
+    async def _follow(self) -> None:
         from ampsm_engine.engine import merges  # costs git; not before the first frame
         from ampsm_engine.merging import radar
 
         try:
             if self._shown:
-                self._tell(await ask_until_answered(merges.open_merges, ignore, self._engine))
+                self._update(await ask_until_answered(merges.open_merges, ignore, self._engine))
             await asyncio.sleep(QUIET)
             while True:
                 began = time.monotonic()
-                self._tell(await ask_until_answered(merges.open_merges, ignore, self._engine))
+                self._update(await ask_until_answered(merges.open_merges, ignore, self._engine))
                 self._radar = await ask_until_answered(radar.radar, ignore, self._engine, budget=BUDGET)
-                self._tell(await ask_until_answered(merges.open_merges, ignore, self._engine))
+                self._update(await ask_until_answered(merges.open_merges, ignore, self._engine))
                 took = time.monotonic() - began
                 pending = self._radar.pending if self._radar else 0
                 await asyncio.sleep(max(QUIET, SHARE * took) if pending else max(BY_HAND, AGAIN * took))
         except AmpsmError:
             return  # it is a help, and preflight tells what is wrong
 
-    def _tell(self, merges: "dict[str, Merge] | None") -> None:
-        found = outlooks(self._radar.clashes if self._radar else (), merges or {})
+    def _update(self, merges: "dict[str, Merge] | None") -> None:
+        found = forecasts(self._radar.clashes if self._radar else (), merges or {})
         if found != self._shown:
             self._shown = found
             self._show(found)

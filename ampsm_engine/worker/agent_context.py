@@ -3,12 +3,14 @@
 SESSION.md, DIFF_SUMMARY.md, ITERATION_LOG.md, LAST_STATUS.json; redacted, replaced in one step.
 """
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ampsm_engine import labels, redact
+from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import own_files, repository
 from ampsm_engine.git.places import Repo
 from ampsm_engine.home import PRIVATE_FOLDER, write_private
@@ -23,10 +25,10 @@ LISTED_FILES = 500
 
 def write(session: Session, iterations: Sequence[Iteration], files: "Sequence[FileChange]") -> str | None:
     """Bring the four files up to date; a sentence when something of the repository's stands in their place."""
-    return put(session, contents(session, iterations, files))
+    return write_files(session, contents(session, iterations, files))
 
 
-def put(session: Session, made: Mapping[str, bytes]) -> str | None:
+def write_files(session: Session, made: Mapping[str, bytes]) -> str | None:
     """Write files into the folder; a sentence when something of the repository's stands in its place."""
     worktree = Path(session.worktree_path)
     folder = worktree / FOLDER
@@ -45,9 +47,17 @@ def put(session: Session, made: Mapping[str, bytes]) -> str | None:
     return None
 
 
+def update_status(session: Session, iterations: Sequence[Iteration]) -> None:
+    """Let LAST_STATUS.json say what the store says, where something else than an iteration has changed that."""
+    if Path(session.worktree_path, FOLDER).is_dir():
+        with contextlib.suppress(AmpsmError, OSError):  # what it is about is so, written there or not
+            content = redact.text(status_text(session, iterations)).encode("utf-8", "replace")
+            write_files(session, {"LAST_STATUS.json": content})
+
+
 def hide(session: Session) -> None:
     """Hide ampsm's own files in a session's worktree and beside it, also where an older ampsm made them."""
-    put(session, {})
+    write_files(session, {})
     root = Path(session.repo_root)
     own_files.ensure(Repo(root, repository.common_dir(root), root))
 

@@ -1,6 +1,6 @@
 """Keeps the counts of the sessions on screen: asks for those whose board or files have changed, and never too often.
 
-What is shown is not known here; the screen is told new counts by a call.
+What is shown is not known here; the screen gets new counts by a call.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ RESTING = 0.4
 Counts = Mapping[str, "ChangeCounts"]
 
 
-class Counting:
+class ChangeCounter:
     """The counts of one screen. `node` runs the workers; `show` takes all counts whenever some are new."""
 
     def __init__(self, node: DOMNode, engine: "Engine", show: Callable[[Counts], None]) -> None:
@@ -51,11 +51,11 @@ class Counting:
         """Something has changed in them."""
         self._unsure: set[str] = set()
         """Something may have changed before their folders were watched."""
-        self._showing: tuple[str, ...] = ()
-        self._counting = False
-        self._told = False
+        self._shown_ids: tuple[str, ...] = ()
+        self._is_counting = False
+        self._has_complained = False
 
-    def board(self, board: Board) -> None:
+    def take_board(self, board: Board) -> None:
         """Take note of what may have changed the counts."""
         for row in board.rows:
             mark = _mark(row)
@@ -70,23 +70,23 @@ class Counting:
             self._unsure.discard(gone)
         self._count()
 
-    def showing(self, session_ids: Iterable[str]) -> None:
+    def set_shown(self, session_ids: Iterable[str]) -> None:
         """These sessions are on screen now."""
         showing = tuple(session_ids)
-        if set(showing) != set(self._showing):
-            self._showing = showing
+        if set(showing) != set(self._shown_ids):
+            self._shown_ids = showing
             self._node.run_worker(self._watch(), group="watching", exclusive=True)
         self._count()
 
     def _count(self) -> None:
-        if not self._counting and self._next():
-            self._counting = True
+        if not self._is_counting and self._next():
+            self._is_counting = True
             self._node.run_worker(self._count_all(), group="counting")
 
     def _next(self) -> list[str]:
         """What is counted next: what has changed, and only then what may have."""
-        changed = [one for one in self._showing if one in self._stale]
-        return changed[:AT_ONCE] or [one for one in self._showing if one in self._unsure][:FEW]
+        changed = [one for one in self._shown_ids if one in self._stale]
+        return changed[:AT_ONCE] or [one for one in self._shown_ids if one in self._unsure][:FEW]
 
     async def _count_all(self) -> None:
         from ampsm_engine.engine import diff_stat
@@ -105,16 +105,16 @@ class Counting:
         except AmpsmError as refusal:
             self._complain(refusal)
         finally:
-            self._counting = False
+            self._is_counting = False
 
     def _complain(self, refusal: AmpsmError) -> None:
         """Once; it is tried again without a word."""
-        if not self._told:
-            self._told = True
+        if not self._has_complained:
+            self._has_complained = True
             tell(self._node, refusal)
 
     def _is_first_round_over(self) -> bool:
-        return all(one in self._counts for one in self._showing)
+        return all(one in self._counts for one in self._shown_ids)
 
     async def _watch(self) -> None:
         """Watch the folders of what is on screen; a change makes its counts stale."""
@@ -124,18 +124,18 @@ class Counting:
         while again:
             await asyncio.sleep(RESTING)
             try:
-                folders = await ask_until_answered(diff_stat.folders, ignore, self._engine, list(self._showing))
+                folders = await ask_until_answered(diff_stat.folders, ignore, self._engine, list(self._shown_ids))
             except AmpsmError:
                 return  # the counts tell what is wrong
             # What was written before anybody listened is counted once all do.
-            missed = functools.partial(self._doubted, set(folders))
-            again = bool(folders) and await watch(folders, self._touched, missed)
+            missed = functools.partial(self._mark_unsure, set(folders))
+            again = bool(folders) and await watch(folders, self._mark_changed, missed)
 
-    def _doubted(self, session_ids: set[str]) -> None:
+    def _mark_unsure(self, session_ids: set[str]) -> None:
         self._unsure |= session_ids
         self._count()
 
-    def _touched(self, session_ids: set[str]) -> None:
+    def _mark_changed(self, session_ids: set[str]) -> None:
         self._stale |= session_ids
         self._count()
 

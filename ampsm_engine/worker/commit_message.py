@@ -5,6 +5,7 @@ Pure. Redaction is done by the caller, on the whole message.
 
 import re
 import textwrap
+from collections.abc import Callable, Sequence
 
 from ampsm_engine.model import Iteration, Session
 from ampsm_engine.plain_text import printable
@@ -35,20 +36,24 @@ _OPENERS = re.compile(
 )
 
 
-def subject(prompt: str, result: str, paths: tuple[str, ...] = (), template: str = TEMPLATE) -> str:
+def subject(prompt: str, result: str, changed: Callable[[], Sequence[str]] = tuple, template: str = TEMPLATE) -> str:
     """`amp: <what changed>`, or as the template has it, at most 72 characters.
 
-    From the first sentence of amp's result that says something, else the prompt's first line, else the files.
+    From the first sentence of amp's result that says something, else the prompt's first line, else the files that are
+    `changed`, which are only asked for then.
     """
     prompt, result = prompt[:READ], result[:READ]
     said = next((line for line in map(_plain, _sentences(result)) if _says_something(line)), "")
     asked = next((line for line in map(_plain, prompt.splitlines()) if re.search(r"\w", line)), "")
-    named = f"change {', '.join(paths[:3])}{' …' if len(paths) > 3 else ''}" if paths else "work in progress"
-    text = said or asked or printable(named)
+    text = said or asked or _named(changed())
     text = text[:1].lower() + text[1:] if text[:2].istitle() or text[1:2].islower() else text
     words = printable(template) if _PLACE in template else f"{printable(template)} {_PLACE}"
     room = max(SUBJECT_LENGTH - len(words.replace(_PLACE, "")), _ROOM)
     return words.replace(_PLACE, text if len(text) <= room else _cut(text, room)).strip()
+
+
+def _named(paths: Sequence[str]) -> str:
+    return printable(f"change {', '.join(paths[:3])}{' …' if len(paths) > 3 else ''}") if paths else "work in progress"
 
 
 def _cut(text: str, room: int) -> str:

@@ -1,0 +1,57 @@
+"""Input widgets as every screen has them: a line, a text, a menu, and what is wrong with what was typed.
+
+Their cursor stands still: a blinking one writes to the terminal for ever.
+"""
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widgets import Input, OptionList, Static, TextArea
+
+from ampsm_tui.clean import many_lines
+
+UNDO = Binding("ctrl+underscore", "undo", "Undo", show=False)
+"""As readline and Emacs have it: ctrl+z belongs to the shell."""
+
+
+class LineInput(Input):
+    """A box of one line."""
+
+    cursor_blink = reactive(False, init=False)
+
+
+class TextInput(TextArea):
+    """A box of many lines."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [UNDO]
+
+    cursor_blink = reactive(False, init=False)
+
+
+class Menu(OptionList):
+    """A list to choose a line from, walked with j and k, too."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "cursor_down", show=False),
+        Binding("k", "cursor_up", show=False),
+    ]
+
+
+class TroubleText(Static):
+    """What is wrong, and what helps; there only while something is."""
+
+    DEFAULT_CSS = "TroubleText { display: none; color: $error; }"
+
+    def __init__(self) -> None:
+        super().__init__(classes="trouble")
+        self._shown = ""
+
+    def show(self, message: str = "", hint: str = "") -> None:
+        """Show it; an empty message takes it away."""
+        text = "\n".join(part for part in (message and f"✗ {message}", hint) if part)
+        if text != self._shown:
+            self._shown = text
+            self.update(Content(many_lines(text, 1000)))
+            self.display = bool(text)

@@ -1,0 +1,33 @@
+"""A review with nothing to see: no key of the screen does harm there."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.tui.desk import Desk
+from tests.tui.reviewing import Reviewed
+
+ENDS = {"quit", "back", "review.edit"}
+"""What leaves the screen, or hands the terminal to an editor."""
+
+
+@pytest.fixture
+def reviewed(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reviewed:
+    return Reviewed(desk, tmp_path / "shop", monkeypatch)
+
+
+async def test_every_key_is_harmless_where_there_is_no_change(reviewed: Reviewed) -> None:
+    async with reviewed.open() as desk:
+        screen = reviewed.screen
+        await reviewed.until(lambda: not screen.view.document.files, "the empty diff")
+        pressed = 0
+        for binding in [one.binding for one in screen.active_bindings.values()]:
+            if binding.id in ENDS or binding.system or binding.key == "ctrl+q":
+                continue
+            for key in (binding.key, "3", binding.key):
+                await desk.pilot.press(key)
+            pressed += 1
+            while desk.app.screen is not screen:
+                await desk.pilot.press("escape")
+            assert desk.app.is_running
+        assert pressed > 40
