@@ -1,6 +1,7 @@
 """Where commented lines went: against git's own diff, and against lines that cannot be mistaken for others."""
 
 import subprocess
+from itertools import pairwise, product
 from pathlib import Path
 
 import hypothesis.strategies as st
@@ -64,3 +65,36 @@ def test_the_image_of_lines_that_were_replaced(tmp_path: Path) -> None:
     changes = edits(tmp_path, ["a", "b", "c"], ["a", "x", "y", "c"])
     assert anchors.image(changes, 2, 2) == (1, 3)
     assert anchors.image(edits(tmp_path, ["a", "b", "c"], ["a", "c"]), 2, 2) == (1, 1)
+
+
+def test_every_range_of_four_lines_is_where_its_lines_and_what_came_in_their_place_are() -> None:
+    """Each way to delete some of four lines and to insert one between: what stands in place of deleted lines is theirs,
+    what was inserted at the edge of lines that stay belongs to those it touches."""
+    for kept, inserted in product(product((True, False), repeat=4), product((0, 1), repeat=5)):
+        stays = [-1, *(at for at in range(4) if kept[at]), 4]
+        runs, places = [], {-1: -1}
+        for before, after in pairwise(stays):
+            new = places[before] + 1
+            count = sum(inserted[before + 1 : after + 1])
+            runs.append(anchors.Edit(before + 1, after - before - 1, new, count))
+            places[after] = new + count
+        changes = [run for run in runs if run.old_count or run.new_count]
+        for first in range(4):
+            for last in range(first, 4):
+                of_first = next(run for run in runs if run.old <= first <= run.old + run.old_count)
+                of_last = next(run for run in runs[::-1] if run.old <= last + 1 <= run.old + run.old_count)
+                after_deleted = kept[first] and first and not kept[first - 1]
+                before_deleted = kept[last] and last < 3 and not kept[last + 1]
+                begin = places[first] if after_deleted else of_first.new
+                end = places[last] + 1 if before_deleted else of_last.new + of_last.new_count
+                touching = [
+                    run
+                    for run in changes
+                    if (run.old <= last and run.old + run.old_count > first)
+                    or (not run.old_count and first <= run.old <= last + 1)
+                ]
+                is_gone = not any(kept[first : last + 1]) and not any(run.new_count for run in touching)
+                fate = Fate.UNTOUCHED if not touching else Fate.GONE if is_gone else Fate.TOUCHED
+                wanted = anchors.Placed(begin + 1, max(end, begin + 1), fate)
+                assert anchors.place(changes, first + 1, last + 1) == wanted, (changes, first, last)
+                assert anchors.image(changes, first + 1, last + 1) == (begin, max(begin, end)), (changes, first, last)

@@ -50,6 +50,41 @@ def test_it_groups_by_file_and_goes_by_line() -> None:
     assert places == sorted(places)
 
 
+def test_what_has_moved_is_told_where_it_is_now() -> None:
+    moved = a_comment("c1", now_path="src/new.py", now_line=30, now_line_end=32)
+    stays = a_comment("c2", path="src/new.py", line=20, line_end=20)
+    text = prompt.draft([moved, stays]).text
+    assert [line for line in text.split("\n") if line.startswith(("##", "1", "2"))] == [
+        *("## `src/new.py`", "1. Line 20:", "2. Lines 30-32:"),
+    ]
+    assert (moved.place, stays.place) == ("src/new.py:30-32", "src/new.py:20")
+    assert a_comment(line=0, line_end=0).place == "src/app.py"
+
+
+def test_a_first_line_says_all_that_is_asked() -> None:
+    def first(comments: int, rejections: int) -> str:
+        every = [a_comment(f"c{at}") for at in range(comments)], [a_rejection(f"r{at}") for at in range(rejections)]
+        return prompt.draft(*every).text.split("\n")[0]
+
+    assert first(1, 0) == "Address 1 review comment."
+    assert first(2, 0) == "Address 2 review comments."
+    assert first(0, 2) == "Leave out 2 changes that I took back."
+    assert first(1, 1) == "Address 1 review comment, and leave out 1 change that I took back."
+
+
+def test_a_rejection_without_a_reason_is_its_change_alone() -> None:
+    text = prompt.draft([], [a_rejection(reason=None)]).text
+    assert text.endswith("   ```diff\n   -old\n   +new\n   ```\n")
+
+
+def test_a_path_is_code_whatever_is_in_it() -> None:
+    paths = ["src/a b.py", "a`b.py", "a\nb.py"]
+    text = prompt.draft([a_comment(path=path) for path in paths]).text
+    assert sorted(line for line in text.split("\n") if line.startswith("##")) == [
+        *('## `"a\\nb.py"`', '## `"a\\u0060b.py"`', "## `src/a b.py`"),
+    ]
+
+
 def test_nothing_makes_no_prompt() -> None:
     assert prompt.draft([]) == prompt.ReviewDraft("", ())
     assert prompt.draft([], [a_rejection()]).text.startswith("Leave out 1 change that I took back.")
@@ -80,3 +115,5 @@ def test_a_quotation_is_cut_to_what_a_prompt_can_bear() -> None:
     assert len(made) < 25_000
     assert "… (460 lines)" in made
     assert "(5000 characters)" in made
+    whole = "\n".join(["z" * prompt.WIDEST] * prompt.MOST_LINES)
+    assert prompt.fenced(whole) == f"```\n{whole}\n```", "what it can bear is not cut"
