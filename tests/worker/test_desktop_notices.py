@@ -78,11 +78,11 @@ def test_a_look_lasts_as_long_as_its_holder(home: Home) -> None:
     assert viewer_lock.is_viewed(home, "s1")
     second.end()
     assert not viewer_lock.is_viewed(home, "s1")
-    assert list(home.looks.iterdir()) == []
+    assert list(home.viewer_locks.iterdir()) == []
 
 
 def test_a_home_that_takes_no_file_is_looked_at_by_nobody(home: Home) -> None:
-    home.looks.write_text("in the way")
+    home.viewer_locks.write_text("in the way")
     viewer_lock.hold(home, "s1").end()
     assert not viewer_lock.is_viewed(home, "s1")
 
