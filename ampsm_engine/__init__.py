@@ -24,3 +24,6 @@ Rooms, top to bottom; each may import only from those below it (import-linter ho
                            errors | words, glyphs, colours of states | unseen characters | which process a pid means |
                            folders of ours in the temporary folder | waiting for a lock on a file
 """
+
+__version__ = "0.1.0"
+"""The one place of the version: the package's metadata is made of it, and reading that costs six times a bare start."""

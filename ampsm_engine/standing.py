@@ -3,9 +3,9 @@
 It stands beside the store because importing that costs more than all the rest. It never writes, makes or mends.
 """
 
+import os
 import sqlite3
 from contextlib import closing
-from pathlib import Path
 
 SCHEMA = 5
 """The newest version of the schema that is read here; a test holds it to `migrations.LATEST`."""
@@ -18,10 +18,11 @@ SELECT 'queued', count(*) FROM iterations i JOIN sessions s ON s.id = i."session
 """
 
 
-def standing(database: Path) -> dict[str, int] | None:
+def standing(database: "str | os.PathLike[str]") -> dict[str, int] | None:
     """Sessions by status, and iterations that wait as `queued`; None when the store itself has to be asked."""
+    address = os.fspath(database).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     try:
-        connection = sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=1.0)
+        connection = sqlite3.connect(f"file:{address}?mode=ro", uri=True, timeout=1.0)
     except (sqlite3.Error, ValueError):
         return None
     with closing(connection):

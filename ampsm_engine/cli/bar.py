@@ -3,7 +3,7 @@
 import os
 import sys
 
-from ampsm_engine.home import home
+from ampsm_engine.folders import database_file
 from ampsm_engine.standing import standing
 from ampsm_engine.states import status_line
 
@@ -13,8 +13,8 @@ ARGUMENTS = ["status", "--tmux"]
 def told() -> bool:
     """Write the line; False when the whole command has to do it, which can mend things and say what is wrong."""
     try:
-        database = home().database
-        counts = standing(database) if database.exists() else {}
+        database = database_file(os.environ)
+        counts = standing(database) if os.path.exists(database) else {}
         if counts is None:
             return False
         # Past the buffer: what could not be written would stay in it, and fail the whole command once more.
