@@ -27,3 +27,6 @@ Rooms, top to bottom; each may import only from those below it (import-linter ho
     identity | private_folder | file_lock
                            which process a pid means | our folders among the temporary ones | locks on files
 """
+
+__version__ = "0.1.0"
+"""The one place of the version: the package's metadata is made of it, and reading that costs six times a bare start."""

@@ -4,11 +4,11 @@ No other module knows a path below the home. Nothing here reads or writes what t
 """
 
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from ampsm_engine import folders
 from ampsm_engine.errors import Unfit
 
 PRIVATE_FOLDER = 0o700
@@ -175,28 +175,12 @@ class Home(NamedTuple):
 def home(environ: Mapping[str, str] | None = None) -> Home:
     """The home that the environment names: AMPSM_HOME, AMPSM_DB_PATH, else the platform's data folder."""
     env = os.environ if environ is None else environ
-    named = env.get("AMPSM_HOME")
-    root = Path(named).expanduser().absolute() if named else platform_folder("data", env)
-    database = env.get("AMPSM_DB_PATH")
-    return Home(root, Path(database).expanduser().absolute() if database else root / "ampsm.sqlite")
+    return Home(Path(folders.home_folder(env)), Path(folders.database_file(env)))
 
 
 def platform_folder(kind: str, environ: Mapping[str, str] | None = None) -> Path:
-    """ampsm's folder of a kind, `data` or `config`, by the rules of this platform.
-
-    XDG_DATA_HOME and XDG_CONFIG_HOME are honoured on every platform, as amp itself does.
-    """
-    env = os.environ if environ is None else environ
-    named = env.get(f"XDG_{kind.upper()}_HOME")
-    if named and Path(named).is_absolute():
-        return Path(named) / "ampsm"
-    system: str = sys.platform
-    if system.startswith("linux"):  # as platformdirs does, without its import in every start
-        return Path.home() / (".local/share" if kind == "data" else ".config") / "ampsm"
-    import platformdirs
-
-    folder = platformdirs.user_data_path if kind == "data" else platformdirs.user_config_path
-    return folder("ampsm", appauthor=False)
+    """ampsm's folder of a kind, `data` or `config`, where this platform keeps such things."""
+    return Path(folders.platform_folder(kind, os.environ if environ is None else environ))
 
 
 def open_private(path: Path, flags: int) -> int:

@@ -269,7 +269,7 @@ class AmpsmApp(Leaving, Redrawing):
 
     def open_session(self, session_id: str) -> None:
         """Put the screen of one session in front."""
-        from ampsm_tui.screens.session import SessionScreen
+        from ampsm_tui.screens.session.screen import SessionScreen
 
         self.push_screen(SessionScreen(session_id).data_bind(AmpsmApp.board))
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from textual.app import App, ComposeResult
 from textual.widgets import Static
 
-from ampsm_tui.widgets.transcript import ShownIteration, TranscriptView
+from ampsm_tui.widgets.transcript.view import ShownIteration, TranscriptView
 
 EVENTS = 50_000
 BULLET = "\n- "
@@ -99,14 +99,14 @@ async def opened(path: Path) -> dict[str, float]:
             await asyncio.sleep(0.002)
         await pilot.pause(0)
         first = time.perf_counter() - began
-        stalls = [await _stall() for _ in iter(lambda: transcript.standing.read < 1, False)]
+        stalls = [await _stall() for _ in iter(lambda: transcript.status.read < 1, False)]
         whole = time.perf_counter() - began
         blocks = len(transcript.blocks)
         keys = ["g", *["ctrl+d"] * 20, "G", *["ctrl+u"] * 20, *["k"] * 40]
         presses = [await _press(pilot, key) for key in keys]
         began = time.perf_counter()
-        transcript.look_for("zebra")
-        searching = [await _stall() for _ in iter(lambda: transcript.standing.needle == "", False)]
+        transcript.search.find("zebra")
+        searching = [await _stall() for _ in iter(lambda: transcript.status.query == "", False)]
         return {
             "first screen": first,
             "all read": whole,

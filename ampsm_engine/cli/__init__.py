@@ -29,6 +29,8 @@ def main(*, screens: Callable[..., int] | None = None) -> None:
         from ampsm_engine.cli.entry_point import open_closed_streams
 
         open_closed_streams()
+    if sys.argv[1:] == ["--version"] and _write_version():
+        sys.exit(0)
     if sys.argv[1:] == ["status", "--tmux"]:
         from ampsm_engine.cli import status_line
 
@@ -43,3 +45,17 @@ def main(*, screens: Callable[..., int] | None = None) -> None:
         sys.exit(code)
     # All is flushed and closed: taking a hundred modules apart one by one would cost another 10 ms.
     os._exit(code)
+
+
+def _write_version() -> bool:
+    """Write the version past all that a command needs; False when the whole command has to say what is wrong."""
+    import os
+    import sys
+
+    from ampsm_engine import __version__
+
+    try:
+        os.write(sys.stdout.fileno(), f"ampsm {__version__}\n".encode())
+    except OSError:
+        return False
+    return True

@@ -144,11 +144,10 @@ def _overview() -> int:
 def _version(ctx: click.Context, _parameter: click.Parameter, value: Any) -> None:
     if not value or ctx.resilient_parsing:
         return
-    from importlib.metadata import version
-
+    from ampsm_engine import __version__
     from ampsm_engine.cli import output
 
-    output.line(f"ampsm {version('ampsm')}")
+    output.line(f"ampsm {__version__}")
     ctx.exit()
 
 

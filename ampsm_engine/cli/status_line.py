@@ -8,9 +8,8 @@ import os
 import sqlite3
 import sys
 from contextlib import closing
-from pathlib import Path
 
-from ampsm_engine.home import home
+from ampsm_engine.folders import database_file
 from ampsm_engine.states import status_line
 
 SCHEMA = 5
@@ -27,8 +26,8 @@ SELECT 'queued', count(*) FROM iterations i JOIN sessions s ON s.id = i."session
 def print_status_line() -> bool:
     """Write the line to stdout; False when the whole command has to do it, which can mend things and raise errors."""
     try:
-        database = home().database
-        counts = count_sessions(database) if database.exists() else {}
+        database = database_file(os.environ)
+        counts = count_sessions(database) if os.path.exists(database) else {}
         if counts is None:
             return False
         # Past the buffer: what could not be written would stay in it, and fail the whole command once more.
@@ -38,10 +37,11 @@ def print_status_line() -> bool:
     return True
 
 
-def count_sessions(database: Path) -> dict[str, int] | None:
+def count_sessions(database: "str | os.PathLike[str]") -> dict[str, int] | None:
     """Sessions by status, and queued iterations as `queued`; None when the store itself has to be asked."""
+    address = os.fspath(database).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     try:
-        connection = sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=1.0)
+        connection = sqlite3.connect(f"file:{address}?mode=ro", uri=True, timeout=1.0)
     except (sqlite3.Error, ValueError):
         return None
     with closing(connection):

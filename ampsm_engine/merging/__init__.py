@@ -13,7 +13,7 @@
     steps            doing it and taking it back: the target, the session's branch, the store
     open_conflict    a conflict that waits in the session's worktree: looked at, resolved, given to amp
     recovery         finishing or rolling back what a killed process left
-    radar            which sessions would conflict with their base or with each other
+    forecast         which sessions would conflict with their base or with each other
     publish          push, pull request, patch
 
 No screen and no command line in here; git itself is moved by `git.integrate` alone.

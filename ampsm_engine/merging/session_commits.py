@@ -38,20 +38,21 @@ class SessionSpan:
 
 def span(store: Store, now: Situation, objects: ObjectStore | None = None) -> SessionSpan:
     """Look at a session's branch against its target; NotFound when the two share no history."""
-    objects = objects or ObjectStore(now.root, now.repo)
     commits = plan_commits(now.root, now.base_tip, now.branch_tip)
-    if _is_plain(now, objects):
+    if _is_plain(now, objects or ObjectStore(now.root, now.repo)):
         return SessionSpan("", commits)
-    start = _start(store, now)
-    if start and not repository.is_ancestor(now.root, start, now.base_tip):
-        own = plan_commits(now.root, start, now.branch_tip)
-    else:
-        start, own = "", commits
+    start = _start_beyond_target(store, now)
+    own = plan_commits(now.root, start, now.branch_tip) if start else commits
     brought = {commit.sha for commit in own}
     mine = tuple(commit for commit in commits if commit.sha in brought)
     strange = _strangers(store, now, mine)
     stays = tuple(commit for commit in commits if commit.sha not in brought and not commit.merge)
     return SessionSpan(start, mine, tuple(commit for commit in mine if commit.sha in strange), stays)
+
+
+def own_start(store: Store, now: Situation) -> str:
+    """The `start` of a session's span alone; NotFound when session and target share no history."""
+    return "" if _is_plain(now, ObjectStore(now.root, now.repo)) else _start_beyond_target(store, now)
 
 
 def coming(now: Situation, commits: Sequence[PlannedCommit]) -> tuple[PlannedCommit, ...]:
@@ -77,6 +78,12 @@ def _is_plain(now: Situation, objects: ObjectStore) -> bool:
     if line is None or line.base != now.session.base_commit:
         return False
     return all(mark in commit.message for commit in line.commits)
+
+
+def _start_beyond_target(store: Store, now: Situation) -> str:
+    """Where the session's own work begins; empty where that is what it shares with the target."""
+    start = _start(store, now)
+    return "" if start and repository.is_ancestor(now.root, start, now.base_tip) else start
 
 
 def _start(store: Store, now: Situation) -> str:

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from functools import partial
-from itertools import compress
+from itertools import compress, count
 from operator import ne
 from typing import NamedTuple
 
@@ -27,6 +27,12 @@ _EDGE = 2
 
 _WORTH_SCROLLING = 0.9
 """Part of the changed cells above which scrolling saves too little to be tried."""
+
+_CERTAIN = 0.5
+"""Part of the changed cells below which a scroll is shorter for certain."""
+
+_MANY_PIECES = 200
+"""Pieces of a frame from which pen by pen is shorter for certain."""
 
 _WORTH_PEN_ORDER = 200
 """Characters of a frame from which it is tried to write it pen by pen."""
@@ -51,6 +57,16 @@ class Piece(NamedTuple):
     """Whether they are blanks that are erased instead of written."""
 
 
+class _Scroll(NamedTuple):
+    """A scroll that may be worth it."""
+
+    moved: Picture
+    area: Area
+    by: int
+    part: float
+    """How many cells it leaves to write, of those that have changed."""
+
+
 class Terminal:
     """What stands on the terminal: its cells, where its cursor is (None: not known) and which pen it holds."""
 
@@ -68,9 +84,9 @@ class Terminal:
 class _Text:
     """The text of a frame as it grows, with the cursor and the pen at its end."""
 
-    def __init__(self, encoder: "Encoder", cursor: tuple[int, int] | None, pen: str | None) -> None:
+    def __init__(self, encoder: "Encoder", cursor: tuple[int, int] | None, pen: str | None, begun: str = "") -> None:
         self._encoder = encoder
-        self._parts: list[str] = []
+        self._parts: list[str] = [begun]
         self.cursor = cursor
         self.pen = pen
         if pen is None:
@@ -79,6 +95,9 @@ class _Text:
 
     def __str__(self) -> str:
         return "".join(self._parts)
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts))
 
     def add(self, sequence: str) -> None:
         """Write an order that moves neither cursor nor pen."""
@@ -135,11 +154,7 @@ class Encoder:
     def encode(self, terminal: Terminal, wanted: Picture, cursor: tuple[int, int] | None) -> str:
         """The text of a frame; `terminal` is from now on what it will be when that text has arrived."""
         rows = _changed_rows(terminal.picture, wanted)
-        text = self._rows(terminal, terminal.picture, wanted, rows)
-        if len(rows) > _FEW_ROWS and self.capabilities.scrolls:
-            scrolled = self._scrolled(terminal, wanted, rows)
-            if scrolled is not None and len(str(scrolled)) < len(str(text)):
-                text = scrolled
+        text = self._shortest(terminal, wanted, rows)
         if cursor is not None:
             text.move(*cursor)
         terminal.cursor, terminal.pen = text.cursor, text.pen
@@ -151,24 +166,32 @@ class Encoder:
 
     # Scrolling.
 
-    def _scrolled(self, terminal: Terminal, wanted: Picture, rows: list[int]) -> _Text | None:
-        """The text that scrolls first, by what leaves the fewest cells to write; None where nothing has moved."""
+    def _shortest(self, terminal: Terminal, wanted: Picture, rows: list[int]) -> _Text:
+        """The shorter of the texts with and without scrolling; only the first where that is plain."""
         now = terminal.picture
+        scroll = self._best_scroll(now, wanted, rows) if len(rows) > _FEW_ROWS and self.capabilities.scrolls else None
+        texts = []
+        if scroll is not None:
+            text = _Text(self, terminal.cursor, terminal.pen)
+            self._scroll(text, scroll.area, scroll.by)
+            texts.append(self._rows(terminal, scroll.moved, wanted, _changed_rows(scroll.moved, wanted), text))
+        if scroll is None or scroll.part > _CERTAIN:
+            texts.append(self._rows(terminal, now, wanted, rows))
+        return min(texts, key=len)
+
+    def _best_scroll(self, now: Picture, wanted: Picture, rows: list[int]) -> "_Scroll | None":
+        """The scroll that leaves the fewest cells to write; None where nothing has moved."""
         spans = [_edges(now, wanted, row) for row in rows]
         changed = Area(rows[0], rows[-1], min(first for first, _ in spans), max(last for _, last in spans))
-        best: tuple[int, Picture, Area, int] | None = None
-        for by in _likely_scrolls(now, wanted, rows, changed):
-            for area in self._areas(now, changed):
-                moved = now.scroll(area, by)
-                count = _count_changed(moved, wanted, range(area.top, area.bottom + 1))
-                if best is None or count < best[0]:
-                    best = count, moved, area, by
-        if best is None or best[0] > _WORTH_SCROLLING * _count_changed(now, wanted, rows):
-            return None
-        _, moved, area, by = best
-        text = _Text(self, terminal.cursor, terminal.pen)
-        self._scroll(text, area, by)
-        return self._rows(terminal, moved, wanted, _changed_rows(moved, wanted), text)
+        cells = _count_changed(now, wanted, rows)
+        scrolls = [
+            _Scroll(moved, area, by, _count_changed(moved, wanted, range(area.top, area.bottom + 1)) / cells)
+            for by in _likely_scrolls(now, wanted, rows, changed)
+            for area in self._areas(now, changed)
+            for moved in [now.scroll(area, by)]
+        ]
+        best = min(scrolls, key=lambda one: one.part, default=None)
+        return best if best is not None and best.part < _WORTH_SCROLLING else None
 
     def _areas(self, now: Picture, changed: Area) -> Iterator[Area]:
         """The areas that may be scrolled: what has changed, where the terminal has margins, and its rows."""
@@ -206,17 +229,18 @@ class Encoder:
         doubtful = [row for row in rows if is_doubtful(wanted.texts[row]) or is_doubtful(now.texts[row])]
         sure = [row for row in rows if row not in doubtful]
         pieces = [piece for row in sure for piece in self._pieces(now, wanted, row)]
-        by_row = _Text(self, cursor, pen)
-        by_row.add(begun)
-        for piece in pieces:
-            by_row.write(self._lent(piece, by_row.pen))
-        best = by_row
-        if self.capabilities.synchronizes and len(str(by_row)) - len(begun) > _WORTH_PEN_ORDER:
-            by_pen = _Text(self, cursor, pen)
-            by_pen.add(begun)
+        texts = []
+        if not self.capabilities.synchronizes or len(pieces) < _MANY_PIECES:
+            by_row = _Text(self, cursor, pen, begun)
+            for piece in pieces:
+                by_row.write(self._lent(piece, by_row.pen))
+            texts.append(by_row)
+        if self.capabilities.synchronizes and (not texts or len(texts[0]) - len(begun) > _WORTH_PEN_ORDER):
+            by_pen = _Text(self, cursor, pen, begun)
             for piece in self._pen_order(pieces, by_pen.pen or DEFAULT):
                 by_pen.write(piece)
-            best = min(by_row, by_pen, key=lambda one: len(str(one)))
+            texts.append(by_pen)
+        best = min(texts, key=len)
         for row in doubtful:
             self._write_doubtful(best, wanted, row)
         return best
@@ -351,15 +375,26 @@ def _likely_scrolls(now: Picture, wanted: Picture, rows: list[int], changed: Are
 
 
 def _count_changed(now: Picture, wanted: Picture, rows: Iterable[int]) -> int:
+    """How many cells have changed, about: those whose text or those whose pen has, whichever are more."""
     return sum(
-        len(_changed_columns(now.texts[row], now.pens[row], wanted.texts[row], wanted.pens[row])) for row in rows
+        max(sum(map(ne, now.texts[row], wanted.texts[row])), sum(map(ne, now.pens[row], wanted.pens[row])))
+        for row in rows
+        if now.texts[row] != wanted.texts[row] or now.pens[row] != wanted.pens[row]
     )
 
 
 def _edges(now: Picture, wanted: Picture, row: int) -> tuple[int, int]:
     """The first and the last changed column of a row."""
-    columns = _changed_columns(now.texts[row], now.pens[row], wanted.texts[row], wanted.pens[row])
-    return columns[0], columns[-1]
+    texts, pens = _edge(now.texts[row], wanted.texts[row]), _edge(now.pens[row], wanted.pens[row])
+    return min(texts[0], pens[0]), max(texts[1], pens[1])
+
+
+def _edge(one: str, other: str) -> tuple[int, int]:
+    """The first and the last place where two strings differ; beyond all others where they do not."""
+    if one == other:
+        return len(one), -1
+    first = next(compress(count(), map(ne, one, other)))
+    return first, len(one) - 1 - next(compress(count(), map(ne, reversed(one), reversed(other))))
 
 
 def _spans(text: str, pens: str, new_text: str, new_pens: str) -> Iterator[tuple[int, int]]:

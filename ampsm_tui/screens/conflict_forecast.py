@@ -1,4 +1,4 @@
-"""The forecasts of conflicts that a screen shows, kept up to date.
+"""The conflict forecasts that a screen shows, kept up to date.
 
 Asked for when nothing else goes on, in small portions, and never too often. The engine knows answers by the commits
 that they are about; asked again, only what is new costs time.
@@ -18,7 +18,7 @@ from ampsm_tui.widgets.forecast import Forecasts, forecasts
 
 if TYPE_CHECKING:
     from ampsm_engine.context import Engine
-    from ampsm_engine.merging.radar import Radar
+    from ampsm_engine.merging.forecast import SessionConflicts
     from ampsm_engine.model import Merge
 
 QUIET = 2.0
@@ -45,20 +45,20 @@ class ForecastWatcher:
         self._show = show
         self._seen: object = None
         self._shown: Forecasts = {}
-        self._radar: Radar | None = None
+        self._found: SessionConflicts | None = None
 
     def take_board(self, board: Board) -> None:
-        """Take note of what may have changed it; a merge that began or ended is told at once."""
+        """Take note of what may have changed it; a merge that began or ended is shown at once."""
         merging = [fact.number for fact in board.facts if fact.kind in _ABOUT_MERGES]
         seen = (tuple(_mark(row) for row in board.rows), merging[-1:])
         if seen == self._seen:
             return
         self._seen = seen
-        self._node.run_worker(self._follow(), group="foreseeing", exclusive=True)
+        self._node.run_worker(self._follow(), group="forecast", exclusive=True)
 
     async def _follow(self) -> None:
         from ampsm_engine.engine import merges  # costs git; not before the first frame
-        from ampsm_engine.merging import radar
+        from ampsm_engine.merging import forecast
 
         try:
             if self._shown:
@@ -67,16 +67,16 @@ class ForecastWatcher:
             while True:
                 began = time.monotonic()
                 self._update(await ask_until_answered(merges.open_merges, ignore, self._engine))
-                self._radar = await ask_until_answered(radar.radar, ignore, self._engine, budget=BUDGET)
+                self._found = await ask_until_answered(forecast.forecast_conflicts, ignore, self._engine, budget=BUDGET)
                 self._update(await ask_until_answered(merges.open_merges, ignore, self._engine))
                 took = time.monotonic() - began
-                pending = self._radar.pending if self._radar else 0
+                pending = self._found.pending if self._found else 0
                 await asyncio.sleep(max(QUIET, SHARE * took) if pending else max(BY_HAND, AGAIN * took))
         except AmpsmError:
             return  # it is a help, and preflight tells what is wrong
 
     def _update(self, merges: "dict[str, Merge] | None") -> None:
-        found = forecasts(self._radar.clashes if self._radar else (), merges or {})
+        found = forecasts(self._found.conflicts if self._found else (), merges or {})
         if found != self._shown:
             self._shown = found
             self._show(found)

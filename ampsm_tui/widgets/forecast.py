@@ -1,4 +1,4 @@
-"""What merging a session would conflict with, and where; and whether a merge of it is open. Pure.
+"""The conflict forecast of a session: with what it would conflict, in which files, and if a merge is open. Pure.
 
 `ForecastWidget` is what widgets share that show it.
 """
@@ -15,11 +15,11 @@ from ampsm_tui.widgets.one_liner import Piece
 from ampsm_tui.widgets.wrapping import wrapped
 
 if TYPE_CHECKING:
-    from ampsm_engine.merging.radar import SessionClash
+    from ampsm_engine.merging.forecast import SessionConflict
     from ampsm_engine.model import Merge
 
 NAMED = 4
-"""Files that are named of one clash; the others are counted."""
+"""Files that are named of one conflict; the others are counted."""
 
 MARK = "≠ "
 """Before the name of a session that would conflict."""
@@ -35,7 +35,7 @@ class ForecastConflict(NamedTuple):
 class ConflictForecast(NamedTuple):
     """What merging one session would conflict with."""
 
-    clashes: tuple[ForecastConflict, ...] = ()
+    conflicts: tuple[ForecastConflict, ...] = ()
     open: str = ""
     """The state of its open merge: `working`, `conflicted`, or nothing."""
 
@@ -43,14 +43,14 @@ class ConflictForecast(NamedTuple):
 Forecasts = Mapping[str, ConflictForecast]
 
 
-def forecasts(clashes: Iterable["SessionClash"], merges: Mapping[str, "Merge"]) -> dict[str, ConflictForecast]:
-    """The forecasts by session id, from what the engine says; a clash of two sessions stands with both."""
+def forecasts(conflicts: Iterable["SessionConflict"], merges: Mapping[str, "Merge"]) -> dict[str, ConflictForecast]:
+    """The forecasts by session id, from what the engine says; a conflict of two sessions stands with both."""
     found: dict[str, list[ForecastConflict]] = {}
-    for clash in clashes:
-        paths = tuple(file.path for file in clash.files)
-        found.setdefault(clash.session_id, []).append(ForecastConflict(clash.other, paths))
-        if clash.other:
-            found.setdefault(clash.other, []).append(ForecastConflict(clash.session_id, paths))
+    for conflict in conflicts:
+        paths = tuple(file.path for file in conflict.files)
+        found.setdefault(conflict.session_id, []).append(ForecastConflict(conflict.other, paths))
+        if conflict.other:
+            found.setdefault(conflict.other, []).append(ForecastConflict(conflict.session_id, paths))
     return {
         one: ConflictForecast(tuple(sorted(found.get(one, ()))), merges[one].state.value if one in merges else "")
         for one in found.keys() | merges.keys()
@@ -60,16 +60,16 @@ def forecasts(clashes: Iterable["SessionClash"], merges: Mapping[str, "Merge"]) 
 def forecast_lines(
     forecast: ConflictForecast, base: str, names: Mapping[str, str], width: int, most: int = 8
 ) -> list[tuple[Piece, ...]]:
-    """The lines of a preview about what is foreseen, at most `most`; `names` are those of the other sessions by id."""
+    """The lines of a preview about a forecast, at most `most`; `names` are those of the other sessions by id."""
     lines: list[tuple[Piece, ...]] = []
     if forecast.open == "conflicted":
         lines.append((Piece("its conflicts wait for you: M", "awaiting-input"),))
     elif forecast.open:
         lines.append((Piece("it is being merged", "running"),))
-    for clash in forecast.clashes:
-        name = one_line(names.get(clash.other, clash.other), 60) if clash.other else one_line(base, 60)
-        more = len(clash.paths) - NAMED
-        paths = ", ".join(one_line(path, 200) for path in clash.paths[:NAMED]) + (
+    for conflict in forecast.conflicts:
+        name = one_line(names.get(conflict.other, conflict.other), 60) if conflict.other else one_line(base, 60)
+        more = len(conflict.paths) - NAMED
+        paths = ", ".join(one_line(path, 200) for path in conflict.paths[:NAMED]) + (
             f" and {more} more" if more > 0 else ""
         )
         lines += [(Piece(line, "text"),) for line in wrapped(f"{MARK}{name}: {paths}", width, 3)]
@@ -82,7 +82,7 @@ class ForecastWidget(Widget):
     forecasts: var[Forecasts] = var(dict, init=False)
 
     def watch_forecasts(self) -> None:
-        """Repaint when something else is foreseen."""
+        """Repaint what has another forecast now."""
         self.refresh_changed()
 
     @abstractmethod

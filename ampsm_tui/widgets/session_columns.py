@@ -50,7 +50,7 @@ def _glyph(subject: Subject) -> tuple[Piece, ...]:
 
 def _name(subject: Subject) -> tuple[Piece, ...]:
     name = Piece(one_line(subject.row.session.name, 300), "name")
-    would_conflict = subject.forecast is not None and subject.forecast.clashes and not subject.forecast.open
+    would_conflict = subject.forecast is not None and subject.forecast.conflicts and not subject.forecast.open
     marks = (labels.OUTSIDE_MARK if subject.row.session.outside else "") + ("≠" if would_conflict else "")
     return (Piece(f"{marks} ", "awaiting-input"), name) if marks else (name,)
 

@@ -9,7 +9,7 @@ import pytest
 
 from ampsm_engine.cli import entry_point
 from ampsm_engine.cli.root import MODULES
-from tests.cli.conftest import Ampsm, Shelf
+from tests.cli.conftest import Ampsm, Shelf, program
 
 HEAVY = ("textual", "pygit2", "notifypy", "psutil", "rich", "asyncio", "platformdirs", "tomlkit")
 
@@ -86,6 +86,15 @@ def test_version(ampsm: Ampsm) -> None:
     ran = ampsm("--version")
     assert (ran.code, ran.err) == (0, "")
     assert ran.out.startswith("ampsm 0.")
+    assert program("--version").communicate()[0].decode() == ran.out, "the short way says the same"
+
+
+@pytest.mark.parametrize("arguments", [["--version"], ["status", "--tmux"]], ids=" ".join)
+def test_what_runs_by_the_minute_imports_next_to_nothing(shelf: Shelf, arguments: list[str]) -> None:
+    shelf.session()
+    assert (
+        imported(*arguments) & {"click", "pathlib", "dataclasses", "ampsm_engine.home", "ampsm_engine.model"} == set()
+    )
 
 
 def test_ampsm_alone_tells_what_to_try(ampsm: Ampsm, shelf: Shelf) -> None:

@@ -1,4 +1,4 @@
-"""What is told before anything happens: findings with what to do, the plan, the radar, and what rm proves."""
+"""What is told before anything happens: findings with what to do, the plan, the conflict forecast, and what rm proves."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 
 from ampsm_engine.engine import merges, removal, repair, scripts, sessions
 from ampsm_engine.git import integrate, program
-from ampsm_engine.merging import merge_plan, operations, preflight, radar
+from ampsm_engine.merging import forecast, merge_plan, operations, preflight
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.merging.values import Finding, Options
 from ampsm_engine.model import Iteration, MergeState, Outcome, ScriptResult, Session, State, Status
@@ -122,31 +122,68 @@ def test_commits_by_hand_stay_commits_of_their_own(desk: Desk, task: Session, ap
     assert bool(done.notes) is (subjects.count("Squashed") > 1)
 
 
-def test_the_radar_sees_bases_and_neighbours_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_forecast_sees_bases_and_neighbours_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     one, other, third = desk.session("one"), desk.session("other"), desk.session("third")
     desk.amp(one, {"one.txt": lines(_3="one")})
     desk.amp(other, {"one.txt": lines(_3="other"), "two.txt": lines(_3="other")})
     desk.amp(third, {"three.txt": "third\n"})
     desk.base({"two.txt": lines(_3="base")})
-    waiting = radar.radar(desk.engine, budget=0)
-    assert (waiting.clashes, waiting.pending > 0) == ((), True)
-    found = radar.radar(desk.engine)
-    seen = {
-        (frozenset((clash.session_id, clash.other)), *(file.path for file in clash.files)) for clash in found.clashes
-    }
-    assert seen == {(frozenset((other.id, "")), "two.txt"), (frozenset((one.id, other.id)), "one.txt")}
+    waiting = forecast.forecast_conflicts(desk.engine, budget=0)
+    assert (waiting.conflicts, waiting.pending > 0) == ((), True)
+    found = forecast.forecast_conflicts(desk.engine)
+    assert predicted(desk) == {(frozenset((other.id, "")), "two.txt"), (frozenset((one.id, other.id)), "one.txt")}
     monkeypatch.setattr(integrate, "forecast", lambda *_: pytest.fail("it was known"))
-    assert radar.radar(desk.engine, budget=0) == found
+    assert forecast.forecast_conflicts(desk.engine, budget=0) == found
 
 
-def test_the_radar_asks_git_a_few_questions_however_many_sessions_there_are(
+def predicted(desk: Desk) -> set[tuple[object, ...]]:
+    """Who would conflict with whom (empty: the base), and in which files."""
+    found = forecast.forecast_conflicts(desk.engine).conflicts
+    return {(frozenset((one.session_id, one.other)), *(file.path for file in one.files)) for one in found}
+
+
+def test_the_forecast_is_of_a_sessions_own_work_alone(desk: Desk) -> None:
+    """One was merged onto a branch that conflicts with the base: what it stands on there is not its work."""
+    git(desk.repo, "branch", "release")
+    ported, other = desk.session("ported"), desk.session("other")
+    desk.amp(ported, {"two.txt": lines(_9="ported")})
+    git(desk.repo, "checkout", "-q", "release")
+    desk.base({"one.txt": lines(_3="as released")})
+    git(desk.repo, "checkout", "-q", "main")
+    desk.base({"one.txt": lines(_3="on main")})
+    desk.merge(ported, onto="release")
+    desk.amp(other, {"one.txt": lines(_15="other")})
+    assert predicted(desk) == set()
+    desk.amp(other, {"two.txt": lines(_9="other")})
+    assert predicted(desk) == {(frozenset((ported.id, other.id)), "two.txt")}
+
+
+def test_the_forecast_holds_no_work_of_a_base_that_was_rewritten(desk: Desk) -> None:
+    desk.base({"one.txt": lines(_3="taken out later")})
+    task = desk.session("task")
+    desk.amp(task, {"two.txt": lines(_9="task")})
+    git(desk.repo, "reset", "-q", "--hard", "HEAD~1")
+    desk.base({"one.txt": lines(_3="instead")})
+    assert predicted(desk) == set()
+
+
+def test_what_conflicts_with_the_base_is_not_said_again_of_a_neighbour(desk: Desk) -> None:
+    early = desk.session("early")
+    desk.amp(early, {"one.txt": lines(_3="early"), "two.txt": lines(_1="early")})
+    desk.base({"one.txt": lines(_3="base")})
+    late = desk.session("late")
+    desk.amp(late, {"two.txt": lines(_15="late")})
+    assert predicted(desk) == {(frozenset((early.id, "")), "one.txt")}
+
+
+def test_the_forecast_asks_git_a_few_questions_however_many_sessions_there_are(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = [desk.session(f"s{number}") for number in range(6)]
     for number, session in enumerate(made):
         desk.amp(session, {f"{number}.txt": "own\n", "one.txt": lines(_3=f"{number}")})
-    found = radar.radar(desk.engine)
-    assert len(found.clashes) == 15  # every pair, in one.txt
+    found = forecast.forecast_conflicts(desk.engine)
+    assert len(found.conflicts) == 15  # every pair, in one.txt
     asked: list[tuple[object, ...]] = []
     read = program.Running.__init__
 
@@ -155,7 +192,7 @@ def test_the_radar_asks_git_a_few_questions_however_many_sessions_there_are(
         read(self, argv, *more)
 
     monkeypatch.setattr(program.Running, "__init__", counted)
-    assert radar.radar(desk.engine, budget=0) == found
+    assert forecast.forecast_conflicts(desk.engine, budget=0) == found
     assert len(asked) == 2
 
 

@@ -135,7 +135,7 @@ class Desk:
             screen._on_timer_update()
 
     def _under_way(self) -> list[Worker[Any]]:
-        return [one for one in self.app.workers if one.group not in {"feed", "watching", "reading", "foreseeing"}]
+        return [one for one in self.app.workers if one.group not in {"feed", "watching", "reading", "forecast"}]
 
     async def rest(self) -> None:
         """The same while the test holds answers back: who is under way waits for them, and no message waits."""

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.errors import Refused
+from ampsm_engine.git.integrate.values import ConflictFile
+from ampsm_engine.merging.forecast import SessionConflict, SessionConflicts
 from ampsm_engine.merging.questions import Question, Unanswered
-from ampsm_engine.merging.radar import ClashingFile, Radar, SessionClash
 from ampsm_engine.merging.values import Finding, MergeResult, Options, Published
 from ampsm_engine.model import MergeState, Session
 from ampsm_tui import recovering
@@ -305,12 +306,14 @@ async def test_what_would_conflict_is_marked_in_the_list_and_told_beside_it(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, snapshot_svg: Camera
 ) -> None:
     monkeypatch.setattr("ampsm_tui.screens.conflict_forecast.QUIET", 0.0)
-    clashes = (
-        SessionClash("s1", "", (ClashingFile("app.py", "content"),)),
-        SessionClash("s1", "s2", (ClashingFile("b.py", "content"),)),
+    conflicts = (
+        SessionConflict("s1", "", (ConflictFile("app.py", "content"),)),
+        SessionConflict("s1", "s2", (ConflictFile("b.py", "content"),)),
     )
     waits = a_merge(MergeState.CONFLICTED, session_id="s3")
-    answered(desk, radar=lambda *_, **__: Radar(clashes), open_merges=lambda *_: {"s3": waits})
+    answered(
+        desk, forecast_conflicts=lambda *_, **__: SessionConflicts(conflicts), open_merges=lambda *_: {"s3": waits}
+    )
     rows = [a_session(name, id=one) for name, one in (("fix login", "s1"), ("dark mode", "s2"), ("mails", "s3"))]
     async with desk.open(a_board(*rows), size=(120, 24)):
         await shows(

@@ -12,12 +12,12 @@ from ampsm_engine.errors import Refused
 from ampsm_engine.git.values import FileChange
 from ampsm_engine.model import BoardRow, Outcome, State
 from ampsm_tui.app import AmpsmApp
-from ampsm_tui.screens.session import SessionScreen
+from ampsm_tui.screens.session.screen import SessionScreen
 from ampsm_tui.widgets.prompt_box import PromptBox
 from ampsm_tui.widgets.timeline import Timeline
-from ampsm_tui.widgets.transcript import TranscriptView
-from ampsm_tui.widgets.transcript_blocks import BlockKind
-from ampsm_tui.widgets.transcript_paint import MARK
+from ampsm_tui.widgets.transcript.blocks import BlockKind
+from ampsm_tui.widgets.transcript.painter import MARK
+from ampsm_tui.widgets.transcript.view import TranscriptView
 from tests.soak import one_in
 from tests.tui.builders import ERROR, IDLE, RUNNING, a_board, a_session, ago, an_iteration
 from tests.tui.conftest import Camera
@@ -67,7 +67,7 @@ async def opened(
         transcript = desk.app.screen.query_one(TranscriptView)
         if stream:
             told = {BlockKind.PROMPT, BlockKind.ENDING}
-            await wait(desk, lambda: transcript.standing.read == 1 and kinds(transcript) - told)
+            await wait(desk, lambda: transcript.status.read == 1 and kinds(transcript) - told)
         yield transcript
 
 
@@ -110,7 +110,7 @@ async def test_it_follows_and_holds_still(desk: Desk) -> None:
         await desk.press("ctrl+u", "ctrl+u")
         before = desk.lines[4:-5]
         grow(path, said("Unseen"), said("Unseen too"))
-        await wait(desk, lambda: transcript.standing.new_below == 2)
+        await wait(desk, lambda: transcript.status.new_below == 2)
         desk.sees("2 new below, G")
         desk.sees_not("Unseen")
         assert desk.lines[4:-5] == before
@@ -169,13 +169,13 @@ async def test_searching(desk: Desk) -> None:
         await desk.type("paragraph 3")
         desk.sees("Paragraph 3")
         await desk.press("enter")
-        assert (transcript.standing.matches, transcript.has_focus) == (11, True)
+        assert (transcript.status.matches, transcript.has_focus) == (11, True)
         desk.sees("of 11")
-        first = transcript.standing.match
+        first = transcript.status.match
         await desk.press("n")
-        assert transcript.standing.match == first % 11 + 1
+        assert transcript.status.match == first % 11 + 1
         await desk.press("N", "N")
-        assert transcript.standing.match == (first - 2) % 11 + 1
+        assert transcript.status.match == (first - 2) % 11 + 1
         await desk.press("escape")
         desk.sees_not("of 11")
         assert isinstance(desk.app.screen, SessionScreen)
@@ -356,7 +356,7 @@ async def test_looking_up_holds_still_even_without_scrolling(desk: Desk) -> None
         assert row.current
         await desk.press("k")
         grow(desk.engine.home.run(row.current.id).stream, said("Unseen"))
-        await wait(desk, lambda: transcript.standing.new_below == 1)
+        await wait(desk, lambda: transcript.status.new_below == 1)
         desk.sees_not("Unseen")
 
 

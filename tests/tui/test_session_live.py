@@ -2,9 +2,9 @@
 
 from ampsm_engine.store import follow
 from ampsm_tui.app import AmpsmApp
-from ampsm_tui.screens.session import SessionScreen
-from ampsm_tui.widgets.transcript import TranscriptView
-from ampsm_tui.widgets.transcript_paint import MARK
+from ampsm_tui.screens.session.screen import SessionScreen
+from ampsm_tui.widgets.transcript.painter import MARK
+from ampsm_tui.widgets.transcript.view import TranscriptView
 from tests.tui.desk import screen_lines
 from tests.waiting import becomes
 from tests.worker.bench import Bench
@@ -43,5 +43,5 @@ async def test_amp_is_watched_live_and_followed_up(bench: Bench) -> None:
         on.touch()
         await sees("✓ done in", "nothing was changed")
         transcript = app.screen.query_one(TranscriptView)
-        assert transcript.standing.is_following
+        assert transcript.status.is_following
     bench.settled(session)

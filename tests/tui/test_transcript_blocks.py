@@ -20,8 +20,8 @@ from ampsm_engine.amp.events import (
     ToolUse,
 )
 from ampsm_engine.amp.stream import EventReader
-from ampsm_tui.widgets.transcript_blocks import Block, BlockKind, Story, arguments, outcome
-from ampsm_tui.widgets.transcript_slices import shown
+from ampsm_tui.widgets.transcript.blocks import Block, BlockBuilder, BlockKind, arguments, outcome
+from ampsm_tui.widgets.transcript.slices import shown
 
 STREAMS = Path(__file__).parent.parent / "amp" / "streams"
 
@@ -33,9 +33,9 @@ def events_of(name: str) -> list[Event]:
 
 def told(events: Sequence[Event], *, cut: int = 0, prompt: str = "") -> list[Block]:
     """The blocks when what is behind the cut is read first."""
-    story = Story(prompt)
-    behind = story.earlier(events[cut:]).new
-    before = story.earlier(events[:cut]).new
+    builder = BlockBuilder(prompt)
+    behind = builder.earlier(events[cut:]).new
+    before = builder.earlier(events[:cut]).new
     return [block for block in before + behind if not block.is_hidden]
 
 
@@ -66,9 +66,9 @@ def test_a_subagents_words_stand_below_its_call() -> None:
 
 
 def test_the_prompts_echo_is_not_said_twice() -> None:
-    story = Story(" Do it ")
-    assert story.later([Prompt("Do it")]).new == []
-    assert [block.text for block in story.later([Prompt("And that")]).new] == ["And that"]
+    builder = BlockBuilder(" Do it ")
+    assert builder.later([Prompt("Do it")]).new == []
+    assert [block.text for block in builder.later([Prompt("And that")]).new] == ["And that"]
 
 
 @pytest.mark.parametrize(
@@ -83,27 +83,27 @@ def test_the_prompts_echo_is_not_said_twice() -> None:
     ],
 )
 def test_what_stands_alone(event: Event, kind: BlockKind, text: str) -> None:
-    (block,) = Story().later([event]).new
+    (block,) = BlockBuilder().later([event]).new
     assert block.kind is kind
     assert text in block.text
 
 
 @pytest.mark.parametrize("event", [Thinking(""), TextBlock("  \n"), Noise(" "), RunResult(ok=True, text="Done")])
 def test_what_says_nothing_is_no_block(event: Event) -> None:
-    assert Story().later([event]).new == []
+    assert BlockBuilder().later([event]).new == []
 
 
 def test_a_late_answer_changes_the_block_of_its_call() -> None:
-    story = Story()
-    (call,) = story.later([ToolUse("1", "shell_command", {"command": "make"})]).new
+    builder = BlockBuilder()
+    (call,) = builder.later([ToolUse("1", "shell_command", {"command": "make"})]).new
     assert call.searched == "make"
-    change = story.later([ToolResult("1", '{"output":"fine\\n","exitCode":0}', exit_code=0)])
+    change = builder.later([ToolResult("1", '{"output":"fine\\n","exitCode":0}', exit_code=0)])
     assert (change.new, change.changed) == ([], [call])
     assert call.searched == "make\nfine"
 
 
 def test_an_answer_without_a_call_is_shown_by_itself() -> None:
-    (block,) = Story().later([ToolResult("9", "lonely")]).new
+    (block,) = BlockBuilder().later([ToolResult("9", "lonely")]).new
     assert block.kind is BlockKind.ANSWER
     assert "lonely" in block.searched
 

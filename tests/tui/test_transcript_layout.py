@@ -10,10 +10,10 @@ from textual.strip import Strip
 
 from ampsm_tui.clean import cells
 from ampsm_tui.widgets import wrapping
-from ampsm_tui.widgets.transcript_blocks import Block, BlockKind
-from ampsm_tui.widgets.transcript_layout import TranscriptLayout
-from ampsm_tui.widgets.transcript_paint import TranscriptPainter, TranscriptStyles
-from ampsm_tui.widgets.transcript_search import TranscriptQuery, marked, search
+from ampsm_tui.widgets.transcript.blocks import Block, BlockKind
+from ampsm_tui.widgets.transcript.layout import TranscriptLayout
+from ampsm_tui.widgets.transcript.painter import TranscriptPainter, TranscriptStyles
+from ampsm_tui.widgets.transcript.search import TranscriptQuery, marked, search
 from ampsm_tui.widgets.wrapping import wrapped
 
 TEXTS = st.text(max_size=120)

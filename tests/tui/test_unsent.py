@@ -18,12 +18,12 @@ KEEPERS = {
     "screens/writing.py": "the small boxes: kept",
     "screens/new_session.py": "the form: kept",
     "screens/merge.py": "the message of a merge: kept",
-    "screens/session.py": "the next prompt: kept",
+    "screens/session/follow_up.py": "the next prompt: kept",
     "widgets/choice.py": "a field of the form, or a setting",
     "widgets/setting_row.py": "a setting: written when it is left",
     "screens/sessions.py": "a filter",
     "screens/review/screen.py": "a search",
-    "widgets/transcript_pane.py": "a search",
+    "widgets/transcript/view.py": "a search",
 }
 """Every file that makes something to type in, and what becomes of what is typed in it."""
 
@@ -143,9 +143,9 @@ async def test_a_prompt_taken_out_of_the_queue_comes_below_what_is_there_as_it_w
     async with desk.open(a_board(row)):
         await desk.press("enter", "m")
         await desk.type("draft")
-        from ampsm_tui.widgets.queue import Queue
+        from ampsm_tui.widgets.queued_prompts import QueuedPrompts
 
-        desk.app.screen.query_one(Queue).post_message(Queue.Dropped(queued))
+        desk.app.screen.query_one(QueuedPrompts).post_message(QueuedPrompts.Dropped(queued))
         await desk.settle()
         desk.sees("draft", "use my-secret")
 

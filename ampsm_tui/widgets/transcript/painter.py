@@ -11,9 +11,9 @@ from ampsm_engine.amp import tally
 from ampsm_engine.amp.events import ToolUse
 from ampsm_engine.plain_text import plural
 from ampsm_tui.clean import cells, cut, inert
-from ampsm_tui.widgets import transcript_diffs as diffs
-from ampsm_tui.widgets.transcript_blocks import Block, BlockKind, answer_text, arguments, outcome
-from ampsm_tui.widgets.transcript_markdown import MarkdownPainter
+from ampsm_tui.widgets.transcript import edits
+from ampsm_tui.widgets.transcript.blocks import Block, BlockKind, answer_text, arguments, outcome
+from ampsm_tui.widgets.transcript.markdown import MarkdownPainter
 from ampsm_tui.widgets.wrapping import wrapped
 
 PROMPT_LINES = 8
@@ -106,8 +106,8 @@ class TranscriptPainter:
         if not block.is_open:
             first = block.text.split("\n", 1)[0].replace("**", "")
             return [self._styled(cut(f"▸ thinking: {first}", width), "thinking")]
-        said = wrapped(block.text, width - 2)
-        return [self._styled("▾ thinking", "thinking"), *(self._styled(f"  {line}", "thinking") for line in said)]
+        lines = wrapped(block.text, width - 2)
+        return [self._styled("▾ thinking", "thinking"), *(self._styled(f"  {line}", "thinking") for line in lines)]
 
     def _error(self, block: Block, width: int) -> list[Line]:
         return [
@@ -126,11 +126,11 @@ class TranscriptPainter:
 
     def _ending(self, block: Block, width: int) -> list[Line]:
         lines: list[Line] = [self._styled("─" * width, "line")]
-        for told in block.text.split("\n"):
-            style = {"✓": "ok", "✗": "error", "◆": "warning"}.get(told[:1], "dim")
+        for text in block.text.split("\n"):
+            style = {"✓": "ok", "✗": "error", "◆": "warning"}.get(text[:1], "dim")
             lines += [
                 self._styled(("" if at == 0 else "  ") + line, style)
-                for at, line in enumerate(wrapped(told, width - 2))
+                for at, line in enumerate(wrapped(text, width - 2))
             ]
         return lines
 
@@ -138,11 +138,11 @@ class TranscriptPainter:
         call, answer = block.call, block.answer
         if call is None:
             return self._answer(block, width)
-        lines = diffs.diff_of(call, answer, self.near)
-        style, told = outcome(answer, self.near) if answer else ("dim", self._open_end(block))
+        lines = edits.diff_of(call, answer, self.near)
+        style, summary = outcome(answer, self.near) if answer else ("dim", self._open_end(block))
         good = style == "ok"
-        counted = diffs.counts(lines) if lines and (good or answer is None) else None
-        head = self._head(block, width, self._right(style, told, counted))
+        counted = edits.counts(lines) if lines and (good or answer is None) else None
+        head = self._head(block, width, self._right(style, summary, counted))
         if block.is_open:
             return [head, *self._inside(block, width, lines)]
         if not lines or not good:
@@ -150,12 +150,12 @@ class TranscriptPainter:
         return [head, *self._diff(lines[:DIFF_LINES], width, len(lines) - DIFF_LINES)]
 
     def _open_end(self, block: Block) -> str:
-        """What is said of a call without an answer; those of sub-agents never get one."""
+        """The words for a call without an answer; those of sub-agents never get one."""
         return "" if block.depth else "running" if self.live else "no answer"
 
-    def _right(self, style: str, told: str, counted: tuple[int, int] | None) -> Line:
+    def _right(self, style: str, summary: str, counted: tuple[int, int] | None) -> Line:
         if counted is None:
-            return self._styled(told, "dim" if style == "ok" else style)
+            return self._styled(summary, _plain(style))
         added, removed = counted
         return [*self._styled(f"+{added} ", "added"), *self._styled(f"-{removed}", "removed")]
 
@@ -164,25 +164,26 @@ class TranscriptPainter:
         call = block.call
         mark = "▾ " if block.is_open else "▸ "
         name = "?" if call is None else inert(call.name)
-        said = "" if call is None else self._argument(call)
+        argument = "" if call is None else self._argument(call)
         name = "$" if name in _SHELLS else cut(name, max(8, width // 2))
         room = width - cells(name) - 3
-        told = "".join(segment.text for segment in right)
-        wanted = cells(inert(said)) + 2 + cells(told)
-        right_room = cells(told) if wanted <= room else min(cells(told), max(9, room * 2 // 5))
-        left = cut(inert(said), max(0, room - (right_room + 2 if told else 0)))
+        size = sum(cells(segment.text) for segment in right)
+        wanted = cells(inert(argument)) + 2 + size
+        right_room = size if wanted <= room else min(size, max(9, room * 2 // 5))
+        left = cut(inert(argument), max(0, room - (right_room + 2 if size else 0)))
         line = [*self._styled(mark, "dim"), *self._styled(name, "tool"), Segment(f" {left}")]
-        if told and (right_room > 4 or right_room == cells(told)):
-            whole = right if right_room >= cells(told) else [Segment(cut(told, right_room), right[0].style)]
+        if size and (right_room > 4 or right_room == size):
+            text = "".join(segment.text for segment in right)
+            whole = right if right_room >= size else [Segment(cut(text, right_room), right[0].style)]
             line += [Segment("  "), *whole]
         return line
 
     def _argument(self, call: ToolUse) -> str:
         """What a call is about, on one line: of a patch the files, else its main argument."""
-        named = ", ".join(self.near(name) for name in diffs.files_of(call)[:3])
+        named = ", ".join(self.near(name) for name in edits.files_of(call)[:3])
         return named or self.near(tally.described(call).removeprefix(call.name).removeprefix(":").strip())
 
-    def _inside(self, block: Block, width: int, lines: tuple[diffs.DiffLine, ...]) -> list[Line]:
+    def _inside(self, block: Block, width: int, lines: tuple[edits.DiffLine, ...]) -> list[Line]:
         """What an open call shows: its arguments, and its answer or its whole diff."""
         found: list[Line] = []
         for name, value in arguments(block.call) if block.call else ():
@@ -193,8 +194,8 @@ class TranscriptPainter:
             found += self._diff(lines, width, 0)
         if block.answer and (not lines or not block.answer.success):
             style = outcome(block.answer)[0]
-            said = wrapped(self.near(answer_text(block.answer)), width - 4)
-            found += [[Segment("  "), *self._styled("│ ", "line"), *self._styled(line, _plain(style))] for line in said]
+            for line in wrapped(self.near(answer_text(block.answer)), width - 4):
+                found.append([Segment("  "), *self._styled("│ ", "line"), *self._styled(line, _plain(style))])
         return found
 
     def _named(self, name: str, value: str, width: int) -> list[Line]:
@@ -203,7 +204,7 @@ class TranscriptPainter:
             return [[*self._styled(label, "dim"), Segment(value)]]
         return [self._styled(label.rstrip(), "dim"), *([Segment(f"    {line}")] for line in wrapped(value, width - 4))]
 
-    def _diff(self, lines: tuple[diffs.DiffLine, ...], width: int, left_out: int) -> list[Line]:
+    def _diff(self, lines: tuple[edits.DiffLine, ...], width: int, left_out: int) -> list[Line]:
         found: list[Line] = []
         for line in lines:
             sign = {"@": "⋯", "f": " "}.get(line.sign, line.sign)
@@ -213,11 +214,11 @@ class TranscriptPainter:
         return found
 
     def _answer(self, block: Block, width: int) -> list[Line]:
-        style, told = outcome(block.answer, self.near) if block.answer else ("dim", "")
+        style, summary = outcome(block.answer, self.near) if block.answer else ("dim", "")
         if not block.is_open:
-            return [self._styled(cut(f"▸ answer: {told or 'ok'}", width), _plain(style))]
-        said = wrapped(answer_text(block.answer), width - 2) if block.answer else []
-        return [self._styled("▾ answer", "dim"), *(self._styled(f"  {line}", _plain(style)) for line in said)]
+            return [self._styled(cut(f"▸ answer: {summary or 'ok'}", width), _plain(style))]
+        lines = wrapped(answer_text(block.answer), width - 2) if block.answer else []
+        return [self._styled("▾ answer", "dim"), *(self._styled(f"  {line}", _plain(style)) for line in lines)]
 
     _MAKERS: dict[BlockKind, Callable[["TranscriptPainter", Block, int], list[Line]]] = {  # noqa: RUF012 - never changed
         BlockKind.PROMPT: _prompt,

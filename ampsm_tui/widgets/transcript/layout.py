@@ -1,4 +1,4 @@
-"""Where blocks stand: heights, tops, and the lines of those near the view. Pure; painting is handed in.
+"""Where blocks stand: heights, tops, and the lines of those near the view. Pure: `paint` is given.
 
 A block that nobody has looked at has a guessed height. Tops are added up in one go when somebody asks: for 50,000
 blocks that takes about a millisecond.
@@ -11,7 +11,7 @@ from itertools import accumulate
 
 from textual.strip import Strip
 
-from ampsm_tui.widgets.transcript_blocks import Block, BlockKind
+from ampsm_tui.widgets.transcript.blocks import Block, BlockKind
 
 CACHED = 500
 """Blocks whose lines are kept."""
@@ -66,9 +66,8 @@ class TranscriptLayout:
         self._forget(at + 1)
         self._ends = None
 
-    def repaint(self, paint: Paint | None = None, width: int | None = None) -> None:
+    def repaint(self, width: int | None = None) -> None:
         """Everything looks different from now on."""
-        self._paint = paint or self._paint
         self._width = width or self._width
         self._cache.clear()
         self._heights = [self._guess(block) for block in self.blocks]
@@ -106,7 +105,7 @@ class TranscriptLayout:
         strips = self._cache.get(id(block))
         if strips is None:
             painted = self._paint(block, self._width)
-            strips = [Strip.blank(0)] * self._gap(at) + painted if painted else []
+            strips = [Strip.blank(0)] * self.gap(at) + painted if painted else []
             self._cache[id(block)] = strips
             if len(self._cache) > CACHED:
                 self._cache.popitem(last=False)
@@ -137,7 +136,9 @@ class TranscriptLayout:
 
     def gap(self, at: int) -> int:
         """Empty lines at the head of a block."""
-        return self._gap(at)
+        if at == 0:
+            return 0
+        return 0 if self._is_line(self.blocks[at]) and self._is_line(self.blocks[at - 1]) else 1
 
     def _sums(self) -> list[int]:
         if self._ends is None:
@@ -150,11 +151,6 @@ class TranscriptLayout:
             self._cache.pop(id(self.blocks[at]), None)
             self._is_exact[at] = False
             self._ends = None
-
-    def _gap(self, at: int) -> int:
-        if at == 0:
-            return 0
-        return 0 if self._is_line(self.blocks[at]) and self._is_line(self.blocks[at - 1]) else 1
 
     @staticmethod
     def _is_line(block: Block) -> bool:

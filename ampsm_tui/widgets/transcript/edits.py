@@ -53,9 +53,9 @@ def files_of(call: ToolUse) -> tuple[str, ...]:
 
 
 def _edit(call: ToolUse, inner: dict[str, object]) -> Iterator[DiffLine]:
-    told = inner.get("diff")
-    if isinstance(told, str):
-        yield from unified(told)
+    answered = inner.get("diff")
+    if isinstance(answered, str):
+        yield from unified(answered)
         return
     old, new = _argument(call, "old_str", "old_string"), _argument(call, "new_str", "new_string")
     lines = difflib.unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=2)
@@ -69,10 +69,10 @@ def _create(call: ToolUse, inner: dict[str, object]) -> Iterator[DiffLine]:  # n
 
 def _patch(call: ToolUse, inner: dict[str, object]) -> Iterator[DiffLine]:
     files = inner.get("files")
-    told = [file for file in files if isinstance(file, dict)] if isinstance(files, list) else []
-    if told and all(isinstance(file.get("diff"), str) for file in told):
-        for file in told:
-            if len(told) > 1:
+    answered = [file for file in files if isinstance(file, dict)] if isinstance(files, list) else []
+    if answered and all(isinstance(file.get("diff"), str) for file in answered):
+        for file in answered:
+            if len(answered) > 1:
                 yield DiffLine("f", many_lines(str(file.get("uri", ""))).removeprefix("file://"))
             yield from unified(str(file["diff"]))
         return

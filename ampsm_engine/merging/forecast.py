@@ -1,7 +1,8 @@
-"""The conflict radar: which sessions would conflict with their base or with each other, and on which files.
+"""The conflict forecast: which sessions would conflict with their base or with each other, and in which files.
 
-An answer depends on two commits alone, so it is kept by them, and so is what a session changes at all: only sessions
-that meet in a path are merged on trial. Reads only; what is not committed is not looked at.
+A session's work is what lies between its own start and its tip. An answer depends on commits alone, so it is kept by
+them, and so is what a session changes at all: only sessions that change a path in common are merged on trial.
+Reads only; what is not committed is not looked at.
 """
 
 import hashlib
@@ -10,42 +11,40 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import changes, integrate, repository
+from ampsm_engine.git.integrate.values import ConflictFile
+from ampsm_engine.git.places import Repo
 from ampsm_engine.home import PRIVATE_FOLDER, Home, write_private
+from ampsm_engine.merging import session_commits
+from ampsm_engine.merging.situation import Situation
 from ampsm_engine.model import Session
 
 KEPT = 2_000
-"""Answers of one sort that are kept beside those that were asked for; the oldest go first."""
+"""Answers of one kind that are kept beside those that were asked for; the oldest go first."""
 
 
 @dataclass(frozen=True, slots=True)
-class ClashingFile:
-    """A file that two sides would conflict in, and how."""
-
-    path: str
-    kind: str
-
-
-@dataclass(frozen=True, slots=True)
-class SessionClash:
+class SessionConflict:
     """Two sides that would conflict: a session and its base, or two sessions."""
 
     session_id: str
     other: str
     """The id of the other session; empty for the base."""
-    files: tuple[ClashingFile, ...]
+    files: tuple[ConflictFile, ...]
+    """Path and kind of each; the sides are not looked up."""
 
 
 @dataclass(frozen=True, slots=True)
-class Radar:
+class SessionConflicts:
     """The conflicts that sessions would have with their base and each other, as far as they are known yet."""
 
-    clashes: tuple[SessionClash, ...]
+    conflicts: tuple[SessionConflict, ...]
     pending: int = 0
     """Questions that the budget left open: ask again."""
 
@@ -55,6 +54,8 @@ class _Tip:
     session: Session
     commit: str
     base: str
+    start: str
+    """The commit that its own work comes after; empty where that is what it shares with its base."""
 
 
 class _Budget:
@@ -77,64 +78,75 @@ class _Budget:
         return True
 
 
-def radar(engine: Engine, *, budget: float | None = None) -> Radar:
+def forecast_conflicts(engine: Engine, *, budget: float | None = None) -> SessionConflicts:
     """What every live session would conflict with; at most `budget` seconds go into answers that are not known yet."""
     by_root: dict[str, list[Session]] = {}
     for session in engine.store.sessions.all():
         by_root.setdefault(session.repo_root, []).append(session)
     left = _Budget(budget)
-    clashes = [
-        clash
+    conflicts = [
+        conflict
         for root, sessions in by_root.items()
         if Path(root).is_dir()
-        for clash in _Repository(engine.home, Path(root), left).clashes(sessions)
+        for conflict in _Repository(engine, Path(root), left).conflicts(sessions)
     ]
-    return Radar(tuple(clashes), left.pending)
+    return SessionConflicts(tuple(conflicts), left.pending)
 
 
 class _Repository:
-    """One repository, for one look."""
+    """The sessions of one repository, for one forecast."""
 
-    def __init__(self, home: Home, root: Path, left: _Budget) -> None:
+    def __init__(self, engine: Engine, root: Path, left: _Budget) -> None:
+        self._store = engine.store
         self._root = root
         self._left = left
-        self._known = _Answers(home, root)
+        self._known = _Answers(engine.home, root)
 
-    def clashes(self, sessions: Sequence[Session]) -> list[SessionClash]:
-        """Each session with its base, then each pair that meets."""
+    @cached_property
+    def _repo(self) -> Repo:
+        return repository.around(self._root)
+
+    def conflicts(self, sessions: Sequence[Session]) -> list[SessionConflict]:
+        """Those of each session with its base, then those of each pair of sessions that change a path in common."""
         live = tuple(self._live(sessions))
         found = [
-            SessionClash(tip.session.id, "", files)
+            SessionConflict(tip.session.id, "", files)
             for tip in live
-            if tip.base != tip.commit and (files := self._foreseen(tip.base, tip.commit))
+            if tip.base != tip.commit and (files := self._merged(tip.base, tip))
         ]
+        with_base = {conflict.session_id: {file.path for file in conflict.files} for conflict in found}
         touched = [(tip, names) for tip in live if (names := self._touched(tip)) is not None]
-        for one, other in _meeting(touched):
-            if files := self._foreseen(other.commit, one.commit):
-                found.append(SessionClash(one.session.id, other.session.id, files))
+        for ours, theirs, both in _pairs(touched):
+            elsewhere = with_base.get(ours.session.id, set()) | with_base.get(theirs.session.id, set())
+            between = self._merged(ours.commit, theirs, ours.start)
+            if files := tuple(file for file in between if file.path in both or file.path not in elsewhere):
+                found.append(SessionConflict(theirs.session.id, ours.session.id, files))
         self._known.save()
         return found
 
     def _live(self, sessions: Sequence[Session]) -> Iterator[_Tip]:
         """Sessions with work that their base does not have."""
         try:
-            heads = repository.all_branch_tips(self._root)
+            tips = repository.all_branch_tips(self._root)
         except AmpsmError:
             return  # whatever is wrong with it, preflight tells
         bases: dict[str, str] = {}
         merged: dict[str, frozenset[str]] = {}
         for session in sessions:
-            tip = heads.get(session.branch_name)
+            tip = tips.get(session.branch_name)
             name = session.base_branch
             if name not in bases:
-                bases[name] = heads.get(name) or self._resolved(name)
+                bases[name] = tips.get(name) or self._resolved(name)
             base = bases[name] or session.base_commit
             if tip is None or not base:
                 continue
             if base not in merged:
                 merged[base] = self._contained(base)
-            if session.branch_name not in merged[base]:
-                yield _Tip(session, tip, base)
+            if session.branch_name in merged[base]:
+                continue
+            start = self._start(session, tip, base)
+            if start is not None:
+                yield _Tip(session, tip, base, start)
 
     def _resolved(self, name: str) -> str:
         try:
@@ -148,23 +160,43 @@ class _Repository:
         except AmpsmError:
             return frozenset()
 
-    def _foreseen(self, ours: str, theirs: str) -> tuple[ClashingFile, ...]:
-        key = f"{ours}..{theirs}"
-        known = self._known.get("clashes", key)
+    def _start(self, session: Session, tip: str, base: str) -> str | None:
+        """Where a session's own work begins, see `_Tip`; None when that is left open."""
+        key = f"{session.base_commit} {base}...{tip}"
+        known = self._known.get("starts", key)
+        if known is None:
+            if not self._left.allows():
+                return None
+            now = Situation(session, self._repo, session.base_branch, is_branch=True, base_tip=base, branch_tip=tip)
+            try:
+                known = [session_commits.own_start(self._store, now)]
+            except AmpsmError:
+                known = [""]  # no common history: what is wrong there, preflight tells
+            self._known.put("starts", key, known)
+        return str(known[0])
+
+    def _merged(self, ours: str, theirs: _Tip, start_of_ours: str = "") -> tuple[ConflictFile, ...]:
+        """The conflicts of a session's work with a commit, which may be another session's with a start of its own.
+
+        Where both start at the same commit it is what they have in common, and git finds it by itself.
+        """
+        start = theirs.start if theirs.start != start_of_ours else ""
+        key = f"{ours}..{theirs.commit} {start}".rstrip()
+        known = self._known.get("conflicts", key)
         if known is None:
             if not self._left.allows():
                 return ()
             try:
-                found = integrate.forecast(self._root, ours, theirs).conflicts
+                found = integrate.forecast(self._root, ours, theirs.commit, start).conflicts
             except AmpsmError:
                 found = ()  # no common history: what is wrong there, preflight tells
             known = [[file.path, file.kind] for file in found]
-            self._known.put("clashes", key, known)
-        return tuple(ClashingFile(str(path), str(kind)) for path, kind in known)
+            self._known.put("conflicts", key, known)
+        return tuple(ConflictFile(str(path), kind) for path, kind in known)
 
     def _touched(self, tip: _Tip) -> frozenset[str] | None:
         """What a session changes, and whatever else could meet it; None when that is left open."""
-        key = f"{tip.base}...{tip.commit}"
+        key = f"{tip.start or tip.base}...{tip.commit}"
         known = self._known.get("touched", key)
         if known is None:
             if not self._left.allows():
@@ -174,20 +206,24 @@ class _Repository:
         return frozenset(known)
 
 
-def _meeting(touched: Sequence[tuple[_Tip, frozenset[str]]]) -> Iterator[tuple[_Tip, _Tip]]:
-    """Each pair with work of its own that meets in a path, the one that comes to the other first."""
+def _pairs(touched: Sequence[tuple[_Tip, frozenset[str]]]) -> Iterator[tuple[_Tip, _Tip, frozenset[str]]]:
+    """Each two sessions with work of their own that change paths in common, and these paths.
+
+    The second comes to the first: it is the one whose own start git would not find, and else the order is always the
+    same, so that the answer is found again.
+    """
     for (one, names), (other, others) in itertools.combinations(touched, 2):
         if names.isdisjoint(others):
             continue
-        first, second = sorted((one, other), key=lambda tip: tip.commit)
-        if first.commit not in (second.commit, second.base) and second.commit != first.base:
-            yield second, first
+        ours, theirs = sorted((one, other), key=lambda tip: (bool(tip.start), tip.commit))
+        if one.commit not in (other.commit, other.base) and other.commit != one.base:
+            yield ours, theirs, names & others
 
 
 def _touches(root: Path, tip: _Tip) -> frozenset[str]:
     """The paths of its changes, and folders that it moves things out of, or adds things to."""
     try:
-        start = changes.merge_base(root, tip.base, tip.commit) or tip.base
+        start = tip.start or changes.merge_base(root, tip.base, tip.commit) or tip.base
         files = changes.files(root, start, tip.commit)
     except AmpsmError:
         return frozenset()
@@ -202,28 +238,28 @@ def _touches(root: Path, tip: _Tip) -> frozenset[str]:
 
 
 class _Answers:
-    """Answers by a key that names commits, of several sorts. What is no such file is an empty one."""
+    """Answers by a key that names commits, of several kinds. What is no such file is an empty one."""
 
     def __init__(self, home: Home, root: Path) -> None:
         name = hashlib.sha256(str(root).encode("utf-8", "surrogateescape")).hexdigest()[:16]
-        self._path = home.cache / f"radar-{name}.json"
+        self._path = home.cache / f"forecast-{name}.json"
         self._used: set[tuple[str, str]] = set()
         self._is_new = False
         try:
             found = json.loads(self._path.read_bytes())
-            self._answers: dict[str, dict[str, Any]] = {sort: dict(answers) for sort, answers in found.items()}
+            self._answers: dict[str, dict[str, Any]] = {kind: dict(answers) for kind, answers in found.items()}
         except (OSError, ValueError, TypeError, AttributeError):
             self._answers = {}
 
-    def get(self, sort: str, key: str) -> Any:
+    def get(self, kind: str, key: str) -> Any:
         """The answer as JSON; None when it is not known."""
-        self._used.add((sort, key))
-        return self._answers.get(sort, {}).get(key)
+        self._used.add((kind, key))
+        return self._answers.get(kind, {}).get(key)
 
-    def put(self, sort: str, key: str, answer: Sequence[object]) -> None:
+    def put(self, kind: str, key: str, answer: Sequence[object]) -> None:
         """Remember an answer, a list for JSON; `save` writes it to the file."""
-        self._used.add((sort, key))
-        self._answers.setdefault(sort, {})[key] = answer
+        self._used.add((kind, key))
+        self._answers.setdefault(kind, {})[key] = answer
         self._is_new = True
 
     def save(self) -> None:
@@ -231,12 +267,12 @@ class _Answers:
         if not self._is_new:
             return
         kept = {
-            sort: {
+            kind: {
                 key: answer
                 for number, (key, answer) in enumerate(answers.items())
-                if number >= len(answers) - KEPT or (sort, key) in self._used
+                if number >= len(answers) - KEPT or (kind, key) in self._used
             }
-            for sort, answers in self._answers.items()
+            for kind, answers in self._answers.items()
         }
         self._path.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         write_private(self._path, json.dumps(kept).encode(), lasting=False)

@@ -19,20 +19,20 @@ from ampsm_tui.clean import cut, one_line
 from ampsm_tui.widgets.timeline import on_ground
 
 MOST = 4
-"""Lines that the queue takes; the cursor moves those in view."""
+"""Lines that the queue takes at most; the cursor scrolls it."""
 
 
-class Queue(Widget, can_focus=True):
-    """Waiting iterations with a cursor."""
+class QueuedPrompts(Widget, can_focus=True):
+    """The queued iterations of a session, with a cursor."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {"queue--label", "queue--text", "queue--cursor"}
+    COMPONENT_CLASSES: ClassVar[set[str]] = {"queued-prompts--label", "queued-prompts--text", "queued-prompts--cursor"}
     DEFAULT_CSS = f"""
-    Queue {{
+    QueuedPrompts {{
         height: auto; max-height: {MOST}; display: none; padding: 0 1;
         &.-any {{ display: block; }}
-        & > .queue--label {{ color: $secondary; }}
-        & > .queue--text {{ color: $foreground; }}
-        & > .queue--cursor {{ background: $primary 25%; }}
+        & > .queued-prompts--label {{ color: $secondary; }}
+        & > .queued-prompts--text {{ color: $foreground; }}
+        & > .queued-prompts--cursor {{ background: $primary 25%; }}
     }}
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -46,14 +46,14 @@ class Queue(Widget, can_focus=True):
     """What waits, oldest first."""
 
     @dataclass
-    class Editing(Message):
-        """Somebody wants to change this prompt."""
+    class EditWanted(Message):
+        """This prompt is to be edited."""
 
         iteration: Iteration
 
     @dataclass
     class Dropped(Message):
-        """Somebody wants this prompt not to run."""
+        """This prompt is not to run."""
 
         iteration: Iteration
 
@@ -95,11 +95,11 @@ class Queue(Widget, can_focus=True):
             ]
         ).adjust_cell_length(width)
         if is_here:
-            return on_ground(strip, self.get_component_rich_style("queue--cursor"))
+            return on_ground(strip, self.get_component_rich_style("queued-prompts--cursor"))
         return strip.apply_style(self.rich_style)
 
     def _style(self, name: str) -> Style:
-        return Style(color=self.get_component_rich_style(f"queue--{name}").color)
+        return Style(color=self.get_component_rich_style(f"queued-prompts--{name}").color)
 
     def _first(self) -> int:
         return max(0, self._index() - max(1, self.size.height) + 1)
@@ -119,7 +119,7 @@ class Queue(Widget, can_focus=True):
     def action_edit(self) -> None:
         """Change the prompt under the cursor."""
         if self.waiting:
-            self.post_message(self.Editing(self.waiting[self._index()]))
+            self.post_message(self.EditWanted(self.waiting[self._index()]))
 
     def action_drop(self) -> None:
         """Take the prompt under the cursor out of the queue."""

@@ -1,4 +1,4 @@
-"""Events to blocks: what one looks at, folds and searches. Pure; widths, colours and files are not known here.
+"""Events to blocks: what is shown, folded and searched as one. Pure; widths, colours and files are not known here.
 
 A tool call and its answer are one block, whichever of the two is read first: the end of a long stream is read
 before its beginning.
@@ -69,7 +69,7 @@ class Block:
         if self._searched is None:
             parts = [self.text]
             if self.call:
-                parts += [line for _, value in arguments(self.call) for line in (value,)]
+                parts += [value for _, value in arguments(self.call)]
             if self.answer:
                 parts.append(answer_text(self.answer))
             self._searched = "\n".join(part for part in parts if part)
@@ -84,8 +84,8 @@ class Block:
 def arguments(call: ToolUse) -> Iterator[tuple[str, str]]:
     """A call's arguments by name, clean, each as text."""
     for name, value in call.arguments.items():
-        told = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
-        yield inert(name), many_lines(told)
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+        yield inert(name), many_lines(text)
 
 
 def answer_text(answer: ToolResult) -> str:
@@ -99,16 +99,16 @@ def answer_text(answer: ToolResult) -> str:
 
 def outcome(answer: ToolResult, near: Callable[[str], str] = str) -> tuple[str, str]:
     """How a call went, as one of `ok`, `warning`, `error`, and in words on one line."""
-    told = near(inert(tally.summary(answer)))
+    summary = near(inert(tally.summary(answer)))
     if answer.refused:
-        return "warning", f"refused: {told}"
+        return "warning", f"refused: {summary}"
     if answer.is_error:
-        return "error", f"failed: {told}" if told else "failed"
+        return "error", f"failed: {summary}" if summary else "failed"
     if answer.running:
-        return "warning", told
+        return "warning", summary
     if answer.exit_code:
-        return "error", told
-    return "ok", "" if told.startswith(('{"', '[{"')) else told
+        return "error", summary
+    return "ok", "" if summary.startswith(('{"', '[{"')) else summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +119,8 @@ class BlockChanges:
     changed: list[Block]
 
 
-class Story:
-    """Remembers which calls wait for their answers while events are read from either end."""
+class BlockBuilder:
+    """Makes blocks of events that are read from either end; a call waits in it for its answer."""
 
     def __init__(self, prompt: str = "") -> None:
         self._prompt = prompt.strip()
@@ -129,55 +129,50 @@ class Story:
 
     def later(self, events: Iterable[Event]) -> BlockChanges:
         """Blocks for what comes behind everything read so far."""
-        return self._told(events, self._calls)
+        return self._read(events, self._calls)
 
     def earlier(self, events: Iterable[Event]) -> BlockChanges:
         """Blocks for what comes before everything read so far."""
         calls: dict[str, Block] = {}
-        told = self._told(events, calls)
+        changes = self._read(events, calls)
         for key, block in calls.items():
             orphan = self._orphans.get(key)
             if orphan is not None and orphan.answer is not None and block.answer is None:
                 del self._orphans[key]
                 block.take(orphan.answer)
                 orphan.is_hidden = True
-                told.changed.append(orphan)
+                changes.changed.append(orphan)
             self._calls.setdefault(key, block)
-        return told
+        return changes
 
-    def _told(self, events: Iterable[Event], calls: dict[str, Block]) -> BlockChanges:
-        told = BlockChanges([], [])
+    def _read(self, events: Iterable[Event], calls: dict[str, Block]) -> BlockChanges:
+        changes = BlockChanges([], [])
         fresh: set[str] = set()
         for event in events:
             if isinstance(event, ToolResult):
-                self._answer(event, calls, told, is_fresh=event.id in fresh)
+                self._answer(event, calls, changes, is_fresh=event.id in fresh)
                 continue
-            block = self._block(event)
+            block = _block_of(event, self._prompt)
             if block is None:
                 continue
-            told.new.append(block)
+            block.depth = self._depth(getattr(event, "parent", None))
+            changes.new.append(block)
             if isinstance(event, ToolUse) and event.id:
                 calls[event.id] = block
                 fresh.add(event.id)
-        return told
+        return changes
 
-    def _answer(self, event: ToolResult, calls: dict[str, Block], told: BlockChanges, *, is_fresh: bool) -> None:
+    def _answer(self, event: ToolResult, calls: dict[str, Block], changes: BlockChanges, *, is_fresh: bool) -> None:
         block = calls.get(event.id)
         if block is None:
             orphan = Block(BlockKind.ANSWER, depth=self._depth(event.parent), answer=event)
-            told.new.append(orphan)
+            changes.new.append(orphan)
             if event.id:
                 self._orphans[event.id] = orphan
             return
         block.take(event)
         if not is_fresh:
-            told.changed.append(block)
-
-    def _block(self, event: Event) -> Block | None:
-        made = _said(event, self._prompt)
-        if made is not None:
-            made.depth = self._depth(getattr(event, "parent", None))
-        return made
+            changes.changed.append(block)
 
     def _depth(self, parent: str | None) -> int:
         if not parent:
@@ -186,28 +181,28 @@ class Story:
         return 1 if outer is None else min(4, outer.depth + 1)
 
 
-def _said(event: Event, prompt: str) -> Block | None:
-    """A block for what one event says alone; None for what nobody looks at."""
+def _block_of(event: Event, prompt: str) -> Block | None:
+    """A block for what one event says alone; None for what a transcript does not show."""
     match event:
         case Prompt() if event.text.strip() and event.text.strip() != prompt:
             return Block(BlockKind.PROMPT, many_lines(event.text.strip()))
         case TextBlock() if event.text.strip():
             return Block(BlockKind.TEXT, many_lines(event.text.strip()))
         case Thinking():
-            return _thought(event)
+            return _thinking(event)
         case ToolUse():
             return Block(BlockKind.TOOL, call=event)
         case _:
-            return _ours(event)
+            return _notice(event)
 
 
-def _thought(event: Thinking) -> Block | None:
+def _thinking(event: Thinking) -> Block | None:
     if event.redacted:
         return Block(BlockKind.THINKING, "(not shown by the model's maker)")
     return Block(BlockKind.THINKING, many_lines(event.text.strip())) if event.text.strip() else None
 
 
-def _ours(event: Event) -> Block | None:
+def _notice(event: Event) -> Block | None:
     match event:
         case RunResult() if not event.ok:
             return Block(BlockKind.ERROR, many_lines(event.error or event.text or "amp ended with an error."))

@@ -14,7 +14,7 @@ from ampsm_engine.amp.events import Event, TooLong
 from ampsm_engine.amp.stream import EventReader
 from ampsm_engine.errors import Failed
 from ampsm_tui.ask import ask
-from ampsm_tui.widgets import transcript_slices as slices
+from ampsm_tui.widgets.transcript import slices
 
 FIRST = 32 * 1024
 """Bytes at the end of the file that the first screen is made of."""

@@ -1,0 +1,270 @@
+"""The transcript of one iteration: read live from its stream, with its search and the line below it.
+
+It shows its end while that grows, and holds still once somebody scrolls up.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, TypeVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.widgets import Input, Static
+
+from ampsm_engine.errors import AmpsmError, Failed
+from ampsm_tui.ask import tell
+from ampsm_tui.bindings import bind
+from ampsm_tui.clean import many_lines, one_line
+from ampsm_tui.widgets import collector
+from ampsm_tui.widgets.inputs import LineInput
+from ampsm_tui.widgets.transcript.block_view import BlockView, TranscriptStatus
+from ampsm_tui.widgets.transcript.blocks import Block, BlockBuilder, BlockChanges, BlockKind
+from ampsm_tui.widgets.transcript.feed import Feed
+from ampsm_tui.widgets.transcript.search import TranscriptSearch
+
+T = TypeVar("T")
+
+POLL = 0.1
+"""Seconds between two looks at a file that may grow; a look is one question to the file system."""
+
+MANY = 3_000
+"""Blocks that are worth hiding from the garbage collector."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShownIteration:
+    """Which iteration a transcript shows: its stream, its prompt, the folder whose paths are short, its ending."""
+
+    key: str
+    stream: Path
+    prompt: str
+    worktree: str = ""
+    is_live: bool = False
+    ending: str = ""
+
+
+class TranscriptView(BlockView):
+    """The transcript of the iteration that `show` names."""
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self.search = TranscriptSearch(self)
+        self._follower = StreamFollower(self)
+        self._shown: ShownIteration | None = None
+
+    @property
+    def is_live(self) -> bool:
+        """Whether amp may still write to what is shown."""
+        return self._shown is not None and self._shown.is_live
+
+    def show(self, shown: ShownIteration) -> None:
+        """Show an iteration; what is shown already goes on, with its new ending."""
+        before, self._shown = self._shown, shown
+        if before is not None and (before.key, before.stream) == (shown.key, shown.stream):
+            if before != shown:
+                self._show_ending(shown)
+            return
+        collector.take_back()
+        self.cursor = None
+        self.make_painter()
+        self.viewport.clear(is_live=shown.is_live)
+        self.search.clear()
+        if shown.prompt.strip():
+            self.viewport.layout.insert(0, [Block(BlockKind.PROMPT, many_lines(shown.prompt.strip()))])
+        self._show_ending(shown)
+        self.viewport.adjust(None)
+        self._follower.follow(shown)
+
+    def on_unmount(self) -> None:
+        """The collector may have the blocks."""
+        collector.take_back()
+
+    def make_painter(self) -> None:
+        """Paint in the colours of the theme, with the paths of the worktree made short."""
+        super().make_painter()
+        below = f"{self._shown.worktree}/" if self._shown and self._shown.worktree else "\0"
+        self.painter.near = lambda text: text.replace(below, "")
+        self.painter.live = self.is_live
+
+    def add(self, changes: BlockChanges, share: float, *, before: bool = False) -> None:
+        """Take in blocks behind those that are there, or before them; `share` of the stream has been read."""
+        viewport = self.viewport
+        anchor = viewport.anchor()
+        if changes.new:
+            first = 1 if self._shown and self._shown.prompt.strip() else 0
+            last = len(self.blocks) - (1 if self.blocks and self.blocks[-1].kind is BlockKind.ENDING else 0)
+            viewport.layout.insert(first if before else last, changes.new)
+        for block in changes.changed:
+            viewport.layout.touch(block)
+        new_below = viewport.status.new_below
+        if not before and not viewport.status.is_following:
+            new_below += len(changes.new)
+        viewport.set_status(read=share, new_below=new_below)
+        if changes.new or changes.changed:
+            is_seen = not before or viewport.status.is_following or bool(changes.changed)
+            viewport.adjust(anchor, repaint=is_seen)
+
+    def _show_ending(self, shown: ShownIteration) -> None:
+        layout = self.viewport.layout
+        anchor = self.viewport.anchor()
+        if self.blocks and self.blocks[-1].kind is BlockKind.ENDING:
+            layout.remove(len(self.blocks) - 1)
+        if shown.ending:
+            layout.insert(len(self.blocks), [Block(BlockKind.ENDING, shown.ending)])
+        if self.painter.live != shown.is_live:
+            self.painter.live = shown.is_live
+            for block in self.blocks:
+                if block.kind is BlockKind.TOOL and block.answer is None:
+                    layout.touch(block)
+        self.viewport.set_status(is_live=shown.is_live)
+        self.viewport.adjust(anchor)
+
+
+class StreamFollower:
+    """Reads the stream of an iteration into a transcript: its end first, then all before that, then what amp writes."""
+
+    def __init__(self, view: TranscriptView) -> None:
+        self._view = view
+
+    def follow(self, shown: ShownIteration) -> None:
+        """Follow this iteration, and no other."""
+        self._view.run_worker(self._follow(shown), group="watching", exclusive=True)
+
+    async def _follow(self, shown: ShownIteration) -> None:
+        view, feed, builder = self._view, Feed(shown.stream), BlockBuilder(shown.prompt)
+        try:
+            first = await self._read(feed.last, lambda found: found is not None)
+            if first is None:
+                return
+            with collector.without_full_collections():
+                view.add(builder.earlier(first), feed.share, before=True)
+                while not feed.is_complete:
+                    if new := await feed.later():
+                        view.add(builder.later(new), feed.share)
+                    view.add(builder.earlier(await feed.earlier()), feed.share, before=True)
+            if len(view.blocks) > MANY:
+                collector.set_aside()
+            while new := await self._read(feed.later, bool):
+                view.add(builder.later(new), feed.share)
+            view.add(builder.later(feed.rest()), 1.0)
+        except AmpsmError as refusal:
+            tell(view, refusal)
+        finally:
+            feed.close()
+
+    async def _read(self, read: Callable[[], Awaitable[T]], is_enough: Callable[[T], bool]) -> T:
+        """Read until there is something, for as long as amp may write; each new reason for a failure is a toast."""
+        heard = ""
+        while True:
+            is_live = self._view.is_live  # asked before reading: what was written before the end is still read
+            try:
+                found = await read()
+            except Failed as reason:
+                if not is_live:
+                    raise
+                if reason.message != heard:
+                    heard = reason.message
+                    tell(self._view, reason)
+            else:
+                if is_enough(found) or not is_live:
+                    return found
+            await asyncio.sleep(POLL)
+
+
+class TranscriptPane(Vertical):
+    """The transcript of one iteration, its search, and a line that tells the status of both."""
+
+    DEFAULT_CSS = """
+    TranscriptPane {
+        height: 1fr;
+        & > .bar { height: 1; padding: 0 1; color: $secondary; display: none; text-overflow: ellipsis; }
+        & > .bar.-shown { display: block; }
+        & > Input { height: 1; border: none; padding: 0 1; display: none; background: $panel; }
+        &.-searching > Input { display: block; }
+        &.-searching > .bar { display: none; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        bind("session.search", "search", "Search"),
+        bind("session.next-match", "match(1)"),
+        bind("session.match-before", "match(-1)"),
+    ]
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self.view = TranscriptView()
+        self._bar = Static("", classes="bar", markup=False)
+        self._input = LineInput(placeholder="search, Enter to go on, Esc to leave", compact=True)
+
+    def compose(self) -> ComposeResult:
+        """The transcript, its line, and the search's."""
+        yield self.view
+        yield self._bar
+        yield self._input
+
+    @on(TranscriptView.StatusChanged)
+    def _show_status(self, message: TranscriptView.StatusChanged) -> None:
+        message.stop()
+        line = status_line(message.status)
+        self._bar.update(line)
+        self._bar.set_class(bool(line), "-shown")
+
+    def action_search(self) -> None:
+        """Ask what to search."""
+        self.add_class("-searching")
+        self._input.value = self.view.status.query
+        self._input.select_on_focus = True
+        self.screen.set_focus(self._input)  # at once: the next keys may be here already
+
+    def action_match(self, way: int) -> None:
+        """Go to the next match, or to the one before; without a search, ask what to search."""
+        if self.view.status.query:
+            self.view.search.find(self.view.status.query, way, again=True)
+        else:
+            self.action_search()
+
+    @on(Input.Changed)
+    def _find(self, message: Input.Changed) -> None:
+        message.stop()
+        if self.has_class("-searching"):
+            if message.value:
+                self.view.search.find(message.value)
+            else:
+                self.view.search.clear()
+
+    @on(Input.Submitted)
+    def _keep_search(self, message: Input.Submitted) -> None:
+        message.stop()
+        self._close_input()
+
+    def _close_input(self) -> None:
+        self.remove_class("-searching")
+        self.view.focus()
+
+    def leave_search(self) -> bool:
+        """End the search; False when there was none."""
+        if self.has_class("-searching") or self.view.status.query:
+            self.view.search.clear()
+            self._close_input()
+            return True
+        return False
+
+
+def status_line(status: TranscriptStatus) -> str:
+    """The line below a transcript; empty when there is nothing to tell."""
+    parts: list[str] = []
+    if status.new_below:
+        parts.append(f"{status.new_below} new below, G")
+    elif status.is_live and not status.is_following:
+        parts.append("holding still, G follows")
+    if status.query:
+        query = one_line(status.query, 30)
+        found = f"{status.match} of {status.matches}" if status.matches else "is not in here"
+        parts.append(f"/{query} {found}")
+    if status.read < 1:
+        parts.append(f"reading {status.read:.0%}")
+    return "  ·  ".join(parts)
