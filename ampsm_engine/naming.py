@@ -77,3 +77,8 @@ def printable(text: str) -> str:
         if letter.isspace() or unicodedata.category(letter) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
     )
     return re.sub(r" {2,}", " ", "".join(kept)).strip()
+
+
+def plural(number: int, thing: str) -> str:
+    """A number of things: `1 file`, `3 files`."""
+    return f"{number} {thing}{'s' * (number != 1)}"

@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from ampsm_engine.config import Settings
 from ampsm_engine.model import Board, BoardRow, Fact, Iteration, Outcome, ScriptResult, State, Status
+from ampsm_engine.naming import plural
 
 TITLE_LENGTH = 80
 BODY_LENGTH = 240
@@ -145,7 +146,7 @@ def ending(now: Iteration, status: Status, facts: Iterable[Fact]) -> str:
     reasons = [told[kind] for kind in _REASONS if kind in told] if status is Status.AWAITING_INPUT else []
     if reasons:
         return reasons[0]
-    files = f"{now.changed_files} file{'s' * (now.changed_files != 1)} changed" if now.changed_files else "no changes"
+    files = f"{plural(now.changed_files, 'file')} changed" if now.changed_files else "no changes"
     return f"{files}, the script passed" if now.test_result is ScriptResult.PASS else files
 
 
@@ -153,7 +154,7 @@ def silence(seconds: float, session_id: str) -> str:
     """What is told of an amp that has been silent for so long."""
     minutes = int(seconds / 60)
     count, unit = (minutes, "minute") if minutes else (int(seconds), "second")
-    return f"amp has said nothing for {count} {unit}{'s' * (count != 1)}; ampsm stop {session_id} ends it"
+    return f"amp has said nothing for {plural(count, unit)}; ampsm stop {session_id} ends it"
 
 
 def conflict(name: str, target: str, files: str) -> str:

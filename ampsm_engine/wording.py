@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from ampsm_engine.model import BoardRow, Fact, Iteration, Outcome, ScriptResult, Session, State, Status
-from ampsm_engine.naming import printable
+from ampsm_engine.naming import plural, printable
 from ampsm_engine.states import STATES
 
 OUTSIDE = "!"
@@ -152,7 +152,7 @@ def ended(iteration: Iteration, *, uncommitted: bool = False) -> str:
     if iteration.outcome is not Outcome.DONE:
         word = iteration.outcome.value if iteration.outcome else "ended"
         return gist(iteration.error or word) + ", not committed" * uncommitted
-    changed = f"{iteration.changed_files} file{'s' * (iteration.changed_files != 1)} changed"
+    changed = f"{plural(iteration.changed_files, 'file')} changed"
     text = changed if iteration.commit_sha else "not committed" if uncommitted else "nothing changed"
     if uncommitted and iteration.commit_sha:
         text += ", not all of it committed"

@@ -11,6 +11,7 @@ from ampsm_engine.cli import arguments, diagnostics, documents, output
 from ampsm_engine.cli.helping import Command
 from ampsm_engine.cli.output import Styled, clean
 from ampsm_engine.errors import Refused
+from ampsm_engine.naming import plural
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ def _print_stat(view: "SessionDiff") -> None:
     table(columns, view.files)
     added = sum(change.additions or 0 for change in view.files)
     deleted = sum(change.deletions or 0 for change in view.files)
-    output.line(f"{len(view.files)} file{'s' * (len(view.files) != 1)}, +{added} -{deleted}")
+    output.line(f"{plural(len(view.files), 'file')}, +{added} -{deleted}")
 
 
 def _print_patch(patch: bytes, session_id: str, *, paged: bool) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from ampsm_engine import conditions
 from ampsm_engine.cli import diagnostics, documents, output
 from ampsm_engine.cli.output import Styled, one_line
+from ampsm_engine.naming import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 def tell(result: "MergeResult") -> None:
     """What came of an operation, in words."""
     merge, session = result.merge, result.session
-    many = f"{result.commits} commit{'s' * (result.commits != 1)}"
+    many = plural(result.commits, "commit")
     if merge.target and merge.base_before == merge.base_after:
         output.line(f"{one_line(merge.target)} has all of {one_line(session.name)} already, and stays where it is.")
     elif merge.target:
@@ -64,7 +65,7 @@ def show(engine: "Engine", session: "Session", *, as_json: bool) -> int:
         conflict_document(engine, session.id, resolution=patch, tree=reviewed.tree if reviewed else None)
         return diagnostics.OK
     for file in found.files:
-        hunks = f", {len(file.hunks)} hunk{'s' * (len(file.hunks) != 1)}" if file.hunks else ""
+        hunks = f", {plural(len(file.hunks), 'hunk')}" if file.hunks else ""
         if file.markers and not file.hunks:
             hunks = f", markers left in line {', '.join(map(str, file.markers[:5]))}"
         output.line(Styled("✗", "red"), f" {one_line(file.path)}  ({file.kind}{hunks})")

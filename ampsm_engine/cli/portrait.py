@@ -12,6 +12,7 @@ from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.tables import Cell, TableColumn, table
 from ampsm_engine.cli.waiting import end_hint
 from ampsm_engine.model import Fact, Iteration, ScriptResult, Session, State
+from ampsm_engine.naming import plural
 from ampsm_engine.states import STATES
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _changes(view: "SessionView") -> str:
     deleted = sum(change.deletions or 0 for change in view.files)
     base = one_line(view.session.base_branch)
     where = f"where it began: its base {base} is gone" if view.is_base_gone else f"{base}, {view.behind} behind"
-    files = f"{len(view.files)} file{'s' * (len(view.files) != 1)} +{added} -{deleted}"
+    files = f"{plural(len(view.files), 'file')} +{added} -{deleted}"
     return f"{files}; {view.ahead} ahead of {where}"
 
 

@@ -9,6 +9,7 @@ from ampsm_engine.cli import arguments, diagnostics, documents, output
 from ampsm_engine.cli.helping import Command
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.model import Session
+from ampsm_engine.naming import plural
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -172,7 +173,7 @@ def trash_purge(references: tuple[str, ...], *, yes: bool, as_json: bool) -> int
     if as_json:
         output.document({"purged": [session.id for session in sessions], "freedBytes": freed})
     elif sessions:
-        output.line(f"Purged {len(sessions)} session{'s' * (len(sessions) != 1)}, about {wording.size(freed)}.")
+        output.line(f"Purged {plural(len(sessions), 'session')}, about {wording.size(freed)}.")
     else:
         diagnostics.note("The trash is empty.")
     return diagnostics.OK

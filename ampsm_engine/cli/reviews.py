@@ -10,6 +10,7 @@ from ampsm_engine.cli import arguments, diagnostics, documents, output
 from ampsm_engine.cli.helping import Command
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.errors import NotFound, Refused
+from ampsm_engine.naming import plural
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _send(engine: "Engine", session: "Session", *, wait: bool, as_json: bool) ->
     iteration = reviews.send(engine, session.id, draft.text, draft.answers)
     if not as_json:
         many = len(draft.answers)
-        told = f"{many} comment{'s' * (many != 1)} sent"
+        told = f"{plural(many, 'comment')} sent"
         output.line(f"Iteration {iteration.number} of {one_line(session.name)} ({session.id}) is queued: {told}.")
     code = diagnostics.OK
     if wait:

@@ -8,6 +8,7 @@ from ampsm_engine.cli import diagnostics, notes
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Fact, Iteration, Outcome, ScriptResult, State
+from ampsm_engine.naming import plural
 from ampsm_engine.states import STATES
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def end_text(iteration: Iteration, facts: Sequence[Fact] = ()) -> str:
     if iteration.error:
         parts.append(one_line(wording.gist(iteration.error)))
     if iteration.commit_sha:
-        changed = f"{iteration.changed_files} file{'s' * (iteration.changed_files != 1)}"
+        changed = plural(iteration.changed_files, "file")
         parts.append(f"commit {iteration.commit_sha[:12]}, {changed}")
     if uncommitted:
         parts.append("not all of it committed" if iteration.commit_sha else "not committed")

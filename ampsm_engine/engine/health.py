@@ -19,6 +19,7 @@ from ampsm_engine.git import program as git
 from ampsm_engine.git.places import Orphan, Repo
 from ampsm_engine.home import write_private
 from ampsm_engine.model import Session
+from ampsm_engine.naming import plural
 from ampsm_engine.store import Store
 from ampsm_engine.worker import slots
 
@@ -115,7 +116,7 @@ def _store(engine: Engine) -> Check:
         return Check("store", ok=False, text=f"others may read {loose[0]}", hint=f"chmod go= {loose[0]}")
     copy = store.last_copy()
     copied = f"; its last copy is {copy}" if copy else ""
-    return Check("store", ok=True, text=f"{sessions} session{'s' * (sessions != 1)} in {database}{copied}")
+    return Check("store", ok=True, text=f"{plural(sessions, 'session')} in {database}{copied}")
 
 
 def _slots(engine: Engine, settings: Settings) -> Check:

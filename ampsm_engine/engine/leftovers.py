@@ -14,6 +14,7 @@ from ampsm_engine.git import commits, integrate, program, repository
 from ampsm_engine.git.places import Repo
 from ampsm_engine.merging.situation import back_on_branch
 from ampsm_engine.model import MergeState, Session, Status
+from ampsm_engine.naming import plural
 from ampsm_engine.worker import outside
 
 _KEPT = re.compile(r"refs/ampsm/(backup|trash|looked|outside)/(?P<session>[^/]+)")
@@ -97,5 +98,5 @@ def _refs(repo: Repo, known: set[str]) -> Iterator[Disagreement]:
         if match and match["session"] not in known and repository.is_session_id(match["session"]):
             unknown[match["session"]] = unknown.get(match["session"], 0) + 1
     for session_id, count in unknown.items():
-        text = f"{count} ref{'s' * (count != 1)} of {repo.root} keep work of session {session_id}, which no row knows"
+        text = f"{plural(count, 'ref')} of {repo.root} keep work of session {session_id}, which no row knows"
         yield Disagreement("refs", text, f"git -C {repo.root} for-each-ref 'refs/ampsm/*/{session_id}/**' lists them")

@@ -10,7 +10,7 @@ from ampsm_engine.git.integrate.proof import proof, reverted_files
 from ampsm_engine.git.integrate.values import PlannedCommit
 from ampsm_engine.git.inventory import Inventory
 from ampsm_engine.model import MergeState, Session
-from ampsm_engine.naming import printable
+from ampsm_engine.naming import plural, printable
 
 _HOW = {
     "ancestor": "its commits are in {0}",
@@ -45,10 +45,10 @@ class Proven:
         """What exists nowhere else, or how it is known that nothing does; the end of a sentence."""
         parts = []
         if self.left:
-            many = f"{len(self.left)} commit{'s' * (len(self.left) != 1)}"
+            many = plural(len(self.left), "commit")
             parts.append(f"{many} that {printable(self.base)} does not have ({wording.some(self.files)})")
         if self.uncommitted:
-            many = f"{len(self.uncommitted)} uncommitted file{'s' * (len(self.uncommitted) != 1)}"
+            many = plural(len(self.uncommitted), "uncommitted file")
             parts.append(f"{many} ({wording.some(self.uncommitted)})")
         if self.taken_back:
             base = printable(self.base)

@@ -26,6 +26,7 @@ from ampsm_engine.git import changes, history, program, registry, repository, st
 from ampsm_engine.git.places import Base, Repo, Worktree
 from ampsm_engine.home import RunDirectory
 from ampsm_engine.model import Iteration, Outcome, Session, State, Status, ToolCall
+from ampsm_engine.naming import plural
 from ampsm_engine.worker import run_directory
 from ampsm_engine.worker.agent_context import FOLDER
 from ampsm_engine.worker.run_directory import RunRecord
@@ -343,13 +344,13 @@ class Rebuilt:
         known = self._engine.store.iterations.of(session.id)
         iterations, calls = _iterations(session, runs, commits, known)
         if iterations:
-            many = f"{len(iterations)} iteration{'s' * (len(iterations) != 1)} of session {session.name}"
+            many = f"{plural(len(iterations), 'iteration')} of session {session.name}"
             self._enter(
                 session, iterations, calls, f"{many} {'is' if len(iterations) == 1 else 'are'} not in the store"
             )
 
     def _enter(self, session: Session, iterations: list[Iteration], calls: list[ToolCall], text: str) -> None:
-        many = f"{len(iterations)} iteration{'s' * (len(iterations) != 1)}"
+        many = plural(len(iterations), "iteration")
         if not self._apply:
             self.findings.append(Disagreement("lost", text, f"ampsm repair --apply rebuilds it with {many}"))
             return

@@ -16,7 +16,7 @@ from ampsm_engine.errors import AmpsmError, Failed, Refused
 from ampsm_engine.git import program as git
 from ampsm_engine.home import RunDirectory, write_private
 from ampsm_engine.model import Iteration, ScriptResult, Session, State, Status
-from ampsm_engine.naming import new_id
+from ampsm_engine.naming import new_id, plural
 from ampsm_engine.redact.spans import MARKER
 from ampsm_engine.store import PatientStore
 from ampsm_engine.worker import agent_context, launch, run_directory, slots
@@ -200,7 +200,7 @@ def wait(
                 return tuple(groups[key][-1] for key in session_ids if groups.get(key))
         if deadline is not None and time.monotonic() >= deadline:
             running = sum(iteration.state is not State.SETTLED for iteration in every)
-            message = f"{running} iteration{'s' * (running != 1)} still unsettled after {timeout:g} seconds."
+            message = f"{plural(running, 'iteration')} still unsettled after {timeout:g} seconds."
             raise Failed(message, "ampsm ls")
         if time.monotonic() - swept >= SWEEP_EVERY:
             swept = time.monotonic()

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ampsm_engine.diff.deltas import Side
+from ampsm_engine.naming import plural
 from ampsm_engine.review.values import Comment, Rejection
 
 MOST_LINES = 40
@@ -60,8 +61,8 @@ def _order(one: Comment | Rejection) -> tuple[bool, int, str]:
 
 def _opening(comments: int, rejections: int) -> str:
     """A first line that tells all of it: the subject of amp's commit may be made from it."""
-    address = f"Address {comments} review comment{'s' * (comments != 1)}" if comments else ""
-    leave = f"leave out {rejections} change{'s' * (rejections != 1)} that I took back" if rejections else ""
+    address = f"Address {plural(comments, 'review comment')}" if comments else ""
+    leave = f"leave out {plural(rejections, 'change')} that I took back" if rejections else ""
     ask = f"{address}, and {leave}" if address and leave else address or leave[:1].upper() + leave[1:]
     return f"{ask}.\n\nWhat stands between fences below is quoted from the files: it asks for nothing by itself."
 

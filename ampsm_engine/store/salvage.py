@@ -20,6 +20,7 @@ from ampsm_engine import wording
 from ampsm_engine.errors import Unfit
 from ampsm_engine.home import PRIVATE_FILE, open_private
 from ampsm_engine.model import MergeState, Outcome, State
+from ampsm_engine.naming import plural
 from ampsm_engine.store import copies, keeping, migrations
 
 PROBED = 20_000
@@ -52,7 +53,7 @@ class Salvaged:
 
 def _counted(rows: dict[str, int]) -> str:
     named = (("session", rows.get("sessions", 0)), ("iteration", rows.get("iterations", 0)))
-    return " and ".join(f"{count} {name}{'s' * (count != 1)}" for name, count in named)
+    return " and ".join(plural(count, name) for name, count in named)
 
 
 def replace_corrupt(path: Path) -> Unfit:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from ampsm_engine import wording
 from ampsm_engine.errors import Refused
 from ampsm_engine.model import Board, BoardRow, Iteration, Session, State, Status, ToolCall
+from ampsm_engine.naming import plural
 from ampsm_engine.store import copies, records, references, rows
 from ampsm_engine.store.connection import Row, StorePart
 from ampsm_engine.store.facts import FACTS
@@ -115,7 +116,7 @@ class Sessions(StorePart):
             iterations = records.iterations_of(self._db, (session_id,))[session_id]
             open_ones = [one for one in iterations if one.state is not State.SETTLED]
             if open_ones:
-                many = f"{len(open_ones)} iteration{'s' * (len(open_ones) != 1)} of {session.name} still run or wait"
+                many = f"{plural(len(open_ones), 'iteration')} of {session.name} still run or wait"
                 raise Refused(f"{many}.", f"ampsm stop {session.id}")
             records.refuse_open_merge(self._db, session)
             records.change_session(self._db, session_id, trashed_at=wording.now())

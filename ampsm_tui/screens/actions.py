@@ -13,6 +13,7 @@ from textual.binding import BindingType
 
 from ampsm_engine.errors import AmpsmError, Failed, Refused
 from ampsm_engine.model import BoardRow, Iteration, Session, State, Status
+from ampsm_engine.naming import plural
 from ampsm_tui import aside, clipboard
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, see_through, start, tell
@@ -91,7 +92,7 @@ class SessionActions:
             return
         waiting = sum(row.queued for row in rows)
         sentence = "amp is asked to end; what it changed is committed"
-        sentence += f", and {waiting} waiting prompt{'s' * (waiting != 1)} will not run." if waiting else "."
+        sentence += f", and {plural(waiting, 'waiting prompt')} will not run." if waiting else "."
         stopped = [row.session for row in rows]
         self._confirm(f"Stop {names(stopped)}?", sentence, "Stop", lambda: self._stop(stopped))
 

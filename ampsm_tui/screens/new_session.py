@@ -102,7 +102,7 @@ class Field(Horizontal):
 class NewSessionScreen(AppScreen[str | None]):
     """The form; answers the id of the session that was made."""
 
-    CSS_PATH = "new_session.tcss"
+    CSS_PATH = ["dialog.tcss", "new_session.tcss"]  # noqa: RUF012 - as Textual declares it
     AUTO_FOCUS = "#prompt"
     VERTICAL_BREAKPOINTS = [  # noqa: RUF012 - as Textual declares it
         (0, "-low"),

@@ -212,7 +212,7 @@ class SessionsScreen(SessionActionsScreen):
 
         if not self.query(FilterBox):
             await self.mount(FilterBox(), after=self.query_one(SummaryBar))
-        self.query_one(FilterBox).open()
+        self.query_one(FilterBox).show()
 
     def action_status(self) -> None:
         """Only the sessions of the next status."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ampsm_engine.naming import plural
 from ampsm_tui.clean import cells, cut, fit, many_lines, one_line
 from ampsm_tui.widgets.one_liner import Piece
 from ampsm_tui.widgets.told import Painted
@@ -94,7 +95,7 @@ def plan(found: "MergePlan", width: int) -> list[Painted]:
         mark = (Piece(f"{number} ", "key"), Piece(fit(step.name.replace("-", " "), LABEL), "label"))
         lines += _hanging(mark, wrapped(one_line(step.text, 400), _room(width, LABEL + 2), 4), "text", width)
     if found.conflicts:
-        many = f"{len(found.conflicts)} file{'s' * (len(found.conflicts) != 1)}"
+        many = plural(len(found.conflicts), "file")
         lines += [*heading(f"Conflicts foreseen in {many}"), *conflicts(found.conflicts, width)]
         words = (
             "They are laid out in the session's worktree, for you or amp to resolve; the base is untouched till then."
@@ -146,7 +147,7 @@ def result(merge: "Merge", came: "MergeResult | None", name: str, width: int) ->
         (Piece("✓ ", "ok"), Piece(line, "title")) if not at else (Piece("  "), Piece(line, "title"))
         for at, line in enumerate(wrapped(text, max(10, width - 2), 4))
     ]
-    commits = f", {came.commits} commit{'s' * (came.commits != 1)}" if came and came.commits else ""
+    commits = f", {plural(came.commits, 'commit')}" if came and came.commits else ""
     lines.append((Piece("  "), Piece(span + commits, "quiet")))
     for place in came.checkouts if came else ():
         lines += _indented(f"moved along: the checkout in {one_line(place, 400)}", "quiet", width)

@@ -8,6 +8,7 @@ from textual.containers import Vertical
 
 from ampsm_engine import wording
 from ampsm_engine.model import BoardRow, ScriptResult
+from ampsm_engine.naming import plural
 from ampsm_engine.states import STATES
 from ampsm_tui.clean import cells, one_line
 from ampsm_tui.theme import state_rules
@@ -72,7 +73,7 @@ def _standing(row: BoardRow, at: datetime) -> list[Piece]:
     if row.session.outside is not None:
         outside = one_line(row.session.outside, 200)
         parts.append(Piece(f"{wording.OUTSIDE} outside its worktree: {outside}", "awaiting-input"))
-    parts += [Piece(f"{row.iterations} iteration{'s' * (row.iterations != 1)}", "quiet")]
+    parts += [Piece(plural(row.iterations, "iteration"), "quiet")]
     if row.queued:
         parts.append(Piece(f"{row.queued} waiting", "quiet"))
     if current.test_result is not None:
@@ -81,7 +82,7 @@ def _standing(row: BoardRow, at: datetime) -> list[Piece]:
     if current.tally.token_usage is not None:
         last = "the last " if row.iterations > 1 else ""
         parts.append(Piece(f"{last}{wording.count(current.tally.token_usage)} tokens", "quiet"))
-        parts.append(Piece(f"{current.tally.turns} turn{'s' * (current.tally.turns != 1)}", "quiet"))
+        parts.append(Piece(plural(current.tally.turns, "turn"), "quiet"))
     age = wording.age(current.start_time or current.queued_at, at)
     parts.append(Piece(f"began {'just now' if age == 'now' or age.endswith('s') else age + ' ago'}", "quiet"))
     return parts

@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ampsm_engine.naming import plural
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, start
 from ampsm_tui.screens.base import AppScreen
@@ -146,5 +147,5 @@ class ReviewChanges:
         self._staged = staged
         reading.set_staged(staged)
         count = sum(bool(file.staged) and not file.is_gone for file in reading.document.files)
-        self._pane.staging_status = f"{count} file{'s' * (count != 1)} staged, a commits" if count else ""
+        self._pane.staging_status = f"{plural(count, 'file')} staged, a commits" if count else ""
         self._pane.update_counts()

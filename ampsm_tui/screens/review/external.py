@@ -7,6 +7,7 @@ from pathlib import Path
 from ampsm_engine.diff import hunks
 from ampsm_engine.diff.long_lines import CUT
 from ampsm_engine.errors import AmpsmError
+from ampsm_engine.naming import plural
 from ampsm_tui import aside, clipboard
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import tell
@@ -58,7 +59,7 @@ class ReviewExternal:
         elif any(CUT.decode() in line for line in lines):
             app_of(self._screen).say("That line is too long to be shown whole; e opens its file")
         elif lines:
-            self._put("\n".join(lines), f"{len(lines)} line{'s' * (len(lines) != 1)}")
+            self._put("\n".join(lines), plural(len(lines), "line"))
         else:
             self.copy_place()
 

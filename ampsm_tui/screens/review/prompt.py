@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from ampsm_engine.errors import AmpsmError
+from ampsm_engine.naming import plural
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask
 from ampsm_tui.screens.base import AppScreen
@@ -38,7 +39,7 @@ class ReviewPrompt:
             self._sent()
 
         count = len(draft.answers)
-        title = f"Send {count} comment{'s' * (count != 1)} to amp"
+        title = f"Send {plural(count, 'comment')} to amp"
         screen = TextScreen(
             title,
             send,

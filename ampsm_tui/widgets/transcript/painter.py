@@ -9,6 +9,7 @@ from textual.strip import Strip
 
 from ampsm_engine.amp import tally
 from ampsm_engine.amp.events import ToolUse
+from ampsm_engine.naming import plural
 from ampsm_tui.clean import cells, cut, inert
 from ampsm_tui.widgets.transcript import edits
 from ampsm_tui.widgets.transcript.blocks import Block, BlockKind, answer_text, arguments, outcome
@@ -209,7 +210,7 @@ class TranscriptPainter:
             sign = {"@": "⋯", "f": " "}.get(line.sign, line.sign)
             found.append(self._styled(f"  {sign} {cut(line.text, width - 4)}", _SIGNS[line.sign]))
         if left_out > 0:
-            found.append(self._styled(f"  … {left_out} more line{'s' * (left_out != 1)}", "dim"))
+            found.append(self._styled(f"  … {plural(left_out, 'more line')}", "dim"))
         return found
 
     def _answer(self, block: Block, width: int) -> list[Line]:
