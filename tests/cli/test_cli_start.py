@@ -92,7 +92,9 @@ def test_version(ampsm: Ampsm) -> None:
 @pytest.mark.parametrize("arguments", [["--version"], ["status", "--tmux"]], ids=" ".join)
 def test_what_runs_by_the_minute_imports_next_to_nothing(shelf: Shelf, arguments: list[str]) -> None:
     shelf.session()
-    assert imported(*arguments) & {"click", "pathlib", "dataclasses", "ampsm_engine.home", "ampsm_engine.model"} == set()
+    assert (
+        imported(*arguments) & {"click", "pathlib", "dataclasses", "ampsm_engine.home", "ampsm_engine.model"} == set()
+    )
 
 
 def test_ampsm_alone_tells_what_to_try(ampsm: Ampsm, shelf: Shelf) -> None:
