@@ -3,19 +3,17 @@
 Imports nothing: a status bar asks every few seconds, and pays for each import.
 """
 
-from collections.abc import Mapping
-from typing import NamedTuple
 
-
-class StateStyle(NamedTuple):
+class StateStyle:
     """How a state is shown."""
 
-    glyph: str
-    """One cell, and different without colour."""
-    colour: str
-    """In the screens: a colour of their theme, perhaps with its share in per cent."""
-    ansi: str
-    """In what commands print: a colour of the terminal; empty for its own."""
+    def __init__(self, glyph: str, colour: str, ansi: str) -> None:
+        self.glyph = glyph
+        """One cell, and different without colour."""
+        self.colour = colour
+        """In the screens: a colour of their theme, perhaps with its share in per cent."""
+        self.ansi = ansi
+        """In what commands print: a colour of the terminal; empty for its own."""
 
 
 STATES = {
@@ -32,6 +30,6 @@ IN_STATUS_BARS = ("running", "queued", "awaiting-input", "error")
 """The states that are worth a place in a status bar."""
 
 
-def status_line(counts: Mapping[str, int]) -> str:
-    """The counts of a status bar that are not nought, each behind its glyph: `●2 ◆1`; empty when there are none."""
+def status_line(counts: dict[str, int]) -> str:
+    """The counts of a status bar that are not nought, as `●2 ◆1`; empty when all sessions are idle or done."""
     return " ".join(f"{STATES[word].glyph}{counts[word]}" for word in IN_STATUS_BARS if counts.get(word))

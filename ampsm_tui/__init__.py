@@ -6,7 +6,7 @@ Rooms, top to bottom; each may import only from those below it (import-linter ho
     app                    the app: holds the board, the theme and the keys; opens screens
     screens                one file a screen; screens/review: the review and the parts that its screen owns
     widgets                one file a widget; widgets/diff: a diff as rows, and the widgets that show it
-    ask | driver | theme | watching
+    ask | driver | theme | folder_watch
                            verbs in a side process | the terminal: what is written, keys | colours
                            | changes by hand in worktrees
     differ                 the screens' end of the diff process: its pipes, and reviews as they arrive

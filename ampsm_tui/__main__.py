@@ -12,9 +12,6 @@ def open_screens(*, read_only: bool = False, review: str | None = None) -> int:
     gc.disable()  # nothing of what is imported now is garbage; the app turns it on after its first frame
     # Nothing is animated, so a frame is only drawn for a change: half the wait, and not a byte more.
     os.environ.setdefault("TEXTUAL_FPS", "120")
-    from ampsm_tui import recovering
-
-    recovering.listen()
     from ampsm_tui.app import run
 
     return run(read_only=read_only, first_review=review)

@@ -3,7 +3,9 @@
 What a screen shows or asks for is not known here.
 """
 
+import asyncio
 import contextlib
+import functools
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -11,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import work
+from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.reactive import var
 from textual.theme import Theme
@@ -21,14 +23,14 @@ from ampsm_engine.config import Settings, store
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board
 from ampsm_tui import theme
-from ampsm_tui.ask import ask, told
+from ampsm_tui.ask import UNFINISHED, ask, run_while_open
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import one_line
 from ampsm_tui.driver.output import TerminalOutput
 from ampsm_tui.driver.safe_output import SafeLines
 from ampsm_tui.driver.terminal_driver import is_plain, terminal_driver
-from ampsm_tui.leaving import Leaving
-from ampsm_tui.redrawing import Redrawing, redrawn
+from ampsm_tui.signals import EXIT_PATIENCE, exit_on_signals
+from ampsm_tui.suspend import suspendable
 from ampsm_tui.widgets import collector
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from ampsm_engine.context import Engine
     from ampsm_engine.model import Session
     from ampsm_tui.differ.client import Differ
-    from ampsm_tui.telling import Teller
+    from ampsm_tui.notifier import Notifier
     from ampsm_tui.widgets.session_table import SessionTable
 
 SOON = 0.1
@@ -65,7 +67,7 @@ def _actions() -> "type[Provider]":
     return ScreenActions
 
 
-class AmpsmApp(Leaving, Redrawing):
+class AmpsmApp(App[int]):
     """The app over one home. `read_only`: nothing can be changed from here, as a side pane."""
 
     TITLE = "ampsm"
@@ -74,7 +76,8 @@ class AmpsmApp(Leaving, Redrawing):
     CommandPalette SearchIcon { display: none; }
     Toast { max-width: 72; width: auto; min-width: 24; }
     """
-    CSS_PATH = "screens/sessions.tcss"  # Textual loads none for a default screen
+    DEFAULT_MODE = "first"
+    CSS_PATH = "screens/sessions.tcss"  # read with the app's own: later all styles would be parsed once more
     COMMAND_PALETTE_BINDING = "ctrl+p"
     COMMANDS: ClassVar[set[Any]] = {_actions}
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 - as Textual declares it
@@ -94,6 +97,7 @@ class AmpsmApp(Leaving, Redrawing):
         Binding("ctrl+z", "suspend_process", "Suspend", show=False, priority=True, system=True),
         Binding("ctrl+c", "interrupt", "Copy, or leave", show=False, priority=True, system=True),
         bind("notifications", "notifications"),
+        bind("redraw", "redraw", priority=True),
     ]
 
     board: var[Board | None] = var(None, init=False)
@@ -105,26 +109,33 @@ class AmpsmApp(Leaving, Redrawing):
         feed: AsyncIterator[Board],
         *,
         read_only: bool = False,
-        first_session: str | None = None,
         first_review: str | None = None,
         settings: Settings | None = None,
         clock: Clock = _now,
         board: Board | None = None,
+        recovered: Sequence[str] = (),
     ) -> None:
         self._safe_lines = SafeLines()
         self.output: TerminalOutput | None = None
         """The terminal; None where there is none, as in tests."""
+        self.driver: Driver | None = None
+        """The terminal's, once the app runs in one."""
+        self.leaving: asyncio.Future[Any] | None = None
+        """Waits for what is unfinished; None while nobody wants to leave."""
         super().__init__()
+        self.add_mode("first", self._make_first)
+        self.add_mode("list", _make_list)
         self.engine = engine
         self.read_only = read_only
         self.settings = settings or Settings()
         self.clock = clock
-        self.first_session = first_session
         self._first_review = first_review
+        self._recovered = recovered
+        """What became of merges whose process had died, a sentence each."""
         self._differ: Differ | None = None
         self._feed = feed
         self.set_reactive(AmpsmApp.board, board)
-        self._teller: Teller | None = None
+        self._notifier: Notifier | None = None
         self.animation_level = "none"
         for ours in (theme.DARK, theme.LIGHT):
             self.register_theme(ours)
@@ -132,21 +143,21 @@ class AmpsmApp(Leaving, Redrawing):
         self.theme = wanted if wanted in self.available_themes else theme.DARK.name
         self.set_keymap(self.settings.keys)
         if first_review is not None:
-            # Textual loads no style sheet for a default screen.
+            # With the app's own, for the same reason.
             self.css_path = [*self.css_path, Path(__file__).parent / "screens" / "review" / "review.tcss"]
 
     def get_driver_class(self) -> "type[Driver]":
         """The terminal's driver: few bytes, one key at a time, and no harm when the line is lost."""
-        base = redrawn(super().get_driver_class())
-        return terminal_driver(base, lambda _: self._make_output())
 
-    def _make_output(self) -> TerminalOutput:
-        self.output = TerminalOutput(
-            plain=is_plain(self.settings.text("ui.renderer"), os.environ),
-            lost=self.exit,
-            repaint_all=lambda: self.call_later(lambda: self.screen.refresh(layout=True)),
-        )
-        return self.output
+        def make_output(_: App[Any]) -> TerminalOutput:
+            self.output = TerminalOutput(
+                plain=is_plain(self.settings.text("ui.renderer"), os.environ),
+                lost=self.exit,
+                repaint_all=lambda: self.call_later(lambda: self.screen.refresh(layout=True)),
+            )
+            return self.output
+
+        return terminal_driver(suspendable(super().get_driver_class()), make_output)
 
     def get_line_filters(self) -> "Sequence[LineFilter]":
         """What makes lines safe first, then Textual's."""
@@ -156,29 +167,20 @@ class AmpsmApp(Leaving, Redrawing):
         """The colours of code for themes that have none."""
         return theme.defaults(self.current_theme)
 
-    def get_default_screen(self) -> "Screen[None]":
+    def _make_first(self) -> "Screen[None]":
         """The review that was asked for first, else the list: what is not seen is not made."""
         rows = self.board.rows if self._first_review and self.board else ()
         session = next((row.session for row in rows if row.session.id == self._first_review), None)
-        return self._make_list() if session is None else self._make_review(session, "")
-
-    def _make_list(self) -> "Screen[None]":
-        from ampsm_tui.screens.sessions import SessionsScreen
-
-        return SessionsScreen().data_bind(AmpsmApp.board)
-
-    def _make_review(self, session: "Session", range_: str) -> "Screen[None]":
-        with contextlib.suppress(AmpsmError):  # the screen asks for it as well, and reports why there is none
-            _ = self.differ  # it starts while the screen is imported
-        from ampsm_tui.screens.review.screen import ReviewScreen
-
-        return ReviewScreen(session, range_).data_bind(AmpsmApp.board)
+        return _make_list() if session is None else _make_review(self, session, "")
 
     def show_list(self) -> None:
         """The list in the place of the one screen that there is."""
-        # Textual takes an answer's receiver from the screen that goes, and gives the default screen none.
-        self.screen._push_result_callback(self.screen, None)  # noqa: SLF001
-        self.call_later(lambda: self.switch_screen(self._make_list()))
+
+        def switch() -> None:
+            self.switch_mode("list")
+            self.remove_mode("first")
+
+        self.call_later(switch)
 
     @property
     def differ(self) -> "Differ":
@@ -189,35 +191,33 @@ class AmpsmApp(Leaving, Redrawing):
             self._differ = Differ.start()
         return self._differ
 
-    def end_differ(self) -> None:
-        """End the diff process, if there is one."""
+    def close(self) -> None:
+        """Take back what tmux was told, and end the diff process: nobody watches any more."""
+        if self._notifier is not None:
+            self._notifier.close()
         if self._differ is not None:
             self._differ.close()
             self._differ = None
 
     def on_mount(self) -> None:
         """Open the list, and begin to follow."""
-        self.leave_on_signals()
-        self.screen_change_signal.subscribe(self, lambda _: self.look())
+        if not self.is_headless:
+            exit_on_signals(self)
+        self.screen_change_signal.subscribe(self, lambda _: self.watch_app_focus())
         self.theme_changed_signal.subscribe(self, self._keep_theme)
-        if self.first_session is not None:
-            self.open_session(self.first_session)
         if self.board is not None:
-            self._explain(self.board)
-            self.set_timer(SOON, self.follow)  # reading the board again would hold up the first frame
-        else:
-            self.follow()
+            self.watch_board(None, self.board)
+        # Reading the board again would hold up the first frame.
+        delay = SOON if self.board is not None else 0
+        run_while_open(self, self._follow(delay), group="feed")
         self.set_timer(SETTLED, self._settle_in)
+        for sentence in self._recovered:
+            self.notify(one_line(sentence, 500), title="A merge was cut off", timeout=20, markup=False)
         for clash in keymap.clashes(self.settings.keys):
             self.notify(f"{clash}; the first has it.", title="Keys clash", severity="warning", markup=False)
         for problem in self.settings.problems[:3]:
             text = one_line(f"{problem.message} {problem.hint}")
             self.notify(text, title="Settings", severity="warning", markup=False)
-
-    def fall_silent(self) -> None:
-        """Take back what tmux was told: nobody watches any more."""
-        if self._teller is not None:
-            self._teller.leave()
 
     def _settle_in(self) -> None:
         """What the first frame need not wait for."""
@@ -225,63 +225,50 @@ class AmpsmApp(Leaving, Redrawing):
             return
         collector.turn_on()
         sys.setswitchinterval(0.001)  # a key need not wait for a thread that reads the board
-        from ampsm_tui.telling import Teller
+        from ampsm_tui.notifier import Notifier
 
         home = self.engine.home if self.engine else None
-        self._teller = Teller(self, os.environ, home, settings=lambda: self.settings, write=self.write_ours)
+        self._notifier = Notifier(self, os.environ, home, settings=lambda: self.settings, write=self.write_ours)
         if self.board is not None:
-            self._teller.saw(None, self.board)
-        self.look()
+            self._notifier.take_board(None, self.board)
+        self.watch_app_focus()
 
-    @work(group="feed")
-    async def follow(self) -> None:
-        """Take each board as it comes."""
+    async def _follow(self, delay: float) -> None:
+        await asyncio.sleep(delay)
         async for board in self._feed:
             self.board = board
 
     def watch_app_focus(self) -> None:
-        """Who looks away wants to be told."""
-        self.look()
-
-    def look(self) -> None:
-        """Let others know what is looked at."""
-        if self._teller is not None:
-            self._teller.look()
+        """Let others know what is looked at; who looks away is notified."""
+        if self._notifier is not None:
+            self._notifier.update_viewed()
 
     def watch_board(self, before: Board | None, after: Board | None) -> None:
-        """What has happened is told where nobody looks; to who has no session yet, ampsm is explained."""
+        """Notify of what has happened where nobody looks; explain ampsm to whoever has no session yet."""
         if after is None:
             return
-        if self._teller is not None:
-            self._teller.saw(before, after)
-        if before is None:
-            self._explain(after)
-
-    def _explain(self, board: Board) -> None:
-        if not board.rows and not board.stale and not self.read_only:
+        if self._notifier is not None:
+            self._notifier.take_board(before, after)
+        if before is None and not after.rows and not after.stale and not self.read_only:
             from ampsm_tui.screens.first_run import FirstRunScreen
 
             self.push_screen(FirstRunScreen().data_bind(AmpsmApp.board))
 
     def on_session_table_session_chosen(self, event: "SessionTable.SessionChosen") -> None:
         """Open the screen of a session that was chosen in the list."""
-        self.open_session(event.session_id)
-
-    def open_session(self, session_id: str) -> None:
-        """Put the screen of one session in front."""
         from ampsm_tui.screens.session.screen import SessionScreen
 
-        self.push_screen(SessionScreen(session_id).data_bind(AmpsmApp.board))
+        self.push_screen(SessionScreen(event.session_id).data_bind(AmpsmApp.board))
 
     def open_review(self, session: "Session", range_: str = "") -> None:
         """Show what a session changed; without a range, what the review chooses."""
-        self.push_screen(self._make_review(session, range_))
+        self.push_screen(_make_review(self, session, range_))
 
     def _keep_theme(self, chosen: Theme) -> None:
         """Remember a theme that was chosen by a person."""
         if self.engine is not None and chosen.name != self.settings.text("ui.theme"):
             self.settings = Settings({**self.settings.values, "ui.theme": chosen.name})
-            self.run_worker(told(self, ask(store, self.engine.config, "ui.theme", chosen.name)), group="ask")
+            run_while_open(self, ask(store, self.engine.config, "ui.theme", chosen.name))
 
     def get_key_display(self, binding: Binding) -> str:
         """A key by its name: the picture of Enter is missing from many fonts."""
@@ -317,6 +304,12 @@ class AmpsmApp(Leaving, Redrawing):
         if action in {"settings", "notifications"} and self.read_only:
             return False
         return super().check_action(action, parameters)
+
+    def action_redraw(self) -> None:
+        """Write every cell of the screen anew, for a terminal on which another program wrote."""
+        if self.output is not None:
+            self.output.repaint()
+        self.screen.refresh(layout=True)
 
     async def action_quit(self) -> None:
         """Leave; a screen that holds what is not written yet sees to that first."""
@@ -355,14 +348,42 @@ class AmpsmApp(Leaving, Redrawing):
         if len(self.screen_stack) > 1:
             self.pop_screen()
 
+    def exit(self, result: int | None = None, return_code: int = 0, message: Any = None) -> None:
+        """Exit, once nothing is half done; the first one to ask names the code.
+
+        A worktree that is half made when its maker is cut off would be left for `ampsm repair`.
+        """
+        if not UNFINISHED:
+            super().exit(result, return_code, message)
+        elif self.leaving is None:
+            self.notify("What is begun comes to its end first.", title="Leaving", timeout=EXIT_PATIENCE)
+            leave = functools.partial(super().exit, result, return_code, message)
+            waiting = asyncio.ensure_future(asyncio.wait(UNFINISHED, timeout=EXIT_PATIENCE))
+            waiting.add_done_callback(lambda _: leave())
+            self.leaving = waiting
+
     def write_ours(self, sequence: str) -> None:
         """Write a terminal sequence that the program itself has made; nothing foreign may be in it raw."""
         if self.output is not None:
             self.output.write_own(sequence)
 
-    def say(self, text: str, *, title: str = "") -> None:
+    def show_toast(self, text: str, *, title: str = "") -> None:
         """Show a toast; `text` and `title` are made safe for the terminal here."""
         self.notify(one_line(text), title=one_line(title), markup=False)
+
+
+def _make_list() -> "Screen[None]":
+    from ampsm_tui.screens.sessions import SessionsScreen
+
+    return SessionsScreen().data_bind(AmpsmApp.board)
+
+
+def _make_review(app: AmpsmApp, session: "Session", range_: str) -> "Screen[None]":
+    with contextlib.suppress(AmpsmError):  # the screen asks for it as well, and reports why there is none
+        _ = app.differ  # it starts while the screen is imported
+    from ampsm_tui.screens.review.screen import ReviewScreen
+
+    return ReviewScreen(session, range_).data_bind(AmpsmApp.board)
 
 
 def run(*, read_only: bool = False, first_review: str | None = None) -> int:
@@ -376,10 +397,12 @@ def run(*, read_only: bool = False, first_review: str | None = None) -> int:
 
     engine = engine_at()
     settings = engine.settings
+    recovered: list[str] = []
     if read_only:
         engine.home.ensure()
         engine.store.open()
     else:
+        startup.recovered = recovered.append
         startup.make_ready(engine)
     app = AmpsmApp(
         engine,
@@ -388,10 +411,10 @@ def run(*, read_only: bool = False, first_review: str | None = None) -> int:
         first_review=first_review,
         settings=settings,
         board=engine.store.sessions.board(),
+        recovered=recovered,
     )
     try:
         app.run()
     finally:
-        app.fall_silent()
-        app.end_differ()
+        app.close()
     return app.return_code or 0

@@ -35,7 +35,7 @@ class AppContext(Protocol):
     def write_ours(self, sequence: str) -> None:
         """Write a terminal sequence that the program itself has made."""
 
-    def say(self, text: str, *, title: str = "") -> None:
+    def show_toast(self, text: str, *, title: str = "") -> None:
         """Show a toast; `text` and `title` are made safe for the terminal."""
 
 

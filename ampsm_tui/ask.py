@@ -1,21 +1,22 @@
-"""Asking the engine from a screen: verbs run in a side process, for pygit2 would hold this one still.
+"""Asking the engine from a screen, and bringing the answer back to it.
 
-A verb's error comes back as itself; `asking` makes a toast of it. Nothing else in the screens knows of processes.
+Verbs run in a side process, for pygit2 would hold this one still: `ask`. Whatever a screen waits for it waits for in a
+worker that `start` or `in_background` begins: that worker goes no step further once the screen has gone, so nothing
+comes back to widgets that are not there any more, and an error becomes a toast.
 """
 
 import asyncio
 import contextvars
 import functools
 import os
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from textual.app import App
 from textual.dom import DOMNode, NoScreen
 from textual.worker import Worker, active_worker
 
 from ampsm_engine.errors import AmpsmError, Failed, Unfit
-from ampsm_tui import environment
 from ampsm_tui.clean import many_lines, one_line
 
 P = ParamSpec("P")
@@ -31,13 +32,20 @@ STARTS = 3
 AGAIN = 3.0
 """Seconds after which a verb that failed is asked again for who follows its answer."""
 
+SAFE_PATH = ("PYTHONSAFEPATH", "ampsm")
+"""Keeps Python from looking for modules in the current folder, which may be a hostile repository: anyio starts its
+processes with `-m` and without `-P`. The value says that it is ours, and that nobody else's program is to get it."""
+
+UNFINISHED: "set[asyncio.Task[Any]]" = set()
+"""What must come to its end before the app goes."""
+
 
 async def ask(verb: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """The answer of a verb of the engine, run in a side process; cancelling ends that process.
 
     Arguments and answer are pickled. The errors of the verb are raised here as they were there.
     """
-    return await _for_who_is_there(cross(functools.partial(verb, *args, **kwargs)))
+    return await call_side_process(functools.partial(verb, *args, **kwargs))
 
 
 async def ask_until_answered(
@@ -62,58 +70,12 @@ def ignore(_: AmpsmError) -> None:
     """Take no note of why there is no answer: the notice that the board is stale tells it, or the counts do."""
 
 
-async def see_through(work: Coroutine[Any, Any, T]) -> T:
-    """The answer of work that neither cancelling nor leaving the app cuts off: what makes something, or moves it."""
-    context = contextvars.copy_context()
-    # It goes on when the screen that wanted it is gone: it is nobody's.
-    context.run(active_worker.set, None)  # type: ignore[arg-type]
-    task = asyncio.create_task(work, context=context)
-    BEGUN.add(task)
-    task.add_done_callback(_done)
-    return await _for_who_is_there(asyncio.shield(task))
-
-
-BEGUN: "set[asyncio.Task[Any]]" = set()
-"""What must come to its end before the app goes."""
-
-
-def _done(task: "asyncio.Task[Any]") -> None:
-    BEGUN.discard(task)
-    if not task.cancelled():
-        task.exception()  # whoever waited for it may be gone; nobody else is to complain
-
-
-async def _for_who_is_there(answer: Awaitable[T]) -> T:
-    """The answer, unless the screen that asked has gone meanwhile: then its worker ends here, a refusal is a toast."""
-    try:
-        said = await answer
-    except AmpsmError as refusal:
-        if (node := _who_has_gone()) is not None:
-            tell(node, refusal)
-            raise asyncio.CancelledError from refusal
-        raise
-    if _who_has_gone() is not None:
-        raise asyncio.CancelledError
-    return said
-
-
-def _who_has_gone() -> DOMNode | None:
-    worker = active_worker.get(None)
-    if worker is None or isinstance(worker.node, App):
-        return None
-    try:
-        is_there = worker.node.screen in worker.node.app.screen_stack
-    except NoScreen:
-        is_there = False
-    return None if is_there else worker.node
-
-
-async def cross(question: Callable[[], T]) -> T:
+async def call_side_process(question: Callable[[], T]) -> T:
     """Carry a question to a side process and its answer back; tests put a recorder in its place."""
     from anyio import BrokenWorkerProcess, to_process  # not before the first frame
 
     to_process.current_default_process_limiter().total_tokens = AT_ONCE
-    os.environ.setdefault(*environment.SAFE_PATH)
+    os.environ.setdefault(*SAFE_PATH)
     for _ in range(STARTS):
         try:
             return await to_process.run_sync(_answer, question, cancellable=True)
@@ -134,37 +96,125 @@ def _answer(question: Callable[[], T]) -> T:
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 2)
     os.close(nowhere)
-    name, ours = environment.SAFE_PATH
+    name, ours = SAFE_PATH
     if os.environ.get(name) == ours:
         del os.environ[name]  # workers, amp and scripts are started from here
     return question()
 
 
-def asking(
+def without_safe_path(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a program of the user's: what was set for our own side processes is left out."""
+    return {key: value for key, value in environ.items() if (key, value) != SAFE_PATH}
+
+
+# Work in the background.
+
+
+def in_background(
     method: Callable[Concatenate[Node, P], Coroutine[Any, Any, None]],
 ) -> Callable[Concatenate[Node, P], Worker[None]]:
-    """Make a worker of a method that asks: the screen goes on, and a refusal becomes a toast."""
+    """Make a worker of a screen's or widget's method: the screen goes on meanwhile, and an error becomes a toast."""
 
     @functools.wraps(method)
     def begin(node: Node, /, *args: P.args, **kwargs: P.kwargs) -> Worker[None]:
-        return start(node, method(node, *args, **kwargs))
+        return run_while_open(node, method(node, *args, **kwargs))
 
     return begin
 
 
-def start(node: DOMNode, attempt: Coroutine[Any, Any, None]) -> Worker[None]:
-    """Run an attempt as a worker of a screen or widget; its refusal becomes a toast."""
-    return node.run_worker(told(node, attempt), group="ask")
+def run_while_open(
+    node: DOMNode, work: Coroutine[Any, Any, object], *, group: str = "ask", exclusive: bool = False
+) -> Worker[None]:
+    """Run work as a worker of a screen, a widget or the app, for as long as that is open; an error becomes a toast.
+
+    `exclusive` cancels what runs in the same group.
+    """
+    return node.run_worker(_report_errors(node, work), group=group, exclusive=exclusive)
 
 
-async def told(node: DOMNode, attempt: Awaitable[object]) -> None:
-    """Wait for an attempt; its refusal is told in a toast."""
+async def _report_errors(node: DOMNode, work: Coroutine[Any, Any, object]) -> None:
     try:
-        await attempt
-    except AmpsmError as refusal:
-        tell(node, refusal)
+        await _WhileOpen(node, work)
+    except AmpsmError as error:
+        show_error(node, error)
 
 
-def tell(node: DOMNode, refusal: AmpsmError) -> None:
+class _WhileOpen(Coroutine[Any, None, T]):
+    """Work that is cancelled, once, instead of being resumed when the screen of its node has gone, or is going."""
+
+    def __init__(self, node: DOMNode, work: Coroutine[Any, Any, T]) -> None:
+        self._node = node
+        self._work = work
+        self._is_cancelled = False
+
+    def send(self, value: None) -> Any:
+        """Go on to the next `await`."""
+        if self._is_cancelled or is_open(self._node):
+            return self._work.send(value)
+        return self._cancel()
+
+    def throw(self, *error: Any) -> Any:
+        """Go on with an error: what was waited for has failed, or the worker is cancelled."""
+        if self._is_cancelled or not isinstance(error[0], AmpsmError) or is_open(self._node):
+            return self._work.throw(*error)
+        show_error(self._node, error[0])
+        return self._cancel()
+
+    def _cancel(self) -> Any:
+        self._is_cancelled = True
+        return self._work.throw(asyncio.CancelledError())
+
+    def close(self) -> None:
+        """End it where it stands."""
+        self._work.close()
+
+    def __await__(self) -> Self:
+        return self
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Any:
+        return self.send(None)
+
+
+def is_open(node: DOMNode) -> bool:
+    """Whether an answer may come back to a node: its screen is among those that are open, and not being taken apart."""
+    if isinstance(node, App):
+        return True
+    try:
+        screen = node.screen
+    except NoScreen:
+        return False
+    is_closing: bool = getattr(screen, "is_closing", False)
+    return node.is_attached and not is_closing and screen in node.app.screen_stack
+
+
+async def run_to_end(work: Coroutine[Any, Any, T]) -> T:
+    """The answer of work that neither cancelling nor leaving the app cuts off: what makes something, or moves it.
+
+    Whose screen has gone meanwhile is shown its error in a toast.
+    """
+    worker = active_worker.get(None)
+    context = contextvars.copy_context()
+    # It goes on when the screen that wanted it is gone: it is nobody's.
+    context.run(active_worker.set, None)  # type: ignore[arg-type]
+    task = asyncio.create_task(work, context=context)
+    UNFINISHED.add(task)
+    task.add_done_callback(UNFINISHED.discard)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        task.add_done_callback(functools.partial(_report_late, worker.node if worker else None))
+        raise
+
+
+def _report_late(node: DOMNode | None, task: "asyncio.Task[Any]") -> None:
+    error = None if task.cancelled() else task.exception()
+    if node is not None and isinstance(error, AmpsmError) and node.app.is_running:
+        show_error(node, error)
+
+
+def show_error(node: DOMNode, error: AmpsmError) -> None:
     """Show an error with its hint as a toast."""
-    node.app.notify(many_lines(refusal.hint, 500), title=one_line(refusal.message, 500), severity="error", markup=False)
+    node.app.notify(many_lines(error.hint, 500), title=one_line(error.message, 500), severity="error", markup=False)

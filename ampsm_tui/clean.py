@@ -75,6 +75,15 @@ def cut(text: str, room: int) -> str:
     return kept.rstrip() + "…"
 
 
+def cut_start(path: str, room: int) -> str:
+    """The end of a clean path in at most `room` cells: it tells more than its beginning."""
+    if cells(path) <= room:
+        return path
+    while path and cells(path) > room - 1:
+        path = path[1:]
+    return f"…{path}"
+
+
 def fit(text: str, room: int, *, right: bool = False) -> str:
     """A clean text in exactly `room` cells: cut, or filled with spaces."""
     shown = cut(text, room)

@@ -7,7 +7,7 @@ from textual.app import App
 
 from ampsm_engine.errors import Refused
 from ampsm_tui.app_context import app_of
-from ampsm_tui.terminal import enveloped
+from ampsm_tui.terminal import wrap_for_multiplexer
 
 LONGEST = 74_994
 """Bytes that every terminal takes; some drop the whole of what is longer."""
@@ -37,4 +37,4 @@ def through(content: str, environ: Mapping[str, str]) -> str:
     """
     inside = "tmux" if environ.get("TMUX") else "screen" if environ.get("STY") else ""
     plain = f"\x1b]52;c;{base64.b64encode(content.encode()).decode()}\x07"
-    return enveloped(plain, inside) if inside else ""
+    return wrap_for_multiplexer(plain, inside) if inside else ""

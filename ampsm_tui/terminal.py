@@ -25,11 +25,15 @@ OPTIONS = ("@ampsm_running", "@ampsm_attention", "@ampsm_status")
 """The user options that a status bar of tmux may show."""
 
 
-def telling(terminal: Terminal, title: str, body: str, number: int = 0) -> str:
-    """The sequence that makes a terminal tell something; `number` tells one notice from the next."""
+def notice_sequence(terminal: Terminal, title: str, body: str, number: int = 0) -> str:
+    """The sequence that makes a terminal show a notice; `number` distinguishes one from the next."""
     title, body = _safe(title, TITLE_BYTES), _safe(body, BODY_BYTES)
-    told = "" if terminal.way is Way.BELL else enveloped(_sequence(terminal.way, title, body, number), terminal.inside)
-    return told + _BELL * terminal.rings
+    sequence = (
+        ""
+        if terminal.way is Way.BELL
+        else wrap_for_multiplexer(_sequence(terminal.way, title, body, number), terminal.inside)
+    )
+    return sequence + _BELL * terminal.rings
 
 
 def _sequence(way: Way, title: str, body: str, number: int) -> str:
@@ -53,7 +57,7 @@ def _safe(text: str, longest: int) -> str:
     return shown.encode()[: longest - 3].decode(errors="ignore").rstrip() + "…"
 
 
-def enveloped(sequence: str, inside: str) -> str:
+def wrap_for_multiplexer(sequence: str, inside: str) -> str:
     """The sequence in the envelope with which a multiplexer, `tmux` or `screen`, hands it to its own terminal."""
     if inside == "tmux":
         return "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\"
@@ -63,7 +67,7 @@ def enveloped(sequence: str, inside: str) -> str:
     return sequence
 
 
-def counts(board: Board) -> dict[str, str]:
+def status_options(board: Board) -> dict[str, str]:
     """The user options of tmux for a board, by name: counts and glyphs, a question mark behind what may be old."""
     found = labels.status_counts(board.rows)
     status = status_line(found)
@@ -73,6 +77,6 @@ def counts(board: Board) -> dict[str, str]:
     return dict(zip(OPTIONS, (str(found["running"]), str(attention), status), strict=True))
 
 
-def changed(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str | None]:
-    """What has to be set anew."""
+def changed_options(before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str | None]:
+    """The options whose values differ from those before, with their new values."""
     return {name: value for name, value in after.items() if before.get(name) != value}

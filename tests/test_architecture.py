@@ -58,3 +58,48 @@ def test_no_folder_bears_a_name_that_is_cleared_away_without_the_lock_that_keeps
     ]
     assert made
     assert [one for one in made if private_folder._OURS.fullmatch(f"{one[1]}x")] == []
+
+
+SCREENS = [path for path in SOURCES if path.is_relative_to(ROOT / "ampsm_tui")]
+MAY_HAVE_TASKS = {ROOT / "ampsm_tui" / name for name in ("ask.py", "app.py", "folder_watch.py", "driver/keys.py")}
+"""What is no screen's: what is seen to its end, who waits to leave, keys in turn, watchers of folders."""
+
+OF_WIDGETS = {"query", "query_one", "query_exactly_one", "query_children", "mount", "focused", "set_focus"}
+
+
+def test_what_a_screen_waits_for_is_begun_in_one_place() -> None:
+    """`run_while_open` lets no answer come back to a screen that has gone."""
+    found = []
+    for path in SCREENS:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and node.attr == "run_worker" and path.name != "ask.py":
+                found.append(f"{path.name}:{node.lineno}: run_worker")
+            if isinstance(node, ast.ImportFrom) and node.module == "textual":
+                found += [f"{path.name}:{node.lineno}: work" for one in node.names if one.name == "work"]
+            tasks = {"create_task", "ensure_future", "run_coroutine_threadsafe"}
+            if isinstance(node, ast.Attribute) and node.attr in tasks and path not in MAY_HAVE_TASKS:
+                found.append(f"{path.name}:{node.lineno}: {node.attr}")
+    assert found == []
+
+
+def test_no_handler_looks_for_a_widget_after_it_has_waited() -> None:
+    """Textual calls handlers and actions itself, so nothing ends them when their screen goes."""
+    found = []
+    for path in SCREENS:
+        for method in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(method, ast.AsyncFunctionDef) or not _is_handler(method):
+                continue
+            waits = [node.lineno for node in ast.walk(method) if isinstance(node, ast.Await)]
+            looks = [node for node in ast.walk(method) if isinstance(node, ast.Attribute) and node.attr in OF_WIDGETS]
+            late = [node for node in looks if waits and node.lineno > min(waits)]
+            found += [f"{path.name}:{node.lineno}: {method.name} waited before {node.attr}" for node in late]
+    assert found == []
+
+
+def _is_handler(method: ast.AsyncFunctionDef) -> bool:
+    decorators = [ast.unparse(one) for one in method.decorator_list]
+    if any(one.endswith("in_background") for one in decorators):
+        return False
+    return method.name.startswith(("on_", "_on_", "action_", "watch_")) or any(
+        one.startswith("on(") for one in decorators
+    )

@@ -9,17 +9,13 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from ampsm_engine.differ.languages import language
 from ampsm_engine.differ.protocol import ChangedWords, Colours, DiffRequest, FileEntry, FilePatch, Side, TextLines
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Session
 from ampsm_engine.review.values import LOOKED, WHOLE, Ends
-
-if TYPE_CHECKING:
-    from ampsm_engine.store.store import Store
-
 
 SIDES: tuple[Side, Side] = ("new", "old")
 
@@ -335,11 +331,6 @@ def _size(colours: Colours) -> int:
 def request_of(ends: Ends, *, ignores_whitespace: bool = False, new: str | None = None) -> DiffRequest:
     """To be compared; `new` in the place of a worktree that has to be written down first."""
     return DiffRequest(ends.worktree, ends.repo_root, ends.old, ends.new or new, ignores_whitespace)
-
-
-def default_range(store: "Store", session: Session) -> str:
-    """What changed since one looked, once something was viewed; else everything."""
-    return LOOKED if store.reviews.looked(session.id) is not None and store.reviews.viewed(session.id) else WHOLE
 
 
 def ends_of(session: Session, range_: str) -> Ends | None:

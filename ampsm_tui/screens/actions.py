@@ -14,9 +14,9 @@ from textual.binding import BindingType
 from ampsm_engine.errors import AmpsmError, Failed, Refused
 from ampsm_engine.model import BoardRow, Iteration, Session, State, Status
 from ampsm_engine.plain_text import plural
-from ampsm_tui import aside, clipboard
+from ampsm_tui import clipboard, suspend
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import ask, see_through, start, tell
+from ampsm_tui.ask import ask, run_to_end, run_while_open, show_error
 from ampsm_tui.bindings import bind
 from ampsm_tui.screens.base import AppScreen
 
@@ -88,7 +88,7 @@ class SessionActions:
         rows = [row for row in self._rows(sessions) if row.queued or _is_at_work(row)]
         if not rows:
             if sessions:
-                app_of(self._screen).say(f"Nothing runs or waits in {names(sessions)}")
+                app_of(self._screen).show_toast(f"Nothing runs or waits in {names(sessions)}")
             return
         waiting = sum(row.queued for row in rows)
         sentence = "amp is asked to end; what it changed is committed"
@@ -102,7 +102,7 @@ class SessionActions:
         def end_by_force(iterations: Sequence[Iteration]) -> None:
             left = [one for one in iterations or () if one.state is not State.SETTLED]
             if left:
-                self._screen.app.run_worker(self._end_by_force(left), group="stopping")
+                run_while_open(self._screen.app, self._end_by_force(left), group="stopping")
 
         self._ask_each(runs.stop, sessions, on_answer=end_by_force)
 
@@ -115,16 +115,16 @@ class SessionActions:
             await asyncio.sleep(await ask(runs.stop_limit, engine))
             found = await ask(runs.end_by_force, engine, iterations)
         except AmpsmError as refusal:
-            tell(self._screen, refusal)
+            show_error(self._screen, refusal)
             return
         for one in found:
             if one.state is not State.SETTLED:
                 message = f"Iteration {one.number} has not ended: {one.activity or one.state.value}."
-                tell(self._screen, Failed(message, f"ampsm stop {one.session_id}"))
+                show_error(self._screen, Failed(message, f"ampsm stop {one.session_id}"))
 
     def retry(self) -> None:
         """Run the last prompt again, once it was read."""
-        start(self._screen, self._retry(self._selected()))
+        run_while_open(self._screen, self._retry(self._selected()))
 
     async def _retry(self, sessions: Sequence[Session]) -> None:
         """Show the last prompt of each of these sessions, one after the other, to be sent or left."""
@@ -142,8 +142,8 @@ class SessionActions:
 
         def go_on(was_sent: bool | None) -> None:
             if was_sent:
-                app_of(self._screen).say(f"Sent again: {session.name}")
-                start(self._screen, self._retry(others))
+                app_of(self._screen).show_toast(f"Sent again: {session.name}")
+                run_while_open(self._screen, self._retry(others))
 
         screen = TextScreen(
             f"Send the last prompt of {session.name} again?",
@@ -159,7 +159,7 @@ class SessionActions:
     def trash(self) -> None:
         """Into the trash, after one sentence about what that takes away."""
         if sessions := self._selected():
-            start(self._screen, self._trash(sessions))
+            run_while_open(self._screen, self._trash(sessions))
 
     async def _trash(self, sessions: Sequence[Session]) -> None:
         from ampsm_engine.engine import removal
@@ -178,15 +178,15 @@ class SessionActions:
 
     def undo(self) -> None:
         """Take back the merge of the session, or bring back what went to the trash last: whichever came later."""
-        start(self._screen, self._undo(self._selected_sessions()))
+        run_while_open(self._screen, self._undo(self._selected_sessions()))
 
     async def _undo(self, sessions: Sequence[Session]) -> None:
         from ampsm_engine.engine import removal
 
         if len(sessions) == 1 and await self._offer_to_undo_merge(sessions[0]):
             return
-        session = await see_through(ask(removal.restore_last, app_of(self._screen).engine))
-        app_of(self._screen).say(f"{session.name} is back")
+        session = await run_to_end(ask(removal.restore_last, app_of(self._screen).engine))
+        app_of(self._screen).show_toast(f"{session.name} is back")
 
     async def _offer_to_undo_merge(self, session: Session) -> bool:
         """Ask whether the session's merge is to be undone; False without one, or if something was trashed later."""
@@ -205,7 +205,7 @@ class SessionActions:
             f"Undo the merge of {session.name}?",
             f"{where} will be as before. Nothing is lost: the commits are kept as backups.",
             "Undo",
-            lambda: start(self._screen, self._undo_merge(session)),
+            lambda: run_while_open(self._screen, self._undo_merge(session)),
         )
         return True
 
@@ -214,7 +214,7 @@ class SessionActions:
 
         merge = await ask(operations.undo, app_of(self._screen).engine, session.id)
         where = merge.target or session.branch_name
-        app_of(self._screen).say(f"Undone: {where} is as before the merge of {session.name}")
+        app_of(self._screen).show_toast(f"Undone: {where} is as before the merge of {session.name}")
 
     def rename(self) -> None:
         """Ask for another name of the one selected session."""
@@ -265,7 +265,7 @@ class SessionActions:
         session = self.only_one("The script of")
         if session is not None and not session.script_command:
             message = f"Session {session.name} has no script."
-            tell(self._screen, Refused(message, f"ampsm edit {session.id} --script 'make test'"))
+            show_error(self._screen, Refused(message, f"ampsm edit {session.id} --script 'make test'"))
         elif session is not None:
             self._screen.app.push_screen(ScriptScreen(session))
 
@@ -280,10 +280,10 @@ class SessionActions:
     def _run_program(self, variables: Sequence[str], default: str, *arguments: str) -> None:
         if session := self.only_one("A program in"):
             try:
-                command = aside.words(os.environ, variables, default)
-                aside.step_aside(self._screen.app, [*command, *arguments], Path(session.worktree_path))
+                command = suspend.command_of(os.environ, variables, default)
+                suspend.run_in_terminal(self._screen.app, [*command, *arguments], Path(session.worktree_path))
             except AmpsmError as refusal:
-                tell(self._screen, refusal)
+                show_error(self._screen, refusal)
 
     def copy(self) -> None:
         """Choose what to copy."""
@@ -295,10 +295,12 @@ class SessionActions:
             try:
                 clipboard.copy(self._screen.app, chosen[1], os.environ)
             except AmpsmError as refusal:
-                tell(self._screen, refusal)
+                show_error(self._screen, refusal)
                 return
             without = ", without its secrets," if "[redacted:" in chosen[1] else ""
-            app_of(self._screen).say(f"The {chosen[0]}{without} is in the clipboard, where the terminal allows it")
+            app_of(self._screen).show_toast(
+                f"The {chosen[0]}{without} is in the clipboard, where the terminal allows it"
+            )
 
         if sessions := self._selected():
             self._screen.app.push_screen(CopyScreen(sessions), copy)
@@ -307,7 +309,7 @@ class SessionActions:
         """The selected sessions; a toast when there are none."""
         sessions = self._selected_sessions()
         if not sessions:
-            app_of(self._screen).say("There is no session under the cursor")
+            app_of(self._screen).show_toast("There is no session under the cursor")
         return sessions
 
     def only_one(self, what: str) -> Session | None:
@@ -315,7 +317,7 @@ class SessionActions:
         sessions = self._selected()
         if len(sessions) > 1:
             refusal = Refused(f"{what} {len(sessions)} sessions at once does not work.", "Take the marks away.")
-            tell(self._screen, refusal)
+            show_error(self._screen, refusal)
         return sessions[0] if len(sessions) == 1 else None
 
     def _rows(self, sessions: Sequence[Session]) -> list[BoardRow]:
@@ -337,7 +339,7 @@ class SessionActions:
         on_answer: Callable[[Any], None] | None = None,
     ) -> None:
         """Ask a verb for one session after the other; several that take long show how far they are."""
-        self._screen.run_worker(self._ask_one_by_one(verb, sessions, done, on_answer), group="ask")
+        run_while_open(self._screen, self._ask_one_by_one(verb, sessions, done, on_answer))
 
     async def _ask_one_by_one(
         self, verb: Callable[..., Any], sessions: Sequence[Session], done: str, on_answer: Callable[[Any], None] | None
@@ -349,9 +351,9 @@ class SessionActions:
             for session in sessions:
                 progress.at(session.name)
                 try:
-                    answer = await see_through(ask(verb, app_of(self._screen).engine, session.id))
+                    answer = await run_to_end(ask(verb, app_of(self._screen).engine, session.id))
                 except AmpsmError as refusal:
-                    tell(self._screen, refusal)
+                    show_error(self._screen, refusal)
                 else:
                     finished.append(session)
                     if on_answer is not None:
@@ -359,7 +361,7 @@ class SessionActions:
                 if progress.unwanted:
                     break
         if done and finished:
-            app_of(self._screen).say(done.format(names(finished)))
+            app_of(self._screen).show_toast(done.format(names(finished)))
 
 
 class SessionActionsScreen(AppScreen[None]):

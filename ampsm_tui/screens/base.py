@@ -2,11 +2,12 @@
 
 from textual.await_complete import AwaitComplete
 from textual.dom import DOMNode
+from textual.messages import Prune
 from textual.screen import Screen, ScreenResultType
 
 from ampsm_engine import config
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import ask, see_through
+from ampsm_tui.ask import ask, run_to_end
 
 
 class AppScreen(Screen[ScreenResultType]):
@@ -14,6 +15,9 @@ class AppScreen(Screen[ScreenResultType]):
 
     Textual's own takes away whatever is in front.
     """
+
+    is_closing = False
+    """It is being taken apart: nothing that is waited for may come back to it (`ask.is_open`)."""
 
     _answer: "tuple[ScreenResultType | None] | None" = None
     """What is answered once this screen is in front again."""
@@ -25,6 +29,10 @@ class AppScreen(Screen[ScreenResultType]):
         if self in self.app.screen_stack:
             self._answer = (result,)
         return AwaitComplete()
+
+    async def on_prune(self, event: Prune) -> None:  # noqa: ARG002 - Textual's; its own handler comes after this one
+        """Its children are about to go, one after the other."""
+        self.is_closing = True
 
     def on_screen_resume(self) -> None:
         """What was in front has been closed: give the answer that has waited for it."""
@@ -39,6 +47,6 @@ async def store_setting(node: DOMNode, name: str, text: str) -> config.Value:
     NotFound, Unfit or Failed when it is not written.
     """
     value = config.checked(name, text)
-    await see_through(ask(config.store, app_of(node).engine.config, name, text))
+    await run_to_end(ask(config.store, app_of(node).engine.config, name, text))
     app_of(node).settings = config.Settings({**app_of(node).settings.values, name: value})
     return value

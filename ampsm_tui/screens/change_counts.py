@@ -13,8 +13,8 @@ from textual.dom import DOMNode
 
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board, BoardRow
-from ampsm_tui.ask import ask_until_answered, ignore, tell
-from ampsm_tui.watching import watch
+from ampsm_tui.ask import ask_until_answered, ignore, run_while_open, show_error
+from ampsm_tui.folder_watch import watch_folders
 
 if TYPE_CHECKING:
     from ampsm_engine.context import Engine
@@ -75,13 +75,13 @@ class ChangeCounter:
         showing = tuple(session_ids)
         if set(showing) != set(self._shown_ids):
             self._shown_ids = showing
-            self._node.run_worker(self._watch(), group="watching", exclusive=True)
+            run_while_open(self._node, self._watch(), group="watching", exclusive=True)
         self._count()
 
     def _count(self) -> None:
         if not self._is_counting and self._next():
             self._is_counting = True
-            self._node.run_worker(self._count_all(), group="counting")
+            run_while_open(self._node, self._count_all(), group="counting")
 
     def _next(self) -> list[str]:
         """What is counted next: what has changed, and only then what may have."""
@@ -111,7 +111,7 @@ class ChangeCounter:
         """Once; it is tried again without a word."""
         if not self._has_complained:
             self._has_complained = True
-            tell(self._node, refusal)
+            show_error(self._node, refusal)
 
     def _is_first_round_over(self) -> bool:
         return all(one in self._counts for one in self._shown_ids)
@@ -129,7 +129,7 @@ class ChangeCounter:
                 return  # the counts tell what is wrong
             # What was written before anybody listened is counted once all do.
             missed = functools.partial(self._mark_unsure, set(folders))
-            again = bool(folders) and await watch(folders, self._mark_changed, missed)
+            again = bool(folders) and await watch_folders(folders, self._mark_changed, missed)
 
     def _mark_unsure(self, session_ids: set[str]) -> None:
         self._unsure |= session_ids

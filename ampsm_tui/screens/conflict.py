@@ -15,7 +15,7 @@ from textual.widgets import Static
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board, MergeState, Session
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import ask, tell, told
+from ampsm_tui.ask import ask, run_while_open, show_error
 from ampsm_tui.bindings import bind
 from ampsm_tui.screens.conflict_resolving import Resolving
 from ampsm_tui.screens.conflict_state import TICK
@@ -84,7 +84,7 @@ class ConflictScreen(Resolving):
         self.query_one(MergeHead).show("Conflicts", session.name, session.base_branch, session.branch_name)
         self.told.focus()
         self.watch(self.app, "board", self.board_came)
-        self.run_worker(told(self, self._begin()), group="ask")
+        run_while_open(self, self._begin())
         self.set_interval(TICK, self.look_at_files)
 
     async def _begin(self) -> None:
@@ -113,12 +113,12 @@ class ConflictScreen(Resolving):
         if self._going_on:
             return
         if state is not None and state.needs_review:
-            app_of(self).say("First read what amp made of it; y takes it, X rejects it")
+            app_of(self).show_toast("First read what amp made of it; y takes it, X rejects it")
             self.action_review()
             return
         self._going_on = True
         self.query_one("#standing", Static).update("going on …  Esc calls it off")
-        self.run_worker(self._continue(), group="doing", exclusive=True)
+        run_while_open(self, self._continue(), group="doing", exclusive=True)
 
     async def _continue(self, answers: tuple[str, ...] = ()) -> None:
         from ampsm_engine.merging import operations
@@ -135,11 +135,11 @@ class ConflictScreen(Resolving):
             await self.load()
             self._ask_about(asked, answers)
         except ConflictsWait as waits:
-            app_of(self).say(waits.message, title="The next conflict")
+            app_of(self).show_toast(waits.message, title="The next conflict")
             self.forget_choices()
             await self.load()
         except AmpsmError as refusal:
-            tell(self, refusal)
+            show_error(self, refusal)
             await self.load()
         else:
             self.dismiss(came)
@@ -151,7 +151,7 @@ class ConflictScreen(Resolving):
         def answered(answer: bool | None) -> None:
             if answer:
                 self._going_on = True
-                self.run_worker(self._continue((*before, *asked.answers)), group="doing", exclusive=True)
+                run_while_open(self, self._continue((*before, *asked.answers)), group="doing", exclusive=True)
 
         self.app.push_screen(ConfirmScreen("Go on all the same?", asked.sentences, yes="Go on"), answered)
 
@@ -161,7 +161,7 @@ class ConflictScreen(Resolving):
 
         def answered(answer: bool | None) -> None:
             if answer:
-                self.run_worker(told(self, self._abort()), group="ask")
+                run_while_open(self, self._abort())
 
         kind = self.state.merge.kind if self.state else "merge"
         sentence = "Branch and worktree will be as they were. What is resolved so far is kept under a backup ref."
@@ -174,7 +174,7 @@ class ConflictScreen(Resolving):
 
         async with self.changing:
             await ask(operations.abort, app_of(self).engine, self.session_id)
-        app_of(self).say(f"Aborted: {self.session.name} is as before")
+        app_of(self).show_toast(f"Aborted: {self.session.name} is as before")
         self.dismiss("aborted")
 
     async def _call_off(self) -> None:
@@ -204,7 +204,7 @@ class ConflictScreen(Resolving):
         def given(answer: bool | None) -> None:
             if answer:
                 self.forget_choices()
-                self.run_worker(told(self, self.load()), group="ask")
+                run_while_open(self, self.load())
 
         note = "amp is told what conflicts and with what. Its resolution is shown to you before it counts."
         screen = TextScreen(
@@ -227,7 +227,7 @@ class ConflictScreen(Resolving):
         if standing != self._standing_of_amp:
             first, self._standing_of_amp = self._standing_of_amp is None, standing
             if not first:
-                self.run_worker(told(self, self._amp_moved()), group="ask")
+                run_while_open(self, self._amp_moved())
         elif self.state is not None and self.state.at_work:
             self.show()
 
@@ -239,7 +239,7 @@ class ConflictScreen(Resolving):
 
     def action_review(self) -> None:
         """Read what amp made of it."""
-        self.run_worker(told(self, self._review()), group="ask")
+        run_while_open(self, self._review())
 
     async def _review(self) -> None:
         from ampsm_tui.screens.review.resolution import ResolutionScreen
@@ -251,16 +251,16 @@ class ConflictScreen(Resolving):
         screen = ResolutionScreen(self.session, state.given_tree)
 
         def left(_: None) -> None:
-            self.run_worker(told(self, self._reviewed(screen.outcome)), group="ask")
+            run_while_open(self, self._reviewed(screen.outcome))
 
         self.app.push_screen(screen, left)
 
     async def _reviewed(self, outcome: str) -> None:
         await self.load()
         if outcome == "taken":
-            app_of(self).say("Taken. c continues")
+            app_of(self).show_toast("Taken. c continues")
         elif outcome == "rejected":
-            app_of(self).say("Rejected: the conflict is as amp got it")
+            app_of(self).show_toast("Rejected: the conflict is as amp got it")
 
     # Out of here.
 
@@ -269,6 +269,6 @@ class ConflictScreen(Resolving):
         if self._going_on:
             self._going_on = False
             self.workers.cancel_group(self, "doing")
-            self.run_worker(told(self, self._call_off()), group="ask")
+            run_while_open(self, self._call_off())
         else:
             self.dismiss(None)

@@ -13,7 +13,7 @@ from textual.dom import DOMNode
 
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board, BoardRow
-from ampsm_tui.ask import ask_until_answered, ignore
+from ampsm_tui.ask import ask_until_answered, ignore, run_while_open
 from ampsm_tui.widgets.forecast import Forecasts, forecasts
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class ForecastWatcher:
         if seen == self._seen:
             return
         self._seen = seen
-        self._node.run_worker(self._follow(), group="forecast", exclusive=True)
+        run_while_open(self._node, self._follow(), group="forecast", exclusive=True)
 
     async def _follow(self) -> None:
         from ampsm_engine.engine import merges  # costs git; not before the first frame

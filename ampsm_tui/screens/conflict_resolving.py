@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.model import Session
-from ampsm_tui import aside
+from ampsm_tui import suspend
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import ask, tell, told
+from ampsm_tui.ask import ask, run_while_open, show_error
 from ampsm_tui.screens.conflict_state import ShownConflict
 
 if TYPE_CHECKING:
@@ -30,11 +30,11 @@ class Resolving(ShownConflict):
 
     def action_take(self, choice: str) -> None:
         """Resolve the hunk, or the file that has none, by a side or both."""
-        self.run_worker(told(self, self._take(choice)), group="ask")
+        run_while_open(self, self._take(choice))
 
     def action_whole(self, choice: str) -> None:
         """Resolve the whole file."""
-        self.run_worker(told(self, self._take(choice, whole=True)), group="ask")
+        run_while_open(self, self._take(choice, whole=True))
 
     async def _take(self, choice: str, *, whole: bool = False) -> None:
         async with self.changing:
@@ -57,7 +57,7 @@ class Resolving(ShownConflict):
 
         def answered(answer: bool | None) -> None:
             if answer:
-                self.run_worker(told(self, self._resolve(path, "meant")), group="ask")
+                run_while_open(self, self._resolve(path, "meant"))
 
         try:
             await self._resolve(path, "edited")
@@ -81,13 +81,13 @@ class Resolving(ShownConflict):
         if not self.path:
             return
         if made and "edited" not in made:
-            self.run_worker(told(self, self._undo_choice()), group="ask")
+            run_while_open(self, self._undo_choice())
             return
         from ampsm_tui.screens.confirm import ConfirmScreen
 
         def answered(answer: bool | None) -> None:
             if answer:
-                self.run_worker(told(self, self._undo_choice()), group="ask")
+                run_while_open(self, self._undo_choice())
 
         sentence = "It is put back as it was laid out; what was edited in it is lost."
         self.app.push_screen(ConfirmScreen(f"Put {self.path} back into conflict?", sentence, yes="Back"), answered)
@@ -115,13 +115,13 @@ class Resolving(ShownConflict):
         line = file.hunks[self.at].line if file and file.hunks else 1
         before = self._marks()
         try:
-            command = aside.words(os.environ, ("VISUAL", "EDITOR"), "vim")
+            command = suspend.command_of(os.environ, ("VISUAL", "EDITOR"), "vim")
             at = [f"+{line}"] if Path(command[0]).name in _AT_LINE else []
             name = str(worktree / self.path)  # a whole path: no name is taken for an option
-            aside.step_aside(self.app, [*command, *at, name], worktree)
+            suspend.run_in_terminal(self.app, [*command, *at, name], worktree)
         except AmpsmError as refusal:
-            tell(self, refusal)
-        self.run_worker(told(self, self._after_edit(was_touched=self._marks() != before)), group="ask")
+            show_error(self, refusal)
+        run_while_open(self, self._after_edit(was_touched=self._marks() != before))
 
     async def _after_edit(self, *, was_touched: bool) -> None:
         """A file that lost its last marker in the editor is resolved."""
@@ -147,7 +147,7 @@ class Resolving(ShownConflict):
             return
         open_paths = sorted(one.path for one in self.state.files) if self.state else []
         if not open_paths:
-            app_of(self).say("Nothing is open any more: c continues")
+            app_of(self).show_toast("Nothing is open any more: c continues")
             return
         after = [path for path in self.paths if path > self.path and path in open_paths]
         self.go((after or open_paths)[0])

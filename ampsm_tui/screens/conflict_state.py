@@ -15,7 +15,7 @@ from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Session
 from ampsm_engine.plain_text import plural
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import ask, tell
+from ampsm_tui.ask import ask, run_while_open, show_error
 from ampsm_tui.clean import one_line
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.widgets import conflict_lines, merge_lines
@@ -91,7 +91,7 @@ class ShownConflict(AppScreen[object]):
     def show_trouble(self, refusal: AmpsmError) -> None:
         """Nothing can be shown: say why."""
         if self.state is not None:
-            tell(self, refusal)
+            show_error(self, refusal)
             return
 
         def lines(width: int) -> list[Painted]:
@@ -119,7 +119,7 @@ class ShownConflict(AppScreen[object]):
         """Look at another file."""
         self.path, self.at = path, at
         if self.state is not None:
-            self.run_worker(self.take(self.state), group="conflict", exclusive=True)
+            run_while_open(self, self.take(self.state), group="conflict", exclusive=True)
 
     def show(self) -> None:
         """Say all that is known."""
@@ -186,7 +186,7 @@ class ShownConflict(AppScreen[object]):
         """Somebody else may resolve it, with an editor and git add."""
         if self.state is not None and not self.changing.locked() and self.is_active and self._marks() != self._seen:
             self._seen = self._marks()
-            self.run_worker(self.load(), group="conflict", exclusive=True)
+            run_while_open(self, self.load(), group="conflict", exclusive=True)
 
     def _marks(self) -> object:
         if self.state is None:

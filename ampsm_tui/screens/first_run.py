@@ -15,7 +15,7 @@ from ampsm_engine.engine.drafts import Readiness
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import ask, tell
+from ampsm_tui.ask import ask, run_while_open, show_error
 from ampsm_tui.bindings import bind, shown_key
 from ampsm_tui.clean import many_lines
 from ampsm_tui.screens.base import AppScreen
@@ -78,7 +78,7 @@ class FirstRunScreen(AppScreen[None]):
 
     def action_look(self) -> None:
         """Look what is missing."""
-        self.run_worker(self._look(), group="look", exclusive=True)
+        run_while_open(self, self._look(), group="look", exclusive=True)
 
     async def _look(self) -> None:
         from ampsm_engine.engine import drafts
@@ -86,7 +86,7 @@ class FirstRunScreen(AppScreen[None]):
         try:
             found = await ask(drafts.readiness, app_of(self).engine, str(Path.cwd()))
         except AmpsmError as refusal:
-            tell(self, refusal)
+            show_error(self, refusal)
             return
         self._show(tuple(found or ()))
 

@@ -13,7 +13,7 @@ from textual.widgets.option_list import Option
 
 from ampsm_engine.keymap import KEYS, Key
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import asking
+from ampsm_tui.ask import in_background
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import fit
 from ampsm_tui.screens.base import AppScreen, store_setting
@@ -124,7 +124,7 @@ class KeysScreen(AppScreen[None]):
         )
         self.app.push_screen(screen)
 
-    @asking
+    @in_background
     async def action_default(self) -> None:
         """The key under the cursor as ampsm comes."""
         if (key := self._chosen) is not None:

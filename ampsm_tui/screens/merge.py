@@ -14,7 +14,7 @@ from textual.widgets import RichLog, Static
 from ampsm_engine.keymap import SEND
 from ampsm_engine.model import MergeState, Session, Status
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import ask, told
+from ampsm_tui.ask import ask, run_while_open
 from ampsm_tui.bindings import bind
 from ampsm_tui.screens.merge_doing import Doing
 from ampsm_tui.widgets.inputs import TextInput
@@ -96,7 +96,7 @@ class MergeScreen(Doing):
 
     def begin_again(self) -> None:
         """From where the session stands now."""
-        self.run_worker(told(self, self._begin()), group="ask")
+        run_while_open(self, self._begin())
 
     async def _begin(self) -> None:
         from ampsm_engine.engine import merges

@@ -14,7 +14,7 @@ from textual.binding import Binding
 
 from ampsm_engine.errors import AmpsmError
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import ask
+from ampsm_tui.ask import ask, run_while_open
 from ampsm_tui.screens.merge_looking import Looking
 from ampsm_tui.screens.unsent import KeptText
 from ampsm_tui.widgets import merge_lines
@@ -90,7 +90,7 @@ class Choosing(Looking):
         self.show_head()
         self.refresh_bindings()
         self._show_plan()
-        self.run_worker(self._ask_plan(), group="planning", exclusive=True)
+        run_while_open(self, self._ask_plan(), group="planning", exclusive=True)
 
     async def _ask_plan(self) -> None:
         from ampsm_engine.merging import merge_plan

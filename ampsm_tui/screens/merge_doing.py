@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.model import Merge, MergeState
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import ask, ask_until_answered, asking, ignore, tell, told
+from ampsm_tui.ask import ask, ask_until_answered, ignore, in_background, run_while_open, show_error
 from ampsm_tui.screens.merge_choosing import Choosing
 from ampsm_tui.widgets import merge_lines
 from ampsm_tui.widgets.told import Painted
@@ -53,7 +53,7 @@ class Doing(Choosing):
             return
         if self.needs_message and not self.message.text.strip():
             self.message.focus()
-            tell(self, Refused("The commit needs a message.", "Write one into the box."))
+            show_error(self, Refused("The commit needs a message.", "Write one into the box."))
             return
         self.options = replace(self.options, message=self.message.text.strip() if self.needs_message else "")
         self.options = replace(self.options, answered=())
@@ -76,14 +76,14 @@ class Doing(Choosing):
         self.go_to("doing")
         self.told.focus()
         self._tell_progress(0, "Beginning.")
-        self.run_worker(self._do(), group="doing", exclusive=True)
+        run_while_open(self, self._do(), group="doing", exclusive=True)
 
     async def _do(self) -> None:
         from ampsm_engine.merging import operations
         from ampsm_engine.merging.questions import Unanswered
         from ampsm_engine.merging.steps import ConflictsWait
 
-        watcher = self.run_worker(self._follow_journal(), group="watching", exclusive=True)
+        watcher = run_while_open(self, self._follow_journal(), group="watching", exclusive=True)
         try:
             came = await ask(operations.merge, app_of(self).engine, self.session_id, self.options)
         except ConflictsWait:
@@ -132,12 +132,12 @@ class Doing(Choosing):
         self.options = replace(self.options, kind=merge.kind)  # type: ignore[arg-type]
         self.go_to("doing")
         self._tell_progress(0, "Another ampsm is at it.")
-        self.run_worker(told(self, self._wait_for_other()), group="watching", exclusive=True)
+        run_while_open(self, self._wait_for_other(), group="watching", exclusive=True)
 
     async def _wait_for_other(self) -> None:
         from ampsm_engine.engine import merges
 
-        engine, trouble = app_of(self).engine, partial(tell, self)
+        engine, trouble = app_of(self).engine, partial(show_error, self)
         while True:
             merge = (await ask_until_answered(merges.open_merges, trouble, engine) or {}).get(self.session_id)
             if merge is None or merge.state is not MergeState.WORKING:
@@ -162,7 +162,7 @@ class Doing(Choosing):
         self._tell_progress(0, "Called off: looking what became of it.")
         self._settle()
 
-    @asking
+    @in_background
     async def _settle(self) -> None:
         from ampsm_engine.engine import merges
 
@@ -175,13 +175,13 @@ class Doing(Choosing):
             self._tell_progress(0, "Called off: a git or a hook that it began has yet to end.")
             await asyncio.sleep(2 * EVERY)
         if last is None or last.id == started or last.state in (MergeState.ROLLED_BACK, MergeState.ABORTED):
-            app_of(self).say("Called off: everything is as it was before")
+            app_of(self).show_toast("Called off: everything is as it was before")
             self.show_findings()
             self.look()
         elif last.state is MergeState.CONFLICTED:
             self.open_conflicts()
         else:
-            app_of(self).say("It was too late to call it off: it was done already")
+            app_of(self).show_toast("It was too late to call it off: it was done already")
             self.show_result(last, None)
 
     # What came of it.
@@ -196,7 +196,7 @@ class Doing(Choosing):
         self._show_end()
         self._ask_last()
 
-    @asking
+    @in_background
     async def _ask_last(self) -> None:
         from ampsm_engine.engine import removal
 
@@ -245,13 +245,13 @@ class Doing(Choosing):
 
         self.app.push_screen(ConfirmScreen(title, sentence, yes="Undo"), answered)
 
-    @asking
+    @in_background
     async def _undo(self) -> None:
         from ampsm_engine.merging import operations
 
         merge = await ask(operations.undo, app_of(self).engine, self.session_id)
         where = f"{merge.target} is" if merge and merge.target else "its branch is"
-        app_of(self).say(f"Undone: {where} as before")
+        app_of(self).show_toast(f"Undone: {where} as before")
         self._merge = self._came = None
         self.look()
 
@@ -270,12 +270,12 @@ class Doing(Choosing):
             ConfirmScreen(title, text or "u in the list brings it back.", yes="To the trash"), answered
         )
 
-    @asking
+    @in_background
     async def _remove(self) -> None:
         from ampsm_engine.engine import removal
 
         await ask(removal.remove, app_of(self).engine, self.session_id)
-        app_of(self).say(f"In the trash: {self.session.name}; u in the list brings it back")
+        app_of(self).show_toast(f"In the trash: {self.session.name}; u in the list brings it back")
         self.dismiss(None)
 
     def open_conflicts(self) -> None:

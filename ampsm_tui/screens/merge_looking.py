@@ -17,7 +17,7 @@ from ampsm_engine.merging.values import Options
 from ampsm_engine.model import Session
 from ampsm_engine.plain_text import plural
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import ask, ask_until_answered, asking, tell
+from ampsm_tui.ask import ask, ask_until_answered, run_while_open, show_error
 from ampsm_tui.clean import one_line
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.widgets import merge_lines
@@ -101,7 +101,7 @@ class Looking(AppScreen[None]):
         self.found = None
         self._waiting = "fetching …" if fetch else "looking …"
         self.show_findings()
-        self.run_worker(self._look(fetch=fetch), group="looking", exclusive=True)
+        run_while_open(self, self._look(fetch=fetch), group="looking", exclusive=True)
 
     async def _look(self, *, fetch: bool) -> None:
         try:
@@ -150,7 +150,7 @@ class Looking(AppScreen[None]):
     async def _follow_script(self) -> "ScriptOutput":
         from ampsm_engine.engine import scripts
 
-        engine, trouble, offset = app_of(self).engine, partial(tell, self), 0
+        engine, trouble, offset = app_of(self).engine, partial(show_error, self), 0
         while True:
             look = await ask_until_answered(scripts.read_output, trouble, engine, self._run, offset)
             offset = look.offset
@@ -165,18 +165,17 @@ class Looking(AppScreen[None]):
         if self._run:
             self._stop_script(self._run)
 
-    @asking
-    async def _stop_script(self, run: str) -> None:
+    def _stop_script(self, run: str) -> None:
         from ampsm_engine.engine import scripts
 
-        await ask(scripts.stop, app_of(self).engine, run)
+        run_while_open(self.app, ask(scripts.stop, app_of(self).engine, run))  # also when this screen has gone
 
     def action_script(self) -> None:
         """End the script that runs, or run it."""
         if self._run:
             self._stop_script(self._run)
         elif self.found is not None:
-            self.run_worker(self._again(self.found.branch_tip), group="looking", exclusive=True)
+            run_while_open(self, self._again(self.found.branch_tip), group="looking", exclusive=True)
 
     async def _again(self, tip: str) -> None:
         try:

@@ -24,7 +24,7 @@ from ampsm_engine.engine.drafts import SessionDraft, Trouble
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Session
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import ask, asking, see_through
+from ampsm_tui.ask import ask, in_background, run_to_end, run_while_open
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import many_lines, one_line
 from ampsm_tui.screens.base import AppScreen
@@ -102,7 +102,7 @@ class Field(Horizontal):
 class NewSessionScreen(AppScreen[str | None]):
     """The form; answers the id of the session that was made."""
 
-    CSS_PATH = "new_session.tcss"
+    CSS_PATH = ["dialog.tcss", "new_session.tcss"]  # noqa: RUF012 - as Textual declares it
     AUTO_FOCUS = "#prompt"
     VERTICAL_BREAKPOINTS = [  # noqa: RUF012 - as Textual declares it
         (0, "-low"),
@@ -185,7 +185,7 @@ class NewSessionScreen(AppScreen[str | None]):
         if mode := app_of(self).settings.text("amp.mode"):
             self.query_one("#mode", Input).placeholder = one_line(f"{mode}, of the settings", 60)
         self._suggest_name(self.draft.prompt)
-        self.run_worker(self._look_around(), group="look", exclusive=True)
+        run_while_open(self, self._look_around(), group="look", exclusive=True)
 
     async def _look_around(self) -> None:
         """The first look: the repository that was named, else the one around, else the newest that has sessions."""
@@ -219,7 +219,7 @@ class NewSessionScreen(AppScreen[str | None]):
 
     @on(Choice.Changed, "#repo")
     def _repo_typed(self, event: Choice.Changed) -> None:
-        self.run_worker(self._complete(event.value), group="look", exclusive=True)
+        run_while_open(self, self._complete(event.value), group="look", exclusive=True)
         self._check_soon("repo", "base")
 
     async def _complete(self, typed: str) -> None:
@@ -266,7 +266,7 @@ class NewSessionScreen(AppScreen[str | None]):
         for name in typed:
             self._field(name).touched = True
         if not self._making:
-            self.run_worker(self._check_after_pause(), group="check", exclusive=True)
+            run_while_open(self, self._check_after_pause(), group="check", exclusive=True)
 
     async def _check_after_pause(self) -> None:
         from ampsm_engine.engine import drafts
@@ -306,7 +306,7 @@ class NewSessionScreen(AppScreen[str | None]):
         if not self._making:
             self._making, self._unwanted = True, False
             self.workers.cancel_group(self, "check")
-            self.run_worker(self._make(start), group="ask")
+            run_while_open(self, self._make(start))
 
     async def _make(self, start: bool) -> None:
         from ampsm_engine.engine import drafts
@@ -320,7 +320,7 @@ class NewSessionScreen(AppScreen[str | None]):
                 self._go_to(troubles[0].field)
                 return
             self._show_state("Making its branch and its folder. Esc takes it back.")
-            session = await see_through(_make_session(app_of(self).engine, draft, lambda: self._unwanted))
+            session = await run_to_end(_make_session(app_of(self).engine, draft, lambda: self._unwanted))
         except AmpsmError as refusal:
             self._show_state(f"✗ {refusal.message}\n{refusal.hint}")
         else:
@@ -353,7 +353,7 @@ class NewSessionScreen(AppScreen[str | None]):
         prompt.replace(offered["prompt"], (0, 0), prompt.document.end)
         self.query_one("#heading", Static).update("New session")
 
-    @asking
+    @in_background
     async def action_read_file(self) -> None:
         """Ask for a file, and put what it holds into the prompt."""
         from ampsm_engine.engine import drafts

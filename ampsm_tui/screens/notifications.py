@@ -16,7 +16,7 @@ from ampsm_engine.config import SETTINGS, Settings
 from ampsm_engine.notices import WORDS, NoticeKind
 from ampsm_tui import terminal
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import ask, asking
+from ampsm_tui.ask import ask, in_background, run_while_open
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import many_lines, one_line
 from ampsm_tui.screens.base import AppScreen, store_setting
@@ -117,7 +117,7 @@ class NotificationsScreen(AppScreen[None]):
     def on_mount(self) -> None:
         """Begin at the first line, and look where we are."""
         self._options.highlighted = 0
-        self.run_worker(self._look(), group="ask")
+        run_while_open(self, self._look())
 
     async def _look(self) -> None:
         where = await asyncio.to_thread(here, app_of(self).settings)
@@ -147,7 +147,7 @@ class NotificationsScreen(AppScreen[None]):
         for name in self._names:
             self._options.replace_option_prompt(name, self._line(name))
 
-    @asking
+    @in_background
     async def action_change(self, step: int) -> None:
         """On or off; of few words the next."""
         name = self._chosen
@@ -161,7 +161,7 @@ class NotificationsScreen(AppScreen[None]):
         if name == "notify.terminal":
             await self._look()
 
-    @asking
+    @in_background
     async def action_try(self) -> None:
         """Send the notification of the line under the cursor now, as it would be sent."""
         name = self._chosen
@@ -172,7 +172,7 @@ class NotificationsScreen(AppScreen[None]):
             taken = await ask(desktop_notification.send, notice.title, notice.body)
             self._show_result("The desktop has taken it." if taken else "There is no desktop here that takes it.")
             return
-        app_of(self).write_ours(terminal.telling(where.terminal, notice.title, notice.body))
+        app_of(self).write_ours(terminal.notice_sequence(where.terminal, notice.title, notice.body))
         name = one_line(where.terminal.name, 40)
         self._show_result(f"Sent to {name} {WAYS[where.terminal.way]}. Saw nothing? ampsm doctor says why.")
 

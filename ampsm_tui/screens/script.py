@@ -48,7 +48,7 @@ class ScriptScreen(Dialog[None]):
 
     def on_mount(self) -> None:
         """Begin to watch the script."""
-        self.run_worker(self._watch(), group="watching")
+        ask.run_while_open(self, self._watch(), group="watching")
 
     async def _watch(self) -> None:
         from ampsm_engine.engine import scripts
@@ -64,7 +64,9 @@ class ScriptScreen(Dialog[None]):
         self._show_state("running")
         offset = 0
         while not self._ended:
-            look = await ask.ask_until_answered(scripts.read_output, partial(ask.tell, self), engine, self._run, offset)
+            look = await ask.ask_until_answered(
+                scripts.read_output, partial(ask.show_error, self), engine, self._run, offset
+            )
             self._show(look)
             offset = look.offset
             if look.running:
@@ -101,7 +103,7 @@ class ScriptScreen(Dialog[None]):
             self._show_state("asked to end")
             self._stop()
 
-    @ask.asking
+    @ask.in_background
     async def _stop(self) -> None:
         from ampsm_engine.engine import scripts
 

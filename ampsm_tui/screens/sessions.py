@@ -14,7 +14,6 @@ from textual.reactive import var
 from ampsm_engine import labels
 from ampsm_engine.model import Board, BoardRow, Session
 from ampsm_engine.states import STATES
-from ampsm_tui import recovering
 from ampsm_tui.app_context import app_of
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import cells, one_line
@@ -120,8 +119,6 @@ class SessionsScreen(SessionActionsScreen):
         if engine is not None:
             self._counter = ChangeCounter(self, engine, self._set_counts)
             self._forecasts = ForecastWatcher(self, engine, self._set_forecasts)
-        for sentence in recovering.take():
-            self.app.notify(one_line(sentence, 500), title="A merge was cut off", timeout=20, markup=False)
         self.set_interval(LOOK_AGAIN, self._look_again)
 
     def watch_board(self, board: Board | None) -> None:
@@ -210,9 +207,11 @@ class SessionsScreen(SessionActionsScreen):
         """Open the box that a filter is typed into."""
         from ampsm_tui.widgets.filter_box import FilterBox  # its Input is not worth the time of the first frame
 
-        if not self.query(FilterBox):
-            await self.mount(FilterBox(), after=self.query_one(SummaryBar))
-        self.query_one(FilterBox).open()
+        boxes = self.query(FilterBox)
+        box = boxes.first() if boxes else FilterBox()
+        if not boxes:
+            await self.mount(box, after=self.query_one(SummaryBar))
+        box.show()
 
     def action_status(self) -> None:
         """Only the sessions of the next status."""
@@ -222,7 +221,7 @@ class SessionsScreen(SessionActionsScreen):
     def action_sort(self) -> None:
         """Sort in the next way."""
         self._arrange(sort=self.table.arrangement.next_sort().sort)
-        app_of(self).say(f"Sorted by {self.table.arrangement.sort}")
+        app_of(self).show_toast(f"Sorted by {self.table.arrangement.sort}")
 
     def action_group(self) -> None:
         """By repository, or not."""
@@ -236,7 +235,7 @@ class SessionsScreen(SessionActionsScreen):
         elif (inside := home_of(Path.cwd(), rows)) is not None:
             self._arrange(inside=inside)
         else:
-            app_of(self).say(f"{one_line(str(Path.cwd()), 200)} is in no repository with a session")
+            app_of(self).show_toast(f"{one_line(str(Path.cwd()), 200)} is in no repository with a session")
 
     def action_preview(self) -> None:
         """Show or hide the preview."""
@@ -245,7 +244,7 @@ class SessionsScreen(SessionActionsScreen):
     def action_next_needing(self) -> None:
         """To the next session that waits for a person."""
         if not self.table.next_that_needs_me():
-            app_of(self).say("No session in this list needs you")
+            app_of(self).show_toast("No session in this list needs you")
 
     async def action_back(self) -> None:
         """Take back what narrows the list, one thing at a time: marks, filter, status, repository."""

@@ -13,6 +13,7 @@ from textual.widgets import Static
 from ampsm_engine.config import SETTINGS, Setting
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_tui.app_context import app_of
+from ampsm_tui.ask import run_while_open
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import many_lines, one_line
 from ampsm_tui.screens.base import AppScreen, store_setting
@@ -95,7 +96,7 @@ class SettingsScreen(AppScreen[None]):
 
     def _begin(self, row: SettingRow, text: str) -> None:
         self._under_way += 1
-        self.run_worker(self._given(row, text), group="ask")
+        run_while_open(self, self._given(row, text))
 
     async def _given(self, row: SettingRow, text: str) -> None:
         is_written = await self._write(row, text)
@@ -137,7 +138,7 @@ class SettingsScreen(AppScreen[None]):
     def action_default(self) -> None:
         """The current one as ampsm comes."""
         if self._row is not None:
-            self.run_worker(self._reset(self._row), group="ask")
+            run_while_open(self, self._reset(self._row))
 
     async def _reset(self, row: SettingRow) -> None:
         await self._write(row, written(row.setting.default))

@@ -8,7 +8,7 @@ from textual.screen import Screen
 from ampsm_engine.errors import Failed
 from ampsm_engine.unsent_texts import TypedText, UnsentText
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import tell
+from ampsm_tui.ask import show_error
 
 
 class KeptText:
@@ -32,7 +32,9 @@ class KeptText:
             self._place.write(text, base)
         except OSError as reason:
             if not self._has_failed:
-                tell(self._screen, Failed(f"What you write cannot be kept: {reason.strerror}.", "Send it, or copy it."))
+                show_error(
+                    self._screen, Failed(f"What you write cannot be kept: {reason.strerror}.", "Send it, or copy it.")
+                )
             self._has_failed = True
         else:
             self._has_failed = False
@@ -49,7 +51,7 @@ class KeptText:
         elif self._has_failed:
             self._ask(dismiss)
         else:
-            app_of(self._screen).say("What you wrote is kept: it stands here again next time")
+            app_of(self._screen).show_toast("What you wrote is kept: it stands here again next time")
             dismiss()
 
     def _ask(self, dismiss: Callable[[], object]) -> None:

@@ -15,6 +15,7 @@ from textual.widgets import Input, Static, TextArea
 
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.keymap import SEND
+from ampsm_tui.ask import run_while_open
 from ampsm_tui.bindings import bind
 from ampsm_tui.screens.dialog import Dialog
 from ampsm_tui.screens.unsent import KeptText
@@ -114,7 +115,7 @@ class KeptTextScreen(Dialog[bool]):
             self.show_trouble(f"There is nothing to {self.WORD} yet.")
             return
         self.show_trouble("")
-        self.run_worker(self._hand_over(self.written()), group="ask", exclusive=True)
+        run_while_open(self, self._hand_over(self.written()), exclusive=True)
 
     async def _hand_over(self, text: str) -> None:
         try:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ampsm_tui.clean import cells, fit, inert, one_line
+from ampsm_tui.clean import cut_start, fit, inert, one_line
 from ampsm_tui.widgets.one_liner import Piece
 from ampsm_tui.widgets.told import Painted
 from ampsm_tui.widgets.wrapping import wrapped
@@ -49,7 +49,7 @@ def files(
     for path in paths:
         file, is_here = still_open.get(path), path == here
         mark = Piece("▌" if is_here else " ", "mark")
-        shown = _tail(one_line(path, 500), max(6, width - 3))
+        shown = cut_start(one_line(path, 500), max(6, width - 3))
         glyph = Piece("≠ ", "warn") if file or path in marked else Piece("✓ ", "ok")
         lines.append((mark, glyph, Piece(shown, "here" if is_here else "text" if file else "quiet")))
         about = _about(file) if file else "markers left" if path in marked else "resolved"
@@ -63,15 +63,6 @@ def _about(file: "OpenFile") -> str:
     if file.markers and not file.hunks:
         return f"{file.kind}, markers left in line {', '.join(map(str, file.markers[:3]))}"
     return f"{file.kind}, {len(file.hunks)} open" if file.hunks else file.kind
-
-
-def _tail(path: str, room: int) -> str:
-    """The end of a path: it tells more than its beginning."""
-    if cells(path) <= room:
-        return path
-    while path and cells(path) > room - 1:
-        path = path[1:]
-    return f"…{path}"
 
 
 def spread(file: "OpenFile", around: Sequence[str], sides: SideNames, at: int, width: int) -> Spread:

@@ -7,21 +7,13 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
-from ampsm_tui.widgets.inputs import LineInput
+from ampsm_tui.widgets.inputs import PassingLine
 
 
-class FilterBox(LineInput):
+class FilterBox(PassingLine):
     """One line; it is there only while it is used or holds something."""
 
-    DEFAULT_CSS = """
-    FilterBox, FilterBox:focus {
-        display: none; height: 1; border: none; padding: 0 1; background: $panel; color: $foreground;
-        &.-open { display: block; }
-    }
-    """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "submit", "Keep", key_display="enter"),
-        Binding("escape", "leave", "Clear"),
         Binding("down", "move(1)", "Down", show=False),
         Binding("up", "move(-1)", "Up", show=False),
     ]
@@ -39,11 +31,6 @@ class FilterBox(LineInput):
         super().__init__(
             placeholder="filter by name, repository, branch, state, prompt", compact=True, select_on_focus=False
         )
-
-    def open(self) -> None:
-        """Be there, and take the keys."""
-        self.add_class("-open")
-        self.screen.set_focus(self)  # at once: the next keys may be here already
 
     def action_leave(self) -> None:
         """Drop the filter and close the box."""

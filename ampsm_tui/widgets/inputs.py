@@ -22,6 +22,26 @@ class LineInput(Input):
     cursor_blink = reactive(False, init=False)
 
 
+class PassingLine(LineInput):
+    """A box of one line that is there only while it is used; Enter keeps what was typed, Escape drops it."""
+
+    DEFAULT_CSS = """
+    PassingLine, PassingLine:focus {
+        display: none; height: 1; border: none; padding: 0 1; background: $panel; color: $foreground;
+        &.-open { display: block; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "submit", "Keep", key_display="enter"),
+        Binding("escape", "leave", "Clear"),
+    ]
+
+    def show(self) -> None:
+        """Be there, and take the keys."""
+        self.add_class("-open")
+        self.screen.set_focus(self)  # at once: the next keys may be here already
+
+
 class TextInput(TextArea):
     """A box of many lines."""
 

@@ -12,7 +12,7 @@ from textual.strip import Strip
 from ampsm_engine import labels
 from ampsm_engine.model import Board, BoardRow, Fact
 from ampsm_engine.states import STATES
-from ampsm_tui.clean import cells, cut, fit, many_lines, one_line
+from ampsm_tui.clean import cells, cut, cut_start, fit, many_lines, one_line
 from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets import session_columns
 from ampsm_tui.widgets.blending import Blending
@@ -203,7 +203,7 @@ def _files(subject: Subject, width: int, most: int) -> list[Painted]:
     for file in shown:
         added, deleted = f"+{labels.count(file.additions or 0)}", f"-{labels.count(file.deletions or 0)}"
         numbers = "binary" if file.binary else f"{added} {deleted}"
-        path = _tail(one_line(file.path, 400), width - len(numbers) - 1)
+        path = cut_start(one_line(file.path, 400), width - len(numbers) - 1)
         gap = Piece(" " * (width - cells(path) - len(numbers)))
         change = (
             (Piece("binary", "quiet"),) if file.binary else (Piece(added, "added"), Piece(f" {deleted}", "deleted"))
@@ -212,15 +212,6 @@ def _files(subject: Subject, width: int, most: int) -> list[Painted]:
     if counts.files > len(shown):
         lines.append((Piece(f"and {counts.files - len(shown)} more", "quiet"),))
     return lines
-
-
-def _tail(path: str, room: int) -> str:
-    """The end of a path: it tells more than its beginning."""
-    if cells(path) <= room:
-        return path
-    while path and cells(path) > room - 1:
-        path = path[1:]
-    return f"…{path}"
 
 
 def _facts(facts: Sequence[Fact], at: datetime, width: int) -> list[Painted]:

@@ -17,8 +17,8 @@ from textual.message import Message
 from textual.widgets import TextArea
 
 from ampsm_engine.errors import AmpsmError
-from ampsm_tui import aside
-from ampsm_tui.ask import tell
+from ampsm_tui import suspend
+from ampsm_tui.ask import show_error
 from ampsm_tui.bindings import bind
 from ampsm_tui.widgets.inputs import UNDO
 
@@ -88,7 +88,8 @@ class PromptBox(TextArea):
         self.move_cursor(self.document.end)
         self._place = -1
 
-    async def _on_key(self, event: events.Key) -> None:
+    def on_key(self, event: events.Key) -> None:
+        """Take the keys that mean something else here than in a text area."""
         prefixed, self._is_prefixed = self._is_prefixed, False
         if prefixed and event.key in ("ctrl+e", "e"):
             event.stop().prevent_default()
@@ -102,18 +103,16 @@ class PromptBox(TextArea):
         elif event.key == "shift+enter":
             event.stop().prevent_default()
             self.action_newline()
-        else:
-            await super()._on_key(event)
 
     def _sends(self, key: str) -> bool:
         """Whether this key sends, as it does unless the configuration says otherwise."""
-        return any(binding.id == "prompt.send" for binding in self._bindings.key_to_bindings.get(key, ()))
+        active = self.screen.active_bindings.get(key)
+        return active is not None and active.binding.id == "prompt.send"
 
-    async def _on_paste(self, event: events.Paste) -> None:
+    def on_paste(self, event: events.Paste) -> None:
+        """Take pasted text in, without what no prompt may hold."""
         event.stop().prevent_default()
-        result = self._replace_via_keyboard(typed(event.text), *self.selection)
-        if result is not None:
-            self.move_cursor(result.end_location)
+        self._insert(typed(event.text))
 
     def action_send(self) -> None:
         """Send; behind a backslash, a new line instead."""
@@ -125,7 +124,12 @@ class PromptBox(TextArea):
 
     def action_newline(self) -> None:
         """Put a new line where the cursor is."""
-        self._replace_via_keyboard("\n", *self.selection)
+        self._insert("\n")
+
+    def _insert(self, text: str) -> None:
+        if not self.read_only:
+            result = self.replace(text, *self.selection, maintain_selection_offset=False)
+            self.move_cursor(result.end_location)
 
     def action_leave(self) -> None:
         """Leave; the text stays."""
@@ -157,11 +161,11 @@ class PromptBox(TextArea):
     def edit_elsewhere(self) -> None:
         """Write it in $VISUAL or $EDITOR, in a private file that is gone afterwards."""
         try:
-            command = aside.words(os.environ, ("VISUAL", "EDITOR"), "vim")
+            command = suspend.command_of(os.environ, ("VISUAL", "EDITOR"), "vim")
             with tempfile.TemporaryDirectory(prefix="ampsm-") as folder:
                 path = Path(folder) / "prompt.md"
                 path.write_text(self.text, encoding="utf-8")
-                aside.step_aside(self.app, [*command, str(path)], Path(folder))
+                suspend.run_in_terminal(self.app, [*command, str(path)], Path(folder))
                 self.fill(path.read_text(encoding="utf-8", errors="replace").rstrip("\n"))
         except AmpsmError as refusal:
-            tell(self, refusal)
+            show_error(self, refusal)

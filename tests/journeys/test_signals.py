@@ -16,8 +16,8 @@ from tests.worker.bench import Bench
 STUCK = """
 import os, sys
 from pathlib import Path
-from ampsm_tui import app, leaving
-leaving.STUCK = 0.1
+from ampsm_tui import app, signals
+signals.LOOP_PATIENCE = 0.1
 def hang(self):
     Path(os.environ["HANGS"]).touch()
     while True:

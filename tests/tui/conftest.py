@@ -154,7 +154,7 @@ def beside(monkeypatch: pytest.MonkeyPatch) -> None:
             raise error
         return said
 
-    monkeypatch.setattr(ask, "cross", cross)
+    monkeypatch.setattr(ask, "call_side_process", cross)
 
 
 @pytest.fixture

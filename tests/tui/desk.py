@@ -81,7 +81,7 @@ class Desk:
         self.app: AmpsmApp
         self.pilot: Pilot[int]
         self.feed: Feed
-        monkeypatch.setattr(ask, "cross", self._answer)
+        monkeypatch.setattr(ask, "call_side_process", self._answer)
 
     async def _answer(self, question: "functools.partial[Any]") -> Any:
         name = question.func.__name__

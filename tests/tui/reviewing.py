@@ -137,7 +137,7 @@ class Reviewed:
         first_commits(root, (BEFORE, "Begin"), at=STAMP)
         startup.make_ready(desk.engine)
         self.session, _ = sessions.new(desk.engine, path=root, prompt="Fix the login redirect", run=False)
-        monkeypatch.setattr(ask, "cross", self._answer)
+        monkeypatch.setattr(ask, "call_side_process", self._answer)
 
     @property
     def worktree(self) -> Path:
@@ -166,7 +166,7 @@ class Reviewed:
                 await self.there()
                 yield desk
             finally:
-                desk.app.end_differ()
+                desk.app.close()
 
     def row(self) -> BoardRow:
         row = a_session("Fix the login redirect", id=self.session.id)

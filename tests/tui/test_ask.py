@@ -15,7 +15,7 @@ from ampsm_engine.context import Engine
 from ampsm_engine.engine import diff_stat, startup, views
 from ampsm_engine.errors import Failed, Refused, Unfit
 from ampsm_engine.home import Home
-from ampsm_tui.ask import ask, asking
+from ampsm_tui.ask import ask, in_background
 from ampsm_tui.screens.sessions import SessionsScreen
 from tests.tui.builders import a_board, a_session
 from tests.tui.desk import Desk
@@ -42,9 +42,8 @@ def test_no_module_of_the_folder_that_it_is_started_in_is_run(tmp_path: Path) ->
         (tmp_path / f"{name}.py").write_text(f"open({str(ran)!r}, 'a').write({name!r})\n")
     code = (
         "import asyncio, functools, os\n"
-        "from ampsm_tui.ask import cross\n"
-        "from ampsm_tui.environment import without_safe_path\n"
-        "print(asyncio.run(cross(functools.partial(os.getenv, 'PYTHONSAFEPATH', 'not set'))))\n"
+        "from ampsm_tui.ask import call_side_process, without_safe_path\n"
+        "print(asyncio.run(call_side_process(functools.partial(os.getenv, 'PYTHONSAFEPATH', 'not set'))))\n"
         "print('PYTHONSAFEPATH' in without_safe_path(os.environ))\n"
     )
     environ = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
@@ -102,7 +101,7 @@ async def test_what_a_side_process_says_reaches_no_terminal(capfd: pytest.Captur
 
 
 async def test_a_refusal_becomes_a_toast_with_its_hint(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    @asking
+    @in_background
     async def action_try(_: SessionsScreen) -> None:
         raise Refused("The gate \x1b[31mis shut.", "ampsm open [gate]")
 

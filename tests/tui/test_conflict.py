@@ -8,7 +8,7 @@ from ampsm_engine.errors import Refused
 from ampsm_engine.merging import open_conflict
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import MergeState, Session
-from ampsm_tui import aside
+from ampsm_tui import suspend
 from ampsm_tui.app import AmpsmApp
 from ampsm_tui.screens import conflict
 from ampsm_tui.screens.conflict import ConflictScreen
@@ -117,7 +117,7 @@ async def test_a_file_without_markers_after_the_editor_is_resolved(
         Path(command[-1]).write_text("all new\n")
 
     monkeypatch.setenv("EDITOR", "vim -n")
-    monkeypatch.setattr(aside, "step_aside", edit)
+    monkeypatch.setattr(suspend, "run_in_terminal", edit)
     app = opened(ground)
     async with app.run_test(size=(110, 40), notifications=True) as pilot:
         app.push_screen(MergeScreen(session))

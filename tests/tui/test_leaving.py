@@ -6,14 +6,13 @@ from typing import Any
 
 import pytest
 from textual.app import ComposeResult
-from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from ampsm_engine import config
 from ampsm_engine.engine.drafts import readiness
-from ampsm_engine.errors import Failed
-from ampsm_tui import leaving
-from ampsm_tui.ask import ask, see_through
+from ampsm_engine.errors import Failed, Refused
+from ampsm_tui import app
+from ampsm_tui.ask import ask, run_to_end, run_while_open
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.sessions import SessionsScreen
 from ampsm_tui.screens.writing import LineScreen
@@ -24,7 +23,7 @@ from tests.tui.desk import Desk
 async def test_leaving_waits_for_what_is_begun(desk: Desk) -> None:
     made = asyncio.Event()
     async with desk.open(a_board(a_session())):
-        work = desk.app.run_worker(see_through(made.wait()))
+        work = desk.app.run_worker(run_to_end(made.wait()))
         await desk.pilot.pause()
         desk.app.exit(None, 3)
         desk.app.exit(None, 4)
@@ -45,7 +44,7 @@ async def test_cancelling_who_waits_cuts_nothing_off() -> None:
         done.set()
         raise ValueError
 
-    waiting = asyncio.create_task(see_through(work()))
+    waiting = asyncio.create_task(run_to_end(work()))
     await begun.wait()
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -55,14 +54,14 @@ async def test_cancelling_who_waits_cuts_nothing_off() -> None:
 
 
 async def test_what_takes_too_long_is_left(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leaving, "PATIENCE", 0.01)
+    monkeypatch.setattr(app, "EXIT_PATIENCE", 0.01)
     never = asyncio.Event()
     async with desk.open(a_board(a_session())):
-        desk.app.run_worker(see_through(never.wait()), group="watching")
+        desk.app.run_worker(run_to_end(never.wait()), group="watching")
         await desk.pilot.pause()
         desk.app.exit(None, 3)
-        assert desk.app.going is not None
-        await asyncio.wait_for(desk.app.going, 10)
+        assert desk.app.leaving is not None
+        await asyncio.wait_for(desk.app.leaving, 10)
     assert desk.app.return_code == 3
     never.set()
 
@@ -72,7 +71,7 @@ async def test_an_answer_to_a_screen_that_has_gone_is_dropped(desk: Desk) -> Non
     go, told = asyncio.Event(), []
     desk.answers["readiness"] = lambda *_: go.wait()
 
-    class Asking(Screen[None]):
+    class Asking(AppScreen[None]):
         async def wants(self) -> None:
             told.append(await ask(readiness))
 
@@ -80,8 +79,7 @@ async def test_an_answer_to_a_screen_that_has_gone_is_dropped(desk: Desk) -> Non
         screen = Asking()
         desk.app.push_screen(screen)
         await desk.pilot.pause()
-        work = desk.app.run_worker(screen.wants(), group="watching")
-        work._node = screen
+        run_while_open(screen, screen.wants(), group="watching")
         await desk.pilot.pause()
         desk.app.pop_screen()
         go.set()
@@ -111,7 +109,7 @@ class Working(AppScreen[None]):
         yield leaf
 
     def on_mount(self) -> None:
-        self.run_worker(self.work(), group="watching")
+        run_while_open(self, self.work(), group="watching")
 
     async def work(self) -> None:
         await self.go.wait()
@@ -153,7 +151,7 @@ class Restless(Working):
 
     def _start(self) -> None:
         self.started = True
-        self.run_worker(self.work())
+        run_while_open(self, self.work())
 
     async def work(self) -> None:
         await asyncio.sleep(0)
@@ -169,6 +167,45 @@ async def test_work_that_starts_while_its_screen_is_taken_apart_ends_nothing(des
         await desk.settle()
         assert screen.started
         desk.sees("fix login")
+
+
+async def test_a_refusal_that_comes_when_its_screen_has_gone_is_shown(desk: Desk) -> None:
+    go = asyncio.Event()
+
+    async def make() -> None:
+        await go.wait()
+        raise Refused("The gate is shut.", "ampsm open")
+
+    async with desk.open(a_board(a_session("fix login"))):
+        screen = AppScreen[None]()
+        desk.app.push_screen(screen)
+        await desk.settle()
+        run_while_open(screen, run_to_end(make()))
+        await desk.pilot.pause()
+        desk.app.pop_screen()
+        await desk.settle()
+        desk.sees_not("The gate is shut.")
+        go.set()
+        await desk.settle()
+        desk.sees("The gate is shut.", "ampsm open", "fix login")
+
+
+async def test_work_of_a_widget_ends_with_it_though_its_screen_stays(desk: Desk) -> None:
+    go, came = asyncio.Event(), []
+
+    async def work() -> None:
+        await go.wait()
+        came.append(True)
+
+    async with desk.open(a_board(a_session())):
+        widget = Static()
+        await desk.app.screen.mount(widget)
+        run_while_open(widget, work(), group="watching")
+        await desk.pilot.pause()
+        await widget.remove()
+        go.set()
+        await desk.settle()
+    assert came == []
 
 
 async def test_an_answer_takes_away_the_screen_that_gives_it(desk: Desk) -> None:

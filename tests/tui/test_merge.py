@@ -13,7 +13,6 @@ from ampsm_engine.merging.forecast import SessionConflict, SessionConflicts
 from ampsm_engine.merging.questions import Question, Unanswered
 from ampsm_engine.merging.values import Finding, MergeResult, Options, Published
 from ampsm_engine.model import MergeState, Session
-from ampsm_tui import recovering
 from ampsm_tui.app import AmpsmApp
 from ampsm_tui.clean import cells
 from ampsm_tui.screens import merge_doing, merge_looking
@@ -324,13 +323,9 @@ async def test_what_would_conflict_is_marked_in_the_list_and_told_beside_it(
 
 
 async def test_what_became_of_a_merge_that_was_cut_off_is_told_at_the_start(desk: Desk) -> None:
-    recovering.listen()
-    from ampsm_engine.engine import startup as engine
-
-    engine.recovered("The merge of fix login was rolled back: main is as it was before.")
-    async with desk.open(a_board(a_session())):
+    recovered = ["The merge of fix login was rolled back: main is as it was before."]
+    async with desk.open(a_board(a_session()), recovered=recovered):
         desk.sees("A merge was cut off", "rolled back: main is as it")
-    assert recovering.take() == ()
 
 
 def test_the_screens_of_merging_and_their_answers_need_no_pygit2() -> None:

@@ -168,7 +168,7 @@ async def test_a_prompt_comes_from_a_file_and_a_bad_file_is_said(form: Desk) -> 
 async def test_what_is_taken_back_while_it_is_made_leaves_nothing(form: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     async with form.open(board()):
         begun, go_on = asyncio.Event(), asyncio.Event()
-        recorded = ask.cross
+        recorded = ask.call_side_process
 
         async def slow(question):
             if question.func.__name__ == "new":
@@ -176,7 +176,7 @@ async def test_what_is_taken_back_while_it_is_made_leaves_nothing(form: Desk, mo
                 await go_on.wait()
             return await recorded(question)
 
-        monkeypatch.setattr(ask, "cross", slow)
+        monkeypatch.setattr(ask, "call_side_process", slow)
         await form.press("n", "h", "i")
         await form.pilot.press("ctrl+g")
         await begun.wait()

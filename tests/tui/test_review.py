@@ -308,7 +308,7 @@ async def test_a_review_that_is_asked_for_first_leads_to_the_list(reviewed: Revi
             await reviewed.there()
             desk.sees("app/login.py")
         finally:
-            desk.app.end_differ()
+            desk.app.close()
 
 
 async def test_opened_again_from_the_list_it_shows_what_was_committed_since(reviewed: Reviewed) -> None:
@@ -328,7 +328,7 @@ async def test_opened_again_from_the_list_it_shows_what_was_committed_since(revi
             desk.sees("aaa.py")
             assert desk.app.differ.pid == process
         finally:
-            desk.app.end_differ()
+            desk.app.close()
 
 
 async def test_it_is_a_pleasure_at_every_size(reviewed: Reviewed, snapshot_svg: Camera) -> None:

@@ -304,7 +304,7 @@ async def test_a_prompt_is_written_in_the_editor(desk: Desk, monkeypatch: pytest
         path.write_text(path.read_text() + " and edited\n")
 
     monkeypatch.setenv("EDITOR", "vi")
-    monkeypatch.setattr("ampsm_tui.aside.step_aside", edit)
+    monkeypatch.setattr("ampsm_tui.suspend.run_in_terminal", edit)
     async with opened(desk, a_row()):
         await desk.press("m")
         await desk.type("Typed")

@@ -36,11 +36,11 @@ def unwrapped(told: str, inside: str) -> str:
     ],
 )
 def test_each_terminal_is_told_in_its_way(way: Way, told: str) -> None:
-    assert terminal.telling(a_terminal(way), "fix login: finished", "3 files changed") == told
+    assert terminal.notice_sequence(a_terminal(way), "fix login: finished", "3 files changed") == told
 
 
 def test_kitty_gets_title_and_body_in_base64() -> None:
-    told = terminal.telling(a_terminal(Way.OSC99), "fix ü: finished", "done", 7)
+    told = terminal.notice_sequence(a_terminal(Way.OSC99), "fix ü: finished", "done", 7)
     first, second = re.findall(r"\x1b\]99;([^;]*);([A-Za-z0-9+/=]*)\x07", told)
     assert first[0] == "i=ampsm7:d=0:e=1"
     assert base64.b64decode(first[1]).decode() == "fix ü: finished"
@@ -49,10 +49,10 @@ def test_kitty_gets_title_and_body_in_base64() -> None:
 
 
 def test_a_multiplexer_hands_it_on_and_marks_its_window() -> None:
-    plain = terminal.telling(a_terminal(Way.OSC777), "a", "b")
-    in_tmux = terminal.telling(a_terminal(Way.OSC777, "tmux"), "a", "b")
+    plain = terminal.notice_sequence(a_terminal(Way.OSC777), "a", "b")
+    in_tmux = terminal.notice_sequence(a_terminal(Way.OSC777, "tmux"), "a", "b")
     assert in_tmux == "\x1bPtmux;\x1b\x1b]777;notify;a;b\x07\x1b\\\x07"
-    in_screen = terminal.telling(a_terminal(Way.OSC777, "screen"), "a", "b")
+    in_screen = terminal.notice_sequence(a_terminal(Way.OSC777, "screen"), "a", "b")
     assert in_screen == f"\x1bP{plain}\x1b\\\x07"
 
 
@@ -63,7 +63,7 @@ def test_a_multiplexer_hands_it_on_and_marks_its_window() -> None:
     body=st.text(),
 )
 def test_no_text_ends_or_begins_a_sequence(way: Way, inside: str, title: str, body: str) -> None:
-    told = terminal.telling(a_terminal(way, inside), title, body)
+    told = terminal.notice_sequence(a_terminal(way, inside), title, body)
     if inside == "screen":
         assert all(len(piece) <= 260 for piece in told.split("\x1b\\"))
     assert len(told.encode()) < 1200
@@ -79,8 +79,8 @@ def test_no_text_ends_or_begins_a_sequence(way: Way, inside: str, title: str, bo
 
 def test_the_status_bar_counts() -> None:
     rows = [a_session(status=RUNNING, queued=2), a_session(status=AWAITING), a_session(status=ERROR), a_session()]
-    counts = terminal.counts(a_board(*rows))
+    counts = terminal.status_options(a_board(*rows))
     assert counts == {"@ampsm_running": "1", "@ampsm_attention": "2", "@ampsm_status": "●1 ◌2 ◆1 ✗1"}
-    assert terminal.counts(a_board()) == {"@ampsm_running": "0", "@ampsm_attention": "0", "@ampsm_status": ""}
-    assert terminal.changed({}, counts) == counts
-    assert terminal.changed(counts, counts) == {}
+    assert terminal.status_options(a_board()) == {"@ampsm_running": "0", "@ampsm_attention": "0", "@ampsm_status": ""}
+    assert terminal.changed_options({}, counts) == counts
+    assert terminal.changed_options(counts, counts) == {}

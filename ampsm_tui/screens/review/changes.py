@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ampsm_engine.plain_text import plural
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import ask, start
+from ampsm_tui.ask import ask, run_while_open
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.marks import UNCOMMITTED
 from ampsm_tui.screens.review.pane import DiffPane
@@ -48,7 +48,7 @@ class ReviewChanges:
                 range_=self._pane.range,
             )
             note = getattr(made, "note", "")
-            app_of(self._screen).say(f"Rejected; U brings it back{'. ' + note if note else ''}")
+            app_of(self._screen).show_toast(f"Rejected; U brings it back{'. ' + note if note else ''}")
             self._reopen()
 
         what = "this hunk" if patch is not None else "all changes"
@@ -68,13 +68,13 @@ class ReviewChanges:
         from ampsm_engine.engine import hunk_actions
 
         made = await ask(hunk_actions.undo_last, app_of(self._screen).engine, self._pane.session.id)
-        app_of(self._screen).say(f"It is back in {made.path}")
+        app_of(self._screen).show_toast(f"It is back in {made.path}")
         self._reopen()
 
     async def toggle_staged(self) -> None:
         """Stage what is under the cursor, or take it out of the index again: of what is not committed."""
         if self._pane.range != UNCOMMITTED:
-            app_of(self._screen).say("Only what is not committed is staged; r shows it")
+            app_of(self._screen).show_toast("Only what is not committed is staged; r shows it")
             return
         found, reading = self._patch(), self._pane.reading
         if found is None or reading is None:
@@ -96,7 +96,7 @@ class ReviewChanges:
         """Let a reading of what is not committed, which is about to be shown, tell what of it is staged."""
         if self._pane.range == UNCOMMITTED:
             reading.staged = self._staged
-            start(self._screen, self._ask_staged())
+            run_while_open(self._screen, self._ask_staged())
         elif self._staged is not None:
             self._staged, self._pane.staging_status = None, ""
 
@@ -108,7 +108,7 @@ class ReviewChanges:
         async def commit(text: str) -> None:
             message = text.strip() + "\n"
             sha = await ask(hunk_actions.commit_staged, app_of(self._screen).engine, self._pane.session.id, message)
-            app_of(self._screen).say(f"Committed as {sha[:8]}")
+            app_of(self._screen).show_toast(f"Committed as {sha[:8]}")
             self._reopen()
 
         note = "What is staged is committed, as yours."

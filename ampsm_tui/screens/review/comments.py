@@ -12,7 +12,7 @@ from textual.widgets.option_list import Option
 from ampsm_engine.diff.deltas import Side
 from ampsm_engine.review.values import Comment, CommentState
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import ask, start
+from ampsm_tui.ask import ask, run_while_open
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import one_line
 from ampsm_tui.screens.base import AppScreen
@@ -76,13 +76,9 @@ class ReviewComments:
         self._view = pane.view
         self._comments: tuple[Comment, ...] = ()
 
-    def read_stored(self) -> None:
-        """Take the comments that the store knows."""
-        self._take(app_of(self._screen).engine.store.reviews.comments(self._pane.session.id))
-
     def fetch(self) -> None:
         """Ask for the comments, followed to where their lines are now, and show them there."""
-        start(self._screen, self._fetch())
+        run_while_open(self._screen, self._fetch())
 
     def place(self, reading: DiffReading) -> None:
         """Show each comment below its line; one whose line is not shown at its file's head or hunk."""
@@ -120,7 +116,7 @@ class ReviewComments:
             return
         place = remarked(self._view.document, self._view.cursor, self._view.selected_from)
         if place is None:
-            app_of(self._screen).say(
+            app_of(self._screen).show_toast(
                 "No line to comment on; on a file's head c comments on the file, on a hunk's on its lines"
             )
             return
@@ -187,11 +183,12 @@ class ReviewComments:
 
         def chosen(answer: tuple[str, str] | None) -> None:
             if answer is not None:
-                start(self._screen, self._do(*answer))
+                run_while_open(self._screen, self._do(*answer))
 
         self._screen.app.push_screen(CommentsScreen(self._comments), chosen)
 
-    def _take(self, comments: tuple[Comment, ...]) -> None:
+    def take(self, comments: tuple[Comment, ...]) -> None:
+        """Take the comments of the session, and count those that are not sent."""
         self._comments = comments
         self._pane.unsent = sum(one.state is CommentState.OPEN for one in comments)
 
@@ -200,7 +197,7 @@ class ReviewComments:
 
         found = await ask(comments.located_comments, app_of(self._screen).engine, self._pane.session.id)
         if found is not None and found != self._comments:
-            self._take(found)
+            self.take(found)
             reading = self._pane.reading
             if reading is not None:
                 self._pane.change_rows(lambda: self.place(reading))
@@ -240,7 +237,7 @@ class ReviewComments:
                     self._view.forget(index)
                     self._view.land(document.find(Row(Sort.NOTE, index, number)))
                     return
-        app_of(self._screen).say("This range does not show its file; r chooses another")
+        app_of(self._screen).show_toast("This range does not show its file; r chooses another")
 
 
 def _anchor(one: Comment, new_oid: str) -> Anchor:

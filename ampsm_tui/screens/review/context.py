@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from ampsm_tui.ask import start
+from ampsm_tui.ask import run_while_open
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.pane import DiffPane
 from ampsm_tui.widgets.diff.document import Document
@@ -108,7 +108,7 @@ class ReviewContext:
             self._pane.reading.send_focus()
 
     def _grow(self, index: int, hunk: int, above: int, below: int) -> None:
-        start(self._screen, self._make_room(index, hunk, above, below))
+        run_while_open(self._screen, self._make_room(index, hunk, above, below))
 
     async def _make_room(self, index: int, hunk: int, above: int, below: int) -> None:
         """Make room for lines that the patch does not have; they come when they are on the screen."""

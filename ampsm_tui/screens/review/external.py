@@ -8,9 +8,9 @@ from ampsm_engine.diff import hunks
 from ampsm_engine.diff.long_lines import CUT
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.plain_text import plural
-from ampsm_tui import aside, clipboard
+from ampsm_tui import clipboard, suspend
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import tell
+from ampsm_tui.ask import show_error
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.pane import DiffPane
 from ampsm_tui.widgets.diff.layout import Row, Sort
@@ -33,11 +33,11 @@ class ReviewExternal:
         folder = Path(self._pane.session.worktree_path)
         path = folder / reading.document.files[row.file].path
         try:
-            command = aside.words(os.environ, ("VISUAL", "EDITOR"), "vim")
+            command = suspend.command_of(os.environ, ("VISUAL", "EDITOR"), "vim")
             arguments = _editor_arguments(command[0], self._line(row), path)
-            aside.step_aside(self._screen.app, [*command, *arguments], folder)
+            suspend.run_in_terminal(self._screen.app, [*command, *arguments], folder)
         except AmpsmError as refusal:
-            tell(self._screen, refusal)
+            show_error(self._screen, refusal)
             return
         self._reopen()
 
@@ -55,9 +55,9 @@ class ReviewExternal:
         rows = [document.row(at) for at in range(first, last + 1)]
         lines = [text for one in rows if (text := self._text(one)) is not None]
         if any(one.sort is Sort.GROWN and self._text(one) is None for one in rows):
-            app_of(self._screen).say("Some of these lines are still on their way: copy them again in a moment")
+            app_of(self._screen).show_toast("Some of these lines are still on their way: copy them again in a moment")
         elif any(CUT.decode() in line for line in lines):
-            app_of(self._screen).say("That line is too long to be shown whole; e opens its file")
+            app_of(self._screen).show_toast("That line is too long to be shown whole; e opens its file")
         elif lines:
             self._put("\n".join(lines), plural(len(lines), "line"))
         else:
@@ -106,11 +106,11 @@ class ReviewExternal:
         try:
             clipboard.copy(self._screen.app, text, os.environ, instead=instead)
         except AmpsmError as refusal:
-            tell(self._screen, refusal)
+            show_error(self._screen, refusal)
             return
         self._view.selected_from = None
         self._view.refresh()
-        app_of(self._screen).say(f"Copied {what}")
+        app_of(self._screen).show_toast(f"Copied {what}")
 
 
 def _editor_arguments(editor: str, line: int, path: Path) -> list[str]:

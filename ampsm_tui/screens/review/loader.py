@@ -9,7 +9,7 @@ from textual.worker import Worker
 
 from ampsm_engine.review.values import WHOLE, Ends
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import start
+from ampsm_tui.ask import run_while_open
 from ampsm_tui.differ.review import request_of
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.pane import DiffPane
@@ -70,7 +70,7 @@ class ReviewLoader:
 
     def reopen(self) -> Worker[None]:
         """Read the same range anew."""
-        return start(self._screen, self.open(self._pane.range or WHOLE, is_same=True))
+        return run_while_open(self._screen, self.open(self._pane.range or WHOLE, is_same=True))
 
     @property
     def is_behind(self) -> bool:

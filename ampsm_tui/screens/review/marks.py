@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from ampsm_engine.review.values import Marks
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import ask, start, told
+from ampsm_tui.ask import ask, run_while_open
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.pane import DiffPane
 from ampsm_tui.screens.review.reading import DiffReading
@@ -27,13 +27,9 @@ class ReviewMarks:
         self._pane = pane
         self._shown: tuple[object, ...] = ()
 
-    def read_stored(self) -> None:
-        """Take what the store knows as viewed."""
-        self.marks = Marks(app_of(self._screen).engine.store.reviews.viewed(self._pane.session.id))
-
     def fetch(self) -> None:
         """Ask what is viewed, with what became of files that were renamed, and fold or open the hunks accordingly."""
-        start(self._screen, self._fetch())
+        run_while_open(self._screen, self._fetch())
 
     def compare(self, reading: DiffReading, *, is_same: bool) -> None:
         """Let a reading that is about to be shown tell which hunks are others than those that were viewed."""
@@ -96,7 +92,7 @@ class ReviewMarks:
         looked = ask(
             ranges.remember_viewed, app_of(app).engine, self._pane.session.id, review.new_tree, review.objects or None
         )
-        app.run_worker(told(app, looked), group="ask")
+        run_while_open(app, looked)
 
     def _mark(self, index: int, hunks: Iterable[int], *, is_viewed: bool, goes_on: bool = True) -> None:
         reading = self._pane.reading
@@ -124,7 +120,7 @@ class ReviewMarks:
             view.refresh()
         self._pane.update_counts()
         reading.send_focus()
-        start(self._screen, self._keep(pairs, is_viewed=is_viewed))
+        run_while_open(self._screen, self._keep(pairs, is_viewed=is_viewed))
 
     async def _fetch(self) -> None:
         from ampsm_engine.engine import ranges

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from ampsm_engine.diff import hunks
 from ampsm_engine.model import Session
 from ampsm_tui.app_context import app_of
+from ampsm_tui.ask import run_while_open
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.reading import DiffReading
 from ampsm_tui.screens.review.view_state import restore_view, view_state
@@ -58,7 +59,7 @@ class DiffPane:
         if state is not None:
             restore_view(reading, self.view, state)
         self.files.take(reading.document)
-        self._screen.run_worker(reading.follow(), group="reading", exclusive=True)
+        run_while_open(self._screen, reading.follow(), group="reading", exclusive=True)
 
     def close(self) -> None:
         """Let go of the review that is shown."""
@@ -83,7 +84,7 @@ class DiffPane:
             reason = "This hunk is too long to be shown whole; on the head of the file, keys act on all of it"
         else:
             return patch
-        app_of(self._screen).say(reason)
+        app_of(self._screen).show_toast(reason)
         return None
 
     def schedule_update(self) -> None:

@@ -29,13 +29,13 @@ class ReviewPrompt:
         engine, session_id = app_of(self._screen).engine, self._pane.session.id
         draft: ReviewDraft = await ask(comments.draft, engine, session_id)
         if not draft.text.strip():
-            app_of(self._screen).say("There is nothing to send yet; c comments on a line")
+            app_of(self._screen).show_toast("There is nothing to send yet; c comments on a line")
             return
         from ampsm_tui.screens.writing import TextScreen
 
         async def send(text: str) -> None:
             await ask(comments.send, engine, session_id, text, draft.answers)
-            app_of(self._screen).say("Sent; amp works on it")
+            app_of(self._screen).show_toast("Sent; amp works on it")
             self._sent()
 
         count = len(draft.answers)

@@ -11,9 +11,9 @@ from ampsm_engine import labels
 from ampsm_engine.errors import NotFound
 from ampsm_engine.review.values import LOOKED, WHOLE
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import ask, start
+from ampsm_tui.ask import ask, run_while_open
 from ampsm_tui.clean import fit, one_line
-from ampsm_tui.differ.review import default_range, ends_of
+from ampsm_tui.differ.review import ends_of
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.dialog import Dialog
 from ampsm_tui.screens.review.loader import ReviewLoader
@@ -64,13 +64,13 @@ class ReviewRanges:
         self._before = WHOLE
         """The range that was shown before the one since it was last viewed."""
 
-    async def open_first(self) -> None:
-        """Show the range that was asked for; else what is new since the last look, once something was viewed; else all.
+    async def open_first(self, default: str) -> None:
+        """Show the range that was asked for, else the default one.
 
         What the store knows and the diff process can name for itself is shown without asking anybody else.
         """
-        session, store = self._pane.session, app_of(self._screen).engine.store
-        wanted = self._pane.range or default_range(store, session)
+        session = self._pane.session
+        wanted = self._pane.range or default
         ends = ends_of(session, wanted)
         try:
             if ends is None:
@@ -100,7 +100,7 @@ class ReviewRanges:
 
     def _take(self, range_: str | None) -> None:
         if range_ == TWO_POINTS:
-            start(self._screen, self._choose_points())
+            run_while_open(self._screen, self._choose_points())
         elif range_ is not None:
             self._switch(range_)
 
@@ -127,4 +127,4 @@ class ReviewRanges:
     def _switch(self, range_: str) -> None:
         if self._pane.range != LOOKED:
             self._before = self._pane.range
-        start(self._screen, self._loader.open(range_, is_same=True))
+        run_while_open(self._screen, self._loader.open(range_, is_same=True))

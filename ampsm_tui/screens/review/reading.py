@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ampsm_engine.diff import hunks
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.review.values import Marks
-from ampsm_tui.ask import tell
+from ampsm_tui.ask import run_while_open, show_error
 from ampsm_tui.widgets import collector
 from ampsm_tui.widgets.diff.cards import cards
 from ampsm_tui.widgets.diff.document import Document, File, ViewedSpans, changed_hunks
@@ -225,7 +225,7 @@ class DiffReading:
         missing = [row for row in rows if row.sort is Sort.GROWN and self.source.grown(row.file, row.b) is None]
         for index, portion in {(row.file, (row.b - 1) // PORTION) for row in missing} - self._fetching:
             self._fetching.add((index, portion))
-            self._view.run_worker(self._fetched(index, portion), group="lines")
+            run_while_open(self._view, self._fetched(index, portion), group="lines")
 
     async def fetch_grown(self) -> None:
         """Fetch all lines of context that were added around hunks, on the screen or not: a search wants them."""
@@ -245,7 +245,7 @@ class DiffReading:
             text = await self.review.text(index, "new", portion * PORTION, PORTION)
         except AmpsmError as reason:
             if not self._is_gone:
-                tell(self._view, reason)
+                show_error(self._view, reason)
             return
         finally:
             self._fetching.discard((index, portion))

@@ -8,7 +8,7 @@ from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Session
 from ampsm_engine.review.values import Ends
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import ask, asking, tell
+from ampsm_tui.ask import ask, in_background, show_error
 from ampsm_tui.bindings import bind
 from ampsm_tui.screens.review.screen import DIFF_BINDINGS, DiffScreen
 
@@ -55,7 +55,7 @@ class ResolutionScreen(DiffScreen):
         label = "how amp resolved the conflict"
         return Ends(session.worktree_path, session.repo_root, self._given, None, range_, label)
 
-    @asking
+    @in_background
     async def action_refresh(self) -> None:
         """Show what lies there now."""
         await self.loader.open(RANGE, is_same=self.pane.reading is not None)
@@ -66,14 +66,14 @@ class ResolutionScreen(DiffScreen):
             self._is_deciding = True
             self._accept(self.pane.reading.review.new_tree)
 
-    @asking
+    @in_background
     async def _accept(self, tree: str) -> None:
         from ampsm_engine.merging import open_conflict
 
         try:
             await ask(open_conflict.accept, app_of(self).engine, self.pane.session.id, tree)
         except AmpsmError as refusal:
-            tell(self, refusal)
+            show_error(self, refusal)
             self.action_refresh()  # it may be other by now
         else:
             self.outcome = "taken"
@@ -93,7 +93,7 @@ class ResolutionScreen(DiffScreen):
         sentence = "The conflict is put back as amp got it. What amp made of it is kept under a backup ref."
         self.app.push_screen(ConfirmScreen("Reject amp's resolution?", sentence, yes="Reject"), answered)
 
-    @asking
+    @in_background
     async def _reject(self) -> None:
         from ampsm_engine.merging import open_conflict
 

@@ -3,6 +3,7 @@
 What a key does is done by the parts that the screen owns, a module each beside this one.
 """
 
+import asyncio
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,9 +14,9 @@ from textual.containers import Horizontal
 from textual.reactive import var
 
 from ampsm_engine.model import Board, Session
-from ampsm_engine.review.values import Ends, Marks
+from ampsm_engine.review.values import LOOKED, WHOLE, Ends, Marks
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import ask, asking
+from ampsm_tui.ask import ask, in_background, run_while_open
 from ampsm_tui.bindings import bind
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.changes import ReviewChanges
@@ -290,9 +291,9 @@ class ReviewScreen(DiffScreen):
         """Show the diff, and follow what changes it."""
         self.view.focus()
         self._begin()
-        self.run_worker(self.updates.watch_worktree(), group="watching")
+        run_while_open(self, self.updates.watch_worktree(), group="watching")
 
-    @asking
+    @in_background
     async def _begin(self) -> None:
         frames = ExitStack()
         frames.enter_context(self.app.batch_update())  # the diff is on its way: it is to be in the first frame
@@ -303,13 +304,21 @@ class ReviewScreen(DiffScreen):
 
         timer = self.set_timer(FIRST_FRAME_PATIENCE, paint)
         try:
-            self.marks.read_stored()
-            self.comments.read_stored()
-            await self.ranges.open_first()
+            await self._open_stored()
         finally:
             timer.stop()
             paint()
         self.call_after_refresh(self._complete)
+
+    async def _open_stored(self) -> None:
+        """Show what is new since the last look, once something was viewed, with the marks and comments in the store."""
+        reviews, session_id = app_of(self).engine.store.reviews, self.pane.session.id
+        viewed, comments, looked = await asyncio.to_thread(
+            lambda: (reviews.viewed(session_id), reviews.comments(session_id), reviews.looked(session_id))
+        )
+        self.marks.marks = Marks(viewed)
+        self.comments.take(comments)
+        await self.ranges.open_first(LOOKED if looked is not None and viewed else WHOLE)
 
     def _complete(self) -> None:
         """Ask what the first frame need not wait for: what became of marks and comments, what is not committed."""
@@ -380,7 +389,7 @@ class ReviewScreen(DiffScreen):
         self.view.selected_from = self.view.cursor if self.view.selected_from is None else None
         self.view.refresh()
 
-    @asking
+    @in_background
     async def action_send(self) -> None:
         """Send the comments to amp."""
         await self.prompt.send()
@@ -402,12 +411,12 @@ class ReviewScreen(DiffScreen):
         """Take back the hunk, or all that happened to the file."""
         self.changes.reject()
 
-    @asking
+    @in_background
     async def action_undo(self) -> None:
         """Bring back what was rejected last."""
         await self.changes.undo_reject()
 
-    @asking
+    @in_background
     async def action_stage(self) -> None:
         """Stage what is under the cursor, or take it out again."""
         await self.changes.toggle_staged()
@@ -427,7 +436,7 @@ class ReviewScreen(DiffScreen):
         else:
             self.external.copy_place()
 
-    @asking
+    @in_background
     async def action_range(self) -> None:
         """Choose which changes are shown."""
         await self.ranges.choose()
@@ -440,7 +449,7 @@ class ReviewScreen(DiffScreen):
         """Renew the diff now."""
         self.updates.refresh()
 
-    @asking
+    @in_background
     async def action_leave(self) -> None:
         """Out of the review; comments that were not sent are asked about."""
         await self.prompt.leave(lambda: self.dismiss(None))

@@ -7,6 +7,7 @@ import asyncio
 import time
 
 from ampsm_tui.app_context import app_of
+from ampsm_tui.ask import run_while_open
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.matches import MatchIndex, places_on
 from ampsm_tui.screens.review.pane import DiffPane
@@ -53,7 +54,7 @@ class ReviewSearch:
             self.clear()
             return
         matches = self._begin(SearchPattern(text))
-        self._screen.run_worker(self._seek(matches, self._origin), group="search", exclusive=True)
+        run_while_open(self._screen, self._seek(matches, self._origin), group="search", exclusive=True)
 
     def find_again(self) -> None:
         """Another diff is shown: count in it, and stay where the cursor is."""
@@ -72,7 +73,7 @@ class ReviewSearch:
         if matches is None:
             found = navigation.next_unviewed(view.document, view.cursor, way) if len(view.document) else None
             if found is None:
-                app_of(self._screen).say("Everything is viewed")
+                app_of(self._screen).show_toast("Everything is viewed")
             else:
                 view.land(found)
             return
@@ -84,7 +85,7 @@ class ReviewSearch:
                 self._show_match(index, row, ordinal + way)
                 return
         jump = self._jump(matches, view.cursor, way, is_first=False)
-        self._screen.run_worker(jump, group="jump", exclusive=True)
+        run_while_open(self._screen, jump, group="jump", exclusive=True)
 
     def clear(self) -> None:
         """End the search: nothing is marked any more."""
@@ -128,7 +129,7 @@ class ReviewSearch:
             if self._counting is matches:
                 self._counting = None
         if self._matches is matches and self._pane.reading is not None:
-            self._screen.run_worker(self._pane.reading.fetch_grown(), group="lines")
+            run_while_open(self._screen, self._pane.reading.fetch_grown(), group="lines")
             self._pane.update_counts()
 
     async def _jump(self, matches: MatchIndex, at: int, way: int, *, is_first: bool) -> bool:
@@ -188,7 +189,7 @@ class ReviewSearch:
             self._mark_overview(matches)
         elif self._counting is not matches:
             self._counting = matches
-            self._screen.run_worker(self._count(matches), group="count", exclusive=True)
+            run_while_open(self._screen, self._count(matches), group="count", exclusive=True)
 
     def _status(self, matches: MatchIndex, *, is_counted: bool) -> str:
         here, text, reading = self._view.source.here, matches.needle.text, self._pane.reading

@@ -6,11 +6,11 @@ import contextlib
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board, State
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import ask_until_answered, ignore, told
+from ampsm_tui.ask import ask_until_answered, ignore, run_while_open
+from ampsm_tui.folder_watch import watch_folders
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.loader import ReviewLoader
 from ampsm_tui.screens.review.pane import DiffPane
-from ampsm_tui.watching import watch
 
 WATCH_DELAY = 1.0
 """Seconds before the folders of the worktree are watched."""
@@ -31,7 +31,7 @@ class ReviewUpdates:
 
     def refresh(self) -> None:
         """Renew the diff now; a refusal becomes a toast."""
-        self._screen.run_worker(told(self._screen, self._loader.renew()), group="renewing")
+        run_while_open(self._screen, self._loader.renew(), group="renewing")
 
     def take_board(self, board: Board | None) -> bool:
         """Renew the diff when the session's row is another; whether an iteration has just ended."""
@@ -60,7 +60,7 @@ class ReviewUpdates:
             except AmpsmError:
                 return
             self._schedule(set())
-            again = bool(folders) and await watch(folders, self._schedule)
+            again = bool(folders) and await watch_folders(folders, self._schedule)
 
     def _schedule(self, _ids: set[str]) -> None:
         wanted = self._loader.wanted
@@ -79,4 +79,4 @@ class ReviewUpdates:
             with contextlib.suppress(AmpsmError):
                 await self._loader.renew()
 
-        self._screen.run_worker(renew(), group="renewing")
+        run_while_open(self._screen, renew(), group="renewing")

@@ -6,7 +6,7 @@ from textual.widgets import ContentSwitcher
 
 from ampsm_engine.model import BoardRow, Iteration, State
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import ask, start
+from ampsm_tui.ask import ask, run_while_open
 from ampsm_tui.clean import many_lines
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.session.history import SessionHistory
@@ -98,7 +98,7 @@ class SessionContent:
         elif entry.kind in (EntryKind.NOTES, EntryKind.FACT):
             self._read("Notes" if entry.kind is EntryKind.NOTES else entry.title, entry.subject)
         else:
-            start(self._screen, self._open_answer(entry))
+            run_while_open(self._screen, self._open_answer(entry))
 
     def review(self) -> None:
         """Review the session; from the timeline, what the iteration or the commit under the cursor changed."""

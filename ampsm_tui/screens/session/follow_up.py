@@ -6,7 +6,7 @@ from textual.widgets import Static
 
 from ampsm_engine.model import Iteration
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import ask, start
+from ampsm_tui.ask import ask, run_to_end, run_while_open
 from ampsm_tui.screens.actions import MESSAGE
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.unsent import KeptText
@@ -44,7 +44,7 @@ class FollowUp:
     def write(self) -> None:
         """Move the keys into the box. At once: what is typed ahead over a slow link is text, not keys of the screen."""
         self._screen.set_focus(self.box)
-        start(self._screen, self._ask_prompts())
+        run_while_open(self._screen, self._ask_prompts())
 
     async def _ask_prompts(self) -> None:
         from ampsm_engine.engine import history
@@ -58,14 +58,19 @@ class FollowUp:
         engine, box, edited = app_of(self._screen).engine, self.box, self._edited
         if box.disabled:
             return
-        box.disabled = True
-        try:
+
+        async def deliver() -> None:
             if edited is not None:
                 await ask(runs.edit_queued, engine, edited.id, text)
             else:
                 await ask(runs.iterate, engine, self._session_id, text)
-                self._sent()
             self._kept_text(edited).drop()
+
+        box.disabled = True
+        try:
+            await run_to_end(deliver())  # who leaves meanwhile has sent it
+            if edited is None:
+                self._sent()
         finally:
             box.disabled = False
             box.focus()
@@ -120,7 +125,7 @@ class FollowUp:
         self._kept_text().keep(text)
         if self._edited is None:
             self.box.fill(text)
-        app_of(self._screen).say("Taken out of the queue; its text is in the box below")
+        app_of(self._screen).show_toast("Taken out of the queue; its text is in the box below")
 
     def _kept_text(self, edited: Iteration | None = None) -> KeptText:
         purpose = MESSAGE if edited is None else f"queued prompt {edited.id}"

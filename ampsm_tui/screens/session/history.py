@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ampsm_engine.model import Board, BoardRow, Iteration, State
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import ask, start
+from ampsm_tui.ask import ask, run_while_open
 from ampsm_tui.screens.base import AppScreen
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class SessionHistory:
         seen = (row.session, row.iterations, row.queued, current and (current.id, current.state), facts[-1:])
         if seen != self._seen:
             self._seen = seen
-            start(self._screen, self._ask())
+            run_while_open(self._screen, self._ask())
         return True
 
     async def _ask(self) -> None:
@@ -73,7 +73,7 @@ class SessionHistory:
         path, before = self._reflog
         if path and (now := _modified_at(path)) != before:
             self._reflog = (path, now)
-            start(self._screen, self._ask())
+            run_while_open(self._screen, self._ask())
 
 
 def _modified_at(path: str) -> float:

@@ -10,7 +10,7 @@ from textual.reactive import var
 
 from ampsm_engine.model import Board, Session, State
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import start
+from ampsm_tui.ask import run_while_open
 from ampsm_tui.bindings import bind
 from ampsm_tui.screens.actions import SessionActions, SessionActionsScreen
 from ampsm_tui.screens.session.content import SessionContent
@@ -110,7 +110,7 @@ class SessionScreen(SessionActionsScreen):
 
     @on(PromptBox.Sent)
     def _send(self, message: PromptBox.Sent) -> None:
-        start(self, self.follow_up.send(message.text))
+        run_while_open(self, self.follow_up.send(message.text))
 
     @on(PromptBox.Changed)
     def _keep_text(self) -> None:
@@ -123,11 +123,11 @@ class SessionScreen(SessionActionsScreen):
 
     @on(QueuedPrompts.EditWanted)
     def _edit(self, message: QueuedPrompts.EditWanted) -> None:
-        start(self, self.follow_up.edit(message.iteration))
+        run_while_open(self, self.follow_up.edit(message.iteration))
 
     @on(QueuedPrompts.Dropped)
     def _take_out(self, message: QueuedPrompts.Dropped) -> None:
-        start(self, self.follow_up.take_out(message.iteration))
+        run_while_open(self, self.follow_up.take_out(message.iteration))
 
     def action_timeline(self) -> None:
         """Into the timeline, and back."""

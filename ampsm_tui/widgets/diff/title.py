@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from ampsm_tui.clean import cells, cut, one_line
-from ampsm_tui.widgets.inputs import LineInput
+from ampsm_tui.widgets.inputs import PassingLine
 from ampsm_tui.widgets.one_liner import OneLiner, Piece
 
 
@@ -125,19 +124,8 @@ def _width(pieces: list[Piece]) -> int:
 _HINTS = {"/": "search: a regular expression", "&": "files: part of a path, *.py, !tests, unviewed, commented"}
 
 
-class ReviewBox(LineInput):
+class ReviewBox(PassingLine):
     """One line; it is there only while something is typed."""
-
-    DEFAULT_CSS = """
-    ReviewBox, ReviewBox:focus {
-        display: none; height: 1; border: none; padding: 0 1; background: $panel; color: $foreground;
-        &.-open { display: block; }
-    }
-    """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "submit", "Keep", key_display="enter"),
-        Binding("escape", "leave", "Clear"),
-    ]
 
     @dataclass
     class Typed(Message):
@@ -161,12 +149,11 @@ class ReviewBox(LineInput):
         """Be there, with what was typed last."""
         self._what = what
         self.placeholder = _HINTS[what]
-        with self.prevent(LineInput.Changed):
+        with self.prevent(PassingLine.Changed):
             self.value = text
-        self.add_class("-open")
-        self.screen.set_focus(self)  # at once: the next keys may be here already
+        self.show()
 
-    def on_input_changed(self, event: LineInput.Changed) -> None:
+    def on_input_changed(self, event: PassingLine.Changed) -> None:
         """Report the text at each letter."""
         event.stop()
         self.post_message(self.Typed(self._what, event.value))

@@ -20,7 +20,7 @@ from textual.strip import Strip
 
 from ampsm_engine.errors import AmpsmError
 from ampsm_tui import clipboard
-from ampsm_tui.ask import tell
+from ampsm_tui.ask import show_error
 from ampsm_tui.bindings import bind
 from ampsm_tui.widgets.transcript.blocks import FOLDED, Block
 from ampsm_tui.widgets.transcript.layout import TranscriptLayout
@@ -398,7 +398,7 @@ class BlockView(ScrollView, can_focus=True):
             try:
                 clipboard.copy(self.app, text, os.environ, instead="ampsm log --raw has all of it.")
             except AmpsmError as refusal:
-                tell(self, refusal)
+                show_error(self, refusal)
             else:
                 self.notify("Copied, where the terminal allows it", markup=False)
 

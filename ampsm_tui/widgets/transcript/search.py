@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from rich.style import Style
 from textual.strip import Strip
 
+from ampsm_tui.ask import run_while_open
 from ampsm_tui.clean import cells
 from ampsm_tui.widgets.transcript.block_view import BlockView
 from ampsm_tui.widgets.transcript.blocks import FOLDED, Block
@@ -111,7 +112,7 @@ class TranscriptSearch:
 
     def find(self, text: str, way: int = 1, *, again: bool = False) -> None:
         """Find a text, and go to the next match from the cursor; `again`: to the one after the present match."""
-        self._view.run_worker(self._find(text, way, again=again), group="search", exclusive=True)
+        run_while_open(self._view, self._find(text, way, again=again), group="search", exclusive=True)
 
     async def _find(self, text: str, way: int, *, again: bool) -> None:
         found = self._found = await search(self._view.blocks, TranscriptQuery(text))

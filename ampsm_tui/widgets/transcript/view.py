@@ -16,7 +16,7 @@ from textual.containers import Vertical
 from textual.widgets import Input, Static
 
 from ampsm_engine.errors import AmpsmError, Failed
-from ampsm_tui.ask import tell
+from ampsm_tui.ask import run_while_open, show_error
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import many_lines, one_line
 from ampsm_tui.widgets import collector
@@ -132,7 +132,7 @@ class StreamFollower:
 
     def follow(self, shown: ShownIteration) -> None:
         """Follow this iteration, and no other."""
-        self._view.run_worker(self._follow(shown), group="watching", exclusive=True)
+        run_while_open(self._view, self._follow(shown), group="watching", exclusive=True)
 
     async def _follow(self, shown: ShownIteration) -> None:
         view, feed, builder = self._view, Feed(shown.stream), BlockBuilder(shown.prompt)
@@ -152,7 +152,7 @@ class StreamFollower:
                 view.add(builder.later(new), feed.share)
             view.add(builder.later(feed.rest()), 1.0)
         except AmpsmError as refusal:
-            tell(view, refusal)
+            show_error(view, refusal)
         finally:
             feed.close()
 
@@ -168,7 +168,7 @@ class StreamFollower:
                     raise
                 if reason.message != heard:
                     heard = reason.message
-                    tell(self._view, reason)
+                    show_error(self._view, reason)
             else:
                 if is_enough(found) or not is_live:
                     return found

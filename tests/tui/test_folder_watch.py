@@ -4,7 +4,7 @@ import asyncio
 import os
 from pathlib import Path
 
-from ampsm_tui import watching
+from ampsm_tui import folder_watch
 
 
 async def told(folders: dict[str, list[str]], write) -> tuple[set[str], bool | None]:
@@ -16,7 +16,7 @@ async def told(folders: dict[str, list[str]], write) -> tuple[set[str], bool | N
         seen.update(ids)
         heard.set()
 
-    task = asyncio.ensure_future(watching.watch(folders, tell))
+    task = asyncio.ensure_future(folder_watch.watch_folders(folders, tell))
     for _ in range(500):  # until the watcher listens
         write()
         try:
@@ -63,14 +63,14 @@ async def test_what_git_locks_for_a_moment_is_nothing(tmp_path: Path) -> None:
 
 
 async def test_where_nothing_can_be_watched_it_ends() -> None:
-    assert await watching.watch({"A": ["/nowhere/at/all"]}, lambda _: None) is False
-    assert await watching.watch({}, lambda _: None) is False
+    assert await folder_watch.watch_folders({"A": ["/nowhere/at/all"]}, lambda _: None) is False
+    assert await folder_watch.watch_folders({}, lambda _: None) is False
 
 
 def test_each_session_has_its_part_of_the_watches() -> None:
-    owners = watching._owners({"A": [f"/a/{n}" for n in range(9000)], "B": ["/b"]})
+    owners = folder_watch._owners({"A": [f"/a/{n}" for n in range(9000)], "B": ["/b"]})
     assert owners["/b"] == {"B"}
-    assert len(owners) == watching.MOST // 2 + 1
+    assert len(owners) == folder_watch.MOST // 2 + 1
 
 
 async def test_a_name_that_is_no_text_is_told_as_well(tmp_path: Path) -> None:

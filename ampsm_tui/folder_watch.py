@@ -5,10 +5,10 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 STEP = 100
-"""Milliseconds of quiet after which a burst of changes is told."""
+"""Milliseconds of quiet after which a burst of changes is reported."""
 
 BURST = 400
-"""Milliseconds after which a burst that does not end is told."""
+"""Milliseconds after which a burst that does not end is reported."""
 
 MOST = 6_000
 """Folders watched at once: systems bound the watches of a user. Each session has an equal part."""
@@ -19,15 +19,17 @@ PORTION = 1_000
 APART = 0.05
 """Seconds between two watchers that begin."""
 
-Tell = Callable[[set[str]], None]
+Report = Callable[[set[str]], None]
 
 
 class _NewFolderError(Exception):
     """A folder was made that nobody watches yet."""
 
 
-async def watch(folders: Mapping[str, Sequence[str]], tell: Tell, ready: Callable[[], None] = lambda: None) -> bool:
-    """Tell the ids whose folders were written to, burst by burst, until cancelled; `ready` is called once all listen.
+async def watch_folders(
+    folders: Mapping[str, Sequence[str]], report: Report, ready: Callable[[], None] = lambda: None
+) -> bool:
+    """Report the ids whose folders were written to, burst by burst, until cancelled; `ready` is called once all listen.
 
     Ends with True when there is a new folder, which is to be watched too, and with False where nothing can be watched.
     """
@@ -37,7 +39,7 @@ async def watch(folders: Mapping[str, Sequence[str]], tell: Tell, ready: Callabl
     try:
         async with asyncio.TaskGroup() as group:
             for start in range(0, len(watched), PORTION):
-                group.create_task(_watch(watched[start : start + PORTION], owners, tell))
+                group.create_task(_watch(watched[start : start + PORTION], owners, report))
                 await asyncio.sleep(APART)
             ready()
     except* _NewFolderError:
@@ -59,30 +61,30 @@ def _owners(folders: Mapping[str, Sequence[str]]) -> dict[str, set[str]]:
     return owners
 
 
-async def _watch(paths: Sequence[str], owners: Mapping[str, set[str]], tell: Tell) -> None:
+async def _watch(paths: Sequence[str], owners: Mapping[str, set[str]], report: Report) -> None:
     has_odd_name = True
     while has_odd_name:
         has_odd_name = False
         try:
-            await _listen(paths, owners, tell)
+            await _listen(paths, owners, report)
         except* RuntimeError:  # its own name is private: it knows no names but in UTF-8, and somewhere here is another
             has_odd_name = True
-            tell({owner for path in paths for owner in owners.get(path, ())})
+            report({owner for path in paths for owner in owners.get(path, ())})
             await asyncio.sleep(APART)
 
 
-async def _listen(paths: Sequence[str], owners: Mapping[str, set[str]], tell: Tell) -> None:
+async def _listen(paths: Sequence[str], owners: Mapping[str, set[str]], report: Report) -> None:
     from watchfiles import Change, awatch
 
     try:
         async for changes in awatch(
             *paths, recursive=False, step=STEP, debounce=BURST, watch_filter=None, ignore_permission_denied=True
         ):
-            told = [(kind, path) for kind, path in changes if not path.endswith(".lock")]
-            touched = _touched((path for _, path in told), owners)
+            written = [(kind, path) for kind, path in changes if not path.endswith(".lock")]
+            touched = _touched((path for _, path in written), owners)
             if touched:
-                tell(touched)
-            if any(kind is Change.added and path not in owners and _is_folder(path) for kind, path in told):
+                report(touched)
+            if any(kind is Change.added and path not in owners and _is_folder(path) for kind, path in written):
                 raise _NewFolderError
     except OSError:  # a folder went before it was watched, or the system has no watches left
         return

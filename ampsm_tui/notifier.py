@@ -1,0 +1,112 @@
+"""Notifying a person of what happened while they look elsewhere: gathered for a moment, then shown in this terminal.
+
+On a desktop the worker notifies, app or no app; here it is the terminal, and tmux's status bar is kept true.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from textual.app import App
+
+from ampsm_engine import notices, terminals, tmux, viewer_lock
+from ampsm_engine.config import Settings
+from ampsm_engine.home import Home
+from ampsm_engine.model import Board
+from ampsm_engine.notices import News, Notice
+from ampsm_tui import terminal
+from ampsm_tui.ask import run_while_open
+
+GATHERING = 0.7
+"""Seconds in which further news join the first: several at once are one notice."""
+
+
+class Notifier:
+    """Notifies for one app. `take_board` takes every change; nothing is done when nothing has changed."""
+
+    def __init__(
+        self,
+        app: App[Any],
+        environ: Mapping[str, str],
+        home: Home | None,
+        *,
+        settings: Callable[[], Settings],
+        write: Callable[[str], None],
+    ) -> None:
+        self._app = app
+        self._environ = environ
+        self._home = home
+        self._viewed: str | None = None
+        self._viewer: viewer_lock.ViewerLock | None = None
+        self._settings = settings
+        self._write = write
+        self._news: list[News] = []
+        self._number = 0
+        self._wanted: dict[str, str] = {}
+        self._shown: dict[str, str] = {}
+        self._is_publishing = False
+        self._status_bar: tmux.StatusBarEntry | None = None
+
+    def update_viewed(self) -> None:
+        """Find out which session the person here has before them, be it below a dialog; none while they are away."""
+        viewed: str | None = None
+        for screen in reversed(self._app.screen_stack if self._app.app_focus else ()):
+            found: object = getattr(screen, "session_id", None)
+            viewed = found if isinstance(found, str) else None
+            if viewed or not screen.is_modal:
+                break
+        self._hold_viewer_lock(viewed)
+
+    def _hold_viewer_lock(self, session_id: str | None) -> None:
+        """Of this session nobody need notify them, here or elsewhere."""
+        if session_id == self._viewed:
+            return
+        if self._viewer:
+            self._viewer.end()
+        self._viewed = session_id
+        self._viewer = viewer_lock.hold(self._home, session_id) if self._home and session_id else None
+
+    def take_board(self, before: Board | None, after: Board) -> None:
+        """Take a change of the board, and notify of it soon."""
+        fresh = notices.news(before, after, self._settings(), looked_at=self._viewed)
+        if fresh and not self._news:
+            self._app.set_timer(GATHERING, self._notify)
+        self._news += fresh
+        if self._environ.get("TMUX"):
+            self._wanted = terminal.status_options(after)
+            if self._wanted != self._shown and not self._is_publishing:
+                self._is_publishing = True
+                run_while_open(self._app, self._publish_status(), group="telling")
+
+    def close(self) -> None:
+        """View nothing any more, and take our entry out of tmux's status bar: the app has ended."""
+        self._hold_viewer_lock(None)
+        if self._status_bar is not None:
+            self._status_bar.end()
+
+    def _terminal(self) -> terminals.Terminal:
+        """Asked anew each time: tmux may have been attached from another terminal since."""
+        chosen = self._settings().text("notify.terminal")
+        return terminals.known(self._environ, tmux.around(self._environ), chosen=chosen)
+
+    def _notify(self) -> None:
+        notice = notices.notice(self._news)
+        self._news = []
+        desktop = self._settings().switch("notify.desktop") and terminals.has_desktop(self._environ)
+        if notice and not desktop and self._settings().text("notify.terminal") != "off":
+            run_while_open(self._app, self._write_notice(notice), group="telling")
+
+    async def _write_notice(self, notice: Notice) -> None:
+        here = await asyncio.to_thread(self._terminal)
+        self._number += 1
+        self._write(terminal.notice_sequence(here, notice.title, notice.body, self._number))
+
+    async def _publish_status(self) -> None:
+        while changes := terminal.changed_options(self._shown, self._wanted):
+            self._shown = dict(self._wanted)
+            if self._status_bar is None and self._home is not None:
+                self._status_bar = await asyncio.to_thread(
+                    tmux.begin_showing, self._environ, self._home, terminal.OPTIONS
+                )
+            await asyncio.to_thread(tmux.publish, self._environ, changes)
+        self._is_publishing = False
