@@ -4,6 +4,7 @@ It adopts what lost its worker, claims, runs, settles, claims the next, and leav
 """
 
 import asyncio
+import contextlib
 import math
 import os
 import signal
@@ -68,11 +69,9 @@ class Worker:
         slot = slots.slot(self.home, int(self.settings.number("slots")))
         if slot is None:
             return False
-        try:
+        with slot:
             while await self._next():
                 await self._adopt_orphans()
-        finally:
-            slot.release()
         # Something may have been queued by one who found every slot taken, ours among them.
         return self.store.queue.has_claimable()
 
@@ -84,25 +83,20 @@ class Worker:
             if found is None:
                 return
             iteration, lease = found
-            try:
+            with lease:
                 await self._look_after(iteration, adopted=True)
-            finally:
-                lease.release()
 
     def _orphan(self) -> tuple[Iteration, slots.Lock] | None:
         for known in self.store.iterations.unsettled():
             lease = slots.lease(self.home.run(known.id))
             if lease is None:
                 continue
-            try:
-                # Its worker may have settled it, and let go, since the store was asked.
-                now = next((one for one in self.store.iterations.unsettled() if one.id == known.id), None)
-            except BaseException:
-                lease.release()
-                raise
-            if now is not None:
-                return now, lease
-            lease.release()
+            with contextlib.ExitStack() as stack:
+                stack.enter_context(lease)
+                for now in self.store.iterations.unsettled():  # its worker may have settled it since, and let go
+                    if now.id == known.id:
+                        stack.pop_all()
+                        return now, lease
         return None
 
     async def _next(self) -> bool:
@@ -111,13 +105,10 @@ class Worker:
             lease = slots.lease(self.home.run(iteration.id), wait=True) if iteration else None
         if iteration is None or lease is None:
             return False
-        try:
-            # Others may be able to run beside this one.
-            if self.store.queue.has_claimable():
+        with lease:
+            if self.store.queue.has_claimable():  # others may be able to run beside this one
                 launch.launch(self.home)
             await self._look_after(iteration, adopted=False)
-        finally:
-            lease.release()
         return True
 
     async def _look_after(self, iteration: Iteration, *, adopted: bool) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ampsm_engine import timestamps
 from ampsm_engine.amp import command, failures, process, program, transcript
-from ampsm_engine.amp.process import Child
+from ampsm_engine.amp.process import Child, Stray
 from ampsm_engine.amp.transcript import Transcript
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError, Failed
@@ -268,3 +268,12 @@ class AmpMonitor:
 async def end(child: Child, settings: Settings) -> None:
     """End an amp, first by asking; comes back once it is gone."""
     await child.end(settings.number("stop.interrupt"), settings.number("stop.terminate"))
+
+
+def end_strays(iteration_id: str, settings: Settings) -> list[Stray]:
+    """End what an iteration's programs left running, unless the settings keep it; answers what was ended.
+
+    It blocks the event loop: nothing else has to be looked after then.
+    """
+    keeps = settings.switch("iteration.keep-strays")
+    return [] if keeps else process.end_strays(iteration_id, settings.number("stop.terminate"))

@@ -189,9 +189,7 @@ class Run:
         said = Transcript(self.directory)
         monitor = AmpMonitor(said, self.store, self.settings, self.iteration, self.stop, self._report_silence)
         reason = await monitor.until_gone(self.child) if self.child else None
-        # From here on nothing has to be looked after meanwhile: what is left running is ended, and all is written down.
-        if not self.settings.switch("iteration.keep-strays"):
-            process.end_strays(self.iteration.id, self.settings.number("stop.terminate"))
+        attempt.end_strays(self.iteration.id, self.settings)
         said.read_to_end()
         monitor.record()
         self.said = said

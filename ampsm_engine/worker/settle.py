@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ampsm_engine import lifecycle, plain_text, redact
-from ampsm_engine.amp import command, process
+from ampsm_engine.amp import command
 from ampsm_engine.amp.transcript import Transcript
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError, Failed
@@ -20,7 +20,7 @@ from ampsm_engine.home import Home, RunDirectory
 from ampsm_engine.model import Iteration, Outcome, ScriptResult, Session, State, Status
 from ampsm_engine.plain_text import plural
 from ampsm_engine.store import PatientStore
-from ampsm_engine.worker import agent_context, commit_message, desktop_notices, outside, run_directory, script
+from ampsm_engine.worker import agent_context, attempt, commit_message, desktop_notices, outside, run_directory, script
 from ampsm_engine.worker.phases import Phases, StopRequest
 
 FRESH_THREAD_AFTER = frozenset({"context-full", "thread-gone"})
@@ -81,7 +81,9 @@ class Settlement:
 
     async def judge_work(self, said: Transcript | None) -> None:
         """What amp left: its last words, its changes, and what the script says to them."""
-        self._end_leftovers()
+        # A script of a worker that died in the middle of settling, and what amp left in the background.
+        for stray in attempt.end_strays(self.iteration.id, self.settings):
+            self.facts.append(("stray", f"ended what was left running: {stray.command}"))
         result = self._last_words(said)
         if self._is_merging():
             # amp was at a conflict that a merge of ours laid out: nothing is committed before a person looked at it.
@@ -120,12 +122,6 @@ class Settlement:
 
     def _is_merging(self) -> bool:
         return self.store.merges.open_of(self.session.id) is not None
-
-    def _end_leftovers(self) -> None:
-        """A script of a worker that died in the middle of settling, and what amp left in the background."""
-        if not self.settings.switch("iteration.keep-strays"):
-            for stray in process.end_strays(self.iteration.id, self.settings.number("stop.terminate")):
-                self.facts.append(("stray", f"ended what was left running: {stray.command}"))
 
     def _last_words(self, said: Transcript | None) -> str:
         """The last thing amp said. After a worker's death the whole stream is counted once more, from its start."""
@@ -230,8 +226,7 @@ class Settlement:
                 self.called_off = "the script was stopped"
             else:
                 self.store.iterations.update(iteration.id, test_result=ran.result, test_exit_code=ran.exit_code)
-        if not self.settings.switch("iteration.keep-strays"):
-            process.end_strays(iteration.id, self.settings.number("stop.terminate"))
+        attempt.end_strays(iteration.id, self.settings)
         self.iteration = self.store.iterations.get(iteration.id)
 
     def _note_left(self) -> None:

@@ -10,6 +10,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Self
 
 from ampsm_engine import file_lock, identity
 from ampsm_engine.errors import Failed
@@ -33,6 +34,12 @@ class Lock:
         if self._descriptor >= 0:
             os.close(self._descriptor)
             self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
 
 
 def _try(path: Path, mode: int = fcntl.LOCK_EX | fcntl.LOCK_NB) -> Lock | None:

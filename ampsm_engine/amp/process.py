@@ -1,7 +1,8 @@
 """amp as a process: started, waited for, ended, asked short questions, and found again after its worker died.
 
 A child and an adopted orphan are waited for and ended in the same way. amp's tools run in sessions of their own: what
-they leave behind is found by the run's mark (`marked`). psutil lives in this package.
+they leave behind is found by the run's mark in its environment. A process that overwrites its own is not found, nor is
+one of another user.
 """
 
 import contextlib
@@ -10,13 +11,14 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import time
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from ampsm_engine.amp.process.marked import Stray, end_strays, marked, strays
 from ampsm_engine.errors import AmpsmError, Failed, Refused, Unfit
-from ampsm_engine.home import PRIVATE_FILE, RunDirectory, open_private, write_private
+from ampsm_engine.home import PRIVATE_FILE, RUN_MARK, RunDirectory, open_private, write_private
 from ampsm_engine.identity import LINUX, Identity, identify, is_alive
 
 if TYPE_CHECKING:
@@ -24,13 +26,14 @@ if TYPE_CHECKING:
 
     import psutil
 
-__all__ = ["Child", "Identity", "Stray", "adopt", "answer", "busy_with", "end_strays", "once", "start", "strays"]
-
 _GLANCE = 0.02
 """Seconds between two looks at a process whose end nobody announces."""
 
 _ANSWER_LIMIT = 1024 * 1024
 """Bytes of an answer that are read."""
+
+_ROUNDS = 5
+"""How often strays are looked for again: what is being ended may still start others."""
 
 
 class Child:
@@ -211,7 +214,7 @@ def adopt(run: RunDirectory, iteration_id: str) -> Child | None:
     written = _written(run.process)
     if written is not None:
         return _child(written) if is_alive(written) else None
-    living = {process.pid: process for process in marked(iteration_id)}
+    living = {process.pid: process for process in _marked(iteration_id)}
     leaders = [process for process in living.values() if _is_leader(process, living)]
     writers = [process for process in leaders if _writes_to(process.pid, run.stream)]
     chosen = min(writers if LINUX else leaders, key=lambda process: (process.create_time(), process.pid), default=None)
@@ -293,3 +296,82 @@ def busy_with(pid: int) -> str:
     # git runs a hook through another git: the first that is none tells most.
     named = next((line for line in words if line and not line[0].endswith("git")), words[-1] if words else [])
     return " ".join(named)
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """A process that carries a run's mark."""
+
+    pid: int
+    command: str
+
+
+def strays(iteration_id: str, keep: Collection[int] = ()) -> list[Stray]:
+    """What still runs of a run, by its mark; never ourselves, our ancestors, or what is to be kept."""
+    return [_described(process) for process in _marked(iteration_id, frozenset(keep))]
+
+
+def end_strays(iteration_id: str, grace: float, keep: Collection[int] = ()) -> list[Stray]:
+    """SIGTERM to all strays, SIGKILL to those that are left after `grace` seconds; answers all of them."""
+    ended: dict[int, Stray] = {}
+    patience = grace
+    for _ in range(_ROUNDS):
+        found = _marked(iteration_id, frozenset(keep))
+        if not found:
+            break
+        ended |= {process.pid: _described(process) for process in found}
+        left = _signalled(found, signal.SIGTERM, patience)
+        _signalled(left, signal.SIGKILL, 1)
+        patience = 0
+    return list(ended.values())
+
+
+def _signalled(processes: list["psutil.Process"], number: int, patience: float) -> list["psutil.Process"]:
+    """Send a signal to all of them; those that still run when all are gone or the patience is at its end."""
+    import psutil
+
+    for process in processes:
+        with contextlib.suppress(psutil.Error):  # psutil sends none to a pid used again
+            process.send_signal(number)
+    deadline = time.monotonic() + patience
+    while (left := [process for process in processes if _runs(process)]) and time.monotonic() < deadline:
+        time.sleep(_GLANCE)
+    return left
+
+
+def _marked(iteration_id: str, keep: frozenset[int] = frozenset()) -> list["psutil.Process"]:
+    """Every living process of ours with this mark, but ourselves, our ancestors and those to be kept."""
+    import psutil
+
+    own = psutil.Process()
+    spared = keep | {own.pid} | {process.pid for process in own.parents()}
+    return [
+        process for process in psutil.process_iter() if process.pid not in spared and _carries(process, iteration_id)
+    ]
+
+
+def _carries(process: "psutil.Process", iteration_id: str) -> bool:
+    import psutil
+
+    with contextlib.suppress(psutil.Error, OSError):
+        # The mark first: hardly a process has it, and each question costs as much as this one.
+        is_marked = bool(iteration_id) and process.environ().get(RUN_MARK) == iteration_id
+        return is_marked and process.uids().real == os.getuid() and _runs(process)
+    return False
+
+
+def _runs(process: "psutil.Process") -> bool:
+    import psutil
+
+    with contextlib.suppress(psutil.Error):
+        return process.is_running() and process.status() not in {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD}
+    return False
+
+
+def _described(process: "psutil.Process") -> Stray:
+    import psutil
+
+    command: list[str] = []
+    with contextlib.suppress(psutil.Error):
+        command = process.cmdline()
+    return Stray(process.pid, " ".join(command) or f"process {process.pid}")
