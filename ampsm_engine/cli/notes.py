@@ -35,13 +35,13 @@ def is_uncommitted(facts: Sequence[Fact]) -> bool:
 
 def sentences(facts: Sequence[Fact]) -> list[tuple[bool, str]]:
     """Each note as a text (it may have several lines), and whether it is serious."""
-    told: list[tuple[bool, str]] = []
+    found: list[tuple[bool, str]] = []
     for kind in dict.fromkeys(fact.kind for fact in facts if fact.kind != "tested"):
         texts = [fact.text.strip() for fact in facts if fact.kind == kind]
-        told += [(kind in _SERIOUS, f"{_LABELS.get(kind, '')}{text}") for text in texts[:MOST]]
+        found += [(kind in _SERIOUS, f"{_LABELS.get(kind, '')}{text}") for text in texts[:MOST]]
         if len(texts) > MOST:
-            told.append((kind in _SERIOUS, f"{_LABELS.get(kind, '')}and {len(texts) - MOST} more: ampsm events"))
-    return told
+            found.append((kind in _SERIOUS, f"{_LABELS.get(kind, '')}and {len(texts) - MOST} more: ampsm events"))
+    return found
 
 
 def script_text(iteration: Iteration, facts: Sequence[Fact]) -> str:
@@ -57,7 +57,7 @@ def script_text(iteration: Iteration, facts: Sequence[Fact]) -> str:
 
 
 def _script_fact(iteration: Iteration, facts: Sequence[Fact]) -> list[Fact]:
-    """The fact that says why, where the exit code alone may mislead."""
+    """The entry of the history with the reason, where the exit code alone may mislead."""
     if iteration.test_exit_code not in _NOT_THE_SCRIPTS:
         return []
     return [fact for fact in facts if fact.kind == "tested"][-1:]
