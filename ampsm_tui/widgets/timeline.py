@@ -20,6 +20,7 @@ from textual.strip import Strip
 
 from ampsm_engine import wording
 from ampsm_engine.model import Fact, Iteration, Outcome, State
+from ampsm_engine.naming import plural
 from ampsm_engine.states import STATES
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import cells, cut, fit, one_line
@@ -117,7 +118,7 @@ def _detail(iteration: Iteration) -> str:
         return one_line(iteration.activity or "amp is starting", 300)
     word = iteration.outcome.value if iteration.outcome else "crashed"
     took = "" if iteration.duration_ms is None else f" {wording.duration(iteration.duration_ms)}"
-    parts = [word + took, f"{iteration.changed_files} file{'s' * (iteration.changed_files != 1)}"]
+    parts = [word + took, plural(iteration.changed_files, "file")]
     if iteration.tally.token_usage is not None:
         parts.append(f"{wording.count(iteration.tally.token_usage)} tokens")
     return ", ".join(parts)

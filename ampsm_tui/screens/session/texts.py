@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from ampsm_engine import wording
 from ampsm_engine.model import Iteration, Outcome, ScriptResult, State, Tally
+from ampsm_engine.naming import plural
 from ampsm_tui.clean import fit, many_lines, one_line
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def files_text(files: Sequence["FileChange"]) -> str:
         counts = "binary" if file.binary else f"+{file.additions or 0} -{file.deletions or 0}"
         moved = f"{one_line(file.old_path)} → " if file.old_path else ""
         lines.append(f"{_LETTERS.get(file.kind, '?')}  {fit(counts, 11)} {moved}{one_line(file.path)}")
-    total = f"{len(files)} file{'s' * (len(files) != 1)}"
+    total = plural(len(files), "file")
     added, removed = sum(file.additions or 0 for file in files), sum(file.deletions or 0 for file in files)
     return "\n".join([*lines, "", f"{total}, +{added} -{removed}"])
 
@@ -58,7 +59,7 @@ def _work_lines(iteration: Iteration, outcome: Outcome) -> Iterator[str]:
     """What came of it in the repository."""
     if iteration.commit_sha:
         files = iteration.changed_files
-        yield f"  commit {iteration.commit_sha[:8]}, {files} file{'s' * (files != 1)}"
+        yield f"  commit {iteration.commit_sha[:8]}, {plural(files, 'file')}"
     elif outcome is Outcome.DONE:
         yield "  nothing was changed"
     if iteration.test_result is ScriptResult.PASS:
@@ -77,7 +78,7 @@ def _tokens_text(tally: Tally) -> str:
     ]
     known = ", ".join(f"{wording.count(number)} {word}" for number, word in parts if number)
     total = f"{wording.count(tally.token_usage)} tokens" + (f" ({known})" if known else "")
-    return f"{total}, {tally.turns} turn{'s' * (tally.turns != 1)}"
+    return f"{total}, {plural(tally.turns, 'turn')}"
 
 
 def _ordinal(number: int) -> str:
