@@ -279,10 +279,10 @@ def clashes(chosen: Mapping[str, str]) -> tuple[KeyClash, ...]:
     """Where a chosen key (by id) meets another thing of the same screen."""
     screens = dict.fromkeys(screen for key in KEYS.values() for screen in key.screens)
     found = [clash for screen in screens if screen != EVERYWHERE for clash in _on(screen, chosen)]
-    told: dict[tuple[str, tuple[str, ...]], KeyClash] = {}
+    unique: dict[tuple[str, tuple[str, ...]], KeyClash] = {}
     for clash in found:
-        told.setdefault((clash.key, clash.ids), clash)
-    return tuple(told.values())
+        unique.setdefault((clash.key, clash.ids), clash)
+    return tuple(unique.values())
 
 
 def _on(screen: str, chosen: Mapping[str, str]) -> Iterable[KeyClash]:

@@ -11,6 +11,7 @@ import pytest
 from ampsm_engine import home, labels, lifecycle, timestamps
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
 from ampsm_engine.model import BoardRow, Outcome, ScriptResult, Session, State, Status, Tally
+from ampsm_engine.states import STATES
 
 AT = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
@@ -120,3 +121,8 @@ def test_a_home_that_is_a_file_is_unfit(tmp_path: Path) -> None:
         with pytest.raises(Unfit, match=str(named)) as caught:
             home.home({"AMPSM_HOME": str(named)}).ensure()
         assert "AMPSM_HOME" in caught.value.hint
+
+
+def test_every_state_of_a_session_has_its_glyph_and_colour() -> None:
+    assert set(STATES) == {*(status.value for status in Status), "queued"}
+    assert len({state.glyph for state in STATES.values()}) == len(STATES), "they differ without colour"

@@ -121,11 +121,11 @@ def _script(iteration: Iteration) -> Cell:
 
 
 def _print_notes(iteration: Iteration, facts: Sequence[Fact]) -> None:
-    told = sentences(facts)
+    notes = sentences(facts)
     plain = f"script failed with exit code {iteration.test_exit_code}"
     if iteration.test_result is ScriptResult.FAIL and (why := script_text(iteration, facts)) != plain:
-        told.append((False, why))
-    for serious, text in told:
+        notes.append((False, why))
+    for serious, text in notes:
         shown = text.replace("\n", "\n    ")
         output.line(Styled(f"iteration {iteration.number}: {shown}", "yellow" if serious else ""))
 

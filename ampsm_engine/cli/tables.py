@@ -24,7 +24,7 @@ class TableColumn(Generic[Item]):
 
     title: str
     value: Callable[[Item], Cell]
-    """What it says of one item."""
+    """Its cell for one item."""
     goes: int = 0
     """The higher, the earlier it goes when the terminal is narrow; 0 stays."""
     least: int | None = None

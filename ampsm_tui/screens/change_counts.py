@@ -24,7 +24,7 @@ AT_ONCE = 8
 """Sessions in one question: the first counts come soon, and a changed one need not wait long."""
 
 FEW = 2
-"""Sessions in a question that is asked to be sure: one that somebody edits meanwhile need not wait for it."""
+"""Sessions in a question that is asked to be sure: a session that is edited meanwhile need not wait for it."""
 
 SHARE = 3.0
 """After a question we wait so many times its length: counting takes at most a quarter of a core."""
@@ -126,7 +126,7 @@ class ChangeCounter:
             try:
                 folders = await ask_until_answered(diff_stat.folders, ignore, self._engine, list(self._shown_ids))
             except AmpsmError:
-                return  # the counts tell what is wrong
+                return  # the counts show what is wrong
             # What was written before anybody listened is counted once all do.
             missed = functools.partial(self._mark_unsure, set(folders))
             again = bool(folders) and await watch_folders(folders, self._mark_changed, missed)

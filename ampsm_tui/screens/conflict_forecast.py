@@ -73,7 +73,7 @@ class ForecastWatcher:
                 pending = self._found.pending if self._found else 0
                 await asyncio.sleep(max(QUIET, SHARE * took) if pending else max(BY_HAND, AGAIN * took))
         except AmpsmError:
-            return  # it is a help, and preflight tells what is wrong
+            return  # a forecast is a help; preflight shows what is wrong
 
     def _update(self, merges: "dict[str, Merge] | None") -> None:
         found = forecasts(self._found.conflicts if self._found else (), merges or {})

@@ -1,4 +1,4 @@
-"""What somebody sees who has no session yet: what this is, what is missing, and the keys to begin with."""
+"""What a user without a session sees: what this is, what is missing, and the keys to begin with."""
 
 from pathlib import Path
 from typing import ClassVar

@@ -81,7 +81,7 @@ class KeysScreen(AppScreen[None]):
         listed.focus()
 
     def on_resize(self) -> None:
-        """What the lines say comes and goes with the room for it."""
+        """Fill the lines with what there is room for."""
         for key in KEYS.values() if self._listed.option_count else ():
             self._listed.replace_option_prompt(key.id, self._line(key))
 
@@ -98,9 +98,9 @@ class KeysScreen(AppScreen[None]):
         dot = "•" if given != key.keys else " "
         width = self.app.size.width
         room = KEYS_ROOM if width >= WITH_ROOM else 8
-        told = Content(f" {dot} ").stylize("$accent").append(Content(fit(names, room)).stylize("bold"))
-        told = told.append("  " + fit(key.meaning, min(MEANING_ROOM, max(10, width - room - 7))))
-        return told.append(Content(f"  {key.id}").stylize("$foreground 60%")) if width >= WITH_IDS else told
+        line = Content(f" {dot} ").stylize("$accent").append(Content(fit(names, room)).stylize("bold"))
+        line = line.append("  " + fit(key.meaning, min(MEANING_ROOM, max(10, width - room - 7))))
+        return line.append(Content(f"  {key.id}").stylize("$foreground 60%")) if width >= WITH_IDS else line
 
     @property
     def _chosen(self) -> Key | None:

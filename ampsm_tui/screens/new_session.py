@@ -1,6 +1,6 @@
 """A new session: where, from what, what amp shall do.
 
-What would be refused is told at its field before anything is made.
+What would be refused is shown at its field before anything is made.
 """
 
 import asyncio
@@ -94,7 +94,7 @@ class Field(Horizontal):
         self.query_one(Label).add_class("-here")
 
     def on_descendant_blur(self) -> None:
-        """Left once: from now on it may be told what is wrong."""
+        """Left once: from now on what is wrong with it may be shown."""
         self.query_one(Label).remove_class("-here")
         self.touched = True
 
@@ -275,18 +275,18 @@ class NewSessionScreen(AppScreen[str | None]):
         try:
             troubles = await ask(drafts.check, app_of(self).engine, self.draft)
         except AmpsmError:
-            return  # it is told when the session is made
+            return  # it is shown when the session is made
         self._show([one for one in troubles or () if one.field == "start" or self._field(one.field).touched])
 
     def _field(self, name: str) -> Field:
         return self.query_one(f"#field-{name}", Field)
 
     def _show(self, troubles: list[Trouble]) -> None:
-        told = {one.field: one for one in troubles}
+        by_field = {one.field: one for one in troubles}
         for field in self.query(Field):
-            one = told.get(field.field)
+            one = by_field.get(field.field)
             field.query_one(TroubleText).show(one.message if one else "", one.hint if one else "")
-        start = told.get("start")
+        start = by_field.get("start")
         self._show_state(f"✗ {start.message}\n{start.hint}" if start else "")
 
     def _show_state(self, text: str) -> None:
@@ -378,7 +378,7 @@ class NewSessionScreen(AppScreen[str | None]):
 async def _make_session(engine: "Engine", draft: SessionDraft, unwanted: Callable[[], bool]) -> Session | None:
     """Make the session of a draft and start it where that is wanted; None when it was taken back: nothing stays then.
 
-    A verb that makes a worktree is never cut off in the middle: it would leave one that nobody knows.
+    A verb that makes a worktree is never cut off in the middle: it would leave one that no session knows.
     """
     from ampsm_engine.engine import drafts, removal, runs, sessions
 

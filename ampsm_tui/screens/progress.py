@@ -1,4 +1,4 @@
-"""How far a long row of verbs has come: a box that appears only when they take long, and can be told to stop."""
+"""How far a long row of verbs has come: a box that appears only when they take long, and can stop them."""
 
 from types import TracebackType
 from typing import TYPE_CHECKING, ClassVar, Self
@@ -29,7 +29,7 @@ class ProgressScreen(Dialog[None]):
         self._progress = progress
 
     def compose_body(self) -> ComposeResult:
-        """One line that says how far it is."""
+        """One line with how far it is."""
         yield Static(self._progress.line, id="at", markup=False)
 
     def show(self) -> None:
@@ -43,7 +43,7 @@ class ProgressScreen(Dialog[None]):
 
 
 class Progress:
-    """Used in a `with` around the verbs; `unwanted` says that no further one is to begin."""
+    """Used in a `with` around the verbs; `unwanted`: no further one is to begin."""
 
     def __init__(self, screen: Screen[None], many: int) -> None:
         self.unwanted = False

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from ampsm_tui.widgets.forecast import Forecasts
 
 LOOK_AGAIN = 15.0
-"""Seconds between two looks at the ages, which say minutes."""
+"""Seconds between two updates of the ages, which are given in minutes."""
 
 
 class SummaryBar(OneLiner):
@@ -130,7 +130,7 @@ class SessionsScreen(SessionActionsScreen):
         self._summarize()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Whether a key does anything: while a filter is typed, `/` is a letter; who only watches makes no session."""
+        """Whether a key does anything: while a filter is typed, `/` is a letter; a watcher makes no session."""
         if action == "filter" and self.focused is not None and not self.table.has_focus:
             return False
         if action in {"new", "new_from"} and app_of(self).read_only:
@@ -263,24 +263,24 @@ class SessionsScreen(SessionActionsScreen):
 
 
 def _counts(counted: Counter[str], *, words: bool, gap: str) -> list[Piece]:
-    told = []
+    parts = []
     for word in NEED:
         if counted[word]:
             name = f" {word.replace('-', ' ')}" if words else ""
-            told.append(Piece(f"{gap}{STATES[word].glyph} {counted[word]}{name}", word))
-    return told
+            parts.append(Piece(f"{gap}{STATES[word].glyph} {counted[word]}{name}", word))
+    return parts
 
 
 def _chosen(how: Arrangement, marked: int) -> list[Piece]:
-    told = [f"{marked} marked" if marked else ""]
+    parts = [f"{marked} marked" if marked else ""]
     if how.text:
-        told.append(f"/{one_line(how.text, 20)}")
+        parts.append(f"/{one_line(how.text, 20)}")
     if how.status != "all":
-        told.append(f"only {how.status}")
+        parts.append(f"only {how.status}")
     if how.inside is not None:
-        told.append(f"in {one_line(how.inside.rstrip('/').rpartition('/')[2], 24)}")
+        parts.append(f"in {one_line(how.inside.rstrip('/').rpartition('/')[2], 24)}")
     if how.by_repository:
-        told.append("by repository")
+        parts.append("by repository")
     if how.sort != "needs me":
-        told.append(f"by {how.sort}")
-    return [Piece("  ".join(filter(None, told)), "chosen")]
+        parts.append(f"by {how.sort}")
+    return [Piece("  ".join(filter(None, parts)), "chosen")]

@@ -123,7 +123,7 @@ class KeptTextScreen(Dialog[bool]):
         except AmpsmError as refusal:
             self.show_trouble(refusal.message, refusal.hint)
         else:
-            if self.written() == text:  # else somebody typed on while it was handed over
+            if self.written() == text:  # else something was typed while it was handed over
                 self._unsent.drop()
             self.dismiss(True)
 

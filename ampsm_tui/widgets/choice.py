@@ -20,7 +20,7 @@ from ampsm_tui.clean import one_line
 from ampsm_tui.widgets.inputs import LineInput
 
 MOST = 50
-"""Lines of the list; who wants more types on."""
+"""Lines of the list; typing on narrows it."""
 
 
 class Choice(Vertical):
@@ -98,7 +98,7 @@ class Choice(Vertical):
         return bool(self.query_one(OptionList).display)
 
     def offer(self, values: Sequence[str], *, show: bool = False) -> None:
-        """What may be chosen from now on; with `show` the list opens where it has something new to say."""
+        """What may be chosen from now on; with `show` the list opens where something fits."""
         self._offered = tuple(dict.fromkeys(values))
         if self.is_open or show:
             self._open()

@@ -44,7 +44,7 @@ Forecasts = Mapping[str, ConflictForecast]
 
 
 def forecasts(conflicts: Iterable["SessionConflict"], merges: Mapping[str, "Merge"]) -> dict[str, ConflictForecast]:
-    """The forecasts by session id, from what the engine says; a conflict of two sessions stands with both."""
+    """The forecasts by session id, from the answers of the engine; a conflict of two sessions stands with both."""
     found: dict[str, list[ForecastConflict]] = {}
     for conflict in conflicts:
         paths = tuple(file.path for file in conflict.files)
@@ -87,4 +87,4 @@ class ForecastWidget(Widget):
 
     @abstractmethod
     def refresh_changed(self) -> None:
-        """Repaint what says something else now."""
+        """Repaint what differs from what is shown."""

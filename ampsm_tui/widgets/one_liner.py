@@ -1,4 +1,4 @@
-"""A line of text in pieces, repainted only when it says something else. Nothing about sessions is known here."""
+"""A line of text in pieces, repainted only when they differ."""
 
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
@@ -54,6 +54,6 @@ class OneLiner(Widget):
         left = width
         for piece in (*self._left, Piece(" " * gap), *right):
             text = cut(piece.text, left)
-            left = left - cells(text) if text == piece.text else 0  # one ellipsis tells it all
+            left = left - cells(text) if text == piece.text else 0  # one ellipsis is enough
             segments.append(Segment(text, self._blending.style(f"-{piece.style}" if piece.style else "")))
         return Strip(segments).adjust_cell_length(width, self._blending.style())

@@ -146,7 +146,7 @@ def _head(subject: Subject, width: int) -> list[Painted]:
 
 
 def _numbers(subject: Subject, width: int) -> list[Painted]:
-    """Pairs of a label and what the columns say, in as many lines as they need."""
+    """Pairs of a label and a column's value, in as many lines as they need."""
     current = subject.row.current
     pairs: list[tuple[str, tuple[Piece, ...]]] = [
         ("iterations", session_columns.ITERATIONS.value(subject)),
@@ -184,8 +184,8 @@ def _prompt(row: BoardRow) -> str:
 def _last_words(row: BoardRow, width: int, most: int) -> tuple[str, list[Painted]]:
     current = row.current
     if current is not None and current.error:
-        said = many_lines(f"{current.error}\n{current.hint or ''}".strip(), 2000)
-        return "error", _wrapped(said, width, most, "error")
+        text = many_lines(f"{current.error}\n{current.hint or ''}".strip(), 2000)
+        return "error", _wrapped(text, width, most, "error")
     if current is not None and current.activity:
         path = f"{row.session.worktree_path}/"
         return "last words", _wrapped(many_lines(current.activity.replace(path, ""), 2000), width, most)

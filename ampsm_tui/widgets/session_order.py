@@ -83,7 +83,7 @@ def arranged(rows: Sequence[BoardRow], how: Arrangement) -> list[Line]:
 
 
 def nothing_of(how: Arrangement) -> str:
-    """What a list says whose arrangement leaves none of its sessions."""
+    """What stands in a list whose arrangement leaves none of its sessions."""
     return f"Nothing matches {one_line(how.text, 40)!r}" if how.text else "None of these; Esc shows all"
 
 
@@ -95,8 +95,8 @@ def _is_wanted(row: BoardRow, how: Arrangement) -> bool:
     if not how.text:
         return True
     session = row.session
-    said = f"{session.name}\n{session.repo_root}\n{session.branch_name}\n{session.id}\n{labels.state_word(row)}\n"
-    haystack = f"{said}{session.amp_prompt[:2000]}\n{session.notes or ''}".casefold()
+    fields = f"{session.name}\n{session.repo_root}\n{session.branch_name}\n{session.id}\n{labels.state_word(row)}\n"
+    haystack = f"{fields}{session.amp_prompt[:2000]}\n{session.notes or ''}".casefold()
     return all(word in haystack for word in how.text.casefold().split())
 
 
@@ -139,7 +139,7 @@ class SessionLines:
         self._lines = list(lines)
         self.rows = [line for line in lines if isinstance(line, BoardRow)]
         self.keys = [_key_of(line) for line in lines]
-        """What stands where, whatever it says."""
+        """What stands on which line: ids of sessions, titles of groups."""
         self._places = {line.session.id: at for at, line in enumerate(lines) if isinstance(line, BoardRow)}
         self._ranks = {row.session.id: rank for rank, row in enumerate(self.rows)}
 

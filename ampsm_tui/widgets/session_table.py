@@ -307,7 +307,7 @@ class SessionTable(ScrollView, ForecastWidget, can_focus=True):
         self._keep_in_sight()
 
     def refresh_changed(self) -> None:
-        """Repaint the lines on screen that say something else now than when they were painted."""
+        """Repaint the lines on screen whose values differ from those that were painted."""
         for index in self._sight():
             line = self._lines[index]
             if isinstance(line, BoardRow) and self._painter.is_stale(line):

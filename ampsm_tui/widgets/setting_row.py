@@ -19,7 +19,7 @@ from ampsm_tui.widgets.inputs import LineInput
 
 
 class OnOff(Static, can_focus=True):
-    """A switch that says in words what it is; Space or Enter turns it."""
+    """A switch with its state in words; Space or Enter turns it."""
 
     DEFAULT_CSS = """
     OnOff { width: auto; height: 1; padding: 0 0; }
@@ -81,7 +81,7 @@ class KeysRow(Static, can_focus=True):
 
 
 class SettingRow(Horizontal):
-    """Name and value; tells its screen when it is entered and when another value was given."""
+    """Name and value; posts when it is entered and when another value was given."""
 
     DEFAULT_CSS = """
     SettingRow {
@@ -157,7 +157,7 @@ class SettingRow(Horizontal):
         self._mark()
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:  # noqa: ARG002 - Textual's
-        """Let the name stand out, and tell the screen that a person is in this row."""
+        """Let the name stand out, and post that a user is in this row."""
         self.query_one(Label).add_class("-here")
         self.post_message(self.Entered(self))
 

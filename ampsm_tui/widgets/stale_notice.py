@@ -1,4 +1,4 @@
-"""The lines that say that what a screen shows may be old, and why: there only while the store does not answer."""
+"""The notice that what a screen shows may be old, and why: there only while the store does not answer."""
 
 from textual.content import Content
 from textual.widgets import Static

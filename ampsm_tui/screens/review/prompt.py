@@ -64,13 +64,9 @@ class ReviewPrompt:
         if not count:
             leave()
             return
-        from ampsm_tui.screens.confirm import ConfirmScreen
-
-        def answered(answer: bool | None) -> None:
-            if answer:
-                leave()
+        from ampsm_tui.screens.confirm import confirm
 
         sentence = (
             f"{count} comment{'s were' if count != 1 else ' was'} not sent to amp. They are kept; S here sends them."
         )
-        self._screen.app.push_screen(ConfirmScreen("Leave the review?", sentence, yes="Leave"), answered)
+        confirm(self._screen, "Leave the review?", sentence, yes="Leave", then=leave)

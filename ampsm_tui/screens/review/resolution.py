@@ -83,15 +83,15 @@ class ResolutionScreen(DiffScreen):
 
     def action_reject(self) -> None:
         """Put the conflict back, after one question."""
-        from ampsm_tui.screens.confirm import ConfirmScreen
+        from ampsm_tui.screens.confirm import confirm
 
-        def answered(answer: bool | None) -> None:
-            if answer and not self._is_deciding:
+        def reject() -> None:
+            if not self._is_deciding:
                 self._is_deciding = True
                 self._reject()
 
         sentence = "The conflict is put back as amp got it. What amp made of it is kept under a backup ref."
-        self.app.push_screen(ConfirmScreen("Reject amp's resolution?", sentence, yes="Reject"), answered)
+        confirm(self, "Reject amp's resolution?", sentence, yes="Reject", then=reject)
 
     @in_background
     async def _reject(self) -> None:
