@@ -11,7 +11,7 @@ from textual.reactive import var
 from textual.widget import Widget
 
 from ampsm_tui.clean import one_line
-from ampsm_tui.widgets.one_liner import Piece
+from ampsm_tui.widgets.line_widgets import Piece
 from ampsm_tui.widgets.wrapping import wrapped
 
 if TYPE_CHECKING:

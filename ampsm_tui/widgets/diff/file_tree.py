@@ -13,8 +13,8 @@ from textual.strip import Strip
 
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import cells, cut, fit, one_line
-from ampsm_tui.widgets.bare_lines import BareLines
 from ampsm_tui.widgets.diff.document import Document, File
+from ampsm_tui.widgets.line_widgets import LineWidget
 
 STYLES = ("plain", "here", "cursor", "folder", "name", "quiet", "plus", "minus", "viewed", "note")
 
@@ -65,7 +65,7 @@ def _matches(path: str, word: str) -> bool:
     return word in path
 
 
-class FileTree(BareLines, can_focus=True):
+class FileTree(LineWidget, can_focus=True):
     """The files; the one that is read is marked, and with the keys in here the next one is read by j and k."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -228,7 +228,7 @@ class FileTree(BareLines, can_focus=True):
         return "-cursor" if self.has_focus else "-here"
 
     def _made(self, line: FileLine | None, width: int) -> Strip:
-        style = self.blending.style
+        style = self.blended.style
         if line is None:
             return self.strip([Segment(" " * width, style())], width)
         if line.file < 0:

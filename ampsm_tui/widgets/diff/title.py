@@ -8,7 +8,7 @@ from textual.message import Message
 
 from ampsm_tui.clean import cells, cut, one_line
 from ampsm_tui.widgets.inputs import PassingLine
-from ampsm_tui.widgets.one_liner import OneLiner, Piece
+from ampsm_tui.widgets.line_widgets import Piece, TextLine
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class ReviewStatus:
     news: str = ""
 
 
-class ReviewHead(OneLiner):
+class ReviewHead(TextLine):
     """Name and range at the left, progress at the right: that stays however little room there is."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
