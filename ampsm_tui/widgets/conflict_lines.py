@@ -4,10 +4,9 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ampsm_tui.clean import cut_start, fit, inert, one_line
+from ampsm_tui.clean import cut_start, fit, inert, one_line, wrapped
 from ampsm_tui.widgets.line_widgets import Piece
 from ampsm_tui.widgets.text_view import PieceLine
-from ampsm_tui.widgets.wrapping import wrapped
 
 if TYPE_CHECKING:
     from ampsm_engine.git.integrate.values import OpenFile, Stage

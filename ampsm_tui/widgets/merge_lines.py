@@ -4,10 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ampsm_engine.naming import plural
-from ampsm_tui.clean import cells, cut, fit, many_lines, one_line
+from ampsm_tui.clean import cells, cut, fit, many_lines, one_line, wrapped
 from ampsm_tui.widgets.line_widgets import Piece
 from ampsm_tui.widgets.text_view import PieceLine
-from ampsm_tui.widgets.wrapping import wrapped
 
 if TYPE_CHECKING:
     from ampsm_engine.merging.values import Finding, MergePlan, MergeResult, Options, Published

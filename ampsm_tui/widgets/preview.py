@@ -11,13 +11,12 @@ from textual.strip import Strip
 from ampsm_engine import wording
 from ampsm_engine.model import Board, BoardRow, Fact
 from ampsm_engine.states import STATES
-from ampsm_tui.clean import cells, cut, cut_start, fit, many_lines, one_line
+from ampsm_tui.clean import cells, cut, cut_start, fit, many_lines, one_line, wrapped
 from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets import session_columns
 from ampsm_tui.widgets.forecast import ForecastWidget, forecast_lines
 from ampsm_tui.widgets.line_widgets import BlendedStyles, Piece
 from ampsm_tui.widgets.session_columns import Subject
-from ampsm_tui.widgets.wrapping import wrapped
 
 if TYPE_CHECKING:
     from ampsm_engine.engine.diff_stat import ChangeCounts

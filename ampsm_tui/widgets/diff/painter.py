@@ -7,7 +7,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from ampsm_engine.differ.protocol import CLASSES
-from ampsm_tui.clean import cells, cut, many_lines, one_line
+from ampsm_tui.clean import cells, cut, many_lines, one_line, wrapped
 from ampsm_tui.widgets.diff.document import Document, File
 from ampsm_tui.widgets.diff.layout import Row, Sort, still_hidden
 from ampsm_tui.widgets.diff.lines import (
@@ -27,7 +27,6 @@ from ampsm_tui.widgets.diff.lines import (
 )
 from ampsm_tui.widgets.diff.patch import MINUS, PLUS, Body, PatchLine
 from ampsm_tui.widgets.diff.source import DiffSource, Note, uncut
-from ampsm_tui.widgets.wrapping import wrapped
 
 STATUS = {"added": "A", "deleted": "D", "modified": "M", "renamed": "R", "copied": "C", "typechange": "T"}
 _MARKS = {"open": "◆", "sent": "◇", "resolved": "✓", "touched": "↻", "untouched": "◆", "gone": "∅"}
