@@ -22,7 +22,7 @@ from ampsm_tui.screens.conflict_state import TICK
 from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.merge_head import MergeHead
 from ampsm_tui.widgets.stale_notice import StaleNotice
-from ampsm_tui.widgets.told import Told
+from ampsm_tui.widgets.text_view import TextView
 
 if TYPE_CHECKING:
     from ampsm_engine.merging.questions import Unanswered
@@ -72,10 +72,10 @@ class ConflictScreen(Resolving):
         yield StaleNotice()
         yield Static("", id="standing")
         with Horizontal(id="middle"):
-            files = Told(id="files")
+            files = TextView(id="files")
             files.can_focus = False
             yield files
-            yield Told(id="told")
+            yield TextView(id="told")
         yield KeyBar()
 
     def on_mount(self) -> None:

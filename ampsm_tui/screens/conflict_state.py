@@ -20,7 +20,7 @@ from ampsm_tui.clean import one_line
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.widgets import conflict_lines, merge_lines
 from ampsm_tui.widgets.conflict_lines import SideNames
-from ampsm_tui.widgets.told import Painted, Told
+from ampsm_tui.widgets.text_view import PieceLine, TextView
 
 if TYPE_CHECKING:
     from ampsm_engine.git.integrate.values import OpenFile
@@ -53,9 +53,9 @@ class ShownConflict(AppScreen[object]):
         self._seen: object = None
 
     @property
-    def told(self) -> Told:
+    def told(self) -> TextView:
         """Where the conflict is shown."""
-        return self.query_one("#told", Told)
+        return self.query_one("#told", TextView)
 
     @property
     def sides(self) -> SideNames:
@@ -94,10 +94,10 @@ class ShownConflict(AppScreen[object]):
             show_error(self, refusal)
             return
 
-        def lines(width: int) -> list[Painted]:
+        def lines(width: int) -> list[PieceLine]:
             return [(), *merge_lines.trouble(refusal.message, refusal.hint, width)]
 
-        self.told.tell(lines)
+        self.told.show_lines(lines)
 
     async def take(self, state: "Conflicts") -> None:
         """This is how it stands now."""
@@ -132,14 +132,14 @@ class ShownConflict(AppScreen[object]):
         is_edited = self.is_edited
         paths = self.paths
 
-        def listed(width: int) -> list[Painted]:
+        def listed(width: int) -> list[PieceLine]:
             return conflict_lines.files(paths, state.files, path, width, marked=state.marked)
 
-        self.query_one("#files", Told).tell(listed)
+        self.query_one("#files", TextView).show_lines(listed)
         if self.mode != "files":
             return
 
-        def lines(width: int) -> Sequence[Painted]:
+        def lines(width: int) -> Sequence[PieceLine]:
             if file is None:
                 left = len(state.files) + len(state.marked)
                 is_marked = path in state.marked
@@ -150,9 +150,9 @@ class ShownConflict(AppScreen[object]):
             self._places = found.hunks
             return found.lines
 
-        self.told.tell(lines)
+        self.told.show_lines(lines)
         if file is not None and at < len(self._places):
-            self.told.show(*self._places[at])
+            self.told.reveal(*self._places[at])
 
     def standing(self) -> str:
         """One line about how it stands."""

@@ -20,7 +20,7 @@ from ampsm_tui.screens.merge_doing import Doing
 from ampsm_tui.widgets.inputs import TextInput
 from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.merge_head import MergeHead, MergeSteps
-from ampsm_tui.widgets.told import Told
+from ampsm_tui.widgets.text_view import TextView
 
 if TYPE_CHECKING:
     from ampsm_engine.merging.values import MergeResult
@@ -79,7 +79,7 @@ class MergeScreen(Doing):
         with Vertical(id="message-box"):
             yield Static("Message", id="message-label")
             yield TextInput(id="message", soft_wrap=True, compact=True)
-        yield Told(id="told")
+        yield TextView(id="told")
         yield RichLog(id="output", max_lines=5_000, wrap=True, min_width=10, auto_scroll=True)
         yield KeyBar()
 

@@ -19,7 +19,7 @@ from ampsm_tui.screens.merge_looking import Looking
 from ampsm_tui.screens.unsent import KeptText
 from ampsm_tui.widgets import merge_lines
 from ampsm_tui.widgets.inputs import TextInput
-from ampsm_tui.widgets.told import Painted
+from ampsm_tui.widgets.text_view import PieceLine
 
 if TYPE_CHECKING:
     from ampsm_engine.merging.values import Kind, MergePlan
@@ -113,14 +113,14 @@ class Choosing(Looking):
         options, target, plan = self.options, self.target, self.plan
         keys = self._keys()
 
-        def lines(width: int) -> list[Painted]:
-            told: list[Painted] = []
+        def lines(width: int) -> list[PieceLine]:
+            told: list[PieceLine] = []
             if trouble is not None:
                 told += [*merge_lines.trouble(trouble.message, trouble.hint, width), ()]
             told += merge_lines.choices(options, target, keys, width)
             return told + (merge_lines.plan(plan, width) if plan else [])
 
-        self.told.tell(lines)
+        self.told.show_lines(lines)
 
     def show_plan_again(self, trouble: AmpsmError) -> None:
         """It did not work; here is why, and the plan as it was."""

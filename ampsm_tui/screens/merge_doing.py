@@ -15,7 +15,7 @@ from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, ask_until_answered, ignore, in_background, run_while_open, show_error
 from ampsm_tui.screens.merge_choosing import Choosing
 from ampsm_tui.widgets import merge_lines
-from ampsm_tui.widgets.told import Painted
+from ampsm_tui.widgets.text_view import PieceLine
 
 if TYPE_CHECKING:
     from ampsm_engine.merging.questions import Unanswered
@@ -122,10 +122,10 @@ class Doing(Choosing):
     def _tell_progress(self, behind: int, text: str) -> None:
         plan = self.plan
 
-        def lines(width: int) -> list[Painted]:
+        def lines(width: int) -> list[PieceLine]:
             return merge_lines.doing(plan, behind, text, width) if plan else [(), *merge_lines.paragraph(text, width)]
 
-        self.told.tell(lines)
+        self.told.show_lines(lines)
 
     def look_on(self, merge: Merge) -> None:
         """Another ampsm is at it: look on until it has come to its end."""
@@ -217,14 +217,14 @@ class Doing(Choosing):
         if came and any(one.ok and one.kind != "patch" for one in came.published):
             undo += " What is pushed stays pushed."
 
-        def lines(width: int) -> list[Painted]:
+        def lines(width: int) -> list[PieceLine]:
             told = [(), *merge_lines.result(merge, came, name, width), (), *merge_lines.paragraph(undo, width)]
             if lost:
                 told += [*merge_lines.heading("Clean up?"), *merge_lines.paragraph(f"d: {lost}", width, "text")]
                 told += merge_lines.paragraph("Enter keeps session and worktree.", width)
             return told
 
-        self.told.tell(lines)
+        self.told.show_lines(lines)
 
     def action_undo_merge(self) -> None:
         """Take it back, after one question."""

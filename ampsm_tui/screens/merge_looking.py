@@ -22,7 +22,7 @@ from ampsm_tui.clean import one_line
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.widgets import merge_lines
 from ampsm_tui.widgets.merge_head import MergeHead, MergeSteps
-from ampsm_tui.widgets.told import Painted, Told
+from ampsm_tui.widgets.text_view import PieceLine, TextView
 
 if TYPE_CHECKING:
     from ampsm_engine.engine.scripts import ScriptOutput
@@ -56,9 +56,9 @@ class Looking(AppScreen[None]):
         self.options = Options()
 
     @property
-    def told(self) -> Told:
+    def told(self) -> TextView:
         """Where things are said."""
-        return self.query_one("#told", Told)
+        return self.query_one("#told", TextView)
 
     @property
     def target(self) -> str:
@@ -83,18 +83,18 @@ class Looking(AppScreen[None]):
     def say(self, text: str) -> None:
         """One sentence, and nothing else."""
 
-        def lines(width: int) -> list[Painted]:
+        def lines(width: int) -> list[PieceLine]:
             return [(), *merge_lines.paragraph(text, width)]
 
-        self.told.tell(lines, top=True)
+        self.told.show_lines(lines, top=True)
 
     def say_trouble(self, message: str, hint: str) -> None:
         """An error with its hint, and nothing else."""
 
-        def lines(width: int) -> list[Painted]:
+        def lines(width: int) -> list[PieceLine]:
             return [(), *merge_lines.trouble(message, hint, width)]
 
-        self.told.tell(lines, top=True)
+        self.told.show_lines(lines, top=True)
 
     def look(self, *, fetch: bool = False) -> None:
         """Look at everything anew."""
@@ -208,11 +208,11 @@ class Looking(AppScreen[None]):
         found, waiting = self.found.findings if self.found else (), self._waiting
         ready = self._verdict(found) if self.found and not waiting else ""
 
-        def lines(width: int) -> list[Painted]:
+        def lines(width: int) -> list[PieceLine]:
             told = merge_lines.findings(found, width, waiting=waiting)
             return [*told, *([(), *merge_lines.paragraph(ready, width, "title")] if ready else [])]
 
-        self.told.tell(lines)
+        self.told.show_lines(lines)
 
     def _verdict(self, found: "tuple[Finding, ...]") -> str:
         stops = sum(finding.level == "stop" for finding in found)

@@ -22,7 +22,7 @@ from ampsm_tui.screens.change_counts import ChangeCounter
 from ampsm_tui.screens.conflict_forecast import ForecastWatcher
 from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets.key_bar import KeyBar
-from ampsm_tui.widgets.one_liner import OneLiner, Piece
+from ampsm_tui.widgets.line_widgets import Piece, TextLine
 from ampsm_tui.widgets.preview import Preview
 from ampsm_tui.widgets.session_order import NEED, Arrangement, home_of
 from ampsm_tui.widgets.session_table import SessionTable
@@ -39,7 +39,7 @@ LOOK_AGAIN = 15.0
 """Seconds between two updates of the ages, which are given in minutes."""
 
 
-class SummaryBar(OneLiner):
+class SummaryBar(TextLine):
     """How many sessions are what, with glyph and word, or the glyph alone; and what the list was narrowed to."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"-brand", "-quiet", "-chosen", *(f"-{word}" for word in STATES)}

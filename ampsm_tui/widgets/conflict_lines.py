@@ -4,10 +4,9 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ampsm_tui.clean import cut_start, fit, inert, one_line
-from ampsm_tui.widgets.one_liner import Piece
-from ampsm_tui.widgets.told import Painted
-from ampsm_tui.widgets.wrapping import wrapped
+from ampsm_tui.clean import cut_start, fit, inert, one_line, wrapped
+from ampsm_tui.widgets.line_widgets import Piece
+from ampsm_tui.widgets.text_view import PieceLine
 
 if TYPE_CHECKING:
     from ampsm_engine.git.integrate.values import OpenFile, Stage
@@ -36,16 +35,16 @@ class SideNames(NamedTuple):
 class Spread(NamedTuple):
     """The lines of a file in conflict, and where each of its hunks is among them."""
 
-    lines: tuple[Painted, ...]
+    lines: tuple[PieceLine, ...]
     hunks: tuple[tuple[int, int], ...]
 
 
 def files(
     paths: Sequence[str], held: Sequence["OpenFile"], here: str, width: int, *, marked: Sequence[str] = ()
-) -> list[Painted]:
+) -> list[PieceLine]:
     """The files in their order, those in `held` and `marked` still open; `here` is the one that is looked at."""
     still_open = {file.path: file for file in held}
-    lines: list[Painted] = []
+    lines: list[PieceLine] = []
     for path in paths:
         file, is_here = still_open.get(path), path == here
         mark = Piece("▌" if is_here else " ", "mark")
@@ -69,7 +68,7 @@ def spread(file: "OpenFile", around: Sequence[str], sides: SideNames, at: int, w
     """One file in conflict; `around` are the lines of the file as it lies there, `at` the hunk that is looked at."""
     if not file.hunks:
         return Spread((), ())
-    lines: list[Painted] = []
+    lines: list[PieceLine] = []
     places: list[tuple[int, int]] = []
     for number, hunk in enumerate(file.hunks):
         first = hunk.line - 1
@@ -93,14 +92,14 @@ def _bar(*, is_here: bool) -> Piece:
     return Piece("▌ " if is_here else "  ", "mark")
 
 
-def _plain(lines: Sequence[str], width: int, *, is_here: bool) -> list[Painted]:
+def _plain(lines: Sequence[str], width: int, *, is_here: bool) -> list[PieceLine]:
     return [(_bar(is_here=is_here), Piece("  "), Piece(_shown(line, width), "quiet")) for line in lines]
 
 
-def _side(text: str, title: str, style: str, width: int, *, is_here: bool) -> list[Painted]:
+def _side(text: str, title: str, style: str, width: int, *, is_here: bool) -> list[PieceLine]:
     bar = _bar(is_here=is_here)
     held = text.splitlines()
-    lines: list[Painted] = [(bar, Piece(fit(f"── {one_line(title, 200)} ", max(4, width - 3)), style))]
+    lines: list[PieceLine] = [(bar, Piece(fit(f"── {one_line(title, 200)} ", max(4, width - 3)), style))]
     lines += [(bar, Piece("│ ", style), Piece(_shown(line, width), style)) for line in held[:LONGEST_SIDE]]
     if not held:
         lines.append((bar, Piece("│ ", style), Piece("(nothing: these lines are taken out)", "quiet")))
@@ -113,9 +112,9 @@ def _shown(line: str, width: int) -> str:
     return inert(line[: 4 * width + 200].expandtabs(4))
 
 
-def ways(file: "OpenFile", sides: SideNames, width: int) -> list[Painted]:
+def ways(file: "OpenFile", sides: SideNames, width: int) -> list[PieceLine]:
     """A file that is not resolved by its lines: what each side did, and what can be done about it."""
-    lines: list[Painted] = [(Piece(one_line(file.path, 500), "title"),), ()]
+    lines: list[PieceLine] = [(Piece(one_line(file.path, 500), "title"),), ()]
     said = _NAMES.sub(lambda found: found.group()[:12], one_line(file.said, 600))
     lines += [(Piece(line, "quiet"),) for line in wrapped(said, width, 4)] if said else []
     lines += [(), *_way("before", "", _what(file.base), "base", width)]
@@ -134,7 +133,7 @@ def _what(stage: "Stage | None") -> str:
     return f"{kinds.get(stage.mode, 'file')} {stage.object[:12]}"
 
 
-def _way(name: str, key: str, text: str, style: str, width: int) -> list[Painted]:
+def _way(name: str, key: str, text: str, style: str, width: int) -> list[PieceLine]:
     head = f"{key:2} {one_line(name, 200)}"
     return [(Piece(fit(head, min(44, max(20, width // 2))), style), Piece(text, "text"))]
 
@@ -159,15 +158,15 @@ def _taken(stage: "Stage") -> str:
     return "its content and its mode"
 
 
-def _keyed(key: str, text: str, width: int) -> list[Painted]:
+def _keyed(key: str, text: str, width: int) -> list[PieceLine]:
     held = wrapped(text, max(10, width - 4), 4)
-    head: list[Painted] = [(Piece(f"{key:3} ", "key"), Piece(held[0]))]
+    head: list[PieceLine] = [(Piece(f"{key:3} ", "key"), Piece(held[0]))]
     return head + [(Piece("    "), Piece(line)) for line in held[1:]]
 
 
-def done(path: str, left: int, width: int, *, is_edited: bool = False, is_marked: bool = False) -> list[Painted]:
+def done(path: str, left: int, width: int, *, is_edited: bool = False, is_marked: bool = False) -> list[PieceLine]:
     """A file that is resolved, or all of them; `is_edited`: it was changed after that, `is_marked`: it has markers."""
-    lines: list[Painted] = []
+    lines: list[PieceLine] = []
     if path:
         state = (Piece("≠ ", "warn"), Piece("added with conflict markers in it"))
         lines = [(Piece(one_line(path, 500), "title"),), ()]

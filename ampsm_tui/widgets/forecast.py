@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from textual.reactive import var
 from textual.widget import Widget
 
-from ampsm_tui.clean import one_line
-from ampsm_tui.widgets.one_liner import Piece
-from ampsm_tui.widgets.wrapping import wrapped
+from ampsm_tui.clean import one_line, wrapped
+from ampsm_tui.widgets.line_widgets import Piece
 
 if TYPE_CHECKING:
     from ampsm_engine.merging.forecast import SessionConflict

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.binding import Binding
 
 from ampsm_tui.clean import cells
-from ampsm_tui.widgets.one_liner import OneLiner, Piece
+from ampsm_tui.widgets.line_widgets import Piece, TextLine
 
 if TYPE_CHECKING:
     from textual.screen import Screen
@@ -14,7 +14,7 @@ _LAST = ("help", "quit")
 """The ids of what stays when the room is little."""
 
 
-class KeyBar(OneLiner):
+class KeyBar(TextLine):
     """The shown bindings of the screen, in their order."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"-key", "-label"}

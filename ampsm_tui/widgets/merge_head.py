@@ -3,13 +3,13 @@
 from typing import ClassVar
 
 from ampsm_tui.clean import one_line
-from ampsm_tui.widgets.one_liner import OneLiner, Piece
+from ampsm_tui.widgets.line_widgets import Piece, TextLine
 
 STAGES = ("check", "plan", "merge", "clean up")
 """The steps of the wizard, in their order."""
 
 
-class MergeHead(OneLiner):
+class MergeHead(TextLine):
     """Which session, and into what."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"-name", "-quiet"}
@@ -28,7 +28,7 @@ class MergeHead(OneLiner):
         self.set_pieces(left, [Piece(one_line(branch, 200), "quiet")])
 
 
-class MergeSteps(OneLiner):
+class MergeSteps(TextLine):
     """Which steps are behind, which one it is at, which come."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"-behind", "-here", "-ahead"}

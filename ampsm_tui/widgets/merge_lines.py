@@ -4,10 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ampsm_engine.plain_text import plural
-from ampsm_tui.clean import cells, cut, fit, many_lines, one_line
-from ampsm_tui.widgets.one_liner import Piece
-from ampsm_tui.widgets.told import Painted
-from ampsm_tui.widgets.wrapping import wrapped
+from ampsm_tui.clean import cells, cut, fit, many_lines, one_line, wrapped
+from ampsm_tui.widgets.line_widgets import Piece
+from ampsm_tui.widgets.text_view import PieceLine
 
 if TYPE_CHECKING:
     from ampsm_engine.merging.values import Finding, MergePlan, MergeResult, Options, Published
@@ -23,9 +22,9 @@ COMMITS = 200
 PAST = {"merge": "merged", "squash": "squashed", "rebase": "rebased"}
 
 
-def findings(found: Iterable["Finding"], width: int, *, waiting: str = "") -> list[Painted]:
+def findings(found: Iterable["Finding"], width: int, *, waiting: str = "") -> list[PieceLine]:
     """Each thing that was looked at; below what is not well, what to do about it."""
-    lines: list[Painted] = []
+    lines: list[PieceLine] = []
     for finding in found:
         style = finding.level
         text = wrapped(one_line(finding.text, 600), _room(width, LABEL + 2), 6)
@@ -42,26 +41,26 @@ def _room(width: int, indent: int) -> int:
     return max(10, width - (indent if width >= 60 else 2))
 
 
-def _hanging(mark: tuple[Piece, ...], text: Sequence[str], style: str, width: int) -> list[Painted]:
+def _hanging(mark: tuple[Piece, ...], text: Sequence[str], style: str, width: int) -> list[PieceLine]:
     """A mark, and text beside it; below it where there is little room."""
     if width < 60:
         return [mark, *((Piece("  "), Piece(line, style)) for line in text)]
     indent = " " * sum(cells(piece.text) for piece in mark)
-    head: Painted = (*mark, Piece(text[0] if text else "", style))
+    head: PieceLine = (*mark, Piece(text[0] if text else "", style))
     return [head, *((Piece(indent), Piece(line, style)) for line in text[1:])]
 
 
-def _told_below(text: str, width: int) -> list[Painted]:
+def _told_below(text: str, width: int) -> list[PieceLine]:
     indent = LABEL + 2 if width >= 60 else 2
     return [(Piece(" " * indent), Piece(line, "quiet")) for line in wrapped(text, max(10, width - indent), 6)]
 
 
-def heading(text: str) -> list[Painted]:
+def heading(text: str) -> list[PieceLine]:
     """The name of a part."""
     return [(), (Piece(text, "title"),)]
 
 
-def choices(options: "Options", target: str, keys: Mapping[str, str], width: int) -> list[Painted]:
+def choices(options: "Options", target: str, keys: Mapping[str, str], width: int) -> list[PieceLine]:
     """What may be chosen: the key, what it is about, how it stands now."""
     merges = options.kind == "merge"
     squashes = options.kind == "squash" or (merges and options.squash)
@@ -80,7 +79,7 @@ def choices(options: "Options", target: str, keys: Mapping[str, str], width: int
     pull = "yes: push the branch and open one; the base stays" if options.pull_request else "no"
     rows.append(("pull", "Pull request", pull, merges))
     rows.append(("patch", "Patch file", one_line(options.patch, 300) or "none", merges))
-    lines: list[Painted] = []
+    lines: list[PieceLine] = []
     for name, label, value, is_there in rows:
         if is_there:
             text = cut(value, max(8, width - LABEL - 4))
@@ -88,7 +87,7 @@ def choices(options: "Options", target: str, keys: Mapping[str, str], width: int
     return lines
 
 
-def plan(found: "MergePlan", width: int) -> list[Painted]:
+def plan(found: "MergePlan", width: int) -> list[PieceLine]:
     """The steps in their order, and the commits they are about."""
     lines = heading("What will happen")
     for number, step in enumerate(found.steps, 1):
@@ -109,10 +108,10 @@ def plan(found: "MergePlan", width: int) -> list[Painted]:
     return lines
 
 
-def conflicts(files: Iterable[object], width: int, most: int = 20) -> list[Painted]:
+def conflicts(files: Iterable[object], width: int, most: int = 20) -> list[PieceLine]:
     """Paths in conflict with the kind of each."""
     held = tuple(files)
-    lines: list[Painted] = []
+    lines: list[PieceLine] = []
     for file in held[:most]:
         path, kind = one_line(str(getattr(file, "path", "")), 400), str(getattr(file, "kind", ""))
         lines.append(
@@ -123,9 +122,9 @@ def conflicts(files: Iterable[object], width: int, most: int = 20) -> list[Paint
     return lines
 
 
-def doing(found: "MergePlan", done: int, told: str, width: int) -> list[Painted]:
+def doing(found: "MergePlan", done: int, told: str, width: int) -> list[PieceLine]:
     """The steps while they are done; `done` of them are behind."""
-    lines: list[Painted] = []
+    lines: list[PieceLine] = []
     for number, step in enumerate(found.steps):
         glyph, style = ("✓", "ok") if number < done else ("●", "mark") if number == done else ("○", "quiet")
         mark = (Piece(f"{glyph} ", style), Piece(fit(step.name.replace("-", " "), LABEL), "label"))
@@ -133,7 +132,7 @@ def doing(found: "MergePlan", done: int, told: str, width: int) -> list[Painted]
     return [*lines, (), (Piece(told, "quiet"),)]
 
 
-def result(merge: "Merge", came: "MergeResult | None", name: str, width: int) -> list[Painted]:
+def result(merge: "Merge", came: "MergeResult | None", name: str, width: int) -> list[PieceLine]:
     """What came of it."""
     name = one_line(name, 200)
     if merge.kind == "merge" and merge.target:
@@ -143,7 +142,7 @@ def result(merge: "Merge", came: "MergeResult | None", name: str, width: int) ->
         word = PAST[merge.kind] if merge.kind != "merge" else "rebased for its pull request"
         text = f"{name} is {word}."
         span = f"{merge.branch_before[:12]}..{merge.branch_after[:12]}"
-    lines: list[Painted] = [
+    lines: list[PieceLine] = [
         (Piece("✓ ", "ok"), Piece(line, "title")) if not at else (Piece("  "), Piece(line, "title"))
         for at, line in enumerate(wrapped(text, max(10, width - 2), 4))
     ]
@@ -158,22 +157,22 @@ def result(merge: "Merge", came: "MergeResult | None", name: str, width: int) ->
     return lines
 
 
-def _published(one: "Published", width: int) -> list[Painted]:
+def _published(one: "Published", width: int) -> list[PieceLine]:
     style = "ok" if one.ok else "stop"
     lines = _indented(f"{'✓' if one.ok else '✗'} {one_line(one.text, 600)}", style, width, indent=0)
     return lines + (_indented(f"→ {one_line(one.hint, 600)}", "quiet", width) if one.hint else [])
 
 
-def trouble(message: str, hint: str, width: int) -> list[Painted]:
+def trouble(message: str, hint: str, width: int) -> list[PieceLine]:
     """An error with its hint."""
     lines = _indented(f"✗ {one_line(message, 1000)}", "stop", width, indent=0)
     return lines + (_indented(f"→ {one_line(hint, 1000)}", "quiet", width) if hint else [])
 
 
-def paragraph(text: str, width: int, style: str = "quiet") -> list[Painted]:
+def paragraph(text: str, width: int, style: str = "quiet") -> list[PieceLine]:
     """A text as wrapped lines of one style, at most 60."""
     return [(Piece(line, style),) for line in wrapped(many_lines(text, 4000), width, 60)]
 
 
-def _indented(text: str, style: str, width: int, *, indent: int = 2) -> list[Painted]:
+def _indented(text: str, style: str, width: int, *, indent: int = 2) -> list[PieceLine]:
     return [(Piece(" " * indent), Piece(line, style)) for line in wrapped(text, max(10, width - indent), 8)]

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.segment import Segment
 from textual.geometry import Region
 from textual.reactive import var
 from textual.strip import Strip
@@ -12,14 +11,12 @@ from textual.strip import Strip
 from ampsm_engine import labels
 from ampsm_engine.model import Board, BoardRow, Fact
 from ampsm_engine.states import STATES
-from ampsm_tui.clean import cells, cut, cut_start, fit, many_lines, one_line
+from ampsm_tui.clean import cells, cut, cut_start, fit, many_lines, one_line, wrapped
 from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets import session_columns
-from ampsm_tui.widgets.blending import Blending
 from ampsm_tui.widgets.forecast import ForecastWidget, forecast_lines
-from ampsm_tui.widgets.one_liner import Piece
+from ampsm_tui.widgets.line_widgets import BlendedStyles, Piece
 from ampsm_tui.widgets.session_columns import Subject
-from ampsm_tui.widgets.wrapping import wrapped
 
 if TYPE_CHECKING:
     from ampsm_engine.engine.diff_stat import ChangeCounts
@@ -59,7 +56,7 @@ class Preview(ForecastWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._blending = Blending(self)
+        self._blended = BlendedStyles(self)
         self._lines: list[Painted] = []
 
     def watch_board(self) -> None:
@@ -93,18 +90,11 @@ class Preview(ForecastWidget):
     def notify_style_update(self) -> None:
         """Other colours: paint anew."""
         super().notify_style_update()
-        self._blending.forget()
+        self._blended.forget()
 
     def render_line(self, y: int) -> Strip:
         """One line of the preview as cells, cut at the right edge."""
-        width = self.size.width
-        segments = []
-        left = width
-        for piece in self._lines[y] if y < len(self._lines) else ():
-            text = cut(piece.text, left)
-            left -= cells(text)
-            segments.append(Segment(text, self._blending.style(f"-{piece.style}" if piece.style else "")))
-        return Strip(segments).adjust_cell_length(width, self._blending.style())
+        return self._blended.strip(self._lines[y] if y < len(self._lines) else (), self.size.width)
 
     def _lay_out(self, row: BoardRow) -> list[Painted]:
         width, height = self.size

@@ -8,7 +8,7 @@ from ampsm_engine import labels
 from ampsm_engine.model import BoardRow, ScriptResult
 from ampsm_engine.states import STATES
 from ampsm_tui.clean import one_line
-from ampsm_tui.widgets.one_liner import Piece
+from ampsm_tui.widgets.line_widgets import Piece
 
 if TYPE_CHECKING:
     from ampsm_engine.engine.diff_stat import ChangeCounts

@@ -12,10 +12,10 @@ from ampsm_engine.plain_text import plural
 from ampsm_engine.states import STATES
 from ampsm_tui.clean import cells, one_line
 from ampsm_tui.theme import state_rules
-from ampsm_tui.widgets.one_liner import OneLiner, Piece
+from ampsm_tui.widgets.line_widgets import Piece, TextLine
 
 
-class StateLine(OneLiner):
+class StateLine(TextLine):
     """A line about a session that may name its state."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"-name", "-quiet", *(f"-{word}" for word in STATES)}

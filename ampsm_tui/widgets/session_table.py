@@ -25,9 +25,8 @@ from ampsm_tui.bindings import bind, shown_key
 from ampsm_tui.clean import cells, cut, fit
 from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets import session_columns
-from ampsm_tui.widgets.blending import Blending
 from ampsm_tui.widgets.forecast import ForecastWidget
-from ampsm_tui.widgets.one_liner import Piece
+from ampsm_tui.widgets.line_widgets import BlendedStyles, Piece
 from ampsm_tui.widgets.session_columns import Column, Subject
 from ampsm_tui.widgets.session_order import Arrangement, Heading, SessionLines, arranged, needs_me, nothing_of
 
@@ -206,8 +205,8 @@ class SessionTable(ScrollView, ForecastWidget, can_focus=True):
     def __init__(self) -> None:
         super().__init__()
         self._lines = SessionLines()
-        self._blending = Blending(self)
-        self._painter = RowPainter(self._blending.style, self._now, lambda: self.forecasts)
+        self._blended = BlendedStyles(self)
+        self._painter = RowPainter(self._blended.style, self._now, lambda: self.forecasts)
         self._showing: tuple[str, ...] = ()
         self._titles = 0
         self._expected: str | None = None
@@ -263,7 +262,7 @@ class SessionTable(ScrollView, ForecastWidget, can_focus=True):
     def notify_style_update(self) -> None:
         """Other colours: paint anew."""
         super().notify_style_update()
-        self._blending.forget()
+        self._blended.forget()
         self._painter.forget()
 
     def on_focus(self) -> None:
@@ -361,7 +360,7 @@ class SessionTable(ScrollView, ForecastWidget, can_focus=True):
         if index >= len(self._lines):
             if index == 1 and not self._lines.rows and self.board is not None:
                 return self._painter.note(self._emptiness(), width)
-            return Strip.blank(width, self._blending.style())
+            return Strip.blank(width, self._blended.style())
         line = self._lines[index]
         if isinstance(line, Heading):
             return self._painter.heading(line, width)

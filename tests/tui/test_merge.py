@@ -17,7 +17,7 @@ from ampsm_tui.app import AmpsmApp
 from ampsm_tui.clean import cells
 from ampsm_tui.screens import merge_doing, merge_looking
 from ampsm_tui.screens.merge import MergeScreen
-from ampsm_tui.widgets.told import Told
+from ampsm_tui.widgets.text_view import TextView
 from tests.conftest import git
 from tests.merging.conftest import desk as ground
 from tests.merging.desk import Desk as Ground
@@ -272,7 +272,7 @@ async def test_no_line_is_cut_by_its_scroll_bar(desk: Desk, size: tuple[int, int
     answered(desk)
     async with desk.open(a_board(a_session("fix login", id="s1")), size=size):
         await desk.press("M")
-        told = desk.app.screen.query_one("#told", Told)
+        told = desk.app.screen.query_one("#told", TextView)
         assert told.show_vertical_scrollbar
         desk.sees_not("……")
         assert (

@@ -48,7 +48,7 @@ async def test_every_kind_of_file(reviewed: Reviewed, snapshot_svg: Camera) -> N
 def cursor(reviewed: Reviewed) -> str:
     """The line of the screen that the cursor is on."""
     view = reviewed.screen.view
-    y = view.y_of(view.cursor)
+    y = view.viewport.y_of(view.cursor)
     assert y is not None
     return reviewed.desk.lines[view.region.y + y][view.region.x :]
 
@@ -111,7 +111,7 @@ async def test_following_does_not_move_the_line_under_the_cursor(reviewed: Revie
         await reviewed.press(
             "right_curly_bracket", "right_curly_bracket", "right_square_bracket", "right_square_bracket", "j", "j", "j"
         )
-        before, y = cursor(reviewed), reviewed.screen.view.y_of(reviewed.screen.view.cursor)
+        before, y = cursor(reviewed), reviewed.screen.view.viewport.y_of(reviewed.screen.view.cursor)
         login = reviewed.worktree / "app/login.py"
         login.write_text("# One line more.\n" + login.read_text())
         (reviewed.worktree / "Makefile").write_text("all:\n\ttrue\n")
@@ -120,7 +120,7 @@ async def test_following_does_not_move_the_line_under_the_cursor(reviewed: Revie
         after = cursor(reviewed)
         assert after[12:] == before[12:]
         assert after != before, "its number is another"
-        assert reviewed.screen.view.y_of(reviewed.screen.view.cursor) == y
+        assert reviewed.screen.view.viewport.y_of(reviewed.screen.view.cursor) == y
         desk.sees_not("Traceback")
 
 
@@ -132,13 +132,13 @@ async def test_following_does_not_move_the_line_under_a_comment(reviewed: Review
         await reviewed.until(lambda: "Why?" in desk.text, "the comment")
         await reviewed.to("app/login.py", 0)
         await reviewed.press("j", "j", "j")
-        before, y = cursor(reviewed), reviewed.screen.view.y_of(reviewed.screen.view.cursor)
+        before, y = cursor(reviewed), reviewed.screen.view.viewport.y_of(reviewed.screen.view.cursor)
         login = reviewed.worktree / "app/login.py"
         login.write_text("# One line more.\n" + login.read_text())
         await reviewed.press("R")
         await reviewed.until(lambda: b"# One line more" in reviewed.file("app/login.py").body.data, "the change")
         assert cursor(reviewed)[12:] == before[12:]
-        assert reviewed.screen.view.y_of(reviewed.screen.view.cursor) == y
+        assert reviewed.screen.view.viewport.y_of(reviewed.screen.view.cursor) == y
 
 
 async def test_search_counts_and_goes_from_match_to_match(reviewed: Reviewed, snapshot_svg: Camera) -> None:

@@ -63,7 +63,7 @@ async def test_the_last_file_is_seen_where_rows_come_above_it(reviewed: Reviewed
         await reviewed.press("Z", "G")
         held = view.hold()
         assert held is not None
-        view.stand_on((held[0], view.size.height - 1, held[2]))
+        view.stand_on((held[0], view.size.height - 1))
         await desk.settle()
         assert "▌" in desk.lines[view.region.bottom - 1]
 

@@ -8,13 +8,12 @@ from hypothesis import strategies as st
 from rich.segment import Segment
 from textual.strip import Strip
 
-from ampsm_tui.clean import cells
-from ampsm_tui.widgets import wrapping
+from ampsm_tui import clean
+from ampsm_tui.clean import cells, wrapped
 from ampsm_tui.widgets.transcript.blocks import Block, BlockKind
 from ampsm_tui.widgets.transcript.layout import TranscriptLayout
 from ampsm_tui.widgets.transcript.painter import TranscriptPainter, TranscriptStyles
 from ampsm_tui.widgets.transcript.search import TranscriptQuery, marked, search
-from ampsm_tui.widgets.wrapping import wrapped
 
 TEXTS = st.text(max_size=120)
 BLOCKS = st.lists(
@@ -83,7 +82,7 @@ def test_wrapping_ends_somewhere() -> None:
 def test_of_one_long_line_no_more_is_read_than_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     """A message of amp is often one line; measuring all of it for each piece held the app still for seconds."""
     measured: list[str] = []
-    monkeypatch.setattr(wrapping, "get_character_cell_size", lambda letter: measured.append(letter) or 1)
+    monkeypatch.setattr(clean, "get_character_cell_size", lambda letter: measured.append(letter) or 1)
     lines = wrapped("é" * 100_000, 20, 50)
     assert lines[-1] == "… 99,000 characters more"[:20]
     assert len(measured) < 51 * 22

@@ -68,7 +68,7 @@ class ReviewMarks:
             return
         document = reading.document
         end = document.tops[row.file + 1]
-        last = max((at for at, _ in view.places()), default=0)
+        last = max((at for at, _ in view.viewport.places()), default=0)
         file = document.files[row.file]
         if last < end - 1 or file.body is None:
             view.action_page(1)
@@ -103,7 +103,7 @@ class ReviewMarks:
         self.marks = self.marks.marked(pairs, viewed=is_viewed)
         self.has_viewed = self.has_viewed or is_viewed
         view = self._pane.view
-        y = view.y_of(view.cursor) or 0
+        y = view.viewport.y_of(view.cursor) or 0
         at = view.cursor
         target = None
         held = view.hold()

@@ -143,4 +143,4 @@ class DiffPane:
             if not document.files[at].is_hidden
             for number in range(len(document.files[at].shape.notes))
         ]
-        self.overview.show(view.top[0], view.size.height, len(document), notes)
+        self.overview.show(view.viewport.top[0], view.size.height, len(document), notes)

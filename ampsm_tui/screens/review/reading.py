@@ -196,7 +196,7 @@ class DiffReading:
         view, document = self._view, self.document
         if not len(document):
             return set()
-        first = view.top[0]
+        first = view.viewport.top[0]
         last = min(first + view.size.height, len(document) - 1)
         return set(range(document.file_at(first), document.file_at(last) + 1))
 
@@ -221,7 +221,7 @@ class DiffReading:
 
     def _fetch(self) -> None:
         """Ask for lines of context that are on the screen and not here yet."""
-        rows = {self.document.row(at) for at, _ in self._view.places()}
+        rows = {self.document.row(at) for at, _ in self._view.viewport.places()}
         missing = [row for row in rows if row.sort is Sort.GROWN and self.source.grown(row.file, row.b) is None]
         for index, portion in {(row.file, (row.b - 1) // PORTION) for row in missing} - self._fetching:
             self._fetching.add((index, portion))

@@ -39,7 +39,7 @@ def view_state(reading: DiffReading, view: DiffView) -> ViewState | None:
     held = view.hold()
     if held is None:
         return None
-    row, y, _ = held
+    row, y = held
     files = reading.document.files
     known = {
         file.path: FileView(

@@ -261,12 +261,12 @@ ViewedSpans = Mapping[str, frozenset[Span]]
 
 def viewed_spans(files: Iterable[File], before: ViewedSpans) -> dict[str, frozenset[Span]]:
     """Where hunks of these files are viewed, and where they were in what was looked at before."""
-    told = dict(before)
+    merged = dict(before)
     for file in files:
         if file.viewed and file.body is not None and file.body.hunks:
             spans = frozenset(_span(hunk) for at, hunk in enumerate(file.body.hunks) if at in file.viewed)
-            told[file.path] = told.get(file.path, frozenset()) | spans
-    return told
+            merged[file.path] = merged.get(file.path, frozenset()) | spans
+    return merged
 
 
 def changed_hunks(body: Body, now: Collection[int], spans: Iterable[Span]) -> frozenset[int]:

@@ -13,8 +13,8 @@ from textual.strip import Strip
 
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import cells, cut, fit, one_line
-from ampsm_tui.widgets.bare_lines import BareLines
 from ampsm_tui.widgets.diff.document import Document, File
+from ampsm_tui.widgets.line_widgets import LineWidget
 
 STYLES = ("plain", "here", "cursor", "folder", "name", "quiet", "plus", "minus", "viewed", "note")
 
@@ -28,17 +28,17 @@ class FileLine(NamedTuple):
 
 def lines(files: Sequence[File]) -> list[FileLine]:
     """Every shown file in the order of the diff, a folder above the first of its files."""
-    told: list[FileLine] = []
+    listed: list[FileLine] = []
     last = ""
     for index, file in enumerate(files):
         if file.is_hidden:
             continue
         folder, _, name = file.path.rpartition("/")
         if folder != last:
-            told.append(FileLine(-1, f"{folder}/" if folder else "./"))
+            listed.append(FileLine(-1, f"{folder}/" if folder else "./"))
             last = folder
-        told.append(FileLine(index, name))
-    return told
+        listed.append(FileLine(index, name))
+    return listed
 
 
 def wanted(file: File, filter_text: str) -> bool:
@@ -65,7 +65,7 @@ def _matches(path: str, word: str) -> bool:
     return word in path
 
 
-class FileTree(BareLines, can_focus=True):
+class FileTree(LineWidget, can_focus=True):
     """The files; the one that is read is marked, and with the keys in here the next one is read by j and k."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -122,8 +122,8 @@ class FileTree(BareLines, can_focus=True):
         self._top = 0
         self._here = -1
         self._strips: dict[tuple[object, ...], Strip] = {}
-        self._said: dict[int, object] = {}
-        """What the line of each file was told to say: to be painted is not yet to be on the screen."""
+        self._repainted: dict[int, object] = {}
+        """The badges of each file at its last repaint: to be painted is not yet to be on the screen."""
 
     def take(self, document: Document) -> None:
         """Show the files of a document."""
@@ -138,11 +138,11 @@ class FileTree(BareLines, can_focus=True):
         self._repaint()
 
     def _repaint(self) -> None:
-        self._said.clear()
+        self._repainted.clear()
         self.refresh()
 
     def counted(self) -> None:
-        """Counts may be others: repaint the lines that say something else now."""
+        """Counts may be others: repaint the lines whose text has changed."""
         if sum(not file.is_hidden for file in self._document.files) != len(self._places):
             self.relist()
             return
@@ -150,9 +150,9 @@ class FileTree(BareLines, can_focus=True):
             line = self._lines[self._top + y]
             if line.file < 0:
                 continue
-            now = (self._document.files[line.file].status, _said(self._document.files[line.file]))
-            if self._said.get(line.file) != now:
-                self._said[line.file] = now
+            now = (self._document.files[line.file].status, _badges(self._document.files[line.file]))
+            if self._repainted.get(line.file) != now:
+                self._repainted[line.file] = now
                 self.refresh_line(y)
 
     @property
@@ -214,7 +214,7 @@ class FileTree(BareLines, can_focus=True):
             line = self._lines[at]
             look = self._look(line)
             file = self._document.files[line.file] if line.file >= 0 else None
-            key = (width, line, look, file.status, _said(file)) if file else (width, line)
+            key = (width, line, look, file.status, _badges(file)) if file else (width, line)
         strip = self._strips.get(key)
         if strip is None:
             if len(self._strips) > 400:
@@ -228,21 +228,21 @@ class FileTree(BareLines, can_focus=True):
         return "-cursor" if self.has_focus else "-here"
 
     def _made(self, line: FileLine | None, width: int) -> Strip:
-        style = self.blending.style
+        style = self.blended.style
         if line is None:
             return self.strip([Segment(" " * width, style())], width)
         if line.file < 0:
             return self.strip([Segment(_folder(line.text, width), style("-folder"))], width)
         file, look = self._document.files[line.file], self._look(line)
-        told = _said(file)
-        taken = sum(cells(text) for text, _ in told)
+        badges = _badges(file)
+        taken = sum(cells(text) for text, _ in badges)
         name = fit(one_line(line.text, 300), max(1, width - 4 - taken))
         mark = "▌" if look else " "
         segments = [
             Segment(mark, style(look, "-note")),
             Segment(f"{file.status} ", style(look, f"-status-{file.status}")),
             Segment(name, style(look, "-quiet" if file.is_viewed else "-name")),
-            *(Segment(text, style(look, name)) for text, name in told),
+            *(Segment(text, style(look, name)) for text, name in badges),
             Segment(" ", style(look)),
         ]
         return self.strip(segments, width)
@@ -287,25 +287,25 @@ class FileTree(BareLines, can_focus=True):
         self._repaint()
 
 
-def _said(file: File) -> tuple[tuple[str, str], ...]:
-    """What stands behind a name."""
-    told: list[tuple[str, str]] = []
+def _badges(file: File) -> tuple[tuple[str, str], ...]:
+    """What is shown behind the name of a file: texts and their styles."""
+    badges: list[tuple[str, str]] = []
     if file.has_unseen:
-        told.append((" ⚠", "-note"))
+        badges.append((" ⚠", "-note"))
     if file.shape.notes:
-        told.append((f" ◆{len(file.shape.notes)}", "-note"))
+        badges.append((f" ◆{len(file.shape.notes)}", "-note"))
     if file.staged:
-        told.append((" ●" if file.is_staged else " ◐", "-viewed"))
+        badges.append((" ●" if file.is_staged else " ◐", "-viewed"))
     if file.is_viewed:
-        told.append((" ✓", "-viewed"))
+        badges.append((" ✓", "-viewed"))
     else:
         if file.additions:
-            told.append((f" +{file.additions}", "-plus"))
+            badges.append((f" +{file.additions}", "-plus"))
         if file.deletions:
-            told.append((f" -{file.deletions}", "-minus"))
+            badges.append((f" -{file.deletions}", "-minus"))
         if file.viewed:
-            told.append((f" ✓{len(file.viewed)}/{file.hunks}", "-viewed"))
-    return tuple(told)
+            badges.append((f" ✓{len(file.viewed)}/{file.hunks}", "-viewed"))
+    return tuple(badges)
 
 
 def _folder(text: str, width: int) -> str:

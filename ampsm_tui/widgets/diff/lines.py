@@ -59,16 +59,16 @@ def shown(raw: bytes, tab: int = 4, *, length: int = 0) -> Shown:
     cut = len(raw) > LONGEST or length > len(raw) + 1
     text = raw[:LONGEST].decode("utf-8", "surrogateescape")
     if not (text.isascii() and text.isprintable()) and (not text.isprintable() or _BAD.search(text)):
-        told = _visible(text, tab)
+        line = _visible(text, tab)
     else:
-        told = Shown(text, cells(text))
+        line = Shown(text, cells(text))
     if not cut:
-        return told
+        return line
     more = f"… {size(max(length, len(raw)))} in this line"
-    return told._replace(
-        text=told.text + more,
-        width=told.width + cells(more),
-        unseen=(*told.unseen, (len(told.text), len(told.text) + len(more))),
+    return line._replace(
+        text=line.text + more,
+        width=line.width + cells(more),
+        unseen=(*line.unseen, (len(line.text), len(line.text) + len(more))),
     )
 
 
@@ -235,7 +235,7 @@ def drawn(
     ground = side.ground.number
     gutter = len(mark) + len(side.number) + len(side.sign)
     room = max(1, width - gutter)
-    told: list[list[Segment]] = []
+    found: list[list[Segment]] = []
     text, codes = side.shown.text, side.letters
     parts = pieces(side.shown, room, left=left, wrap=wrap)
     for at, (start, full, width_of_part) in enumerate(parts):
@@ -263,8 +263,8 @@ def drawn(
             rest -= len(side.tail)
         if rest:
             line.append(Segment(" " * rest, ink(ground, 0)))
-        told.append(line)
-    return told
+        found.append(line)
+    return found
 
 
 def _shorter(text: str, start: int, end: int, taken: int) -> tuple[int, int]:

@@ -134,5 +134,5 @@ def _numbers(document: Document, row: Row) -> list[tuple[Side, int]]:
         return []
     rows = (row.a,) if row.sort is Sort.LINE else (row.b, row.a)
     lines = [body.line(at) for at in rows if at >= 0]
-    told = [(Side.OLD, one.old) if one.kind == MINUS else (Side.NEW, one.new) for one in lines]
-    return told[:1] if row.sort is Sort.PAIR and told and told[0][0] is Side.NEW else told
+    numbers = [(Side.OLD, one.old) if one.kind == MINUS else (Side.NEW, one.new) for one in lines]
+    return numbers[:1] if row.sort is Sort.PAIR and numbers and numbers[0][0] is Side.NEW else numbers

@@ -8,10 +8,10 @@ from textual import events
 from textual.message import Message
 from textual.strip import Strip
 
-from ampsm_tui.widgets.bare_lines import BareLines
+from ampsm_tui.widgets.line_widgets import LineWidget
 
 
-class Overview(BareLines):
+class Overview(LineWidget):
     """One cell for each part of the diff."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"-track", "-thumb", "-note", "-match"}
@@ -68,7 +68,7 @@ class Overview(BareLines):
         strip = self._strips.get(cell)
         if strip is None:
             ground, over, letter = cell
-            strip = self._strips[cell] = self.strip([Segment(letter, self.blending.style(ground, over))], 1)
+            strip = self._strips[cell] = self.strip([Segment(letter, self.blended.style(ground, over))], 1)
         return strip
 
     def forget(self) -> None:

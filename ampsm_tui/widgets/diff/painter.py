@@ -7,7 +7,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from ampsm_engine.differ.protocol import CLASSES
-from ampsm_tui.clean import cells, cut, many_lines, one_line
+from ampsm_tui.clean import cells, cut, many_lines, one_line, wrapped
 from ampsm_tui.widgets.diff.document import Document, File
 from ampsm_tui.widgets.diff.layout import Row, Sort, still_hidden
 from ampsm_tui.widgets.diff.lines import (
@@ -27,7 +27,6 @@ from ampsm_tui.widgets.diff.lines import (
 )
 from ampsm_tui.widgets.diff.patch import MINUS, PLUS, Body, PatchLine
 from ampsm_tui.widgets.diff.source import DiffSource, Note, uncut
-from ampsm_tui.widgets.wrapping import wrapped
 
 STATUS = {"added": "A", "deleted": "D", "modified": "M", "renamed": "R", "copied": "C", "typechange": "T"}
 _MARKS = {"open": "◆", "sent": "◇", "resolved": "✓", "touched": "↻", "untouched": "◆", "gone": "∅"}
@@ -63,9 +62,9 @@ class HeadPainter:
         if row.sort is Sort.NOTE:
             return self._note(row, state, manner.width)
         if row.sort is Sort.CARD:
-            return [self._said(self._document.files[row.file].cards[row.a], "-card", state, manner.width)]
-        told = "…" if row.sort is Sort.WAIT else "⋯ more lines below"
-        return [self._said(told, "-gap", state, manner.width)]
+            return [self._text_row(self._document.files[row.file].cards[row.a], "-card", state, manner.width)]
+        text = "…" if row.sort is Sort.WAIT else "⋯ more lines below"
+        return [self._text_row(text, "-gap", state, manner.width)]
 
     def _first(self) -> int:
         return self._document.file_at(0)
@@ -74,7 +73,7 @@ class HeadPainter:
         """The line that names a file; `state` 1: the cursor is on it."""
         one = self._document.files[file]
         ground = ("-head", "-cursor-head" if state else "")
-        told = _counts(one)
+        badges = _counts(one)
         folder, _, name = one_line(one.path, 1000).rpartition("/")
         folder = f"{folder}/" if folder else ""
         if one.old_path:
@@ -82,17 +81,17 @@ class HeadPainter:
         mark = "▌" if state else " "
         fold = "▸" if one.shape.folded else "▾"
         left = [(f"{mark}{fold} ", "-head-mark"), (f"{one.status} ", f"-status-{one.status}")]
-        taken = 5 + sum(cells(text) + 1 for text, _ in told)
+        taken = 5 + sum(cells(text) + 1 for text, _ in badges)
         room = width - taken - 1
         if room < 12:
-            told, room = [], width - 6
+            badges, room = [], width - 6
         if cells(folder) + cells(name) > room:
             folder = "…" + _end(folder, room - cells(name) - 1) if room - cells(name) > 8 else ""
         left += [(folder, "-head-folder"), (cut(name, max(1, room - cells(folder))), "-head-name")]
-        gap = width - sum(cells(text) for text, _ in left) - sum(cells(text) + 1 for text, _ in told)
+        gap = width - sum(cells(text) for text, _ in left) - sum(cells(text) + 1 for text, _ in badges)
         line = [Segment(text, self._named(*ground, style)) for text, style in left if text]
         line.append(Segment(" " * max(0, gap), self._named(*ground)))
-        for text, style in told:
+        for text, style in badges:
             line += [Segment(text, self._named(*ground, style)), Segment(" ", self._named(*ground))]
         return line
 
@@ -121,7 +120,7 @@ class HeadPainter:
             parts.append(where)
         if not parts and one.status in _WHOLE:
             parts.append(self._whole(row.file, body.hunks[row.a].new_count or body.hunks[row.a].old_count))
-        return self._said(("⋯ " if hidden else "· ") + "  ".join(parts), "-gap", state, width, indent=one.digits)
+        return self._text_row(("⋯ " if hidden else "· ") + "  ".join(parts), "-gap", state, width, indent=one.digits)
 
     def _whole(self, file: int, lines: int) -> str:
         entry, what = self._source.entry(file), _WHOLE[self._document.files[file].status]
@@ -129,7 +128,7 @@ class HeadPainter:
             return f"{what} {'submodule' if entry.is_submodule else 'symbolic link'}"
         return f"{what}{' file' * (what == 'new')}, {lines:,} line{'s' * (lines != 1)}"
 
-    def _said(self, text: str, style: str, state: int, width: int, *, indent: int = 2) -> list[Segment]:
+    def _text_row(self, text: str, style: str, state: int, width: int, *, indent: int = 2) -> list[Segment]:
         mark = "▌" if state else " "
         ground = (style, f"-cursor{style}" if state else "")
         shown = cut(text, max(1, width - indent - 1))
@@ -145,7 +144,7 @@ class HeadPainter:
         ground = ("-note", "-cursor-note" if state else "")
         room = max(10, min(width - 6, 100))
         head = f"{_MARKS.get(note.mark, '◆')} {one_line(note.title, 200)}"
-        told = [(head, "-note-title"), *((line, "") for line in wrapped(many_lines(note.text, 20_000), room))]
+        texts = [(head, "-note-title"), *((line, "") for line in wrapped(many_lines(note.text, 20_000), room))]
         bar = "▌" if state else "▎"
         return [
             [
@@ -155,7 +154,7 @@ class HeadPainter:
                     (shown := cut(text, room)) + " " * max(0, width - 5 - cells(shown)), self._named(*ground, style)
                 ),
             ]
-            for text, style in told
+            for text, style in texts
         ]
 
 
@@ -167,24 +166,24 @@ def _end(text: str, room: int) -> str:
 
 
 def _counts(file: File) -> list[tuple[str, str]]:
-    told: list[tuple[str, str]] = []
+    badges: list[tuple[str, str]] = []
     if file.quiet and file.shape.folded and not file.is_viewed:
-        told.append((_QUIET.get(file.quiet, file.quiet), "-head-folder"))
+        badges.append((_QUIET.get(file.quiet, file.quiet), "-head-folder"))
     if file.has_unseen:
-        told.append(("⚠ hidden characters", "-unseen-badge"))
+        badges.append(("⚠ hidden characters", "-unseen-badge"))
     if file.shape.notes:
-        told.append((f"◆{len(file.shape.notes)}", "-note-title"))
+        badges.append((f"◆{len(file.shape.notes)}", "-note-title"))
     if file.changed:
-        told.append(("↻ changed", "-note-title"))
+        badges.append(("↻ changed", "-note-title"))
     if file.staged:
-        told.append((STAGED if file.is_staged else f"{STAGED} {len(file.staged)}/{file.hunks}", "-viewed"))
+        badges.append((STAGED if file.is_staged else f"{STAGED} {len(file.staged)}/{file.hunks}", "-viewed"))
     if file.additions:
-        told.append((f"+{file.additions:,}", "-plus"))
+        badges.append((f"+{file.additions:,}", "-plus"))
     if file.deletions:
-        told.append((f"-{file.deletions:,}", "-minus"))
+        badges.append((f"-{file.deletions:,}", "-minus"))
     if file.body is not None and file.viewed:
-        told.append(("✓ viewed" if file.is_viewed else f"✓ {len(file.viewed)}/{file.hunks}", "-viewed"))
-    return told
+        badges.append(("✓ viewed" if file.is_viewed else f"✓ {len(file.viewed)}/{file.hunks}", "-viewed"))
+    return badges
 
 
 KINDS = ("same", "added", "removed", "nothing")
@@ -291,14 +290,14 @@ class DiffPainter:
         """`column`: the line numbers and the sign."""
         source = self.source
         raw, length = uncut(line.text) if len(line.text) > 4096 else (line.text, 0)
-        told = shown(raw, self.manner.tab, length=length)
+        text = shown(raw, self.manner.tab, length=length)
         is_new = line.kind != MINUS
         spans = source.spans(file, is_new=is_new, number=line.new if is_new else line.old)
         words = source.words(file, at) if ground.kind else ()
         return CodeLine(
             *column,
-            told,
-            letters(told, spans, words, self._matches(file, at, raw)),
+            text,
+            letters(text, spans, words, self._matches(file, at, raw)),
             ground,
             self._tail(file, line, raw),
         )
@@ -353,14 +352,14 @@ class DiffPainter:
         mark = CURSOR_MARK if state else " "
         if manner.is_split:
             half = (manner.width - 1) // 2
-            told = []
+            sides = []
             for number, is_new, width in ((row.a, False, half), (row.b, True, manner.width - half - 1)):
                 side = self._side(row.file, -1 - row.b, line, LineGround(0, state), (str(number).rjust(room), "   "))
-                told.append(
+                sides.append(
                     drawn(side, width, self.ink, left=manner.left, wrap=manner.wrap, mark="" if is_new else mark)
                 )
             rule = Segment("│", self._named("-rule"))
-            return [[*one, rule, *other] for one, other in zip(*told, strict=False)]
+            return [[*one, rule, *other] for one, other in zip(*sides, strict=False)]
         numbers = (
             str(row.b).rjust(room) if manner.width < NARROW else f"{str(row.a).rjust(room)} {str(row.b).rjust(room)} "
         )

@@ -1,6 +1,6 @@
 """The colours of a diff, mixed from those of the theme. Seventy names: as component classes every focus would cost.
 
-A later name lies over an earlier one. Colours say nothing that a sign, a number or a word does not say too.
+A later name lies over an earlier one. Colours tell nothing that a sign, a number or a word does not tell too.
 """
 
 from collections.abc import Mapping
@@ -100,8 +100,8 @@ def mixed(names: tuple[str, ...], colours: Mapping[str, str]) -> Style:
         if tone.ink:
             ink, share = _colour(colours, tone.ink), tone.ink_share
         manner.append(tone.manner)
-    told = Style.parse(" ".join(filter(None, manner)) or "none")
-    return told + Style(color=_over(ground, ink, share).rich_color, bgcolor=ground.rich_color)
+    style = Style.parse(" ".join(filter(None, manner)) or "none")
+    return style + Style(color=_over(ground, ink, share).rich_color, bgcolor=ground.rich_color)
 
 
 def _colour(colours: Mapping[str, str], name: str) -> Color:

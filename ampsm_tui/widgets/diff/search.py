@@ -166,11 +166,11 @@ def _pieces(data: bytes) -> Iterator[bytes]:
 
 def _headings(body: Body, row: int) -> bytes:
     """The lines of a patch above a row that are none of its file."""
-    told = [body.heading_line(number) for number, hunk in enumerate(body.hunks) if hunk.first < row]
+    texts = [body.heading_line(number) for number, hunk in enumerate(body.hunks) if hunk.first < row]
     last = body.hunks[-1] if body.hunks else None
     if last is not None and last.has_no_eol:
-        told += [b"\\ No newline at end of file" for at in last.shown if body.kinds[at] == NO_EOL and at < row]
-    return b"\n".join(told)
+        texts += [b"\\ No newline at end of file" for at in last.shown if body.kinds[at] == NO_EOL and at < row]
+    return b"\n".join(texts)
 
 
 def _lines(body: Body) -> Iterator[tuple[int, bytes]]:

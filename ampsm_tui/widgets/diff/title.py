@@ -8,12 +8,12 @@ from textual.message import Message
 
 from ampsm_tui.clean import cells, cut, one_line
 from ampsm_tui.widgets.inputs import PassingLine
-from ampsm_tui.widgets.one_liner import OneLiner, Piece
+from ampsm_tui.widgets.line_widgets import Piece, TextLine
 
 
 @dataclass(frozen=True, slots=True)
 class ReviewStatus:
-    """What there is to say."""
+    """What the head of a review shows."""
 
     name: str = ""
     range: str = ""
@@ -31,7 +31,7 @@ class ReviewStatus:
     news: str = ""
 
 
-class ReviewHead(OneLiner):
+class ReviewHead(TextLine):
     """Name and range at the left, progress at the right: that stays however little room there is."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
@@ -82,7 +82,7 @@ class ReviewHead(OneLiner):
             if piece.style in ("name", "range"):
                 left.append(Piece(cut(piece.text, max(0, room - _width(left))), piece.style))
             elif piece.style == "minus":
-                left.pop()  # one of two counts would tell something else
+                left.pop()  # one of two counts would be misread
             break
         self.set_pieces(left, right)
 
@@ -100,21 +100,21 @@ def _left(now: ReviewStatus) -> list[Piece]:
 
 
 def _right(now: ReviewStatus, *, words: bool) -> list[Piece]:
-    told = []
+    pieces = []
     if now.news:
-        told.append(Piece(f"{one_line(now.news, 60)}  ", "news"))
+        pieces.append(Piece(f"{one_line(now.news, 60)}  ", "news"))
     if now.search:
-        told.append(Piece(f"{one_line(now.search, 60)}  ", "search"))
+        pieces.append(Piece(f"{one_line(now.search, 60)}  ", "search"))
     if now.comments:
         word = f" comment{'s' * (now.comments != 1)} to send" if words else ""
-        told.append(Piece(f"◆ {now.comments}{word}  ", "comments"))
+        pieces.append(Piece(f"◆ {now.comments}{word}  ", "comments"))
     more = "" if now.is_complete else "+"
     if words:
         progress = f"{now.viewed:,} of {now.hunks:,}{more} hunk{'s' * (now.hunks != 1)}"
     else:
         progress = f"{now.viewed}/{now.hunks}{more}"
     is_done = now.is_complete and now.viewed >= now.hunks
-    return [*told, Piece(f"✓ {progress}" if is_done else progress, "done" if is_done else "progress")]
+    return [*pieces, Piece(f"✓ {progress}" if is_done else progress, "done" if is_done else "progress")]
 
 
 def _width(pieces: list[Piece]) -> int:

@@ -13,12 +13,17 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region
 from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
 
 from ampsm_tui.bindings import bind
 from ampsm_tui.widgets import collector
 from ampsm_tui.widgets.diff import navigation
-from ampsm_tui.widgets.diff.canvas import DiffCanvas
-from ampsm_tui.widgets.diff.layout import Row, Sort
+from ampsm_tui.widgets.diff.document import Document
+from ampsm_tui.widgets.diff.layout import Row
+from ampsm_tui.widgets.diff.painter import DiffPainter
+from ampsm_tui.widgets.diff.source import DiffSource
+from ampsm_tui.widgets.diff.viewport import DiffViewport, RowStrips
 
 WHEEL = 3
 SIDEWAYS = 16
@@ -56,8 +61,13 @@ class RepeatCount:
         return int(typed) if typed else None
 
 
-class DiffView(DiffCanvas, can_focus=True):
-    """The diff of a review."""
+class DiffView(Widget, can_focus=True):
+    """The diff of a review, from a top row on, with a cursor.
+
+    Its strips go to the screen as they are: Textual's own cache of a widget's look would cost more than they do.
+    """
+
+    ALLOW_SELECT = False
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(str(digit), f"digit({digit})", show=False, system=True) for digit in range(10)),
@@ -85,21 +95,75 @@ class DiffView(DiffCanvas, can_focus=True):
 
         row: Row | None
 
+    beside: Callable[[], None] | None = None
+    """Called when the view has moved: what stands beside it follows in the same frame."""
+
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
+        self.document = Document(())
+        self.source = DiffSource()
+        self.cursor = 0
+        self.selected_from: int | None = None
+        self._strips = RowStrips(self)
+        self.painter = self._strips.painter = DiffPainter(self.document, self.source, self._strips.style)
+        self.viewport = DiffViewport(self, self._strips)
         self._count = RepeatCount()
+
+    def take(self, document: Document, source: DiffSource) -> None:
+        """Show another document from its beginning."""
+        manner = self.painter.manner
+        self.document, self.source = document, source
+        self.painter = self._strips.painter = DiffPainter(document, source, self._strips.style)
+        self.painter.manner = manner
+        self.viewport.top, self.cursor, self.selected_from = (0, 0), 0, None
+        self.repaint()
 
     def on_unmount(self) -> None:
         """Collect what the view held, once the screen below it is there."""
         asyncio.get_running_loop().call_later(REST, collector.collect_all)
 
-    beside: Callable[[], None] | None = None
-    """Called when the view has moved: what stands beside it follows in the same frame."""
+    # Painting.
 
-    def _tell(self) -> None:
-        if self.beside is not None:
-            self.beside()
-        self.post_message(self.Moved(self.row))
+    def repaint(self) -> None:
+        """Paint all rows again."""
+        self._strips.forget()
+        self.viewport.forget()
+        self.refresh()
+
+    def forget(self, file: int) -> None:
+        """Paint the rows of one file again when they are shown next."""
+        self._strips.forget(file)
+        self.viewport.forget()
+
+    def notify_style_update(self) -> None:
+        """Paint all rows again: the theme has changed."""
+        super().notify_style_update()
+        self._strips.forget_styles()
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """The lines of a part of the view."""
+        viewport = self.viewport
+        viewport.fit()
+        strips: list[Strip] = []
+        for y, (at, inner) in enumerate(viewport.places()[: crop.bottom]):
+            if y < crop.y:
+                continue
+            sticky = viewport.sticky_file((at, inner)) if not y else None
+            if sticky is not None:
+                at, inner = self.document.tops[sticky], -1  # noqa: PLW2901 - the head of the file lies over the line
+            strips.append(self._strips.of(self.document.row(at), self._state(at))[inner])
+        strips += [self._strips.blank()] * (crop.height - len(strips))
+        if crop.x or crop.width < self.size.width:
+            return [strip.crop(crop.x, crop.right) for strip in strips]
+        return strips
+
+    def _state(self, at: int) -> int:
+        if at == self.cursor:
+            return 1
+        if self.selected_from is not None:
+            first, last = sorted((self.selected_from, self.cursor))
+            return 2 if first <= at <= last else 0
+        return 0
 
     # Where the cursor is.
 
@@ -114,84 +178,64 @@ class DiffView(DiffCanvas, can_focus=True):
         total = len(self.document)
         if not total:
             return
-        before, top = self.cursor, self.top
+        before, top = self.cursor, self.viewport.top
         self.cursor = min(max(at, 0), total - 1)
         if above is not None:
-            self._stand(self.cursor, above)
+            self.viewport.put(self.cursor, above)
         else:
-            self._bring()
+            self.viewport.reveal(self.cursor)
         self._show(before, top)
 
-    def _show(self, before: int, top: tuple[int, int]) -> None:
-        """Repaint what is different, and tell."""
-        if top != self.top or self.selected_from is not None:
-            self.refresh()
-        elif before != self.cursor:
-            self.refresh_row(before)
-            self.refresh_row(self.cursor)
-            self._refresh_sticky(before)
-        self._tell()
+    def land(self, at: int) -> None:
+        """To a row that one jumps to: near the top, unless it is in view with something below it."""
+        y = self.viewport.y_of(at)
+        room = self.size.height
+        if y is not None and 1 <= y <= room * 2 // 3:
+            self.go(at)
+        else:
+            self.go(at, above=0 if self.viewport.is_head(at) else min(3, room // 4 + 1))
 
-    def _refresh_sticky(self, before: int) -> None:
-        tops = self.document.tops
-        if self.top[0] not in (before, self.cursor) and {before, self.cursor} & {
-            tops[self.document.file_at(self.top[0])]
-        }:
-            self.refresh(Region(0, 0, self.size.width, 1))
-
-    def _bring(self) -> None:
-        """Scroll as little as brings the cursor into view; the first line is under the head of its file."""
-        at = self.cursor
-        first, inner = self.top
-        if at < first or (at == first and (inner or not self._is_head(at))):
-            self._stand(at, 0 if self._is_head(at) else 1)
-            return
-        room, last = self.size.height, at
-        used = 0
-        while last >= first and used <= room:
-            used += self.tall(last) - (inner if last == first else 0)
-            last -= 1
-        if used > room:
-            self._stand(at, max(0, room - self.tall(at)))
-
-    def _is_head(self, at: int) -> bool:
-        return self.document.row(at).sort is Sort.HEAD
-
-    def _stand(self, at: int, above: int) -> None:
-        """The view so that `above` lines are above a row, as far as the beginning and the end allow."""
-        if self._is_head(at) and self.tall(at) > 1 and not above:
-            self.top = self.limit_top((at, self.tall(at) - 1))
-            return
-        self.top = self.limit_top(self.place_above((at, 0), above))
-
-    def hold(self) -> tuple[Row, int, Row] | None:
-        """What the view stands on; `stand_on` brings it back after rows have changed."""
+    def hold(self) -> tuple[Row, int] | None:
+        """The row under the cursor and its line of the screen; `stand_on` brings it back after rows have changed."""
         if not len(self.document):
             return None
-        return self.document.row(self.cursor), self.y_of(self.cursor) or 0, self.document.row(self.top[0])
+        return self.document.row(self.cursor), self.viewport.y_of(self.cursor) or 0
 
-    def stand_on(self, held: tuple[Row, int, Row] | None) -> None:
+    def stand_on(self, held: tuple[Row, int] | None) -> None:
         """The cursor on the row that it was on, and that where it was on the screen."""
         if held is None or not len(self.document):
             self.refresh()
             return
-        row, y, _ = held
+        row, y = held
         self.selected_from = None
         self.stand_at(self.document.find(row), y)
 
     def stand_at(self, at: int, y: int) -> None:
         """The cursor on a row, in that line of the screen; all of the row is on it."""
         self.cursor = at = min(at, len(self.document) - 1)
-        y = min(y, max(0, self.size.height - self.tall(at)))
-        self.top = self.limit_top(self.place_above((at, 0), y))
+        self.viewport.put_at(at, y)
         self.refresh()
-        self._tell()
+        self._report_move()
+
+    def _show(self, before: int, top: tuple[int, int]) -> None:
+        """Repaint what is different after a move of the cursor or the top, and report the move."""
+        if top != self.viewport.top or self.selected_from is not None:
+            self.refresh()
+        elif before != self.cursor:
+            lines = {*self.viewport.ys_of(before), *self.viewport.ys_of(self.cursor)}
+            self.refresh(*(Region(0, y, self.size.width, 1) for y in sorted(lines)))
+        self._report_move()
+
+    def _report_move(self) -> None:
+        if self.beside is not None:
+            self.beside()
+        self.post_message(self.Moved(self.row))
 
     def on_resize(self) -> None:
         """Keep the cursor in view, and ask for the colours of what is on the screen now."""
         if len(self.document):
-            self._bring()
-            self._tell()
+            self.viewport.reveal(self.cursor)
+            self._report_move()
 
     # Moving.
 
@@ -227,22 +271,18 @@ class DiffView(DiffCanvas, can_focus=True):
     def _scroll(self, lines: int, *, hold_y: bool) -> None:
         if not len(self.document):
             return
-        before, top = self.cursor, self.top
-        y = self.y_of(self.cursor) or 0
-        self.top = self.limit_top(self.place_below(top, lines)) if lines > 0 else self.place_above(top, -lines)
-        places = self.places()
-        if hold_y and self.top == top:
+        viewport = self.viewport
+        before, top = self.cursor, viewport.top
+        y = viewport.y_of(self.cursor) or 0
+        viewport.scroll(lines)
+        places, first = viewport.places(), viewport.first_free
+        if hold_y and viewport.top == top:
             self.cursor = len(self.document) - 1 if lines > 0 else 0
         elif hold_y:
-            self.cursor = places[min(max(y, self._first_free(places)), len(places) - 1)][0]
+            self.cursor = places[min(max(y, first), len(places) - 1)][0]
         else:
-            first, last = places[self._first_free(places)][0], places[-1][0]
-            self.cursor = min(max(self.cursor, first), last)
+            self.cursor = min(max(self.cursor, places[first][0]), places[-1][0])
         self._show(before, top)
-
-    def _first_free(self, places: list[tuple[int, int]]) -> int:
-        """The first line that the head of a file does not lie over."""
-        return 1 if len(places) > 1 and self._sticky(places[0]) is not None else 0
 
     def action_hunk(self, way: int) -> None:
         """Go to the next hunk; `way` -1: the one before."""
@@ -260,15 +300,6 @@ class DiffView(DiffCanvas, can_focus=True):
                 return
             self.go(found, above=0)
 
-    def land(self, at: int) -> None:
-        """To a row that one jumps to: near the top, unless it is in view with something below it."""
-        y = self.y_of(at)
-        room = self.size.height
-        if y is not None and 1 <= y <= room * 2 // 3:
-            self.go(at)
-        else:
-            self.go(at, above=0 if self._is_head(at) else min(3, room // 4 + 1))
-
     def action_sideways(self, columns: int) -> None:
         """To the right or left of long lines."""
         manner = self.painter.manner
@@ -279,10 +310,9 @@ class DiffView(DiffCanvas, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """The cursor to where one clicks."""
-        for y, (at, _) in enumerate(self.places()):
-            if y == event.y:
-                self.go(at)
-                return
+        places = self.viewport.places()
+        if event.y < len(places):
+            self.go(places[event.y][0])
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         """Scroll up by the wheel."""

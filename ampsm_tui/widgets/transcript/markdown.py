@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rich.segment import Segment
 from rich.style import Style
 
-from ampsm_tui.widgets.wrapping import wrapped
+from ampsm_tui.clean import wrapped
 
 if TYPE_CHECKING:
     from rich.console import Console

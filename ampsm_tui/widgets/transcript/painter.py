@@ -10,11 +10,10 @@ from textual.strip import Strip
 from ampsm_engine.amp import tally
 from ampsm_engine.amp.events import ToolUse
 from ampsm_engine.plain_text import plural
-from ampsm_tui.clean import cells, cut, inert
+from ampsm_tui.clean import cells, cut, inert, wrapped
 from ampsm_tui.widgets.transcript import edits
 from ampsm_tui.widgets.transcript.blocks import Block, BlockKind, answer_text, arguments, outcome
 from ampsm_tui.widgets.transcript.markdown import MarkdownPainter
-from ampsm_tui.widgets.wrapping import wrapped
 
 PROMPT_LINES = 8
 """Lines of a long prompt that are shown while it is folded."""

@@ -1,12 +1,11 @@
-"""A text to read, told by a function of the width: lines in pieces, scrolled by key and by wheel.
+"""A text to read, laid out by a function of the width: lines in pieces, scrolled by key and by wheel.
 
-What the lines say is not known here; styles are component classes by the words of the pieces.
+What the lines say is not known here; the styles of the pieces are component classes.
 """
 
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
-from rich.segment import Segment
 from textual import events
 from textual.binding import BindingType
 from textual.geometry import Region, Size
@@ -14,13 +13,11 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from ampsm_tui.bindings import bind
-from ampsm_tui.clean import cells, cut
-from ampsm_tui.widgets.blending import Blending
-from ampsm_tui.widgets.one_liner import Piece
+from ampsm_tui.widgets.line_widgets import BlendedStyles, Piece
 
-Painted = tuple[Piece, ...]
-Telling = Callable[[int], Sequence[Painted]]
-"""The lines for so many cells."""
+PieceLine = tuple[Piece, ...]
+LayOut = Callable[[int], Sequence[PieceLine]]
+"""Gives the lines for a width in cells."""
 
 _STYLES = (
     *("title", "label", "quiet", "text", "key", "ok", "warn", "stop", "wait", "added", "removed", "ours", "theirs"),
@@ -29,16 +26,16 @@ _STYLES = (
 WHEEL = 3
 
 
-def _nothing(_width: int) -> Sequence[Painted]:
+def _nothing(_width: int) -> Sequence[PieceLine]:
     return ()
 
 
-class Told(ScrollView, can_focus=True):
-    """The lines of a `Telling`, asked for anew when there is other room."""
+class TextView(ScrollView, can_focus=True):
+    """The lines that a function gives for the width; asked for anew when the width is another."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"-{word}" for word in _STYLES}
     DEFAULT_CSS = """
-    Told {
+    TextView {
         height: 1fr; width: 1fr; background: $background; color: $foreground; padding: 0 1;
         overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1;
         & > .-title { color: $foreground; text-style: bold; }
@@ -70,24 +67,24 @@ class Told(ScrollView, can_focus=True):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
-        self._blending = Blending(self)
-        self._telling: Telling = _nothing
-        self._lines: Sequence[Painted] = ()
+        self._blended = BlendedStyles(self)
+        self._lines_for: LayOut = _nothing
+        self._lines: Sequence[PieceLine] = ()
         self._width = 0
 
     @property
-    def lines(self) -> Sequence[Painted]:
+    def lines(self) -> Sequence[PieceLine]:
         """The lines that are shown, wrapped for the width."""
         return self._lines
 
-    def tell(self, telling: Telling, *, top: bool = False) -> None:
-        """Show what it tells from now on; `top` goes to its beginning."""
-        self._telling = telling
+    def show_lines(self, lay_out: LayOut, *, top: bool = False) -> None:
+        """Show the lines that `lay_out` gives from now on; `top` goes to the first."""
+        self._lines_for = lay_out
         self._lay_out()
         if top:
             self.scroll_to(y=0, animate=False, force=True)
 
-    def show(self, first: int, last: int) -> None:
+    def reveal(self, first: int, last: int) -> None:
         """Bring these lines into view, the first in any case."""
         height, y = self.scrollable_content_region.height, round(self.scroll_y)
         if last >= y + height:
@@ -99,7 +96,7 @@ class Told(ScrollView, can_focus=True):
         if width <= 0:
             return  # it is not shown; when it is, it is told its size
         self._width = width
-        before, self._lines = self._lines, tuple(self._telling(self._width))
+        before, self._lines = self._lines, tuple(self._lines_for(self._width))
         if len(before) != len(self._lines):
             self.virtual_size = Size(self._width, len(self._lines))
             self.refresh()
@@ -126,18 +123,12 @@ class Told(ScrollView, can_focus=True):
     def notify_style_update(self) -> None:
         """Other colours: paint anew."""
         super().notify_style_update()
-        self._blending.forget()
+        self._blended.forget()
 
     def render_line(self, y: int) -> Strip:
         """One line of what is shown as cells."""
         at = y + round(self.scroll_y)
-        left = self._width
-        segments = []
-        for piece in self._lines[at] if at < len(self._lines) else ():
-            text = cut(piece.text, left)
-            left -= cells(text)
-            segments.append(Segment(text, self._blending.style(f"-{piece.style}" if piece.style else "")))
-        return Strip(segments).adjust_cell_length(self._width, self._blending.style())
+        return self._blended.strip(self._lines[at] if at < len(self._lines) else (), self._width)
 
     def action_by(self, lines: int) -> None:
         """Scroll down by so many lines; up where `lines` is negative."""
