@@ -20,7 +20,7 @@ from ampsm_tui.differ.review import SIDES
 from ampsm_tui.screens.review.reading import DiffReading
 from ampsm_tui.screens.review.screen import ReviewScreen
 from ampsm_tui.widgets.diff.document import File
-from ampsm_tui.widgets.diff.layout import Row, Sort
+from ampsm_tui.widgets.diff.layout import Row, RowKind
 from tests.conftest import first_commits
 from tests.tui.builders import a_board, a_session
 from tests.tui.desk import Desk
@@ -229,6 +229,6 @@ class Reviewed:
         """The cursor on the head of a file, or on the heading of one of its hunks."""
         view = self.screen.view
         index = view.document.files.index(self.file(path))
-        row = Row(Sort.HEAD, index) if hunk is None else Row(Sort.HUNK, index, hunk)
+        row = Row(RowKind.HEAD, index) if hunk is None else Row(RowKind.HUNK, index, hunk)
         view.land(view.document.find(row))
         await self.desk.settle()

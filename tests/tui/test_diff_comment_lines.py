@@ -4,7 +4,7 @@ import re
 
 from ampsm_engine.diff.deltas import Side
 from ampsm_tui.widgets.diff.document import Document, File
-from ampsm_tui.widgets.diff.layout import Sort
+from ampsm_tui.widgets.diff.layout import RowKind
 from ampsm_tui.widgets.diff.navigation import remarked
 from ampsm_tui.widgets.diff.patch import Body
 
@@ -33,25 +33,25 @@ def shown() -> Document:
     return document
 
 
-def at(document: Document, sort: Sort, number: int) -> int:
-    return [row for row in range(len(document)) if document.row(row).sort is sort][number]
+def at(document: Document, kind: RowKind, number: int) -> int:
+    return [row for row in range(len(document)) if document.row(row).kind is kind][number]
 
 
 def test_on_the_head_of_a_file_it_is_for_the_file() -> None:
     document = shown()
-    assert remarked(document, at(document, Sort.HEAD, 0)) == (0, Side.NEW, 0, 0)
-    assert remarked(document, at(document, Sort.HEAD, 1)) == (1, Side.OLD, 0, 0)
+    assert remarked(document, at(document, RowKind.HEAD, 0)) == (0, Side.NEW, 0, 0)
+    assert remarked(document, at(document, RowKind.HEAD, 1)) == (1, Side.OLD, 0, 0)
 
 
 def test_on_the_heading_of_a_hunk_it_is_for_what_it_changes() -> None:
     document = shown()
-    assert remarked(document, at(document, Sort.HUNK, 0)) == (0, Side.NEW, 3, 8)
-    assert remarked(document, at(document, Sort.HUNK, 1)) == (0, Side.OLD, 21, 21), "it adds nothing"
+    assert remarked(document, at(document, RowKind.HUNK, 0)) == (0, Side.NEW, 3, 8)
+    assert remarked(document, at(document, RowKind.HUNK, 1)) == (0, Side.OLD, 21, 21), "it adds nothing"
 
 
 def test_on_a_line_it_is_for_that_line_and_selected_for_all_of_one_file() -> None:
     document = shown()
-    first = at(document, Sort.LINE, 0)
+    first = at(document, RowKind.LINE, 0)
     assert remarked(document, first + 2) == (0, Side.OLD, 3, 3)
     assert remarked(document, first + 3) == (0, Side.NEW, 3, 3)
     assert remarked(document, first + 3, first) == (0, Side.NEW, 1, 3)

@@ -12,7 +12,7 @@ from ampsm_engine.diff import hunks
 from ampsm_engine.diff.long_lines import LINE_LIMIT, cut
 from ampsm_tui.widgets.diff import navigation, search
 from ampsm_tui.widgets.diff.document import Document, File, changed_hunks, has_unseen, viewed_spans
-from ampsm_tui.widgets.diff.layout import Anchor, Row, Sort
+from ampsm_tui.widgets.diff.layout import Anchor, Row, RowKind
 from ampsm_tui.widgets.diff.patch import Body
 from ampsm_tui.widgets.diff.search import SearchPattern
 from tests.conftest import examples
@@ -113,16 +113,16 @@ def check(document: Document, bodies: list[Body]) -> None:
         }
         assert shown == wanted
         if not shape.folded:
-            assert [row.a for row in rows if row.file == index and row.sort is Sort.NOTE] == sorted(
-                (row.a for row in rows if row.file == index and row.sort is Sort.NOTE), key=[
-                    row.a for row in rows if row.file == index and row.sort is Sort.NOTE].index)  # fmt: skip
-            assert len({row.a for row in rows if row.file == index and row.sort is Sort.NOTE}) == len(shape.notes)
+            assert [row.a for row in rows if row.file == index and row.kind is RowKind.NOTE] == sorted(
+                (row.a for row in rows if row.file == index and row.kind is RowKind.NOTE), key=[
+                    row.a for row in rows if row.file == index and row.kind is RowKind.NOTE].index)  # fmt: skip
+            assert len({row.a for row in rows if row.file == index and row.kind is RowKind.NOTE}) == len(shape.notes)
 
 
 def lines_of(row: Row) -> tuple[int, ...]:
-    if row.sort is Sort.LINE:
+    if row.kind is RowKind.LINE:
         return (row.a,)
-    return (row.a, row.b) if row.sort is Sort.PAIR else ()
+    return (row.a, row.b) if row.kind is RowKind.PAIR else ()
 
 
 @given(
@@ -162,7 +162,7 @@ def test_one_goes_from_what_is_not_viewed_to_the_next() -> None:
     document.view(0, frozenset({0}))
     first = navigation.next_unviewed(document, 0)
     assert first is not None
-    assert document.row(first) == Row(Sort.HUNK, 0, 1, 0)
+    assert document.row(first) == Row(RowKind.HUNK, 0, 1, 0)
     document.view(0, frozenset({0, 1}))
     document.view(1, frozenset({0, 1}))
     assert navigation.next_unviewed(document, 0) is None

@@ -14,7 +14,7 @@ from ampsm_engine.model import Iteration, State
 from ampsm_engine.naming import new_id
 from ampsm_tui import clipboard
 from ampsm_tui.widgets.diff.file_tree import FileTree
-from ampsm_tui.widgets.diff.layout import Row, Sort
+from ampsm_tui.widgets.diff.layout import Row, RowKind
 from ampsm_tui.widgets.diff.title import ReviewHead
 from tests.tui.conftest import Camera
 from tests.tui.desk import Desk
@@ -152,14 +152,14 @@ async def test_a_number_says_how_often_and_which_line(reviewed: Reviewed) -> Non
         await reviewed.press("g", "2", "right_curly_bracket")
         assert view.document.files[view.document.file_at(view.cursor)].path == "app/login.py"
         await reviewed.press("2", "right_square_bracket")
-        assert view.row == Row(Sort.HUNK, 2, 1)
+        assert view.row == Row(RowKind.HUNK, 2, 1)
         for number, text in ((12, b"not target"), (30, b"del self.failed"), (36, b"httponly")):
             await reviewed.press(*str(number), "G")
             row = view.row
             assert row is not None
             assert text in view.document.files[2].body.line(row.a).text  # type: ignore[union-attr]
         await reviewed.press("2", "0", "G")
-        assert view.row == Row(Sort.HUNK, 2, 1), "the gap that it is in"
+        assert view.row == Row(RowKind.HUNK, 2, 1), "the gap that it is in"
         await reviewed.press("9", "9", "9", "9", "j")
         assert view.cursor == len(view.document) - 1
         await reviewed.press("g", "0", "G")

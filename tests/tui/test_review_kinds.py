@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.differ.protocol import CLASSES
-from ampsm_tui.widgets.diff.layout import Row, Sort
+from ampsm_tui.widgets.diff.layout import Row, RowKind
 from ampsm_tui.widgets.diff.patch import MINUS
 from tests.tui.conftest import Camera
 from tests.tui.desk import Desk
@@ -106,7 +106,7 @@ async def test_files_too_large_to_be_read_open(reviewed: Reviewed, scale: int) -
         await reviewed.press(*str(count), "G")
         row = view.row
         assert row is not None
-        assert row == Row(Sort.LINE, index, row.a)
+        assert row == Row(RowKind.LINE, index, row.a)
         desk.sees(f"line {count - 1}")
         await reviewed.press("slash")
         await desk.type(f"line {count - 3}")

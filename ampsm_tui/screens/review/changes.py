@@ -12,7 +12,7 @@ from ampsm_tui.screens.review.marks import UNCOMMITTED
 from ampsm_tui.screens.review.pane import DiffPane
 from ampsm_tui.screens.review.reading import DiffReading
 from ampsm_tui.widgets.diff.document import File
-from ampsm_tui.widgets.diff.layout import Row, Sort
+from ampsm_tui.widgets.diff.layout import Row, RowKind
 
 if TYPE_CHECKING:
     from ampsm_engine.git.stage_work import StagedChanges
@@ -130,7 +130,7 @@ class ReviewChanges:
         file, hunk = reading.document.files[row.file], reading.document.hunk_of(row)
         if file.body is None:
             return None
-        if row.sort is Sort.HEAD or hunk is None:
+        if row.kind is RowKind.HEAD or hunk is None:
             return row, file, None
         patch = self._pane.exact_hunk(file, hunk)
         return (row, file, patch) if patch is not None else None

@@ -20,7 +20,7 @@ from ampsm_tui.screens.dialog import Dialog
 from ampsm_tui.screens.review.pane import DiffPane
 from ampsm_tui.screens.review.reading import DiffReading
 from ampsm_tui.widgets.diff import navigation
-from ampsm_tui.widgets.diff.layout import Anchor, Row, Sort
+from ampsm_tui.widgets.diff.layout import Anchor, Row, RowKind
 from ampsm_tui.widgets.diff.navigation import remarked
 from ampsm_tui.widgets.diff.source import Note
 from ampsm_tui.widgets.inputs import Menu
@@ -111,7 +111,7 @@ class ReviewComments:
         row, reading = self._pane.row, self._pane.reading
         if row is None or reading is None:
             return
-        if row.sort is Sort.NOTE:
+        if row.kind is RowKind.NOTE:
             self.edit()
             return
         place = remarked(self._view.document, self._view.cursor, self._view.selected_from)
@@ -150,7 +150,7 @@ class ReviewComments:
     def edit(self) -> bool:
         """Edit the comment under the cursor; an empty one is deleted. Whether the cursor is on a comment."""
         row = self._pane.row
-        if row is None or row.sort is not Sort.NOTE:
+        if row is None or row.kind is not RowKind.NOTE:
             return False
         comment = self._comment(row)
         if comment is None:
@@ -235,7 +235,7 @@ class ReviewComments:
                     document = reading.document
                     document.fold(index, folded=False)
                     self._view.forget(index)
-                    self._view.land(document.find(Row(Sort.NOTE, index, number)))
+                    self._view.land(document.find(Row(RowKind.NOTE, index, number)))
                     return
         app_of(self._screen).show_toast("This range does not show its file; r chooses another")
 

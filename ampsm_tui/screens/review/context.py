@@ -6,7 +6,7 @@ from ampsm_tui.ask import run_while_open
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.pane import DiffPane
 from ampsm_tui.widgets.diff.document import Document
-from ampsm_tui.widgets.diff.layout import GROWTH, Sort, still_hidden
+from ampsm_tui.widgets.diff.layout import GROWTH, RowKind, still_hidden
 
 ALL = 1 << 20
 """More lines than a file has."""
@@ -27,7 +27,7 @@ class ReviewContext:
             return
         document = view.document
         file, hunk = document.files[row.file], document.hunk_of(row)
-        if row.sort is Sort.HEAD or hunk is None or file.shape.folded:
+        if row.kind is RowKind.HEAD or hunk is None or file.shape.folded:
             opens = file.shape.folded
             self._change(row.file, lambda: document.fold(row.file, folded=not opens))
         else:
@@ -54,10 +54,10 @@ class ReviewContext:
         if row is None:
             return
         file = self._view.document.files[row.file]
-        is_gap = row.sort is Sort.TAIL or (row.sort is Sort.HUNK and row.a not in file.shape.closed)
+        is_gap = row.kind is RowKind.TAIL or (row.kind is RowKind.HUNK and row.a not in file.shape.closed)
         if is_gap:
             self.grow(GROWTH)
-        elif row.sort in (Sort.HEAD, Sort.HUNK):
+        elif row.kind in (RowKind.HEAD, RowKind.HUNK):
             self.fold()
 
     def grow(self, count: int) -> None:
@@ -65,9 +65,9 @@ class ReviewContext:
         row, document = self._pane.row, self._view.document
         if row is None or (body := document.files[row.file].body) is None:
             return
-        if row.sort is Sort.TAIL:
+        if row.kind is RowKind.TAIL:
             self._grow(row.file, len(body.hunks) - 1, 0, count)
-        elif row.sort is Sort.HUNK:
+        elif row.kind is RowKind.HUNK:
             self._grow(row.file, row.a, count, 0)
         elif (hunk := document.hunk_of(row)) is not None:
             self._grow(row.file, hunk, count, count)

@@ -13,7 +13,7 @@ from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import show_error
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.pane import DiffPane
-from ampsm_tui.widgets.diff.layout import Row, Sort
+from ampsm_tui.widgets.diff.layout import Row, RowKind
 
 
 class ReviewExternal:
@@ -47,14 +47,14 @@ class ReviewExternal:
         if row is None:
             return
         document = view.document
-        if row.sort is Sort.HUNK:
+        if row.kind is RowKind.HUNK:
             self._copy_hunk(row)
             return
         start = view.cursor if view.selected_from is None else view.selected_from
         first, last = sorted((start, view.cursor))
         rows = [document.row(at) for at in range(first, last + 1)]
         lines = [text for one in rows if (text := self._text(one)) is not None]
-        if any(one.sort is Sort.GROWN and self._text(one) is None for one in rows):
+        if any(one.kind is RowKind.GROWN and self._text(one) is None for one in rows):
             app_of(self._screen).show_toast("Some of these lines are still on their way: copy them again in a moment")
         elif any(CUT.decode() in line for line in lines):
             app_of(self._screen).show_toast("That line is too long to be shown whole; e opens its file")
@@ -67,18 +67,18 @@ class ReviewExternal:
         """Copy the path of the file and the line, as path:line."""
         if (row := self._pane.row) is not None:
             path = self._view.document.files[row.file].path
-            self._put(path if row.sort is Sort.HEAD else f"{path}:{self._line(row)}", "its place")
+            self._put(path if row.kind is RowKind.HEAD else f"{path}:{self._line(row)}", "its place")
 
     def _line(self, row: Row) -> int:
         """The line of the file as it is now that a row stands for, as near as can be; from 1."""
         document = self._view.document
         body = document.files[row.file].body
-        if row.sort is Sort.GROWN:
+        if row.kind is RowKind.GROWN:
             return row.b
         if body is None or not body.hunks:
             return 1
-        if row.sort in (Sort.LINE, Sort.PAIR):
-            return max(1, body.line(row.b if row.sort is Sort.PAIR and row.b >= 0 else row.a).new)
+        if row.kind in (RowKind.LINE, RowKind.PAIR):
+            return max(1, body.line(row.b if row.kind is RowKind.PAIR and row.b >= 0 else row.a).new)
         hunk = document.hunk_of(row)
         return max(1, body.hunks[hunk if hunk is not None else 0].new)
 
@@ -95,10 +95,10 @@ class ReviewExternal:
     def _text(self, row: Row) -> str | None:
         raw: bytes | None = None
         body = self._view.document.files[row.file].body
-        if row.sort is Sort.GROWN:
+        if row.kind is RowKind.GROWN:
             raw = self._view.source.grown(row.file, row.b)
-        elif body is not None and row.sort in (Sort.LINE, Sort.PAIR):
-            raw = body.line(row.b if row.sort is Sort.PAIR and row.b >= 0 else row.a).text
+        elif body is not None and row.kind in (RowKind.LINE, RowKind.PAIR):
+            raw = body.line(row.b if row.kind is RowKind.PAIR and row.b >= 0 else row.a).text
         return raw.decode("utf-8", "surrogateescape") if raw is not None else None
 
     def _put(self, text: str, what: str) -> None:

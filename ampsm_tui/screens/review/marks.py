@@ -10,7 +10,7 @@ from ampsm_tui.screens.review.pane import DiffPane
 from ampsm_tui.screens.review.reading import DiffReading
 from ampsm_tui.widgets.diff import navigation
 from ampsm_tui.widgets.diff.document import viewed_spans
-from ampsm_tui.widgets.diff.layout import Sort
+from ampsm_tui.widgets.diff.layout import RowKind
 
 UNCOMMITTED = "uncommitted"
 """The range of what is not committed."""
@@ -44,7 +44,7 @@ class ReviewMarks:
         if row is None or reading is None:
             return
         hunk = reading.document.hunk_of(row)
-        if row.sort is Sort.HEAD or hunk is None:
+        if row.kind is RowKind.HEAD or hunk is None:
             self.mark_file(row.file)
         else:
             self._mark(row.file, [hunk], is_viewed=hunk not in reading.document.files[row.file].viewed)
@@ -77,7 +77,7 @@ class ReviewMarks:
             self._mark(row.file, range(file.hunks), is_viewed=True)
             self._land_at_top()
         elif (found := navigation.next_unviewed(document, view.cursor)) is not None:
-            view.go(found, above=0 if document.row(found).sort is Sort.HEAD else 1)
+            view.go(found, above=0 if document.row(found).kind is RowKind.HEAD else 1)
         else:
             view.action_page(1)
 

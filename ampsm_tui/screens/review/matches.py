@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import islice
 
 from ampsm_tui.widgets.diff.document import Document, File
-from ampsm_tui.widgets.diff.layout import Row, Sort, parts
+from ampsm_tui.widgets.diff.layout import Row, RowKind, parts
 from ampsm_tui.widgets.diff.patch import Body
 from ampsm_tui.widgets.diff.search import SearchPattern
 from ampsm_tui.widgets.diff.source import DiffSource
@@ -82,12 +82,12 @@ class MatchIndex:
             return
         lines = self._source.grown_of(index)
         for part in parts(body, replace(file.shape, folded=False, closed=set(), notes=(), is_split=False)):
-            if part.sort is Sort.LINE:
+            if part.kind is RowKind.LINE:
                 for row in self._rows_from(body, part.first - 1):
                     if row >= part.first + part.rows:
                         break
                     yield row, len(self.needle.spans(body.line(row).text))
-            elif part.sort is Sort.GROWN:
+            elif part.kind is RowKind.GROWN:
                 for number in range(part.first, part.first + part.rows):
                     if found := self.needle.spans(lines.get(number, b"")):
                         yield -1 - number, len(found)
@@ -115,8 +115,8 @@ class MatchIndex:
         """The row of the diff that a place has now."""
         body = self._document.files[index].body
         if at < 0:
-            return self._document.find(Row(Sort.GROWN, index, 0, -1 - at))
-        return self._document.find(Row(Sort.LINE, index, at, body.hunk_at(at) if body is not None else 0))
+            return self._document.find(Row(RowKind.GROWN, index, 0, -1 - at))
+        return self._document.find(Row(RowKind.LINE, index, at, body.hunk_at(at) if body is not None else 0))
 
     def number(self, index: int, at: int, ordinal: int) -> int:
         """The number of a match among all, from 1; `ordinal` counts those of its line from 0."""
@@ -179,11 +179,11 @@ class MatchIndex:
 
 def places_on(row: Row) -> list[int]:
     """The places that may be on a row of the diff."""
-    if row.sort is Sort.GROWN:
+    if row.kind is RowKind.GROWN:
         return [-1 - row.b]
-    if row.sort is Sort.PAIR:
+    if row.kind is RowKind.PAIR:
         return [one for one in (row.a, row.b) if one >= 0]
-    return [row.a] if row.sort is Sort.LINE else []
+    return [row.a] if row.kind is RowKind.LINE else []
 
 
 def _patch_row(document: Document, at: int) -> int:
@@ -192,7 +192,7 @@ def _patch_row(document: Document, at: int) -> int:
     body = document.files[row.file].body
     if body is None:
         return -1
-    if row.sort in (Sort.LINE, Sort.PAIR):
-        return row.a if row.sort is Sort.LINE or row.a >= 0 else row.b
+    if row.kind in (RowKind.LINE, RowKind.PAIR):
+        return row.a if row.kind is RowKind.LINE or row.a >= 0 else row.b
     hunk = document.hunk_of(row)
-    return body.hunks[hunk].first if hunk is not None else (-1 if row.sort is Sort.HEAD else len(body.kinds))
+    return body.hunks[hunk].first if hunk is not None else (-1 if row.kind is RowKind.HEAD else len(body.kinds))

@@ -16,7 +16,7 @@ from ampsm_tui.ask import run_while_open, show_error
 from ampsm_tui.widgets import collector
 from ampsm_tui.widgets.diff.cards import cards
 from ampsm_tui.widgets.diff.document import Document, File, ViewedSpans, changed_hunks
-from ampsm_tui.widgets.diff.layout import Sort, parts
+from ampsm_tui.widgets.diff.layout import RowKind, parts
 from ampsm_tui.widgets.diff.painter import STATUS
 from ampsm_tui.widgets.diff.patch import Body
 from ampsm_tui.widgets.diff.source import DiffSource
@@ -222,7 +222,7 @@ class DiffReading:
     def _fetch(self) -> None:
         """Ask for lines of context that are on the screen and not here yet."""
         rows = {self.document.row(at) for at, _ in self._view.viewport.places()}
-        missing = [row for row in rows if row.sort is Sort.GROWN and self.source.grown(row.file, row.b) is None]
+        missing = [row for row in rows if row.kind is RowKind.GROWN and self.source.grown(row.file, row.b) is None]
         for index, portion in {(row.file, (row.b - 1) // PORTION) for row in missing} - self._fetching:
             self._fetching.add((index, portion))
             run_while_open(self._view, self._fetched(index, portion), group="lines")
@@ -233,7 +233,7 @@ class DiffReading:
             if not file.shape.grown or file.body is None:
                 continue
             known = self.source.grown_of(index)
-            ranges = [part for part in parts(file.body, file.shape) if part.sort is Sort.GROWN]
+            ranges = [part for part in parts(file.body, file.shape) if part.kind is RowKind.GROWN]
             numbers = {at for part in ranges for at in range(part.first, part.first + part.rows)} - known.keys()
             for portion in sorted({(number - 1) // PORTION for number in numbers}):
                 if not self._is_gone and (index, portion) not in self._fetching:

@@ -13,7 +13,7 @@ from ampsm_tui.screens.review.matches import MatchIndex, places_on
 from ampsm_tui.screens.review.pane import DiffPane
 from ampsm_tui.widgets.diff import navigation
 from ampsm_tui.widgets.diff.file_tree import wanted
-from ampsm_tui.widgets.diff.layout import Row, Sort
+from ampsm_tui.widgets.diff.layout import Row, RowKind
 from ampsm_tui.widgets.diff.search import SearchPattern
 from ampsm_tui.widgets.diff.source import nowhere
 from ampsm_tui.widgets.diff.title import ReviewBox
@@ -161,7 +161,9 @@ class ReviewSearch:
         if file.shape.folded:
             document.fold(index, folded=False)
             view.forget(index)
-        hunk = document.hunk_of(Row(Sort.LINE, index, found) if found >= 0 else Row(Sort.GROWN, index, 0, -1 - found))
+        hunk = document.hunk_of(
+            Row(RowKind.LINE, index, found) if found >= 0 else Row(RowKind.GROWN, index, 0, -1 - found)
+        )
         if hunk in file.shape.closed:
             document.close(index, hunk, closed=False)
             view.forget(index)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from ampsm_tui.screens.review.reading import DiffReading
 from ampsm_tui.widgets.diff.document import Document
-from ampsm_tui.widgets.diff.layout import Row, Shape, Sort
+from ampsm_tui.widgets.diff.layout import Row, RowKind, Shape
 from ampsm_tui.widgets.diff.patch import Body
 from ampsm_tui.widgets.diff.view import DiffView
 
@@ -88,13 +88,13 @@ def _find_row(state: ViewState, document: Document) -> int | None:
 
 def _same_row(state: ViewState, body: Body | None) -> Row:
     row = state.row
-    if row.sort not in (Sort.LINE, Sort.PAIR) or state.body is None or body is None or not body.hunks:
-        if row.sort is Sort.HUNK and body is not None and body.hunks and state.body is not None:
+    if row.kind not in (RowKind.LINE, RowKind.PAIR) or state.body is None or body is None or not body.hunks:
+        if row.kind is RowKind.HUNK and body is not None and body.hunks and state.body is not None:
             hunk = state.body.hunks[row.a]
             near = min(range(len(body.hunks)), key=lambda at: abs(body.hunks[at].new - hunk.new))
             return row._replace(a=near)
         return row
-    wanted = row.a if row.sort is Sort.LINE or row.a >= 0 else row.b
+    wanted = row.a if row.kind is RowKind.LINE or row.a >= 0 else row.b
     line = state.body.line(wanted)
     text = bytes((line.kind,)) + line.text
     found = _same_line(body, text, line.new)
@@ -103,7 +103,7 @@ def _same_row(state: ViewState, body: Body | None) -> Row:
     if found is None:
         near = min(range(len(body.hunks)), key=lambda at: abs(body.hunks[at].new - line.new))
         found = body.hunks[near].first + 1
-    return Row(Sort.LINE, row.file, found, body.hunk_at(found))
+    return Row(RowKind.LINE, row.file, found, body.hunk_at(found))
 
 
 def _same_line(body: Body, text: bytes, new: int) -> int | None:

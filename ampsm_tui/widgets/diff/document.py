@@ -11,7 +11,17 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 
 from ampsm_engine.diff.long_lines import CUT
-from ampsm_tui.widgets.diff.layout import HUGE, FileLayout, Growth, Row, Shape, Sort, height, rest_hidden, still_hidden
+from ampsm_tui.widgets.diff.layout import (
+    HUGE,
+    FileLayout,
+    Growth,
+    Row,
+    RowKind,
+    Shape,
+    height,
+    rest_hidden,
+    still_hidden,
+)
 from ampsm_tui.widgets.diff.patch import Body, PatchHunk
 
 _UNSEEN = re.compile(
@@ -144,21 +154,21 @@ class Document:
         return top + min(self._inside(layout, row), len(layout) - 1)
 
     def _inside(self, layout: FileLayout, row: Row) -> int:
-        if row.sort is Sort.HUNK:
+        if row.kind is RowKind.HUNK:
             return layout.hunk(row.a)
-        if row.sort in (Sort.LINE, Sort.PAIR):
-            wanted = row.a if row.sort is Sort.LINE or row.a >= 0 else row.b
+        if row.kind in (RowKind.LINE, RowKind.PAIR):
+            wanted = row.a if row.kind is RowKind.LINE or row.a >= 0 else row.b
             found = layout.line(wanted)
             body = self.files[row.file].body
             return found if found is not None else layout.hunk(body.hunk_at(wanted)) if body else 0
-        if row.sort is Sort.GROWN:
+        if row.kind is RowKind.GROWN:
             found = layout.grown(row.b)
             return found if found is not None else layout.hunk(self._hunk_near(row))
-        if row.sort is Sort.NOTE:
+        if row.kind is RowKind.NOTE:
             return layout.note(row.a)
-        if row.sort is Sort.TAIL:
+        if row.kind is RowKind.TAIL:
             return len(layout) - 1
-        return 1 + row.a if row.sort is Sort.CARD else 0
+        return 1 + row.a if row.kind is RowKind.CARD else 0
 
     def _hunk_near(self, row: Row) -> int:
         body = self.files[row.file].body
@@ -170,11 +180,11 @@ class Document:
         body = self.files[row.file].body
         if body is None or not body.hunks:
             return None
-        if row.sort is Sort.HUNK:
+        if row.kind is RowKind.HUNK:
             return row.a
-        if row.sort in (Sort.LINE, Sort.PAIR):
-            return body.hunk_at(row.a if row.sort is Sort.LINE or row.a >= 0 else row.b)
-        return self._hunk_near(row) if row.sort is Sort.GROWN else None
+        if row.kind in (RowKind.LINE, RowKind.PAIR):
+            return body.hunk_at(row.a if row.kind is RowKind.LINE or row.a >= 0 else row.b)
+        return self._hunk_near(row) if row.kind is RowKind.GROWN else None
 
     # What changes.
 

@@ -62,8 +62,8 @@ HUGE = 3_000
 """Changed lines from which on a file begins folded."""
 
 
-class Sort(IntEnum):
-    """The kinds of rows."""
+class RowKind(IntEnum):
+    """The kind of a row."""
 
     HEAD = 0
     CARD = 1
@@ -77,13 +77,13 @@ class Sort(IntEnum):
 
 
 class Row(NamedTuple):
-    """One row; what `a` and `b` are depends on its sort.
+    """One row; what `a` and `b` are depends on its kind.
 
     CARD a: which; HUNK a: the hunk; LINE a: the patch's row, b: the hunk; PAIR a, b: the patch's rows left and right,
     -1 for none; GROWN a, b: the numbers of the line, old and new; NOTE a: which; others none.
     """
 
-    sort: Sort
+    kind: RowKind
     file: int
     a: int = 0
     b: int = 0
@@ -97,9 +97,9 @@ class Anchor(NamedTuple):
 
 
 class LayoutPart(NamedTuple):
-    """`rows` rows of one sort, the first of them with this `a`; `ref` as the sort has it."""
+    """`rows` rows of one kind, the first of them with this `a`; `ref` as that kind uses it."""
 
-    sort: Sort
+    kind: RowKind
     first: int
     rows: int
     ref: int = 0
@@ -187,33 +187,33 @@ def rest_hidden(body: Body, shape: Shape) -> int:
 
 def parts(body: Body | None, shape: Shape) -> Iterator[LayoutPart]:
     """What a file is laid out of, from its head down."""
-    yield LayoutPart(Sort.HEAD, 0, 1)
+    yield LayoutPart(RowKind.HEAD, 0, 1)
     if shape.folded:
         return
     if body is None:
-        yield LayoutPart(Sort.WAIT, 0, 1)
+        yield LayoutPart(RowKind.WAIT, 0, 1)
         return
     if shape.cards:
-        yield LayoutPart(Sort.CARD, 0, shape.cards)
-    yield from (LayoutPart(Sort.NOTE, at, 1) for at, note in enumerate(shape.notes) if not note.line)
+        yield LayoutPart(RowKind.CARD, 0, shape.cards)
+    yield from (LayoutPart(RowKind.NOTE, at, 1) for at, note in enumerate(shape.notes) if not note.line)
     unplaced = {at for at, note in enumerate(shape.notes) if note.line}
     for number in range(len(body.hunks)):
         for part in _hunk_parts(body, shape, number):
-            if part.sort is Sort.NOTE:
+            if part.kind is RowKind.NOTE:
                 unplaced.discard(part.first)
             yield part
-    yield from (LayoutPart(Sort.NOTE, at, 1) for at in sorted(unplaced))
+    yield from (LayoutPart(RowKind.NOTE, at, 1) for at in sorted(unplaced))
     if shape.has_tail:
-        yield LayoutPart(Sort.TAIL, 0, 1)
+        yield LayoutPart(RowKind.TAIL, 0, 1)
 
 
 def _hunk_parts(body: Body, shape: Shape, number: int) -> Iterator[LayoutPart]:
     """The rows of one hunk: what grew above is split between both sides of its heading."""
     hunk = body.hunks[number]
     growth = shape.grown.get(number, Growth())
-    yield LayoutPart(Sort.HUNK, number, 1)
+    yield LayoutPart(RowKind.HUNK, number, 1)
     if number in shape.closed:
-        yield from (LayoutPart(Sort.NOTE, at, 1) for at in _notes_in(shape, hunk))
+        yield from (LayoutPart(RowKind.NOTE, at, 1) for at in _notes_in(shape, hunk))
         return
     gap = hidden_above(body, number)
     earlier = shape.grown.get(number - 1, Growth()).below if number else 0
@@ -254,11 +254,11 @@ def _with_notes_grown(shape: Shape, first: int, count: int, shift: int) -> Itera
             stops.setdefault(line, []).append(at)
     start = first
     for line in sorted(stops):
-        yield LayoutPart(Sort.GROWN, start, line + 1 - start, shift)
-        yield from (LayoutPart(Sort.NOTE, at, 1) for at in stops[line])
+        yield LayoutPart(RowKind.GROWN, start, line + 1 - start, shift)
+        yield from (LayoutPart(RowKind.NOTE, at, 1) for at in stops[line])
         start = line + 1
     if start < first + count:
-        yield LayoutPart(Sort.GROWN, start, first + count - start, shift)
+        yield LayoutPart(RowKind.GROWN, start, first + count - start, shift)
 
 
 def _lines(body: Body, shape: Shape, number: int) -> Iterator[LayoutPart]:
@@ -277,13 +277,13 @@ def _lines(body: Body, shape: Shape, number: int) -> Iterator[LayoutPart]:
     end = start + hunk.rows
     for row in sorted({*stops, *_breaks(body, hunk)}):
         if row in stops:
-            yield LayoutPart(Sort.LINE, start, row + 1 - start, number)
-            yield from (LayoutPart(Sort.NOTE, at, 1) for at in stops[row])
+            yield LayoutPart(RowKind.LINE, start, row + 1 - start, number)
+            yield from (LayoutPart(RowKind.NOTE, at, 1) for at in stops[row])
         elif row > start:
-            yield LayoutPart(Sort.LINE, start, row - start, number)
+            yield LayoutPart(RowKind.LINE, start, row - start, number)
         start = row + 1
     if start < end:
-        yield LayoutPart(Sort.LINE, start, end - start, number)
+        yield LayoutPart(RowKind.LINE, start, end - start, number)
 
 
 def _breaks(body: Body, hunk: PatchHunk) -> Iterable[int]:
@@ -295,18 +295,18 @@ def _breaks(body: Body, hunk: PatchHunk) -> Iterable[int]:
 def _split_lines(body: Body, number: int, stops: dict[int, list[int]]) -> Iterator[LayoutPart]:
     hunk = body.hunks[number]
     if not stops:
-        yield LayoutPart(Sort.PAIR, 0, split_height(body, hunk), number)
+        yield LayoutPart(RowKind.PAIR, 0, split_height(body, hunk), number)
         return
     pairs = pairs_of(body, hunk)
     start = 0
     for at in range(len(pairs.left)):
         here = dict.fromkeys([*stops.get(pairs.left[at], ()), *stops.get(pairs.right[at], ())])
         if here:
-            yield LayoutPart(Sort.PAIR, start, at + 1 - start, number)
-            yield from (LayoutPart(Sort.NOTE, one, 1) for one in here)
+            yield LayoutPart(RowKind.PAIR, start, at + 1 - start, number)
+            yield from (LayoutPart(RowKind.NOTE, one, 1) for one in here)
             start = at + 1
     if start < len(pairs.left):
-        yield LayoutPart(Sort.PAIR, start, len(pairs.left) - start, number)
+        yield LayoutPart(RowKind.PAIR, start, len(pairs.left) - start, number)
 
 
 class FileLayout:
@@ -328,13 +328,13 @@ class FileLayout:
         number = bisect_right(self._tops, at) - 1
         part = self._parts[number]
         inside = at - self._tops[number]
-        if part.sort is Sort.PAIR:
+        if part.kind is RowKind.PAIR:
             pairs = self._pairs_of(part.ref)
-            return Row(Sort.PAIR, self._file, pairs.left[part.first + inside], pairs.right[part.first + inside])
-        if part.sort is Sort.GROWN:
+            return Row(RowKind.PAIR, self._file, pairs.left[part.first + inside], pairs.right[part.first + inside])
+        if part.kind is RowKind.GROWN:
             new = part.first + inside
-            return Row(Sort.GROWN, self._file, new + part.ref, new)
-        return Row(part.sort, self._file, part.first + inside, part.ref)
+            return Row(RowKind.GROWN, self._file, new + part.ref, new)
+        return Row(part.kind, self._file, part.first + inside, part.ref)
 
     def _pairs_of(self, number: int) -> Pairs:
         found = self._pairs.get(number)
@@ -345,28 +345,28 @@ class FileLayout:
 
     def hunk(self, number: int) -> int:
         """Where the heading of a hunk stands; the head when the file is folded."""
-        return self._place(Sort.HUNK, number)
+        return self._place(RowKind.HUNK, number)
 
     def note(self, number: int) -> int:
         """Where a note stands; the head when the file is folded or its hunk closed."""
-        return self._place(Sort.NOTE, number)
+        return self._place(RowKind.NOTE, number)
 
-    def _place(self, sort: Sort, first: int) -> int:
+    def _place(self, kind: RowKind, first: int) -> int:
         for part, top in zip(self._parts, self._tops, strict=False):
-            if part.sort is sort and part.first == first:
+            if part.kind is kind and part.first == first:
                 return top
         return 0
 
     def hunks(self) -> list[int]:
         """Where the headings of the hunks stand."""
-        return [top for part, top in zip(self._parts, self._tops, strict=False) if part.sort is Sort.HUNK]
+        return [top for part, top in zip(self._parts, self._tops, strict=False) if part.kind is RowKind.HUNK]
 
     def line(self, row: int) -> int | None:
         """Where a row of the patch stands; None when it is not shown."""
         for part, top in zip(self._parts, self._tops, strict=False):
-            if part.sort is Sort.LINE and part.first <= row < part.first + part.rows:
+            if part.kind is RowKind.LINE and part.first <= row < part.first + part.rows:
                 return top + row - part.first
-            if part.sort is Sort.PAIR:
+            if part.kind is RowKind.PAIR:
                 pairs = self._pairs_of(part.ref)
                 for inside in range(part.first, part.first + part.rows):
                     if row in (pairs.left[inside], pairs.right[inside]):
@@ -376,7 +376,7 @@ class FileLayout:
     def grown(self, new: int) -> int | None:
         """Where a line of grown context stands; None when it is not shown."""
         for part, top in zip(self._parts, self._tops, strict=False):
-            if part.sort is Sort.GROWN and part.first <= new < part.first + part.rows:
+            if part.kind is RowKind.GROWN and part.first <= new < part.first + part.rows:
                 return top + new - part.first
         return None
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from ampsm_engine.diff.deltas import Side
 from ampsm_tui.widgets.diff.document import Document
-from ampsm_tui.widgets.diff.layout import Row, Sort
+from ampsm_tui.widgets.diff.layout import Row, RowKind
 from ampsm_tui.widgets.diff.patch import MINUS, PLUS
 
 
@@ -46,7 +46,7 @@ def line(document: Document, file: int, number: int) -> int | None:
         return document.tops[file] + grown
     row = one.body.row_of(new=number)
     if row is not None:
-        return document.find(Row(Sort.LINE, file, row, one.body.hunk_at(row)))
+        return document.find(Row(RowKind.LINE, file, row, one.body.hunk_at(row)))
     below = next((at for at, hunk in enumerate(one.body.hunks) if hunk.new > number), None)
     return document.tops[file] + (layout.hunk(below) if below is not None else len(layout) - 1)
 
@@ -105,10 +105,10 @@ def remarked(document: Document, cursor: int, selected_from: int | None = None) 
     """
     first, last = sorted((cursor if selected_from is None else selected_from, cursor))
     row = document.row(cursor)
-    if row.sort is Sort.HEAD and first == last:
+    if row.kind is RowKind.HEAD and first == last:
         return Remarked(row.file, Side.OLD if document.files[row.file].status == "D" else Side.NEW, 0, 0)
     rows = [one for one in (document.row(at) for at in range(first, last + 1)) if one.file == row.file]
-    if row.sort is Sort.HUNK and first == last:
+    if row.kind is RowKind.HUNK and first == last:
         rows = _changed(document, row)
     numbers: dict[Side, list[int]] = {Side.NEW: [], Side.OLD: []}
     for one in rows:
@@ -122,17 +122,17 @@ def _changed(document: Document, heading: Row) -> list[Row]:
     """The lines of a hunk that are not the same on both sides."""
     body = document.files[heading.file].body
     shown = body.hunks[heading.a].shown if body is not None else ()
-    return [Row(Sort.LINE, heading.file, at, heading.a) for at in shown if body and body.kinds[at] in (MINUS, PLUS)]
+    return [Row(RowKind.LINE, heading.file, at, heading.a) for at in shown if body and body.kinds[at] in (MINUS, PLUS)]
 
 
 def _numbers(document: Document, row: Row) -> list[tuple[Side, int]]:
     """The lines that a row stands for, by side: of a context line the new one counts."""
-    if row.sort is Sort.GROWN:
+    if row.kind is RowKind.GROWN:
         return [(Side.NEW, row.b)]
     body = document.files[row.file].body
-    if body is None or row.sort not in (Sort.LINE, Sort.PAIR):
+    if body is None or row.kind not in (RowKind.LINE, RowKind.PAIR):
         return []
-    rows = (row.a,) if row.sort is Sort.LINE else (row.b, row.a)
+    rows = (row.a,) if row.kind is RowKind.LINE else (row.b, row.a)
     lines = [body.line(at) for at in rows if at >= 0]
     numbers = [(Side.OLD, one.old) if one.kind == MINUS else (Side.NEW, one.new) for one in lines]
-    return numbers[:1] if row.sort is Sort.PAIR and numbers and numbers[0][0] is Side.NEW else numbers
+    return numbers[:1] if row.kind is RowKind.PAIR and numbers and numbers[0][0] is Side.NEW else numbers

@@ -9,7 +9,7 @@ from rich.style import Style
 from ampsm_engine.differ.protocol import CLASSES
 from ampsm_tui.clean import cells, cut, many_lines, one_line, wrapped
 from ampsm_tui.widgets.diff.document import Document, File
-from ampsm_tui.widgets.diff.layout import Row, Sort, still_hidden
+from ampsm_tui.widgets.diff.layout import Row, RowKind, still_hidden
 from ampsm_tui.widgets.diff.lines import (
     HERE,
     MARK,
@@ -52,18 +52,18 @@ class HeadPainter:
 
     def lines(self, row: Row, state: int, manner: "Manner") -> list[list[Segment]]:
         """The lines on the screen that a row takes."""
-        if row.sort is Sort.HEAD:
+        if row.kind is RowKind.HEAD:
             head = self.head(row.file, state, manner.width)
             if manner.has_air and row.file != self._first():
                 return [[Segment(" " * manner.width, self._named("-same"))], head]
             return [head]
-        if row.sort is Sort.HUNK:
+        if row.kind is RowKind.HUNK:
             return [self._hunk(row, state, manner.width)]
-        if row.sort is Sort.NOTE:
+        if row.kind is RowKind.NOTE:
             return self._note(row, state, manner.width)
-        if row.sort is Sort.CARD:
+        if row.kind is RowKind.CARD:
             return [self._text_row(self._document.files[row.file].cards[row.a], "-card", state, manner.width)]
-        text = "…" if row.sort is Sort.WAIT else "⋯ more lines below"
+        text = "…" if row.kind is RowKind.WAIT else "⋯ more lines below"
         return [self._text_row(text, "-gap", state, manner.width)]
 
     def _first(self) -> int:
@@ -259,11 +259,11 @@ class DiffPainter:
 
     def lines(self, row: Row, state: int = 0) -> list[list[Segment]]:
         """The lines on the screen that a row takes; state 1: the cursor is on it, 2: it is selected."""
-        if row.sort is Sort.LINE:
+        if row.kind is RowKind.LINE:
             return self._line(row, state)
-        if row.sort is Sort.PAIR:
+        if row.kind is RowKind.PAIR:
             return self._pair(row, state)
-        if row.sort is Sort.GROWN:
+        if row.kind is RowKind.GROWN:
             return self._grown(row, state)
         return self._heads.lines(row, state, self.manner)
 

@@ -13,7 +13,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from ampsm_tui.driver.safe_output import SafeLines
-from ampsm_tui.widgets.diff.layout import Row, Sort
+from ampsm_tui.widgets.diff.layout import Row, RowKind
 from ampsm_tui.widgets.diff.palette import mixed
 
 if TYPE_CHECKING:
@@ -123,15 +123,15 @@ class DiffViewport:
     def tall(self, at: int) -> int:
         """The lines that a row takes on the screen."""
         row = self._document.row(at)
-        if row.sort in (Sort.HUNK, Sort.CARD, Sort.WAIT, Sort.TAIL):
+        if row.kind in (RowKind.HUNK, RowKind.CARD, RowKind.WAIT, RowKind.TAIL):
             return 1
-        if row.sort is not Sort.NOTE and row.sort is not Sort.HEAD and not self._strips.painter.manner.wrap:
+        if row.kind is not RowKind.NOTE and row.kind is not RowKind.HEAD and not self._strips.painter.manner.wrap:
             return 1
         return len(self._strips.of(row))
 
     def is_head(self, at: int) -> bool:
         """Whether a row is the head of a file."""
-        return self._document.row(at).sort is Sort.HEAD
+        return self._document.row(at).kind is RowKind.HEAD
 
     def places(self) -> list[Place]:
         """The row and line of each line of the screen, from the top."""
@@ -234,7 +234,7 @@ class DiffViewport:
         """The file whose head lies over the first line; None where that line is one itself."""
         at, inner = place
         row = self._document.row(at)
-        if row.sort is not Sort.HEAD:
+        if row.kind is not RowKind.HEAD:
             return row.file
         if inner < self.tall(at) - 1 and at:
             return self._document.file_at(at - 1)
