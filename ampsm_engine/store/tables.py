@@ -1,17 +1,19 @@
 """The tables as peewee models, for writing. They are not used outside of this room.
 
-Every text passes one of the two field types here on its way in, so that no caller can forget to clean or to
-redact it. The schema itself is made by migrations; a test holds that both agree.
+A column is a field of a value of `model`, so that each is written once. Every text passes one of the two field types
+here on its way in, so that no caller can forget to clean or to redact it. The schema itself is made by migrations; a
+test holds that both agree.
 """
 
 # ruff: noqa: D106 - peewee gives the class its meaning
 
 import os
-from typing import Any
+from enum import StrEnum
+from typing import Any, get_args, get_type_hints
 
 from peewee import AutoField, BooleanField, CompositeKey, Field, IntegerField, Model, TextField
 
-from ampsm_engine.model import camel
+from ampsm_engine.model import Fact, Iteration, Merge, Session, Tally, ToolCall, camel
 
 
 class CamelColumn(Field):
@@ -73,125 +75,48 @@ def file_name(stored: str | None) -> str | None:
         return stored
 
 
-class SessionRow(Model):
-    """A row of `sessions`."""
+def _model(table: str, *values: type[Any], plain: str, **special: "Field[Any]") -> Any:
+    """The model of a table that has a column for each field of one or more dataclasses, and `special` columns.
 
-    id = Plain(primary_key=True)
-    name = RedactedText()
-    amp_prompt = RedactedText(null=True)
-    repo_root = Plain()
-    base_branch = Plain()
-    branch_name = Plain()
-    worktree_path = Plain()
-    status = Plain()
-    created_at = Plain()
-    base_commit = Plain()
-    script_command = RedactedText(null=True)
-    model_override = Plain(null=True)
-    last_run = Plain(null=True)
-    notes = RedactedText(null=True)
-    thread_id = Plain(null=True)
-    trashed_at = Plain(null=True)
-    branch_made_by = Plain()
-    outside = RedactedText(null=True)
-
-    class Meta:
-        table_name = "sessions"
+    Texts are redacted but for words of an enumeration and the fields in `plain`, so that none is forgotten.
+    """
+    columns: dict[str, Any] = dict(special)
+    for value in values:
+        for name, hint in get_type_hints(value).items():
+            if name not in columns and hint is not Tally:
+                options = get_args(hint) or (hint,)
+                kind = _KINDS.get(options[0], RedactedText)
+                if name in plain.split() or issubclass(options[0], StrEnum):
+                    kind = Plain
+                columns[name] = kind(primary_key=name == "id", null=type(None) in options)
+    keys = [name for name in ("iteration_id", "sequence") if table == "toolCalls"]
+    meta = {"table_name": table} | ({"primary_key": CompositeKey(*keys)} if keys else {})
+    return type(values[0].__name__ + "Row", (Model,), columns | {"Meta": type("Meta", (), meta)})
 
 
-class IterationRow(Model):
-    """A row of `iterations`."""
+_KINDS: dict[type[Any], Any] = {int: Count, bool: BooleanField}
 
-    id = Plain(primary_key=True)
-    session_id = Plain()
-    number = Count()
-    prompt = RedactedText()
-    state = Plain()
-    queued_at = Plain()
-    start_time = Plain(null=True)
-    end_time = Plain(null=True)
-    commit_sha = Plain(null=True)
-    start_sha = Plain(null=True)
-    changed_files = Count()
-    test_result = Plain(null=True)
-    test_exit_code = Count(null=True)
-    outcome = Plain(null=True)
-    failure = Plain(null=True)
-    error = RedactedText(null=True)
-    hint = RedactedText(null=True)
-    thread_id = Plain(null=True)
-    mode = Plain(null=True)
-    activity = RedactedText(null=True)
-    attempts = Count()
-    offset = Count()
-    stop_requested_at = Plain(null=True)
-    duration_ms = Count(null=True)
-    exit_code = Count(null=True)
-    input_tokens = Count(null=True)
-    output_tokens = Count(null=True)
-    cache_creation_tokens = Count(null=True)
-    cache_read_tokens = Count(null=True)
-    turns = Count()
-    tools = Count()
-    refusals = Count()
-    subagent_tokens = Count(null=True)
-    token_usage = Count(null=True)
-
-    class Meta:
-        table_name = "iterations"
-
-
-class ToolCallRow(Model):
-    """A row of `toolCalls`."""
-
-    iteration_id = Plain()
-    sequence = Count()
-    tool_id = Plain()
-    name = RedactedText()
-    arguments = RedactedText()
-    success = BooleanField(null=True)
-    summary = RedactedText()
-
-    class Meta:
-        table_name = "toolCalls"
-        primary_key = CompositeKey("iteration_id", "sequence")
-
-
-class FactRow(Model):
-    """A row of `facts`: only ever added."""
-
-    number = AutoField()
-    time = Plain()
-    kind = Plain()
-    session_id = Plain(null=True)
-    iteration_id = Plain(null=True)
-    text = RedactedText()
-
-    class Meta:
-        table_name = "facts"
-
-
-class MergeRow(Model):
-    """A row of `merges`."""
-
-    id = Plain(primary_key=True)
-    session_id = Plain()
-    kind = Plain()
-    state = Plain()
-    step = Plain()
-    target = Plain()
-    base_before = Plain()
-    base_after = Plain()
-    branch_before = Plain()
-    branch_after = Plain()
-    message = RedactedText()
-    plan = Plain()
-    error = RedactedText(null=True)
-    started_at = Plain()
-    ended_at = Plain(null=True)
-
-    class Meta:
-        table_name = "merges"
+SessionRow = _model(
+    "sessions",
+    Session,
+    plain="id repo_root base_branch branch_name worktree_path created_at base_commit model_override last_run thread_id"
+    " trashed_at branch_made_by",
+    amp_prompt=RedactedText(null=True),
+)
+IterationRow = _model(
+    "iterations",
+    Iteration,
+    Tally,
+    plain="id session_id queued_at start_time end_time commit_sha start_sha failure thread_id mode stop_requested_at",
+    token_usage=Count(null=True),
+)
+ToolCallRow = _model("toolCalls", ToolCall, plain="iteration_id tool_id")
+FactRow = _model("facts", Fact, plain="time kind session_id iteration_id", number=AutoField())
+MergeRow = _model(
+    "merges",
+    Merge,
+    plain="id session_id kind step target base_before base_after branch_before branch_after plan started_at ended_at",
+)
 
 
 class ViewedHunkRow(Model):
@@ -275,8 +200,8 @@ TABLES: tuple[type[Model], ...] = (
 
 def changes(table: type[Model], values: dict[str, object], *, fixed: frozenset[str]) -> "dict[Field[Any], object]":
     """The fields of a table for columns in snake case; TypeError for one that is unknown or must stay."""
-    fields: dict[str, Field[Any]] = table._meta.fields  # noqa: SLF001 - peewee documents it
+    columns: dict[str, Field[Any]] = table._meta.fields  # noqa: SLF001 - peewee documents it
     for name in values:
-        if name not in fields or name in fixed:
+        if name not in columns or name in fixed:
             raise TypeError(f"{name!r} is not a column of {table.__name__} that may be changed here")
-    return {fields[name]: value for name, value in values.items()}
+    return {columns[name]: value for name, value in values.items()}
