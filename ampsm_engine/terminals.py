@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Way(StrEnum):
-    """How a terminal shows a notification; the values are those of the setting `notify.terminal`."""
+class NotificationProtocol(StrEnum):
+    """How a terminal is made to show a notification; the values are those of the setting `notify.terminal`."""
 
     OSC9 = "osc9"
     OSC99 = "osc99"
@@ -40,7 +40,7 @@ class Tmux:
         return (int(found[1]), int(found[2])) if found else (0, 0)
 
     @property
-    def passes(self) -> bool:
+    def passes_notifications(self) -> bool:
         """Whether a notification gets through it; before 3.3 there was no option that forbids it."""
         return self.passthrough in ("on", "all", "1") or (0, 0) < self.numbers < (3, 3)
 
@@ -50,7 +50,7 @@ class Terminal:
     """One terminal, seen from inside of what runs in it."""
 
     name: str
-    way: Way
+    protocol: NotificationProtocol
     colours: int
     clipboard: bool | None
     """Whether OSC 52 reaches its clipboard; None: only when it is set up for it, or not known."""
@@ -58,15 +58,15 @@ class Terminal:
     """The multiplexer in between: `tmux`, `screen` or none."""
 
     @property
-    def rings(self) -> bool:
+    def rings_bell(self) -> bool:
         """Whether the bell goes along: a multiplexer marks its window by it, and may hold back all else."""
-        return self.way is Way.BELL or bool(self.inside) or self.name == "VTE"
+        return self.protocol is NotificationProtocol.BELL or bool(self.inside) or self.name == "VTE"
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
     name: str
-    way: Way
+    protocol: NotificationProtocol
     clipboard: bool | None
     words: tuple[str, ...]
     """What TERM, TERM_PROGRAM or XTVERSION begins with, in lower case."""
@@ -74,36 +74,36 @@ class _Known:
 
 
 _KNOWN = (
-    _Known("kitty", Way.OSC99, True, ("xterm-kitty", "kitty"), ("KITTY_WINDOW_ID",)),
-    _Known("Ghostty", Way.OSC777, True, ("xterm-ghostty", "ghostty"), ("GHOSTTY_RESOURCES_DIR",)),
-    _Known("WezTerm", Way.OSC777, True, ("wezterm",), ("WEZTERM_PANE",)),
-    _Known("iTerm2", Way.OSC9, None, ("iterm",), ("ITERM_SESSION_ID",)),
-    _Known("foot", Way.OSC777, True, ("foot",)),
-    _Known("urxvt", Way.OSC777, None, ("rxvt-unicode", "urxvt")),
-    _Known("Warp", Way.OSC777, True, ("warpterminal",)),
-    _Known("Contour", Way.OSC777, True, ("contour",)),
-    _Known("VS Code", Way.BELL, True, ("vscode",)),
-    _Known("Alacritty", Way.BELL, True, ("alacritty",), ("ALACRITTY_WINDOW_ID",)),
-    _Known("Terminal.app", Way.BELL, False, ("apple_terminal",)),
-    _Known("Windows Terminal", Way.BELL, True, (), ("WT_SESSION",)),
-    _Known("Konsole", Way.BELL, None, ("konsole",), ("KONSOLE_VERSION",)),
+    _Known("kitty", NotificationProtocol.OSC99, True, ("xterm-kitty", "kitty"), ("KITTY_WINDOW_ID",)),
+    _Known("Ghostty", NotificationProtocol.OSC777, True, ("xterm-ghostty", "ghostty"), ("GHOSTTY_RESOURCES_DIR",)),
+    _Known("WezTerm", NotificationProtocol.OSC777, True, ("wezterm",), ("WEZTERM_PANE",)),
+    _Known("iTerm2", NotificationProtocol.OSC9, None, ("iterm",), ("ITERM_SESSION_ID",)),
+    _Known("foot", NotificationProtocol.OSC777, True, ("foot",)),
+    _Known("urxvt", NotificationProtocol.OSC777, None, ("rxvt-unicode", "urxvt")),
+    _Known("Warp", NotificationProtocol.OSC777, True, ("warpterminal",)),
+    _Known("Contour", NotificationProtocol.OSC777, True, ("contour",)),
+    _Known("VS Code", NotificationProtocol.BELL, True, ("vscode",)),
+    _Known("Alacritty", NotificationProtocol.BELL, True, ("alacritty",), ("ALACRITTY_WINDOW_ID",)),
+    _Known("Terminal.app", NotificationProtocol.BELL, False, ("apple_terminal",)),
+    _Known("Windows Terminal", NotificationProtocol.BELL, True, (), ("WT_SESSION",)),
+    _Known("Konsole", NotificationProtocol.BELL, None, ("konsole",), ("KONSOLE_VERSION",)),
     # Fedora's and others' VTE tell; the original stays silent and takes the bell as a mark on the window.
-    _Known("VTE", Way.OSC777, None, ("vte",), ("VTE_VERSION",)),
-    _Known("xterm", Way.BELL, None, ("xterm(",)),
+    _Known("VTE", NotificationProtocol.OSC777, None, ("vte",), ("VTE_VERSION",)),
+    _Known("xterm", NotificationProtocol.BELL, None, ("xterm(",)),
 )
 
 
-def known(environ: Mapping[str, str], tmux: Tmux | None = None, *, chosen: str = "auto") -> Terminal:
+def identify(environ: Mapping[str, str], tmux: Tmux | None = None, *, chosen: str = "auto") -> Terminal:
     """The terminal that an environment names. `chosen` is the setting `notify.terminal`, which knows better."""
     inside = multiplexer(environ)
     found = _named_by_tmux(tmux) if tmux else _named_by(environ)
     term = environ.get("TERM", "")
     name = found.name if found else (tmux.client_name if tmux else "") or term or "no terminal"
-    way = found.way if found else Way.BELL
-    if chosen in {one.value for one in Way}:
-        way = Way(chosen)
+    protocol = found.protocol if found else NotificationProtocol.BELL
+    if chosen in {one.value for one in NotificationProtocol}:
+        protocol = NotificationProtocol(chosen)
     clipboard = found.clipboard if found else None
-    return Terminal(name, way, colours(environ), clipboard, inside)
+    return Terminal(name, protocol, colours(environ), clipboard, inside)
 
 
 def multiplexer(environ: Mapping[str, str]) -> str:

@@ -29,7 +29,7 @@ _FIELDS = (
 )
 
 
-def around(environ: Mapping[str, str]) -> Tmux | None:
+def query(environ: Mapping[str, str]) -> Tmux | None:
     """The options of the tmux that we run in; None when there is none, or when it does not answer."""
     if not environ.get("TMUX"):
         return None
@@ -90,7 +90,7 @@ class StatusBarEntry:
             self._keeper = None
 
 
-def begin_showing(environ: Mapping[str, str], home: Home, options: Sequence[str]) -> StatusBarEntry:
+def show_options(environ: Mapping[str, str], home: Home, options: Sequence[str]) -> StatusBarEntry:
     """Show these options in tmux's status bar; a shell that waits for the end of this process unsets them."""
     name = hashlib.sha256(environ.get("TMUX", "").partition(",")[0].encode()).hexdigest()[:16]
     place = home.viewer_locks / f"tmux-{name}"
@@ -116,7 +116,7 @@ _KEEPER = 'read -r _; exec "$0" -P -m ampsm_engine.tmux "$@"'
 """Reads until the app has closed its side of the pipe, or is dead."""
 
 
-def take_back(environ: Mapping[str, str], place: str, options: Sequence[str]) -> bool:
+def unset_options(environ: Mapping[str, str], place: str, options: Sequence[str]) -> bool:
     """Unset the options unless another app still shows them; whether they were unset."""
     try:
         held = os.open(place, os.O_RDWR | os.O_CLOEXEC)
@@ -129,4 +129,4 @@ def take_back(environ: Mapping[str, str], place: str, options: Sequence[str]) ->
 
 
 if __name__ == "__main__":
-    take_back(os.environ, sys.argv[1], sys.argv[2:])
+    unset_options(os.environ, sys.argv[1], sys.argv[2:])

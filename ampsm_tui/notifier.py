@@ -87,7 +87,7 @@ class Notifier:
     def _terminal(self) -> terminals.Terminal:
         """Asked anew each time: tmux may have been attached from another terminal since."""
         chosen = self._settings().text("notify.terminal")
-        return terminals.known(self._environ, tmux.around(self._environ), chosen=chosen)
+        return terminals.identify(self._environ, tmux.query(self._environ), chosen=chosen)
 
     def _notify(self) -> None:
         notice = notices.notice(self._news)
@@ -106,7 +106,7 @@ class Notifier:
             self._shown = dict(self._wanted)
             if self._status_bar is None and self._home is not None:
                 self._status_bar = await asyncio.to_thread(
-                    tmux.begin_showing, self._environ, self._home, terminal.OPTIONS
+                    tmux.show_options, self._environ, self._home, terminal.OPTIONS
                 )
             await asyncio.to_thread(tmux.publish, self._environ, changes)
         self._is_publishing = False

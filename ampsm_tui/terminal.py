@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from ampsm_engine import labels
 from ampsm_engine.model import Board
 from ampsm_engine.states import status_line
-from ampsm_engine.terminals import Terminal, Way
+from ampsm_engine.terminals import NotificationProtocol, Terminal
 from ampsm_tui.clean import one_line
 
 TITLE_BYTES = 120
@@ -30,19 +30,19 @@ def notice_sequence(terminal: Terminal, title: str, body: str, number: int = 0) 
     title, body = _safe(title, TITLE_BYTES), _safe(body, BODY_BYTES)
     sequence = (
         ""
-        if terminal.way is Way.BELL
-        else wrap_for_multiplexer(_sequence(terminal.way, title, body, number), terminal.inside)
+        if terminal.protocol is NotificationProtocol.BELL
+        else wrap_for_multiplexer(_sequence(terminal.protocol, title, body, number), terminal.inside)
     )
-    return sequence + _BELL * terminal.rings
+    return sequence + _BELL * terminal.rings_bell
 
 
-def _sequence(way: Way, title: str, body: str, number: int) -> str:
-    if way is Way.OSC99:
+def _sequence(way: NotificationProtocol, title: str, body: str, number: int) -> str:
+    if way is NotificationProtocol.OSC99:
         # In base64, kitty's own way to carry any text.
         one, other = (base64.b64encode(text.encode()).decode() for text in (title, body))
         head = f"\x1b]99;i=ampsm{number}:d=0:e=1;{one}{_BELL}"
         return f"{head}\x1b]99;i=ampsm{number}:d=1:e=1:p=body;{other}{_BELL}"
-    if way is Way.OSC777:
+    if way is NotificationProtocol.OSC777:
         return f"\x1b]777;notify;{title};{body}{_BELL}"
     # A number at its beginning would be another order to some terminals.
     return f"\x1b]9;ampsm: {title}{f' - {body}' if body else ''}{_BELL}"

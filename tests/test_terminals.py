@@ -8,40 +8,45 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine import terminals, tmux
-from ampsm_engine.terminals import Terminal, Tmux, Way
+from ampsm_engine.terminals import NotificationProtocol, Terminal, Tmux
 
 
 @pytest.mark.parametrize(
     ("environ", "name", "way"),
     [
-        ({"TERM": "xterm-kitty", "KITTY_WINDOW_ID": "1"}, "kitty", Way.OSC99),
-        ({"TERM": "xterm-256color", "KITTY_WINDOW_ID": "1"}, "kitty", Way.OSC99),
-        ({"TERM": "xterm-256color", "TERM_PROGRAM": "iTerm.app"}, "iTerm2", Way.OSC9),
-        ({"TERM": "xterm-256color", "LC_TERMINAL": "iTerm2"}, "iTerm2", Way.OSC9),
-        ({"TERM": "xterm-256color", "TERM_PROGRAM": "WezTerm"}, "WezTerm", Way.OSC777),
-        ({"TERM": "foot-extra"}, "foot", Way.OSC777),
-        ({"TERM": "xterm-ghostty"}, "Ghostty", Way.OSC777),
-        ({"TERM": "xterm-256color", "VTE_VERSION": "7600"}, "VTE", Way.OSC777),
-        ({"TERM": "xterm-256color", "TERM_PROGRAM": "vscode"}, "VS Code", Way.BELL),
-        ({"TERM": "xterm-256color"}, "xterm-256color", Way.BELL),
-        ({"TERM": "linux"}, "linux", Way.BELL),
-        ({}, "no terminal", Way.BELL),
+        ({"TERM": "xterm-kitty", "KITTY_WINDOW_ID": "1"}, "kitty", NotificationProtocol.OSC99),
+        ({"TERM": "xterm-256color", "KITTY_WINDOW_ID": "1"}, "kitty", NotificationProtocol.OSC99),
+        ({"TERM": "xterm-256color", "TERM_PROGRAM": "iTerm.app"}, "iTerm2", NotificationProtocol.OSC9),
+        ({"TERM": "xterm-256color", "LC_TERMINAL": "iTerm2"}, "iTerm2", NotificationProtocol.OSC9),
+        ({"TERM": "xterm-256color", "TERM_PROGRAM": "WezTerm"}, "WezTerm", NotificationProtocol.OSC777),
+        ({"TERM": "foot-extra"}, "foot", NotificationProtocol.OSC777),
+        ({"TERM": "xterm-ghostty"}, "Ghostty", NotificationProtocol.OSC777),
+        ({"TERM": "xterm-256color", "VTE_VERSION": "7600"}, "VTE", NotificationProtocol.OSC777),
+        ({"TERM": "xterm-256color", "TERM_PROGRAM": "vscode"}, "VS Code", NotificationProtocol.BELL),
+        ({"TERM": "xterm-256color"}, "xterm-256color", NotificationProtocol.BELL),
+        ({"TERM": "linux"}, "linux", NotificationProtocol.BELL),
+        ({}, "no terminal", NotificationProtocol.BELL),
     ],
 )
 def test_terminals_are_known_by_what_they_leave_in_the_environment(
-    environ: Mapping[str, str], name: str, way: Way
+    environ: Mapping[str, str], name: str, way: NotificationProtocol
 ) -> None:
-    terminal = terminals.known(environ)
-    assert (terminal.name, terminal.way, terminal.inside) == (name, way, "")
+    terminal = terminals.identify(environ)
+    assert (terminal.name, terminal.protocol, terminal.inside) == (name, way, "")
 
 
 def test_in_tmux_the_terminal_that_is_attached_now_counts() -> None:
     stale = {"TERM": "tmux-256color", "TMUX": "/t,1,0", "KITTY_WINDOW_ID": "1", "TERM_PROGRAM": "tmux"}
-    assert terminals.known(stale, Tmux(client_name="foot", client_type="foot(1.16.2)")).name == "foot"
-    assert terminals.known(stale, Tmux(client_name="xterm-256color", client_type="WezTerm 2024")).name == "WezTerm"
-    unknown = terminals.known(stale, Tmux(client_name="xterm-256color"))
-    assert (unknown.name, unknown.way, unknown.inside, unknown.rings) == ("xterm-256color", Way.BELL, "tmux", True)
-    assert terminals.known(stale, Tmux(client_name="foot")).rings, "tmux marks its window by the bell"
+    assert terminals.identify(stale, Tmux(client_name="foot", client_type="foot(1.16.2)")).name == "foot"
+    assert terminals.identify(stale, Tmux(client_name="xterm-256color", client_type="WezTerm 2024")).name == "WezTerm"
+    unknown = terminals.identify(stale, Tmux(client_name="xterm-256color"))
+    assert (unknown.name, unknown.protocol, unknown.inside, unknown.rings_bell) == (
+        "xterm-256color",
+        NotificationProtocol.BELL,
+        "tmux",
+        True,
+    )
+    assert terminals.identify(stale, Tmux(client_name="foot")).rings_bell, "tmux marks its window by the bell"
 
 
 def test_a_multiplexer_is_known_at_the_other_end_of_a_link_too() -> None:
@@ -53,8 +58,8 @@ def test_a_multiplexer_is_known_at_the_other_end_of_a_link_too() -> None:
 
 
 def test_what_a_person_chose_weighs_most() -> None:
-    assert terminals.known({"TERM": "xterm-kitty"}, chosen="osc9").way is Way.OSC9
-    assert terminals.known({"TERM": "xterm-kitty"}, chosen="auto").way is Way.OSC99
+    assert terminals.identify({"TERM": "xterm-kitty"}, chosen="osc9").protocol is NotificationProtocol.OSC9
+    assert terminals.identify({"TERM": "xterm-kitty"}, chosen="auto").protocol is NotificationProtocol.OSC99
 
 
 @pytest.mark.parametrize(
@@ -86,7 +91,7 @@ def test_colours(environ: Mapping[str, str], colours: int) -> None:
     ],
 )
 def test_whether_tmux_lets_a_notification_through(version: str, passthrough: str, passes: bool) -> None:
-    assert Tmux(version=version, passthrough=passthrough).passes is passes
+    assert Tmux(version=version, passthrough=passthrough).passes_notifications is passes
 
 
 @pytest.fixture
@@ -119,7 +124,7 @@ def option(environ: Mapping[str, str], name: str) -> str:
 
 def test_tmux_tells_what_it_is_set_to(around: dict[str, str]) -> None:
     subprocess.run(["tmux", "set-option", "-g", "focus-events", "on"], env=around, check=True)
-    said = tmux.around(around)
+    said = tmux.query(around)
     assert said
     assert said.numbers >= (2, 0)
     assert (said.focus_events, said.escape_time, said.client_name) == ("1", "500", "")
@@ -135,9 +140,9 @@ def test_options_are_set_all_at_once_and_unset(around: dict[str, str]) -> None:
 @pytest.mark.parametrize("environ", [{}, {"TMUX": "/nowhere,1,0", "PATH": "/nowhere"}, {"TMUX": "/nowhere,1,0"}])
 def test_a_tmux_that_does_not_answer_is_no_tmux(environ: dict[str, str]) -> None:
     environ = {"PATH": os.environ["PATH"]} | environ
-    assert tmux.around(environ) is None
+    assert tmux.query(environ) is None
     assert tmux.publish(environ, {"@ampsm_running": "1"}) is False
 
 
 def test_a_terminal_is_a_value() -> None:
-    assert terminals.known({"TERM": "foot"}) == Terminal("foot", Way.OSC777, 256, clipboard=True)
+    assert terminals.identify({"TERM": "foot"}) == Terminal("foot", NotificationProtocol.OSC777, 256, clipboard=True)

@@ -23,14 +23,14 @@ from ampsm_engine.git import program as git
 from ampsm_engine.home import write_private
 from ampsm_engine.plain_text import plural
 from ampsm_engine.store import Store
-from ampsm_engine.terminals import Terminal, Tmux, Way
+from ampsm_engine.terminals import NotificationProtocol, Terminal, Tmux
 from ampsm_engine.worker import slots
 
 WAYS = {
-    Way.OSC9: "notifications (OSC 9)",
-    Way.OSC99: "notifications (OSC 99)",
-    Way.OSC777: "notifications (OSC 777)",
-    Way.BELL: "no notifications but the bell",
+    NotificationProtocol.OSC9: "notifications (OSC 9)",
+    NotificationProtocol.OSC99: "notifications (OSC 99)",
+    NotificationProtocol.OSC777: "notifications (OSC 777)",
+    NotificationProtocol.BELL: "no notifications but the bell",
 }
 CLIPBOARD = {True: "clipboard (OSC 52)", None: "clipboard where it is allowed (OSC 52)", False: "no clipboard"}
 
@@ -165,8 +165,8 @@ def _desktop(env: Mapping[str, str]) -> Check:
 
 def _terminal_checks(environ: Mapping[str, str], *, chosen: str = "auto", root: Path = Path("/")) -> tuple[Check, ...]:
     """The terminal, tmux where we are in one, and lingering where logging out would end workers."""
-    around = tmux.around(environ)
-    here = terminals.known(environ, around, chosen=chosen)
+    around = tmux.query(environ)
+    here = terminals.identify(environ, around, chosen=chosen)
     return (check_terminal(here, environ), *check_multiplexer(here, around), *check_linger(environ, root))
 
 
@@ -175,10 +175,10 @@ def check_terminal(here: Terminal, environ: Mapping[str, str]) -> Check:
     if not environ.get("TERM"):
         return Check("terminal", ok=None, text="none here", hint="the screens need a terminal; the commands do not")
     many = {0: "no colours", 1 << 24: "16 million colours"}.get(here.colours, f"{here.colours} colours")
-    text = f"{here.name}: {many}, {WAYS[here.way]}, {CLIPBOARD[here.clipboard]}"
-    unsure = here.way is Way.BELL and not environ.get("NO_COLOR")
+    text = f"{here.name}: {many}, {WAYS[here.protocol]}, {CLIPBOARD[here.clipboard]}"
+    unsure = here.protocol is NotificationProtocol.BELL and not environ.get("NO_COLOR")
     hint = "when it can do more: ampsm config set notify.terminal osc9 (or osc99, osc777)" if unsure else ""
-    return Check("terminal", ok=None if here.way is Way.BELL else True, text=text, hint=hint)
+    return Check("terminal", ok=None if here.protocol is NotificationProtocol.BELL else True, text=text, hint=hint)
 
 
 def check_multiplexer(here: Terminal, around: Tmux | None) -> tuple[Check, ...]:
@@ -200,7 +200,7 @@ def check_multiplexer(here: Terminal, around: Tmux | None) -> tuple[Check, ...]:
 
 def _tmux_limits(around: Tmux) -> Iterator[tuple[str, str]]:
     """What tmux holds back, and the line that lets it through."""
-    if not around.passes:
+    if not around.passes_notifications:
         # `all` lets through what comes from windows that are not shown: those that have something to tell.
         word = "all" if around.numbers >= (3, 4) else "on"
         yield "notifications do not reach the terminal", f"set -g allow-passthrough {word}"

@@ -40,10 +40,10 @@ ORDER = (NoticeKind.FINISHED, NoticeKind.NEEDS_INPUT, NoticeKind.TESTS_FAILED, N
 PLACES = ("notify.desktop", "notify.terminal")
 
 WAYS = {
-    terminals.Way.OSC9: "by OSC 9",
-    terminals.Way.OSC99: "by OSC 99",
-    terminals.Way.OSC777: "by OSC 777",
-    terminals.Way.BELL: "by its bell",
+    terminals.NotificationProtocol.OSC9: "by OSC 9",
+    terminals.NotificationProtocol.OSC99: "by OSC 99",
+    terminals.NotificationProtocol.OSC777: "by OSC 777",
+    terminals.NotificationProtocol.BELL: "by its bell",
 }
 
 
@@ -62,9 +62,13 @@ class Here:
             return "This machine has a desktop: it shows notifications, app or no app."
         name = one_line(self.terminal.name, 40)
         through = f" through {self.terminal.inside}" if self.terminal.inside else ""
-        way = f"{WAYS[self.terminal.way]}{through}"
+        way = f"{WAYS[self.terminal.protocol]}{through}"
         sentence = f"No desktop here: {name} is notified {way}, while ampsm is open in it."
-        if self.tmux and not self.tmux.passes and self.terminal.way is not terminals.Way.BELL:
+        if (
+            self.tmux
+            and not self.tmux.passes_notifications
+            and self.terminal.protocol is not terminals.NotificationProtocol.BELL
+        ):
             return f"{sentence}\ntmux holds that back and rings instead; ampsm doctor says what to set."
         return sentence
 
@@ -174,7 +178,7 @@ class NotificationsScreen(AppScreen[None]):
             return
         app_of(self).write_ours(terminal.notice_sequence(where.terminal, notice.title, notice.body))
         name = one_line(where.terminal.name, 40)
-        self._show_result(f"Sent to {name} {WAYS[where.terminal.way]}. Saw nothing? ampsm doctor says why.")
+        self._show_result(f"Sent to {name} {WAYS[where.terminal.protocol]}. Saw nothing? ampsm doctor says why.")
 
     def _show_result(self, text: str) -> None:
         self.query_one("#result", Static).update(Content(text))
@@ -187,6 +191,6 @@ class NotificationsScreen(AppScreen[None]):
 
 def here(settings: Settings) -> Here:
     """Where this terminal is; asks tmux, so not in the screens' own thread."""
-    around = tmux.around(os.environ)
-    known = terminals.known(os.environ, around, chosen=settings.text("notify.terminal"))
+    around = tmux.query(os.environ)
+    known = terminals.identify(os.environ, around, chosen=settings.text("notify.terminal"))
     return Here(known, around, terminals.has_desktop(os.environ) and settings.switch("notify.desktop"))

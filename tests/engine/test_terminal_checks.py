@@ -6,7 +6,7 @@ import pytest
 
 from ampsm_engine.engine import doctor
 from ampsm_engine.engine.doctor import Check
-from ampsm_engine.terminals import Tmux, known
+from ampsm_engine.terminals import Tmux, identify
 from tests.worker.bench import Bench
 
 KITTY = {"TERM": "xterm-kitty", "COLORTERM": "truecolor"}
@@ -19,7 +19,7 @@ def one(checks: tuple[Check, ...], name: str) -> Check:
 
 
 def test_a_good_terminal_is_named_with_what_it_can_do() -> None:
-    check = doctor.check_terminal(known(KITTY), KITTY)
+    check = doctor.check_terminal(identify(KITTY), KITTY)
     assert check == Check(
         "terminal", ok=True, text="kitty: 16 million colours, notifications (OSC 99), clipboard (OSC 52)"
     )
@@ -27,39 +27,39 @@ def test_a_good_terminal_is_named_with_what_it_can_do() -> None:
 
 def test_an_unknown_terminal_has_the_bell_and_a_hint() -> None:
     environ = {"TERM": "xterm-256color"}
-    check = doctor.check_terminal(known(environ), environ)
+    check = doctor.check_terminal(identify(environ), environ)
     assert check.ok is None
     assert "256 colours, no notifications but the bell" in check.text
     assert "ampsm config set notify.terminal" in check.hint
 
 
 def test_without_a_terminal_nothing_is_guessed() -> None:
-    assert doctor.check_terminal(known({}), {}).text == "none here"
+    assert doctor.check_terminal(identify({}), {}).text == "none here"
 
 
 def test_tmux_as_it_comes_gets_the_lines_that_it_lacks() -> None:
     said = Tmux(version="3.3a", passthrough="0", clipboard="external", focus_events="0", escape_time="500")
-    (check,) = doctor.check_multiplexer(known(IN_TMUX, said), said)
+    (check,) = doctor.check_multiplexer(identify(IN_TMUX, said), said)
     assert check.ok is None
     assert check.hint == (
         "in ~/.tmux.conf: set -g allow-passthrough on | set -g focus-events on | set -s escape-time 10"
     )
     newer = Tmux(version="3.5a", passthrough="off", clipboard="off", focus_events="1", escape_time="10")
-    (check,) = doctor.check_multiplexer(known(IN_TMUX, newer), newer)
+    (check,) = doctor.check_multiplexer(identify(IN_TMUX, newer), newer)
     assert check.hint == "in ~/.tmux.conf: set -g allow-passthrough all | set -s set-clipboard on"
 
 
 def test_tmux_well_set_up_is_fine() -> None:
     said = Tmux(version="3.4", passthrough="all", clipboard="on", focus_events="1", escape_time="10")
-    (check,) = doctor.check_multiplexer(known(IN_TMUX, said), said)
+    (check,) = doctor.check_multiplexer(identify(IN_TMUX, said), said)
     assert (check.ok, check.hint) == (True, "")
 
 
 def test_a_tmux_at_the_other_end_of_a_link_cannot_be_asked() -> None:
     environ = {"TERM": "tmux-256color"}
-    (check,) = doctor.check_multiplexer(known(environ), None)
+    (check,) = doctor.check_multiplexer(identify(environ), None)
     assert (check.ok, check.hint) == (None, "there: set -g allow-passthrough on")
-    assert doctor.check_multiplexer(known(KITTY), None) == ()
+    assert doctor.check_multiplexer(identify(KITTY), None) == ()
 
 
 @pytest.fixture
