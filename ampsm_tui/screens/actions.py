@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from textual.binding import BindingType
 
 from ampsm_engine.errors import AmpsmError, Failed, Refused
-from ampsm_engine.model import BoardRow, Iteration, Session, State, Status
+from ampsm_engine.model import BoardRow, Iteration, Merge, Session, State, Status
 from ampsm_engine.plain_text import plural
 from ampsm_tui import clipboard, suspend
 from ampsm_tui.app_context import app_of
@@ -78,7 +78,7 @@ class SessionActions:
     def merge(self) -> None:
         """From the session to its base, step by step; an open conflict is gone on with."""
         if session := self.only_one("Merge of"):
-            from ampsm_tui.screens.merge import MergeScreen
+            from ampsm_tui.screens.merge.screen import MergeScreen
 
             self._screen.app.push_screen(MergeScreen(session))
 
@@ -191,6 +191,7 @@ class SessionActions:
     async def _offer_to_undo_merge(self, session: Session) -> bool:
         """Ask whether the session's merge is to be undone; False without one, or if something was trashed later."""
         from ampsm_engine.merging import operations
+        from ampsm_tui.screens.merge.outcome import confirm_undo
 
         if session.status is not Status.DONE:
             return False
@@ -200,21 +201,13 @@ class SessionActions:
         later = [fact for fact in (board.facts if board else ()) if fact.kind == "trashed" and fact.time > ended]
         if merge is None or merge.kind != "merge" or later:
             return False
-        where = f"{merge.target} and {session.branch_name}" if merge.target else session.branch_name
-        self._confirm(
-            f"Undo the merge of {session.name}?",
-            f"{where} will be as before. Nothing is lost: the commits are kept as backups.",
-            "Undo",
-            lambda: run_while_open(self._screen, self._undo_merge(session)),
-        )
+
+        def report(undone: Merge) -> None:
+            where = undone.target or session.branch_name
+            app_of(self._screen).show_toast(f"Undone: {where} is as before the merge of {session.name}")
+
+        confirm_undo(self._screen, session, merge, report)
         return True
-
-    async def _undo_merge(self, session: Session) -> None:
-        from ampsm_engine.merging import operations
-
-        merge = await ask(operations.undo, app_of(self._screen).engine, session.id)
-        where = merge.target or session.branch_name
-        app_of(self._screen).show_toast(f"Undone: {where} is as before the merge of {session.name}")
 
     def rename(self) -> None:
         """Ask for another name of the one selected session."""
