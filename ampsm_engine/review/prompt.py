@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ampsm_engine.diff.deltas import Side
-from ampsm_engine.plain_text import plural
+from ampsm_engine.plain_text import UNTYPED, plural
 from ampsm_engine.review.values import Comment, Rejection
-from ampsm_engine.plain_text import UNTYPED
 
 MOST_LINES = 40
 """Lines of a quotation."""
