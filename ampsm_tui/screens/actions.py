@@ -54,7 +54,7 @@ class SessionActions:
         if not sessions:
             return
         from ampsm_engine.engine import runs
-        from ampsm_tui.screens.writing import TextScreen
+        from ampsm_tui.screens.text_dialogs import TextScreen
 
         left = list(sessions)
 
@@ -129,7 +129,7 @@ class SessionActions:
     async def _retry(self, sessions: Sequence[Session]) -> None:
         """Show the last prompt of each of these sessions, one after the other, to be sent or left."""
         from ampsm_engine.engine import runs
-        from ampsm_tui.screens.writing import TextScreen
+        from ampsm_tui.screens.text_dialogs import TextScreen
 
         if not sessions:
             return
@@ -212,7 +212,7 @@ class SessionActions:
     def rename(self) -> None:
         """Ask for another name of the one selected session."""
         from ampsm_engine.engine import sessions as verbs
-        from ampsm_tui.screens.writing import LineScreen
+        from ampsm_tui.screens.text_dialogs import LineScreen
 
         if session := self.only_one("Rename"):
 
@@ -233,7 +233,7 @@ class SessionActions:
     def notes(self) -> None:
         """Notes of a person, kept in ampsm alone."""
         from ampsm_engine.engine import sessions as verbs
-        from ampsm_tui.screens.writing import KeptTextScreen
+        from ampsm_tui.screens.text_dialogs import KeptTextScreen
 
         if session := self.only_one("Notes of"):
 

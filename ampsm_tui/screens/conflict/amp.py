@@ -26,7 +26,7 @@ class ConflictForAmp:
     def give(self) -> None:
         """Ask what amp should know, and have it resolve what is open."""
         from ampsm_engine.engine import merges
-        from ampsm_tui.screens.writing import TextScreen
+        from ampsm_tui.screens.text_dialogs import TextScreen
 
         session_id = self._pane.session.id
 

@@ -190,7 +190,7 @@ class MergeChoices:
     def _ask_line(
         self, title: str, take: Callable[[str], Awaitable[None]], *, text: str, note: str, then: Callable[[], None]
     ) -> None:
-        from ampsm_tui.screens.writing import LineScreen
+        from ampsm_tui.screens.text_dialogs import LineScreen
 
         def answered(answer: bool | None) -> None:
             if answer:

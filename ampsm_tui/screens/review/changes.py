@@ -34,7 +34,7 @@ class ReviewChanges:
             return
         _, file, patch = found
         from ampsm_engine.engine import hunk_actions
-        from ampsm_tui.screens.writing import LineScreen
+        from ampsm_tui.screens.text_dialogs import LineScreen
 
         async def reject(text: str) -> None:
             made = await ask(
@@ -103,7 +103,7 @@ class ReviewChanges:
     def commit(self) -> None:
         """Ask for a message, and commit what is staged."""
         from ampsm_engine.engine import hunk_actions
-        from ampsm_tui.screens.writing import KeptTextScreen
+        from ampsm_tui.screens.text_dialogs import KeptTextScreen
 
         async def commit(text: str) -> None:
             message = text.strip() + "\n"
