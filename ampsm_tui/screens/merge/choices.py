@@ -120,11 +120,11 @@ class MergeChoices:
         run_while_open(self._screen, self._ask_plan(), group="plan", exclusive=True)
 
     async def _ask_plan(self) -> None:
-        from ampsm_engine.merging import merge_plan
+        from ampsm_engine.merging import preflight
 
         pane = self._pane
         try:
-            plan = await ask(merge_plan.plan, app_of(self._screen).engine, pane.session.id, pane.options)
+            plan = await ask(preflight.plan, app_of(self._screen).engine, pane.session.id, pane.options)
         except AmpsmError as refusal:
             self.plan = None
             if pane.stage == "plan":
@@ -158,7 +158,7 @@ class MergeChoices:
         return found
 
     def _ask_onto(self) -> None:
-        from ampsm_engine.merging import merge_plan
+        from ampsm_engine.merging import preflight
 
         pane = self._pane
         base = pane.session.base_branch
@@ -166,7 +166,7 @@ class MergeChoices:
         async def take(text: str) -> None:
             onto = text.strip()
             options = replace(pane.options, onto="" if onto == base else onto)
-            await ask(merge_plan.plan, app_of(self._screen).engine, pane.session.id, options)
+            await ask(preflight.plan, app_of(self._screen).engine, pane.session.id, options)
             pane.options = options
 
         def taken() -> None:

@@ -15,7 +15,7 @@ from ampsm_tui.widgets.diff.document import File
 from ampsm_tui.widgets.diff.layout import Row, RowKind
 
 if TYPE_CHECKING:
-    from ampsm_engine.git.stage_work import StagedChanges
+    from ampsm_engine.git.hunk_changes import StagedChanges
 
 
 class ReviewChanges:
