@@ -1,6 +1,6 @@
-"""Folders of ours in the temporary folder, each locked while its process lives: so what a killed one left is known.
+"""Our temporary folders, each locked while its process lives, so that those of killed processes can be removed.
 
-Their names begin with `ampsm-` and what they are for.
+Their names begin with `ampsm-` and their purpose.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ _YOUNG = 3600.0
 
 @contextlib.contextmanager
 def private_folder(purpose: str) -> Iterator[Path]:
-    """A folder that only its owner may read, and that is gone afterwards; OSError when there is no room for one."""
+    """A temporary folder, private to its owner and removed afterwards; OSError when it cannot be made."""
     folder, descriptor = make(purpose)
     try:
         yield folder

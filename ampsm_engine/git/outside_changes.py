@@ -11,12 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ampsm_engine import plain_text
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import program, records, repository, repository_state, worktree_status
 from ampsm_engine.git.libgit2 import SYMBOLIC
 from ampsm_engine.git.repository_state import State, StateDifference
-from ampsm_engine.plain_text import printable
+from ampsm_engine.plain_text import list_some, plural, printable
 
 MOST_HELD = 100
 """Entries of the stash that are held while amp runs."""
@@ -260,7 +259,7 @@ class _Explanation:
         makers = dict.fromkeys(self._maker(*one) for one in logged)
         subjects = ", ".join(f'"{printable(one[1])[:60]}"' for one in logged)
         more = f" and {count - len(logged)} more" if count > len(logged) else ""
-        return f"{_count(count, 'commit')} by {' and '.join(makers)}: {subjects}{more}"
+        return f"{plural(count, 'commit')} by {' and '.join(makers)}: {subjects}{more}"
 
     def _maker(self, author: str, _subject: str, threads: str, helpers: str) -> str:
         if self.session.thread_id and self.session.thread_id in threads:
@@ -338,7 +337,7 @@ class _Explanation:
         for found, how in ((new, how_new), (again, how_again)):
             if found:
                 names = [part.name for part in found]
-                label = f"{_count(len(names), 'file')} in your checkout"
+                label = f"{plural(len(names), 'file')} in your checkout"
                 self._add(found, label, f"{how} in your checkout: {_several(names)}", status)
         if gone:
             self._gone_from_checkout(gone)
@@ -354,7 +353,7 @@ class _Explanation:
             if was_staged and _is_commit(blob):
                 text += f"; what was staged of {printable(part.name)} is {blob[:12]}{self._pin(blob)}"
                 hints.append(f"{self._git('cat-file', 'blob', blob[:12])} prints it")
-        self._add(gone, f"{_count(len(names), 'file')} reverted in your checkout", text, ", and ".join(hints))
+        self._add(gone, f"{plural(len(names), 'file')} reverted in your checkout", text, ", and ".join(hints))
 
     def _came_in(self) -> set[str]:
         """Paths that the checkout's new commits hold: what was uncommitted is committed there."""
@@ -428,10 +427,6 @@ def _standing(value: str) -> str:
     return f"on branch {printable(value)}" if value else "on no commit"
 
 
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'s' * (number != 1)}"
-
-
 def _several(names: Sequence[str], word: str = "file") -> str:
     """`3 files (a, b, c)`."""
-    return f"{_count(len(names), word)} ({plain_text.list_some(names, NAMED)})"
+    return f"{plural(len(names), word)} ({list_some(names, NAMED)})"

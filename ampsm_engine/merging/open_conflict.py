@@ -16,9 +16,8 @@ from ampsm_engine.git.integrate.markers import MarkersLeft as MarkersLeft  # noq
 from ampsm_engine.git.integrate.values import Choice, OpenFile
 from ampsm_engine.git.values import FileChange
 from ampsm_engine.merging import journal, operations
-from ampsm_engine.merging.situation import many, named
 from ampsm_engine.model import Merge, Session, State
-from ampsm_engine.plain_text import printable
+from ampsm_engine.plain_text import list_some, plural, printable
 
 Resolution = Choice | Literal["edited", "meant"] | Mapping[int, Choice]
 """`ours` is the base, `theirs` the session's work; `edited`: as the file lies there; `meant`: and what looks like
@@ -242,7 +241,7 @@ def accept(engine: Engine, session_id: str, tree: str = "", *, keep_markers: boo
         untouched = [file.path for file in open_files if file.path not in touched and file.path not in marked]
         if untouched or (marked and not keep_markers):
             paths = [*marked, *untouched]
-            message = f"amp left {many(len(paths), 'file')} in conflict: {named(paths)}."
+            message = f"amp left {plural(len(paths), 'file')} in conflict: {list_some(paths)}."
             meant = "" if untouched else f"; where they are meant: ampsm merge {session.id} --continue --accept"
             hint = f"resolve it in {worktree}, or: ampsm merge {session.id} --abort"
             raise MarkersLeft(message, f"{hint}{meant and meant + ' --keep-markers'}")

@@ -22,6 +22,7 @@ from ampsm_engine.merging.journal import JournalPlan, Position
 from ampsm_engine.merging.situation import SessionSpan, Situation
 from ampsm_engine.merging.values import MergeResult, Options
 from ampsm_engine.model import Merge, MergeState, Session
+from ampsm_engine.plain_text import list_some
 from ampsm_engine.worker.commit_message import subject
 
 
@@ -217,10 +218,10 @@ def _refuse_unadded(now: Situation, laid: LaidOut) -> None:
     paths = conflict_checkout.unadded(worktree)
     if paths:
         verb = "were" if len(paths) > 1 else "was"
-        message = f"{situation.named(paths)} {verb} changed after being added, and that would not be merged."
+        message = f"{list_some(paths)} {verb} changed after being added, and that would not be merged."
         raise Refused(message, f"git -C {worktree} add -u takes it in (git restore drops it), {again}")
     if commits.head(worktree).commit != laid.onto and (paths := conflict_checkout.uncommitted(worktree)):
-        message = f"{situation.named(paths)} came after the commit in {worktree}, and would not be merged."
+        message = f"{list_some(paths)} came after the commit in {worktree}, and would not be merged."
         raise Refused(message, f"git -C {worktree} commit --amend --no-edit, {again}")
 
 
@@ -231,7 +232,7 @@ def _untracked(now: Situation) -> tuple[str, ...]:
     paths = [entry.path for entry in entries if entry.path not in out]
     if not paths:
         return ()
-    return (f"{situation.named(paths)} {'are' if len(paths) > 1 else 'is'} untracked in {now.worktree}: not merged",)
+    return (f"{list_some(paths)} {'are' if len(paths) > 1 else 'is'} untracked in {now.worktree}: not merged",)
 
 
 def _refuse_markers(now: Situation, plan: JournalPlan, laid: LaidOut, commit: str) -> None:
@@ -239,7 +240,7 @@ def _refuse_markers(now: Situation, plan: JournalPlan, laid: LaidOut, commit: st
     marked = markers.in_commit(now.worktree, laid, commit)
     names = [path for path, blob in marked.items() if blob not in plan.meant]
     if names:
-        message = f"There are conflict markers left in {situation.named(names)}."
+        message = f"There are conflict markers left in {list_some(names)}."
         again = f"ampsm merge {now.session.id} --continue"
         hint = f"edit in {now.worktree}, git add, then: {again}; or, where they are meant: {again} --keep-markers"
         raise MarkersLeft(message, hint)

@@ -16,11 +16,11 @@ from ampsm_engine.git.integrate.incoming import READ, Change, change_of, look_th
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.values import ConflictFile, PlannedCommit
 from ampsm_engine.merging import situation
-from ampsm_engine.merging.situation import SessionSpan, Situation, many, named
+from ampsm_engine.merging.situation import SessionSpan, Situation
 from ampsm_engine.merging.values import Finding, MergePlan, Options, PlannedStep, Preflight, ScriptState
 from ampsm_engine.model import SCRIPT_CHANGED, Iteration, ScriptResult
 from ampsm_engine.naming import session_name
-from ampsm_engine.plain_text import printable
+from ampsm_engine.plain_text import list_some, plural, printable
 
 FETCH_LIMIT = 300.0
 """Seconds that a fetch may take."""
@@ -119,10 +119,10 @@ def _upstream(now: Situation) -> Iterator[Finding]:
         yield Finding("upstream", "warn", text, f"git -C {now.root} branch --unset-upstream {now.target}")
         return
     if not theirs:
-        text = f"{now.target} has all of {name}" + (f", and {many(ours, 'commit')} more" if ours else "")
+        text = f"{now.target} has all of {name}" + (f", and {plural(ours, 'commit')} more" if ours else "")
         yield Finding("upstream", "ok", text)
     elif not ours:
-        text = f"{now.target} is {many(theirs, 'commit')} behind {name}"
+        text = f"{now.target} is {plural(theirs, 'commit')} behind {name}"
         yield Finding("upstream", "warn", text, f"git -C {now.root} fetch . {name}:{now.target}, or git pull on it")
     else:
         text = f"{now.target} and {name} have gone different ways: {ours} here, {theirs} there (was it force-pushed?)"
@@ -139,13 +139,13 @@ def _commits(now: Situation, span: SessionSpan, behind: int) -> Iterator[Finding
     by_hand = sum(not commit.ours and not commit.merge for commit in commits)
     merges = sum(commit.merge for commit in commits)
     parts = [f"{len(commits) - by_hand - merges} by amp", f"{by_hand} by hand"]
-    parts += [many(merges, "merge")] if merges else []
-    text = f"{many(len(commits), 'commit')} to bring in ({', '.join(parts)}); {now.target} has {behind} others since"
+    parts += [plural(merges, "merge")] if merges else []
+    text = f"{plural(len(commits), 'commit')} to bring in ({', '.join(parts)}); {now.target} has {behind} others since"
     hint = "--manual keep leaves commits by hand as commits of their own" if by_hand else ""
     yield Finding("commits", "ok", text, hint)
     if span.stays:
         verb = "stays" if len(span.stays) == 1 else "stay"
-        text = f"{many(len(span.stays), 'commit')} from before the session began {verb} out of {now.target}"
+        text = f"{plural(len(span.stays), 'commit')} from before the session began {verb} out of {now.target}"
         yield Finding("span", "ok", f"{text}: {situation.named_commits(span.stays)}")
     if coming := situation.coming(now, span.strangers):
         text = f"{len(coming)} of them {'is' if len(coming) == 1 else 'are'} not the session's own"
@@ -157,7 +157,7 @@ def _left_out(now: Situation) -> Iterator[Finding]:
     """What is ampsm's own in the commits, and stays out of a merge."""
     names = own_files.committed(now.root, now.fork, now.branch_tip, now.base_tip)
     if names:
-        text = f"{named(names)}: committed in the session, but ampsm's own, and not part of a merge"
+        text = f"{list_some(names)}: committed in the session, but ampsm's own, and not part of a merge"
         yield Finding("left-out", "warn", text)
 
 
@@ -166,7 +166,7 @@ def _submodules(now: Situation) -> Iterator[Finding]:
     links = incoming.unpublished_submodules(now.root, now.worktree, now.fork, now.branch_tip)
     if links:
         names = [str(link) for link in links]
-        text = f"{named(names)}: a commit that is in no remote of the submodule, only in this session's worktree"
+        text = f"{list_some(names)}: a commit that is in no remote of the submodule, only in this session's worktree"
         hint = f"git -C {now.worktree / links[0].path} push origin {links[0].commit}:refs/heads/NAME"
         yield Finding("submodules", "warn", text, f"{hint}. A merge asks, or takes --yes")
 
@@ -242,7 +242,7 @@ def _conflicts(now: Situation, conflicts: tuple[ConflictFile, ...]) -> Iterator[
         yield Finding("conflicts", "ok", f"none foreseen with {now.target}")
         return
     paths = [f"{file.path} ({file.kind})" for file in conflicts]
-    text = f"{many(len(paths), 'file')} would conflict with {now.target}: {named(paths)}"
+    text = f"{plural(len(paths), 'file')} would conflict with {now.target}: {list_some(paths)}"
     yield Finding("conflicts", "warn", text, "a merge lays them out in the session's worktree, and can be aborted")
 
 
@@ -254,11 +254,11 @@ def _incoming(now: Situation, span: SessionSpan, objects: ObjectStore) -> Iterat
     at_end, between = look_through(objects, [whole], target), look_through(objects, each, target)
     asks = "A merge asks, or takes --yes"
     if at_end.secrets:
-        text = f"something that looks like a secret would be merged, in {named(at_end.secrets)}"
+        text = f"something that looks like a secret would be merged, in {list_some(at_end.secrets)}"
         hint = f"ampsm diff {now.session.id} shows where; take it out and commit. {asks}"
         yield Finding("secrets", "warn", text, hint)
     elif between.secrets:
-        text = f"something that looks like a secret is on the way, in {named(between.secrets)}"
+        text = f"something that looks like a secret is on the way, in {list_some(between.secrets)}"
         yield Finding(
             "secrets", "warn", text, f"one squash leaves it out; --no-squash or --manual keep may not. {asks}"
         )
@@ -267,7 +267,7 @@ def _incoming(now: Situation, span: SessionSpan, objects: ObjectStore) -> Iterat
     else:
         yield Finding("secrets", "ok", "none foreseen")
     if rubbish := at_end.rubbish or between.rubbish:
-        text = f"what rarely belongs in a history would be merged: {named(rubbish)}"
+        text = f"what rarely belongs in a history would be merged: {list_some(rubbish)}"
         hint = f"git -C {now.worktree} rm -r --cached PATH, and a line in .gitignore. {asks}"
         yield Finding("rubbish", "warn", text, hint)
 
@@ -288,10 +288,10 @@ def _steps(now: Situation, span: SessionSpan, options: Options) -> Iterator[Plan
     if options.kind == "squash" or (options.kind == "merge" and options.squash):
         kept = by_hand if options.manual == "keep" else 0
         squashed = len(commits) - kept
-        text = f"{many(squashed, 'commit')} {'become' if squashed != 1 else 'becomes'} one"
-        yield PlannedStep("squash", text + (f"; {many(kept, 'commit')} by hand stay" if kept else ""))
+        text = f"{plural(squashed, 'commit')} {'become' if squashed != 1 else 'becomes'} one"
+        yield PlannedStep("squash", text + (f"; {plural(kept, 'commit')} by hand stay" if kept else ""))
     if options.kind != "squash":
-        aside = f" without {many(len(span.stays), 'commit')} from before it began" if span.stays else ""
+        aside = f" without {plural(len(span.stays), 'commit')} from before it began" if span.stays else ""
         yield PlannedStep("rebase", f"{branch} goes onto {target} at {now.base_tip[:12]}{aside}")
     if options.kind == "merge" and not options.pull_request:
         way = "is fast-forwarded" if options.fast_forward else "gets a merge commit"

@@ -17,8 +17,9 @@ from ampsm_engine.git.integrate.incoming import Change, Incoming, change_of, loo
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.values import LaidOut, PlannedCommit, Rewritten
 from ampsm_engine.merging import preflight, publish, situation
-from ampsm_engine.merging.situation import SessionSpan, Situation, many, named
+from ampsm_engine.merging.situation import SessionSpan, Situation
 from ampsm_engine.merging.values import Options
+from ampsm_engine.plain_text import list_some, plural
 
 ALL = "*"
 """The answer that says yes to whatever is asked."""
@@ -97,10 +98,10 @@ def of_incoming(found: Incoming, kind: str) -> Iterator[Question]:
     """What is asked about files and messages that would become reachable."""
     done = _DONE.get(kind, "merged")
     if found.secrets:
-        text = f"Something that looks like a secret would be {done}, in {named(found.secrets)}"
+        text = f"Something that looks like a secret would be {done}, in {list_some(found.secrets)}"
         yield Question("secrets", text, found.secrets)
     if found.rubbish:
-        text = f"What rarely belongs in a history would be {done}: {named(found.rubbish)}"
+        text = f"What rarely belongs in a history would be {done}: {list_some(found.rubbish)}"
         yield Question("rubbish", text, found.rubbish)
     if not found.is_whole:
         text = f"It is so much that it was not looked through for secrets to its end, and would be {done}"
@@ -111,8 +112,8 @@ def _submodules(now: Situation, kind: str) -> Iterator[Question]:
     links = incoming.unpublished_submodules(now.root, now.worktree, now.fork, now.branch_tip)
     if links and kind == "merge":
         names = tuple(str(link) for link in links)
-        text = f"A commit of a submodule that is only in this session's worktree would be needed by all: {named(names)}"
-        yield Question("submodules", text, names)
+        text = "A commit of a submodule that is only in this session's worktree would be needed by all"
+        yield Question("submodules", f"{text}: {list_some(names)}", names)
 
 
 def of_resolution(now: Situation, options: Options, laid: LaidOut, commit: str) -> tuple[Question, ...]:
@@ -202,12 +203,14 @@ def _others(now: Situation, span: SessionSpan, unpushed: Sequence[PlannedCommit]
     name, coming = now.session.name, situation.coming(now, span.strangers)
     if coming:
         text = (
-            f"{many(len(coming), 'commit')} on the branch of {name} {'is' if len(coming) == 1 else 'are'} not its own"
+            f"{plural(len(coming), 'commit')} on the branch of {name} {'is' if len(coming) == 1 else 'are'} not its own"
         )
         items = tuple(commit.sha for commit in coming)
         yield Question("others", f"{text}, and would come along: {situation.named_commits(coming)}", items)
     if unpushed:
-        text = f"The pull request would also bring {many(len(unpushed), 'commit')} of {now.target} that are not pushed"
+        text = (
+            f"The pull request would also bring {plural(len(unpushed), 'commit')} of {now.target} that are not pushed"
+        )
         items = tuple(commit.sha for commit in unpushed)
         yield Question("others", f"{text}: {situation.named_commits(unpushed)}", items)
 

@@ -20,11 +20,8 @@ from ampsm_engine.git.integrate.values import PlannedCommit
 from ampsm_engine.git.values import Repo
 from ampsm_engine.merging.values import Finding, Kind
 from ampsm_engine.model import MergeState, Session, State
-from ampsm_engine.plain_text import printable
+from ampsm_engine.plain_text import list_some, plural, printable
 from ampsm_engine.store import Store
-
-NAMED = 3
-"""Files that a finding names; it counts the others."""
 
 SESSION_TRAILER = "Ampsm-Session"
 
@@ -195,14 +192,14 @@ def _uncommitted(now: Situation) -> Iterator[Finding]:
     changed = [change.path for change in changes.told(entries) if change.path not in out]
     if changed:
         text = (
-            f"{many(len(changed), 'file')} of {now.session.name} {'is' if len(changed) == 1 else 'are'} not committed"
+            f"{plural(len(changed), 'file')} of {now.session.name} {'is' if len(changed) == 1 else 'are'} not committed"
         )
         hint = f"git -C {now.worktree} add -A && git -C {now.worktree} commit, or: ampsm iterate {now.session.id}"
-        yield Finding("worktree", "stop", f"{text}: {named(changed)}.", hint)
+        yield Finding("worktree", "stop", f"{text}: {list_some(changed)}.", hint)
         return
     yield Finding("worktree", "ok", "clean")
     if choice.left_out:
-        text = f"not committed, and not part of a merge: {named([left.path for left in choice.left_out])}"
+        text = f"not committed, and not part of a merge: {list_some([left.path for left in choice.left_out])}"
         yield Finding("left-out", "warn", text, f"ampsm diff {now.session.id} --uncommitted")
 
 
@@ -225,18 +222,6 @@ def _target(now: Situation, *, moves_target: bool) -> Iterator[Finding]:
             yield Finding("base", "stop", reason.message, reason.hint)
         return
     yield Finding("base", "ok", f"{now.target} is at {now.base_tip[:12]}")
-
-
-def many(number: int, thing: str) -> str:
-    """`1 file`, `3 files`."""
-    return f"{number} {thing}{'s' * (number != 1)}"
-
-
-def named(names: Sequence[str]) -> str:
-    """The first names, and how many more there are."""
-    more = len(names) - NAMED
-    shown = ", ".join(printable(name)[:100] for name in names[:NAMED])
-    return f"{shown} and {more} more" if more > 0 else shown
 
 
 @dataclass(frozen=True, slots=True)

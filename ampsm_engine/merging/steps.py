@@ -20,10 +20,10 @@ from ampsm_engine.git.integrate.object_store import ObjectStore, held
 from ampsm_engine.git.integrate.values import BranchMove, MovedBranch, RewriteConflict, Rewritten
 from ampsm_engine.merging import journal, situation
 from ampsm_engine.merging.journal import JournalPlan, Position
-from ampsm_engine.merging.situation import Situation, many, named
+from ampsm_engine.merging.situation import Situation
 from ampsm_engine.model import Merge, MergeState, Session, Status
 from ampsm_engine.notices import News, NoticeKind
-from ampsm_engine.plain_text import printable
+from ampsm_engine.plain_text import list_some, plural, printable
 from ampsm_engine.worker import agent_context, desktop_notices
 
 PAST = {"merge": "merged", "squash": "squashed", "rebase": "rebased"}
@@ -147,7 +147,7 @@ def waits(engine: Engine, now: Situation, merge: Merge, stopped: Stopped) -> Con
     plan = journal.read(merge)
     plan = replace(plan, position=stopped.position, given="", given_tree="", accepted="", conflicts=plan.conflicts + 1)
     paths = [file.path for file in stopped.conflict.files]
-    text = notices.conflict(now.session.name, now.target, f"{many(len(paths), 'file')}: {named(paths)}")
+    text = notices.conflict(now.session.name, now.target, f"{plural(len(paths), 'file')}: {list_some(paths)}")
     write_help(now, merge, stopped.conflict)
     engine.store.merges.end(
         merge.id,

@@ -19,7 +19,7 @@ from ampsm_engine.git.integrate.values import BranchMove, MovedBranch
 from ampsm_engine.git.records import TreeEntry
 from ampsm_engine.git.repository import BRANCHES
 from ampsm_engine.git.values import Repo, Worktree
-from ampsm_engine.plain_text import printable
+from ampsm_engine.plain_text import list_some
 from ampsm_engine.private_folder import private_folder
 
 _REFRESH = ("update-index", "-q", "--refresh")
@@ -329,7 +329,7 @@ def blocked(path: Path, changes: dict[str, str], lying: Sequence[str] = ()) -> R
     names = sorted({*lying, *(name for name in dirty if _touches(name, changes))})
     if not names:
         return None
-    message = f"Changes that are not committed are in the way in {path}: {_some(names)}."
+    message = f"Changes that are not committed are in the way in {path}: {list_some(names, _NAMED)}."
     return Refused(message, f"git -C {path} status")
 
 
@@ -367,8 +367,3 @@ def _lies_there(path: Path, name: str) -> bool:
         return True
     parents = list(Path(name).parents)[:-1]
     return any((path / one).is_symlink() or (path / one).is_file() for one in parents)
-
-
-def _some(names: list[str]) -> str:
-    shown = ", ".join(printable(name) for name in names[:_NAMED])
-    return shown + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
