@@ -21,6 +21,9 @@ _UNSEEN = re.compile(
 )
 """Joiners are not in it: scripts need them."""
 
+UNTYPED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
+"""What has no place in a text that a person wrote: control, order, and halves of characters; tab and newline have."""
+
 
 def plural(count: int, noun: str) -> str:
     """A count with its noun: `1 file`, `3 files`."""

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-_OURS = re.compile(r"\.?ampsm-(trash|commit|forecast|proof|index|merge|review|live|sides)-\w+")
+_OURS = re.compile(r"\.?ampsm-(trash|commit|forecast|proof|index|merge|review|live|sides|differ)-\w+")
 _YOUNG = 3600.0
 """Seconds in which a folder that does not bear its name yet may still be on its way to it."""
 
@@ -21,17 +21,35 @@ _YOUNG = 3600.0
 @contextlib.contextmanager
 def private_folder(purpose: str) -> Iterator[Path]:
     """A temporary folder, private to its owner and removed afterwards; OSError when it cannot be made."""
-    young = Path(tempfile.mkdtemp(prefix=f".ampsm-{purpose}-"))
-    descriptor = os.open(young, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    folder = young
+    folder, descriptor = make(purpose)
     try:
-        # Locked before it has the name by which others look for what was left.
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        folder = young.rename(young.with_name(young.name.removeprefix(".")))
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         os.close(descriptor)
+
+
+def make(purpose: str) -> tuple[Path, int]:
+    """A folder that only its owner may read, and the descriptor that holds it: closed, others may take it away."""
+    young = Path(tempfile.mkdtemp(prefix=f".ampsm-{purpose}-"))
+    try:
+        # Locked before it has the name by which others look for what was left.
+        descriptor = hold(young)
+        return young.rename(young.with_name(young.name.removeprefix("."))), descriptor
+    except BaseException:
+        shutil.rmtree(young, ignore_errors=True)
+        raise
+
+
+def hold(folder: Path) -> int:
+    """Lock a folder, as one that another process has left; BlockingIOError while a living one holds it."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def remove_abandoned() -> None:
@@ -44,12 +62,9 @@ def remove_abandoned() -> None:
 
 def _remove_if_free(folder: Path) -> None:
     with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        try:
-            found = os.fstat(descriptor)
-            is_young = folder.name.startswith(".") and time.time() - found.st_mtime < _YOUNG
-            if found.st_uid == os.getuid() and not is_young:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)
-        finally:
+        found = folder.lstat()
+        is_young = folder.name.startswith(".") and time.time() - found.st_mtime < _YOUNG
+        if found.st_uid == os.getuid() and not is_young:
+            descriptor = hold(folder)
+            shutil.rmtree(folder, ignore_errors=True)
             os.close(descriptor)

@@ -7,7 +7,8 @@ git does it as a person would, without what it would print: `git reset --soft $(
 and `git rebase BASE` in the session's worktree, `git merge --no-ff` in the main one. No editor is opened, and nothing
 is looked at before.
 
-We do it in three ways: the steps alone (`git.integrate`: commits made, branches and checkouts moved); the engine's
+We do it in several ways: the steps alone (`git.integrate`: commits made, branches and checkouts moved), also without
+our own merges of trees and without our own packs, so that it shows what these earn; the engine's
 verb `operations.merge` as the app has it done, which looks for what is in the way, writes its journal and keeps what
 was before; and `ampsm merge` as a process, the start of Python in it, or its three commands one after the other.
 """
@@ -19,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest import mock
 
 from ground import AMPSM, ground, repository
 
@@ -61,18 +63,32 @@ class Scene:
 
     def steps(self, *, squashing: bool) -> None:
         """The steps alone."""
-        from ampsm_engine.git import integrate
+        from ampsm_engine.git.integrate import branch_move, rewrite, squash
         from ampsm_engine.git.integrate.object_store import ObjectStore
         from ampsm_engine.git.integrate.values import BranchMove
 
         on, work = ObjectStore(self.root), self.tip
         if squashing:
-            work = integrate.squash(on, work, self.base, "All of it").tip
-        work = integrate.rebase(on, work, self.base, reapply=True).tip
-        merged = integrate.merge(on, self.base, work, ff=False, message="Merge it")
+            work = squash.squash(on, work, self.base, "All of it").tip
+        work = rewrite.rebase(on, work, self.base, reapply=True).tip
+        merged = rewrite.merge(on, self.base, work, ff=False, message="Merge it")
         on.database.flush()
         moves = (BranchMove(self.branch, self.tip, work), BranchMove(self.target, self.base, merged.commit))
-        integrate.move_together(on, moves)
+        branch_move.move_together(on, moves)
+
+    def merged_by_git(self, *, squashing: bool) -> None:
+        """The steps, with each merge of trees left to git: what our own of `integrate.trees` earn."""
+        from ampsm_engine.git.integrate import trees
+
+        with mock.patch.object(trees.Merger, "merged", return_value=None):
+            self.steps(squashing=squashing)
+
+    def in_single_files(self, *, squashing: bool) -> None:
+        """The steps, with each object a file of its own: what the packs of `integrate.object_store` earn."""
+        from ampsm_engine.git.integrate import object_store
+
+        with mock.patch.object(object_store, "_FEW", 1_000_000):
+            self.steps(squashing=squashing)
 
     def verb(self, *, squashing: bool) -> None:
         """The engine's verb."""
@@ -160,6 +176,8 @@ def main() -> None:
                 print(f"{what} in {width} {'other' if apart else 'of the same'} files:", flush=True)
                 for name, ours in (
                     ("the steps", scene.steps),
+                    ("the steps, merged by git", scene.merged_by_git),
+                    ("the steps, in single files", scene.in_single_files),
                     ("the engine's verb", scene.verb),
                     ("ampsm merge", scene.command),
                     ("a command for each", scene.commands),

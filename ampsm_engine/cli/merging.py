@@ -56,7 +56,7 @@ def preflight_command(reference: str, onto: str | None, *, fetch: bool, no_scrip
     engine = arguments.open_engine()
     session = arguments.session(engine, reference)
     from ampsm_engine.engine import merges
-    from ampsm_engine.merging import merge_plan
+    from ampsm_engine.merging import preflight
     from ampsm_engine.merging.values import Options
 
     def show(content: bytes) -> None:
@@ -64,7 +64,7 @@ def preflight_command(reference: str, onto: str | None, *, fetch: bool, no_scrip
         sys.stderr.flush()
 
     found = merges.preflight(engine, session.id, onto=onto or "", fetch=fetch, run_script=not no_script, output=show)
-    draft = merge_plan.plan(engine, session.id, Options(onto=onto or "")).draft if found.commits else ""
+    draft = preflight.plan(engine, session.id, Options(onto=onto or "")).draft if found.commits else ""
     if as_json:
         plain: Any = documents.plain(found)
         output.document({**plain, "ready": found.ready, "draft": draft})

@@ -10,7 +10,7 @@ from ampsm_engine.differ.protocol import SUBMODULE, FileEntry, Kind, Side
 from ampsm_engine.git import diff_library
 from ampsm_engine.git.attributes import Attributes
 from ampsm_engine.git.diff_library import Source
-from ampsm_engine.git.renames import Rename
+from ampsm_engine.git.diff_program import Rename
 
 DATA_LIMIT = 16 << 20
 """Bytes of one file's patch that cross; the rest is counted."""

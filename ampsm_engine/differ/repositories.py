@@ -5,39 +5,34 @@ process lives, and removed with it. What a killed process left is swept by the n
 """
 
 import contextlib
-import fcntl
 import functools
 import hashlib
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ampsm_engine import private_folder
 from ampsm_engine.differ.comparison import Comparison
 from ampsm_engine.errors import AmpsmError, Failed, Unfit
-from ampsm_engine.git import changes, diff_library, diff_program, live, renames
+from ampsm_engine.git import changes, diff_library, diff_program, records, snapshot
 from ampsm_engine.git.diff_library import Source
-from ampsm_engine.home import PRIVATE_FOLDER, open_private
+from ampsm_engine.home import PRIVATE_FOLDER
 
 T = TypeVar("T")
-
-_PREFIX = "ampsm-differ-"
-_YOUNG = 60.0
-"""Seconds in which a folder without a lock may still be on its way to one."""
 
 
 class Repositories:
     """The sources of one diff process."""
 
     def __init__(self, folder: str) -> None:
-        self.folder = ""
-        self._lease = -1
+        self.folder, self._lease = "", -1
         self._sources: dict[tuple[str, str], Source] = {}
-        if folder:
-            self._lock_folder(Path(folder))
+        with contextlib.suppress(OSError):  # of a diff process that died, and gone or taken by now
+            if folder:
+                self._lease, self.folder = private_folder.hold(Path(folder)), folder
 
     def snapshot(self, worktree: str, _repo_root: str) -> Callable[[], Any]:
         """The task that writes a worktree as a tree; it gives [tree, files left out, True]."""
@@ -59,7 +54,7 @@ class Repositories:
     def variables(self, worktree: str) -> dict[str, str | Path]:
         """The environment in which the git program finds the live worktree's objects."""
         objects = self._objects(worktree)
-        return {} if objects is None else dict(live.reading(Path(worktree), objects))
+        return {} if objects is None else dict(snapshot.reading(Path(worktree), objects))
 
     def objects(self, worktree: str) -> str:
         """The folder of a live worktree's objects; empty when there is none."""
@@ -71,7 +66,7 @@ class Repositories:
         variables = self.variables(worktree)
         if not made.old_tree or not made.new_tree or not made.may_have_renames:
             return list
-        return functools.partial(renames.moves, where, made.old_tree, made.new_tree, variables)
+        return functools.partial(diff_program.moves, where, made.old_tree, made.new_tree, variables)
 
     def counts(self, worktree: str, repo_root: str, made: Comparison) -> Callable[[], Any]:
         """The task that counts the lines that each file gained and lost; it gives None when git fails."""
@@ -109,18 +104,12 @@ class Repositories:
         return place
 
     def _make_folder(self) -> None:
-        _remove_abandoned()
+        private_folder.remove_abandoned()
         try:
-            self._lock_folder(Path(tempfile.mkdtemp(prefix=_PREFIX)))
+            folder, self._lease = private_folder.make("differ")
         except OSError as reason:
             message = f"There is no room for the state of a worktree: {reason.strerror}: {reason.filename}."
             raise Unfit(message, f"df -h {tempfile.gettempdir()}") from reason
-
-    def _lock_folder(self, folder: Path) -> None:
-        with contextlib.suppress(OSError):
-            folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
-            self._lease = open_private(folder / "lease", os.O_RDWR | os.O_CREAT)
-            fcntl.flock(self._lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self.folder = str(folder)
 
 
@@ -134,7 +123,7 @@ def attempt(action: Callable[[], T]) -> T | list[str]:
 
 def _write_tree(worktree: Path, place: Path) -> list[Any]:
     try:
-        tree, left_out = live.kept_tree(worktree, place)
+        tree, left_out = snapshot.kept_tree(worktree, place)
     except OSError as reason:
         message = f"The state of {worktree} could not be written down: {reason.strerror}: {reason.filename}."
         raise Failed(message, f"df -h {tempfile.gettempdir()}") from reason
@@ -142,28 +131,9 @@ def _write_tree(worktree: Path, place: Path) -> list[Any]:
 
 
 def _count_lines(where: Path, made: Comparison, variables: dict[str, str | Path]) -> dict[str, Any] | None:
-    nothing = changes.empty_tree(made.old_tree or made.new_tree)
+    nothing = records.empty_tree(made.old_tree or made.new_tree)
     sides = (made.old_tree or nothing, made.new_tree or nothing)
     try:
         return dict(changes.line_counts(where, *sides, ignore_whitespace=made.ignore_whitespace, variables=variables))
     except AmpsmError:
         return None  # something is missing or damaged, and the file says so
-
-
-def _remove_abandoned() -> None:
-    """Remove the folders of processes that were killed."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        with contextlib.suppress(OSError):
-            found = folder.lstat()
-            if found.st_uid != os.getuid() or not folder.is_dir() or folder.is_symlink():
-                continue
-            if not (folder / "lease").exists():
-                if time.time() - found.st_mtime > _YOUNG:
-                    shutil.rmtree(folder, ignore_errors=True)
-                continue
-            lease = os.open(folder / "lease", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
-            try:
-                fcntl.flock(lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)
-            finally:
-                os.close(lease)

@@ -13,7 +13,8 @@ from ampsm_engine.diff.deltas import Side
 from ampsm_engine.engine import ranges, views
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import changes, pinned_refs
-from ampsm_engine.git.scratch import Scratch, TreeEntry, scratch
+from ampsm_engine.git.records import TreeEntry
+from ampsm_engine.git.worktree_entries import Scratch, scratch
 from ampsm_engine.model import Iteration, Session, State
 from ampsm_engine.review import anchors
 from ampsm_engine.review.anchors import Edit

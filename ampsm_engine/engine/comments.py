@@ -11,7 +11,8 @@ from ampsm_engine.diff.deltas import Side
 from ampsm_engine.engine import comment_positions, ranges, runs, views
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import pinned_refs
-from ampsm_engine.git.scratch import Scratch, TreeEntry, scratch
+from ampsm_engine.git.records import TreeEntry
+from ampsm_engine.git.worktree_entries import Scratch, scratch
 from ampsm_engine.model import Iteration
 from ampsm_engine.naming import LEAST_OF_AN_ID, new_id
 from ampsm_engine.review import prompt

@@ -100,15 +100,15 @@ def roll_back_interrupted(home: Home, store: Store) -> tuple[str, ...]:
 
 
 def _roll_back(store: Store, session_id: str, known: dict[str, object]) -> str:
-    from ampsm_engine.git import abandoned, repository, worktrees
+    from ampsm_engine.git import orphaned_processes, repository, worktrees
 
     root = Path(str(known["root"]))
     if not root.is_dir():
         raise NotFound(f"The repository {root} is not there.", f"ls -ld {root}")
     repo = repository.around(root)
     worktree = repo.root / repository.WORKTREES / session_id
-    abandoned.end((repo.root,), lambda words: os.fsencode(worktree) in words)
-    abandoned.end((worktree,))
+    orphaned_processes.end((repo.root,), lambda words: os.fsencode(worktree) in words)
+    orphaned_processes.end((worktree,))
     with contextlib.suppress(NotFound):
         session = store.sessions.get(session_id)
         if session.amp_prompt and not store.iterations.of(session_id):

@@ -14,10 +14,9 @@ from ampsm_engine.context import Engine
 from ampsm_engine.diff import hunks
 from ampsm_engine.engine import ranges
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.git import commits, hunk_work, lock, pinned_refs, repository, stage_work
-from ampsm_engine.git.hunk_work import HunkPlan
-from ampsm_engine.git.scratch import Scratch, scratch
-from ampsm_engine.git.stage_work import StagedChanges
+from ampsm_engine.git import commits, hunk_changes, lock, pinned_refs, repository
+from ampsm_engine.git.hunk_changes import HunkPlan, StagedChanges
+from ampsm_engine.git.worktree_entries import Scratch, scratch
 from ampsm_engine.model import Session
 from ampsm_engine.naming import new_id
 from ampsm_engine.plain_text import printable
@@ -46,9 +45,9 @@ def reject(
     change = _hunk(hunk)
     with _at_work(engine, session_id) as (session, at):
         ends = ranges.resolve(engine, session_id, range_)
-        hunk_work.may_begin(at, session.branch_name)
-        plan = hunk_work.rejecting(at, path, change, old_path=old_path, old=ends.old, new=ends.new)
-        hunk_work.check(at, plan)
+        hunk_changes.may_begin(at, session.branch_name)
+        plan = hunk_changes.rejecting(at, path, change, old_path=old_path, old=ends.old, new=ends.new)
+        hunk_changes.check(at, plan)
         rejection = Rejection(
             id=new_id(),
             session_id=session.id,
@@ -56,7 +55,7 @@ def reject(
             old_path=old_path if old_path != path else None,
             reason=(reason or "").strip() or None,
             quote=_quote(at, plan, change),
-            tree=hunk_work.kept(at, plan),
+            tree=hunk_changes.kept(at, plan),
             created_at=timestamps.now(),
             note=plan.note,
         )
@@ -70,7 +69,7 @@ def reject(
 def _carry_out(engine: Engine, at: Scratch, plan: HunkPlan, rejection: Rejection) -> str | None:
     message = _message("reject", rejection, rejection.reason or "")
     try:
-        return hunk_work.carry_out(at, plan, message, hooks=engine.settings.switch("commit.hooks"))
+        return hunk_changes.carry_out(at, plan, message, hooks=engine.settings.switch("commit.hooks"))
     except BaseException:
         now = repository.resolve(at.worktree, "HEAD")
         if now == at.head:  # nothing was done yet
@@ -89,11 +88,11 @@ def undo_reject(engine: Engine, rejection_id: str) -> Rejection:
         message = f"The change in {printable(rejection.path)} was brought back already."
         raise Refused(message, f"ampsm diff {rejection.session_id}")
     with _at_work(engine, rejection.session_id) as (session, at):
-        hunk_work.may_begin(at, session.branch_name)
-        plan = hunk_work.restoring(at, rejection.tree)
-        hunk_work.check(at, plan)
+        hunk_changes.may_begin(at, session.branch_name)
+        plan = hunk_changes.restoring(at, rejection.tree)
+        hunk_changes.check(at, plan)
         words = _message("restore", rejection, "")
-        hunk_work.carry_out(at, plan, words, hooks=engine.settings.switch("commit.hooks"))
+        hunk_changes.carry_out(at, plan, words, hooks=engine.settings.switch("commit.hooks"))
     fact = ("unrejected", f"a change in {printable(rejection.path)} is back")
     return store.reviews.change_rejection(rejection.id, fact, undone_at=timestamps.now())
 
@@ -116,8 +115,8 @@ def stage(
 ) -> StagedChanges:
     """Stage a hunk of what is not committed (None: the whole file); answers what is staged then."""
     with _at_work(engine, session_id) as (_, at):
-        stage_work.stage(at, path, _hunk(hunk), old_path)
-        return stage_work.staged(at.worktree)
+        hunk_changes.stage(at, path, _hunk(hunk), old_path)
+        return hunk_changes.staged(at.worktree)
 
 
 def unstage(
@@ -125,14 +124,14 @@ def unstage(
 ) -> StagedChanges:
     """Take a hunk (None: the whole file) out of the index again; answers what is staged then."""
     with _at_work(engine, session_id) as (_, at):
-        stage_work.unstage(at, path, _hunk(hunk), old_path)
-        return stage_work.staged(at.worktree)
+        hunk_changes.unstage(at, path, _hunk(hunk), old_path)
+        return hunk_changes.staged(at.worktree)
 
 
 def staged(engine: Engine, session_id: str) -> StagedChanges:
     """What is staged in a session's worktree; nothing when that is gone."""
     worktree = Path(engine.store.sessions.get(session_id).worktree_path)
-    return stage_work.staged(worktree) if worktree.is_dir() else StagedChanges()
+    return hunk_changes.staged(worktree) if worktree.is_dir() else StagedChanges()
 
 
 def commit_staged(engine: Engine, session_id: str, message: str) -> str:
@@ -143,8 +142,8 @@ def commit_staged(engine: Engine, session_id: str, message: str) -> str:
     if not message.strip():
         raise Refused("A commit needs a message.", "Write what the commit does.")
     with _at_work(engine, session_id) as (session, at):
-        hunk_work.may_begin(at, session.branch_name)
-        if not stage_work.staged(at.worktree).paths:
+        hunk_changes.may_begin(at, session.branch_name)
+        if not hunk_changes.staged(at.worktree).paths:
             raise Refused("Nothing is staged.", f"git -C {at.worktree} add FILE")
         lines = [line.rstrip() for line in redact.text(message).replace("\0", "").strip().splitlines()]
         content = ("\n".join(lines) + "\n").encode("utf-8", "replace")

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from ampsm_engine import plain_text
 from ampsm_engine.context import Engine
-from ampsm_engine.git import changes, commits, inventory, repository
+from ampsm_engine.git import changes, commits, repository, worktree_status
 from ampsm_engine.git.integrate.proof import proof, reverted_files
 from ampsm_engine.git.integrate.values import PlannedCommit
-from ampsm_engine.git.inventory import Inventory
+from ampsm_engine.git.worktree_status import Inventory
 from ampsm_engine.model import MergeState, Session
 from ampsm_engine.plain_text import plural, printable
 
@@ -74,7 +74,7 @@ def prove(engine: Engine, session: Session) -> Proven:
     """
     root, worktree = Path(session.repo_root), Path(session.worktree_path)
     tips = _tips(root, worktree, session)
-    lying = inventory.of(worktree)
+    lying = worktree_status.inventory_of(worktree)
     uncommitted = tuple(change.path for change in changes.status(worktree)) if worktree.is_dir() else ()
     found: Proven | None = None
     for name in _places(engine, session, root):

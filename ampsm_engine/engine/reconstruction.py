@@ -22,8 +22,8 @@ from ampsm_engine.context import Engine
 from ampsm_engine.engine import merged_check
 from ampsm_engine.engine.relocation import Disagreement
 from ampsm_engine.errors import AmpsmError
-from ampsm_engine.git import changes, history, program, registry, repository, stash_commit
-from ampsm_engine.git.places import Base, Repo, Worktree
+from ampsm_engine.git import changes, history, program, repository, stash_commit, worktrees
+from ampsm_engine.git.values import Base, Repo, Worktree
 from ampsm_engine.home import RunDirectory
 from ampsm_engine.model import Iteration, Outcome, Session, State, Status, ToolCall
 from ampsm_engine.plain_text import plural
@@ -174,7 +174,7 @@ class _LostSessionSearch:
 
     @cached_property
     def _listed(self) -> tuple[Worktree, ...]:
-        return registry.listed(self.repo)
+        return worktrees.listed(self.repo)
 
     def _worktrees(self) -> Iterator[Remains]:
         below = self.repo.root / repository.WORKTREES

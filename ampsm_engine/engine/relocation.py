@@ -11,8 +11,8 @@ from pathlib import Path
 
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError
-from ampsm_engine.git import program, registry, repository, trash, worktrees
-from ampsm_engine.git.places import Repo
+from ampsm_engine.git import program, repository, trash, worktrees
+from ampsm_engine.git.values import Repo
 from ampsm_engine.model import Session
 
 _NEIGHBOURS = 500
@@ -113,7 +113,7 @@ def _holding(place: Path, session: Session) -> Repo | None:
         repo = repository.around(place)
     except AmpsmError:
         return None
-    if registry.admin_dir(repo.common_dir, Path(session.worktree_path)) is not None:
+    if worktrees.admin_dir(repo.common_dir, Path(session.worktree_path)) is not None:
         return repo
     with contextlib.suppress(AmpsmError):
         if trash.holds(repo.root, session.id) or program.told(
@@ -140,7 +140,7 @@ def _registered(repo: Repo, session: Session, taken: Collection[Path]) -> Path |
 
 def _moved_by_hand(repo: Repo, session: Session, places: Sequence[Path]) -> Path | None:
     """The worktree whose .git file names the session's administrative folder: after `mv`."""
-    admin = registry.admin_dir(repo.common_dir, Path(session.worktree_path))
+    admin = worktrees.admin_dir(repo.common_dir, Path(session.worktree_path))
     if admin is None:
         return None
     for place in (*places, *_likely_places(Path(session.worktree_path))):

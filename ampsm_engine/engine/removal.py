@@ -11,7 +11,7 @@ from ampsm_engine import unsent_texts
 from ampsm_engine.context import Engine
 from ampsm_engine.engine import relocation
 from ampsm_engine.errors import AmpsmError, NotFound, Refused, Unfit
-from ampsm_engine.git import inventory, lock, pinned_refs, repository, trash, worktrees
+from ampsm_engine.git import lock, pinned_refs, repository, trash, worktree_status, worktrees
 from ampsm_engine.model import Session
 
 _IS_BACK = " is back from the trash"
@@ -91,11 +91,11 @@ def describe_ignored(engine: Engine, session_id: str) -> str:
     return f"What git ignores in {session.name} is not kept: {lost}." if lost.paths else ""
 
 
-def _inventory(session: Session) -> inventory.Inventory:
+def _inventory(session: Session) -> worktree_status.Inventory:
     try:
-        return inventory.of(Path(session.worktree_path))
+        return worktree_status.inventory_of(Path(session.worktree_path))
     except AmpsmError:
-        return inventory.Inventory()
+        return worktree_status.Inventory()
 
 
 def unversioned_contents(session: Session) -> tuple[str, ...]:
@@ -263,7 +263,7 @@ def restore_last(engine: Engine) -> Session:
 
 
 def _purge_from_repository(session: Session) -> None:
-    from ampsm_engine.git.integrate.backups import forget
+    from ampsm_engine.git.pinned_refs import forget_backups
 
     root, worktree = Path(session.repo_root), Path(session.worktree_path)
     if trash.holds(root, session.id):
@@ -271,7 +271,7 @@ def _purge_from_repository(session: Session) -> None:
     elif worktree.is_dir() or repository.branch_tip(root, session.branch_name) is not None:
         message = f"Session {session.name} was never moved to the trash: its work is still in {root}."
         raise Refused(message, f"ampsm trash restore {session.id}")
-    forget(root, session.id)
+    forget_backups(root, session.id)
 
 
 def purge(engine: Engine, session_id: str) -> int:

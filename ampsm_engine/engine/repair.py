@@ -13,9 +13,10 @@ from ampsm_engine.context import Engine
 from ampsm_engine.engine import reconstruction, relocation, removal
 from ampsm_engine.engine.relocation import Disagreement
 from ampsm_engine.errors import AmpsmError
-from ampsm_engine.git import commits, damage, integrate, repository, trash, worktrees
+from ampsm_engine.git import commits, repository, trash, worktrees
 from ampsm_engine.git import program as git
-from ampsm_engine.git.places import Orphan, Repo
+from ampsm_engine.git.integrate import conflict_checkout
+from ampsm_engine.git.values import Orphan, Repo
 from ampsm_engine.merging.situation import back_on_branch
 from ampsm_engine.model import MergeState, Session, Status
 from ampsm_engine.plain_text import plural
@@ -100,7 +101,7 @@ def _is_lost(session: Session, listed: set[Path]) -> bool:
 
 def _lost(engine: Engine, repo: Repo, session: Session, *, apply: bool) -> Disagreement:
     if repository.branch_tip(repo.root, session.branch_name) is None:
-        damage.refuse_damaged(repo.root, f"{repository.BRANCHES}{session.branch_name}")
+        repository.refuse_damaged(repo.root, f"{repository.BRANCHES}{session.branch_name}")
         text = f"session {session.name} has neither its worktree nor its branch {session.branch_name} any more"
         kept = f"refs/ampsm/backup/{session.id}/"
         found = git.text(git.told(repo.root, "for-each-ref", "--format=%(objectname)", f"{kept}**/branch*"))
@@ -170,7 +171,7 @@ def _session_findings(
                 "base", text, f"make it again, or merge elsewhere: ampsm merge {session.id} -m MSG --onto BRANCH"
             )
         waits = merges.get(session.id)
-        conflict = integrate.laid(worktree)
+        conflict = conflict_checkout.laid(worktree)
         if waits is None and conflict is not None:
             yield _unjournalled_conflict(engine, session, worktree, apply=apply)
         elif waits is not None and waits.state is MergeState.CONFLICTED and conflict is None:
@@ -217,7 +218,7 @@ def _unjournalled_conflict(engine: Engine, session: Session, worktree: Path, *, 
     if not apply:
         return Disagreement("conflict", text, "ampsm repair --apply takes it back, and keeps what was resolved")
     kept = f"refs/ampsm/backup/{session.id}/repaired/resolved"
-    integrate.abort(worktree, keep_as=kept)
+    conflict_checkout.abort(worktree, keep_as=kept)
     engine.store.facts.add(
         "repaired", f"a forgotten conflict was taken back; it is kept as {kept}", session_id=session.id
     )

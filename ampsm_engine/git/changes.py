@@ -10,10 +10,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ampsm_engine.errors import AmpsmError
-from ampsm_engine.git import listing, own_files, program, repository
-from ampsm_engine.git.live import live_tree as live_tree  # noqa: PLC0414 - part of this module's face
-from ampsm_engine.git.live import object_variables
-from ampsm_engine.git.values import Diff, FileChange, Kind, LiveTree
+from ampsm_engine.git import libgit2, own_files, program, records, repository, worktree_status
+from ampsm_engine.git.libgit2 import AskGit
+from ampsm_engine.git.snapshot import live_tree as live_tree  # noqa: PLC0414 - part of this module's face
+from ampsm_engine.git.snapshot import object_variables
+from ampsm_engine.git.values import FileChange, Kind, LiveTree
 
 _KINDS: dict[str, Kind] = {
     "A": "added",
@@ -29,19 +30,16 @@ _DIFF = ("-r", "-M", "--no-ext-diff", "--no-textconv", "--no-color", "--ignore-s
 _PATCH = ("-p", "--binary", "--full-index", "--submodule=short", "--src-prefix=a/", "--dst-prefix=b/")
 _FIXED = ("-c", "core.quotePath=true", "-c", "diff.suppressBlankEmpty=false")
 
-_EMPTY_TREE = "4b825dc642cb6eb9a060e54bf8d69288fbee4904"
-_EMPTY_TREE_SHA256 = "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321"
-
 
 def status(worktree: Path) -> tuple[FileChange, ...]:
     """What is not committed in a worktree, by path; nobody counts lines here (`files` against None does).
 
     Ignored files, and the context files of a session, are not in it.
     """
-    return told(listing.entries(worktree))
+    return told(worktree_status.entries(worktree))
 
 
-def told(entries: Iterable[listing.StatusEntry]) -> tuple[FileChange, ...]:
+def told(entries: Iterable[worktree_status.StatusEntry]) -> tuple[FileChange, ...]:
     """The same of entries that somebody has asked for."""
     return tuple(
         FileChange(entry.path.rstrip("/"), None, _kind(entry))
@@ -50,19 +48,19 @@ def told(entries: Iterable[listing.StatusEntry]) -> tuple[FileChange, ...]:
     )
 
 
-def _is_context(entry: listing.StatusEntry) -> bool:
+def _is_context(entry: worktree_status.StatusEntry) -> bool:
     """Whether it is a context file; what a repository tracks beside those is its own."""
     own = own_files.OwnFiles() if entry.state == "untracked" else own_files.OwnFiles(frozenset({own_files.CONTEXT}))
     return entry.path.startswith(f"{own_files.CONTEXT}/") and own.holds(entry.path)
 
 
-def _kind(entry: listing.StatusEntry) -> Kind:
+def _kind(entry: worktree_status.StatusEntry) -> Kind:
     if entry.state == "untracked":
         return "untracked"
     if entry.state == "unmerged":
         return "conflicted"
     letters = (entry.unstaged, entry.staged)
-    if entry.head_mode == listing.ABSENT:
+    if entry.head_mode == records.ABSENT:
         return "deleted" if entry.unstaged == "D" else "added"
     return next((_KINDS[letter] for letter in ("D", "T", "A") if letter in letters), "modified")
 
@@ -83,45 +81,29 @@ def line_counts(
     return dict(_counted(fields))
 
 
-def empty_tree(like: str) -> str:
-    """The oid of the tree without files, in a repository that has oids like this one."""
-    return _EMPTY_TREE if len(like) == len(_EMPTY_TREE) else _EMPTY_TREE_SHA256
-
-
 def patch(path: Path, old: str, new: str | None, *, live: LiveTree | None = None) -> bytes:
     """The same as a patch that `git apply` takes, binary files and renames included."""
     with _sides(path, old, new, live) as (sides, variables):
         return _diffed(path, _PATCH, sides, variables)
 
 
-def diff(path: Path, old: str, new: str | None, *, live: LiveTree | None = None) -> Diff:
-    """Files and patch of one moment, also while the agent goes on writing."""
-    if new is None and live is None:
-        with live_tree(path) as now:
-            return diff(path, old, None, live=now)
-    return Diff(files(path, old, new, live=live), patch(path, old, new, live=live))
-
-
 def ahead_behind(repo_root: Path, branch: str, base: str) -> tuple[int, int]:
     """How many commits are only on the branch, and how many only on the base."""
-    from ampsm_engine.git import graph  # pygit2: 100 ms that a light command need not pay
-
-    opened = graph.opened(repo_root, repository.common_dir(repo_root))
-    if opened is not None:
-        return graph.ahead_behind(opened, branch, base)
-    between = f"{repository.resolve(repo_root, branch)}...{repository.resolve(repo_root, base)}"
+    libgit2.load()  # for whole lists of sessions
+    branch, base = (repository.resolve(repo_root, name) for name in (branch, base))
+    with contextlib.suppress(AskGit):
+        return libgit2.ahead_behind(repo_root, branch, base)
+    between = f"{branch}...{base}"
     ahead, behind = program.told(repo_root, "rev-list", "--left-right", "--count", between).split()
     return int(ahead), int(behind)
 
 
 def merge_base(path: Path, a: str, b: str) -> str | None:
     """The best common ancestor of two commits; None when they share no history."""
-    from ampsm_engine.git import graph
-
-    opened = graph.opened(path, repository.common_dir(path))
-    if opened is not None:
-        return graph.merge_base(opened, a, b)
-    answer = program.read(path, "merge-base", repository.resolve(path, a), repository.resolve(path, b))
+    a, b = (repository.resolve(path, name) for name in (a, b))
+    with contextlib.suppress(AskGit):
+        return libgit2.merge_base(path, a, b)
+    answer = program.read(path, "merge-base", a, b)
     return answer.line if answer.ok else None
 
 

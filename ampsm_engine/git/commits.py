@@ -8,26 +8,59 @@ of it, in a clean worktree.
 
 import contextlib
 import os
-from collections.abc import Collection, Iterator
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from ampsm_engine.errors import Failed, Refused
-from ampsm_engine.git import busy, commit_failure, listing, live, own_files, program, repository, staging, stash_commit
+from ampsm_engine.git import (
+    hooks,
+    libgit2,
+    lock,
+    own_files,
+    program,
+    records,
+    repository,
+    snapshot,
+    staging,
+    stash_commit,
+    worktree_status,
+)
+from ampsm_engine.git.hooks import LIMIT as HOOK_LIMIT
+from ampsm_engine.git.libgit2 import AskGit
 from ampsm_engine.git.repository import BRANCHES
-from ampsm_engine.git.values import CommitResult, Head, LeftOut
+from ampsm_engine.git.values import EMAIL, NAME, CommitResult, Head, LeftOut, identity
 from ampsm_engine.private_folder import private_folder
-
-HOOK_LIMIT = 900.0
-"""Seconds that a commit with its hooks may take."""
 
 COVERED = "git was told to take it as unchanged (assume-unchanged)"
 
-DEFAULT_NAME = "ampsm"
-DEFAULT_EMAIL = "ampsm@localhost"
+_IDENTITY_VARIABLES = re.compile(r"(GIT_(AUTHOR|COMMITTER)_(NAME|EMAIL|DATE)|EMAIL)")
 
+_CRUD = " .,:;<>\"\\'\n\t"
+"""What git strips off both ends of a name."""
 
 STRAY_REFS = "refs/ampsm/stray"
+
+_WORDS = tuple(
+    (kind, re.compile(pattern, re.IGNORECASE))
+    for kind, pattern in (
+        ("space", r"no space left on device|disk quota exceeded"),
+        ("signing", r"failed to sign|cannot run gpg|signing failed|user\.signingkey|couldn't (sign|load public key)"),
+        ("identity", r"tell me who you are|(ident name|email).*(empty|not allowed|was given)|auto-detect"),
+        ("lock", r"\.lock'?: file exists|another git process"),
+        ("permission", r"permission denied|insufficient permission|read-only file system"),
+    )
+)
+"""What git says, in English, as `program` has it speak."""
+
+_MESSAGE_RULE = re.compile(
+    r"commitlint|conventional ?commit|(subject|type|scope|header|body)[ -]\S*.*(may not|must)|commit message",
+    re.IGNORECASE,
+)
+
+_NO_HOOKS = "ampsm config set commit.hooks false leaves the hooks out"
 
 
 def commit_all(
@@ -39,7 +72,7 @@ def commit_all(
     hooks: bool,
     base: str = "HEAD",
     limit: float = HOOK_LIMIT,
-    patience: float = busy.PATIENCE,
+    patience: float = lock.INDEX_PATIENCE,
 ) -> CommitResult:
     """Commit everything that differs in a worktree; `branch` is the session's, `base` where that started.
 
@@ -50,10 +83,10 @@ def commit_all(
     Where the agent switched to another branch, that branch does not move: see `keep_stray`.
     """
     git_dir = repository.linked_git_dir(worktree)
-    why_not = busy.refusal(worktree, git_dir, patience)
+    why_not = lock.refusal(worktree, git_dir, patience)
     if why_not is not None:
         return _refused(CommitResult(None), *why_not)
-    entries = listing.entries(worktree, ignored=True)
+    entries = worktree_status.entries(worktree, ignored=True)
     conflicts = [entry.path for entry in entries if entry.state == "unmerged"]
     if conflicts:
         some = f"{conflicts[0]!r}" + (f" and {len(conflicts) - 1} more" if len(conflicts) > 1 else "")
@@ -69,7 +102,7 @@ def commit_all(
     nothing = CommitResult(None, left_out=(*choice.left_out, *staging.special_files(worktree, entries)))
     answer = staging.apply(worktree, choice)
     if not answer.ok:
-        why_not = busy.index_refusal(git_dir, 0)
+        why_not = lock.index_refusal(git_dir, 0)
         return _refused(
             nothing, *(why_not or (f"git could not add the changes: {answer.reason}", f"git -C {worktree} add --all"))
         )
@@ -91,9 +124,9 @@ def _covered(worktree: Path, git_dir: Path) -> tuple[LeftOut, ...]:
         return ()
     with private_folder("index") as folder:
         index = folder / "index"
-        live.copy_index(git_dir, index)
+        snapshot.copy_index(git_dir, index)
         stash_commit.uncover(worktree, index)
-        changed = {entry.path for entry in listing.entries(worktree, index=index)}
+        changed = {entry.path for entry in worktree_status.entries(worktree, index=index)}
     return tuple(LeftOut(path, COVERED) for path in sorted(flagged & changed))
 
 
@@ -118,28 +151,34 @@ def _commit(
     worktree: Path, before: str, message: bytes, nothing: CommitResult, *, hooks: bool, limit: float, index: Path | None
 ) -> CommitResult:
     """Commit on top of `before`, at which HEAD stands."""
-    identity = fallback_identity(worktree)
-    variables: dict[str, str | Path] = {**identity, **({"GIT_INDEX_FILE": index} if index else {})}
+    who = fallback_identity(worktree)
     note = nothing.note
-    if identity:
-        told = f"git knows no user here: the commit is by {DEFAULT_NAME} <{DEFAULT_EMAIL}>."
+    if who:
+        told = f"git knows no user here: the commit is by {NAME} <{EMAIL}>."
         note = f"{note} {told}" if note else told
-    settings = ["-c", "i18n.commitEncoding=UTF-8"]
-    settings += [] if hooks else ["-c", f"core.hooksPath={os.devnull}"]
-    options = ["--quiet", "--cleanup=verbatim", "--file=-", *([] if hooks else ["--no-verify"])]
-    answer = program.write(worktree, *settings, "commit", *options, feed=message, limit=limit, variables=variables)
+    answer = _run_commit(worktree, message, who, hooks=hooks, limit=limit, index=index)
     after = head(worktree).commit
     if after != before:
-        return replace(nothing, sha=after, changed_files=_changed_files(worktree, after), note=note)
+        return replace(nothing, sha=after, changed_files=_changed_files(worktree, before, after), note=note)
     if answer.stopped:
         return _refused(nothing, f"The commit was stopped. {answer.said}".strip(), f"git -C {worktree} commit")
     if not answer.timed_out and index is None and _nothing_staged(worktree):
         return nothing
-    why = commit_failure.cause(worktree, answer, limit)
+    why = failure_cause(worktree, answer, limit)
     return _refused(nothing, why.text, why.hint)
 
 
-def take_out_own_files(worktree: Path, branch: str, *bases: str, trailers: str) -> str | None:
+def _run_commit(
+    worktree: Path, message: bytes, who: dict[str, str], *, hooks: bool, limit: float, index: Path | None
+) -> program.Answer:
+    """`git commit` of an index, the worktree's own by default; `who`: the identity that git lacks, as variables."""
+    settings = ("-c", "i18n.commitEncoding=UTF-8", *(() if hooks else ("-c", f"core.hooksPath={os.devnull}")))
+    options = ("--quiet", "--cleanup=verbatim", "--file=-", *(() if hooks else ("--no-verify",)))
+    variables: dict[str, str | Path] = {**who, **({"GIT_INDEX_FILE": index} if index else {})}
+    return program.write(worktree, *settings, "commit", *options, feed=message, limit=limit, variables=variables)
+
+
+def take_out_own_files(worktree: Path, branch: str, *bases: str, subject: str, trailers: str) -> str | None:
     """Commit the removal of ampsm's own files from a branch that got some which no base has; the files stay in place.
 
     The new commit, on the branch and in the worktree that has it checked out; None where there are none.
@@ -149,7 +188,7 @@ def take_out_own_files(worktree: Path, branch: str, *bases: str, trailers: str) 
     if not tip or not names:
         return None
     tree = program.done(worktree, "write-tree").decode().strip()
-    message = composed("amp: Leave out what is ampsm's own", trailers)
+    message = composed(subject, trailers)
     who = fallback_identity(worktree)
     made = program.done(worktree, "commit-tree", "-p", tip, tree, feed=message, variables=who).decode().strip()
     program.done(worktree, "update-ref", "-m", "ampsm: own files", f"{repository.BRANCHES}{branch}", made, tip)
@@ -183,15 +222,26 @@ def composed(subject: str, body: str) -> bytes:
 
 def fallback_identity(worktree: Path) -> dict[str, str]:
     """Variables that name an author where git has none to name; the configuration is never written."""
+    wanted = r"^(user|author|committer)\.(name|email)$"
+    listed = program.text(program.read(worktree, "config", "-z", "--get-regexp", wanted).output).split("\0")
+    known = {key: value for key, _, value in (one.partition("\n") for one in listed if one)}
+    name, email = known.get("user.name"), known.get("user.email")
+    if name and email and all(map(is_plain_identity, known.values())) and not identity_variables():
+        return {}
     if all(program.read(worktree, "var", f"GIT_{role}_IDENT").ok for role in ("AUTHOR", "COMMITTER")):
         return {}
-    name = program.read(worktree, "config", "--get", "user.name").line or DEFAULT_NAME
-    email = program.read(worktree, "config", "--get", "user.email").line or DEFAULT_EMAIL
-    return {
-        f"GIT_{role}_{part}": os.environ.get(f"GIT_{role}_{part}") or value
-        for role in ("AUTHOR", "COMMITTER")
-        for part, value in (("NAME", name), ("EMAIL", email))
-    }
+    given = identity(name or NAME, email or EMAIL)
+    return given | {variable: os.environ[variable] for variable in given if os.environ.get(variable)}
+
+
+def identity_variables() -> list[str]:
+    """The variables of our environment that say who commits, and when."""
+    return [name for name in os.environ if _IDENTITY_VARIABLES.fullmatch(name)]
+
+
+def is_plain_identity(text: str) -> bool:
+    """Whether git writes a name or an address just as it is configured."""
+    return text.isprintable() and text == text.strip(_CRUD) and not set(text) & set("<>")
 
 
 def _nothing_staged(worktree: Path) -> bool:
@@ -199,9 +249,8 @@ def _nothing_staged(worktree: Path) -> bool:
     return program.read(worktree, "diff", *options).ok
 
 
-def _changed_files(worktree: Path, commit: str) -> int:
-    options = ("-r", "-z", "--root", "--name-only", "--no-commit-id", "--no-ext-diff")
-    return program.told(worktree, "diff-tree", *options, commit).count(b"\0")
+def _changed_files(worktree: Path, before: str, after: str) -> int:
+    return len(records.changed(worktree, before or records.empty_tree(after), after))
 
 
 def _refused(so_far: CommitResult, why: str, hint: str) -> CommitResult:
@@ -211,6 +260,9 @@ def _refused(so_far: CommitResult, why: str, hint: str) -> CommitResult:
 def head(worktree: Path) -> Head:
     """The commit and the branch that a worktree has checked out."""
     git_dir = repository.git_dir(worktree)
+    with contextlib.suppress(AskGit):
+        here = libgit2.head(worktree)
+        return Head(here.commit, repository.short(here.ref) if here.ref else None)
     both = program.read(worktree, "rev-parse", "HEAD^{commit}", "--symbolic-full-name", "HEAD")
     lines = both.line.split("\n")
     if both.ok and len(lines) == 2:
@@ -219,15 +271,6 @@ def head(worktree: Path) -> Head:
     commit = program.read(worktree, "rev-parse", "--quiet", "--verify", "HEAD^{commit}")
     branch = program.read(git_dir, "--git-dir", git_dir, "symbolic-ref", "--quiet", "HEAD")
     return Head(commit.line if commit.ok else "", repository.short(branch.line) if branch.ok else None)
-
-
-def agent_commits(worktree: Path, start: str, branch: str, ours: Collection[str] = ()) -> tuple[str, ...]:
-    """The commits on HEAD or on the branch that were not there at `start`, oldest first, less `ours`."""
-    tips = [tip for tip in (head(worktree).commit, repository.branch_tip(worktree, branch)) if tip]
-    if not tips:
-        return ()
-    listed = program.told(worktree, "rev-list", "--reverse", "--topo-order", *tips, f"^{start}", "--")
-    return tuple(commit for commit in listed.decode().split() if commit not in ours)
 
 
 def keep_stray(worktree: Path, *, branch: str, start: str, iteration_id: str) -> str | None:
@@ -262,7 +305,7 @@ def _put_on_branch(worktree: Path, now: Head, branch: str, iteration_id: str) ->
     elif repository.is_ancestor(worktree, now.commit, tip):
         options = ("-c", "advice.detachedHead=false", "-c", "core.hooksPath=/dev/null")
         checkout = ("checkout", "-q", "--no-overwrite-ignore", branch, "--")
-        if not listing.entries(worktree) and program.write(worktree, *options, *checkout).ok:
+        if not worktree_status.entries(worktree) and program.write(worktree, *options, *checkout).ok:
             return f"{stood} at an older commit; the worktree is on {branch} again."
         return f"{stood} at an older commit of {branch}, with changes there: see git -C {worktree} status."
     kept = f"{STRAY_REFS}/{iteration_id}"
@@ -283,16 +326,58 @@ def record_by_hand(worktree: Path, message: bytes, *, hooks: bool, index: Path |
 
     Refused, with git's or the hook's own words, when no commit came of it; everything is left in place then.
     """
-    variables: dict[str, str | Path] = dict(fallback_identity(worktree))
-    if index is not None:
-        variables["GIT_INDEX_FILE"] = index
-    settings = ["-c", "i18n.commitEncoding=UTF-8"]
-    settings += [] if hooks else ["-c", f"core.hooksPath={os.devnull}"]
-    options = ["--quiet", "--cleanup=verbatim", "--file=-", *([] if hooks else ["--no-verify"])]
     before = head(worktree).commit
-    answer = program.write(worktree, *settings, "commit", *options, feed=message, limit=HOOK_LIMIT, variables=variables)
+    answer = _run_commit(worktree, message, fallback_identity(worktree), hooks=hooks, limit=HOOK_LIMIT, index=index)
     after = head(worktree).commit
     if after != before:
         return after
-    why = commit_failure.cause(worktree, answer, HOOK_LIMIT)
+    why = failure_cause(worktree, answer, HOOK_LIMIT)
     raise (Refused if why.kind in ("hook", "message", "other") else Failed)(why.text, why.hint)
+
+
+class Cause(NamedTuple):
+    """What kept git from committing."""
+
+    kind: str
+    """time, hook, message (what a hook says no to), signing, identity, space, lock, permission, other."""
+    text: str
+    hint: str
+
+
+def failure_cause(worktree: Path, answer: program.Answer, limit: float) -> Cause:
+    """Why a `git commit` ended badly, as a sentence with git's own words, and a command that helps."""
+    said = answer.said or answer.reason
+    if answer.timed_out:
+        text = f"The commit took more than {limit:g} s: does a hook wait for something? {answer.said}".strip()
+        return Cause("time", text, f"{_NO_HOOKS}; git -C {worktree} commit shows what it waits for")
+    # A hook that says no lets git end with 1; what git itself cannot do ends with 128.
+    if answer.code == 1 and hooks.has_any(hooks.folder(worktree), (*hooks.COMMIT, *hooks.MERGE)):
+        return _of_hook(said)
+    kind = next((kind for kind, words in _WORDS if words.search(said)), "other")
+    text = {
+        "signing": f"git could not sign the commit: {said}",
+        "identity": f"git does not know who commits: {said}",
+        "space": f"The disk is full: {said}",
+        "permission": f"The repository cannot be written: {said}",
+    }.get(kind, f"git could not commit: {said}")
+    return Cause(kind, text, _hint(worktree, kind))
+
+
+def _of_hook(said: str) -> Cause:
+    if _MESSAGE_RULE.search(said):
+        ways = f"ampsm config set commit.subject 'chore: {{subject}}' words amp's commits as it wants; {_NO_HOOKS}"
+        return Cause("message", f"A commit hook refused the message: {said}", ways)
+    return Cause("hook", f"A commit hook refused the commit: {said}", _NO_HOOKS)
+
+
+def _hint(worktree: Path, kind: str) -> str:
+    if kind == "lock":
+        why_not = lock.index_refusal(repository.git_dir(worktree), 0)
+        return why_not[1] if why_not else "Nothing holds it any more: try again."
+    common = repository.common_dir(worktree)
+    return {
+        "signing": f"git -C {worktree} config --get-regexp '^(gpg|user.signingkey|commit.gpgsign)'",
+        "identity": f"git -C {worktree} config user.name NAME && git -C {worktree} config user.email ADDRESS",
+        "space": f"df -h {common}",
+        "permission": f"ls -ld {common} {common / 'objects'}",
+    }.get(kind, f"git -C {worktree} commit")

@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ampsm_engine.errors import Failed
-from ampsm_engine.git import busy, commits, listing, live, pinned_refs, program, repository
-from ampsm_engine.git.scratch import Scratch, TreeEntry, scratch
+from ampsm_engine.git import commits, lock, pinned_refs, program, records, repository, snapshot, worktree_status
+from ampsm_engine.git.records import TreeEntry
 from ampsm_engine.git.values import CommitResult, LeftOut
+from ampsm_engine.git.worktree_entries import Scratch, scratch
 
 _LEFT = ("amp", "left")
 _UNKNOWN = ("amp", "unknown")
 _BEFORE = "before"
-_ABSENT = "000000"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def take(
     None without any, and where nobody knows whose they are. What cannot be committed is noted, too.
     `message`: subject and body.
     """
-    if not listing.entries(worktree):
+    if not worktree_status.entries(worktree):
         return None
     if pinned_refs.tree(worktree, session_id, *_UNKNOWN):
         return None
@@ -82,7 +82,7 @@ def take(
 
 def _obstacle(worktree: Path, branch: str) -> str:
     """Why a person's edits cannot be committed on the session's branch now; empty when they can."""
-    why_not = busy.refusal(worktree, repository.linked_git_dir(worktree))
+    why_not = lock.refusal(worktree, repository.linked_git_dir(worktree))
     if why_not is not None:
         return why_not[0]
     if commits.head(worktree).branch != branch:
@@ -91,7 +91,7 @@ def _obstacle(worktree: Path, branch: str) -> str:
 
 
 def _conflict(worktree: Path) -> str:
-    paths = [entry.path for entry in listing.entries(worktree) if entry.state == "unmerged"]
+    paths = [entry.path for entry in worktree_status.entries(worktree) if entry.state == "unmerged"]
     return f"There are conflicts in {paths[0]!r}." if paths else ""
 
 
@@ -108,7 +108,7 @@ def commit_apart(
     As `commits.commit_all` otherwise. Answers also the files in which the two could not be separated, and those of
     which the agent itself committed both since `start`: a person's edits are in the commits there.
     """
-    why_not = busy.refusal(worktree, repository.linked_git_dir(worktree))
+    why_not = lock.refusal(worktree, repository.linked_git_dir(worktree))
     if why_not is None and (conflict := _conflict(worktree)):
         why_not = conflict, f"git -C {worktree} status"
     if why_not is not None:
@@ -131,7 +131,7 @@ def note_left(worktree: Path, session_id: str, iteration_id: str) -> None:
     known, unknown = pinned_refs.trees(worktree, session_id, _LEFT, _UNKNOWN)
     if unknown:
         pinned_refs.keep(worktree, session_id, _UNKNOWN[0], {_UNKNOWN[1]: ""})
-    if not listing.entries(worktree):
+    if not worktree_status.entries(worktree):
         if known:
             pinned_refs.keep(worktree, session_id, _LEFT[0], {_LEFT[1]: ""})
         return
@@ -146,7 +146,7 @@ def note_left(worktree: Path, session_id: str, iteration_id: str) -> None:
 
 def note_made(worktree: Path, session_id: str) -> None:
     """Note what a worktree that was made just now has uncommitted already: hooks and filters did that, not a person."""
-    if listing.entries(worktree):
+    if worktree_status.entries(worktree):
         note_left(worktree, session_id, session_id)
 
 
@@ -181,7 +181,7 @@ def _committed(
 
 def _worktree_tree(at: Scratch) -> tuple[str, tuple[LeftOut, ...]]:
     """The worktree as a tree of the repository's own objects, by the rules of a commit."""
-    return live.snapshot(at.worktree, at.index())
+    return snapshot.snapshot(at.worktree, at.index())
 
 
 def _head_tree(at: Scratch) -> str:
@@ -197,23 +197,12 @@ def _with(at: Scratch, entries: Mapping[str, TreeEntry | None]) -> str:
 
 def _changed(at: Scratch, old: str, new: str) -> dict[str, tuple[TreeEntry | None, TreeEntry | None]]:
     """The paths that differ between two trees, with what is there before and after."""
-    raw = program.told(at.worktree, "diff-tree", "-r", "-z", "--raw", "--no-renames", old, new, "--")
-    fields = iter(program.text(raw).split("\0"))
-    found: dict[str, tuple[TreeEntry | None, TreeEntry | None]] = {}
-    for head, path in zip(fields, fields, strict=False):
-        old_mode, new_mode, old_blob, new_blob, _ = head.removeprefix(":").split(" ")
-        sides = ((old_mode, old_blob), (new_mode, new_blob))
-        before, after = (None if mode == _ABSENT else TreeEntry(mode, blob) for mode, blob in sides)
-        found[path] = (before, after)
-    return found
+    return {path: (before, after) for path, before, after in records.changed(at.worktree, old, new)}
 
 
 def _carried(at: Scratch, base: str, after: str) -> _Carried:
     """The changes from one tree to another brought to HEAD: its new entries."""
-    listed = program.text(program.told(at.worktree, "ls-tree", "-r", "-z", "--full-tree", at.head)).split("\0")
-    there = {
-        path: TreeEntry(*words.split(" ")[::2]) for words, _, path in (one.partition("\t") for one in listed if one)
-    }
+    there = records.in_tree(at.worktree, at.head)
     entries: dict[str, TreeEntry | None] = {}
     mixed = []
     for path, (old, new) in _changed(at, base, after).items():

@@ -3,19 +3,17 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ampsm_engine.git import changes, program
+from ampsm_engine.git import changes, program, records
 from ampsm_engine.git.values import FileChange
 
 MOST = 500
 """Commits that anybody looks through."""
 
-_FORMAT = "%x1f".join(
-    (
-        *("%H", "%an", "%cI", "%s"),
-        "%(trailers:key=Ampsm-Iteration,valueonly,separator=%x2c)",
-        "%(trailers:key=Amp-Thread-ID,valueonly,separator=%x2c)",
-        "%(trailers:key=Ampsm-Review,valueonly,separator=%x2c)",
-    )
+_FIELDS = (
+    *("%H", "%an", "%cI", "%s"),
+    "%(trailers:key=Ampsm-Iteration,valueonly,separator=%x2c)",
+    "%(trailers:key=Amp-Thread-ID,valueonly,separator=%x2c)",
+    "%(trailers:key=Ampsm-Review,valueonly,separator=%x2c)",
 )
 
 
@@ -37,13 +35,10 @@ class LoggedCommit:
 
 def since(where: Path, base: str, branch: str, most: int = MOST) -> tuple[LoggedCommit, ...]:
     """The commits of a branch that `base`, a commit, does not have."""
-    options = ("-z", f"--max-count={most}", f"--format={_FORMAT}", "--encoding=UTF-8", "--no-color", "--no-mailmap")
     span = (f"refs/heads/{branch}", f"^{base}") if base else (f"refs/heads/{branch}",)
-    output = program.told(where, "log", *options, *span, "--")
     found = []
-    for record in output.decode("utf-8", "replace").split("\0"):
-        fields = record.strip("\n").split("\x1f")
-        if len(fields) == 7:
+    for fields in records.log(where, _FIELDS, f"--max-count={most}", *span):
+        if len(fields) == len(_FIELDS):
             sha, author, time, subject, *trailers = fields
             found.append(LoggedCommit(sha, author, time, subject, *(trailer.strip() for trailer in trailers)))
     return tuple(found)
@@ -52,4 +47,4 @@ def since(where: Path, base: str, branch: str, most: int = MOST) -> tuple[Logged
 def files_of(where: Path, sha: str) -> tuple[FileChange, ...]:
     """What one commit changed against its first parent."""
     has_parent = program.read(where, "rev-parse", "--quiet", "--verify", f"{sha}^1").ok
-    return changes.files(where, f"{sha}^1" if has_parent else changes.empty_tree(sha), sha)
+    return changes.files(where, f"{sha}^1" if has_parent else records.empty_tree(sha), sha)

@@ -7,6 +7,8 @@ from ampsm_engine.git import program, repository
 from ampsm_engine.plain_text import printable
 
 COMMIT = ("pre-commit", "prepare-commit-msg", "commit-msg", "post-commit")
+LIMIT = 900.0
+"""Seconds that a commit or a move may take with its hooks."""
 MERGE = ("pre-merge-commit", "prepare-commit-msg", "commit-msg")
 
 

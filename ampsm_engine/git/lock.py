@@ -1,17 +1,20 @@
-"""One writer per repository: a lock in what its worktrees share, held by the kernel, so that no death leaves it behind.
+"""Who may write in a repository at this moment: our own lock, and what somebody else is at.
 
-Taken for changes of several steps (trash, merge, exclude), and while git registers a new worktree. A single move of one
-ref, as in committing, is safe by git's own means and does not wait here.
+Ours lies in what the worktrees share, held by the kernel, so that no death leaves it behind. It is taken for changes of
+several steps (trash, merge, exclude), and while git registers a new worktree. A single move of one ref, as in
+committing, is safe by git's own means and does not wait here. Nothing of others is ever continued, aborted or unlocked.
 """
 
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ampsm_engine import file_lock
-from ampsm_engine.errors import Failed, Unfit
+from ampsm_engine.errors import Failed, Refused, Unfit
+from ampsm_engine.git import repository
 from ampsm_engine.home import open_private
 from ampsm_engine.plain_text import printable
 
@@ -21,6 +24,17 @@ PATIENCE = 30.0
 """Seconds to wait for another writer."""
 
 _held = threading.local()
+
+INDEX_PATIENCE = 3.0
+"""Seconds that somebody else's git may hold the index."""
+
+_GLANCE = 0.05
+
+_WAYS_ON = {
+    "am": "git -C {0} am --continue, or --abort",
+    "bisect": "git -C {0} bisect reset",
+    "merge": "git -C {0} commit, or git -C {0} merge --abort",
+}
 
 
 @contextlib.contextmanager
@@ -80,3 +94,49 @@ def _take(descriptor: int, common_dir: Path, patience: float, stop: Callable[[],
         who = printable(os.pread(descriptor, 500, 0).decode("utf-8", "replace")) or "another ampsm"
         message = f"{who} is writing in {common_dir} and did not end in {patience:g} seconds."
         raise Failed(message, "Wait for it to end, then ask again.")
+
+
+def refusal(worktree: Path, git_dir: Path, patience: float = INDEX_PATIENCE) -> tuple[str, str] | None:
+    """Why not, and the command to run next; None when nothing is in the way. Waits a moment for an index."""
+    operation = repository.operation(git_dir)
+    if operation is not None:
+        way = _WAYS_ON.get(operation, "git -C {0} " + operation + " --continue, or --abort")
+        return f"A {operation} is in progress in {worktree}.", way.format(worktree)
+    return index_refusal(git_dir, patience)
+
+
+def refuse(why_not: tuple[str, str] | None) -> None:
+    """Refused when there is a reason against, as `refusal` and `index_refusal` give it."""
+    if why_not is not None:
+        raise Refused(*why_not)
+
+
+def index_refusal(git_dir: Path, patience: float = INDEX_PATIENCE) -> tuple[str, str] | None:
+    """The same about the index alone."""
+    lock = git_dir / "index.lock"
+    deadline = time.monotonic() + patience
+    while os.path.lexists(lock):
+        if time.monotonic() >= deadline:
+            holder = _holder(lock, git_dir)
+            return f"The index is locked by {holder}: {lock}.", f"If no git runs there any more: rm {lock}"
+        time.sleep(_GLANCE)
+    return None
+
+
+def _holder(lock: Path, git_dir: Path) -> str:
+    """Who has the lock open, else which git works in this repository, else what is known: since when."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            opened = {str(entry.readlink()) for entry in (process / "fd").iterdir()}
+            command = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+            environ = (process / "environ").read_bytes()
+        except OSError:  # gone, or not ours to look at
+            continue
+        is_git_there = command.partition(" ")[0].endswith("git") and os.fsencode(git_dir) in environ
+        if str(lock) in opened or is_git_there:
+            return f"process {process.name} ({printable(command)[:80]})"
+    try:
+        seconds = time.time() - lock.stat().st_mtime
+    except OSError:
+        seconds = 0.0
+    return f"somebody since {seconds:.0f} seconds"

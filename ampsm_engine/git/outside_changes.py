@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ampsm_engine import plain_text
 from ampsm_engine.errors import AmpsmError
-from ampsm_engine.git import listing, program, repository, repository_state
+from ampsm_engine.git import program, records, repository, repository_state, worktree_status
+from ampsm_engine.git.libgit2 import SYMBOLIC
 from ampsm_engine.git.repository_state import State, StateDifference
-from ampsm_engine.plain_text import printable
+from ampsm_engine.plain_text import list_some, plural, printable
 
 MOST_HELD = 100
 """Entries of the stash that are held while amp runs."""
@@ -103,8 +103,7 @@ class _Explanation:
 
     def keep(self) -> None:
         """Let refs of ours name what was lost, and that alone."""
-        held = program.told(self._root, "for-each-ref", "--format=delete %(refname)", f"{self.session.kept}/stash/")
-        lines = program.text(held).splitlines(keepends=True)
+        lines = [f"delete {held}\n" for held in repository.refs(self._root, f"{self.session.kept}/stash/")]
         lines += [f"update {self._kept_ref(number)} {oid}\n" for number, oid in enumerate(self._kept)]
         if lines:
             program.done(self._root, "update-ref", "--stdin", feed="".join(lines).encode())
@@ -138,9 +137,9 @@ class _Explanation:
         """A branch, tag, remote branch or other ref was made, moved or deleted."""
         name = _ref_name(part.name)
         both = (part.before or "") + (part.after or "")
-        if repository_state.SYMBOLIC in both:
-            old = (part.before or "nothing").removeprefix(repository_state.SYMBOLIC)
-            new = (part.after or "nothing").removeprefix(repository_state.SYMBOLIC)
+        if SYMBOLIC in both:
+            old = (part.before or "nothing").removeprefix(SYMBOLIC)
+            new = (part.after or "nothing").removeprefix(SYMBOLIC)
             self._add([part], f"{name} changed", f"{name} names {printable(new)}, and before {printable(old)}")
         elif part.before is None:
             self._made(part, name, part.after or "")
@@ -199,8 +198,8 @@ class _Explanation:
         if checkout is None:
             return "", ""
         options = ("--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none", "-z", "--name-only")
-        moved = _names(program.told(self._root, "diff-tree", "-r", *options, old, new))
-        indexed = _names(program.told(checkout, "diff-index", "--cached", *options, old, "--"))
+        moved = set(records.split(program.told(self._root, "diff-tree", "-r", *options, old, new)))
+        indexed = set(records.split(program.told(checkout, "diff-index", "--cached", *options, old, "--")))
         behind = sorted(moved - indexed)
         if not behind:
             return "", ""
@@ -240,7 +239,10 @@ class _Explanation:
     def _known(self) -> set[str]:
         """The commits that were named before, or are by a ref that was there before, or are the session's."""
         old, new = self.before[repository_state.REF], self.after[repository_state.REF]
-        mine = {new.get(f"{repository.BRANCHES}{self.session.branch}", ""), _head_of(self.session.worktree)}
+        head = ("rev-parse", "--quiet", "--verify", "HEAD^{commit}")
+        worktree = self.session.worktree
+        mine = {new.get(f"{repository.BRANCHES}{self.session.branch}", "")}
+        mine |= {program.read(worktree, *head).line} if worktree.is_dir() else set()
         return {oid for oid in {*old.values(), *(new.get(name, "") for name in old), *mine} if _is_commit(oid)}
 
     def _commits(self, revisions: Sequence[str]) -> str:
@@ -257,7 +259,7 @@ class _Explanation:
         makers = dict.fromkeys(self._maker(*one) for one in logged)
         subjects = ", ".join(f'"{printable(one[1])[:60]}"' for one in logged)
         more = f" and {count - len(logged)} more" if count > len(logged) else ""
-        return f"{_count(count, 'commit')} by {' and '.join(makers)}: {subjects}{more}"
+        return f"{plural(count, 'commit')} by {' and '.join(makers)}: {subjects}{more}"
 
     def _maker(self, author: str, _subject: str, threads: str, helpers: str) -> str:
         if self.session.thread_id and self.session.thread_id in threads:
@@ -309,7 +311,7 @@ class _Explanation:
     def _worktree_made(self, part: StateDifference, path: Path, label: str) -> None:
         stands = part.after or ""
         try:
-            files = [entry.path for entry in listing.entries(path)]
+            files = [entry.path for entry in worktree_status.entries(path)]
         except AmpsmError:
             files = []
         text = f"the worktree {printable(part.name)} was made, {_standing(stands)}"
@@ -335,7 +337,7 @@ class _Explanation:
         for found, how in ((new, how_new), (again, how_again)):
             if found:
                 names = [part.name for part in found]
-                label = f"{_count(len(names), 'file')} in your checkout"
+                label = f"{plural(len(names), 'file')} in your checkout"
                 self._add(found, label, f"{how} in your checkout: {_several(names)}", status)
         if gone:
             self._gone_from_checkout(gone)
@@ -351,7 +353,7 @@ class _Explanation:
             if was_staged and _is_commit(blob):
                 text += f"; what was staged of {printable(part.name)} is {blob[:12]}{self._pin(blob)}"
                 hints.append(f"{self._git('cat-file', 'blob', blob[:12])} prints it")
-        self._add(gone, f"{_count(len(names), 'file')} reverted in your checkout", text, ", and ".join(hints))
+        self._add(gone, f"{plural(len(names), 'file')} reverted in your checkout", text, ", and ".join(hints))
 
     def _came_in(self) -> set[str]:
         """Paths that the checkout's new commits hold: what was uncommitted is committed there."""
@@ -364,7 +366,7 @@ class _Explanation:
         if not old or not new or old == new:
             return set()
         answer = program.read(self._root, "diff-tree", "-r", "-z", "--name-only", "--no-renames", old, new)
-        return _names(answer.output) if answer.ok else set()
+        return set(records.split(answer.output)) if answer.ok else set()
 
     # configuration, files of the git folder, operations
 
@@ -425,18 +427,6 @@ def _standing(value: str) -> str:
     return f"on branch {printable(value)}" if value else "on no commit"
 
 
-def _head_of(worktree: Path) -> str:
-    return program.read(worktree, "rev-parse", "--quiet", "--verify", "HEAD^{commit}").line if worktree.is_dir() else ""
-
-
-def _names(output: bytes) -> set[str]:
-    return {name for name in program.text(output).split("\0") if name}
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'s' * (number != 1)}"
-
-
 def _several(names: Sequence[str], word: str = "file") -> str:
     """`3 files (a, b, c)`."""
-    return f"{_count(len(names), word)} ({plain_text.list_some(names, NAMED)})"
+    return f"{plural(len(names), word)} ({list_some(names, NAMED)})"

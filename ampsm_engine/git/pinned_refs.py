@@ -1,7 +1,9 @@
-"""Objects that a review needs later, kept from git's sweep by refs of ours: what was looked at, commented on, rejected.
+"""Objects kept from git's sweep by refs of ours, for reviews and merges.
 
-`refs/ampsm/looked/<session>` names a tree; `refs/ampsm/review/<session>/<comment, rejection or iteration>/<name>` an
-object.
+    refs/ampsm/looked/<session>                                             the tree that was looked at
+    refs/ampsm/review/<session>/<comment, rejection or iteration>/<name>    what is commented on, or was rejected
+    refs/ampsm/backup/<session>/<moment>/<name>                             what a merge leaves behind
+
 They are deleted with the session, when it is purged.
 """
 
@@ -9,9 +11,10 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from ampsm_engine.errors import Refused
+from ampsm_engine.errors import Failed, NotFound, Refused
 from ampsm_engine.git import program, repository
-from ampsm_engine.git.live import object_variables
+from ampsm_engine.git.integrate.values import Backup
+from ampsm_engine.git.snapshot import object_variables
 
 LOOKED = "refs/ampsm/looked"
 REVIEW = "refs/ampsm/review"
@@ -20,6 +23,10 @@ OUTSIDE = "refs/ampsm/outside"
 
 _NAME = re.compile(r"\w[\w-]*", re.ASCII)
 _OBJECT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
+
+BACKUPS = "refs/ampsm/backup"
+
+_PART = re.compile(r"\w[\w-]*", re.ASCII)
 
 
 def keep(where: Path, session_id: str, key: str, objects: Mapping[str, str]) -> None:
@@ -62,8 +69,7 @@ def keep_looked(where: Path, session_id: str, tree: str, objects: Path | None = 
 def looked(where: Path, session_id: str) -> str | None:
     """The tree that was looked at; None when there is none."""
     _checked(session_id)
-    answer = program.read(where, "rev-parse", "--quiet", "--verify", f"{LOOKED}/{session_id}^{{tree}}")
-    return answer.line if answer.ok else None
+    return repository.ref_commit(where, f"{LOOKED}/{session_id}", "tree")
 
 
 def tree(where: Path, session_id: str, key: str, name: str) -> str | None:
@@ -75,10 +81,7 @@ def tree(where: Path, session_id: str, key: str, name: str) -> str | None:
 def trees(where: Path, session_id: str, *names: tuple[str, str]) -> tuple[str | None, ...]:
     """The trees under several keys and names, by one question; None for each that is not kept."""
     _checked(session_id, *(part for pair in names for part in pair))
-    feed = "".join(f"{REVIEW}/{session_id}/{key}/{name}^{{tree}}\n" for key, name in names).encode()
-    answer = program.read(where, "cat-file", "--batch-check=%(objectname)", feed=feed)
-    lines = answer.output.decode("utf-8", "replace").splitlines() if answer.ok else [""] * len(names)
-    return tuple(line if _OBJECT.fullmatch(line) else None for line in lines)
+    return tuple(repository.ref_commit(where, f"{REVIEW}/{session_id}/{key}/{name}", "tree") for key, name in names)
 
 
 def tree_of(where: Path, name: str) -> str | None:
@@ -109,3 +112,50 @@ def _checked(*names: str) -> None:
     for name in names:
         if not _NAME.fullmatch(name):
             raise Refused(f"{name[:80]!r} is no id.", "ampsm ls")
+
+
+def backup(repo_root: Path, session_id: str, moment: str, name: str, commit: str) -> Backup:
+    """Keep a commit. `moment` and `name` are letters, digits, `-` and `_`; the same again changes nothing.
+
+    Refused when the ref keeps another commit already.
+    """
+    full = f"{BACKUPS}/{_part(session_id)}/{_part(moment)}/{_part(name)}"
+    there = repository.ref_commit(repo_root, full)
+    if there not in (None, commit):
+        raise Refused(f"{full} keeps another commit already.", f"git -C {repo_root} log -1 {full}")
+    if there is None:
+        answer = program.write(repo_root, "update-ref", "-m", "ampsm: kept", full, commit, "0" * len(commit))
+        if not answer.ok:
+            message = f"{commit[:12]} could not be kept as {full}: {answer.reason}."
+            raise Failed(message, f"git -C {repo_root} update-ref {full} {commit}")
+    return Backup(full, moment, name, commit)
+
+
+def backup_all(repo_root: Path, session_id: str, moment: str, commits: Mapping[str, str]) -> bool:
+    """Keep several commits by name at one moment; False, and none of them is kept, where that does not go."""
+    place = f"{BACKUPS}/{_part(session_id)}/{_part(moment)}"
+    lines = "".join(f"create {place}/{_part(name)} {commit}\n" for name, commit in commits.items())
+    return program.write(repo_root, "update-ref", "-m", "ampsm: kept", "--stdin", feed=lines.encode()).ok
+
+
+def backups(repo_root: Path, session_id: str) -> tuple[Backup, ...]:
+    """What is kept of a session, by moment and name."""
+    place = f"{BACKUPS}/{_part(session_id)}/"
+    found = []
+    for full, commit in repository.refs(repo_root, place).items():
+        moment, _, name = full.removeprefix(place).partition("/")
+        found.append(Backup(full, moment, name, commit))
+    return tuple(found)
+
+
+def forget_backups(repo_root: Path, session_id: str) -> None:
+    """Drop all that is kept of a session, as a purge asks for."""
+    lines = "".join(f"delete {one.ref} {one.commit}\n" for one in backups(repo_root, session_id))
+    if lines:
+        program.done(repo_root, "update-ref", "--stdin", feed=lines.encode())
+
+
+def _part(part: str) -> str:
+    if not _PART.fullmatch(part):
+        raise NotFound(f"{part!r} cannot name a backup.")
+    return part

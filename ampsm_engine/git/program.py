@@ -354,6 +354,16 @@ def failure(where: Path, arguments: tuple[Argument, ...], answer: Answer) -> Amp
     return Failed(f"git {verb} failed in {where}: {answer.reason}.", f"git -C {where} status")
 
 
+def parallel_checkout(threshold: int = 100) -> tuple[str, ...]:
+    """Settings by which git writes more files than `threshold` with several processes."""
+    return (
+        "-c",
+        f"checkout.workers={min(4, os.cpu_count() or 1)}",
+        "-c",
+        f"checkout.thresholdForParallelism={threshold}",
+    )
+
+
 def text(raw: bytes) -> str:
     """Names that git printed, as Python names files."""
     return raw.decode("utf-8", "surrogateescape")

@@ -1,16 +1,20 @@
-"""Where a repository is, what a session may start from, and whether somebody is in the middle of something there.
+"""Where a repository is, what a session may start from, its refs, and which operation is in progress in a worktree.
 
-Reads only, by the git program, so that creating a session need not pay for pygit2.
+Reads only: by libgit2 in a process that has it loaded (libgit2.py tells what), by the git program else. Damaged refs
+and heads are told from what git says, so that nobody takes them for absent.
 """
 
+import contextlib
 import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from ampsm_engine.errors import AmpsmError, NotFound, Refused, Unfit
-from ampsm_engine.git import damage, program
-from ampsm_engine.git.places import Base, Repo
+from ampsm_engine.git import libgit2, program
+from ampsm_engine.git.libgit2 import SYMBOLIC, AskGit
+from ampsm_engine.git.values import Base, Repo
 from ampsm_engine.plain_text import printable
 
 WORKTREES = ".worktrees"
@@ -36,9 +40,10 @@ _OPERATIONS = (
 
 _OPERATION_REFS = (("CHERRY_PICK_HEAD", "cherry-pick"), ("REVERT_HEAD", "revert"))
 
-
 _GIT_DIR_PARTS = ("HEAD",)
 """What makes a folder a git folder, beside the objects; that it is there, not what it says."""
+
+_BROKEN = re.compile(r"ignoring broken ref (\S+)|missing object \S+ for (\S+)|bad ref (\S+)")
 
 
 def locate(path: Path) -> Repo:
@@ -47,19 +52,27 @@ def locate(path: Path) -> Repo:
     NotFound without such a path; Unfit when it is in no repository, in a bare one, or in one without a commit;
     Refused inside a session's worktree, because a session of a session would vanish with it.
     """
-    repo = around(path)
-    _refuse_session_worktree(_folder(path))
+    folder = _folder(path)
+    repo = _placed_by_git(folder)  # who finds all that is damaged
+    _refuse_session_worktree(folder)
     return repo
 
 
 def around(path: Path) -> Repo:
     """The same, and also inside a session's worktree."""
-    bare, git_folder, common, top, head = _places(_folder(path))
+    folder = _folder(path)
+    with contextlib.suppress(AskGit):
+        return Repo(folder, libgit2.main_git_dir(folder), folder)
+    return _placed_by_git(folder)
+
+
+def _placed_by_git(folder: Path) -> Repo:
+    bare, git_folder, common, top, head = _places(folder)
     if bare:
         raise _bare(common)
     root = _main_worktree(git_folder, common, top)
     if not head:
-        damage.refuse_damaged(root)
+        refuse_damaged(root)
     if not head and not program.told(root, "for-each-ref", "--count=1"):
         message = f"The repository {root} has no commit yet: there is nothing to start from."
         raise Unfit(message, f'git -C {root} commit --allow-empty -m "Begin"')
@@ -77,9 +90,8 @@ def base(repo: Repo, ref: str | None) -> Base:
     if not ref or ref.startswith("-") or printable(ref) != ref:
         raise _unknown(repo, ref)
     # A branch before a tag of the same name, which git itself would take: sessions are merged into branches.
-    branch = program.read(repo.root, "rev-parse", "--quiet", "--verify", f"{BRANCHES}{ref}^{{commit}}")
-    if branch.ok and program.read(repo.root, "show-ref", "--quiet", "--verify", f"{BRANCHES}{ref}").ok:
-        return Base(ref, branch.line)
+    if tip := branch_tip(repo.root, ref):
+        return Base(ref, tip)
     named = program.read(repo.checkout, "rev-parse", "--quiet", "--verify", ref)
     commit = program.read(repo.checkout, "rev-parse", "--quiet", "--verify", f"{named.line}^{{commit}}")
     if not named.ok or not commit.ok:
@@ -100,9 +112,8 @@ def branches(repo: Repo) -> tuple[str, ...]:
 
 def default_branches(repo: Repo) -> frozenset[str]:
     """The branches that others are likely to begin from: the remotes' default ones, git's, and the usual names."""
-    heads = program.told(repo.root, "for-each-ref", "--format=%(refname) %(symref)", "refs/remotes/")
-    named = [line.split(" ") for line in program.text(heads).splitlines() if "/HEAD refs/remotes/" in line]
-    remote = {full.removeprefix(head.removesuffix("HEAD")) for head, full in named}
+    heads = {full: value for full, value in refs(repo.root, "refs/remotes/").items() if full.endswith("/HEAD")}
+    remote = {named.removeprefix(f"{SYMBOLIC}{head.removesuffix('HEAD')}") for head, named in heads.items()}
     configured = program.read(repo.root, "config", "--get", "init.defaultBranch").line
     return frozenset({*remote, configured, "main", "master", "trunk"} - {""})
 
@@ -189,17 +200,18 @@ def ref_folders(git_dir: Path, *branches: str) -> tuple[Path, ...]:
 def resolve(where: Path, name: str) -> str:
     """The commit that a branch, remote branch, tag or expression names, looked for in this order; NotFound."""
     if name and not name.startswith("-") and printable(name) == name:
-        for space in (*_NAMESPACES, ""):
-            answer = program.read(where, "rev-parse", "--quiet", "--verify", f"{space}{name}^{{commit}}")
-            if answer.ok:
-                return answer.line
+        with contextlib.suppress(AskGit):
+            return libgit2.resolve(where, name, _NAMESPACES)
+        found = _objects(where, [f"{space}{name}^{{commit}}" for space in (*_NAMESPACES, "")])
+        if commit := next((one for one in found if one), ""):
+            return commit
     raise unknown_commit(where, name)
 
 
 def unknown_commit(where: Path, name: str) -> NotFound:
     """The error for a revision that names nothing. Unfit or Failed instead where git cannot read refs to tell that."""
     if printable(name) == name:
-        damage.refuse_damaged(where, f"{BRANCHES}{name}")
+        refuse_damaged(where, f"{BRANCHES}{name}")
     message = f"There is no commit {printable(name)[:100]!r} in {where}."
     return NotFound(message, f"git -C {where} log --all --oneline")
 
@@ -218,22 +230,24 @@ def branch_tip(where: Path, branch: str) -> str | None:
     """The commit that a local branch points at; None when there is no such branch."""
     if not branch or _EXPRESSION.search(branch):
         return None
-    answer = program.read(where, "rev-parse", "--quiet", "--verify", f"{BRANCHES}{branch}^{{commit}}")
+    return ref_commit(where, f"{BRANCHES}{branch}")
+
+
+def ref_commit(where: Path, full: str, kind: Literal["commit", "tree"] = "commit") -> str | None:
+    """The commit, or the tree of it, that a ref names by its full name; None when there is no such ref."""
+    with contextlib.suppress(AskGit):
+        return libgit2.ref_object(where, full, kind)
+    answer = program.read(where, "rev-parse", "--quiet", "--verify", f"{full}^{{{kind}}}")
     return answer.line if answer.ok else None
 
 
 def branch_tips(where: Path, *branches: str) -> tuple[str | None, ...]:
     """The same of several branches, by one question."""
-    wanted = [f"{BRANCHES}{branch}" for branch in branches if branch and not _EXPRESSION.search(branch)]
-    if not wanted:
-        return (None,) * len(branches)
-    options = ("for-each-ref", "--format=%(objecttype) %(objectname) %(refname)", *wanted)
-    answer = program.read(where, *options)
-    if not answer.ok:
-        return tuple(branch_tip(where, branch) for branch in branches)
-    lines = program.text(answer.output).splitlines()
-    found = {full: name for kind, name, full in (line.split(" ", 2) for line in lines) if kind == "commit"}
-    return tuple(found.get(f"{BRANCHES}{branch}") for branch in branches)
+    with contextlib.suppress(AskGit):
+        return tuple(libgit2.ref_object(where, f"{BRANCHES}{branch}") if branch else None for branch in branches)
+    known = [branch for branch in branches if branch and not _EXPRESSION.search(branch)]
+    found = dict(zip(known, _objects(where, [f"{BRANCHES}{branch}^{{commit}}" for branch in known]), strict=False))
+    return tuple(found.get(branch) for branch in branches)
 
 
 def resolves(where: Path, revision: str) -> bool:
@@ -246,14 +260,22 @@ def resolves(where: Path, revision: str) -> bool:
 
 def unresolved(where: Path, names: Sequence[str]) -> frozenset[str]:
     """Which of these names of branches, tags or commits name no commit here; nothing where git cannot be asked."""
-    feed = "".join(f"{name}^{{commit}}\n" for name in names).encode("utf-8", "surrogateescape")
-    answers = program.read(where, "cat-file", "--batch-check=found", feed=feed).output.splitlines()
-    known = zip(names, answers, strict=True) if len(answers) == len(names) else ()
-    return frozenset(name for name, answer in known if answer != b"found")
+    found = _objects(where, [f"{name}^{{commit}}" for name in names])
+    return frozenset(name for name, oid in zip(names, found, strict=False) if oid is None)
+
+
+def _objects(where: Path, names: Sequence[str]) -> list[str | None]:
+    """The objects of several names, by one question: None for each that names none. Empty where git cannot answer."""
+    feed = "".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape")
+    lines = program.read(where, "cat-file", "--batch-check=%(objectname)", feed=feed).output.decode("ascii", "replace")
+    found = [line if _OBJECT_ID.fullmatch(line) else None for line in lines.splitlines()]
+    return found if len(found) == len(names) else []
 
 
 def is_ancestor(where: Path, old: str, new: str) -> bool:
     """Whether the one commit is the other or lies in its history."""
+    with contextlib.suppress(AskGit):
+        return libgit2.is_ancestor(where, old, new)
     return program.read(where, "merge-base", "--is-ancestor", old, new).ok
 
 
@@ -278,7 +300,7 @@ def _places(where: Path) -> tuple[bool, Path, Path, Path | None, str]:
     lines += [""] * (5 - len(lines))
     bare, git_folder, common, top, head = lines
     # git goes on to the repository around one whose git folder is damaged.
-    damaged = damage.damaged_folder(where) if top and not _is_nearest(where, Path(top)) else None
+    damaged = damaged_folder(where) if top and not _is_nearest(where, Path(top)) else None
     if damaged is not None:
         raise damaged
     head = head if _OBJECT_ID.fullmatch(head) else ""
@@ -330,7 +352,7 @@ def _checked_out(repo: Repo) -> Base:
     answer = program.read(repo.checkout, "rev-parse", "HEAD^{commit}", "--symbolic-full-name", "HEAD")
     commit, _, full = answer.line.partition("\n")
     if not answer.ok:
-        damage.refuse_damaged(repo.checkout)
+        refuse_damaged(repo.checkout)
         message = f"What is checked out in {repo.checkout} has no commit yet."
         raise Unfit(message, f"Name a base with --base. git -C {repo.root} branch --all lists the branches.")
     return Base(short(full) if full.startswith(BRANCHES) else commit, commit)
@@ -339,9 +361,8 @@ def _checked_out(repo: Repo) -> Base:
 def _unknown(repo: Repo, ref: str) -> NotFound:
     import difflib
 
-    damage.refuse_damaged(repo.root)
-    listed = program.told(repo.root, "for-each-ref", "--format=%(refname)", *_NAMESPACES)
-    names = [short(full) for full in program.text(listed).splitlines()]
+    refuse_damaged(repo.root)
+    names = [short(full) for full in refs(repo.root, *_NAMESPACES)]
     near = [name for name in names if name.endswith(f"/{ref}")] if ref else []
     near += difflib.get_close_matches(ref, names, n=3)
     message = f"There is no branch, tag or commit {printable(ref)[:100]!r} in {repo.root}."
@@ -362,7 +383,7 @@ def _foreign(where: Path, answer: program.Answer) -> AmpsmError:
         message = f"The repository at {where} belongs to another user, and git does not trust it."
         return Unfit(message, f"git config --global --add safe.directory {where}")
     if "not a git repository" in answer.said:
-        damaged = damage.damaged_folder(where)
+        damaged = damaged_folder(where)
         if damaged is not None:
             return damaged
         return Unfit(f"{where} is not in a git repository.", f"git -C {where} init")
@@ -402,12 +423,65 @@ def _dot_git_target(own: Path) -> Path:
 
 def all_branch_tips(root: Path) -> dict[str, str]:
     """The commit of each local branch, by its short name."""
-    listed = program.told(root, "for-each-ref", "--format=%(objectname) %(refname)", BRANCHES)
-    found = (line.partition(" ") for line in program.text(listed).splitlines())
-    return {name.removeprefix(BRANCHES): commit for commit, _, name in found}
+    found = refs(root, BRANCHES)
+    return {
+        full.removeprefix(BRANCHES): found.get(value.removeprefix(SYMBOLIC), value) for full, value in found.items()
+    }
+
+
+def refs(where: Path, *spaces: str) -> dict[str, str]:
+    """All refs in name spaces such as `refs/heads/`: the object of each, or `SYMBOLIC` and the ref that it names."""
+    with contextlib.suppress(AskGit):
+        return libgit2.refs(where, *spaces)
+    listed = program.told(where, "for-each-ref", "--format=%(refname)%00%(objectname)%00%(symref)", *spaces)
+    lines = (line.split("\0") for line in program.text(listed).split("\n") if line)
+    return {full: f"{SYMBOLIC}{target}" if target else name for full, name, target in lines}
 
 
 def branches_in(root: Path, commit: str) -> frozenset[str]:
     """The local branches whose commits are all in the history of a commit, by their short names."""
     listed = program.told(root, "for-each-ref", "--format=%(refname)", f"--merged={commit}", BRANCHES)
     return frozenset(name.removeprefix(BRANCHES) for name in program.text(listed).splitlines())
+
+
+def refuse_damaged(where: Path, ref: str = "") -> None:
+    """Unfit when a ref is damaged or names an object that is not there; without `ref`, any of them, HEAD included."""
+    answer = program.read(where, "for-each-ref", *((ref,) if ref else ()))
+    found = _BROKEN.search(answer.said)
+    if found:
+        name = next(group for group in found.groups() if group)
+        message = f"The ref {name} of the repository {where} is damaged: {answer.reason}."
+        raise Unfit(message, _way_back(where, name))
+    if not answer.ok:
+        raise program.failure(where, ("for-each-ref",), answer)
+    if not ref:
+        _refuse_damaged_head(where)
+
+
+def _refuse_damaged_head(where: Path) -> None:
+    named = program.read(where, "rev-parse", "--quiet", "--verify", "HEAD")
+    if not named.ok or program.read(where, "cat-file", "-e", "HEAD^{commit}").ok:
+        return
+    message = f"HEAD of the repository {where} is damaged: the commit {named.line[:12]} is not there."
+    raise Unfit(message, f"git -C {where} fsck --lost-found names what is there; then: git -C {where} switch BRANCH")
+
+
+def _way_back(where: Path, name: str) -> str:
+    common = program.read(where, "rev-parse", "--path-format=absolute", "--git-common-dir").line
+    again = f"rm -f {common}/{name} && git -C {where} update-ref {name} COMMIT"
+    return f"git -C {where} fsck --lost-found names its last commit as dangling; then: {again}"
+
+
+def damaged_folder(where: Path) -> Unfit | None:
+    """The error for the git folder nearest to a path, where git does not take that for one; None without any."""
+    near = next((folder for folder in (where, *where.parents) if os.path.lexists(folder / ".git")), None)
+    if near is None:
+        return None
+    own = near / ".git"
+    if own.is_file():
+        return Unfit(f"{near} is damaged: its .git file leads to no repository.", f"cat {own}")
+    if not (own / "objects").is_dir():
+        return None
+    message = f"The repository {near} is damaged: git does not take {own} for a git folder any more."
+    head = own / "HEAD"
+    return Unfit(message, f"cat {head}; where that is no ref: echo 'ref: refs/heads/BRANCH' > {head}")

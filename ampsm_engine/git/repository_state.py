@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ampsm_engine.git import listing, own_files, program, registry, repository
-from ampsm_engine.git.places import Repo
-from ampsm_engine.git.secret_files import is_secret
+from ampsm_engine.git import own_files, program, repository, worktree_status, worktrees
+from ampsm_engine.git.unwanted_files import is_secret
+from ampsm_engine.git.values import Repo
 
 State = Mapping[str, Mapping[str, str]]
 """By kind, what there is by name; all of it text, so that it can be written down as JSON."""
@@ -28,8 +28,6 @@ STASH_REF = "refs/stash"
 OURS = "refs/ampsm/"
 GONE = " (gone)"
 """Ends the value of a worktree that git knows and whose folder is not there."""
-SYMBOLIC = "ref: "
-"""Begins the value of a ref that names another one."""
 
 MOST_ENTRIES = 20_000
 """Status entries of a checkout that are compared; what has more is not worked in, but filled by a program."""
@@ -85,13 +83,8 @@ def is_as_left(part: StateDifference, now: State) -> bool:
 
 
 def _refs(root: Path) -> dict[str, str]:
-    output = program.told(root, "for-each-ref", "--format=%(refname)%00%(objectname)%00%(symref)")
-    found = {}
-    for line in program.text(output).splitlines():
-        name, oid, target = line.split("\0")
-        if not name.startswith(OURS):
-            found[name] = f"{SYMBOLIC}{target}" if target else oid
-    return found
+    found = repository.refs(root, "refs/")
+    return {name: value for name, value in found.items() if not name.startswith(OURS)}
 
 
 def _stash(root: Path) -> dict[str, str]:
@@ -104,7 +97,7 @@ def _stash(root: Path) -> dict[str, str]:
 def _worktrees(repo: Repo) -> dict[str, str]:
     """The branch of each worktree, or the commit of a detached one."""
     found = {}
-    for tree in registry.listed(repo):
+    for tree in worktrees.listed(repo):
         gone = GONE if tree.prunable is not None or not tree.path.is_dir() else ""
         found[str(tree.path)] = (tree.branch or tree.head) + gone
     return found
@@ -164,7 +157,7 @@ def _file_stamp(path: Path) -> str:
 def _checkout(root: Path) -> dict[str, str]:
     """What differs from HEAD in a checkout, and ignored secrets files: `letters size:time blob-in-the-index`."""
     found = {}
-    for entry in listing.entries(root, ignored=True):
+    for entry in worktree_status.entries(root, ignored=True):
         path = entry.path
         if path.startswith(f"{repository.WORKTREES}/") or (entry.state == "ignored" and not is_secret(path)):
             continue

@@ -10,11 +10,12 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ampsm_engine.git import inventory, own_files, program
-from ampsm_engine.git.listing import ABSENT, GITLINK, StatusEntry
+from ampsm_engine.git import own_files, program, records, worktree_status
 from ampsm_engine.git.own_files import OwnFiles
-from ampsm_engine.git.secret_files import is_secret_file
+from ampsm_engine.git.records import ABSENT, GITLINK
+from ampsm_engine.git.unwanted_files import is_secret_file
 from ampsm_engine.git.values import LeftOut
+from ampsm_engine.git.worktree_status import StatusEntry
 
 SECRET = "a secrets file that git does not track"  # noqa: S105 - a reason
 NESTED = "a repository of its own"
@@ -34,11 +35,6 @@ class IndexChanges:
     remove: tuple[str, ...]
     """Paths that are gone from the worktree."""
     left_out: tuple[LeftOut, ...]
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether the index is right as it is."""
-        return not (self.add or self.put_back or self.remove)
 
 
 def choose(worktree: Path, entries: Collection[StatusEntry], base: str = "HEAD") -> IndexChanges:
@@ -90,7 +86,7 @@ def apply(
         (("--add", "--remove", "--stdin"), choice.add),
     ):
         if lines and answer.ok:
-            feed = "".join(f"{line}\0" for line in lines).encode("utf-8", "surrogateescape")
+            feed = records.joined(lines)
             answer = run(worktree, "update-index", "-z", *arguments, feed=feed, variables=variables)
     return answer
 
@@ -135,7 +131,7 @@ def _bare_repositories(worktree: Path, entries: Iterable[StatusEntry]) -> frozen
     """New repositories without a checkout, which are files like any other to git."""
     heads = (entry.path for entry in entries if _is_new(entry) and entry.path.endswith("/HEAD"))
     folders = (path.removesuffix("/HEAD") for path in heads)
-    return frozenset(folder for folder in folders if inventory.is_repository(worktree / folder))
+    return frozenset(folder for folder in folders if worktree_status.is_repository(worktree / folder))
 
 
 def _folder_of(entry: StatusEntry, repositories: frozenset[str]) -> str:
@@ -162,5 +158,4 @@ def _submodules(worktree: Path) -> frozenset[str]:
     if not (worktree / ".gitmodules").is_file():
         return frozenset()
     paths = ("config", "--file", ".gitmodules", "-z", "--get-regexp", r"^submodule\..*\.path$")
-    records = program.read(worktree, *paths).output.split(b"\0")
-    return frozenset(program.text(record).partition("\n")[2] for record in records if record)
+    return frozenset(record.partition("\n")[2] for record in records.split(program.read(worktree, *paths).output))

@@ -1,4 +1,4 @@
-"""What the trash writes down of a worktree, as commits: its files as they are, its index as it is, and a list.
+"""What the trash writes down of a worktree, as commits: its files, its index, and a list; and laying it out again.
 
     work     tree: the live worktree        parents: HEAD, kept
     kept     tree: index    the index file, byte for byte
@@ -7,7 +7,8 @@
                    raw/     files that the configured filters would not give back byte for byte
                    list     what is where (JSON)
 
-Writing goes to the repository's objects; nothing in the worktree is changed.
+Writing goes to the repository's objects; nothing in the worktree is changed. Laid out again are first the index and its
+files, then what differed from it: the order in which they came about.
 """
 
 import contextlib
@@ -15,19 +16,14 @@ import itertools
 import json
 import os
 import stat
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from ampsm_engine.errors import Failed
-from ampsm_engine.git import inventory, listing, live, own_files, program, repository, staging
+from ampsm_engine.git import own_files, program, records, repository, snapshot, staging, worktree_status, worktrees
+from ampsm_engine.git.values import identity
 from ampsm_engine.private_folder import private_folder
-
-AUTHOR = {
-    f"GIT_{role}_{part}": value
-    for role in ("AUTHOR", "COMMITTER")
-    for part, value in (("NAME", "ampsm"), ("EMAIL", "ampsm@localhost"))
-}
 
 _COMPARED = 50_000_000
 """Bytes of a file beyond which its filter is trusted to give it back: large file storage does."""
@@ -65,18 +61,18 @@ def write(worktree: Path, branch: str) -> tuple[str, Contents]:
     with private_folder("trash") as folder:
         index, copy = Path(folder) / "kept", Path(folder) / "work"
         usual = _usual_mode(Path(folder) / "new")
-        live.copy_index(git_dir, index)
+        snapshot.copy_index(git_dir, index)
         if not index.exists():
             program.done(worktree, "read-tree", "--empty", variables={"GIT_INDEX_FILE": index})
         # An index may be split, and lean on a file that goes with the worktree; written anew it is whole.
         whole = {"GIT_INDEX_FILE": index}
         program.told(worktree, "update-index", "--force-write-index", variables=whole)
-        live.copy_index(git_dir, copy)
+        snapshot.copy_index(git_dir, copy)
         uncover(worktree, copy)
-        entries = listing.entries(worktree, ignored=True, index=copy)
+        entries = worktree_status.entries(worktree, ignored=True, index=copy)
         choice = staging.choose(worktree, entries)
-        tree, _ = live.snapshot(worktree, copy)
-        found = inventory.survey(worktree, entries)
+        tree, _ = snapshot.snapshot(worktree, copy)
+        found = worktree_status.survey(worktree, entries)
         contents = _contents(worktree, git_dir, branch, found, choice)
         folders = {path: mode for path, mode in found.modes.items() if mode != usual or path in found.empty}
         contents = replace(contents, folders=folders, modes=_unusual_modes(worktree, copy, usual))
@@ -84,7 +80,7 @@ def write(worktree: Path, branch: str) -> tuple[str, Contents]:
         kept = _kept(worktree, index, contents)
     parents = [option for parent in (contents.commit, kept) if parent for option in ("-p", parent)]
     message = f"ampsm: what was not committed on {branch}\n".encode()
-    work = program.done(worktree, "commit-tree", *parents, tree, feed=message, variables=AUTHOR)
+    work = program.done(worktree, "commit-tree", *parents, tree, feed=message, variables=identity())
     return work.decode().strip(), contents
 
 
@@ -108,11 +104,11 @@ def _contents(
     worktree: Path,
     git_dir: Path,
     branch: str,
-    found: inventory.Inventory,
+    found: worktree_status.Inventory,
     choice: staging.IndexChanges,
 ) -> Contents:
     aside = {item.path for item in choice.left_out if item.reason in (staging.SECRET, staging.NESTED)}
-    aside |= {path for path in _gitlinks(worktree) if _holds_something(worktree / path)}
+    aside |= {path for path in records.gitlinks(worktree) if _holds_something(worktree / path)}
     aside = {path for path in aside if path.partition("/")[0] not in own_files.FOLDERS} | set(own_files.FOLDERS)
     aside |= set(found.whole)
     head = program.read(git_dir, "--git-dir", git_dir, "symbolic-ref", "--quiet", "HEAD")
@@ -144,13 +140,13 @@ def _holds_something(folder: Path) -> bool:
 def uncover(worktree: Path, index: Path) -> None:
     """Make git look at files that it was told to take as unchanged or absent: here nothing may be overlooked."""
     variables: program.Variables = {"GIT_INDEX_FILE": index}
-    records = program.text(program.told(worktree, "ls-files", "-v", "-z", variables=variables)).split("\0")[:-1]
-    flagged = [(record[0], record[2:]) for record in records]
+    listed = records.split(program.told(worktree, "ls-files", "-v", "-z", variables=variables))
+    flagged = [(record[0], record[2:]) for record in listed]
     assumed = [path for tag, path in flagged if tag.islower()]
     skipped = [path for tag, path in flagged if tag in "sS" and os.path.lexists(worktree / path)]
     for option, paths in (("--no-assume-unchanged", assumed), ("--no-skip-worktree", skipped)):
         if paths:
-            feed = "".join(f"{path}\0" for path in paths).encode("utf-8", "surrogateescape")
+            feed = records.joined(paths)
             program.told(worktree, "update-index", option, "-z", "--stdin", feed=feed, variables=variables)
 
 
@@ -162,21 +158,14 @@ def _usual_mode(folder: Path) -> int:
 
 def _unusual_modes(worktree: Path, index: Path, usual: int) -> dict[str, int]:
     """The files whose permissions git would not give back: it knows of executable and not."""
-    listed = program.told(worktree, "ls-files", "--stage", "-z", variables={"GIT_INDEX_FILE": index})
     modes = {}
-    for record in program.text(listed).split("\0")[:-1]:
-        words, _, path = record.partition("\t")
-        expected = usual if words.startswith("100755") else usual & 0o666
+    for path, mode, _, _ in records.in_index(worktree, index=index):
+        expected = usual if mode == "100755" else usual & 0o666
         with contextlib.suppress(OSError):
             found = (worktree / path).lstat().st_mode
             if stat.S_ISREG(found) and stat.S_IMODE(found) != expected:
                 modes[path] = stat.S_IMODE(found)
     return modes
-
-
-def _gitlinks(worktree: Path) -> list[str]:
-    records = program.text(program.told(worktree, "ls-files", "--stage", "-z")).split("\0")
-    return [record.partition("\t")[2] for record in records if record.startswith(listing.GITLINK)]
 
 
 def _regular(worktree: Path, paths: Iterable[str]) -> list[str]:
@@ -190,8 +179,7 @@ def _with_raw(worktree: Path, tree: str, contents: Contents) -> Contents:
         return contents
     feed = "".join(f"{_quoted(path)}\n" for path in paths).encode("utf-8", "surrogateescape")
     hashes = program.told(worktree, "hash-object", "--no-filters", "--stdin-paths", feed=feed).decode().split()
-    listed = program.text(program.told(worktree, "ls-tree", "-r", "-z", tree)).split("\0")
-    objects = {path: words.split(" ")[2] for words, _, path in (one.partition("\t") for one in listed if one)}
+    objects = {path: entry.blob for path, entry in records.in_tree(worktree, tree).items()}
     raw = [
         path
         for path, unfiltered in zip(paths, hashes, strict=True)
@@ -215,20 +203,19 @@ def _quoted(path: str) -> str:
 
 
 def _kept(worktree: Path, index: Path, contents: Contents) -> str:
-    unmerged = program.told(worktree, "ls-files", "--unmerged", "-z", variables={"GIT_INDEX_FILE": index})
-    stages = [record.split(" ", 2) for record in program.text(unmerged).split("\0") if record]
+    stages = records.in_index(worktree, "--unmerged", index=index)
     # The empty one: files that are only intended to be added stand for it, and no tree holds those.
-    blobs = sorted({words[1] for words in stages if words[0] != listing.GITLINK} | {_blob(worktree, b"")})
+    blobs = sorted({one.object for one in stages if one.mode != records.GITLINK} | {_blob(worktree, b"")})
     raw = [_blob(worktree, (worktree / path).read_bytes()) for path in contents.raw]
     parts = [
         ("100644", "blob", _blob(worktree, index.read_bytes()), "index"),
         ("100644", "blob", _blob(worktree, json.dumps(asdict(contents)).encode()), "list"),
-        ("040000", "tree", _staged(worktree, index, [words[2].partition("\t")[2] for words in stages]), "staged"),
+        ("040000", "tree", _staged(worktree, index, [one.path for one in stages]), "staged"),
         ("040000", "tree", _tree(worktree, [("100644", "blob", blob, blob) for blob in blobs]), "stages"),
         ("040000", "tree", _tree(worktree, [("100644", "blob", blob, str(i)) for i, blob in enumerate(raw)]), "raw"),
     ]
     tree = _tree(worktree, parts)
-    done = program.done(worktree, "commit-tree", tree, feed=b"ampsm: the index\n", variables=AUTHOR)
+    done = program.done(worktree, "commit-tree", tree, feed=b"ampsm: the index\n", variables=identity())
     return done.decode().strip()
 
 
@@ -239,7 +226,7 @@ def _staged(worktree: Path, index: Path, unmerged: list[str]) -> str:
         copy.write_bytes(index.read_bytes())
         variables = {"GIT_INDEX_FILE": copy}
         if unmerged:
-            feed = "".join(f"{path}\0" for path in unmerged).encode("utf-8", "surrogateescape")
+            feed = records.joined(unmerged)
             program.told(worktree, "update-index", "--force-remove", "-z", "--stdin", feed=feed, variables=variables)
         return program.told(worktree, "write-tree", variables=variables).decode().strip()
 
@@ -252,3 +239,81 @@ def _blob(worktree: Path, content: bytes) -> str:
 def _tree(worktree: Path, parts: Iterable[tuple[str, str, str, str]]) -> str:
     feed = "".join(f"{mode} {kind} {name}\t{path}\0" for mode, kind, name, path in parts).encode()
     return program.done(worktree, "mktree", "-z", feed=feed).decode().strip()
+
+
+def fill_files(worktree: Path, git_dir: Path, work: str) -> None:
+    """The index, byte for byte, and the files that it speaks of."""
+    index = program.told(worktree, "cat-file", "blob", f"{kept_of(worktree, work)}:index")
+    (git_dir / "index").write_bytes(index)
+    with private_folder("trash") as folder:
+        lay_out = ("checkout-index", "--all", "--force", "--quiet")
+        unborn = _empty_links(worktree)
+        if not unborn:
+            program.done(worktree, *program.parallel_checkout(), *lay_out, "--index")
+            return
+        variables = {"GIT_INDEX_FILE": Path(folder) / "index"}
+        variables["GIT_INDEX_FILE"].write_bytes(index)
+        feed = records.joined(unborn)
+        program.told(worktree, "update-index", "--force-remove", "-z", "--stdin", feed=feed, variables=variables)
+        program.done(worktree, *program.parallel_checkout(), *lay_out, variables=variables)
+
+
+def _empty_links(worktree: Path) -> list[str]:
+    """Symbolic links that are only intended to be added: their target is empty in the index, which no disk takes."""
+    empty = program.told(worktree, "hash-object", "--no-filters", "--stdin", feed=b"").decode().strip()
+    return [one.path for one in records.in_index(worktree) if (one.mode, one.object) == (records.SYMLINK, empty)]
+
+
+def overlay(worktree: Path, work: str, contents: Contents) -> None:
+    """What differed from the index: files that were gone, files that were written, and their modes."""
+    for path in contents.removed:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            worktrees.delete_tree(worktree / path)
+        _drop_empty_parents(worktree, path)
+    with private_folder("trash") as folder:
+        variables = {"GIT_INDEX_FILE": Path(folder) / "index"}
+        program.done(worktree, "read-tree", work, variables=variables)
+        feed = records.joined(contents.written)
+        program.done(
+            worktree,
+            *program.parallel_checkout(),
+            "checkout-index",
+            "--force",
+            "-z",
+            "--stdin",
+            feed=feed,
+            variables=variables,
+        )
+    kept = kept_of(worktree, work)
+    for number, path in enumerate(contents.raw):
+        content = program.told(worktree, "cat-file", "blob", f"{kept}:raw/{number}")
+        descriptor = os.open(worktree / path, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+    for path in filter(lambda path: _is_inside(worktree, path), contents.folders):
+        (worktree / path).mkdir(parents=True, exist_ok=True)
+    set_modes(worktree, contents.modes)
+    for path, moment in contents.times.items():
+        if _is_inside(worktree, path) and (worktree / path).exists():
+            os.utime(worktree / path, ns=(moment, moment))
+
+
+def set_modes(worktree: Path, modes: Mapping[str, int]) -> None:
+    """The innermost first: an outer one may forbid to go in."""
+    for path, mode in sorted(modes.items(), key=lambda item: -len(item[0])):
+        if _is_inside(worktree, path) and (worktree / path).exists():
+            (worktree / path).chmod(mode)
+
+
+def _is_inside(worktree: Path, path: str) -> bool:
+    """Whether a path leads nowhere else: it is no link, and none of its folders is one that leads out."""
+    place = worktree / path
+    return not place.is_symlink() and place.resolve().is_relative_to(worktree.resolve())
+
+
+def _drop_empty_parents(worktree: Path, path: str) -> None:
+    with contextlib.suppress(OSError):
+        for parent in (worktree / path).parents:
+            if parent == worktree:
+                break
+            parent.rmdir()

@@ -9,22 +9,84 @@ checked out submodules, AGENT_CONTEXT. Not kept: other ignored files (they are t
 import contextlib
 import os
 import re
-from collections.abc import Iterator
+import shutil
+import stat
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ampsm_engine.errors import Failed, NotFound, Refused
-from ampsm_engine.git import busy, damage, lock, own_files, program, registry, repository, restoring, stash_commit
-from ampsm_engine.git.discarded_files import DiscardedFiles
+from ampsm_engine.git import lock, own_files, program, repository, stash_commit, worktrees
 from ampsm_engine.git.pinned_refs import LOOKED, REVIEW
-from ampsm_engine.git.places import Repo
 from ampsm_engine.git.repository import BRANCHES
 from ampsm_engine.git.stash_commit import Contents
-from ampsm_engine.git.values import Trashed
+from ampsm_engine.git.values import Repo, Trashed
+from ampsm_engine.git.worktrees import delete_tree
+from ampsm_engine.home import PRIVATE_FOLDER, write_private
 
 REFS = "refs/ampsm/trash"
 
 _UNFINISHED = "leaving"
 """The ref that stands while a session is on its way into the trash."""
+
+_SETTINGS = ("config.worktree", "info/sparse-checkout")
+"""What git keeps for one worktree and does not make again."""
+
+_MODULES = ("modules",)
+"""The repositories of the submodules that are checked out in one worktree."""
+
+
+class DiscardedFiles:
+    """The folder of one trashed session."""
+
+    def __init__(self, common_dir: Path, session_id: str) -> None:
+        self.folder = common_dir / "ampsm" / "trash" / session_id
+        self._files = self.folder / "files"
+        self._admin = self.folder / "admin"
+        self._stage = self.folder / "restoring"
+
+    @property
+    def stage(self) -> str:
+        """How far a restore came that did not end: `filling` (the worktree is not whole), `giving`; empty: none."""
+        return self._stage.read_text() if self._stage.exists() else ""
+
+    def mark(self, stage: str) -> None:
+        """Note how far a restore is."""
+        self.folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        write_private(self._stage, stage.encode())
+
+    def unmark(self) -> None:
+        """No restore is on its way."""
+        self._stage.unlink(missing_ok=True)
+
+    def take(self, worktree: Path, paths: Iterable[str], admin: Path | None) -> None:
+        """Move these out of a worktree, and what git keeps for it out of its folder; may be done again."""
+        self.folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        _move(worktree, self._files, paths)
+        if admin is not None:
+            _move(admin, self._admin, (*_SETTINGS, *_MODULES))
+
+    def lend_settings(self, admin: Path) -> None:
+        """Copy a worktree's settings back: they decide which files belong into it."""
+        for name in _SETTINGS:
+            if (self._admin / name).exists():
+                (admin / name).parent.mkdir(exist_ok=True)
+                shutil.copy2(self._admin / name, admin / name)
+
+    def give(self, worktree: Path, paths: Iterable[str], admin: Path) -> None:
+        """Move everything back; may be done again."""
+        _move(self._files, worktree, paths)
+        _move(self._admin, admin, _MODULES)
+
+    def delete(self) -> None:
+        """Delete all of it; the parents too when nothing else is in there."""
+        delete_tree(self.folder)
+        with contextlib.suppress(OSError):
+            self.folder.parent.rmdir()
+            self.folder.parent.parent.rmdir()
+
+    def size(self) -> int:
+        """Bytes of all files in it."""
+        return sum(file.lstat().st_size for file in self.folder.rglob("*") if not file.is_dir())
 
 
 def keep(repo_root: Path, worktree: Path, branch: str, session_id: str, *, delete_branch: bool = True) -> Trashed:
@@ -79,11 +141,11 @@ def restore(
         made = not is_there and _make_branch(repo, branch, tip)
         aside.mark("filling")
         try:
-            note = restoring.fill(repo, aside, worktree, branch, tip=tip, work=work)
+            note = _fill(repo, aside, worktree, branch, tip=tip, work=work)
         except BaseException:
-            registry.erase(repo.common_dir, worktree)
+            worktrees.erase(repo.common_dir, worktree)
             if made:
-                registry.delete_branch(repo.root, branch, tip)
+                worktrees.delete_branch(repo.root, branch, tip)
             aside.unmark()
             raise
         aside.mark("giving")
@@ -100,7 +162,7 @@ def purge(repo_root: Path, session_id: str) -> None:
         if work is not None:
             _delete(_leaving(Path(stash_commit.read(repo.root, work).worktree)))
         for inner in _locked_by(repo, session_id):
-            registry.forget(repo.common_dir, inner)
+            worktrees.forget(repo.common_dir, inner)
         _forget(repo, session_id, aside)
 
 
@@ -154,13 +216,13 @@ def _end_restore(repo: Repo, aside: DiscardedFiles, worktree: Path, session_id: 
     """Bring a restore to its end that came so far, or undo one that did not; False when it is ended."""
     stage = aside.stage
     if stage == "giving" and worktree.is_dir():
-        restoring.give(repo, aside, worktree, _ref(repo, session_id, "work"))
+        _give_back(repo, aside, worktree, _ref(repo, session_id, "work"))
         for inner in _locked_by(repo, session_id):
             program.done(repo.root, "worktree", "unlock", inner)
         _forget(repo, session_id, aside)
         return False
     if stage:
-        registry.erase(repo.common_dir, worktree)
+        worktrees.erase(repo.common_dir, worktree)
         aside.unmark()
     return True
 
@@ -177,9 +239,7 @@ def _nothing(session_id: str) -> NotFound:
 
 
 def _ref(repo: Repo, session_id: str, name: str) -> str | None:
-    full = f"{REFS}/{_checked(session_id)}/{name}^{{commit}}"
-    answer = program.read(repo.root, "rev-parse", "--quiet", "--verify", full)
-    return answer.line if answer.ok else None
+    return repository.ref_commit(repo.root, f"{REFS}/{_checked(session_id)}/{name}")
 
 
 def _leaving(worktree: Path) -> Path:
@@ -192,7 +252,7 @@ def _write_down(repo: Repo, worktree: Path, branch: str, session_id: str) -> Non
         raise Refused(f"{worktree} is the repository's own checkout.", f"git -C {worktree} worktree list")
     if repo.common_dir.is_relative_to(worktree.resolve()) or repo.root.is_relative_to(worktree.resolve()):
         raise Refused(f"The repository {repo.root} lies inside {worktree}.", f"git -C {repo.root} worktree list")
-    admin = registry.admin_dir(repo.common_dir, worktree)
+    admin = worktrees.admin_dir(repo.common_dir, worktree)
     if admin is None:
         raise Refused(
             f"git does not know {worktree} as a worktree of {repo.root}.", "ampsm repair --apply links it again"
@@ -202,9 +262,7 @@ def _write_down(repo: Repo, worktree: Path, branch: str, session_id: str) -> Non
     if repository.linked_git_dir(worktree).resolve() != admin.resolve():
         message = f"{worktree} belongs to another repository now: its link was replaced."
         raise Refused(message, "ampsm repair")
-    why_not = busy.refusal(worktree, admin)
-    if why_not is not None:
-        raise Refused(*why_not)
+    lock.refuse(lock.refusal(worktree, admin))
     work, contents = stash_commit.write(worktree, branch)
     _lock_inner_worktrees(repo, worktree, session_id)
     tip = repository.branch_tip(repo.root, branch) or contents.commit
@@ -217,13 +275,13 @@ def _write_down(repo: Repo, worktree: Path, branch: str, session_id: str) -> Non
 
 def _lock_inner_worktrees(repo: Repo, worktree: Path, session_id: str) -> None:
     """Keep `git worktree prune` from worktrees that go to the trash with the one around them."""
-    for tree in registry.listed(repo):
+    for tree in worktrees.listed(repo):
         if tree.locked is None and tree.path != worktree and tree.path.is_relative_to(worktree):
             program.done(repo.root, "worktree", "lock", "--reason", _lock_reason(session_id), tree.path)
 
 
 def _locked_by(repo: Repo, session_id: str) -> list[Path]:
-    return [tree.path for tree in registry.listed(repo) if tree.locked == _lock_reason(session_id)]
+    return [tree.path for tree in worktrees.listed(repo) if tree.locked == _lock_reason(session_id)]
 
 
 def _lock_reason(session_id: str) -> str:
@@ -233,7 +291,7 @@ def _lock_reason(session_id: str) -> str:
 def _keep_tip(repo: Repo, branch: str, session_id: str) -> None:
     tip = repository.branch_tip(repo.root, branch)
     if tip is None:
-        damage.refuse_damaged(repo.root, f"{BRANCHES}{branch}")
+        repository.refuse_damaged(repo.root, f"{BRANCHES}{branch}")
         raise NotFound(f"Neither the worktree nor the branch {branch} exists any more.", "ampsm doctor")
     program.done(repo.root, "update-ref", f"{REFS}/{session_id}/tip", tip)
 
@@ -247,16 +305,16 @@ def _kept(repo: Repo, branch: str, session_id: str) -> tuple[Trashed, Contents |
 def _clear(repo: Repo, worktree: Path, aside: DiscardedFiles, contents: Contents | None) -> None:
     """Take aside what cannot be an object, then delete the rest; may stop anywhere and be done again."""
     leaving = _leaving(worktree)
-    admin = registry.admin_dir(repo.common_dir, worktree)
+    admin = worktrees.admin_dir(repo.common_dir, worktree)
     if contents is not None:
         aside.take(leaving, contents.aside, admin)
     _delete(leaving)
-    registry.erase(repo.common_dir, worktree)
+    worktrees.erase(repo.common_dir, worktree)
 
 
 def _delete(folder: Path) -> None:
     try:
-        registry.delete_tree(folder)
+        worktrees.delete_tree(folder)
     except OSError as reason:
         message = f"{folder} cannot be deleted: {reason.strerror}: {reason.filename}."
         raise Failed(message, f"All of it is in the trash. Delete it by hand: rm -r {folder}") from reason
@@ -264,9 +322,9 @@ def _delete(folder: Path) -> None:
 
 def _drop_branch(repo: Repo, worktree: Path, branch: str, tip: str) -> None:
     """Delete the branch where it still is what was kept, and nobody else has it checked out."""
-    elsewhere = {tree.branch for tree in registry.listed(repo) if tree.path != worktree}
+    elsewhere = {tree.branch for tree in worktrees.listed(repo) if tree.path != worktree}
     if branch and branch not in elsewhere:
-        registry.delete_branch(repo.root, branch, tip)
+        worktrees.delete_branch(repo.root, branch, tip)
 
 
 def _make_branch(repo: Repo, branch: str, tip: str) -> bool:
@@ -291,3 +349,79 @@ def _forget(repo: Repo, session_id: str, aside: DiscardedFiles) -> None:
     refs = "".join(f"delete {REFS}/{session_id}/{name}\n" for name in ("tip", "work", _UNFINISHED))
     program.done(repo.root, "update-ref", "--stdin", feed=refs.encode())
     aside.delete()
+
+
+def _fill(repo: Repo, aside: DiscardedFiles, worktree: Path, branch: str, *, tip: str, work: str | None) -> str | None:
+    """Make the worktree and fill it; a note to tell when HEAD could not go back to its branch."""
+    if work is None:
+        is_free = _is_free(repo, branch, tip)
+        where = (worktree, branch) if is_free else ("--detach", worktree, tip)
+        program.done(repo.root, *program.parallel_checkout(), "worktree", "add", "--quiet", *where)
+        return None if is_free else _head_note(branch)
+    contents = stash_commit.read(repo.root, work)
+    note = _make_empty(repo, worktree, branch or tip, contents)
+    git_dir = repository.git_dir(worktree)
+    aside.lend_settings(git_dir)
+    stash_commit.fill_files(worktree, git_dir, work)
+    stash_commit.overlay(worktree, work, contents)
+    return note
+
+
+def _give_back(repo: Repo, aside: DiscardedFiles, worktree: Path, work: str | None) -> None:
+    """Put back what lay aside, which makes the worktree whole; may be done again."""
+    if work is not None:
+        contents = stash_commit.read(repo.root, work)
+        aside.give(worktree, contents.aside, repository.git_dir(worktree))
+        stash_commit.set_modes(worktree, contents.folders)  # a folder may forbid to write in it
+        program.write(worktree, "update-index", "-q", "--refresh")
+
+
+def _make_empty(repo: Repo, worktree: Path, branch: str, contents: Contents) -> str | None:
+    """Make the worktree without files, with HEAD where it stood."""
+    add = ("worktree", "add", "--quiet", "--no-checkout")
+    was_on = contents.head.removeprefix(BRANCHES) if contents.head else ""
+    taken = {tree.branch for tree in worktrees.listed(repo)}
+    note = None
+    if was_on and _is_free(repo, was_on, contents.commit):
+        program.done(repo.root, *add, worktree, was_on)
+        return None
+    program.done(repo.root, *add, "--detach", worktree, contents.commit or branch)
+    if was_on and not contents.commit and was_on not in taken and repository.branch_tip(repo.root, was_on) is None:
+        program.done(worktree, "symbolic-ref", "HEAD", contents.head)
+    elif was_on:
+        note = _head_note(was_on)
+    return note
+
+
+def _is_free(repo: Repo, branch: str, commit: str) -> bool:
+    """Whether a branch stands at a commit and is checked out nowhere."""
+    taken = {tree.branch for tree in worktrees.listed(repo)}
+    return bool(branch) and branch not in taken and repository.branch_tip(repo.root, branch) == commit
+
+
+def _head_note(branch: str) -> str:
+    return f"HEAD was on {branch}, which has moved or is in use: it is detached at the same commit."
+
+
+def _move(source: Path, target: Path, paths: Iterable[str]) -> None:
+    """Move what is there, over what git made in its place meanwhile."""
+    for path in paths:
+        if os.path.lexists(source / path):
+            (target / path).parent.mkdir(parents=True, exist_ok=True)
+            if os.path.lexists(target / path):
+                delete_tree(target / path)
+            _move_one(source / path, target / path)
+
+
+def _move_one(source: Path, target: Path) -> None:
+    """Move a file or a folder, also where the permissions of its owner forbid it; it keeps its own."""
+    try:
+        shutil.move(source, target)
+    except PermissionError:
+        source.parent.chmod(stat.S_IMODE(source.parent.stat().st_mode) | stat.S_IRWXU)
+        own = stat.S_IMODE(source.stat().st_mode) if source.is_dir() and not source.is_symlink() else None
+        if own is not None:
+            source.chmod(own | stat.S_IRWXU)
+        shutil.move(source, target)
+        if own is not None:
+            target.chmod(own)

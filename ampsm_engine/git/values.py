@@ -1,12 +1,15 @@
-"""The values that this room answers with: frozen, comparable, picklable.
+"""The values that this room answers with: frozen, comparable, picklable. No input or output in here.
 
 Paths inside a repository are text as Python names files: bytes that are no UTF-8 are lone surrogates, and
-whoever shows them cleans them first. No input or output in here.
+whoever shows them cleans them first.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
+
+NAME, EMAIL = "ampsm", "ampsm@localhost"
+"""Who commits what nobody else does."""
 
 Kind = Literal["added", "modified", "deleted", "renamed", "copied", "typechange", "untracked", "conflicted"]
 
@@ -29,24 +32,6 @@ class LeftOut:
 
     path: str
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Diff:
-    """The difference of two trees: its files, and the patch that `git apply` takes."""
-
-    files: tuple[FileChange, ...]
-    patch: bytes
-
-    @property
-    def additions(self) -> int:
-        """Lines added, binary files aside."""
-        return sum(file.additions or 0 for file in self.files)
-
-    @property
-    def deletions(self) -> int:
-        """Lines deleted, binary files aside."""
-        return sum(file.deletions or 0 for file in self.files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +86,59 @@ class Trashed:
     """The commit that holds its uncommitted content; None when the worktree was gone."""
     ignored: int = 0
     """Ignored files and folders that were not kept: what a build can make again."""
+
+
+class Repo(NamedTuple):
+    """A repository with a main worktree."""
+
+    root: Path
+    """The top level of the main worktree, symbolic links resolved."""
+    common_dir: Path
+    """What all its worktrees share: `.git` in most repositories."""
+    checkout: Path
+    """The top level of the worktree that was asked about: a base that is not named is what is checked out there."""
+
+
+class Base(NamedTuple):
+    """Where a branch starts: the name to merge into, and the commit."""
+
+    name: str
+    commit: str
+
+
+class Worktree(NamedTuple):
+    """A worktree as git knows it."""
+
+    path: Path
+    branch: str
+    """Its short name; empty when HEAD is detached."""
+    head: str
+    """The commit checked out; empty on a branch without a commit."""
+    base_commit: str = ""
+    """The commit that a new session's branch started from; empty when not known."""
+    root: Path | None = None
+    """The main worktree of its repository."""
+    locked: str | None = None
+    """Why it is locked (may be empty); None when it is not."""
+    prunable: str | None = None
+    """Why git would forget it; None when it is sound."""
+    note: str | None = None
+    """What the user should know about its making: a post-checkout hook that failed."""
+
+
+class Orphan(NamedTuple):
+    """Something of ours that no session knows."""
+
+    kind: Literal["worktree", "branch", "folder"]
+    path: Path | None
+    branch: str
+    detail: str
+
+
+def identity(name: str = NAME, email: str = EMAIL) -> dict[str, str]:
+    """Variables by which git takes somebody for author and committer."""
+    return {
+        f"GIT_{role}_{part}": value
+        for role in ("AUTHOR", "COMMITTER")
+        for part, value in (("NAME", name), ("EMAIL", email))
+    }

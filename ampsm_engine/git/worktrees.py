@@ -1,11 +1,13 @@
 """The sessions' worktrees: making one on a branch of its own, taking one away, and what lies about unclaimed.
 
-Making one is the way that people wait for: no pygit2 here, and git fills the files while the caller goes on.
+And git's own register of worktrees (`<common dir>/worktrees/*`): reading it, and taking one worktree out of it.
+Making one is the way that people wait for: git fills the files while the caller goes on.
 """
 
 import contextlib
 import os
 import re
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Collection
@@ -16,15 +18,18 @@ from typing import Self
 
 from ampsm_engine import naming, plain_text
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
-from ampsm_engine.git import damage, hooks, listing, lock, own_files, program, registry, repository
-from ampsm_engine.git.places import Base, Orphan, Repo, Worktree
-from ampsm_engine.git.registry import listed as listed  # noqa: PLC0414 - part of this module's face
+from ampsm_engine.git import hooks, libgit2, lock, own_files, program, records, repository
+from ampsm_engine.git.libgit2 import AskGit
+from ampsm_engine.git.values import Base, Orphan, Repo, Worktree
 
-HOOK_LIMIT = 1800.0
+FILL_LIMIT = 1800.0
 """Seconds that filling a worktree may take, the repository's post-checkout hook included."""
 
 REGISTER_LIMIT = 5.0
 """Seconds that git may take to register a worktree before the next one may be added beside it."""
+
+GONE = "gitdir file points to non-existent location"
+"""Why git would forget a worktree whose `.git` file is not there, as it says it."""
 
 _ATTEMPTS = 200
 """Names that are tried for one branch before we give up."""
@@ -33,6 +38,9 @@ _MISSES = 16
 """How many of them may be free and still not be had: somebody else creates them at this moment, or nobody can."""
 
 _OUR_BRANCH = re.compile(r"amp/[^/]+/\d{8}-\d{6}(-\d+)?")
+
+PASSING = "ampsm-commit-"
+"""How the worktrees begin that a commit with hooks makes for a moment: nobody else is to see those."""
 
 
 class Pending:
@@ -43,7 +51,7 @@ class Pending:
         self._running = running
         self._is_undone = False
 
-    def finish(self, limit: float = HOOK_LIMIT) -> Worktree:
+    def finish(self, limit: float = FILL_LIMIT) -> Worktree:
         """Wait until it is filled. Failed when it cannot be, with everything undone, as when interrupted."""
         try:
             answer = self._running.wait(limit)
@@ -127,7 +135,7 @@ def _start_adding(repo: Repo, path: Path, branch: str) -> program.Running:
     """
     registered = repo.common_dir / "worktrees" / path.name / "commondir"
     with lock.writer(repo.common_dir, f"worktree {path.name}"):
-        running = program.start(repo.root, *_faster(), "worktree", "add", "--quiet", path, branch)
+        running = program.start(repo.root, *program.parallel_checkout(), "worktree", "add", "--quiet", path, branch)
         deadline = time.monotonic() + REGISTER_LIMIT
         while not running.has_ended() and time.monotonic() < deadline:
             with contextlib.suppress(OSError):
@@ -143,11 +151,11 @@ def recreate(repo: Repo, path: Path, branch: str) -> Worktree:
         raise Refused(f"There is something at {path} already.", f"git -C {repo.root} worktree repair {path}")
     tip = repository.branch_tip(repo.root, branch)
     if tip is None:
-        damage.refuse_damaged(repo.root, f"{repository.BRANCHES}{branch}")
+        repository.refuse_damaged(repo.root, f"{repository.BRANCHES}{branch}")
         raise NotFound(f"The branch {branch} does not exist.", f"git -C {repo.root} branch --list 'amp/*'")
-    registry.erase(repo.common_dir, path)
+    erase(repo.common_dir, path)
     _make_room(repo)
-    answer = program.write(repo.root, *_faster(), "worktree", "add", "--quiet", path, branch)
+    answer = program.write(repo.root, *program.parallel_checkout(), "worktree", "add", "--quiet", path, branch)
     if not answer.ok and not (path / ".git").exists():
         message = f"git could not make the worktree {path}: {answer.reason}."
         raise Failed(message, f"git -C {repo.root} worktree add {path} {branch}")
@@ -169,14 +177,12 @@ def lacking(path: Path, root: Path) -> tuple[str, ...]:
 def _empty_submodules(path: Path) -> list[str]:
     if not (path / ".gitmodules").is_file():
         return []
-    records = program.text(program.told(path, "ls-files", "--stage", "-z")).split("\0")
-    links = [record.partition("\t")[2] for record in records if record.startswith(listing.GITLINK)]
-    return [name for name in links if not os.path.lexists(path / name / ".git")]
+    return [name for name in records.gitlinks(path) if not os.path.lexists(path / name / ".git")]
 
 
 def is_linked(repo: Repo, path: Path) -> bool:
     """Whether git and a worktree know each other."""
-    admin = registry.admin_dir(repo.common_dir, path)
+    admin = admin_dir(repo.common_dir, path)
     try:
         return admin is not None and repository.git_dir(path).resolve() == admin.resolve()
     except AmpsmError:
@@ -203,23 +209,6 @@ def link(repo: Repo, path: Path, branch: str) -> None:
         (made / ".git").replace(path / ".git")
         program.done(repo.root, "worktree", "repair", path)
     program.done(path, "reset", "--quiet")
-
-
-def remove(repo: Repo, path: Path, branch: str, *, delete_branch: bool) -> None:
-    """Take a worktree away with all that is in it, and its branch if asked to. The trash is the way that keeps it.
-
-    Refused for the main worktree and for one that somebody locked.
-    """
-    if path.resolve() == repo.root:
-        raise Refused(f"{path} is the repository's own checkout.", f"git -C {path} worktree list")
-    admin = registry.admin_dir(repo.common_dir, path)
-    if admin is not None and (admin / "locked").exists():
-        message = f"The worktree {path} is locked: {(admin / 'locked').read_text('utf-8', 'replace').strip()}."
-        raise Refused(message, f"git -C {repo.root} worktree unlock {path}")
-    registry.erase(repo.common_dir, path)
-    tip = repository.branch_tip(repo.root, branch) if delete_branch else None
-    if tip is not None and not registry.delete_branch(repo.root, branch, tip):
-        raise Failed(f"The branch {branch} could not be deleted.", f"git -C {repo.root} branch -D {branch}")
 
 
 def orphans(repo: Repo, known: Collection[Path], branches: Collection[str] = ()) -> tuple[Orphan, ...]:
@@ -261,12 +250,6 @@ def inspect(path: Path) -> Worktree:
     if tree is None or not tree.head:
         raise NotFound(f"{top} has no commit checked out.", f"git -C {top} status")
     return Worktree(top, tree.branch, tree.head, root=repo.root, locked=tree.locked, prunable=tree.prunable)
-
-
-def _faster() -> tuple[str, ...]:
-    """More hands to write files with."""
-    hands = min(4, os.cpu_count() or 1)
-    return ("-c", f"checkout.workers={hands}", "-c", "checkout.thresholdForParallelism=100")
 
 
 def _make_room(repo: Repo) -> None:
@@ -333,27 +316,124 @@ def take_back(repo: Repo, path: Path, branches: Collection[str], base_commit: st
     if any(repository.branch_tip(repo.root, branch) != base_commit for branch in mine):
         return False
     with lock.writer(repo.common_dir, f"taking back {path.name}"):
-        registry.erase(repo.common_dir, path)
+        erase(repo.common_dir, path)
         elsewhere = {tree.branch for tree in listed(repo)}
         for branch in mine:
             if branch not in elsewhere:
-                registry.delete_branch(repo.root, branch, base_commit)
+                delete_branch(repo.root, branch, base_commit)
         own_files.leave(repo.root)
     return True
 
 
 def _undo(repo: Repo, base: Base, path: Path, branch: str) -> None:
-    registry.erase(repo.common_dir, path)
-    registry.delete_branch(repo.root, branch, base.commit)
+    erase(repo.common_dir, path)
+    delete_branch(repo.root, branch, base.commit)
     own_files.leave(repo.root)
 
 
 def _branch_orphans(repo: Repo, taken: Collection[str]) -> list[Orphan]:
-    wanted = "--format=%(refname)%00%(objectname)"
-    lines = program.text(program.told(repo.root, "for-each-ref", wanted, "refs/heads/amp/")).splitlines()
-    found = [(repository.short(full), tip) for full, _, tip in (line.partition("\0") for line in lines)]
+    found = [(repository.short(full), tip) for full, tip in repository.refs(repo.root, "refs/heads/amp/").items()]
     return [
         Orphan("branch", None, branch, f"at {tip[:12]}")
         for branch, tip in found
         if is_session_branch(branch) and branch not in taken
     ]
+
+
+def listed(repo: Repo) -> tuple[Worktree, ...]:
+    """All worktrees that git knows, the main one first."""
+    with contextlib.suppress(AskGit):
+        return _listed_here(repo)
+    records = program.told(repo.root, "worktree", "list", "--porcelain", "-z").split(b"\0\0")
+    found = [_worktree(program.text(record).split("\0"), repo.root) for record in records if record]
+    found = [tree for tree in found if not tree.path.name.startswith(PASSING)]
+    # For a git folder that lies elsewhere, git names that folder instead of the main worktree.
+    main = Worktree(repo.root, found[0].branch, found[0].head, root=repo.root)
+    return (main, *found[1:])
+
+
+def _listed_here(repo: Repo) -> tuple[Worktree, ...]:
+    """All worktrees as libgit2 finds them; whether one is whole and why it is locked is read as git does."""
+    head = libgit2.head(repo.root)
+    found = [Worktree(repo.root, repository.short(head.ref), head.commit, root=repo.root)]
+    for path, (admin, head) in sorted(libgit2.worktrees(repo.common_dir).items(), key=lambda one: os.fsencode(one[0])):
+        if not path.name.startswith(PASSING):
+            lock_file = admin / "locked"
+            locked = lock_file.read_text("utf-8", "replace").strip() if lock_file.exists() else None
+            lost = GONE if locked is None and not os.path.lexists(path / ".git") else None
+            found.append(Worktree(path, repository.short(head.ref), head.commit, "", repo.root, locked, lost))
+    return tuple(found)
+
+
+def _worktree(lines: list[str], root: Path) -> Worktree:
+    fields = {name: value for name, _, value in (line.partition(" ") for line in lines)}
+    head = fields.get("HEAD", "")
+    return Worktree(
+        path=Path(fields["worktree"]),
+        branch=repository.short(fields.get("branch", "")),
+        head="" if not head.strip("0") else head,
+        root=root,
+        locked=fields.get("locked"),
+        prunable=fields.get("prunable"),
+    )
+
+
+def admin_dir(common_dir: Path, worktree: Path) -> Path | None:
+    """The folder in which git keeps a worktree's HEAD and index; found also when the worktree is gone."""
+    pointer = worktree / ".git"
+    for folder in (common_dir / "worktrees").glob("*"):
+        with contextlib.suppress(OSError):
+            named = folder / program.text((folder / "gitdir").read_bytes()).removesuffix("\n")
+            if os.path.normpath(named) == os.path.normpath(pointer) or _real(named) == _real(pointer):
+                return folder
+    return None
+
+
+def _real(pointer: Path) -> tuple[str, str]:
+    return os.path.realpath(pointer.parent), pointer.name
+
+
+def erase(common_dir: Path, worktree: Path) -> None:
+    """Remove a worktree's folder and what git knows of it. Failed when files cannot be deleted."""
+    try:
+        admin = admin_dir(common_dir, worktree)  # the path is compared while it is there
+        delete_tree(worktree)
+        _forget(admin)
+    except OSError as reason:
+        message = f"The worktree {worktree} cannot be removed: {reason.strerror}: {reason.filename}."
+        raise Failed(message, f"Delete it by hand: rm -r {worktree}") from reason
+
+
+def forget(common_dir: Path, worktree: Path) -> None:
+    """Remove what git knows of a worktree, and nothing of its files."""
+    _forget(admin_dir(common_dir, worktree))
+
+
+def _forget(admin: Path | None) -> None:
+    if admin is not None:
+        delete_tree(admin)
+        with contextlib.suppress(OSError):  # git keeps no empty folder here, and others may just use it
+            admin.parent.rmdir()
+
+
+def delete_tree(folder: Path) -> None:
+    """Delete a folder and all in it, read-only folders too (Go's module cache); a link is only unlinked."""
+    import shutil  # 10 ms, and nothing is deleted in most starts
+
+    if folder.is_symlink() or folder.is_file():
+        folder.unlink()
+        return
+    try:
+        shutil.rmtree(folder)
+    except FileNotFoundError:
+        if folder.exists():
+            delete_tree(folder)
+    except PermissionError:
+        for inner, _, _ in os.walk(folder):
+            Path(inner).chmod(stat.S_IMODE(Path(inner).stat().st_mode) | stat.S_IRWXU)
+        shutil.rmtree(folder)
+
+
+def delete_branch(where: Path, branch: str, tip: str) -> bool:
+    """Delete a branch if it still points at `tip`; False when it has moved or is gone."""
+    return program.write(where, "update-ref", "-d", f"{repository.BRANCHES}{branch}", tip).ok

@@ -1,20 +1,17 @@
 """Merging: a session's work comes into its base, with a journal, so that nothing is ever lost.
 
-    values           what is asked for and what comes of it
-    session_commits  what is the session's own work, and what is somebody else's
-    questions        what somebody has to say yes to first
-    situation        where a session and its target stand now, and what would stand in the way
-    preflight        everything that can be told before anything happens
-    merge_plan       the steps in words, and a draft of the message
-    journal          what is written before it is done
-    merge_lock       which process is at an operation
-    operations       the verbs: merge, squash, rebase, continue, abort, undo
-    merge_commits    making the commits, as objects only
-    steps            doing it and taking it back: the target, the session's branch, the store
-    open_conflict    a conflict that waits in the session's worktree: looked at, resolved, given to amp
-    recovery         finishing or rolling back what a killed process left
-    forecast         which sessions would conflict with their base or with each other
-    publish          push, pull request, patch
+    values         what is asked for and what comes of it
+    situation      where a session and its target stand, whose commits are whose, and what would stand in the way
+    questions      what somebody has to say yes to first
+    preflight      everything that can be told before anything happens, the plan in words, a draft of the message
+    journal        what is written before it is done
+    merge_lock     which process is at an operation
+    operations     the verbs: merge, squash, rebase, continue, abort, undo
+    steps          making the commits; the target, the session's branch, the store; and taking it back
+    open_conflict  a conflict that waits in the session's worktree: looked at, resolved, given to amp
+    recovery       finishing or rolling back what a killed process left
+    forecast       which sessions would conflict with their base or with each other
+    publish        push, pull request, patch
 
 No screen and no command line in here; git itself is moved by `git.integrate` alone.
 """

@@ -17,11 +17,12 @@ from typing import Any
 
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError
-from ampsm_engine.git import changes, integrate, repository
+from ampsm_engine.git import changes, repository
+from ampsm_engine.git.integrate import rewrite
 from ampsm_engine.git.integrate.values import ConflictFile
-from ampsm_engine.git.places import Repo
+from ampsm_engine.git.values import Repo
 from ampsm_engine.home import PRIVATE_FOLDER, Home, write_private
-from ampsm_engine.merging import session_commits
+from ampsm_engine.merging import situation
 from ampsm_engine.merging.situation import Situation
 from ampsm_engine.model import Session
 
@@ -169,7 +170,7 @@ class _Repository:
                 return None
             now = Situation(session, self._repo, session.base_branch, is_branch=True, base_tip=base, branch_tip=tip)
             try:
-                known = [session_commits.own_start(self._store, now)]
+                known = [situation.own_start(self._store, now)]
             except AmpsmError:
                 known = [""]  # no common history: what is wrong there, preflight tells
             self._known.put("starts", key, known)
@@ -187,7 +188,7 @@ class _Repository:
             if not self._left.allows():
                 return ()
             try:
-                found = integrate.forecast(self._root, ours, theirs.commit, start).conflicts
+                found = rewrite.forecast(self._root, ours, theirs.commit, start).conflicts
             except AmpsmError:
                 found = ()  # no common history: what is wrong there, preflight tells
             known = [[file.path, file.kind] for file in found]

@@ -10,14 +10,14 @@ from typing import Literal
 
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import Refused
-from ampsm_engine.git import changes, integrate, live, lock, repository, stash_commit
+from ampsm_engine.git import changes, lock, pinned_refs, repository, snapshot, stash_commit
+from ampsm_engine.git.integrate import conflict_checkout, conflict_resolution, markers
 from ampsm_engine.git.integrate.markers import MarkersLeft as MarkersLeft  # noqa: PLC0414 - for who resolves
 from ampsm_engine.git.integrate.values import Choice, OpenFile
 from ampsm_engine.git.values import FileChange
 from ampsm_engine.merging import journal, operations
-from ampsm_engine.merging.situation import many, named
 from ampsm_engine.model import Merge, Session, State
-from ampsm_engine.plain_text import printable
+from ampsm_engine.plain_text import list_some, plural, printable
 
 Resolution = Choice | Literal["edited", "meant"] | Mapping[int, Choice]
 """`ours` is the base, `theirs` the session's work; `edited`: as the file lies there; `meant`: and what looks like
@@ -56,14 +56,14 @@ class Conflicts:
 
 def _marked(merge: Merge, worktree: Path, touched: Iterable[str]) -> list[str]:
     """The files that hold markers as they lie there, but those of which somebody said that they are meant."""
-    laid = integrate.laid(worktree)
+    laid = conflict_checkout.laid(worktree)
     if laid is None:
         return []
     paths = sorted({*touched, *(file.path for file in laid.files)})
-    found = [*integrate.marked_there(worktree, laid, paths)]
+    found = [*markers.in_worktree(worktree, laid, paths)]
     meant = journal.read(merge).meant
-    as_added = {path for path, blob in integrate.blobs(worktree, found).items() if blob in meant}
-    return [path for path in found if path not in as_added - {*integrate.unadded(worktree)}]
+    as_added = {path for path, blob in conflict_resolution.blobs(worktree, found).items() if blob in meant}
+    return [path for path in found if path not in as_added - {*conflict_checkout.unadded(worktree)}]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +81,12 @@ def conflicts(engine: Engine, session_id: str) -> Conflicts:
     merge = operations.waiting_operation(engine, session_id)
     session = engine.store.sessions.get(session_id)
     worktree = Path(session.worktree_path)
-    laid = integrate.laid(worktree)
+    laid = conflict_checkout.laid(worktree)
     if laid is None:
         message = f"The conflict of {session.name} does not lie in {worktree} any more."
         raise Refused(message, f"ampsm merge {session.id} --abort")
     plan = journal.read(merge)
-    files = integrate.conflicts(worktree)
+    files = conflict_resolution.conflicts(worktree)
     left = {file.path for file in files}
     at_work = any(one.state is not State.SETTLED for one in engine.store.iterations.of(session_id))
     return Conflicts(
@@ -96,7 +96,7 @@ def conflicts(engine: Engine, session_id: str) -> Conflicts:
         commit=laid.commit,
         files=files,
         resolved=tuple(file.path for file in laid.files if file.path not in left),
-        edited=integrate.unadded(worktree),
+        edited=conflict_checkout.unadded(worktree),
         marked=tuple(path for path in _marked(merge, worktree, ()) if path not in left),
         number=max(plan.conflicts, 1),
         given=plan.given,
@@ -114,7 +114,7 @@ def resolve(engine: Engine, session_id: str, path: str, choice: Resolution) -> C
     merge, session = _mine(engine, session_id)
     worktree = Path(session.worktree_path)
     with lock.writer(repository.common_dir(Path(session.repo_root)), f"resolve {session_id}"):
-        integrate.resolve(worktree, path, choice)
+        conflict_resolution.resolve(worktree, path, choice)
         if choice == "meant":
             _keep_markers(engine, merge, worktree, [path])
     return conflicts(engine, session_id)
@@ -123,7 +123,7 @@ def resolve(engine: Engine, session_id: str, path: str, choice: Resolution) -> C
 def _keep_markers(engine: Engine, merge: Merge, worktree: Path, paths: Sequence[str]) -> None:
     """Write down that files are meant as the index has them, lines that look like conflict markers and all."""
     plan = journal.read(engine.store.merges.get(merge.id))  # as it is in the lock
-    plan = replace(plan, meant=(*plan.meant, *integrate.blobs(worktree, paths).values()))
+    plan = replace(plan, meant=(*plan.meant, *conflict_resolution.blobs(worktree, paths).values()))
     engine.store.merges.step(merge.id, journal.WAIT, plan=journal.written(plan))
 
 
@@ -132,7 +132,7 @@ def reopen(engine: Engine, session_id: str, path: str) -> Conflicts:
     _, session = _mine(engine, session_id)
     worktree = Path(session.worktree_path)
     with lock.writer(repository.common_dir(Path(session.repo_root)), f"reopen {session_id}"):
-        integrate.reopen(worktree, path)
+        conflict_resolution.reopen(worktree, path)
     return conflicts(engine, session_id)
 
 
@@ -173,13 +173,13 @@ def give(engine: Engine, session_id: str) -> Merge:
     """Write down that amp gets the conflict, and keep it as it lies there now. Refused when nothing is open."""
     merge, session = _mine(engine, session_id)
     worktree = Path(session.worktree_path)
-    if not integrate.unmerged(worktree):
+    if not conflict_checkout.unmerged(worktree):
         message = f"No conflict of {session.name} is open: there is nothing for amp to resolve."
         raise Refused(message, f"ampsm merge {session.id} --continue")
     plan = journal.read(merge)
     kept, _ = stash_commit.write(worktree, session.branch_name)
     name = f"given-{plan.conflicts}-{sum(1 for one in _names(session, plan.moment) if one.startswith('given'))}"
-    integrate.backup(Path(session.repo_root), session.id, plan.moment, name, kept)
+    pinned_refs.backup(Path(session.repo_root), session.id, plan.moment, name, kept)
     plan = replace(plan, given="waiting", given_tree=kept, shown="", accepted="")
     return engine.store.merges.step(merge.id, journal.WAIT, plan=journal.written(plan))
 
@@ -192,7 +192,7 @@ def given(engine: Engine, merge_id: str, iteration_id: str) -> None:
 
 
 def _names(session: Session, moment: str) -> list[str]:
-    return [one.name for one in integrate.backups(Path(session.repo_root), session.id) if one.moment == moment]
+    return [one.name for one in pinned_refs.backups(Path(session.repo_root), session.id) if one.moment == moment]
 
 
 def resolution(engine: Engine, session_id: str) -> Reviewed:
@@ -203,7 +203,7 @@ def resolution(engine: Engine, session_id: str) -> Reviewed:
         message = f"amp was not asked to resolve the conflicts of {session.name}."
         raise Refused(message, f"ampsm merge {session.id} --continue")
     worktree = Path(session.worktree_path)
-    with live.live_tree(worktree) as now:
+    with snapshot.live_tree(worktree) as now:
         files = changes.files(worktree, plan.given_tree, None, live=now)
         patch = changes.patch(worktree, plan.given_tree, None, live=now)
         return Reviewed(now.tree, files, patch)
@@ -236,19 +236,19 @@ def accept(engine: Engine, session_id: str, tree: str = "", *, keep_markers: boo
         raise Refused(message, f"ampsm merge {session.id} --show")
     touched = {path for file in now.files for path in (file.path, file.old_path) if path is not None}
     with lock.writer(repository.common_dir(Path(session.repo_root)), f"accept {session_id}"):
-        open_files = integrate.conflicts(worktree)
+        open_files = conflict_resolution.conflicts(worktree)
         marked = _marked(merge, worktree, touched)
         untouched = [file.path for file in open_files if file.path not in touched and file.path not in marked]
         if untouched or (marked and not keep_markers):
             paths = [*marked, *untouched]
-            message = f"amp left {many(len(paths), 'file')} in conflict: {named(paths)}."
+            message = f"amp left {plural(len(paths), 'file')} in conflict: {list_some(paths)}."
             meant = "" if untouched else f"; where they are meant: ampsm merge {session.id} --continue --accept"
             hint = f"resolve it in {worktree}, or: ampsm merge {session.id} --abort"
             raise MarkersLeft(message, f"{hint}{meant and meant + ' --keep-markers'}")
         for file in open_files:
-            integrate.resolve(worktree, file.path, "meant")  # looked through already
+            conflict_resolution.resolve(worktree, file.path, "meant")  # looked through already
         # All that was read counts, and not only what was in conflict.
-        integrate.take_in(worktree, sorted(touched))
+        conflict_checkout.take_in(worktree, sorted(touched))
         _keep_markers(engine, merge, worktree, marked)
     plan = replace(journal.read(engine.store.merges.get(merge.id)), accepted=now.tree)
     engine.store.merges.step(merge.id, journal.WAIT, plan=journal.written(plan))
@@ -272,8 +272,8 @@ def reject(engine: Engine, session_id: str) -> Conflicts:
     with lock.writer(repository.common_dir(root), f"reject {session_id}"):
         kept, _ = stash_commit.write(worktree, session.branch_name)
         number = sum(1 for name in _names(session, plan.moment) if name.startswith("rejected"))
-        name = integrate.backup(root, session.id, plan.moment, f"rejected-{number}", kept).ref
-        integrate.put_back(worktree, plan.given_tree)
+        name = pinned_refs.backup(root, session.id, plan.moment, f"rejected-{number}", kept).ref
+        conflict_checkout.put_back(worktree, plan.given_tree)
     plan = replace(plan, given="", given_tree="", shown="", accepted="")
     engine.store.merges.step(merge.id, journal.WAIT, plan=journal.written(plan))
     text = f"amp's resolution of the conflicts was rejected; it is kept as {name}"

@@ -4,7 +4,6 @@ What can be refused is refused before anything is written; then it goes step by 
 """
 
 import contextlib
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -13,26 +12,18 @@ from pathlib import Path
 from ampsm_engine import redact
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
-from ampsm_engine.git import changes, commits, integrate, listing, lock, own_files, repository, staging
+from ampsm_engine.git import changes, commits, lock, own_files, repository, staging, worktree_status
+from ampsm_engine.git.integrate import commit_range, conflict_checkout, markers, rewrite
 from ampsm_engine.git.integrate.markers import MarkersLeft
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.values import LaidOut
-from ampsm_engine.merging import (
-    journal,
-    merge_commits,
-    merge_lock,
-    publish,
-    questions,
-    recovery,
-    session_commits,
-    situation,
-    steps,
-)
+from ampsm_engine.merging import journal, merge_lock, publish, questions, recovery, situation, steps
 from ampsm_engine.merging.journal import JournalPlan, Position
-from ampsm_engine.merging.session_commits import SessionSpan
-from ampsm_engine.merging.situation import Situation
-from ampsm_engine.merging.values import Finding, MergeResult, Options
+from ampsm_engine.merging.situation import SessionSpan, Situation
+from ampsm_engine.merging.values import MergeResult, Options
 from ampsm_engine.model import Merge, MergeState, Session
+from ampsm_engine.plain_text import list_some
+from ampsm_engine.worker.commit_message import subject
 
 
 def merge(engine: Engine, session_id: str, options: Options) -> MergeResult:
@@ -44,17 +35,17 @@ def merge(engine: Engine, session_id: str, options: Options) -> MergeResult:
             raise _overtaken(engine, now)
         with ThreadPoolExecutor(1, "ampsm-merge") as aside:
             ready = aside.submit(_made_ready, now, options)
-            situation.refuse(tuple(_obstacles(engine, now, options)))
+            moves = options.kind == "merge" and not options.pull_request
+            situation.refuse(tuple(situation.obstacles(engine.store, now, moves_target=moves)))
             objects = ready.result()
-        span = session_commits.span(engine.store, now, objects)
+        span = situation.span(engine.store, now, objects)
         now = replace(now, start=span.start)
         _refuse_nothing(now, span, options)
         options = _worded(now, options)
         asked = questions.before(engine, now, span, options, objects)
         questions.refuse(asked, options.answered, questions.command(session_id, options))
         options = replace(options, answered=tuple(answer for one in asked for answer in one.answers))
-        now, work = _without_own_files(now, objects)
-        moves = options.kind == "merge" and not options.pull_request
+        now, work = _without_own_files(now, objects, engine.settings.text("commit.subject"))
         strangers = _as_carried(now, span, work)
         entry = journal.new(now, options, moved=now.target if moves else "", work=work, strangers=strangers)
         with merge_lock.at_work(engine.home, entry.id):
@@ -74,13 +65,14 @@ def _overtaken(engine: Engine, now: Situation) -> Refused:
     return Refused(f"The branch {session.branch_name} moved meanwhile.", f"ampsm preflight {session.id}")
 
 
-def _without_own_files(now: Situation, objects: ObjectStore) -> tuple[Situation, str]:
+def _without_own_files(now: Situation, objects: ObjectStore, template: str) -> tuple[Situation, str]:
     """Take ampsm's own files out of a session's branch: the situation then, and the tip of its commits without them."""
     session = now.session
     bases, trailers = (session.base_commit, now.base_tip), f"Ampsm-Session: {session.id}"
-    tip = commits.take_out_own_files(now.worktree, session.branch_name, *bases, trailers=trailers)
+    words = subject("Leave out what is ampsm's own", "", template=template)
+    tip = commits.take_out_own_files(now.worktree, session.branch_name, *bases, subject=words, trailers=trailers)
     now = replace(now, branch_tip=tip) if tip else now
-    work = integrate.without_own_files(objects, now.start or now.base_tip, now.branch_tip)
+    work = rewrite.without_own_files(objects, now.start or now.base_tip, now.branch_tip)
     objects.database.flush()
     return now, work
 
@@ -90,7 +82,7 @@ def _as_carried(now: Situation, span: SessionSpan, work: str) -> tuple[str, ...]
     if not span.strangers or work == now.branch_tip:
         return tuple(commit.sha for commit in span.strangers)
     theirs = {(commit.author, commit.time, commit.subject) for commit in span.strangers}
-    carried = integrate.plan_commits(now.root, now.start or now.base_tip, work)
+    carried = commit_range.plan_commits(now.root, now.start or now.base_tip, work)
     return tuple(commit.sha for commit in carried if (commit.author, commit.time, commit.subject) in theirs)
 
 
@@ -102,10 +94,6 @@ def _made_ready(now: Situation, options: Options) -> ObjectStore:
         if options.kind == "merge" and options.squash and (line := objects.line(now.base_tip, now.branch_tip)):
             objects.merged(*(objects.tree_of(commit) for commit in (line.base, now.base_tip, now.branch_tip)))
     return objects
-
-
-def _obstacles(engine: Engine, now: Situation, options: Options) -> Iterator[Finding]:
-    return situation.obstacles(engine.store, now, kind=options.kind, moves_target=not options.pull_request)
 
 
 def _refuse_nothing(now: Situation, span: SessionSpan, options: Options) -> None:
@@ -187,7 +175,7 @@ def _resumed(engine: Engine, now: Situation, merge: Merge, answered: tuple[str, 
     laid = _checked(now)
     _refuse_unadded(now, laid)
     own_files.unstage(now.worktree, laid.onto)
-    commit = integrate.without_own_files(now.worktree, laid.onto, integrate.finish(now.worktree))
+    commit = rewrite.without_own_files(now.worktree, laid.onto, conflict_checkout.finish(now.worktree))
     if not keep_markers:
         _refuse_markers(now, plan, laid, commit)
     asked = questions.of_resolution(now, plan.options, laid, commit)
@@ -199,7 +187,7 @@ def _resumed(engine: Engine, now: Situation, merge: Merge, answered: tuple[str, 
     merge = engine.store.merges.step(merge.id, journal.RESUME, plan=journal.written(replace(plan, position=position)))
     plan = journal.read(merge)
     made = steps.make(engine, now, plan)
-    if isinstance(made, merge_commits.Stopped):
+    if isinstance(made, steps.Stopped):
         steps.lay_out(engine, now, merge, made, journal.RELAY)
     else:
         plan = replace(plan, notes=(*plan.notes, *_untracked(now)))
@@ -210,7 +198,7 @@ def _resumed(engine: Engine, now: Situation, merge: Merge, answered: tuple[str, 
 
 def _checked(now: Situation) -> LaidOut:
     """The conflict that lies in the worktree; Refused when somebody took it away by git itself, work and all."""
-    laid = integrate.laid(now.worktree)
+    laid = conflict_checkout.laid(now.worktree)
     hint = f"ampsm merge {now.session.id} --abort brings branch and worktree back; nothing is lost"
     if laid is None:
         raise Refused(f"The conflict of {now.session.name} does not lie in {now.worktree} any more.", hint)
@@ -225,34 +213,34 @@ def _checked(now: Situation) -> LaidOut:
 def _refuse_unadded(now: Situation, laid: LaidOut) -> None:
     """What was changed after `git add`, or added after a commit, would be left out without a word."""
     worktree, again = now.worktree, f"then: ampsm merge {now.session.id} --continue"
-    if integrate.unmerged(worktree):
+    if conflict_checkout.unmerged(worktree):
         return  # git add is still to come: `finish` says so
-    paths = integrate.unadded(worktree)
+    paths = conflict_checkout.unadded(worktree)
     if paths:
         verb = "were" if len(paths) > 1 else "was"
-        message = f"{situation.named(paths)} {verb} changed after being added, and that would not be merged."
+        message = f"{list_some(paths)} {verb} changed after being added, and that would not be merged."
         raise Refused(message, f"git -C {worktree} add -u takes it in (git restore drops it), {again}")
-    if commits.head(worktree).commit != laid.onto and (paths := integrate.uncommitted(worktree)):
-        message = f"{situation.named(paths)} came after the commit in {worktree}, and would not be merged."
+    if commits.head(worktree).commit != laid.onto and (paths := conflict_checkout.uncommitted(worktree)):
+        message = f"{list_some(paths)} came after the commit in {worktree}, and would not be merged."
         raise Refused(message, f"git -C {worktree} commit --amend --no-edit, {again}")
 
 
 def _untracked(now: Situation) -> tuple[str, ...]:
     """A note about files that nobody added: they stay where they are, and are not merged."""
-    entries = [entry for entry in listing.entries(now.worktree) if entry.state == "untracked"]
+    entries = [entry for entry in worktree_status.entries(now.worktree) if entry.state == "untracked"]
     out = {left.path for left in staging.choose(now.worktree, entries).left_out}
     paths = [entry.path for entry in entries if entry.path not in out]
     if not paths:
         return ()
-    return (f"{situation.named(paths)} {'are' if len(paths) > 1 else 'is'} untracked in {now.worktree}: not merged",)
+    return (f"{list_some(paths)} {'are' if len(paths) > 1 else 'is'} untracked in {now.worktree}: not merged",)
 
 
 def _refuse_markers(now: Situation, plan: JournalPlan, laid: LaidOut, commit: str) -> None:
     """Nothing is merged with markers in it, unless somebody said that they are meant."""
-    marked = integrate.marked_in(now.worktree, laid, commit)
+    marked = markers.in_commit(now.worktree, laid, commit)
     names = [path for path, blob in marked.items() if blob not in plan.meant]
     if names:
-        message = f"There are conflict markers left in {situation.named(names)}."
+        message = f"There are conflict markers left in {list_some(names)}."
         again = f"ampsm merge {now.session.id} --continue"
         hint = f"edit in {now.worktree}, git add, then: {again}; or, where they are meant: {again} --keep-markers"
         raise MarkersLeft(message, hint)

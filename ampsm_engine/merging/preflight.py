@@ -1,30 +1,37 @@
-"""Preflight: everything that can be told before anything happens, each finding with what to do about it.
+"""Preflight: everything that can be told before anything happens, each finding with what to do; and the plan in words.
 
 Reads only, but for two things that are asked for: a fetch, and a run of the session's script.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple, assert_never
 
 from ampsm_engine import redact
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError
-from ampsm_engine.git import changes, hooks, integrate, own_files, program, repository, submodules
+from ampsm_engine.git import changes, hooks, own_files, program, repository
+from ampsm_engine.git.integrate import commit_range, incoming, rewrite
 from ampsm_engine.git.integrate.incoming import READ, Change, change_of, look_through
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.values import ConflictFile, PlannedCommit
-from ampsm_engine.merging import session_commits, situation
-from ampsm_engine.merging.session_commits import SessionSpan
-from ampsm_engine.merging.situation import Situation, many, named
-from ampsm_engine.merging.values import Finding, Preflight, ScriptState
-from ampsm_engine.model import SCRIPT_CHANGED, ScriptResult
+from ampsm_engine.merging import situation
+from ampsm_engine.merging.situation import SessionSpan, Situation
+from ampsm_engine.merging.values import Finding, MergePlan, Options, PlannedStep, Preflight, ScriptState
+from ampsm_engine.model import SCRIPT_CHANGED, Iteration, ScriptResult
+from ampsm_engine.naming import session_name
+from ampsm_engine.plain_text import list_some, plural, printable
 
 FETCH_LIMIT = 300.0
 """Seconds that a fetch may take."""
 
 CHECKED = "checked"
 """The kind of the fact that says what a script said about a very commit: `<commit> pass`, `<commit> fail`."""
+
+SUBJECT = 72
+
+LISTED = 40
+"""Commits that a draft names."""
 
 
 class Ran(NamedTuple):
@@ -46,17 +53,17 @@ def preflight(
     if fetch:
         now = situation.look(engine.store, session_id, onto)
     findings = [*situation.obstacles(engine.store, now), *fetched]
-    related = bool(integrate.merge_bases(now.root, now.base_tip, now.branch_tip))
+    related = bool(commit_range.merge_bases(now.root, now.base_tip, now.branch_tip))
     commits: tuple[PlannedCommit, ...] = ()
     conflicts: tuple[ConflictFile, ...] = ()
     said: ScriptState = "not run" if now.session.script_command else "none"
     ahead = behind = 0
     if related:
         objects = ObjectStore(now.root, now.repo)
-        span = session_commits.span(engine.store, now, objects)
+        span = situation.span(engine.store, now, objects)
         now, commits = replace(now, start=span.start), span.commits
         ahead, behind = changes.ahead_behind(now.root, now.branch_tip, now.base_tip)
-        conflicts = integrate.forecast(now.root, now.base_tip, now.branch_tip, span.start).conflicts
+        conflicts = rewrite.forecast(now.root, now.base_tip, now.branch_tip, span.start).conflicts
         findings += [*situation.held(now), *situation.in_the_way(now), *_upstream(now), *_commits(now, span, behind)]
         is_blocked = any(one.kind in ("session", "worktree") and one.level == "stop" for one in findings)
         said = _said(engine, now, None if is_blocked else script)
@@ -112,10 +119,10 @@ def _upstream(now: Situation) -> Iterator[Finding]:
         yield Finding("upstream", "warn", text, f"git -C {now.root} branch --unset-upstream {now.target}")
         return
     if not theirs:
-        text = f"{now.target} has all of {name}" + (f", and {many(ours, 'commit')} more" if ours else "")
+        text = f"{now.target} has all of {name}" + (f", and {plural(ours, 'commit')} more" if ours else "")
         yield Finding("upstream", "ok", text)
     elif not ours:
-        text = f"{now.target} is {many(theirs, 'commit')} behind {name}"
+        text = f"{now.target} is {plural(theirs, 'commit')} behind {name}"
         yield Finding("upstream", "warn", text, f"git -C {now.root} fetch . {name}:{now.target}, or git pull on it")
     else:
         text = f"{now.target} and {name} have gone different ways: {ours} here, {theirs} there (was it force-pushed?)"
@@ -132,17 +139,17 @@ def _commits(now: Situation, span: SessionSpan, behind: int) -> Iterator[Finding
     by_hand = sum(not commit.ours and not commit.merge for commit in commits)
     merges = sum(commit.merge for commit in commits)
     parts = [f"{len(commits) - by_hand - merges} by amp", f"{by_hand} by hand"]
-    parts += [many(merges, "merge")] if merges else []
-    text = f"{many(len(commits), 'commit')} to bring in ({', '.join(parts)}); {now.target} has {behind} others since"
+    parts += [plural(merges, "merge")] if merges else []
+    text = f"{plural(len(commits), 'commit')} to bring in ({', '.join(parts)}); {now.target} has {behind} others since"
     hint = "--manual keep leaves commits by hand as commits of their own" if by_hand else ""
     yield Finding("commits", "ok", text, hint)
     if span.stays:
         verb = "stays" if len(span.stays) == 1 else "stay"
-        text = f"{many(len(span.stays), 'commit')} from before the session began {verb} out of {now.target}"
-        yield Finding("span", "ok", f"{text}: {session_commits.named(span.stays)}")
-    if coming := session_commits.coming(now, span.strangers):
+        text = f"{plural(len(span.stays), 'commit')} from before the session began {verb} out of {now.target}"
+        yield Finding("span", "ok", f"{text}: {situation.named_commits(span.stays)}")
+    if coming := situation.coming(now, span.strangers):
         text = f"{len(coming)} of them {'is' if len(coming) == 1 else 'are'} not the session's own"
-        text += f": {session_commits.named(coming)}"
+        text += f": {situation.named_commits(coming)}"
         yield Finding("others", "warn", text, "they come along when you say yes: a merge asks, or takes --yes")
 
 
@@ -150,16 +157,16 @@ def _left_out(now: Situation) -> Iterator[Finding]:
     """What is ampsm's own in the commits, and stays out of a merge."""
     names = own_files.committed(now.root, now.fork, now.branch_tip, now.base_tip)
     if names:
-        text = f"{named(names)}: committed in the session, but ampsm's own, and not part of a merge"
+        text = f"{list_some(names)}: committed in the session, but ampsm's own, and not part of a merge"
         yield Finding("left-out", "warn", text)
 
 
 def _submodules(now: Situation) -> Iterator[Finding]:
     """Commits of submodules that nobody else could check out."""
-    links = submodules.unpublished(now.root, now.worktree, now.fork, now.branch_tip)
+    links = incoming.unpublished_submodules(now.root, now.worktree, now.fork, now.branch_tip)
     if links:
         names = [str(link) for link in links]
-        text = f"{named(names)}: a commit that is in no remote of the submodule, only in this session's worktree"
+        text = f"{list_some(names)}: a commit that is in no remote of the submodule, only in this session's worktree"
         hint = f"git -C {now.worktree / links[0].path} push origin {links[0].commit}:refs/heads/NAME"
         yield Finding("submodules", "warn", text, f"{hint}. A merge asks, or takes --yes")
 
@@ -235,7 +242,7 @@ def _conflicts(now: Situation, conflicts: tuple[ConflictFile, ...]) -> Iterator[
         yield Finding("conflicts", "ok", f"none foreseen with {now.target}")
         return
     paths = [f"{file.path} ({file.kind})" for file in conflicts]
-    text = f"{many(len(paths), 'file')} would conflict with {now.target}: {named(paths)}"
+    text = f"{plural(len(paths), 'file')} would conflict with {now.target}: {list_some(paths)}"
     yield Finding("conflicts", "warn", text, "a merge lays them out in the session's worktree, and can be aborted")
 
 
@@ -247,11 +254,11 @@ def _incoming(now: Situation, span: SessionSpan, objects: ObjectStore) -> Iterat
     at_end, between = look_through(objects, [whole], target), look_through(objects, each, target)
     asks = "A merge asks, or takes --yes"
     if at_end.secrets:
-        text = f"something that looks like a secret would be merged, in {named(at_end.secrets)}"
+        text = f"something that looks like a secret would be merged, in {list_some(at_end.secrets)}"
         hint = f"ampsm diff {now.session.id} shows where; take it out and commit. {asks}"
         yield Finding("secrets", "warn", text, hint)
     elif between.secrets:
-        text = f"something that looks like a secret is on the way, in {named(between.secrets)}"
+        text = f"something that looks like a secret is on the way, in {list_some(between.secrets)}"
         yield Finding(
             "secrets", "warn", text, f"one squash leaves it out; --no-squash or --manual keep may not. {asks}"
         )
@@ -260,6 +267,64 @@ def _incoming(now: Situation, span: SessionSpan, objects: ObjectStore) -> Iterat
     else:
         yield Finding("secrets", "ok", "none foreseen")
     if rubbish := at_end.rubbish or between.rubbish:
-        text = f"what rarely belongs in a history would be merged: {named(rubbish)}"
+        text = f"what rarely belongs in a history would be merged: {list_some(rubbish)}"
         hint = f"git -C {now.worktree} rm -r --cached PATH, and a line in .gitignore. {asks}"
         yield Finding("rubbish", "warn", text, hint)
+
+
+def plan(engine: Engine, session_id: str, options: Options) -> MergePlan:
+    """What an operation with these options would do now."""
+    now = situation.look(engine.store, session_id, options.onto, options.kind)
+    span = situation.span(engine.store, now)
+    commits = span.commits
+    conflicts = rewrite.forecast(now.root, now.base_tip, now.branch_tip, span.start).conflicts
+    draft_text = draft(commits, engine.store.iterations.of(session_id), now.session.name)
+    return MergePlan(session_id, now.target, commits, tuple(_steps(now, span, options)), draft_text, conflicts)
+
+
+def _steps(now: Situation, span: SessionSpan, options: Options) -> Iterator[PlannedStep]:
+    branch, target, commits = now.session.branch_name, now.target, span.commits
+    by_hand = sum(not commit.ours and not commit.merge for commit in commits)
+    if options.kind == "squash" or (options.kind == "merge" and options.squash):
+        kept = by_hand if options.manual == "keep" else 0
+        squashed = len(commits) - kept
+        text = f"{plural(squashed, 'commit')} {'become' if squashed != 1 else 'becomes'} one"
+        yield PlannedStep("squash", text + (f"; {plural(kept, 'commit')} by hand stay" if kept else ""))
+    if options.kind != "squash":
+        aside = f" without {plural(len(span.stays), 'commit')} from before it began" if span.stays else ""
+        yield PlannedStep("rebase", f"{branch} goes onto {target} at {now.base_tip[:12]}{aside}")
+    if options.kind == "merge" and not options.pull_request:
+        way = "is fast-forwarded" if options.fast_forward else "gets a merge commit"
+        yield PlannedStep("merge", f"{target} {way}, and a clean checkout of it moves along")
+    if options.patch:
+        yield PlannedStep("patch", f"the commits are written to {options.patch}")
+    if options.pull_request:
+        yield PlannedStep("pull-request", f"{branch} is pushed, and a pull request into {target} is opened")
+    elif options.push:
+        yield PlannedStep("push", f"{target} is pushed")
+
+
+def draft(commits: Sequence[PlannedCommit], iterations: Sequence[Iteration], name: str) -> str:
+    """A message from what was asked for and what was committed; the first line has at most 72 characters."""
+    plain = [commit for commit in commits if not commit.merge]
+    subjects = [_words(commit) for commit in plain]
+    first = subjects[0] if len(subjects) == 1 else ""
+    asked = next((session_name(one.prompt) for one in iterations if one.prompt.strip()), "")
+    title = _title(first or asked or (subjects[0] if subjects else "") or name)
+    listed = [f"- {subject}" for subject in dict.fromkeys(subjects)] if len(subjects) > 1 else []
+    more = [f"- and {len(listed) - LISTED} more"] if len(listed) > LISTED else []
+    return redact.text("\n".join([title, *([""] if listed else []), *listed[:LISTED], *more]))
+
+
+def _words(commit: PlannedCommit) -> str:
+    subject = printable(commit.subject)
+    return subject.removeprefix("amp:").strip() if commit.ours else subject
+
+
+def _title(text: str) -> str:
+    text = " ".join(text.split())
+    text = text[:1].upper() + text[1:]
+    if len(text) <= SUBJECT:
+        return text
+    head, _, _ = text[: SUBJECT - 1].rpartition(" ")
+    return (head or text[: SUBJECT - 1]).rstrip(" ,;:.") + "…"

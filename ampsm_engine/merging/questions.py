@@ -10,18 +10,22 @@ from typing import NamedTuple
 
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import Refused
-from ampsm_engine.git import integrate, program, submodules
-from ampsm_engine.git.integrate.commit_range import plan_commits
+from ampsm_engine.git import repository
+from ampsm_engine.git.integrate import incoming, squash
+from ampsm_engine.git.integrate.commit_range import listed, plan_commits
 from ampsm_engine.git.integrate.incoming import Change, Incoming, change_of, look_through
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.values import LaidOut, PlannedCommit, Rewritten
-from ampsm_engine.merging import preflight, publish, session_commits
-from ampsm_engine.merging.session_commits import SessionSpan
-from ampsm_engine.merging.situation import Situation, many, named
+from ampsm_engine.merging import preflight, publish, situation
+from ampsm_engine.merging.situation import SessionSpan, Situation
 from ampsm_engine.merging.values import Options
+from ampsm_engine.plain_text import list_some, plural
 
 ALL = "*"
 """The answer that says yes to whatever is asked."""
+
+MOST_UNPUSHED = 5_000
+"""Commits of the target that are looked through before a push, the newest ones: some 10 s of work."""
 
 _DONE = {"merge": "merged", "squash": "squashed", "rebase": "rebased"}
 
@@ -75,12 +79,15 @@ def before(
     engine: Engine, now: Situation, span: SessionSpan, options: Options, objects: ObjectStore
 ) -> tuple[Question, ...]:
     """What is asked before anything is done."""
-    unpushed = _unpushed(now, options)
-    changes = [change_of(objects, commit.sha) for commit in unpushed if not commit.merge]
+    at = _at_remote(now, options)
+    unpushed = _unpushed(now, *at) if at else ()
+    changes = [change_of(objects, commit.sha) for commit in unpushed[-MOST_UNPUSHED:] if not commit.merge]
     changes += list(_changes(now, span, options, objects))
     found = look_through(objects, changes, objects.tree_of(now.base_tip))
+    if len(unpushed) > MOST_UNPUSHED:
+        found = found._replace(is_whole=False)
     return (
-        *_others(now, span, unpushed if options.pull_request else ()),
+        *_others(now, span, unpushed if at and at[1] and options.pull_request else ()),
         *of_incoming(found, options.kind),
         *_submodules(now, options.kind),
         *(_script(engine, now) if options.kind == "merge" else ()),
@@ -91,10 +98,10 @@ def of_incoming(found: Incoming, kind: str) -> Iterator[Question]:
     """What is asked about files and messages that would become reachable."""
     done = _DONE.get(kind, "merged")
     if found.secrets:
-        text = f"Something that looks like a secret would be {done}, in {named(found.secrets)}"
+        text = f"Something that looks like a secret would be {done}, in {list_some(found.secrets)}"
         yield Question("secrets", text, found.secrets)
     if found.rubbish:
-        text = f"What rarely belongs in a history would be {done}: {named(found.rubbish)}"
+        text = f"What rarely belongs in a history would be {done}: {list_some(found.rubbish)}"
         yield Question("rubbish", text, found.rubbish)
     if not found.is_whole:
         text = f"It is so much that it was not looked through for secrets to its end, and would be {done}"
@@ -102,11 +109,11 @@ def of_incoming(found: Incoming, kind: str) -> Iterator[Question]:
 
 
 def _submodules(now: Situation, kind: str) -> Iterator[Question]:
-    links = submodules.unpublished(now.root, now.worktree, now.fork, now.branch_tip)
+    links = incoming.unpublished_submodules(now.root, now.worktree, now.fork, now.branch_tip)
     if links and kind == "merge":
         names = tuple(str(link) for link in links)
-        text = f"A commit of a submodule that is only in this session's worktree would be needed by all: {named(names)}"
-        yield Question("submodules", text, names)
+        text = "A commit of a submodule that is only in this session's worktree would be needed by all"
+        yield Question("submodules", f"{text}: {list_some(names)}", names)
 
 
 def of_resolution(now: Situation, options: Options, laid: LaidOut, commit: str) -> tuple[Question, ...]:
@@ -166,7 +173,7 @@ def _changes(now: Situation, span: SessionSpan, options: Options, objects: Objec
 def _squashed_on_trial(now: Situation, options: Options, objects: ObjectStore) -> Rewritten | None:
     """The commits that a squash beside those by hand gives, without hooks and signatures."""
     for manual in (options.manual, "apart"):
-        made = integrate.squash(
+        made = squash.squash(
             objects, now.branch_tip, now.base_tip, options.message or "-", manual=manual, start=now.start, sign=False
         )
         if isinstance(made, Rewritten):
@@ -174,31 +181,38 @@ def _squashed_on_trial(now: Situation, options: Options, objects: ObjectStore) -
     return None
 
 
-def _unpushed(now: Situation, options: Options) -> tuple[PlannedCommit, ...]:
-    """The target's own commits that go out besides: its remote does not have them yet."""
+def _at_remote(now: Situation, options: Options) -> tuple[str, str] | None:
+    """The remote that the target goes to, and the target's commit there, empty where that is not known; None: none."""
     if not (options.push or options.pull_request) or not now.is_branch:
-        return ()
+        return None
     try:
         remote = (publish.base_remote if options.pull_request else publish.remote_of)(now.root, now.target)
     except Refused:
-        return ()  # said where it matters
+        return None  # said where it matters
     there = f"refs/remotes/{remote}/{publish.remote_name(now.root, now.target, remote)}"
-    known = program.read(now.root, "rev-parse", "--quiet", "--verify", f"{there}^{{commit}}")
-    return plan_commits(now.root, known.line, now.base_tip) if known.ok else ()
+    return remote, repository.ref_commit(now.root, there) or ""
+
+
+def _unpushed(now: Situation, remote: str, known: str) -> tuple[PlannedCommit, ...]:
+    """The target's own commits that go out besides: no branch of its remote has them, as far as is known here."""
+    beyond = (f"^{known}",) if known else ("--not", f"--remotes={remote}")
+    return listed(now.root, f"--max-count={MOST_UNPUSHED + 1}", now.base_tip, *beyond)
 
 
 def _others(now: Situation, span: SessionSpan, unpushed: Sequence[PlannedCommit]) -> Iterator[Question]:
-    name, coming = now.session.name, session_commits.coming(now, span.strangers)
+    name, coming = now.session.name, situation.coming(now, span.strangers)
     if coming:
         text = (
-            f"{many(len(coming), 'commit')} on the branch of {name} {'is' if len(coming) == 1 else 'are'} not its own"
+            f"{plural(len(coming), 'commit')} on the branch of {name} {'is' if len(coming) == 1 else 'are'} not its own"
         )
         items = tuple(commit.sha for commit in coming)
-        yield Question("others", f"{text}, and would come along: {session_commits.named(coming)}", items)
+        yield Question("others", f"{text}, and would come along: {situation.named_commits(coming)}", items)
     if unpushed:
-        text = f"The pull request would also bring {many(len(unpushed), 'commit')} of {now.target} that are not pushed"
+        text = (
+            f"The pull request would also bring {plural(len(unpushed), 'commit')} of {now.target} that are not pushed"
+        )
         items = tuple(commit.sha for commit in unpushed)
-        yield Question("others", f"{text}: {session_commits.named(unpushed)}", items)
+        yield Question("others", f"{text}: {situation.named_commits(unpushed)}", items)
 
 
 def _script(engine: Engine, now: Situation) -> Iterator[Question]:

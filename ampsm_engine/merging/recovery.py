@@ -10,8 +10,9 @@ from pathlib import Path
 from ampsm_engine import private_folder
 from ampsm_engine.context import Engine, engine_at
 from ampsm_engine.errors import AmpsmError, Failed, Refused
-from ampsm_engine.git import abandoned, integrate, lock, repository
-from ampsm_engine.merging import journal, merge_commits, merge_lock, situation, steps
+from ampsm_engine.git import lock, orphaned_processes, repository
+from ampsm_engine.git.integrate import branch_move, conflict_checkout
+from ampsm_engine.merging import journal, merge_lock, situation, steps
 from ampsm_engine.model import Merge, MergeState, Session, Status
 
 PATIENCE = 10.0
@@ -39,7 +40,7 @@ def _looked_after(engine: Engine, merge_id: str) -> str:
     if not root.is_dir():
         return ""  # nothing can be told without the repository; its disk may come back
     try:
-        abandoned.wait((root, worktree), patience=PATIENCE)
+        orphaned_processes.wait((root, worktree), patience=PATIENCE)
         with lock.writer(repository.common_dir(root), f"recovery of {session.id}", patience=PATIENCE):
             return mend(engine, engine.store.merges.get(merge_id))
     except AmpsmError as reason:
@@ -69,7 +70,7 @@ def mend(engine: Engine, merge: Merge, *, because: str = "") -> str:
     session = engine.store.sessions.get(merge.session_id)
     name = f"The {merge.kind} of {session.name}"
     if merge.step in (journal.BEGUN, journal.LAY):
-        integrate.abort(Path(session.worktree_path))
+        conflict_checkout.abort(Path(session.worktree_path))
         return _rolled_back(engine, session, merge, name, because)
     if merge.step in (journal.RESUME, journal.WAIT):
         engine.store.merges.end(merge.id, MergeState.CONFLICTED, session={"status": Status.AWAITING_INPUT})
@@ -99,12 +100,12 @@ def _forward(engine: Engine, session: Session, merge: Merge, name: str, because:
                 raise Refused(because)
             merge = steps.moved_target(engine, session, merge)
         except AmpsmError as reason:
-            if integrate.laid(worktree) is not None:
+            if conflict_checkout.laid(worktree) is not None:
                 engine.store.merges.end(merge.id, MergeState.CONFLICTED, step=journal.WAIT)
                 return f"{name} stopped before {merge.target} moved: {reason.message} Its resolved conflict is kept."
             # Its checkout may have been on its way already, beside the target's.
             with contextlib.suppress(AmpsmError):
-                integrate.move_target(root, session.branch_name, merge.branch_after, merge.branch_before)
+                branch_move.move_target(root, session.branch_name, merge.branch_after, merge.branch_before)
             return _rolled_back(engine, session, merge, name, because or reason.message)
     notes: tuple[str, ...] = ()
     try:
@@ -130,10 +131,10 @@ def _relaid(engine: Engine, session: Session, merge: Merge, name: str) -> str:
     """The next conflict is found again from the position, and laid out again."""
     plan = journal.read(merge)
     now = situation.look(engine.store, session.id, plan.options.onto)
-    made = merge_commits.make(now.root, merge.base_before, plan, branch=session.branch_name, target=now.target)
-    if not isinstance(made, merge_commits.Stopped):
+    made = steps.make_commits(now.root, merge.base_before, plan, branch=session.branch_name, target=now.target)
+    if not isinstance(made, steps.Stopped):
         raise Failed(f"The next conflict of {session.name} is not there any more.", f"ampsm merge {session.id} --abort")
-    steps.put(now, made.conflict, merge_commits.merge_message(plan, session.branch_name, now.target))
+    steps.put(now, made.conflict, steps.merge_message(plan, session.branch_name, now.target))
     steps.waits(engine, now, merge, made)
     return f"{name} was interrupted, and waits at its next conflict."
 
@@ -153,11 +154,9 @@ def _undone(engine: Engine, session: Session, merge: Merge, name: str) -> str:
 
 def end_hooks(places: tuple[Path, ...]) -> None:
     """End the hooks that a called-off merge left running: git runs them apart, and nothing of theirs is written yet."""
-    abandoned.end(places, _runs_hooks)
-
-
-def _runs_hooks(words: list[bytes]) -> bool:
-    return b"commit" in words or (b"hook" in words and b"post-merge" not in words)
+    orphaned_processes.end(
+        places, lambda words: b"commit" in words or (b"hook" in words and b"post-merge" not in words)
+    )
 
 
 def main() -> None:

@@ -1,32 +1,32 @@
 """The steps of an operation: commits as objects, backups, the target, the session's branch, the store; and back again.
 
-Each step is written into the journal before it is done, and each can be done again: `advance` goes on from wherever
-an entry stands. A conflict lies in the session's worktree with AGENT_CONTEXT/REBASE_HELP.md beside it, which tells
-people and amp how to get out of it from a shell.
+Commits are made from a position, as often as it takes. Each step is written into the journal before it is done, and
+each can be done again: `advance` goes on from wherever an entry stands. A conflict lies in the session's worktree with
+AGENT_CONTEXT/REBASE_HELP.md beside it, which tells people and amp how to get out of it from a shell.
 """
 
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 from ampsm_engine import notices, redact
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, Refused
-from ampsm_engine.git import integrate, own_files, repository
-from ampsm_engine.git.integrate.object_store import ObjectStore
-from ampsm_engine.git.integrate.values import BranchMove, MovedBranch, RewriteConflict
-from ampsm_engine.merging import journal, merge_commits, situation
-from ampsm_engine.merging.journal import JournalPlan
-from ampsm_engine.merging.merge_commits import Made, Stopped
-from ampsm_engine.merging.situation import Situation, many, named
+from ampsm_engine.git import own_files, pinned_refs, repository
+from ampsm_engine.git.integrate import branch_move, commit_range, conflict_checkout, rewrite, squash
+from ampsm_engine.git.integrate.object_store import ObjectStore, held
+from ampsm_engine.git.integrate.values import BranchMove, MovedBranch, RewriteConflict, Rewritten
+from ampsm_engine.merging import journal, situation
+from ampsm_engine.merging.journal import JournalPlan, Position
+from ampsm_engine.merging.situation import Situation
 from ampsm_engine.model import Merge, MergeState, Session, Status
 from ampsm_engine.notices import News, NoticeKind
-from ampsm_engine.plain_text import printable
+from ampsm_engine.plain_text import list_some, plural, printable
 from ampsm_engine.worker import agent_context, desktop_notices
 
 PAST = {"merge": "merged", "squash": "squashed", "rebase": "rebased"}
-
 
 _HELP = "REBASE_HELP.md"
 
@@ -42,6 +42,27 @@ _WAYS = {
     "directory/file": "one side has a folder where the other has a file: move one of them, then `git add`",
     "other": "see `git status`, then `git add` or `git rm`",
 }
+
+APART = "commits by hand do not change places with amp's here, so amp's are squashed run by run between them"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Where things would point."""
+
+    branch: str
+    """The session's branch."""
+    base: str = ""
+    """The target; empty when it does not move."""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A conflict, and the position from which it comes again."""
+
+    conflict: RewriteConflict
+    position: Position
 
 
 class ConflictsWait(Refused):
@@ -65,7 +86,7 @@ def make(engine: Engine, now: Situation, plan: JournalPlan, objects: ObjectStore
     """Make the commits, with the user's hooks for what is new as the settings say."""
     hooks_in = now.worktree if engine.settings.switch("commit.hooks") else None
     branch, target = now.session.branch_name, now.target
-    return merge_commits.make(objects or now.root, now.base_tip, plan, branch=branch, target=target, hooks_in=hooks_in)
+    return make_commits(objects or now.root, now.base_tip, plan, branch=branch, target=target, hooks_in=hooks_in)
 
 
 def decided(engine: Engine, now: Situation, merge: Merge, plan: JournalPlan, made: Made) -> Merge:
@@ -82,18 +103,18 @@ def decided(engine: Engine, now: Situation, merge: Merge, plan: JournalPlan, mad
 
 def keep_all(now: Situation, plan: JournalPlan, commits: dict[str, str]) -> None:
     """Keep several commits by refs of these names, at once where none of them is there."""
-    if not integrate.backup_all(now.root, now.session.id, plan.moment, commits):
+    if not pinned_refs.backup_all(now.root, now.session.id, plan.moment, commits):
         for name, commit in commits.items():
             keep(now, plan, name, commit)
 
 
 def keep(now: Situation, plan: JournalPlan, name: str, commit: str) -> None:
     """A ref that keeps a commit, whatever becomes of the branches; another commit of the same name gets a number."""
-    taken = {one.name: one.commit for one in integrate.backups(now.root, now.session.id) if one.moment == plan.moment}
+    taken = {one.name: one.commit for one in pinned_refs.backups(now.root, now.session.id) if one.moment == plan.moment}
     if commit in (taken.get(name), *(kept for other, kept in taken.items() if other.startswith(f"{name}-"))):
         return
     free = name if name not in taken else f"{name}-{sum(other.startswith(name) for other in taken) + 1}"
-    integrate.backup(now.root, now.session.id, plan.moment, free, commit)
+    pinned_refs.backup(now.root, now.session.id, plan.moment, free, commit)
 
 
 def lay_out(engine: Engine, now: Situation, merge: Merge, stopped: Stopped, step: str = journal.LAY) -> NoReturn:
@@ -109,16 +130,16 @@ def lay_out(engine: Engine, now: Situation, merge: Merge, stopped: Stopped, step
         plan = replace(plan, position=known)
     merge = engine.store.merges.step(merge.id, step, base_before=now.base_tip, plan=journal.written(plan))
     if step == journal.RELAY:
-        integrate.lay_out_next(now.worktree, stopped.conflict)
+        conflict_checkout.lay_out_next(now.worktree, stopped.conflict)
     else:
-        put(now, stopped.conflict, merge_commits.merge_message(plan, now.session.branch_name, now.target))
+        put(now, stopped.conflict, merge_message(plan, now.session.branch_name, now.target))
     raise waits(engine, now, merge, stopped)
 
 
 def put(now: Situation, conflict: RewriteConflict, message: str) -> None:
     """Lay a conflict out in a worktree that goes back to its branch first, if need be; may be done again."""
-    integrate.abort(now.worktree)
-    integrate.lay_out(now.worktree, now.session.branch_name, conflict, message=message)
+    conflict_checkout.abort(now.worktree)
+    conflict_checkout.lay_out(now.worktree, now.session.branch_name, conflict, message=message)
 
 
 def waits(engine: Engine, now: Situation, merge: Merge, stopped: Stopped) -> ConflictsWait:
@@ -126,7 +147,7 @@ def waits(engine: Engine, now: Situation, merge: Merge, stopped: Stopped) -> Con
     plan = journal.read(merge)
     plan = replace(plan, position=stopped.position, given="", given_tree="", accepted="", conflicts=plan.conflicts + 1)
     paths = [file.path for file in stopped.conflict.files]
-    text = notices.conflict(now.session.name, now.target, f"{many(len(paths), 'file')}: {named(paths)}")
+    text = notices.conflict(now.session.name, now.target, f"{plural(len(paths), 'file')}: {list_some(paths)}")
     write_help(now, merge, stopped.conflict)
     engine.store.merges.end(
         merge.id,
@@ -159,7 +180,7 @@ def moved_together(engine: Engine, session: Session, merge: Merge, objects: Obje
 
     None when that does not go, nothing has moved then: one by one, each has its own way with what is in its way.
     """
-    if integrate.laid(Path(session.worktree_path)) is not None:
+    if conflict_checkout.laid(Path(session.worktree_path)) is not None:
         return None
     moves = (
         BranchMove(merge.target, merge.base_before, merge.base_after),
@@ -167,7 +188,7 @@ def moved_together(engine: Engine, session: Session, merge: Merge, objects: Obje
     )
     hooks_for = (merge.target,) if engine.settings.switch("commit.hooks") else ()
     try:
-        moved = integrate.move_together(
+        moved = branch_move.move_together(
             objects or Path(session.repo_root), moves, why=_why(session, merge), patience=0, hooks_for=hooks_for
         )
     except AmpsmError:
@@ -179,7 +200,7 @@ def moved_target(engine: Engine, session: Session, merge: Merge) -> Merge:
     """Move the target, and with it each clean checkout of it; Refused, with nothing moved, when one is in the way."""
     root, why = Path(session.repo_root), _why(session, merge)
     hooks = engine.settings.switch("commit.hooks")
-    moved = integrate.move_target(root, merge.target, merge.base_before, merge.base_after, why=why, hooks=hooks)
+    moved = branch_move.move_target(root, merge.target, merge.base_before, merge.base_after, why=why, hooks=hooks)
     return _noted(engine, merge, moved, journal.BRANCH)
 
 
@@ -197,10 +218,10 @@ def _noted(engine: Engine, merge: Merge, moved: MovedBranch, step: str) -> Merge
 
 def move_session(session: Session, root: Path, worktree: Path, old: str, new: str) -> None:
     """Bring the session's branch and its worktree to a commit; from a conflict that lies there, too."""
-    if integrate.laid(worktree) is not None:
-        integrate.settle(worktree, new)
+    if conflict_checkout.laid(worktree) is not None:
+        conflict_checkout.settle(worktree, new)
     else:
-        integrate.move_target(root, session.branch_name, old, new, why="ampsm: follows its merge")
+        branch_move.move_target(root, session.branch_name, old, new, why="ampsm: follows its merge")
 
 
 def finish(engine: Engine, session: Session, merge: Merge, notes: tuple[str, ...] = ()) -> Merge:
@@ -211,7 +232,7 @@ def finish(engine: Engine, session: Session, merge: Merge, notes: tuple[str, ...
         columns: dict[str, object] = {"base_commit": merge.base_after, "status": Status.DONE}
     else:
         came_to = merge.base_before if merge.kind != "squash" else plan.start or merge.base_before
-        fork = integrate.merge_bases(Path(session.repo_root), came_to, merge.branch_after)[0]
+        fork = commit_range.merge_bases(Path(session.repo_root), came_to, merge.branch_after)[0]
         columns = {"base_commit": fork}
         if session.status in (Status.AWAITING_INPUT, Status.IDLE):
             columns["status"] = Status.IDLE
@@ -240,9 +261,9 @@ def abort_conflict(engine: Engine, session: Session, merge: Merge) -> Merge:
     if not worktree.is_dir():  # somebody removed it, conflict and all; else nothing of the session could go on
         how = f"its worktree is gone, and {session.branch_name} is as it was"
     else:
-        lay_there = integrate.laid(worktree) is not None
-        integrate.abort(worktree, keep_as=kept)
-        moved = integrate.rejoin(worktree, session.branch_name, merge.branch_before)
+        lay_there = conflict_checkout.laid(worktree) is not None
+        conflict_checkout.abort(worktree, keep_as=kept)
+        moved = conflict_checkout.rejoin(worktree, session.branch_name, merge.branch_before)
         remove_help(worktree)
         how = moved or "branch and worktree are as they were"
         how += f"; what was resolved is kept as {kept}" if lay_there else ""
@@ -255,9 +276,9 @@ def take_back(engine: Engine, session: Session, merge: Merge) -> Merge:
     """Move the target back, then the session's branch, then tell the store. May be done again."""
     root = Path(session.repo_root)
     if merge.step == journal.UNDO_TARGET:
-        integrate.move_target(root, merge.target, merge.base_after, merge.base_before, why="ampsm: undo")
+        branch_move.move_target(root, merge.target, merge.base_after, merge.base_before, why="ampsm: undo")
         merge = engine.store.merges.step(merge.id, journal.UNDO_BRANCH)
-    integrate.move_target(root, session.branch_name, merge.branch_after, merge.branch_before, why="ampsm: undo")
+    branch_move.move_target(root, session.branch_name, merge.branch_after, merge.branch_before, why="ampsm: undo")
     pushed = f"{merge.target} was pushed: what the remote has of it stays there"
     facts = engine.store.facts.read(session_id=session.id)
     was_pushed = any(fact.kind == "push" and fact.time >= merge.started_at for fact in facts)
@@ -325,3 +346,86 @@ def _help_page(now: Situation, merge: Merge, conflict: RewriteConflict) -> str:
         "- Not `git cherry-pick --abort`, `--skip` or `git switch`: they would leave the work out.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def make_commits(
+    where: Path | ObjectStore,
+    base_tip: str,
+    plan: JournalPlan,
+    *,
+    branch: str,
+    target: str,
+    hooks_in: Path | None = None,
+) -> Made | Stopped:
+    """Make what a plan asks for, on the target as it is now.
+
+    With `hooks_in`, the session's worktree, the user's hooks run for what is new: a squash, a merge commit.
+    """
+    with held(where) as objects:
+        made = _made_on(objects, base_tip, plan, branch=branch, target=target, hooks_in=hooks_in)
+        objects.database.flush()
+        return made
+
+
+def _made_on(
+    objects: ObjectStore, base_tip: str, plan: JournalPlan, *, branch: str, target: str, hooks_in: Path | None
+) -> Made | Stopped:
+    options, position = plan.options, plan.position
+    if options.kind == "squash":
+        return _squashed_only(objects, base_tip, plan, hooks_in)
+    notes: tuple[str, ...] = ()
+    if position.picked:
+        done = rewrite.pick(objects, position.picked, position.rest)
+        if isinstance(done, Rewritten) and position.onto != base_tip:
+            done = rewrite.rebase(objects, done.tip, position.onto, base_tip, reapply=options.kind == "merge")
+            position = Position(position.tip, base_tip)
+    else:
+        known = position.squashed if position.onto == base_tip else ""
+        position = Position(position.tip, base_tip, squashed=known)
+        if options.kind == "merge" and options.squash and not known:
+            squashed, notes = _squash(objects, position.tip, base_tip, plan, hooks_in)
+            if isinstance(squashed, RewriteConflict):
+                return Stopped(squashed, position)
+            position = replace(position, squashed=squashed.tip)
+        tip = position.squashed or position.tip
+        # A change that the base made and took back meanwhile is not dropped by a merge.
+        done = rewrite.rebase(objects, tip, base_tip, start=plan.start, reapply=options.kind == "merge")
+    if isinstance(done, RewriteConflict):
+        return Stopped(done, replace(position, rest=done.remaining))
+    if options.kind == "rebase" or options.pull_request:
+        return Made(done.tip, notes=notes)
+    message = merge_message(plan, branch, target)
+    merged = rewrite.merge(objects, base_tip, done.tip, ff=options.fast_forward, message=message, hooks_in=hooks_in)
+    if isinstance(merged, RewriteConflict):  # pragma: no cover - what was put onto the target lies ahead of it
+        raise Refused(f"{branch} does not merge into {target}.", f"git -C {objects.where} log --oneline {target}")
+    return Made(merged.commit, merged.commit, notes)
+
+
+def merge_message(plan: JournalPlan, branch: str, target: str) -> str:
+    """The message of a merge commit: the user's words where no squash has them."""
+    words = plan.options.message.strip()
+    if words and not plan.options.squash:
+        return words
+    title = f"Merge branch '{branch}' into {target}"
+    subject = words.partition("\n")[0]
+    return f"{title}\n\n{subject}" if subject else title
+
+
+def _squashed_only(objects: ObjectStore, base_tip: str, plan: JournalPlan, hooks_in: Path | None) -> Made | Stopped:
+    squashed, notes = _squash(objects, plan.position.tip, base_tip, plan, hooks_in)
+    if isinstance(squashed, RewriteConflict):
+        return Stopped(squashed, Position(plan.position.tip, base_tip))
+    return Made(squashed.tip, notes=notes)
+
+
+def _squash(
+    objects: ObjectStore, tip: str, base_tip: str, plan: JournalPlan, hooks_in: Path | None
+) -> tuple[Rewritten | RewriteConflict, tuple[str, ...]]:
+    """The squash; where commits by hand cannot be kept beside one squash, amp's are squashed between them."""
+    message, manual = plan.options.message, plan.options.manual
+    strangers = frozenset(plan.strangers)
+    squashed = partial(squash.squash, start=plan.start, strangers=strangers, hooks_in=hooks_in)
+    done = squashed(objects, tip, base_tip, message, manual=manual)
+    if isinstance(done, RewriteConflict) and done.kind == "reorder":
+        return squashed(objects, tip, base_tip, message, manual="apart"), (APART,)
+    return done, ()

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ampsm_engine.diff.deltas import Side
-from ampsm_engine.plain_text import plural
+from ampsm_engine.plain_text import UNTYPED, plural
 from ampsm_engine.review.values import Comment, Rejection
 
 MOST_LINES = 40
@@ -18,8 +18,6 @@ MOST_LINES = 40
 
 WIDEST = 400
 """Characters of a quoted line."""
-
-_BROKEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +105,7 @@ def _cut(line: str) -> str:
 def _clean(text: str) -> str:
     """Without what a terminal would obey, or a reader not see; a line feed and a tab stay."""
     text = text.replace("\r\n", "\n")
-    return _BROKEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return UNTYPED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def _code(name: str | None) -> str:

@@ -8,17 +8,20 @@ import contextlib
 import math
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self, TypeVar
-
-import peewee
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from ampsm_engine.errors import AmpsmError, Failed, Refused, Unfit
 from ampsm_engine.store import copies, database_files, migrations
+from ampsm_engine.store.lazy_tables import tables
 
-PRAGMAS = {"journal_mode": "wal", "foreign_keys": 1, "synchronous": 1}
+if TYPE_CHECKING:
+    from peewee import Query
+
+PRAGMAS = ("journal_mode = wal", "foreign_keys = 1", "synchronous = 1")
 
 Row = tuple[Any, ...]
 Parameters = Sequence[object]
@@ -35,15 +38,9 @@ _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _FORBIDDEN = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH})
 
 
-def _raw(database: peewee.Database) -> sqlite3.Connection:
-    """This thread's connection beneath peewee, made when there is none yet."""
-    connection: sqlite3.Connection = database.connection()  # type: ignore[no-untyped-call]
-    return connection
-
-
 @contextlib.contextmanager
 def _transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
-    """All or nothing. peewee's own would hide a full disk, which has undone the transaction already."""
+    """All or nothing, also where a full disk has undone the transaction already."""
     connection.execute(f"BEGIN {kind}")
     try:
         yield
@@ -59,7 +56,9 @@ class Database:
 
     def __init__(self, database: Path) -> None:
         self.path = Path(database).absolute()
-        self._database: peewee.SqliteDatabase | None = None
+        self._connections = threading.local()
+        """`current`: the connection of a thread."""
+        self._is_open = False
         self._watch: sqlite3.Connection | None = None
         self._process = os.getpid()
         self._file: tuple[int, int] | None = None
@@ -88,14 +87,25 @@ class Database:
         with self._translating():
             self._leave_parent()
             self._recover_lost()
-            address = f"{self.path.as_uri()}?mode=rw"
-            database = peewee.SqliteDatabase(address, pragmas=PRAGMAS, timeout=self.busy_seconds, uri=True)
             with migrations.ready(self.path):
-                database.connect()
+                connection = self._connect()
             self.close()
-            self._database = database
+            self._connections = threading.local()  # those of other threads are of another file perhaps
+            self._connections.current = connection
+            self._is_open = True
             self._file = self._file_now()
             self._opened += 1
+
+    def _connect(self, **options: bool) -> sqlite3.Connection:
+        address = f"{self.path.as_uri()}?mode=rw"
+        connection = sqlite3.connect(address, uri=True, timeout=self.busy_seconds, isolation_level=None, **options)
+        try:
+            for pragma in PRAGMAS:
+                connection.execute(f"PRAGMA {pragma}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _recover_lost(self) -> None:
         """Unfit when there was a database and it is gone or empty: what could be recovered is in its place then."""
@@ -135,8 +145,9 @@ class Database:
         if self._watch is not None:
             self._watch.close()
             self._watch = None
-        if self._database is not None:
-            self._database.close()
+        if (connection := self._current()) is not None:
+            connection.close()
+            self._connections.current = None
 
     def data_version(self) -> int:
         """A number that changes whenever another connection commits; it takes microseconds.
@@ -145,12 +156,9 @@ class Database:
         """
 
         def version() -> int:
-            self._live()
+            self._make_current()
             if self._watch is None:
-                address = f"{self.path.as_uri()}?mode=rw"
-                self._watch = sqlite3.connect(
-                    address, uri=True, timeout=self.busy_seconds, isolation_level=None, check_same_thread=False
-                )
+                self._watch = self._connect(check_same_thread=False)
                 self._watch.execute("PRAGMA query_only = 1")
             (found,) = self._watch.execute("PRAGMA data_version").fetchone()
             return self._opened << 32 | int(found)
@@ -164,18 +172,20 @@ class Database:
 
     def _leave_parent(self) -> None:
         if self._process != os.getpid():
-            _INHERITED.extend((self._database, self._watch))
-            self._database = self._watch = None
+            _INHERITED.extend((self._connections, self._current(), self._watch))
+            self._connections, self._watch, self._is_open = threading.local(), None, False
             self._process = os.getpid()
 
-    def _live(self) -> peewee.SqliteDatabase:
+    def _current(self) -> sqlite3.Connection | None:
+        """This thread's connection, if there is one."""
+        return getattr(self._connections, "current", None)
+
+    def _make_current(self) -> None:
+        """Open the database where nobody did, or where another file has taken its place."""
         if self._file is not None:
             self._file_now()  # what was open once is not begun anew when it has gone: that is told
-        if self._database is None or self._process != os.getpid() or self._is_replaced():
+        if not self._is_open or self._process != os.getpid() or self._is_replaced():
             self.open()
-        if self._database is None:  # pragma: no cover - open() sets it or raises
-            raise Failed(f"The database {self.path} is not open.")
-        return self._database
 
     def _is_replaced(self) -> bool:
         """Whether the path has another file by now: what is written to the old one would be lost.
@@ -227,8 +237,8 @@ class Database:
             time.sleep(TICK)
 
     def _is_in_transaction(self) -> bool:
-        database = self._database
-        return database is not None and not database.is_closed() and bool(_raw(database).in_transaction)
+        connection = self._current()
+        return connection is not None and connection.in_transaction
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
@@ -242,28 +252,31 @@ class Database:
         with self._translating(), _transaction(self.connection(), "IMMEDIATE"):
             yield
 
-    def execute(self, query: Any) -> Any:
-        """What a query of peewee gives; for use inside `writing`."""
-        return query.execute(self._live())
+    def execute(self, query: "Query") -> int:
+        """Run a query of peewee that writes; answers how many rows it touched. For use inside `writing`."""
+        return self.connection().execute(*tables.sql_of(query)).rowcount
 
     def connection(self) -> sqlite3.Connection:
-        """This thread's connection beneath peewee, made when there is none yet."""
-        return _raw(self._live())
+        """This thread's connection, made when there is none yet."""
+        self._make_current()
+        connection = self._current()
+        if connection is None:
+            connection = self._connections.current = self._connect()
+        return connection
 
     @contextlib.contextmanager
     def _translating(self) -> Iterator[None]:
         """Turn errors of SQLite into ours."""
         try:
             yield
-        except (peewee.PeeweeException, sqlite3.Error, OSError) as reason:
+        except (sqlite3.Error, OSError) as reason:
             raise self._translated(reason) from reason
 
     def _translated(self, reason: Exception) -> AmpsmError:
-        cause = getattr(reason, "orig", reason)  # peewee wraps what SQLite said
-        code = int(getattr(cause, "sqlite_errorcode", 0)) & 0xFF
+        code = int(getattr(reason, "sqlite_errorcode", 0)) & 0xFF
         where = f"The database {self.path}"
         if code in _CORRUPT:
-            return self._corrupt(cause)
+            return self._corrupt(reason)
         if code in _BUSY:
             return Failed(
                 f"{where} is busy: another process has been writing for {self.busy_seconds:.0f} seconds.",
@@ -272,15 +285,15 @@ class Database:
         if code == sqlite3.SQLITE_FULL:
             return Failed(f"{where} cannot grow: the disk is full.", f"Make room there: df -h {self.path.parent}")
         if code == sqlite3.SQLITE_CONSTRAINT:
-            return Refused(f"{where} does not take that: {cause}.", "ampsm doctor")
-        if code in _FORBIDDEN or isinstance(cause, OSError):
-            return Unfit(f"{where} cannot be opened or written: {cause}.", f"ls -ld {self.path.parent} {self.path}")
-        return Failed(f"{where} could not be used: {cause}.", "ampsm doctor")
+            return Refused(f"{where} does not take that: {reason}.", "ampsm doctor")
+        if code in _FORBIDDEN or isinstance(reason, OSError):
+            return Unfit(f"{where} cannot be opened or written: {reason}.", f"ls -ld {self.path.parent} {self.path}")
+        return Failed(f"{where} could not be used: {reason}.", "ampsm doctor")
 
     def _corrupt(self, reason: Exception) -> AmpsmError:
         """Check again with the database locked, then replace it by a recovered one."""
         self.close()
-        self._database = None
+        self._is_open = False
         with self._translating(), database_files.exclusive_change(self.path):
             if database_files.is_blank(self.path):
                 return Unfit(

@@ -5,7 +5,6 @@ day old; otherwise it costs one read of a folder.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import sqlite3
@@ -88,10 +87,7 @@ def _copy_lock(path: Path) -> Iterator[bool]:
     folder(path).mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
     descriptor = open_private(folder(path) / "lock", os.O_RDWR | os.O_CREAT)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield True
-    except BlockingIOError:
-        yield False
+        yield file_lock.acquire(descriptor, 0)
     finally:
         os.close(descriptor)
 

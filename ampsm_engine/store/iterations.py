@@ -8,7 +8,7 @@ from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.model import Iteration, Outcome, State, Status, Tally, ToolCall
 from ampsm_engine.store import records, reviews, rows
 from ampsm_engine.store.connection import StorePart
-from ampsm_engine.store.tables import IterationRow, SessionRow, changes
+from ampsm_engine.store.lazy_tables import tables
 
 # In the order of their coming (a row number only grows while its row is there), one at a time for each session.
 _NEXT = """
@@ -75,8 +75,8 @@ class Iterations(StorePart):
             columns = records.tally_columns(tally) | {"offset": offset, "activity": activity}
             if thread is None and thread_id is not None:
                 columns["thread_id"] = thread_id
-                unknown = (SessionRow.id == session_id) & SessionRow.thread_id.is_null()
-                self._db.execute(SessionRow.update(thread_id=thread_id).where(unknown))
+                unknown = (tables.SessionRow.id == session_id) & tables.SessionRow.thread_id.is_null()
+                self._db.execute(tables.SessionRow.update(thread_id=thread_id).where(unknown))
             records.change_iteration(self._db, iteration_id, **columns)
             records.keep_tool_calls(self._db, [replace(call, iteration_id=iteration_id) for call in tool_calls])
 
@@ -120,7 +120,7 @@ class Iterations(StorePart):
 
         NotFound; Refused unless the iteration is settling.
         """
-        changes(IterationRow, columns, fixed=records.ITERATION_FIXED)
+        tables.changes(tables.IterationRow, columns, fixed=records.ITERATION_FIXED)
         with self._db.writing():
             ending = {"end_time": timestamps.now()} | columns
             before = records.move_iteration(self._db, iteration_id, State.SETTLED, **ending)
@@ -133,7 +133,7 @@ class Iterations(StorePart):
 
     def update(self, iteration_id: str, **columns: object) -> None:
         """Change columns of an iteration, named as its fields; NotFound. State and tally have their own verbs."""
-        changes(IterationRow, columns, fixed=records.ITERATION_FIXED)
+        tables.changes(tables.IterationRow, columns, fixed=records.ITERATION_FIXED)
         with self._db.writing():
             records.change_iteration(self._db, iteration_id, **columns)
 
@@ -166,7 +166,7 @@ class IterationQueue(StorePart):
                 'SELECT coalesce(max(number), 0) + 1 FROM iterations WHERE "sessionId" = ?', (session.id,)
             )
             queued = replace(iteration, number=number, queued_at=iteration.queued_at or timestamps.now())
-            self._db.execute(IterationRow.insert(**records.iteration_columns(queued)))
+            self._db.execute(tables.IterationRow.insert(**records.iteration_columns(queued)))
             if answers:
                 reviews.bind(self._db, session.id, queued.id, answers)
             stored = records.iteration(self._db, queued.id)
@@ -237,7 +237,7 @@ class IterationQueue(StorePart):
         with self._db.writing():
             iteration = self._queued(iteration_id)
             reviews.release(self._db, iteration_id)
-            self._db.execute(IterationRow.delete().where(IterationRow.id == iteration_id))
+            self._db.execute(tables.IterationRow.delete().where(tables.IterationRow.id == iteration_id))
             records.note_on(self._db, iteration, "dropped", f"iteration {iteration.number}")
 
     def _queued(self, iteration_id: str) -> Iteration:

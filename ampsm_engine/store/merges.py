@@ -11,8 +11,8 @@ from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.model import Merge, MergeState, Session, State
 from ampsm_engine.store import records, rows
 from ampsm_engine.store.connection import StorePart
+from ampsm_engine.store.lazy_tables import tables
 from ampsm_engine.store.records import MERGES, OPEN_MERGE
-from ampsm_engine.store.tables import MergeRow, changes
 
 _FIXED = frozenset({"id", "session_id", "kind", "started_at", "state"})
 
@@ -50,7 +50,7 @@ class Merges(StorePart):
             session = records.session(self._db, merge.session_id)
             self._may_merge(session)
             records.refuse_open_merge(self._db, session)
-            self._db.execute(MergeRow.insert(**asdict(merge)))
+            self._db.execute(tables.MergeRow.insert(**asdict(merge)))
             return self.get(merge.id)
 
     def take(self, merge_id: str, before: MergeState, step: str) -> Merge:
@@ -72,7 +72,7 @@ class Merges(StorePart):
 
     def step(self, merge_id: str, step: str, **columns: object) -> Merge:
         """Write down what is done next, with what is known by then; NotFound."""
-        changes(MergeRow, columns, fixed=_FIXED)
+        tables.changes(tables.MergeRow, columns, fixed=_FIXED)
         with self._db.writing():
             self._change(merge_id, step=step, **columns)
             return self.get(merge_id)
@@ -87,7 +87,7 @@ class Merges(StorePart):
         **columns: object,
     ) -> Merge:
         """Let an operation rest or end in a state, change columns of its session, record facts: all at once."""
-        changes(MergeRow, columns, fixed=_FIXED)
+        tables.changes(tables.MergeRow, columns, fixed=_FIXED)
         with self._db.writing():
             merge = self.get(merge_id)
             ended = None if state is MergeState.CONFLICTED else timestamps.now()
@@ -99,8 +99,8 @@ class Merges(StorePart):
             return self.get(merge_id)
 
     def _change(self, merge_id: str, **columns: object) -> None:
-        changed = changes(MergeRow, columns, fixed=frozenset({"id", "session_id"}))
-        if not self._db.execute(MergeRow.update(changed).where(MergeRow.id == merge_id)):
+        changed = tables.changes(tables.MergeRow, columns, fixed=frozenset({"id", "session_id"}))
+        if not self._db.execute(tables.MergeRow.update(changed).where(tables.MergeRow.id == merge_id)):
             raise NotFound(f"There is no merge {merge_id}.", "ampsm ls")
 
     def _may_merge(self, session: Session) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from ampsm_engine import timestamps
 from ampsm_engine.errors import Unfit
 from ampsm_engine.model import Outcome, State, Status
-from ampsm_engine.store.tables import RedactedText
+from ampsm_engine.store.lazy_tables import tables
 
 # The first version of the schema, frozen. A default is what a row means that another program adds to the tables: an
 # iteration that is over and unnumbered.
@@ -235,7 +235,7 @@ def _iteration(row: Row, number: int, prompt: str, session: Row, measured: Row) 
     parts = [count for count in (known, output) if count is not None]
     return {
         "number": number,
-        "prompt": RedactedText().db_value(prompt),
+        "prompt": tables.RedactedText().db_value(prompt),
         "state": State.SETTLED.value,
         "outcome": _outcome(row).value,
         "queuedAt": row["startTime"],
@@ -275,7 +275,7 @@ def _status(session: Row, own: Sequence[Row]) -> str:
 
 
 def _copy_tool_calls(connection: sqlite3.Connection) -> None:
-    words = RedactedText().db_value
+    words = tables.RedactedText().db_value
     last: dict[str, int] = {}
     known = {key for (key,) in connection.execute("SELECT id FROM iterations")}
     for row in sorted(_rows(connection, "tool_calls"), key=lambda row: str(row["timestamp"])):

@@ -15,7 +15,7 @@ from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.model import ITERATION_FIELDS, Iteration, Merge, MergeState, Session, State, Tally, ToolCall
 from ampsm_engine.store import rows
 from ampsm_engine.store.connection import Database
-from ampsm_engine.store.tables import FactRow, IterationRow, SessionRow, ToolCallRow, changes
+from ampsm_engine.store.lazy_tables import tables
 
 SESSIONS = f"SELECT {rows.SESSION_COLUMNS} FROM sessions s"
 ITERATIONS = f"SELECT {rows.ITERATION_COLUMNS} FROM iterations i"
@@ -80,7 +80,7 @@ def refuse_open_merge(db: Database, of: Session, but: str | None = None) -> None
 def note(db: Database, kind: str, text: str, *, session_id: str | None = None, iteration_id: str | None = None) -> None:
     """Record that something became true."""
     values = {"kind": kind, "text": text, "session_id": session_id, "iteration_id": iteration_id}
-    db.execute(FactRow.insert(time=timestamps.now(), **values))
+    db.execute(tables.FactRow.insert(time=timestamps.now(), **values))
 
 
 def note_on(db: Database, about: Iteration, kind: str, text: str) -> None:
@@ -90,19 +90,19 @@ def note_on(db: Database, about: Iteration, kind: str, text: str) -> None:
 
 def change_session(db: Database, session_id: str, **columns: object) -> None:
     """Change columns of a session, named as its fields; NotFound."""
-    changed = changes(SessionRow, columns, fixed=_SESSION_FIXED)
+    changed = tables.changes(tables.SessionRow, columns, fixed=_SESSION_FIXED)
     if not changed:
         session(db, session_id)
-    elif not db.execute(SessionRow.update(changed).where(SessionRow.id == session_id)):
+    elif not db.execute(tables.SessionRow.update(changed).where(tables.SessionRow.id == session_id)):
         raise NotFound(f"There is no session {session_id}.", "ampsm ls")
 
 
 def change_iteration(db: Database, iteration_id: str, **columns: object) -> None:
     """Change columns of an iteration, its state and its tally too; NotFound."""
-    changed = changes(IterationRow, columns, fixed=frozenset({"id", "session_id", "number"}))
+    changed = tables.changes(tables.IterationRow, columns, fixed=frozenset({"id", "session_id", "number"}))
     if not changed:
         iteration(db, iteration_id)
-    elif not db.execute(IterationRow.update(changed).where(IterationRow.id == iteration_id)):
+    elif not db.execute(tables.IterationRow.update(changed).where(tables.IterationRow.id == iteration_id)):
         raise NotFound(f"There is no iteration {iteration_id}.", "ampsm ls")
 
 
@@ -131,9 +131,10 @@ def tally_columns(tally: Tally) -> dict[str, Any]:
 
 def keep_tool_calls(db: Database, tool_calls: Sequence[ToolCall]) -> None:
     """Write tool calls, each with the id of its iteration; those that are there are replaced."""
-    key = (ToolCallRow.iteration_id, ToolCallRow.sequence)
-    rest = (ToolCallRow.tool_id, ToolCallRow.name, ToolCallRow.arguments, ToolCallRow.success, ToolCallRow.summary)
+    key = (tables.ToolCallRow.iteration_id, tables.ToolCallRow.sequence)
+    row = tables.ToolCallRow
+    rest = (row.tool_id, row.name, row.arguments, row.success, row.summary)
     values = [asdict(call) for call in tool_calls]
     for start in range(0, len(values), _BATCH):
-        insert = ToolCallRow.insert_many(values[start : start + _BATCH])
+        insert = tables.ToolCallRow.insert_many(values[start : start + _BATCH])
         db.execute(insert.on_conflict(conflict_target=key, preserve=rest))

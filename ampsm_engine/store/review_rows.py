@@ -9,8 +9,7 @@ from typing import Any
 from ampsm_engine.diff.deltas import Side
 from ampsm_engine.model import camel
 from ampsm_engine.review.values import Comment, CommentState, Fate, Looked, Rejection
-from ampsm_engine.store.rows import Row
-from ampsm_engine.store.tables import file_name
+from ampsm_engine.store.rows import Row, file_name
 
 __all__ = ["COMMENTS", "OLDEST_FIRST", "REJECTIONS", "Looked", "comment", "rejection"]
 

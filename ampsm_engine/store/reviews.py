@@ -11,7 +11,8 @@ from ampsm_engine import timestamps
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.store import records
 from ampsm_engine.store.connection import Database, StorePart
-from ampsm_engine.store.tables import CommentRow, LookedTreeRow, RejectionRow, ViewedHunkRow, changes, file_name
+from ampsm_engine.store.lazy_tables import tables
+from ampsm_engine.store.rows import file_name
 
 if TYPE_CHECKING:
     from ampsm_engine.review.values import Comment, CommentState, Looked, Rejection
@@ -41,11 +42,11 @@ class Reviews(StorePart):
                     rows = [
                         {"session_id": session_id, "path": path, "key": key, "viewed_at": now} for path, key in batch
                     ]
-                    self._db.execute(ViewedHunkRow.insert_many(rows).on_conflict_ignore())
+                    self._db.execute(tables.ViewedHunkRow.insert_many(rows).on_conflict_ignore())
                     continue
                 for path, key in batch:
-                    mine = (ViewedHunkRow.session_id == session_id) & (ViewedHunkRow.key == key)
-                    self._db.execute(ViewedHunkRow.delete().where(mine & (ViewedHunkRow.path == path)))
+                    mine = (tables.ViewedHunkRow.session_id == session_id) & (tables.ViewedHunkRow.key == key)
+                    self._db.execute(tables.ViewedHunkRow.delete().where(mine & (tables.ViewedHunkRow.path == path)))
 
     def looked(self, session_id: str) -> "Looked | None":
         """The tree that was reviewed last in a session; None when none was."""
@@ -59,7 +60,7 @@ class Reviews(StorePart):
         """Store the tree that was reviewed; NotFound without the session."""
         with self._db.writing():
             records.session(self._db, session_id)
-            row = LookedTreeRow.insert(session_id=session_id, tree=tree, looked_at=timestamps.now())
+            row = tables.LookedTreeRow.insert(session_id=session_id, tree=tree, looked_at=timestamps.now())
             self._db.execute(row.on_conflict_replace())
 
     def comments(self, session_id: str) -> "tuple[Comment, ...]":
@@ -88,19 +89,19 @@ class Reviews(StorePart):
         with self._db.writing():
             records.session(self._db, comment.session_id)
             _need_words(comment.text)
-            self._db.execute(CommentRow.insert(**asdict(comment)))
+            self._db.execute(tables.CommentRow.insert(**asdict(comment)))
             return self.comment(comment.id)
 
     def change_comment(self, comment_id: str, **columns: object) -> "Comment":
         """Change columns of a comment, named as its fields; NotFound. Its state has a verb of its own."""
-        changed = changes(CommentRow, columns, fixed=_FIXED)
+        changed = tables.changes(tables.CommentRow, columns, fixed=_FIXED)
         with self._db.writing():
             self.comment(comment_id)
             if "text" in columns:
                 _need_words(str(columns["text"]))
-                changed = changes(CommentRow, columns | {"updated_at": timestamps.now()}, fixed=_FIXED)
+                changed = tables.changes(tables.CommentRow, columns | {"updated_at": timestamps.now()}, fixed=_FIXED)
             if changed:
-                self._db.execute(CommentRow.update(changed).where(CommentRow.id == comment_id))
+                self._db.execute(tables.CommentRow.update(changed).where(tables.CommentRow.id == comment_id))
             return self.comment(comment_id)
 
     def set_comment_state(self, comment_id: str, state: "CommentState") -> "Comment":
@@ -109,14 +110,14 @@ class Reviews(StorePart):
             before = self.comment(comment_id)
             if before.state is not state:
                 values: dict[str, object] = {"state": state, "updated_at": timestamps.now()}
-                self._db.execute(CommentRow.update(**values).where(CommentRow.id == comment_id))
+                self._db.execute(tables.CommentRow.update(**values).where(tables.CommentRow.id == comment_id))
             return self.comment(comment_id)
 
     def delete_comment(self, comment_id: str) -> None:
         """Delete a comment for good; NotFound."""
         with self._db.writing():
             self.comment(comment_id)
-            self._db.execute(CommentRow.delete().where(CommentRow.id == comment_id))
+            self._db.execute(tables.CommentRow.delete().where(tables.CommentRow.id == comment_id))
 
     def rejections(self, session_id: str) -> "tuple[Rejection, ...]":
         """What was rejected in a session, oldest first, undone ones too."""
@@ -138,18 +139,18 @@ class Reviews(StorePart):
         """Write down what is about to be rejected; NotFound without the session. Its fact follows when it is done."""
         with self._db.writing():
             records.session(self._db, rejection.session_id)
-            self._db.execute(RejectionRow.insert(**asdict(rejection)))
+            self._db.execute(tables.RejectionRow.insert(**asdict(rejection)))
             return self.rejection(rejection.id)
 
     def change_rejection(
         self, rejection_id: str, fact: tuple[str, str] | None = None, **columns: object
     ) -> "Rejection":
         """Change columns of a rejection, named as its fields, and record a fact (kind, text) of it; NotFound."""
-        changed = changes(RejectionRow, columns, fixed=frozenset({"id", "session_id", "created_at"}))
+        changed = tables.changes(tables.RejectionRow, columns, fixed=frozenset({"id", "session_id", "created_at"}))
         with self._db.writing():
             before = self.rejection(rejection_id)
             if changed:
-                self._db.execute(RejectionRow.update(changed).where(RejectionRow.id == rejection_id))
+                self._db.execute(tables.RejectionRow.update(changed).where(tables.RejectionRow.id == rejection_id))
             if fact:
                 records.note(self._db, *fact, session_id=before.session_id)
             return self.rejection(rejection_id)
@@ -158,7 +159,7 @@ class Reviews(StorePart):
         """Take a rejection back that did not come to be; NotFound."""
         with self._db.writing():
             self.rejection(rejection_id)
-            self._db.execute(RejectionRow.delete().where(RejectionRow.id == rejection_id))
+            self._db.execute(tables.RejectionRow.delete().where(tables.RejectionRow.id == rejection_id))
 
 
 def bind(db: Database, session_id: str, iteration_id: str, answers: Sequence[str]) -> None:

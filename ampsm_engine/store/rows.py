@@ -6,6 +6,7 @@ unknown word in it reads as something harmless and never as an error.
 
 # ruff: noqa: S608 - every piece is a field of the model or a word of this file
 
+import os
 from collections.abc import Iterable
 from dataclasses import fields, replace
 from enum import StrEnum
@@ -141,3 +142,13 @@ ITERATION_JSON = (
     f'SELECT i."sessionId", i.id, json_object({_object("i", [*ITERATION_FIELDS, *TALLY_FIELDS])}) FROM iterations i'
 )
 """Rows (session id, id, JSON object) of iterations `i`."""
+
+
+def file_name(stored: str | None) -> str | None:
+    """The path that a `FileName` column holds in its stored form; None stays None."""
+    if stored is None or not stored.startswith("/"):
+        return stored
+    try:
+        return os.fsdecode(bytes.fromhex(stored[1:]))
+    except ValueError:  # another program wrote it
+        return stored

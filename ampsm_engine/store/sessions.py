@@ -16,7 +16,7 @@ from ampsm_engine.plain_text import plural
 from ampsm_engine.store import copies, records, rows
 from ampsm_engine.store.connection import Row, StorePart
 from ampsm_engine.store.facts import FACTS
-from ampsm_engine.store.tables import FactRow, IterationRow, SessionRow
+from ampsm_engine.store.lazy_tables import tables
 
 NEWEST_FACTS = 50
 
@@ -110,7 +110,7 @@ class Sessions(StorePart):
         with self._db.writing():
             if self._db.select("SELECT 1 FROM sessions WHERE id = ?", (session.id,)):
                 raise Refused(f"There is a session {session.id} already.", f"ampsm show {session.id}")
-            self._db.execute(SessionRow.insert(**asdict(session)))
+            self._db.execute(tables.SessionRow.insert(**asdict(session)))
             records.note(self._db, "created", session.name, session_id=session.id)
         copies.note_repository(self._db.path, session.repo_root)
 
@@ -150,7 +150,7 @@ class Sessions(StorePart):
             self.get(session_id)
             _remove_rows(self._db.connection(), "sessions", "id = ?", (session_id,))
             if with_facts:
-                self._db.execute(FactRow.delete().where(FactRow.session_id == session_id))
+                self._db.execute(tables.FactRow.delete().where(tables.FactRow.session_id == session_id))
 
     def rebuild(
         self, session: Session, iterations: Sequence[Iteration], tool_calls: Sequence[ToolCall], text: str
@@ -160,12 +160,12 @@ class Sessions(StorePart):
         Fact: rebuilt, with `text`.
         """
         with self._db.writing():
-            self._db.execute(SessionRow.insert(**asdict(session)).on_conflict_ignore())
+            self._db.execute(tables.SessionRow.insert(**asdict(session)).on_conflict_ignore())
             for iteration in iterations:
                 columns = records.iteration_columns(iteration)
-                kept = [getattr(IterationRow, name) for name in columns if name not in ("id", "session_id")]
-                insert = IterationRow.insert(**columns)
-                self._db.execute(insert.on_conflict(conflict_target=(IterationRow.id,), preserve=kept))
+                kept = [getattr(tables.IterationRow, name) for name in columns if name not in ("id", "session_id")]
+                insert = tables.IterationRow.insert(**columns)
+                self._db.execute(insert.on_conflict(conflict_target=(tables.IterationRow.id,), preserve=kept))
             records.keep_tool_calls(self._db, tool_calls)
             records.note(self._db, "rebuilt", text, session_id=session.id)
         copies.note_repository(self._db.path, session.repo_root)

@@ -57,10 +57,9 @@ def is_passing(reason: BaseException | None) -> bool:
     """Whether an error may go away by itself: a busy database, a full disk, one that is read-only for a while."""
     if isinstance(reason, AmpsmError):
         reason = reason.__cause__
-    cause = getattr(reason, "orig", reason)  # peewee wraps what SQLite said
-    if isinstance(cause, sqlite3.Error):
-        return int(getattr(cause, "sqlite_errorcode", 0)) & 0xFF in _PASSING
-    return isinstance(cause, OSError) and cause.errno in _PASSING_ERRNO
+    if isinstance(reason, sqlite3.Error):
+        return int(getattr(reason, "sqlite_errorcode", 0)) & 0xFF in _PASSING
+    return isinstance(reason, OSError) and reason.errno in _PASSING_ERRNO
 
 
 class PatientStore(Store):

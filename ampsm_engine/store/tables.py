@@ -11,7 +11,7 @@ import os
 from enum import StrEnum
 from typing import Any, get_args, get_type_hints
 
-from peewee import AutoField, BooleanField, CompositeKey, Field, IntegerField, Model, TextField
+from peewee import AutoField, BooleanField, CompositeKey, Field, IntegerField, Model, Query, SqliteDatabase, TextField
 
 from ampsm_engine.model import Fact, Iteration, Merge, Session, Tally, ToolCall, camel
 
@@ -65,14 +65,8 @@ class FileName(CamelColumn, TextField):
         return f"/{os.fsencode(name).hex()}" if any("\ud800" <= letter <= "\udfff" for letter in name) else name
 
 
-def file_name(stored: str | None) -> str | None:
-    """The path that a `FileName` column holds in its stored form; None stays None."""
-    if stored is None or not stored.startswith("/"):
-        return stored
-    try:
-        return os.fsdecode(bytes.fromhex(stored[1:]))
-    except ValueError:  # another program wrote it
-        return stored
+_DIALECT = SqliteDatabase(None)
+"""How SQLite words a query; it is never connected."""
 
 
 def _model(table: str, *values: type[Any], plain: str, **special: "Field[Any]") -> Any:
@@ -205,3 +199,9 @@ def changes(table: type[Model], values: dict[str, object], *, fixed: frozenset[s
         if name not in columns or name in fixed:
             raise TypeError(f"{name!r} is not a column of {table.__name__} that may be changed here")
     return {columns[name]: value for name, value in values.items()}
+
+
+def sql_of(query: Query) -> tuple[str, tuple[object, ...]]:
+    """A query of peewee as SQL and its values, for the connection that the store holds itself."""
+    sql, values = query.bind(_DIALECT).sql()
+    return sql, tuple(values)

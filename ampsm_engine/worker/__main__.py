@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from ampsm_engine import private_folder, redact, timestamps
 from ampsm_engine.config import Settings, config_path, load
 from ampsm_engine.errors import AmpsmError, Failed
+from ampsm_engine.git import libgit2
 from ampsm_engine.home import Home, home
 from ampsm_engine.model import Iteration, Outcome, State
 from ampsm_engine.store import PATIENCE, PatientStore, is_passing
@@ -161,6 +162,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     private_folder.remove_abandoned()
+    libgit2.load()
     place = home()
     place.ensure()
     store = PatientStore(place.database)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ampsm_engine import labels, redact
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import own_files, repository
-from ampsm_engine.git.places import Repo
+from ampsm_engine.git.values import Repo
 from ampsm_engine.home import PRIVATE_FOLDER, write_private
 from ampsm_engine.model import Iteration, Session
 

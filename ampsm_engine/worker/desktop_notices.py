@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from ampsm_engine import desktop_notification, notices, viewer_lock
+from ampsm_engine import desktop_notification, file_lock, notices, viewer_lock
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.home import Home, home, open_private
@@ -107,7 +107,8 @@ def show(place: Home) -> int:
         return 0
     shown = 0
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not file_lock.acquire(lock, 0):
+            return 0  # somebody gathers already
         while lock >= 0:
             time.sleep(GATHERING)
             with _file(place) as descriptor:
@@ -118,8 +119,6 @@ def show(place: Home) -> int:
                     lock = -1
             if notice := notices.notice(news):
                 shown += desktop_notification.send(notice.title, notice.body)
-    except BlockingIOError:
-        pass  # somebody gathers already
     finally:
         if lock >= 0:
             os.close(lock)

@@ -18,13 +18,13 @@ from ampsm_engine.amp.process import Child
 from ampsm_engine.amp.transcript import Transcript
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError, Failed, Refused, Unfit
-from ampsm_engine.git import abandoned, changes, commits, hand_edits, lock, repository
+from ampsm_engine.git import changes, commits, hand_edits, hooks, lock, orphaned_processes, repository
 from ampsm_engine.git.hand_edits import HandEdits
 from ampsm_engine.home import Home, RunDirectory
 from ampsm_engine.model import Iteration, Outcome, Session, State
 from ampsm_engine.notices import News, NoticeKind
 from ampsm_engine.store import PATIENCE, PatientStore, is_passing
-from ampsm_engine.worker import agent_context, attempt, desktop_notices, outside, run_directory
+from ampsm_engine.worker import agent_context, attempt, commit_message, desktop_notices, outside, run_directory
 from ampsm_engine.worker.attempt import AmpMonitor, Reason
 from ampsm_engine.worker.phases import Phases, StopRequest, note
 from ampsm_engine.worker.settle import mixed_edits
@@ -32,7 +32,7 @@ from ampsm_engine.worker.settle import mixed_edits
 PAUSE = 0.25
 """Seconds between two tries to start amp."""
 
-REVIEW_LIMIT = commits.HOOK_LIMIT + lock.PATIENCE
+REVIEW_LIMIT = hooks.LIMIT + lock.PATIENCE
 """Seconds that somebody may take to change the worktree in a review before amp begins: hooks may run."""
 
 STARTS_BEFORE_GIVING_UP = 3
@@ -88,7 +88,7 @@ class Run:
         worktree = Path(self.store.sessions.get(self.iteration.session_id).worktree_path)
         phases = Phases(self.stop, self.settings)
         what = "waiting for a commit that a killed worker began"
-        await phases.run(what, abandoned.wait, (worktree,), patience=commits.HOOK_LIMIT, stop=phases.is_over)
+        await phases.run(what, orphaned_processes.wait, (worktree,), patience=hooks.LIMIT, stop=phases.is_over)
 
     async def end_amp(self) -> None:
         """End amp and all that it started, without asking how it went."""
@@ -166,12 +166,20 @@ class Run:
             session.id,
             self.iteration.id,
             branch=session.branch_name,
-            message=("Edits by hand", f"Uncommitted in the worktree when iteration {self.iteration.number} began."),
+            message=(
+                self._hand_subject(),
+                f"Uncommitted in the worktree when iteration {self.iteration.number} began.",
+            ),
             hooks=self.settings.switch("commit.hooks"),
             apart=self.settings.text("commit.hand-edits") == "leave",
         )
         for kind, text in _hand_edit_facts(found) if found else ():
             self.store.facts.add(kind, text, session_id=session.id, iteration_id=self.iteration.id)
+
+    def _hand_subject(self) -> str:
+        """What a commit hook takes, too, where amp's commits are worded for one; never as if it were amp's own."""
+        words, template = "Edits by hand", self.settings.text("commit.subject")
+        return words if template.startswith("amp:") else commit_message.subject(words, "", template=template)
 
     def _wait_for_review(self, worktree: Path) -> None:
         who = f"iteration {self.iteration.id}"

@@ -15,7 +15,7 @@ from ampsm_engine.amp import command
 from ampsm_engine.amp.transcript import Transcript
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError, Failed
-from ampsm_engine.git import changes, commits, hand_edits, repository, rubbish
+from ampsm_engine.git import changes, commits, hand_edits, repository, unwanted_files
 from ampsm_engine.home import Home, RunDirectory
 from ampsm_engine.model import Iteration, Outcome, ScriptResult, Session, State, Status
 from ampsm_engine.plain_text import plural
@@ -164,7 +164,7 @@ class Settlement:
                 self.facts.append(("committed", text))
                 self.store.iterations.update(iteration_id, commit_sha=head.commit, changed_files=len(files))
                 with suppress(AmpsmError):  # it is committed, whatever can be said of it
-                    found = rubbish.between(self.worktree, start, head.commit)
+                    found = unwanted_files.clutter_between(self.worktree, start, head.commit)
                     self.facts += [("rubbish", f"{one} was committed") for one in found]
         except AmpsmError as reason:
             self._not_committed(f"{reason.message} {reason.hint}".strip())

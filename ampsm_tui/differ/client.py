@@ -109,7 +109,7 @@ class Differ:
         return self._here().create_future()
 
     def forget(self, review: Review) -> None:
-        """Nobody looks at it any more; a process that does not let go of it soon is ended."""
+        """Drop a review that is shown no more; a process that does not let go of it within `PATIENCE` is restarted."""
         self._reviews.pop(review.number, None)
         for (_, _, about, *_), future in self._asked.values():
             if about == review.number:  # the process drops what nobody wants: no answer will come

@@ -46,7 +46,7 @@ _ERASABLE = re.compile(f" {{{_BLANKS},}}")
 SYNC_BEGIN, SYNC_END = "\x1b[?2026h", "\x1b[?2026l"
 
 
-class Piece(NamedTuple):
+class PenStroke(NamedTuple):
     """Cells of one row in one pen."""
 
     row: int
@@ -67,7 +67,7 @@ class _Scroll(NamedTuple):
     """How many cells it leaves to write, of those that have changed."""
 
 
-class Terminal:
+class TerminalState:
     """What stands on the terminal: its cells, where its cursor is (None: not known) and which pen it holds."""
 
     def __init__(self, width: int, height: int) -> None:
@@ -122,7 +122,7 @@ class _Text:
         self._parts.append(min(ways, key=len))
         self.cursor = (row, column)
 
-    def write(self, piece: Piece, *, doubtful: bool = False) -> None:
+    def write(self, piece: PenStroke, *, doubtful: bool = False) -> None:
         """Write a piece where it belongs."""
         encoder, width = self._encoder, self._encoder.width
         self.move(piece.row, piece.column)
@@ -151,7 +151,7 @@ class Encoder:
         self.clusters = clusters
         self.capabilities = capabilities
 
-    def encode(self, terminal: Terminal, wanted: Picture, cursor: tuple[int, int] | None) -> str:
+    def encode(self, terminal: TerminalState, wanted: Picture, cursor: tuple[int, int] | None) -> str:
         """The text of a frame; `terminal` is from now on what it will be when that text has arrived."""
         rows = _changed_rows(terminal.picture, wanted)
         text = self._shortest(terminal, wanted, rows)
@@ -166,7 +166,7 @@ class Encoder:
 
     # Scrolling.
 
-    def _shortest(self, terminal: Terminal, wanted: Picture, rows: list[int]) -> _Text:
+    def _shortest(self, terminal: TerminalState, wanted: Picture, rows: list[int]) -> _Text:
         """The shorter of the texts with and without scrolling; only the first where that is plain."""
         now = terminal.picture
         scroll = self._best_scroll(now, wanted, rows) if len(rows) > _FEW_ROWS and self.capabilities.scrolls else None
@@ -221,7 +221,7 @@ class Encoder:
     # Writing cells.
 
     def _rows(
-        self, terminal: Terminal, now: Picture, wanted: Picture, rows: list[int], text: _Text | None = None
+        self, terminal: TerminalState, now: Picture, wanted: Picture, rows: list[int], text: _Text | None = None
     ) -> _Text:
         """The changed cells of rows, row by row or pen by pen, by what is shorter."""
         begun = "" if text is None else str(text)
@@ -245,13 +245,13 @@ class Encoder:
             self._write_doubtful(best, wanted, row)
         return best
 
-    def _lent(self, piece: Piece, pen: str | None) -> Piece:
+    def _lent(self, piece: PenStroke, pen: str | None) -> PenStroke:
         """Blanks in the pen that is held already, where that looks the same."""
         if pen is None or pen == piece.pen or self.pens.blank(pen) != piece.pen or not piece.text.isspace():
             return piece
         return piece._replace(pen=pen)
 
-    def _pieces(self, now: Picture, wanted: Picture, row: int) -> Iterator[Piece]:
+    def _pieces(self, now: Picture, wanted: Picture, row: int) -> Iterator[PenStroke]:
         """The changed cells of a row as pieces, blanks joined to a neighbour whose pen looks the same on them."""
         text, pens = wanted.texts[row], wanted.pens[row]
         for start, end in _spans(now.texts[row], now.pens[row], text, pens):
@@ -271,10 +271,10 @@ class Encoder:
     def _joins(self, held: str, pen: str, text: str, start: int, end: int) -> bool:
         return pen == self.pens.blank(held) and text[start:end].isspace()
 
-    def _cut(self, row: int, column: int, text: str, pen: str) -> Iterator[Piece]:
+    def _cut(self, row: int, column: int, text: str, pen: str) -> Iterator[PenStroke]:
         """A piece, or several where blanks in it are better erased."""
         if not self.capabilities.erases_in_ground or not self.pens.can_erase(self.pens.blank(pen)):
-            yield Piece(row, column, text, pen, is_erased=False)
+            yield PenStroke(row, column, text, pen, is_erased=False)
             return
         blank, at = self.pens.blank(pen), 0
         blanks = [found.span() for found in _ERASABLE.finditer(text)]
@@ -283,15 +283,15 @@ class Encoder:
             blanks.append((len(text) - tail, len(text)))
         for start, end in blanks:
             if start > at:
-                yield Piece(row, column + at, text[at:start], pen, is_erased=False)
-            yield Piece(row, column + start, text[start:end], blank, is_erased=True)
+                yield PenStroke(row, column + at, text[at:start], pen, is_erased=False)
+            yield PenStroke(row, column + start, text[start:end], blank, is_erased=True)
             at = end
         if at < len(text):
-            yield Piece(row, column + at, text[at:], pen, is_erased=False)
+            yield PenStroke(row, column + at, text[at:], pen, is_erased=False)
 
-    def _pen_order(self, pieces: list[Piece], pen: str) -> Iterable[Piece]:
+    def _pen_order(self, pieces: list[PenStroke], pen: str) -> Iterable[PenStroke]:
         """The pieces pen by pen, beginning with the one that is held, each next one the cheapest to take."""
-        groups: dict[str, list[Piece]] = {}
+        groups: dict[str, list[PenStroke]] = {}
         for piece in pieces:
             if not piece.is_erased:
                 groups.setdefault(piece.pen, []).append(piece)
@@ -319,7 +319,7 @@ class Encoder:
         for found in _SAME_PEN.finditer(pens):
             start = found.start()
             for cell in _sure_parts(cells[start : found.end()]):
-                text.write(Piece(row, start, cell, pens[start], is_erased=False), doubtful=is_doubtful(cell))
+                text.write(PenStroke(row, start, cell, pens[start], is_erased=False), doubtful=is_doubtful(cell))
                 start += len(cell)
 
 

@@ -13,7 +13,7 @@ from ampsm_tui.driver.capabilities import Capabilities, capabilities_of
 from ampsm_tui.driver.encoder import SYNC_BEGIN, SYNC_END
 from ampsm_tui.driver.renderer import Renderer, is_frame
 from ampsm_tui.driver.safe_output import safe_output
-from ampsm_tui.driver.writer import Writer
+from ampsm_tui.driver.writer import OutputThread
 
 _ALTERNATE, _MAIN = "\x1b[?1049h", "\x1b[?1049l"
 
@@ -51,7 +51,7 @@ class TerminalOutput:
         self._repaint_all = repaint_all
         # Textual writes to standard error, too.
         file = sys.__stderr__.fileno() if sys.__stderr__ else 2
-        self._writer = Writer(file, self._on_idle, lambda: self._soon(lost))
+        self._writer = OutputThread(file, self._on_idle, lambda: self._soon(lost))
         size = shutil.get_terminal_size()
         self._renderer = None if plain else Renderer(size.columns, size.lines, capabilities_of(os.environ))
         self._is_shown = False

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from ampsm_tui.driver.pens import DEFAULT
-from ampsm_tui.driver.reader import RIGHT, Run
+from ampsm_tui.driver.reader import RIGHT, PlacedCells
 
 UNKNOWN = "\x01"
 """A cell of which nobody knows what it shows; it equals no other cell but its like."""
@@ -41,7 +41,7 @@ class Picture:
         self.texts = [UNKNOWN * self.width] * self.height
         self.pens = [DEFAULT * self.width] * self.height
 
-    def put(self, run: Run) -> None:
+    def put(self, run: PlacedCells) -> None:
         """Put cells in their place; what does not fit is cut off, as a terminal does that does not wrap."""
         row, column, (text, pens, _) = run
         if not (0 <= row < self.height and 0 <= column < self.width and text):

@@ -47,7 +47,7 @@ class Cells(NamedTuple):
     pen: str
 
 
-class Run(NamedTuple):
+class PlacedCells(NamedTuple):
     """Cells at a place, counted from 0."""
 
     row: int
@@ -106,18 +106,18 @@ class Reader:
         """Whether pens or stand-ins run out: whoever holds cells has to begin anew with a new reader."""
         return self.pens.is_full or self.clusters.is_full
 
-    def read(self, text: str) -> tuple[list[Run], tuple[int, int] | None]:
+    def read(self, text: str) -> tuple[list[PlacedCells], tuple[int, int] | None]:
         """The runs of a frame, and where the cursor is left (None: behind the last run)."""
         pieces = _MOVE.split(text)
         if pieces[0]:
             self.refused += 1
-        runs: list[Run] = []
+        runs: list[PlacedCells] = []
         cursor = None
         for at in range(1, len(pieces), 3):
             row, column, piece = int(pieces[at]) - 1, int(pieces[at + 1]) - 1, pieces[at + 2]
             if piece:
                 cursor = None
-                runs.append(Run(row, column, self._cells(piece)))
+                runs.append(PlacedCells(row, column, self._cells(piece)))
             else:
                 cursor = (row, column)
         return runs, cursor

@@ -3,7 +3,7 @@
 import re
 
 from ampsm_tui.driver.capabilities import Capabilities
-from ampsm_tui.driver.encoder import Encoder, Terminal
+from ampsm_tui.driver.encoder import Encoder, TerminalState
 from ampsm_tui.driver.picture import Picture
 from ampsm_tui.driver.reader import Reader
 
@@ -26,7 +26,7 @@ class Renderer:
 
     def _make(self, width: int, height: int) -> None:
         self._wanted = Picture(width, height)
-        self._terminal = Terminal(width, height)
+        self._terminal = TerminalState(width, height)
         self._encoder = Encoder(width, self._reader.pens, self._reader.clusters, self.capabilities)
 
     @property

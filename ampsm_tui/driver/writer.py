@@ -8,7 +8,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 
 
-class Writer:
+class OutputThread:
     """Writes texts one after the other.
 
     A terminal that has gone away fails from then on: what is written to it is dropped, and `lost` is called once, from

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 from textual.binding import BindingType
 
 from ampsm_engine.errors import AmpsmError, Failed, Refused
-from ampsm_engine.model import BoardRow, Iteration, Session, State, Status
+from ampsm_engine.model import BoardRow, Iteration, Merge, Session, State, Status
 from ampsm_engine.plain_text import plural
 from ampsm_tui import clipboard, suspend
 from ampsm_tui.app_context import app_of
@@ -54,7 +54,7 @@ class SessionActions:
         if not sessions:
             return
         from ampsm_engine.engine import runs
-        from ampsm_tui.screens.writing import TextScreen
+        from ampsm_tui.screens.text_dialogs import TextScreen
 
         left = list(sessions)
 
@@ -78,7 +78,7 @@ class SessionActions:
     def merge(self) -> None:
         """From the session to its base, step by step; an open conflict is gone on with."""
         if session := self.only_one("Merge of"):
-            from ampsm_tui.screens.merge import MergeScreen
+            from ampsm_tui.screens.merge.screen import MergeScreen
 
             self._screen.app.push_screen(MergeScreen(session))
 
@@ -129,7 +129,7 @@ class SessionActions:
     async def _retry(self, sessions: Sequence[Session]) -> None:
         """Show the last prompt of each of these sessions, one after the other, to be sent or left."""
         from ampsm_engine.engine import runs
-        from ampsm_tui.screens.writing import TextScreen
+        from ampsm_tui.screens.text_dialogs import TextScreen
 
         if not sessions:
             return
@@ -191,6 +191,7 @@ class SessionActions:
     async def _offer_to_undo_merge(self, session: Session) -> bool:
         """Ask whether the session's merge is to be undone; False without one, or if something was trashed later."""
         from ampsm_engine.merging import operations
+        from ampsm_tui.screens.merge.outcome import confirm_undo
 
         if session.status is not Status.DONE:
             return False
@@ -200,26 +201,18 @@ class SessionActions:
         later = [fact for fact in (board.facts if board else ()) if fact.kind == "trashed" and fact.time > ended]
         if merge is None or merge.kind != "merge" or later:
             return False
-        where = f"{merge.target} and {session.branch_name}" if merge.target else session.branch_name
-        self._confirm(
-            f"Undo the merge of {session.name}?",
-            f"{where} will be as before. Nothing is lost: the commits are kept as backups.",
-            "Undo",
-            lambda: run_while_open(self._screen, self._undo_merge(session)),
-        )
+
+        def report(undone: Merge) -> None:
+            where = undone.target or session.branch_name
+            app_of(self._screen).show_toast(f"Undone: {where} is as before the merge of {session.name}")
+
+        confirm_undo(self._screen, session, merge, report)
         return True
-
-    async def _undo_merge(self, session: Session) -> None:
-        from ampsm_engine.merging import operations
-
-        merge = await ask(operations.undo, app_of(self._screen).engine, session.id)
-        where = merge.target or session.branch_name
-        app_of(self._screen).show_toast(f"Undone: {where} is as before the merge of {session.name}")
 
     def rename(self) -> None:
         """Ask for another name of the one selected session."""
         from ampsm_engine.engine import sessions as verbs
-        from ampsm_tui.screens.writing import LineScreen
+        from ampsm_tui.screens.text_dialogs import LineScreen
 
         if session := self.only_one("Rename"):
 
@@ -240,7 +233,7 @@ class SessionActions:
     def notes(self) -> None:
         """Notes of a person, kept in ampsm alone."""
         from ampsm_engine.engine import sessions as verbs
-        from ampsm_tui.screens.writing import KeptTextScreen
+        from ampsm_tui.screens.text_dialogs import KeptTextScreen
 
         if session := self.only_one("Notes of"):
 

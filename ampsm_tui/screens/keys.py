@@ -17,7 +17,7 @@ from ampsm_tui.ask import in_background
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import fit
 from ampsm_tui.screens.base import AppScreen, store_setting
-from ampsm_tui.screens.writing import LineScreen
+from ampsm_tui.screens.text_dialogs import LineScreen
 from ampsm_tui.widgets.key_bar import KeyBar
 
 KEYS_ROOM = 18

@@ -357,7 +357,7 @@ class NewSessionScreen(AppScreen[str | None]):
     async def action_read_file(self) -> None:
         """Ask for a file, and put what it holds into the prompt."""
         from ampsm_engine.engine import drafts
-        from ampsm_tui.screens.writing import LineScreen
+        from ampsm_tui.screens.text_dialogs import LineScreen
 
         async def read(path: str) -> None:
             text = await ask(drafts.prompt_in, path)

@@ -7,6 +7,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
+from textual.dom import DOMNode
 from textual.widgets import RichLog, Static
 
 from ampsm_engine import labels
@@ -62,35 +63,13 @@ class ScriptScreen(Dialog[None]):
             self._ended = True
             return
         self._show_state("running")
-        offset = 0
-        while not self._ended:
-            look = await ask.ask_until_answered(
-                scripts.read_output, partial(ask.show_error, self), engine, self._run, offset
-            )
-            self._show(look)
-            offset = look.offset
-            if look.running:
-                await asyncio.sleep(EVERY)
-            self._ended = not look.running
-
-    def _show(self, look: ScriptOutput) -> None:
-        log = self.query_one(RichLog)
-        for line in look.text.splitlines():
-            log.write(Content(one_line(line)))
-        if look.running:
-            return
-        took = f" after {labels.duration(int(look.seconds * 1000))}" if look.seconds is not None else ""
-        if look.trouble:
+        ended = await follow_script(self, self._run, self.query_one(RichLog))
+        self._ended = True
+        if ended.trouble:
             self._show_state("✗ ended")
-            self.show_trouble(look.trouble)
-        elif look.stopped:
-            self._show_state(f"stopped{took}; nothing was recorded")
-        elif look.timed_out:
-            self._show_state(f"✗ its time was over{took}")
+            self.show_trouble(ended.trouble)
         else:
-            self._show_state(
-                f"✓ passed{took}" if look.exit_code == 0 else f"✗ failed{took}: exit code {look.exit_code}"
-            )
+            self._show_state(ending_of(ended, stopped="stopped"))
 
     def _show_state(self, text: str) -> None:
         self.query_one("#ending", Static).update(text)
@@ -112,3 +91,30 @@ class ScriptScreen(Dialog[None]):
     def action_close(self) -> None:
         """Close the box; the script goes on and its result is recorded."""
         self.dismiss(None)
+
+
+async def follow_script(node: DOMNode, run: str, log: RichLog) -> ScriptOutput:
+    """Write what a run of a script prints into a log until it ends; the answer says how it ended."""
+    from ampsm_engine.engine import scripts
+
+    engine, trouble, offset = app_of(node).engine, partial(ask.show_error, node), 0
+    while True:
+        printed = await ask.ask_until_answered(scripts.read_output, trouble, engine, run, offset)
+        offset = printed.offset
+        for line in printed.text.splitlines():
+            log.write(Content(one_line(line)))
+        if not printed.running:
+            return printed
+        await asyncio.sleep(EVERY)
+
+
+def ending_of(ended: ScriptOutput, *, stopped: str) -> str:
+    """How a run of a script ended, in a line; `stopped` is the word for one that a person ended."""
+    took = f" after {labels.duration(int(ended.seconds * 1000))}" if ended.seconds is not None else ""
+    if ended.trouble:
+        return f"✗ {one_line(ended.trouble, 500)}"
+    if ended.stopped:
+        return f"{stopped}{took}; nothing was recorded"
+    if ended.timed_out:
+        return f"✗ its time was over{took}"
+    return f"✓ passed{took}" if ended.exit_code == 0 else f"✗ failed{took}: exit code {ended.exit_code}"

@@ -1,4 +1,4 @@
-"""What the conflict screen says, line by line: the files, the hunks of one with both sides, the ways out. Pure."""
+"""The lines of a conflict: the files, the hunks of one with both sides, what can be done about one. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ _NAMES = re.compile(r"\b(?:[0-9a-f]{64}|[0-9a-f]{40})\b")
 
 
 class SideNames(NamedTuple):
-    """What the two sides are called."""
+    """The names of the two sides of a conflict."""
 
     ours: str
     """The base: what the work comes to."""
@@ -32,7 +32,7 @@ class SideNames(NamedTuple):
     """The session's work."""
 
 
-class Spread(NamedTuple):
+class HunkLines(NamedTuple):
     """The lines of a file in conflict, and where each of its hunks is among them."""
 
     lines: tuple[PieceLine, ...]
@@ -64,10 +64,10 @@ def _about(file: "OpenFile") -> str:
     return f"{file.kind}, {len(file.hunks)} open" if file.hunks else file.kind
 
 
-def spread(file: "OpenFile", around: Sequence[str], sides: SideNames, at: int, width: int) -> Spread:
+def hunks(file: "OpenFile", around: Sequence[str], sides: SideNames, at: int, width: int) -> HunkLines:
     """One file in conflict; `around` are the lines of the file as it lies there, `at` the hunk that is looked at."""
     if not file.hunks:
-        return Spread((), ())
+        return HunkLines((), ())
     lines: list[PieceLine] = []
     places: list[tuple[int, int]] = []
     for number, hunk in enumerate(file.hunks):
@@ -85,7 +85,7 @@ def spread(file: "OpenFile", around: Sequence[str], sides: SideNames, at: int, w
         lines += _plain(around[last : last + AROUND], width, is_here=is_here)
         places.append((start, len(lines) - 1))
         lines.append(())
-    return Spread(tuple(lines), tuple(places))
+    return HunkLines(tuple(lines), tuple(places))
 
 
 def _bar(*, is_here: bool) -> Piece:
@@ -112,16 +112,16 @@ def _shown(line: str, width: int) -> str:
     return inert(line[: 4 * width + 200].expandtabs(4))
 
 
-def ways(file: "OpenFile", sides: SideNames, width: int) -> list[PieceLine]:
+def choices(file: "OpenFile", sides: SideNames, width: int) -> list[PieceLine]:
     """A file that is not resolved by its lines: what each side did, and what can be done about it."""
     lines: list[PieceLine] = [(Piece(one_line(file.path, 500), "title"),), ()]
-    said = _NAMES.sub(lambda found: found.group()[:12], one_line(file.said, 600))
-    lines += [(Piece(line, "quiet"),) for line in wrapped(said, width, 4)] if said else []
-    lines += [(), *_way("before", "", _what(file.base), "base", width)]
-    lines += _way(f"ours: {sides.ours}", "o", _what(file.ours), "ours", width)
-    lines += _way(f"theirs: {sides.theirs}", "t", _what(file.theirs), "theirs", width)
+    text = _NAMES.sub(lambda found: found.group()[:12], one_line(file.said, 600))
+    lines += [(Piece(line, "quiet"),) for line in wrapped(text, width, 4)] if text else []
+    lines += [(), *_side_line("before", "", _what(file.base), "base", width)]
+    lines += _side_line(f"ours: {sides.ours}", "o", _what(file.ours), "ours", width)
+    lines += _side_line(f"theirs: {sides.theirs}", "t", _what(file.theirs), "theirs", width)
     lines.append(())
-    for key, text in _means(file):
+    for key, text in _keys(file):
         lines += _keyed(key, text, width)
     return lines
 
@@ -133,23 +133,23 @@ def _what(stage: "Stage | None") -> str:
     return f"{kinds.get(stage.mode, 'file')} {stage.object[:12]}"
 
 
-def _way(name: str, key: str, text: str, style: str, width: int) -> list[PieceLine]:
+def _side_line(name: str, key: str, text: str, style: str, width: int) -> list[PieceLine]:
     head = f"{key:2} {one_line(name, 200)}"
     return [(Piece(fit(head, min(44, max(20, width // 2))), style), Piece(text, "text"))]
 
 
-def _means(file: "OpenFile") -> list[tuple[str, str]]:
+def _keys(file: "OpenFile") -> list[tuple[str, str]]:
     """Each key with what it would do here."""
-    told = []
+    found = []
     for key, name, stage in (("o", "ours", file.ours), ("t", "theirs", file.theirs)):
-        told.append((key, f"take {name}: " + ("the file is deleted" if stage is None else _taken(stage))))
+        found.append((key, f"take {name}: " + ("the file is deleted" if stage is None else _taken(stage))))
     if file.kind in ("modify/delete", "rename/delete", "directory/file"):
-        told.append(("b", "keep the file that is there"))
+        found.append(("b", "keep the file that is there"))
     elif file.kind not in ("binary", "submodule"):
-        told.append(("b", "both, where git can lay them one after the other"))
-    told.append(("a", "as it lies in the worktree now" + (": your rerere has resolved it" if file.rerere else "")))
-    told.append(("e", "edit it, or put another file there, then a"))
-    return told
+        found.append(("b", "both, where git can lay them one after the other"))
+    found.append(("a", "as it lies in the worktree now" + (": your rerere has resolved it" if file.rerere else "")))
+    found.append(("e", "edit it, or put another file there, then a"))
+    return found
 
 
 def _taken(stage: "Stage") -> str:
@@ -164,7 +164,7 @@ def _keyed(key: str, text: str, width: int) -> list[PieceLine]:
     return head + [(Piece("    "), Piece(line)) for line in held[1:]]
 
 
-def done(path: str, left: int, width: int, *, is_edited: bool = False, is_marked: bool = False) -> list[PieceLine]:
+def resolved(path: str, left: int, width: int, *, is_edited: bool = False, is_marked: bool = False) -> list[PieceLine]:
     """A file that is resolved, or all of them; `is_edited`: it was changed after that, `is_marked`: it has markers."""
     lines: list[PieceLine] = []
     if path:
@@ -174,8 +174,8 @@ def done(path: str, left: int, width: int, *, is_edited: bool = False, is_marked
         if is_marked:
             lines += _keyed("a", "says that they are meant; e takes them out", width)
         elif is_edited:
-            told = "It was changed after that, which would not be merged."
-            lines += [(Piece(line, "warn"),) for line in wrapped(told, width, 4)]
+            text = "It was changed after that, which would not be merged."
+            lines += [(Piece(line, "warn"),) for line in wrapped(text, width, 4)]
             lines += _keyed("a", "takes it as it lies there now", width)
         lines += _keyed("z", "takes that back: the file is in conflict again", width)
     if not left:

@@ -1,4 +1,4 @@
-"""The two lines above the merge wizard: what goes where, and how far one is. Nothing is asked for here."""
+"""The two lines above a merge: which session goes where, and which step it is at."""
 
 from typing import ClassVar
 
@@ -6,11 +6,11 @@ from ampsm_tui.clean import one_line
 from ampsm_tui.widgets.line_widgets import Piece, TextLine
 
 STAGES = ("check", "plan", "merge", "clean up")
-"""The steps of the wizard, in their order."""
+"""The steps of a merge, in their order."""
 
 
 class MergeHead(TextLine):
-    """Which session, and into what."""
+    """Which session comes to which branch, and the session's own branch at the right."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"-name", "-quiet"}
     DEFAULT_CSS = """
@@ -29,7 +29,7 @@ class MergeHead(TextLine):
 
 
 class MergeSteps(TextLine):
-    """Which steps are behind, which one it is at, which come."""
+    """Which steps are finished, which is the current one, which come."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"-behind", "-here", "-ahead"}
     DEFAULT_CSS = """
@@ -40,8 +40,8 @@ class MergeSteps(TextLine):
     }
     """
 
-    def at(self, step: int, names: tuple[str, ...] = STAGES) -> None:
-        """It is at this step, from 0; beyond the last one everything is done."""
+    def show(self, step: int, names: tuple[str, ...] = STAGES) -> None:
+        """Show a step, from 0, as the current one; beyond the last one everything is done."""
         pieces = []
         for number, name in enumerate(names):
             glyph, style = ("✓", "behind") if number < step else ("●", "here") if number == step else ("○", "ahead")

@@ -1,14 +1,15 @@
-"""What the merge wizard says, line by line: findings, choices, the plan, how far it is, what came of it. Pure."""
+"""The lines of a merge: findings, choices, the plan, its progress, its result. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ampsm_engine.plain_text import plural
-from ampsm_tui.clean import cells, cut, fit, many_lines, one_line, wrapped
+from ampsm_tui.clean import cells, cut, fit, one_line, wrapped
 from ampsm_tui.widgets.line_widgets import Piece
-from ampsm_tui.widgets.text_view import PieceLine
+from ampsm_tui.widgets.text_view import PieceLine, indented
 
 if TYPE_CHECKING:
+    from ampsm_engine.git.integrate.values import ConflictFile
     from ampsm_engine.merging.values import Finding, MergePlan, MergeResult, Options, Published
     from ampsm_engine.model import Merge
 
@@ -23,7 +24,7 @@ PAST = {"merge": "merged", "squash": "squashed", "rebase": "rebased"}
 
 
 def findings(found: Iterable["Finding"], width: int, *, waiting: str = "") -> list[PieceLine]:
-    """Each thing that was looked at; below what is not well, what to do about it."""
+    """What preflight found, one thing a line; below what is not well, what to do about it."""
     lines: list[PieceLine] = []
     for finding in found:
         style = finding.level
@@ -31,7 +32,7 @@ def findings(found: Iterable["Finding"], width: int, *, waiting: str = "") -> li
         mark = (Piece(f"{GLYPHS[style]} ", style), Piece(fit(finding.kind.replace("-", " "), LABEL), "label"))
         lines += _hanging(mark, text, "text" if style == "ok" else style, width)
         if finding.hint and style != "ok":
-            lines += _told_below(f"→ {one_line(finding.hint, 600)}", width)
+            lines += _hint_lines(f"→ {one_line(finding.hint, 600)}", width)
     if waiting:
         lines.append((Piece("◌ ", "wait"), Piece(waiting, "quiet")))
     return lines
@@ -50,18 +51,18 @@ def _hanging(mark: tuple[Piece, ...], text: Sequence[str], style: str, width: in
     return [head, *((Piece(indent), Piece(line, style)) for line in text[1:])]
 
 
-def _told_below(text: str, width: int) -> list[PieceLine]:
+def _hint_lines(text: str, width: int) -> list[PieceLine]:
     indent = LABEL + 2 if width >= 60 else 2
     return [(Piece(" " * indent), Piece(line, "quiet")) for line in wrapped(text, max(10, width - indent), 6)]
 
 
 def heading(text: str) -> list[PieceLine]:
-    """The name of a part."""
+    """The title of a section, below an empty line."""
     return [(), (Piece(text, "title"),)]
 
 
 def choices(options: "Options", target: str, keys: Mapping[str, str], width: int) -> list[PieceLine]:
-    """What may be chosen: the key, what it is about, how it stands now."""
+    """The choices of a merge: the key of each, its name, its value now."""
     merges = options.kind == "merge"
     squashes = options.kind == "squash" or (merges and options.squash)
     what = {"merge": "merge", "squash": "squash only: the base stays", "rebase": "rebase only: the base stays"}
@@ -88,14 +89,14 @@ def choices(options: "Options", target: str, keys: Mapping[str, str], width: int
 
 
 def plan(found: "MergePlan", width: int) -> list[PieceLine]:
-    """The steps in their order, and the commits they are about."""
+    """The steps of a plan in their order, the conflicts that it would meet, and its commits."""
     lines = heading("What will happen")
     for number, step in enumerate(found.steps, 1):
         mark = (Piece(f"{number} ", "key"), Piece(fit(step.name.replace("-", " "), LABEL), "label"))
         lines += _hanging(mark, wrapped(one_line(step.text, 400), _room(width, LABEL + 2), 4), "text", width)
     if found.conflicts:
         many = plural(len(found.conflicts), "file")
-        lines += [*heading(f"Conflicts foreseen in {many}"), *conflicts(found.conflicts, width)]
+        lines += [*heading(f"Conflicts foreseen in {many}"), *_conflicts(found.conflicts, width)]
         words = (
             "They are laid out in the session's worktree, for you or amp to resolve; the base is untouched till then."
         )
@@ -108,32 +109,29 @@ def plan(found: "MergePlan", width: int) -> list[PieceLine]:
     return lines
 
 
-def conflicts(files: Iterable[object], width: int, most: int = 20) -> list[PieceLine]:
-    """Paths in conflict with the kind of each."""
-    held = tuple(files)
+def _conflicts(files: Sequence["ConflictFile"], width: int, most: int = 20) -> list[PieceLine]:
+    """The first paths in conflict with the kind of each, and how many more there are."""
     lines: list[PieceLine] = []
-    for file in held[:most]:
-        path, kind = one_line(str(getattr(file, "path", "")), 400), str(getattr(file, "kind", ""))
-        lines.append(
-            (Piece("≠ ", "warn"), Piece(f"{cut(path, max(8, width - cells(kind) - 4))}  "), Piece(kind, "quiet"))
-        )
-    if len(held) > most:
-        lines.append((Piece(f"and {len(held) - most} more", "quiet"),))
+    for file in files[:most]:
+        path = cut(one_line(file.path, 400), max(8, width - cells(file.kind) - 4))
+        lines.append((Piece("≠ ", "warn"), Piece(f"{path}  "), Piece(file.kind, "quiet")))
+    if len(files) > most:
+        lines.append((Piece(f"and {len(files) - most} more", "quiet"),))
     return lines
 
 
-def doing(found: "MergePlan", done: int, told: str, width: int) -> list[PieceLine]:
-    """The steps while they are done; `done` of them are behind."""
+def progress(found: "MergePlan", done: int, text: str, width: int) -> list[PieceLine]:
+    """The steps while they are carried out, `done` of them finished; below them what goes on now."""
     lines: list[PieceLine] = []
     for number, step in enumerate(found.steps):
         glyph, style = ("✓", "ok") if number < done else ("●", "mark") if number == done else ("○", "quiet")
         mark = (Piece(f"{glyph} ", style), Piece(fit(step.name.replace("-", " "), LABEL), "label"))
         lines += _hanging(mark, wrapped(one_line(step.text, 400), _room(width, LABEL + 2), 4), "text", width)
-    return [*lines, (), (Piece(told, "quiet"),)]
+    return [*lines, (), (Piece(text, "quiet"),)]
 
 
 def result(merge: "Merge", came: "MergeResult | None", name: str, width: int) -> list[PieceLine]:
-    """What came of it."""
+    """What a merge came to: where the work is, what was published, what to know besides."""
     name = one_line(name, 200)
     if merge.kind == "merge" and merge.target:
         text = f"{name} is in {one_line(merge.target, 200)}."
@@ -149,30 +147,15 @@ def result(merge: "Merge", came: "MergeResult | None", name: str, width: int) ->
     commits = f", {plural(came.commits, 'commit')}" if came and came.commits else ""
     lines.append((Piece("  "), Piece(span + commits, "quiet")))
     for place in came.checkouts if came else ():
-        lines += _indented(f"moved along: the checkout in {one_line(place, 400)}", "quiet", width)
+        lines += indented(f"moved along: the checkout in {one_line(place, 400)}", "quiet", width)
     for one in came.published if came else ():
         lines += _published(one, width)
     for note in came.notes if came else ():
-        lines += _indented(f"! {one_line(note, 600)}", "warn", width)
+        lines += indented(f"! {one_line(note, 600)}", "warn", width)
     return lines
 
 
 def _published(one: "Published", width: int) -> list[PieceLine]:
     style = "ok" if one.ok else "stop"
-    lines = _indented(f"{'✓' if one.ok else '✗'} {one_line(one.text, 600)}", style, width, indent=0)
-    return lines + (_indented(f"→ {one_line(one.hint, 600)}", "quiet", width) if one.hint else [])
-
-
-def trouble(message: str, hint: str, width: int) -> list[PieceLine]:
-    """An error with its hint."""
-    lines = _indented(f"✗ {one_line(message, 1000)}", "stop", width, indent=0)
-    return lines + (_indented(f"→ {one_line(hint, 1000)}", "quiet", width) if hint else [])
-
-
-def paragraph(text: str, width: int, style: str = "quiet") -> list[PieceLine]:
-    """A text as wrapped lines of one style, at most 60."""
-    return [(Piece(line, style),) for line in wrapped(many_lines(text, 4000), width, 60)]
-
-
-def _indented(text: str, style: str, width: int, *, indent: int = 2) -> list[PieceLine]:
-    return [(Piece(" " * indent), Piece(line, style)) for line in wrapped(text, max(10, width - indent), 8)]
+    lines = indented(f"{'✓' if one.ok else '✗'} {one_line(one.text, 600)}", style, width, indent=0)
+    return lines + (indented(f"→ {one_line(one.hint, 600)}", "quiet", width) if one.hint else [])

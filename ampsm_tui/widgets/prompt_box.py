@@ -4,7 +4,6 @@ No key that a terminal over SSH cannot send. Who sends it, and where drafts are 
 """
 
 import os
-import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,18 +16,16 @@ from textual.message import Message
 from textual.widgets import TextArea
 
 from ampsm_engine.errors import AmpsmError
+from ampsm_engine.plain_text import UNTYPED
 from ampsm_tui import suspend
 from ampsm_tui.ask import show_error
 from ampsm_tui.bindings import bind
 from ampsm_tui.widgets.inputs import UNDO
 
-_UNTYPED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]")
-"""What nobody types: control, order, and halves of characters. It would be sent unseen."""
-
 
 def typed(text: str) -> str:
     """A text as somebody could have typed it: lines end with LF, nothing unseen is in it."""
-    return _UNTYPED.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
+    return UNTYPED.sub("", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 class PromptBox(TextArea):

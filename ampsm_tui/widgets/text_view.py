@@ -12,7 +12,9 @@ from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from ampsm_engine.errors import AmpsmError
 from ampsm_tui.bindings import bind
+from ampsm_tui.clean import many_lines, one_line, wrapped
 from ampsm_tui.widgets.line_widgets import BlendedStyles, Piece
 
 PieceLine = tuple[Piece, ...]
@@ -24,10 +26,6 @@ _STYLES = (
     *("base", "mark", "rule", "here", "hunk"),
 )
 WHEEL = 3
-
-
-def _nothing(_width: int) -> Sequence[PieceLine]:
-    return ()
 
 
 class TextView(ScrollView, can_focus=True):
@@ -68,7 +66,7 @@ class TextView(ScrollView, can_focus=True):
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
         self._blended = BlendedStyles(self)
-        self._lines_for: LayOut = _nothing
+        self._lines_for: LayOut = lambda _width: ()
         self._lines: Sequence[PieceLine] = ()
         self._width = 0
 
@@ -84,6 +82,14 @@ class TextView(ScrollView, can_focus=True):
         if top:
             self.scroll_to(y=0, animate=False, force=True)
 
+    def show_text(self, text: str) -> None:
+        """Show a text, from its first line."""
+        self.show_lines(lambda width: [(), *paragraph(text, width)], top=True)
+
+    def show_error(self, error: AmpsmError) -> None:
+        """Show an error with its hint, from the first line."""
+        self.show_lines(lambda width: [(), *error_lines(error, width)], top=True)
+
     def reveal(self, first: int, last: int) -> None:
         """Bring these lines into view, the first in any case."""
         height, y = self.scrollable_content_region.height, round(self.scroll_y)
@@ -94,7 +100,7 @@ class TextView(ScrollView, can_focus=True):
     def _lay_out(self) -> None:
         width = self.scrollable_content_region.width
         if width <= 0:
-            return  # it is not shown; when it is, it is told its size
+            return  # it is not shown; when it is, it hears of its size
         self._width = width
         before, self._lines = self._lines, tuple(self._lines_for(self._width))
         if len(before) != len(self._lines):
@@ -151,3 +157,19 @@ class TextView(ScrollView, can_focus=True):
         """Scroll down by a turn of the wheel."""
         event.stop().prevent_default()
         self.action_by(WHEEL)
+
+
+def paragraph(text: str, width: int, style: str = "quiet") -> list[PieceLine]:
+    """A text as wrapped lines of one style, at most 60."""
+    return [(Piece(line, style),) for line in wrapped(many_lines(text, 4000), width, 60)]
+
+
+def error_lines(error: AmpsmError, width: int) -> list[PieceLine]:
+    """An error with its hint below."""
+    lines = indented(f"✗ {one_line(error.message, 1000)}", "stop", width, indent=0)
+    return lines + (indented(f"→ {one_line(error.hint, 1000)}", "quiet", width) if error.hint else [])
+
+
+def indented(text: str, style: str, width: int, *, indent: int = 2) -> list[PieceLine]:
+    """A clean text as wrapped lines of one style, each so many cells from the left."""
+    return [(Piece(" " * indent), Piece(line, style)) for line in wrapped(text, max(10, width - indent), 8)]

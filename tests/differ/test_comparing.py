@@ -15,7 +15,7 @@ from ampsm_engine.differ.comparison import Comparison
 from ampsm_engine.differ.protocol import CLASSES, CUT, DiffRequest
 from ampsm_engine.differ.repositories import Repositories
 from ampsm_engine.errors import NotFound
-from ampsm_engine.git import changes, diff_library, renames
+from ampsm_engine.git import changes, diff_library, diff_program
 from ampsm_tui.differ.client import Differ
 from tests.conftest import examples
 from tests.differ.oracle import (
@@ -327,7 +327,7 @@ def test_random_trees_are_as_git_compares_them(
     assert source is not None
     made = Comparison(1, source, source.tree(commits[0]), source.tree(commits[1]), ignore_whitespace=False, context=3)
     made.list_files()
-    made.finish_renames(renames.moves(sandbox.root, made.old_tree, made.new_tree))
+    made.finish_renames(diff_program.moves(sandbox.root, made.old_tree, made.new_tree))
     told = {}
     while (index := made.next()) is not None:
         told[made.entries[index].path] = made.patch(index)[1]
@@ -390,7 +390,7 @@ def test_totals_of_random_trees_are_gits(
     assert source is not None
     made = Comparison(1, source, source.tree(old), source.tree(new), ignore_whitespace=ignore, context=3)
     made.list_files()
-    made.finish_renames(renames.moves(sandbox.root, made.old_tree, made.new_tree))
+    made.finish_renames(diff_program.moves(sandbox.root, made.old_tree, made.new_tree))
     counts = Repositories("").counts(str(sandbox.root), str(sandbox.root), made)()
     shown = {entry.path: entry for entry in made.entries if entry.merged_into < 0}
     said = {one.path: one for one in changes.files(sandbox.root, old, new)}

@@ -3,14 +3,14 @@
 import os
 import threading
 
-from ampsm_tui.driver.writer import Writer
+from ampsm_tui.driver.writer import OutputThread
 from tests.waiting import until
 
 
 def test_texts_arrive_in_order_and_it_is_told_when_all_are_written() -> None:
     read, write = os.pipe()
     idle = threading.Event()
-    writer = Writer(write, idle.set, lambda: None)
+    writer = OutputThread(write, idle.set, lambda: None)
     for at in range(100):
         writer.write(f"{at} ä,")
     assert writer.drain(10)
@@ -21,7 +21,7 @@ def test_texts_arrive_in_order_and_it_is_told_when_all_are_written() -> None:
 
 def test_a_reader_that_is_slow_holds_nobody_up() -> None:
     read, write = os.pipe()
-    writer = Writer(write, lambda: None, lambda: None)
+    writer = OutputThread(write, lambda: None, lambda: None)
     writer.write("x" * (1 << 20))  # more than a pipe holds
     writer.write("end")
     assert writer.is_busy
@@ -38,7 +38,7 @@ def test_what_a_lost_terminal_does_not_take_is_dropped_and_told_once() -> None:
     read, write = os.pipe()
     os.close(read)
     lost: list[bool] = []
-    writer = Writer(write, lambda: None, lambda: lost.append(True))
+    writer = OutputThread(write, lambda: None, lambda: lost.append(True))
     for _ in range(100):
         writer.write("text")
     assert writer.drain(10)

@@ -8,9 +8,9 @@ from ampsm_engine.diff import hunks
 from ampsm_engine.diff.deltas import Side
 from ampsm_engine.engine import comments, history, hunk_actions, ranges, removal, runs
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.git import changes, hunk_work
-from ampsm_engine.git.hunk_work import HunkPlan
-from ampsm_engine.git.scratch import Scratch
+from ampsm_engine.git import changes, hunk_changes
+from ampsm_engine.git.hunk_changes import HunkPlan
+from ampsm_engine.git.worktree_entries import Scratch
 from ampsm_engine.model import Session
 from ampsm_engine.review.values import CommentState, Fate
 from tests.conftest import git
@@ -210,7 +210,7 @@ def test_amp_does_not_begin_while_a_change_is_taken_back(bench: Bench, monkeypat
     session = work(bench, {"app.py": APP})
     worktree = Path(session.worktree_path)
     seen = bench.flag("seen")
-    check = hunk_work.check
+    check = hunk_changes.check
 
     def begin_then_check(at: Scratch, plan: HunkPlan) -> None:
         """Just now somebody sends amp a prompt: the look whether it is at work is over."""
@@ -221,7 +221,7 @@ def test_amp_does_not_begin_while_a_change_is_taken_back(bench: Bench, monkeypat
             git(worktree, "status", "--short")
         check(at, plan)
 
-    monkeypatch.setattr(hunk_work, "check", begin_then_check)
+    monkeypatch.setattr(hunk_changes, "check", begin_then_check)
     made = hunk_actions.reject(bench.engine, session.id, "app.py", None)
     bench.settled(session)
     assert bench.last(session).start_sha == made.commit_sha

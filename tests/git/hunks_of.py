@@ -5,8 +5,8 @@ from pathlib import Path
 
 from ampsm_engine.diff import hunks
 from ampsm_engine.diff.hunks import Hunk
-from ampsm_engine.git import hunk_work, stage_work
-from ampsm_engine.git.scratch import scratch
+from ampsm_engine.git import hunk_changes
+from ampsm_engine.git.worktree_entries import scratch
 from ampsm_engine.git.worktrees import Worktree
 from tests.git.sandboxes import Sandbox
 
@@ -33,28 +33,30 @@ def moved(at: Path, old: str) -> bytes:
 def reject(at: Worktree, path: str, hunk: Hunk | None, old: str, **options: str | None) -> tuple[str | None, str]:
     """Reject, as the engine does; the commit and what undoing needs."""
     with scratch(at.path) as place:
-        hunk_work.may_begin(place, at.branch)
-        plan = hunk_work.rejecting(place, path, hunk, old_path=options.get("old_path"), old=old, new=options.get("new"))
-        hunk_work.check(place, plan)
-        kept = hunk_work.kept(place, plan)
-        return hunk_work.carry_out(place, plan, b"ampsm: reject a change\n", hooks=True), kept
+        hunk_changes.may_begin(place, at.branch)
+        plan = hunk_changes.rejecting(
+            place, path, hunk, old_path=options.get("old_path"), old=old, new=options.get("new")
+        )
+        hunk_changes.check(place, plan)
+        kept = hunk_changes.kept(place, plan)
+        return hunk_changes.carry_out(place, plan, b"ampsm: reject a change\n", hooks=True), kept
 
 
 def undo(at: Worktree, kept: str) -> str | None:
     with scratch(at.path) as place:
-        plan = hunk_work.restoring(place, kept)
-        hunk_work.check(place, plan)
-        return hunk_work.carry_out(place, plan, b"ampsm: restore a change\n", hooks=True)
+        plan = hunk_changes.restoring(place, kept)
+        hunk_changes.check(place, plan)
+        return hunk_changes.carry_out(place, plan, b"ampsm: restore a change\n", hooks=True)
 
 
 def stage(at: Worktree, path: str, hunk: Hunk | None, old_path: str | None = None) -> None:
     with scratch(at.path) as place:
-        stage_work.stage(place, path, hunk, old_path)
+        hunk_changes.stage(place, path, hunk, old_path)
 
 
 def unstage(at: Worktree, path: str, hunk: Hunk | None, old_path: str | None = None) -> None:
     with scratch(at.path) as place:
-        stage_work.unstage(place, path, hunk, old_path)
+        hunk_changes.unstage(place, path, hunk, old_path)
 
 
 def applied(content: bytes, hunk: Hunk, folder: Path, *, reverse: bool) -> bytes:

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from ampsm_engine.errors import NotFound
 from ampsm_engine.git import changes, repository
-from ampsm_engine.git.places import Worktree
-from ampsm_engine.git.values import FileChange
+from ampsm_engine.git.values import FileChange, Worktree
 from tests.conftest import examples
 from tests.git import scribbles
 from tests.git.sandboxes import Sandbox
@@ -113,15 +112,15 @@ def test_files_and_patch_agree_with_git(first: Todo, second: Todo) -> None:
 def test_a_patch_is_not_bent_by_configuration(sandbox: Sandbox, worktree: Worktree) -> None:
     at = worktree.path
     sandbox.write({"src/main.py": "print('hello')\n\nmore\n", "é": "1\n"}, at)
-    before = changes.diff(at, "HEAD", None)
+    before = changes.files(at, "HEAD", None), changes.patch(at, "HEAD", None)
     for name, value in {
         "diff.noprefix": "true", "diff.mnemonicPrefix": "true", "diff.context": "0", "color.ui": "always", "color.diff": "always",
         "diff.external": "false", "core.quotePath": "false", "diff.suppressBlankEmpty": "true", "diff.renames": "false",
         "diff.ignoreSubmodules": "all", "diff.submodule": "log", "core.pager": "false", "diff.wordRegex": ".", "diff.orderFile": "/nowhere",
     }.items():  # fmt: skip
         sandbox.git("config", name, value)
-    assert changes.diff(at, "HEAD", None) == before
-    assert (before.additions, before.deletions) == (3, 0)
+    assert (changes.files(at, "HEAD", None), changes.patch(at, "HEAD", None)) == before
+    assert sorted((file.additions, file.deletions) for file in before[0]) == [(1, 0), (2, 0)]
 
 
 def test_reading_a_hostile_repository_runs_nothing(sandbox: Sandbox, worktree: Worktree, tmp_path: Path) -> None:
@@ -145,7 +144,8 @@ def test_reading_a_hostile_repository_runs_nothing(sandbox: Sandbox, worktree: W
         sandbox.git("config", name, value)
     repository.base(repository.locate(sandbox.root), "main")
     changes.status(at)
-    assert changes.diff(at, "HEAD", None).files
+    assert changes.files(at, "HEAD", None)
+    assert changes.patch(at, "HEAD", None)
     changes.ahead_behind(sandbox.root, worktree.branch, "main")
     changes.merge_base(at, "HEAD", "main")
     with pytest.raises(NotFound):

@@ -8,7 +8,7 @@ from pathlib import Path
 from hypothesis import given, settings
 
 from ampsm_engine.git import changes, commits
-from ampsm_engine.git.secret_files import is_secret
+from ampsm_engine.git.unwanted_files import is_secret
 from tests.conftest import examples
 from tests.git import scribbles
 from tests.git.sandboxes import Sandbox

@@ -97,5 +97,5 @@ def test_a_commit_that_damaged_refs_hide_is_not_called_unknown(sandbox: Sandbox)
     with (sandbox.root / ".git/packed-refs").open("a") as file:
         file.write("garbage\n")
     with pytest.raises(AmpsmError, match="packed-refs") as failed:
-        repository.resolve(sandbox.root, "main")
+        repository.resolve(sandbox.root, "nothing")
     assert not isinstance(failed.value, NotFound)

@@ -336,7 +336,7 @@ def look_at(engine: Engine, session_id: str) -> None:
     assert diff_stat.changes(engine, [session.id])[session.id].trouble is None
     assert history.timeline(engine, session.id).trouble is None
     diff_stat.folders(engine, [session.id])
-    assert changes.diff(at, session.base_commit, None).patch
+    assert changes.patch(at, session.base_commit, None)
     assert [one.path for one in changes.status(at)] == ["new.txt"]
 
 

@@ -10,9 +10,9 @@ import pytest
 from ampsm_engine.diff import hunks
 from ampsm_engine.diff.deltas import Side
 from ampsm_engine.errors import Refused
-from ampsm_engine.git import hunk_work, stage_work
-from ampsm_engine.git.places import Worktree
-from ampsm_engine.git.scratch import scratch
+from ampsm_engine.git import hunk_changes
+from ampsm_engine.git.values import Worktree
+from ampsm_engine.git.worktree_entries import scratch
 from tests.git import hunks_of
 from tests.git.sandboxes import Sandbox
 from tests.soak import one_in
@@ -121,12 +121,12 @@ def test_a_whole_file_is_staged_and_unstaged(sandbox: Sandbox, worktree: Worktre
     change(at)
     empty = hunks_of.state(sandbox, at)
     hunks_of.stage(worktree, path, None, old_path)
-    assert stage_work.staged(at).paths == {one for one in (path, old_path) if one}
+    assert hunk_changes.staged(at).paths == {one for one in (path, old_path) if one}
     assert not sandbox.git("diff", "--name-only", at=at)
     assert not sandbox.git("ls-files", "--others", "--exclude-standard", at=at)
     hunks_of.unstage(worktree, path, None, old_path)
     assert hunks_of.state(sandbox, at) == empty
-    assert stage_work.staged(at) == stage_work.StagedChanges()
+    assert hunk_changes.staged(at) == hunk_changes.StagedChanges()
 
 
 def test_the_only_hunk_of_a_new_or_a_deleted_file_is_the_file(sandbox: Sandbox, worktree: Worktree, at: Path) -> None:
@@ -160,8 +160,8 @@ def test_what_is_staged_otherwise_is_told(sandbox: Sandbox, worktree: Worktree, 
     (at / "text.txt").write_text(changed(TEXT, l3="changed again\n"))
     (hunk,) = hunks_of.shown(sandbox, at, old, "text.txt")
     with scratch(at) as place:
-        plan = hunk_work.rejecting(place, "text.txt", hunk, old_path=None, old=old, new=None)
-    assert plan.note == hunk_work.STAGED
+        plan = hunk_changes.rejecting(place, "text.txt", hunk, old_path=None, old=old, new=None)
+    assert plan.note == hunk_changes.STAGED
     assert not plan.index.changed
 
 
@@ -169,20 +169,20 @@ def test_what_is_staged_of_a_renamed_file_is_known(sandbox: Sandbox, worktree: W
     (at / "text.txt").rename(at / "moved.txt")
     (at / "moved.txt").write_text(changed(TEXT, l3="three\n", l25="twenty-five\n"))
     hunks_of.stage(worktree, "moved.txt", None, "text.txt")
-    whole = stage_work.staged(at)
+    whole = hunk_changes.staged(at)
     assert whole.has_all("moved.txt", "text.txt")
     told = hunks_of.moved(at, "HEAD")
     assert {("moved.txt", key) for key in hunks.staged_keys(told)} == whole.keys
     first, second = hunks.split(told)
     hunks_of.unstage(worktree, "moved.txt", first, "text.txt")
-    part = stage_work.staged(at)
+    part = hunk_changes.staged(at)
     assert not part.has_all("moved.txt", "text.txt")
     one, other = hunks.staged_keys(told)
     assert (part.has("moved.txt", one, "text.txt"), part.has("moved.txt", other, "text.txt")) == (False, True)
     assert sandbox.git("show", ":moved.txt", at=at) == changed(TEXT, l25="twenty-five\n").strip()
     assert second.image(Side.NEW)
     hunks_of.unstage(worktree, "moved.txt", None, "text.txt")
-    assert stage_work.staged(at) == stage_work.StagedChanges()
+    assert hunk_changes.staged(at) == hunk_changes.StagedChanges()
 
 
 def test_a_hunk_of_a_renamed_file_goes_and_the_rename_stays(sandbox: Sandbox, worktree: Worktree, at: Path) -> None:
@@ -228,8 +228,8 @@ def test_a_line_that_amp_committed_and_the_user_changed_again(sandbox: Sandbox, 
     (at / "text.txt").write_text(changed(TEXT, l3="amp and I\n"))
     (hunk,) = hunks_of.shown(sandbox, at, old, "text.txt")
     with scratch(at) as place:
-        plan = hunk_work.rejecting(place, "text.txt", hunk, old_path=None, old=old, new=None)
-    assert plan.note == hunk_work.PARTLY
+        plan = hunk_changes.rejecting(place, "text.txt", hunk, old_path=None, old=old, new=None)
+    assert plan.note == hunk_changes.PARTLY
     before = hunks_of.state(sandbox, at)
     sha, kept = hunks_of.reject(worktree, "text.txt", hunk, old)
     assert sha is None

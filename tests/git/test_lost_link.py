@@ -7,7 +7,7 @@ import pytest
 
 from ampsm_engine.errors import AmpsmError, Unfit
 from ampsm_engine.git import changes, commits, trash
-from ampsm_engine.git.places import Worktree
+from ampsm_engine.git.values import Worktree
 from tests.git.sandboxes import SESSION, Sandbox
 
 VERBS: dict[str, Callable[[Path, str], object]] = {
@@ -15,7 +15,7 @@ VERBS: dict[str, Callable[[Path, str], object]] = {
     "keep stray": lambda at, branch: commits.keep_stray(at, branch=branch, start="HEAD", iteration_id="i"),
     "head": lambda at, _: commits.head(at),
     "status": lambda at, _: changes.status(at),
-    "diff": lambda at, _: changes.diff(at, "HEAD", None),
+    "diff": lambda at, _: changes.patch(at, "HEAD", None),
     "trash": lambda at, branch: trash.keep(at.parent.parent, at, branch, SESSION),
 }
 

@@ -24,9 +24,9 @@ AS_FILES = re.compile(
 )
 
 TO_BE_WATCHED_OR_NAMED = {
-    "ampsm_engine/git/repository.py": 7,  # the files that change when a branch moves, and whether refs are tables
+    "ampsm_engine/git/repository.py": 8,  # files that change when a branch moves, whether refs are tables, and in a hint
     "ampsm_engine/engine/diff_stat.py": 1,
-    "ampsm_engine/git/damage.py": 1,  # in a hint
+    "ampsm_engine/git/libgit2.py": 2,  # whether commits are replaced, where libgit2 has opened it: no tables
 }
 
 

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.errors import NotFound, Refused, Unfit
-from ampsm_engine.git import changes, commits, integrate, live, repository
+from ampsm_engine.git import changes, commits, repository, snapshot
+from ampsm_engine.git.integrate import squash
 from ampsm_engine.git.integrate.values import Rewritten
-from ampsm_engine.git.places import Base, Repo, Worktree
+from ampsm_engine.git.values import Base, Repo, Worktree
 from tests.git.sandboxes import Sandbox
 
 
@@ -267,7 +268,7 @@ def test_configuration_in_variables_is_the_users(
     assert sandbox.git("log", "-1", "--format=%an <%ae> %cn", at=worktree.path) == "Grace <grace@example.org> Grace"
     assert changes.ahead_behind(sandbox.root, worktree.branch, "main") == (1, 0)
     (tmp_path / "kept").mkdir()
-    assert live.kept_tree(worktree.path, tmp_path / "kept")[0]
-    squashed = integrate.squash(sandbox.root, str(made.sha), sandbox.git("rev-parse", "main"), "One")
+    assert snapshot.kept_tree(worktree.path, tmp_path / "kept")[0]
+    squashed = squash.squash(sandbox.root, str(made.sha), sandbox.git("rev-parse", "main"), "One")
     assert isinstance(squashed, Rewritten)
     assert sandbox.git("log", "-1", "--format=%cn", squashed.tip) == "Grace"

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.errors import Failed, NotFound, Refused
-from ampsm_engine.git import commits, inventory, trash
-from ampsm_engine.git.places import Worktree
+from ampsm_engine.git import commits, trash, worktree_status
+from ampsm_engine.git.values import Worktree
 from tests.git.sandboxes import SESSION, Sandbox, has_lfs
 from tests.soak import one_in
 
@@ -387,7 +387,7 @@ def test_what_lies_below_ignored_folders_comes_back(sandbox: Sandbox, worktree: 
     sandbox.write({"private/.env": "A=1", "private/a/id_rsa": "2", "x.tmp/.hg/store": "3", "scratch/o.log": "4"}, at)
     (at / "private/a/id_rsa").chmod(0o600)
     (at / "private/a").chmod(0o700)
-    assert inventory.of(at).ignored == inventory.Ignored(("scratch",), 1)
+    assert worktree_status.inventory_of(at).ignored == worktree_status.Ignored(("scratch",), 1)
     there = {path: found for path, found in contents(at).items() if path != "scratch/o.log"}
     kept = trash.keep(sandbox.root, at, worktree.branch, SESSION)
     assert kept.ignored == 1

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.errors import Failed
-from ampsm_engine.git import discarded_files, program, registry, restoring, trash
-from ampsm_engine.git.places import Worktree
+from ampsm_engine.git import program, stash_commit, trash, worktrees
+from ampsm_engine.git.values import Worktree
 from tests.git.sandboxes import SESSION, Sandbox
 from tests.git.test_trash import contents, state
 
 STEPS = (
-    (program.subprocess, "Popen"), (Path, "rename"), (discarded_files.shutil, "move"), (shutil, "rmtree"), (discarded_files, "write_private"), (Path, "unlink"),
+    (program.subprocess, "Popen"), (Path, "rename"), (trash.shutil, "move"), (shutil, "rmtree"), (trash, "write_private"), (Path, "unlink"),
 )  # fmt: skip
 """What the trash consists of: a process of git, a move, a deletion, a mark."""
 
@@ -111,7 +111,7 @@ def test_a_restore_that_fails_leaves_the_trash_as_it_was(
 
     for name in ("overlay", "fill_files"):
         with monkeypatch.context() as patch:
-            patch.setattr(restoring, name, full_disk)
+            patch.setattr(stash_commit, name, full_disk)
             with pytest.raises(Failed, match="No space left"):
                 trash.restore(sandbox.root, SESSION, full.path, full.branch)
         assert not full.path.exists()
@@ -129,7 +129,7 @@ def test_what_cannot_be_deleted_is_told_and_deleted_next_time(
         raise OSError(16, "Device or resource busy", "x")
 
     with monkeypatch.context() as patch:
-        patch.setattr(registry, "delete_tree", busy)
+        patch.setattr(worktrees, "delete_tree", busy)
         with pytest.raises(Failed, match="busy") as failed:
             trash.keep(sandbox.root, full.path, full.branch, SESSION)
     assert "in the trash" in failed.value.hint

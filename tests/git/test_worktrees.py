@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from ampsm_engine import naming
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
 from ampsm_engine.git import repository, worktrees
-from ampsm_engine.git.places import Worktree
+from ampsm_engine.git.values import Worktree
 from tests.git.sandboxes import MOMENT, SESSION, Sandbox, has_lfs
 
 
@@ -328,21 +328,11 @@ class TestConfigurations:
 
 
 class TestTakingAway:
-    def test_worktree_and_branch(self, sandbox: Sandbox, worktree: Worktree) -> None:
-        sandbox.write({"x": "1"}, worktree.path)
-        worktrees.remove(sandbox.repo, worktree.path, worktree.branch, delete_branch=True)
-        assert not worktree.path.exists()
-        assert "amp/" not in sandbox.git("branch", "--list") + sandbox.git("worktree", "list")
-
-    def test_the_branch_may_stay(self, sandbox: Sandbox, worktree: Worktree) -> None:
-        worktrees.remove(sandbox.repo, worktree.path, worktree.branch, delete_branch=False)
-        assert sandbox.git("rev-parse", worktree.branch) == worktree.head
-
     def test_folders_that_cannot_be_written(self, sandbox: Sandbox, worktree: Worktree) -> None:
         sandbox.write({"cache/mod/file": "1"}, worktree.path)
         (worktree.path / "cache/mod").chmod(0o555)
         (worktree.path / "cache").chmod(0o555)
-        worktrees.remove(sandbox.repo, worktree.path, worktree.branch, delete_branch=True)
+        worktrees.erase(sandbox.repo.common_dir, worktree.path)
         assert not worktree.path.exists()
 
     def test_links_are_not_followed(self, sandbox: Sandbox, worktree: Worktree, tmp_path: Path) -> None:
@@ -350,23 +340,15 @@ class TestTakingAway:
         outside.mkdir()
         (outside / "precious").write_text("1")
         (worktree.path / "link").symlink_to(outside)
-        worktrees.remove(sandbox.repo, worktree.path, worktree.branch, delete_branch=True)
+        worktrees.erase(sandbox.repo.common_dir, worktree.path)
         assert (outside / "precious").exists()
-
-    def test_neither_the_main_nor_a_locked_one(self, sandbox: Sandbox, worktree: Worktree) -> None:
-        with pytest.raises(Refused, match="own checkout"):
-            worktrees.remove(sandbox.repo, sandbox.root, "main", delete_branch=True)
-        sandbox.git("worktree", "lock", "--reason", "on a stick", worktree.path)
-        with pytest.raises(Refused, match="on a stick"):
-            worktrees.remove(sandbox.repo, worktree.path, worktree.branch, delete_branch=True)
-        assert worktree.path.is_dir()
 
     def test_other_worktrees_whose_disk_is_away_stay_known(
         self, sandbox: Sandbox, worktree: Worktree, tmp_path: Path
     ) -> None:
         sandbox.git("worktree", "add", "--quiet", tmp_path / "stick")
         (tmp_path / "stick").rename(tmp_path / "unplugged")
-        worktrees.remove(sandbox.repo, worktree.path, worktree.branch, delete_branch=True)
+        worktrees.erase(sandbox.repo.common_dir, worktree.path)
         assert str(tmp_path / "stick") in sandbox.git("worktree", "list")
 
 

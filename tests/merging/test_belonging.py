@@ -7,7 +7,7 @@ import pytest
 
 from ampsm_engine.engine import merges, sessions
 from ampsm_engine.errors import Refused
-from ampsm_engine.merging import merge_plan, open_conflict, operations
+from ampsm_engine.merging import open_conflict, operations, preflight
 from ampsm_engine.merging.questions import Unanswered
 from ampsm_engine.merging.values import Options
 from ampsm_engine.model import Session
@@ -120,7 +120,7 @@ def test_a_conflict_on_another_branch_is_of_the_sessions_work_alone(desk: Desk, 
     git(desk.repo, "checkout", "-q", "release")
     release = desk.base({"one.txt": lines(_3="as released")})
     git(desk.repo, "checkout", "-q", "main")
-    assert [file.path for file in merge_plan.plan(desk.engine, task.id, onto("release")).conflicts] == ["one.txt"]
+    assert [file.path for file in preflight.plan(desk.engine, task.id, onto("release")).conflicts] == ["one.txt"]
     with pytest.raises(Refused, match="conflict"):
         desk.merge(task, "Fix the bug", onto="release")
     open_conflict.resolve(desk.engine, task.id, "one.txt", "theirs")

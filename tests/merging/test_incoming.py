@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.engine import merges
-from ampsm_engine.git import rubbish
+from ampsm_engine.git import unwanted_files
 from ampsm_engine.git.integrate import incoming
-from ampsm_engine.merging import operations
+from ampsm_engine.merging import operations, questions
 from ampsm_engine.merging.questions import Unanswered
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import MergeState, Session
@@ -125,8 +125,25 @@ def test_what_is_pushed_besides_is_looked_through(desk: Desk, tmp_path: Path) ->
     desk.merge(session)
 
 
+def test_a_first_push_is_looked_through(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No remote branch tells what the remote has of the target: all that none of its branches has goes out."""
+    git(desk.repo, "init", "-q", "--bare", str(tmp_path / "remote.git"))
+    git(desk.repo, "remote", "add", "origin", str(tmp_path / "remote.git"))
+    sha = desk.base({"config.py": f"KEY = '{KEY}'\n"}, "Long ago")[:12]
+    desk.base({"config.py": "KEY = read()\n"}, "And gone again")
+    session = desk.session()
+    desk.amp(session, {"two.txt": "two\n"})
+    assert f"config.py in {sha}" in asked(desk, session, push=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(questions, "MOST_UNPUSHED", 1)
+        assert "not looked through" in asked(desk, session, push=True)
+    git(desk.repo, "push", "-q", "origin", "main:other")
+    desk.merge(session, push=True)
+    assert git(desk.repo, "ls-remote", "origin", "main").split()[0] == desk.sha("main")
+
+
 def test_rubbish_is_named_and_asked_about(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rubbish, "LARGE", 5_000_000)
+    monkeypatch.setattr(unwanted_files, "LARGE", 5_000_000)
     session = desk.session()
     at = Path(session.worktree_path)
     packages = {f"web/node_modules/p{number}/index.js": f"{number}\n" for number in range(300)}
@@ -154,8 +171,8 @@ def test_what_a_history_keeps_on_purpose_is_no_rubbish(desk: Desk) -> None:
 
 def test_hundreds_of_files_of_a_new_folder(desk: Desk) -> None:
     session = desk.session()
-    desk.amp(session, {f"vendor/lib/{number}.c": f"{number}\n" for number in range(rubbish.MANY)})
-    assert f"vendor/ ({rubbish.MANY} files)" in asked(desk, session)
+    desk.amp(session, {f"vendor/lib/{number}.c": f"{number}\n" for number in range(unwanted_files.MANY)})
+    assert f"vendor/ ({unwanted_files.MANY} files)" in asked(desk, session)
 
 
 def test_more_than_can_be_looked_through_is_asked_about(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

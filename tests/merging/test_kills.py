@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
-from ampsm_engine.errors import AmpsmError, Refused
-from ampsm_engine.git import integrate, program
+from ampsm_engine.errors import AmpsmError
+from ampsm_engine.git import program
+from ampsm_engine.git.integrate import branch_move, conflict_checkout
 from ampsm_engine.merging import journal, operations, recovery
+from ampsm_engine.merging import steps as merge_steps
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import MergeState, Session, Status
 from ampsm_engine.store.merges import Merges
@@ -20,7 +22,10 @@ from tests.merging.desk import Desk, lines
 Act = Callable[[], object]
 
 JOURNAL = ("begin", "take", "step", "end")
-MOVES = ("move_target", "move_together", "lay_out", "settle", "abort", "finish")
+MOVES = (
+    *((branch_move, name) for name in ("move_target", "move_together")),
+    *((conflict_checkout, name) for name in ("lay_out", "settle", "abort", "finish")),
+)
 
 
 class Counter:
@@ -52,8 +57,8 @@ def killed(act: Act, at: int, *, whole: bool = True, each_git: bool = False, may
         counter = Counter(at)
         for name in JOURNAL:
             setattr(Merges, name, counter.around(getattr(Merges, name), before=whole))
-        for name in MOVES if whole else ():
-            setattr(integrate, name, counter.around(getattr(integrate, name)))
+        for module, name in MOVES if whole else ():
+            setattr(module, name, counter.around(getattr(module, name)))
         if each_git:
             program.start = counter.around(program.start)
         code = 0
@@ -126,7 +131,7 @@ class Play:
         assert git(desk.repo, "for-each-ref", "--contains", self.tip)
         if state is not MergeState.CONFLICTED:
             desk.clean(session)
-            assert integrate.laid(Path(session.worktree_path)) is None
+            assert conflict_checkout.laid(Path(session.worktree_path)) is None
         return state
 
 
@@ -142,11 +147,8 @@ WHOLE = pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest
 @WHOLE
 @pytest.mark.parametrize("together", [True, False])
 def test_a_merge(desk: Desk, monkeypatch: pytest.MonkeyPatch, together: bool, whole: bool) -> None:
-    def refuses(*_: object, **__: object) -> None:
-        raise Refused("Something is in the way of one of the two.")
-
-    if not together:
-        monkeypatch.setattr(integrate, "move_together", refuses)
+    if not together:  # something is in the way of one of the two
+        monkeypatch.setattr(merge_steps, "moved_together", lambda *_: None)
     play, seen, steps = Play(desk, conflict=False), set(), set()
     for moment in moments():
         play.begin()

@@ -9,7 +9,7 @@ import pytest
 from ampsm_engine import private_folder
 from ampsm_engine.engine import repair, sessions
 from ampsm_engine.engine.startup import open_engine
-from ampsm_engine.git import abandoned
+from ampsm_engine.git import orphaned_processes
 from ampsm_engine.merging import recovery
 from ampsm_engine.model import MergeState, Session
 from tests.conftest import git
@@ -49,17 +49,17 @@ def test_a_merge_whose_checkout_is_still_being_filled(
     session = desk.session()
     desk.amp(session, {"slow.txt": "slow\n"})
     before = desk.sha("main")
-    wait = abandoned.wait
+    wait = orphaned_processes.wait
 
     def watched(*places: object, **more: object) -> None:
-        assert abandoned.found((desk.repo,)), "the orphan is known"
+        assert orphaned_processes.found((desk.repo,)), "the orphan is known"
         if ends:
             go.touch()
         wait(*places, **more)
-        assert not abandoned.found((desk.repo, Path(session.worktree_path)))
+        assert not orphaned_processes.found((desk.repo, Path(session.worktree_path)))
         go.touch()
 
-    monkeypatch.setattr(abandoned, "wait", watched)
+    monkeypatch.setattr(orphaned_processes, "wait", watched)
     if not ends:
         monkeypatch.setattr(recovery, "PATIENCE", 0.1)
     with subreaper():
@@ -112,7 +112,7 @@ def test_what_somebody_worked_on_since_is_not_taken_back(desk: Desk, slow: tuple
     (branch,) = git(desk.repo, "for-each-ref", "--format=%(refname)", "refs/heads/amp/half").split()
     commit = git(desk.repo, "commit-tree", "-p", "HEAD", "-m", "By hand", "HEAD^{tree}").strip()
     slow[1].touch()
-    abandoned.wait((desk.repo,))
+    orphaned_processes.wait((desk.repo,))
     git(desk.repo, "update-ref", branch, commit)
     open_engine()
     assert git(desk.repo, "rev-parse", branch).strip() == commit

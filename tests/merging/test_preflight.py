@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.engine import merges, removal, repair, scripts, sessions
-from ampsm_engine.git import integrate, program
-from ampsm_engine.merging import forecast, merge_plan, operations, preflight
+from ampsm_engine.git import program
+from ampsm_engine.git.integrate import conflict_checkout, rewrite
+from ampsm_engine.merging import forecast, operations, preflight
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.merging.values import Finding, Options
 from ampsm_engine.model import Iteration, MergeState, Outcome, ScriptResult, Session, State, Status
@@ -102,7 +103,7 @@ def test_secrets_are_foreseen_by_file_and_never_shown(desk: Desk, task: Session)
 
 def test_the_plan_and_its_draft(desk: Desk, task: Session) -> None:
     desk.by_hand(task, {"two.txt": lines(_1="hand")}, "Correct it by hand")
-    plan = merge_plan.plan(desk.engine, task.id, Options(manual="keep"))
+    plan = preflight.plan(desk.engine, task.id, Options(manual="keep"))
     assert [step.name for step in plan.steps] == ["squash", "rebase", "merge"]
     assert [(commit.subject, commit.ours) for commit in plan.commits] == [
         ("amp: paint it dark", True), ("Correct it by hand", False),
@@ -132,7 +133,7 @@ def test_the_forecast_sees_bases_and_neighbours_once(desk: Desk, monkeypatch: py
     assert (waiting.conflicts, waiting.pending > 0) == ((), True)
     found = forecast.forecast_conflicts(desk.engine)
     assert predicted(desk) == {(frozenset((other.id, "")), "two.txt"), (frozenset((one.id, other.id)), "one.txt")}
-    monkeypatch.setattr(integrate, "forecast", lambda *_: pytest.fail("it was known"))
+    monkeypatch.setattr(rewrite, "forecast", lambda *_: pytest.fail("it was known"))
     assert forecast.forecast_conflicts(desk.engine, budget=0) == found
 
 
@@ -193,7 +194,7 @@ def test_the_forecast_asks_git_a_few_questions_however_many_sessions_there_are(
 
     monkeypatch.setattr(program.Running, "__init__", counted)
     assert forecast.forecast_conflicts(desk.engine, budget=0) == found
-    assert len(asked) == 2
+    assert len(asked) == 1
 
 
 def test_rm_proves_that_the_work_is_in_the_base(desk: Desk, task: Session) -> None:
@@ -232,13 +233,13 @@ def test_repair_offers_and_removes_nothing_unasked(desk: Desk, task: Session) ->
     desk.engine.store.merges.end(desk.last(task).id, MergeState.ABORTED)  # as if the store were an older copy
     (found,) = repair.find_disagreements(desk.engine)
     assert (found.kind, found.mended) == ("conflict", False)
-    assert integrate.laid(at) is not None
+    assert conflict_checkout.laid(at) is not None
     (found,) = repair.find_disagreements(desk.engine, apply=True)
     assert found.mended
     desk.clean(task)
     with pytest.raises(ConflictsWait):
         desk.merge(task, answered=("*",))
-    integrate.abort(at)
+    conflict_checkout.abort(at)
     (found,) = repair.find_disagreements(desk.engine)
     assert found.action == f"ampsm merge {task.id} --abort"
     operations.abort(desk.engine, task.id)

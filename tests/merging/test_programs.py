@@ -12,7 +12,7 @@ import pytest
 
 from ampsm_engine.engine import merges
 from ampsm_engine.errors import AmpsmError
-from ampsm_engine.git import busy
+from ampsm_engine.git import lock
 from ampsm_engine.merging import open_conflict, operations
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import MergeState, Session
@@ -97,7 +97,7 @@ def test_who_holds_the_index_is_named(desk: Desk, task: Session) -> None:
 def test_a_lock_that_goes_in_time_is_waited_for(desk: Desk, task: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     held = desk.repo / ".git" / "index.lock"
     held.touch()
-    monkeypatch.setattr(busy.time, "sleep", lambda _: held.unlink(missing_ok=True))
+    monkeypatch.setattr(lock.time, "sleep", lambda _: held.unlink(missing_ok=True))
     assert desk.merge(task).checkouts == (str(desk.repo),)
     assert (desk.repo / "one.txt").read_text() == lines(_3="session")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.errors import Failed, Unfit
-from ampsm_engine.store import Store, connection, database_files
+from ampsm_engine.store import Store, database_files
 from tests.store.values import a_session, ended, start
 
 
@@ -69,7 +69,7 @@ def filled(path: Path) -> None:
     store = Store(path)
     for number in range(50):
         store.sessions.add(a_session(f"s{number}", notes="n" * 500))
-    store._live().execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    store.connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
     store.close()
 
 
@@ -239,4 +239,3 @@ def test_somebody_who_changes_the_database_for_too_long_is_told(
 def test_the_pragmas_are_in_force(store: Store) -> None:
     wanted = {"journal_mode": "wal", "foreign_keys": 1, "synchronous": 1, "busy_timeout": 30_000}
     assert {name: store.select(f"PRAGMA {name}")[0][0] for name in wanted} == wanted
-    assert connection.PRAGMAS["journal_mode"] == "wal"

@@ -45,7 +45,7 @@ def fill(database: Path, sessions: int) -> None:
 
 
 def checkpoint(store: Store) -> None:
-    store._live().execute_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    store.connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
     store.close()
 
 

@@ -10,9 +10,9 @@ from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import MergeState, Session
 from ampsm_tui import suspend
 from ampsm_tui.app import AmpsmApp
-from ampsm_tui.screens import conflict
-from ampsm_tui.screens.conflict import ConflictScreen
-from ampsm_tui.screens.merge import MergeScreen
+from ampsm_tui.screens.conflict import screen as conflict
+from ampsm_tui.screens.conflict.screen import ConflictScreen
+from ampsm_tui.screens.merge.screen import MergeScreen
 from tests.conftest import git
 from tests.merging.conftest import desk as ground
 from tests.merging.desk import Desk as Ground

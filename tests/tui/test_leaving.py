@@ -15,7 +15,7 @@ from ampsm_tui import app
 from ampsm_tui.ask import ask, run_to_end, run_while_open
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.sessions import SessionsScreen
-from ampsm_tui.screens.writing import LineScreen
+from ampsm_tui.screens.text_dialogs import LineScreen
 from tests.tui.builders import a_board, a_session
 from tests.tui.desk import Desk
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ampsm_engine.engine import scripts
 from ampsm_engine.errors import Refused
 from ampsm_engine.git.integrate.values import ConflictFile
 from ampsm_engine.merging.forecast import SessionConflict, SessionConflicts
@@ -15,8 +16,9 @@ from ampsm_engine.merging.values import Finding, MergeResult, Options, Published
 from ampsm_engine.model import MergeState, Session
 from ampsm_tui.app import AmpsmApp
 from ampsm_tui.clean import cells
-from ampsm_tui.screens import merge_doing, merge_looking
-from ampsm_tui.screens.merge import MergeScreen
+from ampsm_tui.screens import script
+from ampsm_tui.screens.merge import run
+from ampsm_tui.screens.merge.screen import MergeScreen
 from ampsm_tui.widgets.text_view import TextView
 from tests.conftest import git
 from tests.merging.conftest import desk as ground
@@ -33,8 +35,8 @@ __all__ = ["ground"]
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(merge_looking, "EVERY", 0.02)
-    monkeypatch.setattr(merge_doing, "EVERY", 0.02)
+    monkeypatch.setattr(script, "EVERY", 0.02)
+    monkeypatch.setattr(run, "EVERY", 0.02)
 
 
 def opened(ground: Ground) -> AmpsmApp:
@@ -72,6 +74,35 @@ async def test_from_a_session_to_its_base_and_back(ground: Ground) -> None:
     assert ground.sha("main") == before
     assert ground.tip(session) == tip
     assert not (ground.repo / "new.txt").exists()
+
+
+@pytest.mark.usefixtures("beside")
+async def test_a_script_that_ends_while_the_plan_is_read_leaves_it_there(ground: Ground, tmp_path: Path) -> None:
+    session = ground.session(script=f"until test -e {tmp_path}/end; do sleep 0.02; done")
+    ground.amp(session, {"new.txt": "by amp\n"}, "amp: Add new")
+    app = opened(ground)
+    async with app.run_test(size=(100, 40), notifications=True) as pilot:
+        await on(app, session)
+        await shows(pilot, "◌ running until")
+        await pilot.press("enter")
+        await shows(pilot, "What will happen", "Add new")
+        (tmp_path / "end").touch()
+        await becomes(lambda: "checked" in ground.facts(session))
+        await shows(pilot, "What will happen", "do it")
+        await pilot.press("escape")
+        await shows(pilot, "the script passes", "All is well")
+
+
+@pytest.mark.usefixtures("beside")
+async def test_leaving_ends_the_script(ground: Ground) -> None:
+    session = ground.session(script="echo be''gun; sleep 600")
+    ground.amp(session, {"new.txt": "by amp\n"}, "amp: Add new")
+    app = opened(ground)
+    async with app.run_test(size=(100, 40), notifications=True) as pilot:
+        await on(app, session)
+        await shows(pilot, "begun")
+        await pilot.press("escape")
+        await becomes(lambda: scripts.read_output(ground.engine, session.id, 0).stopped)
 
 
 @pytest.mark.usefixtures("beside")
@@ -147,7 +178,7 @@ async def test_what_is_in_the_way_is_said_and_keeps_one_from_the_plan(ground: Gr
         await shows(pilot, "✗ worktree", "not committed", "is in the way")
         await pilot.press("enter")
         await shows(pilot, "commit, or: ampsm iterate")
-        assert "What will happen" not in app.screen.query_one("#told").render_line(0).text
+        assert "What will happen" not in app.screen.query_one("#text").render_line(0).text
         git(Path(session.worktree_path), "commit", "-qam", "By hand")
         await pilot.press("r")
         await shows(pilot, "All is well")
@@ -272,12 +303,11 @@ async def test_no_line_is_cut_by_its_scroll_bar(desk: Desk, size: tuple[int, int
     answered(desk)
     async with desk.open(a_board(a_session("fix login", id="s1")), size=size):
         await desk.press("M")
-        told = desk.app.screen.query_one("#told", TextView)
-        assert told.show_vertical_scrollbar
+        text = desk.app.screen.query_one("#text", TextView)
+        assert text.show_vertical_scrollbar
         desk.sees_not("……")
-        assert (
-            max(sum(cells(piece.text) for piece in line) for line in told.lines) <= told.scrollable_content_region.width
-        )
+        widest = max(sum(cells(piece.text) for piece in line) for line in text.lines)
+        assert widest <= text.scrollable_content_region.width
 
 
 async def test_hostile_names_are_inert(desk: Desk) -> None:
@@ -333,7 +363,8 @@ def test_the_screens_of_merging_and_their_answers_need_no_pygit2() -> None:
         "import pickle, sys\n"
         "from ampsm_engine.merging import operations\n"
         "from ampsm_engine.merging.steps import ConflictsWait\n"
-        "from ampsm_tui.screens import conflict, merge\n"
+        "from ampsm_tui.screens.conflict import screen\n"
+        "from ampsm_tui.screens.merge import screen\n"
         "from tests.tui.merges import FILES, a_preflight, some_conflicts\n"
         "pickle.loads(pickle.dumps((a_preflight(), some_conflicts(*FILES), ConflictsWait('a', 'b'), operations.merge)))\n"
         "print('pygit2' in sys.modules)\n"

@@ -8,9 +8,9 @@ from ampsm_engine.merging import open_conflict as waiting
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import MergeState, Session
 from ampsm_tui.app import AmpsmApp
-from ampsm_tui.screens import conflict
-from ampsm_tui.screens.conflict import ConflictScreen
-from ampsm_tui.screens.merge import MergeScreen
+from ampsm_tui.screens.conflict import screen as conflict
+from ampsm_tui.screens.conflict.screen import ConflictScreen
+from ampsm_tui.screens.merge.screen import MergeScreen
 from ampsm_tui.screens.review.resolution import ResolutionScreen
 from tests.conftest import git
 from tests.merging.conftest import desk as ground

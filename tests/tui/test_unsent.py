@@ -17,7 +17,7 @@ from tests.tui.desk import Desk
 KEEPERS = {
     "screens/writing.py": "the small boxes: kept",
     "screens/new_session.py": "the form: kept",
-    "screens/merge.py": "the message of a merge: kept",
+    "screens/merge/pane.py": "the message of a merge: kept",
     "screens/session/follow_up.py": "the next prompt: kept",
     "widgets/choice.py": "a field of the form, or a setting",
     "widgets/setting_row.py": "a setting: written when it is left",

@@ -130,6 +130,17 @@ def test_what_a_dead_attempt_left_is_amps(bench: Bench, lined: Session) -> None:
     assert "committed-by-hand" not in bench.facts(lined)
 
 
+def test_a_hook_that_wants_its_own_wording_takes_edits_by_hand_too(bench: Bench, lined: Session) -> None:
+    hook = bench.repo / ".git" / "hooks" / "commit-msg"
+    hook.write_text("#!/bin/sh\ngrep -q '^chore: [a-z]' \"$1\" || { echo 'type may not be empty'; exit 1; }\n")
+    hook.chmod(0o755)
+    bench.configure(commit__subject="chore: {subject}")
+    (at(lined) / "notes.txt").write_text(edited(LINES, _3="mine"))
+    bench.iterate(lined)
+    bench.settled(lined)
+    assert commits(lined) == ["chore: edits by hand", "chore: wrote the file of amp's own"]
+
+
 def test_an_amp_that_never_began_commits_nothing(bench: Bench, lined: Session) -> None:
     (at(lined) / "notes.txt").write_text(edited(LINES, _3="mine"))
     bench.iterate(lined, launch_worker=False)

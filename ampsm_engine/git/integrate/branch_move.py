@@ -1,4 +1,4 @@
-"""Moving a branch by compare-and-swap, and with it each clean checkout of it; the git program does both.
+"""Moving a branch by compare-and-swap, and with it each clean checkout of it; and what would keep it from moving.
 
 First the checkouts are moved, then the branch: a death between the two leaves the branch before, and the same call
 again goes on, as does the call that goes back. What is not committed is never overwritten, ignored files neither, and
@@ -13,28 +13,32 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ampsm_engine.errors import Failed, Refused
-from ampsm_engine.git import busy, lock, program, registry, repository
-from ampsm_engine.git.integrate import blockers
+from ampsm_engine.git import hooks, lock, program, records, repository, worktree_status, worktrees
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.values import BranchMove, MovedBranch
-from ampsm_engine.git.places import Repo, Worktree
+from ampsm_engine.git.records import TreeEntry
 from ampsm_engine.git.repository import BRANCHES
+from ampsm_engine.git.values import Repo, Worktree
+from ampsm_engine.plain_text import list_some
 from ampsm_engine.private_folder import private_folder
-
-_FASTER = ("-c", "checkout.workers=2", "-c", "checkout.thresholdForParallelism=40")
-"""More hands to write the files of one checkout with; several checkouts are as many hands already."""
 
 _REFRESH = ("update-index", "-q", "--refresh")
 
 _NO_TRACES = ("-c", "core.splitIndex=false", "-c", "core.fsmonitor=false", "-c", "core.untrackedCache=false")
 """For what only tries: nothing besides its own index is written."""
 
-_HOOK_LIMIT = 900.0
-"""Seconds that a post-merge hook may take."""
-
-
 Stamp = tuple[int, int] | None
 """How a file lies there: inode and time, None for no file."""
+
+_NAMED = 5
+"""Files that a message names."""
+
+
+class Blocker(NamedTuple):
+    """What is in the way, and the command to run next."""
+
+    text: str
+    hint: str
 
 
 class Stamps(NamedTuple):
@@ -51,7 +55,7 @@ def move_target(
     new: str,
     *,
     why: str = "ampsm: merge",
-    patience: float = busy.PATIENCE,
+    patience: float = lock.INDEX_PATIENCE,
     hooks: bool = False,
 ) -> MovedBranch:
     """Move a branch from `old` to `new`; where it is checked out, files and index move too, else nothing is touched.
@@ -69,14 +73,14 @@ def move_together(
     moves: Sequence[BranchMove],
     *,
     why: str = "ampsm: merge",
-    patience: float = busy.PATIENCE,
+    patience: float = lock.INDEX_PATIENCE,
     hooks_for: Collection[str] = (),
 ) -> tuple[MovedBranch, ...]:
     """The same for several branches: their checkouts are filled side by side, and all refs move at once or none."""
     repo = repo_root.repo if isinstance(repo_root, ObjectStore) else repository.around(repo_root)
     objects = repo_root if isinstance(repo_root, ObjectStore) else ObjectStore(repo.root, repo)
     with lock.writer(repo.common_dir, f"moving {moves[0].branch}"):
-        listed = registry.listed(repo)
+        listed = worktrees.listed(repo)
         steps = [_step(repo, objects, move, [tree for tree in listed if tree.branch == move.branch]) for move in moves]
         for step in steps:
             for path in step.paths:
@@ -103,19 +107,19 @@ def _step(repo: Repo, objects: ObjectStore, move: BranchMove, trees: list[Worktr
         at = f"it is at {(now or 'nothing')[:12]}, not at {move.old[:12]}"
         hint = f"git -C {repo.root} log --oneline {move.old[:12]}...{move.branch}"
         raise Refused(f"The branch {move.branch} moved meanwhile: {at}.", hint)
-    blockers.refuse_rewriting(repo, move.branch)
+    refuse_rewriting(repo, move.branch)
     paths = [tree.path for tree in trees if (tree.path / ".git").exists()]
-    return _Step(move, paths, blockers.changed(objects, move.old, move.new), now == move.new)
+    return _Step(move, paths, changed(objects, move.old, move.new), now == move.new)
 
 
 def _move_all(repo: Repo, steps: Sequence[_Step], why: str) -> None:
     places = [(path, step) for step in steps for path in step.paths]
-    there = {path: stamps(path, blockers.git_dir(path), step.changed) for path, step in places}
+    there = {path: stamps(path, repository.git_dir(path), step.changed) for path, step in places}
     running: list[program.Running] = []
     try:
-        # Side by side; what did not go is tried once more, and told, one by one.
+        # Side by side, which is as many hands already; what did not go is tried once more, and told, one by one.
         alone = len(places) == 1
-        running += (_started(path, step, *(_FASTER if alone else ())) for path, step in places)
+        running += (_started(path, step, *(program.parallel_checkout(40) if alone else ())) for path, step in places)
         answers = [one.wait() for one in running]
         for answer, (path, step) in zip(answers, places, strict=True):
             if not answer.ok:
@@ -126,17 +130,15 @@ def _move_all(repo: Repo, steps: Sequence[_Step], why: str) -> None:
             one.end()
         for path, step in places:
             if not step.has_moved:
-                move_back(path, blockers.git_dir(path), step.move, step.changed, there[path])
+                move_back(path, repository.git_dir(path), step.move, step.changed, there[path])
         raise
 
 
 def _check(path: Path, step: _Step, patience: float) -> None:
     """Refuse what is sure to fail; the rest is told by the move itself, which goes back then."""
-    why_not = busy.refusal(path, blockers.git_dir(path), patience)
-    if why_not is not None:
-        raise Refused(*why_not)
-    lying = blockers.untracked(path, step.changed)
-    refusal = blockers.blocked(path, step.changed, lying) if lying else None
+    lock.refuse(lock.refusal(path, repository.git_dir(path), patience))
+    lying = untracked(path, step.changed)
+    refusal = blocked(path, step.changed, lying) if lying else None
     if refusal is not None:
         raise refusal
 
@@ -154,10 +156,8 @@ def _could_not(path: Path, answer: program.Answer) -> Failed:
 
 
 def _move_again(path: Path, step: _Step, before: Stamps) -> None:
-    git_dir = blockers.git_dir(path)
-    why_not = busy.index_refusal(git_dir, 0)
-    if why_not is not None:
-        raise Refused(*why_not)
+    git_dir = repository.git_dir(path)
+    lock.refuse(lock.index_refusal(git_dir, 0))
     if not step.has_moved:
         move_back(path, git_dir, step.move, step.changed, before)
     # A stat that changed is no change: git compares contents where it may write down that it did.
@@ -165,7 +165,7 @@ def _move_again(path: Path, step: _Step, before: Stamps) -> None:
         program.write(path, *_NO_TRACES, *_REFRESH, variables=apart)
         answer = program.write(path, *_NO_TRACES, *_moving(step, "--dry-run"), variables=apart)
     if not answer.ok:
-        raise blockers.blocked(path, step.changed) or _could_not(path, answer)
+        raise blocked(path, step.changed) or _could_not(path, answer)
     program.write(path, *_REFRESH)
     answer = _started(path, step).wait()
     if not answer.ok:
@@ -187,7 +187,7 @@ def _swap(repo: Repo, steps: Sequence[_Step], why: str) -> None:
 def _post_merge(paths: list[Path]) -> str | None:
     for path in paths:
         arguments = ("hook", "run", "--ignore-missing", "post-merge", "--", "0")
-        answer = program.write(path, *arguments, limit=_HOOK_LIMIT)
+        answer = program.write(path, *arguments, limit=hooks.LIMIT)
         if not answer.ok:
             return f"The post-merge hook in {path} ended with {answer.code}: {answer.reason}."
     return None
@@ -221,15 +221,16 @@ def move_back(path: Path, git_dir: Path, move: BranchMove, changed: dict[str, st
         return
     program.write(path, "read-tree", "-m", "-u", move.new, move.old)
     touched = [name for name, stamp in there.items() if _stamp(path / name) != stamp]
-    wanted = _blobs(path, move.new) if touched else {}
+    wanted = records.in_tree(path, move.new) if touched else {}
     for name in touched:
         if there[name] is None and _holds(path, name, wanted.get(name)):
             (path / name).unlink()
     back = [name for name in touched if there[name] and changed[name] != "A"]
     back = [name for name in back if _stamp(path / name) is None or _holds(path, name, wanted.get(name))]
     if back:
-        feed = "".join(f"{name}\0" for name in back).encode("utf-8", "surrogateescape")
-        program.write(path, "checkout-index", "--force", "--index", "--quiet", "-z", "--stdin", feed=feed)
+        program.write(
+            path, "checkout-index", "--force", "--index", "--quiet", "-z", "--stdin", feed=records.joined(back)
+        )
 
 
 def _stamp(file: Path | str) -> Stamp:
@@ -240,13 +241,129 @@ def _stamp(file: Path | str) -> Stamp:
     return found.st_ino, found.st_mtime_ns
 
 
-def _blobs(path: Path, commit: str) -> dict[str, str]:
-    records = program.text(program.told(path, "ls-tree", "-r", "-z", commit)).split("\0")[:-1]
-    return {name: words.split(" ")[2] for words, _, name in (record.partition("\t") for record in records)}
-
-
-def _holds(path: Path, name: str, blob: str | None) -> bool:
+def _holds(path: Path, name: str, entry: TreeEntry | None) -> bool:
     """Whether a file lies there as a commit has it."""
-    if blob is None or not (path / name).is_file():
+    if entry is None or not (path / name).is_file():
         return False
-    return program.read(path, "hash-object", "--path", name, "--", name).line == blob
+    return program.read(path, "hash-object", "--path", name, "--", name).line == entry.blob
+
+
+def operations(repo: Repo, branch: str) -> Iterator[Blocker]:
+    """Each operation of somebody else that keeps a branch from moving."""
+    try:
+        refuse_rewriting(repo, branch)
+    except Refused as reason:
+        yield Blocker(reason.message, reason.hint)
+    for path in _checkouts(repo, branch):
+        found = lock.refusal(path, repository.git_dir(path), 0)
+        if found is not None and repository.operation(repository.git_dir(path)) is not None:
+            yield Blocker(*found)
+
+
+def locks(repo: Repo, branch: str) -> Iterator[Blocker]:
+    """Each checkout of a branch whose index somebody holds at this moment."""
+    for path in _checkouts(repo, branch):
+        found = lock.index_refusal(repository.git_dir(path), 0)
+        if found is not None:
+            yield Blocker(*found)
+
+
+def collisions(repo: Repo, branch: str, base: str, fork: str, work: str) -> Iterator[Blocker]:
+    """Each checkout of a branch, at `base`, with changes not committed in files that `work` changes since `fork`."""
+    checkouts = _checkouts(repo, branch)
+    if not checkouts:
+        return
+    objects = ObjectStore(repo.root)
+    brought = changed(objects, fork, work)
+    differs = changed(objects, base, work)
+    coming = {path: letter for path, letter in differs.items() if path in brought}
+    for checkout in checkouts:
+        # What the base alone took away or put in the place of a folder makes room, and is no stranger.
+        lying = [path for path in untracked(checkout, differs) if path in brought]
+        refusal = blocked(checkout, coming, lying)
+        if refusal is not None:
+            yield Blocker(refusal.message, refusal.hint)
+
+
+def _folders(repo: Repo) -> list[Path]:
+    """The git folders of all worktrees."""
+    return [repo.common_dir, *sorted((repo.common_dir / "worktrees").glob("*"))]
+
+
+def _checkouts(repo: Repo, branch: str) -> list[Path]:
+    """The worktrees that have a branch checked out."""
+    return [tree.path for tree in worktrees.listed(repo) if tree.branch == branch and (tree.path / ".git").exists()]
+
+
+def _checkout_of(repo: Repo, folder: Path) -> Path:
+    """The worktree that a git folder belongs to."""
+    if folder == repo.common_dir:
+        return repo.root
+    try:
+        return Path(program.text((folder / "gitdir").read_bytes()).strip()).parent
+    except OSError:
+        return folder
+
+
+def refuse_rewriting(repo: Repo, branch: str) -> None:
+    """Somebody rebases or bisects the branch in a worktree: HEAD is detached there, and the branch moves at the end."""
+    for folder in _folders(repo):
+        for name in ("rebase-merge/head-name", "rebase-apply/head-name", "BISECT_START"):
+            with contextlib.suppress(OSError):
+                named = program.text((folder / name).read_bytes()).strip()
+                if named.removeprefix(BRANCHES) == branch:
+                    verb, where = ("bisected" if name == "BISECT_START" else "rebased"), _checkout_of(repo, folder)
+                    message = f"The branch {branch} is being {verb} at this moment in {where}."
+                    raise Refused(message, f"git -C {where} status tells how to end it")
+
+
+def changed(objects: ObjectStore, old: str, new: str) -> dict[str, str]:
+    """The paths that differ between two commits, with git's letter: A, D, M, T."""
+    found = objects.merger.changed(*(bytes.fromhex(objects.tree_of(one)) for one in (old, new)))
+    return {os.fsdecode(path): letter for path, letter in found}
+
+
+def blocked(path: Path, changes: dict[str, str], lying: Sequence[str] = ()) -> Refused | None:
+    """The refusal that names what is in the way of changes in a checkout, `lying` first; None when nothing is."""
+    dirty = {entry.path for entry in worktree_status.entries(path) if entry.state in ("tracked", "unmerged")}
+    names = sorted({*lying, *(name for name in dirty if _touches(name, changes))})
+    if not names:
+        return None
+    message = f"Changes that are not committed are in the way in {path}: {list_some(names, _NAMED)}."
+    return Refused(message, f"git -C {path} status")
+
+
+def untracked(path: Path, changes: dict[str, str]) -> list[str]:
+    """What lies, untracked or ignored, where files would be written: git itself would overwrite ignored ones."""
+    added = [name for name, letter in changes.items() if letter == "A"]
+    there = [name for name in added if _lies_there(path, name)]
+    if not there:
+        return []
+    tracked = records.split(program.told(path, "ls-files", "-z"))
+    around = {*tracked, *(str(folder) for name in tracked for folder in Path(name).parents)}
+    gone = {name for name, letter in changes.items() if letter != "A"}
+    # A tracked file may make room for a folder, and a folder of tracked files for a file.
+    return [
+        name
+        for name in there
+        if not any(str(one) in gone for one in Path(name).parents)
+        and (name not in around or _holds_others(path, name, around))
+    ]
+
+
+def _touches(name: str, changed: dict[str, str]) -> bool:
+    return name in changed or any(one.startswith(f"{name}/") or name.startswith(f"{one}/") for one in changed)
+
+
+def _holds_others(path: Path, name: str, around: set[str]) -> bool:
+    """Whether a folder that makes room for a file holds what git does not track."""
+    files = (path / name).rglob("*") if (path / name).is_dir() and not (path / name).is_symlink() else ()
+    return any(str(file.relative_to(path)) not in around for file in files if not file.is_dir())
+
+
+def _lies_there(path: Path, name: str) -> bool:
+    """Whether something is at a path, or a file in place of one of its folders."""
+    if os.path.lexists(path / name):
+        return True
+    parents = list(Path(name).parents)[:-1]
+    return any((path / one).is_symlink() or (path / one).is_file() for one in parents)

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from ampsm_engine.errors import NotFound
-from ampsm_engine.git import program, repository
+from ampsm_engine.git import program, records, repository
 from ampsm_engine.git.integrate.values import PlannedCommit
 
 _FULL = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
@@ -12,14 +12,10 @@ _FULL = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 TRAILERS = ("Ampsm-Session", "Ampsm-Iteration", "Amp-Thread-ID")
 """What a commit that was made for amp carries, where its subject does not say so."""
 
-_FORMAT = "%x1f".join(
-    (
-        *("%H", "%P", "%an <%ae>", "%aI", "%s"),
-        "".join(f"%(trailers:key={key},valueonly,separator=%x2c)" for key in TRAILERS),
-    )
+_FIELDS = (
+    *("%H", "%P", "%an <%ae>", "%aI", "%s"),
+    "".join(f"%(trailers:key={key},valueonly,separator=%x2c)" for key in TRAILERS),
 )
-
-_LOG = ("log", "-z", f"--format={_FORMAT}", "--encoding=UTF-8", "--no-color", "--no-mailmap", "--no-show-signature")
 
 
 def plan_commits(repo_root: Path, base_tip: str, branch: str) -> tuple[PlannedCommit, ...]:
@@ -29,14 +25,13 @@ def plan_commits(repo_root: Path, base_tip: str, branch: str) -> tuple[PlannedCo
 
 def listed(where: Path, *span: str) -> tuple[PlannedCommit, ...]:
     """The commits of a span of `git log`, oldest first."""
-    output = program.told(where, *_LOG, "--topo-order", "--reverse", *span, "--")
-    return tuple(_planned(record) for record in output.decode("utf-8", "replace").split("\0") if record.strip("\n"))
-
-
-def _planned(record: str) -> PlannedCommit:
-    sha, parents, author, time, subject, trailers = record.strip("\n").split("\x1f", 5)
-    ours = subject.startswith("amp:") or bool(trailers.strip(", \n"))
-    return PlannedCommit(sha, subject, author, time, ours, tuple(parents.split()))
+    found = []
+    for sha, parents, author, time, subject, trailers in records.log(
+        where, _FIELDS, "--topo-order", "--reverse", *span
+    ):
+        ours = subject.startswith("amp:") or bool(trailers.strip(", \n"))
+        found.append(PlannedCommit(sha, subject, author, time, ours, tuple(parents.split())))
+    return tuple(found)
 
 
 def _commit(where: Path, name: str) -> str:

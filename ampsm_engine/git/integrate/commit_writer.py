@@ -8,15 +8,14 @@ meets pre-merge-commit, prepare-commit-msg and commit-msg. What is only put onto
 
 import contextlib
 import os
-import re
 from collections.abc import Iterator
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
 from ampsm_engine.errors import AmpsmError, Failed, Refused
-from ampsm_engine.git import changes, commit_failure, hooks, program, registry, repository
-from ampsm_engine.git.commits import DEFAULT_EMAIL, DEFAULT_NAME
+from ampsm_engine.git import changes, commits, hooks, program, repository, worktrees
+from ampsm_engine.git.commits import fallback_identity, identity_variables, is_plain_identity
 from ampsm_engine.git.hooks import MERGE
 from ampsm_engine.git.integrate.object_store import ObjectStore, RawCommit, composed
 from ampsm_engine.git.values import FileChange
@@ -24,16 +23,6 @@ from ampsm_engine.private_folder import private_folder
 
 AMP = "Amp <amp@ampcode.com>"
 """As amp names itself in the commits that it makes."""
-
-
-_NAMES = re.compile(r"(GIT_(AUTHOR|COMMITTER)_(NAME|EMAIL|DATE)|EMAIL)")
-
-_CRUD = " .,:;<>\"\\'\n\t"
-"""What git strips off both ends of a name."""
-
-
-HOOK_LIMIT = 900.0
-"""Seconds that hooks may take."""
 
 _SKIP = "ampsm config set commit.hooks false leaves the hooks out"
 
@@ -70,14 +59,11 @@ class Writer:
         kind = role.lower()
         name = self.objects.configured.get(f"{kind}.name") or self.objects.configured.get("user.name", "")
         email = self.objects.configured.get(f"{kind}.email") or self.objects.configured.get("user.email", "")
-        if name and email and _is_plain(name) and _is_plain(email) and not any(map(_NAMES.fullmatch, os.environ)):
+        if name and email and is_plain_identity(name) and is_plain_identity(email) and not identity_variables():
             now = datetime.now().astimezone()
             return f"{name} <{email}> {int(now.timestamp())} {now:%z}".encode()
-        answer = program.read(self.objects.where, "var", f"GIT_{role}_IDENT")
-        if answer.ok:
-            return answer.output.rstrip(b"\n")
-        known = {f"GIT_{role}_NAME": name or DEFAULT_NAME, f"GIT_{role}_EMAIL": email or DEFAULT_EMAIL}
-        return program.told(self.objects.where, "var", f"GIT_{role}_IDENT", variables=known).rstrip(b"\n")
+        where = self.objects.where
+        return program.told(where, "var", f"GIT_{role}_IDENT", variables=fallback_identity(where)).rstrip(b"\n")
 
     def rewritten(self, commit: RawCommit, tree: str, parent: str) -> str:
         """A copy of a commit with another tree and another parent; its author and message stay."""
@@ -131,11 +117,6 @@ class Writer:
         return answer.line
 
 
-def _is_plain(text: str) -> bool:
-    """Whether git writes a name or an address just as it is configured."""
-    return text.isprintable() and text == text.strip(_CRUD) and not set(text) & set("<>")
-
-
 def _named(role: str, line: bytes) -> dict[str, str]:
     """Variables that have git write an identity again as it was: `Name <email> seconds zone`."""
     name, email, when = parts(line)
@@ -173,7 +154,7 @@ def _commit_with_hooks(worktree: Path, parent: str, tree: str, author: tuple[str
         options = ("--quiet", "--cleanup=verbatim", "--allow-empty", "--file=-")
         variables = {**around, **who}
         answer = program.write(
-            worktree, *settings, "commit", *options, feed=message, limit=HOOK_LIMIT, variables=variables
+            worktree, *settings, "commit", *options, feed=message, limit=hooks.LIMIT, variables=variables
         )
         if not answer.ok:
             raise _hook_failure(worktree, answer)
@@ -197,7 +178,7 @@ def _merge_message_from_hooks(worktree: Path, parent: str, tree: str, message: b
         given = {"prepare-commit-msg": ("--", file, "merge"), "commit-msg": ("--", file)}
         for name in MERGE:
             options = ("hook", "run", "--ignore-missing", name, *given.get(name, ()))
-            answer = program.write(worktree, *options, limit=HOOK_LIMIT, variables=around)
+            answer = program.write(worktree, *options, limit=hooks.LIMIT, variables=around)
             if not answer.ok:
                 raise _hook_failure(worktree, answer)
         text = file.read_bytes()
@@ -214,9 +195,9 @@ def _private_head(worktree: Path, parent: str, tree: str) -> Iterator[dict[str, 
     git makes them, as those of a worktree without files: how a HEAD is kept is its own business (reftable).
     """
     common = repository.common_dir(worktree)
-    for stale in (common / "worktrees").glob(f"{registry.PASSING}*"):  # the lock is held: nobody else's is in use
-        registry.delete_tree(stale)
-    with private_folder("commit") as folder:  # its name begins as registry.PASSING does
+    for stale in (common / "worktrees").glob(f"{worktrees.PASSING}*"):  # the lock is held: nobody else's is in use
+        worktrees.delete_tree(stale)
+    with private_folder("commit") as folder:  # its name begins as worktrees.PASSING does
         place = folder / folder.name
         add = ("worktree", "add", "--quiet", "--no-checkout", "--detach", place, parent)
         try:
@@ -227,7 +208,7 @@ def _private_head(worktree: Path, parent: str, tree: str) -> Iterator[dict[str, 
             program.write(worktree, "update-index", "-q", "--refresh", variables=around)
             yield around
         finally:
-            registry.erase(common, place)
+            worktrees.erase(common, place)
 
 
 def _refuse_changes(worktree: Path, before: tuple[FileChange, ...]) -> None:
@@ -240,7 +221,7 @@ def _refuse_changes(worktree: Path, before: tuple[FileChange, ...]) -> None:
 def _hook_failure(worktree: Path, answer: program.Answer) -> AmpsmError:
     from ampsm_engine.redact import text as redacted  # its rules take a while to read in
 
-    why = commit_failure.cause(worktree, answer, HOOK_LIMIT)
+    why = commits.failure_cause(worktree, answer, hooks.LIMIT)
     if why.kind == "message":
         hint = f"Give a message that it takes with -m; {_SKIP}"
         return Refused(redacted(why.text), hint)

@@ -12,12 +12,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from ampsm_engine.errors import Failed, NotFound, Refused
-from ampsm_engine.git import busy, commits, listing, program, repository, restoring, staging, stash_commit
+from ampsm_engine.git import commits, lock, program, records, repository, staging, stash_commit, worktree_status
 from ampsm_engine.git.integrate import markers, trees
 from ampsm_engine.git.integrate.commit_writer import Writer
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.values import ConflictFile, LaidOut, RewriteConflict, Stage
 from ampsm_engine.git.repository import BRANCHES
+from ampsm_engine.git.values import identity
 from ampsm_engine.home import write_private
 
 _NOTE = "ampsm-conflict.json"
@@ -27,7 +28,6 @@ _QUIET = ("-c", "advice.detachedHead=false", "-c", f"core.hooksPath={os.devnull}
 """No hook of a checkout or a commit that git makes on the way."""
 
 _RESOLVED = b"ampsm: resolved, and on its way\n"
-
 
 _NAMES = ("diff", "--name-only", "-z", "--no-renames", "--no-ext-diff", "--ignore-submodules=dirty")
 
@@ -96,9 +96,7 @@ def finish(worktree: Path, *, sign: bool | None = None) -> str:
     """
     now = required_conflict(worktree)
     git_dir = repository.linked_git_dir(worktree)
-    why_not = busy.index_refusal(git_dir)
-    if why_not is not None:
-        raise Refused(*why_not)
+    lock.refuse(lock.index_refusal(git_dir))
     open_paths = unmerged(worktree)
     if open_paths:
         some = ", ".join(repr(path) for path in open_paths[:3]) + (", ..." if len(open_paths) > 3 else "")
@@ -157,9 +155,7 @@ def abort(worktree: Path, *, keep_as: str | None = None) -> None:
     if now is None:
         return
     git_dir = repository.linked_git_dir(worktree)
-    why_not = busy.index_refusal(git_dir)
-    if why_not is not None:
-        raise Refused(*why_not)
+    lock.refuse(lock.index_refusal(git_dir))
     if keep_as is not None:
         work, _ = stash_commit.write(worktree, now.branch)
         program.done(worktree, "update-ref", keep_as, work)
@@ -186,8 +182,7 @@ def rejoin(worktree: Path, branch: str, tip: str) -> str | None:
 
 def unmerged(worktree: Path) -> tuple[str, ...]:
     """The paths that the index holds as conflicts."""
-    records = program.text(program.told(worktree, "ls-files", "--unmerged", "-z")).split("\0")
-    return tuple(dict.fromkeys(record.partition("\t")[2] for record in records if record))
+    return tuple(file.path for file in trees.conflicts_in(worktree))
 
 
 def _reordering() -> Refused:
@@ -198,14 +193,12 @@ def _reordering() -> Refused:
 def _refuse_unfit(worktree: Path, git_dir: Path, branch: str) -> None:
     if laid(worktree) is not None:
         raise Refused(f"A conflict lies in {worktree} already.", f"git -C {worktree} status")
-    why_not = busy.refusal(worktree, git_dir)
-    if why_not is not None:
-        raise Refused(*why_not)
+    lock.refuse(lock.refusal(worktree, git_dir))
     head = commits.head(worktree)
     if head.branch != branch:
         message = f"{worktree} is not on {branch} but {f'on {head.branch}' if head.branch else 'on no branch'}."
         raise Refused(message, f"git -C {worktree} switch {branch}")
-    dirty = [entry.path for entry in listing.entries(worktree) if entry.state != "untracked"]
+    dirty = [entry.path for entry in worktree_status.entries(worktree) if entry.state != "untracked"]
     if dirty:
         some = ", ".join(repr(path) for path in dirty[:3]) + (", ..." if len(dirty) > 3 else "")
         raise Refused(f"There are changes in {worktree} that are not committed: {some}.", f"git -C {worktree} status")
@@ -234,9 +227,8 @@ def _begin(worktree: Path, git_dir: Path, laid: LaidOut) -> LaidOut:
 
 def _as_it_lies(worktree: Path, files: tuple[ConflictFile, ...], sizes: dict[str, int]) -> tuple[ConflictFile, ...]:
     """The conflicts under the names that they got: a file that cannot stay is named after its side."""
-    records = program.text(program.told(worktree, "ls-files", "--unmerged", "-z")).split("\0")[:-1]
     found = []
-    for file in trees.unmerged_files(records):
+    for file in trees.conflicts_in(worktree):
         told = next((one for one in files if one.path == file.path), None) or next(
             (one for one in files if _stages(one) == _stages(file)), file
         )
@@ -271,7 +263,7 @@ def _end_resolution(worktree: Path) -> None:
     program.write(worktree, "rerere")
     tree = program.done(worktree, "write-tree").decode().strip()
     options = ("commit-tree", "-p", "HEAD", tree)
-    commit = program.done(worktree, *options, feed=_RESOLVED, variables=stash_commit.AUTHOR).decode().strip()
+    commit = program.done(worktree, *options, feed=_RESOLVED, variables=identity()).decode().strip()
     program.done(worktree, "update-ref", "--no-deref", "-m", "ampsm: resolved", "HEAD", commit)
     _forget_state(worktree)
 
@@ -320,23 +312,21 @@ def put_back(worktree: Path, work: str) -> None:
     """
     laid = required_conflict(worktree)
     git_dir = repository.linked_git_dir(worktree)
-    why_not = busy.index_refusal(git_dir)
-    if why_not is not None:
-        raise Refused(*why_not)
+    lock.refuse(lock.index_refusal(git_dir))
     contents = stash_commit.read(worktree, work)
     answer = program.write(worktree, "checkout", "--quiet", "--force", "--detach", contents.commit or laid.onto, "--")
     if not answer.ok:
         message = f"The conflict in {worktree} could not be put back: {answer.said}"
         raise Failed(message, f"git -C {worktree} status")
     _remove_untracked(worktree)
-    restoring.fill_files(worktree, git_dir, work)
-    restoring.overlay(worktree, work, contents)
+    stash_commit.fill_files(worktree, git_dir, work)
+    stash_commit.overlay(worktree, work, contents)
     mark_in_progress(worktree, git_dir, laid)
 
 
 def _remove_untracked(worktree: Path) -> None:
     """Take away what came untracked; what was there before comes back with the rest."""
-    entries = [entry for entry in listing.entries(worktree) if entry.state == "untracked"]
+    entries = [entry for entry in worktree_status.entries(worktree) if entry.state == "untracked"]
     kept = {left.path for left in staging.choose(worktree, entries).left_out}
     for entry in entries:
         if entry.path in kept or entry.path.endswith("/"):
@@ -361,7 +351,7 @@ def uncommitted(worktree: Path) -> tuple[str, ...]:
 
 
 def _differing(worktree: Path, *options: str) -> tuple[str, ...]:
-    return tuple(program.text(program.told(worktree, *_NAMES, *options, "--")).split("\0")[:-1])
+    return tuple(records.split(program.told(worktree, *_NAMES, *options, "--")))
 
 
 def take_in(worktree: Path, paths: Iterable[str]) -> None:
@@ -369,8 +359,8 @@ def take_in(worktree: Path, paths: Iterable[str]) -> None:
 
     HEAD goes back to what the work comes to where the index holds more than that commit: `finish` makes one of it all.
     """
-    feed = "".join(f"{path}\0" for path in paths).encode("utf-8", "surrogateescape")
-    answer = program.write(worktree, "update-index", "--add", "--remove", "-z", "--stdin", feed=feed)
+    options = ("--add", "--remove", "-z", "--stdin")
+    answer = program.write(worktree, "update-index", *options, feed=records.joined(paths))
     if not answer.ok:
         raise Failed(f"git could not take in what was resolved: {answer.reason}.", f"git -C {worktree} status")
     laid = required_conflict(worktree)

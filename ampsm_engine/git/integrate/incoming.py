@@ -1,4 +1,4 @@
-"""What would become reachable, looked through before it does: secrets in files and messages, and rubbish.
+"""What would become reachable, looked through before it does: secrets, rubbish, commits of submodules nobody else has.
 
 Blobs are read, and no diffs: attributes hide nothing here.
 """
@@ -6,13 +6,14 @@ Blobs are read, and no diffs: attributes hide nothing here.
 import codecs
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from ampsm_engine import redact
-from ampsm_engine.git import rubbish
+from ampsm_engine.git import program, records, unwanted_files
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.trees import FOLDER, Entry
-from ampsm_engine.git.secret_files import is_secret
+from ampsm_engine.git.unwanted_files import is_secret
 
 READ = 32 << 20
 """Bytes in which secrets are looked for: 10 s of work."""
@@ -61,13 +62,15 @@ class _Search:
 
     def all_of(self, changes: Sequence[Change], target: str) -> Incoming:
         entries = [(change, list(self._entries(change))) for change in changes]
-        sizes = rubbish.sizes(self._ground.where, {new[1].hex() for _, files in entries for _, _, new in files})
+        sizes = unwanted_files.object_sizes(
+            self._ground.where, {new[1].hex() for _, files in entries for _, _, new in files}
+        )
         added = {
-            path: rubbish.Added(path, new[0].decode().zfill(6), sizes.get(new[1].hex(), 0), old is None)
+            path: unwanted_files.Added(path, new[0].decode().zfill(6), sizes.get(new[1].hex(), 0), old is None)
             for _, files in entries
             for path, old, new in files
         }
-        there = rubbish.found(added.values(), lambda path: self._has(target, path))
+        there = unwanted_files.find_clutter(added.values(), lambda path: self._has(target, path))
         named = dict.fromkeys(name for change, files in entries for name in self._secrets(change, files, sizes))
         return Incoming(tuple(named), there, self._left > 0)
 
@@ -104,7 +107,7 @@ class _Search:
 
     def _brings_secret(self, old: Entry | None, new: Entry, size: int) -> bool:
         # What only moved, or came with an earlier change, was looked at there; the very large are asked about as such.
-        if new[1] in self._seen or size >= rubbish.LARGE or self._left <= 0:
+        if new[1] in self._seen or size >= unwanted_files.LARGE or self._left <= 0:
             return False
         self._seen.add(new[1])
         content = _in_utf8(self._ground.database.read("blob", new[1].hex()))
@@ -131,3 +134,46 @@ def _added(before: bytes, content: bytes) -> bytes:
         if line.rstrip(b"\r\n") not in known:
             wanted.update(range(max(0, number - _CONTEXT), number + 1))
     return b"".join(lines[number] for number in sorted(wanted))
+
+
+class Unpublished(NamedTuple):
+    """A commit of a submodule that only one worktree has."""
+
+    path: str
+    commit: str
+
+    def __str__(self) -> str:
+        return f"{self.path} at {self.commit[:12]}"
+
+
+def unpublished_submodules(root: Path, worktree: Path, old: str, new: str) -> tuple[Unpublished, ...]:
+    """The submodule commits that `new` points to and `old` does not, and that nobody could fetch.
+
+    That is: the worktree's own checkout of the submodule has the commit, no remote branch or tag there leads to it,
+    and the submodule in the repository's own checkout does not have it. A submodule that is not checked out in the
+    worktree has no commits of its own there.
+    """
+    if not (worktree / ".gitmodules").is_file():
+        return ()
+    return tuple(
+        link
+        for link in (
+            Unpublished(one.path, one.after.blob)
+            for one in records.changed(root, old, new)
+            if one.after and one.after.is_submodule
+        )
+        if (worktree / link.path / ".git").exists()
+        and _is_on_no_remote(worktree / link.path, link.commit)
+        and not _has(root / link.path, link.commit)
+    )
+
+
+def _is_on_no_remote(submodule: Path, commit: str) -> bool:
+    found = program.read(submodule, "rev-list", "--max-count=1", commit, "--not", "--remotes", "--tags")
+    return found.ok and bool(found.line)
+
+
+def _has(submodule: Path, commit: str) -> bool:
+    if not (submodule / ".git").exists():
+        return False  # git would answer for the repository around it
+    return program.read(submodule, "cat-file", "-e", f"{commit}^{{commit}}").ok

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ampsm_engine.errors import Refused
-from ampsm_engine.git import program
+from ampsm_engine.git import program, records
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.trees import FOLDER, Entry
 from ampsm_engine.git.integrate.values import Choice, ConflictFile, ConflictHunk, LaidOut, Stage
@@ -59,9 +59,8 @@ def own_lines(known: ConflictSides, size: int) -> frozenset[bytes]:
 
 def sizes_of(worktree: Path, paths: Sequence[str]) -> dict[str, int]:
     """How long the markers of files are, as the attributes say now."""
-    feed = "".join(f"{path}\0" for path in paths).encode("utf-8", "surrogateescape")
     options = ("check-attr", "-z", "--stdin", "conflict-marker-size")
-    fields = program.text(program.read(worktree, *options, feed=feed).output).split("\0") if paths else []
+    fields = records.split(program.read(worktree, *options, feed=records.joined(paths)).output) if paths else []
     named = zip(fields[0::3], fields[2::3], strict=False)
     return {path: int(value) if value.isdigit() and int(value) > 0 else SIZE for path, value in named}
 

@@ -5,7 +5,7 @@ Reads only.
 
 from pathlib import Path
 
-from ampsm_engine.git import program
+from ampsm_engine.git import program, records
 from ampsm_engine.git.integrate.commit_range import listed, merge_bases
 from ampsm_engine.git.integrate.values import PlannedCommit, Proof
 from ampsm_engine.private_folder import private_folder
@@ -16,7 +16,6 @@ _COMMITS_LOOKED_AT = 500
 _NO_RENAMES = ("--no-renames", "--no-ext-diff")
 
 _PATCH = ("-M", "--no-ext-diff", "--no-textconv", "--no-color", "--full-index", "--binary")
-
 
 _EXACT_PATCH = ("--binary", "--full-index", "--no-renames", "--no-ext-diff", "--no-textconv", "--no-color")
 
@@ -39,7 +38,8 @@ def proof(repo_root: Path, branch_tip: str, base_tip: str) -> Proof:
         return Proof(in_base=True, how="same tree")
     if len(bases) == 1 and trees[branch_tip] == trees[bases[0]]:
         return Proof(in_base=True, how="nothing new")
-    left = _not_picked(repo_root, branch_tip, base_tip)
+    # Commits without an equal one in the base; merges count when nothing else can tell what they brought.
+    left = listed(repo_root, "--cherry-pick", "--right-only", f"{base_tip}...{branch_tip}")
     if not left or _is_squashed(repo_root, bases[0], branch_tip, base_tip):
         return Proof(in_base=True, how="patch-id")
     return _missing(repo_root, left)
@@ -48,17 +48,12 @@ def proof(repo_root: Path, branch_tip: str, base_tip: str) -> Proof:
 def _missing(where: Path, left: tuple[PlannedCommit, ...]) -> Proof:
     options = ("diff-tree", "--stdin", "-r", "-m", "--root", "--name-only", "--no-commit-id", "-z", "--no-ext-diff")
     feed = "".join(f"{commit.sha}\n" for commit in left if not commit.merge).encode()
-    names = program.text(program.told(where, *options, feed=feed)).split("\0") if feed else []
-    return Proof(in_base=False, how="not", left=left, files=tuple(sorted({name for name in names if name})))
+    names = records.split(program.told(where, *options, feed=feed)) if feed else []
+    return Proof(in_base=False, how="not", left=left, files=tuple(sorted(set(names))))
 
 
 def _tree(where: Path, commit: str) -> str:
     return program.told(where, "rev-parse", f"{commit}^{{tree}}").decode().strip()
-
-
-def _not_picked(where: Path, tip: str, base_tip: str) -> tuple[PlannedCommit, ...]:
-    """Commits without an equal one in the base; merges count when nothing else can tell what they brought."""
-    return listed(where, "--cherry-pick", "--right-only", f"{base_tip}...{tip}")
 
 
 def _is_squashed(where: Path, start: str, tip: str, base_tip: str) -> bool:
@@ -101,11 +96,10 @@ def reverted_files(where: Path, old: str, new: str, now: str) -> tuple[str, ...]
             return ()
         names = program.told(where, "diff-tree", "-r", "--name-only", "-z", *_EXACT_PATCH, old, new)
         found = []
-        for path in program.text(names).split("\0")[:_FILES_LOOKED_AT]:
-            if path:
-                one = program.told(where, "--literal-pathspecs", "diff-tree", "-p", *_EXACT_PATCH, old, new, "--", path)
-                if _fits(where, index, one) and not _fits(where, index, one, "--reverse"):
-                    found.append(path)
+        for path in records.split(names)[:_FILES_LOOKED_AT]:
+            one = program.told(where, "--literal-pathspecs", "diff-tree", "-p", *_EXACT_PATCH, old, new, "--", path)
+            if _fits(where, index, one) and not _fits(where, index, one, "--reverse"):
+                found.append(path)
     return tuple(found)
 
 

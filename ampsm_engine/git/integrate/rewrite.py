@@ -9,14 +9,15 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ampsm_engine.git import live, own_files, program, stash_commit
+from ampsm_engine.git import own_files, program, snapshot
 from ampsm_engine.git.integrate import trees
 from ampsm_engine.git.integrate.commit_range import merge_bases
 from ampsm_engine.git.integrate.commit_writer import Writer
-from ampsm_engine.git.integrate.object_store import ObjectStore, RawCommit, held
+from ampsm_engine.git.integrate.object_store import ObjectStore, held
 from ampsm_engine.git.integrate.trees import FOLDER, Entry, serialized
 from ampsm_engine.git.integrate.values import ConflictFile, Forecast, MadeCommit, Merged, RewriteConflict, Rewritten
 from ampsm_engine.git.own_files import OwnFiles
+from ampsm_engine.git.values import identity
 from ampsm_engine.private_folder import private_folder
 
 _NAMES = tuple(folder.encode() for folder in own_files.FOLDERS)
@@ -114,16 +115,12 @@ def _picked(
         if tree is None:
             left = tuple(commits[number + 1 :])
             return RewriteConflict("pick", tip, sha, conflicts, tuple(made), tuple(gone), left)
-        if tree == ours and not _was_empty(commit, before):
+        if tree == ours and commit.tree != before:
             gone.append(sha)
             continue
         tip = writer.rewritten(commit, tree, tip)
         made.append(MadeCommit(tip, commit.subject, (sha,)))
     return Rewritten(tip, tuple(made), tuple(gone))
-
-
-def _was_empty(commit: RawCommit, before: str) -> bool:
-    return commit.tree == before
 
 
 def _todo(objects: ObjectStore, tip: str, upstream: str, start: str, *, reapply: bool) -> tuple[list[str], list[str]]:
@@ -156,7 +153,7 @@ def forecast(repo_root: Path, ours: str, theirs: str, start: str = "") -> Foreca
     with private_folder("forecast") as folder:
         loose = Path(folder) / "objects"
         loose.mkdir()
-        variables = live.object_variables(loose, objects.common_dir / "objects")
+        variables = snapshot.object_variables(loose, objects.common_dir / "objects")
         attributes = objects.attributes(ours, three)
         if start and three:
             ours, theirs = _stand_ins(repo_root, three, variables)
@@ -168,9 +165,7 @@ def _stand_ins(root: Path, three: tuple[str, str, str], variables: program.Varia
     """Two commits for the trees of both sides, whose only merge base has the tree that is to be theirs."""
 
     def made(tree: str, *options: str) -> str:
-        raw = program.done(
-            root, "commit-tree", *options, tree, feed=b"", variables={**variables, **stash_commit.AUTHOR}
-        )
+        raw = program.done(root, "commit-tree", *options, tree, feed=b"", variables={**variables, **identity()})
         return raw.decode().strip()
 
     base = made(three[0])

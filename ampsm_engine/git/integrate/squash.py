@@ -95,13 +95,9 @@ def _squashed(work: SquashWork, manual: Manual) -> Rewritten | RewriteConflict:
     if tree == work.objects.tree_of(start) or not commits:
         return Rewritten(start, (), tuple(commit.sha for commit in commits))
     if manual == "include" or all(commit.ours or commit.merge for commit in commits):
-        return _one(work)
+        made = work.squashed(work.tree, work.start, work.commits)
+        return Rewritten(made.sha, (made,))
     return _beside(work) if manual == "keep" else _apart(work)
-
-
-def _one(work: SquashWork) -> Rewritten:
-    made = work.squashed(work.tree, work.start, work.commits)
-    return Rewritten(made.sha, (made,))
 
 
 def _squash_message(message: str, commits: Sequence[RawCommit], *, has_amp: bool) -> bytes:

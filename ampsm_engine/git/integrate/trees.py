@@ -12,8 +12,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from ampsm_engine.git import program
+from ampsm_engine.git import program, records
 from ampsm_engine.git.integrate.values import ConflictFile, ConflictKind, Stage
+from ampsm_engine.git.records import IndexEntry
 from ampsm_engine.private_folder import private_folder
 
 Entry = tuple[bytes, bytes]
@@ -25,9 +26,6 @@ Planned = dict[bytes, "Entry | Planned"]
 """A tree that is to be written, with those in it."""
 
 FOLDER = b"40000"
-
-
-GITLINK = "160000"
 
 _KINDS: tuple[tuple[str, ConflictKind], ...] = (
     ("rename/delete", "rename/delete"),
@@ -223,19 +221,22 @@ def _parsed_merge(output: bytes) -> tuple[str, tuple[ConflictFile, ...]]:
     tree, rest = fields[0], fields[1:]
     end = rest.index("") if "" in rest else len(rest)
     said = list(_messages(rest[end + 1 :]))
-    return tree, tuple(_with_kind(file, said) for file in unmerged_files(rest[:end]))
+    return tree, tuple(_with_kind(file, said) for file in conflict_files(map(records.index_entry, rest[:end])))
 
 
-def unmerged_files(records: Iterable[str]) -> tuple[ConflictFile, ...]:
-    """Conflicts from records of an index, `mode object stage<TAB>path`; their kinds are not told yet."""
+def conflict_files(entries: Iterable[IndexEntry]) -> tuple[ConflictFile, ...]:
+    """Conflicts from the unmerged entries of an index; their kinds are not told yet."""
     files: dict[str, dict[str, Stage]] = {}
-    for record in records:
-        words, _, path = record.partition("\t")
-        mode, name, stage = words.split(" ")
+    for path, mode, name, stage in entries:
         files.setdefault(path, {})[stage] = Stage(mode, name)
     return tuple(
         ConflictFile(path, "other", sides.get("1"), sides.get("2"), sides.get("3")) for path, sides in files.items()
     )
+
+
+def conflicts_in(worktree: Path) -> tuple[ConflictFile, ...]:
+    """What the index of a worktree holds as conflicts."""
+    return conflict_files(records.in_index(worktree, "--unmerged"))
 
 
 def _messages(fields: list[str]) -> Iterator[tuple[tuple[str, ...], str, str]]:
@@ -261,7 +262,7 @@ def _with_kind(file: ConflictFile, said: list[tuple[tuple[str, ...], str, str]])
 def conflict_kind(file: ConflictFile, told: ConflictKind | None = None) -> ConflictKind:
     """The kind of a conflict, as told by git and by the sides that there are."""
     stages = [stage for stage in (file.base, file.ours, file.theirs) if stage]
-    if any(stage.mode == GITLINK for stage in stages):
+    if any(stage.mode == records.GITLINK for stage in stages):
         return "submodule"
     if told and told not in ("content", "add/add"):
         return told

@@ -15,7 +15,7 @@ from ampsm_tui.widgets.diff.document import File
 from ampsm_tui.widgets.diff.layout import Row, RowKind
 
 if TYPE_CHECKING:
-    from ampsm_engine.git.stage_work import StagedChanges
+    from ampsm_engine.git.hunk_changes import StagedChanges
 
 
 class ReviewChanges:
@@ -34,7 +34,7 @@ class ReviewChanges:
             return
         _, file, patch = found
         from ampsm_engine.engine import hunk_actions
-        from ampsm_tui.screens.writing import LineScreen
+        from ampsm_tui.screens.text_dialogs import LineScreen
 
         async def reject(text: str) -> None:
             made = await ask(
@@ -103,7 +103,7 @@ class ReviewChanges:
     def commit(self) -> None:
         """Ask for a message, and commit what is staged."""
         from ampsm_engine.engine import hunk_actions
-        from ampsm_tui.screens.writing import KeptTextScreen
+        from ampsm_tui.screens.text_dialogs import KeptTextScreen
 
         async def commit(text: str) -> None:
             message = text.strip() + "\n"

@@ -124,7 +124,7 @@ class ReviewComments:
         file = reading.document.files[index]
         where = f"{file.path}:{first}{f'-{last}' if last != first else ''}" if first else file.path
         from ampsm_engine.engine import comments
-        from ampsm_tui.screens.writing import KeptTextScreen
+        from ampsm_tui.screens.text_dialogs import KeptTextScreen
 
         async def keep(text: str) -> None:
             await ask(
@@ -156,7 +156,7 @@ class ReviewComments:
         if comment is None:
             return True
         from ampsm_engine.engine import comments
-        from ampsm_tui.screens.writing import KeptTextScreen
+        from ampsm_tui.screens.text_dialogs import KeptTextScreen
 
         async def keep(text: str) -> None:
             if text.strip():

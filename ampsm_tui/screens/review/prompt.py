@@ -31,7 +31,7 @@ class ReviewPrompt:
         if not draft.text.strip():
             app_of(self._screen).show_toast("There is nothing to send yet; c comments on a line")
             return
-        from ampsm_tui.screens.writing import TextScreen
+        from ampsm_tui.screens.text_dialogs import TextScreen
 
         async def send(text: str) -> None:
             await ask(comments.send, engine, session_id, text, draft.answers)

@@ -24,7 +24,7 @@ from ampsm_tui.widgets.diff.view import DiffView
 
 if TYPE_CHECKING:
     from ampsm_engine.differ.protocol import FileEntry
-    from ampsm_engine.git.stage_work import StagedChanges
+    from ampsm_engine.git.hunk_changes import StagedChanges
     from ampsm_tui.differ.review import Event, Review
 
 SLICE = 0.004

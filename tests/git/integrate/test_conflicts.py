@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.git import integrate
+from ampsm_engine.git.integrate import branch_move, conflict_checkout, conflict_resolution, rewrite
 from ampsm_engine.git.integrate.values import LaidOut, RewriteConflict, Rewritten
 from tests.git.integrate.benches import Bench, Oracle, lines
 from tests.soak import one_in
 
 
 def conflict(bench: Bench) -> RewriteConflict:
-    answer = integrate.rebase(bench.root, bench.tip, bench.base)
+    answer = rewrite.rebase(bench.root, bench.tip, bench.base)
     assert isinstance(answer, RewriteConflict), answer
     return answer
 
@@ -43,14 +43,14 @@ def status(bench: Bench) -> str:
 
 def ended(bench: Bench, stopped: RewriteConflict) -> Rewritten:
     """What `--continue` does."""
-    commit = integrate.finish(bench.at)
-    answer = integrate.pick(bench.root, commit, stopped.remaining, done=stopped.done, dropped=stopped.dropped)
+    commit = conflict_checkout.finish(bench.at)
+    answer = rewrite.pick(bench.root, commit, stopped.remaining, done=stopped.done, dropped=stopped.dropped)
     assert isinstance(answer, Rewritten)
-    integrate.settle(bench.at, answer.tip)
+    conflict_checkout.settle(bench.at, answer.tip)
     assert bench.tip == answer.tip
     assert bench.git("symbolic-ref", "--short", "HEAD", at=bench.at) == bench.branch
     assert status(bench) == ""
-    assert integrate.laid(bench.at) is None
+    assert conflict_checkout.laid(bench.at) is None
     bench.check()
     return answer
 
@@ -60,7 +60,7 @@ def test_markers_and_stages_are_those_of_git(bench: Bench, style: str) -> None:
     bench.git("config", "merge.conflictStyle", style)
     stopped = both_edit(bench)
     before = bench.sandbox.untouched()
-    laid = integrate.lay_out(bench.at, bench.branch, stopped)
+    laid = conflict_checkout.lay_out(bench.at, bench.branch, stopped)
     with Oracle(bench) as oracle:
         oracle.run("checkout", "-q", "--detach", bench.branch)
         oracle.run("rebase", "main")
@@ -68,7 +68,7 @@ def test_markers_and_stages_are_those_of_git(bench: Bench, style: str) -> None:
         assert bench.git("ls-files", "-s", at=bench.at) == oracle.run("ls-files", "-s").stdout.rstrip("\n")
     assert bench.sandbox.untouched() == before
     assert [file.path for file in laid.files] == ["a.txt"]
-    (opened,) = integrate.conflicts(bench.at)
+    (opened,) = conflict_resolution.conflicts(bench.at)
     assert [(hunk.ours, hunk.theirs) for hunk in opened.hunks] == [
         ("base three\n", "amp three\n"),
         ("base fifteen\n", "amp fifteen\n"),
@@ -78,16 +78,16 @@ def test_markers_and_stages_are_those_of_git(bench: Bench, style: str) -> None:
 
 def test_hunks_are_chosen_one_by_one(bench: Bench) -> None:
     stopped = both_edit(bench)
-    integrate.lay_out(bench.at, bench.branch, stopped)
+    conflict_checkout.lay_out(bench.at, bench.branch, stopped)
     with pytest.raises(Refused, match=r"conflicts left in 'a\.txt'"):
-        integrate.finish(bench.at)
+        conflict_checkout.finish(bench.at)
     with pytest.raises(NotFound, match="no hunk 3"):
-        integrate.resolve(bench.at, "a.txt", {3: "ours"})
+        conflict_resolution.resolve(bench.at, "a.txt", {3: "ours"})
     with pytest.raises(Refused, match="markers left"):
-        integrate.resolve(bench.at, "a.txt", "edited")
-    (left,) = integrate.resolve(bench.at, "a.txt", {2: "both"})
+        conflict_resolution.resolve(bench.at, "a.txt", "edited")
+    (left,) = conflict_resolution.resolve(bench.at, "a.txt", {2: "both"})
     assert [hunk.theirs for hunk in left.hunks] == ["amp three\n"]
-    assert integrate.resolve(bench.at, "a.txt", {1: "theirs"}) == ()
+    assert conflict_resolution.resolve(bench.at, "a.txt", {1: "theirs"}) == ()
     made = ended(bench, stopped)
     wanted = lines(_3="amp three", _15="base fifteen\namp fifteen")
     assert (bench.at / "a.txt").read_text() == wanted
@@ -98,7 +98,7 @@ def test_hunks_are_chosen_one_by_one(bench: Bench) -> None:
 @pytest.mark.parametrize("how", ["git add", "git commit"])
 def test_an_editor_and_git_are_enough(bench: Bench, how: str) -> None:
     stopped = both_edit(bench)
-    integrate.lay_out(bench.at, bench.branch, stopped)
+    conflict_checkout.lay_out(bench.at, bench.branch, stopped)
     bench.sandbox.write({"a.txt": "edited\n"}, bench.at)
     bench.git("add", "a.txt", at=bench.at)
     if how == "git commit":
@@ -112,14 +112,14 @@ def test_abort_goes_back_exactly_and_keeps_what_it_is_told_to(bench: Bench) -> N
     bench.sandbox.write({"untracked": "u\n", "ignored": "i\n"}, bench.at)
     stopped = both_edit_beside(bench)
     before = whole_state(bench)
-    integrate.lay_out(bench.at, bench.branch, stopped)
+    conflict_checkout.lay_out(bench.at, bench.branch, stopped)
     assert whole_state_differs(bench, before)
     bench.sandbox.write({"a.txt": "half resolved\n"}, bench.at)
     bench.git("add", "a.txt", at=bench.at)
-    integrate.abort(bench.at, keep_as="refs/ampsm/backup/s/now/resolution")
+    conflict_checkout.abort(bench.at, keep_as="refs/ampsm/backup/s/now/resolution")
     assert whole_state(bench) == before
     assert bench.show("refs/ampsm/backup/s/now/resolution", "a.txt") == "half resolved"
-    integrate.abort(bench.at)
+    conflict_checkout.abort(bench.at)
     assert whole_state(bench) == before
     assert not (Path(bench.git("rev-parse", "--absolute-git-dir", at=bench.at)) / "CHERRY_PICK_HEAD").exists()
 
@@ -144,29 +144,29 @@ def test_the_next_conflict_comes_after_the_first(bench: Bench) -> None:
     before = whole_state(bench)
     stopped = conflict(bench)
     assert len(stopped.remaining) == 2
-    integrate.lay_out(bench.at, bench.branch, stopped)
-    integrate.resolve(bench.at, "a.txt", "theirs")
-    again = integrate.pick(bench.root, integrate.finish(bench.at), stopped.remaining, done=stopped.done)
+    conflict_checkout.lay_out(bench.at, bench.branch, stopped)
+    conflict_resolution.resolve(bench.at, "a.txt", "theirs")
+    again = rewrite.pick(bench.root, conflict_checkout.finish(bench.at), stopped.remaining, done=stopped.done)
     assert isinstance(again, RewriteConflict)
-    integrate.lay_out_next(bench.at, again)
-    assert [file.path for file in integrate.conflicts(bench.at)] == ["b.txt"]
-    integrate.resolve(bench.at, "b.txt", "ours")
+    conflict_checkout.lay_out_next(bench.at, again)
+    assert [file.path for file in conflict_resolution.conflicts(bench.at)] == ["b.txt"]
+    conflict_resolution.resolve(bench.at, "b.txt", "ours")
     made = ended(bench, again)
     assert bench.git("log", "--format=%s", f"main..{made.tip}").splitlines() == ["amp: three", "amp: one"]
-    integrate.move_target(bench.root, bench.branch, made.tip, str(before["tip"]))
+    branch_move.move_target(bench.root, bench.branch, made.tip, str(before["tip"]))
     assert whole_state(bench) == before
 
 
 def test_a_merge_is_laid_out_as_one(bench: Bench) -> None:
     both_edit(bench)
-    stopped = integrate.merge(bench.root, bench.base, bench.tip, ff=False, message="Merge it")
+    stopped = rewrite.merge(bench.root, bench.base, bench.tip, ff=False, message="Merge it")
     assert isinstance(stopped, RewriteConflict)
     tip = bench.tip
-    integrate.lay_out(bench.at, bench.branch, stopped, message="Merge it")
-    integrate.resolve(bench.at, "a.txt", "theirs")
-    commit = integrate.finish(bench.at)
+    conflict_checkout.lay_out(bench.at, bench.branch, stopped, message="Merge it")
+    conflict_resolution.resolve(bench.at, "a.txt", "theirs")
+    commit = conflict_checkout.finish(bench.at)
     assert bench.git("log", "-1", "--format=%s %P", commit) == f"Merge it {bench.base} {tip}"
-    integrate.abort(bench.at)
+    conflict_checkout.abort(bench.at)
     assert bench.tip == tip
     assert status(bench) == ""
 
@@ -174,17 +174,17 @@ def test_a_merge_is_laid_out_as_one(bench: Bench) -> None:
 def test_rerere_is_respected(bench: Bench) -> None:
     bench.git("config", "rerere.enabled", "true")
     stopped = both_edit(bench)
-    integrate.lay_out(bench.at, bench.branch, stopped)
+    conflict_checkout.lay_out(bench.at, bench.branch, stopped)
     bench.sandbox.write({"a.txt": lines(_3="resolved", _15="resolved")}, bench.at)
-    integrate.resolve(bench.at, "a.txt", "edited")
+    conflict_resolution.resolve(bench.at, "a.txt", "edited")
     tip = bench.tip
     made = ended(bench, stopped)
-    integrate.move_target(bench.root, bench.branch, made.tip, tip)
-    integrate.lay_out(bench.at, bench.branch, stopped)
-    (opened,) = integrate.conflicts(bench.at)
+    branch_move.move_target(bench.root, bench.branch, made.tip, tip)
+    conflict_checkout.lay_out(bench.at, bench.branch, stopped)
+    (opened,) = conflict_resolution.conflicts(bench.at)
     assert opened.rerere
     assert (bench.at / "a.txt").read_text() == lines(_3="resolved", _15="resolved")
-    integrate.resolve(bench.at, "a.txt", "edited")
+    conflict_resolution.resolve(bench.at, "a.txt", "edited")
     ended(bench, stopped)
 
 
@@ -194,13 +194,13 @@ def test_what_is_in_the_way_is_refused_and_nothing_changes(bench: Bench) -> None
     bench.sandbox.write({"theirs": "ignored, and mine\n"}, bench.at)
     before = whole_state(bench)
     with pytest.raises(Refused, match="theirs"):
-        integrate.lay_out(bench.at, bench.branch, stopped)
+        conflict_checkout.lay_out(bench.at, bench.branch, stopped)
     assert whole_state(bench) == before
     (bench.at / "theirs").unlink()
     bench.sandbox.write({"b.txt": "dirty\n"}, bench.at)
     with pytest.raises(Refused, match=r"not committed: 'b\.txt'"):
-        integrate.lay_out(bench.at, bench.branch, stopped)
-    assert integrate.laid(bench.at) is None
+        conflict_checkout.lay_out(bench.at, bench.branch, stopped)
+    assert conflict_checkout.laid(bench.at) is None
 
 
 def modify_delete(bench: Bench) -> str:
@@ -309,21 +309,21 @@ def test_every_kind_has_a_way_out(bench: Bench, make: Callable[[Bench], str], ki
     path = make(bench)
     before = whole_state(bench)
     stopped = conflict(bench)
-    laid = integrate.lay_out(bench.at, bench.branch, stopped)
+    laid = conflict_checkout.lay_out(bench.at, bench.branch, stopped)
     assert kind in {file.kind for file in laid.files}
-    opened = integrate.conflicts(bench.at)
+    opened = conflict_resolution.conflicts(bench.at)
     assert kind in {file.kind for file in opened}
     assert {file.path for file in laid.files} == {file.path for file in opened}
     if side == "abort":
-        integrate.abort(bench.at)
+        conflict_checkout.abort(bench.at)
         assert whole_state(bench) == before
         return
     if side == "both" and kind in ("binary", "submodule"):
         with pytest.raises(Refused, match="choose ours or theirs"):
-            integrate.resolve(bench.at, path, "both")
+            conflict_resolution.resolve(bench.at, path, "both")
         side = "theirs"
-    while integrate.conflicts(bench.at):
-        integrate.resolve(bench.at, integrate.conflicts(bench.at)[0].path, side)
+    while conflict_resolution.conflicts(bench.at):
+        conflict_resolution.resolve(bench.at, conflict_resolution.conflicts(bench.at)[0].path, side)
     made = ended(bench, stopped)
     if side == "both":
         return
@@ -337,6 +337,6 @@ def there(bench: Bench, commit: str, path: str) -> str:
 
 def test_what_lies_there_is_known_after_a_crash(bench: Bench) -> None:
     stopped = both_edit(bench)
-    laid = integrate.lay_out(bench.at, bench.branch, stopped)
+    laid = conflict_checkout.lay_out(bench.at, bench.branch, stopped)
     assert isinstance(laid, LaidOut)
-    assert integrate.laid(bench.at) == laid
+    assert conflict_checkout.laid(bench.at) == laid

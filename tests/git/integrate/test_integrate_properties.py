@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given, settings
 
-from ampsm_engine.git import integrate
+from ampsm_engine.git.integrate import commit_range, rewrite, squash
 from ampsm_engine.git.integrate.values import ConflictFile, Merged, RewriteConflict, Rewritten
 from tests.conftest import examples
 from tests.git.integrate import histories
@@ -55,12 +55,12 @@ def came(bench: Bench, answer: Rewritten | Merged | RewriteConflict) -> Came:
 def test_the_same_as_git_itself(place: tuple[Builder, Oracle, Bench], todo: Steps) -> None:
     builder, oracle, bench = place
     base, tip = builder.build(todo)
-    merged = integrate.merge(bench.root, base, tip, ff=False, message="m")
+    merged = rewrite.merge(bench.root, base, tip, ff=False, message="m")
     assert came(bench, merged) == plain(oracle.merge(base, tip))
-    assert stages(integrate.forecast(bench.root, base, tip).conflicts) == (
+    assert stages(rewrite.forecast(bench.root, base, tip).conflicts) == (
         stages(merged.files) if isinstance(merged, RewriteConflict) else {}
     )
-    assert came(bench, integrate.rebase(bench.root, tip, base)) == plain(oracle.rebase(tip, base))
+    assert came(bench, rewrite.rebase(bench.root, tip, base)) == plain(oracle.rebase(tip, base))
 
 
 @given(todo=histories.steps)
@@ -70,7 +70,7 @@ def test_squashes_keep_the_branch_and_take_nothing_back(place: tuple[Builder, Or
     base, tip = builder.build(todo)
     start = bench.git("merge-base", base, tip)
     for manual in ("include", "keep", "apart"):
-        made = integrate.squash(bench.root, tip, base, "Squashed", manual=manual)
+        made = squash.squash(bench.root, tip, base, "Squashed", manual=manual)
         if isinstance(made, RewriteConflict):
             assert manual != "include"
             assert made.kind == "reorder"
@@ -80,11 +80,11 @@ def test_squashes_keep_the_branch_and_take_nothing_back(place: tuple[Builder, Or
         if manual != "include":
             continue
         assert len(made.commits) <= 1
-        answer = integrate.rebase(bench.root, made.tip, base)
+        answer = rewrite.rebase(bench.root, made.tip, base)
         assert came(bench, answer) == plain(oracle.rebase(made.tip, base))
-        again = integrate.rebase(bench.root, made.tip, base, reapply=True)
+        again = rewrite.rebase(bench.root, made.tip, base, reapply=True)
         if isinstance(again, Rewritten):
-            last = integrate.merge(bench.root, base, again.tip, ff=True, message="m")
+            last = rewrite.merge(bench.root, base, again.tip, ff=True, message="m")
             assert isinstance(last, Merged)
             assert last.how == "fast-forward" or not again.commits
             # A squash put on the base is what merging the branch itself would have come to.
@@ -101,7 +101,7 @@ def test_the_histories_hold_what_they_should(place: tuple[Builder, Oracle, Bench
         ("pick", []),
     ]
     base, tip = builder.build(todo)
-    plan = integrate.plan_commits(bench.root, base, tip)
+    plan = commit_range.plan_commits(bench.root, base, tip)
     assert [(commit.subject, commit.ours, commit.merge) for commit in plan] == [
         ("amp: step 0", True, False),
         ("Merge 2", False, True),

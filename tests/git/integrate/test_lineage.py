@@ -3,9 +3,8 @@
 import pytest
 from hypothesis import given, settings
 
-from ampsm_engine.git import integrate
-from ampsm_engine.git.integrate import object_store
-from ampsm_engine.git.integrate.object_store import ObjectStore
+from ampsm_engine.git.integrate import commit_range, object_store
+from ampsm_engine.git.integrate.object_store import ObjectStore, RangeCommit
 from tests.conftest import examples
 from tests.git.integrate import histories
 from tests.git.integrate.benches import Bench
@@ -28,7 +27,10 @@ def test_a_line_is_what_git_lists(bench: Bench, todo: Steps) -> None:
         else:
             assert found is None
         assert objects.bases(one, other) == bases
-        told = [object_store.range_commit(commit) for commit in integrate.plan_commits(bench.root, one, other)]
+        told = [
+            RangeCommit(commit.sha, commit.ours, commit.parents)
+            for commit in commit_range.plan_commits(bench.root, one, other)
+        ]
         assert list(object_store.range_commits(objects, one, other)) == told
 
 
@@ -52,7 +54,10 @@ def test_whose_a_commit_is_is_told_as_git_tells_it(bench: Bench) -> None:
     for message in MESSAGES:
         tip = bench.git("commit-tree", "-p", tip, "-m", message, tree) if message else _silent(bench, tip, tree)
         alone = object_store.range_commits(ObjectStore(bench.root), bench.sha(f"{tip}^"), tip)
-        told = [object_store.range_commit(commit) for commit in integrate.plan_commits(bench.root, f"{tip}^", tip)]
+        told = [
+            RangeCommit(commit.sha, commit.ours, commit.parents)
+            for commit in commit_range.plan_commits(bench.root, f"{tip}^", tip)
+        ]
         assert list(alone) == told, message
     assert [one.ours for one in object_store.range_commits(ObjectStore(bench.root), base, tip)] == list(
         MESSAGES.values()

@@ -1,12 +1,12 @@
 """Many commits become one; the tree stays the branch's, and nothing that others merged is taken back."""
 
-from ampsm_engine.git import integrate
+from ampsm_engine.git.integrate import rewrite, squash
 from ampsm_engine.git.integrate.values import RewriteConflict, Rewritten
 from tests.git.integrate.benches import Bench, lines
 
 
 def squashed(bench: Bench, manual: str = "include") -> Rewritten:
-    made = integrate.squash(bench.root, bench.tip, bench.base, "Do it\n\nBecause.", manual=manual)
+    made = squash.squash(bench.root, bench.tip, bench.base, "Do it\n\nBecause.", manual=manual)
     assert isinstance(made, Rewritten), made
     return made
 
@@ -38,7 +38,7 @@ def test_what_others_merged_meanwhile_is_never_taken_back(bench: Bench) -> None:
     bench.on_base({"later.txt": "l\n"})
     made = squashed(bench)
     assert bench.git("diff", "--name-only", f"{made.tip}^", made.tip).split() == ["a.txt", "c.txt"]
-    merged = integrate.merge(bench.root, bench.base, made.tip, ff=True, message="m")
+    merged = rewrite.merge(bench.root, bench.base, made.tip, ff=True, message="m")
     assert bench.git("diff", "--name-only", "main", merged.commit).split() == ["a.txt", "c.txt"]
 
 
@@ -56,7 +56,7 @@ def test_commits_that_do_not_change_places_are_told(bench: Bench) -> None:
     bench.amp({"a.txt": lines(_5="amp")})
     mine = bench.hand({"a.txt": lines(_5="mine")}, "Mine")
     bench.amp({"a.txt": lines(_5="amp again")})
-    answer = integrate.squash(bench.root, bench.tip, bench.base, "Do it", manual="keep")
+    answer = squash.squash(bench.root, bench.tip, bench.base, "Do it", manual="keep")
     assert isinstance(answer, RewriteConflict)
     assert (answer.kind, answer.commit, [file.path for file in answer.files]) == ("reorder", mine, ["a.txt"])
     made = squashed(bench, "apart")

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.errors import Failed, NotFound, Refused, Unfit
-from ampsm_engine.git import integrate, repository
+from ampsm_engine.git import pinned_refs, repository
+from ampsm_engine.git.integrate import branch_move, commit_range, proof, rewrite, squash
 from ampsm_engine.git.integrate.values import Merged, RewriteConflict, Rewritten
 from tests.git.integrate.benches import LINES, Bench, Oracle, lines
 from tests.git.sandboxes import Sandbox
@@ -20,7 +21,7 @@ def hook(bench: Bench, name: str, script: str) -> None:
 
 
 def squashed(bench: Bench, message: str = "Do it", **options: Path) -> Rewritten:
-    made = integrate.squash(bench.root, bench.tip, bench.base, message, **options)
+    made = squash.squash(bench.root, bench.tip, bench.base, message, **options)
     assert isinstance(made, Rewritten)
     return made
 
@@ -50,12 +51,12 @@ def test_a_commit_msg_hook_rewrites_the_message(bench: Bench) -> None:
     made = squashed(bench, hooks_in=bench.at)
     assert bench.git("log", "-1", "--format=%B", made.tip).rstrip().endswith("Ticket: 7")
     assert bench.git("log", "-1", "--format=%B", squashed(bench).tip).rstrip().endswith("amp@ampcode.com>")
-    merged = integrate.merge(bench.root, bench.base, made.tip, ff=False, message="Merge", hooks_in=bench.at)
+    merged = rewrite.merge(bench.root, bench.base, made.tip, ff=False, message="Merge", hooks_in=bench.at)
     assert isinstance(merged, Merged)
     assert bench.git("log", "-1", "--format=%B", merged.commit).split("\n")[:2] == ["Merge", "Ticket: 7"]
     hook(bench, "pre-merge-commit", "echo frozen >&2; exit 1")
     with pytest.raises(Refused, match="frozen"):
-        integrate.merge(bench.root, bench.base, made.tip, ff=False, message="Merge", hooks_in=bench.at)
+        rewrite.merge(bench.root, bench.base, made.tip, ff=False, message="Merge", hooks_in=bench.at)
 
 
 def test_a_hook_that_changes_files_is_told(bench: Bench) -> None:
@@ -79,13 +80,13 @@ def test_what_is_made_is_signed_where_the_user_signs(bench: Bench, tmp_path: Pat
     bench.amp({"a.txt": lines(_1="one")})
     bench.on_base({"b.txt": "b\n"})
     made = squashed(bench)
-    put = integrate.rebase(bench.root, made.tip, bench.base)
+    put = rewrite.rebase(bench.root, made.tip, bench.base)
     assert isinstance(put, Rewritten)
-    merged = integrate.merge(bench.root, bench.base, put.tip, ff=False, message="Merge")
+    merged = rewrite.merge(bench.root, bench.base, put.tip, ff=False, message="Merge")
     assert isinstance(merged, Merged)
     for commit in (made.tip, put.tip, merged.commit):
         assert bench.git("log", "-1", "--format=%G?", commit) == "G"
-    unsigned = integrate.squash(bench.root, bench.tip, bench.base, "m", sign=False)
+    unsigned = squash.squash(bench.root, bench.tip, bench.base, "m", sign=False)
     assert isinstance(unsigned, Rewritten)
     assert bench.git("log", "-1", "--format=%G?", unsigned.tip) == "N"
     bench.git("config", "user.signingKey", str(tmp_path / "missing"))
@@ -100,7 +101,7 @@ def test_authors_times_and_odd_messages_stay(bench: Bench) -> None:
     command = ["git", "-C", bench.at, "-c", "i18n.commitEncoding=latin1", "commit", "-qa", "--cleanup=verbatim", "-F-"]
     subprocess.run(command, input=message, env=os.environ | variables, check=True)
     bench.on_base({"b.txt": "b\n"})
-    put = integrate.rebase(bench.root, bench.tip, bench.base)
+    put = rewrite.rebase(bench.root, bench.tip, bench.base)
     assert isinstance(put, Rewritten)
     shown = subprocess.run(["git", "-C", bench.root, "cat-file", "-p", put.tip], capture_output=True, check=True).stdout
     assert b"\nencoding latin1\n" in shown
@@ -122,7 +123,7 @@ def test_merge_drivers_and_attributes_decide_as_in_git(bench: Bench) -> None:
     (bench.root / ".gitattributes").write_text("*.log -merge\n")
     with Oracle(bench) as oracle:
         wanted = oracle.rebase(bench.tip, bench.base)
-    put = integrate.rebase(bench.root, bench.tip, bench.base)
+    put = rewrite.rebase(bench.root, bench.tip, bench.base)
     assert isinstance(put, Rewritten)
     assert bench.tree_of(put.tip) == wanted
     assert bench.show(put.tip, "x.log").split() == ["1", "base", "amp"]
@@ -140,13 +141,13 @@ def test_sha256_repositories_go_by_the_git_program(tmp_path: Path) -> None:
     bench.amp({"c/new": "n\n"})
     bench.on_base({"a.txt": lines(_20="twenty"), "d/new": "n\n"})
     made = squashed(bench)
-    put = integrate.rebase(root, made.tip, bench.base)
+    put = rewrite.rebase(root, made.tip, bench.base)
     assert isinstance(put, Rewritten)
     with Oracle(bench) as oracle:
         assert bench.tree_of(put.tip) == oracle.rebase(made.tip, bench.base)
-    integrate.move_target(root, "main", bench.base, put.tip)
+    branch_move.move_target(root, "main", bench.base, put.tip)
     assert (root / "c/new").read_text() == "n\n"
-    assert integrate.proof(root, bench.tip, bench.base).how == "patch-id"
+    assert proof.proof(root, bench.tip, bench.base).how == "patch-id"
     bench.check()
 
 
@@ -155,22 +156,22 @@ def test_a_history_that_is_cut_off_is_told(bench: Bench, tmp_path: Path) -> None
     bench.on_base({"b.txt": "b\n"})
     bench.git("clone", "-q", "--depth=1", "--no-single-branch", f"file://{bench.root}", tmp_path / "shallow")
     with pytest.raises(NotFound, match="is shallow"):
-        integrate.squash(tmp_path / "shallow", bench.tip, bench.base, "m")
+        squash.squash(tmp_path / "shallow", bench.tip, bench.base, "m")
     with pytest.raises(NotFound, match="is shallow"):
-        integrate.forecast(tmp_path / "shallow", bench.base, bench.tip)
+        rewrite.forecast(tmp_path / "shallow", bench.base, bench.tip)
 
 
 def test_a_bare_repository_is_refused(bench: Bench, tmp_path: Path) -> None:
     bench.git("clone", "-q", "--bare", bench.root, tmp_path / "bare")
     with pytest.raises(Unfit, match="is bare"):
-        integrate.move_target(tmp_path / "bare", "main", bench.base, bench.base)
+        branch_move.move_target(tmp_path / "bare", "main", bench.base, bench.base)
 
 
 def test_replaced_commits_are_seen_as_git_sees_them(bench: Bench) -> None:
     first = bench.amp({"a.txt": lines(_1="one")})
     other = bench.git("commit-tree", "-p", bench.base, "-m", "amp: other", bench.tree_of("main"))
     bench.git("replace", first, other)
-    made = integrate.squash(bench.root, bench.tip, bench.base, "m")
+    made = squash.squash(bench.root, bench.tip, bench.base, "m")
     assert isinstance(made, Rewritten)
     assert made.commits == ()
 
@@ -183,7 +184,7 @@ def test_sides_that_merged_each_other_are_squashed_on_the_base(bench: Bench) -> 
     bench.git("merge", "-q", "-m", "take in", base, at=bench.at)
     bench.git("merge", "-q", "-m", "take out", tip)
     bench.amp({"new": "n\n"})
-    assert len(integrate.merge_bases(bench.root, bench.base, bench.tip)) == 2
+    assert len(commit_range.merge_bases(bench.root, bench.base, bench.tip)) == 2
     made = squashed(bench)
     assert bench.git("diff", "--name-only", "main", made.tip) == "new"
     assert bench.sha(f"{made.tip}^") == bench.base
@@ -194,47 +195,47 @@ def test_foreseeing_writes_nothing(bench: Bench) -> None:
     bench.on_base({"a.txt": lines(_3="base"), "b.txt": lines(_20="base")})
     objects = bench.git("count-objects", "-v")
     before = bench.sandbox.untouched()
-    seen = integrate.forecast(bench.root, bench.base, bench.tip)
+    seen = rewrite.forecast(bench.root, bench.base, bench.tip)
     assert [(file.path, file.kind) for file in seen.conflicts] == [("a.txt", "content")]
     bench.on_base({"a.txt": lines()})
     objects = bench.git("count-objects", "-v")
-    assert integrate.forecast(bench.root, bench.base, bench.tip).conflicts == ()
+    assert rewrite.forecast(bench.root, bench.base, bench.tip).conflicts == ()
     assert bench.git("count-objects", "-v") == objects
     assert before != {}
 
 
 def test_proofs(bench: Bench) -> None:
     start = bench.base
-    assert integrate.proof(bench.root, bench.tip, bench.base).how == "ancestor"
+    assert proof.proof(bench.root, bench.tip, bench.base).how == "ancestor"
     one = bench.amp({"a.txt": lines(_1="one")})
     two = bench.amp({"d/one": "changed\n"})
-    left = integrate.proof(bench.root, bench.tip, bench.base)
+    left = proof.proof(bench.root, bench.tip, bench.base)
     assert (left.in_base, left.how, left.files) == (False, "not", ("a.txt", "d/one"))
     assert [commit.sha for commit in left.left] == [one, two]
     bench.on_base({"b.txt": lines(_9="base")})
     bench.git("cherry-pick", one)
-    part = integrate.proof(bench.root, bench.tip, bench.base)
+    part = proof.proof(bench.root, bench.tip, bench.base)
     assert [commit.sha for commit in part.left] == [two]
     assert part.files == ("d/one",)
     bench.git("reset", "-q", "--hard", "HEAD~1")
-    put = integrate.rebase(bench.root, squashed(bench).tip, bench.base)
+    put = rewrite.rebase(bench.root, squashed(bench).tip, bench.base)
     assert isinstance(put, Rewritten)
-    integrate.move_target(bench.root, "main", bench.base, put.tip)
+    branch_move.move_target(bench.root, "main", bench.base, put.tip)
     bench.on_base({"later": "l\n"})
-    assert integrate.proof(bench.root, bench.tip, bench.base).how == "patch-id"
+    assert proof.proof(bench.root, bench.tip, bench.base).how == "patch-id"
     bench.amp({"unmerged": "u\n"})
-    assert not integrate.proof(bench.root, bench.tip, bench.base).in_base
-    assert integrate.proof(bench.root, start, bench.base).how == "ancestor"
+    assert not proof.proof(bench.root, bench.tip, bench.base).in_base
+    assert proof.proof(bench.root, start, bench.base).how == "ancestor"
 
 
 def test_backups_are_kept_until_they_are_forgotten(bench: Bench) -> None:
-    kept = integrate.backup(bench.root, "0123456789", "20260301-120000", "branch", bench.base)
-    assert integrate.backups(bench.root, "0123456789") == (kept,)
-    assert integrate.backup(bench.root, "0123456789", "20260301-120000", "branch", bench.base) == kept
+    kept = pinned_refs.backup(bench.root, "0123456789", "20260301-120000", "branch", bench.base)
+    assert pinned_refs.backups(bench.root, "0123456789") == (kept,)
+    assert pinned_refs.backup(bench.root, "0123456789", "20260301-120000", "branch", bench.base) == kept
     tip = bench.amp({"a.txt": "x\n"})
     with pytest.raises(Refused, match="keeps another commit"):
-        integrate.backup(bench.root, "0123456789", "20260301-120000", "branch", tip)
-    integrate.forget(bench.root, "0123456789")
-    assert integrate.backups(bench.root, "0123456789") == ()
+        pinned_refs.backup(bench.root, "0123456789", "20260301-120000", "branch", tip)
+    pinned_refs.forget_backups(bench.root, "0123456789")
+    assert pinned_refs.backups(bench.root, "0123456789") == ()
     assert repository.branch_tip(bench.root, "main") == bench.base
     assert not isinstance(kept, RewriteConflict)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.errors import AmpsmError, Refused
-from ampsm_engine.git import integrate
+from ampsm_engine.git.integrate import branch_move, rewrite
 from ampsm_engine.git.integrate.values import BranchMove, Rewritten
 from tests.git.integrate.benches import Bench, lines
 from tests.git.sandboxes import has_lfs
@@ -25,15 +25,15 @@ def state(bench: Bench) -> tuple[str, str, str]:
 def test_a_clean_checkout_moves_with_its_branch(bench: Bench) -> None:
     bench.remove("d/one")
     old, new = ahead(bench, {"a.txt": lines(_1="one"), "n/x": "x\n"})
-    moved = integrate.move_target(bench.root, "main", old, new)
+    moved = branch_move.move_target(bench.root, "main", old, new)
     assert moved.checkouts == (bench.root,)
     assert state(bench) == (new, "", bench.git("ls-files", "-s", at=bench.at))
     assert (bench.root / "n/x").read_text() == "x\n"
     assert not (bench.root / "d/one").exists()
     assert "ampsm: merge" in bench.git("reflog", "-1", "HEAD")
-    again = integrate.move_target(bench.root, "main", old, new)
+    again = branch_move.move_target(bench.root, "main", old, new)
     assert again.new == new
-    integrate.move_target(bench.root, "main", new, old)
+    branch_move.move_target(bench.root, "main", new, old)
     assert state(bench)[:2] == (old, "")
     assert (bench.root / "d/one").read_text() == "1\n"
 
@@ -42,7 +42,7 @@ def test_a_target_that_is_not_checked_out_touches_no_file(bench: Bench) -> None:
     bench.git("branch", "other")
     old, new = ahead(bench, {"a.txt": lines(_1="one")})
     before = bench.sandbox.untouched()
-    assert integrate.move_target(bench.root, "other", old, new).checkouts == ()
+    assert branch_move.move_target(bench.root, "other", old, new).checkouts == ()
     assert bench.sha("other") == new
     assert bench.sandbox.untouched() == before
 
@@ -51,7 +51,7 @@ def test_a_branch_that_moved_meanwhile_stays(bench: Bench) -> None:
     old, new = ahead(bench, {"a.txt": lines(_1="one")})
     there = bench.on_base({"b.txt": "b\n"})
     with pytest.raises(Refused, match="moved meanwhile"):
-        integrate.move_target(bench.root, "main", old, new)
+        branch_move.move_target(bench.root, "main", old, new)
     assert bench.base == there
 
 
@@ -67,11 +67,11 @@ def test_changes_in_the_way_are_named_and_elsewhere_stay(bench: Bench, staged: b
     (bench.root / "d/one").touch()
     content = index.read_bytes(), index.stat().st_mtime_ns
     with pytest.raises(Refused, match=r"in the way in .*: a\.txt\."):
-        integrate.move_target(bench.root, "main", old, new)
+        branch_move.move_target(bench.root, "main", old, new)
     assert (index.read_bytes(), index.stat().st_mtime_ns) == content
     assert state(bench) == before
     bench.git("checkout", "-q", "--", "a.txt")
-    integrate.move_target(bench.root, "main", old, new)
+    branch_move.move_target(bench.root, "main", old, new)
     assert (bench.root / "a.txt").read_text() == lines(_1="one")
     assert (bench.root / "b.txt").read_text() == "mine\n"
     assert bench.git("status", "--porcelain") == ("M  b.txt" if staged else " M b.txt")
@@ -86,7 +86,7 @@ def test_untracked_and_ignored_files_are_never_overwritten(bench: Bench, ignored
     if ignored:
         (bench.root / ".git/info/exclude").write_text(f"{mine}\n.worktrees\n")
     with pytest.raises(Refused, match=r"in the way"):
-        integrate.move_target(bench.root, "main", old, new)
+        branch_move.move_target(bench.root, "main", old, new)
     assert (bench.root / mine).read_text() == "mine\n"
     assert bench.base == old
 
@@ -97,10 +97,10 @@ def test_a_folder_makes_room_for_a_file_only_when_nothing_else_is_in_it(bench: B
     (bench.root / ".git/info/exclude").write_text("*.o\n.worktrees\n")
     bench.sandbox.write({"d/kept.o": "built\n"})
     with pytest.raises(Refused, match="in the way"):
-        integrate.move_target(bench.root, "main", old, new)
+        branch_move.move_target(bench.root, "main", old, new)
     assert (bench.root / "d/kept.o").read_text() == "built\n"
     (bench.root / "d/kept.o").unlink()
-    integrate.move_target(bench.root, "main", old, new)
+    branch_move.move_target(bench.root, "main", old, new)
     assert (bench.root / "d").read_text() == "a file now\n"
 
 
@@ -112,7 +112,7 @@ def test_who_holds_the_index_is_told(bench: Bench) -> None:
         subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=held) as holder,
         pytest.raises(Refused, match=rf"index is locked by process {holder.pid} \(cat\)"),
     ):
-        integrate.move_target(bench.root, "main", old, new, patience=0.1)
+        branch_move.move_target(bench.root, "main", old, new, patience=0.1)
     lock.unlink()
     assert state(bench)[:2] == (old, "")
 
@@ -125,23 +125,23 @@ def test_a_branch_in_the_middle_of_a_rebase_stays(bench: Bench) -> None:
     done = subprocess.run(["git", "-C", bench.root, "rebase", "side"], capture_output=True, check=False)
     assert done.returncode
     with pytest.raises(Refused, match="is being rebased"):
-        integrate.move_target(bench.root, "main", old, new)
+        branch_move.move_target(bench.root, "main", old, new)
     bench.git("rebase", "--abort")
     bench.git("bisect", "start")
     with pytest.raises(Refused, match=r"bisect"):
-        integrate.move_target(bench.root, "main", old, new)
+        branch_move.move_target(bench.root, "main", old, new)
 
 
 def test_a_death_between_checkout_and_branch_can_go_both_ways(bench: Bench) -> None:
     old, new = ahead(bench, {"a.txt": lines(_1="one"), "new": "n\n"})
     bench.git("read-tree", "-m", "-u", old, new)
-    integrate.move_target(bench.root, "main", old, new)
+    branch_move.move_target(bench.root, "main", old, new)
     assert state(bench)[:2] == (new, "")
     bench.git("read-tree", "-m", "-u", new, old)
-    integrate.move_target(bench.root, "main", new, old)
+    branch_move.move_target(bench.root, "main", new, old)
     assert state(bench)[:2] == (old, "")
     bench.git("read-tree", "-m", "-u", old, new)
-    integrate.move_target(bench.root, "main", new, old)
+    branch_move.move_target(bench.root, "main", new, old)
     assert state(bench)[:2] == (old, "")
 
 
@@ -151,7 +151,7 @@ def test_hooks_of_refs_may_refuse_and_the_checkout_goes_back(bench: Bench) -> No
     hook.write_text('#!/bin/sh\n[ "$1" != prepared ] || { echo "main is protected" >&2; exit 1; }\n')
     hook.chmod(0o755)
     with pytest.raises(Refused, match="main is protected"):
-        integrate.move_target(bench.root, "main", old, new)
+        branch_move.move_target(bench.root, "main", old, new)
     hook.unlink()
     assert state(bench)[:2] == (old, "")
     assert not (bench.root / "new").exists()
@@ -162,7 +162,7 @@ def test_the_post_merge_hook_runs_where_git_would_run_it(bench: Bench) -> None:
     hook.write_text('#!/bin/sh\necho "$1" > merged; exit 3\n')
     hook.chmod(0o755)
     old, new = ahead(bench, {"a.txt": lines(_1="one")})
-    moved = integrate.move_target(bench.root, "main", old, new, hooks=True)
+    moved = branch_move.move_target(bench.root, "main", old, new, hooks=True)
     assert "ended with 3" in (moved.note or "")
     assert (bench.root / "merged").read_text() == "0\n"
     assert bench.base == new
@@ -173,10 +173,10 @@ def test_a_filter_that_fails_leaves_everything_as_it_was(bench: Bench, tmp_path:
     bench.git("config", "filter.mine.smudge", "false")
     bench.git("config", "filter.mine.required", "true")
     with pytest.raises(AmpsmError, match=r"filter|z\.bin"):
-        integrate.move_target(bench.root, "main", old, new)
+        branch_move.move_target(bench.root, "main", old, new)
     assert state(bench)[:2] == (old, "")
     bench.git("config", "filter.mine.smudge", "tr a-z A-Z")
-    integrate.move_target(bench.root, "main", old, new)
+    branch_move.move_target(bench.root, "main", old, new)
     assert (bench.root / "z.bin").read_text() == "Z\n"
 
 
@@ -186,7 +186,7 @@ def test_large_files_come_as_files(bench: Bench) -> None:
     bench.git("lfs", "track", "*.big", at=bench.at)
     old, new = ahead(bench, {"x.big": b"large" * 100})
     assert "git-lfs" in bench.show(new, "x.big")
-    integrate.move_target(bench.root, "main", old, new)
+    branch_move.move_target(bench.root, "main", old, new)
     assert (bench.root / "x.big").read_bytes() == b"large" * 100
     assert bench.git("status", "--porcelain") == ""
 
@@ -194,17 +194,17 @@ def test_large_files_come_as_files(bench: Bench) -> None:
 def test_several_branches_move_at_once_or_not_at_all(bench: Bench) -> None:
     old, tip = bench.base, bench.amp({"a.txt": lines(_1="one")})
     there = bench.sandbox.commit({"b.txt": "base\n"})
-    put = integrate.rebase(bench.root, tip, there)
+    put = rewrite.rebase(bench.root, tip, there)
     assert isinstance(put, Rewritten)
     moves = (BranchMove(bench.branch, tip, put.tip), BranchMove("main", there, put.tip))
     bench.sandbox.write({"a.txt": "mine\n"})
     with pytest.raises(Refused, match=r"a\.txt"):
-        integrate.move_together(bench.root, moves)
+        branch_move.move_together(bench.root, moves)
     assert (bench.tip, bench.base) == (tip, there)
     assert bench.git("status", "--porcelain", at=bench.at) == ""
     assert bench.git("status", "--porcelain") == " M a.txt"
     bench.git("checkout", "-q", "a.txt")
-    integrate.move_together(bench.root, moves)
+    branch_move.move_together(bench.root, moves)
     assert (bench.tip, bench.base) == (put.tip, put.tip)
     assert bench.git("status", "--porcelain", at=bench.at) == bench.git("status", "--porcelain") == ""
     assert (bench.at / "b.txt").read_text() == "base\n"

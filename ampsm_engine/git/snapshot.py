@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ampsm_engine.errors import Failed
-from ampsm_engine.git import listing, program, repository, staging
+from ampsm_engine.git import program, repository, staging, worktree_status
 from ampsm_engine.git.values import LeftOut, LiveTree
 from ampsm_engine.private_folder import private_folder
 
@@ -90,7 +90,7 @@ def snapshot(
 
     The objects go where the variables say, else into the repository's own folder.
     """
-    choice = staging.choose(worktree, listing.entries(worktree, index=index))
+    choice = staging.choose(worktree, worktree_status.entries(worktree, index=index))
     both = {**(variables or {}), "GIT_INDEX_FILE": index}
     answer = staging.apply(worktree, choice, variables=both, quiet=True)
     if answer.ok:

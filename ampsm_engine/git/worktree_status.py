@@ -1,7 +1,7 @@
-"""What lies in a worktree, by real paths at any depth.
+"""What `git status` says about a worktree, entry by entry, and what lies in it that git does not tell of.
 
-`git status` tells of an ignored folder by one entry, and not at all of empty folders, of permissions, and of
-repositories around files that it tracks.
+Of an ignored folder `git status` tells by one entry, and not at all of empty folders, of permissions, and of
+repositories around files that it tracks. Reads only; a worktree's own index is never written.
 """
 
 import os
@@ -9,13 +9,63 @@ import stat
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from ampsm_engine import labels, plain_text
-from ampsm_engine.git import listing, own_files
-from ampsm_engine.git.secret_files import is_secret, is_secret_file
+from ampsm_engine.git import own_files, program, records, repository
+from ampsm_engine.git.unwanted_files import is_secret, is_secret_file
+
+State = Literal["tracked", "unmerged", "untracked", "ignored"]
 
 _OTHERS = (".hg", ".jj")
 """What makes a folder a repository of another program than git."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusEntry:
+    """One path that differs from HEAD or from the index, or that git does not track."""
+
+    state: State
+    path: str
+    """An untracked or ignored folder ends with `/`: untracked ones are repositories of their own."""
+    staged: str = "."
+    """How the index differs from HEAD: one letter, `.` for not at all."""
+    unstaged: str = "."
+    """How the worktree differs from the index."""
+    submodule: str = "N..."
+    head_mode: str = records.ABSENT
+    index_mode: str = records.ABSENT
+    work_mode: str = records.ABSENT
+    head_object: str = ""
+    index_object: str = ""
+
+
+def entries(worktree: Path, *, ignored: bool = False, index: Path | None = None) -> tuple[StatusEntry, ...]:
+    """Everything that `git status` lists there, renames as a deletion and an addition; every untracked file by name.
+
+    `index` stands in for the worktree's own, and is refreshed. Ignored folders are listed as one entry each.
+    """
+    repository.check_worktree(worktree)
+    options = ["--porcelain=v2", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=none"]
+    if ignored:
+        options.append("--ignored=matching")
+    # git compares byte by byte what changed in the second of the index; refreshed, it need not do so again.
+    variables: program.Variables = {"GIT_INDEX_FILE": index, "GIT_OPTIONAL_LOCKS": "1"} if index else {}
+    output = program.told(worktree, "status", *options, variables=variables)
+    return tuple(_entry(record) for record in output.split(b"\0") if record and record[:1] in b"1u?!")
+
+
+def _entry(record: bytes) -> StatusEntry:
+    kind, _, rest = program.text(record).partition(" ")
+    if kind == "?":
+        return StatusEntry("untracked", rest)
+    if kind == "!":
+        return StatusEntry("ignored", rest)
+    if kind == "u":
+        xy, submodule, _, _, _, work, _, _, _, path = rest.split(" ", 9)
+        return StatusEntry("unmerged", path, xy[0], xy[1], submodule, work_mode=work)
+    xy, submodule, head, index, work, head_object, index_object, path = rest.split(" ", 7)
+    return StatusEntry("tracked", path, xy[0], xy[1], submodule, head, index, work, head_object, index_object)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +100,16 @@ def is_repository(folder: Path) -> bool:
         return False
 
 
-def survey(worktree: Path, entries: Iterable[listing.StatusEntry]) -> Inventory:
-    """Look through a worktree; `entries` are those of `listing.entries` with the ignored ones."""
+def survey(worktree: Path, entries: Iterable[StatusEntry]) -> Inventory:
+    """Look through a worktree; `entries` are those of `entries` with the ignored ones."""
     return _Survey(worktree, {entry.path.rstrip("/") for entry in entries if entry.state == "ignored"}).inventory()
 
 
-def of(worktree: Path) -> Inventory:
+def inventory_of(worktree: Path) -> Inventory:
     """What a worktree holds that is in no tree of git's, as it is now; empty where there is no worktree."""
     if not (worktree / ".git").exists():
         return Inventory()
-    return survey(worktree, listing.entries(worktree, ignored=True))
+    return survey(worktree, entries(worktree, ignored=True))
 
 
 class _Survey:

@@ -1,19 +1,22 @@
-"""Taking a change back and bringing it in again: in the worktree, the index and the branch, each as far as it is there.
+"""Files and hunks taken back and brought in again (worktree, index and branch), and put into the index or out of it.
 
 A change is two states of some files. It is brought to what a place has now: directly where that is the state before,
 else by a three-way merge; where the same lines were changed otherwise, it is refused. What it does not touch stays
 as it is: other changes of the same file, committed or not, staged or not.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from ampsm_engine.diff import hunks
+from ampsm_engine.diff.deltas import Side
 from ampsm_engine.diff.hunks import Hunk
 from ampsm_engine.errors import Failed, Refused
-from ampsm_engine.git import busy, commits, program
+from ampsm_engine.git import commits, lock, program, records
 from ampsm_engine.git.commits import head
-from ampsm_engine.git.scratch import Entries, Scratch, TreeEntry
+from ampsm_engine.git.records import TreeEntry
+from ampsm_engine.git.worktree_entries import Entries, Scratch
 
 _PLACES = ("work", "index", "head")
 
@@ -104,16 +107,12 @@ def _without(scratch: Scratch, path: str, shown: TreeEntry, hunk: Hunk) -> bytes
 
 def restoring(scratch: Scratch, tree: str) -> HunkPlan:
     """How to undo what `kept` wrote down; Refused where the content has changed too much since."""
-    listed = program.told(scratch.worktree, "ls-tree", "-r", "-z", "--full-tree", tree)
     states: dict[str, dict[str, TreeEntry]] = {}
     paths: set[str] = set()
-    for record in listed.split(b"\0"):
-        if record:
-            words, _, name = program.text(record).partition("\t")
-            mode, _, blob = words.split(" ")
-            place, state, path = name.split("/", 2)
-            states.setdefault(f"{place}/{state}", {})[path] = TreeEntry(mode, blob)
-            paths.add(path)
+    for name, entry in records.in_tree(scratch.worktree, tree).items():
+        place, state, path = name.split("/", 2)
+        states.setdefault(f"{place}/{state}", {})[path] = entry
+        paths.add(path)
     pairs = {
         place: tuple({path: states.get(f"{place}/{state}", {}).get(path) for path in paths} for state in "ba")
         for place in _PLACES
@@ -161,9 +160,7 @@ def _as_far(scratch: Scratch, now: Entries, before: Entries, after: Entries) -> 
 
 def may_begin(scratch: Scratch, branch: str) -> None:
     """Refused while an operation is in progress, somebody holds the index, or HEAD is not on the session's branch."""
-    why_not = busy.refusal(scratch.worktree, scratch.git_dir)
-    if why_not is not None:
-        raise Refused(*why_not)
+    lock.refuse(lock.refusal(scratch.worktree, scratch.git_dir))
     now = head(scratch.worktree)
     if now.branch != branch:
         there = f"on {now.branch}" if now.branch else "on no branch"
@@ -192,7 +189,9 @@ def carry_out(scratch: Scratch, plan: HunkPlan, message: bytes, *, hooks: bool) 
         answer = program.write(scratch.worktree, *APPLY, "-", feed=plan.patch)
         if not answer.ok:
             told = f" The commit {sha[:12]} is made." if sha else ""
-            raise Failed(f"The worktree could not be changed: {answer.reason}.{told}", _status(scratch))
+            raise Failed(
+                f"The worktree could not be changed: {answer.reason}.{told}", f"git -C {scratch.worktree} status"
+            )
     refresh(scratch, plan.work.now)
     return sha
 
@@ -204,5 +203,121 @@ def refresh(scratch: Scratch, paths: Iterable[str]) -> None:
         program.write(scratch.worktree, "--literal-pathspecs", "add", "--refresh", "--", *known)
 
 
-def _status(scratch: Scratch) -> str:
-    return f"git -C {scratch.worktree} status"
+@dataclass(frozen=True, slots=True)
+class StagedChanges:
+    """What the next commit by hand would hold: paths, and of each the keys of its hunks against HEAD."""
+
+    paths: frozenset[str] = frozenset()
+    keys: frozenset[tuple[str, str]] = frozenset()
+    """By the new name of a file that is renamed."""
+    unlike: frozenset[str] = frozenset()
+    """Paths whose files are not as the index has them."""
+
+    def has_all(self, path: str, old_path: str | None = None) -> bool:
+        """Whether all that happened to a file is staged."""
+        paths = {path, old_path or path}
+        return paths <= self.paths and not paths & self.unlike
+
+    def has(self, path: str, key: str, old_path: str | None = None) -> bool:
+        """Whether a hunk is staged."""
+        return (path, key) in self.keys or self.has_all(path, old_path)
+
+
+def stage(scratch: Scratch, path: str, hunk: Hunk | None, old_path: str | None = None) -> None:
+    """Put a hunk of the diff from HEAD to the worktree (None: the whole file) into the index.
+
+    Refused where HEAD or the index has other lines there.
+    """
+    lock.refuse(lock.refusal(scratch.worktree, scratch.git_dir))
+    renamed = old_path not in (None, path)
+    if hunk is None or (not renamed and _is_whole(scratch, path, hunk)):
+        entries = {path: scratch.in_worktree(path)}
+        if old_path is not None and renamed:
+            entries[old_path] = scratch.in_worktree(old_path)
+        scratch.enter(entries)
+        refresh(scratch, entries)
+        return
+    before, after = _change(scratch, path, hunk, old_path)
+    if renamed and scratch.in_index(path) is None:
+        message = f"{path} is renamed from {old_path}, which is not staged yet."
+        raise Refused(message, "Stage the whole file, then unstage what is not to go in.")
+    _bring(scratch, path, before, after)
+
+
+def unstage(scratch: Scratch, path: str, hunk: Hunk | None, old_path: str | None = None) -> None:
+    """Take a hunk of the diff from HEAD (None: all of the file) out of the index again."""
+    lock.refuse(lock.refusal(scratch.worktree, scratch.git_dir))
+    renamed = old_path not in (None, path)
+    if hunk is None or (not renamed and _is_whole(scratch, path, hunk)):
+        entries = {path: scratch.in_tree("HEAD", path)}
+        if old_path is not None and renamed:
+            entries[old_path] = scratch.in_tree("HEAD", old_path)
+        scratch.enter(entries)
+        refresh(scratch, entries)
+        return
+    before, after = _change(scratch, path, hunk, old_path)
+    _bring(scratch, path, after, before)
+
+
+def staged(worktree: Path) -> StagedChanges:
+    """What is staged in a worktree."""
+    options = ("--cached", "-M", "--ignore-submodules=none", "--no-ext-diff", "--no-textconv", "HEAD", "--")
+    changed = list(_listed(program.told(worktree, "diff-index", "-z", "--raw", *options)))
+    if not changed:
+        return StagedChanges()
+    fixed = ("-c", "diff.context=3", "-c", "diff.suppressBlankEmpty=false", "-c", "core.quotePath=true")
+    output = program.told(worktree, *fixed, "diff-index", "-p", "--no-color", *options)
+    sections = (b"\n" + output).split(b"\ndiff --git ")[1:]
+    keys: set[tuple[str, str]] = set()
+    for names, letter in changed:
+        # A file that becomes a link is told twice: as deleted, and as new.
+        for _ in range(2 if letter == "T" else 1):
+            if sections:
+                keys |= {(names[-1], key) for key in hunks.staged_keys(sections.pop(0) + b"\n")}
+    paths = frozenset(name for names, _ in changed for name in names)
+    listing = ("--name-only", "-z", "--no-renames", "--ignore-submodules=none", "--no-ext-diff", "--no-textconv")
+    unlike = program.told(worktree, "--literal-pathspecs", "diff", *listing, "--", *sorted(paths))
+    return StagedChanges(paths, frozenset(keys), frozenset(records.split(unlike)))
+
+
+def _listed(raw: bytes) -> Iterator[tuple[list[str], str]]:
+    """The names of each file, the old one of a renamed one first, and the letter that says what happened to it."""
+    fields = iter(program.text(raw).split("\0"))
+    for record in fields:
+        if record:
+            letter = record.rsplit(" ", 1)[1][:1]
+            yield [next(fields) for _ in range(2 if letter in "RC" else 1)], letter
+
+
+def _is_whole(scratch: Scratch, path: str, hunk: Hunk) -> bool:
+    """Whether a hunk is all of a new or of a deleted file: its mode goes with it."""
+    there, was = scratch.in_worktree(path), scratch.in_tree("HEAD", path)
+    if was is None and there is not None:
+        return b"".join(hunk.image(Side.NEW)) == scratch.content(there)
+    return there is None and was is not None and b"".join(hunk.image(Side.OLD)) == scratch.content(was)
+
+
+def _change(scratch: Scratch, path: str, hunk: Hunk, old_path: str | None) -> tuple[TreeEntry | None, TreeEntry | None]:
+    """HEAD's file, and HEAD's file with the hunk."""
+    was = scratch.in_tree("HEAD", old_path or path)
+    if was is not None and not was.is_file:
+        raise Refused(f"{path} is no file with lines.", "Stage all of it.")
+    try:
+        content = hunks.put_in(scratch.content(was) if was else b"", hunk)
+    except hunks.Misplaced as reason:
+        raise Refused(f"{path} has changed since you looked at it: {str(reason).lower()[:-1]}.") from reason
+    there = scratch.in_worktree(path)
+    mode = was.mode if was else there.mode if there else "100644"
+    return was, TreeEntry(mode, scratch.blob(content))
+
+
+def _bring(scratch: Scratch, path: str, before: TreeEntry | None, after: TreeEntry | None) -> None:
+    now = scratch.in_index(path)
+    try:
+        then = carried(scratch, now, before, after)
+    except Conflict as reason:
+        message = f"The index has other lines of {path} there."
+        raise Refused(message, f"git -C {scratch.worktree} diff --cached") from reason
+    if then != now:
+        scratch.enter({path: then})
+        refresh(scratch, (path,))

@@ -1,4 +1,4 @@
-"""What the conflict screen knows and shows: the open conflict, the file and the hunk that are looked at.
+"""The open conflict as it is shown: its files, and the file and the hunk that are looked at.
 
 The files are the truth: what another program resolves in the worktree is seen here, too.
 """
@@ -6,60 +6,56 @@ The files are the truth: what another program resolves in the worktree is seen h
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from textual.content import Content
 from textual.widgets import Static
 
 from ampsm_engine.errors import AmpsmError
-from ampsm_engine.model import Session
+from ampsm_engine.model import BoardRow, Session
 from ampsm_engine.plain_text import plural
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open, show_error
 from ampsm_tui.clean import one_line
 from ampsm_tui.screens.base import AppScreen
-from ampsm_tui.widgets import conflict_lines, merge_lines
+from ampsm_tui.widgets import conflict_lines
 from ampsm_tui.widgets.conflict_lines import SideNames
+from ampsm_tui.widgets.merge_head import MergeHead
 from ampsm_tui.widgets.text_view import PieceLine, TextView
 
 if TYPE_CHECKING:
     from ampsm_engine.git.integrate.values import OpenFile
     from ampsm_engine.merging.open_conflict import Conflicts
 
-TICK = 1.0
-"""Seconds between two looks at whether somebody else resolves; a look is two questions to the file system."""
-
 MOST_READ = 4 << 20
 """Bytes of a file whose lines are shown around its conflicts."""
 
-Mode = Literal["files", "amp"]
 
+class ConflictPane:
+    """The widgets of a conflict and what they show; the parts of the screen work on it."""
 
-class ShownConflict(AppScreen[object]):
-    """Loads a conflict and shows where one is in it."""
-
-    def __init__(self, session: Session) -> None:
-        super().__init__()
+    def __init__(self, screen: AppScreen[object], session: Session) -> None:
         self.session = session
-        self.session_id = session.id
-        self.mode: Mode = "files"
         self.state: Conflicts | None = None
         self.path = ""
+        """The file that is looked at."""
         self.at = 0
+        """The hunk of it that is looked at, from 0."""
         self.changing = asyncio.Lock()
         """Held by what changes something: keys that are typed ahead wait for what they are about."""
+        self.head = MergeHead()
+        self.status = Static("", id="status")
+        self.files = TextView(id="files")
+        self.files.can_focus = False
+        self.text = TextView(id="text")
+        self._screen = screen
         self._around: Sequence[str] = ()
         self._places: Sequence[tuple[int, int]] = ()
         self._seen: object = None
 
     @property
-    def told(self) -> TextView:
-        """Where the conflict is shown."""
-        return self.query_one("#told", TextView)
-
-    @property
     def sides(self) -> SideNames:
-        """What the two sides are called."""
+        """The names of base and session."""
         merge = self.state.merge if self.state else None
         return SideNames((merge.target if merge else "") or self.session.base_branch, self.session.name)
 
@@ -74,33 +70,38 @@ class ShownConflict(AppScreen[object]):
         return self.state is not None and self.path in self.state.edited
 
     @property
+    def is_amp_at_work(self) -> bool:
+        """Whether amp resolves, so that nobody else may."""
+        return self.state is not None and self.state.at_work
+
+    @property
     def paths(self) -> tuple[str, ...]:
         """All files of the conflict, as they are listed: resolved or not, each keeps its place."""
         state = self.state
         return tuple(sorted((*(file.path for file in state.files), *state.resolved))) if state else ()
 
+    @property
+    def row(self) -> BoardRow | None:
+        """The session's row of the board."""
+        board = app_of(self._screen).board
+        return next((row for row in board.rows if row.session.id == self.session.id), None) if board else None
+
     async def load(self) -> None:
-        """Ask how it stands now."""
+        """Ask for the conflict as it is now, and show it; where there is none, show why."""
         from ampsm_engine.merging import open_conflict
 
         try:
-            await self.take(await ask(open_conflict.conflicts, app_of(self).engine, self.session_id))
-        except AmpsmError as refusal:
-            self.show_trouble(refusal)
-
-    def show_trouble(self, refusal: AmpsmError) -> None:
-        """Nothing can be shown: say why."""
-        if self.state is not None:
-            show_error(self, refusal)
-            return
-
-        def lines(width: int) -> list[PieceLine]:
-            return [(), *merge_lines.trouble(refusal.message, refusal.hint, width)]
-
-        self.told.show_lines(lines)
+            state = await ask(open_conflict.conflicts, app_of(self._screen).engine, self.session.id)
+        except AmpsmError as error:
+            if self.state is not None:
+                show_error(self._screen, error)
+            else:
+                self.text.show_error(error)
+        else:
+            await self.take(state)
 
     async def take(self, state: "Conflicts") -> None:
-        """This is how it stands now."""
+        """Show the conflict as it is now; the file that is looked at stays while it is in the conflict."""
         is_next = self.state is not None and self.state.number != state.number
         self.state = state
         if is_next or self.path not in self.paths:
@@ -108,59 +109,46 @@ class ShownConflict(AppScreen[object]):
         file = self.file
         self.at = max(0, min(self.at, len(file.hunks) - 1)) if file else 0
         self._around = await asyncio.to_thread(_lines_of, Path(state.worktree) / self.path) if file else ()
-        self._seen = self._marks()
-        if state.at_work:
-            self.mode = "amp"
-        elif self.mode == "amp":
-            self.mode = "files"
+        self._seen = self.file_times()
         self.show()
 
-    def go(self, path: str, at: int = 0) -> None:
-        """Look at another file."""
-        self.path, self.at = path, at
-        if self.state is not None:
-            run_while_open(self, self.take(self.state), group="conflict", exclusive=True)
-
     def show(self) -> None:
-        """Say all that is known."""
+        """Show all that is known."""
+        self.head.show("Conflicts", self.session.name, self.sides.ours, self.session.branch_name)
         state = self.state
-        self.refresh_bindings()
-        self.query_one("#standing", Static).update(Content(self.standing()))
         if state is None:
             return
+        self._screen.refresh_bindings()
+        self.status.update(Content(self._status(state)))
+        paths, path = self.paths, self.path
+        self.files.show_lines(lambda width: conflict_lines.files(paths, state.files, path, width, marked=state.marked))
+        if not state.at_work:
+            self._show_file(state)
+
+    def _show_file(self, state: "Conflicts") -> None:
         sides, path, at, around, file = self.sides, self.path, self.at, self._around, self.file
         is_edited = self.is_edited
-        paths = self.paths
-
-        def listed(width: int) -> list[PieceLine]:
-            return conflict_lines.files(paths, state.files, path, width, marked=state.marked)
-
-        self.query_one("#files", TextView).show_lines(listed)
-        if self.mode != "files":
-            return
 
         def lines(width: int) -> Sequence[PieceLine]:
             if file is None:
                 left = len(state.files) + len(state.marked)
                 is_marked = path in state.marked
-                return conflict_lines.done(path, left, width, is_edited=is_edited, is_marked=is_marked)
+                return conflict_lines.resolved(path, left, width, is_edited=is_edited, is_marked=is_marked)
             if not file.hunks:
-                return conflict_lines.ways(file, sides, width)
-            found = conflict_lines.spread(file, around, sides, at, width)
+                return conflict_lines.choices(file, sides, width)
+            found = conflict_lines.hunks(file, around, sides, at, width)
             self._places = found.hunks
             return found.lines
 
-        self.told.show_lines(lines)
+        self.text.show_lines(lines)
         if file is not None and at < len(self._places):
-            self.told.reveal(*self._places[at])
+            self.text.reveal(*self._places[at])
 
-    def standing(self) -> str:
-        """One line about how it stands."""
-        state = self.state
-        if state is None:
-            return "looking at the conflict …"
+    def _status(self, state: "Conflicts") -> str:
         if state.at_work:
-            return f"amp is at it{self.activity()}. Esc leaves; it goes on."
+            current = self.row.current if self.row else None
+            activity = f": {one_line(current.activity, 200)}" if current and current.activity else ""
+            return f"amp is at it{activity}. Esc leaves; it goes on."
         whole = len(state.files) + len(state.resolved)
         base = f"{one_line(self.sides.ours, 80)} is untouched"
         left = len(state.files) + len(state.marked)
@@ -175,20 +163,50 @@ class ShownConflict(AppScreen[object]):
             parts.append("amp's resolution waits for you: v")
         return "  ·  ".join(parts)
 
-    def activity(self) -> str:
-        """What amp does at this moment, as the board has it."""
-        board = app_of(self).board
-        row = next((row for row in board.rows if row.session.id == self.session_id), None) if board else None
-        current = row.current if row else None
-        return f": {one_line(current.activity, 200)}" if current and current.activity else ""
+    def go(self, path: str, at: int = 0) -> None:
+        """Look at a hunk of a file."""
+        self.path, self.at = path, at
+        if self.state is not None:
+            run_while_open(self._screen, self.take(self.state), group="conflict", exclusive=True)
 
-    def look_at_files(self) -> None:
-        """Somebody else may resolve it, with an editor and git add."""
-        if self.state is not None and not self.changing.locked() and self.is_active and self._marks() != self._seen:
-            self._seen = self._marks()
-            run_while_open(self, self.load(), group="conflict", exclusive=True)
+    def go_next_open(self) -> None:
+        """Look at the next conflict that is open, in this file or in another."""
+        file = self.file
+        if file is not None and self.at + 1 < len(file.hunks):
+            self.go(self.path, self.at + 1)
+            return
+        open_paths = sorted(one.path for one in self.state.files) if self.state else []
+        if not open_paths:
+            app_of(self._screen).show_toast("Nothing is open any more: c continues")
+            return
+        after = [path for path in self.paths if path > self.path and path in open_paths]
+        self.go((after or open_paths)[0])
 
-    def _marks(self) -> object:
+    def go_hunk(self, way: int) -> None:
+        """Look at the conflict after or before this one, over the ends of files."""
+        file = self.file
+        if file is not None and 0 <= self.at + way < len(file.hunks):
+            self.go(self.path, self.at + way)
+        else:
+            self.go_file(way)
+
+    def go_file(self, way: int) -> None:
+        """Look at the file after or before this one."""
+        paths = self.paths
+        if self.path in paths and 0 <= paths.index(self.path) + way < len(paths):
+            self.go(paths[paths.index(self.path) + way])
+
+    def reload_changed(self) -> None:
+        """Load the conflict anew where another program has changed its files, an editor or git add."""
+        if self.state is None or self.changing.locked() or not self._screen.is_active:
+            return
+        times = self.file_times()
+        if times != self._seen:
+            self._seen = times
+            run_while_open(self._screen, self.load(), group="conflict", exclusive=True)
+
+    def file_times(self) -> object:
+        """Changes with the index of the worktree and with the file that is looked at."""
         if self.state is None:
             return None
         worktree = Path(self.state.worktree)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from ampsm_engine.errors import Failed, NotFound, Refused
-from ampsm_engine.git import program, registry
+from ampsm_engine.git import program, records, worktrees
 from ampsm_engine.git.integrate import conflict_checkout, markers, trees
 from ampsm_engine.git.integrate.values import Choice, ConflictFile, ConflictHunk, ConflictKind, OpenFile, Stage
 
@@ -24,7 +24,7 @@ def conflicts(worktree: Path) -> tuple[OpenFile, ...]:
     laid = conflict_checkout.laid(worktree)
     told = {file.path: file for file in laid.files} if laid else {}
     left = _rerere_left(worktree)
-    files = _unmerged(worktree)
+    files = trees.conflicts_in(worktree)
     marked = markers.in_worktree(worktree, laid, [file.path for file in files]) if laid else {}
     return tuple(
         replace(_opened(worktree, file, told.get(file.path), left), markers=marked.get(file.path, ())) for file in files
@@ -40,8 +40,8 @@ def resolve(
     file whose last hunk was chosen is resolved. Refused for a choice that the kind of conflict does not have, with
     what it has.
     """
-    file = next((file for file in _unmerged(worktree) if file.path == path), None)
-    if file is None and choice in ("edited", "meant") and path in _laid_out_paths(worktree):
+    file = next((file for file in trees.conflicts_in(worktree) if file.path == path), None)
+    if file is None and choice in ("edited", "meant") and _as_laid_out(worktree, path):
         _take_edited(worktree, path, are_meant=choice == "meant")  # edited again after it was resolved
         return conflicts(worktree)
     if file is None:
@@ -64,27 +64,18 @@ def resolve(
 def blobs(worktree: Path, paths: Iterable[str]) -> dict[str, str]:
     """What the index has at paths that are not in conflict."""
     wanted = list(paths)
-    options = ("--literal-pathspecs", "ls-files", "--stage", "-z", "--")
-    records = program.text(program.told(worktree, *options, *wanted)).split("\0")[:-1] if wanted else []
-    entries = ((head.split(" "), path) for head, _, path in (record.partition("\t") for record in records))
-    return {path: head[1] for head, path in entries if head[2] == "0"}
+    entries = records.in_index(worktree, "--", *wanted) if wanted else []
+    return {entry.path: entry.object for entry in entries if entry.stage == "0"}
 
 
-def _laid_out_paths(worktree: Path) -> frozenset[str]:
-    """What was in conflict when it was laid out."""
+def _as_laid_out(worktree: Path, path: str) -> ConflictFile | None:
     laid = conflict_checkout.laid(worktree)
-    return frozenset(file.path for file in laid.files) if laid else frozenset()
-
-
-def _unmerged(worktree: Path) -> tuple[ConflictFile, ...]:
-    records = program.text(program.told(worktree, "ls-files", "--unmerged", "-z")).split("\0")
-    return trees.unmerged_files(record for record in records if record)
+    return next((file for file in laid.files if file.path == path), None) if laid else None
 
 
 def _kind(worktree: Path, file: ConflictFile) -> ConflictKind:
-    laid = conflict_checkout.laid(worktree)
-    told = next((one.kind for one in laid.files if one.path == file.path), None) if laid else None
-    kind = trees.conflict_kind(file, told)
+    laid_out = _as_laid_out(worktree, file.path)
+    kind = trees.conflict_kind(file, laid_out.kind if laid_out else None)
     if kind in ("content", "add/add") and _is_binary(worktree, file):
         return "binary"
     return kind
@@ -119,13 +110,11 @@ def _is_binary(worktree: Path, file: ConflictFile) -> bool:
 
 def _marker_size(worktree: Path, path: str) -> int:
     """As it was laid out; a file that was laid out anew since has markers as the attributes say now."""
-    laid = conflict_checkout.laid(worktree)
-    size = next((file.marker_size for file in laid.files if file.path == path), None) if laid else None
-    place = worktree / path
-    if size is not None and place.is_file() and not place.is_symlink():
-        start = b"<" * size + b" "
+    laid_out, place = _as_laid_out(worktree, path), worktree / path
+    if laid_out is not None and place.is_file() and not place.is_symlink():
+        start = b"<" * laid_out.marker_size + b" "
         if any(line.startswith(start) for line in place.read_bytes().split(b"\n")):
-            return size
+            return laid_out.marker_size
     return markers.sizes_of(worktree, [path])[path]
 
 
@@ -177,27 +166,25 @@ def _take_side(worktree: Path, path: str, stage: Stage | None, place: str | None
         _take_side(worktree, path, None)
         path = place
     if stage is None:
-        _feed(worktree, ("--force-remove", "-z", "--stdin"), f"{path}\0")
+        _update_index(worktree, ("--force-remove", "-z", "--stdin"), path)
         if os.path.lexists(worktree / path) and not (worktree / path).is_dir():
             (worktree / path).unlink()
         return
     # One record takes all stages away, the next sets what was chosen.
-    _feed(
-        worktree, ("-z", "--index-info"), f"0 {'0' * len(stage.object)}\t{path}\0{stage.mode} {stage.object}\t{path}\0"
-    )
-    if stage.mode != trees.GITLINK:
-        feed = f"{path}\0".encode("utf-8", "surrogateescape")
+    nothing = "0" * len(stage.object)
+    _update_index(worktree, ("-z", "--index-info"), f"0 {nothing}\t{path}", f"{stage.mode} {stage.object}\t{path}")
+    if stage.mode != records.GITLINK:
         if (worktree / path).is_symlink():
-            registry.delete_tree(worktree / path)
-        program.done(worktree, "checkout-index", "--force", "--index", "-z", "--stdin", feed=feed)
+            worktrees.delete_tree(worktree / path)
+        program.done(worktree, "checkout-index", "--force", "--index", "-z", "--stdin", feed=records.joined([path]))
 
 
 def _add(worktree: Path, path: str) -> None:
-    _feed(worktree, ("--add", "--remove", "-z", "--stdin"), f"{path}\0")
+    _update_index(worktree, ("--add", "--remove", "-z", "--stdin"), path)
 
 
-def _feed(worktree: Path, options: tuple[str, ...], text: str) -> None:
-    answer = program.write(worktree, "update-index", *options, feed=text.encode("utf-8", "surrogateescape"))
+def _update_index(worktree: Path, options: tuple[str, ...], *lines: str) -> None:
+    answer = program.write(worktree, "update-index", *options, feed=records.joined(lines))
     if not answer.ok:
         raise Failed(f"git could not note what was chosen: {answer.reason}.", f"git -C {worktree} status")
 
@@ -211,14 +198,11 @@ def _write_over(file: Path, content: bytes) -> None:
 
 def _displaced_from(worktree: Path, path: str, sides: Iterable[str]) -> str | None:
     """Where a file belongs that was moved aside; None when it lies where it belongs. `sides` are the two commits."""
-    for end, letter in enumerate(path):
-        if letter == "~" and any(_has_path(worktree, side, path[:end]) for side in sides):
+    for end in (place for place, letter in enumerate(path) if letter == "~"):
+        names = (f"{side}:{path[:end]}" for side in sides)
+        if any(program.read(worktree, "rev-parse", "--quiet", "--verify", name).ok for name in names):
             return path[:end]
     return None
-
-
-def _has_path(worktree: Path, commit: str, path: str) -> bool:
-    return program.read(worktree, "rev-parse", "--quiet", "--verify", f"{commit}:{path}").ok
 
 
 def _make_room(worktree: Path, path: str) -> None:
@@ -227,20 +211,13 @@ def _make_room(worktree: Path, path: str) -> None:
     if others:
         message = f"{others.partition(chr(0))[0]!r} is in the way: git does not know it."
         raise Refused(message, f"git -C {worktree} status")
-    known = _indexed_below(worktree, path)
-    feed = "".join(f"{name}\0" for name in known).encode("utf-8", "surrogateescape")
-    program.done(worktree, "update-index", "--force-remove", "-z", "--stdin", feed=feed)
+    known = dict.fromkeys(entry.path for entry in records.in_index(worktree, "--", path))
+    _update_index(worktree, ("--force-remove", "-z", "--stdin"), *known)
     for name in known:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError, IsADirectoryError):
             (worktree / name).unlink()
     for folder, _, _ in os.walk(worktree / path, topdown=False):
         Path(folder).rmdir()
-
-
-def _indexed_below(worktree: Path, path: str) -> list[str]:
-    """What the index holds at a path and below."""
-    listed = program.told(worktree, "--literal-pathspecs", "ls-files", "-z", "--", path)
-    return list(dict.fromkeys(program.text(listed).split("\0")[:-1]))
 
 
 def reopen(worktree: Path, path: str) -> None:
@@ -252,8 +229,7 @@ def reopen(worktree: Path, path: str) -> None:
     sides = [(number, stage) for number, stage in enumerate((file.base, file.ours, file.theirs), 1) if stage]
     nothing = "0" * len(sides[0][1].object)
     lines = [f"0 {nothing}\t{path}", *(f"{stage.mode} {stage.object} {number}\t{path}" for number, stage in sides)]
-    feed = "".join(f"{line}\0" for line in lines).encode("utf-8", "surrogateescape")
-    program.done(worktree, "update-index", "-z", "--index-info", feed=feed)
+    _update_index(worktree, ("-z", "--index-info"), *lines)
     _lay_out_file(worktree, file)
 
 

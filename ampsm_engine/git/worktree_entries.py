@@ -7,32 +7,14 @@ written into the repository, where git sweeps away in its own time what nobody r
 import contextlib
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from ampsm_engine.errors import Failed, Refused
-from ampsm_engine.git import listing, program, repository
-from ampsm_engine.git.live import copy_index
-from ampsm_engine.git.secret_files import is_secret_file
+from ampsm_engine.git import program, records, repository
+from ampsm_engine.git.records import TreeEntry
+from ampsm_engine.git.snapshot import copy_index
+from ampsm_engine.git.unwanted_files import is_secret_file
 from ampsm_engine.private_folder import private_folder
-
-
-@dataclass(frozen=True, slots=True)
-class TreeEntry:
-    """What a tree or an index says about a path."""
-
-    mode: str
-    blob: str
-
-    @property
-    def is_file(self) -> bool:
-        """Whether it is a file with lines: no symbolic link, no submodule."""
-        return self.mode.startswith("100")
-
-    @property
-    def is_submodule(self) -> bool:
-        """Whether it is the commit of another repository."""
-        return self.mode == listing.GITLINK
 
 
 def is_inside(path: str) -> bool:
@@ -68,15 +50,12 @@ class Scratch:
 
     def in_index(self, path: str, index: Path | None = None) -> TreeEntry | None:
         """What the index has at a path; Refused when there is a conflict."""
-        variables = {"GIT_INDEX_FILE": index} if index else None
-        options = ("--literal-pathspecs", "ls-files", "--stage", "-z", "--", path)
-        for record in program.told(self.worktree, *options, variables=variables).split(b"\0"):
-            head, _, name = program.text(record).partition("\t")
-            if name == path:
-                mode, blob, stage = head.split(" ")
-                if stage != "0":
-                    raise Refused(f"There are conflicts in {path}.", f"git -C {self.worktree} status")
-                return TreeEntry(mode, blob)
+        for _, mode, name, stage in (
+            one for one in records.in_index(self.worktree, "--", path, index=index) if one.path == path
+        ):
+            if stage != "0":
+                raise Refused(f"There are conflicts in {path}.", f"git -C {self.worktree} status")
+            return TreeEntry(mode, name)
         return None
 
     def in_worktree(self, path: str) -> TreeEntry | None:
@@ -89,9 +68,8 @@ class Scratch:
         there = [path for path in found if self._is_there(path)]
         if there:
             index = self.index()
-            feed = "".join(f"{path}\0" for path in there).encode("utf-8", "surrogateescape")
             options = ("update-index", "-z", "--add", "--remove", "--stdin")
-            program.told(self.worktree, *options, feed=feed, variables={"GIT_INDEX_FILE": index})
+            program.told(self.worktree, *options, feed=records.joined(there), variables={"GIT_INDEX_FILE": index})
             found |= {path: self.in_index(path, index) for path in there}
         return found
 
@@ -134,9 +112,10 @@ class Scratch:
         ordered = sorted(entries.items(), key=lambda item: item[1] is not None)
         nothing = "0" * len(self.head)
         lines = (f"{e.mode} {e.blob}\t{path}" if e else f"0 {nothing}\t{path}" for path, e in ordered)
-        feed = "".join(f"{line}\0" for line in lines).encode("utf-8", "surrogateescape")
         variables = {"GIT_INDEX_FILE": index} if index else None
-        program.done(self.worktree, "update-index", "-z", "--index-info", feed=feed, variables=variables)
+        program.done(
+            self.worktree, "update-index", "-z", "--index-info", feed=records.joined(lines), variables=variables
+        )
 
     def tree(self, entries: Entries) -> str:
         """A tree of nothing but these entries."""

@@ -1,0 +1,1 @@
+"""The open conflict of a merge: the screen and the parts that it owns."""
