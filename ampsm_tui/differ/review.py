@@ -129,7 +129,7 @@ class Review:
         return TextLines(at, tuple(lines), total)
 
     async def refresh(self, request: DiffRequest | None = None) -> "Review | None":
-        """A new review of what `request`, or the own one, compares now; None when nothing has changed. This one stays."""
+        """A new review by `request`, or by its own; None when nothing has changed. This one stays."""
         return await self._connection.renew(self, request or self.request)
 
     def close(self) -> None:
