@@ -16,6 +16,8 @@ from hypothesis import HealthCheck, settings
 
 from ampsm_engine import redact
 
+pytest_plugins = ["tests.hang_guard"]
+
 # Whoever starts the tests in the background may have them ignore these, and every child would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 for _number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):

@@ -12,8 +12,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -32,7 +31,7 @@ _GLANCE = 0.02
 _ANSWER_LIMIT = 1024 * 1024
 """Bytes of an answer that are read."""
 
-_ROUNDS = 5
+_MORE_ROUNDS = 4
 """How often strays are looked for again: what is being ended may still start others."""
 
 
@@ -214,7 +213,7 @@ def adopt(run: RunDirectory, iteration_id: str) -> Child | None:
     written = _written(run.process)
     if written is not None:
         return _child(written) if is_alive(written) else None
-    living = {process.pid: process for process in _marked(iteration_id)}
+    living = {process.pid: process for process in strays(iteration_id)}
     leaders = [process for process in living.values() if _is_leader(process, living)]
     writers = [process for process in leaders if _writes_to(process.pid, run.stream)]
     chosen = min(writers if LINUX else leaders, key=lambda process: (process.create_time(), process.pid), default=None)
@@ -298,31 +297,26 @@ def busy_with(pid: int) -> str:
     return " ".join(named)
 
 
-@dataclass(frozen=True, slots=True)
-class Stray:
-    """A process that carries a run's mark."""
+def strays(iteration_id: str) -> "list[psutil.Process]":
+    """Every living process of this user's that carries a run's mark, but ourselves and our ancestors."""
+    import psutil
 
-    pid: int
-    command: str
-
-
-def strays(iteration_id: str, keep: Collection[int] = ()) -> list[Stray]:
-    """What still runs of a run, by its mark; never ourselves, our ancestors, or what is to be kept."""
-    return [_described(process) for process in _marked(iteration_id, frozenset(keep))]
+    own = psutil.Process()
+    spared = {own.pid, *(process.pid for process in own.parents())}
+    return [
+        process for process in psutil.process_iter() if process.pid not in spared and _carries(process, iteration_id)
+    ]
 
 
-def end_strays(iteration_id: str, grace: float, keep: Collection[int] = ()) -> list[Stray]:
-    """SIGTERM to all strays, SIGKILL to those that are left after `grace` seconds; answers all of them."""
-    ended: dict[int, Stray] = {}
-    patience = grace
-    for _ in range(_ROUNDS):
-        found = _marked(iteration_id, frozenset(keep))
+def end_strays(iteration_id: str, grace: float) -> list[str]:
+    """SIGTERM to all strays, SIGKILL to those that are left after `grace` seconds; answers their command lines."""
+    ended: dict[int, str] = {}
+    for patience in (grace, *[0.0] * _MORE_ROUNDS):
+        found = strays(iteration_id)
         if not found:
             break
-        ended |= {process.pid: _described(process) for process in found}
-        left = _signalled(found, signal.SIGTERM, patience)
-        _signalled(left, signal.SIGKILL, 1)
-        patience = 0
+        ended |= {process.pid: _command(process) for process in found}
+        _signalled(_signalled(found, signal.SIGTERM, patience), signal.SIGKILL, 1)
     return list(ended.values())
 
 
@@ -337,17 +331,6 @@ def _signalled(processes: list["psutil.Process"], number: int, patience: float) 
     while (left := [process for process in processes if _runs(process)]) and time.monotonic() < deadline:
         time.sleep(_GLANCE)
     return left
-
-
-def _marked(iteration_id: str, keep: frozenset[int] = frozenset()) -> list["psutil.Process"]:
-    """Every living process of ours with this mark, but ourselves, our ancestors and those to be kept."""
-    import psutil
-
-    own = psutil.Process()
-    spared = keep | {own.pid} | {process.pid for process in own.parents()}
-    return [
-        process for process in psutil.process_iter() if process.pid not in spared and _carries(process, iteration_id)
-    ]
 
 
 def _carries(process: "psutil.Process", iteration_id: str) -> bool:
@@ -368,10 +351,10 @@ def _runs(process: "psutil.Process") -> bool:
     return False
 
 
-def _described(process: "psutil.Process") -> Stray:
+def _command(process: "psutil.Process") -> str:
     import psutil
 
-    command: list[str] = []
     with contextlib.suppress(psutil.Error):
-        command = process.cmdline()
-    return Stray(process.pid, " ".join(command) or f"process {process.pid}")
+        if command := process.cmdline():
+            return " ".join(command)
+    return f"process {process.pid}"

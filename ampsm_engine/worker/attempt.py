@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ampsm_engine import timestamps
 from ampsm_engine.amp import command, failures, process, program, transcript
-from ampsm_engine.amp.process import Child, Stray
+from ampsm_engine.amp.process import Child
 from ampsm_engine.amp.transcript import Transcript
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError, Failed
@@ -270,8 +270,8 @@ async def end(child: Child, settings: Settings) -> None:
     await child.end(settings.number("stop.interrupt"), settings.number("stop.terminate"))
 
 
-def end_strays(iteration_id: str, settings: Settings) -> list[Stray]:
-    """End what an iteration's programs left running, unless the settings keep it; answers what was ended.
+def end_strays(iteration_id: str, settings: Settings) -> list[str]:
+    """End what an iteration's programs left running, unless the settings keep it; answers their command lines.
 
     It blocks the event loop: nothing else has to be looked after then.
     """

@@ -82,8 +82,8 @@ class Settlement:
     async def judge_work(self, said: Transcript | None) -> None:
         """What amp left: its last words, its changes, and what the script says to them."""
         # A script of a worker that died in the middle of settling, and what amp left in the background.
-        for stray in attempt.end_strays(self.iteration.id, self.settings):
-            self.facts.append(("stray", f"ended what was left running: {stray.command}"))
+        for command_line in attempt.end_strays(self.iteration.id, self.settings):
+            self.facts.append(("stray", f"ended what was left running: {command_line}"))
         result = self._last_words(said)
         if self._is_merging():
             # amp was at a conflict that a merge of ours laid out: nothing is committed before a person looked at it.

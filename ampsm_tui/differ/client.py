@@ -239,7 +239,7 @@ class Differ:
         self._ended()
 
     def _ended(self) -> None:
-        """It died. Start it anew with what it had, unless it dies of that again and again."""
+        """Start a process that died anew with the reviews that it had, unless it dies of them again and again."""
         if self._is_closed or self._loop is None:
             return
         self._transport.end(at_once=True)

@@ -129,7 +129,7 @@ class Review:
         return TextLines(at, tuple(lines), total)
 
     async def refresh(self, request: DiffRequest | None = None) -> "Review | None":
-        """The same comparison of what is there now; None when nothing changed. This one stays as it is."""
+        """A new review by `request`, or by its own; None when nothing has changed. This one stays."""
         return await self._connection.renew(self, request or self.request)
 
     def close(self) -> None:

@@ -28,7 +28,7 @@ from ampsm_tui.ask import ask, in_background, run_to_end, run_while_open
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import many_lines, one_line
 from ampsm_tui.screens.base import AppScreen
-from ampsm_tui.screens.unsent import KeptText
+from ampsm_tui.screens.kept_text import KeptText
 from ampsm_tui.widgets.choice import Choice
 from ampsm_tui.widgets.inputs import LineInput, TextInput, TroubleText
 from ampsm_tui.widgets.key_bar import KeyBar

@@ -18,7 +18,7 @@ from ampsm_engine.keymap import SEND
 from ampsm_tui.ask import run_while_open
 from ampsm_tui.bindings import bind
 from ampsm_tui.screens.dialog import Dialog
-from ampsm_tui.screens.unsent import KeptText
+from ampsm_tui.screens.kept_text import KeptText
 from ampsm_tui.widgets.inputs import LineInput, TextInput
 
 Deliver = Callable[[str], Awaitable[None]]

@@ -130,7 +130,7 @@ def progress(found: "MergePlan", done: int, text: str, width: int) -> list[Piece
     return [*lines, (), (Piece(text, "quiet"),)]
 
 
-def result(merge: "Merge", came: "MergeResult | None", name: str, width: int) -> list[PieceLine]:
+def result(merge: "Merge", done: "MergeResult | None", name: str, width: int) -> list[PieceLine]:
     """What a merge came to: where the work is, what was published, what to know besides."""
     name = one_line(name, 200)
     if merge.kind == "merge" and merge.target:
@@ -144,13 +144,13 @@ def result(merge: "Merge", came: "MergeResult | None", name: str, width: int) ->
         (Piece("✓ ", "ok"), Piece(line, "title")) if not at else (Piece("  "), Piece(line, "title"))
         for at, line in enumerate(wrapped(text, max(10, width - 2), 4))
     ]
-    commits = f", {plural(came.commits, 'commit')}" if came and came.commits else ""
+    commits = f", {plural(done.commits, 'commit')}" if done and done.commits else ""
     lines.append((Piece("  "), Piece(span + commits, "quiet")))
-    for place in came.checkouts if came else ():
+    for place in done.checkouts if done else ():
         lines += indented(f"moved along: the checkout in {one_line(place, 400)}", "quiet", width)
-    for one in came.published if came else ():
+    for one in done.published if done else ():
         lines += _published(one, width)
-    for note in came.notes if came else ():
+    for note in done.notes if done else ():
         lines += indented(f"! {one_line(note, 600)}", "warn", width)
     return lines
 

@@ -23,15 +23,7 @@ if TYPE_CHECKING:
 
 Painted = tuple[Piece, ...]
 
-_STYLES = (
-    "title",
-    "label",
-    "quiet",
-    "text",
-    "added",
-    "deleted",
-    *STATES,
-)
+_STYLES = ("title", "label", "quiet", "text", "added", "deleted", *STATES)
 
 
 class Preview(ForecastWidget):

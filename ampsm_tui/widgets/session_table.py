@@ -156,6 +156,46 @@ class RowPainter:
         return tuple(column.value(subject) for column, _ in self.columns)
 
 
+class ListViewport:
+    """Which lines of a list are on screen: all from `top` on that fit below its titles."""
+
+    def __init__(self, widget: ScrollView) -> None:
+        self.titles = 0
+        """Lines above the list that stay where they are."""
+        self._widget = widget
+
+    @property
+    def top(self) -> int:
+        """The first line of the list that is on screen."""
+        return round(self._widget.scroll_offset.y)
+
+    @property
+    def height(self) -> int:
+        """How many lines of the list fit."""
+        return max(0, self._widget.size.height - self.titles)
+
+    def indexes(self, lines: int) -> range:
+        """The lines on screen, of so many."""
+        return range(self.top, min(lines, self.top + self.height))
+
+    def index_at(self, y: int) -> int:
+        """The line of the list at a line of the widget."""
+        return y - self.titles + self.top
+
+    def refresh(self, index: int) -> None:
+        """Repaint one line of the list, if it is on screen."""
+        y = index - self.top + self.titles
+        if self.titles <= y < self._widget.size.height:
+            self._widget.refresh(Region(0, y, self._widget.size.width, 1))
+
+    def scroll_to(self, index: int, first: int) -> None:
+        """Scroll no further than needed to show a line; from above, `first` is to be seen with it."""
+        if first < self.top:
+            self._widget.scroll_to(y=first, animate=False, immediate=True)
+        elif index >= self.top + self.height:
+            self._widget.scroll_to(y=index - self.height + 1, animate=False, immediate=True)
+
+
 class SessionTable(ScrollView, ForecastWidget, can_focus=True):
     """One line a session, a heading above each group."""
 
@@ -206,9 +246,9 @@ class SessionTable(ScrollView, ForecastWidget, can_focus=True):
         super().__init__()
         self._lines = SessionLines()
         self._blended = BlendedStyles(self)
-        self._painter = RowPainter(self._blended.style, self._now, lambda: self.forecasts)
+        self._painter = RowPainter(self._blended.style, lambda: app_of(self).clock(), lambda: self.forecasts)
+        self._viewport = ListViewport(self)
         self._showing: tuple[str, ...] = ()
-        self._titles = 0
         self._expected: str | None = None
 
     @property
@@ -274,15 +314,15 @@ class SessionTable(ScrollView, ForecastWidget, can_focus=True):
         self._refresh_of(self.cursor)
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Tell what is on screen now."""
+        """Post what is on screen now."""
         super().watch_scroll_y(old_value, new_value)
-        self._tell_showing()
+        self._post_shown()
 
     def _lay_out(self) -> None:
         rows = self.board.rows if self.board else ()
         if self._painter.lay_out(self.size.width, repositories=len({row.session.repo_root for row in rows})):
             self.refresh()
-        self._titles = 1 if self.size.height >= 10 and self._painter.has_words else 0
+        self._viewport.titles = 1 if self.size.height >= 10 and self._painter.has_words else 0
 
     def _arrange(self, *, repaint: bool = False) -> None:
         how, old, at = self.arrangement, self._lines, self._lines.place(self.cursor)
@@ -290,12 +330,12 @@ class SessionTable(ScrollView, ForecastWidget, can_focus=True):
             how = replace(how, by_need=True)
         self._lines = SessionLines(arranged(self.board.rows, how) if self.board else ())
         if repaint or not self._lines.rows or self._lines.keys != old.keys:
-            self.virtual_size = Size(self.size.width, len(self._lines) + self._titles)
+            self.virtual_size = Size(self.size.width, len(self._lines) + self._viewport.titles)
             self.refresh()
         else:
             self.refresh_changed()
         self._hold_cursor(at)
-        self._tell_showing()
+        self._post_shown()
 
     def _hold_cursor(self, at: int | None) -> None:
         """The cursor stays on its session; when that is gone, on the one that took its place."""
@@ -303,28 +343,17 @@ class SessionTable(ScrollView, ForecastWidget, can_focus=True):
             self.cursor, self._expected = self._expected, None
         elif self._lines.row(self.cursor) is None:
             self.cursor = self._lines.below(at)
-        self._keep_in_sight()
+        self._scroll_to_cursor()
 
     def refresh_changed(self) -> None:
         """Repaint the lines on screen whose values differ from those that were painted."""
-        for index in self._sight():
+        for index in self._viewport.indexes(len(self._lines)):
             line = self._lines[index]
             if isinstance(line, BoardRow) and self._painter.is_stale(line):
-                self._refresh_line(index)
+                self._viewport.refresh(index)
 
-    @property
-    def _top(self) -> int:
-        return round(self.scroll_offset.y)
-
-    @property
-    def _room(self) -> int:
-        return max(0, self.size.height - self._titles)
-
-    def _sight(self) -> range:
-        return range(self._top, min(len(self._lines), self._top + self._room))
-
-    def _tell_showing(self) -> None:
-        lines = [self._lines[index] for index in self._sight()]
+    def _post_shown(self) -> None:
+        lines = [self._lines[index] for index in self._viewport.indexes(len(self._lines))]
         showing = tuple(line.session.id for line in lines if isinstance(line, BoardRow))
         if showing != self._showing:
             self._showing = showing
@@ -333,33 +362,24 @@ class SessionTable(ScrollView, ForecastWidget, can_focus=True):
     def _refresh_of(self, *session_ids: str | None) -> None:
         for session_id in session_ids:
             if (at := self._lines.place(session_id)) is not None:
-                self._refresh_line(at)
+                self._viewport.refresh(at)
 
-    def _refresh_line(self, index: int) -> None:
-        y = index - self._top + self._titles
-        if self._titles <= y < self.size.height:
-            self.refresh(Region(0, y, self.size.width, 1))
-
-    def _keep_in_sight(self) -> None:
+    def _scroll_to_cursor(self) -> None:
         at = self._lines.place(self.cursor)
-        if at is None or not self._room:
-            return
-        if (first := self._lines.top_of(at)) < self._top:
-            self.scroll_to(y=first, animate=False, immediate=True)
-        elif at >= self._top + self._room:
-            self.scroll_to(y=at - self._room + 1, animate=False, immediate=True)
+        if at is not None and self._viewport.height:
+            self._viewport.scroll_to(at, self._lines.top_of(at))
 
     def render_line(self, y: int) -> Strip:
         """One line as it is seen."""
         width = self.size.width
         if width != self._painter.width:
             self._lay_out()  # the first frame comes before the event of the first size
-        if y < self._titles:
+        if y < self._viewport.titles:
             return self._painter.titles(width)
-        index = y - self._titles + self._top
+        index = self._viewport.index_at(y)
         if index >= len(self._lines):
             if index == 1 and not self._lines.rows and self.board is not None:
-                return self._painter.note(self._emptiness(), width)
+                return self._painter.note(_empty_note(self), width)
             return Strip.blank(width, self._blended.style())
         line = self._lines[index]
         if isinstance(line, Heading):
@@ -368,19 +388,10 @@ class SessionTable(ScrollView, ForecastWidget, can_focus=True):
         look = RowState(width, session_id == self.cursor, session_id in self.marked, has_focus=self.has_focus)
         return self._painter.row(line, look)
 
-    def _emptiness(self) -> str:
-        if self.board is not None and self.board.rows:
-            return nothing_of(self.arrangement)
-        key = shown_key(self.screen, "session.new")
-        return f"No sessions yet; {key} begins one" if key else "No sessions yet"
-
-    def _now(self) -> datetime:
-        return app_of(self).clock()
-
     def on_click(self, event: events.Click) -> None:
         """The first click moves the cursor, a second one opens."""
-        index = event.y - self._titles + self._top
-        is_line = self._titles <= event.y and index < len(self._lines)
+        index = self._viewport.index_at(event.y)
+        is_line = self._viewport.titles <= event.y and index < len(self._lines)
         if is_line and isinstance(line := self._lines[index], BoardRow):
             self.cursor = line.session.id
             if event.chain > 1:
@@ -389,7 +400,7 @@ class SessionTable(ScrollView, ForecastWidget, can_focus=True):
     def action_move(self, by: int) -> None:
         """Down or up by so many sessions."""
         self.cursor = self._lines.neighbour(self.cursor, by)
-        self._keep_in_sight()
+        self._scroll_to_cursor()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Where a filter has found something its keys go from match to match; else they are the screen's."""
@@ -400,11 +411,11 @@ class SessionTable(ScrollView, ForecastWidget, can_focus=True):
     def action_match(self, by: int) -> None:
         """To the next session that the filter found, or the one before; after the last comes the first."""
         self.cursor = self._lines.neighbour(self.cursor, by, around=True)
-        self._keep_in_sight()
+        self._scroll_to_cursor()
 
     def action_page(self, by: int) -> None:
         """Half a screen down or up."""
-        self.action_move(by * max(1, self._room // 2))
+        self.action_move(by * max(1, self._viewport.height // 2))
 
     def action_choose(self) -> None:
         """Open the session under the cursor."""
@@ -421,5 +432,13 @@ class SessionTable(ScrollView, ForecastWidget, can_focus=True):
         """Move to the next session, cyclic, that waits for a person; whether there is one."""
         found = self._lines.next_needing(self.cursor)
         self.cursor = found or self.cursor
-        self._keep_in_sight()
+        self._scroll_to_cursor()
         return found is not None
+
+
+def _empty_note(table: SessionTable) -> str:
+    """What stands in a list without lines."""
+    if table.board is not None and table.board.rows:
+        return nothing_of(table.arrangement)
+    key = shown_key(table.screen, "session.new")
+    return f"No sessions yet; {key} begins one" if key else "No sessions yet"

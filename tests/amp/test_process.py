@@ -386,8 +386,8 @@ async def test_strays_are_those_with_exactly_this_mark(run, worktree, environ):
     )
     says(run)
     assert [stray.pid for stray in process.strays(ID)] == [mine.pid]
-    assert process.strays(ID, keep=[mine.pid]) == []
-    assert "sleep 1000" in until(lambda: [s.command for s in process.strays(ID) if "1000" in s.command])[0]
+    until(lambda: "1000" in psutil.Process(mine.pid).cmdline())
+    assert any("sleep 1000" in command for command in process.end_strays(ID, 5))
     for other in (*others, unmarked):
         assert other.poll() is None
         other.kill()
@@ -425,15 +425,10 @@ async def test_strays_are_asked_then_killed_and_their_last_children_too(run, wor
     )
     await ended(await process.start(sh(body), run, worktree, environ))
     pids = {pid_in(tmp_path / name) for name in ("tool", "stubborn", "breeder")}
-    assert pids <= {stray.pid for stray in process.end_strays(ID, 0.5)}
+    assert len(process.end_strays(ID, 0.5)) >= 3
+    assert not [pid for pid in pids if is_alive(identify(pid))]
     assert process.strays(ID) == []
     assert process.end_strays(ID, 0.5) == []
-
-
-async def test_ending_strays_keeps_what_is_to_be_kept(run, worktree, environ):
-    child = await process.start(sh(SLEEP), run, worktree, environ)
-    assert process.end_strays(ID, 0, keep=[child.pid]) == []
-    assert child.alive()
 
 
 @pytest.fixture

@@ -1,10 +1,14 @@
 """The review screen over a real repository and a real diff process: what is read, and how one moves in it."""
 
+from operator import attrgetter
 from pathlib import Path
 
 import pytest
+from textual.actions import parse
+from textual.binding import Binding
 
 from ampsm_tui.app import AmpsmApp
+from ampsm_tui.screens.review.screen import CHANGING, DIFF_BINDINGS, DiffScreen, ReviewScreen
 from tests.tui.builders import NOW, a_board
 from tests.tui.conftest import Camera
 from tests.tui.desk import Desk, Feed
@@ -51,6 +55,17 @@ def cursor(reviewed: Reviewed) -> str:
     y = view.viewport.y_of(view.cursor)
     assert y is not None
     return reviewed.desk.lines[view.region.y + y][view.region.x :]
+
+
+async def test_every_key_has_a_part_that_does_what_it_stands_for(reviewed: Reviewed) -> None:
+    async with reviewed.open():
+        bare = DiffScreen(reviewed.screen.pane.session, "", reviewed.screen.loader._resolve)
+        for screen, bindings in ((reviewed.screen, ReviewScreen.BINDINGS), (bare, DIFF_BINDINGS)):
+            actions = [parse(one.action) for one in bindings if isinstance(one, Binding)]
+            named = [parameters[0] for _, name, parameters in actions if name == "part"]
+            assert len(named) > 10
+            assert [one for one in named if not callable(attrgetter(one)(screen))] == []
+        assert [one for one in CHANGING if not callable(attrgetter(one)(reviewed.screen))] == []
 
 
 async def test_one_moves_by_line_hunk_and_file(reviewed: Reviewed) -> None:

@@ -15,7 +15,7 @@ from tests.tui.builders import RUNNING, a_board, a_session, an_iteration
 from tests.tui.desk import Desk
 
 KEEPERS = {
-    "screens/writing.py": "the small boxes: kept",
+    "screens/text_dialogs.py": "the small boxes: kept",
     "screens/new_session.py": "the form: kept",
     "screens/merge/pane.py": "the message of a merge: kept",
     "screens/session/follow_up.py": "the next prompt: kept",

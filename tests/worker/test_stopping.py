@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from ampsm_engine.engine import runs
@@ -153,7 +154,9 @@ def test_a_worker_that_hangs_itself_is_ended_by_force(bench: Bench, monkeypatch:
     session = bench.new()
     until(bench.flag("on").exists)
     (worker,) = bench.workers()
-    os.kill(worker.pid, signal.SIGSTOP)
+    with bench.engine.store.writing():  # not in the middle of a write: nobody else could write until it goes on
+        os.kill(worker.pid, signal.SIGSTOP)
+        until(lambda: psutil.Process(worker.pid).status() == psutil.STATUS_STOPPED)
     monkeypatch.setattr(runs, "STOP_MARGIN", 5.0)
     last = stopped(bench, session)
     assert last.outcome is Outcome.STOPPED

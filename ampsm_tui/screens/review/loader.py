@@ -68,6 +68,11 @@ class ReviewLoader:
             self._show(review, False)
             self.wanted = request_of(ends, ignores_whitespace=self._pane.ignores_whitespace)
 
+    def toggle_whitespace(self) -> None:
+        """Leave out changes of white space alone, or show them."""
+        self._pane.ignores_whitespace = not self._pane.ignores_whitespace
+        self.reopen()
+
     def reopen(self) -> Worker[None]:
         """Read the same range anew."""
         return run_while_open(self._screen, self.open(self._pane.range or WHOLE, is_same=True))

@@ -29,7 +29,7 @@ class ResolutionScreen(DiffScreen):
         "Esc leaves it to wait.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        bind("review.search", "search"),
+        bind("review.search", "part('search.open')"),
         *DIFF_BINDINGS,
         bind("conflict.accept", "accept", "Take it"),
         bind("conflict.reject", "reject", "Reject it"),

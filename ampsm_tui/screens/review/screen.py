@@ -45,25 +45,30 @@ if TYPE_CHECKING:
 FIRST_FRAME_PATIENCE = 0.1
 """Seconds after which the screen is painted without a diff: the user wants to see that the key was heard."""
 
-CHANGING = frozenset({"reject", "undo", "stage", "commit", "comment", "send", "mark", "editor"})
-"""The actions that whoever only watches may not do."""
+CHANGING = frozenset(
+    {
+        *("changes.reject", "changes.undo_reject", "changes.toggle_staged", "changes.commit", "comments.write"),
+        *("prompt.send", "marks.mark_hunk", "marks.mark_file", "external.open_editor"),
+    }
+)
+"""What whoever only watches may not have the parts do."""
 
 DIFF_BINDINGS: list[BindingType] = [
-    bind("review.next", "next(1)"),
-    bind("review.previous", "next(-1)"),
-    bind("review.filter", "filter"),
+    bind("review.next", "part('search.go_next', 1)"),
+    bind("review.previous", "part('search.go_next', -1)"),
+    bind("review.filter", "part('filter.open')"),
     bind("review.open", "open"),
-    bind("review.whole", "whole"),
-    bind("review.more", f"more({GROWTH})"),
-    bind("review.less", "less"),
-    bind("review.split", "split"),
-    bind("review.wrap", "wrap"),
-    bind("review.whitespace", "whitespace"),
-    bind("review.words", "words"),
-    bind("review.fold", "fold"),
-    bind("review.fold-all", "fold_all"),
-    bind("review.zen", "zen"),
-    bind("review.files", "files"),
+    bind("review.whole", "part('context.toggle_whole')"),
+    bind("review.more", f"part('context.grow', {GROWTH})"),
+    bind("review.less", "part('context.shrink')"),
+    bind("review.split", "part('diff_display.toggle_split')"),
+    bind("review.wrap", "part('diff_display.toggle_wrap')"),
+    bind("review.whitespace", "part('loader.toggle_whitespace')"),
+    bind("review.words", "part('diff_display.toggle_words')"),
+    bind("review.fold", "part('context.fold')"),
+    bind("review.fold-all", "part('context.fold_all')"),
+    bind("review.zen", "part('diff_display.toggle_files')"),
+    bind("review.files", "part('diff_display.toggle_files_focus')"),
 ]
 """The keys of every screen with a diff, besides the search."""
 
@@ -159,66 +164,16 @@ class DiffScreen(AppScreen[None]):
             self.filter.apply("")
         self.view.focus()
 
-    def action_search(self) -> None:
-        """Type what to search for."""
-        self.search.open()
-
-    def action_next(self, way: int) -> None:
-        """Go to the next match; without a search, to the next hunk that is not viewed."""
-        self.search.go_next(way)
-
-    def action_filter(self) -> None:
-        """Type which files to show."""
-        self.filter.open()
+    def action_part(self, name: str, *arguments: object) -> None:
+        """Have a part of the screen do what a key stands for: `name` is the part and its method, as `search.open`."""
+        part, method = name.split(".")
+        work = getattr(getattr(self, part), method)(*arguments)
+        if asyncio.iscoroutine(work):
+            run_while_open(self, work)
 
     def action_open(self) -> None:
         """Fold or open what is under the cursor, or show more lines at a gap."""
         self.context.open_row()
-
-    def action_whole(self) -> None:
-        """Show the whole file, or its changes alone."""
-        self.context.toggle_whole()
-
-    def action_more(self, count: int) -> None:
-        """Show more lines around the hunk."""
-        self.context.grow(count)
-
-    def action_less(self) -> None:
-        """Show the hunk without the lines that were added."""
-        self.context.shrink()
-
-    def action_split(self) -> None:
-        """Draw the sides side by side, or one below the other."""
-        self.diff_display.toggle_split()
-
-    def action_wrap(self) -> None:
-        """Wrap long lines, or cut them."""
-        self.diff_display.toggle_wrap()
-
-    def action_whitespace(self) -> None:
-        """Leave out changes of white space alone, or show them."""
-        self.pane.ignores_whitespace = not self.pane.ignores_whitespace
-        self.loader.reopen()
-
-    def action_words(self) -> None:
-        """Mark the changed words, or not."""
-        self.diff_display.toggle_words()
-
-    def action_fold(self) -> None:
-        """Fold the hunk or the file, or open it."""
-        self.context.fold()
-
-    def action_fold_all(self) -> None:
-        """Fold all files, or open them."""
-        self.context.fold_all()
-
-    def action_zen(self) -> None:
-        """Hide the list of files, or show it."""
-        self.diff_display.toggle_files()
-
-    def action_files(self) -> None:
-        """Move the keys into the list of files, or back."""
-        self.diff_display.toggle_files_focus()
 
     def action_back(self) -> None:
         """Out of what is open, and at last out of the screen."""
@@ -250,27 +205,27 @@ class ReviewScreen(DiffScreen):
         "c comments on a line; S sends all comments as amp's next prompt.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        bind("review.read-on", "read_on", "Read on"),
-        bind("review.mark", "mark('hunk')", "Viewed"),
-        bind("review.mark-file", "mark('file')"),
-        bind("review.comment", "comment", "Comment"),
+        bind("review.read-on", "part('marks.read_on')", "Read on"),
+        bind("review.mark", "part('marks.mark_hunk')", "Viewed"),
+        bind("review.mark-file", "part('marks.mark_file')"),
+        bind("review.comment", "part('comments.write')", "Comment"),
         bind("review.select", "select"),
-        bind("review.send", "send", "Send"),
-        bind("review.comments", "comments"),
-        bind("review.note", "note(1)"),
-        bind("review.note-before", "note(-1)"),
-        bind("review.reject", "reject", "Reject"),
-        bind("review.undo", "undo"),
-        bind("review.stage", "stage"),
-        bind("review.commit", "commit"),
-        bind("review.editor", "editor"),
-        bind("review.copy", "copy('text')"),
-        bind("review.copy-place", "copy('place')"),
-        bind("review.search", "search", "Search"),
+        bind("review.send", "part('prompt.send')", "Send"),
+        bind("review.comments", "part('comments.list_all')"),
+        bind("review.note", "part('comments.go_next', 1)"),
+        bind("review.note-before", "part('comments.go_next', -1)"),
+        bind("review.reject", "part('changes.reject')", "Reject"),
+        bind("review.undo", "part('changes.undo_reject')"),
+        bind("review.stage", "part('changes.toggle_staged')"),
+        bind("review.commit", "part('changes.commit')"),
+        bind("review.editor", "part('external.open_editor')"),
+        bind("review.copy", "part('external.copy')"),
+        bind("review.copy-place", "part('external.copy_place')"),
+        bind("review.search", "part('search.open')", "Search"),
         *DIFF_BINDINGS,
-        bind("review.range", "range", "Range"),
-        bind("review.since", "since"),
-        bind("review.refresh", "refresh"),
+        bind("review.range", "part('ranges.choose')", "Range"),
+        bind("review.since", "part('ranges.toggle_looked')"),
+        bind("review.refresh", "part('updates.refresh')"),
         bind("back", "back"),
         bind("quit", "leave", "Leave"),
     ]
@@ -348,7 +303,7 @@ class ReviewScreen(DiffScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Refuse whoever only watches what changes something."""
-        if app_of(self).read_only and action in CHANGING:
+        if action == "part" and parameters[0] in CHANGING and app_of(self).read_only:
             return False
         return super().check_action(action, parameters)
 
@@ -369,85 +324,15 @@ class ReviewScreen(DiffScreen):
             return None
         return super().dismiss(result)
 
-    def action_read_on(self) -> None:
-        """Go a screen down; at the end of a file that is viewed then, and the next one is read."""
-        self.marks.read_on()
-
-    def action_mark(self, what: str) -> None:
-        """Mark the hunk or the file under the cursor as viewed, or not."""
-        if what == "hunk":
-            self.marks.mark_hunk()
-        else:
-            self.marks.mark_file()
-
-    def action_comment(self) -> None:
-        """Comment on what is under the cursor or selected."""
-        self.comments.write()
-
     def action_select(self) -> None:
         """Begin to select lines, or end it."""
         self.view.selected_from = self.view.cursor if self.view.selected_from is None else None
         self.view.refresh()
 
-    @in_background
-    async def action_send(self) -> None:
-        """Send the comments to amp."""
-        await self.prompt.send()
-
-    def action_comments(self) -> None:
-        """List all comments of the review."""
-        self.comments.list_all()
-
-    def action_note(self, way: int) -> None:
-        """Go to the next comment."""
-        self.comments.go_next(way)
-
     def action_open(self) -> None:
         """Edit the comment under the cursor; on all else as on every diff."""
         if not self.comments.edit():
             super().action_open()
-
-    def action_reject(self) -> None:
-        """Take back the hunk, or all that happened to the file."""
-        self.changes.reject()
-
-    @in_background
-    async def action_undo(self) -> None:
-        """Bring back what was rejected last."""
-        await self.changes.undo_reject()
-
-    @in_background
-    async def action_stage(self) -> None:
-        """Stage what is under the cursor, or take it out again."""
-        await self.changes.toggle_staged()
-
-    def action_commit(self) -> None:
-        """Commit what is staged."""
-        self.changes.commit()
-
-    def action_editor(self) -> None:
-        """Open the file in the editor."""
-        self.external.open_editor()
-
-    def action_copy(self, what: str) -> None:
-        """Copy the lines or the hunk under the cursor, or its place."""
-        if what == "text":
-            self.external.copy()
-        else:
-            self.external.copy_place()
-
-    @in_background
-    async def action_range(self) -> None:
-        """Choose which changes are shown."""
-        await self.ranges.choose()
-
-    def action_since(self) -> None:
-        """Show what changed since the last look, or go back from that."""
-        self.ranges.toggle_looked()
-
-    def action_refresh(self) -> None:
-        """Renew the diff now."""
-        self.updates.refresh()
 
     @in_background
     async def action_leave(self) -> None:

@@ -1,20 +1,29 @@
 """What the session screen shows: the timeline, and beside it a transcript or what an entry of the timeline opens."""
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from textual.widgets import ContentSwitcher
 
-from ampsm_engine.model import BoardRow, Iteration, State
+from ampsm_engine import labels
+from ampsm_engine.model import BoardRow, Iteration, Outcome, ScriptResult, State, Tally
+from ampsm_engine.plain_text import plural
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open
-from ampsm_tui.clean import many_lines
+from ampsm_tui.clean import fit, many_lines, one_line
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.session.history import SessionHistory
-from ampsm_tui.screens.session.texts import ending_text, files_text
 from ampsm_tui.widgets.timeline import EntryKind, Timeline, TimelineEntry, timeline_entries
 from ampsm_tui.widgets.transcript.block_view import BlockView
 from ampsm_tui.widgets.transcript.blocks import Block, BlockKind
 from ampsm_tui.widgets.transcript.view import ShownIteration, TranscriptPane
+
+if TYPE_CHECKING:
+    from ampsm_engine.engine.history import FileChange
+
+_LETTERS = {"added": "A", "modified": "M", "deleted": "D", "renamed": "R", "copied": "C", "typechange": "T"}
+_MARKS = {Outcome.DONE: "✓", Outcome.FAILED: "✗", Outcome.CRASHED: "✗", Outcome.STOPPED: "◆"}
 
 
 class TextReader(BlockView):
@@ -56,7 +65,7 @@ class SessionContent:
                     prompt=iteration.prompt,
                     worktree=row.session.worktree_path,
                     is_live=iteration.state is not State.SETTLED,
-                    ending=ending_text(iteration),
+                    ending=_ending_text(iteration),
                 )
             )
         if self._history.answer is not None:
@@ -132,7 +141,7 @@ class SessionContent:
         engine = app_of(self._screen).engine
         if entry.kind is EntryKind.COMMIT:
             files = await ask(history.commit_files, engine, self._history.session_id, entry.subject)
-            self._read(f"{entry.title}\n{entry.detail}", files_text(files or ()))
+            self._read(f"{entry.title}\n{entry.detail}", _files_text(files or ()))
         else:
             output = await ask(history.script_output, engine, entry.subject, entry.number)
             self._read(entry.title, output or "", end=True)
@@ -144,3 +153,73 @@ class SessionContent:
     def _turn_to(self, what: str) -> None:
         self.switcher.current = what
         self.focus()
+
+
+def _files_text(files: Sequence["FileChange"]) -> str:
+    """A line for each file of a commit: what became of it, lines added and removed, its path."""
+    if not files:
+        return "It changes no file."
+    lines = []
+    for file in files:
+        counts = "binary" if file.binary else f"+{file.additions or 0} -{file.deletions or 0}"
+        moved = f"{one_line(file.old_path)} → " if file.old_path else ""
+        lines.append(f"{_LETTERS.get(file.kind, '?')}  {fit(counts, 11)} {moved}{one_line(file.path)}")
+    total = plural(len(files), "file")
+    added, removed = sum(file.additions or 0 for file in files), sum(file.deletions or 0 for file in files)
+    return "\n".join([*lines, "", f"{total}, +{added} -{removed}"])
+
+
+def _ending_text(iteration: Iteration) -> str:
+    """How an iteration ended, or that it waits; the first sign of a line says how bad it is. Empty while amp works."""
+    if iteration.state is State.QUEUED:
+        return "◆ waits for its turn"
+    if iteration.state is not State.SETTLED:
+        return ""
+    return "\n".join(_ending_lines(iteration))
+
+
+def _ending_lines(iteration: Iteration) -> Iterator[str]:
+    outcome = iteration.outcome or Outcome.CRASHED
+    words = [f"{_MARKS[outcome]} {outcome.value}"]
+    if iteration.duration_ms is not None:
+        words.append(f"in {labels.duration(iteration.duration_ms)}")
+    if iteration.attempts > 1:
+        words.append(f"at the {_ordinal(iteration.attempts)} attempt")
+    yield " ".join(words)
+    if iteration.error:
+        yield f"✗ {many_lines(iteration.error, 2_000).strip()}"
+    if iteration.hint:
+        yield f"  {many_lines(iteration.hint, 500).strip()}"
+    if iteration.tally.token_usage is not None:
+        yield f"  {_tokens_text(iteration.tally)}"
+    yield from _work_lines(iteration, outcome)
+
+
+def _work_lines(iteration: Iteration, outcome: Outcome) -> Iterator[str]:
+    """What came of it in the repository."""
+    if iteration.commit_sha:
+        files = iteration.changed_files
+        yield f"  commit {iteration.commit_sha[:8]}, {plural(files, 'file')}"
+    elif outcome is Outcome.DONE:
+        yield "  nothing was changed"
+    if iteration.test_result is ScriptResult.PASS:
+        yield "✓ the script passed"
+    elif iteration.test_result is ScriptResult.FAIL:
+        yield f"✗ the script failed with exit code {iteration.test_exit_code}"
+
+
+def _tokens_text(tally: Tally) -> str:
+    """Tokens and turns: `12.3k tokens (1.2k in, 3.4k out, 7.7k from cache), 4 turns`."""
+    parts = [
+        (tally.input_tokens, "in"),
+        (tally.output_tokens, "out"),
+        (tally.cache_creation_tokens, "to cache"),
+        (tally.cache_read_tokens, "from cache"),
+    ]
+    known = ", ".join(f"{labels.count(number)} {word}" for number, word in parts if number)
+    total = f"{labels.count(tally.token_usage)} tokens" + (f" ({known})" if known else "")
+    return f"{total}, {plural(tally.turns, 'turn')}"
+
+
+def _ordinal(number: int) -> str:
+    return {2: "2nd", 3: "3rd"}.get(number, f"{number}th")

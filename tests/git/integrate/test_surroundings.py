@@ -190,7 +190,7 @@ def test_sides_that_merged_each_other_are_squashed_on_the_base(bench: Bench) -> 
     assert bench.sha(f"{made.tip}^") == bench.base
 
 
-def test_foreseeing_writes_nothing(bench: Bench) -> None:
+def test_a_forecast_writes_nothing(bench: Bench) -> None:
     bench.amp({"a.txt": lines(_3="amp"), "b.txt": lines(_1="amp")})
     bench.on_base({"a.txt": lines(_3="base"), "b.txt": lines(_20="base")})
     objects = bench.git("count-objects", "-v")
