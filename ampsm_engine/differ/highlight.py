@@ -91,7 +91,7 @@ class ColouredPart(NamedTuple):
 
 def coloured(content: bytes, language: str) -> Iterator[ColouredPart | None]:
     """The parts of a blob as they get ready; None is a chance to do something else. Plain blobs are one empty part."""
-    lexer = _lexer(language or _by_head(content[:200])) if _may(content) else None
+    lexer = _lexer(language or _by_head(content[:200])) if _is_colourable(content) else None
     if lexer is None:
         yield ColouredPart(0, array("I", [0]), array("H"), is_last=True)
         return
@@ -174,7 +174,7 @@ def _class(token: _TokenType) -> int:
     return number
 
 
-def _may(content: bytes) -> bool:
+def _is_colourable(content: bytes) -> bool:
     return 0 < len(content) <= LARGEST and _LONG_LINE.search(content) is None and b"\0" not in content[:8_000]
 
 

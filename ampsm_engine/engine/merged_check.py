@@ -86,12 +86,12 @@ def prove(engine: Engine, session: Session) -> Proven:
         files = sorted({file for one in missing for file in one.files})
         proven = Proven(not missing, how, name, tuple(left.values()), tuple(files), uncommitted, lying)
         if proven.in_base:
-            return replace(proven, taken_back=_taken_back(engine, session, name, base, tips[-1]))
+            return replace(proven, taken_back=_reverted_files(engine, session, name, base, tips[-1]))
         found = found or proven
     return found or Proven(False, "not", session.base_branch, uncommitted=uncommitted, inventory=lying)
 
 
-def _taken_back(engine: Engine, session: Session, name: str, base: str, tip: str) -> tuple[str, ...]:
+def _reverted_files(engine: Engine, session: Session, name: str, base: str, tip: str) -> tuple[str, ...]:
     """Files of the merged work that a branch has reverted since, by our merges or by the session's start."""
     root = Path(session.repo_root)
     done = [one for one in engine.store.merges.of(session.id) if one.state is MergeState.DONE and one.target == name]

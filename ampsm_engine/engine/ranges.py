@@ -44,7 +44,7 @@ def choices(engine: Engine, session_id: str) -> tuple[RangeChoice, ...]:
     store = engine.store
     session = store.sessions.get(session_id)
     place = views.place_of(session)
-    looked = store.reviews.looked(session_id)
+    looked = store.reviews.last_reviewed(session_id)
     again = looked is not None and pinned_refs.looked(place, session_id) == looked.tree
     found = [RangeChoice(WHOLE, "the whole session", f"since {session.base_branch}")]
     if looked is not None and again:
@@ -158,4 +158,4 @@ def remember_viewed(engine: Engine, session_id: str, tree: str, objects: str | N
     """
     session = engine.store.sessions.get(session_id)
     pinned_refs.keep_looked(views.place_of(session), session.id, tree, Path(objects) if objects else None)
-    engine.store.reviews.set_looked(session.id, tree)
+    engine.store.reviews.set_last_reviewed(session.id, tree)

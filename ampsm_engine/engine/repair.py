@@ -52,11 +52,11 @@ def find_disagreements(engine: Engine, *, apply: bool = False, path: Path | None
         of_this = [session for session in every if Path(session.repo_root).resolve() == root]
         # Sessions whose links are yet to be made account for their old places, which git lists, and for the new ones.
         moving = [one for move in unlinked if move.repo.root.resolve() == root for one in (move.session, move.moved)]
-        findings += _repository(engine, root, of_this, moving, runs, apply=apply)
+        findings += _repository_findings(engine, root, of_this, moving, runs, apply=apply)
     return tuple(findings)
 
 
-def _repository(
+def _repository_findings(
     engine: Engine,
     root: Path,
     sessions: list[Session],
@@ -75,9 +75,9 @@ def _repository(
         rebuilt = reconstruction.find_lost(engine, repo, sessions, runs, apply=apply)
         sessions = [*sessions, *rebuilt.sessions] if apply else sessions
         listed = {tree.path.resolve() for tree in worktrees.listed(repo)}
-        found = [_lost(engine, repo, one, apply=apply) for one in sessions if _is_lost(one, listed)]
+        found = [_repair_worktree(engine, repo, one, apply=apply) for one in sessions if _lacks_worktree(one, listed)]
         found += [
-            _trashed(engine, repo, one, apply=apply)
+            _repair_trashed(engine, repo, one, apply=apply)
             for one in sessions
             if one.trashed_at and not trash.holds(root, one.id)
         ]
@@ -86,7 +86,7 @@ def _repository(
         accounted = [*sessions, *rebuilt.sessions]
         known = {Path(session.worktree_path) for session in (*accounted, *moving)}
         branches = {session.branch_name for session in (*accounted, *moving)}
-        found += [_orphan(orphan) for orphan in worktrees.orphans(repo, known, branches)]
+        found += [_orphan_finding(orphan) for orphan in worktrees.orphans(repo, known, branches)]
         found += _session_findings(engine, repo, accounted, apply=apply)
         found += _unknown_refs(repo, {session.id for session in (*accounted, *moving)})
     except AmpsmError as reason:
@@ -94,12 +94,12 @@ def _repository(
     return found
 
 
-def _is_lost(session: Session, listed: set[Path]) -> bool:
+def _lacks_worktree(session: Session, listed: set[Path]) -> bool:
     worktree = Path(session.worktree_path)
     return not session.trashed_at and (not worktree.is_dir() or worktree.resolve() not in listed)
 
 
-def _lost(engine: Engine, repo: Repo, session: Session, *, apply: bool) -> Disagreement:
+def _repair_worktree(engine: Engine, repo: Repo, session: Session, *, apply: bool) -> Disagreement:
     if repository.branch_tip(repo.root, session.branch_name) is None:
         repository.refuse_damaged(repo.root, f"{repository.BRANCHES}{session.branch_name}")
         text = f"session {session.name} has neither its worktree nor its branch {session.branch_name} any more"
@@ -130,7 +130,7 @@ def _lost(engine: Engine, repo: Repo, session: Session, *, apply: bool) -> Disag
     return Disagreement("worktree", text, action)
 
 
-def _trashed(engine: Engine, repo: Repo, session: Session, *, apply: bool) -> Disagreement:
+def _repair_trashed(engine: Engine, repo: Repo, session: Session, *, apply: bool) -> Disagreement:
     text = f"session {session.name} is marked as trashed, but {repo.root} keeps nothing of it"
     if Path(session.worktree_path).is_dir():
         text = f"the removal of session {session.name} did not come to its end; its worktree is still there"
@@ -141,7 +141,7 @@ def _trashed(engine: Engine, repo: Repo, session: Session, *, apply: bool) -> Di
     return Disagreement("trash", text, f"ampsm trash purge {session.id}")
 
 
-def _orphan(orphan: Orphan) -> Disagreement:
+def _orphan_finding(orphan: Orphan) -> Disagreement:
     if orphan.kind == "worktree":
         return Disagreement(
             "worktree", f"{orphan.path} belongs to no session: {orphan.detail}", f"ampsm adopt {orphan.path}"
@@ -162,7 +162,7 @@ def _session_findings(
     for session in sessions:
         worktree = Path(session.worktree_path)
         if not session.trashed_at and session.outside is not None:
-            yield from _outside(engine, session, apply=apply)
+            yield from _outside_findings(engine, session, apply=apply)
         if session.trashed_at or not (worktree / ".git").exists():
             continue
         if session.base_branch and not repository.resolves(repo.root, session.base_branch):
@@ -181,7 +181,7 @@ def _session_findings(
             yield from _off_branch(repo, session, worktree)
 
 
-def _outside(engine: Engine, session: Session, *, apply: bool) -> Iterator[Disagreement]:
+def _outside_findings(engine: Engine, session: Session, *, apply: bool) -> Iterator[Disagreement]:
     """What a session changed outside of its worktree and is still changed; when nothing is, its stale mark."""
     seen = f"ampsm edit {session.id} --seen"
     try:

@@ -23,7 +23,7 @@ def make_ready(engine: Engine) -> Engine:
     engine.home.ensure()
     store = engine.store
     store.open()
-    store.keep_copy()
+    store.copy_when_due()
     if working := store.merges.working():
         _recover(engine, [merge.id for merge in working])
     if creation.has_interrupted(engine.home):

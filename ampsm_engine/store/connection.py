@@ -121,7 +121,7 @@ class Database:
         with self._translating():
             migrations.check(self.connection())
 
-    def keep_copy(self) -> None:
+    def copy_when_due(self) -> None:
         """Make the copy of the day when it is due; Unfit as `check`. One that cannot be written is made another day."""
         if not copies.is_due(self.path):
             return

@@ -78,7 +78,7 @@ class Iterations(StorePart):
                 unknown = (tables.SessionRow.id == session_id) & tables.SessionRow.thread_id.is_null()
                 self._db.execute(tables.SessionRow.update(thread_id=thread_id).where(unknown))
             records.change_iteration(self._db, iteration_id, **columns)
-            records.keep_tool_calls(self._db, [replace(call, iteration_id=iteration_id) for call in tool_calls])
+            records.write_tool_calls(self._db, [replace(call, iteration_id=iteration_id) for call in tool_calls])
 
     def begin_attempt(self, iteration_id: str) -> None:
         """Count one more start of amp; NotFound, or Refused unless the iteration runs."""
@@ -192,7 +192,7 @@ class IterationQueue(StorePart):
                 return records.iteration(self._db, iteration_id)
         return None
 
-    def put_back(self, iteration_id: str) -> None:
+    def requeue(self, iteration_id: str) -> None:
         """Put an iteration back whose worker died before amp was started; Refused unless it runs. Fact: queued.
 
         When it was to stop, it is stopped instead. Its session is idle until it is claimed again.

@@ -48,7 +48,7 @@ class Merges(StorePart):
         """Open an operation. Refused in the trash, with one open already, or while an iteration runs or waits."""
         with self._db.writing():
             session = records.session(self._db, merge.session_id)
-            self._may_merge(session)
+            self._refuse_merge(session)
             records.refuse_open_merge(self._db, session)
             self._db.execute(tables.MergeRow.insert(**asdict(merge)))
             return self.get(merge.id)
@@ -64,7 +64,7 @@ class Merges(StorePart):
             if merge.state is not before:
                 message = f"The {merge.kind} of {session.name} is {merge.state} by now."
                 raise Refused(message, f"ampsm show {session.id}")
-            self._may_merge(session)
+            self._refuse_merge(session)
             if before is not MergeState.CONFLICTED:
                 records.refuse_open_merge(self._db, session)
             self._change(merge_id, state=MergeState.WORKING, step=step)
@@ -103,7 +103,7 @@ class Merges(StorePart):
         if not self._db.execute(tables.MergeRow.update(changed).where(tables.MergeRow.id == merge_id)):
             raise NotFound(f"There is no merge {merge_id}.", "ampsm ls")
 
-    def _may_merge(self, session: Session) -> None:
+    def _refuse_merge(self, session: Session) -> None:
         records.refuse_trashed(session)
         iterations = records.iterations_of(self._db, (session.id,))[session.id]
         at_work = [one for one in iterations if one.state is not State.SETTLED]

@@ -129,7 +129,7 @@ def tally_columns(tally: Tally) -> dict[str, Any]:
     return {name: getattr(tally, name) for name in _TALLY_COLUMNS} | {"token_usage": tally.token_usage}
 
 
-def keep_tool_calls(db: Database, tool_calls: Sequence[ToolCall]) -> None:
+def write_tool_calls(db: Database, tool_calls: Sequence[ToolCall]) -> None:
     """Write tool calls, each with the id of its iteration; those that are there are replaced."""
     key = (tables.ToolCallRow.iteration_id, tables.ToolCallRow.sequence)
     row = tables.ToolCallRow

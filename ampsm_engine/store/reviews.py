@@ -48,7 +48,7 @@ class Reviews(StorePart):
                     mine = (tables.ViewedHunkRow.session_id == session_id) & (tables.ViewedHunkRow.key == key)
                     self._db.execute(tables.ViewedHunkRow.delete().where(mine & (tables.ViewedHunkRow.path == path)))
 
-    def looked(self, session_id: str) -> "Looked | None":
+    def last_reviewed(self, session_id: str) -> "Looked | None":
         """The tree that was reviewed last in a session; None when none was."""
         from ampsm_engine.store import review_rows  # commands that ask nothing of reviews need not pay 3 ms for it
 
@@ -56,7 +56,7 @@ class Reviews(StorePart):
         found = self._db.select(f'SELECT {columns} FROM "lookedTrees" WHERE "sessionId" = ?', (session_id,))
         return review_rows.Looked(*found[0]) if found else None
 
-    def set_looked(self, session_id: str, tree: str) -> None:
+    def set_last_reviewed(self, session_id: str, tree: str) -> None:
         """Store the tree that was reviewed; NotFound without the session."""
         with self._db.writing():
             records.session(self._db, session_id)
@@ -88,7 +88,7 @@ class Reviews(StorePart):
         """Add a comment; the comment as stored. NotFound without its session, Refused for an empty text."""
         with self._db.writing():
             records.session(self._db, comment.session_id)
-            _need_words(comment.text)
+            _refuse_empty_text(comment.text)
             self._db.execute(tables.CommentRow.insert(**asdict(comment)))
             return self.comment(comment.id)
 
@@ -98,7 +98,7 @@ class Reviews(StorePart):
         with self._db.writing():
             self.comment(comment_id)
             if "text" in columns:
-                _need_words(str(columns["text"]))
+                _refuse_empty_text(str(columns["text"]))
                 changed = tables.changes(tables.CommentRow, columns | {"updated_at": timestamps.now()}, fixed=_FIXED)
             if changed:
                 self._db.execute(tables.CommentRow.update(changed).where(tables.CommentRow.id == comment_id))
@@ -179,6 +179,6 @@ def release(db: Database, iteration_id: str) -> None:
         db.connection().execute(f'UPDATE "{table}" SET "iterationId" = NULL WHERE "iterationId" = ?', (iteration_id,))
 
 
-def _need_words(text: str) -> None:
+def _refuse_empty_text(text: str) -> None:
     if not text.strip():
         raise Refused("A comment needs at least one visible character.", 'ampsm comment SESSION PATH:LINE "TEXT"')

@@ -166,7 +166,7 @@ class Sessions(StorePart):
                 kept = [getattr(tables.IterationRow, name) for name in columns if name not in ("id", "session_id")]
                 insert = tables.IterationRow.insert(**columns)
                 self._db.execute(insert.on_conflict(conflict_target=(tables.IterationRow.id,), preserve=kept))
-            records.keep_tool_calls(self._db, tool_calls)
+            records.write_tool_calls(self._db, tool_calls)
             records.note(self._db, "rebuilt", text, session_id=session.id)
         copies.note_repository(self._db.path, session.repo_root)
 

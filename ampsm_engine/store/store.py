@@ -85,9 +85,9 @@ class PatientStore(Store):
         """As `Database.check`, once the database can be used."""
         self.tried(super().check)
 
-    def keep_copy(self) -> None:
-        """As `Database.keep_copy`, once the database can be used."""
-        self.tried(super().keep_copy)
+    def copy_when_due(self) -> None:
+        """As `Database.copy_when_due`, once the database can be used."""
+        self.tried(super().copy_when_due)
 
     def data_version(self) -> int:
         """As `Database.data_version`, once the database can be used."""

@@ -132,7 +132,7 @@ class Worker:
             await self._give_up(run, reason)
         self._say(f"is done with {iteration.id}")
         try:
-            self.store.keep_copy()
+            self.store.copy_when_due()
         except AmpsmError as reason:
             self._say(f"{reason.message} {reason.hint}")
 

@@ -62,7 +62,7 @@ class Run:
         if adopted:
             self.child = process.adopt(self.directory, self.iteration.id)
             if self.child is None and self._never_started():
-                self.store.queue.put_back(self.iteration.id)
+                self.store.queue.requeue(self.iteration.id)
                 if self.store.iterations.get(self.iteration.id).state is State.SETTLED:  # it was to stop
                     run_directory.clean(self.directory)
                 return False

@@ -117,7 +117,7 @@ def test_what_happened_after_the_copy_is_added_to_it(bench: Bench) -> None:
     session = bench.new("First")
     bench.settled(session)
     bench.quiet()
-    bench.engine.store.keep_copy()
+    bench.engine.store.copy_when_due()
     iteration = bench.iterate(session, "Second")
     bench.settled(session)
     bench.quiet()

@@ -123,7 +123,7 @@ class TheStore(RuleBasedStateMachine):
     @rule(key=iterations)
     def requeue(self, key: str) -> None:
         may = self.states.get(key) is State.RUNNING
-        self.tried(may, self.store.queue.put_back, key)
+        self.tried(may, self.store.queue.requeue, key)
         if may:
             self.states[key] = State.SETTLED if key in self.asked else State.QUEUED
             self.statuses[self.owners[key]] = Status.IDLE

@@ -78,7 +78,7 @@ def test_what_leaves_the_queue_opens_again(kept: Store, way: str) -> None:
 def test_what_began_stays_sent(kept: Store) -> None:
     kept.queue.add(an_iteration("i1"), answers=["c1"])
     kept.queue.claim()
-    kept.queue.put_back("i1")
+    kept.queue.requeue("i1")
     assert kept.reviews.comment("c1").state is CommentState.SENT
     kept.queue.claim()
     kept.queue.ask_to_stop("s1")
@@ -116,9 +116,9 @@ def test_comments_change_and_go(kept: Store) -> None:
 
 def test_all_of_it_goes_with_the_session(kept: Store) -> None:
     kept.reviews.mark_viewed("s1", [("a", "k")], viewed=True)
-    kept.reviews.set_looked("s1", "1" * 40)
-    kept.reviews.set_looked("s1", "2" * 40)
-    assert kept.reviews.looked("s1").tree == "2" * 40
+    kept.reviews.set_last_reviewed("s1", "1" * 40)
+    kept.reviews.set_last_reviewed("s1", "2" * 40)
+    assert kept.reviews.last_reviewed("s1").tree == "2" * 40
     kept.queue.add(an_iteration("i1"), answers=["c1", "r1"])
     kept.sessions.update("s1", status=Status.IDLE)
     kept.sessions.remove("s1")
@@ -126,7 +126,7 @@ def test_all_of_it_goes_with_the_session(kept: Store) -> None:
         kept.reviews.comments("s1"),
         kept.reviews.rejections("s1"),
         kept.reviews.viewed("s1"),
-        kept.reviews.looked("s1"),
+        kept.reviews.last_reviewed("s1"),
     ) == (
         (),
         (),

@@ -85,7 +85,7 @@ def test_broken_pages_cost_only_the_rows_on_them(database: Path) -> None:
 @pytest.mark.parametrize("seed", one_in(3, range(6)))
 def test_noise_anywhere_ends_in_a_sound_store(database: Path, seed: int) -> None:
     store = filled(database, 30)
-    store.keep_copy()
+    store.copy_when_due()
     store.close()
     luck = random.Random(seed)
     size = database.stat().st_size
@@ -119,7 +119,7 @@ LOSSES: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize("how", one_in(2, LOSSES))
 def test_with_a_copy_no_session_is_lost(database: Path, how: str) -> None:
     store = filled(database)
-    store.keep_copy()
+    store.copy_when_due()
     store.close()
     LOSSES[how](database)
     assert recovered(database) == {f"s{number:03}" for number in range(60)}
@@ -146,7 +146,7 @@ def test_an_empty_database_beside_its_log_gives_what_the_log_holds(database: Pat
 
 def test_fresher_rows_win_over_the_copy(database: Path) -> None:
     store = filled(database, 5)
-    store.keep_copy()
+    store.copy_when_due()
     store.sessions.update("s001", name="a new name")
     store.sessions.add(a_session("later"))
     checkpoint(store)
@@ -159,7 +159,7 @@ def test_what_waited_when_the_copy_was_made_does_not_begin_by_itself(database: P
     store = Store(database)
     store.sessions.add(a_session())
     store.queue.add(an_iteration())
-    store.keep_copy()
+    store.copy_when_due()
     store.close()
     database.unlink()
     for part in database_files.file_parts(database)[1:]:
@@ -194,7 +194,7 @@ def test_a_lost_database_that_another_process_has_open_is_left_alone(database: P
 
 def test_a_folder_in_its_place_is_told_with_the_way_out(database: Path) -> None:
     store = filled(database, 3)
-    store.keep_copy()
+    store.copy_when_due()
     store.close()
     for part in database_files.file_parts(database):
         part.unlink(missing_ok=True)
@@ -209,9 +209,9 @@ def test_a_folder_in_its_place_is_told_with_the_way_out(database: Path) -> None:
 
 def test_a_copy_is_made_once_a_day_and_few_are_kept(database: Path) -> None:
     store = filled(database, 2)
-    store.keep_copy()
+    store.copy_when_due()
     (first,) = copies.existing(database)
-    store.keep_copy()
+    store.copy_when_due()
     assert copies.existing(database) == [first]
     assert stat.S_IMODE(first.stat().st_mode) == 0o600
     assert stat.S_IMODE(first.parent.stat().st_mode) == 0o700
@@ -221,7 +221,7 @@ def test_a_copy_is_made_once_a_day_and_few_are_kept(database: Path) -> None:
         os.utime(made, (time.time() - copies.EVERY * (10 - day),) * 2)
     os.utime(first, (time.time() - copies.EVERY - 60,) * 2)
     store.sessions.add(a_session("new"))
-    store.keep_copy()
+    store.copy_when_due()
     found = copies.existing(database)
     assert len(found) == copies.KEPT
     assert first in found
@@ -231,20 +231,20 @@ def test_a_copy_is_made_once_a_day_and_few_are_kept(database: Path) -> None:
 
 def test_a_store_without_sessions_takes_no_copys_place(database: Path) -> None:
     Store(database).open()
-    Store(database).keep_copy()
+    Store(database).copy_when_due()
     assert copies.existing(database) == []
 
 
 def test_a_copy_of_a_broken_database_is_not_kept(database: Path) -> None:
     store = filled(database)
-    store.keep_copy()
+    store.copy_when_due()
     (sound,) = copies.existing(database)
     os.utime(sound, (time.time() - copies.EVERY - 60,) * 2)
     store.close()
     pages = database.stat().st_size // PAGE
     overwrite(database, pages // 2 * PAGE, 2 * PAGE)
     with pytest.raises(Unfit, match="set aside"):
-        Store(database).keep_copy()
+        Store(database).copy_when_due()
     assert copies.existing(database) == [sound]
     assert len(Store(database).sessions.all()) == 60
 

@@ -119,7 +119,7 @@ def test_the_first_thread_that_is_known_stays(store: Store) -> None:
 def test_an_iteration_goes_back_to_the_front_of_the_queue(store: Store) -> None:
     running(store)
     store.queue.add(an_iteration("i2"))
-    store.queue.put_back("i1")
+    store.queue.requeue("i1")
     iteration = store.iterations.get("i1")
     assert (iteration.state, iteration.start_time, store.sessions.get("s1").status) == (State.QUEUED, None, Status.IDLE)
     assert store.queue.claim().id == "i1"
@@ -128,7 +128,7 @@ def test_an_iteration_goes_back_to_the_front_of_the_queue(store: Store) -> None:
 def test_an_iteration_that_was_to_stop_does_not_run_again(store: Store) -> None:
     running(store)
     store.queue.ask_to_stop("s1")
-    store.queue.put_back("i1")
+    store.queue.requeue("i1")
     iteration = store.iterations.get("i1")
     assert (iteration.state, iteration.outcome) == (State.SETTLED, Outcome.STOPPED)
     assert store.queue.claim() is None
@@ -167,7 +167,7 @@ def test_a_prompt_can_be_edited_and_dropped_until_it_starts(store: Store) -> Non
 VERBS = {
     "record": lambda store: store.iterations.record("i1", tally=Tally(turns=9), offset=9, **NOTHING),
     "begin_attempt": lambda store: store.iterations.begin_attempt("i1"),
-    "requeue": lambda store: store.queue.put_back("i1"),
+    "requeue": lambda store: store.queue.requeue("i1"),
     "begin_settling": lambda store: store.iterations.begin_settling("i1", outcome=Outcome.FAILED),
     "settle": lambda store: store.iterations.settle("i1", status=Status.DONE, facts=[("never", "")]),
 }

@@ -269,7 +269,7 @@ class ReviewScreen(DiffScreen):
         """Show what is new since the last look, once something was viewed, with the marks and comments in the store."""
         reviews, session_id = app_of(self).engine.store.reviews, self.pane.session.id
         viewed, comments, looked = await asyncio.to_thread(
-            lambda: (reviews.viewed(session_id), reviews.comments(session_id), reviews.looked(session_id))
+            lambda: (reviews.viewed(session_id), reviews.comments(session_id), reviews.last_reviewed(session_id))
         )
         self.marks.marks = Marks(viewed)
         self.comments.take(comments)
