@@ -1,0 +1,263 @@
+"""Every screen is left in the middle of everything that it waits for: the app lives on, and what it made is made.
+
+The dice say what is held, how the screen is left, how many turns of the loop later the answer comes, and whether it is
+a refusal. Another seed: `SOAK_SEED=7 pytest tests/tui/test_leaving_midway.py`.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ampsm_engine.engine.drafts import RepositoryOffer
+from ampsm_engine.engine.scripts import ScriptOutput
+from ampsm_engine.errors import Refused
+from ampsm_engine.git.values import FileChange
+from ampsm_engine.merging.values import MergeResult
+from ampsm_engine.model import MergeState, State
+from ampsm_tui.app import AmpsmApp
+from ampsm_tui.screens import new_session, script
+from ampsm_tui.screens.conflict import completion
+from ampsm_tui.screens.first_run import FirstRunScreen
+from ampsm_tui.screens.keys import KeysScreen
+from ampsm_tui.screens.merge import run
+from ampsm_tui.widgets.choice import Choice
+from tests.soak import SEED, dice, one_in
+from tests.tui.builders import DONE, RUNNING, a_board, a_session, ago, an_iteration
+from tests.tui.desk import Desk
+from tests.tui.merges import FILES, a_merge, a_plan, a_preflight, some_conflicts
+from tests.tui.streams import a_history
+from tests.waiting import becomes
+
+MADE = a_session("made", id="s2").session
+IDLE_ROW = a_session("fix login", id="s1", iterations=2)
+DONE_ROW = a_session("fix login", DONE, id="s1")
+BUSY_ROW = replace(a_session("fix login", RUNNING, id="s1", iterations=2), queued=1, iterations=3)
+WAITING = an_iteration("s1", 3, state=State.QUEUED, outcome=None, start_time=None, queued_at=ago(minutes=1))
+MERGED = MergeResult(IDLE_ROW.session, a_merge(), 2, ("/home/ada/shop",))
+UNKNOWN = replace(a_preflight(), script="not run")
+OUTPUT = ScriptOutput("12 passed\n", 10, running=False, exit_code=0, seconds=4.2)
+
+Key = str | Callable[[AmpsmApp], object]
+
+FINISHED_WITHOUT_A_SCREEN = {"new", "store", "restore_last", "edit_queued"}
+"""What makes or moves something is brought to its end, whoever has left."""
+
+
+def never(*_: object, **__: object) -> Any:
+    """An answer that does not come."""
+    return asyncio.get_running_loop().create_future()
+
+
+@dataclass(frozen=True)
+class Way:
+    """Keys that lead, from the list, to verbs that are waited for."""
+
+    name: str
+    keys: tuple[Key, ...]
+    verbs: tuple[str, ...]
+    row: Any = IDLE_ROW
+    answers: dict[str, Any] = field(default_factory=dict)
+
+
+def set_repository(app: AmpsmApp) -> None:
+    app.screen.query_one("#repo", Choice).value = "/somewhere"
+
+
+CONFLICTED = {"open_merges": lambda *_: {"s1": a_merge(MergeState.CONFLICTED)}}
+QUEUE = {"timeline": lambda *_: a_history(IDLE_ROW, an_iteration("s1", 1), WAITING)}
+AFTER_MERGE = {"last_undoable": lambda *_: a_merge()}
+WITH_SCRIPT = {"preflight": lambda *_, **__: UNKNOWN}
+
+WAYS = (
+    Way("session", ("enter", "m", "x", "enter"), ("timeline", "prompts", "iterate")),
+    Way("queue", ("enter", "tab", "enter", "x", "enter"), ("queued_prompt", "edit_queued"), BUSY_ROW, QUEUE),
+    Way("queue, taken out", ("enter", "tab", "d"), ("queued_prompt", "drop_queued"), BUSY_ROW, QUEUE),
+    Way("commit", ("enter", "t", "j", "enter"), ("commit_files",)),
+    Way("script's output", ("enter", "t", "j", "j", "j", "enter"), ("script_output",)),
+    Way("form", ("n", "x", "ctrl+g"), ("repository_offer", "check", "new", "iterate")),
+    Way("form, another place", ("n", set_repository), ("completions", "repository_offer")),
+    Way("form, from a file", ("n", "ctrl+o", "x", "enter"), ("prompt_in",)),
+    Way("merge", ("M", "enter", "ctrl+g"), ("open_merges", "preflight", "plan", "merge", "describe_loss")),
+    Way("merge, called off", ("M", "enter", "ctrl+g", "escape"), ("call_off",), answers={"merge": never}),
+    Way("merge, a script", ("M",), ("start", "read_output", "script_result"), answers=WITH_SCRIPT),
+    Way("merge, onto", ("M", "enter", "o", "x", "enter"), ("plan",)),
+    Way("merge, a patch", ("M", "enter", "x", "x", "enter"), ("check_patch",)),
+    Way("merge, undone", ("M", "u", "y"), ("last_undoable", "undo"), DONE_ROW, AFTER_MERGE),
+    Way("merge, cleaned up", ("M", "d", "y"), ("describe_loss", "remove"), DONE_ROW, AFTER_MERGE),
+    Way("conflict", ("M", "b", "z"), ("conflicts", "resolve", "reopen"), answers=CONFLICTED),
+    Way("conflict, continued", ("M", "c"), ("continue_",), answers=CONFLICTED),
+    Way("conflict, called off", ("M", "c", "escape"), ("call_off",), answers=CONFLICTED | {"continue_": never}),
+    Way("conflict, aborted", ("M", "X", "y"), ("abort",), answers=CONFLICTED),
+    Way("conflict, given away", ("M", "A", "x", "ctrl+g"), ("give_to_amp",), answers=CONFLICTED),
+    Way("script", ("s",), ("start", "read_output")),
+    Way("script, stopped", ("s", "escape"), ("stop",), answers={"read_output": never}),
+    Way("settings", ("comma", "backspace", "2", "tab"), ("store",)),
+    Way("keys", (lambda app: app.push_screen(KeysScreen()), "enter", "x", "enter"), ("store",)),
+    Way("notifications", ("at", "space"), ("store",)),
+    Way("notifications, tried", ("at", "t"), ("send",)),
+    Way("first run", (lambda app: app.push_screen(FirstRunScreen()),), ("readiness",)),
+    Way("message", ("m", "x", "ctrl+g"), ("iterate",)),
+    Way("name", ("R", "x", "enter"), ("edit",)),
+    Way("notes", ("T", "x", "ctrl+g"), ("edit",)),
+    Way("trash", ("d", "y"), ("describe_loss", "remove")),
+    Way("undo, a merge", ("u",), ("last_undoable",), DONE_ROW),
+    Way("undo, the trash", ("u",), ("restore_last",)),
+    Way("stop", ("x", "y"), ("stop",), BUSY_ROW),
+)
+PAIRS = [(way, verb) for way in WAYS for verb in way.verbs]
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is asked again later than at once; a desktop is there to be tried."""
+    for module, name in ((run, "EVERY"), (script, "EVERY"), (completion, "TICK")):
+        monkeypatch.setattr(module, name, 0.001)
+    monkeypatch.setattr(new_session, "PAUSE", 0)
+    monkeypatch.setenv("DISPLAY", ":9")
+    monkeypatch.delenv("SSH_CONNECTION", raising=False)
+    monkeypatch.delenv("SSH_TTY", raising=False)
+
+
+def answers() -> dict[str, Any]:
+    return {
+        "timeline": lambda *_: a_history(IDLE_ROW, an_iteration("s1", 1)),
+        "prompts": lambda *_: ("Newest",),
+        "queued_prompt": lambda *_: "Third thing",
+        "commit_files": lambda *_: (FileChange("src/a.py", None, "modified", 3, 1),),
+        "script_output": lambda *_: "all passed",
+        "repository_offer": lambda *_: RepositoryOffer("/home/ada/shop", "main", ("main",), "make test", ""),
+        "check": lambda *_: (),
+        "completions": lambda *_: ("/somewhere/else",),
+        "prompt_in": lambda *_: "From a file",
+        "new": lambda *_, **__: (MADE, None),
+        "open_merges": lambda *_: {},
+        "preflight": lambda *_, **__: a_preflight(),
+        "plan": lambda _engine, _session, options: a_plan(options),
+        "merge": lambda *_: MERGED,
+        "continue_": lambda *_: MERGED,
+        "undo": lambda *_: a_merge(MergeState.UNDONE),
+        "call_off": lambda *_: a_merge(MergeState.ROLLED_BACK),
+        "describe_loss": lambda *_: "It goes.",
+        "conflicts": lambda *_: some_conflicts(*FILES),
+        "resolve": lambda *_: some_conflicts(*FILES[1:], resolved=("app/login.py",)),
+        "reopen": lambda *_: some_conflicts(*FILES),
+        "start": lambda *_: "run",
+        "read_output": lambda *_: OUTPUT,
+        "send": lambda *_: True,
+        "restore_last": lambda *_: MADE,
+        "stop": lambda *_: (),
+    }
+
+
+class Held:
+    """One verb whose answer waits until it is let go."""
+
+    def __init__(self, desk: Desk, verb: str, outcome: str) -> None:
+        self.is_asked = False
+        self.is_finished = False
+        self.go = asyncio.Event()
+        self._answer = desk.answers.get(verb)
+        self._outcome = outcome
+        desk.answers[verb] = self._hold
+
+    async def _hold(self, *arguments: Any, **more: Any) -> Any:
+        self.is_asked = True
+        await self.go.wait()
+        self.is_finished = True
+        if self._outcome == "refused":
+            raise Refused("It cannot be done.", "ampsm doctor")
+        return self._answer(*arguments, **more) if callable(self._answer) else self._answer
+
+
+@asynccontextmanager
+async def holding(desk: Desk, way: Way, verb: str, outcome: str) -> AsyncIterator[Held]:
+    """The app on the screen that waits for this verb."""
+    desk.answers |= answers() | way.answers
+    held = Held(desk, verb, outcome)
+    await desk.show(a_board(way.row))
+    for key in way.keys:
+        if held.is_asked:
+            break
+        if callable(key):
+            key(desk.app)
+        else:
+            await desk.pilot.press(key)
+        await desk.rest()
+    await becomes(lambda: held.is_asked, f"{verb} on the way {way.name}; asked: {[one for one, _, _ in desk.verbs]}")
+    try:
+        yield held
+    finally:
+        held.go.set()
+
+
+async def leave(desk: Desk, way: str) -> None:
+    """Leave one screen, and wait for nothing."""
+    if len(desk.app.screen_stack) > 1:
+        if way == "pop":
+            desk.app.pop_screen()
+        else:
+            desk.app.simulate_key(way)
+
+
+@pytest.mark.parametrize("number", one_in(4, range(4)))
+async def test_every_screen_is_left_in_the_middle_of_every_long_verb(desk: Desk, number: int) -> None:
+    random = dice("leaving midway", 0)
+    print(f"SOAK_SEED={SEED}")
+    rounds = [(way, verb, outcome) for way, verb in PAIRS for outcome in ("answered", "refused")]
+    random.shuffle(rounds)
+    random, rounds = dice("leaving midway", number), rounds[number::4]
+    async with desk.open(a_board(IDLE_ROW), size=(100, 40)):
+        for way, verb, outcome in rounds:
+            how, turns = random.choice(("pop", "escape", "q")), random.randrange(25)
+            told = f"{way.name}: {verb} {outcome}, left by {how}, {turns} turns before the answer"
+            print(told)
+            async with holding(desk, way, verb, outcome) as held:
+                await leave(desk, how)
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                held.go.set()
+                await desk.rest()
+                for again in range(8):
+                    await leave(desk, how if again < 3 else "pop")
+                    await desk.rest()
+            await desk.settle()
+            assert desk.app._exception is None, told
+            assert desk.app.is_running, told
+            assert len(desk.app.screen_stack) == 1, told
+            if verb in FINISHED_WITHOUT_A_SCREEN:
+                assert held.is_finished, told
+        desk.sees("fix login")
+
+
+@pytest.mark.parametrize("number", one_in(3, range(9)))
+async def test_the_app_is_left_in_the_middle_of_a_long_verb(desk: Desk, number: int) -> None:
+    random = dice("leaving the app midway", number)
+    (way, verb), turns = random.choice(PAIRS), random.randrange(25)
+    print(f"SOAK_SEED={SEED}: {way.name}: {verb}, {turns} turns before the answer")
+    async with desk.open(a_board(IDLE_ROW), size=(100, 40)):
+        async with holding(desk, way, verb, random.choice(("answered", "refused"))) as held:
+            desk.app.exit(None, 3)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+        if desk.app.leaving is not None:
+            await desk.app.leaving
+    assert desk.app.return_code == 3
+    assert held.is_finished or verb not in FINISHED_WITHOUT_A_SCREEN
+
+
+def test_every_verb_that_screens_wait_for_is_held_somewhere() -> None:
+    """But for those of the review, which has its own test, and those that go on without end."""
+    root = Path(__file__).parent.parent.parent / "ampsm_tui" / "screens"
+    found = {
+        verb
+        for path in root.rglob("*.py")
+        if path.parent.name != "review"
+        for verb in re.findall(r"\bask\((?:\w+\.)(\w+)", path.read_text())
+    }
+    assert found - {verb for _, verb in PAIRS} - {"purge", "last_prompt", "stop_limit", "end_by_force"} == set()
