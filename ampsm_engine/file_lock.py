@@ -10,11 +10,14 @@ _INTERVAL = 0.02
 """Seconds between two tries: flock itself waits without an end, or not at all."""
 
 
-def acquire(descriptor: int, patience: float, *, stop: Callable[[], bool] = lambda: False) -> bool:
+def acquire(descriptor: int, patience: float | None, *, stop: Callable[[], bool] = lambda: False) -> bool:
     """Lock an open file for its descriptor alone; False when another one holds it for `patience` seconds, or at `stop`.
 
-    Closing the descriptor gives the lock back.
+    None waits for as long as it takes. Closing the descriptor gives the lock back.
     """
+    if patience is None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        return True
     deadline = time.monotonic() + patience
     while True:
         try:

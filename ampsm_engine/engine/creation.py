@@ -5,7 +5,6 @@ looks for one without a lock.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 from collections.abc import Iterator
@@ -25,7 +24,7 @@ class Creation:
         home.creations.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         self._path = home.creations / session_id
         self._descriptor = open_private(self._path, os.O_RDWR | os.O_CREAT)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        file_lock.acquire(self._descriptor, None)
         self._write()
 
     def announce(self, branch: str) -> None:

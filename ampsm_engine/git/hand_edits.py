@@ -128,7 +128,7 @@ def commit_apart(
 
 def note_left(worktree: Path, session_id: str, iteration_id: str) -> None:
     """Note what an iteration leaves uncommitted of its own: the next one goes on with it, as with amp's."""
-    known, unknown = pinned_refs.trees(worktree, session_id, _LEFT, _UNKNOWN)
+    known, unknown = (pinned_refs.tree(worktree, session_id, *name) for name in (_LEFT, _UNKNOWN))
     if unknown:
         pinned_refs.keep(worktree, session_id, _UNKNOWN[0], {_UNKNOWN[1]: ""})
     if not worktree_status.entries(worktree):

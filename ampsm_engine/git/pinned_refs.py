@@ -74,14 +74,8 @@ def looked(where: Path, session_id: str) -> str | None:
 
 def tree(where: Path, session_id: str, key: str, name: str) -> str | None:
     """The tree that `keep` was given under a key and a name; None when it is not kept."""
-    (found,) = trees(where, session_id, (key, name))
-    return found
-
-
-def trees(where: Path, session_id: str, *names: tuple[str, str]) -> tuple[str | None, ...]:
-    """The trees under several keys and names, by one question; None for each that is not kept."""
-    _checked(session_id, *(part for pair in names for part in pair))
-    return tuple(repository.ref_commit(where, f"{REVIEW}/{session_id}/{key}/{name}", "tree") for key, name in names)
+    _checked(session_id, key, name)
+    return repository.ref_commit(where, f"{REVIEW}/{session_id}/{key}/{name}", "tree")
 
 
 def tree_of(where: Path, name: str) -> str | None:

@@ -5,7 +5,6 @@ and shows them. One of these is at it at a time, by a lock; the next one leaves 
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import subprocess
@@ -80,7 +79,7 @@ def _file(place: Home) -> Iterator[int]:
     """The file of the news, for one process at a time."""
     descriptor = open_private(place.news, os.O_RDWR | os.O_CREAT)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        file_lock.acquire(descriptor, None)
         yield descriptor
     finally:
         os.close(descriptor)

@@ -3,7 +3,6 @@
 No pid file, no heartbeat: `kill -9` of a worker is seen at once by whoever asks next.
 """
 
-import fcntl
 import json
 import os
 import signal
@@ -42,15 +41,13 @@ class Lock:
         self.release()
 
 
-def _try(path: Path, mode: int = fcntl.LOCK_EX | fcntl.LOCK_NB) -> Lock | None:
+def _try(path: Path, patience: float | None = 0.0) -> Lock | None:
     try:
         descriptor = open_private(path, os.O_RDWR | os.O_CREAT)
     except OSError as reason:
         message = f"The lock {path} cannot be opened: {reason.strerror}."
         raise Failed(message, "ampsm doctor") from reason
-    try:
-        fcntl.flock(descriptor, mode)
-    except BlockingIOError:
+    if not file_lock.acquire(descriptor, patience):
         os.close(descriptor)
         return None
     return Lock(descriptor)
@@ -74,7 +71,7 @@ def lease(run: RunDirectory, *, wait: bool = False) -> Lock | None:
     except OSError as reason:
         message = f"The run directory {run.path} cannot be made: {reason.strerror}."
         raise Failed(message, "ampsm doctor") from reason
-    taken = _try(run.lease, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    taken = _try(run.lease, None if wait else 0.0)
     if taken is not None:
         taken.sign()
     return taken
@@ -112,8 +109,6 @@ def claiming(home: Home, patience: float | None = None) -> Iterator[bool]:
     """
     descriptor = open_private(home.slots / "claim", os.O_RDWR | os.O_CREAT)
     try:
-        if patience is None:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield patience is None or file_lock.acquire(descriptor, patience)
+        yield file_lock.acquire(descriptor, patience)
     finally:
         os.close(descriptor)
