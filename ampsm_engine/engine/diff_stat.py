@@ -121,7 +121,7 @@ def _between(place: Path, old: str, new: str) -> tuple[FileChange, ...]:
 def _folders(session: Session) -> tuple[str, ...]:
     worktree = Path(session.worktree_path)
     try:
-        told = program.told(worktree, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
+        told = program.query(worktree, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
         own = repository.linked_git_dir(worktree)
     except AmpsmError:
         return ()

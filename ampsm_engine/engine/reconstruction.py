@@ -187,11 +187,10 @@ class _LostSessionSearch:
                 yield Remains(self.repo, named, tree.path, tree.branch, notes=notes)
 
     def _trashed(self) -> Iterator[Remains]:
-        lines = program.text(program.told(self.repo.root, "for-each-ref", "--format=%(refname)", "refs/ampsm/trash/"))
-        for match in filter(None, map(_TRASHED.fullmatch, lines.splitlines())):
+        for match in filter(None, map(_TRASHED.fullmatch, repository.refs(self.repo.root, "refs/ampsm/trash/"))):
             try:
-                work = program.told(self.repo.root, "rev-parse", f"refs/ampsm/trash/{match[1]}/work^{{commit}}")
-                contents = stash_commit.read(self.repo.root, program.text(work).strip())
+                work = repository.ref_commit(self.repo.root, f"refs/ampsm/trash/{match[1]}/work")
+                contents = stash_commit.read(self.repo.root, work or "")
             except (AmpsmError, ValueError, TypeError):
                 continue
             yield Remains(self.repo, match[1], Path(contents.worktree), contents.branch, trashed=True)
@@ -206,7 +205,7 @@ class _LostSessionSearch:
         """Branches of our form that no worktree has: the trailers of their commits name the session."""
         checked_out = {tree.branch for tree in self._listed}
         wanted = "--format=%(refname:short)%00%(contents:trailers:key=Ampsm-Session,valueonly,separator=%x2c)"
-        lines = program.text(program.told(self.repo.root, "for-each-ref", wanted, "refs/heads/amp/")).splitlines()
+        lines = program.text(program.query(self.repo.root, "for-each-ref", wanted, "refs/heads/amp/")).splitlines()
         for branch, _, named in (line.partition("\0") for line in lines):
             session_id = named.partition(",")[0].strip()
             if _BRANCH.fullmatch(branch) and branch not in checked_out and repository.is_session_id(session_id):

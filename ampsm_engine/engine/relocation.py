@@ -116,7 +116,7 @@ def _holding(place: Path, session: Session) -> Repo | None:
     if worktrees.admin_dir(repo.common_dir, Path(session.worktree_path)) is not None:
         return repo
     with contextlib.suppress(AmpsmError):
-        if trash.holds(repo.root, session.id) or program.told(
+        if trash.holds(repo.root, session.id) or program.query(
             repo.root, "for-each-ref", "--count=1", f"refs/ampsm/backup/{session.id}/"
         ):
             return repo

@@ -104,7 +104,7 @@ def _repair_worktree(engine: Engine, repo: Repo, session: Session, *, apply: boo
         repository.refuse_damaged(repo.root, f"{repository.BRANCHES}{session.branch_name}")
         text = f"session {session.name} has neither its worktree nor its branch {session.branch_name} any more"
         kept = f"refs/ampsm/backup/{session.id}/"
-        found = git.text(git.told(repo.root, "for-each-ref", "--format=%(objectname)", f"{kept}**/branch*"))
+        found = git.text(git.query(repo.root, "for-each-ref", "--format=%(objectname)", f"{kept}**/branch*"))
         if found:
             tip = found.split()[-1]
             return Disagreement(
@@ -226,10 +226,9 @@ def _unjournalled_conflict(engine: Engine, session: Session, worktree: Path, *, 
 
 
 def _unknown_refs(repo: Repo, known: set[str]) -> Iterator[Disagreement]:
-    lines = git.text(git.told(repo.root, "for-each-ref", "--format=%(refname)", "refs/ampsm/")).splitlines()
     unknown: dict[str, int] = {}
-    for line in lines:
-        match = _KEPT.match(line)
+    for full in repository.refs(repo.root, "refs/ampsm/"):
+        match = _KEPT.match(full)
         if match and match["session"] not in known and repository.is_session_id(match["session"]):
             unknown[match["session"]] = unknown.get(match["session"], 0) + 1
     for session_id, count in unknown.items():

@@ -36,10 +36,10 @@ def status(worktree: Path) -> tuple[FileChange, ...]:
 
     Ignored files, and the context files of a session, are not in it.
     """
-    return told(worktree_status.entries(worktree))
+    return from_entries(worktree_status.entries(worktree))
 
 
-def told(entries: Iterable[worktree_status.StatusEntry]) -> tuple[FileChange, ...]:
+def from_entries(entries: Iterable[worktree_status.StatusEntry]) -> tuple[FileChange, ...]:
     """The same of entries that somebody has asked for."""
     return tuple(
         FileChange(entry.path.rstrip("/"), None, _kind(entry))
@@ -94,7 +94,7 @@ def ahead_behind(repo_root: Path, branch: str, base: str) -> tuple[int, int]:
     with contextlib.suppress(AskGit):
         return libgit2.ahead_behind(repo_root, branch, base)
     between = f"{branch}...{base}"
-    ahead, behind = program.told(repo_root, "rev-list", "--left-right", "--count", between).split()
+    ahead, behind = program.query(repo_root, "rev-list", "--left-right", "--count", between).split()
     return int(ahead), int(behind)
 
 

@@ -118,7 +118,7 @@ def commit_all(
 
 def _covered(worktree: Path, git_dir: Path) -> tuple[LeftOut, ...]:
     """Changed files that git was told to take as unchanged: it does not list them, and no commit has them."""
-    listed = program.told(worktree, "ls-files", "-v", "-z").split(b"\0")
+    listed = program.query(worktree, "ls-files", "-v", "-z").split(b"\0")
     flagged = {program.text(one[2:]) for one in listed if one[:1].islower()}
     if not flagged:
         return ()
@@ -187,11 +187,11 @@ def take_out_own_files(worktree: Path, branch: str, *bases: str, subject: str, t
     names = own_files.unstage(worktree, *bases) if tip else ()
     if not tip or not names:
         return None
-    tree = program.done(worktree, "write-tree").decode().strip()
+    tree = program.change(worktree, "write-tree").decode().strip()
     message = composed(subject, trailers)
     who = fallback_identity(worktree)
-    made = program.done(worktree, "commit-tree", "-p", tip, tree, feed=message, variables=who).decode().strip()
-    program.done(worktree, "update-ref", "-m", "ampsm: own files", f"{repository.BRANCHES}{branch}", made, tip)
+    made = program.change(worktree, "commit-tree", "-p", tip, tree, feed=message, variables=who).decode().strip()
+    program.change(worktree, "update-ref", "-m", "ampsm: own files", f"{repository.BRANCHES}{branch}", made, tip)
     return made
 
 
@@ -204,12 +204,12 @@ def _standing_apart(worktree: Path, now: Head, branch: str) -> Iterator[str | No
     if not branch or not now.commit or now.branch in (None, branch):
         yield None
         return
-    program.done(worktree, "update-ref", "--no-deref", "-m", "ampsm: commit apart", "HEAD", now.commit)
+    program.change(worktree, "update-ref", "--no-deref", "-m", "ampsm: commit apart", "HEAD", now.commit)
     try:
         yield f"HEAD stood on the branch {now.branch}; the commit was made beside it."
     finally:
         if head(worktree).commit == now.commit:
-            program.done(worktree, "symbolic-ref", "HEAD", f"{repository.BRANCHES}{now.branch}")
+            program.change(worktree, "symbolic-ref", "HEAD", f"{repository.BRANCHES}{now.branch}")
 
 
 def composed(subject: str, body: str) -> bytes:
@@ -289,7 +289,7 @@ def keep_stray(worktree: Path, *, branch: str, start: str, iteration_id: str) ->
     if tip in (None, start) or repository.is_ancestor(worktree, start, tip):
         return told
     kept = f"{STRAY_REFS}/{iteration_id}-before"
-    program.done(worktree, "update-ref", kept, start)
+    program.change(worktree, "update-ref", kept, start)
     rewritten = f"The branch {branch} was rewritten; where it stood before is kept as {kept}."
     return f"{told} {rewritten}" if told else rewritten
 
@@ -300,7 +300,7 @@ def _put_on_branch(worktree: Path, now: Head, branch: str, iteration_id: str) ->
     tip = repository.branch_tip(worktree, branch)
     if tip is None or repository.is_ancestor(worktree, tip, now.commit):
         if tip == now.commit or _moved(worktree, branch, tip, now.commit):
-            program.done(worktree, "symbolic-ref", "-m", "ampsm: back on it", "HEAD", f"{BRANCHES}{branch}")
+            program.change(worktree, "symbolic-ref", "-m", "ampsm: back on it", "HEAD", f"{BRANCHES}{branch}")
             return f"{stood}; the work there is on {branch} again."
     elif repository.is_ancestor(worktree, now.commit, tip):
         options = ("-c", "advice.detachedHead=false", "-c", "core.hooksPath=/dev/null")
@@ -309,7 +309,7 @@ def _put_on_branch(worktree: Path, now: Head, branch: str, iteration_id: str) ->
             return f"{stood} at an older commit; the worktree is on {branch} again."
         return f"{stood} at an older commit of {branch}, with changes there: see git -C {worktree} status."
     kept = f"{STRAY_REFS}/{iteration_id}"
-    program.done(worktree, "update-ref", kept, now.commit)
+    program.change(worktree, "update-ref", kept, now.commit)
     return f"{stood}, away from {branch}; its commits are kept as {kept}."
 
 

@@ -185,14 +185,14 @@ def _worktree_tree(at: Scratch) -> tuple[str, tuple[LeftOut, ...]]:
 
 
 def _head_tree(at: Scratch) -> str:
-    return program.told(at.worktree, "rev-parse", f"{at.head}^{{tree}}").decode().strip()
+    return program.query(at.worktree, "rev-parse", f"{at.head}^{{tree}}").decode().strip()
 
 
 def _with(at: Scratch, entries: Mapping[str, TreeEntry | None]) -> str:
     """The tree of HEAD with some entries."""
     index = at.index(of_head=True)
     at.enter(entries, index)
-    return program.told(at.worktree, "write-tree", variables={"GIT_INDEX_FILE": index}).decode().strip()
+    return program.query(at.worktree, "write-tree", variables={"GIT_INDEX_FILE": index}).decode().strip()
 
 
 def _changed(at: Scratch, old: str, new: str) -> dict[str, tuple[TreeEntry | None, TreeEntry | None]]:

@@ -262,11 +262,11 @@ def unstage(scratch: Scratch, path: str, hunk: Hunk | None, old_path: str | None
 def staged(worktree: Path) -> StagedChanges:
     """What is staged in a worktree."""
     options = ("--cached", "-M", "--ignore-submodules=none", "--no-ext-diff", "--no-textconv", "HEAD", "--")
-    changed = list(_listed(program.told(worktree, "diff-index", "-z", "--raw", *options)))
+    changed = list(_listed(program.query(worktree, "diff-index", "-z", "--raw", *options)))
     if not changed:
         return StagedChanges()
     fixed = ("-c", "diff.context=3", "-c", "diff.suppressBlankEmpty=false", "-c", "core.quotePath=true")
-    output = program.told(worktree, *fixed, "diff-index", "-p", "--no-color", *options)
+    output = program.query(worktree, *fixed, "diff-index", "-p", "--no-color", *options)
     sections = (b"\n" + output).split(b"\ndiff --git ")[1:]
     keys: set[tuple[str, str]] = set()
     for names, letter in changed:
@@ -276,7 +276,7 @@ def staged(worktree: Path) -> StagedChanges:
                 keys |= {(names[-1], key) for key in hunks.staged_keys(sections.pop(0) + b"\n")}
     paths = frozenset(name for names, _ in changed for name in names)
     listing = ("--name-only", "-z", "--no-renames", "--ignore-submodules=none", "--no-ext-diff", "--no-textconv")
-    unlike = program.told(worktree, "--literal-pathspecs", "diff", *listing, "--", *sorted(paths))
+    unlike = program.query(worktree, "--literal-pathspecs", "diff", *listing, "--", *sorted(paths))
     return StagedChanges(paths, frozenset(keys), frozenset(records.split(unlike)))
 
 

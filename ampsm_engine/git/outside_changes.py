@@ -82,7 +82,7 @@ def hold_stash(root: Path, kept: str, before: State) -> None:
     entries = enumerate(list(before[repository_state.STASH])[:MOST_HELD], 1)
     lines = "".join(f"update {kept}/stash/{number} {commit}\n" for number, commit in entries)
     if lines:
-        program.done(root, "update-ref", "--stdin", feed=lines.encode())
+        program.change(root, "update-ref", "--stdin", feed=lines.encode())
 
 
 @dataclass(slots=True)
@@ -106,7 +106,7 @@ class _Explanation:
         lines = [f"delete {held}\n" for held in repository.refs(self._root, f"{self.session.kept}/stash/")]
         lines += [f"update {self._kept_ref(number)} {oid}\n" for number, oid in enumerate(self._kept)]
         if lines:
-            program.done(self._root, "update-ref", "--stdin", feed="".join(lines).encode())
+            program.change(self._root, "update-ref", "--stdin", feed="".join(lines).encode())
 
     def _kept_ref(self, number: int) -> str:
         return f"{self.session.kept}/{number + 1}"
@@ -198,8 +198,8 @@ class _Explanation:
         if checkout is None:
             return "", ""
         options = ("--no-renames", "--no-ext-diff", "--no-textconv", "--ignore-submodules=none", "-z", "--name-only")
-        moved = set(records.split(program.told(self._root, "diff-tree", "-r", *options, old, new)))
-        indexed = set(records.split(program.told(checkout, "diff-index", "--cached", *options, old, "--")))
+        moved = set(records.split(program.query(self._root, "diff-tree", "-r", *options, old, new)))
+        indexed = set(records.split(program.query(checkout, "diff-index", "--cached", *options, old, "--")))
         behind = sorted(moved - indexed)
         if not behind:
             return "", ""

@@ -63,7 +63,7 @@ def of(where: Path, *revisions: str) -> OwnFiles:
 
 def _tracked(where: Path, revision: str) -> frozenset[str]:
     options = ("ls-tree", "-r", "-z", "--name-only", "--full-tree")
-    return frozenset(records.split(program.told(where, *options, revision, "--", *FOLDERS)))
+    return frozenset(records.split(program.query(where, *options, revision, "--", *FOLDERS)))
 
 
 @lru_cache(8)
@@ -74,7 +74,7 @@ def _tracked_by_id(where: Path, oid: str) -> frozenset[str]:
 
 def staged(worktree: Path, *bases: str) -> tuple[str, ...]:
     """The paths of ours that a worktree's index holds, and that no base tracks."""
-    names = records.split(program.told(worktree, "ls-files", "-z", "--full-name", "--", *_tops()))
+    names = records.split(program.query(worktree, "ls-files", "-z", "--full-name", "--", *_tops()))
     own = of(worktree, *bases) if names else OwnFiles()
     return tuple(dict.fromkeys(name for name in names if own.holds(name)))
 
@@ -83,14 +83,14 @@ def unstage(worktree: Path, *bases: str) -> tuple[str, ...]:
     """Take what is ours out of a worktree's index; the files stay. Answers the paths."""
     names = staged(worktree, *bases)
     if names:
-        program.done(worktree, "update-index", "-z", "--force-remove", "--stdin", feed=records.joined(names))
+        program.change(worktree, "update-index", "-z", "--force-remove", "--stdin", feed=records.joined(names))
     return names
 
 
 def committed(where: Path, start: str, tip: str, *also: str) -> tuple[str, ...]:
     """The paths of ours that commits between `start` and `tip` brought in; `also` are trees that rightly have some."""
     options = ("log", "-m", "--format=", "--name-only", "-z", "--no-renames", "--no-show-signature")
-    names = records.split(program.told(where, *options, f"{start}..{tip}", "--", *_tops()))
+    names = records.split(program.query(where, *options, f"{start}..{tip}", "--", *_tops()))
     found = {name.strip("\n") for name in names} - {""}
     own = of(where, start, *also) if found else OwnFiles()
     return tuple(sorted(name for name in found if own.holds(name)))

@@ -37,7 +37,7 @@ def keep(where: Path, session_id: str, key: str, objects: Mapping[str, str]) -> 
         ref = f"{REVIEW}/{session_id}/{key}/{name}"
         lines.append(f"update {ref} {oid}\n" if oid else f"delete {ref}\n")
     if lines:
-        program.done(where, "update-ref", "--stdin", feed="".join(lines).encode())
+        program.change(where, "update-ref", "--stdin", feed="".join(lines).encode())
 
 
 def let_go(where: Path, session_id: str, key: str = "") -> None:
@@ -45,9 +45,9 @@ def let_go(where: Path, session_id: str, key: str = "") -> None:
     _checked(session_id, *([key] if key else []))
     under = f"{REVIEW}/{session_id}/{key}" if key else f"{REVIEW}/{session_id}"
     spaces = [under] if key else [under, f"{LOOKED}/{session_id}", f"{OUTSIDE}/{session_id}"]
-    listed = program.told(where, "for-each-ref", "--format=delete %(refname)", *spaces)
+    listed = program.query(where, "for-each-ref", "--format=delete %(refname)", *spaces)
     if listed:
-        program.done(where, "update-ref", "--stdin", feed=listed)
+        program.change(where, "update-ref", "--stdin", feed=listed)
 
 
 def keep_looked(where: Path, session_id: str, tree: str, objects: Path | None = None) -> None:
@@ -63,7 +63,7 @@ def keep_looked(where: Path, session_id: str, tree: str, objects: Path | None = 
     if tree_of(where, tree) is None:
         message = "What was looked at is not there any more: it was of a worktree that has changed since."
         raise Refused(message, "Look at it again.")
-    program.done(where, "update-ref", f"{LOOKED}/{session_id}", tree)
+    program.change(where, "update-ref", f"{LOOKED}/{session_id}", tree)
 
 
 def looked(where: Path, session_id: str) -> str | None:
@@ -97,8 +97,8 @@ def _take_in(where: Path, tree: str, objects: Path) -> None:
     variables = object_variables(objects, own)
     wanted = f"{tree}\n^HEAD\n".encode()
     options = ("pack-objects", "--revs", "--stdout", "--quiet", "--delta-base-offset", "--window=0")
-    pack = program.told(where, *options, feed=wanted, variables=variables)
-    program.done(where, "unpack-objects", "-q", feed=pack)
+    pack = program.query(where, *options, feed=wanted, variables=variables)
+    program.change(where, "unpack-objects", "-q", feed=pack)
 
 
 def _checked(*names: str) -> None:
@@ -146,7 +146,7 @@ def forget_backups(repo_root: Path, session_id: str) -> None:
     """Drop all that is kept of a session, as a purge asks for."""
     lines = "".join(f"delete {one.ref} {one.commit}\n" for one in backups(repo_root, session_id))
     if lines:
-        program.done(repo_root, "update-ref", "--stdin", feed=lines.encode())
+        program.change(repo_root, "update-ref", "--stdin", feed=lines.encode())
 
 
 def _part(part: str) -> str:

@@ -280,7 +280,7 @@ def read(where: Path, *arguments: Argument, feed: bytes | None = None, variables
     return Running((*_GUARDS, *_sense(where), "-C", where, *arguments), environ, feed).wait(READ_LIMIT)
 
 
-def told(where: Path, *arguments: Argument, feed: bytes | None = None, variables: Variables | None = None) -> bytes:
+def query(where: Path, *arguments: Argument, feed: bytes | None = None, variables: Variables | None = None) -> bytes:
     """The output of a question that git must be able to answer; Failed otherwise."""
     answer = read(where, *arguments, feed=feed, variables=variables)
     if not answer.ok:
@@ -299,7 +299,7 @@ def write(
     return start(where, *arguments, feed=feed, variables=variables).wait(limit)
 
 
-def done(where: Path, *arguments: Argument, feed: bytes | None = None, variables: Variables | None = None) -> bytes:
+def change(where: Path, *arguments: Argument, feed: bytes | None = None, variables: Variables | None = None) -> bytes:
     """The output of a change that must work; Failed otherwise."""
     answer = write(where, *arguments, feed=feed, variables=variables)
     if not answer.ok:

@@ -71,7 +71,7 @@ def changed(where: Path, old: str, new: str) -> list[RawChange]:
             for path, *sides in libgit2.changed(where, old, new)
         ]
     options = ("-r", "-z", "--raw", "--no-renames", "--no-abbrev")
-    fields = iter(split(program.told(where, "diff-tree", *options, old, new, "--")))
+    fields = iter(split(program.query(where, "diff-tree", *options, old, new, "--")))
     found = []
     for head, path in zip(fields, fields, strict=True):
         old_mode, new_mode, old_name, new_name, _ = head.removeprefix(":").split(" ")
@@ -82,7 +82,7 @@ def changed(where: Path, old: str, new: str) -> list[RawChange]:
 
 def in_tree(where: Path, tree: str) -> dict[str, TreeEntry]:
     """All files of a tree or commit by their paths."""
-    records = split(program.told(where, "ls-tree", "-r", "-z", "--full-tree", tree))
+    records = split(program.query(where, "ls-tree", "-r", "-z", "--full-tree", tree))
     heads = ((head.split(" "), path) for head, _, path in (record.partition("\t") for record in records))
     return {path: TreeEntry(mode, name) for (mode, _, name), path in heads}
 
@@ -90,7 +90,7 @@ def in_tree(where: Path, tree: str) -> dict[str, TreeEntry]:
 def in_index(where: Path, *options: str, index: Path | None = None) -> list[IndexEntry]:
     """The entries of a worktree's index, or of the one that stands in for it; `options` of `git ls-files` choose."""
     variables: program.Variables | None = {"GIT_INDEX_FILE": index} if index else None
-    listed = program.told(where, "--literal-pathspecs", "ls-files", "--stage", "-z", *options, variables=variables)
+    listed = program.query(where, "--literal-pathspecs", "ls-files", "--stage", "-z", *options, variables=variables)
     return [index_entry(record) for record in split(listed)]
 
 
@@ -114,6 +114,6 @@ def empty_tree(like: str) -> str:
 def log(where: Path, fields: Sequence[str], *span: str) -> list[list[str]]:
     """The commits of a span of `git log`, of each these fields of its format."""
     options = ("-z", f"--format={'%x1f'.join(fields)}", "--encoding=UTF-8", "--no-color")
-    output = program.told(where, "log", *options, "--no-mailmap", "--no-show-signature", *span, "--")
+    output = program.query(where, "log", *options, "--no-mailmap", "--no-show-signature", *span, "--")
     records = (record.strip("\n") for record in output.decode("utf-8", "replace").split("\0"))
     return [record.split("\x1f", len(fields) - 1) for record in records if record]

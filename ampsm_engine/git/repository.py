@@ -73,7 +73,7 @@ def _placed_by_git(folder: Path) -> Repo:
     root = _main_worktree(git_folder, common, top)
     if not head:
         refuse_damaged(root)
-    if not head and not program.told(root, "for-each-ref", "--count=1"):
+    if not head and not program.query(root, "for-each-ref", "--count=1"):
         message = f"The repository {root} has no commit yet: there is nothing to start from."
         raise Unfit(message, f'git -C {root} commit --allow-empty -m "Begin"')
     return Repo(root, common, top or root)
@@ -104,7 +104,7 @@ def branches(repo: Repo) -> tuple[str, ...]:
     """The short names of local and remote branches, the one with the newest commit first, local ones before remote."""
     found: list[str] = []
     for space in _NAMESPACES[:2]:
-        listed = program.told(repo.root, "for-each-ref", "--sort=-committerdate", "--format=%(refname)", space)
+        listed = program.query(repo.root, "for-each-ref", "--sort=-committerdate", "--format=%(refname)", space)
         names = (short(full) for full in program.text(listed).splitlines())
         found += [name for name in names if not name.endswith("/HEAD")]
     return tuple(found)
@@ -433,14 +433,14 @@ def refs(where: Path, *spaces: str) -> dict[str, str]:
     """All refs in name spaces such as `refs/heads/`: the object of each, or `SYMBOLIC` and the ref that it names."""
     with contextlib.suppress(AskGit):
         return libgit2.refs(where, *spaces)
-    listed = program.told(where, "for-each-ref", "--format=%(refname)%00%(objectname)%00%(symref)", *spaces)
+    listed = program.query(where, "for-each-ref", "--format=%(refname)%00%(objectname)%00%(symref)", *spaces)
     lines = (line.split("\0") for line in program.text(listed).split("\n") if line)
     return {full: f"{SYMBOLIC}{target}" if target else name for full, name, target in lines}
 
 
 def branches_in(root: Path, commit: str) -> frozenset[str]:
     """The local branches whose commits are all in the history of a commit, by their short names."""
-    listed = program.told(root, "for-each-ref", "--format=%(refname)", f"--merged={commit}", BRANCHES)
+    listed = program.query(root, "for-each-ref", "--format=%(refname)", f"--merged={commit}", BRANCHES)
     return frozenset(name.removeprefix(BRANCHES) for name in program.text(listed).splitlines())
 
 

@@ -108,7 +108,7 @@ def _configuration(root: Path) -> dict[str, str]:
     from ampsm_engine.redact import text as redacted  # its rules take a while to read in
 
     values: dict[str, list[str]] = {}
-    fields = program.told(root, "config", "--list", "--show-scope", "-z").decode("utf-8", "replace").split("\0")
+    fields = program.query(root, "config", "--list", "--show-scope", "-z").decode("utf-8", "replace").split("\0")
     for scope, pair in zip(fields[::2], fields[1::2], strict=False):
         key, _, value = pair.partition("\n")
         if scope != "command":

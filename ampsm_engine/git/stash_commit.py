@@ -63,10 +63,10 @@ def write(worktree: Path, branch: str) -> tuple[str, Contents]:
         usual = _usual_mode(Path(folder) / "new")
         snapshot.copy_index(git_dir, index)
         if not index.exists():
-            program.done(worktree, "read-tree", "--empty", variables={"GIT_INDEX_FILE": index})
+            program.change(worktree, "read-tree", "--empty", variables={"GIT_INDEX_FILE": index})
         # An index may be split, and lean on a file that goes with the worktree; written anew it is whole.
         whole = {"GIT_INDEX_FILE": index}
-        program.told(worktree, "update-index", "--force-write-index", variables=whole)
+        program.query(worktree, "update-index", "--force-write-index", variables=whole)
         snapshot.copy_index(git_dir, copy)
         uncover(worktree, copy)
         entries = worktree_status.entries(worktree, ignored=True, index=copy)
@@ -80,13 +80,13 @@ def write(worktree: Path, branch: str) -> tuple[str, Contents]:
         kept = _kept(worktree, index, contents)
     parents = [option for parent in (contents.commit, kept) if parent for option in ("-p", parent)]
     message = f"ampsm: what was not committed on {branch}\n".encode()
-    work = program.done(worktree, "commit-tree", *parents, tree, feed=message, variables=identity())
+    work = program.change(worktree, "commit-tree", *parents, tree, feed=message, variables=identity())
     return work.decode().strip(), contents
 
 
 def read(where: Path, work: str) -> Contents:
     """The list in a commit `work`."""
-    contents = Contents(**json.loads(program.told(where, "cat-file", "blob", f"{kept_of(where, work)}:list")))
+    contents = Contents(**json.loads(program.query(where, "cat-file", "blob", f"{kept_of(where, work)}:list")))
     lists = (contents.written, contents.removed, contents.aside, contents.raw)
     for path in itertools.chain(*lists, contents.modes, contents.folders, contents.times):
         # Whoever can write refs could have made this list up.
@@ -97,7 +97,7 @@ def read(where: Path, work: str) -> Contents:
 
 def kept_of(where: Path, work: str) -> str:
     """The commit `kept` of a commit `work`: its last parent."""
-    return program.told(where, "rev-parse", f"{work}^@").decode().split()[-1]
+    return program.query(where, "rev-parse", f"{work}^@").decode().split()[-1]
 
 
 def _contents(
@@ -140,14 +140,14 @@ def _holds_something(folder: Path) -> bool:
 def uncover(worktree: Path, index: Path) -> None:
     """Make git look at files that it was told to take as unchanged or absent: here nothing may be overlooked."""
     variables: program.Variables = {"GIT_INDEX_FILE": index}
-    listed = records.split(program.told(worktree, "ls-files", "-v", "-z", variables=variables))
+    listed = records.split(program.query(worktree, "ls-files", "-v", "-z", variables=variables))
     flagged = [(record[0], record[2:]) for record in listed]
     assumed = [path for tag, path in flagged if tag.islower()]
     skipped = [path for tag, path in flagged if tag in "sS" and os.path.lexists(worktree / path)]
     for option, paths in (("--no-assume-unchanged", assumed), ("--no-skip-worktree", skipped)):
         if paths:
             feed = records.joined(paths)
-            program.told(worktree, "update-index", option, "-z", "--stdin", feed=feed, variables=variables)
+            program.query(worktree, "update-index", option, "-z", "--stdin", feed=feed, variables=variables)
 
 
 def _usual_mode(folder: Path) -> int:
@@ -178,7 +178,7 @@ def _with_raw(worktree: Path, tree: str, contents: Contents) -> Contents:
     if not paths:
         return contents
     feed = "".join(f"{_quoted(path)}\n" for path in paths).encode("utf-8", "surrogateescape")
-    hashes = program.told(worktree, "hash-object", "--no-filters", "--stdin-paths", feed=feed).decode().split()
+    hashes = program.query(worktree, "hash-object", "--no-filters", "--stdin-paths", feed=feed).decode().split()
     objects = {path: entry.blob for path, entry in records.in_tree(worktree, tree).items()}
     raw = [
         path
@@ -215,7 +215,7 @@ def _kept(worktree: Path, index: Path, contents: Contents) -> str:
         ("040000", "tree", _tree(worktree, [("100644", "blob", blob, str(i)) for i, blob in enumerate(raw)]), "raw"),
     ]
     tree = _tree(worktree, parts)
-    done = program.done(worktree, "commit-tree", tree, feed=b"ampsm: the index\n", variables=identity())
+    done = program.change(worktree, "commit-tree", tree, feed=b"ampsm: the index\n", variables=identity())
     return done.decode().strip()
 
 
@@ -227,40 +227,40 @@ def _staged(worktree: Path, index: Path, unmerged: list[str]) -> str:
         variables = {"GIT_INDEX_FILE": copy}
         if unmerged:
             feed = records.joined(unmerged)
-            program.told(worktree, "update-index", "--force-remove", "-z", "--stdin", feed=feed, variables=variables)
-        return program.told(worktree, "write-tree", variables=variables).decode().strip()
+            program.query(worktree, "update-index", "--force-remove", "-z", "--stdin", feed=feed, variables=variables)
+        return program.query(worktree, "write-tree", variables=variables).decode().strip()
 
 
 def _blob(worktree: Path, content: bytes) -> str:
-    done = program.done(worktree, "hash-object", "-w", "--no-filters", "--stdin", feed=content)
+    done = program.change(worktree, "hash-object", "-w", "--no-filters", "--stdin", feed=content)
     return done.decode().strip()
 
 
 def _tree(worktree: Path, parts: Iterable[tuple[str, str, str, str]]) -> str:
     feed = "".join(f"{mode} {kind} {name}\t{path}\0" for mode, kind, name, path in parts).encode()
-    return program.done(worktree, "mktree", "-z", feed=feed).decode().strip()
+    return program.change(worktree, "mktree", "-z", feed=feed).decode().strip()
 
 
 def fill_files(worktree: Path, git_dir: Path, work: str) -> None:
     """The index, byte for byte, and the files that it speaks of."""
-    index = program.told(worktree, "cat-file", "blob", f"{kept_of(worktree, work)}:index")
+    index = program.query(worktree, "cat-file", "blob", f"{kept_of(worktree, work)}:index")
     (git_dir / "index").write_bytes(index)
     with private_folder("trash") as folder:
         lay_out = ("checkout-index", "--all", "--force", "--quiet")
         unborn = _empty_links(worktree)
         if not unborn:
-            program.done(worktree, *program.parallel_checkout(), *lay_out, "--index")
+            program.change(worktree, *program.parallel_checkout(), *lay_out, "--index")
             return
         variables = {"GIT_INDEX_FILE": Path(folder) / "index"}
         variables["GIT_INDEX_FILE"].write_bytes(index)
         feed = records.joined(unborn)
-        program.told(worktree, "update-index", "--force-remove", "-z", "--stdin", feed=feed, variables=variables)
-        program.done(worktree, *program.parallel_checkout(), *lay_out, variables=variables)
+        program.query(worktree, "update-index", "--force-remove", "-z", "--stdin", feed=feed, variables=variables)
+        program.change(worktree, *program.parallel_checkout(), *lay_out, variables=variables)
 
 
 def _empty_links(worktree: Path) -> list[str]:
     """Symbolic links that are only intended to be added: their target is empty in the index, which no disk takes."""
-    empty = program.told(worktree, "hash-object", "--no-filters", "--stdin", feed=b"").decode().strip()
+    empty = program.query(worktree, "hash-object", "--no-filters", "--stdin", feed=b"").decode().strip()
     return [one.path for one in records.in_index(worktree) if (one.mode, one.object) == (records.SYMLINK, empty)]
 
 
@@ -272,9 +272,9 @@ def overlay(worktree: Path, work: str, contents: Contents) -> None:
         _drop_empty_parents(worktree, path)
     with private_folder("trash") as folder:
         variables = {"GIT_INDEX_FILE": Path(folder) / "index"}
-        program.done(worktree, "read-tree", work, variables=variables)
+        program.change(worktree, "read-tree", work, variables=variables)
         feed = records.joined(contents.written)
-        program.done(
+        program.change(
             worktree,
             *program.parallel_checkout(),
             "checkout-index",
@@ -286,7 +286,7 @@ def overlay(worktree: Path, work: str, contents: Contents) -> None:
         )
     kept = kept_of(worktree, work)
     for number, path in enumerate(contents.raw):
-        content = program.told(worktree, "cat-file", "blob", f"{kept}:raw/{number}")
+        content = program.query(worktree, "cat-file", "blob", f"{kept}:raw/{number}")
         descriptor = os.open(worktree / path, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)

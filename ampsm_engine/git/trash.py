@@ -110,7 +110,7 @@ def keep(repo_root: Path, worktree: Path, branch: str, session_id: str, *, delet
         _clear(repo, worktree, aside, contents)
         if delete_branch:
             _drop_branch(repo, worktree, branch, trashed.tip)
-        program.done(repo.root, "update-ref", "-d", f"{REFS}/{session_id}/{_UNFINISHED}")
+        program.change(repo.root, "update-ref", "-d", f"{REFS}/{session_id}/{_UNFINISHED}")
     return trashed
 
 
@@ -198,7 +198,7 @@ def size(repo_root: Path, session_id: str) -> int:
     ours = (f"--exclude={LOOKED}/{session_id}", *(f"--exclude={space}/*" for space in spaces))
     sides = (*(f"--glob={space}" for space in spaces), "--not", *ours, "--all")
     options = ("--objects", "--disk-usage", *sides)
-    return int(program.told(repo.root, "rev-list", *options)) + DiscardedFiles(repo.common_dir, session_id).size()
+    return int(program.query(repo.root, "rev-list", *options)) + DiscardedFiles(repo.common_dir, session_id).size()
 
 
 @contextlib.contextmanager
@@ -218,7 +218,7 @@ def _end_restore(repo: Repo, aside: DiscardedFiles, worktree: Path, session_id: 
     if stage == "giving" and worktree.is_dir():
         _give_back(repo, aside, worktree, _ref(repo, session_id, "work"))
         for inner in _locked_by(repo, session_id):
-            program.done(repo.root, "worktree", "unlock", inner)
+            program.change(repo.root, "worktree", "unlock", inner)
         _forget(repo, session_id, aside)
         return False
     if stage:
@@ -270,14 +270,14 @@ def _write_down(repo: Repo, worktree: Path, branch: str, session_id: str) -> Non
         raise Refused(f"There is no commit to keep of {worktree}.", f"git -C {worktree} status")
     named = (("tip", tip), ("work", work), (_UNFINISHED, tip))
     refs = "".join(f"update {REFS}/{session_id}/{name} {commit}\n" for name, commit in named)
-    program.done(repo.root, "update-ref", "--stdin", feed=refs.encode())
+    program.change(repo.root, "update-ref", "--stdin", feed=refs.encode())
 
 
 def _lock_inner_worktrees(repo: Repo, worktree: Path, session_id: str) -> None:
     """Keep `git worktree prune` from worktrees that go to the trash with the one around them."""
     for tree in worktrees.listed(repo):
         if tree.locked is None and tree.path != worktree and tree.path.is_relative_to(worktree):
-            program.done(repo.root, "worktree", "lock", "--reason", _lock_reason(session_id), tree.path)
+            program.change(repo.root, "worktree", "lock", "--reason", _lock_reason(session_id), tree.path)
 
 
 def _locked_by(repo: Repo, session_id: str) -> list[Path]:
@@ -293,7 +293,7 @@ def _keep_tip(repo: Repo, branch: str, session_id: str) -> None:
     if tip is None:
         repository.refuse_damaged(repo.root, f"{BRANCHES}{branch}")
         raise NotFound(f"Neither the worktree nor the branch {branch} exists any more.", "ampsm doctor")
-    program.done(repo.root, "update-ref", f"{REFS}/{session_id}/tip", tip)
+    program.change(repo.root, "update-ref", f"{REFS}/{session_id}/tip", tip)
 
 
 def _kept(repo: Repo, branch: str, session_id: str) -> tuple[Trashed, Contents | None]:
@@ -347,7 +347,7 @@ def _make_branch(repo: Repo, branch: str, tip: str) -> bool:
 
 def _forget(repo: Repo, session_id: str, aside: DiscardedFiles) -> None:
     refs = "".join(f"delete {REFS}/{session_id}/{name}\n" for name in ("tip", "work", _UNFINISHED))
-    program.done(repo.root, "update-ref", "--stdin", feed=refs.encode())
+    program.change(repo.root, "update-ref", "--stdin", feed=refs.encode())
     aside.delete()
 
 
@@ -356,7 +356,7 @@ def _fill(repo: Repo, aside: DiscardedFiles, worktree: Path, branch: str, *, tip
     if work is None:
         is_free = _is_free(repo, branch, tip)
         where = (worktree, branch) if is_free else ("--detach", worktree, tip)
-        program.done(repo.root, *program.parallel_checkout(), "worktree", "add", "--quiet", *where)
+        program.change(repo.root, *program.parallel_checkout(), "worktree", "add", "--quiet", *where)
         return None if is_free else _head_note(branch)
     contents = stash_commit.read(repo.root, work)
     note = _make_empty(repo, worktree, branch or tip, contents)
@@ -383,11 +383,11 @@ def _make_empty(repo: Repo, worktree: Path, branch: str, contents: Contents) -> 
     taken = {tree.branch for tree in worktrees.listed(repo)}
     note = None
     if was_on and _is_free(repo, was_on, contents.commit):
-        program.done(repo.root, *add, worktree, was_on)
+        program.change(repo.root, *add, worktree, was_on)
         return None
-    program.done(repo.root, *add, "--detach", worktree, contents.commit or branch)
+    program.change(repo.root, *add, "--detach", worktree, contents.commit or branch)
     if was_on and not contents.commit and was_on not in taken and repository.branch_tip(repo.root, was_on) is None:
-        program.done(worktree, "symbolic-ref", "HEAD", contents.head)
+        program.change(worktree, "symbolic-ref", "HEAD", contents.head)
     elif was_on:
         note = _head_note(was_on)
     return note

@@ -213,7 +213,7 @@ def object_sizes(where: Path, names: Iterable[str]) -> dict[str, int]:
         return libgit2.sizes(where, names)
     feed = "".join(f"{name}\n" for name in names).encode()
     options = ("cat-file", "--batch-check=%(objectname) %(objectsize)")
-    lines = program.told(where, *options, feed=feed).decode().splitlines() if feed else []
+    lines = program.query(where, *options, feed=feed).decode().splitlines() if feed else []
     words = (line.split(" ") for line in lines)
     return {name: int(size) for name, size in words if size.isdigit()}
 

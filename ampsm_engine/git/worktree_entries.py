@@ -32,7 +32,7 @@ class Scratch:
     def __init__(self, worktree: Path, git_dir: Path, folder: Path) -> None:
         self.worktree = worktree
         self.git_dir = git_dir
-        self.head = program.told(worktree, "rev-parse", "--verify", "HEAD^{commit}").decode().strip()
+        self.head = program.query(worktree, "rev-parse", "--verify", "HEAD^{commit}").decode().strip()
         self._folder = folder
         self._count = 0
 
@@ -41,7 +41,7 @@ class Scratch:
         if not is_inside(path):
             return None
         options = ("ls-tree", "-z", "--full-tree", tree, "--")
-        for record in program.told(self.worktree, "--literal-pathspecs", *options, path).split(b"\0"):
+        for record in program.query(self.worktree, "--literal-pathspecs", *options, path).split(b"\0"):
             head, _, name = program.text(record).partition("\t")
             if name == path:
                 mode, _, blob = head.split(" ")
@@ -69,7 +69,7 @@ class Scratch:
         if there:
             index = self.index()
             options = ("update-index", "-z", "--add", "--remove", "--stdin")
-            program.told(self.worktree, *options, feed=records.joined(there), variables={"GIT_INDEX_FILE": index})
+            program.query(self.worktree, *options, feed=records.joined(there), variables={"GIT_INDEX_FILE": index})
             found |= {path: self.in_index(path, index) for path in there}
         return found
 
@@ -86,15 +86,15 @@ class Scratch:
     def edits(self, before: str, after: str) -> bytes:
         """The patch from one blob to another without context: which lines became which."""
         options = ("-U0", "--text", "--no-color", "--no-ext-diff", "--no-textconv", "--inter-hunk-context=0")
-        return program.told(self.worktree, "diff", *options, before, after)
+        return program.query(self.worktree, "diff", *options, before, after)
 
     def content(self, entry: TreeEntry) -> bytes:
         """The content of an entry, as git keeps it."""
-        return program.told(self.worktree, "cat-file", "blob", entry.blob)
+        return program.query(self.worktree, "cat-file", "blob", entry.blob)
 
     def blob(self, content: bytes) -> str:
         """Write a content as a blob, as it is."""
-        made = program.done(self.worktree, "hash-object", "-w", "--no-filters", "--stdin", feed=content)
+        made = program.change(self.worktree, "hash-object", "-w", "--no-filters", "--stdin", feed=content)
         return made.decode().strip()
 
     def index(self, *, of_head: bool = False) -> Path:
@@ -103,7 +103,7 @@ class Scratch:
         copy = self._folder / f"index-{self._count}"
         copy_index(self.git_dir, copy)
         if of_head:
-            program.told(self.worktree, "read-tree", "--reset", "HEAD", variables={"GIT_INDEX_FILE": copy})
+            program.query(self.worktree, "read-tree", "--reset", "HEAD", variables={"GIT_INDEX_FILE": copy})
         return copy
 
     def enter(self, entries: Entries, index: Path | None = None) -> None:
@@ -113,7 +113,7 @@ class Scratch:
         nothing = "0" * len(self.head)
         lines = (f"{e.mode} {e.blob}\t{path}" if e else f"0 {nothing}\t{path}" for path, e in ordered)
         variables = {"GIT_INDEX_FILE": index} if index else None
-        program.done(
+        program.change(
             self.worktree, "update-index", "-z", "--index-info", feed=records.joined(lines), variables=variables
         )
 
@@ -122,14 +122,14 @@ class Scratch:
         self._count += 1
         index = self._folder / f"index-{self._count}"
         self.enter(entries, index)
-        return program.told(self.worktree, "write-tree", variables={"GIT_INDEX_FILE": index}).decode().strip()
+        return program.query(self.worktree, "write-tree", variables={"GIT_INDEX_FILE": index}).decode().strip()
 
     def patch(self, before: Entries, after: Entries) -> bytes:
         """The patch from some entries to others, as `git apply` takes it: whole contents where they are binary."""
         options = ("-r", "-p", "--binary", "--full-index", "--no-renames", "--no-ext-diff", "--no-textconv")
         prefixes = ("--no-color", "--src-prefix=a/", "--dst-prefix=b/", "--ignore-submodules=none")
         fixed = ("-c", "core.quotePath=true", "-c", "diff.suppressBlankEmpty=false", "-c", "diff.context=3")
-        return program.told(
+        return program.query(
             self.worktree, *fixed, "diff-tree", *options, *prefixes, self.tree(before), self.tree(after)
         )
 

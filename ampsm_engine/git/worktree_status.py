@@ -51,7 +51,7 @@ def entries(worktree: Path, *, ignored: bool = False, index: Path | None = None)
         options.append("--ignored=matching")
     # git compares byte by byte what changed in the second of the index; refreshed, it need not do so again.
     variables: program.Variables = {"GIT_INDEX_FILE": index, "GIT_OPTIONAL_LOCKS": "1"} if index else {}
-    output = program.told(worktree, "status", *options, variables=variables)
+    output = program.query(worktree, "status", *options, variables=variables)
     return tuple(_entry(record) for record in output.split(b"\0") if record and record[:1] in b"1u?!")
 
 

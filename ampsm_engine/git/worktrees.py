@@ -205,10 +205,10 @@ def link(repo: Repo, path: Path, branch: str) -> None:
     where = (branch,) if branch not in {tree.branch for tree in listed(repo)} else ("--detach", branch)
     with tempfile.TemporaryDirectory(prefix=".ampsm-", dir=path.parent) as folder:
         made = Path(folder) / path.name
-        program.done(repo.root, "worktree", "add", "--quiet", "--no-checkout", *where[:-1], made, where[-1])
+        program.change(repo.root, "worktree", "add", "--quiet", "--no-checkout", *where[:-1], made, where[-1])
         (made / ".git").replace(path / ".git")
-        program.done(repo.root, "worktree", "repair", path)
-    program.done(path, "reset", "--quiet")
+        program.change(repo.root, "worktree", "repair", path)
+    program.change(path, "reset", "--quiet")
 
 
 def orphans(repo: Repo, known: Collection[Path], branches: Collection[str] = ()) -> tuple[Orphan, ...]:
@@ -300,7 +300,7 @@ def _refuse_blocked(repo: Repo, branch: str) -> None:
     first, slug, _ = branch.split("/")
     candidates = (first, f"{first}/{slug}")
     asked = "".join(f"{repository.BRANCHES}{name}\n" for name in candidates).encode()
-    answers = program.told(repo.root, "cat-file", "--batch-check=%(objecttype)", feed=asked).splitlines()
+    answers = program.query(repo.root, "cat-file", "--batch-check=%(objecttype)", feed=asked).splitlines()
     for blocking, answer in zip(candidates, answers, strict=True):
         if answer == b"commit":
             message = f"The branch {blocking} leaves no room for sessions' branches below it ({branch})."
@@ -344,7 +344,7 @@ def listed(repo: Repo) -> tuple[Worktree, ...]:
     """All worktrees that git knows, the main one first."""
     with contextlib.suppress(AskGit):
         return _listed_here(repo)
-    records = program.told(repo.root, "worktree", "list", "--porcelain", "-z").split(b"\0\0")
+    records = program.query(repo.root, "worktree", "list", "--porcelain", "-z").split(b"\0\0")
     found = [_worktree(program.text(record).split("\0"), repo.root) for record in records if record]
     found = [tree for tree in found if not tree.path.name.startswith(PASSING)]
     # For a git folder that lies elsewhere, git names that folder instead of the main worktree.

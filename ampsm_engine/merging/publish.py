@@ -123,7 +123,7 @@ def _push_remote(root: Path, branch: str, *more: str) -> tuple[str, list[str]]:
 
 
 def _remotes(root: Path) -> list[str]:
-    return program.text(program.told(root, "remote")).split()
+    return program.text(program.query(root, "remote")).split()
 
 
 def _configured(root: Path, name: str) -> str:
@@ -292,7 +292,7 @@ def export_patch(root: Path, base: str, tip: str, path: Path) -> Published:
         "-c",
         "format.from=false",
     )
-    content = program.told(root, *fixed, "format-patch", *options, f"{base}..{tip}")
+    content = program.query(root, *fixed, "format-patch", *options, f"{base}..{tip}")
     try:
         with path.open("xb") as file:
             file.write(content)

@@ -189,7 +189,7 @@ def _uncommitted(now: Situation) -> Iterator[Finding]:
     entries = worktree_status.entries(now.worktree)
     choice = staging.choose(now.worktree, entries)
     out = {left.path for left in choice.left_out}
-    changed = [change.path for change in changes.told(entries) if change.path not in out]
+    changed = [change.path for change in changes.from_entries(entries) if change.path not in out]
     if changed:
         text = (
             f"{plural(len(changed), 'file')} of {now.session.name} {'is' if len(changed) == 1 else 'are'} not committed"
@@ -262,7 +262,7 @@ def coming(now: Situation, commits: Sequence[PlannedCommit]) -> tuple[PlannedCom
     if not commits:
         return ()
     options = ("rev-list", "--cherry-pick", "--right-only", "--no-merges", f"{now.base_tip}...{now.branch_tip}", "--")
-    missing = set(program.told(now.root, *options).decode().split())
+    missing = set(program.query(now.root, *options).decode().split())
     return tuple(commit for commit in commits if commit.sha in missing)
 
 
@@ -351,7 +351,7 @@ def _strangers(store: Store, now: Situation, commits: Sequence[PlannedCommit]) -
     people = {who for sha, author, committer, _, _ in described if sha in ours for who in (author, committer)}
     people.add(AMP.partition("<")[2].rstrip(">"))
     alone = _here_alone(now, span)
-    first_line = set(program.told(now.root, "rev-list", "--first-parent", *span, "--").decode().split())
+    first_line = set(program.query(now.root, "rev-list", "--first-parent", *span, "--").decode().split())
     found = set()
     for sha, author, committer, mark, _ in described:
         picked = author != committer and author not in people
@@ -373,4 +373,4 @@ def _here_alone(now: Situation, span: tuple[str, ...]) -> frozenset[str]:
     own = now.session.branch_name
     aside = (f"--exclude={own}", "--exclude=amp/*", "--branches")
     remote = (f"--exclude=*/{own}", f"--exclude=*/{now.target}", "--exclude=*/amp/*", "--remotes")
-    return frozenset(program.told(now.root, "rev-list", *span, "--not", *aside, *remote).decode().split())
+    return frozenset(program.query(now.root, "rev-list", *span, "--not", *aside, *remote).decode().split())

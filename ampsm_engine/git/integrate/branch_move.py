@@ -339,7 +339,7 @@ def untracked(path: Path, changes: dict[str, str]) -> list[str]:
     there = [name for name in added if _lies_there(path, name)]
     if not there:
         return []
-    tracked = records.split(program.told(path, "ls-files", "-z"))
+    tracked = records.split(program.query(path, "ls-files", "-z"))
     around = {*tracked, *(str(folder) for name in tracked for folder in Path(name).parents)}
     gone = {name for name, letter in changes.items() if letter != "A"}
     # A tracked file may make room for a folder, and a folder of tracked files for a file.

@@ -63,7 +63,7 @@ class Writer:
             now = datetime.now().astimezone()
             return f"{name} <{email}> {int(now.timestamp())} {now:%z}".encode()
         where = self.objects.where
-        return program.told(where, "var", f"GIT_{role}_IDENT", variables=fallback_identity(where)).rstrip(b"\n")
+        return program.query(where, "var", f"GIT_{role}_IDENT", variables=fallback_identity(where)).rstrip(b"\n")
 
     def rewritten(self, commit: RawCommit, tree: str, parent: str) -> str:
         """A copy of a commit with another tree and another parent; its author and message stay."""
@@ -158,9 +158,9 @@ def _commit_with_hooks(worktree: Path, parent: str, tree: str, author: tuple[str
         )
         if not answer.ok:
             raise _hook_failure(worktree, answer)
-        made = program.told(worktree, "rev-parse", "HEAD", "HEAD^{tree}", variables=around).decode().split()
+        made = program.query(worktree, "rev-parse", "HEAD", "HEAD^{tree}", variables=around).decode().split()
     if made[1] != tree:
-        changed = program.told(worktree, "diff-tree", "-r", "--name-only", "-z", tree, made[1])
+        changed = program.query(worktree, "diff-tree", "-r", "--name-only", "-z", tree, made[1])
         first = program.text(changed).partition("\0")[0]
         message_ = f"The pre-commit hook changed what is committed: {first!r}. Commit that in the session first."
         raise Refused(message_, f"git -C {worktree} status")
@@ -201,10 +201,10 @@ def _private_head(worktree: Path, parent: str, tree: str) -> Iterator[dict[str, 
         place = folder / folder.name
         add = ("worktree", "add", "--quiet", "--no-checkout", "--detach", place, parent)
         try:
-            program.done(worktree, "-c", f"core.hooksPath={os.devnull}", *add)
+            program.change(worktree, "-c", f"core.hooksPath={os.devnull}", *add)
             admin = repository.git_dir(place)
             around = {"GIT_DIR": str(admin), "GIT_WORK_TREE": str(worktree), "GIT_INDEX_FILE": str(admin / "index")}
-            program.done(worktree, "read-tree", tree, variables=around)
+            program.change(worktree, "read-tree", tree, variables=around)
             program.write(worktree, "update-index", "-q", "--refresh", variables=around)
             yield around
         finally:

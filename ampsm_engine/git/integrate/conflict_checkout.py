@@ -107,7 +107,7 @@ def finish(worktree: Path, *, sign: bool | None = None) -> str:
             message = f"HEAD of {worktree} went elsewhere while the conflict was open: {head.commit[:12]}."
             raise Refused(message, f"git -C {worktree} checkout --detach {now.onto[:12]}")
         return head.commit
-    tree = program.done(worktree, "write-tree").decode().strip()
+    tree = program.change(worktree, "write-tree").decode().strip()
     objects = ObjectStore(worktree)
     writer = Writer(objects, sign)
     if now.kind == "pick" and tree == objects.tree_of(now.onto):
@@ -140,8 +140,8 @@ def settle(worktree: Path, new: str) -> None:
             raise Refused(message, f"git -C {worktree} status")
     if tip != new:
         full = f"{BRANCHES}{now.branch}"
-        program.done(worktree, "update-ref", "-m", "ampsm: conflict resolved", full, new, now.tip)
-    program.done(worktree, "symbolic-ref", "-m", "ampsm: conflict resolved", "HEAD", f"{BRANCHES}{now.branch}")
+        program.change(worktree, "update-ref", "-m", "ampsm: conflict resolved", full, new, now.tip)
+    program.change(worktree, "symbolic-ref", "-m", "ampsm: conflict resolved", "HEAD", f"{BRANCHES}{now.branch}")
     (git_dir / _NOTE).unlink(missing_ok=True)
 
 
@@ -158,7 +158,7 @@ def abort(worktree: Path, *, keep_as: str | None = None) -> None:
     lock.refuse(lock.index_refusal(git_dir))
     if keep_as is not None:
         work, _ = stash_commit.write(worktree, now.branch)
-        program.done(worktree, "update-ref", keep_as, work)
+        program.change(worktree, "update-ref", keep_as, work)
     _go_back(worktree, git_dir, now)
 
 
@@ -171,7 +171,7 @@ def rejoin(worktree: Path, branch: str, tip: str) -> str | None:
         return None
     now = repository.branch_tip(worktree, branch)
     if now is None:
-        program.done(worktree, "update-ref", "-m", "ampsm: abort", f"{BRANCHES}{branch}", tip, "0" * len(tip))
+        program.change(worktree, "update-ref", "-m", "ampsm: abort", f"{BRANCHES}{branch}", tip, "0" * len(tip))
     answer = program.write(worktree, *_QUIET, "checkout", "--quiet", "--no-overwrite-ignore", branch, "--")
     if not answer.ok:
         return f"{branch} moved meanwhile, and {worktree} stays at {tip[:12]}, on no branch: {answer.said}"
@@ -251,7 +251,7 @@ def _go_back(worktree: Path, git_dir: Path, laid: LaidOut) -> None:
         message = f"{worktree} could not go back to {laid.branch}: {answer.said}"
         raise Failed(message, f"git -C {worktree} checkout --force {laid.branch}")
     if repository.branch_tip(worktree, laid.branch) == laid.tip:
-        program.done(worktree, "symbolic-ref", "-m", "ampsm: abort", "HEAD", f"{BRANCHES}{laid.branch}")
+        program.change(worktree, "symbolic-ref", "-m", "ampsm: abort", "HEAD", f"{BRANCHES}{laid.branch}")
     (git_dir / _NOTE).unlink(missing_ok=True)
 
 
@@ -261,10 +261,10 @@ def _end_resolution(worktree: Path) -> None:
     From there git moves on as between any two commits, whatever took the place of what.
     """
     program.write(worktree, "rerere")
-    tree = program.done(worktree, "write-tree").decode().strip()
+    tree = program.change(worktree, "write-tree").decode().strip()
     options = ("commit-tree", "-p", "HEAD", tree)
-    commit = program.done(worktree, *options, feed=_RESOLVED, variables=identity()).decode().strip()
-    program.done(worktree, "update-ref", "--no-deref", "-m", "ampsm: resolved", "HEAD", commit)
+    commit = program.change(worktree, *options, feed=_RESOLVED, variables=identity()).decode().strip()
+    program.change(worktree, "update-ref", "--no-deref", "-m", "ampsm: resolved", "HEAD", commit)
     _forget_state(worktree)
 
 
@@ -275,7 +275,7 @@ def _is_stand_in(worktree: Path, commit: str) -> bool:
 
 def _forget_state(worktree: Path) -> None:
     """Have git forget that a merge or a cherry-pick is in progress: no file and no commit changes."""
-    program.done(worktree, "cherry-pick", "--quit")
+    program.change(worktree, "cherry-pick", "--quit")
 
 
 def _as_json(laid: LaidOut) -> dict[str, object]:
@@ -296,7 +296,7 @@ def _file_from_json(plain: dict[str, object]) -> ConflictFile:
 def mark_in_progress(worktree: Path, git_dir: Path, laid: LaidOut) -> None:
     """Have git know of the conflict (again): `git status` tells of it, and it does not count as taken back."""
     if laid.kind != "merge":
-        program.done(worktree, "update-ref", "--no-deref", "CHERRY_PICK_HEAD", laid.commit)
+        program.change(worktree, "update-ref", "--no-deref", "CHERRY_PICK_HEAD", laid.commit)
         return
     # A file wherever refs are kept, which git itself refuses to write as a ref.
     (git_dir / "MERGE_HEAD").write_text(f"{laid.commit}\n")
@@ -351,7 +351,7 @@ def uncommitted(worktree: Path) -> tuple[str, ...]:
 
 
 def _differing(worktree: Path, *options: str) -> tuple[str, ...]:
-    return tuple(records.split(program.told(worktree, *_NAMES, *options, "--")))
+    return tuple(records.split(program.query(worktree, *_NAMES, *options, "--")))
 
 
 def take_in(worktree: Path, paths: Iterable[str]) -> None:
@@ -366,5 +366,5 @@ def take_in(worktree: Path, paths: Iterable[str]) -> None:
     laid = required_conflict(worktree)
     if uncommitted(worktree):
         why = ("-m", "ampsm: resolved, with what came after the commit")
-        program.done(worktree, "update-ref", "--no-deref", *why, "HEAD", laid.onto)
+        program.change(worktree, "update-ref", "--no-deref", *why, "HEAD", laid.onto)
         mark_in_progress(worktree, repository.linked_git_dir(worktree), laid)

@@ -105,7 +105,7 @@ def _is_binary(worktree: Path, file: ConflictFile) -> bool:
     if answer.output.split(b"\0")[2:3] == [b"unset"]:
         return True
     sides = [stage for stage in (file.base, file.ours, file.theirs) if stage]
-    return any(b"\0" in program.told(worktree, "cat-file", "blob", stage.object)[:8000] for stage in sides)
+    return any(b"\0" in program.query(worktree, "cat-file", "blob", stage.object)[:8000] for stage in sides)
 
 
 def _marker_size(worktree: Path, path: str) -> int:
@@ -176,7 +176,7 @@ def _take_side(worktree: Path, path: str, stage: Stage | None, place: str | None
     if stage.mode != records.GITLINK:
         if (worktree / path).is_symlink():
             worktrees.delete_tree(worktree / path)
-        program.done(worktree, "checkout-index", "--force", "--index", "-z", "--stdin", feed=records.joined([path]))
+        program.change(worktree, "checkout-index", "--force", "--index", "-z", "--stdin", feed=records.joined([path]))
 
 
 def _add(worktree: Path, path: str) -> None:
@@ -207,7 +207,9 @@ def _displaced_from(worktree: Path, path: str, sides: Iterable[str]) -> str | No
 
 def _make_room(worktree: Path, path: str) -> None:
     """Take away what the other side has at a place. Refused when files that git does not know lie in there."""
-    others = program.text(program.told(worktree, "--literal-pathspecs", "ls-files", "--others", "-z", "--", f"{path}/"))
+    others = program.text(
+        program.query(worktree, "--literal-pathspecs", "ls-files", "--others", "-z", "--", f"{path}/")
+    )
     if others:
         message = f"{others.partition(chr(0))[0]!r} is in the way: git does not know it."
         raise Refused(message, f"git -C {worktree} status")

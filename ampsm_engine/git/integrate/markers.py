@@ -110,7 +110,7 @@ def sides_of(worktree: Path, file: ConflictFile) -> ConflictSides:
 
     def content(stage: Stage | None) -> bytes:
         is_file = stage is not None and stage.mode.startswith("100")
-        return program.told(worktree, "cat-file", "blob", stage.object) if stage and is_file else b""
+        return program.query(worktree, "cat-file", "blob", stage.object) if stage and is_file else b""
 
     return ConflictSides(content(file.base), content(file.ours), content(file.theirs))
 

@@ -63,13 +63,13 @@ class ObjectDatabase:
             with contextlib.suppress(KeyError, ValueError, pygit2.GitError):
                 return self._repository.read(name)[1]
         # A partial clone fetches what is missing.
-        return program.done(self.where, "cat-file", kind, name)
+        return program.change(self.where, "cat-file", kind, name)
 
     def write(self, kind: str, raw: bytes) -> str:
         """Take an object in; answers its name. It is in the repository after `flush`."""
         if self._repository is None:
             options = ("hash-object", "-w", "--literally", "-t", kind, "--stdin")
-            return program.done(self.where, *options, feed=raw).decode().strip()
+            return program.change(self.where, *options, feed=raw).decode().strip()
         name = hashlib.sha1(b"%s %d\0%s" % (kind.encode(), len(raw), raw), usedforsecurity=False).hexdigest()
         self._waiting[name] = (kind, raw)
         return name
@@ -79,7 +79,7 @@ class ObjectDatabase:
         if not self._waiting or self._repository is None:
             return
         if len(self._waiting) > _FEW:
-            program.done(self.where, "index-pack", "--stdin", feed=packed(self._waiting.values()))
+            program.change(self.where, "index-pack", "--stdin", feed=packed(self._waiting.values()))
         else:
             import pygit2
             from pygit2.enums import ObjectType

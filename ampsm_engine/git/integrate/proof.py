@@ -48,20 +48,20 @@ def proof(repo_root: Path, branch_tip: str, base_tip: str) -> Proof:
 def _missing(where: Path, left: tuple[PlannedCommit, ...]) -> Proof:
     options = ("diff-tree", "--stdin", "-r", "-m", "--root", "--name-only", "--no-commit-id", "-z", "--no-ext-diff")
     feed = "".join(f"{commit.sha}\n" for commit in left if not commit.merge).encode()
-    names = records.split(program.told(where, *options, feed=feed)) if feed else []
+    names = records.split(program.query(where, *options, feed=feed)) if feed else []
     return Proof(in_base=False, how="not", left=left, files=tuple(sorted(set(names))))
 
 
 def _tree(where: Path, commit: str) -> str:
-    return program.told(where, "rev-parse", f"{commit}^{{tree}}").decode().strip()
+    return program.query(where, "rev-parse", f"{commit}^{{tree}}").decode().strip()
 
 
 def _is_squashed(where: Path, start: str, tip: str, base_tip: str) -> bool:
     """Whether one commit of the base, since the two parted, makes the branch's whole change."""
-    wanted = _patch_ids(where, program.told(where, "diff-tree", "-p", *_PATCH, start, tip))
+    wanted = _patch_ids(where, program.query(where, "diff-tree", "-p", *_PATCH, start, tip))
     if not wanted:
         return False
-    names = program.told(where, "diff-tree", "-r", "--name-only", "-z", *_NO_RENAMES, start, tip)
+    names = program.query(where, "diff-tree", "-r", "--name-only", "-z", *_NO_RENAMES, start, tip)
     one_of_them = program.text(names).partition("\0")[0]
     # Only commits that change one of the branch's files can be its squash; of those, all that they change.
     options = (
@@ -72,12 +72,12 @@ def _is_squashed(where: Path, start: str, tip: str, base_tip: str) -> bool:
         "--no-show-signature",
     )
     span = (f"^{start}", base_tip, "--", one_of_them)
-    patches = program.told(where, "--literal-pathspecs", "log", "-p", *_PATCH, *options, *span)
+    patches = program.query(where, "--literal-pathspecs", "log", "-p", *_PATCH, *options, *span)
     return bool(wanted & _patch_ids(where, patches))
 
 
 def _patch_ids(where: Path, patch: bytes) -> set[str]:
-    output = program.told(where, "patch-id", "--stable", feed=patch) if patch else b""
+    output = program.query(where, "patch-id", "--stable", feed=patch) if patch else b""
     return {line.split()[0] for line in output.decode().splitlines()}
 
 
@@ -86,18 +86,18 @@ def reverted_files(where: Path, old: str, new: str, now: str) -> tuple[str, ...]
 
     A file that went on from the change, or that both ways fit, is none of them.
     """
-    patch = program.told(where, "diff-tree", "-p", *_EXACT_PATCH, old, new)
+    patch = program.query(where, "diff-tree", "-p", *_EXACT_PATCH, old, new)
     if not patch:
         return ()
     with private_folder("proof") as folder:
         index = Path(folder) / "index"
-        program.told(where, "read-tree", now, variables={"GIT_INDEX_FILE": index})
+        program.query(where, "read-tree", now, variables={"GIT_INDEX_FILE": index})
         if _fits(where, index, patch, "--reverse"):
             return ()
-        names = program.told(where, "diff-tree", "-r", "--name-only", "-z", *_EXACT_PATCH, old, new)
+        names = program.query(where, "diff-tree", "-r", "--name-only", "-z", *_EXACT_PATCH, old, new)
         found = []
         for path in records.split(names)[:_FILES_LOOKED_AT]:
-            one = program.told(where, "--literal-pathspecs", "diff-tree", "-p", *_EXACT_PATCH, old, new, "--", path)
+            one = program.query(where, "--literal-pathspecs", "diff-tree", "-p", *_EXACT_PATCH, old, new, "--", path)
             if _fits(where, index, one) and not _fits(where, index, one, "--reverse"):
                 found.append(path)
     return tuple(found)

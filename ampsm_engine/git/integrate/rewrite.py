@@ -132,7 +132,7 @@ def _todo(objects: ObjectStore, tip: str, upstream: str, start: str, *, reapply:
     options = ("--max-parents=1", "--reverse", "--topo-order")
     span = (f"^{upstream}", tip) if reapply else ("--cherry-mark", "--right-only", f"{upstream}...{tip}")
     behind = (f"^{start}",) if start else ()
-    lines = program.told(objects.where, "rev-list", *options, *span, *behind, "--").decode().split()
+    lines = program.query(objects.where, "rev-list", *options, *span, *behind, "--").decode().split()
     todo = [line.lstrip("+") for line in lines if not line.startswith("=")]
     return todo, [line[1:] for line in lines if line.startswith("=")]
 
@@ -165,7 +165,7 @@ def _stand_ins(root: Path, three: tuple[str, str, str], variables: program.Varia
     """Two commits for the trees of both sides, whose only merge base has the tree that is to be theirs."""
 
     def made(tree: str, *options: str) -> str:
-        raw = program.done(root, "commit-tree", *options, tree, feed=b"", variables={**variables, **identity()})
+        raw = program.change(root, "commit-tree", *options, tree, feed=b"", variables={**variables, **identity()})
         return raw.decode().strip()
 
     base = made(three[0])
@@ -190,7 +190,7 @@ def without_own_files(where: Path | ObjectStore, base_tip: str, tip: str) -> str
 def _commits_beyond(objects: ObjectStore, base_tip: str, tip: str) -> list[str]:
     objects.database.flush()
     options = ("rev-list", "--reverse", "--topo-order", f"^{base_tip}", tip, "--")
-    return program.told(objects.where, *options).decode().split()
+    return program.query(objects.where, *options).decode().split()
 
 
 def _has_some(objects: ObjectStore, sha: str) -> bool:
