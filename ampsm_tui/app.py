@@ -202,7 +202,7 @@ class AmpsmApp(App[int]):
     def on_mount(self) -> None:
         """Open the list, and begin to follow."""
         if not self.is_headless:
-            exit_on_signals(self)
+            exit_on_signals(self, lambda: self.driver)
         self.screen_change_signal.subscribe(self, lambda _: self.watch_app_focus())
         self.theme_changed_signal.subscribe(self, self._keep_theme)
         if self.board is not None:

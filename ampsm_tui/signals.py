@@ -12,9 +12,10 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from textual.driver import Driver
+    from collections.abc import Callable
 
-    from ampsm_tui.app import AmpsmApp
+    from textual.app import App
+    from textual.driver import Driver
 
 EXIT_PATIENCE = 60.0
 """Seconds that leaving waits for what is unfinished; `ampsm repair` finds what was cut off after them."""
@@ -26,20 +27,20 @@ INTERVAL = 0.2
 """Seconds between two questions to the loop of an app that was told to end."""
 
 MODES_OFF = (
-    b"\x1b[<u\x1b[?2048l\x1b[?2004l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?1016l\x1b[?1004l"
+    b"\x1b[?69l\x1b[r\x1b[<u\x1b[?2048l\x1b[?2004l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?1016l\x1b[?1004l"
     b"\x1b[?2026l\x1b[?1049l\x1b[?25h\x1b[0m"
 )
-"""Takes back what Textual's driver asks of a terminal: keys, mouse, focus, the other screen, no cursor."""
+"""Takes back what the driver asks of a terminal: margins, keys, mouse, focus, the other screen, no cursor."""
 
 
-def exit_on_signals(app: "AmpsmApp") -> None:
-    """Have the running app exit on SIGTERM and SIGHUP with 128 and the number of the signal.
+def exit_on_signals(app: "App[int]", driver: "Callable[[], Driver | None]") -> None:
+    """Have the running app exit on SIGTERM and SIGHUP with 128 and the number of the signal; `driver` is its terminal.
 
     The handlers are Python's, not the loop's: they run between two steps of whatever holds the loop up.
     """
     loop = asyncio.get_running_loop()
     received: SimpleQueue[int] = SimpleQueue()
-    threading.Thread(target=_end_when_stuck, args=(received, loop, app), daemon=True).start()
+    threading.Thread(target=_end_when_stuck, args=(received, loop, driver), daemon=True).start()
 
     def handle(number: int, _frame: object) -> None:
         # It comes between any two lines, also those that hold a lock of threads: nothing here takes one.
@@ -51,13 +52,15 @@ def exit_on_signals(app: "AmpsmApp") -> None:
         signal.signal(number, handle)
 
 
-def _end_when_stuck(received: "SimpleQueue[int]", loop: asyncio.AbstractEventLoop, app: "AmpsmApp") -> None:
+def _end_when_stuck(
+    received: "SimpleQueue[int]", loop: asyncio.AbstractEventLoop, driver: "Callable[[], Driver | None]"
+) -> None:
     """In a thread, which dies with a process that ends in order: end one whose loop stands still meanwhile."""
     number = received.get()
     deadline = time.monotonic() + EXIT_PATIENCE + LOOP_PATIENCE
     while time.monotonic() < deadline and _answers(loop):
         time.sleep(INTERVAL)
-    restore_terminal(app.driver)
+    restore_terminal(driver())
     os._exit(128 + number)
 
 

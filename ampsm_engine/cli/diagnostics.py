@@ -67,7 +67,7 @@ def wrong_usage(message: str, advice: str) -> None:
 
 
 def warning(text: str) -> None:
-    """Write a warning."""
+    """Write a warning to standard error."""
     _write_labelled("warning:", "33", text)
 
 

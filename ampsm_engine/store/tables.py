@@ -31,7 +31,7 @@ def clean(value: object) -> str:
 
 
 class Count(CamelColumn, IntegerField):
-    """A whole number."""
+    """A whole number in a column of that kind."""
 
 
 class Plain(CamelColumn, TextField):

@@ -136,7 +136,7 @@ class _Text:
         self.cursor = None if end == width or doubtful else (piece.row, end)
 
     def take(self, pen: str) -> None:
-        """Change the pen."""
+        """Change to a pen."""
         if pen != self.pen:
             self._parts.append(self._encoder.pens.step(self.pen or DEFAULT, pen))
             self.pen = pen

@@ -31,7 +31,7 @@ class Renderer:
 
     @property
     def size(self) -> tuple[int, int]:
-        """Columns and rows."""
+        """Columns and rows of the terminal."""
         return self._wanted.width, self._wanted.height
 
     @property

@@ -60,7 +60,7 @@ class Preview(ForecastWidget):
         self.refresh_changed()
 
     def watch_session_id(self) -> None:
-        """Show another session."""
+        """Show another session's preview."""
         self.refresh_changed()
 
     def on_resize(self) -> None:
