@@ -67,13 +67,9 @@ class TextView(ScrollView, can_focus=True):
         super().__init__(id=id)
         self._blended = BlendedStyles(self)
         self._lines_for: LayOut = lambda _width: ()
-        self._lines: Sequence[PieceLine] = ()
-        self._width = 0
-
-    @property
-    def lines(self) -> Sequence[PieceLine]:
+        self.lines: Sequence[PieceLine] = ()
         """The lines that are shown, wrapped for the width."""
-        return self._lines
+        self._width = 0
 
     def show_lines(self, lay_out: LayOut, *, top: bool = False) -> None:
         """Show the lines that `lay_out` gives from now on; `top` goes to the first."""
@@ -102,14 +98,14 @@ class TextView(ScrollView, can_focus=True):
         if width <= 0:
             return  # it is not shown; when it is, it hears of its size
         self._width = width
-        before, self._lines = self._lines, tuple(self._lines_for(self._width))
-        if len(before) != len(self._lines):
-            self.virtual_size = Size(self._width, len(self._lines))
+        before, self.lines = self.lines, tuple(self._lines_for(self._width))
+        if len(before) != len(self.lines):
+            self.virtual_size = Size(self._width, len(self.lines))
             self.refresh()
             return
         y = round(self.scroll_y)
         for at in range(y, min(len(before), y + self.size.height)):
-            if before[at] != self._lines[at]:
+            if before[at] != self.lines[at]:
                 self.refresh(Region(0, at - y + self.styles.padding.top, self.size.width, 1))
 
     def on_resize(self) -> None:
@@ -134,7 +130,7 @@ class TextView(ScrollView, can_focus=True):
     def render_line(self, y: int) -> Strip:
         """One line of what is shown as cells."""
         at = y + round(self.scroll_y)
-        return self._blended.strip(self._lines[at] if at < len(self._lines) else (), self._width)
+        return self._blended.strip(self.lines[at] if at < len(self.lines) else (), self._width)
 
     def action_by(self, lines: int) -> None:
         """Scroll down by so many lines; up where `lines` is negative."""
@@ -146,7 +142,7 @@ class TextView(ScrollView, can_focus=True):
 
     def action_end(self, end: int) -> None:
         """To the first or the last line."""
-        self.scroll_to(y=len(self._lines) if end else 0, animate=False)
+        self.scroll_to(y=len(self.lines) if end else 0, animate=False)
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         """Scroll up by a turn of the wheel."""

@@ -207,27 +207,23 @@ class Timeline(ScrollView, can_focus=True):
 
     def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
         super().__init__(id=id)
-        self._entries: tuple[TimelineEntry, ...] = ()
+        self.entries: tuple[TimelineEntry, ...] = ()
+        """What is shown, newest first."""
         self._lines: list[tuple[int, int]] = []
         self._cursor = ""
         self._at: datetime | None = None
 
     @property
-    def entries(self) -> tuple[TimelineEntry, ...]:
-        """What is shown, newest first."""
-        return self._entries
-
-    @property
     def entry(self) -> TimelineEntry | None:
         """The one under the cursor."""
-        return self._entries[self._index()] if self._entries else None
+        return self.entries[self._index()] if self.entries else None
 
     def show(self, entries: tuple[TimelineEntry, ...], at: datetime) -> None:
         """Show these entries as they look at a moment; the cursor stays on its entry."""
-        if entries == self._entries and at == self._at:
+        if entries == self.entries and at == self._at:
             return
         index = self._index()
-        self._entries, self._at = entries, at
+        self.entries, self._at = entries, at
         self._lines = [(place, line) for place, entry in enumerate(entries) for line in range(_height(entry))]
         if entries and not any(entry.key == self._cursor for entry in entries):
             self._cursor = entries[min(index, len(entries) - 1)].key
@@ -241,7 +237,7 @@ class Timeline(ScrollView, can_focus=True):
         if line >= len(self._lines):
             return Strip.blank(width, self.rich_style)
         place, inner = self._lines[line]
-        entry = self._entries[place]
+        entry = self.entries[place]
         strip = self._first(entry, width) if inner == 0 else self._second(entry, width)
         strip = strip.apply_style(self.rich_style)
         if entry.key == self._cursor:
@@ -278,33 +274,33 @@ class Timeline(ScrollView, can_focus=True):
         return Style(color=whole.color, bold=whole.bold)
 
     def _index(self) -> int:
-        for index, entry in enumerate(self._entries):
+        for index, entry in enumerate(self.entries):
             if entry.key == self._cursor:
                 return index
         return 0
 
     def action_step(self, by: int) -> None:
         """Move the cursor by so many entries."""
-        if not self._entries:
+        if not self.entries:
             return
         before = self._index()
-        after = min(max(before + by, 0), len(self._entries) - 1)
-        self._cursor = self._entries[after].key
+        after = min(max(before + by, 0), len(self.entries) - 1)
+        self._cursor = self.entries[after].key
         for index in {before, after}:
-            self.refresh_lines(self._top(index), _height(self._entries[index]))
-        top, height = self._top(after), _height(self._entries[after])
+            self.refresh_lines(self._top(index), _height(self.entries[index]))
+        top, height = self._top(after), _height(self.entries[after])
         if top < self.scroll_offset.y:
             self.scroll_to(y=top, animate=False)
         elif top + height > self.scroll_offset.y + self.size.height:
             self.scroll_to(y=top + height - self.size.height, animate=False)
 
     def _top(self, index: int) -> int:
-        return sum(_height(entry) for entry in self._entries[:index])
+        return sum(_height(entry) for entry in self.entries[:index])
 
     def action_open(self) -> None:
         """Open the entry under the cursor."""
-        if self._entries:
-            self.post_message(self.Opened(self._entries[self._index()]))
+        if self.entries:
+            self.post_message(self.Opened(self.entries[self._index()]))
 
     def on_click(self, event: events.Click) -> None:
         """Open what is clicked."""

@@ -155,11 +155,6 @@ class FileTree(LineWidget, can_focus=True):
                 self._repainted[line.file] = now
                 self.refresh_line(y)
 
-    @property
-    def here(self) -> int:
-        """The file that is read."""
-        return self._here
-
     def follow(self, file: int) -> None:
         """This file is read now."""
         if file != self._here:
