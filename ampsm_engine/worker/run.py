@@ -1,6 +1,8 @@
 """One iteration from its start, or its adoption, to amp's end: attempts, and the pauses between them.
 
-What the end means is decided in amp/failures.py; what follows from it in settle.py.
+What the end means is decided in amp/failures.py; what follows from it in settle.py. The store, short questions to git
+and the end of what amp left running block the event loop, for nothing else has to be looked after meanwhile; what may
+hang in git is a phase (phases.py).
 """
 
 import asyncio
