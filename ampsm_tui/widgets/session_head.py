@@ -75,7 +75,7 @@ def _standing(row: BoardRow, at: datetime) -> list[Piece]:
         parts.append(Piece(f"{labels.OUTSIDE_MARK} outside its worktree: {outside}", "awaiting-input"))
     parts += [Piece(plural(row.iterations, "iteration"), "quiet")]
     if row.queued:
-        parts.append(Piece(f"{row.queued} waiting", "quiet"))
+        parts.append(Piece(f"{row.queued} queued", "quiet"))
     if current.test_result is not None:
         passed = current.test_result is ScriptResult.PASS
         parts.append(Piece("✓ script passes" if passed else "✗ script fails", "done" if passed else "error"))

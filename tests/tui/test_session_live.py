@@ -37,7 +37,7 @@ async def test_amp_is_watched_live_and_followed_up(bench: Bench) -> None:
 
         await sees(f"{MARK}Make one.py", "I begin with one.py.", "create_file one.py  +1 -0", "● running")
         await pilot.press("m", *"And", "space", *"two", "enter")
-        await sees("2 queued  And two", "1 waiting")
+        await sees("2 queued  And two", "1 queued")
         go.touch()
         await sees("Again: And two", "1  Make one.py", "done ")
         on.touch()
