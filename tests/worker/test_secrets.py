@@ -45,6 +45,7 @@ def test_no_secret_is_left_anywhere_but_in_the_worktrees_own_files(
     worktree = Path(session.worktree_path)
     assert SHAPED in (worktree / "config.py").read_text(), "the worktree's own files are left as they are"
 
+    bench.quiet()  # the worker makes the copy of the day when all is settled
     messages = git(worktree, "log", "--format=%B%an%ae", "main..").encode()
     refs = git(bench.repo, "for-each-ref").encode()
     places = {path: path.read_bytes() for path in files_below(bench.engine.home.root, worktree / "AGENT_CONTEXT")}
