@@ -8,7 +8,7 @@ from ampsm_engine.diff import hunks
 from ampsm_engine.diff.deltas import Side
 from ampsm_engine.engine import comments, history, hunk_actions, ranges, removal, runs
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.git import changes, hunk_changes
+from ampsm_engine.git import changes, hunk_changes, snapshot
 from ampsm_engine.git.hunk_changes import HunkPlan
 from ampsm_engine.git.worktree_entries import Scratch
 from ampsm_engine.model import Session
@@ -70,7 +70,7 @@ def test_what_was_looked_at_is_kept_until_the_session_is_purged(bench: Bench) ->
     with pytest.raises(Refused, match="not looked"):
         ranges.resolve(engine, session.id, "looked")
     (worktree / "seen.txt").write_text("seen, and in no commit\n")
-    with changes.live_tree(worktree) as live:
+    with snapshot.live_tree(worktree) as live:
         ranges.remember_viewed(engine, session.id, live.tree, str(live.objects))
         tree = live.tree
     ranges.mark_viewed(engine, session.id, keys(bench, session), viewed=True)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ampsm_engine.errors import NotFound
-from ampsm_engine.git import changes, repository
+from ampsm_engine.git import changes, repository, snapshot
 from ampsm_engine.git.values import FileChange, Worktree
 from tests.conftest import examples
 from tests.git import scribbles
@@ -44,7 +44,7 @@ def test_the_live_tree_touches_nothing_of_the_agents(sandbox: Sandbox, worktree:
     at = worktree.path
     sandbox.write({"new.txt": "1\n", "src/main.py": "2\n", ".env": "S=1"}, at)
     before = agents(at)
-    with changes.live_tree(at) as live:
+    with snapshot.live_tree(at) as live:
         assert live.objects.is_dir()
         files = changes.files(at, "HEAD", None, live=live)
     assert not live.objects.exists()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hypothesis import given, settings
 
-from ampsm_engine.git import changes, commits
+from ampsm_engine.git import changes, commits, snapshot
 from ampsm_engine.git.unwanted_files import is_secret
 from tests.conftest import examples
 from tests.git import scribbles
@@ -43,7 +43,7 @@ def test_a_commit_is_git_add_all_less_what_stays_out(todo: Todo) -> None:
         tracked = set(sandbox.git("ls-tree", "-r", "-z", "--name-only", "HEAD", at=at).split("\0"))
         out = {name for name in scribbles.NAMES if is_secret(name) and name not in tracked}
         expected = tree_of_git_add(sandbox, at, out)
-        with changes.live_tree(at) as live:
+        with snapshot.live_tree(at) as live:
             pass
         files = changes.files(at, "HEAD", None)
         made = commits.commit_all(at, branch=worktree.branch, subject="amp: x", body="", hooks=True)

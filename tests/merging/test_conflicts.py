@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ampsm_engine import demo
 from ampsm_engine.context import Engine
 from ampsm_engine.engine import merges
 from ampsm_engine.errors import Refused
@@ -12,6 +13,7 @@ from ampsm_engine.merging.open_conflict import MarkersLeft
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.merging.values import Options
 from ampsm_engine.model import MergeState, Outcome, Session, Status
+from ampsm_engine.worker import launch
 from tests.conftest import git
 from tests.merging.desk import Desk, lines
 from tests.worker.bench import Bench
@@ -110,6 +112,7 @@ def test_what_was_resolved_before_an_abort_is_kept(desk: Desk, task: Session) ->
     refs = git(desk.repo, "for-each-ref", "--format=%(refname)", f"refs/ampsm/backup/{task.id}/").split()
     (kept,) = [ref for ref in refs if ref.endswith("/aborted")]
     assert desk.shown(kept, "one.txt") == "hours of work\n"
+    assert not (at / "AGENT_CONTEXT" / "REBASE_HELP.md").exists(), "nothing is open any more"
     desk.clean(task)
 
 
@@ -271,6 +274,31 @@ def test_all_that_was_read_of_amps_resolution_counts(bench: Bench) -> None:
     assert git(bench.repo, "rev-parse", "main^{tree}").strip() == reviewed.tree
     assert git(at, "status", "--porcelain") == ""
     bench.quiet()
+
+
+def test_a_choice_that_amp_did_not_make_stays_open(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No marker in it tells that a binary file is still in conflict."""
+    monkeypatch.setenv("AMP_CLI_PATH", str(demo.install(tmp_path / "bin")))
+    session = desk.session()
+    desk.amp(session, {"one.txt": lines(_3="session"), "logo.bin": b"\0session"})
+    desk.base({"one.txt": lines(_3="base"), "logo.bin": b"\0base"})
+    with pytest.raises(ConflictsWait):
+        desk.merge(session)
+    at, store = Path(session.worktree_path), desk.engine.store
+    monkeypatch.setattr(launch, "launch", lambda _home: None)
+    iteration = merges.give_to_amp(desk.engine, session.id)
+    assert store.queue.claim() is not None
+    (at / "one.txt").write_text(lines(_3="both"))
+    store.iterations.begin_settling(iteration.id, outcome=Outcome.DONE)
+    store.iterations.settle(iteration.id, status=Status.AWAITING_INPUT)
+    with pytest.raises(MarkersLeft, match=r"left 1 file in conflict: logo\.bin"):
+        open_conflict.accept(desk.engine, session.id, open_conflict.resolution(desk.engine, session.id).tree)
+    (at / "logo.bin").write_bytes(b"\0both")
+    accepted = open_conflict.resolution(desk.engine, session.id).tree
+    assert open_conflict.accept(desk.engine, session.id, accepted).files == ()
+    operations.continue_(desk.engine, session.id)
+    assert desk.shown("main", "one.txt") == lines(_3="both")
+    assert desk.shown("main", "logo.bin") == "\0both"
 
 
 def test_amp_that_leaves_markers_or_commits_by_itself(bench: Bench) -> None:

@@ -76,6 +76,11 @@ def test_the_result_of_an_iteration_counts_for_its_commit_alone(desk: Desk, task
         "i1", status=Status.IDLE, commit_sha=desk.tip(task), test_result=ScriptResult.PASS, test_exit_code=0
     )
     assert told(desk, task, run_script=False)["script"].level == "ok"
+    tip = desk.tip(task)
+    desk.amp(task, {"two.txt": "nobody ran the script on this\n"})
+    assert "no result" in told(desk, task, run_script=False)["script"].text
+    git(Path(task.worktree_path), "reset", "-q", "--hard", tip)
+    assert told(desk, task, run_script=False)["script"].level == "ok"
     scripts.run_script(desk.engine, task.id, lambda _: None)  # by hand, in whatever state the files are
     assert "no result" in told(desk, task, run_script=False)["script"].text
 

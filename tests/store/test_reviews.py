@@ -114,6 +114,16 @@ def test_comments_change_and_go(kept: Store) -> None:
         kept.reviews.mark_viewed("nobody", [("a", "k")], viewed=True)
 
 
+def test_a_rejection_changes_and_goes_alone(kept: Store) -> None:
+    other = kept.reviews.add_rejection(a_rejection("r2"))
+    done = kept.reviews.change_rejection("r1", ("rejected", "a hunk of app.py"), commit_sha="c" * 40)
+    assert kept.reviews.rejections("s1") == (done, other)
+    assert (done.commit_sha, done.reason) == ("c" * 40, "why")
+    assert [fact.text for fact in kept.facts.read(session_id="s1") if fact.kind == "rejected"] == ["a hunk of app.py"]
+    kept.reviews.delete_rejection("r1")
+    assert kept.reviews.rejections("s1") == (other,)
+
+
 def test_all_of_it_goes_with_the_session(kept: Store) -> None:
     kept.reviews.mark_viewed("s1", [("a", "k")], viewed=True)
     kept.reviews.set_last_reviewed("s1", "1" * 40)

@@ -14,10 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from ampsm_engine import timestamps
 from ampsm_engine.errors import Unfit
-from ampsm_engine.model import Outcome, State
+from ampsm_engine.model import Merge, MergeState, Outcome, State
 from ampsm_engine.store import Store, copies, database_files
 from tests.soak import one_in
+from tests.store.test_reviews import a_comment
 from tests.store.values import a_session, an_iteration, ended, start
 
 PAGE = 4096
@@ -169,6 +171,50 @@ def test_what_waited_when_the_copy_was_made_does_not_begin_by_itself(database: P
     assert (iteration.state, iteration.outcome) == (State.SETTLED, Outcome.STOPPED)
     assert "lost" in (iteration.error or "")
     assert not Store(database).queue.has_claimable()
+
+
+def test_a_merge_that_went_on_when_the_copy_was_made_does_not_go_on_by_itself(database: Path) -> None:
+    store = Store(database)
+    for key in ("done", "works"):
+        store.sessions.add(a_session(key))
+        store.merges.begin(Merge(key, key, "merge", MergeState.WORKING, "begun", timestamps.now()))
+    store.merges.end("done", MergeState.DONE)
+    store.copy_when_due()
+    store.close()
+    for part in database_files.file_parts(database):
+        part.unlink(missing_ok=True)
+    assert recovered(database) == {"done", "works"}
+    store = Store(database)
+    assert store.merges.working() == ()
+    assert store.merges.get("works").state is MergeState.ROLLED_BACK
+    assert store.merges.get("done").state is MergeState.DONE
+
+
+def test_rows_between_two_broken_pages_are_found_one_by_one(database: Path) -> None:
+    filled(database)
+    content = database.read_bytes()
+    for place in range(0, len(content), PAGE):
+        if any(name in content[place : place + PAGE] for name in (b"name of s010", b"name of s045")):
+            overwrite(database, place, PAGE)
+    lost = {f"s{number:03}" for number in range(60)} - recovered(database)
+    assert {"s010", "s045"} <= lost
+    assert len(lost) < 12, "no more than those on the two pages"
+
+
+def test_what_belongs_to_a_lost_row_goes_with_it_and_leaves_what_can_be_without(database: Path) -> None:
+    store = filled(database, 5)
+    store.reviews.add_comment(a_comment("kept", session_id="s002"))
+    checkpoint(store)
+    with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as raw:
+        raw.execute("UPDATE reviewComments SET iterationId = 'i002'")
+        raw.execute("DELETE FROM sessions WHERE id = 's001'")
+        raw.execute("DELETE FROM iterations WHERE id = 'i002'")
+    overwrite(database, 0, 100)
+    assert recovered(database) == {"s000", "s002", "s003", "s004"}
+    assert Store(database).reviews.comment("kept").iteration_id is None
+    with contextlib.closing(sqlite3.connect(database)) as raw:
+        assert raw.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert [one for (one,) in raw.execute("SELECT id FROM iterations ORDER BY id")] == ["i000", "i003", "i004"]
 
 
 def test_a_new_home_has_lost_nothing(database: Path) -> None:
