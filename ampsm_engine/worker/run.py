@@ -69,7 +69,7 @@ class Run:
                     run_directory.clean(self.directory)
                 return False
             if self.child is None and self._was_about_to_try_again():
-                await self._start(first=False)
+                await self._start_again()
         else:
             try:
                 await self._start_patiently()
@@ -80,8 +80,6 @@ class Run:
             ending = await self._attempt()
             if not await self._again(ending):
                 break
-        if ending.retry and self.stop.is_made():
-            ending = replace(ending, outcome=Outcome.STOPPED, failure=None)
         self._end(ending)
         return True
 
@@ -252,11 +250,22 @@ class Run:
         """Begin another attempt in the same stream file, marked as such."""
         transcript.mark_attempt(self.directory.stream, self.iteration.attempts + 1)
         self.directory.stderr.unlink(missing_ok=True)
-        await self._start(first=False)
+        return await self._start_again()
+
+    async def _start_again(self) -> bool:
+        """Start amp for another attempt; False where a stop came first."""
+        try:
+            await self._start(first=False)
+        except Refused:
+            if not self.stop.is_made():
+                raise
+            return False
         return True
 
     def _end(self, ending: failures.Ending) -> None:
         """Record how it ended; from here on it only has to be settled."""
+        if self.stop.is_made() and (ending.retry or ending.remedy):
+            ending = replace(ending, outcome=Outcome.STOPPED, failure=None)
         session = self.store.sessions.get(self.iteration.session_id)
         if ending.warning:
             self.store.facts.add("note", ending.warning, session_id=session.id, iteration_id=self.iteration.id)
