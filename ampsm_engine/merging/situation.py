@@ -134,7 +134,7 @@ def _session(store: Store, now: Situation) -> Finding:
         return Finding("session", "stop", f"{session.name} is in the trash.", f"ampsm trash restore {session.id}")
     at_work = [one for one in store.iterations.of(session.id) if one.state is not State.SETTLED]
     if at_work:
-        doing = "waits in the queue" if at_work[0].state is State.QUEUED else "is running"
+        doing = "is queued" if at_work[0].state is State.QUEUED else "is running"
         hint = f"ampsm wait {session.id}, or: ampsm stop {session.id}"
         return Finding("session", "stop", f"Iteration {at_work[0].number} of {session.name} {doing}.", hint)
     merge = store.merges.open_of(session.id)
