@@ -27,6 +27,7 @@ from textual.pilot import Pilot, WaitForScreenTimeout
 
 from ampsm_tui import ask
 from ampsm_tui.app import AmpsmApp
+from ampsm_tui.widgets import collector
 from tests.tui.desk import DEADLINE, PAINT, Desk
 
 PICTURES = Path(__file__).parent.parent.parent / "snapshots"
@@ -130,6 +131,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Pilot, "_wait_for_screen", _all_heard)
     monkeypatch.setattr("textual.pilot.wait_for_idle", _all_heard)
     monkeypatch.setattr("textual.app.wait_for_idle", _all_heard)
+    # It sets aside all that lives, for good: every app of the process would stay in memory after its test.
+    monkeypatch.setattr(collector, "turn_on", lambda: None)
 
 
 @pytest.fixture
