@@ -1,6 +1,8 @@
 """The fixtures of screens: a desk, and pictures kept in the folder snapshots/ at the top."""
 
 import asyncio
+import difflib
+import html
 import pickle
 import re
 import time
@@ -182,6 +184,11 @@ def picture(app: AmpsmApp) -> str:
     return _TEXT.sub(moved, svg)
 
 
+def words_of(svg: str) -> list[str]:
+    """What stands on a picture, piece by piece, for a report."""
+    return [html.unescape(text) for text in re.findall("<text[^>]*>([^<]*)</text>", svg)]
+
+
 class Camera:
     """`camera(app)` compares what the app shows with its picture."""
 
@@ -190,7 +197,12 @@ class Camera:
 
     def __call__(self, app: AmpsmApp, name: str | None = None) -> None:
         expected = self._snapshot(name=name) if name else self._snapshot
-        same = picture(app) == expected  # apart: pytest takes minutes to tell two long texts apart
+        taken = picture(app)
+        same = taken == expected  # apart: pytest takes minutes to tell two long texts apart
+        if not same:
+            print(
+                *difflib.unified_diff(words_of(str(expected)), words_of(taken), "its picture", "the screen"), sep="\n"
+            )
         assert same, "the screen does not look as in its picture; look at both: pytest --snapshot-update, git diff"
 
     async def glance(self, desk: Desk, state: str = "") -> None:
