@@ -1,6 +1,7 @@
 """The conflict screen: with a real conflict to the end and back, with amp, and how each kind of conflict looks."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -8,7 +9,7 @@ from ampsm_engine.errors import Refused
 from ampsm_engine.merging import open_conflict
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import MergeState, Session
-from ampsm_tui import suspend
+from ampsm_tui import ask, suspend
 from ampsm_tui.app import AmpsmApp
 from ampsm_tui.screens.conflict import screen as conflict
 from ampsm_tui.screens.conflict.screen import ConflictScreen
@@ -22,6 +23,9 @@ from tests.tui.conftest import Camera
 from tests.tui.desk import Desk
 from tests.tui.merges import CONTENT, FILES, a_merge, some_conflicts
 from tests.tui.test_script import shows
+
+if TYPE_CHECKING:
+    import functools
 
 __all__ = ["ground"]
 
@@ -104,6 +108,41 @@ async def test_what_an_editor_and_git_resolve_elsewhere_is_seen(ground: Ground) 
         (at / "one.txt").write_text("by hand\n")
         git(at, "add", "one.txt")
         await shows(pilot, "✓ one.txt", "1 of 2 files open")
+
+
+async def test_what_is_resolved_while_the_conflict_is_read_is_seen(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = in_conflict(ground)
+    at = Path(session.worktree_path)
+    call = ask.call_side_process
+    asked = 0
+
+    async def read_then_written(question: "functools.partial[Any]") -> Any:
+        """The answer to the second look at the conflict, which somebody resolves before it arrives."""
+        nonlocal asked
+        answer = await call(question)
+        if question.func is open_conflict.conflicts:
+            asked += 1
+            if asked == 2:
+                (at / "one.txt").write_text("by hand\n")
+                git(at, "add", "one.txt")
+        return answer
+
+    monkeypatch.setattr(ask, "call_side_process", read_then_written)
+    app = opened(ground)
+    async with app.run_test(size=(110, 40), notifications=True) as pilot:
+        app.push_screen(ConflictScreen(session))
+        await shows(pilot, "Conflict 1 of 2")
+        assert isinstance(app.screen, ConflictScreen)
+        await app.screen.pane.load()
+        await shows(pilot, "✓ one.txt", "1 of 2 files open")
+        known = asked
+        for _ in range(5):
+            app.screen.pane.reload_changed()
+            for worker in [one for one in app.workers if one.group == "conflict"]:
+                await worker.wait()
+        assert asked <= known + 1, "what nobody touches is not read again and again"
 
 
 async def test_a_file_without_markers_after_the_editor_is_resolved(

@@ -4,6 +4,7 @@ The files are the truth: what another program resolves in the worktree is seen h
 """
 
 import asyncio
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 
 MOST_READ = 4 << 20
 """Bytes of a file whose lines are shown around its conflicts."""
+
+
+COARSE = 20_000_000
+"""Nanoseconds by which the times of files may lag behind the clock: kernels stamp them once a tick."""
 
 
 class ConflictPane:
@@ -90,8 +95,12 @@ class ConflictPane:
         """Ask for the conflict as it is now, and show it; where there is none, show why."""
         from ampsm_engine.merging import open_conflict
 
+        began = time.time_ns()
         try:
             state = await ask(open_conflict.conflicts, app_of(self._screen).engine, self.session.id)
+        except asyncio.CancelledError:
+            self._seen = None
+            raise
         except AmpsmError as error:
             if self.state is not None:
                 show_error(self._screen, error)
@@ -99,6 +108,8 @@ class ConflictPane:
                 self.text.show_error(error)
         else:
             await self.take(state)
+            if self._is_newer_than(began - COARSE):
+                self._seen = None  # somebody wrote while it was read: it is looked at again
 
     async def take(self, state: "Conflicts") -> None:
         """Show the conflict as it is now; the file that is looked at stays while it is in the conflict."""
@@ -205,12 +216,15 @@ class ConflictPane:
             self._seen = times
             run_while_open(self._screen, self.load(), group="conflict", exclusive=True)
 
-    def file_times(self) -> object:
+    def file_times(self) -> tuple[tuple[int, int], ...]:
         """Changes with the index of the worktree and with the file that is looked at."""
         if self.state is None:
-            return None
+            return ()
         worktree = Path(self.state.worktree)
         return _changed_at(_index_of(worktree)), _changed_at(worktree / self.path)
+
+    def _is_newer_than(self, moment: int) -> bool:
+        return any(changed >= moment for changed, _ in self.file_times())
 
 
 def _index_of(worktree: Path) -> Path:
