@@ -35,4 +35,6 @@ def platform_folder(kind: str, environ: Mapping[str, str]) -> str:
 
 
 def _absolute(path: str) -> str:
-    return os.path.join(os.getcwd(), os.path.expanduser(path))
+    found = os.path.expanduser(path)
+    # Who stands in a folder that is gone has no working directory, and needs none for a whole path.
+    return found if os.path.isabs(found) else os.path.join(os.getcwd(), found)

@@ -146,6 +146,11 @@ class AmpsmApp(App[int]):
             # With the app's own, for the same reason.
             self.css_path = [*self.css_path, Path(__file__).parent / "screens" / "review" / "review.tcss"]
 
+    def on_resize(self) -> None:
+        """Have all painted anew: the terminal has cut what it showed."""
+        if self.output is not None:
+            self.output.resized()
+
     def get_driver_class(self) -> "type[Driver]":
         """The terminal's driver: few bytes, one key at a time, and no harm when the line is lost."""
 
@@ -154,6 +159,7 @@ class AmpsmApp(App[int]):
                 plain=is_plain(self.settings.text("ui.renderer"), os.environ),
                 lost=self.exit,
                 repaint_all=lambda: self.call_later(lambda: self.screen.refresh(layout=True)),
+                size=lambda: (self.size.width, self.size.height),
             )
             return self.output
 

@@ -27,10 +27,10 @@ INTERVAL = 0.2
 """Seconds between two questions to the loop of an app that was told to end."""
 
 MODES_OFF = (
-    b"\x1b[?69l\x1b[r\x1b[<u\x1b[?2048l\x1b[?2004l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?1016l\x1b[?1004l"
+    b"\x1b[?7h\x1b]8;;\x1b\\\x1b[?69l\x1b[r\x1b[<u\x1b[?2048l\x1b[?2004l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?1015l\x1b[?1016l\x1b[?1004l"
     b"\x1b[?2026l\x1b[?1049l\x1b[?25h\x1b[0m"
 )
-"""Takes back what the driver asks of a terminal: margins, keys, mouse, focus, the other screen, no cursor."""
+"""Takes back what the driver asks of a terminal: wrapping, margins, keys, mouse, focus, the other screen, no cursor."""
 
 
 def exit_on_signals(app: "App[int]", driver: "Callable[[], Driver | None]") -> None:

@@ -117,6 +117,8 @@ def ref_object(where: Path, full: str, kind: Literal["commit", "tree"] = "commit
     with opened(where) as repository:
         import pygit2
 
+        if kind == "tree":
+            refuse_other_graph(repository)
         found = repository.references.get(full)
         return None if found is None else str(found.peel(pygit2.Tree if kind == "tree" else pygit2.Commit).id)
 
@@ -146,6 +148,7 @@ def changed(where: Path, old: str, new: str) -> list[tuple[str, tuple[int, str],
         import pygit2
         from pygit2.enums import DiffOption
 
+        refuse_other_graph(repository)  # a replaced commit may have another tree
         before, after = (_named(repository, name, pygit2.Tree) for name in (old, new))
         diff = before.diff_to_tree(after, flags=DiffOption.INCLUDE_TYPECHANGE)
         return [

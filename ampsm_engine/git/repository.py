@@ -423,10 +423,12 @@ def _dot_git_target(own: Path) -> Path:
 
 def all_branch_tips(root: Path) -> dict[str, str]:
     """The commit of each local branch, by its short name."""
-    found = refs(root, BRANCHES)
-    return {
-        full.removeprefix(BRANCHES): found.get(value.removeprefix(SYMBOLIC), value) for full, value in found.items()
-    }
+    tips: dict[str, str] = {}
+    for full, value in refs(root, BRANCHES).items():
+        tip = ref_commit(root, full) if value.startswith(SYMBOLIC) else value
+        if tip:  # else it names a ref that is not there
+            tips[full.removeprefix(BRANCHES)] = tip
+    return tips
 
 
 def refs(where: Path, *spaces: str) -> dict[str, str]:

@@ -358,8 +358,12 @@ def _listed_here(repo: Repo) -> tuple[Worktree, ...]:
     found = [Worktree(repo.root, repository.short(head.ref), head.commit, root=repo.root)]
     for path, (admin, head) in sorted(libgit2.worktrees(repo.common_dir).items(), key=lambda one: os.fsencode(one[0])):
         if not path.name.startswith(PASSING):
-            lock_file = admin / "locked"
-            locked = lock_file.read_text("utf-8", "replace").strip() if lock_file.exists() else None
+            try:
+                locked = (admin / "locked").read_text("utf-8", "replace").strip()
+            except FileNotFoundError:
+                locked = None
+            except OSError as reason:
+                raise AskGit from reason
             lost = GONE if locked is None and not os.path.lexists(path / ".git") else None
             found.append(Worktree(path, repository.short(head.ref), head.commit, "", repo.root, locked, lost))
     return tuple(found)

@@ -102,6 +102,7 @@ class _Repository:
         self._root = root
         self._left = left
         self._known = _Answers(engine.home, root)
+        self._remotes: dict[str, str] | None = None
 
     @cached_property
     def _repo(self) -> Repo:
@@ -163,7 +164,8 @@ class _Repository:
 
     def _start(self, session: Session, tip: str, base: str) -> str | None:
         """Where a session's own work begins, see `_Tip`; None when that is left open."""
-        key = f"{session.base_commit} {base}...{tip}"
+        bases = " ".join(self._remote_tips(session.base_branch))
+        key = f"{session.id} {session.base_branch} {session.base_commit} {base}...{tip} {bases}"
         known = self._known.get("starts", key)
         if known is None:
             if not self._left.allows():
@@ -172,9 +174,18 @@ class _Repository:
             try:
                 known = [situation.own_start(self._store, now)]
             except AmpsmError:
-                known = [""]  # no common history: what is wrong there, preflight tells
+                return ""  # no common history: what is wrong there, preflight tells
             self._known.put("starts", key, known)
         return str(known[0])
+
+    def _remote_tips(self, base: str) -> list[str]:
+        """Where a branch stands at the remotes, as far as is known here: a fetch may move where a session begins."""
+        if self._remotes is None:
+            try:
+                self._remotes = repository.refs(self._root, "refs/remotes/")
+            except AmpsmError:
+                self._remotes = {}
+        return [tip for full, tip in self._remotes.items() if full.endswith(f"/{base}")]
 
     def _merged(self, ours: str, theirs: _Tip, start_of_ours: str = "") -> tuple[ConflictFile, ...]:
         """The conflicts of a session's work with a commit, which may be another session's with a start of its own.

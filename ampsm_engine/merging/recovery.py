@@ -73,7 +73,7 @@ def mend(engine: Engine, merge: Merge, *, because: str = "") -> str:
         conflict_checkout.abort(Path(session.worktree_path))
         return _rolled_back(engine, session, merge, name, because)
     if merge.step in (journal.RESUME, journal.WAIT):
-        engine.store.merges.end(merge.id, MergeState.CONFLICTED, session={"status": Status.AWAITING_INPUT})
+        steps.end_merge(engine, merge, MergeState.CONFLICTED, session={"status": Status.AWAITING_INPUT})
         return f"{name} was interrupted, and waits for its conflicts as before."
     if merge.step == journal.RELAY:
         return _relaid(engine, session, merge, name)
@@ -145,7 +145,7 @@ def _undone(engine: Engine, session: Session, merge: Merge, name: str) -> str:
     except AmpsmError as reason:
         root = Path(session.repo_root)
         if merge.step == journal.UNDO_TARGET and repository.branch_tip(root, merge.target) != merge.base_before:
-            engine.store.merges.end(merge.id, MergeState.DONE, session={"status": session.status})
+            steps.end_merge(engine, merge, MergeState.DONE, session={"status": session.status})
             return f"Undoing the {merge.kind} of {session.name} was rolled back: {reason.message}"
         steps.finish_undo(engine, session, merge, (f"{session.branch_name} stays where it is: {reason.message}",))
         return f"The {merge.kind} of {session.name} is undone in {merge.target}; {reason.message}"

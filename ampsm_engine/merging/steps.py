@@ -149,8 +149,9 @@ def waits(engine: Engine, now: Situation, merge: Merge, stopped: Stopped) -> Con
     paths = [file.path for file in stopped.conflict.files]
     text = notices.conflict(now.session.name, now.target, f"{plural(len(paths), 'file')}: {list_some(paths)}")
     write_help(now, merge, stopped.conflict)
-    engine.store.merges.end(
-        merge.id,
+    end_merge(
+        engine,
+        merge,
         MergeState.CONFLICTED,
         facts=[("conflicted", text)],
         session={"status": Status.AWAITING_INPUT},
@@ -242,10 +243,10 @@ def finish(engine: Engine, session: Session, merge: Merge, notes: tuple[str, ...
         text = f"{session.branch_name} is {PAST[merge.kind]}: {merge.branch_before[:12]}..{merge.branch_after[:12]}"
     facts = [(PAST[merge.kind] if is_merged or merge.kind != "merge" else "rebased", text)]
     facts += [("note", note) for note in (*plan.notes, *notes)]
-    return _ended(engine, merge, MergeState.DONE, facts=facts, session=columns, step=journal.END)
+    return end_merge(engine, merge, MergeState.DONE, facts=facts, session=columns, step=journal.END)
 
 
-def _ended(engine: Engine, merge: Merge, state: MergeState, **more: Any) -> Merge:
+def end_merge(engine: Engine, merge: Merge, state: MergeState, **more: Any) -> Merge:
     """End a merge in the store, then where scripts read how the session stands."""
     ended = engine.store.merges.end(merge.id, state, **more)
     session = engine.store.sessions.get(merge.session_id)
@@ -269,7 +270,7 @@ def abort_conflict(engine: Engine, session: Session, merge: Merge) -> Merge:
         how += f"; what was resolved is kept as {kept}" if lay_there else ""
     text = f"the {merge.kind} was aborted: {how}"
     columns = {"status": _status_before(plan.status_before)}
-    return _ended(engine, merge, MergeState.ABORTED, facts=[("aborted", text)], session=columns)
+    return end_merge(engine, merge, MergeState.ABORTED, facts=[("aborted", text)], session=columns)
 
 
 def take_back(engine: Engine, session: Session, merge: Merge) -> Merge:
@@ -293,7 +294,7 @@ def finish_undo(engine: Engine, session: Session, merge: Merge, notes: tuple[str
     if session.status in (Status.DONE, Status.IDLE, Status.AWAITING_INPUT):
         columns["status"] = _status_before(plan.status_before)
     facts = [("undone", f"the {merge.kind} is undone: {what}"), *(("note", note) for note in notes)]
-    return _ended(engine, merge, MergeState.UNDONE, facts=facts, session=columns, step=journal.END)
+    return end_merge(engine, merge, MergeState.UNDONE, facts=facts, session=columns, step=journal.END)
 
 
 def _status_before(word: str) -> Status:

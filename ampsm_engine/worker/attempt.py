@@ -182,10 +182,7 @@ class AmpMonitor:
     async def _follow(self) -> None:
         """Read and record what amp says, until cancelled."""
         while True:
-            grew = self.said.read()
-            if grew:  # whoever waits for it wakes up, and waits for more
-                self._growth.set()
-                self._growth.clear()
+            grew = self._read()
             try:
                 with self.store.at_once():
                     if not grew or time.monotonic() - self._recorded_at >= RECORD_EVERY:
@@ -195,6 +192,14 @@ class AmpMonitor:
                 note(trouble)
             is_quiet = time.monotonic() - self.said.grown_at > LONG_QUIET
             await asyncio.sleep(BUSY_TICK if grew else LONG_QUIET_TICK if is_quiet else QUIET_TICK)
+
+    def _read(self) -> bool:
+        """Read what amp has said meanwhile, if anything; whoever waits for it wakes up, and waits for more."""
+        grew = self.said.read()
+        if grew:
+            self._growth.set()
+            self._growth.clear()
+        return grew
 
     def record(self) -> None:
         """Write what is new into the store, if anything. Failed while that cannot be; nothing is forgotten then."""
@@ -249,7 +254,8 @@ class AmpMonitor:
                 async with asyncio.timeout_at(self.said.grown_at + limit()):
                     await self._growth.wait()
             except TimeoutError:
-                return
+                if not self._read():  # after a machine that stood still, words may be there that were not read yet
+                    return
 
     def _before_report(self) -> float:
         return self._limit("silence.tell-in-tool" if self.said.fold.open_tools else "silence.tell")

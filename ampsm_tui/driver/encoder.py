@@ -127,6 +127,9 @@ class _Text:
         encoder, width = self._encoder, self._encoder.width
         self.move(piece.row, piece.column)
         self.take(piece.pen)
+        if doubtful and RIGHT in piece.text:
+            # Where a terminal draws it one cell wide, the other cell keeps what stood there.
+            self._parts.append("\x1b[2X" if encoder.capabilities.erases_in_ground else "  \x1b[2D")
         end = piece.column + len(piece.text)
         if piece.is_erased:
             self._parts.append("\x1b[K" if end == width else f"\x1b[{len(piece.text)}X")

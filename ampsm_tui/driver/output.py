@@ -3,8 +3,8 @@
 import asyncio
 import contextlib
 import os
-import shutil
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +21,9 @@ _ASK_CURSOR = "\x1b[6n"
 _ASK_MARGINS = f"\x1b[?69h\x1b[3;6s\x1b[2;5H\r{_ASK_CURSOR}\x1b[?69l"
 """A return between margins goes to the left one, in column 3; where there are none it goes to column 1."""
 
-_LEFT_MARGIN = 2
+_MARGIN_ROW = 1
+_COLUMNS = {0: False, 2: True}
+"""Whether there are margins, by the column, from 0, of the answer."""
 
 _ASKED_FROM = 200
 """Characters of a frame behind which the terminal is asked how far it is."""
@@ -30,10 +32,19 @@ _MOST_ASKED = 2
 """Frames that may be under way."""
 
 _PATIENCE = 2.0
-"""Seconds to wait for an answer before the next frame is sent without."""
+"""Seconds to wait for an answer; a terminal that has none by then is not asked again, unless one comes after all."""
+
+_LAST_ANSWERS = 1.0
+"""Seconds to wait for the answers under way before another program reads what the terminal sends."""
 
 _HOLD = 0.1
 """Seconds in which all of a new size is painted; what is written before is the old layout, cut."""
+
+_REPAINT = 1.0
+"""Seconds that a whole new painting may take where the first was not whole."""
+
+_MOST_TEXTS = 30
+"""Texts that may wait to be written as they are; whoever writes more waits, too."""
 
 _DRAIN = 2.0
 """Seconds to bring out the last bytes before the terminal is given back; a lost line does not hold up the end."""
@@ -46,23 +57,33 @@ class TerminalOutput:
     gone away, `repaint_all` when Textual has to write the whole screen again.
     """
 
-    def __init__(self, *, plain: bool, lost: Callable[[], object], repaint_all: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        *,
+        plain: bool,
+        lost: Callable[[], object],
+        repaint_all: Callable[[], object],
+        size: Callable[[], tuple[int, int]],
+    ) -> None:
         self._loop = asyncio.get_running_loop()
+        self._size = size
         self._repaint_all = repaint_all
         # Textual writes to standard error, too.
         file = sys.__stderr__.fileno() if sys.__stderr__ else 2
         self._writer = OutputThread(file, self._on_idle, lambda: self._soon(lost))
-        size = shutil.get_terminal_size()
-        self._renderer = None if plain else Renderer(size.columns, size.lines, capabilities_of(os.environ))
+        self._renderer = None if plain else Renderer(*size(), capabilities_of(os.environ))
         self._is_shown = False
         self._in_frame = False
         self._is_dirty = False
-        self._asked: deque[str] = deque()
-        """The questions that the terminal has not answered: `margins`, or `` for how far it is."""
-        self._is_probed = False
+        self._asked: deque[float] = deque()
+        """When the terminal was asked how far it is, for each question that it has not answered."""
+        self._all_answered = threading.Event()
+        self._all_answered.set()
+        self._is_probing = False
         self._answers = False
         self._timer: asyncio.TimerHandle | None = None
         self._hold_until = 0.0
+        self._was_repainted = True
 
     @property
     def capabilities(self) -> Capabilities | None:
@@ -73,6 +94,8 @@ class TerminalOutput:
         """Take what Textual wants to be written."""
         renderer = self._renderer
         if renderer is None:
+            if self._writer.waiting > _MOST_TEXTS:
+                self._writer.drain(_PATIENCE)
             self._writer.write(safe_output(data))
         elif data == SYNC_BEGIN:
             renderer.capabilities.synchronizes = self._in_frame = True
@@ -96,40 +119,78 @@ class TerminalOutput:
             self._renderer.forget()
             self._show()
 
+    def resized(self) -> None:
+        """Paint all anew: a terminal that had another size for a moment has cut what it showed."""
+        if self._renderer is not None:
+            self._renderer.forget()
+            self._loop.call_later(_HOLD, self._show)  # also where Textual finds nothing to paint
+
     def probe(self) -> None:
-        """Ask the terminal, once, whether it has left and right margins."""
-        if self._renderer is not None and not self._is_probed:
-            self._is_probed = True
-            self._asked.append("margins")
+        """Ask the terminal whether it has left and right margins, unless it has said so."""
+        if self._renderer is not None and not self._answers:
+            self._is_probing = True
+            self._all_answered.clear()
             self._renderer.forget()
             self._writer.write(_ASK_MARGINS)
+
+    def finish_questions(self) -> None:
+        """Ask nothing more, and wait a moment for the answers under way: they are not for the next who reads.
+
+        The loop stands still meanwhile; the answers come in the thread of the input.
+        """
+        self._is_shown = False
+        if self._answers:
+            self._all_answered.wait(_LAST_ANSWERS)
 
     def drain(self) -> None:
         """Wait until what was written has reached the terminal."""
         self._writer.drain(_DRAIN)
 
-    def take_answer(self, column: int) -> bool:
+    def take_answer(self, row: int, column: int) -> bool:
         """Take where the terminal says its cursor is, from the thread of the input; False where nobody asked."""
         if self._renderer is None:
             return False
-        self._soon(self._on_answer, column)
+        if self._is_probing and row == _MARGIN_ROW and column in _COLUMNS:
+            self._is_probing = False
+            self._answers = True
+            self._renderer.capabilities.has_margins = _COLUMNS[column]
+        elif self._asked:
+            self._asked.popleft()
+        else:  # it is slow, but it answers
+            self._answers = True
+        if not self._asked and not self._is_probing:
+            self._all_answered.set()
+        self._soon(self._on_answer)
         return True
 
     def _write_order(self, data: str, renderer: Renderer) -> None:
         if _ALTERNATE in data:
             renderer.forget()
             self._is_shown = True
-            self._hold_until = self._loop.time() + _HOLD
+            self._forget_questions()
+            self._hold(_HOLD)
         if _MAIN in data:
             self._is_shown = False
             data = f"\x1b[m{data}"
         self._writer.write(safe_output(data))
 
     def _fit(self, renderer: Renderer) -> None:
-        size = shutil.get_terminal_size()
-        if (size.columns, size.lines) != renderer.size:
-            renderer.resize(size.columns, size.lines)
-            self._hold_until = self._loop.time() + _HOLD
+        size = self._size()
+        if size != renderer.size:
+            renderer.resize(*size)
+            self._hold(_HOLD)
+
+    def _hold(self, seconds: float) -> None:
+        """Write nothing for so long that is not a whole picture."""
+        self._hold_until = self._loop.time() + seconds
+        self._was_repainted = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _forget_questions(self) -> None:
+        self._asked.clear()
+        self._all_answered.set()
 
     def _show(self) -> None:
         """Write a frame, as soon as the line is free."""
@@ -146,19 +207,34 @@ class TerminalOutput:
             self._is_dirty = False
             text = renderer.frame()
             if self._answers and len(text) > _ASKED_FROM:
-                self._asked.append("")
+                self._all_answered.clear()
+                self._asked.append(self._loop.time())
                 text += _ASK_CURSOR
             self._writer.write(text)
             if renderer.is_full:
                 self._renderer = Renderer(*renderer.size, renderer.capabilities)
+                self._hold(_REPAINT)
+                self._was_repainted = True
                 self._repaint_all()
 
     def _wait(self, renderer: Renderer) -> float:
         """Seconds to wait at most for the rest of a picture, or for the terminal's answer."""
-        hold = self._hold_until - self._loop.time()
-        if hold > 0 and not renderer.is_whole:
-            return hold
-        return _PATIENCE if len(self._asked) >= _MOST_ASKED else 0.0
+        now = self._loop.time()
+        if not renderer.is_whole:
+            if now >= self._hold_until and not self._was_repainted:
+                # Textual takes what it has painted for seen: what is missing comes only when all is asked for.
+                self._was_repainted = True
+                self._hold_until = now + _REPAINT
+                self._repaint_all()
+            if now < self._hold_until:
+                return self._hold_until - now
+        if len(self._asked) < _MOST_ASKED:
+            return 0.0
+        left = max(tuple(self._asked), default=0.0) + _PATIENCE - now
+        if left <= 0:
+            self._answers = False
+            self._forget_questions()
+        return max(left, 0.0)
 
     def _show_rest(self) -> None:
         if self._is_dirty:
@@ -166,19 +242,13 @@ class TerminalOutput:
 
     def _on_timer(self) -> None:
         self._timer = None
-        if len(self._asked) >= _MOST_ASKED:
-            self._asked.popleft()
         self._show_rest()
 
     def _on_idle(self) -> None:
         if self._is_dirty:  # in the writer's thread
             self._soon(self._show_rest)
 
-    def _on_answer(self, column: int) -> None:
-        asked = self._asked.popleft() if self._asked else ""
-        if asked and self._renderer is not None:
-            self._answers = True
-            self._renderer.capabilities.has_margins = column == _LEFT_MARGIN
+    def _on_answer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

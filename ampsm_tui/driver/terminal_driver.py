@@ -54,7 +54,7 @@ class _TerminalDriver(Driver):
 
     def process_message(self, message: "Message") -> None:
         """Keep the terminal's answers to the driver's own questions; from the driver's thread."""
-        if not (isinstance(message, events.CursorPosition) and self.output.take_answer(message.x)):
+        if not (isinstance(message, events.CursorPosition) and self.output.take_answer(message.y, message.x)):
             super().process_message(message)
 
     def start_application_mode(self) -> None:
@@ -62,6 +62,11 @@ class _TerminalDriver(Driver):
         super().start_application_mode()  # type: ignore[safe-super]
         if sys.__stdin__ is not None and sys.__stdin__.isatty():
             self.output.probe()
+
+    def disable_input(self) -> None:
+        """Stop reading, once what the terminal still answers has come: whoever reads next did not ask."""
+        self.output.finish_questions()
+        super().disable_input()  # type: ignore[safe-super]
 
     def close(self) -> None:
         """Bring out what was written last."""

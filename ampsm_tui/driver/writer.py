@@ -30,6 +30,11 @@ class OutputThread:
         """Whether something is not written yet."""
         return self._is_writing or not self._queue.empty()
 
+    @property
+    def waiting(self) -> int:
+        """How many texts wait, about."""
+        return self._queue.qsize()
+
     def write(self, text: str) -> None:
         """Write a text after all that was handed over before; returns at once."""
         if text:

@@ -97,6 +97,17 @@ def test_what_runs_by_the_minute_imports_next_to_nothing(shelf: Shelf, arguments
     )
 
 
+@pytest.mark.parametrize("arguments", [["ls", "--json"], ["status", "--tmux"]], ids=" ".join)
+def test_a_folder_that_is_gone_is_no_matter(shelf: Shelf, tmp_path: Path, arguments: list[str]) -> None:
+    """As where a shell stands in the worktree of a session that went to the trash."""
+    shelf.session("here")
+    (gone := tmp_path / "gone").mkdir()
+    script = 'cd "$0" && rmdir "$0" && exec "$@"'
+    ampsm = [Path(sys.executable).with_name("ampsm"), *arguments]
+    done = subprocess.run(["/bin/sh", "-c", script, gone, *ampsm], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_ampsm_alone_tells_what_to_try(ampsm: Ampsm, shelf: Shelf) -> None:
     assert "ampsm demo" in ampsm().out
     shelf.session("fix login")

@@ -3,7 +3,9 @@
 import asyncio
 import os
 import re
+import threading
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,11 +13,14 @@ import pytest_asyncio
 from textual import events
 from textual.app import App
 from textual.driver import Driver
+from textual.drivers import linux_driver
 from textual.message import Message
 
 from ampsm_tui.driver import output as room
 from ampsm_tui.driver.encoder import SYNC_BEGIN, SYNC_END
 from ampsm_tui.driver.terminal_driver import is_plain, terminal_driver
+from ampsm_tui.signals import MODES_OFF
+from tests.waiting import becomes
 
 COLUMNS, LINES = 30, 6
 
@@ -48,6 +53,8 @@ class Base(Driver):
 class Line:
     """The other end: bytes are taken from it when a test wants to."""
 
+    painted: list[str]
+
     def __init__(self, driver: Any, read: int) -> None:
         self.driver = driver
         self._read = read
@@ -70,9 +77,9 @@ class Line:
                     await asyncio.sleep(0)
         return taken
 
-    def answer(self, column: int = 0) -> None:
+    def answer(self, column: int = 0, row: int = 0) -> None:
         """The terminal says where its cursor is."""
-        self.driver.process_message(events.CursorPosition(column, 0))
+        self.driver.process_message(events.CursorPosition(column, row))
 
 
 @pytest_asyncio.fixture
@@ -85,12 +92,17 @@ async def line(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Line]:
     with os.fdopen(write, "w") as file:
         monkeypatch.setattr(room.sys, "__stderr__", file)
 
+        painted: list[str] = []
+
         def output(app: App[Any]) -> room.TerminalOutput:
-            return room.TerminalOutput(plain=False, lost=app.exit, repaint_all=lambda: None)
+            return room.TerminalOutput(
+                plain=False, lost=app.exit, repaint_all=lambda: painted.append("all"), size=lambda: (COLUMNS, LINES)
+            )
 
         driver = terminal_driver(Base, output)(App())
         driver.start_application_mode()
         made = Line(driver, read)
+        made.painted = painted
         await made.until(lambda text: "1049h" in text)
         yield made
         os.close(read)
@@ -128,12 +140,67 @@ async def test_a_terminal_that_is_behind_gets_no_third_frame_before_its_answer(l
 async def test_the_answer_about_margins_is_kept_from_the_app(line: Line) -> None:
     driver = line.driver
     driver.output.probe()
-    line.answer(column=2)
+    line.answer(column=2, row=5)
+    await asyncio.sleep(0)
+    assert not driver.output.capabilities.has_margins, "an answer to another question"
+    line.answer(column=2, row=1)
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert driver.output.capabilities.has_margins
     assert driver.output._answers
     assert not driver.taken
+
+
+async def test_a_terminal_that_stops_answering_gets_its_frames_and_is_not_asked_again(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "_PATIENCE", 0.05)
+    line.driver.output._answers = True
+    for letter in "abc":
+        line.frame(letter * COLUMNS)
+        await line.until(lambda text, letter=letter: text.count(letter * COLUMNS) == LINES)
+    line.frame("d" * COLUMNS)
+    taken = await line.until(lambda text: text.count("d" * COLUMNS) == LINES)
+    assert not taken.endswith("\x1b[6n")
+
+
+async def test_the_terminal_is_given_away_after_its_last_answer(line: Line) -> None:
+    line.driver.output._answers = True
+    line.frame("x" * COLUMNS)
+    await line.until(lambda text: text.endswith("\x1b[6n"))
+    answer = threading.Timer(0.1, line.answer)
+    answer.start()
+    line.driver.disable_input()
+    assert not line.driver.output._asked, "the next who reads would get what it did not ask for"
+    answer.join()
+
+
+async def test_a_picture_with_holes_is_asked_for_before_it_is_shown(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "_HOLD", 0.01)
+    line.driver.write("\x1b[?1049h")
+    line.driver.write(f"\x1b[1;1H{'part'.ljust(COLUMNS)}\x1b[1;1H")
+    await becomes(lambda: line.painted, "all to be painted")
+    assert line.painted == ["all"]
+    line.frame("whole")
+    taken = await line.until(lambda text: text.count("whole") == LINES)
+    assert "part" not in taken
+
+
+async def test_a_terminal_that_was_of_another_size_for_a_moment_is_painted_anew(line: Line) -> None:
+    line.frame("hello")
+    await line.until(lambda text: text.count("hello") == LINES)
+    line.driver.output.resized()
+    await line.until(lambda text: text.count("hello") == LINES)
+
+
+def test_what_the_driver_asks_of_a_terminal_is_taken_back_by_force_too() -> None:
+    source = re.sub("#.*", "", Path(linux_driver.__file__).read_text())
+    asked = set(re.findall(r"\[\?([0-9]+)h", source)) | {"7"}
+    given = set(re.findall(r"\[\?([0-9]+)[hl]", MODES_OFF.decode()))
+    assert {"1049", "2004", "1000", "1003"} <= asked
+    assert asked <= given
 
 
 async def test_orders_that_are_no_frame_pass_in_order_and_unsafe_ones_do_not(line: Line) -> None:

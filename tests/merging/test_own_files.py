@@ -166,3 +166,7 @@ def test_the_last_status_is_that_of_the_store_after_a_merge_and_after_its_undo(d
     assert json.loads(file.read_text())["status"] == "done"
     operations.undo(desk.engine, task.id)
     assert json.loads(file.read_text())["status"] == "idle"
+    desk.base({"a.txt": "other\n"})
+    with pytest.raises(ConflictsWait):
+        desk.merge(desk.now(task))
+    assert json.loads(file.read_text())["status"] == "awaiting-input"
