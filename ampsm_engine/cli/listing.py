@@ -22,7 +22,7 @@ class ListedSession(NamedTuple):
     uncommitted: bool
     """Whether work of its last iteration is in no commit."""
     amiss: str
-    """What is wrong with it; empty when nothing is."""
+    """The trouble of the session, such as a missing worktree; empty when there is none."""
     at: datetime
     """The moment from which ages are counted."""
 

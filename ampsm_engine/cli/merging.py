@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ampsm_engine.model import Fact, Merge, Session
 
     Act = Callable[[tuple[str, ...]], MergeResult]
-    """What is done once these questions are answered with yes."""
+    """Runs a merge with the ids of the questions that are answered with yes."""
 
 _MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "stop": ("✗", "red")}
 

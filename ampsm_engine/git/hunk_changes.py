@@ -260,7 +260,7 @@ def unstage(scratch: Scratch, path: str, hunk: Hunk | None, old_path: str | None
 
 
 def staged(worktree: Path) -> StagedChanges:
-    """What is staged in a worktree."""
+    """The staged changes of a worktree."""
     options = ("--cached", "-M", "--ignore-submodules=none", "--no-ext-diff", "--no-textconv", "HEAD", "--")
     changed = list(_listed(program.query(worktree, "diff-index", "-z", "--raw", *options)))
     if not changed:

@@ -97,7 +97,7 @@ def opened(where: Path) -> Iterator["pygit2.Repository"]:
 
 
 def head(where: Path) -> CheckedOut:
-    """What is checked out at a worktree or in its git folder."""
+    """The commit and the branch of HEAD, of a worktree or its git folder."""
     with opened(where) as repository:
         return _head(repository)
 

@@ -112,7 +112,7 @@ def refuse(why_not: tuple[str, str] | None) -> None:
 
 
 def index_refusal(git_dir: Path, patience: float = INDEX_PATIENCE) -> tuple[str, str] | None:
-    """The same about the index alone."""
+    """Message and hint where another git holds the lock of the index after so many seconds; None where none does."""
     lock = git_dir / "index.lock"
     deadline = time.monotonic() + patience
     while os.path.lexists(lock):

@@ -133,7 +133,7 @@ def backup_all(repo_root: Path, session_id: str, moment: str, commits: Mapping[s
 
 
 def backups(repo_root: Path, session_id: str) -> tuple[Backup, ...]:
-    """What is kept of a session, by moment and name."""
+    """The backup refs of a session, by moment and name."""
     place = f"{BACKUPS}/{_part(session_id)}/"
     found = []
     for full, commit in repository.refs(repo_root, place).items():

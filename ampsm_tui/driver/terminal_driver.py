@@ -4,18 +4,19 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
 from textual.driver import Driver
 
 from ampsm_tui.driver.capabilities import is_known
 from ampsm_tui.driver.keys import KeyQueue
-from ampsm_tui.driver.output import TerminalOutput
 
 if TYPE_CHECKING:
     from textual.app import App
     from textual.message import Message
+
+    from ampsm_tui.driver.output import TerminalOutput
 
 
 def is_plain(setting: str, environ: Mapping[str, str]) -> bool:
@@ -26,16 +27,14 @@ def is_plain(setting: str, environ: Mapping[str, str]) -> bool:
 class _TerminalDriver(Driver):
     """Stands before a driver of Textual's in its ancestry: writes what has changed, hands on one key at a time."""
 
-    @staticmethod
-    def make_output(app: "App[Any]") -> TerminalOutput:
-        """What the driver writes to."""
-        raise NotImplementedError
+    make_output: "ClassVar[Callable[[App[Any]], TerminalOutput]]"
+    """Makes what the driver writes to, for an app."""
 
     def __init__(self, app: "App[Any]", **options: Any) -> None:
         super().__init__(app, **options)
         self._events = asyncio.get_running_loop()
         self._keys = KeyQueue(app)
-        self.output = self.make_output(app)
+        self.output = type(self).make_output(app)
 
     def write(self, data: str) -> None:
         """Take what Textual wants to be written."""

@@ -35,7 +35,7 @@ _NAMED = 5
 
 
 class Blocker(NamedTuple):
-    """What is in the way, and the command to run next."""
+    """A reason why a branch cannot be moved, and the command to run next."""
 
     text: str
     hint: str
@@ -306,7 +306,7 @@ def _checkout_of(repo: Repo, folder: Path) -> Path:
 
 
 def refuse_rewriting(repo: Repo, branch: str) -> None:
-    """Somebody rebases or bisects the branch in a worktree: HEAD is detached there, and the branch moves at the end."""
+    """Refused while a worktree rebases or bisects the branch, which moves only at the end: HEAD is detached there."""
     for folder in _folders(repo):
         for name in ("rebase-merge/head-name", "rebase-apply/head-name", "BISECT_START"):
             with contextlib.suppress(OSError):
