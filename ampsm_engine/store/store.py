@@ -66,7 +66,7 @@ class PatientStore(Store):
     """A store whose verbs are tried again while the database is busy, its disk full, or it is read-only for a while.
 
     A verb is one transaction, so one that failed left nothing behind. An error that lasts longer than `patience`
-    seconds is raised as by `Store`, and any other error at once.
+    seconds, from the first failure on, is raised as by `Store`, and any other error at once.
     """
 
     def __init__(self, database: Path, patience: float = PATIENCE) -> None:
@@ -111,14 +111,17 @@ class PatientStore(Store):
         """The answer of a verb, as soon as the database can be used."""
         if self._is_within:  # a verb that another one calls is a part of its transaction
             return verb(*args, **more)
-        deadline = time.monotonic() + self._patience
+        deadline: float | None = None
         pause = _PAUSE
         while True:
             try:
                 with self.at_once():
                     return verb(*args, **more)
             except AmpsmError as reason:
-                if not is_passing(reason) or time.monotonic() >= deadline or not self.path.exists():
+                now = time.monotonic()
+                if deadline is None:  # a verb that was slow before it failed is tried again, too
+                    deadline = now + self._patience
+                if not is_passing(reason) or now >= deadline or not self.path.exists():
                     raise
                 if pause == _PAUSE:
                     print(f"{timestamps.now()} waits: {reason}", file=sys.stderr, flush=True)

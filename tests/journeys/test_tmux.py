@@ -38,11 +38,13 @@ def tmux(tmp_path: Path) -> Iterator[Tmux]:
 
 @pytest.fixture
 def attached(bench: Bench, tmp_path: Path, tmux: Tmux) -> Iterator[Terminal]:
-    """A terminal that shows tmux, in which the app runs."""
+    """A terminal that shows tmux, in which the app runs; amp will hold until the flag `go`."""
     socket = str(tmp_path / "tmux")
     config = tmp_path / "tmux.conf"
     config.write_text('set -g status-right "[#{@ampsm_status}]"\nset -g allow-passthrough on\n')
     bench.configure(notify__terminal="osc777")
+    # Before the app starts: a worker that it launches plays what the app's environment says.
+    bench.scenario({"touch": str(bench.flag("here"))}, {"wait_for": str(bench.flag("go"))}, {"say": "done"})
     command = ["tmux", "-u", "-S", socket, "-f", str(config), "new-session", str(AMPSM)]
     screen = Terminal([shutil.which("tmux") or "", *command[1:]], size=(100, 30), cwd=bench.repo)
     yield screen
@@ -51,7 +53,6 @@ def attached(bench: Bench, tmp_path: Path, tmux: Tmux) -> Iterator[Terminal]:
 
 def held(bench: Bench, name: str) -> None:
     """A session whose amp holds in the middle of its work."""
-    bench.scenario({"touch": str(bench.flag("here"))}, {"wait_for": str(bench.flag("go"))}, {"say": "done"})
     bench.new("Do it", name=name)
     until(bench.flag("here").exists, "amp at work")
 

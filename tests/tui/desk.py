@@ -124,8 +124,9 @@ class Desk:
             with contextlib.suppress(WorkerCancelled, WorkerFailed):  # an end, too; what is serious has ended the app
                 await worker.wait()
         await self._frame()
-        while self._is_message_waiting():  # of a layout that the frame has made
-            await self.pilot.pause()
+        async with asyncio.timeout(DEADLINE):
+            while self._is_message_waiting() or self._is_frame_due():  # what a layout tells may ask for another one
+                await self._frame()
         PAINT(self.app.screen._compositor, screen_stack=self.app._background_screens)
 
     async def _frame(self) -> None:
@@ -133,6 +134,12 @@ class Desk:
         await self.pilot.pause()
         for screen in self.app._background_screens:
             screen._on_timer_update()
+        await self.pilot.pause()
+
+    def _is_frame_due(self) -> bool:
+        """A screen, also one behind a box, has a layout, a scroll or a callback for its next frame."""
+        shown = (self.app.screen, *self.app._background_screens)
+        return any(one._layout_required or one._scroll_required or one._callbacks for one in shown)
 
     def _under_way(self) -> list[Worker[Any]]:
         return [one for one in self.app.workers if one.group not in {"feed", "watching", "reading", "forecast"}]
@@ -143,7 +150,9 @@ class Desk:
         async with asyncio.timeout(DEADLINE):
             while True:
                 await self.pilot.pause()  # everybody has dealt with what there was
-                if not self._is_message_waiting() and len(self._under_way()) <= self._held:
+                if self._is_frame_due():
+                    await self._frame()
+                elif not self._is_message_waiting() and len(self._under_way()) <= self._held:
                     return
 
     def _is_message_waiting(self) -> bool:
