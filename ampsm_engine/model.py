@@ -70,6 +70,8 @@ class Session:
     """`ampsm`, or `user` for one that was adopted: that branch is never deleted."""
     outside: str | None = None
     """What changed outside of its worktree while its iterations ran, in a few words; None when nothing did."""
+    origin: str | None = None
+    """The id of the batch item that it was made for, which no other session has; None for one that a person made."""
 
     @property
     def owns_branch(self) -> bool:
@@ -248,3 +250,138 @@ class Merge:
     """What was asked for, and all that finishing or taking back needs to know (JSON)."""
     ended_at: str | None = None
     error: str | None = None
+
+
+class BatchState(StrEnum):
+    """How far a run of a batch has come."""
+
+    RUNNING = "running"
+    STOPPING = "stopping"
+    """Asked to stop: no item is started any more, those at work come to their end, or are ended."""
+    STOPPED = "stopped"
+    ENDED = "ended"
+    """Each item has come to its end, whichever that is."""
+
+
+class ItemState(StrEnum):
+    """How far an item of a batch has come."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCESS = "success"
+    FAIL = "fail"
+    """The script said no to what amp made, as often as the item allows."""
+    TIMEOUT = "timeout"
+    ERROR = "error"
+    """amp, or something around it, failed."""
+    CONFLICT = "conflict"
+    """The work is done and passed, and does not merge into its base."""
+    STOPPED = "stopped"
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the item runs no more by itself."""
+        return self not in (ItemState.QUEUED, ItemState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One run of a plan. Times are ISO 8601 in UTC."""
+
+    id: str
+    name: str
+    state: BatchState
+    plan: str
+    """The plan as it was understood: JSON of its settings for the whole run, its items not among them."""
+    created_at: str
+    concurrency: int
+    """The most items that it has at work at once; the machine's slots may allow fewer."""
+    ended_at: str | None = None
+    """When it ended or was stopped; None while it runs."""
+    wait_until: str | None = None
+    """Until when nothing is started, as a rate limit or spent credit asks for."""
+    wait_reason: str | None = None
+    """Why it waits, stops or was stopped by itself: a sentence."""
+    stop_requested: str = ""
+    """Empty, `gentle` (what runs comes to its end) or `force` (it is ended)."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchItem:
+    """One item of a batch: a session with its iterations, script, follow-ups and merge."""
+
+    id: str
+    """`<batch id>-<number>`; its session has it as its `origin`."""
+    batch_id: str
+    number: int
+    """1 for the first item of its batch."""
+    name: str
+    repo: str
+    prompt: str
+    spec: str
+    """All that the plan says of it (JSON): its own settings over the plan's defaults."""
+    mode: str | None = None
+    state: ItemState = ItemState.QUEUED
+    step: str = ""
+    """What is done next or just now: `prompt`, `follow-up 1`, `fix 2`, `merge`; empty before it began."""
+    reason: str | None = None
+    """Why it is in this state, or what it waits for: a sentence."""
+    session_id: str | None = None
+    tries: int = 0
+    next_at: str | None = None
+    """When it is tried again; None when it need not wait."""
+    started_at: str | None = None
+    ended_at: str | None = None
+    variant_of: str | None = None
+    """What items that are variants of one prompt have in common; None for an item that has none."""
+
+
+class TryKind(StrEnum):
+    """What a try of an item did."""
+
+    PROMPT = "prompt"
+    FOLLOW_UP = "follow-up"
+    FIX = "fix"
+    """An iteration that was told what the script had said."""
+    SCRIPT = "script"
+    MERGE = "merge"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchTry:
+    """One thing that was tried for an item, whether it ended well or not."""
+
+    item_id: str
+    number: int
+    """1 for the first try of its item."""
+    kind: TryKind
+    started_at: str
+    iteration_id: str | None = None
+    ended_at: str | None = None
+    outcome: str | None = None
+    """`pass`, `fail`, `error`, `timeout`, `conflict`, `stopped`, `waits` or `lost`; None while it runs."""
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BatchProgress:
+    """How far a batch has come, in numbers."""
+
+    counts: dict[ItemState, int]
+    """Items by state; a state that none has is there with 0."""
+    tokens: int
+    """Of all iterations of its sessions, as far as amp reported any."""
+    seconds: float
+    """From its start until now, or until it ended."""
+    seconds_left: float | None
+    """An estimate by the items that have ended; None where too few have, and when nothing is left to do."""
+
+    @property
+    def total(self) -> int:
+        """How many items there are."""
+        return sum(self.counts.values())
+
+    @property
+    def ended(self) -> int:
+        """How many items have come to an end."""
+        return sum(count for state, count in self.counts.items() if state.is_final)

@@ -105,6 +105,60 @@ _BRANCH_MADE_BY = (
 )
 
 
+_BATCHES = (
+    """ALTER TABLE "sessions" ADD COLUMN "origin" TEXT""",
+    # An item is run once, whoever starts it and however often: SQLite itself holds that.
+    """CREATE UNIQUE INDEX "one_session_of_origin" ON "sessions" ("origin") WHERE "origin" IS NOT NULL""",
+    # `batches` is a table of the predecessor, whose rows stay as they are.
+    """CREATE TABLE "batchRuns" (
+        "id" TEXT NOT NULL PRIMARY KEY,
+        "name" TEXT NOT NULL,
+        "state" TEXT NOT NULL,
+        "plan" TEXT NOT NULL,
+        "createdAt" TEXT NOT NULL,
+        "concurrency" INTEGER NOT NULL,
+        "endedAt" TEXT,
+        "waitUntil" TEXT,
+        "waitReason" TEXT,
+        "stopRequested" TEXT NOT NULL DEFAULT ''
+    )""",
+    """CREATE INDEX "active_batches" ON "batchRuns" ("id") WHERE "state" IN ('running', 'stopping')""",
+    """CREATE TABLE "batchItems" (
+        "id" TEXT NOT NULL PRIMARY KEY,
+        "batchId" TEXT NOT NULL REFERENCES "batchRuns"("id"),
+        "number" INTEGER NOT NULL,
+        "name" TEXT NOT NULL,
+        "repo" TEXT NOT NULL,
+        "prompt" TEXT NOT NULL,
+        "spec" TEXT NOT NULL,
+        "mode" TEXT,
+        "state" TEXT NOT NULL,
+        "step" TEXT NOT NULL DEFAULT '',
+        "reason" TEXT,
+        "sessionId" TEXT REFERENCES sessions(id) ON DELETE SET NULL,
+        "tries" INTEGER NOT NULL DEFAULT 0,
+        "nextAt" TEXT,
+        "startedAt" TEXT,
+        "endedAt" TEXT,
+        "variantOf" TEXT
+    )""",
+    """CREATE UNIQUE INDEX "items_of_batch" ON "batchItems" ("batchId", "number")""",
+    """CREATE INDEX "item_of_session" ON "batchItems" ("sessionId") WHERE "sessionId" IS NOT NULL""",
+    """CREATE TABLE "batchTries" (
+        "itemId" TEXT NOT NULL REFERENCES "batchItems"("id"),
+        "number" INTEGER NOT NULL,
+        "kind" TEXT NOT NULL,
+        "startedAt" TEXT NOT NULL,
+        "iterationId" TEXT REFERENCES iterations(id) ON DELETE SET NULL,
+        "endedAt" TEXT,
+        "outcome" TEXT,
+        "error" TEXT,
+        PRIMARY KEY ("itemId", "number")
+    )""",
+    """CREATE INDEX "try_of_iteration" ON "batchTries" ("iterationId") WHERE "iterationId" IS NOT NULL""",
+)
+
+
 def create_reviews(connection: sqlite3.Connection) -> None:
     """The second version: viewed marks, comments, rejections, what was looked at."""
     predecessor.execute_all(connection, _REVIEWS)
@@ -125,6 +179,11 @@ def add_outside(connection: sqlite3.Connection) -> None:
     connection.execute('ALTER TABLE "sessions" ADD COLUMN "outside" TEXT')
 
 
+def create_batches(connection: sqlite3.Connection) -> None:
+    """The sixth version: runs of batches, their items and each try of one; which item a session was made for."""
+    predecessor.execute_all(connection, _BATCHES)
+
+
 STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     # 1: sessions, iterations, tool calls, facts; the predecessor's tables are extended, its rows kept.
     predecessor.adopt,
@@ -132,6 +191,7 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     create_merges,
     add_branch_made_by,
     add_outside,
+    create_batches,
 )
 
 LATEST = len(STEPS)

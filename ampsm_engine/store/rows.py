@@ -16,7 +16,12 @@ from ampsm_engine.model import (
     ITERATION_FIELDS,
     SESSION_FIELDS,
     TALLY_FIELDS,
+    Batch,
+    BatchItem,
+    BatchState,
+    BatchTry,
     Fact,
+    ItemState,
     Iteration,
     Merge,
     MergeState,
@@ -27,6 +32,7 @@ from ampsm_engine.model import (
     Status,
     Tally,
     ToolCall,
+    TryKind,
     camel,
 )
 
@@ -53,6 +59,9 @@ TOOL_CALL_COLUMNS = _columns((field.name for field in fields(ToolCall)), "c")
 FACT_COLUMNS = _columns((field.name for field in fields(Fact)), "f")
 
 MERGE_COLUMNS = _columns((field.name for field in fields(Merge)), "m")
+BATCH_COLUMNS = _columns((field.name for field in fields(Batch)), "b")
+ITEM_COLUMNS = _columns((field.name for field in fields(BatchItem)), "n")
+TRY_COLUMNS = _columns((field.name for field in fields(BatchTry)), "t")
 
 _STATUS = SESSION_FIELDS.index("status")
 _STATE, _OUTCOME, _TEST = (ITERATION_FIELDS.index(name) for name in ("state", "outcome", "test_result"))
@@ -63,6 +72,7 @@ _STATUSES = {str(status): status for status in Status}
 _STATES = {str(state): state for state in State}
 _OUTCOMES = {str(outcome): outcome for outcome in Outcome}
 _RESULTS = {str(result): result for result in ScriptResult}
+_ITEM_STATES = {str(state): state for state in ItemState}
 
 
 def session(row: Row) -> Session:
@@ -100,6 +110,26 @@ def merge(row: Row) -> Merge:
     found = Merge(*row)
     known = {str(state): state for state in MergeState}
     return replace(found, state=known.get(found.state, MergeState.ROLLED_BACK))
+
+
+def batch(row: Row) -> Batch:
+    """The batch of a row of BATCH_COLUMNS; an unknown state becomes stopped."""
+    found = Batch(*row)
+    known = {str(state): state for state in BatchState}
+    return replace(found, state=known.get(found.state, BatchState.STOPPED))
+
+
+def batch_item(row: Row) -> BatchItem:
+    """The item of a row of ITEM_COLUMNS; an unknown state becomes stopped."""
+    found = BatchItem(*row)
+    return replace(found, state=_ITEM_STATES.get(found.state, ItemState.STOPPED))
+
+
+def batch_try(row: Row) -> BatchTry:
+    """The try of a row of TRY_COLUMNS; an unknown kind becomes that of a prompt."""
+    found = BatchTry(*row)
+    known = {str(kind): kind for kind in TryKind}
+    return replace(found, kind=known.get(found.kind, TryKind.PROMPT))
 
 
 # SQLite writes sessions and iterations as JSON ten times as fast as values made of rows. The keys are the columns, and

@@ -19,7 +19,7 @@ from typing import Any
 from ampsm_engine import timestamps
 from ampsm_engine.errors import Unfit
 from ampsm_engine.home import PRIVATE_FILE, open_private
-from ampsm_engine.model import MergeState, Outcome, State
+from ampsm_engine.model import ItemState, MergeState, Outcome, State
 from ampsm_engine.plain_text import plural
 from ampsm_engine.store import copies, database_files, migrations
 
@@ -265,6 +265,8 @@ def _settled(table: str, values: dict[str, Any]) -> dict[str, Any]:
         return values | {"state": State.SETTLED.value, "outcome": Outcome.STOPPED.value, "error": error}
     if table == "merges" and values.get("state") == MergeState.WORKING:
         return values | {"state": MergeState.ROLLED_BACK.value}
+    if table in ("batchRuns", "batchItems") and values.get("state") in ("running", "stopping", "queued"):
+        return values | {"state": ItemState.STOPPED.value}
     return values
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from ampsm_engine import timestamps
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board
+from ampsm_engine.store.batches import Batches
 from ampsm_engine.store.connection import Database, StorePart
 from ampsm_engine.store.facts import Facts
 from ampsm_engine.store.iterations import IterationQueue, Iterations
@@ -51,6 +52,7 @@ class Store(Database):
         self.merges = Merges(self)
         self.reviews = Reviews(self)
         self.facts = Facts(self)
+        self.batches = Batches(self)
 
 
 def is_passing(reason: BaseException | None) -> bool:

@@ -7,13 +7,14 @@ test holds that both agree.
 
 # ruff: noqa: D106 - peewee gives the class its meaning
 
+import json
 import os
 from enum import StrEnum
 from typing import Any, get_args, get_type_hints
 
 from peewee import AutoField, BooleanField, CompositeKey, Field, IntegerField, Model, Query, SqliteDatabase, TextField
 
-from ampsm_engine.model import Fact, Iteration, Merge, Session, Tally, ToolCall, camel
+from ampsm_engine.model import Batch, BatchItem, BatchTry, Fact, Iteration, Merge, Session, Tally, ToolCall, camel
 
 
 class CamelColumn(Field):
@@ -54,6 +55,23 @@ class RedactedText(CamelColumn, TextField):
         return clean(redact.text(clean(value)))
 
 
+class RedactedJson(CamelColumn, TextField):
+    """JSON whose texts are by people: secrets are taken out of each before it is stored, and it stays JSON."""
+
+    def db_value(self, value: object) -> str | None:
+        """The JSON as it is stored."""
+        return None if value is None else json.dumps(_redacted(json.loads(str(value))), ensure_ascii=False)
+
+
+def _redacted(value: Any) -> Any:
+    """A value of JSON with its texts redacted."""
+    if isinstance(value, dict):
+        return {key: _redacted(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_redacted(part) for part in value]
+    return RedactedText().db_value(value) if isinstance(value, str) else value
+
+
 class FileName(CamelColumn, TextField):
     """A path inside a repository; one that is no UTF-8 is kept as `/` and its bytes in hex: no such path begins so."""
 
@@ -83,18 +101,20 @@ def _model(table: str, *values: type[Any], plain: str, **special: "Field[Any]") 
                 if name in plain.split() or issubclass(options[0], StrEnum):
                     kind = Plain
                 columns[name] = kind(primary_key=name == "id", null=type(None) in options)
-    keys = [name for name in ("iteration_id", "sequence") if table == "toolCalls"]
+    keys = _KEYS.get(table, ())
     meta = {"table_name": table} | ({"primary_key": CompositeKey(*keys)} if keys else {})
     return type(values[0].__name__ + "Row", (Model,), columns | {"Meta": type("Meta", (), meta)})
 
 
 _KINDS: dict[type[Any], Any] = {int: Count, bool: BooleanField}
+_KEYS = {"toolCalls": ("iteration_id", "sequence"), "batchTries": ("item_id", "number")}
+"""The keys of tables whose rows have no id of their own."""
 
 SessionRow = _model(
     "sessions",
     Session,
     plain="id repo_root base_branch branch_name worktree_path created_at base_commit model_override last_run thread_id"
-    " trashed_at branch_made_by",
+    " trashed_at branch_made_by origin",
     amp_prompt=RedactedText(null=True),
 )
 IterationRow = _model(
@@ -111,6 +131,17 @@ MergeRow = _model(
     Merge,
     plain="id session_id kind step target base_before base_after branch_before branch_after plan started_at ended_at",
 )
+
+BatchRow = _model(
+    "batchRuns", Batch, plain="id created_at ended_at wait_until stop_requested", plan=RedactedJson(null=False)
+)
+BatchItemRow = _model(
+    "batchItems",
+    BatchItem,
+    plain="id batch_id repo mode step session_id next_at started_at ended_at variant_of",
+    spec=RedactedJson(null=False),
+)
+BatchTryRow = _model("batchTries", BatchTry, plain="item_id started_at iteration_id ended_at outcome")
 
 
 class ViewedHunkRow(Model):
@@ -189,6 +220,7 @@ class RejectionRow(Model):
 TABLES: tuple[type[Model], ...] = (
     *(SessionRow, IterationRow, ToolCallRow, FactRow),
     *(ViewedHunkRow, LookedTreeRow, CommentRow, RejectionRow, MergeRow),
+    *(BatchRow, BatchItemRow, BatchTryRow),
 )
 
 

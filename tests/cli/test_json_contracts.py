@@ -6,7 +6,7 @@ from tests.cli.conftest import Ampsm, Shelf
 SESSION = [
     *("id", "name", "ampPrompt", "repoRoot", "baseBranch", "branchName", "worktreePath", "status", "createdAt"),
     *("baseCommit", "scriptCommand", "modelOverride", "lastRun", "notes", "threadId", "trashedAt", "branchMadeBy"),
-    *("outside", "missing", "conflict", "baseGone", "iterations"),
+    *("outside", "origin", "missing", "conflict", "baseGone", "iterations"),
 ]
 ITERATION = [
     *("id", "sessionId", "number", "prompt", "state", "queuedAt", "startTime", "endTime", "commitSha", "startSha"),

@@ -1,0 +1,230 @@
+"""Runs of batches, their items, and each try of one.
+
+An item's state changes by compare-and-set, in a transaction before the act that it announces: of two who want to take
+the same step one is told that it came too late, and who comes after a death knows what may have been done.
+"""
+
+# ruff: noqa: S608 - every piece is a column list of `rows` or a word of this file; values are bound
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from ampsm_engine import timestamps
+from ampsm_engine.errors import NotFound, Refused
+from ampsm_engine.model import Batch, BatchItem, BatchProgress, BatchState, BatchTry, ItemState, TryKind
+from ampsm_engine.naming import LEAST_OF_AN_ID
+from ampsm_engine.store import records, rows
+from ampsm_engine.store.connection import StorePart
+from ampsm_engine.store.lazy_tables import tables
+
+BATCHES = f'SELECT {rows.BATCH_COLUMNS} FROM "batchRuns" b'
+ITEMS = f'SELECT {rows.ITEM_COLUMNS} FROM "batchItems" n'
+TRIES = f'SELECT {rows.TRY_COLUMNS} FROM "batchTries" t'
+
+_ACTIVE = "b.state IN ('running', 'stopping')"
+_NEWEST_FIRST = ' ORDER BY b."createdAt" DESC, b.rowid DESC'
+
+_TOKENS = """
+SELECT coalesce(sum(i."tokenUsage"), 0) FROM "batchItems" n JOIN iterations i ON i."sessionId" = n."sessionId"
+ WHERE n."batchId" = ?
+"""
+
+_BATCH_FIXED = frozenset({"id", "created_at", "plan"})
+_ITEM_FIXED = frozenset({"id", "batch_id", "number", "state"})
+
+LEAST_ENDED = 3
+"""Items that must have ended before the time that the rest takes can be told."""
+
+
+class Batches(StorePart):
+    """All batches, those that run and those that are over."""
+
+    def start(self, batch: Batch, items: Sequence[BatchItem]) -> Batch:
+        """Enter a batch with its items; Refused when its id is taken. Fact: batch-started."""
+        with self._db.writing():
+            if self._db.select('SELECT 1 FROM "batchRuns" WHERE id = ?', (batch.id,)):
+                raise Refused(f"There is a batch {batch.id} already.", f"ampsm batch status {batch.id}")
+            self._db.execute(tables.BatchRow.insert(**asdict(batch)))
+            for item in items:
+                self._db.execute(tables.BatchItemRow.insert(**asdict(item)))
+            records.note(self._db, "batch-started", f"{batch.id} {batch.name}: {len(items)} items")
+            return self.get(batch.id)
+
+    def get(self, batch_id: str) -> Batch:
+        """The batch of exactly this id; NotFound."""
+        for row in self._db.select(f"{BATCHES} WHERE b.id = ?", (batch_id,)):
+            return rows.batch(row)
+        raise NotFound(f"There is no batch {batch_id}.", "ampsm batch ls")
+
+    def all(self) -> tuple[Batch, ...]:
+        """All batches, the newest first."""
+        return tuple(rows.batch(row) for row in self._db.select(BATCHES + _NEWEST_FIRST))
+
+    def active(self) -> tuple[Batch, ...]:
+        """The batches that have something to do, the oldest first; one question to an index that is mostly empty."""
+        return tuple(rows.batch(row) for row in self._db.select(f"{BATCHES} WHERE {_ACTIVE} ORDER BY b.rowid"))
+
+    def resolve(self, reference: str) -> Batch:
+        """The batch that a reference names; NotFound, or Refused when it may name several.
+
+        In this order: an exact id, an exact name (of the newest so called), a unique beginning of either.
+        """
+        wanted = reference.strip()
+        every = self.all()
+        for exact in (lambda one: one.id == wanted, lambda one: one.name == wanted):
+            if found := [one for one in every if exact(one)]:
+                return found[0]
+        begun = [
+            one
+            for one in every
+            if wanted and (one.name.startswith(wanted) or (len(wanted) >= LEAST_OF_AN_ID and one.id.startswith(wanted)))
+        ]
+        if len(begun) > 1:
+            named = ", ".join(f"{one.id} ({one.name})" for one in begun[:5])
+            raise Refused(f"{wanted!r} means {len(begun)} batches: {named}.", "Name one by its id: ampsm batch ls")
+        if not begun:
+            raise NotFound(f"There is no batch {wanted!r}.", "ampsm batch ls")
+        return begun[0]
+
+    def change(self, batch_id: str, before: Sequence[BatchState], **columns: object) -> bool:
+        """Change columns of a batch that is in one of some states; whether it was. NotFound."""
+        changed = tables.changes(tables.BatchRow, columns, fixed=_BATCH_FIXED)
+        with self._db.writing():
+            if self.get(batch_id).state not in before:
+                return False
+            self._db.execute(tables.BatchRow.update(changed).where(tables.BatchRow.id == batch_id))
+            return True
+
+    def end(self, batch_id: str, state: BatchState, *, reason: str | None = None) -> bool:
+        """Let a batch rest in a state; whether it was at work until then. NotFound. Fact: batch-ended."""
+        with self._db.writing():
+            batch = self.get(batch_id)
+            if batch.state not in (BatchState.RUNNING, BatchState.STOPPING):
+                return False
+            values = {"state": state, "ended_at": timestamps.now(), "wait_until": None, "stop_requested": ""}
+            changed = tables.changes(tables.BatchRow, values | {"wait_reason": reason}, fixed=_BATCH_FIXED)
+            self._db.execute(tables.BatchRow.update(changed).where(tables.BatchRow.id == batch_id))
+            text = f"{batch.id} {batch.name} {state}" + (f": {reason}" if reason else "")
+            records.note(self._db, "batch-ended", text)
+            return True
+
+    def items(self, batch_id: str, states: Sequence[ItemState] = ()) -> tuple[BatchItem, ...]:
+        """The items of a batch by number, all or those in some states."""
+        where, values = ' WHERE n."batchId" = ?', [batch_id]
+        if states:
+            where += " AND n.state IN (SELECT value FROM json_each(?))"
+            values.append(json.dumps(list(states)))
+        return tuple(rows.batch_item(row) for row in self._db.select(f"{ITEMS}{where} ORDER BY n.number", values))
+
+    def item(self, item_id: str) -> BatchItem:
+        """The item of exactly this id; NotFound."""
+        for row in self._db.select(f"{ITEMS} WHERE n.id = ?", (item_id,)):
+            return rows.batch_item(row)
+        raise NotFound(f"There is no item {item_id}.", "ampsm batch ls")
+
+    def move_item(
+        self, item_id: str, before: Sequence[ItemState], after: ItemState, *, step: str | None = None, **columns: object
+    ) -> bool:
+        """Bring an item from one of some states, and with `step` from that step only, into another; whether it was.
+
+        `columns` change with it; a new step goes there as `to_step`. NotFound.
+        """
+        if "to_step" in columns:
+            columns["step"] = columns.pop("to_step")
+        changed = tables.changes(tables.BatchItemRow, columns, fixed=_ITEM_FIXED)
+        with self._db.writing():
+            item = self.item(item_id)
+            if item.state not in before or (step is not None and item.step != step):
+                return False
+            changed |= tables.changes(tables.BatchItemRow, {"state": after}, fixed=frozenset())
+            self._db.execute(tables.BatchItemRow.update(changed).where(tables.BatchItemRow.id == item_id))
+            return True
+
+    def session_of(self, item_id: str) -> str | None:
+        """The id of the session that was made for an item, in the trash or not; None when none was."""
+        found = self._db.select("SELECT id FROM sessions WHERE origin = ?", (item_id,))
+        return str(found[0][0]) if found else None
+
+    def tries(self, item_id: str) -> tuple[BatchTry, ...]:
+        """The tries of an item, in their order."""
+        where = ' WHERE t."itemId" = ? ORDER BY t.number'
+        return tuple(rows.batch_try(row) for row in self._db.select(TRIES + where, (item_id,)))
+
+    def tries_of_batch(self, batch_id: str) -> dict[str, tuple[BatchTry, ...]]:
+        """The tries of all items of a batch by item, in one question; an item without tries is not in it."""
+        where = ' WHERE t."itemId" IN (SELECT id FROM "batchItems" WHERE "batchId" = ?) ORDER BY t."itemId", t.number'
+        found: dict[str, list[BatchTry]] = {}
+        for row in self._db.select(TRIES + where, (batch_id,)):
+            read = rows.batch_try(row)
+            found.setdefault(read.item_id, []).append(read)
+        return {item_id: tuple(tries) for item_id, tries in found.items()}
+
+    def begin_try(self, item_id: str, kind: TryKind, *, iteration_id: str | None = None) -> BatchTry:
+        """Enter one more try of an item, before it is made; NotFound."""
+        with self._db.writing():
+            item = self.item(item_id)
+            begun = BatchTry(item_id, item.tries + 1, kind, timestamps.now(), iteration_id)
+            self._db.execute(tables.BatchTryRow.insert(**asdict(begun)))
+            counted = tables.BatchItemRow.update(tries=begun.number)
+            self._db.execute(counted.where(tables.BatchItemRow.id == item_id))
+            return begun
+
+    def end_try(self, item_id: str, number: int, outcome: str, error: str | None = None) -> bool:
+        """Enter how a try ended; whether it was open until then."""
+        row = tables.BatchTryRow
+        with self._db.writing():
+            ended = row.update(ended_at=timestamps.now(), outcome=outcome, error=error)
+            this = (row.item_id == item_id) & (row.number == number) & row.ended_at.is_null()
+            return self._db.execute(ended.where(this)) > 0
+
+    def remove(self, batch_id: str) -> None:
+        """Remove a batch with its items and tries; its sessions stay, nobody's. NotFound; Refused at work."""
+        with self._db.writing():
+            batch = self.get(batch_id)
+            if batch.state in (BatchState.RUNNING, BatchState.STOPPING):
+                raise Refused(f"The batch {batch.name} is {batch.state}.", f"ampsm batch stop {batch.id}")
+            items = [item.id for item in self.items(batch_id)]
+            for start in range(0, len(items), 500):
+                part = items[start : start + 500]
+                self._db.execute(tables.BatchTryRow.delete().where(tables.BatchTryRow.item_id.in_(part)))
+                freed = tables.SessionRow.update(origin=None)
+                self._db.execute(freed.where(tables.SessionRow.origin.in_(part)))
+            self._db.execute(tables.BatchItemRow.delete().where(tables.BatchItemRow.batch_id == batch_id))
+            self._db.execute(tables.BatchRow.delete().where(tables.BatchRow.id == batch_id))
+            records.note(self._db, "batch-removed", f"{batch.id} {batch.name}")
+
+    def progress(self, batch_id: str) -> BatchProgress:
+        """How far a batch has come; NotFound."""
+        with self._db.reading():
+            batch, items = self.get(batch_id), self.items(batch_id)
+            ((tokens,),) = self._db.select(_TOKENS, (batch_id,))
+        counts = dict.fromkeys(ItemState, 0)
+        for item in items:
+            counts[item.state] += 1
+        end = timestamps.parse(batch.ended_at) if batch.ended_at else datetime.now(UTC)
+        seconds = max(0.0, (end - timestamps.parse(batch.created_at)).total_seconds())
+        return BatchProgress(counts, int(tokens), seconds, seconds_left(batch, items, end))
+
+
+def seconds_left(batch: Batch, items: Sequence[BatchItem], now: datetime) -> float | None:
+    """About how long the rest of a batch takes: the mean of the items that ended, over as many as run at once.
+
+    None where fewer than LEAST_ENDED ended, and when nothing is left. Waiting for a rate limit's end comes on top.
+    """
+    took, begun, waiting = [], [], 0
+    for item in items:
+        if item.started_at and item.ended_at:
+            took.append((timestamps.parse(item.ended_at) - timestamps.parse(item.started_at)).total_seconds())
+        elif item.state is ItemState.RUNNING and item.started_at:
+            begun.append((now - timestamps.parse(item.started_at)).total_seconds())
+        elif not item.state.is_final:
+            waiting += 1
+    if len(took) < LEAST_ENDED or not (begun or waiting):
+        return None
+    mean = sum(took) / len(took)
+    rest = waiting * mean + sum(max(mean - age, 0.0) for age in begun)
+    at_once = min(batch.concurrency, len(begun) + waiting)
+    until = (timestamps.parse(batch.wait_until) - now).total_seconds() if batch.wait_until else 0.0
+    return rest / max(at_once, 1) + max(until, 0.0)
