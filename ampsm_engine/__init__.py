@@ -18,8 +18,9 @@ Rooms, top to bottom; each may import only from those below it (import-linter ho
     notices | terminals    the texts of notices | what a terminal can do
     diff                   hunks and their keys, changed files, long lines: values, nothing that reads or runs
     model                  the values that rooms hand to each other
-    naming | config | unsent_texts
+    naming | config | unsent_texts | last_places
                            names from any text | the settings | texts that were typed and not sent
+                           | where people are in the screens
     keymap | home          keys by their ids | where things are on the disk
     errors | states | plain_text | timestamps
                            errors | word, glyph and colour of each state | plurals, lists and control

@@ -152,6 +152,11 @@ class Home(NamedTuple):
         return self.root / "unsent"
 
     @property
+    def places(self) -> Path:
+        """Where people are in the screens, one file for each app."""
+        return self.root / "places"
+
+    @property
     def only_repository(self) -> Path:
         """Names the one repository that a home may work in, as a demo's does; other homes have no such file."""
         return self.root / "only-repository"

@@ -70,6 +70,7 @@ KEYS: dict[str, Key] = {
         Key("notifications", "at", (EVERYWHERE,), "which notifications, and where"),
         Key("back", "escape", (EVERYWHERE,), "one step back"),
         Key("quit", "q", (EVERYWHERE,), "back, and from the first screen out of ampsm"),
+        Key("return", "apostrophe", (EVERYWHERE,), "back to where you were when ampsm was cut off"),
         Key("redraw", "ctrl+l", (EVERYWHERE,), "paint the screen anew"),
         Key("list.open", "enter", _LIST, "open the session"),
         Key("list.filter", "slash", _LIST, "filter while typing"),

@@ -58,6 +58,17 @@ class UnsentText(NamedTuple):
             self.path.unlink(missing_ok=True)
 
 
+def kept_of(home: Home, owner: str) -> dict[str, TypedText]:
+    """All saved texts of an owner by their purposes, oldest first; those that cannot be read are left out."""
+    found: list[tuple[float, str, TypedText]] = []
+    for path in _folder(home, owner).glob("*.json"):
+        with suppress(OSError, ValueError, KeyError, TypeError):
+            kept = json.loads(path.read_bytes())
+            typed = TypedText(str(kept["text"]), str(kept["base"]))
+            found.append((path.stat().st_mtime, str(kept["purpose"]), typed))
+    return {purpose: typed for _, purpose, typed in sorted(found)}
+
+
 def delete_all(home: Home, owner: str) -> None:
     """Delete all saved texts of an owner."""
     shutil.rmtree(_folder(home, owner), ignore_errors=True)

@@ -4,6 +4,7 @@ Rooms, top to bottom; each may import only from those below it (import-linter ho
 
     __main__               the front door: arguments go to the command line, none at a terminal opens the app
     app                    the app: holds the board, the theme and the keys; opens screens
+    palette | place_keeper all actions by name | where one is, and the offer to go back there
     screens                one file a screen; screens/review: the review and the parts that its screen owns
     widgets                one file a widget; widgets/diff: a diff as rows, and the widgets that show it
     ask | driver | theme | folder_watch

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.reactive import var
+from textual.signal import Signal
 from textual.theme import Theme
 
 from ampsm_engine import keymap
@@ -24,11 +25,12 @@ from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board
 from ampsm_tui import theme
 from ampsm_tui.ask import UNFINISHED, ask, run_while_open
-from ampsm_tui.bindings import bind
+from ampsm_tui.bindings import bind, shown_key
 from ampsm_tui.clean import one_line
 from ampsm_tui.driver.output import TerminalOutput
 from ampsm_tui.driver.safe_output import SafeLines
 from ampsm_tui.driver.terminal_driver import is_plain, terminal_driver
+from ampsm_tui.place_keeper import PlaceKeeper
 from ampsm_tui.signals import EXIT_PATIENCE, exit_on_signals
 from ampsm_tui.suspend import suspendable
 from ampsm_tui.widgets import collector
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from textual.screen import Screen
 
     from ampsm_engine.context import Engine
+    from ampsm_engine.last_places import LastPlace
     from ampsm_engine.model import Session
     from ampsm_tui.differ.client import Differ
     from ampsm_tui.notifier import Notifier
@@ -97,11 +100,15 @@ class AmpsmApp(App[int]):
         Binding("ctrl+z", "suspend_process", "Suspend", show=False, priority=True, system=True),
         Binding("ctrl+c", "interrupt", "Copy, or leave", show=False, priority=True, system=True),
         bind("notifications", "notifications"),
+        bind("return", "return"),
         bind("redraw", "redraw", priority=True),
     ]
 
     board: var[Board | None] = var(None, init=False)
     """All that may be shown at this moment; None until the first one has come."""
+
+    offer: var[str] = var("", init=False)
+    """Where one may go back to, in a sentence; empty where the last app was not cut off."""
 
     def __init__(
         self,
@@ -123,6 +130,7 @@ class AmpsmApp(App[int]):
         self.leaving: asyncio.Future[Any] | None = None
         """Waits for what is unfinished; None while nobody wants to leave."""
         super().__init__()
+        self.store_changed: Signal[None] = Signal(self, "store changed")
         self.add_mode("first", self._make_first)
         self.add_mode("list", _make_list)
         self.engine = engine
@@ -136,6 +144,7 @@ class AmpsmApp(App[int]):
         self._feed = feed
         self.set_reactive(AmpsmApp.board, board)
         self._notifier: Notifier | None = None
+        self._places = PlaceKeeper(self, engine.home) if engine is not None and not read_only else None
         self.animation_level = "none"
         for ours in (theme.DARK, theme.LIGHT):
             self.register_theme(ours)
@@ -177,7 +186,7 @@ class AmpsmApp(App[int]):
         """The review that was asked for first, else the list: what is not seen is not made."""
         rows = self.board.rows if self._first_review and self.board else ()
         session = next((row.session for row in rows if row.session.id == self._first_review), None)
-        return _make_list() if session is None else _make_review(self, session, "")
+        return _make_list() if session is None else _make_review(self, session)
 
     def show_list(self) -> None:
         """The list in the place of the one screen that there is."""
@@ -209,7 +218,7 @@ class AmpsmApp(App[int]):
         """Open the list, and begin to follow."""
         if not self.is_headless:
             exit_on_signals(self, lambda: self.driver)
-        self.screen_change_signal.subscribe(self, lambda _: self.watch_app_focus())
+        self.screen_change_signal.subscribe(self, lambda _: self._look_elsewhere())
         self.theme_changed_signal.subscribe(self, self._keep_theme)
         if self.board is not None:
             self.watch_board(None, self.board)
@@ -243,6 +252,16 @@ class AmpsmApp(App[int]):
         await asyncio.sleep(delay)
         async for board in self._feed:
             self.board = board
+            self.store_changed.publish(None)
+
+    def _look_elsewhere(self) -> None:
+        self.watch_app_focus()
+        self.on_diff_view_moved()
+
+    def on_diff_view_moved(self) -> None:
+        """Keep where one is, for the next start."""
+        if self._places is not None:
+            self._places.note()
 
     def watch_app_focus(self) -> None:
         """Let others know what is looked at; who looks away is notified."""
@@ -255,20 +274,36 @@ class AmpsmApp(App[int]):
             return
         if self._notifier is not None:
             self._notifier.take_board(before, after)
+        if before is None and self._places is not None:
+            self._make_offer(self._places, after)
         if before is None and not after.rows and not after.stale and not self.read_only:
             from ampsm_tui.screens.first_run import FirstRunScreen
 
             self.push_screen(FirstRunScreen().data_bind(AmpsmApp.board))
 
+    def _make_offer(self, places: PlaceKeeper, board: Board) -> None:
+        self.offer = places.offer(board)
+        if self.offer and self._first_review is not None:
+            self.show_toast(f"{self.offer}; {shown_key(self.screen, 'return')} goes back there")
+
+    def action_return(self) -> None:
+        """Go back to where one was when the last app was cut off."""
+        if self._places is not None and self.board is not None:
+            self._places.go(self.board)
+
     def on_session_table_session_chosen(self, event: "SessionTable.SessionChosen") -> None:
         """Open the screen of a session that was chosen in the list."""
+        self.open_session(event.session_id)
+
+    def open_session(self, session_id: str) -> None:
+        """Show a session's timeline and transcripts."""
         from ampsm_tui.screens.session.screen import SessionScreen
 
-        self.push_screen(SessionScreen(event.session_id).data_bind(AmpsmApp.board))
+        self.push_screen(SessionScreen(session_id).data_bind(AmpsmApp.board))
 
-    def open_review(self, session: "Session", range_: str = "") -> None:
-        """Show what a session changed; without a range, what the review chooses."""
-        self.push_screen(_make_review(self, session, range_))
+    def open_review(self, session: "Session", range_: str = "", place: "LastPlace | None" = None) -> None:
+        """Show what a session changed; without a range, what the review chooses. `place`: where the cursor begins."""
+        self.push_screen(_make_review(self, session, range_, place))
 
     def _keep_theme(self, chosen: Theme) -> None:
         """Remember a theme that was chosen by a person."""
@@ -309,6 +344,8 @@ class AmpsmApp(App[int]):
         """Who only watches changes no setting."""
         if action in {"settings", "notifications"} and self.read_only:
             return False
+        if action == "return":
+            return bool(self.offer)
         return super().check_action(action, parameters)
 
     def action_redraw(self) -> None:
@@ -359,6 +396,8 @@ class AmpsmApp(App[int]):
 
         A worktree that is half made when its maker is cut off would be left for `ampsm repair`.
         """
+        if self._places is not None:
+            self._places.close(is_regular=not return_code)
         if not UNFINISHED:
             super().exit(result, return_code, message)
         elif self.leaving is None:
@@ -384,12 +423,14 @@ def _make_list() -> "Screen[None]":
     return SessionsScreen().data_bind(AmpsmApp.board)
 
 
-def _make_review(app: AmpsmApp, session: "Session", range_: str) -> "Screen[None]":
+def _make_review(
+    app: AmpsmApp, session: "Session", range_: str = "", place: "LastPlace | None" = None
+) -> "Screen[None]":
     with contextlib.suppress(AmpsmError):  # the screen asks for it as well, and reports why there is none
         _ = app.differ  # it starts while the screen is imported
     from ampsm_tui.screens.review.screen import ReviewScreen
 
-    return ReviewScreen(session, range_).data_bind(AmpsmApp.board)
+    return ReviewScreen(session, range_, place).data_bind(AmpsmApp.board)
 
 
 def run(*, read_only: bool = False, first_review: str | None = None) -> int:

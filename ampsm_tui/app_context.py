@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Protocol
 from textual.dom import DOMNode
 
 if TYPE_CHECKING:
+    from textual.signal import Signal
+
     from ampsm_engine.config import Settings
     from ampsm_engine.context import Engine
+    from ampsm_engine.last_places import LastPlace
     from ampsm_engine.model import Board, Session
     from ampsm_tui.differ.client import Differ
 
@@ -21,13 +24,21 @@ class AppContext(Protocol):
     read_only: bool
     board: "Board | None"
     clock: Callable[[], datetime]
+    store_changed: "Signal[None]"
+    """Published whenever any process has changed the store, also what the board does not have."""
 
     @property
     def differ(self) -> "Differ":
         """The client of the diff process."""
 
-    def open_review(self, session: "Session", range_: str = "") -> None:
-        """Read what a session changed."""
+    offer: str
+    """Where one may go back to, in a sentence."""
+
+    def open_session(self, session_id: str) -> None:
+        """Show a session's timeline and transcripts."""
+
+    def open_review(self, session: "Session", range_: str = "", place: "LastPlace | None" = None) -> None:
+        """Read what a session changed; `place`: where the cursor begins."""
 
     def show_list(self) -> None:
         """The list in the place of the one screen that there is."""

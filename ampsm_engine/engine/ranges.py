@@ -74,8 +74,11 @@ def points(engine: Engine, session_id: str) -> tuple[Point, ...]:
     return (*([base] if session.base_commit else []), *made, *there)
 
 
-def resolve(engine: Engine, session_id: str, range_: str = WHOLE) -> Ends:
-    """The two ends of a range as of now; NotFound or Refused when it has none."""
+def resolve(engine: Engine, session_id: str, range_: str = WHOLE, *, looked: str | None = None) -> Ends:
+    """The two ends of a range as of now; NotFound or Refused when it has none.
+
+    `looked`: the tree that the range `looked` begins with, "" where there is none; None: the one that was kept last.
+    """
     session = engine.store.sessions.get(session_id)
     place = views.place_of(session)
     kind, _, rest = range_.partition(":")
@@ -85,7 +88,7 @@ def resolve(engine: Engine, session_id: str, range_: str = WHOLE) -> Ends:
         _need_worktree(place, session)
         old, new, label = _commit(place, "HEAD"), None, "not committed"
     elif kind == LOOKED:
-        old, new, label = _viewed_tree(place, session), _now(place, session), "since you looked"
+        old, new, label = _viewed_tree(place, session, looked), _now(place, session), "since you looked"
     elif kind == "iteration" and rest.isdecimal():
         first, last = views.ends_of(engine, session, int(rest))
         old, new, label = _commit(place, first), last and _commit(place, last), f"iteration {rest}"
@@ -106,8 +109,8 @@ def _whole(place: Path, session: Session) -> tuple[str, str | None]:
     return common or _commit(place, session.base_commit), _now(place, session)
 
 
-def _viewed_tree(place: Path, session: Session) -> str:
-    tree = pinned_refs.looked(place, session.id)
+def _viewed_tree(place: Path, session: Session, looked: str | None) -> str:
+    tree = pinned_refs.looked(place, session.id) if looked is None else pinned_refs.tree_of(place, looked)
     if tree is None:
         raise Refused(f"You have not looked at {session.name} yet.", f"ampsm review {session.id}")
     return tree

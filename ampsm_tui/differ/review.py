@@ -333,10 +333,13 @@ def request_of(ends: Ends, *, ignores_whitespace: bool = False, new: str | None 
     return DiffRequest(ends.worktree, ends.repo_root, ends.old, ends.new or new, ignores_whitespace)
 
 
-def ends_of(session: Session, range_: str) -> Ends | None:
-    """What the diff process can name for itself; None when the engine has to be asked."""
-    old = {WHOLE: f"{session.base_branch}...{session.branch_name}", LOOKED: f"refs/ampsm/looked/{session.id}"}
-    if range_ not in old or not Path(session.worktree_path).is_dir():
+def ends_of(session: Session, range_: str, looked: str = "") -> Ends | None:
+    """What the diff process can name for itself; None when the engine has to be asked.
+
+    `looked`: the tree that was looked at before, which stays the same while what is shown is looked at.
+    """
+    old = {WHOLE: f"{session.base_branch}...{session.branch_name}", LOOKED: looked}
+    if not old.get(range_) or not Path(session.worktree_path).is_dir():
         return None
     label = "the whole session" if range_ == WHOLE else "since you looked"
     return Ends(session.worktree_path, session.repo_root, old[range_], None, range_, label)

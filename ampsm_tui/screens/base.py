@@ -1,5 +1,7 @@
 """What all screens share: an answer takes away the screen that gives it, and no other; storing a setting."""
 
+from typing import TYPE_CHECKING
+
 from textual.await_complete import AwaitComplete
 from textual.dom import DOMNode
 from textual.messages import Prune
@@ -8,6 +10,9 @@ from textual.screen import Screen, ScreenResultType
 from ampsm_engine import config
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_to_end
+
+if TYPE_CHECKING:
+    from ampsm_engine.last_places import LastPlace
 
 
 class AppScreen(Screen[ScreenResultType]):
@@ -21,6 +26,10 @@ class AppScreen(Screen[ScreenResultType]):
 
     _answer: "tuple[ScreenResultType | None] | None" = None
     """What is answered once this screen is in front again."""
+
+    def place(self) -> "LastPlace | None":
+        """What a later start may bring one back to; None: no place of its own."""
+        return None
 
     def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
         """Answer and go: now, or as soon as what is in front has been closed; nothing happens to one that has gone."""

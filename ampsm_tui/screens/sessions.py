@@ -24,6 +24,7 @@ from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.line_widgets import Piece, TextLine
 from ampsm_tui.widgets.preview import Preview
+from ampsm_tui.widgets.return_notice import ReturnNotice
 from ampsm_tui.widgets.session_order import NEED, Arrangement, home_of
 from ampsm_tui.widgets.session_table import SessionTable
 from ampsm_tui.widgets.stale_notice import StaleNotice
@@ -106,6 +107,7 @@ class SessionsScreen(SessionActionsScreen):
         """Summary, list and preview, keys."""
         yield SummaryBar()
         yield StaleNotice()
+        yield ReturnNotice()
         with Horizontal():
             shown = (SessionsScreen.board, SessionsScreen.counts, SessionsScreen.forecasts)
             yield self.table.data_bind(*shown)

@@ -369,3 +369,30 @@ async def test_folded_and_listed(reviewed: Reviewed, snapshot_svg: Camera) -> No
         snapshot_svg(desk.app, "folded")
         await reviewed.press("question_mark")
         desk.sees("Help: review")
+
+
+async def test_what_is_new_is_told_from_the_look_before_this_review(reviewed: Reviewed) -> None:
+    reviewed.commit()
+    async with reviewed.open():
+        await reviewed.press("M")
+        reviews = reviewed.desk.engine.store.reviews
+        await reviewed.until(lambda: reviews.last_reviewed(reviewed.session.id) is not None, "the look to be kept")
+    put(reviewed.worktree, "app/later.py", "LATER = True\n")
+    reviewed.commit("amp: later")
+    async with reviewed.open() as desk:
+        desk.sees("since you looked", "app/later.py")
+        desk.sees_not("app/login.py")
+        await reviewed.press("M")
+        looked = reviews.last_reviewed(reviewed.session.id)
+        await reviewed.until(lambda: reviews.last_reviewed(reviewed.session.id) != looked, "the second look to be kept")
+        await reviewed.press("W")
+        await reviewed.there()
+        desk.sees("since you looked", "app/later.py")
+        for label in ("the whole session", "since you looked"):
+            await reviewed.press("i")
+            await reviewed.until(lambda label=label: label in desk.text, label)
+        desk.sees("app/later.py")
+        desk.sees_not("app/login.py")
+    async with reviewed.open() as desk:
+        desk.sees("since you looked")
+        desk.sees_not("app/later.py")

@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
 
+from ampsm_engine.last_places import LastPlace
 from ampsm_engine.model import Board, Session
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import run_while_open
@@ -67,6 +68,10 @@ class ConflictScreen(AppScreen[object]):
         self.choices = ConflictChoices(self, self.pane)
         self.completion = ConflictCompletion(self, self.pane, self.choices)
         self.amp = ConflictForAmp(self, self.pane, self.choices)
+
+    def place(self) -> LastPlace:
+        """The merge of this session."""
+        return LastPlace("merge", self.session_id)
 
     def compose(self) -> ComposeResult:
         """Head, how it stands, files beside the conflict, keys."""

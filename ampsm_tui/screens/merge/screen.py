@@ -13,6 +13,7 @@ from textual.containers import Vertical
 from textual.widgets import Static
 
 from ampsm_engine.keymap import SEND
+from ampsm_engine.last_places import LastPlace
 from ampsm_engine.model import Session
 from ampsm_tui.bindings import bind
 from ampsm_tui.screens.base import AppScreen
@@ -76,6 +77,10 @@ class MergeScreen(AppScreen[None]):
         self.choices = MergeChoices(self, self.pane, self.checks)
         self.outcome = MergeOutcome(self, self.pane, self.checks, self.choices)
         self.run = MergeRun(self, self.pane, self.checks, self.choices, self.outcome)
+
+    def place(self) -> LastPlace:
+        """The merge of this session."""
+        return LastPlace("merge", self.session_id)
 
     def compose(self) -> ComposeResult:
         """Head, steps, message, what there is to read, the script's output, keys."""

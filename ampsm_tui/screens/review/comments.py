@@ -1,7 +1,7 @@
 """Comments in a review: written on a line or a range, shown below it, listed, edited, resolved, deleted."""
 
-from collections.abc import Iterable
-from typing import ClassVar
+from collections.abc import Iterable, Mapping
+from typing import ClassVar, NamedTuple, Self
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -10,7 +10,9 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from ampsm_engine.diff.deltas import Side
+from ampsm_engine.plain_text import plural
 from ampsm_engine.review.values import Comment, CommentState
+from ampsm_engine.unsent_texts import UnsentText, kept_of
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open
 from ampsm_tui.bindings import bind
@@ -26,8 +28,38 @@ from ampsm_tui.widgets.diff.source import Note
 from ampsm_tui.widgets.inputs import Menu
 
 
+class CommentPlace(NamedTuple):
+    """What a comment is on: lines of one side of a file, from 1, or with 0 and 0 the file."""
+
+    path: str
+    side: Side
+    first: int
+    last: int
+
+    @property
+    def purpose(self) -> str:
+        """What a comment that is being written is kept for; `of` reads it."""
+        return f"comment {self.side.value} {self.first}-{self.last} {self.path}"
+
+    @classmethod
+    def of(cls, purpose: str) -> Self | None:
+        """The place that is commented on; None where the purpose is another."""
+        word, side, lines, path = (*purpose.split(" ", 3), "", "", "")[:4]
+        first, dash, last = lines.partition("-")
+        if word != "comment" or side not in set(Side) or not (dash and first.isdecimal() and last.isdecimal()):
+            return None
+        return cls(path, Side(side), int(first), int(last))
+
+    def __str__(self) -> str:
+        lines = f":{self.first}" + (f"-{self.last}" if self.last != self.first else "") if self.first else ""
+        return f"{self.path}{lines}{'' if self.side is Side.NEW else ', as it was'}"
+
+
 class CommentsScreen(Dialog[tuple[str, str]]):
-    """Answers what to do with which comment: `go`, `resolve`, `reopen` or `delete`."""
+    """Answers what to do with which comment: `go`, `resolve`, `reopen` or `delete`.
+
+    `begun` has the texts of comments that were not finished, by their purposes; of those it answers `finish` or `drop`.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("comments.go", "answer('go')", "Go there"),
@@ -36,16 +68,21 @@ class CommentsScreen(Dialog[tuple[str, str]]):
         bind("comments.delete", "answer('delete')", "Delete"),
     ]
 
-    def __init__(self, comments: Iterable[Comment]) -> None:
+    def __init__(self, comments: Iterable[Comment], begun: Mapping[str, str]) -> None:
         self._comments = tuple(comments)
+        self._begun = dict(begun)
         super().__init__("Comments")
 
     def compose_body(self) -> ComposeResult:
         """The comments in a list, or how to write the first one."""
-        if not self._comments:
+        if not self._comments and not self._begun:
             yield Static("There are none yet. c comments on a line.", classes="note")
             return
         options = []
+        for purpose, text in self._begun.items():
+            line = Content(f"{one_line(str(CommentPlace.of(purpose)), 60)}  ")
+            line = line.append(Content("not finished").stylize("$warning"))
+            options.append(Option(line.append(f"\n  {one_line(text, 200)}")))
         for one in self._comments:
             fate = one.outcome.value if one.outcome is not None else one.state.value
             if one.state.value == "resolved":
@@ -58,8 +95,13 @@ class CommentsScreen(Dialog[tuple[str, str]]):
         """Close it with what is to be done."""
         found = self.query(Menu)
         at = found.first().highlighted if found else None
-        if at is not None:
-            self.dismiss((what, self._comments[at].id))
+        if at is None:
+            return
+        begun = list(self._begun)
+        if at >= len(begun):
+            self.dismiss((what, self._comments[at - len(begun)].id))
+        elif word := {"go": "finish", "delete": "drop"}.get(what):
+            self.dismiss((word, begun[at]))
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter, or a click."""
@@ -75,6 +117,8 @@ class ReviewComments:
         self._pane = pane
         self._view = pane.view
         self._comments: tuple[Comment, ...] = ()
+        self._essence: object = ()
+        """What of the comments is not about where their lines are now."""
 
     def fetch(self) -> None:
         """Ask for the comments, followed to where their lines are now, and show them there."""
@@ -120,31 +164,34 @@ class ReviewComments:
                 "No line to comment on; on a file's head c comments on the file, on a hunk's on its lines"
             )
             return
-        index, side, first, last = place
-        file = reading.document.files[index]
-        where = f"{file.path}:{first}{f'-{last}' if last != first else ''}" if first else file.path
+        self._write_on(CommentPlace(reading.document.files[place.file].path, place.side, place.first, place.last))
+
+    def _write_on(self, place: CommentPlace) -> None:
         from ampsm_engine.engine import comments
         from ampsm_tui.screens.text_dialogs import KeptTextScreen
+
+        reading = self._pane.reading
+        files = reading.document.files if reading is not None else ()
+        old_path = next((file.old_path for file in files if file.path == place.path), None)
 
         async def keep(text: str) -> None:
             await ask(
                 comments.add_comment,
                 app_of(self._screen).engine,
                 self._pane.session.id,
-                file.path,
-                (first, last),
+                place.path,
+                (place.first, place.last),
                 text.strip(),
-                side=side,
+                side=place.side,
                 range_=self._pane.range,
-                old_path=file.old_path,
+                old_path=old_path,
             )
             self._view.selected_from = None
             self.fetch()
 
-        old = "" if side is Side.NEW else ", as it was"
         note = "It is kept until S sends it to amp."
-        title = f"Comment on {where}{old}"
-        screen = KeptTextScreen(title, keep, owner=self._pane.session.id, purpose=title, note=note, may_be_empty=False)
+        owner, title = self._pane.session.id, f"Comment on {place}"
+        screen = KeptTextScreen(title, keep, owner=owner, purpose=place.purpose, note=note, may_be_empty=False)
         self._screen.app.push_screen(screen)
 
     def edit(self) -> bool:
@@ -185,11 +232,31 @@ class ReviewComments:
             if answer is not None:
                 run_while_open(self._screen, self._do(*answer))
 
-        self._screen.app.push_screen(CommentsScreen(self._comments), chosen)
+        self._screen.app.push_screen(CommentsScreen(self._comments, self._begun()), chosen)
+
+    def tell_begun(self) -> None:
+        """Say that there are comments that were begun and not finished, if there are."""
+        if begun := self._begun():
+            verb, them = ("is", "it") if len(begun) == 1 else ("are", "them")
+            app_of(self._screen).show_toast(f"{plural(len(begun), 'comment')} {verb} not finished; C lists {them}")
+
+    def _begun(self) -> dict[str, str]:
+        """The texts of comments that were begun and not finished, by their purposes."""
+        if app_of(self._screen).read_only:
+            return {}
+        kept = kept_of(app_of(self._screen).engine.home, self._pane.session.id)
+        return {purpose: typed.text for purpose, typed in kept.items() if CommentPlace.of(purpose) is not None}
+
+    def follow(self, stored: tuple[Comment, ...]) -> None:
+        """Show the comments that the store has where others have written, changed or sent some."""
+        if _essence_of(stored) != self._essence:
+            self._essence = _essence_of(stored)
+            self.fetch()
 
     def take(self, comments: tuple[Comment, ...]) -> None:
         """Take the comments of the session, and count those that are not sent."""
         self._comments = comments
+        self._essence = _essence_of(comments)
         self._pane.unsent = sum(one.state is CommentState.OPEN for one in comments)
 
     async def _fetch(self) -> None:
@@ -218,8 +285,16 @@ class ReviewComments:
             "reopen": comments.reopen_comment,
             "delete": comments.delete_comment,
         }
+        place = CommentPlace.of(comment_id)
         if what == "go":
             self._go_to(comment_id)
+            return
+        if what == "finish" and place is not None:
+            self._write_on(place)
+            return
+        if what == "drop":
+            UnsentText(app_of(self._screen).engine.home, self._pane.session.id, comment_id).drop()
+            self.list_all()
             return
         await ask(verbs[what], app_of(self._screen).engine, comment_id)
         self.fetch()
@@ -247,6 +322,10 @@ def _anchor(one: Comment, new_oid: str) -> Anchor:
     if one.blob == new_oid:
         return Anchor(is_new=True, line=one.line_end)
     return Anchor(is_new=True, line=one.now_line_end if one.now_line_end is not None else one.line_end)
+
+
+def _essence_of(comments: tuple[Comment, ...]) -> object:
+    return [(one.id, one.text, one.state, one.outcome, one.iteration_id) for one in comments]
 
 
 def _order(placed: tuple[Anchor, Note]) -> tuple[int, bool]:

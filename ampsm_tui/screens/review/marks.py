@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from ampsm_engine.review.values import Marks
+from ampsm_engine import timestamps
+from ampsm_engine.review.values import LOOKED, Looked, Marks
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open
 from ampsm_tui.screens.base import AppScreen
@@ -15,17 +16,43 @@ from ampsm_tui.widgets.diff.layout import RowKind
 UNCOMMITTED = "uncommitted"
 """The range of what is not committed."""
 
+LOOK_DELAY = 0.3
+"""Seconds that a look waits for the next mark before it is kept: a kill loses no more than that."""
+
 
 class ReviewMarks:
     """Marks hunks of a pane as viewed."""
 
     def __init__(self, screen: AppScreen[None], pane: DiffPane) -> None:
         self.marks = Marks()
-        self.has_viewed = False
-        """Something was viewed since the screen was opened."""
+        self.looked: Looked | None = None
+        """The look before this review: what is new is told from it, for looks count from the first mark on."""
+        self.version = 0
+        """How often somebody has set marks here."""
         self._screen = screen
         self._pane = pane
         self._shown: tuple[object, ...] = ()
+        self._has_viewed = False
+        self._kept_tree = ""
+        """The tree that counts as looked at."""
+        self._is_due = False
+        self._writing = 0
+        """Marks that are on their way to the store."""
+
+    def begin(self, marks: Marks, looked: Looked | None) -> None:
+        """Take what the store knows; who comes back to a review goes on from the look that it was told from."""
+        kind, _, tree = self._pane.range.partition(":")
+        if kind == LOOKED and tree:
+            self._pane.range = LOOKED
+            looked = Looked(self._pane.session.id, tree, looked.looked_at if looked is not None else timestamps.now())
+        self.marks, self.looked = marks, looked
+
+    @property
+    def range(self) -> str:
+        """The range that is shown, so that it is the same after further looks."""
+        if self._pane.range == LOOKED and self.looked is not None:
+            return f"{LOOKED}:{self.looked.tree}"
+        return self._pane.range
 
     def fetch(self) -> None:
         """Ask what is viewed, with what became of files that were renamed, and fold or open the hunks accordingly."""
@@ -81,18 +108,52 @@ class ReviewMarks:
         else:
             view.action_page(1)
 
-    def remember_looked(self) -> None:
-        """Keep what is shown now as what was last looked at: the next changes are told from it."""
+    def begin_anew(self) -> None:
+        """What is shown now is the look that the next changes are told from, in this review, too."""
+        tree = self._shown_tree()
+        if tree is not None:
+            now = app_of(self._screen).clock()
+            self.looked = Looked(self._pane.session.id, tree, timestamps.stamp(now))
+            self._keep_look(tree)
+
+    def note_look(self) -> None:
+        """What is shown has been looked at, if something of this review was viewed: kept soon, and once."""
+        if self._has_viewed and not self._is_due and self._shown_tree() not in (None, self._kept_tree):
+            self._is_due = True
+            self._screen.set_timer(LOOK_DELAY, self._keep_noted)
+
+    def close(self) -> None:
+        """The review is left: what is shown has been looked at, if something was viewed."""
+        tree = self._shown_tree()
+        if self._has_viewed and tree is not None and tree != self._kept_tree:
+            self._keep_look(tree)
+
+    def _keep_noted(self) -> None:
+        self._is_due = False
+        self.close()
+
+    def _shown_tree(self) -> str | None:
+        """The tree that is shown; None where looking at it means nothing."""
         reading = self._pane.reading
         if reading is None or app_of(self._screen).read_only or self._pane.range == UNCOMMITTED:
-            return
+            return None
+        return reading.review.new_tree
+
+    def _keep_look(self, tree: str) -> None:
         from ampsm_engine.engine import ranges
 
-        app, review = self._screen.app, reading.review
-        looked = ask(
-            ranges.remember_viewed, app_of(app).engine, self._pane.session.id, review.new_tree, review.objects or None
-        )
-        run_while_open(app, looked)
+        app, reading = self._screen.app, self._pane.reading
+        self._kept_tree = tree
+        objects = reading.review.objects or None if reading is not None else None
+        run_while_open(app, ask(ranges.remember_viewed, app_of(app).engine, self._pane.session.id, tree, objects))
+
+    def follow(self, stored: frozenset[tuple[str, str]], version: int) -> None:
+        """Show the marks that the store has, as others set them, unless ours are on their way to it.
+
+        `version` is this object's at the moment when the store was asked.
+        """
+        if not self._writing and version == self.version and stored != self.marks.keys:
+            self.fetch()
 
     def _mark(self, index: int, hunks: Iterable[int], *, is_viewed: bool, goes_on: bool = True) -> None:
         reading = self._pane.reading
@@ -101,7 +162,9 @@ class ReviewMarks:
         file, keys = reading.document.files[index], reading.keys(index)
         pairs = [(file.path, keys[hunk]) for hunk in hunks]
         self.marks = self.marks.marked(pairs, viewed=is_viewed)
-        self.has_viewed = self.has_viewed or is_viewed
+        self.version += 1
+        self._writing += 1
+        self._has_viewed = self._has_viewed or is_viewed
         view = self._pane.view
         y = view.viewport.y_of(view.cursor) or 0
         at = view.cursor
@@ -121,11 +184,16 @@ class ReviewMarks:
         self._pane.update_counts()
         reading.send_focus()
         run_while_open(self._screen, self._keep(pairs, is_viewed=is_viewed))
+        self.note_look()
 
     async def _fetch(self) -> None:
         from ampsm_engine.engine import ranges
 
-        self.marks = await ask(ranges.viewed_marks, app_of(self._screen).engine, self._pane.session.id) or self.marks
+        version = self.version
+        marks = await ask(ranges.viewed_marks, app_of(self._screen).engine, self._pane.session.id)
+        if marks is None or version != self.version:  # somebody has marked something here meanwhile
+            return
+        self.marks = marks
         reading = self._pane.reading
         if reading is None:
             return
@@ -139,7 +207,10 @@ class ReviewMarks:
     async def _keep(self, pairs: list[tuple[str, str]], *, is_viewed: bool) -> None:
         from ampsm_engine.engine import ranges
 
-        await ask(ranges.mark_viewed, app_of(self._screen).engine, self._pane.session.id, pairs, is_viewed)
+        try:
+            await ask(ranges.mark_viewed, app_of(self._screen).engine, self._pane.session.id, pairs, is_viewed)
+        finally:
+            self._writing -= 1
 
     def _land_at_top(self) -> None:
         """What is read next begins at the top."""

@@ -8,7 +8,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from ampsm_engine import labels
-from ampsm_engine.errors import NotFound
+from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.review.values import LOOKED, WHOLE
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open
@@ -17,6 +17,7 @@ from ampsm_tui.differ.review import ends_of
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.dialog import Dialog
 from ampsm_tui.screens.review.loader import ReviewLoader
+from ampsm_tui.screens.review.marks import ReviewMarks
 from ampsm_tui.screens.review.pane import DiffPane
 from ampsm_tui.widgets.inputs import Menu
 
@@ -57,10 +58,11 @@ class RangeScreen(Dialog[str]):
 class ReviewRanges:
     """Chooses the range of a review."""
 
-    def __init__(self, screen: AppScreen[None], pane: DiffPane, loader: ReviewLoader) -> None:
+    def __init__(self, screen: AppScreen[None], pane: DiffPane, loader: ReviewLoader, marks: ReviewMarks) -> None:
         self._screen = screen
         self._pane = pane
         self._loader = loader
+        self._marks = marks
         self._before = WHOLE
         """The range that was shown before the one since it was last viewed."""
 
@@ -71,21 +73,32 @@ class ReviewRanges:
         """
         session = self._pane.session
         wanted = self._pane.range or default
-        ends = ends_of(session, wanted)
+        looked = self._marks.looked
+        ends = ends_of(session, wanted, looked.tree if looked is not None else "")
         try:
             if ends is None:
                 await self._loader.open(wanted)
             else:
                 await self._loader.open_committed(ends, session.branch_name)
         except NotFound:
-            await self._loader.open(self._pane.range or WHOLE)
+            await self._open_again(wanted if self._pane.range else WHOLE)
+
+    async def _open_again(self, range_: str) -> None:
+        """Ask the engine for what the diff process cannot name; what was looked at long ago may be gone altogether."""
+        try:
+            await self._loader.open(range_)
+        except Refused:
+            if range_ != LOOKED:
+                raise
+            await self._loader.open(WHOLE)
 
     async def choose(self) -> None:
         """Let the user choose what is shown."""
         from ampsm_engine.engine import ranges
 
         choices = await ask(ranges.choices, app_of(self._screen).engine, self._pane.session.id)
-        shown = [(one.range, one.label, self._detail(one)) for one in choices]
+        looked = self._marks.looked
+        shown = [(one.range, one.label, self._detail(one)) for one in choices if one.range != LOOKED or looked]
         shown.append((TWO_POINTS, "two points", "of the timeline, which are chosen next"))
         self._screen.app.push_screen(RangeScreen("What to look at", shown, self._pane.range), self._take)
 
@@ -94,9 +107,10 @@ class ReviewRanges:
         self._switch(self._before if self._pane.range == LOOKED else LOOKED)
 
     def _detail(self, choice: "RangeChoice") -> str:
-        if choice.range != LOOKED:
+        looked = self._marks.looked
+        if choice.range != LOOKED or looked is None:
             return choice.detail
-        return labels.age(choice.detail, app_of(self._screen).clock()) + " ago"
+        return labels.age(looked.looked_at, app_of(self._screen).clock()) + " ago"
 
     def _take(self, range_: str | None) -> None:
         if range_ == TWO_POINTS:

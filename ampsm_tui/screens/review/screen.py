@@ -13,6 +13,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.reactive import var
 
+from ampsm_engine.last_places import LastPlace
 from ampsm_engine.model import Board, Session
 from ampsm_engine.review.values import LOOKED, WHOLE, Ends, Marks
 from ampsm_tui.app_context import app_of
@@ -27,11 +28,12 @@ from ampsm_tui.screens.review.external import ReviewExternal
 from ampsm_tui.screens.review.loader import Resolve, ReviewLoader
 from ampsm_tui.screens.review.marks import ReviewMarks
 from ampsm_tui.screens.review.pane import DiffPane
+from ampsm_tui.screens.review.position import ReviewPosition
 from ampsm_tui.screens.review.prompt import ReviewPrompt
 from ampsm_tui.screens.review.ranges import ReviewRanges
 from ampsm_tui.screens.review.reading import DiffReading
 from ampsm_tui.screens.review.search import FileFilter, ReviewSearch
-from ampsm_tui.screens.review.updates import ReviewUpdates
+from ampsm_tui.screens.review.updates import ReviewStoreFollower, ReviewUpdates
 from ampsm_tui.widgets.diff.file_tree import FileTree
 from ampsm_tui.widgets.diff.layout import GROWTH
 from ampsm_tui.widgets.diff.overview import Overview
@@ -232,20 +234,23 @@ class ReviewScreen(DiffScreen):
 
     board: var[Board | None] = var(None, init=False)
 
-    def __init__(self, session: Session, range_: str = "") -> None:
+    def __init__(self, session: Session, range_: str = "", place: LastPlace | None = None) -> None:
         super().__init__(session, range_, self._resolve)
-        self.ranges = ReviewRanges(self, self.pane, self.loader)
-        self.updates = ReviewUpdates(self, self.pane, self.loader)
         self.marks = ReviewMarks(self, self.pane)
+        self.ranges = ReviewRanges(self, self.pane, self.loader, self.marks)
+        self.updates = ReviewUpdates(self, self.pane, self.loader)
         self.comments = ReviewComments(self, self.pane)
+        self._stored = ReviewStoreFollower(self, self.pane, self.marks, self.comments)
         self.prompt = ReviewPrompt(self, self.pane, self._remember_sent)
         self.changes = ReviewChanges(self, self.pane, self.loader.reopen)
         self.external = ReviewExternal(self, self.pane, self.loader.reopen)
+        self._position = ReviewPosition(self.pane, self.loader, place)
 
     def on_mount(self) -> None:
         """Show the diff, and follow what changes it."""
         self.view.focus()
         self._begin()
+        app_of(self).store_changed.subscribe(self, lambda _: self._stored.look())
         run_while_open(self, self.updates.watch_worktree(), group="watching")
 
     @in_background
@@ -271,7 +276,7 @@ class ReviewScreen(DiffScreen):
         viewed, comments, looked = await asyncio.to_thread(
             lambda: (reviews.viewed(session_id), reviews.comments(session_id), reviews.last_reviewed(session_id))
         )
-        self.marks.marks = Marks(viewed)
+        self.marks.begin(Marks(viewed), looked)
         self.comments.take(comments)
         await self.ranges.open_first(LOOKED if looked is not None and viewed else WHOLE)
 
@@ -279,13 +284,15 @@ class ReviewScreen(DiffScreen):
         """Ask what the first frame need not wait for: what became of marks and comments, what is not committed."""
         self.marks.fetch()
         self.comments.fetch()
+        self.comments.tell_begun()
         if self.loader.is_behind:
             self.updates.refresh()
 
     async def _resolve(self, range_: str) -> Ends:
         from ampsm_engine.engine import ranges
 
-        return await ask(ranges.resolve, app_of(self).engine, self.pane.session.id, range_)
+        looked = self.marks.looked.tree if self.marks.looked is not None else ""
+        return await ask(ranges.resolve, app_of(self).engine, self.pane.session.id, range_, looked=looked)
 
     def show_review(self, review: "Review", is_same: bool) -> None:
         """Show a review with what is viewed, staged and commented on."""
@@ -295,6 +302,10 @@ class ReviewScreen(DiffScreen):
         reading.fill()
         self.comments.place(reading)
         self.show_reading(reading, is_same=is_same)
+
+    def place(self) -> LastPlace:
+        """This review, where its cursor is."""
+        return self._position.place(self.marks.range)
 
     def watch_board(self, board: Board | None) -> None:
         """Show what amp did; when an iteration has ended, what became of the commented lines."""
@@ -312,13 +323,12 @@ class ReviewScreen(DiffScreen):
         self.marks.mark_file(message.file, goes_on=False)
 
     def _remember_sent(self) -> None:
-        self.marks.remember_looked()
+        self.marks.begin_anew()
         self.comments.fetch()
 
     def dismiss(self, result: None = None) -> object:  # type: ignore[override]
-        """Remember what was looked at, if something was viewed, and go; the list follows where nothing is below."""
-        if self.marks.has_viewed:
-            self.marks.remember_looked()
+        """Go; the list follows where nothing is below."""
+        self.marks.close()
         if len(self.app.screen_stack) == 1:
             app_of(self).show_list()
             return None

@@ -1,4 +1,4 @@
-"""Following a session while it is reviewed: its board row, and the files of its worktree."""
+"""Following a session while it is reviewed: its board row, its marks and comments, the files of its worktree."""
 
 import asyncio
 import contextlib
@@ -9,14 +9,57 @@ from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask_until_answered, ignore, run_while_open
 from ampsm_tui.folder_watch import watch_folders
 from ampsm_tui.screens.base import AppScreen
+from ampsm_tui.screens.review.comments import ReviewComments
 from ampsm_tui.screens.review.loader import ReviewLoader
+from ampsm_tui.screens.review.marks import ReviewMarks
 from ampsm_tui.screens.review.pane import DiffPane
 
 WATCH_DELAY = 1.0
 """Seconds before the folders of the worktree are watched."""
 
+FOLLOW_PAUSE = 0.2
+"""Seconds between two looks at marks and comments: the store changes many times a second while amp works."""
+
 BATCH_DELAY = 0.4
 """Seconds that a changed file waits for others before the diff is renewed."""
+
+
+class ReviewStoreFollower:
+    """Shows marks and comments as others set them: in another terminal, or by a command."""
+
+    def __init__(self, screen: AppScreen[None], pane: DiffPane, marks: ReviewMarks, comments: ReviewComments) -> None:
+        self._screen = screen
+        self._pane = pane
+        self._marks = marks
+        self._comments = comments
+        self._is_due = False
+        self._is_looking = False
+
+    def look(self) -> None:
+        """Look whether the store has others than are shown; while one look is under way, once more after it."""
+        self._is_due = True
+        if not self._is_looking:
+            run_while_open(self._screen, self._look(), group="following")
+
+    async def _look(self) -> None:
+        self._is_looking = True
+        try:
+            while self._is_due:
+                self._is_due = False
+                await self._look_once()
+                await asyncio.sleep(FOLLOW_PAUSE)
+        finally:
+            self._is_looking = False
+
+    async def _look_once(self) -> None:
+        reviews, session_id = app_of(self._screen).engine.store.reviews, self._pane.session.id
+        version = self._marks.version
+        with contextlib.suppress(AmpsmError):  # the notice that the board is stale tells of it
+            viewed, comments = await asyncio.to_thread(
+                lambda: (reviews.viewed(session_id), reviews.comments(session_id))
+            )
+            self._marks.follow(viewed, version)
+            self._comments.follow(comments)
 
 
 class ReviewUpdates:
@@ -39,7 +82,10 @@ class ReviewUpdates:
         row = next((one for one in rows if one.session.id == self._pane.session.id), None)
         if row is None:
             return False
+        is_renamed = row.session.name != self._pane.session.name
         self._pane.session = row.session
+        if is_renamed:
+            self._pane.update_counts()
         current = row.current
         state = current and (current.id, current.state, current.tally.tools, current.commit_sha)
         before, self._state = self._state, state

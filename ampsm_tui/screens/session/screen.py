@@ -8,6 +8,7 @@ from textual.binding import BindingType
 from textual.containers import Container, Vertical
 from textual.reactive import var
 
+from ampsm_engine.last_places import LastPlace
 from ampsm_engine.model import Board, Session, State
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import run_while_open
@@ -73,6 +74,10 @@ class SessionScreen(SessionActionsScreen):
         self.content.focus()
         self._update()
         self.set_interval(REFLOG_TICK, self.history.check_reflog)
+
+    def place(self) -> LastPlace:
+        """This session."""
+        return LastPlace("session", self.session_id)
 
     def _sessions(self) -> list[Session]:
         return [self.history.row.session] if self.history.row else []
