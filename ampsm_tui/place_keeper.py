@@ -5,16 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 from textual.app import App
 
-from ampsm_engine import last_places
 from ampsm_engine.plain_text import plural
-from ampsm_engine.unsent_texts import kept_of
 from ampsm_tui.app_context import app_of
 from ampsm_tui.clean import one_line
 from ampsm_tui.screens.base import AppScreen
 
 if TYPE_CHECKING:
     from ampsm_engine.home import Home
-    from ampsm_engine.last_places import LastPlace
+    from ampsm_engine.last_places import LastPlace, LeftPlace
     from ampsm_engine.model import Board, Session
 
 DELAY = 0.5
@@ -27,12 +25,17 @@ class PlaceKeeper:
     def __init__(self, app: App[Any], home: "Home") -> None:
         self._app = app
         self._home = home
-        self._left: last_places.LeftPlace | None = None
+        self._left: LeftPlace | None = None
         self._kept: LastPlace | None = None
         self._is_due = False
 
     def offer(self, board: "Board") -> str:
         """What is offered, in a sentence; empty where no app was cut off, or its session is not there any more."""
+        if not (self._home.places.is_dir() and any(self._home.places.iterdir())):
+            return ""  # nor is anything imported before the first frame
+        from ampsm_engine import last_places
+        from ampsm_engine.unsent_texts import kept_of
+
         self._left = last_places.left(self._home)
         session = self._session(board)
         if self._left is None or session is None:
@@ -79,10 +82,14 @@ class PlaceKeeper:
     def withdraw(self) -> None:
         """Offer nothing any more: it was seen, and nobody wanted it."""
         if self._left is not None:
+            from ampsm_engine import last_places
+
             last_places.forget(self._left)
             self._left = None
 
     def _keep(self) -> None:
+        from ampsm_engine import last_places
+
         self._is_due = False
         places = (screen.place() for screen in reversed(self._app.screen_stack) if isinstance(screen, AppScreen))
         place = next((one for one in places if one is not None), None)
