@@ -27,6 +27,7 @@ Rooms, top to bottom; each may import only from those below it (import-linter ho
                            characters | moments as text
     identity | private_folder | file_lock
                            which process a pid means | our folders among the temporary ones | locks on files
+    lean_dataclass         dataclasses, made without the standard library's cost at a start
 """
 
 __version__ = "0.1.0"

@@ -8,12 +8,12 @@ import math
 import os
 import re
 from collections.abc import Mapping, MutableMapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 from ampsm_engine.errors import AmpsmError, NotFound, Refused, Unfit
 from ampsm_engine.home import platform_folder, write_private
+from ampsm_engine.lean_dataclass import dataclass, field
 
 Value = str | int | float | bool
 

@@ -1,9 +1,7 @@
 """The context of every verb: a home, its settings and its store, as one value."""
 
 import os
-import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +9,7 @@ from typing import TYPE_CHECKING
 from ampsm_engine.config import Settings, config_path, load
 from ampsm_engine.errors import Refused, Unfit
 from ampsm_engine.home import Home, home
+from ampsm_engine.lean_dataclass import dataclass
 
 if TYPE_CHECKING:
     from ampsm_engine.store import Store
@@ -51,6 +50,8 @@ class Engine:
 
         root = repository.locate(path).root
         if root.resolve() != only.resolve():
+            import shlex
+
             message = f"This is a demo: its amp follows a script, and {root} is not its repository."
             raise Refused(message, f"cd {shlex.quote(str(only))}, or unset AMPSM_HOME for real work.")
 

@@ -5,8 +5,9 @@ Reads /proc on Linux and psutil elsewhere. Sends no signals.
 
 import contextlib
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+
+from ampsm_engine.lean_dataclass import dataclass
 
 LINUX = sys.platform == "linux"
 

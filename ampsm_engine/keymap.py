@@ -7,9 +7,9 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from ampsm_engine.errors import NotFound, Unfit
+from ampsm_engine.lean_dataclass import dataclass
 
 _ONE = re.compile(r"(?:(?:ctrl|shift|alt|super)\+)*(?:[a-z][a-z0-9_]*|[^\s,+])")
 _NEVER = {"ctrl+c": "it copies, or leaves ampsm", "ctrl+z": "it belongs to the shell", "ctrl+q": "it leaves ampsm"}

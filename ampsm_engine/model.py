@@ -4,8 +4,10 @@ Field names are the columns of the store and the keys of JSON in snake case: a f
 input or output in here.
 """
 
-from dataclasses import dataclass, fields
 from enum import StrEnum
+from typing import NamedTuple
+
+from ampsm_engine.lean_dataclass import dataclass, fields
 
 
 class Status(StrEnum):
@@ -146,6 +148,16 @@ class Iteration:
     duration_ms: int | None = None
     exit_code: int | None = None
     tally: Tally = Tally()
+
+
+class SessionPlace(NamedTuple):
+    """Where a session is, for lists of thousands: fields of it, as they are there."""
+
+    id: str
+    status: Status
+    repo_root: str
+    worktree_path: str
+    base_branch: str
 
 
 SESSION_FIELDS = tuple(field.name for field in fields(Session))

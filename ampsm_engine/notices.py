@@ -5,10 +5,10 @@ Pure. Who tells it, and where, is not known here.
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ampsm_engine.config import Settings
+from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.model import Board, BoardRow, Fact, Iteration, Outcome, ScriptResult, State, Status
 from ampsm_engine.plain_text import plural
 

@@ -4,7 +4,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ampsm_engine.errors import Refused
-from ampsm_engine.model import MergeState, Session
+from ampsm_engine.model import MergeState, Session, SessionPlace
 
 if TYPE_CHECKING:
     from ampsm_engine.store import Store
@@ -16,12 +16,19 @@ MISSING = {
 }
 
 
-def missing(session: Session) -> str | None:
-    """The missing part of a session: `repository`, `worktree`, or the `link` between them; else None."""
-    if os.path.lexists(f"{session.worktree_path}/.git"):
-        return None if os.path.isdir(session.repo_root) else "repository"  # noqa: PTH112 - a thousand times in `ls`
-    if not os.path.isdir(session.repo_root):  # noqa: PTH112
+def missing(session: "Session | SessionPlace", roots: dict[str, bool] | None = None) -> str | None:
+    """The missing part of a session: `repository`, `worktree`, or the `link` between them; else None.
+
+    `roots` keeps which repositories are there, for who asks for many sessions of a few.
+    """
+    known = {} if roots is None else roots
+    is_there = known.get(session.repo_root)
+    if is_there is None:
+        is_there = known[session.repo_root] = os.path.isdir(session.repo_root)  # noqa: PTH112 - a thousand times in `ls`
+    if not is_there:
         return "repository"
+    if os.path.lexists(f"{session.worktree_path}/.git"):
+        return None
     return "link" if os.path.isdir(session.worktree_path) else "worktree"  # noqa: PTH112
 
 

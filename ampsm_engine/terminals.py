@@ -6,8 +6,9 @@ Pure: nothing is ever asked of the terminal itself, for its answer would arrive 
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
+
+from ampsm_engine.lean_dataclass import dataclass
 
 
 class NotificationProtocol(StrEnum):

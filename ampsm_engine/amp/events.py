@@ -5,8 +5,8 @@ that a string may hold (NUL, escape sequences, markup) is data and stays. No par
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.plain_text import printable
 
 

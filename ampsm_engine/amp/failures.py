@@ -6,12 +6,12 @@ Exit code 0 is no success; a result line is. Pure; files are read by `transcript
 
 import re
 import signal
-from dataclasses import dataclass
 
 from ampsm_engine.amp.events import RunResult
 from ampsm_engine.amp.symptoms import FAILURES, TIMEOUT, VANISHED, Failure
 from ampsm_engine.amp.tally import Fold, is_cancelled
 from ampsm_engine.amp.transcript import without_escapes
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.model import Outcome
 
 __all__ = [

@@ -10,7 +10,6 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from ampsm_engine.amp.command import environment
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import Unfit
 from ampsm_engine.home import PRIVATE_FOLDER, write_private
+from ampsm_engine.lean_dataclass import dataclass
 
 INSTALL = "npm install -g @ampcode/cli"
 """The command that installs amp."""

@@ -6,7 +6,8 @@ session's id and BRANCH for its branch.
 """
 
 import re
-from dataclasses import dataclass
+
+from ampsm_engine.lean_dataclass import dataclass
 
 AGAIN = 'ampsm iterate SESSION "continue"'
 LOGIN = "amp login"

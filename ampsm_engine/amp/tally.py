@@ -6,7 +6,6 @@ not say stays None. Whether that makes a success is decided in `failures`.
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 
 from ampsm_engine.amp.events import (
     Attempt,
@@ -22,6 +21,7 @@ from ampsm_engine.amp.events import (
     one_line,
 )
 from ampsm_engine.amp.lines import inner_object
+from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.model import Tally, ToolCall
 
 ARGUMENTS_LIMIT = 2000

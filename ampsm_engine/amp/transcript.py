@@ -9,7 +9,6 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from ampsm_engine.amp.events import Event
 from ampsm_engine.amp.stream import CHUNK, EventReader, attempt_line
 from ampsm_engine.amp.tally import Fold
 from ampsm_engine.home import RunDirectory, open_private
+from ampsm_engine.lean_dataclass import dataclass, field
 
 TAIL = 64 * 1024
 """Bytes of the standard error that count."""

@@ -1,10 +1,12 @@
 """The command line: arguments in; text or JSON on stdout, words on stderr, and an exit code out.
 
     entry_point   every way to end becomes a sentence and an exit code
+    plain_arguments   a few commands in their plainest form, without the parser
     root          the command `ampsm` and its list of commands, each loaded only when it is called
     sessions runs logs diff reviews merging removal watch maintenance settings demo
                   the commands, one file a family
     arguments     parameters that several commands share, and their completion
+    engine_access, session_views   what needs no parser: the engine as a command opens it, ls and show
     output        all of stdout; documents, tables, listing, session_details, iteration_text: what is shown there
     diagnostics   all of stderr, and the exit codes
     status_line   `ampsm status --tmux`, on its own

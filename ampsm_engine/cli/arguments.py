@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
+from ampsm_engine.cli.engine_access import confirm_guess as confirm_guess  # noqa: PLC0414 - handed on, as those below
+from ampsm_engine.cli.engine_access import open_engine as open_engine  # noqa: PLC0414
+from ampsm_engine.cli.engine_access import session as session  # noqa: PLC0414
+from ampsm_engine.cli.engine_access import target as target  # noqa: PLC0414
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.config import SETTINGS
 from ampsm_engine.errors import AmpsmError, Refused
@@ -16,7 +20,6 @@ from ampsm_engine.model import Session, Status
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ampsm_engine.context import Engine
 
 PROMPT_LIMIT = 1_048_576
 """Bytes that amp takes on its standard input."""
@@ -56,12 +59,12 @@ class SessionReference(Utf8Text):
     ) -> list[CompletionItem]:
         """Ids and names that begin with what is typed."""
         found: list[CompletionItem] = []
-        for session in _known_sessions(trashed=self._trashed):
-            name = one_line(session.name)
-            if session.id.startswith(incomplete):
-                found.append(CompletionItem(session.id, help=name))
+        for known in _known_sessions(trashed=self._trashed):
+            name = one_line(known.name)
+            if known.id.startswith(incomplete):
+                found.append(CompletionItem(known.id, help=name))
             if name.startswith(incomplete) and re.fullmatch(r"[\w.][\w.-]*", name, re.ASCII):
-                found.append(CompletionItem(name, help=session.status.value))
+                found.append(CompletionItem(name, help=known.status.value))
         return found
 
 
@@ -119,42 +122,6 @@ script_option = click.option(
     "--script", metavar="CMD", type=TEXT, help="Shell command that checks each iteration, such as 'make test'."
 )
 mode_option = click.option("--mode", metavar="M", type=TEXT, help="amp's mode, such as smart or rush.")
-
-
-def open_engine() -> "Engine":
-    """The engine on the home that the environment names."""
-    from ampsm_engine.cli import diagnostics
-    from ampsm_engine.engine import startup
-
-    startup.recovered = diagnostics.note
-    engine = startup.open_engine()
-    diagnostics.warn_of_settings(engine.settings)
-    return engine
-
-
-def session(engine: "Engine", reference: str) -> Session:
-    """The live session that a reference names, for a command that only reads."""
-    return engine.store.sessions.resolve(reference)
-
-
-def target(engine: "Engine", reference: str, *, trashed: bool = False) -> Session:
-    """The session that a reference names, for a command that changes something; a beginning is asked about."""
-    match = engine.store.sessions.match(reference, trashed=trashed)
-    found = match.session
-    if not match.is_exact:
-        confirm_guess(f"{reference!r} is the {match.kind} of session {one_line(found.name)} ({found.id})", found.id)
-    return found
-
-
-def confirm_guess(text: str, exact: str) -> None:
-    """Ask whether an abbreviation was meant as it is resolved, even with --yes; Refused without a yes."""
-    from ampsm_engine.cli import diagnostics
-
-    answer = diagnostics.confirmed(f"{text}. Is that what you mean?")
-    if answer is None:
-        raise Refused(f"{text}; a command that changes something needs more than a beginning.", f"Name it: {exact}")
-    if not answer:
-        raise Refused("Nothing was done.")
 
 
 def prompt_text(prompt: str | None, file: str | None) -> str | None:

@@ -5,7 +5,6 @@ import shutil
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import chdir, contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from ampsm_engine.cli.output import one_line
 from ampsm_engine.cli.tables import width
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.home import home, write_private
+from ampsm_engine.lean_dataclass import dataclass, field
 from ampsm_engine.model import Iteration, Session, State
 from ampsm_engine.states import STATES
 

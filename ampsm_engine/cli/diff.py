@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -22,6 +21,7 @@ from ampsm_engine.cli import arguments, diagnostics, documents, output
 from ampsm_engine.cli.output import Styled, clean
 from ampsm_engine.cli.root import Command
 from ampsm_engine.errors import Refused
+from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.plain_text import plural
 
 TYPE_CHECKING = False

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import fields
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from ampsm_engine import session_problems
 from ampsm_engine.cli.iteration_text import NONE, Notes, note_documents
 from ampsm_engine.engine.bases import gone_bases
+from ampsm_engine.lean_dataclass import fields
 from ampsm_engine.model import (
     ITERATION_FIELDS,
     SESSION_FIELDS,
@@ -55,7 +55,8 @@ def session_document(
     session: Session, iterations: Sequence[Iteration], notes: Notes = NONE, conflicts: Collection[str] = ()
 ) -> Document:
     """A session with what is amiss with it, and its iterations, oldest first; `conflicts` are the sessions in one."""
-    amiss = _amiss_document(session, conflicts, gone_bases((session,)))
+    missing, is_gone = session_problems.missing(session), session.id in gone_bases((session,))
+    amiss = _amiss_document(missing, session.id in conflicts, is_gone)
     listed = [iteration_document(each, notes) for each in iterations]
     return _SESSION.document(session) | amiss | {"iterations": listed}
 
@@ -66,9 +67,10 @@ def listed_sessions(store: "Store", repo_root: str | None, statuses: Sequence[St
     notes = store.facts.notes_of([session_id for session_id, _ in sessions])
     theirs: dict[str, list[str]] = {session_id: [] for session_id, _ in sessions}
     for session_id, iteration_id, text in iterations:
-        facts = notes.get(iteration_id, ())
-        noted = note_documents(store.iterations.get(iteration_id), facts) if facts else []
-        theirs[session_id].append(f'{text[:-1]},"notes":{json.dumps(noted)}}}')
+        noted = "[]"
+        if facts := notes.get(iteration_id):
+            noted = json.dumps(note_documents(store.iterations.get(iteration_id), facts))
+        theirs[session_id].append(f'{text[:-1]},"notes":{noted}}}')
     amiss = _amiss(store, repo_root, statuses)
     listed = (
         f'{text[:-1]},{amiss[session_id]},"iterations":[{",".join(theirs[session_id])}]}}'
@@ -81,14 +83,21 @@ def listed_sessions(store: "Store", repo_root: str | None, statuses: Sequence[St
 def _amiss(store: "Store", repo_root: str | None, statuses: Sequence[Status]) -> dict[str, str]:
     """By session id, the members `missing`, `conflict` and `baseGone` as JSON text without braces."""
     waiting = session_problems.sessions_in_conflict(store)
-    sessions = store.sessions.all(repo_root=repo_root, statuses=statuses)
-    gone = gone_bases(sessions)
-    return {one.id: json.dumps(_amiss_document(one, waiting, gone))[1:-1] for one in sessions}
+    places = store.sessions.places(repo_root=repo_root, statuses=statuses)
+    gone = gone_bases(places)
+    roots: dict[str, bool] = {}
+    written: dict[tuple[str | None, bool, bool], str] = {}  # a handful of kinds among thousands
+    found = {}
+    for one in places:
+        kind = (session_problems.missing(one, roots), one.id in waiting, one.id in gone)
+        if kind not in written:
+            written[kind] = json.dumps(_amiss_document(*kind))[1:-1]
+        found[one.id] = written[kind]
+    return found
 
 
-def _amiss_document(session: Session, conflicts: Collection[str], gone: Collection[str]) -> Document:
-    missing, conflict = session_problems.missing(session), session.id in conflicts
-    return {"missing": missing, "conflict": conflict, "baseGone": session.id in gone}
+def _amiss_document(missing: str | None, conflict: bool, base_gone: bool) -> Document:
+    return {"missing": missing, "conflict": conflict, "baseGone": base_gone}
 
 
 def fact_document(fact: Fact) -> Document:

@@ -9,12 +9,11 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TextIO
 
-from ampsm_engine.cli import diagnostics, output
+from ampsm_engine.cli import diagnostics, output, plain_arguments
 from ampsm_engine.errors import AmpsmError, Failed, Unfit
 
 _FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.ELOOP})
@@ -49,9 +48,24 @@ def run(arguments: list[str], *, screens: Callable[..., int] | None = None) -> i
 
 
 def _outcome(arguments: list[str], screens: Callable[..., int] | None) -> int:
-    directly = _screens_without_parser(arguments, screens)
-    if directly is not None:
-        return _opened(directly)
+    directly = plain_arguments.command(arguments, screens)
+    return _by_parser(arguments, screens) if directly is None else _without_parser(directly)
+
+
+def _without_parser(command: Callable[[], int]) -> int:
+    """The exit code of a command that is run without the 20 ms of a parser that has nothing to read."""
+    try:
+        code = command()
+        output.flush()
+    except AmpsmError as problem:
+        return _print_error(problem)
+    except (KeyboardInterrupt, EOFError) as cause:
+        diagnostics.note("")
+        return _interrupted(cause)
+    return code
+
+
+def _by_parser(arguments: list[str], screens: Callable[..., int] | None) -> int:
     import click
 
     from ampsm_engine.cli.root import root
@@ -62,7 +76,7 @@ def _outcome(arguments: list[str], screens: Callable[..., int] | None) -> int:
     except AmpsmError as problem:
         return _print_error(problem)
     except click.Abort as end:
-        return _interrupted(end)
+        return _interrupted(end.__cause__)
     except click.exceptions.NoArgsIsHelpError as problem:
         with suppress(OSError):  # stderr is closed or full
             problem.show()
@@ -71,37 +85,6 @@ def _outcome(arguments: list[str], screens: Callable[..., int] | None) -> int:
         diagnostics.wrong_usage(problem.format_message(), _advice(problem))
         return diagnostics.USAGE
     return answer if isinstance(answer, int) else diagnostics.OK
-
-
-def _screens_without_parser(arguments: list[str], screens: Callable[..., int] | None) -> Callable[[], int] | None:
-    """The function that opens the screens on a terminal, where the arguments need no parser; None for all else."""
-    if screens is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
-        return None
-    if not arguments:
-        return screens
-    return partial(_review, screens, arguments[1]) if is_plain_review(arguments) else None
-
-
-def _opened(screens: Callable[[], int]) -> int:
-    """The screens, without the 20 ms of a parser that has nothing to read."""
-    try:
-        return screens()
-    except AmpsmError as problem:
-        return _print_error(problem)
-
-
-def is_plain_review(arguments: list[str]) -> bool:
-    """Whether they name a session to review, and nothing that needs a parser."""
-    is_plain = len(arguments) == len(("review", "SESSION")) and arguments[0] == "review"
-    return is_plain and arguments[1].isprintable() and not arguments[1].startswith("-") and bool(arguments[1])
-
-
-def _review(screens: Callable[..., int], reference: str) -> int:
-    """What the command `review` does, without its parser."""
-    from ampsm_engine.engine import startup
-
-    startup.recovered = diagnostics.note
-    return screens(review=startup.open_engine().store.sessions.resolve(reference).id)
 
 
 def machine_problem(reason: OSError) -> AmpsmError | None:
@@ -138,8 +121,7 @@ def _advice(problem: object) -> str:
     return f"{name} --help"
 
 
-def _interrupted(end: BaseException) -> int:
-    cause = end.__cause__
+def _interrupted(cause: BaseException | None) -> int:
     if isinstance(cause, Terminated):
         return 128 + cause.number
     notes = " ".join(getattr(cause, "__notes__", ()))

@@ -7,7 +7,6 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -37,6 +36,7 @@ from ampsm_engine.cli.iteration_text import end_hint, end_text, is_uncommitted, 
 from ampsm_engine.cli.output import Styled, clean, one_line
 from ampsm_engine.cli.root import Command
 from ampsm_engine.errors import Failed
+from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import Fact, Iteration, Session, State, Tally
 from ampsm_engine.states import STATES
 

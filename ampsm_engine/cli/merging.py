@@ -190,8 +190,7 @@ def _paragraphs(messages: tuple[str, ...]) -> str:
 def _operate(reference: str, options: "Options", *, as_json: bool, yes: bool) -> int:
     engine = arguments.open_engine()
     session = arguments.target(engine, reference)
-    from dataclasses import replace
-
+    from ampsm_engine.lean_dataclass import replace
     from ampsm_engine.merging import operations
 
     label = {"merge": "Merging", "squash": "Squashing", "rebase": "Rebasing"}[options.kind]

@@ -9,9 +9,9 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 from ampsm_engine.errors import Failed
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.plain_text import visible
 
 VERSION = 1

@@ -1,7 +1,6 @@
 """The command `ampsm`: its list of commands, each loaded only when it is called, and what it shows alone."""
 
 import importlib
-import inspect
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -45,6 +44,8 @@ class Command(click.Command):
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the docstring, its indented paragraphs as they stand."""
+        import inspect
+
         plain = self.help
         # click's mark (a backspace) before a paragraph keeps it from being wrapped.
         self.help = "\n\n".join(

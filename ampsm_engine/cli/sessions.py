@@ -5,11 +5,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ampsm_engine import session_problems
-from ampsm_engine.cli import arguments, diagnostics, documents, output
+from ampsm_engine.cli import arguments, diagnostics, output, session_views
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.cli.root import Command
-from ampsm_engine.errors import AmpsmError, Refused
+from ampsm_engine.errors import Refused
 from ampsm_engine.model import Iteration, Session, Status
 from ampsm_engine.plain_text import printable
 
@@ -133,39 +132,8 @@ def ls_command(repo: Path | None, statuses: tuple[str, ...], *, as_json: bool) -
     ampsm ls --status running --status awaiting-input
     ampsm ls --json | jq -r '.sessions[] | select(.status == "error") | .id'
     """
-    engine = arguments.open_engine()
-    store = engine.store
     root = arguments.repository_root(repo) if repo is not None else None
-    wanted = tuple(Status(status) for status in statuses)
-    if as_json:
-        output.written_document(documents.listed_sessions(store, root, wanted))
-        return diagnostics.OK
-    found = store.sessions.all(repo_root=root, statuses=wanted)
-    ids = [session.id for session in found]
-    if found:
-        from ampsm_engine.cli.listing import print_sessions
-
-        print_sessions(
-            found,
-            store.iterations.of_sessions(ids),
-            store.facts.notes_of(ids),
-            session_problems.sessions_in_conflict(store),
-        )
-    elif not (root or statuses) and (lost := _lost_sessions(engine)):
-        diagnostics.warning(lost.message)
-        diagnostics.hint(lost.hint)
-    else:
-        diagnostics.note("No sessions." if root or statuses else "No sessions yet.")
-        diagnostics.hint("ampsm new 'what amp is to do'")
-    return diagnostics.OK
-
-
-def _lost_sessions(engine: "Engine") -> AmpsmError | None:
-    if not engine.home.has_runs:
-        return None
-    from ampsm_engine.engine import drafts
-
-    return drafts.lost_sessions(engine)
+    return session_views.list_sessions(root, tuple(Status(status) for status in statuses), as_json=as_json)
 
 
 @click.command(cls=Command, short_help="Show one session with its iterations.")
@@ -177,22 +145,7 @@ def show_command(reference: str, *, as_json: bool) -> int:
     ampsm show dark
     ampsm show dark --json | jq '.session.iterations[-1].outcome'
     """
-    engine = arguments.open_engine()
-    session = arguments.session(engine, reference)
-    from ampsm_engine.engine import views
-
-    if as_json:
-        _print_json(engine, session.id)
-        return diagnostics.OK
-    from ampsm_engine.cli.session_details import print_session_details
-
-    with diagnostics.working("Reading the worktree"):
-        view = views.show(engine, session)
-    amiss = session_problems.problem_text(
-        session, conflict=session.id in session_problems.sessions_in_conflict(engine.store)
-    )
-    print_session_details(view, engine.store.facts.notes_of((session.id,)), amiss)
-    return diagnostics.OK
+    return session_views.show_session(reference, as_json=as_json)
 
 
 @click.command(cls=Command, short_help="Change a session's name, notes, script or mode.")

@@ -4,11 +4,11 @@ import shutil
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from ampsm_engine.cli import output
 from ampsm_engine.cli.output import Styled, one_line
+from ampsm_engine.lean_dataclass import dataclass
 
 GAP = 2
 """Cells between two columns."""

@@ -12,10 +12,10 @@ import os
 import shlex
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from ampsm_engine.errors import Failed, Refused, Unfit
+from ampsm_engine.lean_dataclass import dataclass
 
 __all__ = ["DemoSession", "install", "plan", "repository"]
 

@@ -1,7 +1,8 @@
 """What comparing two trees answers with: the sides, the files that differ, their changed lines. Frozen values."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from ampsm_engine.lean_dataclass import dataclass
 
 
 class Side(StrEnum):

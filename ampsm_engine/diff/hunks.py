@@ -7,10 +7,10 @@ import hashlib
 import itertools
 import re
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 
 from ampsm_engine.diff.deltas import Side
 from ampsm_engine.diff.long_lines import CUT
+from ampsm_engine.lean_dataclass import dataclass
 
 FILE_KEY = "file:"
 """What the key of a whole file begins with."""

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import astuple, dataclass, field
 from typing import Any
 
 from ampsm_engine.diff.deltas import BlobGone, Delta, Hunks, TooLarge
@@ -11,6 +10,7 @@ from ampsm_engine.git import diff_library
 from ampsm_engine.git.attributes import Attributes
 from ampsm_engine.git.diff_library import Source
 from ampsm_engine.git.diff_program import Rename
+from ampsm_engine.lean_dataclass import astuple, dataclass, field
 
 DATA_LIMIT = 16 << 20
 """Bytes of one file's patch that cross; the rest is counted."""

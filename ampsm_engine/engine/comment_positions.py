@@ -5,7 +5,6 @@ the content at the end. Its position is computed each time, from the content tha
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ampsm_engine.context import Engine
@@ -15,6 +14,7 @@ from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import changes, pinned_refs
 from ampsm_engine.git.records import TreeEntry
 from ampsm_engine.git.worktree_entries import Scratch, scratch
+from ampsm_engine.lean_dataclass import dataclass, field, replace
 from ampsm_engine.model import Iteration, Session, State
 from ampsm_engine.review import anchors
 from ampsm_engine.review.anchors import Edit

@@ -1,7 +1,6 @@
 """Comments: made on lines, edited, sent to amp as the next prompt, resolved."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from ampsm_engine import redact, timestamps
@@ -13,6 +12,7 @@ from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import pinned_refs
 from ampsm_engine.git.records import TreeEntry
 from ampsm_engine.git.worktree_entries import Scratch, scratch
+from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import Iteration
 from ampsm_engine.naming import LEAST_OF_AN_ID, new_id
 from ampsm_engine.review import prompt

@@ -4,7 +4,6 @@ For many sessions at once and cheap enough to be called often. An error of one s
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from ampsm_engine.errors import AmpsmError, NotFound
 from ampsm_engine.git import changes as diffs
 from ampsm_engine.git import program, repository
 from ampsm_engine.git.values import FileChange
+from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.model import Iteration, Session
 
 LISTED = 40

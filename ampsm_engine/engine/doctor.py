@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from ampsm_engine import keymap, terminals, tmux
@@ -21,6 +20,7 @@ from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import program as git
 from ampsm_engine.home import write_private
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.plain_text import plural
 from ampsm_engine.store import Store
 from ampsm_engine.terminals import NotificationProtocol, Terminal, Tmux

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ from ampsm_engine.amp import command, program
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
 from ampsm_engine.git import repository
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.plain_text import printable
 
 if TYPE_CHECKING:

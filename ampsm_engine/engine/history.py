@@ -4,7 +4,6 @@ Nothing is changed here. Texts from outside the store are redacted.
 """
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from ampsm_engine.errors import AmpsmError, NotFound
 from ampsm_engine.git import history as log
 from ampsm_engine.git import repository
 from ampsm_engine.git.values import FileChange as FileChange  # noqa: PLC0414 - part of this module's face
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.model import Fact, Iteration, Session
 
 SCRIPT_TAIL = 256 * 1024

@@ -1,6 +1,5 @@
 """Whether a session's work is in its base, and what of it exists nowhere else. Reads only."""
 
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ampsm_engine import plain_text
@@ -9,6 +8,7 @@ from ampsm_engine.git import changes, commits, repository, worktree_status
 from ampsm_engine.git.integrate.proof import proof, reverted_files
 from ampsm_engine.git.integrate.values import PlannedCommit
 from ampsm_engine.git.worktree_status import Inventory
+from ampsm_engine.lean_dataclass import dataclass, field, replace
 from ampsm_engine.model import MergeState, Session
 from ampsm_engine.plain_text import plural, printable
 

@@ -5,7 +5,6 @@ A range is a word: `whole`, `looked`, `uncommitted`, `iteration:3`, `points:OLD.
 
 import os
 from collections.abc import Collection
-from dataclasses import dataclass
 from pathlib import Path
 
 from ampsm_engine import redact
@@ -13,6 +12,7 @@ from ampsm_engine.context import Engine
 from ampsm_engine.engine import views
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import changes, history, pinned_refs, repository
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.model import Session, State
 from ampsm_engine.naming import session_name
 from ampsm_engine.review.values import LOOKED, WHOLE, Ends, Marks

@@ -9,7 +9,6 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +24,7 @@ from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import changes, history, program, repository, stash_commit, worktrees
 from ampsm_engine.git.values import Base, Repo, Worktree
 from ampsm_engine.home import RunDirectory
+from ampsm_engine.lean_dataclass import dataclass, field, replace
 from ampsm_engine.model import Iteration, Outcome, Session, State, Status, ToolCall
 from ampsm_engine.plain_text import plural
 from ampsm_engine.worker import run_directory

@@ -6,13 +6,13 @@ Nothing is removed, and no file of a worktree is written: only links, and where 
 import contextlib
 import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import program, repository, trash, worktrees
 from ampsm_engine.git.values import Repo
+from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.model import Session
 
 _NEIGHBOURS = 500

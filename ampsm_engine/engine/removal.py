@@ -4,7 +4,6 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from ampsm_engine import unsent_texts
@@ -12,6 +11,7 @@ from ampsm_engine.context import Engine
 from ampsm_engine.engine import relocation
 from ampsm_engine.errors import AmpsmError, NotFound, Refused, Unfit
 from ampsm_engine.git import lock, pinned_refs, repository, trash, worktree_status, worktrees
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.model import Session
 
 _IS_BACK = " is back from the trash"

@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -22,6 +21,7 @@ from ampsm_engine.amp import command, process
 from ampsm_engine.context import Engine, engine_at
 from ampsm_engine.errors import AmpsmError, Failed, Refused
 from ampsm_engine.home import RunDirectory, open_private, write_private
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.model import Iteration, ScriptResult, Session, Status
 from ampsm_engine.store import PatientStore
 from ampsm_engine.worker import agent_context

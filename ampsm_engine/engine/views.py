@@ -1,7 +1,6 @@
 """Read-only views: a session with its changes, a diff, a transcript, the counts."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from ampsm_engine import labels, redact, session_problems
@@ -11,6 +10,7 @@ from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
 from ampsm_engine.git import changes, hand_edits, program, repository, worktrees
 from ampsm_engine.git.values import FileChange
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.model import Fact, Iteration, Session, State
 
 

@@ -10,7 +10,6 @@ import contextlib
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,6 +31,7 @@ from ampsm_engine.git.hooks import LIMIT as HOOK_LIMIT
 from ampsm_engine.git.libgit2 import AskGit
 from ampsm_engine.git.repository import BRANCHES
 from ampsm_engine.git.values import EMAIL, NAME, CommitResult, Head, LeftOut, identity
+from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.private_folder import private_folder
 
 COVERED = "git was told to take it as unchanged (assume-unchanged)"

@@ -7,7 +7,6 @@ session (pinned_refs.py), so that a worker that dies is followed by one that kno
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ampsm_engine.errors import Failed
@@ -15,6 +14,7 @@ from ampsm_engine.git import commits, lock, pinned_refs, program, records, repos
 from ampsm_engine.git.records import TreeEntry
 from ampsm_engine.git.values import CommitResult, LeftOut
 from ampsm_engine.git.worktree_entries import Scratch, scratch
+from ampsm_engine.lean_dataclass import dataclass, replace
 
 _LEFT = ("amp", "left")
 _UNKNOWN = ("amp", "unknown")

@@ -1,10 +1,10 @@
 """The commits that a branch has beyond a point, newest first, and who made each. Read by the git program."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from ampsm_engine.git import changes, program, records
 from ampsm_engine.git.values import FileChange
+from ampsm_engine.lean_dataclass import dataclass
 
 MOST = 500
 """Commits that anybody looks through."""

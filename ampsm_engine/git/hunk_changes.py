@@ -6,7 +6,6 @@ as it is: other changes of the same file, committed or not, staged or not.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from ampsm_engine.diff import hunks
@@ -17,6 +16,7 @@ from ampsm_engine.git import commits, lock, program, records
 from ampsm_engine.git.commits import head
 from ampsm_engine.git.records import TreeEntry
 from ampsm_engine.git.worktree_entries import Entries, Scratch
+from ampsm_engine.lean_dataclass import dataclass, field
 
 _PLACES = ("work", "index", "head")
 

@@ -8,13 +8,13 @@ kept under refs/ampsm/outside, so that every way back that is told goes on worki
 import re
 import shlex
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import program, records, repository, repository_state, worktree_status
 from ampsm_engine.git.libgit2 import SYMBOLIC
 from ampsm_engine.git.repository_state import State, StateDifference
+from ampsm_engine.lean_dataclass import dataclass, field
 from ampsm_engine.plain_text import list_some, plural, printable
 
 MOST_HELD = 100

@@ -2,12 +2,12 @@
 
 import contextlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from ampsm_engine.git import libgit2, program
 from ampsm_engine.git.libgit2 import AskGit
+from ampsm_engine.lean_dataclass import dataclass
 
 ABSENT = "000000"
 GITLINK = "160000"

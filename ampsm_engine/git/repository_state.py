@@ -11,12 +11,12 @@ import hashlib
 import os
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from ampsm_engine.git import own_files, program, repository, worktree_status, worktrees
 from ampsm_engine.git.unwanted_files import is_secret
 from ampsm_engine.git.values import Repo
+from ampsm_engine.lean_dataclass import dataclass
 
 State = Mapping[str, Mapping[str, str]]
 """By kind, what there is by name; all of it text, so that it can be written down as JSON."""

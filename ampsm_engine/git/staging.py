@@ -7,7 +7,6 @@ the worktree, sockets and pipes. Paths are given to git one by one and literally
 import os
 import stat
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from ampsm_engine.git import own_files, program, records, worktree_status
@@ -16,6 +15,7 @@ from ampsm_engine.git.records import ABSENT, GITLINK
 from ampsm_engine.git.unwanted_files import is_secret_file
 from ampsm_engine.git.values import LeftOut
 from ampsm_engine.git.worktree_status import StatusEntry
+from ampsm_engine.lean_dataclass import dataclass
 
 SECRET = "a secrets file that git does not track"  # noqa: S105 - a reason
 NESTED = "a repository of its own"

@@ -4,9 +4,10 @@ Paths inside a repository are text as Python names files: bytes that are no UTF-
 whoever shows them cleans them first.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
+
+from ampsm_engine.lean_dataclass import dataclass
 
 NAME, EMAIL = "ampsm", "ampsm@localhost"
 """Who commits what nobody else does."""

@@ -7,13 +7,13 @@ repositories around files that it tracks. Reads only; a worktree's own index is 
 import os
 import stat
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from ampsm_engine import labels, plain_text
 from ampsm_engine.git import own_files, program, records, repository
 from ampsm_engine.git.unwanted_files import is_secret, is_secret_file
+from ampsm_engine.lean_dataclass import dataclass, field
 
 State = Literal["tracked", "unmerged", "untracked", "ignored"]
 

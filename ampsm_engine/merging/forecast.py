@@ -10,7 +10,6 @@ import itertools
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,6 +21,7 @@ from ampsm_engine.git.integrate import rewrite
 from ampsm_engine.git.integrate.values import ConflictFile
 from ampsm_engine.git.values import Repo
 from ampsm_engine.home import PRIVATE_FOLDER, Home, write_private
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.merging import situation
 from ampsm_engine.merging.situation import Situation
 from ampsm_engine.model import Session

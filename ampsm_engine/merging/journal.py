@@ -1,9 +1,9 @@
 """The journal's own side: the steps, and what an operation's plan remembers, as JSON in the store."""
 
 import json
-from dataclasses import asdict, dataclass, replace
 
 from ampsm_engine import naming, timestamps
+from ampsm_engine.lean_dataclass import asdict, dataclass, replace
 from ampsm_engine.merging.situation import Situation
 from ampsm_engine.merging.values import Options
 from ampsm_engine.model import Merge, MergeState

@@ -4,7 +4,6 @@ What amp resolved counts only after a person took that very tree for good.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +14,7 @@ from ampsm_engine.git.integrate import conflict_checkout, conflict_resolution, m
 from ampsm_engine.git.integrate.markers import MarkersLeft as MarkersLeft  # noqa: PLC0414 - for who resolves
 from ampsm_engine.git.integrate.values import Choice, OpenFile
 from ampsm_engine.git.values import FileChange
+from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.merging import journal, operations
 from ampsm_engine.model import Merge, Session, State
 from ampsm_engine.plain_text import list_some, plural, printable

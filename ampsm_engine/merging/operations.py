@@ -6,7 +6,6 @@ What can be refused is refused before anything is written; then it goes step by 
 import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 
 from ampsm_engine import redact
@@ -17,6 +16,7 @@ from ampsm_engine.git.integrate import commit_range, conflict_checkout, markers,
 from ampsm_engine.git.integrate.markers import MarkersLeft
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.values import LaidOut
+from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.merging import journal, merge_lock, publish, questions, recovery, situation, steps
 from ampsm_engine.merging.journal import JournalPlan, Position
 from ampsm_engine.merging.situation import SessionSpan, Situation

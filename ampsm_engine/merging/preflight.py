@@ -4,7 +4,6 @@ Reads only, but for two things that are asked for: a fetch, and a run of the ses
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from typing import NamedTuple, assert_never
 
 from ampsm_engine import redact
@@ -15,6 +14,7 @@ from ampsm_engine.git.integrate import commit_range, incoming, rewrite
 from ampsm_engine.git.integrate.incoming import READ, Change, change_of, look_through
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.values import ConflictFile, PlannedCommit
+from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.merging import situation
 from ampsm_engine.merging.situation import SessionSpan, Situation
 from ampsm_engine.merging.values import Finding, MergePlan, Options, PlannedStep, Preflight, ScriptState

@@ -5,7 +5,6 @@ branch would bring that branch's work along. Reads only.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from ampsm_engine import session_problems
@@ -18,6 +17,7 @@ from ampsm_engine.git.integrate.conflict_checkout import laid
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.values import PlannedCommit
 from ampsm_engine.git.values import Repo
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.merging.values import Finding, Kind
 from ampsm_engine.model import MergeState, Session, State
 from ampsm_engine.plain_text import list_some, plural, printable

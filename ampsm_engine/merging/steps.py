@@ -6,7 +6,6 @@ AGENT_CONTEXT/REBASE_HELP.md beside it, which tells people and amp how to get ou
 """
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -18,6 +17,7 @@ from ampsm_engine.git import own_files, pinned_refs, repository
 from ampsm_engine.git.integrate import branch_move, commit_range, conflict_checkout, rewrite, squash
 from ampsm_engine.git.integrate.object_store import ObjectStore, held
 from ampsm_engine.git.integrate.values import BranchMove, MovedBranch, RewriteConflict, Rewritten
+from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.merging import journal, situation
 from ampsm_engine.merging.journal import JournalPlan, Position
 from ampsm_engine.merging.situation import Situation

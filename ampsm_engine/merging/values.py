@@ -1,9 +1,9 @@
 """The values of merging: what is asked for, what is found before, what comes of it. Frozen and picklable."""
 
-from dataclasses import dataclass
 from typing import Literal
 
 from ampsm_engine.git.integrate.values import ConflictFile, PlannedCommit
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.model import Merge, Session
 
 Kind = Literal["merge", "squash", "rebase"]

@@ -7,9 +7,9 @@ the quotation, and it is cut to a length that a prompt can bear.
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ampsm_engine.diff.deltas import Side
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.plain_text import UNTYPED, plural
 from ampsm_engine.review.values import Comment, Rejection
 

@@ -8,11 +8,11 @@ the same step one is told that it came too late, and who comes after a death kno
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 
 from ampsm_engine import timestamps
 from ampsm_engine.errors import NotFound, Refused
+from ampsm_engine.lean_dataclass import asdict
 from ampsm_engine.model import Batch, BatchItem, BatchProgress, BatchState, BatchTry, ItemState, TryKind
 from ampsm_engine.naming import LEAST_OF_AN_ID
 from ampsm_engine.store import records, rows

@@ -1,10 +1,10 @@
 """Iterations, from the queue to the settled one: added, claimed, stopped, recorded while amp works, settled."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from ampsm_engine import lifecycle, naming, timestamps
 from ampsm_engine.errors import NotFound, Refused
+from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import Iteration, Outcome, State, Status, Tally, ToolCall
 from ampsm_engine.store import records, reviews, rows
 from ampsm_engine.store.connection import StorePart

@@ -4,10 +4,10 @@ One operation at a time is open in a session, and none while an iteration runs o
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict
 
 from ampsm_engine import timestamps
 from ampsm_engine.errors import NotFound, Refused
+from ampsm_engine.lean_dataclass import asdict
 from ampsm_engine.model import Merge, MergeState, Session, State
 from ampsm_engine.store import records, rows
 from ampsm_engine.store.connection import StorePart

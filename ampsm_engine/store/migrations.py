@@ -8,10 +8,10 @@ a program can tell a newer database before it touches one; a table of names, as 
 import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from ampsm_engine.errors import Unfit
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.store import database_files, predecessor
 
 APPLICATION = 0x616D_7073

@@ -7,11 +7,11 @@ The functions that change something are called inside `writing()`.
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, fields
 from typing import Any
 
 from ampsm_engine import lifecycle, timestamps
 from ampsm_engine.errors import NotFound, Refused
+from ampsm_engine.lean_dataclass import asdict, fields
 from ampsm_engine.model import ITERATION_FIELDS, Iteration, Merge, MergeState, Session, State, Tally, ToolCall
 from ampsm_engine.store import rows
 from ampsm_engine.store.connection import Database

@@ -3,10 +3,10 @@
 # ruff: noqa: S608 - every piece is a column list of this file; values are bound
 
 from collections.abc import Iterable
-from dataclasses import fields
 from typing import Any
 
 from ampsm_engine.diff.deltas import Side
+from ampsm_engine.lean_dataclass import fields
 from ampsm_engine.model import camel
 from ampsm_engine.review.values import Comment, CommentState, Fate, Looked, Rejection
 from ampsm_engine.store.rows import Row, file_name

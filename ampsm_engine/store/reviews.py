@@ -4,11 +4,11 @@
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from ampsm_engine import timestamps
 from ampsm_engine.errors import NotFound, Refused
+from ampsm_engine.lean_dataclass import asdict
 from ampsm_engine.store import records
 from ampsm_engine.store.connection import Database, StorePart
 from ampsm_engine.store.lazy_tables import tables

@@ -8,10 +8,10 @@ unknown word in it reads as something harmless and never as an error.
 
 import os
 from collections.abc import Iterable
-from dataclasses import fields, replace
 from enum import StrEnum
 from typing import Any
 
+from ampsm_engine.lean_dataclass import fields, replace
 from ampsm_engine.model import (
     ITERATION_FIELDS,
     SESSION_FIELDS,
@@ -28,6 +28,7 @@ from ampsm_engine.model import (
     Outcome,
     ScriptResult,
     Session,
+    SessionPlace,
     State,
     Status,
     Tally,
@@ -54,6 +55,7 @@ _TALLY_AT = [field.name for field in fields(Iteration)].index("tally")
 _SPLIT = len(ITERATION_FIELDS)
 
 SESSION_COLUMNS = _columns(SESSION_FIELDS, "s")
+PLACE_COLUMNS = _columns(SessionPlace._fields, "s")
 ITERATION_COLUMNS = _columns([*ITERATION_FIELDS, *(field.name for field in fields(Tally))], "i")
 TOOL_CALL_COLUMNS = _columns((field.name for field in fields(ToolCall)), "c")
 FACT_COLUMNS = _columns((field.name for field in fields(Fact)), "f")
@@ -80,6 +82,12 @@ def session(row: Row) -> Session:
     values = list(row)
     values[_STATUS] = _STATUSES.get(values[_STATUS], Status.AWAITING_INPUT)
     return Session(*values)
+
+
+def place(row: Row) -> SessionPlace:
+    """The place of a session, of a row of PLACE_COLUMNS; its status as in `session`."""
+    session_id, status, *rest = row
+    return SessionPlace(session_id, _STATUSES.get(status, Status.AWAITING_INPUT), *rest)
 
 
 def iteration(row: Row) -> Iteration:

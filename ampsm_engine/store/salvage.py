@@ -12,13 +12,13 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ampsm_engine import timestamps
 from ampsm_engine.errors import Unfit
 from ampsm_engine.home import PRIVATE_FILE, open_private
+from ampsm_engine.lean_dataclass import dataclass, field
 from ampsm_engine.model import ItemState, MergeState, Outcome, State
 from ampsm_engine.plain_text import plural
 from ampsm_engine.store import copies, database_files, migrations

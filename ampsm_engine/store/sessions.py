@@ -5,12 +5,12 @@
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
 from typing import Literal, NamedTuple
 
 from ampsm_engine import timestamps
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.model import Board, BoardRow, Iteration, Session, State, Status, ToolCall
+from ampsm_engine.lean_dataclass import asdict
+from ampsm_engine.model import Board, BoardRow, Iteration, Session, SessionPlace, State, Status, ToolCall
 from ampsm_engine.naming import LEAST_OF_AN_ID
 from ampsm_engine.plain_text import plural
 from ampsm_engine.store import copies, records, rows
@@ -91,6 +91,12 @@ class Sessions(StorePart):
             sessions = self._db.select(rows.SESSION_JSON + where + _NEWEST_FIRST, values)
             iterations = self._db.select(rows.ITERATION_JSON + theirs, values)
         return sessions, iterations
+
+    def places(self, *, repo_root: str | None = None, statuses: Sequence[Status] = ()) -> list[SessionPlace]:
+        """Where the sessions are that `as_json` gives; in no order."""
+        where, values = _chosen(repo_root, statuses, trashed=False)
+        found = self._db.select(f"SELECT {rows.PLACE_COLUMNS} FROM sessions s{where}", values)
+        return [rows.place(row) for row in found]
 
     def get(self, session_id: str) -> Session:
         """The session of exactly this id, in the trash or not; NotFound."""

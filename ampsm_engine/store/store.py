@@ -6,13 +6,13 @@ import sqlite3
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from ampsm_engine import timestamps
 from ampsm_engine.errors import AmpsmError
+from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import Board
 from ampsm_engine.store.batches import Batches
 from ampsm_engine.store.connection import Database, StorePart

@@ -11,13 +11,13 @@ import signal
 import sys
 import time
 import traceback
-from dataclasses import dataclass, field
 
 from ampsm_engine import private_folder, redact, timestamps
 from ampsm_engine.config import Settings, config_path, load
 from ampsm_engine.errors import AmpsmError, Failed
 from ampsm_engine.git import libgit2
 from ampsm_engine.home import Home, home
+from ampsm_engine.lean_dataclass import dataclass, field
 from ampsm_engine.model import Iteration, Outcome, State
 from ampsm_engine.store import PATIENCE, PatientStore, is_passing
 from ampsm_engine.worker import launch, slots

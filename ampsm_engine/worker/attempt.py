@@ -9,7 +9,6 @@ import os
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +20,7 @@ from ampsm_engine.amp.transcript import Transcript
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError, Failed
 from ampsm_engine.home import Home, RunDirectory, write_private
+from ampsm_engine.lean_dataclass import dataclass, field
 from ampsm_engine.model import Iteration, Session, ToolCall
 from ampsm_engine.plain_text import printable
 from ampsm_engine.store import PatientStore

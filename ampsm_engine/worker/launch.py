@@ -1,14 +1,17 @@
 """Starting workers, and finding what a dead one left. Light: every command calls `sweep`."""
 
 import os
-import subprocess
 import sys
 import time
+from typing import TYPE_CHECKING
 
 from ampsm_engine.errors import Failed
 from ampsm_engine.home import GIT_OWNER_MARK, RUN_MARK, Home, open_private
 from ampsm_engine.store import Store
 from ampsm_engine.worker import slots
+
+if TYPE_CHECKING:
+    import subprocess
 
 LOG_LIMIT = 1 << 20
 """Bytes of the worker's log after which it is begun anew, the older half kept beside it."""
@@ -19,12 +22,14 @@ CLAIM_PATIENCE = 1.0
 STARTING = 10.0
 """Seconds that a worker counts as on its way to what it was started for; on a busy machine it needs two or three."""
 
-_launched: list[tuple[subprocess.Popen[bytes], float]] = []
+_launched: "list[tuple[subprocess.Popen[bytes], float]]" = []
 """Workers started by this process and when, kept so that a long-lived one reaps them."""
 
 
 def launch(home: Home) -> None:
     """Start one detached worker: a session of its own, no terminal, nothing inherited but the environment."""
+    import subprocess  # most commands start nobody
+
     environment = os.environ | {"AMPSM_HOME": str(home.root), "AMPSM_DB_PATH": str(home.database)}
     # Started by an agent inside an iteration, or by a hook, the worker must not be taken for something left of those.
     environment.pop(RUN_MARK, None)

@@ -8,7 +8,6 @@ change while amp ran.
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from ampsm_engine.git import outside_changes, pinned_refs, repository, repositor
 from ampsm_engine.git.outside_changes import OutsideChange
 from ampsm_engine.git.repository_state import State, StateDifference
 from ampsm_engine.home import Home, RunDirectory, write_private
+from ampsm_engine.lean_dataclass import asdict, dataclass, replace
 from ampsm_engine.model import SCRIPT_CHANGED, Iteration, MergeState, Session
 from ampsm_engine.store import Store
 

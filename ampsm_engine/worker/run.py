@@ -11,7 +11,6 @@ import math
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ampsm_engine import labels, notices, plain_text, redact
@@ -23,6 +22,7 @@ from ampsm_engine.errors import AmpsmError, Failed, Refused, Unfit
 from ampsm_engine.git import changes, commits, hand_edits, hooks, lock, orphaned_processes, repository
 from ampsm_engine.git.hand_edits import HandEdits
 from ampsm_engine.home import Home, RunDirectory
+from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.model import Iteration, Outcome, Session, State
 from ampsm_engine.notices import News, NoticeKind
 from ampsm_engine.store import PATIENCE, PatientStore, is_passing

@@ -8,13 +8,13 @@ import contextlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from ampsm_engine import redact
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.home import Home, RunDirectory, write_private
+from ampsm_engine.lean_dataclass import asdict, dataclass, fields
 from ampsm_engine.model import Iteration, Outcome, ScriptResult, Session, State, Status, Tally
 
 STDERR_KEPT = 1 << 16

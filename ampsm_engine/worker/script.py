@@ -10,12 +10,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ampsm_engine.errors import Failed
 from ampsm_engine.home import open_private
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.model import ScriptResult
 from ampsm_engine.worker.phases import first
 

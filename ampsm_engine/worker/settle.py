@@ -7,7 +7,6 @@ finds what is done already. What amp changed is committed or, if it cannot be, l
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ampsm_engine import lifecycle, plain_text, redact
@@ -17,6 +16,7 @@ from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError, Failed
 from ampsm_engine.git import changes, commits, hand_edits, repository, unwanted_files
 from ampsm_engine.home import Home, RunDirectory
+from ampsm_engine.lean_dataclass import dataclass, field, replace
 from ampsm_engine.model import Iteration, Outcome, ScriptResult, Session, State, Status
 from ampsm_engine.plain_text import plural
 from ampsm_engine.store import PatientStore

@@ -7,13 +7,13 @@ import asyncio
 from array import array
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from ampsm_engine.differ.languages import language
 from ampsm_engine.differ.protocol import ChangedWords, Colours, DiffRequest, FileEntry, FilePatch, Side, TextLines
 from ampsm_engine.errors import AmpsmError
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.model import Session
 from ampsm_engine.review.values import LOOKED, WHOLE, Ends
 

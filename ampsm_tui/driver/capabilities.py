@@ -1,7 +1,8 @@
 """What a terminal can do, as far as its name and its answers tell."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from ampsm_engine.lean_dataclass import dataclass
 
 
 @dataclass(slots=True)

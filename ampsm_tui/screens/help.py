@@ -1,7 +1,6 @@
 """Help for a screen: what it is for, and its keys as they are bound now, in groups. Built from the bindings alone."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 from textual.app import App, ComposeResult
@@ -13,6 +12,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from ampsm_engine.keymap import EVERYWHERE, KEYS, Key
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import cells, one_line
 from ampsm_tui.screens.dialog import Dialog

@@ -6,7 +6,6 @@ What would be refused is shown at its field before anything is made.
 import asyncio
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -22,6 +21,7 @@ from textual.widgets import Button, Input, Label, Static, TextArea
 from ampsm_engine import naming
 from ampsm_engine.engine.drafts import SessionDraft, Trouble
 from ampsm_engine.errors import AmpsmError
+from ampsm_engine.lean_dataclass import asdict, dataclass, replace
 from ampsm_engine.model import Session
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, in_background, run_to_end, run_while_open

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -13,6 +12,7 @@ from textual.widgets.option_list import Option
 
 from ampsm_engine import desktop_notification, notices, terminals, tmux
 from ampsm_engine.config import SETTINGS, Settings
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.notices import WORDS, NoticeKind
 from ampsm_tui import terminal
 from ampsm_tui.app_context import app_of

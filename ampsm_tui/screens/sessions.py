@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,6 +11,7 @@ from textual.containers import Horizontal
 from textual.reactive import var
 
 from ampsm_engine import labels
+from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import Board, BoardRow, Session
 from ampsm_engine.states import STATES
 from ampsm_tui.app_context import app_of

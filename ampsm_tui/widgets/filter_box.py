@@ -1,12 +1,12 @@
 """The box in which a filter is typed: the list follows each letter. Up and down still move in the list."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_tui.widgets.inputs import PassingLine
 
 

@@ -6,7 +6,6 @@ No key that a terminal over SSH cannot send. Who sends it, and where drafts are 
 import os
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -16,6 +15,7 @@ from textual.message import Message
 from textual.widgets import TextArea
 
 from ampsm_engine.errors import AmpsmError
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.plain_text import UNTYPED
 from ampsm_tui import suspend
 from ampsm_tui.ask import show_error

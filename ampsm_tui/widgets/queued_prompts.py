@@ -1,7 +1,6 @@
 """The prompts that wait, oldest first: one line each, to be edited or taken out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -13,6 +12,7 @@ from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widget import Widget
 
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.model import Iteration
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import cut, one_line

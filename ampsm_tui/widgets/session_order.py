@@ -1,11 +1,11 @@
 """Which sessions a list shows and in which order: filter, status, sort, groups. Pure; a stable order for equal rows."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ampsm_engine import labels
+from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.model import BoardRow
 from ampsm_tui.clean import one_line
 

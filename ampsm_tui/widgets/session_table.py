@@ -4,7 +4,6 @@ It is given the board and the counts, and keeps only what a person does with it:
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
@@ -18,6 +17,7 @@ from textual.reactive import var
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.model import Board, BoardRow, Session
 from ampsm_engine.states import STATES
 from ampsm_tui.app_context import app_of

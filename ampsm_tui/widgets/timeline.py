@@ -4,7 +4,6 @@ Entries are told apart by their key, never by place.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
@@ -19,6 +18,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from ampsm_engine import labels, timestamps
+from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.model import Fact, Iteration, Outcome, State
 from ampsm_engine.plain_text import plural
 from ampsm_engine.states import STATES

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.cli import entry_point
+from ampsm_engine.cli import entry_point, plain_arguments
 from ampsm_engine.cli.root import MODULES
 from tests.cli.conftest import Ampsm, Shelf, program
 
@@ -55,8 +55,40 @@ def test_light_commands_import_nothing_heavy(shelf: Shelf, arguments: list[str])
 
 def test_a_command_loads_its_own_file_alone(shelf: Shelf) -> None:
     shelf.session()
-    rooms = {name.rpartition(".")[2] for name in imported("ls", "--json") if name.startswith("ampsm_engine.cli.")}
-    assert rooms & set(MODULES.values()) == {"sessions"}
+    rooms = {name.rpartition(".")[2] for name in imported("events", "--json") if name.startswith("ampsm_engine.cli.")}
+    assert rooms & set(MODULES.values()) == {"watch"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(["ls"], ["ls", "--json"], ["show", "fix"], ["show", "fix login", "--json"], ["show", "nobody"]),
+        *(["show", "\u00e9t\u00e9"], ["show", "ls"], ["show", "dark", "--json"]),
+    ],
+    ids=" ".join,
+)
+def test_plain_arguments_mean_the_same_to_the_parser(
+    ampsm: Ampsm, shelf: Shelf, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
+    shelf.session("fix login")
+    shelf.session("\u00e9t\u00e9")
+    directly = ampsm(*arguments)
+    assert plain_arguments.command(arguments, None) is not None
+    monkeypatch.setattr(plain_arguments, "command", lambda *_: None)
+    assert ampsm(*arguments) == directly
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *(["ls", "--json", "--json"], ["ls", "--jso"], ["ls", "-s", "idle"], ["show"], ["show", "--json"]),
+        *(["show", "--help"], ["show", "-h"], ["show", "--", "x"], ["show", ""], ["show", "x\udc80"], ["show", "x\n"]),
+        *(["--help"], ["-h"], ["l"], ["events", "--json"], ["show", "--json", "x"], ["review", "x"], []),
+    ],
+    ids=repr,
+)
+def test_what_is_not_plain_is_left_to_the_parser(arguments: list[str]) -> None:
+    assert plain_arguments.command(arguments, None) is None
 
 
 @pytest.mark.parametrize("command", [*([name] for name in MODULES), *NESTED], ids=" ".join)

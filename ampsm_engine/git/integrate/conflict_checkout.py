@@ -8,7 +8,6 @@ import contextlib
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, replace
 from pathlib import Path
 
 from ampsm_engine.errors import Failed, NotFound, Refused
@@ -20,6 +19,7 @@ from ampsm_engine.git.integrate.values import ConflictFile, LaidOut, RewriteConf
 from ampsm_engine.git.repository import BRANCHES
 from ampsm_engine.git.values import identity
 from ampsm_engine.home import write_private
+from ampsm_engine.lean_dataclass import asdict, replace
 
 _NOTE = "ampsm-conflict.json"
 """Beside the worktree's own HEAD and index."""

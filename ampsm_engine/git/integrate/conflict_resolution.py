@@ -7,7 +7,6 @@ their place, are named after their side (`name~HEAD`): choosing that side puts t
 import contextlib
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +14,7 @@ from ampsm_engine.errors import Failed, NotFound, Refused
 from ampsm_engine.git import program, records, worktrees
 from ampsm_engine.git.integrate import conflict_checkout, markers, trees
 from ampsm_engine.git.integrate.values import Choice, ConflictFile, ConflictHunk, ConflictKind, OpenFile, Stage
+from ampsm_engine.lean_dataclass import replace
 
 _BY_LINES = ("content", "add/add", "mode", "other", "rename/rename")
 

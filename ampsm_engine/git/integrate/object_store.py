@@ -13,7 +13,6 @@ import os
 import struct
 import zlib
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -24,6 +23,7 @@ from ampsm_engine.git.integrate import trees
 from ampsm_engine.git.integrate.commit_range import TRAILERS, common, listed
 from ampsm_engine.git.integrate.values import ConflictFile
 from ampsm_engine.git.values import EMAIL, NAME, Repo
+from ampsm_engine.lean_dataclass import dataclass
 
 _NOBODY = f"{NAME} <{EMAIL}> 1000000000 +0000".encode()
 

@@ -8,13 +8,13 @@ tree, as if it were checked out; the configuration is the user's.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from ampsm_engine.git import program, records
 from ampsm_engine.git.integrate.values import ConflictFile, ConflictKind, Stage
 from ampsm_engine.git.records import IndexEntry
+from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.private_folder import private_folder
 
 Entry = tuple[bytes, bytes]

@@ -1,8 +1,9 @@
 """What integrating answers with: frozen, comparable, picklable. Commits and trees are full object names."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
+
+from ampsm_engine.lean_dataclass import dataclass
 
 ConflictKind = Literal[
     "content",

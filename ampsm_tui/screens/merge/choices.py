@@ -4,7 +4,6 @@ Every choice is a key; the plan is asked for anew with each, and nothing else ha
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING
 from textual.binding import Binding
 
 from ampsm_engine.errors import AmpsmError
+from ampsm_engine.lean_dataclass import replace
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open
 from ampsm_tui.screens.base import AppScreen

@@ -1,11 +1,11 @@
 """The last step of a merge: its result, which can be undone, and whether the session is to go into the trash."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from textual.screen import Screen
 
+from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import Merge, Session
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open

@@ -5,11 +5,11 @@ A merge that is called off has its process ended; the journal then brings it to 
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from ampsm_engine.errors import AmpsmError, Refused
+from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import Merge, MergeState, Status
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, ask_until_answered, ignore, run_while_open, show_error

@@ -4,9 +4,9 @@ A place is a file and a line of it: the row of its patch, or below zero grown co
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import islice
 
+from ampsm_engine.lean_dataclass import replace
 from ampsm_tui.widgets.diff.document import Document, File
 from ampsm_tui.widgets.diff.layout import Row, RowKind, parts
 from ampsm_tui.widgets.diff.patch import Body

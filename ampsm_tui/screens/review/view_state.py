@@ -1,8 +1,8 @@
 """What survives when one diff takes the place of another: the line under the cursor, what was folded or grown."""
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_tui.screens.review.reading import DiffReading
 from ampsm_tui.widgets.diff.document import Document
 from ampsm_tui.widgets.diff.layout import Row, RowKind, Shape

@@ -7,10 +7,10 @@ import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import accumulate
 
 from ampsm_engine.diff.long_lines import CUT
+from ampsm_engine.lean_dataclass import dataclass, field
 from ampsm_tui.widgets.diff.layout import (
     HUGE,
     FileLayout,

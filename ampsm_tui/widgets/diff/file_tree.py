@@ -1,7 +1,6 @@
 """The files of a review, a line each below their folders: status, counts, what is viewed, comments. Drawn by line."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import ClassVar, NamedTuple
 
@@ -11,6 +10,7 @@ from textual.binding import BindingType
 from textual.message import Message
 from textual.strip import Strip
 
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import cells, cut, fit, one_line
 from ampsm_tui.widgets.diff.document import Document, File

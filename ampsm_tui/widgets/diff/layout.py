@@ -7,11 +7,11 @@ import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import accumulate
 from typing import NamedTuple
 
+from ampsm_engine.lean_dataclass import dataclass, field
 from ampsm_tui.widgets.diff.patch import Body, PatchHunk
 
 _RUNS = re.compile(rb"( +\\?)|(-*)(\\?)(\+*)(\\?)")

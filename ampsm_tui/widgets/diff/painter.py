@@ -1,12 +1,12 @@
 """Rows of a diff to lines of a width: heads, hunk headings, comments, code. Where they stand is not known here."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from rich.segment import Segment
 from rich.style import Style
 
 from ampsm_engine.differ.protocol import CLASSES
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_tui.clean import cells, cut, many_lines, one_line, wrapped
 from ampsm_tui.widgets.diff.document import Document, File
 from ampsm_tui.widgets.diff.layout import Row, RowKind, still_hidden

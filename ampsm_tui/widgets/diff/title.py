@@ -1,11 +1,11 @@
 """The line at the top of a review, whose changes and how far one is, and the line for a search or a filter."""
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
 from textual.message import Message
 
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_tui.clean import cells, cut, one_line
 from ampsm_tui.widgets.inputs import PassingLine
 from ampsm_tui.widgets.line_widgets import Piece, TextLine

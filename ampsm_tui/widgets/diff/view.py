@@ -6,7 +6,6 @@ It moves through rows; what a row is, and what is done with it, is known elsewhe
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import ClassVar
 
 from textual import events
@@ -16,6 +15,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_tui.bindings import bind
 from ampsm_tui.widgets import collector
 from ampsm_tui.widgets.diff import navigation

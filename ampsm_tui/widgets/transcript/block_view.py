@@ -6,7 +6,6 @@ from is not known here.
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -19,6 +18,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from ampsm_engine.errors import AmpsmError
+from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_tui import clipboard
 from ampsm_tui.ask import show_error
 from ampsm_tui.bindings import bind

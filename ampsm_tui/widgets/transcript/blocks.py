@@ -6,7 +6,6 @@ before its beginning.
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from enum import StrEnum
 
 from ampsm_engine.amp import tally
@@ -23,6 +22,7 @@ from ampsm_engine.amp.events import (
     ToolUse,
 )
 from ampsm_engine.amp.lines import inner_object
+from ampsm_engine.lean_dataclass import dataclass, field
 from ampsm_tui.clean import inert, many_lines
 
 

@@ -3,11 +3,11 @@
 import difflib
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Literal
 
 from ampsm_engine.amp.events import ToolResult, ToolUse
 from ampsm_engine.amp.lines import inner_object
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_tui.clean import many_lines
 
 Sign = Literal["+", "-", " ", "@", "f"]

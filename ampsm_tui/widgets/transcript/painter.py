@@ -1,7 +1,6 @@
 """Blocks to lines of a width. Pure but for the styles it is given; which lines are on the screen is not known here."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from rich.segment import Segment
 from rich.style import Style
@@ -9,6 +8,7 @@ from textual.strip import Strip
 
 from ampsm_engine.amp import tally
 from ampsm_engine.amp.events import ToolUse
+from ampsm_engine.lean_dataclass import dataclass, field
 from ampsm_engine.plain_text import plural
 from ampsm_tui.clean import cells, cut, inert, wrapped
 from ampsm_tui.widgets.transcript import edits

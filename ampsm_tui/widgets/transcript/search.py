@@ -6,11 +6,11 @@ Small letters find capitals, a capital finds only itself.
 import asyncio
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rich.style import Style
 from textual.strip import Strip
 
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_tui.ask import run_while_open
 from ampsm_tui.clean import cells
 from ampsm_tui.widgets.transcript.block_view import BlockView

@@ -7,7 +7,6 @@ redaction, never before.
 import json
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ampsm_engine import redact
@@ -28,6 +27,7 @@ from ampsm_engine.amp.events import (
 )
 from ampsm_engine.amp.lines import inner_object
 from ampsm_engine.amp.stream import LINE_LIMIT, EventReader
+from ampsm_engine.lean_dataclass import dataclass, replace
 
 SHOWN = 60_000
 """Characters of one text that a screen shows; `ampsm log --raw` has the whole."""

@@ -5,7 +5,6 @@ It shows its end while that grows, and holds still once somebody scrolls up.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
@@ -16,6 +15,7 @@ from textual.containers import Vertical
 from textual.widgets import Input, Static
 
 from ampsm_engine.errors import AmpsmError, Failed
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_tui.ask import run_while_open, show_error
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import many_lines, one_line

@@ -1,0 +1,43 @@
+"""The engine as a command opens it, and the session that a person names. Knows no parser, prints warnings alone."""
+
+from typing import TYPE_CHECKING
+
+from ampsm_engine.cli import diagnostics
+from ampsm_engine.cli.output import one_line
+from ampsm_engine.engine import startup
+from ampsm_engine.errors import Refused
+
+if TYPE_CHECKING:
+    from ampsm_engine.context import Engine
+    from ampsm_engine.model import Session
+
+
+def open_engine() -> "Engine":
+    """The engine on the home that the environment names."""
+    startup.recovered = diagnostics.note
+    engine = startup.open_engine()
+    diagnostics.warn_of_settings(engine.settings)
+    return engine
+
+
+def session(engine: "Engine", reference: str) -> "Session":
+    """The live session that a reference names, for a command that only reads."""
+    return engine.store.sessions.resolve(reference)
+
+
+def target(engine: "Engine", reference: str, *, trashed: bool = False) -> "Session":
+    """The session that a reference names, for a command that changes something; a beginning is asked about."""
+    match = engine.store.sessions.match(reference, trashed=trashed)
+    found = match.session
+    if not match.is_exact:
+        confirm_guess(f"{reference!r} is the {match.kind} of session {one_line(found.name)} ({found.id})", found.id)
+    return found
+
+
+def confirm_guess(text: str, exact: str) -> None:
+    """Ask whether an abbreviation was meant as it is resolved, even with --yes; Refused without a yes."""
+    answer = diagnostics.confirmed(f"{text}. Is that what you mean?")
+    if answer is None:
+        raise Refused(f"{text}; a command that changes something needs more than a beginning.", f"Name it: {exact}")
+    if not answer:
+        raise Refused("Nothing was done.")

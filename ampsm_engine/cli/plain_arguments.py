@@ -1,0 +1,59 @@
+"""Arguments that need no parser: a few commands in their plainest form, which programs and people run all day long.
+
+What is taken here is taken word for word; everything else, and whatever is wrong, is left to the parser. A test holds
+that both do the same with what is taken here.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from functools import partial
+
+
+def command(arguments: list[str], screens: Callable[..., int] | None) -> Callable[[], int] | None:
+    """The function that does what the arguments say, and answers the exit code; None where it takes a parser."""
+    found = None
+    match arguments:
+        case _ if "_AMPSM_COMPLETE" in os.environ:
+            pass  # a shell asks for completions
+        case [] | ["review", _]:
+            found = _screens(arguments, screens)
+        case ["ls", *rest] if rest in ([], ["--json"]):
+            found = partial(_list, as_json=bool(rest))
+        case ["show", reference, *rest] if _is_plain(reference) and rest in ([], ["--json"]):
+            found = partial(_show, reference, as_json=bool(rest))
+    return found
+
+
+def _screens(arguments: list[str], screens: Callable[..., int] | None) -> Callable[[], int] | None:
+    """The function that opens the screens, where there is a terminal for them."""
+    if screens is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return None
+    if not arguments:
+        return screens
+    return partial(_review, screens, arguments[1]) if _is_plain(arguments[1]) else None
+
+
+def _is_plain(word: str) -> bool:
+    """Whether a word names a session and nothing else: no option, and nothing that a parser would refuse."""
+    return bool(word) and word.isprintable() and not word.startswith("-")
+
+
+def _review(screens: Callable[..., int], reference: str) -> int:
+    from ampsm_engine.cli import diagnostics
+    from ampsm_engine.engine import startup
+
+    startup.recovered = diagnostics.note
+    return screens(review=startup.open_engine().store.sessions.resolve(reference).id)
+
+
+def _list(*, as_json: bool) -> int:
+    from ampsm_engine.cli import session_views
+
+    return session_views.list_sessions(None, (), as_json=as_json)
+
+
+def _show(reference: str, *, as_json: bool) -> int:
+    from ampsm_engine.cli import session_views
+
+    return session_views.show_session(reference, as_json=as_json)

@@ -1,0 +1,71 @@
+"""What `ls` and `show` do once their arguments are read. Knows no parser: plain arguments come here without one."""
+
+from typing import TYPE_CHECKING
+
+from ampsm_engine.cli import diagnostics, engine_access, output
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ampsm_engine.context import Engine
+    from ampsm_engine.errors import AmpsmError
+    from ampsm_engine.model import Status
+
+
+def list_sessions(root: str | None, statuses: "Sequence[Status]", *, as_json: bool) -> int:
+    """Write the sessions of one repository, or of all, in any of these statuses, or in any; the exit code."""
+    engine = engine_access.open_engine()
+    store = engine.store
+    if as_json:
+        from ampsm_engine.cli import documents
+
+        output.written_document(documents.listed_sessions(store, root, statuses))
+        return diagnostics.OK
+    found = store.sessions.all(repo_root=root, statuses=statuses)
+    ids = [session.id for session in found]
+    if found:
+        from ampsm_engine import session_problems
+        from ampsm_engine.cli.listing import print_sessions
+
+        print_sessions(
+            found,
+            store.iterations.of_sessions(ids),
+            store.facts.notes_of(ids),
+            session_problems.sessions_in_conflict(store),
+        )
+    elif not (root or statuses) and (lost := _lost_sessions(engine)):
+        diagnostics.warning(lost.message)
+        diagnostics.hint(lost.hint)
+    else:
+        diagnostics.note("No sessions." if root or statuses else "No sessions yet.")
+        diagnostics.hint("ampsm new 'what amp is to do'")
+    return diagnostics.OK
+
+
+def _lost_sessions(engine: "Engine") -> "AmpsmError | None":
+    if not engine.home.has_runs:
+        return None
+    from ampsm_engine.engine import drafts
+
+    return drafts.lost_sessions(engine)
+
+
+def show_session(reference: str, *, as_json: bool) -> int:
+    """Write one session with its iterations; the exit code."""
+    engine = engine_access.open_engine()
+    session = engine_access.session(engine, reference)
+    from ampsm_engine.cli import session_details
+
+    if as_json:
+        session_details.print_session(engine, session.id)
+        return diagnostics.OK
+    from ampsm_engine import session_problems
+    from ampsm_engine.engine import views
+
+    with diagnostics.working("Reading the worktree"):
+        view = views.show(engine, session)
+    amiss = session_problems.problem_text(
+        session, conflict=session.id in session_problems.sessions_in_conflict(engine.store)
+    )
+    session_details.print_session_details(view, engine.store.facts.notes_of((session.id,)), amiss)
+    return diagnostics.OK

@@ -1,0 +1,44 @@
+"""Branches as git's own files have them: a look that starts no git, for lists of sessions.
+
+It only says yes where there is no doubt. Refs in tables, names that mean something else first, symbolic and damaged
+refs are left to git.
+"""
+
+import os
+
+_HEXADECIMAL = frozenset(b"0123456789abcdef")
+_EXPRESSION = frozenset(" ~^:?*[\\\x7f")
+
+
+def certain(root: str, names: "set[str] | frozenset[str]") -> frozenset[str]:
+    """Those of the names that are branches of the repository whose main worktree this is, as far as files tell."""
+    folder = f"{root}/.git"
+    if not os.path.isdir(folder) or os.path.lexists(f"{folder}/reftable"):  # noqa: PTH112 - a list asks for many
+        return frozenset()
+    packed = _content(f"{folder}/packed-refs")
+    return frozenset(name for name in names if _is_plain(name) and _is_branch(folder, packed, name))
+
+
+def _is_plain(name: str) -> bool:
+    return name.isprintable() and not (_EXPRESSION & set(name) or ".." in name or "@{" in name or name.startswith("/"))
+
+
+def _is_branch(folder: str, packed: bytes, name: str) -> bool:
+    if any(os.path.lexists(f"{folder}/{space}{name}") for space in ("", "refs/", "refs/tags/")):
+        return False  # git takes these first
+    encoded = os.fsencode(name)
+    if any(b" %s%s\n" % (space, encoded) in packed for space in (b"refs/", b"refs/tags/")):
+        return False
+    found = _content(f"{folder}/refs/heads/{name}")
+    if found:
+        commit = found.rstrip()
+        return len(commit) in (40, 64) and _HEXADECIMAL.issuperset(commit)
+    return b" refs/heads/%s\n" % encoded in packed
+
+
+def _content(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - pathlib would cost more than all of this
+            return file.read()
+    except OSError:
+        return b""
