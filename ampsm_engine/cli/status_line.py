@@ -12,7 +12,7 @@ from contextlib import closing
 from ampsm_engine.folders import database_file
 from ampsm_engine.states import status_line
 
-SCHEMA = 5
+SCHEMA = 6
 """The newest version of the schema that is read here; a test holds it to `migrations.LATEST`."""
 
 _QUESTION = """
