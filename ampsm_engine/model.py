@@ -74,6 +74,8 @@ class Session:
     """What changed outside of its worktree while its iterations ran, in a few words; None when nothing did."""
     origin: str | None = None
     """The id of the batch item that it was made for, which no other session has; None for one that a person made."""
+    history_from: str | None = None
+    """The database that it was imported from when its worktree was gone already: history, in no list of sessions."""
 
     @property
     def owns_branch(self) -> bool:
@@ -147,6 +149,11 @@ class Iteration:
     stop_requested_at: str | None = None
     duration_ms: int | None = None
     exit_code: int | None = None
+    lines_added: int | None = None
+    """Lines that its commits added, binary files aside; None where nobody counted."""
+    lines_deleted: int | None = None
+    script_ms: int | None = None
+    """Milliseconds that the session's script took; None where it did not run to its end, or nobody timed it."""
     tally: Tally = Tally()
 
 
@@ -185,6 +192,10 @@ class ToolCall:
     success: bool | None
     """None while (or for ever when) no result came."""
     summary: str = ""
+    started_at: str | None = None
+    """When it was read that amp called it (amp's stream has no times); None where it was read later than written."""
+    duration_ms: int | None = None
+    """Milliseconds until its result was read; None where one of both was read later than written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +234,19 @@ class Board:
     """The newest fifty, oldest first."""
     stale: str = ""
     """Why all this may be old: the error of the last read; empty when it succeeded."""
+
+
+@dataclass(frozen=True, slots=True)
+class CostQuery:
+    """One question to amp for the cost of a thread. There may be but sixty an hour, so each is an entry."""
+
+    number: int
+    thread_id: str
+    asked_at: str
+    iteration_id: str | None = None
+    """The iteration at whose end it was asked; None once that is purged."""
+    micros: int | None = None
+    """What the thread cost since it began, in millionths of a dollar; None: amp did not say, or has not yet."""
 
 
 class MergeState(StrEnum):

@@ -6,6 +6,7 @@
     stream      bytes of its output to events, total and pure; `events` holds the values
     tally       events folded into tokens, turns, tools, activity and the last result
     transcript  the output file read or followed by byte offset
+    usage       what amp says that a thread cost
     failures    how a run ended, named and hinted; `symptoms` is the table of what is known
 
 A run's output is a file that outlives its reader, so every room works from the file alone.

@@ -78,6 +78,11 @@ def unarchive(path: Path, thread_id: str) -> list[str]:
     return [str(path), "threads", "archive", "--unarchive", checked_thread(thread_id)]
 
 
+def usage(path: Path, thread_id: str) -> list[str]:
+    """The argument list that asks what a thread cost since it began; amp allows sixty such questions an hour."""
+    return [str(path), "threads", "usage", checked_thread(thread_id)]
+
+
 def without(argv: list[str], option: str) -> list[str]:
     """The same argument list without one option and its value."""
     left: list[str] = []

@@ -6,7 +6,9 @@ not say stays None. Whether that makes a success is decided in `failures`.
 
 import json
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
+from ampsm_engine import timestamps
 from ampsm_engine.amp.events import (
     Attempt,
     Event,
@@ -66,6 +68,8 @@ class _Sums:
 class _Open:
     call: ToolCall
     parent: str | None
+    since: float | None
+    """When the call was read, in Unix seconds; None where that says nothing."""
 
 
 class Fold:
@@ -85,6 +89,8 @@ class Fold:
         self._open: dict[str, _Open] = {}
         self._changed: dict[int, ToolCall] = {}
         self._latest: TextBlock | ToolUse | None = None
+        self.now: float | None = None
+        """When amp wrote what is added next, in Unix seconds; None: it is read later, and nobody knows."""
         self.thread_id: str | None = None
         self.attempt = 1
         self.result: RunResult | None = None
@@ -226,9 +232,10 @@ class Fold:
             name=tool.name,
             arguments=_arguments(tool),
             success=None,
+            started_at=waiting.call.started_at if waiting else _stamp(self.now),
         )
         if tool.id:
-            self._open[tool.id] = _Open(call, tool.parent)
+            self._open[tool.id] = _Open(call, tool.parent, waiting.since if waiting else self.now)
         self._changed[call.sequence] = call
 
     def _add_tool_result(self, result: ToolResult) -> None:
@@ -239,7 +246,8 @@ class Fold:
         waiting = self._open.pop(result.id, None)
         if waiting is None:
             return
-        call = replace(waiting.call, success=result.success, summary=summary(result))
+        took = None if self.now is None or waiting.since is None else max(0, round((self.now - waiting.since) * 1000))
+        call = replace(waiting.call, success=result.success, summary=summary(result), duration_ms=took)
         self._changed[call.sequence] = call
         self._close_inside(result.id)
 
@@ -299,6 +307,10 @@ def summary(result: ToolResult) -> str:
 def _arguments(tool: ToolUse) -> str:
     text = json.dumps(tool.arguments, ensure_ascii=False)
     return text if len(text) <= ARGUMENTS_LIMIT else text[: ARGUMENTS_LIMIT - 1] + "…"
+
+
+def _stamp(moment: float | None) -> str | None:
+    return None if moment is None else timestamps.stamp(datetime.fromtimestamp(moment, UTC))
 
 
 def _plus(one: int | None, other: int | None) -> int | None:

@@ -44,9 +44,13 @@ class Transcript:
     position: int = 0
     grown_at: float = field(default_factory=time.monotonic)
     """When something new was read, as `time.monotonic` counts."""
+    _live_from: int = 0
+    """Bytes that were there before anybody followed: when amp wrote them, nobody knows."""
 
     def __post_init__(self) -> None:
         self.fold = Fold(self.run.path.name)
+        with contextlib.suppress(FileNotFoundError):
+            self._live_from = self.run.stream.stat().st_size
 
     def read(self) -> bool:
         """Fold what is new, at most about BURST bytes; whether there was anything."""
@@ -54,6 +58,7 @@ class Transcript:
         with contextlib.ExitStack() as stack:
             file = _opened(self.run.stream, start, stack)
             while file and self.position - start < BURST and (data := file.read(CHUNK)):
+                self.fold.now = time.time() if self.position >= self._live_from else None
                 self.position += len(data)
                 if len(self.head) < CHUNK:
                     self.head += data[: CHUNK - len(self.head)]

@@ -12,11 +12,11 @@ from contextlib import closing
 from ampsm_engine.folders import database_file
 from ampsm_engine.states import status_line
 
-SCHEMA = 6
+SCHEMA = 7
 """The newest version of the schema that is read here; a test holds it to `migrations.LATEST`."""
 
 _QUESTION = """
-SELECT status, count(*) FROM sessions WHERE "trashedAt" IS NULL GROUP BY status
+SELECT status, count(*) FROM sessions WHERE "trashedAt" IS NULL AND "historyFrom" IS NULL GROUP BY status
 UNION ALL
 SELECT 'queued', count(*) FROM iterations i JOIN sessions s ON s.id = i."sessionId"
  WHERE i.state = 'queued' AND s."trashedAt" IS NULL

@@ -156,7 +156,8 @@ def _record_script(engine: Engine, session: Session, last: Iteration | None, ran
     # It may have run for minutes: a busy database must not lose its result.
     store = PatientStore(engine.home.database)
     if last is not None:
-        store.iterations.update(last.id, test_result=ran.result, test_exit_code=ran.exit_code)
+        took = round(ran.seconds * 1000)
+        store.iterations.update(last.id, test_result=ran.result, test_exit_code=ran.exit_code, script_ms=took)
     store.facts.add(
         "tested",
         f"{ran.text}, run by hand at {timestamps.stamp(began)}",

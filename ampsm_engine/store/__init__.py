@@ -1,6 +1,7 @@
 """The store: SQLite in WAL mode, the one truth about sessions, iterations, tool calls and their history.
 
-    Store    its parts read and write: sessions, iterations, queue, merges, reviews, batches, facts;
+    Store    its parts read and write: sessions, iterations, queue, merges, reviews, batches, costs,
+             measurements, tables, facts;
              every write is one transaction and records its facts inside it
     PatientStore   a Store that retries while the database is busy or its disk is full
     follow   the board, and again at each change, whoever made it

@@ -159,6 +159,34 @@ _BATCHES = (
 )
 
 
+_MEASUREMENTS = (
+    *(f'ALTER TABLE "iterations" ADD COLUMN "{name}" INTEGER' for name in ("linesAdded", "linesDeleted", "scriptMs")),
+    """ALTER TABLE "toolCalls" ADD COLUMN "startedAt" TEXT""",
+    """ALTER TABLE "toolCalls" ADD COLUMN "durationMs" INTEGER""",
+    """ALTER TABLE "sessions" ADD COLUMN "historyFrom" TEXT""",
+    # Entries outlive what they were asked for: they are counted against what amp allows in an hour.
+    """CREATE TABLE "costQueries" (
+        "number" INTEGER PRIMARY KEY AUTOINCREMENT,
+        "threadId" TEXT NOT NULL,
+        "askedAt" TEXT NOT NULL,
+        "iterationId" TEXT REFERENCES iterations(id) ON DELETE SET NULL,
+        "micros" INTEGER
+    )""",
+    """CREATE INDEX "costs_by_time" ON "costQueries" ("askedAt")""",
+    """CREATE INDEX "cost_of_iteration" ON "costQueries" ("iterationId") WHERE "iterationId" IS NOT NULL""",
+)
+
+_PREDECESSORS_MEASUREMENTS = {
+    "tool_calls": """UPDATE "toolCalls" SET ("startedAt", "durationMs") = (
+        SELECT t."timestamp", t."durationMs" FROM "tool_calls" t WHERE t."id" = "toolCalls"."toolId")
+        WHERE "toolId" IN (SELECT "id" FROM "tool_calls")""",
+    "metric_iterations": """UPDATE "iterations" SET ("linesAdded", "linesDeleted") = (
+        SELECT m."loc_added", m."loc_deleted" FROM "metric_iterations" m WHERE m."id" = "iterations"."id")
+        WHERE "id" IN (SELECT "id" FROM "metric_iterations" WHERE "status" = 'success')""",
+}
+"""What tables of the predecessor know, where they are there. Its costs come from a price list: they are left alone."""
+
+
 def create_reviews(connection: sqlite3.Connection) -> None:
     """The second version: viewed marks, comments, rejections, what was looked at."""
     predecessor.execute_all(connection, _REVIEWS)
@@ -184,6 +212,13 @@ def create_batches(connection: sqlite3.Connection) -> None:
     predecessor.execute_all(connection, _BATCHES)
 
 
+def add_measurements(connection: sqlite3.Connection) -> None:
+    """The seventh version: lines, times of scripts and tool calls, what amp says of costs, and imported history."""
+    predecessor.execute_all(connection, _MEASUREMENTS)
+    found = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    predecessor.execute_all(connection, [sql for table, sql in _PREDECESSORS_MEASUREMENTS.items() if table in found])
+
+
 STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     # 1: sessions, iterations, tool calls, facts; the predecessor's tables are extended, its rows kept.
     predecessor.adopt,
@@ -192,6 +227,7 @@ STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (
     add_branch_made_by,
     add_outside,
     create_batches,
+    add_measurements,
 )
 
 LATEST = len(STEPS)

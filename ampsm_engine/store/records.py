@@ -134,7 +134,9 @@ def write_tool_calls(db: Database, tool_calls: Sequence[ToolCall]) -> None:
     key = (tables.ToolCallRow.iteration_id, tables.ToolCallRow.sequence)
     row = tables.ToolCallRow
     rest = (row.tool_id, row.name, row.arguments, row.success, row.summary)
+    # Who reads a stream again, later than it was written, knows no times.
+    times = {field: tables.known_value(field) for field in (row.started_at, row.duration_ms)}
     values = [asdict(call) for call in tool_calls]
     for start in range(0, len(values), _BATCH):
         insert = tables.ToolCallRow.insert_many(values[start : start + _BATCH])
-        db.execute(insert.on_conflict(conflict_target=key, preserve=rest))
+        db.execute(insert.on_conflict(conflict_target=key, preserve=rest, update=times))

@@ -178,8 +178,8 @@ class Sessions(StorePart):
 
 
 def _where(trashed: bool, *more: str) -> str:
-    kept = "NOT NULL" if trashed else "NULL"
-    return " WHERE " + " AND ".join([f's."trashedAt" IS {kept}', *more])
+    kept = 's."trashedAt" IS NOT NULL' if trashed else 's."trashedAt" IS NULL AND s."historyFrom" IS NULL'
+    return " WHERE " + " AND ".join([kept, *more])
 
 
 def _chosen(repo_root: str | None, statuses: Sequence[Status], *, trashed: bool) -> tuple[str, list[object]]:

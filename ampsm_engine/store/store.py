@@ -16,11 +16,14 @@ from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import Board
 from ampsm_engine.store.batches import Batches
 from ampsm_engine.store.connection import Database, StorePart
+from ampsm_engine.store.costs import Costs
 from ampsm_engine.store.facts import Facts
 from ampsm_engine.store.iterations import IterationQueue, Iterations
+from ampsm_engine.store.measurements import Measurements
 from ampsm_engine.store.merges import Merges
 from ampsm_engine.store.reviews import Reviews
 from ampsm_engine.store.sessions import Sessions
+from ampsm_engine.store.table_rows import TableRows
 
 PATIENCE = 600.0
 """Seconds that a worker waits for a database; after that the next worker goes on from where it stands."""
@@ -53,6 +56,9 @@ class Store(Database):
         self.reviews = Reviews(self)
         self.facts = Facts(self)
         self.batches = Batches(self)
+        self.costs = Costs(self)
+        self.measurements = Measurements(self)
+        self.table_rows = TableRows(self)
 
 
 def is_passing(reason: BaseException | None) -> bool:

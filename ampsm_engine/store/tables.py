@@ -12,9 +12,34 @@ import os
 from enum import StrEnum
 from typing import Any, get_args, get_type_hints
 
-from peewee import AutoField, BooleanField, CompositeKey, Field, IntegerField, Model, Query, SqliteDatabase, TextField
+from peewee import (
+    EXCLUDED,
+    AutoField,
+    BooleanField,
+    CompositeKey,
+    Field,
+    Function,
+    IntegerField,
+    Model,
+    Query,
+    SqliteDatabase,
+    TextField,
+    fn,
+)
 
-from ampsm_engine.model import Batch, BatchItem, BatchTry, Fact, Iteration, Merge, Session, Tally, ToolCall, camel
+from ampsm_engine.model import (
+    Batch,
+    BatchItem,
+    BatchTry,
+    CostQuery,
+    Fact,
+    Iteration,
+    Merge,
+    Session,
+    Tally,
+    ToolCall,
+    camel,
+)
 
 
 class CamelColumn(Field):
@@ -114,7 +139,7 @@ SessionRow = _model(
     "sessions",
     Session,
     plain="id repo_root base_branch branch_name worktree_path created_at base_commit model_override last_run thread_id"
-    " trashed_at branch_made_by origin",
+    " trashed_at branch_made_by origin history_from",
     amp_prompt=RedactedText(null=True),
 )
 IterationRow = _model(
@@ -124,7 +149,7 @@ IterationRow = _model(
     plain="id session_id queued_at start_time end_time commit_sha start_sha failure thread_id mode stop_requested_at",
     token_usage=Count(null=True),
 )
-ToolCallRow = _model("toolCalls", ToolCall, plain="iteration_id tool_id")
+ToolCallRow = _model("toolCalls", ToolCall, plain="iteration_id tool_id started_at")
 FactRow = _model("facts", Fact, plain="time kind session_id iteration_id", number=AutoField())
 MergeRow = _model(
     "merges",
@@ -142,6 +167,7 @@ BatchItemRow = _model(
     spec=RedactedJson(null=False),
 )
 BatchTryRow = _model("batchTries", BatchTry, plain="item_id started_at iteration_id ended_at outcome")
+CostQueryRow = _model("costQueries", CostQuery, plain="thread_id asked_at iteration_id", number=AutoField())
 
 
 class ViewedHunkRow(Model):
@@ -220,7 +246,7 @@ class RejectionRow(Model):
 TABLES: tuple[type[Model], ...] = (
     *(SessionRow, IterationRow, ToolCallRow, FactRow),
     *(ViewedHunkRow, LookedTreeRow, CommentRow, RejectionRow, MergeRow),
-    *(BatchRow, BatchItemRow, BatchTryRow),
+    *(BatchRow, BatchItemRow, BatchTryRow, CostQueryRow),
 )
 
 
@@ -231,6 +257,11 @@ def changes(table: type[Model], values: dict[str, object], *, fixed: frozenset[s
         if name not in columns or name in fixed:
             raise TypeError(f"{name!r} is not a column of {table.__name__} that may be changed here")
     return {columns[name]: value for name, value in values.items()}
+
+
+def known_value(field: "Field[Any]") -> Function:
+    """What a row gets on conflict: the new value where it is known, else the one that is there."""
+    return fn.COALESCE(getattr(EXCLUDED, field.column_name), field)
 
 
 def sql_of(query: Query) -> tuple[str, tuple[object, ...]]:

@@ -162,7 +162,10 @@ class Settlement:
                 files = changes.files(self.worktree, start, head.commit)
                 text = f"{head.commit[:12]} changes {plural(len(files), 'file')}"
                 self.facts.append(("committed", text))
-                self.store.iterations.update(iteration_id, commit_sha=head.commit, changed_files=len(files))
+                added = sum(file.additions or 0 for file in files)
+                deleted = sum(file.deletions or 0 for file in files)
+                columns = {"changed_files": len(files), "lines_added": added, "lines_deleted": deleted}
+                self.store.iterations.update(iteration_id, commit_sha=head.commit, **columns)
                 with suppress(AmpsmError):  # it is committed, whatever can be said of it
                     found = unwanted_files.clutter_between(self.worktree, start, head.commit)
                     self.facts += [("rubbish", f"{one} was committed") for one in found]
@@ -225,7 +228,8 @@ class Settlement:
             if ran.stopped:  # it says nothing about the work
                 self.called_off = "the script was stopped"
             else:
-                self.store.iterations.update(iteration.id, test_result=ran.result, test_exit_code=ran.exit_code)
+                columns = {"test_exit_code": ran.exit_code, "script_ms": round(ran.seconds * 1000)}
+                self.store.iterations.update(iteration.id, test_result=ran.result, **columns)
         attempt.end_strays(iteration.id, self.settings)
         self.iteration = self.store.iterations.get(iteration.id)
 

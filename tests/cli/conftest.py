@@ -165,7 +165,7 @@ def scripted(hermetic: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("AMPSM_SCRIPTED_PACE", "0.01")
     path = config_path()
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("[notify]\ndesktop = false\n[stop]\ninterrupt = 2.0\nterminate = 1.0\n")
+    path.write_text("[notify]\ndesktop = false\n[cost]\nqueries = 0\n[stop]\ninterrupt = 2.0\nterminate = 1.0\n")
 
     def play(scenario: str) -> None:
         monkeypatch.setenv("AMPSM_SCENARIO", scenario)

@@ -6,12 +6,13 @@ from tests.cli.conftest import Ampsm, Shelf
 SESSION = [
     *("id", "name", "ampPrompt", "repoRoot", "baseBranch", "branchName", "worktreePath", "status", "createdAt"),
     *("baseCommit", "scriptCommand", "modelOverride", "lastRun", "notes", "threadId", "trashedAt", "branchMadeBy"),
-    *("outside", "origin", "missing", "conflict", "baseGone", "iterations"),
+    *("outside", "origin", "historyFrom", "missing", "conflict", "baseGone", "iterations"),
 ]
 ITERATION = [
     *("id", "sessionId", "number", "prompt", "state", "queuedAt", "startTime", "endTime", "commitSha", "startSha"),
     *("changedFiles", "testResult", "testExitCode", "outcome", "failure", "error", "hint", "threadId", "mode"),
     *("activity", "attempts", "offset", "stopRequestedAt", "durationMs", "exitCode"),
+    *("linesAdded", "linesDeleted", "scriptMs"),
     *("inputTokens", "outputTokens", "cacheCreationTokens", "cacheReadTokens", "turns", "tools", "refusals"),
     *("subagentTokens", "tokenUsage", "notes"),
 ]

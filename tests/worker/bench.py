@@ -31,6 +31,8 @@ after-result = 0.5
 retry-delay = 0.05
 [notify]
 desktop = false
+[cost]
+queries = 0
 """
 
 
