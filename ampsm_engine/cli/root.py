@@ -26,6 +26,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Review": {"review": "reviews", "comments": "reviews", "comment": "reviews"},
     "Merging": {"preflight": "merging", "squash": "merging", "rebase": "merging", "merge": "merging"},
     "Watching": {"watch": "watch", "status": "watch", "events": "watch"},
+    "Numbers": {"metrics": "numbers", "export": "numbers", "report": "numbers"},
     "Cleaning up": {"rm": "removal", "trash": "removal", "repair": "maintenance"},
     "This machine": {
         "doctor": "maintenance",

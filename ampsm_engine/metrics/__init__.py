@@ -1,0 +1,13 @@
+"""Numbers over the store: what was used, how long it took, how often it worked; and how they leave it.
+
+    figures     the numbers of any set of iterations, pure
+    summary     iterations chosen, grouped and summed up: the one door for the command line and the screens
+    columns     how each figure is called and reads: table, CSV, JSON, report
+    plots       series of values to draw, for the screens and the report
+    tables      the rows of any table of the store, redacted
+    encoding    rows as JSON, NDJSON and CSV; documents
+    session_document   one session as Markdown: prompts, answers, diffs
+    report, html_report, charts   a report as Markdown, and as one file of HTML
+
+What is not known is None everywhere, and reads `unknown`. A cost is amp's own figure, or unknown.
+"""
