@@ -1,10 +1,10 @@
 """How figures are called and how they read: the one list for tables, CSV, JSON, Markdown, HTML and the screens."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
 from typing import Any
 
 from ampsm_engine import labels
+from ampsm_engine.lean_dataclass import dataclass, fields
 from ampsm_engine.metrics.figures import Figures, ToolFigures
 from ampsm_engine.model import camel
 

@@ -6,8 +6,8 @@ some know and some do not, the sum is that of those who know, and how many do no
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.model import CostQuery, Outcome, ScriptResult
 from ampsm_engine.store.measurements import MeasuredIteration, MeasuredTool
 

@@ -5,9 +5,9 @@ drawing. Labels are text of people's and repositories': whoever shows them clean
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.metrics import columns
 from ampsm_engine.metrics.figures import Figures, ToolFigures
 from ampsm_engine.metrics.summary import FiguresRow, Summary

@@ -1,11 +1,11 @@
 """A report over iterations: what it holds, and how it reads as Markdown."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from ampsm_engine import timestamps
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.metrics import columns
 from ampsm_engine.metrics.columns import COLUMNS, TOOL_COLUMNS, FigureColumn
 from ampsm_engine.metrics.markdown_text import code, one_line

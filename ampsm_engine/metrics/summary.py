@@ -7,12 +7,12 @@ processes. Days are those of this machine's clock.
 import re
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal, get_args
 
 from ampsm_engine import timestamps
 from ampsm_engine.errors import Refused
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.metrics.figures import Figures, History, ToolFigures, figures, history, tool_figures
 from ampsm_engine.store.measurements import Measured, MeasuredIteration, MeasuredTool
 
