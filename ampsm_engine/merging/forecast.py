@@ -1,4 +1,4 @@
-"""The conflict forecast: which sessions would conflict with their base or with each other, and in which files.
+"""The conflict forecast: which sessions would conflict with their base or with each other, in which files, and where.
 
 A session's work is what lies between its own start and its tip. An answer depends on commits alone, so it is kept by
 them, and so is what a session changes at all: only sessions that change a path in common are merged on trial.
@@ -17,7 +17,9 @@ from typing import Any
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import changes, repository
-from ampsm_engine.git.integrate import rewrite
+from ampsm_engine.git.integrate import line_changes, rewrite
+from ampsm_engine.git.integrate.line_changes import Meeting
+from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.values import ConflictFile
 from ampsm_engine.git.values import Repo
 from ampsm_engine.home import PRIVATE_FOLDER, Home, write_private
@@ -30,6 +32,9 @@ KEPT = 2_000
 """Answers of one kind that are kept beside those that were asked for; the oldest go first."""
 
 
+_Places = dict[ConflictFile, tuple[Meeting, ...]]
+
+
 @dataclass(frozen=True, slots=True)
 class SessionConflict:
     """Two sides that would conflict: a session and its base, or two sessions."""
@@ -39,6 +44,13 @@ class SessionConflict:
     """The id of the other session; empty for the base."""
     files: tuple[ConflictFile, ...]
     """Path and kind of each; the sides are not looked up."""
+    places: tuple[tuple[Meeting, ...], ...] = ()
+    """Where in each of these files they meet, `ours` in the other side; none where it is no matter of lines."""
+
+    @property
+    def hunks(self) -> int:
+        """In how many places they meet; a file without lines is one."""
+        return sum(max(len(meetings), 1) for meetings in self.places) or len(self.files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +60,8 @@ class SessionConflicts:
     conflicts: tuple[SessionConflict, ...]
     pending: int = 0
     """Questions that the budget left open: ask again."""
+    sessions: tuple[str, ...] = ()
+    """The ids of the sessions that it is about: those with work that their base does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,19 +93,25 @@ class _Budget:
         return True
 
 
-def forecast_conflicts(engine: Engine, *, budget: float | None = None) -> SessionConflicts:
-    """What every live session would conflict with; at most `budget` seconds go into answers that are not known yet."""
+def forecast_conflicts(
+    engine: Engine, *, budget: float | None = None, repo_root: str | None = None
+) -> SessionConflicts:
+    """What every live session, of one repository or all, would conflict with.
+
+    At most `budget` seconds go into answers that are not known yet.
+    """
     by_root: dict[str, list[Session]] = {}
-    for session in engine.store.sessions.all():
+    for session in engine.store.sessions.all(repo_root=repo_root):
         by_root.setdefault(session.repo_root, []).append(session)
     left = _Budget(budget)
-    conflicts = [
-        conflict
-        for root, sessions in by_root.items()
-        if Path(root).is_dir()
-        for conflict in _Repository(engine, Path(root), left).conflicts(sessions)
-    ]
-    return SessionConflicts(tuple(conflicts), left.pending)
+    conflicts: list[SessionConflict] = []
+    live: list[str] = []
+    for root, sessions in by_root.items():
+        if Path(root).is_dir():
+            found = _Repository(engine, Path(root), left)
+            conflicts += found.conflicts(sessions)
+            live += found.live
+    return SessionConflicts(tuple(conflicts), left.pending, tuple(live))
 
 
 class _Repository:
@@ -103,26 +123,33 @@ class _Repository:
         self._left = left
         self._known = _Answers(engine.home, root)
         self._remotes: dict[str, str] | None = None
+        self.live: list[str] = []
+        """The ids of the sessions that were looked at."""
 
     @cached_property
     def _repo(self) -> Repo:
         return repository.around(self._root)
 
+    @cached_property
+    def _objects(self) -> ObjectStore:
+        return ObjectStore(self._root, self._repo)
+
     def conflicts(self, sessions: Sequence[Session]) -> list[SessionConflict]:
         """Those of each session with its base, then those of each pair of sessions that change a path in common."""
         live = tuple(self._live(sessions))
+        self.live = [tip.session.id for tip in live]
         found = [
-            SessionConflict(tip.session.id, "", files)
+            _conflict(tip.session.id, "", between)
             for tip in live
-            if tip.base != tip.commit and (files := self._merged(tip.base, tip))
+            if tip.base != tip.commit and (between := self._merged(tip.base, tip))
         ]
         with_base = {conflict.session_id: {file.path for file in conflict.files} for conflict in found}
         touched = [(tip, names) for tip in live if (names := self._touched(tip)) is not None]
         for ours, theirs, both in _pairs(touched):
             elsewhere = with_base.get(ours.session.id, set()) | with_base.get(theirs.session.id, set())
             between = self._merged(ours.commit, theirs, ours.start)
-            if files := tuple(file for file in between if file.path in both or file.path not in elsewhere):
-                found.append(SessionConflict(theirs.session.id, ours.session.id, files))
+            if kept := {file: at for file, at in between.items() if file.path in both or file.path not in elsewhere}:
+                found.append(_conflict(theirs.session.id, ours.session.id, kept))
         self._known.save()
         return found
 
@@ -187,24 +214,30 @@ class _Repository:
                 self._remotes = {}
         return [tip for full, tip in self._remotes.items() if full.endswith(f"/{base}")]
 
-    def _merged(self, ours: str, theirs: _Tip, start_of_ours: str = "") -> tuple[ConflictFile, ...]:
+    def _merged(self, ours: str, theirs: _Tip, start_of_ours: str = "") -> _Places:
         """The conflicts of a session's work with a commit, which may be another session's with a start of its own.
 
         Where both start at the same commit it is what they have in common, and git finds it by itself.
         """
         start = theirs.start if theirs.start != start_of_ours else ""
         key = f"{ours}..{theirs.commit} {start}".rstrip()
-        known = self._known.get("conflicts", key)
+        known = self._known.get("meetings", key)
         if known is None:
             if not self._left.allows():
-                return ()
+                return {}
             try:
                 found = rewrite.forecast(self._root, ours, theirs.commit, start).conflicts
             except AmpsmError:
                 found = ()  # no common history: what is wrong there, preflight tells
-            known = [[file.path, file.kind] for file in found]
-            self._known.put("conflicts", key, known)
-        return tuple(ConflictFile(str(path), kind) for path, kind in known)
+            known = [[file.path, file.kind, self._meetings(file)] for file in found]
+            self._known.put("meetings", key, known)
+        return {ConflictFile(str(path), kind): tuple(Meeting(*one) for one in places) for path, kind, places in known}
+
+    def _meetings(self, file: ConflictFile) -> tuple[Meeting, ...]:
+        try:
+            return line_changes.conflict_meetings(self._objects, file)
+        except AmpsmError:
+            return ()  # a side that git made for this merge alone
 
     def _touched(self, tip: _Tip) -> frozenset[str] | None:
         """What a session changes, and whatever else could meet it; None when that is left open."""
@@ -216,6 +249,10 @@ class _Repository:
             known = sorted(_touches(self._root, tip))
             self._known.put("touched", key, known)
         return frozenset(known)
+
+
+def _conflict(session_id: str, other: str, between: _Places) -> SessionConflict:
+    return SessionConflict(session_id, other, tuple(between), tuple(between.values()))
 
 
 def _pairs(touched: Sequence[tuple[_Tip, frozenset[str]]]) -> Iterator[tuple[_Tip, _Tip, frozenset[str]]]:

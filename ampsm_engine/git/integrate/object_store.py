@@ -251,8 +251,8 @@ class ObjectStore:
         if quick is not None:
             return quick, ()
         # git merges commits: three that stand for the trees, and that nothing will ever refer to.
-        root = self._stand_in(base)
-        return self.merged_commits(self._stand_in(ours, root), self._stand_in(theirs, root), (base, ours, theirs))
+        root = self.stand_in(base)
+        return self.merged_commits(self.stand_in(ours, root), self.stand_in(theirs, root), (base, ours, theirs))
 
     def merged_commits(
         self, ours: str, theirs: str, three: tuple[str, str, str] | None = None
@@ -274,7 +274,8 @@ class ObjectStore:
             if mode.startswith(b"100") and not {b"..", b".git", b""} & set(parts):  # a tree can be made up
                 yield os.fsdecode(path), self.database.read("blob", name.hex())
 
-    def _stand_in(self, tree: str, *parents: str) -> str:
+    def stand_in(self, tree: str, *parents: str) -> str:
+        """A commit of nobody's with a tree, for what takes commits; nothing will ever refer to it."""
         return self.database.write("commit", composed(tree, parents, (_NOBODY, _NOBODY), b"ampsm: stands for a tree\n"))
 
 
