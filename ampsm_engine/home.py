@@ -137,6 +137,11 @@ class Home(NamedTuple):
         return self.root / "creations"
 
     @property
+    def scratch(self) -> Path:
+        """One file for each worktree in which a script judges what is not merged yet."""
+        return self.root / "scratch"
+
+    @property
     def news(self) -> Path:
         """Notices that are collected to be sent as one."""
         return self.root / "news"

@@ -117,8 +117,10 @@ def rebase_command(reference: str, onto: str | None, *, yes: bool, as_json: bool
     return _operate(reference, Options("rebase", onto=onto or ""), yes=yes, as_json=as_json)
 
 
-@click.command(cls=Command, short_help="Bring a session's work into its base.")
-@arguments.session_argument
+@click.command(cls=Command, short_help="Bring a session's work into its base, or that of several.")
+@click.argument("references", metavar="SESSION...", nargs=-1, required=True, type=arguments.SessionReference())
+@click.option("--train", is_flag=True, help="Several, in this order; the base moves only to what their scripts pass.")
+@click.option("--script", metavar="CMD", type=arguments.TEXT, help="With --train: judge by this, not by their own.")
 @message_option
 @manual_option
 @click.option("--no-squash", is_flag=True, help="Keep all commits as they are.")
@@ -137,7 +139,7 @@ def rebase_command(reference: str, onto: str | None, *, yes: bool, as_json: bool
 @click.option("--keep-markers", is_flag=True, help="With --continue: what looks like conflict markers is meant.")
 @click.option("--reject", is_flag=True, help="Put the conflicts back as amp got them.")
 @arguments.json_option
-def merge_command(reference: str, *, as_json: bool, **given: Any) -> int:
+def merge_command(references: tuple[str, ...], *, train: bool, script: str | None, as_json: bool, **given: Any) -> int:
     """Bring a session's work into its base: squashed into one commit, put onto the base, fast-forward.
 
     Your checkout moves along when it has the base checked out and nothing uncommitted is in the way.
@@ -150,7 +152,22 @@ def merge_command(reference: str, *, as_json: bool, **given: Any) -> int:
     worktree: edit the files, `git add` them, and
 
       ampsm merge dark --continue      or --abort; --amp has amp resolve it, --show shows what is left
+
+    Several at once: put onto each other, and judged by their scripts in a worktree apart. One that does not go with
+    those before it is found by halving and left out, the others come in; so do those that do not conflict. The exit
+    code is 1 when a script left one out, else 4 when a conflict or a refusal did.
+
+      ampsm merge dark login search --train
     """
+    if train:
+        from ampsm_engine.cli import train as trains
+
+        return trains.run_train(references, given, script=script, as_json=as_json)
+    if script is not None:
+        raise click.UsageError("--script goes with --train.")
+    if len(references) > 1:
+        raise click.UsageError("Several sessions are merged with --train.")
+    reference = references[0]
     ways = [name for name in ("go_on", "abort", "undo", "amp", "show", "reject") if given[name]]
     if len(ways) > 1:
         raise click.UsageError("Give one of --continue, --abort, --undo, --amp, --show and --reject.")
@@ -159,13 +176,14 @@ def merge_command(reference: str, *, as_json: bool, **given: Any) -> int:
             raise click.UsageError(f"--{name.replace('_', '-')} goes with --continue.")
     if ways:
         return _resume(reference, ways[0], given, as_json=as_json)
-    options = _options(given)
+    options = options_of(given)
     if options.squash and not options.message:
         raise click.UsageError("A message is needed: -m MSG (or --no-squash).")
     return _operate(reference, options, as_json=as_json, yes=given["yes"])
 
 
-def _options(given: dict[str, Any]) -> "Options":
+def options_of(given: dict[str, Any]) -> "Options":
+    """What was asked for, from the options of the command."""
     from ampsm_engine.merging.values import Options
 
     if given["pull_request"] and given["no_ff"]:
@@ -230,7 +248,7 @@ def _complete(engine: "Engine", session: "Session", act: "Act", label: str, *, y
         output.document(
             {
                 "session": session_document(engine, result.session.id),
-                "merge": _merge_document(result.merge),
+                "merge": merge_document(result.merge),
                 "commits": result.commits,
                 "checkouts": list(result.checkouts),
                 "published": documents.plain(result.published),
@@ -264,7 +282,7 @@ def _resume(reference: str, way: str, given: dict[str, Any], *, as_json: bool) -
     with diagnostics.working(f"Taking back what was done to {one_line(session.name)}"):
         merge = verb(engine, session.id)
     if as_json:
-        output.document({"session": session_document(engine, session.id), "merge": _merge_document(merge)})
+        output.document({"session": session_document(engine, session.id), "merge": merge_document(merge)})
     else:
         _print_reversal(merge, engine.store.facts.read(session_id=session.id)[before:])
     return diagnostics.OK
@@ -360,7 +378,7 @@ def _print_conflict_document(engine: "Engine", session_id: str, **more: object) 
     output.document(
         {
             "session": session_document(engine, session_id),
-            "merge": _merge_document(found.merge),
+            "merge": merge_document(found.merge),
             "conflicts": files,
             "resolved": list(found.resolved),
             "edited": list(found.edited),
@@ -372,7 +390,7 @@ def _print_conflict_document(engine: "Engine", session_id: str, **more: object) 
     )
 
 
-def _merge_document(merge: "Merge") -> documents.Document:
+def merge_document(merge: "Merge") -> documents.Document:
     """An entry of the journal as JSON, without its plan, which only ampsm reads."""
     plain: Any = documents.plain(merge)
     return {name: value for name, value in plain.items() if name != "plan"}

@@ -17,6 +17,7 @@ from ampsm_engine.git import commits, repository, trash, worktrees
 from ampsm_engine.git import program as git
 from ampsm_engine.git.integrate import conflict_checkout
 from ampsm_engine.git.values import Orphan, Repo
+from ampsm_engine.merging import scratch
 from ampsm_engine.merging.situation import back_on_branch
 from ampsm_engine.model import MergeState, Session, Status
 from ampsm_engine.plain_text import plural
@@ -87,6 +88,7 @@ def _repository_findings(
         known = {Path(session.worktree_path) for session in (*accounted, *moving)}
         branches = {session.branch_name for session in (*accounted, *moving)}
         found += [_orphan_finding(orphan) for orphan in worktrees.orphans(repo, known, branches)]
+        found += [_scratch_finding(repo, path, apply=apply) for path in scratch.unknown(repo, engine.home)]
         found += _session_findings(engine, repo, accounted, apply=apply)
         found += _unknown_refs(repo, {session.id for session in (*accounted, *moving)})
     except AmpsmError as reason:
@@ -152,6 +154,15 @@ def _orphan_finding(orphan: Orphan) -> Disagreement:
     return Disagreement(
         "folder", f"{orphan.path} is no worktree: {orphan.detail}", f"look into {orphan.path}, then remove it"
     )
+
+
+def _scratch_finding(repo: Repo, path: Path, *, apply: bool) -> Disagreement:
+    """A worktree for a script that nobody is at; it holds no work, and `apply` takes it away."""
+    text = f"{path} was made to run a script in, and whoever made it is gone"
+    if apply:
+        scratch.remove(repo, path)
+        return Disagreement("worktree", text, "taken away", mended=True)
+    return Disagreement("worktree", text, "ampsm repair --apply takes it away: no work is in it")
 
 
 def _session_findings(

@@ -18,6 +18,7 @@ recovered: Callable[[str], None] = _ignore
 def make_ready(engine: Engine) -> Engine:
     """Make the home, open the store, and recover what dead merges, creations and workers left."""
     from ampsm_engine.engine import creation
+    from ampsm_engine.merging import scratch
     from ampsm_engine.worker import launch
 
     engine.home.ensure()
@@ -28,6 +29,9 @@ def make_ready(engine: Engine) -> Engine:
         _recover(engine, [merge.id for merge in working])
     if creation.has_interrupted(engine.home):
         for text in creation.roll_back_interrupted(engine.home, store):
+            recovered(text)
+    if scratch.has_abandoned(engine.home):
+        for text in scratch.remove_abandoned(engine.home):
             recovered(text)
     launch.sweep(engine.home, store, int(engine.settings.number("slots")))
     return engine

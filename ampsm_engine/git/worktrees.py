@@ -111,10 +111,10 @@ def begin(
     The git program does it in one step as the user's own `git worktree add` would, so that filters, sparse
     checkout and the post-checkout hook come right. It only gets more hands to write files with.
     """
-    path = _free_path(repo, session_id)
+    path = free_path(repo, session_id)
     _refuse_blocked(repo, naming.branch_name(name, moment))
     try:
-        _make_room(repo)
+        make_room(repo)
         branch = _new_branch(repo, base, name, moment, announce)
     except BaseException:
         own_files.leave(repo.root)
@@ -154,7 +154,7 @@ def recreate(repo: Repo, path: Path, branch: str) -> Worktree:
         repository.refuse_damaged(repo.root, f"{repository.BRANCHES}{branch}")
         raise NotFound(f"The branch {branch} does not exist.", f"git -C {repo.root} branch --list 'amp/*'")
     erase(repo.common_dir, path)
-    _make_room(repo)
+    make_room(repo)
     answer = program.write(repo.root, *program.parallel_checkout(), "worktree", "add", "--quiet", path, branch)
     if not answer.ok and not (path / ".git").exists():
         message = f"git could not make the worktree {path}: {answer.reason}."
@@ -252,7 +252,7 @@ def inspect(path: Path) -> Worktree:
     return Worktree(top, tree.branch, tree.head, root=repo.root, locked=tree.locked, prunable=tree.prunable)
 
 
-def _make_room(repo: Repo) -> None:
+def make_room(repo: Repo) -> None:
     """The folder of worktrees, hidden from git before there is something in it."""
     below = repo.root / repository.WORKTREES
     try:
@@ -262,7 +262,8 @@ def _make_room(repo: Repo) -> None:
     own_files.ensure(repo)
 
 
-def _free_path(repo: Repo, session_id: str) -> Path:
+def free_path(repo: Repo, session_id: str) -> Path:
+    """The place of a worktree of that name, which is free; Refused when something is in the way."""
     below = repo.root / repository.WORKTREES
     # A repository can bring a link of that name, and git would follow it out of the repository.
     if below.is_symlink() or (below.exists() and not below.is_dir()):

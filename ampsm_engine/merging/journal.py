@@ -74,6 +74,8 @@ class JournalPlan:
     checkouts: tuple[str, ...] = ()
     """Checkouts that were moved with the target."""
     notes: tuple[str, ...] = ()
+    group: tuple[str, str] | tuple[()] = ()
+    """Of a train: the commits between which the target moves at once for several sessions; empty for one alone."""
 
 
 def new(now: Situation, options: Options, *, moved: str, work: str = "", strangers: tuple[str, ...] = ()) -> Merge:
@@ -119,6 +121,6 @@ def read(merge: Merge) -> JournalPlan:
     asked = plain.pop("options")
     options = Options(**(asked | {"message": merge.message, "answered": tuple(asked.get("answered", ()))}))
     position = plain.pop("position")
-    for name in ("notes", "checkouts", "strangers", "meant"):
+    for name in ("notes", "checkouts", "strangers", "meant", "group"):
         plain[name] = tuple(plain.get(name, ()))
     return JournalPlan(options, Position(**(position | {"rest": tuple(position["rest"])})), **plain)

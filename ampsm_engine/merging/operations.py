@@ -8,22 +8,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from ampsm_engine import redact
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
 from ampsm_engine.git import changes, commits, lock, own_files, repository, staging, worktree_status
-from ampsm_engine.git.integrate import commit_range, conflict_checkout, markers, rewrite
+from ampsm_engine.git.integrate import conflict_checkout, markers, rewrite
 from ampsm_engine.git.integrate.markers import MarkersLeft
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.values import LaidOut
 from ampsm_engine.lean_dataclass import replace
-from ampsm_engine.merging import journal, merge_lock, publish, questions, recovery, situation, steps
+from ampsm_engine.merging import journal, merge_lock, preparation, publish, questions, recovery, situation, steps
 from ampsm_engine.merging.journal import JournalPlan, Position
-from ampsm_engine.merging.situation import SessionSpan, Situation
+from ampsm_engine.merging.situation import Situation
 from ampsm_engine.merging.values import MergeResult, Options
 from ampsm_engine.model import Merge, MergeState, Session
 from ampsm_engine.plain_text import list_some
-from ampsm_engine.worker.commit_message import subject
 
 
 def merge(engine: Engine, session_id: str, options: Options) -> MergeResult:
@@ -40,13 +38,13 @@ def merge(engine: Engine, session_id: str, options: Options) -> MergeResult:
             objects = ready.result()
         span = situation.span(engine.store, now, objects)
         now = replace(now, start=span.start)
-        _refuse_nothing(now, span, options)
-        options = _worded(now, options)
+        preparation.refuse_nothing(now, span, options)
+        options = preparation.worded(now, options)
         asked = questions.before(engine, now, span, options, objects)
         questions.refuse(asked, options.answered, questions.command(session_id, options))
         options = replace(options, answered=tuple(answer for one in asked for answer in one.answers))
-        now, work = _without_own_files(now, objects, engine.settings.text("commit.subject"))
-        strangers = _as_carried(now, span, work)
+        now, work = preparation.without_own_files(now, objects, engine.settings.text("commit.subject"))
+        strangers = preparation.as_carried(now, span, work)
         entry = journal.new(now, options, moved=now.target if moves else "", work=work, strangers=strangers)
         with merge_lock.at_work(engine.home, entry.id):
             merge = engine.store.merges.begin(entry)
@@ -65,27 +63,6 @@ def _overtaken(engine: Engine, now: Situation) -> Refused:
     return Refused(f"The branch {session.branch_name} moved meanwhile.", f"ampsm preflight {session.id}")
 
 
-def _without_own_files(now: Situation, objects: ObjectStore, template: str) -> tuple[Situation, str]:
-    """Take ampsm's own files out of a session's branch: the situation then, and the tip of its commits without them."""
-    session = now.session
-    bases, trailers = (session.base_commit, now.base_tip), f"Ampsm-Session: {session.id}"
-    words = subject("Leave out what is ampsm's own", "", template=template)
-    tip = commits.take_out_own_files(now.worktree, session.branch_name, *bases, subject=words, trailers=trailers)
-    now = replace(now, branch_tip=tip) if tip else now
-    work = rewrite.without_own_files(objects, now.start or now.base_tip, now.branch_tip)
-    objects.database.flush()
-    return now, work
-
-
-def _as_carried(now: Situation, span: SessionSpan, work: str) -> tuple[str, ...]:
-    """The commits of others as they are carried: taking ampsm's own files out makes other commits of them."""
-    if not span.strangers or work == now.branch_tip:
-        return tuple(commit.sha for commit in span.strangers)
-    theirs = {(commit.author, commit.time, commit.subject) for commit in span.strangers}
-    carried = commit_range.plan_commits(now.root, now.start or now.base_tip, work)
-    return tuple(commit.sha for commit in carried if (commit.author, commit.time, commit.subject) in theirs)
-
-
 def _made_ready(now: Situation, options: Options) -> ObjectStore:
     """What commits are made on, with the merge in it that takes longest: objects that nothing refers to yet."""
     objects = ObjectStore(now.root, now.repo)
@@ -94,28 +71,6 @@ def _made_ready(now: Situation, options: Options) -> ObjectStore:
         if options.kind == "merge" and options.squash and (line := objects.line(now.base_tip, now.branch_tip)):
             objects.merged(*(objects.tree_of(commit) for commit in (line.base, now.base_tip, now.branch_tip)))
     return objects
-
-
-def _refuse_nothing(now: Situation, span: SessionSpan, options: Options) -> None:
-    """Refused when nothing would be brought; a rebase may have the target's commits alone to bring the branch to."""
-    if span.commits:
-        return
-    if options.kind == "rebase" and not repository.is_ancestor(now.root, now.base_tip, now.branch_tip):
-        return
-    own = "of its own " if span.stays else ""
-    message = f"{now.session.name} has no commit {own}that {now.target} does not have."
-    raise Refused(message, f'ampsm iterate {now.session.id} "PROMPT"')
-
-
-def _worded(now: Situation, options: Options) -> Options:
-    """The options with the message as it will be, and all that is asked for besides possible."""
-    squashes = options.kind == "squash" or (options.kind == "merge" and options.squash)
-    message = redact.text(options.message.strip())
-    if squashes and not message:
-        hint = f"ampsm {options.kind} {now.session.id} -m MESSAGE; ampsm preflight {now.session.id} offers a draft"
-        raise Refused("A squash needs a message.", hint)
-    publish.check(now.root, now.session.branch_name, now.target, options)
-    return replace(options, message=message)
 
 
 def _ended(engine: Engine, merge: Merge) -> MergeResult:

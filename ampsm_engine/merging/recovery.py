@@ -94,7 +94,16 @@ def _rolled_back(engine: Engine, session: Session, merge: Merge, name: str, beca
 def _forward(engine: Engine, session: Session, merge: Merge, name: str, because: str) -> str:
     """The target moves, or has moved."""
     root, worktree = Path(session.repo_root), Path(session.worktree_path)
-    if merge.step == journal.TARGET and not _is_ours(root, merge):
+    if merge.step == journal.TARGET and (group := journal.read(merge).group):
+        tip = repository.branch_tip(root, merge.target)
+        if tip is None or not repository.is_ancestor(root, group[1], tip):
+            # What passed the script is the whole group, so the target does not move for one of them.
+            if tip == group[0]:
+                with contextlib.suppress(AmpsmError):  # its checkout may have been on its way already
+                    branch_move.move_target(root, merge.target, group[1], group[0])
+            return _rolled_back(engine, session, merge, name, because)
+        merge = engine.store.merges.step(merge.id, journal.BRANCH)
+    elif merge.step == journal.TARGET and not _is_ours(root, merge):
         try:
             if because:
                 raise Refused(because)

@@ -281,9 +281,13 @@ def take_back(engine: Engine, session: Session, merge: Merge) -> Merge:
         merge = engine.store.merges.step(merge.id, journal.UNDO_BRANCH)
     branch_move.move_target(root, session.branch_name, merge.branch_after, merge.branch_before, why="ampsm: undo")
     pushed = f"{merge.target} was pushed: what the remote has of it stays there"
+    untested = f"{merge.target} came with others in a train: the script has not run on it as it is now"
     facts = engine.store.facts.read(session_id=session.id)
     was_pushed = any(fact.kind == "push" and fact.time >= merge.started_at for fact in facts)
-    return finish_undo(engine, session, merge, (pushed,) if merge.target and was_pushed else ())
+    group = journal.read(merge).group
+    notes = [pushed] if merge.target and was_pushed else []
+    notes += [untested] if group and merge.base_before != group[0] else []
+    return finish_undo(engine, session, merge, tuple(notes))
 
 
 def finish_undo(engine: Engine, session: Session, merge: Merge, notes: tuple[str, ...] = ()) -> Merge:
@@ -357,46 +361,58 @@ def make_commits(
     branch: str,
     target: str,
     hooks_in: Path | None = None,
+    sign: bool | None = None,
 ) -> Made | Stopped:
     """Make what a plan asks for, on the target as it is now.
 
     With `hooks_in`, the session's worktree, the user's hooks run for what is new: a squash, a merge commit.
+    `sign` None: as commit.gpgSign says.
     """
     with held(where) as objects:
-        made = _made_on(objects, base_tip, plan, branch=branch, target=target, hooks_in=hooks_in)
+        made = _made_on(objects, base_tip, plan, branch=branch, target=target, hooks_in=hooks_in, sign=sign)
         objects.database.flush()
         return made
 
 
 def _made_on(
-    objects: ObjectStore, base_tip: str, plan: JournalPlan, *, branch: str, target: str, hooks_in: Path | None
+    objects: ObjectStore,
+    base_tip: str,
+    plan: JournalPlan,
+    *,
+    branch: str,
+    target: str,
+    hooks_in: Path | None,
+    sign: bool | None,
 ) -> Made | Stopped:
     options, position = plan.options, plan.position
     if options.kind == "squash":
         return _squashed_only(objects, base_tip, plan, hooks_in)
     notes: tuple[str, ...] = ()
     if position.picked:
-        done = rewrite.pick(objects, position.picked, position.rest)
+        done = rewrite.pick(objects, position.picked, position.rest, sign=sign)
         if isinstance(done, Rewritten) and position.onto != base_tip:
-            done = rewrite.rebase(objects, done.tip, position.onto, base_tip, reapply=options.kind == "merge")
+            again = options.kind == "merge"
+            done = rewrite.rebase(objects, done.tip, position.onto, base_tip, reapply=again, sign=sign)
             position = Position(position.tip, base_tip)
     else:
         known = position.squashed if position.onto == base_tip else ""
         position = Position(position.tip, base_tip, squashed=known)
         if options.kind == "merge" and options.squash and not known:
-            squashed, notes = _squash(objects, position.tip, base_tip, plan, hooks_in)
+            squashed, notes = squash_work(objects, position.tip, base_tip, plan, hooks_in, sign=sign)
             if isinstance(squashed, RewriteConflict):
                 return Stopped(squashed, position)
             position = replace(position, squashed=squashed.tip)
         tip = position.squashed or position.tip
         # A change that the base made and took back meanwhile is not dropped by a merge.
-        done = rewrite.rebase(objects, tip, base_tip, start=plan.start, reapply=options.kind == "merge")
+        again = options.kind == "merge"
+        done = rewrite.rebase(objects, tip, base_tip, start=plan.start, reapply=again, sign=sign)
     if isinstance(done, RewriteConflict):
         return Stopped(done, replace(position, rest=done.remaining))
     if options.kind == "rebase" or options.pull_request:
         return Made(done.tip, notes=notes)
     message = merge_message(plan, branch, target)
-    merged = rewrite.merge(objects, base_tip, done.tip, ff=options.fast_forward, message=message, hooks_in=hooks_in)
+    forward = options.fast_forward
+    merged = rewrite.merge(objects, base_tip, done.tip, ff=forward, message=message, sign=sign, hooks_in=hooks_in)
     if isinstance(merged, RewriteConflict):  # pragma: no cover - what was put onto the target lies ahead of it
         raise Refused(f"{branch} does not merge into {target}.", f"git -C {objects.where} log --oneline {target}")
     return Made(merged.commit, merged.commit, notes)
@@ -413,19 +429,25 @@ def merge_message(plan: JournalPlan, branch: str, target: str) -> str:
 
 
 def _squashed_only(objects: ObjectStore, base_tip: str, plan: JournalPlan, hooks_in: Path | None) -> Made | Stopped:
-    squashed, notes = _squash(objects, plan.position.tip, base_tip, plan, hooks_in)
+    squashed, notes = squash_work(objects, plan.position.tip, base_tip, plan, hooks_in)
     if isinstance(squashed, RewriteConflict):
         return Stopped(squashed, Position(plan.position.tip, base_tip))
     return Made(squashed.tip, notes=notes)
 
 
-def _squash(
-    objects: ObjectStore, tip: str, base_tip: str, plan: JournalPlan, hooks_in: Path | None
+def squash_work(
+    objects: ObjectStore,
+    tip: str,
+    base_tip: str,
+    plan: JournalPlan,
+    hooks_in: Path | None,
+    *,
+    sign: bool | None = None,
 ) -> tuple[Rewritten | RewriteConflict, tuple[str, ...]]:
     """The squash; where commits by hand cannot be kept beside one squash, amp's are squashed between them."""
     message, manual = plan.options.message, plan.options.manual
     strangers = frozenset(plan.strangers)
-    squashed = partial(squash.squash, start=plan.start, strangers=strangers, hooks_in=hooks_in)
+    squashed = partial(squash.squash, start=plan.start, strangers=strangers, hooks_in=hooks_in, sign=sign)
     done = squashed(objects, tip, base_tip, message, manual=manual)
     if isinstance(done, RewriteConflict) and done.kind == "reorder":
         return squashed(objects, tip, base_tip, message, manual="apart"), (APART,)

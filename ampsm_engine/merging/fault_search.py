@@ -1,0 +1,103 @@
+"""Which of several candidates, taken in order, do not go with the others: found with few runs, by an oracle. Pure.
+
+A list of n candidates is run once as a whole. Where it fails, halving finds the first that the others before it do not
+stand with, in at most ceil(log2 n) runs more; it is set aside, and what is left is run again as a list of its own. So
+`faults` of them cost at most `1 + faults * (1 + ceil(log2 n))` runs. What the halving comes to holds for any oracle,
+one that contradicts itself included: what is landed has passed, and what is set aside has failed on top of that.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+T = TypeVar("T", bound=Hashable)
+"""A candidate: no two are equal."""
+
+
+def good_prefix(count: int, passes: Callable[[int], bool]) -> int:
+    """How many candidates from the first on pass together: all `count`, or so many that with one more they do not.
+
+    `passes(n)` runs the first n, with 1 <= n <= count; none of them is taken to pass. It is asked at most
+    1 + ceil(log2 count) times, and each answer above zero that is given was one of its own.
+    """
+    return count if count == 0 or passes(count) else last_good(count, passes)
+
+
+def last_good(count: int, passes: Callable[[int], bool]) -> int:
+    """The same where it is known that all of them fail together: at most ceil(log2 count) questions."""
+    good, bad = 0, count
+    while bad - good > 1:
+        middle = (good + bad) // 2
+        if passes(middle):
+            good = middle
+        else:
+            bad = middle
+    return good
+
+
+def worst_case(count: int, faults: int) -> int:
+    """The most runs that `count` candidates take of which so many are set aside; see above."""
+    return 1 + faults * (1 + max(count - 1, 0).bit_length()) if count else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Fitting(Generic[T]):
+    """What of the candidates can be put onto each other."""
+
+    chain: tuple[T, ...]
+    misfits: tuple[T, ...] = ()
+    """Those that conflict with what comes before them: they get another chance when one of that is set aside."""
+    gone: tuple[T, ...] = ()
+    """Those that are out for good, for whatever reason of their own."""
+
+
+class Ground(Protocol[T]):
+    """What candidates are put onto: a base that moves as they land."""
+
+    def fitting(self, candidates: Sequence[T]) -> Fitting[T]:
+        """Put them onto what has landed, in order."""
+
+    def passes(self, candidates: Sequence[T]) -> bool:
+        """Whether these, on top of what has landed, pass."""
+
+    def check(self) -> None:
+        """Raise an error when what they are put onto does not pass by itself: then none of them is at fault."""
+
+    def land(self, candidates: Sequence[T]) -> None:
+        """Take these in; they have passed just so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault(Generic[T]):
+    """One that does not pass on top of those that landed before it, while they do."""
+
+    candidate: T
+    below: tuple[T, ...]
+
+
+@dataclass
+class Sorting(Generic[T]):
+    """How far candidates are sorted out. An error of the ground leaves it as it was before the round."""
+
+    waiting: tuple[T, ...]
+    landed: list[T] = field(default_factory=list)
+    faults: list[Fault[T]] = field(default_factory=list)
+    misfits: list[T] = field(default_factory=list)
+
+    def round(self, ground: Ground[T]) -> None:
+        """Run what waits; land what passes, and set aside what does not go with it."""
+        fit = ground.fitting(self.waiting)
+        good = good_prefix(len(fit.chain), lambda count: ground.passes(fit.chain[:count]))
+        if fit.chain and good == 0:
+            ground.check()
+        if good:
+            ground.land(fit.chain[:good])
+            self.landed += fit.chain[:good]
+        if good == len(fit.chain):
+            self.misfits += fit.misfits
+            self.waiting = ()
+            return
+        fault = fit.chain[good]
+        self.faults.append(Fault(fault, tuple(self.landed)))
+        out = {*fit.chain[:good], fault, *fit.gone}
+        self.waiting = tuple(one for one in self.waiting if one not in out)

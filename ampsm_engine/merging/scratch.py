@@ -1,0 +1,178 @@
+"""A worktree apart from everybody's, in which a script judges commits; it is gone when its process is, or soon after.
+
+While it lives, a file of the home names it, locked by its process: the next start takes away what a killed one left,
+processes of its script included. Light to import: every start looks for such a file without a lock.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ampsm_engine import file_lock, naming
+from ampsm_engine.errors import AmpsmError
+from ampsm_engine.home import PRIVATE_FOLDER, Home, open_private
+
+if TYPE_CHECKING:
+    from ampsm_engine.git.values import Repo
+
+PREFIX = "check-"
+"""How the folders of such worktrees begin, in the folder of the sessions' worktrees; no session's id does."""
+
+LOGS = "trials"
+"""The folder of the cache with what scripts printed in such worktrees."""
+
+_GRACE = 2.0
+"""Seconds that what a script left running has to end."""
+
+
+class ScratchWorktree:
+    """One such worktree. `mark` is what the processes that are started in it carry, see `home.RUN_MARK`."""
+
+    def __init__(self, repo: "Repo", path: Path) -> None:
+        self.path = path
+        self.mark = path.name
+        self._repo = repo
+        self._held: int | None = None
+
+    def show(self, commit: str) -> None:
+        """Bring it to a commit, with nothing else in it: what another one left there, ignored or not, is gone."""
+        from ampsm_engine.git import program
+
+        if self._held is None:
+            self._make(commit)
+            return
+        program.change(self.path, *program.parallel_checkout(), "checkout", "--quiet", "--force", "--detach", commit)
+        program.change(self.path, "clean", "-ffdxq")
+
+    def _make(self, commit: str) -> None:
+        from ampsm_engine import private_folder
+        from ampsm_engine.git import lock, program, worktrees
+
+        repo = self._repo
+        with lock.writer(repo.common_dir, self.mark):
+            worktrees.free_path(repo, self.path.name)
+            worktrees.make_room(repo)
+            add = ("worktree", "add", "--quiet", "--detach", self.path, commit)
+            program.change(repo.root, *program.parallel_checkout(), *add)
+            self._held = private_folder.hold(self.path)
+
+    def end(self) -> None:
+        """Take it away, with what runs in it still."""
+        if self._held is None and not os.path.lexists(self.path):
+            return
+        _take_away(self._repo, self.path, self.mark)
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
+
+
+@contextlib.contextmanager
+def scratch_worktree(home: Home, repo: "Repo") -> Iterator[ScratchWorktree]:
+    """A worktree of this kind, made when it is first shown something."""
+    name = f"{PREFIX}{naming.new_id()}"
+    home.scratch.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    record = home.scratch / name
+    descriptor = open_private(record, os.O_RDWR | os.O_CREAT)
+    try:
+        file_lock.acquire(descriptor, None)
+        os.pwrite(descriptor, json.dumps({"root": os.fsdecode(repo.root)}).encode(), 0)
+        os.fsync(descriptor)
+        made = ScratchWorktree(repo, repo.root / _folder() / name)
+        try:
+            yield made
+        finally:
+            made.end()
+            record.unlink(missing_ok=True)  # where it could not be taken away, the next start tries again
+    finally:
+        os.close(descriptor)
+
+
+def _folder() -> str:
+    from ampsm_engine.git import repository
+
+    return repository.WORKTREES
+
+
+def _take_away(repo: "Repo", path: Path, mark: str) -> None:
+    from ampsm_engine.amp import process
+    from ampsm_engine.git import lock, own_files, worktrees
+
+    process.end_strays(mark, _GRACE)
+    with lock.writer(repo.common_dir, mark):
+        worktrees.erase(repo.common_dir, path)
+        own_files.leave(repo.root)
+
+
+def has_abandoned(home: Home) -> bool:
+    """Whether a process was killed while it had such a worktree."""
+    return any(True for _ in _abandoned(home))
+
+
+def _abandoned(home: Home) -> Iterator[tuple[Path, int]]:
+    """The files of dead processes, each locked by us while the caller handles it."""
+    try:
+        names = sorted(home.scratch.iterdir())
+    except OSError:
+        return
+    for path in names:
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            if file_lock.acquire(descriptor, 0):
+                yield path, descriptor
+        finally:
+            os.close(descriptor)
+
+
+def remove_abandoned(home: Home) -> tuple[str, ...]:
+    """Take away what killed processes left; a sentence for each that cannot be, and stays noted for the next time."""
+    sentences = []
+    for record, descriptor in _abandoned(home):
+        try:
+            known = json.loads(os.pread(descriptor, 1 << 16, 0) or b"{}")
+            if known:
+                _clear_up(Path(str(known["root"])), record.name)
+        except (ValueError, KeyError, TypeError):
+            pass  # killed before it wrote where: nothing was made
+        except AmpsmError as reason:
+            sentences.append(f"A worktree for a script was left behind: {reason.message}")
+            continue
+        for log in (home.cache / LOGS).glob(f"{record.name}-*"):
+            log.unlink(missing_ok=True)  # nobody has redacted it
+        record.unlink(missing_ok=True)
+    return tuple(sentences)
+
+
+def _clear_up(root: Path, name: str) -> None:
+    from ampsm_engine.git import orphaned_processes, repository
+
+    if not root.is_dir():
+        return  # gone with its repository
+    repo = repository.around(root)
+    path = repo.root / repository.WORKTREES / name
+    orphaned_processes.end((repo.root,), lambda words: os.fsencode(path) in words)
+    orphaned_processes.end((path,))
+    _take_away(repo, path, name)
+
+
+def unknown(repo: "Repo", home: Home) -> Iterator[Path]:
+    """The worktrees of this kind in a repository that no living process holds, and that this home does not know."""
+    from ampsm_engine import private_folder
+    from ampsm_engine.git import repository
+
+    for path in sorted((repo.root / repository.WORKTREES).glob(f"{PREFIX}*")):
+        is_ours = repository.is_session_id(path.name.removeprefix(PREFIX)) and not path.is_symlink()
+        if is_ours and not (home.scratch / path.name).exists():
+            with contextlib.suppress(OSError):  # held: its process lives
+                os.close(private_folder.hold(path))
+                yield path
+
+
+def remove(repo: "Repo", path: Path) -> None:
+    """Take away one that `unknown` gave."""
+    _take_away(repo, path, path.name)

@@ -1,0 +1,144 @@
+"""Sorting candidates out by an oracle: what comes in has passed, what is left out has failed, and it takes few runs."""
+
+from collections.abc import Sequence
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ampsm_engine.errors import Refused
+from ampsm_engine.merging.fault_search import Fitting, Sorting, good_prefix, last_good, worst_case
+from ampsm_engine.merging.radar import proposed_order
+
+
+class Ground:
+    """Numbers that land on each other: `bad` sets fail together, `meets` pairs conflict."""
+
+    def __init__(self, bad: Sequence[frozenset[int]], meets: Sequence[frozenset[int]] = ()) -> None:
+        self.bad, self.meets = bad, meets
+        self.landed: tuple[int, ...] = ()
+        self.stood: list[tuple[int, ...]] = [()]
+        self.passed: list[tuple[int, ...]] = [()]
+        self.runs = 0
+
+    def fitting(self, candidates: Sequence[int]) -> Fitting[int]:
+        chain: list[int] = []
+        misfits: list[int] = []
+        for one in candidates:
+            below = {*self.landed, *chain}
+            (misfits if any(one in pair and pair - {one} <= below for pair in self.meets) else chain).append(one)
+        return Fitting(tuple(chain), tuple(misfits))
+
+    def passes(self, candidates: Sequence[int]) -> bool:
+        self.runs += 1
+        now = (*self.landed, *candidates)
+        if good := self.judged(frozenset(now)):
+            self.passed.append(now)
+        return good
+
+    def judged(self, now: frozenset[int]) -> bool:
+        return not any(bad <= now for bad in self.bad)
+
+    def check(self) -> None:
+        if not self.judged(frozenset(self.landed)):
+            raise Refused("The base itself does not pass.")
+
+    def land(self, candidates: Sequence[int]) -> None:
+        self.landed = (*self.landed, *candidates)
+        self.stood.append(self.landed)
+
+    def sort_out(self, count: int) -> Sorting[int]:
+        sorting = Sorting(tuple(range(count)))
+        while sorting.waiting:
+            sorting.round(self)
+        return sorting
+
+
+SIZES = st.integers(0, 70)
+
+
+@st.composite
+def grounds(draw: st.DrawFn) -> tuple[int, Ground]:
+    count = draw(SIZES)
+    numbers = st.integers(0, max(count - 1, 0))
+    several = st.lists(st.frozensets(numbers, min_size=1, max_size=4), max_size=6)
+    pairs = st.lists(st.frozensets(numbers, min_size=2, max_size=2), max_size=4)
+    return count, Ground(draw(several), draw(pairs) if count > 1 else ())
+
+
+@given(grounds())
+def test_what_comes_in_has_passed_and_none_that_could_is_left_out(case: tuple[int, Ground]) -> None:
+    count, ground = case
+    sorting = ground.sort_out(count)
+    assert set(ground.stood) <= set(ground.passed), "each place where the base stood passed just so"
+    everyone = [*sorting.landed, *(one.candidate for one in sorting.faults), *sorting.misfits]
+    assert sorted(everyone) == list(range(count)), "each one exactly once"
+    assert list(ground.landed) == sorting.landed
+    for fault in sorting.faults:
+        assert ground.judged(frozenset(fault.below))
+        assert not ground.judged({*fault.below, fault.candidate})
+    for one in sorting.misfits:
+        assert any(one in pair and pair - {one} <= set(sorting.landed) for pair in ground.meets)
+    assert ground.runs <= worst_case(count, len(sorting.faults))
+
+
+@given(SIZES, st.integers(0, 10_000))
+def test_an_oracle_that_contradicts_itself_lets_nothing_in_that_did_not_pass(count: int, seed: int) -> None:
+    dice = Random(seed)
+    ground = Ground(())
+    ground.judged = lambda now: not now or dice.random() < 0.6  # type: ignore[method-assign]
+    sorting = ground.sort_out(count)
+    assert set(ground.stood) <= set(ground.passed)
+    assert len(sorting.landed) + len(sorting.faults) == count
+    assert ground.runs <= worst_case(count, len(sorting.faults))
+
+
+@given(st.integers(1, 5000), st.data())
+def test_the_first_that_does_not_go_along_is_found_in_the_logarithm(count: int, data: st.DataObject) -> None:
+    good = data.draw(st.integers(0, count))
+    asked: list[int] = []
+
+    def passes(number: int) -> bool:
+        asked.append(number)
+        return number <= good
+
+    assert good_prefix(count, passes) == good
+    assert len(asked) <= 1 + (count - 1).bit_length()
+    assert len(set(asked)) == len(asked)
+    assert all(1 <= number <= count for number in asked)
+    if good < count:
+        asked.clear()
+        assert last_good(count, passes) == good
+        assert len(asked) <= (count - 1).bit_length()
+
+
+def test_a_base_that_does_not_pass_makes_nobody_guilty() -> None:
+    ground = Ground([frozenset()])
+    with pytest.raises(Refused, match="itself"):
+        ground.sort_out(9)
+    assert ground.landed == ()
+
+
+@given(st.integers(0, 12), st.data())
+def test_the_order_has_everyone_once_and_those_first_that_meet_nobody_before_them(
+    count: int, data: st.DataObject
+) -> None:
+    numbers = [str(number) for number in range(count)]
+    pairs = data.draw(
+        st.lists(st.tuples(st.sampled_from(numbers or ["x"]), st.sampled_from([*numbers, ""])), max_size=12)
+    )
+    order = proposed_order(numbers, pairs)
+    assert sorted(order) == sorted(numbers)
+    meets = {frozenset(pair) for pair in pairs if pair[1] and pair[0] != pair[1]}
+    with_base = {one for one, other in pairs if not other}
+    free = [
+        place
+        for place, one in enumerate(order)
+        if one not in with_base and not any(frozenset((one, other)) in meets for other in order[:place])
+    ]
+    if any(one not in with_base for one in order):
+        assert free
+        assert free[0] == 0
+    if not pairs:
+        assert order == tuple(numbers)
