@@ -3,7 +3,7 @@
 import json
 from collections.abc import Collection, Sequence
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ampsm_engine import session_problems
 from ampsm_engine.cli.iteration_text import NONE, Notes, note_documents
@@ -15,6 +15,7 @@ from ampsm_engine.model import (
     TALLY_FIELDS,
     Fact,
     Iteration,
+    Merge,
     Session,
     Status,
     camel,
@@ -103,6 +104,12 @@ def _amiss_document(missing: str | None, conflict: bool, base_gone: bool) -> Doc
 def fact_document(fact: Fact) -> Document:
     """An entry of a session's history as JSON."""
     return _FACT.document(fact)
+
+
+def merge_document(merge: Merge) -> Document:
+    """An entry of the journal as JSON, without its plan, which only ampsm reads."""
+    members: Any = plain(merge)
+    return {name: value for name, value in members.items() if name != "plan"}
 
 
 def plain(value: object) -> object:

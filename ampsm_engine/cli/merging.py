@@ -162,7 +162,8 @@ def merge_command(references: tuple[str, ...], *, train: bool, script: str | Non
     if train:
         from ampsm_engine.cli import train as trains
 
-        return trains.run_train(references, given, script=script, as_json=as_json)
+        trains.refuse_options(given)
+        return trains.run_train(references, _options(given), script=script, yes=given["yes"], as_json=as_json)
     if script is not None:
         raise click.UsageError("--script goes with --train.")
     if len(references) > 1:
@@ -176,14 +177,13 @@ def merge_command(references: tuple[str, ...], *, train: bool, script: str | Non
             raise click.UsageError(f"--{name.replace('_', '-')} goes with --continue.")
     if ways:
         return _resume(reference, ways[0], given, as_json=as_json)
-    options = options_of(given)
+    options = _options(given)
     if options.squash and not options.message:
         raise click.UsageError("A message is needed: -m MSG (or --no-squash).")
     return _operate(reference, options, as_json=as_json, yes=given["yes"])
 
 
-def options_of(given: dict[str, Any]) -> "Options":
-    """What was asked for, from the options of the command."""
+def _options(given: dict[str, Any]) -> "Options":
     from ampsm_engine.merging.values import Options
 
     if given["pull_request"] and given["no_ff"]:
@@ -248,7 +248,7 @@ def _complete(engine: "Engine", session: "Session", act: "Act", label: str, *, y
         output.document(
             {
                 "session": session_document(engine, result.session.id),
-                "merge": merge_document(result.merge),
+                "merge": documents.merge_document(result.merge),
                 "commits": result.commits,
                 "checkouts": list(result.checkouts),
                 "published": documents.plain(result.published),
@@ -282,7 +282,7 @@ def _resume(reference: str, way: str, given: dict[str, Any], *, as_json: bool) -
     with diagnostics.working(f"Taking back what was done to {one_line(session.name)}"):
         merge = verb(engine, session.id)
     if as_json:
-        output.document({"session": session_document(engine, session.id), "merge": merge_document(merge)})
+        output.document({"session": session_document(engine, session.id), "merge": documents.merge_document(merge)})
     else:
         _print_reversal(merge, engine.store.facts.read(session_id=session.id)[before:])
     return diagnostics.OK
@@ -378,7 +378,7 @@ def _print_conflict_document(engine: "Engine", session_id: str, **more: object) 
     output.document(
         {
             "session": session_document(engine, session_id),
-            "merge": merge_document(found.merge),
+            "merge": documents.merge_document(found.merge),
             "conflicts": files,
             "resolved": list(found.resolved),
             "edited": list(found.edited),
@@ -388,9 +388,3 @@ def _print_conflict_document(engine: "Engine", session_id: str, **more: object) 
             **more,
         }
     )
-
-
-def merge_document(merge: "Merge") -> documents.Document:
-    """An entry of the journal as JSON, without its plan, which only ampsm reads."""
-    plain: Any = documents.plain(merge)
-    return {name: value for name, value in plain.items() if name != "plan"}

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ampsm_engine.cli import arguments, diagnostics, documents, output, tables
-from ampsm_engine.cli.merging import merge_document, options_of
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.root import Command
 from ampsm_engine.errors import Refused
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from ampsm_engine.merging.compatibility import Compatibility, Culprit, GuiltyLines
     from ampsm_engine.merging.radar import Radar, RadarPair
     from ampsm_engine.merging.train import TrainResult
+    from ampsm_engine.merging.values import Options
 
 TICK = 1.0
 """Seconds between two looks whether anything was written to the store."""
@@ -47,22 +47,24 @@ _NO_TRAIN = {
 """Options of `merge` that are for one session, as a message names them."""
 
 
-def run_train(references: Sequence[str], given: dict[str, Any], *, script: str | None, as_json: bool) -> int:
-    """Do what `ampsm merge A B C --train` asks for; the exit code."""
+def refuse_options(given: dict[str, Any]) -> None:
+    """Wrong usage when one of these options of `merge` is for one session alone."""
     for name, told in _NO_TRAIN.items():
         if given[name]:
             raise click.UsageError(f"{told} is for one session, and not for --train.")
-    options = options_of(given)
+
+
+def run_train(references: Sequence[str], options: "Options", *, script: str | None, yes: bool, as_json: bool) -> int:
+    """Do what `ampsm merge A B C --train` asks for; the exit code."""
     engine = arguments.open_engine()
     sessions = [arguments.target(engine, one) for one in references]
-    from dataclasses import replace
-
+    from ampsm_engine.lean_dataclass import replace
     from ampsm_engine.merging import train
     from ampsm_engine.merging.questions import ALL, Unanswered
 
     ids = [session.id for session in sessions]
-    again = _command(ids, given, script)
-    answered: tuple[str, ...] = (ALL,) if given["yes"] else ()
+    again = _command(ids, options, script)
+    answered: tuple[str, ...] = (ALL,) if yes else ()
     while True:
         try:
             with _interruptible():
@@ -83,12 +85,13 @@ def run_train(references: Sequence[str], given: dict[str, Any], *, script: str |
     return _train_code(result)
 
 
-def _command(ids: Sequence[str], given: dict[str, Any], script: str | None) -> str:
+def _command(ids: Sequence[str], options: "Options", script: str | None) -> str:
     words = ["ampsm", "merge", *ids, "--train"]
     words += ["--script", script] if script else []
-    words += ["--onto", given["onto"]] if given["onto"] else []
-    words += ["--manual", given["manual"]] if given["manual"] != "include" else []
-    words += [word for name, word in (("no_squash", "--no-squash"), ("no_ff", "--no-ff")) if given[name]]
+    words += ["--onto", options.onto] if options.onto else []
+    words += ["--manual", options.manual] if options.manual != "include" else []
+    words += [] if options.squash else ["--no-squash"]
+    words += [] if options.fast_forward else ["--no-ff"]
     return shlex.join(words)
 
 
@@ -118,7 +121,7 @@ def _train_document(engine: "Engine", result: "TrainResult") -> documents.Docume
         "scripts": list(result.scripts),
         "runs": result.runs,
         "landed": [
-            {"sessionId": one.session_id, "name": names[one.session_id], "merge": merge_document(one)}
+            {"sessionId": one.session_id, "name": names[one.session_id], "merge": documents.merge_document(one)}
             for one in result.landed
         ],
         "setAside": [

@@ -1,7 +1,6 @@
 """The work of several sessions put onto one base, one after the other, as objects only: no branch and no file moves."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ampsm_engine.context import Engine
@@ -12,6 +11,7 @@ from ampsm_engine.git.integrate.commit_writer import Writer
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.integrate.values import RewriteConflict
 from ampsm_engine.git.values import Repo
+from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.merging import preflight, preparation, questions, situation, steps
 from ampsm_engine.merging.journal import JournalPlan, Position
 from ampsm_engine.merging.questions import Question

@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from ampsm_engine import redact, timestamps
@@ -19,6 +18,7 @@ from ampsm_engine.git.integrate import line_changes
 from ampsm_engine.git.integrate.line_changes import Piece
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.home import PRIVATE_FOLDER, Home, write_private
+from ampsm_engine.lean_dataclass import asdict, dataclass, field, replace
 from ampsm_engine.merging import combination, radar, train, trial
 from ampsm_engine.merging.combination import Candidate, Combination, Link, Misfit, Unsquashable
 from ampsm_engine.merging.fault_search import Fault, Fitting, Sorting, last_good

@@ -7,8 +7,9 @@ one that contradicts itself included: what is landed has passed, and what is set
 """
 
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
 from typing import Generic, Protocol, TypeVar
+
+from ampsm_engine.lean_dataclass import dataclass, field
 
 T = TypeVar("T", bound=Hashable)
 """A candidate: no two are equal."""

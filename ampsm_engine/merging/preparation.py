@@ -1,12 +1,11 @@
 """What is made of a session before its work is brought anywhere: a message, commits without ampsm's own files."""
 
-from dataclasses import replace
-
 from ampsm_engine import redact
 from ampsm_engine.errors import Refused
 from ampsm_engine.git import commits, repository
 from ampsm_engine.git.integrate import commit_range, rewrite
 from ampsm_engine.git.integrate.object_store import ObjectStore
+from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.merging import publish
 from ampsm_engine.merging.situation import SessionSpan, Situation
 from ampsm_engine.merging.values import Options

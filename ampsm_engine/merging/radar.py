@@ -4,9 +4,9 @@ It marks what git would call a conflict: hunks that overlap, not files that both
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from ampsm_engine.context import Engine
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.merging import forecast
 from ampsm_engine.merging.forecast import SessionConflict, SessionConflicts
 from ampsm_engine.model import Session

@@ -7,7 +7,6 @@ Whoever is killed leaves the branch at such a commit: the same train again goes 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +16,7 @@ from ampsm_engine.git import repository
 from ampsm_engine.git.integrate import branch_move
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.values import Repo
+from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.merging import combination, landing, questions, trial
 from ampsm_engine.merging.combination import Candidate, Combination, Link, Unsquashable, Withdrawn
 from ampsm_engine.merging.fault_search import Fitting, Sorting, worst_case

@@ -10,7 +10,6 @@ import json
 import os
 import signal
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from ampsm_engine.errors import Failed
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.values import Repo
 from ampsm_engine.home import PRIVATE_FOLDER, Home, write_private
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.merging import scratch
 from ampsm_engine.merging.scratch import ScratchWorktree
 from ampsm_engine.plain_text import printable
