@@ -140,6 +140,10 @@ class Settings:
         """A setting that is on or off."""
         return bool(self[name])
 
+    def with_values(self, values: Mapping[str, Value]) -> "Settings":
+        """The same settings, some of them with another value."""
+        return Settings({**self.values, **values}, self.problems) if values else self
+
     @property
     def keys(self) -> dict[str, str]:
         """The table [keys]: keys by id, as the screens call them."""

@@ -95,9 +95,35 @@ class RunDirectory(NamedTuple):
         return self.path / "before.json"
 
     @property
+    def limits(self) -> Path:
+        """What holds for this iteration in place of the settings (JSON); only where a batch or a person said so."""
+        return self.path / "limits.json"
+
+    @property
     def outside(self) -> Path:
         """What changed outside of the session's worktree while amp ran (JSON)."""
         return self.path / "outside.json"
+
+
+class BatchDirectory(NamedTuple):
+    """What one batch needs on disk while it runs. Every file in it is private (0600)."""
+
+    path: Path
+
+    @property
+    def lease(self) -> Path:
+        """Locked by the coordinator of this batch for as long as it lives."""
+        return self.path / "lease"
+
+    @property
+    def items(self) -> Path:
+        """The items' specifications as they were typed (JSON by number): the store has them redacted."""
+        return self.path / "items.json"
+
+    @property
+    def log(self) -> Path:
+        """The log of its coordinators."""
+        return self.path / "batch.log"
 
 
 class Home(NamedTuple):
@@ -140,6 +166,15 @@ class Home(NamedTuple):
     def scratch(self) -> Path:
         """One file for each worktree in which a script judges what is not merged yet."""
         return self.root / "scratch"
+
+    @property
+    def batches(self) -> Path:
+        """The parent of the folders of batches."""
+        return self.root / "batches"
+
+    def batch(self, batch_id: str) -> BatchDirectory:
+        """The folder of one batch; it need not exist."""
+        return BatchDirectory(self.batches / batch_id)
 
     @property
     def news(self) -> Path:

@@ -32,6 +32,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "check": "train",
         "radar": "train",
     },
+    "Many at once": {"batch": "batch"},
     "Watching": {"watch": "watch", "status": "watch", "events": "watch"},
     "Numbers": {"metrics": "numbers", "export": "numbers", "report": "numbers"},
     "Cleaning up": {"rm": "removal", "trash": "removal", "repair": "maintenance"},

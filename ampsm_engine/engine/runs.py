@@ -17,7 +17,9 @@ from ampsm_engine.model import Iteration, State
 from ampsm_engine.naming import new_id
 from ampsm_engine.plain_text import plural
 from ampsm_engine.redact.rule import MARKER
+from ampsm_engine.store.batches import ItemAttempt
 from ampsm_engine.worker import launch, run_directory, slots
+from ampsm_engine.worker.run_directory import RunLimits
 
 SWEEP_EVERY = 2.0
 """Seconds between two sweeps for dead workers while a caller waits."""
@@ -35,14 +37,20 @@ def iterate(
     *,
     answers: Sequence[str] = (),
     resolves: str | None = None,
+    limits: RunLimits | None = None,
+    attempt: ItemAttempt | None = None,
+    quotes: bool = False,
 ) -> Iteration:
     """Queue an iteration and start a worker for it. Unfit when amp is missing, Refused for a bad prompt.
+
+    `limits` hold in place of the settings. `attempt`: the try of a batch's item that it is; no worker is started then.
+    `quotes`: the prompt quotes what was redacted already, markers and all.
 
     `answers`: the comments and rejections of a review that are in the prompt. Refused while a merge of the session
     is open, but for the iteration that resolves its conflicts (`resolves`: the merge's id).
     """
     content = command.check_prompt(prompt)
-    if not answers and resolves is None:  # what a review or a conflict quotes was redacted before a person read it
+    if not answers and resolves is None and not quotes:  # what a review or conflict quotes was redacted before
         check_unredacted(prompt)
     program.find(engine.settings, os.environ)
     git.version()  # too old a git is said now, not by a worker that finds it later
@@ -63,13 +71,18 @@ def iterate(
     # Prompt and record are on disk before the queue knows of it: a worker may come at once, and write its own record.
     write_private(run.prompt, content)
     run_directory.write_record(engine.home, session, iteration)
+    if limits is not None:
+        run_directory.write_limits(run, limits)
     try:
-        queued = store.queue.add(iteration, answers=answers, resolves=resolves)
+        queued = store.queue.add(iteration, answers=answers, resolves=resolves, attempt=attempt)
     except BaseException:
         run.prompt.unlink()
         run.record.unlink(missing_ok=True)
+        run.limits.unlink(missing_ok=True)
         run.path.rmdir()
         raise
+    if attempt is not None:
+        return queued
     try:
         launch.launch(engine.home)
     except Failed as reason:

@@ -29,11 +29,14 @@ def new(
     script: str | None = None,
     mode: str | None = None,
     run: bool = True,
+    origin: str | None = None,
+    is_ready: bool = False,
 ) -> tuple[Session, Iteration | None]:
     """Create a session with its branch and worktree and, with `run`, start its first iteration.
 
     All refusals come before anything is made; what fails later is undone: no row, branch or folder stays.
-    `engine` need not be ready: arguments that are refused leave not even a store behind.
+    `engine` need not be ready: arguments that are refused leave not even a store behind. `origin`: the batch item that
+    it is made for; Refused when that has a session already. `is_ready`: the engine is, and nothing has to be recovered.
     """
     engine.check_repository(path)
     _check(engine, prompt, name, run=run)
@@ -42,7 +45,8 @@ def new(
     title = _safe_title(name, prompt)
     repo = repository.locate(path)
     start = repository.base(repo, base)
-    startup.make_ready(engine)
+    if not is_ready:
+        startup.make_ready(engine)
     session_id = new_id()
     with creation(engine.home, session_id, repo.root, start.commit) as made:
         moment = datetime.now(UTC).astimezone()
@@ -62,6 +66,7 @@ def new(
                 script_command=script or None,
                 model_override=mode or engine.settings.text("amp.mode") or None,
                 branch_made_by="ampsm",
+                origin=origin,
             )
             context = _context_of(session)
             if run:

@@ -9,6 +9,7 @@ the same step one is told that it came too late, and who comes after a death kno
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from ampsm_engine import timestamps
 from ampsm_engine.errors import NotFound, Refused
@@ -16,7 +17,7 @@ from ampsm_engine.lean_dataclass import asdict
 from ampsm_engine.model import Batch, BatchItem, BatchProgress, BatchState, BatchTry, ItemState, TryKind
 from ampsm_engine.naming import LEAST_OF_AN_ID
 from ampsm_engine.store import records, rows
-from ampsm_engine.store.connection import StorePart
+from ampsm_engine.store.connection import Database, StorePart
 from ampsm_engine.store.lazy_tables import tables
 
 BATCHES = f'SELECT {rows.BATCH_COLUMNS} FROM "batchRuns" b'
@@ -31,11 +32,41 @@ SELECT coalesce(sum(i."tokenUsage"), 0) FROM "batchItems" n JOIN iterations i ON
  WHERE n."batchId" = ?
 """
 
+# What a thread cost since it began: of its answers the newest counts.
+_SPENT = """
+SELECT sum(q.micros) FROM "costQueries" q WHERE q.number IN (
+    SELECT max(c.number) FROM "costQueries" c JOIN iterations i ON i.id = c."iterationId"
+      JOIN "batchItems" n ON n."sessionId" = i."sessionId"
+     WHERE n."batchId" = ? AND c.micros IS NOT NULL GROUP BY c."threadId")
+"""
+
 _BATCH_FIXED = frozenset({"id", "created_at", "plan"})
 _ITEM_FIXED = frozenset({"id", "batch_id", "number", "state"})
 
 LEAST_ENDED = 3
 """Items that must have ended before the time that the rest takes can be told."""
+
+
+class ItemAttempt(NamedTuple):
+    """A try of an item that is about to be made, and the step at which the item stands then."""
+
+    item_id: str
+    step: str
+    kind: TryKind
+
+
+def enter_try(db: Database, attempt: ItemAttempt, iteration_id: str | None) -> BatchTry:
+    """Enter a try, inside `writing()`; Refused unless its item runs, is at that step and has no try under way."""
+    found = db.select(f"{ITEMS} WHERE n.id = ?", (attempt.item_id,))
+    item = rows.batch_item(found[0]) if found else None
+    if item is None or item.state is not ItemState.RUNNING or item.step != attempt.step:
+        raise Refused(f"The item {attempt.item_id} is not at the step {attempt.step!r} any more.", "ampsm batch ls")
+    if db.select(f'{TRIES} WHERE t."itemId" = ? AND t."endedAt" IS NULL', (item.id,)):
+        raise Refused(f"The item {item.id} is being tried already.", f"ampsm batch status {item.batch_id}")
+    begun = BatchTry(item.id, item.tries + 1, attempt.kind, timestamps.now(), iteration_id)
+    db.execute(tables.BatchTryRow.insert(**asdict(begun)))
+    db.execute(tables.BatchItemRow.update(tries=begun.number).where(tables.BatchItemRow.id == item.id))
+    return begun
 
 
 class Batches(StorePart):
@@ -73,9 +104,9 @@ class Batches(StorePart):
         """
         wanted = reference.strip()
         every = self.all()
-        for exact in (lambda one: one.id == wanted, lambda one: one.name == wanted):
-            if found := [one for one in every if exact(one)]:
-                return found[0]
+        exact = [one for one in every if one.id == wanted] or [one for one in every if one.name == wanted]
+        if exact:
+            return exact[0]
         begun = [
             one
             for one in every
@@ -103,8 +134,9 @@ class Batches(StorePart):
             batch = self.get(batch_id)
             if batch.state not in (BatchState.RUNNING, BatchState.STOPPING):
                 return False
-            values = {"state": state, "ended_at": timestamps.now(), "wait_until": None, "stop_requested": ""}
-            changed = tables.changes(tables.BatchRow, values | {"wait_reason": reason}, fixed=_BATCH_FIXED)
+            values: dict[str, object] = {"state": state, "ended_at": timestamps.now(), "wait_until": None}
+            values |= {"stop_requested": "", "wait_reason": reason}
+            changed = tables.changes(tables.BatchRow, values, fixed=_BATCH_FIXED)
             self._db.execute(tables.BatchRow.update(changed).where(tables.BatchRow.id == batch_id))
             text = f"{batch.id} {batch.name} {state}" + (f": {reason}" if reason else "")
             records.note(self._db, "batch-ended", text)
@@ -125,20 +157,18 @@ class Batches(StorePart):
         raise NotFound(f"There is no item {item_id}.", "ampsm batch ls")
 
     def move_item(
-        self, item_id: str, before: Sequence[ItemState], after: ItemState, *, step: str | None = None, **columns: object
+        self, item_id: str, before: Sequence[ItemState], after: ItemState, *, at: str | None = None, **columns: object
     ) -> bool:
-        """Bring an item from one of some states, and with `step` from that step only, into another; whether it was.
+        """Bring an item from one of some states, and with `at` from that step only, into another; whether it was.
 
-        `columns` change with it; a new step goes there as `to_step`. NotFound.
+        `columns` change with it. NotFound.
         """
-        if "to_step" in columns:
-            columns["step"] = columns.pop("to_step")
         changed = tables.changes(tables.BatchItemRow, columns, fixed=_ITEM_FIXED)
+        changed |= tables.changes(tables.BatchItemRow, {"state": after}, fixed=frozenset())
         with self._db.writing():
             item = self.item(item_id)
-            if item.state not in before or (step is not None and item.step != step):
+            if item.state not in before or (at is not None and item.step != at):
                 return False
-            changed |= tables.changes(tables.BatchItemRow, {"state": after}, fixed=frozenset())
             self._db.execute(tables.BatchItemRow.update(changed).where(tables.BatchItemRow.id == item_id))
             return True
 
@@ -161,23 +191,40 @@ class Batches(StorePart):
             found.setdefault(read.item_id, []).append(read)
         return {item_id: tuple(tries) for item_id, tries in found.items()}
 
-    def begin_try(self, item_id: str, kind: TryKind, *, iteration_id: str | None = None) -> BatchTry:
-        """Enter one more try of an item, before it is made; NotFound."""
+    def begin_try(self, attempt: ItemAttempt) -> BatchTry:
+        """Enter a try that is no iteration, before it is made; Refused as `enter_try`."""
         with self._db.writing():
-            item = self.item(item_id)
-            begun = BatchTry(item_id, item.tries + 1, kind, timestamps.now(), iteration_id)
-            self._db.execute(tables.BatchTryRow.insert(**asdict(begun)))
-            counted = tables.BatchItemRow.update(tries=begun.number)
-            self._db.execute(counted.where(tables.BatchItemRow.id == item_id))
-            return begun
+            return enter_try(self._db, attempt, None)
 
-    def end_try(self, item_id: str, number: int, outcome: str, error: str | None = None) -> bool:
-        """Enter how a try ended; whether it was open until then."""
+    def end_try(
+        self,
+        ended: BatchTry,
+        outcome: str,
+        error: str | None = None,
+        *,
+        after: ItemState = ItemState.RUNNING,
+        **columns: object,
+    ) -> bool:
+        """Enter how a try ended, and what its item is then, all at once; whether the try was under way until then."""
         row = tables.BatchTryRow
+        changed = tables.changes(tables.BatchItemRow, columns, fixed=_ITEM_FIXED)
+        changed |= tables.changes(tables.BatchItemRow, {"state": after}, fixed=frozenset())
         with self._db.writing():
-            ended = row.update(ended_at=timestamps.now(), outcome=outcome, error=error)
-            this = (row.item_id == item_id) & (row.number == number) & row.ended_at.is_null()
-            return self._db.execute(ended.where(this)) > 0
+            ending = row.update(ended_at=timestamps.now(), outcome=outcome, error=error)
+            this = (row.item_id == ended.item_id) & (row.number == ended.number) & row.ended_at.is_null()
+            if not self._db.execute(ending.where(this)):
+                return False
+            self._db.execute(tables.BatchItemRow.update(changed).where(tables.BatchItemRow.id == ended.item_id))
+            return True
+
+    def sessions_in_queue(self, batch_id: str) -> tuple[str, ...]:
+        """The sessions of a batch that have an iteration in the queue which is a try under way: not begun yet."""
+        found = self._db.select(
+            'SELECT i."sessionId" FROM iterations i JOIN "batchTries" t ON t."iterationId" = i.id'
+            ' JOIN "batchItems" n ON n.id = t."itemId" WHERE n."batchId" = ? AND i.state = \'queued\'',
+            (batch_id,),
+        )
+        return tuple(str(session_id) for (session_id,) in found)
 
     def remove(self, batch_id: str) -> None:
         """Remove a batch with its items and tries; its sessions stay, nobody's. NotFound; Refused at work."""
@@ -194,6 +241,11 @@ class Batches(StorePart):
             self._db.execute(tables.BatchItemRow.delete().where(tables.BatchItemRow.batch_id == batch_id))
             self._db.execute(tables.BatchRow.delete().where(tables.BatchRow.id == batch_id))
             records.note(self._db, "batch-removed", f"{batch.id} {batch.name}")
+
+    def spent(self, batch_id: str) -> int | None:
+        """What the threads of a batch cost by amp's own word, in millionths of a dollar; None while it said nothing."""
+        ((micros,),) = self._db.select(_SPENT, (batch_id,))
+        return None if micros is None else int(micros)
 
     def progress(self, batch_id: str) -> BatchProgress:
         """How far a batch has come; NotFound."""

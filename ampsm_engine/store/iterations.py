@@ -1,22 +1,34 @@
 """Iterations, from the queue to the settled one: added, claimed, stopped, recorded while amp works, settled."""
 
+import json
 from collections.abc import Callable, Sequence
 
 from ampsm_engine import lifecycle, naming, timestamps
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import Iteration, Outcome, State, Status, Tally, ToolCall
-from ampsm_engine.store import records, reviews, rows
+from ampsm_engine.store import batches, records, reviews, rows
 from ampsm_engine.store.connection import StorePart
 from ampsm_engine.store.lazy_tables import tables
 
-# In the order of their coming (a row number only grows while its row is there), one at a time for each session.
+# In the order of their coming (a row number only grows while its row is there), one at a time for each session. What a
+# person asked for comes before what a batch has queued; of a batch no more run at once than its plan allows, and none
+# while it waits for a rate limit's end or is being stopped.
 _NEXT = """
 SELECT i.id FROM iterations i JOIN sessions s ON s.id = i."sessionId"
+  LEFT JOIN "batchTries" t ON t."iterationId" = i.id
+  LEFT JOIN "batchItems" n ON n.id = t."itemId"
+  LEFT JOIN "batchRuns" b ON b.id = n."batchId"
  WHERE i.state = 'queued' AND s."trashedAt" IS NULL
    AND NOT EXISTS (SELECT 1 FROM iterations a
                     WHERE a."sessionId" = i."sessionId" AND a.state IN ('running', 'settling'))
- ORDER BY i.rowid LIMIT 1
+   AND (b.id IS NULL
+        OR (b.state = 'running' AND coalesce(b."waitUntil", '') <= ?
+            AND b.concurrency > (SELECT count(*) FROM iterations a
+                                   JOIN "batchTries" u ON u."iterationId" = a.id
+                                   JOIN "batchItems" m ON m.id = u."itemId"
+                                  WHERE m."batchId" = b.id AND a.state IN ('running', 'settling'))))
+ ORDER BY b.id IS NOT NULL, i.rowid LIMIT 1
 """
 
 
@@ -34,6 +46,13 @@ class Iterations(StorePart):
     def of_sessions(self, session_ids: Sequence[str]) -> dict[str, tuple[Iteration, ...]]:
         """The iterations of many sessions by number, in one question; every id asked for is in the answer."""
         return records.iterations_of(self._db, session_ids)
+
+    def states(self, iteration_ids: Sequence[str]) -> dict[str, State]:
+        """The states of some iterations by id; one that is not there any more is not in the answer."""
+        where = "SELECT id, state FROM iterations WHERE id IN (SELECT value FROM json_each(?))"
+        known = {str(state): state for state in State}
+        found = self._db.select(where, (json.dumps(list(iteration_ids)),)) if iteration_ids else []
+        return {iteration_id: known.get(state, State.SETTLED) for iteration_id, state in found}
 
     def unsettled(self) -> tuple[Iteration, ...]:
         """The iterations that run or settle, oldest first."""
@@ -149,10 +168,18 @@ class IterationQueue(StorePart):
         )
         return int(count)
 
-    def add(self, iteration: Iteration, *, resolves: str | None = None, answers: Sequence[str] = ()) -> Iteration:
+    def add(
+        self,
+        iteration: Iteration,
+        *,
+        resolves: str | None = None,
+        answers: Sequence[str] = (),
+        attempt: batches.ItemAttempt | None = None,
+    ) -> Iteration:
         """Add an iteration to its session's queue and answer it with its number. Fact: queued.
 
         `answers` are ids of comments and rejections that its prompt tells of: they count as sent from now on.
+        `attempt`: the try of a batch item that it is, entered with it; Refused when that was made already.
         NotFound without its session; Refused when that is in the trash, when the iteration is not queued, and while
         a merge of the session is open: but for the one that resolves its conflicts (`resolves`: the merge's id).
         """
@@ -169,6 +196,8 @@ class IterationQueue(StorePart):
             self._db.execute(tables.IterationRow.insert(**records.iteration_columns(queued)))
             if answers:
                 reviews.bind(self._db, session.id, queued.id, answers)
+            if attempt:
+                batches.enter_try(self._db, attempt, queued.id)
             stored = records.iteration(self._db, queued.id)
             # Of the stored prompt: cut in two, a secret would not be known as one.
             records.note_on(self._db, stored, "queued", f"iteration {number}: {naming.session_name(stored.prompt)}")
@@ -176,7 +205,7 @@ class IterationQueue(StorePart):
 
     def has_claimable(self) -> bool:
         """Whether a worker would find something to claim now."""
-        return bool(self._db.select(_NEXT))
+        return bool(self._db.select(_NEXT, (timestamps.now(),)))
 
     def claim(self) -> Iteration | None:
         """Claim the oldest queued iteration whose session has none at work; None when there is none.
@@ -184,8 +213,8 @@ class IterationQueue(StorePart):
         It runs from now on, and so does its session. Fact: started.
         """
         with self._db.writing():
-            for (iteration_id,) in self._db.select(_NEXT):
-                now = timestamps.now()
+            now = timestamps.now()
+            for (iteration_id,) in self._db.select(_NEXT, (now,)):
                 before = records.move_iteration(self._db, iteration_id, State.RUNNING, start_time=now, activity=None)
                 records.change_session(self._db, before.session_id, status=Status.RUNNING, last_run=now)
                 records.note_on(self._db, before, "started", f"iteration {before.number}")

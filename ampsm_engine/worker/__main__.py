@@ -20,7 +20,7 @@ from ampsm_engine.home import Home, home
 from ampsm_engine.lean_dataclass import dataclass, field
 from ampsm_engine.model import Iteration, Outcome, State
 from ampsm_engine.store import PATIENCE, PatientStore, is_passing
-from ampsm_engine.worker import cost, launch, slots
+from ampsm_engine.worker import cost, launch, run_directory, slots
 from ampsm_engine.worker.phases import StopRequest
 from ampsm_engine.worker.run import Run
 from ampsm_engine.worker.settle import settle
@@ -107,8 +107,8 @@ class Worker:
         if iteration is None or lease is None:
             return False
         with lease:
-            if self.store.queue.has_claimable():  # others may be able to run beside this one
-                launch.launch(self.home)
+            # Others may be able to run beside this one.
+            launch.launch_if_needed(self.home, self.store, int(self.settings.number("slots")))
             await self._look_after(iteration, adopted=False)
         return True
 
@@ -116,14 +116,16 @@ class Worker:
         """Run and settle one iteration; whatever goes wrong, it ends settled and said so."""
         self._say(f"{'adopts' if adopted else 'runs'} {iteration.id}")
         stop = StopRequest(self._follower, iteration.id)
-        run = Run(self.home, self.store, self.settings, iteration, stop)
+        limits = run_directory.read_limits(self.home.run(iteration.id))
+        settings = self.settings.with_values(limits.settings)
+        run = Run(self.home, self.store, settings, iteration, stop, limits)
         try:
             if adopted:
                 await run.await_abandoned()
             if iteration.state is State.RUNNING and not await run.until_ended(adopted=adopted):
                 self._say(f"puts {iteration.id} back into the queue: amp was never started")
                 return
-            await settle(self.home, self.store, self.settings, stop, said=run.said)
+            await settle(self.home, self.store, settings, stop, said=run.said, has_script=limits.script)
         except Exception as reason:
             first = self._trouble.setdefault(iteration.id, time.monotonic())
             if is_passing(reason) and time.monotonic() - first < PATIENCE:
@@ -169,6 +171,7 @@ def main() -> None:
     store = PatientStore(place.database)
     store.open()
     asyncio.run(work(Worker(place, store, load(config_path()))))
+    launch.sweep_batches(place, store)  # where its coordinator died, nobody else may come for hours
 
 
 async def work(worker: Worker) -> None:

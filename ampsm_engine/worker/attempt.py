@@ -134,6 +134,8 @@ class Reason(StrEnum):
     SILENT = "silent"
     LOST = "lost-connection"
     LOGIN = "login"
+    TOKENS = "tokens"
+    """It has used all the tokens that it may."""
     LINGERING = "lingering"
     """Its result is there, but it does not exit."""
 
@@ -152,6 +154,7 @@ class AmpMonitor:
     stop: StopRequest
     report_silence: Callable[[float], None]
     """Is called with the seconds that amp has been silent for, once for each long silence."""
+    most_tokens: int | None = None
     _growth: asyncio.Event = field(default_factory=asyncio.Event)
     _recorded_at: float = 0.0
     _recorded: tuple[int, str | None, str | None] = (-1, None, None)
@@ -169,6 +172,7 @@ class AmpMonitor:
                     Reason.LOGIN: self._login(),
                     Reason.LINGERING: self._silence(self._after_result),
                     Reason.TIMEOUT: self._time_limit(),
+                    Reason.TOKENS: self._token_limit(),
                     Reason.LOST: self._lost_connection(),
                     Reason.SILENT: self._silence(self._before_end),
                 }
@@ -232,6 +236,11 @@ class AmpMonitor:
             if left <= 0 and self.said.fold.result is None:  # with its result there, it only lingers
                 return
             await asyncio.sleep(min(max(left, QUIET_TICK), CLOCK_EVERY))
+
+    async def _token_limit(self) -> None:
+        limit = math.inf if self.most_tokens is None else self.most_tokens
+        while (self.said.fold.tally.token_usage or 0) < limit or self.said.fold.result is not None:
+            await self._growth.wait()
 
     async def _lost_connection(self) -> None:
         while True:

@@ -56,6 +56,8 @@ def _news(store: Store, iteration_id: str) -> News | None:
     """What the end is to a person: nothing while the session goes on with its queue, unless it failed."""
     iteration = store.iterations.get(iteration_id)
     session = store.sessions.get(iteration.session_id)
+    if session.origin is not None and not store.batches.item(session.origin).state.is_final:
+        return None  # its batch looks after it, and tells its own end
     kind = notices.kind_of(iteration.outcome, iteration.test_result, session.status)
     goes_on = any(one.state is State.QUEUED for one in store.iterations.of(session.id))
     if kind is NoticeKind.NEEDS_INPUT and store.merges.open_of(session.id) is not None:

@@ -1,12 +1,14 @@
-"""Starting workers, and finding what a dead one left. Light: every command calls `sweep`."""
+"""Starting workers and coordinators, and finding what dead ones left. Light: every command calls `sweep`."""
 
 import os
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ampsm_engine import file_lock
 from ampsm_engine.errors import Failed
-from ampsm_engine.home import GIT_OWNER_MARK, RUN_MARK, Home, open_private
+from ampsm_engine.home import GIT_OWNER_MARK, PRIVATE_FOLDER, RUN_MARK, Home, open_private
 from ampsm_engine.store import Store
 from ampsm_engine.worker import slots
 
@@ -22,22 +24,65 @@ CLAIM_PATIENCE = 1.0
 STARTING = 10.0
 """Seconds that a worker counts as on its way to what it was started for; on a busy machine it needs two or three."""
 
+AT_ONCE = 1.5
+"""Seconds in which who finds work for a worker starts no second one: the first starts the next when it has claimed."""
+
 _launched: "list[tuple[subprocess.Popen[bytes], float]]" = []
 """Workers started by this process and when, kept so that a long-lived one reaps them."""
+
+_coordinators: "dict[str, tuple[subprocess.Popen[bytes], float]]" = {}
+"""The same of coordinators, by the id of their batch."""
 
 
 def launch(home: Home) -> None:
     """Start one detached worker: a session of its own, no terminal, nothing inherited but the environment."""
+    _launched.append((_detached(home, ["ampsm_engine.worker"], _log(home.worker_log), "worker"), time.monotonic()))
+
+
+def launch_if_needed(home: Home, store: Store, slot_count: int) -> bool:
+    """Start a worker when something waits that nobody of those who live can take; whether one was started."""
+    if not store.queue.has_claimable():
+        return False
+    free = slots.slot(home, slot_count)
+    if free is None:  # each of those at work claims the next when it is done
+        return False
+    free.release()
+    if _starting(AT_ONCE):
+        return False
+    launch(home)
+    return True
+
+
+def launch_coordinator(home: Home, batch_id: str) -> None:
+    """Start a coordinator for a batch, detached like a worker."""
+    folder = home.batch(batch_id)
+    folder.path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    started = _detached(home, ["ampsm_engine.batch", batch_id], _log(folder.log), "coordinator")
+    _coordinators[batch_id] = started, time.monotonic()
+
+
+def sweep_batches(home: Home, store: Store) -> int:
+    """Start a coordinator for each active batch that has none; answers how many. One question mostly."""
+    started = 0
+    for batch in store.batches.active():
+        process, since = _coordinators.get(batch.id, (None, 0.0))
+        on_its_way = process is not None and process.poll() is None and time.monotonic() - since < STARTING
+        if not on_its_way and not file_lock.is_held(home.batch(batch.id).lease):
+            launch_coordinator(home, batch.id)
+            started += 1
+    return started
+
+
+def _detached(home: Home, module: list[str], log: int, what: str) -> "subprocess.Popen[bytes]":
     import subprocess  # most commands start nobody
 
     environment = os.environ | {"AMPSM_HOME": str(home.root), "AMPSM_DB_PATH": str(home.database)}
     # Started by an agent inside an iteration, or by a hook, the worker must not be taken for something left of those.
     environment.pop(RUN_MARK, None)
     environment.pop(GIT_OWNER_MARK, None)
-    log = _log(home)
     try:
-        worker = subprocess.Popen(
-            [sys.executable, "-P", "-m", "ampsm_engine.worker"],
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", *module],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -46,31 +91,30 @@ def launch(home: Home) -> None:
             start_new_session=True,
         )
     except OSError as reason:
-        message = f"No worker could be started: {reason.strerror}."
+        message = f"No {what} could be started: {reason.strerror}."
         raise Failed(message, "ampsm doctor") from reason
     finally:
         os.close(log)
-    _launched.append((worker, time.monotonic()))
 
 
-def _starting() -> int:
-    """How many workers of this process live and have only just been started."""
+def _starting(seconds: float = STARTING) -> int:
+    """How many workers of this process live and were started in the last seconds."""
     _launched[:] = [(worker, since) for worker, since in _launched if worker.poll() is None]
-    return sum(time.monotonic() - since < STARTING for _, since in _launched)
+    return sum(time.monotonic() - since < seconds for _, since in _launched)
 
 
-def _log(home: Home) -> int:
-    """The worker's log; nowhere, when it cannot be written: no reason not to work."""
+def _log(path: Path) -> int:
+    """A log; nowhere, when it cannot be written: no reason not to work."""
     try:
-        if home.worker_log.exists() and home.worker_log.stat().st_size > LOG_LIMIT:
-            home.worker_log.replace(home.worker_log.with_suffix(".log.old"))
-        return open_private(home.worker_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        if path.exists() and path.stat().st_size > LOG_LIMIT:
+            path.replace(path.with_suffix(".log.old"))
+        return open_private(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     except OSError:
         return os.open(os.devnull, os.O_WRONLY)
 
 
 def sweep(home: Home, store: Store, slot_count: int) -> int:
-    """Start a worker for each iteration that lost its own, and for a queue that nobody serves.
+    """Start a worker for each iteration that lost its own and for a queue that nobody serves, and coordinators.
 
     Answers how many were started. Costs two small queries when there is nothing to do. Who sweeps again and again
     starts no second worker beside one that is still on its way: a worker that cannot start would fill the machine.
@@ -88,4 +132,4 @@ def sweep(home: Home, store: Store, slot_count: int) -> int:
     wanted = max(0, wanted - _starting()) if wanted else 0
     for _ in range(wanted):
         launch(home)
-    return wanted
+    return wanted + sweep_batches(home, store)

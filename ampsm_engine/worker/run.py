@@ -22,13 +22,14 @@ from ampsm_engine.errors import AmpsmError, Failed, Refused, Unfit
 from ampsm_engine.git import changes, commits, hand_edits, hooks, lock, orphaned_processes, repository
 from ampsm_engine.git.hand_edits import HandEdits
 from ampsm_engine.home import Home, RunDirectory
-from ampsm_engine.lean_dataclass import dataclass, replace
+from ampsm_engine.lean_dataclass import dataclass, field, replace
 from ampsm_engine.model import Iteration, Outcome, Session, State
 from ampsm_engine.notices import News, NoticeKind
 from ampsm_engine.store import PATIENCE, PatientStore, is_passing
 from ampsm_engine.worker import agent_context, attempt, commit_message, desktop_notices, outside, run_directory
 from ampsm_engine.worker.attempt import AmpMonitor, Reason
 from ampsm_engine.worker.phases import Phases, StopRequest, note
+from ampsm_engine.worker.run_directory import RunLimits
 from ampsm_engine.worker.settle import mixed_edits
 
 PAUSE = 0.25
@@ -50,6 +51,7 @@ class Run:
     settings: Settings
     iteration: Iteration
     stop: StopRequest
+    limits: RunLimits = field(default_factory=RunLimits)
     child: Child | None = None
     said: Transcript | None = None
     """The whole stream, read and recorded to its end; None until amp has ended."""
@@ -195,12 +197,16 @@ class Run:
     async def _attempt(self) -> failures.Ending:
         """Follow amp until it is gone; how that attempt ended."""
         said = Transcript(self.directory)
-        monitor = AmpMonitor(said, self.store, self.settings, self.iteration, self.stop, self._report_silence)
+        monitor = AmpMonitor(
+            said, self.store, self.settings, self.iteration, self.stop, self._report_silence, self.limits.tokens
+        )
         reason = await monitor.until_gone(self.child) if self.child else None
         attempt.end_strays(self.iteration.id, self.settings)
         said.read_to_end()
         monitor.record()
         self.said = said
+        if reason is Reason.TOKENS:
+            return failures.over_limit(said.fold.tally.token_usage or 0, self.limits.tokens or 0)
         return failures.classify(
             we_stopped=reason is Reason.STOP or (reason is None and self.stop.is_made()),
             timed_out=reason is Reason.TIMEOUT,

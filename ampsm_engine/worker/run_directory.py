@@ -14,7 +14,7 @@ from typing import Any
 from ampsm_engine import redact
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.home import Home, RunDirectory, write_private
-from ampsm_engine.lean_dataclass import asdict, dataclass, fields
+from ampsm_engine.lean_dataclass import asdict, dataclass, field, fields
 from ampsm_engine.model import Iteration, Outcome, ScriptResult, Session, State, Status, Tally
 
 STDERR_KEPT = 1 << 16
@@ -57,9 +57,34 @@ def read_record(run: RunDirectory) -> RunRecord | None:
         return None
 
 
+@dataclass(frozen=True, slots=True)
+class RunLimits:
+    """What holds for one iteration in place of the settings, whichever worker runs it."""
+
+    settings: Mapping[str, float] = field(default_factory=dict)
+    """Settings by name."""
+    tokens: int | None = None
+    """The tokens at which amp is stopped; None: no limit."""
+    script: bool = True
+    """Whether the session's script judges it."""
+
+
+def write_limits(run: RunDirectory, limits: RunLimits) -> None:
+    """Write the limits of an iteration, before it is queued."""
+    write_private(run.limits, json.dumps(asdict(limits)).encode(), lasting=False)
+
+
+def read_limits(run: RunDirectory) -> RunLimits:
+    """The limits of an iteration; where none can be read, the settings alone hold."""
+    try:
+        return RunLimits(**_known(RunLimits, json.loads(run.limits.read_bytes())))
+    except (OSError, ValueError, TypeError, AttributeError):
+        return RunLimits()
+
+
 def _known(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
     """The values of the fields that this version knows."""
-    names = {field.name for field in fields(kind)}
+    names = {one.name for one in fields(kind)}
     return {name: value for name, value in values.items() if name in names}
 
 

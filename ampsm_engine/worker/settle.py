@@ -35,14 +35,17 @@ async def settle(
     *,
     said: Transcript | None = None,
     trouble: AmpsmError | None = None,
+    has_script: bool = True,
 ) -> None:
     """Bring an iteration from `settling` to `settled`.
 
     `said`: the stream, where the caller has read it to its end. `trouble`: only the end is written, with this reason.
+    `has_script`: whether the session's script is to judge this iteration.
     """
     iteration = store.iterations.get(stop.iteration_id)
     session = store.sessions.get(iteration.session_id)
-    it = Settlement(store, settings, stop, session, iteration, home.run(iteration.id), Phases(stop, settings))
+    phases = Phases(stop, settings)
+    it = Settlement(store, settings, stop, session, iteration, home.run(iteration.id), phases, has_script=has_script)
     it.facts += await it.phases.run("settling", outside.facts, home, store, session, iteration)
     if trouble is None:
         await it.judge_work(said)
@@ -69,6 +72,7 @@ class Settlement:
     commit_refused: bool = False
     called_off: str = ""
     """What a stop kept from coming to its end after amp had ended; empty when nothing was."""
+    has_script: bool = True
 
     @property
     def worktree(self) -> Path:
@@ -210,7 +214,7 @@ class Settlement:
         """The session's script judges what amp finished; a failed amp has nothing to be judged."""
         text, iteration = self.session.script_command, self.iteration
         wanted = iteration.outcome is Outcome.DONE and iteration.test_result is None and self.worktree.is_dir()
-        if not (wanted and text):
+        if not (wanted and text and self.has_script):
             return
         if self.called_off or self.stop.is_made():
             self.called_off = self.called_off or "the script was not run"

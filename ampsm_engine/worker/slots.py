@@ -61,6 +61,11 @@ def slot(home: Home, slots: int) -> Lock | None:
     return None
 
 
+def count_free(home: Home, slots: int) -> int:
+    """How many of N slots nobody holds."""
+    return sum(not file_lock.is_held(home.slots / str(number)) for number in range(1, slots + 1))
+
+
 def lease(run: RunDirectory, *, wait: bool = False) -> Lock | None:
     """The sole right to look after an iteration; None while somebody living holds it.
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.model import Batch, BatchItem, BatchState, ItemState, State, TryKind
+from ampsm_engine.model import Batch, BatchItem, BatchState, ItemState, Outcome, State, Status, TryKind
 from ampsm_engine.store import Store
+from ampsm_engine.store.batches import ItemAttempt
 from tests.store.values import a_session, an_iteration, ended, start
 
 SECRET = "sk-ant-api03-" + "a1B2" * 22 + "AA"
@@ -56,7 +57,7 @@ def test_of_many_who_take_one_step_one_is_told_that_it_may(store: Store) -> None
         from ampsm_engine.model import ItemState
         sys.stdin.readline()
         store = Store(Path(sys.argv[1]))
-        print(store.batches.move_item("b1-1", [ItemState.QUEUED], ItemState.RUNNING, step="", to_step="prompt"))
+        print(store.batches.move_item("b1-1", [ItemState.QUEUED], ItemState.RUNNING, at="", step="prompt"))
     """
     processes = [start(take, store.path) for _ in range(4)]
     for process in processes:
@@ -77,13 +78,19 @@ def test_an_item_has_one_session_for_ever(store: Store) -> None:
 
 
 def test_each_try_is_a_row_and_ends_once(store: Store) -> None:
-    store.batches.start(a_batch(), (an_item(),))
+    store.batches.start(a_batch(), (an_item(state=ItemState.RUNNING, step="prompt"),))
     store.sessions.add(a_session())
-    store.queue.add(an_iteration())
-    first = store.batches.begin_try("b1-1", TryKind.PROMPT, iteration_id="i1")
-    assert store.batches.end_try("b1-1", first.number, "error", "overloaded")
-    assert not store.batches.end_try("b1-1", first.number, "pass")
-    store.batches.begin_try("b1-1", TryKind.MERGE)
+    attempt = ItemAttempt("b1-1", "prompt", TryKind.PROMPT)
+    store.queue.add(an_iteration(), attempt=attempt)
+    with pytest.raises(Refused, match="already"):
+        store.queue.add(an_iteration("i2"), attempt=attempt)
+    assert [one.id for one in store.iterations.of("s1")] == ["i1"]
+    (first,) = store.batches.tries("b1-1")
+    assert store.batches.end_try(first, "error", "overloaded", step="merge")
+    assert not store.batches.end_try(first, "pass")
+    with pytest.raises(Refused, match="step"):
+        store.queue.add(an_iteration("i2"), attempt=attempt)
+    store.batches.begin_try(ItemAttempt("b1-1", "merge", TryKind.MERGE))
     assert [(one.number, one.kind, one.outcome) for one in store.batches.tries("b1-1")] == [
         (1, TryKind.PROMPT, "error"),
         (2, TryKind.MERGE, None),
@@ -91,6 +98,37 @@ def test_each_try_is_a_row_and_ends_once(store: Store) -> None:
     assert store.batches.item("b1-1").tries == 2
     store.queue.drop("i1")
     assert store.batches.tries("b1-1")[0].iteration_id is None, "the history of the try stays"
+
+
+def queue_three(store: Store, **batch: object) -> None:
+    """Two items of a batch, queued before what a person asked for."""
+    items = [an_item(number, state=ItemState.RUNNING, step="prompt") for number in (1, 2)]
+    store.batches.start(a_batch(**batch), items)
+    for number in (1, 2, 3):
+        store.sessions.add(a_session(f"s{number}"))
+    for number in (1, 2):
+        attempt = ItemAttempt(f"b1-{number}", "prompt", TryKind.PROMPT)
+        store.queue.add(an_iteration(f"i{number}", f"s{number}"), attempt=attempt)
+    store.queue.add(an_iteration("i3", "s3"))
+
+
+def claimed(store: Store) -> list[str]:
+    return [one.id for one in iter(store.queue.claim, None)]
+
+
+def test_a_person_comes_before_a_batch_which_keeps_to_its_concurrency(store: Store) -> None:
+    queue_three(store, concurrency=1)
+    assert claimed(store) == ["i3", "i1"]
+    store.iterations.begin_settling("i1", outcome=Outcome.DONE)
+    assert not store.queue.has_claimable()
+    store.iterations.settle("i1", status=Status.IDLE)
+    assert claimed(store) == ["i2"]
+
+
+@pytest.mark.parametrize("rest", [{"wait_until": "2999-01-01T00:00:00.000Z"}, {"state": BatchState.STOPPING}])
+def test_nothing_of_a_batch_that_waits_or_stops_is_begun(store: Store, rest: dict[str, object]) -> None:
+    queue_three(store, **rest)
+    assert claimed(store) == ["i3"]
 
 
 def test_a_purged_session_leaves_its_item(store: Store) -> None:
@@ -108,7 +146,7 @@ def test_progress_counts_and_estimates_by_what_has_ended(store: Store) -> None:
     store.batches.start(a_batch(ended_at=at(30)), items)
     store.sessions.add(a_session(origin="b1-1"))
     store.batches.move_item("b1-1", [ItemState.SUCCESS], ItemState.SUCCESS, session_id="s1")
-    store.queue.add(an_iteration(tally=an_iteration().tally))
+    store.queue.add(an_iteration())
     assert store.queue.claim().state is State.RUNNING
     store.iterations.record("i1", tally=type(an_iteration().tally)(10, 20), offset=1, activity=None, thread_id=None)
     told = store.batches.progress("b1")
@@ -132,7 +170,8 @@ def test_what_is_removed_takes_its_own_rows_and_no_session(store: Store, tmp_pat
     store.batches.start(a_batch(), (an_item(),))
     store.batches.start(a_batch("b2"), (an_item(batch="b2"),))
     store.sessions.add(a_session(origin="b1-1"))
-    store.batches.begin_try("b1-1", TryKind.PROMPT)
+    store.batches.move_item("b1-1", [ItemState.QUEUED], ItemState.RUNNING, step="merge")
+    store.batches.begin_try(ItemAttempt("b1-1", "merge", TryKind.MERGE))
     with pytest.raises(Refused, match="running"):
         store.batches.remove("b1")
     assert [batch.id for batch in store.batches.active()] == ["b1", "b2"]

@@ -327,6 +327,9 @@ def test_every_word_passes_redaction_and_no_id_path_or_commit_does(
         *(("merges", name) for name in ("message", "error")),
         *(("reviewComments", name) for name in ("quote", "context", "text")),
         *(("rejections", name) for name in ("reason", "quote", "note")),
+        *(("batchRuns", name) for name in ("name", "wait_reason")),
+        *(("batchItems", name) for name in ("name", "prompt", "reason")),
+        ("batchTries", "error"),
     }
     kept = store.sessions.get(SECRET)
     assert (kept.name, kept.amp_prompt, kept.notes, kept.script_command) == ("so [gone]",) * 4

@@ -1,0 +1,62 @@
+"""`python -m ampsm_engine.batch RUN`: the coordinator of a run, for the home that the environment names.
+
+One that finds another one at work leaves again.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import traceback
+
+from ampsm_engine import file_lock, private_folder
+from ampsm_engine.batch import runs
+from ampsm_engine.batch.coordinator import Coordinator, say
+from ampsm_engine.context import Engine, engine_at
+from ampsm_engine.engine import startup
+from ampsm_engine.git import libgit2
+from ampsm_engine.home import PRIVATE_FOLDER, open_private
+
+
+def main(batch_id: str) -> int:
+    """Coordinate a run until it has ended or was stopped; the exit code."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    engine = engine_at()
+    folder = engine.home.batch(batch_id)
+    folder.path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    startup.recovered = say
+    is_ready = False
+    while True:
+        lease = open_private(folder.lease, os.O_RDWR | os.O_CREAT)
+        try:
+            if not file_lock.acquire(lease, 0):
+                return 0
+            if not is_ready:
+                private_folder.remove_abandoned()
+                libgit2.load()
+                startup.make_ready(engine)
+                is_ready = True
+            _coordinate(engine, batch_id)
+        finally:
+            os.close(lease)
+        # Somebody may have resumed it just now, and found the lease still held.
+        if engine.store.batches.get(batch_id).state not in runs.AT_WORK:
+            return 0
+
+
+def _coordinate(engine: Engine, batch_id: str) -> None:
+    batch = engine.store.batches.get(batch_id)
+    if batch.state not in runs.AT_WORK:
+        return
+    say(f"takes up {batch_id}")
+    try:
+        asyncio.run(Coordinator(engine, batch, runs.specs(engine, batch_id)).work())
+    except Exception:  # noqa: BLE001 - the log is all that anybody will see of it
+        say(traceback.format_exc())
+        os._exit(1)  # its threads may be at anything
+    say(f"is done with {batch_id}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

@@ -1,0 +1,291 @@
+"""The coordinator of one run: which item is next, how many at once, merges, limits, waiting, stopping, the end.
+
+One process a run, by a lease that the kernel frees when it dies; whoever comes next starts another one, which finds in
+the store where everything stands. Its event loop never waits for git: what takes long is done in threads.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from ampsm_engine import redact, timestamps
+from ampsm_engine.batch import item_run, progress
+from ampsm_engine.batch.executor import RUN, STOP, Answer, Executor, Host
+from ampsm_engine.batch.item_merge import ItemMerge
+from ampsm_engine.batch.limits import LimitWatch
+from ampsm_engine.batch.local import LocalExecutor
+from ampsm_engine.batch.values import ItemSpec
+from ampsm_engine.batch.watch import StoreWatch
+from ampsm_engine.context import Engine
+from ampsm_engine.errors import AmpsmError, Failed
+from ampsm_engine.lean_dataclass import dataclass, field
+from ampsm_engine.model import Batch, BatchItem, BatchState, ItemState
+from ampsm_engine.store import is_passing
+from ampsm_engine.worker import launch
+
+ROUND = 2.0
+"""Seconds after which everything is looked at again, whether or not somebody said that it changed."""
+
+PREPARED = 2
+"""Sessions that are made ahead, so that a worker that is done finds its next iteration at once."""
+
+THREADS = 3
+"""Sessions, iterations and merges that are made at once: two cores have no use for more."""
+
+PAUSE = 0.5
+"""Seconds before a store that could not be used is asked again."""
+
+_OPEN = (ItemState.QUEUED, ItemState.RUNNING)
+
+
+@dataclass(slots=True)
+class Coordinator:
+    """Brings one run to its end, or to where it was stopped."""
+
+    engine: Engine
+    batch: Batch
+    specs: dict[str, ItemSpec]
+    """What each item is to do, as it was typed."""
+    watch: StoreWatch = field(init=False)
+    executor: Executor = field(init=False)
+    _threads: ThreadPoolExecutor = field(init=False)
+    _given: set[str] = field(default_factory=set)
+    """Items that the executor has."""
+    _merging: dict[str, tuple[str, Future[None]]] = field(default_factory=dict)
+    """Items that are being merged, with their repository."""
+    _preparing: dict[str, Future[str]] = field(default_factory=dict)
+    _swept: float = 0.0
+    _forced: set[str] = field(default_factory=set)
+    _limits: LimitWatch = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.watch = StoreWatch(self.engine.store)
+        self._threads = ThreadPoolExecutor(THREADS, "ampsm-batch")
+        self.executor = LocalExecutor(self.engine, self.watch, self._threads, self._spec, self._is_stopping)
+        self._limits = LimitWatch(self.engine, self.batch)
+
+    async def work(self) -> None:
+        """Work until the run has ended or was stopped."""
+        watching = asyncio.create_task(self.watch.run())
+        try:
+            while await self._patient_round():
+                await self.watch.changed(ROUND)
+        finally:
+            watching.cancel()
+            self._threads.shutdown(wait=False)
+
+    async def _patient_round(self) -> bool:
+        try:
+            return self._round()
+        except (AmpsmError, OSError) as reason:
+            if not is_passing(reason):
+                raise
+            say(f"waits: {reason}")
+            await asyncio.sleep(PAUSE)
+            return True
+
+    def _round(self) -> bool:
+        """Look at everything once; whether there is more to do."""
+        store = self.engine.store
+        self.batch = batch = store.batches.get(self.batch.id)
+        if batch.state not in (BatchState.RUNNING, BatchState.STOPPING):
+            return False
+        for answer in self.executor.poll():
+            self._answered(answer)
+        self._end_preparing()
+        self._end_merging()
+        if batch.state is BatchState.RUNNING and (reason := self._limits.reached()):
+            self._stop_run(f"The run was stopped: {reason}")
+            return True
+        items = store.batches.items(batch.id, _OPEN)
+        if batch.state is BatchState.STOPPING:
+            return self._stopping(items)
+        if not items:
+            store.batches.end(batch.id, BatchState.ENDED)
+            return False
+        self._adopt(items)
+        if not self._waits():
+            self._fill(items)
+        self._sweep()
+        return True
+
+    # Items that run already: after a start they are given out again, and go on where they were left.
+
+    def _adopt(self, items: tuple[BatchItem, ...]) -> None:
+        for item in items:
+            if item.state is not ItemState.RUNNING:
+                continue
+            if item.step == progress.MERGE:
+                self._begin_merge(item)
+            elif item.id not in self._given:
+                self._give(item)
+
+    def _host(self) -> Host:
+        return self.executor.hosts()[0]
+
+    def _give(self, item: BatchItem) -> None:
+        self._given.add(item.id)
+        self.executor.call(self._host(), RUN, json.dumps({"item": item.id}).encode())
+
+    def _answered(self, answer: Answer) -> None:
+        end = json.loads(answer.content)
+        self._given.discard(end["item_id"])
+        if end["end"] == "halts":
+            self._stop_run(f"The run was stopped, for every item would meet it: {end['reason']}")
+        elif end["end"] == "waits":
+            self._wait(end["until"], end["reason"])
+        elif end["end"] == "ended":
+            self._limits.note_end(self.engine.store.batches.item(end["item_id"]))
+
+    # New items, as long as there is room.
+
+    def _fill(self, items: tuple[BatchItem, ...]) -> None:
+        now = timestamps.now()
+        room = min(self.batch.concurrency, int(self.engine.settings.number("slots")))
+        at_work = sum(item.state is ItemState.RUNNING and item.step != progress.MERGE for item in items)
+        due = [item for item in items if item.state is ItemState.QUEUED and (item.next_at or "") <= now]
+        due.sort(key=lambda item: (not item.step, item.number))
+        for item in due[: max(room - at_work, 0)]:
+            if self._begin(item):
+                self._give(item)
+        for item in due[max(room - at_work, 0) :][:PREPARED]:
+            self._prepare(item)
+
+    def _begin(self, item: BatchItem) -> bool:
+        step = item.step or progress.PROMPT
+        return self.engine.store.batches.move_item(
+            item.id,
+            (ItemState.QUEUED,),
+            ItemState.RUNNING,
+            at=item.step,
+            step=step,
+            started_at=item.started_at or timestamps.now(),
+            next_at=None,
+            reason=None,
+            ended_at=None,
+        )
+
+    def _prepare(self, item: BatchItem) -> None:
+        """Make the session of an item that comes soon; one that is merged starts from the base of its own time."""
+        spec = self._spec(item.id)
+        if item.session_id is None and item.id not in self._preparing and not spec.merge_on_pass:
+            self._preparing[item.id] = self._threads.submit(item_run.prepared, self.engine, item, spec)
+
+    def _end_preparing(self) -> None:
+        for item_id, future in list(self._preparing.items()):
+            if future.done():
+                del self._preparing[item_id]
+                future.exception()  # whatever it is, it is told when the item begins
+
+    # Merges, one at a time in a repository.
+
+    def _begin_merge(self, item: BatchItem) -> None:
+        busy = {repo for repo, _ in self._merging.values()}
+        if item.id in self._merging or item.repo in busy:
+            return
+        merge = ItemMerge(self.engine, item.id, self._spec(item.id), self._is_stopping)
+        self._merging[item.id] = item.repo, self._threads.submit(merge.until_ended)
+        self._merging[item.id][1].add_done_callback(lambda _: self.watch.wake_from_thread())
+
+    def _end_merging(self) -> None:
+        for item_id, (_, future) in list(self._merging.items()):
+            if not future.done():
+                continue
+            del self._merging[item_id]
+            if (reason := future.exception()) is not None:
+                if is_passing(reason):
+                    continue
+                say(f"{item_id}: {type(reason).__name__}: {reason}")
+                text = f"It passed, and is not merged: {reason}"
+                self.engine.store.batches.move_item(
+                    item_id, (ItemState.RUNNING,), ItemState.ERROR, reason=text, ended_at=timestamps.now()
+                )
+            self._limits.note_end(self.engine.store.batches.item(item_id))
+
+    # Waiting and stopping.
+
+    def _wait(self, until: str | None, reason: str | None) -> None:
+        until = until or timestamps.now()
+        if until > (self.batch.wait_until or ""):
+            self.engine.store.batches.change(self.batch.id, (BatchState.RUNNING,), wait_until=until, wait_reason=reason)
+            self.batch = self.engine.store.batches.get(self.batch.id)
+
+    def _waits(self) -> bool:
+        """Whether nothing is to be begun for the moment; a wait that is over is taken away."""
+        until = self.batch.wait_until
+        if until is None:
+            return False
+        left = (timestamps.parse(until) - datetime.now(UTC)).total_seconds()
+        if left > 0:
+            asyncio.get_running_loop().call_later(min(left, ROUND), self.watch.wake)
+            return True
+        self.engine.store.batches.change(self.batch.id, (BatchState.RUNNING,), wait_until=None, wait_reason=None)
+        return False
+
+    def _stop_run(self, reason: str) -> None:
+        self.engine.store.batches.change(
+            self.batch.id, (BatchState.RUNNING,), state=BatchState.STOPPING, stop_requested="gentle", wait_reason=reason
+        )
+        self.watch.wake()
+
+    def _is_stopping(self) -> bool:
+        return self.batch.state is not BatchState.RUNNING
+
+    def _stopping(self, items: tuple[BatchItem, ...]) -> bool:
+        """Begin nothing; end what is in the queue and, by force, what runs. Whether something is still at work."""
+        store = self.engine.store
+        running = [item for item in items if item.state is ItemState.RUNNING]
+        for session_id in store.batches.sessions_in_queue(self.batch.id):
+            with suppress(AmpsmError):
+                store.queue.ask_to_stop(session_id)
+        for item in running:
+            self._end_item(item)
+        if any(store.batches.item(item.id).state is ItemState.RUNNING for item in running):
+            self._sweep()
+            return True
+        for item in items:
+            if item.state is ItemState.QUEUED:
+                self._stop_item(item, None)
+        store.batches.end(self.batch.id, BatchState.STOPPED, reason=self.batch.wait_reason)
+        return False
+
+    def _end_item(self, item: BatchItem) -> None:
+        """Bring an item that runs to where it can be stopped."""
+        if item.step == progress.MERGE:
+            if item.id not in self._merging:
+                self._stop_item(item, "The run was stopped before its merge.")
+        elif item.id not in self._given:
+            self._give(item)  # of a coordinator that died
+        elif self.batch.stop_requested == "force" and item.id not in self._forced:
+            self._forced.add(item.id)
+            self.executor.call(self._host(), STOP, json.dumps({"item": item.id}).encode())
+
+    def _stop_item(self, item: BatchItem, reason: str | None) -> None:
+        self.engine.store.batches.move_item(
+            item.id, _OPEN, ItemState.STOPPED, reason=reason, next_at=None, ended_at=timestamps.now()
+        )
+
+    def _sweep(self) -> None:
+        """Start workers for what waits, and now and then for what lost its own."""
+        slot_count = int(self.engine.settings.number("slots"))
+        try:
+            launch.launch_if_needed(self.engine.home, self.engine.store, slot_count)
+            if time.monotonic() - self._swept >= ROUND:
+                self._swept = time.monotonic()
+                launch.sweep(self.engine.home, self.engine.store, slot_count)
+        except Failed as reason:
+            say(str(reason))
+
+    def _spec(self, item_id: str) -> ItemSpec:
+        if item_id not in self.specs:  # its file is gone: the store has it redacted, and a marker is refused
+            self.specs[item_id] = ItemSpec.read(self.engine.store.batches.item(item_id).spec)
+        return self.specs[item_id]
+
+
+def say(text: str) -> None:
+    """Write into the log of the run."""
+    print(f"{timestamps.now()} coordinator {redact.text(text)}", file=sys.stderr, flush=True)

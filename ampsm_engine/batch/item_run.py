@@ -1,0 +1,232 @@
+"""One item on its way through its prompts, from whatever moment it was left at: all that it knows is in the store.
+
+A step is: make the session where there is none, queue the iteration together with its try in one transaction, wait
+until it is settled, write what it came to and the next step in one transaction. Killed anywhere, it goes on from there.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor as Threads
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from ampsm_engine import timestamps
+from ampsm_engine.amp import transcript
+from ampsm_engine.batch import progress
+from ampsm_engine.batch.progress import Verdict
+from ampsm_engine.batch.values import ItemSpec
+from ampsm_engine.batch.watch import StoreWatch
+from ampsm_engine.context import Engine
+from ampsm_engine.engine import runs, sessions
+from ampsm_engine.errors import AmpsmError, Refused
+from ampsm_engine.lean_dataclass import dataclass
+from ampsm_engine.model import BatchItem, BatchTry, ItemState, Iteration
+from ampsm_engine.plain_text import visible
+from ampsm_engine.store import is_passing
+from ampsm_engine.store.batches import ItemAttempt
+from ampsm_engine.worker.attempt import CONTINUE
+from ampsm_engine.worker.run_directory import RunLimits
+
+PAUSE = 1.0
+"""Seconds before what failed because of a busy database or a full disk is tried again."""
+
+OUTPUT_LINES = 60
+"""Lines of a failing script's output that amp is told."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemEnd:
+    """What a run of an item came to: `passed`, `ended`, `waits` or `halts`, as the executor's protocol has it."""
+
+    item_id: str
+    end: str
+    reason: str | None = None
+    until: str | None = None
+
+
+@dataclass(slots=True)
+class ItemRun:
+    """One item at work."""
+
+    engine: Engine
+    watch: StoreWatch
+    threads: Threads
+    item_id: str
+    spec: ItemSpec
+    is_stopping: Callable[[], bool]
+    """Whether nothing more is to be begun."""
+
+    async def until_ended(self) -> ItemEnd:
+        """Go on until the item ended, passed, or has to wait."""
+        while True:
+            try:
+                if (end := await self._step()) is not None:
+                    return end
+            except (AmpsmError, OSError) as reason:
+                if is_passing(reason):
+                    await asyncio.sleep(PAUSE)
+                elif (end := self._failed(reason)) is not None:
+                    return end
+
+    async def _step(self) -> ItemEnd | None:
+        store = self.engine.store
+        item = store.batches.item(self.item_id)
+        if item.state is not ItemState.RUNNING:
+            return ItemEnd(item.id, "ended", item.reason)
+        if item.step == progress.MERGE:
+            return ItemEnd(item.id, "passed")
+        tries = store.batches.tries(item.id)
+        under_way = next((one for one in tries if one.ended_at is None), None)
+        if under_way is None:
+            if self.is_stopping():
+                store.batches.move_item(
+                    item.id,
+                    (ItemState.RUNNING,),
+                    ItemState.STOPPED,
+                    at=item.step,
+                    reason=f"The run was stopped before its step {item.step!r}.",
+                    ended_at=timestamps.now(),
+                )
+                return None
+            await asyncio.get_running_loop().run_in_executor(self.threads, self._begin, item, tries)
+            self.watch.wake()
+        elif under_way.iteration_id is None:
+            store.batches.end_try(under_way, "lost", "Its iteration is not there any more.")
+        else:
+            iteration = await self.watch.settled(under_way.iteration_id)
+            return self._judged(item, tries, under_way, iteration)
+        return None
+
+    def _failed(self, reason: AmpsmError | OSError) -> ItemEnd | None:
+        """End the item with an error that will not pass; None where its session is not to blame: it is tried anew."""
+        item = self.engine.store.batches.item(self.item_id)
+        if item.state is not ItemState.RUNNING:
+            return ItemEnd(item.id, "ended", item.reason)
+        hint = f" {reason.hint}" if isinstance(reason, AmpsmError) and reason.hint else ""
+        self.engine.store.batches.move_item(
+            item.id, (ItemState.RUNNING,), ItemState.ERROR, reason=f"{reason}{hint}", ended_at=timestamps.now()
+        )
+        return None
+
+    def _begin(self, item: BatchItem, tries: Sequence[BatchTry]) -> None:
+        """Make the session where there is none, and queue the iteration of the step. Runs in a thread."""
+        store = self.engine.store
+        session_id = prepared(self.engine, item, self.spec)
+        iterations = store.iterations.of(session_id)
+        limits = self._limits(item.step, iterations)
+        attempt = ItemAttempt(item.id, item.step, progress.kind_of(item.step))
+        prompt = self._prompt(item, tries, iterations)
+        # What amp printed into the script's output was redacted, and a marker of it may be quoted in the prompt.
+        runs.iterate(
+            self.engine, session_id, prompt, limits=limits, attempt=attempt, answers=(), quotes=_quotes(item.step)
+        )
+
+    def _limits(self, step: str, iterations: Sequence[Iteration]) -> RunLimits:
+        settings: dict[str, float] = {"iteration.retries": 0}  # the whole run waits, and no slot is held meanwhile
+        if self.spec.timeout_sec is not None:
+            settings["iteration.timeout"] = self.spec.timeout_sec
+        if self.spec.script_timeout_sec is not None:
+            settings["script.timeout"] = self.spec.script_timeout_sec
+        tokens = self.spec.max_tokens
+        if tokens is not None:
+            tokens = max(tokens - sum(one.tally.token_usage or 0 for one in iterations), 1)
+        return RunLimits(settings, tokens, script=progress.is_judged(self.spec, step))
+
+    def _prompt(self, item: BatchItem, tries: Sequence[BatchTry], iterations: Sequence[Iteration]) -> str:
+        last = iterations[-1] if iterations else None
+        again = bool(tries) and tries[-1].outcome in ("error", "waits", "timeout", "stopped", "lost")
+        session = self.engine.store.sessions.get(self.engine.store.batches.session_of(item.id) or "")
+        if again and last and last.thread_id and session.thread_id and last.id == tries[-1].iteration_id:
+            return CONTINUE
+        judged = next((one for one in reversed(iterations) if one.test_result is not None), None)
+        output = script_tail(self.engine, judged) if judged else ""
+        return progress.prompt_of(self.spec, item.step, output, judged.test_exit_code if judged else None)
+
+    def _judged(
+        self, item: BatchItem, tries: Sequence[BatchTry], under_way: BatchTry, iteration: Iteration
+    ) -> ItemEnd | None:
+        """Write what an iteration came to; the end of this run of the item, or None when it goes on."""
+        store, settings = self.engine.store, self.engine.settings
+        status = store.sessions.get(iteration.session_id).status
+        counted = [one for one in tries if one.number != under_way.number and one.number > first_try(item)]
+        spec = self.spec
+        verdict = progress.after_iteration(
+            spec, item.step, iteration, counted, status, retry_delay=settings.number("iteration.retry-delay")
+        )
+        until = _after(verdict.delay) if verdict.state is ItemState.QUEUED else None
+        ended = timestamps.now() if verdict.state.is_final else None
+        error = None if verdict.outcome == "pass" else verdict.reason
+        store.batches.end_try(
+            under_way,
+            verdict.outcome,
+            error,
+            after=verdict.state,
+            step=verdict.step,
+            reason=verdict.reason,
+            next_at=until,
+            ended_at=ended,
+        )
+        return self._end(verdict, until)
+
+    def _end(self, verdict: Verdict, until: str | None) -> ItemEnd | None:
+        if verdict.halts:
+            return ItemEnd(self.item_id, "halts", verdict.reason)
+        if verdict.waits:
+            return ItemEnd(self.item_id, "waits", verdict.reason, until)
+        if verdict.state is ItemState.RUNNING:
+            return None
+        return ItemEnd(self.item_id, "ended", verdict.reason)
+
+
+def prepared(engine: Engine, item: BatchItem, spec: ItemSpec) -> str:
+    """The id of the item's session, which is made where there is none. NotFound, Refused, Unfit as `sessions.new`."""
+    store = engine.store
+    session_id = store.batches.session_of(item.id)
+    if session_id is None:
+        session, _ = sessions.new(
+            engine,
+            path=Path(spec.repo),
+            prompt=spec.prompt,
+            name=item.name,
+            base=spec.base_branch,
+            script=spec.script_command,
+            mode=spec.model,
+            run=False,
+            origin=item.id,
+            is_ready=True,
+        )
+        session_id = session.id
+    if item.session_id != session_id:
+        store.batches.move_item(item.id, tuple(ItemState), item.state, session_id=session_id)
+    session = store.sessions.get(session_id)
+    if session.trashed_at is not None:
+        raise Refused(f"Its session {session.id} is in the trash.", f"ampsm trash restore {session.id}")
+    return session_id
+
+
+def first_try(item: BatchItem) -> int:
+    """The number of the last try that does not count any more: those before somebody asked to try again."""
+    import json
+
+    found = json.loads(item.spec).get("triesBefore", 0)
+    return int(found) if isinstance(found, int) else 0
+
+
+def script_tail(engine: Engine, iteration: Iteration) -> str:
+    """The last lines of what the script printed, without secrets and control characters."""
+    with suppress(OSError):
+        text = transcript.tail(engine.home.run(iteration.id).script_output)
+        from ampsm_engine import redact
+
+        shown = visible(redact.text(text), "\n\t")
+        return "\n".join(shown.splitlines()[-OUTPUT_LINES:])
+    return ""
+
+
+def _quotes(step: str) -> bool:
+    return step.startswith(progress.FIX_STEP)
+
+
+def _after(seconds: float) -> str:
+    return timestamps.stamp(datetime.now(UTC) + timedelta(seconds=seconds))

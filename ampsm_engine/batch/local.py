@@ -1,0 +1,73 @@
+"""The executor that is here: items run in this home, by its workers, in its slots."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+from ampsm_engine import identity
+from ampsm_engine.batch.executor import RUN, Answer, Call, Event, Host
+from ampsm_engine.batch.item_run import ItemEnd, ItemRun
+from ampsm_engine.batch.values import ItemSpec
+from ampsm_engine.batch.watch import StoreWatch
+from ampsm_engine.context import Engine
+from ampsm_engine.errors import AmpsmError
+from ampsm_engine.lean_dataclass import asdict
+from ampsm_engine.worker import slots
+
+NAME = "local"
+
+
+class LocalExecutor:
+    """Runs items as tasks of this process's event loop; what they did is in the store."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        watch: StoreWatch,
+        threads: ThreadPoolExecutor,
+        spec_of: Callable[[str], ItemSpec],
+        is_stopping: Callable[[], bool],
+    ) -> None:
+        self._engine, self._watch, self._threads = engine, watch, threads
+        self._spec_of, self._is_stopping = spec_of, is_stopping
+        self._running: dict[int, tuple[Call, asyncio.Task[ItemEnd]]] = {}
+        self._calls = 0
+
+    def hosts(self) -> tuple[Host, ...]:
+        """This machine."""
+        count = int(self._engine.settings.number("slots"))
+        return (Host(NAME, identity.boot(), "", count, slots.count_free(self._engine.home, count)),)
+
+    def call(self, host: Host, verb: str, request: bytes) -> Call:
+        """Run an item, or end what runs of it."""
+        self._calls += 1
+        call = Call(self._calls, host.name, verb, request)
+        item_id = str(json.loads(request)["item"])
+        if verb == RUN:
+            run = ItemRun(self._engine, self._watch, self._threads, item_id, self._spec_of(item_id), self._is_stopping)
+            self._running[call.number] = call, asyncio.create_task(run.until_ended())
+        else:
+            self._stop(item_id)
+        return call
+
+    def _stop(self, item_id: str) -> None:
+        store = self._engine.store
+        session_id = store.batches.session_of(item_id)
+        if session_id is not None:
+            with suppress(AmpsmError):
+                store.queue.ask_to_stop(session_id)
+
+    def poll(self) -> tuple[Answer, ...]:
+        """The runs that have ended since; a run that broke raises its error here."""
+        ended = [call for call, task in self._running.values() if task.done()]
+        answers = []
+        for call in ended:
+            _, task = self._running.pop(call.number)
+            answers.append(Answer(call, json.dumps(asdict(task.result())).encode()))
+        return tuple(answers)
+
+    def events(self) -> tuple[Event, ...]:
+        """None: who wants to know reads the store."""
+        return ()

@@ -1,0 +1,188 @@
+"""What follows from how an iteration of an item ended: the next step, another try, a wait of the whole run, an end.
+
+Pure. The steps of an item, in their order: `prompt`, `follow-up 1` ..., then `fix 1` ... as long as the script fails
+and the item allows it, then `merge` where it is to be merged.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from ampsm_engine import timestamps
+from ampsm_engine.batch.values import FIX, ItemSpec
+from ampsm_engine.lean_dataclass import dataclass
+from ampsm_engine.model import BatchTry, ItemState, Iteration, Outcome, ScriptResult, Status, TryKind
+
+PROMPT = "prompt"
+FOLLOW_UP = "follow-up"
+FIX_STEP = "fix"
+MERGE = "merge"
+
+WAITING = frozenset({"rate-limit", "no-credit"})
+"""Failures that are about the account: whatever is started now meets them, too, so the whole run waits."""
+
+HALTING = frozenset({"not-logged-in", "bad-key", "amp-too-old", "not-installed", "bad-settings", "needs-approval"})
+"""Failures that every item would meet until a person has done something: the whole run stops."""
+
+TRANSIENT = frozenset(
+    {
+        *("service-trouble", "offline", "provider-error", "open-elsewhere", "archived", "lost-connection", "silent"),
+        *("output-limit", "no-result", "killed", "vanished", "not-started", "worker"),
+    }
+)
+"""Failures after which trying again by itself can help."""
+
+LONGEST_DELAY = 900.0
+"""Seconds that a retry waits at most."""
+
+CREDIT_DELAY = 300.0
+"""Seconds after which spent credit is tried again where nobody said when; doubled up to LONGEST_WAIT."""
+
+LONGEST_WAIT = 3600.0
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_SPAN = re.compile(
+    r"(?:try again|retry|available|resets?|wait|reset)(?:[ -](?:again|after|in|for))*[\s:\"']*"
+    r"((?:\d+(?:\.\d+)?\s*(?:seconds?|secs?|minutes?|mins?|hours?|hrs?|days?|[smhd])?\b[\s,]*(?:and\s+)?)+)",
+    re.IGNORECASE,
+)
+_PART = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])?", re.IGNORECASE)
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?")
+_CLOCK = re.compile(r"(?:at|until)\s+(\d{1,2}):(\d\d)(?:\s*(?:UTC|GMT))", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a try came to, and what its item does next."""
+
+    outcome: str
+    """Of the try: `pass`, `fail`, `error`, `timeout`, `stopped`, `waits`."""
+    state: ItemState
+    """Of the item: running when it goes on with `step` at once, queued when it waits for its next try."""
+    step: str
+    reason: str | None = None
+    delay: float = 0.0
+    """Seconds until its next try."""
+    waits: bool = False
+    """Whether the whole run waits so long."""
+    halts: bool = False
+    """Whether the whole run stops."""
+
+
+def kind_of(step: str) -> TryKind:
+    """The kind of a try at a step that is an iteration."""
+    return {PROMPT: TryKind.PROMPT, FOLLOW_UP: TryKind.FOLLOW_UP}.get(step.partition(" ")[0], TryKind.FIX)
+
+
+def prompt_of(spec: ItemSpec, step: str, output: str = "", exit_code: int | None = None) -> str:
+    """What amp is told at a step; `output` is the end of what the script printed, for a step that mends."""
+    name, _, number = step.partition(" ")
+    if name == FOLLOW_UP:
+        return spec.follow_up_prompts[int(number) - 1]
+    if name != FIX_STEP:
+        return spec.prompt
+    words = spec.follow_up_on_failure or FIX
+    if "{output}" not in words:
+        words += "\n\nThe last lines of the script:\n\n{output}"
+    values = {"script": spec.script_command or "", "exitCode": str(exit_code), "output": output}
+    return re.sub(r"\{(script|exitCode|output)\}", lambda found: values[found[1]], words)
+
+
+def is_judged(spec: ItemSpec, step: str) -> bool:
+    """Whether the script runs after a step: not before the last of prompt and follow-ups."""
+    name, _, number = step.partition(" ")
+    return name == FIX_STEP or (int(number) if name == FOLLOW_UP else 0) >= len(spec.follow_up_prompts)
+
+
+def after_iteration(
+    spec: ItemSpec, step: str, iteration: Iteration, before: Sequence[BatchTry], status: Status, *, retry_delay: float
+) -> Verdict:
+    """What a settled iteration at a step comes to. `before`: the tries of the item that count, without this one.
+
+    `status`: of the session; `retry_delay`: seconds before a first retry.
+    """
+    if iteration.outcome is Outcome.DONE:
+        return _done(spec, step, iteration, status)
+    if iteration.outcome is Outcome.STOPPED:
+        return Verdict("stopped", ItemState.STOPPED, step, iteration.error or "It was stopped.")
+    return _after_failure(spec, step, iteration, before, retry_delay)
+
+
+def _after_failure(
+    spec: ItemSpec, step: str, iteration: Iteration, before: Sequence[BatchTry], retry_delay: float
+) -> Verdict:
+    failure, said = iteration.failure or "", iteration.error
+    if failure == "timeout":
+        return Verdict("timeout", ItemState.TIMEOUT, step, said)
+    if failure in WAITING:
+        delay = told_delay(said or "", datetime.now(UTC))
+        if delay is None:
+            first = CREDIT_DELAY if failure == "no-credit" else max(retry_delay, 0.0)
+            delay = min(first * 2 ** _last(before, "waits"), LONGEST_WAIT)
+        return Verdict("waits", ItemState.QUEUED, step, said, delay, waits=True)
+    if failure in HALTING:
+        return Verdict("error", ItemState.STOPPED, step, said, halts=True)
+    tried = _last(before, "error")
+    if failure in TRANSIENT and tried < (spec.retries if spec.retries is not None else 0):
+        delay = min(retry_delay * 2**tried, LONGEST_DELAY)
+        return Verdict("error", ItemState.QUEUED, step, said, delay)
+    return Verdict("error", ItemState.ERROR, step, said or f"amp ended: {failure or iteration.outcome}.")
+
+
+def _done(spec: ItemSpec, step: str, iteration: Iteration, status: Status) -> Verdict:
+    result = iteration.test_result
+    if status is Status.AWAITING_INPUT and result is not ScriptResult.FAIL:
+        return Verdict("error", ItemState.ERROR, step, "What amp changed could not be committed.")
+    if is_judged(spec, step) and spec.script_command:
+        if result is None:
+            return Verdict("error", ItemState.ERROR, step, "The script was not run.")
+        if result is ScriptResult.FAIL:
+            return after_failing_script(spec, step, iteration.test_exit_code)
+    return Verdict("pass", *_next(spec, step))
+
+
+def after_failing_script(spec: ItemSpec, step: str, exit_code: int | None) -> Verdict:
+    """What a script that failed comes to: one more run of amp to mend it, or the item's end."""
+    name, _, number = step.partition(" ")
+    fixes = int(number) if name == FIX_STEP else 0
+    why = f"The script failed with exit code {exit_code}."
+    if fixes < spec.most_fixes:
+        return Verdict("fail", ItemState.RUNNING, f"{FIX_STEP} {fixes + 1}", why)
+    tries = f" {1 + fixes} runs of amp did not make it pass." if fixes else ""
+    return Verdict("fail", ItemState.FAIL, step, why + tries)
+
+
+def _next(spec: ItemSpec, step: str) -> tuple[ItemState, str]:
+    name, _, number = step.partition(" ")
+    followed = int(number) if name == FOLLOW_UP else 0
+    if name != FIX_STEP and followed < len(spec.follow_up_prompts):
+        return ItemState.RUNNING, f"{FOLLOW_UP} {followed + 1}"
+    return (ItemState.RUNNING, MERGE) if spec.merge_on_pass else (ItemState.SUCCESS, step)
+
+
+def _last(tries: Sequence[BatchTry], outcome: str) -> int:
+    """How many tries at the end of the list came to that outcome, one after the other."""
+    count = 0
+    for one in reversed(tries):
+        if one.outcome == outcome:
+            count += 1
+        elif one.outcome != "lost":
+            break
+    return count
+
+
+def told_delay(said: str, now: datetime) -> float | None:
+    """The seconds that an error says to wait; None when it does not say."""
+    if found := _MOMENT.search(said):
+        moment = timestamps.parse(found.group().replace(" ", "T"))
+        if moment > now:
+            return (moment - now).total_seconds()
+    if found := _SPAN.search(said):
+        parts = _PART.findall(found[1])
+        return sum(float(number) * _UNITS[(unit or "s").lower()] for number, unit in parts)
+    if found := _CLOCK.search(said):
+        hour, minute = int(found[1]), int(found[2])
+        if hour < 24 and minute < 60:
+            moment = now.astimezone(UTC).replace(hour=hour, minute=minute, second=0, microsecond=0)
+            return ((moment if moment > now else moment + timedelta(days=1)) - now).total_seconds()
+    return None

@@ -1,0 +1,252 @@
+"""The verbs of batches: start one, look at it, stop, resume and remove it, try an item again."""
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from ampsm_engine import naming, redact, timestamps
+from ampsm_engine.amp import program
+from ampsm_engine.batch import progress
+from ampsm_engine.batch.limits import BAD
+from ampsm_engine.batch.values import ItemSpec, Plan, PlannedItem
+from ampsm_engine.context import Engine
+from ampsm_engine.engine import removal
+from ampsm_engine.errors import AmpsmError, NotFound, Refused
+from ampsm_engine.home import PRIVATE_FOLDER, write_private
+from ampsm_engine.lean_dataclass import dataclass, replace
+from ampsm_engine.model import Batch, BatchItem, BatchProgress, BatchState, BatchTry, ItemState
+from ampsm_engine.plain_text import plural
+from ampsm_engine.worker import launch
+
+AT_WORK = (BatchState.RUNNING, BatchState.STOPPING)
+
+TAKEN_UP = (ItemState.STOPPED, ItemState.FAIL, ItemState.ERROR, ItemState.TIMEOUT)
+"""Ends of items from which `resume` goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchStatus:
+    """All about one run at one moment."""
+
+    batch: Batch
+    items: tuple[BatchItem, ...]
+    progress: BatchProgress
+    tries: dict[str, tuple[BatchTry, ...]]
+    """By item; empty unless they were asked for."""
+
+
+def start(engine: Engine, plan: Plan, *, concurrency: int | None = None) -> Batch:
+    """Enter a run of a plan and start its coordinator. Refused when its id is taken; Unfit when amp is missing.
+
+    `engine` must be ready.
+    """
+    for root in dict.fromkeys(planned.spec.repo for planned in plan.items):
+        engine.check_repository(Path(root))
+    program.find(engine.settings, os.environ)
+    batch_id = naming.slug(plan.run_id) if plan.run_id else naming.new_id()
+    at_once = concurrency or plan.concurrency or int(engine.settings.number("slots"))
+    batch = Batch(
+        id=batch_id,
+        name=plan.name or _name(plan.items),
+        state=BatchState.RUNNING,
+        plan=replace(plan, concurrency=at_once).text(),
+        created_at=timestamps.now(),
+        concurrency=at_once,
+    )
+    items = [_item(batch_id, number, planned) for number, planned in enumerate(plan.items, start=1)]
+    retries = int(engine.settings.number("iteration.retries"))
+    specs = [
+        planned.spec if planned.spec.retries is not None else replace(planned.spec, retries=retries)
+        for planned in plan.items
+    ]
+    items = [replace(item, spec=spec.text()) for item, spec in zip(items, specs, strict=True)]
+    _refuse_taken(engine, batch_id)
+    _write_specs(engine, batch_id, {item.id: json.loads(item.spec) for item in items})
+    engine.store.batches.start(batch, items)
+    launch.sweep_batches(engine.home, engine.store)
+    return engine.store.batches.get(batch_id)
+
+
+def _refuse_taken(engine: Engine, batch_id: str) -> None:
+    try:
+        found = engine.store.batches.get(batch_id)
+    except NotFound:
+        return
+    hint = f"ampsm batch resume {found.id}, or another runId, or none: then it gets one of its own"
+    raise Refused(f"There is a run {found.id} already; it is {found.state}.", hint)
+
+
+def _item(batch_id: str, number: int, planned: PlannedItem) -> BatchItem:
+    spec = planned.spec
+    return BatchItem(
+        id=f"{batch_id}-{number}",
+        batch_id=batch_id,
+        number=number,
+        name=spec.name or naming.session_name(redact.text(spec.prompt)),
+        repo=spec.repo,
+        prompt=spec.prompt,
+        spec=spec.text(),
+        mode=spec.model,
+        variant_of=f"{batch_id}-{planned.variant_of}" if planned.variant_of else None,
+    )
+
+
+def _name(items: Sequence[PlannedItem]) -> str:
+    first = items[0].spec
+    name = first.name.partition(" (")[0] or naming.session_name(redact.text(first.prompt))
+    return name if len(items) == 1 else f"{name} and {plural(len(items) - 1, 'more')[:-1].rstrip()}"
+
+
+def _write_specs(engine: Engine, batch_id: str, specs: dict[str, dict[str, object]]) -> None:
+    """Keep what the items are to do as it was typed: the store has it redacted."""
+    folder = engine.home.batch(batch_id)
+    folder.path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+    write_private(folder.items, json.dumps(specs).encode())
+
+
+def specs(engine: Engine, batch_id: str) -> dict[str, ItemSpec]:
+    """What each item is to do, as it was typed; nothing where that cannot be read any more."""
+    try:
+        found = json.loads(engine.home.batch(batch_id).items.read_bytes())
+        return {item_id: ItemSpec.of(spec) for item_id, spec in found.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def status(engine: Engine, batch_id: str, *, tries: bool = False) -> BatchStatus:
+    """All about a run; NotFound."""
+    batches = engine.store.batches
+    found = batches.tries_of_batch(batch_id) if tries else {}
+    return BatchStatus(batches.get(batch_id), batches.items(batch_id), batches.progress(batch_id), found)
+
+
+def stop(engine: Engine, batch_id: str, *, force: bool = False) -> Batch:
+    """Stop a run: gently, what amp is at comes to its end; by force, it is ended. Refused when it is over.
+
+    What comes after, follow-ups and merges too, is not begun; `resume` goes on with it.
+    """
+    batches = engine.store.batches
+    batch = batches.get(batch_id)
+    how = "force" if force or batch.stop_requested == "force" else "gentle"
+    reason = batch.wait_reason if batch.state is BatchState.STOPPING else "It was stopped by hand."
+    values = {"state": BatchState.STOPPING, "stop_requested": how, "wait_until": None, "wait_reason": reason}
+    if not batches.change(batch_id, AT_WORK, **values):
+        raise Refused(f"The run {batch.name} is {batch.state}.", f"ampsm batch status {batch.id}")
+    launch.sweep_batches(engine.home, engine.store)
+    return batches.get(batch_id)
+
+
+def resume(engine: Engine, batch_id: str) -> Batch:
+    """Take the stopped and failed items of a run up again where they were left; a run that waits goes on at once.
+
+    Refused when there is nothing to take up.
+    """
+    batches = engine.store.batches
+    batch = batches.get(batch_id)
+    if batch.state is BatchState.STOPPING:
+        raise Refused(f"The run {batch.name} is being stopped.", f"ampsm batch status {batch.id} --follow")
+    if batch.state is BatchState.RUNNING:
+        if batch.wait_until is None:
+            raise Refused(f"The run {batch.name} is running.", f"ampsm batch status {batch.id} --follow")
+        batches.change(batch_id, (BatchState.RUNNING,), wait_until=None, wait_reason=None)
+        _release(engine, batch_id)
+    else:
+        items = batches.items(batch_id, TAKEN_UP)
+        if not items and not batches.items(batch_id, (ItemState.QUEUED, ItemState.RUNNING)):
+            raise Refused(f"Nothing of {batch.name} was stopped or has failed.", f"ampsm batch status {batch.id}")
+        for item in items:
+            _take_up(engine, item)
+        _run_again(engine, batch)
+    launch.sweep_batches(engine.home, engine.store)
+    return batches.get(batch_id)
+
+
+def _release(engine: Engine, batch_id: str) -> None:
+    """Let the items that wait for a moment begin at once."""
+    for item in engine.store.batches.items(batch_id, (ItemState.QUEUED,)):
+        if item.next_at:
+            engine.store.batches.move_item(item.id, (ItemState.QUEUED,), ItemState.QUEUED, next_at=None)
+
+
+def _run_again(engine: Engine, batch: Batch) -> None:
+    columns = {"ended_at": None, "wait_until": None, "wait_reason": None, "stop_requested": ""}
+    resting = (BatchState.STOPPED, BatchState.ENDED)
+    engine.store.batches.change(batch.id, resting, state=BatchState.RUNNING, **columns)
+
+
+def retry(engine: Engine, reference: str) -> BatchItem:
+    """Try an item again that ended badly, from the step that it failed at. NotFound, Refused.
+
+    What was tried before does not count against its retries and mends. `reference`: the item's id, or its session's.
+    """
+    item = find_item(engine, reference)
+    if item.state not in (*TAKEN_UP, *BAD):
+        raise Refused(f"The item {item.id} is {item.state}.", f"ampsm batch status {item.batch_id}")
+    batch = engine.store.batches.get(item.batch_id)
+    if batch.state is BatchState.STOPPING:
+        raise Refused(f"The run {batch.name} is being stopped.", f"ampsm batch status {batch.id} --follow")
+    _take_up(engine, item)
+    _run_again(engine, batch)
+    launch.sweep_batches(engine.home, engine.store)
+    return engine.store.batches.item(item.id)
+
+
+def find_item(engine: Engine, reference: str) -> BatchItem:
+    """The item of an id, or the one that a session was made for; NotFound."""
+    try:
+        return engine.store.batches.item(reference)
+    except NotFound:
+        origin = engine.store.sessions.resolve(reference).origin
+        if origin is None:
+            raise
+        return engine.store.batches.item(origin)
+
+
+def _take_up(engine: Engine, item: BatchItem) -> None:
+    """Queue an item at the step where it stands; what was tried before does not count against it any more."""
+    spec = json.loads(item.spec) | {"triesBefore": item.tries}
+    step = item.step
+    if step.startswith(progress.FIX_STEP) and item.state is ItemState.FAIL:
+        step = f"{progress.FIX_STEP} 1"  # all its mends once more
+    elif item.state is ItemState.FAIL and step != progress.MERGE and ItemSpec.of(spec).most_fixes:
+        step = f"{progress.FIX_STEP} 1"
+    engine.store.batches.move_item(
+        item.id,
+        (item.state,),
+        ItemState.QUEUED,
+        spec=json.dumps(spec),
+        step=step,
+        next_at=None,
+        ended_at=None,
+        reason=None,
+    )
+
+
+def remove(engine: Engine, batch_id: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Move the sessions of a run to the trash and forget the run; the ids of those, and why others stay.
+
+    Nothing else is touched. Refused while it is at work. What cannot be removed keeps the run.
+    """
+    batches, store = engine.store.batches, engine.store
+    batch = batches.get(batch_id)
+    if batch.state in AT_WORK:
+        raise Refused(f"The run {batch.name} is {batch.state}.", f"ampsm batch stop {batch.id}")
+    removed, stay = [], []
+    for item in batches.items(batch_id):
+        session_id = batches.session_of(item.id)
+        if session_id is None or store.sessions.get(session_id).trashed_at is not None:
+            continue
+        try:
+            removal.remove(engine, session_id)
+            removed.append(session_id)
+        except AmpsmError as reason:
+            stay.append(f"{session_id}: {reason}")
+    if not stay:
+        batches.remove(batch_id)
+        folder = engine.home.batch(batch_id)
+        for path in (folder.items, folder.log, folder.log.with_suffix(".log.old"), folder.lease):
+            path.unlink(missing_ok=True)
+        if folder.path.is_dir():
+            folder.path.rmdir()
+    return tuple(removed), tuple(stay)

@@ -1,0 +1,252 @@
+"""The command batch: runs of plans are started, followed, stopped, taken up again and removed."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ampsm_engine.cli import arguments, batch_text, diagnostics, documents, output
+from ampsm_engine.cli.output import one_line
+from ampsm_engine.cli.root import Command
+from ampsm_engine.model import BatchState, ItemState
+from ampsm_engine.plain_text import plural
+
+if TYPE_CHECKING:
+    from ampsm_engine.batch.values import Plan
+    from ampsm_engine.context import Engine
+    from ampsm_engine.model import Batch
+
+TICK = 0.1
+"""Seconds between two looks at whether something has changed."""
+
+SWEEP_EVERY = 2.0
+
+run_argument = click.argument("reference", metavar="RUN", type=arguments.TEXT)
+
+
+@click.group(short_help="Run many prompts over many repositories.")
+def batch_command() -> None:
+    """Plans in YAML: many prompts over many repositories, unattended, and resumable at any moment.
+
+    RUN is a run's id, its name, or the beginning of one. A run goes on when this terminal closes.
+    """
+
+
+@batch_command.command("start", cls=Command, short_help="Start a run of a plan.")
+@click.argument("plan_file", metavar="PLAN", type=click.Path(path_type=Path))
+@click.option("--dry-run", is_flag=True, help="Only show what would run.")
+@click.option("--wait", "-w", is_flag=True, help="Stay until the run is over; the exit code is 0 when all passed.")
+@click.option("--concurrency", metavar="N", type=click.IntRange(min=1), help="Items at once, instead of the plan's.")
+@arguments.json_option
+def batch_start(plan_file: Path, *, dry_run: bool, wait: bool, concurrency: int | None, as_json: bool) -> int:
+    """Start a run of a plan: a session for each of its items, in the background.
+
+      ampsm batch start plan.yaml --dry-run
+      ampsm batch start plan.yaml --wait
+
+    A plan:
+
+      concurrency: 4
+      defaults:
+        scriptCommand: make test      judges what amp made; success is its exit code 0
+        mergeOnPass: true
+      matrix:
+        - repo: ~/src/web
+          prompt: Fix the login redirect
+        - repo: ~/src/*
+          promptFile: update-dependencies.md
+          axes: {model: [medium, high], copies: 2}
+
+    All fields are in docs/plans.md. Every error of a plan is told, with its line.
+    """
+    from ampsm_engine.batch import plan, runs
+
+    found = plan.read_file(plan_file)
+    if dry_run:
+        return _dry_run(found, concurrency, as_json=as_json)
+    engine = arguments.open_engine()
+    batch = runs.start(engine, found, concurrency=concurrency)
+    return begun(engine, batch, wait=wait, as_json=as_json)
+
+
+def begun(engine: "Engine", batch: "Batch", *, wait: bool, as_json: bool) -> int:
+    """Tell of a run that was started just now, and stay with it where that is asked for; the exit code."""
+    if wait:
+        return follow_run(engine, batch.id, as_json=as_json)
+    if as_json:
+        output.document({"batch": batch_text.batch_document(engine, batch)})
+        return diagnostics.OK
+    count = len(engine.store.batches.items(batch.id))
+    output.line(output.Styled(one_line(batch.name), "bold"))
+    output.fields((("run", batch.id), ("items", str(count)), ("at once", str(batch.concurrency))))
+    diagnostics.hint(f"ampsm batch status {batch.id} --follow")
+    return diagnostics.OK
+
+
+def _dry_run(plan: "Plan", concurrency: int | None, *, as_json: bool) -> int:
+    if as_json:
+        items = [documents.plain(planned) for planned in plan.items]
+        at_once = concurrency or plan.concurrency
+        limits = documents.plain(plan.limits)
+        output.document({"name": plan.name, "concurrency": at_once, "limits": limits, "items": items})
+        return diagnostics.OK
+    batch_text.print_plan(plan)
+    diagnostics.note(f"{plural(len(plan.items), 'item')}; nothing was started.")
+    return diagnostics.OK
+
+
+@batch_command.command("ls", cls=Command, short_help="List the runs, newest first.")
+@arguments.json_option
+def batch_ls(*, as_json: bool) -> int:
+    """List the runs of batches, newest first, with how far they have come."""
+    engine = arguments.open_engine()
+    batches = engine.store.batches.all()
+    if as_json:
+        output.document({"batches": [batch_text.batch_document(engine, batch) for batch in batches]})
+    elif batches:
+        batch_text.print_batches([(batch, engine.store.batches.progress(batch.id)) for batch in batches])
+    else:
+        diagnostics.note("There are no runs yet.")
+        diagnostics.hint("ampsm batch start PLAN.yaml")
+    return diagnostics.OK
+
+
+@batch_command.command("status", cls=Command, short_help="Show one run with its items.")
+@run_argument
+@click.option("--follow", "-f", is_flag=True, help="Stay until the run is over; the exit code is 0 when all passed.")
+@arguments.json_option
+def batch_status(reference: str, *, follow: bool, as_json: bool) -> int:
+    """Show a run with its items: their states, what they wait for, why they ended as they did.
+
+    With --follow a progress bar on a terminal, else a line of JSON for each change.
+    """
+    engine = arguments.open_engine()
+    from ampsm_engine.batch import runs
+
+    batch = engine.store.batches.resolve(reference)
+    if follow:
+        return follow_run(engine, batch.id, as_json=as_json)
+    status = runs.status(engine, batch.id, tries=as_json)
+    if as_json:
+        items = [batch_text.item_document(item, status.tries.get(item.id, ())) for item in status.items]
+        output.document({"batch": batch_text.batch_document(engine, batch), "items": items})
+    else:
+        batch_text.print_status(status)
+    return diagnostics.OK
+
+
+def follow_run(engine: "Engine", batch_id: str, *, as_json: bool) -> int:
+    """Stay with a run until it is over: a progress bar, or JSON lines; 0 when every item passed, else 1."""
+    import sys
+
+    from ampsm_engine.batch import runs
+    from ampsm_engine.worker import launch
+
+    shown = batch_text.Follower(engine, as_json=as_json or not sys.stdout.isatty())
+    store, slots = engine.store, int(engine.settings.number("slots"))
+    store.retry_reads(diagnostics.warn_of_store)
+    version, swept, looked = -1, 0.0, 0.0
+    goes_on = f"The run goes on: ampsm batch status {batch_id} --follow, ampsm batch stop {batch_id}"
+    try:
+        with diagnostics.interruptible(goes_on):
+            while True:
+                now = store.data_version()
+                if now != version or time.monotonic() - looked >= 1.0:
+                    version, looked = now, time.monotonic()
+                    status = runs.status(engine, batch_id)
+                    shown.show(status)
+                    if status.batch.state not in runs.AT_WORK:
+                        break
+                if time.monotonic() - swept >= SWEEP_EVERY:
+                    swept = time.monotonic()
+                    launch.sweep(engine.home, store, slots)
+                time.sleep(TICK)
+    finally:
+        shown.end()
+    shown.tell_end(status)
+    passed = status.progress.counts[ItemState.SUCCESS] == status.progress.total
+    return diagnostics.OK if passed and status.batch.state is BatchState.ENDED else diagnostics.FAILED
+
+
+@batch_command.command("stop", cls=Command, short_help="Stop a run.")
+@run_argument
+@click.option("--now", is_flag=True, help="End what runs, too, instead of letting amp come to its end.")
+@arguments.json_option
+def batch_stop(reference: str, *, now: bool, as_json: bool) -> int:
+    """Stop a run: nothing of it is begun any more, and what amp is at comes to its end (with --now: is ended).
+
+    `ampsm batch resume RUN` goes on from there. Stopping a run that waits takes the wait away as well.
+    """
+    engine = arguments.open_engine()
+    from ampsm_engine.batch import runs
+
+    batch = runs.stop(engine, engine.store.batches.resolve(reference).id, force=now)
+    if as_json:
+        output.document({"batch": batch_text.batch_document(engine, batch)})
+        return diagnostics.OK
+    output.line(f"{one_line(batch.name)} ({batch.id}) is being stopped.")
+    diagnostics.hint(f"ampsm batch status {batch.id} --follow")
+    return diagnostics.OK
+
+
+@batch_command.command("resume", cls=Command, short_help="Take up what was stopped or has failed.")
+@run_argument
+@click.option("--wait", "-w", is_flag=True, help="Stay until the run is over; the exit code is 0 when all passed.")
+@arguments.json_option
+def batch_resume(reference: str, *, wait: bool, as_json: bool) -> int:
+    """Take the stopped and failed items of a run up again, where they were left; a run that waits goes on at once."""
+    engine = arguments.open_engine()
+    from ampsm_engine.batch import runs
+
+    batch = runs.resume(engine, engine.store.batches.resolve(reference).id)
+    return begun(engine, batch, wait=wait, as_json=as_json)
+
+
+@batch_command.command("retry", cls=Command, short_help="Try an item again.")
+@click.argument("reference", metavar="ITEM", type=arguments.TEXT)
+@arguments.json_option
+def batch_retry(reference: str, *, as_json: bool) -> int:
+    """Try an item again that ended badly, from the step that it failed at; ITEM is its id, or its session.
+
+    An item in conflict is merged again, onto its base as it is by then.
+    """
+    engine = arguments.open_engine()
+    from ampsm_engine.batch import runs
+
+    item = runs.retry(engine, reference)
+    if as_json:
+        output.document({"item": batch_text.item_document(item, engine.store.batches.tries(item.id))})
+        return diagnostics.OK
+    output.line(f"{one_line(item.name)} ({item.id}) is tried again.")
+    diagnostics.hint(f"ampsm batch status {item.batch_id} --follow")
+    return diagnostics.OK
+
+
+@batch_command.command("rm", cls=Command, short_help="Remove a run and its sessions.")
+@run_argument
+@arguments.yes_option
+@arguments.json_option
+def batch_rm(reference: str, *, yes: bool, as_json: bool) -> int:
+    """Move the sessions of a run to the trash, and forget the run. Other sessions are not touched.
+
+    Each session can be brought back with `ampsm trash restore` until it is purged; the run cannot.
+    """
+    engine = arguments.open_engine()
+    from ampsm_engine.batch import runs
+
+    batch = engine.store.batches.resolve(reference)
+    if not yes:
+        count = sum(item.session_id is not None for item in engine.store.batches.items(batch.id))
+        question = f"Remove the run {one_line(batch.name)} and move its {plural(count, 'session')} to the trash?"
+        diagnostics.ask(question, f"ampsm batch rm {batch.id}", otherwise="Nothing was removed.")
+    with diagnostics.working(f"Moving the sessions of {one_line(batch.name)} to the trash"):
+        removed, stay = runs.remove(engine, batch.id)
+    if as_json:
+        output.document({"removed": list(removed), "stay": list(stay), "batchRemoved": not stay})
+    else:
+        output.line(f"{plural(len(removed), 'session')} of {one_line(batch.name)} went to the trash.")
+        for text in stay:
+            diagnostics.warning(f"It stays: {text}")
+        diagnostics.hint("ampsm trash ls" if not stay else f"Then again: ampsm batch rm {batch.id}")
+    return diagnostics.FAILED if stay else diagnostics.OK

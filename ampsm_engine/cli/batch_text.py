@@ -1,0 +1,215 @@
+"""Runs of batches as text, as JSON, and as a progress bar."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ampsm_engine import labels
+from ampsm_engine.cli import diagnostics, output
+from ampsm_engine.cli.output import Styled, one_line
+from ampsm_engine.cli.tables import TableColumn, table
+from ampsm_engine.lean_dataclass import dataclass, field
+from ampsm_engine.model import Batch, BatchItem, BatchProgress, BatchState, BatchTry, ItemState, camel
+from ampsm_engine.plain_text import plural
+
+if TYPE_CHECKING:
+    from ampsm_engine.batch.runs import BatchStatus
+    from ampsm_engine.batch.values import Plan, PlannedItem
+    from ampsm_engine.context import Engine
+
+STYLES = {
+    ItemState.QUEUED: ("◌", "dim"),
+    ItemState.RUNNING: ("●", "cyan"),
+    ItemState.SUCCESS: ("✓", "green"),
+    ItemState.FAIL: ("✗", "red"),
+    ItemState.TIMEOUT: ("⧖", "red"),
+    ItemState.ERROR: ("!", "red"),
+    ItemState.CONFLICT: ("≠", "yellow"),
+    ItemState.STOPPED: ("■", "yellow"),
+}
+"""Glyph and colour of an item's state."""
+
+BAR = 20
+"""Cells of the progress bar."""
+
+
+def batch_document(engine: "Engine", batch: Batch) -> dict[str, object]:
+    """A run as JSON, with its progress."""
+    import json
+
+    document: dict[str, object] = {camel(name): getattr(batch, name) for name in batch.__dataclass_fields__}
+    document["plan"] = json.loads(batch.plan)
+    return document | {"progress": progress_document(engine.store.batches.progress(batch.id))}
+
+
+def progress_document(progress: BatchProgress) -> dict[str, object]:
+    """How far a run has come, as JSON."""
+    return {
+        "items": {state.value: count for state, count in progress.counts.items()},
+        "total": progress.total,
+        "ended": progress.ended,
+        "tokens": progress.tokens,
+        "seconds": round(progress.seconds, 1),
+        "secondsLeft": None if progress.seconds_left is None else round(progress.seconds_left, 1),
+    }
+
+
+def item_document(item: BatchItem, tries: Sequence[BatchTry] | None = None) -> dict[str, object]:
+    """An item as JSON, with its tries where they are given."""
+    import json
+
+    document: dict[str, object] = {camel(name): getattr(item, name) for name in item.__dataclass_fields__}
+    # `tries` is how many there are; a program that wants them finds each in `tried`.
+    document["spec"] = json.loads(item.spec)
+    if tries is not None:
+        names = [name for name in BatchTry.__dataclass_fields__ if name != "item_id"]
+        document["tried"] = [{camel(name): getattr(one, name) for name in names} for one in tries]
+    return document
+
+
+def counts_text(progress: BatchProgress) -> str:
+    """The counts that are not nought, as `✓ 10 success  ✗ 2 fail`."""
+    return "  ".join(f"{STYLES[state][0]} {count} {state}" for state, count in progress.counts.items() if count)
+
+
+def left_text(progress: BatchProgress) -> str:
+    """The estimate in words; empty where there is none."""
+    return "" if progress.seconds_left is None else f"about {labels.duration(int(progress.seconds_left * 1000))} left"
+
+
+def wait_text(batch: Batch) -> str:
+    """What a run waits for; empty when it does not."""
+    return f"waits until {batch.wait_until}: {batch.wait_reason}" if batch.wait_until else ""
+
+
+def bar(progress: BatchProgress, cells: int = BAR) -> str:
+    """A bar of so many cells."""
+    done = progress.ended * cells // max(progress.total, 1)
+    return "━" * done + "─" * (cells - done)
+
+
+def print_plan(plan: "Plan") -> None:
+    """Write the items of a plan as a table."""
+
+    def options(planned: "PlannedItem") -> str:
+        spec = planned.spec
+        words = [f"script: {spec.script_command}"] if spec.script_command else []
+        words += [plural(len(spec.follow_up_prompts), "follow-up")] if spec.follow_up_prompts else []
+        words += [f"up to {plural(spec.most_fixes, 'mend')}"] if spec.most_fixes else []
+        words += ["merge on pass"] if spec.merge_on_pass else []
+        words += [f"{spec.timeout_sec:g} s at most"] if spec.timeout_sec else []
+        return ", ".join(words)
+
+    numbered = list(enumerate(plan.items, start=1))
+    columns: list[TableColumn[tuple[int, PlannedItem]]] = [
+        TableColumn("#", lambda each: str(each[0]), right=True),
+        TableColumn("repo", lambda each: each[1].spec.repo, goes=2, least=12, most=60),
+        TableColumn("item", lambda each: each[1].spec.name, least=16, most=80),
+        TableColumn("mode", lambda each: each[1].spec.model or "", goes=3),
+        TableColumn("base", lambda each: each[1].spec.base_branch or "", goes=4),
+        TableColumn("does", lambda each: options(each[1]), goes=5, least=10, most=100),
+    ]
+    table(columns, numbered)
+
+
+def print_batches(found: Sequence[tuple[Batch, BatchProgress]]) -> None:
+    """Write runs as a table."""
+    columns: list[TableColumn[tuple[Batch, BatchProgress]]] = [
+        TableColumn("run", lambda each: each[0].id),
+        TableColumn("name", lambda each: each[0].name, least=12, most=60),
+        TableColumn("state", lambda each: "waiting" if each[0].wait_until else each[0].state.value),
+        TableColumn("done", lambda each: f"{each[1].ended}/{each[1].total}", right=True),
+        TableColumn("passed", lambda each: str(each[1].counts[ItemState.SUCCESS]), goes=1, right=True),
+        TableColumn("tokens", lambda each: labels.count(each[1].tokens), goes=2, right=True),
+        TableColumn("took", lambda each: labels.duration(int(each[1].seconds * 1000)), goes=3, right=True),
+        TableColumn("started", lambda each: each[0].created_at[:16].replace("T", " "), goes=4),
+    ]
+    table(columns, found)
+
+
+def print_status(status: "BatchStatus") -> None:
+    """Write one run with its items."""
+    batch, progress = status.batch, status.progress
+    output.line(Styled(one_line(batch.name), "bold"), f"  {batch.id}")
+    output.fields(
+        (
+            ("state", batch.state.value),
+            ("waits", one_line(wait_text(batch)).removeprefix("waits ")),
+            ("because", one_line(batch.wait_reason or "") if not batch.wait_until else ""),
+            ("progress", f"{bar(progress)} {progress.ended} of {progress.total}  {left_text(progress)}".rstrip()),
+            ("items", counts_text(progress)),
+            ("tokens", labels.count(progress.tokens)),
+            ("took", labels.duration(int(progress.seconds * 1000))),
+        )
+    )
+    columns: list[TableColumn[BatchItem]] = [
+        TableColumn("item", lambda item: item.id, least=6),
+        TableColumn("state", lambda item: Styled(f"{STYLES[item.state][0]} {item.state}", STYLES[item.state][1])),
+        TableColumn("name", lambda item: item.name, least=12, most=60),
+        TableColumn("repo", lambda item: Path(item.repo).name, goes=3, most=30),
+        TableColumn("mode", lambda item: item.mode or "", goes=4),
+        TableColumn("step", lambda item: item.step if not item.state.is_final else "", goes=2),
+        TableColumn("session", lambda item: item.session_id or "", goes=5),
+        TableColumn("why", lambda item: item.reason or "", goes=1, least=12, most=120),
+    ]
+    table(columns, status.items)
+
+
+@dataclass
+class Follower:
+    """Shows a run as it goes on: a bar on a terminal, else a line of JSON for each change."""
+
+    engine: "Engine"
+    as_json: bool
+    _line: diagnostics.ProgressLine = field(default_factory=diagnostics.ProgressLine)
+    _seen: dict[str, BatchItem] = field(default_factory=dict)
+    _batch: Batch | None = None
+
+    def show(self, status: "BatchStatus") -> None:
+        """Show what is new."""
+        if not self.as_json:
+            self._show_bar(status)
+            return
+        if self._batch != status.batch:
+            self._batch = status.batch
+            self._record_batch(status)
+        for item in status.items:
+            if self._seen.get(item.id) != item:
+                self._seen[item.id] = item
+                output.record({"version": output.VERSION, "item": item_document(item)})
+
+    def _record_batch(self, status: "BatchStatus") -> None:
+        document = batch_document(self.engine, status.batch)
+        output.record({"version": output.VERSION, "batch": document})
+
+    def _show_bar(self, status: "BatchStatus") -> None:
+        progress = status.progress
+        width = shutil.get_terminal_size().columns
+        words = [f"{progress.ended}/{progress.total}", counts_text(progress)]
+        words += [wait_text(status.batch) or left_text(progress), f"{labels.count(progress.tokens)} tokens"]
+        cells = BAR if width >= 60 else 8
+        self._line.show(f"{bar(progress, cells)} {'  '.join(word for word in words if word)}")
+
+    def end(self) -> None:
+        """Leave the terminal's line empty."""
+        self._line.end()
+
+    def tell_end(self, status: "BatchStatus") -> None:
+        """Write how it ended."""
+        if self.as_json:
+            self._record_batch(status)
+            return
+        progress, batch = status.progress, status.batch
+        took = labels.duration(int(progress.seconds * 1000))
+        word = "has ended" if batch.state is BatchState.ENDED else "was stopped"
+        reason = f" {one_line(batch.wait_reason)}" if batch.wait_reason else ""
+        output.line(f"{one_line(batch.name)} {word} after {took}: {counts_text(progress)}.{reason}")
+        for item in status.items:
+            if item.state is not ItemState.SUCCESS:
+                glyph, style = STYLES[item.state]
+                output.line(Styled(f"{glyph} {item.state} ", style), f"{item.id}  {one_line(item.name)}")
+                if item.reason:
+                    output.line(Styled(f"    {one_line(item.reason)}", "dim"))
+        if progress.counts[ItemState.SUCCESS] < progress.total:
+            diagnostics.hint(f"ampsm batch resume {batch.id}, or for one: ampsm batch retry ITEM")
