@@ -30,7 +30,7 @@ UNFIT_FAILURES = frozenset({"not-installed", "not-logged-in", "bad-key", "amp-to
 def iterate_command(reference: str, prompt: str | None, prompt_file: str | None, *, wait: bool, as_json: bool) -> int:
     """Send amp a follow-up: the next iteration on the same thread, in the same worktree.
 
-    While an iteration runs, the new one waits in the queue behind it.
+    While an iteration runs, the new one is queued behind it.
 
       ampsm iterate dark 'Use the colours of the logo'
       ampsm iterate dark --prompt-file review.md --wait

@@ -143,7 +143,7 @@ def _session(store: Store, now: Situation) -> Finding:
         text = f"A {merge.kind} of {session.name} {'waits for its conflicts to be resolved' if waits else 'goes on'}."
         hint = f"ampsm merge {session.id} --continue, or: ampsm merge {session.id} --abort"
         return Finding("session", "stop", text, hint if waits else f"ampsm show {session.id}")
-    return Finding("session", "ok", "nothing runs or waits in it")
+    return Finding("session", "ok", "nothing is running or queued")
 
 
 def _worktree(now: Situation, *, waits: bool) -> Iterator[Finding]:

@@ -64,7 +64,7 @@ class SessionActions:
                 left.pop(0)
 
         waits = [row for row in self._rows(sessions) if row.queued or _is_at_work(row)]
-        note = "It waits until amp has finished what it does now." if waits else "amp starts at once."
+        note = "It is queued until amp has finished." if waits else "amp starts at once."
         owner = "+".join(one.id for one in sessions)
         title = f"Message to {names(sessions)}"
         screen = TextScreen(title, send, owner=owner, purpose=MESSAGE, note=note, may_be_empty=False)
@@ -88,11 +88,11 @@ class SessionActions:
         rows = [row for row in self._rows(sessions) if row.queued or _is_at_work(row)]
         if not rows:
             if sessions:
-                app_of(self._screen).show_toast(f"Nothing runs or waits in {names(sessions)}")
+                app_of(self._screen).show_toast(f"Nothing is running or queued in {names(sessions)}")
             return
-        waiting = sum(row.queued for row in rows)
+        queued = sum(row.queued for row in rows)
         sentence = "amp is asked to end; what it changed is committed"
-        sentence += f", and {plural(waiting, 'waiting prompt')} will not run." if waiting else "."
+        sentence += f", and {plural(queued, 'queued prompt')} will not run." if queued else "."
         stopped = [row.session for row in rows]
         self._confirm(f"Stop {names(stopped)}?", sentence, "Stop", lambda: self._stop(stopped))
 

@@ -14,7 +14,7 @@ COMMITS = (
 )
 
 FINDINGS = (
-    Finding("session", "ok", "nothing runs or waits in it"),
+    Finding("session", "ok", "nothing is running or queued"),
     Finding("worktree", "ok", "clean"),
     Finding("base", "ok", "main is at feedfeedfeed"),
     Finding("upstream", "warn", "main is 3 commits behind origin/main", "git -C /home/ada/shop fetch . origin/main:main"),

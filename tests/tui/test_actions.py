@@ -53,7 +53,7 @@ async def test_an_empty_message_is_not_sent(desk: Desk) -> None:
 async def test_stopping_says_what_happens_and_asks_first(desk: Desk, snapshot_svg: Camera) -> None:
     async with desk.open(one(status=RUNNING, queued=2)):
         await desk.press("x")
-        desk.sees("Stop fix login?", "what it changed is committed", "2 waiting")
+        desk.sees("Stop fix login?", "what it changed is committed", "2 queued")
         await snapshot_svg.tour(desk)
         await desk.press("n")
         desk.asked_not("stop")
@@ -76,7 +76,7 @@ async def test_what_does_not_end_when_it_is_stopped_is_ended_by_force_and_named(
 async def test_stopping_what_does_not_run_says_so(desk: Desk) -> None:
     async with desk.open(one()):
         await desk.press("x")
-        desk.sees("Nothing runs or waits in fix login")
+        desk.sees("Nothing is running or queued in fix login")
         desk.asked_not("stop")
 
 

@@ -172,7 +172,7 @@ def _files_text(files: Sequence["FileChange"]) -> str:
 def _ending_text(iteration: Iteration) -> str:
     """How an iteration ended, or that it waits; the first sign of a line says how bad it is. Empty while amp works."""
     if iteration.state is State.QUEUED:
-        return "◆ waits for its turn"
+        return "◆ queued"
     if iteration.state is not State.SETTLED:
         return ""
     return "\n".join(_ending_lines(iteration))

@@ -35,8 +35,8 @@ class SessionScreen(SessionActionsScreen):
     TITLE = "session"
     PURPOSE = (
         "On one side what has happened in this session, on the other what amp said and did.",
-        "It follows the end while amp works, and holds still once you scroll up.",
-        "What you write at the bottom is amp's next prompt; it waits while amp works.",
+        "It follows the end while amp is running, and holds still once you scroll up.",
+        "What you write at the bottom is amp's next prompt; while amp is running, it is queued.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("session.timeline", "timeline", "Timeline"),
