@@ -133,13 +133,6 @@ def options(path: Path, cache: Path, environ: Mapping[str, str]) -> frozenset[st
     return listed
 
 
-def forget_option(path: Path, cache: Path, option: str, environ: Mapping[str, str]) -> frozenset[str]:
-    """Drop an option that this amp turned out to refuse, for good; answers those that are left."""
-    left = options(path, cache, environ) - {option}
-    _remember(cache, path, _identity(path), left)
-    return left
-
-
 def version(path: Path, environ: Mapping[str, str]) -> Version | None:
     """The version that this amp says it is; None when it says nothing of the kind."""
     said = _VERSION.search(_answer(path, "--version", environ))

@@ -141,11 +141,6 @@ class Fold:
         )
 
     @property
-    def summed_tokens(self) -> int | None:
-        """The sum over the lines of the last attempt, whatever its result says."""
-        return self._summed.total()
-
-    @property
     def activity(self) -> str | None:
         """What amp says or which tool it runs, on one clean line: `shell_command: npm test`."""
         if isinstance(self._latest, TextBlock):

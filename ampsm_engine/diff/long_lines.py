@@ -10,7 +10,6 @@ CUT = b"\0cut:"
 """What ends a cut line: this, the line's length in bytes, a colon, and the first 16 digits of its SHA-1."""
 
 _LONG = re.compile(rb"^[^\n]{%d}[^\n]+" % LINE_LIMIT, re.MULTILINE)
-_MARK = re.compile(rb"\0cut:(\d+):[0-9a-f]{16}$")
 
 
 def cut(content: bytes | memoryview) -> bytes | None:
@@ -27,9 +26,3 @@ def cut(content: bytes | memoryview) -> bytes | None:
         pieces += [bytes(content[at : start + LINE_LIMIT]), CUT + mark.encode()]
         at = end
     return b"".join([*pieces, bytes(content[at:])])
-
-
-def uncut_length(line: bytes) -> int | None:
-    """The length in bytes that a cut line had; None when it is whole."""
-    found = _MARK.search(line) if len(line) > LINE_LIMIT else None
-    return int(found[1]) if found else None

@@ -35,7 +35,6 @@ class StatusEntry:
     submodule: str = "N..."
     head_mode: str = records.ABSENT
     index_mode: str = records.ABSENT
-    work_mode: str = records.ABSENT
     head_object: str = ""
     index_object: str = ""
 
@@ -62,10 +61,10 @@ def _entry(record: bytes) -> StatusEntry:
     if kind == "!":
         return StatusEntry("ignored", rest)
     if kind == "u":
-        xy, submodule, _, _, _, work, _, _, _, path = rest.split(" ", 9)
-        return StatusEntry("unmerged", path, xy[0], xy[1], submodule, work_mode=work)
-    xy, submodule, head, index, work, head_object, index_object, path = rest.split(" ", 7)
-    return StatusEntry("tracked", path, xy[0], xy[1], submodule, head, index, work, head_object, index_object)
+        xy, submodule, *_, path = rest.split(" ", 9)
+        return StatusEntry("unmerged", path, xy[0], xy[1], submodule)
+    xy, submodule, head, index, _, head_object, index_object, path = rest.split(" ", 7)
+    return StatusEntry("tracked", path, xy[0], xy[1], submodule, head, index, head_object, index_object)
 
 
 @dataclass(frozen=True, slots=True)

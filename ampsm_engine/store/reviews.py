@@ -79,11 +79,6 @@ class Reviews(StorePart):
             return review_rows.comment(row)
         raise NotFound(f"There is no comment {comment_id}.", "ampsm comments SESSION")
 
-    def unsent_comments(self) -> dict[str, int]:
-        """How many comments of each session were not sent."""
-        question = 'SELECT "sessionId", count(*) FROM "reviewComments" WHERE state = \'open\' GROUP BY "sessionId"'
-        return dict(self._db.select(question))
-
     def add_comment(self, comment: "Comment") -> "Comment":
         """Add a comment; the comment as stored. NotFound without its session, Refused for an empty text."""
         with self._db.writing():

@@ -219,14 +219,6 @@ def test_amp_is_asked_without_a_terminal_and_without_the_run_of_another(tmp_path
     assert (tmp_path / "stdin").read_text() == ""
 
 
-def test_an_option_that_is_refused_is_forgotten_for_good(tmp_path, talking):
-    cache = tmp_path / "cache"
-    assert "--mode" in program.options(talking, cache, ENVIRON)
-    assert "--mode" not in program.forget_option(talking, cache, "--mode", ENVIRON)
-    assert "--mode" not in program.options(talking, cache, ENVIRON)
-    assert asked(tmp_path) == ["--help"]
-
-
 def test_the_cache_keeps_the_newest_few_programs(tmp_path):
     for number in range(12):
         amp = script(tmp_path / str(number) / "amp", "echo '  --execute'")

@@ -54,11 +54,6 @@ class StoredThread:
         self._home = home
         self._lock = -1
 
-    @property
-    def url(self) -> str:
-        """The address the real program would name."""
-        return f"https://ampcode.com/threads/{self.id}"
-
     def occupy(self) -> None:
         """Holds the thread until this process is gone; refused while another process holds it."""
         lock = os.open(self._home / f"{self.id}.lock", os.O_RDWR | os.O_CREAT, 0o600)
