@@ -21,12 +21,12 @@ Rooms, top to bottom; each may import only from those below it (import-linter ho
     naming | config | unsent_texts | last_places
                            names from any text | the settings | texts that were typed and not sent
                            | where people are in the screens
-    keymap | home          keys by their ids | where things are on the disk
+    keymap | home | private_folder
+                           keys by their ids | where things are on the disk | our folders among the temporary ones
     errors | states | plain_text | timestamps
                            errors | word, glyph and colour of each state | plurals, lists and control
                            characters | moments as text
-    identity | private_folder | file_lock
-                           which process a pid means | our folders among the temporary ones | locks on files
+    identity | file_lock   which process a pid means | locks on files
     lean_dataclass         dataclasses, made without the standard library's cost at a start
 """
 

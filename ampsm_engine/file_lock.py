@@ -1,33 +1,48 @@
 """Locks on files, which the kernel frees when their holder dies."""
 
+import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 _INTERVAL = 0.02
 """Seconds between two tries: flock itself waits without an end, or not at all."""
 
 
-def acquire(descriptor: int, patience: float | None, *, stop: Callable[[], bool] = lambda: False) -> bool:
+def acquire(
+    descriptor: int, patience: float | None, *, shared: bool = False, stop: Callable[[], bool] = lambda: False
+) -> bool:
     """Lock an open file for its descriptor alone; False when another one holds it for `patience` seconds, or at `stop`.
 
-    None waits for as long as it takes. Closing the descriptor gives the lock back.
+    None waits for as long as it takes; a `shared` lock keeps out only those who want it alone. Closing the descriptor
+    gives the lock back.
     """
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
     if patience is None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        fcntl.flock(descriptor, kind)
         return True
     deadline = time.monotonic() + patience
     while True:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= deadline or stop():
                 return False
             time.sleep(_INTERVAL)
         else:
             return True
+
+
+@contextlib.contextmanager
+def locked(path: Path, patience: float | None) -> Iterator[bool]:
+    """A lock on a file that is made if need be, private to its owner: whether it was had within `patience` seconds."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        yield acquire(descriptor, patience)
+    finally:
+        os.close(descriptor)
 
 
 def is_held(path: Path) -> bool:
@@ -38,9 +53,6 @@ def is_held(path: Path) -> bool:
         return False
     try:
         # Shared: two who only ask do not take each other for the holder.
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not acquire(descriptor, 0, shared=True)
     finally:
         os.close(descriptor)
-    return False

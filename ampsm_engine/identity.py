@@ -11,6 +11,9 @@ from ampsm_engine.lean_dataclass import dataclass
 
 LINUX = sys.platform == "linux"
 
+POLL_INTERVAL = 0.02
+"""Seconds between two looks at a process, or a file of its, whose end nobody announces."""
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:

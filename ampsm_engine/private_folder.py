@@ -4,7 +4,6 @@ Their names begin with `ampsm-` and their purpose.
 """
 
 import contextlib
-import fcntl
 import os
 import re
 import shutil
@@ -12,6 +11,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from ampsm_engine import file_lock
 
 _OURS = re.compile(r"\.?ampsm-(trash|commit|forecast|proof|index|merge|review|live|sides|differ)-\w+")
 _YOUNG = 3600.0
@@ -44,11 +45,9 @@ def make(purpose: str) -> tuple[Path, int]:
 def hold(folder: Path) -> int:
     """Lock a folder, as one that another process has left; BlockingIOError while a living one holds it."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BaseException:
+    if not file_lock.acquire(descriptor, 0):
         os.close(descriptor)
-        raise
+        raise BlockingIOError(f"{folder} is in use")
     return descriptor
 
 

@@ -3,7 +3,6 @@
 Argument lists alone, never a shell. Of a tmux that does not answer nothing is known, and that is no error.
 """
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -97,7 +96,7 @@ def show_options(environ: Mapping[str, str], home: Home, options: Sequence[str])
     try:
         place.parent.mkdir(mode=0o700, exist_ok=True)
         held = open_private(place, os.O_RDWR | os.O_CREAT)
-        fcntl.flock(held, fcntl.LOCK_SH)  # who holds it alone is about to unset, which takes no time
+        file_lock.acquire(held, None, shared=True)  # who holds it alone is about to unset, which takes no time
         keeper = subprocess.Popen(
             ["/bin/sh", "-c", _KEEPER, sys.executable, str(place), *options],
             env=dict(environ),

@@ -4,7 +4,6 @@ A worker sends no notice of a session that is on a screen.
 """
 
 import contextlib
-import fcntl
 import os
 
 from ampsm_engine import file_lock
@@ -30,7 +29,7 @@ def hold(home: Home, session_id: str) -> ViewerLock:
     try:
         place.parent.mkdir(mode=0o700, exist_ok=True)
         descriptor = open_private(place, os.O_RDWR | os.O_CREAT)
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        file_lock.acquire(descriptor, 0, shared=True)
     except OSError:
         return ViewerLock(-1)
     return ViewerLock(descriptor)

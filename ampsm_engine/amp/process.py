@@ -18,15 +18,12 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from ampsm_engine.errors import AmpsmError, Failed, Refused, Unfit
 from ampsm_engine.home import PRIVATE_FILE, RUN_MARK, RunDirectory, open_private, write_private
-from ampsm_engine.identity import LINUX, Identity, identify, is_alive
+from ampsm_engine.identity import LINUX, POLL_INTERVAL, Identity, identify, is_alive
 
 if TYPE_CHECKING:
     import asyncio  # 20 ms that light commands need not pay
 
     import psutil
-
-_GLANCE = 0.02
-"""Seconds between two looks at a process whose end nobody announces."""
 
 _ANSWER_LIMIT = 1024 * 1024
 """Bytes of an answer that are read."""
@@ -120,7 +117,7 @@ async def _gone(known: Identity) -> None:
                 loop.remove_reader(handle)
         # Where there is no such handle, or dead and not yet so in /proc.
         while is_alive(known):  # noqa: ASYNC110 - nobody announces it
-            await asyncio.sleep(_GLANCE)
+            await asyncio.sleep(POLL_INTERVAL)
 
 
 @contextlib.contextmanager
@@ -329,7 +326,7 @@ def _signalled(processes: list["psutil.Process"], number: int, patience: float) 
             process.send_signal(number)
     deadline = time.monotonic() + patience
     while (left := [process for process in processes if _runs(process)]) and time.monotonic() < deadline:
-        time.sleep(_GLANCE)
+        time.sleep(POLL_INTERVAL)
     return left
 
 

@@ -21,7 +21,9 @@ PATIENCE = 10.0
 """Seconds that an abandoned git has to come to its end by itself."""
 
 _GRACE = 2.0
-_GLANCE = 0.05
+_SCAN_INTERVAL = 0.05
+"""Seconds between two looks through /proc, each of which reads the environment of all processes."""
+
 _PROC = Path("/proc")
 
 
@@ -35,7 +37,7 @@ def wait(places: Collection[Path], *, patience: float = PATIENCE, stop: Callable
         if time.monotonic() >= deadline or stop():
             end(places)
             return
-        time.sleep(_GLANCE)
+        time.sleep(_SCAN_INTERVAL)
 
 
 def end(places: Collection[Path], chosen: Callable[[list[bytes]], bool] = lambda _: True) -> None:
@@ -48,7 +50,7 @@ def end(places: Collection[Path], chosen: Callable[[list[bytes]], bool] = lambda
                 os.killpg(group, number)
         deadline = time.monotonic() + _GRACE
         while left and time.monotonic() < deadline:
-            time.sleep(_GLANCE)
+            time.sleep(_SCAN_INTERVAL)
             left = {pid: _group(pid) for pid in found(places) if _group(pid) in groups}
     if left:
         message = f"A git program that an ampsm started still works in {min(places)}: process {min(left)}."

@@ -101,7 +101,6 @@ READ_LIMIT = 600.0
 SHOW_LIMIT = 20.0
 """Seconds that one question may take until what it is part of is shown without its answer."""
 
-_GLANCE = 0.02
 _TICK = 0.25
 """Seconds between two looks of whoever watches a git that runs (`watched`)."""
 
@@ -259,7 +258,7 @@ class Running:
                 deadline = time.monotonic() + _GRACE
                 _ended(self._process, _GRACE)
                 while self._signal_group(0) and time.monotonic() < deadline:
-                    time.sleep(_GLANCE)
+                    time.sleep(identity.POLL_INTERVAL)
         self._process.wait()
 
     def _signal_group(self, number: int) -> bool:

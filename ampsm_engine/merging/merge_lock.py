@@ -1,12 +1,11 @@
 """Who is at an operation: a lock in the home that the kernel frees with its holder. Light: every start may ask."""
 
 import contextlib
-import os
 from collections.abc import Iterator
 
 from ampsm_engine import file_lock
 from ampsm_engine.errors import Refused
-from ampsm_engine.home import PRIVATE_FOLDER, Home, open_private
+from ampsm_engine.home import PRIVATE_FOLDER, Home
 
 FOLDER = "merges"
 
@@ -19,13 +18,10 @@ def at_work(home: Home, merge_id: str) -> Iterator[None]:
     """Be the one who is at an operation; Refused while another process is."""
     folder = home.root / FOLDER
     folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-    descriptor = open_private(folder / merge_id, os.O_RDWR | os.O_CREAT)
-    try:
-        if not file_lock.acquire(descriptor, _MOMENT):
+    with file_lock.locked(folder / merge_id, _MOMENT) as is_ours:
+        if not is_ours:
             raise Refused("Another ampsm is at this merge already.", "Wait for it to end, then ask again.")
         yield
-    finally:
-        os.close(descriptor)
 
 
 def is_held(home: Home, merge_id: str) -> bool:

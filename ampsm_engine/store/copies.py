@@ -9,7 +9,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -53,7 +53,8 @@ def make(path: Path) -> Path | None:
     One without sessions is not copied: it may have replaced a lost one. Raises sqlite3.DatabaseError when
     the copy turns out corrupt, as the database is then; OSError when it cannot be written.
     """
-    with _copy_lock(path) as is_ours:
+    folder(path).mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+    with file_lock.locked(folder(path) / "lock", 0) as is_ours:
         if not is_ours or not is_due(path):
             return None
         with contextlib.closing(database_files.connect(path)) as source:
@@ -81,17 +82,6 @@ def _copied(path: Path, source: sqlite3.Connection) -> Path:
     return made
 
 
-@contextlib.contextmanager
-def _copy_lock(path: Path) -> Iterator[bool]:
-    """Whether this process holds the lock for copying; it does not wait for another one."""
-    folder(path).mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
-    descriptor = open_private(folder(path) / "lock", os.O_RDWR | os.O_CREAT)
-    try:
-        yield file_lock.acquire(descriptor, 0)
-    finally:
-        os.close(descriptor)
-
-
 def repositories(path: Path) -> list[Path]:
     """The repositories that sessions of this database were ever made in; those that are written down."""
     try:
@@ -112,13 +102,9 @@ def _list_repositories(path: Path, roots: Iterable[str]) -> bool:
     wanted = list(map(str, roots))
     if set(wanted) <= set(map(str, repositories(path))):
         return True
-    descriptor = open_private(folder(path) / f"{_LIST}.lock", os.O_RDWR | os.O_CREAT)
-    try:
-        file_lock.acquire(descriptor, _LIST_PATIENCE)
+    with file_lock.locked(folder(path) / f"{_LIST}.lock", _LIST_PATIENCE):
         every = dict.fromkeys([*map(str, repositories(path)), *wanted])  # read once more: another one may have written
         write_private(folder(path) / _LIST, json.dumps(list(every), indent=1).encode())
-    finally:
-        os.close(descriptor)
     return True
 
 

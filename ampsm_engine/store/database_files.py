@@ -68,16 +68,13 @@ def create(path: Path) -> None:
 def exclusive_change(path: Path) -> Iterator[None]:
     """The lock of the one process that makes, migrates or replaces the database; others wait for it."""
     path.parent.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
-    descriptor = open_private(path.with_name(f"{path.name}.changing"), os.O_RDWR | os.O_CREAT)
-    try:
-        if not file_lock.acquire(descriptor, CHANGING_SECONDS):
+    with file_lock.locked(path.with_name(f"{path.name}.changing"), CHANGING_SECONDS) as is_ours:
+        if not is_ours:
             raise Failed(
                 f"Another process has been changing {path} for {CHANGING_SECONDS:.0f} seconds.",
                 "Run the command again; if it stays so: ampsm doctor",
             )
         yield
-    finally:
-        os.close(descriptor)
 
 
 def back_up(path: Path, version: int) -> Path:

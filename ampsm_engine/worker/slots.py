@@ -6,8 +6,7 @@ No pid file, no heartbeat: `kill -9` of a worker is seen at once by whoever asks
 import json
 import os
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Self
 
@@ -105,15 +104,10 @@ def is_leased(run: RunDirectory) -> bool:
         return False
 
 
-@contextmanager
-def claiming(home: Home, patience: float | None = None) -> Iterator[bool]:
+def claiming(home: Home, patience: float | None = None) -> AbstractContextManager[bool]:
     """One at a time between choosing an iteration and holding its lease.
 
     Without it a sweep could see an iteration that is claimed but not leased yet, and adopt it. False when somebody
     else is at it for longer than `patience` seconds.
     """
-    descriptor = open_private(home.slots / "claim", os.O_RDWR | os.O_CREAT)
-    try:
-        yield file_lock.acquire(descriptor, patience)
-    finally:
-        os.close(descriptor)
+    return file_lock.locked(home.slots / "claim", patience)
