@@ -20,6 +20,9 @@ PACKAGE = "@ampcode/cli@0.0.1790142911-g7618fb"
 INSTALL_LIMIT = 300
 """Seconds that npm has."""
 
+NPM = ("install", "--no-audit", "--no-fund", "--fetch-retries=1", "--fetch-retry-mintimeout=500")
+"""Where there is no registry, npm would try again for a minute by itself."""
+
 REMEMBER_FAILURE = 600
 """Seconds for which a failed install is not tried again: every worker of a test run would."""
 
@@ -68,7 +71,7 @@ def install(place: Path) -> str:
 def npm_install(npm: str, folder: Path) -> str:
     try:
         subprocess.run(
-            [npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), PACKAGE],
+            [npm, *NPM, "--prefix", str(folder), PACKAGE],
             cwd=folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,

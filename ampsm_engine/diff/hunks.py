@@ -8,8 +8,8 @@ import itertools
 import re
 from collections.abc import Collection, Iterable, Sequence
 
+from ampsm_engine.diff.content import CUT, lines_of
 from ampsm_engine.diff.deltas import Side
-from ampsm_engine.diff.long_lines import CUT
 from ampsm_engine.lean_dataclass import dataclass
 
 FILE_KEY = "file:"
@@ -102,11 +102,9 @@ def file_key(data: bytes, old_mode: str = "", new_mode: str = "", old_oid: str =
 
 def split(data: bytes) -> tuple[Hunk, ...]:
     """The hunks of one file's patch; what is before the first one is left out."""
-    headers = list(_HEADER.finditer(data))
-    borders = itertools.pairwise([*(found.start() for found in headers), len(data)])
     return tuple(
-        Hunk(int(found[1]), int(found[3]), tuple(_body(data[found.end() + 1 : end])))
-        for found, (_, end) in zip(headers, borders, strict=True)
+        Hunk(int(header[1]), int(header[3]), tuple(_body(data[header.end() + 1 : end])))
+        for header, end in _headers(data)
     )
 
 
@@ -122,12 +120,6 @@ def _body(text: bytes) -> Iterable[bytes]:
         before = line if line[:1] in (b" ", b"+", b"-") else b" " + line
     if before:
         yield before
-
-
-def lines_of(content: bytes) -> list[bytes]:
-    """The lines of a content with their line feeds."""
-    parts = content.split(b"\n")
-    return [part + b"\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
 
 
 def text(hunk: Hunk) -> bytes:

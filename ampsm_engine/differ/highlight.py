@@ -14,6 +14,7 @@ from pygments.lexer import Lexer
 from pygments.lexers._mapping import LEXERS
 from pygments.token import Token, _TokenType
 
+from ampsm_engine.diff.content import is_binary
 from ampsm_engine.differ.protocol import CLASSES, COLUMN_LIMIT
 
 LARGEST = 1 << 20
@@ -175,7 +176,7 @@ def _class(token: _TokenType) -> int:
 
 
 def _is_colourable(content: bytes) -> bool:
-    return 0 < len(content) <= LARGEST and _LONG_LINE.search(content) is None and b"\0" not in content[:8_000]
+    return 0 < len(content) <= LARGEST and _LONG_LINE.search(content) is None and not is_binary(content)
 
 
 def _by_head(head: bytes) -> str:

@@ -10,8 +10,8 @@ from array import array
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from ampsm_engine.diff.long_lines import CUT as CUT  # noqa: PLC0414 - part of what crosses
-from ampsm_engine.diff.long_lines import LINE_LIMIT as LINE_LIMIT  # noqa: PLC0414
+from ampsm_engine.diff.content import CUT as CUT  # noqa: PLC0414 - part of what crosses
+from ampsm_engine.diff.content import LINE_LIMIT as LINE_LIMIT  # noqa: PLC0414
 from ampsm_engine.lean_dataclass import dataclass
 
 Kind = Literal["added", "deleted", "modified", "typechange", "renamed", "copied"]

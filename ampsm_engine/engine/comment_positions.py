@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from ampsm_engine.context import Engine
+from ampsm_engine.diff.content import lines_of
 from ampsm_engine.diff.deltas import Side
 from ampsm_engine.engine import ranges, views
 from ampsm_engine.errors import AmpsmError
@@ -184,7 +185,5 @@ class _Positions:
         return Fate.UNTOUCHED if images[0] == images[1] else Fate.TOUCHED
 
     def _image(self, blob: str, edits: Iterable[Edit], line: int, last: int) -> list[bytes]:
-        from ampsm_engine.diff import hunks
-
         begin, end = anchors.image(tuple(edits), line, last)
-        return hunks.lines_of(self.at.content(TreeEntry("100644", blob)))[begin:end]
+        return lines_of(self.at.content(TreeEntry("100644", blob)))[begin:end]

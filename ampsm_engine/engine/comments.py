@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ampsm_engine import redact, timestamps
 from ampsm_engine.context import Engine
-from ampsm_engine.diff import hunks
+from ampsm_engine.diff.content import is_binary, lines_of
 from ampsm_engine.diff.deltas import Side
 from ampsm_engine.engine import comment_positions, ranges, runs, views
 from ampsm_engine.errors import NotFound, Refused
@@ -27,8 +27,6 @@ MOST_LINES = 200
 
 WIDEST = 1000
 """Characters of a quoted line that are kept."""
-
-_BINARY_WITHIN = 8000
 
 
 def add_comment(
@@ -92,9 +90,9 @@ def _quoted(at: Scratch, entry: TreeEntry, path: str, line: int, line_end: int) 
     if line == 0 and line_end == 0:
         return "", ""
     content = b"" if entry.is_submodule else at.content(entry)
-    if entry.is_submodule or b"\0" in content[:_BINARY_WITHIN]:
+    if entry.is_submodule or is_binary(content):
         raise Refused(f"{path} has no lines to comment on.", "Comment on the whole file instead: PATH without a line.")
-    lines = hunks.lines_of(content)
+    lines = lines_of(content)
     if not 1 <= line <= line_end <= len(lines):
         named = f"line {line}" if line == line_end else f"lines {line}-{line_end}"
         raise NotFound(f"{path} has no {named}: it has {len(lines)}.", "Lines count from 1.")

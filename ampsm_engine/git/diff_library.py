@@ -12,13 +12,10 @@ from typing import Protocol
 import pygit2
 from pygit2.enums import DiffOption
 
+from ampsm_engine.diff.content import cut, is_binary
 from ampsm_engine.diff.deltas import BlobGone, Delta, Hunks, TooLarge
-from ampsm_engine.diff.long_lines import cut
 from ampsm_engine.errors import NotFound
 from ampsm_engine.plain_text import printable
-
-BINARY_HEAD = 8_000
-"""Bytes that git looks at to tell binary files."""
 
 LARGEST = 256 << 20
 """Bytes of a blob beyond which nobody looks inside: git's own big files are 512 MB."""
@@ -181,11 +178,6 @@ def library(path: Path, objects: Path | None = None) -> Library | None:
         return Library(pygit2.Repository(str(path)), objects)
     except pygit2.GitError:
         return None
-
-
-def is_binary(content: bytes | memoryview) -> bool:
-    """Whether git would call it binary when no attribute says otherwise."""
-    return 0 in bytes(content[:BINARY_HEAD])
 
 
 def _has_too_many_lines(side: pygit2.Blob | None) -> bool:

@@ -7,13 +7,11 @@ renamed or copied is git's own answer everywhere.
 from pathlib import Path
 from typing import NamedTuple
 
+from ampsm_engine.diff.content import cut, is_binary
 from ampsm_engine.diff.deltas import BlobGone, Delta, Hunks
-from ampsm_engine.diff.long_lines import cut
 from ampsm_engine.errors import NotFound
 from ampsm_engine.git import program, repository
 from ampsm_engine.private_folder import private_folder
-
-_BINARY_HEAD = 8_000
 
 LIMIT = 1_000
 """Files on each side of which git compares all with all to find copies; beyond it only equal contents count."""
@@ -51,7 +49,7 @@ class Program:
         """The changed lines of one file. BlobGone when a side is not in the repository."""
         sides = [self.blob(oid) if oid else None for oid in (delta.old_oid, delta.new_oid)]
         sizes = [-1 if side is None else len(side) for side in sides]
-        if any(side is not None and b"\0" in side[:_BINARY_HEAD] for side in sides):
+        if any(side is not None and is_binary(side) for side in sides):
             return Hunks(b"", 0, 0, binary=True, old_size=sizes[0], new_size=sizes[1])
         short = [None if side is None else cut(side) for side in sides]
         is_cut = any(side is not None for side in short)

@@ -269,7 +269,7 @@ def overlay(worktree: Path, work: str, contents: Contents) -> None:
     for path in contents.removed:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError):
             worktrees.delete_tree(worktree / path)
-        _drop_empty_parents(worktree, path)
+        worktrees.drop_empty_parents(worktree, path)
     with private_folder("trash") as folder:
         variables = {"GIT_INDEX_FILE": Path(folder) / "index"}
         program.change(worktree, "read-tree", work, variables=variables)
@@ -309,11 +309,3 @@ def _is_inside(worktree: Path, path: str) -> bool:
     """Whether a path leads nowhere else: it is no link, and none of its folders is one that leads out."""
     place = worktree / path
     return not place.is_symlink() and place.resolve().is_relative_to(worktree.resolve())
-
-
-def _drop_empty_parents(worktree: Path, path: str) -> None:
-    with contextlib.suppress(OSError):
-        for parent in (worktree / path).parents:
-            if parent == worktree:
-                break
-            parent.rmdir()

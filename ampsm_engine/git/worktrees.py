@@ -168,9 +168,8 @@ def lacking(path: Path, root: Path) -> tuple[str, ...]:
     empty = _empty_submodules(path)
     found = [missing] if missing else []
     if empty:
-        some = ", ".join(plain_text.printable(name) for name in empty[:3]) + (", ..." if len(empty) > 3 else "")
         way = f"git -C {path} submodule update --init --recursive"
-        found.append(f"The submodules are empty here ({some}). To fill them: {way}")
+        found.append(f"The submodules are empty here ({plain_text.list_some(empty)}). To fill them: {way}")
     return tuple(found)
 
 
@@ -437,6 +436,15 @@ def delete_tree(folder: Path) -> None:
         for inner, _, _ in os.walk(folder):
             Path(inner).chmod(stat.S_IMODE(Path(inner).stat().st_mode) | stat.S_IRWXU)
         shutil.rmtree(folder)
+
+
+def drop_empty_parents(worktree: Path, path: str) -> None:
+    """Delete the folders above a path of a worktree that have nothing in them any more."""
+    with contextlib.suppress(OSError):
+        for parent in (worktree / path).parents:
+            if parent == worktree:
+                break
+            parent.rmdir()
 
 
 def delete_branch(where: Path, branch: str, tip: str) -> bool:

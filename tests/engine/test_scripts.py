@@ -60,7 +60,7 @@ def test_stopped_before_it_could_begin_it_still_says_so(bench: Bench) -> None:
 
 
 def test_what_is_shown_is_redacted_and_bounded(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scripts, "MOST_AT_ONCE", 1 << 10)
+    monkeypatch.setattr(scripts, "MOST_AT_ONCE", 1 << 15)
     session = bench.new(None, name="x", script=f"echo {SECRET[:6]}''{SECRET[6:]}; seq 1 300000")
     text, last = to_its_end(bench, scripts.start(bench.engine, session.id))
     assert SECRET not in text

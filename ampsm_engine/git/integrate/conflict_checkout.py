@@ -11,7 +11,17 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ampsm_engine.errors import Failed, NotFound, Refused
-from ampsm_engine.git import commits, lock, program, records, repository, staging, stash_commit, worktree_status
+from ampsm_engine.git import (
+    commits,
+    lock,
+    program,
+    records,
+    repository,
+    staging,
+    stash_commit,
+    worktree_status,
+    worktrees,
+)
 from ampsm_engine.git.integrate import markers, trees
 from ampsm_engine.git.integrate.commit_writer import Writer
 from ampsm_engine.git.integrate.object_store import ObjectStore
@@ -20,6 +30,7 @@ from ampsm_engine.git.repository import BRANCHES
 from ampsm_engine.git.values import identity
 from ampsm_engine.home import write_private
 from ampsm_engine.lean_dataclass import asdict, replace
+from ampsm_engine.plain_text import list_some
 
 _NOTE = "ampsm-conflict.json"
 """Beside the worktree's own HEAD and index."""
@@ -99,8 +110,7 @@ def finish(worktree: Path, *, sign: bool | None = None) -> str:
     lock.refuse(lock.index_refusal(git_dir))
     open_paths = unmerged(worktree)
     if open_paths:
-        some = ", ".join(repr(path) for path in open_paths[:3]) + (", ..." if len(open_paths) > 3 else "")
-        raise Refused(f"There are conflicts left in {some}.", f"git -C {worktree} status")
+        raise Refused(f"There are conflicts left in {list_some(open_paths)}.", f"git -C {worktree} status")
     head = commits.head(worktree)
     if head.commit not in (now.onto, now.tip) and not _is_stand_in(worktree, head.commit):
         if not repository.is_ancestor(worktree, now.onto, head.commit):
@@ -200,8 +210,9 @@ def _refuse_unfit(worktree: Path, git_dir: Path, branch: str) -> None:
         raise Refused(message, f"git -C {worktree} switch {branch}")
     dirty = [entry.path for entry in worktree_status.entries(worktree) if entry.state != "untracked"]
     if dirty:
-        some = ", ".join(repr(path) for path in dirty[:3]) + (", ..." if len(dirty) > 3 else "")
-        raise Refused(f"There are changes in {worktree} that are not committed: {some}.", f"git -C {worktree} status")
+        raise Refused(
+            f"There are changes in {worktree} that are not committed: {list_some(dirty)}.", f"git -C {worktree} status"
+        )
 
 
 def _detach_at(worktree: Path, onto: str) -> None:
@@ -332,11 +343,7 @@ def _remove_untracked(worktree: Path) -> None:
         if entry.path in kept or entry.path.endswith("/"):
             continue
         (worktree / entry.path).unlink()
-        with contextlib.suppress(OSError):
-            for parent in (worktree / entry.path).parents:
-                if parent == worktree:
-                    break
-                parent.rmdir()
+        worktrees.drop_empty_parents(worktree, entry.path)
 
 
 def unadded(worktree: Path) -> tuple[str, ...]:

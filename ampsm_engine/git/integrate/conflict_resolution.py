@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
+from ampsm_engine.diff.content import is_binary
 from ampsm_engine.errors import Failed, NotFound, Refused
 from ampsm_engine.git import program, records, worktrees
 from ampsm_engine.git.integrate import conflict_checkout, markers, trees
@@ -105,7 +106,7 @@ def _is_binary(worktree: Path, file: ConflictFile) -> bool:
     if answer.output.split(b"\0")[2:3] == [b"unset"]:
         return True
     sides = [stage for stage in (file.base, file.ours, file.theirs) if stage]
-    return any(b"\0" in program.query(worktree, "cat-file", "blob", stage.object)[:8000] for stage in sides)
+    return any(is_binary(program.query(worktree, "cat-file", "blob", stage.object)) for stage in sides)
 
 
 def _marker_size(worktree: Path, path: str) -> int:

@@ -56,14 +56,14 @@ def look_through(objects: ObjectStore, changes: Sequence[Change], target: str) -
 
 class _Search:
     def __init__(self, objects: ObjectStore) -> None:
-        self._ground = objects
+        self._objects = objects
         self._left = READ
         self._seen: set[bytes] = set()
 
     def all_of(self, changes: Sequence[Change], target: str) -> Incoming:
         entries = [(change, list(self._entries(change))) for change in changes]
         sizes = unwanted_files.object_sizes(
-            self._ground.where, {new[1].hex() for _, files in entries for _, _, new in files}
+            self._objects.where, {new[1].hex() for _, files in entries for _, _, new in files}
         )
         added = {
             path: unwanted_files.Added(path, new[0].decode().zfill(6), sizes.get(new[1].hex(), 0), old is None)
@@ -75,7 +75,7 @@ class _Search:
         return Incoming(tuple(named), there, self._left > 0)
 
     def _entries(self, change: Change) -> Iterator[tuple[str, Entry | None, Entry]]:
-        differing = self._ground.merger.differing(*(bytes.fromhex(tree) for tree in (change.old, change.new)))
+        differing = self._objects.merger.differing(*(bytes.fromhex(tree) for tree in (change.old, change.new)))
         for path, old, new in differing:
             if new is not None and new[0] != b"160000":
                 yield os.fsdecode(path), old, new
@@ -84,7 +84,7 @@ class _Search:
         at = bytes.fromhex(tree)
         parts = os.fsencode(path).split(b"/")
         for number, part in enumerate(parts, 1):
-            entry = self._ground.merger.tree(at).get(part)
+            entry = self._objects.merger.tree(at).get(part)
             if entry is None or (number < len(parts) and entry[0] != FOLDER):
                 return False
             at = entry[1]
@@ -110,8 +110,8 @@ class _Search:
         if new[1] in self._seen or size >= unwanted_files.LARGE or self._left <= 0:
             return False
         self._seen.add(new[1])
-        content = _in_utf8(self._ground.database.read("blob", new[1].hex()))
-        before = _in_utf8(self._ground.database.read("blob", old[1].hex())) if old and old[0] != b"160000" else b""
+        content = _in_utf8(self._objects.database.read("blob", new[1].hex()))
+        before = _in_utf8(self._objects.database.read("blob", old[1].hex())) if old and old[0] != b"160000" else b""
         added = _added(before, content) if before else content
         self._left -= len(added)
         found = redact.found(added)

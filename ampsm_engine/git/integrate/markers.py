@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ampsm_engine.diff.content import is_binary, lines_of
 from ampsm_engine.errors import Refused
 from ampsm_engine.git import program, records
 from ampsm_engine.git.integrate.object_store import ObjectStore
@@ -156,8 +157,7 @@ def _content(file: Path) -> bytes:
 
 
 def _looks_marked(content: bytes) -> bool:
-    is_binary = b"\0" in content[:8000]
-    return not is_binary and any(_LIKE.match(line) for _, line in _lines(content))
+    return not is_binary(content) and any(_LIKE.match(line) for _, line in _lines(content))
 
 
 def _is_marker(line: bytes, size: int) -> bool:
@@ -192,7 +192,7 @@ def file_parts(content: bytes, size: int = SIZE, sides: ConflictSides | None = N
     """
     found: list[FilePart] = []
     cutter = _Cutter(size, sides or ConflictSides(), own_lines(sides, size) if sides else frozenset())
-    lines = content.splitlines(keepends=True) if b"\r" not in content else _split_lines(content)
+    lines = lines_of(content)
     at, start = 0, 0
     while at < len(lines):
         end = cutter.conflict_end(lines, at) if cutter.is_marker(lines[at], b"<") else None
@@ -218,7 +218,7 @@ def conflict_hunks(content: bytes, size: int = SIZE, sides: ConflictSides | None
             _decoded(part.ours),
             None if part.base is None else _decoded(part.base),
             _decoded(part.theirs),
-            part.line + len(_split_lines(part.plain)) - 1,
+            part.line + len(lines_of(part.plain)) - 1,
         )
         for number, part in enumerate(conflicts, 1)
     )
@@ -250,12 +250,6 @@ def _side(part: FilePart, choice: Choice) -> bytes:
         gap = b"\n" if part.ours and part.theirs and not part.ours.endswith(b"\n") else b""
         return part.ours + gap + part.theirs
     return part.ours if choice == "ours" else part.theirs
-
-
-def _split_lines(content: bytes) -> list[bytes]:
-    """Lines as git counts them: a carriage return alone ends none."""
-    pieces = content.split(b"\n")
-    return [piece + b"\n" for piece in pieces[:-1]] + ([pieces[-1]] if pieces[-1] else [])
 
 
 class _Cutter(NamedTuple):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from ampsm_engine.diff.long_lines import LINE_LIMIT
+from ampsm_engine.diff.content import LINE_LIMIT
 from ampsm_engine.differ.protocol import FileEntry, FilePatch
 
 _FOLDED = {

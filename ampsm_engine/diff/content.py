@@ -1,4 +1,7 @@
-"""Lines too long to read: how a patch holds them, so that whoever computes, keys and shows it agree. Pure."""
+"""The content of a file: binary or not, its lines, and how a patch holds those that are too long to read. Pure.
+
+Whoever compares, keys and shows a content goes by these rules, so that they agree.
+"""
 
 import hashlib
 import re
@@ -10,6 +13,21 @@ CUT = b"\0cut:"
 """What ends a cut line: this, the line's length in bytes, a colon, and the first 16 digits of its SHA-1."""
 
 _LONG = re.compile(rb"^[^\n]{%d}[^\n]+" % LINE_LIMIT, re.MULTILINE)
+
+
+BINARY_HEAD = 8_000
+"""Bytes that git looks at to tell binary files."""
+
+
+def is_binary(content: bytes | memoryview) -> bool:
+    """Whether git would call it binary when no attribute says otherwise."""
+    return 0 in bytes(content[:BINARY_HEAD])
+
+
+def lines_of(content: bytes) -> list[bytes]:
+    """The lines of a content with their line feeds; a carriage return alone ends none."""
+    parts = content.split(b"\n")
+    return [part + b"\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
 
 
 def cut(content: bytes | memoryview) -> bytes | None:
