@@ -65,7 +65,7 @@ def _now() -> datetime:
 
 
 def _actions() -> "type[Provider]":
-    from ampsm_tui.palette import ScreenActions
+    from ampsm_tui.screens.help import ScreenActions
 
     return ScreenActions
 
@@ -317,7 +317,7 @@ class AmpsmApp(App[int]):
 
     def action_command_palette(self) -> None:
         """All actions by name."""
-        from ampsm_tui.palette import Palette
+        from ampsm_tui.screens.help import Palette
 
         if not any(isinstance(screen, Palette) for screen in self.screen_stack):
             self.push_screen(Palette(id="--command-palette"))
@@ -362,7 +362,7 @@ class AmpsmApp(App[int]):
 
     def action_interrupt(self) -> None:
         """Ctrl+c: copy what is selected; else ask whether to leave, and the second time leave."""
-        from ampsm_tui.screens.confirm import ConfirmScreen
+        from ampsm_tui.screens.dialog import ConfirmScreen
 
         widget = self.focused
         if getattr(widget, "selected_text", "") or self.screen.get_selected_text():

@@ -5,10 +5,10 @@ never invented, and nothing that a person typed becomes a subcommand.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from ampsm_engine.amp import jsonc
 from ampsm_engine.amp.stream import THREAD_ID
 from ampsm_engine.errors import Failed, Refused, Unfit
 from ampsm_engine.home import RUN_MARK, RunDirectory
@@ -18,6 +18,9 @@ PROMPT_LIMIT = 1_048_576
 """UTF-8 bytes of a prompt that amp takes."""
 
 TITLE_LENGTH = 100
+
+_TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|//[^\n]*|/\*.*?\*/', re.DOTALL)
+_COMMA = re.compile(r'"(?:\\.|[^"\\])*"|,(?=\s*[}\]])', re.DOTALL)
 
 _FLAGS = (
     *("--no-archive-after-execute", "--no-ide", "--no-notifications", "--no-color"),
@@ -169,7 +172,7 @@ def _user_settings(environ: Mapping[str, str]) -> Path:
 def _user_values(path: Path) -> dict[str, object]:
     try:
         text = path.read_text(encoding="utf-8")
-        values = jsonc.parse(text) if text.strip() else {}
+        values = parse_jsonc(text) if text.strip() else {}
     except FileNotFoundError:
         return {}
     except OSError as reason:
@@ -201,3 +204,23 @@ def check_prompt(prompt: str) -> bytes:
         message = f"The prompt has {len(encoded):,} bytes; amp takes {PROMPT_LIMIT:,}."
         raise Refused(message, "Put the long part into a file of the repository, and name it in the prompt.")
     return encoded
+
+
+def parse_jsonc(text: str) -> object:
+    """The value of a JSON text with comments and trailing commas, as amp's settings are written.
+
+    ValueError, with the line of the fault, when it is no such text.
+    """
+    plain = _COMMA.sub(
+        lambda found: _blank_unless_string(found[0]),
+        _TOKEN.sub(lambda found: _blank_unless_string(found[0]), text.removeprefix("\ufeff")),
+    )
+    try:
+        return json.loads(plain)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
+def _blank_unless_string(token: str) -> str:
+    # Line ends stay: faults are told by line.
+    return token if token.startswith('"') else re.sub(r"[^\n]", " ", token)

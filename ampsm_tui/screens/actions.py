@@ -319,7 +319,7 @@ class SessionActions:
         return [row for row in board.rows if row.session.id in wanted] if board else []
 
     def _confirm(self, title: str, sentence: str, yes: str, then: Callable[[], object]) -> None:
-        from ampsm_tui.screens.confirm import confirm
+        from ampsm_tui.screens.dialog import confirm
 
         confirm(self._screen, title, sentence, yes=yes, then=then)
 

@@ -55,7 +55,7 @@ class KeptText:
             dismiss()
 
     def _ask(self, dismiss: Callable[[], object]) -> None:
-        from ampsm_tui.screens.confirm import confirm
+        from ampsm_tui.screens.dialog import confirm
 
         sentence = "It could not be kept on disk, so it would be lost."
         confirm(self._screen, "Throw away what you wrote?", sentence, yes="Throw away", then=dismiss)

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from textual.widgets import Input
 
     from ampsm_engine.engine.diff_stat import ChangeCounts
-    from ampsm_tui.widgets.filter_box import FilterBox
     from ampsm_tui.widgets.forecast import Forecasts
+    from ampsm_tui.widgets.inputs import FilterBox
 
 LOOK_AGAIN = 15.0
 """Seconds between two updates of the ages, which are given in minutes."""
@@ -207,7 +207,7 @@ class SessionsScreen(SessionActionsScreen):
 
     async def action_filter(self) -> None:
         """Open the box that a filter is typed into."""
-        from ampsm_tui.widgets.filter_box import FilterBox  # its Input is not worth the time of the first frame
+        from ampsm_tui.widgets.inputs import FilterBox  # its Input is not worth the time of the first frame
 
         boxes = self.query(FilterBox)
         box = boxes.first() if boxes else FilterBox()
@@ -255,7 +255,7 @@ class SessionsScreen(SessionActionsScreen):
         if table.marked:
             table.marked = frozenset()
         elif how.text:
-            from ampsm_tui.widgets.filter_box import FilterBox
+            from ampsm_tui.widgets.inputs import FilterBox
 
             self.query_one(FilterBox).action_leave()
         elif how.status != "all":

@@ -5,11 +5,14 @@ Their cursor stands still: a blinking one writes to the terminal for ever.
 
 from typing import ClassVar
 
+from textual import events
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Input, OptionList, Static, TextArea
 
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_tui.clean import many_lines
 
 UNDO = Binding("ctrl+underscore", "undo", "Undo", show=False)
@@ -75,3 +78,46 @@ class TroubleText(Static):
             self._shown = text
             self.update(Content(many_lines(text, 1000)))
             self.display = bool(text)
+
+
+class FilterBox(PassingLine):
+    """One line; it is there only while it is used or holds something."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("down", "move(1)", "Down", show=False),
+        Binding("up", "move(-1)", "Up", show=False),
+    ]
+
+    @dataclass
+    class ListMoved(Message):
+        """The list is to go down or up."""
+
+        by: int
+
+    class TypingEnded(Message):
+        """Typing is over; the list has the keys again."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            placeholder="filter by name, repository, branch, state, prompt", compact=True, select_on_focus=False
+        )
+
+    def action_leave(self) -> None:
+        """Drop the filter and close the box."""
+        self.value = ""
+        self.remove_class("-open")
+        self.post_message(self.TypingEnded())
+
+    async def action_submit(self) -> None:
+        """Keep the filter, without the box where it is empty, and go back to the list."""
+        self.set_class(bool(self.value), "-open")
+        self.post_message(self.TypingEnded())
+
+    def action_move(self, by: int) -> None:
+        """Move in the list."""
+        self.post_message(self.ListMoved(by))
+
+    def on_blur(self, _event: events.Blur) -> None:
+        """An empty box goes."""
+        if not self.value:
+            self.remove_class("-open")

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ampsm_engine.amp import jsonc
+from ampsm_engine.amp.command import parse_jsonc
 
 
 @pytest.mark.parametrize(
@@ -24,18 +24,18 @@ from ampsm_engine.amp import jsonc
     ],
 )
 def test_comments_and_trailing_commas_are_read_over(text, value):
-    assert jsonc.parse(text) == value
+    assert parse_jsonc(text) == value
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"a": 1 /* open', '{"a": "open', "{'a': 1}", "[" * 100_000, '"\\', "{}}"])
 def test_what_is_broken_is_a_value_error(text):
     with pytest.raises(ValueError):
-        jsonc.parse(text)
+        parse_jsonc(text)
 
 
 def test_the_line_of_a_fault_is_that_of_the_file():
     with pytest.raises(ValueError, match="line 4"):
-        jsonc.parse('{\n/* a\n b */ "a": 1,\n oops }')
+        parse_jsonc('{\n/* a\n b */ "a": 1,\n oops }')
 
 
 JSON = st.recursive(
@@ -46,10 +46,10 @@ JSON = st.recursive(
 
 @given(JSON, st.integers(0, 3))
 def test_plain_json_means_the_same(value, indent):
-    assert jsonc.parse(json.dumps(value, indent=indent, ensure_ascii=False)) == value
+    assert parse_jsonc(json.dumps(value, indent=indent, ensure_ascii=False)) == value
 
 
 @given(st.text(alphabet='{}[]",:/*\\ \n1a'))
 def test_any_text_is_a_value_or_a_value_error(text):
     with contextlib.suppress(ValueError):
-        jsonc.parse(text)
+        parse_jsonc(text)

@@ -8,9 +8,9 @@ from ampsm_engine.model import MergeState
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open, show_error
 from ampsm_tui.screens.base import AppScreen
-from ampsm_tui.screens.confirm import confirm
 from ampsm_tui.screens.conflict.choices import ConflictChoices
 from ampsm_tui.screens.conflict.pane import ConflictPane
+from ampsm_tui.screens.dialog import confirm
 
 if TYPE_CHECKING:
     from ampsm_engine.merging.questions import Unanswered

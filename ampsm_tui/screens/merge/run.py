@@ -14,7 +14,7 @@ from ampsm_engine.model import Merge, MergeState, Status
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, ask_until_answered, ignore, run_while_open, show_error
 from ampsm_tui.screens.base import AppScreen
-from ampsm_tui.screens.confirm import confirm
+from ampsm_tui.screens.dialog import confirm
 from ampsm_tui.screens.merge.checks import MergeChecks
 from ampsm_tui.screens.merge.choices import MergeChoices
 from ampsm_tui.screens.merge.outcome import MergeOutcome

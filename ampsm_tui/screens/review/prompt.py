@@ -64,7 +64,7 @@ class ReviewPrompt:
         if not count:
             leave()
             return
-        from ampsm_tui.screens.confirm import confirm
+        from ampsm_tui.screens.dialog import confirm
 
         sentence = (
             f"{count} comment{'s were' if count != 1 else ' was'} not sent to amp. They are kept; S here sends them."

@@ -83,7 +83,7 @@ class ResolutionScreen(DiffScreen):
 
     def action_reject(self) -> None:
         """Put the conflict back, after one question."""
-        from ampsm_tui.screens.confirm import confirm
+        from ampsm_tui.screens.dialog import confirm
 
         def reject() -> None:
             if not self._is_deciding:

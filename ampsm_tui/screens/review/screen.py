@@ -22,8 +22,7 @@ from ampsm_tui.bindings import bind
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.changes import ReviewChanges
 from ampsm_tui.screens.review.comments import ReviewComments
-from ampsm_tui.screens.review.context import ReviewContext
-from ampsm_tui.screens.review.display import ReviewDisplay
+from ampsm_tui.screens.review.display import ReviewContext, ReviewDisplay
 from ampsm_tui.screens.review.external import ReviewExternal
 from ampsm_tui.screens.review.loader import Resolve, ReviewLoader
 from ampsm_tui.screens.review.marks import ReviewMarks
