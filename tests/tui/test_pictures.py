@@ -176,7 +176,7 @@ async def test_light(desk: Desk, snapshot_svg: Camera) -> None:
         desk.app.theme = "ampsm-light"
         await snapshot_svg.tour(desk, "session")
         await desk.press("x")
-        desk.sees("Nothing runs")
+        desk.sees("Nothing is running")
         await desk.press("d")
         await snapshot_svg.tour(desk, "box")
 
