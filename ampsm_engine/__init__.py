@@ -16,7 +16,7 @@ Rooms, top to bottom; each may import only from those below it (import-linter ho
                            which state may follow which | what is gone of a session
     labels | redact        how values read | what must not leave
     notices | terminals    the texts of notices | what a terminal can do
-    diff                   hunks and their keys, changed files, long lines: values, nothing that reads or runs
+    diff                   hunks and their keys, changed files, contents: values, nothing that reads or runs
     model                  the values that rooms hand to each other
     naming | config | unsent_texts | last_places
                            names from any text | the settings | texts that were typed and not sent

@@ -65,7 +65,7 @@ class Scene:
         """The steps alone."""
         from ampsm_engine.git.integrate import branch_move, rewrite, squash
         from ampsm_engine.git.integrate.object_store import ObjectStore
-        from ampsm_engine.git.integrate.values import BranchMove
+        from ampsm_engine.git.integrate.outcomes import BranchMove
 
         on, work = ObjectStore(self.root), self.tip
         if squashing:
@@ -93,7 +93,7 @@ class Scene:
     def verb(self, *, squashing: bool) -> None:
         """The engine's verb."""
         from ampsm_engine.merging import operations
-        from ampsm_engine.merging.values import Options
+        from ampsm_engine.merging.results import Options
 
         options = Options(kind="merge", message="All of it", squash=squashing, fast_forward=False)
         operations.merge(self.engine, self.session, options)

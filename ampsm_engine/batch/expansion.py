@@ -14,7 +14,7 @@ from ampsm_engine.naming import session_name
 from ampsm_engine.plain_text import printable
 
 if TYPE_CHECKING:
-    from ampsm_engine.git.values import Repo
+    from ampsm_engine.git.entities import Repo
 
 MOST_ITEMS = 5000
 """Items of a plan: axes multiply quicker than one thinks."""

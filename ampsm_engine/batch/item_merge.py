@@ -20,8 +20,8 @@ from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused
 from ampsm_engine.git import changes, repository
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.merging import operations, preflight, situation
+from ampsm_engine.merging.results import MergeResult, Options
 from ampsm_engine.merging.steps import ConflictsWait
-from ampsm_engine.merging.values import MergeResult, Options
 from ampsm_engine.model import BatchItem, BatchTry, ItemState, Merge, MergeState, Session, TryKind
 from ampsm_engine.store.batches import ItemAttempt
 

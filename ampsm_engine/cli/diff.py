@@ -27,7 +27,7 @@ from ampsm_engine.plain_text import plural
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ampsm_engine.engine.views import SessionDiff
-    from ampsm_engine.git.values import FileChange
+    from ampsm_engine.git.entities import FileChange
 
 _LETTERS = {
     "added": "A", "modified": "M", "deleted": "D", "renamed": "R", "copied": "C", "typechange": "T",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ampsm_engine.context import Engine
-    from ampsm_engine.merging.values import MergeResult, Options
+    from ampsm_engine.merging.results import MergeResult, Options
     from ampsm_engine.model import Fact, Merge, Session
 
     Act = Callable[[tuple[str, ...]], MergeResult]
@@ -57,7 +57,7 @@ def preflight_command(reference: str, onto: str | None, *, fetch: bool, no_scrip
     session = arguments.session(engine, reference)
     from ampsm_engine.engine import merges
     from ampsm_engine.merging import preflight
-    from ampsm_engine.merging.values import Options
+    from ampsm_engine.merging.results import Options
 
     def show(content: bytes) -> None:
         sys.stderr.write(clean(content.decode("utf-8", "replace"), lines=True))
@@ -96,7 +96,7 @@ def squash_command(
     """
     if not messages:
         raise click.UsageError("A message is needed: -m MSG.")
-    from ampsm_engine.merging.values import Options
+    from ampsm_engine.merging.results import Options
 
     return _operate(reference, Options("squash", _paragraphs(messages), manual), yes=yes, as_json=as_json)
 
@@ -112,7 +112,7 @@ def rebase_command(reference: str, onto: str | None, *, yes: bool, as_json: bool
     Conflicts end it with exit code 4 and lie in the session's worktree then:
     `ampsm merge SESSION --continue` or `--abort`.
     """
-    from ampsm_engine.merging.values import Options
+    from ampsm_engine.merging.results import Options
 
     return _operate(reference, Options("rebase", onto=onto or ""), yes=yes, as_json=as_json)
 
@@ -184,7 +184,7 @@ def merge_command(references: tuple[str, ...], *, train: bool, script: str | Non
 
 
 def _options(given: dict[str, Any]) -> "Options":
-    from ampsm_engine.merging.values import Options
+    from ampsm_engine.merging.results import Options
 
     if given["pull_request"] and given["no_ff"]:
         raise click.UsageError("--pr makes no merge commit: the host does.")

@@ -16,7 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from ampsm_engine.context import Engine
     from ampsm_engine.model import Session
-    from ampsm_engine.review.values import Comment
+    from ampsm_engine.review.annotations import Comment
 
 _PLACE = re.compile(r"(?P<path>.+?)(?::(?P<first>\d+)(?:-(?P<last>\d+))?)?", re.DOTALL)
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from ampsm_engine.context import Engine
     from ampsm_engine.merging.compatibility import Compatibility, Culprit, GuiltyLines
     from ampsm_engine.merging.radar import Radar, RadarPair
+    from ampsm_engine.merging.results import Options
     from ampsm_engine.merging.train import TrainResult
-    from ampsm_engine.merging.values import Options
 
 TICK = 1.0
 """Seconds between two looks whether anything was written to the store."""

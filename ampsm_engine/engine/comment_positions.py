@@ -19,7 +19,7 @@ from ampsm_engine.lean_dataclass import dataclass, field, replace
 from ampsm_engine.model import Iteration, Session, State
 from ampsm_engine.review import anchors
 from ampsm_engine.review.anchors import Edit
-from ampsm_engine.review.values import Comment, CommentState, Ends, Fate
+from ampsm_engine.review.annotations import Comment, CommentState, Ends, Fate
 
 
 def locate_comments(engine: Engine, session_id: str) -> tuple[Comment, ...]:

@@ -16,8 +16,8 @@ from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import Iteration
 from ampsm_engine.naming import LEAST_OF_AN_ID, new_id
 from ampsm_engine.review import prompt
+from ampsm_engine.review.annotations import WHOLE, Comment, CommentState
 from ampsm_engine.review.prompt import ReviewDraft
-from ampsm_engine.review.values import WHOLE, Comment, CommentState
 
 AROUND = 3
 """Lines of context on either side."""

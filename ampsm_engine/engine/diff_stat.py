@@ -12,7 +12,7 @@ from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, NotFound
 from ampsm_engine.git import changes as diffs
 from ampsm_engine.git import program, repository
-from ampsm_engine.git.values import FileChange
+from ampsm_engine.git.entities import FileChange
 from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.model import Iteration, Session
 

@@ -14,7 +14,7 @@ from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.plain_text import printable
 
 if TYPE_CHECKING:
-    from ampsm_engine.git.values import Repo
+    from ampsm_engine.git.entities import Repo
 
 MOST_FOLDERS = 50
 """Completions of a path; more would only mean that more has to be typed."""

@@ -13,7 +13,7 @@ from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, NotFound
 from ampsm_engine.git import history as log
 from ampsm_engine.git import repository
-from ampsm_engine.git.values import FileChange as FileChange  # noqa: PLC0414 - part of this module's face
+from ampsm_engine.git.entities import FileChange as FileChange  # noqa: PLC0414 - part of this module's face
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.model import Fact, Iteration, Session
 

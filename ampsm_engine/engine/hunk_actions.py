@@ -20,7 +20,7 @@ from ampsm_engine.git.worktree_entries import Scratch, scratch
 from ampsm_engine.model import Session
 from ampsm_engine.naming import new_id
 from ampsm_engine.plain_text import printable
-from ampsm_engine.review.values import WHOLE, Rejection
+from ampsm_engine.review.annotations import WHOLE, Rejection
 
 SUBJECT_LENGTH = 72
 MOST_QUOTED = 64 * 1024

@@ -5,8 +5,8 @@ from pathlib import Path
 from ampsm_engine import plain_text
 from ampsm_engine.context import Engine
 from ampsm_engine.git import changes, commits, repository, worktree_status
+from ampsm_engine.git.integrate.outcomes import PlannedCommit
 from ampsm_engine.git.integrate.proof import proof, reverted_files
-from ampsm_engine.git.integrate.values import PlannedCommit
 from ampsm_engine.git.worktree_status import Inventory
 from ampsm_engine.lean_dataclass import dataclass, field, replace
 from ampsm_engine.model import MergeState, Session

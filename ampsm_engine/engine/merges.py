@@ -10,7 +10,7 @@ from ampsm_engine.context import Engine
 from ampsm_engine.engine import runs, scripts, startup
 from ampsm_engine.merging import open_conflict, recovery
 from ampsm_engine.merging import preflight as checks
-from ampsm_engine.merging.values import Preflight
+from ampsm_engine.merging.results import Preflight
 from ampsm_engine.model import Iteration, Merge
 
 Output = Callable[[bytes], None]

@@ -15,7 +15,7 @@ from ampsm_engine.git import changes, history, pinned_refs, repository
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.model import Session, State
 from ampsm_engine.naming import session_name
-from ampsm_engine.review.values import LOOKED, WHOLE, Ends, Marks
+from ampsm_engine.review.annotations import LOOKED, WHOLE, Ends, Marks
 
 UNCOMMITTED = "uncommitted"
 

@@ -22,7 +22,7 @@ from ampsm_engine.engine import merged_check
 from ampsm_engine.engine.relocation import Disagreement
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import changes, history, program, repository, stash_commit, worktrees
-from ampsm_engine.git.values import Base, Repo, Worktree
+from ampsm_engine.git.entities import Base, Repo, Worktree
 from ampsm_engine.home import RunDirectory
 from ampsm_engine.lean_dataclass import dataclass, field, replace
 from ampsm_engine.model import Iteration, Outcome, Session, State, Status, ToolCall

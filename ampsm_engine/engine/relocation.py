@@ -11,7 +11,7 @@ from pathlib import Path
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import program, repository, trash, worktrees
-from ampsm_engine.git.values import Repo
+from ampsm_engine.git.entities import Repo
 from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.model import Session
 

@@ -15,8 +15,8 @@ from ampsm_engine.engine.relocation import Disagreement
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import commits, repository, trash, worktrees
 from ampsm_engine.git import program as git
+from ampsm_engine.git.entities import Orphan, Repo
 from ampsm_engine.git.integrate import conflict_checkout
-from ampsm_engine.git.values import Orphan, Repo
 from ampsm_engine.merging import scratch
 from ampsm_engine.merging.situation import back_on_branch
 from ampsm_engine.model import MergeState, Session, Status

@@ -13,7 +13,7 @@ from ampsm_engine.engine import startup
 from ampsm_engine.engine.creation import creation
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
 from ampsm_engine.git import hand_edits, own_files, repository, worktrees
-from ampsm_engine.git.values import Base, Worktree
+from ampsm_engine.git.entities import Base, Worktree
 from ampsm_engine.model import SCRIPT_CHANGED, Iteration, Session, Status
 from ampsm_engine.naming import new_id, session_name
 from ampsm_engine.plain_text import printable

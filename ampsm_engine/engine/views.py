@@ -9,7 +9,7 @@ from ampsm_engine.amp.events import Event
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
 from ampsm_engine.git import changes, hand_edits, program, repository, worktrees
-from ampsm_engine.git.values import FileChange
+from ampsm_engine.git.entities import FileChange
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.model import Fact, Iteration, Session, State
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import libgit2, own_files, program, records, repository, worktree_status
+from ampsm_engine.git.entities import FileChange, Kind, LiveTree
 from ampsm_engine.git.libgit2 import AskGit
 from ampsm_engine.git.snapshot import live_tree, object_variables
-from ampsm_engine.git.values import FileChange, Kind, LiveTree
 
 _KINDS: dict[str, Kind] = {
     "A": "added",

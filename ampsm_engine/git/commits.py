@@ -27,10 +27,10 @@ from ampsm_engine.git import (
     stash_commit,
     worktree_status,
 )
+from ampsm_engine.git.entities import EMAIL, NAME, CommitResult, Head, LeftOut, identity
 from ampsm_engine.git.hooks import LIMIT as HOOK_LIMIT
 from ampsm_engine.git.libgit2 import AskGit
 from ampsm_engine.git.repository import BRANCHES
-from ampsm_engine.git.values import EMAIL, NAME, CommitResult, Head, LeftOut, identity
 from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.private_folder import private_folder
 

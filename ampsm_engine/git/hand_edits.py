@@ -11,8 +11,8 @@ from pathlib import Path
 
 from ampsm_engine.errors import Failed
 from ampsm_engine.git import commits, lock, pinned_refs, program, records, repository, snapshot, worktree_status
+from ampsm_engine.git.entities import CommitResult, LeftOut
 from ampsm_engine.git.records import TreeEntry
-from ampsm_engine.git.values import CommitResult, LeftOut
 from ampsm_engine.git.worktree_entries import Scratch, scratch
 from ampsm_engine.lean_dataclass import dataclass, replace
 

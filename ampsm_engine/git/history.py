@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ampsm_engine.git import changes, program, records
-from ampsm_engine.git.values import FileChange
+from ampsm_engine.git.entities import FileChange
 from ampsm_engine.lean_dataclass import dataclass
 
 MOST = 500

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from ampsm_engine.errors import Unfit
 from ampsm_engine.git import lock, program, records, repository
-from ampsm_engine.git.values import Repo
+from ampsm_engine.git.entities import Repo
 
 CONTEXT = "AGENT_CONTEXT"
 FOLDERS = (CONTEXT, repository.WORKTREES)

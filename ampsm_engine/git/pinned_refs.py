@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ampsm_engine.errors import Failed, NotFound, Refused
 from ampsm_engine.git import program, repository
-from ampsm_engine.git.integrate.values import Backup
+from ampsm_engine.git.integrate.outcomes import Backup
 from ampsm_engine.git.snapshot import object_variables
 
 LOOKED = "refs/ampsm/looked"

@@ -13,8 +13,8 @@ from typing import Literal
 
 from ampsm_engine.errors import AmpsmError, NotFound, Refused, Unfit
 from ampsm_engine.git import libgit2, program
+from ampsm_engine.git.entities import Base, Repo
 from ampsm_engine.git.libgit2 import SYMBOLIC, AskGit
-from ampsm_engine.git.values import Base, Repo
 from ampsm_engine.plain_text import printable
 
 WORKTREES = ".worktrees"

@@ -14,8 +14,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ampsm_engine.git import own_files, program, repository, worktree_status, worktrees
+from ampsm_engine.git.entities import Repo
 from ampsm_engine.git.unwanted_files import is_secret
-from ampsm_engine.git.values import Repo
 from ampsm_engine.lean_dataclass import dataclass
 
 State = Mapping[str, Mapping[str, str]]

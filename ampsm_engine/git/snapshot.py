@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ampsm_engine.errors import Failed
 from ampsm_engine.git import program, repository, staging, worktree_status
-from ampsm_engine.git.values import LeftOut, LiveTree
+from ampsm_engine.git.entities import LeftOut, LiveTree
 from ampsm_engine.private_folder import private_folder
 
 

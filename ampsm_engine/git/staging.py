@@ -10,10 +10,10 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from ampsm_engine.git import own_files, program, records, worktree_status
+from ampsm_engine.git.entities import LeftOut
 from ampsm_engine.git.own_files import OwnFiles
 from ampsm_engine.git.records import ABSENT, GITLINK
 from ampsm_engine.git.unwanted_files import is_secret_file
-from ampsm_engine.git.values import LeftOut
 from ampsm_engine.git.worktree_status import StatusEntry
 from ampsm_engine.lean_dataclass import dataclass
 

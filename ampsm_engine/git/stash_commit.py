@@ -21,7 +21,7 @@ from pathlib import Path
 
 from ampsm_engine.errors import Failed
 from ampsm_engine.git import own_files, program, records, repository, snapshot, staging, worktree_status, worktrees
-from ampsm_engine.git.values import identity
+from ampsm_engine.git.entities import identity
 from ampsm_engine.lean_dataclass import asdict, dataclass, field, replace
 from ampsm_engine.private_folder import private_folder
 

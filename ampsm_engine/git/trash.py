@@ -16,10 +16,10 @@ from pathlib import Path
 
 from ampsm_engine.errors import Failed, NotFound, Refused
 from ampsm_engine.git import lock, own_files, program, repository, stash_commit, worktrees
+from ampsm_engine.git.entities import Repo, Trashed
 from ampsm_engine.git.pinned_refs import LOOKED, REVIEW
 from ampsm_engine.git.repository import BRANCHES
 from ampsm_engine.git.stash_commit import Contents
-from ampsm_engine.git.values import Repo, Trashed
 from ampsm_engine.git.worktrees import delete_tree
 from ampsm_engine.home import PRIVATE_FOLDER, write_private
 

@@ -19,8 +19,8 @@ from typing import Self
 from ampsm_engine import naming, plain_text
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
 from ampsm_engine.git import hooks, libgit2, lock, own_files, program, records, repository
+from ampsm_engine.git.entities import Base, Orphan, Repo, Worktree
 from ampsm_engine.git.libgit2 import AskGit
-from ampsm_engine.git.values import Base, Orphan, Repo, Worktree
 
 FILL_LIMIT = 1800.0
 """Seconds that filling a worktree may take, the repository's post-checkout hook included."""

@@ -1,6 +1,6 @@
 """Merging: a session's work comes into its base, with a journal, so that nothing is ever lost.
 
-    values         what is asked for and what comes of it
+    results        what is asked for and what comes of it
     situation      where a session and its target stand, whose commits are whose, and what would stand in the way
     questions      what somebody has to say yes to first
     preflight      everything that can be told before anything happens, the plan in words, a draft of the message

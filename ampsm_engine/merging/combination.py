@@ -6,18 +6,18 @@ from pathlib import Path
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.git import lock
+from ampsm_engine.git.entities import Repo
 from ampsm_engine.git.integrate import rewrite
 from ampsm_engine.git.integrate.commit_writer import Writer
 from ampsm_engine.git.integrate.object_store import ObjectStore
-from ampsm_engine.git.integrate.values import RewriteConflict
-from ampsm_engine.git.values import Repo
+from ampsm_engine.git.integrate.outcomes import RewriteConflict
 from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.merging import preflight, preparation, questions, situation, steps
 from ampsm_engine.merging.journal import JournalPlan, Position
 from ampsm_engine.merging.questions import Question
+from ampsm_engine.merging.results import Options
 from ampsm_engine.merging.situation import SessionSpan, Situation
 from ampsm_engine.merging.steps import Made, Stopped
-from ampsm_engine.merging.values import Options
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,9 +24,9 @@ from ampsm_engine.merging.combination import Candidate, Combination, Link, Misfi
 from ampsm_engine.merging.fault_search import Fault, Fitting, Sorting, last_good
 from ampsm_engine.merging.preparation import NothingNew
 from ampsm_engine.merging.radar import RadarPair
+from ampsm_engine.merging.results import Options
 from ampsm_engine.merging.train import Tell
 from ampsm_engine.merging.trial import Trials
-from ampsm_engine.merging.values import Options
 from ampsm_engine.model import Session
 from ampsm_engine.plain_text import list_some, printable
 

@@ -17,11 +17,11 @@ from typing import Any
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import changes, repository
+from ampsm_engine.git.entities import Repo
 from ampsm_engine.git.integrate import line_changes, rewrite
 from ampsm_engine.git.integrate.line_changes import Meeting
 from ampsm_engine.git.integrate.object_store import ObjectStore
-from ampsm_engine.git.integrate.values import ConflictFile
-from ampsm_engine.git.values import Repo
+from ampsm_engine.git.integrate.outcomes import ConflictFile
 from ampsm_engine.home import PRIVATE_FOLDER, Home, write_private
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.merging import situation

@@ -4,8 +4,8 @@ import json
 
 from ampsm_engine import naming, timestamps
 from ampsm_engine.lean_dataclass import asdict, dataclass, replace
+from ampsm_engine.merging.results import Options
 from ampsm_engine.merging.situation import Situation
-from ampsm_engine.merging.values import Options
 from ampsm_engine.model import Merge, MergeState
 
 # What is done next, as the column `step` has it.

@@ -10,7 +10,7 @@ from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.git import lock
 from ampsm_engine.git.integrate import branch_move
-from ampsm_engine.git.integrate.values import MovedBranch
+from ampsm_engine.git.integrate.outcomes import MovedBranch
 from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.merging import journal, merge_lock, preparation, recovery, situation, steps
 from ampsm_engine.merging.combination import Candidate, Combination, Link, Withdrawn

@@ -10,10 +10,10 @@ from typing import Literal
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import Refused
 from ampsm_engine.git import changes, lock, pinned_refs, repository, snapshot, stash_commit
+from ampsm_engine.git.entities import FileChange
 from ampsm_engine.git.integrate import conflict_checkout, conflict_resolution, markers
 from ampsm_engine.git.integrate.markers import MarkersLeft as MarkersLeft  # noqa: PLC0414 - for who resolves
-from ampsm_engine.git.integrate.values import Choice, OpenFile
-from ampsm_engine.git.values import FileChange
+from ampsm_engine.git.integrate.outcomes import Choice, OpenFile
 from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.merging import journal, operations
 from ampsm_engine.model import Merge, Session, State

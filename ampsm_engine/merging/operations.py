@@ -14,12 +14,12 @@ from ampsm_engine.git import changes, commits, lock, own_files, repository, stag
 from ampsm_engine.git.integrate import conflict_checkout, markers, rewrite
 from ampsm_engine.git.integrate.markers import MarkersLeft
 from ampsm_engine.git.integrate.object_store import ObjectStore
-from ampsm_engine.git.integrate.values import LaidOut
+from ampsm_engine.git.integrate.outcomes import LaidOut
 from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.merging import journal, merge_lock, preparation, publish, questions, recovery, situation, steps
 from ampsm_engine.merging.journal import JournalPlan, Position
+from ampsm_engine.merging.results import MergeResult, Options
 from ampsm_engine.merging.situation import Situation
-from ampsm_engine.merging.values import MergeResult, Options
 from ampsm_engine.model import Merge, MergeState, Session
 from ampsm_engine.plain_text import list_some
 

@@ -13,11 +13,11 @@ from ampsm_engine.git import changes, hooks, own_files, program, repository
 from ampsm_engine.git.integrate import commit_range, incoming, rewrite
 from ampsm_engine.git.integrate.incoming import READ, Change, change_of, look_through
 from ampsm_engine.git.integrate.object_store import ObjectStore
-from ampsm_engine.git.integrate.values import ConflictFile, PlannedCommit
+from ampsm_engine.git.integrate.outcomes import ConflictFile, PlannedCommit
 from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.merging import situation
+from ampsm_engine.merging.results import Finding, MergePlan, Options, PlannedStep, Preflight, ScriptState
 from ampsm_engine.merging.situation import SessionSpan, Situation
-from ampsm_engine.merging.values import Finding, MergePlan, Options, PlannedStep, Preflight, ScriptState
 from ampsm_engine.model import SCRIPT_CHANGED, Iteration, ScriptResult
 from ampsm_engine.naming import session_name
 from ampsm_engine.plain_text import list_some, plural, printable

@@ -7,8 +7,8 @@ from ampsm_engine.git.integrate import commit_range, rewrite
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.merging import publish
+from ampsm_engine.merging.results import Options
 from ampsm_engine.merging.situation import SessionSpan, Situation
-from ampsm_engine.merging.values import Options
 from ampsm_engine.worker.commit_message import subject
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from ampsm_engine import redact
 from ampsm_engine.errors import Failed, Refused, Unfit
 from ampsm_engine.git import program, repository
-from ampsm_engine.merging.values import Options, Published
+from ampsm_engine.merging.results import Options, Published
 from ampsm_engine.model import Merge, Session
 from ampsm_engine.plain_text import printable
 

@@ -15,10 +15,10 @@ from ampsm_engine.git.integrate import incoming, squash
 from ampsm_engine.git.integrate.commit_range import listed, plan_commits
 from ampsm_engine.git.integrate.incoming import Change, Incoming, change_of, look_through
 from ampsm_engine.git.integrate.object_store import ObjectStore
-from ampsm_engine.git.integrate.values import LaidOut, PlannedCommit, Rewritten
+from ampsm_engine.git.integrate.outcomes import LaidOut, PlannedCommit, Rewritten
 from ampsm_engine.merging import preflight, publish, situation
+from ampsm_engine.merging.results import Options
 from ampsm_engine.merging.situation import SessionSpan, Situation
-from ampsm_engine.merging.values import Options
 from ampsm_engine.plain_text import list_some, plural
 
 ALL = "*"

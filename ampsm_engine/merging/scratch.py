@@ -16,7 +16,7 @@ from ampsm_engine.errors import AmpsmError
 from ampsm_engine.home import PRIVATE_FOLDER, Home, open_private
 
 if TYPE_CHECKING:
-    from ampsm_engine.git.values import Repo
+    from ampsm_engine.git.entities import Repo
 
 PREFIX = "check-"
 """How the folders of such worktrees begin, in the folder of the sessions' worktrees; no session's id does."""

@@ -10,15 +10,15 @@ from pathlib import Path
 from ampsm_engine import session_problems
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import changes, commits, program, records, repository, staging, worktree_status
+from ampsm_engine.git.entities import Repo
 from ampsm_engine.git.integrate import branch_move
 from ampsm_engine.git.integrate.commit_range import common, merge_bases, plan_commits
 from ampsm_engine.git.integrate.commit_writer import AMP
 from ampsm_engine.git.integrate.conflict_checkout import laid
 from ampsm_engine.git.integrate.object_store import ObjectStore
-from ampsm_engine.git.integrate.values import PlannedCommit
-from ampsm_engine.git.values import Repo
+from ampsm_engine.git.integrate.outcomes import PlannedCommit
 from ampsm_engine.lean_dataclass import dataclass
-from ampsm_engine.merging.values import Finding, Kind
+from ampsm_engine.merging.results import Finding, Kind
 from ampsm_engine.model import MergeState, Session, State
 from ampsm_engine.plain_text import list_some, plural, printable
 from ampsm_engine.store import Store

@@ -16,7 +16,7 @@ from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.git import own_files, pinned_refs, repository
 from ampsm_engine.git.integrate import branch_move, commit_range, conflict_checkout, rewrite, squash
 from ampsm_engine.git.integrate.object_store import ObjectStore, held
-from ampsm_engine.git.integrate.values import BranchMove, MovedBranch, RewriteConflict, Rewritten
+from ampsm_engine.git.integrate.outcomes import BranchMove, MovedBranch, RewriteConflict, Rewritten
 from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.merging import journal, situation
 from ampsm_engine.merging.journal import JournalPlan, Position

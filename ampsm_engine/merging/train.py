@@ -13,9 +13,9 @@ from typing import Literal
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused
 from ampsm_engine.git import repository
+from ampsm_engine.git.entities import Repo
 from ampsm_engine.git.integrate import branch_move
 from ampsm_engine.git.integrate.object_store import ObjectStore
-from ampsm_engine.git.values import Repo
 from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.merging import combination, landing, questions, trial
 from ampsm_engine.merging.combination import Candidate, Combination, Link, Unsquashable, Withdrawn
@@ -23,8 +23,8 @@ from ampsm_engine.merging.fault_search import Fitting, Sorting, worst_case
 from ampsm_engine.merging.landing import BaseMoved
 from ampsm_engine.merging.preparation import NothingNew
 from ampsm_engine.merging.questions import Question
+from ampsm_engine.merging.results import Options
 from ampsm_engine.merging.trial import TrialRun, Trials
-from ampsm_engine.merging.values import Options
 from ampsm_engine.model import Merge, Session
 from ampsm_engine.plain_text import list_some, printable
 

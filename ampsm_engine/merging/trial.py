@@ -17,8 +17,8 @@ from ampsm_engine import redact
 from ampsm_engine.amp import command
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import Failed
+from ampsm_engine.git.entities import Repo
 from ampsm_engine.git.integrate.object_store import ObjectStore
-from ampsm_engine.git.values import Repo
 from ampsm_engine.home import PRIVATE_FOLDER, Home, write_private
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.merging import scratch

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from ampsm_engine.lean_dataclass import dataclass
-from ampsm_engine.review.values import Fate
+from ampsm_engine.review.annotations import Fate
 
 _HEADER = re.compile(rb"^@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@", re.MULTILINE)
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from ampsm_engine.diff.deltas import Side
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.plain_text import UNTYPED, plural
-from ampsm_engine.review.values import Comment, Rejection
+from ampsm_engine.review.annotations import Comment, Rejection
 
 MOST_LINES = 40
 """Lines of a quotation."""

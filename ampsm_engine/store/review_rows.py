@@ -8,7 +8,7 @@ from typing import Any
 from ampsm_engine.diff.deltas import Side
 from ampsm_engine.lean_dataclass import fields
 from ampsm_engine.model import camel
-from ampsm_engine.review.values import Comment, CommentState, Fate, Looked, Rejection
+from ampsm_engine.review.annotations import Comment, CommentState, Fate, Looked, Rejection
 from ampsm_engine.store.rows import Row, file_name
 
 __all__ = ["COMMENTS", "OLDEST_FIRST", "REJECTIONS", "Looked", "comment", "rejection"]

@@ -15,7 +15,7 @@ from ampsm_engine.store.lazy_tables import tables
 from ampsm_engine.store.rows import file_name
 
 if TYPE_CHECKING:
-    from ampsm_engine.review.values import Comment, CommentState, Looked, Rejection
+    from ampsm_engine.review.annotations import Comment, CommentState, Looked, Rejection
 
 _BATCH = 200
 """Marks a statement: the oldest SQLite takes 999 values in one."""

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from ampsm_engine import labels, redact
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import own_files, repository
-from ampsm_engine.git.values import Repo
+from ampsm_engine.git.entities import Repo
 from ampsm_engine.home import PRIVATE_FOLDER, write_private
 from ampsm_engine.model import Iteration, Session
 
 if TYPE_CHECKING:
-    from ampsm_engine.git.values import FileChange  # `new` writes these files, and has none to list
+    from ampsm_engine.git.entities import FileChange  # `new` writes these files, and has none to list
 
 FOLDER = own_files.CONTEXT
 LISTED_FILES = 500

@@ -15,7 +15,7 @@ from ampsm_engine.differ.protocol import ChangedWords, Colours, DiffRequest, Fil
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.model import Session
-from ampsm_engine.review.values import LOOKED, WHOLE, Ends
+from ampsm_engine.review.annotations import LOOKED, WHOLE, Ends
 
 SIDES: tuple[Side, Side] = ("new", "old")
 

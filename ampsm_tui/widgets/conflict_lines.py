@@ -9,7 +9,7 @@ from ampsm_tui.widgets.line_widgets import Piece
 from ampsm_tui.widgets.text_view import PieceLine
 
 if TYPE_CHECKING:
-    from ampsm_engine.git.integrate.values import OpenFile, Stage
+    from ampsm_engine.git.integrate.outcomes import OpenFile, Stage
 
 AROUND = 3
 """Lines of the file above and below a conflict."""

@@ -9,8 +9,8 @@ from ampsm_tui.widgets.line_widgets import Piece
 from ampsm_tui.widgets.text_view import PieceLine, indented
 
 if TYPE_CHECKING:
-    from ampsm_engine.git.integrate.values import ConflictFile
-    from ampsm_engine.merging.values import Finding, MergePlan, MergeResult, Options, Published
+    from ampsm_engine.git.integrate.outcomes import ConflictFile
+    from ampsm_engine.merging.results import Finding, MergePlan, MergeResult, Options, Published
     from ampsm_engine.model import Merge
 
 GLYPHS = {"ok": "✓", "warn": "!", "stop": "✗", "wait": "◌"}

@@ -195,7 +195,7 @@ def test_a_pull_request(ampsm: Ampsm, task: Task, tmp_path: Path, monkeypatch: p
 def test_a_killed_merge_is_told_by_the_next_command(ampsm: Ampsm, task: Task) -> None:
     from ampsm_engine.context import engine_at
     from ampsm_engine.merging import journal, situation
-    from ampsm_engine.merging.values import Options
+    from ampsm_engine.merging.results import Options
 
     engine = engine_at()
     now = situation.look(engine.store, task.id)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from ampsm_engine.diff import hunks
 from ampsm_engine.diff.deltas import Side
 from ampsm_engine.diff.hunks import Hunk
-from ampsm_engine.review.values import Marks
+from ampsm_engine.review.annotations import Marks
 from tests import soak
 from tests.conftest import examples
 

@@ -12,7 +12,7 @@ from ampsm_engine.git import changes, hunk_changes, snapshot
 from ampsm_engine.git.hunk_changes import HunkPlan
 from ampsm_engine.git.worktree_entries import Scratch
 from ampsm_engine.model import Session
-from ampsm_engine.review.values import CommentState, Fate
+from ampsm_engine.review.annotations import CommentState, Fate
 from tests.conftest import git
 from tests.waiting import until
 from tests.worker.bench import Bench

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ampsm_engine.git.values import Worktree
+from ampsm_engine.git.entities import Worktree
 from tests.conftest import NO_TIME
 from tests.git.sandboxes import Sandbox, small_project
 

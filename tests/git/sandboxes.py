@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ampsm_engine.git import repository, worktrees
-from ampsm_engine.git.values import Base, Repo, Worktree
+from ampsm_engine.git.entities import Base, Repo, Worktree
 from tests.conftest import first_commits
 
 MOMENT = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)

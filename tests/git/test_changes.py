@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ampsm_engine.errors import NotFound
 from ampsm_engine.git import changes, repository, snapshot
-from ampsm_engine.git.values import FileChange, Worktree
+from ampsm_engine.git.entities import FileChange, Worktree
 from tests.conftest import examples
 from tests.git import scribbles
 from tests.git.sandboxes import Sandbox

@@ -11,8 +11,8 @@ import pytest
 
 from ampsm_engine.errors import NotFound
 from ampsm_engine.git import commits, repository
+from ampsm_engine.git.entities import CommitResult, LeftOut, Worktree
 from ampsm_engine.git.unwanted_files import is_secret
-from ampsm_engine.git.values import CommitResult, LeftOut, Worktree
 from tests.git.sandboxes import Sandbox, has_lfs
 from tests.soak import one_in
 

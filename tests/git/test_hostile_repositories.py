@@ -20,7 +20,7 @@ from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import changes, commits, repository
 from ampsm_engine.merging import operations
-from ampsm_engine.merging.values import Options
+from ampsm_engine.merging.results import Options
 from tests.git.sandboxes import Sandbox, small_project
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from ampsm_engine.errors import Refused
-from ampsm_engine.git.values import Worktree
+from ampsm_engine.git.entities import Worktree
 from tests.conftest import examples
 from tests.git import hunks_of
 from tests.git.sandboxes import Sandbox

@@ -11,7 +11,7 @@ from ampsm_engine.diff import hunks
 from ampsm_engine.diff.deltas import Side
 from ampsm_engine.errors import Refused
 from ampsm_engine.git import hunk_changes
-from ampsm_engine.git.values import Worktree
+from ampsm_engine.git.entities import Worktree
 from ampsm_engine.git.worktree_entries import scratch
 from tests.git import hunks_of
 from tests.git.sandboxes import Sandbox

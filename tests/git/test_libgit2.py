@@ -21,10 +21,10 @@ from ampsm_engine.git import (
     repository,
     worktrees,
 )
+from ampsm_engine.git.entities import Repo
 from ampsm_engine.git.integrate import commit_range
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.git.libgit2 import AskGit
-from ampsm_engine.git.values import Repo
 from tests.git.sandboxes import Sandbox
 
 

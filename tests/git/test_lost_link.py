@@ -7,7 +7,7 @@ import pytest
 
 from ampsm_engine.errors import AmpsmError, Unfit
 from ampsm_engine.git import changes, commits, trash
-from ampsm_engine.git.values import Worktree
+from ampsm_engine.git.entities import Worktree
 from tests.git.sandboxes import SESSION, Sandbox
 
 VERBS: dict[str, Callable[[Path, str], object]] = {

@@ -11,8 +11,8 @@ from ampsm_engine.engine import removal, sessions
 from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.git import changes, commits, program, repository
 from ampsm_engine.merging import operations
+from ampsm_engine.merging.results import Options
 from ampsm_engine.merging.steps import ConflictsWait
-from ampsm_engine.merging.values import Options
 from tests.conftest import git
 from tests.merging.desk import LINES, lines
 

@@ -8,9 +8,9 @@ import pytest
 
 from ampsm_engine.errors import NotFound, Refused, Unfit
 from ampsm_engine.git import changes, commits, repository, snapshot
+from ampsm_engine.git.entities import Base, Repo, Worktree
 from ampsm_engine.git.integrate import squash
-from ampsm_engine.git.integrate.values import Rewritten
-from ampsm_engine.git.values import Base, Repo, Worktree
+from ampsm_engine.git.integrate.outcomes import Rewritten
 from tests.git.sandboxes import Sandbox
 
 

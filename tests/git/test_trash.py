@@ -8,7 +8,7 @@ import pytest
 
 from ampsm_engine.errors import Failed, NotFound, Refused
 from ampsm_engine.git import commits, trash, worktree_status
-from ampsm_engine.git.values import Worktree
+from ampsm_engine.git.entities import Worktree
 from tests.git.sandboxes import SESSION, Sandbox, has_lfs
 from tests.soak import one_in
 

@@ -9,7 +9,7 @@ import pytest
 
 from ampsm_engine.errors import Failed
 from ampsm_engine.git import program, stash_commit, trash, worktrees
-from ampsm_engine.git.values import Worktree
+from ampsm_engine.git.entities import Worktree
 from tests.git.sandboxes import SESSION, Sandbox
 from tests.git.test_trash import contents, state
 

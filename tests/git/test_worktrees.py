@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from ampsm_engine import naming
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
 from ampsm_engine.git import repository, worktrees
-from ampsm_engine.git.values import Worktree
+from ampsm_engine.git.entities import Worktree
 from tests.git.sandboxes import MOMENT, SESSION, Sandbox, has_lfs
 
 

@@ -10,7 +10,7 @@ from ampsm_engine.context import Engine
 from ampsm_engine.engine import sessions
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
 from ampsm_engine.merging import operations
-from ampsm_engine.merging.values import MergeResult, Options
+from ampsm_engine.merging.results import MergeResult, Options
 from ampsm_engine.model import Merge, Session
 from tests.conftest import git
 

@@ -9,7 +9,7 @@ from ampsm_engine.engine import merges, sessions
 from ampsm_engine.errors import Refused
 from ampsm_engine.merging import open_conflict, operations, preflight
 from ampsm_engine.merging.questions import Unanswered
-from ampsm_engine.merging.values import Options
+from ampsm_engine.merging.results import Options
 from ampsm_engine.model import Session
 from tests.conftest import git
 from tests.merging.desk import Desk, lines

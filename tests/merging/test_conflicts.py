@@ -10,8 +10,8 @@ from ampsm_engine.engine import merges
 from ampsm_engine.errors import Refused
 from ampsm_engine.merging import open_conflict, operations
 from ampsm_engine.merging.open_conflict import MarkersLeft
+from ampsm_engine.merging.results import Options
 from ampsm_engine.merging.steps import ConflictsWait
-from ampsm_engine.merging.values import Options
 from ampsm_engine.model import MergeState, Outcome, Session, Status
 from ampsm_engine.worker import launch
 from tests.conftest import git

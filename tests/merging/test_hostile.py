@@ -8,8 +8,8 @@ import pytest
 from ampsm_engine.engine import merges, removal, repair
 from ampsm_engine.errors import Refused
 from ampsm_engine.merging import operations
+from ampsm_engine.merging.results import Options
 from ampsm_engine.merging.steps import ConflictsWait
-from ampsm_engine.merging.values import Options
 from ampsm_engine.model import MergeState, Session
 from tests.conftest import git
 from tests.merging.desk import Desk, lines

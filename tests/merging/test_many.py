@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ampsm_engine.merging.values import Options
+from ampsm_engine.merging.results import Options
 from tests.conftest import git
 from tests.merging.desk import Desk
 

@@ -8,8 +8,8 @@ from ampsm_engine.engine import merges, removal, repair, scripts, sessions
 from ampsm_engine.git import program
 from ampsm_engine.git.integrate import conflict_checkout, rewrite
 from ampsm_engine.merging import forecast, operations, preflight
+from ampsm_engine.merging.results import Finding, Options
 from ampsm_engine.merging.steps import ConflictsWait
-from ampsm_engine.merging.values import Finding, Options
 from ampsm_engine.model import Iteration, MergeState, Outcome, ScriptResult, Session, State, Status
 from tests.conftest import git
 from tests.merging.desk import Desk, lines

@@ -10,7 +10,7 @@ import pytest
 from ampsm_engine.engine import removal, repair, sessions
 from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.merging import operations
-from ampsm_engine.merging.values import Options
+from ampsm_engine.merging.results import Options
 from ampsm_engine.model import MergeState, Session
 from tests import soak
 from tests.conftest import git

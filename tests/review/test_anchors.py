@@ -8,7 +8,7 @@ import hypothesis.strategies as st
 from hypothesis import given, settings
 
 from ampsm_engine.review import anchors
-from ampsm_engine.review.values import Fate
+from ampsm_engine.review.annotations import Fate
 from tests.conftest import examples
 
 

@@ -1,6 +1,6 @@
 """Marks of what is viewed belong to a content, wherever its file went."""
 
-from ampsm_engine.review.values import Marks
+from ampsm_engine.review.annotations import Marks
 
 
 def test_a_mark_holds_for_its_content_alone() -> None:

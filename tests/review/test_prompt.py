@@ -7,7 +7,7 @@ from hypothesis import given, settings
 
 from ampsm_engine.diff.deltas import Side
 from ampsm_engine.review import prompt
-from ampsm_engine.review.values import Comment, CommentState, Rejection
+from ampsm_engine.review.annotations import Comment, CommentState, Rejection
 from tests.conftest import examples
 
 

@@ -7,7 +7,7 @@ import pytest
 from ampsm_engine.diff.deltas import Side
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.model import Status
-from ampsm_engine.review.values import Comment, CommentState, Rejection
+from ampsm_engine.review.annotations import Comment, CommentState, Rejection
 from ampsm_engine.store import Store
 from tests.store.values import a_session, an_iteration
 

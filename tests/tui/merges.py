@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from ampsm_engine.git.integrate.values import ConflictFile, ConflictHunk, OpenFile, PlannedCommit, Stage
+from ampsm_engine.git.integrate.outcomes import ConflictFile, ConflictHunk, OpenFile, PlannedCommit, Stage
 from ampsm_engine.merging.open_conflict import Conflicts
-from ampsm_engine.merging.values import Finding, MergePlan, Options, PlannedStep, Preflight
+from ampsm_engine.merging.results import Finding, MergePlan, Options, PlannedStep, Preflight
 from ampsm_engine.model import Merge, MergeState
 from tests.tui.builders import ago
 

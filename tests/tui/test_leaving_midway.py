@@ -17,8 +17,8 @@ import pytest
 from ampsm_engine.engine.drafts import RepositoryOffer
 from ampsm_engine.engine.scripts import ScriptOutput
 from ampsm_engine.errors import Refused
-from ampsm_engine.git.values import FileChange
-from ampsm_engine.merging.values import MergeResult
+from ampsm_engine.git.entities import FileChange
+from ampsm_engine.merging.results import MergeResult
 from ampsm_engine.model import MergeState, State
 from ampsm_tui.app import AmpsmApp
 from ampsm_tui.screens import new_session, script

@@ -8,7 +8,7 @@ import pytest
 from ampsm_engine.engine.drafts import RepositoryOffer
 from ampsm_engine.engine.scripts import ScriptOutput
 from ampsm_engine.errors import Refused
-from ampsm_engine.git.values import FileChange
+from ampsm_engine.git.entities import FileChange
 from ampsm_tui.screens import script
 from tests.tui.builders import RUNNING, a_board, a_day, a_days_counts, a_session
 from tests.tui.conftest import Camera

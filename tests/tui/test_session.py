@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from ampsm_engine.errors import Refused
-from ampsm_engine.git.values import FileChange
+from ampsm_engine.git.entities import FileChange
 from ampsm_engine.model import BoardRow, Outcome, State
 from ampsm_tui.app import AmpsmApp
 from ampsm_tui.screens.session.screen import SessionScreen

@@ -9,7 +9,7 @@ from ampsm_engine import desktop_notification, notices, viewer_lock
 from ampsm_engine.errors import Refused
 from ampsm_engine.home import Home
 from ampsm_engine.merging import operations
-from ampsm_engine.merging.values import Options
+from ampsm_engine.merging.results import Options
 from ampsm_engine.notices import News, NoticeKind
 from ampsm_engine.worker import desktop_notices
 from tests.conftest import git

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ampsm_engine.engine import removal, repair, sessions
 from ampsm_engine.merging import operations
-from ampsm_engine.merging.values import Options
+from ampsm_engine.merging.results import Options
 from tests.conftest import git
 from tests.waiting import until
 from tests.worker.bench import Bench

@@ -14,11 +14,11 @@ from typing import NamedTuple
 
 from ampsm_engine.errors import Failed, Refused
 from ampsm_engine.git import hooks, lock, program, records, repository, worktree_status, worktrees
+from ampsm_engine.git.entities import Repo, Worktree
 from ampsm_engine.git.integrate.object_store import ObjectStore
-from ampsm_engine.git.integrate.values import BranchMove, MovedBranch
+from ampsm_engine.git.integrate.outcomes import BranchMove, MovedBranch
 from ampsm_engine.git.records import TreeEntry
 from ampsm_engine.git.repository import BRANCHES
-from ampsm_engine.git.values import Repo, Worktree
 from ampsm_engine.plain_text import list_some
 from ampsm_engine.private_folder import private_folder
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from ampsm_engine.errors import NotFound
 from ampsm_engine.git import program, records, repository
-from ampsm_engine.git.integrate.values import PlannedCommit
+from ampsm_engine.git.integrate.outcomes import PlannedCommit
 
 _FULL = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from ampsm_engine.errors import AmpsmError, Failed, Refused
 from ampsm_engine.git import changes, commits, hooks, program, repository, worktrees
 from ampsm_engine.git.commits import fallback_identity, identity_variables, is_plain_identity
+from ampsm_engine.git.entities import FileChange
 from ampsm_engine.git.hooks import MERGE
 from ampsm_engine.git.integrate.object_store import ObjectStore, RawCommit, composed
-from ampsm_engine.git.values import FileChange
 from ampsm_engine.private_folder import private_folder
 
 AMP = "Amp <amp@ampcode.com>"

@@ -22,12 +22,12 @@ from ampsm_engine.git import (
     worktree_status,
     worktrees,
 )
+from ampsm_engine.git.entities import identity
 from ampsm_engine.git.integrate import markers, trees
 from ampsm_engine.git.integrate.commit_writer import Writer
 from ampsm_engine.git.integrate.object_store import ObjectStore
-from ampsm_engine.git.integrate.values import ConflictFile, LaidOut, RewriteConflict, Stage
+from ampsm_engine.git.integrate.outcomes import ConflictFile, LaidOut, RewriteConflict, Stage
 from ampsm_engine.git.repository import BRANCHES
-from ampsm_engine.git.values import identity
 from ampsm_engine.home import write_private
 from ampsm_engine.lean_dataclass import asdict, replace
 from ampsm_engine.plain_text import list_some

@@ -14,7 +14,7 @@ from ampsm_engine.diff.content import is_binary
 from ampsm_engine.errors import Failed, NotFound, Refused
 from ampsm_engine.git import program, records, worktrees
 from ampsm_engine.git.integrate import conflict_checkout, markers, trees
-from ampsm_engine.git.integrate.values import Choice, ConflictFile, ConflictHunk, ConflictKind, OpenFile, Stage
+from ampsm_engine.git.integrate.outcomes import Choice, ConflictFile, ConflictHunk, ConflictKind, OpenFile, Stage
 from ampsm_engine.lean_dataclass import replace
 
 _BY_LINES = ("content", "add/add", "mode", "other", "rename/rename")

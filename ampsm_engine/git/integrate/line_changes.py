@@ -10,8 +10,8 @@ from typing import NamedTuple
 from ampsm_engine.diff.hunks import lines_of
 from ampsm_engine.git import records
 from ampsm_engine.git.integrate.object_store import ObjectStore
+from ampsm_engine.git.integrate.outcomes import ConflictFile
 from ampsm_engine.git.integrate.trees import FOLDER, Entry, serialized
-from ampsm_engine.git.integrate.values import ConflictFile
 
 _LINKS = (b"120000", records.GITLINK.encode())
 _LOOKED_AT = 1 << 16

@@ -14,8 +14,8 @@ from ampsm_engine.diff.content import is_binary, lines_of
 from ampsm_engine.errors import Refused
 from ampsm_engine.git import program, records
 from ampsm_engine.git.integrate.object_store import ObjectStore
+from ampsm_engine.git.integrate.outcomes import Choice, ConflictFile, ConflictHunk, LaidOut, Stage
 from ampsm_engine.git.integrate.trees import FOLDER, Entry
-from ampsm_engine.git.integrate.values import Choice, ConflictFile, ConflictHunk, LaidOut, Stage
 
 SIZE = 7
 """Letters of a marker where no attribute says otherwise."""

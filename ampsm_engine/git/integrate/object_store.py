@@ -19,10 +19,10 @@ from typing import NamedTuple
 
 from ampsm_engine.errors import Failed
 from ampsm_engine.git import hooks, libgit2, program, repository
+from ampsm_engine.git.entities import EMAIL, NAME, Repo
 from ampsm_engine.git.integrate import trees
 from ampsm_engine.git.integrate.commit_range import TRAILERS, common, listed
-from ampsm_engine.git.integrate.values import ConflictFile
-from ampsm_engine.git.values import EMAIL, NAME, Repo
+from ampsm_engine.git.integrate.outcomes import ConflictFile
 from ampsm_engine.lean_dataclass import dataclass
 
 _NOBODY = f"{NAME} <{EMAIL}> 1000000000 +0000".encode()

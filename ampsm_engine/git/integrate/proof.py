@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ampsm_engine.git import program, records
 from ampsm_engine.git.integrate.commit_range import listed, merge_bases
-from ampsm_engine.git.integrate.values import PlannedCommit, Proof
+from ampsm_engine.git.integrate.outcomes import PlannedCommit, Proof
 from ampsm_engine.private_folder import private_folder
 
 _COMMITS_LOOKED_AT = 500

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ampsm_engine.git import own_files, program, snapshot
+from ampsm_engine.git.entities import identity
 from ampsm_engine.git.integrate import trees
 from ampsm_engine.git.integrate.commit_range import merge_bases
 from ampsm_engine.git.integrate.commit_writer import Writer
 from ampsm_engine.git.integrate.object_store import ObjectStore, held
+from ampsm_engine.git.integrate.outcomes import ConflictFile, Forecast, MadeCommit, Merged, RewriteConflict, Rewritten
 from ampsm_engine.git.integrate.trees import FOLDER, Entry, serialized
-from ampsm_engine.git.integrate.values import ConflictFile, Forecast, MadeCommit, Merged, RewriteConflict, Rewritten
 from ampsm_engine.git.own_files import OwnFiles
-from ampsm_engine.git.values import identity
 from ampsm_engine.private_folder import private_folder
 
 _NAMES = tuple(folder.encode() for folder in own_files.FOLDERS)

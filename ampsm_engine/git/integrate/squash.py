@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ampsm_engine.git.integrate.commit_writer import AMP, Writer, person
 from ampsm_engine.git.integrate.object_store import ObjectStore, RangeCommit, RawCommit, held, range_commits
-from ampsm_engine.git.integrate.values import ConflictFile, MadeCommit, Manual, RewriteConflict, Rewritten
+from ampsm_engine.git.integrate.outcomes import ConflictFile, MadeCommit, Manual, RewriteConflict, Rewritten
 
 _TRAILER = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*: \S")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ampsm_engine.git import program, records
-from ampsm_engine.git.integrate.values import ConflictFile, ConflictKind, Stage
+from ampsm_engine.git.integrate.outcomes import ConflictFile, ConflictKind, Stage
 from ampsm_engine.git.records import IndexEntry
 from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.private_folder import private_folder

@@ -25,7 +25,7 @@ from ampsm_tui.widgets.merge_head import MergeHead
 from ampsm_tui.widgets.text_view import PieceLine, TextView
 
 if TYPE_CHECKING:
-    from ampsm_engine.git.integrate.values import OpenFile
+    from ampsm_engine.git.integrate.outcomes import OpenFile
     from ampsm_engine.merging.open_conflict import Conflicts
 
 MOST_READ = 4 << 20

@@ -20,7 +20,7 @@ from ampsm_tui.widgets import merge_lines
 from ampsm_tui.widgets.text_view import PieceLine, paragraph
 
 if TYPE_CHECKING:
-    from ampsm_engine.merging.values import Finding, Preflight
+    from ampsm_engine.merging.results import Finding, Preflight
 
 _CHECKOUT = "checkout"
 """Findings about where the target is checked out: they keep it from moving, and nothing else."""

@@ -22,7 +22,7 @@ from ampsm_tui.widgets import merge_lines
 from ampsm_tui.widgets.text_view import PieceLine, error_lines
 
 if TYPE_CHECKING:
-    from ampsm_engine.merging.values import Kind, MergePlan
+    from ampsm_engine.merging.results import Kind, MergePlan
 
 _NEXT: "dict[Kind, Kind]" = {"merge": "squash", "squash": "rebase", "rebase": "merge"}
 

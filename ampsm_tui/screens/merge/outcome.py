@@ -18,7 +18,7 @@ from ampsm_tui.widgets import merge_lines
 from ampsm_tui.widgets.text_view import PieceLine, paragraph
 
 if TYPE_CHECKING:
-    from ampsm_engine.merging.values import MergeResult
+    from ampsm_engine.merging.results import MergeResult
 
 
 class MergeOutcome:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from textual.widgets import RichLog
 
-from ampsm_engine.merging.values import Options
+from ampsm_engine.merging.results import Options
 from ampsm_engine.model import Session
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.widgets.inputs import TextInput

@@ -219,7 +219,7 @@ class MergeRun:
 
     def _open_conflicts(self) -> None:
         """To the screen of conflicts; what comes of it comes back here."""
-        from ampsm_engine.merging.values import MergeResult
+        from ampsm_engine.merging.results import MergeResult
         from ampsm_tui.screens.conflict.screen import ConflictScreen
 
         def left(outcome: object) -> None:

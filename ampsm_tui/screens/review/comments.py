@@ -11,7 +11,7 @@ from textual.widgets.option_list import Option
 
 from ampsm_engine.diff.deltas import Side
 from ampsm_engine.plain_text import plural
-from ampsm_engine.review.values import Comment, CommentState
+from ampsm_engine.review.annotations import Comment, CommentState
 from ampsm_engine.unsent_texts import UnsentText, kept_of
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open

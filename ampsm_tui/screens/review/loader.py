@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual.worker import Worker
 
-from ampsm_engine.review.values import WHOLE, Ends
+from ampsm_engine.review.annotations import WHOLE, Ends
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import run_while_open
 from ampsm_tui.differ.review import request_of

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from ampsm_engine import timestamps
-from ampsm_engine.review.values import LOOKED, Looked, Marks
+from ampsm_engine.review.annotations import LOOKED, Looked, Marks
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open
 from ampsm_tui.screens.base import AppScreen

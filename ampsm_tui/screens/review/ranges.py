@@ -9,7 +9,7 @@ from textual.widgets.option_list import Option
 
 from ampsm_engine import labels
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.review.values import LOOKED, WHOLE
+from ampsm_engine.review.annotations import LOOKED, WHOLE
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open
 from ampsm_tui.clean import fit, one_line

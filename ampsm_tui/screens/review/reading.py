@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ampsm_engine.diff import hunks
 from ampsm_engine.errors import AmpsmError
-from ampsm_engine.review.values import Marks
+from ampsm_engine.review.annotations import Marks
 from ampsm_tui.ask import run_while_open, show_error
 from ampsm_tui.widgets import collector
 from ampsm_tui.widgets.diff.cards import cards

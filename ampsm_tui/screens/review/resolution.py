@@ -6,7 +6,7 @@ from textual.binding import BindingType
 
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Session
-from ampsm_engine.review.values import Ends
+from ampsm_engine.review.annotations import Ends
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, in_background, show_error
 from ampsm_tui.bindings import bind

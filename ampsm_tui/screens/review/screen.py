@@ -15,7 +15,7 @@ from textual.reactive import var
 
 from ampsm_engine.last_places import LastPlace
 from ampsm_engine.model import Board, Session
-from ampsm_engine.review.values import LOOKED, WHOLE, Ends, Marks
+from ampsm_engine.review.annotations import LOOKED, WHOLE, Ends, Marks
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, in_background, run_while_open
 from ampsm_tui.bindings import bind

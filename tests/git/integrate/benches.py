@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from ampsm_engine.git.values import Worktree
+from ampsm_engine.git.entities import Worktree
 from tests.git.sandboxes import Sandbox
 
 LINES = "".join(f"line {number}\n" for number in range(1, 21))

@@ -8,7 +8,7 @@ import pytest
 
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git.integrate import branch_move, conflict_checkout, conflict_resolution, rewrite
-from ampsm_engine.git.integrate.values import LaidOut, RewriteConflict, Rewritten
+from ampsm_engine.git.integrate.outcomes import LaidOut, RewriteConflict, Rewritten
 from tests.git.integrate.benches import Bench, Oracle, lines
 from tests.soak import one_in
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from ampsm_engine.git.integrate import commit_range, rewrite, squash
-from ampsm_engine.git.integrate.values import ConflictFile, Merged, RewriteConflict, Rewritten
+from ampsm_engine.git.integrate.outcomes import ConflictFile, Merged, RewriteConflict, Rewritten
 from tests.conftest import examples
 from tests.git.integrate import histories
 from tests.git.integrate.benches import Bench, Oracle

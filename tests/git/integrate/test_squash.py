@@ -1,7 +1,7 @@
 """Many commits become one; the tree stays the branch's, and nothing that others merged is taken back."""
 
 from ampsm_engine.git.integrate import rewrite, squash
-from ampsm_engine.git.integrate.values import RewriteConflict, Rewritten
+from ampsm_engine.git.integrate.outcomes import RewriteConflict, Rewritten
 from tests.git.integrate.benches import Bench, lines
 
 

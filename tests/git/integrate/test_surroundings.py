@@ -9,7 +9,7 @@ import pytest
 from ampsm_engine.errors import Failed, NotFound, Refused, Unfit
 from ampsm_engine.git import pinned_refs, repository
 from ampsm_engine.git.integrate import branch_move, commit_range, proof, rewrite, squash
-from ampsm_engine.git.integrate.values import Merged, RewriteConflict, Rewritten
+from ampsm_engine.git.integrate.outcomes import Merged, RewriteConflict, Rewritten
 from tests.git.integrate.benches import LINES, Bench, Oracle, lines
 from tests.git.sandboxes import Sandbox
 

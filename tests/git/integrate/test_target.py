@@ -7,7 +7,7 @@ import pytest
 
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.git.integrate import branch_move, rewrite
-from ampsm_engine.git.integrate.values import BranchMove, Rewritten
+from ampsm_engine.git.integrate.outcomes import BranchMove, Rewritten
 from tests.git.integrate.benches import Bench, lines
 from tests.git.sandboxes import has_lfs
 

@@ -1,4 +1,4 @@
-"""The values of a review: comments, rejections, marks. Frozen and picklable; no input or output in here.
+"""Comments, rejections and marks of a review, and the ends of a range: frozen and picklable values.
 
 Fields are columns of the store in snake case. Paths are text as Python names files.
 """

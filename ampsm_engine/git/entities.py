@@ -1,4 +1,4 @@
-"""The values that this room answers with: frozen, comparable, picklable. No input or output in here.
+"""Repositories, worktrees, commits and changes as this room answers with them: frozen, comparable, picklable values.
 
 Paths inside a repository are text as Python names files: bytes that are no UTF-8 are lone surrogates, and
 whoever shows them cleans them first.

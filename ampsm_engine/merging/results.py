@@ -1,8 +1,8 @@
-"""The values of merging: what is asked for, what is found before, what comes of it. Frozen and picklable."""
+"""What is asked of a merge, what is found before it, and what comes of it: frozen and picklable values."""
 
 from typing import Literal
 
-from ampsm_engine.git.integrate.values import ConflictFile, PlannedCommit
+from ampsm_engine.git.integrate.outcomes import ConflictFile, PlannedCommit
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.model import Merge, Session
 
