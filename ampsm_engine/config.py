@@ -45,7 +45,7 @@ SETTINGS = {
     for setting in (
         Setting("slots", 4, "how many iterations may run at once", 1),
         Setting("amp.path", "", "the amp program; empty: AMP_CLI_PATH, else the PATH"),
-        Setting("amp.mode", "", "amp's mode for new sessions; empty: amp's own default"),
+        Setting("amp.mode", "", "amp's mode for new sessions (low, medium, high, ultra); empty: amp's own default"),
         Setting("amp.allow-all", False, "allow every tool in amp versions that would ask (before July 2026)"),
         Setting("cost.queries", 40, "how often an hour amp is asked what a thread cost (it allows 60); 0: never", 0),
         Setting("iteration.timeout", 7200, "seconds that one iteration may take; 0: no limit", 0),
@@ -84,6 +84,7 @@ SETTINGS = {
         Setting(
             "ui.theme", "ampsm", "the colours of the screens; t in the settings and the palette list them", None, THEMES
         ),
+        Setting("ui.mouse", True, "clicks and the wheel are for the app; off: the terminal selects text by dragging"),
         Setting(
             "ui.renderer",
             "auto",

@@ -103,7 +103,7 @@ KEYS: dict[str, Key] = {
         Key("session.undo", "u", _SESSION, "take back the merge, or what went to the trash last"),
         Key("session.editor", "e", _SESSION, "open the worktree in the editor"),
         Key("session.shell", "exclamation_mark", _SESSION, "a shell in the worktree"),
-        Key("session.copy", "y", _SESSION, "copy id, branch, path or prompt"),
+        Key("session.copy", "y", _SESSION, "copy id, branch, path, prompt or thread"),
         Key("session.open", "enter", _ONE_SESSION, "open or close what the cursor is on"),
         Key("session.open-all", "z", _ONE_SESSION, "open everything, or close it again"),
         Key("session.copy-text", "c", _ONE_SESSION, "copy what the cursor is on"),

@@ -15,6 +15,11 @@ OUTSIDE_MARK = "!"
 """Marks a session outside of whose worktree something changed while its amp ran."""
 
 
+def thread_address(thread_id: str) -> str:
+    """Where a thread of amp's can be read in a browser."""
+    return f"https://ampcode.com/threads/{thread_id}"
+
+
 def age(stamped: str | None, at: datetime) -> str:
     """How long ago, in one unit: `now`, `42s`, `7m`, `3h`, `12d`; `-` for never."""
     if stamped is None:

@@ -65,7 +65,7 @@ def _now() -> datetime:
 
 
 def _actions() -> "type[Provider]":
-    from ampsm_tui.screens.help import ScreenActions
+    from ampsm_tui.palette import ScreenActions
 
     return ScreenActions
 
@@ -317,7 +317,7 @@ class AmpsmApp(App[int]):
 
     def action_command_palette(self) -> None:
         """All actions by name."""
-        from ampsm_tui.screens.help import Palette
+        from ampsm_tui.palette import Palette
 
         if not any(isinstance(screen, Palette) for screen in self.screen_stack):
             self.push_screen(Palette(id="--command-palette"))
@@ -461,7 +461,7 @@ def run(*, read_only: bool = False, first_review: str | None = None) -> int:
         recovered=recovered,
     )
     try:
-        app.run()
+        app.run(mouse=settings.switch("ui.mouse"))
     finally:
         app.close()
     return app.return_code or 0

@@ -144,7 +144,7 @@ def settings(environ: Mapping[str, str]) -> bytes:
 
     Unfit when the user's file cannot be used. Permissions and commit trailers stay as the user set them.
     """
-    path = _user_settings(environ)
+    path = user_settings(environ)
     merged = _user_values(path)
     disabled = merged.get("amp.tools.disable", [])
     if not isinstance(disabled, list):
@@ -158,7 +158,8 @@ def settings(environ: Mapping[str, str]) -> bytes:
     return json.dumps(merged, indent=2).encode()
 
 
-def _user_settings(environ: Mapping[str, str]) -> Path:
+def user_settings(environ: Mapping[str, str]) -> Path:
+    """The settings file that amp would read for this user; it need not exist."""
     named = environ.get("AMP_SETTINGS_FILE", "")
     if named:
         return Path(named)

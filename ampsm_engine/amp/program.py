@@ -34,6 +34,9 @@ EVERY_VERSION = frozenset(
 )
 """What every amp of 2026 knows; used while `--help` cannot be had."""
 
+_PROGRAM_STARTS = (b"#!", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
+"""How a file begins that a system can run: a script, and programs of Linux and macOS."""
+
 _OPTION = re.compile(r"^\s{2,}(?:-\w, )?(--[a-z][a-z0-9-]+)", re.MULTILINE)
 _VERSION = re.compile(r"^(0\.0\.(\d+)-g([0-9a-f]+))", re.MULTILINE)
 _CACHED_PROGRAMS = 8
@@ -71,13 +74,26 @@ def find(settings: Settings, environ: Mapping[str, str]) -> Path:
         ("The setting amp.path", settings.needed("amp.path")),
     ):
         if named.strip():
-            return _named(origin, named.strip(), environ)
+            return _complete(_named(origin, named.strip(), environ))
     own = (_home(environ) / folder / "amp" for folder in (".local/bin", ".amp/bin"))
     found = _on_path("amp", environ) or next((path for path in own if _is_program(path)), None)
     if found is None:
         message = "The amp program was not found in the PATH, in ~/.local/bin or in ~/.amp/bin."
-        raise Unfit(message, f"{INSTALL}   (or: ampsm config set amp.path /path/to/amp)")
-    return found
+        raise Unfit(message, f"{INSTALL}   (without it: ampsm demo; elsewhere: ampsm config set amp.path /path/to/amp)")
+    return _complete(found)
+
+
+def _complete(path: Path) -> Path:
+    """The same path; Unfit for a file that no system can run: npm leaves a text there without amp's native program."""
+    try:
+        with path.open("rb") as file:
+            start = file.read(4)
+    except OSError:  # a program that may be run, but not read
+        return path
+    if start.startswith(_PROGRAM_STARTS):
+        return path
+    message = f"The amp program {path} is incomplete: its native program was not installed beside it."
+    raise Unfit(message, f"{INSTALL} --include=optional --ignore-scripts=false")
 
 
 def _named(origin: str, named: str, environ: Mapping[str, str]) -> Path:
@@ -146,15 +162,29 @@ def login(environ: Mapping[str, str]) -> Login:
     named = environ.get("XDG_DATA_HOME", "")
     data = Path(named) if Path(named).is_absolute() else _home(environ) / ".local" / "share"
     secrets = data / "amp" / "secrets.json"
-    server = (environ.get("AMP_URL", "").strip() or "https://ampcode.com/").rstrip("/")
+    address = server(environ)
     try:
         kept = json.loads(secrets.read_bytes())
     except (OSError, ValueError, RecursionError):
         kept = None
     for key, value in kept.items() if isinstance(kept, dict) else ():
-        if key.rstrip("/") == f"apiKey@{server}" and isinstance(value, str) and value:
-            return Login(ok=True, how=f"a key for {server} is in {secrets}")
-    return Login(ok=False, how=f"AMP_API_KEY is not set, and no key for {server} is in {secrets}")
+        if key.rstrip("/") == f"apiKey@{address}" and isinstance(value, str) and value:
+            return Login(ok=True, how=f"a key for {address} is in {secrets}")
+    return Login(ok=False, how=f"AMP_API_KEY is not set, and no key for {address} is in {secrets}")
+
+
+def server(environ: Mapping[str, str]) -> str:
+    """The address of the server that amp talks to."""
+    return (environ.get("AMP_URL", "").strip() or "https://ampcode.com/").rstrip("/")
+
+
+def key_hint(environ: Mapping[str, str]) -> str:
+    """What to do about a key that the server does not take: amp prefers the variable to a login."""
+    if environ.get("AMP_API_KEY", "").strip():
+        return (
+            "AMP_API_KEY holds that key, and amp prefers it to a login: mend the variable, or unset it and: amp login"
+        )
+    return "amp login"
 
 
 def _answer(path: Path, question: str, environ: Mapping[str, str]) -> str:

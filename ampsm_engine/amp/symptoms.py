@@ -2,7 +2,8 @@
 
 One row for each row of the facts that were gathered about amp (runs of four versions). Texts change with every
 version: they only name a failure, they never decide that there was one. In a hint, SESSION stands for the
-session's id and BRANCH for its branch.
+session's id, BRANCH for its branch, SETTINGS for amp's settings file, SERVER for the address of amp's server and KEY
+for what to do about the key in use.
 """
 
 import re
@@ -11,6 +12,7 @@ from ampsm_engine.lean_dataclass import dataclass
 
 AGAIN = 'ampsm iterate SESSION "continue"'
 LOGIN = "amp login"
+REACH = f"Is the network up, and SERVER reached from here? Then: {AGAIN}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ _ROWS = (
         in_stderr=_any(r"^Login failed:", r"no api key found"),
     ),
     Failure(3, "not-logged-in", "amp is not logged in.", LOGIN, in_stderr=_any(r"not logged in", r"run 'amp login'")),
-    Failure(4, "bad-key", "amp's key is not valid, or no longer.", LOGIN, in_result=_KEY, in_stderr=_KEY),
+    Failure(4, "bad-key", "amp's key is not valid, or no longer.", "KEY", in_result=_KEY, in_stderr=_KEY),
     Failure(6, "amp-too-old", "The server no longer takes this version of amp.", "amp update", _OLD, _OLD),
     Failure(
         *(8, "unknown-option", "This amp does not know an option that ampsm gave it.", "ampsm doctor"),
@@ -73,7 +75,7 @@ _ROWS = (
         remedy="drop-option",
     ),
     Failure(
-        *(9, "bad-settings", "amp cannot use a settings file or an MCP configuration.", "amp config edit"),
+        *(9, "bad-settings", "amp cannot use a settings file or an MCP configuration.", "Mend SETTINGS"),
         in_stderr=_any(r"invalid json in settings", r"settings file", r"mcp[- ]config"),
     ),
     Failure(
@@ -120,7 +122,7 @@ _ROWS = (
     ),
     Failure(
         *(26, "guarded-file", "amp was not allowed to touch a guarded file, and nobody can answer."),
-        f"Add the path to amp.guardedFiles.allowlist (amp config edit), then: {AGAIN}",
+        f"Add the path to amp.guardedFiles.allowlist in SETTINGS, then: {AGAIN}",
         in_result=_any(r"guarded file"),
         in_stderr=_any(r"guarded file"),
     ),
@@ -140,7 +142,7 @@ _ROWS = (
         in_stderr=_PROMPT,
     ),
     Failure(
-        *(35, "bad-visibility", "The account does not allow the visibility of new threads.", "amp config edit"),
+        *(35, "bad-visibility", "The account does not allow the visibility of new threads.", "Mend SETTINGS"),
         in_result=_any(r"invalid visibility"),
         in_stderr=_any(r"invalid visibility"),
     ),
@@ -161,7 +163,7 @@ _ROWS = (
         retries=1,
         delay=5.0,
     ),
-    Failure(5, "offline", "amp could not reach its server; nothing was started.", AGAIN, in_stderr=_OFFLINE),
+    Failure(5, "offline", "amp could not reach its server; nothing was started.", REACH, in_stderr=_OFFLINE),
     Failure(
         *(1, "not-installed", "The amp program was not found."),
         "npm install -g @ampcode/cli   (or: ampsm config set amp.path /path/to/amp)",
@@ -177,7 +179,7 @@ _ROWS = (
     Failure(20, "output-held", "Something that amp started still runs.", "ampsm doctor"),
     Failure(21, "silent", "amp said nothing for too long, and was ended.", AGAIN),
     Failure(
-        *(22, "lost-connection", "amp lost its server and did not find it again.", AGAIN),
+        *(22, "lost-connection", "amp lost its server and did not find it again.", REACH),
         in_result=_any(r"cannot reach amp servers"),
     ),
     Failure(23, "output-limit", "The model's answer was cut at its limit, and amp waited for ever.", AGAIN),

@@ -121,7 +121,7 @@ wait_option = click.option(
 script_option = click.option(
     "--script", metavar="CMD", type=TEXT, help="Shell command that checks each iteration, such as 'make test'."
 )
-mode_option = click.option("--mode", metavar="M", type=TEXT, help="amp's mode, such as smart or rush.")
+mode_option = click.option("--mode", metavar="M", type=TEXT, help="amp's mode, such as low, medium, high or ultra.")
 
 
 def prompt_text(prompt: str | None, file: str | None) -> str | None:

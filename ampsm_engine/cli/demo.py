@@ -45,8 +45,9 @@ def demo_command(
     """Run several sessions on a throw-away repository, with an amp that follows a script.
 
     Everything but the model is real: branches, worktrees, commits, tests, workers, the queue. On a terminal it
-    opens the app, and the sessions go on when you leave it. All of it takes about half a minute. Ctrl-C stops
-    the sessions and removes the folder.
+    opens the app, and the sessions go on when you leave it. All of it takes about half a minute; then a session
+    waits for an answer, a merge for a conflict to be solved, and comments for being sent. Ctrl-C stops the
+    sessions and removes the folder.
 
       ampsm demo
       ampsm demo --plain
@@ -138,18 +139,23 @@ def _print_end(sessions: Sequence[Session], groups: Groups, play: DemoRun) -> No
 
 def _print_next(stage: DemoFolder, sessions: Sequence[Session], play: DemoRun, hushed: str) -> None:
     program = _program()
-    there = {session.id: shlex.quote(session.name) for session in sessions}
-    names = [there.get(key) for key in play.parts]
-    tries = ((2, "show {}"), (0, "log {}"), (1, "diff {}"), (3, "iterate {} 'Try again' --wait"))
+    there = {part.name: shlex.quote(one.name) for one in sessions if (part := play.parts.get(one.id))}
+    tries = (
+        ("The app again: Enter opens a session, v reads its changes, M merges it, ? lists the keys.", "", "{program}"),
+        ("Two comments wait to be sent: S in the review.", "Refunds count as costs", "{program} comments {name}"),
+        ("A merge met a conflict: M in the app, then o, t or b.", "Monthly totals", "{program} show {name}"),
+        ("amp asks something: answer it with m in the app, or here.", "Currency sign", "{program} log {name}"),
+        ("Its commits, ready to merge.", "Document the modules", "{program} diff {name} --stat"),
+        ("Credit ran out, the work is kept; try again.", "Export to CSV", "{program} retry {name} --wait"),
+        ("All of it is git.", "", f"git -C {shlex.quote(str(stage.repository))} log --oneline --graph --all"),
+    )
     output.line()
-    output.line("What to try next, in this shell:")
-    for command in (
-        f"export AMPSM_HOME={shlex.quote(str(stage.home))}{hushed}",
-        f"{program} ls",
-        *(f"{program} {words.format(name)}" for at, words in tries if (name := names[at]) is not None),
-        f"git -C {shlex.quote(str(stage.repository))} log --oneline --graph --all",
-    ):
-        output.line("  ", Styled(command, "bold"))
+    output.line("To come back to it, in this shell:")
+    output.line("  ", Styled(f"export AMPSM_HOME={shlex.quote(str(stage.home))}{hushed}", "bold"))
+    for meaning, name, words in tries:
+        if not name or name in there:
+            output.line(Styled(meaning, "dim"))
+            output.line("  ", Styled(words.format(program=program, name=there.get(name, "")), "bold"))
     output.line()
     output.line("To leave nothing behind:")
     output.line("  ", Styled(f"rm -rf {shlex.quote(str(stage.folder))}; unset AMPSM_HOME", "bold"))

@@ -16,7 +16,7 @@ from ampsm_engine.cli.tables import width
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.home import home, write_private
 from ampsm_engine.lean_dataclass import dataclass, field
-from ampsm_engine.model import Iteration, Session, State
+from ampsm_engine.model import Iteration, Session, State, Status
 from ampsm_engine.states import STATES
 
 if TYPE_CHECKING:
@@ -85,6 +85,8 @@ class DemoRun:
     parts: "dict[str, DemoSession]" = field(default_factory=dict)
     waiting: "dict[str, str]" = field(default_factory=dict)
     begun: bool = False
+    prepared: bool = False
+    """Whether a conflict and comments wait already."""
 
     def begin(self, stage: DemoFolder, plan: "Sequence[DemoSession]") -> None:
         """Start every session of the plan."""
@@ -118,6 +120,29 @@ class DemoRun:
             if looks % SWEEP_EVERY == 0:
                 startup.make_ready(self.engine)
             time.sleep(0 if over else TICK)
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Leave something to decide: comments that are not sent, and a merge that meets a conflict. Once."""
+        from ampsm_engine import demo
+        from ampsm_engine.diff.deltas import Side
+        from ampsm_engine.engine import comments
+        from ampsm_engine.merging import operations
+        from ampsm_engine.merging.values import Options
+
+        if self.prepared:
+            return
+        self.prepared = True
+        for key, part in self.parts.items():
+            with suppress(AmpsmError, OSError):  # merged, trashed or changed by who plays with it
+                session = self.engine.store.sessions.get(key)
+                for one in part.comments:
+                    lines = (Path(session.worktree_path) / one.path).read_text(encoding="utf-8").splitlines()
+                    number = next((at for at, line in enumerate(lines, 1) if one.line_with in line), 0)
+                    comments.add_comment(self.engine, key, one.path, (number, number), one.text, side=Side.NEW)
+                if part.rival and session.trashed_at is None and session.status is not Status.DONE:
+                    demo.commit_rival(Path(session.repo_root), part.rival)
+                    operations.merge(self.engine, key, Options(message=session.name))
 
     @contextmanager
     def sending_follow_ups(self, stage: DemoFolder) -> Iterator[None]:
@@ -131,8 +156,10 @@ class DemoRun:
 
         def attend() -> None:
             store = self.engine.store
-            while self.waiting and not left.wait(ATTENTION):
-                self._follow_up(store.iterations.of_sessions(list(self.parts)))
+            while not self.prepared and not left.wait(ATTENTION):
+                groups = store.iterations.of_sessions(list(self.parts))
+                if not self._follow_up(groups) and _settled(groups.values()):
+                    self.prepare()
             store.close()
 
         thread = Thread(target=attend, name="ampsm-demo")

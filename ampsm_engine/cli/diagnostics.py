@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from ampsm_engine.cli import output
 from ampsm_engine.cli.output import clean, one_line
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
 
@@ -27,6 +28,9 @@ _MOST_WARNINGS = 3
 
 PATIENCE = 1.0
 """Seconds that a command may be silent."""
+
+errors_as_json = False
+"""Whether an error is a JSON document on standard output as well: the arguments said --json."""
 
 
 def exit_code(error: AmpsmError) -> int:
@@ -52,18 +56,24 @@ def _write_labelled(label: str, code: str, text: str) -> None:
 
 def error(problem: AmpsmError) -> None:
     """Write an error and its hint, without secrets: what was typed by mistake may be a key."""
-    from ampsm_engine import redact
-
-    _write_labelled("error:", "1;31", redact.text(problem.message))
-    hint(redact.text(problem.hint))
+    name = type(problem).__name__
+    _write_error(name[0].lower() + name[1:], problem.message, problem.hint)
 
 
 def wrong_usage(message: str, advice: str) -> None:
     """Write what is wrong with the arguments."""
+    _write_error("usage", message, advice)
+
+
+def _write_error(kind: str, message: str, advice: str) -> None:
     from ampsm_engine import redact
 
-    _write_labelled("error:", "1;31", redact.text(message))
+    message, advice = redact.text(message), redact.text(advice)
+    _write_labelled("error:", "1;31", message)
     hint(advice)
+    if errors_as_json and not output.has_document:
+        with suppress(AmpsmError, output.ReaderLeft):  # standard output may be what is at fault
+            output.record({"error": {"kind": kind, "message": message, "hint": advice}})
 
 
 def warning(text: str) -> None:
@@ -78,6 +88,16 @@ def warn_of_settings(settings: "Settings") -> None:
         hint(problem.hint)
     if len(settings.problems) > _MOST_WARNINGS:
         hint("ampsm doctor lists the others, too.")
+
+
+def warn_of_login() -> None:
+    """Warn when no login of amp is in sight; a program of the user's own may know one, so nothing is refused."""
+    from ampsm_engine.amp import program
+
+    login = program.login(os.environ)
+    if not login.ok:
+        warning(f"amp has no login in sight: {login.how}.")
+        hint("amp login")
 
 
 def note(text: str) -> None:

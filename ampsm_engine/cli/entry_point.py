@@ -33,6 +33,7 @@ def run(arguments: list[str], *, screens: Callable[..., int] | None = None) -> i
     sys.excepthook = report_unexpected
     _prepare_streams()
     _clean_up_on_signals()
+    diagnostics.errors_as_json, output.has_document = asks_for_json(arguments), False
     try:
         return _outcome(arguments, screens)
     except (BrokenPipeError, output.ReaderLeft):
@@ -45,6 +46,11 @@ def run(arguments: list[str], *, screens: Callable[..., int] | None = None) -> i
     finally:
         _flush(sys.stdout)
         _flush(sys.stderr)
+
+
+def asks_for_json(arguments: list[str]) -> bool:
+    """Whether they ask for JSON: a program reads, so that an error is a document, too."""
+    return "--json" in (arguments[: arguments.index("--")] if "--" in arguments else arguments)
 
 
 def _outcome(arguments: list[str], screens: Callable[..., int] | None) -> int:

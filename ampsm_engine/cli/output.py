@@ -103,13 +103,21 @@ def untouched(content: bytes) -> None:
         sys.stdout.buffer.flush()
 
 
+has_document = False
+"""Whether the one document of this command has been written: an error after it adds no second one."""
+
+
 def document(content: dict[str, object]) -> None:
     """Write the one JSON document of a command to stdout."""
+    global has_document  # noqa: PLW0603 - of the command, as standard output is
+    has_document = True
     write(encoded({"version": VERSION, **content}) + "\n")
 
 
 def written_document(members: str) -> None:
     """Write the JSON document of a command whose members are JSON text already."""
+    global has_document  # noqa: PLW0603 - as above
+    has_document = True
     text = f'{{"version":{VERSION},{members}}}'
     write((text if text.isascii() else _BEYOND_ASCII.sub(_escaped, text)).replace("\x7f", "\\u007f") + "\n")
 
@@ -121,7 +129,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 def record(content: dict[str, object]) -> None:
     """Write one JSON object on its line, at once: its reader follows."""
-    write(encoded(content) + "\n")
+    write(encoded({"version": VERSION, **content}) + "\n")
     flush()
 
 

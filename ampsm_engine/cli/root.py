@@ -17,6 +17,8 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Iterations": {
         "iterate": "runs",
+        "retry": "prompt_queue",
+        "queue": "prompt_queue",
         "wait": "runs",
         "stop": "runs",
         "log": "logs",
@@ -111,6 +113,7 @@ _FIRST = (
     ("ampsm demo", "see it work: no account, no network"),
     ("ampsm new 'what amp is to do'", "start a session in this repository"),
     ("ampsm doctor", "check git, amp and the login"),
+    ("ampsm", "in a terminal: the app"),
     ("ampsm --help", "all commands"),
 )
 _NEXT = (
@@ -182,6 +185,7 @@ def root(ctx: click.Context) -> int:
     Iterations run in the background; they go on when this terminal closes.
 
     Begin here:
+      ampsm                                  the app: every session live, review and merge by keyboard
       ampsm demo                             see it work: no account, no network
       ampsm new 'Fix the login redirect'     start a session in this repository
       ampsm ls                               what runs, what is done, what needs you

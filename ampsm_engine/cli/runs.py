@@ -11,7 +11,7 @@ from ampsm_engine.cli.iteration_text import end_hint, end_text, sentences
 from ampsm_engine.cli.output import clean, one_line
 from ampsm_engine.cli.root import Command
 from ampsm_engine.errors import AmpsmError
-from ampsm_engine.model import Fact, Iteration, Outcome, State
+from ampsm_engine.model import Fact, Iteration, Outcome, Session, State
 from ampsm_engine.states import STATES
 
 if TYPE_CHECKING:
@@ -44,6 +44,12 @@ def iterate_command(reference: str, prompt: str | None, prompt_file: str | None,
     from ampsm_engine.engine import runs
 
     iteration = runs.iterate(engine, session.id, text)
+    return finish_queued(engine, session, iteration, wait=wait, as_json=as_json)
+
+
+def finish_queued(engine: "Engine", session: Session, iteration: Iteration, *, wait: bool, as_json: bool) -> int:
+    """Tell of an iteration that was just queued and, with `wait`, stay until it has ended; the exit code."""
+    diagnostics.warn_of_login()
     if not as_json:
         output.line(f"Iteration {iteration.number} of {one_line(session.name)} ({session.id}) is queued.")
     code = diagnostics.OK

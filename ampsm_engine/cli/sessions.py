@@ -33,6 +33,7 @@ base_option = click.option(
 @base_option
 @arguments.script_option
 @arguments.mode_option
+@click.option("--thread", metavar="T", type=arguments.TEXT, help="Go on with a thread of amp's: its id or address.")
 @arguments.prompt_file_option
 @click.option("--no-run", is_flag=True, help="Only make the session; `ampsm iterate` starts amp.")
 @arguments.wait_option
@@ -44,6 +45,7 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
     base: str | None,
     script: str | None,
     mode: str | None,
+    thread: str | None,
     prompt_file: str | None,
     *,
     no_run: bool,
@@ -59,6 +61,7 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
       ampsm new 'Add dark mode' --name dark --base develop --script 'make test'
       ampsm new --prompt-file task.md --wait
       git diff | ampsm new --prompt-file -
+      ampsm new 'Now add tests' --thread https://ampcode.com/threads/T-...
 
     With --wait the exit code is that of the outcome: 0 done, 1 failed, stopped or crashed,
     5 amp is missing or not logged in. A failing script does not change it.
@@ -73,11 +76,21 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
     engine = engine_at()  # sessions.new opens the store while git fills the worktree
     with diagnostics.working("Making the worktree"):
         session, iteration = sessions.new(
-            engine, path=repo, prompt=text, name=name, base=base, script=script, mode=mode, run=not no_run
+            engine,
+            path=repo,
+            prompt=text,
+            name=name,
+            base=base,
+            script=script,
+            mode=mode,
+            thread=thread,
+            run=not no_run,
         )
     for fact in engine.store.facts.read(session_id=session.id):
         if fact.kind == "worktree":
             diagnostics.warning(fact.text)
+    if iteration:
+        diagnostics.warn_of_login()
     if wait and iteration:
         from ampsm_engine.cli.runs import wait_for
 

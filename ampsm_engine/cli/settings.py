@@ -60,7 +60,7 @@ def config_set(name: str, value: str) -> int:
     """Change one setting; comments and order of the file stay.
 
     ampsm config set slots 2
-    ampsm config set amp.mode smart
+    ampsm config set amp.mode high
     """
     config.known(name)
     try:

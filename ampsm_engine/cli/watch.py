@@ -118,7 +118,7 @@ def _print(store: "Store", facts: tuple[Fact, ...], names: dict[str, str], *, as
         names.update({session.id: one_line(session.name) for session in everyone})
     for fact in facts:
         if as_json:
-            output.write(output.encoded(documents.fact_document(fact)) + "\n")
+            output.record(documents.fact_document(fact))
             continue
         local = timestamps.parse(fact.time).astimezone()
         day = "" if local.date() == datetime.now(UTC).astimezone().date() else f"{local:%Y-%m-%d} "

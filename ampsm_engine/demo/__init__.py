@@ -13,11 +13,12 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from ampsm_engine.errors import Failed, Refused, Unfit
 from ampsm_engine.lean_dataclass import dataclass
 
-__all__ = ["DemoSession", "install", "plan", "repository"]
+__all__ = ["DemoComment", "DemoRival", "DemoSession", "commit_rival", "install", "plan", "repository"]
 
 _PROGRAM = Path(__file__).with_name("scripted_amp.py")
 _HISTORY = Path(__file__).with_name("history.json")
@@ -42,11 +43,54 @@ class DemoSession:
     scenario: str
     follow_up: str | None = None
     """The prompt of a second iteration that ends the story; None: there is none."""
+    rival: "DemoRival | None" = None
+    """A commit of somebody else on main with which its merge conflicts; None: there is none."""
+    comments: "tuple[DemoComment, ...]" = ()
+    """Comments that are left to be sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoRival:
+    """A commit of somebody else: in the file at `path`, `old` becomes `new`."""
+
+    author: str
+    message: str
+    path: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class DemoComment:
+    """A comment on the first line of a file that holds some words."""
+
+    path: str
+    line_with: str
+    text: str
 
 
 def plan() -> tuple[DemoSession, ...]:
     """The sessions in the order in which they are best started."""
-    return tuple(DemoSession(**session) for session in json.loads(_PLAN.read_text(encoding="utf-8")))
+    return tuple(_session(session) for session in json.loads(_PLAN.read_text(encoding="utf-8")))
+
+
+def _session(planned: dict[str, Any]) -> DemoSession:
+    rival, comments = planned.pop("rival", None), planned.pop("comments", ())
+    return DemoSession(
+        **planned,
+        rival=DemoRival(**rival) if rival else None,
+        comments=tuple(DemoComment(**comment) for comment in comments),
+    )
+
+
+def commit_rival(folder: Path, rival: DemoRival) -> None:
+    """Commit somebody else's change in the demo's repository; Failed when git fails or the words are not there."""
+    path = folder / rival.path
+    before = path.read_text(encoding="utf-8")
+    if rival.old not in before:
+        raise Failed(f"{rival.path} is not as the demo made it.")
+    path.write_text(before.replace(rival.old, rival.new, 1), encoding="utf-8")
+    _git(folder, "commit", "--quiet", "--message", rival.message, "--", rival.path, who=rival.author)
 
 
 def install(folder: Path, *, state: Path | None = None) -> Path:

@@ -28,12 +28,14 @@ def new(
     base: str | None = None,
     script: str | None = None,
     mode: str | None = None,
+    thread: str | None = None,
     run: bool = True,
     origin: str | None = None,
     is_ready: bool = False,
 ) -> tuple[Session, Iteration | None]:
     """Create a session with its branch and worktree and, with `run`, start its first iteration.
 
+    `thread`: the id or address of a thread of amp's that the session goes on with; None for a new one.
     All refusals come before anything is made; what fails later is undone: no row, branch or folder stays.
     `engine` need not be ready: arguments that are refused leave not even a store behind. `origin`: the batch item that
     it is made for; Refused when that has a session already. `is_ready`: the engine is, and nothing has to be recovered.
@@ -45,8 +47,11 @@ def new(
     title = _safe_title(name, prompt)
     repo = repository.locate(path)
     start = repository.base(repo, base)
+    thread_id = _thread_id(thread) if thread else None
     if not is_ready:
         startup.make_ready(engine)
+    if thread_id:
+        _refuse_shared_thread(engine, thread_id)
     session_id = new_id()
     with creation(engine.home, session_id, repo.root, start.commit) as made:
         moment = datetime.now(UTC).astimezone()
@@ -67,6 +72,7 @@ def new(
                 model_override=mode or engine.settings.text("amp.mode") or None,
                 branch_made_by="ampsm",
                 origin=origin,
+                thread_id=thread_id,
             )
             context = _context_of(session)
             if run:
@@ -79,6 +85,24 @@ def new(
         except BaseException:
             pending.undo()
             raise
+
+
+def _thread_id(named: str) -> str:
+    """The id in an id or address of a thread; Refused when there is none in it."""
+    from ampsm_engine.amp.stream import THREAD_ID
+
+    found = THREAD_ID.search(named)
+    if found is None:
+        raise Refused(f"{printable(named)[:80]!r} names no thread of amp.", "amp threads list")
+    return found.group()
+
+
+def _refuse_shared_thread(engine: Engine, thread_id: str) -> None:
+    """Refused when a session goes on with that thread already: amp lets one program at a time drive a thread."""
+    for session in engine.store.sessions.all():
+        if session.thread_id == thread_id:
+            message = f"Session {session.name} goes on with thread {thread_id} already."
+            raise Refused(message, f"ampsm iterate {session.id} 'what amp is to do'")
 
 
 def _check(engine: Engine, prompt: str | None, name: str | None, *, run: bool) -> None:

@@ -91,18 +91,22 @@ def dropped(run: RunDirectory) -> frozenset[str]:
         return frozenset()
 
 
-def remedy(home: Home, settings: Settings, iteration: Iteration, ending: failures.Ending, stderr: str) -> bool:
-    """Mend what can be mended before amp starts once more; False when there is nothing of the kind."""
+def remedy(
+    home: Home, settings: Settings, iteration: Iteration, ending: failures.Ending, *, thread_id: str | None, stderr: str
+) -> bool:
+    """Mend what can be mended before amp starts once more; False when there is nothing of the kind.
+
+    `thread_id`: the thread that was to be continued; an amp that refused it has named none itself.
+    """
     run = home.run(iteration.id)
     option = failures.unknown_option(stderr) if ending.remedy == "drop-option" else None
     if option is not None and option not in dropped(run):
         write_private(run.path / "dropped.txt", "\n".join({*dropped(run), option}).encode())
         return True
     if ending.remedy == "unarchive" and iteration.attempts == 1:
-        session_thread = iteration.thread_id
-        if session_thread is None:
+        if thread_id is None:
             return False
-        argv = command.unarchive(program.find(settings, os.environ), session_thread)
+        argv = command.unarchive(program.find(settings, os.environ), thread_id)
         return process.once(argv, command.environment(os.environ, iteration.id), limit=60)
     return False
 

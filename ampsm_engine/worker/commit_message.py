@@ -7,6 +7,7 @@ import re
 import textwrap
 from collections.abc import Callable, Sequence
 
+from ampsm_engine.labels import thread_address
 from ampsm_engine.model import Iteration, Session
 from ampsm_engine.plain_text import printable
 
@@ -99,5 +100,5 @@ def trailers(session: Session, iteration: Iteration) -> str:
     lines = [f"Ampsm-Session: {session.id}", f"{ITERATION_TRAILER}: {iteration.id}"]
     thread_id = iteration.thread_id or session.thread_id
     if thread_id:
-        lines.insert(0, f"Amp-Thread-ID: https://ampcode.com/threads/{thread_id}")
+        lines.insert(0, f"Amp-Thread-ID: {thread_address(thread_id)}")
     return "\n".join(lines)

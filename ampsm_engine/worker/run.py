@@ -9,12 +9,13 @@ import asyncio
 import contextlib
 import math
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from ampsm_engine import labels, notices, plain_text, redact
-from ampsm_engine.amp import failures, process, program, transcript
+from ampsm_engine.amp import command, failures, process, program, transcript
 from ampsm_engine.amp.process import Child
 from ampsm_engine.amp.transcript import Transcript
 from ampsm_engine.config import Settings
@@ -235,7 +236,9 @@ class Run:
         self.iteration = self.store.iterations.get(self.iteration.id)
         if self.stop.is_made() or self.iteration.state is not State.RUNNING:
             return False
-        if attempt.remedy(self.home, self.settings, self.iteration, ending, transcript.tail(self.directory.stderr)):
+        thread_id = self.iteration.thread_id or self.store.sessions.get(self.iteration.session_id).thread_id
+        stderr = transcript.tail(self.directory.stderr)
+        if attempt.remedy(self.home, self.settings, self.iteration, ending, thread_id=thread_id, stderr=stderr):
             return await self._restart()
         most = min(ending.retries or math.inf, self.settings.number("iteration.retries"))
         if not ending.retry or self.iteration.attempts > most:
@@ -275,7 +278,7 @@ class Run:
         session = self.store.sessions.get(self.iteration.session_id)
         if ending.warning:
             self.store.facts.add("note", ending.warning, session_id=session.id, iteration_id=self.iteration.id)
-        hint = (ending.hint or "").replace("SESSION", session.id).replace("BRANCH", session.branch_name)
+        hint = self._worded_hint(ending.hint or "", session)
         self.store.iterations.begin_settling(
             self.iteration.id,
             outcome=ending.outcome,
@@ -285,6 +288,18 @@ class Run:
             exit_code=self.child.exit_code if self.child else None,
             duration_ms=int(attempt.seconds_since_start(self.iteration) * 1000),
         )
+
+    @staticmethod
+    def _worded_hint(hint: str, session: Session) -> str:
+        """A hint of the table of failures, with the names of this session and this machine."""
+        named = {
+            "SESSION": session.id,
+            "BRANCH": session.branch_name,
+            "SETTINGS": str(command.user_settings(os.environ)),
+            "SERVER": program.server(os.environ),
+            "KEY": program.key_hint(os.environ),
+        }
+        return re.sub(rf"\b({'|'.join(named)})\b", lambda found: named[found[0]], hint)
 
     def _refused(self, reason: AmpsmError) -> None:
         """Amp could not be started at all: nothing was paid, nothing changed."""

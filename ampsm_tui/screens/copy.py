@@ -1,4 +1,4 @@
-"""What of a session may be copied: its id, branch, path or prompt, into the clipboard of the terminal."""
+"""What of a session may be copied: id, branch, path, prompt or thread, into the clipboard of the terminal."""
 
 from collections.abc import Iterable
 from typing import ClassVar
@@ -9,7 +9,9 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from ampsm_engine.labels import thread_address
 from ampsm_engine.model import Session
+from ampsm_tui.app_context import app_of
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import fit, one_line
 from ampsm_tui.screens.dialog import Dialog
@@ -20,8 +22,9 @@ _WHAT = (
     ("b", "branch", "branch_name"),
     ("p", "path", "worktree_path"),
     ("t", "prompt", "amp_prompt"),
+    ("u", "thread", "thread_id"),
 )
-"""The letter, the word, the field."""
+"""The letter, the word, the field; a thread is copied as its address."""
 
 
 class CopyScreen(Dialog[tuple[str, str]]):
@@ -46,7 +49,10 @@ class CopyScreen(Dialog[tuple[str, str]]):
         yield Menu(*options, compact=True)
 
     def _text(self, field: str) -> str:
-        return "\n".join(getattr(session, field) for session in self._sessions)
+        values = [getattr(session, field) for session in self._sessions]
+        if field == "thread_id":
+            values = [thread_address(thread) for thread in values if thread]
+        return "\n".join(values)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Enter on a line."""
@@ -59,4 +65,7 @@ class CopyScreen(Dialog[tuple[str, str]]):
     def action_pick(self, field: str) -> None:
         """Close it with the choice."""
         word = next(word for _, word, name in _WHAT if name == field)
-        self.dismiss((word, self._text(field)))
+        if text := self._text(field):
+            self.dismiss((word, text))
+        else:
+            app_of(self).show_toast(f"There is no {word} to copy yet")

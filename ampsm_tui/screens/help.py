@@ -1,15 +1,10 @@
-"""What can be done on a screen: its help, with the keys as they are bound now, and the command palette.
+"""Help for a screen: what it is for, and its keys as they are bound now, in groups. Built from the bindings alone."""
 
-Both are built from the bindings alone.
-"""
-
-from collections.abc import Awaitable, Callable, Iterable, Iterator
-from functools import partial
+from collections.abc import Iterable
 from typing import Any, ClassVar, NamedTuple
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.command import CommandInput, CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.dom import DOMNode
@@ -21,8 +16,6 @@ from ampsm_engine.lean_dataclass import dataclass
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import cells, one_line
 from ampsm_tui.screens.dialog import Dialog
-
-_LEFT_OUT = frozenset({"app.command_palette", "command_palette"})
 
 GAP = 2
 """Cells between two columns."""
@@ -150,41 +143,3 @@ def _content(row: HelpRow, room: int, wide: int) -> Content:
     keys = Content(" " * (room - GAP - cells(row.keys))).append(Content(row.keys).stylize("bold $accent"))
     line = keys.append(" " * GAP + row.text)
     return line.append(Content(" " * (wide - cells(row.text)) + row.id).stylize("$foreground-muted")) if wide else line
-
-
-class Palette(CommandPalette):
-    """Textual's palette with a cursor that stands still: a blinking one writes to the terminal for ever."""
-
-    def on_mount(self) -> None:
-        """Hold the cursor still."""
-        self.query_one(CommandInput).cursor_blink = False
-
-
-class ScreenActions(Provider):
-    """What the keys of this screen do; chosen by name, it is done as by its key."""
-
-    def _all(self) -> Iterator[tuple[str, str, Callable[[], Awaitable[object] | object]]]:
-        for entry in key_entries(self.screen):
-            if entry.group != "Moving" and entry.action not in _LEFT_OUT:
-                yield entry.text, "  ".join(entry.keys), partial(self._do, entry)
-        for name in sorted(self.app.available_themes):
-            if name != self.app.theme:
-                yield f"Theme: {name}", "kept in the settings", partial(self._wear, name)
-
-    async def _do(self, entry: KeyEntry) -> None:
-        await self.app.run_action(entry.action, entry.node)
-
-    def _wear(self, name: str) -> None:
-        self.app.theme = name
-
-    async def search(self, query: str) -> Hits:
-        """The actions whose names match the query, each with its score."""
-        matcher = self.matcher(query)
-        for text, help_text, do in self._all():
-            if (score := matcher.match(text)) > 0:
-                yield Hit(score, matcher.highlight(text), do, text=text, help=one_line(help_text))
-
-    async def discover(self) -> Hits:
-        """Every action, shown while nothing is typed yet."""
-        for text, help_text, do in self._all():
-            yield DiscoveryHit(one_line(text), do, help=one_line(help_text))

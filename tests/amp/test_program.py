@@ -78,6 +78,17 @@ def test_no_amp_says_where_it_was_looked_for_and_how_to_get_it(home):
     assert "npm install -g @ampcode/cli" in told.value.hint
 
 
+@pytest.mark.parametrize("content", [b"", b"echo 'amp is not installed correctly' >&2\nexit 1\n", b"\0\0\0\0"])
+def test_a_package_without_its_native_program_is_told_before_anything_is_made(tmp_path, home, content):
+    placeholder = script(tmp_path / "bin/amp", "")
+    placeholder.write_bytes(content)
+    for environ in (environ_of(home, tmp_path / "bin"), {"HOME": str(home), "AMP_CLI_PATH": str(placeholder)}):
+        with pytest.raises(Unfit) as told:
+            find(environ)
+        assert str(placeholder) in told.value.message
+        assert "npm install -g @ampcode/cli" in told.value.hint
+
+
 def test_a_name_alone_is_looked_up_and_a_tilde_is_the_home(tmp_path, home):
     nightly = script(tmp_path / "bin/amp-nightly", "")
     assert find({**environ_of(home, tmp_path / "bin"), "AMP_CLI_PATH": "amp-nightly"}) == nightly
@@ -285,3 +296,13 @@ def test_secrets_that_hold_no_key_are_no_login(home, content):
 def test_secrets_follow_the_data_folder(home, tmp_path):
     secrets(tmp_path, '{"apiKey@https://ampcode.com/": "k"}', "data")
     assert program.login({"HOME": str(home), "XDG_DATA_HOME": str(tmp_path / "data")}).ok
+
+
+def test_a_key_that_is_refused_names_the_variable_that_holds_it(home):
+    assert "AMP_API_KEY" in program.key_hint({"HOME": str(home), "AMP_API_KEY": "sgamp_user_old"})
+    assert program.key_hint({"HOME": str(home), "AMP_API_KEY": " "}) == "amp login"
+
+
+def test_the_server_is_the_one_of_the_environment():
+    assert program.server({"AMP_URL": "https://amp.example/"}) == "https://amp.example"
+    assert program.server({}) == "https://ampcode.com"

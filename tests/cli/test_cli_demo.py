@@ -1,5 +1,6 @@
 """demo: the main job without an account, on a pipe, on a terminal, interrupted; nothing stays behind."""
 
+import contextlib
 import os
 import shlex
 import signal
@@ -9,6 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from ampsm_engine.model import Status
+from ampsm_engine.store import Store
 from tests.cli.conftest import Ampsm, program
 from tests.cli.test_cli_sessions import spawned
 from tests.conftest import git
@@ -50,25 +53,33 @@ def test_the_demo_runs_real_sessions_and_rewrites_its_lines_on_a_terminal(place:
     assert child.exitstatus == 0, shown
     assert left(place) == []
     assert "◆ Thousands separators" in shown, "the script fails first"
-    drawn = shown.split("\x1b[5A")
-    lines = [line.rpartition("\x1b[K")[2] for line in drawn[1].split("\r\n") if line][:5]
+    drawn = shown.split("\x1b[6A")
+    lines = [line.rpartition("\x1b[K")[2] for line in drawn[1].split("\r\n") if line][:6]
     assert all(len(line) < 60 for line in lines), lines
     out = drawn[-1].replace("\r\n", "\n")
-    assert out.count("commit ") >= 5
+    assert out.count("commit ") >= 6
     branches = git(place / "pocketbook", "for-each-ref", "--format=%(refname)", "refs/heads/amp").splitlines()
-    assert len(branches) == 5
+    assert len(branches) == 6
     subjects = [git(place / "pocketbook", "log", "-1", "--format=%s", each) for each in branches]
     assert all(subject.startswith("amp: ") for subject in subjects), subjects
     git(place / "pocketbook", "fsck", "--strict")
     assert git(place / "pocketbook", "status", "--porcelain") == ""
+    assert "Sam Sample" in git(place / "pocketbook", "log", "-1", "--format=%an", "main")
     assert not (hermetic / "ampsm").exists(), "the user's own home is not touched"
     commands = [line.strip() for line in out.splitlines() if line.startswith("  ")]
     tried = [line for line in commands if line.startswith(("export", "git -C")) or "ampsm" in line]
-    assert len(tried) >= 7
+    assert len(tried) >= 8
+    for words in ("The app again", "to be sent", "met a conflict", "answer it"):
+        assert words in out
+    with contextlib.closing(Store(place / "home" / "ampsm.sqlite")) as store:
+        sessions = {session.name: session for session in store.sessions.all()}
+        assert store.merges.open_of(sessions["Monthly totals"].id), "a conflict waits"
+        assert len(store.reviews.comments(sessions["Refunds count as costs"].id)) == 2
+    assert sessions["Currency sign"].status is Status.AWAITING_INPUT
     assert shlex.quote(str(place / "home")) in tried[0]
     for command in tried[1:]:
         done = subprocess.run(["bash", "-c", f"{tried[0]}\n{command}"], capture_output=True, check=False)
-        wanted = 1 if "iterate" in command else 0  # it is out of credits still
+        wanted = 1 if "retry" in command else 0  # it is out of credits still
         assert done.returncode == wanted, (command, done)
     subprocess.run(["bash", "-c", commands[-1]], check=True)
     assert not place.exists()

@@ -41,7 +41,7 @@ def test_events(ampsm: Ampsm, some: Shelf) -> None:
         *("created", "created", "queued", "started", "failed"),
         *("created", "queued", "started", "queued"),
     ]
-    assert set(facts[0]) == {"number", "time", "kind", "sessionId", "iterationId", "text"}
+    assert set(facts[0]) == {"version", "number", "time", "kind", "sessionId", "iterationId", "text"}
     numbers = [fact["number"] for fact in facts]
     assert numbers == sorted(numbers)
     rest = ampsm("events", "--json", "--after", str(numbers[1])).lines

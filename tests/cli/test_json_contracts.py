@@ -1,5 +1,7 @@
 """The keys of JSON, in their order: scripts rely on each of them."""
 
+import pytest
+
 from ampsm_engine.model import Status, Tally
 from tests.cli.conftest import Ampsm, Shelf
 
@@ -39,4 +41,45 @@ def test_the_counts(ampsm: Ampsm, shelf: Shelf) -> None:
 def test_an_entry_of_the_history(ampsm: Ampsm, shelf: Shelf) -> None:
     shelf.session("fix login")
     (found,) = ampsm("events", "--json").lines
-    assert list(found) == ["number", "time", "kind", "sessionId", "iterationId", "text"]
+    assert list(found) == ["version", "number", "time", "kind", "sessionId", "iterationId", "text"]
+
+
+def test_every_line_of_a_follower_has_the_version(ampsm: Ampsm, shelf: Shelf) -> None:
+    session = shelf.session("fix login")
+    shelf.iteration(session, stream=b'{"type":"system","subtype":"init"}\n')
+    lines = ampsm("log", session.id, "--follow", "--json").lines
+    assert lines
+    assert [line.get("version") for line in lines] == [1] * len(lines)
+    assert lines[-1]["type"] == "settled"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "kind"),
+    [
+        (("show", "nosuch", "--json"), 3, "notFound"),
+        (("ls", "--json", "--nonsense"), 2, "usage"),
+        (("new", "--json"), 2, "usage"),
+        (("nonsense", "--json"), 2, "usage"),
+        (("iterate", "fix", "", "--json"), 2, "usage"),
+        (("merge", "fix", "--continue", "--json"), 4, "refused"),
+        (("diff", "fix", "--json", "--from", "nosuch", "--to", "HEAD"), None, None),
+    ],
+)
+def test_an_error_is_a_document_too(
+    ampsm: Ampsm, shelf: Shelf, arguments: tuple[str, ...], code: int | None, kind: str | None
+) -> None:
+    shelf.session("fix login")
+    ran = ampsm(*arguments)
+    assert ran.code == (code or ran.code) != 0
+    error = ran.json["error"]
+    assert list(ran.json) == ["version", "error"]
+    assert list(error) == ["kind", "message", "hint"]
+    assert error["kind"] == (kind or error["kind"])
+    assert error["message"] in ran.err
+
+
+def test_an_error_without_json_leaves_standard_output_alone(ampsm: Ampsm, shelf: Shelf) -> None:
+    shelf.session("fix login")
+    ampsm("show", "nosuch", "--json")
+    assert ampsm("show", "nosuch").out == ""
+    assert ampsm("new", "--repo", "/nowhere", "--", "--json").out == ""

@@ -95,9 +95,13 @@ def test_every_session_of_the_demo_tells_its_story(amp, tmp_path, session):
     assert not fails, "every edit finds its place"
     assert git(folder, "status", "--porcelain")
     assert first.result["is_error"] is (session.scenario == "out-of-credits")
-    assert passes(session, folder) is (session.scenario != "tests-fail-first")
-    if session.follow_up:
-        second = play(amp, folder, session.follow_up, first.thread)
+    assert passes(session, folder) is (session.scenario not in ("tests-fail-first", "asks-back"))
+    for comment in session.comments:
+        assert comment.line_with in (folder / comment.path).read_text()
+    if session.rival:
+        assert session.rival.old in git(folder, "show", f"main:{session.rival.path}")
+    if session.follow_up or session.scenario == "asks-back":
+        second = play(amp, folder, session.follow_up or "Always the euro.", first.thread)
         assert second.result["is_error"] is False
         assert passes(session, folder)
 

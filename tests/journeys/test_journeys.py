@@ -3,6 +3,8 @@
 import os
 import signal
 
+import pytest
+
 from ampsm_engine.model import Outcome, State, Status
 from tests.journeys.conftest import Open
 from tests.waiting import until
@@ -120,3 +122,12 @@ def test_an_app_a_watch_and_a_command_agree_at_any_size_and_it_is_stopped(bench:
     command = terminal("status")
     assert command.ended() == 0
     assert "   1 idle" in command.text
+
+
+@pytest.mark.parametrize("mouse", ["true", "false"])
+def test_the_mouse_is_the_terminals_where_the_settings_say_so(bench: Bench, terminal: Open, mouse: str) -> None:
+    bench.configure(ui__mouse=mouse)
+    screen = terminal(size=(80, 24)).sees("ampsm")
+    assert (b"\x1b[?1000h" in screen.bytes) == (mouse == "true")
+    screen.press("q")
+    assert screen.ended() == 0

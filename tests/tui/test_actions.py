@@ -150,7 +150,7 @@ async def test_a_copied_prompt_says_that_its_secrets_are_left_out(desk: Desk) ->
         desk.sees("without its secrets")
 
 
-async def test_copying_offers_four_things(desk: Desk, snapshot_svg: Camera) -> None:
+async def test_copying_offers_five_things(desk: Desk, snapshot_svg: Camera) -> None:
     async with desk.open(one()):
         await desk.press("y")
         desk.sees("id", "branch", "path", "prompt", "s000000001")
@@ -159,6 +159,16 @@ async def test_copying_offers_four_things(desk: Desk, snapshot_svg: Camera) -> N
         assert desk.app.clipboard == one().rows[0].session.branch_name
         await desk.press("y", "j", "j", "enter")
         assert desk.app.clipboard == one().rows[0].session.worktree_path
+
+
+@pytest.mark.parametrize("thread", [None, "T-018f0000-0000-0000-0000-000000000000"])
+async def test_a_thread_is_copied_as_its_address(desk: Desk, thread: str | None) -> None:
+    async with desk.open(one(thread_id=thread)):
+        desk.app.copy_to_clipboard("before")
+        await desk.press("y", "u")
+        if thread is None:
+            desk.sees("There is no thread to copy yet")
+        assert desk.app.clipboard == (f"https://ampcode.com/threads/{thread}" if thread else "before")
 
 
 def test_a_multiplexer_hands_the_clipboard_on() -> None:

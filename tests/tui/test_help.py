@@ -1,9 +1,12 @@
 """Help and palette are made of the bindings: what can be done here, under the keys that do it now."""
 
+import pytest
 from textual.widgets import Input
 
 from ampsm_engine import config
 from ampsm_engine.config import Settings
+from ampsm_engine.keymap import KEYS
+from ampsm_tui.palette import ScreenActions
 from tests.tui.builders import a_board, a_session
 from tests.tui.conftest import Camera
 from tests.tui.desk import Desk
@@ -37,7 +40,7 @@ async def test_help_shows_a_remapped_key_and_it_works(desk: Desk) -> None:
 async def test_who_only_watches_is_offered_nothing_that_changes(desk: Desk) -> None:
     async with desk.open(a_board(a_session("fix login")), size=(100, 60), read_only=True):
         await desk.press("question_mark")
-        desk.sees("copy id, branch, path or prompt")
+        desk.sees("copy id, branch, path, prompt or thread")
         desk.sees_not("session.trash", "session.retry", "session.new", "settings")
 
 
@@ -58,6 +61,27 @@ async def test_the_palette_does_what_is_chosen_by_name(desk: Desk, snapshot_svg:
         await becomes(lambda: "send a follow-up" not in desk.text, "the actions that have these words, alone")
         await desk.press("enter")
         desk.asked("last_prompt", "s000000001")
+
+
+@pytest.mark.parametrize(
+    ("typed", "first"),
+    [
+        ("merge", "session.merge"),
+        ("squash", "session.merge"),
+        ("quit", "quit"),
+        ("exit", "quit"),
+        ("delete", "session.trash"),
+        ("remove", "session.trash"),
+        ("session.stop", "session.stop"),
+        ("diff", "session.review"),
+        ("take back the merge", "session.undo"),
+    ],
+)
+async def test_the_palette_finds_by_name_id_other_name_and_sentence(desk: Desk, typed: str, first: str) -> None:
+    async with desk.open(a_board(a_session("fix login", id="s000000001"))):
+        hits = [hit async for hit in ScreenActions(desk.app.screen).search(typed)]
+        best = max(hits, key=lambda hit: hit.score)
+        assert best.help == KEYS[first].meaning
 
 
 async def test_a_theme_chosen_in_the_palette_is_remembered(desk: Desk) -> None:

@@ -1,9 +1,13 @@
 """Every way in which amp ends, through the whole engine: outcome, failure, sentence, hint, and the work kept."""
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from ampsm_engine.engine import removal
+from ampsm_engine.errors import Refused
 from ampsm_engine.model import Outcome, Status
 from tests.soak import one_in
 from tests.worker.bench import Bench
@@ -115,3 +119,33 @@ def test_older_amps_work(bench: Bench, monkeypatch: pytest.MonkeyPatch, version:
     assert bench.settled(session).outcome is Outcome.DONE
     bench.iterate(session)
     assert bench.settled(session).outcome is Outcome.DONE
+
+
+def test_an_archived_thread_is_made_active_again_and_continued(bench: Bench) -> None:
+    bench.scenario({"say": "{prompt}"})
+    session = bench.new("first")
+    thread = bench.settled(session).thread_id
+    assert thread
+    subprocess.run([os.environ["AMP_CLI_PATH"], "threads", "archive", thread], check=True)
+    bench.iterate(session, "second")
+    last = bench.settled(session)
+    assert (last.outcome, last.thread_id, last.attempts) == (Outcome.DONE, thread, 2)
+
+
+def test_a_session_goes_on_with_a_thread_that_was_begun_elsewhere(bench: Bench) -> None:
+    bench.scenario({"say": "{prompt}"})
+    begun = bench.settled(bench.new("begun elsewhere")).thread_id
+    removal.remove(bench.engine, bench.sessions[0].id)
+    session = bench.new("here", thread=f"https://ampcode.com/threads/{begun}")
+    assert bench.settled(session).thread_id == begun
+    with pytest.raises(Refused, match="goes on with thread"):
+        bench.new("there", thread=begun)
+    with pytest.raises(Refused, match="names no thread"):
+        bench.new("there", thread="T-1")
+
+
+def test_a_key_that_the_server_refuses_names_the_variable_that_holds_it(bench: Bench) -> None:
+    bench.scenario(runs=[[{"stderr": "Error: Invalid or missing API key\n"}, {"exit": 1}]])
+    last = bench.settled(bench.new())
+    assert (last.outcome, last.failure) == (Outcome.FAILED, "bad-key")
+    assert "AMP_API_KEY" in (last.hint or "")

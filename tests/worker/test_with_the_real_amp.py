@@ -42,6 +42,7 @@ def test_no_network_is_named_and_nothing_is_changed(real: Bench, monkeypatch: py
     assert (last.outcome, last.failure, last.state) == (Outcome.FAILED, "offline", State.SETTLED)
     assert last.error
     assert "iterate" in (last.hint or "")
+    assert "http://127.0.0.1:9 reached from here" in (last.hint or "")
     assert last.commit_sha is None
     assert git(real.repo, "status", "--porcelain") == ""
     real.quiet()

@@ -19,25 +19,29 @@ from ampsm_tui.widgets.line_widgets import LineWidget
 STYLES = ("plain", "here", "cursor", "folder", "name", "quiet", "plus", "minus", "viewed", "note")
 
 
+INDENT = "  "
+
+
 class FileLine(NamedTuple):
     """A folder (`file` -1) or a file."""
 
     file: int
     text: str
+    indent: str = ""
 
 
 def lines(files: Sequence[File]) -> list[FileLine]:
-    """Every shown file in the order of the diff, a folder above the first of its files."""
+    """Every shown file in the order of the diff, indented below its folder; those of the root stand at the edge."""
     listed: list[FileLine] = []
     last = ""
     for index, file in enumerate(files):
         if file.is_hidden:
             continue
         folder, _, name = file.path.rpartition("/")
-        if folder != last:
-            listed.append(FileLine(-1, f"{folder}/" if folder else "./"))
-            last = folder
-        listed.append(FileLine(index, name))
+        if folder and folder != last:
+            listed.append(FileLine(-1, f"{folder}/"))
+        last = folder
+        listed.append(FileLine(index, name, INDENT if folder else ""))
     return listed
 
 
@@ -231,7 +235,7 @@ class FileTree(LineWidget, can_focus=True):
         file, look = self._document.files[line.file], self._look(line)
         badges = _badges(file)
         taken = sum(cells(text) for text, _ in badges)
-        name = fit(one_line(line.text, 300), max(1, width - 4 - taken))
+        name = fit(line.indent + one_line(line.text, 300), max(1, width - 4 - taken))
         mark = "▌" if look else " "
         segments = [
             Segment(mark, style(look, "-note")),

@@ -110,7 +110,7 @@ def _right(now: ReviewStatus, *, words: bool) -> list[Piece]:
         pieces.append(Piece(f"◆ {now.comments}{word}  ", "comments"))
     more = "" if now.is_complete else "+"
     if words:
-        progress = f"{now.viewed:,} of {now.hunks:,}{more} hunk{'s' * (now.hunks != 1)}"
+        progress = f"{now.viewed:,} of {now.hunks:,}{more} hunk{'s' * (now.hunks != 1)} viewed"
     else:
         progress = f"{now.viewed}/{now.hunks}{more}"
     is_done = now.is_complete and now.viewed >= now.hunks

@@ -1,0 +1,110 @@
+"""All actions of a screen by name, and the themes: what the command palette lists."""
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
+from typing import NamedTuple
+
+from textual.command import CommandInput, CommandPalette, DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
+
+from ampsm_tui.clean import fit, one_line
+from ampsm_tui.screens.help import KeyEntry, key_entries
+
+_LEFT_OUT = frozenset({"app.command_palette", "command_palette"})
+
+_ALSO_CALLED = {
+    "quit": "exit leave close",
+    "settings": "config configuration preferences options",
+    "redraw": "refresh repaint",
+    "session.message": "iterate follow-up prompt reply",
+    "session.review": "diff changes read",
+    "session.merge": "squash rebase land",
+    "session.stop": "cancel kill abort end",
+    "session.retry": "rerun again",
+    "session.script": "test check",
+    "session.rename": "name title",
+    "session.trash": "delete remove rm",
+    "session.undo": "restore revert",
+    "session.new": "create start add",
+    "session.shell": "terminal bash",
+    "list.filter": "search find",
+    "review.reject": "discard revert drop",
+    "review.stage": "add index",
+    "review.send": "submit",
+    "review.mark": "viewed",
+}
+"""Other words by which people look for an action, by the id of its key."""
+
+
+NAME_WIDTH = 26
+"""Cells of a name: the longest has a theme's."""
+
+
+class PaletteEntry(NamedTuple):
+    """One line of the palette."""
+
+    name: str
+    keys: str
+    sentence: str
+    also: str
+    do: Callable[[], Awaitable[object] | object]
+
+
+class Palette(CommandPalette):
+    """Textual's palette with a cursor that stands still: a blinking one writes to the terminal for ever."""
+
+    def on_mount(self) -> None:
+        """Hold the cursor still."""
+        self.query_one(CommandInput).cursor_blink = False
+
+
+class ScreenActions(Provider):
+    """What the keys of this screen do; chosen by name, it is done as by its key."""
+
+    def _all(self) -> Iterator[PaletteEntry]:
+        for entry in key_entries(self.screen):
+            if entry.group != "Moving" and entry.action not in _LEFT_OUT:
+                name = entry.id.rpartition(".")[2].replace("-", " ").capitalize()
+                also = f"{_ALSO_CALLED.get(entry.id, '')} {entry.id}"
+                yield PaletteEntry(name, " ".join(entry.keys), entry.text, also, partial(self._do, entry))
+        for name in sorted(self.app.available_themes):
+            if name != self.app.theme:
+                also = "colours colors appearance"
+                yield PaletteEntry(f"Theme: {name}", "", "kept in the settings", also, partial(self._wear, name))
+
+    async def _do(self, entry: KeyEntry) -> None:
+        await self.app.run_action(entry.action, entry.node)
+
+    def _wear(self, name: str) -> None:
+        self.app.theme = name
+
+    async def search(self, query: str) -> Hits:
+        """The actions that match the query by name, by another name or by their sentence, the likeliest first."""
+        match = self.matcher(query).fuzzy_search.match
+        for entry in self._all():
+            by_letters, offsets = match(query, entry.name)
+            by_letters = max(by_letters, match(query, entry.sentence)[0])
+            if score := _worth(query, entry) or by_letters / (by_letters + 1):
+                yield Hit(score, _row(entry, offsets), entry.do, text=entry.name, help=one_line(entry.sentence))
+
+    async def discover(self) -> Hits:
+        """Every action, shown while nothing is typed yet."""
+        for entry in self._all():
+            yield DiscoveryHit(_row(entry), entry.do, text=entry.name, help=one_line(entry.sentence))
+
+
+def _worth(query: str, entry: PaletteEntry) -> int:
+    """What it is worth that the query stands in an entry as it was typed: in its name most; 0 where it does not."""
+    typed = query.strip().casefold()
+    if entry.name.casefold().startswith(typed):
+        return 4
+    texts = (entry.name, entry.also, entry.sentence)
+    return next((3 - at for at, text in enumerate(texts) if typed in text.casefold()), 0)
+
+
+def _row(entry: PaletteEntry, matched: Sequence[int] = ()) -> Content:
+    """The name with its matching letters underlined, and its keys in a column at the right."""
+    name = Content(fit(one_line(entry.name), NAME_WIDTH)).stylize("bold")
+    for at in matched:
+        name = name.stylize("underline", at, at + 1)
+    return name.append(Content(f"  {one_line(entry.keys)}").stylize("$accent"))
