@@ -128,7 +128,7 @@ class DemoRun:
         from ampsm_engine.diff.deltas import Side
         from ampsm_engine.engine import comments
         from ampsm_engine.merging import operations
-        from ampsm_engine.merging.values import Options
+        from ampsm_engine.merging.results import Options
 
         if self.prepared:
             return

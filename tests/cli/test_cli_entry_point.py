@@ -140,7 +140,7 @@ def test_a_fault_is_one_sentence_and_a_private_report(hermetic: Path) -> None:
         "import ampsm_engine.cli.arguments as a\n"
         "def broken(): raise RuntimeError('it broke')\n"
         "a.open_engine = broken\n"
-        "sys.argv = ['ampsm', 'ls']\n"
+        "sys.argv = ['ampsm', 'show', 'x']\n"
         "main()\n"
     )
     import sys
