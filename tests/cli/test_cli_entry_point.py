@@ -136,8 +136,7 @@ def test_likely_commands_are_named(ampsm: Ampsm) -> None:
 def test_a_fault_is_one_sentence_and_a_private_report(hermetic: Path) -> None:
     code = (
         "import sys; from ampsm_engine.cli import entry_point, sessions, main\n"
-        "from ampsm_engine.cli.arguments import open_engine\n"
-        "import ampsm_engine.cli.arguments as a\n"
+        "import ampsm_engine.cli.engine_access as a\n"
         "def broken(): raise RuntimeError('it broke')\n"
         "a.open_engine = broken\n"
         "sys.argv = ['ampsm', 'show', 'x']\n"
