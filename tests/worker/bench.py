@@ -129,14 +129,14 @@ def subreaper() -> Iterator[None]:
 
 def marked(name: str, value: str) -> list[psutil.Process]:
     """Living processes, this one aside, with that variable in their environment."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            is_marked = process.pid != os.getpid() and process.environ().get(name) == value
-            if is_marked and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        except (psutil.NoSuchProcess, psutil.AccessDenied):
-            continue
+    mark, found = f"{name}={value}".encode(), []
+    # The environment first, and by hand: psutil looks at every process five times as long, and tests ask all the time.
+    for entry in os.scandir("/proc"):
+        with contextlib.suppress(OSError, psutil.NoSuchProcess):
+            if entry.name.isdigit() and mark in Path(entry.path, "environ").read_bytes().split(b"\0"):
+                process = psutil.Process(int(entry.name))
+                if process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
     return found
 
 
