@@ -197,6 +197,17 @@ def test_an_early_database_of_the_predecessor_is_understood(database: Path) -> N
     assert store.queue.add(an_iteration(session="c")).number == 1
 
 
+def test_an_early_database_that_cannot_be_understood_is_refused_untouched(database: Path) -> None:
+    database.parent.mkdir()
+    odder = ODD.replace('"startTime"  text  not  null', "\"startTime\" text default '' not null")
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        connection.executescript(odder)
+    with pytest.raises(Unfit, match="startTime"):
+        Store(database).open()
+    assert dump(database, "SELECT count(*) FROM iterations") == [(4,)]
+    assert dump(database, "PRAGMA user_version") == [(0,)]
+
+
 def test_a_database_of_a_newer_ampsm_is_refused_untouched(store: Store) -> None:
     store.close()
     with contextlib.closing(sqlite3.connect(store.path)) as connection:

@@ -187,6 +187,16 @@ class TestResolve:
             store.sessions.resolve("logn")
         assert "'login'" in told.value.hint
 
+    def test_the_beginning_of_an_id_is_offered_where_it_is_too_short_for_a_name(self, store: Store) -> None:
+        store.sessions.add(a_session("qrstvwxyz1", name="other"))
+        with pytest.raises(NotFound) as told:
+            store.sessions.resolve("qr")
+        assert told.value.hint == "Did you mean 'qrstvwxyz1'? ampsm ls"
+
+    def test_the_beginning_of_what_lies_in_the_trash_is_told_where_it_is(self, store: Store) -> None:
+        with pytest.raises(NotFound, match=r"gone \(old4\) is in the trash"):
+            store.sessions.resolve("gon")
+
     def test_what_lies_in_the_trash_is_said_to(self, store: Store) -> None:
         with pytest.raises(NotFound, match="in the trash") as told:
             store.sessions.resolve("old4")

@@ -217,6 +217,25 @@ async def test_a_feed_goes_on_when_the_database_answers_again(store: Store, tmp_
     await feed.aclose()
 
 
+def test_who_waits_for_the_database_hears_each_reason_once(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.sessions.add(a_session())
+    heard: list[str] = []
+    store.retry_reads(lambda reason: heard.append(reason.message))
+    moved(store, tmp_path / "away")
+    looks = iter(range(3))
+
+    def wait(_: float) -> None:
+        if next(looks, None) is None:
+            moved(Store(tmp_path / "away" / store.path.name), store.path.parent)
+
+    monkeypatch.setattr("ampsm_engine.store.connection.time.sleep", wait)
+    assert [one.id for one in store.sessions.all()] == ["s1"]
+    assert len(heard) == 1
+    assert "No such file" in heard[0]
+
+
 LOCK = """
     import fcntl
     with open(sys.argv[1] + "-shm", "r+b") as file:

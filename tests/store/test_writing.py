@@ -2,6 +2,8 @@
 
 import dataclasses
 import re
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -122,7 +124,19 @@ def test_an_iteration_goes_back_to_the_front_of_the_queue(store: Store) -> None:
     store.queue.requeue("i1")
     iteration = store.iterations.get("i1")
     assert (iteration.state, iteration.start_time, store.sessions.get("s1").status) == (State.QUEUED, None, Status.IDLE)
+    again = store.facts.read(session_id="s1")[-1]
+    assert (again.kind, again.text) == ("queued", "iteration 1 again: its worker was gone")
     assert store.queue.claim().id == "i1"
+
+
+@pytest.mark.parametrize("begin", [lambda store: store.queue.add(an_iteration()), running, settling])
+def test_a_session_at_work_does_not_go_to_the_trash(store: Store, begin: Callable[[Store], object]) -> None:
+    begin(store)
+    with pytest.raises(Refused, match="1 iteration running or queued") as told:
+        store.sessions.begin_trash("s1")
+    assert told.value.hint == "ampsm stop s1"
+    assert store.sessions.get("s1").trashed_at is None
+    assert store.queue.count() + len(store.iterations.unsettled()) == 1
 
 
 def test_an_iteration_that_was_to_stop_does_not_run_again(store: Store) -> None:
@@ -245,6 +259,11 @@ def test_columns_can_be_changed(store: Store) -> None:
     ):
         with pytest.raises(NotFound):
             change()
+
+
+def test_the_repository_that_a_session_moved_to_is_remembered_without_the_database(store: Store) -> None:
+    store.sessions.update("s1", repo_root="/moved")
+    assert store.repositories() == (Path("/repo"), Path("/moved"))
 
 
 def test_a_removed_session_leaves_its_facts_and_nothing_else(store: Store) -> None:
