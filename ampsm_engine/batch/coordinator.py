@@ -65,7 +65,7 @@ class Coordinator:
     def __post_init__(self) -> None:
         self.watch = StoreWatch(self.engine.store)
         self._threads = ThreadPoolExecutor(THREADS, "ampsm-batch")
-        self.executor = LocalExecutor(self.engine, self.watch, self._threads, self._spec, self._is_stopping)
+        self.executor = LocalExecutor(self.engine, self.watch, self._threads, self._spec)
         self._limits = LimitWatch(self.engine, self.batch)
 
     async def work(self) -> None:

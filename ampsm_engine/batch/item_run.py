@@ -5,7 +5,7 @@ until it is settled, write what it came to and the next step in one transaction.
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor as Threads
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ from ampsm_engine.context import Engine
 from ampsm_engine.engine import runs, sessions
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.lean_dataclass import dataclass
-from ampsm_engine.model import BatchItem, BatchTry, ItemState, Iteration
+from ampsm_engine.model import BatchItem, BatchState, BatchTry, ItemState, Iteration
 from ampsm_engine.plain_text import visible
 from ampsm_engine.store import is_passing
 from ampsm_engine.store.batches import ItemAttempt
@@ -54,8 +54,6 @@ class ItemRun:
     threads: Threads
     item_id: str
     spec: ItemSpec
-    is_stopping: Callable[[], bool]
-    """Whether nothing more is to be begun."""
 
     async def until_ended(self) -> ItemEnd:
         """Go on until the item ended, passed, or has to wait."""
@@ -79,7 +77,7 @@ class ItemRun:
         tries = store.batches.tries(item.id)
         under_way = next((one for one in tries if one.ended_at is None), None)
         if under_way is None:
-            if self.is_stopping():
+            if store.batches.get(item.batch_id).state is not BatchState.RUNNING:
                 store.batches.move_item(
                     item.id,
                     (ItemState.RUNNING,),
@@ -103,6 +101,8 @@ class ItemRun:
         item = self.engine.store.batches.item(self.item_id)
         if item.state is not ItemState.RUNNING:
             return ItemEnd(item.id, "ended", item.reason)
+        if self.engine.store.batches.get(item.batch_id).state is not BatchState.RUNNING:
+            return None  # it was refused for that: the next step ends the item
         hint = f" {reason.hint}" if isinstance(reason, AmpsmError) and reason.hint else ""
         self.engine.store.batches.move_item(
             item.id, (ItemState.RUNNING,), ItemState.ERROR, reason=f"{reason}{hint}", ended_at=timestamps.now()

@@ -28,10 +28,9 @@ class LocalExecutor:
         watch: StoreWatch,
         threads: ThreadPoolExecutor,
         spec_of: Callable[[str], ItemSpec],
-        is_stopping: Callable[[], bool],
     ) -> None:
         self._engine, self._watch, self._threads = engine, watch, threads
-        self._spec_of, self._is_stopping = spec_of, is_stopping
+        self._spec_of = spec_of
         self._running: dict[int, tuple[Call, asyncio.Task[ItemEnd]]] = {}
         self._calls = 0
 
@@ -46,7 +45,7 @@ class LocalExecutor:
         call = Call(self._calls, host.name, verb, request)
         item_id = str(json.loads(request)["item"])
         if verb == RUN:
-            run = ItemRun(self._engine, self._watch, self._threads, item_id, self._spec_of(item_id), self._is_stopping)
+            run = ItemRun(self._engine, self._watch, self._threads, item_id, self._spec_of(item_id))
             self._running[call.number] = call, asyncio.create_task(run.until_ended())
         else:
             self._stop(item_id)

@@ -76,6 +76,8 @@ class Entry(NamedTuple):
     lines: Mapping[str, int]
     line: int
     """Where it begins."""
+    end: int
+    """Its last line."""
 
     def line_of(self, *names: str) -> int:
         """The line of the first of these fields that is there, else that of the whole."""
@@ -140,7 +142,7 @@ class PlanReader:
                 read = fields[name](self, name, value)
                 if read is not _INVALID:
                     values[name], lines[name] = read, at
-        return Entry(values, lines, line)
+        return Entry(values, lines, line, max(node.end_mark.line, line))
 
     def _refuse_twice(self, node: yaml.MappingNode) -> None:
         seen: set[str] = set()

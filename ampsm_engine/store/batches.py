@@ -56,11 +56,13 @@ class ItemAttempt(NamedTuple):
 
 
 def enter_try(db: Database, attempt: ItemAttempt, iteration_id: str | None) -> BatchTry:
-    """Enter a try, inside `writing()`; Refused unless its item runs, is at that step and has no try under way."""
+    """Enter a try, inside `writing()`; Refused unless its run goes on, its item is at that step and not being tried."""
     found = db.select(f"{ITEMS} WHERE n.id = ?", (attempt.item_id,))
     item = rows.batch_item(found[0]) if found else None
     if item is None or item.state is not ItemState.RUNNING or item.step != attempt.step:
         raise Refused(f"The item {attempt.item_id} is not at the step {attempt.step!r} any more.", "ampsm batch ls")
+    if db.select("SELECT 1 FROM \"batchRuns\" WHERE id = ? AND state <> 'running'", (item.batch_id,)):
+        raise Refused(f"The run {item.batch_id} is being stopped.", f"ampsm batch status {item.batch_id}")
     if db.select(f'{TRIES} WHERE t."itemId" = ? AND t."endedAt" IS NULL', (item.id,)):
         raise Refused(f"The item {item.id} is being tried already.", f"ampsm batch status {item.batch_id}")
     begun = BatchTry(item.id, item.tries + 1, attempt.kind, timestamps.now(), iteration_id)

@@ -18,7 +18,7 @@ from ampsm_engine.errors import AmpsmError, Failed
 from ampsm_engine.git import libgit2
 from ampsm_engine.home import Home, home
 from ampsm_engine.lean_dataclass import dataclass, field
-from ampsm_engine.model import Iteration, Outcome, State
+from ampsm_engine.model import BatchState, Iteration, Outcome, State
 from ampsm_engine.store import PATIENCE, PatientStore, is_passing
 from ampsm_engine.worker import cost, launch, run_directory, slots
 from ampsm_engine.worker.phases import StopRequest
@@ -27,6 +27,11 @@ from ampsm_engine.worker.settle import settle
 
 PAUSE = 0.5
 """Seconds between two tries of a worker that cannot use its home for the moment."""
+
+LINGERING = 2.0
+"""Seconds that a worker keeps its slot while a batch is about to queue something, and looks for it so often:"""
+
+LINGERING_TICK = 0.1
 
 
 @dataclass(slots=True)
@@ -71,10 +76,24 @@ class Worker:
         if slot is None:
             return False
         with slot:
-            while await self._next():
+            while await self._next() or await self._more_comes():
                 await self._adopt_orphans()
         # Something may have been queued by one who found every slot taken, ours among them.
         return self.store.queue.has_claimable()
+
+    async def _more_comes(self) -> bool:
+        """Wait a moment for what a batch queues next: a worker that stays costs less than one that starts."""
+        deadline, version = time.monotonic() + LINGERING, -1
+        while time.monotonic() < deadline:
+            if (now := self.store.data_version()) != version:
+                version = now
+                if self.store.queue.has_claimable():
+                    return True
+                active = self.store.batches.active()
+                if not any(batch.state is BatchState.RUNNING and not batch.wait_until for batch in active):
+                    return False
+            await asyncio.sleep(LINGERING_TICK)
+        return False
 
     async def _adopt_orphans(self) -> None:
         """Look after every iteration whose worker died. amp runs already, so this needs no slot."""

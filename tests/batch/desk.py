@@ -12,7 +12,7 @@ import yaml
 from ampsm_engine import config
 from ampsm_engine.batch import plan, runs
 from ampsm_engine.context import Engine
-from ampsm_engine.model import Batch, BatchItem, BatchState, ItemState
+from ampsm_engine.model import Batch, BatchItem, BatchState
 from ampsm_engine.worker import launch
 from tests.waiting import until
 from tests.worker.bench import kill, marked, words
@@ -71,9 +71,8 @@ class BatchDesk:
         """The run, once it is at rest; whoever waits sweeps, as every command does."""
 
         def rests() -> Batch | None:
-            found = self.now(batch)
-            if found.state in (BatchState.ENDED, BatchState.STOPPED):
-                return found
+            if self.is_over(batch):
+                return self.now(batch)
             self.sweep()
             return None
 
@@ -81,18 +80,29 @@ class BatchDesk:
         assert found is not None
         return found
 
+    def is_over(self, batch: Batch) -> bool:
+        return self.now(batch).state in (BatchState.ENDED, BatchState.STOPPED)
+
+    def has_moved(self, batch: Batch, facts: int) -> bool:
+        """Whether something became true since, or nothing more will; who asks sweeps, as every command does."""
+        self.sweep()
+        return len(self.engine.store.facts.read()) > facts or self.is_over(batch)
+
+    def begun(self, batch: Batch, number: int) -> None:
+        """amp is at an item."""
+
+        def at_work() -> bool:
+            session_id = self.items(batch)[number - 1].session_id
+            found = self.engine.store.iterations.of(session_id) if session_id else ()
+            return bool(found) and self.engine.home.run(found[-1].id).process.exists()
+
+        until(at_work, lambda: self.told(batch))
+
     def told(self, batch: Batch) -> str:
         items = [f"{item.id} {item.state} {item.step} {item.reason}" for item in self.items(batch)]
         logs = [self.engine.home.batch(batch.id).log, self.engine.home.worker_log]
         texts = [log.read_text()[-2000:] for log in logs if log.exists()]
         return "\n".join([f"{self.now(batch)}", *items, *texts])
-
-    def reaches(self, batch: Batch, number: int, state: ItemState, step: str | None = None) -> None:
-        def there() -> bool:
-            item = self.items(batch)[number - 1]
-            return item.state is state and step in (None, item.step)
-
-        until(there, lambda: self.told(batch))
 
     def processes(self, module: str) -> list[psutil.Process]:
         living = marked("AMPSM_HOME", str(self.engine.home.root))

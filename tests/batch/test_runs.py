@@ -1,8 +1,14 @@
 """A run from its start to its end: what each item goes through, with the scripted amp and real git."""
 
-from ampsm_engine.model import BatchState
+import pytest
+
+from ampsm_engine.batch import runs
+from ampsm_engine.engine import sessions
+from ampsm_engine.errors import Refused
+from ampsm_engine.model import BatchState, ItemState
 from tests.batch.desk import BatchDesk
 from tests.conftest import git
+from tests.waiting import until
 
 
 def test_each_item_goes_its_way(desk: BatchDesk) -> None:
@@ -30,3 +36,106 @@ def test_each_item_goes_its_way(desk: BatchDesk) -> None:
     assert desk.tries(batch, 6) == [("prompt", "error"), ("prompt", "pass")]
     assert git(desk.repo, "show", "main:c.txt") == "new\n"
     desk.once_each(desk.items(batch))
+
+
+def test_a_rate_limit_lets_the_whole_run_wait_until_the_told_time(desk: BatchDesk) -> None:
+    limited = {"fail_times": {"n": 1, "error": "429 rate limit. Try again in 2 seconds."}}
+    batch = desk.start(
+        desk.item(desk.prompt(limited, {"say": "ok"}), retries=0), desk.item(desk.writes("b.txt")), concurrency=1
+    )
+    waiting = until(lambda: desk.now(batch).wait_until and desk.now(batch), "the run to wait")
+    assert waiting.wait_reason == "429 rate limit. Try again in 2 seconds."
+    assert desk.states(batch) == ["queued", "queued"], "the second is not begun meanwhile"
+    assert desk.over(batch).wait_until is None
+    assert desk.states(batch) == ["success", "success"]
+    assert desk.tries(batch, 1) == [("prompt", "waits"), ("prompt", "pass")]
+    assert [one.prompt for one in desk.engine.store.iterations.of(desk.items(batch)[0].session_id)][1] == "continue"
+
+
+def test_a_stopped_run_goes_on_where_it_was(desk: BatchDesk) -> None:
+    go = desk.folder / "go"
+    slow = desk.prompt(runs=[[{"wait_for": str(go)}, {"say": "one"}], [{"say": "two"}]])
+    batch = desk.start(desk.item(slow, followUpPrompts=["More."]), desk.item(desk.writes("b.txt")), concurrency=1)
+    desk.begun(batch, 1)
+    assert runs.stop(desk.engine, batch.id).state is BatchState.STOPPING
+    go.touch()
+    stopped = desk.over(batch)
+    assert (stopped.state, stopped.wait_reason) == (BatchState.STOPPED, "It was stopped by hand.")
+    assert desk.states(batch) == ["stopped", "stopped"]
+    assert desk.tries(batch, 1) == [("prompt", "pass")], "what ran came to its end, what follows was not begun"
+    runs.resume(desk.engine, batch.id)
+    assert desk.over(batch).state is BatchState.ENDED
+    assert desk.states(batch) == ["success", "success"]
+    assert desk.tries(batch, 1) == [("prompt", "pass"), ("follow-up", "pass")]
+    with pytest.raises(Refused, match="Nothing"):
+        runs.resume(desk.engine, batch.id)
+
+
+def test_a_stop_by_force_ends_what_runs(desk: BatchDesk) -> None:
+    batch = desk.start(desk.item(desk.prompt({"shell": "true"}, {"hang": True})))
+    desk.begun(batch, 1)
+    runs.stop(desk.engine, batch.id, force=True)
+    assert desk.over(batch).state is BatchState.STOPPED
+    assert desk.states(batch) == ["stopped"]
+    assert desk.tries(batch) == [("prompt", "stopped")]
+
+
+def test_a_conflict_waits_for_a_retry_and_removal_takes_only_its_own(desk: BatchDesk) -> None:
+    own, _ = sessions.new(desk.engine, path=desk.repo, prompt=None, name="mine", run=False)
+    judged = {"mergeOnPass": True, "scriptCommand": "test $(ls *.part | wc -l) -lt 2"}
+    batch = desk.start(
+        desk.item(desk.writes("same.txt", "first\n"), mergeOnPass=True),
+        desk.item(desk.writes("same.txt", "second\n"), mergeOnPass=True),
+        desk.item(desk.writes("a.part"), **judged),
+        desk.item(desk.writes("b.part"), **judged),
+        concurrency=4,
+    )
+    desk.over(batch)
+    states = desk.states(batch)
+    assert sorted(states[:2]) == ["conflict", "success"], desk.told(batch)
+    assert sorted(states[2:]) == ["fail", "success"], desk.told(batch)
+    failed = desk.items(batch)[2 + states[2:].index("fail")]
+    assert "On main as it is now" in (failed.reason or "")
+    assert len(git(desk.repo, "ls-tree", "--name-only", "main", "a.part", "b.part").split()) == 1
+    loser = desk.items(batch)[states.index("conflict")]
+    assert desk.engine.store.merges.open_of(loser.session_id) is None, "the conflict was taken back"
+    git(desk.repo, "rm", "-q", "same.txt")
+    git(desk.repo, "commit", "-q", "-m", "Make room")
+    runs.retry(desk.engine, loser.id)
+    desk.over(batch)
+    assert desk.engine.store.batches.item(loser.id).state is ItemState.SUCCESS, desk.told(batch)
+    removed, stay = runs.remove(desk.engine, batch.id)
+    assert (len(removed), stay) == (4, ())
+    assert [session.id for session in desk.engine.store.sessions.all()] == [own.id]
+    assert desk.engine.store.batches.all() == ()
+
+
+def test_a_run_that_nobody_could_pass_stops_and_goes_on(desk: BatchDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AMPSM_SCRIPTED_LOGGED_OUT", "1")
+    batch = desk.start(*(desk.item(desk.writes(f"{number}.txt")) for number in range(3)), concurrency=1)
+    stopped = desk.over(batch)
+    assert stopped.state is BatchState.STOPPED
+    assert "every item would meet it" in (stopped.wait_reason or "")
+    assert desk.states(batch) == ["stopped"] * 3
+    until(lambda: not desk.processes("ampsm_engine.batch"), "the coordinator to leave")
+    until(lambda: not desk.processes("ampsm_engine.worker"), "the workers to leave")
+    monkeypatch.delenv("AMPSM_SCRIPTED_LOGGED_OUT")
+    runs.resume(desk.engine, batch.id)
+    desk.over(batch)
+    assert desk.states(batch) == ["success"] * 3
+
+
+def test_limits_stop_a_run_gently_and_say_so(desk: BatchDesk) -> None:
+    bad = [desk.item(desk.prompt({"fail": "No."})) for _ in range(4)]
+    batch = desk.start(*bad, concurrency=1, limits={"failuresInARow": 2})
+    stopped = desk.over(batch)
+    assert stopped.state is BatchState.STOPPED
+    assert stopped.wait_reason == "The run was stopped: 2 items in a row have ended badly, and its limit is 2."
+    assert desk.states(batch)[:2] == ["error", "error"]
+    assert "stopped" in desk.states(batch)
+    greedy = desk.start(
+        desk.item(desk.prompt({"say": "a"}, {"shell": "true"}, {"hang": True}), maxTokens=1), limits={"tokens": 1}
+    )
+    desk.over(greedy)
+    assert desk.items(greedy)[0].state is ItemState.STOPPED
+    assert "its limit is 1" in (desk.items(greedy)[0].reason or "")

@@ -1,0 +1,199 @@
+"""Plans: those of the predecessor as they are, and every error of a wrong one with its line."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ampsm_engine.batch import plan
+from ampsm_engine.batch.plan_reader import PlanRefused
+from ampsm_engine.batch.values import Plan
+from tests.conftest import git
+
+
+@pytest.fixture
+def place(hermetic: Path, repo: Path) -> Path:
+    """The folder of the plan, with a repository called `repo` in it."""
+    place = repo.parent / "plans"
+    shutil.copytree(repo, place / "repo")
+    return place
+
+
+def read(place: Path, text: str) -> Plan:
+    return plan.read(text, place / "plan.yaml")
+
+
+def errors(place: Path, text: str) -> list[tuple[int, str]]:
+    with pytest.raises(PlanRefused) as told:
+        read(place, text)
+    for line, error in told.value.errors:
+        assert f"line {line}: {error}" in told.value.message or not line
+    return [(line, error) for line, error in told.value.errors]
+
+
+PREDECESSOR = """
+runId: optional-string        # auto-generate if missing
+concurrency: 2
+defaults:
+  baseBranch: main
+  scriptCommand: "pnpm -w test"
+  model: gpt-5                # maps to --try-gpt5 via AmpAdapter
+  jsonLogs: true
+  timeoutSec: 900
+  retries: 1                  # not implemented yet
+  mergeOnPass: false          # do NOT merge by default
+matrix:
+  - repo: {repo}
+    prompt: "Implement feature A"
+  - repo: {repo}
+    prompt: |
+      Refactor module B
+      and its tests
+    baseBranch: develop       # override default
+    scriptCommand: "npm test" # override default
+    model: alloy
+    mergeOnPass: true        # override default
+"""
+
+
+def test_a_plan_of_the_predecessor_is_read_as_it_is(place: Path) -> None:
+    git(place / "repo", "branch", "develop")
+    found = read(place, PREDECESSOR.format(repo=place / "repo"))
+    assert (found.run_id, found.name, found.concurrency) == ("optional-string", "optional-string", 2)
+    first, second = (planned.spec for planned in found.items)
+    assert (first.base_branch, first.script_command, first.model) == ("main", "pnpm -w test", "gpt-5")
+    assert (first.timeout_sec, first.retries, first.merge_on_pass) == (900, 1, False)
+    assert (second.base_branch, second.script_command, second.model) == ("develop", "npm test", "alloy")
+    assert (second.merge_on_pass, second.timeout_sec) == (True, 900)
+    assert second.prompt == "Refactor module B\nand its tests\n"
+
+
+def test_what_a_plan_means_is_what_it_says(place: Path) -> None:
+    (place / "task.md").write_text("From a file.\n")
+    text = """
+    matrix:
+      - {repo: repo, prompt: yes, followUpPrompts: [1.20, {file: task.md}], model: null}
+      - &again {repo: ./repo, promptFile: task.md, retries: 0}
+      - {<<: *again, name: Once more, retries: 2}
+    """
+    first, second, third = (planned.spec for planned in read(place, text).items)
+    assert (first.prompt, first.follow_up_prompts, first.model) == ("yes", ("1.20", "From a file.\n"), None)
+    assert (second.prompt, second.retries, second.repo) == ("From a file.\n", 0, str(place / "repo"))
+    assert (third.name, third.retries, third.prompt) == ("Once more", 2, "From a file.\n")
+
+
+def test_axes_multiply_and_name_their_variants(place: Path) -> None:
+    git(place / "repo", "branch", "old")
+    text = """
+    matrix:
+      - repo: repo
+        prompt: Speed it up
+        axes: {model: [medium, high], baseBranch: [main, old], copies: 2}
+      - repo: repo
+        prompt: Alone
+    """
+    items = read(place, text).items
+    assert len(items) == 9
+    assert items[0].spec.name == "Speed it up (main, medium, #1)"
+    assert [(one.spec.base_branch, one.spec.model) for one in items[:8:2]] == [
+        ("main", "medium"), ("main", "high"), ("old", "medium"), ("old", "high")
+    ]  # fmt: skip
+    assert {one.variant_of for one in items[:8]} == {1}
+    assert (items[8].variant_of, items[8].line) == (None, 6)
+
+
+def test_repositories_come_by_pattern_and_from_a_file(place: Path) -> None:
+    for name in ("web-a", "web-b", "web-none"):
+        (place / name).mkdir()
+    for name in ("web-a", "web-b"):
+        git(place / name, "init", "-q", "-b", "main")
+        git(place / name, "commit", "-q", "--allow-empty", "-m", "Begin")
+    (place / "repos.txt").write_text("# ours\n\nweb-b\nrepo\n")
+    text = """
+    matrix:
+      - {repo: web-*, prompt: One}
+      - {repoFile: repos.txt, prompt: Two}
+      - {repo: [repo, web-a], prompt: Three, axes: {copies: 2}}
+    """
+    found = [(Path(one.spec.repo).name, one.spec.name) for one in read(place, text).items]
+    assert found[:4] == [
+        ("web-a", "One (web-a)"), ("web-b", "One (web-b)"), ("web-b", "Two (web-b)"), ("repo", "Two (repo)")
+    ]  # fmt: skip
+    assert found[4:] == [(name, f"Three ({name}, #{copy})") for name in ("repo", "web-a") for copy in (1, 2)]
+    assert [one.variant_of for one in read(place, text).items[4:]] == [5, 5, 7, 7]
+
+
+WRONG = {
+    "no YAML": ("matrix:\n  - {repo: repo, prompt: 'x\n", [(3, "This is not YAML")]),
+    "no mapping": ("- repo: repo\n", [(1, "A plan has fields")]),
+    "no matrix": ("concurrency: 2\n", [(1, "no matrix")]),
+    "an empty matrix": ("concurrency: 2\nmatrix: []\n", [(2, "matrix takes a list with at least one item")]),
+    "unknown fields": (
+        "concurency: 2\ndefaults:\n  timeoutSecs: 3\nmatrix:\n  - repo: repo\n    promt: Go\n    shape: round\n",
+        [(1, "Did you mean concurrency?"), (3, "Did you mean timeoutSec?"), (6, "Did you mean prompt?"), (7, "It knows")],
+    ),
+    "wrong kinds": (
+        (
+            "concurrency: many\ndefaults:\n  retries: -1\n  mergeOnPass: perhaps\nmatrix:\n  - repo: repo\n"
+            "    prompt: [a]\n    timeoutSec: 0\n    followUpPrompts: one\n"
+        ),
+        [
+            (1, "concurrency takes a whole number of at least 1, not 'many'"),
+            (3, "retries takes a whole number of at least 0, not '-1'"),
+            (4, "mergeOnPass takes true or false, not 'perhaps'"),
+            (7, "prompt takes text, not a list"),
+            (8, "timeoutSec takes a number above 0"),
+            (9, "followUpPrompts takes a list of prompts"),
+        ],
+    ),
+    "what is missing": (
+        "matrix:\n  - repo: repo\n  - prompt: Go\n  - {repo: repo, prompt: ''}\n",
+        [(2, "The item has no prompt"), (3, "The item has no repo"), (4, "prompt")],
+    ),
+    "what is not there": (
+        (
+            "matrix:\n  - repo: nowhere\n    prompt: Go\n  - repo: repo\n    promptFile: no.md\n"
+            "  - repo: repo\n    prompt: Go\n    baseBranch: mian\n  - repo: w*\n    prompt: Go\n"
+        ),
+        [(2, "There is no folder"), (5, "cannot be read"), (8, "mian"), (9, "No repository matches w*")],
+    ),
+    "both at once": (
+        "matrix:\n  - repo: repo\n    prompt: Go\n    promptFile: plan.yaml\n  - repo: repo\n    repo: repo\n    prompt: Go\n",
+        [(4, ""), (6, "repo is there twice")],
+    ),
+    "too few iterations": (
+        (
+            "matrix:\n  - repo: repo\n    prompt: Go\n    followUpPrompts: [a, b]\n    maxIterations: 2\n"
+            "  - repo: repo\n    prompt: Go\n    followUpOnFailure: Mend it\n"
+        ),
+        [(5, "maxIterations is 2, and its prompt and follow-ups alone are 3"), (8, "needs a scriptCommand")],
+    ),
+    "limits and axes": (
+        "limits: {tokens: 0, time: 3}\naxes: {copies: 2.5, modes: [a]}\nmatrix:\n  - {repo: repo, prompt: Go}\n",
+        [(1, "tokens takes"), (1, "no field 'time'"), (2, "copies takes"), (2, "Did you mean model?")],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_every_error_is_told_with_its_line(place: Path, name: str) -> None:
+    text, wanted = WRONG[name]
+    found = errors(place, text)
+    assert [line for line, _ in found] == [line for line, _ in wanted], found
+    for line, words in wanted:
+        assert any(words in error for at, error in found if at == line), found
+
+
+def test_a_plan_that_names_itself_ends(place: Path) -> None:
+    assert errors(place, "&a\nmatrix:\n  - *a\n")
+    assert errors(place, "matrix: &a [*a]\n")
+    bomb = "a: &a [x, x, x]\n" + "".join(
+        f"{n}: &{n} [*{p}, *{p}, *{p}]\n" for p, n in zip("abcdefghij", "bcdefghijk", strict=True)
+    )
+    assert errors(place, bomb + "matrix: *k\n")
+
+
+def test_what_is_secret_in_a_script_is_refused(place: Path) -> None:
+    secret = "sk-ant-api03-" + "a1B2" * 22 + "AA"
+    text = f"matrix:\n  - repo: repo\n    prompt: Go\n    scriptCommand: KEY={secret} make\n"
+    assert [line for line, _ in errors(place, text)] == [4]
