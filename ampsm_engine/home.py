@@ -177,6 +177,11 @@ class Home(NamedTuple):
         return BatchDirectory(self.batches / batch_id)
 
     @property
+    def check(self) -> Path:
+        """What the check is at that runs detached, whether all that is ready works together."""
+        return self.root / "check"
+
+    @property
     def news(self) -> Path:
         """Notices that are collected to be sent as one."""
         return self.root / "news"

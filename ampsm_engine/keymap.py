@@ -59,6 +59,7 @@ _SESSION = ("list", "session")
 _ONE_SESSION = ("session",)
 _REVIEW = ("review",)
 _MOVING = ("list", "session", "review")
+_RADAR = ("radar",)
 
 
 KEYS: dict[str, Key] = {
@@ -80,6 +81,7 @@ KEYS: dict[str, Key] = {
         Key("list.sort", "o", _LIST, "sort in the next way"),
         Key("list.group", "b", _LIST, "group by repository"),
         Key("list.here", "full_stop", _LIST, "only this repository"),
+        Key("list.radar", "c", _LIST, "which sessions meet, and whether all that is ready works together"),
         Key("list.preview", "p", _LIST, "show or hide the preview"),
         Key("list.next-match", "n", ("filtered list",), "to the next session that the filter found"),
         Key("list.match-before", "N", ("filtered list",), "to the one before"),
@@ -229,6 +231,8 @@ KEYS: dict[str, Key] = {
         Key("conflict.hunk-before", "left_square_bracket", _CONFLICT, "to the conflict before"),
         Key("conflict.next-file", "right_curly_bracket", _CONFLICT, "to the next file"),
         Key("conflict.file-before", "left_curly_bracket", _CONFLICT, "to the file before"),
+        Key("radar.check", "t", _RADAR, "run the script on all that is ready together, or end it"),
+        Key("radar.copy", "y", _RADAR, "copy the command that merges what passes together"),
         Key("dialog.yes", "y,enter", ("question",), "yes"),
         Key("dialog.no", "n", ("question",), "no"),
         Key("dialog.cancel", "escape", ("question", "text", "line"), "close it; what was typed is kept"),

@@ -301,6 +301,12 @@ class AmpsmApp(App[int]):
 
         self.push_screen(SessionScreen(session_id).data_bind(AmpsmApp.board))
 
+    def open_radar(self) -> None:
+        """Show which sessions meet, and whether all that is ready works together."""
+        from ampsm_tui.screens.radar import RadarScreen
+
+        self.push_screen(RadarScreen().data_bind(AmpsmApp.board))
+
     def open_review(self, session: "Session", range_: str = "", place: "LastPlace | None" = None) -> None:
         """Show what a session changed; without a range, what the review chooses. `place`: where the cursor begins."""
         self.push_screen(_make_review(self, session, range_, place))

@@ -40,6 +40,9 @@ class AppContext(Protocol):
     def open_review(self, session: "Session", range_: str = "", place: "LastPlace | None" = None) -> None:
         """Read what a session changed; `place`: where the cursor begins."""
 
+    def open_radar(self) -> None:
+        """Show which sessions meet, and whether all that is ready works together."""
+
     def show_list(self) -> None:
         """The list in the place of the one screen that there is."""
 

@@ -252,7 +252,7 @@ def _print_check(answer: "Compatibility", names: dict[str, str]) -> None:
         output.line(Styled("✓", "green"), f" {many} pass together on {target} at {answer.base[:12]}")
     elif answer.order:
         output.line(Styled("·", "yellow"), f" {many} of {len(answer.tips)} pass together on {target}")
-    elif answer.tips:
+    elif answer.checked_at:
         output.line(Styled("✗", "red"), f" nothing of {plural(len(answer.tips), 'session')} passes on {target}")
     for culprit in answer.culprits:
         _print_culprit(culprit, named)

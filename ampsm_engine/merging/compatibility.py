@@ -92,11 +92,12 @@ class Compatibility:
     left_out: tuple[LeftOut, ...] = ()
     runs: int = 0
     checked_at: str = ""
+    """Empty where nobody has asked yet."""
 
     @property
     def is_good(self) -> bool:
         """Whether all that is ready goes together and passes."""
-        return not (self.culprits or self.conflicts)
+        return bool(self.checked_at) and not (self.culprits or self.conflicts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +151,34 @@ def kept_answer(engine: Engine, group: ReadyGroup, script: str = "") -> Compatib
 
 
 def unasked(group: ReadyGroup) -> Compatibility:
-    """The answer about a group of which nothing is ready."""
-    return Compatibility(group.repo_root, group.target, group.base, (), (), left_out=group.left_out)
+    """What is known of a group before it is checked: `checked_at` is empty."""
+    return Compatibility(group.repo_root, group.target, group.base, group.tips, (), left_out=group.left_out)
+
+
+def look(engine: Engine) -> tuple[Compatibility, ...]:
+    """What is known about all sessions that are ready, by repository and base; nothing is run."""
+    groups = ready_groups(engine, engine.store.sessions.all())
+    return tuple(_known(engine, group) or unasked(group) for group in groups)
+
+
+def _known(engine: Engine, group: ReadyGroup) -> Compatibility | None:
+    try:
+        return kept_answer(engine, group) if group.candidates else None
+    except Refused:
+        return None  # without a script there is no answer
+
+
+def check_ready(engine: Engine, *, tell: Tell = lambda _: None) -> None:
+    """Check all sessions that are ready, where the answer is not known; then the first refusal, if there was one."""
+    refusals: list[Refused] = []
+    for group in ready_groups(engine, engine.store.sessions.all()):
+        if group.candidates and _known(engine, group) is None:
+            try:
+                check(engine, group, tell=tell)
+            except Refused as reason:
+                refusals.append(reason)
+    if refusals:
+        raise refusals[0]
 
 
 def check(

@@ -89,6 +89,7 @@ class SessionsScreen(SessionActionsScreen):
         bind("list.group", "group"),
         bind("list.here", "here"),
         bind("list.preview", "preview"),
+        bind("list.radar", "radar"),
     ]
 
     board: var[Board | None] = var(None, init=False)
@@ -238,6 +239,10 @@ class SessionsScreen(SessionActionsScreen):
             self._arrange(inside=inside)
         else:
             app_of(self).show_toast(f"{one_line(str(Path.cwd()), 200)} is in no repository with a session")
+
+    def action_radar(self) -> None:
+        """Open the radar."""
+        app_of(self).open_radar()
 
     def action_preview(self) -> None:
         """Show or hide the preview."""

@@ -10,6 +10,7 @@ from ampsm_engine.git.integrate import branch_move
 from ampsm_engine.model import Session
 from tests.conftest import BEGIN, first_commits
 from tests.merging.desk import LINES, Desk, lines
+from tests.merging.yard import Yard
 from tests.worker.conftest import bench  # noqa: F401 - a fixture, with an amp
 
 
@@ -34,3 +35,8 @@ def task(desk: Desk) -> Session:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """How long it waits for an index is tested where it waits."""
     monkeypatch.setitem(branch_move.move_target.__kwdefaults__, "patience", 0.1)
+
+
+@pytest.fixture
+def yard(desk: Desk, tmp_path: Path) -> Yard:
+    return Yard(desk, tmp_path)

@@ -93,10 +93,10 @@ def conflict_meetings(objects: ObjectStore, file: ConflictFile) -> tuple[Meeting
 
 
 def pieces(objects: ObjectStore, old: str, new: str) -> tuple[Piece, ...]:
-    """The change from one tree to another in pieces, by path and line."""
+    """The change from one tree to another in pieces, by path and line; what goes comes first, and makes room."""
     found: list[Piece] = []
     differing = objects.merger.differing(bytes.fromhex(old), bytes.fromhex(new))
-    for path, before, after in sorted(differing, key=lambda one: (one[0], one[2] is not None)):
+    for path, before, after in sorted(differing, key=lambda one: (one[2] is not None, one[0])):
         found += _pieces_of(objects, os.fsdecode(path), before, after)
     return tuple(found)
 
@@ -123,11 +123,10 @@ def with_pieces(objects: ObjectStore, tree: str, chosen: Sequence[Piece]) -> str
     for path, parts in wanted.items():
         changes = [part.change for part in parts if part.change]
         before = _entry(objects, tree, path)
-        # A path that went and one that came in its place are two pieces: what came counts.
         made[os.fsencode(path)] = (
             (before[0], _changed(objects, before[1], changes)) if changes and before else parts[-1].entry
         )
-    return _written(objects, tree, made)
+    return tree_with(objects, tree, made)
 
 
 def _changed(objects: ObjectStore, blob: bytes, changes: Sequence[LineChange]) -> bytes:
@@ -148,8 +147,8 @@ def _entry(objects: ObjectStore, tree: str, path: str) -> Entry | None:
     return objects.merger.tree(at).get(name)
 
 
-def _written(objects: ObjectStore, tree: str, changes: dict[bytes, Entry | None]) -> str:
-    """The tree with other entries at some paths; folders without an entry are gone."""
+def tree_with(objects: ObjectStore, tree: str, changes: dict[bytes, Entry | None]) -> str:
+    """The tree, empty for none, with other entries at some paths; folders without an entry are gone."""
     entries = dict(objects.merger.tree(bytes.fromhex(tree))) if tree else {}
     below: dict[bytes, dict[bytes, Entry | None]] = {}
     for path, entry in changes.items():
@@ -163,7 +162,7 @@ def _written(objects: ObjectStore, tree: str, changes: dict[bytes, Entry | None]
             entries[name] = entry
     for name, inner in below.items():
         entry = entries.get(name)
-        made = _written(objects, entry[1].hex() if entry and entry[0] == FOLDER else "", inner)
+        made = tree_with(objects, entry[1].hex() if entry and entry[0] == FOLDER else "", inner)
         if made == objects.empty_tree:
             if entry and entry[0] == FOLDER:
                 del entries[name]
