@@ -81,7 +81,7 @@ KEYS: dict[str, Key] = {
         Key("list.sort", "o", _LIST, "sort in the next way"),
         Key("list.group", "b", _LIST, "group by repository"),
         Key("list.here", "full_stop", _LIST, "only this repository"),
-        Key("list.radar", "c", _LIST, "which sessions meet, and whether all that is ready works together"),
+        Key("list.radar", "c", _LIST, "which sessions meet, and if all that are ready work together"),
         Key("list.preview", "p", _LIST, "show or hide the preview"),
         Key("list.next-match", "n", ("filtered list",), "to the next session that the filter found"),
         Key("list.match-before", "N", ("filtered list",), "to the one before"),
