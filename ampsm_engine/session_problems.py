@@ -34,6 +34,9 @@ def missing(session: "Session | SessionPlace", roots: dict[str, bool] | None = N
 
 def missing_part_message(session: Session) -> tuple[str, str] | None:
     """Message and hint for a session whose worktree cannot be used; None when nothing is missing."""
+    if session.history_from:
+        text = f"Session {session.name} is history, imported from {session.history_from}: it has no worktree."
+        return text, "ampsm new 'what amp is to do' begins a session of its own."
     match missing(session):
         case "repository":
             text = f"The repository of session {session.name} is not at {session.repo_root}."
@@ -60,6 +63,8 @@ def sessions_in_conflict(store: "Store") -> frozenset[str]:
 
 def problem_text(session: Session, *, conflict: bool, base_gone: bool = False) -> str:
     """What is wrong with a session, in a few words; empty when nothing is."""
+    if session.history_from:
+        return ""
     found = [MISSING[what]] if (what := missing(session)) else []
     base = [f"base {session.base_branch} gone"] if base_gone else []
     return ", ".join([*found, *base, *(["open conflict"] if conflict else [])])

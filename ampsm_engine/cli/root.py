@@ -36,7 +36,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Many at once": {"batch": "batch"},
     "Watching": {"watch": "watch", "status": "watch", "events": "watch"},
-    "Numbers": {"metrics": "numbers", "export": "numbers", "report": "numbers"},
+    "Numbers": {"metrics": "numbers", "export": "numbers", "report": "numbers", "import": "history_import"},
     "Cleaning up": {"rm": "removal", "trash": "removal", "repair": "maintenance"},
     "This machine": {
         "doctor": "maintenance",

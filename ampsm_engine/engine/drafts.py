@@ -78,7 +78,7 @@ def _earlier(engine: Engine) -> Iterator[Readiness]:
 def lost_sessions(engine: Engine) -> Refused | None:
     """The error where the store has no session, but run directories exist: the database was deleted. None otherwise."""
     store = engine.store
-    if not engine.home.has_runs or store.sessions.all() or store.sessions.all(trashed=True):
+    if not engine.home.has_runs or not store.sessions.is_empty():
         return None
     message = f"No sessions are known, but earlier ones left transcripts in {engine.home.runs}: was the database lost?"
     return Refused(message, "ampsm repair looks for them.")

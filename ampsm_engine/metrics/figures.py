@@ -223,4 +223,6 @@ def total(counts: Iterable[int | None]) -> int | None:
 
 def _lines(one: MeasuredIteration) -> tuple[int | None, int | None]:
     """Lines added and deleted: none where nothing was committed."""
-    return (one.lines_added, one.lines_deleted) if one.commit_sha or one.lines_added is not None else (0, 0)
+    if one.lines_added is None and not one.commit_sha and not one.changed_files:
+        return 0, 0
+    return one.lines_added, one.lines_deleted

@@ -4,20 +4,21 @@ A question is entered before it is asked, in one transaction with the count of t
 can ask the last one that is allowed.
 """
 
-# ruff: noqa: S608 - every piece is a column list of `rows` or a word of this file; values are bound
+# ruff: noqa: S608 - every piece is a field of the model or a word of this file; values are bound
 
 from datetime import datetime, timedelta
 
 from ampsm_engine import timestamps
-from ampsm_engine.model import CostQuery
-from ampsm_engine.store import rows
+from ampsm_engine.lean_dataclass import fields
+from ampsm_engine.model import CostQuery, camel
 from ampsm_engine.store.connection import StorePart
 from ampsm_engine.store.lazy_tables import tables
 
 ALLOWED = 60
 """Questions an hour that amp's server takes from an account, over all its programs."""
 
-QUERIES = f'SELECT {rows.COST_COLUMNS} FROM "costQueries" q'
+_COLUMNS = ", ".join(f'q."{camel(field.name)}"' for field in fields(CostQuery))
+QUERIES = f'SELECT {_COLUMNS} FROM "costQueries" q'
 
 
 class Costs(StorePart):

@@ -20,7 +20,6 @@ from ampsm_engine.model import (
     BatchItem,
     BatchState,
     BatchTry,
-    CostQuery,
     Fact,
     ItemState,
     Iteration,
@@ -65,7 +64,6 @@ MERGE_COLUMNS = _columns((field.name for field in fields(Merge)), "m")
 BATCH_COLUMNS = _columns((field.name for field in fields(Batch)), "b")
 ITEM_COLUMNS = _columns((field.name for field in fields(BatchItem)), "n")
 TRY_COLUMNS = _columns((field.name for field in fields(BatchTry)), "t")
-COST_COLUMNS = _columns((field.name for field in fields(CostQuery)), "q")
 
 _STATUS = SESSION_FIELDS.index("status")
 _STATE, _OUTCOME, _TEST = (ITERATION_FIELDS.index(name) for name in ("state", "outcome", "test_result"))

@@ -98,6 +98,10 @@ class Sessions(StorePart):
         found = self._db.select(f"SELECT {rows.PLACE_COLUMNS} FROM sessions s{where}", values)
         return [rows.place(row) for row in found]
 
+    def is_empty(self) -> bool:
+        """Whether there is not one session, in the trash and in imported history neither."""
+        return not self._db.select("SELECT 1 FROM sessions LIMIT 1")
+
     def get(self, session_id: str) -> Session:
         """The session of exactly this id, in the trash or not; NotFound."""
         return records.session(self._db, session_id)

@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ampsm_engine import timestamps
 from ampsm_engine.errors import AmpsmError
@@ -16,14 +16,17 @@ from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.model import Board
 from ampsm_engine.store.batches import Batches
 from ampsm_engine.store.connection import Database, StorePart
-from ampsm_engine.store.costs import Costs
 from ampsm_engine.store.facts import Facts
 from ampsm_engine.store.iterations import IterationQueue, Iterations
-from ampsm_engine.store.measurements import Measurements
 from ampsm_engine.store.merges import Merges
 from ampsm_engine.store.reviews import Reviews
 from ampsm_engine.store.sessions import Sessions
-from ampsm_engine.store.table_rows import TableRows
+
+if TYPE_CHECKING:
+    from ampsm_engine.store.costs import Costs
+    from ampsm_engine.store.measurements import Measurements
+    from ampsm_engine.store.predecessor_history import ImportedHistory
+    from ampsm_engine.store.table_rows import TableRows
 
 PATIENCE = 600.0
 """Seconds that a worker waits for a database; after that the next worker goes on from where it stands."""
@@ -56,9 +59,36 @@ class Store(Database):
         self.reviews = Reviews(self)
         self.facts = Facts(self)
         self.batches = Batches(self)
-        self.costs = Costs(self)
-        self.measurements = Measurements(self)
-        self.table_rows = TableRows(self)
+
+    # What few commands need is imported by those alone.
+
+    @property
+    def costs(self) -> "Costs":
+        """What amp says that threads cost."""
+        from ampsm_engine.store.costs import Costs
+
+        return Costs(self)
+
+    @property
+    def measurements(self) -> "Measurements":
+        """What figures are made of."""
+        from ampsm_engine.store.measurements import Measurements
+
+        return Measurements(self)
+
+    @property
+    def table_rows(self) -> "TableRows":
+        """The rows of any table."""
+        from ampsm_engine.store.table_rows import TableRows
+
+        return TableRows(self)
+
+    @property
+    def imported_history(self) -> "ImportedHistory":
+        """What comes in from another database."""
+        from ampsm_engine.store.predecessor_history import ImportedHistory
+
+        return ImportedHistory(self)
 
 
 def is_passing(reason: BaseException | None) -> bool:
