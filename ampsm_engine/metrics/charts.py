@@ -4,6 +4,7 @@ Days stand side by side; what has a name (a mode, a repository, a tool) has its 
 the name can be read. Each value can be read by pointing at its bar.
 """
 
+import sys
 from xml.etree import ElementTree as ET
 
 import pygal
@@ -12,6 +13,9 @@ from pygal.style import Style
 from ampsm_engine import labels
 from ampsm_engine.metrics.markdown_text import one_line
 from ampsm_engine.metrics.plots import Plot
+
+# pygal leaves a finder for plugins of its own behind, which every later import of the process would ask, and warn of.
+sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__module__ != "pygal"]
 
 _COLOURS = {
     "input": "var(--c1)",

@@ -19,7 +19,7 @@ _CSS = """
   --line: #3d444d; --good: #3fb950; --bad: #ff7b72; --c1: #58a6ff; --c2: #bc8cff; --c3: #d29922; --c4: #1f4f86;
   --c5: #6e7681; --c6: #f0a875; } }
 * { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 68rem; padding: 1rem; background: var(--back); color: var(--text);
+body { margin: 0 auto; max-width: 84rem; padding: 1rem; background: var(--back); color: var(--text);
   font: 15px/1.45 system-ui, sans-serif; overflow-wrap: anywhere; }
 h1 { font-size: 1.5rem; margin: .5rem 0 0; } h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; }
 p.about, p.note, ul.notes { color: var(--muted); font-size: .875rem; }
@@ -31,7 +31,7 @@ figcaption span { color: var(--muted); font-weight: 400; }
 svg { display: block; width: 100%; height: auto; } svg.narrow { display: none; }
 .table { overflow-x: auto; border: 1px solid var(--line); border-radius: 6px; }
 table { border-collapse: collapse; width: 100%; font-size: .85rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .3rem .6rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
+th, td { padding: .25rem .5rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
 th { background: var(--card); font-weight: 600; } tr:last-child td { border-bottom: 0; }
 th:first-child, td:first-child { text-align: left; white-space: normal; min-width: 9rem; max-width: 22rem; }
 @media (max-width: 40rem) { svg.wide { display: none; } svg.narrow { display: block; } body { padding: .75rem; }
