@@ -143,10 +143,16 @@ def overview(one: Figures) -> tuple[tuple[str, str], ...]:
         ("cost", cost(one.cost_micros) + priced),
         ("time", time(one.duration_ms)),
         ("turns", str(one.turns)),
-        ("tool calls", f"{one.tools}, {one.tool_errors} failed, {one.refusals} refused; {time(one.tool_ms)}"),
+        ("tool calls", _calls(one)),
         ("changes", f"{one.commits} commits, {one.changed_files} files, {lines(one)} lines"),
         ("scripts", f"{one.scripts_passed} of {one.scripts} passed; {time(one.script_ms)}" if one.scripts else "none"),
     )
+
+
+def _calls(one: Figures) -> str:
+    if not one.tools:
+        return "none"
+    return f"{one.tools}, {one.tool_errors} failed, {one.refusals} refused; {time(one.tool_ms)}"
 
 
 def _exact(number: int | None) -> str:
