@@ -13,7 +13,7 @@ from ampsm_engine.folders import database_file
 from ampsm_engine.states import status_line
 
 _QUESTION = """
-SELECT status, count(*) FROM sessions WHERE "trashedAt" IS NULL AND "historyFrom" IS NULL GROUP BY status
+SELECT status, count(*) FROM sessions WHERE "trashedAt" IS NULL AND sessions."historyFrom" IS NULL GROUP BY status
 UNION ALL
 SELECT 'queued', count(*) FROM iterations i JOIN sessions s ON s.id = i."sessionId"
  WHERE i.state = 'queued' AND s."trashedAt" IS NULL
