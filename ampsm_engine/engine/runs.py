@@ -53,7 +53,7 @@ def iterate(
     if not answers and resolves is None and not quotes:  # what a review or conflict quotes was redacted before
         check_unredacted(prompt)
     program.find(engine.settings, os.environ)
-    git.version()  # too old a git is said now, not by a worker that finds it later
+    git.refuse_unfit()  # too old a git is said now, not by a worker that finds it later
     store = engine.store
     session = store.sessions.get(session_id)
     session_problems.check_worktree(session)

@@ -12,7 +12,7 @@ from ampsm_engine.context import Engine
 from ampsm_engine.engine import startup
 from ampsm_engine.engine.creation import creation
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
-from ampsm_engine.git import hand_edits, own_files, repository, worktrees
+from ampsm_engine.git import own_files, repository, worktrees
 from ampsm_engine.git.entities import Base, Worktree
 from ampsm_engine.model import SCRIPT_CHANGED, Iteration, Session, Status
 from ampsm_engine.naming import new_id, session_name
@@ -45,8 +45,8 @@ def new(
     check_script(script)
     check_mode(mode)
     title = _safe_title(name, prompt)
-    repo = repository.locate(path)
-    start = repository.base(repo, base)
+    repo, head = repository.locate_with_head(path)
+    start = head if base is None and head is not None else repository.base(repo, base)
     thread_id = _thread_id(thread) if thread else None
     if not is_ready:
         startup.make_ready(engine)
@@ -75,9 +75,11 @@ def new(
                 thread_id=thread_id,
             )
             context = _context_of(session)
-            if run:
-                importlib.import_module("ampsm_engine.engine.runs")  # 30 ms, paid while git is at work
+            for room in ("engine.runs" if run else "store.tables", "git.hand_edits"):
+                importlib.import_module(f"ampsm_engine.{room}")  # 30 ms each, paid while git is at work
             note = pending.finish().note
+            from ampsm_engine.git import hand_edits
+
             with contextlib.suppress(AmpsmError, OSError):
                 hand_edits.note_made(pending.path, session_id)
             notes = (*((note,) if note else ()), *worktrees.lacking(pending.path, repo.root))

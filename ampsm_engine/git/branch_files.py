@@ -1,10 +1,15 @@
 """Branches as git's own files have them: a look that starts no git, for lists of sessions.
 
-It only says yes where there is no doubt. Refs in tables, names that mean something else first, symbolic and damaged
+They only answer where there is no doubt. Refs in tables, names that mean something else first, symbolic and damaged
 refs are left to git.
 """
 
 import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _HEXADECIMAL = frozenset(b"0123456789abcdef")
 _EXPRESSION = frozenset(" ~^:?*[\\\x7f")
@@ -17,6 +22,20 @@ def certain(root: str, names: "set[str] | frozenset[str]") -> frozenset[str]:
         return frozenset()
     packed = _content(f"{folder}/packed-refs")
     return frozenset(name for name in names if _is_plain(name) and _is_branch(folder, packed, name))
+
+
+def are_absent(git_dir: "Path", names: Iterable[str]) -> bool:
+    """Whether none of the names is a branch of the repository with this git folder, as far as files tell."""
+    folder = os.fspath(git_dir)
+    if os.path.lexists(f"{folder}/reftable"):
+        return False
+    packed = _content(f"{folder}/packed-refs")
+    loose = (f"{folder}/refs/heads/{name}" for name in names)
+    return not any(map(os.path.isfile, loose)) and not any(_is_packed(packed, name) for name in names)
+
+
+def _is_packed(packed: bytes, name: str) -> bool:
+    return b" refs/heads/%s\n" % os.fsencode(name) in packed
 
 
 def _is_plain(name: str) -> bool:
@@ -33,7 +52,7 @@ def _is_branch(folder: str, packed: bytes, name: str) -> bool:
     if found:
         commit = found.rstrip()
         return len(commit) in (40, 64) and _HEXADECIMAL.issuperset(commit)
-    return b" refs/heads/%s\n" % encoded in packed
+    return _is_packed(packed, name)
 
 
 def _content(path: str) -> bytes:

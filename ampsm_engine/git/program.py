@@ -20,7 +20,7 @@ from typing import IO, NamedTuple
 
 from ampsm_engine import identity
 from ampsm_engine.errors import AmpsmError, Failed, Unfit
-from ampsm_engine.home import GIT_OWNER_MARK
+from ampsm_engine.home import GIT_OWNER_MARK, home, write_private
 from ampsm_engine.plain_text import printable
 
 Argument = str | bytes | Path
@@ -166,15 +166,43 @@ def limited() -> Iterator[None]:
 
 def version() -> str:
     """What the git in the PATH says it is, and where; Unfit without one, or where it is too old."""
-    places = (os.path.join(folder, "git") for folder in os.get_exec_path())  # noqa: PTH118 - asked at each start of git
-    path = next((place for place in places if os.access(place, os.X_OK)), None)
-    if path is None:
-        raise Unfit("The git program was not found.", HOW_TO_GET)
+    path = _place()
     told = _version_of(path)
     numbers = re.search(r"(\d+)\.(\d+)", told)
     if numbers and (int(numbers[1]), int(numbers[2])) < LEAST:
         raise Unfit(f"{told} at {path} is too old for ampsm.", HOW_TO_GET)
     return f"{told} at {path}"
+
+
+def _place() -> str:
+    places = (os.path.join(folder, "git") for folder in os.get_exec_path())  # noqa: PTH118 - asked at each start of git
+    path = next((place for place in places if os.access(place, os.X_OK)), None)
+    if path is None:
+        raise Unfit("The git program was not found.", HOW_TO_GET)
+    return path
+
+
+def refuse_unfit() -> None:
+    """Unfit without a git that will do. One that did once is not asked again for as long as its file is the same."""
+    path = _place()
+    if path in _fit:
+        return
+    found = Path(path).stat()
+    mark = f"{path}\0{found.st_ino}\0{found.st_size}\0{found.st_mtime_ns}\0{LEAST}".encode()
+    known = home().cache / "git"
+    with contextlib.suppress(OSError):
+        if known.read_bytes() == mark:
+            _fit.add(path)
+            return
+    version()
+    _fit.add(path)
+    with contextlib.suppress(OSError):
+        if known.parent.is_dir():
+            write_private(known, mark, lasting=False)
+
+
+_fit: set[str] = set()
+"""Paths of gits that were looked at in this process."""
 
 
 @lru_cache(8)
@@ -191,7 +219,7 @@ class Running:
     """A git that runs; somebody has to `wait` for it or `end` it."""
 
     def __init__(self, arguments: tuple[Argument, ...], environ: Mapping[str, str], feed: bytes | None) -> None:
-        version()
+        refuse_unfit()
         self._out, self._err = _scratch(), _scratch()
         self._began = time.monotonic()
         given = subprocess.DEVNULL if feed is None else _filled(feed)

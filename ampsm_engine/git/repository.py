@@ -52,10 +52,15 @@ def locate(path: Path) -> Repo:
     NotFound without such a path; Unfit when it is in no repository, in a bare one, or in one without a commit;
     Refused inside a session's worktree, because a session of a session would vanish with it.
     """
+    return locate_with_head(path)[0]
+
+
+def locate_with_head(path: Path) -> tuple[Repo, Base | None]:
+    """The same, and what is checked out there, as `base` has it, by one question; None where that takes another."""
     folder = _folder(path)
-    repo = _placed_by_git(folder)  # who finds all that is damaged
+    repo, head = _placed_by_git(folder)  # who finds all that is damaged
     _refuse_session_worktree(folder)
-    return repo
+    return repo, head
 
 
 def around(path: Path) -> Repo:
@@ -63,11 +68,11 @@ def around(path: Path) -> Repo:
     folder = _folder(path)
     with contextlib.suppress(AskGit):
         return Repo(folder, libgit2.main_git_dir(folder), folder)
-    return _placed_by_git(folder)
+    return _placed_by_git(folder)[0]
 
 
-def _placed_by_git(folder: Path) -> Repo:
-    bare, git_folder, common, top, head = _places(folder)
+def _placed_by_git(folder: Path) -> tuple[Repo, Base | None]:
+    bare, git_folder, common, top, head, full = _places(folder)
     if bare:
         raise _bare(common)
     root = _main_worktree(git_folder, common, top)
@@ -76,7 +81,7 @@ def _placed_by_git(folder: Path) -> Repo:
     if not head and not program.query(root, "for-each-ref", "--count=1"):
         message = f"The repository {root} has no commit yet: there is nothing to start from."
         raise Unfit(message, f'git -C {root} commit --allow-empty -m "Begin"')
-    return Repo(root, common, top or root)
+    return Repo(root, common, top or root), _based(head, full) if top and head and full else None
 
 
 def base(repo: Repo, ref: str | None) -> Base:
@@ -288,13 +293,15 @@ def _folder(path: Path) -> Path:
     return real if real.is_dir() else real.parent
 
 
-def _places(where: Path) -> tuple[bool, Path, Path, Path | None, str]:
-    """Bare?, git folder, common folder, top level (None inside the git folder), commit of HEAD (may be empty)."""
+def _places(where: Path) -> tuple[bool, Path, Path, Path | None, str, str]:
+    """Bare?, git folder, common folder, top level (None inside the git folder), HEAD's commit and ref (may be empty)."""
     wanted = ("--is-bare-repository", "--absolute-git-dir", "--git-common-dir", "--show-toplevel")
-    answer = program.read(where, "rev-parse", "--path-format=absolute", *wanted, "HEAD^{commit}")
+    asked = (*wanted, "HEAD^{commit}", "--symbolic-full-name", "HEAD")
+    answer = program.read(where, "rev-parse", "--path-format=absolute", *asked)
     lines = program.text(answer.output).split("\n")[:-1]
     if not lines:
         raise _foreign(where, answer)
+    full = lines.pop() if len(lines) == 6 and answer.ok else ""
     if len(lines) > 5 or not all(line.startswith(("/", "true", "false")) for line in lines[:4]):
         lines = [_asked(where, name) for name in (*wanted, "HEAD^{commit}")]
     lines += [""] * (5 - len(lines))
@@ -304,7 +311,7 @@ def _places(where: Path) -> tuple[bool, Path, Path, Path | None, str]:
     if damaged is not None:
         raise damaged
     head = head if _OBJECT_ID.fullmatch(head) else ""
-    return bare == "true", Path(git_folder).resolve(), Path(common).resolve(), Path(top) if top else None, head
+    return bare == "true", Path(git_folder).resolve(), Path(common).resolve(), Path(top) if top else None, head, full
 
 
 def _is_nearest(where: Path, top: Path) -> bool:
@@ -355,6 +362,10 @@ def _checked_out(repo: Repo) -> Base:
         refuse_damaged(repo.checkout)
         message = f"What is checked out in {repo.checkout} has no commit yet."
         raise Unfit(message, f"Name a base with --base. git -C {repo.root} branch --all lists the branches.")
+    return _based(commit, full)
+
+
+def _based(commit: str, full: str) -> Base:
     return Base(short(full) if full.startswith(BRANCHES) else commit, commit)
 
 

@@ -18,7 +18,7 @@ from typing import Self
 
 from ampsm_engine import naming, plain_text
 from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
-from ampsm_engine.git import hooks, libgit2, lock, own_files, program, records, repository
+from ampsm_engine.git import branch_files, hooks, libgit2, lock, own_files, program, records, repository
 from ampsm_engine.git.entities import Base, Orphan, Repo, Worktree
 from ampsm_engine.git.libgit2 import AskGit
 
@@ -299,6 +299,8 @@ def _refuse_blocked(repo: Repo, branch: str) -> None:
     """A branch `amp` or `amp/<slug>` leaves no room for branches below it."""
     first, slug, _ = branch.split("/")
     candidates = (first, f"{first}/{slug}")
+    if branch_files.are_absent(repo.common_dir, candidates):
+        return
     asked = "".join(f"{repository.BRANCHES}{name}\n" for name in candidates).encode()
     answers = program.query(repo.root, "cat-file", "--batch-check=%(objecttype)", feed=asked).splitlines()
     for blocking, answer in zip(candidates, answers, strict=True):

@@ -41,3 +41,15 @@ def test_other_layouts_are_left_to_git(sandbox: Sandbox, tmp_path: Path) -> None
     assert branch_files.certain(str(tmp_path / "nowhere"), frozenset(["main"])) == set()
     (sandbox.root / ".git/reftable").mkdir()
     assert branch_files.certain(str(sandbox.root), frozenset(["main"])) == set()
+
+
+def test_a_branch_in_the_way_is_found_loose_and_packed(sandbox: Sandbox) -> None:
+    git_dir = sandbox.root / ".git"
+    assert branch_files.are_absent(git_dir, ("amp", "amp/fix", "mai"))
+    sandbox.git("branch", "amp/fix/one")
+    assert branch_files.are_absent(git_dir, ("amp", "amp/fix"))
+    assert not branch_files.are_absent(git_dir, ("amp", "amp/fix/one"))
+    sandbox.git("pack-refs", "--all")
+    assert not branch_files.are_absent(git_dir, ("main",))
+    (git_dir / "reftable").mkdir()
+    assert not branch_files.are_absent(git_dir, ("amp",)), "only git reads tables"
