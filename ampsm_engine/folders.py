@@ -2,22 +2,25 @@
 
 import os
 import sys
-from collections.abc import Mapping
+
+TYPE_CHECKING = False  # as in `typing`, which costs a status bar more than all the rest
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
-def home_folder(environ: Mapping[str, str]) -> str:
+def home_folder(environ: "Mapping[str, str]") -> str:
     """The folder of ampsm: AMPSM_HOME, else the platform's data folder."""
     named = environ.get("AMPSM_HOME")
     return _absolute(named) if named else platform_folder("data", environ)
 
 
-def database_file(environ: Mapping[str, str]) -> str:
+def database_file(environ: "Mapping[str, str]") -> str:
     """The database: AMPSM_DB_PATH, else in the folder of ampsm."""
     named = environ.get("AMPSM_DB_PATH")
     return _absolute(named) if named else os.path.join(home_folder(environ), "ampsm.sqlite")
 
 
-def platform_folder(kind: str, environ: Mapping[str, str]) -> str:
+def platform_folder(kind: str, environ: "Mapping[str, str]") -> str:
     """ampsm's folder of a kind, `data` or `config`, where this platform keeps such things.
 
     XDG_DATA_HOME and XDG_CONFIG_HOME are honoured on every platform, as amp itself does.

@@ -3,6 +3,7 @@
 import compileall
 import os
 import random
+import resource
 import statistics
 import subprocess
 import sys
@@ -55,3 +56,33 @@ def pairs(one: Callable[[int], None], other: Callable[[int], None], rounds: int)
     ratios = [first / second for first, second in times]
     firsts, seconds = zip(*times, strict=True)
     return statistics.median(firsts), statistics.median(seconds), statistics.median(ratios)
+
+
+def processor(action: Callable[[], object]) -> float:
+    """Seconds of processor, user and system, of the processes that an action starts and waits for."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    action()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def processor_pairs(
+    one: Callable[[], object], other: Callable[[], object], rounds: int
+) -> tuple[float, float, float, float]:
+    """Medians in seconds of processor of both, run in turn, of what the one takes more, and of their ratios."""
+    found = [(processor(one), processor(other)) for _ in range(rounds + 1)][1:]  # the first of each warms the caches
+    ones, others = zip(*found, strict=True)
+    more = statistics.median(first - second for first, second in found)
+    return statistics.median(ones), statistics.median(others), more, statistics.median(a / b for a, b in found)
+
+
+def bare_start() -> None:
+    """An interpreter that does nothing, with the environment of ours."""
+    subprocess.run([sys.executable, "-c", "pass"], check=True, stdout=subprocess.DEVNULL)
+
+
+def refuse_without_bytecode() -> None:
+    """Leave where the sources are not compiled: each start would compile them anew."""
+    compiled = Path(__file__).parents[1] / "ampsm_engine" / "__pycache__"
+    if not any(compiled.glob("model.*.pyc")):
+        sys.exit("The package is not compiled: unset PYTHONDONTWRITEBYTECODE and run any command of ampsm once.")

@@ -14,10 +14,12 @@
 No screen in here, and nothing at module top that `ampsm ls` would not need.
 """
 
-from collections.abc import Callable
+TYPE_CHECKING = False  # as in `typing`, which costs a short command more than all the rest
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
-def main(*, screens: Callable[..., int] | None = None) -> None:
+def main(*, screens: "Callable[..., int] | None" = None) -> None:
     """Run the command that the arguments name, and leave with its exit code.
 
     `screens` opens the app and answers its exit code: `ampsm` alone calls it on a terminal. It is handed in, for

@@ -7,7 +7,6 @@ makes or mends anything.
 import os
 import sqlite3
 import sys
-from contextlib import closing
 
 from ampsm_engine.folders import database_file
 from ampsm_engine.states import status_line
@@ -44,8 +43,9 @@ def count_sessions(database: "str | os.PathLike[str]") -> dict[str, int] | None:
         connection = sqlite3.connect(f"file:{address}?mode=ro", uri=True, timeout=1.0)
     except (sqlite3.Error, ValueError):
         return None
-    with closing(connection):
-        try:
-            return dict(connection.execute(_QUESTION))
-        except sqlite3.Error:
-            return None
+    try:
+        return dict(connection.execute(_QUESTION))
+    except sqlite3.Error:
+        return None
+    finally:
+        connection.close()

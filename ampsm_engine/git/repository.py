@@ -294,7 +294,7 @@ def _folder(path: Path) -> Path:
 
 
 def _places(where: Path) -> tuple[bool, Path, Path, Path | None, str, str]:
-    """Bare?, git folder, common folder, top level (None inside the git folder), HEAD's commit and ref (may be empty)."""
+    """Bare?, git folder, common folder, top level (None inside the git folder), commit and ref of HEAD or nothing."""
     wanted = ("--is-bare-repository", "--absolute-git-dir", "--git-common-dir", "--show-toplevel")
     asked = (*wanted, "HEAD^{commit}", "--symbolic-full-name", "HEAD")
     answer = program.read(where, "rev-parse", "--path-format=absolute", *asked)

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import sqlite3
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from functools import partial
@@ -35,6 +36,9 @@ _PAUSE = 0.1
 _LONGEST_PAUSE = 5.0
 _BUSY_SECONDS = 2.0
 """Seconds that SQLite itself waits before a verb is tried again."""
+
+_WATCHING = 2.0
+"""Seconds that a thread looks for changes until it comes back: an interpreter that ends waits for it."""
 
 _PASSING = frozenset(
     {
@@ -193,6 +197,7 @@ async def follow(store: Store, *, interval: float = 0.1) -> AsyncIterator[Board]
     thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ampsm-follow")
     seen: int | None = None
     shown = Board()
+    left = threading.Event()
 
     def look() -> Board:
         nonlocal seen
@@ -210,16 +215,28 @@ async def follow(store: Store, *, interval: float = 0.1) -> AsyncIterator[Board]
         return board
 
     try:
+        shown = await loop.run_in_executor(thread, look)
+        yield shown
         while True:
-            board = await loop.run_in_executor(thread, look)
-            if board is not shown or seen is None:
+            board = await loop.run_in_executor(thread, _watch, look, shown, left, interval)
+            if board is not shown:
                 shown = board
                 yield shown
-            await asyncio.sleep(interval)
     finally:
+        left.set()
         with contextlib.suppress(RuntimeError):  # the interpreter is on its way out
             thread.submit(own.close)
         thread.shutdown(wait=False)
+
+
+def _watch(look: Callable[[], Board], shown: Board, left: threading.Event, interval: float) -> Board:
+    """The next board, or the one that is shown when nothing has changed for a while: the loop sleeps meanwhile."""
+    deadline = time.monotonic() + _WATCHING
+    while not left.wait(interval) and time.monotonic() < deadline:
+        board = look()
+        if board is not shown:
+            return board
+    return shown
 
 
 def _empty_replacement(store: Store, shown: Board, board: Board, seen: int | None, version: int) -> str:

@@ -26,8 +26,11 @@ AT_ONCE = 8
 FEW = 2
 """Sessions in a question that is asked to be sure: a session that is edited meanwhile need not wait for it."""
 
-SHARE = 3.0
-"""After a question we wait so many times its length: counting takes at most a quarter of a core."""
+SHARE = 0.25
+"""The part of a core that counting takes in the long run."""
+
+BURST = 1.5
+"""Seconds of counting that may come at once after a rest, so that an edit now and then shows at once."""
 
 PAUSE = 0.15
 """Seconds between two questions at least; edits come in bursts."""
@@ -36,6 +39,25 @@ RESTING = 0.4
 """Seconds that the sessions on screen stay the same before their folders are watched."""
 
 Counts = Mapping[str, "ChangeCounts"]
+
+
+class Allowance:
+    """Seconds of counting that are free: they come back at SHARE of the time, up to BURST."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._left = BURST
+        self._at = now()
+
+    def spend(self, seconds: float) -> None:
+        """Take note of a count that took so long."""
+        at = self._now()
+        self._left = min(BURST, self._left + (at - self._at) * SHARE) - seconds
+        self._at = at
+
+    def debt(self) -> float:
+        """Seconds to wait until there is something left to spend."""
+        return max(0.0, -(self._left + (self._now() - self._at) * SHARE)) / SHARE
 
 
 class ChangeCounter:
@@ -54,6 +76,7 @@ class ChangeCounter:
         self._shown_ids: tuple[str, ...] = ()
         self._is_counting = False
         self._has_complained = False
+        self._allowance = Allowance()
 
     def take_board(self, board: Board) -> None:
         """Take note of what may have changed the counts."""
@@ -99,9 +122,10 @@ class ChangeCounter:
                 began = time.monotonic()
                 self._counts |= await ask_until_answered(diff_stat.changes, self._complain, self._engine, wanted)
                 self._show(dict(self._counts))
-                share = SHARE * (time.monotonic() - began) if changed else 0  # to be sure is asked but once
+                if changed:  # to be sure is asked but once
+                    self._allowance.spend(time.monotonic() - began)
                 if self._next():
-                    await asyncio.sleep(max(PAUSE, share) if self._is_first_round_over() else 0)
+                    await asyncio.sleep(max(PAUSE, self._allowance.debt()) if self._is_first_round_over() else 0)
         except AmpsmError as refusal:
             self._complain(refusal)
         finally:

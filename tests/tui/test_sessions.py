@@ -312,3 +312,20 @@ async def test_the_mouse_works_but_is_never_needed(desk: Desk) -> None:
         await desk.pilot.click(SessionTable, offset=(10, 3), times=2)
         await desk.settle()
         assert getattr(desk.app.screen, "session_id", None) == "third"
+
+
+def test_counting_now_and_then_is_free_and_without_end_is_bounded() -> None:
+    at = 0.0
+    allowance = change_counts.Allowance(lambda: at)
+    waited = counted = 0.0
+    for _ in range(4):
+        allowance.spend(0.3)
+        assert allowance.debt() == 0, "a few edits after a rest show at once"
+    for _ in range(100):
+        allowance.spend(0.3)
+        pause = allowance.debt()
+        at += 0.3 + pause
+        waited, counted = waited + pause, counted + 0.3
+    assert counted / (waited + counted) < change_counts.SHARE + 0.05
+    at += 60
+    assert allowance.debt() == 0
