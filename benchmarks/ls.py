@@ -61,7 +61,7 @@ def main() -> None:
         ls, python, _ = pairs(ours, bare, 15)
         print(
             f"ampsm ls --json, {SESSIONS} sessions: {ls * 1000:.0f} ms, python -c pass {python * 1000:.0f} ms, "
-            f"{(ls - python) * 1000:.0f} ms more (aim 150)"
+            f"{(ls - python) * 1000:.0f} ms more (must 110, goal 70)"
         )
 
 

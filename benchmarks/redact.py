@@ -69,7 +69,7 @@ def main() -> None:
     )
 
     worst = max((best(lambda unit=unit: redactor.text(unit * (200_000 // len(unit))), 1), unit) for unit in HOSTILE)
-    print(f"hostile text, worst of {len(HOSTILE)}: {worst[0] * 5:.1f} s a million characters ({worst[1]!r})")
+    print(f"hostile text, worst of {len(HOSTILE)}: {worst[0] * 5:.1f} s a million characters ({worst[1]!r}) (must 0.3)")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ def main() -> None:
     here = Path(__file__).parent
     wanted = set(sys.argv[1:])
     del sys.argv[1:]  # they are not for the benchmarks themselves
-    tools = {"run.py", "ground.py", "terminal.py", "bare_app.py", "big_diff.py"}
+    tools = {"run.py", "ground.py", "terminal.py", "bare_app.py", "big_diff.py", "phases.py"}
     for path in sorted(here.glob("*.py")):
         if path.name not in tools and (not wanted or path.stem in wanted):
             print(f"== {path.stem}", flush=True)

@@ -48,14 +48,11 @@ def why(arguments: Sequence[str], most: int = 12) -> None:
     """Print which modules cost a command most."""
     program = (sys.executable, "-X", "importtime", AMPSM, *arguments)
     said = subprocess.run(program, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True).stderr
-    rows = [
-        line.removeprefix("import time:").split("|") for line in said.splitlines() if line.startswith("import time:")
-    ]
-    own = sorted(((int(row[0]), row[2].strip()) for row in rows[1:]), reverse=True)
+    lines = [line.partition(": ")[2].split("|") for line in said.splitlines() if line.startswith("import time:")]
+    own = sorted(((int(line[0]), line[2].strip()) for line in lines[1:]), reverse=True)
     listed = ", ".join(f"{name} {spent / 1000:.1f}" for spent, name in own[:most])
-    print(
-        f"  ampsm {' '.join(arguments)}: {len(own)} modules, {sum(spent for spent, _ in own) / 1000:.0f} ms: {listed}"
-    )
+    whole = sum(spent for spent, _ in own) / 1000
+    print(f"  ampsm {' '.join(arguments)}: {len(own)} modules, {whole:.0f} ms, of which {listed}")
 
 
 def main() -> None:

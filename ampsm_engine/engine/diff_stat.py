@@ -10,8 +10,8 @@ from pathlib import Path
 from ampsm_engine import session_problems
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, NotFound
+from ampsm_engine.git import branch_files, libgit2, program, repository
 from ampsm_engine.git import changes as diffs
-from ampsm_engine.git import program, repository
 from ampsm_engine.git.entities import FileChange
 from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.model import Iteration, Session
@@ -46,6 +46,7 @@ class ChangeCounts:
 
 def changes(engine: Engine, session_ids: Sequence[str]) -> dict[str, ChangeCounts]:
     """The counts of these sessions by id; an unknown session is left out."""
+    libgit2.load()  # many questions, and a process that stays
     known = tuple(_known(engine, session_ids))
     iterations = engine.store.iterations.of_sessions([session.id for session in known])
     shown = {row.session.id: row.current.id for row in engine.store.sessions.board().rows if row.current}
@@ -133,7 +134,7 @@ def _folders(session: Session) -> tuple[str, ...]:
             folder = folder.parent
     upper = sorted(found, key=lambda folder: (len(folder.parts), folder))[:MOST_FOLDERS]
     # A commit moves its branch last, when HEAD and index are long written; its log lies beside HEAD's.
-    refs = repository.ref_folders(own, session.base_branch, session.branch_name)
+    refs = branch_files.ref_folders(own, session.base_branch, session.branch_name)
     return tuple(str(folder) for folder in (own, own / "logs", *refs, *upper) if _is_watchable(folder))
 
 

@@ -11,8 +11,8 @@ from ampsm_engine import redact
 from ampsm_engine.amp import transcript
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, NotFound
+from ampsm_engine.git import branch_files
 from ampsm_engine.git import history as log
-from ampsm_engine.git import repository
 from ampsm_engine.git.entities import FileChange as FileChange  # noqa: PLC0414 - part of this module's face
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.model import Fact, Iteration, Session
@@ -79,7 +79,7 @@ def timeline(engine: Engine, session_id: str) -> History:
             )
             for one in log.since(place, session.base_commit, session.branch_name)
         )
-        reflog = repository.branch_log(place, session.branch_name)
+        reflog = branch_files.branch_log(place, session.branch_name)
     except AmpsmError as reason:
         return History(session, iterations, (), facts, trouble=str(reason))
     return History(session, iterations, commits, facts, reflog=str(reflog))

@@ -51,15 +51,26 @@ def show(engine: Engine, session: Session) -> SessionView:
     try:
         with program.limited():
             place = place_of(session)
-            base = base_now(place, session)
-            old = changes.merge_base(place, base, session.branch_name) or session.base_commit
+            base, tip, is_gone = _ends_now(place, session)
+            old = changes.merge_base(place, base, tip) or session.base_commit
             files = changes.files(place, old, None if worktree.is_dir() else session.branch_name)
-            ahead, behind = changes.ahead_behind(Path(session.repo_root), session.branch_name, base)
+            ahead, behind = changes.ahead_behind(place, tip, base)
             lacking = worktrees.lacking(worktree, Path(session.repo_root)) if worktree.is_dir() else ()
     except AmpsmError as reason:
         return SessionView(session, iterations, facts, trouble=str(reason))
-    gone = base != session.base_branch
-    return SessionView(session, iterations, facts, ahead, behind, files, lacking=lacking, is_base_gone=gone)
+    return SessionView(session, iterations, facts, ahead, behind, files, lacking=lacking, is_base_gone=is_gone)
+
+
+def _ends_now(place: Path, session: Session) -> tuple[str, str, bool]:
+    """The commits of base and branch, and whether the base's branch is gone: then where the session started from."""
+    is_gone = False
+    try:
+        base, tip = repository.resolve_all(place, session.base_branch, session.branch_name)
+    except NotFound:
+        now = base_now(place, session)
+        base, tip = repository.resolve_all(place, now, session.branch_name)
+        is_gone = now != session.base_branch
+    return base, tip, is_gone
 
 
 def place_of(session: Session) -> Path:

@@ -61,3 +61,21 @@ def _content(path: str) -> bytes:
             return file.read()
     except OSError:
         return b""
+
+
+def branch_log(worktree: "Path", branch: str) -> "Path":
+    """A file that changes whenever a branch moves: to be watched, and never read. It may not be there."""
+    from ampsm_engine.git import repository  # a list of sessions does without
+
+    common = repository.common_dir(worktree)
+    tables = common / "reftable" / "tables.list"
+    return tables if tables.exists() else common / "logs" / f"refs/heads/{branch}"
+
+
+def ref_folders(git_dir: "Path", *branches: str) -> "tuple[Path, ...]":
+    """The folders in which something changes when one of these branches moves: to be watched, and never read."""
+    from ampsm_engine.git import repository
+
+    common = repository.common_of(git_dir)
+    heads = {(common / f"refs/heads/{branch}").parent for branch in branches}
+    return (common / "reftable", git_dir / "reftable", *sorted(heads))

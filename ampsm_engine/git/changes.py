@@ -88,22 +88,26 @@ def patch(path: Path, old: str, new: str | None, *, live: LiveTree | None = None
 
 def ahead_behind(repo_root: Path, branch: str, base: str) -> tuple[int, int]:
     """How many commits are only on the branch, and how many only on the base."""
-    libgit2.load()  # for whole lists of sessions
-    branch, base = (repository.resolve(repo_root, name) for name in (branch, base))
+    branch, base = _commits(repo_root, branch, base)
     with contextlib.suppress(AskGit):
         return libgit2.ahead_behind(repo_root, branch, base)
     between = f"{branch}...{base}"
-    ahead, behind = program.query(repo_root, "rev-list", "--left-right", "--count", between).split()
+    ahead, behind = program.query(repo_root, "rev-list", "--left-right", "--count", between, "--").split()
     return int(ahead), int(behind)
 
 
 def merge_base(path: Path, a: str, b: str) -> str | None:
     """The best common ancestor of two commits; None when they share no history."""
-    a, b = (repository.resolve(path, name) for name in (a, b))
+    a, b = _commits(path, a, b)
     with contextlib.suppress(AskGit):
         return libgit2.merge_base(path, a, b)
     answer = program.read(path, "merge-base", a, b)
     return answer.line if answer.ok else None
+
+
+def _commits(where: Path, *names: str) -> tuple[str, ...]:
+    """What the names name; full ids are taken as they are, for who has resolved them."""
+    return names if all(map(repository.is_object_id, names)) else repository.resolve_all(where, *names)
 
 
 @contextlib.contextmanager

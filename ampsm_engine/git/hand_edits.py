@@ -144,12 +144,6 @@ def note_left(worktree: Path, session_id: str, iteration_id: str) -> None:
         pinned_refs.keep(worktree, session_id, _LEFT[0], {_LEFT[1]: left})
 
 
-def note_made(worktree: Path, session_id: str) -> None:
-    """Note what a worktree that was made just now has uncommitted already: hooks and filters did that, not a person."""
-    if worktree_status.entries(worktree):
-        note_left(worktree, session_id, session_id)
-
-
 def note_unknown(worktree: Path, session_id: str) -> None:
     """Note that what an iteration left could not be told: the next one takes nothing there for a person's."""
     pinned_refs.keep(worktree, session_id, _UNKNOWN[0], {_UNKNOWN[1]: commits.head(worktree).commit})

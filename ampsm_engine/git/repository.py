@@ -188,29 +188,24 @@ def common_dir(worktree: Path) -> Path:
     return common_of(git_dir(worktree))
 
 
-def branch_log(worktree: Path, branch: str) -> Path:
-    """A file that changes whenever a branch moves: to be watched, and never read. It may not be there."""
-    common = common_dir(worktree)
-    tables = common / "reftable" / "tables.list"
-    return tables if tables.exists() else common / "logs" / f"{BRANCHES}{branch}"
-
-
-def ref_folders(git_dir: Path, *branches: str) -> tuple[Path, ...]:
-    """The folders in which something changes when one of these branches moves: to be watched, and never read."""
-    common = common_of(git_dir)
-    heads = {(common / f"{BRANCHES}{branch}").parent for branch in branches}
-    return (common / "reftable", git_dir / "reftable", *sorted(heads))
-
-
 def resolve(where: Path, name: str) -> str:
     """The commit that a branch, remote branch, tag or expression names, looked for in this order; NotFound."""
-    if name and not name.startswith("-") and printable(name) == name:
-        with contextlib.suppress(AskGit):
-            return libgit2.resolve(where, name, _NAMESPACES)
-        found = _objects(where, [f"{space}{name}^{{commit}}" for space in (*_NAMESPACES, "")])
-        if commit := next((one for one in found if one), ""):
-            return commit
-    raise unknown_commit(where, name)
+    return resolve_all(where, name)[0]
+
+
+def resolve_all(where: Path, *names: str) -> tuple[str, ...]:
+    """The same of several names, by one question."""
+    for name in names:
+        if not name or name.startswith("-") or printable(name) != name:
+            raise unknown_commit(where, name)
+    with contextlib.suppress(AskGit):
+        return tuple(libgit2.resolve(where, name, _NAMESPACES) for name in names)
+    spaces = (*_NAMESPACES, "")
+    found = iter(_objects(where, [f"{space}{name}^{{commit}}" for name in names for space in spaces]))
+    commits = [next(filter(None, [next(found, None) for _ in spaces]), "") for _ in names]
+    if "" in commits:
+        raise unknown_commit(where, names[commits.index("")])
+    return tuple(commits)
 
 
 def unknown_commit(where: Path, name: str) -> NotFound:
@@ -224,6 +219,11 @@ def unknown_commit(where: Path, name: str) -> NotFound:
 def is_session_id(name: str) -> bool:
     """Whether a folder's name is one that only sessions have."""
     return _SESSION_ID.fullmatch(name) is not None
+
+
+def is_object_id(name: str) -> bool:
+    """Whether a name is the full id of an object."""
+    return _OBJECT_ID.fullmatch(name) is not None
 
 
 def short(full: str) -> str:

@@ -12,7 +12,6 @@ from typing import Literal
 
 from ampsm_engine import labels, plain_text
 from ampsm_engine.git import own_files, program, records, repository
-from ampsm_engine.git.unwanted_files import is_secret, is_secret_file
 from ampsm_engine.lean_dataclass import dataclass, field
 
 State = Literal["tracked", "unmerged", "untracked", "ignored"]
@@ -153,6 +152,8 @@ class _Survey:
             self._sort(f"{folder}/{name}" if folder else name, entry, item)
 
     def _sort(self, path: str, entry: str, item: "os.DirEntry[str]") -> None:
+        from ampsm_engine.git.unwanted_files import is_secret, is_secret_file  # many patterns, for who surveys alone
+
         entry = entry or (path if path in self._ignored else "")
         if path == entry and is_secret(path):
             self._whole.append(path)  # a folder, too, that is called so and ignored

@@ -9,7 +9,7 @@ import pytest
 from ampsm_engine.context import Engine
 from ampsm_engine.engine import removal, sessions
 from ampsm_engine.engine.startup import open_engine
-from ampsm_engine.git import changes, commits, program, repository
+from ampsm_engine.git import branch_files, changes, commits, program, repository
 from ampsm_engine.merging import operations
 from ampsm_engine.merging.results import Options
 from ampsm_engine.merging.steps import ConflictsWait
@@ -24,7 +24,9 @@ AS_FILES = re.compile(
 )
 
 TO_BE_WATCHED_OR_NAMED = {
-    "ampsm_engine/git/repository.py": 8,  # files that change when a branch moves, whether refs are tables, and in a hint
+    "ampsm_engine/git/repository.py": 2,  # whether refs are tables, and in a hint
+    # Files that change when a branch moves; and what lists read where it is beyond doubt, whatever is not being git's.
+    "ampsm_engine/git/branch_files.py": 6,
     "ampsm_engine/engine/diff_stat.py": 1,
     "ampsm_engine/git/libgit2.py": 2,  # whether commits are replaced, where libgit2 has opened it: no tables
 }
@@ -94,7 +96,7 @@ def test_a_whole_session_where_refs_are_in_tables(engine: Engine, reftable: Path
     (at / "one.txt").write_text(lines(_3="session"))
     made = commits.commit_all(at, branch=session.branch_name, subject="amp: x", body="", hooks=True)
     assert changes.ahead_behind(reftable, session.branch_name, "main") == (1, 0)
-    assert repository.branch_log(at, session.branch_name).exists()
+    assert branch_files.branch_log(at, session.branch_name).exists()
     (reftable.parent / "ran").unlink()
     assert operations.merge(engine, session.id, Options(message="Bring it in")).commits == 1
     # The hooks saw the commit that the squash was put onto.
