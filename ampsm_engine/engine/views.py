@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ampsm_engine import labels, redact, session_problems
-from ampsm_engine.amp import transcript
-from ampsm_engine.amp.events import Event
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
-from ampsm_engine.git import changes, hand_edits, program, repository, worktrees
+from ampsm_engine.git import changes, program, repository, worktrees
 from ampsm_engine.git.entities import FileChange
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.model import Fact, Iteration, Session, State
+
+if TYPE_CHECKING:
+    from ampsm_engine.amp.events import Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +125,8 @@ def ends_of(engine: Engine, session: Session, number: int) -> tuple[str, str | N
     start = found.start_sha or session.base_commit
     if found.state is State.SETTLED:
         return start, found.commit_sha or start
+    from ampsm_engine.git import hand_edits  # all that commits, for a diff of what runs
+
     # A person's edits that stay uncommitted beside amp's are no part of the iteration.
     return hand_edits.before(place_of(session), session.id, found.id) or start, None
 
@@ -145,12 +149,14 @@ def find_iteration(engine: Engine, session: Session, number: int | None = None) 
 
 def follow_log(
     engine: Engine, iteration_id: str, trouble: Callable[[AmpsmError], None] | None = None
-) -> Iterator[Event | None]:
+) -> "Iterator[Event | None]":
     """The events of an iteration as amp writes them, until it is settled; texts are redacted.
 
     None means that there is nothing new yet: the caller pauses. With `trouble`, which gets the reason, an unreadable
     store is waited for.
     """
+    from ampsm_engine.amp import transcript
+
     store = engine.store
     if trouble is not None:
         store.retry_reads(trouble)

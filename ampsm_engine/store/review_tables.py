@@ -1,0 +1,80 @@
+"""The tables of reviews as peewee models, for writing: no value of `model` has their columns, so they stand here."""
+
+# ruff: noqa: D106 - peewee gives the class its meaning
+
+from peewee import CompositeKey, Model
+
+from ampsm_engine.store.tables import Count, FileName, Plain, RedactedText
+
+
+class ViewedHunkRow(Model):
+    """A row of `viewedHunks`."""
+
+    session_id = Plain()
+    path = FileName()
+    key = Plain()
+    viewed_at = Plain()
+
+    class Meta:
+        table_name = "viewedHunks"
+        primary_key = CompositeKey("session_id", "path", "key")
+
+
+class LookedTreeRow(Model):
+    """A row of `lookedTrees`."""
+
+    session_id = Plain(primary_key=True)
+    tree = Plain()
+    looked_at = Plain()
+
+    class Meta:
+        table_name = "lookedTrees"
+
+
+class CommentRow(Model):
+    """A row of `reviewComments`."""
+
+    id = Plain(primary_key=True)
+    session_id = Plain()
+    path = FileName()
+    old_path = FileName(null=True)
+    side = Plain()
+    line = Count()
+    line_end = Count()
+    quote = RedactedText()
+    context = RedactedText()
+    blob = Plain()
+    other_blob = Plain()
+    text = RedactedText()
+    state = Plain()
+    created_at = Plain()
+    updated_at = Plain()
+    outcome = Plain(null=True)
+    iteration_id = Plain(null=True)
+    now_path = FileName(null=True)
+    now_line = Count(null=True)
+    now_line_end = Count(null=True)
+    now_blob = Plain(null=True)
+
+    class Meta:
+        table_name = "reviewComments"
+
+
+class RejectionRow(Model):
+    """A row of `rejections`."""
+
+    id = Plain(primary_key=True)
+    session_id = Plain()
+    path = FileName()
+    old_path = FileName(null=True)
+    reason = RedactedText(null=True)
+    quote = RedactedText()
+    tree = Plain()
+    created_at = Plain()
+    commit_sha = Plain(null=True)
+    undone_at = Plain(null=True)
+    iteration_id = Plain(null=True)
+    note = RedactedText(null=True)
+
+    class Meta:
+        table_name = "rejections"

@@ -1,0 +1,99 @@
+"""Which modules each command may load: what is not listed here is time that every start of it would take.
+
+The lists are an upper bound. A room that a command has come to need is added to it; first ask whether the command
+needs it in every run, for an import inside a function costs nothing where it is not called.
+"""
+
+import pytest
+
+from tests.cli.conftest import Shelf
+from tests.cli.test_cli_start import imported
+from tests.worker.bench import Bench
+from tests.worker.conftest import bench
+
+__all__ = ["bench"]
+
+FRONT = "cli"
+
+READING = """
+    cli.diagnostics cli.engine_access cli.entry_point cli.iteration_text cli.output cli.plain_arguments cli.session_views
+    config context engine engine.bases engine.creation engine.startup errors file_lock folders git git.branch_files home
+    identity labels lean_dataclass lifecycle merging merging.scratch model naming plain_text session_problems states
+    store store.batches store.connection store.copies store.costs store.database_files store.facts store.iterations
+    store.lazy_tables store.measurements store.merges store.migrations store.predecessor store.records store.reviews
+    store.rows store.sessions store.store store.table_rows timestamps worker worker.launch worker.slots
+"""
+"""What opens the store and reads sessions."""
+
+TABLES = "cli.listing cli.tables"
+
+ASKING_GIT = """
+    git.entities git.hooks git.libgit2 git.lock git.own_files git.program git.records git.repository git.worktree_status
+    git.worktrees redact
+"""
+
+LOOKING = "engine.views git.changes git.snapshot git.staging git.unwanted_files private_folder"
+
+MAKING = """
+    cli.arguments cli.root cli.sessions engine.sessions redact.commands redact.contexts redact.environment redact.patterns
+    redact.redactor redact.rule redact.shapes store.tables worker.agent_context
+"""
+
+DEAR = """
+    ast asyncio concurrent dataclasses decimal email hashlib http importlib.metadata inspect logging multiprocessing
+    pathlib random re shutil socket ssl subprocess tempfile typing uuid
+"""
+"""Modules of the standard library that take milliseconds."""
+
+LIBRARIES = (
+    "anyio cffi click notifypy peewee platformdirs psutil pygit2 pygments regex rich textual tomlkit watchfiles yaml"
+)
+
+SMALL = "pathlib re typing"
+
+ROWS: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
+    (("--version",), FRONT, "", ""),
+    (("status", "--tmux"), f"{FRONT} cli.status_line folders states", "", ""),
+    (("ls",), f"{FRONT} {READING} {TABLES}", f"{SMALL} shutil", ""),
+    (("ls", "--json"), f"{FRONT} {READING} cli.documents", SMALL, ""),
+    (
+        ("show", "one", "--json"),
+        f"{FRONT} {READING} {TABLES} cli.documents cli.session_details",
+        f"{SMALL} shutil",
+        "",
+    ),
+    (
+        ("show", "one"),
+        f"{FRONT} {READING} {TABLES} {ASKING_GIT} {LOOKING} cli.documents cli.session_details",
+        f"{SMALL} random shutil subprocess tempfile",
+        "",
+    ),
+    (
+        ("new", "--no-run", "--name", "two"),
+        f"{FRONT} {READING} {ASKING_GIT} {MAKING}",
+        f"{SMALL} ast decimal hashlib inspect logging random shutil socket subprocess tempfile uuid",
+        "click peewee",
+    ),
+)
+"""Arguments; modules of ours; of DEAR; of LIBRARIES."""
+
+
+@pytest.mark.parametrize(("arguments", "ours", "dear", "libraries"), ROWS, ids=lambda value: " ".join(value)[:16])
+def test_a_command_loads_what_it_needs_and_no_more(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], ours: str, dear: str, libraries: str
+) -> None:
+    monkeypatch.chdir(bench.repo)
+    if "one" in arguments:
+        bench.new(None, name="one")
+    loaded = imported(*arguments)
+    rooms = {name.removeprefix("ampsm_engine.") for name in loaded if name.startswith("ampsm_engine.")}
+    assert rooms - set(ours.split()) == set()
+    assert loaded & set(DEAR.split()) - set(dear.split()) == set()
+    assert loaded & set(LIBRARIES.split()) - set(libraries.split()) == set()
+    assert not any(name.startswith("ampsm_tui.") and name != "ampsm_tui.__main__" for name in loaded)
+
+
+def test_the_parser_is_for_what_is_not_plain(shelf: Shelf) -> None:
+    shelf.session("one")
+    assert "click" not in imported("ls")
+    assert "click" in imported("ls", "--status", "idle")
