@@ -4,7 +4,7 @@
 
 from peewee import CompositeKey, Model
 
-from ampsm_engine.store.tables import Count, FileName, Plain, RedactedText
+from ampsm_engine.store.columns import Count, FileName, Plain, RedactedText
 
 
 class ViewedHunkRow(Model):

@@ -36,7 +36,7 @@ LOOKING = "engine.views git.changes git.snapshot git.staging git.unwanted_files 
 
 MAKING = """
     cli.arguments cli.root cli.sessions engine.sessions redact.commands redact.contexts redact.environment redact.patterns
-    redact.redactor redact.rule redact.shapes store.tables worker.agent_context
+    redact.redactor redact.rule redact.shapes store.columns store.tables worker.agent_context
 """
 
 DEAR = """
