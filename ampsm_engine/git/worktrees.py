@@ -39,6 +39,9 @@ _MISSES = 16
 
 _OUR_BRANCH = re.compile(r"amp/[^/]+/\d{8}-\d{6}(-\d+)?")
 
+SCRATCH = "check-"
+"""How the worktrees begin that a script is run in for what is not merged yet; what follows is as in a session's id."""
+
 PASSING = "ampsm-commit-"
 """How the worktrees begin that a commit with hooks makes for a moment: nobody else is to see those."""
 
@@ -236,6 +239,11 @@ def orphans(repo: Repo, known: Collection[Path], branches: Collection[str] = ())
 def is_session_branch(branch: str) -> bool:
     """Whether a branch's name is of the form that sessions' branches have."""
     return _OUR_BRANCH.fullmatch(branch) is not None
+
+
+def is_scratch(name: str) -> bool:
+    """Whether a folder's name is one that only worktrees for such a script have."""
+    return name.startswith(SCRATCH) and repository.is_session_id(name.removeprefix(SCRATCH))
 
 
 def inspect(path: Path) -> Worktree:

@@ -11,15 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ampsm_engine import file_lock, naming
+from ampsm_engine import file_lock
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.home import PRIVATE_FOLDER, Home, open_private
 
 if TYPE_CHECKING:
     from ampsm_engine.git.entities import Repo
-
-PREFIX = "check-"
-"""How the folders of such worktrees begin, in the folder of the sessions' worktrees; no session's id does."""
 
 LOGS = "trials"
 """The folder of the cache with what scripts printed in such worktrees."""
@@ -72,7 +69,10 @@ class ScratchWorktree:
 @contextlib.contextmanager
 def scratch_worktree(home: Home, repo: "Repo") -> Iterator[ScratchWorktree]:
     """A worktree of this kind, made when it is first shown something."""
-    name = f"{PREFIX}{naming.new_id()}"
+    from ampsm_engine import naming
+    from ampsm_engine.git import worktrees
+
+    name = f"{worktrees.SCRATCH}{naming.new_id()}"
     home.scratch.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
     record = home.scratch / name
     descriptor = open_private(record, os.O_RDWR | os.O_CREAT)
@@ -163,10 +163,10 @@ def _clear_up(root: Path, name: str) -> None:
 def unknown(repo: "Repo", home: Home) -> Iterator[Path]:
     """The worktrees of this kind in a repository that no living process holds, and that this home does not know."""
     from ampsm_engine import private_folder
-    from ampsm_engine.git import repository
+    from ampsm_engine.git import repository, worktrees
 
-    for path in sorted((repo.root / repository.WORKTREES).glob(f"{PREFIX}*")):
-        is_ours = repository.is_session_id(path.name.removeprefix(PREFIX)) and not path.is_symlink()
+    for path in sorted((repo.root / repository.WORKTREES).glob(f"{worktrees.SCRATCH}*")):
+        is_ours = worktrees.is_scratch(path.name) and not path.is_symlink()
         if is_ours and not (home.scratch / path.name).exists():
             with contextlib.suppress(OSError):  # held: its process lives
                 os.close(private_folder.hold(path))

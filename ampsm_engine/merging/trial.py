@@ -154,7 +154,7 @@ def last_lines(log: str, most: int = 12) -> tuple[str, ...]:
 
 
 def _drop_old_logs(folder: Path) -> None:
-    logs = sorted(folder.glob(f"{scratch.PREFIX}*.log"), key=lambda path: path.stat().st_mtime)
+    logs = sorted(folder.glob("*.log"), key=lambda path: path.stat().st_mtime)
     for path in logs[:-LOGS_KEPT]:
         path.unlink(missing_ok=True)
 

@@ -184,8 +184,9 @@ class _Ours:
         """The part less what ampsm did; None when nothing is left of it."""
         if part.kind == repository_state.WORKTREE:
             path = Path(part.name)
-            in_the_making = path.parent == self.folder and repository.is_session_id(path.name) and part.before is None
-            return None if part.name in self.worktrees or in_the_making else part
+            in_the_making = repository.is_session_id(path.name) and part.before is None
+            is_ours = path.parent == self.folder and (in_the_making or worktrees.is_scratch(path.name))
+            return None if part.name in self.worktrees or is_ours else part
         if part.kind == repository_state.CONFIGURATION:
             names = (f"local branch.{branch}." for branch in self.branches)
             return None if part.name.startswith(tuple(names)) else part

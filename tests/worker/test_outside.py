@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from ampsm_engine.engine import removal, repair, sessions
-from ampsm_engine.merging import operations
+from ampsm_engine.git import repository
+from ampsm_engine.merging import operations, scratch
 from ampsm_engine.merging.results import Options
 from tests.conftest import git
 from tests.waiting import until
@@ -67,8 +68,10 @@ def test_what_ampsm_does_for_other_sessions_is_not_blamed_on_amp(bench: Bench) -
     operations.merge(bench.engine, merged.id, Options(kind="merge", message="Take one"))
     removal.remove(bench.engine, trashed.id)
     bench.new(None, name="another")
-    bench.flag("go").touch()
-    bench.settled(session)
+    with scratch.scratch_worktree(bench.engine.home, repository.around(bench.repo)) as judging:
+        judging.show("main")
+        bench.flag("go").touch()
+        bench.settled(session)
     assert [text.partition(" was")[0] for text in outside(bench, session)] == ["changed while iteration 1 ran: tag v1"]
 
 
