@@ -6,7 +6,7 @@
     ranges, comments, hunk_actions                       the review
     merges     preflight, conflicts given to amp         removal            to the trash, back, and purged
     doctor     is this machine fit                       repair             do store and repositories agree
-    history_import   the history of the predecessor
+    history_import   the history of the predecessor      check_run          does it all work together, detached
 
 Modules are imported by the command that needs them: `sessions` costs git, `startup` and `runs` do not.
 """

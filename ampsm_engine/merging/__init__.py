@@ -10,7 +10,14 @@
     steps          making the commits; the target, the session's branch, the store; and taking it back
     open_conflict  a conflict that waits in the session's worktree: looked at, resolved, given to amp
     recovery       finishing or rolling back what a killed process left
-    forecast       which sessions would conflict with their base or with each other
+    forecast       which sessions would conflict with their base or with each other, and where
+    radar          the same as a matrix, and an order of merges
+    preparation    what is made of a session before its work is brought anywhere
+    combination    several sessions put onto one base, as objects
+    fault_search   which of several candidates does not go with the others; pure
+    scratch, trial a worktree for scripts, and what they say of a commit
+    landing, train several sessions come into one branch, judged together
+    compatibility  whether all that is ready works together, and who is at fault
     publish        push, pull request, patch
 
 No screen and no command line in here; git itself is moved by `git.integrate` alone.
