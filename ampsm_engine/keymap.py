@@ -58,8 +58,14 @@ _RESOLUTION = ("resolution",)
 _SESSION = ("list", "session")
 _ONE_SESSION = ("session",)
 _REVIEW = ("review",)
-_MOVING = ("list", "session", "review")
 _RADAR = ("radar",)
+_RUNS = ("runs", "run")
+_RUN = ("run",)
+_COMPARE = ("compare",)
+_METRICS = ("metrics",)
+_TABLES = (*_RUNS, *_COMPARE, *_METRICS)
+_PAGES = (*_SESSION, *_TABLES)
+_MOVING = (*_SESSION, "review", *_TABLES)
 
 
 KEYS: dict[str, Key] = {
@@ -85,12 +91,36 @@ KEYS: dict[str, Key] = {
         Key("list.preview", "p", _LIST, "show or hide the preview"),
         Key("list.next-match", "n", ("filtered list",), "to the next session that the filter found"),
         Key("list.match-before", "N", ("filtered list",), "to the one before"),
+        Key("list.runs", "B", _LIST, "batch runs"),
+        Key("list.metrics", "number_sign", (*_LIST, *_RUNS), "the numbers of what ran"),
+        Key("table.open", "enter", _TABLES, "open what the cursor is on"),
+        Key("table.filter", "slash", _TABLES, "filter while typing"),
+        Key("table.mark", "space", (*_RUN, *_COMPARE), "mark, for acting on several"),
+        Key("table.status", "f", _TABLES, "only those in the next state"),
+        Key("table.sort", "o", _TABLES, "sort by the next column"),
+        Key("table.reverse", "O", _TABLES, "the other way round"),
+        Key("table.next-match", "n", _TABLES, "to the next one that the filter found"),
+        Key("table.match-before", "N", _TABLES, "to the one before"),
+        Key("run.compare", "c", _RUN, "compare the variants of its prompt"),
+        Key("run.review", "v", (*_RUN, *_COMPARE), "read what it changed"),
+        Key("run.retry", "r", _RUN, "try it again"),
+        Key("run.stop", "x", _RUNS, "stop the run; what is at work comes to its end"),
+        Key("run.end", "X", _RUNS, "end the run, and what is at work with it"),
+        Key("run.resume", "R", _RUNS, "take up what was stopped or failed"),
+        Key("run.remove", "d", _RUNS, "remove the run; its sessions go to the trash"),
+        Key("compare.diff", "V", _COMPARE, "read the diff between two variants"),
+        Key("compare.merge", "M", _COMPARE, "from the variant to its base, step by step"),
+        Key("compare.adopt", "a", _COMPARE, "keep this one, the others go to the trash"),
+        Key("metrics.measure", "m", _METRICS, "the next figure: tokens, success, time, tools"),
+        Key("metrics.by", "b", _METRICS, "by the next thing: day, mode, repository, session, tool"),
+        Key("metrics.since", "s", _METRICS, "of the next span of time"),
+        Key("metrics.plot", "p", _METRICS, "show or hide the plot"),
         Key("move.down", "j,down", _MOVING, "down"),
         Key("move.up", "k,up", _MOVING, "up"),
         Key("move.first", "g,home", _MOVING, "to the first"),
         Key("move.last", "G,end", _MOVING, "to the last"),
-        Key("move.page-down", "ctrl+d,pagedown", _SESSION, "half a screen down"),
-        Key("move.page-up", "ctrl+u,pageup", _SESSION, "half a screen up"),
+        Key("move.page-down", "ctrl+d,pagedown", _PAGES, "half a screen down"),
+        Key("move.page-up", "ctrl+u,pageup", _PAGES, "half a screen up"),
         Key("session.new", "n", _LIST, "new session"),
         Key("session.new-from", "N", _LIST, "new session with the settings of this one"),
         Key("session.message", "m", _SESSION, "send a follow-up"),

@@ -26,6 +26,24 @@ STATES = {
 }
 """By the word of a state, as `labels.state_word` gives it."""
 
+BATCH_STATES = {
+    "waiting": StateStyle("◌", "warning", "yellow"),
+    "stopping": StateStyle("◍", "warning", "yellow"),
+    "success": StateStyle("✓", "success", "green"),
+    "fail": StateStyle("⊘", "error", "red"),
+    "timeout": StateStyle("◷", "warning", "yellow"),
+    "conflict": StateStyle("≠", "warning", "yellow"),
+    "stopped": StateStyle("■", "foreground 60%", ""),
+    "ended": StateStyle("○", "foreground 60%", ""),
+}
+"""Those of a batch run and its items that no session has; running, queued and error look as in `STATES`.
+
+A run that has ended says nothing of whether its items passed: it is neither green nor red.
+"""
+
+SHOWN = STATES | BATCH_STATES
+"""Every state that is shown anywhere."""
+
 IN_STATUS_BARS = ("running", "queued", "awaiting-input", "error")
 """The states that are worth a place in a status bar."""
 

@@ -31,6 +31,7 @@ from ampsm_tui.driver.output import TerminalOutput
 from ampsm_tui.driver.safe_output import SafeLines
 from ampsm_tui.driver.terminal_driver import is_plain, terminal_driver
 from ampsm_tui.place_keeper import PlaceKeeper
+from ampsm_tui.screen_opener import ScreenOpener
 from ampsm_tui.signals import EXIT_PATIENCE, exit_on_signals
 from ampsm_tui.suspend import suspendable
 from ampsm_tui.widgets import collector
@@ -134,6 +135,7 @@ class AmpsmApp(App[int]):
         self.add_mode("first", self._make_first)
         self.add_mode("list", _make_list)
         self.engine = engine
+        self.opener = ScreenOpener(self)
         self.read_only = read_only
         self.settings = settings or Settings()
         self.clock = clock
@@ -296,10 +298,14 @@ class AmpsmApp(App[int]):
         self.open_session(event.session_id)
 
     def open_session(self, session_id: str) -> None:
-        """Show a session's timeline and transcripts."""
+        """Show what happened in a session, and what amp says in it."""
         from ampsm_tui.screens.session.screen import SessionScreen
 
-        self.push_screen(SessionScreen(session_id).data_bind(AmpsmApp.board))
+        self.open_following(lambda: SessionScreen(session_id))
+
+    def open_following(self, make: Callable[[], "Screen[None]"]) -> None:
+        """Open a screen that follows the board, in the app's own time: only there its board can be bound."""
+        self.call_later(lambda: self.push_screen(make().data_bind(AmpsmApp.board)))
 
     def open_radar(self) -> None:
         """Show which sessions meet, and whether all that is ready works together."""

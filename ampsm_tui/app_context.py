@@ -16,6 +16,22 @@ if TYPE_CHECKING:
     from ampsm_tui.differ.client import Differ
 
 
+class Opener(Protocol):
+    """Opens the screens of batch runs and of numbers."""
+
+    def open_runs(self) -> None:
+        """The list of the batch runs."""
+
+    def open_run(self, batch_id: str) -> None:
+        """The screen of a batch run."""
+
+    def open_variants(self, batch_id: str, variant_of: str) -> None:
+        """The variants of a prompt of a batch run side by side."""
+
+    def open_metrics(self, batch_id: str = "") -> None:
+        """The numbers of a batch run, or of all that ran."""
+
+
 class AppContext(Protocol):
     """The app, as far as it is anybody's business."""
 
@@ -24,6 +40,7 @@ class AppContext(Protocol):
     read_only: bool
     board: "Board | None"
     clock: Callable[[], datetime]
+    opener: "Opener"
     store_changed: "Signal[None]"
     """Published whenever any process has changed the store, also what the board does not have."""
 

@@ -1,8 +1,10 @@
 """The themes of ours. Colours say nothing that a glyph or a word does not say too."""
 
+from collections.abc import Iterable
+
 from textual.theme import Theme
 
-from ampsm_engine.states import STATES
+from ampsm_engine.states import SHOWN, STATES
 
 SYNTAX = {
     "syntax-type": "secondary",
@@ -13,9 +15,9 @@ SYNTAX = {
 """The colours of code, by the theme's own that stand for them where a theme has none."""
 
 
-def state_rules(widget: str) -> str:
+def state_rules(widget: str, words: Iterable[str] = STATES) -> str:
     """The style rules of a widget that has a component class for each state: the same colours wherever one is shown."""
-    return "".join(f"{widget} > .-{word} {{ color: $state-{word}; }}\n" for word in STATES)
+    return "".join(f"{widget} > .-{word} {{ color: $state-{word}; }}\n" for word in words)
 
 
 DARK = Theme(
@@ -77,6 +79,6 @@ LIGHT = Theme(
 def defaults(worn: Theme) -> dict[str, str]:
     """The colours of statuses, and those of code in a theme that has none of its own."""
     known = worn.to_color_system().generate()
-    wanted = SYNTAX | {f"state-{word}": state.colour for word, state in STATES.items()}
+    wanted = SYNTAX | {f"state-{word}": state.colour for word, state in SHOWN.items()}
     parts = {name: colour.partition(" ") for name, colour in wanted.items()}
     return {name: f"{known[colour]}{gap}{share}" for name, (colour, gap, share) in parts.items()}

@@ -19,10 +19,13 @@ if TYPE_CHECKING:
 MOST_FOLDERS = 50
 """Completions of a path; more would only mean that more has to be typed."""
 
+MOST_COPIES = 100
+"""Copies of one prompt in one mode; more is more likely a slip than a wish."""
+
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What is wrong with one field: `repo`, `base`, `name`, `prompt`, `script`, `mode` or `start`."""
+    """What is wrong with one field: `repo`, `base`, `name`, `prompt`, `script`, `mode`, `copies` or `start`."""
 
     field: str
     message: str
@@ -39,7 +42,21 @@ class SessionDraft:
     prompt: str = ""
     script: str = ""
     mode: str = ""
+    """amp's mode; several, joined by commas, make a variant each."""
+    copies: str = ""
+    """How many of each mode, as typed; empty: one."""
     run: bool = True
+
+    @property
+    def modes(self) -> tuple[str, ...]:
+        """The modes, each once; one empty word where the mode is left to amp."""
+        named = dict.fromkeys(part.strip() for part in self.mode.split(",") if part.strip())
+        return tuple(named) or ("",)
+
+    @property
+    def variants(self) -> int:
+        """How many sessions it makes; Refused for copies that are no such number."""
+        return len(self.modes) * copies_of(self.copies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +145,7 @@ def _questions(engine: Engine, draft: SessionDraft) -> Iterator[tuple[str, Calla
         yield "prompt", lambda: _prompt(draft.prompt)
     yield "script", lambda: _no_nul("script", draft.script)
     yield "mode", lambda: _no_nul("mode", draft.mode)
+    yield "copies", lambda: _variants(draft)
     if draft.run:
         yield "start", lambda: program.find(engine.settings, os.environ)
 
@@ -147,6 +165,20 @@ def _prompt(typed: str) -> None:
 def _name(typed: str) -> None:
     if typed and not printable(typed):
         raise Refused("A session's name needs at least one visible character.", "Left empty, it is made of the prompt.")
+
+
+def copies_of(typed: str) -> int:
+    """A number of copies as a person types it, 1 when nothing was typed; Refused for anything but 1 to MOST_COPIES."""
+    text = typed.strip() or "1"
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= MOST_COPIES):
+        message = f"{printable(typed)[:40]} is no number of copies."
+        raise Refused(message, f"Type a number from 1 to {MOST_COPIES}.")
+    return int(text)
+
+
+def _variants(draft: SessionDraft) -> None:
+    if draft.variants > 1 and not draft.run:
+        raise Refused("Variants of a prompt begin at once.", "Start them, or make one session.")
 
 
 def _no_nul(field: str, typed: str) -> None:

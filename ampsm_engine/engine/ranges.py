@@ -1,6 +1,7 @@
 """What of a session can be reviewed (its ranges), and which of its hunks and files are marked as viewed.
 
-A range is a word: `whole`, `looked`, `uncommitted`, `iteration:3`, `points:OLD..NEW` (without NEW: the worktree).
+A range is a word: `whole`, `looked`, `uncommitted`, `iteration:3`, `points:OLD..NEW` (without NEW: the worktree),
+`against:SESSION` (from the branch of another session of the same repository).
 """
 
 import os
@@ -18,6 +19,7 @@ from ampsm_engine.naming import session_name
 from ampsm_engine.review.annotations import LOOKED, WHOLE, Ends, Marks
 
 UNCOMMITTED = "uncommitted"
+AGAINST = "against"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,9 @@ def resolve(engine: Engine, session_id: str, range_: str = WHOLE, *, looked: str
     elif kind == "iteration" and rest.isdecimal():
         first, last = views.ends_of(engine, session, int(rest))
         old, new, label = _commit(place, first), last and _commit(place, last), f"iteration {rest}"
+    elif kind == AGAINST:
+        old, label = _tip_of_other(engine, session, rest)
+        new = _now(place, session)
     elif kind == "points" and ".." in rest:
         first, _, last = rest.partition("..")
         old = _commit(place, first or session.base_commit)
@@ -99,7 +104,7 @@ def resolve(engine: Engine, session_id: str, range_: str = WHOLE, *, looked: str
         label = f"commit {last[:12]}" if last and first == f"{last}^" else f"{first[:12]}..{last[:12]}"
     else:
         message = f"There is no range {range_[:80]!r}."
-        raise NotFound(message, "whole, looked, uncommitted, iteration:N or points:OLD..NEW")
+        raise NotFound(message, "whole, looked, uncommitted, iteration:N, points:OLD..NEW or against:SESSION")
     return Ends(str(place), session.repo_root, old, new, range_, label)
 
 
@@ -107,6 +112,15 @@ def _whole(place: Path, session: Session) -> tuple[str, str | None]:
     base = views.base_now(place, session)
     common = changes.merge_base(place, base, session.branch_name)
     return common or _commit(place, session.base_commit), _now(place, session)
+
+
+def _tip_of_other(engine: Engine, session: Session, reference: str) -> tuple[str, str]:
+    """The commit of another session's branch, and a label that names it; Refused across repositories."""
+    other = engine.store.sessions.get(reference)
+    if other.repo_root != session.repo_root:
+        message = f"{other.name} is in {other.repo_root}, {session.name} in {session.repo_root}."
+        raise Refused(message, "Only sessions of one repository have a diff between them.")
+    return _commit(Path(session.repo_root), other.branch_name), f"against {other.name}"
 
 
 def _viewed_tree(place: Path, session: Session, looked: str | None) -> str:

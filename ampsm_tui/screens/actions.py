@@ -159,20 +159,25 @@ class SessionActions:
     def trash(self) -> None:
         """Into the trash, after one sentence about what that takes away."""
         if sessions := self._selected():
-            run_while_open(self._screen, self._trash(sessions))
+            self.trash_these(sessions, f"Move {names(sessions)} to the trash?", "To the trash")
 
-    async def _trash(self, sessions: Sequence[Session]) -> None:
+    def trash_these(self, sessions: Sequence[Session], title: str, yes: str, note: str = "") -> None:
+        """The same for given sessions, under a title of its own; `note` stands before what that takes away."""
+        run_while_open(self._screen, self._trash(sessions, title, yes, note))
+
+    async def _trash(self, sessions: Sequence[Session], title: str, yes: str, note: str) -> None:
         from ampsm_engine.engine import removal
 
         engine = app_of(self._screen).engine
-        sentences = [await ask(removal.describe_loss, engine, one.id) for one in sessions[:5]]
-        more = len(sessions) - len(sentences)
+        sentences = [note] if note else []
+        sentences += [await ask(removal.describe_loss, engine, one.id) for one in sessions[:5]]
+        more = len(sessions) - len(sessions[:5])
         if more:
             sentences.append(f"{more} more go with {'it' if more == 1 else 'them'}.")
         self._confirm(
-            f"Move {names(sessions)} to the trash?",
+            title,
             "\n".join(sentences).replace("ampsm trash restore", "undo"),
-            "To the trash",
+            yes,
             lambda: self._ask_each(removal.remove, sessions, done="In the trash: {}; u brings it back"),
         )
 

@@ -108,9 +108,13 @@ class FirstRunScreen(AppScreen[None]):
 
     def action_new(self) -> None:
         """Open the form for the first session."""
-        from ampsm_tui.screens.new_session import NewSessionScreen
+        from ampsm_tui.screens.new_session import Made, NewSessionScreen
 
-        self.app.push_screen(NewSessionScreen())
+        def follow(made: Made | None) -> None:
+            if made is not None and made.batch_id:
+                app_of(self).opener.open_run(made.batch_id)
+
+        self.app.push_screen(NewSessionScreen(), follow)
 
     def action_away(self) -> None:
         """The list, empty as it is."""

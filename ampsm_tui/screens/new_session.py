@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from textual import on
 from textual.app import ComposeResult
@@ -49,6 +49,7 @@ class Beginning:
     script: str | None = None
     """None: the last one used in the repository."""
     mode: str = ""
+    copies: str = ""
     prompt: str = ""
     like: str = ""
     """The id of the session whose settings these are."""
@@ -58,6 +59,13 @@ class Beginning:
         """The same repository, base, script and mode."""
         script, mode = session.script_command or "", session.model_override or ""
         return cls(session.repo_root, session.base_branch, script, mode, like=session.id)
+
+
+class Made(NamedTuple):
+    """What a form has made: a session, or a run of variants. Ids; one of them is empty."""
+
+    session_id: str = ""
+    batch_id: str = ""
 
 
 class Field(Horizontal):
@@ -99,8 +107,8 @@ class Field(Horizontal):
         self.touched = True
 
 
-class NewSessionScreen(AppScreen[str | None]):
-    """The form; answers the id of the session that was made."""
+class NewSessionScreen(AppScreen[Made | None]):
+    """The form; answers what was made, None when nothing was."""
 
     CSS_PATH = ["dialog.tcss", "new_session.tcss"]  # noqa: RUF012 - as Textual declares it
     AUTO_FOCUS = "#prompt"
@@ -113,6 +121,7 @@ class NewSessionScreen(AppScreen[str | None]):
         "A session is a task for amp on a branch of its own, in a folder of its own.",
         "Your checkout is not touched; what amp changes is committed on the session's branch.",
         "Name, base, script and mode may stay as they are: what is shown pale is taken.",
+        "Several copies, or several modes with commas between them, make variants of one prompt to compare.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("new.start", "make(True)", "Start", priority=True),
@@ -129,6 +138,7 @@ class NewSessionScreen(AppScreen[str | None]):
         self._offered.pop("like")
         self._making = False
         self._unwanted = False
+        self._begins_run = False
         self._looked = asyncio.Event()
 
     def compose(self) -> ComposeResult:
@@ -144,12 +154,13 @@ class NewSessionScreen(AppScreen[str | None]):
             yield Field("prompt", "Prompt", prompt)
             yield Field("name", "Name", _line("name", begin["name"], "made of the prompt"))
             yield Field("script", "Script", _line("script", begin["script"], "checks each iteration: make test"))
-            yield Field("mode", "Mode", _line("mode", begin["mode"], "amp's own default"))
+            yield Field("mode", "Mode", _line("mode", begin["mode"], "amp's own default; several: medium,high"))
+            yield Field("copies", "Copies", _line("copies", begin["copies"], "1"))
             with Horizontal(classes="buttons"):
                 yield Button("Start", id="start", variant="primary", compact=True)
                 yield Button("Start later", id="later", compact=True)
                 yield Button("Cancel", id="cancel", compact=True)
-            yield Static("", id="state")
+        yield Static("", id="state")
         yield KeyBar()
 
     @cached_property
@@ -183,7 +194,7 @@ class NewSessionScreen(AppScreen[str | None]):
         self._recent = tuple(roots)
         self.query_one("#repo", Choice).offer(self._recent)
         if mode := app_of(self).settings.text("amp.mode"):
-            self.query_one("#mode", Input).placeholder = one_line(f"{mode}, of the settings", 60)
+            self.query_one("#mode", Input).placeholder = one_line(f"{mode}, of the settings; several: medium,high", 60)
         self._suggest_name(self.draft.prompt)
         run_while_open(self, self._look_around(), group="look", exclusive=True)
 
@@ -259,6 +270,7 @@ class NewSessionScreen(AppScreen[str | None]):
             prompt=self.query_one("#prompt", TextArea).text,
             script=self.query_one("#script", Input).value.strip(),
             mode=self.query_one("#mode", Input).value.strip(),
+            copies=self.query_one("#copies", Input).value.strip(),
         )
 
     def _check_soon(self, *typed: str) -> None:
@@ -287,7 +299,15 @@ class NewSessionScreen(AppScreen[str | None]):
             one = by_field.get(field.field)
             field.query_one(TroubleText).show(one.message if one else "", one.hint if one else "")
         start = by_field.get("start")
-        self._show_state(f"✗ {start.message}\n{start.hint}" if start else "")
+        self._show_state(f"✗ {start.message}\n{start.hint}" if start else self._many())
+
+    def _many(self) -> str:
+        """How many sessions the form makes, where that is more than one; empty while that cannot be told."""
+        try:
+            many = self.draft.variants
+        except AmpsmError:
+            return ""
+        return f"{many} variants of one prompt, in a run of their own." if many > 1 else ""
 
     def _show_state(self, text: str) -> None:
         state = self.query_one("#state", Static)
@@ -319,16 +339,25 @@ class NewSessionScreen(AppScreen[str | None]):
             if troubles:
                 self._go_to(troubles[0].field)
                 return
-            self._show_state("Making its branch and its folder. Esc takes it back.")
-            session = await run_to_end(_make_session(app_of(self).engine, draft, lambda: self._unwanted))
+            made = await self._made_of(draft)
         except AmpsmError as refusal:
             self._show_state(f"✗ {refusal.message}\n{refusal.hint}")
         else:
-            if session is not None:
+            if made is not None:
                 self._unsent.drop()
-            self.dismiss(session.id if session else None)
+            self.dismiss(made)
         finally:
             self._making = False
+
+    async def _made_of(self, draft: SessionDraft) -> Made | None:
+        """What a draft that was checked makes; None when that was taken back."""
+        self._begins_run = draft.variants > 1
+        if self._begins_run:
+            self._show_state(f"Beginning {draft.variants} variants.")
+            return Made(batch_id=await run_to_end(_begin_variants(app_of(self).engine, draft)))
+        self._show_state("Making its branch and its folder. Esc takes it back.")
+        session = await run_to_end(_make_session(app_of(self).engine, draft, lambda: self._unwanted))
+        return Made(session.id) if session is not None else None
 
     def _go_to(self, field: str) -> None:
         target = "#start" if field == "start" else f"#{field} Input" if field in {"repo", "base"} else f"#{field}"
@@ -336,7 +365,9 @@ class NewSessionScreen(AppScreen[str | None]):
 
     def action_cancel(self) -> None:
         """Leave; what is being made is taken back when it is there."""
-        if self._making:
+        if self._making and self._begins_run:
+            self._show_state("They are begun already; their screen, which comes next, can stop them.")
+        elif self._making:
             self._unwanted = True
             self._show_state("Taking it back.")
         else:
@@ -347,7 +378,7 @@ class NewSessionScreen(AppScreen[str | None]):
         offered = self._offered
         for name in ("repo", "base"):
             self.query_one(f"#{name}", Choice).value = offered[name]
-        for name in ("name", "script", "mode"):
+        for name in ("name", "script", "mode", "copies"):
             self.query_one(f"#{name}", Input).value = offered[name]
         prompt = self.query_one("#prompt", TextArea)
         prompt.replace(offered["prompt"], (0, 0), prompt.document.end)
@@ -373,6 +404,14 @@ class NewSessionScreen(AppScreen[str | None]):
                 may_be_empty=False,
             )
         )
+
+
+async def _begin_variants(engine: "Engine", draft: SessionDraft) -> str:
+    """Begin a run of the variants that a draft asks for; the id of the run."""
+    from ampsm_engine.batch import fan_out
+
+    batch = await ask(fan_out.begin_variants, engine, draft)
+    return batch.id
 
 
 async def _make_session(engine: "Engine", draft: SessionDraft, unwanted: Callable[[], bool]) -> Session | None:

@@ -90,6 +90,8 @@ class SessionsScreen(SessionActionsScreen):
         bind("list.here", "here"),
         bind("list.preview", "preview"),
         bind("list.radar", "radar"),
+        bind("list.runs", "runs"),
+        bind("list.metrics", "metrics"),
     ]
 
     board: var[Board | None] = var(None, init=False)
@@ -198,11 +200,13 @@ class SessionsScreen(SessionActionsScreen):
             self._open_form(session)
 
     def _open_form(self, like: Session | None) -> None:
-        from ampsm_tui.screens.new_session import Beginning, NewSessionScreen
+        from ampsm_tui.screens.new_session import Beginning, Made, NewSessionScreen
 
-        def follow(session_id: str | None) -> None:
-            if session_id is not None:
-                self.table.expect(session_id)
+        def follow(made: Made | None) -> None:
+            if made is not None and made.batch_id:
+                app_of(self).opener.open_run(made.batch_id)
+            elif made is not None:
+                self.table.expect(made.session_id)
 
         self.app.push_screen(NewSessionScreen(Beginning.of(like) if like else None), follow)
 
@@ -247,6 +251,14 @@ class SessionsScreen(SessionActionsScreen):
     def action_preview(self) -> None:
         """Show or hide the preview."""
         self.toggle_class("-without-preview")
+
+    def action_runs(self) -> None:
+        """The batch runs."""
+        app_of(self).opener.open_runs()
+
+    def action_metrics(self) -> None:
+        """The numbers of all that ran."""
+        app_of(self).opener.open_metrics()
 
     def action_next_needing(self) -> None:
         """To the next session that waits for a person."""

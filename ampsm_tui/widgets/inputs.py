@@ -97,10 +97,8 @@ class FilterBox(PassingLine):
     class TypingEnded(Message):
         """Typing is over; the list has the keys again."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            placeholder="filter by name, repository, branch, state, prompt", compact=True, select_on_focus=False
-        )
+    def __init__(self, by: str = "name, repository, branch, state, prompt") -> None:
+        super().__init__(placeholder=f"filter by {by}", compact=True, select_on_focus=False)
 
     def action_leave(self) -> None:
         """Drop the filter and close the box."""

@@ -9,13 +9,11 @@ from ampsm_engine.model import BoardRow, ScriptResult
 from ampsm_engine.states import STATES
 from ampsm_tui.clean import one_line
 from ampsm_tui.widgets.line_widgets import Piece
+from ampsm_tui.widgets.record_columns import GAP
 
 if TYPE_CHECKING:
     from ampsm_engine.engine.diff_stat import ChangeCounts
     from ampsm_tui.widgets.forecast import ConflictForecast
-
-GAP = 2
-"""Cells between two columns."""
 
 
 class Subject(NamedTuple):

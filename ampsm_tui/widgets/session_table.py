@@ -5,13 +5,13 @@ It is given the board and the counts, and keeps only what a person does with it:
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import var
 from textual.scroll_view import ScrollView
@@ -22,13 +22,15 @@ from ampsm_engine.model import Board, BoardRow, Session
 from ampsm_engine.states import STATES
 from ampsm_tui.app_context import app_of
 from ampsm_tui.bindings import bind, shown_key
-from ampsm_tui.clean import cells, cut, fit
+from ampsm_tui.clean import cells, fit
 from ampsm_tui.theme import state_rules
 from ampsm_tui.widgets import session_columns
 from ampsm_tui.widgets.forecast import ForecastWidget
-from ampsm_tui.widgets.line_widgets import BlendedStyles, Piece
+from ampsm_tui.widgets.line_widgets import BlendedStyles
+from ampsm_tui.widgets.record_columns import GAP
 from ampsm_tui.widgets.session_columns import Column, Subject
 from ampsm_tui.widgets.session_order import Arrangement, Heading, SessionLines, arranged, needs_me, nothing_of
+from ampsm_tui.widgets.table_lines import GUTTER, Cells, ListViewport, RowState, paint_row
 
 if TYPE_CHECKING:
     from ampsm_engine.engine.diff_stat import ChangeCounts
@@ -37,25 +39,11 @@ if TYPE_CHECKING:
 FAR = 1_000_000
 """More sessions than anybody has."""
 
-GUTTER = 2
-"""Cells before the first column: the cursor and the mark."""
-
-Cells = tuple[tuple[Piece, ...], ...]
-
 STYLES = frozenset({
     "-titles", "-heading", "-cursor", "-quiet", "-name", "-needs-me", "-pointer", "-marked", "-added", "-deleted",
     *(f"-{word}" for word in STATES),
 })  # fmt: skip
 """The component classes that a painter asks for."""
-
-
-class RowState(NamedTuple):
-    """How a row stands in the list at this moment."""
-
-    width: int
-    is_cursor: bool = False
-    is_marked: bool = False
-    has_focus: bool = False
 
 
 class RowPainter:
@@ -102,7 +90,7 @@ class RowPainter:
     def titles(self, width: int) -> Strip:
         """The titles of the columns."""
         parts = [fit(column.title, room, right=column.right) for column, room in self.columns]
-        text = " " * GUTTER + (" " * session_columns.GAP).join(parts)
+        text = " " * GUTTER + (" " * GAP).join(parts)
         return Strip([Segment(fit(text, width), self.style("-titles"))], width)
 
     def heading(self, heading: Heading, width: int) -> Strip:
@@ -122,78 +110,15 @@ class RowPainter:
         painted = self._painted.get(row.session.id)
         if painted is not None and painted[:2] == (look, values):
             return painted[2]
-        strip = self._strip(row, values, look)
+        name = "needs-me" if needs_me(row) else "name"
+        strip = paint_row(self.columns, values, look, self.style, name)
         self._painted[row.session.id] = (look, values, strip)
         return strip
-
-    def _strip(self, row: BoardRow, values: Cells, look: RowState) -> Strip:
-        ground = "-cursor" if look.is_cursor else ""
-        pointer = ("▌" if look.has_focus else "│") if look.is_cursor else " "
-        segments = [
-            Segment(pointer, self.style(ground, "-pointer")),
-            Segment("*" if look.is_marked else " ", self.style(ground, "-marked")),
-        ]
-        for at, ((column, room), pieces) in enumerate(zip(self.columns, values, strict=True)):
-            if at:
-                segments.append(Segment(" " * session_columns.GAP, self.style(ground)))
-            segments += self._cell(pieces, room, ground, needs=needs_me(row), right=column.right)
-        return Strip(segments).adjust_cell_length(look.width, self.style(ground)).simplify()
-
-    def _cell(self, pieces: tuple[Piece, ...], room: int, ground: str, *, needs: bool, right: bool) -> list[Segment]:
-        segments = []
-        left = room
-        for piece in pieces:
-            text = cut(piece.text, left)
-            left -= cells(text)
-            word = "needs-me" if needs and piece.style == "name" else piece.style
-            segments.append(Segment(text, self.style(ground, f"-{word}" if word else "")))
-        gap = Segment(" " * left, self.style(ground))
-        return [gap, *segments] if right else [*segments, gap]
 
     def _values(self, row: BoardRow) -> Cells:
         session_id = row.session.id
         subject = Subject(row, self.counts.get(session_id), self.clock(), self.forecasts().get(session_id))
         return tuple(column.value(subject) for column, _ in self.columns)
-
-
-class ListViewport:
-    """Which lines of a list are on screen: all from `top` on that fit below its titles."""
-
-    def __init__(self, widget: ScrollView) -> None:
-        self.titles = 0
-        """Lines above the list that stay where they are."""
-        self._widget = widget
-
-    @property
-    def top(self) -> int:
-        """The first line of the list that is on screen."""
-        return round(self._widget.scroll_offset.y)
-
-    @property
-    def height(self) -> int:
-        """How many lines of the list fit."""
-        return max(0, self._widget.size.height - self.titles)
-
-    def indexes(self, lines: int) -> range:
-        """The lines on screen, of so many."""
-        return range(self.top, min(lines, self.top + self.height))
-
-    def index_at(self, y: int) -> int:
-        """The line of the list at a line of the widget."""
-        return y - self.titles + self.top
-
-    def refresh(self, index: int) -> None:
-        """Repaint one line of the list, if it is on screen."""
-        y = index - self.top + self.titles
-        if self.titles <= y < self._widget.size.height:
-            self._widget.refresh(Region(0, y, self._widget.size.width, 1))
-
-    def scroll_to(self, index: int, first: int) -> None:
-        """Scroll no further than needed to show a line; from above, `first` is to be seen with it."""
-        if first < self.top:
-            self._widget.scroll_to(y=first, animate=False, immediate=True)
-        elif index >= self.top + self.height:
-            self._widget.scroll_to(y=index - self.height + 1, animate=False, immediate=True)
 
 
 class SessionTable(ScrollView, ForecastWidget, can_focus=True):

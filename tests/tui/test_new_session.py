@@ -10,8 +10,10 @@ from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.model import Board
 from ampsm_tui import ask
 from ampsm_tui.screens import new_session
+from ampsm_tui.screens.batch.screen import RunScreen
 from ampsm_tui.screens.new_session import NewSessionScreen
 from ampsm_tui.widgets.choice import Choice
+from tests.tui.batches import a_run, a_view
 from tests.tui.builders import a_board, a_session
 from tests.tui.conftest import Camera
 from tests.tui.desk import Desk
@@ -74,7 +76,7 @@ async def test_a_prompt_is_enough(form: Desk) -> None:
 
 async def test_made_now_and_started_later(form: Desk) -> None:
     async with form.open(board()):
-        await form.press("n", "tab", "tab", "tab", "tab", "tab", "enter")
+        await form.press("n", "tab", "tab", "tab", "tab", "tab", "tab", "enter")
         (draft,) = [args[1] for name, args, _ in form.verbs if name == "check"][-1:]
         assert not draft.run
         form.asked("new", prompt=None, run=False)
@@ -121,6 +123,47 @@ async def test_new_from_this_one_has_its_settings(form: Desk) -> None:
             "npm test",
             "rush",
         )
+
+
+async def test_several_modes_and_copies_begin_a_run_of_variants(form: Desk, snapshot_svg: Camera) -> None:
+    form.answers |= {
+        "begin_variants": lambda *_: a_run("Cache the search"),
+        "run_view": lambda *_: a_view(a_run("Cache the search"), ()),
+    }
+    async with form.open(board()):
+        await form.press("n")
+        await form.type("Cache the search")
+        await form.press("tab", "tab", "tab")
+        await form.type("medium, high")
+        await form.press("tab", "2")
+        await snapshot_svg.tour(form)
+        await form.press("ctrl+g")
+        (draft,) = [args[1] for name, args, _ in form.verbs if name == "begin_variants"]
+        assert (draft.modes, draft.copies, draft.variants) == (("medium", "high"), "2", 4)
+        form.asked_not("new")
+        assert isinstance(form.app.screen, RunScreen)
+        await form.press("escape", "n")
+        form.sees_not("medium, high")
+
+
+async def test_a_refused_run_keeps_what_was_typed(form: Desk) -> None:
+    form.answers["begin_variants"] = Refused("The amp program was not found.", "npm install -g @ampcode/cli")
+    async with form.open(board()):
+        await form.press("n", "h", "i", "tab", "tab", "tab", "tab", "3", "ctrl+g")
+        form.sees("The amp program was not found.", "npm install", "hi")
+        assert form.app.screen.draft.copies == "3"
+
+
+@pytest.mark.parametrize(
+    ("typed", "many"), [("", 1), (" 3 ", 3), ("100", 100), ("0", 0), ("-1", 0), ("x", 0), ("101", 0), ("²", 0)]
+)
+def test_copies_are_a_small_number_or_refused(typed: str, many: int) -> None:
+    draft = SessionDraft("/home/ada/shop", mode="high,,high, low", copies=typed)
+    if many:
+        assert draft.variants == 2 * many
+    else:
+        with pytest.raises(Refused, match="no number of copies"):
+            _ = draft.variants
 
 
 async def test_recent_repositories_and_branches_are_chosen_from_a_list(form: Desk, snapshot_svg: Camera) -> None:

@@ -1,0 +1,178 @@
+"""The screen of one run: how far it is, and its items, live. What is done to it is in `actions`."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.content import Content
+from textual.reactive import var
+from textual.widgets import Static
+
+from ampsm_engine.errors import AmpsmError, Refused
+from ampsm_engine.model import Batch, BatchItem, BatchState, Board, BoardRow
+from ampsm_engine.states import SHOWN
+from ampsm_tui.app_context import app_of
+from ampsm_tui.ask import ask_until_answered, ignore, show_error
+from ampsm_tui.bindings import bind
+from ampsm_tui.clean import one_line
+from ampsm_tui.screens.batch.actions import RunActions, RunActionsScreen
+from ampsm_tui.screens.live_answer import LiveAnswer
+from ampsm_tui.widgets import run_columns
+from ampsm_tui.widgets.key_bar import KeyBar
+from ampsm_tui.widgets.record_table import RecordTable
+from ampsm_tui.widgets.run_head import RunHead
+from ampsm_tui.widgets.stale_notice import StaleNotice
+
+if TYPE_CHECKING:
+    from ampsm_engine.batch.overview import ItemLine, RunView
+
+
+class RunScreen(RunActionsScreen):
+    """The items of a run below how far it is."""
+
+    CSS_PATH = "run.tcss"
+    TITLE = "batch run"
+    PURPOSE = (
+        "The items of a run, each a session of its own; Enter opens it.",
+        "The time that is left is told once some items have ended, by how long they took.",
+        "c puts the variants of one prompt side by side.",
+    )
+    FILTER_BY = "name, repository, mode, state, prompt"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        bind("run.compare", "compare", "Compare"),
+        bind("run.retry", "retry", "Try again"),
+        bind("run.review", "review"),
+    ]
+
+    board: var[Board | None] = var(None, init=False)
+
+    def __init__(self, batch_id: str) -> None:
+        super().__init__()
+        self.batch_id = batch_id
+        self._view: RunView | None = None
+        self._rows: dict[str, BoardRow] = {}
+        self._left_out: frozenset[str] = frozenset()
+        self.table: RecordTable[ItemLine] = RecordTable(run_columns.items_kind(self._row))
+        self._head = RunHead()
+        self._detail = Static("", id="detail", markup=False)
+        self._live = LiveAnswer(self, self._ask, self._show, self._leave)
+        self.actions = RunActions(self, self._selected, self._live.renew)
+
+    def compose(self) -> ComposeResult:
+        """Head, table, keys."""
+        yield self._head
+        yield StaleNotice()
+        yield self.table
+        yield self._detail
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Ask for the run, and for what becomes of it."""
+        self.table.focus()
+        self._take_rows()
+        self._live.start()
+
+    def watch_board(self) -> None:
+        """What amp does now is seen at once; the rest is asked for."""
+        if self.is_mounted:
+            self._take_rows()
+            self.table.refresh_changed()
+            self._live.renew()
+
+    def on_screen_resume(self) -> None:
+        """Show what changed while something else was in front."""
+        self._live.renew()
+
+    def _take_rows(self) -> None:
+        self._rows = {row.session.id: row for row in self.board.rows} if self.board else {}
+
+    def _row(self, session_id: str | None) -> BoardRow | None:
+        return self._rows.get(session_id or "")
+
+    async def _ask(self) -> "RunView":
+        from ampsm_engine.batch import overview
+
+        return await ask_until_answered(overview.run_view, ignore, app_of(self).engine, self.batch_id)
+
+    def _show(self, view: "RunView") -> bool:
+        self._view = view
+        left_out = run_columns.dull_columns(view.items)
+        if left_out != self._left_out:
+            self._left_out = left_out
+            self.table.set_kind(run_columns.items_kind(self._row, left_out))
+        self.table.show(view.items)
+        self.table.refresh_changed()
+        self.show_arrangement()
+        return view.batch.state in (BatchState.RUNNING, BatchState.STOPPING)
+
+    def _leave(self, reason: AmpsmError) -> None:
+        """It is gone, or cannot be told of."""
+        show_error(self, reason)
+        self.dismiss(None)
+
+    def show_arrangement(self) -> None:
+        """How the run stands, and what its table was narrowed to."""
+        if self._view is not None:
+            self._head.show(self._view, app_of(self).clock(), self.chosen())
+            self._show_detail()
+
+    def on_record_table_highlighted(self) -> None:
+        """Say all about the item under the cursor that its line has no room for."""
+        self._show_detail()
+
+    def _show_detail(self) -> None:
+        line = self.table.current
+        text = ""
+        if line is not None:
+            item = line.item
+            said = run_columns.doing(item, self._row(item.session_id), app_of(self).clock())
+            text = f"{SHOWN[item.state].glyph} {said or one_line(item.prompt, 500)}"
+        self._detail.update(Content(text))
+        self._detail.display = bool(text)
+
+    def _selected(self) -> Batch | None:
+        return self._view.batch if self._view is not None else None
+
+    def _item(self) -> BatchItem | None:
+        line = self.table.current
+        if line is None:
+            app_of(self).show_toast("There is no item under the cursor")
+        return line.item if line is not None else None
+
+    def _session_of(self, item: BatchItem) -> BoardRow | None:
+        """The board's row of an item's session; a toast where it has none."""
+        row = self._row(item.session_id)
+        if row is None:
+            reason = "has not begun" if item.session_id is None else "has no session any more: it is in the trash"
+            app_of(self).show_toast(f"{item.name} {reason}")
+        return row
+
+    def on_record_table_record_chosen(self, event: RecordTable.RecordChosen) -> None:
+        """Open the session of an item."""
+        event.stop()
+        if (item := self._item()) is not None and (row := self._session_of(item)) is not None:
+            app_of(self).open_session(row.session.id)
+
+    def action_review(self) -> None:
+        """Read what an item changed."""
+        if (item := self._item()) is not None and (row := self._session_of(item)) is not None:
+            app_of(self).open_review(row.session)
+
+    def action_compare(self) -> None:
+        """The variants of the prompt of the item under the cursor, side by side."""
+        item = self._item()
+        if item is None:
+            return
+        if item.variant_of is None:
+            reason = Refused(f"{item.name} is the only answer to its prompt.", 'ampsm new "PROMPT" --copies 3')
+            show_error(self, reason)
+        else:
+            app_of(self).opener.open_variants(self.batch_id, item.variant_of)
+
+    def action_retry(self) -> None:
+        """Try the selected items again."""
+        self.actions.retry([line.item for line in self.table.selected()])
+
+    def action_metrics(self) -> None:
+        """The numbers of this run."""
+        app_of(self).opener.open_metrics(self.batch_id)

@@ -1,0 +1,205 @@
+"""Numbers: what ran, as a plot with its table beside it, by day, mode, repository, session, run or tool."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container
+from textual.reactive import var
+
+from ampsm_engine import labels
+from ampsm_engine.metrics import columns
+from ampsm_engine.metrics.plots import Plot, plots
+from ampsm_engine.metrics.summary import Grouping, Selection, Summary
+from ampsm_engine.model import Board
+from ampsm_engine.plain_text import plural
+from ampsm_tui.app_context import app_of
+from ampsm_tui.ask import ask_until_answered, ignore
+from ampsm_tui.bindings import bind
+from ampsm_tui.clean import cells, one_line
+from ampsm_tui.screens.live_answer import LONG_PAUSE, LiveAnswer
+from ampsm_tui.screens.table import TableScreen
+from ampsm_tui.widgets import figure_columns
+from ampsm_tui.widgets.key_bar import KeyBar
+from ampsm_tui.widgets.line_widgets import Piece
+from ampsm_tui.widgets.plot_view import PlotView
+from ampsm_tui.widgets.record_columns import RecordArrangement
+from ampsm_tui.widgets.record_table import RecordTable
+from ampsm_tui.widgets.run_head import RunText
+from ampsm_tui.widgets.stale_notice import StaleNotice
+
+if TYPE_CHECKING:
+    from ampsm_engine.metrics.figures import Figures
+
+
+class Span(NamedTuple):
+    """A span of time until now, and what it is called."""
+
+    words: str
+    length: timedelta | None
+
+
+SPANS = (
+    Span("all time", None),
+    Span("last 24 hours", timedelta(days=1)),
+    Span("last 7 days", timedelta(days=7)),
+    Span("last 30 days", timedelta(days=30)),
+)
+
+BY: tuple[Grouping, ...] = ("day", "mode", "repo", "session", "batch", "tool")
+"""What figures are grouped by, in their turn."""
+
+
+class MetricsScreen(TableScreen):
+    """A plot, its table, and the sums of all above them. With a batch only its sessions count."""
+
+    CSS_PATH = "metrics.tcss"
+    TITLE = "numbers"
+    PURPOSE = (
+        "What ran, in numbers: m takes the next figure, b groups by something else, s takes another span of time.",
+        "What is not known says so: tokens that amp did not tell, a cost that amp was not asked for.",
+    )
+    FILTER_BY = "name"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        bind("metrics.measure", "measure", "Figure"),
+        bind("metrics.by", "by", "By"),
+        bind("metrics.since", "since", "Since"),
+        bind("metrics.plot", "plot"),
+    ]
+
+    board: var[Board | None] = var(None, init=False)
+
+    def __init__(self, batch_id: str = "") -> None:
+        super().__init__()
+        self._batch_id = batch_id
+        self._span = SPANS[0]
+        self._by: Grouping = "session" if batch_id else "day"
+        self._measure = "tokens"
+        self._summary: Summary | None = None
+        self._shown_by = ""
+        self.table: RecordTable[Any] = RecordTable(figure_columns.figures_kind(self._by), marks=False)
+        self.table.opens = False
+        self._plot = PlotView()
+        self._head, self._sums = RunText(), RunText()
+        self._live = LiveAnswer(self, self._ask, self._show, pause=LONG_PAUSE)
+
+    def compose(self) -> ComposeResult:
+        """What is shown, the sums, plot and table, keys."""
+        yield self._head
+        yield self._sums
+        yield StaleNotice()
+        with Container(id="figures"):
+            yield self._plot
+            yield self.table
+        yield KeyBar()
+
+    def on_mount(self) -> None:
+        """Ask for the figures, and for what becomes of them."""
+        self.table.focus()
+        self.show_arrangement()
+        self._live.start()
+
+    def watch_board(self) -> None:
+        """Something has changed: perhaps a figure has."""
+        self._live.renew()
+
+    def on_screen_resume(self) -> None:
+        """Show what changed while something else was in front."""
+        self._live.renew()
+
+    def on_resize(self) -> None:
+        """Other room, other words."""
+        self.call_after_refresh(self.show_arrangement)
+
+    async def _ask(self) -> Summary:
+        from ampsm_engine.metrics import view
+
+        since = None if self._span.length is None else app_of(self).clock() - self._span.length
+        wanted = Selection(since=since, batch=self._batch_id or None)
+        return await ask_until_answered(view.metrics_view, ignore, app_of(self).engine, self._by, wanted)
+
+    def _show(self, summary: Summary) -> bool:
+        if summary.by != self._by:
+            return False  # another one is asked for already
+        self._summary = summary
+        is_tool = summary.by == "tool"
+        if summary.by != self._shown_by:
+            self._shown_by = summary.by
+            self.table.opens = summary.by in {"session", "batch"}
+            self.refresh_bindings()
+            self.table.arrangement = RecordArrangement()
+            self.table.set_kind(figure_columns.tools_kind() if is_tool else figure_columns.figures_kind(summary.by))
+        self.table.show(summary.tools if is_tool else summary.rows)
+        self.show_arrangement()
+        return False
+
+    def _plots(self) -> tuple[Plot, ...]:
+        return plots(self._summary) if self._summary is not None else ()
+
+    def show_arrangement(self) -> None:
+        """The plot of the figure, what it is grouped by, and the sums."""
+        drawn = self._plots()
+        plot = next((one for one in drawn if one.key == self._measure), drawn[0] if drawn else None)
+        self._plot.show(plot, "Nothing to draw" if self._summary is not None else "")
+        title = plot.title if plot is not None else f"Numbers by {columns.GROUPING_NAMES[self._by]}"
+        where = self._span.words + (", this run" if self._batch_id else "")
+        self._head.set_pieces([Piece(title, "name"), Piece(f"  {where}", "quiet")], self.chosen())
+        if self._summary is not None:
+            self._sums.set_pieces([Piece(_sums(self._summary.total, self.size.width - 2), "quiet")])
+
+    def action_measure(self) -> None:
+        """Draw the next figure that there is anything of."""
+        keys = [one.key for one in self._plots()]
+        if keys:
+            at = keys.index(self._measure) if self._measure in keys else -1
+            self._measure = keys[(at + 1) % len(keys)]
+            self.show_arrangement()
+
+    def action_by(self) -> None:
+        """Group by the next thing."""
+        self._by = BY[(BY.index(self._by) + 1) % len(BY)]
+        self._live.renew()
+
+    def action_since(self) -> None:
+        """Take the next span of time."""
+        self._span = SPANS[(SPANS.index(self._span) + 1) % len(SPANS)]
+        self._live.renew()
+
+    def action_plot(self) -> None:
+        """Show or hide the plot."""
+        self.toggle_class("-without-plot")
+
+    def on_record_table_record_chosen(self, event: RecordTable.RecordChosen) -> None:
+        """Open the session or the run of a line."""
+        event.stop()
+        if self._shown_by == "session" and self._is_on_board(event.key):
+            app_of(self).open_session(event.key)
+        elif self._shown_by == "batch" and event.key:
+            app_of(self).opener.open_run(event.key)
+
+    def _is_on_board(self, session_id: str) -> bool:
+        if self.board is not None and any(row.session.id == session_id for row in self.board.rows):
+            return True
+        app_of(self).show_toast("That session is not in the list any more")
+        return False
+
+
+def _sums(total: "Figures", width: int) -> str:
+    """The sums of everything, as many as there is room for, the most telling first."""
+    parts = [
+        plural(total.iterations, "iteration"),
+        f"{columns.rate(total.success_rate)} success",
+        f"{columns.count(total.token_usage, partly=bool(total.uncounted))} tokens",
+        f"cost {columns.cost(total.cost_micros, partly=bool(total.unpriced))}",
+        labels.duration(total.duration_ms) if total.duration_ms is not None else "",
+        plural(total.sessions, "session"),
+        plural(total.tools, "tool call"),
+    ]
+    text = ""
+    for part in filter(None, map(one_line, parts)):
+        longer = f"{text}  {part}" if text else part
+        if cells(longer) > width:
+            break
+        text = longer
+    return text

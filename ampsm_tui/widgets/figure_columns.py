@@ -1,0 +1,91 @@
+"""The columns of tables of figures, made of the engine's own list: how each reads and is sorted by. Pure."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from ampsm_engine.metrics import columns
+from ampsm_tui.clean import one_line
+from ampsm_tui.widgets.line_widgets import Piece
+from ampsm_tui.widgets.record_columns import RecordColumn, RecordKind
+
+if TYPE_CHECKING:
+    from ampsm_engine.metrics.columns import FigureColumn
+    from ampsm_engine.metrics.figures import ToolFigures
+    from ampsm_engine.metrics.summary import FiguresRow, Grouping
+
+WIDTHS = {"lines": 12, "cost": 8}
+"""Cells of a column that needs others than its title and a count."""
+
+_ORDERS: dict[str, Callable[[Any], Any]] = {
+    "iterations": lambda one: one.iterations,
+    "successRate": lambda one: one.success_rate,
+    "tokenUsage": lambda one: one.token_usage,
+    "inputTokens": lambda one: one.input_tokens,
+    "outputTokens": lambda one: one.output_tokens,
+    "cacheCreationTokens": lambda one: one.cache_creation_tokens,
+    "cacheReadTokens": lambda one: one.cache_read_tokens,
+    "cost": lambda one: one.cost_micros,
+    "durationMs": lambda one: one.duration_ms,
+    "turns": lambda one: one.turns,
+    "tools": lambda one: one.tools,
+    "toolErrors": lambda one: one.tool_errors,
+    "changedFiles": lambda one: one.changed_files,
+    "lines": lambda one: None if one.lines_added is None else one.lines_added + (one.lines_deleted or 0),
+    "scripts": lambda one: one.scripts,
+    "iterationsToGreen": lambda one: one.iterations_to_green,
+    "calls": lambda one: one.calls,
+    "errors": lambda one: one.errors,
+    "errorRate": lambda one: one.error_rate,
+    "unfinished": lambda one: one.unfinished,
+    "meanMs": lambda one: one.mean_ms,
+}
+"""What a figure is sorted by, by the key of its column."""
+
+
+def figures_kind(by: "Grouping") -> "RecordKind[FiguresRow]":
+    """The table of groups of iterations."""
+
+    def label(row: "FiguresRow") -> str:
+        return one_line(row.label, 200)
+
+    def of(figure: "FigureColumn") -> RecordColumn:
+        return _column(figure, lambda row: row.figures)
+
+    first = RecordColumn(
+        columns.GROUPING_NAMES[by].upper(),
+        10,
+        40,
+        0,
+        lambda row, _: (Piece(label(row), "name"),),
+        order=lambda row: row.label.casefold(),
+    )
+    shown = (first, *map(of, columns.COLUMNS))
+    return RecordKind(lambda row: row.key, label, lambda _: "", shown, "Nothing ran in this time")
+
+
+def tools_kind() -> "RecordKind[ToolFigures]":
+    """The table of tools."""
+
+    def name(tool: "ToolFigures") -> str:
+        return one_line(tool.name, 200)
+
+    def of(figure: "FigureColumn") -> RecordColumn:
+        return _column(figure, lambda tool: tool)
+
+    first = RecordColumn(
+        "TOOL", 10, 40, 0, lambda tool, _: (Piece(name(tool), "name"),), order=lambda tool: tool.name.casefold()
+    )
+    shown = (first, *map(of, columns.TOOL_COLUMNS))
+    return RecordKind(lambda tool: tool.name, name, lambda _: "", shown, "No tool was called in this time")
+
+
+def _column(figure: "FigureColumn", figures: Callable[[Any], Any]) -> RecordColumn:
+    def value(record: object, _at: datetime) -> tuple[Piece, ...]:
+        text = figure.text(figures(record))
+        return (Piece(text, "quiet" if text in {columns.UNKNOWN, columns.NOTHING, "0"} else ""),)
+
+    order = _ORDERS.get(figure.key)
+    width = max(len(figure.title), WIDTHS.get(figure.title, 7))
+    by = None if order is None else lambda record: order(figures(record))
+    return RecordColumn(figure.title.upper(), width, width, figure.goes, value, right=True, order=by)

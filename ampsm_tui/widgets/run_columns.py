@@ -1,0 +1,326 @@
+"""The columns of the tables of runs, of a run's items, and of variants: what each shows and sorts by. Pure."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from ampsm_engine import labels, timestamps
+from ampsm_engine.model import BatchItem, BoardRow, ItemState, ScriptResult
+from ampsm_engine.states import SHOWN
+from ampsm_tui.clean import cut_start, one_line
+from ampsm_tui.widgets import run_head
+from ampsm_tui.widgets.line_widgets import Piece
+from ampsm_tui.widgets.record_columns import RecordColumn, RecordKind
+from ampsm_tui.widgets.session_columns import age
+
+if TYPE_CHECKING:
+    from ampsm_engine.batch.overview import ItemLine, RunLine
+    from ampsm_engine.batch.variants import Comparison, SharedFile, Variant
+
+Rows = Callable[[str | None], BoardRow | None]
+"""The board's row of a session by its id."""
+
+UNKNOWN = Piece("-", "quiet")
+
+_ORDER = {state.value: at for at, state in enumerate(run_head.ORDER)}
+
+
+def runs_kind(empty: str) -> "RecordKind[RunLine]":
+    """The table of all runs."""
+    columns = (
+        RecordColumn("STATE", 11, 11, 4, _run_state, order=lambda one: one.batch.state.value, narrow=_GLYPH),
+        RecordColumn(
+            "NAME", 14, 60, 0, lambda one, _: (Piece(one_line(one.batch.name, 200), "name"),), order=_run_name
+        ),
+        RecordColumn("DONE", 9, 9, 1, _run_share, right=True, order=_share),
+        RecordColumn("ITEMS", 14, 30, 2, _run_counts),
+        RecordColumn("TOKENS", 6, 6, 5, _run_tokens, right=True, order=lambda one: one.progress.tokens),
+        RecordColumn("TIME", 7, 7, 3, _run_time, right=True, order=lambda one: one.progress.seconds),
+        RecordColumn("AGE", 4, 4, 6, _run_age, right=True, order=lambda one: one.batch.created_at),
+    )
+    return RecordKind(_run_key, lambda one: f"{one.batch.name} {one.batch.id}", _run_word, columns, empty)
+
+
+def _run_key(one: "RunLine") -> str:
+    return one.batch.id
+
+
+def _run_word(one: "RunLine") -> str:
+    return one.batch.state.value
+
+
+def _run_title(one: "RunLine", _at: datetime) -> tuple[Piece, ...]:
+    return (Piece(one_line(one.batch.name, 200), "name"),)
+
+
+def _run_name(one: "RunLine") -> str:
+    return one.batch.name.casefold()
+
+
+def _run_state(one: "RunLine", at: datetime) -> tuple[Piece, ...]:
+    word = run_head.state_word(one.batch, at)
+    return (Piece(f"{SHOWN[word].glyph} {word}", word),)
+
+
+def _run_glyph(one: "RunLine", at: datetime) -> tuple[Piece, ...]:
+    word = run_head.state_word(one.batch, at)
+    return (Piece(SHOWN[word].glyph, word),)
+
+
+_GLYPH = RecordColumn("", 1, 1, 0, _run_glyph)
+
+
+def _run_share(one: "RunLine", _at: datetime) -> tuple[Piece, ...]:
+    return (Piece(f"{one.progress.ended}/{one.progress.total}"),)
+
+
+def _share(one: "RunLine") -> float:
+    return one.progress.ended / max(1, one.progress.total)
+
+
+def _run_counts(one: "RunLine", _at: datetime) -> tuple[Piece, ...]:
+    return tuple(run_head.counts_pieces(one.progress.counts, words=False, gap=" "))
+
+
+def _run_tokens(one: "RunLine", _at: datetime) -> tuple[Piece, ...]:
+    return (Piece(labels.count(one.progress.tokens)) if one.progress.tokens else UNKNOWN,)
+
+
+def _run_time(one: "RunLine", _at: datetime) -> tuple[Piece, ...]:
+    return (Piece(labels.duration(round(one.progress.seconds) * 1000)),)
+
+
+def _run_age(one: "RunLine", at: datetime) -> tuple[Piece, ...]:
+    return (Piece(age(one.batch.created_at, at), "quiet"),)
+
+
+def items_kind(row: Rows, left_out: frozenset[str] = frozenset()) -> "RecordKind[ItemLine]":
+    """The table of the items of a run; `row` gives what the board says of an item's session.
+
+    `left_out`: titles of columns that would say the same, or nothing, of each item.
+    """
+    glyph = RecordColumn("", 1, 1, 0, _item_glyph)
+    columns = (
+        RecordColumn("STATE", 10, 10, 4, _item_state, order=lambda one: _ORDER[one.item.state], narrow=glyph),
+        RecordColumn("#", 3, 4, 8, lambda one, _: (Piece(str(one.item.number), "quiet"),), right=True),
+        RecordColumn(
+            "NAME", 14, 34, 0, lambda one, _: (Piece(one_line(one.item.name, 200), "name"),), order=_item_name
+        ),
+        RecordColumn("REPOSITORY", 10, 14, 6, _item_repository, order=lambda one: repository(one.item)),
+        RecordColumn("MODE", 6, 6, 7, _item_mode, order=lambda one: one.item.mode),
+        RecordColumn("DOING", 14, 60, 3, lambda one, at: (_doing(one.item, row(one.item.session_id), at),)),
+        RecordColumn("TRIES", 5, 5, 9, lambda one, _: (Piece(str(one.item.tries)),), True, lambda one: one.item.tries),
+        RecordColumn("TOKENS", 6, 6, 2, _item_tokens, right=True, order=lambda one: one.tokens),
+        RecordColumn("TIME", 7, 7, 1, _item_time, right=True, order=_item_seconds),
+    )
+    kept = tuple(column for column in columns if column.title not in left_out)
+    return RecordKind(lambda one: one.item.id, _item_text, lambda one: one.item.state.value, kept, "It has no items")
+
+
+def dull_columns(lines: "Sequence[ItemLine]") -> frozenset[str]:
+    """The titles of the columns in which all these items look alike: one repository, no mode, no second try."""
+    items = [line.item for line in lines]
+    dull = {
+        "REPOSITORY": len({item.repo for item in items}) < 2,
+        "MODE": len({item.mode for item in items}) < 2,
+        "TRIES": all(item.tries < 2 for item in items),
+    }
+    return frozenset(title for title, is_dull in dull.items() if is_dull)
+
+
+def _item_text(one: "ItemLine") -> str:
+    item = one.item
+    return f"{item.name} {item.repo} {item.mode or ''} {item.state} {item.step} {item.reason or ''} {item.prompt}"
+
+
+def _name(one: "ItemLine | Variant", _at: datetime) -> tuple[Piece, ...]:
+    return (Piece(one_line(one.item.name, 200), "name"),)
+
+
+def _item_name(one: "ItemLine") -> str:
+    return one.item.name.casefold()
+
+
+def repository(item: BatchItem) -> str:
+    """The last part of the path of an item's repository."""
+    return item.repo.rstrip("/").rpartition("/")[2] or item.repo
+
+
+def _item_state(one: "ItemLine", _at: datetime) -> tuple[Piece, ...]:
+    word = one.item.state.value
+    return (Piece(f"{SHOWN[word].glyph} {word}", word),)
+
+
+def _item_glyph(one: "ItemLine", _at: datetime) -> tuple[Piece, ...]:
+    return (Piece(SHOWN[one.item.state.value].glyph, one.item.state.value),)
+
+
+def _item_repository(one: "ItemLine", _at: datetime) -> tuple[Piece, ...]:
+    return (Piece(one_line(repository(one.item), 100), "quiet"),)
+
+
+def _item_mode(one: "ItemLine", _at: datetime) -> tuple[Piece, ...]:
+    return (Piece(one_line(one.item.mode, 40)) if one.item.mode else Piece("·", "quiet"),)
+
+
+def doing(item: BatchItem, row: BoardRow | None, at: datetime) -> str:
+    """What an item does at this moment, what it waits for, or why it ended so; empty where nothing is to be said."""
+    reason = one_line(item.reason or "", 300)
+    if item.state.is_final:
+        return reason
+    if item.next_at and (wait := (timestamps.parse(item.next_at) - at).total_seconds()) > 0:
+        again = f"again in {labels.duration(round(wait) * 1000)}"
+        return f"{again}: {reason}" if reason else again
+    if item.state is ItemState.QUEUED:
+        return reason
+    said = one_line(labels.activity(row), 300) if row is not None and item.step != "merge" else ""
+    return ": ".join(filter(None, (one_line(item.step, 40), said or reason)))
+
+
+def _doing(item: BatchItem, row: BoardRow | None, at: datetime) -> Piece:
+    text = doing(item, row, at)
+    if text.startswith("again in"):
+        return Piece(text, "waiting")
+    quiet = item.state in (ItemState.QUEUED, ItemState.SUCCESS, ItemState.STOPPED)
+    return Piece(text, "quiet" if quiet else "" if item.state is ItemState.RUNNING else item.state.value)
+
+
+def _item_tokens(one: "ItemLine", _at: datetime) -> tuple[Piece, ...]:
+    return (UNKNOWN if one.tokens is None else Piece(labels.count(one.tokens)),)
+
+
+def _item_seconds(one: "ItemLine") -> float | None:
+    if not one.item.started_at or not one.item.ended_at:
+        return None
+    return (timestamps.parse(one.item.ended_at) - timestamps.parse(one.item.started_at)).total_seconds()
+
+
+def _item_time(one: "ItemLine", at: datetime) -> tuple[Piece, ...]:
+    """From its beginning to its end, or until now while it runs."""
+    if not one.item.started_at or (one.item.ended_at is None and one.item.state is not ItemState.RUNNING):
+        return (UNKNOWN,)
+    end = timestamps.parse(one.item.ended_at) if one.item.ended_at else at
+    seconds = max(0.0, (end - timestamps.parse(one.item.started_at)).total_seconds())
+    return (Piece(labels.duration(round(seconds) * 1000), "" if one.item.ended_at else "quiet"),)
+
+
+def variants_kind(comparison: "Callable[[], Comparison | None]") -> "RecordKind[Variant]":
+    """The table of the variants of one prompt, of the comparison that is shown."""
+
+    def shared(one: "Variant", _at: datetime) -> tuple[Piece, ...]:
+        if (found := comparison()) is None or not one.files:
+            return (Piece("·", "quiet"),)
+        return (Piece(f"{found.shared(one)} of {len(one.files)}"),)
+
+    def shared_count(one: "Variant") -> int | None:
+        found = comparison()
+        return found.shared(one) if found is not None and one.files else None
+
+    glyph = RecordColumn("", 1, 1, 0, lambda one, _: (Piece(SHOWN[one.item.state].glyph, one.item.state),))
+    columns = (
+        RecordColumn("", 2, 2, 0, lambda one, _: (Piece(one.letter, "name"),)),
+        RecordColumn("STATE", 10, 10, 6, _variant_state, order=lambda one: _ORDER[one.item.state], narrow=glyph),
+        RecordColumn("MODE", 6, 12, 3, _variant_mode, order=lambda one: one.item.mode or ""),
+        RecordColumn("NAME", 10, 40, 9, _name),
+        RecordColumn("+/-", 12, 12, 0, _variant_lines, right=True, order=_variant_size),
+        RecordColumn("FILES", 5, 5, 4, _variant_files, right=True, order=lambda one: len(one.files) or None),
+        RecordColumn("SHARED", 8, 8, 5, shared, right=True, order=shared_count),
+        RecordColumn("TESTS", 6, 6, 1, _variant_tests, order=_variant_test),
+        RecordColumn("TOKENS", 6, 6, 2, _variant_tokens, right=True, order=lambda one: one.tokens),
+        RecordColumn("ITER", 4, 4, 8, lambda one, _: (Piece(str(one.iterations)),), True, lambda one: one.iterations),
+        RecordColumn("TIME", 7, 7, 7, _variant_time, right=True, order=lambda one: one.milliseconds),
+    )
+    return RecordKind(
+        lambda one: one.item.id, _variant_text, lambda one: one.item.state.value, columns, "There are no variants"
+    )
+
+
+def _variant_text(one: "Variant") -> str:
+    return f"{one.letter} {one.item.name} {one.item.mode or ''} {one.item.state} {' '.join(sorted(one.paths))}"
+
+
+def _variant_state(one: "Variant", _at: datetime) -> tuple[Piece, ...]:
+    return (Piece(f"{SHOWN[one.item.state].glyph} {one.item.state}", one.item.state),)
+
+
+def _variant_mode(one: "Variant", _at: datetime) -> tuple[Piece, ...]:
+    return (Piece(one_line(one.item.mode, 40)) if one.item.mode else Piece("·", "quiet"),)
+
+
+def _variant_lines(one: "Variant", _at: datetime) -> tuple[Piece, ...]:
+    if one.trouble:
+        return (Piece(one_line(one.trouble, 40), "quiet"),)
+    if not one.files:
+        return (Piece("no change", "quiet"),)
+    return (Piece(f"+{labels.count(one.additions)}", "added"), Piece(f" -{labels.count(one.deletions)}", "deleted"))
+
+
+def _variant_size(one: "Variant") -> int | None:
+    return None if one.trouble else one.additions + one.deletions
+
+
+def _variant_files(one: "Variant", _at: datetime) -> tuple[Piece, ...]:
+    return (Piece(str(len(one.files))) if one.files else Piece("·", "quiet"),)
+
+
+def _variant_tests(one: "Variant", _at: datetime) -> tuple[Piece, ...]:
+    if one.test is None:
+        return (Piece("·", "quiet"),)
+    return (Piece("✓ pass", "success") if one.test is ScriptResult.PASS else Piece("✗ fail", "error"),)
+
+
+def _variant_test(one: "Variant") -> int | None:
+    return None if one.test is None else int(one.test is not ScriptResult.PASS)
+
+
+def _variant_tokens(one: "Variant", _at: datetime) -> tuple[Piece, ...]:
+    return (UNKNOWN if one.tokens is None else Piece(labels.count(one.tokens)),)
+
+
+def _variant_time(one: "Variant", _at: datetime) -> tuple[Piece, ...]:
+    return (UNKNOWN if one.milliseconds is None else Piece(labels.duration(one.milliseconds)),)
+
+
+def files_kind(variants: "Sequence[Variant]") -> "RecordKind[SharedFile]":
+    """The table of the files that any variant changed, with a column for what each did to it."""
+    letters = [variant.letter for variant in variants]
+
+    def holders(one: "SharedFile", _at: datetime) -> tuple[Piece, ...]:
+        return tuple(
+            Piece(f"{letter} " if letter in one.lines else "· ", "name" if letter in one.lines else "quiet")
+            for letter in letters
+        )
+
+    def lines_of(letter: str) -> Callable[["SharedFile", datetime], tuple[Piece, ...]]:
+        return lambda one, _: _file_lines(one.lines.get(letter))
+
+    width = max(2, sum(len(letter) + 1 for letter in letters))
+    columns = (
+        RecordColumn("FILE", 12, 70, 0, lambda one, _: (Piece(cut_start(one_line(one.path), 70)),), order=_file_path),
+        RecordColumn("IN", width, width, 0, holders, order=lambda one: -len(one.lines)),
+        *(
+            RecordColumn(letter, 10, 10, 1 + at, lines_of(letter), right=True, order=_file_size(letter))
+            for at, letter in enumerate(letters)
+        ),
+    )
+    return RecordKind(_file_path, _file_path, lambda _: "", columns, "None of them changed a file")
+
+
+def _file_path(one: "SharedFile") -> str:
+    return one.path
+
+
+def _file_size(letter: str) -> "Callable[[SharedFile], int | None]":
+    def size(one: "SharedFile") -> int | None:
+        lines = one.lines.get(letter)
+        return None if lines is None else -sum(lines)
+
+    return size
+
+
+def _file_lines(lines: tuple[int, int] | None) -> tuple[Piece, ...]:
+    if lines is None:
+        return (Piece("·", "quiet"),)
+    if lines == (0, 0):
+        return (Piece("binary", "quiet"),)
+    return (Piece(f"+{labels.count(lines[0])}", "added"), Piece(f" -{labels.count(lines[1])}", "deleted"))
