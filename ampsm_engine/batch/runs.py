@@ -6,13 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ampsm_engine import naming, redact, timestamps
-from ampsm_engine.amp import program
+from ampsm_engine.amp import command, program
 from ampsm_engine.batch import progress
 from ampsm_engine.batch.limits import BAD
 from ampsm_engine.batch.values import ItemSpec, Plan, PlannedItem
 from ampsm_engine.context import Engine
-from ampsm_engine.engine import removal
+from ampsm_engine.engine import removal, sessions
+from ampsm_engine.engine import runs as verbs
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
+from ampsm_engine.git import repository
 from ampsm_engine.home import PRIVATE_FOLDER, write_private
 from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.model import Batch, BatchItem, BatchProgress, BatchState, BatchTry, ItemState
@@ -66,6 +68,36 @@ def start(engine: Engine, plan: Plan, *, concurrency: int | None = None) -> Batc
     engine.store.batches.start(batch, items)
     launch.sweep_batches(engine.home, engine.store)
     return engine.store.batches.get(batch_id)
+
+
+def fan_out(
+    engine: Engine,
+    spec: ItemSpec,
+    *,
+    modes: Sequence[str] = (),
+    copies: int = 1,
+) -> Batch:
+    """Start variants of one prompt, so many of each mode, as a run of its own. Refused, Unfit as `start`.
+
+    Each is a session; none is merged. `spec.repo`: any folder of the repository.
+    """
+    command.check_prompt(spec.prompt)
+    verbs.check_unredacted(spec.prompt)
+    sessions.check_script(spec.script_command)
+    for given in modes:
+        sessions.check_mode(given)
+    repo = repository.locate(Path(spec.repo))
+    repository.base(repo, spec.base_branch)
+    name = naming.title(redact.text(spec.name), redact.text(spec.prompt))
+    asked: Sequence[str | None] = modes or (None,)
+    variants = [(mode, number) for mode in asked for number in range(1, copies + 1)]
+    items = []
+    for mode, number in variants:
+        marks = [mark for mark in (mode, f"#{number}" if copies > 1 else "") if mark]
+        named = f"{name} ({', '.join(marks)})" if marks else name
+        changed = replace(spec, repo=str(repo.root), name=named, model=mode or spec.model)
+        items.append(PlannedItem(changed, 0, 1 if len(variants) > 1 else None))
+    return start(engine, Plan(tuple(items), name=f"{name}: {plural(len(items), 'variant')}"))
 
 
 def _refuse_taken(engine: Engine, batch_id: str) -> None:

@@ -1,7 +1,7 @@
 """The commands new, ls, show, edit and adopt."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -36,6 +36,7 @@ base_option = click.option(
 @click.option("--thread", metavar="T", type=arguments.TEXT, help="Go on with a thread of amp's: its id or address.")
 @arguments.prompt_file_option
 @click.option("--no-run", is_flag=True, help="Only make the session; `ampsm iterate` starts amp.")
+@click.option("--copies", metavar="N", type=click.IntRange(1, 100), default=1, help="Make N variants, to choose from.")
 @arguments.wait_option
 @arguments.json_option
 def new_command(  # noqa: PLR0917 - one parameter an option; click names each
@@ -49,6 +50,7 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
     prompt_file: str | None,
     *,
     no_run: bool,
+    copies: int,
     wait: bool,
     as_json: bool,
 ) -> int:
@@ -62,6 +64,9 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
       ampsm new --prompt-file task.md --wait
       git diff | ampsm new --prompt-file -
       ampsm new 'Now add tests' --thread https://ampcode.com/threads/T-...
+      ampsm new 'Speed up the search' --copies 3 --mode medium,high
+
+    The last makes six variants of one prompt, three of each mode, as a run of its own: `ampsm batch ls`.
 
     With --wait the exit code is that of the outcome: 0 done, 1 failed, stopped or crashed,
     5 amp is missing or not logged in. A failing script does not change it.
@@ -72,6 +77,11 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
     if no_run and wait:
         raise click.UsageError("--no-run leaves nothing to --wait for.")
     text = arguments.prompt_text(prompt, prompt_file) if no_run else arguments.required_prompt(prompt, prompt_file)
+    modes = [part.strip() for part in (mode or "").split(",") if part.strip()]
+    if copies > 1 or len(modes) > 1:
+        _refuse_variants(no_run=no_run, thread=thread)
+        given = {"repo": str(repo), "prompt": text or "", "name": name or "", "base_branch": base}
+        return _fan_out({**given, "script_command": script}, modes, copies, wait=wait, as_json=as_json)
     startup.recovered = diagnostics.note
     engine = engine_at()  # sessions.new opens the store while git fills the worktree
     with diagnostics.working("Making the worktree"):
@@ -91,6 +101,10 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
             diagnostics.warning(fact.text)
     if iteration:
         diagnostics.warn_of_login()
+    return _tell_new(engine, session, iteration, wait=wait, as_json=as_json)
+
+
+def _tell_new(engine: "Engine", session: Session, iteration: Iteration | None, *, wait: bool, as_json: bool) -> int:
     if wait and iteration:
         from ampsm_engine.cli.runs import wait_for
 
@@ -108,6 +122,22 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
             f"ampsm log --follow {session.id}" if iteration else f"ampsm iterate {session.id} 'what amp is to do'"
         )
     return diagnostics.OK
+
+
+def _refuse_variants(*, no_run: bool, thread: str | None) -> None:
+    if no_run or thread is not None:
+        raise click.UsageError("Variants are run, each on a thread of its own: no --no-run or --thread with them.")
+
+
+def _fan_out(given: "dict[str, Any]", modes: list[str], copies: int, *, wait: bool, as_json: bool) -> int:
+    """Start variants of one prompt as a run of a batch."""
+    from ampsm_engine.batch import runs
+    from ampsm_engine.batch.values import ItemSpec
+    from ampsm_engine.cli.batch import begun
+
+    engine = arguments.open_engine()
+    batch = runs.fan_out(engine, ItemSpec(**given), modes=modes, copies=copies)
+    return begun(engine, batch, wait=wait, as_json=as_json)
 
 
 def _print_new(session: Session, iteration: Iteration | None) -> None:

@@ -127,8 +127,10 @@ def test_a_person_comes_before_a_batch_which_keeps_to_its_concurrency(store: Sto
 
 @pytest.mark.parametrize("rest", [{"wait_until": "2999-01-01T00:00:00.000Z"}, {"state": BatchState.STOPPING}])
 def test_nothing_of_a_batch_that_waits_or_stops_is_begun(store: Store, rest: dict[str, object]) -> None:
-    queue_three(store, **rest)
+    queue_three(store)
+    assert store.batches.change("b1", [BatchState.RUNNING], **rest)
     assert claimed(store) == ["i3"]
+    assert store.batches.sessions_in_queue("b1") == ("s1", "s2")
 
 
 def test_a_purged_session_leaves_its_item(store: Store) -> None:

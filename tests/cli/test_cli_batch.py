@@ -1,0 +1,98 @@
+"""The command batch, and variants of one prompt: what is printed, for people and for programs, and the exit codes."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ampsm_engine.model import Batch, BatchItem, BatchState, ItemState
+from ampsm_engine.worker import launch
+from tests.cli.conftest import Ampsm, Shelf
+
+
+def a_run(shelf: Shelf, *states: ItemState, state: BatchState = BatchState.ENDED) -> Batch:
+    batch = Batch(
+        id="nightly", name="Nightly", state=state, plan='{"limits": {}}', created_at="2026-01-01T00:00:00.000Z",
+        concurrency=2, ended_at="2026-01-01T00:10:00.000Z",
+    )  # fmt: skip
+    items = [
+        BatchItem(
+            f"nightly-{number}", "nightly", number, f"Item {number}", "/repo", "Go", '{"retries": 1}',
+            state=item, reason="It is so." if item is not ItemState.SUCCESS else None,
+        )
+        for number, item in enumerate(states, start=1)
+    ]  # fmt: skip
+    return shelf.engine.store.batches.start(batch, items)
+
+
+def test_a_run_is_told_for_people_and_for_programs(ampsm: Ampsm, shelf: Shelf) -> None:
+    a_run(shelf, ItemState.SUCCESS, ItemState.FAIL, ItemState.CONFLICT)
+    assert "Nightly" in ampsm("batch", "ls").out
+    shown = ampsm("batch", "status", "Night").out
+    assert "✓ 1 success  ✗ 1 fail  ≠ 1 conflict" in shown
+    assert "It is so." in shown
+    told = ampsm("batch", "status", "nightly", "--json").json
+    assert list(told) == ["version", "batch", "items"]
+    assert told["batch"]["progress"]["items"]["fail"] == 1
+    assert [item["state"] for item in told["items"]] == ["success", "fail", "conflict"]
+    assert (told["items"][0]["spec"], told["items"][0]["tried"]) == ({"retries": 1}, [])
+
+
+@pytest.mark.parametrize(("states", "code"), [([ItemState.SUCCESS] * 2, 0), ([ItemState.SUCCESS, ItemState.FAIL], 1)])
+def test_following_tells_each_change_as_a_line_and_ends_well_when_all_passed(
+    ampsm: Ampsm, shelf: Shelf, states: list[ItemState], code: int
+) -> None:
+    a_run(shelf, *states)
+    found = ampsm("batch", "status", "nightly", "--follow")
+    assert [line["version"] for line in found.lines] == [1] * len(found.lines)
+    assert [line["item"]["id"] for line in found.lines if "item" in line] == ["nightly-1", "nightly-2"]
+    assert found.lines[-1]["batch"]["state"] == "ended"
+    assert found.code == code
+
+
+def test_what_may_not_be_done_is_refused_with_what_may(ampsm: Ampsm, shelf: Shelf) -> None:
+    a_run(shelf, ItemState.SUCCESS)
+    assert "ended" in ampsm("batch", "stop", "nightly").err
+    assert "Nothing of Nightly" in ampsm("batch", "resume", "nightly").err
+    assert "ampsm batch status nightly" in ampsm("batch", "retry", "nightly-1").err
+    assert "There is no batch" in ampsm("batch", "status", "weekly").err
+    assert "--yes" in ampsm("batch", "rm", "nightly").err
+    assert ampsm("batch", "rm", "nightly", "--yes", "--json").json["batchRemoved"] is True
+
+
+def test_a_dry_run_shows_what_would_run_and_starts_nothing(
+    ampsm: Ampsm, shelf: Shelf, repo: Path, tmp_path: Path
+) -> None:
+    place = tmp_path / "plan.yaml"
+    entry = {"repo": str(repo), "prompt": "Go", "axes": {"model": ["a", "b"]}, "mergeOnPass": True}
+    place.write_text(json.dumps({"matrix": [entry]}))
+    shown = ampsm("batch", "start", str(place), "--dry-run")
+    assert "merge on pass" in shown.out
+    assert "Go (b)" in shown.out
+    assert len(ampsm("batch", "start", str(place), "--dry-run", "--json").json["items"]) == 2
+    assert shelf.engine.store.batches.all() == ()
+    place.write_text("matrix:\n  - repo: /nowhere\n    promt: Go\n")
+    refused = ampsm("batch", "start", str(place))
+    err = refused.err
+    assert refused.code == 4
+    assert "line 2: There is no folder /nowhere" in err
+    assert "line 3: An item has no field 'promt'. Did you mean prompt?" in err
+
+
+def test_variants_are_a_run_of_their_own(
+    ampsm: Ampsm,
+    shelf: Shelf,
+    repo: Path,
+    scripted: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scripted("ok")
+    monkeypatch.setattr(launch, "sweep_batches", lambda *_: 0)
+    new = ("new", "Speed it up", "--repo", str(repo), "--copies", "2", "--mode", "medium,high", "--json")
+    batch = ampsm(*new).json["batch"]
+    items = shelf.engine.store.batches.items(batch["id"])
+    assert [(item.mode, item.variant_of) for item in items] == [
+        (mode, f"{batch['id']}-1") for mode in ("medium", "high") for _ in range(2)
+    ]
+    assert ampsm("new", "Go", "--copies", "2", "--no-run").code == 2
