@@ -41,6 +41,8 @@ class Worker:
     home: Home
     store: PatientStore
     settings: Settings
+    starting: int | None = None
+    """The lock that says that a worker is on its way to a slot, as a descriptor; None when it is not held."""
     _follower: PatientStore = field(init=False)
     """The same database, to look for stops while a thread works with the other one."""
     _trouble: dict[str, float] = field(default_factory=dict)
@@ -73,6 +75,9 @@ class Worker:
         """Adopt, and run what waits in a slot; whether to look once more."""
         await self._adopt_orphans()
         slot = slots.slot(self.home, int(self.settings.number("slots")))
+        if self.starting is not None:
+            os.close(self.starting)
+            self.starting = None
         if slot is None:
             return False
         with slot:
@@ -180,6 +185,9 @@ class Worker:
 
 def main() -> None:
     """Work until nothing is left to do."""
+    starting = int(sys.argv[1]) if len(sys.argv) > 1 else None
+    if starting is not None:
+        os.set_inheritable(starting, False)
     # A shell that puts a command into the background has it ignore SIGINT, and amp would inherit that.
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
@@ -189,7 +197,7 @@ def main() -> None:
     place.ensure()
     store = PatientStore(place.database)
     store.open()
-    asyncio.run(work(Worker(place, store, load(config_path()))))
+    asyncio.run(work(Worker(place, store, load(config_path()), starting)))
     launch.sweep_batches(place, store)  # where its coordinator died, nobody else may come for hours
 
 

@@ -24,9 +24,6 @@ CLAIM_PATIENCE = 1.0
 STARTING = 10.0
 """Seconds that a worker counts as on its way to what it was started for; on a busy machine it needs two or three."""
 
-AT_ONCE = 1.5
-"""Seconds in which who finds work for a worker starts no second one: the first starts the next when it has claimed."""
-
 _launched: "list[tuple[subprocess.Popen[bytes], float]]" = []
 """Workers started by this process and when, kept so that a long-lived one reaps them."""
 
@@ -40,16 +37,25 @@ def launch(home: Home) -> None:
 
 
 def launch_if_needed(home: Home, store: Store, slot_count: int) -> bool:
-    """Start a worker when something waits that nobody of those who live can take; whether one was started."""
+    """Start a worker when something waits that nobody of those who live can take; whether one was started.
+
+    One at a time in a home: while one is on its way to a slot, that slot still looks free.
+    """
     if not store.queue.has_claimable():
         return False
     free = slots.slot(home, slot_count)
     if free is None:  # each of those at work claims the next when it is done
         return False
     free.release()
-    if _starting(AT_ONCE):
-        return False
-    launch(home)
+    starting = open_private(home.slots / "starting", os.O_RDWR | os.O_CREAT)
+    try:
+        if not file_lock.acquire(starting, 0):
+            return False
+        # The worker inherits the lock, and gives it back when it has its slot: then the next one may be started.
+        worker = _detached(home, ["ampsm_engine.worker", str(starting)], _log(home.worker_log), "worker", (starting,))
+        _launched.append((worker, time.monotonic()))
+    finally:
+        os.close(starting)
     return True
 
 
@@ -73,7 +79,9 @@ def sweep_batches(home: Home, store: Store) -> int:
     return started
 
 
-def _detached(home: Home, module: list[str], log: int, what: str) -> "subprocess.Popen[bytes]":
+def _detached(
+    home: Home, module: list[str], log: int, what: str, kept: tuple[int, ...] = ()
+) -> "subprocess.Popen[bytes]":
     import subprocess  # most commands start nobody
 
     environment = os.environ | {"AMPSM_HOME": str(home.root), "AMPSM_DB_PATH": str(home.database)}
@@ -89,6 +97,7 @@ def _detached(home: Home, module: list[str], log: int, what: str) -> "subprocess
             cwd="/",
             env=environment,
             start_new_session=True,
+            pass_fds=kept,
         )
     except OSError as reason:
         message = f"No {what} could be started: {reason.strerror}."
@@ -97,10 +106,10 @@ def _detached(home: Home, module: list[str], log: int, what: str) -> "subprocess
         os.close(log)
 
 
-def _starting(seconds: float = STARTING) -> int:
-    """How many workers of this process live and were started in the last seconds."""
+def _starting() -> int:
+    """How many workers of this process live and have only just been started."""
     _launched[:] = [(worker, since) for worker, since in _launched if worker.poll() is None]
-    return sum(time.monotonic() - since < seconds for _, since in _launched)
+    return sum(time.monotonic() - since < STARTING for _, since in _launched)
 
 
 def _log(path: Path) -> int:

@@ -1,6 +1,7 @@
 """One home and its runs of batches; what a test does with them reads like what a person does."""
 
 import json
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -107,6 +108,13 @@ class BatchDesk:
     def processes(self, module: str) -> list[psutil.Process]:
         living = marked("AMPSM_HOME", str(self.engine.home.root))
         return [one for one in living if module in words(one)]
+
+    def workers(self) -> list[psutil.Process]:
+        return self.processes("ampsm_engine.worker")
+
+    def pause(self, seconds: float) -> None:
+        """Let the run go on for a while: it is struck at some moment, and no fact says at which."""
+        threading.Event().wait(seconds)
 
     def kill_all(self, module: str) -> int:
         found = self.processes(module)
