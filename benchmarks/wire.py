@@ -6,6 +6,7 @@ installed; then what a held key leaves behind on a line of 20 kB a second.
 
 import os
 import random
+import re
 import shutil
 import statistics
 import subprocess
@@ -29,12 +30,18 @@ SLOW = 20_000
 """Bytes a second of a slow line."""
 
 
+UNFINISHED = re.compile(rb"(?:\r|\x1b\[\?69h[^\n]*)?\x1b(?:\[[0-9?]*\$?)?\Z")
+"""A sequence that is cut where a piece of the line ends, perhaps a question; with what tells which one it is."""
+
+
 class Answering(Terminal):
     """A terminal that answers: frames at once, where its cursor is, and whether it has margins."""
 
     def __init__(self, command: Sequence[str | Path], *, margins: bool) -> None:
         super().__init__(command, columns=COLUMNS, lines=LINES)
         self._margins = margins
+        self._cut = b""
+        """The beginning of a question whose end has not come yet."""
 
     def read(self, seconds: float) -> bytes:
         """What comes, answered."""
@@ -44,6 +51,9 @@ class Answering(Terminal):
 
     def answer(self, data: bytes) -> None:
         """Answer the questions in what has come."""
+        data, self._cut = self._cut + data, b""
+        if cut := UNFINISHED.search(data):
+            data, self._cut = data[: cut.start()], data[cut.start() :]
         if b"\x1b[?2026$p" in data:
             os.write(self.fd, b"\x1b[?2026;2$y")
         for at in range(data.count(b"\x1b[6n")):

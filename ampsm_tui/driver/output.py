@@ -32,7 +32,19 @@ _MOST_ASKED = 2
 """Frames that may be under way."""
 
 _PATIENCE = 2.0
-"""Seconds to wait for an answer; a terminal that has none by then is not asked again, unless one comes after all."""
+"""Seconds to wait for an answer at most."""
+
+_LEAST_PATIENCE = 0.25
+"""Seconds to wait for an answer at least: one that was lost does not hold the screen up for longer."""
+
+_TRIPS = 4
+"""How many times as long as the answers before a further one may take."""
+
+_FADING = 0.8
+"""Part of a slow answer that the next one still counts for: a line that was slow may be quick again."""
+
+_MOST_MISSED = 3
+"""Answers in a row that do not come until a terminal is not asked again, unless one comes after all."""
 
 _LAST_ANSWERS = 1.0
 """Seconds to wait for the answers under way before another program reads what the terminal sends."""
@@ -77,6 +89,10 @@ class TerminalOutput:
         self._is_dirty = False
         self._asked: deque[float] = deque()
         """When the terminal was asked how far it is, for each question that it has not answered."""
+        self._round_trip = _PATIENCE / _TRIPS
+        """Seconds that answers took lately."""
+        self._missed = 0
+        """Answers in a row that did not come."""
         self._all_answered = threading.Event()
         self._all_answered.set()
         self._is_probing = False
@@ -155,7 +171,8 @@ class TerminalOutput:
             self._answers = True
             self._renderer.capabilities.has_margins = _COLUMNS[column]
         elif self._asked:
-            self._asked.popleft()
+            self._round_trip = max(self._loop.time() - self._asked.popleft(), self._round_trip * _FADING)
+            self._missed = 0
         else:  # it is slow, but it answers
             self._answers = True
         if not self._asked and not self._is_probing:
@@ -230,9 +247,11 @@ class TerminalOutput:
                 return self._hold_until - now
         if len(self._asked) < _MOST_ASKED:
             return 0.0
-        left = max(tuple(self._asked), default=0.0) + _PATIENCE - now
+        patience = min(max(self._round_trip * _TRIPS, _LEAST_PATIENCE), _PATIENCE)
+        left = max(tuple(self._asked), default=0.0) + patience - now
         if left <= 0:
-            self._answers = False
+            self._missed += 1
+            self._answers = self._missed < _MOST_MISSED
             self._forget_questions()
         return max(left, 0.0)
 

@@ -155,13 +155,23 @@ async def test_a_terminal_that_stops_answering_gets_its_frames_and_is_not_asked_
     line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(room, "_PATIENCE", 0.05)
+    monkeypatch.setattr(room, "_LEAST_PATIENCE", 0.05)
     line.driver.output._answers = True
+    for letter in "abcdefghi":
+        line.frame(letter * COLUMNS)
+        taken = await line.until(lambda text, letter=letter: text.count(letter * COLUMNS) == LINES)
+    assert not taken.endswith("\x1b[6n")
+
+
+async def test_an_answer_that_is_lost_holds_up_one_frame_for_a_moment(
+    line: Line, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "_PATIENCE", 600)
+    line.driver.output._answers = True
+    line.driver.output._round_trip = 0.0
     for letter in "abc":
         line.frame(letter * COLUMNS)
-        await line.until(lambda text, letter=letter: text.count(letter * COLUMNS) == LINES)
-    line.frame("d" * COLUMNS)
-    taken = await line.until(lambda text: text.count("d" * COLUMNS) == LINES)
-    assert not taken.endswith("\x1b[6n")
+        await line.until(lambda text, letter=letter: letter * COLUMNS in text and text.endswith("\x1b[6n"))
 
 
 async def test_the_terminal_is_given_away_after_its_last_answer(line: Line) -> None:
