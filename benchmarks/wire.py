@@ -1,9 +1,10 @@
 """Bytes on the line for what people do, in a pty of 160x50: as the app writes, without margins, and plain Textual.
 
-Beside it, in the same run, a step and a page of less, delta, tig and lazygit over the same diff where they are
-installed; then what a held key leaves behind on a line of 20 kB a second.
+The same of less, delta, tig and lazygit over the same diff where they are installed, and what a held key leaves behind
+on a line of 20 kB a second.
 """
 
+import json
 import os
 import random
 import re
@@ -20,12 +21,17 @@ from ground import AMPSM, ground
 from ls import fill
 from terminal import Terminal
 
-from ampsm_engine import timestamps
+from ampsm_engine import demo, timestamps
+from ampsm_engine.engine import runs
+from ampsm_engine.engine import sessions as verbs
 from ampsm_engine.engine.startup import open_engine
 from ampsm_engine.model import Session, Status
 
 SESSION = "0123456789"
 COLUMNS, LINES = 160, 50
+STREAMED = 10.0
+"""Seconds for which what amp says is listened to."""
+
 SLOW = 20_000
 """Bytes a second of a slow line."""
 
@@ -156,6 +162,33 @@ def sessions(*, margins: bool) -> dict[str, str]:
     return told
 
 
+def streaming(place: Path, *, margins: bool) -> dict[str, str]:
+    """Bytes a second in the screen of a session whose amp says or does something twice a second."""
+    words = "the redirect is checked in `login.py`, and then in **two** others"
+    speech = [{"say": f"Step {at}: {words}."} for at in range(3)]
+    turn = [part for one in (*speech, {"shell": "seq 5"}) for part in (one, {"pause": 0.5})]
+    before = [{"say": f"What I have seen so far, part {at}. " * 6} for at in range(12)]
+    scenario = {"steps": [*before, {"repeat": 40, "steps": turn}, {"say": "Done."}]}
+    os.environ |= {
+        "AMPSM_SCENARIO": json.dumps(scenario),
+        "AMP_CLI_PATH": str(demo.install(place)),
+        "AMP_API_KEY": "sgamp_" + "user_01TEST_" + "0123456789abcdef" * 2,
+    }
+    engine = open_engine()
+    session, _ = verbs.new(engine, path=place / "repository", prompt="Mend the login", name="Mend")
+    terminal = Answering([AMPSM], margins=margins)
+    rest(terminal, 3)
+    for key in ("/", "Mend", "\r", "\r"):
+        terminal.press(key)
+        rest(terminal, 1)
+    began, count = time.monotonic(), rest(terminal, STREAMED)
+    told = {"stream, 2 events/s, a second": f"{count / (time.monotonic() - began):,.0f}"}
+    terminal.end()
+    runs.stop(engine, session.id)
+    runs.wait(engine, [session.id], timeout=60)
+    return told
+
+
 def rest(terminal: Terminal, seconds: float) -> int:
     """Bytes within some seconds in which nobody does anything."""
     count, end = 0, time.monotonic() + seconds
@@ -214,13 +247,16 @@ def others(root: Path, old: str, new: str) -> None:
         ("less -R", f"{git} | less -R"),
         ("delta", f"{git} | delta --paging=always"),
         ("tig", f"git -C {root} diff --color=never {old} {new} | tig"),
+        ("lazygit", f"lazygit --path {root} log"),
     ):
         if not shutil.which(name.split()[0]):
             print(f"  {name}: not installed")
             continue
         terminal = Answering(["/bin/sh", "-c", command], margins=True)
         start = terminal.drain(1.5)
-        page = " " if name != "tig" else "\x06"
+        page = {"tig": "\x06", "lazygit": "."}.get(name, " ")
+        for key in "\r\r0" if name == "lazygit" else "":  # the files of the last commit, the first of them, its diff
+            terminal.step(key)
         steps = median([terminal.step("j") for _ in range(60)])
         print(f"  {name}: start {start:,}, step {steps}, page {median([terminal.step(page) for _ in range(15)])}")
         terminal.end()
@@ -234,10 +270,11 @@ def main() -> None:
         columns: list[dict[str, str]] = []
         for margins, renderer in ways.values():
             os.environ["AMPSM_RENDERER"] = renderer
-            columns.append(review(margins=margins) | sessions(margins=margins))
-        print(f"  {'':24}" + "".join(f"{name:>22}" for name in ways))
+            told = review(margins=margins) | sessions(margins=margins)
+            columns.append(told | streaming(place, margins=margins))
+        print(f"  {'':28}" + "".join(f"{name:>22}" for name in ways))
         for name in columns[0]:
-            print(f"  {name:24}" + "".join(f"{column[name]:>22}" for column in columns))
+            print(f"  {name:28}" + "".join(f"{column[name]:>22}" for column in columns))
         os.environ["AMPSM_RENDERER"] = ""
         others(root, old, new)
         for name, key, rate, keys, buffered in (
