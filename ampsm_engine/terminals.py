@@ -94,6 +94,10 @@ _KNOWN = (
 )
 
 
+_MANY_COLOURS = ("xterm-kitty", "xterm-ghostty", "foot", "wezterm", "alacritty", "ghostty", "konsole", "contour", "vte")
+"""What TERM begins with of terminals that have 256 colours at least, and do not say so by their name."""
+
+
 def identify(environ: Mapping[str, str], tmux: Tmux | None = None, *, chosen: str = "auto") -> Terminal:
     """The terminal that an environment names. `chosen` is the setting `notify.terminal`, which knows better."""
     inside = multiplexer(environ)
@@ -144,11 +148,14 @@ def has_desktop(environ: Mapping[str, str], platform: str = sys.platform) -> boo
 
 def colours(environ: Mapping[str, str]) -> int:
     """How many colours the environment promises: 16,777,216, 256, 16, 8, or 0 for none."""
-    term = environ.get("TERM", "")
-    if environ.get("NO_COLOR") or term in ("", "dumb", "unknown"):
+    term, inside = environ.get("TERM", ""), multiplexer(environ)
+    if environ.get("NO_COLOR") or term in ("", "dumb", "unknown") or re.match(r"vt\d|.*mono$", term):
         return 0
-    if environ.get("COLORTERM", "").lower() in ("truecolor", "24bit") or term.endswith(("-direct", "-truecolor")):
+    # GNU screen hands on the word of the terminal around it, and has fewer itself.
+    has_all = environ.get("COLORTERM", "").lower() in ("truecolor", "24bit") and inside != "screen" and term != "linux"
+    if has_all or term.endswith(("-direct", "-truecolor")):
         return 1 << 24
-    if "256" in term or term.startswith(("xterm-kitty", "xterm-ghostty", "foot", "wezterm", "alacritty")):
+    # COLORTERM gets lost over SSH and by sudo: without it 256 are safe. tmux makes fewer of them where it has to.
+    if "256" in term or term.startswith(_MANY_COLOURS) or inside == "tmux":
         return 256
-    return 8 if term.startswith(("linux", "screen", "vt")) else 16
+    return 8 if term.startswith(("screen", "eterm", "ansi", "cons")) else 16

@@ -9,9 +9,18 @@ def open_screens(*, read_only: bool = False, review: str | None = None) -> int:
     import gc
     import os
 
+    if os.environ.get("TERM", "") in ("", "dumb", "unknown"):
+        from ampsm_engine.errors import Unfit
+
+        message = (
+            f"The screens need a terminal that can move its cursor: TERM is {os.environ.get('TERM') or 'not set'}."
+        )
+        raise Unfit(message, "ampsm ls")
     gc.disable()  # nothing of what is imported now is garbage; the app turns it on after its first frame
     # Nothing is animated, so a frame is only drawn for a change: half the wait, and not a byte more.
     os.environ.setdefault("TEXTUAL_FPS", "120")
+    # The app itself brings colours down to those that the terminal has.
+    os.environ.setdefault("TEXTUAL_COLOR_SYSTEM", "truecolor")
     from ampsm_tui.app import run
 
     return run(read_only=read_only, first_review=review)

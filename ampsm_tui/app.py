@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.filter import Monochrome
 from textual.reactive import var
 from textual.signal import Signal
 from textual.theme import Theme
 
-from ampsm_engine import keymap
+from ampsm_engine import keymap, terminals
 from ampsm_engine.config import Settings, store
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board
@@ -27,6 +28,7 @@ from ampsm_tui import theme
 from ampsm_tui.ask import UNFINISHED, ask, run_while_open
 from ampsm_tui.bindings import bind, shown_key
 from ampsm_tui.clean import one_line
+from ampsm_tui.driver.colour_depth import FewerColours
 from ampsm_tui.driver.output import TerminalOutput
 from ampsm_tui.driver.safe_output import SafeLines
 from ampsm_tui.driver.terminal_driver import is_plain, terminal_driver
@@ -122,8 +124,10 @@ class AmpsmApp(App[int]):
         clock: Clock = _now,
         board: Board | None = None,
         recovered: Sequence[str] = (),
+        colours: int = 1 << 24,
     ) -> None:
         self._safe_lines = SafeLines()
+        self._fewer_colours = FewerColours(colours)
         self.output: TerminalOutput | None = None
         """The terminal; None where there is none, as in tests."""
         self.driver: Driver | None = None
@@ -177,12 +181,13 @@ class AmpsmApp(App[int]):
         return terminal_driver(suspendable(super().get_driver_class()), make_output)
 
     def get_line_filters(self) -> "Sequence[LineFilter]":
-        """What makes lines safe first, then Textual's."""
-        return [self._safe_lines, *super().get_line_filters()]
+        """What makes lines safe first, then Textual's but for its greys, and at last the colours that there are."""
+        theirs = [one for one in super().get_line_filters() if not isinstance(one, Monochrome)]
+        return [self._safe_lines, *theirs, self._fewer_colours]
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """The colours of code for themes that have none."""
-        return theme.defaults(self.current_theme)
+        return theme.defaults(self.current_theme, self._fewer_colours.colours)
 
     def _make_first(self) -> "Screen[None]":
         """The review that was asked for first, else the list: what is not seen is not made."""
@@ -471,6 +476,7 @@ def run(*, read_only: bool = False, first_review: str | None = None) -> int:
         settings=settings,
         board=engine.store.sessions.board(),
         recovered=recovered,
+        colours=terminals.colours(os.environ),
     )
     try:
         app.run(mouse=settings.switch("ui.mouse"))

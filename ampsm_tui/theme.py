@@ -76,9 +76,18 @@ LIGHT = Theme(
 )
 
 
-def defaults(worn: Theme) -> dict[str, str]:
-    """The colours of statuses, and those of code in a theme that has none of its own."""
+_GROUNDS = {
+    True: {"added": "#005f00", "removed": "#5f0000", "word-added": "#008700", "word-removed": "#870000"},
+    False: {"added": "#d7ffd7", "removed": "#ffd7d7", "word-added": "#afffaf", "word-removed": "#ffafaf"},
+}
+"""Grounds in a diff where there are 256 colours, by whether the theme is dark."""
+
+
+def defaults(worn: Theme, colours: int) -> dict[str, str]:
+    """The colours of statuses, and those of code in a theme that has none of its own; `colours`: how many there are."""
+    fewer = {"colour-number": str(colours)} if colours < 1 << 24 else {}
+    fewer |= {f"diff-{name}": colour for name, colour in _GROUNDS[worn.dark].items()}
     known = worn.to_color_system().generate()
     wanted = SYNTAX | {f"state-{word}": state.colour for word, state in SHOWN.items()}
     parts = {name: colour.partition(" ") for name, colour in wanted.items()}
-    return {name: f"{known[colour]}{gap}{share}" for name, (colour, gap, share) in parts.items()}
+    return fewer | {name: f"{known[colour]}{gap}{share}" for name, (colour, gap, share) in parts.items()}

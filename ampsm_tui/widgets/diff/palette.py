@@ -87,12 +87,36 @@ TONES: dict[str, Tone] = {
 """Each name with what it adds; a name that is not here adds nothing."""
 
 
+_KINDS = ("same", "added", "removed", "nothing")
+
+_FEW = TONES | {
+    **{f"-{kind}": Tone() for kind in _KINDS},
+    **{f"-cursor-{kind}": _ground("foreground", 9) for kind in _KINDS},
+    "-word-added": _ink("success", manner="bold underline"),
+    "-word-removed": _ink("error", manner="bold underline"),
+}
+"""Where there are no soft grounds: signs tell what was added, lines which words were."""
+
+_MANY = TONES | {
+    "-added": _ground("diff-added"),
+    "-removed": _ground("diff-removed"),
+    "-cursor-added": _ground("diff-added"),
+    "-cursor-removed": _ground("diff-removed"),
+    "-word-added": _ground("diff-word-added"),
+    "-word-removed": _ground("diff-word-removed"),
+}
+"""Where a soft green and a soft red are the same grey: the darkest or the lightest that there are."""
+
+_BY_NUMBER = {"256": _MANY, "16": _FEW, "8": _FEW, "0": _FEW}
+
+
 def mixed(names: tuple[str, ...], colours: Mapping[str, str]) -> Style:
-    """The style of names laid over each other, in the colours of a theme."""
+    """The style of names laid over each other, in the colours of a theme; `colour-number` is how many there are."""
+    tones = _BY_NUMBER.get(colours.get("colour-number", ""), TONES)
     ground, ink, share = _colour(colours, "background"), _colour(colours, "foreground"), 100
     manner: list[str] = []
     for name in names:
-        tone = TONES.get(name)
+        tone = tones.get(name)
         if tone is None:
             continue
         if tone.ground:
