@@ -94,6 +94,12 @@ _KNOWN = (
 )
 
 
+def has_italics(environ: Mapping[str, str]) -> bool:
+    """Whether italics are italics: GNU screen inverts them, the Linux console paints them green, a VT does nothing."""
+    term = environ.get("TERM", "")
+    return multiplexer(environ) != "screen" and re.match(r"linux|vt\d|screen|eterm|ansi|cons", term) is None
+
+
 _MANY_COLOURS = ("xterm-kitty", "xterm-ghostty", "foot", "wezterm", "alacritty", "ghostty", "konsole", "contour", "vte")
 """What TERM begins with of terminals that have 256 colours at least, and do not say so by their name."""
 

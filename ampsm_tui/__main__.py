@@ -9,12 +9,11 @@ def open_screens(*, read_only: bool = False, review: str | None = None) -> int:
     import gc
     import os
 
-    if os.environ.get("TERM", "") in ("", "dumb", "unknown"):
+    term = os.environ.get("TERM") or "not set"
+    if term in ("not set", "dumb", "unknown"):
         from ampsm_engine.errors import Unfit
 
-        message = (
-            f"The screens need a terminal that can move its cursor: TERM is {os.environ.get('TERM') or 'not set'}."
-        )
+        message = f"The screens need a terminal that can move its cursor: TERM is {term}."
         raise Unfit(message, "ampsm ls")
     gc.disable()  # nothing of what is imported now is garbage; the app turns it on after its first frame
     # Nothing is animated, so a frame is only drawn for a change: half the wait, and not a byte more.

@@ -125,9 +125,10 @@ class AmpsmApp(App[int]):
         board: Board | None = None,
         recovered: Sequence[str] = (),
         colours: int = 1 << 24,
+        italics: bool = True,
     ) -> None:
         self._safe_lines = SafeLines()
-        self._fewer_colours = FewerColours(colours)
+        self._fewer_colours = FewerColours(colours, italics=italics)
         self.output: TerminalOutput | None = None
         """The terminal; None where there is none, as in tests."""
         self.driver: Driver | None = None
@@ -477,6 +478,7 @@ def run(*, read_only: bool = False, first_review: str | None = None) -> int:
         board=engine.store.sessions.board(),
         recovered=recovered,
         colours=terminals.colours(os.environ),
+        italics=terminals.has_italics(os.environ),
     )
     try:
         app.run(mouse=settings.switch("ui.mouse"))

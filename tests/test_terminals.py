@@ -62,6 +62,14 @@ def test_what_a_person_chose_weighs_most() -> None:
     assert terminals.identify({"TERM": "xterm-kitty"}, chosen="auto").protocol is NotificationProtocol.OSC99
 
 
+def test_italics_that_are_none_are_left_out() -> None:
+    assert terminals.has_italics({"TERM": "xterm-256color"})
+    assert terminals.has_italics({"TERM": "screen", "TMUX": "/t,1,0"}) is False, "it says that it is a screen"
+    assert terminals.has_italics({"TERM": "tmux-256color", "TMUX": "/t,1,0"})
+    for term in ("screen-256color", "linux", "vt220"):
+        assert not terminals.has_italics({"TERM": term})
+
+
 @pytest.mark.parametrize(
     ("environ", "colours"),
     [

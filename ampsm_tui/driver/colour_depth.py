@@ -34,17 +34,20 @@ _BLACK, _RED, _BLUE, _WHITE, _GREY, _BRIGHT_WHITE = 0, 1, 4, 7, 8, 15
 _LIGHT = frozenset({_WHITE, _BRIGHT_WHITE, *range(10, 15)})
 """Not seen on white."""
 
+_UPRIGHT = Style(italic=False)
+
 Rgb = tuple[int, int, int]
 
 
 class FewerColours(LineFilter):
     """Brings lines down to a number of colours: 256, 16, 8, or 0, where inverted text and bold remain.
 
-    With more than 256 it changes nothing.
+    With more than 256 it changes no colour. `italics`: whether the terminal has some.
     """
 
-    def __init__(self, colours: int) -> None:
-        super().__init__(enabled=colours < 1 << 24)
+    def __init__(self, colours: int, *, italics: bool = True) -> None:
+        super().__init__(enabled=colours < 1 << 24 or not italics)
+        self._italics = italics
         self.colours = colours
         """How many there are."""
 
@@ -60,6 +63,10 @@ class FewerColours(LineFilter):
         ]
 
     def _style(self, style: Style, screen: Rgb) -> Style:
+        if style.italic and not self._italics:
+            style += _UPRIGHT
+        if self.colours > 256:
+            return style
         if self.colours == 256:
             return _of_256(style)
         if self.colours:
@@ -105,7 +112,7 @@ def _of_16(style: Style, screen: Rgb, colours: int) -> Style:
     bold = style.bold
     if colours == 8 and number >= 8:
         bold, number = bold or number != _GREY, _WHITE if number == _GREY and is_dark else number - 8
-    return style + Style(color=_paint(_readable(number, under)), bgcolor=_paint(under), bold=bold, italic=False)
+    return style + Style(color=_paint(_readable(number, under)), bgcolor=_paint(under), bold=bold)
 
 
 def _readable(ink: int, ground: int) -> int:
@@ -149,6 +156,7 @@ def _of_none(style: Style, screen: Rgb) -> Style:
     is_raised = ground is not None and abs(_lightness(ground) - _lightness(screen)) >= _RAISED
     return Style(
         bold=style.bold,
+        italic=style.italic,
         underline=style.underline,
         strike=style.strike,
         reverse=bool(style.reverse) != is_raised,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.emulator import cells
+from tests.emulator import Emulator, cells
 from tests.journeys.conftest import Open
 from tests.worker.bench import Bench
 
@@ -49,11 +49,15 @@ def test_no_terminal_gets_colours_that_it_lacks_and_each_shows_its_cursor(
     screen.press("v").sees("return 'x'").press("j", "j", "j").sees("0 of 1")
     screen.press("?").sees("Help: review").press("escape").sees_no_more("Help: review")
     assert kinds(screen.bytes) == kind
+    has_italics = re.search(
+        rb"\x1b\[(?:[0-9;]*;)?3(?:;[0-9;]*)?m", re.sub(rb"[34]8;(?:2;\d+;\d+;|5;)\d+", b"", screen.bytes)
+    )
+    assert bool(has_italics) == environ["TERM"].startswith("xterm"), "the comment is in italics where there are some"
 
 
-def looks(screen: object, row: int) -> object:
+def looks(screen: Emulator, row: int) -> object:
     """How a blank of a row looks: its ground, or that it is inverted."""
-    return [look for y, x, look in cells(screen) if y == row and x == 60][0]  # type: ignore[arg-type]
+    return next(look for y, x, look in cells(screen) if (y, x) == (row, 60))
 
 
 @pytest.mark.parametrize("term", ["dumb", ""])

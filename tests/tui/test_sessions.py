@@ -66,9 +66,8 @@ async def test_watching(counted: Desk, snapshot_svg: Camera, size: tuple[int, in
         assert [verb for verb, _, _ in counted.verbs if verb not in {"changes", "folders"}] == []
 
 
-async def test_without_colour(counted: Desk, snapshot_svg: Camera, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_COLOR", "1")
-    async with counted.open(a_day(), size=(120, 40)):
+async def test_without_colour(counted: Desk, snapshot_svg: Camera) -> None:
+    async with counted.open(a_day(), size=(120, 40), colours=0):
         snapshot_svg(counted.app)
 
 
