@@ -26,13 +26,6 @@ def test_a_form_with_two_modes_becomes_a_run_whose_items_are_compared(desk: Batc
     ]
 
 
-def test_copies_without_a_mode_are_told_apart_by_their_numbers(desk: BatchDesk) -> None:
-    plan = fan_out.plan_of(SessionDraft(str(desk.repo), prompt="Cache the search", copies="3", base="main"))
-    assert [(one.spec.name, one.spec.model, one.spec.base_branch) for one in plan.items] == [
-        (f"Cache the search (#{number})", None, "main") for number in (1, 2, 3)
-    ]
-
-
 def test_variants_are_not_made_for_later(desk: BatchDesk) -> None:
     draft = SessionDraft(str(desk.repo), prompt="Cache it", copies="2", run=False)
     assert [trouble.field for trouble in check(desk.engine, draft)] == ["copies"]
