@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ampsm_engine.cli import arguments, batch_text, diagnostics, documents, output
+from ampsm_engine.cli import arguments, batch_text, diagnostics, documents, numbers, output
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.cli.root import Command
 from ampsm_engine.model import BatchState, ItemState
@@ -250,3 +250,51 @@ def batch_rm(reference: str, *, yes: bool, as_json: bool) -> int:
             diagnostics.warning(f"It stays: {text}")
         diagnostics.hint("ampsm trash ls" if not stay else f"Then again: ampsm batch rm {batch.id}")
     return diagnostics.FAILED if stay else diagnostics.OK
+
+
+@batch_command.command("export", cls=Command, short_help="Take the rows of a run out of the store.")
+@run_argument
+@click.argument("table", default="batchItems", type=arguments.TEXT)
+@click.option(
+    "--format", "-f", "form", type=click.Choice(numbers.EXPORT_FORMATS), default="json", help="[default: json]"
+)
+@numbers.file_option
+@numbers.force_option
+def batch_export(reference: str, table: str, form: str, file: Path | None, *, force: bool) -> int:
+    """Write the rows of a run from a TABLE (batchItems without one), or its sessions as Markdown.
+
+    ampsm batch export nightly --format csv -o nightly.csv
+    ampsm batch export nightly iterations --format ndjson
+    ampsm batch export nightly --format markdown -o nightly.md
+    """
+    engine = arguments.open_engine()
+    from ampsm_engine.metrics.summary import Selection
+
+    chosen = Selection(batch=engine.store.batches.resolve(reference).id)
+    as_markdown = form == "markdown"
+    found = numbers.session_documents(engine, chosen) if as_markdown else numbers.exported(engine, table, form, chosen)
+    numbers.write_pieces(found, file, force=force)
+    return diagnostics.OK
+
+
+@batch_command.command("report", cls=Command, short_help="Write a report on a run: Markdown, or one HTML file.")
+@run_argument
+@click.option(
+    "--format", "-f", "form", type=click.Choice(numbers.REPORT_FORMATS),
+    help="[default: html for a FILE that ends in .html, else markdown]",
+)  # fmt: skip
+@numbers.file_option
+@numbers.force_option
+def batch_report(reference: str, form: str | None, file: Path | None, *, force: bool) -> int:
+    """Write a report on the tokens, success, time, tools and cost of a run.
+
+    ampsm batch report nightly -o nightly.html
+    """
+    engine = arguments.open_engine()
+    from ampsm_engine.metrics.summary import Selection
+
+    batch = engine.store.batches.resolve(reference)
+    about, form = f"batch {batch.name or batch.id}", form or numbers.form_of(file)
+    report = numbers.reported(engine, form, Selection(batch=batch.id), about)
+    numbers.write_pieces([report], file, force=force)
+    return diagnostics.OK

@@ -185,12 +185,13 @@ def _print_table(summary: "Summary") -> None:
     return None
 
 
-_FORMATS = ("json", "ndjson", "csv", "markdown")
+EXPORT_FORMATS = ("json", "ndjson", "csv", "markdown")
+REPORT_FORMATS = ("markdown", "html")
 
 
 @click.command(cls=Command, short_help="Take tables or sessions out of the store.")
 @click.argument("table", required=False, type=arguments.TEXT)
-@click.option("--format", "-f", "form", type=click.Choice(_FORMATS), default="json", help="[default: json]")
+@click.option("--format", "-f", "form", type=click.Choice(EXPORT_FORMATS), default="json", help="[default: json]")
 @selection_options
 @file_option
 @force_option
@@ -210,7 +211,7 @@ def export_command(table: str | None, form: str, file: Path | None, *, wanted: S
     if form == "markdown":
         if table is not None or not (wanted.references or wanted.batch):
             raise click.UsageError("--format markdown takes sessions: --session SESSION, or --batch RUN, and no table.")
-        pieces = _documents(engine, selection)
+        pieces = session_documents(engine, selection)
     elif table is None:
         from ampsm_engine.store.table_rows import NAMES
 
@@ -234,7 +235,8 @@ def exported(engine: "Engine", table: str, form: str, selection: "Selection") ->
     return encoding.document({"table": table}, "rows", rows)
 
 
-def _documents(engine: "Engine", selection: "Selection") -> Iterator[str]:
+def session_documents(engine: "Engine", selection: "Selection") -> Iterator[str]:
+    """The chosen sessions, or those of a batch, as Markdown in pieces: prompts, answers, diffs."""
     from ampsm_engine.metrics.session_document import session_document
 
     chosen = selection.sessions
@@ -250,7 +252,7 @@ def _documents(engine: "Engine", selection: "Selection") -> Iterator[str]:
 
 @click.command(cls=Command, short_help="Write a report: Markdown, or one HTML file with plots.")
 @click.option(
-    "--format", "-f", "form", type=click.Choice(("markdown", "html")),
+    "--format", "-f", "form", type=click.Choice(REPORT_FORMATS),
     help="[default: html for a FILE that ends in .html, else markdown]",
 )  # fmt: skip
 @selection_options
@@ -266,11 +268,12 @@ def report_command(form: str | None, file: Path | None, *, wanted: SelectionOpti
     """
     engine = arguments.open_engine()
     selection, about = selected(engine, wanted)
-    write_pieces([reported(engine, form or _form_of(file), selection, about)], file, force=force)
+    write_pieces([reported(engine, form or form_of(file), selection, about)], file, force=force)
     return diagnostics.OK
 
 
-def _form_of(file: Path | None) -> str:
+def form_of(file: Path | None) -> str:
+    """The format of a report that goes to a file: html where its name says so, else markdown."""
     return "html" if file is not None and file.suffix.lower() in (".html", ".htm") else "markdown"
 
 

@@ -78,7 +78,8 @@ class TableRows(StorePart):
         if table not in _FILTERS:
             raise NotFound(f"There is no table {table!r}; there are {', '.join(NAMES)}.", "ampsm export iterations")
         (model,) = (one for one in tables.TABLES if one._meta.table_name == table)  # noqa: SLF001 - peewee documents it
-        return tuple(field.column_name for field in model._meta.sorted_fields)  # noqa: SLF001
+        ours = {field.column_name for field in model._meta.sorted_fields}  # noqa: SLF001
+        return tuple(row[1] for row in self._db.select(f'PRAGMA table_info("{table}")') if row[1] in ours)
 
     def read(self, table: str, wanted: RowChoice = ALL_ROWS) -> Iterator[dict[str, object]]:
         """The rows of a table in the order of their coming, by column.

@@ -139,6 +139,20 @@ def test_import_tells_what_is_history(ampsm: Ampsm) -> None:
     assert "repair" not in shown.err
 
 
+def test_a_run_is_exported_and_reported_on(ampsm: Ampsm, tmp_path: Path) -> None:
+    ampsm("import", str(SAMPLE))
+    (run,) = ampsm("export", "batchRuns").json["rows"]
+    items = ampsm("batch", "export", run["id"]).json
+    assert (items["table"], [row["state"] for row in items["rows"]]) == ("batchItems", ["success", "success"])
+    iterations = ampsm("batch", "export", run["id"], "iterations").json["rows"]
+    assert {row["sessionId"] for row in iterations} == {row["sessionId"] for row in items["rows"]}
+    assert len(ampsm("batch", "export", run["id"], "-f", "markdown").out.split("\n# ")) == 2
+    assert re.search(r"^- tokens: 4,600$", ampsm("batch", "report", run["id"]).out, re.MULTILINE)
+    file = tmp_path / "run.html"
+    assert ampsm("batch", "report", run["id"], "-o", str(file)).code == 0
+    assert file.read_text().count("<svg") > 4
+
+
 def test_figures_are_read_without_what_only_writing_or_drawing_needs(two: Shelf) -> None:
     heavy = {"pygal", "plotext", "peewee", "pygit2", "textual", "asyncio"}
     assert imported("metrics", "--json") & heavy == set()

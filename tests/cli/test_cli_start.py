@@ -20,6 +20,8 @@ NESTED = [
     ["config", "path"],
     ["config", "get"],
     ["config", "set"],
+    ["batch", "export"],
+    ["batch", "report"],
 ]
 
 
