@@ -247,11 +247,14 @@ def _check_document(answer: "Compatibility") -> documents.Document:
 def _print_check(answer: "Compatibility", names: dict[str, str]) -> None:
     named = {one: one_line(name) for one, name in names.items()}
     target = one_line(answer.target)
-    many = plural(len(answer.order), "session")
+    many, verb = plural(len(answer.order), "session"), "passes" if len(answer.order) == 1 else "pass"
     if answer.is_good and answer.order:
-        output.line(Styled("✓", "green"), f" {many} pass together on {target} at {answer.base[:12]}")
+        output.line(Styled("✓", "green"), f" {many} {verb} together on {target} at {answer.base[:12]}")
     elif answer.order:
-        output.line(Styled("·", "yellow"), f" {many} of {len(answer.tips)} pass together on {target}")
+        output.line(
+            Styled("·", "yellow"),
+            f" {len(answer.order)} of {plural(len(answer.tips), 'session')} pass together on {target}",
+        )
     elif answer.checked_at:
         output.line(Styled("✗", "red"), f" nothing of {plural(len(answer.tips), 'session')} passes on {target}")
     for culprit in answer.culprits:

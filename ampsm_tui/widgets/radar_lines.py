@@ -92,15 +92,17 @@ def pair_lines(sessions: Sequence[Session], pairs: Sequence[RadarPair], width: i
 
 def answer_lines(answer: "Compatibility", names: Mapping[str, str], width: int) -> list[PieceLine]:
     """Whether the sessions of one base work together, as far as it is known."""
-    many = plural(len(answer.order), "session")
+    many = f"{plural(len(answer.order), 'session')} {'passes' if len(answer.order) == 1 else 'pass'}"
     lines: list[PieceLine] = []
     if not answer.checked_at and answer.tips:
-        text = f"Nobody has asked yet whether {plural(len(answer.tips), 'session')} pass together."
+        text = f"Nobody has asked yet whether what is ready passes together: {plural(len(answer.tips), 'session')}."
         lines += indented(text, "quiet", width, indent=0)
     elif answer.is_good and answer.order:
-        lines += indented(f"✓ {many} pass together", "ok", width, indent=0)
+        lines += indented(f"✓ {many} together", "ok", width, indent=0)
     elif answer.checked_at:
-        lines += indented(f"! {many} of {len(answer.tips)} pass together", "warn", width, indent=0)
+        lines += indented(
+            f"! {len(answer.order)} of {plural(len(answer.tips), 'session')} pass together", "warn", width, indent=0
+        )
     for culprit in answer.culprits:
         lines += _culprit_lines(culprit, names, width)
     for one in answer.conflicts:

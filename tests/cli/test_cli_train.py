@@ -115,7 +115,7 @@ def test_a_check_names_the_pair_and_its_lines_and_knows_it_the_next_time(ampsm: 
     left, fine, right = tasks.pair()
     ran = ampsm("check", "--all", "--repo", str(tasks.repo))
     assert ran.code == 1
-    assert "2 sessions of 3 pass together on main" in ran.out
+    assert "2 of 3 sessions pass together on main" in ran.out
     assert "right ≠ left" in ran.out
     assert "left: one.txt:3" in ran.out
     assert "right: two.txt:5" in ran.out
