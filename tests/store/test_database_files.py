@@ -201,6 +201,8 @@ MOUNTS = """\
 30 22 0:27 / /home rw,relatime shared:5 master:1 - nfs4 server:/home rw,vers=4.2
 31 30 0:28 / /home/me/local\\040disk rw - ext4 /dev/sdb rw
 32 22 0:29 / /mnt/x rw - fuse.sshfs me@host: rw
+34 33 0:31 / /data/disk rw - ext4 /dev/sdc rw
+33 22 0:30 / /data rw - cifs //server/data rw
 nonsense
 """
 
@@ -213,6 +215,8 @@ nonsense
         ("/homely", None),
         ("/home/me/local disk/a", None),
         ("/mnt/x/y", "fuse.sshfs"),
+        ("/data/disk/a", None),
+        ("/data/a", "cifs"),
     ],
 )
 def test_a_network_file_system_is_known_by_its_mount(path: str, kind: str | None) -> None:

@@ -168,8 +168,9 @@ class TestResolve:
 
     @pytest.mark.parametrize("reference", ["twi", "twice"])
     def test_what_means_two_is_refused_with_both(self, store: Store, reference: str) -> None:
-        with pytest.raises(Refused, match="abd2"):
+        with pytest.raises(Refused, match="abd2") as told:
             store.sessions.resolve(reference)
+        assert told.value.hint == "Name one by its id: ampsm ls"
 
     def test_a_name_that_is_the_beginning_of_another_ones_id_is_exact(self, store: Store) -> None:
         store.sessions.add(a_session("q1", name="xyz3"))

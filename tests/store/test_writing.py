@@ -262,6 +262,13 @@ def test_columns_can_be_changed(store: Store) -> None:
             change()
 
 
+def test_a_session_goes_to_the_trash_once(store: Store) -> None:
+    first = store.sessions.begin_trash("s1")
+    with pytest.raises(Refused, match="in the trash already"):
+        store.sessions.begin_trash("s1")
+    assert store.sessions.get("s1").trashed_at == first.trashed_at
+
+
 def test_the_repository_that_a_session_moved_to_is_remembered_without_the_database(store: Store) -> None:
     store.sessions.update("s1", repo_root="/moved")
     assert store.repositories() == (Path("/repo"), Path("/moved"))
