@@ -13,21 +13,25 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.widgets import Input
 
 from ampsm_engine.engine.drafts import RepositoryOffer
 from ampsm_engine.engine.scripts import ScriptOutput
 from ampsm_engine.errors import Refused
 from ampsm_engine.git.entities import FileChange
 from ampsm_engine.merging.results import MergeResult
+from ampsm_engine.metrics.figures import Figures
+from ampsm_engine.metrics.summary import Summary
 from ampsm_engine.model import MergeState, State
 from ampsm_tui.app import AmpsmApp
-from ampsm_tui.screens import new_session, script
+from ampsm_tui.screens import live_answer, new_session, script
 from ampsm_tui.screens.conflict import completion
 from ampsm_tui.screens.first_run import FirstRunScreen
 from ampsm_tui.screens.keys import KeysScreen
 from ampsm_tui.screens.merge import run
 from ampsm_tui.widgets.choice import Choice
 from tests.soak import SEED, dice, one_in
+from tests.tui import batches
 from tests.tui.builders import DONE, RUNNING, a_board, a_session, ago, an_iteration
 from tests.tui.desk import Desk
 from tests.tui.merges import FILES, a_merge, a_plan, a_preflight, some_conflicts
@@ -45,7 +49,10 @@ OUTPUT = ScriptOutput("12 passed\n", 10, running=False, exit_code=0, seconds=4.2
 
 Key = str | Callable[[AmpsmApp], object]
 
-FINISHED_WITHOUT_A_SCREEN = {"new", "store", "restore_last", "edit_queued"}
+FINISHED_WITHOUT_A_SCREEN = {
+    *("new", "store", "restore_last", "edit_queued"),
+    *("begin_variants", "resume", "retry"),
+}
 """What makes or moves something is brought to its end, whoever has left."""
 
 
@@ -69,6 +76,11 @@ def set_repository(app: AmpsmApp) -> None:
     app.screen.query_one("#repo", Choice).value = "/somewhere"
 
 
+def set_copies(app: AmpsmApp) -> None:
+    app.screen.query_one("#copies", Input).value = "2"
+
+
+REMOVED = {"remove": lambda *_: ((), ())}
 CONFLICTED = {"open_merges": lambda *_: {"s1": a_merge(MergeState.CONFLICTED)}}
 QUEUE = {"timeline": lambda *_: a_history(IDLE_ROW, an_iteration("s1", 1), WAITING)}
 AFTER_MERGE = {"last_undoable": lambda *_: a_merge()}
@@ -109,7 +121,18 @@ WAYS = (
     Way("undo, a merge", ("u",), ("last_undoable",), DONE_ROW),
     Way("undo, the trash", ("u",), ("restore_last",)),
     Way("stop", ("x", "y"), ("stop",), BUSY_ROW),
+    Way("form, variants", ("n", "x", set_copies, "ctrl+g"), ("begin_variants", "run_view")),
+    Way("runs", ("B",), ("run_lines",)),
+    Way("run", ("B", "enter"), ("run_view",)),
+    Way("run, stopped", ("B", "enter", "x", "y"), ("stop",)),
+    Way("run, resumed", ("B", "enter", "R"), ("resume",)),
+    Way("run, tried again", ("B", "enter", "G", "r"), ("retry",)),
+    Way("run, removed", ("B", "G", "d", "y"), ("sessions_of_run", "describe_loss", "remove"), answers=REMOVED),
+    Way("variants", ("B", "enter", "c"), ("compare_variants",)),
+    Way("variants, one kept", ("B", "enter", "c", "a", "y"), ("describe_loss", "remove")),
+    Way("numbers", ("number_sign",), ("metrics_view",)),
 )
+VARIANTS = tuple(one.item for one in batches.three_variants().variants)
 PAIRS = [(way, verb) for way in WAYS for verb in way.verbs]
 
 
@@ -119,6 +142,7 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     for module, name in ((run, "EVERY"), (script, "EVERY"), (completion, "TICK")):
         monkeypatch.setattr(module, name, 0.001)
     monkeypatch.setattr(new_session, "PAUSE", 0)
+    monkeypatch.setattr(live_answer, "SHARE", 0)
     monkeypatch.setenv("DISPLAY", ":9")
     monkeypatch.delenv("SSH_CONNECTION", raising=False)
     monkeypatch.delenv("SSH_TTY", raising=False)
@@ -151,7 +175,13 @@ def answers() -> dict[str, Any]:
         "read_output": lambda *_: OUTPUT,
         "send": lambda *_: True,
         "restore_last": lambda *_: MADE,
-        "stop": lambda *_: (),
+        "stop": lambda *_, **__: (),
+        "begin_variants": lambda *_: batches.a_run(),
+        "run_lines": lambda *_: batches.some_runs(),
+        "run_view": lambda *_: batches.a_view(batches.a_run(), VARIANTS),
+        "sessions_of_run": lambda *_: (MADE,),
+        "compare_variants": lambda *_: batches.three_variants(),
+        "metrics_view": lambda _, by, chosen: Summary(by, (), (), Figures(), chosen),
     }
 
 
@@ -199,7 +229,8 @@ async def holding(desk: Desk, way: Way, verb: str, outcome: str) -> AsyncIterato
 async def leave(desk: Desk, way: str) -> None:
     """Leave one screen, and wait for nothing."""
     if len(desk.app.screen_stack) > 1:
-        if way == "pop":
+        leaves_all = way == "q" and isinstance(desk.app.screen, FirstRunScreen)
+        if way == "pop" or leaves_all:
             desk.app.pop_screen()
         else:
             desk.app.simulate_key(way)

@@ -22,6 +22,7 @@ KEEPERS = {
     "widgets/choice.py": "a field of the form, or a setting",
     "widgets/setting_row.py": "a setting: written when it is left",
     "screens/sessions.py": "a filter",
+    "screens/table.py": "a filter",
     "screens/review/screen.py": "a search",
     "widgets/transcript/view.py": "a search",
 }
