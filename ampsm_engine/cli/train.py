@@ -120,6 +120,7 @@ def _train_document(engine: "Engine", result: "TrainResult") -> documents.Docume
         "baseAfter": result.base_after,
         "scripts": list(result.scripts),
         "runs": result.runs,
+        "extraRuns": result.extra_runs,
         "landed": [
             {"sessionId": one.session_id, "name": names[one.session_id], "merge": documents.merge_document(one)}
             for one in result.landed

@@ -64,6 +64,8 @@ class TrainResult:
     scripts: tuple[str, ...]
     runs: int
     """How often the scripts ran."""
+    extra_runs: int = 0
+    """How many of these looked for one at fault: at most log2 of the number of sessions for each."""
 
 
 def same_ground(engine: Engine, session_ids: Sequence[str], onto: str = "") -> tuple[Repo, str]:
@@ -143,6 +145,7 @@ class _Train:
         self._judgements: dict[str, TrialRun] = {}
         self._conflicts: dict[str, tuple[str, ...]] = {}
         self._answered = options.answered
+        self._extra = 0
 
     def run(self, session_ids: tuple[str, ...], again: str) -> TrainResult:
         """Sort them all out."""
@@ -273,6 +276,7 @@ class _Train:
             raise BaseMoved
         commit = self._links[candidates[-1]].commit
         if self._judge.judged(commit) is None:
+            self._extra += len(candidates) < len(self._links)
             most = worst_case(len(self._links), 1)
             self._tell(f"Run {self._judge.runs + 1}: {self._named(candidates)} (at most {most} runs for one at fault)")
         found = self._judge.judge(commit)

@@ -62,7 +62,7 @@ def test_a_train_tells_what_landed_and_what_did_not(ampsm: Ampsm, tasks: Tasks) 
     document = again.json["train"]
     assert again.code == 1
     assert again.json["version"] == 1
-    assert list(document) == ["target", "baseBefore", "baseAfter", "scripts", "runs", "landed", "setAside"]
+    assert list(document) == ["target", "baseBefore", "baseAfter", "scripts", "runs", "extraRuns", "landed", "setAside"]
     assert [(one["name"], one["why"]) for one in document["setAside"]] == [
         ("left", "nothing"), ("fine", "nothing"), ("right", "script"),
     ]  # fmt: skip

@@ -84,6 +84,7 @@ def test_thirty_two_of_which_three_break_the_script_in_combination_alone(yard: Y
     assert aside(result) == {"s7": "script", "s12": "script", "s30": "script"}
     assert len(result.landed) == 29
     assert result.runs == len(yard.runs) <= worst_case(32, 3)
+    assert result.extra_runs <= 3 * 5
     yard.holds()
     yard.desk.sound()
 
@@ -202,3 +203,36 @@ def test_ctrl_c_ends_the_script_and_leaves_nothing(yard: Yard, tmp_path: Path) -
         os.kill(int(pid.read_text()), 0)
     assert yard.desk.sha("main") == yard.start
     yard.holds()
+
+
+def test_what_lands_is_signed_and_what_is_tried_is_not(yard: Yard, tmp_path: Path) -> None:
+    desk, signed = yard.desk, tmp_path / "signed"
+    sessions = yard.sessions("a b c d", "test ! -e c")
+    program = tmp_path / "gpg"
+    words = "-----BEGIN PGP SIGNATURE-----\\n\\nx\\n-----END PGP SIGNATURE-----\\n"
+    program.write_text(
+        f"#!/bin/sh\ncat > /dev/null\necho x >> {signed}\nprintf -- '{words}'\necho '[GNUPG:] SIG_CREATED ' >&2\n"
+    )
+    program.chmod(0o755)
+    for name, value in (("gpg.program", str(program)), ("commit.gpgSign", "true"), ("user.signingKey", "x")):
+        git(desk.repo, "config", name, value)
+    result = yard.run(sessions)
+    assert names(yard, result) == ["a", "b", "d"]
+    for commit in git(desk.repo, "rev-list", f"{yard.start}..main").split():
+        assert "gpgsig" in git(desk.repo, "cat-file", "commit", commit)
+    squashes, moved = len(sessions), 2  # the first of a train is its squash as it was signed
+    assert len(signed.read_text().splitlines()) == squashes + moved
+    yard.holds()
+
+
+def test_commits_of_their_own_and_another_branch_come_in_too(yard: Yard) -> None:
+    desk = yard.desk
+    git(desk.repo, "branch", "release")
+    first, second = yard.sessions("a b")
+    desk.amp(first, {"a2": "x\n"}, "amp: more of a")
+    result = train.run(desk.engine, [first.id, second.id], options("", squash=False, onto="release"))
+    assert names(yard, result) == ["a", "b"]
+    assert desk.sha("main") == yard.start
+    subjects = git(desk.repo, "log", "--format=%s", f"{yard.start}..release").splitlines()
+    assert subjects == ["amp: work on b", "amp: more of a", "amp: work on a"]
+    assert result.target == "release"
