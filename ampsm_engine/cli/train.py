@@ -236,7 +236,10 @@ def _chosen(engine: "Engine", references: Sequence[str], repo: "Path | None") ->
     if references:
         return tuple({one.id: one for one in (arguments.session(engine, name) for name in references)}.values())
     root = arguments.repository_root(repo) if repo is not None else None
-    return engine.store.sessions.all(repo_root=root)
+    from ampsm_engine.merging import compatibility
+
+    with diagnostics.working("Looking at the sessions"):
+        return compatibility.with_work(engine, root)
 
 
 def _check_document(answer: "Compatibility") -> documents.Document:

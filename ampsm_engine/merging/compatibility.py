@@ -19,7 +19,7 @@ from ampsm_engine.git.integrate.line_changes import Piece
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.home import PRIVATE_FOLDER, Home, write_private
 from ampsm_engine.lean_dataclass import asdict, dataclass, field, replace
-from ampsm_engine.merging import combination, radar, train, trial
+from ampsm_engine.merging import combination, forecast, radar, train, trial
 from ampsm_engine.merging.combination import Candidate, Combination, Link, Misfit, Unsquashable
 from ampsm_engine.merging.fault_search import Fault, Fitting, Sorting, last_good
 from ampsm_engine.merging.preparation import NothingNew
@@ -116,6 +116,12 @@ class ReadyGroup:
         return tuple((one.id, one.now.branch_tip) for one in self.candidates)
 
 
+def with_work(engine: Engine, repo_root: str | None = None) -> tuple[Session, ...]:
+    """All sessions, of one repository or all, with work that their base does not have: the others need no look."""
+    live = frozenset(forecast.forecast_conflicts(engine, repo_root=repo_root).sessions)
+    return tuple(one for one in engine.store.sessions.all(repo_root=repo_root) if one.id in live)
+
+
 def ready_groups(engine: Engine, sessions: Sequence[Session]) -> tuple[ReadyGroup, ...]:
     """What of these sessions is ready, by repository and base; sessions whose base has all of them are none of them."""
     by_ground: dict[tuple[str, str], list[Session]] = {}
@@ -157,7 +163,7 @@ def unasked(group: ReadyGroup) -> Compatibility:
 
 def look(engine: Engine) -> tuple[Compatibility, ...]:
     """What is known about all sessions that are ready, by repository and base; nothing is run."""
-    groups = ready_groups(engine, engine.store.sessions.all())
+    groups = ready_groups(engine, with_work(engine))
     return tuple(_known(engine, group) or unasked(group) for group in groups)
 
 
@@ -171,7 +177,7 @@ def _known(engine: Engine, group: ReadyGroup) -> Compatibility | None:
 def check_ready(engine: Engine, *, tell: Tell = lambda _: None) -> None:
     """Check all sessions that are ready, where the answer is not known; then the first refusal, if there was one."""
     refusals: list[Refused] = []
-    for group in ready_groups(engine, engine.store.sessions.all()):
+    for group in ready_groups(engine, with_work(engine)):
         if group.candidates and _known(engine, group) is None:
             try:
                 check(engine, group, tell=tell)
