@@ -24,7 +24,7 @@ from ampsm_tui.widgets import figure_columns
 from ampsm_tui.widgets.key_bar import KeyBar
 from ampsm_tui.widgets.line_widgets import Piece
 from ampsm_tui.widgets.plot_view import PlotView
-from ampsm_tui.widgets.record_columns import RecordArrangement
+from ampsm_tui.widgets.record_columns import RecordArrangement, RecordKind
 from ampsm_tui.widgets.record_table import RecordTable
 from ampsm_tui.widgets.run_head import RunText
 from ampsm_tui.widgets.stale_notice import StaleNotice
@@ -78,6 +78,7 @@ class MetricsScreen(TableScreen):
         self._measure = "tokens"
         self._summary: Summary | None = None
         self._shown_by = ""
+        self._shown_measure = ""
         self.table: RecordTable[Any] = RecordTable(figure_columns.figures_kind(self._by), marks=False)
         self.table.opens = False
         self._plot = PlotView()
@@ -129,18 +130,34 @@ class MetricsScreen(TableScreen):
             self.table.opens = summary.by in {"session", "batch"}
             self.refresh_bindings()
             self.table.arrangement = RecordArrangement()
-            self.table.set_kind(figure_columns.tools_kind() if is_tool else figure_columns.figures_kind(summary.by))
+            self._shown_measure = ""
+        self._fit_table()
         self.table.show(summary.tools if is_tool else summary.rows)
         self.show_arrangement()
         return False
+
+    def _fit_table(self) -> None:
+        """Have the figure of the plot in the table at any width."""
+        plot = self._drawn()
+        measure = plot.key if plot is not None else self._measure
+        if measure != self._shown_measure:
+            self._shown_measure = measure
+            by_tool = self._shown_by == "tool"
+            kind: RecordKind[Any] = (
+                figure_columns.tools_kind(measure) if by_tool else figure_columns.figures_kind(self._by, measure)
+            )
+            self.table.set_kind(kind)
+
+    def _drawn(self) -> Plot | None:
+        drawn = self._plots()
+        return next((one for one in drawn if one.key == self._measure), drawn[0] if drawn else None)
 
     def _plots(self) -> tuple[Plot, ...]:
         return plots(self._summary) if self._summary is not None else ()
 
     def show_arrangement(self) -> None:
         """The plot of the figure, what it is grouped by, and the sums."""
-        drawn = self._plots()
-        plot = next((one for one in drawn if one.key == self._measure), drawn[0] if drawn else None)
+        plot = self._drawn()
         self._plot.show(plot, "Nothing to draw" if self._summary is not None else "")
         title = plot.title if plot is not None else f"Numbers by {columns.GROUPING_NAMES[self._by]}"
         where = self._span.words + (", this run" if self._batch_id else "")
@@ -154,6 +171,8 @@ class MetricsScreen(TableScreen):
         if keys:
             at = keys.index(self._measure) if self._measure in keys else -1
             self._measure = keys[(at + 1) % len(keys)]
+            self._fit_table()
+            self.table.refresh()
             self.show_arrangement()
 
     def action_by(self) -> None:

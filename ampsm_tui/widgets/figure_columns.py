@@ -43,14 +43,29 @@ _ORDERS: dict[str, Callable[[Any], Any]] = {
 """What a figure is sorted by, by the key of its column."""
 
 
-def figures_kind(by: "Grouping") -> "RecordKind[FiguresRow]":
-    """The table of groups of iterations."""
+_TELLING = {"tokenUsage": 1, "successRate": 2, "iterations": 3, "calls": 1, "errors": 2}
+"""How early the most telling columns give way, after all others."""
+
+STAYS = {
+    "tokens": "tokenUsage",
+    "iterations": "iterations",
+    "success": "successRate",
+    "time": "durationMs",
+    "cost": "cost",
+    "calls": "calls",
+    "tool-time": "durationMs",
+}
+"""The column that never gives way, by the figure that the plot beside the table shows."""
+
+
+def figures_kind(by: "Grouping", measure: str = "tokens") -> "RecordKind[FiguresRow]":
+    """The table of groups of iterations; the figure of the plot is in it at any width."""
 
     def label(row: "FiguresRow") -> str:
         return one_line(row.label, 200)
 
     def of(figure: "FigureColumn") -> RecordColumn:
-        return _column(figure, lambda row: row.figures)
+        return _column(figure, lambda row: row.figures, stays=STAYS.get(measure))
 
     first = RecordColumn(
         columns.GROUPING_NAMES[by].upper(),
@@ -59,19 +74,20 @@ def figures_kind(by: "Grouping") -> "RecordKind[FiguresRow]":
         0,
         lambda row, _: (Piece(label(row), "name"),),
         order=lambda row: row.label.casefold(),
+        comfort=16,
     )
     shown = (first, *map(of, columns.COLUMNS))
     return RecordKind(lambda row: row.key, label, lambda _: "", shown, "Nothing ran in this time")
 
 
-def tools_kind() -> "RecordKind[ToolFigures]":
-    """The table of tools."""
+def tools_kind(measure: str = "calls") -> "RecordKind[ToolFigures]":
+    """The table of tools; the figure of the plot is in it at any width."""
 
     def name(tool: "ToolFigures") -> str:
         return one_line(tool.name, 200)
 
     def of(figure: "FigureColumn") -> RecordColumn:
-        return _column(figure, lambda tool: tool)
+        return _column(figure, lambda tool: tool, stays=STAYS.get(measure))
 
     first = RecordColumn(
         "TOOL", 10, 40, 0, lambda tool, _: (Piece(name(tool), "name"),), order=lambda tool: tool.name.casefold()
@@ -80,7 +96,7 @@ def tools_kind() -> "RecordKind[ToolFigures]":
     return RecordKind(lambda tool: tool.name, name, lambda _: "", shown, "No tool was called in this time")
 
 
-def _column(figure: "FigureColumn", figures: Callable[[Any], Any]) -> RecordColumn:
+def _column(figure: "FigureColumn", figures: Callable[[Any], Any], stays: str | None) -> RecordColumn:
     def value(record: object, _at: datetime) -> tuple[Piece, ...]:
         text = figure.text(figures(record))
         return (Piece(text, "quiet" if text in {columns.UNKNOWN, columns.NOTHING, "0"} else ""),)
@@ -88,4 +104,5 @@ def _column(figure: "FigureColumn", figures: Callable[[Any], Any]) -> RecordColu
     order = _ORDERS.get(figure.key)
     width = max(len(figure.title), WIDTHS.get(figure.title, 7))
     by = None if order is None else lambda record: order(figures(record))
-    return RecordColumn(figure.title.upper(), width, width, figure.goes, value, right=True, order=by)
+    goes = 0 if figure.key == stays else figure.goes + len(_TELLING) if figure.goes else _TELLING.get(figure.key, 1)
+    return RecordColumn(figure.title.upper(), width, width, goes, value, right=True, order=by)

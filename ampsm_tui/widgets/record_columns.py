@@ -16,6 +16,9 @@ Record = TypeVar("Record")
 GAP = 2
 """Cells between two columns."""
 
+EXTRA = 4
+"""Columns that give way earlier than this are extras."""
+
 ALL = "all"
 """The state of an arrangement that leaves out nobody."""
 
@@ -33,6 +36,8 @@ class RecordColumn(NamedTuple):
     order: Callable[[Any], Any] | None = None
     """What its rows are sorted by, None for what is not known, which comes last; without it nothing sorts by it."""
     narrow: "RecordColumn | None" = None
+    comfort: int = 0
+    """Cells that it is to have before a column that is but an extra comes in."""
 
 
 def layout(columns: Sequence[RecordColumn], width: int) -> tuple[tuple[RecordColumn, int], ...]:
@@ -41,7 +46,7 @@ def layout(columns: Sequence[RecordColumn], width: int) -> tuple[tuple[RecordCol
     What is to spare goes to those that can grow, and the rest of it, or what is lacking, to the widest.
     """
     kept = list(columns)
-    while _least(kept) > width and any(column.goes for column in kept):
+    while _wanted(kept) > width and any(column.goes for column in kept):
         first = max(kept, key=lambda column: column.goes)
         at = kept.index(first)
         kept[at : at + 1] = [first.narrow] if first.narrow is not None else []
@@ -55,6 +60,12 @@ def layout(columns: Sequence[RecordColumn], width: int) -> tuple[tuple[RecordCol
         widest = max(range(len(kept)), key=lambda at: kept[at].most)
         room[widest] = max(1, room[widest] + spare)
     return tuple(zip(kept, room, strict=True))
+
+
+def _wanted(columns: Sequence[RecordColumn]) -> int:
+    """The cells that these columns need; an extra one only comes in where names can be read."""
+    eases = any(column.goes > EXTRA for column in columns)
+    return _least(columns) + sum(max(0, column.comfort - column.least) for column in columns if eases)
 
 
 def _least(columns: Sequence[RecordColumn]) -> int:

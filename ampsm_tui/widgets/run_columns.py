@@ -32,7 +32,7 @@ def runs_kind(empty: str) -> "RecordKind[RunLine]":
         RecordColumn(
             "NAME", 14, 60, 0, lambda one, _: (Piece(one_line(one.batch.name, 200), "name"),), order=_run_name
         ),
-        RecordColumn("DONE", 9, 9, 1, _run_share, right=True, order=_share),
+        RecordColumn("DONE", 7, 9, 1, _run_share, right=True, order=_share),
         RecordColumn("ITEMS", 14, 30, 2, _run_counts),
         RecordColumn("TOKENS", 6, 6, 5, _run_tokens, right=True, order=lambda one: one.progress.tokens),
         RecordColumn("TIME", 7, 7, 3, _run_time, right=True, order=lambda one: one.progress.seconds),

@@ -202,6 +202,22 @@ async def test_removing_says_first_what_goes(runs: Desk) -> None:
         assert removed == [*(session.id for session in made), "b000000003"], "the sessions, and then the run"
 
 
+async def test_a_run_that_is_removed_from_its_screen_takes_it_along_without_an_error(runs: Desk) -> None:
+    def remove(*_: object) -> object:
+        runs.answers["run_view"] = NotFound("There is no batch b000000001.", "ampsm batch ls")
+        return (), ()
+
+    ended = a_view(a_run(state=BatchState.ENDED), ITEMS[:3])
+    runs.answers |= {"run_view": lambda *_: ended, "sessions_of_run": lambda *_: (), "remove": remove}
+    async with runs.open(BOARD):
+        await runs.press("B", "enter", "d")
+        runs.sees("It has no sessions to lose.")
+        await runs.press("y")
+        assert isinstance(runs.app.screen, RunsScreen)
+        runs.sees("nightly upgrade is removed")
+        runs.sees_not("There is no batch")
+
+
 async def test_a_run_at_work_is_not_removed(runs: Desk) -> None:
     async with runs.open(BOARD):
         await runs.press("B", "d")

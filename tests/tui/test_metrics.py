@@ -132,6 +132,16 @@ async def test_each_figure_in_turn_and_the_plot_can_go(numbers: Desk) -> None:
         numbers.sees("ITERATIONS", "TOKENS", "rush")
 
 
+@pytest.mark.parametrize("width", [30, 50, 80, 120])
+async def test_the_figure_of_the_plot_is_in_the_table_at_any_width(numbers: Desk, width: int) -> None:
+    async with numbers.open(BOARD, size=(width, 24)):
+        await numbers.press("number_sign", "b")
+        for title in ("TOKENS", "ITERATIONS", "SUCCESS", "TIME", "COST"):
+            numbers.sees(title)
+            assert "default" in "".join(numbers.lines[numbers.lines.index(numbers.line_with(title)) :])
+            await numbers.press("m")
+
+
 async def test_what_is_not_known_says_so(numbers: Desk) -> None:
     async with numbers.open(BOARD, size=(160, 40)):
         await numbers.press("number_sign", "b")

@@ -31,6 +31,8 @@ class RunActions:
         self._screen = screen
         self._selected = selected
         self._changed = changed
+        self.has_removed = False
+        """Whether a run was removed from here, so that nobody need be told that it is gone."""
 
     def stop(self) -> None:
         """Let what is at work come to its end, and start nothing more, after one question."""
@@ -122,6 +124,7 @@ class RunActions:
         _, stay = await run_to_end(ask(runs.remove, engine, batch.id))
         if stay:
             raise Failed(f"{batch.name} stays: {stay[0]}", f"ampsm batch rm {batch.id}")
+        self.has_removed = True
         app_of(self._screen).show_toast(f"{batch.name} is removed; its sessions are in the trash")
         self._changed()
 

@@ -107,7 +107,8 @@ class RunScreen(RunActionsScreen):
 
     def _leave(self, reason: AmpsmError) -> None:
         """It is gone, or cannot be told of."""
-        show_error(self, reason)
+        if not self.actions.has_removed:
+            show_error(self, reason)
         self.dismiss(None)
 
     def show_arrangement(self) -> None:
