@@ -178,18 +178,18 @@ def resume(engine: Engine, batch_id: str) -> Batch:
     batch = batches.get(batch_id)
     if batch.state is BatchState.STOPPING:
         raise Refused(f"The run {batch.name} is being stopped.", f"ampsm batch status {batch.id} --follow")
-    if batch.state is BatchState.RUNNING:
-        if batch.wait_until is None:
-            raise Refused(f"The run {batch.name} is running.", f"ampsm batch status {batch.id} --follow")
+    items = batches.items(batch_id, TAKEN_UP)
+    is_running = batch.state is BatchState.RUNNING
+    left = not is_running and batches.items(batch_id, (ItemState.QUEUED, ItemState.RUNNING))
+    if not (items or left or (is_running and batch.wait_until)):
+        hint = f"ampsm batch status {batch.id}{' --follow' if is_running else ''}"
+        raise Refused(f"Nothing of {batch.name} was stopped or has failed.", hint)
+    for item in items:
+        _take_up(engine, item)
+    if is_running:
         batches.change(batch_id, (BatchState.RUNNING,), wait_until=None, wait_reason=None)
         _release(engine, batch_id)
-    else:
-        items = batches.items(batch_id, TAKEN_UP)
-        if not items and not batches.items(batch_id, (ItemState.QUEUED, ItemState.RUNNING)):
-            raise Refused(f"Nothing of {batch.name} was stopped or has failed.", f"ampsm batch status {batch.id}")
-        for item in items:
-            _take_up(engine, item)
-        _run_again(engine, batch)
+    _run_again(engine, batch)
     launch.sweep_batches(engine.home, engine.store)
     return batches.get(batch_id)
 

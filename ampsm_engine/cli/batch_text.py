@@ -2,10 +2,11 @@
 
 import shutil
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ampsm_engine import labels
+from ampsm_engine import labels, timestamps
 from ampsm_engine.cli import diagnostics, output
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.tables import TableColumn, table
@@ -75,12 +76,17 @@ def counts_text(progress: BatchProgress) -> str:
 
 def left_text(progress: BatchProgress) -> str:
     """The estimate in words; empty where there is none."""
-    return "" if progress.seconds_left is None else f"about {labels.duration(int(progress.seconds_left * 1000))} left"
+    if progress.seconds_left is None:
+        return ""
+    return f"about {labels.duration(max(round(progress.seconds_left), 1) * 1000)} left"
 
 
 def wait_text(batch: Batch) -> str:
-    """What a run waits for; empty when it does not."""
-    return f"waits until {batch.wait_until}: {batch.wait_reason}" if batch.wait_until else ""
+    """Until when a run waits, by this machine's clock; empty when it does not."""
+    if not batch.wait_until:
+        return ""
+    until, now = timestamps.parse(batch.wait_until).astimezone(), datetime.now(UTC).astimezone()
+    return f"waits until {until:%H:%M:%S}" if until.date() == now.date() else f"waits until {until:%Y-%m-%d %H:%M}"
 
 
 def bar(progress: BatchProgress, cells: int = BAR) -> str:
@@ -135,8 +141,8 @@ def print_status(status: "BatchStatus") -> None:
     output.fields(
         (
             ("state", batch.state.value),
-            ("waits", one_line(wait_text(batch)).removeprefix("waits ")),
-            ("because", one_line(batch.wait_reason or "") if not batch.wait_until else ""),
+            ("waits", wait_text(batch).removeprefix("waits ")),
+            ("because", one_line(batch.wait_reason or "")),
             ("progress", f"{bar(progress)} {progress.ended} of {progress.total}  {left_text(progress)}".rstrip()),
             ("items", counts_text(progress)),
             ("tokens", labels.count(progress.tokens)),
@@ -186,8 +192,8 @@ class Follower:
     def _show_bar(self, status: "BatchStatus") -> None:
         progress = status.progress
         width = shutil.get_terminal_size().columns
-        words = [f"{progress.ended}/{progress.total}", counts_text(progress)]
-        words += [wait_text(status.batch) or left_text(progress), f"{labels.count(progress.tokens)} tokens"]
+        words = [f"{progress.ended}/{progress.total}", wait_text(status.batch) or left_text(progress)]
+        words += [counts_text(progress), f"{labels.count(progress.tokens)} tokens"]
         cells = BAR if width >= 60 else 8
         self._line.show(f"{bar(progress, cells)} {'  '.join(word for word in words if word)}")
 
