@@ -1,5 +1,6 @@
 """What a whole run may use: tokens, amp's own figure, time, and how many items may end badly one after the other."""
 
+import json
 import time
 from datetime import UTC, datetime
 
@@ -23,9 +24,16 @@ class LimitWatch:
     batch: Batch
     limits: Limits = field(init=False)
     _asked: float = 0.0
+    _since: str = field(init=False)
+    """From when on it counts: the start, or when the run was last taken up again."""
+    _tokens_before: int = field(init=False)
+    _micros_before: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.limits = limits_of(self.batch.plan)
+        resumed = json.loads(self.batch.plan).get("resumed", {})
+        self._since = resumed.get("at", self.batch.created_at)
+        self._tokens_before, self._micros_before = resumed.get("tokens", 0), resumed.get("micros", 0)
 
     def note_end(self, item: BatchItem) -> None:
         """An item has come to an end: the next look is not put off."""
@@ -43,28 +51,29 @@ class LimitWatch:
         limit = self.limits.tokens
         if limit is None:
             return ""
-        used = self.engine.store.batches.progress(self.batch.id).tokens
+        used = self.engine.store.batches.progress(self.batch.id).tokens - self._tokens_before
         return f"it has used {used} tokens, and its limit is {limit}." if used >= limit else ""
 
     def _amount(self) -> str:
         limit = self.limits.amount
         micros = None if limit is None else self.engine.store.batches.spent(self.batch.id)
-        if limit is None or micros is None or micros < limit * 1_000_000:
+        if limit is None or micros is None or micros - self._micros_before < limit * 1_000_000:
             return ""
-        return f"it has cost ${micros / 1_000_000:.2f} by amp's own figure, and its limit is ${limit:.2f}."
+        cost = (micros - self._micros_before) / 1_000_000
+        return f"it has cost ${cost:.2f} by amp's own figure, and its limit is ${limit:.2f}."
 
     def _time(self) -> str:
         limit = self.limits.wall_time_sec
         if limit is None:
             return ""
-        took = (datetime.now(UTC) - timestamps.parse(self.batch.created_at)).total_seconds()
+        took = (datetime.now(UTC) - timestamps.parse(self._since)).total_seconds()
         return f"it has run for {took:.0f} s, and its limit is {limit:g} s." if took >= limit else ""
 
     def _failures(self) -> str:
         limit = self.limits.failures_in_a_row
         if limit is None:
             return ""
-        ended = [item for item in self.engine.store.batches.items(self.batch.id) if item.ended_at]
+        ended = [item for item in self.engine.store.batches.items(self.batch.id) if (item.ended_at or "") > self._since]
         ended.sort(key=lambda item: item.ended_at or "")
         row = 0
         for item in reversed(ended):

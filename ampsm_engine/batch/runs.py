@@ -202,9 +202,13 @@ def _release(engine: Engine, batch_id: str) -> None:
 
 
 def _run_again(engine: Engine, batch: Batch) -> None:
+    """Let a run that rests run again. Its limits count from now on: it would stop at once else."""
+    batches = engine.store.batches
+    used = {"tokens": batches.progress(batch.id).tokens, "micros": batches.spent(batch.id) or 0}
+    plan = json.loads(batch.plan) | {"resumed": {**used, "at": timestamps.now()}}
     columns = {"ended_at": None, "wait_until": None, "wait_reason": None, "stop_requested": ""}
     resting = (BatchState.STOPPED, BatchState.ENDED)
-    engine.store.batches.change(batch.id, resting, state=BatchState.RUNNING, **columns)
+    batches.change(batch.id, resting, state=BatchState.RUNNING, plan=json.dumps(plan), **columns)
 
 
 def retry(engine: Engine, reference: str) -> BatchItem:

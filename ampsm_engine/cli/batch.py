@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 TICK = 0.1
 """Seconds between two looks at whether something has changed."""
 
+LEAST, MOST = 0.3, 1.0
+"""Seconds between two looks at all items: while much changes, and while nothing does."""
+
 SWEEP_EVERY = 2.0
 
 run_argument = click.argument("reference", metavar="RUN", type=arguments.TEXT)
@@ -152,7 +155,8 @@ def follow_run(engine: "Engine", batch_id: str, *, as_json: bool) -> int:
         with diagnostics.interruptible(goes_on):
             while True:
                 now = store.data_version()
-                if now != version or time.monotonic() - looked >= 1.0:
+                looked_since = time.monotonic() - looked
+                if (now != version and looked_since >= LEAST) or looked_since >= MOST:
                     version, looked = now, time.monotonic()
                     status = runs.status(engine, batch_id)
                     shown.show(status)

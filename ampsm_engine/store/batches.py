@@ -40,7 +40,7 @@ SELECT sum(q.micros) FROM "costQueries" q WHERE q.number IN (
      WHERE n."batchId" = ? AND c.micros IS NOT NULL GROUP BY c."threadId")
 """
 
-_BATCH_FIXED = frozenset({"id", "created_at", "plan"})
+_BATCH_FIXED = frozenset({"id", "created_at"})
 _ITEM_FIXED = frozenset({"id", "batch_id", "number", "state"})
 
 LEAST_ENDED = 3

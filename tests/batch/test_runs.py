@@ -71,6 +71,7 @@ def test_a_stopped_run_goes_on_where_it_was(desk: BatchDesk) -> None:
         runs.resume(desk.engine, batch.id)
 
 
+@pytest.mark.soak
 def test_a_stop_by_force_ends_what_runs(desk: BatchDesk) -> None:
     batch = desk.start(desk.item(desk.prompt({"shell": "true"}, {"hang": True})))
     desk.begun(batch, 1)
@@ -110,6 +111,7 @@ def test_a_conflict_waits_for_a_retry_and_removal_takes_only_its_own(desk: Batch
     assert desk.engine.store.batches.all() == ()
 
 
+@pytest.mark.soak
 def test_a_run_that_nobody_could_pass_stops_and_goes_on(desk: BatchDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AMPSM_SCRIPTED_LOGGED_OUT", "1")
     batch = desk.start(*(desk.item(desk.writes(f"{number}.txt")) for number in range(3)), concurrency=1)
@@ -125,6 +127,7 @@ def test_a_run_that_nobody_could_pass_stops_and_goes_on(desk: BatchDesk, monkeyp
     assert desk.states(batch) == ["success"] * 3
 
 
+@pytest.mark.soak
 def test_limits_stop_a_run_gently_and_say_so(desk: BatchDesk) -> None:
     bad = [desk.item(desk.prompt({"fail": "No."})) for _ in range(4)]
     batch = desk.start(*bad, concurrency=1, limits={"failuresInARow": 2})
