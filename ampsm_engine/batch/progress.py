@@ -27,10 +27,10 @@ HALTING = frozenset({"not-logged-in", "bad-key", "amp-too-old", "not-installed",
 TRANSIENT = frozenset(
     {
         *("service-trouble", "offline", "provider-error", "open-elsewhere", "archived", "lost-connection", "silent"),
-        *("output-limit", "no-result", "killed", "vanished", "not-started", "worker"),
+        *("output-limit", "no-result", "killed", "vanished", "stopped-from-outside", "not-started", "worker"),
     }
 )
-"""Failures after which trying again by itself can help."""
+"""Failures after which trying again by itself can help; a machine that shuts down stops amp from outside."""
 
 LONGEST_DELAY = 900.0
 """Seconds that a retry waits at most."""

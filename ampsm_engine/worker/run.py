@@ -17,6 +17,7 @@ from pathlib import Path
 from ampsm_engine import labels, notices, plain_text, redact
 from ampsm_engine.amp import command, failures, process, program, transcript
 from ampsm_engine.amp.process import Child
+from ampsm_engine.amp.tally import is_cancelled
 from ampsm_engine.amp.transcript import Transcript
 from ampsm_engine.config import Settings
 from ampsm_engine.errors import AmpsmError, Failed, Refused, Unfit
@@ -210,13 +211,19 @@ class Run:
             return failures.over_limit(said.fold.tally.token_usage or 0, self.limits.tokens or 0)
         return failures.classify(
             we_stopped=reason is Reason.STOP or (reason is None and self.stop.is_made()),
-            timed_out=reason is Reason.TIMEOUT,
+            timed_out=reason is Reason.TIMEOUT or (reason is None and self._was_ended_late(said)),
             silent=reason in (Reason.SILENT, Reason.LOST),
             fold=said.fold,
             exit_code=self.child.exit_code if self.child else None,
             stderr=redact.text(transcript.tail(self.directory.stderr)),
             head=said.head.decode("utf-8", "replace"),
         )
+
+    def _was_ended_late(self, said: Transcript) -> bool:
+        """Whether an earlier worker ended amp for its time and was killed before it could say so."""
+        limit, result = self.settings.number("iteration.timeout"), said.fold.result
+        late = 0 < limit <= attempt.seconds_since_start(self.iteration)
+        return late and result is not None and is_cancelled(result)
 
     def _report_silence(self, seconds: float) -> None:
         """Record that amp is silent, and tell the desktop: while amp works, its worker is the one who sees it."""
