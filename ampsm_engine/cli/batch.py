@@ -227,29 +227,6 @@ def batch_retry(reference: str, *, as_json: bool) -> int:
     return diagnostics.OK
 
 
-_PASSED_ON = {"ignore_unknown_options": True, "help_option_names": []}
-
-
-@batch_command.command("export", context_settings=_PASSED_ON, short_help="Export the rows of a run.")
-@run_argument
-@click.argument("options", nargs=-1, type=click.UNPROCESSED)
-def batch_export(reference: str, options: tuple[str, ...]) -> int:
-    """Export a run: `ampsm export --batch RUN`, which explains its options."""
-    from ampsm_engine.cli.numbers import export_command
-
-    return int(export_command.main(["--batch", reference, *options], "ampsm export", standalone_mode=False) or 0)
-
-
-@batch_command.command("report", context_settings=_PASSED_ON, short_help="Write a report on a run.")
-@run_argument
-@click.argument("options", nargs=-1, type=click.UNPROCESSED)
-def batch_report(reference: str, options: tuple[str, ...]) -> int:
-    """Report on a run: `ampsm report --batch RUN`, which explains its options."""
-    from ampsm_engine.cli.numbers import report_command
-
-    return int(report_command.main(["--batch", reference, *options], "ampsm report", standalone_mode=False) or 0)
-
-
 @batch_command.command("rm", cls=Command, short_help="Remove a run and its sessions.")
 @run_argument
 @arguments.yes_option
