@@ -120,7 +120,7 @@ def hide(folder: Path, shared: Iterable[str]) -> None:
             return
         if file.is_dir() or program.read(folder, "ls-files", "--error-unmatch", "--", IGNORING).ok:
             return  # the repository's own
-    beside = file.with_name(f"{IGNORING}.{os.getpid()}")
+    beside = file.with_name(f"{IGNORING}.{os.getpid()}-{os.urandom(3).hex()}")  # threads make sessions, too
     beside.write_bytes(wanted)
     beside.replace(file)
 
