@@ -147,7 +147,8 @@ class Coordinator:
         now = timestamps.now()
         room = min(self.batch.concurrency, int(self.engine.settings.number("slots")))
         at_work = sum(item.state is ItemState.RUNNING and item.step != progress.MERGE for item in items)
-        due = [item for item in items if item.state is ItemState.QUEUED and (item.next_at or "") <= now]
+        queued = [item for item in items if item.state is ItemState.QUEUED and item.id not in self._preparing]
+        due = [item for item in queued if (item.next_at or "") <= now]
         due.sort(key=lambda item: (not item.step, item.number))
         for item in due[: max(room - at_work, 0)]:
             if self._begin(item):

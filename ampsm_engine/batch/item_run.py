@@ -198,7 +198,7 @@ def prepared(engine: Engine, item: BatchItem, spec: ItemSpec) -> str:
         )
         session_id = session.id
     if item.session_id != session_id:
-        store.batches.move_item(item.id, tuple(ItemState), item.state, session_id=session_id)
+        store.batches.bind_session(item.id, session_id)
     session = store.sessions.get(session_id)
     if session.trashed_at is not None:
         raise Refused(f"Its session {session.id} is in the trash.", f"ampsm trash restore {session.id}")

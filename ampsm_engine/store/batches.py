@@ -174,6 +174,12 @@ class Batches(StorePart):
             self._db.execute(tables.BatchItemRow.update(changed).where(tables.BatchItemRow.id == item_id))
             return True
 
+    def bind_session(self, item_id: str, session_id: str) -> None:
+        """Write down the session that was made for an item; its state and all else stay as they are."""
+        with self._db.writing():
+            row = tables.BatchItemRow
+            self._db.execute(row.update(session_id=session_id).where(row.id == item_id))
+
     def session_of(self, item_id: str) -> str | None:
         """The id of the session that was made for an item, in the trash or not; None when none was."""
         found = self._db.select("SELECT id FROM sessions WHERE origin = ?", (item_id,))
