@@ -121,7 +121,7 @@ def test_what_amp_says_before_it_gives_up_names_the_failure(row, name, stderr, h
 @pytest.mark.parametrize(
     ("row", "name", "error", "hint"),
     [
-        (4, "bad-key", "Invalid or missing API key", "amp login"),
+        (4, "bad-key", "Invalid or missing API key", "KEY"),
         (10, "no-credit", "Execute mode (amp -x) and the Amp SDK require paid credits and", "ampcode.com/pay"),
         (10, "no-credit", "Out of Credits Add credits to keep using Amp.", AGAIN),
         (11, "rate-limit", '429 {"type":"error","error":{"type":"rate_limit_error"}}', AGAIN),

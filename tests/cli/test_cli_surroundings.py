@@ -64,7 +64,7 @@ def test_a_refusal_of_the_system_ends_a_command_with_five(
     def forbidden(*_: object) -> None:
         raise PermissionError(errno.EACCES, "Permission denied", "/h/slots/0")
 
-    monkeypatch.setattr("ampsm_engine.cli.arguments.open_engine", forbidden)
+    monkeypatch.setattr("ampsm_engine.cli.engine_access.open_engine", forbidden)
     ran = ampsm("ls")
     assert ran.code == 5
     assert ran.err == "error: /h/slots/0 cannot be used: Permission denied.\nhint: ls -ld /h/slots/0\n"

@@ -1,9 +1,11 @@
 """A database that is busy for longer than anybody waits at once: finished work is written down when it is free."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -107,6 +109,7 @@ def test_what_a_worker_asks_the_database_itself_is_asked_again_too(
         pauses.append(seconds)
         held.close()
 
-    monkeypatch.setattr("time.sleep", pause)
+    # Of the store alone: other threads of this process sleep, too.
+    monkeypatch.setattr("ampsm_engine.store.store.time", SimpleNamespace(monotonic=time.monotonic, sleep=pause))
     getattr(PatientStore(bench.engine.home.database), verb)()
     assert len(pauses) == 1
