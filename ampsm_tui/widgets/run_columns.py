@@ -29,9 +29,7 @@ def runs_kind(empty: str) -> "RecordKind[RunLine]":
     """The table of all runs."""
     columns = (
         RecordColumn("STATE", 11, 11, 4, _run_state, order=lambda one: one.batch.state.value, narrow=_GLYPH),
-        RecordColumn(
-            "NAME", 14, 60, 0, lambda one, _: (Piece(one_line(one.batch.name, 200), "name"),), order=_run_name
-        ),
+        RecordColumn("NAME", 15, 60, 0, _run_title, order=_run_name, comfort=24),
         RecordColumn("DONE", 7, 9, 1, _run_share, right=True, order=_share),
         RecordColumn("ITEMS", 14, 30, 2, _run_counts),
         RecordColumn("TOKENS", 6, 6, 5, _run_tokens, right=True, order=lambda one: one.progress.tokens),
@@ -103,9 +101,7 @@ def items_kind(row: Rows, left_out: frozenset[str] = frozenset()) -> "RecordKind
     columns = (
         RecordColumn("STATE", 10, 10, 4, _item_state, order=lambda one: _ORDER[one.item.state], narrow=glyph),
         RecordColumn("#", 3, 4, 8, lambda one, _: (Piece(str(one.item.number), "quiet"),), right=True),
-        RecordColumn(
-            "NAME", 14, 34, 0, lambda one, _: (Piece(one_line(one.item.name, 200), "name"),), order=_item_name
-        ),
+        RecordColumn("NAME", 14, 30, 0, _name, order=_item_name, comfort=18),
         RecordColumn("REPOSITORY", 10, 14, 6, _item_repository, order=lambda one: repository(one.item)),
         RecordColumn("MODE", 6, 6, 7, _item_mode, order=lambda one: one.item.mode),
         RecordColumn("DOING", 14, 60, 3, lambda one, at: (_doing(one.item, row(one.item.session_id), at),)),
