@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.engine import merges, removal, repair, scripts, sessions
+from ampsm_engine.errors import Refused
 from ampsm_engine.git import program
 from ampsm_engine.git.integrate import conflict_checkout, rewrite
-from ampsm_engine.merging import forecast, operations, preflight
+from ampsm_engine.merging import forecast, operations, preflight, publish
 from ampsm_engine.merging.results import Finding, Options
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import Iteration, MergeState, Outcome, ScriptResult, Session, State, Status
@@ -114,6 +115,43 @@ def test_the_plan_and_its_draft(desk: Desk, task: Session) -> None:
         ("amp: paint it dark", True), ("Correct it by hand", False),
     ]  # fmt: skip
     assert plan.draft == "Paint it dark\n\n- paint it dark\n- Correct it by hand"
+
+
+@pytest.mark.parametrize(
+    ("options", "steps"),
+    [
+        (Options(kind="squash"), ["squash"]),
+        (Options(kind="rebase"), ["rebase"]),
+        (Options(squash=False), ["rebase", "merge"]),
+        (Options(push=True), ["squash", "rebase", "merge", "push"]),
+        (Options(pull_request=True), ["squash", "rebase", "pull-request"]),
+    ],
+)
+def test_the_plan_has_the_steps_that_the_options_ask_for(
+    desk: Desk, task: Session, options: Options, steps: list[str]
+) -> None:
+    assert [step.name for step in preflight.plan(desk.engine, task.id, options).steps] == steps
+
+
+def test_of_several_remotes_a_push_goes_to_origin(desk: Desk) -> None:
+    for name in ("backup", "origin", "fork"):
+        git(desk.repo, "remote", "add", name, f"/nowhere/{name}")
+    assert publish.remote_of(desk.repo, "main") == "origin"
+    git(desk.repo, "remote", "remove", "origin")
+    with pytest.raises(Refused, match="2 remotes, and none of them is where main goes"):
+        publish.remote_of(desk.repo, "main")
+
+
+@pytest.mark.parametrize(("ending", "hint"), [("\r\n", "git am --keep-cr "), ("\n", "git am ")])
+def test_a_patch_says_how_its_line_ends_survive(desk: Desk, tmp_path: Path, ending: str, hint: str) -> None:
+    (desk.repo / "lines.txt").write_bytes(f"one{ending}two{ending}".encode())
+    git(desk.repo, "add", "-A")
+    git(desk.repo, "commit", "-qm", "Lines")
+    told = publish.export_patch(desk.repo, "main~1", "main", tmp_path / "lines.patch")
+    assert told.hint == f"{hint}{tmp_path / 'lines.patch'}"
+    git(desk.repo, "reset", "-q", "--hard", "main~1")
+    git(desk.repo, *told.hint.split()[1:])
+    assert (desk.repo / "lines.txt").read_bytes() == f"one{ending}two{ending}".encode()
 
 
 @pytest.mark.parametrize("apart", [True, False])
