@@ -44,6 +44,16 @@ def test_every_room_is_on_the_map() -> None:
     assert [name for name in named if not (ROOT / name).exists()] == []
 
 
+def test_no_two_classes_share_a_name() -> None:
+    """Whoever looks for a class by its name finds one; helpers of a single module may be called as others are."""
+    found: dict[str, set[str]] = {}
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_") and node.name != "Meta":
+                found.setdefault(node.name, set()).add(str(path.relative_to(ROOT)))
+    assert {name: places for name, places in found.items() if len(places) > 1} == {}
+
+
 def test_errors_stay_few() -> None:
     assert {kind.__name__ for kind in AmpsmError.__subclasses__()} == {"NotFound", "Refused", "Unfit", "Failed"}
 

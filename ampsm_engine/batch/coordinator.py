@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 
 from ampsm_engine import redact, timestamps
 from ampsm_engine.batch import item_run, progress
-from ampsm_engine.batch.executor import RUN, STOP, Answer, Executor, Host
+from ampsm_engine.batch.executor import RUN, STOP, CallResult, Executor, Host
 from ampsm_engine.batch.item_merge import ItemMerge
 from ampsm_engine.batch.limits import LimitWatch
 from ampsm_engine.batch.local import LocalExecutor
@@ -131,7 +131,7 @@ class Coordinator:
         self._given.add(item.id)
         self.executor.call(self._host(), RUN, json.dumps({"item": item.id}).encode())
 
-    def _answered(self, answer: Answer) -> None:
+    def _answered(self, answer: CallResult) -> None:
         end = json.loads(answer.content)
         self._given.discard(end["item_id"])
         if end["end"] == "halts":

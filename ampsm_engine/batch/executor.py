@@ -41,7 +41,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CallResult:
     """What came of a call."""
 
     call: Call
@@ -49,7 +49,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class HostEvent:
     """Something that a host tells on the way; it may get lost."""
 
     host: str
@@ -65,8 +65,8 @@ class Executor(Protocol):
     def call(self, host: Host, verb: str, request: bytes) -> Call:
         """Ask a host for something; it goes on by itself, and `poll` has its answer."""
 
-    def poll(self) -> tuple[Answer, ...]:
+    def poll(self) -> tuple[CallResult, ...]:
         """The answers that have come since."""
 
-    def events(self) -> tuple[Event, ...]:
+    def events(self) -> tuple[HostEvent, ...]:
         """What hosts have told since."""

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from ampsm_engine import identity
-from ampsm_engine.batch.executor import RUN, Answer, Call, Event, Host
+from ampsm_engine.batch.executor import RUN, Call, CallResult, Host, HostEvent
 from ampsm_engine.batch.item_run import ItemEnd, ItemRun
 from ampsm_engine.batch.values import ItemSpec
 from ampsm_engine.batch.watch import StoreWatch
@@ -58,15 +58,15 @@ class LocalExecutor:
             with suppress(AmpsmError):
                 store.queue.ask_to_stop(session_id)
 
-    def poll(self) -> tuple[Answer, ...]:
+    def poll(self) -> tuple[CallResult, ...]:
         """The runs that have ended since; a run that broke raises its error here."""
         ended = [call for call, task in self._running.values() if task.done()]
         answers = []
         for call in ended:
             _, task = self._running.pop(call.number)
-            answers.append(Answer(call, json.dumps(asdict(task.result())).encode()))
+            answers.append(CallResult(call, json.dumps(asdict(task.result())).encode()))
         return tuple(answers)
 
-    def events(self) -> tuple[Event, ...]:
+    def events(self) -> tuple[HostEvent, ...]:
         """None: who wants to know reads the store."""
         return ()

@@ -55,7 +55,7 @@ class SharedFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class VariantComparison:
     """All variants of one prompt, by number."""
 
     batch: Batch
@@ -77,7 +77,7 @@ class Comparison:
         return tuple(sorted(every, key=lambda one: (-len(one.lines), one.path)))
 
 
-def compare_variants(engine: Engine, batch_id: str, variant_of: str) -> Comparison:
+def compare_variants(engine: Engine, batch_id: str, variant_of: str) -> VariantComparison:
     """The items of a run that are variants of one prompt; NotFound, Refused where there are fewer than two."""
     batch = engine.store.batches.get(batch_id)
     items = [item for item in engine.store.batches.items(batch_id) if item.variant_of == variant_of]
@@ -85,7 +85,7 @@ def compare_variants(engine: Engine, batch_id: str, variant_of: str) -> Comparis
         message = f"The run {batch.name} has no variants of this prompt to compare."
         raise Refused(message, 'ampsm new "PROMPT" --copies 3')
     found = tuple(_variant(engine, item, _letter(at)) for at, item in enumerate(items))
-    return Comparison(batch, items[0].prompt, found)
+    return VariantComparison(batch, items[0].prompt, found)
 
 
 def _variant(engine: Engine, item: BatchItem, letter: str) -> Variant:

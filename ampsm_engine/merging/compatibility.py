@@ -15,7 +15,7 @@ from ampsm_engine import redact, timestamps
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.git.integrate import line_changes
-from ampsm_engine.git.integrate.line_changes import Piece
+from ampsm_engine.git.integrate.line_changes import ChangePiece
 from ampsm_engine.git.integrate.object_store import ObjectStore
 from ampsm_engine.home import PRIVATE_FOLDER, Home, write_private
 from ampsm_engine.lean_dataclass import asdict, dataclass, field, replace
@@ -65,7 +65,7 @@ class Culprit:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftOut:
+class UntriedSession:
     """A session that was not tried, or that conflicts with those before it."""
 
     session_id: str
@@ -88,8 +88,8 @@ class Compatibility:
     order: tuple[str, ...] = ()
     """The sessions that pass together, in the order in which to merge them."""
     culprits: tuple[Culprit, ...] = ()
-    conflicts: tuple[LeftOut, ...] = ()
-    left_out: tuple[LeftOut, ...] = ()
+    conflicts: tuple[UntriedSession, ...] = ()
+    left_out: tuple[UntriedSession, ...] = ()
     runs: int = 0
     checked_at: str = ""
     """Empty where nobody has asked yet."""
@@ -108,7 +108,7 @@ class ReadyGroup:
     target: str
     base: str
     candidates: tuple[Candidate, ...] = field(repr=False, default=())
-    left_out: tuple[LeftOut, ...] = ()
+    left_out: tuple[UntriedSession, ...] = ()
 
     @property
     def tips(self) -> tuple[tuple[str, str], ...]:
@@ -136,16 +136,16 @@ def _ready(engine: Engine, root: str, target: str, sessions: Sequence[Session]) 
         repo, _ = train.same_ground(engine, [session.id for session in sessions])
         objects = ObjectStore(repo.root, repo)
     except AmpsmError as reason:
-        return ReadyGroup(root, target, "", (), tuple(LeftOut(one.id, reason.message) for one in sessions))
+        return ReadyGroup(root, target, "", (), tuple(UntriedSession(one.id, reason.message) for one in sessions))
     found: list[Candidate] = []
-    out: list[LeftOut] = []
+    out: list[UntriedSession] = []
     for session in sessions:
         try:
             found.append(combination.considered(engine, session.id, Options(), repo, objects, asks=False))
         except NothingNew:
             continue
         except AmpsmError as reason:
-            out.append(LeftOut(session.id, reason.message))
+            out.append(UntriedSession(session.id, reason.message))
     base = found[0].now.base_tip if found else ""
     return ReadyGroup(root, target, base, tuple(found), tuple(out))
 
@@ -251,7 +251,7 @@ class _Check:
                 )
             except Unsquashable as reason:
                 files = tuple(file.path for file in reason.conflict.files)
-                out.append(LeftOut(one.id, f"its commits cannot be squashed: {list_some(files)}"))
+                out.append(UntriedSession(one.id, f"its commits cannot be squashed: {list_some(files)}"))
         self._group = replace(self._group, left_out=(*self._group.left_out, *out))
 
     def _chain(self, candidates: Sequence[str]) -> tuple[tuple[Link, ...], tuple[Misfit, ...]]:
@@ -334,15 +334,15 @@ class _Check:
 
         return _shown(pieces[last_good(len(pieces), passes)]) if pieces else None
 
-    def _conflict(self, one: str, pairs: Sequence[RadarPair], landed: Sequence[str]) -> LeftOut:
+    def _conflict(self, one: str, pairs: Sequence[RadarPair], landed: Sequence[str]) -> UntriedSession:
         meets = {(pair.session_id, pair.other) for pair in pairs} | {(pair.other, pair.session_id) for pair in pairs}
         others = [self._candidates[other].name for other in landed if (one, other) in meets]
         files = self._misfits[one].files
         where = list_some(others) if others else printable(self._group.target)
-        return LeftOut(one, f"conflicts with {where} in {list_some(files)}", files)
+        return UntriedSession(one, f"conflicts with {where} in {list_some(files)}", files)
 
 
-def _shown(piece: Piece) -> GuiltyLines:
+def _shown(piece: ChangePiece) -> GuiltyLines:
     lines = piece.change.lines[:SHOWN] if piece.change else ()
     text = redact.bytes_(b"".join(lines)).decode("utf-8", "replace")
     return GuiltyLines(piece.path, piece.line, tuple(printable(line) for line in text.splitlines()))
@@ -386,8 +386,8 @@ def _read(plain: dict[str, Any]) -> Compatibility:
             "scripts": tuple(plain["scripts"]),
             "order": tuple(plain["order"]),
             "culprits": tuple(_culprit_of(one) for one in plain["culprits"]),
-            "conflicts": tuple(LeftOut(**{**one, "files": tuple(one["files"])}) for one in plain["conflicts"]),
-            "left_out": tuple(LeftOut(**{**one, "files": tuple(one["files"])}) for one in plain["left_out"]),
+            "conflicts": tuple(UntriedSession(**{**one, "files": tuple(one["files"])}) for one in plain["conflicts"]),
+            "left_out": tuple(UntriedSession(**{**one, "files": tuple(one["files"])}) for one in plain["left_out"]),
         }
     )
 

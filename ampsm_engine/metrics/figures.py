@@ -97,7 +97,7 @@ class ToolFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class SessionFigures:
     """What the numbers of an iteration need to know of the others of its session and thread."""
 
     green: Mapping[str, int]
@@ -108,7 +108,7 @@ class History:
     """Iterations that ran amp and ended after their thread's last figure."""
 
 
-def history(iterations: Sequence[MeasuredIteration], queries: Sequence[CostQuery]) -> History:
+def history(iterations: Sequence[MeasuredIteration], queries: Sequence[CostQuery]) -> SessionFigures:
     """The history of all iterations of the store, which come by session and number."""
     green: dict[str, int] = {}
     ended: dict[str, int] = defaultdict(int)
@@ -127,7 +127,7 @@ def history(iterations: Sequence[MeasuredIteration], queries: Sequence[CostQuery
         and one.is_ended
         and (one.thread_id is None or last.get(one.thread_id, "") < (one.end_time or ""))
     )
-    return History(green, costs, unpriced)
+    return SessionFigures(green, costs, unpriced)
 
 
 def _cost_growth(queries: Sequence[CostQuery]) -> tuple[dict[str, int], dict[str, str]]:
@@ -145,7 +145,7 @@ def _cost_growth(queries: Sequence[CostQuery]) -> tuple[dict[str, int], dict[str
     return growth, last
 
 
-def figures(iterations: Iterable[MeasuredIteration], tools: Iterable[MeasuredTool], known: History) -> Figures:
+def figures(iterations: Iterable[MeasuredIteration], tools: Iterable[MeasuredTool], known: SessionFigures) -> Figures:
     """The sums of some iterations and of the tool calls in them."""
     chosen, calls = tuple(iterations), tuple(tools)
     ended = [one for one in chosen if one.is_ended]

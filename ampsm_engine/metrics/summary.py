@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from ampsm_engine import timestamps
 from ampsm_engine.errors import Refused
 from ampsm_engine.lean_dataclass import dataclass
-from ampsm_engine.metrics.figures import Figures, History, ToolFigures, figures, history, tool_figures
+from ampsm_engine.metrics.figures import Figures, SessionFigures, ToolFigures, figures, history, tool_figures
 from ampsm_engine.store.measurements import Measured, MeasuredIteration, MeasuredTool
 
 if TYPE_CHECKING:
@@ -93,7 +93,10 @@ def summarized(measured: Measured, by: Grouping = "day", selection: Selection = 
 
 
 def _rows(
-    chosen: Sequence[MeasuredIteration], tools: Mapping[str, Sequence[MeasuredTool]], known: History, by: Grouping
+    chosen: Sequence[MeasuredIteration],
+    tools: Mapping[str, Sequence[MeasuredTool]],
+    known: SessionFigures,
+    by: Grouping,
 ) -> tuple[FiguresRow, ...]:
     key_of, label_of = _GROUPS[by]
     groups: dict[str, list[MeasuredIteration]] = defaultdict(list)

@@ -108,9 +108,9 @@ class FirstRunScreen(AppScreen[None]):
 
     def action_new(self) -> None:
         """Open the form for the first session."""
-        from ampsm_tui.screens.new_session import Made, NewSessionScreen
+        from ampsm_tui.screens.new_session import FormResult, NewSessionScreen
 
-        def follow(made: Made | None) -> None:
+        def follow(made: FormResult | None) -> None:
             if made is not None and made.batch_id:
                 app_of(self).opener.open_run(made.batch_id)
 

@@ -61,7 +61,7 @@ class Beginning:
         return cls(session.repo_root, session.base_branch, script, mode, like=session.id)
 
 
-class Made(NamedTuple):
+class FormResult(NamedTuple):
     """What a form has made: a session, or a run of variants. Ids; one of them is empty."""
 
     session_id: str = ""
@@ -107,7 +107,7 @@ class Field(Horizontal):
         self.touched = True
 
 
-class NewSessionScreen(AppScreen[Made | None]):
+class NewSessionScreen(AppScreen[FormResult | None]):
     """The form; answers what was made, None when nothing was."""
 
     CSS_PATH = ["dialog.tcss", "new_session.tcss"]  # noqa: RUF012 - as Textual declares it
@@ -349,15 +349,15 @@ class NewSessionScreen(AppScreen[Made | None]):
         finally:
             self._making = False
 
-    async def _made_of(self, draft: SessionDraft) -> Made | None:
+    async def _made_of(self, draft: SessionDraft) -> FormResult | None:
         """What a draft that was checked makes; None when that was taken back."""
         self._begins_run = draft.variants > 1
         if self._begins_run:
             self._show_state(f"Beginning {draft.variants} variants.")
-            return Made(batch_id=await run_to_end(_begin_variants(app_of(self).engine, draft)))
+            return FormResult(batch_id=await run_to_end(_begin_variants(app_of(self).engine, draft)))
         self._show_state("Making its branch and its folder. Esc takes it back.")
         session = await run_to_end(_make_session(app_of(self).engine, draft, lambda: self._unwanted))
-        return Made(session.id) if session is not None else None
+        return FormResult(session.id) if session is not None else None
 
     def _go_to(self, field: str) -> None:
         target = "#start" if field == "start" else f"#{field} Input" if field in {"repo", "base"} else f"#{field}"

@@ -200,9 +200,9 @@ class SessionsScreen(SessionActionsScreen):
             self._open_form(session)
 
     def _open_form(self, like: Session | None) -> None:
-        from ampsm_tui.screens.new_session import Beginning, Made, NewSessionScreen
+        from ampsm_tui.screens.new_session import Beginning, FormResult, NewSessionScreen
 
-        def follow(made: Made | None) -> None:
+        def follow(made: FormResult | None) -> None:
             if made is not None and made.batch_id:
                 app_of(self).opener.open_run(made.batch_id)
             elif made is not None:

@@ -56,7 +56,7 @@ class TableScreen(AppScreen[None]):
             parts.append(f"by {how.sort.lower()}")
         return [Piece("  ".join(filter(None, parts)), "chosen")]
 
-    def on_record_table_marks_changed(self) -> None:
+    def on_record_table_record_marks_changed(self) -> None:
         """Say how many are marked."""
         self.show_arrangement()
 

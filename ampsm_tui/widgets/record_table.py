@@ -74,13 +74,13 @@ class RecordTable(ScrollView, Generic[Record], can_focus=True):
         key: str
 
     @dataclass
-    class Highlighted(Message):
+    class RecordHighlighted(Message):
         """The cursor stands on another record; None on none."""
 
         table: "RecordTable[object]"
         key: str | None
 
-    class MarksChanged(Message):
+    class RecordMarksChanged(Message):
         """Other records are marked than before."""
 
     def __init__(self, kind: RecordKind[Record], *, id: str | None = None, marks: bool = True) -> None:  # noqa: A002
@@ -142,12 +142,12 @@ class RecordTable(ScrollView, Generic[Record], can_focus=True):
     def watch_cursor(self, old: str | None, new: str | None) -> None:
         """Repaint the line that had the cursor and the one that has it."""
         self._refresh_of(old, new)
-        self.post_message(self.Highlighted(self, new))  # type: ignore[arg-type]
+        self.post_message(self.RecordHighlighted(self, new))  # type: ignore[arg-type]
 
     def watch_marked(self, old: frozenset[str], new: frozenset[str]) -> None:
         """Repaint the lines whose mark came or went."""
         self._refresh_of(*(old ^ new))
-        self.post_message(self.MarksChanged())
+        self.post_message(self.RecordMarksChanged())
 
     def on_resize(self) -> None:
         """Choose the columns anew."""

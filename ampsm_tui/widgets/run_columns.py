@@ -15,7 +15,7 @@ from ampsm_tui.widgets.session_columns import age
 
 if TYPE_CHECKING:
     from ampsm_engine.batch.overview import ItemLine, RunLine
-    from ampsm_engine.batch.variants import Comparison, SharedFile, Variant
+    from ampsm_engine.batch.variants import SharedFile, Variant, VariantComparison
 
 Rows = Callable[[str | None], BoardRow | None]
 """The board's row of a session by its id."""
@@ -200,7 +200,7 @@ def _item_time(one: "ItemLine", at: datetime) -> tuple[Piece, ...]:
     return (Piece(labels.duration(round(seconds) * 1000), "" if one.item.ended_at else "quiet"),)
 
 
-def variants_kind(comparison: "Callable[[], Comparison | None]") -> "RecordKind[Variant]":
+def variants_kind(comparison: "Callable[[], VariantComparison | None]") -> "RecordKind[Variant]":
     """The table of the variants of one prompt, of the comparison that is shown."""
 
     def shared(one: "Variant", _at: datetime) -> tuple[Piece, ...]:

@@ -5,7 +5,7 @@ from collections import Counter
 from dataclasses import replace
 
 from ampsm_engine.batch.overview import ItemLine, RunLine, RunView
-from ampsm_engine.batch.variants import Comparison, Variant
+from ampsm_engine.batch.variants import Variant, VariantComparison
 from ampsm_engine.git.entities import FileChange
 from ampsm_engine.model import (
     Batch,
@@ -114,7 +114,7 @@ def a_file(path: str, additions: int = 10, deletions: int = 2) -> FileChange:
     return FileChange(path, None, "modified", additions, deletions)
 
 
-def three_variants(**states: ItemState) -> Comparison:
+def three_variants(**states: ItemState) -> VariantComparison:
     """Three answers to one prompt: A and B meet in two files, C has one of its own."""
     prompt = "Cache the answers of the search, and add a test for it."
     files = {
@@ -135,4 +135,4 @@ def three_variants(**states: ItemState) -> Comparison:
             )
         )  # fmt: skip
     batch = a_run("three ways to cache", state=BatchState.ENDED)
-    return Comparison(batch, prompt, tuple(variants))
+    return VariantComparison(batch, prompt, tuple(variants))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ampsm_engine.engine.check_run import CheckProgress
-from ampsm_engine.merging.compatibility import Compatibility, Culprit, GuiltyLines, LeftOut
+from ampsm_engine.merging.compatibility import Compatibility, Culprit, GuiltyLines, UntriedSession
 from ampsm_engine.merging.radar import Radar, RadarFile, RadarPair
 from ampsm_engine.model import Board
 from ampsm_tui.app import AmpsmApp
@@ -38,8 +38,8 @@ def an_answer(**more: object) -> Compatibility:
         lines=GuiltyLines("app/settings.py", 8, ("OLD = None", "NEW = \x1b[31mred")),
         partner_lines=GuiltyLines("app/login.py", 12, ("use(settings.OLD)",)),
     )  # fmt: skip
-    conflicts = (LeftOut("s1", "conflicts with fix login in app/login.py", ("app/login.py",)),)
-    out = (LeftOut("s2", "Iteration 2 of faster search is running."),)
+    conflicts = (UntriedSession("s1", "conflicts with fix login in app/login.py", ("app/login.py",)),)
+    out = (UntriedSession("s2", "Iteration 2 of faster search is running."),)
     root = ROWS[0].session.repo_root
     tips = tuple((f"s{number}", "c" * 40) for number in range(3))
     values = {"order": ("s0",), "culprits": (culprit,), "conflicts": conflicts, "left_out": out, "runs": 9}

@@ -35,7 +35,7 @@ class Meeting(NamedTuple):
     theirs: int
 
 
-class Piece(NamedTuple):
+class ChangePiece(NamedTuple):
     """A part of a change that can be made alone: some lines of a file, or all of what happens to it."""
 
     path: str
@@ -92,31 +92,31 @@ def conflict_meetings(objects: ObjectStore, file: ConflictFile) -> tuple[Meeting
     return meetings(base, ours, theirs)
 
 
-def pieces(objects: ObjectStore, old: str, new: str) -> tuple[Piece, ...]:
+def pieces(objects: ObjectStore, old: str, new: str) -> tuple[ChangePiece, ...]:
     """The change from one tree to another in pieces, by path and line; what goes comes first, and makes room."""
-    found: list[Piece] = []
+    found: list[ChangePiece] = []
     differing = objects.merger.differing(bytes.fromhex(old), bytes.fromhex(new))
     for path, before, after in sorted(differing, key=lambda one: (one[2] is not None, one[0])):
         found += _pieces_of(objects, os.fsdecode(path), before, after)
     return tuple(found)
 
 
-def _pieces_of(objects: ObjectStore, path: str, before: Entry | None, after: Entry | None) -> Iterator[Piece]:
+def _pieces_of(objects: ObjectStore, path: str, before: Entry | None, after: Entry | None) -> Iterator[ChangePiece]:
     if before and after and before[0] == after[0] and before[0] not in _LINKS:
         old, new = (objects.database.read("blob", one[1].hex()) for one in (before, after))
         if not (_has_no_lines(old) or _has_no_lines(new)):
-            yield from (Piece(path, change, None) for change in line_changes(old, new))
+            yield from (ChangePiece(path, change, None) for change in line_changes(old, new))
             return
-    yield Piece(path, None, after)
+    yield ChangePiece(path, None, after)
 
 
 def _has_no_lines(content: bytes) -> bool:
     return b"\0" in content[:_LOOKED_AT]
 
 
-def with_pieces(objects: ObjectStore, tree: str, chosen: Sequence[Piece]) -> str:
+def with_pieces(objects: ObjectStore, tree: str, chosen: Sequence[ChangePiece]) -> str:
     """The tree with some pieces of a change that begins at it."""
-    wanted: dict[str, list[Piece]] = {}
+    wanted: dict[str, list[ChangePiece]] = {}
     for piece in chosen:
         wanted.setdefault(piece.path, []).append(piece)
     made: dict[bytes, Entry | None] = {}

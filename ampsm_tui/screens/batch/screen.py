@@ -117,7 +117,7 @@ class RunScreen(RunActionsScreen):
             self._head.show(self._view, app_of(self).clock(), self.chosen())
             self._show_detail()
 
-    def on_record_table_highlighted(self) -> None:
+    def on_record_table_record_highlighted(self) -> None:
         """Say all about the item under the cursor that its line has no room for."""
         self._show_detail()
 

@@ -25,7 +25,7 @@ from ampsm_tui.widgets.run_head import RunText
 from ampsm_tui.widgets.stale_notice import StaleNotice
 
 if TYPE_CHECKING:
-    from ampsm_engine.batch.variants import Comparison, SharedFile, Variant
+    from ampsm_engine.batch.variants import SharedFile, Variant, VariantComparison
 
 
 class VariantsScreen(TableScreen):
@@ -51,7 +51,7 @@ class VariantsScreen(TableScreen):
     def __init__(self, batch_id: str, variant_of: str) -> None:
         super().__init__()
         self._of = (batch_id, variant_of)
-        self._comparison: Comparison | None = None
+        self._comparison: VariantComparison | None = None
         self._letters: tuple[str, ...] = ()
         self.variants: RecordTable[Variant] = RecordTable(
             run_columns.variants_kind(lambda: self._comparison), id="variants"
@@ -88,12 +88,12 @@ class VariantsScreen(TableScreen):
         if isinstance(event.widget, RecordTable):
             self.table = event.widget
 
-    async def _ask(self) -> "Comparison":
+    async def _ask(self) -> "VariantComparison":
         from ampsm_engine.batch import variants
 
         return await ask_until_answered(variants.compare_variants, ignore, app_of(self).engine, *self._of)
 
-    def _show(self, comparison: "Comparison") -> bool:
+    def _show(self, comparison: "VariantComparison") -> bool:
         self._comparison = comparison
         letters = tuple(one.letter for one in comparison.variants)
         if letters != self._letters:
