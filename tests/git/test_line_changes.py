@@ -27,7 +27,7 @@ def tree(objects: ObjectStore, files: dict[str, bytes]) -> str:
     return line_changes.tree_with(objects, "", given_)
 
 
-@settings(max_examples=examples(120))
+@settings(max_examples=examples(60))
 @given(old=FILES, new=FILES)
 def test_all_pieces_are_the_change_and_each_prefix_is_a_tree(
     repo: Path, old: dict[str, bytes], new: dict[str, bytes]
@@ -43,7 +43,7 @@ def test_all_pieces_are_the_change_and_each_prefix_is_a_tree(
     assert git(repo, "fsck", "--strict", "--no-dangling") == ""
 
 
-@settings(max_examples=examples(300))
+@settings(max_examples=examples(120))
 @given(base=CONTENTS, ours=CONTENTS, theirs=CONTENTS)
 def test_where_git_sees_a_conflict_the_changes_meet(tmp_path: Path, base: bytes, ours: bytes, theirs: bytes) -> None:
     for name, content in (("base", base), ("ours", ours), ("theirs", theirs)):
