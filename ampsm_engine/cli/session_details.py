@@ -70,6 +70,7 @@ def _facts(view: "SessionView") -> list[tuple[str, str]]:
         ("created", _ago(session.created_at, at)),
         ("last run", _ago(session.last_run, at) if session.last_run else ""),
         ("outside", one_line(session.outside or "")),
+        ("cost", "" if view.cost_micros is None else f"${view.cost_micros / 1e6:,.2f} by amp's own figure"),
         ("history", f"imported from {session.history_from}" if session.history_from else ""),
         ("notes", (session.notes or "").strip().replace("\n", "\n              ")),
     ]

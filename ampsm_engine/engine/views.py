@@ -9,7 +9,7 @@ from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
 from ampsm_engine.git import changes, program, repository, worktrees
 from ampsm_engine.git.entities import FileChange
-from ampsm_engine.lean_dataclass import dataclass
+from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.model import Fact, Iteration, Session, State
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ class SessionView:
     """What the worktree does not have of the main one, without a word from git: hooks, submodules."""
     is_base_gone: bool = False
     """Whether the base is no branch any more: the numbers then count from where the session began."""
+    cost_micros: int | None = None
+    """What its threads cost by amp's own figure, in millionths of a dollar; None where amp did not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,7 @@ def show(engine: Engine, session: Session) -> SessionView:
     store = engine.store
     iterations = store.iterations.of(session.id)
     facts = store.facts.read(session_id=session.id)
+    cost = store.costs.of_session(session.id)
     worktree = Path(session.worktree_path)
     try:
         with program.limited():
@@ -59,8 +62,9 @@ def show(engine: Engine, session: Session) -> SessionView:
             ahead, behind = changes.ahead_behind(place, tip, base)
             lacking = worktrees.lacking(worktree, Path(session.repo_root)) if worktree.is_dir() else ()
     except AmpsmError as reason:
-        return SessionView(session, iterations, facts, trouble=str(reason))
-    return SessionView(session, iterations, facts, ahead, behind, files, lacking=lacking, is_base_gone=is_gone)
+        return SessionView(session, iterations, facts, trouble=str(reason), cost_micros=cost)
+    view = SessionView(session, iterations, facts, ahead, behind, files, lacking=lacking, is_base_gone=is_gone)
+    return replace(view, cost_micros=cost)
 
 
 def _ends_now(place: Path, session: Session) -> tuple[str, str, bool]:

@@ -20,6 +20,12 @@ ALLOWED = 60
 _COLUMNS = ", ".join(f'q."{camel(field.name)}"' for field in fields(CostQuery))
 QUERIES = f'SELECT {_COLUMNS} FROM "costQueries" q'
 
+_OF_SESSION = """
+SELECT sum(micros) FROM (
+    SELECT q.micros, max(q.number) FROM "costQueries" q JOIN iterations i ON i.id = q."iterationId"
+     WHERE i."sessionId" = ? AND q.micros IS NOT NULL GROUP BY q."threadId")
+"""
+
 
 class Costs(StorePart):
     """The questions for costs, and their answers."""
@@ -44,6 +50,11 @@ class Costs(StorePart):
         with self._db.writing():
             row = tables.CostQueryRow
             self._db.execute(row.update(micros=micros).where(row.number == number))
+
+    def of_session(self, session_id: str) -> int | None:
+        """What a session's threads cost by amp's last word on each, in millionths of a dollar; None: it said none."""
+        ((micros,),) = self._db.select(_OF_SESSION, (session_id,))
+        return None if micros is None else int(micros)
 
     def all(self) -> tuple[CostQuery, ...]:
         """Every question, in the order in which they were asked."""

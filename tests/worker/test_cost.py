@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ampsm_engine.engine import views
 from ampsm_engine.metrics.summary import summarize
 from ampsm_engine.store import Store
 from ampsm_engine.store.costs import ALLOWED
@@ -39,6 +40,7 @@ def test_the_cost_of_each_iteration_is_how_much_amps_own_figure_grew(bench: Benc
     assert second == [20_000, 40_000]
     figures = [row.figures for row in summarize(bench.engine.store, "iteration").rows]
     assert [(one.cost_micros, one.unpriced) for one in figures] == [(20_000, 0), (20_000, 0)]
+    assert views.show(bench.engine, bench.now(session)).cost_micros == 40_000
 
 
 def test_an_amp_that_does_not_say_leaves_the_cost_unknown(bench: Bench) -> None:
