@@ -17,6 +17,7 @@ from textual.dom import DOMNode, NoScreen
 from textual.worker import Worker, active_worker
 
 from ampsm_engine.errors import AmpsmError, Failed, Unfit
+from ampsm_tui import side_process
 from ampsm_tui.clean import many_lines, one_line
 
 P = ParamSpec("P")
@@ -26,15 +27,14 @@ Node = TypeVar("Node", bound=DOMNode)
 AT_ONCE = 3
 """Side processes at most: one for a long diff, one for counts, one for what a key press asked for."""
 
+SPARE = 5
+"""Seconds after which side processes end that nothing was asked of, but for one: each holds some 30 MB."""
+
 STARTS = 3
 """How often a side process is started for a question before that is given up."""
 
 AGAIN = 3.0
 """Seconds after which a verb that failed is asked again for who follows its answer."""
-
-SAFE_PATH = ("PYTHONSAFEPATH", "ampsm")
-"""Keeps Python from looking for modules in the current folder, which may be a hostile repository: anyio starts its
-processes with `-m` and without `-P`. The value says that it is ours, and that nobody else's program is to get it."""
 
 UNFINISHED: "set[asyncio.Task[Any]]" = set()
 """What must come to its end before the app goes."""
@@ -75,10 +75,12 @@ async def call_side_process(question: Callable[[], T]) -> T:
     from anyio import BrokenWorkerProcess, to_process  # not before the first frame
 
     to_process.current_default_process_limiter().total_tokens = AT_ONCE
-    os.environ.setdefault(*SAFE_PATH)
+    to_process.WORKER_MAX_IDLE_TIME = SPARE
+    os.environ.setdefault(*side_process.SAFE_PATH)
+    _end_spare_later()
     for _ in range(STARTS):
         try:
-            return await to_process.run_sync(_answer, question, cancellable=True)
+            return await to_process.run_sync(side_process.answer, question, cancellable=True)
         except BrokenWorkerProcess as reason:
             raise Failed("The side process ended before it had an answer.", "Try again") from reason
         except ProcessLookupError:
@@ -86,25 +88,40 @@ async def call_side_process(question: Callable[[], T]) -> T:
     raise Failed("The side process could not be started.", "Try again")
 
 
-def _answer(question: Callable[[], T]) -> T:
-    """Runs in the side process. Its standard error is our terminal, so nothing may be written there.
+_TIDYING: "dict[asyncio.AbstractEventLoop, asyncio.TimerHandle]" = {}
+"""When the spare side processes of a loop are ended next."""
 
-    Nor does it belong to that terminal: who makes a worktree, and git that fills it, must not die with it.
-    """
-    if os.getsid(0) != os.getpid():
-        os.setsid()
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
-    name, ours = SAFE_PATH
-    if os.environ.get(name) == ours:
-        del os.environ[name]  # workers, amp and scripts are started from here
-    return question()
+
+def _end_spare_later() -> None:
+    """End the spare side processes once nothing has been asked for a while."""
+    loop = asyncio.get_running_loop()
+    if (before := _TIDYING.pop(loop, None)) is not None:
+        before.cancel()
+    _TIDYING[loop] = loop.call_later(2 * SPARE, _end_spare, loop)
+
+
+def _end_spare(loop: asyncio.AbstractEventLoop) -> None:
+    """anyio ends them at the next question: so one is asked, which costs nothing."""
+    from anyio import to_process
+
+    _TIDYING.pop(loop, None)
+    asked = loop.create_task(to_process.run_sync(os.getpid, cancellable=True), name="end spare side processes")
+    _ENDING.add(asked)
+    asked.add_done_callback(_ended_spare)
+
+
+_ENDING: "set[asyncio.Task[int]]" = set()
+
+
+def _ended_spare(done: "asyncio.Task[int]") -> None:
+    _ENDING.discard(done)
+    if not done.cancelled():
+        done.exception()  # whatever it is, the next question tells it
 
 
 def without_safe_path(environ: Mapping[str, str]) -> dict[str, str]:
     """The environment for a program of the user's: what was set for our own side processes is left out."""
-    return {key: value for key, value in environ.items() if (key, value) != SAFE_PATH}
+    return {key: value for key, value in environ.items() if (key, value) != side_process.SAFE_PATH}
 
 
 # Work in the background.

@@ -13,7 +13,7 @@ from terminal import Terminal
 from ampsm_engine.engine import sessions
 from ampsm_engine.engine.startup import open_engine
 
-SETTLING = 8.0
+SETTLING = 20.0
 """Seconds after which the app is at rest."""
 
 
@@ -21,7 +21,10 @@ def shares(pid: int) -> list[float]:
     """Megabytes of the app and of each process of its own, what they share divided among them."""
     found = []
     for process in (psutil.Process(pid), *psutil.Process(pid).children(recursive=True)):
-        lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
+        try:
+            lines = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
+        except (FileNotFoundError, ProcessLookupError):  # git, at this moment
+            continue
         found.append(next(int(line.split()[1]) / 1024 for line in lines if line.startswith("Pss:")))
     return found
 

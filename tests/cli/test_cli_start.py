@@ -231,3 +231,11 @@ def completed(words: str) -> list[str]:
 def test_completing_makes_nothing(hermetic: Path) -> None:
     assert completed("ampsm show x") == []
     assert not (hermetic / "ampsm").exists()
+
+
+def test_a_side_process_runs_the_launcher_and_starts_nothing() -> None:
+    """Who starts a process of this program anew, as the screens do for their questions, runs its main file by another name."""
+    launcher = Path(__file__).parents[2] / "scripts" / "ampsm"
+    code = "import runpy, sys; runpy.run_path(sys.argv[1], run_name='__mp_main__'); print('nothing')"
+    done = subprocess.run([sys.executable, "-c", code, launcher], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "nothing\n", "")

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from anyio import to_process
 
@@ -15,10 +16,12 @@ from ampsm_engine.context import Engine
 from ampsm_engine.engine import diff_stat, startup, views
 from ampsm_engine.errors import Failed, Refused, Unfit
 from ampsm_engine.home import Home
+from ampsm_tui import ask as ask_module
 from ampsm_tui.ask import ask, in_background
 from ampsm_tui.screens.sessions import SessionsScreen
 from tests.tui.builders import a_board, a_session
 from tests.tui.desk import Desk
+from tests.waiting import becomes
 
 
 @pytest.fixture
@@ -33,6 +36,21 @@ async def test_an_answer_comes_from_another_process(engine: Engine) -> None:
     assert await ask(os.getpid) != os.getpid()
     assert (await ask(views.status, engine))["running"] == 0
     assert await ask(diff_stat.changes, engine, ["gone"]) == {}
+
+
+async def test_side_processes_that_nothing_is_asked_of_end_but_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ask_module, "SPARE", 0)
+    pids = await asyncio.gather(*(ask(os.getpid) for _ in range(3)))
+    assert len(set(pids)) > 1
+    await becomes(lambda: sum(map(psutil.pid_exists, set(pids))) == 1)
+    assert await ask(os.getpid) in pids, "one stays, with all that it has loaded"
+
+
+async def test_a_side_process_has_no_screens_in_it(engine: Engine) -> None:
+    """They would be a third of its memory and of its start."""
+    await ask(views.status, engine)
+    loaded = (await ask(eval, "' '.join(__import__('sys').modules)")).split()
+    assert not {name for name in loaded if name.startswith(("textual", "rich", "ampsm_tui.ask"))}
 
 
 def test_no_module_of_the_folder_that_it_is_started_in_is_run(tmp_path: Path) -> None:
