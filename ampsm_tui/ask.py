@@ -6,10 +6,12 @@ comes back to widgets that are not there any more, and an error becomes a toast.
 """
 
 import asyncio
+import contextlib
 import contextvars
 import functools
 import os
-from collections.abc import Callable, Coroutine, Mapping
+import weakref
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from textual.app import App
@@ -77,46 +79,54 @@ async def call_side_process(question: Callable[[], T]) -> T:
     to_process.current_default_process_limiter().total_tokens = AT_ONCE
     to_process.WORKER_MAX_IDLE_TIME = SPARE
     os.environ.setdefault(*side_process.SAFE_PATH)
-    _end_spare_later()
-    for _ in range(STARTS):
-        try:
-            return await to_process.run_sync(side_process.answer, question, cancellable=True)
-        except BrokenWorkerProcess as reason:
-            raise Failed("The side process ended before it had an answer.", "Try again") from reason
-        except ProcessLookupError:
-            continue  # it ended while it started, as when a hangup reaches it then: nothing was asked yet
+    with _spares():
+        for _ in range(STARTS):
+            try:
+                return await to_process.run_sync(side_process.answer, question, cancellable=True)
+            except BrokenWorkerProcess as reason:
+                raise Failed("The side process ended before it had an answer.", "Try again") from reason
+            except ProcessLookupError:
+                continue  # it ended while it started, as when a hangup reaches it then: nothing was asked yet
     raise Failed("The side process could not be started.", "Try again")
 
 
-_TIDYING: "dict[asyncio.AbstractEventLoop, asyncio.TimerHandle]" = {}
-"""When the spare side processes of a loop are ended next."""
+class _Spares:
+    """Ends the side processes of one event loop that nothing is asked of, but for one."""
+
+    def __init__(self) -> None:
+        self.asking = 0
+        """Questions that have no answer yet."""
+        self.timer: asyncio.TimerHandle | None = None
+        self.ending: asyncio.Task[int] | None = None
+
+    def end_later(self) -> None:
+        loop = asyncio.get_running_loop()
+        self.timer = loop.call_later(2 * SPARE, self._end, loop)
+
+    def _end(self, loop: asyncio.AbstractEventLoop) -> None:
+        """anyio ends them at the next question: so one is asked, which costs nothing."""
+        from anyio import to_process
+
+        self.ending = loop.create_task(to_process.run_sync(os.getpid, cancellable=True), name="end spare processes")
+        self.ending.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
-def _end_spare_later() -> None:
-    """End the spare side processes once nothing has been asked for a while."""
-    loop = asyncio.get_running_loop()
-    if (before := _TIDYING.pop(loop, None)) is not None:
-        before.cancel()
-    _TIDYING[loop] = loop.call_later(2 * SPARE, _end_spare, loop)
+_SPARES: "weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Spares]" = weakref.WeakKeyDictionary()
 
 
-def _end_spare(loop: asyncio.AbstractEventLoop) -> None:
-    """anyio ends them at the next question: so one is asked, which costs nothing."""
-    from anyio import to_process
-
-    _TIDYING.pop(loop, None)
-    asked = loop.create_task(to_process.run_sync(os.getpid, cancellable=True), name="end spare side processes")
-    _ENDING.add(asked)
-    asked.add_done_callback(_ended_spare)
-
-
-_ENDING: "set[asyncio.Task[int]]" = set()
-
-
-def _ended_spare(done: "asyncio.Task[int]") -> None:
-    _ENDING.discard(done)
-    if not done.cancelled():
-        done.exception()  # whatever it is, the next question tells it
+@contextlib.contextmanager
+def _spares() -> Iterator[None]:
+    """While a question is asked nothing is ended; SPARE seconds after the last answer the spare ones are."""
+    spares = _SPARES.setdefault(asyncio.get_running_loop(), _Spares())
+    spares.asking += 1
+    if spares.timer is not None:
+        spares.timer.cancel()
+    try:
+        yield
+    finally:
+        spares.asking -= 1
+        if not spares.asking:
+            spares.end_later()
 
 
 def without_safe_path(environ: Mapping[str, str]) -> dict[str, str]:
