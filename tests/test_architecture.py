@@ -113,3 +113,13 @@ def _is_handler(method: ast.AsyncFunctionDef) -> bool:
     return method.name.startswith(("on_", "_on_", "action_", "watch_")) or any(
         one.startswith("on(") for one in decorators
     )
+
+
+def test_values_are_made_without_what_a_short_command_cannot_afford() -> None:
+    """`dataclasses` alone takes a third of the start of `ls`; the scripted amp is a program of its own."""
+    found = [
+        str(path.relative_to(ROOT))
+        for path in SOURCES
+        if re.search(r"^from dataclasses import|^import dataclasses", path.read_text(), re.MULTILINE)
+    ]
+    assert [name for name in found if not name.startswith("ampsm_engine/demo/scripted/")] == []

@@ -1,8 +1,7 @@
 """What the screens show of batch runs: all of them with their progress, and one with its items. Reads only."""
 
-from dataclasses import dataclass
-
 from ampsm_engine.context import Engine
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.metrics import columns
 from ampsm_engine.model import Batch, BatchItem, BatchProgress, BatchState, Iteration, Session
 

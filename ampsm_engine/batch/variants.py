@@ -1,11 +1,10 @@
 """The variants of one prompt side by side: what each changed, in which files they meet, what it took. Reads only."""
 
-from dataclasses import dataclass
-
 from ampsm_engine.context import Engine
 from ampsm_engine.engine import views
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git.entities import FileChange
+from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.model import Batch, BatchItem, Iteration, ScriptResult, Session
 
 

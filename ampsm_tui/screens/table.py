@@ -1,10 +1,10 @@
 """What every screen around a table has: filter, order and choice of its rows, and Esc that takes each of them back."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import BindingType
 
+from ampsm_engine.lean_dataclass import replace
 from ampsm_tui.app_context import app_of
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import one_line

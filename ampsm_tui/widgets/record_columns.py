@@ -4,10 +4,10 @@ A record is a frozen value of any kind; its table is told what to show of it.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
+from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_tui.clean import one_line
 from ampsm_tui.widgets.line_widgets import Piece
 

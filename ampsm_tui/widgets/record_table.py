@@ -4,7 +4,6 @@ It is shown its records, and keeps only what a person does with it: cursor, mark
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import ClassVar, Generic
 
 from rich.segment import Segment
@@ -16,6 +15,7 @@ from textual.reactive import var
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.states import SHOWN
 from ampsm_tui.app_context import app_of
 from ampsm_tui.bindings import bind
