@@ -56,11 +56,10 @@ def paint_row(
             segments.append(Segment(" " * GAP, style(ground)))
         shown = []
         left = room
-        for piece in pieces:
-            text = cut(piece.text, left)
-            left -= cells(text)
+        for piece in fitting(pieces, room):
+            left -= cells(piece.text)
             word = name if piece.style == "name" else piece.style
-            shown.append(Segment(text, style(ground, f"-{word}" if word else "")))
+            shown.append(Segment(piece.text, style(ground, f"-{word}" if word else "")))
         gap = Segment(" " * left, style(ground))
         segments += [gap, *shown] if column.right else [*shown, gap]
     return Strip(segments).adjust_cell_length(look.width, style(ground)).simplify()
@@ -104,3 +103,18 @@ class ListViewport:
             self._widget.scroll_to(y=first, animate=False, immediate=True)
         elif index >= self.top + self.height:
             self._widget.scroll_to(y=index - self.height + 1, animate=False, immediate=True)
+
+
+def fitting(pieces: Sequence[Piece], room: int) -> list[Piece]:
+    """Pieces in at most so many cells; where anything is left out there is an ellipsis."""
+    kept: list[Piece] = []
+    for piece in pieces:
+        text = cut(piece.text, room)
+        if piece.text.strip() and not text and kept and not kept[-1].text.endswith("…"):
+            last = kept[-1]
+            kept[-1] = last._replace(text=cut(f"{last.text} ", cells(last.text)))
+        kept.append(piece._replace(text=text))
+        room -= cells(text)
+        if text != piece.text:
+            break
+    return kept

@@ -3,9 +3,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ampsm_tui.clean import cells
+from ampsm_tui.widgets.line_widgets import Piece
 from ampsm_tui.widgets.record_columns import GAP, RecordArrangement, layout
 from ampsm_tui.widgets.record_table import RecordTable
 from ampsm_tui.widgets.run_columns import files_kind, items_kind, runs_kind, variants_kind
+from ampsm_tui.widgets.table_lines import fitting
 from tests.tui.batches import a_run, a_view, all_states, an_item, sessions_of, some_runs
 from tests.tui.builders import a_board
 from tests.tui.desk import Desk
@@ -18,6 +21,14 @@ def test_columns_fill_their_width_exactly_and_are_never_below_their_least(width:
     shown = layout(kind.columns, width)  # type: ignore[attr-defined]
     assert sum(room for _, room in shown) + GAP * (len(shown) - 1) == width
     assert all(room >= column.least for column, room in shown)
+
+
+@given(st.lists(st.sampled_from(["✓ 2 ", "⊘ 1 ", "", "漢字", "a", "…"]), max_size=6), st.integers(1, 24))
+def test_what_a_cell_has_no_room_for_leaves_an_ellipsis(texts: list[str], room: int) -> None:
+    whole = "".join(texts)
+    shown = "".join(piece.text for piece in fitting([Piece(text) for text in texts], room))
+    assert cells(shown) <= room
+    assert shown == whole or shown.endswith("…") or not whole[len(shown) :].strip()
 
 
 def test_what_is_not_known_comes_last_whichever_way_round() -> None:
