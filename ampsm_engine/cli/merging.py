@@ -162,7 +162,7 @@ def merge_command(references: tuple[str, ...], *, train: bool, script: str | Non
     if train:
         from ampsm_engine.cli import train as trains
 
-        trains.refuse_options(given)
+        trains.refuse_options(given, script)
         return trains.run_train(references, _options(given), script=script, yes=given["yes"], as_json=as_json)
     if script is not None:
         raise click.UsageError("--script goes with --train.")

@@ -47,11 +47,17 @@ _NO_TRAIN = {
 """Options of `merge` that are for one session, as a message names them."""
 
 
-def refuse_options(given: dict[str, Any]) -> None:
-    """Wrong usage when one of these options of `merge` is for one session alone."""
+def refuse_options(given: dict[str, Any], script: str | None) -> None:
+    """Wrong usage when one of these options of `merge` is for one session alone, or the script is empty."""
+    _refuse_empty(script)
     for name, told in _NO_TRAIN.items():
         if given[name]:
             raise click.UsageError(f"{told} is for one session, and not for --train.")
+
+
+def _refuse_empty(script: str | None) -> None:
+    if script is not None and not script.strip():
+        raise click.UsageError("The script is empty.")
 
 
 def run_train(references: Sequence[str], options: "Options", *, script: str | None, yes: bool, as_json: bool) -> int:
@@ -194,6 +200,7 @@ def check_command(
         raise click.UsageError("Name sessions, or give --all.")
     if repo is not None and not everything:
         raise click.UsageError("--repo goes with --all.")
+    _refuse_empty(script)
     from pathlib import Path
 
     engine = arguments.open_engine()

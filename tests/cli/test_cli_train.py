@@ -100,6 +100,8 @@ def test_what_is_asked_first_can_be_said_yes_to(ampsm: Ampsm, tasks: Tasks) -> N
         (("merge", "a", "b", "--train", "-m", "x"), "each message is drafted"),
         (("merge", "a", "b", "--train", "--push"), "--push is for one session"),
         (("merge", "a", "--train", "--undo"), "--undo is for one session"),
+        (("merge", "a", "--train", "--script", " "), "The script is empty"),
+        (("check", "--all", "--script", ""), "The script is empty"),
         (("check",), "Name sessions, or give --all"),
         (("check", "a", "--all"), "Name sessions, or give --all"),
         (("check", "a", "--repo", "."), "--repo goes with --all"),
