@@ -251,6 +251,8 @@ def match_reference(reference: str, everyone: Sequence[Session], *, trashed: boo
     here = [session for session in everyone if (session.trashed_at is not None) is trashed]
     for kind, fits in _kinds_of_reference(reference, wanted):
         found = [session for session in here if fits(session)]
+        # Imported history must not come between a person and the work: it is meant where nothing else can be.
+        found = [session for session in found if not session.history_from] or found
         if len(found) > 1:
             raise _ambiguous(wanted, found, trashed=trashed)
         if found:

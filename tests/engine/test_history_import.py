@@ -82,6 +82,13 @@ def test_what_has_no_worktree_is_told_and_kept_as_history(engine: Engine, sample
         session_problems.check_worktree(store.sessions.get(FLAKY))
 
 
+def test_history_does_not_come_between_a_person_and_the_work(engine: Engine, sample: Path, repo: Path) -> None:
+    history_import.import_history(engine, sample)
+    session, _ = sessions.new(engine, path=repo, prompt="Fix it", name="Fix this", run=False)
+    assert engine.store.sessions.resolve("Fix").id == session.id
+    assert engine.store.sessions.resolve("Fix fl").id == FLAKY
+
+
 def test_what_amp_printed_can_be_read_without_its_secrets(engine: Engine, sample: Path) -> None:
     key = "sk-ant-api03-" + "a1B2" * 22 + "AA"
     change(sample, f"UPDATE iterations SET output = replace(output, 'I will edit', 'I will edit {key}')")
