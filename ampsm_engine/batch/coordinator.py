@@ -174,7 +174,9 @@ class Coordinator:
         """Make the session of an item that comes soon; one that is merged starts from the base of its own time."""
         spec = self._spec(item.id)
         if item.session_id is None and item.id not in self._preparing and not spec.merge_on_pass:
-            self._preparing[item.id] = self._threads.submit(item_run.prepared, self.engine, item, spec)
+            future = self._threads.submit(item_run.prepared, self.engine, item, spec)
+            future.add_done_callback(lambda _: self.watch.wake_from_thread())
+            self._preparing[item.id] = future
 
     def _end_preparing(self) -> None:
         for item_id, future in list(self._preparing.items()):

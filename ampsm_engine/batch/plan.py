@@ -5,6 +5,7 @@ from pathlib import Path
 from ampsm_engine.batch import expansion
 from ampsm_engine.batch.plan_reader import PlanReader, file_text, refusal
 from ampsm_engine.batch.values import Plan
+from ampsm_engine.lean_dataclass import replace
 
 
 def read(text: str, where: Path) -> Plan:
@@ -14,7 +15,7 @@ def read(text: str, where: Path) -> Plan:
     plan = expansion.expanded(document, reader) if document is not None else None
     if reader.errors or plan is None:
         raise refusal(where, reader.errors)
-    return plan
+    return replace(plan, source=str(where))
 
 
 def read_file(path: Path) -> Plan:

@@ -141,6 +141,15 @@ def test_a_purged_session_leaves_its_item(store: Store) -> None:
     assert store.batches.item("b1-1").session_id is None
 
 
+def test_a_session_that_was_made_ahead_changes_no_state(store: Store) -> None:
+    store.batches.start(a_batch(), (an_item(),))
+    store.sessions.add(a_session(origin="b1-1"))
+    store.batches.move_item("b1-1", [ItemState.QUEUED], ItemState.RUNNING, step="prompt")
+    store.batches.bind_session("b1-1", "s1")
+    found = store.batches.item("b1-1")
+    assert (found.state, found.step, found.session_id) == (ItemState.RUNNING, "prompt", "s1")
+
+
 def test_progress_counts_and_estimates_by_what_has_ended(store: Store) -> None:
     at = "2026-01-01T00:{:02}:00.000Z".format
     done = {"state": ItemState.SUCCESS, "started_at": at(0), "ended_at": at(10)}
