@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ampsm_engine import timestamps
+from ampsm_engine.amp import process
 from ampsm_engine.batch import progress
 from ampsm_engine.batch.item_run import first_try
 from ampsm_engine.batch.values import ItemSpec
@@ -73,6 +74,8 @@ class ItemMerge:
         if left.kind is TryKind.MERGE and (merge := self._merged_since(session, left)) is not None:
             self._end("pass", ItemState.SUCCESS, _merged(merge))
             return True
+        for iteration in store.iterations.of(session.id)[-1:]:  # its script may run on, and would judge two things
+            process.end_strays(iteration.id, self.engine.settings.number("stop.terminate"))
         store.batches.end_try(left, "lost", "Its coordinator died.", step=progress.MERGE)
         return False
 
@@ -90,7 +93,9 @@ class ItemMerge:
                 store.batches.begin_try(ItemAttempt(item.id, progress.MERGE, TryKind.MERGE))
                 self._end("pass", ItemState.SUCCESS, f"There is nothing to merge that {session.base_branch} lacks.")
                 return
-            if session.script_command and not repository.is_ancestor(root, base, tip) and not self._fits(item, session):
+            moved = not repository.is_ancestor(root, base, tip)
+            to_judge = session.script_command and (moved or not self._is_judged(session))
+            if to_judge and not self._fits(item, session, moved=moved):
                 return
             base_now = repository.branch_tip(root, session.base_branch)
             if session.script_command and base_now != base:
@@ -99,17 +104,25 @@ class ItemMerge:
                 return
         raise Refused(f"{session.base_branch} moved {ROUNDS} times while the script judged it.")
 
-    def _fits(self, item: BatchItem, session: Session) -> bool:
-        """Put its work onto the base as it is now, and judge that; False when that ended the item, or sent it back."""
+    def _is_judged(self, session: Session) -> bool:
+        """Whether the script is known to pass on this very commit: who put it there may have been killed first."""
+        now = situation.look(self.engine.store, session.id)
+        return preflight.result_of(self.engine, now) is True
+
+    def _fits(self, item: BatchItem, session: Session, *, moved: bool) -> bool:
+        """Put its work onto a base that moved, and judge that; False when that ended the item, or sent it back."""
         self.engine.store.batches.begin_try(ItemAttempt(item.id, progress.MERGE, TryKind.SCRIPT))
         try:
-            operations.merge(self.engine, session.id, Options("rebase", answered=("*",)))
+            if moved:
+                operations.merge(self.engine, session.id, Options("rebase", answered=("*",)))
         except ConflictsWait:
             operations.abort(self.engine, session.id)
             self._end("conflict", ItemState.CONFLICT, _conflict(session))
             return False
         passed, exit_code = self._script(session)
         if passed:
+            tip = situation.look(self.engine.store, session.id).branch_tip
+            self.engine.store.facts.add(preflight.CHECKED, f"{tip} pass", session_id=session.id)
             self._end("pass", ItemState.RUNNING, None)
             return True
         if self.stop():
@@ -138,7 +151,7 @@ class ItemMerge:
         """Merge, and make sure of it where the base has moved at the last moment; False: once more."""
         self.engine.store.batches.begin_try(ItemAttempt(item.id, progress.MERGE, TryKind.MERGE))
         try:
-            result = operations.merge(self.engine, session.id, Options(message=self._prepared(session)))
+            result = operations.merge(self.engine, session.id, Options(message=self._message(session)))
         except ConflictsWait:
             operations.abort(self.engine, session.id)
             self._end("conflict", ItemState.CONFLICT, _conflict(session))
@@ -159,12 +172,8 @@ class ItemMerge:
             return False
         return True
 
-    def _prepared(self, session: Session) -> str:
-        """The message of the merge. That the script passed on this very commit is written down, or it would ask."""
+    def _message(self, session: Session) -> str:
         now = situation.look(self.engine.store, session.id)
-        if session.script_command and preflight.result_of(self.engine, now) is None:
-            text = f"{now.branch_tip} pass"
-            self.engine.store.facts.add(preflight.CHECKED, text, session_id=session.id)
         commits = situation.span(self.engine.store, now).commits
         return preflight.draft(commits, self.engine.store.iterations.of(session.id), session.name)
 
