@@ -331,7 +331,7 @@ class Batch:
     """The plan as it was understood: JSON of its settings for the whole run, its items not among them."""
     created_at: str
     concurrency: int
-    """The most items that it has at work at once; the machine's slots may allow fewer."""
+    """The most items that amp or a script is at at once, merges aside; the machine's slots may allow fewer."""
     ended_at: str | None = None
     """When it ended or was stopped; None while it runs."""
     wait_until: str | None = None
