@@ -31,7 +31,7 @@ figcaption span { color: var(--muted); font-weight: 400; }
 svg { display: block; width: 100%; height: auto; } svg.narrow { display: none; }
 .table { overflow-x: auto; border: 1px solid var(--line); border-radius: 6px; }
 table { border-collapse: collapse; width: 100%; font-size: .85rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .5rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
+th, td { padding: .25rem .4rem; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
 th { background: var(--card); font-weight: 600; } tr:last-child td { border-bottom: 0; }
 th:first-child, td:first-child { text-align: left; white-space: normal; min-width: 9rem; max-width: 22rem; }
 @media (max-width: 40rem) { svg.wide { display: none; } svg.narrow { display: block; } body { padding: .75rem; }
