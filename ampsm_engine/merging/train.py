@@ -168,8 +168,10 @@ class _Train:
                 raise
             landed = self._named([entry.session_id for entry in self._landed])
             raise type(reason)(f"{reason.message} What landed before that stays: {landed}.", reason.hint) from reason
-        entries, aside = tuple(self._landed), tuple(self._aside)
-        return TrainResult(self._target, self._began, self._base, entries, aside, self._judge.scripts, self._judge.runs)
+        entries, aside, judge = tuple(self._landed), tuple(self._aside), self._judge
+        return TrainResult(
+            self._target, self._began, self._base, entries, aside, judge.scripts, judge.runs, self._extra
+        )
 
     def _tip(self) -> str:
         tip = repository.branch_tip(self._repo.root, self._target)

@@ -84,7 +84,7 @@ def test_thirty_two_of_which_three_break_the_script_in_combination_alone(yard: Y
     assert aside(result) == {"s7": "script", "s12": "script", "s30": "script"}
     assert len(result.landed) == 29
     assert result.runs == len(yard.runs) <= worst_case(32, 3)
-    assert result.extra_runs <= 3 * 5
+    assert 3 <= result.extra_runs <= 3 * 5
     yard.holds()
     yard.desk.sound()
 
