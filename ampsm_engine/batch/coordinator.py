@@ -24,8 +24,9 @@ from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, Failed
 from ampsm_engine.lean_dataclass import dataclass, field
 from ampsm_engine.model import Batch, BatchItem, BatchState, ItemState
+from ampsm_engine.notices import News, NoticeKind
 from ampsm_engine.store import is_passing
-from ampsm_engine.worker import launch
+from ampsm_engine.worker import desktop_notices, launch
 
 ROUND = 2.0
 """Seconds after which everything is looked at again, whether or not somebody said that it changed."""
@@ -105,7 +106,7 @@ class Coordinator:
         if batch.state is BatchState.STOPPING:
             return self._stopping(items)
         if not items:
-            store.batches.end(batch.id, BatchState.ENDED)
+            self._end_run(BatchState.ENDED)
             return False
         self._adopt(items)
         if not self._waits():
@@ -253,8 +254,20 @@ class Coordinator:
         for item in items:
             if item.state is ItemState.QUEUED:
                 self._stop_item(item, None)
-        store.batches.end(self.batch.id, BatchState.STOPPED, reason=self.batch.wait_reason)
+        self._end_run(BatchState.STOPPED, self.batch.wait_reason)
         return False
+
+    def _end_run(self, state: BatchState, reason: str | None = None) -> None:
+        """Let the run rest, and tell the desktop: the ends of its sessions were not told one by one."""
+        batches = self.engine.store.batches
+        if not batches.end(self.batch.id, state, reason=reason):
+            return
+        counts = batches.progress(self.batch.id).counts
+        passed = counts[ItemState.SUCCESS] == sum(counts.values())
+        kind = NoticeKind.FINISHED if passed else NoticeKind.NEEDS_INPUT
+        told = ", ".join(f"{count} {known}" for known, count in counts.items() if count)
+        news = News(kind, self.batch.id, self.batch.name, f"{told}. {reason or ''}".strip())
+        desktop_notices.announce(self.engine.home, self.engine.settings, news)
 
     def _end_item(self, item: BatchItem) -> None:
         """Bring an item that runs to where it can be stopped."""

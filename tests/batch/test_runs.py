@@ -3,11 +3,15 @@
 import pytest
 
 from ampsm_engine.batch import runs
+from ampsm_engine.batch.coordinator import Coordinator
 from ampsm_engine.engine import sessions
 from ampsm_engine.errors import Refused
 from ampsm_engine.model import BatchState, ItemState
+from ampsm_engine.notices import News, NoticeKind
+from ampsm_engine.worker import desktop_notices
 from tests.batch.desk import BatchDesk
 from tests.conftest import git
+from tests.store.test_batches import a_batch, an_item
 from tests.waiting import until
 
 
@@ -142,3 +146,17 @@ def test_limits_stop_a_run_gently_and_say_so(desk: BatchDesk) -> None:
     desk.over(greedy)
     assert desk.items(greedy)[0].state is ItemState.STOPPED
     assert "its limit is 1" in (desk.items(greedy)[0].reason or "")
+
+
+def test_the_end_of_a_run_is_told_once_in_place_of_those_of_its_sessions(
+    desk: BatchDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[News] = []
+    monkeypatch.setattr(desktop_notices, "announce", lambda _home, _settings, news: told.append(news))
+    items = [an_item(1, state=ItemState.SUCCESS), an_item(2, state=ItemState.FAIL)]
+    batch = desk.engine.store.batches.start(a_batch(name="Nightly"), items)
+    for _ in range(2):
+        Coordinator(desk.engine, batch, {})._end_run(BatchState.ENDED)
+    assert [(news.kind, news.name, news.text) for news in told] == [
+        (NoticeKind.NEEDS_INPUT, "Nightly", "1 success, 1 fail.")
+    ]
