@@ -13,6 +13,9 @@ KILLS = int(os.environ.get("SOAK_KILLS", "500"))
 MERGE_KILLS = int(os.environ.get("SOAK_MERGE_KILLS", "300"))
 """Kills over merge, squash, rebase, undo, trash, restore, new and adopt."""
 
+ITEMS = int(os.environ.get("SOAK_ITEMS", "200"))
+"""Items of a batch in which everything is mixed."""
+
 SEED = os.environ.get("SOAK_SEED", "0")
 
 
