@@ -153,10 +153,13 @@ class Encoder:
         self.pens = pens
         self.clusters = clusters
         self.capabilities = capabilities
+        self._may_jump = False
+        """Whether cells may be written in any order: nobody sees them come, or nothing stands there that they change."""
 
     def encode(self, terminal: TerminalState, wanted: Picture, cursor: tuple[int, int] | None) -> str:
         """The text of a frame; `terminal` is from now on what it will be when that text has arrived."""
         rows = _changed_rows(terminal.picture, wanted)
+        self._may_jump = self.capabilities.synchronizes or terminal.picture.is_unknown
         text = self._shortest(terminal, wanted, rows)
         if cursor is not None:
             text.move(*cursor)
@@ -233,12 +236,12 @@ class Encoder:
         sure = [row for row in rows if row not in doubtful]
         pieces = [piece for row in sure for piece in self._pieces(now, wanted, row)]
         texts = []
-        if not self.capabilities.synchronizes or len(pieces) < _MANY_PIECES:
+        if not self._may_jump or len(pieces) < _MANY_PIECES:
             by_row = _Text(self, cursor, pen, begun)
             for piece in pieces:
                 by_row.write(self._lent(piece, by_row.pen))
             texts.append(by_row)
-        if self.capabilities.synchronizes and (not texts or len(texts[0]) - len(begun) > _WORTH_PEN_ORDER):
+        if self._may_jump and (not texts or len(texts[0]) - len(begun) > _WORTH_PEN_ORDER):
             by_pen = _Text(self, cursor, pen, begun)
             for piece in self._pen_order(pieces, by_pen.pen or DEFAULT):
                 by_pen.write(piece)

@@ -32,6 +32,11 @@ class Picture:
         """Whether all of it is known."""
         return not any(UNKNOWN in text for text in self.texts)
 
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nothing of it is known."""
+        return self.texts == [UNKNOWN * self.width] * self.height
+
     def fill(self) -> None:
         """Take what is unknown for blank."""
         self.texts = [text.replace(UNKNOWN, " ") for text in self.texts]

@@ -148,6 +148,21 @@ def test_a_step_beside_a_list_scrolls_where_there_are_margins() -> None:
     assert sizes[True] * 2 < sizes[False]
 
 
+def test_the_first_picture_is_as_short_where_nothing_is_known_of_frames_shown_at_once() -> None:
+    """The terminal's answer whether it has them comes later than the first picture."""
+    striped = [[(f"{at:4} ", STYLES[2]), ("word ", STYLES[3]), ("x", STYLES[6])] * 3 for at in range(HEIGHT)]
+    sizes = []
+    for synchronizes in (True, False):
+        pair = Pair(Capabilities(synchronizes=synchronizes))
+        sizes.append(pair.show(rows(striped, 0, 0, WIDTH)))
+        assert not pair.ours.differs(pair.plain)
+        pair.show(BLANK)
+        sizes.append(pair.show(rows(striped, 0, 0, WIDTH)))
+    first_at_once, later_at_once, first, later = sizes
+    assert first <= first_at_once
+    assert later > later_at_once, "nor is it painted pen by pen where somebody looks on"
+
+
 def test_margins_and_regions_never_outlive_a_frame() -> None:
     pair = Pair(ALL)
     pair.show(rows(numbered(0), 0, 0, WIDTH))
