@@ -154,7 +154,7 @@ class Encoder:
         self.clusters = clusters
         self.capabilities = capabilities
         self._may_jump = False
-        """Whether cells may be written in any order: nobody sees them come, or nothing stands there that they change."""
+        """Whether cells may come in any order: nobody sees them come, or nothing stands there that they change."""
 
     def encode(self, terminal: TerminalState, wanted: Picture, cursor: tuple[int, int] | None) -> str:
         """The text of a frame; `terminal` is from now on what it will be when that text has arrived."""
