@@ -5,13 +5,14 @@ until it is settled, write what it came to and the next step in one transaction.
 """
 
 import asyncio
+import json
 from collections.abc import Sequence
 from concurrent.futures import Executor as Threads
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from ampsm_engine import timestamps
+from ampsm_engine import redact, timestamps
 from ampsm_engine.amp import transcript
 from ampsm_engine.batch import progress
 from ampsm_engine.batch.progress import Verdict
@@ -117,10 +118,9 @@ class ItemRun:
         limits = self._limits(item.step, iterations)
         attempt = ItemAttempt(item.id, item.step, progress.kind_of(item.step))
         prompt = self._prompt(item, tries, iterations)
-        # What amp printed into the script's output was redacted, and a marker of it may be quoted in the prompt.
-        runs.iterate(
-            self.engine, session_id, prompt, limits=limits, attempt=attempt, answers=(), quotes=_quotes(item.step)
-        )
+        # What the script printed is redacted, and the prompt of a mend quotes it with its markers.
+        quotes = item.step.startswith(progress.FIX_STEP)
+        runs.iterate(self.engine, session_id, prompt, limits=limits, attempt=attempt, quotes=quotes)
 
     def _limits(self, step: str, iterations: Sequence[Iteration]) -> RunLimits:
         settings: dict[str, float] = {"iteration.retries": 0}  # the whole run waits, and no slot is held meanwhile
@@ -207,8 +207,6 @@ def prepared(engine: Engine, item: BatchItem, spec: ItemSpec) -> str:
 
 def first_try(item: BatchItem) -> int:
     """The number of the last try that does not count any more: those before somebody asked to try again."""
-    import json
-
     found = json.loads(item.spec).get("triesBefore", 0)
     return int(found) if isinstance(found, int) else 0
 
@@ -217,15 +215,9 @@ def script_tail(engine: Engine, iteration: Iteration) -> str:
     """The last lines of what the script printed, without secrets and control characters."""
     with suppress(OSError):
         text = transcript.tail(engine.home.run(iteration.id).script_output)
-        from ampsm_engine import redact
-
         shown = visible(redact.text(text), "\n\t")
         return "\n".join(shown.splitlines()[-OUTPUT_LINES:])
     return ""
-
-
-def _quotes(step: str) -> bool:
-    return step.startswith(progress.FIX_STEP)
 
 
 def _after(seconds: float) -> str:

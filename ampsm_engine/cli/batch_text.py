@@ -95,6 +95,11 @@ def bar(progress: BatchProgress, cells: int = BAR) -> str:
     return "━" * done + "─" * (cells - done)
 
 
+def _cells() -> int:
+    """The cells of a bar on this terminal."""
+    return BAR if shutil.get_terminal_size().columns >= 60 else 8
+
+
 def print_plan(plan: "Plan") -> None:
     """Write the items of a plan as a table."""
 
@@ -143,22 +148,27 @@ def print_status(status: "BatchStatus") -> None:
             ("state", batch.state.value),
             ("waits", wait_text(batch).removeprefix("waits ")),
             ("because", one_line(batch.wait_reason or "")),
-            ("progress", f"{bar(progress)} {progress.ended} of {progress.total}  {left_text(progress)}".rstrip()),
+            (
+                "progress",
+                f"{bar(progress, _cells())} {progress.ended} of {progress.total}  {left_text(progress)}".rstrip(),
+            ),
             ("items", counts_text(progress)),
             ("tokens", labels.count(progress.tokens)),
             ("took", labels.duration(int(progress.seconds * 1000))),
         )
     )
     columns: list[TableColumn[BatchItem]] = [
-        TableColumn("item", lambda item: item.id, least=6),
+        TableColumn("item", lambda item: item.id),  # what `retry` is given
         TableColumn("state", lambda item: Styled(f"{STYLES[item.state][0]} {item.state}", STYLES[item.state][1])),
-        TableColumn("name", lambda item: item.name, least=12, most=60),
+        TableColumn("name", lambda item: item.name, least=8, most=60),
         TableColumn("repo", lambda item: Path(item.repo).name, goes=3, most=30),
         TableColumn("mode", lambda item: item.mode or "", goes=4),
         TableColumn("step", lambda item: item.step if not item.state.is_final else "", goes=2),
         TableColumn("session", lambda item: item.session_id or "", goes=5),
         TableColumn("why", lambda item: item.reason or "", goes=1, least=12, most=120),
     ]
+    if all(item.state.is_final for item in status.items):
+        columns = [column for column in columns if column.title != "step"]
     table(columns, status.items)
 
 
@@ -191,11 +201,9 @@ class Follower:
 
     def _show_bar(self, status: "BatchStatus") -> None:
         progress = status.progress
-        width = shutil.get_terminal_size().columns
         words = [f"{progress.ended}/{progress.total}", wait_text(status.batch) or left_text(progress)]
         words += [counts_text(progress), f"{labels.count(progress.tokens)} tokens"]
-        cells = BAR if width >= 60 else 8
-        self._line.show(f"{bar(progress, cells)} {'  '.join(word for word in words if word)}")
+        self._line.show(f"{bar(progress, _cells())} {'  '.join(word for word in words if word)}")
 
     def end(self) -> None:
         """Leave the terminal's line empty."""
