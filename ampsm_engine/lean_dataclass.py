@@ -64,7 +64,7 @@ def _field(
     init: bool = True,
     repr: bool = True,  # noqa: A002
 ) -> Any:
-    """As `dataclasses.field`."""
+    """As `dataclasses.field`: a default or what makes one, and whether it is a parameter and shown."""
     return _Field(default, default_factory, init=init, repr=repr)
 
 
@@ -79,7 +79,7 @@ def _fields(of: Any) -> Any:
 
 
 def _replace(value: Any, /, **changes: Any) -> Any:
-    """As `dataclasses.replace`."""
+    """As `dataclasses.replace`: the same value with some fields changed."""
     own = getattr(type(value), _OWN, None)
     if own is None:
         import dataclasses

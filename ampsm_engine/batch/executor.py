@@ -57,7 +57,7 @@ class HostEvent:
 
 
 class Executor(Protocol):
-    """Where items run."""
+    """Where the items of a run are carried out: its hosts, calls to them, and what they tell."""
 
     def hosts(self) -> tuple[Host, ...]:
         """The hosts that can be called now."""

@@ -35,7 +35,7 @@ class LocalExecutor:
         self._calls = 0
 
     def hosts(self) -> tuple[Host, ...]:
-        """This machine."""
+        """This machine alone, with its slots."""
         count = int(self._engine.settings.number("slots"))
         return (Host(NAME, identity.boot(), "", count, slots.count_free(self._engine.home, count)),)
 

@@ -99,7 +99,7 @@ class PlanReader:
         self._loader: yaml.SafeLoader | None = None
 
     def wrong(self, line: int, text: str) -> None:
-        """Collect an error."""
+        """Collect an error with its line; all are told at once."""
         self.errors.append(PlanError(line, text))
 
     def document(self, text: str) -> Entry | None:
@@ -217,7 +217,7 @@ class PlanReader:
         return found if found is _INVALID else self.checked(node, found, lambda each: _all(sessions.check_mode, each))
 
     def switch(self, name: str, node: yaml.Node) -> Any:
-        """True or false."""
+        """The true or false of a field; anything else is an error of the plan."""
         words = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
         found = words.get(str(node.value).lower()) if _is_plain(node) else None
         return self.refused(node, name, "true or false") if found is None else found

@@ -33,12 +33,12 @@ class Candidate:
 
     @property
     def id(self) -> str:
-        """The session's id."""
+        """The id of the session that is put onto the others."""
         return self.now.session.id
 
     @property
     def name(self) -> str:
-        """The session's name."""
+        """The name of the session that is put onto the others."""
         return self.now.session.name
 
 

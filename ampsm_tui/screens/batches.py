@@ -43,7 +43,7 @@ class RunsScreen(RunActionsScreen):
         self.actions = RunActions(self, self._selected, self._live.renew)
 
     def compose(self) -> ComposeResult:
-        """Summary, table, keys."""
+        """The summary, the table of runs and the line of keys."""
         yield self._head
         yield StaleNotice()
         yield self.table

@@ -71,7 +71,7 @@ class RadarScreen(AppScreen[None]):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        """Begin to look."""
+        """Begin to compare the sessions' changes."""
         self._text.focus()
         self._text.show_text("Looking at the sessions …")
         if self.board is None:

@@ -245,7 +245,7 @@ class SessionsScreen(SessionActionsScreen):
             app_of(self).show_toast(f"{one_line(str(Path.cwd()), 200)} is in no repository with a session")
 
     def action_radar(self) -> None:
-        """Open the radar."""
+        """Open the radar: which sessions' changes meet."""
         app_of(self).open_radar()
 
     def action_preview(self) -> None:
@@ -253,7 +253,7 @@ class SessionsScreen(SessionActionsScreen):
         self.toggle_class("-without-preview")
 
     def action_runs(self) -> None:
-        """The batch runs."""
+        """Open the list of the batch runs."""
         app_of(self).opener.open_runs()
 
     def action_metrics(self) -> None:

@@ -23,7 +23,9 @@ async def test_a_run_is_watched_live_and_stopped_gently(desk: BatchDesk) -> None
         desk.item(desk.writes("never.py"), name="never"),
         concurrency=1,
     )
-    app = AmpsmApp(desk.engine, follow(desk.engine.store, interval=0.02), settings=desk.engine.settings)
+    board = desk.engine.store.sessions.board()
+    feed = follow(desk.engine.store, interval=0.02)
+    app = AmpsmApp(desk.engine, feed, settings=desk.engine.settings, board=board)
     async with app.run_test(size=(120, 30), notifications=True) as pilot:
 
         async def sees(*words: str) -> None:
@@ -33,8 +35,10 @@ async def test_a_run_is_watched_live_and_stopped_gently(desk: BatchDesk) -> None
             )
             await pilot.pause()
 
-        await sees("first")
-        await pilot.press("B", "enter")
+        await sees("STATUS", "held")
+        await pilot.press("B")
+        await sees("STATE", "DONE", "ITEMS")
+        await pilot.press("enter")
         await sees("1 of 3", "✓ 1 success", "● 1 running", "◌ 1 queued", "no estimate yet")
         await pilot.press("x")
         await sees("Stop", "comes to its end")

@@ -59,7 +59,7 @@ class RunScreen(RunActionsScreen):
         self.actions = RunActions(self, self._selected, self._live.renew)
 
     def compose(self) -> ComposeResult:
-        """Head, table, keys."""
+        """The head of the run, the table of its items and the line of keys."""
         yield self._head
         yield StaleNotice()
         yield self.table

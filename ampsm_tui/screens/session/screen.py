@@ -76,7 +76,7 @@ class SessionScreen(SessionActionsScreen):
         self.set_interval(REFLOG_TICK, self.history.check_reflog)
 
     def place(self) -> LastPlace:
-        """This session."""
+        """Where one is: on the screen of this session."""
         return LastPlace("session", self.session_id)
 
     def _sessions(self) -> list[Session]:
