@@ -131,10 +131,15 @@ class Batches(StorePart):
             return True
 
     def end(self, batch_id: str, state: BatchState, *, reason: str | None = None) -> bool:
-        """Let a batch rest in a state; whether it was at work until then. NotFound. Fact: batch-ended."""
+        """Let a batch rest in a state; whether it was at work until then. NotFound. Fact: batch-ended.
+
+        None has ended that has an item which somebody took up again meanwhile.
+        """
         with self._db.writing():
             batch = self.get(batch_id)
             if batch.state not in (BatchState.RUNNING, BatchState.STOPPING):
+                return False
+            if state is BatchState.ENDED and self.items(batch_id, (ItemState.QUEUED, ItemState.RUNNING)):
                 return False
             values: dict[str, object] = {"state": state, "ended_at": timestamps.now(), "wait_until": None}
             values |= {"stop_requested": "", "wait_reason": reason}

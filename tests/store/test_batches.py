@@ -150,6 +150,14 @@ def test_a_session_that_was_made_ahead_changes_no_state(store: Store) -> None:
     assert (found.state, found.step, found.session_id) == (ItemState.RUNNING, "prompt", "s1")
 
 
+def test_a_run_does_not_end_while_an_item_was_taken_up_again(store: Store) -> None:
+    store.batches.start(a_batch(), (an_item(state=ItemState.FAIL),))
+    store.batches.move_item("b1-1", [ItemState.FAIL], ItemState.QUEUED)
+    assert not store.batches.end("b1", BatchState.ENDED)
+    assert store.batches.get("b1").state is BatchState.RUNNING
+    assert store.batches.end("b1", BatchState.STOPPED)
+
+
 def test_progress_counts_and_estimates_by_what_has_ended(store: Store) -> None:
     at = "2026-01-01T00:{:02}:00.000Z".format
     done = {"state": ItemState.SUCCESS, "started_at": at(0), "ended_at": at(10)}
@@ -186,7 +194,7 @@ def test_what_is_removed_takes_its_own_rows_and_no_session(store: Store, tmp_pat
     with pytest.raises(Refused, match="running"):
         store.batches.remove("b1")
     assert [batch.id for batch in store.batches.active()] == ["b1", "b2"]
-    assert store.batches.end("b1", BatchState.ENDED)
+    assert store.batches.end("b1", BatchState.STOPPED)
     store.batches.remove("b1")
     assert store.sessions.get("s1").origin is None
     assert [batch.id for batch in store.batches.all()] == ["b2"]
