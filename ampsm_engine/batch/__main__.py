@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import traceback
+from contextlib import suppress
 
 from ampsm_engine import file_lock, private_folder
 from ampsm_engine.batch import runs
@@ -16,6 +17,10 @@ from ampsm_engine.context import Engine, engine_at
 from ampsm_engine.engine import startup
 from ampsm_engine.git import libgit2
 from ampsm_engine.home import PRIVATE_FOLDER, open_private
+from ampsm_engine.worker import launch
+
+PATIENCE = 2.0
+"""Seconds to wait for the lease: who only asks whether somebody has it holds it for a moment, too."""
 
 
 def main(batch_id: str) -> int:
@@ -30,14 +35,20 @@ def main(batch_id: str) -> int:
     while True:
         lease = open_private(folder.lease, os.O_RDWR | os.O_CREAT)
         try:
-            if not file_lock.acquire(lease, 0):
+            if not file_lock.acquire(lease, PATIENCE):
                 return 0
+            os.ftruncate(lease, 0)
             if not is_ready:
                 private_folder.remove_abandoned()
                 libgit2.load()
                 startup.make_ready(engine)
                 is_ready = True
             _coordinate(engine, batch_id)
+        except Exception:  # noqa: BLE001 - the log is all that anybody will see of it
+            say(traceback.format_exc())
+            with suppress(OSError):
+                os.pwrite(lease, launch.FAILED, 0)
+            os._exit(1)  # its threads may be at anything
         finally:
             os.close(lease)
         # Somebody may have resumed it just now, and found the lease still held.
@@ -50,11 +61,7 @@ def _coordinate(engine: Engine, batch_id: str) -> None:
     if batch.state not in runs.AT_WORK:
         return
     say(f"takes up {batch_id}")
-    try:
-        asyncio.run(Coordinator(engine, batch, runs.specs(engine, batch_id)).work())
-    except Exception:  # noqa: BLE001 - the log is all that anybody will see of it
-        say(traceback.format_exc())
-        os._exit(1)  # its threads may be at anything
+    asyncio.run(Coordinator(engine, batch, runs.specs(engine, batch_id)).work())
     say(f"is done with {batch_id}")
 
 

@@ -66,7 +66,7 @@ def start(engine: Engine, plan: Plan, *, concurrency: int | None = None) -> Batc
     _refuse_taken(engine, batch_id)
     _write_specs(engine, batch_id, {item.id: json.loads(item.spec) for item in items})
     engine.store.batches.start(batch, items)
-    launch.sweep_batches(engine.home, engine.store)
+    launch.sweep_batches(engine.home, engine.store, asked=batch_id)
     return engine.store.batches.get(batch_id)
 
 
@@ -165,7 +165,7 @@ def stop(engine: Engine, batch_id: str, *, force: bool = False) -> Batch:
     values = {"state": BatchState.STOPPING, "stop_requested": how, "wait_until": None, "wait_reason": reason}
     if not batches.change(batch_id, AT_WORK, **values):
         raise Refused(f"The run {batch.name} is {batch.state}.", f"ampsm batch status {batch.id}")
-    launch.sweep_batches(engine.home, engine.store)
+    launch.sweep_batches(engine.home, engine.store, asked=batch_id)
     return batches.get(batch_id)
 
 
@@ -190,7 +190,7 @@ def resume(engine: Engine, batch_id: str) -> Batch:
         batches.change(batch_id, (BatchState.RUNNING,), wait_until=None, wait_reason=None)
         _release(engine, batch_id)
     _run_again(engine, batch)
-    launch.sweep_batches(engine.home, engine.store)
+    launch.sweep_batches(engine.home, engine.store, asked=batch_id)
     return batches.get(batch_id)
 
 
@@ -224,7 +224,7 @@ def retry(engine: Engine, reference: str) -> BatchItem:
         raise Refused(f"The run {batch.name} is being stopped.", f"ampsm batch status {batch.id} --follow")
     _take_up(engine, item)
     _run_again(engine, batch)
-    launch.sweep_batches(engine.home, engine.store)
+    launch.sweep_batches(engine.home, engine.store, asked=batch.id)
     return engine.store.batches.item(item.id)
 
 

@@ -42,8 +42,9 @@ class StoreWatch:
                 del self._waiting[iteration_id]
                 future.set_exception(NotFound(f"There is no iteration {iteration_id} any more.", "ampsm ls"))
             elif state is State.SETTLED:
+                settled = self._store.iterations.get(iteration_id)  # where it cannot be read, the next look does
                 del self._waiting[iteration_id]
-                future.set_result(self._store.iterations.get(iteration_id))
+                future.set_result(settled)
                 self._woken.set()
 
     async def settled(self, iteration_id: str) -> Iteration:

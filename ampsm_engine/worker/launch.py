@@ -24,6 +24,12 @@ CLAIM_PATIENCE = 1.0
 STARTING = 10.0
 """Seconds that a worker counts as on its way to what it was started for; on a busy machine it needs two or three."""
 
+FAILED = b"failed"
+"""What a coordinator that failed leaves in its lease."""
+
+FAILED_PAUSE = 60.0
+"""Seconds before whoever sweeps starts one again that failed: two that fail would start each other without end."""
+
 _launched: "list[tuple[subprocess.Popen[bytes], float]]" = []
 """Workers started by this process and when, kept so that a long-lived one reaps them."""
 
@@ -67,16 +73,28 @@ def launch_coordinator(home: Home, batch_id: str) -> None:
     _coordinators[batch_id] = started, time.monotonic()
 
 
-def sweep_batches(home: Home, store: Store) -> int:
-    """Start a coordinator for each active batch that has none; answers how many. One question mostly."""
+def sweep_batches(home: Home, store: Store, *, asked: str = "") -> int:
+    """Start a coordinator for each active batch that has none; answers how many. One question mostly.
+
+    One that has failed just now is started for the batch that a person `asked` for only, by its id.
+    """
     started = 0
     for batch in store.batches.active():
         process, since = _coordinators.get(batch.id, (None, 0.0))
         on_its_way = process is not None and process.poll() is None and time.monotonic() - since < STARTING
-        if not on_its_way and not file_lock.is_held(home.batch(batch.id).lease):
-            launch_coordinator(home, batch.id)
-            started += 1
+        lease = home.batch(batch.id).lease
+        if on_its_way or file_lock.is_held(lease) or (batch.id != asked and _has_just_failed(lease)):
+            continue
+        launch_coordinator(home, batch.id)
+        started += 1
     return started
+
+
+def _has_just_failed(lease: Path) -> bool:
+    try:
+        return lease.read_bytes() == FAILED and 0 <= time.time() - lease.stat().st_mtime < FAILED_PAUSE
+    except OSError:  # nobody has begun yet
+        return False
 
 
 def _detached(

@@ -1,18 +1,29 @@
 """A run from its start to its end: what each item goes through, with the scripted amp and real git."""
 
+import asyncio
+import fcntl
+import os
+import subprocess
+import sys
+
+import psutil
 import pytest
 
 from ampsm_engine.batch import runs
 from ampsm_engine.batch.coordinator import Coordinator
+from ampsm_engine.batch.watch import StoreWatch
 from ampsm_engine.engine import sessions
-from ampsm_engine.errors import Refused
-from ampsm_engine.model import BatchState, ItemState
+from ampsm_engine.errors import Failed, Refused
+from ampsm_engine.model import BatchState, ItemState, Iteration, Outcome
 from ampsm_engine.notices import News, NoticeKind
-from ampsm_engine.worker import desktop_notices
+from ampsm_engine.worker import desktop_notices, launch
 from tests.batch.desk import BatchDesk
 from tests.conftest import git
 from tests.store.test_batches import a_batch, an_item
-from tests.waiting import until
+from tests.store.values import a_session, an_iteration
+from tests.waiting import becomes, until
+
+COORDINATOR = [sys.executable, "-P", "-m", "ampsm_engine.batch", "b1"]
 
 
 def test_each_item_goes_its_way(desk: BatchDesk) -> None:
@@ -160,3 +171,54 @@ def test_the_end_of_a_run_is_told_once_in_place_of_those_of_its_sessions(
     assert [(news.kind, news.name, news.text) for news in told] == [
         (NoticeKind.NEEDS_INPUT, "Nightly", "1 success, 1 fail.")
     ]
+
+
+def test_a_coordinator_that_failed_is_not_started_at_once_by_whoever_sweeps(desk: BatchDesk) -> None:
+    home, store = desk.engine.home, desk.engine.store
+    store.batches.start(a_batch(plan="[]"), (an_item(),))
+    assert subprocess.run(COORDINATOR, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 1
+    assert launch.sweep_batches(home, store) == 0, "two runs that fail would start each other without end"
+    assert launch.sweep_batches(home, store, asked="b1") == 1, "a person may have done something about it"
+
+
+def test_a_look_at_the_lease_keeps_no_coordinator_from_its_run(desk: BatchDesk) -> None:
+    folder = desk.engine.home.batch("b1")
+    folder.path.mkdir(parents=True)
+    desk.engine.store.batches.start(a_batch(), ())
+    looking = os.open(folder.lease, os.O_RDONLY | os.O_CREAT, 0o600)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    coordinator = subprocess.Popen(COORDINATOR, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = psutil.Process(coordinator.pid)
+    until(lambda: str(folder.lease) in {file.path for file in process.open_files()}, "it to want the lease")
+    os.close(looking)
+    assert coordinator.wait() == 0
+    assert desk.now(a_batch()).state is BatchState.ENDED
+
+
+def test_an_end_that_cannot_be_read_just_now_is_read_at_the_next_look(
+    desk: BatchDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = desk.engine.store
+    store.sessions.add(a_session())
+    store.queue.add(an_iteration())
+    read = store.iterations.get
+    looks: list[str] = []
+
+    def busy_at_first(iteration_id: str) -> Iteration:
+        looks.append(iteration_id)
+        if len(looks) == 1:
+            raise Failed("The database is busy.", "")
+        return read(iteration_id)
+
+    async def wait() -> Iteration:
+        watch = StoreWatch(store)
+        looking, waiting = asyncio.create_task(watch.run()), asyncio.create_task(watch.settled("i1"))
+        await asyncio.sleep(0)
+        monkeypatch.setattr(store.iterations, "get", busy_at_first)
+        store.queue.ask_to_stop("s1")
+        await becomes(waiting.done, "the end to be told")
+        looking.cancel()
+        return waiting.result()
+
+    assert asyncio.run(wait()).outcome is Outcome.STOPPED
+    assert len(looks) == 2

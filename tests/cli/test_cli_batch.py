@@ -88,7 +88,7 @@ def test_variants_are_a_run_of_their_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     scripted("ok")
-    monkeypatch.setattr(launch, "sweep_batches", lambda *_: 0)
+    monkeypatch.setattr(launch, "sweep_batches", lambda *_, **__: 0)
     new = ("new", "Speed it up", "--repo", str(repo), "--copies", "2", "--mode", "medium,high", "--json")
     batch = ampsm(*new).json["batch"]
     items = shelf.engine.store.batches.items(batch["id"])
