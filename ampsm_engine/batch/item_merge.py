@@ -6,7 +6,6 @@ is at it in a repository; a conflict is taken back, and the item keeps its branc
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -156,21 +155,23 @@ class ItemMerge:
             operations.abort(self.engine, session.id)
             self._end("conflict", ItemState.CONFLICT, _conflict(session))
             return True
-        if session.script_command and result.merge.base_before != judged_base and not self._holds(session, result):
-            return False
+        has_moved = result.merge.base_before != judged_base
+        if session.script_command and has_moved and not self._script(session)[0]:
+            return self._is_kept(session, result)
         self._end("pass", ItemState.SUCCESS, _merged(result.merge))
         return True
 
-    def _holds(self, session: Session, result: MergeResult) -> bool:
-        """Whether what a base that moved in between came to passes, too; else the merge is taken back."""
-        passed, _ = self._script(session)
-        if passed:
-            return True
-        with suppress(AmpsmError):
+    def _is_kept(self, session: Session, result: MergeResult) -> bool:
+        """Take a merge back that does not pass on a base that moved in between; True where that cannot be done."""
+        why = f"{result.merge.target} moved while it was merged"
+        try:
             operations.undo(self.engine, session.id)
-            self._end("lost", ItemState.RUNNING, f"{result.merge.target} moved while it was merged.")
-            return False
-        return True
+        except AmpsmError as reason:
+            text = f"{_merged(result.merge)} {why}: the script does not pass there, and it was not undone: {reason}"
+            self._end("fail", ItemState.FAIL, text)
+            return True
+        self._end("lost", ItemState.RUNNING, f"{why}.")
+        return False
 
     def _message(self, session: Session) -> str:
         now = situation.look(self.engine.store, session.id)
@@ -180,7 +181,8 @@ class ItemMerge:
     def _try_later(self, reason: AmpsmError) -> None:
         item = self.engine.store.batches.item(self.item_id)
         tries = self.engine.store.batches.tries(item.id)
-        failed = sum(one.kind is TryKind.MERGE and one.outcome == "error" for one in tries)
+        counted = [one for one in tries if one.number > first_try(item)]
+        failed = sum(one.kind is TryKind.MERGE and one.outcome == "error" for one in counted)
         if isinstance(reason, Failed) and failed + 1 < TRIES:
             later = timestamps.stamp(datetime.now(UTC) + timedelta(seconds=5.0 * 2**failed))
             self._end("error", ItemState.QUEUED, str(reason), next_at=later)

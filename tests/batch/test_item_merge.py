@@ -1,0 +1,73 @@
+"""The merge of an item whose base moves at the very moment: what is told of it is what stands in the branch."""
+
+import pytest
+
+from ampsm_engine.batch.item_merge import ItemMerge
+from ampsm_engine.batch.values import ItemSpec
+from ampsm_engine.context import Engine
+from ampsm_engine.errors import Failed, Refused
+from ampsm_engine.merging import operations
+from ampsm_engine.merging.results import MergeResult, Options
+from ampsm_engine.model import BatchItem, ItemState
+from tests.conftest import git
+from tests.merging.conftest import desk
+from tests.merging.desk import Desk
+from tests.store.test_batches import a_batch, an_item
+
+__all__ = ["desk"]
+
+
+def merged(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> BatchItem:
+    """What becomes of an item when its base gets what its script does not pass with, just before it comes in."""
+    session = desk.session(script="! test -e three.txt")
+    desk.amp(session, {"one.txt": "changed\n"})
+    item = an_item(state=ItemState.RUNNING, step="merge", session_id=session.id, repo=str(desk.repo))
+    desk.engine.store.batches.start(a_batch(), (item,))
+    real = operations.merge
+
+    def overtaken(engine: Engine, session_id: str, options: Options) -> MergeResult:
+        if not (desk.repo / "three.txt").exists():
+            desk.base({"three.txt": "in the way\n"})
+        return real(engine, session_id, options)
+
+    monkeypatch.setattr(operations, "merge", overtaken)
+    ItemMerge(desk.engine, item.id, ItemSpec(item.repo, item.prompt), lambda: False).until_ended()
+    return desk.engine.store.batches.item(item.id)
+
+
+def test_what_does_not_pass_on_a_base_that_moved_is_taken_back(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    item = merged(desk, monkeypatch)
+    assert (item.state, item.reason) == (ItemState.FAIL, "On main as it is now: The script failed with exit code 1.")
+    assert git(desk.repo, "log", "-1", "--format=%s", "main").strip() == "The base goes on"
+
+
+def test_what_cannot_be_taken_back_is_told_to_be_there(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_engine: Engine, _session_id: str) -> None:
+        raise Refused("Somebody has built on it.", "")
+
+    monkeypatch.setattr(operations, "undo", refuse)
+    item = merged(desk, monkeypatch)
+    assert item.state is ItemState.FAIL
+    assert item.reason is not None
+    assert item.reason.endswith("the script does not pass there, and it was not undone: Somebody has built on it.")
+    assert item.reason.startswith(f"Merged into main as {desk.sha('main')[:12]}.")
+
+
+def test_tries_of_before_do_not_count_when_a_merge_is_tried_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = desk.session()
+    desk.amp(session, {"one.txt": "changed\n"})
+    item = an_item(state=ItemState.RUNNING, step="merge", session_id=session.id)
+    batches = desk.engine.store.batches
+    batches.start(a_batch(), (item,))
+
+    def busy(*_: object) -> None:
+        raise Failed("The index is locked.", "")
+
+    def tried(spec: str) -> ItemState:
+        batches.move_item(item.id, tuple(ItemState), ItemState.RUNNING, spec=spec)
+        ItemMerge(desk.engine, item.id, ItemSpec(item.repo, item.prompt), lambda: False).until_ended()
+        return batches.item(item.id).state
+
+    monkeypatch.setattr(operations, "merge", busy)
+    assert [tried("{}") for _ in range(3)] == [ItemState.QUEUED, ItemState.QUEUED, ItemState.ERROR]
+    assert tried('{"triesBefore": 3}') is ItemState.QUEUED
