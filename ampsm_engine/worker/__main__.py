@@ -75,9 +75,7 @@ class Worker:
         """Adopt, and run what waits in a slot; whether to look once more."""
         await self._adopt_orphans()
         slot = slots.slot(self.home, int(self.settings.number("slots")))
-        if self.starting is not None:
-            os.close(self.starting)
-            self.starting = None
+        self._let_others_start()
         if slot is None:
             return False
         with slot:
@@ -85,6 +83,11 @@ class Worker:
                 await self._adopt_orphans()
         # Something may have been queued by one who found every slot taken, ours among them.
         return self.store.queue.has_claimable()
+
+    def _let_others_start(self) -> None:
+        if self.starting is not None:
+            os.close(self.starting)
+            self.starting = None
 
     async def _more_comes(self) -> bool:
         """Wait a moment for what a batch queues next: a worker that stays costs less than one that starts."""
@@ -107,6 +110,7 @@ class Worker:
                 found = self._orphan()
             if found is None:
                 return
+            self._let_others_start()  # this may take hours, and no slot
             iteration, lease = found
             with lease:
                 await self._look_after(iteration, adopted=True)

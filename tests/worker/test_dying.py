@@ -1,6 +1,8 @@
 """Workers and amps are killed at any moment: everything settles, nothing is lost or counted twice, nobody is left."""
 
+import asyncio
 import json
+import os
 import random
 import subprocess
 import sys
@@ -9,6 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from ampsm_engine import file_lock
+from ampsm_engine.home import open_private
 from ampsm_engine.model import Iteration, Outcome, Session, State, Status
 from ampsm_engine.store import PatientStore
 from ampsm_engine.store.iterations import Iterations
@@ -186,6 +190,31 @@ def test_what_was_settled_between_the_look_and_the_lease_is_not_adopted(bench: B
         assert worker._orphan() is None
     assert not bench.leased(stale)
     assert settles(bench, session).outcome is Outcome.DONE
+
+
+def test_who_looks_after_a_lost_iteration_lets_the_next_worker_start(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That may take hours, and what waits has a free slot all the while."""
+    session = bench.new(None)
+    bench.iterate(session, launch_worker=False)
+    store = PatientStore(bench.engine.home.database)
+    lost = store.queue.claim()
+    assert lost is not None
+    path = bench.engine.home.slots / "starting"
+    starting = open_private(path, os.O_RDWR | os.O_CREAT)
+    assert file_lock.acquire(starting, 0)
+    worker = Worker(bench.engine.home, store, bench.engine.settings, starting)
+    looks = [(lost,), (lost,), ()]
+    is_held: list[bool] = []
+
+    async def look_after(*_: object, **__: object) -> None:
+        is_held.append(file_lock.is_held(path))
+
+    monkeypatch.setattr(Worker, "_look_after", look_after)
+    monkeypatch.setattr(Iterations, "unsettled", lambda _: looks.pop(0))
+    asyncio.run(worker._adopt_orphans())
+    assert is_held == [False]
 
 
 def test_nobody_looks_after_an_iteration_without_its_lease(bench: Bench) -> None:
