@@ -20,9 +20,36 @@ def open_screens(*, read_only: bool = False, review: str | None = None) -> int:
     os.environ.setdefault("TEXTUAL_FPS", "120")
     # The app itself brings colours down to those that the terminal has.
     os.environ.setdefault("TEXTUAL_COLOR_SYSTEM", "truecolor")
-    from ampsm_tui.app import run
+    from ampsm_engine import terminals
+    from ampsm_engine.context import engine_at
+    from ampsm_engine.engine import startup
+    from ampsm_engine.store import follow
+    from ampsm_tui.app import AmpsmApp
 
-    return run(read_only=read_only, first_review=review)
+    engine = engine_at()
+    recovered: list[str] = []
+    if read_only:
+        engine.home.ensure()
+        engine.store.open()
+    else:
+        startup.recovered = recovered.append
+        startup.make_ready(engine)
+    app = AmpsmApp(
+        engine,
+        follow(engine.store),
+        read_only=read_only,
+        first_review=review,
+        settings=engine.settings,
+        board=engine.store.sessions.board(),
+        recovered=recovered,
+        colours=terminals.colours(os.environ),
+        italics=terminals.has_italics(os.environ),
+    )
+    try:
+        app.run(mouse=engine.settings.switch("ui.mouse"))
+    finally:
+        app.close()
+    return app.return_code or 0
 
 
 def main() -> None:

@@ -13,14 +13,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.filter import Monochrome
+from textual.notifications import Notify, SeverityLevel
 from textual.reactive import var
 from textual.signal import Signal
 from textual.theme import Theme
 
-from ampsm_engine import keymap, terminals
+from ampsm_engine import keymap
 from ampsm_engine.config import Settings, store
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board
@@ -28,6 +30,7 @@ from ampsm_tui import theme
 from ampsm_tui.ask import UNFINISHED, ask, run_while_open
 from ampsm_tui.bindings import bind, shown_key
 from ampsm_tui.clean import one_line
+from ampsm_tui.delayed_call import LastingNotification, call_after, resize_after_all
 from ampsm_tui.driver.colour_depth import FewerColours
 from ampsm_tui.driver.output import TerminalOutput
 from ampsm_tui.driver.safe_output import SafeLines
@@ -162,10 +165,11 @@ class AmpsmApp(App[int]):
             # With the app's own, for the same reason.
             self.css_path = [*self.css_path, Path(__file__).parent / "screens" / "review" / "review.tcss"]
 
-    def on_resize(self) -> None:
-        """Have all painted anew: the terminal has cut what it showed."""
+    def on_resize(self, event: events.Resize) -> None:
+        """Have all painted anew, for the terminal has cut what it showed, and see to it that the screen hears of it."""
         if self.output is not None:
             self.output.resized()
+        resize_after_all(self, event)
 
     def get_driver_class(self) -> "type[Driver]":
         """The terminal's driver: few bytes, one key at a time, and no harm when the line is lost."""
@@ -233,7 +237,7 @@ class AmpsmApp(App[int]):
         # Reading the board again would hold up the first frame.
         delay = SOON if self.board is not None else 0
         run_while_open(self, self._follow(delay), group="feed")
-        self.set_timer(SETTLED, self._settle_in)
+        call_after(self, SETTLED, self._settle_in)
         for sentence in self._recovered:
             self.notify(one_line(sentence, 500), title="A merge was cut off", timeout=20, markup=False)
         for clash in keymap.clashes(self.settings.keys):
@@ -430,6 +434,19 @@ class AmpsmApp(App[int]):
         if self.output is not None:
             self.output.write_own(sequence)
 
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = True,
+    ) -> None:
+        """Show a notification; as Textual does, but for one that has expired before it is on the screen."""
+        seconds = self.NOTIFICATION_TIMEOUT if timeout is None else timeout
+        self.post_message(Notify(LastingNotification(message, title, severity, seconds, markup=markup)))
+
     def show_toast(self, text: str, *, title: str = "") -> None:
         """Show a toast; `text` and `title` are made safe for the terminal here."""
         self.notify(one_line(text), title=one_line(title), markup=False)
@@ -449,39 +466,3 @@ def _make_review(
     from ampsm_tui.screens.review.screen import ReviewScreen
 
     return ReviewScreen(session, range_, place).data_bind(AmpsmApp.board)
-
-
-def run(*, read_only: bool = False, first_review: str | None = None) -> int:
-    """Open the app on the home that the environment names; answers its exit code.
-
-    `first_review`: the session whose review is shown first.
-    """
-    from ampsm_engine.context import engine_at
-    from ampsm_engine.engine import startup
-    from ampsm_engine.store import follow
-
-    engine = engine_at()
-    settings = engine.settings
-    recovered: list[str] = []
-    if read_only:
-        engine.home.ensure()
-        engine.store.open()
-    else:
-        startup.recovered = recovered.append
-        startup.make_ready(engine)
-    app = AmpsmApp(
-        engine,
-        follow(engine.store),
-        read_only=read_only,
-        first_review=first_review,
-        settings=settings,
-        board=engine.store.sessions.board(),
-        recovered=recovered,
-        colours=terminals.colours(os.environ),
-        italics=terminals.has_italics(os.environ),
-    )
-    try:
-        app.run(mouse=settings.switch("ui.mouse"))
-    finally:
-        app.close()
-    return app.return_code or 0

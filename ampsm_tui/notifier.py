@@ -16,6 +16,7 @@ from ampsm_engine.model import Board
 from ampsm_engine.notices import News, Notice
 from ampsm_tui import terminal
 from ampsm_tui.ask import run_while_open
+from ampsm_tui.delayed_call import call_after
 
 GATHERING = 0.7
 """Seconds in which further news join the first: several at once are one notice."""
@@ -70,7 +71,7 @@ class Notifier:
         """Take a change of the board, and notify of it soon."""
         fresh = notices.news(before, after, self._settings(), looked_at=self._viewed)
         if fresh and not self._news:
-            self._app.set_timer(GATHERING, self._notify)
+            call_after(self._app, GATHERING, self._notify)
         self._news += fresh
         if self._environ.get("TMUX"):
             self._wanted = terminal.status_options(after)

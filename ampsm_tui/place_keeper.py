@@ -8,6 +8,7 @@ from textual.app import App
 from ampsm_engine.plain_text import plural
 from ampsm_tui.app_context import app_of
 from ampsm_tui.clean import one_line
+from ampsm_tui.delayed_call import call_after
 from ampsm_tui.screens.base import AppScreen
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class PlaceKeeper:
         """Somebody may be somewhere else now: it is kept soon."""
         if not self._is_due:
             self._is_due = True
-            self._app.set_timer(DELAY, self._keep)
+            call_after(self._app, DELAY, self._keep)
 
     def close(self, *, is_regular: bool) -> None:
         """The app is about to end: keep where it is now, also nowhere. Who leaves by `q` has seen the offer."""

@@ -123,3 +123,9 @@ def test_values_are_made_without_what_a_short_command_cannot_afford() -> None:
         if re.search(r"^from dataclasses import|^import dataclasses", path.read_text(), re.MULTILINE)
     ]
     assert [name for name in found if not name.startswith("ampsm_engine/demo/scripted/")] == []
+
+
+def test_no_call_after_a_while_is_left_to_a_timer_that_may_be_lost() -> None:
+    """`delayed_call` says why; a timer that ticks again and again loses one tick, and no more."""
+    texts = {str(path.relative_to(ROOT)): path.read_text() for path in SCREENS}
+    assert [name for name, text in texts.items() if ".set_timer(" in text] == []

@@ -10,10 +10,11 @@ from textual.widgets import Static
 
 from ampsm_tui.bindings import bind
 from ampsm_tui.clean import one_line
+from ampsm_tui.delayed_call import call_after
 from ampsm_tui.screens.dialog import Dialog
 
 if TYPE_CHECKING:
-    from textual.timer import Timer
+    import asyncio
 
 PATIENCE = 0.4
 """Seconds before there is a box."""
@@ -52,7 +53,7 @@ class Progress:
         self._number = 0
         self._name = ""
         self._box: ProgressScreen | None = None
-        self._timer: Timer | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def line(self) -> str:
@@ -72,13 +73,13 @@ class Progress:
         self._screen.app.push_screen(self._box)
 
     def __enter__(self) -> Self:
-        self._timer = self._screen.set_timer(PATIENCE, self._open)
+        self._timer = call_after(self._screen, PATIENCE, self._open)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, reason: BaseException | None, traceback: TracebackType | None
     ) -> None:
         if self._timer is not None:
-            self._timer.stop()
+            self._timer.cancel()
         if self._box is not None and self._box.is_attached:
             self._box.dismiss(None)

@@ -196,7 +196,7 @@ class Desk:
         """The same while the test holds answers back. Textual lets no screen hear of a size before a timer is over."""
         await self.pilot.resize_terminal(width, height)
         async with asyncio.timeout(DEADLINE):
-            while self.app._resize_timer is not None:
+            while self.app.screen.region.size != (width, height):
                 await self.pilot.pause()
 
     @property

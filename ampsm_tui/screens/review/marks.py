@@ -6,6 +6,7 @@ from ampsm_engine import timestamps
 from ampsm_engine.review.annotations import LOOKED, Looked, Marks
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_while_open
+from ampsm_tui.delayed_call import call_after
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.pane import DiffPane
 from ampsm_tui.screens.review.reading import DiffReading
@@ -120,7 +121,7 @@ class ReviewMarks:
         """What is shown has been looked at, if something of this review was viewed: kept soon, and once."""
         if self._has_viewed and not self._is_due and self._shown_tree() not in (None, self._kept_tree):
             self._is_due = True
-            self._screen.set_timer(LOOK_DELAY, self._keep_noted)
+            call_after(self._screen, LOOK_DELAY, self._keep_noted)
 
     def close(self) -> None:
         """The review is left: what is shown has been looked at, if something was viewed."""

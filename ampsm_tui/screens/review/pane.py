@@ -11,6 +11,7 @@ from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.model import Session
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import run_while_open
+from ampsm_tui.delayed_call import call_after
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.reading import DiffReading
 from ampsm_tui.widgets.diff.document import Document, File
@@ -99,7 +100,7 @@ class DiffPane:
         """Update the counts soon: they change many times a second while a diff arrives."""
         if not self._is_update_due:
             self._is_update_due = True
-            self._screen.set_timer(UPDATE_INTERVAL, self._update_when_due)
+            call_after(self._screen, UPDATE_INTERVAL, self._update_when_due)
 
     def _update_when_due(self) -> None:
         self._is_update_due = False

@@ -19,6 +19,7 @@ from ampsm_engine.review.annotations import LOOKED, WHOLE, Ends, Marks
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, in_background, run_while_open
 from ampsm_tui.bindings import bind
+from ampsm_tui.delayed_call import call_after
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.changes import ReviewChanges
 from ampsm_tui.screens.review.comments import ReviewComments
@@ -261,11 +262,11 @@ class ReviewScreen(DiffScreen):
             frames.close()
             self.refresh()
 
-        timer = self.set_timer(FIRST_FRAME_PATIENCE, paint)
+        timer = call_after(self, FIRST_FRAME_PATIENCE, paint)
         try:
             await self._open_stored()
         finally:
-            timer.stop()
+            timer.cancel()
             paint()
         self.call_after_refresh(self._complete)
 

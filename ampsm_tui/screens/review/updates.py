@@ -7,6 +7,7 @@ from ampsm_engine.errors import AmpsmError
 from ampsm_engine.model import Board, State
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask_until_answered, ignore, run_while_open
+from ampsm_tui.delayed_call import call_after
 from ampsm_tui.folder_watch import watch_folders
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.comments import ReviewComments
@@ -112,7 +113,7 @@ class ReviewUpdates:
         wanted = self._loader.wanted
         if self._screen.is_attached and wanted is not None and wanted.new is None and not self._is_due:
             self._is_due = True
-            self._screen.set_timer(BATCH_DELAY, self._refresh_when_due)
+            call_after(self._screen, BATCH_DELAY, self._refresh_when_due)
 
     def _refresh_when_due(self) -> None:
         self._is_due = False
