@@ -50,19 +50,30 @@ SECTIONS: dict[str, dict[str, str]] = {
 MODULES = {name: module for commands in SECTIONS.values() for name, module in commands.items()}
 
 
+_EXAMPLE = ("ampsm ", "git ", "echo ")
+"""What a paragraph of commands begins with. Where nothing but those follows the first line of a docstring, the indent
+that tells examples elsewhere is taken for the docstring's own, and lost."""
+
+
+def _as_it_stands(paragraph: str) -> str:
+    """A paragraph of a help, marked for click (by a backspace) where it is not to be wrapped: examples and tables."""
+    lines = paragraph.split("\n")
+    if any("  " in line for line in lines):
+        return f"\b\n{paragraph}"
+    if paragraph.startswith(_EXAMPLE):
+        return "\n".join(("\b", *(f"  {line}" for line in lines)))
+    return paragraph
+
+
 class Command(click.Command):
-    """A command whose docstring is its help; a paragraph with an indented line (examples, tables) is not wrapped."""
+    """A command whose docstring is its help; a paragraph of examples, or with two spaces in a row, is not wrapped."""
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the docstring, its indented paragraphs as they stand."""
         import inspect
 
         plain = self.help
-        # click's mark (a backspace) before a paragraph keeps it from being wrapped.
-        self.help = "\n\n".join(
-            f"\b\n{paragraph}" if any(line.startswith("  ") for line in paragraph.split("\n")) else paragraph
-            for paragraph in inspect.cleandoc(plain or "").split("\n\n")
-        )
+        self.help = "\n\n".join(map(_as_it_stands, inspect.cleandoc(plain or "").split("\n\n")))
         super().format_help_text(ctx, formatter)
         self.help = plain
 

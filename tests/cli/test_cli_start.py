@@ -100,6 +100,8 @@ def test_every_command_explains_itself(ampsm: Ampsm, command: list[str]) -> None
     assert ran.out.startswith(f"Usage: ampsm {' '.join(command)}")
     assert max(map(len, ran.out.splitlines())) <= 100
     assert "\b" not in ran.out
+    lines = ran.out[: ran.out.find("\nOptions:")].splitlines()
+    assert all(line.startswith("    ") for line in lines if line.lstrip().startswith("ampsm ")), "an example a line"
 
 
 def test_the_help_explains_the_words(ampsm: Ampsm) -> None:
