@@ -2,11 +2,12 @@
 
 import glob
 import itertools
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ampsm_engine.batch.plan_reader import Entry, PlanReader, file_text
+from ampsm_engine.batch.plan_reader import Entry, PlanReader, file_text, path_from
 from ampsm_engine.batch.values import ItemSpec, Limits, Plan, PlannedItem
 from ampsm_engine.errors import AmpsmError
 from ampsm_engine.git import repository
@@ -76,6 +77,11 @@ class _Expansion:
         self._check_iterations(entry, spec)
         repos = self._repositories(entry, axes)
         copies, bases, modes = axes.get("copies", 1), axes.get("baseBranch", (None,)), axes.get("model", (None,))
+        if (
+            len(repos) * len(bases) * len(modes) * copies > MOST_ITEMS
+        ):  # before any is made: they need not fit into memory
+            self._reader.wrong(entry.line_of("axes"), f"The item comes to more than {MOST_ITEMS} items.")
+            return
         firsts: dict[str, int] = {}
         number = first
         is_variant = len(bases) * len(modes) * copies > 1
@@ -135,23 +141,27 @@ class _Expansion:
 
     def _listed(self, entry: Entry) -> list[str]:
         """One repository a line; empty lines and those that begin with # are none."""
-        path = self._reader.path(entry.values["repoFile"])
         try:
+            path = self._reader.path(entry.values["repoFile"])
             lines = [line.strip() for line in file_text(path, "list of repositories").splitlines()]
+            named = [str(path_from(path.parent, line)) for line in lines if line and not line.startswith("#")]
         except AmpsmError as reason:
             self._reader.wrong(entry.line_of("repoFile"), reason.message)
             return []
-        named = [str(path.parent / Path(line).expanduser()) for line in lines if line and not line.startswith("#")]
         if not named:
             self._reader.wrong(entry.line_of("repoFile"), f"{path} names no repository.")
         return named
 
     def _matching(self, entry: Entry, text: str) -> list[str]:
-        path = str(self._reader.path(text))
-        if not glob.has_magic(path) or Path(path).is_dir():
+        try:
+            path = str(self._reader.path(text))
+        except AmpsmError as reason:
+            self._reader.wrong(entry.line_of("repo", "axes"), reason.message)
+            return []
+        if not glob.has_magic(path) or os.path.isdir(path):  # noqa: PTH112 - Path raises where nothing may be seen
             return [path]
         matching = sorted(glob.glob(path))  # noqa: PTH207 - a whole path is a pattern here
-        found = [each for each in matching if (Path(each) / ".git").exists()]
+        found = [each for each in matching if os.path.exists(f"{each}/.git")]  # noqa: PTH110 - as above
         if not found:
             self._reader.wrong(entry.line_of("repo", "axes"), f"No repository matches {printable(text)[:200]}.")
         return found

@@ -6,6 +6,7 @@ their lines, and nothing else is left to it: which text is a number or a switch 
 """
 
 import difflib
+import errno
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -69,6 +70,21 @@ def file_text(path: Path, what: str) -> str:
         raise Refused(f"The {what} {path} is not UTF-8 text (byte {reason.start}).", f"file {path}") from reason
 
 
+def path_from(folder: Path, text: str) -> Path:
+    """A path that begins at a folder unless it says otherwise; Refused when there can be none of that name."""
+    try:
+        path = folder / Path(text).expanduser()
+        path.stat()
+    except RuntimeError as reason:  # of a user that nobody knows
+        raise Refused(f"There is no home of that user: {printable(text)[:200]}.", "ls -d ~") from reason
+    except ValueError as reason:  # a zero byte, or what no file system takes
+        raise Refused(f"This cannot be a path: {printable(text)[:200]}.", "ls") from reason
+    except OSError as reason:
+        if reason.errno == errno.ENAMETOOLONG:
+            raise Refused(f"This is too long for a path: {printable(text)[:200]}.", "ls") from reason
+    return path
+
+
 class Entry(NamedTuple):
     """A mapping of the plan: its values by field, and the line of each."""
 
@@ -86,6 +102,9 @@ class Entry(NamedTuple):
 
 _INVALID = object()
 """In place of a value that is wrong, and told."""
+
+MOST = 10**15
+"""The largest whole number of a plan: the store holds no larger ones."""
 
 Read = Callable[["PlanReader", str, yaml.Node], Any]
 
@@ -235,12 +254,14 @@ class PlanReader:
         return self._number(name, node, least=0, whole=False)
 
     def _number(self, name: str, node: yaml.Node, *, least: int, whole: bool) -> Any:
-        kind = f"a whole number of at least {least}" if whole else "a number above 0"
+        kind = "a number above 0"
         try:
             number = float(node.value) if _is_plain(node) else math.nan
         except ValueError:
             number = math.nan
-        is_good = math.isfinite(number) and (number >= least if whole else number > 0)
+        if whole:
+            kind = f"a whole number of at {f'most {MOST}' if number > MOST else f'least {least}'}"
+        is_good = math.isfinite(number) and (least <= number <= MOST if whole else number > 0)
         if not is_good or (whole and not number.is_integer()):
             return self.refused(node, name, kind)
         return int(number) if whole else number
@@ -271,8 +292,8 @@ class PlanReader:
         return _INVALID
 
     def path(self, text: str) -> Path:
-        """A path of the plan; a relative one starts at the plan's folder."""
-        return self.folder / Path(text).expanduser()
+        """A path of the plan; a relative one starts at the plan's folder. Refused as `path_from`."""
+        return path_from(self.folder, text)
 
 
 def _all(check: Callable[[Any], object], values: Sequence[Any]) -> None:

@@ -172,6 +172,22 @@ WRONG = {
         "limits: {tokens: 0, time: 3}\naxes: {copies: 2.5, modes: [a]}\nmatrix:\n  - {repo: repo, prompt: Go}\n",
         [(1, "tokens takes"), (1, "no field 'time'"), (2, "copies takes"), (2, "Did you mean model?")],
     ),
+    "more than fits into memory, the store or a path": (
+        (
+            "concurrency: 1e30\nmatrix:\n  - repo: repo\n    prompt: Go\n    axes: {copies: 1e12}\n"
+            '  - repo: ~nobody-of-that-name/x\n    prompt: Go\n  - repo: "a\\0b"\n    prompt: Go\n'
+            '  - repo: "\\ud800"\n    prompt: Go\n'
+            f"  - repo: repo\n    promptFile: {'x' * 5000}\n"
+        ),
+        [
+            (1, "at most 1000000000000000, not '1e30'"),
+            (5, "comes to more than 5000 items"),
+            (6, "no home of that user: ~nobody-of-that-name/x"),
+            (8, "cannot be a path"),
+            (10, "cannot be a path"),
+            (13, "too long for a path"),
+        ],
+    ),
 }  # fmt: skip
 
 
