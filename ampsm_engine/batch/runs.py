@@ -64,8 +64,9 @@ def start(engine: Engine, plan: Plan, *, concurrency: int | None = None) -> Batc
     ]
     items = [replace(item, spec=spec.text()) for item, spec in zip(items, specs, strict=True)]
     _refuse_taken(engine, batch_id)
-    _write_specs(engine, batch_id, {item.id: json.loads(item.spec) for item in items})
-    engine.store.batches.start(batch, items)
+    typed = {item.id: json.loads(item.spec) for item in items}
+    # Within the entering: of two who start runs of one id at once, the one that comes too late writes nothing.
+    engine.store.batches.start(batch, items, prepare=lambda: _write_specs(engine, batch_id, typed))
     launch.sweep_batches(engine.home, engine.store, asked=batch_id)
     return engine.store.batches.get(batch_id)
 

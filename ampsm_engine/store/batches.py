@@ -7,7 +7,7 @@ the same step one is told that it came too late, and who comes after a death kno
 # ruff: noqa: S608 - every piece is a column list of `rows` or a word of this file; values are bound
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -74,11 +74,15 @@ def enter_try(db: Database, attempt: ItemAttempt, iteration_id: str | None) -> B
 class Batches(StorePart):
     """All batches, those that run and those that are over."""
 
-    def start(self, batch: Batch, items: Sequence[BatchItem]) -> Batch:
-        """Enter a batch with its items; Refused when its id is taken. Fact: batch-started."""
+    def start(self, batch: Batch, items: Sequence[BatchItem], prepare: Callable[[], None] = lambda: None) -> Batch:
+        """Enter a batch with its items; Refused when its id is taken. Fact: batch-started.
+
+        `prepare` is called once the id is known to be free, and before anybody else can take it or see the batch.
+        """
         with self._db.writing():
             if self._db.select('SELECT 1 FROM "batchRuns" WHERE id = ?', (batch.id,)):
                 raise Refused(f"There is a batch {batch.id} already.", f"ampsm batch status {batch.id}")
+            prepare()
             self._db.execute(tables.BatchRow.insert(**asdict(batch)))
             for item in items:
                 self._db.execute(tables.BatchItemRow.insert(**asdict(item)))

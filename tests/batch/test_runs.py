@@ -222,3 +222,13 @@ def test_an_end_that_cannot_be_read_just_now_is_read_at_the_next_look(
 
     assert asyncio.run(wait()).outcome is Outcome.STOPPED
     assert len(looks) == 2
+
+
+def test_of_two_starts_of_one_id_at_once_the_later_one_changes_nothing(
+    desk: BatchDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = desk.start(desk.item("The first"), runId="nightly")
+    monkeypatch.setattr(runs, "_refuse_taken", lambda *_: None)  # it looked just before the first was entered
+    with pytest.raises(Refused, match="already"):
+        desk.start(desk.item("The second"), runId="nightly")
+    assert [spec.prompt for spec in runs.specs(desk.engine, first.id).values()] == ["The first"]
