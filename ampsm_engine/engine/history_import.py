@@ -69,8 +69,12 @@ def import_history(engine: Engine, path: Path) -> ImportResult:
         batches=entered.batches,
         items=entered.items,
         known_sessions=entered.known_sessions,
-        history=tuple(one.session for one in sessions if one.session.history_from and one.session.id not in known),
-        left_out=history.left_out,
+        history=tuple(
+            replace(session, name=redact.text(session.name), worktree_path=redact.text(session.worktree_path))
+            for session in map(_session_of, sessions)
+            if session.history_from and session.id not in known
+        ),
+        left_out=tuple(map(redact.text, history.left_out)),
     )
 
 
@@ -87,10 +91,13 @@ def _is_known(engine: Engine, session_id: str) -> bool:
 
 
 def _placed(foreign: ForeignSession, source: Path) -> ForeignSession:
-    """The session with where it stands now: history without its worktree, else the commit that it began at."""
+    """The session with where it stands now: history without its worktree, else the commit that it began at.
+
+    A repository's own checkout, whose .git is a folder, is no worktree that a session could work in.
+    """
     session = foreign.session
     worktree = Path(session.worktree_path)
-    if not worktree.is_absolute() or not (worktree / ".git").exists():
+    if not worktree.is_absolute() or not (worktree / ".git").is_file():
         return replace(foreign, session=replace(session, history_from=str(source)))
     try:
         base = changes.merge_base(worktree, session.base_branch, session.branch_name)

@@ -12,12 +12,12 @@ import re
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from ampsm_engine import naming, timestamps
 from ampsm_engine.errors import Refused
-from ampsm_engine.lean_dataclass import asdict, dataclass, field, replace
-from ampsm_engine.model import Batch, BatchItem, BatchState, ItemState, Iteration, Session, ToolCall
+from ampsm_engine.lean_dataclass import asdict, dataclass, field, fields, replace
+from ampsm_engine.model import Batch, BatchItem, BatchState, ItemState, Iteration, Session, Tally, ToolCall, camel
 from ampsm_engine.store import database_files, migrations, predecessor, records, rows
 from ampsm_engine.store.connection import StorePart
 from ampsm_engine.store.lazy_tables import tables
@@ -25,7 +25,14 @@ from ampsm_engine.store.lazy_tables import tables
 _ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_-]{3,63}")
 """What an id may look like that becomes the name of a folder."""
 
+_TIMES = frozenset({"created_at", "last_run", "queued_at", "start_time", "end_time", "started_at", "ended_at"})
+
+_LARGEST = 2**63 - 1
+"""The largest number that SQLite holds."""
+
 Row = Mapping[str, Any]
+
+_Part = Session | Iteration | Tally | ToolCall | Batch | BatchItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,33 @@ def read_history(copy: Path) -> ForeignHistory:
             return _History(connection).read()
     except sqlite3.Error as reason:
         raise Refused(f"That database cannot be read: {reason}.", "ampsm import --help") from reason
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as reason:  # any value may stand anywhere
+        message = f"That database holds what none of the Amp Session Orchestrator does ({type(reason).__name__})."
+        raise Refused(message, "ampsm import --help") from reason
+
+
+def _why_unsound(one: _Part) -> str:
+    """What of a row is not of its kind, so that it would be in the way of every sum; empty where it is sound."""
+    for known in fields(one):
+        value, kinds = getattr(one, known.name), (known.type, *get_args(known.type))
+        name = camel(known.name)
+        if value is None:
+            continue
+        if int in kinds and not (isinstance(value, int) and abs(value) <= _LARGEST):
+            return f"its {name} is no number"
+        if str in kinds and not isinstance(value, str):
+            return f"its {name} is no text"
+        if known.name in _TIMES and not _is_time(value) and (value or known.name != "queued_at"):
+            return f"its {name} is no time"
+    return ""
+
+
+def _is_time(text: str) -> bool:
+    try:
+        timestamps.parse(text)
+    except ValueError:
+        return False
+    return True
 
 
 class _History:
@@ -88,12 +122,14 @@ class _History:
         iterations: dict[str, list[Iteration]] = {}
         for row in self._connection.execute(f'{records.ITERATIONS} ORDER BY i."sessionId", i.number'):
             one = rows.iteration(row)
-            if self._may_be_named(one.id, "iteration"):
+            if self._may_be_named(one.id, "iteration") and self._is_sound(one.id, "iteration", one, one.tally):
                 iterations.setdefault(one.session_id, []).append(one)
         calls: dict[str, list[ToolCall]] = {}
         question = f'SELECT {rows.TOOL_CALL_COLUMNS} FROM "toolCalls" c ORDER BY c."iterationId", c.sequence'
         for row in self._connection.execute(question):
             call = rows.tool_call(row)
+            if not self._is_sound(call.iteration_id, "tool call of iteration", call):
+                continue
             calls.setdefault(call.iteration_id, []).append(call)
         outputs = {row["id"]: str(row["output"]) for row in self._rows("iterations") if row.get("output")}
         merges: dict[str, list[str]] = {}
@@ -104,7 +140,7 @@ class _History:
         sessions = []
         for row in self._connection.execute(f'{records.SESSIONS} ORDER BY s."createdAt", s.rowid'):
             session = rows.session(row)
-            if self._may_be_named(session.id, "session"):
+            if self._may_be_named(session.id, "session") and self._is_sound(session.id, "session", session):
                 own = tuple(iterations.get(session.id, ()))
                 theirs = {one.id: tuple(calls.get(one.id, ())) for one in own}
                 printed = {one.id: outputs[one.id] for one in own if one.id in outputs}
@@ -117,6 +153,13 @@ class _History:
             return True
         self._left_out.append(f"{what} {key!r}: that id cannot be the name of a folder")
         return False
+
+    def _is_sound(self, key: str, what: str, *parts: _Part) -> bool:
+        for part in parts:
+            if why := _why_unsound(part):
+                self._left_out.append(f"{what} {key!r}: {why}")
+                return False
+        return True
 
     def _rows(self, table: str) -> list[Row]:
         if table not in self._tables:
@@ -137,19 +180,19 @@ class _History:
                 _item(batch_id, number, one, defaults, sessions)
                 for number, one in enumerate(items.get(batch_id, ()), start=1)
             )
+            own = tuple(one for one in own if self._is_sound(one.id, "item", one))
             wanted = defaults.get("concurrency")
-            yield (
-                Batch(
-                    id=batch_id,
-                    name=str(defaults.get("name") or batch_id),
-                    state=BatchState.ENDED,
-                    plan=json.dumps(defaults),
-                    created_at=str(row["createdAt"]),
-                    concurrency=wanted if isinstance(wanted, int) and wanted > 0 else 1,
-                    ended_at=max((one.ended_at for one in own if one.ended_at), default=str(row["createdAt"])),
-                ),
-                own,
+            batch = Batch(
+                id=batch_id,
+                name=str(defaults.get("name") or batch_id),
+                state=BatchState.ENDED,
+                plan=json.dumps(defaults),
+                created_at=str(row["createdAt"]),
+                concurrency=wanted if isinstance(wanted, int) and wanted > 0 else 1,
+                ended_at=max((one.ended_at for one in own if one.ended_at), default=str(row["createdAt"])),
             )
+            if self._is_sound(batch_id, "batch", batch):
+                yield batch, own
 
 
 def _item(batch_id: str, number: int, row: Row, defaults: Row, sessions: Mapping[str, Session]) -> BatchItem:

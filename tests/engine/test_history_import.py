@@ -182,3 +182,33 @@ def test_what_is_no_database_of_the_predecessor_is_refused(engine: Engine, tmp_p
     with pytest.raises(NotFound):
         history_import.import_history(engine, tmp_path / "nothing")
     assert engine.store.sessions.is_empty()
+
+
+def test_the_repository_s_own_checkout_is_no_worktree_of_a_session(engine: Engine, sample: Path, repo: Path) -> None:
+    places = f"repoRoot = '{repo}', worktreePath = '{repo}', branchName = 'main'"
+    change(sample, f"UPDATE sessions SET {places} WHERE id = '{LOGIN}'")
+    assert LOGIN in {session.id for session in history_import.import_history(engine, sample).history}
+    assert engine.store.sessions.all() == ()
+
+
+def test_what_would_be_in_the_way_of_every_sum_is_left_out_and_told(engine: Engine, sample: Path) -> None:
+    change(
+        sample,
+        f"UPDATE iterations SET changedFiles = 'many' WHERE sessionId = '{FLAKY}'",
+        f"UPDATE sessions SET createdAt = 'once' WHERE id = '{LOGIN}'",
+    )
+    result = history_import.import_history(engine, sample)
+    assert (result.sessions, len(result.left_out)) == (4, 2)
+    assert "changedFiles is no number" in result.left_out[0]
+    assert result.left_out[1] == f"session '{LOGIN}': its createdAt is no time"
+    assert summarize(engine.store, "day").total.iterations == result.iterations
+    change(sample, "UPDATE iterations SET changedFiles = 0, tokenUsage = 9e30")
+    history_import.import_history(engine, sample)  # a number that no store of SQLite's holds
+
+
+def test_what_is_told_of_an_import_has_no_secrets(engine: Engine, sample: Path) -> None:
+    token = "ghp_" + "a1B2" * 9
+    change(sample, f"UPDATE sessions SET name = 'With {token}'")
+    history = history_import.import_history(engine, sample).history
+    assert history
+    assert not any(token in session.name for session in history)
