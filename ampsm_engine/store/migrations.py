@@ -177,14 +177,20 @@ _MEASUREMENTS = (
 )
 
 _PREDECESSORS_MEASUREMENTS = {
-    "tool_calls": """UPDATE "toolCalls" SET ("startedAt", "durationMs") = (
+    (
+        "tool_calls",
+        frozenset({"id", "timestamp", "durationMs"}),
+    ): """UPDATE "toolCalls" SET ("startedAt", "durationMs") = (
         SELECT t."timestamp", t."durationMs" FROM "tool_calls" t WHERE t."id" = "toolCalls"."toolId")
         WHERE "toolId" IN (SELECT "id" FROM "tool_calls")""",
-    "metric_iterations": """UPDATE "iterations" SET ("linesAdded", "linesDeleted") = (
+    (
+        "metric_iterations",
+        frozenset({"id", "status", "loc_added", "loc_deleted"}),
+    ): """UPDATE "iterations" SET ("linesAdded", "linesDeleted") = (
         SELECT m."loc_added", m."loc_deleted" FROM "metric_iterations" m WHERE m."id" = "iterations"."id")
         WHERE "id" IN (SELECT "id" FROM "metric_iterations" WHERE "status" = 'success')""",
 }
-"""What tables of the predecessor know, where they are there. Its costs come from a price list: they are left alone."""
+"""What tables of the predecessor know, where they have these columns. Its costs are by a price list: left alone."""
 
 
 def create_reviews(connection: sqlite3.Connection) -> None:
@@ -215,8 +221,9 @@ def create_batches(connection: sqlite3.Connection) -> None:
 def add_measurements(connection: sqlite3.Connection) -> None:
     """The seventh version: lines, times of scripts and tool calls, what amp says of costs, and imported history."""
     predecessor.execute_all(connection, _MEASUREMENTS)
-    found = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
-    predecessor.execute_all(connection, [sql for table, sql in _PREDECESSORS_MEASUREMENTS.items() if table in found])
+    for (table, needed), sql in _PREDECESSORS_MEASUREMENTS.items():
+        if needed <= predecessor.columns_of(connection, table).keys():
+            connection.execute(sql)
 
 
 STEPS: tuple[Callable[[sqlite3.Connection], None], ...] = (

@@ -146,13 +146,13 @@ def execute_all(connection: sqlite3.Connection, statements: Sequence[str]) -> No
         connection.execute(statement)
 
 
-def _columns(connection: sqlite3.Connection, table: str) -> dict[str, bool]:
-    """The columns of a table, and whether each refuses NULL."""
+def columns_of(connection: sqlite3.Connection, table: str) -> dict[str, bool]:
+    """The columns of a table, and whether each refuses NULL; none where there is no such table."""
     return {row[1]: bool(row[3]) for row in connection.execute(f'PRAGMA table_info("{table}")')}
 
 
 def _extend(connection: sqlite3.Connection, table: str, columns: Mapping[str, str]) -> None:
-    present = {name.lower() for name in _columns(connection, table)}
+    present = {name.lower() for name in columns_of(connection, table)}
     for name, kind in columns.items():
         if name.lower() not in present:
             connection.execute(f'ALTER TABLE "{table}" ADD COLUMN "{name}" {kind}')
@@ -163,7 +163,7 @@ def _allow_null_start(connection: sqlite3.Connection) -> None:
 
     SQLite's documented way: a new table from the old one's own words, its rows in their order, then its name.
     """
-    if not _columns(connection, "iterations").get("startTime"):
+    if not columns_of(connection, "iterations").get("startTime"):
         return
     (words,) = connection.execute(
         "SELECT sql FROM sqlite_master WHERE type = 'table' AND name = 'iterations'"

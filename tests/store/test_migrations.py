@@ -63,6 +63,15 @@ def predecessor(database: Path) -> Path:
     return database
 
 
+@pytest.mark.parametrize("column", ["tool_calls.durationMs", "metric_iterations.loc_added"])
+def test_a_predecessor_that_measured_less_is_taken_over_all_the_same(predecessor: Path, column: str) -> None:
+    table, name = column.split(".")
+    with contextlib.closing(sqlite3.connect(predecessor)) as connection:
+        connection.execute(f"ALTER TABLE {table} RENAME COLUMN {name} TO of_another_version")
+    Store(predecessor).open()
+    assert dump(predecessor, "PRAGMA user_version") == [(migrations.LATEST,)]
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_version_of_ours_is_brought_up_to_date(database: Path, version: int) -> None:
     build(database, version)
