@@ -4,7 +4,6 @@ It goes through the merge that a person would ask for, with its journal, its bac
 is at it in a repository; a conflict is taken back, and the item keeps its branch as it was.
 """
 
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -138,12 +137,7 @@ class ItemMerge:
 
     def _script(self, session: Session) -> tuple[bool, int]:
         limit = self.spec.script_timeout_sec
-        deadline = time.monotonic() + limit if limit else None
-
-        def is_over() -> bool:
-            return self.stop() or (deadline is not None and time.monotonic() >= deadline)
-
-        ran = scripts.run_script(self.engine, session.id, lambda _content: None, stop=is_over)
+        ran = scripts.run_script(self.engine, session.id, lambda _content: None, stop=self.stop, limit=limit)
         return ran.exit_code == 0 and not ran.stopped, ran.exit_code
 
     def _landed(self, item: BatchItem, session: Session, judged_base: str) -> bool:

@@ -65,10 +65,12 @@ def run_script(
     output: Callable[[bytes], None],
     *,
     stop: Callable[[], bool] = lambda: False,
+    limit: float | None = None,
 ) -> "ScriptRun":
     """Run the session's script and record the result with its last iteration; Refused as `check_runnable`.
 
     `output` gets what the script prints, redacted. A run that `stop` ended is not recorded: it does not judge the work.
+    `limit`: the seconds that it may take, in place of the setting.
     """
     import asyncio  # 20 ms that the screens need not pay, which start a detached process
 
@@ -107,7 +109,7 @@ def run_script(
                 Path(session.worktree_path),
                 run.script_output,
                 command.environment(os.environ, mark),
-                limit=settings.number("script.timeout"),
+                limit=settings.number("script.timeout") if limit is None else limit,
                 stop=show_until_stopped(),
             )
         )

@@ -2,6 +2,7 @@
 
 import pytest
 
+from ampsm_engine import config
 from ampsm_engine.batch.item_merge import ItemMerge
 from ampsm_engine.batch.values import ItemSpec
 from ampsm_engine.context import Engine
@@ -71,3 +72,14 @@ def test_tries_of_before_do_not_count_when_a_merge_is_tried_again(desk: Desk, mo
     monkeypatch.setattr(operations, "merge", busy)
     assert [tried("{}") for _ in range(3)] == [ItemState.QUEUED, ItemState.QUEUED, ItemState.ERROR]
     assert tried('{"triesBefore": 3}') is ItemState.QUEUED
+
+
+def test_the_script_has_the_time_that_its_item_gives_it(desk: Desk) -> None:
+    config.store(desk.engine.config, "script.timeout", "1")
+    session = desk.session(script="sleep 1.5")
+    desk.amp(session, {"one.txt": "changed\n"})
+    item = an_item(state=ItemState.RUNNING, step="merge", session_id=session.id, repo=str(desk.repo))
+    desk.engine.store.batches.start(a_batch(), (item,))
+    spec = ItemSpec(item.repo, item.prompt, script_timeout_sec=60)
+    ItemMerge(desk.engine, item.id, spec, lambda: False).until_ended()
+    assert desk.engine.store.batches.item(item.id).state is ItemState.SUCCESS
