@@ -106,7 +106,8 @@ def _refuse_taken(engine: Engine, batch_id: str) -> None:
         found = engine.store.batches.get(batch_id)
     except NotFound:
         return
-    hint = f"ampsm batch resume {found.id}, or another runId, or none: then it gets one of its own"
+    way = "resume" if engine.store.batches.items(found.id, TAKEN_UP) and found.state not in AT_WORK else "status"
+    hint = f"ampsm batch {way} {found.id}, or another runId, or none: then it gets one of its own"
     raise Refused(f"There is a run {found.id} already; it is {found.state}.", hint)
 
 
@@ -278,7 +279,7 @@ def remove(engine: Engine, batch_id: str) -> tuple[tuple[str, ...], tuple[str, .
             removal.remove(engine, session_id)
             removed.append(session_id)
         except AmpsmError as reason:
-            stay.append(f"{session_id}: {reason}")
+            stay.append(f"{session_id}: {reason}{f' {reason.hint}' if reason.hint else ''}")
     if not stay:
         batches.remove(batch_id)
         folder = engine.home.batch(batch_id)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ampsm_engine import labels, timestamps
+from ampsm_engine import labels, redact, timestamps
 from ampsm_engine.cli import diagnostics, output
 from ampsm_engine.cli.output import Styled, one_line
 from ampsm_engine.cli.tables import TableColumn, table
@@ -116,7 +116,7 @@ def print_plan(plan: "Plan") -> None:
     columns: list[TableColumn[tuple[int, PlannedItem]]] = [
         TableColumn("#", lambda each: str(each[0]), right=True),
         TableColumn("repo", lambda each: each[1].spec.repo, goes=2, least=12, most=60),
-        TableColumn("item", lambda each: each[1].spec.name, least=16, most=80),
+        TableColumn("item", lambda each: redact.text(each[1].spec.name), least=16, most=80),
         TableColumn("mode", lambda each: each[1].spec.model or "", goes=3),
         TableColumn("base", lambda each: each[1].spec.base_branch or "", goes=4),
         TableColumn("does", lambda each: options(each[1]), goes=5, least=10, most=100),
@@ -226,4 +226,7 @@ class Follower:
                 if item.reason:
                     output.line(Styled(f"    {one_line(item.reason)}", "dim"))
         if progress.counts[ItemState.SUCCESS] < progress.total:
-            diagnostics.hint(f"ampsm batch resume {batch.id}, or for one: ampsm batch retry ITEM")
+            from ampsm_engine.batch.runs import TAKEN_UP
+
+            for_all = f"ampsm batch resume {batch.id}, or for one: " if any(map(progress.counts.get, TAKEN_UP)) else ""
+            diagnostics.hint(f"{for_all}ampsm batch retry ITEM")

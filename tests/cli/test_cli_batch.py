@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from ampsm_engine.batch import runs
+from ampsm_engine.cli import batch_text
 from ampsm_engine.model import Batch, BatchItem, BatchState, ItemState
 from ampsm_engine.worker import launch
 from tests.cli.conftest import Ampsm, Shelf
@@ -96,3 +98,25 @@ def test_variants_are_a_run_of_their_own(
         (mode, f"{batch['id']}-1") for mode in ("medium", "high") for _ in range(2)
     ]
     assert ampsm("new", "Go", "--copies", "2", "--no-run").code == 2
+
+
+def test_a_dry_run_shows_no_secret_of_the_plan(ampsm: Ampsm, repo: Path, tmp_path: Path) -> None:
+    token = "ghp_" + "a1B2" * 9
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(f"matrix:\n  - repo: {repo}\n    prompt: Use {token}\n    name: With {token}\n")
+    for options in ((), ("--json",)):
+        told = ampsm("batch", "start", str(plan), "--dry-run", *options)
+        assert told.code == 0
+        assert "[redacted:" in told.out
+        assert token not in told.out
+
+
+@pytest.mark.parametrize(("state", "resumes"), [(ItemState.FAIL, True), (ItemState.CONFLICT, False)])
+def test_resume_is_named_only_where_it_has_something_to_take_up(
+    shelf: Shelf, capsys: pytest.CaptureFixture[str], state: ItemState, *, resumes: bool
+) -> None:
+    run = a_run(shelf, ItemState.SUCCESS, state)
+    batch_text.Follower(shelf.engine, as_json=False).tell_end(runs.status(shelf.engine, run.id))
+    told = capsys.readouterr().err
+    assert ("ampsm batch resume nightly" in told) is resumes
+    assert "ampsm batch retry ITEM" in told
