@@ -122,6 +122,8 @@ class _History:
         iterations: dict[str, list[Iteration]] = {}
         for row in self._connection.execute(f'{records.ITERATIONS} ORDER BY i."sessionId", i.number'):
             one = rows.iteration(row)
+            if isinstance(one.duration_ms, int) and one.duration_ms < 0:  # an end before the beginning
+                one = replace(one, duration_ms=None)
             if self._may_be_named(one.id, "iteration") and self._is_sound(one.id, "iteration", one, one.tally):
                 iterations.setdefault(one.session_id, []).append(one)
         calls: dict[str, list[ToolCall]] = {}

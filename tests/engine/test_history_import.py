@@ -197,8 +197,10 @@ def test_what_would_be_in_the_way_of_every_sum_is_left_out_and_told(engine: Engi
         f"UPDATE iterations SET changedFiles = 'many' WHERE sessionId = '{FLAKY}'",
         f"UPDATE sessions SET createdAt = 'once' WHERE id = '{LOGIN}'",
     )
+    change(sample, "UPDATE iterations SET endTime = '2001-01-01T00:00:00Z'")
     result = history_import.import_history(engine, sample)
     assert (result.sessions, len(result.left_out)) == (4, 2)
+    assert (summarize(engine.store, "day").total.duration_ms or 0) >= 0, "an end before the beginning tells no time"
     assert "changedFiles is no number" in result.left_out[0]
     assert result.left_out[1] == f"session '{LOGIN}': its createdAt is no time"
     assert summarize(engine.store, "day").total.iterations == result.iterations
