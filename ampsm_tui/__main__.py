@@ -49,6 +49,10 @@ def open_screens(*, read_only: bool = False, review: str | None = None) -> int:
         app.run(mouse=engine.settings.switch("ui.mouse"))
     finally:
         app.close()
+    if app.fault:
+        from ampsm_engine.cli import entry_point
+
+        entry_point.report_fault(app.fault)
     return app.return_code or 0
 
 

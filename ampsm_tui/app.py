@@ -6,6 +6,7 @@ What a screen shows or asks for is not known here.
 import asyncio
 import contextlib
 import functools
+import io
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -13,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from rich.console import Console
 from textual import events
 from textual.app import App
 from textual.binding import Binding, BindingType
@@ -139,6 +141,9 @@ class AmpsmApp(App[int]):
         self.leaving: asyncio.Future[Any] | None = None
         """Waits for what is unfinished; None while nobody wants to leave."""
         super().__init__()
+        # Textual would print what local variables hold: the front door reports a fault as any other command's.
+        self._fault = io.StringIO()
+        self.error_console = Console(markup=False, highlight=False, file=self._fault, width=120)
         self.store_changed: Signal[None] = Signal(self, "store changed")
         self.add_mode("first", self._make_first)
         self.add_mode("list", _make_list)
@@ -428,6 +433,11 @@ class AmpsmApp(App[int]):
             waiting = asyncio.ensure_future(asyncio.wait(UNFINISHED, timeout=EXIT_PATIENCE))
             waiting.add_done_callback(lambda _: leave())
             self.leaving = waiting
+
+    @property
+    def fault(self) -> str:
+        """The traceback of what ended the app unforeseen, with what local variables held; empty where nothing did."""
+        return self._fault.getvalue().strip()
 
     def write_ours(self, sequence: str) -> None:
         """Write a terminal sequence that the program itself has made; nothing foreign may be in it raw."""

@@ -178,15 +178,21 @@ def report_unexpected(kind: type[BaseException], problem: BaseException, trace: 
     """Write a fault of ampsm in one sentence; the traceback goes to a private file in the home."""
     import traceback
 
-    from ampsm_engine import redact, timestamps
-
     if issubclass(kind, KeyboardInterrupt):
         diagnostics.note("Interrupted.")
         return
-    text = redact.text("".join(traceback.format_exception(kind, problem, trace)))
-    report = _save_report(f"fault-{timestamps.now().replace(':', '')}.txt", text.encode("utf-8", "replace"))
+    report_fault("".join(traceback.format_exception(kind, problem, trace)), kind.__name__)
+
+
+def report_fault(traceback: str, kind: str = "") -> None:
+    """Write that there is a fault; its traceback goes to a private file. `kind`: without it, as its last line says."""
+    from ampsm_engine import redact, timestamps
+
+    kind = kind or traceback.strip().rpartition("\n")[2].partition(":")[0].strip()
+    content = redact.text(traceback).encode("utf-8", "replace")
+    report = _save_report(f"fault-{timestamps.now().replace(':', '')}.txt", content)
     where = f" The details are in {report}." if report else " There is no room to keep the details."
-    diagnostics.note(f"error: ampsm has a fault: {kind.__name__}.{where}")
+    diagnostics.note(f"error: ampsm has a fault: {kind}.{where}")
     _flush(sys.stderr)
 
 

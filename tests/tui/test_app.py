@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from textual.worker import WorkerFailed
 
 from ampsm_engine.config import THEMES, Problem, Settings
 from ampsm_tui.screens.sessions import SessionsScreen
@@ -88,3 +89,17 @@ async def test_another_theme_repaints_all(desk: Desk) -> None:
         desk.app.theme = "ampsm-light"
         await desk.settle()
         assert widget.render_line(1) != dark
+
+
+async def test_a_fault_is_kept_for_the_front_door_and_not_printed(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def fails() -> None:
+        raise ValueError("what must not happen")
+
+    with pytest.raises(WorkerFailed):  # noqa: PT012 - raised as the app closes
+        async with desk.open(a_board()):
+            desk.app.run_worker(fails())
+            await desk.pilot.pause()
+    assert desk.app.fault.endswith("ValueError: what must not happen")
+    assert "Traceback" not in "".join(capsys.readouterr())
