@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import click
 from ampsm_engine.cli import arguments, batch_text, diagnostics, documents, numbers, output
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.cli.root import Command
+from ampsm_engine.errors import Failed
 from ampsm_engine.model import BatchState, ItemState
 from ampsm_engine.plain_text import plural
 
@@ -169,7 +171,8 @@ def follow_run(engine: "Engine", batch_id: str, *, as_json: bool) -> int:
                         break
                 if time.monotonic() - swept >= SWEEP_EVERY:
                     swept = time.monotonic()
-                    launch.sweep(engine.home, store, slots)
+                    with suppress(Failed):  # the next one will do, and whatever else is wrong the questions tell
+                        launch.sweep(engine.home, store, slots)
                 time.sleep(TICK)
     finally:
         shown.end()

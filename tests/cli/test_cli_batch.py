@@ -8,6 +8,7 @@ import pytest
 
 from ampsm_engine.batch import runs
 from ampsm_engine.cli import batch_text
+from ampsm_engine.errors import Failed
 from ampsm_engine.model import Batch, BatchItem, BatchState, ItemState
 from ampsm_engine.worker import launch
 from tests.cli.conftest import Ampsm, Shelf
@@ -51,6 +52,27 @@ def test_following_tells_each_change_as_a_line_and_ends_well_when_all_passed(
     assert [line["item"]["id"] for line in found.lines if "item" in line] == ["nightly-1", "nightly-2"]
     assert found.lines[-1]["batch"]["state"] == "ended"
     assert found.code == code
+
+
+def test_following_goes_on_where_no_process_can_be_started(
+    ampsm: Ampsm, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_run(shelf, ItemState.QUEUED)
+    batches = shelf.engine.store.batches
+    sweeps: list[int] = []
+
+    def no_process(*_: object) -> int:
+        sweeps.append(1)
+        if len(sweeps) > 1:  # the first is that of every command
+            batches.end("nightly", BatchState.STOPPED)
+            raise Failed("No worker could be started: too many processes.", "ampsm doctor")
+        batches.change("nightly", [BatchState.ENDED], state=BatchState.RUNNING)
+        return 0
+
+    monkeypatch.setattr(launch, "sweep", no_process)
+    found = ampsm("batch", "status", "nightly", "--follow")
+    assert found.lines[-1]["batch"]["state"] == "stopped"
+    assert found.err == ""
 
 
 def test_what_may_not_be_done_is_refused_with_what_may(ampsm: Ampsm, shelf: Shelf) -> None:
