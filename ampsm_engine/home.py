@@ -117,7 +117,10 @@ class BatchDirectory(NamedTuple):
 
     @property
     def items(self) -> Path:
-        """The items' specifications as they were typed (JSON by number): the store has them redacted."""
+        """The items' specifications as they were typed (JSON by id): the store has them redacted.
+
+        Deleted once all have passed; with an item that may be tried again it stays until the run is removed.
+        """
         return self.path / "items.json"
 
     @property

@@ -264,6 +264,9 @@ class Coordinator:
             return
         counts = batches.progress(self.batch.id).counts
         passed = counts[ItemState.SUCCESS] == sum(counts.values())
+        if passed:  # nothing can be taken up again: what was typed, secrets too, is needed no more
+            with suppress(OSError):
+                self.engine.home.batch(self.batch.id).items.unlink(missing_ok=True)
         kind = NoticeKind.FINISHED if passed else NoticeKind.NEEDS_INPUT
         told = ", ".join(f"{count} {known}" for known, count in counts.items() if count)
         news = News(kind, self.batch.id, self.batch.name, f"{told}. {reason or ''}".strip())

@@ -232,3 +232,14 @@ def test_of_two_starts_of_one_id_at_once_the_later_one_changes_nothing(
     with pytest.raises(Refused, match="already"):
         desk.start(desk.item("The second"), runId="nightly")
     assert [spec.prompt for spec in runs.specs(desk.engine, first.id).values()] == ["The first"]
+
+
+@pytest.mark.parametrize(("state", "stays"), [(ItemState.SUCCESS, False), (ItemState.FAIL, True)])
+def test_what_was_typed_stays_only_while_it_may_be_needed(desk: BatchDesk, state: ItemState, stays: bool) -> None:
+    folder = desk.engine.home.batch("b1")
+    folder.path.mkdir(parents=True)
+    folder.items.write_text("{}")
+    desk.engine.store.batches.start(a_batch(), (an_item(state=state),))
+    assert subprocess.run(COORDINATOR, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
+    assert desk.now(a_batch()).state is BatchState.ENDED
+    assert folder.items.exists() is stays
