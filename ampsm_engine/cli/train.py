@@ -205,38 +205,53 @@ def check_command(
 
     engine = arguments.open_engine()
     sessions = _chosen(engine, references, Path(repo) if repo is not None else None)
-    answers = _answers(engine, sessions, script or "", again=again)
+    answers, refused_groups = _answers(engine, sessions, script or "", again=again)
+    if refused_groups and not answers:
+        raise refused_groups[0][1]
     names = {session.id: session.name for session in sessions}
+    told = [{"repoRoot": root, "message": reason.message, "hint": reason.hint} for root, reason in refused_groups]
     if as_json:
-        output.document({"checks": [_check_document(answer) for answer in answers]})
+        output.document({"checks": [_check_document(answer) for answer in answers], "refused": told})
     else:
         for answer in answers:
             _print_check(answer, names)
         if not answers:
             output.line("No session has work that its base does not have.")
+        for root, reason in refused_groups:
+            diagnostics.warning(f"{one_line(root)}: {one_line(reason.message)}")
+            diagnostics.hint(one_line(reason.hint))
     if any(answer.culprits for answer in answers):
         return diagnostics.FAILED
     named_out = bool(references) and any(answer.left_out for answer in answers)
-    refused = named_out or any(answer.conflicts for answer in answers)
+    refused = named_out or refused_groups or any(answer.conflicts for answer in answers)
     return diagnostics.REFUSED if refused else diagnostics.OK
 
 
-def _answers(engine: "Engine", sessions: Sequence[Session], script: str, *, again: bool) -> "list[Compatibility]":
-    """The answer about each repository and base, asked for where it is not known."""
+def _answers(
+    engine: "Engine", sessions: Sequence[Session], script: str, *, again: bool
+) -> "tuple[list[Compatibility], list[tuple[str, Refused]]]":
+    """The answer about each repository and base, asked for where it is not known; and the repositories without one.
+
+    What one repository lacks (a script, a base that passes) keeps no other from its answer.
+    """
     from ampsm_engine.merging import compatibility
 
     with diagnostics.working("Looking at the sessions"):
         groups = compatibility.ready_groups(engine, sessions)
-    found = []
+    found: list[Compatibility] = []
+    refused: list[tuple[str, Refused]] = []
     for group in groups:
-        known = compatibility.unasked(group) if not group.candidates else None
-        if known is None and not again:
-            known = compatibility.kept_answer(engine, group, script)
-        if known is None:
-            with diagnostics.interruptible("Nothing was changed."):
-                known = compatibility.check(engine, group, script=script, fresh=again, tell=_tell)
-        found.append(known)
-    return found
+        try:
+            known = compatibility.unasked(group) if not group.candidates else None
+            if known is None and not again:
+                known = compatibility.kept_answer(engine, group, script)
+            if known is None:
+                with diagnostics.interruptible("Nothing was changed."):
+                    known = compatibility.check(engine, group, script=script, fresh=again, tell=_tell)
+            found.append(known)
+        except Refused as reason:
+            refused.append((str(group.repo_root), reason))
+    return found, refused
 
 
 def _chosen(engine: "Engine", references: Sequence[str], repo: "Path | None") -> tuple[Session, ...]:

@@ -143,6 +143,22 @@ def test_a_check_names_the_pair_and_its_lines_and_knows_it_the_next_time(ampsm: 
     assert "not ready" in gone.out
 
 
+def test_what_one_repository_lacks_keeps_no_other_from_its_answer(ampsm: Ampsm, tasks: Tasks, tmp_path: Path) -> None:
+    fine = tasks.add("fine", {"one.txt": lines(_3="fine")})
+    git(tasks.repo, "clone", "-q", str(tasks.repo), str(tmp_path / "elsewhere"))
+    elsewhere = Tasks.__new__(Tasks)
+    elsewhere.ampsm, elsewhere.repo = ampsm, tmp_path / "elsewhere"
+    elsewhere.add("without script", {"two.txt": lines(_3="other")}, script="")
+    ran = ampsm("check", "--all")
+    assert ran.code == 4
+    assert "✓ 1 session passes together on main" in ran.out
+    assert f"{elsewhere.repo}: None of these sessions has a script" in ran.err
+    told = ampsm("check", "--all", "--json").json
+    assert [one["order"] for one in told["checks"]] == [[fine]]
+    assert [one["repoRoot"] for one in told["refused"]] == [str(elsewhere.repo)]
+    assert ampsm("check", "without").code == 4
+
+
 def test_the_radar_is_a_matrix_and_a_document(ampsm: Ampsm, tasks: Tasks) -> None:
     assert "No session has work" in ampsm("radar").out
     one = tasks.add("one", {"one.txt": lines(_3="one", _9="one")})
