@@ -85,8 +85,11 @@ class ItemMerge:
         store, root = self.engine.store, Path(session.repo_root)
         for _ in range(ROUNDS):
             base, tip = repository.branch_tips(root, session.base_branch, session.branch_name)
-            if base is None or tip is None:
-                raise Refused(f"{session.base_branch} is no branch that it could be merged into.")
+            if tip is None:
+                raise Refused(f"Its branch {session.branch_name} is not there any more.", "ampsm repair")
+            if base is None:
+                way = f"ampsm merge {session.id} --onto BRANCH -m MESSAGE"
+                raise Refused(f"{session.base_branch} is no branch that it could be merged into.", way)
             if changes.ahead_behind(root, session.branch_name, session.base_branch)[0] == 0:
                 store.batches.begin_try(ItemAttempt(item.id, progress.MERGE, TryKind.MERGE))
                 self._end("pass", ItemState.SUCCESS, f"There is nothing to merge that {session.base_branch} lacks.")

@@ -243,3 +243,16 @@ def test_what_was_typed_stays_only_while_it_may_be_needed(desk: BatchDesk, state
     assert subprocess.run(COORDINATOR, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0
     assert desk.now(a_batch()).state is BatchState.ENDED
     assert folder.items.exists() is stays
+
+
+def test_an_item_whose_base_is_gone_says_how_it_is_merged(desk: BatchDesk) -> None:
+    git(desk.repo, "branch", "side")
+    prompt = desk.prompt(
+        {"create_file": "a.txt", "content": "new\n"}, {"shell": "git branch -D side"}, {"say": "Done."}
+    )
+    batch = desk.start(desk.item(prompt, baseBranch="side", mergeOnPass=True))
+    desk.over(batch)
+    (item,) = desk.items(batch)
+    assert item.state is ItemState.ERROR
+    assert item.reason is not None
+    assert item.reason.endswith(f"ampsm merge {item.session_id} --onto BRANCH -m MESSAGE")
