@@ -19,7 +19,7 @@ from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused
 from ampsm_engine.git import changes, repository
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.merging import operations, preflight, situation
-from ampsm_engine.merging.results import MergeResult, Options
+from ampsm_engine.merging.results import Options
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import BatchItem, BatchTry, ItemState, Merge, MergeState, Session, TryKind
 from ampsm_engine.store.batches import ItemAttempt
@@ -70,6 +70,9 @@ class ItemMerge:
             self._end("conflict", ItemState.CONFLICT, _conflict(session))
             return True
         if left.kind is TryKind.MERGE and (merge := self._merged_since(session, left)) is not None:
+            was_judged = repository.is_ancestor(Path(session.repo_root), merge.base_before, merge.branch_before)
+            if session.script_command and not was_judged and not self._script(session)[0]:
+                return self._is_kept(session, merge)
             self._end("pass", ItemState.SUCCESS, _merged(merge))
             return True
         for iteration in store.iterations.of(session.id)[-1:]:  # its script may run on, and would judge two things
@@ -154,17 +157,17 @@ class ItemMerge:
             return True
         has_moved = result.merge.base_before != judged_base
         if session.script_command and has_moved and not self._script(session)[0]:
-            return self._is_kept(session, result)
+            return self._is_kept(session, result.merge)
         self._end("pass", ItemState.SUCCESS, _merged(result.merge))
         return True
 
-    def _is_kept(self, session: Session, result: MergeResult) -> bool:
+    def _is_kept(self, session: Session, merge: Merge) -> bool:
         """Take a merge back that does not pass on a base that moved in between; True where that cannot be done."""
-        why = f"{result.merge.target} moved while it was merged"
+        why = f"{merge.target} moved while it was merged"
         try:
             operations.undo(self.engine, session.id)
         except AmpsmError as reason:
-            text = f"{_merged(result.merge)} {why}: the script does not pass there, and it was not undone: {reason}"
+            text = f"{_merged(merge)} {why}: the script does not pass there, and it was not undone: {reason}"
             self._end("fail", ItemState.FAIL, text)
             return True
         self._end("lost", ItemState.RUNNING, f"{why}.")

@@ -9,7 +9,7 @@ from ampsm_engine.context import Engine
 from ampsm_engine.errors import Failed, Refused
 from ampsm_engine.merging import operations
 from ampsm_engine.merging.results import MergeResult, Options
-from ampsm_engine.model import BatchItem, ItemState
+from ampsm_engine.model import BatchItem, ItemState, Session
 from tests.conftest import git
 from tests.merging.conftest import desk
 from tests.merging.desk import Desk
@@ -39,6 +39,31 @@ def merged(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> BatchItem:
 def test_what_does_not_pass_on_a_base_that_moved_is_taken_back(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     item = merged(desk, monkeypatch)
     assert (item.state, item.reason) == (ItemState.FAIL, "On main as it is now: The script failed with exit code 1.")
+    assert git(desk.repo, "log", "-1", "--format=%s", "main").strip() == "The base goes on"
+
+
+def test_what_a_dead_coordinator_left_unjudged_is_judged_by_the_next(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        """The end of the process, in the middle."""
+
+    judge = ItemMerge._script
+
+    def killed(merge: ItemMerge, session: Session) -> tuple[bool, int]:
+        if (desk.repo / "three.txt").exists():
+            raise Killed
+        return judge(merge, session)
+
+    monkeypatch.setattr(ItemMerge, "_script", killed)
+    with pytest.raises(Killed):
+        merged(desk, monkeypatch)
+    assert git(desk.repo, "log", "-1", "--format=%s", "main").strip() != "The base goes on", "it is in, and not judged"
+    monkeypatch.setattr(ItemMerge, "_script", judge)
+    (item,) = desk.engine.store.batches.items(desk.engine.store.batches.all()[0].id)
+    ItemMerge(desk.engine, item.id, ItemSpec(item.repo, item.prompt), lambda: False).until_ended()
+    now = desk.engine.store.batches.item(item.id)
+    assert (now.state, now.reason) == (ItemState.FAIL, "On main as it is now: The script failed with exit code 1.")
     assert git(desk.repo, "log", "-1", "--format=%s", "main").strip() == "The base goes on"
 
 
