@@ -276,7 +276,7 @@ class _Check:
         found = self._judge.judge(self._group.base)
         if not found.passed:
             message = f"{printable(self._group.target)} itself does not pass at {self._group.base[:12]}: {found.text}."
-            raise Refused(message, f"cat {found.log}")
+            raise Refused(message, f"less {found.log}")
 
     def land(self, candidates: Sequence[str]) -> None:
         """Take note that these pass."""

@@ -294,7 +294,7 @@ class _Train:
         found = self._judge.judge(self._base)
         if not found.passed:
             message = f"{printable(self._target)} itself does not pass at {self._base[:12]}: {found.text}."
-            raise Refused(message, f"cat {found.log}")
+            raise Refused(message, f"less {found.log}")
 
     def land(self, candidates: Sequence[str]) -> None:
         """Move the branch to what passed."""
