@@ -1,5 +1,6 @@
 """A report over iterations: what it holds, and how it reads as Markdown."""
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -116,7 +117,9 @@ def _cells(rows: Iterable[tuple[str, object]], shown: Sequence[FigureColumn]) ->
 
 def markdown(report: Report) -> str:
     """A report as Markdown with GitHub's tables; foreign texts are code."""
-    parts = [f"# {report.title}\n", f"{report.subtitle}\n"]
+    # The name of a run or a session is in it: what Markdown or HTML would take for its own is escaped.
+    title = re.sub(r"([\\`*_\[\]<>|&])", r"\\\1", report.title)
+    parts = [f"# {title}\n", f"{report.subtitle}\n"]
     parts.append("".join(f"- {name}: {text}\n" for name, text in report.overview))
     if not report.sections:
         parts.append("There is no iteration to report on.\n")

@@ -129,3 +129,8 @@ def test_a_value_that_is_not_known_is_not_drawn() -> None:
 def test_the_same_report_is_the_same_file(hostile: Ledger) -> None:
     now = datetime(2026, 11, 30, 12, tzinfo=UTC)
     assert html(report.build(hostile.engine.store, now=now)) == html(report.build(hostile.engine.store, now=now))
+
+
+def test_a_name_in_the_title_is_no_markdown_and_no_html(hostile: Ledger) -> None:
+    text = report.markdown(report.build(hostile.engine.store, about="batch <script>x</script> [a](b)"))
+    assert text.splitlines()[0] == r"# ampsm: batch \<script\>x\</script\> \[a\](b)"
