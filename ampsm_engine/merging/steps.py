@@ -251,7 +251,19 @@ def end_merge(engine: Engine, merge: Merge, state: MergeState, **more: Any) -> M
     ended = engine.store.merges.end(merge.id, state, **more)
     session = engine.store.sessions.get(merge.session_id)
     agent_context.update_status(session, engine.store.iterations.of(session.id))
+    _tell_run(engine, ended)
     return ended
+
+
+def _tell_run(engine: Engine, merge: Merge) -> None:
+    """Let the item of a run that a session was made for say what became of its work since."""
+    if merge.kind != "merge" or merge.state not in (MergeState.DONE, MergeState.UNDONE):
+        return
+    item = engine.store.batches.resting_item_of(merge.session_id)
+    if item is not None:
+        where = merge.target or "a pull request"
+        said = f"Merged since, into {where}." if merge.state is MergeState.DONE else "Its merge was undone since."
+        engine.store.batches.move_item(item.id, (item.state,), item.state, reason=said)
 
 
 def abort_conflict(engine: Engine, session: Session, merge: Merge) -> Merge:

@@ -167,6 +167,11 @@ class Batches(StorePart):
             return rows.batch_item(row)
         raise NotFound(f"There is no item {item_id}.", "ampsm batch ls")
 
+    def resting_item_of(self, session_id: str) -> BatchItem | None:
+        """The item of a run that a session was made for, once it has come to its end; None without one."""
+        where = f"{ITEMS} WHERE n.\"sessionId\" = ? AND n.state NOT IN ('queued', 'running')"
+        return next((rows.batch_item(row) for row in self._db.select(where, (session_id,))), None)
+
     def move_item(
         self, item_id: str, before: Sequence[ItemState], after: ItemState, *, at: str | None = None, **columns: object
     ) -> bool:

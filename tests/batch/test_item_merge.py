@@ -108,3 +108,28 @@ def test_the_script_has_the_time_that_its_item_gives_it(desk: Desk) -> None:
     spec = ItemSpec(item.repo, item.prompt, script_timeout_sec=60)
     ItemMerge(desk.engine, item.id, spec, lambda: False).until_ended()
     assert desk.engine.store.batches.item(item.id).state is ItemState.SUCCESS
+
+
+def test_an_item_says_what_became_of_its_work_after_its_run(desk: Desk) -> None:
+    session = desk.session(script="true")
+    desk.amp(session, {"one.txt": "changed\n"})
+    item = an_item(state=ItemState.ERROR, step="merge", session_id=session.id, reason="It passed, and is not merged.")
+    desk.engine.store.batches.start(a_batch(), (item,))
+
+    def said() -> tuple[ItemState, str | None]:
+        now = desk.engine.store.batches.item(item.id)
+        return now.state, now.reason
+
+    operations.merge(desk.engine, session.id, Options(message="By hand", answered=("*",)))
+    assert said() == (ItemState.ERROR, "Merged since, into main.")
+    operations.undo(desk.engine, session.id)
+    assert said() == (ItemState.ERROR, "Its merge was undone since.")
+
+
+def test_an_item_that_is_at_work_is_its_runs_alone(desk: Desk) -> None:
+    session = desk.session(script="true")
+    desk.amp(session, {"one.txt": "changed\n"})
+    item = an_item(state=ItemState.RUNNING, step="merge", session_id=session.id)
+    desk.engine.store.batches.start(a_batch(), (item,))
+    operations.merge(desk.engine, session.id, Options(message="By hand", answered=("*",)))
+    assert desk.engine.store.batches.item(item.id).reason is None
