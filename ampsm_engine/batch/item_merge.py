@@ -21,11 +21,14 @@ from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.merging import operations, preflight, situation
 from ampsm_engine.merging.results import Options
 from ampsm_engine.merging.steps import ConflictsWait
-from ampsm_engine.model import BatchItem, BatchTry, ItemState, Merge, MergeState, Session, TryKind
+from ampsm_engine.model import BatchItem, BatchTry, ItemState, Merge, MergeState, Session, State, TryKind
 from ampsm_engine.store.batches import ItemAttempt
 
 TRIES = 3
 """How often a merge is tried that another process was in the way of."""
+
+HAND_PAUSE = 5.0
+"""Seconds between two looks whether an iteration that somebody sent to the item's session has come to its end."""
 
 ROUNDS = 5
 """How often a base may move while the script judges what would come of it."""
@@ -50,6 +53,11 @@ class ItemMerge:
         try:
             session = store.sessions.get(item.session_id or "")
             if self._is_taken_up(item, session):
+                return
+            if any(one.state is not State.SETTLED for one in store.iterations.of(session.id)):
+                later = timestamps.stamp(datetime.now(UTC) + timedelta(seconds=HAND_PAUSE))
+                said = "It passed; what was sent to its session by hand comes to its end first."
+                self._end("later", ItemState.QUEUED, said, next_at=later)
                 return
             self._merge(item, session)
         except (Refused, NotFound) as reason:

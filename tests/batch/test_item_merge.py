@@ -14,6 +14,7 @@ from tests.conftest import git
 from tests.merging.conftest import desk
 from tests.merging.desk import Desk
 from tests.store.test_batches import a_batch, an_item
+from tests.store.values import an_iteration
 
 __all__ = ["desk"]
 
@@ -133,3 +134,21 @@ def test_an_item_that_is_at_work_is_its_runs_alone(desk: Desk) -> None:
     desk.engine.store.batches.start(a_batch(), (item,))
     operations.merge(desk.engine, session.id, Options(message="By hand", answered=("*",)))
     assert desk.engine.store.batches.item(item.id).reason is None
+
+
+def test_what_was_sent_by_hand_comes_to_its_end_before_the_merge(desk: Desk) -> None:
+    session = desk.session(script="true")
+    desk.amp(session, {"one.txt": "changed\n"})
+    item = an_item(state=ItemState.RUNNING, step="merge", session_id=session.id, repo=str(desk.repo))
+    store = desk.engine.store
+    store.batches.start(a_batch(), (item,))
+    store.queue.add(an_iteration("hand", session.id))
+    merge = ItemMerge(desk.engine, item.id, ItemSpec(item.repo, item.prompt), lambda: False)
+    merge.until_ended()
+    waiting = store.batches.item(item.id)
+    assert (waiting.state, waiting.step) == (ItemState.QUEUED, "merge")
+    assert waiting.next_at is not None
+    store.queue.drop("hand")
+    store.batches.move_item(item.id, (ItemState.QUEUED,), ItemState.RUNNING)
+    merge.until_ended()
+    assert store.batches.item(item.id).state is ItemState.SUCCESS
