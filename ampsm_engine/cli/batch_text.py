@@ -1,7 +1,7 @@
 """Runs of batches as text, as JSON, and as a progress bar."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -170,6 +170,17 @@ def print_status(status: "BatchStatus") -> None:
     if all(item.state.is_final for item in status.items):
         columns = [column for column in columns if column.title != "step"]
     table(columns, status.items)
+    _print_reasons(item for item in status.items if item.state.is_final)
+
+
+def _print_reasons(items: Iterable[BatchItem]) -> None:
+    """Write why items did not pass, in full: a column of a table is cut, and there may be a command to type in it."""
+    for item in items:
+        if item.state is not ItemState.SUCCESS:
+            glyph, style = STYLES[item.state]
+            output.line(Styled(f"{glyph} {item.state} ", style), f"{item.id}  {one_line(item.name)}")
+            if item.reason:
+                output.line(Styled(f"    {one_line(item.reason)}", "dim"))
 
 
 @dataclass
@@ -219,12 +230,7 @@ class Follower:
         word = "has ended" if batch.state is BatchState.ENDED else "was stopped"
         reason = f" {one_line(batch.wait_reason)}" if batch.wait_reason else ""
         output.line(f"{one_line(batch.name)} {word} after {took}: {counts_text(progress)}.{reason}")
-        for item in status.items:
-            if item.state is not ItemState.SUCCESS:
-                glyph, style = STYLES[item.state]
-                output.line(Styled(f"{glyph} {item.state} ", style), f"{item.id}  {one_line(item.name)}")
-                if item.reason:
-                    output.line(Styled(f"    {one_line(item.reason)}", "dim"))
+        _print_reasons(status.items)
         if progress.counts[ItemState.SUCCESS] < progress.total:
             from ampsm_engine.batch.runs import TAKEN_UP
 

@@ -42,6 +42,16 @@ def test_a_run_is_told_for_people_and_for_programs(ampsm: Ampsm, shelf: Shelf) -
     assert (told["items"][0]["spec"], told["items"][0]["tried"]) == ({"retries": 1}, [])
 
 
+def test_a_reason_is_told_to_its_end_for_there_may_be_a_command_in_it(
+    ampsm: Ampsm, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    a_run(shelf, ItemState.SUCCESS, ItemState.ERROR)
+    reason = "It passed, and is not merged: main has moved. ampsm merge 1a2b3c4d5e -m 'Make it dark' --yes"
+    shelf.engine.store.batches.move_item("nightly-2", (ItemState.ERROR,), ItemState.ERROR, reason=reason)
+    assert reason in ampsm("batch", "status", "nightly").out
+
+
 @pytest.mark.parametrize(("states", "code"), [([ItemState.SUCCESS] * 2, 0), ([ItemState.SUCCESS, ItemState.FAIL], 1)])
 def test_following_tells_each_change_as_a_line_and_ends_well_when_all_passed(
     ampsm: Ampsm, shelf: Shelf, states: list[ItemState], code: int
