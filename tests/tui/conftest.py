@@ -135,6 +135,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("textual.app.wait_for_idle", _all_heard)
     # It sets aside all that lives, for good: every app of the process would stay in memory after its test.
     monkeypatch.setattr(collector, "turn_on", lambda: None)
+    # A toast goes when its five seconds are over, whether the picture of it is taken by then or not.
+    monkeypatch.setattr(AmpsmApp, "NOTIFICATION_TIMEOUT", 3600.0)
 
 
 @pytest.fixture

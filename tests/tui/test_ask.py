@@ -42,7 +42,9 @@ async def test_side_processes_that_nothing_is_asked_of_end_but_for_one(monkeypat
     monkeypatch.setattr(ask_module, "SPARE", 0)
     pids = await asyncio.gather(*(ask(os.getpid) for _ in range(3)))
     assert len(set(pids)) > 1
-    await becomes(lambda: sum(map(psutil.pid_exists, set(pids))) == 1)
+    spares = ask_module._SPARES[asyncio.get_running_loop()]
+    await becomes(lambda: spares.ending is not None and spares.ending.done(), "who ends the spare ones to be done")
+    assert sum(map(psutil.pid_exists, set(pids))) == 1
     assert await ask(os.getpid) in pids, "one stays, with all that it has loaded"
 
 
