@@ -142,7 +142,7 @@ class Settings:
         return bool(self[name])
 
     def with_values(self, values: Mapping[str, Value]) -> "Settings":
-        """The same settings, some of them with another value."""
+        """These settings with other values for some names; nothing is written."""
         return Settings({**self.values, **values}, self.problems) if values else self
 
     @property

@@ -45,6 +45,27 @@ def locked(path: Path, patience: float | None) -> Iterator[bool]:
         os.close(descriptor)
 
 
+def abandoned(folder: Path) -> Iterator[tuple[Path, int]]:
+    """The files of a folder that no living process has locked, by name, with their descriptors.
+
+    Each is locked here while the caller handles it. What cannot be opened, and a folder that is not there, is left out.
+    """
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError:
+        return
+    for path in paths:
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except OSError:
+            continue
+        try:
+            if acquire(descriptor, 0):
+                yield path, descriptor
+        finally:
+            os.close(descriptor)
+
+
 def is_held(path: Path) -> bool:
     """Whether a living process has a file locked; not where there is no such file. OSError when it cannot be opened."""
     try:

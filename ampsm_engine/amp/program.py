@@ -84,7 +84,7 @@ def find(settings: Settings, environ: Mapping[str, str]) -> Path:
 
 
 def _complete(path: Path) -> Path:
-    """The same path; Unfit for a file that no system can run: npm leaves a text there without amp's native program."""
+    """The path of a program that a system can run; Unfit for what npm leaves without amp's native program: a text."""
     try:
         with path.open("rb") as file:
             start = file.read(4)

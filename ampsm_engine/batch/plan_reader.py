@@ -91,7 +91,7 @@ class Entry(NamedTuple):
     values: Mapping[str, Any]
     lines: Mapping[str, int]
     line: int
-    """Where it begins."""
+    """The line of the plan at which this mapping begins, from 1."""
     end: int
     """Its last line."""
 

@@ -60,7 +60,7 @@ class StoreWatch:
         self._woken.set()
 
     def wake_from_thread(self) -> None:
-        """The same, from another thread; nothing when nobody waits any more."""
+        """Wake who waits in `changed` from another thread; nothing happens once the loop has ended."""
         if self._loop is not None:
             with suppress(RuntimeError):  # the loop has gone
                 self._loop.call_soon_threadsafe(self._woken.set)

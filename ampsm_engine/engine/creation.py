@@ -57,25 +57,7 @@ def creation(home: Home, session_id: str, root: Path, base_commit: str) -> Itera
 
 def has_interrupted(home: Home) -> bool:
     """Whether a process was killed while it created a session."""
-    return any(True for _ in _interrupted(home))
-
-
-def _interrupted(home: Home) -> Iterator[tuple[Path, int]]:
-    """The entries without a living process, each locked by us while the caller handles it."""
-    try:
-        names = sorted(home.creations.iterdir())
-    except OSError:
-        return
-    for path in names:
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        except OSError:
-            continue
-        try:
-            if file_lock.acquire(descriptor, 0):
-                yield path, descriptor
-        finally:
-            os.close(descriptor)
+    return any(True for _ in file_lock.abandoned(home.creations))
 
 
 def roll_back_interrupted(home: Home, store: Store) -> tuple[str, ...]:
@@ -84,7 +66,7 @@ def roll_back_interrupted(home: Home, store: Store) -> tuple[str, ...]:
     What was changed since is left in place, where `repair` finds it.
     """
     sentences = []
-    for path, descriptor in _interrupted(home):
+    for path, descriptor in file_lock.abandoned(home.creations):
         try:
             known = json.loads(os.pread(descriptor, 1 << 20, 0) or b"{}")
             text = _roll_back(store, path.name, known) if known else ""

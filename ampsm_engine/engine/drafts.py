@@ -25,7 +25,10 @@ MOST_COPIES = 100
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What is wrong with one field: `repo`, `base`, `name`, `prompt`, `script`, `mode`, `copies` or `start`."""
+    """A field of the form for a new session that would be refused, and why.
+
+    It is `repo`, `base`, `name`, `prompt`, `script`, `mode`, `copies` or `start`.
+    """
 
     field: str
     message: str

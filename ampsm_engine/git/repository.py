@@ -56,7 +56,7 @@ def locate(path: Path) -> Repo:
 
 
 def locate_with_head(path: Path) -> tuple[Repo, Base | None]:
-    """The same, and what is checked out there, as `base` has it, by one question; None where that takes another."""
+    """The repository around a path, and its checked out base where one start of git tells it; errors as `locate`."""
     folder = _folder(path)
     repo, head = _placed_by_git(folder)  # who finds all that is damaged
     _refuse_session_worktree(folder)
@@ -194,7 +194,7 @@ def resolve(where: Path, name: str) -> str:
 
 
 def resolve_all(where: Path, *names: str) -> tuple[str, ...]:
-    """The same of several names, by one question."""
+    """The commits that several names stand for, in their order; NotFound when one of them stands for none."""
     for name in names:
         if not name or name.startswith("-") or printable(name) != name:
             raise unknown_commit(where, name)

@@ -108,31 +108,13 @@ def _take_away(repo: "Repo", path: Path, mark: str) -> None:
 
 def has_abandoned(home: Home) -> bool:
     """Whether a process was killed while it had such a worktree."""
-    return any(True for _ in _abandoned(home))
-
-
-def _abandoned(home: Home) -> Iterator[tuple[Path, int]]:
-    """The files of dead processes, each locked by us while the caller handles it."""
-    try:
-        names = sorted(home.scratch.iterdir())
-    except OSError:
-        return
-    for path in names:
-        try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        except OSError:
-            continue
-        try:
-            if file_lock.acquire(descriptor, 0):
-                yield path, descriptor
-        finally:
-            os.close(descriptor)
+    return any(True for _ in file_lock.abandoned(home.scratch))
 
 
 def remove_abandoned(home: Home) -> tuple[str, ...]:
     """Take away what killed processes left; a sentence for each that cannot be, and stays noted for the next time."""
     sentences = []
-    for record, descriptor in _abandoned(home):
+    for record, descriptor in file_lock.abandoned(home.scratch):
         try:
             known = json.loads(os.pread(descriptor, 1 << 16, 0) or b"{}")
             if known:

@@ -42,7 +42,7 @@ class ChangePiece(NamedTuple):
     change: LineChange | None
     """None: all that happens to the path, which has no lines, or came, or went."""
     entry: Entry | None
-    """What is at the path afterwards, where it is all or nothing; None: nothing."""
+    """The entry of a path that changes as a whole, as it is after the change; None where the path is gone."""
 
     @property
     def line(self) -> int:
