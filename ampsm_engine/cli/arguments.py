@@ -3,23 +3,20 @@
 import os
 import re
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from ampsm_engine.cli.engine_access import confirm_guess as confirm_guess  # noqa: PLC0414 - handed on, as those below
 from ampsm_engine.cli.engine_access import open_engine as open_engine  # noqa: PLC0414
+from ampsm_engine.cli.engine_access import repository_root as repository_root  # noqa: PLC0414
 from ampsm_engine.cli.engine_access import session as session  # noqa: PLC0414
 from ampsm_engine.cli.engine_access import target as target  # noqa: PLC0414
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.config import SETTINGS
 from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.model import Session, Status
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
 
 PROMPT_LIMIT = 1_048_576
 """Bytes that amp takes on its standard input."""
@@ -162,13 +159,3 @@ def _read_prompt(file: str) -> str:
     except UnicodeDecodeError as reason:
         message = f"{file} is not UTF-8 text (byte {reason.start})."
         raise click.BadParameter(message, param_hint="--prompt-file") from reason
-
-
-def repository_root(path: "Path") -> str:
-    """The root of the repository that a path lies in; a root whose folder is gone is taken as it is written."""
-    absolute = path.expanduser().absolute()
-    if not absolute.exists():
-        return str(absolute)
-    from ampsm_engine.git import repository
-
-    return str(repository.locate(absolute).root)

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 from ampsm_engine.cli import diagnostics
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.engine import startup
-from ampsm_engine.errors import Refused
+from ampsm_engine.errors import NotFound, Refused
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ampsm_engine.context import Engine
     from ampsm_engine.model import Session
 
@@ -32,6 +34,24 @@ def target(engine: "Engine", reference: str, *, trashed: bool = False) -> "Sessi
     if not match.is_exact:
         confirm_guess(f"{reference!r} is the {match.kind} of session {one_line(found.name)} ({found.id})", found.id)
     return found
+
+
+def repository_root(engine: "Engine", path: "Path") -> str:
+    """The root of the repository that a path lies in, to choose its sessions.
+
+    A root that is gone counts where a session, in the trash or not, has it; NotFound otherwise, Unfit for what is no
+    repository.
+    """
+    absolute = path.expanduser().absolute()
+    if absolute.exists():
+        from ampsm_engine.git import repository
+
+        return str(repository.around(absolute).root)
+    sessions = engine.store.sessions
+    if not any(sessions.all(repo_root=str(absolute), trashed=trashed) for trashed in (False, True)):
+        message = f"There is no folder {one_line(str(path))}, and no session has its repository there."
+        raise NotFound(message, "ampsm ls")
+    return str(absolute)
 
 
 def confirm_guess(text: str, exact: str) -> None:

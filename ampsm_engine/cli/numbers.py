@@ -71,7 +71,7 @@ def selected(engine: "Engine", wanted: SelectionOptions) -> "tuple[Selection, st
     store = engine.store
     sessions = [store.sessions.resolve(reference) for reference in wanted.references]
     run = store.batches.resolve(wanted.batch) if wanted.batch is not None else None
-    root = arguments.repository_root(wanted.repo) if wanted.repo is not None else None
+    root = arguments.repository_root(engine, wanted.repo) if wanted.repo is not None else None
     names = [session.name for session in sessions]
     about = [f"batch {run.name or run.id}"] if run else []
     about += [f"session{'s' * (len(names) > 1)} {', '.join(names)}"] if names else []

@@ -6,15 +6,17 @@ from ampsm_engine.cli import diagnostics, engine_access, output
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from ampsm_engine.context import Engine
     from ampsm_engine.errors import AmpsmError
     from ampsm_engine.model import Status
 
 
-def list_sessions(root: str | None, statuses: "Sequence[Status]", *, as_json: bool) -> int:
-    """Write the sessions of one repository, or of all, in any of these statuses, or in any; the exit code."""
+def list_sessions(repo: "Path | None", statuses: "Sequence[Status]", *, as_json: bool) -> int:
+    """Write the sessions of the repository around a path, or of all, in any of these statuses, or in any; exit code."""
     engine = engine_access.open_engine()
+    root = engine_access.repository_root(engine, repo) if repo is not None else None
     store = engine.store
     if as_json:
         from ampsm_engine.cli import documents

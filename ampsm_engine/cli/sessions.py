@@ -175,8 +175,7 @@ def ls_command(repo: Path | None, statuses: tuple[str, ...], *, as_json: bool) -
     ampsm ls --status running --status awaiting-input
     ampsm ls --json | jq -r '.sessions[] | select(.status == "error") | .id'
     """
-    root = arguments.repository_root(repo) if repo is not None else None
-    return session_views.list_sessions(root, tuple(Status(status) for status in statuses), as_json=as_json)
+    return session_views.list_sessions(repo, tuple(Status(status) for status in statuses), as_json=as_json)
 
 
 @click.command(cls=Command, short_help="Show one session with its iterations.")

@@ -257,7 +257,7 @@ def _answers(
 def _chosen(engine: "Engine", references: Sequence[str], repo: "Path | None") -> tuple[Session, ...]:
     if references:
         return tuple({one.id: one for one in (arguments.session(engine, name) for name in references)}.values())
-    root = arguments.repository_root(repo) if repo is not None else None
+    root = arguments.repository_root(engine, repo) if repo is not None else None
     from ampsm_engine.merging import compatibility
 
     with diagnostics.working("Looking at the sessions"):
@@ -337,7 +337,7 @@ def radar_command(repo: str | None, *, watch: bool, as_json: bool) -> int:
     from pathlib import Path
 
     engine = arguments.open_engine()
-    root = arguments.repository_root(Path(repo)) if repo is not None else None
+    root = arguments.repository_root(engine, Path(repo)) if repo is not None else None
     from ampsm_engine.merging import radar
 
     if not watch:

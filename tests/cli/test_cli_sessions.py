@@ -150,6 +150,26 @@ def test_ls_filters(ampsm: Ampsm, board: Shelf, repo: Path) -> None:
     assert names("--repo", board.made[0].repo_root) != []
 
 
+@pytest.mark.parametrize(
+    "verb", [("ls",), ("radar",), ("check", "--all"), ("metrics",), ("export", "--format", "csv"), ("report",)]
+)
+def test_a_repository_that_is_none_is_an_error(
+    ampsm: Ampsm, board: Shelf, tmp_path: Path, verb: tuple[str, ...]
+) -> None:
+    ran = ampsm(*verb, "--repo", "/nope")
+    assert (ran.code, ran.out) == (3, "")
+    assert "There is no folder /nope" in ran.err
+    ran = ampsm(*verb, "--repo", str(tmp_path))
+    assert (ran.code, ran.out) == (5, "")
+    assert "is not in a git repository" in ran.err
+
+
+def test_ls_in_a_worktree_lists_the_sessions_of_its_repository(ampsm: Ampsm, changed: tuple[str, Path]) -> None:
+    session, worktree = changed
+    ran = ampsm("ls", "--repo", str(worktree), "--json")
+    assert [one["id"] for one in ran.json["sessions"]] == [session]
+
+
 def test_no_sessions(ampsm: Ampsm) -> None:
     ran = ampsm("ls")
     assert (ran.code, ran.out) == (0, "")
