@@ -34,8 +34,6 @@ from ampsm_engine.git.repository import BRANCHES
 from ampsm_engine.lean_dataclass import replace
 from ampsm_engine.private_folder import private_folder
 
-COVERED = "git was told to take it as unchanged (assume-unchanged)"
-
 _IDENTITY_VARIABLES = re.compile(r"(GIT_(AUTHOR|COMMITTER)_(NAME|EMAIL|DATE)|EMAIL)")
 
 _CRUD = " .,:;<>\"\\'\n\t"
@@ -117,17 +115,17 @@ def commit_all(
 
 
 def _covered(worktree: Path, git_dir: Path) -> tuple[LeftOut, ...]:
-    """Changed files that git was told to take as unchanged: it does not list them, and no commit has them."""
-    listed = program.query(worktree, "ls-files", "-v", "-z").split(b"\0")
-    flagged = {program.text(one[2:]) for one in listed if one[:1].islower()}
-    if not flagged:
+    """Changed files that git was told to overlook: it does not list them, and no commit has them."""
+    if not stash_commit.overlooked(worktree):
         return ()
     with private_folder("index") as folder:
         index = folder / "index"
         snapshot.copy_index(git_dir, index)
-        stash_commit.uncover(worktree, index)
+        flags = stash_commit.uncover(worktree, index)
         changed = {entry.path for entry in worktree_status.entries(worktree, index=index)}
-    return tuple(LeftOut(path, COVERED) for path in sorted(flagged & changed))
+    return tuple(
+        LeftOut(path, f"git was told to overlook it ({flags[path]})") for path in sorted(flags.keys() & changed)
+    )
 
 
 def record(

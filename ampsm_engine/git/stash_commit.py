@@ -137,17 +137,26 @@ def _holds_something(folder: Path) -> bool:
     return False
 
 
-def uncover(worktree: Path, index: Path) -> None:
-    """Make git look at files that it was told to take as unchanged or absent: here nothing may be overlooked."""
-    variables: program.Variables = {"GIT_INDEX_FILE": index}
+def overlooked(worktree: Path, index: Path | None = None) -> dict[str, str]:
+    """The files that git was told to overlook and that are there, each with its flag as `git update-index` has it."""
+    variables: program.Variables = {"GIT_INDEX_FILE": index} if index else {}
     listed = records.split(program.query(worktree, "ls-files", "-v", "-z", variables=variables))
-    flagged = [(record[0], record[2:]) for record in listed]
-    assumed = [path for tag, path in flagged if tag.islower()]
-    skipped = [path for tag, path in flagged if tag in "sS" and os.path.lexists(worktree / path)]
-    for option, paths in (("--no-assume-unchanged", assumed), ("--no-skip-worktree", skipped)):
-        if paths:
-            feed = records.joined(paths)
-            program.query(worktree, "update-index", option, "-z", "--stdin", feed=feed, variables=variables)
+    flagged = [(record[0], record[2:]) for record in listed if record[0].islower() or record[0] == "S"]
+    return {
+        path: "skip-worktree" if tag in "sS" else "assume-unchanged"
+        for tag, path in flagged
+        if tag not in "sS" or os.path.lexists(worktree / path)
+    }
+
+
+def uncover(worktree: Path, index: Path) -> dict[str, str]:
+    """Have git look, in this index, at the files that it was told to overlook; gives what `overlooked` does."""
+    flags = overlooked(worktree, index)
+    # Both options for each: a file can have both flags, and `ls-files` tells one.
+    for option in ("--no-assume-unchanged", "--no-skip-worktree") if flags else ():
+        feed = records.joined(flags)
+        program.query(worktree, "update-index", option, "-z", "--stdin", feed=feed, variables={"GIT_INDEX_FILE": index})
+    return flags
 
 
 def _usual_mode(folder: Path) -> int:

@@ -656,10 +656,14 @@ def test_a_name_in_another_case_is_another_file_here(sandbox: Sandbox, worktree:
     assert "readme.md" in sandbox.git("ls-tree", "--name-only", "HEAD", at=worktree.path).split()
 
 
-def test_changes_that_git_was_told_to_overlook_are_named(sandbox: Sandbox, worktree: Worktree) -> None:
-    sandbox.git("update-index", "--assume-unchanged", "README.md", "src/old.py", at=worktree.path)
+@pytest.mark.parametrize("flags", [("assume-unchanged",), ("skip-worktree",), ("assume-unchanged", "skip-worktree")])
+def test_changes_that_git_was_told_to_overlook_are_named(
+    sandbox: Sandbox, worktree: Worktree, flags: tuple[str, ...]
+) -> None:
+    for flag in flags:
+        sandbox.git("update-index", f"--{flag}", "README.md", "src/old.py", at=worktree.path)
     sandbox.write({"README.md": "changed\n"}, worktree.path)
     made = commit(worktree)
     assert (made.sha, made.refused) == (None, None)
     assert [left.path for left in made.left_out] == ["README.md"]
-    assert "assume-unchanged" in made.left_out[0].reason
+    assert flags[-1] in made.left_out[0].reason

@@ -61,7 +61,9 @@ def test_a_lost_line_loses_no_prompt_and_whoever_leaves_by_q_is_offered_nothing(
     again = terminal(size=(80, 24)).sees("You were in the session mend, with 1 text not sent. ' goes back there.")
     again.press("'").sees("half a thought").press("escape", "escape").sees_no_more("half a thought")
     again.sees_no_more("You were in")
-    again.press("n").sees("New session").type("a new one").sees("a new one")
+    again.press("n").sees("New session").type("a new one")
+    kept = bench.engine.home.unsent
+    again.until(lambda: any("a new one" in one.read_text() for one in kept.glob("*/*.json")), "the text to be kept")
     again.kill()
     last = terminal(size=(80, 24)).sees("mend")
     last.press("n").sees("New session, as you left it", "a new one").press("escape").sees("STATUS").press("q")
