@@ -104,7 +104,15 @@ Files = Mapping[str, str | bytes]
 """Files of a repository: their paths in it, and what they hold."""
 
 
-_templates = tempfile.TemporaryDirectory(prefix="ampsm-tests-")
+TEMPLATES = tempfile.TemporaryDirectory(prefix="ampsm-tests-")
+"""What is made once a process and copied ever after."""
+
+
+def pytest_sessionfinish() -> None:
+    """Leave nothing in the temporary folder: a worker of pytest-xdist ends without Python's own cleaning up."""
+    TEMPLATES.cleanup()
+
+
 _made: dict[tuple[object, ...], Path] = {}
 
 
@@ -115,7 +123,7 @@ def first_commits(root: Path, *commits: tuple[Files, str], at: str = "") -> None
     """
     key = (repr(commits), at, Path(os.environ["GIT_CONFIG_GLOBAL"]).read_text())
     if key not in _made:
-        made = Path(_templates.name) / str(len(_made))
+        made = Path(TEMPLATES.name) / str(len(_made))
         made.mkdir()
         git(made, "init", "-q")
         for files, message in commits:

@@ -6,7 +6,6 @@ import random
 import shutil
 import sqlite3
 import stat
-import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +17,7 @@ from ampsm_engine import timestamps
 from ampsm_engine.errors import Unfit
 from ampsm_engine.model import Merge, MergeState, Outcome, State
 from ampsm_engine.store import Store, copies, database_files
+from tests.conftest import TEMPLATES
 from tests.soak import one_in
 from tests.store.test_reviews import a_comment
 from tests.store.values import a_session, an_iteration, ended, start
@@ -25,12 +25,9 @@ from tests.store.values import a_session, an_iteration, ended, start
 PAGE = 4096
 
 
-_templates = tempfile.TemporaryDirectory(prefix="ampsm-tests-")
-
-
 def filled(database: Path, sessions: int = 60) -> Store:
     """A store whose rows fill many pages, all of them in the database's own file; made once, copied ever after."""
-    made = Path(_templates.name) / str(sessions)
+    made = Path(TEMPLATES.name) / f"store{sessions}"
     if not made.exists():
         fill(made / database.name, sessions)
     shutil.copytree(made, database.parent)
