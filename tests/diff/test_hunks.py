@@ -140,7 +140,7 @@ REWRITES = {
 }
 
 
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 @given(**REWRITES)
 def test_no_mark_covers_a_hunk_that_was_not_read(old, first, second, read) -> None:  # type: ignore[no-untyped-def]
     no_mark_moves(old, _rewritten(old, first), _rewritten(old, second), read)

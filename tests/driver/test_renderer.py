@@ -12,6 +12,7 @@ from textual.strip import Strip
 
 from ampsm_tui.driver.capabilities import Capabilities, capabilities_of, is_known
 from ampsm_tui.driver.renderer import Renderer, is_frame
+from tests.conftest import examples
 from tests.emulator import Terminal
 
 WIDTH, HEIGHT = 40, 12
@@ -87,7 +88,7 @@ def updates(draw: st.DrawFn) -> str:
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
-@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=examples(100), suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.lists(updates(), min_size=1, max_size=6))
 def test_any_updates_leave_what_textual_means(kind: str, changes: list[str]) -> None:
     pair = Pair(KINDS[kind]())
@@ -99,7 +100,7 @@ def test_any_updates_leave_what_textual_means(kind: str, changes: list[str]) -> 
 
 
 @pytest.mark.parametrize("kind", list(KINDS))
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(
     st.lists(LINE, min_size=20, max_size=30),
     st.lists(st.integers(-7, 7), min_size=1, max_size=6),
