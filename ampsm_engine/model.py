@@ -213,6 +213,9 @@ class Fact:
 SCRIPT_CHANGED = "script-changed"
 """The kind of the fact that a session has another script: what the one before said does not count any more."""
 
+FILES_COPIED = "files-copied"
+"""The kind of the fact that a new worktree was given ignored files of the checkout."""
+
 
 @dataclass(frozen=True, slots=True)
 class BoardRow:

@@ -9,7 +9,7 @@ from ampsm_engine.cli import arguments, diagnostics, output, session_views
 from ampsm_engine.cli.output import one_line
 from ampsm_engine.cli.root import Command
 from ampsm_engine.errors import Refused
-from ampsm_engine.model import Iteration, Session, Status
+from ampsm_engine.model import FILES_COPIED, Iteration, Session, Status
 from ampsm_engine.plain_text import printable
 
 if TYPE_CHECKING:
@@ -99,6 +99,8 @@ def new_command(  # noqa: PLR0917 - one parameter an option; click names each
     for fact in engine.store.facts.read(session_id=session.id):
         if fact.kind == "worktree":
             diagnostics.warning(fact.text)
+        elif fact.kind == FILES_COPIED:
+            diagnostics.note(fact.text)
     if iteration:
         diagnostics.warn_of_login()
     return _tell_new(engine, session, iteration, wait=wait, as_json=as_json)

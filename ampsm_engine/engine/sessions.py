@@ -14,7 +14,7 @@ from ampsm_engine.engine.creation import creation
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
 from ampsm_engine.git import own_files, repository, worktree_status, worktrees
 from ampsm_engine.git.entities import Base, Worktree
-from ampsm_engine.model import SCRIPT_CHANGED, Iteration, Session, Status
+from ampsm_engine.model import FILES_COPIED, SCRIPT_CHANGED, Iteration, Session, Status
 from ampsm_engine.naming import new_id, session_name
 from ampsm_engine.plain_text import printable
 
@@ -80,8 +80,9 @@ def new(
             note = pending.finish().note
             with contextlib.suppress(AmpsmError, OSError):
                 _note_made(pending.path, session_id)
-            notes = (*((note,) if note else ()), *worktrees.lacking(pending.path, repo.root))
-            return _enter(engine, session, prompt if run else None, context, notes)
+            copied, left = _included(repo.checkout, pending.path)
+            notes = (*((note,) if note else ()), *left, *worktrees.lacking(pending.path, repo.root))
+            return _enter(engine, session, prompt if run else None, context, notes, copied=copied)
         except BaseException:
             pending.undo()
             raise
@@ -103,6 +104,16 @@ def _refuse_shared_thread(engine: Engine, thread_id: str) -> None:
         if session.thread_id == thread_id:
             message = f"Session {session.name} goes on with thread {thread_id} already."
             raise Refused(message, f"ampsm iterate {session.id} 'what amp is to do'")
+
+
+def _included(checkout: Path, worktree: Path) -> tuple[str, tuple[str, ...]]:
+    """Copy the ignored files that the checkout says each worktree is to have; what was copied, and what was not."""
+    if not (checkout / worktrees.INCLUDE_FILE).is_file():
+        return "", ()
+    from ampsm_engine.git import included_files
+
+    done = included_files.copy(checkout, worktree)
+    return done.copied(), done.left_out()
 
 
 def _note_made(worktree: Path, session_id: str) -> None:
@@ -154,11 +165,17 @@ def _context_of(session: Session) -> dict[str, bytes]:
 
 
 def _enter(
-    engine: Engine, session: Session, prompt: str | None, made: dict[str, bytes], notes: Sequence[str] = ()
+    engine: Engine,
+    session: Session,
+    prompt: str | None,
+    made: dict[str, bytes],
+    notes: Sequence[str] = (),
+    *,
+    copied: str = "",
 ) -> tuple[Session, Iteration | None]:
     """Store the session and write its context into the worktree; the row is removed again when that fails.
 
-    `notes`: remarks of git on the new worktree, for the session's history.
+    `notes`: what the new worktree lacks, `copied`: what it was given, for the session's history.
     """
     from ampsm_engine.worker import agent_context
 
@@ -168,6 +185,8 @@ def _enter(
         note = agent_context.write_files(session, made)
         for text in (*notes, *((note,) if note else ())):
             store.facts.add("worktree", text, session_id=session.id)
+        if copied:
+            store.facts.add(FILES_COPIED, copied, session_id=session.id)
         if prompt is not None:
             from ampsm_engine.engine import runs
 

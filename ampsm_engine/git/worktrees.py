@@ -42,6 +42,9 @@ _OUR_BRANCH = re.compile(r"amp/[^/]+/\d{8}-\d{6}(-\d+)?")
 SCRATCH = "check-"
 """How the worktrees begin that a script is run in for what is not merged yet; what follows is as in a session's id."""
 
+INCLUDE_FILE = ".worktreeinclude"
+"""Names, in a checkout, the ignored files that new worktrees are to have: see `included_files`."""
+
 PASSING = "ampsm-commit-"
 """How the worktrees begin that a commit with hooks makes for a moment: nobody else is to see those."""
 

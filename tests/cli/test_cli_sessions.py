@@ -340,6 +340,18 @@ def test_a_complaint_of_the_post_checkout_hook_is_told(ampsm: Ampsm, repo: Path)
     assert "warning: The post-checkout hook ended with 3: npm is missing." in ran.err
 
 
+def test_what_a_new_worktree_was_given_is_no_warning_and_what_it_was_not_is_one(ampsm: Ampsm, repo: Path) -> None:
+    (repo / ".worktreeinclude").write_text("*.env\n")
+    (repo / ".git/info/exclude").write_text("*.env\n")
+    (repo / "a.env").write_text("A=1\n")
+    (repo / "b.env").symlink_to("/etc/hostname")
+    ran = ampsm("new", "x", "--repo", str(repo), "--no-run")
+    assert ran.code == 0
+    assert "warning: Not copied, it is a link that leads out of the repository: b.env." in ran.err
+    assert "warning: Copied" not in ran.err
+    assert "Copied as .worktreeinclude says: 1 ignored file, 4 bytes." in ran.err
+
+
 def test_edit(ampsm: Ampsm, shelf: Shelf) -> None:
     shelf.session("fix login", script_command="make")
     ran = ampsm(

@@ -397,6 +397,20 @@ def test_a_complaint_of_the_post_checkout_hook_is_a_fact(bench: Bench) -> None:
     assert bench.fact(session, "worktree") == "The post-checkout hook ended with 3: npm is missing."
 
 
+def test_a_new_worktree_gets_the_ignored_files_that_the_checkout_names_and_commits_none(bench: Bench) -> None:
+    (bench.repo / ".gitignore").write_text(".env\n")
+    (bench.repo / ".worktreeinclude").write_text(".env\n*.pem\n")
+    (bench.repo / ".env").write_text("KEY=1\n")
+    git(bench.repo, "add", ".gitignore", ".worktreeinclude")
+    git(bench.repo, "commit", "-q", "-m", "Name what a worktree needs")
+    session = bench.new("scenario: edit")
+    bench.settled(session)
+    assert (Path(session.worktree_path) / ".env").read_text() == "KEY=1\n"
+    assert bench.fact(session, "files-copied") == "Copied as .worktreeinclude says: 1 ignored file, 6 bytes."
+    changed = git(bench.repo, "diff", "--name-only", "main", session.branch_name)
+    assert changed.split() == ["scripted.txt"]
+
+
 def test_a_mode_that_holds_a_secret_is_refused(bench: Bench) -> None:
     before = traces(bench)
     with pytest.raises(Refused, match="mode holds a secret"):

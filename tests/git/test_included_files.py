@@ -1,0 +1,129 @@
+"""`.worktreeinclude`: the ignored files that a new worktree gets, and those that it must not get."""
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from ampsm_engine.git import included_files
+from tests.conftest import first_commits, git
+
+
+class Checkout:
+    """A repository with ignored files, and a worktree beside it that was just made."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.worktree = root / "shop", root / "fix"
+        first_commits(self.root, ({".gitignore": ".env*\ncache/\n*.local\n", "src/a.py": "a\n"}, "Begin"))
+        git(self.root, "worktree", "add", "-q", self.worktree, "-b", "fix")
+
+    def write(self, path: str, content: str = "x\n", mode: int = 0o644) -> Path:
+        file = self.root / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content)
+        file.chmod(mode)
+        return file
+
+    def copy(self, patterns: str) -> included_files.Included:
+        (self.root / ".worktreeinclude").write_text(patterns)
+        return included_files.copy(self.root, self.worktree)
+
+    def there(self) -> set[str]:
+        """What stands in the worktree and git ignores there."""
+        return set(git(self.worktree, "ls-files", "-o", "-i", "--exclude-standard").split())
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Checkout:
+    return Checkout(tmp_path)
+
+
+def test_what_a_pattern_names_and_git_ignores_is_copied_as_it_is(checkout: Checkout) -> None:
+    env = checkout.write("web/.env", "KEY=1\n", 0o600)
+    os.utime(env, ns=(1, 1_000_000_000))
+    tool = checkout.write("cache/deep/tool", "#!/bin/sh\n", 0o755)
+    (tool.parent / "again").symlink_to("../deep/tool")
+    checkout.write("cache/not.tmp")
+    checkout.write("other.local")
+    checkout.write("notes.txt")
+    done = checkout.copy("# settings\n.env\ncache/**\n!*.tmp\nnotes.txt\n")
+    assert checkout.there() == {"web/.env", "cache/deep/tool", "cache/deep/again"}
+    assert (done.files, done.bytes, done.left) == (3, 16, ())
+    copied = checkout.worktree / "web" / ".env"
+    assert (copied.read_text(), stat.S_IMODE(copied.stat().st_mode)) == ("KEY=1\n", 0o600)
+    assert copied.stat().st_mtime_ns == 1_000_000_000
+    assert os.access(checkout.worktree / "cache/deep/tool", os.X_OK)
+    copied.write_text("KEY=2\n")
+    assert env.read_text() == "KEY=1\n"
+    assert git(checkout.worktree, "status", "--porcelain") == ""
+
+
+def test_without_the_file_nothing_is_copied(checkout: Checkout) -> None:
+    checkout.write(".env")
+    assert included_files.copy(checkout.root, checkout.worktree) == included_files.Included()
+    assert checkout.there() == set()
+
+
+def test_what_would_be_committed_there_stays_out(checkout: Checkout) -> None:
+    (checkout.worktree / ".gitignore").write_text("cache/\n")
+    checkout.write(".env.local")
+    checkout.write("cache/a")
+    done = checkout.copy(".env*\ncache/\n")
+    assert [(one.path, one.reason) for one in done.left] == [(".env.local", included_files.NOT_IGNORED)]
+    assert not (checkout.worktree / ".env.local").exists()
+    assert done.copied() == "Copied as .worktreeinclude says: 1 ignored file, 2 bytes."
+    assert done.left_out() == ("Not copied, it is not ignored there, and would be committed: .env.local.",)
+
+
+def test_no_link_is_followed_out_of_the_checkout_or_of_the_worktree(checkout: Checkout, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "secret").write_text("s\n")
+    checkout.write("cache/kept")
+    (checkout.root / "cache" / "link").symlink_to(outside / "secret")
+    (checkout.root / "cache" / "up").symlink_to("../../outside/secret")
+    (checkout.root / "cache" / "folder").symlink_to(outside)
+    # A worktree whose commit has links where the checkout has folders.
+    (checkout.worktree / "web").symlink_to(outside)
+    checkout.write("web/.env", "KEY=1\n")
+    git(checkout.worktree, "config", "core.excludesFile", tmp_path / "ignore")
+    (tmp_path / "ignore").write_text("*\n")
+    done = checkout.copy("cache/\n.env\n")
+    assert {one.path: one.reason for one in done.left} == {
+        "cache/link": included_files.LEADS_OUT,
+        "cache/up": included_files.LEADS_OUT,
+        "cache/folder": included_files.LEADS_OUT,
+        "web/.env": included_files.TAKEN,
+    }
+    assert [one.name for one in outside.iterdir()] == ["secret"]
+    assert [one.name for one in (checkout.worktree / "cache").iterdir()] == ["kept"]
+
+
+def test_no_repository_pipe_or_file_of_ampsm_is_copied_and_none_is_written_over(checkout: Checkout) -> None:
+    for inner in ("cache/clone", ".worktrees/abc"):
+        (checkout.root / inner).mkdir(parents=True)
+        git(checkout.root / inner, "init", "-q")
+        (checkout.root / inner / ".env").write_text("KEY=1\n")
+    checkout.write("AGENT_CONTEXT/.env")
+    os.mkfifo(checkout.root / "pipe.local")
+    checkout.write("taken.local", "theirs\n")
+    (checkout.worktree / "taken.local").write_text("mine\n")
+    done = checkout.copy("*\n")
+    assert {one.path: one.reason for one in done.left} == {
+        "cache/clone/": included_files.REPOSITORY,
+        "taken.local": included_files.TAKEN,
+    } | ({"pipe.local": included_files.SPECIAL} if "pipe.local" in {one.path for one in done.left} else {})
+    assert (checkout.worktree / "taken.local").read_text() == "mine\n"
+    assert checkout.there() == {"taken.local"}
+
+
+@pytest.mark.parametrize("patterns", ["[\n", "**/**/**\n" * 50, "\x00\xff\n", "!*\n", "/../*\n", "\n" * 1000, "\\"])
+def test_no_pattern_takes_more_than_ignored_files(checkout: Checkout, patterns: str) -> None:
+    checkout.write(".env")
+    checkout.write("untracked.txt")
+    (checkout.root / ".worktreeinclude").write_bytes(patterns.encode("latin-1"))
+    done = included_files.copy(checkout.root, checkout.worktree)
+    assert checkout.there() <= {".env"}
+    assert done.left == ()
+    assert git(checkout.worktree, "status", "--porcelain") == ""
