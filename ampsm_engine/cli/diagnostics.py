@@ -3,9 +3,9 @@
 import os
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ampsm_engine.cli import output
 from ampsm_engine.cli.output import clean, one_line
@@ -13,6 +13,8 @@ from ampsm_engine.errors import AmpsmError, Failed, NotFound, Refused, Unfit
 
 if TYPE_CHECKING:
     from ampsm_engine.config import Settings
+
+T = TypeVar("T")
 
 OK = 0
 FAILED = 1
@@ -194,6 +196,26 @@ def confirmed(question: str) -> bool | None:
         return None
     _write(f"{clean(question, lines=True)} [y/N] ")
     return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def answering(act: Callable[[tuple[str, ...]], T], *, yes: bool) -> T:
+    """Act with the answers given so far (`yes`: all), asking at the terminal for those that are needed.
+
+    Unanswered where there is no terminal, Refused where the answer is no.
+    """
+    from ampsm_engine.merging.questions import ALL, Unanswered
+
+    answered: tuple[str, ...] = (ALL,) if yes else ()
+    while True:
+        try:
+            return act(answered)
+        except Unanswered as asked:
+            agreed = confirmed(f"{asked.sentences}\nGo on all the same?")
+            if agreed is None:
+                raise
+            if not agreed:
+                raise Refused("Nothing was changed.") from asked
+            answered += asked.answers
 
 
 def ask(question: str, command: str, *, otherwise: str) -> None:

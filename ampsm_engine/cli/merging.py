@@ -10,7 +10,6 @@ from ampsm_engine.cli import arguments, diagnostics, documents, output
 from ampsm_engine.cli.output import Styled, clean, one_line
 from ampsm_engine.cli.root import Command
 from ampsm_engine.cli.session_details import session_document
-from ampsm_engine.errors import Refused
 from ampsm_engine.plain_text import plural
 
 if TYPE_CHECKING:
@@ -218,20 +217,12 @@ def _operate(reference: str, options: "Options", *, as_json: bool, yes: bool) ->
 
 def _act_with_answers(act: "Act", label: str, *, yes: bool) -> "MergeResult":
     """Act, asking the user at the terminal to confirm what needs a yes; Unanswered where there is no terminal."""
-    from ampsm_engine.merging.questions import ALL, Unanswered
 
-    answered: tuple[str, ...] = (ALL,) if yes else ()
-    while True:
-        try:
-            with diagnostics.working(one_line(label)):
-                return act(answered)
-        except Unanswered as asked:
-            agreed = diagnostics.confirmed(f"{asked.sentences}\nGo on all the same?")
-            if agreed is None:
-                raise
-            if not agreed:
-                raise Refused("Nothing was changed.") from asked
-            answered += asked.answers
+    def attempt(answered: tuple[str, ...]) -> "MergeResult":
+        with diagnostics.working(one_line(label)):
+            return act(answered)
+
+    return diagnostics.answering(attempt, yes=yes)
 
 
 def _complete(engine: "Engine", session: "Session", act: "Act", label: str, *, yes: bool, as_json: bool) -> int:

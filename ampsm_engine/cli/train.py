@@ -66,24 +66,16 @@ def run_train(references: Sequence[str], options: "Options", *, script: str | No
     sessions = [arguments.target(engine, one) for one in references]
     from ampsm_engine.lean_dataclass import replace
     from ampsm_engine.merging import train
-    from ampsm_engine.merging.questions import ALL, Unanswered
 
     ids = [session.id for session in sessions]
     again = _command(ids, options, script)
-    answered: tuple[str, ...] = (ALL,) if yes else ()
-    while True:
-        try:
-            with _interruptible():
-                chosen = replace(options, answered=answered)
-                result = train.run(engine, ids, chosen, script=script or "", again=again, tell=_tell)
-            break
-        except Unanswered as asked:
-            agreed = diagnostics.confirmed(f"{asked.sentences}\nGo on all the same?")
-            if agreed is None:
-                raise
-            if not agreed:
-                raise Refused("Nothing was changed.") from asked
-            answered += asked.answers
+
+    def attempt(answered: tuple[str, ...]) -> "TrainResult":
+        with _interruptible():
+            chosen = replace(options, answered=answered)
+            return train.run(engine, ids, chosen, script=script or "", again=again, tell=_tell)
+
+    result = diagnostics.answering(attempt, yes=yes)
     if as_json:
         output.document({"train": _train_document(engine, result)})
     else:

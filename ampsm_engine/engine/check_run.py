@@ -8,14 +8,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 from types import FrameType
 from typing import NamedTuple
 
-from ampsm_engine import file_lock
+from ampsm_engine import detached_process, file_lock
 from ampsm_engine.context import Engine, engine_at
-from ampsm_engine.errors import AmpsmError, Failed, Refused
+from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.home import PRIVATE_FOLDER, open_private, write_private
 
 _begun: list[subprocess.Popen[bytes]] = []
@@ -61,26 +60,11 @@ def _end(folder: Path) -> Path:
 def _spawn(engine: Engine, lease: int) -> int:
     """The process inherits the lock and holds it to its end."""
     _begun[:] = [process for process in _begun if process.poll() is None]
-    environment = os.environ | {"AMPSM_HOME": str(engine.home.root), "AMPSM_DB_PATH": str(engine.home.database)}
     log = open_private(engine.home.worker_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    # Inherited: asked to end before it can answer, the process must not die of it without a word.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    try:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "ampsm_engine.engine.check_run"],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd="/",
-            env=environment,
-            pass_fds=(lease,),
-            start_new_session=True,
+    with detached_process.deaf_to_sigterm():
+        process = detached_process.start(
+            engine.home, __name__, log=log, kept=(lease,), what="The check", hint="ampsm check --all"
         )
-    except OSError as reason:
-        raise Failed(f"The check could not be started: {reason.strerror}.", "ampsm check --all") from reason
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        os.close(log)
     _begun.append(process)
     return process.pid
 

@@ -16,10 +16,10 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
 
-from ampsm_engine import file_lock, lifecycle, redact, session_problems, timestamps
+from ampsm_engine import detached_process, file_lock, lifecycle, redact, session_problems, timestamps
 from ampsm_engine.amp import command, process
 from ampsm_engine.context import Engine, engine_at
-from ampsm_engine.errors import AmpsmError, Failed, Refused
+from ampsm_engine.errors import AmpsmError, Refused
 from ampsm_engine.home import RunDirectory, open_private, write_private
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.model import Iteration, ScriptResult, Session, Status
@@ -200,27 +200,11 @@ def start(engine: Engine, session_id: str) -> str:
 def _spawn(engine: Engine, session_id: str, lease: int) -> int:
     """The process inherits the lock and holds it to its end."""
     _begun[:] = [process for process in _begun if process.poll() is None]
-    environment = os.environ | {"AMPSM_HOME": str(engine.home.root), "AMPSM_DB_PATH": str(engine.home.database)}
     log = open_private(engine.home.worker_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    # Inherited: asked to end before it can answer, the process must not die of it without a word.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    try:
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "ampsm_engine.engine.scripts", session_id],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd="/",
-            env=environment,
-            pass_fds=(lease,),
-            start_new_session=True,
+    with detached_process.deaf_to_sigterm():
+        process = detached_process.start(
+            engine.home, __name__, session_id, log=log, kept=(lease,), what="The script", hint=f"ampsm run {session_id}"
         )
-    except OSError as reason:
-        message = f"The script could not be started: {reason.strerror}."
-        raise Failed(message, f"ampsm run {session_id}") from reason
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        os.close(log)
     _begun.append(process)
     return process.pid
 
