@@ -18,15 +18,31 @@ EVERYWHERE = "everywhere"
 
 
 @dataclass(frozen=True, slots=True)
+class Gesture:
+    """What a key means, on whichever screen: no other gesture has that key."""
+
+    keys: str
+    """Its default: one key or several, joined by commas."""
+    words: str
+    """What it means everywhere, in a few words."""
+
+
+@dataclass(frozen=True, slots=True)
 class Key:
     """One thing that a key does."""
 
     id: str
-    keys: str
-    """Its default: one key or several, joined by commas."""
+    gestures: tuple[Gesture, ...]
+    """What is pressed for it."""
     screens: tuple[str, ...]
     """Where it holds."""
     meaning: str
+    """What it does there, in a sentence."""
+
+    @property
+    def keys(self) -> str:
+        """Its default: one key or several, joined by commas."""
+        return ",".join(gesture.keys for gesture in self.gestures)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +58,101 @@ class KeyClash:
 
 
 SEND = "ctrl+g"
-"""Go: no terminal, multiplexer or flow control takes it; Enter makes a new line in a text, shift+enter and ctrl+enter
-do not exist over SSH, ctrl+s stops a terminal."""
+"""Go: no terminal, multiplexer or flow control takes it; shift+enter and ctrl+enter do not exist over SSH, ctrl+s
+stops a terminal."""
 
-_BOXES = frozenset({"question", "text", "line", "script", "help", "copy", "progress"})
+HELP = Gesture("question_mark", "help")
+PALETTE = Gesture("colon", "all actions by name")
+SETTINGS = Gesture("comma", "settings")
+NOTIFICATIONS = Gesture("at", "notifications")
+BACK = Gesture("escape", "one step back")
+QUIT = Gesture("q", "leave this screen")
+RETURN = Gesture("apostrophe", "back to where you were")
+REDRAW = Gesture("ctrl+l", "paint anew")
+
+DOWN = Gesture("j,down", "down")
+UP = Gesture("k,up", "up")
+FIRST = Gesture("g,home", "to the first")
+LAST = Gesture("G,end", "to the last")
+HALF_DOWN = Gesture("ctrl+d", "half a screen down")
+HALF_UP = Gesture("ctrl+u", "half a screen up")
+PAGE_DOWN = Gesture("pagedown", "a page down")
+FORWARD = Gesture("ctrl+f", "a page of a text down")
+PAGE_UP = Gesture("pageup", "a page up")
+SCROLL_DOWN = Gesture("J", "scroll down, the cursor stays")
+SCROLL_UP = Gesture("K", "scroll up, the cursor stays")
+RIGHT = Gesture("right,l", "to the right")
+LEFT = Gesture("left,h", "to the left")
+TAB = Gesture("tab", "to the next part of the screen")
+TAB_BACK = Gesture("shift+tab", "to the part before")
+ENTER = Gesture("enter", "open it, or go on")
+SPACE = Gesture("space", "mark a row of a list; read on in a text")
+NEXT = Gesture("n", "to the next that is sought")
+BEFORE = Gesture("N", "to the one before that is sought")
+NEXT_HUNK = Gesture("right_square_bracket", "to the next hunk")
+HUNK_BEFORE = Gesture("left_square_bracket", "to the hunk before")
+NEXT_FILE = Gesture("right_curly_bracket", "to the next file")
+FILE_BEFORE = Gesture("left_curly_bracket", "to the file before")
+NEXT_NOTE = Gesture("right_parenthesis", "to the next comment")
+NOTE_BEFORE = Gesture("left_parenthesis", "to the comment before")
+
+SEEK = Gesture("slash", "search, or filter, while typing")
+SHOWN = Gesture("f", "choose what is shown")
+ONLY_FILES = Gesture("ampersand", "show only some files")
+SORT = Gesture("o", "sort in the next way")
+REVERSE = Gesture("O", "the other way round")
+GROUP = Gesture("b", "group by the next thing")
+HERE = Gesture("full_stop", "only this repository")
+BESIDE = Gesture("p", "show or hide what stands beside")
+SINCE = Gesture("i", "since when")
+FOLD = Gesture("z", "fold or open it")
+FOLD_ALL = Gesture("Z", "fold or open all")
+MORE = Gesture("plus", "more lines around it")
+LESS = Gesture("minus", "fewer lines around it")
+WHOLE = Gesture("equals_sign", "the whole file, or its changes")
+SIDES = Gesture("vertical_line", "side by side")
+WRAP = Gesture("w", "wrap long lines")
+WHITESPACE = Gesture("W", "leave out white space")
+WORDS = Gesture("I", "mark changed words")
+RADAR = Gesture("asterisk", "where sessions meet")
+RUNS = Gesture("B", "batch runs")
+NUMBERS = Gesture("number_sign", "numbers")
+
+NEW = Gesture("a", "add a session")
+NEW_FROM = Gesture("A", "add one like this")
+MESSAGE = Gesture("m", "message to amp")
+REVIEW = Gesture("v", "review what was changed")
+MERGE = Gesture("M", "merge")
+SCRIPT = Gesture("S", "run the script")
+STOP = Gesture("x", "stop it")
+END = Gesture("ctrl+x", "end it by force")
+AGAIN = Gesture("r", "send or try it again")
+REFRESH = Gesture("R", "look again now")
+FETCH = Gesture("F", "fetch, and look again")
+TRASH = Gesture("d", "to the trash, or out of the queue")
+DELETE = Gesture("D", "delete for good")
+UNDO = Gesture("u", "undo the last step")
+EDIT = Gesture("e", "edit it")
+ABOUT = Gesture("E", "what is noted about a session")
+SHELL = Gesture("exclamation_mark", "a shell")
+COPY = Gesture("y", "copy it")
+COPY_ABOUT = Gesture("Y", "copy where it is or how it is called")
+SELECT = Gesture("V", "select lines")
+COMMENT = Gesture("c", "comment")
+COMMENTS = Gesture("C", "the list of comments")
+TICK = Gesture("t", "tick it off")
+TICK_FILE = Gesture("T", "tick the file off")
+STAGE = Gesture("s", "stage")
+REJECT = Gesture("X", "reject: take it back, after a question")
+GO = Gesture(SEND, "do it: send, start, commit or merge what is prepared")
+NEW_LINE = Gesture("ctrl+j", "a new line")
+RESET = Gesture("ctrl+r", "as it was at first")
+FROM_FILE = Gesture("ctrl+o", "from a file")
+CHOICES = tuple(Gesture(str(number), "the choice of that number") for number in range(1, 9))
+YES = Gesture("y", "yes")
+NO = Gesture("n", "no")
+
+BOXES = frozenset({"question", "text", "line", "script", "help", "menu", "progress"})
 """They lie over the screens; what holds everywhere does not hold in them."""
 
 _FORM = ("new session",)
@@ -71,209 +178,209 @@ _MOVING = (*_SESSION, "review", *_TABLES)
 KEYS: dict[str, Key] = {
     key.id: key
     for key in (
-        Key("help", "question_mark", (EVERYWHERE,), "help for this screen"),
-        Key("palette", "colon", (EVERYWHERE,), "all actions by name"),
-        Key("settings", "comma", (EVERYWHERE,), "settings"),
-        Key("notifications", "at", (EVERYWHERE,), "which notifications, and where"),
-        Key("back", "escape", (EVERYWHERE,), "one step back"),
-        Key("quit", "q", (EVERYWHERE,), "back, and from the first screen out of ampsm"),
-        Key("return", "apostrophe", (EVERYWHERE,), "back to where you were when ampsm was cut off"),
-        Key("redraw", "ctrl+l", (EVERYWHERE,), "paint the screen anew"),
-        Key("list.open", "enter", _LIST, "open the session"),
-        Key("list.filter", "slash", _LIST, "filter while typing"),
-        Key("list.next", "w", _LIST, "to the next session that needs me"),
-        Key("list.mark", "space", _LIST, "mark, for acting on several"),
-        Key("list.status", "f", _LIST, "only the sessions of the next status"),
-        Key("list.sort", "o", _LIST, "sort in the next way"),
-        Key("list.group", "b", _LIST, "group by repository"),
-        Key("list.here", "full_stop", _LIST, "only this repository"),
-        Key("list.radar", "c", _LIST, "which sessions meet, and if all that are ready work together"),
-        Key("list.preview", "p", _LIST, "show or hide the preview"),
-        Key("list.next-match", "n", ("filtered list",), "to the next session that the filter found"),
-        Key("list.match-before", "N", ("filtered list",), "to the one before"),
-        Key("list.runs", "B", _LIST, "batch runs"),
-        Key("list.metrics", "number_sign", (*_LIST, *_RUNS), "the numbers of what ran"),
-        Key("table.open", "enter", _TABLES, "open what the cursor is on"),
-        Key("table.filter", "slash", _TABLES, "filter while typing"),
-        Key("table.mark", "space", (*_RUN, *_COMPARE), "mark, for acting on several"),
-        Key("table.status", "f", _TABLES, "only those in the next state"),
-        Key("table.sort", "o", _TABLES, "sort by the next column"),
-        Key("table.reverse", "O", _TABLES, "the other way round"),
-        Key("table.next-match", "n", _TABLES, "to the next one that the filter found"),
-        Key("table.match-before", "N", _TABLES, "to the one before"),
-        Key("run.compare", "c", _RUN, "compare the variants of its prompt"),
-        Key("run.review", "v", (*_RUN, *_COMPARE), "read what it changed"),
-        Key("run.retry", "r", _RUN, "try it again"),
-        Key("run.stop", "x", _RUNS, "stop the run; what is at work comes to its end"),
-        Key("run.end", "X", _RUNS, "end the run, and what is at work with it"),
-        Key("run.resume", "R", _RUNS, "take up what was stopped or failed"),
-        Key("run.remove", "d", _RUNS, "remove the run; its sessions go to the trash"),
-        Key("compare.diff", "V", _COMPARE, "read the diff between two variants"),
-        Key("compare.merge", "M", _COMPARE, "from the variant to its base, step by step"),
-        Key("compare.adopt", "a", _COMPARE, "keep this one, the others go to the trash"),
-        Key("metrics.measure", "m", _METRICS, "the next figure: tokens, success, time, tools"),
-        Key("metrics.by", "b", _METRICS, "by the next thing: day, mode, repository, session, tool"),
-        Key("metrics.since", "s", _METRICS, "of the next span of time"),
-        Key("metrics.plot", "p", _METRICS, "show or hide the plot"),
-        Key("move.down", "j,down", _MOVING, "down"),
-        Key("move.up", "k,up", _MOVING, "up"),
-        Key("move.first", "g,home", _MOVING, "to the first"),
-        Key("move.last", "G,end", _MOVING, "to the last"),
-        Key("move.page-down", "ctrl+d,pagedown", _PAGES, "half a screen down"),
-        Key("move.page-up", "ctrl+u,pageup", _PAGES, "half a screen up"),
-        Key("session.new", "n", _LIST, "new session"),
-        Key("session.new-from", "N", _LIST, "new session with the settings of this one"),
-        Key("session.message", "m", _SESSION, "send a follow-up"),
-        Key("session.review", "v", _SESSION, "read what it changed"),
-        Key("session.merge", "M", _SESSION, "from the session to its base, step by step"),
-        Key("session.stop", "x", _SESSION, "stop what is running and queued"),
-        Key("session.retry", "r", _SESSION, "run the last prompt again"),
-        Key("session.script", "s", _SESSION, "run the script"),
-        Key("session.rename", "R", _SESSION, "rename"),
-        Key("session.notes", "T", _SESSION, "notes"),
-        Key("session.trash", "d", _SESSION, "to the trash"),
-        Key("session.undo", "u", _SESSION, "take back the merge, or what went to the trash last"),
-        Key("session.editor", "e", _SESSION, "open the worktree in the editor"),
-        Key("session.shell", "exclamation_mark", _SESSION, "a shell in the worktree"),
-        Key("session.copy", "y", _SESSION, "copy id, branch, path, prompt or thread"),
-        Key("session.open", "enter", _ONE_SESSION, "open or close what the cursor is on"),
-        Key("session.open-all", "z", _ONE_SESSION, "open everything, or close it again"),
-        Key("session.copy-text", "c", _ONE_SESSION, "copy what the cursor is on"),
-        Key("session.read-on", "space", _ONE_SESSION, "a screen down"),
-        Key("session.timeline", "t", _ONE_SESSION, "into the timeline, and back"),
-        Key("session.search", "slash", _ONE_SESSION, "search in the transcript"),
-        Key("session.next-match", "n", _ONE_SESSION, "to the next match"),
-        Key("session.match-before", "N", _ONE_SESSION, "to the match before"),
-        Key("review.read-on", "space", _REVIEW, "a screen down; at its end the file is viewed, and the next is read"),
-        Key("review.hunk", "right_square_bracket", _REVIEW, "to the next hunk"),
-        Key("review.hunk-before", "left_square_bracket", _REVIEW, "to the hunk before"),
-        Key("review.file", "right_curly_bracket", _REVIEW, "to the next file"),
-        Key("review.file-before", "left_curly_bracket", _REVIEW, "to the file before"),
-        Key("review.note", "right_parenthesis", _REVIEW, "to the next comment"),
-        Key("review.note-before", "left_parenthesis", _REVIEW, "to the comment before"),
-        Key("review.half-down", "d,ctrl+d", _REVIEW, "half a screen down"),
-        Key("review.half-up", "u,ctrl+u", _REVIEW, "half a screen up"),
-        Key("review.page-down", "f,pagedown,ctrl+f", _REVIEW, "a screen down"),
-        Key("review.page-up", "b,pageup", _REVIEW, "a screen up"),
-        Key("review.scroll-down", "J", _REVIEW, "scroll down; the cursor stays"),
-        Key("review.scroll-up", "K", _REVIEW, "scroll up; the cursor stays"),
-        Key("review.right", "right,L", _REVIEW, "to the right of long lines"),
-        Key("review.left", "left,H", _REVIEW, "to the left"),
-        Key("review.mark", "m", _REVIEW, "the hunk is viewed, or not; on to the next"),
-        Key("review.mark-file", "M", _REVIEW, "the file is viewed, or not"),
-        Key("review.comment", "c", _REVIEW, "comment on the line, the selected lines, or the file"),
-        Key("review.select", "V", _REVIEW, "select lines"),
-        Key("review.comments", "C", _REVIEW, "the list of comments"),
-        Key("review.send", "S", _REVIEW, "send the comments as amp's next prompt"),
-        Key("review.reject", "X", _REVIEW, "take back the hunk or the file"),
-        Key("review.undo", "U", _REVIEW, "bring back what was rejected last"),
-        Key("review.stage", "s", _REVIEW, "stage the hunk or the file, or take it out again"),
-        Key("review.commit", "a", _REVIEW, "commit what is staged"),
-        Key("review.range", "r", _REVIEW, "choose which changes to look at"),
-        Key("review.since", "i", _REVIEW, "what changed since you looked, and back"),
-        Key("review.refresh", "R", _REVIEW, "look again now"),
-        Key("review.search", "slash", _REVIEW, "search, a regular expression"),
-        Key("review.next", "n", _REVIEW, "to the next match, or what is not viewed"),
-        Key("review.previous", "N", _REVIEW, "to the match before"),
-        Key("review.filter", "ampersand", _REVIEW, "show only some files"),
-        Key("review.files", "t", _REVIEW, "into the list of files, and back"),
-        Key("review.zen", "backslash", _REVIEW, "hide or show the list of files"),
-        Key("review.open", "enter", _REVIEW, "more lines at a gap, fold or open a file, edit a comment"),
-        Key("review.more", "plus", _REVIEW, "more lines around the hunk"),
-        Key("review.less", "minus", _REVIEW, "the hunk without them"),
-        Key("review.whole", "equals_sign", _REVIEW, "the whole file, or its changes alone"),
-        Key("review.fold", "z", _REVIEW, "fold or open the hunk or the file"),
-        Key("review.fold-all", "Z", _REVIEW, "fold or open all files"),
-        Key("review.split", "vertical_line", _REVIEW, "side by side, or one below the other"),
-        Key("review.wrap", "w", _REVIEW, "wrap long lines"),
-        Key("review.whitespace", "W", _REVIEW, "leave out changes of white space"),
-        Key("review.words", "I", _REVIEW, "mark the changed words of a line"),
-        Key("review.editor", "e", _REVIEW, "open the file in the editor, at the line"),
-        Key("review.copy", "y", _REVIEW, "copy the line, the selected lines, or the hunk"),
-        Key("review.copy-place", "Y", _REVIEW, "copy path:line"),
-        Key("files.open", "enter,l,right", ("files",), "read the file"),
-        Key("files.mark", "space", ("files",), "the file is viewed, or not"),
-        Key("files.page-down", "d,ctrl+d,pagedown", ("files",), "further down"),
-        Key("files.page-up", "u,ctrl+u,pageup", ("files",), "further up"),
-        Key("comments.go", "enter", ("comments",), "to the comment"),
-        Key("comments.resolve", "x", ("comments",), "nothing more is to be said about it"),
-        Key("comments.reopen", "o", ("comments",), "send it again with the next"),
-        Key("comments.delete", "D", ("comments",), "delete it"),
-        Key("queue.edit", "enter,e", ("queue",), "edit a queued prompt"),
-        Key("queue.take-out", "d", ("queue",), "remove a queued prompt"),
-        Key("prompt.send", "enter", ("prompt",), "send the prompt"),
-        Key("prompt.newline", "ctrl+j", ("prompt",), "a new line in the prompt"),
-        Key("new.start", SEND, _FORM, "make the session and start amp"),
-        Key("new.file", "ctrl+o", _FORM, "the prompt from a file"),
-        Key("new.reset", "ctrl+r", _FORM, "begin anew, without what was typed before"),
-        Key("first.look", "r", ("first run",), "look again what is missing"),
-        Key("settings.next", "tab,down", ("settings",), "to the next setting"),
-        Key("settings.previous", "shift+tab,up", ("settings",), "to the setting before"),
-        Key("settings.turn", "space,enter,left,right", ("settings",), "on or off"),
-        Key("settings.default", "ctrl+r", ("settings",), "as ampsm comes"),
-        Key("settings.keys", "enter,space", ("keys row",), "list the keys"),
-        Key("keys.change", "enter", _KEYS_LIST, "give another key"),
-        Key("keys.default", "ctrl+r", _KEYS_LIST, "as ampsm comes"),
-        Key("keys.down", "j", _KEYS_LIST, "down"),
-        Key("keys.up", "k", _KEYS_LIST, "up"),
-        Key("keys.first", "g", _KEYS_LIST, "to the first"),
-        Key("keys.last", "G", _KEYS_LIST, "to the last"),
-        Key("keys.page-down", "ctrl+d", _KEYS_LIST, "a page down"),
-        Key("keys.page-up", "ctrl+u", _KEYS_LIST, "a page up"),
-        Key("notifications.change", "space,enter", _TELLING, "on or off"),
-        Key("notifications.next", "right,l", _TELLING, "to the next choice"),
-        Key("notifications.previous", "left,h", _TELLING, "to the choice before"),
-        Key("notifications.try", "t", _TELLING, "try it"),
-        Key("notifications.down", "j", _TELLING, "down"),
-        Key("notifications.up", "k", _TELLING, "up"),
-        Key("merge.next", "enter", _MERGE, "to the next step"),
-        Key("merge.look", "r", _MERGE, "look at everything again"),
-        Key("merge.fetch", "F", _MERGE, "fetch, and look again"),
-        Key("merge.script", "t", _MERGE, "run the script, or end it"),
-        Key("merge.begin", SEND, _MERGE, "do what the plan says"),
-        Key("merge.message", "m", _MERGE, "change the message"),
-        Key("merge.what", "w", _MERGE, "merge, squash only or rebase only"),
-        Key("merge.onto", "o", _MERGE, "into another branch"),
-        Key("merge.squash", "s", _MERGE, "squash or not"),
-        Key("merge.manual", "h", _MERGE, "what becomes of commits by hand"),
-        Key("merge.forward", "f", _MERGE, "fast-forward or merge commit"),
-        Key("merge.push", "p", _MERGE, "push or not"),
-        Key("merge.pull-request", "P", _MERGE, "pull request or not"),
-        Key("merge.patch", "x", _MERGE, "write a patch file"),
-        Key("merge.undo", "u", _MERGE, "undo the merge"),
-        Key("merge.trash", "d", _MERGE, "move the merged session to the trash"),
-        Key("conflict.ours", "o", _CONFLICT, "this conflict as the base has it"),
-        Key("conflict.theirs", "t", _CONFLICT, "this conflict as the session has it"),
-        Key("conflict.both", "b", _CONFLICT, "both sides, the base first"),
-        Key("conflict.edit", "e", _CONFLICT, "edit the file, at the conflict"),
-        Key("conflict.undo", "z", _CONFLICT, "take the last choice for this file back"),
-        Key("conflict.amp", "A", _CONFLICT, "give the conflict to amp"),
-        Key("conflict.next", "enter", _CONFLICT, "to the next one that is open"),
-        Key("conflict.continue", "c", _CONFLICT, "commit what is resolved, and go on"),
-        Key("conflict.abort", "X", _CONFLICT, "take it all back"),
-        Key("conflict.review", "v", _CONFLICT, "read what amp made of it"),
-        Key("conflict.accept", "y", _RESOLUTION, "take amp's resolution as it was read"),
-        Key("conflict.reject", "X", _RESOLUTION, "put the conflict back as amp got it"),
-        Key("conflict.as-is", "a", _CONFLICT, "the file as it lies there"),
-        Key("conflict.all-ours", "O", _CONFLICT, "the whole file as the base has it"),
-        Key("conflict.all-theirs", "T", _CONFLICT, "the whole file as the session has it"),
-        Key("conflict.next-hunk", "right_square_bracket", _CONFLICT, "to the next conflict"),
-        Key("conflict.hunk-before", "left_square_bracket", _CONFLICT, "to the conflict before"),
-        Key("conflict.next-file", "right_curly_bracket", _CONFLICT, "to the next file"),
-        Key("conflict.file-before", "left_curly_bracket", _CONFLICT, "to the file before"),
-        Key("radar.check", "t", _RADAR, "run the script on all that is ready together, or end it"),
-        Key("radar.copy", "y", _RADAR, "copy the command that merges what passes together"),
-        Key("dialog.yes", "y,enter", ("question",), "yes"),
-        Key("dialog.no", "n", ("question",), "no"),
-        Key("dialog.cancel", "escape", ("question", "text", "line"), "close it; what was typed is kept"),
-        Key("dialog.send", SEND, ("text",), "send or save what was written"),
-        Key("dialog.reset", "ctrl+r", ("text", "line"), "begin anew, without what was typed before"),
-        Key("dialog.save", "enter", ("line",), "save what was written"),
-        Key("progress.stop", "escape", ("progress",), "stop after the one that is begun"),
-        Key("copy.take", "enter", ("copy",), "copy the line under the cursor"),
-        Key("dialog.stop", "escape", ("script",), "stop the script, then close"),
-        Key("dialog.close", "enter,q", ("script",), "close; the script goes on"),
-        Key("help.close", "escape,q,question_mark,enter", ("help",), "close the help"),
+        Key("help", (HELP,), (EVERYWHERE,), "help for this screen"),
+        Key("palette", (PALETTE,), (EVERYWHERE,), "all actions by name"),
+        Key("settings", (SETTINGS,), (EVERYWHERE,), "settings"),
+        Key("notifications", (NOTIFICATIONS,), (EVERYWHERE,), "which notifications, and where"),
+        Key("back", (BACK,), (EVERYWHERE,), "one step back"),
+        Key("quit", (QUIT,), (EVERYWHERE,), "back, and from the first screen out of ampsm"),
+        Key("return", (RETURN,), (EVERYWHERE,), "back to where you were when ampsm was cut off"),
+        Key("redraw", (REDRAW,), (EVERYWHERE,), "paint the screen anew"),
+        Key("list.open", (ENTER,), _LIST, "open the session"),
+        Key("list.filter", (SEEK,), _LIST, "filter while typing"),
+        Key("list.next", (NEXT,), _LIST, "to the next session that needs me"),
+        Key("list.mark", (SPACE,), _LIST, "mark, for acting on several"),
+        Key("list.status", (SHOWN,), _LIST, "only the sessions of the next status"),
+        Key("list.sort", (SORT,), _LIST, "sort in the next way"),
+        Key("list.group", (GROUP,), _LIST, "group by repository"),
+        Key("list.here", (HERE,), _LIST, "only this repository"),
+        Key("list.radar", (RADAR,), _LIST, "which sessions meet, and if all that are ready work together"),
+        Key("list.preview", (BESIDE,), _LIST, "show or hide the preview"),
+        Key("list.next-match", (NEXT,), ("filtered list",), "to the next session that the filter found"),
+        Key("list.match-before", (BEFORE,), ("filtered list",), "to the one before"),
+        Key("list.runs", (RUNS,), _LIST, "batch runs"),
+        Key("list.metrics", (NUMBERS,), (*_LIST, *_RUNS), "the numbers of what ran"),
+        Key("table.open", (ENTER,), _TABLES, "open what the cursor is on"),
+        Key("table.filter", (SEEK,), _TABLES, "filter while typing"),
+        Key("table.mark", (SPACE,), (*_RUN, *_COMPARE), "mark, for acting on several"),
+        Key("table.status", (SHOWN,), _TABLES, "only those in the next state"),
+        Key("table.sort", (SORT,), _TABLES, "sort by the next column"),
+        Key("table.reverse", (REVERSE,), _TABLES, "the other way round"),
+        Key("table.next-match", (NEXT,), _TABLES, "to the next one that the filter found"),
+        Key("table.match-before", (BEFORE,), _TABLES, "to the one before"),
+        Key("run.compare", (SIDES,), _RUN, "compare the variants of its prompt"),
+        Key("run.review", (REVIEW,), (*_RUN, *_COMPARE), "read what it changed"),
+        Key("run.retry", (AGAIN,), _RUN, "try it again"),
+        Key("run.stop", (STOP,), _RUNS, "stop the run; what is at work comes to its end"),
+        Key("run.end", (END,), _RUNS, "end the run, and what is at work with it"),
+        Key("run.resume", (GO,), _RUNS, "take up what was stopped or failed"),
+        Key("run.remove", (TRASH,), _RUNS, "remove the run; its sessions go to the trash"),
+        Key("compare.diff", (SIDES,), _COMPARE, "read the diff between two variants"),
+        Key("compare.merge", (MERGE,), _COMPARE, "from the variant to its base, step by step"),
+        Key("compare.adopt", (GO,), _COMPARE, "keep this one, the others go to the trash"),
+        Key("metrics.measure", (TAB,), _METRICS, "the next figure: tokens, success, time, tools"),
+        Key("metrics.by", (GROUP,), _METRICS, "by the next thing: day, mode, repository, session, tool"),
+        Key("metrics.since", (SINCE,), _METRICS, "of the next span of time"),
+        Key("metrics.plot", (BESIDE,), _METRICS, "show or hide the plot"),
+        Key("move.down", (DOWN,), _MOVING, "down"),
+        Key("move.up", (UP,), _MOVING, "up"),
+        Key("move.first", (FIRST,), _MOVING, "to the first"),
+        Key("move.last", (LAST,), _MOVING, "to the last"),
+        Key("move.page-down", (HALF_DOWN, PAGE_DOWN), _PAGES, "half a screen down"),
+        Key("move.page-up", (HALF_UP, PAGE_UP), _PAGES, "half a screen up"),
+        Key("session.new", (NEW,), _LIST, "new session"),
+        Key("session.new-from", (NEW_FROM,), _LIST, "new session with the settings of this one"),
+        Key("session.message", (MESSAGE,), _SESSION, "send a follow-up"),
+        Key("session.review", (REVIEW,), _SESSION, "read what it changed"),
+        Key("session.merge", (MERGE,), (*_SESSION, *_REVIEW), "from the session to its base, step by step"),
+        Key("session.stop", (STOP,), _SESSION, "stop what is running and queued"),
+        Key("session.retry", (AGAIN,), _SESSION, "run the last prompt again"),
+        Key("session.script", (SCRIPT,), _SESSION, "run the script"),
+        Key("session.about", (ABOUT,), _SESSION, "change its name or notes"),
+        Key("session.trash", (TRASH,), _SESSION, "to the trash"),
+        Key("session.undo", (UNDO,), _SESSION, "take back the merge, or what went to the trash last"),
+        Key("session.editor", (EDIT,), _SESSION, "open the worktree in the editor"),
+        Key("session.shell", (SHELL,), _SESSION, "a shell in the worktree"),
+        Key("session.copy", (COPY_ABOUT,), _SESSION, "copy id, branch, path, prompt or thread"),
+        Key("list.copy", (COPY,), _LIST, "copy id, branch, path, prompt or thread"),
+        Key("session.open", (ENTER, FOLD), _ONE_SESSION, "open or close what the cursor is on"),
+        Key("session.open-all", (FOLD_ALL,), _ONE_SESSION, "open everything, or close it again"),
+        Key("session.copy-text", (COPY,), _ONE_SESSION, "copy what the cursor is on"),
+        Key("session.read-on", (SPACE,), _ONE_SESSION, "a screen down"),
+        Key("session.timeline", (TAB,), _ONE_SESSION, "to the timeline, what is queued, the prompt, and back"),
+        Key("session.search", (SEEK,), _ONE_SESSION, "search in the transcript"),
+        Key("session.next-match", (NEXT,), _ONE_SESSION, "to the next match"),
+        Key("session.match-before", (BEFORE,), _ONE_SESSION, "to the match before"),
+        Key("review.read-on", (SPACE,), _REVIEW, "a screen down; at its end the file is viewed, and the next is read"),
+        Key("review.hunk", (NEXT_HUNK,), _REVIEW, "to the next hunk"),
+        Key("review.hunk-before", (HUNK_BEFORE,), _REVIEW, "to the hunk before"),
+        Key("review.file", (NEXT_FILE,), _REVIEW, "to the next file"),
+        Key("review.file-before", (FILE_BEFORE,), _REVIEW, "to the file before"),
+        Key("review.note", (NEXT_NOTE,), _REVIEW, "to the next comment"),
+        Key("review.note-before", (NOTE_BEFORE,), _REVIEW, "to the comment before"),
+        Key("review.half-down", (HALF_DOWN,), _REVIEW, "half a screen down"),
+        Key("review.half-up", (HALF_UP,), _REVIEW, "half a screen up"),
+        Key("review.page-down", (PAGE_DOWN, FORWARD), _REVIEW, "a screen down"),
+        Key("review.page-up", (PAGE_UP,), _REVIEW, "a screen up"),
+        Key("review.scroll-down", (SCROLL_DOWN,), _REVIEW, "scroll down; the cursor stays"),
+        Key("review.scroll-up", (SCROLL_UP,), _REVIEW, "scroll up; the cursor stays"),
+        Key("review.right", (RIGHT,), _REVIEW, "to the right of long lines"),
+        Key("review.left", (LEFT,), _REVIEW, "to the left"),
+        Key("review.mark", (TICK,), _REVIEW, "the hunk is viewed, or not; on to the next"),
+        Key("review.mark-file", (TICK_FILE,), _REVIEW, "the file is viewed, or not"),
+        Key("review.comment", (COMMENT,), _REVIEW, "comment on the line, the selected lines, or the file"),
+        Key("review.select", (SELECT,), _REVIEW, "select lines"),
+        Key("review.comments", (COMMENTS,), _REVIEW, "the list of comments"),
+        Key("review.send", (MESSAGE,), _REVIEW, "write amp's next prompt, of the comments where there are some"),
+        Key("review.reject", (REJECT,), _REVIEW, "take back the hunk or the file"),
+        Key("review.undo", (UNDO,), _REVIEW, "bring back what was rejected last"),
+        Key("review.stage", (STAGE,), _REVIEW, "stage the hunk or the file, or take it out again"),
+        Key("review.commit", (GO,), _REVIEW, "commit what is staged"),
+        Key("review.range", (SHOWN,), _REVIEW, "choose which changes to look at"),
+        Key("review.since", (SINCE,), _REVIEW, "what changed since you looked, and back"),
+        Key("review.refresh", (REFRESH,), _REVIEW, "look again now"),
+        Key("review.search", (SEEK,), _REVIEW, "search, a regular expression"),
+        Key("review.next", (NEXT,), _REVIEW, "to the next match, or what is not viewed"),
+        Key("review.previous", (BEFORE,), _REVIEW, "to the match before"),
+        Key("review.filter", (ONLY_FILES,), _REVIEW, "show only some files"),
+        Key("review.files", (TAB,), _REVIEW, "into the list of files, and back"),
+        Key("review.zen", (BESIDE,), _REVIEW, "hide or show the list of files"),
+        Key("review.open", (ENTER,), _REVIEW, "more lines at a gap, fold or open a file, edit a comment"),
+        Key("review.more", (MORE,), _REVIEW, "more lines around the hunk"),
+        Key("review.less", (LESS,), _REVIEW, "the hunk without them"),
+        Key("review.whole", (WHOLE,), _REVIEW, "the whole file, or its changes alone"),
+        Key("review.fold", (FOLD,), _REVIEW, "fold or open the hunk or the file"),
+        Key("review.fold-all", (FOLD_ALL,), _REVIEW, "fold or open all files"),
+        Key("review.split", (SIDES,), _REVIEW, "side by side, or one below the other"),
+        Key("review.wrap", (WRAP,), _REVIEW, "wrap long lines"),
+        Key("review.whitespace", (WHITESPACE,), _REVIEW, "leave out changes of white space"),
+        Key("review.words", (WORDS,), _REVIEW, "mark the changed words of a line"),
+        Key("review.editor", (EDIT,), _REVIEW, "open the file in the editor, at the line"),
+        Key("review.copy", (COPY,), _REVIEW, "copy the line, the selected lines, or the hunk"),
+        Key("review.copy-place", (COPY_ABOUT,), _REVIEW, "copy path:line"),
+        Key("files.open", (ENTER, RIGHT), ("files",), "read the file"),
+        Key("files.mark", (SPACE,), ("files",), "the file is viewed, or not"),
+        Key("files.page-down", (HALF_DOWN, PAGE_DOWN), ("files",), "further down"),
+        Key("files.page-up", (HALF_UP, PAGE_UP), ("files",), "further up"),
+        Key("comments.go", (ENTER,), ("comments",), "to the comment"),
+        Key("comments.resolve", (TICK,), ("comments",), "nothing more is to be said about it"),
+        Key("comments.reopen", (AGAIN,), ("comments",), "send it again with the next"),
+        Key("comments.delete", (DELETE,), ("comments",), "delete it"),
+        Key("queue.edit", (ENTER, EDIT), ("queue",), "edit a queued prompt"),
+        Key("queue.take-out", (TRASH,), ("queue",), "remove a queued prompt"),
+        Key("prompt.send", (ENTER,), ("prompt",), "send the prompt"),
+        Key("prompt.newline", (NEW_LINE,), ("prompt",), "a new line in the prompt"),
+        Key("new.start", (GO,), _FORM, "make the session and start amp"),
+        Key("new.file", (FROM_FILE,), _FORM, "the prompt from a file"),
+        Key("new.reset", (RESET,), _FORM, "begin anew, without what was typed before"),
+        Key("first.look", (REFRESH,), ("first run",), "look again what is missing"),
+        Key("settings.next", (TAB, DOWN), ("settings",), "to the next setting"),
+        Key("settings.previous", (TAB_BACK, UP), ("settings",), "to the setting before"),
+        Key("settings.turn", (SPACE, ENTER, LEFT, RIGHT), ("settings",), "on or off"),
+        Key("settings.default", (RESET,), ("settings",), "as ampsm comes"),
+        Key("settings.keys", (ENTER, SPACE), ("keys row",), "list the keys"),
+        Key("keys.change", (ENTER,), _KEYS_LIST, "give another key"),
+        Key("keys.default", (RESET,), _KEYS_LIST, "as ampsm comes"),
+        Key("keys.down", (DOWN,), _KEYS_LIST, "down"),
+        Key("keys.up", (UP,), _KEYS_LIST, "up"),
+        Key("keys.first", (FIRST,), _KEYS_LIST, "to the first"),
+        Key("keys.last", (LAST,), _KEYS_LIST, "to the last"),
+        Key("keys.page-down", (HALF_DOWN, PAGE_DOWN), _KEYS_LIST, "a page down"),
+        Key("keys.page-up", (HALF_UP, PAGE_UP), _KEYS_LIST, "a page up"),
+        Key("notifications.change", (SPACE, ENTER), _TELLING, "on or off"),
+        Key("notifications.next", (RIGHT,), _TELLING, "to the next choice"),
+        Key("notifications.previous", (LEFT,), _TELLING, "to the choice before"),
+        Key("notifications.try", (GO,), _TELLING, "try it"),
+        Key("notifications.down", (DOWN,), _TELLING, "down"),
+        Key("notifications.up", (UP,), _TELLING, "up"),
+        Key("merge.next", (ENTER,), _MERGE, "to the next step"),
+        Key("merge.look", (REFRESH,), _MERGE, "look at everything again"),
+        Key("merge.fetch", (FETCH,), _MERGE, "fetch, and look again"),
+        Key("merge.script", (SCRIPT,), _MERGE, "run the script, or end it"),
+        Key("merge.begin", (GO,), _MERGE, "do what the plan says"),
+        Key("merge.message", (TAB,), _MERGE, "change the message"),
+        Key("merge.what", (CHOICES[0],), _MERGE, "merge, squash only or rebase only"),
+        Key("merge.onto", (CHOICES[1],), _MERGE, "into another branch"),
+        Key("merge.squash", (CHOICES[2],), _MERGE, "squash or not"),
+        Key("merge.manual", (CHOICES[3],), _MERGE, "what becomes of commits by hand"),
+        Key("merge.forward", (CHOICES[4],), _MERGE, "fast-forward or merge commit"),
+        Key("merge.push", (CHOICES[5],), _MERGE, "push or not"),
+        Key("merge.pull-request", (CHOICES[6],), _MERGE, "pull request or not"),
+        Key("merge.patch", (CHOICES[7],), _MERGE, "write a patch file"),
+        Key("merge.undo", (UNDO,), _MERGE, "undo the merge"),
+        Key("merge.trash", (TRASH,), _MERGE, "move the merged session to the trash"),
+        Key("conflict.ours", (CHOICES[0],), _CONFLICT, "this conflict as the base has it"),
+        Key("conflict.theirs", (CHOICES[1],), _CONFLICT, "this conflict as the session has it"),
+        Key("conflict.both", (CHOICES[2],), _CONFLICT, "both sides, the base first"),
+        Key("conflict.edit", (EDIT,), _CONFLICT, "edit the file, at the conflict"),
+        Key("conflict.undo", (UNDO,), _CONFLICT, "take the last choice for this file back"),
+        Key("conflict.amp", (MESSAGE,), _CONFLICT, "give the conflict to amp"),
+        Key("conflict.next", (ENTER, NEXT), _CONFLICT, "to the next one that is open"),
+        Key("conflict.continue", (GO,), _CONFLICT, "commit what is resolved, and go on"),
+        Key("conflict.abort", (REJECT,), _CONFLICT, "take it all back"),
+        Key("conflict.review", (REVIEW,), _CONFLICT, "read what amp made of it"),
+        Key("conflict.accept", (GO,), _RESOLUTION, "take amp's resolution as it was read"),
+        Key("conflict.reject", (REJECT,), _RESOLUTION, "put the conflict back as amp got it"),
+        Key("conflict.as-is", (CHOICES[5],), _CONFLICT, "the file as it lies there"),
+        Key("conflict.all-ours", (CHOICES[3],), _CONFLICT, "the whole file as the base has it"),
+        Key("conflict.all-theirs", (CHOICES[4],), _CONFLICT, "the whole file as the session has it"),
+        Key("conflict.next-hunk", (NEXT_HUNK,), _CONFLICT, "to the next conflict"),
+        Key("conflict.hunk-before", (HUNK_BEFORE,), _CONFLICT, "to the conflict before"),
+        Key("conflict.next-file", (NEXT_FILE,), _CONFLICT, "to the next file"),
+        Key("conflict.file-before", (FILE_BEFORE,), _CONFLICT, "to the file before"),
+        Key("radar.check", (SCRIPT,), _RADAR, "run the script on all that is ready together, or end it"),
+        Key("radar.copy", (COPY,), _RADAR, "copy the command that merges what passes together"),
+        Key("dialog.yes", (YES, ENTER), ("question",), "yes"),
+        Key("dialog.no", (NO,), ("question",), "no"),
+        Key("dialog.cancel", (BACK,), ("question", "text", "line"), "close it; what was typed is kept"),
+        Key("dialog.send", (GO,), ("text",), "send or save what was written"),
+        Key("dialog.reset", (RESET,), ("text", "line"), "begin anew, without what was typed before"),
+        Key("dialog.save", (ENTER,), ("line",), "save what was written"),
+        Key("progress.stop", (BACK,), ("progress",), "stop after the one that is begun"),
+        Key("menu.take", (ENTER,), ("menu",), "choose the line under the cursor"),
+        Key("dialog.stop", (BACK,), ("script",), "stop the script, then close"),
+        Key("dialog.close", (ENTER, QUIT), ("script",), "close; the script goes on"),
+        Key("help.close", (BACK, QUIT, HELP, ENTER), ("help",), "close the help"),
     )
 }
 """Every binding that may have another key, in the order of the help."""
@@ -323,7 +430,7 @@ def clashes(chosen: Mapping[str, str]) -> tuple[KeyClash, ...]:
 def _on(screen: str, chosen: Mapping[str, str]) -> Iterable[KeyClash]:
     found: dict[str, list[str]] = {}
     for key in KEYS.values():
-        if screen in key.screens or (EVERYWHERE in key.screens and screen not in _BOXES):
+        if screen in key.screens or (EVERYWHERE in key.screens and screen not in BOXES):
             for one in chosen.get(key.id, key.keys).split(","):
                 found.setdefault(one, []).append(key.id)
     for one, ids in found.items():

@@ -148,7 +148,7 @@ class AmpsmApp(App[int]):
         self.add_mode("first", self._make_first)
         self.add_mode("list", _make_list)
         self.engine = engine
-        self.opener = ScreenOpener(self.open_following)
+        self.opener = ScreenOpener(self.push_screen, self.open_following)
         self.read_only = read_only
         self.settings = settings or Settings()
         self.clock = clock

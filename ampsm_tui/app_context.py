@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Opener(Protocol):
-    """Opens the screens of batch runs and of numbers."""
+    """Opens the screens of merges, batch runs and numbers."""
 
     def open_runs(self) -> None:
         """The list of the batch runs."""
@@ -27,6 +27,9 @@ class Opener(Protocol):
 
     def open_variants(self, batch_id: str, variant_of: str) -> None:
         """The variants of a prompt of a batch run side by side."""
+
+    def open_merge(self, session: "Session") -> None:
+        """The merge of a session, step by step."""
 
     def open_metrics(self, batch_id: str = "") -> None:
         """The numbers of a batch run, or of all that ran."""

@@ -22,7 +22,7 @@ _ALSO_CALLED = {
     "session.stop": "cancel kill abort end",
     "session.retry": "rerun again",
     "session.script": "test check",
-    "session.rename": "name title",
+    "session.about": "rename name title notes edit",
     "session.trash": "delete remove rm",
     "session.undo": "restore revert",
     "session.new": "create start add",
@@ -39,8 +39,8 @@ _ALSO_CALLED = {
     "compare.adopt": "keep choose",
     "review.reject": "discard revert drop",
     "review.stage": "add index",
-    "review.send": "submit",
-    "review.mark": "viewed",
+    "review.send": "submit send comments",
+    "review.mark": "viewed tick",
 }
 """Other words by which people look for an action, by the id of its key."""
 

@@ -1,4 +1,4 @@
-"""Opens the screens of batch runs and of numbers from any other screen; what is not seen is not imported."""
+"""Opens the screens of merges, batch runs and numbers from any other screen; what is not seen is not imported."""
 
 from typing import TYPE_CHECKING
 
@@ -7,12 +7,25 @@ if TYPE_CHECKING:
 
     from textual.screen import Screen
 
+    from ampsm_engine.model import Session
+
 
 class ScreenOpener:
-    """Opens screens by `open_following`, which has a screen made and binds it to the board of the app."""
+    """Opens screens by `push`, or by `open_following`, which has a screen made and binds it to the board of the app."""
 
-    def __init__(self, open_following: "Callable[[Callable[[], Screen[None]]], None]") -> None:
+    def __init__(
+        self,
+        push: "Callable[[Screen[None]], object]",
+        open_following: "Callable[[Callable[[], Screen[None]]], None]",
+    ) -> None:
+        self._push = push
         self._open = open_following
+
+    def open_merge(self, session: "Session") -> None:
+        """The merge of a session, step by step."""
+        from ampsm_tui.screens.merge.screen import MergeScreen
+
+        self._push(MergeScreen(session))
 
     def open_runs(self) -> None:
         """The list of the batch runs."""

@@ -69,3 +69,13 @@ def test_the_defaults_do_not_clash() -> None:
     assert keymap.clashes(every) == ()
     for key in keymap.KEYS.values():
         assert keymap.checked(key.id, key.keys) == key.keys
+
+
+def test_a_key_means_one_thing_on_all_screens() -> None:
+    """Boxes are apart: a question has yes and no of its own, and what is typed in the others is text."""
+    on_screens = [key for key in keymap.KEYS.values() if not set(key.screens) <= keymap.BOXES]
+    meanings: dict[str, set[str]] = {}
+    for gesture in {gesture for key in on_screens for gesture in key.gestures}:
+        for one in gesture.keys.split(","):
+            meanings.setdefault(one, set()).add(gesture.words)
+    assert {key: words for key, words in meanings.items() if len(words) > 1} == {}

@@ -20,9 +20,6 @@ from ampsm_tui.ask import ask, run_to_end, run_while_open, show_error
 from ampsm_tui.bindings import bind
 from ampsm_tui.screens.base import AppScreen
 
-MESSAGE = "message"
-"""The purpose of a follow-up that is not sent yet, for the box of the list and that of the session's screen."""
-
 _FOR_WATCHERS = frozenset({"review", "copy"})
 """The actions that change nothing and start no program in a worktree."""
 
@@ -54,6 +51,7 @@ class SessionActions:
         if not sessions:
             return
         from ampsm_engine.engine import runs
+        from ampsm_tui.screens.kept_text import MESSAGE
         from ampsm_tui.screens.text_dialogs import TextScreen
 
         left = list(sessions)
@@ -78,9 +76,7 @@ class SessionActions:
     def merge(self) -> None:
         """From the session to its base, step by step; an open conflict is gone on with."""
         if session := self.only_one("Merge of"):
-            from ampsm_tui.screens.merge.screen import MergeScreen
-
-            self._screen.app.push_screen(MergeScreen(session))
+            app_of(self._screen).opener.open_merge(session)
 
     def stop(self) -> None:
         """Ask what runs to end, and empty the queue, after one question."""
@@ -214,47 +210,55 @@ class SessionActions:
         confirm_undo(self._screen, session, merge, report)
         return True
 
-    def rename(self) -> None:
-        """Ask for another name of the one selected session."""
+    def about(self) -> None:
+        """Choose what is changed of what a person notes about a session."""
+        from ampsm_tui.screens.letter_menu import LetterMenu, MenuLine
+
+        if session := self.only_one("A name or notes for"):
+            lines = [MenuLine("n", "name", session.name), MenuLine("o", "notes", session.notes or "")]
+            change = {"name": self._rename, "notes": self._write_notes}
+
+            def chosen(word: str | None) -> None:
+                if word is not None:
+                    change[word](session)
+
+            self._screen.app.push_screen(LetterMenu(f"Change of {session.name}", lines), chosen)
+
+    def _rename(self, session: Session) -> None:
         from ampsm_engine.engine import sessions as verbs
         from ampsm_tui.screens.text_dialogs import LineScreen
 
-        if session := self.only_one("Rename"):
+        async def rename(text: str) -> None:
+            await ask(verbs.edit, app_of(self._screen).engine, session.id, name=text)
 
-            async def rename(text: str) -> None:
-                await ask(verbs.edit, app_of(self._screen).engine, session.id, name=text)
+        screen = LineScreen(
+            f"Rename {session.name}",
+            rename,
+            owner=session.id,
+            purpose="name",
+            text=session.name,
+            note="Its branch and its folder keep their names.",
+            may_be_empty=True,
+        )
+        self._screen.app.push_screen(screen)
 
-            screen = LineScreen(
-                f"Rename {session.name}",
-                rename,
-                owner=session.id,
-                purpose="name",
-                text=session.name,
-                note="Its branch and its folder keep their names.",
-                may_be_empty=True,
-            )
-            self._screen.app.push_screen(screen)
-
-    def notes(self) -> None:
-        """Notes of a person, kept in ampsm alone."""
+    def _write_notes(self, session: Session) -> None:
         from ampsm_engine.engine import sessions as verbs
         from ampsm_tui.screens.text_dialogs import KeptTextScreen
 
-        if session := self.only_one("Notes of"):
+        async def keep(text: str) -> None:
+            await ask(verbs.edit, app_of(self._screen).engine, session.id, notes=text.rstrip())
 
-            async def keep(text: str) -> None:
-                await ask(verbs.edit, app_of(self._screen).engine, session.id, notes=text.rstrip())
-
-            screen = KeptTextScreen(
-                f"Notes on {session.name}",
-                keep,
-                owner=session.id,
-                purpose="notes",
-                text=session.notes or "",
-                note="For people: amp is not told of them.",
-                may_be_empty=True,
-            )
-            self._screen.app.push_screen(screen)
+        screen = KeptTextScreen(
+            f"Notes on {session.name}",
+            keep,
+            owner=session.id,
+            purpose="notes",
+            text=session.notes or "",
+            note="For people: amp is not told of them.",
+            may_be_empty=True,
+        )
+        self._screen.app.push_screen(screen)
 
     def script(self) -> None:
         """Run the script, and see what it prints."""
@@ -287,21 +291,24 @@ class SessionActions:
         """Choose what to copy."""
         from ampsm_tui.screens.copy import CopyScreen
 
-        def copy(chosen: tuple[str, str] | None) -> None:
-            if chosen is None:
+        sessions = self._selected()
+        if not sessions:
+            return
+        menu = CopyScreen(sessions)
+
+        def copy(word: str | None) -> None:
+            if word is None:
                 return
+            text = menu.text(word)
             try:
-                clipboard.copy(self._screen.app, chosen[1], os.environ)
+                clipboard.copy(self._screen.app, text, os.environ)
             except AmpsmError as refusal:
                 show_error(self._screen, refusal)
                 return
-            without = ", without its secrets," if "[redacted:" in chosen[1] else ""
-            app_of(self._screen).show_toast(
-                f"The {chosen[0]}{without} is in the clipboard, where the terminal allows it"
-            )
+            without = ", without its secrets," if "[redacted:" in text else ""
+            app_of(self._screen).show_toast(f"The {word}{without} is in the clipboard, where the terminal allows it")
 
-        if sessions := self._selected():
-            self._screen.app.push_screen(CopyScreen(sessions), copy)
+        self._screen.app.push_screen(menu, copy)
 
     def _selected(self) -> list[Session]:
         """The selected sessions; a toast when there are none."""
@@ -374,8 +381,7 @@ class SessionActionsScreen(AppScreen[None]):
         bind("session.script", "session('script')"),
         bind("session.trash", "session('trash')"),
         bind("session.undo", "session('undo')"),
-        bind("session.rename", "session('rename')"),
-        bind("session.notes", "session('notes')"),
+        bind("session.about", "session('about')"),
         bind("session.editor", "session('editor')"),
         bind("session.shell", "session('shell')"),
         bind("session.copy", "session('copy')"),

@@ -10,6 +10,9 @@ from ampsm_engine.unsent_texts import TypedText, UnsentText
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import show_error
 
+MESSAGE = "message"
+"""The purpose of a follow-up that is not sent yet, whichever screen it is written on."""
+
 
 class KeptText:
     """The text of one box of a screen; `owner` and `purpose` say whose it is and what for."""

@@ -75,12 +75,13 @@ class SessionsScreen(SessionActionsScreen):
     TITLE = "sessions"
     PURPOSE = (
         "A line a session: what it does, what it changed, if it needs you.",
-        "What needs you stands at the top; w goes from one to the next.",
+        "What needs you stands at the top; n goes from one to the next.",
         "Marked with space, several are acted on at once.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("session.new", "new", "New"),
         bind("session.new-from", "new_from"),
+        bind("list.copy", "session('copy')"),
         bind("back", "back"),
         bind("list.filter", "filter", "Filter"),
         bind("list.next", "next_needing", "Next for me"),

@@ -78,10 +78,10 @@ def hunks(file: "OpenFile", around: Sequence[str], sides: SideNames, at: int, wi
         title = f"Conflict {number + 1} of {len(file.hunks)}, line {hunk.line}"
         lines.append((Piece("▌ " if is_here else "  ", "mark"), Piece(title, "here" if is_here else "quiet")))
         lines += _plain(around[max(0, first - AROUND) : first], width, is_here=is_here)
-        lines += _side(hunk.ours, f"o  ours: {sides.ours}", "ours", width, is_here=is_here)
+        lines += _side(hunk.ours, f"1  ours: {sides.ours}", "ours", width, is_here=is_here)
         if hunk.base is not None:
             lines += _side(hunk.base, "before both", "base", width, is_here=is_here)
-        lines += _side(hunk.theirs, f"t  theirs: {sides.theirs}", "theirs", width, is_here=is_here)
+        lines += _side(hunk.theirs, f"2  theirs: {sides.theirs}", "theirs", width, is_here=is_here)
         lines += _plain(around[last : last + AROUND], width, is_here=is_here)
         places.append((start, len(lines) - 1))
         lines.append(())
@@ -118,8 +118,8 @@ def choices(file: "OpenFile", sides: SideNames, width: int) -> list[PieceLine]:
     text = _NAMES.sub(lambda found: found.group()[:12], one_line(file.said, 600))
     lines += [(Piece(line, "quiet"),) for line in wrapped(text, width, 4)] if text else []
     lines += [(), *_side_line("before", "", _what(file.base), "base", width)]
-    lines += _side_line(f"ours: {sides.ours}", "o", _what(file.ours), "ours", width)
-    lines += _side_line(f"theirs: {sides.theirs}", "t", _what(file.theirs), "theirs", width)
+    lines += _side_line(f"ours: {sides.ours}", "1", _what(file.ours), "ours", width)
+    lines += _side_line(f"theirs: {sides.theirs}", "2", _what(file.theirs), "theirs", width)
     lines.append(())
     for key, text in _keys(file):
         lines += _keyed(key, text, width)
@@ -141,14 +141,14 @@ def _side_line(name: str, key: str, text: str, style: str, width: int) -> list[P
 def _keys(file: "OpenFile") -> list[tuple[str, str]]:
     """Each key with what it would do here."""
     found = []
-    for key, name, stage in (("o", "ours", file.ours), ("t", "theirs", file.theirs)):
+    for key, name, stage in (("1", "ours", file.ours), ("2", "theirs", file.theirs)):
         found.append((key, f"take {name}: " + ("the file is deleted" if stage is None else _taken(stage))))
     if file.kind in ("modify/delete", "rename/delete", "directory/file"):
-        found.append(("b", "keep the file that is there"))
+        found.append(("3", "keep the file that is there"))
     elif file.kind not in ("binary", "submodule"):
-        found.append(("b", "both, where git can lay them one after the other"))
-    found.append(("a", "as it lies in the worktree now" + (": your rerere has resolved it" if file.rerere else "")))
-    found.append(("e", "edit it, or put another file there, then a"))
+        found.append(("3", "both, where git can lay them one after the other"))
+    found.append(("6", "as it lies in the worktree now" + (": your rerere has resolved it" if file.rerere else "")))
+    found.append(("e", "edit it, or put another file there, then 6"))
     return found
 
 
@@ -172,13 +172,13 @@ def resolved(path: str, left: int, width: int, *, is_edited: bool = False, is_ma
         lines = [(Piece(one_line(path, 500), "title"),), ()]
         lines += [state if is_marked else (Piece("✓ ", "ok"), Piece("resolved")), ()]
         if is_marked:
-            lines += _keyed("a", "says that they are meant; e takes them out", width)
+            lines += _keyed("6", "says that they are meant; e takes them out", width)
         elif is_edited:
             text = "It was changed after that, which would not be merged."
             lines += [(Piece(line, "warn"),) for line in wrapped(text, width, 4)]
-            lines += _keyed("a", "takes it as it lies there now", width)
-        lines += _keyed("z", "takes that back: the file is in conflict again", width)
+            lines += _keyed("6", "takes it as it lies there now", width)
+        lines += _keyed("u", "takes that back: the file is in conflict again", width)
     if not left:
         lines += [(), (Piece("✓ ", "ok"), Piece("Nothing is open any more.", "title"))]
-        lines += [(), *_keyed("c", "continue: what is resolved is committed, and the work goes on", width)]
+        lines += [(), *_keyed("^g", "continue: what is resolved is committed, and the work goes on", width)]
     return lines

@@ -28,7 +28,7 @@ def in_review(terminal: Open) -> Terminal:
 def test_a_kill_in_a_review_loses_no_look_no_comment_and_no_place(bench: Bench, terminal: Open) -> None:
     session = reviewable(bench)
     reviews = bench.engine.store.reviews
-    first = in_review(terminal).press("M").sees("1 of 2")
+    first = in_review(terminal).press("T").sees("1 of 2")
     first.until(lambda: reviews.last_reviewed(session.id) is not None, "the look to count")
     first.type("]7G").press("c").sees("Comment on second.py:7").type("why not eight")
     kept = bench.engine.home.unsent / session.id
@@ -61,12 +61,12 @@ def test_a_lost_line_loses_no_prompt_and_whoever_leaves_by_q_is_offered_nothing(
     again = terminal(size=(80, 24)).sees("You were in the session mend, with 1 text not sent. ' goes back there.")
     again.press("'").sees("half a thought").press("escape", "escape").sees_no_more("half a thought")
     again.sees_no_more("You were in")
-    again.press("n").sees("New session").type("a new one")
+    again.press("a").sees("New session").type("a new one")
     kept = bench.engine.home.unsent
     again.until(lambda: any("a new one" in one.read_text() for one in kept.glob("*/*.json")), "the text to be kept")
     again.kill()
     last = terminal(size=(80, 24)).sees("mend")
-    last.press("n").sees("New session, as you left it", "a new one").press("escape").sees("STATUS").press("q")
+    last.press("a").sees("New session, as you left it", "a new one").press("escape").sees("STATUS").press("q")
     assert last.ended() == 0
     assert place(bench) == ""
 
@@ -74,9 +74,9 @@ def test_a_lost_line_loses_no_prompt_and_whoever_leaves_by_q_is_offered_nothing(
 def test_two_terminals_on_one_home_see_each_others_marks_and_comments(bench: Bench, terminal: Open) -> None:
     session = reviewable(bench)
     one, other = in_review(terminal), in_review(terminal)
-    one.press("M").sees("1 of 2")
+    one.press("T").sees("1 of 2")
     other.sees("1 of 2")
-    other.press("M").sees("0 of 2")
+    other.press("T").sees("0 of 2")
     one.sees("0 of 2")
     other.type("}4G").press("c").sees("Comment on second.py:4").type("is it so").press("ctrl+g").sees("not sent yet")
     one.sees("is it so", "not sent yet")

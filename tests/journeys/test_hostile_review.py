@@ -25,12 +25,12 @@ def test_nothing_hostile_in_a_diff_reaches_the_terminal(bench: Bench, terminal: 
     for size in ((160, 50), (40, 30)):
         screen = terminal("review", session.id, size=size)
         screen.sees("EVIL", "hunks")
-        screen.press("}", "]", "|", "w", "w", "=", "G", "Z", "Z", "g", "t", "j", "t").sees("read on")
+        screen.press("}", "]", "|", "w", "w", "=", "G", "Z", "Z", "g", "tab", "j", "tab").sees("read on")
         screen.press("c").sees("Comment on").press("escape").until(
             lambda s=screen: "Comment on" not in s.text, "the diff"
         )
         screen.press("/").press(*"EVIL", "enter").sees("of")
-        screen.press("r").sees("two points").press("escape").until(
+        screen.press("f").sees("two points").press("escape").until(
             lambda s=screen: "two points" not in s.text, "the diff"
         )
         screen.press("Z", "Z", "y").sees("Copied")

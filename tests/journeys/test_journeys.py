@@ -33,7 +33,7 @@ def running(bench: Bench, name: str = "fix login") -> str:
 def test_a_session_from_its_form_to_its_follow_up(bench: Bench, terminal: Open) -> None:
     held(bench)
     screen = terminal(size=(100, 30))
-    screen.sees("n begins the first session", "The repository is").press("n")
+    screen.sees("a begins the first session", "The repository is").press("a")
     screen.sees("New session", "Prompt").type("Fix the login").press("ctrl+g")
     screen.sees("1 running", "Fix the login").press("enter")
     screen.sees("I am looking around.", "held.txt")
@@ -54,7 +54,7 @@ def test_what_is_typed_ahead_is_text_and_no_command(bench: Bench, terminal: Open
     """Over a slow link keys arrive in bunches: d, x, e and u of a prompt must not trash, stop, edit and undo."""
     bench.scenario({"say": "Done with {prompt}."})
     screen = terminal(size=(100, 30))
-    screen.sees("n begins the first session").type("nundo the redux\x07")
+    screen.sees("a begins the first session").type("aundo the redux\x07")
     screen.sees("undo the redux", "○ idle").type("\rmextend the dudex\r")
     screen.sees("Done with extend the dudex.", "○ idle")
     (session,) = bench.engine.store.sessions.all()

@@ -18,7 +18,7 @@ def test_a_session_that_is_being_made_is_made(bench: Bench, terminal: Open, deat
     slow(bench.repo, here, go)
     bench.scenario({"say": "Done."})
     screen = terminal(size=(100, 30))
-    screen.sees("n begins the first session", "The repository is").press("n")
+    screen.sees("a begins the first session", "The repository is").press("a")
     screen.sees("New session", "Prompt").type("Fix the login").press("ctrl+g")
     screen.until(here.exists, "git at its work")
     if isinstance(death, str):
@@ -38,7 +38,7 @@ def test_not_even_a_killed_app_leaves_half_a_worktree(bench: Bench, terminal: Op
     here, go = bench.flag("here"), bench.flag("go")
     slow(bench.repo, here, go)
     screen = terminal(size=(100, 30))
-    screen.sees("n begins the first session", "The repository is").press("n")
+    screen.sees("a begins the first session", "The repository is").press("a")
     screen.sees("New session", "Prompt").type("Fix the login").press("ctrl+g")
     screen.until(here.exists, "git at its work")
     screen.kill()

@@ -314,7 +314,7 @@ def test_what_others_do_to_the_terminal_is_mended(bench: Bench, walk: Callable[.
         one.agrees(f"{width} by {height}")
     one.ask("new-window", "sh")
     one.ask("last-window")
-    one.terminal.press("f")
+    one.terminal.press("ctrl+f")
     one.agrees("a change of the focus")
     Path(one.ask("display", "-p", "-t", "one", "#{pane_tty}")).write_text("\x1b[H\x1b[41mwall: it is late\x1b[J")
     until(lambda: "wall: it is late" in one.ask("capture-pane", "-p", "-t", "one"), "the output of another program")

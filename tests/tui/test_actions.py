@@ -106,16 +106,16 @@ async def test_a_refusal_of_the_trash_reaches_the_screen_with_its_hint(desk: Des
 
 async def test_renaming_keeps_a_refused_name_in_the_box(desk: Desk) -> None:
     async with desk.open(one()):
-        await desk.press("R", "2", "enter")
+        await desk.press("E", "n", "2", "enter")
         desk.asked("edit", "s000000001", name="fix login2")
         desk.answers["edit"] = Refused("A session's name needs at least one visible character.")
-        await desk.press("R", "enter")
+        await desk.press("E", "n", "enter")
         desk.sees("needs at least one visible")
 
 
 async def test_notes_have_many_lines(desk: Desk) -> None:
     async with desk.open(one(notes="first")):
-        await desk.press("T", "enter", "b", "ctrl+g")
+        await desk.press("E", "o", "enter", "b", "ctrl+g")
         desk.asked("edit", "s000000001", notes="first\nb")
 
 
@@ -220,7 +220,7 @@ async def test_who_only_watches_changes_nothing(desk: Desk) -> None:
         assert isinstance(desk.app.screen, SessionsScreen)
 
 
-@pytest.mark.parametrize("key", ["m", "d", "R", "T", "y", "s"])
+@pytest.mark.parametrize("key", ["m", "d", "E", "y", "S"])
 async def test_hostile_names_are_inert_in_every_box(desk: Desk, key: str) -> None:
     desk.answers["describe_loss"] = lambda *_: f"{HOSTILE} goes to the trash."
     desk.answers["start"] = Refused(f"{HOSTILE} has no script.", HOSTILE)

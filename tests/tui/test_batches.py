@@ -161,7 +161,7 @@ async def test_stopping_is_asked_about_and_gentle_or_not(runs: Desk, snapshot_sv
         runs.asked_not("stop")
         await runs.press("x", "y")
         runs.asked("stop", "b000000001", force=False)
-        await runs.press("X")
+        await runs.press("ctrl+x")
         runs.sees("End nightly upgrade now?", "amp is ended")
         await runs.press("y")
         runs.asked("stop", "b000000001", force=True)
@@ -171,7 +171,7 @@ async def test_what_does_not_run_is_not_stopped(runs: Desk) -> None:
     async with runs.open(BOARD):
         await runs.press("B", "G", "x")
         runs.sees("old dependencies does not run")
-        await runs.press("R")
+        await runs.press("ctrl+g")
         runs.asked("resume", "b000000004")
 
 
@@ -228,7 +228,7 @@ async def test_a_run_at_work_is_not_removed(runs: Desk) -> None:
 async def test_a_refusal_is_told_with_its_hint(runs: Desk) -> None:
     runs.answers["resume"] = Refused("The repository /home/ada/shop is gone.", "ampsm repair")
     async with runs.open(BOARD):
-        await runs.press("B", "G", "R")
+        await runs.press("B", "G", "ctrl+g")
         runs.sees("The repository /home/ada/shop is gone.", "ampsm repair")
 
 
@@ -243,7 +243,7 @@ async def test_a_run_that_is_gone_takes_its_screen_along(runs: Desk) -> None:
 
 async def test_who_only_watches_looks_at_runs_and_changes_none(runs: Desk) -> None:
     async with runs.open(BOARD, read_only=True):
-        await runs.press("B", "x", "R", "d", "enter", "x", "X", "r", "d")
+        await runs.press("B", "x", "ctrl+g", "d", "enter", "x", "ctrl+x", "r", "d")
         assert {name for name, _, _ in runs.verbs} <= {"changes", "folders", "run_lines", "run_view"}
         assert isinstance(runs.app.screen, RunScreen)
 
@@ -284,5 +284,5 @@ async def test_a_slow_answer_is_not_asked_for_again_meanwhile(runs: Desk) -> Non
 
 async def test_variants_need_a_prompt_with_several(runs: Desk) -> None:
     async with runs.open(BOARD):
-        await runs.press("B", "enter", "c")
+        await runs.press("B", "enter", "vertical_line")
         runs.sees("is the only answer to its prompt", "--copies 3")

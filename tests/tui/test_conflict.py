@@ -59,22 +59,22 @@ async def test_hunk_by_hunk_to_the_end(ground: Ground) -> None:
     async with app.run_test(size=(110, 40), notifications=True) as pilot:
         app.push_screen(MergeScreen(session))  # as after a crash, or on another day
         await shows(pilot, "Conflict 1 of 2", "three by amp", "three by main", "2 of 2 files open", "main is untouched")
-        await pilot.press("t")
+        await pilot.press("2")
         await shows(pilot, "Conflict 1 of 1", "fifteen by main")
-        await pilot.press("b")
+        await pilot.press("3")
         await shows(pilot, "✓ one.txt")
-        await pilot.press("z")
+        await pilot.press("u")
         await shows(pilot, "Conflict 1 of 1", "fifteen by amp")
-        await pilot.press("o")
+        await pilot.press("1")
         await shows(pilot, "✓ one.txt", "1 of 2 files open")
         await pilot.press("enter")
         await shows(pilot, "the file is deleted", "keep the file that is there")
-        await pilot.press("c")
+        await pilot.press("ctrl+g")
         await shows(pilot, "There are conflicts left", "1 of 2 files open")
         assert ground.sha("main") == before
-        await pilot.press("t")
+        await pilot.press("2")
         await shows(pilot, "Nothing is open any more")
-        await pilot.press("c")
+        await pilot.press("ctrl+g")
         await shows(pilot, "fix login is in main.")
     assert ground.shown("main", "one.txt") == lines(_3="three by amp", _15="fifteen by main")
     assert ground.shown("main", "two.txt") == lines(_1="first")
@@ -88,7 +88,7 @@ async def test_abort_brings_everything_back(ground: Ground) -> None:
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         app.push_screen(MergeScreen(session))
         await shows(pilot, "Conflict 1 of 2")
-        await pilot.press("t")
+        await pilot.press("2")
         await shows(pilot, "Conflict 1 of 1")
         await pilot.press("X")
         await shows(pilot, "Abort the merge of fix login?")
@@ -164,7 +164,7 @@ async def test_a_file_without_markers_after_the_editor_is_resolved(
         await pilot.press("right_square_bracket", "e")
         await shows(pilot, "✓ one.txt")
         assert asked == [["vim", "-n", "+19", str(Path(session.worktree_path) / "one.txt")]]
-        await pilot.press("z")
+        await pilot.press("u")
         await shows(pilot, "what was edited in it is lost")
         await pilot.press("y")
         await shows(pilot, "Conflict 1 of 2", "three by amp")
@@ -178,21 +178,21 @@ async def test_what_was_edited_after_it_was_resolved_is_said_and_taken(ground: G
     async with app.run_test(size=(110, 40), notifications=True) as pilot:
         app.push_screen(MergeScreen(session))
         await shows(pilot, "Conflict 1 of 2")
-        await pilot.press("T")
+        await pilot.press("5")
         await shows(pilot, "✓ one.txt")
         (at / "one.txt").write_text("better\n")
         await shows(pilot, "changed after that", "takes it as it lies there now")
-        await pilot.press("c")
+        await pilot.press("ctrl+g")
         await shows(pilot, "There are conflicts left")
         await pilot.press("enter")
         await shows(pilot, "keep the file that is there")
-        await pilot.press("t")
+        await pilot.press("2")
         await shows(pilot, "Nothing is open any more")
-        await pilot.press("c")
+        await pilot.press("ctrl+g")
         await shows(pilot, "changed after being added")
-        await pilot.press("left_curly_bracket", "a")
+        await pilot.press("left_curly_bracket", "6")
         await shows(pilot, "✓ one.txt", "Nothing is open any more")
-        await pilot.press("c")
+        await pilot.press("ctrl+g")
         await shows(pilot, "fix login is in main.")
     assert ground.shown("main", "one.txt") == "better\n"
 
@@ -213,7 +213,7 @@ async def test_a_secret_in_a_resolution_is_asked_about(ground: Ground) -> None:
         await shows(pilot, "Nothing is open any more")
         for answer in ("n", "y"):
             assert ground.sha("main") == main
-            await pilot.press("c")
+            await pilot.press("ctrl+g")
             await shows(pilot, "Go on all the same?", "looks like a secret", "in one.txt")
             await pilot.press(answer)
         await shows(pilot, "fix login is in main.")
@@ -233,13 +233,13 @@ async def test_what_looks_like_markers_may_be_meant(ground: Ground) -> None:
     async with app.run_test(size=(110, 40), notifications=True) as pilot:
         app.push_screen(MergeScreen(session))
         await shows(pilot, "added with conflict markers in it", "says that they are meant")
-        await pilot.press("c")
+        await pilot.press("ctrl+g")
         await shows(pilot, "conflict markers left in one.txt")
-        await pilot.press("a")
+        await pilot.press("6")
         await shows(pilot, "Are these lines meant?", "line 3")
         await pilot.press("y")
         await shows(pilot, "Nothing is open any more")
-        await pilot.press("c")
+        await pilot.press("ctrl+g")
         await shows(pilot, "fix login is in main.")
     assert ground.shown("main", "one.txt") == meant
 
@@ -262,15 +262,15 @@ async def test_how_each_kind_looks(desk: Desk, snapshot_svg: Camera) -> None:
     async with desk.open(a_board(a_session("fix login", id="s1"))):
         await desk.press("M")
         desk.sees(
-            "Conflict 1 of 2", "o ours: main", "t theirs: fix login", "enter next", "c continue", "4 of 5 files open"
+            "Conflict 1 of 2", "1 ours: main", "2 theirs: fix login", "enter next", "^g continue", "4 of 5 files open"
         )
         await snapshot_svg.tour(desk, "content")
         await desk.resize(110, 30)
         await desk.press("enter", "enter")
         desk.sees("modify/delete", "take ours: the file is deleted", "ab12ab12ab12 deleted")
         await desk.press("enter")
-        desk.sees("binary", "o   take ours: its content and its mode")
-        desk.sees_not("b   both")
+        desk.sees("binary", "1   take ours: its content and its mode")
+        desk.sees_not("3   both")
         await desk.press("enter")
         desk.sees("the submodule points to bbbbbbbbbbbb", "the submodule points to cccccccccccc")
         await snapshot_svg.tour(desk, "submodule")
@@ -279,25 +279,25 @@ async def test_how_each_kind_looks(desk: Desk, snapshot_svg: Camera) -> None:
 async def test_keys_ask_for_what_they_say(desk: Desk) -> None:
     on_paper(desk)
     async with desk.open(a_board(a_session("fix login", id="s1")), size=(110, 30)):
-        await desk.press("M", "right_square_bracket", "b")
+        await desk.press("M", "right_square_bracket", "3")
         desk.asked("resolve", "s1", "app/login.py", {2: "both"})
-        await desk.press("right_curly_bracket", "right_curly_bracket", "O")
+        await desk.press("right_curly_bracket", "right_curly_bracket", "4")
         desk.asked("resolve", "s1", "static/logo.png", "ours")
-        await desk.press("a")
+        await desk.press("6")
         desk.asked("resolve", "s1", "static/logo.png", "edited")
 
 
 async def test_a_choice_that_a_kind_does_not_have_is_told_with_what_it_has(desk: Desk) -> None:
     on_paper(desk, resolve=Refused("Both sides cannot be kept in one (binary): choose ours or theirs.", "o or t"))
     async with desk.open(a_board(a_session("fix login", id="s1"))):
-        await desk.press("M", "b")
+        await desk.press("M", "3")
         desk.sees("choose ours or theirs", "o or t", "Conflict 1 of 2")
 
 
 async def test_a_conflict_is_given_to_amp(desk: Desk) -> None:
     on_paper(desk)
     async with desk.open(a_board(a_session("fix login", id="s1")), size=(110, 30)):
-        await desk.press("M", "A")
+        await desk.press("M", "m")
         desk.sees("Give the conflict to amp")
         desk.answers["conflicts"] = lambda *_: some_conflicts(*FILES, given="i2", at_work=True)
         await desk.type("both")
@@ -311,7 +311,7 @@ async def test_the_next_conflict_takes_the_place_of_a_resolved_one(desk: Desk) -
     async with desk.open(a_board(a_session("fix login", id="s1")), size=(110, 30)):
         await desk.press("M")
         desk.answers["conflicts"] = lambda *_: some_conflicts(CONTENT, number=2)
-        await desk.press("c")
+        await desk.press("ctrl+g")
         desk.sees("The next conflict", "conflict 2 of this merge", "Conflict 1 of 2")
 
 

@@ -40,9 +40,9 @@ engine.store.close()  # whoever reads from here on in this thread connects anew,
 app = AmpsmApp(engine, follow(engine.store), board=board, settings=engine.settings)
 STEPS = (
     ("", "fix login"), ("enter", "+ Answer"), ("v", "return 42"), ("c", "Comment"), ("x", "x"), ("ctrl+g", "not sent yet"),
-    ("m", "viewed"), ("q", "Leave the review?"),
+    ("t", "viewed"), ("q", "Leave the review?"),
     ("y", "m writes a follow-up"), ("M", "All is well"), ("enter", "What will happen"), ("escape", "All is well"),
-    ("escape", "m writes a follow-up"), ("q", "STATUS"), ("n", "New session"), ("escape", "STATUS"), ("comma", "Settings"),
+    ("escape", "m writes a follow-up"), ("q", "STATUS"), ("a", "New session"), ("escape", "STATUS"), ("comma", "Settings"),
     ("escape", "STATUS"), ("at", "needs you"), ("escape", "STATUS"),
 )
 

@@ -33,9 +33,9 @@ async def test_all_is_well(desk: Desk, snapshot_svg: Camera) -> None:
     desk.answers["repository_offer"] = Refused("There is no repository.", "")
     desk.answers["readiness"] = lambda *_: GOOD
     async with desk.open(a_board()):
-        desk.sees("✓ amp is /usr/local/bin/amp", "n begins the first session", "on a branch of its own")
+        desk.sees("✓ amp is /usr/local/bin/amp", "a begins the first session", "on a branch of its own")
         await snapshot_svg.tour(desk)
-        await desk.press("n")
+        await desk.press("a")
         desk.sees("New session")
 
 
@@ -45,7 +45,7 @@ async def test_what_is_missing_is_said_and_looked_at_again(desk: Desk, snapshot_
         desk.sees("✗ The amp program was not found", "npm install", "amp login", "not in a git repository")
         await snapshot_svg.tour(desk)
         desk.answers["readiness"] = lambda *_: GOOD
-        await desk.press("r")
+        await desk.press("R")
         desk.sees("✓ amp is")
         desk.sees_not("✗")
 
@@ -87,7 +87,7 @@ async def test_a_session_of_another_app_does_not_close_the_form_above(desk: Desk
     """It comes while the form is in front: the form stays, what is typed in it too, and this screen goes after it."""
     desk.answers["readiness"] = lambda *_: GOOD
     async with desk.open(a_board()):
-        await desk.press("n")
+        await desk.press("a")
         await desk.type("fix it")
         await desk.show(a_board(a_session("from elsewhere")))
         desk.sees("New session", "fix it")

@@ -237,7 +237,7 @@ async def test_an_answer_takes_away_the_screen_that_gives_it(desk: Desk) -> None
 async def test_a_refusal_of_work_in_the_background_ends_nothing(desk: Desk) -> None:
     desk.answers["completions"] = Failed("The side process ended before it had an answer.", "Try again")
     async with desk.open(a_board(a_session())):
-        await desk.press("n")
+        await desk.press("a")
         desk.app.screen.query_one("#repo Input", Input).value = "/somewhere"
         await desk.settle()
         desk.sees("The side process ended", "Try again")

@@ -61,7 +61,7 @@ async def test_from_a_session_to_its_base_and_back(ground: Ground) -> None:
         await pilot.press("enter")
         await shows(pilot, "What will happen", "2 commits become one", "Add new")
         assert ground.sha("main") == before  # a plan is only a plan
-        await pilot.press("h")
+        await pilot.press("4")
         await shows(pilot, "stay commits of their own", "1 commit by hand")
         await pilot.press("ctrl+g")
         await shows(pilot, "fix login is in main.", "Clean up?")
@@ -180,7 +180,7 @@ async def test_what_is_in_the_way_is_said_and_keeps_one_from_the_plan(ground: Gr
         await shows(pilot, "commit, or: ampsm iterate")
         assert "What will happen" not in app.screen.query_one("#text").render_line(0).text
         git(Path(session.worktree_path), "commit", "-qam", "By hand")
-        await pilot.press("r")
+        await pilot.press("R")
         await shows(pilot, "All is well")
 
 
@@ -198,7 +198,7 @@ async def test_a_checkout_in_the_way_is_said_and_leaves_what_does_not_move_it(gr
         before = ground.sha("main")
         await pilot.press("ctrl+g")
         await shows(pilot, "✗ Changes that are not committed are in the way")
-        await pilot.press("w", "w")
+        await pilot.press("1", "1")
         await shows(pilot, "goes onto main")
         await pilot.press("ctrl+g")
         await shows(pilot, "is rebased")
@@ -254,14 +254,14 @@ async def test_every_choice_is_asked_for(desk: Desk) -> None:
     answered(desk)
     async with desk.open(a_board(a_session("fix login", id="s1")), size=(100, 40)):
         await desk.press("M", "enter")
-        await desk.press("s", "f", "p")
+        await desk.press("3", "5", "6")
         desk.asked("plan", Options(squash=False, fast_forward=False, push=True))
         desk.sees("every commit as it is", "with a merge commit", "yes, when merged")
-        await desk.press("P")
+        await desk.press("7")
         desk.asked("plan", Options(squash=False, fast_forward=False, pull_request=True))
-        await desk.press("w")
+        await desk.press("1")
         desk.sees("squash only")
-        await desk.press("w")
+        await desk.press("1")
         desk.sees("rebase only")
         desk.sees_not("Pull request")
 
@@ -269,7 +269,7 @@ async def test_every_choice_is_asked_for(desk: Desk) -> None:
 async def test_another_branch_is_looked_at_anew_and_a_wrong_one_stays_in_its_box(desk: Desk) -> None:
     answered(desk)
     async with desk.open(a_board(a_session("fix login", id="s1")), size=(100, 40)):
-        await desk.press("M", "enter", "o")
+        await desk.press("M", "enter", "2")
         desk.answers["plan"] = Refused("mainx is not there.", "git branch")
         await desk.press("x", "enter")
         desk.sees("mainx is not there.", "git branch")

@@ -124,7 +124,7 @@ async def test_each_figure_in_turn_and_the_plot_can_go(numbers: Desk) -> None:
         seen = []
         for _ in range(5):
             seen.append(numbers.lines[0].split(" by ")[0].strip())
-            await numbers.press("m")
+            await numbers.press("tab")
         assert seen == ["Tokens", "Iterations", "Success", "Time", "Cost"]
         numbers.sees("Tokens by mode", "█")
         await numbers.press("p")
@@ -139,7 +139,7 @@ async def test_the_figure_of_the_plot_is_in_the_table_at_any_width(numbers: Desk
         for title in ("TOKENS", "ITERATIONS", "SUCCESS", "TIME", "COST"):
             numbers.sees(title)
             assert "default" in "".join(numbers.lines[numbers.lines.index(numbers.line_with(title)) :])
-            await numbers.press("m")
+            await numbers.press("tab")
 
 
 async def test_what_is_not_known_says_so(numbers: Desk) -> None:
@@ -152,7 +152,7 @@ async def test_what_is_not_known_says_so(numbers: Desk) -> None:
 
 async def test_a_span_of_time_is_asked_for(numbers: Desk) -> None:
     async with numbers.open(BOARD):
-        await numbers.press("number_sign", "s", "s")
+        await numbers.press("number_sign", "i", "i")
         numbers.sees("last 7 days")
         *_, (_, (_, by, selection), _) = [one for one in numbers.verbs if one[0] == "metrics_view"]
         assert (by, selection) == ("day", Selection(since=NOW - timedelta(days=7)))

@@ -54,7 +54,7 @@ def board() -> Board:
 
 async def test_the_form_offers_what_the_repository_has(form: Desk, snapshot_svg: Camera) -> None:
     async with form.open(board()):
-        await form.press("n")
+        await form.press("a")
         form.sees(
             "New session", "/home/ada/shop", "main, checked out there", "make test", "made of the prompt", "Start"
         )
@@ -63,7 +63,7 @@ async def test_the_form_offers_what_the_repository_has(form: Desk, snapshot_svg:
 
 async def test_a_prompt_is_enough(form: Desk) -> None:
     async with form.open(board()):
-        await form.press("n")
+        await form.press("a")
         await form.type("Fix the login. It fails")
         form.sees("Fix the login. It fails")
         await form.press("ctrl+g")
@@ -76,7 +76,7 @@ async def test_a_prompt_is_enough(form: Desk) -> None:
 
 async def test_made_now_and_started_later(form: Desk) -> None:
     async with form.open(board()):
-        await form.press("n", "tab", "tab", "tab", "tab", "tab", "tab", "enter")
+        await form.press("a", "tab", "tab", "tab", "tab", "tab", "tab", "enter")
         (draft,) = [args[1] for name, args, _ in form.verbs if name == "check"][-1:]
         assert not draft.run
         form.asked("new", prompt=None, run=False)
@@ -90,7 +90,7 @@ async def test_trouble_stands_at_its_field_and_nothing_is_made(form: Desk, snaps
         Trouble("start", "The amp program was not found.", "npm install -g @ampcode/cli"),
     )
     async with form.open(board()):
-        await form.press("n", "ctrl+g")
+        await form.press("a", "ctrl+g")
         form.sees("no branch 'mian'", "Did you mean main?", "The prompt is empty.", "npm install")
         form.asked_not("new")
         await snapshot_svg.tour(form)
@@ -99,23 +99,23 @@ async def test_trouble_stands_at_its_field_and_nothing_is_made(form: Desk, snaps
 async def test_a_field_nobody_was_in_yet_is_not_complained_about(form: Desk) -> None:
     form.answers["check"] = lambda *_: (Trouble("prompt", "The prompt is empty.", "Write."),)
     async with form.open(board()):
-        await form.press("n", "tab", "x")
+        await form.press("a", "tab", "x")
         form.asked("check")
         form.sees("The prompt is empty.")
-        await form.press("escape", "n", "shift+tab", "x")
+        await form.press("escape", "a", "shift+tab", "x")
         form.sees_not("There is no")
 
 
 async def test_a_refusal_of_the_making_keeps_what_was_typed(form: Desk) -> None:
     form.answers["new"] = Refused("The repository is locked.", "Try again")
     async with form.open(board()):
-        await form.press("n", "h", "i", "ctrl+g")
+        await form.press("a", "h", "i", "ctrl+g")
         form.sees("The repository is locked.", "Try again", "hi")
 
 
 async def test_new_from_this_one_has_its_settings(form: Desk) -> None:
     async with form.open(board()):
-        await form.press("N")
+        await form.press("A")
         draft = form.app.screen.draft
         assert (draft.repo, draft.base, draft.script, draft.mode) == (
             "/home/ada/shop",
@@ -131,7 +131,7 @@ async def test_several_modes_and_copies_begin_a_run_of_variants(form: Desk, snap
         "run_view": lambda *_: a_view(a_run("Cache the search"), ()),
     }
     async with form.open(board()):
-        await form.press("n")
+        await form.press("a")
         await form.type("Cache the search")
         await form.press("tab", "tab", "tab")
         await form.type("medium, high")
@@ -142,14 +142,14 @@ async def test_several_modes_and_copies_begin_a_run_of_variants(form: Desk, snap
         assert (draft.modes, draft.copies, draft.variants) == (("medium", "high"), "2", 4)
         form.asked_not("new")
         assert isinstance(form.app.screen, RunScreen)
-        await form.press("escape", "n")
+        await form.press("escape", "a")
         form.sees_not("medium, high")
 
 
 async def test_a_refused_run_keeps_what_was_typed(form: Desk) -> None:
     form.answers["begin_variants"] = Refused("The amp program was not found.", "npm install -g @ampcode/cli")
     async with form.open(board()):
-        await form.press("n", "h", "i", "tab", "tab", "tab", "tab", "3", "ctrl+g")
+        await form.press("a", "h", "i", "tab", "tab", "tab", "tab", "3", "ctrl+g")
         form.sees("The amp program was not found.", "npm install", "hi")
         assert form.app.screen.draft.copies == "3"
 
@@ -168,7 +168,7 @@ def test_copies_are_a_small_number_or_refused(typed: str, many: int) -> None:
 
 async def test_recent_repositories_and_branches_are_chosen_from_a_list(form: Desk, snapshot_svg: Camera) -> None:
     async with form.open(board()):
-        await form.press("n", "shift+tab", "down")
+        await form.press("a", "shift+tab", "down")
         form.sees("release/2.0", "origin/main")
         await snapshot_svg.tour(form)
         await form.press("down", "enter")
@@ -181,7 +181,7 @@ async def test_recent_repositories_and_branches_are_chosen_from_a_list(form: Des
 async def test_a_path_is_completed_while_it_is_typed(form: Desk) -> None:
     form.answers["completions"] = lambda typed: (f"{typed}i", f"{typed}ple")
     async with form.open(board()):
-        await form.press("n", "shift+tab", "shift+tab")
+        await form.press("a", "shift+tab", "shift+tab")
         form.app.screen.query_one("#repo", Choice).value = ""
         await form.type("/srv/ap")
         form.asked("completions", "/srv/ap")
@@ -191,7 +191,7 @@ async def test_a_path_is_completed_while_it_is_typed(form: Desk) -> None:
 
 async def test_a_script_that_was_typed_is_not_replaced(form: Desk) -> None:
     async with form.open(board()):
-        await form.press("n", "tab", "tab", "x")
+        await form.press("a", "tab", "tab", "x")
         form.answers["repository_offer"] = lambda *_: RepositoryOffer("/home/ada/api", "main", (), "make other", "")
         form.app.screen.query_one("#repo", Choice).value = "/home/ada/api"
         await form.settle()
@@ -201,7 +201,7 @@ async def test_a_script_that_was_typed_is_not_replaced(form: Desk) -> None:
 async def test_a_prompt_comes_from_a_file_and_a_bad_file_is_said(form: Desk) -> None:
     form.answers["prompt_in"] = NotFound("/x cannot be read.", "Name a text file.")
     async with form.open(board()):
-        await form.press("n", "ctrl+o", "x", "enter")
+        await form.press("a", "ctrl+o", "x", "enter")
         form.sees("/x cannot be read.")
         form.answers["prompt_in"] = lambda *_: "From a file\nsecond line"
         await form.press("enter")
@@ -220,7 +220,7 @@ async def test_what_is_taken_back_while_it_is_made_leaves_nothing(form: Desk, mo
             return await recorded(question)
 
         monkeypatch.setattr(ask, "call_side_process", slow)
-        await form.press("n", "h", "i")
+        await form.press("a", "h", "i")
         await form.pilot.press("ctrl+g")
         await begun.wait()
         await form.pilot.press("escape")
@@ -237,7 +237,7 @@ async def test_hostile_text_is_inert(form: Desk) -> None:
     form.answers["repository_offer"] = lambda *_: RepositoryOffer(HOSTILE, HOSTILE, (HOSTILE,), HOSTILE, "")
     form.answers["check"] = lambda *_: (Trouble("base", HOSTILE, HOSTILE),)
     async with form.open(a_board(a_session(HOSTILE, repo_root=HOSTILE, script_command=HOSTILE))):
-        await form.press("n", "shift+tab", "down", "x")
+        await form.press("a", "shift+tab", "down", "x")
         assert not set(form.text) & set("\x1b\x07\x00\u202e")
 
 

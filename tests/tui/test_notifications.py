@@ -59,7 +59,7 @@ async def test_the_way_of_the_terminal_is_chosen_among_few_words(real: Desk, wri
 
 async def test_a_test_is_told_as_it_would_be(real: Desk, written: list[str]) -> None:
     async with real.open(a_board(a_session())):
-        await real.press("at", "t")
+        await real.press("at", "ctrl+g")
         assert written == ["\x1b]777;notify;Try it out: finished;3 files changed, the script passed\x07"]
         real.sees("Sent to foot by OSC 777")
 
@@ -72,7 +72,7 @@ async def test_where_there_is_a_desktop_it_is_told(
     monkeypatch.delenv("SSH_TTY", raising=False)
     real.answers["send"] = lambda *_: True
     async with real.open(a_board(a_session())):
-        await real.press("at", "t")
+        await real.press("at", "ctrl+g")
         real.asked("send", "Try it out: finished")
         real.sees("The desktop has taken it.")
         assert written == []

@@ -26,9 +26,11 @@ def list_desk(desk: Desk) -> Desk:
 
 async def test_boxes_to_write_in(list_desk: Desk, snapshot_svg: Camera) -> None:
     async with list_desk.open(a_day()):
-        await list_desk.press("R")
+        await list_desk.press("E")
+        await snapshot_svg.tour(list_desk, "about")
+        await list_desk.press("n")
         await snapshot_svg.tour(list_desk, "rename")
-        await list_desk.press("escape", "T")
+        await list_desk.press("escape", "E", "o")
         await list_desk.type("Ask Grace")
         await snapshot_svg.tour(list_desk, "notes")
         list_desk.answers["iterate"] = Refused("amp is not logged in.", "amp login")
@@ -72,7 +74,7 @@ async def test_a_session_being_made(list_desk: Desk, snapshot_svg: Camera) -> No
         "new": lambda *_, **__: go.wait(),
     }
     async with list_desk.open(a_day()):
-        await list_desk.press("n")
+        await list_desk.press("a")
         await list_desk.type("Fix the login")
         await list_desk.pilot.press("ctrl+g")
         await list_desk.until("Making its branch")
@@ -95,7 +97,7 @@ async def test_a_script_at_work(list_desk: Desk, snapshot_svg: Camera, monkeypat
 
     list_desk.answers |= {"start": lambda *_: "i1", "read_output": look}
     async with list_desk.open(a_day()):
-        await list_desk.pilot.press("s")
+        await list_desk.pilot.press("S")
         await list_desk.until("test_login.py")
         await snapshot_svg.glance(list_desk, "running")
         go.set()
@@ -137,11 +139,11 @@ async def test_what_the_timeline_opens(desk: Desk, snapshot_svg: Camera) -> None
     row = replace(row, session=replace(row.session, notes=NOTES))
     async with opened(desk, row, size=(120, 40)):
         for name, keys in (("notes", "enter"), ("commit", "j j enter"), ("script", "j j enter")):
-            await desk.press("t", *keys.split())
+            await desk.press("tab", *keys.split())
             await snapshot_svg.tour(desk, name)
             await desk.press("escape")
         await desk.resize(80, 24)
-        await desk.press("t")
+        await desk.press("tab")
         await snapshot_svg.tour(desk, "timeline")
 
 

@@ -62,7 +62,7 @@ def ready(desk: Desk) -> Desk:
 
 async def test_it_shows_who_meets_whom_and_who_is_at_fault(ready: Desk, snapshot_svg: Camera) -> None:
     async with ready.open(board()):
-        await ready.press("c")
+        await ready.press("asterisk")
         await snapshot_svg.tour(ready)
         ready.sees("fix login", "✗", "app/settings.py:8")
         await ready.press("G")
@@ -74,7 +74,7 @@ async def test_it_shows_who_meets_whom_and_who_is_at_fault(ready: Desk, snapshot
 
 async def test_at_thirty_columns_everything_can_be_read_without_the_matrix(ready: Desk) -> None:
     async with ready.open(board(), size=(30, 40)):
-        await ready.press("c")
+        await ready.press("asterisk")
         ready.sees("dark mode ≠ fix login", "app/login.py")
         assert max(map(len, ready.lines)) <= 30
 
@@ -83,7 +83,7 @@ async def test_nothing_to_show_and_nothing_asked_yet_are_said(ready: Desk) -> No
     ready.answers["radar"] = lambda *_, **__: Radar((), ())
     ready.answers["look"] = lambda *_: ()
     async with ready.open(board()):
-        await ready.press("c")
+        await ready.press("asterisk")
         ready.sees("No session has work that its base does not have")
         await ready.press("y")
         ready.sees("nothing to merge")
@@ -91,21 +91,21 @@ async def test_nothing_to_show_and_nothing_asked_yet_are_said(ready: Desk) -> No
     ready.answers["radar"] = lambda *_, **__: a_radar()
     ready.answers["look"] = lambda *_: (an_answer(checked_at="", order=(), culprits=(), conflicts=()),)
     async with ready.open(board()):
-        await ready.press("c")
+        await ready.press("asterisk")
         ready.sees("Nobody has asked yet whether what is ready passes together: 3 sessions")
 
 
 async def test_the_command_that_merges_is_copied(ready: Desk) -> None:
     ready.answers["look"] = lambda *_: (an_answer(order=("s0", "s2"), culprits=(), conflicts=(), left_out=()),)
     async with ready.open(board()):
-        await ready.press("c", "y")
+        await ready.press("asterisk", "y")
         ready.sees("✓ 2 sessions pass together", "Copied: ampsm merge s0 s2 --train")
         assert ready.app.clipboard == "ampsm merge s0 s2 --train"
 
 
 async def test_who_only_watches_starts_no_script(ready: Desk) -> None:
     async with ready.open(board(), read_only=True):
-        await ready.press("c", "t")
+        await ready.press("asterisk", "S")
         ready.asked_not("start")
         ready.sees_not("check all")
 
@@ -113,7 +113,7 @@ async def test_who_only_watches_starts_no_script(ready: Desk) -> None:
 async def test_another_commit_is_looked_at_again(ready: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(radar_screen, "QUIET", 0.0)
     async with ready.open(board()):
-        await ready.press("c")
+        await ready.press("asterisk")
         before = [name for name, _, _ in ready.verbs].count("radar")
         ready.answers["radar"] = lambda *_, **__: Radar(tuple(row.session for row in ROWS), ())
         await ready.show(a_board(*ROWS[:3], a_session("another", id="s9", base_branch="main")))
@@ -136,13 +136,13 @@ async def test_a_check_runs_apart_from_the_app_and_can_be_stopped(
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         app.open_radar()
         await shows(pilot, "Nobody has asked yet")
-        await pilot.press("t")
+        await pilot.press("S")
         await shows(pilot, "◌ Run 1: one")
         until(lambda: Path(f"{flag}.begun").exists(), "the script to begin")
-        await pilot.press("t")
+        await pilot.press("S")
         await shows(pilot, "The check was stopped")
         assert list((bench.repo / ".worktrees").glob("check-*")) == []
         flag.touch()
-        await pilot.press("t")
+        await pilot.press("S")
         await shows(pilot, "✓ 1 session passes")
         assert isinstance(app.screen, RadarScreen)

@@ -60,7 +60,7 @@ async def test_it_is_read_in_the_view_of_the_review_and_taken(ground: Ground) ->
             "three by both",
             "nine to fit",
             "made by amp",
-            "y take it",
+            "^g take it",
             "X reject it",
         )
         assert isinstance(app.screen, ResolutionScreen)
@@ -69,12 +69,12 @@ async def test_it_is_read_in_the_view_of_the_review_and_taken(ground: Ground) ->
         await shows(pilot, "/nine 1 of")
         await pilot.press("escape", "escape")
         await shows(pilot, "amp's resolution waits for you: v")
-        await pilot.press("c")
+        await pilot.press("ctrl+g")
         await shows(pilot, "First read what amp made of it", "how amp resolved the conflict")
-        await pilot.press("y")
-        await shows(pilot, "Nothing is open any more", "Taken. c continues")
+        await pilot.press("ctrl+g")
+        await shows(pilot, "Nothing is open any more", "Taken. ^g continues")
         assert ground.sha("main") == before
-        await pilot.press("c")
+        await pilot.press("ctrl+g")
         await shows(pilot, "fix login is in main.")
     assert ground.shown("main", "one.txt") == lines(_3="three by both", _15="fifteen by amp")
     assert ground.shown("main", "two.txt") == lines(_9="nine to fit")
@@ -89,11 +89,11 @@ async def test_what_changed_since_it_was_read_is_not_taken(ground: Ground) -> No
         app.push_screen(MergeScreen(session))
         await shows(pilot, "three by both")
         (Path(session.worktree_path) / "one.txt").write_text(lines(_3="three by nobody", _15="fifteen by amp"))
-        await pilot.press("y")
+        await pilot.press("ctrl+g")
         await shows(pilot, "changed since it was looked at", "three by nobody")
         assert isinstance(app.screen, ResolutionScreen)
-        await pilot.press("y")
-        await shows(pilot, "Taken. c continues")
+        await pilot.press("ctrl+g")
+        await shows(pilot, "Taken. ^g continues")
 
 
 async def test_it_is_rejected_and_the_conflict_is_as_it_was(ground: Ground) -> None:
@@ -109,9 +109,9 @@ async def test_it_is_rejected_and_the_conflict_is_as_it_was(ground: Ground) -> N
             pilot, "Conflict 1 of 1", "three by amp", "three by main", "Rejected: the conflict is as amp got it"
         )
         assert isinstance(app.screen, ConflictScreen)
-        await pilot.press("t")
+        await pilot.press("2")
         await shows(pilot, "Nothing is open any more")
-        await pilot.press("c")
+        await pilot.press("ctrl+g")
         await shows(pilot, "fix login is in main.")
     assert ground.shown("main", "two.txt") == lines()
     assert git(ground.repo, "ls-tree", "--name-only", "main", "new.txt") == ""

@@ -100,7 +100,7 @@ async def test_the_head_of_a_file_stays_while_one_reads_it(reviewed: Reviewed) -
 
 async def test_viewed_hunks_fold_and_the_mark_is_kept(reviewed: Reviewed) -> None:
     async with reviewed.open() as desk:
-        await reviewed.press("right_square_bracket", "m")
+        await reviewed.press("right_square_bracket", "t")
         desk.sees("✓ viewed", "1 of 16 hunks")
         desk.sees_not("ruff check")
         assert "app/gone.py" in desk.line_with("app/gone.py")
@@ -110,7 +110,7 @@ async def test_viewed_hunks_fold_and_the_mark_is_kept(reviewed: Reviewed) -> Non
 
 async def test_a_mark_belongs_to_the_content(reviewed: Reviewed) -> None:
     async with reviewed.open() as desk:
-        await reviewed.press("right_curly_bracket", "right_curly_bracket", "M")
+        await reviewed.press("right_curly_bracket", "right_curly_bracket", "T")
         desk.sees("2 of 16 hunks")
         path = reviewed.worktree / "app/login.py"
         path.write_text(path.read_text().replace('"Lax"', '"Strict"'))
@@ -246,7 +246,7 @@ async def test_comments_are_shown_edited_and_sent(reviewed: Reviewed, snapshot_s
         snapshot_svg(desk.app)
         await reviewed.press("q")
         await reviewed.until(lambda: "Leave the review?" in desk.text, "the warning")
-        await reviewed.press("n", "S")
+        await reviewed.press("n", "m")
         await reviewed.until(lambda: "Send 1 comment to amp" in desk.text, "the prompt")
         desk.sees("Backslashes, too?", "login.py")
         await reviewed.press("escape", "right_parenthesis", "enter")
@@ -268,7 +268,7 @@ async def test_a_hunk_is_rejected_and_brought_back(reviewed: Reviewed) -> None:
         assert 'if target.startswith("/"):' in login.read_text()
         assert "httponly" in login.read_text()
         await reviewed.until(lambda: "2 of" not in desk.text and "15 hunks" in desk.text, "the new diff")
-        await reviewed.press("U")
+        await reviewed.press("u")
         await reviewed.until(lambda: login.read_text() == changed, "the hunk to come back")
 
 
@@ -278,7 +278,7 @@ async def test_what_is_not_committed_is_staged_and_committed(reviewed: Reviewed)
         await reviewed.press("right_square_bracket", "s")
         await reviewed.until(lambda: "1 file staged" in desk.text, "the index")
         assert git(reviewed.worktree, "diff", "--cached", "--name-only") == "Makefile"
-        await reviewed.press("a")
+        await reviewed.press("ctrl+g")
         await desk.type("Lint")
         await reviewed.press("ctrl+g")
         await reviewed.until(lambda: git(reviewed.worktree, "log", "-1", "--format=%s") == "Lint", "the commit")
@@ -290,7 +290,7 @@ async def test_the_range_is_switched_in_place(reviewed: Reviewed) -> None:
     (reviewed.worktree / "later.txt").write_text("later\n")
     async with reviewed.open() as desk:
         desk.sees("the whole session", "16 files")
-        await reviewed.press("r")
+        await reviewed.press("f")
         desk.sees("What to look at", "not committed", "two points")
         await reviewed.press("j", "enter")
         await reviewed.until(lambda: "not committed" in desk.lines[0], "the range")
@@ -361,7 +361,7 @@ async def test_it_is_a_pleasure_at_every_size(reviewed: Reviewed, snapshot_svg: 
 
 async def test_folded_and_listed(reviewed: Reviewed, snapshot_svg: Camera) -> None:
     async with reviewed.open((100, 30)) as desk:
-        await reviewed.press("m", "m", "m", "t")
+        await reviewed.press("t", "t", "t", "tab")
         await reviewed.there()
         snapshot_svg(desk.app, "viewed")
         await reviewed.press("escape", "Z")
@@ -374,7 +374,7 @@ async def test_folded_and_listed(reviewed: Reviewed, snapshot_svg: Camera) -> No
 async def test_what_is_new_is_told_from_the_look_before_this_review(reviewed: Reviewed) -> None:
     reviewed.commit()
     async with reviewed.open():
-        await reviewed.press("M")
+        await reviewed.press("T")
         reviews = reviewed.desk.engine.store.reviews
         await reviewed.until(lambda: reviews.last_reviewed(reviewed.session.id) is not None, "the look to be kept")
     put(reviewed.worktree, "app/later.py", "LATER = True\n")
@@ -382,7 +382,7 @@ async def test_what_is_new_is_told_from_the_look_before_this_review(reviewed: Re
     async with reviewed.open() as desk:
         desk.sees("since you looked", "app/later.py")
         desk.sees_not("app/login.py")
-        await reviewed.press("M")
+        await reviewed.press("T")
         looked = reviews.last_reviewed(reviewed.session.id)
         await reviewed.until(lambda: reviews.last_reviewed(reviewed.session.id) != looked, "the second look to be kept")
         await reviewed.press("W")
@@ -396,3 +396,11 @@ async def test_what_is_new_is_told_from_the_look_before_this_review(reviewed: Re
     async with reviewed.open() as desk:
         desk.sees("since you looked")
         desk.sees_not("app/later.py")
+
+
+async def test_from_the_review_one_key_writes_to_amp_and_one_leads_to_the_merge(reviewed: Reviewed) -> None:
+    async with reviewed.open((100, 40)) as desk:
+        await reviewed.press("m")
+        desk.sees("Message to", "no comments to send")
+        await reviewed.press("escape", "M")
+        desk.sees("● check")

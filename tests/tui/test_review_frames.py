@@ -84,8 +84,8 @@ async def test_any_walk_leaves_what_textual_would_show(reviewed: Reviewed, film:
 async def test_a_toast_and_a_dialog_leave_no_trace(reviewed: Reviewed, film: Film) -> None:
     async with reviewed.open(SIZE) as desk:
         desk.app.show_toast("Look here")
-        await reviewed.press("j", "f")
+        await reviewed.press("j", "ctrl+f")
         same_as_anew(film, desk.app)
         desk.app.clear_notifications()
-        await reviewed.press("question_mark", "escape", "j", "b")
+        await reviewed.press("question_mark", "escape", "j", "pageup")
         same_as_anew(film, desk.app)

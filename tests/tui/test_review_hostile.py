@@ -122,7 +122,7 @@ async def test_what_is_staged_is_marked_hunk_by_hunk(reviewed: Reviewed, snapsho
         view.go(0)
         await desk.settle()
         await reviewed.there()
-        desk.sees("6 files staged, a commits")
+        desk.sees("6 files staged, ^g commits")
         snapshot_svg(desk.app)
         staged = git(tree, "diff", "--cached", "-M", "--name-status")
         assert "R0" in staged
@@ -184,7 +184,7 @@ async def test_the_prompt_of_comments_is_read_edited_and_sent(
 
     monkeypatch.setattr(runs, "iterate", iterate)
     async with reviewed.open((100, 40)) as desk:
-        await reviewed.press("S")
+        await reviewed.press("m")
         await reviewed.until(lambda: "Send 4 comments to amp" in desk.text, "the prompt")
         desk.sees("Address 4 review comments", "Who needed it?", "GONE = True")
         snapshot_svg(desk.app)
@@ -213,7 +213,7 @@ async def test_a_rejection_is_a_labelled_commit_and_its_reason_is_told(reviewed:
         await desk.settle()
         await reviewed.press("q")
         await reviewed.until(lambda: "1 comment was not sent" in desk.text, "the warning")
-        await reviewed.press("n", "U")
+        await reviewed.press("n", "u")
         await reviewed.until(lambda: git(tree, "diff", before) == "", "it to come back")
         assert comments.draft(engine, session.id).text == ""
         assert git(tree, "status", "--short") == ""
@@ -224,9 +224,9 @@ async def test_a_hunk_that_was_viewed_and_is_another_now_says_so(reviewed: Revie
     reviewed.commit()
     async with reviewed.open() as desk:
         await reviewed.to("app/login.py")
-        await reviewed.press("M")
+        await reviewed.press("T")
         await reviewed.to("docs/ending.txt")
-        await reviewed.press("M")
+        await reviewed.press("T")
         login = reviewed.worktree / "app/login.py"
         login.write_text("# One line more.\n" + login.read_text().replace('"Lax"', '"Strict"'))
         await reviewed.press("R")
@@ -238,7 +238,7 @@ async def test_a_hunk_that_was_viewed_and_is_another_now_says_so(reviewed: Revie
         assert "↻ changed since you viewed it" in desk.line_with("class Attempts")
         await reviewed.there()
         snapshot_svg(desk.app)
-        await reviewed.press("m")
+        await reviewed.press("t")
         assert reviewed.file("app/login.py").changed == frozenset()
         await reviewed.press("W")
         await reviewed.there()

@@ -92,7 +92,7 @@ async def test_how_it_looks(desk: Desk, snapshot_svg: Camera) -> None:
         ),
     }
     async with desk.open(a_board(a_session("fix login", script_command="make test"))):
-        await desk.press("s")
+        await desk.press("S")
         desk.sees("12 passed", "✓ passed after 4.2s", "[bold]not markup")
         assert "\x1b" not in desk.text
         await snapshot_svg.tour(desk)
@@ -102,7 +102,7 @@ async def test_how_it_looks(desk: Desk, snapshot_svg: Camera) -> None:
 
 async def test_without_a_script_it_says_what_to_do(desk: Desk) -> None:
     async with desk.open(a_board(a_session("fix login", id="s1", script_command=None))):
-        await desk.press("s")
+        await desk.press("S")
         desk.sees("has no script", "ampsm edit s1 --script")
         desk.asked_not("start")
 
@@ -110,5 +110,5 @@ async def test_without_a_script_it_says_what_to_do(desk: Desk) -> None:
 async def test_a_script_that_cannot_begin_says_why_in_its_box(desk: Desk) -> None:
     desk.answers["start"] = Refused("amp is at work in session fix login.", "ampsm wait s1")
     async with desk.open(a_board(a_session("fix login", id="s1"))):
-        await desk.press("s")
+        await desk.press("S")
         desk.sees("amp is at work", "ampsm wait s1", "did not start")

@@ -157,9 +157,9 @@ async def test_blocks_open_and_close(desk: Desk) -> None:
         desk.sees_not("▾ thinking")
         await desk.press("j", "enter")
         desk.sees("▾ $ ls", "command: ls", "│ a", "│ b")
-        await desk.press("z")
+        await desk.press("Z")
         desk.sees("▾ thinking")
-        await desk.press("z")
+        await desk.press("Z")
         desk.sees_not("▾")
 
 
@@ -211,14 +211,14 @@ async def test_the_timeline_opens_things(desk: Desk) -> None:
         timeline = desk.app.screen.query_one(Timeline)
         keys = [entry.key.split()[0] for entry in timeline.entries]
         assert keys == ["fact", "commit", "commit", "fact", "commit", "iteration", "iteration", "fact"]
-        await desk.press("t", "j", "enter")
+        await desk.press("tab", "j", "enter")
         desk.asked("commit_files", SESSION, "ef" * 20)
         desk.sees("M  +3 -1", "src/a.py", "1 file, +3 -1")
-        await desk.press("escape", "t", "j", "j", "enter")
+        await desk.press("escape", "tab", "j", "j", "enter")
         desk.asked("script_output", FIRST.id, 2)
         desk.sees("all passed")
         desk.sees("▸✓ 2")
-        await desk.press("escape", "t", "j", "j", "j", "enter")
+        await desk.press("escape", "tab", "j", "j", "j", "enter")
         await wait(desk, lambda: "The first iteration spoke" in desk.text)
         desk.sees("▸✓ 1")
 
@@ -231,11 +231,11 @@ async def test_the_timeline_leads_to_what_an_iteration_or_a_commit_changed(
         asked: list[tuple[str, str]] = []
         monkeypatch.setattr(desk.app, "open_review", lambda session, range_="": asked.append((session.id, range_)))
         await desk.press("v")
-        await desk.press("t", "j", "v")
+        await desk.press("tab", "j", "v")
         await desk.press("j", "j", "j", "j", "j", "enter")
         await wait(desk, lambda: "The first iteration spoke" in desk.text)
         assert asked == [(SESSION, ""), (SESSION, f"points:{'ef' * 20}^..{'ef' * 20}")]
-        await desk.press("t", "enter")
+        await desk.press("tab", "enter")
         assert asked[2:] == [(SESSION, "iteration:1")]
 
 
@@ -320,7 +320,7 @@ async def test_the_queue_is_edited_and_emptied(desk: Desk) -> None:
     ]
     async with opened(desk, row, queue=(second, third)):
         desk.sees("◌ 3 queued  Second thing", "◌ 4 queued  Third thing")
-        await desk.press("tab", "enter")
+        await desk.press("tab", "tab", "enter")
         box = desk.app.screen.query_one(PromptBox)
         assert box.text == "Second thing, raw"
         desk.sees("Prompt 3: Enter keeps it")
@@ -395,7 +395,7 @@ async def test_hostile_text_is_inert_and_breaks_no_layout(desk: Desk, size: tupl
     row = a_row(prompt="\x1b[31m" + "字" * 5_000, error="\x1b[2J")
     row = replace(row, session=replace(row.session, name="n\x1b[2J" * 2_000, notes="\u202e", branch_name="b" * 500))
     async with opened(desk, row, HOSTILE, size=size):
-        await desk.press("z", "g")
+        await desk.press("Z", "g")
         for _ in range(3):
             assert not [letter for letter in desk.text if not letter.isprintable() and letter != "\n"]
             strips = desk.app.screen._compositor.render_strips()
@@ -427,7 +427,7 @@ async def test_looks(desk: Desk, snapshot_svg: Camera, state: str, size: tuple[i
 
 async def test_looks_open(desk: Desk, snapshot_svg: Camera) -> None:
     async with opened(desk, a_row(), size=(120, 40)):
-        await desk.press("z", "g")
+        await desk.press("Z", "g")
         snapshot_svg(desk.app)
 
 

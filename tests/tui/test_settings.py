@@ -83,10 +83,10 @@ async def test_a_key_is_remapped_at_once(real: Desk) -> None:
     async with real.open(a_board(a_session("fix login", id="s000000001"))):
         listed = await keys(real)
         listed.highlighted = listed.get_option_index("session.retry")
-        await real.press("enter", "backspace", "Z", "enter")
-        assert config.load(real.engine.config).keys == {"session.retry": "Z"}
+        await real.press("enter", "backspace", "Q", "enter")
+        assert config.load(real.engine.config).keys == {"session.retry": "Q"}
         assert "•" in real.line_with("run the last prompt again")
-        await real.press("escape", "escape", "Z")
+        await real.press("escape", "escape", "Q")
         real.asked("last_prompt", "s000000001")
         await real.press("escape")
         listed = await keys(real)

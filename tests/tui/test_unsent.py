@@ -49,12 +49,12 @@ def board() -> Board:
 
 
 @pytest.mark.parametrize(
-    ("keys", "purpose"), [("m", "message"), ("T", "notes"), ("R", "name")], ids=["message", "notes", "name"]
+    ("keys", "purpose"), [("m", "message"), ("Eo", "notes"), ("En", "name")], ids=["message", "notes", "name"]
 )
 async def test_a_closed_box_has_its_text_again_and_no_other_session_has(desk: Desk, keys: str, purpose: str) -> None:
     place = UnsentText(desk.engine.home, "s000000001", purpose)
     async with desk.open(board()):
-        await desk.press(keys)
+        await desk.press(*keys)
         before = written(desk)
         await desk.type("half a thought")
         kept = place.read()
@@ -62,9 +62,9 @@ async def test_a_closed_box_has_its_text_again_and_no_other_session_has(desk: De
         assert kept.text == f"{before}half a thought", "with every key, not when the box is closed"
         await desk.press("escape")
         desk.sees("What you wrote is kept")
-        await desk.press("j", keys)
+        await desk.press("j", *keys)
         assert "half a thought" not in written(desk)
-        await desk.press("escape", "k", keys)
+        await desk.press("escape", "k", *keys)
         assert written(desk) == f"{before}half a thought"
         desk.sees("As you left it", "^r begins anew")
         await desk.press("ctrl+r")
@@ -92,23 +92,23 @@ async def test_the_form_is_as_it_was_left(desk: Desk) -> None:
     made = a_session("made", id="m000000001").session
     desk.answers |= {"repository_offer": lambda *_: shop, "check": lambda *_: (), "new": lambda *_, **__: (made, None)}
     async with desk.open(board()):
-        await desk.press("n", "escape", "n")
+        await desk.press("a", "escape", "a")
         desk.sees_not("as you left it")
         await desk.type("fix it")
         await desk.press("tab")
         await desk.type("a name")
         await desk.press("escape")
         desk.sees("What you wrote is kept")
-        await desk.press("N")
+        await desk.press("A")
         desk.sees_not("fix it")
-        await desk.press("escape", "n")
+        await desk.press("escape", "a")
         desk.sees("New session, as you left it", "fix it", "a name", "/home/ada/shop", "make test")
         await desk.press("ctrl+r")
         desk.sees_not("fix it", "a name", "as you left it")
         await desk.type("another")
         await desk.press("ctrl+g")
         desk.asked("new", prompt="another")
-        await desk.press("n")
+        await desk.press("a")
         desk.sees_not("another", "as you left it")
 
 
@@ -117,7 +117,7 @@ async def test_a_form_that_cannot_be_read_ends_nothing(desk: Desk, text: str) ->
     UnsentText(desk.engine.home, "new", str(Path.cwd())).write(text)
     desk.answers |= {"repository_offer": lambda *_: RepositoryOffer("", "", (), "", ""), "check": lambda *_: ()}
     async with desk.open(board()):
-        await desk.press("n")
+        await desk.press("a")
         desk.sees("New session")
 
 
@@ -159,7 +159,7 @@ async def test_the_message_of_a_merge_is_kept(desk: Desk) -> None:
     }
     for again in (False, True):
         async with desk.open(board()):
-            await desk.press("M", "enter", "m")
+            await desk.press("M", "enter", "tab")
             if not again:
                 await desk.type(" by hand")
             desk.sees("by handFix the login")

@@ -29,14 +29,14 @@ def three(desk: Desk) -> Desk:
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 async def test_three_variants(three: Desk, snapshot_svg: Camera, size: tuple[int, int]) -> None:
     async with three.open(BOARD, size=size):
-        await three.press("B", "enter", "c")
+        await three.press("B", "enter", "vertical_line")
         three.asked("compare_variants", "b000000001", "b000000001-1")
         snapshot_svg(three.app)
 
 
 async def test_light(three: Desk, snapshot_svg: Camera) -> None:
     async with three.open(BOARD, size=(120, 40)):
-        await three.press("B", "enter", "c")
+        await three.press("B", "enter", "vertical_line")
         three.app.theme = "ampsm-light"
         await three.settle()
         snapshot_svg(three.app)
@@ -57,10 +57,10 @@ async def test_the_diff_of_two_goes_from_the_marked_one_to_the_one_at_the_cursor
 ) -> None:
     async with three.open(BOARD, size=(120, 40)):
         opened = opened_reviews(three, monkeypatch)
-        await three.press("B", "enter", "c", "V")
+        await three.press("B", "enter", "vertical_line", "vertical_line")
         three.sees("Mark one variant with space")
-        await three.press("space", "V")
-        await three.press("space", "k", "k", "V")
+        await three.press("space", "vertical_line")
+        await three.press("space", "k", "k", "vertical_line")
         await three.press("v")
         assert opened == [
             ("s000000002", "against:s000000001"),
@@ -71,12 +71,12 @@ async def test_the_diff_of_two_goes_from_the_marked_one_to_the_one_at_the_cursor
 
 async def test_one_is_kept_and_the_others_go_to_the_trash_after_a_question(three: Desk, snapshot_svg: Camera) -> None:
     async with three.open(BOARD):
-        await three.press("B", "enter", "c", "j", "a")
+        await three.press("B", "enter", "vertical_line", "j", "ctrl+g")
         three.sees("Keep B", "s000000001 goes to the trash", "s000000003 goes to the trash")
         await snapshot_svg.tour(three)
         await three.press("n")
         three.asked_not("remove")
-        await three.press("a", "y")
+        await three.press("ctrl+g", "y")
         removed = [args[1] for name, args, _ in three.verbs if name == "remove"]
         assert removed == ["s000000001", "s000000003"]
 
@@ -85,14 +85,14 @@ async def test_one_is_kept_and_the_others_go_to_the_trash_after_a_question(three
 async def test_none_is_kept_alone_while_another_may_still_come(three: Desk, state: ItemState) -> None:
     three.answers["compare_variants"] = lambda *_: three_variants(C=state)
     async with three.open(BOARD):
-        await three.press("B", "enter", "c", "a")
+        await three.press("B", "enter", "vertical_line", "ctrl+g")
         three.sees("C did not end yet", "ampsm batch stop b000000001")
         three.asked_not("describe_loss")
 
 
 async def test_the_files_are_walked_and_filtered_on_their_own(three: Desk) -> None:
     async with three.open(BOARD, size=(120, 40)):
-        await three.press("B", "enter", "c")
+        await three.press("B", "enter", "vertical_line")
         assert "A B C" in three.line_with("app/search.py")
         assert "A B ·" in three.line_with("app/cache.py")
         await three.press("tab", "slash")
@@ -105,6 +105,6 @@ async def test_the_files_are_walked_and_filtered_on_their_own(three: Desk) -> No
 
 async def test_who_only_watches_keeps_and_merges_nothing(three: Desk) -> None:
     async with three.open(BOARD, read_only=True):
-        await three.press("B", "enter", "c", "a", "M")
+        await three.press("B", "enter", "vertical_line", "ctrl+g", "M")
         assert isinstance(three.app.screen, VariantsScreen)
         three.asked_not("describe_loss")

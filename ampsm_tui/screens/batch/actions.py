@@ -37,13 +37,13 @@ class RunActions:
     def stop(self) -> None:
         """Let what is at work come to its end, and start nothing more, after one question."""
         if batch := self._run_at_work():
-            sentence = "What amp is at comes to its end; nothing else is begun, no follow-up and no merge. R goes on."
+            sentence = "What amp is at comes to its end; nothing else is begun, no follow-up and no merge. ^g goes on."
             self._confirm(f"Stop {batch.name}?", sentence, "Stop", lambda: self._stop(batch, force=False))
 
     def end(self) -> None:
         """End what is at work, too, after one question."""
         if batch := self._run_at_work():
-            sentence = "amp is ended in every item at work; what it changed is committed. R goes on with the run."
+            sentence = "amp is ended in every item at work; what it changed is committed. ^g goes on with the run."
             self._confirm(f"End {batch.name} now?", sentence, "End it", lambda: self._stop(batch, force=True))
 
     def _stop(self, batch: Batch, *, force: bool) -> None:

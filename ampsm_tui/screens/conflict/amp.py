@@ -85,6 +85,6 @@ class ConflictForAmp:
     async def _take_review(self, outcome: str) -> None:
         await self._pane.load()
         if outcome == "taken":
-            app_of(self._screen).show_toast("Taken. c continues")
+            app_of(self._screen).show_toast("Taken. ^g continues")
         elif outcome == "rejected":
             app_of(self._screen).show_toast("Rejected: the conflict is as amp got it")

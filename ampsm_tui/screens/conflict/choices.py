@@ -46,7 +46,7 @@ class ConflictChoices:
                 await self._take_as_it_lies()
                 return
             if file is None:
-                raise Refused("This file is resolved already.", "z takes that back; Enter goes to what is open.")
+                raise Refused("This file is resolved already.", "u takes that back; Enter goes to what is open.")
             by_hunk = bool(file.hunks) and not whole
             resolution = {file.hunks[pane.at].number: choice} if by_hunk else choice
             await self._resolve(file.path, resolution)  # type: ignore[arg-type]

@@ -188,7 +188,7 @@ class ConflictPane:
             return
         open_paths = sorted(one.path for one in self.state.files) if self.state else []
         if not open_paths:
-            app_of(self._screen).show_toast("Nothing is open any more: c continues")
+            app_of(self._screen).show_toast("Nothing is open any more: ^g continues")
             return
         after = [path for path in self.paths if path > self.path and path in open_paths]
         self.go((after or open_paths)[0])

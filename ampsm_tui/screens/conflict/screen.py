@@ -38,7 +38,7 @@ class ConflictScreen(AppScreen[object]):
     PURPOSE = (
         "Two sides changed the same lines. Ours is the base, theirs is this session's work.",
         "The conflict lies in the session's worktree as git lays it out: any editor and git add work, too.",
-        "c goes on when nothing is open; X takes it all back. The base is untouched till then.",
+        "^g goes on when nothing is open; X takes it all back. The base is untouched till then.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("conflict.ours", "take('ours')", "Ours"),
@@ -148,7 +148,7 @@ class ConflictScreen(AppScreen[object]):
     def action_continue(self) -> None:
         """Commit what is resolved, and go on; a resolution of amp's is read first."""
         if self.amp.needs_review and not self.completion.is_under_way:
-            app_of(self).show_toast("First read what amp made of it; y takes it, X rejects it")
+            app_of(self).show_toast("First read what amp made of it; ^g takes it, X rejects it")
             self.amp.review()
         else:
             self.completion.continue_()

@@ -140,8 +140,9 @@ class MergeScreen(AppScreen[None]):
         self.run.begin()
 
     def action_message(self) -> None:
-        """Put the cursor into the box of the commit message."""
-        self.pane.message.focus()
+        """Put the cursor into the box of the commit message, and from there back."""
+        target = self.pane.text if self.pane.message.has_focus else self.pane.message
+        target.focus()
 
     def action_choose(self, what: str) -> None:
         """Take the other value of a choice, or the next one."""

@@ -48,7 +48,7 @@ class ReviewChanges:
                 range_=self._pane.range,
             )
             note = getattr(made, "note", "")
-            app_of(self._screen).show_toast(f"Rejected; U brings it back{'. ' + note if note else ''}")
+            app_of(self._screen).show_toast(f"Rejected; u brings it back{'. ' + note if note else ''}")
             self._reopen()
 
         what = "this hunk" if patch is not None else "all changes"
@@ -74,7 +74,7 @@ class ReviewChanges:
     async def toggle_staged(self) -> None:
         """Stage what is under the cursor, or take it out of the index again: of what is not committed."""
         if self._pane.range != UNCOMMITTED:
-            app_of(self._screen).show_toast("Only what is not committed is staged; r shows it")
+            app_of(self._screen).show_toast("Only what is not committed is staged; f shows it")
             return
         found, reading = self._patch(), self._pane.reading
         if found is None or reading is None:
@@ -147,5 +147,5 @@ class ReviewChanges:
         self._staged = staged
         reading.set_staged(staged)
         count = sum(bool(file.staged) and not file.is_gone for file in reading.document.files)
-        self._pane.staging_status = f"{plural(count, 'file')} staged, a commits" if count else ""
+        self._pane.staging_status = f"{plural(count, 'file')} staged, ^g commits" if count else ""
         self._pane.update_counts()

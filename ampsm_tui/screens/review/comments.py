@@ -189,7 +189,7 @@ class ReviewComments:
             self._view.selected_from = None
             self.fetch()
 
-        note = "It is kept until S sends it to amp."
+        note = "It is kept until m sends it to amp."
         owner, title = self._pane.session.id, f"Comment on {place}"
         screen = KeptTextScreen(title, keep, owner=owner, purpose=place.purpose, note=note, may_be_empty=False)
         self._screen.app.push_screen(screen)
@@ -312,7 +312,7 @@ class ReviewComments:
                     self._view.forget(index)
                     self._view.land(document.find(Row(RowKind.NOTE, index, number)))
                     return
-        app_of(self._screen).show_toast("This range does not show its file; r chooses another")
+        app_of(self._screen).show_toast("This range does not show its file; f chooses another")
 
 
 def _anchor(one: Comment, new_oid: str) -> Anchor:

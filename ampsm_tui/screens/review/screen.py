@@ -202,9 +202,9 @@ class ReviewScreen(DiffScreen):
 
     TITLE = "review"
     PURPOSE = (
-        "What a session changed, hunk by hunk; r chooses which of its changes.",
-        "m marks a hunk as viewed: it folds, and opens again when amp changes it.",
-        "c comments on a line; S sends all comments as amp's next prompt.",
+        "What a session changed, hunk by hunk; f chooses which of its changes.",
+        "t ticks a hunk off as viewed: it folds, and opens again when amp changes it.",
+        "c comments on a line; m sends all comments as amp's next prompt, M merges.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
         bind("review.read-on", "part('marks.read_on')", "Read on"),
@@ -213,6 +213,7 @@ class ReviewScreen(DiffScreen):
         bind("review.comment", "part('comments.write')", "Comment"),
         bind("review.select", "select"),
         bind("review.send", "part('prompt.send')", "Send"),
+        bind("session.merge", "merge", "Merge"),
         bind("review.comments", "part('comments.list_all')"),
         bind("review.note", "part('comments.go_next', 1)"),
         bind("review.note-before", "part('comments.go_next', -1)"),
@@ -314,7 +315,7 @@ class ReviewScreen(DiffScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Refuse whoever only watches what changes something."""
-        if action == "part" and parameters[0] in CHANGING and app_of(self).read_only:
+        if (action == "merge" or (action == "part" and parameters[0] in CHANGING)) and app_of(self).read_only:
             return False
         return super().check_action(action, parameters)
 
@@ -333,6 +334,10 @@ class ReviewScreen(DiffScreen):
             app_of(self).show_list()
             return None
         return super().dismiss(result)
+
+    def action_merge(self) -> None:
+        """From the session to its base, step by step."""
+        app_of(self).opener.open_merge(self.pane.session)
 
     def action_select(self) -> None:
         """Begin to select lines, or end it."""

@@ -7,9 +7,8 @@ from textual.widgets import Static
 from ampsm_engine.model import Iteration
 from ampsm_tui.app_context import app_of
 from ampsm_tui.ask import ask, run_to_end, run_while_open
-from ampsm_tui.screens.actions import MESSAGE
 from ampsm_tui.screens.base import AppScreen
-from ampsm_tui.screens.kept_text import KeptText
+from ampsm_tui.screens.kept_text import MESSAGE, KeptText
 from ampsm_tui.widgets.prompt_box import PromptBox, typed
 from ampsm_tui.widgets.queued_prompts import QueuedPrompts
 

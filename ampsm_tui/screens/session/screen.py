@@ -135,8 +135,16 @@ class SessionScreen(SessionActionsScreen):
         run_while_open(self, self.follow_up.take_out(message.iteration))
 
     def action_timeline(self) -> None:
-        """Into the timeline, and back."""
-        self.content.toggle_timeline()
+        """From the transcript to the timeline, what is queued, the prompt, and back."""
+        queue, box = self.follow_up.queue, self.follow_up.box
+        if self.content.timeline.has_focus and queue.can_focus:
+            queue.focus()
+        elif (self.content.timeline.has_focus or queue.has_focus) and not app_of(self).read_only:
+            self.follow_up.write()
+        elif box.has_focus or queue.has_focus:
+            self.content.focus()
+        else:
+            self.content.toggle_timeline()
 
     def action_back(self) -> None:
         """Out of what is open, and at last to the list."""
