@@ -6,8 +6,6 @@ Their names begin with `ampsm-` and their purpose.
 import contextlib
 import os
 import re
-import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +20,8 @@ _YOUNG = 3600.0
 @contextlib.contextmanager
 def private_folder(purpose: str) -> Iterator[Path]:
     """A temporary folder, private to its owner and removed afterwards; OSError when it cannot be made."""
+    import shutil
+
     folder, descriptor = make(purpose)
     try:
         yield folder
@@ -32,6 +32,9 @@ def private_folder(purpose: str) -> Iterator[Path]:
 
 def make(purpose: str) -> tuple[Path, int]:
     """A folder that only its owner may read, and the descriptor that holds it: closed, others may take it away."""
+    import shutil
+    import tempfile  # 14 ms, and few commands need a folder
+
     young = Path(tempfile.mkdtemp(prefix=f".ampsm-{purpose}-"))
     try:
         # Locked before it has the name by which others look for what was left.
@@ -53,6 +56,8 @@ def hold(folder: Path) -> int:
 
 def remove_abandoned() -> None:
     """Remove the folders of processes that were killed."""
+    import tempfile
+
     with contextlib.suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
         names = [entry.name for entry in entries if _OURS.fullmatch(entry.name)]
         for name in names:
@@ -64,6 +69,8 @@ def _remove_if_free(folder: Path) -> None:
         found = folder.lstat()
         is_young = folder.name.startswith(".") and time.time() - found.st_mtime < _YOUNG
         if found.st_uid == os.getuid() and not is_young:
+            import shutil
+
             descriptor = hold(folder)
             shutil.rmtree(folder, ignore_errors=True)
             os.close(descriptor)

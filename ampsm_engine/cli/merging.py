@@ -6,21 +6,18 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from ampsm_engine.cli import arguments, diagnostics, documents, output
+from ampsm_engine.cli import arguments, diagnostics, documents, merge_run, output
 from ampsm_engine.cli.output import Styled, clean, one_line
 from ampsm_engine.cli.root import Command
 from ampsm_engine.cli.session_details import session_document
 from ampsm_engine.plain_text import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from ampsm_engine.context import Engine
-    from ampsm_engine.merging.results import MergeResult, Options
+    from ampsm_engine.merging.results import Options
     from ampsm_engine.model import Fact, Merge, Session
-
-    Act = Callable[[tuple[str, ...]], MergeResult]
-    """Runs a merge with the ids of the questions that are answered with yes."""
 
 _MARKS = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "stop": ("✗", "red")}
 
@@ -97,7 +94,9 @@ def squash_command(
         raise click.UsageError("A message is needed: -m MSG.")
     from ampsm_engine.merging.results import Options
 
-    return _operate(reference, Options("squash", _paragraphs(messages), manual), yes=yes, as_json=as_json)
+    return merge_run.operate(
+        reference, Options("squash", merge_run.paragraphs(messages), manual), yes=yes, as_json=as_json
+    )
 
 
 @click.command(cls=Command, short_help="Put a session's commits onto its base.")
@@ -113,7 +112,7 @@ def rebase_command(reference: str, onto: str | None, *, yes: bool, as_json: bool
     """
     from ampsm_engine.merging.results import Options
 
-    return _operate(reference, Options("rebase", onto=onto or ""), yes=yes, as_json=as_json)
+    return merge_run.operate(reference, Options("rebase", onto=onto or ""), yes=yes, as_json=as_json)
 
 
 @click.command(cls=Command, short_help="Bring a session's work into its base, or that of several.")
@@ -179,7 +178,7 @@ def merge_command(references: tuple[str, ...], *, train: bool, script: str | Non
     options = _options(given)
     if options.squash and not options.message:
         raise click.UsageError("A message is needed: -m MSG (or --no-squash).")
-    return _operate(reference, options, as_json=as_json, yes=given["yes"])
+    return merge_run.operate(reference, options, as_json=as_json, yes=given["yes"])
 
 
 def _options(given: dict[str, Any]) -> "Options":
@@ -189,7 +188,7 @@ def _options(given: dict[str, Any]) -> "Options":
         raise click.UsageError("--pr makes no merge commit: the host does.")
     return Options(
         kind="merge",
-        message=_paragraphs(given["messages"]),
+        message=merge_run.paragraphs(given["messages"]),
         manual=given["manual"],
         squash=not given["no_squash"],
         fast_forward=not given["no_ff"],
@@ -198,57 +197,6 @@ def _options(given: dict[str, Any]) -> "Options":
         pull_request=given["pull_request"],
         patch=os.path.abspath(os.path.expanduser(given["patch"])) if given["patch"] else "",  # noqa: PTH100, PTH111
     )
-
-
-def _paragraphs(messages: tuple[str, ...]) -> str:
-    return "\n\n".join(part.strip() for part in messages if part.strip())
-
-
-def _operate(reference: str, options: "Options", *, as_json: bool, yes: bool) -> int:
-    engine = arguments.open_engine()
-    session = arguments.target(engine, reference)
-    from ampsm_engine.lean_dataclass import replace
-    from ampsm_engine.merging import operations
-
-    label = {"merge": "Merging", "squash": "Squashing", "rebase": "Rebasing"}[options.kind]
-    act = lambda answered: operations.merge(engine, session.id, replace(options, answered=answered))  # noqa: E731
-    return _complete(engine, session, act, f"{label} {session.name}", yes=yes, as_json=as_json)
-
-
-def _act_with_answers(act: "Act", label: str, *, yes: bool) -> "MergeResult":
-    """Act, asking the user at the terminal to confirm what needs a yes; Unanswered where there is no terminal."""
-
-    def attempt(answered: tuple[str, ...]) -> "MergeResult":
-        with diagnostics.working(one_line(label)):
-            return act(answered)
-
-    return diagnostics.answering(attempt, yes=yes)
-
-
-def _complete(engine: "Engine", session: "Session", act: "Act", label: str, *, yes: bool, as_json: bool) -> int:
-    """Act, and print the result; with `as_json` an open conflict is a document as well."""
-    from ampsm_engine.merging.steps import ConflictsWait
-
-    try:
-        result = _act_with_answers(act, label, yes=yes)
-    except ConflictsWait:
-        if as_json:
-            _print_conflict_document(engine, session.id)
-        raise
-    if as_json:
-        output.document(
-            {
-                "session": session_document(engine, result.session.id),
-                "merge": documents.merge_document(result.merge),
-                "commits": result.commits,
-                "checkouts": list(result.checkouts),
-                "published": documents.plain(result.published),
-                "notes": list(result.notes),
-            }
-        )
-    else:
-        _print_result(result)
-    return diagnostics.OK if all(one.ok for one in result.published) else diagnostics.FAILED
 
 
 def _resume(reference: str, way: str, given: dict[str, Any], *, as_json: bool) -> int:
@@ -261,7 +209,9 @@ def _resume(reference: str, way: str, given: dict[str, Any], *, as_json: bool) -
         if given["accept"]:
             open_conflict.accept(engine, session.id, keep_markers=keep)
         go_on = lambda answered: operations.continue_(engine, session.id, answered, keep_markers=keep)  # noqa: E731
-        return _complete(engine, session, go_on, f"Going on with {session.name}", yes=given["yes"], as_json=as_json)
+        return merge_run.complete(
+            engine, session, go_on, f"Going on with {session.name}", yes=given["yes"], as_json=as_json
+        )
     if way == "reject":
         open_conflict.reject(engine, session.id)
     if way in ("show", "reject"):
@@ -291,31 +241,6 @@ def _give_to_amp(engine: "Engine", session: "Session", *, as_json: bool) -> int:
     return diagnostics.OK
 
 
-def _print_result(result: "MergeResult") -> None:
-    """Write what an operation came to to stdout."""
-    merge, session = result.merge, result.session
-    many = plural(result.commits, "commit")
-    if merge.target and merge.base_before == merge.base_after:
-        output.line(f"{one_line(merge.target)} has all of {one_line(session.name)} already, and stays where it is.")
-    elif merge.target:
-        span = f"{merge.base_before[:12]}..{merge.base_after[:12]}"
-        output.line(f"{one_line(session.name)} is in {one_line(merge.target)}: {many} ({span}).")
-    else:
-        output.line(f"{one_line(session.branch_name)} has {many} now ({merge.branch_after[:12]}).")
-    elsewhere = merge.base_before != merge.base_after
-    for path in result.checkouts if elsewhere else ():
-        diagnostics.note(f"The checkout {path} moved along.")
-    for note in result.notes:
-        diagnostics.note(one_line(note))
-    for one in result.published:
-        if one.ok:
-            output.line(one_line(one.text))
-        else:
-            diagnostics.warning(one_line(one.text))
-            diagnostics.hint(one_line(one.hint))
-    diagnostics.hint(f"ampsm merge {session.id} --undo takes it back; ampsm rm {session.id} cleans up")
-
-
 def _print_reversal(merge: "Merge", facts: "Sequence[Fact]") -> None:
     """Write what an abort or an undo came to, and what it leaves; `facts` are those that it recorded."""
     aborted = next((fact.text for fact in facts if fact.kind == "aborted"), "")
@@ -338,7 +263,9 @@ def _show_conflict(engine: "Engine", session: "Session", *, as_json: bool) -> in
     reviewed = open_conflict.show_resolution(engine, session.id) if found.needs_review else None
     if as_json:
         patch = redact.bytes_(reviewed.patch).decode("utf-8", "replace") if reviewed else None
-        _print_conflict_document(engine, session.id, resolution=patch, tree=reviewed.tree if reviewed else None)
+        merge_run.print_conflict_document(
+            engine, session.id, resolution=patch, tree=reviewed.tree if reviewed else None
+        )
         return diagnostics.OK
     for file in found.files:
         hunks = f", {plural(len(file.hunks), 'hunk')}" if file.hunks else ""
@@ -358,24 +285,3 @@ def _show_conflict(engine: "Engine", session: "Session", *, as_json: bool) -> in
         diagnostics.note(f"The files lie in {found.worktree}.")
         diagnostics.hint(f"ampsm merge {session.id} --continue, or: ampsm merge {session.id} --abort")
     return diagnostics.OK
-
-
-def _print_conflict_document(engine: "Engine", session_id: str, **more: object) -> None:
-    """Write the JSON document of an open conflict."""
-    from ampsm_engine.merging import open_conflict
-
-    found = open_conflict.conflicts(engine, session_id)
-    files = [{"path": file.path, "kind": file.kind, "hunks": len(file.hunks)} for file in found.files]
-    output.document(
-        {
-            "session": session_document(engine, session_id),
-            "merge": documents.merge_document(found.merge),
-            "conflicts": files,
-            "resolved": list(found.resolved),
-            "edited": list(found.edited),
-            "marked": list(found.marked),
-            "worktree": found.worktree,
-            "needsReview": found.needs_review,
-            **more,
-        }
-    )

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Callable
 from functools import partial
 
+_MERGE_SWITCHES = {"--no-ff", "--no-squash", "--yes", "--json"}
+
 
 def command(arguments: list[str], screens: Callable[..., int] | None) -> Callable[[], int] | None:
     """The function that does what the arguments say, and answers the exit code; None where it takes a parser."""
@@ -22,6 +24,11 @@ def command(arguments: list[str], screens: Callable[..., int] | None) -> Callabl
             found = partial(_list, as_json=bool(rest))
         case ["show", reference, *rest] if _is_plain(reference) and rest in ([], ["--json"]):
             found = partial(_show, reference, as_json=bool(rest))
+        case ["merge", reference, "-m", message, *rest] if (
+            _is_plain(reference) and _is_plain(message) and message.strip()
+        ):
+            if len(set(rest)) == len(rest) and set(rest) <= _MERGE_SWITCHES:
+                found = partial(_merge, reference, message, frozenset(rest))
     return found
 
 
@@ -57,3 +64,12 @@ def _show(reference: str, *, as_json: bool) -> int:
     from ampsm_engine.cli import session_views
 
     return session_views.show_session(reference, as_json=as_json)
+
+
+def _merge(reference: str, message: str, switches: frozenset[str]) -> int:
+    from ampsm_engine.cli import merge_run
+    from ampsm_engine.merging.results import Options
+
+    squash, fast_forward = "--no-squash" not in switches, "--no-ff" not in switches
+    options = Options("merge", merge_run.paragraphs((message,)), squash=squash, fast_forward=fast_forward)
+    return merge_run.operate(reference, options, as_json="--json" in switches, yes="--yes" in switches)

@@ -63,6 +63,14 @@ def _content(path: str) -> bytes:
         return b""
 
 
+def may_have_stood_at(git_dir: "Path", refs: Iterable[str], commits: Iterable[str]) -> bool:
+    """Whether one of these refs, by its full name, was ever moved to one of these commits, as far as its log tells."""
+    if os.path.lexists(git_dir / "reftable"):
+        return True
+    told = b"\n".join(_content(f"{os.fspath(git_dir)}/logs/{ref}") for ref in refs)
+    return any(commit.encode() in told for commit in commits)
+
+
 def branch_log(worktree: "Path", branch: str) -> "Path":
     """A file that changes whenever a branch moves: to be watched, and never read. It may not be there."""
     from ampsm_engine.git import repository  # a list of sessions does without

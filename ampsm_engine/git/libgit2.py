@@ -38,6 +38,7 @@ ROUTES = (
     Route("HEAD of a worktree", "libgit2", "asked several times an iteration", "heads_are_read_alike"),
     Route("ancestors, a merge base, ahead and behind", "libgit2", "for whole lists of sessions", "histories_agree"),
     Route("objects read, and a few written", "libgit2", "a merge reads thousands", "histories_agree"),
+    Route("objects read where it is not loaded", "git", "one `cat-file` that stays: 3 ms", "histories_agree"),
     Route("two trees or contents compared for the screens", "libgit2", "file by file, no attributes", "compared_alike"),
     Route("which files differ between two trees", "libgit2", "several times an iteration", "compared_alike"),
     Route("renames, copies and numbers of lines", "git", "libgit2 finds others", "compared_alike"),
@@ -220,7 +221,6 @@ def refuse_other_graph(repository: "pygit2.Repository") -> None:
 
 def repository_of_same_graph(where: Path) -> "pygit2.Repository | None":
     """The repository at a place for many questions, where git sees no other parents in it; None where git is to ask."""
-    load()
     with contextlib.suppress(AskGit), opened(where) as repository:
         refuse_other_graph(repository)
         return repository

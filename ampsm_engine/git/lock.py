@@ -36,13 +36,14 @@ _WAYS_ON = {
 
 
 @contextlib.contextmanager
-def writer(common_dir: Path, who: str, *, patience: float = PATIENCE) -> Iterator[None]:
+def writer(common_dir: Path, who: str, *, patience: float = PATIENCE) -> Iterator[bool]:
     """Be the only writer of a repository; a thread that is it already just goes on. Failed when another one stays.
 
-    `who` names the work in the message that others get, such as `trash abc123`.
+    `who` names the work in the message that others get, such as `trash abc123`. Answers whether it had to wait: what
+    was looked at before is to be looked at again then.
     """
-    with _alone(common_dir / NAME, who, patience):
-        yield
+    with _alone(common_dir / NAME, who, patience) as waited:
+        yield waited
 
 
 @contextlib.contextmanager
@@ -59,19 +60,19 @@ def still(
 
 
 @contextlib.contextmanager
-def _alone(path: Path, who: str, patience: float, stop: Callable[[], bool] = lambda: False) -> Iterator[None]:
+def _alone(path: Path, who: str, patience: float, stop: Callable[[], bool] = lambda: False) -> Iterator[bool]:
     mine: dict[Path, int] = _held.__dict__.setdefault(str(os.getpid()), {})
     if path in mine:
-        yield
+        yield False
         return
     descriptor = _open(path)
     try:
-        _take(descriptor, path.parent, patience, stop)
+        waited = _take(descriptor, path.parent, patience, stop)
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{who} (process {os.getpid()})".encode("utf-8", "replace"), 0)
         mine[path] = descriptor
         try:
-            yield
+            yield waited
         finally:
             del mine[path]
             os.ftruncate(descriptor, 0)
@@ -87,11 +88,15 @@ def _open(path: Path) -> int:
         raise Unfit(message, f"ls -ld {path.parent}") from reason
 
 
-def _take(descriptor: int, common_dir: Path, patience: float, stop: Callable[[], bool]) -> None:
+def _take(descriptor: int, common_dir: Path, patience: float, stop: Callable[[], bool]) -> bool:
+    """Whether it had to be waited for."""
+    if file_lock.acquire(descriptor, 0):
+        return False
     if not file_lock.acquire(descriptor, patience, stop=stop):
         who = printable(os.pread(descriptor, 500, 0).decode("utf-8", "replace")) or "another ampsm"
         message = f"{who} is writing in {common_dir} and did not end in {patience:g} seconds."
         raise Failed(message, "Wait for it to end, then ask again.")
+    return True
 
 
 def refusal(worktree: Path, git_dir: Path, patience: float = INDEX_PATIENCE) -> tuple[str, str] | None:

@@ -307,6 +307,19 @@ def read(where: Path, *arguments: Argument, feed: bytes | None = None, variables
     return Running((*_GUARDS, *_sense(where), "-C", where, *arguments), environ, feed).wait(READ_LIMIT)
 
 
+def converse(where: Path, *arguments: Argument) -> subprocess.Popen[bytes]:
+    """A git that answers question after question until its standard input is closed, as that of a process that died."""
+    refuse_unfit()
+    command = map(_encoded, ("git", *_GUARDS, "-C", where, *arguments))
+    pipe, environ = subprocess.PIPE, environment(reading=True)
+    try:
+        return subprocess.Popen(
+            list(command), stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=environ, start_new_session=True
+        )
+    except OSError as reason:
+        raise Failed(f"The git program could not be started: {reason}.", "git --version") from reason
+
+
 def query(where: Path, *arguments: Argument, feed: bytes | None = None, variables: Variables | None = None) -> bytes:
     """The output of a question that git must be able to answer; Failed otherwise."""
     answer = read(where, *arguments, feed=feed, variables=variables)

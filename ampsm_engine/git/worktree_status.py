@@ -12,6 +12,7 @@ from typing import Literal
 
 from ampsm_engine import labels, plain_text
 from ampsm_engine.git import own_files, program, records, repository
+from ampsm_engine.git.entities import Head
 from ampsm_engine.lean_dataclass import dataclass, field
 
 State = Literal["tracked", "unmerged", "untracked", "ignored"]
@@ -43,14 +44,28 @@ def entries(worktree: Path, *, ignored: bool = False, index: Path | None = None)
 
     `index` stands in for the worktree's own, and is refreshed. Ignored folders are listed as one entry each.
     """
+    return tuple(_entry(record) for record in _records(worktree, ignored=ignored, index=index) if record[:1] in b"1u?!")
+
+
+def with_head(worktree: Path) -> tuple[Head, tuple[StatusEntry, ...]]:
+    """What a worktree has checked out, and the same entries, by one question."""
+    told = _records(worktree, "--branch", "--no-ahead-behind")
+    heads = [program.text(record).split(" ", 2) for record in told if record[:1] == b"#"]
+    found = {name: value for _, name, value in heads}
+    commit, branch = found.get("branch.oid", ""), found.get("branch.head", "(detached)")
+    head = Head("" if commit == "(initial)" else commit, None if branch == "(detached)" else branch)
+    return head, tuple(_entry(record) for record in told if record[:1] in b"1u?!")
+
+
+def _records(worktree: Path, *more: str, ignored: bool = False, index: Path | None = None) -> list[bytes]:
     repository.check_worktree(worktree)
-    options = ["--porcelain=v2", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=none"]
+    options = [*more, "--porcelain=v2", "-z", "--untracked-files=all", "--no-renames", "--ignore-submodules=none"]
     if ignored:
         options.append("--ignored=matching")
     # git compares byte by byte what changed in the second of the index; refreshed, it need not do so again.
     variables: program.Variables = {"GIT_INDEX_FILE": index, "GIT_OPTIONAL_LOCKS": "1"} if index else {}
     output = program.query(worktree, "status", *options, variables=variables)
-    return tuple(_entry(record) for record in output.split(b"\0") if record and record[:1] in b"1u?!")
+    return [record for record in output.split(b"\0") if record]
 
 
 def _entry(record: bytes) -> StatusEntry:

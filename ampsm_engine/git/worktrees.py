@@ -8,7 +8,6 @@ import contextlib
 import os
 import re
 import stat
-import tempfile
 import time
 from collections.abc import Callable, Collection
 from datetime import datetime
@@ -208,6 +207,8 @@ def link(repo: Repo, path: Path, branch: str) -> None:
     if is_linked(repo, path):
         return
     where = (branch,) if branch not in {tree.branch for tree in listed(repo)} else ("--detach", branch)
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix=".ampsm-", dir=path.parent) as folder:
         made = Path(folder) / path.name
         program.change(repo.root, "worktree", "add", "--quiet", "--no-checkout", *where[:-1], made, where[-1])

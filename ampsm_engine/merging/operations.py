@@ -4,9 +4,11 @@ What can be refused is refused before anything is written; then it goes step by 
 """
 
 import contextlib
-from concurrent.futures import ThreadPoolExecutor
+import threading
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Self
 
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import AmpsmError, NotFound, Refused
@@ -27,30 +29,62 @@ from ampsm_engine.plain_text import list_some
 def merge(engine: Engine, session_id: str, options: Options) -> MergeResult:
     """Squash, rebase or merge a session; ConflictsWait when conflicts are laid out, Refused before anything else."""
     now = situation.look(engine.store, session_id, options.onto, options.kind)
-    with lock.writer(now.repo.common_dir, f"{options.kind} {session_id}"):
-        before, now = now, situation.look(engine.store, session_id, options.onto, options.kind, repo=now.repo)
-        if now.branch_tip != before.branch_tip:
-            raise _overtaken(engine, now)
-        with ThreadPoolExecutor(1, "ampsm-merge") as aside:
-            ready = aside.submit(_made_ready, now, options)
+    with lock.writer(now.repo.common_dir, f"{options.kind} {session_id}") as waited:
+        if waited:
+            before, now = now, situation.look(engine.store, session_id, options.onto, options.kind, repo=now.repo)
+            if now.branch_tip != before.branch_tip:
+                raise _overtaken(engine, now)
+        with _Aside(lambda: _made_ready(now, options)) as ready:
             moves = options.kind == "merge" and not options.pull_request
-            situation.refuse(tuple(situation.obstacles(engine.store, now, moves_target=moves)))
+            found = tuple(situation.obstacles(engine.store, now, moves_target=moves, objects=ready.result))
+            situation.refuse(found)
             objects = ready.result()
         span = situation.span(engine.store, now, objects)
-        now = replace(now, start=span.start)
+        line = objects.line(now.base_tip, now.branch_tip)
+        now = replace(now, start=span.start, shared=line.base if line else "")
         preparation.refuse_nothing(now, span, options)
         options = preparation.worded(now, options)
         asked = questions.before(engine, now, span, options, objects)
         questions.refuse(asked, options.answered, questions.command(session_id, options))
         options = replace(options, answered=tuple(answer for one in asked for answer in one.answers))
-        now, work = preparation.without_own_files(now, objects, engine.settings.text("commit.subject"))
+        template, untouched = engine.settings.text("commit.subject"), situation.UNTOUCHED in found
+        now, work = preparation.without_own_files(now, objects, template, untouched=untouched)
         strangers = preparation.as_carried(now, span, work)
         entry = journal.new(now, options, moved=now.target if moves else "", work=work, strangers=strangers)
         with merge_lock.at_work(engine.home, entry.id):
             merge = engine.store.merges.begin(entry)
             with recovery.mending(engine, merge.id):
                 merge = steps.proceed(engine, now, merge, objects)
-    return _ended(engine, merge)
+    return _ended(engine, merge, objects)
+
+
+class _Aside:
+    """Work that a thread does meanwhile; what it raises is raised where its result is asked for."""
+
+    def __init__(self, work: Callable[[], ObjectStore]) -> None:
+        self._work = work
+        self._made: ObjectStore | None = None
+        self._problem: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="ampsm-merge")
+
+    def _run(self) -> None:
+        try:
+            self._made = self._work()
+        except BaseException as problem:  # noqa: BLE001 - `result` raises it
+            self._problem = problem
+
+    def result(self) -> ObjectStore:
+        self._thread.join()
+        if self._made is None:
+            raise self._problem or RuntimeError
+        return self._made
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join()
 
 
 def _overtaken(engine: Engine, now: Situation) -> Refused:
@@ -73,7 +107,7 @@ def _made_ready(now: Situation, options: Options) -> ObjectStore:
     return objects
 
 
-def _ended(engine: Engine, merge: Merge) -> MergeResult:
+def _ended(engine: Engine, merge: Merge, objects: ObjectStore | None = None) -> MergeResult:
     """Publish what was asked for, and answer what came of it all."""
     plan = journal.read(merge)
     session = engine.store.sessions.get(merge.session_id)
@@ -82,12 +116,20 @@ def _ended(engine: Engine, merge: Merge) -> MergeResult:
         kind = one.kind if one.ok else f"{one.kind}-failed"
         engine.store.facts.add(kind, one.text, session_id=session.id)
     tip = merge.base_after if merge.target else merge.branch_after
-    root = Path(session.repo_root)
-    count = 0 if tip == merge.base_before else changes.ahead_behind(root, tip, merge.base_before)[0]
+    objects = objects or ObjectStore(Path(session.repo_root))
+    count = 0 if tip == merge.base_before else _brought(objects, merge.base_before, tip)
     return MergeResult(session, merge, count, plan.checkouts, published, plan.notes)
 
 
-def _writing(session: Session, who: str) -> AbstractContextManager[None]:
+def _brought(objects: ObjectStore, base: str, tip: str) -> int:
+    """How many commits a branch got: by its tip, which may be a merge of them into it."""
+    parents = objects.commit(tip).parents
+    is_merge = len(parents) == 2 and parents[0] == base
+    line = objects.line(base, parents[1] if is_merge else tip)
+    return len(line.commits) + is_merge if line else changes.ahead_behind(objects.where, tip, base)[0]
+
+
+def _writing(session: Session, who: str) -> AbstractContextManager[bool]:
     return lock.writer(repository.common_dir(Path(session.repo_root)), who)
 
 

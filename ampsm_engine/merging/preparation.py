@@ -38,16 +38,29 @@ def worded(now: Situation, options: Options) -> Options:
     return replace(options, message=message)
 
 
-def without_own_files(now: Situation, objects: ObjectStore, template: str) -> tuple[Situation, str]:
-    """Take ampsm's own files out of a session's branch: the situation then, and the tip of its commits without them."""
+def without_own_files(
+    now: Situation, objects: ObjectStore, template: str, *, untouched: bool = False
+) -> tuple[Situation, str]:
+    """Take ampsm's own files out of a session's branch: the situation then, and the tip of its commits without them.
+
+    `untouched`: the index of its worktree is known to be as its branch.
+    """
     session = now.session
+    if untouched and not rewrite.may_have_own_files(objects, now.branch_tip):
+        return now, _work(objects, now)
     bases, trailers = (session.base_commit, now.base_tip), f"Ampsm-Session: {session.id}"
     words = subject("Leave out what is ampsm's own", "", template=template)
     tip = commits.take_out_own_files(now.worktree, session.branch_name, *bases, subject=words, trailers=trailers)
     now = replace(now, branch_tip=tip) if tip else now
+    return now, _work(objects, now)
+
+
+def _work(objects: ObjectStore, now: Situation) -> str:
+    """The commits without ampsm's own files; they are in the repository."""
     work = rewrite.without_own_files(objects, now.start or now.base_tip, now.branch_tip)
-    objects.database.flush()
-    return now, work
+    if work != now.branch_tip:
+        objects.database.flush()
+    return work
 
 
 def as_carried(now: Situation, span: SessionSpan, work: str) -> tuple[str, ...]:

@@ -5,8 +5,6 @@ Always asked for, never retried, and never a reason to take a merge back: what f
 
 import os
 import re
-import shlex
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -182,6 +180,8 @@ def _why(answer: program.Answer) -> str:
 
 def tool_for(root: Path, remote: str) -> str:
     """The program that opens pull requests at the host of a remote: its path; Unfit where it is not installed."""
+    import shutil
+
     address = program.read(root, "remote", "get-url", "--push", remote).line.lower()
     wanted = ("glab", "gh") if "gitlab" in address else ("gh", "glab")
     known = any(host in address for host in ("gitlab", "github"))
@@ -255,6 +255,8 @@ def _opened(root: Path, argv: tuple[str, ...]) -> Published:
         "GIT_TERMINAL_PROMPT": "0",
         "GH_PAGER": "cat",
     }
+    import shlex
+
     hint = shlex.join((name, *argv[1:7]))
     try:
         done = subprocess.run(

@@ -4,7 +4,6 @@ Work of others in the session's branch, secrets and rubbish that would become re
 """
 
 import re
-import shlex
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -152,6 +151,8 @@ def command(session_id: str, options: Options) -> str:
     words += [word for word, is_given in given.items() if is_given]
     words += ["--onto", options.onto] if options.onto else []
     words += ["--export-patch", options.patch] if options.patch else []
+    import shlex
+
     return shlex.join(words)
 
 

@@ -4,19 +4,21 @@
 branch would bring that branch's work along. Reads only.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from ampsm_engine import session_problems
 from ampsm_engine.errors import NotFound, Refused
-from ampsm_engine.git import changes, commits, program, records, repository, staging, worktree_status
+from ampsm_engine.git import branch_files, changes, commits, program, records, repository, staging, worktree_status
 from ampsm_engine.git.entities import Repo
 from ampsm_engine.git.integrate import branch_move
-from ampsm_engine.git.integrate.commit_range import common, merge_bases, plan_commits
-from ampsm_engine.git.integrate.commit_writer import AMP
+from ampsm_engine.git.integrate.commit_range import common, merge_bases
+from ampsm_engine.git.integrate.commit_writer import AMP, parts
 from ampsm_engine.git.integrate.conflict_checkout import laid
-from ampsm_engine.git.integrate.object_store import ObjectStore
+from ampsm_engine.git.integrate.object_store import CommitLine, ObjectStore
 from ampsm_engine.git.integrate.outcomes import PlannedCommit
+from ampsm_engine.git.libgit2 import SYMBOLIC
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_engine.merging.results import Finding, Kind
 from ampsm_engine.model import MergeState, Session, State
@@ -26,6 +28,10 @@ from ampsm_engine.store import Store
 SESSION_TRAILER = "Ampsm-Session"
 
 _PEOPLE = ("%H", "%ae", "%ce", f"%(trailers:key={SESSION_TRAILER},valueonly,separator=%x2c)", "%P")
+
+
+UNTOUCHED = Finding("worktree", "ok", "clean")
+"""A worktree whose files and index are those of its branch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,8 @@ class Situation:
     branch_tip: str
     start: str = ""
     """The commit that the session's own work comes after; empty where that is what it shares with the target."""
+    shared: str = ""
+    """What it shares with the target, where that is known."""
 
     @property
     def root(self) -> Path:
@@ -56,7 +64,7 @@ class Situation:
     @property
     def fork(self) -> str:
         """What the session's own work comes after; NotFound when it shares nothing with its target."""
-        return self.start or common(self.root, self.base_tip, self.branch_tip)[0]
+        return self.start or self.shared or common(self.root, self.base_tip, self.branch_tip)[0]
 
 
 def look(store: Store, session_id: str, onto: str = "", kind: Kind = "merge", *, repo: Repo | None = None) -> Situation:
@@ -92,10 +100,15 @@ def _named(repo: Repo, session: Session, target: str, kind: Kind) -> str:
         raise NotFound(message, f"ampsm {way.format(session.id)}. {reason.hint}") from reason
 
 
-def obstacles(store: Store, now: Situation, *, moves_target: bool = True) -> Iterator[Finding]:
-    """What was looked at in session, worktree and target; findings of level `stop` are in the way."""
+def obstacles(
+    store: Store, now: Situation, *, moves_target: bool = True, objects: Callable[[], ObjectStore] | None = None
+) -> Iterator[Finding]:
+    """What was looked at in session, worktree and target; findings of level `stop` are in the way.
+
+    `objects`: asked for when it comes to the histories, so that they can be read in meanwhile.
+    """
     yield from own_obstacles(store, now)
-    yield from _target(now, moves_target=moves_target)
+    yield from _target(now, objects, moves_target=moves_target)
     if moves_target and now.is_branch:
         yield from (
             Finding("checkout", "stop", one.text, one.hint) for one in branch_move.operations(now.repo, now.target)
@@ -162,13 +175,13 @@ def _worktree(now: Situation, *, waits: bool) -> Iterator[Finding]:
         text = f"A {operation} is in progress in {worktree}; ampsm did not begin it."
         yield Finding("worktree", "stop", text, f"git -C {worktree} status tells how to end it")
         return
-    head = commits.head(worktree)
+    head, entries = worktree_status.with_head(worktree)
     if head.branch != session.branch_name:
         where = f"on {head.branch}" if head.branch else f"at {head.commit[:12]}, on no branch"
         text = f"The worktree of {session.name} stands {where}, and not on its branch {session.branch_name}."
         yield Finding("worktree", "stop", text, back_on_branch(worktree, session.branch_name))
         return
-    yield from _uncommitted(now)
+    yield from _uncommitted(now, entries)
 
 
 def back_on_branch(worktree: Path, branch: str) -> str:
@@ -184,9 +197,11 @@ def back_on_branch(worktree: Path, branch: str) -> str:
     return f"git -C {worktree} branch {branch}-aside && git -C {worktree} switch {branch}"
 
 
-def _uncommitted(now: Situation) -> Iterator[Finding]:
+def _uncommitted(now: Situation, entries: Sequence[worktree_status.StatusEntry]) -> Iterator[Finding]:
     """What a commit of ours would take in is in the way; what it would leave out is told."""
-    entries = worktree_status.entries(now.worktree)
+    if not entries:
+        yield UNTOUCHED
+        return
     choice = staging.choose(now.worktree, entries)
     out = {left.path for left in choice.left_out}
     changed = [change.path for change in changes.from_entries(entries) if change.path not in out]
@@ -197,13 +212,13 @@ def _uncommitted(now: Situation) -> Iterator[Finding]:
         hint = f"git -C {now.worktree} add -A && git -C {now.worktree} commit, or: ampsm iterate {now.session.id}"
         yield Finding("worktree", "stop", f"{text}: {list_some(changed)}.", hint)
         return
-    yield Finding("worktree", "ok", "clean")
+    yield Finding("worktree", "ok", "nothing to commit")
     if choice.left_out:
         text = f"not committed, and not part of a merge: {list_some([left.path for left in choice.left_out])}"
         yield Finding("left-out", "warn", text, f"ampsm diff {now.session.id} --uncommitted")
 
 
-def _target(now: Situation, *, moves_target: bool) -> Iterator[Finding]:
+def _target(now: Situation, objects: Callable[[], ObjectStore] | None, *, moves_target: bool) -> Iterator[Finding]:
     session = now.session
     if now.target == session.branch_name:
         text = f"{now.target} is the session's own branch."
@@ -215,7 +230,8 @@ def _target(now: Situation, *, moves_target: bool) -> Iterator[Finding]:
         local = last if repository.branch_tip(now.root, last) else "BRANCH"
         yield Finding("base", "stop", text, f"ampsm merge {session.id} --onto {local} -m MESSAGE")
         return
-    if not merge_bases(now.root, now.base_tip, now.branch_tip):
+    is_line = objects is not None and objects().line(now.base_tip, now.branch_tip) is not None
+    if not is_line and not merge_bases(now.root, now.base_tip, now.branch_tip):
         try:
             common(now.root, now.base_tip, now.branch_tip)
         except NotFound as reason:
@@ -240,21 +256,25 @@ class SessionSpan:
 
 def span(store: Store, now: Situation, objects: ObjectStore | None = None) -> SessionSpan:
     """Look at a session's branch against its target; NotFound when the two share no history."""
-    commits = plan_commits(now.root, now.base_tip, now.branch_tip)
-    if _is_plain(now, objects or ObjectStore(now.root, now.repo)):
+    objects = objects or ObjectStore(now.root, now.repo)
+    commits = objects.beyond(now.base_tip, now.branch_tip)
+    line = objects.line(now.base_tip, now.branch_tip)
+    if _is_plain(now, line):
         return SessionSpan("", commits)
-    start = _start_beyond_target(store, now)
-    own = plan_commits(now.root, start, now.branch_tip) if start else commits
+    others = _Others(now, line)
+    start = "" if others.lack_all else _start_beyond_target(store, now)
+    own = objects.beyond(start, now.branch_tip) if start else commits
     brought = {commit.sha for commit in own}
     mine = tuple(commit for commit in commits if commit.sha in brought)
-    strange = _strangers(store, now, mine)
+    strange = _strangers(store, now, mine, others)
     stays = tuple(commit for commit in commits if commit.sha not in brought and not commit.merge)
     return SessionSpan(start, mine, tuple(commit for commit in mine if commit.sha in strange), stays)
 
 
 def own_start(store: Store, now: Situation) -> str:
     """The `start` of a session's span alone; NotFound when session and target share no history."""
-    return "" if _is_plain(now, ObjectStore(now.root, now.repo)) else _start_beyond_target(store, now)
+    line = ObjectStore(now.root, now.repo).line(now.base_tip, now.branch_tip)
+    return "" if _is_plain(now, line) else _start_beyond_target(store, now)
 
 
 def coming(now: Situation, commits: Sequence[PlannedCommit]) -> tuple[PlannedCommit, ...]:
@@ -273,13 +293,60 @@ def named_commits(commits: Sequence[PlannedCommit], most: int = 3) -> str:
     return "; ".join(shown[:most]) + more
 
 
-def _is_plain(now: Situation, objects: ObjectStore) -> bool:
+def _is_plain(now: Situation, line: CommitLine | None) -> bool:
     """One line from where the session began to its tip, on the target itself, each commit marked as the session's."""
-    line = objects.line(now.base_tip, now.branch_tip)
     mark = f"\n{SESSION_TRAILER}: {now.session.id}".encode()
     if line is None or line.base != now.session.base_commit:
         return False
     return all(mark in commit.message for commit in line.commits)
+
+
+class _Others:
+    """What the other branches have of a session's one line of commits, by one question to git."""
+
+    def __init__(self, now: Situation, line: CommitLine | None) -> None:
+        self._now = now
+        is_own = line is not None and line.base == now.session.base_commit
+        self.line = line if is_own else None
+        """The session's line from where it began, which lies on the target; None where it is no such line."""
+
+    @cached_property
+    def _refs(self) -> dict[str, str]:
+        """The branches, here and at remotes; one that only names another one is none of its own."""
+        found = repository.refs(self._now.root, repository.BRANCHES, "refs/remotes/")
+        return {full: at for full, at in found.items() if not at.startswith(SYMBOLIC)}
+
+    @cached_property
+    def lack_all(self) -> bool:
+        """Whether the session's base, wherever it is, never had a commit of the line, as far as files tell."""
+        if self.line is None:
+            return False
+        base = self._now.session.base_branch
+        of_base = [full for full in self._refs if base in _names_of(full)]
+        elsewhere = {self._refs[full] for full in of_base} - {self._now.base_tip, self.line.base}
+        if not base or elsewhere:
+            return False
+        commits = [commit.sha for commit in self.line.commits]
+        return not branch_files.may_have_stood_at(self._now.repo.common_dir, of_base, commits)
+
+    @cached_property
+    def has_any(self) -> bool:
+        """Whether a branch that is not the session's, the target or another session's may have one of the commits."""
+        own, target = self._now.session.branch_name, self._now.target
+        known = {self._now.base_tip, self.line.base if self.line is not None else ""}
+        return any(
+            at not in known and name not in (own, target) and not name.startswith("amp/")
+            for full, at in self._refs.items()
+            for name in _names_of(full)[-1:]
+        )
+
+
+def _names_of(full: str) -> tuple[str, ...]:
+    """How a branch is called: that of a remote with its remote and without, which comes last."""
+    if full.startswith(repository.BRANCHES):
+        return (full.removeprefix(repository.BRANCHES),)
+    name = full.removeprefix("refs/remotes/")
+    return name, name.partition("/")[2]
 
 
 def _start_beyond_target(store: Store, now: Situation) -> str:
@@ -338,26 +405,42 @@ def _described(now: Situation, *span: str) -> list[list[str]]:
     return records.log(now.root, _PEOPLE, *span)
 
 
-def _strangers(store: Store, now: Situation, commits: Sequence[PlannedCommit]) -> frozenset[str]:
+def _strangers(store: Store, now: Situation, commits: Sequence[PlannedCommit], others: _Others) -> frozenset[str]:
     """Those that other branches have, that came by a merge, or that somebody else made and that were picked here."""
-    session = now.session
+    session, line = now.session, others.line
     plain = {commit.sha for commit in commits if not commit.merge}
     if not plain:
         return frozenset()
     made = {one.commit_sha for one in store.iterations.of(session.id)} | set(_merged(store, now))
     span = (f"^{now.base_tip}", now.branch_tip)
-    described = [one for one in _described(now, *span) if one[0] in plain]
+    known = _unmarked(line)
+    described = [one for one in (_described(now, *span) if known is None else known) if one[0] in plain]
     ours = {sha for sha, _, _, mark, _ in described if session.id in mark or (not mark and sha in made)}
     people = {who for sha, author, committer, _, _ in described if sha in ours for who in (author, committer)}
     people.add(AMP.partition("<")[2].rstrip(">"))
-    alone = _here_alone(now, span)
-    first_line = set(program.query(now.root, "rev-list", "--first-parent", *span, "--").decode().split())
+    alone = _here_alone(now, span) if line is None or others.has_any else frozenset(plain)
+    first_line = plain if line is not None else _first_line(now, span)
     found = set()
     for sha, author, committer, mark, _ in described:
         picked = author != committer and author not in people
         if sha not in ours and (mark or picked or sha not in alone or sha not in first_line):
             found.add(sha)
     return frozenset(found)
+
+
+def _unmarked(line: CommitLine | None) -> list[list[str]] | None:
+    """What `_described` answers of a line of commits none of which names a session; None where git has to read them."""
+    key = SESSION_TRAILER.lower().encode()
+    if line is None or any(commit.encoding or key in commit.message.lower() for commit in line.commits):
+        return None
+    return [
+        [commit.sha, parts(commit.author)[1], parts(commit.committer)[1], "", " ".join(commit.parents)]
+        for commit in line.commits
+    ]
+
+
+def _first_line(now: Situation, span: tuple[str, ...]) -> set[str]:
+    return set(program.query(now.root, "rev-list", "--first-parent", *span, "--").decode().split())
 
 
 def _merged(store: Store, now: Situation) -> Iterator[str]:

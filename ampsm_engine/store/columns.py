@@ -10,6 +10,7 @@ from typing import Any
 from peewee import Field, IntegerField, Model, TextField
 
 from ampsm_engine.model import camel
+from ampsm_engine.store.statements import clean, redacted
 
 
 class CamelColumn(Field):
@@ -19,11 +20,6 @@ class CamelColumn(Field):
         """Take the place of the model's attribute of that name."""
         self.column_name = camel(name)
         super().bind(model, name, set_attribute)
-
-
-def clean(value: object) -> str:
-    """Text that UTF-8 can hold: an unpaired surrogate becomes a question mark, NUL and all else stay."""
-    return str(value).encode("utf-8", "replace").decode()
 
 
 class Count(CamelColumn, IntegerField):
@@ -43,11 +39,7 @@ class RedactedText(CamelColumn, TextField):
 
     def db_value(self, value: object) -> str | None:
         """The text as it is stored."""
-        if value is None:
-            return None
-        from ampsm_engine import redact  # only who writes pays for its rules
-
-        return clean(redact.text(clean(value)))
+        return None if value is None else redacted(value)
 
 
 class RedactedJson(CamelColumn, TextField):
@@ -64,7 +56,7 @@ def _redacted(value: Any) -> Any:
         return {key: _redacted(part) for key, part in value.items()}
     if isinstance(value, list):
         return [_redacted(part) for part in value]
-    return RedactedText().db_value(value) if isinstance(value, str) else value
+    return redacted(value) if isinstance(value, str) else value
 
 
 class FileName(CamelColumn, TextField):

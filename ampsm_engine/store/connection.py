@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -255,6 +255,18 @@ class Database:
     def execute(self, query: "Query") -> int:
         """Run a query of peewee that writes; answers how many rows it touched. For use inside `writing`."""
         return self.connection().execute(*tables.sql_of(query)).rowcount
+
+    def insert(self, table: str, values: Mapping[str, object]) -> None:
+        """Add a row by the names of its fields, without peewee. For use inside `writing`."""
+        from ampsm_engine.store import statements
+
+        self.connection().execute(*statements.insert(table, values))
+
+    def update(self, table: str, row_id: str, values: Mapping[str, object]) -> bool:
+        """Change columns of the row of an id in the same way; False when there is none."""
+        from ampsm_engine.store import statements
+
+        return self.connection().execute(*statements.update(table, row_id, values)).rowcount > 0
 
     def connection(self) -> sqlite3.Connection:
         """This thread's connection, made when there is none yet."""

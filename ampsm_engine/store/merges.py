@@ -11,7 +11,6 @@ from ampsm_engine.lean_dataclass import asdict
 from ampsm_engine.model import Merge, MergeState, Session, State
 from ampsm_engine.store import records, rows
 from ampsm_engine.store.connection import StorePart
-from ampsm_engine.store.lazy_tables import tables
 from ampsm_engine.store.records import MERGES, OPEN_MERGE
 
 _FIXED = frozenset({"id", "session_id", "kind", "started_at", "state"})
@@ -50,7 +49,7 @@ class Merges(StorePart):
             session = records.session(self._db, merge.session_id)
             self._refuse_merge(session)
             records.refuse_open_merge(self._db, session)
-            self._db.execute(tables.MergeRow.insert(**asdict(merge)))
+            self._db.insert("merges", asdict(merge))
             return self.get(merge.id)
 
     def take(self, merge_id: str, before: MergeState, step: str) -> Merge:
@@ -72,7 +71,7 @@ class Merges(StorePart):
 
     def step(self, merge_id: str, step: str, **columns: object) -> Merge:
         """Write down what is done next, with what is known by then; NotFound."""
-        tables.changes(tables.MergeRow, columns, fixed=_FIXED)
+        records.refuse_unknown(Merge, columns, fixed=_FIXED)
         with self._db.writing():
             self._change(merge_id, step=step, **columns)
             return self.get(merge_id)
@@ -87,7 +86,7 @@ class Merges(StorePart):
         **columns: object,
     ) -> Merge:
         """Let an operation rest or end in a state, change columns of its session, record facts: all at once."""
-        tables.changes(tables.MergeRow, columns, fixed=_FIXED)
+        records.refuse_unknown(Merge, columns, fixed=_FIXED)
         with self._db.writing():
             merge = self.get(merge_id)
             ended = None if state is MergeState.CONFLICTED else timestamps.now()
@@ -99,8 +98,8 @@ class Merges(StorePart):
             return self.get(merge_id)
 
     def _change(self, merge_id: str, **columns: object) -> None:
-        changed = tables.changes(tables.MergeRow, columns, fixed=frozenset({"id", "session_id"}))
-        if not self._db.execute(tables.MergeRow.update(changed).where(tables.MergeRow.id == merge_id)):
+        records.refuse_unknown(Merge, columns, fixed=frozenset({"id", "session_id"}))
+        if not self._db.update("merges", merge_id, columns):
             raise NotFound(f"There is no merge {merge_id}.", "ampsm ls")
 
     def _refuse_merge(self, session: Session) -> None:

@@ -6,7 +6,7 @@ The functions that change something are called inside `writing()`.
 # ruff: noqa: S608 - every piece is a column list of `rows` or a word of this file; values are bound
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ampsm_engine import lifecycle, timestamps
@@ -77,10 +77,18 @@ def refuse_open_merge(db: Database, of: Session, but: str | None = None) -> None
     raise Refused(f"A {merge.kind} of {of.name} is going on.", f"ampsm show {of.id}")
 
 
+def refuse_unknown(kind: type[Any], values: Mapping[str, object], *, fixed: frozenset[str]) -> None:
+    """TypeError for a column that is no field of a kind of value, or must stay."""
+    known = {field.name for field in fields(kind)}
+    for name in values:
+        if name not in known or name in fixed:
+            raise TypeError(f"{name!r} is not a column of {kind.__name__} that may be changed here")
+
+
 def note(db: Database, kind: str, text: str, *, session_id: str | None = None, iteration_id: str | None = None) -> None:
     """Record that something became true."""
     values = {"kind": kind, "text": text, "session_id": session_id, "iteration_id": iteration_id}
-    db.execute(tables.FactRow.insert(time=timestamps.now(), **values))
+    db.insert("facts", {"time": timestamps.now(), **values})
 
 
 def note_on(db: Database, about: Iteration, kind: str, text: str) -> None:
@@ -90,10 +98,10 @@ def note_on(db: Database, about: Iteration, kind: str, text: str) -> None:
 
 def change_session(db: Database, session_id: str, **columns: object) -> None:
     """Change columns of a session, named as its fields; NotFound."""
-    changed = tables.changes(tables.SessionRow, columns, fixed=_SESSION_FIXED)
-    if not changed:
+    refuse_unknown(Session, columns, fixed=_SESSION_FIXED)
+    if not columns:
         session(db, session_id)
-    elif not db.execute(tables.SessionRow.update(changed).where(tables.SessionRow.id == session_id)):
+    elif not db.update("sessions", session_id, columns):
         raise NotFound(f"There is no session {session_id}.", "ampsm ls")
 
 

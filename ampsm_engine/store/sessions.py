@@ -120,7 +120,7 @@ class Sessions(StorePart):
         with self._db.writing():
             if self._db.select("SELECT 1 FROM sessions WHERE id = ?", (session.id,)):
                 raise Refused(f"There is a session {session.id} already.", f"ampsm show {session.id}")
-            self._db.execute(tables.SessionRow.insert(**asdict(session)))
+            self._db.insert("sessions", asdict(session))
             records.note(self._db, "created", session.name, session_id=session.id)
         copies.note_repository(self._db.path, session.repo_root)
 

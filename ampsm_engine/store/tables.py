@@ -36,6 +36,7 @@ from ampsm_engine.model import (
 )
 from ampsm_engine.store.columns import Count, Plain, RedactedJson
 from ampsm_engine.store.columns import RedactedText as RedactedText  # noqa: PLC0414 - handed on
+from ampsm_engine.store.statements import PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,18 +46,19 @@ _DIALECT = SqliteDatabase(None)
 """How SQLite words a query; it is never connected."""
 
 
-def _model(table: str, *values: type[Any], plain: str, **special: "Field[Any]") -> Any:
+def _model(table: str, *values: type[Any], **special: "Field[Any]") -> Any:
     """The model of a table that has a column for each field of one or more dataclasses, and `special` columns.
 
-    Texts are redacted but for words of an enumeration and the fields in `plain`, so that none is forgotten.
+    Texts are redacted but for words of an enumeration and the fields in `PLAIN`, so that none is forgotten.
     """
+    plain = PLAIN[table].split()
     columns: dict[str, Any] = dict(special)
     for value in values:
         for name, hint in get_type_hints(value).items():
             if name not in columns and hint is not Tally:
                 options = get_args(hint) or (hint,)
                 kind = _KINDS.get(options[0], RedactedText)
-                if name in plain.split() or issubclass(options[0], StrEnum):
+                if name in plain or issubclass(options[0], StrEnum):
                     kind = Plain
                 columns[name] = kind(primary_key=name == "id", null=type(None) in options)
     keys = _KEYS.get(table, ())
@@ -88,39 +90,28 @@ _MADE: "dict[str, Callable[[], Any]]" = {
     "SessionRow": lambda: _model(
         "sessions",
         Session,
-        plain="id repo_root base_branch branch_name worktree_path created_at base_commit model_override last_run"
-        " thread_id trashed_at branch_made_by origin history_from",
         amp_prompt=RedactedText(null=True),
     ),
     "IterationRow": lambda: _model(
         "iterations",
         Iteration,
         Tally,
-        plain="id session_id queued_at start_time end_time commit_sha start_sha failure thread_id mode"
-        " stop_requested_at",
         token_usage=Count(null=True),
     ),
-    "ToolCallRow": lambda: _model("toolCalls", ToolCall, plain="iteration_id tool_id started_at"),
-    "FactRow": lambda: _model("facts", Fact, plain="time kind session_id iteration_id", number=AutoField()),
+    "ToolCallRow": lambda: _model("toolCalls", ToolCall),
+    "FactRow": lambda: _model("facts", Fact, number=AutoField()),
     "MergeRow": lambda: _model(
         "merges",
         Merge,
-        plain="id session_id kind step target base_before base_after branch_before branch_after plan started_at"
-        " ended_at",
     ),
-    "BatchRow": lambda: _model(
-        "batchRuns", Batch, plain="id created_at ended_at wait_until stop_requested", plan=RedactedJson(null=False)
-    ),
+    "BatchRow": lambda: _model("batchRuns", Batch, plan=RedactedJson(null=False)),
     "BatchItemRow": lambda: _model(
         "batchItems",
         BatchItem,
-        plain="id batch_id repo mode step session_id next_at started_at ended_at variant_of",
         spec=RedactedJson(null=False),
     ),
-    "BatchTryRow": lambda: _model("batchTries", BatchTry, plain="item_id started_at iteration_id ended_at outcome"),
-    "CostQueryRow": lambda: _model(
-        "costQueries", CostQuery, plain="thread_id asked_at iteration_id", number=AutoField()
-    ),
+    "BatchTryRow": lambda: _model("batchTries", BatchTry),
+    "CostQueryRow": lambda: _model("costQueries", CostQuery, number=AutoField()),
 }
 """What makes each model: a class of peewee takes 2 ms, and no command writes to all."""
 

@@ -4,7 +4,6 @@ Pure. Redaction is done by the caller, on the whole message.
 """
 
 import re
-import textwrap
 from collections.abc import Callable, Sequence
 
 from ampsm_engine.labels import thread_address
@@ -91,6 +90,8 @@ def body(session: Session, iteration: Iteration, result: str) -> str:
 
 
 def _wrapped(line: str) -> list[str]:
+    import textwrap
+
     clean = "".join(letter if letter.isprintable() else " " for letter in line)
     return textwrap.wrap(clean, BODY_WIDTH, break_long_words=False, break_on_hyphens=False) or [""]
 

@@ -66,6 +66,7 @@ def test_a_command_loads_its_own_file_alone(shelf: Shelf) -> None:
     [
         *(["ls"], ["ls", "--json"], ["show", "fix"], ["show", "fix login", "--json"], ["show", "nobody"]),
         *(["show", "\u00e9t\u00e9"], ["show", "ls"], ["show", "dark", "--json"]),
+        *(["merge", "nobody", "-m", "All"], ["merge", "fix", "-m", "All", "--yes", "--no-ff", "--no-squash", "--json"]),
     ],
     ids=" ".join,
 )
@@ -85,6 +86,8 @@ def test_plain_arguments_mean_the_same_to_the_parser(
     [
         *(["ls", "--json", "--json"], ["ls", "--jso"], ["ls", "-s", "idle"], ["show"], ["show", "--json"]),
         *(["show", "--help"], ["show", "-h"], ["show", "--", "x"], ["show", ""], ["show", "x\udc80"], ["show", "x\n"]),
+        *(["merge", "x"], ["merge", "x", "-m"], ["merge", "x", "-m", " "], ["merge", "x", "-m", "-y"]),
+        *(["merge", "x", "-m", "y", "--no-f"], ["merge", "x", "-m", "y", "-y"], ["merge", "x", "-m", "y", "z"]),
         *(["--help"], ["-h"], ["l"], ["events", "--json"], ["show", "--json", "x"], ["review", "x"], []),
     ],
     ids=repr,

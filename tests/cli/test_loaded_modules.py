@@ -4,10 +4,13 @@ The lists are an upper bound. A room that a command has come to need is added to
 needs it in every run, for an import inside a function costs nothing where it is not called.
 """
 
+from pathlib import Path
+
 import pytest
 
 from tests.cli.conftest import Shelf
 from tests.cli.test_cli_start import imported
+from tests.conftest import git
 from tests.worker.bench import Bench
 from tests.worker.conftest import bench
 
@@ -36,7 +39,19 @@ LOOKING = "engine.views git.changes git.snapshot git.staging git.unwanted_files 
 
 MAKING = """
     cli.arguments cli.root cli.sessions engine.sessions redact.commands redact.contexts redact.environment redact.patterns
-    redact.redactor redact.rule redact.shapes store.columns store.tables worker.agent_context
+    redact.redactor redact.rule redact.shapes store.columns store.statements store.tables worker.agent_context
+"""
+
+MERGING = """
+    cli.merge_run desktop_notification diff diff.content git.changes git.commits git.integrate
+    git.integrate.branch_move git.integrate.commit_range git.integrate.commit_writer git.integrate.conflict_checkout
+    git.integrate.incoming git.integrate.markers git.integrate.object_store git.integrate.outcomes git.integrate.rewrite
+    git.integrate.squash git.integrate.trees git.object_reader git.orphaned_processes git.pinned_refs git.snapshot
+    git.staging git.stash_commit git.unwanted_files merging.journal merging.merge_lock merging.operations
+    merging.preflight merging.preparation merging.publish merging.questions merging.recovery merging.results
+    merging.situation merging.steps notices private_folder redact.commands redact.contexts redact.environment
+    redact.patterns redact.redactor redact.rule redact.shapes store.statements viewer_lock worker.agent_context
+    worker.commit_message worker.desktop_notices
 """
 
 DEAR = """
@@ -74,6 +89,12 @@ ROWS: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
         f"{SMALL} ast decimal hashlib inspect logging random shutil socket subprocess tempfile uuid",
         "click peewee",
     ),
+    (
+        ("merge", "one", "-m", "All of it"),
+        f"{FRONT} {READING} {ASKING_GIT} {MERGING}",
+        f"{SMALL} hashlib subprocess",
+        "",
+    ),
 )
 """Arguments; modules of ours; of DEAR; of LIBRARIES."""
 
@@ -84,7 +105,12 @@ def test_a_command_loads_what_it_needs_and_no_more(
 ) -> None:
     monkeypatch.chdir(bench.repo)
     if "one" in arguments:
-        bench.new(None, name="one")
+        made = bench.new(None, name="one")
+        if "merge" in arguments:
+            tree = Path(made.worktree_path)
+            (tree / "new.txt").write_text("new")
+            git(tree, "add", "--all")
+            git(tree, "commit", "--quiet", "--message", "New")
     loaded = imported(*arguments)
     rooms = {name.removeprefix("ampsm_engine.") for name in loaded if name.startswith("ampsm_engine.")}
     assert rooms - set(ours.split()) == set()

@@ -26,7 +26,7 @@ AS_FILES = re.compile(
 TO_BE_WATCHED_OR_NAMED = {
     "ampsm_engine/git/repository.py": 2,  # whether refs are tables, and in a hint
     # Files that change when a branch moves; and what lists read where it is beyond doubt, whatever is not being git's.
-    "ampsm_engine/git/branch_files.py": 6,
+    "ampsm_engine/git/branch_files.py": 7,
     "ampsm_engine/engine/diff_stat.py": 1,
     "ampsm_engine/git/libgit2.py": 2,  # whether commits are replaced, where libgit2 has opened it: no tables
 }

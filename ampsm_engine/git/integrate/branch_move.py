@@ -7,7 +7,6 @@ a checkout that git left half moved is brought back without touching what anybod
 
 import contextlib
 import os
-import shutil
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -87,6 +86,7 @@ def move_together(
                 _check(path, step, patience)
         _move_all(repo, steps, why)
     wanted = [path for step in steps if step.move.branch in hooks_for for path in step.paths]
+    wanted = [path for path in wanted if hooks.has_any(objects.hooks_folder(path), ("post-merge",))]
     note = _post_merge(wanted) if wanted else None
     return tuple(MovedBranch(*step.move, tuple(step.paths), note) for step in steps)
 
@@ -205,6 +205,8 @@ def index_apart(git_dir: Path) -> Iterator[program.Variables]:
         copy = Path(folder) / "index"
         # With its time: git looks twice at files that are no older than their index.
         with contextlib.suppress(FileNotFoundError):
+            import shutil
+
             shutil.copy2(git_dir / "index", copy)
         yield {"GIT_INDEX_FILE": copy}
 
@@ -254,6 +256,8 @@ def operations(repo: Repo, branch: str) -> Iterator[Blocker]:
         refuse_rewriting(repo, branch)
     except Refused as reason:
         yield Blocker(reason.message, reason.hint)
+    if not any(repository.operation(folder) for folder in _folders(repo)):
+        return  # as nearly always: no need to ask who has it checked out
     for path in _checkouts(repo, branch):
         found = lock.refusal(path, repository.git_dir(path), 0)
         if found is not None and repository.operation(repository.git_dir(path)) is not None:

@@ -50,7 +50,6 @@ def change_of(objects: ObjectStore, sha: str) -> Change:
 
 def look_through(objects: ObjectStore, changes: Sequence[Change], target: str) -> Incoming:
     """Look through changes, oldest first; `target` is the tree that they come to."""
-    objects.database.flush()
     return _Search(objects).all_of(changes, target)
 
 
@@ -62,9 +61,7 @@ class _Search:
 
     def all_of(self, changes: Sequence[Change], target: str) -> Incoming:
         entries = [(change, list(self._entries(change))) for change in changes]
-        sizes = unwanted_files.object_sizes(
-            self._objects.where, {new[1].hex() for _, files in entries for _, _, new in files}
-        )
+        sizes = self._objects.database.sizes({new[1].hex() for _, files in entries for _, _, new in files})
         added = {
             path: unwanted_files.Added(path, new[0].decode().zfill(6), sizes.get(new[1].hex(), 0), old is None)
             for _, files in entries

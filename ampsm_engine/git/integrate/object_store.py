@@ -12,17 +12,18 @@ import hashlib
 import os
 import struct
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 from ampsm_engine.errors import Failed
-from ampsm_engine.git import hooks, libgit2, program, repository
+from ampsm_engine.git import hooks, libgit2, program, repository, unwanted_files
 from ampsm_engine.git.entities import EMAIL, NAME, Repo
 from ampsm_engine.git.integrate import trees
 from ampsm_engine.git.integrate.commit_range import TRAILERS, common, listed
-from ampsm_engine.git.integrate.outcomes import ConflictFile
+from ampsm_engine.git.integrate.outcomes import ConflictFile, PlannedCommit
+from ampsm_engine.git.object_reader import ObjectReader
 from ampsm_engine.lean_dataclass import dataclass
 
 _NOBODY = f"{NAME} <{EMAIL}> 1000000000 +0000".encode()
@@ -39,11 +40,12 @@ _FEW = 12
 
 
 class ObjectDatabase:
-    """The objects of the repository at a path."""
+    """The objects of the repository at a path: by libgit2 where that is loaded, by a git program that stays else."""
 
     def __init__(self, where: Path, common_dir: Path) -> None:
         self.where, self._common_dir = where, common_dir
         self._repository = libgit2.repository_of_same_graph(where)
+        self._reader = ObjectReader(where)
         self._waiting: dict[str, tuple[str, bytes]] = {}
 
     @cached_property
@@ -51,35 +53,51 @@ class ObjectDatabase:
         """Bytes of an object's name."""
         if self._repository is not None:
             return 20
+        if self._reader.name_length:
+            return self._reader.name_length // 2
         return 32 if program.read(self.where, "rev-parse", "--show-object-format").line == "sha256" else 20
 
     def read(self, kind: str, name: str) -> bytes:
         """An object's content; Failed when it is not there."""
         if name in self._waiting:
             return self._waiting[name][1]
-        if self._repository is not None:
-            import pygit2
-
-            with contextlib.suppress(KeyError, ValueError, pygit2.GitError):
-                return self._repository.read(name)[1]
+        found = self._reader.read(name) if self._repository is None else self._read_by_library(name)
         # A partial clone fetches what is missing.
-        return program.change(self.where, "cat-file", kind, name)
+        return program.change(self.where, "cat-file", kind, name) if found is None else found
+
+    def read_all(self, names: Sequence[str]) -> dict[str, bytes]:
+        """The content of objects that are read at once where that is quicker; the others are to be read one by one."""
+        return self._reader.read_all(names) if self._repository is None else {}
+
+    def _read_by_library(self, name: str) -> bytes | None:
+        import pygit2
+
+        with contextlib.suppress(KeyError, ValueError, pygit2.GitError):
+            return self._repository.read(name)[1] if self._repository is not None else None
+        return None
+
+    def sizes(self, names: Iterable[str]) -> dict[str, int]:
+        """The bytes of objects; those that are not there are left out."""
+        names = set(names)
+        known = {name: len(self._waiting[name][1]) for name in names if name in self._waiting}
+        if self._repository is not None:
+            return known | unwanted_files.object_sizes(self.where, names - known.keys())
+        return known | self._reader.sizes(names - known.keys())
 
     def write(self, kind: str, raw: bytes) -> str:
         """Take an object in; answers its name. It is in the repository after `flush`."""
-        if self._repository is None:
-            options = ("hash-object", "-w", "--literally", "-t", kind, "--stdin")
-            return program.change(self.where, *options, feed=raw).decode().strip()
-        name = hashlib.sha1(b"%s %d\0%s" % (kind.encode(), len(raw), raw), usedforsecurity=False).hexdigest()
+        name = _hashed(b"%s %d\0%s" % (kind.encode(), len(raw), raw), self.name_size).hexdigest()
         self._waiting[name] = (kind, raw)
         return name
 
     def flush(self) -> None:
         """Write what waits into the repository; Failed when that cannot be."""
-        if not self._waiting or self._repository is None:
+        if not self._waiting:
             return
-        if len(self._waiting) > _FEW:
-            program.change(self.where, "index-pack", "--stdin", feed=packed(self._waiting.values()))
+        if len(self._waiting) > _FEW or self._repository is None:
+            many = len(self._waiting) > _FEW
+            command = ("index-pack", "--stdin") if many else ("unpack-objects", "-q")
+            program.change(self.where, *command, feed=packed(self._waiting.values(), self.name_size))
         else:
             import pygit2
             from pygit2.enums import ObjectType
@@ -165,6 +183,7 @@ class ObjectStore:
         self._merged: dict[tuple[str, str, str], tuple[str | None, tuple[ConflictFile, ...]]] = {}
         self._hooks: dict[Path, Path] = {}
         self._lines: dict[tuple[str, str], CommitLine | None] = {}
+        self._beyond: dict[tuple[str, str], tuple[PlannedCommit, ...]] = {}
 
     @cached_property
     def merger(self) -> trees.Merger:
@@ -177,9 +196,9 @@ class ObjectStore:
 
     @cached_property
     def configured(self) -> dict[str, str]:
-        """What the configuration says about the user and signing; the last of several counts."""
-        wanted = r"^((user|author|committer)\.(name|email)|commit\.gpgsign)$"
-        answer = program.read(self.where, "config", "-z", "--get-regexp", wanted)
+        """What the configuration says about the user, signing and hooks; the last of several counts."""
+        wanted = r"^((user|author|committer)\.(name|email)|commit\.gpgsign|core\.hookspath|extensions\.worktreeconfig)$"
+        answer = program.write(self.where, "config", "-z", "--get-regexp", wanted)  # as the user's own git sees it
         records = (record.partition("\n") for record in program.text(answer.output).split("\0") if record)
         # A name without a value is on.
         return {name: value if gap else "true" for name, gap, value in records}
@@ -193,7 +212,8 @@ class ObjectStore:
     def hooks_folder(self, worktree: Path) -> Path:
         """Where the user's hooks for a worktree are."""
         if worktree not in self._hooks:
-            self._hooks[worktree] = hooks.folder(worktree)
+            asks = {"core.hookspath", "extensions.worktreeconfig"} & self.configured.keys()
+            self._hooks[worktree] = hooks.folder(worktree) if asks else self.common_dir / "hooks"
         return self._hooks[worktree]
 
     def prepare(self, worktree: Path) -> None:
@@ -207,11 +227,32 @@ class ObjectStore:
             known = self._commits[sha] = _commit(sha, self.database.read("commit", sha))
         return known
 
+    def commits(self, names: Sequence[str]) -> tuple[RawCommit, ...]:
+        """The same of several."""
+        unknown = [name for name in names if name not in self._commits and not self.database.waits(name)]
+        read = self.database.read_all(unknown)
+        self._commits |= {name: _commit(name, content) for name, content in read.items()}
+        return tuple(self.commit(name) for name in names)
+
+    def beyond(self, base: str, tip: str) -> tuple[PlannedCommit, ...]:
+        """The commits that `tip` has and `base` has not, oldest first, as git lists them; both by their full names."""
+        if (base, tip) not in self._beyond:
+            self.database.flush()
+            self._beyond[base, tip] = listed(self.where, f"^{base}", tip)
+        return self._beyond[base, tip]
+
     def line(self, base: str, tip: str) -> CommitLine | None:
         """The commits that `tip` has beyond `base`, where they are one line; None where git must be asked."""
         if (base, tip) not in self._lines:
             self._lines[base, tip] = commit_line(self, base, tip)
         return self._lines[base, tip]
+
+    def known_base(self, base: str, tip: str) -> str | None:
+        """The one merge base of two commits where a line that was looked up before tells it."""
+        for (other, _), line in self._lines.items():
+            if line is not None and other == base and tip in (line.base, *(commit.sha for commit in line.commits)):
+                return line.base
+        return None
 
     def bases(self, one: str, other: str) -> tuple[str, ...]:
         """All merge bases of two commits; NotFound when they share no history."""
@@ -346,13 +387,30 @@ def commit_line(objects: ObjectStore, base: str, tip: str) -> CommitLine | None:
         if len(found[-1].parents) != 1:
             return None
         at = found[-1].parents[0]
-    fork = objects.database.merge_base(base, at)
-    while fork is not None and at != fork:
+    if at == base:
+        return CommitLine(base, tuple(reversed(found)))
+    fork = objects.known_base(base, at) or objects.database.merge_base(base, at)
+    if fork is None:
+        fork, names = _listed_line(objects, base, at)
+        return CommitLine(fork, (*objects.commits(names), *reversed(found))) if fork else None
+    while at != fork:
         found.append(objects.commit(at))
         if len(found[-1].parents) != 1 or len(found) > _LONG:
             return None
         at = found[-1].parents[0]
-    return CommitLine(fork, tuple(reversed(found))) if fork is not None else None
+    return CommitLine(fork, tuple(reversed(found)))
+
+
+def _listed_line(objects: ObjectStore, base: str, tip: str) -> tuple[str, list[str]]:
+    """The same told from git's own list: the merge base, and the commits; an empty one where that is no line."""
+    commits = objects.beyond(base, tip)
+    at = commits[0].parents[:1] if commits else (tip,)
+    fork = at[0] if at else ""
+    for commit in commits:
+        if commit.parents != at:
+            return "", []
+        at = (commit.sha,)
+    return (fork, [commit.sha for commit in commits]) if len(commits) <= _LONG else ("", [])
 
 
 def range_commits(objects: ObjectStore, base: str, tip: str) -> tuple[RangeCommit, ...]:
@@ -362,10 +420,7 @@ def range_commits(objects: ObjectStore, base: str, tip: str) -> tuple[RangeCommi
     if plain and None not in told:
         pairs = zip(plain.commits, told, strict=True)
         return tuple(RangeCommit(commit.sha, bool(ours), commit.parents) for commit, ours in pairs)
-    objects.database.flush()
-    return tuple(
-        RangeCommit(commit.sha, commit.ours, commit.parents) for commit in listed(objects.where, f"^{base}", tip)
-    )
+    return tuple(RangeCommit(commit.sha, commit.ours, commit.parents) for commit in objects.beyond(base, tip))
 
 
 def _is_ours(commit: RawCommit) -> bool | None:
@@ -379,7 +434,7 @@ def _is_ours(commit: RawCommit) -> bool | None:
     return None if any(key in message for key in _TRAILERS) else False
 
 
-def packed(objects: Collection[tuple[str, bytes]]) -> bytes:
+def packed(objects: Collection[tuple[str, bytes]], name_size: int = 20) -> bytes:
     """A pack of these objects, each whole."""
     parts = [struct.pack(">4sLL", b"PACK", 2, len(objects))]
     for kind, raw in objects:
@@ -393,4 +448,9 @@ def packed(objects: Collection[tuple[str, bytes]]) -> bytes:
         head.append(byte)
         parts += [bytes(head), zlib.compress(raw, 1)]
     whole = b"".join(parts)
-    return whole + hashlib.sha1(whole, usedforsecurity=False).digest()
+    return whole + _hashed(whole, name_size).digest()
+
+
+def _hashed(raw: bytes, name_size: int) -> "hashlib._Hash":
+    """As a repository names objects whose names have that many bytes."""
+    return hashlib.sha256(raw) if name_size == 32 else hashlib.sha1(raw, usedforsecurity=False)

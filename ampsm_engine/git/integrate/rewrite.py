@@ -181,7 +181,7 @@ def without_own_files(where: Path | ObjectStore, base_tip: str, tip: str) -> str
     with held(where) as objects:
         plain = objects.line(base_tip, tip)
         commits = [commit.sha for commit in plain.commits] if plain else _commits_beyond(objects, base_tip, tip)
-        if not any(_has_some(objects, sha) for sha in commits):
+        if not any(may_have_own_files(objects, sha) for sha in commits):
             return tip
         bases = (plain.base,) if plain else merge_bases(objects.where, base_tip, tip)
         return _without(objects, own_files.of(objects.where, *bases, base_tip), commits, tip)
@@ -193,7 +193,8 @@ def _commits_beyond(objects: ObjectStore, base_tip: str, tip: str) -> list[str]:
     return program.query(objects.where, *options).decode().split()
 
 
-def _has_some(objects: ObjectStore, sha: str) -> bool:
+def may_have_own_files(objects: ObjectStore, sha: str) -> bool:
+    """Whether a commit has a folder that is called as ampsm's are."""
     entries = objects.merger.tree(bytes.fromhex(objects.tree_of(sha)))
     return any(name in entries for name in _NAMES)
 

@@ -1,0 +1,101 @@
+"""The objects of a repository, read through one git program that stays: for who has not loaded libgit2, or may not.
+
+It starts with the first question and ends with its asker, dead or alive: its standard input is closed then. What git
+does to a history (replaced commits) and however objects are named (SHA-256) comes right by itself.
+"""
+
+import weakref
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from ampsm_engine.git import program
+
+if TYPE_CHECKING:
+    import subprocess
+
+_AT_ONCE = 500
+"""Questions that are asked before the answers are read: fewer bytes than a pipe holds."""
+
+
+class ObjectReader:
+    """The objects of the repository at a path, for one thread at a time."""
+
+    def __init__(self, where: Path) -> None:
+        self._where = where
+        self._talk: subprocess.Popen[bytes] | None = None
+        self._end: weakref.finalize[..., ObjectReader] | None = None
+        self.name_length = 0
+        """Digits of an object's name; 0 while nothing was read."""
+
+    def read(self, name: str) -> bytes | None:
+        """An object's content; None where it is not to be had."""
+        return next(self._asked("contents", [name]))
+
+    def read_all(self, names: Sequence[str]) -> dict[str, bytes]:
+        """The content of each of these objects that is there."""
+        found = zip(names, self._asked("contents", names), strict=True)
+        return {name: content for name, content in found if content is not None}
+
+    def sizes(self, names: Iterable[str]) -> dict[str, int]:
+        """The bytes of each of these objects that is there."""
+        names = list(names)
+        found = zip(names, self._asked("info", names), strict=True)
+        return {name: int(size) for name, size in found if size is not None}
+
+    def close(self) -> None:
+        """End the git program; the next question starts another one."""
+        if self._end is not None:
+            self._end()
+        self._talk = self._end = None
+
+    def _asked(self, command: str, names: Sequence[str]) -> Iterator[bytes | None]:
+        """What git answers to a command for each name: the content, or the size; None for what is not there."""
+        for at in range(0, len(names), _AT_ONCE):
+            some = names[at : at + _AT_ONCE]
+            answers: list[bytes | None] = [None] * len(some)
+            try:
+                answers = self._exchanged(command, some)
+            except (EOFError, OSError):  # it ended: whoever asks git by other ways is told why
+                self.close()
+            except BaseException:  # interrupted: what comes next would be the answer to this
+                self.close()
+                raise
+            yield from answers
+
+    def _exchanged(self, command: str, names: Sequence[str]) -> list[bytes | None]:
+        given, taken = self._started()
+        given.write(b"".join(b"%s %s\n" % (command.encode(), name.encode()) for name in names) + b"flush\n")
+        given.flush()
+        return [self._answer(taken, whole=command == "contents") for _ in names]
+
+    def _answer(self, taken: IO[bytes], *, whole: bool) -> bytes | None:
+        head = taken.readline().split()
+        if not head:
+            raise EOFError
+        if len(head) != 3:  # "NAME missing"
+            return None
+        self.name_length = len(head[0])
+        if not whole:
+            return head[2]
+        content = taken.read(int(head[2]) + 1)
+        if len(content) != int(head[2]) + 1:
+            raise EOFError
+        return content[:-1]
+
+    def _started(self) -> tuple[IO[bytes], IO[bytes]]:
+        if self._talk is None:
+            self._talk = program.converse(self._where, "cat-file", "--batch-command", "--buffer")
+            self._end = weakref.finalize(self, _ended, self._talk)
+        given, taken = self._talk.stdin, self._talk.stdout
+        if given is None or taken is None:  # pragma: no cover - it was started with both
+            raise EOFError
+        return given, taken
+
+
+def _ended(talk: "subprocess.Popen[bytes]") -> None:
+    """Close both ends, and wait: it has nothing to do but to see that."""
+    for end in (talk.stdin, talk.stdout):
+        if end is not None:
+            end.close()
+    talk.wait()
