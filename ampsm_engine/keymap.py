@@ -135,6 +135,8 @@ UNDO = Gesture("u", "undo the last step")
 EDIT = Gesture("e", "edit it")
 ABOUT = Gesture("E", "what is noted about a session")
 SHELL = Gesture("exclamation_mark", "a shell")
+EDIT_PART = Gesture("ctrl+e", "edit it in the editor before it goes on")
+JUMP = Gesture("P", "to a file, by typing some of its name")
 COPY = Gesture("y", "copy it")
 COPY_ABOUT = Gesture("Y", "copy where it is or how it is called")
 SELECT = Gesture("V", "select lines")
@@ -272,9 +274,10 @@ KEYS: dict[str, Key] = {
         Key("review.select", (SELECT,), _REVIEW, "select lines"),
         Key("review.comments", (COMMENTS,), _REVIEW, "the list of comments"),
         Key("review.send", (MESSAGE,), _REVIEW, "write amp's next prompt, of the comments where there are some"),
-        Key("review.reject", (REJECT,), _REVIEW, "take back the hunk or the file"),
+        Key("review.reject", (REJECT,), _REVIEW, "take back the selected lines, the hunk or the file"),
         Key("review.undo", (UNDO,), _REVIEW, "bring back what was rejected last"),
-        Key("review.stage", (STAGE,), _REVIEW, "stage the hunk or the file, or take it out again"),
+        Key("review.stage", (STAGE,), _REVIEW, "stage the selected lines, the hunk or the file, or take them out again"),
+        Key("review.edit-hunk", (EDIT_PART,), _REVIEW, "write the hunk anew in the editor, and stage it so"),
         Key("review.commit", (GO,), _REVIEW, "commit what is staged"),
         Key("review.range", (SHOWN,), _REVIEW, "choose which changes to look at"),
         Key("review.since", (SINCE,), _REVIEW, "what changed since you looked, and back"),
@@ -284,6 +287,7 @@ KEYS: dict[str, Key] = {
         Key("review.previous", (BEFORE,), _REVIEW, "to the match before"),
         Key("review.filter", (ONLY_FILES,), _REVIEW, "show only some files"),
         Key("review.files", (TAB,), _REVIEW, "into the list of files, and back"),
+        Key("review.jump", (JUMP,), _REVIEW, "to a file, by typing some of its name"),
         Key("review.zen", (BESIDE,), _REVIEW, "hide or show the list of files"),
         Key("review.open", (ENTER,), _REVIEW, "more lines at a gap, fold or open a file, edit a comment"),
         Key("review.more", (MORE,), _REVIEW, "more lines around the hunk"),
@@ -298,8 +302,11 @@ KEYS: dict[str, Key] = {
         Key("review.editor", (EDIT,), _REVIEW, "open the file in the editor, at the line"),
         Key("review.copy", (COPY,), _REVIEW, "copy the line, the selected lines, or the hunk"),
         Key("review.copy-place", (COPY_ABOUT,), _REVIEW, "copy path:line"),
-        Key("files.open", (ENTER, RIGHT), ("files",), "read the file"),
-        Key("files.mark", (SPACE,), ("files",), "the file is viewed, or not"),
+        Key("files.open", (ENTER, RIGHT), ("files",), "read the file; fold or open a folder"),
+        Key("files.close", (LEFT,), ("files",), "fold the folder; from a file, to its folder"),
+        Key("files.fold", (FOLD,), ("files",), "fold or open the folder"),
+        Key("files.fold-all", (FOLD_ALL,), ("files",), "fold or open all folders"),
+        Key("files.mark", (SPACE,), ("files",), "the file is viewed, or not; of a folder, all its files"),
         Key("files.page-down", (HALF_DOWN, PAGE_DOWN), ("files",), "further down"),
         Key("files.page-up", (HALF_UP, PAGE_UP), ("files",), "further up"),
         Key("comments.go", (ENTER,), ("comments",), "to the comment"),

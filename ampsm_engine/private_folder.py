@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ampsm_engine import file_lock
 
-_OURS = re.compile(r"\.?ampsm-(trash|commit|forecast|proof|index|merge|review|live|sides|differ|import)-\w+")
+_OURS = re.compile(r"\.?ampsm-(trash|commit|forecast|proof|index|merge|review|live|sides|differ|import|edit)-\w+")
 _YOUNG = 3600.0
 """Seconds in which a folder that does not bear its name yet may still be on its way to it."""
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from textual.app import App, SuspendNotSupported
 
 from ampsm_engine.errors import Failed, Refused, Unfit
+from ampsm_engine.private_folder import private_folder
 from ampsm_tui.ask import without_safe_path
 
 if TYPE_CHECKING:
@@ -61,6 +62,20 @@ def run_in_terminal(app: App[object], command: Sequence[str], folder: Path) -> N
     if code not in (0, 130, -signal.SIGINT):
         message = f"{Path(command[0]).name} ended with exit code {code}."
         raise Failed(message)
+
+
+def edited_text(app: App[object], text: bytes, name: str) -> bytes:
+    """What a person makes of a text in the editor; Refused, Unfit or Failed say why there is nothing."""
+    command = command_of(os.environ, ("VISUAL", "EDITOR"), "vim")
+    with private_folder("edit") as folder:
+        place = Path(folder) / name
+        place.touch(mode=0o600)
+        place.write_bytes(text)
+        run_in_terminal(app, [*command, str(place)], Path(folder))
+        try:
+            return place.read_bytes()
+        except OSError as reason:
+            raise Failed(f"The editor left nothing to read: {reason.strerror}.") from reason
 
 
 def suspendable(driver: "type[Driver]") -> "type[Driver]":  # noqa: C901 - a class of small methods

@@ -108,6 +108,11 @@ def split(data: bytes) -> tuple[Hunk, ...]:
     )
 
 
+def slices(data: bytes) -> tuple[bytes, ...]:
+    """The bytes of each hunk of a patch, with its heading."""
+    return tuple(data[header.start() : end] for header, end in _headers(data))
+
+
 def _body(text: bytes) -> Iterable[bytes]:
     before = b""
     for line in lines_of(text):
@@ -180,6 +185,22 @@ def _named(path: str) -> bytes:
     )
 
 
+def edited(hunk: Hunk, written: bytes) -> Hunk:
+    """A hunk as somebody has written it anew; Misplaced when it is of other lines of the file.
+
+    Headings and lines with `#` are left out. What the file has (blank and `-`) must be there, with either sign.
+    """
+    body = b"".join(line for line in lines_of(written) if line[:1] != b"#" and not _HEADER.match(line))
+    made = Hunk(hunk.old_start, hunk.new_start, tuple(_body(body)))
+    # An editor ends the last line of what it writes.
+    mine, other = ([line.rstrip(b"\r\n") for line in one.image(Side.OLD)] for one in (hunk, made))
+    if mine != other:
+        raise Misplaced("It is not of the same lines of the file any more.")
+    old = iter(hunk.image(Side.OLD))
+    lines = tuple(line[:1] + next(old) if line[:1] in b" -" else line for line in made.lines)
+    return Hunk(hunk.old_start, hunk.new_start, lines)
+
+
 def is_change(hunk: Hunk) -> bool:
     """Whether anything in it differs between its sides."""
     return any(line[:1] != b" " for line in hunk.lines)
@@ -198,7 +219,18 @@ def taken_out(content: bytes, hunk: Hunk) -> bytes:
 def _exchanged(content: bytes, hunk: Hunk, before: Side, after: Side) -> bytes:
     lines, wanted = lines_of(content), hunk.image(before)
     at = place(lines, wanted, hunk.start(before))
-    return b"".join([*lines[:at], *hunk.image(after), *lines[at + len(wanted) :]])
+    return joined([*lines[:at], *hunk.image(after), *lines[at + len(wanted) :]])
+
+
+def joined(lines: Sequence[bytes]) -> bytes:
+    """Lines as a content: one without its end that is not the last gets the end that the next one has."""
+    if all(line.endswith(b"\n") for line in lines[:-1]):
+        return b"".join(lines)
+    pairs = itertools.zip_longest(lines, lines[1:])
+    return b"".join(
+        line if below is None or line.endswith(b"\n") else line + (b"\r\n" if below.endswith(b"\r\n") else b"\n")
+        for line, below in pairs
+    )
 
 
 def place(lines: Sequence[bytes], wanted: Sequence[bytes], expected: int) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 from ampsm_engine import lifecycle, redact, session_problems, timestamps
 from ampsm_engine.context import Engine
 from ampsm_engine.diff import hunks
+from ampsm_engine.diff.chosen_lines import ChosenLines
 from ampsm_engine.engine import ranges
 from ampsm_engine.errors import NotFound, Refused
 from ampsm_engine.git import commits, hunk_changes, lock, pinned_refs, repository
@@ -33,16 +34,18 @@ def reject(
     path: str,
     hunk: bytes | None,
     *,
+    rows: frozenset[int] | None = None,
     reason: str | None = None,
     old_path: str | None = None,
     range_: str = WHOLE,
 ) -> Rejection:
     """Reject a hunk of a range (None: all changes of the file), and record why; it can be undone.
 
+    With `rows`, `hunk` is the whole patch of the file, and the lines in these rows of it are rejected.
     Committed changes go by a commit, others in the worktree alone. Refused while amp works, while an operation is in
     progress, off the session's branch, and where the content has changed since.
     """
-    change = _hunk(hunk)
+    change = _chosen(hunk, rows) if hunk is not None and rows is not None else _hunk(hunk)
     with _at_work(engine, session_id) as (session, at):
         ends = ranges.resolve(engine, session_id, range_)
         hunk_changes.may_begin(at, session.branch_name)
@@ -111,11 +114,40 @@ def rejections(engine: Engine, session_id: str) -> tuple[Rejection, ...]:
 
 
 def stage(
-    engine: Engine, session_id: str, path: str, hunk: bytes | None, *, old_path: str | None = None
+    engine: Engine,
+    session_id: str,
+    path: str,
+    hunk: bytes | None,
+    *,
+    old_path: str | None = None,
+    edited: bytes | None = None,
 ) -> StagedChanges:
-    """Stage a hunk of what is not committed (None: the whole file); answers what is staged then."""
+    """Stage a hunk of what is not committed (None: the whole file); answers what is staged then.
+
+    With `edited` the hunk is staged as somebody has written it anew; Refused when it is of other lines of the file.
+    """
+    change = _hunk(hunk)
+    if change is not None and edited is not None:
+        change = _edited(change, edited)
     with _at_work(engine, session_id) as (_, at):
-        hunk_changes.stage(at, path, _hunk(hunk), old_path)
+        hunk_changes.stage(at, path, change, old_path)
+        return hunk_changes.staged(at.worktree)
+
+
+def stage_lines(
+    engine: Engine,
+    session_id: str,
+    path: str,
+    patch: bytes,
+    rows: frozenset[int],
+    *,
+    old_path: str | None = None,
+    is_put_in: bool = True,
+) -> StagedChanges:
+    """Stage the lines in these rows of a file's patch of what is not committed, or take them out of the index again."""
+    lines = _chosen(patch, rows)
+    with _at_work(engine, session_id) as (_, at):
+        hunk_changes.stage_lines(at, path, lines, old_path, is_put_in=is_put_in)
         return hunk_changes.staged(at.worktree)
 
 
@@ -197,9 +229,32 @@ def _hunk(text: bytes | None) -> hunks.Hunk | None:
     return found[0]
 
 
-def _quote(at: Scratch, plan: HunkPlan, hunk: hunks.Hunk | None) -> str:
+def _chosen(patch: bytes, rows: frozenset[int]) -> ChosenLines:
+    lines = ChosenLines(patch, rows)
+    if not lines.rows:
+        raise Refused("None of these lines is a change.", "")
+    if not lines.is_exact:
+        raise Refused("These lines are not all there: a part of them was left out.", "Take the whole file, or use git.")
+    return lines
+
+
+def _edited(hunk: hunks.Hunk, written: bytes) -> hunks.Hunk:
+    try:
+        made = hunks.edited(hunk, written)
+    except hunks.Misplaced as reason:
+        message = f"The hunk cannot be staged as it was edited: {str(reason)[:1].lower()}{str(reason)[1:]}"
+        hint = "Lines with a blank or - stay as they are (- may become a blank); lines with + are yours."
+        raise Refused(message, hint) from reason
+    if not hunks.is_change(made):
+        raise Refused("Nothing is left of the hunk as it was edited: nothing is staged.", "")
+    return made
+
+
+def _quote(at: Scratch, plan: HunkPlan, hunk: hunks.Hunk | ChosenLines | None) -> str:
     """The change as a patch writes it, for the prompt."""
-    if hunk is not None:
+    if isinstance(hunk, ChosenLines):
+        text = hunk.quote()
+    elif hunk is not None:
         text = b"".join(line if line.endswith(b"\n") else line + b"\n" for line in hunk.lines)
     else:
         whole = at.patch(plan.work.then, plan.work.now)

@@ -5,10 +5,11 @@ else by a three-way merge; where the same lines were changed otherwise, it is re
 as it is: other changes of the same file, committed or not, staged or not.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from ampsm_engine.diff import hunks
+from ampsm_engine.diff.chosen_lines import ChosenLines
 from ampsm_engine.diff.deltas import Side
 from ampsm_engine.diff.hunks import Hunk
 from ampsm_engine.errors import Failed, Refused
@@ -22,6 +23,11 @@ _PLACES = ("work", "index", "head")
 
 APPLY = ("-c", "apply.whitespace=nowarn", "-c", "apply.ignoreWhitespace=no", "apply", "--whitespace=nowarn")
 """`git apply` as it is without anybody's configuration: a blank at a line's end is content."""
+
+_FILE = TreeEntry("100644", "")
+
+MOST_BY_LINE = 50
+"""Files of which the staged lines are told."""
 
 PARTLY = "Part of it overlaps with changes that are not committed: it is taken back in the worktree, not in a commit."
 STAGED = "What is staged of it overlaps with other changes: it stays staged."
@@ -76,33 +82,59 @@ def carried(
 
 
 def rejecting(
-    scratch: Scratch, path: str, hunk: Hunk | None, *, old_path: str | None, old: str, new: str | None
+    scratch: Scratch, path: str, hunk: Hunk | ChosenLines | None, *, old_path: str | None, old: str, new: str | None
 ) -> HunkPlan:
-    """How to take back a hunk (None: all that happened to the file) of the diff from `old` to `new` (None: worktree).
+    """How to take back a hunk, some lines or (None) all of a file, of the diff from `old` to `new` (None: worktree).
 
     Refused where the content has changed since it was looked at, for submodules, and when nothing is left of it.
     """
     shown = scratch.in_tree(new, path) if new else scratch.in_worktree(path)
-    before, after = {path: shown}, {path: scratch.in_tree(old, path)}
+    was = scratch.in_tree(old, path)
+    before, after = {path: shown}, {path: was}
     moved = old_path not in (None, path)
     if hunk is not None and shown is not None:
         content = _without(scratch, path, shown, hunk)
-        if content or moved or after[path] is not None:
+        if content or moved or was is not None:
             after = {path: TreeEntry(shown.mode, scratch.blob(content))}
             moved = False
+    elif isinstance(hunk, ChosenLines) and was is not None:  # the file is deleted, and some of its lines come back
+        after = {path: TreeEntry(was.mode, scratch.blob(_without(scratch, path, None, hunk)))}
     if old_path is not None and moved:
         before[old_path] = scratch.in_tree(new, old_path) if new else scratch.in_worktree(old_path)
         after[old_path] = scratch.in_tree(old, old_path)
     if any(entry and entry.is_submodule for entry in (*before.values(), *after.values())):
         raise Refused(f"{path} is a submodule.", f"git -C {scratch.worktree / path} log")
-    return _planned(scratch, {"work": (before, after), "index": (before, after), "head": (before, after)})
+    pairs: dict[str, tuple[Entries, Entries]] = dict.fromkeys(_PLACES, (before, after))
+    if isinstance(hunk, ChosenLines) and not moved and scratch.in_tree("HEAD", path) == was:
+        # Nothing of it is committed, and the index may have some of the lines.
+        pairs["head"] = ({path: was}, {path: was})
+        now = scratch.in_index(path)
+        staged = hunk.beside(*(scratch.content(entry) if entry else b"" for entry in (was, now)), is_put_in=False)
+        if staged is not None:
+            pairs["index"] = ({path: now}, {path: _entry(scratch, staged, now, was, shown)})
+    return _planned(scratch, pairs)
 
 
-def _without(scratch: Scratch, path: str, shown: TreeEntry, hunk: Hunk) -> bytes:
+def _without(scratch: Scratch, path: str, shown: TreeEntry | None, hunk: Hunk | ChosenLines) -> bytes:
+    content = scratch.content(shown) if shown else b""
     try:
-        return hunks.taken_out(scratch.content(shown), hunk)
+        return hunks.taken_out(content, hunk) if isinstance(hunk, Hunk) else hunk.taken_out(content)
     except hunks.Misplaced as reason:
-        raise Refused(f"{path} has changed since you looked at it: {str(reason).lower()[:-1]}.", "") from reason
+        raise _changed_since(path, reason) from reason
+
+
+def _changed_since(path: str, reason: hunks.Misplaced) -> Refused:
+    return Refused(f"{path} has changed since you looked at it: {str(reason).lower()[:-1]}.", "")
+
+
+def _entry(
+    scratch: Scratch, content: bytes, now: TreeEntry | None, was: TreeEntry | None, there: TreeEntry | None
+) -> TreeEntry | None:
+    """What the index is to have: nothing where no line is left of a file that is new, or is gone from the worktree."""
+    known = now or was or there
+    if known is None or (not content and (was is None or there is None)):
+        return None
+    return TreeEntry(known.mode, scratch.blob(content))
 
 
 def restoring(scratch: Scratch, tree: str) -> HunkPlan:
@@ -203,6 +235,20 @@ def refresh(scratch: Scratch, paths: Iterable[str]) -> None:
         program.write(scratch.worktree, "--literal-pathspecs", "add", "--refresh", "--", *known)
 
 
+Ranges = tuple[tuple[int, int], ...]
+"""First lines, from 1, and how many."""
+
+
+@dataclass(frozen=True, slots=True)
+class StagedLines:
+    """What of one file's changed lines is in the index."""
+
+    removed: Ranges
+    """Lines of HEAD that the index does not have any more."""
+    missing: Ranges
+    """Lines of the worktree that the index does not have."""
+
+
 @dataclass(frozen=True, slots=True)
 class StagedChanges:
     """What the next commit by hand would hold: paths, and of each the keys of its hunks against HEAD."""
@@ -212,6 +258,8 @@ class StagedChanges:
     """By the new name of a file that is renamed."""
     unlike: frozenset[str] = frozenset()
     """Paths whose files are not as the index has them."""
+    lines: Mapping[str, StagedLines] = field(default_factory=dict)
+    """Which lines are staged, of the paths of which not all is; of the first of them where there are many."""
 
     def has_all(self, path: str, old_path: str | None = None) -> bool:
         """Whether all that happened to a file is staged."""
@@ -259,6 +307,35 @@ def unstage(scratch: Scratch, path: str, hunk: Hunk | None, old_path: str | None
     _bring(scratch, path, after, before)
 
 
+def stage_lines(
+    scratch: Scratch, path: str, lines: ChosenLines, old_path: str | None = None, *, is_put_in: bool
+) -> None:
+    """Put lines of the diff from HEAD to the worktree into the index, or take them out of it; others stay as they are.
+
+    Refused where HEAD or the index has other lines there.
+    """
+    lock.refuse(lock.refusal(scratch.worktree, scratch.git_dir))
+    was, now, there = scratch.in_tree("HEAD", old_path or path), scratch.in_index(path), scratch.in_worktree(path)
+    if any(entry is not None and not entry.is_file for entry in (was, now, there)):
+        raise Refused(f"{path} is no file with lines.", "Stage all of it.")
+    if old_path not in (None, path) and now is None:
+        message = f"{path} is renamed from {old_path}, which is not staged yet."
+        raise Refused(message, "Stage the whole file, then unstage what is not to go in.")
+    old = scratch.content(was) if was else b""
+    content = lines.beside(old, scratch.content(now) if now else b"", is_put_in=is_put_in)
+    if content is None:
+        try:
+            changed = TreeEntry((was or there or now or _FILE).mode, scratch.blob(lines.put_in(old)))
+        except hunks.Misplaced as reason:
+            raise _changed_since(path, reason) from reason
+        _bring(scratch, path, *((was, changed) if is_put_in else (changed, was)))
+        return
+    then = _entry(scratch, content, now, was, there)
+    if then != now:
+        scratch.enter({path: then})
+        refresh(scratch, (path,))
+
+
 def staged(worktree: Path) -> StagedChanges:
     """The staged changes of a worktree."""
     options = ("--cached", "-M", "--ignore-submodules=none", "--no-ext-diff", "--no-textconv", "HEAD", "--")
@@ -277,7 +354,19 @@ def staged(worktree: Path) -> StagedChanges:
     paths = frozenset(name for names, _ in changed for name in names)
     listing = ("--name-only", "-z", "--no-renames", "--ignore-submodules=none", "--no-ext-diff", "--no-textconv")
     unlike = program.query(worktree, "--literal-pathspecs", "diff", *listing, "--", *sorted(paths))
-    return StagedChanges(paths, frozenset(keys), frozenset(records.split(unlike)))
+    others = frozenset(records.split(unlike))
+    lines = {path: _staged_lines(worktree, path) for path in sorted(paths & others)[:MOST_BY_LINE]}
+    return StagedChanges(paths, frozenset(keys), others, lines)
+
+
+def _staged_lines(worktree: Path, path: str) -> StagedLines:
+    ranges: list[Ranges] = []
+    for side, options in ((Side.OLD, ("--cached",)), (Side.NEW, ())):
+        plain = ("-U0", "--no-renames", "--no-color", "--no-ext-diff", "--no-textconv", "--inter-hunk-context=0")
+        told = program.query(worktree, "--literal-pathspecs", "diff", *plain, *options, "--", path)
+        found = [(hunk.start(side) + 1, len(hunk.image(side))) for hunk in hunks.split(told)]
+        ranges.append(tuple(one for one in found if one[1]))
+    return StagedLines(*ranges)
 
 
 def _listed(raw: bytes) -> Iterator[tuple[list[str], str]]:
@@ -305,7 +394,7 @@ def _change(scratch: Scratch, path: str, hunk: Hunk, old_path: str | None) -> tu
     try:
         content = hunks.put_in(scratch.content(was) if was else b"", hunk)
     except hunks.Misplaced as reason:
-        raise Refused(f"{path} has changed since you looked at it: {str(reason).lower()[:-1]}.") from reason
+        raise _changed_since(path, reason) from reason
     there = scratch.in_worktree(path)
     mode = was.mode if was else there.mode if there else "100644"
     return was, TreeEntry(mode, scratch.blob(content))

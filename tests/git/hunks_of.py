@@ -4,6 +4,7 @@ import subprocess
 from pathlib import Path
 
 from ampsm_engine.diff import hunks
+from ampsm_engine.diff.chosen_lines import ChosenLines
 from ampsm_engine.diff.hunks import Hunk
 from ampsm_engine.git import hunk_changes
 from ampsm_engine.git.worktree_entries import scratch
@@ -30,7 +31,9 @@ def moved(at: Path, old: str) -> bytes:
     return told[told.find(b"\n@@ ") + 1 :]
 
 
-def reject(at: Worktree, path: str, hunk: Hunk | None, old: str, **options: str | None) -> tuple[str | None, str]:
+def reject(
+    at: Worktree, path: str, hunk: Hunk | ChosenLines | None, old: str, **options: str | None
+) -> tuple[str | None, str]:
     """Reject, as the engine does; the commit and what undoing needs."""
     with scratch(at.path) as place:
         hunk_changes.may_begin(place, at.branch)

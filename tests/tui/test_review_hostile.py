@@ -58,9 +58,9 @@ async def test_the_head_says_both_counts_or_none(reviewed: Reviewed) -> None:
 
 async def test_the_last_file_is_seen_where_rows_come_above_it(reviewed: Reviewed) -> None:
     """The head of a file has a blank line above it; that alone is not the file."""
-    async with reviewed.open((100, 24)) as desk:
+    async with reviewed.open((100, 14)) as desk:
         view = reviewed.screen.view
-        await reviewed.press("Z", "G")
+        await reviewed.press("Z", "G", "z")
         held = view.hold()
         assert held is not None
         view.stand_on((held[0], view.size.height - 1))

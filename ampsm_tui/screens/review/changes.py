@@ -2,20 +2,40 @@
 
 import zlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, NamedTuple
 
+from ampsm_engine.errors import AmpsmError
 from ampsm_engine.plain_text import plural
+from ampsm_tui import suspend
 from ampsm_tui.app_context import app_of
-from ampsm_tui.ask import ask, run_while_open
+from ampsm_tui.ask import ask, run_while_open, show_error
 from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.marks import UNCOMMITTED
 from ampsm_tui.screens.review.pane import DiffPane
 from ampsm_tui.screens.review.reading import DiffReading
+from ampsm_tui.widgets.diff import navigation
 from ampsm_tui.widgets.diff.document import File
-from ampsm_tui.widgets.diff.layout import Row, RowKind
+from ampsm_tui.widgets.diff.layout import RowKind
 
 if TYPE_CHECKING:
     from ampsm_engine.git.hunk_changes import StagedChanges
+
+
+EDIT_NOTE = b"""# What stands here is staged, beside what is staged already; the file itself stays as it is.
+# Delete a line with + to leave it out; make a - a blank to keep that line. Write + lines of your own.
+# Lines with # are left out. If nothing is left of the change, nothing is staged.
+"""
+
+
+class _Chosen(NamedTuple):
+    """What a key acts on: all of a file without a patch, a hunk, or with `rows` lines of the file's whole patch."""
+
+    file: File
+    name: str
+    patch: bytes | None
+    rows: frozenset[int] | None = None
+    hunk: int = -1
 
 
 class ReviewChanges:
@@ -28,11 +48,11 @@ class ReviewChanges:
         self._staged: StagedChanges | None = None
 
     def reject(self) -> None:
-        """Ask for a reason, and take back the hunk under the cursor, or, on its head, all changes of the file."""
-        found = self._patch()
-        if found is None:
+        """Ask for a reason, and take back the selected lines, the hunk under the cursor, or, on its head, the file."""
+        chosen = self._chosen()
+        if chosen is None:
             return
-        _, file, patch = found
+        file = chosen.file
         from ampsm_engine.engine import hunk_actions
         from ampsm_tui.screens.text_dialogs import LineScreen
 
@@ -42,22 +62,23 @@ class ReviewChanges:
                 app_of(self._screen).engine,
                 self._pane.session.id,
                 file.path,
-                patch,
+                chosen.patch,
+                rows=chosen.rows,
                 reason=text.strip() or None,
                 old_path=file.old_path,
                 range_=self._pane.range,
             )
             note = getattr(made, "note", "")
+            self._end_selection()
             app_of(self._screen).show_toast(f"Rejected; u brings it back{'. ' + note if note else ''}")
             self._reopen()
 
-        what = "this hunk" if patch is not None else "all changes"
         note = "Enter takes it back. What you write here is told to amp with your comments; it may stay empty."
         screen = LineScreen(
-            f"Reject {what} of {file.path}",
+            f"Reject {chosen.name} of {file.path}",
             reject,
             owner=self._pane.session.id,
-            purpose=f"reject {file.path} {zlib.crc32(patch or b''):x}",
+            purpose=f"reject {file.path} {zlib.crc32(chosen.patch or b''):x}",
             note=note,
             may_be_empty=True,
         )
@@ -72,25 +93,78 @@ class ReviewChanges:
         self._reopen()
 
     async def toggle_staged(self) -> None:
-        """Stage what is under the cursor, or take it out of the index again: of what is not committed."""
-        if self._pane.range != UNCOMMITTED:
-            app_of(self._screen).show_toast("Only what is not committed is staged; f shows it")
+        """Stage what is selected or under the cursor, or take it out of the index: of what is not committed."""
+        if not self._is_staging():
             return
-        found, reading = self._patch(), self._pane.reading
-        if found is None or reading is None:
+        chosen, reading = self._chosen(), self._pane.reading
+        if chosen is None or reading is None:
             return
-        row, file, patch = found
+        from ampsm_engine.engine import hunk_actions
+
+        file, engine, session_id = chosen.file, app_of(self._screen).engine, self._pane.session.id
+        self._take_staged(await ask(hunk_actions.staged, engine, session_id))
+        is_in = self._is_staged(chosen)
+        if chosen.rows is None and chosen.hunk in file.partly_staged:
+            # The index has some of its lines: the others come to them.
+            rows = frozenset(file.body.hunks[chosen.hunk].shown) if file.body is not None else frozenset()
+            chosen = chosen._replace(patch=file.body.data if file.body is not None else b"", rows=rows)
+        if chosen.rows is not None:
+            verb = partial(hunk_actions.stage_lines, is_put_in=not is_in)
+            made = await ask(
+                verb, engine, session_id, file.path, chosen.patch or b"", chosen.rows, old_path=file.old_path
+            )
+        else:
+            whole = hunk_actions.unstage if is_in else partial(hunk_actions.stage)
+            made = await ask(whole, engine, session_id, file.path, chosen.patch, old_path=file.old_path)
+        self._end_selection()
+        self._take_staged(made)
+
+    def edit_hunk(self) -> None:
+        """Write the hunk under the cursor anew in the editor, and stage it as it is then."""
+        if not self._is_staging():
+            return
+        row, reading = self._pane.row, self._pane.reading
+        hunk = reading.document.hunk_of(row) if row is not None and reading is not None else None
+        if row is None or reading is None or hunk is None:
+            app_of(self._screen).show_toast("On a hunk, ^e writes it anew before it is staged")
+            return
+        file = reading.document.files[row.file]
+        patch = self._pane.exact_hunk(file, hunk)
+        if patch is None:
+            return
+        try:
+            written = suspend.edited_text(self._screen.app, patch + EDIT_NOTE, "hunk.diff")
+        except AmpsmError as refusal:
+            show_error(self._screen, refusal)
+            return
+        run_while_open(self._screen, self._stage_edited(file, patch, written))
+
+    async def _stage_edited(self, file: File, patch: bytes, written: bytes) -> None:
         from ampsm_engine.engine import hunk_actions
 
         engine, session_id = app_of(self._screen).engine, self._pane.session.id
-        staged: StagedChanges = await ask(hunk_actions.staged, engine, session_id)
-        hunk = reading.document.hunk_of(row)
-        if patch is None or hunk is None:
-            is_in = staged.has_all(file.path, file.old_path)
-        else:
-            is_in = staged.has(file.path, reading.staged_keys(row.file)[hunk], file.old_path)
-        verb = hunk_actions.unstage if is_in else hunk_actions.stage
+        verb = partial(hunk_actions.stage, edited=written)
         self._take_staged(await ask(verb, engine, session_id, file.path, patch, old_path=file.old_path))
+
+    def _is_staging(self) -> bool:
+        if self._pane.range != UNCOMMITTED:
+            app_of(self._screen).show_toast("Only what is not committed is staged; f shows it")
+            return False
+        return True
+
+    def _is_staged(self, chosen: "_Chosen") -> bool:
+        """Whether all that is chosen is in the index, as was told last."""
+        file = chosen.file
+        if chosen.rows is not None and file.body is not None:
+            in_whole = {row for row in chosen.rows if file.body.hunk_at(row) in file.staged}
+            return chosen.rows <= in_whole | file.staged_rows
+        if chosen.hunk >= 0:
+            return chosen.hunk in file.staged
+        return self._staged is not None and self._staged.has_all(file.path, file.old_path)
+
+    def _end_selection(self) -> None:
+        self._pane.view.selected_from = None
+        self._pane.view.refresh()
 
     def mark_staged(self, reading: DiffReading) -> None:
         """Let a reading of what is not committed, which is about to be shown, tell what of it is staged."""
@@ -122,18 +196,35 @@ class ReviewChanges:
         )
         self._screen.app.push_screen(screen)
 
-    def _patch(self) -> tuple[Row, File, bytes | None] | None:
-        """The hunk under the cursor as a patch; None as the patch stands for the whole file."""
-        row, reading = self._pane.row, self._pane.reading
+    def _chosen(self) -> "_Chosen | None":
+        """The selected lines, else the hunk under the cursor, else the file; None, with a toast, for nothing."""
+        row, reading, view = self._pane.row, self._pane.reading, self._pane.view
         if row is None or reading is None:
             return None
+        if view.selected_from is not None and view.selected_from != view.cursor:
+            return self._chosen_lines(navigation.selected_rows(reading.document, view.cursor, view.selected_from))
         file, hunk = reading.document.files[row.file], reading.document.hunk_of(row)
+        if view.selected_from is not None and row.kind in (RowKind.LINE, RowKind.PAIR):
+            return self._chosen_lines(navigation.selected_rows(reading.document, view.cursor, view.cursor))
         if file.body is None:
             return None
         if row.kind is RowKind.HEAD or hunk is None:
-            return row, file, None
+            return _Chosen(file, "all changes", None)
         patch = self._pane.exact_hunk(file, hunk)
-        return (row, file, patch) if patch is not None else None
+        return _Chosen(file, "this hunk", patch, hunk=hunk) if patch is not None else None
+
+    def _chosen_lines(self, rows: dict[int, frozenset[int]]) -> "_Chosen | None":
+        reading = self._pane.reading
+        if reading is None or len(rows) != 1 or self._pane.ignores_whitespace:
+            reason = "Lines of several files are selected: take those of one" if rows else "No changed line is selected"
+            if rows and self._pane.ignores_whitespace:
+                reason = "While white space is ignored, lines are not what git has; W shows them as they are"
+            app_of(self._screen).show_toast(reason)
+            return None
+        ((index, chosen),) = rows.items()
+        file = reading.document.files[index]
+        data = file.body.data if file.body is not None else b""
+        return _Chosen(file, plural(len(chosen), "line"), data, chosen)
 
     async def _ask_staged(self) -> None:
         from ampsm_engine.engine import hunk_actions
@@ -146,6 +237,6 @@ class ReviewChanges:
             return
         self._staged = staged
         reading.set_staged(staged)
-        count = sum(bool(file.staged) and not file.is_gone for file in reading.document.files)
+        count = sum(bool(file.staged or file.partly_staged) and not file.is_gone for file in reading.document.files)
         self._pane.staging_status = f"{plural(count, 'file')} staged, ^g commits" if count else ""
         self._pane.update_counts()

@@ -1,6 +1,6 @@
 """What of a diff is viewed: marks on hunks and files, shown at once and kept by a verb; reading on screen by screen."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from ampsm_engine import timestamps
 from ampsm_engine.review.annotations import LOOKED, Looked, Marks
@@ -75,7 +75,7 @@ class ReviewMarks:
         if row.kind is RowKind.HEAD or hunk is None:
             self.mark_file(row.file)
         else:
-            self._mark(row.file, [hunk], is_viewed=hunk not in reading.document.files[row.file].viewed)
+            self._mark({row.file: [hunk]}, is_viewed=hunk not in reading.document.files[row.file].viewed)
 
     def mark_file(self, index: int | None = None, *, goes_on: bool = True) -> None:
         """Mark all hunks of a file, or none; of the one under the cursor if none is named."""
@@ -86,7 +86,16 @@ class ReviewMarks:
             return
         file = reading.document.files[index]
         if file.body is not None:
-            self._mark(index, range(file.hunks), is_viewed=not file.is_viewed, goes_on=goes_on)
+            self._mark({index: range(file.hunks)}, is_viewed=not file.is_viewed, goes_on=goes_on)
+
+    def mark_files(self, indices: Iterable[int]) -> None:
+        """Mark all hunks of several files; none of them where all were viewed. What is not here yet stays as it is."""
+        reading = self._pane.reading
+        files = reading.document.files if reading is not None else ()
+        there = [index for index in indices if index < len(files) and files[index].body is not None]
+        if there:
+            is_viewed = not all(files[index].is_viewed for index in there)
+            self._mark({index: range(files[index].hunks) for index in there}, is_viewed=is_viewed, goes_on=False)
 
     def read_on(self) -> None:
         """Go a screen down; at the end of a file mark it as viewed, and go to the next one."""
@@ -102,7 +111,7 @@ class ReviewMarks:
             view.action_page(1)
             return
         if not file.is_viewed and not app_of(self._screen).read_only:
-            self._mark(row.file, range(file.hunks), is_viewed=True)
+            self._mark({row.file: range(file.hunks)}, is_viewed=True)
             self._land_at_top()
         elif (found := navigation.next_unviewed(document, view.cursor)) is not None:
             view.go(found, above=0 if document.row(found).kind is RowKind.HEAD else 1)
@@ -156,12 +165,13 @@ class ReviewMarks:
         if not self._writing and version == self.version and stored != self.marks.keys:
             self.fetch()
 
-    def _mark(self, index: int, hunks: Iterable[int], *, is_viewed: bool, goes_on: bool = True) -> None:
+    def _mark(self, hunks: Mapping[int, Iterable[int]], *, is_viewed: bool, goes_on: bool = True) -> None:
+        """Mark hunks, by their files."""
         reading = self._pane.reading
         if reading is None:
             return
-        file, keys = reading.document.files[index], reading.keys(index)
-        pairs = [(file.path, keys[hunk]) for hunk in hunks]
+        files = reading.document.files
+        pairs = [(files[index].path, reading.keys(index)[hunk]) for index, some in hunks.items() for hunk in some]
         self.marks = self.marks.marked(pairs, viewed=is_viewed)
         self.version += 1
         self._writing += 1
@@ -171,7 +181,7 @@ class ReviewMarks:
         at = view.cursor
         target = None
         held = view.hold()
-        reading.set_marks(self.marks, [index])
+        reading.set_marks(self.marks, hunks)
         if is_viewed and goes_on and held is not None:
             view.cursor = reading.document.find(held[0])
             target = navigation.next_unviewed(reading.document, view.cursor)

@@ -39,6 +39,9 @@ AT_ONCE = 400
 PORTION = 400
 """Lines of a file in one question."""
 
+MOST_ROWS = 50_000
+"""Rows of a patch that are looked through for those that are staged."""
+
 BIG = 1 << 20
 """Bytes of a patch that are read in slices."""
 
@@ -315,6 +318,10 @@ class DiffReading:
             return
         keys = self.staged_keys(index) if staged.paths & {file.path, file.old_path} else ()
         file.staged = frozenset(at for at, key in enumerate(keys) if staged.has(file.path, key, file.old_path))
+        known, body = staged.lines.get(file.path), file.body
+        rows = body.rows_of(known.removed, known.missing) if known is not None and len(body.kinds) <= MOST_ROWS else ()
+        file.partly_staged = frozenset(body.hunk_at(row) for row in rows) - file.staged
+        file.staged_rows = frozenset(row for row in rows if body.hunk_at(row) in file.partly_staged)
 
 
 def _file(entry: "FileEntry") -> File:

@@ -49,8 +49,8 @@ FIRST_FRAME_PATIENCE = 0.1
 
 CHANGING = frozenset(
     {
-        *("changes.reject", "changes.undo_reject", "changes.toggle_staged", "changes.commit", "comments.write"),
-        *("prompt.send", "marks.mark_hunk", "marks.mark_file", "external.open_editor"),
+        *("changes.reject", "changes.undo_reject", "changes.toggle_staged", "changes.edit_hunk", "changes.commit"),
+        *("comments.write", "prompt.send", "marks.mark_hunk", "marks.mark_file", "external.open_editor"),
     }
 )
 """What whoever only watches may not have the parts do."""
@@ -71,6 +71,7 @@ DIFF_BINDINGS: list[BindingType] = [
     bind("review.fold-all", "part('context.fold_all')"),
     bind("review.zen", "part('diff_display.toggle_files')"),
     bind("review.files", "part('diff_display.toggle_files_focus')"),
+    bind("review.jump", "jump"),
 ]
 """The keys of every screen with a diff, besides the search."""
 
@@ -173,6 +174,12 @@ class DiffScreen(AppScreen[None]):
         if asyncio.iscoroutine(work):
             run_while_open(self, work)
 
+    def action_jump(self) -> None:
+        """Go to a file by typing some of its name."""
+        from ampsm_tui.screens.review.jump import FileJump
+
+        self.app.push_screen(FileJump())
+
     def action_open(self) -> None:
         """Fold or open what is under the cursor, or show more lines at a gap."""
         self.context.open_row()
@@ -220,6 +227,7 @@ class ReviewScreen(DiffScreen):
         bind("review.reject", "part('changes.reject')", "Reject"),
         bind("review.undo", "part('changes.undo_reject')"),
         bind("review.stage", "part('changes.toggle_staged')"),
+        bind("review.edit-hunk", "part('changes.edit_hunk')"),
         bind("review.commit", "part('changes.commit')"),
         bind("review.editor", "part('external.open_editor')"),
         bind("review.copy", "part('external.copy')"),
@@ -321,7 +329,8 @@ class ReviewScreen(DiffScreen):
 
     @on(FileTree.Marked)
     def _mark_listed(self, message: FileTree.Marked) -> None:
-        self.marks.mark_file(message.file, goes_on=False)
+        if not app_of(self).read_only:
+            self.marks.mark_files(message.files)
 
     def _remember_sent(self) -> None:
         self.marks.begin_anew()

@@ -12,7 +12,7 @@ from ampsm_tui.screens.base import AppScreen
 from ampsm_tui.screens.review.matches import MatchIndex, places_on
 from ampsm_tui.screens.review.pane import DiffPane
 from ampsm_tui.widgets.diff import navigation
-from ampsm_tui.widgets.diff.file_tree import wanted
+from ampsm_tui.widgets.diff.file_lines import wanted
 from ampsm_tui.widgets.diff.layout import Row, RowKind
 from ampsm_tui.widgets.diff.search import SearchPattern
 from ampsm_tui.widgets.diff.source import nowhere
@@ -241,6 +241,7 @@ class FileFilter:
                 if is_out != file.is_filtered:
                     file.is_filtered = is_out
                     document.changed(index)
+            self._pane.view.repaint()  # the first one has no line above it
 
         self._pane.change_rows(change)
         self._pane.files.relist()

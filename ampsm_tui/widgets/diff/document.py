@@ -60,6 +60,10 @@ class File:
     """The hunks in whose place another one was viewed."""
     staged: frozenset[int] = frozenset()
     """The hunks that are in the index; of a file without any, itself."""
+    staged_rows: frozenset[int] = frozenset()
+    """The rows of its patch that are in the index, where that has some lines of a hunk and not all of it."""
+    partly_staged: frozenset[int] = frozenset()
+    """The hunks of which some lines are in the index."""
     digits: int = 3
     """The room for a line number."""
     is_crlf: bool = False

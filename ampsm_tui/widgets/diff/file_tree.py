@@ -1,8 +1,6 @@
-"""The files of a review, a line each below their folders: status, counts, what is viewed, comments. Drawn by line."""
+"""The files of a review as a tree that folds: status, counts, what is viewed, comments. Drawn by line."""
 
-from collections.abc import Sequence
-from fnmatch import fnmatchcase
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from rich.segment import Segment
 from textual import events
@@ -12,65 +10,21 @@ from textual.strip import Strip
 
 from ampsm_engine.lean_dataclass import dataclass
 from ampsm_tui.bindings import bind
-from ampsm_tui.clean import cells, cut, fit, one_line
+from ampsm_tui.clean import cells, cut_start, fit, one_line
 from ampsm_tui.widgets.diff.document import Document, File
+from ampsm_tui.widgets.diff.file_lines import FileLine, file_lines, folders
 from ampsm_tui.widgets.line_widgets import LineWidget
 
 STYLES = ("plain", "here", "cursor", "folder", "name", "quiet", "plus", "minus", "viewed", "note")
 
-
 INDENT = "  "
 
 
-class FileLine(NamedTuple):
-    """A folder (`file` -1) or a file."""
-
-    file: int
-    text: str
-    indent: str = ""
-
-
-def lines(files: Sequence[File]) -> list[FileLine]:
-    """Every shown file in the order of the diff, indented below its folder; those of the root stand at the edge."""
-    listed: list[FileLine] = []
-    last = ""
-    for index, file in enumerate(files):
-        if file.is_hidden:
-            continue
-        folder, _, name = file.path.rpartition("/")
-        if folder and folder != last:
-            listed.append(FileLine(-1, f"{folder}/"))
-        last = folder
-        listed.append(FileLine(index, name, INDENT if folder else ""))
-    return listed
-
-
-def wanted(file: File, filter_text: str) -> bool:
-    """Whether a filter leaves a file: words of its path, globs, `unviewed`, `viewed`, `commented`; all must hold."""
-    return all(_holds(file, word) for word in filter_text.split())
-
-
-def _holds(file: File, word: str) -> bool:
-    if word == "unviewed":
-        return not file.is_viewed
-    if word == "viewed":
-        return file.is_viewed
-    if word == "commented":
-        return bool(file.shape.notes)
-    path, word = file.path.lower(), word.lower()
-    if word.startswith("!") and len(word) > 1:
-        return not _matches(path, word[1:])
-    return _matches(path, word)
-
-
-def _matches(path: str, word: str) -> bool:
-    if any(letter in word for letter in "*?["):
-        return fnmatchcase(path, word) or fnmatchcase(path, f"*/{word}")
-    return word in path
-
-
 class FileTree(LineWidget, can_focus=True):
-    """The files; the one that is read is marked, and with the keys in here the next one is read by j and k."""
+    """The files below their folders; the one that is read is marked.
+
+    With the keys in here the lines are gone through: a file is read at once, a folder is folded or opened.
+    """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         *(f"-{name}" for name in STYLES),
@@ -102,6 +56,9 @@ class FileTree(LineWidget, can_focus=True):
         bind("files.page-down", "step(12)"),
         bind("files.page-up", "step(-12)"),
         bind("files.open", "choose", "Read", key_display="enter"),
+        bind("files.close", "close"),
+        bind("files.fold", "fold"),
+        bind("files.fold-all", "fold_all"),
         bind("files.mark", "mark", "Viewed"),
     ]
 
@@ -114,20 +71,28 @@ class FileTree(LineWidget, can_focus=True):
 
     @dataclass
     class Marked(Message):
-        """This file is viewed, or not any more."""
+        """These files are viewed, or not any more."""
 
-        file: int
+        files: tuple[int, ...]
 
     def __init__(self) -> None:
         super().__init__()
+        self.is_flat = False
+        """Whole paths, for an order in which folders do not stand together."""
         self._document = Document(())
         self._lines: list[FileLine] = []
         self._places: dict[int, int] = {}
+        """The line of each shown file; of one in a folded folder, that folder's."""
+        self._shown = 0
+        self._folded: set[str] = set()
         self._top = 0
         self._here = -1
+        """The file that is read."""
+        self._at = 0
+        """The line that the keys are on; that of the file that is read, unless they went to a folder."""
         self._strips: dict[tuple[object, ...], Strip] = {}
         self._repainted: dict[int, object] = {}
-        """The badges of each file at its last repaint: to be painted is not yet to be on the screen."""
+        """What each line showed at its last repaint: to be painted is not yet to be on the screen."""
 
     def take(self, document: Document) -> None:
         """Show the files of a document."""
@@ -136,10 +101,24 @@ class FileTree(LineWidget, can_focus=True):
 
     def relist(self) -> None:
         """List the files again: others are shown."""
-        self._lines = lines(self._document.files)
-        self._places = {line.file: at for at, line in enumerate(self._lines) if line.file >= 0}
+        before = self._lines[self._at] if self._at < len(self._lines) else None
+        self._lines = file_lines(self._document.files, self._folded, is_flat=self.is_flat)
+        self._places.clear()
+        for at, line in enumerate(self._lines):
+            # A folder that is open is followed by its files, whose lines take the place of its own.
+            self._places |= dict.fromkeys(line.inside if line.is_folder else (line.file,), at)
+        self._shown = len(self._places)
+        self._at = self._place_of(before)
         self._keep_in_sight()
         self._repaint()
+
+    def _place_of(self, before: FileLine | None) -> int:
+        """Where a line of another listing is now: a folder that one is on keeps the keys."""
+        if before is not None and before.is_folder:
+            for at, line in enumerate(self._lines):
+                if line.is_folder and line.folder == before.folder:
+                    return at
+        return self._places.get(self._here, 0)
 
     def _repaint(self) -> None:
         self._repainted.clear()
@@ -147,39 +126,49 @@ class FileTree(LineWidget, can_focus=True):
 
     def counted(self) -> None:
         """Counts may be others: repaint the lines whose text has changed."""
-        if sum(not file.is_hidden for file in self._document.files) != len(self._places):
+        if sum(not file.is_hidden for file in self._document.files) != self._shown:
             self.relist()
             return
         for y in range(min(self.size.height, len(self._lines) - self._top)):
-            line = self._lines[self._top + y]
-            if line.file < 0:
-                continue
-            now = (self._document.files[line.file].status, _badges(self._document.files[line.file]))
-            if self._repainted.get(line.file) != now:
-                self._repainted[line.file] = now
+            at = self._top + y
+            now = self._said(self._lines[at])
+            if self._repainted.get(at) != now:
+                self._repainted[at] = now
                 self.refresh_line(y)
+
+    def _said(self, line: FileLine) -> tuple[object, ...]:
+        """What a line shows that may change."""
+        if line.is_folder:
+            return (line.folder in self._folded, *self._folder_badges(line))
+        file = self._document.files[line.file]
+        return (file.status, *_badges(file))
+
+    def _folder_badges(self, line: FileLine) -> tuple[tuple[str, str], ...]:
+        if line.folder not in self._folded:
+            return ()
+        return _sums([self._document.files[index] for index in line.inside])
 
     def follow(self, file: int) -> None:
         """This file is read now."""
         if file != self._here:
-            before, self._here = self._here, file
-            top = self._top
-            self._keep_in_sight()
-            if top != self._top:
-                self._repaint()
-            else:
-                self._refresh_of(before)
-                self._refresh_of(file)
+            self._here = file
+            self._go(self._places.get(file, self._at))
 
-    def _refresh_of(self, file: int) -> None:
-        if (at := self._places.get(file)) is not None:
+    def _go(self, at: int) -> None:
+        """The keys to a line."""
+        before, self._at = self._at, at
+        top = self._top
+        self._keep_in_sight()
+        if top != self._top:
+            self._repaint()
+        else:
+            self.refresh_line(before - self._top)
             self.refresh_line(at - self._top)
 
     def _keep_in_sight(self) -> None:
-        room = self.size.height
-        at = self._places.get(self._here)
-        if at is not None and room:
-            first = at - 1 if at and self._lines[at - 1].file < 0 else at
+        room, at = self.size.height, self._at
+        if room and at < len(self._lines):
+            first = at - 1 if at and self._lines[at - 1].is_folder else at
             if first < self._top:
                 self._top = first
             elif at >= self._top + room:
@@ -187,17 +176,17 @@ class FileTree(LineWidget, can_focus=True):
         self._top = max(0, min(self._top, len(self._lines) - room))
 
     def on_resize(self) -> None:
-        """Keep the file that is read in sight, and paint the lines in the new width."""
+        """Keep the line with the keys in sight, and paint the lines in the new width."""
         self._keep_in_sight()
         self._repaint()
 
     def on_focus(self) -> None:
         """Mark the file as the one that the keys move."""
-        self._refresh_of(self._here)
+        self.refresh_line(self._at - self._top)
 
     def on_blur(self) -> None:
         """Mark the file as the one that is read."""
-        self._refresh_of(self._here)
+        self.refresh_line(self._at - self._top)
 
     def forget(self) -> None:
         """Paint all lines again: the theme has changed."""
@@ -208,67 +197,115 @@ class FileTree(LineWidget, can_focus=True):
         at, width = self._top + y, self.size.width
         if at >= len(self._lines):
             key: tuple[object, ...] = (width,)
-            line = None
+            line, look = None, ""
         else:
-            line = self._lines[at]
-            look = self._look(line)
-            file = self._document.files[line.file] if line.file >= 0 else None
-            key = (width, line, look, file.status, _badges(file)) if file else (width, line)
+            line, look = self._lines[at], self._look(at)
+            key = (width, line.file, line.folder, line.text, line.depth, look, self._said(line))
         strip = self._strips.get(key)
         if strip is None:
             if len(self._strips) > 400:
                 self._strips.clear()
-            strip = self._strips[key] = self._made(line, width)
+            strip = self._strips[key] = self._made(line, look, width)
         return strip
 
-    def _look(self, line: FileLine) -> str:
-        if line.file < 0 or line.file != self._here:
+    def _look(self, at: int) -> str:
+        if at != self._at:
             return ""
         return "-cursor" if self.has_focus else "-here"
 
-    def _made(self, line: FileLine | None, width: int) -> Strip:
+    def _made(self, line: FileLine | None, look: str, width: int) -> Strip:
         style = self.blended.style
         if line is None:
             return self.strip([Segment(" " * width, style())], width)
-        if line.file < 0:
-            return self.strip([Segment(_folder(line.text, width), style("-folder"))], width)
-        file, look = self._document.files[line.file], self._look(line)
-        badges = _badges(file)
-        taken = sum(cells(text) for text, _ in badges)
-        name = fit(line.indent + one_line(line.text, 300), max(1, width - 4 - taken))
-        mark = "▌" if look else " "
-        segments = [
-            Segment(mark, style(look, "-note")),
-            Segment(f"{file.status} ", style(look, f"-status-{file.status}")),
-            Segment(name, style(look, "-quiet" if file.is_viewed else "-name")),
-            *(Segment(text, style(look, name)) for text, name in badges),
-            Segment(" ", style(look)),
-        ]
-        return self.strip(segments, width)
+        mark = Segment("▌" if look else " ", style(look, "-note"))
+        indent = INDENT * line.depth
+        if line.is_folder:
+            badges = self._folder_badges(line)
+            room = width - 2 - sum(cells(text) for text, _ in badges)
+            text = f"{indent}{'▸' if line.folder in self._folded else '▾'} "
+            name = cut_start(f"{one_line(line.text, 1000)}/", max(1, room - len(text)))
+            segments = [mark, Segment(fit(text + name, max(1, room)), style(look, "-folder"))]
+        else:
+            file = self._document.files[line.file]
+            badges = _badges(file)
+            room = width - 4 - sum(cells(text) for text, _ in badges) - len(indent)
+            name = cut_start(one_line(line.text, 1000), max(1, room)) if self.is_flat else one_line(line.text, 300)
+            segments = [
+                mark,
+                Segment(indent, style(look)),
+                Segment(f"{file.status} ", style(look, f"-status-{file.status}")),
+                Segment(fit(name, max(1, room)), style(look, "-quiet" if file.is_viewed else "-name")),
+            ]
+        segments += [Segment(text, style(look, name)) for text, name in badges]
+        return self.strip([*segments, Segment(" ", style(look))], width)
 
     # Moving.
 
+    @property
+    def _line(self) -> FileLine | None:
+        return self._lines[self._at] if self._at < len(self._lines) else None
+
     def action_step(self, by: int) -> None:
-        """The next file is read."""
-        order = [line.file for line in self._lines if line.file >= 0]
-        if order:
-            at = order.index(self._here) if self._here in self._places else 0
-            self.post_message(self.Chosen(order[min(max(at + by, 0), len(order) - 1)], to_stay=True))
+        """To another line; if it is a file, that is read."""
+        if self._lines:
+            at = min(max(self._at + by, 0), len(self._lines) - 1)
+            self._go(at)
+            if not self._lines[at].is_folder:
+                self.post_message(self.Chosen(self._lines[at].file, to_stay=True))
 
     def action_choose(self) -> None:
-        """Go to the file in the diff, and let that have the keys."""
-        if self._here >= 0:
-            self.post_message(self.Chosen(self._here, to_stay=False))
+        """Go to the file in the diff, and let that have the keys; fold or open a folder."""
+        line = self._line
+        if line is not None and line.is_folder:
+            self.action_fold()
+        elif line is not None:
+            self.post_message(self.Chosen(line.file, to_stay=False))
+
+    def action_fold(self) -> None:
+        """Fold or open the folder, or the one that the file is in."""
+        line = self._line
+        if line is None or not line.folder:
+            return
+        if line.folder in self._folded:
+            self._folded.discard(line.folder)
+        else:
+            self._folded.add(line.folder)
+            self._at = next(at for at, one in enumerate(self._lines) if one.is_folder and one.folder == line.folder)
+        self.relist()
+
+    def action_close(self) -> None:
+        """Fold the folder; from a file or a folded folder, to the folder that it is in."""
+        line = self._line
+        if line is None:
+            return
+        if line.is_folder and line.folder not in self._folded:
+            self.action_fold()
+            return
+        above = (at for at in range(self._at - 1, -1, -1) if self._lines[at].is_folder)
+        self._go(next((at for at in above if self._lines[at].depth < line.depth), self._at))
+
+    def action_fold_all(self) -> None:
+        """Fold all folders, or open them again."""
+        every = folders(self._document.files)
+        self._folded = set() if self._folded >= every else set(every)
+        self._at = len(self._lines)  # on no line: the file that is read has the keys again
+        self.relist()
 
     def action_mark(self) -> None:
-        """The file is viewed, or not."""
-        if self._here >= 0:
-            self.post_message(self.Marked(self._here))
+        """The file is viewed, or not; of a folder all files are."""
+        line = self._line
+        if line is not None:
+            self.post_message(self.Marked(line.inside if line.is_folder else (line.file,)))
 
     def on_click(self, event: events.Click) -> None:
-        """Go to the file that is clicked."""
+        """Go to the file that is clicked; fold or open the folder."""
         at = self._top + event.y
-        if at < len(self._lines) and self._lines[at].file >= 0:
+        if at >= len(self._lines):
+            return
+        self._go(at)
+        if self._lines[at].is_folder:
+            self.action_fold()
+        else:
             self.post_message(self.Chosen(self._lines[at].file, to_stay=True))
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
@@ -293,7 +330,7 @@ def _badges(file: File) -> tuple[tuple[str, str], ...]:
         badges.append((" ⚠", "-note"))
     if file.shape.notes:
         badges.append((f" ◆{len(file.shape.notes)}", "-note"))
-    if file.staged:
+    if file.staged or file.partly_staged:
         badges.append((" ●" if file.is_staged else " ◐", "-viewed"))
     if file.is_viewed:
         badges.append((" ✓", "-viewed"))
@@ -307,12 +344,20 @@ def _badges(file: File) -> tuple[tuple[str, str], ...]:
     return tuple(badges)
 
 
-def _folder(text: str, width: int) -> str:
-    """A folder with its end, which tells more than its beginning."""
-    shown = one_line(text, 1000)
-    room = width - 2
-    if cells(shown) > room:
-        while cells(shown) > room - 1:
-            shown = shown[1:]
-        shown = f"…{shown}"
-    return fit(f" {cut(shown, room)}", width)
+def _sums(files: list[File]) -> tuple[tuple[str, str], ...]:
+    """What is shown behind the name of a folded folder, for all files in it."""
+    viewed = sum(file.is_viewed for file in files)
+    count = f" {viewed}/{len(files)}" if viewed else f" {len(files)}"
+    notes = sum(len(file.shape.notes) for file in files)
+    badges = [(f" ◆{notes}", "-note")] if notes else []
+    if any(file.has_unseen for file in files):
+        badges.append((" ⚠", "-note"))
+    if any(file.staged or file.partly_staged for file in files):
+        badges.append((" ●" if all(file.is_staged for file in files) else " ◐", "-viewed"))
+    if viewed == len(files):
+        return (*badges, (f" {len(files)} ✓", "-viewed"))
+    badges.append((count, "-quiet"))
+    for sign, style in (("+", "-plus"), ("-", "-minus")):
+        if lines := sum(file.additions if sign == "+" else file.deletions for file in files):
+            badges.append((f" {sign}{lines}", style))
+    return tuple(badges)

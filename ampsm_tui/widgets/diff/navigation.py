@@ -89,6 +89,20 @@ def _ahead(places: list[int], at: int, way: int) -> int | None:
     return ahead[0] if way > 0 else ahead[-1]
 
 
+def selected_rows(document: Document, cursor: int, selected_from: int) -> dict[int, frozenset[int]]:
+    """The changed rows of patches that are selected, by their files."""
+    first, last = sorted((selected_from, cursor))
+    found: dict[int, set[int]] = {}
+    for row in (document.row(at) for at in range(first, last + 1)):
+        body = document.files[row.file].body
+        if body is None or row.kind not in (RowKind.LINE, RowKind.PAIR):
+            continue
+        rows = (row.a,) if row.kind is RowKind.LINE else (row.a, row.b)
+        if changed := {at for at in rows if at >= 0 and body.kinds[at] in (MINUS, PLUS)}:
+            found.setdefault(row.file, set()).update(changed)
+    return {file: frozenset(rows) for file, rows in found.items()}
+
+
 class Remarked(NamedTuple):
     """A file of the diff by its number, a side, and lines from 1 with both ends; 0, 0: the file itself."""
 

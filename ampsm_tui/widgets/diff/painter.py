@@ -36,6 +36,7 @@ _WHOLE = {"A": "new", "D": "deleted"}
 _QUIET = {"lock": "lock file", "attributes": "not to be shown (-diff)"}
 
 STAGED = "● staged"
+PARTLY_STAGED = "◐ partly staged"
 CHANGED = "↻ changed since you viewed it"
 
 Named = Callable[..., Style]
@@ -54,7 +55,7 @@ class HeadPainter:
         """The lines on the screen that a row takes."""
         if row.kind is RowKind.HEAD:
             head = self.head(row.file, state, manner.width)
-            if manner.has_air and row.file != self._first():
+            if manner.has_air and row.file != self._first() and not self._document.files[row.file].shape.folded:
                 return [[Segment(" " * manner.width, self._named("-same"))], head]
             return [head]
         if row.kind is RowKind.HUNK:
@@ -114,6 +115,8 @@ class HeadPainter:
             parts.append(CHANGED)
         if row.a in one.staged:
             parts.append(STAGED)
+        elif row.a in one.partly_staged:
+            parts.append(PARTLY_STAGED)
         if hidden:
             parts.append(f"{hidden:,} line{'s' * (hidden != 1)}")
         if where:
@@ -175,8 +178,8 @@ def _counts(file: File) -> list[tuple[str, str]]:
         badges.append((f"◆{len(file.shape.notes)}", "-note-title"))
     if file.changed:
         badges.append(("↻ changed", "-note-title"))
-    if file.staged:
-        badges.append((STAGED if file.is_staged else f"{STAGED} {len(file.staged)}/{file.hunks}", "-viewed"))
+    if text := _staged(file):
+        badges.append((text, "-viewed"))
     if file.additions:
         badges.append((f"+{file.additions:,}", "-plus"))
     if file.deletions:
@@ -186,13 +189,22 @@ def _counts(file: File) -> list[tuple[str, str]]:
     return badges
 
 
+def _staged(file: File) -> str:
+    if file.staged:
+        return STAGED if file.is_staged else f"{STAGED} {len(file.staged)}/{file.hunks}"
+    return PARTLY_STAGED if file.partly_staged else ""
+
+
 KINDS = ("same", "added", "removed", "nothing")
 STATES = ("", "cursor", "selected")
 NO_EOL = " ⊘ no newline"
-NARROW = 60
-"""Columns below which one line number has to do."""
+SLIM = 60
+"""Columns below which every blank counts."""
+NARROW = 100
+"""Columns below which one line number has to do: that of the new side, of a deleted line that of the old."""
 
 CURSOR_MARK = "▌"
+STAGED_MARK = "●"
 
 LETTERS = {code: name for code, name in enumerate(CLASSES) if name} | {
     NUMBER: "number-column",
@@ -214,7 +226,16 @@ class Manner:
     is_split: bool = False
     tab: int = 4
     has_air: bool = True
-    """A blank line above each file."""
+    """A blank line above each file that is not folded."""
+
+    @property
+    def gap(self) -> str:
+        """What stands behind numbers and signs: nothing where room is very short."""
+        return " " if self.width >= SLIM else ""
+
+    def numbers(self, old: str, new: str, one: str) -> str:
+        """The columns of line numbers: both, or one where there is no room for two."""
+        return f"{one}{self.gap}" if self.width < NARROW else f"{old} {new}{self.gap}"
 
 
 class DiffPainter:
@@ -277,13 +298,10 @@ class DiffPainter:
         old = str(line.old) if kind != 1 else ""
         new = str(line.new) if kind != 2 else ""
         sign = " +-"[kind]
-        if manner.width < NARROW:
-            numbers = (new or old).rjust(room)
-        else:
-            numbers = f"{old.rjust(room)} {new.rjust(room)} "
-            sign += " "
+        numbers = manner.numbers(old.rjust(room), new.rjust(room), (new or old).rjust(room))
+        sign += manner.gap
         side = self._side(row.file, row.a, line, LineGround(kind, state), (numbers, sign))
-        mark = CURSOR_MARK if state else " "
+        mark = CURSOR_MARK if state else STAGED_MARK if row.a in file.staged_rows else " "
         return drawn(side, manner.width, self.ink, left=manner.left, wrap=manner.wrap, mark=mark)
 
     def _side(self, file: int, at: int, line: PatchLine, ground: LineGround, column: tuple[str, str]) -> CodeLine:
@@ -332,8 +350,8 @@ class DiffPainter:
 
     def _half(self, row: Row, at: int, body: Body, state: int, width: int, *, is_new: bool) -> list[list[Segment]]:
         room = self.document.files[row.file].digits
-        mark = CURSOR_MARK if state and not is_new else ""
-        mark = mark or ("" if is_new else " ")
+        is_staged = at in self.document.files[row.file].staged_rows
+        mark = "" if is_new else CURSOR_MARK if state else STAGED_MARK if is_staged else " "
         if at < 0:
             side = CodeLine(" " * room, "   ", _EMPTY, b"", LineGround(3, state))
             return drawn(side, width, self.ink, mark=mark)
@@ -360,12 +378,9 @@ class DiffPainter:
                 )
             rule = Segment("│", self._named("-rule"))
             return [[*one, rule, *other] for one, other in zip(*sides, strict=False)]
-        numbers = (
-            str(row.b).rjust(room) if manner.width < NARROW else f"{str(row.a).rjust(room)} {str(row.b).rjust(room)} "
-        )
-        side = self._side(
-            row.file, -1 - row.b, line, LineGround(0, state), (numbers, " " if manner.width < NARROW else "  ")
-        )
+        old, new = (str(number).rjust(room) for number in row[2:])
+        column = manner.numbers(old, new, new), f" {manner.gap}"
+        side = self._side(row.file, -1 - row.b, line, LineGround(0, state), column)
         return drawn(side, manner.width, self.ink, left=manner.left, wrap=manner.wrap, mark=mark)
 
     def _body(self, file: int) -> Body:

@@ -6,7 +6,7 @@ No object a line: a line is cut out of the bytes when it is looked at, so 200,00
 import re
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from itertools import accumulate
 from typing import NamedTuple
@@ -253,6 +253,17 @@ class Body:
             if kind in b" +":
                 new += 1
         return _Page(lines, olds, news)
+
+    def rows_of(self, removed: Iterable[tuple[int, int]], missing: Iterable[tuple[int, int]]) -> list[int]:
+        """The rows of removed lines in these ranges of the old side, and of added ones in none of those of the new."""
+        old = {number for first, count in removed for number in range(first, first + count)}
+        new = {number for first, count in missing for number in range(first, first + count)}
+        changed = ((row, kind) for row, kind in enumerate(self.kinds) if kind in (MINUS, PLUS))
+        return [
+            row
+            for row, kind in changed
+            if (self.line(row).old in old if kind == MINUS else self.line(row).new not in new)
+        ]
 
     def row_of(self, *, new: int | None = None, old: int | None = None) -> int | None:
         """The row with that line number on the new side, or on the old; None when no hunk shows it."""

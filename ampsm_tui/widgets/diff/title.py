@@ -31,6 +31,10 @@ class ReviewStatus:
     news: str = ""
 
 
+BAR = 10
+"""Cells of the bar that shows how much is viewed."""
+
+
 class ReviewHead(TextLine):
     """Name and range at the left, progress at the right: that stays however little room there is."""
 
@@ -68,7 +72,9 @@ class ReviewHead(TextLine):
 
     def _say(self) -> None:
         now, width = self._standing, self.size.width
-        right = _right(now, words=True)
+        right = _right(now, words=True, has_bar=True)
+        if _width(right) + _width(_left(now)) > width - 2:
+            right = _right(now, words=True)
         if _width(right) > width - 16:
             right = _right(now, words=False)
         if _width(right) > width - 10:
@@ -99,7 +105,7 @@ def _left(now: ReviewStatus) -> list[Piece]:
     ]
 
 
-def _right(now: ReviewStatus, *, words: bool) -> list[Piece]:
+def _right(now: ReviewStatus, *, words: bool, has_bar: bool = False) -> list[Piece]:
     pieces = []
     if now.news:
         pieces.append(Piece(f"{one_line(now.news, 60)}  ", "news"))
@@ -113,8 +119,12 @@ def _right(now: ReviewStatus, *, words: bool) -> list[Piece]:
         progress = f"{now.viewed:,} of {now.hunks:,}{more} hunk{'s' * (now.hunks != 1)} viewed"
     else:
         progress = f"{now.viewed}/{now.hunks}{more}"
-    is_done = now.is_complete and now.viewed >= now.hunks
-    return [*pieces, Piece(f"✓ {progress}" if is_done else progress, "done" if is_done else "progress")]
+    if now.is_complete and now.viewed >= now.hunks:
+        return [*pieces, Piece(f"✓ {progress}", "done")]
+    if has_bar:
+        full = min(BAR - 1, -(-now.viewed * BAR // max(1, now.hunks)))  # never full before all is viewed, and never
+        pieces += [Piece("━" * full, "done"), Piece("─" * (BAR - full) + " ", "quiet")]  # empty once something is
+    return [*pieces, Piece(progress, "progress")]
 
 
 def _width(pieces: list[Piece]) -> int:

@@ -146,7 +146,10 @@ class DiffViewport:
             manner.width,
         )
         if key != self._placed_by:
-            self._placed_by, self._places = key, list(self._iter_places())
+            at, inner = self.top
+            if at < len(document):
+                self.top = at, min(inner, self.tall(at) - 1)  # a head that is folded since has no line above it
+            self._placed_by, self._places = (self.top, *key[1:]), list(self._iter_places())
         return self._places
 
     def _iter_places(self) -> Iterator[Place]:
@@ -231,11 +234,9 @@ class DiffViewport:
         return 1 if len(places) > 1 and self.sticky_file(places[0]) is not None else 0
 
     def sticky_file(self, place: Place) -> int | None:
-        """The file whose head lies over the first line; None where that line is one itself."""
+        """The file whose head lies over the first line; None where nothing of that file would be below the head."""
         at, inner = place
         row = self._document.row(at)
-        if row.kind is not RowKind.HEAD:
-            return row.file
-        if inner < self.tall(at) - 1 and at:
-            return self._document.file_at(at - 1)
-        return None
+        if row.kind is RowKind.HEAD or (at + 1 == self._document.tops[row.file + 1] and inner + 1 >= self.tall(at)):
+            return None
+        return row.file

@@ -1,0 +1,209 @@
+"""Some of the changed lines of a file: taken out of what a diff shows, or put into an index beside others. Pure.
+
+Of a run of removed and added lines the first removed one stands beside the first added one, the second beside the
+second, and so on: whichever of them are chosen, the lines of each side keep their order, and all of them together are
+the whole change.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
+
+from ampsm_engine.diff import hunks
+from ampsm_engine.diff.content import lines_of
+from ampsm_engine.diff.deltas import Side
+from ampsm_engine.diff.hunks import Hunk
+
+SAME, PLUS, MINUS = b" +-"
+
+MOST_STEPS = 2_000_000
+"""Comparisons of lines after which nobody waits any longer for what an index has of a diff: some seconds."""
+
+
+class _Element(NamedTuple):
+    """A line of a file that may be in it: context always, a removed one until, an added one once its row is made."""
+
+    sign: int
+    text: bytes
+    row: int
+
+
+class ChosenLines:
+    """Rows of one file's patch, counted from its first `@@` (0): the changed lines among them are chosen."""
+
+    def __init__(self, patch: bytes, rows: Collection[int]) -> None:
+        self._hunks = [(hunk, list(_elements(hunk, first))) for hunk, first in _placed(patch)]
+        self._is_whole = hunks.is_whole(patch)
+        changed = {one.row for _, elements in self._hunks for one in elements if one.sign != SAME}
+        self._changed = frozenset(changed)
+        self.rows = frozenset(rows) & self._changed
+        """The chosen rows that are a change."""
+        self._touched = [(hunk, elements) for hunk, elements in self._hunks if self._chosen(elements)]
+        sizes = zip(hunks.slices(patch), self._hunks, strict=True)
+        self.is_exact = all(hunks.is_whole(data) for data, (_, elements) in sizes if self._chosen(elements))
+        """Whether the hunks that have chosen lines are as git has them, not cut to be read."""
+
+    def _chosen(self, elements: Sequence[_Element]) -> bool:
+        return any(one.row in self.rows for one in elements)
+
+    def taken_out(self, content: bytes) -> bytes:
+        """What the diff shows, without the chosen changes; Misplaced when their hunks are not in it."""
+        return self._exchanged(content, Side.NEW, self._changed - self.rows)
+
+    def put_in(self, content: bytes) -> bytes:
+        """What the diff begins with, with the chosen changes and no others; Misplaced likewise."""
+        return self._exchanged(content, Side.OLD, self.rows)
+
+    def _exchanged(self, content: bytes, side: Side, made: Collection[int]) -> bytes:
+        lines = lines_of(content)
+        for hunk, elements in reversed(self._touched):
+            wanted = hunk.image(side)
+            at = hunks.place(lines, wanted, hunk.start(side))
+            lines[at : at + len(wanted)] = _made(elements, made)
+        return hunks.joined(lines)
+
+    def beside(self, old: bytes, content: bytes, *, is_put_in: bool) -> bytes | None:
+        """A content that has some of the diff's changes, with the chosen ones as well, or without them.
+
+        `old` is what the diff begins with. None where the content has other lines than the diff, or nobody can tell.
+        """
+        elements = self._file(old) if self._is_whole else None
+        made = _found(elements, lines_of(content), self.rows, is_in=not is_put_in) if elements is not None else None
+        if elements is None or made is None:
+            return None
+        return hunks.joined(_made(elements, made | self.rows if is_put_in else made - self.rows))
+
+    def _file(self, old: bytes) -> list[_Element] | None:
+        """All lines of the file, those outside of hunks too; None where the hunks are not of this content."""
+        lines, found, done = lines_of(old), [], 0
+        for hunk, elements in self._hunks:
+            start, wanted = hunk.start(Side.OLD), hunk.image(Side.OLD)
+            if start < done or tuple(lines[start : start + len(wanted)]) != wanted:
+                return None
+            found += [_Element(SAME, line, -1) for line in lines[done:start]]
+            found += elements
+            done = start + len(wanted)
+        return found + [_Element(SAME, line, -1) for line in lines[done:]]
+
+    def quote(self) -> bytes:
+        """The chosen changes as a patch writes them; what is added beside them is around them."""
+        parts: list[bytes] = []
+        for hunk, elements in self._touched:
+            first = min(one.row for one in elements)
+            chosen = {index for index, row in enumerate(_rows(hunk, first)) if row in self.rows}
+            parts += hunks.select(hunk, chosen, Side.NEW).lines
+        return b"".join(line if line.endswith(b"\n") else line + b"\n" for line in parts)
+
+
+def _placed(patch: bytes) -> Iterator[tuple[Hunk, int]]:
+    """The hunks with the row of their first line."""
+    row = 0
+    for hunk in hunks.split(patch):
+        yield hunk, row + 1
+        row += 1 + sum(1 + (not line.endswith(b"\n")) for line in hunk.lines)
+
+
+def _rows(hunk: Hunk, first: int) -> Iterator[int]:
+    row = first
+    for line in hunk.lines:
+        yield row
+        row += 1 + (not line.endswith(b"\n"))  # what says that there is no line feed has a row of its own
+
+
+def _elements(hunk: Hunk, first: int) -> Iterator[_Element]:
+    """The lines of a hunk, each removed one beside the added one that takes its place."""
+    removed: list[_Element] = []
+    added: list[_Element] = []
+    for line, row in zip(hunk.lines, _rows(hunk, first), strict=True):
+        one = _Element(line[0], line[1:], row)
+        if one.sign == SAME:
+            yield from _paired(removed, added)
+            removed, added = [], []
+            yield one
+        else:
+            (removed if one.sign == MINUS else added).append(one)
+    yield from _paired(removed, added)
+
+
+def _paired(removed: Sequence[_Element], added: Sequence[_Element]) -> Iterator[_Element]:
+    for at in range(max(len(removed), len(added))):
+        yield from removed[at : at + 1]
+        yield from added[at : at + 1]
+
+
+def _made(elements: Sequence[_Element], made: Collection[int]) -> list[bytes]:
+    """The lines that are there when these rows are made."""
+    return [one.text for one in elements if one.sign == SAME or (one.row in made) == (one.sign == PLUS)]
+
+
+class _Step(NamedTuple):
+    cost: int
+    before: int
+    """Where the step before ended."""
+
+
+class _Decoder:
+    """Finds which rows are made in a content, line by line, keeping for each place reached the cheapest way there."""
+
+    def __init__(self, elements: Sequence[_Element], chosen: frozenset[int], *, is_in: bool) -> None:
+        self._elements = elements
+        self._chosen = chosen
+        self._is_in = is_in
+        self.left = MOST_STEPS
+
+    def price(self, one: _Element, *, made: bool) -> int:
+        """What it costs that a row is made, or is not."""
+        return 2 * (one.row in self._chosen and made != self._is_in)
+
+    def step(self, ends: dict[int, _Step], line: bytes) -> dict[int, _Step]:
+        """The places behind each element that the next line may be."""
+        bare, following = line.rstrip(b"\r\n"), dict[int, _Step]()
+        for start, step in ends.items():
+            cost = step.cost
+            for at in range(start, len(self._elements)):
+                one = self._elements[at]
+                self.left -= 1
+                if one.text == line or one.text.rstrip(b"\r\n") == bare:
+                    total = cost + (one.text != line) + self.price(one, made=one.sign == PLUS)
+                    if at + 1 not in following or total < following[at + 1].cost:
+                        following[at + 1] = _Step(total, start)
+                if one.sign == SAME:
+                    break
+                cost += self.price(one, made=one.sign == MINUS)
+        return following
+
+    def last(self, ends: dict[int, _Step]) -> int | None:
+        """The cheapest place at which the content may end; None where lines are missing."""
+        costs = {}
+        for at, step in ends.items():
+            rest = self._elements[at:]
+            if all(one.sign != SAME for one in rest):
+                costs[at] = step.cost + sum(self.price(one, made=one.sign == MINUS) for one in rest)
+        return min(costs, key=lambda at: (costs[at], at)) if costs else None
+
+
+def _found(
+    elements: Sequence[_Element], lines: Sequence[bytes], chosen: frozenset[int], *, is_in: bool
+) -> frozenset[int] | None:
+    """Which rows are made in a content; None where it has other lines.
+
+    Where equal lines leave a choice, the chosen rows are made as far as they can be (`is_in`), or as few of them.
+    Line ends may differ: a last line that has got one below it has a line feed.
+    """
+    decoder = _Decoder(elements, chosen, is_in=is_in)
+    ends: dict[int, _Step] = {0: _Step(0, 0)}
+    steps: list[dict[int, _Step]] = []
+    for line in lines:
+        ends = decoder.step(ends, line)
+        if not ends or decoder.left < 0:
+            return None
+        steps.append(ends)
+    at = decoder.last(ends)
+    if at is None:
+        return None
+    taken = set()
+    for step_ends in reversed(steps):
+        taken.add(at - 1)
+        at = step_ends[at].before
+    return frozenset(
+        one.row for at, one in enumerate(elements) if one.sign != SAME and (at in taken) == (one.sign == PLUS)
+    )

@@ -1,0 +1,121 @@
+"""The review by less and by more than a hunk: single lines, hunks written anew, folders, files by their name."""
+
+import contextlib
+from pathlib import Path
+
+import pytest
+
+from ampsm_tui.widgets.diff.layout import RowKind
+from tests.tui.conftest import Camera
+from tests.tui.desk import Desk
+from tests.tui.reviewing import Reviewed, git, put
+
+
+@pytest.fixture
+def reviewed(desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reviewed:
+    made = Reviewed(desk, tmp_path / "shop", monkeypatch)
+    made.change()
+    return made
+
+
+async def test_single_lines_are_staged_taken_out_and_rejected(reviewed: Reviewed) -> None:
+    worktree = reviewed.worktree
+    reviewed.commit()
+    text = (worktree / "Makefile").read_text()
+    put(worktree, "Makefile", text.replace("all:", "one:\ntwo:\nall:").replace("\tpytest -q\n", "\tpytest -x\n"))
+    async with reviewed.open(range_="uncommitted") as desk:
+
+        async def select(first: str, last: str) -> None:
+            view = reviewed.screen.view
+            rows = {str(view.document.row(at)): at for at in range(len(view.document))}
+            texts = {_line(reviewed, at): at for at in rows.values()}
+            view.go(texts[first])
+            await reviewed.press("V")
+            view.go(texts[last])
+
+        await select("+two:", "+two:")
+        await reviewed.press("s")
+        await desk.settle()
+        assert git(worktree, "diff", "--cached", "-U0", "--", "Makefile").splitlines()[5:] == ["+two:"]
+        desk.sees("◐ partly staged")
+        await select("-\tpytest -q", "+\tpytest -x")
+        await reviewed.press("s")
+        await desk.settle()
+        assert "+\tpytest -x" in git(worktree, "diff", "--cached")
+        await select("+two:", "+two:")
+        await reviewed.press("s")
+        await desk.settle()
+        assert "+two:" not in git(worktree, "diff", "--cached")
+        await select("+one:", "+one:")
+        await reviewed.press("X")
+        desk.sees("Reject 1 line of Makefile")
+        await reviewed.press("enter")
+        await desk.settle()
+        await reviewed.there()
+        assert "one:" not in (worktree / "Makefile").read_text()
+        assert "two:\nall:" in (worktree / "Makefile").read_text()
+        await reviewed.press("u")
+        await desk.settle()
+        assert "one:\ntwo:\nall:" in (worktree / "Makefile").read_text()
+
+
+def _line(reviewed: Reviewed, at: int) -> str:
+    """A line of a patch as it stands there; empty for other rows."""
+    row = reviewed.screen.view.document.row(at)
+    body = reviewed.screen.view.document.files[row.file].body
+    if body is None or row.kind is not RowKind.LINE:
+        return ""
+    line = body.line(row.a)
+    return chr(line.kind) + line.text.decode()
+
+
+async def test_a_hunk_is_written_anew_before_it_is_staged(
+    reviewed: Reviewed, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    worktree = reviewed.worktree
+    reviewed.commit()
+    put(worktree, "docs/last.txt", "first\nthe very last")
+    editor = tmp_path / "editor"
+    editor.write_text("#!/bin/sh\nsed -i 's/^+the very last/+another one/' \"$1\"\n")
+    editor.chmod(0o755)
+    monkeypatch.setenv("VISUAL", str(editor))
+    async with reviewed.open(range_="uncommitted") as desk:
+        monkeypatch.setattr(desk.app, "suspend", contextlib.nullcontext)
+        await reviewed.to("docs/last.txt", 0)
+        await reviewed.press("ctrl+e")
+        await desk.settle()
+        assert git(worktree, "show", ":docs/last.txt") == "first\nanother one"
+        assert (worktree / "docs/last.txt").read_text() == "first\nthe very last"
+
+
+async def test_folders_fold_with_their_counts_and_are_viewed_as_a_whole(
+    reviewed: Reviewed, snapshot_svg: Camera
+) -> None:
+    async with reviewed.open() as desk:
+        await reviewed.press("tab", "g", "j", "z")
+        desk.sees("▸ app/")
+        desk.sees_not("new_name.py  ")
+        await reviewed.press("space")
+        await desk.settle()
+        app = [file for file in reviewed.screen.view.document.files if file.path.startswith("app/")]
+        assert all(file.is_viewed for file in app if not file.is_gone)
+        snapshot_svg(desk.app)
+        await reviewed.press("z", "j")
+        assert reviewed.screen.pane.files.has_focus
+        await reviewed.press("Z")
+        listed = "\n".join(line[:28] for line in desk.lines)
+        assert "▸ docs/" in listed
+        assert "latin.txt" not in listed
+
+
+async def test_one_jumps_to_a_file_by_typing_some_of_its_name(reviewed: Reviewed) -> None:
+    async with reviewed.open() as desk:
+        await reviewed.press("P")
+        await desk.type("latin")
+        await desk.settle()
+        desk.sees("docs/latin.txt")
+        await reviewed.press("enter")
+        await desk.settle()
+        row = reviewed.screen.view.row
+        assert row is not None
+        assert reviewed.screen.view.document.files[row.file].path == "docs/latin.txt"
