@@ -37,6 +37,18 @@ def marks(data: bytes) -> Iterator["array[int] | None"]:
         yield _block(block.group(), row) if len(block.group()) < 40 * MOST else None
 
 
+def of_sides(old: str, new: str) -> tuple[list[list[tuple[int, int]]], list[list[tuple[int, int]]]]:
+    """The changed words of two texts, as start and end, by the lines of either."""
+    sides = [text.encode("utf-8", "surrogateescape").split(b"\n") for text in (old, new)]
+    sides = [lines[:-1] if lines[-1:] == [b""] else lines for lines in sides]
+    block = b"".join(sign + line + b"\n" for sign, lines in zip((b"-", b"+"), sides, strict=True) for line in lines)
+    found: list[list[tuple[int, int]]] = [[] for lines in sides for _ in lines]
+    marked = (_block(block, 0) if all(sides) and len(block) < 40 * MOST else None) or array("I")
+    for row, start, end in zip(marked[0::3], marked[1::3], marked[2::3], strict=True):
+        found[row].append((start, end))
+    return found[: len(sides[0])], found[len(sides[0]) :]
+
+
 def _block(block: bytes, row: int) -> "array[int] | None":
     sides, places, lengths = _tokens(block, row)
     if len(sides[0]) + len(sides[1]) > MOST:

@@ -9,11 +9,11 @@ from typing import Literal
 
 from ampsm_engine.context import Engine
 from ampsm_engine.errors import Refused
-from ampsm_engine.git import changes, lock, pinned_refs, repository, snapshot, stash_commit
+from ampsm_engine.git import changes, diff_words, lock, pinned_refs, repository, snapshot, stash_commit
 from ampsm_engine.git.entities import FileChange
 from ampsm_engine.git.integrate import conflict_checkout, conflict_resolution, markers
 from ampsm_engine.git.integrate.markers import MarkersLeft as MarkersLeft  # noqa: PLC0414 - for who resolves
-from ampsm_engine.git.integrate.outcomes import Choice, OpenFile
+from ampsm_engine.git.integrate.outcomes import Choice, ConflictHunk, OpenFile
 from ampsm_engine.lean_dataclass import dataclass, replace
 from ampsm_engine.merging import journal, operations
 from ampsm_engine.model import Merge, Session, State
@@ -104,6 +104,22 @@ def conflicts(engine: Engine, session_id: str) -> Conflicts:
         at_work=at_work,
         needs_review=bool(plan.given) and not plan.accepted and not at_work,
     )
+
+
+SideWords = tuple[tuple[tuple[int, int], ...], ...]
+"""The changed words of each line of a side, as start and end."""
+
+
+def changed_words(hunks: Sequence[ConflictHunk]) -> tuple[tuple[SideWords, SideWords], ...]:
+    """Of each hunk, the words that ours and theirs changed: told from what was before both, else from each other."""
+    found = []
+    for hunk in hunks:
+        if hunk.base is None:
+            ours, theirs = diff_words.of_sides(hunk.ours, hunk.theirs)
+        else:
+            ours, theirs = (diff_words.of_sides(hunk.base, side)[1] for side in (hunk.ours, hunk.theirs))
+        found.append((tuple(map(tuple, ours)), tuple(map(tuple, theirs))))
+    return tuple(found)
 
 
 def resolve(engine: Engine, session_id: str, path: str, choice: Resolution) -> Conflicts:

@@ -4,12 +4,14 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ampsm_tui.clean import cut_start, fit, inert, one_line, wrapped
+from ampsm_tui.clean import cut_start, fit, one_line, wrapped
+from ampsm_tui.widgets.diff.lines import pieces, shown
 from ampsm_tui.widgets.line_widgets import Piece
 from ampsm_tui.widgets.text_view import PieceLine
 
 if TYPE_CHECKING:
     from ampsm_engine.git.integrate.outcomes import OpenFile, Stage
+    from ampsm_engine.merging.open_conflict import SideWords
 
 AROUND = 3
 """Lines of the file above and below a conflict."""
@@ -21,6 +23,8 @@ SUBMODULE = "160000"
 
 _NAMES = re.compile(r"\b(?:[0-9a-f]{64}|[0-9a-f]{40})\b")
 """Whole names of objects, as git says them."""
+
+_RUNS = re.compile(rb"(?s)(.)\1*")
 
 
 class SideNames(NamedTuple):
@@ -64,52 +68,110 @@ def _about(file: "OpenFile") -> str:
     return f"{file.kind}, {len(file.hunks)} open" if file.hunks else file.kind
 
 
-def hunks(file: "OpenFile", around: Sequence[str], sides: SideNames, at: int, width: int) -> HunkLines:
-    """One file in conflict; `around` are the lines of the file as it lies there, `at` the hunk that is looked at."""
+def hunks(
+    file: "OpenFile",
+    around: Sequence[str],
+    sides: SideNames,
+    at: int,
+    width: int,
+    *,
+    words: Sequence[tuple["SideWords", "SideWords"]] = (),
+) -> HunkLines:
+    """One file in conflict; `around` are the lines of the file as it lies there, `at` the hunk that is looked at.
+
+    `words`: of each hunk, the changed words of ours and theirs, once they are known.
+    """
     if not file.hunks:
         return HunkLines((), ())
+    digits = max(3, len(str(len(around))))
+    has_cr = sum(line.endswith("\r") for line in around) * 2 > len(around)
     lines: list[PieceLine] = []
     places: list[tuple[int, int]] = []
     for number, hunk in enumerate(file.hunks):
         first = hunk.line - 1
         last = min(max(first, hunk.end), len(around))
         start = len(lines)
-        is_here = number == at
+        painter = _Painter(width, digits, has_cr=has_cr, is_here=number == at)
         title = f"Conflict {number + 1} of {len(file.hunks)}, line {hunk.line}"
-        lines.append((Piece("▌ " if is_here else "  ", "mark"), Piece(title, "here" if is_here else "quiet")))
-        lines += _plain(around[max(0, first - AROUND) : first], width, is_here=is_here)
-        lines += _side(hunk.ours, f"1  ours: {sides.ours}", "ours", width, is_here=is_here)
+        lines.append((painter.bar, Piece(title, "here" if number == at else "quiet")))
+        ours, theirs = words[number] if number < len(words) else ((), ())
+        above = max(0, first - AROUND)
+        lines += painter.plain(around[above:first], above + 1)
+        held = painter.side(hunk.ours, f"1  {sides.ours} (base)", "ours", hunk.line + 1, ours)
+        below = hunk.line + 2 + _count(hunk.ours)
+        lines += held
         if hunk.base is not None:
-            lines += _side(hunk.base, "before both", "base", width, is_here=is_here)
-        lines += _side(hunk.theirs, f"2  theirs: {sides.theirs}", "theirs", width, is_here=is_here)
-        lines += _plain(around[last : last + AROUND], width, is_here=is_here)
+            lines += painter.side(hunk.base, "   before both", "base", below, ())
+            below += 1 + _count(hunk.base)
+        lines += painter.side(hunk.theirs, f"2  {sides.theirs} (session)", "theirs", below, theirs)
+        lines += painter.plain(around[last : last + AROUND], last + 1)
         places.append((start, len(lines) - 1))
         lines.append(())
     return HunkLines(tuple(lines), tuple(places))
 
 
-def _bar(*, is_here: bool) -> Piece:
-    return Piece("▌ " if is_here else "  ", "mark")
+def _split(text: str) -> list[str]:
+    """Lines as git has them: a carriage return ends none."""
+    return text.removesuffix("\n").split("\n") if text else []
 
 
-def _plain(lines: Sequence[str], width: int, *, is_here: bool) -> list[PieceLine]:
-    return [(_bar(is_here=is_here), Piece("  "), Piece(_shown(line, width), "quiet")) for line in lines]
+def _count(text: str) -> int:
+    return len(_split(text))
 
 
-def _side(text: str, title: str, style: str, width: int, *, is_here: bool) -> list[PieceLine]:
-    bar = _bar(is_here=is_here)
-    held = text.splitlines()
-    lines: list[PieceLine] = [(bar, Piece(fit(f"── {one_line(title, 200)} ", max(4, width - 3)), style))]
-    lines += [(bar, Piece("│ ", style), Piece(_shown(line, width), style)) for line in held[:LONGEST_SIDE]]
-    if not held:
-        lines.append((bar, Piece("│ ", style), Piece("(nothing: these lines are taken out)", "quiet")))
-    if len(held) > LONGEST_SIDE:
-        lines.append((bar, Piece("│ ", style), Piece(f"… {len(held) - LONGEST_SIDE} lines more; e shows all", "quiet")))
-    return lines
+class _Painter:
+    """Paints the lines of a conflict as a review paints its lines: numbers, grounds, changed words, what is unseen."""
+
+    def __init__(self, width: int, digits: int, *, has_cr: bool, is_here: bool) -> None:
+        self._width = width
+        self._digits = digits
+        self._has_cr = has_cr
+        """The lines of the file end with CR as a rule: an end that is otherwise is marked."""
+        self.bar = Piece("▌ " if is_here else "  ", "mark")
+
+    def plain(self, lines: Sequence[str], first: int) -> list[PieceLine]:
+        """Lines of the file that are in no conflict; the first of them has this number."""
+        return [self._line(line, number, "quiet", "  ", ()) for number, line in enumerate(lines, first)]
+
+    def side(self, text: str, title: str, style: str, first: int, words: "SideWords") -> list[PieceLine]:
+        """A side with its title; `first` is the number of its first line in the file as it lies there."""
+        held = _split(text)
+        lines: list[PieceLine] = [(self.bar, Piece(fit(f"── {one_line(title, 200)} ", max(4, self._width - 3)), style))]
+        for at, line in enumerate(held[:LONGEST_SIDE]):
+            lines.append(self._line(line, first + at, f"{style}-line", "│ ", words[at] if at < len(words) else ()))
+        left = len(held) - LONGEST_SIDE
+        rest = "(nothing: these lines are taken out)" if not held else f"… {left} lines more; e shows all"
+        if not held or left > 0:
+            lines.append((self.bar, Piece(" " * (self._digits + 1)), Piece("│ ", style), Piece(rest, "quiet")))
+        return lines
+
+    def _line(self, text: str, number: int, style: str, sign: str, words: Sequence[tuple[int, int]]) -> PieceLine:
+        room = max(1, self._width - self._digits - 5)
+        line = shown(text.encode("utf-8", "surrogateescape"))
+        start, end, used = pieces(line, room)[0]
+        flags = bytearray(end)
+        for first, last in words:
+            _lay(flags, line.place(first), line.place(last), 1)
+        for first, last in line.unseen:
+            _lay(flags, first, last, 2)
+        bare = len(line.text.rstrip(" "))
+        letters = line.text[:bare] + "·" * (len(line.text) - bare)
+        _lay(flags, bare, len(letters), 2)
+        named = (style, style.replace("-line", "-word"), "unseen")
+        code = [
+            Piece(letters[run.start() : run.end()], named[run.group()[0]]) for run in _RUNS.finditer(flags, start, end)
+        ]
+        has_cr = text.endswith("\r")
+        if has_cr != self._has_cr and used < room and style != "quiet":
+            code.append(Piece("␍" if has_cr else "␊", "unseen"))
+            used += 1
+        numbered = Piece(f"{number:>{self._digits}} ", "quiet")
+        return (self.bar, numbered, Piece(sign, style.removesuffix("-line")), *code, Piece(" " * (room - used), style))
 
 
-def _shown(line: str, width: int) -> str:
-    return inert(line[: 4 * width + 200].expandtabs(4))
+def _lay(flags: bytearray, start: int, end: int, flag: int) -> None:
+    end = min(end, len(flags))
+    flags[start:end] = bytes((flag,)) * max(0, end - start)
 
 
 def choices(file: "OpenFile", sides: SideNames, width: int) -> list[PieceLine]:
@@ -118,10 +180,10 @@ def choices(file: "OpenFile", sides: SideNames, width: int) -> list[PieceLine]:
     text = _NAMES.sub(lambda found: found.group()[:12], one_line(file.said, 600))
     lines += [(Piece(line, "quiet"),) for line in wrapped(text, width, 4)] if text else []
     lines += [(), *_side_line("before", "", _what(file.base), "base", width)]
-    lines += _side_line(f"ours: {sides.ours}", "1", _what(file.ours), "ours", width)
-    lines += _side_line(f"theirs: {sides.theirs}", "2", _what(file.theirs), "theirs", width)
+    lines += _side_line(f"{sides.ours} (base)", "1", _what(file.ours), "ours", width)
+    lines += _side_line(f"{sides.theirs} (session)", "2", _what(file.theirs), "theirs", width)
     lines.append(())
-    for key, text in _keys(file):
+    for key, text in _keys(file, sides):
         lines += _keyed(key, text, width)
     return lines
 
@@ -138,10 +200,11 @@ def _side_line(name: str, key: str, text: str, style: str, width: int) -> list[P
     return [(Piece(fit(head, min(44, max(20, width // 2))), style), Piece(text, "text"))]
 
 
-def _keys(file: "OpenFile") -> list[tuple[str, str]]:
+def _keys(file: "OpenFile", sides: SideNames) -> list[tuple[str, str]]:
     """Each key with what it would do here."""
     found = []
-    for key, name, stage in (("1", "ours", file.ours), ("2", "theirs", file.theirs)):
+    ours, theirs = f"{one_line(sides.ours, 40)} (base)", f"{one_line(sides.theirs, 40)} (session)"
+    for key, name, stage in (("1", ours, file.ours), ("2", theirs, file.theirs)):
         found.append((key, f"take {name}: " + ("the file is deleted" if stage is None else _taken(stage))))
     if file.kind in ("modify/delete", "rename/delete", "directory/file"):
         found.append(("3", "keep the file that is there"))

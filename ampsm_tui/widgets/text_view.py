@@ -23,7 +23,8 @@ LayOut = Callable[[int], Sequence[PieceLine]]
 
 _STYLES = (
     *("title", "label", "quiet", "text", "key", "ok", "warn", "stop", "wait", "added", "removed", "ours", "theirs"),
-    *("base", "mark", "rule", "here", "hunk"),
+    *("base", "mark", "rule", "here", "hunk", "unseen", "ours-line", "ours-word", "theirs-line", "theirs-word"),
+    *("base-line", "base-word"),
 )
 WHEEL = 3
 
@@ -49,6 +50,12 @@ class TextView(ScrollView, can_focus=True):
         & > .-theirs { color: $success; }
         & > .-base { color: $foreground 60%; }
         & > .-mark { color: $accent; text-style: bold; }
+        & > .-ours-line { background: $primary 13%; }
+        & > .-ours-word { background: $primary 38%; text-style: bold; }
+        & > .-theirs-line { background: $success 13%; }
+        & > .-theirs-word { background: $success 34%; text-style: bold; }
+        & > .-base-line, & > .-base-word { color: $foreground 70%; background: $surface; }
+        & > .-unseen { color: $foreground; background: $warning 40%; }
         & > .-rule { color: $border; }
         & > .-here { color: $foreground; text-style: bold; }
         & > .-hunk { color: $primary; }

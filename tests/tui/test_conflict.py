@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from ampsm_engine.errors import Refused
+from ampsm_engine.git.integrate.outcomes import ConflictHunk, OpenFile, Stage
 from ampsm_engine.merging import open_conflict
 from ampsm_engine.merging.steps import ConflictsWait
 from ampsm_engine.model import MergeState, Session
@@ -14,6 +15,8 @@ from ampsm_tui.app import AmpsmApp
 from ampsm_tui.screens.conflict import screen as conflict
 from ampsm_tui.screens.conflict.screen import ConflictScreen
 from ampsm_tui.screens.merge.screen import MergeScreen
+from ampsm_tui.widgets import conflict_lines
+from ampsm_tui.widgets.conflict_lines import SideNames
 from tests.conftest import git
 from tests.merging.conftest import desk as ground
 from tests.merging.desk import Desk as Ground
@@ -252,6 +255,7 @@ def on_paper(desk: Desk, **answers: object) -> None:
     desk.answers |= {
         "open_merges": lambda *_: {"s1": waits},
         "conflicts": lambda *_: some_conflicts(*FILES, resolved=("app/done.py",)),
+        "changed_words": open_conflict.changed_words,
         "resolve": lambda *_: some_conflicts(*FILES[1:], resolved=("app/done.py", "app/login.py")),
         **answers,  # type: ignore[dict-item]
     }
@@ -262,18 +266,34 @@ async def test_how_each_kind_looks(desk: Desk, snapshot_svg: Camera) -> None:
     async with desk.open(a_board(a_session("fix login", id="s1"))):
         await desk.press("M")
         desk.sees(
-            "Conflict 1 of 2", "1 ours: main", "2 theirs: fix login", "enter next", "^g continue", "4 of 5 files open"
+            "Conflict 1 of 2", "1 main (base)", "2 fix login (session)", "enter next", "^g continue", "4 of 5 files open"
         )
         await snapshot_svg.tour(desk, "content")
         await desk.resize(110, 30)
         await desk.press("enter", "enter")
-        desk.sees("modify/delete", "take ours: the file is deleted", "ab12ab12ab12 deleted")
+        desk.sees("modify/delete", "take main (base): the file is deleted", "ab12ab12ab12 deleted")
         await desk.press("enter")
-        desk.sees("binary", "1   take ours: its content and its mode")
+        desk.sees("binary", "1   take main (base): its content and its mode")
         desk.sees_not("3   both")
         await desk.press("enter")
         desk.sees("the submodule points to bbbbbbbbbbbb", "the submodule points to cccccccccccc")
         await snapshot_svg.tour(desk, "submodule")
+
+
+def test_what_nobody_sees_of_a_conflict_is_shown() -> None:
+    """Blanks at the end of a line, another line end, and letters that order a terminal about."""
+    hunk = ConflictHunk(1, 2, "same  \n", "same\n", "same\r\n\x1b[31m\n", end=8)
+    stage = Stage("100644", "ab" * 20)
+    file = OpenFile("one.txt", "content", stage, stage, stage, hunks=(hunk,))
+    around = ["first", "<<<<<<<", *"123456", "last"]
+    found = conflict_lines.hunks(file, around, SideNames("main", "fix login"), 0, 60)
+    texts = ["".join(piece.text for piece in line).rstrip() for line in found.lines]
+    assert "▌   1   first" in texts
+    assert "▌   3 │ same··" in texts
+    assert "▌   5 │ same" in texts
+    assert "▌   7 │ same␍" in texts
+    assert "▌   8 │ ␛[31m" in texts
+    assert "▌   9   last" in texts
 
 
 async def test_keys_ask_for_what_they_say(desk: Desk) -> None:

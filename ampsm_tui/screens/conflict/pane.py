@@ -25,8 +25,8 @@ from ampsm_tui.widgets.merge_head import MergeHead
 from ampsm_tui.widgets.text_view import PieceLine, TextView
 
 if TYPE_CHECKING:
-    from ampsm_engine.git.integrate.outcomes import OpenFile
-    from ampsm_engine.merging.open_conflict import Conflicts
+    from ampsm_engine.git.integrate.outcomes import ConflictHunk, OpenFile
+    from ampsm_engine.merging.open_conflict import Conflicts, SideWords
 
 MOST_READ = 4 << 20
 """Bytes of a file whose lines are shown around its conflicts."""
@@ -57,6 +57,10 @@ class ConflictPane:
         self._around: Sequence[str] = ()
         self._places: Sequence[tuple[int, int]] = ()
         self._seen: object = None
+        self._worded: Sequence[ConflictHunk] = ()
+        """The hunks whose changed words are asked for,"""
+        self._words: Sequence[tuple[SideWords, SideWords]] = ()
+        """and these words."""
 
     @property
     def sides(self) -> SideNames:
@@ -120,8 +124,21 @@ class ConflictPane:
         file = self.file
         self.at = max(0, min(self.at, len(file.hunks) - 1)) if file else 0
         self._around = await asyncio.to_thread(_lines_of, Path(state.worktree) / self.path) if file else ()
+        if file is None or file.hunks != self._worded:
+            self._worded, self._words = file.hunks if file else (), ()
         self._seen = self.file_times()
         self.show()
+        if file is not None and file.hunks and not self._words:
+            run_while_open(self._screen, self._fetch_words(file), group="words", exclusive=True)
+
+    async def _fetch_words(self, file: "OpenFile") -> None:
+        """Ask which words the sides changed: they are marked when they are known."""
+        from ampsm_engine.merging import open_conflict
+
+        words = await ask(open_conflict.changed_words, file.hunks)
+        if words and file.hunks == self._worded and self.state is not None:
+            self._words = words
+            self._show_file(self.state)
 
     def show(self) -> None:
         """Show all that is known."""
@@ -138,7 +155,7 @@ class ConflictPane:
 
     def _show_file(self, state: "Conflicts") -> None:
         sides, path, at, around, file = self.sides, self.path, self.at, self._around, self.file
-        is_edited = self.is_edited
+        is_edited, words = self.is_edited, self._words
 
         def lines(width: int) -> Sequence[PieceLine]:
             if file is None:
@@ -147,7 +164,7 @@ class ConflictPane:
                 return conflict_lines.resolved(path, left, width, is_edited=is_edited, is_marked=is_marked)
             if not file.hunks:
                 return conflict_lines.choices(file, sides, width)
-            found = conflict_lines.hunks(file, around, sides, at, width)
+            found = conflict_lines.hunks(file, around, sides, at, width, words=words)
             self._places = found.hunks
             return found.lines
 

@@ -41,8 +41,8 @@ class ConflictScreen(AppScreen[object]):
         "^g goes on when nothing is open; X takes it all back. The base is untouched till then.",
     )
     BINDINGS: ClassVar[list[BindingType]] = [
-        bind("conflict.ours", "take('ours')", "Ours"),
-        bind("conflict.theirs", "take('theirs')", "Theirs"),
+        bind("conflict.ours", "take('ours')", "Base"),
+        bind("conflict.theirs", "take('theirs')", "Session"),
         bind("conflict.both", "take('both')", "Both"),
         bind("conflict.edit", "edit", "Edit"),
         bind("conflict.next", "next", "Next"),
