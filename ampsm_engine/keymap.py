@@ -276,7 +276,7 @@ KEYS: dict[str, Key] = {
         Key("review.send", (MESSAGE,), _REVIEW, "write amp's next prompt, of the comments where there are some"),
         Key("review.reject", (REJECT,), _REVIEW, "take back the selected lines, the hunk or the file"),
         Key("review.undo", (UNDO,), _REVIEW, "bring back what was rejected last"),
-        Key("review.stage", (STAGE,), _REVIEW, "stage the selected lines, the hunk or the file, or take them out again"),
+        Key("review.stage", (STAGE,), _REVIEW, "stage the selected lines, the hunk or the file; again takes them out"),
         Key("review.edit-hunk", (EDIT_PART,), _REVIEW, "write the hunk anew in the editor, and stage it so"),
         Key("review.commit", (GO,), _REVIEW, "commit what is staged"),
         Key("review.range", (SHOWN,), _REVIEW, "choose which changes to look at"),

@@ -266,7 +266,12 @@ async def test_how_each_kind_looks(desk: Desk, snapshot_svg: Camera) -> None:
     async with desk.open(a_board(a_session("fix login", id="s1"))):
         await desk.press("M")
         desk.sees(
-            "Conflict 1 of 2", "1 main (base)", "2 fix login (session)", "enter next", "^g continue", "4 of 5 files open"
+            "Conflict 1 of 2",
+            "1 main (base)",
+            "2 fix login (session)",
+            "enter next",
+            "^g continue",
+            "4 of 5 files open",
         )
         await snapshot_svg.tour(desk, "content")
         await desk.resize(110, 30)
