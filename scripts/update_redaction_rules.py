@@ -19,6 +19,7 @@ from re import _constants as sre  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
 
 from redaction_choices import KEPT, LEFT_OUT, NARROWED
+from redaction_guard import BEGINS, guard
 from redaction_pattern import ENDING_MARK, OUR_ASSIGNED, WIDEST, Context, Writer, our_pieces, python_syntax, top_groups
 
 PACKAGE = "kingfisher-secret-scanner"
@@ -124,6 +125,10 @@ def converted(name: str, detail: dict[str, object]) -> dict[str, object]:
         rule["back"] = back
     if OUR_ASSIGNED in marked or re.search(r"\[\\n\\r\]|\(\?:=\|:\)|\[=:\]|\[:=\]", source):
         rule["near"] = True
+    if rule["name"] in BEGINS:
+        rule["begins"] = BEGINS[str(rule["name"])]
+    if then := guard(rule):
+        rule["then"] = then
     return rule
 
 

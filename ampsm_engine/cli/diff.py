@@ -6,14 +6,16 @@ an empty one or `cat` is none. What the repository's own configuration names is 
 
 import base64
 import contextlib
+import itertools
 import os
 import re
 import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import AnyStr
 
 import click
 
@@ -33,10 +35,10 @@ _LETTERS = {
     "added": "A", "modified": "M", "deleted": "D", "renamed": "R", "copied": "C", "typechange": "T",
     "untracked": "?", "conflicted": "U",
 }  # fmt: skip
-_HUNK = re.compile(r"@@ -\d+(?:,(\d+))? \+\d+(?:,(\d+))? @@")
-_STYLES = {"+": "green", "-": "red"}
-
 DEFAULT_PAGER = "less -R"
+
+_KEPT = 512 * 1024
+"""Characters that a pipe and one piece hold: a shell that does not know the pager has taken in no more."""
 
 _SHELL = re.compile(r"[|&;<>()$`\"'*?\[#~=%\\]")
 
@@ -82,23 +84,37 @@ def diff_command(
 
     engine = arguments.open_engine()
     session = arguments.session(engine, reference)
-    with diagnostics.working("Comparing"):
-        view = views.diff(engine, session.id, iteration=number, old=old, new=new, uncommitted=uncommitted)
-    if not view.files:
-        diagnostics.note("No changes.")
-    if exact:
-        output.untouched(view.patch)
+    view = views.diff(engine, session.id, iteration=number, old=old, new=new, uncommitted=uncommitted)
+    if not (as_json or stat or name_only):
+        with contextlib.closing(view.patch()) as parts:
+            if exact:
+                for part in _first_awaited(parts):
+                    output.untouched(part)
+            else:
+                _print_patch(parts, session.id, paged=not no_pager)
         return diagnostics.OK
-    view = _without_secrets(view)
+    with diagnostics.working("Comparing"):
+        files = view.files()
+    if not files:
+        diagnostics.note("No changes.")
+    files = _without_secrets(files)
     if as_json:
-        output.document({"sessionId": session.id, **_document(view)})
+        output.document({"sessionId": session.id, **_document(view, files)})
     elif stat:
-        _print_stat(view)
-    elif name_only:
-        output.write("".join(f"{clean(change.path)}\n" for change in view.files))
+        _print_stat(files)
     else:
-        _print_patch(view.patch, session.id, paged=not no_pager)
+        output.write("".join(f"{clean(change.path)}\n" for change in files))
     return diagnostics.OK
+
+
+def _first_awaited(pieces: Iterator[AnyStr]) -> Iterator[AnyStr]:
+    """The pieces, the first of which may take its time; a note where there is none."""
+    with diagnostics.working("Comparing"):
+        first = next(pieces, None)
+    if first is None:
+        diagnostics.note("No changes.")
+        return iter(())
+    return itertools.chain((first,), pieces)
 
 
 def _check(number: int | None, old: str | None, new: str | None, *, uncommitted: bool, forms: tuple[bool, ...]) -> None:
@@ -116,28 +132,27 @@ def _check_exact(reference: str, *, exact: bool, as_json: bool) -> None:
         raise Refused(message, f"ampsm diff {reference} --exact > change.patch")
 
 
-def _without_secrets(view: "SessionDiff") -> "SessionDiff":
-    """A diff with the secrets in the names of its files hidden, as in the patch."""
+def _without_secrets(files: "tuple[FileChange, ...]") -> "tuple[FileChange, ...]":
+    """Changed files with the secrets in their names hidden, as in the patch."""
     from ampsm_engine import redact
 
-    names = "\n".join(f"{change.path}\n{change.old_path or ''}" for change in view.files)
+    names = "\n".join(f"{change.path}\n{change.old_path or ''}" for change in files)
     if redact.text(names) == names:
-        return view
-    files = tuple(
-        replace(change, path=redact.text(change.path), old_path=change.old_path and redact.text(change.old_path))
-        for change in view.files
-    )
+        return files
     diagnostics.note("Secrets in the names of files are hidden.")
-    return replace(view, files=files)
+    return tuple(
+        replace(change, path=redact.text(change.path), old_path=change.old_path and redact.text(change.old_path))
+        for change in files
+    )
 
 
-def _document(view: "SessionDiff") -> documents.Document:
+def _document(view: "SessionDiff", files: "tuple[FileChange, ...]") -> documents.Document:
     return {
         "old": view.old,
         "new": view.new,
-        "additions": sum(change.additions or 0 for change in view.files),
-        "deletions": sum(change.deletions or 0 for change in view.files),
-        "files": [_file_document(change) for change in view.files],
+        "additions": sum(change.additions or 0 for change in files),
+        "deletions": sum(change.deletions or 0 for change in files),
+        "files": [_file_document(change) for change in files],
     }
 
 
@@ -152,10 +167,10 @@ def _file_document(change: "FileChange") -> documents.Document:
     return document
 
 
-def _print_stat(view: "SessionDiff") -> None:
+def _print_stat(files: "tuple[FileChange, ...]") -> None:
     from ampsm_engine.cli.tables import TableColumn, table
 
-    if not view.files:
+    if not files:
         return
     columns: tuple[TableColumn[FileChange], ...] = (
         TableColumn("", lambda one: _LETTERS.get(one.kind, "?")),
@@ -169,56 +184,34 @@ def _print_stat(view: "SessionDiff") -> None:
         ),
         TableColumn("DELETED", lambda one: "" if one.binary else Styled(f"-{one.deletions or 0}", "red"), right=True),
     )
-    table(columns, view.files)
-    added = sum(change.additions or 0 for change in view.files)
-    deleted = sum(change.deletions or 0 for change in view.files)
-    output.line(f"{plural(len(view.files), 'file')}, +{added} -{deleted}")
+    table(columns, files)
+    added = sum(change.additions or 0 for change in files)
+    deleted = sum(change.deletions or 0 for change in files)
+    output.line(f"{plural(len(files), 'file')}, +{added} -{deleted}")
 
 
-def _print_patch(patch: bytes, session_id: str, *, paged: bool) -> None:
-    from ampsm_engine import redact
+def _print_patch(parts: Iterator[bytes], session_id: str, *, paged: bool) -> None:
+    from ampsm_engine.cli.patch_text import PatchText, coloured
 
-    text = patch.decode("utf-8", "replace")
-    safe = redact.text(text)
-    shown = clean(safe, lines=True)
+    patch = PatchText()
+    pieces = _first_awaited(patch.pieces(parts))
     if sys.stdout.isatty():
-        _show(shown, paged=paged)
-    else:
-        output.write(shown)
-    output.flush()
+        command = chosen_pager(os.environ) if paged else ""
+        if output.coloured():
+            pieces = coloured(pieces)
+        if command:
+            pieces = page(pieces, command)
+    for piece in pieces:
+        output.write(piece)
+        output.flush()  # a reader has the first file before git has the last
     altered = []
-    if safe != text:
+    if patch.hides_secrets:
         altered.append("secrets are hidden")
-    if shown != safe or text.encode("utf-8") != patch:
+    if patch.shows_pictures:
         altered.append("control characters and bytes that are no text are made visible")
     if altered:
         diagnostics.note(f"Not for `git apply`: {', '.join(altered)}.")
         diagnostics.hint(f"ampsm diff {session_id} --exact > change.patch")
-
-
-def _show(shown: str, *, paged: bool) -> None:
-    """On a terminal: in colour where that is wanted, and in the user's pager."""
-    text = output.styled(_coloured(shown)) if output.coloured() else shown
-    command = chosen_pager(os.environ) if paged else ""
-    if not (text and command and page(text, command)):
-        output.write(text)
-
-
-def _coloured(text: str) -> Iterator[Styled]:
-    """The lines of a patch with their styles."""
-    old = new = 0
-    for line in text.removesuffix("\n").split("\n") if text else ():
-        if old > 0 or new > 0:
-            old -= line[:1] != "+"
-            new -= line[:1] != "-"
-            if line[:1] == "\\":  # says that the line before has no end: it is no line itself
-                old, new = old + 1, new + 1
-            yield Styled(line, _STYLES.get(line[:1], ""))
-        elif header := _HUNK.match(line):
-            old, new = (1 if count is None else int(count) for count in header.groups())
-            yield Styled(line, "cyan")
-        else:
-            yield Styled(line, "" if line[:1] == "\\" else "bold")
 
 
 def chosen_pager(environ: Mapping[str, str]) -> str:
@@ -240,22 +233,44 @@ def _pager_of_git() -> str | None:
     return None
 
 
-def page(text: str, command: str) -> bool:
-    """Show a text in a pager and wait until it ends; False when there is no such program. Only for a terminal."""
+def page(pieces: Iterator[str], command: str) -> Iterator[str]:
+    """Show a text in a pager and wait until it ends. Only for a terminal.
+
+    Answers what is left to be shown: all of it when there is no such program, else nothing.
+    """
     words = ["/bin/sh", "-c", command] if _SHELL.search(command) else shlex.split(command)
+    first = next(pieces, None)
+    if first is None:
+        return iter(())
+    pieces = itertools.chain((first,), pieces)
     if not words:
-        return False
+        return pieces
     environ = {"LESS": "FRX", "LV": "-c"} | dict(os.environ)
     sys.stdout.flush()
     try:
         process = subprocess.Popen(words, stdin=subprocess.PIPE, env=environ)
     except OSError:
-        return False
+        return pieces
     with _interrupts_ignored():
-        with contextlib.suppress(BrokenPipeError):  # left before the end: it was read as far as it was wanted
-            process.communicate(text.encode("utf-8", "replace"))
-        process.wait()
-    return process.returncode not in (126, 127)
+        try:
+            taken = _fed(process, pieces)
+        finally:
+            process.wait()
+    return itertools.chain(taken, pieces) if process.returncode in (126, 127) else iter(())
+
+
+def _fed(process: "subprocess.Popen[bytes]", pieces: Iterable[str]) -> list[str]:
+    """Give a pager its text, as far as it reads; the first pieces, which were for nobody if it could not start."""
+    taken: list[str] = []
+    # It may leave before the end: the text was read as far as it was wanted.
+    with contextlib.suppress(BrokenPipeError), process.stdin or contextlib.nullcontext() as pipe:
+        for piece in pieces:
+            if sum(map(len, taken)) < _KEPT:
+                taken.append(piece)
+            if pipe is not None:
+                pipe.write(piece.encode("utf-8", "replace"))
+                pipe.flush()
+    return taken
 
 
 @contextlib.contextmanager

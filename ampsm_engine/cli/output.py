@@ -53,9 +53,9 @@ def line(*parts: str | Styled) -> None:
     write("".join(_rendered(part, colour=colour) for part in parts) + "\n")
 
 
-def styled(lines: Iterable[Styled]) -> str:
-    """Lines as a terminal shows them in colour, cleaned, each with its end."""
-    return "".join(f"{_rendered(line, colour=True)}\n" for line in lines)
+def styled(piece: Styled) -> str:
+    """A piece of a line as a terminal shows it in colour, cleaned."""
+    return _rendered(piece, colour=True)
 
 
 def _rendered(part: str | Styled, *, colour: bool) -> str:

@@ -1,6 +1,6 @@
 """Read-only views: a session with its changes, a diff, a transcript, the counts."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,12 +38,20 @@ class SessionView:
 
 @dataclass(frozen=True, slots=True)
 class SessionDiff:
-    """The diff between two points. `new` is None for the worktree as it is now."""
+    """The diff between two points, read when it is asked for. `new` is None for the worktree as it is now."""
 
+    place: Path
+    """Where git is run."""
     old: str
     new: str | None
-    files: tuple[FileChange, ...]
-    patch: bytes
+
+    def files(self) -> tuple[FileChange, ...]:
+        """The files that differ; NotFound for a revision that is none."""
+        return changes.files(self.place, self.old, self.new)
+
+    def patch(self) -> "Generator[bytes, None, None]":
+        """The patch as git makes it, in parts of any size; errors as `files`. To be closed before its end."""
+        return changes.patch_parts(self.place, self.old, self.new)
 
 
 def show(engine: Engine, session: Session) -> SessionView:
@@ -117,7 +125,7 @@ def diff(
         new = None if place == worktree else session.branch_name
     else:
         old = old or session.base_commit
-    return SessionDiff(old, new, changes.files(place, old, new), changes.patch(place, old, new))
+    return SessionDiff(place, old, new)
 
 
 def ends_of(engine: Engine, session: Session, number: int) -> tuple[str, str | None]:

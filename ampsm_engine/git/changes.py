@@ -6,7 +6,7 @@ files in the list of files as well as in the patch. External diff programs and t
 
 import contextlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 
 from ampsm_engine.errors import AmpsmError
@@ -86,6 +86,15 @@ def patch(path: Path, old: str, new: str | None, *, live: LiveTree | None = None
         return _diffed(path, _PATCH, sides, variables)
 
 
+def patch_parts(path: Path, old: str, new: str | None) -> Generator[bytes, None, None]:
+    """The same in parts, as git makes it: one who reads slowly, or no further, holds up git and no memory."""
+    with _sides(path, old, new, None) as (sides, variables):
+        arguments = _arguments(path, _PATCH, sides)
+        answer = yield from program.parts(path, *arguments, variables=variables)
+        if not answer.ok:
+            raise _why(path, sides, variables, answer)
+
+
 def ahead_behind(repo_root: Path, branch: str, base: str) -> tuple[int, int]:
     """How many commits are only on the branch, and how many only on the base."""
     branch, base = _commits(repo_root, branch, base)
@@ -122,14 +131,18 @@ def _sides(
 
 
 def _diffed(path: Path, options: tuple[str, ...], sides: tuple[str, str], variables: program.Variables | None) -> bytes:
+    answer = program.read(path, *_arguments(path, options, sides), variables=variables)
+    if not answer.ok:
+        raise _why(path, sides, variables, answer)
+    return answer.output
+
+
+def _arguments(path: Path, options: tuple[str, ...], sides: tuple[str, str]) -> tuple[str, ...]:
     # A revision that begins with a dash would be an option.
     for side in sides:
         if side.startswith("-") or "\0" in side:
             raise repository.unknown_commit(path, side)
-    answer = program.read(path, *_FIXED, "diff-tree", *_DIFF, *options, *sides, "--", variables=variables)
-    if not answer.ok:
-        raise _why(path, sides, variables, answer)
-    return answer.output
+    return (*_FIXED, "diff-tree", *_DIFF, *options, *sides, "--")
 
 
 def _why(path: Path, sides: tuple[str, str], variables: program.Variables | None, answer: program.Answer) -> AmpsmError:

@@ -12,7 +12,7 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
@@ -100,6 +100,9 @@ READ_LIMIT = 600.0
 
 SHOW_LIMIT = 20.0
 """Seconds that one question may take until what it is part of is shown without its answer."""
+
+PART = 256 * 1024
+"""Bytes of an output that are read at a time."""
 
 _TICK = 0.25
 """Seconds between two looks of whoever watches a git that runs (`watched`)."""
@@ -218,7 +221,9 @@ def _version_of(path: str) -> str:
 class Running:
     """A git that runs; somebody has to `wait` for it or `end` it."""
 
-    def __init__(self, arguments: tuple[Argument, ...], environ: Mapping[str, str], feed: bytes | None) -> None:
+    def __init__(
+        self, arguments: tuple[Argument, ...], environ: Mapping[str, str], feed: bytes | None, *, piped: bool = False
+    ) -> None:
         refuse_unfit()
         self._out, self._err = _scratch(), _scratch()
         self._began = time.monotonic()
@@ -227,7 +232,7 @@ class Running:
             self._process = subprocess.Popen(
                 ["git", *map(_encoded, arguments)],
                 stdin=given,
-                stdout=self._out,
+                stdout=subprocess.PIPE if piped else self._out,
                 stderr=self._err,
                 env=environ,
                 start_new_session=True,
@@ -243,6 +248,14 @@ class Running:
     def has_ended(self) -> bool:
         """Whether it has ended by itself; does not wait."""
         return self._process.poll() is not None
+
+    def parts(self) -> Iterator[bytes]:
+        """The output of one that is `piped`, as it comes."""
+        if self._process.stdout is None:
+            return
+        with self._process.stdout as pipe:
+            while part := os.read(pipe.fileno(), PART):
+                yield part
 
     def wait(self, limit: float | None = None) -> Answer:
         """Wait for its end, at most `limit` seconds; it is ended then, and whenever the wait is interrupted."""
@@ -318,6 +331,22 @@ def converse(where: Path, *arguments: Argument) -> subprocess.Popen[bytes]:
         )
     except OSError as reason:
         raise Failed(f"The git program could not be started: {reason}.", "git --version") from reason
+
+
+def parts(where: Path, *arguments: Argument, variables: Variables | None = None) -> Generator[bytes, None, Answer]:
+    """The output of a question in parts, as git gives it, then its answer without output; takes as long as its reader.
+
+    Closed before its end, it ends git. Only for what starts no program of the user's: one left behind would hold the
+    pipe open.
+    """
+    environ = environment(reading=True, variables=variables)
+    running = Running((*_GUARDS, *_sense(where), "-C", where, *arguments), environ, None, piped=True)
+    try:
+        yield from running.parts()
+    except BaseException:
+        running.end()
+        raise
+    return running.wait(READ_LIMIT)
 
 
 def query(where: Path, *arguments: Argument, feed: bytes | None = None, variables: Variables | None = None) -> bytes:

@@ -5,7 +5,7 @@ What is covered, and put out as `[redacted:<rule>]`:
 - the 416 kinds of keys and tokens of Betterleaks (the maintained successor of gitleaks) and Veles, as MongoDB's
   Kingfisher carries them: cloud, model, payment, chat, package and code hosts. `rules.json` is made from them by
   `scripts/update_redaction_rules.py`, which says what it leaves out and why; see NOTICE.
-- `shapes.py`: what those miss. amp's keys and login address, passwords in addresses, Authorization headers, short
+- `own_rules.py`: what those miss. amp's keys and login address, passwords in addresses, Authorization headers, short
   and example-like tokens, values given to names that say secret; private keys in PEM's armour, whole blocks.
 - `contexts.py`: what commands are given as a password, lines of configuration in the usual syntaxes, cookies, netrc,
   pgpass, kubeconfig, Docker and npm logins, hashes of passwords, signed addresses.
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ampsm_engine.redact.redactor import Redactor
+    from ampsm_engine.redact.window import Stream
 
 
 def text(text: str) -> str:
@@ -40,6 +41,11 @@ def bytes_(content: bytes) -> bytes:
 def found(content: bytes) -> frozenset[str]:
     """The secrets in a content, as they are written there; never to be shown."""
     return _default().found(content)
+
+
+def stream() -> "Stream":
+    """For a text that comes piece by piece and is too long to be held: `feed` it, then `finish`."""
+    return _default().stream()
 
 
 def file(path: "Path") -> int:

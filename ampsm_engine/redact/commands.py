@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator
 
-from ampsm_engine.redact.patterns import (
-    BEGINNING,
+from ampsm_engine.redact.rule import Finder, Rule
+from ampsm_engine.redact.rule_parts import (
+    BACK_OVER_BLANK,
+    BACK_OVER_QUOTE,
+    BACK_TO_BEGINNING,
     BLANK,
     BOUNDARY,
     CONTINUED,
@@ -15,7 +18,6 @@ from ampsm_engine.redact.patterns import (
     is_given,
     is_option_value,
 )
-from ampsm_engine.redact.rule import Finder, Rule
 
 BARE = r"""[^\s\x00-\x1f"'`\\;|&<>]"""
 GIVEN = rf"(?:{QUOTE})?(?!\[redacted:)({BARE}{{3,256}})"
@@ -105,13 +107,14 @@ def _commands() -> Iterator[Finder]:
         rf"echo{BLANK}{{1,4}}(?:{QUOTE})?[\w.-]{{1,64}}:([^\s\"'`\\|]{{3,256}})(?:{QUOTE})?{BLANK}{{0,4}}\|"
         r"[^\r\n|]{0,40}chpasswd",
         back=(7, 120),
+        begins="echo",
         is_secret=is_given,
     )
     yield Rule(
         "pass:",
         "command-password",
         rf"pass:{GIVEN}",
-        before=rf"-pass(?:in|out)?{BLANK}{{1,4}}(?:{QUOTE})?$",
+        backwards=rf"(?:{BACK_OVER_QUOTE})?{BACK_OVER_BLANK}{{1,4}}(?:ni|tuo)?ssap-",
         is_secret=is_given,
     )
 
@@ -133,7 +136,7 @@ def _statements() -> Iterator[Finder]:
         ),
         "sql-password",
         rf"(?i:password){quoted}",
-        before=r"(?i:with|user[ ][\w.\"]{1,64}|role[ ][\w.\"]{1,64}|encrypted|login|superuser)[ ]{1,4}$",
+        backwards=r"[ ]{1,4}(?i:htiw|[\w.\"]{1,64}[ ](?:resu|elor)|detpyrcne|nigol|resurepus)",
         is_secret=is_given,
     )
     for word in ("requirepass", "masterauth", "masterpass"):
@@ -145,13 +148,13 @@ def _statements() -> Iterator[Finder]:
         ),
         "environment-secret",
         rf"(?:ENV|ARG){BLANK}{{1,4}}[A-Z0-9_]{{0,60}}(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|_PASS|_PWD|_KEY){BLANK}{{1,4}}{GIVEN}",
-        before=rf"{BEGINNING}[ \t+-]{{0,8}}$",
+        backwards=rf"[ \t+-]{{0,8}}{BACK_TO_BEGINNING}",
         is_secret=has_digit_or_sign,
     )
     for anchor, program in (("sudo -", r"sudo[ ]-\w{0,4}S"), ("--password-stdin", r"[^|\r\n]{0,80}--password-stdin")):
         echo = rf"echo{BLANK}{{1,4}}(?:-n{BLANK}{{1,4}})?(?:{QUOTE})?([^\s\"'`\\|$]{{3,256}})(?:{QUOTE})?"
         start = rf"{echo}{BLANK}{{0,4}}\|[ ]{{0,4}}"
-        yield Rule(anchor, "command-password", start + program, back=(7, 160), is_secret=is_argument)
+        yield Rule(anchor, "command-password", start + program, back=(7, 160), begins="echo", is_secret=is_argument)
     yield Rule(
         (
             "@tcp(",
@@ -161,6 +164,7 @@ def _statements() -> Iterator[Finder]:
         "url-password",
         r":([^\s\"'`\\:@]{3,256})@(?:tcp\d?|unix)\(",
         back=(4, 64),
+        begins=":",
         is_secret=is_given,
     )
     yield Rule("_authtoken ", "npm-auth", rf"_authToken{BLANK}{{1,4}}{GIVEN}", is_secret=is_argument)
@@ -183,20 +187,20 @@ def _options() -> Iterator[Finder]:
     # --db-password=X, --http-password X: whatever the program.
     words = "password password-hash passwd passphrase pass secret secret-key token api-key apikey access-key auth-key"
     words += " private-key client-secret credential auth-token access-token api-token account-key bearer"
-    option = r"(?:^|[\s\"'=(,;|&`\[\\nrt])-{1,2}[\w-]{0,60}$"
+    back_to_option = r"[\w-]{0,60}-{1,2}(?:\Z|[\s\"'=(,;|&`\[\\nrt])"
     for word in dict.fromkeys(words.split()):
         name = rf"-{word}s?"
         yield Rule(
             [f"-{word}"],
             "flag-secret",
             rf"{name}=(?:{QUOTE})?({BARE}{{4,512}})",
-            before=rf"{option}|-$",
+            backwards=rf"-|{back_to_option}",
             is_secret=is_option_value,
         )
         yield Rule(
             [f"-{word}"],
             "flag-secret",
             rf"{name}{BLANK}{{1,3}}(?:{QUOTE})?([^\s\"'`\\<>${{}}()\[\]-][^\s\"'`\\<>${{}}()\[\],;|&]{{4,512}})",
-            before=r"-[\w-]{0,60}$",
+            backwards=r"[\w-]{0,60}-",
             is_secret=has_digit_or_sign,
         )

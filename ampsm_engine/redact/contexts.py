@@ -11,8 +11,10 @@ from collections.abc import Iterator, Sequence
 
 from ampsm_engine.redact import commands
 from ampsm_engine.redact.commands import STEP
-from ampsm_engine.redact.patterns import (
-    BEGINNING,
+from ampsm_engine.redact.rule import Finder, Rule, SecretSpan, Subject, fitted
+from ampsm_engine.redact.rule_parts import (
+    BACK_TO_BEGINNING,
+    BACK_TO_BOUNDARY,
     BLANK,
     BOUNDARY,
     QUOTE,
@@ -24,7 +26,6 @@ from ampsm_engine.redact.patterns import (
     is_passphrase,
     is_random,
 )
-from ampsm_engine.redact.rule import Finder, Rule, SecretSpan, fitted
 
 
 def rules() -> Iterator[Finder]:
@@ -34,7 +35,7 @@ def rules() -> Iterator[Finder]:
 
 _COLOUR = r"\x1b|\\{1,8}(?:u001[bB]|x1[bB]|033|e)\["
 _LINE_END = rf"(?=[ \t]{{0,8}}(?:$|[\r\n]|\\{{1,8}}[nr]|{_COLOUR}|\\{{0,8}}\"|[#;]))"
-_LINE_START = rf"{BEGINNING}[ \t+>*-]{{0,24}}(?:export |set |ENV |ARG |- )?[\w.\[\]-]{{0,80}}$"
+_BACK_TO_LINE_START = rf"[\w.\[\]-]{{0,80}}(?: tropxe| tes| VNE| GRA| -)?[ \t+>*-]{{0,24}}{BACK_TO_BEGINNING}"
 _ASSIGNED = rf"(?:{QUOTE})?\]?{SPACE}{{0,3}}(?:=>|:=|=|:){SPACE}{{0,3}}{QUOTE}"
 _VALUE = r"([^\s\x00-\x1f\"'`\\$<{(\[,;][^\s\x00-\x1f\"'`\\,;(){}<>]{4,256})"
 
@@ -54,7 +55,7 @@ def _bare_values(anchor: str, name: str) -> Iterator[Finder]:
         anchor,
         "assigned-secret",
         rf"(?i:{name})[ \t]{{0,8}}(?:=|:[ \t])[ \t]{{0,8}}{_VALUE}{_LINE_END}",
-        before=_LINE_START,
+        backwards=_BACK_TO_LINE_START,
         is_secret=is_config_value,
     )
     # Within braces: {password: X, name: y}
@@ -62,7 +63,7 @@ def _bare_values(anchor: str, name: str) -> Iterator[Finder]:
         anchor,
         "assigned-secret",
         rf"(?i:{name}):[ ]{{1,4}}{_VALUE}(?=[ ]?[,}}])",
-        before=r"[{,][ ]{0,4}[\w.-]{0,40}$",
+        backwards=r"[\w.-]{0,40}[ ]{0,4}[{,]",
         is_secret=is_config_value,
     )
     # An argument: -e db_password=X, --from-literal=password=X
@@ -70,7 +71,7 @@ def _bare_values(anchor: str, name: str) -> Iterator[Finder]:
         anchor,
         "assigned-secret",
         rf"(?i:{name})={_VALUE}(?=[\s\x1b\"'`\\]|$)",
-        before=r"(?:[\s\"'=]|\\[nrt])[\w.-]{0,60}$",
+        backwards=r"[\w.-]{0,60}(?:[\s\"'=]|[nrt]\\)",
         is_secret=is_config_value,
     )
     # Quoted and too short for any other rule.
@@ -88,7 +89,7 @@ def _joined_values(anchor: str, name: str) -> Iterator[Finder]:
         anchor,
         "environment-secret",
         rf"{name.upper()}=(?:{QUOTE})?([^\s\"'`\\;&|<>(){{}}$,][^\s\"'`\\;&|<>(){{}}$]{{3,512}})",
-        before=rf"{BOUNDARY}[A-Z0-9_]{{0,60}}$",
+        backwards=rf"[A-Z0-9_]{{0,60}}{BACK_TO_BOUNDARY}",
         is_secret=is_given,
     )
     # A connection's words: Server=x;User=y;Password=z;   and   ?user=x&password=y
@@ -96,7 +97,7 @@ def _joined_values(anchor: str, name: str) -> Iterator[Finder]:
         anchor,
         "connection-password",
         rf"(?i:{name})=([^\s\"'`\\;&<>${{]{{3,256}})",
-        before=r"(?:[?&;]|u0026|&amp;)[ ]?(?:[\w.]{0,20})$",
+        backwards=r"[\w.]{0,20}[ ]?(?:[?&;]|6200u|;pma&)",
         is_secret=is_given,
     )
 
@@ -108,7 +109,7 @@ def _quoted_values(anchor: str, name: str) -> Iterator[Finder]:
         "assigned-secret",
         rf"(?i:{name})[\w.-]{{0,20}}{QUOTE}{SPACE}{{1,8}}(?i:value|content){SPACE}{{0,2}}={SPACE}{{0,2}}{QUOTE}"
         rf"([^\s\"'`\\<>]{{4,512}})",
-        before=r"(?i:name|key|id)[ \t]{0,2}=[ \t]{0,2}\\{0,15}[\"'][\w.:-]{0,80}$",
+        backwards=r"[\w.:-]{0,80}[\"']\\{0,15}[ \t]{0,2}=[ \t]{0,2}(?i:eman|yek|di)",
         is_secret=is_given,
     )
     # Quoted, and made of words: correct-horse-battery-staple.
@@ -128,7 +129,7 @@ def _keys() -> Iterator[Finder]:
         ),
         "connection-password",
         r"(?i:pwd)[ ]?=[ ]?([^\s\"'`\\;&<>${]{3,256})",
-        before=r";[ ]?$",
+        backwards=r"[ ]?;",
         is_secret=is_given,
     )
     quoted = rf"{SPACE}{{0,3}}(?:=>|:=|=|:){SPACE}{{0,3}}(?i:[bfru]?){QUOTE}"
@@ -198,7 +199,7 @@ def _files() -> Iterator[Finder]:
         "auth",
         "docker-auth",
         rf"auth{QUOTE}{SPACE}{{0,3}}:{SPACE}{{0,3}}{QUOTE}([A-Za-z0-9+/]{{6,2000}}={{0,2}})(?={QUOTE})",
-        before=r"[\"']$",
+        backwards=r"[\"']",
         is_secret=_is_basic,
     )
     yield Rule("_auth", "npm-auth", r"_auth[ ]?=[ ]?(?:\\{0,15}\")?([A-Za-z0-9+/]{6,2000}={0,2})", is_secret=_is_basic)
@@ -213,7 +214,7 @@ def _files() -> Iterator[Finder]:
         ),
         "pgpass-password",
         rf":(?:\d{{4,5}}|\*):[\w*.-]{{1,63}}:[\w*.@-]{{1,63}}:([^\s\"'`\\:]{{3,256}}){_LINE_END}",
-        before=rf"{BEGINNING}[ \t+>-]{{0,8}}[\w.*/-]{{1,200}}(?::\*)?$",
+        backwards=rf"(?:\*:)?[\w.*/-]{{1,200}}[ \t+>-]{{0,8}}{BACK_TO_BEGINNING}",
         is_secret=is_given,
     )
     yield from _hashes()
@@ -258,6 +259,7 @@ class Cookies:
     """Finds the values of cookies in a header that hold a session or a token; choices such as a language stay."""
 
     anchors = ("cookie", "curl")
+    then = ""
     _HEADER = (
         rf"(?:(?i:cookie)(?:{QUOTE})?(?:[ \t]{{0,4}}[:=,][ \t]{{0,4}}|[ \t]{{1,4}}(?={QUOTE}|[\w.-]{{1,64}}=))"
         rf"|curl(?=[\s\\]){STEP}{{0,200}}?{BLANK}-b{BLANK}{{0,4}})(?:{QUOTE})?"
@@ -269,8 +271,9 @@ class Cookies:
     )
     _ATTRIBUTES = frozenset({"path", "domain", "expires", "max-age", "samesite", "priority"})
 
-    def find(self, text: str, position: int) -> Sequence[SecretSpan]:
+    def find(self, subject: Subject, position: int) -> Sequence[SecretSpan]:
         """The values in the header that begins at this position."""
+        text = subject.text
         header = compiled(self._HEADER).match(text, position)
         if not header:
             return ()
@@ -311,7 +314,7 @@ def _web() -> Iterator[Finder]:
         "signature=",
         "url-signature",
         r"(?i:signature)=([A-Za-z0-9%+/=_~-]{20,1024})",
-        before=r"(?:[?&;,]|u0026|amp;)[ ]?(?i:(?:x-)?(?:amz|goog|oss|cos|tos)-)?$",
+        backwards=r"(?i:-(?:zma|goog|sso|soc|sot)(?:-x)?)?[ ]?(?:[?&;,]|6200u|;pma)",
     )
     yield Rule("x-amz-security-token=", "aws-session-token", r"(?i:x-amz-security-token)=([A-Za-z0-9%+/=_-]{16,4096})")
     yield Rule(

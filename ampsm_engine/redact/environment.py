@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote, quote_plus
 
-from ampsm_engine.redact.patterns import compiled
-from ampsm_engine.redact.rule import Finder, SecretSpan, fitted, is_bare_number
+from ampsm_engine.redact.rule import Finder, SecretSpan, Subject, fitted, is_bare_number
+from ampsm_engine.redact.rule_parts import compiled
 
 NAME = "environment"
 SHORTEST = 8
@@ -49,12 +49,15 @@ _FOLDERS = ("bin", "etc", "home", "mnt", "nix", "opt", "private", "root", "run",
 class Literals:
     """Finds exact texts, all of which begin with one anchor."""
 
+    then = ""
+
     def __init__(self, anchor: str, texts: Sequence[str]) -> None:
         self.anchors = (anchor,)
         self._texts = tuple(sorted(texts, key=len, reverse=True))
 
-    def find(self, text: str, position: int) -> Sequence[SecretSpan]:
+    def find(self, subject: Subject, position: int) -> Sequence[SecretSpan]:
         """The longest of the texts that stands at this position."""
+        text = subject.text
         for literal in self._texts:
             if text.startswith(literal, position):
                 start, end = fitted(text, position, position + len(literal))

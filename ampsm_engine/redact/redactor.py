@@ -7,17 +7,18 @@ one search and hostile text stays linear. A file is read in a window that moves 
 import codecs
 import json
 import os
-import re
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
 from ampsm_engine.errors import Failed
 from ampsm_engine.home import open_private
-from ampsm_engine.redact import environment, shapes
+from ampsm_engine.redact import environment, own_rules
 from ampsm_engine.redact.rule import Finder, Rule, SecretSpan, besides_markers, merged, replaced
+from ampsm_engine.redact.scanner import Scanner
+from ampsm_engine.redact.window import Stream, Window
 
 SHORTEST = 8
 """Characters of a text that could hold a secret."""
@@ -25,17 +26,8 @@ SHORTEST = 8
 ROUNDS = 4
 """How often a text is looked through again after something was found: secrets hide behind secrets."""
 
-SHORT = 4096
-"""Characters of a text that is looked through anchor by anchor while the one search is not compiled yet."""
-
-FEW = 64
-"""Texts after which the search is compiled, for 20 ms: anchor by anchor costs up to 0.3 ms a text, compiled 0.01 ms."""
-
 WINDOW = 256 * 1024
 """Bytes that are read at a time."""
-
-BEFORE = 4 * 1024
-"""Characters before an anchor at which its secret may begin, or which its rule may look at."""
 
 
 class Redactor:
@@ -44,7 +36,7 @@ class Redactor:
     def __init__(self, environ: Mapping[str, str]) -> None:
         texts = {form for value in environment.secrets(environ) for form in environment.forms(value)}
         self._scanner = Scanner((*_rules(), *environment.finders(texts)))
-        self._widest = max(shapes.LONGEST, shapes.WIDEST, *map(len, texts), 0)
+        self._widest = max(own_rules.LONGEST, own_rules.WIDEST, *map(len, texts), 0)
 
     def text(self, text: str) -> str:
         """The text with a marker `[redacted:<rule>]` in place of each secret; markers stay as they are."""
@@ -82,6 +74,10 @@ class Redactor:
                 break
         return total
 
+    def stream(self) -> Stream:
+        """For a text that comes piece by piece and is too long to be held; what it gives back is as `text` has it."""
+        return Stream([Window(self._scanner, self._widest) for _ in range(ROUNDS)])
+
     def _spans(self, text: str) -> list[SecretSpan]:
         found = list(self._scanner.spans(text))
         return list(merged(besides_markers(text, merged(found)))) if found else []
@@ -90,7 +86,7 @@ class Redactor:
 @cache
 def _rules() -> tuple[Finder, ...]:
     """All rules that do not depend on the environment."""
-    return (*_maintained(), *shapes.rules())
+    return (*_maintained(), *own_rules.rules())
 
 
 def _maintained() -> Iterator[Finder]:
@@ -98,91 +94,15 @@ def _maintained() -> Iterator[Finder]:
     content = Path(__file__).with_name("rules.json").read_text(encoding="utf-8")
     for entry in json.loads(content)["rules"]:
         low, high = entry.get("back", (0, 0))
-        yield Rule(entry["anchors"], entry["name"], entry["pattern"], back=(low, high), near=entry.get("near", False))
-
-
-class Scanner:
-    """All anchors, in lower case, as one search, and the finders of each."""
-
-    def __init__(self, finders: Iterable[Finder]) -> None:
-        self._by_anchor: dict[str, tuple[Finder, ...]] = {}
-        for finder in finders:
-            for anchor in finder.anchors:
-                self._by_anchor[anchor] = (*self._by_anchor.get(anchor, ()), finder)
-        self._finders: dict[str, tuple[Finder, ...]] = {}
-        self._longest = max(map(len, self._by_anchor))
-        self._compiled: Callable[..., re.Match[str] | None] | None = None
-        self._searched = 0
-
-    def _search(self, lowered: str) -> "Callable[..., re.Match[str] | None] | None":
-        """The search for all anchors, or for those that stand in a short text; None where none does."""
-        if self._compiled is not None:
-            return self._compiled
-        self._searched += 1
-        if len(lowered) > SHORT or self._searched > FEW:
-            self._compiled = re.compile(_pattern(self._by_anchor)).search
-            return self._compiled
-        there = [anchor for anchor in self._by_anchor if anchor in lowered]
-        return re.compile(_pattern(there)).search if there else None
-
-    def _finders_of(self, anchor: str) -> tuple[Finder, ...]:
-        """The finders of an anchor and of its beginnings: the search gives the longest anchor at a place."""
-        known = self._finders.get(anchor)
-        if known is None:
-            lengths = range(len(anchor), 0, -1)
-            known = tuple(finder for length in lengths for finder in self._by_anchor.get(anchor[:length], ()))
-            self._finders[anchor] = known
-        return known
-
-    def spans(self, text: str, start: int = 0, stop: int | None = None) -> Iterator[SecretSpan]:
-        """The secrets whose anchors stand in `text[start:stop]`, in no order; they may overlap.
-
-        A finder is not asked again inside what it found: a chain of anchors would cost the square of its length.
-        """
-        lowered = _lowered(text)
-        search = self._search(lowered)
-        if search is None:
-            return
-        past: dict[Finder, int] = {}
-        stop = len(text) if stop is None else stop
-        end = min(len(text), stop + self._longest)
-        found = search(lowered, start, end)
-        while found and found.start() < stop:
-            position = found.start()
-            for finder in self._finders_of(found.group()):
-                if past.get(finder, 0) > position:
-                    continue
-                for span in finder.find(text, position):
-                    past[finder] = span.end
-                    yield span
-            found = search(lowered, position + 1, end)
-
-
-def _lowered(text: str) -> str:
-    """The text in lower case and in the same length: one capital letter of Unicode becomes two characters."""
-    lowered = text.lower()
-    return lowered if len(lowered) == len(text) else text.replace("\u0130", "i").lower()
-
-
-def _pattern(anchors: Iterable[str]) -> str:
-    """One pattern for all anchors, the longest first: a tree, so that a letter is looked at once."""
-    by_letter: dict[str, list[str]] = {}
-    for anchor in anchors:
-        by_letter.setdefault(anchor[:1], []).append(anchor[1:])
-    may_end = by_letter.pop("", None) is not None
-    by_rest: dict[str, str] = {}
-    for letter, rest in sorted(by_letter.items()):
-        pattern = _pattern(rest)
-        by_rest[pattern] = by_rest.get(pattern, "") + letter
-    branches = [_one_of(letters) + rest for rest, letters in by_rest.items()]
-    if not branches:
-        return ""
-    pattern = branches[0] if len(branches) == 1 and not may_end else f"(?:{'|'.join(branches)})"
-    return f"{pattern}?" if may_end else pattern
-
-
-def _one_of(letters: str) -> str:
-    return re.escape(letters) if len(letters) == 1 else f"[{re.escape(letters)}]"
+        yield Rule(
+            entry["anchors"],
+            entry["name"],
+            entry["pattern"],
+            back=(low, high),
+            begins=entry.get("begins", ""),
+            near=entry.get("near", False),
+            then=entry.get("then", ""),
+        )
 
 
 def _rewrite(path: Path, scanner: Scanner, widest: int) -> int:
@@ -193,15 +113,18 @@ def _rewrite(path: Path, scanner: Scanner, widest: int) -> int:
         if source is None:
             return 0
         with source:
-            if not any(count for _, count in _parts(source, scanner, widest)):
+            window = Window(scanner, widest)
+            for _ in _pieces(source, window):
+                if window.found:
+                    break
+            else:
                 return 0
             source.seek(0)
             before = os.fstat(source.fileno())
             with os.fdopen(open_private(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), "wb") as target:
-                total = 0
-                for part, count in _parts(source, scanner, widest):
-                    target.write(part.encode("utf-8", "surrogateescape"))
-                    total += count
+                window = Window(scanner, widest)
+                for piece in _pieces(source, window):
+                    target.write(piece.encode("utf-8", "surrogateescape"))
                 target.flush()
                 os.fsync(target.fileno())
         os.utime(beside, ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -209,7 +132,7 @@ def _rewrite(path: Path, scanner: Scanner, widest: int) -> int:
     except OSError as error:
         beside.unlink(missing_ok=True)
         raise Failed(f"Secrets in {path} could not be redacted: {error.strerror or error}", "ampsm doctor") from error
-    return total
+    return window.found
 
 
 def _open(path: Path) -> BinaryIO | None:
@@ -224,36 +147,11 @@ def _open(path: Path) -> BinaryIO | None:
     return os.fdopen(descriptor, "rb")
 
 
-def _parts(source: BinaryIO, scanner: Scanner, widest: int) -> Iterator[tuple[str, int]]:
-    """The text of a file in parts without secrets, each with the number of its secrets."""
+def _pieces(source: BinaryIO, window: Window) -> Iterator[str]:
+    """The text of a file as the window gives it back."""
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-    text, scanned, found, at_end = "", 0, list[SecretSpan](), False
+    at_end = False
     while not at_end:
         chunk = source.read(WINDOW)
         at_end = not chunk
-        text += decoder.decode(chunk, at_end)
-        stop = len(text) if at_end else len(text) - widest - BEFORE
-        if stop > scanned:
-            found += scanner.spans(text, scanned, stop)
-            scanned = stop
-        # An anchor that is still to come cannot have its secret begin before this place.
-        known = len(text) if at_end else max(0, scanned - BEFORE)
-        spans = list(merged(besides_markers(text, merged(found))))
-        ready = [span for span in spans if span.end <= known]
-        found = [span for span in spans if span.end > known]
-        cut = min([known, *(span.start for span in found)])
-        if cut < known - 2 * widest:
-            # Secrets that overlap without end, which only malice writes: what is known goes now.
-            ready.append(SecretSpan(cut, known, found[0].name))
-            found = [SecretSpan(known, span.end, span.name) for span in found]
-            cut = known
-        cut = _beside_marker(text, cut, ready)
-        yield "".join(replaced(text, 0, cut, ready)), len(ready)
-        text, scanned = text[cut:], scanned - cut
-        found = [SecretSpan(span.start - cut, span.end - cut, span.name) for span in found]
-
-
-def _beside_marker(text: str, cut: int, ready: list[SecretSpan]) -> int:
-    """The place to cut, moved back to before a marker that it would cut in two."""
-    marker = text.rfind("[redacted:", max(0, cut - 80, *(span.end for span in ready)), cut)
-    return cut if marker < 0 or cut == len(text) else marker
+        yield window.moved(decoder.decode(chunk, at_end), at_end=at_end)

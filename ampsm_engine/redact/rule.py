@@ -9,7 +9,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from ampsm_engine.redact.patterns import compiled
+from ampsm_engine.redact.rule_parts import compiled
 
 MARKER = r"\[redacted:[a-z0-9-]{1,64}\]"
 """What stands where a secret stood."""
@@ -129,6 +129,23 @@ def replaced(text: str, start: int, end: int, spans: Iterable[SecretSpan]) -> It
     yield text[start:end]
 
 
+class Subject:
+    """A text that is looked through once, and what its finders remember of it."""
+
+    __slots__ = ("lowered", "memory", "past", "text")
+
+    def __init__(self, text: str, lowered: str) -> None:
+        self.text = text
+        self.lowered = lowered
+        """The text in lower case and in the same length."""
+        self.past: dict[Finder, int] = {}
+        """By finder the place before which it has nothing more to find: the end of what it found, or of its search.
+
+        A chain of anchors would cost the square of its length otherwise.
+        """
+        self.memory: dict[Finder, object] = {}
+
+
 class Finder(Protocol):
     """Looks for one kind of secret where one of its anchors is."""
 
@@ -137,7 +154,12 @@ class Finder(Protocol):
         """The texts, in lower case, of which a secret of this kind has one."""
         ...
 
-    def find(self, text: str, position: int) -> Sequence[SecretSpan]:
+    @property
+    def then(self) -> str:
+        """A pattern of what stands around every anchor of it, in lower case; empty for anything."""
+        ...
+
+    def find(self, subject: Subject, position: int) -> Sequence[SecretSpan]:
         """The secrets that belong to the anchor at this position."""
         ...
 
@@ -145,7 +167,10 @@ class Finder(Protocol):
 class Rule:
     """A finder made of a pattern; its last group that matched is the secret, or the whole match."""
 
-    __slots__ = ("_before", "_compiled", "_is_secret", "_pattern", "anchors", "back", "name", "near")
+    __slots__ = (
+        *("_backwards", "_begins", "_is_secret", "_match", "_pattern", "_what_stands_before"),
+        *("anchors", "back", "name", "near", "then"),
+    )
 
     def __init__(
         self,
@@ -154,35 +179,58 @@ class Rule:
         pattern: str,
         *,
         back: tuple[int, int] = (0, 0),
+        begins: str = "",
         near: bool = False,
-        before: str = "",
+        backwards: str = "",
+        then: str = "",
         is_secret: Callable[[str], bool] | None = None,
     ) -> None:
         self.anchors: Sequence[str] = (anchors,) if isinstance(anchors, str) else anchors
         self.name = name
         self.back = back
         """How many characters of a match stand before its anchor: at least, at most."""
+        self._begins = begins
+        """The text, in lower case, that each match begins with, where it may stand at many places before an anchor."""
         self.near = near
         """The secret has no shape of its own: a provider's name stands before it."""
-        self._before = before
+        self._backwards = backwards
+        """What has to stand before a match, as it is read from there backwards: so that it is tried at one place."""
+        self.then = then
         self._pattern = pattern
         self._is_secret = is_secret
-        self._compiled: re.Pattern[str] | None = None
+        self._match: Callable[..., re.Match[str] | None] | None = None
+        self._what_stands_before: Callable[[str], re.Match[str] | None] | None = None
 
-    def find(self, text: str, position: int) -> Sequence[SecretSpan]:
+    def find(self, subject: Subject, position: int) -> Sequence[SecretSpan]:
         """The secret that belongs to the anchor at this position."""
-        if self._compiled is None:
-            self._compiled = compiled(self._pattern)
+        match = self._match
+        if match is None:
+            match = self._match = compiled(self._pattern).match
+        text = subject.text
+        if self.back[1]:
+            for start in self._starts(subject, position):
+                found = match(text, start)
+                if found and self._follows(text, start):
+                    return self._secret(text, found)
+            return ()
+        found = match(text, position)
+        if found is None or (self._backwards and not self._follows(text, position)):
+            return ()
+        return self._secret(text, found)
+
+    def _starts(self, subject: Subject, position: int) -> Iterable[int]:
         low, high = self.back
-        for start in range(max(0, position - high), position - low + 1):
-            found = self._compiled.match(text, start)
-            if found and self._follows(text, start):
-                return self._secret(text, found)
-        return ()
+        first, last = max(0, position - high), position - low
+        return places(subject.lowered, self._begins, first, last) if self._begins else range(first, last + 1)
 
     def _follows(self, text: str, start: int) -> bool:
         """Whether what has to stand before a match does; only looked at where there is one."""
-        return not self._before or bool(compiled(self._before).search(text[max(0, start - BEFORE) : start]))
+        if not self._backwards:
+            return True
+        before = self._what_stands_before
+        if before is None:
+            before = self._what_stands_before = compiled(rf"\n?(?:{self._backwards})").match
+        return before(text[max(0, start - BEFORE) : start][::-1]) is not None
 
     def _secret(self, text: str, found: re.Match[str]) -> Sequence[SecretSpan]:
         start, end = fitted(text, *found.span(found.lastindex or 0))
@@ -205,16 +253,30 @@ def _is_likely(before: str, secret: str) -> bool:
     )
 
 
+def places(text: str, word: str, first: int, last: int) -> Iterator[int]:
+    """Where a word begins in a text, from `first` to `last`."""
+    at = text.find(word, first, last + len(word))
+    while at >= 0:
+        yield at
+        at = text.find(word, at + 1, last + len(word))
+
+
 class Gate:
     """Several rules that share what stands before the secret; it is looked at once."""
+
+    then = ""
 
     def __init__(self, anchors: Sequence[str], pattern: str, rules: Sequence[Rule]) -> None:
         self.anchors = anchors
         self._pattern = pattern
-        self._rules = rules
+        self._match: Callable[..., re.Match[str] | None] | None = None
+        self.rules = rules
 
-    def find(self, text: str, position: int) -> Sequence[SecretSpan]:
+    def find(self, subject: Subject, position: int) -> Sequence[SecretSpan]:
         """The secrets that any of the rules finds, when the gate opens."""
-        if not compiled(self._pattern).match(text, position):
+        match = self._match
+        if match is None:
+            match = self._match = compiled(self._pattern).match
+        if not match(subject.text, position):
             return ()
-        return [span for rule in self._rules for span in rule.find(text, position)]
+        return [span for rule in self.rules for span in rule.find(subject, position)]

@@ -1,11 +1,15 @@
 """diff, rm and trash: what a session changed, and how it leaves and comes back."""
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Ampsm, made
+from ampsm_engine import redact
+from ampsm_engine.cli import output
+from ampsm_engine.cli.patch_text import PatchText, coloured
+from tests.cli.conftest import Ampsm, made, program
 from tests.cli.test_cli_output import is_inert
 from tests.cli.test_cli_sessions import spawned
 from tests.conftest import git
@@ -63,8 +67,6 @@ def test_the_exact_patch_gives_the_same_files(
     content = f"key = {KEY}\n".encode() + b"\x1b[2J caf\xe9\r\n"
     (worktree / "new.txt").write_bytes(content)
     (worktree / "bin").write_bytes(bytes(range(256)) * 4)
-    from tests.cli.conftest import program
-
     process = program("diff", session, "--exact")
     patch, _ = process.communicate()
     assert process.returncode == 0
@@ -96,6 +98,55 @@ def test_hostile_file_names_are_inert(ampsm: Ampsm, changed: tuple[str, Path]) -
 def test_nothing_changed(ampsm: Ampsm, repo: Path) -> None:
     ran = ampsm("diff", made(ampsm, repo))
     assert (ran.code, ran.out, ran.err) == (0, "", "No changes.\n")
+
+
+def file_patch(name: str, lines: list[str]) -> bytes:
+    head = f"diff --git a/{name} b/{name}\n--- /dev/null\n+++ b/{name}\n@@ -0,0 +1,{len(lines)} @@\n"
+    return (head + "".join(f"+{line}\n" for line in lines)).encode()
+
+
+def test_the_first_file_is_shown_before_git_has_the_last() -> None:
+    given: list[int] = []
+
+    def parts() -> Iterator[bytes]:
+        for number in range(3):
+            given.append(number)
+            yield file_patch(f"{number}.txt", ["x"])
+
+    pieces = PatchText().pieces(parts())
+    assert "0.txt" in next(pieces)
+    assert given == [0, 1]
+    assert "2.txt" in "".join(pieces)
+
+
+def test_a_patch_in_parts_reads_as_in_one_piece() -> None:
+    many = [f"line {number} " + "word " * 20 for number in range(12_000)]
+    many[5_000] = f"key = {KEY}"
+    many[9_000] = "\x1b[2J" + "y" * 200_000 + "\u202e é"
+    whole = file_patch("a.txt", ["one", f"token: {KEY}"]) + file_patch("b.txt", many) + file_patch("c.txt", ["three"])
+    at = iter(range(0, len(whole), 65_537))
+    patch = PatchText()
+    pieces = list(patch.pieces(whole[start : start + 65_537] for start in at))
+    text = redact.text(whole.decode())
+    assert KEY not in text
+    assert "".join(pieces) == output.clean(text, lines=True)
+    assert (patch.hides_secrets, patch.shows_pictures) == (True, True)
+    one, all_of_them = "".join(coloured(["".join(pieces)])), "".join(coloured(pieces))
+    assert one.replace("\x1b[0m\x1b[32m", "") == all_of_them.replace("\x1b[0m\x1b[32m", "")
+    assert one.count("\x1b[32m+") >= 12_000
+
+
+def test_who_reads_no_further_is_no_error(ampsm: Ampsm, changed: tuple[str, Path]) -> None:
+    session, worktree = changed
+    (worktree / "big.txt").write_text("a line of a large file\n" * 200_000)
+    for arguments in ((), ("--exact",)):
+        process = program("diff", session, *arguments)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith(b"diff --git")
+        process.stdout.close()
+        assert (process.wait(), process.stderr.read()) == (0, b"")
+        process.stderr.close()
 
 
 def test_removal_needs_a_word(ampsm: Ampsm, changed: tuple[str, Path]) -> None:

@@ -37,9 +37,13 @@ ASKING_GIT = """
 
 LOOKING = "engine.views git.changes git.snapshot git.staging git.unwanted_files private_folder"
 
+REDACTING = """
+    redact.command_line redact.commands redact.contexts redact.cookies redact.environment redact.own_rules
+    redact.redactor redact.rule redact.rule_parts redact.scanner redact.window
+"""
+
 MAKING = """
-    cli.arguments cli.root cli.sessions engine.sessions redact.commands redact.contexts redact.environment redact.patterns
-    redact.redactor redact.rule redact.shapes store.columns store.statements store.tables worker.agent_context
+    cli.arguments cli.root cli.sessions engine.sessions store.columns store.statements store.tables worker.agent_context
 """
 
 MERGING = """
@@ -49,8 +53,7 @@ MERGING = """
     git.integrate.squash git.integrate.trees git.object_reader git.orphaned_processes git.pinned_refs git.snapshot
     git.staging git.stash_commit git.unwanted_files merging.journal merging.merge_lock merging.operations
     merging.preflight merging.preparation merging.publish merging.questions merging.recovery merging.results
-    merging.situation merging.steps notices private_folder redact.commands redact.contexts redact.environment
-    redact.patterns redact.redactor redact.rule redact.shapes store.statements viewer_lock worker.agent_context
+    merging.situation merging.steps notices private_folder store.statements viewer_lock worker.agent_context
     worker.commit_message worker.desktop_notices
 """
 
@@ -85,13 +88,13 @@ ROWS: tuple[tuple[tuple[str, ...], str, str, str], ...] = (
     ),
     (
         ("new", "--no-run", "--name", "two"),
-        f"{FRONT} {READING} {ASKING_GIT} {MAKING}",
+        f"{FRONT} {READING} {ASKING_GIT} {REDACTING} {MAKING}",
         f"{SMALL} ast decimal hashlib inspect logging random shutil socket subprocess tempfile uuid",
         "click peewee",
     ),
     (
         ("merge", "one", "-m", "All of it"),
-        f"{FRONT} {READING} {ASKING_GIT} {MERGING}",
+        f"{FRONT} {READING} {ASKING_GIT} {REDACTING} {MERGING}",
         f"{SMALL} hashlib subprocess",
         "",
     ),

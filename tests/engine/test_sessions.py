@@ -184,17 +184,19 @@ def test_show_and_diff_tell_what_the_branch_changes(bench: Bench) -> None:
     assert (view.ahead, view.behind) == (1, 1)
     assert {file.path for file in view.files or ()} == {"hello.txt", "loose.txt"}
     iteration = views.diff(bench.engine, session.id, iteration=1)
-    assert [file.path for file in iteration.files] == ["hello.txt"]
+    assert [file.path for file in iteration.files()] == ["hello.txt"]
     assert iteration.new == last.commit_sha
     uncommitted = views.diff(bench.engine, session.id, uncommitted=True)
-    assert [file.path for file in uncommitted.files] == ["loose.txt"]
-    whole = views.diff(bench.engine, session.id)
-    assert b"+two" in whole.patch
-    assert b"+by hand" in whole.patch
+    assert [file.path for file in uncommitted.files()] == ["loose.txt"]
+    whole = b"".join(views.diff(bench.engine, session.id).patch())
+    assert b"+two" in whole
+    assert b"+by hand" in whole
     with pytest.raises(NotFound):
         views.diff(bench.engine, session.id, iteration=7)
     with pytest.raises(NotFound):
-        views.diff(bench.engine, session.id, old="nothing-here")
+        views.diff(bench.engine, session.id, old="nothing-here").files()
+    with pytest.raises(NotFound):
+        list(views.diff(bench.engine, session.id, old="nothing-here").patch())
 
 
 def test_a_base_that_is_gone_is_said(bench: Bench) -> None:

@@ -50,7 +50,7 @@ def test_a_file_with_secrets_is_replaced(tmp_path: Path) -> None:
 
 def test_no_border_hides_a_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ampsm_engine.redact.redactor.WINDOW", 1024)
-    monkeypatch.setattr("ampsm_engine.redact.redactor.BEFORE", 200)
+    monkeypatch.setattr("ampsm_engine.redact.window.BEFORE", 200)
     path = tmp_path / "file"
     secrets = [TOKENS["npm"], TOKENS["azure devops"], "velvet-Quartz-19"]
     for shift in range(0, 1100, 37):
@@ -78,7 +78,7 @@ def test_windows_find_what_the_whole_text_shows(
     path.write_bytes(text.encode("utf-8", "surrogatepass"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("ampsm_engine.redact.redactor.WINDOW", window)
-        patch.setattr("ampsm_engine.redact.redactor.BEFORE", 100)
+        patch.setattr("ampsm_engine.redact.window.BEFORE", 100)
         patch.setattr(redactor, "_widest", 1500)
         redactor.file(path)
     assert path.read_bytes() == redactor.bytes_(text.encode("utf-8", "surrogatepass"))

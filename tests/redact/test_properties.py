@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ampsm_engine import redact
 from ampsm_engine.redact import Redactor
-from ampsm_engine.redact.redactor import FEW, _lowered
+from ampsm_engine.redact.scanner import FEW, _lowered
 from tests.redact.samples import GIVEN, LETTERS, TOKENS, pem, run
 
 redactor = Redactor({"A_SECRET": "a-secret-value-1", "B_TOKEN": "İstanbul-ß-\u017fecret"})

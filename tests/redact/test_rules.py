@@ -10,7 +10,7 @@ from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 
 import ampsm_engine.redact
-from ampsm_engine.redact import redactor, shapes
+from ampsm_engine.redact import own_rules, redactor, window
 from ampsm_engine.redact.rule import Gate, Rule
 
 FOLDER = Path(ampsm_engine.redact.__file__).parent
@@ -21,7 +21,7 @@ RULES = SHIPPED["rules"]
 def every_rule() -> list[tuple[str, Rule]]:
     found: list[tuple[str, Rule]] = []
     for finder in redactor._rules():
-        rules = finder._rules if isinstance(finder, Gate) else [finder]
+        rules = finder.rules if isinstance(finder, Gate) else [finder]
         found += [(anchor, rule) for anchor in finder.anchors for rule in rules if isinstance(rule, Rule)]
     return found
 
@@ -40,8 +40,8 @@ def test_the_docstring_counts_right() -> None:
 def test_a_rule_is_bounded_and_its_name_fits_a_marker() -> None:
     for anchor, rule in every_rule():
         width = parser.parse(rule._pattern).getwidth()[1]
-        assert width <= shapes.WIDEST, rule.name
-        assert rule.back[1] <= redactor.BEFORE, rule.name
+        assert width <= own_rules.WIDEST, rule.name
+        assert rule.back[1] <= window.BEFORE, rule.name
         assert re.fullmatch(r"[a-z0-9-]{1,64}", rule.name)
         assert anchor == anchor.lower()
         re.compile(rule._pattern, re.ASCII)

@@ -31,6 +31,15 @@ SPACE = r"(?:\s|\\{1,8}[tnr])"
 BEGINNING = r"(?:^|[\r\n\"'`]|\\{1,8}[nrt]|[\d;\[]m)"
 """What stands before a line's first character, or a text's within quotation marks."""
 
+BACK_TO_BOUNDARY = (
+    r"(?:(?!\w)|(?=[abefnrtv0]\\)|(?=[0-9a-fA-F]{4}u\\)|(?=[0-9a-fA-F]{2}x\\)|(?=[0-7]{2}0\\)|(?=[0-9a-fA-F]{2}%)"
+    r"|(?=m[\d;\[])|(?=[HJK]\[)|(?=[JK][0-3]\[))"
+)
+BACK_TO_BEGINNING = r"(?:\Z|[\r\n\"'`]|[nrt]\\|m[\d;\[])"
+BACK_OVER_BLANK = r"(?:[ \t]|t\\{1,8}|\n\r?\\|n\\{3}|n\\{6}|n\\{12})"
+BACK_OVER_QUOTE = r"""["'`]\\{0,15}"""
+"""The same, read backwards."""
+
 _REFERENCE = (
     r"(?i)[$<{(\[%]|\*{2}|x{3,}$|\.{3}|…|#|-+$"
     r"|(?:your|my|the|an?|some|any|new|old|example|sample|dummy|fake|test|insert|replace|enter)[-_ ][A-Z_ -]*$"

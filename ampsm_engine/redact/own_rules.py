@@ -4,8 +4,8 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from ampsm_engine.redact import contexts
-from ampsm_engine.redact.patterns import BOUNDARY, QUOTE, SPACE, compiled, is_ordinary
-from ampsm_engine.redact.rule import Finder, Gate, Rule, SecretSpan, unquoted
+from ampsm_engine.redact.rule import Finder, Gate, Rule, SecretSpan, Subject, unquoted
+from ampsm_engine.redact.rule_parts import BOUNDARY, QUOTE, SPACE, compiled, is_ordinary
 
 WIDEST = 20 * 1024
 """Characters that a match of any rule, ours or not, may span; a test holds them to it."""
@@ -89,6 +89,7 @@ def _tokens() -> Iterator[Finder]:
         "sk-key",
         BOUNDARY + r"(sk-(?:(?:proj|svcacct|admin|ant|or|lf|live|test|api|None)[A-Za-z0-9]{0,8}-[A-Za-z0-9_-]{16,512}"
         r"|[A-Za-z0-9]{20,128}(?![\w-])))",
+        then=r"(?=(?:proj|svcacct|admin|ant|or|lf|live|test|api|none)[a-z0-9]{0,8}-[a-z0-9_-]{16}|[a-z0-9]{20})",
     )
     yield Rule("github_pat_", "github-fine-grained-pat", r"github_pat_\w{20,255}")
     yield Rule(
@@ -107,16 +108,31 @@ def _tokens() -> Iterator[Finder]:
         r"xox[a-z](?:\.xox[bp])?-[A-Za-z0-9/+%-]{10,512}",
     )
     yield Rule("eyj", "jwt", BOUNDARY + r"(eyJ[\w-]{8,4096}+\.ey[\w-]{4,8000}+\.[\w-]{0,2048}(?:\.[\w-]{1,2048}){0,2})")
-    yield Rule("hf_", "huggingface-access-token", BOUNDARY + r"(hf_[A-Za-z0-9]{30,64})(?!\w)")
+    yield Rule("hf_", "huggingface-access-token", BOUNDARY + r"(hf_[A-Za-z0-9]{30,64})(?!\w)", then="(?=[a-z0-9]{30})")
     yield Rule("sgp_", "sourcegraph-access-token", BOUNDARY + r"(sgp_[A-Za-z0-9_]{20,200})(?!\w)")
     yield Rule("gocspx-", "google-oauth-client-secret", r"GOCSPX-[\w-]{20,64}")
     yield Rule("ya29.", "google-oauth-token", r"ya29\.[\w-]{20,2048}")
     yield Rule("whsec_", "stripe-webhook-secret", r"whsec_[A-Za-z0-9+/=]{20,128}")
-    yield Rule("azdo", "azure-devops-token", BOUNDARY + r"([A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4})(?!\w)", back=(76, 76))
-    yield from _tokens_without_a_provider()
-    yield Rule(":aa", "telegram-bot-token", BOUNDARY + r"(\d{8,10}:AA[\w-]{30,40})(?![\w-])", back=(8, 10))
     yield Rule(
-        _discord_beginnings(), "discord-bot-token", BOUNDARY + r"([MNO][\w-]{22,27}\.[\w-]{6,7}\.[\w-]{27,45})(?!\w)"
+        "azdo",
+        "azure-devops-token",
+        BOUNDARY + r"([A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4})(?!\w)",
+        back=(76, 76),
+        then="(?<=[a-z0-9]{76}azdo)",
+    )
+    yield from _tokens_without_a_provider()
+    yield Rule(
+        ":aa",
+        "telegram-bot-token",
+        BOUNDARY + r"(\d{8,10}:AA[\w-]{30,40})(?![\w-])",
+        back=(8, 10),
+        then=r"(?<=\d{8}:aa)",
+    )
+    yield Rule(
+        _discord_beginnings(),
+        "discord-bot-token",
+        BOUNDARY + r"([MNO][\w-]{22,27}\.[\w-]{6,7}\.[\w-]{27,45})(?!\w)",
+        then=r"(?=[\w-]{19,24}\.)",
     )
     yield Rule("/api/webhooks/", "discord-webhook", r"/api/webhooks/\d{15,21}/([\w-]{40,100})")
 
@@ -138,9 +154,15 @@ def _tokens_without_a_provider() -> Iterator[Finder]:
         ("sentry-token", "sntry", "[a-z]_[A-Za-z0-9+/=_-]{20,1024}"),
         ("tailscale-key", "tskey-", r"(?:auth|client|api|scim|webhook)-[A-Za-z0-9-]{16,128}"),
     ):
-        yield Rule([beginning.lower()], name, rf"{BOUNDARY}({beginning}{rest})(?![\w-])")
+        yield Rule(beginning.lower(), name, rf"{BOUNDARY}({beginning}{rest})(?![\w-])", then=rf"(?=(?i:{rest}))")
     yield Rule("ssws", "okta-access-token", BOUNDARY + r"SSWS[ \t]{1,4}([\w=-]{20,128})")
-    yield Rule("-us", "mailchimp-api-key", rf"{BOUNDARY}([0-9a-f]{{32}}-us\d{{1,2}})(?!\w)", back=(32, 32))
+    yield Rule(
+        "-us",
+        "mailchimp-api-key",
+        rf"{BOUNDARY}([0-9a-f]{{32}}-us\d{{1,2}})(?!\w)",
+        back=(32, 32),
+        then=r"(?<=[0-9a-f]{32}-us)",
+    )
 
 
 def _discord_beginnings() -> list[str]:
@@ -207,9 +229,11 @@ class PrivateKey:
     """Finds blocks with a private key in a text, each string of a block as a span of its own."""
 
     anchors = ("-----begin",)
+    then = ""
 
-    def find(self, text: str, position: int) -> Sequence[SecretSpan]:
+    def find(self, subject: Subject, position: int) -> Sequence[SecretSpan]:
         """The block that begins at this position, in as many parts as it has strings."""
+        text = subject.text
         begin = compiled(_BEGIN).match(text, position)
         if not begin:
             return ()
