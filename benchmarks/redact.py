@@ -1,29 +1,57 @@
 """What redaction costs: a short text beside a JSON reader's work on it, a long text, a start, and hostile texts."""
 
 import json
+import random
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ampsm_engine.redact import Redactor
+from ampsm_engine.redact.redactor import _rules
 
 SHORT = "Let me look at the repository to see how the worker handles the case where the file does not exist."
 EVENT = '{"type":"assistant","message":{"content":[{"type":"text","text":"' + SHORT + '"}]},"session_id":"T-0199aaaa"}'
-HOSTILE = (
-    "a",
-    "\\",
-    '"',
-    "key=",
-    "SECRET=",
-    "token: ",
-    "curl -u ",
-    "://a:",
-    "eyJ",
-    "sk-",
-    "-----BEGIN PRIVATE KEY-----\n",
-)
+FOLLOWING = ("", " ", "=", ": ", '="', "\n", " -p ", "a1B2c3D4 ", "=a1B2c3D4 ", ": a1B2c3D4\n", " -u a:b1c2d3 ")
+"""What a hostile text puts behind an anchor, so that its rules go as far as they can."""
+
+UNITS = ("a", "\\", '"', "key=", "SECRET=", "curl -u ", "://a:", "-----BEGIN PRIVATE KEY-----\n")
+"""More to repeat."""
+
+SIFTED = 3_000
+"""Characters of a text on the first look; the worst texts are looked at again."""
+
+SLOW = 12
+"""How many of them."""
+
+
+def hostile() -> Iterator[str]:
+    """Texts, to be repeated, that are full of anchors: each of every rule, pairs of them, and mixtures."""
+    draw = random.Random(11)
+    anchors = sorted({anchor for finder in _rules() for anchor in finder.anchors})
+    some = [anchor for anchor in anchors if not re.fullmatch("[mno][dtjz].[wxyz0-5]", anchor)] + ["mta1", "nzg5"]
+    yield from UNITS
+    for anchor in some:
+        for following in FOLLOWING:
+            yield anchor + following
+            yield anchor.upper() + following
+    for _ in range(3_000):
+        yield "".join(draw.choice(some) + draw.choice(FOLLOWING) for _ in range(2))
+    for _ in range(300):
+        yield "".join(draw.choice(some) + draw.choice(FOLLOWING) for _ in range(400))
+
+
+def worst(redactor: Redactor) -> list[tuple[float, str]]:
+    """The texts that take longest, with their seconds a million characters."""
+
+    def seconds(unit: str, length: int, times: int) -> float:
+        text = (unit * (length // len(unit) + 1))[:length]
+        return best(lambda: redactor.text(text), times) / length * 1e6
+
+    sifted = sorted(((seconds(unit, SIFTED, 1), unit) for unit in hostile()), reverse=True)
+    return sorted(((seconds(unit, 50 * SIFTED, 3), unit) for _, unit in sifted[:SLOW]), reverse=True)
 
 
 def best(work: Callable[[], object], times: int = 5) -> float:
@@ -68,8 +96,10 @@ def main() -> None:
         f"start: the package {imported * 1e3:.0f} ms, redact {with_redact * 1e3:.0f} ms, first use {used * 1e3:.0f} ms"
     )
 
-    worst = max((best(lambda unit=unit: redactor.text(unit * (200_000 // len(unit))), 1), unit) for unit in HOSTILE)
-    print(f"hostile text, worst of {len(HOSTILE)}: {worst[0] * 5:.1f} s a million characters ({worst[1]!r}) (must 0.3)")
+    found = worst(redactor)
+    print(f"hostile text, worst of all anchors: {found[0][0]:.2f} s a million characters (must 0.3)")
+    for figure, unit in found:
+        print(f"  {figure:.2f} s  {unit[:60]!r}{'…' if len(unit) > 60 else ''}")
 
 
 if __name__ == "__main__":

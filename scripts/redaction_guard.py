@@ -18,7 +18,7 @@ SHORT = 5
 """Letters of a provider's name that stand in other words, too."""
 
 _NAMED = r"[ \t\w.\-]{0,20}+(?:\\{0,4}['\"\s`]){0,3}+"
-_GAP = r"(?=[ \t\w.\-]{0,20}+(?:\\{0,4}['\"\s`]){0,3}+(?:[=>,:?]|\|\|))"
+_GAP = r"(?=[ \t\w.\-]{0,24}+(?:\\{0,4}['\"\s`]){0,3}+(?:[=>,:?]|\|\|))"
 
 BEGINS = {
     "midtrans-production-server-client-key": "mid",
@@ -31,6 +31,18 @@ BY_HAND = {
     "salesforce-access-token": r"(?<=00[0-9a-z]{13}!)",
     "azure-ad-client-secret": r"(?<=[0-9a-z_~.]{3}[0-9]q~)(?=[0-9a-z_~.\-]{24})",
     "tableau-personal-access-token": r"(?<=[0-9a-z+/]{22}==:)(?=[0-9a-z]{24})",
+    "azure-storage-account-key": r"(?=[^a-z0-9+/\"\\]{0,24}+[a-z0-9+/]{86}==)",
+    "alibaba-sts-security-token": _GAP,
+    "aws-secret-access-key": _GAP,
+    "endorlabs-api-key": _GAP,
+    "endorlabs-api-secret": _GAP,
+    "aiven-auth-token": r"(?=[\s\S]{32}[a-z0-9/+=]{340,372}+(?:[^a-z0-9/+=\"\\]|\Z))",
+    "amplitude-secret-key": r"(?=[\s\S]{0,64}?[a-f0-9]{32})",
+    "bitly-access-token": r"(?=[\s\S]{0,72}?[a-f0-9]{40})",
+    "cloudinary-api-secret": r"(?=[\s\S]{0,76}?[a-z0-9]{32})",
+    "couchbase-capella-api-key": r"(?=[\s\S]{0,96}?[a-z0-9+/]{60})",
+    "influxdb-api-token": r"(?=[\s\S]{0,66}?(?:token|api[_\-]?key))(?=[\s\S]{0,150}?[a-z0-9+/=_\-]{88})",
+    "cloudflareapitoken": r"(?=(?:\\{0,4}[\"'])?\s{0,256}[=:].{0,20}?[a-z0-9_\-]{40})",
     "kimi-api-key": r"(?=[\-0-9_a-z]{48}(?:[\\\"'`\s;]|\Z))",
     "voyageai-api-key": r"(?=[\-0-9_a-z]{43}(?:[\\\"'`\s;]|\Z))",
     "openai-api-key": r"(?:(?<=[jtn]-)(?=[0-9a-z_\-]{20})|(?=[0-9a-z]{20}t3blbkfj)|(?=(?:proj|svcacct|admin)-))",

@@ -27,8 +27,8 @@ OUR_NAMED = r"""[ \t\w.-]{0,20}+['"\s`]{0,3}+"""
 OUR_ASSIGNED = r"""(?:=>|[=>,]|:{1,3}=|\|\||:|\?=)(?:[`'"\s=]|\\{1,4}[nrt]){0,5}"""
 OUR_ENDED = r"(?!\w)"
 BOUNDARY = (
-    r"(?:(?<!\w)|(?<=\\[abefnrtv0])|(?<=\\u[0-9a-fA-F]{4})|(?<=\\x[0-9a-fA-F]{2})|(?<=\\0[0-7]{2})|(?<=%[0-9a-fA-F]{2})"
-    r"|(?<=[\d;\[]m)|(?<=\[[HJK])|(?<=\[[0-3][JK]))"
+    r"(?:(?<!\w)|(?<=[0-9A-Fa-fHJKmnrtv])(?:(?<=\\[abefnrtv0])|(?<=\\u[0-9a-fA-F]{4})|(?<=\\x[0-9a-fA-F]{2})"
+    r"|(?<=\\0[0-7]{2})|(?<=%[0-9a-fA-F]{2})|(?<=[\d;\[]m)|(?<=\[[HJK])|(?<=\[[0-3][JK])))"
 )
 """Not inside a word; an escaped line's end, a percent escape and a terminal colour are no words."""
 BOUNDARY_MARK = "\ue000"

@@ -13,7 +13,7 @@ from ampsm_engine.cli.output import Styled, clean
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ampsm_engine.redact.window import Stream
+    from ampsm_engine.redact.window import SafeStream
 
 HEADER = "\ndiff --git "
 """What begins a file's patch: no line of a content can look like it."""
@@ -59,7 +59,7 @@ class PatchText:
                 held = ""
         yield self._redacted(held + decoder.decode(b"", final=True), stream)
 
-    def _redacted(self, text: str, stream: "Stream | None") -> str:
+    def _redacted(self, text: str, stream: "SafeStream | None") -> str:
         """The text that ends a file's patch, whose beginning may be in a stream."""
         if stream is not None:
             safe = stream.feed(text) + stream.finish()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from ampsm_engine.redact.redactor import Redactor
-    from ampsm_engine.redact.window import Stream
+    from ampsm_engine.redact.window import SafeStream
 
 
 def text(text: str) -> str:
@@ -43,7 +43,7 @@ def found(content: bytes) -> frozenset[str]:
     return _default().found(content)
 
 
-def stream() -> "Stream":
+def stream() -> "SafeStream":
     """For a text that comes piece by piece and is too long to be held: `feed` it, then `finish`."""
     return _default().stream()
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from ampsm_engine.redact.rule import Finder, Rule
+from ampsm_engine.redact import cookies
+from ampsm_engine.redact.command_line import Commands
+from ampsm_engine.redact.rule import Finder, Rule, Word
 from ampsm_engine.redact.rule_parts import (
     BACK_OVER_BLANK,
     BACK_OVER_QUOTE,
@@ -69,26 +71,29 @@ def rules() -> Iterator[Finder]:
 
 def _commands() -> Iterator[Finder]:
     apart = rf"(?:{BLANK}{{1,4}}|=)"
+    tools: list[tuple[str, str, Rule]] = []
     for beginnings, rest, option in _TOOLS:
         for anchor in _split(beginnings):
-            opening = rf"{BOUNDARY}{anchor}{rest}" if not anchor.endswith("-") else rf"{BOUNDARY}{anchor}\w{{0,5}}"
+            called = rf"{BOUNDARY}{anchor}{rest}"
             chosen = option.replace("{apart}", apart).replace("{{", "{").replace("}}", "}")
-            between = (
-                rf"{STEP}{{0,200}}?{BLANK}{chosen}"
-                if chosen and not anchor.endswith("-")
-                else chosen or rf"{BLANK}{{1,4}}"
-            )
-            yield Rule(
-                anchor,
-                "command-password",
-                rf"{opening}{between}{GIVEN}",
-                is_secret=is_attached if option == "-p" else is_argument,
-            )
+            is_secret = is_attached if option == "-p" else is_argument
+            if chosen and not anchor.endswith("-"):
+                rule = Rule((), "command-password", rf"{BLANK}{chosen}{GIVEN}", is_secret=is_secret)
+                tools.append((anchor, called, rule))
+                continue
+            opening = called if chosen == "" else rf"{BOUNDARY}{anchor}\w{{0,5}}"
+            between = chosen or rf"{BLANK}{{1,4}}"
+            yield Rule(anchor, "command-password", rf"{opening}{between}{GIVEN}", is_secret=is_secret)
     for beginnings, option, joint in _PAIRS:
         for anchor in _split(beginnings):
-            opening = rf"{BOUNDARY}{anchor}" + (rf"(?=[\s\\]){STEP}{{0,200}}?{BLANK}{option}" if option else "")
             value = rf"""[ =]?{BLANK}{{0,4}}(?:{QUOTE})?[^\s:,%"'\\]{{1,128}}{joint}([^\s"'`\\$]{{3,256}})"""
-            yield Rule(anchor, "curl-password", opening + value, is_secret=is_given)
+            if option:
+                rule = Rule((), "curl-password", rf"{BLANK}{option}{value}", is_secret=is_given)
+                tools.append((anchor, rf"{BOUNDARY}{anchor}(?=[\s\\])", rule))
+            else:
+                yield Rule(anchor, "curl-password", rf"{BOUNDARY}{anchor}{value}", is_secret=is_given)
+    tools.append(("curl", r"curl(?=[\s\\])", cookies.OF_CURL))
+    yield Commands(tools)
     word = rf"{BARE}{{1,256}}"
     yield Rule(
         "htpasswd",
@@ -98,7 +103,9 @@ def _commands() -> Iterator[Finder]:
         is_secret=is_argument,
     )
     yield Rule(
-        "sqlplus", "command-password", rf"{BOUNDARY}sqlplus{STEP}{{0,60}}?[\w$#]{{1,60}}/([^\s\"'`\\@]{{3,128}})@"
+        "sqlplus",
+        "command-password",
+        rf"{BOUNDARY}sqlplus(?=[\s\\]){STEP}{{0,60}}?(?<![\w$#])[\w$#]{{1,60}}+/([^\s\"'`\\@]{{3,128}}+)@",
     )
     yield Rule("jdbc:oracle:", "url-password", r"jdbc:oracle:\w{3,5}:[^/\s\"'\\]{1,60}/([^\s\"'`\\@]{3,128})@")
     yield Rule(
@@ -189,18 +196,22 @@ def _options() -> Iterator[Finder]:
     words += " private-key client-secret credential auth-token access-token api-token account-key bearer"
     back_to_option = r"[\w-]{0,60}-{1,2}(?:\Z|[\s\"'=(,;|&`\[\\nrt])"
     for word in dict.fromkeys(words.split()):
-        name = rf"-{word}s?"
-        yield Rule(
-            [f"-{word}"],
+        joined = Rule(
+            (),
             "flag-secret",
-            rf"{name}=(?:{QUOTE})?({BARE}{{4,512}})",
+            rf"s?=(?:{QUOTE})?({BARE}{{4,512}})",
+            behind=True,
+            spelt=str.lower,
             backwards=rf"-|{back_to_option}",
             is_secret=is_option_value,
         )
-        yield Rule(
-            [f"-{word}"],
+        apart = Rule(
+            (),
             "flag-secret",
-            rf"{name}{BLANK}{{1,3}}(?:{QUOTE})?([^\s\"'`\\<>${{}}()\[\]-][^\s\"'`\\<>${{}}()\[\],;|&]{{4,512}})",
+            rf"s?{BLANK}{{1,3}}(?:{QUOTE})?([^\s\"'`\\<>${{}}()\[\]-][^\s\"'`\\<>${{}}()\[\],;|&]{{4,512}})",
+            behind=True,
+            spelt=str.lower,
             backwards=r"[\w-]{0,60}-",
             is_secret=has_digit_or_sign,
         )
+        yield Word(f"-{word}", ((r"s?=", joined), (r"s?[ \t\\]", apart)))

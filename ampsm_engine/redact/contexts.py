@@ -7,16 +7,16 @@ programs keep passwords. Blanks, line ends and colours count also as JSON, C or 
 import base64
 import binascii
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from ampsm_engine.redact import commands
-from ampsm_engine.redact.commands import STEP
-from ampsm_engine.redact.rule import Finder, Rule, SecretSpan, Subject, fitted
+from ampsm_engine.redact.cookies import CookieHeader
+from ampsm_engine.redact.rule import Finder, Rule, Word
 from ampsm_engine.redact.rule_parts import (
     BACK_TO_BEGINNING,
     BACK_TO_BOUNDARY,
-    BLANK,
     BOUNDARY,
+    GIVES,
     QUOTE,
     SPACE,
     compiled,
@@ -40,84 +40,120 @@ _ASSIGNED = rf"(?:{QUOTE})?\]?{SPACE}{{0,3}}(?:=>|:=|=|:){SPACE}{{0,3}}{QUOTE}"
 _VALUE = r"([^\s\x00-\x1f\"'`\\$<{(\[,;][^\s\x00-\x1f\"'`\\,;(){}<>]{4,256})"
 
 
+_FIRST = r"[^\s\x00-\x1f\"'`\\$<{(\[,;]"
+_BEFORE_QUOTE = r"[\\\"'`\]\s]|=[>\s\\\"'`]|:[=\s\\\"'`]"
+"""What may follow a name: the value, or what leads to a quote."""
+
+
 def _configuration() -> Iterator[Finder]:
     for anchor in ("password", "passwd", "passphrase", "_pwd", "_pass", ".pass", "secret"):
-        name = anchor if anchor[0].isalpha() else rf"[{anchor[0]}]{anchor[1:]}"
-        yield from _bare_values(anchor, name)
-        yield from _joined_values(anchor, name)
-        yield from _quoted_values(anchor, name)
+        yield Word(anchor, itertools.chain(_bare_values(), _joined_values(), _quoted_values()), GIVES)
     yield from _keys()
 
 
-def _bare_values(anchor: str, name: str) -> Iterator[Finder]:
-    # A line of its own in an env, ini, properties, toml or yaml file.
-    yield Rule(
-        anchor,
-        "assigned-secret",
-        rf"(?i:{name})[ \t]{{0,8}}(?:=|:[ \t])[ \t]{{0,8}}{_VALUE}{_LINE_END}",
-        backwards=_BACK_TO_LINE_START,
-        is_secret=is_config_value,
+def _bare_values() -> Iterator[tuple[str, Rule]]:
+    # A line of its own in an env, ini, properties, toml or yaml file. What is no value's goes no step back, but to a #.
+    value, to_hash = _VALUE.replace(",256})", ",256}+)"), r"(?=[^\s\x00-\x1f\"'`\\,;(){}<>#]{0,257}+#)"
+    yield (
+        rf"[ \t]|=[ \t]|:[ \t]|={_FIRST}",
+        Rule(
+            (),
+            "assigned-secret",
+            rf"[ \t]{{0,8}}(?:=|:[ \t])[ \t]{{0,8}}(?:{value}{_LINE_END}|{to_hash}{_VALUE}{_LINE_END})",
+            behind=True,
+            backwards=_BACK_TO_LINE_START,
+            is_secret=is_config_value,
+        ),
     )
     # Within braces: {password: X, name: y}
-    yield Rule(
-        anchor,
-        "assigned-secret",
-        rf"(?i:{name}):[ ]{{1,4}}{_VALUE}(?=[ ]?[,}}])",
-        backwards=r"[\w.-]{0,40}[ ]{0,4}[{,]",
-        is_secret=is_config_value,
+    yield (
+        ":[ ]",
+        Rule(
+            (),
+            "assigned-secret",
+            rf":[ ]{{1,4}}{value}(?=[ ]?[,}}])",
+            behind=True,
+            backwards=r"[\w.-]{0,40}[ ]{0,4}[{,]",
+            is_secret=is_config_value,
+        ),
     )
     # An argument: -e db_password=X, --from-literal=password=X
-    yield Rule(
-        anchor,
-        "assigned-secret",
-        rf"(?i:{name})={_VALUE}(?=[\s\x1b\"'`\\]|$)",
-        backwards=r"[\w.-]{0,60}(?:[\s\"'=]|[nrt]\\)",
-        is_secret=is_config_value,
+    yield (
+        f"={_FIRST}",
+        Rule(
+            (),
+            "assigned-secret",
+            rf"={value}(?=[\s\x1b\"'`\\]|$)",
+            behind=True,
+            backwards=r"[\w.-]{0,60}(?:[\s\"'=]|[nrt]\\)",
+            is_secret=is_config_value,
+        ),
     )
     # Quoted and too short for any other rule.
-    yield Rule(
-        anchor,
-        "assigned-secret",
-        rf"(?i:{name}){_ASSIGNED}([^\s\"'`\\]{{5,7}})(?={QUOTE})",
-        is_secret=is_config_value,
+    yield (
+        _BEFORE_QUOTE,
+        Rule(
+            (),
+            "assigned-secret",
+            rf"{_ASSIGNED}([^\s\"'`\\]{{5,7}})(?={QUOTE})",
+            behind=True,
+            is_secret=is_config_value,
+        ),
     )
 
 
-def _joined_values(anchor: str, name: str) -> Iterator[Finder]:
+def _joined_values() -> Iterator[tuple[str, Rule]]:
     # Shells and env files: a name in capital letters is given a value, whatever it looks like.
-    yield Rule(
-        anchor,
-        "environment-secret",
-        rf"{name.upper()}=(?:{QUOTE})?([^\s\"'`\\;&|<>(){{}}$,][^\s\"'`\\;&|<>(){{}}$]{{3,512}})",
-        backwards=rf"[A-Z0-9_]{{0,60}}{BACK_TO_BOUNDARY}",
-        is_secret=is_given,
+    yield (
+        r"=[^\s;&|<>(){}$,]",
+        Rule(
+            (),
+            "environment-secret",
+            rf"=(?:{QUOTE})?([^\s\"'`\\;&|<>(){{}}$,][^\s\"'`\\;&|<>(){{}}$]{{3,512}})",
+            behind=True,
+            spelt=str.upper,
+            backwards=rf"[A-Z0-9_]{{0,60}}{BACK_TO_BOUNDARY}",
+            is_secret=is_given,
+        ),
     )
     # A connection's words: Server=x;User=y;Password=z;   and   ?user=x&password=y
-    yield Rule(
-        anchor,
-        "connection-password",
-        rf"(?i:{name})=([^\s\"'`\\;&<>${{]{{3,256}})",
-        backwards=r"[\w.]{0,20}[ ]?(?:[?&;]|6200u|;pma&)",
-        is_secret=is_given,
+    yield (
+        r"=[^\s\"'`\\;&<>${]",
+        Rule(
+            (),
+            "connection-password",
+            r"=([^\s\"'`\\;&<>${]{3,256})",
+            behind=True,
+            backwards=r"[\w.]{0,20}[ ]?(?:[?&;]|6200u|;pma&)",
+            is_secret=is_given,
+        ),
     )
 
 
-def _quoted_values(anchor: str, name: str) -> Iterator[Finder]:
+def _quoted_values() -> Iterator[tuple[str, Rule]]:
     # name="password" value="x"
-    yield Rule(
-        anchor,
-        "assigned-secret",
-        rf"(?i:{name})[\w.-]{{0,20}}{QUOTE}{SPACE}{{1,8}}(?i:value|content){SPACE}{{0,2}}={SPACE}{{0,2}}{QUOTE}"
-        rf"([^\s\"'`\\<>]{{4,512}})",
-        backwards=r"[\w.:-]{0,80}[\"']\\{0,15}[ \t]{0,2}=[ \t]{0,2}(?i:eman|yek|di)",
-        is_secret=is_given,
+    yield (
+        r"[\w.\\\"'`-]",
+        Rule(
+            (),
+            "assigned-secret",
+            rf"[\w.-]{{0,20}}{QUOTE}{SPACE}{{1,8}}(?i:value|content){SPACE}{{0,2}}={SPACE}{{0,2}}{QUOTE}"
+            rf"([^\s\"'`\\<>]{{4,512}})",
+            behind=True,
+            backwards=r"[\w.:-]{0,80}[\"']\\{0,15}[ \t]{0,2}=[ \t]{0,2}(?i:eman|yek|di)",
+            is_secret=is_given,
+        ),
     )
     # Quoted, and made of words: correct-horse-battery-staple.
-    yield Rule(
-        anchor,
-        "assigned-secret",
-        rf"(?i:{name}){_ASSIGNED}([A-Za-z][A-Za-z._ -]{{12,200}}[A-Za-z])(?={QUOTE})",
-        is_secret=is_passphrase,
+    yield (
+        _BEFORE_QUOTE,
+        Rule(
+            (),
+            "assigned-secret",
+            rf"{_ASSIGNED}([A-Za-z][A-Za-z._ -]{{12,200}}[A-Za-z])(?={QUOTE})",
+            behind=True,
+            is_secret=is_passphrase,
+        ),
     )
 
 
@@ -255,40 +291,8 @@ def _decoded(value: str) -> bytes:
         return b""
 
 
-class Cookies:
-    """Finds the values of cookies in a header that hold a session or a token; choices such as a language stay."""
-
-    anchors = ("cookie", "curl")
-    then = ""
-    _HEADER = (
-        rf"(?:(?i:cookie)(?:{QUOTE})?(?:[ \t]{{0,4}}[:=,][ \t]{{0,4}}|[ \t]{{1,4}}(?={QUOTE}|[\w.-]{{1,64}}=))"
-        rf"|curl(?=[\s\\]){STEP}{{0,200}}?{BLANK}-b{BLANK}{{0,4}})(?:{QUOTE})?"
-        r"((?:[\w.!#$%&*+^|~-]{1,128}=[^\s;\"'`\\,]{0,4096};?[ ]?){1,40})"
-    )
-    _PAIR = r"([\w.!#$%&*+^|~-]{1,128})=([^\s;\"'`\\,]{6,4096})"
-    _NAMES = (
-        r"(?i)sess|sid$|^sid|auth|token|jwt|csrf|xsrf|remember|login|secret|connect\.|_at$|_rt$|identity|ticket|\.aspx"
-    )
-    _ATTRIBUTES = frozenset({"path", "domain", "expires", "max-age", "samesite", "priority"})
-
-    def find(self, subject: Subject, position: int) -> Sequence[SecretSpan]:
-        """The values in the header that begins at this position."""
-        text = subject.text
-        header = compiled(self._HEADER).match(text, position)
-        if not header:
-            return ()
-        found = []
-        for pair in compiled(self._PAIR).finditer(text, *header.span(1)):
-            name, value = pair.groups()
-            is_noise = len(value) >= 20 and compiled(r"\d").search(value) and compiled(r"[A-Za-z]").search(value)
-            is_session = compiled(self._NAMES).search(name) and compiled(r"\d|[A-Za-z_-]{16}").search(value)
-            if name.lower() not in self._ATTRIBUTES and (is_session or is_noise) and is_given(value):
-                found.append(SecretSpan(*fitted(text, *pair.span(2)), "cookie"))
-        return [span for span in found if span.start < span.end]
-
-
 def _web() -> Iterator[Finder]:
-    yield Cookies()
+    yield CookieHeader()
     yield Rule(
         (
             "x-vault-token",

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from urllib.parse import quote, quote_plus
 
-from ampsm_engine.redact.rule import Finder, SecretSpan, Subject, fitted, is_bare_number
+from ampsm_engine.redact.rule import Finder, ScannedText, SecretSpan, fitted, is_bare_number
 from ampsm_engine.redact.rule_parts import compiled
 
 NAME = "environment"
@@ -50,12 +50,13 @@ class Literals:
     """Finds exact texts, all of which begin with one anchor."""
 
     then = ""
+    keeps_past = False
 
     def __init__(self, anchor: str, texts: Sequence[str]) -> None:
         self.anchors = (anchor,)
         self._texts = tuple(sorted(texts, key=len, reverse=True))
 
-    def find(self, subject: Subject, position: int) -> Sequence[SecretSpan]:
+    def find(self, subject: ScannedText, position: int, end: int) -> Sequence[SecretSpan]:
         """The longest of the texts that stands at this position."""
         text = subject.text
         for literal in self._texts:

@@ -4,8 +4,8 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from ampsm_engine.redact import contexts
-from ampsm_engine.redact.rule import Finder, Gate, Rule, SecretSpan, Subject, unquoted
-from ampsm_engine.redact.rule_parts import BOUNDARY, QUOTE, SPACE, compiled, is_ordinary
+from ampsm_engine.redact.rule import Finder, Gate, Rule, ScannedText, SecretSpan, unquoted
+from ampsm_engine.redact.rule_parts import BOUNDARY, GIVES, QUOTE, SPACE, compiled, is_ordinary
 
 WIDEST = 20 * 1024
 """Characters that a match of any rule, ours or not, may span; a test holds them to it."""
@@ -37,6 +37,7 @@ _WORDS = (
         "encryption_key",
         "master_key",
         "credential",
+        "credentials",
     ),
 )
 """What a name that is given a secret ends with."""
@@ -48,7 +49,7 @@ _PLACEHOLDER = (
 )
 _CALL = r"\.{3}|…|\w[(\[]|\{\w*\}|%s|->|::"
 _MEANT = r"[\d+/=~!@#%^&*?|]"
-_THREE_DIGITS = r"(?:\D*\d){3}|[+/=~!@#%^&*?|]"
+_SIGN = r"[+/=~!@#%^&*?|]"
 
 
 def _is_value(value: str) -> bool:
@@ -62,7 +63,11 @@ def _is_value(value: str) -> bool:
 
 def _is_bare_value(value: str) -> bool:
     """Whether a value without quotes reads like a secret and not like the name of a variable."""
-    return _is_value(value) and not value.isdigit() and bool(compiled(_THREE_DIGITS).search(value))
+    return (
+        _is_value(value)
+        and not value.isdigit()
+        and (bool(compiled(_SIGN).search(value)) or len(compiled(r"\d").findall(value)) >= 3)
+    )
 
 
 def _is_given(value: str) -> bool:
@@ -196,32 +201,36 @@ def _headers() -> Iterator[Finder]:
 
 def _assignments() -> Iterator[Finder]:
     # A name that says secret, given a value: what the maintained set leaves to its entropy filter.
-    words = rf"(?i:{'|'.join(_WORDS)}s?){_TAIL}"
-    upper = "|".join(word.upper() for word in _WORDS if "-" not in word) + "S?"
+    tail = rf"{_TAIL}(?:{QUOTE})?\]?{SPACE}{{0,3}}"
     yield Gate(
-        list(_WORDS),
-        rf"{words}[A-Z0-9_]{{0,24}}(?:{QUOTE})?\]?{SPACE}{{0,3}}[=:>]",
+        _WORDS,
+        rf"{_TAIL}[A-Z0-9_]{{0,24}}(?:{QUOTE})?\]?{SPACE}{{0,3}}[=:>]",
         (
             Rule(
                 (),
                 "assigned-secret",
-                rf"{words}(?:{QUOTE})?\]?{SPACE}{{0,3}}(?:=>|:=|=|:){SPACE}{{0,3}}(?i:[bfru]?){QUOTE}{_VALUE}",
+                rf"{tail}(?:=>|:=|=|:){SPACE}{{0,3}}(?i:[bfru]?){QUOTE}{_VALUE}",
+                behind=True,
                 is_secret=_is_value,
             ),
             Rule(
                 (),
                 "assigned-secret",
-                rf"{words}(?:=|:[ \t]{{1,3}}| = )([\w+/=~!@%^-]{{8,512}})(?![\w.(\[])",
+                rf"{_TAIL}(?:=|:[ \t]{{1,3}}| = )([\w+/=~!@%^-]{{8,512}})(?![\w.(\[])",
+                behind=True,
                 is_secret=_is_bare_value,
             ),
-            Rule((), "assigned-secret", rf"{words}>([^\s<>\"\\]{{6,256}})(?=<[/\\])", is_secret=_is_given),
+            Rule((), "assigned-secret", rf"{_TAIL}>([^\s<>\"\\]{{6,256}})(?=<[/\\])", behind=True, is_secret=_is_given),
             Rule(
                 (),
                 "environment-secret",
-                rf"(?:{upper})(?:_[A-Z0-9_]{{0,24}})?=(?:{QUOTE})?([^\s\"'`\\;&|<>(){{}}$]{{8,2048}})",
+                rf"(?:_[A-Z0-9_]{{0,24}})?=(?:{QUOTE})?([^\s\"'`\\;&|<>(){{}}$]{{8,2048}})",
+                behind=True,
+                spelt=str.upper,
                 is_secret=_is_given,
             ),
         ),
+        GIVES,
     )
 
 
@@ -230,8 +239,9 @@ class PrivateKey:
 
     anchors = ("-----begin",)
     then = ""
+    keeps_past = False
 
-    def find(self, subject: Subject, position: int) -> Sequence[SecretSpan]:
+    def find(self, subject: ScannedText, position: int, end: int) -> Sequence[SecretSpan]:
         """The block that begins at this position, in as many parts as it has strings."""
         text = subject.text
         begin = compiled(_BEGIN).match(text, position)

@@ -8,7 +8,7 @@ import codecs
 import json
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import BinaryIO
@@ -18,7 +18,7 @@ from ampsm_engine.home import open_private
 from ampsm_engine.redact import environment, own_rules
 from ampsm_engine.redact.rule import Finder, Rule, SecretSpan, besides_markers, merged, replaced
 from ampsm_engine.redact.scanner import Scanner
-from ampsm_engine.redact.window import Stream, Window
+from ampsm_engine.redact.window import BEFORE, SafeStream, Window
 
 SHORTEST = 8
 """Characters of a text that could hold a secret."""
@@ -42,12 +42,27 @@ class Redactor:
         """The text with a marker `[redacted:<rule>]` in place of each secret; markers stay as they are."""
         if len(text) < SHORTEST:
             return text
+        areas = [(0, len(text))]
         for _ in range(ROUNDS):
-            spans = self._spans(text)
+            spans = self._spans(text, areas)
             if not spans:
                 break
+            areas = self._around(spans)
             text = "".join(replaced(text, 0, len(text), spans))
         return text
+
+    def _around(self, spans: Iterable[SecretSpan]) -> list[tuple[int, int]]:
+        """Where in the text with its markers anchors stand that may mean something else now; without overlaps."""
+        areas: list[tuple[int, int]] = []
+        longer = 0
+        for start, end, name in spans:
+            marker = start + longer
+            longer += len(f"[redacted:{name}]") - (end - start)
+            first, last = max(0, marker - self._widest), end + longer + BEFORE
+            if areas and first <= areas[-1][1]:
+                first = areas.pop()[0]
+            areas.append((first, last))
+        return areas
 
     def bytes_(self, content: bytes) -> bytes:
         """The bytes with markers in place of secrets; what is not UTF-8 stays as it is."""
@@ -58,7 +73,7 @@ class Redactor:
     def found(self, content: bytes) -> frozenset[str]:
         """The secrets in a content, as they are written there; never to be shown."""
         text = content.decode("utf-8", "surrogateescape")
-        return frozenset(text[span.start : span.end] for span in self._spans(text))
+        return frozenset(text[span.start : span.end] for span in self._spans(text, [(0, len(text))]))
 
     def file(self, path: Path) -> int:
         """Redact a file in place, atomically, private to its owner; the number of secrets found.
@@ -74,12 +89,12 @@ class Redactor:
                 break
         return total
 
-    def stream(self) -> Stream:
+    def stream(self) -> SafeStream:
         """For a text that comes piece by piece and is too long to be held; what it gives back is as `text` has it."""
-        return Stream([Window(self._scanner, self._widest) for _ in range(ROUNDS)])
+        return SafeStream([Window(self._scanner, self._widest) for _ in range(ROUNDS)])
 
-    def _spans(self, text: str) -> list[SecretSpan]:
-        found = list(self._scanner.spans(text))
+    def _spans(self, text: str, areas: Iterable[tuple[int, int]]) -> list[SecretSpan]:
+        found = [span for start, stop in areas for span in self._scanner.spans(text, start, min(stop, len(text)))]
         return list(merged(besides_markers(text, merged(found)))) if found else []
 
 

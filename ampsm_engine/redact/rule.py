@@ -27,6 +27,9 @@ _PUBLIC = r"[0-9a-fA-F]{32}|[0-9a-f]{40}|[0-9a-f]{64}|(?:T-)?[0-9a-fA-F]{8}(?:-[
 BEFORE = 256
 """Characters before a match that a rule may ask for."""
 
+MOST_PAIRS = 4096
+"""Pairs of characters behind an anchor that are remembered."""
+
 _CONFIDING = "(?i)secret|token|passw|api|auth|access|private|credential|key"
 
 
@@ -129,7 +132,7 @@ def replaced(text: str, start: int, end: int, spans: Iterable[SecretSpan]) -> It
     yield text[start:end]
 
 
-class Subject:
+class ScannedText:
     """A text that is looked through once, and what its finders remember of it."""
 
     __slots__ = ("lowered", "memory", "past", "text")
@@ -159,16 +162,32 @@ class Finder(Protocol):
         """A pattern of what stands around every anchor of it, in lower case; empty for anything."""
         ...
 
-    def find(self, subject: Subject, position: int) -> Sequence[SecretSpan]:
-        """The secrets that belong to the anchor at this position."""
+    @property
+    def keeps_past(self) -> bool:
+        """Whether it is several rules, and tells each of them itself up to where it was past."""
+        ...
+
+    def find(self, subject: ScannedText, position: int, end: int) -> Sequence[SecretSpan]:
+        """The secrets that belong to the anchor from this position to its end."""
         ...
 
 
 class Rule:
     """A finder made of a pattern; its last group that matched is the secret, or the whole match."""
 
+    keeps_past = False
     __slots__ = (
-        *("_backwards", "_begins", "_is_secret", "_match", "_pattern", "_what_stands_before"),
+        *(
+            "_backwards",
+            "_begins",
+            "_behind",
+            "_is_elsewhere",
+            "_is_secret",
+            "_match",
+            "_pattern",
+            "_spelt",
+            "_what_stands_before",
+        ),
         *("anchors", "back", "name", "near", "then"),
     )
 
@@ -183,6 +202,8 @@ class Rule:
         near: bool = False,
         backwards: str = "",
         then: str = "",
+        behind: bool = False,
+        spelt: Callable[[str], str] | None = None,
         is_secret: Callable[[str], bool] | None = None,
     ) -> None:
         self.anchors: Sequence[str] = (anchors,) if isinstance(anchors, str) else anchors
@@ -196,29 +217,47 @@ class Rule:
         self._backwards = backwards
         """What has to stand before a match, as it is read from there backwards: so that it is tried at one place."""
         self.then = then
+        self._behind = behind
+        """The pattern is for what follows the anchor: the same for many anchors, and compiled once."""
+        self._spelt = spelt
+        """Makes the anchor as it has to be written of it in lower case."""
         self._pattern = pattern
         self._is_secret = is_secret
-        self._match: Callable[..., re.Match[str] | None] | None = None
+        self._is_elsewhere = back[1] > 0
+        self._match: Callable[[str, int], re.Match[str] | None] = self._match_first
+        """Compiled when it is first used: most rules never are."""
         self._what_stands_before: Callable[[str], re.Match[str] | None] | None = None
 
-    def find(self, subject: Subject, position: int) -> Sequence[SecretSpan]:
+    def find(self, subject: ScannedText, position: int, end: int) -> Sequence[SecretSpan]:
         """The secret that belongs to the anchor at this position."""
-        match = self._match
-        if match is None:
-            match = self._match = compiled(self._pattern).match
         text = subject.text
-        if self.back[1]:
-            for start in self._starts(subject, position):
-                found = match(text, start)
-                if found and self._follows(text, start):
-                    return self._secret(text, found)
+        if self._is_elsewhere:
+            return self._found_before(subject, position)
+        if self._spelt and self._spelt(subject.lowered[position:end]) != text[position:end]:
             return ()
-        found = match(text, position)
-        if found is None or (self._backwards and not self._follows(text, position)):
-            return ()
-        return self._secret(text, found)
+        if self._behind:  # what stands before has an end, a value may be long
+            found = self._match(text, end) if self._follows(text, position) else None
+        else:
+            found = self._match(text, position)
+            found = found if found and self._follows(text, position) else None
+        return self.secrets(text, found) if found else ()
 
-    def _starts(self, subject: Subject, position: int) -> Iterable[int]:
+    def _found_before(self, subject: ScannedText, position: int) -> Sequence[SecretSpan]:
+        for start in self._starts(subject, position):
+            found = self._match(subject.text, start)
+            if found and self._follows(subject.text, start):
+                return self.secrets(subject.text, found)
+        return ()
+
+    def matched(self, text: str, position: int) -> re.Match[str] | None:
+        """The match of the pattern at a place."""
+        return self._match(text, position)
+
+    def _match_first(self, text: str, position: int) -> re.Match[str] | None:
+        self._match = compiled(self._pattern).match
+        return self._match(text, position)
+
+    def _starts(self, subject: ScannedText, position: int) -> Iterable[int]:
         low, high = self.back
         first, last = max(0, position - high), position - low
         return places(subject.lowered, self._begins, first, last) if self._begins else range(first, last + 1)
@@ -232,7 +271,8 @@ class Rule:
             before = self._what_stands_before = compiled(rf"\n?(?:{self._backwards})").match
         return before(text[max(0, start - BEFORE) : start][::-1]) is not None
 
-    def _secret(self, text: str, found: re.Match[str]) -> Sequence[SecretSpan]:
+    def secrets(self, text: str, found: re.Match[str]) -> Sequence[SecretSpan]:
+        """The secret of a match, unless it is none when it is looked at."""
         start, end = fitted(text, *found.span(found.lastindex or 0))
         secret = text[start:end]
         if not secret or is_bare_number(text, start, end) or compiled(_OURS).fullmatch(secret):
@@ -261,22 +301,57 @@ def places(text: str, word: str, first: int, last: int) -> Iterator[int]:
         at = text.find(word, at + 1, last + len(word))
 
 
+class Word:
+    """The rules of one anchor, each with a pattern for the two characters that follow it: most are out by these."""
+
+    keeps_past = True
+
+    def __init__(self, anchor: str, rules: Iterable[tuple[str, Rule]], then: str = "") -> None:
+        self.anchors = (anchor,)
+        self.then = then
+        self._rules = tuple(rules)
+        self._by_next: dict[str, tuple[Rule, ...]] = {}
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """All of them."""
+        return tuple(rule for _, rule in self._rules)
+
+    def find(self, subject: ScannedText, position: int, end: int) -> Sequence[SecretSpan]:
+        """The secrets that any of the rules finds; none is asked again inside of what it found."""
+        following = subject.text[end : end + 2]
+        rules = self._by_next.get(following)
+        if rules is None:
+            rules = tuple(rule for pattern, rule in self._rules if compiled(pattern).match(following))
+            if len(self._by_next) < MOST_PAIRS:
+                self._by_next[following] = rules
+        found: list[SecretSpan] = []
+        past = subject.past
+        for rule in rules:
+            if past.get(rule, 0) <= position:
+                for span in rule.find(subject, position, end):
+                    past[rule] = span.end
+                    found.append(span)
+        return found
+
+
 class Gate:
-    """Several rules that share what stands before the secret; it is looked at once."""
+    """Several rules that share what follows the anchor; it is looked at once."""
 
-    then = ""
+    keeps_past = False
 
-    def __init__(self, anchors: Sequence[str], pattern: str, rules: Sequence[Rule]) -> None:
+    def __init__(self, anchors: Sequence[str], pattern: str, rules: Sequence[Rule], then: str = "") -> None:
         self.anchors = anchors
+        self.then = then
         self._pattern = pattern
         self._match: Callable[..., re.Match[str] | None] | None = None
         self.rules = rules
 
-    def find(self, subject: Subject, position: int) -> Sequence[SecretSpan]:
+    def find(self, subject: ScannedText, position: int, end: int) -> Sequence[SecretSpan]:
         """The secrets that any of the rules finds, when the gate opens."""
         match = self._match
         if match is None:
             match = self._match = compiled(self._pattern).match
-        if not match(subject.text, position):
+        if not match(subject.text, end):
             return ()
-        return [span for rule in self.rules for span in rule.find(subject, position)]
+        return [span for rule in self.rules for span in rule.find(subject, position, end)]

@@ -7,12 +7,29 @@ from functools import cache
 @cache
 def compiled(pattern: str, flags: int = 0) -> re.Pattern[str]:
     """The pattern, compiled once; its classes mean ASCII, so that a token ends at any other letter."""
-    return re.compile(pattern, flags | re.ASCII)
+    return re.compile(_spelt_out(pattern), flags | re.ASCII)
+
+
+def _spelt_out(pattern: str) -> str:
+    r"""The pattern with `\s`, `\w` and `\d` within brackets as the letters that they mean: thrice as fast."""
+    parts, start, is_class = [], 0, False
+    for found in _PIECE.finditer(pattern):
+        piece = found.group()
+        if is_class and piece in _MEANT:
+            parts += [pattern[start : found.start()], _MEANT[piece]]
+            start = found.end()
+        elif piece[0] != "\\":
+            is_class = piece != "]"
+    return "".join((*parts, pattern[start:]))
+
+
+_PIECE = re.compile(r"\\.|\[\^?\]?|\]")
+_MEANT = {r"\s": r"\t-\r ", r"\w": "A-Za-z0-9_", r"\d": "0-9"}
 
 
 BOUNDARY = (
-    r"(?:(?<!\w)|(?<=\\[abefnrtv0])|(?<=\\u[0-9a-fA-F]{4})|(?<=\\x[0-9a-fA-F]{2})|(?<=\\0[0-7]{2})|(?<=%[0-9a-fA-F]{2})"
-    r"|(?<=[\d;\[]m)|(?<=\[[HJK])|(?<=\[[0-3][JK]))"  # nosec: a pattern
+    r"(?:(?<!\w)|(?<=[0-9A-Fa-fHJKmnrtv])(?:(?<=\\[abefnrtv0])|(?<=\\u[0-9a-fA-F]{4})|(?<=\\x[0-9a-fA-F]{2})"
+    r"|(?<=\\0[0-7]{2})|(?<=%[0-9a-fA-F]{2})|(?<=[\d;\[]m)|(?<=\[[HJK])|(?<=\[[0-3][JK])))"  # nosec: a pattern
 )
 """Not inside a word; an escaped line's end, a percent escape and a terminal's colour or erasing are no words."""
 
@@ -27,6 +44,9 @@ BLANK = rf"(?:[ \t]|\\{{1,8}}t|{CONTINUED})"
 
 SPACE = r"(?:\s|\\{1,8}[tnr])"
 """A blank or a line's end, escaped or not."""
+
+GIVES = r"(?=[\w.-]{0,48}+(?:\\{0,15}[\"'`])?\]?(?:\s|\\{1,8}[tnr]){0,8}(?:[=:>]|value|content))"
+"""What follows the name of a secret that is given one, in any syntax that is known; in lower case."""
 
 BEGINNING = r"(?:^|[\r\n\"'`]|\\{1,8}[nrt]|[\d;\[]m)"
 """What stands before a line's first character, or a text's within quotation marks."""
@@ -52,6 +72,7 @@ _ORDINARY = (
     r"|todo|tbd|dummy|foo|bar|baz|foobar|user|username|host|name|here|option|options|argument|flag|input|field"
     r"|inherit|ignore|auto|new|old|self|this|other|hash|salt|xxx|abc|\d{1,3})"
 )
+_CODE = r"\w[(\[]|\{\w*\}|->|::"
 _METAVAR = r"[A-Z][A-Z_]*(?:$|\.\.\.)"
 
 
@@ -62,8 +83,14 @@ def is_ordinary(value: str) -> bool:
 
 def is_given(value: str) -> bool:
     """Whether what a password's place holds is one, and not a placeholder, a reference or a word of a help text."""
-    referring = compiled(_REFERENCE).match(value) or compiled(r"\w[(\[]|\{\w*\}|->|::").search(value)
-    return not referring and not is_ordinary(value)
+    return not compiled(_REFERENCE).match(value) and not calls(value) and not is_ordinary(value)
+
+
+def calls(value: str) -> bool:
+    """Whether a value is code: a call, an index, a field of a format, a member."""
+    if not ("(" in value or "[" in value or "{" in value or "->" in value or "::" in value):
+        return False
+    return bool(compiled(_CODE).search(value))
 
 
 def is_argument(value: str) -> bool:
@@ -87,15 +114,21 @@ def is_option_value(value: str) -> bool:
     return is_argument(value) and not compiled(r"[\d.]+$|[~./]|(?i:file|env|pass|fd|cmd|op|ref)(?:\b|:)").match(value)
 
 
+_VARIABLE = (
+    r"(?i)_*(?:pass|pwd|secret|sec|tok|key|arg|val|data|str|par|var|user|name|new|old|tmp|res|obj|sha|md|utf|v)"
+    r"\w*\d{0,3}$|[A-Za-z_]{1,3}\d{1,2}$"
+)
+_NUMBER_OR_FILE = r"[\d.]+\w?$|[\w-]+\.[A-Za-z]\w*$"
+
+
 def is_config_value(value: str) -> bool:
     """Whether a bare value on a line of its own is a password: letters with digits or signs, and no variable's name."""
-    if not is_given(value) or value.isdigit() or not compiled(r"[A-Za-z]").search(value):
-        return False
-    named = r"(?i)_*(?:pass|pwd|secret|sec|tok|key|arg|val|data|str|par|var|user|name|new|old|tmp|res|obj|sha|md|utf|v)"
-    if compiled(rf"{named}\w*\d{{0,3}}$").match(value) or compiled(r"[A-Za-z_]{1,3}\d{1,2}$").fullmatch(value):
-        return False
-    return bool(compiled(r"\d|[!@#%^*+=~?]").search(value)) and not compiled(r"[\d.]+\w?$|[\w-]+\.[A-Za-z]\w*$").match(
-        value
+    return (
+        bool(compiled(r"\d|[!@#%^*+=~?]").search(value))
+        and bool(compiled(r"[A-Za-z]").search(value))
+        and not compiled(_VARIABLE).match(value)
+        and not compiled(_NUMBER_OR_FILE).match(value)
+        and is_given(value)
     )
 
 

@@ -1,9 +1,10 @@
 """Finds the anchors of all rules in one pass over a text, and asks the rules of an anchor only where it stands."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from ampsm_engine.redact.rule import Finder, SecretSpan, Subject
+from ampsm_engine.redact.rule import Finder, ScannedText, SecretSpan
+from ampsm_engine.redact.rule_parts import compiled
 
 SHORT = 4096
 """Characters of a text that is looked through anchor by anchor while the one search is not compiled yet."""
@@ -20,7 +21,7 @@ class Scanner:
         for finder in finders:
             for anchor in finder.anchors:
                 self._by_anchor[anchor] = (*self._by_anchor.get(anchor, ()), finder)
-        self._finders: dict[str, tuple[Finder, ...]] = {}
+        self._finders: dict[str, tuple[tuple[Finder, int], ...]] = {}
         self._compiled: re.Pattern[str] | None = None
         self._searched = 0
 
@@ -44,12 +45,18 @@ class Scanner:
         first = _one_of("".join(sorted({anchor[0] for anchor in guarded})))
         return re.compile(f"{first}(?<=(?=({_tree(guarded)}))(?s:.))", re.ASCII)
 
-    def _finders_of(self, anchor: str) -> tuple[Finder, ...]:
-        """The finders of an anchor and of its beginnings: the search gives the longest anchor at a place."""
+    def _finders_of(self, anchor: str) -> tuple[tuple[Finder, int], ...]:
+        """The finders of an anchor and of its beginnings, each with the length of its own.
+
+        The search gives the longest anchor at a place.
+        """
         known = self._finders.get(anchor)
         if known is None:
-            lengths = range(len(anchor), 0, -1)
-            known = tuple(finder for length in lengths for finder in self._by_anchor.get(anchor[:length], ()))
+            known = tuple(
+                (finder, length)
+                for length in range(len(anchor), 0, -1)
+                for finder in _guarded(self._by_anchor.get(anchor[:length], ()))
+            )
             self._finders[anchor] = known
         return known
 
@@ -59,7 +66,7 @@ class Scanner:
         pattern = self._search(lowered)
         if pattern is None:
             return
-        subject = Subject(text, lowered)
+        subject = ScannedText(text, lowered)
         stop = len(text) if stop is None else stop
         known, past = self._finders, subject.past
         for found in pattern.finditer(lowered, start):
@@ -67,11 +74,12 @@ class Scanner:
             if position >= stop:
                 return
             anchor = found[1]
-            for finder in known.get(anchor) or self._finders_of(anchor):
+            for finder, length in known.get(anchor) or self._finders_of(anchor):
                 if past.get(finder, 0) > position:
                     continue
-                for span in finder.find(subject, position):
-                    past[finder] = span.end
+                for span in finder.find(subject, position, position + length):
+                    if not finder.keeps_past:
+                        past[finder] = span.end
                     yield span
 
 
@@ -79,6 +87,42 @@ def _lowered(text: str) -> str:
     """The text in lower case and in the same length: one capital letter of Unicode becomes two characters."""
     lowered = text.lower()
     return lowered if len(lowered) == len(text) else text.replace("\u0130", "i").lower()
+
+
+def _guarded(finders: Sequence[Finder]) -> Iterator[Finder]:
+    """The finders of one anchor, those behind the same guard as one, where other finders have none."""
+    groups: dict[str, list[Finder]] = {}
+    for finder in finders:
+        groups.setdefault(finder.then, []).append(finder)
+    for then, group in groups.items():
+        if then and len(groups) > 1:
+            yield Guarded(then, group)
+        else:
+            yield from group
+
+
+class Guarded:
+    """Finders of one anchor that have nothing to find but where the same pattern matches."""
+
+    keeps_past = True
+
+    def __init__(self, then: str, finders: Sequence[Finder]) -> None:
+        self.anchors = tuple(finders[0].anchors)
+        self.then = then
+        self._match = compiled(then).match
+        self._finders = finders
+
+    def find(self, subject: ScannedText, position: int, end: int) -> Sequence[SecretSpan]:
+        """What each of them finds."""
+        if not self._match(subject.lowered, end):
+            return ()
+        found: list[SecretSpan] = []
+        for finder in self._finders:
+            if subject.past.get(finder, 0) <= position:
+                for span in finder.find(subject, position, end):
+                    subject.past[finder] = span.end
+                    found.append(span)
+        return found
 
 
 def _guard(finders: Iterable[Finder]) -> str:

@@ -51,7 +51,7 @@ def _beside_marker(text: str, cut: int, ready: list[SecretSpan]) -> int:
     return cut if marker < 0 or cut == len(text) else marker
 
 
-class Stream:
+class SafeStream:
     """A text that comes piece by piece, without its secrets, also those that hide behind secrets."""
 
     def __init__(self, windows: list[Window]) -> None:

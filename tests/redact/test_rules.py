@@ -11,7 +11,7 @@ from typing import Any
 
 import ampsm_engine.redact
 from ampsm_engine.redact import own_rules, redactor, window
-from ampsm_engine.redact.rule import Gate, Rule
+from ampsm_engine.redact.rule import Gate, Rule, Word
 
 FOLDER = Path(ampsm_engine.redact.__file__).parent
 SHIPPED = json.loads((FOLDER / "rules.json").read_text(encoding="utf-8"))
@@ -21,7 +21,7 @@ RULES = SHIPPED["rules"]
 def every_rule() -> list[tuple[str, Rule]]:
     found: list[tuple[str, Rule]] = []
     for finder in redactor._rules():
-        rules = finder.rules if isinstance(finder, Gate) else [finder]
+        rules = finder.rules if isinstance(finder, Gate | Word) else [finder]
         found += [(anchor, rule) for anchor in finder.anchors for rule in rules if isinstance(rule, Rule)]
     return found
 
